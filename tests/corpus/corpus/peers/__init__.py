@@ -1,0 +1,1 @@
+"""The TLS stacks that talk in the captures, each behind the same `Endpoint` interface."""
