@@ -2,23 +2,29 @@
 """Makes captures of real TLS peers doing RSA key exchange, with the peers' key log as oracle."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
-from corpus import manifest
+from corpus import manifest, tshark
 from corpus.conversation import PeerFailure
 from corpus.keys import KeyStore
-from corpus.profiles import small
+from corpus.profiles import bench, small
 from corpus.stacks import Stacks
 
 _ROOT = Path(__file__).resolve().parents[2]
 _DATA = _ROOT / "tests" / "data"
+_TARGET = _ROOT / "target" / "corpus"
 
 _EXAMPLES = """\
 examples:
   generate.py keys                      make the test keys that are absent
   generate.py small                     make the committed corpus again, in tests/data
   generate.py small --only handshakes   make one of its captures again
+  generate.py verify tests/data         let tshark decrypt it with the oracle's key log
+  generate.py bench --sessions 5000     make the capture for the benchmark, in target/corpus/bench
+  generate.py tshark-baseline target/corpus/bench/bench.pcap tests/data/keys/server-2048.pem \
+      target/corpus/bench/tshark.keys   time tshark's own key export on it
 """
 
 
@@ -55,12 +61,51 @@ def _small(arguments: argparse.Namespace) -> int:
             if name in kept:
                 result.captures.append(kept[name])
             continue
-        entry = make(stacks).write(arguments.out)
+        entry = make(stacks).write(arguments.out, keys=arguments.keys)
         print(f"{entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions")
         result.captures.append(entry)
     result.write(arguments.out)
     print(f"{len(result.captures)} captures, {result.session_count()} sessions")
     return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    def progress(done: int) -> None:
+        if done % 500 == 0:
+            print(f"{done} of {arguments.sessions} sessions", flush=True)
+
+    capture = bench.sessions(_store(arguments.keys), arguments.sessions, progress)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    entry = capture.write(arguments.out, keys=arguments.keys)
+    manifest.Manifest("bench", [entry]).write(arguments.out)
+    print(f"{arguments.out / entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    print(tshark.version())
+    print(f"{'capture':32} {'packets':>8} {'key log':>8} {'Finished':>9} {'checksum':>9}")
+    results = tshark.verify(arguments.directory)
+    for result in results:
+        print(
+            f"{result.capture:32} {result.packets:8} {result.in_key_log:8} "
+            f"{result.finished:9} {'good' if not result.bad_checksums else 'BAD':>9} "
+            f" {'ok' if result.good else 'FAILED'}"
+        )
+    failed = sum(not result.good for result in results)
+    print(f"{len(results)} captures, {failed} failed")
+    return 1 if failed or not results else 0
+
+
+def _tshark_baseline(arguments: argparse.Namespace) -> int:
+    result = tshark.baseline(arguments.capture, arguments.key, arguments.out)
+    print(tshark.version())
+    print(shlex.join(result.command))
+    print(
+        f"{result.sessions} sessions in {result.seconds:.2f} s: "
+        f"{result.sessions / result.seconds:.0f} sessions per second"
+    )
+    return 0 if result.sessions else 1
 
 
 def _store(directory: Path) -> KeyStore:
@@ -91,6 +136,18 @@ def _parser() -> argparse.ArgumentParser:
     sub = with_keys(command("small", _small, "make the committed corpus"))
     sub.add_argument("--out", type=Path, default=_DATA, help="directory to write to")
     sub.add_argument("--only", nargs="+", metavar="NAME", help="make these captures, keep others")
+
+    sub = with_keys(command("bench", _bench, "make one capture of many sessions"))
+    sub.add_argument("--sessions", type=int, default=5000, help="how many (default 5000)")
+    sub.add_argument("--out", type=Path, default=_TARGET / "bench", help="directory to write to")
+
+    sub = command("verify", _verify, "let tshark decrypt a corpus with the oracle's key logs")
+    sub.add_argument("directory", type=Path, nargs="?", default=_DATA, metavar="DIR")
+
+    sub = command("tshark-baseline", _tshark_baseline, "time tshark's export of session keys")
+    sub.add_argument("capture", type=Path, metavar="FILE")
+    sub.add_argument("key", type=Path, metavar="KEY", help="the server's private key, PEM")
+    sub.add_argument("out", type=Path, metavar="OUT", help="key log that tshark writes")
     return parser
 
 

@@ -1,8 +1,10 @@
 """A capture file in the making: connections, how they are framed, and what a tool should say."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from corpus import link, pcap, tcp
 from corpus.cell import Recording
@@ -37,7 +39,7 @@ class Capture:
         *,
         accident: Accident | None = None,
         resumes: bytes | None = None,
-        **flow_fields: int,
+        **flow_fields: Any,
     ) -> None:
         """Adds a connection and what is expected of its TLS session."""
         self.add_stream(recording, accident, **flow_fields)
@@ -47,7 +49,7 @@ class Capture:
         self._sessions.append(entry)
 
     def add_stream(
-        self, recording: Recording, accident: Accident | None = None, **flow_fields: int
+        self, recording: Recording, accident: Accident | None = None, **flow_fields: Any
     ) -> None:
         """Adds a connection without a session that a tool should report."""
         flow = replace(self._next_flow(), **flow_fields)
@@ -58,8 +60,12 @@ class Capture:
         """Adds a further session to the connection added last: a renegotiation."""
         self._sessions.append(entry)
 
-    def write(self, directory: Path) -> CaptureEntry:
-        """Writes the capture and its key log; returns the manifest's entry."""
+    def write(self, directory: Path, *, keys: Path) -> CaptureEntry:
+        """Writes the capture and its key log; returns the manifest's entry.
+
+        `keys` is the directory of private keys; the manifest names it relative to itself.
+        """
+        where = Path(os.path.relpath(keys, directory))
         link_types = [layer.link_type for layer in self.links]
         count = pcap.write(directory / self.file_name, self.form, link_types, self._packets())
         lines = sorted(entry.key_log_line() for entry in self._sessions if entry.in_key_log)
@@ -68,7 +74,7 @@ class Capture:
         return CaptureEntry(
             file=self.file_name,
             key_log=f"{self.name}.keys",
-            keys=[f"keys/{name}.pem" for name in self.keys],
+            keys=[(where / f"{name}.pem").as_posix() for name in self.keys],
             about=self.about,
             format=self._format_name(),
             packets=count,
@@ -108,5 +114,3 @@ class Capture:
         parts += [layer.name for layer in self.links]
         parts.append("IPv6" if self.ipv6 else "IPv4")
         return ", ".join(parts)
-
-

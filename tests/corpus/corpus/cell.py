@@ -1,4 +1,4 @@
-"""A cell of the matrix: one combination of version, suite, peers and features, and its recording."""
+"""A cell of the matrix, one combination of version, suite, peers and features; its recording."""
 
 from dataclasses import dataclass
 
@@ -69,9 +69,7 @@ def record(client: Endpoint, server: Endpoint, server_key: str) -> Recording:
     for random in of_client.keys() & of_server.keys():
         if of_client[random] != of_server[random]:
             raise PeerFailure(f"{client.name} and {server.name} report different master secrets")
-    return Recording(
-        flights, client.name, server.name, server_key, hellos, of_server | of_client
-    )
+    return Recording(flights, client.name, server.name, server_key, hellos, of_server | of_client)
 
 
 def check(recording: Recording, cell: Cell) -> None:

@@ -57,7 +57,7 @@ class SessionEntry:
             etm=hellos.etm,
             client=recording.client,
             server=recording.server,
-            server_key=f"keys/{recording.server_key}.pem",
+            server_key=recording.server_key,
             expected=Verdict.NOT_ALLOWED if ssl3 else expected,
             expected_allow_ssl3=expected,
             master_secret=master.hex() if master else None,

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 # The first packet of every capture: 2020-01-01 00:00:00 UTC, so that a file depends on its peers
 # and on nothing else.
@@ -57,7 +57,7 @@ def write(path: Path, form: Format, link_types: list[int], packets: Iterable[Pac
             return body(raw, form, link_types, packets)
         # No file name and no time in the gzip header: the same packets give the same file.
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-            return body(packed, form, link_types, packets)
+            return body(cast(BinaryIO, packed), form, link_types, packets)
 
 
 def _order(form: Format) -> str:

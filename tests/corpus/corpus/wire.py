@@ -111,9 +111,7 @@ def _read_server_hello(body: bytes, hellos: Hellos) -> None:
 def _read_sslv2_client_hello(stream: bytes, hellos: Hellos) -> bytes:
     """Reads a ClientHello in SSL 2.0 framing (RFC 5246 Appendix E.2); returns what follows it."""
     length = int.from_bytes(stream[0:2], "big") & 0x7FFF
-    suites, session_id, challenge = (
-        int.from_bytes(stream[at : at + 2], "big") for at in (5, 7, 9)
-    )
+    suites, session_id, challenge = (int.from_bytes(stream[at : at + 2], "big") for at in (5, 7, 9))
     start = 11 + suites + session_id
     hellos.sslv2_framed = True
     hellos.offered_version = int.from_bytes(stream[3:5], "big")

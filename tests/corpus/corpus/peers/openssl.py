@@ -40,8 +40,9 @@ class Settings:
 class Context:
     """An SSL context for one side, with its key log."""
 
-    def __init__(self, settings: Settings, server_key: KeyPair | None,
-                 client_key: KeyPair | None = None) -> None:
+    def __init__(
+        self, settings: Settings, server_key: KeyPair | None, client_key: KeyPair | None = None
+    ) -> None:
         self.settings = settings
         self.server_side = server_key is not None
         self._directory = tempfile.TemporaryDirectory(prefix="corpus-")
@@ -65,7 +66,7 @@ class Context:
             options &= ~_OP_NO_TICKET
         else:
             options |= _OP_NO_TICKET
-        context.options = options
+        context.options = ssl.Options(options)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         if server_key is not None:

@@ -61,9 +61,15 @@ class TlsliteEndpoint(MemoryEndpoint):
 
     name = NAME
 
-    def __init__(self, settings: Settings, server: Certificate | None, *,
-                 client: Certificate | None = None, ask_client: bool = False,
-                 resume: Session | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        server: Certificate | None,
+        *,
+        client: Certificate | None = None,
+        ask_client: bool = False,
+        resume: Session | None = None,
+    ) -> None:
         self._settings = settings
         self._server, self._client, self._resume = server, client, resume
         self._ask_client = ask_client
