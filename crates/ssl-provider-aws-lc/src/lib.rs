@@ -1,0 +1,1 @@
+//! Backend of ssl-provider on AWS-LC.

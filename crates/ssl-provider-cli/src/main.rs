@@ -1,0 +1,3 @@
+//! The command `sslprov`.
+
+fn main() {}

@@ -1,0 +1,316 @@
+//! What a crypto library must supply: the backend trait, its key objects, and how it describes itself.
+//! A backend translates arguments and errors; every protocol decision is made elsewhere in this crate.
+
+use std::fmt;
+
+use crate::error::Error;
+use crate::rsa_der::RsaPrivateKeyDer;
+
+/// A crypto library, as this project uses it.
+///
+/// Each method has a default body that answers [`Error::Unsupported`], so a backend implements what
+/// its library offers, and its [`BackendInfo::support`] table must say the same. Inputs that hold
+/// several parts are lists of slices, hashed one after another; outputs go to the caller's buffer.
+///
+/// # Contract
+///
+/// - Errors never depend on the value of a secret, only on public facts and on the environment.
+/// - `out` is written only on success.
+pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
+    /// Describes the library and what it can do here.
+    fn info(&self) -> &BackendInfo;
+
+    /// Fills `out` from the library's generator for secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] when the generator fails.
+    fn random(&self, _out: &mut [u8]) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Random))
+    }
+
+    /// Hashes `input`; `out` is exactly [`HashAlgorithm::output_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a hash that the library lacks.
+    fn hash(&self, hash: HashAlgorithm, _input: &[&[u8]], _out: &mut [u8]) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Hash(hash)))
+    }
+
+    /// Starts a running hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a hash that the library lacks.
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        Err(Error::Unsupported(Operation::Hash(hash)))
+    }
+
+    /// Computes HMAC (RFC 2104); `out` is exactly [`HashAlgorithm::output_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a hash that the library lacks.
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        _key: &[u8],
+        _input: &[&[u8]],
+        _out: &mut [u8],
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Hmac(hash)))
+    }
+
+    /// Computes the TLS PRF of `secret`, `label` and the concatenation of `seed`
+    /// (RFC 2246 section 5, RFC 5246 section 5) and fills `out`, whatever its length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for an algorithm that the library lacks.
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        _secret: &[u8],
+        _label: &[u8],
+        _seed: &[&[u8]],
+        _out: &mut [u8],
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Prf(prf)))
+    }
+
+    /// Loads an RSA private key into the library.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] when the library refuses the key, which all backends do alike.
+    fn load_rsa_private_key(
+        &self,
+        _key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Err(Error::Unsupported(Operation::RsaDecryptRaw))
+    }
+}
+
+/// An RSA private key inside a library, with its expanded form and blinding state.
+pub trait RsaPrivateKey: fmt::Debug + Send + Sync {
+    /// Length of the modulus in bytes.
+    fn modulus_len(&self) -> usize;
+
+    /// The raw private operation, RSADP of RFC 8017 section 5.1.2: `em` = `ciphertext`^d mod n.
+    ///
+    /// Both slices are exactly [`modulus_len`](Self::modulus_len) bytes, and the caller has made
+    /// sure that 1 < ciphertext < n - 1. Leading zero bytes are kept. The result is secret: an
+    /// implementation must not look at it, except for a check against faults that compares the
+    /// result's public power with the ciphertext.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] or [`Error::Backend`], for reasons that the ciphertext does not decide.
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error>;
+}
+
+/// A running hash.
+pub trait HashContext: fmt::Debug + Send + Sync {
+    /// Feeds `input`.
+    fn update(&mut self, input: &[u8]);
+
+    /// A second context that has been fed the same input.
+    fn duplicate(&self) -> Box<dyn HashContext>;
+
+    /// Writes the hash of all input; `out` is exactly the hash's output length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when `out` has another length.
+    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error>;
+}
+
+/// The traits are used as `&'static dyn` and `Box<dyn …>`; this keeps them so.
+const _: Option<(&'static dyn KeyExchangeBackend, &dyn RsaPrivateKey, &dyn HashContext)> = None;
+
+/// A hash function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HashAlgorithm {
+    /// MD5 (RFC 1321), for SSL 3.0 to TLS 1.1.
+    Md5,
+    /// SHA-1 (FIPS 180-4).
+    Sha1,
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
+    /// SHA-384 (FIPS 180-4).
+    Sha384,
+}
+
+impl HashAlgorithm {
+    /// Every hash of the interface.
+    pub const ALL: [Self; 4] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha384];
+
+    /// Length of the hash in bytes.
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Md5 => 16,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+
+    /// The usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+        }
+    }
+}
+
+/// A TLS pseudorandom function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrfAlgorithm {
+    /// P_MD5 xor P_SHA1, of TLS 1.0 and 1.1 (RFC 2246 section 5).
+    Md5Sha1,
+    /// P_SHA256, of TLS 1.2 (RFC 5246 section 5).
+    Sha256,
+    /// P_SHA384, of TLS 1.2 suites that say so (RFC 5288 section 3).
+    Sha384,
+}
+
+impl PrfAlgorithm {
+    /// Every PRF of the interface.
+    pub const ALL: [Self; 3] = [Self::Md5Sha1, Self::Sha256, Self::Sha384];
+
+    /// The usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Md5Sha1 => "MD5+SHA-1",
+            Self::Sha256 => "SHA-256",
+            Self::Sha384 => "SHA-384",
+        }
+    }
+
+    /// Length in bytes of the handshake hash that goes with this PRF (RFC 7627 section 3).
+    pub const fn handshake_hash_len(self) -> usize {
+        match self {
+            Self::Md5Sha1 => 36,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+}
+
+/// An operation that a backend may or may not support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`KeyExchangeBackend::random`].
+    Random,
+    /// [`KeyExchangeBackend::hash`] and [`KeyExchangeBackend::hash_context`].
+    Hash(HashAlgorithm),
+    /// [`KeyExchangeBackend::hmac`].
+    Hmac(HashAlgorithm),
+    /// [`KeyExchangeBackend::prf`].
+    Prf(PrfAlgorithm),
+    /// [`KeyExchangeBackend::load_rsa_private_key`] and [`RsaPrivateKey::decrypt_raw`].
+    RsaDecryptRaw,
+}
+
+impl Operation {
+    /// Every operation, in the order of the support matrix.
+    pub const ALL: [Self; 13] = [
+        Self::RsaDecryptRaw,
+        Self::Prf(PrfAlgorithm::Md5Sha1),
+        Self::Prf(PrfAlgorithm::Sha256),
+        Self::Prf(PrfAlgorithm::Sha384),
+        Self::Hash(HashAlgorithm::Md5),
+        Self::Hash(HashAlgorithm::Sha1),
+        Self::Hash(HashAlgorithm::Sha256),
+        Self::Hash(HashAlgorithm::Sha384),
+        Self::Hmac(HashAlgorithm::Md5),
+        Self::Hmac(HashAlgorithm::Sha1),
+        Self::Hmac(HashAlgorithm::Sha256),
+        Self::Hmac(HashAlgorithm::Sha384),
+        Self::Random,
+    ];
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random => f.write_str("random numbers"),
+            Self::Hash(hash) => f.write_str(hash.name()),
+            Self::Hmac(hash) => write!(f, "HMAC-{}", hash.name()),
+            Self::Prf(prf) => write!(f, "PRF {}", prf.name()),
+            Self::RsaDecryptRaw => f.write_str("RSA private operation"),
+        }
+    }
+}
+
+/// Who does an operation in a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Code of the named library.
+    By(&'static str),
+    /// Nobody: the backend answers [`Error::Unsupported`].
+    Unsupported,
+}
+
+/// A backend's description of itself.
+#[derive(Clone, Debug)]
+pub struct BackendInfo {
+    /// The short name: the Cargo feature and the argument of `--backend`.
+    pub name: &'static str,
+    /// The provider name that `SslOpenProvider` takes for this backend.
+    pub provider_name: &'static str,
+    /// Libraries with their versions as they report them, such as `OpenSSL 3.0.19 27 Jan 2026`.
+    pub library: String,
+    /// Properties of the RSA private operation; none when it is unsupported.
+    pub rsa: Option<RsaInfo>,
+    /// Whether the code that runs has a FIPS 140 validation.
+    pub fips: FipsStatus,
+    /// Who does each operation; an operation that is not listed is unsupported.
+    pub support: &'static [(Operation, Support)],
+}
+
+impl BackendInfo {
+    /// Who does `operation`.
+    pub fn support(&self, operation: Operation) -> Support {
+        self.support
+            .iter()
+            .find(|(listed, _)| *listed == operation)
+            .map_or(Support::Unsupported, |(_, support)| *support)
+    }
+}
+
+/// Properties of a backend's RSA private operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RsaInfo {
+    /// Whose code runs.
+    pub implementation: &'static str,
+    /// What its authors say about time.
+    pub constant_time: ConstantTime,
+    /// Whether the ciphertext is blinded with a random factor.
+    pub blinding: bool,
+    /// Whether the result is checked against faults before it is used.
+    pub fault_check: bool,
+}
+
+/// What the authors of an RSA implementation say about its time, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConstantTime {
+    /// An open advisory says that the time may tell about the plaintext.
+    Disputed,
+    /// The implementation is meant to be constant-time.
+    Claimed,
+}
+
+/// FIPS 140 status, weakest first, so that the status of a whole is the minimum of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FipsStatus {
+    /// No validated module is in use.
+    NotValidated,
+    /// A validated module is in use.
+    Validated,
+}

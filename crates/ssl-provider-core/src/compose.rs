@@ -1,0 +1,81 @@
+//! A backend made of two: what the first does not support, the second does.
+//! This is how ring, which has neither RSA decryption nor MD5, becomes a whole backend.
+
+use crate::backend::{
+    BackendInfo, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm, RsaPrivateKey,
+};
+use crate::error::Error;
+use crate::rsa_der::RsaPrivateKeyDer;
+
+/// Two backends as one. Each operation goes to `primary`; where that answers
+/// [`Error::Unsupported`], and only there, it goes to `secondary`.
+#[derive(Debug)]
+pub struct Composed<P, S> {
+    info: BackendInfo,
+    primary: P,
+    secondary: S,
+}
+
+impl<P: KeyExchangeBackend, S: KeyExchangeBackend> Composed<P, S> {
+    /// Composes two backends under a description of the whole, whose support table must say whose
+    /// code does what.
+    pub fn new(info: BackendInfo, primary: P, secondary: S) -> Self {
+        Self { info, primary, secondary }
+    }
+
+    fn either<T>(
+        &self,
+        mut operation: impl FnMut(&dyn KeyExchangeBackend) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match operation(&self.primary) {
+            Err(Error::Unsupported(_)) => operation(&self.secondary),
+            answer => answer,
+        }
+    }
+}
+
+impl<P: KeyExchangeBackend, S: KeyExchangeBackend> KeyExchangeBackend for Composed<P, S> {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.either(|backend| backend.random(out))
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self.either(|backend| backend.hash(hash, input, out))
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        self.either(|backend| backend.hash_context(hash))
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.either(|backend| backend.hmac(hash, key, input, out))
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.either(|backend| backend.prf(prf, secret, label, seed, out))
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        self.either(|backend| backend.load_rsa_private_key(key))
+    }
+}

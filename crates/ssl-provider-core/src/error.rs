@@ -1,0 +1,203 @@
+//! Our errors, grouped by who is at fault, and the one place that maps them to a status.
+//! There is no variant for anything that the plaintext of a ciphertext decides.
+
+use std::fmt;
+
+use crate::backend::Operation;
+use crate::status::SecurityStatus;
+
+/// Why an operation did not happen.
+///
+/// A premaster secret that is wrong in padding, length or version is *not* here: such an import
+/// succeeds with a fallback secret, so that nobody can ask this library about a ciphertext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    // The caller's fault.
+    /// A handle is not live, is of another kind, or belongs to another provider.
+    InvalidHandle,
+    /// A parameter is missing or malformed; the text names it and says what was expected.
+    InvalidParameter(&'static str),
+    /// The flags are not the ones that the operation asks for.
+    BadFlags {
+        /// The flags as given.
+        given: u32,
+    },
+    /// The protocol is unknown, or not one of this operation, or switched off by policy.
+    UnsupportedProtocol {
+        /// The protocol as given, such as 0x0304.
+        given: u32,
+    },
+    /// The cipher suite is unknown, not of this protocol, or not of this key exchange.
+    UnsupportedSuite {
+        /// The suite as given, such as 0x1301.
+        given: u32,
+    },
+    /// The private key cannot be used; see the reason.
+    Key(KeyFault),
+    /// A buffer is smaller than the answer.
+    BufferTooSmall {
+        /// Bytes that the answer takes.
+        needed: usize,
+    },
+    /// The policy of the provider forbids it; the text names the policy.
+    NotAllowed(&'static str),
+
+    // The environment's fault.
+    /// The random number generator failed.
+    Random,
+    /// Memory, or room in a table, ran out.
+    NoMemory,
+    /// No backend is compiled in, or none of the wanted name.
+    NoBackend,
+    /// The backend lacks a property that the caller required.
+    RequirementNotMet(&'static str),
+
+    // The backend's answer.
+    /// The backend cannot do this; its support table says so too.
+    Unsupported(Operation),
+    /// The library failed for a reason that no input explains.
+    Backend {
+        /// Name of the backend.
+        backend: &'static str,
+        /// The library's own error number, or 0.
+        code: u64,
+    },
+
+    // Our fault.
+    /// A condition that should not be possible; the text says which.
+    Internal(&'static str),
+}
+
+/// What is wrong with a private key. Keys are not attacker-controlled, so this may be precise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// Not a PKCS#1 `RSAPrivateKey` or PKCS#8 `PrivateKeyInfo` structure.
+    Malformed,
+    /// A key of another algorithm; the text names it.
+    NotRsa(&'static str),
+    /// More than two primes.
+    MultiPrime,
+    /// The modulus is smaller than 1024 or larger than 8192 bits, or not odd.
+    Modulus {
+        /// Bits of the modulus.
+        bits: usize,
+    },
+    /// The public exponent is even, smaller than 3, or larger than 33 bits.
+    Exponent,
+    /// The parts of the key do not belong together.
+    Inconsistent,
+}
+
+impl Error {
+    /// The status that the C interface answers for this error.
+    pub const fn status(self) -> SecurityStatus {
+        match self {
+            Self::InvalidHandle => SecurityStatus::NTE_INVALID_HANDLE,
+            Self::InvalidParameter(_) => SecurityStatus::NTE_INVALID_PARAMETER,
+            Self::BadFlags { .. } => SecurityStatus::NTE_BAD_FLAGS,
+            Self::UnsupportedProtocol { .. }
+            | Self::UnsupportedSuite { .. }
+            | Self::RequirementNotMet(_)
+            | Self::Unsupported(_) => SecurityStatus::NTE_NOT_SUPPORTED,
+            Self::Key(KeyFault::NotRsa(_)) => SecurityStatus::NTE_BAD_TYPE,
+            Self::Key(_) => SecurityStatus::NTE_BAD_KEY,
+            Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
+            Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
+            Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
+            Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
+            Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
+            Self::Backend { .. } => SecurityStatus::NTE_FAIL,
+            Self::Internal(_) => SecurityStatus::NTE_INTERNAL_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidHandle => f.write_str("the handle is not valid for this provider"),
+            Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
+            Self::BadFlags { given } => write!(f, "flags 0x{given:08x} are not allowed here"),
+            Self::UnsupportedProtocol { given } => {
+                write!(f, "protocol 0x{given:04x} is not supported here or not switched on")
+            }
+            Self::UnsupportedSuite { given } => write!(
+                f,
+                "cipher suite 0x{given:04x} is not an RSA key exchange suite of this protocol"
+            ),
+            Self::Key(fault) => write!(f, "private key: {fault}"),
+            Self::BufferTooSmall { needed } => write!(f, "the buffer needs {needed} bytes"),
+            Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
+            Self::Random => f.write_str("the random number generator failed"),
+            Self::NoMemory => f.write_str("out of memory, or too many live handles"),
+            Self::NoBackend => f.write_str(
+                "no such crypto backend is compiled in; build with at least one of the features \
+                 aws-lc, openssl, openssl-vendored, rustcrypto, ring",
+            ),
+            Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
+            Self::Unsupported(operation) => write!(f, "the backend cannot do {operation}"),
+            Self::Backend { backend, code } => {
+                write!(f, "the {backend} library failed (its code 0x{code:x})")
+            }
+            Self::Internal(what) => write!(f, "internal error: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("expected an RSA key as PKCS#1 or PKCS#8"),
+            Self::NotRsa(found) => write!(f, "expected an RSA key, found {found}"),
+            Self::MultiPrime => f.write_str("keys of more than two primes are not supported"),
+            Self::Modulus { bits } => {
+                write!(f, "expected an odd modulus of 1024 to 8192 bits, found {bits} bits")
+            }
+            Self::Exponent => {
+                f.write_str("expected an odd public exponent of at least 3 and at most 33 bits")
+            }
+            Self::Inconsistent => f.write_str("the parts of the key do not belong together"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One row for each variant: the error, the number that the pages give, and a word of its text.
+    const ROWS: &[(Error, u32, &str)] = &[
+        (Error::InvalidHandle, 0x8009_0026, "handle"),
+        (Error::InvalidParameter("client random: 32 bytes"), 0x8009_0027, "32 bytes"),
+        (Error::BadFlags { given: 3 }, 0x8009_0009, "0x00000003"),
+        (Error::UnsupportedProtocol { given: 0x0304 }, 0x8009_0029, "0x0304"),
+        (Error::UnsupportedSuite { given: 0x1301 }, 0x8009_0029, "0x1301"),
+        (Error::Key(KeyFault::Malformed), 0x8009_0003, "PKCS#8"),
+        (Error::Key(KeyFault::NotRsa("EC")), 0x8009_000A, "EC"),
+        (Error::Key(KeyFault::MultiPrime), 0x8009_0003, "two primes"),
+        (Error::Key(KeyFault::Modulus { bits: 512 }), 0x8009_0003, "512"),
+        (Error::Key(KeyFault::Exponent), 0x8009_0003, "exponent"),
+        (Error::Key(KeyFault::Inconsistent), 0x8009_0003, "belong together"),
+        (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
+        (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
+        (Error::Random, 0x8009_0030, "random"),
+        (Error::NoMemory, 0x8009_000E, "memory"),
+        (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),
+        (Error::RequirementNotMet("FIPS"), 0x8009_0029, "FIPS"),
+        (Error::Unsupported(Operation::RsaDecryptRaw), 0x8009_0029, "RSA"),
+        (Error::Backend { backend: "openssl", code: 0x41 }, 0x8009_0020, "0x41"),
+        (Error::Internal("out of step"), 0x8009_002D, "out of step"),
+    ];
+
+    #[test]
+    fn every_error_has_its_documented_status_and_says_what_is_wrong() {
+        for (error, code, word) in ROWS {
+            assert_eq!(error.status().code(), *code, "{error:?}");
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! A master key, and what may be had from it: session keys, verify_data, and its secret only where
+//! the provider's policy says so.
+
+use std::fmt;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use crate::backend::KeyExchangeBackend;
+use crate::cipher_suite::CipherSuite;
+use crate::error::Error;
+use crate::handshake_hash::HandshakeHash;
+use crate::parameter_list::ParameterList;
+use crate::protocol::{Protocol, Schedule};
+use crate::provider::KeyLogPolicy;
+use crate::schedule::{
+    SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN, export_ivs, export_write_key, key_block, schedule_of,
+};
+use crate::secret::MasterSecret;
+
+/// One side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+/// The master key of a session: an opaque object, as `SslImportMasterKey` returns.
+pub struct MasterKey {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: &'static CipherSuite,
+    pub(crate) secret: Box<MasterSecret>,
+    pub(crate) key_log: KeyLogPolicy,
+}
+
+impl MasterKey {
+    /// The protocol that the key was made for.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The cipher suite that the key was made for.
+    pub fn suite(&self) -> &'static CipherSuite {
+        self.suite
+    }
+
+    /// Derives the session keys (`SslGenerateSessionKeys`) from the two randoms in `parameters`;
+    /// everything else in the list is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when a random is missing.
+    pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
+        let (client_random, server_random) = parameters.randoms()?;
+        let layout = Layout::new(self.protocol, self.suite);
+        let mut keys = SessionKeys { bytes: Zeroizing::new(vec![0; layout.len()]), layout };
+        let export = self.suite.key_exchange.is_export();
+        // An export suite takes short keys from the block, and no initialisation vectors.
+        let short = self.suite.cipher.key_material_len;
+        let mac = keys.layout.mac_len;
+        let block_len = if export { 2 * (mac + short) } else { keys.bytes.len() };
+        let mut block = Zeroizing::new(vec![0; block_len]);
+        key_block(
+            self.backend,
+            self.protocol,
+            self.suite,
+            &self.secret,
+            client_random,
+            server_random,
+            &mut block,
+        )?;
+        if !export {
+            keys.bytes.copy_from_slice(&block);
+            return Ok(keys);
+        }
+
+        let (macs, short_keys) = block.split_at(2 * mac);
+        let (client_short, server_short) = short_keys.split_at(short);
+        let (mac_out, rest) = keys.bytes.split_at_mut(2 * mac);
+        let (client_key, rest) = rest.split_at_mut(keys.layout.key_len);
+        let (server_key, ivs) = rest.split_at_mut(keys.layout.key_len);
+        let (client_iv, server_iv) = ivs.split_at_mut(keys.layout.iv_len);
+        mac_out.copy_from_slice(macs);
+        for (client, short_key, out) in
+            [(true, client_short, client_key), (false, server_short, server_key)]
+        {
+            export_write_key(
+                self.backend,
+                self.protocol,
+                short_key,
+                client_random,
+                server_random,
+                client,
+                out,
+            )?;
+        }
+        export_ivs(
+            self.backend,
+            self.protocol,
+            client_random,
+            server_random,
+            client_iv,
+            server_iv,
+        )?;
+        Ok(keys)
+    }
+
+    /// Computes the verify_data of a Finished message that `sender` sends
+    /// (`SslComputeFinishedHash`): 12 bytes or more, 36 in SSL 3.0. The hash goes on running.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know.
+    pub fn verify_data(
+        &self,
+        sender: Side,
+        handshake: &HandshakeHash,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let schedule = schedule_of(self.protocol)?;
+        let good_len = match schedule {
+            Schedule::Ssl3 => out.len() == SSL3_VERIFY_DATA_LEN,
+            Schedule::Md5Sha1 | Schedule::SuiteHash => out.len() >= VERIFY_DATA_LEN,
+        };
+        if !good_len {
+            return Err(Error::InvalidParameter(
+                "verify_data: expected 36 bytes for SSL 3.0, at least 12 for TLS",
+            ));
+        }
+        let secret = self.secret.expose();
+        match schedule.prf(self.suite.prf) {
+            None => {
+                let sender = match sender {
+                    Side::Client => *b"CLNT",
+                    Side::Server => *b"SRVR",
+                };
+                handshake.ssl3_verify_data(self.backend, sender, secret, out)
+            }
+            Some(prf) => {
+                let label: &[u8] = match sender {
+                    Side::Client => b"client finished",
+                    Side::Server => b"server finished",
+                };
+                self.backend.prf(prf, secret, label, &[&handshake.current()?], out)
+            }
+        }
+    }
+
+    /// The master secret itself, for a key log. The application must have asked for it when it
+    /// opened the provider.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] unless the provider's policy is [`KeyLogPolicy::Allowed`].
+    pub fn secret_for_key_log(&self) -> Result<&MasterSecret, Error> {
+        match self.key_log {
+            KeyLogPolicy::Allowed => Ok(&self.secret),
+            KeyLogPolicy::Denied => {
+                Err(Error::NotAllowed("the provider was opened without key log"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MasterKey")
+            .field("backend", &self.backend.info().name)
+            .field("protocol", &self.protocol)
+            .field("suite", &self.suite.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys that protect the records of a connection, cut from the key block
+/// (RFC 5246 section 6.3).
+pub struct SessionKeys {
+    bytes: Zeroizing<Vec<u8>>,
+    layout: Layout,
+}
+
+#[derive(Clone, Copy)]
+struct Layout {
+    mac_len: usize,
+    key_len: usize,
+    iv_len: usize,
+}
+
+impl Layout {
+    fn new(protocol: Protocol, suite: &CipherSuite) -> Self {
+        Self {
+            mac_len: suite.mac.map_or(0, |hash| hash.output_len()),
+            key_len: suite.cipher.key_len,
+            iv_len: suite.cipher.fixed_iv_len(protocol),
+        }
+    }
+
+    fn len(self) -> usize {
+        2 * (self.mac_len + self.key_len + self.iv_len)
+    }
+}
+
+impl SessionKeys {
+    /// The key of the record MAC that `side` writes with; empty for AEAD ciphers. Secret.
+    pub fn mac_key(&self, side: Side) -> &[u8] {
+        self.part(0, self.layout.mac_len, side)
+    }
+
+    /// The encryption key that `side` writes with. Secret.
+    pub fn write_key(&self, side: Side) -> &[u8] {
+        self.part(2 * self.layout.mac_len, self.layout.key_len, side)
+    }
+
+    /// The first initialisation vector, or the salt of an AEAD cipher, that `side` writes with;
+    /// empty where records carry their own. Secret.
+    pub fn write_iv(&self, side: Side) -> &[u8] {
+        let start = 2 * (self.layout.mac_len + self.layout.key_len);
+        self.part(start, self.layout.iv_len, side)
+    }
+
+    fn part(&self, start: usize, len: usize, side: Side) -> &[u8] {
+        let start = match side {
+            Side::Client => start,
+            Side::Server => start + len,
+        };
+        let range: Range<usize> = start..start + len;
+        &self.bytes[range]
+    }
+}
+
+impl fmt::Debug for SessionKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionKeys").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! From the decrypted RSA block to 48 bytes, without a branch: the one unpadding routine.
+//! Padding, length and version fall into one mask, which selects the premaster or the fallback.
+
+use crate::ct::Mask;
+use crate::error::Error;
+use crate::secret::{MASTER_SECRET_LEN, PremasterSecret};
+
+/// Shortest RSA block in bytes that can hold a premaster secret: 00 02, eight bytes of padding,
+/// 00, and the secret (RFC 8017 section 7.2.1).
+pub const MIN_BLOCK_LEN: usize = 2 + 8 + 1 + MASTER_SECRET_LEN;
+
+/// Which versions the first two bytes of a premaster secret may carry (RFC 5246 section 7.4.7.1).
+///
+/// All of it is public: it follows from the ClientHello and from policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionCheck {
+    expected: u16,
+    alternate: u16,
+    any: bool,
+}
+
+impl VersionCheck {
+    /// Only the version that the client offered.
+    pub fn offered(offered: u16) -> Self {
+        Self { expected: offered, alternate: offered, any: false }
+    }
+
+    /// The version that the client offered, or the negotiated one, which clients with an old
+    /// defect send (RFC 5246 section 7.4.7.1).
+    pub fn offered_or_negotiated(offered: u16, negotiated: u16) -> Self {
+        Self { expected: offered, alternate: negotiated, any: false }
+    }
+
+    /// Every version. The padding then is the only check, as in servers that leave rollback
+    /// protection to Finished.
+    pub fn any() -> Self {
+        Self { expected: 0, alternate: 0, any: true }
+    }
+}
+
+/// Recovers a premaster secret from `em`, the full block that the raw private operation gave, or
+/// takes `fallback` in its place where padding, length or version are wrong.
+///
+/// Time, memory access and control flow depend on the length of `em` alone, which is the public
+/// modulus length. Which of the two was taken is not reported to anybody.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] when `em` is shorter than [`MIN_BLOCK_LEN`]: no key that small is
+/// loaded, so this does not happen behind [`crate::Provider`].
+pub fn recover_premaster(
+    em: &[u8],
+    version: VersionCheck,
+    fallback: &PremasterSecret,
+    out: &mut PremasterSecret,
+) -> Result<(), Error> {
+    // The length is public: it is the modulus size.
+    let (padded, secret) = em
+        .split_last_chunk::<MASTER_SECRET_LEN>()
+        .filter(|_| em.len() >= MIN_BLOCK_LEN)
+        .ok_or(Error::InvalidParameter("RSA block: expected at least 59 bytes"))?;
+    let [first, second, padding @ .., separator] = padded else {
+        return Err(Error::Internal("a block of 59 bytes has a head"));
+    };
+
+    let mut good = Mask::is_zero(*first).and(Mask::eq(*second, 2)).and(Mask::is_zero(*separator));
+    for byte in padding {
+        good = good.and(Mask::is_zero(*byte).not());
+    }
+    good = good.and(version_mask(secret, version));
+
+    good.select(secret, fallback.expose(), out.expose_mut());
+    Ok(())
+}
+
+/// True where the premaster secret begins with an accepted version.
+fn version_mask(secret: &[u8; MASTER_SECRET_LEN], version: VersionCheck) -> Mask {
+    let is = |version: u16| {
+        let [major, minor] = version.to_be_bytes();
+        Mask::eq(secret[0], major).and(Mask::eq(secret[1], minor))
+    };
+    is(version.expected).or(is(version.alternate)).or(Mask::public(version.any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: [usize; 5] = [59, 128, 256, 257, 384];
+
+    fn block(len: usize, version: u16) -> Vec<u8> {
+        let mut em: Vec<u8> = (0..len).map(|i| u8::try_from(i % 255).unwrap() + 1).collect();
+        em[0] = 0;
+        em[1] = 2;
+        em[len - 49] = 0;
+        em[len - 48..len - 46].copy_from_slice(&version.to_be_bytes());
+        em
+    }
+
+    /// Whether the block's own premaster secret came out; the fallback is told apart by its bytes.
+    fn accepted(em: &[u8], version: VersionCheck) -> bool {
+        let mut fallback = PremasterSecret::zeroed();
+        fallback.expose_mut().fill(0xee);
+        let mut out = PremasterSecret::zeroed();
+        recover_premaster(em, version, &fallback, &mut out).unwrap();
+        if out.expose() == fallback.expose() {
+            return false;
+        }
+        assert_eq!(out.expose(), em.last_chunk().unwrap());
+        true
+    }
+
+    #[test]
+    fn a_well_formed_block_yields_its_last_48_bytes() {
+        for len in SIZES {
+            assert!(accepted(&block(len, 0x0303), VersionCheck::offered(0x0303)), "{len}");
+        }
+    }
+
+    #[test]
+    fn each_head_byte_is_checked_with_every_value() {
+        for len in SIZES {
+            for position in 0..len - 48 {
+                for value in 0..=u8::MAX {
+                    let mut em = block(len, 0x0303);
+                    em[position] = value;
+                    let good = match position {
+                        0 => value == 0,
+                        1 => value == 2,
+                        separator if separator == len - 49 => value == 0,
+                        _ => value != 0,
+                    };
+                    let got = accepted(&em, VersionCheck::offered(0x0303));
+                    assert_eq!(got, good, "len {len} position {position} value {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_65536_versions_only_the_offered_one_is_taken() {
+        for offered in [0x0300, 0x0301, 0x0303, 0xfeff, 0x0000] {
+            let taken: Vec<u16> = (0..=u16::MAX)
+                .filter(|carried| accepted(&block(64, *carried), VersionCheck::offered(offered)))
+                .collect();
+            assert_eq!(taken, [offered]);
+        }
+    }
+
+    #[test]
+    fn the_alternate_version_and_any_version_are_opt_in() {
+        let both = VersionCheck::offered_or_negotiated(0x0303, 0x0301);
+        let taken: Vec<u16> =
+            (0..=u16::MAX).filter(|carried| accepted(&block(64, *carried), both)).collect();
+        assert_eq!(taken, [0x0301, 0x0303]);
+        assert!((0..=u16::MAX).all(|carried| accepted(&block(64, carried), VersionCheck::any())));
+    }
+
+    #[test]
+    fn any_version_does_not_excuse_bad_padding() {
+        let mut em = block(128, 0x0303);
+        em[40] = 0;
+        assert!(!accepted(&em, VersionCheck::any()));
+    }
+
+    #[test]
+    fn a_block_that_cannot_hold_a_premaster_is_an_error() {
+        let mut out = PremasterSecret::zeroed();
+        for len in 0..MIN_BLOCK_LEN {
+            let fallback = PremasterSecret::zeroed();
+            let result = recover_premaster(&vec![0; len], VersionCheck::any(), &fallback, &mut out);
+            assert!(result.is_err(), "{len}");
+        }
+    }
+}

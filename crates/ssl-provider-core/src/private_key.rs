@@ -1,0 +1,134 @@
+//! An RSA private key, loaded by a backend, with what core adds: the checks on ciphertexts that are
+//! public, and the key of the deterministic fallback.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+use crate::backend::{HashAlgorithm, KeyExchangeBackend, RsaPrivateKey};
+use crate::error::Error;
+use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer};
+use crate::secret::RejectKey;
+
+/// An RSA private key that a provider can import master keys with.
+///
+/// It belongs to the backend that loaded it. Share it between threads behind an `Arc`; no lock is
+/// held around the private operation other than what the library itself takes.
+pub struct PrivateKey {
+    backend: &'static dyn KeyExchangeBackend,
+    key: Box<dyn RsaPrivateKey>,
+    /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
+    modulus_minus_one: Box<[u8]>,
+    reject_key: RejectKey,
+}
+
+impl PrivateKey {
+    /// Loads a key into `backend`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] when the backend refuses the key, [`Error::Unsupported`] when it has no RSA
+    /// private operation.
+    pub fn load(
+        backend: &'static dyn KeyExchangeBackend,
+        der: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Self, Error> {
+        let mut reject_key = RejectKey::zeroed();
+        // draft-irtf-cfrg-rsa-guidance hashes d as a string of the modulus length.
+        let leading_zeros = [0; MAX_MODULUS_LEN];
+        let missing = der.modulus().len().saturating_sub(der.private_exponent().len());
+        backend.hash(
+            HashAlgorithm::Sha256,
+            &[&leading_zeros[..missing], der.private_exponent()],
+            reject_key.expose_mut(),
+        )?;
+
+        let mut modulus_minus_one: Box<[u8]> = der.modulus().into();
+        if let Some(last) = modulus_minus_one.last_mut() {
+            *last &= 0xfe;
+        }
+        let key = backend.load_rsa_private_key(der)?;
+        if key.modulus_len() != modulus_minus_one.len() {
+            return Err(Error::Internal("the backend disagrees about the modulus length"));
+        }
+        Ok(Self { backend, key, modulus_minus_one, reject_key })
+    }
+
+    /// Length of the modulus, and so of a ciphertext, in bytes.
+    pub fn modulus_len(&self) -> usize {
+        self.modulus_minus_one.len()
+    }
+
+    /// The modulus, big-endian without leading zeros. Public.
+    pub fn modulus(&self) -> Vec<u8> {
+        let mut modulus = self.modulus_minus_one.to_vec();
+        if let Some(last) = modulus.last_mut() {
+            *last |= 1;
+        }
+        modulus
+    }
+
+    /// The backend that holds the key.
+    pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
+        self.backend
+    }
+
+    pub(crate) fn reject_key(&self) -> &RejectKey {
+        &self.reject_key
+    }
+
+    /// Runs the private operation, or leaves zeros, which no version of the padding check accepts,
+    /// where the ciphertext cannot be one: of another length, not below n, or one of 0, 1 and n - 1,
+    /// which some libraries refuse. All of that is public.
+    pub(crate) fn decrypt_block(&self, ciphertext: &[u8], em: &mut Block) -> Result<(), Error> {
+        let em = em.start(self.modulus_len());
+        if self.is_proper_ciphertext(ciphertext) {
+            self.key.decrypt_raw(ciphertext, em)?;
+        }
+        Ok(())
+    }
+
+    fn is_proper_ciphertext(&self, ciphertext: &[u8]) -> bool {
+        let Some((last, high)) = ciphertext.split_last() else { return false };
+        let above_one = *last > 1 || high.iter().any(|byte| *byte != 0);
+        // Slices of equal length compare like the big-endian numbers that they are.
+        ciphertext.len() == self.modulus_len() && above_one && *ciphertext < *self.modulus_minus_one
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKey")
+            .field("backend", &self.backend.info().name)
+            .field("modulus_len", &self.modulus_len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Room for a decrypted RSA block of any supported size. Wiped on drop, over the bytes in use.
+pub(crate) struct Block {
+    bytes: [u8; MAX_MODULUS_LEN],
+    len: usize,
+}
+
+impl Block {
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; MAX_MODULUS_LEN], len: 0 }
+    }
+
+    /// The block as `len` bytes, zeros so far.
+    fn start(&mut self, len: usize) -> &mut [u8] {
+        self.len = len.min(MAX_MODULUS_LEN);
+        &mut self.bytes[..self.len]
+    }
+
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.bytes[..self.len].zeroize();
+    }
+}

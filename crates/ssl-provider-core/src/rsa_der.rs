@@ -1,0 +1,188 @@
+//! RSA private keys as DER: parsed and checked once, the same for every backend.
+//! PEM, encryption and containers are the business of whoever reads files.
+
+use std::fmt;
+
+use pkcs8::der::Decode;
+
+use crate::error::{Error, KeyFault};
+
+/// Longest modulus in bytes: 8192 bits.
+pub const MAX_MODULUS_LEN: usize = 1024;
+
+/// Shortest modulus in bits. Policy may ask for more at [`crate::Requirements`].
+pub const MIN_MODULUS_BITS: usize = 1024;
+
+/// Longest public exponent in bits; AWS-LC and `rsa` accept no more.
+const MAX_EXPONENT_BITS: usize = 33;
+
+/// A two-prime RSA private key as PKCS#1 DER, with its parts in view.
+///
+/// The shape has been checked: structure, number of primes, modulus and public exponent. Whether
+/// the parts belong together is for the library that loads it.
+pub struct RsaPrivateKeyDer<'a> {
+    pkcs1: &'a [u8],
+    parts: pkcs1::RsaPrivateKeyRef<'a>,
+}
+
+impl<'a> RsaPrivateKeyDer<'a> {
+    /// Takes DER of either kind: a PKCS#1 `RSAPrivateKey` (RFC 8017 appendix A.1.2) or a PKCS#8
+    /// `PrivateKeyInfo` (RFC 5958) that holds one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] says what is wrong with the key.
+    pub fn from_der(der: &'a [u8]) -> Result<Self, Error> {
+        if let Ok(info) = pkcs8::PrivateKeyInfoRef::from_der(der) {
+            return match info.algorithm.oid {
+                pkcs1::ALGORITHM_OID => Self::from_pkcs1(info.private_key.as_bytes()),
+                other => Err(Error::Key(KeyFault::NotRsa(algorithm_name(&other.to_string())))),
+            };
+        }
+        Self::from_pkcs1(der)
+    }
+
+    fn from_pkcs1(der: &'a [u8]) -> Result<Self, Error> {
+        let parts = pkcs1::RsaPrivateKeyRef::from_der(der).map_err(|_| malformed(der))?;
+        let key = Self { pkcs1: der, parts };
+        key.check()?;
+        Ok(key)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.parts.version() != pkcs1::Version::TwoPrime {
+            return Err(Error::Key(KeyFault::MultiPrime));
+        }
+        let bits = bit_len(self.modulus());
+        if !(MIN_MODULUS_BITS..=MAX_MODULUS_LEN * 8).contains(&bits) || is_even(self.modulus()) {
+            return Err(Error::Key(KeyFault::Modulus { bits }));
+        }
+        let exponent = self.public_exponent();
+        if is_even(exponent) || exponent == [1] || bit_len(exponent) > MAX_EXPONENT_BITS {
+            return Err(Error::Key(KeyFault::Exponent));
+        }
+        // The private exponent is below the modulus, so that it fits the reject key's input.
+        if self.private_exponent().len() > self.modulus().len() {
+            return Err(Error::Key(KeyFault::Inconsistent));
+        }
+        Ok(())
+    }
+
+    /// The key as a PKCS#1 `RSAPrivateKey` structure.
+    pub fn pkcs1(&self) -> &'a [u8] {
+        self.pkcs1
+    }
+
+    /// The modulus n, big-endian without leading zeros.
+    pub fn modulus(&self) -> &'a [u8] {
+        self.parts.modulus.as_bytes()
+    }
+
+    /// The public exponent e, big-endian without leading zeros.
+    pub fn public_exponent(&self) -> &'a [u8] {
+        self.parts.public_exponent.as_bytes()
+    }
+
+    /// The private exponent d, big-endian without leading zeros. Secret.
+    pub fn private_exponent(&self) -> &'a [u8] {
+        self.parts.private_exponent.as_bytes()
+    }
+
+    /// The primes p and q, big-endian without leading zeros, in either order of size. Secret.
+    pub fn primes(&self) -> [&'a [u8]; 2] {
+        [self.parts.prime1.as_bytes(), self.parts.prime2.as_bytes()]
+    }
+
+    /// d mod p-1, d mod q-1 and q^-1 mod p, big-endian without leading zeros. Secret.
+    pub fn crt_parts(&self) -> [&'a [u8]; 3] {
+        [
+            self.parts.exponent1.as_bytes(),
+            self.parts.exponent2.as_bytes(),
+            self.parts.coefficient.as_bytes(),
+        ]
+    }
+}
+
+impl fmt::Debug for RsaPrivateKeyDer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RsaPrivateKeyDer")
+            .field("modulus_bits", &bit_len(self.modulus()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says what a DER structure is that is not an RSA key.
+fn malformed(der: &[u8]) -> Error {
+    // SEC1 ECPrivateKey ::= SEQUENCE { version INTEGER (1), privateKey OCTET STRING, … }, with a
+    // length of one byte, or of two for the larger curves.
+    const VERSION_1_THEN_OCTET_STRING: [u8; 4] = [0x02, 0x01, 0x01, 0x04];
+    let content = match der {
+        [0x30, 0x81, _, content @ ..] | [0x30, _, content @ ..] => content,
+        _ => &[],
+    };
+    Error::Key(if content.starts_with(&VERSION_1_THEN_OCTET_STRING) {
+        KeyFault::NotRsa("an EC key")
+    } else {
+        KeyFault::Malformed
+    })
+}
+
+/// The name of a private-key algorithm by its object identifier.
+fn algorithm_name(oid: &str) -> &'static str {
+    match oid {
+        "1.2.840.113549.1.1.10" => "an RSASSA-PSS key, which may not decrypt",
+        "1.2.840.10045.2.1" => "an EC key",
+        "1.2.840.10040.4.1" => "a DSA key",
+        "1.2.840.113549.1.3.1" | "1.2.840.10046.2.1" => "a Diffie-Hellman key",
+        "1.3.101.110" => "an X25519 key",
+        "1.3.101.111" => "an X448 key",
+        "1.3.101.112" => "an Ed25519 key",
+        "1.3.101.113" => "an Ed448 key",
+        _ => "a key of another algorithm",
+    }
+}
+
+fn bit_len(big_endian: &[u8]) -> usize {
+    match big_endian {
+        [] => 0,
+        [first, rest @ ..] => rest.len() * 8 + (8 - first.leading_zeros() as usize),
+    }
+}
+
+fn is_even(big_endian: &[u8]) -> bool {
+    big_endian.last().is_none_or(|byte| byte % 2 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn garbage_and_truncation_are_malformed_and_never_a_panic() {
+        for der in [&[][..], &[0x30], &[0x30, 0x82], &[0x30, 0x03, 0x02, 0x01, 0x00], &[0xff; 64]] {
+            assert_eq!(
+                RsaPrivateKeyDer::from_der(der).unwrap_err(),
+                Error::Key(KeyFault::Malformed),
+                "{der:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_ec_key_is_named() {
+        // SEC1: SEQUENCE { INTEGER 1, OCTET STRING of 4 bytes }.
+        let sec1 = [0x30, 0x09, 0x02, 0x01, 0x01, 0x04, 0x04, 1, 2, 3, 4];
+        assert_eq!(
+            RsaPrivateKeyDer::from_der(&sec1).unwrap_err(),
+            Error::Key(KeyFault::NotRsa("an EC key"))
+        );
+    }
+
+    #[test]
+    fn bit_len_counts_from_the_highest_set_bit() {
+        assert_eq!(bit_len(&[]), 0);
+        assert_eq!(bit_len(&[1]), 1);
+        assert_eq!(bit_len(&[0x80, 0]), 16);
+        assert_eq!(bit_len(&[1, 0, 1]), 17);
+    }
+}

@@ -1,0 +1,79 @@
+//! The secrets of a key exchange, each in a type of its own that wipes itself.
+//! None of them can be cloned, compared or printed; bytes come out through `expose` only.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
+pub const MASTER_SECRET_LEN: usize = 48;
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident, $len:expr) => {
+        $(#[$doc])*
+        #[derive(Zeroize, ZeroizeOnDrop)]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// A value of all zeros, to be filled through [`expose_mut`](Self::expose_mut).
+            pub fn zeroed() -> Self {
+                Self([0; $len])
+            }
+
+            /// The secret bytes. Whoever calls this answers for where they go.
+            pub fn expose(&self) -> &[u8; $len] {
+                &self.0
+            }
+
+            /// The secret bytes, to be written in place so that no copy stays behind.
+            pub fn expose_mut(&mut self) -> &mut [u8; $len] {
+                &mut self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+secret! {
+    /// The 48-byte premaster secret of an RSA key exchange: two version bytes and 46 random ones.
+    PremasterSecret, MASTER_SECRET_LEN
+}
+
+secret! {
+    /// The 48-byte master secret of a session.
+    MasterSecret, MASTER_SECRET_LEN
+}
+
+secret! {
+    /// The 32-byte key of the deterministic fallback: SHA-256 of the private exponent, as
+    /// draft-irtf-cfrg-rsa-guidance derives it for implicit rejection.
+    RejectKey, 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret_byte() {
+        let mut premaster_secret = PremasterSecret::zeroed();
+        premaster_secret.expose_mut().fill(0xa5);
+        let shown = format!("{premaster_secret:?} {premaster_secret:#?}");
+        assert_eq!(shown, "PremasterSecret { .. } PremasterSecret { .. }");
+        assert_eq!(format!("{:?}", MasterSecret::zeroed()), "MasterSecret { .. }");
+        assert_eq!(format!("{:?}", RejectKey::zeroed()), "RejectKey { .. }");
+    }
+
+    #[test]
+    fn zeroize_clears_every_byte() {
+        let mut master_secret = MasterSecret::zeroed();
+        master_secret.expose_mut().fill(0xa5);
+        master_secret.zeroize();
+        assert_eq!(master_secret.expose(), &[0; MASTER_SECRET_LEN]);
+    }
+}

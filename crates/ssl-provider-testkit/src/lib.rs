@@ -1,0 +1,1 @@
+//! Conformance cases of ssl-provider as plain functions of a backend.
