@@ -6,7 +6,8 @@ from functools import cache
 from corpus.cell import Cell, Recording, check, record
 from corpus.conversation import Endpoint, PeerFailure
 from corpus.keys import KeyStore
-from corpus.peers import openssl, tlslite
+from corpus.peers import gnutls, openssl, tlslite
+from corpus.suites import Version
 
 
 class Stacks:
@@ -18,10 +19,12 @@ class Stacks:
         self._clients: dict[str, Callable[[Cell], Endpoint]] = {
             "openssl": self._openssl_client,
             "tlslite": self._tlslite_client,
+            "gnutls": self._gnutls_client,
         }
         self._servers: dict[str, Callable[[Cell], Endpoint]] = {
             "openssl": self._openssl_server,
             "tlslite": self._tlslite_server,
+            "gnutls": self._gnutls_server,
         }
 
     def record(self, cell: Cell) -> Recording:
@@ -67,8 +70,16 @@ class Stacks:
         settings = _tlslite_settings(cell, highest=cell.version)
         return tlslite.TlsliteEndpoint(settings, server, ask_client=cell.client_auth)
 
+    def _gnutls_client(self, cell: Cell) -> Endpoint:
+        client_key = self.keys.pair("client-2048") if cell.client_auth else None
+        return gnutls.client(_gnutls_settings(cell, cell.highest_offered), client_key)
 
-def _openssl_settings(cell: Cell, highest=None) -> openssl.Settings:
+    def _gnutls_server(self, cell: Cell) -> Endpoint:
+        settings = _gnutls_settings(cell, cell.version)
+        return gnutls.server(settings, self.keys.pair(cell.server_key), cell.client_auth)
+
+
+def _openssl_settings(cell: Cell, highest: Version | None = None) -> openssl.Settings:
     if cell.suite.openssl is None:
         raise PeerFailure(f"OpenSSL does not implement {cell.suite.name}")
     return openssl.Settings(
@@ -81,7 +92,7 @@ def _openssl_settings(cell: Cell, highest=None) -> openssl.Settings:
     )
 
 
-def _tlslite_settings(cell: Cell, highest=None) -> tlslite.Settings:
+def _tlslite_settings(cell: Cell, highest: Version | None = None) -> tlslite.Settings:
     if cell.suite.tlslite is None:
         raise PeerFailure(f"tlslite-ng does not implement {cell.suite.name}")
     return tlslite.Settings(
@@ -91,3 +102,7 @@ def _tlslite_settings(cell: Cell, highest=None) -> tlslite.Settings:
         ems=cell.ems,
         etm=cell.etm,
     )
+
+
+def _gnutls_settings(cell: Cell, highest: Version) -> gnutls.Settings:
+    return gnutls.Settings(cell.suite, cell.version, highest, cell.ems, cell.etm)

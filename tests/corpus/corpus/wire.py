@@ -5,16 +5,26 @@ The manifest says what stands on the wire, not what a cell asked for; the two ar
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 from corpus.conversation import Direction, Flight
 
-_CHANGE_CIPHER_SPEC = 20
-_HANDSHAKE = 22
-_CLIENT_HELLO = 1
-_SERVER_HELLO = 2
-_CERTIFICATE = 11
-_SERVER_KEY_EXCHANGE = 12
-_CLIENT_KEY_EXCHANGE = 16
+
+class ContentType(IntEnum):
+    """The record types that matter here (RFC 5246 §6.2.1)."""
+
+    CHANGE_CIPHER_SPEC = 20
+    HANDSHAKE = 22
+
+
+class HandshakeType(IntEnum):
+    """The messages that matter here (RFC 5246 §7.4)."""
+
+    CLIENT_HELLO = 1
+    SERVER_HELLO = 2
+    CLIENT_KEY_EXCHANGE = 16
+
+
 _EXTENSION_ENCRYPT_THEN_MAC = 22
 _EXTENSION_EXTENDED_MASTER_SECRET = 23
 _EXTENSION_SUPPORTED_VERSIONS = 43
@@ -32,8 +42,6 @@ class Hellos:
     suite_id: int = 0
     ems: bool = False
     etm: bool = False
-    server_sent_certificate: bool = False
-    server_key_exchange: bool = False
     client_key_exchange: bytes | None = None
 
 
@@ -64,9 +72,9 @@ def records(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _handshake_messages(stream: bytes) -> Iterator[tuple[int, bytes]]:
     clear = b""
     for content_type, _version, fragment in records(stream):
-        if content_type == _CHANGE_CIPHER_SPEC:
+        if content_type == ContentType.CHANGE_CIPHER_SPEC:
             break
-        if content_type == _HANDSHAKE:
+        if content_type == ContentType.HANDSHAKE:
             clear += fragment
     at = 0
     while at + 4 <= len(clear):
@@ -77,17 +85,13 @@ def _handshake_messages(stream: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _read_message(kind: int, body: bytes, hellos: Hellos) -> None:
     match kind:
-        case 1 if not hellos.client_random:
+        case HandshakeType.CLIENT_HELLO:
             hellos.offered_version = int.from_bytes(body[0:2], "big")
             hellos.client_random = body[2:34]
             hellos.offered_session_id = body[35 : 35 + body[34]]
-        case 2:
+        case HandshakeType.SERVER_HELLO:
             _read_server_hello(body, hellos)
-        case 11 if hellos.protocol:
-            hellos.server_sent_certificate = True
-        case 12:
-            hellos.server_key_exchange = True
-        case 16:
+        case HandshakeType.CLIENT_KEY_EXCHANGE:
             hellos.client_key_exchange = body
 
 

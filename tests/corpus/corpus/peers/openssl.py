@@ -10,6 +10,7 @@ from pathlib import Path
 from corpus.conversation import PeerFailure
 from corpus.keys import KeyPair
 from corpus.peers.memory import REQUEST, RESPONSE, MemoryEndpoint
+from corpus.peers.process import read_key_log
 from corpus.suites import Version
 
 NAME = ssl.OPENSSL_VERSION.rsplit(" ", 3)[0]
@@ -85,15 +86,7 @@ class Context:
 
     def master_secrets(self) -> dict[bytes, bytes]:
         """Client random to master secret, for all sessions of this context so far."""
-        secrets: dict[bytes, bytes] = {}
-        if not self._key_log.exists():
-            return secrets
-        for line in self._key_log.read_text("ascii").splitlines():
-            fields = line.split()
-            # OpenSSL also logs `RSA` lines, and other labels for TLS 1.3.
-            if len(fields) == 3 and fields[0] == "CLIENT_RANDOM":
-                secrets[bytes.fromhex(fields[1])] = bytes.fromhex(fields[2])
-        return secrets
+        return read_key_log(self._key_log)
 
 
 class OpenSslEndpoint(MemoryEndpoint):
