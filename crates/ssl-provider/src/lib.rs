@@ -1,5 +1,42 @@
 //! Portable implementation of the CNG SSL provider interface, with swappable crypto backends.
+//! This crate is the front door: everything of the core, and the list of backends compiled in.
+//!
+//! ```
+//! use ssl_provider::{Flags, ParameterList, Provider};
+//!
+//! # fn demo(key_der: &[u8], encrypted_premaster: &[u8]) -> Result<(), ssl_provider::Error> {
+//! let provider = Provider::open(ssl_provider::default_backend()?);
+//! let key = provider.load_private_key(key_der)?;
+//! let parameters = ParameterList::new()
+//!     .client_random([1; 32])
+//!     .server_random([2; 32])
+//!     .highest_version(0x0303);
+//! let master_key = provider.import_master_key(
+//!     &key,
+//!     0x0303, // TLS 1.2
+//!     0x009C, // TLS_RSA_WITH_AES_128_GCM_SHA256
+//!     &parameters,
+//!     encrypted_premaster,
+//!     Flags::SERVER,
+//! )?;
+//! let session_keys = master_key.session_keys(&parameters)?;
+//! # let _ = session_keys;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Choosing a backend
+//!
+//! Each Cargo feature adds one backend to [`backends`] and does nothing else. The application
+//! chooses by value: [`backend`] finds one by name, [`default_backend`] takes the first in the
+//! documented order aws-lc, openssl, rustcrypto, ring. Adding a feature can therefore move the
+//! default only to a backend that stands earlier in that order, and never changes a program that
+//! names its backend.
 
 #![forbid(unsafe_code)]
 
 pub use ssl_provider_core::*;
+
+mod registry;
+
+pub use crate::registry::{backend, backends, default_backend};

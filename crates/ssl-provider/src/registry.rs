@@ -1,0 +1,63 @@
+//! The backends that are compiled in, and the choice of the default: the one place with features.
+//! Order is preference: aws-lc, openssl, rustcrypto, ring.
+
+use std::sync::LazyLock;
+
+use cfg_if::cfg_if;
+use ssl_provider_core::{Error, KeyExchangeBackend};
+
+static BACKENDS: LazyLock<Vec<&'static dyn KeyExchangeBackend>> = LazyLock::new(|| {
+    vec![
+        #[cfg(feature = "aws-lc")]
+        ssl_provider_aws_lc::backend(),
+        #[cfg(feature = "openssl")]
+        ssl_provider_openssl::backend(),
+        #[cfg(feature = "rustcrypto")]
+        ssl_provider_rustcrypto::backend(),
+        #[cfg(feature = "ring")]
+        ssl_provider_ring::backend(),
+    ]
+});
+
+/// The backends that are compiled in, in order of preference.
+///
+/// # Examples
+///
+/// ```
+/// for backend in ssl_provider::backends() {
+///     println!("{}: {}", backend.info().name, backend.info().library);
+/// }
+/// ```
+pub fn backends() -> &'static [&'static dyn KeyExchangeBackend] {
+    &BACKENDS
+}
+
+/// The backend with this name: `aws-lc`, `openssl`, `rustcrypto` or `ring`.
+///
+/// # Errors
+///
+/// [`Error::NoBackend`] when it is not compiled in.
+pub fn backend(name: &str) -> Result<&'static dyn KeyExchangeBackend, Error> {
+    backends().iter().find(|backend| backend.info().name == name).copied().ok_or(Error::NoBackend)
+}
+
+/// The backend for an application that names none.
+///
+/// # Errors
+///
+/// [`Error::NoBackend`] when no backend is compiled in.
+pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
+    cfg_if! {
+        if #[cfg(feature = "aws-lc")] {
+            Ok(ssl_provider_aws_lc::backend())
+        } else if #[cfg(feature = "openssl")] {
+            Ok(ssl_provider_openssl::backend())
+        } else if #[cfg(feature = "rustcrypto")] {
+            Ok(ssl_provider_rustcrypto::backend())
+        } else if #[cfg(feature = "ring")] {
+            Ok(ssl_provider_ring::backend())
+        } else {
+            Err(Error::NoBackend)
+        }
+    }
+}
