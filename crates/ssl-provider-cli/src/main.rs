@@ -1,3 +1,12 @@
-//! The command `sslprov`.
+//! The command `sslprov`: parses the command line and hands over to the library.
+//! Everything else is in `lib.rs`, where tests reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use ssl_provider_cli::{CommandLine, run};
+
+fn main() -> ExitCode {
+    run(&CommandLine::parse())
+}

@@ -1,0 +1,80 @@
+//! Which backends a subcommand runs on: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
+//! The order and the list of names are the facade's; nothing here depends on a Cargo feature.
+
+use ssl_provider::{KeyExchangeBackend, backend, backends, default_backend};
+
+use crate::exit::Failure;
+
+/// The word that stands for every backend that is compiled in.
+const ALL: &str = "all";
+
+/// The option `--backend`, for subcommands that use the crypto.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct BackendArgs {
+    /// Crypto backend to use, or `all` to run on each of them and insist that they agree. Without
+    /// it the first of aws-lc, openssl, rustcrypto and ring that is compiled in
+    #[arg(long, value_name = "NAME|all", env = "SSL_PROVIDER_BACKEND")]
+    pub backend: Option<String>,
+}
+
+impl BackendArgs {
+    /// The backends that were chosen: at least one, and more only for `all`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] when no backend is compiled in, and for an unknown name; the text lists
+    /// the names that are compiled in.
+    pub fn choose(&self) -> Result<Vec<&'static dyn KeyExchangeBackend>, Failure> {
+        let default = default_backend().map_err(Failure::usage)?;
+        match self.backend.as_deref() {
+            None => Ok(vec![default]),
+            Some(ALL) => Ok(backends().to_vec()),
+            Some(name) => match backend(name) {
+                Ok(backend) => Ok(vec![backend]),
+                Err(_) => Err(Failure::Usage(unknown(name))),
+            },
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let names: Vec<_> = backends().iter().map(|backend| backend.info().name).collect();
+    format!("no backend '{name}' is compiled in; there are {}, and '{ALL}'", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(name: Option<&str>) -> Result<Vec<&'static str>, String> {
+        match (BackendArgs { backend: name.map(str::to_owned) }).choose() {
+            Ok(chosen) => Ok(chosen.iter().map(|backend| backend.info().name).collect()),
+            Err(Failure::Usage(text)) => Err(text),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_a_backend_every_choice_names_the_features() {
+        if backends().is_empty() {
+            for name in [None, Some("all"), Some("openssl")] {
+                let text = choose(name).unwrap_err();
+                assert!(text.contains("rustcrypto") && text.contains("feature"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_all_and_the_default_are_found() {
+        let names: Vec<_> = backends().iter().map(|backend| backend.info().name).collect();
+        if let Some(first) = names.first() {
+            assert_eq!(choose(Some("all")), Ok(names.clone()));
+            assert_eq!(choose(None), Ok(vec![*first]));
+            for name in &names {
+                assert_eq!(choose(Some(name)), Ok(vec![*name]));
+            }
+            let text = choose(Some("nss")).unwrap_err();
+            assert!(text.contains("'nss'") && text.contains(first), "{text}");
+        }
+    }
+}

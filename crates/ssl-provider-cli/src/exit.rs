@@ -1,0 +1,94 @@
+//! How a subcommand ends: the outcomes and failures, and the exit code of each.
+//! The codes are the same for every subcommand, and each `--help` lists them.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// What came of the work, when it could be done at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything asked for succeeded: exit code 0.
+    All,
+    /// Nothing did: 1.
+    None,
+    /// Some did and some did not: 3.
+    Some,
+    /// Two backends gave different answers: 4.
+    Disagreement,
+}
+
+impl Outcome {
+    /// The outcome of so many successes and failures. No work at all is a success.
+    pub fn of(succeeded: u64, failed: u64) -> Self {
+        match (succeeded, failed) {
+            (_, 0) => Self::All,
+            (0, _) => Self::None,
+            (_, _) => Self::Some,
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::All => 0,
+            Outcome::None => 1,
+            Outcome::Some => 3,
+            Outcome::Disagreement => 4,
+        })
+    }
+}
+
+/// Why a subcommand could not do its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments, or the files that they name, are not usable: exit code 2. The text says which
+    /// and why.
+    Usage(String),
+    /// Standard output could not be written: 5, or 141 when its reader has gone away, which is what
+    /// a shell shows for a program that the closed pipe ended.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// A [`Failure::Usage`] of anything that can be shown.
+    pub fn usage(text: impl fmt::Display) -> Self {
+        Self::Usage(text.to_string())
+    }
+
+    /// Tells the user, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(text) => {
+                eprintln!("sslprov: {text}");
+                ExitCode::from(2)
+            }
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
+            Self::Output(error) => {
+                eprintln!("sslprov: cannot write to standard output: {error}");
+                ExitCode::from(5)
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Takes an error of writing to standard output; errors of reading name their file as `Usage`.
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_become_outcomes() {
+        assert_eq!(Outcome::of(3, 0), Outcome::All);
+        assert_eq!(Outcome::of(0, 0), Outcome::All);
+        assert_eq!(Outcome::of(0, 3), Outcome::None);
+        assert_eq!(Outcome::of(1, 2), Outcome::Some);
+    }
+}

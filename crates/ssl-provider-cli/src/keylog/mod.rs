@@ -1,0 +1,3 @@
+//! Key logs out of captures.
+
+pub mod command;
