@@ -50,7 +50,7 @@ pub use crate::parameter_list::{Buffer, BufferType, ParameterList};
 pub use crate::premaster::VersionCheck;
 pub use crate::private_key::PrivateKey;
 pub use crate::protocol::Protocol;
-pub use crate::provider::{Flags, KeyLogPolicy, Policy, Provider, Requirements};
+pub use crate::provider::{Flags, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements};
 pub use crate::rsa_der::RsaPrivateKeyDer;
 pub use crate::secret::{MasterSecret, PremasterSecret};
 pub use crate::status::SecurityStatus;

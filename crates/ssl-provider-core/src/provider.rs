@@ -16,7 +16,7 @@ use crate::parameter_list::ParameterList;
 use crate::premaster::{VersionCheck, recover_premaster};
 use crate::private_key::{Block, PrivateKey};
 use crate::protocol::Protocol;
-use crate::rsa_der::RsaPrivateKeyDer;
+use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::{MasterSeed, master_secret, schedule_of};
 use crate::secret::{MasterSecret, PremasterSecret};
 
@@ -53,8 +53,11 @@ pub enum PremasterVersion {
     Any,
 }
 
-/// What an application allows on a provider. The default is the strict choice everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an application allows on a provider.
+///
+/// The default is strict but for the key size: 1024-bit keys are taken, because captures and old
+/// devices have them. A server should ask for 2048.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whether SSL 3.0 is spoken.
     pub legacy_ssl3: bool,
@@ -62,6 +65,19 @@ pub struct Policy {
     pub key_log: KeyLogPolicy,
     /// Which version the premaster secret must carry.
     pub premaster_version: PremasterVersion,
+    /// Shortest modulus in bits that a key may have; less than 1024 has no effect.
+    pub min_modulus_bits: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            legacy_ssl3: false,
+            key_log: KeyLogPolicy::Denied,
+            premaster_version: PremasterVersion::Offered,
+            min_modulus_bits: MIN_MODULUS_BITS,
+        }
+    }
 }
 
 /// Properties that a backend must have for a provider to open on it.
@@ -139,22 +155,30 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] says what is wrong with the key.
+    /// [`Error::Key`] says what is wrong with the key, [`Error::NotAllowed`] that it is shorter
+    /// than the policy asks.
     pub fn load_private_key(&self, der: &[u8]) -> Result<PrivateKey, Error> {
-        PrivateKey::load(self.backend, &RsaPrivateKeyDer::from_der(der)?)
+        let der = RsaPrivateKeyDer::from_der(der)?;
+        if der.modulus_bits() < self.policy.min_modulus_bits {
+            return Err(Error::NotAllowed("the private key is shorter than min_modulus_bits"));
+        }
+        PrivateKey::load(self.backend, &der)
     }
 
     /// Starts a handshake hash (`SslCreateHandshakeHash`).
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedProtocol`] and [`Error::UnsupportedSuite`] for unknown numbers and for
-    /// a suite that is not of the protocol.
+    /// [`Error::InvalidParameter`] for unknown numbers, for a protocol that policy forbids and for
+    /// a suite that is not of the protocol: this function answers so where the import of a master
+    /// key answers that it is not supported.
     pub fn handshake_hash(&self, protocol: u32, suite: u32) -> Result<HandshakeHash, Error> {
-        let protocol = self.protocol(protocol)?;
+        let protocol = self
+            .protocol(protocol)
+            .map_err(|_| Error::InvalidParameter("protocol: unknown or not switched on"))?;
         let suite = CipherSuite::from_id(suite)
             .filter(|suite| suite.allows(protocol))
-            .ok_or(Error::UnsupportedSuite { given: suite })?;
+            .ok_or(Error::InvalidParameter("cipher suite: unknown or not of this protocol"))?;
         HandshakeHash::new(self.backend, protocol, suite)
     }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, KeyFault};
 /// Longest modulus in bytes: 8192 bits.
 pub const MAX_MODULUS_LEN: usize = 1024;
 
-/// Shortest modulus in bits. Policy may ask for more at [`crate::Requirements`].
+/// Shortest modulus in bits. [`crate::Policy`] may ask for more.
 pub const MIN_MODULUS_BITS: usize = 1024;
 
 /// Longest public exponent in bits; AWS-LC and `rsa` accept no more.
@@ -53,7 +53,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
         if self.parts.version() != pkcs1::Version::TwoPrime {
             return Err(Error::Key(KeyFault::MultiPrime));
         }
-        let bits = bit_len(self.modulus());
+        let bits = self.modulus_bits();
         if !(MIN_MODULUS_BITS..=MAX_MODULUS_LEN * 8).contains(&bits) || is_even(self.modulus()) {
             return Err(Error::Key(KeyFault::Modulus { bits }));
         }
@@ -76,6 +76,11 @@ impl<'a> RsaPrivateKeyDer<'a> {
     /// The modulus n, big-endian without leading zeros.
     pub fn modulus(&self) -> &'a [u8] {
         self.parts.modulus.as_bytes()
+    }
+
+    /// Length of the modulus in bits.
+    pub fn modulus_bits(&self) -> usize {
+        bit_len(self.modulus())
     }
 
     /// The public exponent e, big-endian without leading zeros.
@@ -106,7 +111,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
 impl fmt::Debug for RsaPrivateKeyDer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RsaPrivateKeyDer")
-            .field("modulus_bits", &bit_len(self.modulus()))
+            .field("modulus_bits", &self.modulus_bits())
             .finish_non_exhaustive()
     }
 }
