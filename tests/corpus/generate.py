@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from corpus import manifest, tshark
-from corpus.conversation import PeerFailure
+from corpus.conversation import PeerFailure, PeerMissing
 from corpus.keys import KeyStore
 from corpus.profiles import bench, small
 from corpus.stacks import Stacks
@@ -61,11 +61,19 @@ def _small(arguments: argparse.Namespace) -> int:
             if name in kept:
                 result.captures.append(kept[name])
             continue
-        entry = make(stacks).write(arguments.out, keys=arguments.keys)
+        try:
+            entry = make(stacks).write(arguments.out, keys=arguments.keys)
+        except PeerMissing as missing:
+            print(f"SKIPPED {name}: {missing}", file=sys.stderr)
+            result.skipped.append(manifest.Skipped(name, str(missing)))
+            continue
         print(f"{entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions")
         result.captures.append(entry)
     result.write(arguments.out)
-    print(f"{len(result.captures)} captures, {result.session_count()} sessions")
+    print(
+        f"{len(result.captures)} captures, {result.session_count()} sessions, "
+        f"{len(result.skipped)} skipped"
+    )
     return 0
 
 
@@ -84,14 +92,19 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     print(tshark.version())
-    print(f"{'capture':32} {'packets':>8} {'key log':>8} {'Finished':>9} {'checksum':>9}")
+    print(f"{'capture':28} packets  decrypted  not by tshark")
     results = tshark.verify(arguments.directory)
     for result in results:
         print(
-            f"{result.capture:32} {result.packets:8} {result.in_key_log:8} "
-            f"{result.finished:9} {'good' if not result.bad_checksums else 'BAD':>9} "
-            f" {'ok' if result.good else 'FAILED'}"
+            f"{result.capture:28} {result.packets:7}  {result.readable:9}  "
+            f"{result.unsupported or '':13}  {'ok' if result.good else 'FAILED'}"
         )
+        if result.packets != result.expected_packets:
+            print(f"  {result.expected_packets} packets were written")
+        if result.bad_checksums:
+            print(f"  {result.bad_checksums} packets with a bad checksum")
+        for client_random in result.unreadable:
+            print(f"  not decrypted: {client_random}")
     failed = sum(not result.good for result in results)
     print(f"{len(results)} captures, {failed} failed")
     return 1 if failed or not results else 0

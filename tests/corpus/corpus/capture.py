@@ -8,6 +8,7 @@ from typing import Any
 
 from corpus import link, pcap, tcp
 from corpus.cell import Recording
+from corpus.conversation import Flight
 from corpus.manifest import CaptureEntry, SessionEntry, Verdict
 
 Accident = Callable[[list[tcp.Segment]], list[tcp.Segment]]
@@ -42,18 +43,18 @@ class Capture:
         **flow_fields: Any,
     ) -> None:
         """Adds a connection and what is expected of its TLS session."""
-        self.add_stream(recording, accident, **flow_fields)
+        self.add_stream(recording.flights, accident, **flow_fields)
         entry = SessionEntry.of(recording, expected, note)
         if resumes is not None:
             entry = replace(entry, resumes=resumes.hex())
         self._sessions.append(entry)
 
     def add_stream(
-        self, recording: Recording, accident: Accident | None = None, **flow_fields: Any
+        self, flights: list[Flight], accident: Accident | None = None, **flow_fields: Any
     ) -> None:
         """Adds a connection without a session that a tool should report."""
         flow = replace(self._next_flow(), **flow_fields)
-        connection = tcp.segments(flow, recording.flights)
+        connection = tcp.segments(flow, flights)
         self._connections.append(accident(connection) if accident else connection)
 
     def add_session(self, entry: SessionEntry) -> None:

@@ -14,6 +14,10 @@ class PeerFailure(Exception):
     """A peer did not do what its cell asked for; the text says which and how."""
 
 
+class PeerMissing(PeerFailure):
+    """A program that is a peer is not installed on this machine, or lacks what a cell needs."""
+
+
 class Direction(Enum):
     """Which way bytes travel."""
 

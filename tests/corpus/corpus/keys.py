@@ -46,7 +46,8 @@ class KeyStore:
     """The key files in one directory."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        # Absolute: peers that are programs run in directories of their own.
+        self.directory = directory.resolve()
 
     def pair(self, name: str) -> KeyPair:
         return KeyPair(name, self.directory / f"{name}.pem", self.directory / f"{name}.cert.pem")

@@ -30,6 +30,10 @@ class SessionEntry:
 
     client_random: str
     protocol: str
+    offered_version: str
+    """The version in the ClientHello: what a premaster is supposed to begin with."""
+    premaster_version: str | None
+    """What the premaster does begin with; null if there is none or nobody looked."""
     suite: str
     ems: bool
     etm: bool
@@ -48,10 +52,13 @@ class SessionEntry:
     @classmethod
     def of(cls, recording: Recording, expected: Verdict, note: str = "") -> "SessionEntry":
         hellos, master = recording.hellos, recording.master_secret
+        premaster = recording.premaster_version
         ssl3 = hellos.protocol == Version.SSL3
         return cls(
             client_random=hellos.client_random.hex(),
             protocol=f"{hellos.protocol:04x}",
+            offered_version=f"{hellos.offered_version:04x}",
+            premaster_version=f"{premaster:04x}" if premaster is not None else None,
             suite=f"{hellos.suite_id:04x}",
             ems=hellos.ems,
             etm=hellos.etm,

@@ -1,13 +1,14 @@
 """The stacks by name, and how each becomes the client or the server of a cell."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from corpus.cell import Cell, Recording, check, record
-from corpus.conversation import Endpoint, PeerFailure
+from corpus.conversation import Endpoint, PeerFailure, PeerMissing
 from corpus.keys import KeyStore
-from corpus.peers import gnutls, openssl, tlslite
-from corpus.suites import Version
+from corpus.peers import gnutls, openssl, openssl_cli, tlslite
+from corpus.suites import Version, is_rsa_suite
 
 
 class Stacks:
@@ -20,29 +21,59 @@ class Stacks:
             "openssl": self._openssl_client,
             "tlslite": self._tlslite_client,
             "gnutls": self._gnutls_client,
+            "openssl-cli": lambda cell: openssl_cli.client(_openssl_settings(cell)),
         }
         self._servers: dict[str, Callable[[Cell], Endpoint]] = {
             "openssl": self._openssl_server,
             "tlslite": self._tlslite_server,
             "gnutls": self._gnutls_server,
+            "openssl-cli": self._openssl_cli_server,
         }
 
     def record(self, cell: Cell) -> Recording:
         """Drives the session of a cell; raises `PeerFailure` unless it is as asked for."""
         try:
-            recording = record(self.client(cell), self.server(cell), cell.server_key)
+            recording = self.record_pair(self.client(cell), self.server(cell), cell.server_key)
             check(recording, cell)
         except PeerFailure as failure:
-            raise PeerFailure(f"{cell}: {failure}") from failure
+            raise type(failure)(f"{cell}: {failure}") from failure
         return recording
 
     def record_openssl(
         self, settings: openssl.Settings, server_key: str = "server-2048"
     ) -> Recording:
-        """Drives a session of OpenSSL with itself that no cell describes, as it comes."""
+        """Drives a session of OpenSSL with itself that no cell describes."""
         client = openssl.Context(settings, None).endpoint()
         server = openssl.Context(settings, self.keys.pair(server_key)).endpoint()
-        return record(client, server, server_key)
+        return self.record_pair(client, server, server_key)
+
+    def record_resumption(
+        self, settings: openssl.Settings, server_key: str = "server-2048"
+    ) -> tuple[Recording, Recording]:
+        """Drives two sessions of OpenSSL with itself, where the second resumes the first."""
+        client_context = openssl.Context(settings, None)
+        server_context = openssl.Context(settings, self.keys.pair(server_key))
+        client = client_context.endpoint()
+        first = self.record_pair(client, server_context.endpoint(), server_key)
+        again = client_context.endpoint(resume=client.session)
+        second = self.record_pair(again, server_context.endpoint(), server_key)
+        if not again.tls.session_reused:
+            raise PeerFailure(f"OpenSSL did not resume its session ({settings})")
+        return first, second
+
+    def record_pair(self, client: Endpoint, server: Endpoint, server_key: str) -> Recording:
+        """Drives a session of any two peers, and looks into the premaster."""
+        recording = record(client, server, server_key)
+        encrypted = recording.hellos.client_key_exchange
+        if encrypted is None or not is_rsa_suite(recording.hellos.suite_id):
+            return recording
+        private_key = self._tlslite_certificate(server_key).private_key
+        # TLS has a length in front of the ciphertext, SSL 3.0 has none but for some clients.
+        modulus_length = len(private_key) // 8
+        premaster = private_key.decrypt(encrypted[-modulus_length:])
+        if not premaster:
+            raise PeerFailure(f"{client.name} sent a premaster that {server_key} does not open")
+        return replace(recording, premaster_version=int.from_bytes(premaster[:2], "big"))
 
     def client(self, cell: Cell) -> Endpoint:
         return self._clients[cell.client](cell)
@@ -70,6 +101,10 @@ class Stacks:
         settings = _tlslite_settings(cell, highest=cell.version)
         return tlslite.TlsliteEndpoint(settings, server, ask_client=cell.client_auth)
 
+    def _openssl_cli_server(self, cell: Cell) -> Endpoint:
+        settings = _openssl_settings(cell, highest=cell.version)
+        return openssl_cli.server(settings, self.keys.pair(cell.server_key))
+
     def _gnutls_client(self, cell: Cell) -> Endpoint:
         client_key = self.keys.pair("client-2048") if cell.client_auth else None
         return gnutls.client(_gnutls_settings(cell, cell.highest_offered), client_key)
@@ -80,8 +115,10 @@ class Stacks:
 
 
 def _openssl_settings(cell: Cell, highest: Version | None = None) -> openssl.Settings:
-    if cell.suite.openssl is None:
-        raise PeerFailure(f"OpenSSL does not implement {cell.suite.name}")
+    if cell.suite.openssl is None or (
+        cell.suite.openssl_legacy and "openssl" in (cell.client, cell.server)
+    ):
+        raise PeerMissing(f"OpenSSL does not implement {cell.suite.name}")
     return openssl.Settings(
         ciphers=cell.suite.openssl,
         lowest=cell.version,
@@ -94,7 +131,7 @@ def _openssl_settings(cell: Cell, highest: Version | None = None) -> openssl.Set
 
 def _tlslite_settings(cell: Cell, highest: Version | None = None) -> tlslite.Settings:
     if cell.suite.tlslite is None:
-        raise PeerFailure(f"tlslite-ng does not implement {cell.suite.name}")
+        raise PeerMissing(f"tlslite-ng does not implement {cell.suite.name}")
     return tlslite.Settings(
         suites=(cell.suite,),
         lowest=cell.version,

@@ -32,6 +32,8 @@ class Suite:
     gnutls: tuple[str, str] | None  # cipher name, MAC name
     nss: bool
     jsse: bool
+    openssl_legacy: bool = False
+    """Only with OpenSSL's legacy provider, which Python's ssl module does not load."""
     cbc: bool = False
     tls12_only: bool = False
 
@@ -56,7 +58,8 @@ SUITES = (
           True, False, cbc=True),
     Suite(0x0084, "CAMELLIA_256_CBC_SHA", "CAMELLIA256-SHA", None, ("CAMELLIA-256-CBC", "SHA1"),
           True, False, cbc=True),
-    Suite(0x0096, "SEED_CBC_SHA", "SEED-SHA", None, None, True, False, cbc=True),
+    Suite(0x0096, "SEED_CBC_SHA", "SEED-SHA", None, None, True, False, openssl_legacy=True,
+          cbc=True),
     Suite(0x003B, "NULL_SHA256", "NULL-SHA256", ("null", "sha256"), ("NULL", "SHA256"),
           True, True, tls12_only=True),
     Suite(0x003C, "AES_128_CBC_SHA256", "AES128-SHA256", ("aes128", "sha256"),
@@ -91,6 +94,13 @@ SUITES = (
 # fmt: on
 
 _BY_NAME = {suite.name: suite for suite in SUITES}
+
+_IDS = frozenset(suite.id for suite in SUITES)
+
+
+def is_rsa_suite(suite_id: int) -> bool:
+    """Whether the table has that suite: its key exchange then is RSA."""
+    return suite_id in _IDS
 
 
 def suite(name: str) -> Suite:

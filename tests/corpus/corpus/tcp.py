@@ -139,8 +139,9 @@ def retransmit_overlapping(connection: list[Segment]) -> list[Segment]:
     return result
 
 
-def lose(connection: list[Segment], position: int) -> list[Segment]:
-    """The segment at that position was never captured."""
+def lose_data(connection: list[Segment], nth: int) -> list[Segment]:
+    """The nth data segment, counted from 0, was never captured."""
+    position = data_positions(connection)[nth]
     return connection[:position] + connection[position + 1 :]
 
 

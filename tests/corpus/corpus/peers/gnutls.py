@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from corpus.conversation import PeerFailure
+from corpus.conversation import PeerMissing
 from corpus.keys import KeyPair
 from corpus.peers.memory import REQUEST
 from corpus.peers.process import ClientProcess, Program, ServerProcess, at_once, version_line
@@ -28,7 +28,7 @@ class Settings:
     def priority(self) -> str:
         """A GnuTLS priority string with exactly these."""
         if self.suite.gnutls is None:
-            raise PeerFailure(f"GnuTLS does not implement {self.suite.name}")
+            raise PeerMissing(f"GnuTLS does not implement {self.suite.name}")
         cipher, mac = self.suite.gnutls
         parts = ["NONE", "+RSA", f"+{cipher}", f"+{mac}", "+SIGN-ALL", "+COMP-NULL", "+CTYPE-X509"]
         for version, name in _VERSIONS.items():
@@ -39,14 +39,14 @@ class Settings:
         if not self.etm:
             parts.append("%NO_ETM")
         if Version.SSL3 in range(self.lowest, self.highest + 1):
-            raise PeerFailure("GnuTLS of this machine has no SSL 3.0")
+            raise PeerMissing("GnuTLS of this machine has no SSL 3.0")
         return ":".join(parts)
 
 
 def name() -> str:
     line = version_line("gnutls-cli", "--version")
     if line is None:
-        raise PeerFailure("gnutls-cli is not installed; its package is called `gnutls-bin`")
+        raise PeerMissing("gnutls-cli is not installed; its package is called `gnutls-bin`")
     return f"GnuTLS {line.split()[-1]}"
 
 

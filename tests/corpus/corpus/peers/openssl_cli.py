@@ -4,7 +4,7 @@ renegotiation, and the suites of the legacy provider (SEED)."""
 from corpus.keys import KeyPair
 from corpus.peers.memory import REQUEST, RESPONSE
 from corpus.peers.openssl import NAME, Settings
-from corpus.peers.process import ClientProcess, Program, ServerProcess, printed, sessions
+from corpus.peers.process import ClientProcess, Program, Script, ServerProcess, printed, sessions
 from corpus.suites import Version
 
 _VERSION_FLAGS = {Version.TLS1_0: "-tls1", Version.TLS1_1: "-tls1_1", Version.TLS1_2: "-tls1_2"}
@@ -14,7 +14,7 @@ def client(settings: Settings, *, renegotiate: bool = False) -> ClientProcess:
     """`s_client`; if it renegotiates, then between the handshake and the request."""
     # s_client takes a letter for a command only at the start of a read: it comes alone.
     handshakes = 2 if renegotiate else 1
-    script = ((sessions(handshakes), REQUEST), (printed(RESPONSE[-13:]), b"Q\n"))
+    script: Script = ((sessions(handshakes), REQUEST), (printed(RESPONSE[-13:]), b"Q\n"))
     if renegotiate:
         script = ((sessions(1), b"R\n"), *script)
     command = ["openssl", "s_client", "-connect", "127.0.0.1:{port}", *_arguments(settings)]
@@ -23,13 +23,14 @@ def client(settings: Settings, *, renegotiate: bool = False) -> ClientProcess:
 
 def server(settings: Settings, server_key: KeyPair, *, renegotiate: bool = False) -> ServerProcess:
     """`s_server`; if it renegotiates, then by a HelloRequest before its response."""
-    script = ((printed(REQUEST[:14]), RESPONSE),)
+    script: Script = ((printed(REQUEST[:14]), RESPONSE),)
     if renegotiate:
         script = ((sessions(1), b"r\n"), (sessions(2), RESPONSE))
     command = [
         "openssl", "s_server", "-accept", "127.0.0.1:{port}", "-naccept", "1",
         # Without a cache the renegotiation is a full handshake.
-        "-no_cache", "-key", str(server_key.key), "-cert", str(server_key.cert), *_arguments(settings),
+        "-no_cache", "-key", str(server_key.key), "-cert", str(server_key.cert),
+        *_arguments(settings),
     ]  # fmt: skip
     return ServerProcess(Program(NAME, command, script=script))
 

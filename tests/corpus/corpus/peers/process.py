@@ -31,7 +31,7 @@ class Program:
     name: str
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    script: tuple[tuple["Cue", bytes], ...] = ()
+    script: "Script" = ()
     """What to write to its standard input, and what to wait for before each."""
     directory: tempfile.TemporaryDirectory | None = None
     """Files the program needs; kept alive as long as this value."""
@@ -155,6 +155,7 @@ class ProcessEndpoint:
 
 
 Cue = Callable[[ProcessEndpoint], bool]
+Script = tuple[tuple[Cue, bytes], ...]
 
 
 def at_once(_endpoint: ProcessEndpoint) -> bool:

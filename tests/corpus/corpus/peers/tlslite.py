@@ -7,10 +7,14 @@ import errno
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
+from unittest import mock
 
 import tlslite
+from tlslite import tlsconnection
 from tlslite.api import HandshakeSettings, Session, TLSConnection, X509CertChain, parsePEMKey
 from tlslite.errors import TLSError
+from tlslite.keyexchange import RSAKeyExchange
+from tlslite.utils.cryptomath import getRandomBytes
 
 from corpus.conversation import PeerFailure
 from corpus.keys import KeyPair
@@ -31,6 +35,10 @@ class Settings:
     etm: bool = True
     key_exchange: str = "rsa"
     record_size: int | None = None
+    """The longest fragment to send, in bytes."""
+    negotiated_version_in_premaster: bool = False
+    """As a client, put the negotiated version into the premaster instead of the offered one, as
+    some clients do (RFC 5246 §7.4.7.1 mentions them)."""
 
     def handshake_settings(self) -> HandshakeSettings:
         known = [suite.tlslite for suite in self.suites if suite.tlslite is not None]
@@ -45,6 +53,17 @@ class Settings:
         settings.useEncryptThenMAC = self.etm
         settings.use_heartbeat_extension = False
         return settings
+
+
+class _NegotiatedVersionKeyExchange(RSAKeyExchange):
+    """RSA key exchange of a client that gets the version in the premaster wrong."""
+
+    def processServerKeyExchange(self, srvPublicKey, serverKeyExchange):
+        super().processServerKeyExchange(srvPublicKey, serverKeyExchange)
+        premaster = getRandomBytes(48)
+        premaster[0:2] = bytes(self.serverHello.server_version)
+        self.encPremasterSecret = srvPublicKey.encrypt(premaster)
+        return premaster
 
 
 class Certificate:
@@ -103,7 +122,7 @@ class TlsliteEndpoint(MemoryEndpoint):
 
     def _session(self) -> Generator[None, None, None]:
         try:
-            yield from self._handshake()
+            yield from self._handshake_with_quirks()
             if self._server is not None:
                 yield from self._read()
                 yield from self._until_done(self.connection.writeAsync(RESPONSE))
@@ -111,9 +130,18 @@ class TlsliteEndpoint(MemoryEndpoint):
                 yield from self._until_done(self.connection.writeAsync(REQUEST))
                 yield from self._read()
             yield from self._until_done(self.connection.closeAsync())
-        except (TLSError, OSError, ValueError) as error:
+        except (TLSError, OSError, ValueError, AssertionError) as error:
             side = "server" if self._server is not None else "client"
             raise PeerFailure(f"tlslite-ng {side}: {error!r}") from error
+
+    def _handshake_with_quirks(self) -> Generator[None, None, None]:
+        if not self._settings.negotiated_version_in_premaster:
+            yield from self._handshake()
+            return
+        # The connection finds the class by its name in the module; a server that runs in between
+        # finds this one too, and its half is unchanged.
+        with mock.patch.object(tlsconnection, "RSAKeyExchange", _NegotiatedVersionKeyExchange):
+            yield from self._handshake()
 
     def _handshake(self) -> Generator[None, None, None]:
         settings = self._settings.handshake_settings()
