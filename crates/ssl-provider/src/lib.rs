@@ -35,6 +35,11 @@
 
 #![forbid(unsafe_code)]
 
+/// The example of the README, compiled and run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
 pub use ssl_provider_core::*;
 
 mod registry;
