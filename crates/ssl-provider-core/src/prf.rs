@@ -3,18 +3,16 @@
 
 use zeroize::Zeroize;
 
-use crate::backend::HashAlgorithm;
-
 /// Longest HMAC output in bytes that the PRF uses: SHA-384.
 const MAX_OUTPUT_LEN: usize = 48;
 
 /// An HMAC key that is ready for many messages, with the padded key already hashed.
 pub trait HmacKey {
-    /// The hash.
-    const HASH: HashAlgorithm;
+    /// Length of the HMAC in bytes: 1 to 48.
+    fn output_len(&self) -> usize;
 
     /// Computes the HMAC over `head`, `label` and the parts of `seed`, one after another.
-    /// `out` is exactly [`HashAlgorithm::output_len`] bytes.
+    /// `out` is exactly [`output_len`](Self::output_len) bytes.
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]);
 }
 
@@ -48,7 +46,7 @@ pub fn split_secret(secret: &[u8]) -> (&[u8], &[u8]) {
 
 /// Adds P_hash to `out` by exclusive or.
 fn xor_p_hash<K: HmacKey>(key: &K, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let len = K::HASH.output_len();
+    let len = key.output_len();
     // A(i), then the output block of the same round.
     let mut a = [0; MAX_OUTPUT_LEN];
     let mut block = [0; MAX_OUTPUT_LEN];
