@@ -1,1 +1,167 @@
-//! Backend of ssl-provider on ring, composed with RustCrypto for RSA and MD5.
+//! Backend of ssl-provider on ring, composed with RustCrypto for what ring leaves out on purpose.
+//! ring has neither RSA decryption nor MD5; [`Ring`] is ring alone, [`backend`] is the whole.
+
+#![forbid(unsafe_code)]
+
+mod hash;
+mod prf;
+
+use std::sync::LazyLock;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use ssl_provider_core::{
+    BackendInfo, Composed, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
+    Operation, PrfAlgorithm, Support,
+};
+use ssl_provider_rustcrypto::RustCrypto;
+
+/// The name of the backend.
+const NAME: &str = "ring";
+
+/// ring does not report its version; a test compares this with the one that is built.
+const VERSION: &str = "0.17.14";
+
+/// Who does what in the composition.
+static SUPPORT: [(Operation, Support); 13] = [
+    (Operation::RsaDecryptRaw, Support::By("RustCrypto")),
+    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("RustCrypto")),
+    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Md5), Support::By("RustCrypto")),
+    (Operation::Hash(HashAlgorithm::Sha1), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Md5), Support::By("RustCrypto")),
+    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Random, Support::By("ring")),
+];
+
+/// What ring does by itself; the rest is unsupported.
+static SUPPORT_ALONE: [(Operation, Support); 9] = [
+    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Sha1), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Hash(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("ring")),
+    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Random, Support::By("ring")),
+];
+
+static INFO_ALONE: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+    name: NAME,
+    provider_name: "ssl-provider ring Provider without RSA",
+    library: format!("ring {VERSION}"),
+    rsa: None,
+    fips: FipsStatus::NotValidated,
+    support: &SUPPORT_ALONE,
+});
+
+static BACKEND: LazyLock<Composed<Ring, RustCrypto>> = LazyLock::new(|| {
+    let info = BackendInfo {
+        name: NAME,
+        provider_name: "ssl-provider ring Provider",
+        library: format!("ring {VERSION} with {}", RustCrypto.info().library),
+        rsa: RustCrypto.info().rsa,
+        fips: FipsStatus::NotValidated,
+        support: &SUPPORT,
+    };
+    Composed::new(info, Ring, RustCrypto)
+});
+
+/// The backend: ring, and RustCrypto for the RSA private operation and everything with MD5.
+pub fn backend() -> &'static dyn KeyExchangeBackend {
+    &*BACKEND
+}
+
+/// ring alone. It answers [`Error::Unsupported`] for RSA and MD5, so it cannot import master keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ring;
+
+impl KeyExchangeBackend for Ring {
+    fn info(&self) -> &BackendInfo {
+        &INFO_ALONE
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        SystemRandom::new().fill(out).map_err(|_| Error::Random)
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        hash::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        hash::context(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_is_that_of_the_lock_file() {
+        let lock_file = include_str!("../../../Cargo.lock");
+        let entry = format!("name = \"ring\"\nversion = \"{VERSION}\"\n");
+        assert!(lock_file.contains(&entry), "ring is not {VERSION}");
+    }
+
+    #[test]
+    fn ring_alone_leaves_out_md5_and_rsa_and_nothing_else() {
+        for operation in Operation::ALL {
+            let left_out = matches!(
+                operation,
+                Operation::RsaDecryptRaw
+                    | Operation::Prf(PrfAlgorithm::Md5Sha1)
+                    | Operation::Hash(HashAlgorithm::Md5)
+                    | Operation::Hmac(HashAlgorithm::Md5)
+            );
+            let alone = Ring.info().support(operation);
+            assert_eq!(alone == Support::Unsupported, left_out, "{operation}");
+            let whose = if left_out { "RustCrypto" } else { "ring" };
+            assert_eq!(backend().info().support(operation), Support::By(whose), "{operation}");
+        }
+    }
+
+    #[test]
+    fn ring_alone_answers_unsupported_for_what_it_leaves_out() {
+        let md5 = HashAlgorithm::Md5;
+        let mut out = [0; 16];
+        let unsupported = |operation| Err(Error::Unsupported(operation));
+        assert_eq!(Ring.hash(md5, &[], &mut out), unsupported(Operation::Hash(md5)));
+        assert_eq!(Ring.hash_context(md5).map(drop), unsupported(Operation::Hash(md5)));
+        assert_eq!(Ring.hmac(md5, &[], &[], &mut out), unsupported(Operation::Hmac(md5)));
+        let prf = PrfAlgorithm::Md5Sha1;
+        assert_eq!(Ring.prf(prf, &[], &[], &[], &mut out), unsupported(Operation::Prf(prf)));
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
+        let key = ssl_provider_core::RsaPrivateKeyDer::from_der(der).unwrap();
+        let loaded = Ring.load_rsa_private_key(&key).map(drop);
+        assert_eq!(loaded, unsupported(Operation::RsaDecryptRaw));
+    }
+}

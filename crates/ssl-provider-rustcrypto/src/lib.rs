@@ -1,1 +1,135 @@
-//! Backend of ssl-provider on the RustCrypto crates.
+//! Backend of ssl-provider on the RustCrypto crates: `rsa`, `hmac`, `sha2`, `sha1` and `md-5`.
+//! All of it is Rust, so it builds where there is no C compiler.
+
+#![forbid(unsafe_code)]
+
+mod hash;
+mod prf;
+mod rsa;
+
+use std::sync::LazyLock;
+
+use getrandom::SysRng;
+use getrandom::rand_core::TryRng;
+
+use ssl_provider_core::{
+    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
+    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+};
+
+/// The name of the backend.
+const NAME: &str = "rustcrypto";
+
+/// The crates do not report their versions; a test compares these with the ones that are built.
+const VERSIONS: [(&str, &str); 5] = [
+    ("rsa", "0.10.0-rc.20"),
+    ("hmac", "0.13.0"),
+    ("sha2", "0.11.1"),
+    ("sha1", "0.11.0"),
+    ("md-5", "0.11.0"),
+];
+
+/// The properties of the RSA private operation of the `rsa` crate.
+///
+/// RUSTSEC-2023-0071 says that its time may tell about the plaintext, and names no fixed version.
+pub const RSA_INFO: RsaInfo = RsaInfo {
+    implementation: "RustCrypto rsa",
+    constant_time: ConstantTime::Disputed,
+    blinding: true,
+    fault_check: true,
+};
+
+static SUPPORT: [(Operation, Support); 13] = [
+    (Operation::RsaDecryptRaw, Support::By("rsa")),
+    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("hmac")),
+    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("hmac")),
+    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("hmac")),
+    (Operation::Hash(HashAlgorithm::Md5), Support::By("md-5")),
+    (Operation::Hash(HashAlgorithm::Sha1), Support::By("sha1")),
+    (Operation::Hash(HashAlgorithm::Sha256), Support::By("sha2")),
+    (Operation::Hash(HashAlgorithm::Sha384), Support::By("sha2")),
+    (Operation::Hmac(HashAlgorithm::Md5), Support::By("hmac")),
+    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("hmac")),
+    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("hmac")),
+    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("hmac")),
+    (Operation::Random, Support::By("getrandom")),
+];
+
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+    name: NAME,
+    provider_name: "ssl-provider RustCrypto Provider",
+    library: VERSIONS.map(|(name, version)| format!("{name} {version}")).join(", "),
+    rsa: Some(RSA_INFO),
+    fips: FipsStatus::NotValidated,
+    support: &SUPPORT,
+});
+
+/// The backend.
+pub fn backend() -> &'static dyn KeyExchangeBackend {
+    &RustCrypto
+}
+
+/// The RustCrypto crates as a backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RustCrypto;
+
+impl KeyExchangeBackend for RustCrypto {
+    fn info(&self) -> &BackendInfo {
+        &INFO
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        SysRng.try_fill_bytes(out).map_err(|_| Error::Random)
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        hash::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        Ok(hash::context(hash))
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out);
+        Ok(())
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(rsa::Key::load(key)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        let lock_file = include_str!("../../../Cargo.lock");
+        for (name, version) in VERSIONS {
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+            assert!(lock_file.contains(&entry), "{name} is not {version}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Hashes of ring, at once and running.
+//! ring has no MD5; the composition asks RustCrypto for it.
+
+use std::fmt;
+
+use ring::digest::{self, Algorithm};
+
+use ssl_provider_core::{Error, HashAlgorithm, HashContext, Operation};
+
+/// Hashes the parts of `input`, one after another.
+pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+    let mut context = context(hash)?;
+    for part in input {
+        context.update(part);
+    }
+    context.finish(out)
+}
+
+/// A running hash.
+pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+    Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
+}
+
+fn algorithm(hash: HashAlgorithm) -> Result<&'static Algorithm, Error> {
+    match hash {
+        HashAlgorithm::Md5 => Err(Error::Unsupported(Operation::Hash(hash))),
+        HashAlgorithm::Sha1 => Ok(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+        HashAlgorithm::Sha256 => Ok(&digest::SHA256),
+        HashAlgorithm::Sha384 => Ok(&digest::SHA384),
+    }
+}
+
+#[derive(Clone)]
+struct Context(digest::Context);
+
+impl HashContext for Context {
+    fn update(&mut self, input: &[u8]) {
+        self.0.update(input);
+    }
+
+    fn duplicate(&self) -> Box<dyn HashContext> {
+        Box::new(self.clone())
+    }
+
+    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+        if out.len() != self.0.algorithm().output_len() {
+            return Err(Error::Internal("output is not of the hash's length"));
+        }
+        out.copy_from_slice(self.0.finish().as_ref());
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({:?})", self.0.algorithm())
+    }
+}

@@ -1,0 +1,75 @@
+//! HMAC of the RustCrypto crates, and the TLS PRF made of it by core's adapter.
+//! A keyed `Hmac` has the padded key already hashed, so copying it saves that for every message.
+
+use hmac::digest::{FixedOutput, OutputSizeUser};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Sha256, Sha384};
+
+use ssl_provider_core::prf::{HmacKey, prf_md5_sha1, prf_sha2, split_secret};
+use ssl_provider_core::{Error, HashAlgorithm, PrfAlgorithm};
+
+/// Computes HMAC over the parts of `input`, one after another.
+pub(crate) fn hmac(
+    hash: HashAlgorithm,
+    key: &[u8],
+    input: &[&[u8]],
+    out: &mut [u8],
+) -> Result<(), Error> {
+    if out.len() != hash.output_len() {
+        return Err(Error::Internal("output is not of the hash's length"));
+    }
+    match hash {
+        HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
+        HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
+        HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
+        HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+    }
+    Ok(())
+}
+
+/// Computes the TLS PRF.
+pub(crate) fn prf(
+    prf: PrfAlgorithm,
+    secret: &[u8],
+    label: &[u8],
+    seed: &[&[u8]],
+    out: &mut [u8],
+) {
+    match prf {
+        PrfAlgorithm::Md5Sha1 => {
+            let (first, second) = split_secret(secret);
+            prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
+        }
+        PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
+        PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+    }
+}
+
+/// An HMAC key. The crates wipe it on drop, by their feature `zeroize`.
+struct Key<D: EagerHash>(Hmac<D>);
+
+impl<D: EagerHash> Key<D> {
+    fn new(key: &[u8]) -> Self {
+        // HMAC takes keys of every length (RFC 2104 section 3), so this never fails.
+        Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
+    }
+}
+
+impl<D: EagerHash + Clone> HmacKey for Key<D> {
+    fn output_len(&self) -> usize {
+        Hmac::<D>::output_size()
+    }
+
+    fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        let mut mac = self.0.clone();
+        mac.update(head);
+        mac.update(label);
+        for part in seed {
+            mac.update(part);
+        }
+        // The callers in this file and in core pass exactly `output_len` bytes.
+        mac.finalize_into(out.try_into().expect("out is of the hash's length"));
+    }
+}

@@ -1,0 +1,104 @@
+//! The RSA private operation of the `rsa` crate: blinded, checked against faults, never unpadded.
+//! The crate's own decryption would remove the padding, which core does without a branch.
+
+use std::fmt;
+
+use getrandom::SysRng;
+use rsa::BoxedUint;
+use rsa::hazmat::rsa_decrypt_and_check;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use zeroize::Zeroizing;
+
+use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+
+use crate::NAME;
+
+/// An expanded private key. The crate wipes it on drop.
+pub(crate) struct Key(rsa::RsaPrivateKey);
+
+impl Key {
+    /// Loads a key whose parts belong together.
+    pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
+        let [p, q] = der.primes();
+        let (n, e, d) = (der.modulus(), der.public_exponent(), der.private_exponent());
+        let (n, e, d, primes) = (number(n)?, number(e)?, number(d)?, vec![number(p)?, number(q)?]);
+        // The crate keeps primes in half the modulus' width unless told otherwise. Whether a key is
+        // unbalanced then shows in the time, as it did in the length of its file.
+        let half = n.bits_vartime().div_ceil(2);
+        let key = if primes.iter().any(|prime| prime.bits_vartime() > half) {
+            rsa::RsaPrivateKey::from_components_with_wide_primes(n, e, d, primes)
+        } else {
+            rsa::RsaPrivateKey::from_components(n, e, d, primes)
+        };
+        let key = Self(key.map_err(|_| INCONSISTENT)?);
+        key.check_crt_parts(der)?;
+        key.check_round_trip()?;
+        Ok(key)
+    }
+
+    /// The crate computes d mod p-1, d mod q-1 and q^-1 mod p itself; the key's own must agree.
+    fn check_crt_parts(&self, der: &RsaPrivateKeyDer<'_>) -> Result<(), Error> {
+        let key = &self.0;
+        let computed = [key.dp().cloned(), key.dq().cloned(), key.crt_coefficient()];
+        for (computed, given) in computed.into_iter().zip(der.crt_parts()) {
+            let computed = Zeroizing::new(computed.ok_or(INCONSISTENT)?);
+            if *computed != *Zeroizing::new(number(given)?) {
+                return Err(INCONSISTENT);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries the key once: with a factor that is not prime, the check against faults fails.
+    fn check_round_trip(&self) -> Result<(), Error> {
+        let mut two = vec![0; self.modulus_len()];
+        if let Some(last) = two.last_mut() {
+            *last = 2;
+        }
+        let mut em = Zeroizing::new(vec![0; self.modulus_len()]);
+        match self.decrypt_raw(&two, &mut em) {
+            Err(Error::Backend { .. }) => Err(INCONSISTENT),
+            answer => answer,
+        }
+    }
+}
+
+impl RsaPrivateKey for Key {
+    fn modulus_len(&self) -> usize {
+        self.0.size()
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
+            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
+        let m = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &c).map_err(failure)?;
+        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
+        // The number is as wide as the modulus in whole limbs, and below it: what is cut is zero.
+        let start = bytes.len().saturating_sub(em.len());
+        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
+        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("modulus_len", &self.modulus_len()).finish_non_exhaustive()
+    }
+}
+
+const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+
+/// A number of a key. Core has bounded the lengths of those that it looks at.
+fn number(big_endian: &[u8]) -> Result<BoxedUint, Error> {
+    let bits = u32::try_from(big_endian.len() * 8).map_err(|_| INCONSISTENT)?;
+    BoxedUint::from_be_slice(big_endian, bits).map_err(|_| INCONSISTENT)
+}
+
+fn failure(error: rsa::Error) -> Error {
+    match error {
+        rsa::Error::Rng => Error::Random,
+        // The crate has no error numbers.
+        _ => Error::Backend { backend: NAME, code: 0 },
+    }
+}
