@@ -1,1 +1,142 @@
-//! Backend of ssl-provider on AWS-LC.
+//! Backend of ssl-provider on AWS-LC, through its C interface as `aws-lc-sys` binds it.
+//! The safe `aws-lc-rs` has no RSA operation without padding, no MD5 and no PRF of TLS 1.0.
+
+mod hash;
+mod prf;
+mod rsa;
+
+use std::ffi::CStr;
+use std::sync::LazyLock;
+
+use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version, RAND_bytes};
+
+use ssl_provider_core::{
+    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
+    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+};
+
+/// The name of the backend.
+const NAME: &str = "aws-lc";
+
+/// Everything is AWS-LC's own.
+const SUPPORT: &[(Operation, Support)] = &{
+    let mut support = [(Operation::Random, Support::By("AWS-LC")); Operation::ALL.len()];
+    let mut i = 0;
+    while i < support.len() {
+        support[i].0 = Operation::ALL[i];
+        i += 1;
+    }
+    support
+};
+
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+    name: NAME,
+    provider_name: "ssl-provider AWS-LC Provider",
+    library: library_version(),
+    rsa: Some(RsaInfo {
+        implementation: "AWS-LC",
+        constant_time: ConstantTime::Claimed,
+        blinding: true,
+        fault_check: true,
+    }),
+    fips: FipsStatus::NotValidated,
+    support: SUPPORT,
+});
+
+/// The backend.
+pub fn backend() -> &'static dyn KeyExchangeBackend {
+    &AwsLc
+}
+
+/// AWS-LC as a backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AwsLc;
+
+impl KeyExchangeBackend for AwsLc {
+    fn info(&self) -> &BackendInfo {
+        &INFO
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        // SAFETY: the pointer is to `out.len()` writable bytes.
+        let done = unsafe { RAND_bytes(out.as_mut_ptr(), out.len()) };
+        succeeded(done).map_err(|_| Error::Random)
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        hash::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        hash::context(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(rsa::Key::load(key)?))
+    }
+}
+
+/// Translates AWS-LC's usual answer: 1 is success, and anything else has left an error in the
+/// thread's queue, which is emptied so that nobody takes it for their own later.
+fn succeeded(answer: std::ffi::c_int) -> Result<(), Error> {
+    if answer == 1 {
+        return Ok(());
+    }
+    // SAFETY: the queue is the thread's own, and the call takes no pointer.
+    let code = unsafe { ERR_get_error() };
+    // SAFETY: as above.
+    unsafe { ERR_clear_error() };
+    Err(Error::Backend { backend: NAME, code: code.into() })
+}
+
+fn library_version() -> String {
+    // SAFETY: the call takes no pointer.
+    let text = unsafe { OpenSSL_version(OPENSSL_VERSION) };
+    // SAFETY: AWS-LC returns a string constant that ends in NUL, whatever the argument.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_reports_itself_and_the_version_it_was_built_as() {
+        let library = &backend().info().library;
+        let built = CStr::from_bytes_until_nul(aws_lc_sys::AWSLC_VERSION_NUMBER_STRING).unwrap();
+        assert_eq!(*library, format!("AWS-LC {}", built.to_str().unwrap()));
+    }
+
+    #[test]
+    fn an_error_leaves_the_queue_empty() {
+        let mut out = [0; 16];
+        // A PRF without a digest cannot be asked for; a failing key load leaves errors behind.
+        assert!(hash::hash(HashAlgorithm::Md5, &[], &mut out[..15]).is_err());
+        // SAFETY: the call takes no pointer.
+        assert_eq!(unsafe { aws_lc_sys::ERR_peek_error() }, 0);
+    }
+}

@@ -1,0 +1,114 @@
+//! Hashes of AWS-LC, at once and running, and the digests that HMAC and PRF take.
+//! One context type serves every hash.
+
+use std::alloc::{Layout, handle_alloc_error};
+use std::fmt;
+use std::ptr::{self, NonNull};
+
+use aws_lc_sys::{
+    EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX,
+    EVP_MD_CTX_copy_ex, EVP_MD_CTX_free, EVP_MD_CTX_new, EVP_md5, EVP_sha1, EVP_sha256, EVP_sha384,
+};
+
+use ssl_provider_core::{Error, HashAlgorithm, HashContext};
+
+use crate::succeeded;
+
+/// Hashes the parts of `input`, one after another.
+pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+    let mut context = context(hash)?;
+    for part in input {
+        context.update(part);
+    }
+    context.finish(out)
+}
+
+/// A running hash.
+pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+    let mut context = Context::new(hash).ok_or(Error::NoMemory)?;
+    // SAFETY: the context is live and ours, the digest is AWS-LC's, and null is for no engine.
+    succeeded(unsafe { EVP_DigestInit_ex(context.as_ptr(), digest(hash), ptr::null_mut()) })?;
+    Ok(Box::new(context))
+}
+
+/// The digest of AWS-LC for a hash: a constant of the library.
+pub(crate) fn digest(hash: HashAlgorithm) -> *const EVP_MD {
+    match hash {
+        // SAFETY: the call takes no pointer; so do those below.
+        HashAlgorithm::Md5 => unsafe { EVP_md5() },
+        // SAFETY: as above.
+        HashAlgorithm::Sha1 => unsafe { EVP_sha1() },
+        // SAFETY: as above.
+        HashAlgorithm::Sha256 => unsafe { EVP_sha256() },
+        // SAFETY: as above.
+        HashAlgorithm::Sha384 => unsafe { EVP_sha384() },
+    }
+}
+
+/// Owns a context. AWS-LC wipes what it frees.
+struct Context {
+    context: NonNull<EVP_MD_CTX>,
+    hash: HashAlgorithm,
+}
+
+// SAFETY: the context is on the heap, belongs to this value alone, and AWS-LC ties nothing in it to
+// a thread.
+unsafe impl Send for Context {}
+
+// SAFETY: through a shared reference the context is only copied from, and AWS-LC does not write to
+// the source of a copy, which it takes as const.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// An empty context, or nothing when memory has run out.
+    fn new(hash: HashAlgorithm) -> Option<Self> {
+        // SAFETY: the call takes no pointer.
+        let context = NonNull::new(unsafe { EVP_MD_CTX_new() })?;
+        Some(Self { context, hash })
+    }
+
+    fn as_ptr(&mut self) -> *mut EVP_MD_CTX {
+        self.context.as_ptr()
+    }
+}
+
+impl HashContext for Context {
+    fn update(&mut self, input: &[u8]) {
+        // It returns one always, as its documentation says.
+        // SAFETY: the context is live and set up; the pointer is to `input.len()` bytes.
+        unsafe { EVP_DigestUpdate(self.as_ptr(), input.as_ptr().cast(), input.len()) };
+    }
+
+    fn duplicate(&self) -> Box<dyn HashContext> {
+        let copied = Self::new(self.hash).filter(|copy| {
+            // SAFETY: both contexts are live, the second is set up, and they are not the same.
+            unsafe { EVP_MD_CTX_copy_ex(copy.context.as_ptr(), self.context.as_ptr()) == 1 }
+        });
+        // A copy fails only when memory has run out; that ends the process, as for any `Box`.
+        Box::new(copied.unwrap_or_else(|| handle_alloc_error(Layout::new::<EVP_MD_CTX>())))
+    }
+
+    fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+        if out.len() != self.hash.output_len() {
+            return Err(Error::Internal("output is not of the hash's length"));
+        }
+        // SAFETY: the context is live and set up; the pointer is to as many writable bytes as the
+        // hash has; null is for a length that nobody asks.
+        succeeded(unsafe {
+            EVP_DigestFinal_ex(self.as_ptr(), out.as_mut_ptr(), ptr::null_mut())
+        })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the context is live and nobody else has the pointer.
+        unsafe { EVP_MD_CTX_free(self.as_ptr()) };
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Context({})", self.hash.name())
+    }
+}

@@ -1,0 +1,104 @@
+//! The RSA private operation of AWS-LC: blinded, checked against faults, never unpadded.
+//! Its PKCS#1 mode would answer an error for bad padding, which core must not know.
+
+use std::fmt;
+use std::ptr::NonNull;
+
+use aws_lc_sys::{
+    RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_size,
+};
+
+use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+
+use crate::succeeded;
+
+/// Owns a private key with its Montgomery forms and pool of blinding factors.
+pub(crate) struct Key {
+    rsa: NonNull<RSA>,
+    modulus_len: usize,
+}
+
+// SAFETY: the key is on the heap, this value has the only reference, and AWS-LC ties nothing in it
+// to a thread.
+unsafe impl Send for Key {}
+
+// SAFETY: the only call through a shared reference is `RSA_decrypt`, which AWS-LC documents as
+// non-mutating for the purposes of threads; it locks what it caches in the key.
+unsafe impl Sync for Key {}
+
+impl Key {
+    /// Loads a key whose parts belong together.
+    pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
+        // RFC 8017 section 3.2 asks for d < n, which AWS-LC does not check. Core has made sure that
+        // d is not longer, and strings of one length compare like the numbers.
+        let (n, d) = (der.modulus(), der.private_exponent());
+        if d.len() == n.len() && d >= n {
+            return Err(INCONSISTENT);
+        }
+        let pkcs1 = der.pkcs1();
+        // SAFETY: the pointer is to `pkcs1.len()` bytes.
+        let rsa = unsafe { RSA_private_key_from_bytes(pkcs1.as_ptr(), pkcs1.len()) };
+        let Some(rsa) = NonNull::new(rsa) else {
+            // Empties the error queue. Core has checked the shape, so it is the numbers.
+            return succeeded(0).and(Err(INCONSISTENT)).map_err(|_| INCONSISTENT);
+        };
+        let mut key = Self { rsa, modulus_len: 0 };
+        // SAFETY: the key is live.
+        let size = unsafe { RSA_size(key.rsa.as_ptr()) };
+        key.modulus_len = usize::try_from(size).map_err(|_| INCONSISTENT)?;
+        key.check_round_trip()?;
+        Ok(key)
+    }
+
+    /// Tries the key once: with a factor that is not prime, the check against faults fails.
+    fn check_round_trip(&self) -> Result<(), Error> {
+        let mut two = vec![0; self.modulus_len];
+        if let Some(last) = two.last_mut() {
+            *last = 2;
+        }
+        let mut em = vec![0; self.modulus_len];
+        self.decrypt_raw(&two, &mut em).map_err(|_| INCONSISTENT)
+    }
+}
+
+impl RsaPrivateKey for Key {
+    fn modulus_len(&self) -> usize {
+        self.modulus_len
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        let mut written = 0;
+        // SAFETY: the key is live; the pointers are to `em.len()` writable and `ciphertext.len()`
+        // readable bytes, and to a length. AWS-LC refuses lengths that are not the modulus'.
+        succeeded(unsafe {
+            RSA_decrypt(
+                self.rsa.as_ptr(),
+                &raw mut written,
+                em.as_mut_ptr(),
+                em.len(),
+                ciphertext.as_ptr(),
+                ciphertext.len(),
+                RSA_NO_PADDING,
+            )
+        })?;
+        if written != em.len() {
+            return Err(Error::Internal("block is not of the modulus' length"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        // SAFETY: the key is live and nobody else has the pointer.
+        unsafe { RSA_free(self.rsa.as_ptr()) };
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("modulus_len", &self.modulus_len).finish_non_exhaustive()
+    }
+}
+
+const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
