@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from corpus import manifest, tshark
+from corpus.capture import Capture
 from corpus.conversation import PeerFailure, PeerMissing
 from corpus.keys import KeyStore
-from corpus.profiles import bench, small
+from corpus.profiles import bench, full, small
 from corpus.stacks import Stacks
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,8 @@ examples:
   generate.py keys                      make the test keys that are absent
   generate.py small                     make the committed corpus again, in tests/data
   generate.py small --only handshakes   make one of its captures again
+  generate.py full                      make the whole matrix, in target/corpus/full
+  generate.py full --peers openssl tlslite   only the stacks that are always there
   generate.py verify tests/data         let tshark decrypt it with the oracle's key log
   generate.py bench --sessions 5000     make the capture for the benchmark, in target/corpus/bench
   generate.py tshark-baseline target/corpus/bench/bench.pcap tests/data/keys/server-2048.pem \
@@ -46,35 +49,68 @@ def _keys(arguments: argparse.Namespace) -> int:
 
 
 def _small(arguments: argparse.Namespace) -> int:
+    unknown = set(arguments.only or ()) - small.CAPTURES.keys()
+    if unknown:
+        print(f"error: no such capture: {', '.join(sorted(unknown))}", file=sys.stderr)
+        print(f"there are: {', '.join(small.CAPTURES)}", file=sys.stderr)
+        return 2
     stacks = Stacks(_store(arguments.keys))
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = manifest.Manifest("small")
-    kept = {}
-    if arguments.only:
-        unknown = set(arguments.only) - small.CAPTURES.keys()
-        if unknown:
-            print(f"error: no such capture: {', '.join(sorted(unknown))}", file=sys.stderr)
-            return 2
-        kept = manifest.read_captures(arguments.out)
-    for name, make in small.CAPTURES.items():
+    kept = manifest.read_captures(arguments.out) if arguments.only else {}
+    for name in small.CAPTURES:
         if arguments.only and name not in arguments.only:
             if name in kept:
                 result.captures.append(kept[name])
-            continue
-        try:
-            entry = make(stacks).write(arguments.out, keys=arguments.keys)
-        except PeerMissing as missing:
-            print(f"SKIPPED {name}: {missing}", file=sys.stderr)
-            result.skipped.append(manifest.Skipped(name, str(missing)))
-            continue
-        print(f"{entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions")
-        result.captures.append(entry)
-    result.write(arguments.out)
+        else:
+            _make_small(name, stacks, arguments, result)
+    return _finish(result, [], arguments.out)
+
+
+def _full(arguments: argparse.Namespace) -> int:
+    stacks = Stacks(_store(arguments.keys))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    result = manifest.Manifest("full")
+    failed: list[manifest.Skipped] = []
+    for name in small.CAPTURES:
+        _make_small(name, stacks, arguments, result)
+    for number, (client, server) in enumerate(full.pairs(arguments.peers)):
+        pair = full.record_pair(stacks, client, server, number)
+        for skipped in pair.skipped:
+            print(f"SKIPPED {skipped.cell}: {skipped.reason}", file=sys.stderr)
+        for failure in pair.failed:
+            print(f"FAILED {failure.cell}: {failure.reason}", file=sys.stderr)
+        failed += pair.failed
+        result.skipped += pair.skipped + pair.failed
+        _write(pair.capture, arguments, result)
+    return _finish(result, failed, arguments.out)
+
+
+def _make_small(
+    name: str, stacks: Stacks, arguments: argparse.Namespace, result: manifest.Manifest
+) -> None:
+    try:
+        capture = small.CAPTURES[name](stacks)
+    except PeerMissing as missing:
+        print(f"SKIPPED {name}: {missing}", file=sys.stderr)
+        result.skipped.append(manifest.Skipped(name, str(missing)))
+    else:
+        _write(capture, arguments, result)
+
+
+def _write(capture: Capture, arguments: argparse.Namespace, result: manifest.Manifest) -> None:
+    entry = capture.write(arguments.out, keys=arguments.keys)
+    result.captures.append(entry)
+    print(f"{entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions", flush=True)
+
+
+def _finish(result: manifest.Manifest, failed: list[manifest.Skipped], directory: Path) -> int:
+    result.write(directory)
     print(
         f"{len(result.captures)} captures, {result.session_count()} sessions, "
-        f"{len(result.skipped)} skipped"
+        f"{len(result.skipped) - len(failed)} skipped, {len(failed)} failed"
     )
-    return 0
+    return 1 if failed else 0
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -84,10 +120,9 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     capture = bench.sessions(_store(arguments.keys), arguments.sessions, progress)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    entry = capture.write(arguments.out, keys=arguments.keys)
-    manifest.Manifest("bench", [entry]).write(arguments.out)
-    print(f"{arguments.out / entry.file}: {entry.packets} packets, {len(entry.sessions)} sessions")
-    return 0
+    result = manifest.Manifest("bench")
+    _write(capture, arguments, result)
+    return _finish(result, [], arguments.out)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -149,6 +184,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = with_keys(command("small", _small, "make the committed corpus"))
     sub.add_argument("--out", type=Path, default=_DATA, help="directory to write to")
     sub.add_argument("--only", nargs="+", metavar="NAME", help="make these captures, keep others")
+
+    sub = with_keys(command("full", _full, "make the whole matrix"))
+    sub.add_argument("--out", type=Path, default=_TARGET / "full", help="directory to write to")
+    sub.add_argument(
+        "--peers",
+        nargs="+",
+        choices=full.ABILITIES,
+        default=list(full.ABILITIES),
+        metavar="STACK",
+        help=f"stacks to pair with each other, of: {', '.join(full.ABILITIES)}",
+    )
 
     sub = with_keys(command("bench", _bench, "make one capture of many sessions"))
     sub.add_argument("--sessions", type=int, default=5000, help="how many (default 5000)")

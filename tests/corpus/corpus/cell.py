@@ -19,6 +19,8 @@ class Cell:
     etm: bool = True
     server_key: str = "server-2048"
     client_auth: bool = False
+    sslv2_hello: bool = False
+    """The client frames its ClientHello as SSL 2.0 did (RFC 5246 Appendix E.2)."""
     offered: Version | None = None
     """The highest version the client offers, if it is not the one to be negotiated."""
 
@@ -31,6 +33,7 @@ class Cell:
             "EMS" if self.ems and self.version > Version.SSL3 else None,
             "EtM" if self.etm and self.suite.cbc and self.version > Version.SSL3 else None,
             "client certificate" if self.client_auth else None,
+            "SSLv2 ClientHello" if self.sslv2_hello else None,
             f"offers {self.offered.label}" if self.offered else None,
         ]
         wanted = ", ".join(feature for feature in features if feature) or "plain"
@@ -78,12 +81,14 @@ def check(recording: Recording, cell: Cell) -> None:
         "suite": cell.suite.id,
         "extended master secret": cell.ems and tls,
         "offered version": cell.highest_offered,
+        "SSLv2 framing": cell.sslv2_hello,
     }
     got = {
         "version": seen.protocol,
         "suite": seen.suite_id,
         "extended master secret": seen.ems,
         "offered version": seen.offered_version,
+        "SSLv2 framing": seen.sslv2_framed,
     }
     # Only for CBC: OpenSSL agrees to it for NULL ciphers too, against RFC 7366 §3, where it
     # changes nothing.

@@ -67,7 +67,7 @@ class Endpoint(Protocol):
         """Gives back sockets and processes. Called once, also after a failure."""
 
 
-def converse(client: Endpoint, server: Endpoint, timeout: float = 20.0) -> list[Flight]:
+def converse(client: Endpoint, server: Endpoint, timeout: float = 10.0) -> list[Flight]:
     """Pumps bytes between the two until both are closed, and returns what was said.
 
     Raises `PeerFailure` if a peer fails, or if both fall silent before they close.

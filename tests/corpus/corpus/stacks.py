@@ -7,7 +7,7 @@ from functools import cache
 from corpus.cell import Cell, Recording, check, record
 from corpus.conversation import Endpoint, PeerFailure, PeerMissing
 from corpus.keys import KeyStore
-from corpus.peers import gnutls, openssl, openssl_cli, tlslite
+from corpus.peers import gnutls, jsse, nss, openssl, openssl_cli, tlslite
 from corpus.suites import Version, is_rsa_suite
 
 
@@ -21,12 +21,16 @@ class Stacks:
             "openssl": self._openssl_client,
             "tlslite": self._tlslite_client,
             "gnutls": self._gnutls_client,
+            "nss": self._nss_client,
+            "jsse": self._jsse_client,
             "openssl-cli": lambda cell: openssl_cli.client(_openssl_settings(cell)),
         }
         self._servers: dict[str, Callable[[Cell], Endpoint]] = {
             "openssl": self._openssl_server,
             "tlslite": self._tlslite_server,
             "gnutls": self._gnutls_server,
+            "nss": self._nss_server,
+            "jsse": self._jsse_server,
             "openssl-cli": self._openssl_cli_server,
         }
 
@@ -113,6 +117,20 @@ class Stacks:
         settings = _gnutls_settings(cell, cell.version)
         return gnutls.server(settings, self.keys.pair(cell.server_key), cell.client_auth)
 
+    def _nss_client(self, cell: Cell) -> Endpoint:
+        _refuse(cell, "NSS", client_auth=cell.client_auth, sslv2_hello=cell.sslv2_hello)
+        return nss.client(_nss_settings(cell, cell.highest_offered), self.keys)
+
+    def _nss_server(self, cell: Cell) -> Endpoint:
+        return nss.server(_nss_settings(cell, cell.version), self.keys, cell.server_key)
+
+    def _jsse_client(self, cell: Cell) -> Endpoint:
+        _refuse(cell, "JSSE", client_auth=cell.client_auth)
+        return jsse.client(_jsse_settings(cell, cell.highest_offered), self.keys)
+
+    def _jsse_server(self, cell: Cell) -> Endpoint:
+        return jsse.server(_jsse_settings(cell, cell.version), self.keys, cell.server_key)
+
 
 def _openssl_settings(cell: Cell, highest: Version | None = None) -> openssl.Settings:
     if cell.suite.openssl is None or (
@@ -143,3 +161,20 @@ def _tlslite_settings(cell: Cell, highest: Version | None = None) -> tlslite.Set
 
 def _gnutls_settings(cell: Cell, highest: Version) -> gnutls.Settings:
     return gnutls.Settings(cell.suite, cell.version, highest, cell.ems, cell.etm)
+
+
+def _nss_settings(cell: Cell, highest: Version) -> nss.Settings:
+    _refuse(cell, "NSS", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    return nss.Settings(cell.suite, cell.version, highest, cell.ems)
+
+
+def _jsse_settings(cell: Cell, highest: Version) -> jsse.Settings:
+    _refuse(cell, "JSSE", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    return jsse.Settings(cell.suite, cell.version, highest, cell.ems, cell.sslv2_hello)
+
+
+def _refuse(cell: Cell, stack: str, **wanted: bool) -> None:
+    """Raises `PeerMissing` if the cell wants something that the stack here does not do."""
+    for what, is_wanted in wanted.items():
+        if is_wanted:
+            raise PeerMissing(f"{stack} does not do {what.replace('_', ' ')}: {cell}")

@@ -36,9 +36,10 @@ class Suite:
     """Only with OpenSSL's legacy provider, which Python's ssl module does not load."""
     cbc: bool = False
     tls12_only: bool = False
+    before_tls12: bool = False
 
     def allowed_in(self, version: Version) -> bool:
-        return version == Version.TLS1_2 or not self.tls12_only
+        return not (self.before_tls12 if version == Version.TLS1_2 else self.tls12_only)
 
 
 # fmt: off
@@ -47,7 +48,7 @@ SUITES = (
     Suite(0x0002, "NULL_SHA", "NULL-SHA", ("null", "sha"), ("NULL", "SHA1"), True, True),
     Suite(0x0004, "RC4_128_MD5", None, ("rc4", "md5"), ("ARCFOUR-128", "MD5"), True, True),
     Suite(0x0005, "RC4_128_SHA", None, ("rc4", "sha"), ("ARCFOUR-128", "SHA1"), True, True),
-    Suite(0x0009, "DES_CBC_SHA", None, None, None, True, True, cbc=True),
+    Suite(0x0009, "DES_CBC_SHA", None, None, None, True, True, cbc=True, before_tls12=True),
     Suite(0x000A, "3DES_EDE_CBC_SHA", None, ("3des", "sha"), ("3DES-CBC", "SHA1"), True, True,
           cbc=True),
     Suite(0x002F, "AES_128_CBC_SHA", "AES128-SHA", ("aes128", "sha"), ("AES-128-CBC", "SHA1"),

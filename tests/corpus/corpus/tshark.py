@@ -90,7 +90,7 @@ def baseline(capture: Path, key: Path, out: Path) -> Baseline:
 def _verify(directory: Path, entry: CaptureEntry) -> Verification:
     fields = (
         "tcp.stream", "tcp.dstport", "tls.handshake.type", "tls.handshake.random",
-        "tls.handshake.challenge", "ip.checksum.status", "tcp.checksum.status",
+        "tls.handshake.challenge", "tcp.payload", "ip.checksum.status", "tcp.checksum.status",
     )  # fmt: skip
     arguments = ["-n", "-r", str(directory / entry.file), "-T", "fields"]
     for preference in (*_PREFERENCES, f"tls.keylog_file:{directory / entry.key_log}"):
@@ -101,12 +101,15 @@ def _verify(directory: Path, entry: CaptureEntry) -> Verification:
     randoms: dict[str, list[str]] = {}
     finished: Counter[str] = Counter()
     for line in _run(arguments).splitlines():
-        stream, port, types, seen, challenge, ip_status, tcp_status = line.split("\t")
+        stream, port, types, seen, challenge, payload, ip_status, tcp_status = line.split("\t")
         packets += 1
         # IPv6 has no header checksum.
         bad += tcp_status != _GOOD_CHECKSUM or ip_status not in ("", _GOOD_CHECKSUM)
         if port == _SERVER_PORT:
-            randoms.setdefault(stream, []).extend(f"{seen},{challenge}".split(","))
+            # In SSL 2.0 framing the random is the challenge, which tshark marks without showing
+            # it: the last 32 bytes of the packet.
+            random = payload[-64:] if challenge else seen
+            randoms.setdefault(stream, []).extend(random.split(","))
             finished[stream] += types.split(",").count(_FINISHED)
     proven = [session for session in entry.sessions if session.in_key_log]
     missing = []

@@ -1,5 +1,6 @@
 """OpenSSL through Python's ssl module, both sides in memory; its key log callback is the oracle."""
 
+import contextlib
 import ssl
 import tempfile
 import warnings
@@ -144,7 +145,16 @@ class OpenSslEndpoint(MemoryEndpoint):
 
     def _close(self) -> Generator[None, None, None]:
         try:
-            yield from self._complete(self.tls.unwrap)
+            if self._server_side:
+                # Some clients close only after the server has: do not wait for their alert.
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    self.tls.unwrap()
+            else:
+                yield from self._complete(self.tls.unwrap)
         except (ssl.SSLEOFError, ssl.SSLSyscallError):
             # The other side closed without an alert; nothing more to say.
             return
+        except ssl.SSLError as error:
+            # More of a response than the one read that was of interest.
+            if error.reason != "APPLICATION_DATA_AFTER_CLOSE_NOTIFY":
+                raise

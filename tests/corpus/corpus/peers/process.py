@@ -114,7 +114,6 @@ class ProcessEndpoint:
         return self._process
 
     def _write_input(self, data: bytes) -> None:
-        """Writes to the program's standard input."""
         assert self._process is not None and self._process.stdin is not None
         try:
             self._process.stdin.write(data)

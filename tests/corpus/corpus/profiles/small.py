@@ -116,6 +116,68 @@ def ssl3(stacks: Stacks) -> Capture:
     return capture
 
 
+def ssl3_clients(stacks: Stacks) -> Capture:
+    capture = Capture(
+        "ssl3-clients", pcap.PCAPNG, about="SSL 3.0 as NSS and JSSE do it, quirks included."
+    )
+    ssl3 = Cell(Version.SSL3, suite("RC4_128_SHA"), ems=False, etm=False)
+    for cell, note in (
+        (replace(ssl3, client="nss", server="tlslite"), ""),
+        (replace(ssl3, client="jsse", server="nss", suite=suite("DES_CBC_SHA")), ""),
+        (replace(ssl3, client="jsse", server="jsse"), ""),
+        (
+            replace(ssl3, client="jsse", server="jsse", sslv2_hello=True),
+            "ClientHello in SSL 2.0 framing",
+        ),
+        (
+            replace(ssl3, client="jsse", server="jsse", offered=_TLS1_2),
+            "the encrypted premaster has the two-byte length of TLS",
+        ),
+    ):
+        capture.add(stacks.record(cell), note=note)
+    return capture
+
+
+def sslv2_hello(stacks: Stacks) -> Capture:
+    capture = Capture(
+        "sslv2-hello", pcap.PCAP, about="ClientHello in SSL 2.0 framing; the rest is TLS."
+    )
+    base = replace(_CBC, client="jsse", sslv2_hello=True)
+    for cell in (
+        base,
+        replace(base, version=_TLS1_1),
+        replace(base, offered=_TLS1_2),
+        replace(base, version=_TLS1_2, suite=suite("AES_128_GCM_SHA256")),
+    ):
+        capture.add(stacks.record(cell))
+    return capture
+
+
+def des(stacks: Stacks) -> Capture:
+    capture = Capture("des", pcap.PCAP, about="DES, which ended with TLS 1.1.")
+    base = Cell(_TLS1_0, suite("DES_CBC_SHA"), client="jsse", server="jsse", ems=False, etm=False)
+    for cell in (
+        base,
+        replace(base, version=_TLS1_1, ems=True),
+        replace(base, client="nss"),
+        replace(base, server="nss", ems=True),
+    ):
+        capture.add(stacks.record(cell))
+    return capture
+
+
+def nss(stacks: Stacks) -> Capture:
+    capture = Capture("nss", pcap.PCAP_NANOSECONDS, about="NSS as client and as server.")
+    for cell in (
+        replace(_GCM, client="nss"),
+        replace(_CBC, client="nss"),
+        replace(_CBC, client="tlslite", server="nss", version=_TLS1_2, ems=True),
+        replace(_CBC, client="nss", server="tlslite", suite=suite("3DES_EDE_CBC_SHA")),
+    ):
+        capture.add(stacks.record(cell))
+    return capture
+
+
 def ecdhe(stacks: Stacks) -> Capture:
     capture = Capture(
         "ecdhe", pcap.PCAPNG, about="Key exchanges that the server's key does not open."
@@ -439,7 +501,8 @@ def empty(_stacks: Stacks) -> Capture:
 
 
 _ALL: tuple[Callable[[Stacks], Capture], ...] = (
-    handshakes, suites, rare_ciphers, gnutls, ssl3, ecdhe, tls13, wrong_key, mixed, key_sizes,
+    handshakes, suites, rare_ciphers, gnutls, nss, des, ssl3, ssl3_clients, sslv2_hello,
+    ecdhe, tls13, wrong_key, mixed, key_sizes,
     premaster_version, resumption, renegotiation, client_certificate,
     ipv6, vlan, qinq, linux_cooked, linux_cooked_2, raw_ip, bsd_loopback,
     reordered, duplicated, overlapping, wraparound, lost_segment, missing_start,
