@@ -38,6 +38,10 @@ pub enum HandleKind {
     SessionKey = 4,
     /// A running handshake hash.
     HandshakeHash = 5,
+    /// An open key storage provider.
+    KeyStorageProvider = 6,
+    /// A key in key storage.
+    StoredKey = 7,
 }
 
 const INDEX_BITS: u32 = 20;

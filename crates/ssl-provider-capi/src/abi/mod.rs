@@ -1,0 +1,164 @@
+//! The types of the C interface, laid out as the Windows headers lay them out.
+//! Pointers in prototypes are the types of [`crate::pointer`]; the layouts are tested against windows-sys.
+
+// The names of types and fields are those of the Windows headers, and documented there.
+#![allow(missing_docs)]
+
+mod constants;
+
+use std::ffi::{c_char, c_void};
+
+pub use self::constants::*;
+
+/// `NCRYPT_PROV_HANDLE`: an open provider.
+pub type ProviderHandle = usize;
+/// `NCRYPT_KEY_HANDLE`: a private key, a master key or a session key.
+pub type KeyHandle = usize;
+/// `NCRYPT_HASH_HANDLE`: a handshake hash.
+pub type HashHandle = usize;
+/// `NCRYPT_HANDLE`: any of them.
+pub type ObjectHandle = usize;
+
+/// Characters of a fixed string field, terminator included: `NCRYPT_SSL_MAX_NAME_SIZE`.
+pub const MAX_NAME_LEN: usize = 64;
+
+/// A fixed UTF-16 string field, terminated and filled with zeros.
+pub type Name = [u16; MAX_NAME_LEN];
+
+/// `BCRYPT_INTERFACE_VERSION`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_snake_case)]
+pub struct BCRYPT_INTERFACE_VERSION {
+    pub MajorVersion: u16,
+    pub MinorVersion: u16,
+}
+
+/// `NCryptBuffer`, one entry of a parameter list.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCryptBuffer {
+    /// Bytes at `pvBuffer`.
+    pub cbBuffer: u32,
+    /// One of the `NCRYPTBUFFER_*` numbers.
+    pub BufferType: u32,
+    pub pvBuffer: *mut c_void,
+}
+
+/// `NCryptBufferDesc`, a parameter list.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCryptBufferDesc {
+    /// 0, `NCRYPTBUFFER_VERSION`.
+    pub ulVersion: u32,
+    /// Entries at `pBuffers`.
+    pub cBuffers: u32,
+    pub pBuffers: *mut NCryptBuffer,
+}
+
+/// `CERT_CONTEXT`. Only the encoded certificate is looked at.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct CERT_CONTEXT {
+    pub dwCertEncodingType: u32,
+    pub pbCertEncoded: *mut u8,
+    /// Bytes at `pbCertEncoded`.
+    pub cbCertEncoded: u32,
+    /// `CERT_INFO`, ignored.
+    pub pCertInfo: *mut c_void,
+    /// Ignored.
+    pub hCertStore: *mut c_void,
+}
+
+/// `NCryptProviderName`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCryptProviderName {
+    pub pszName: *mut u16,
+    pub pszComment: *mut u16,
+}
+
+/// `NCRYPT_SSL_CIPHER_SUITE`: lengths are in bits, but that of a cipher block, which is in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCRYPT_SSL_CIPHER_SUITE {
+    pub dwProtocol: u32,
+    pub dwCipherSuite: u32,
+    pub dwBaseCipherSuite: u32,
+    pub szCipherSuite: Name,
+    pub szCipher: Name,
+    pub dwCipherLen: u32,
+    pub dwCipherBlockLen: u32,
+    pub szHash: Name,
+    pub dwHashLen: u32,
+    pub szExchange: Name,
+    pub dwMinExchangeLen: u32,
+    pub dwMaxExchangeLen: u32,
+    pub szCertificate: Name,
+    pub dwKeyType: u32,
+}
+
+/// `NCRYPT_SSL_CIPHER_SUITE_EX`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCRYPT_SSL_CIPHER_SUITE_EX {
+    pub dwVersion: u32,
+    pub dwProtocol: u32,
+    pub dwCipherSuite: u32,
+    pub dwBaseCipherSuite: u32,
+    pub szCipherSuite: Name,
+    pub szCipher: Name,
+    pub dwCipherLen: u32,
+    pub dwCipherBlockLen: u32,
+    pub szHash: Name,
+    pub dwHashLen: u32,
+    pub szExchange: Name,
+    pub dwMinExchangeLen: u32,
+    pub dwMaxExchangeLen: u32,
+    pub szCertificate: Name,
+    pub dwKeyType: u32,
+    pub szCipherMode: Name,
+}
+
+/// `NCRYPT_SSL_CIPHER_LENGTHS`: what a record adds to its content, in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCRYPT_SSL_CIPHER_LENGTHS {
+    pub cbLength: u32,
+    pub dwHeaderLen: u32,
+    pub dwFixedTrailerLen: u32,
+    pub dwMaxVariableTrailerLen: u32,
+    pub dwFlags: u32,
+}
+
+/// `NCRYPT_SSL_ECC_CURVE`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct NCRYPT_SSL_ECC_CURVE {
+    pub szCurveName: [u16; 255],
+    pub szOID: [c_char; 255],
+    pub dwPublicKeyLength: u32,
+    pub dwCurveType: u32,
+    pub dwFlags: u32,
+}
+
+/// `BCRYPT_RSAKEY_BLOB`: lengths of the big-endian numbers that follow it, in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_snake_case)]
+pub struct BCRYPT_RSAKEY_BLOB {
+    pub Magic: u32,
+    pub BitLength: u32,
+    pub cbPublicExp: u32,
+    pub cbModulus: u32,
+    pub cbPrime1: u32,
+    pub cbPrime2: u32,
+}

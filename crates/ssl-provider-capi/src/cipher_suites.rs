@@ -1,0 +1,406 @@
+//! Cipher suites: which there are, and the facts about each in the records of the interface.
+//! Enumerated is what the provider can do; facts are given for every suite that it knows.
+
+use std::cmp::Reverse;
+use std::ffi::c_void;
+
+use ssl_provider::backend::{HashAlgorithm, PrfAlgorithm};
+use ssl_provider::cipher_suite::{CipherAlgorithm, CipherMode, KeyExchange};
+use ssl_provider::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS};
+use ssl_provider::{CipherSuite, Error, Protocol, Provider};
+
+use crate::abi::{
+    BCRYPT_3DES_ALGORITHM, BCRYPT_AES_ALGORITHM, BCRYPT_CHAIN_MODE_CBC, BCRYPT_CHAIN_MODE_CCM,
+    BCRYPT_CHAIN_MODE_GCM, BCRYPT_CHAIN_MODE_NA, BCRYPT_DES_ALGORITHM, BCRYPT_DH_ALGORITHM,
+    BCRYPT_DSA_ALGORITHM, BCRYPT_ECDH_ALGORITHM, BCRYPT_MD5_ALGORITHM, BCRYPT_RC2_ALGORITHM,
+    BCRYPT_RC4_ALGORITHM, BCRYPT_RSA_ALGORITHM, BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
+    BCRYPT_SHA384_ALGORITHM, KeyHandle, MAX_NAME_LEN, NCRYPT_SSL_CIPHER_LENGTHS,
+    NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING, NCRYPT_SSL_CIPHER_SUITE, NCRYPT_SSL_CIPHER_SUITE_EX,
+    NCRYPT_SSL_CIPHER_SUITE_EX_VERSION, NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, Name, ProviderHandle,
+    SSL_ECDSA_ALGORITHM, TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
+    TLS_PSK_EXCHANGE,
+};
+use crate::boundary::export;
+use crate::check::no_flags;
+use crate::failure::Failure;
+use crate::memory::Enumeration;
+use crate::pointer::{InOut, Out};
+use crate::process::process;
+
+export! {
+    /// Gives the cipher suites that the provider can do, best first and one for each protocol, as
+    /// one buffer per call until `NTE_NO_MORE_ITEMS`. `private_key` restricts them to those that a
+    /// key of `SslOpenPrivateKey` serves; 0 does not. Buffers and state are freed by
+    /// `SslFreeBuffer`.
+    fn SslEnumCipherSuites is EnumCipherSuitesFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        cipher_suite: Out<*mut NCRYPT_SSL_CIPHER_SUITE>,
+        state: InOut<*mut c_void>,
+        flags: u32,
+    ) {
+        next_suite("SslEnumCipherSuites", provider, private_key, cipher_suite, state, flags, record)
+    }
+}
+
+export! {
+    /// As [`SslEnumCipherSuites`], with records that name the mode of the cipher.
+    fn SslEnumCipherSuitesEx is EnumCipherSuitesExFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        cipher_suite: Out<*mut NCRYPT_SSL_CIPHER_SUITE_EX>,
+        state: InOut<*mut c_void>,
+        flags: u32,
+    ) {
+        const ME: &str = "SslEnumCipherSuitesEx";
+        next_suite(ME, provider, private_key, cipher_suite, state, flags, extended_record)
+    }
+}
+
+export! {
+    /// Gives the facts of a suite in a protocol. `key_type` is 0, or for ECDHE suites one of the
+    /// curve numbers that the interface had before Windows 10. An unknown combination answers
+    /// `NTE_INVALID_PARAMETER`.
+    fn SslLookupCipherSuiteInfo is LookupCipherSuiteInfoFn(
+        provider: ProviderHandle,
+        protocol: u32,
+        cipher_suite: u32,
+        key_type: u32,
+        info: Out<NCRYPT_SSL_CIPHER_SUITE>,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let place = info.required("pCipherSuite is NULL")?;
+        no_flags(flags)?;
+        let (protocol, suite) = find(protocol, cipher_suite, key_type)?;
+        place.write(NCRYPT_SSL_CIPHER_SUITE {
+            dwKeyType: key_type,
+            ..record(protocol, suite, provider.provider())
+        });
+        Ok(())
+    }
+}
+
+export! {
+    /// Gives what a record of a suite adds to its content, in bytes: the header with whatever goes
+    /// before the ciphertext, the MAC or tag, and the most padding that is written.
+    fn SslLookupCipherLengths is LookupCipherLengthsFn(
+        provider: ProviderHandle,
+        protocol: u32,
+        cipher_suite: u32,
+        key_type: u32,
+        lengths: Out<NCRYPT_SSL_CIPHER_LENGTHS>,
+        lengths_len: u32,
+        flags: u32,
+    ) {
+        process().handles.provider(provider)?;
+        let place = lengths.required("pCipherLengths is NULL")?;
+        if lengths_len < LENGTHS_LEN {
+            return Err(Error::InvalidParameter("cbCipherLengths: expected at least 20").into());
+        }
+        no_flags(flags)?;
+        let (protocol, suite) = find(protocol, cipher_suite, key_type)?;
+        place.write(lengths_of(protocol, suite)?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Gives the hash of a suite's PRF, "SHA256" or "SHA384", into 64 characters. Versions before
+    /// TLS 1.2 have one PRF of two hashes, which has no name here: `NTE_NOT_SUPPORTED`.
+    fn SslGetCipherSuitePRFHashAlgorithm is GetCipherSuitePrfHashAlgorithmFn(
+        provider: ProviderHandle,
+        protocol: u32,
+        cipher_suite: u32,
+        key_type: u32,
+        prf_hash: Out<Name>,
+        flags: u32,
+    ) {
+        process().handles.provider(provider)?;
+        let place = prf_hash.required("szPRFHash is NULL")?;
+        no_flags(flags)?;
+        let (protocol, suite) = find(protocol, cipher_suite, key_type)?;
+        let hash = match protocol {
+            Protocol::Tls1_2 | Protocol::Tls1_3 | Protocol::Dtls1_2 => match suite.prf {
+                PrfAlgorithm::Sha256 => Some(BCRYPT_SHA256_ALGORITHM),
+                PrfAlgorithm::Sha384 => Some(BCRYPT_SHA384_ALGORITHM),
+                PrfAlgorithm::Md5Sha1 => None,
+            },
+            Protocol::Ssl2
+            | Protocol::Ssl3
+            | Protocol::Tls1_0
+            | Protocol::Tls1_1
+            | Protocol::Dtls1_0 => None,
+        };
+        let hash = hash.ok_or(Failure::Status(NTE_NOT_SUPPORTED, "no PRF hash before TLS 1.2"))?;
+        place.write(name(hash));
+        Ok(())
+    }
+}
+
+/// One step of an enumeration, the same for both kinds of record.
+fn next_suite<T: Copy>(
+    me: &'static str,
+    provider: ProviderHandle,
+    private_key: KeyHandle,
+    cipher_suite: Out<*mut T>,
+    state: InOut<*mut c_void>,
+    flags: u32,
+    make: fn(Protocol, &CipherSuite, &Provider) -> T,
+) -> Result<(), Failure> {
+    cipher_suite.preset(std::ptr::null_mut());
+    let (handles, blocks) = (&process().handles, &process().blocks);
+    let provider = handles.provider(provider)?;
+    // Every key that can be opened is an RSA key, and RSA key exchange is what is enumerated.
+    if private_key != 0 {
+        handles.private_key(private_key, &provider)?;
+    }
+    let place = cipher_suite.required("ppCipherSuite is NULL")?;
+    let (state, state_place) =
+        state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
+    no_flags(flags)?;
+    let suites = supported(provider.provider());
+    let index =
+        if state.is_null() { Some(0) } else { blocks.advance(state.addr(), me, suites.len())? };
+    let Some((protocol, suite)) = index.and_then(|index| suites.get(index)) else {
+        return Err(Failure::Status(NTE_NO_MORE_ITEMS, "no more cipher suites"));
+    };
+    let item = blocks.structure(make(*protocol, suite, provider.provider()))?;
+    if state.is_null() {
+        state_place.write(blocks.enumeration(Enumeration { of: me, next: 1 })?);
+    }
+    place.write(item);
+    Ok(())
+}
+
+/// The suites that a provider can do the key exchange of, each with its protocols: with a MAC of its
+/// own first, then by strength. SSL 3.0 is among them where policy allows it.
+fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
+    if !provider.supports_import() {
+        return Vec::new();
+    }
+    let mut suites: Vec<&CipherSuite> =
+        CipherSuite::all().iter().filter(|suite| suite.key_exchange.is_rsa()).collect();
+    suites.sort_by_key(|suite| (!suite.cipher.is_aead(), Reverse(suite.cipher.bits), suite.id));
+    let protocols = Protocol::ALL.into_iter().filter(|protocol| {
+        let switched_on = *protocol != Protocol::Ssl3 || provider.policy().legacy_ssl3;
+        protocol.schedule().is_some() && switched_on
+    });
+    let protocols: Vec<Protocol> = protocols.collect();
+    suites
+        .into_iter()
+        .flat_map(|suite| protocols.iter().map(move |protocol| (*protocol, suite)))
+        .filter(|(protocol, suite)| suite.allows(*protocol))
+        .collect()
+}
+
+/// The protocol and the suite behind their numbers.
+pub(crate) fn find(
+    protocol: u32,
+    suite: u32,
+    key_type: u32,
+) -> Result<(Protocol, &'static CipherSuite), Error> {
+    let protocol =
+        Protocol::try_from(protocol).map_err(|_| Error::InvalidParameter("dwProtocol: unknown"))?;
+    let suite = CipherSuite::from_id(suite)
+        .filter(|suite| suite.allows(protocol))
+        .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
+    let curves = TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE;
+    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && curves.contains(&key_type)) {
+        return Err(Error::InvalidParameter("dwKeyType: expected 0, or a curve of an ECDHE suite"));
+    }
+    Ok((protocol, suite))
+}
+
+fn is_ecdhe(key_exchange: KeyExchange) -> bool {
+    matches!(key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa)
+}
+
+fn record(protocol: Protocol, suite: &CipherSuite, provider: &Provider) -> NCRYPT_SSL_CIPHER_SUITE {
+    let (hash, hash_bits) = match suite.mac {
+        None => ("", 0),
+        Some(HashAlgorithm::Md5) => (BCRYPT_MD5_ALGORITHM, 128),
+        Some(HashAlgorithm::Sha1) => (BCRYPT_SHA1_ALGORITHM, 160),
+        Some(HashAlgorithm::Sha256) => (BCRYPT_SHA256_ALGORITHM, 256),
+        Some(HashAlgorithm::Sha384) => (BCRYPT_SHA384_ALGORITHM, 384),
+    };
+    let (exchange, (shortest, longest)) = exchange(suite.key_exchange, provider);
+    NCRYPT_SSL_CIPHER_SUITE {
+        dwProtocol: protocol.wire().into(),
+        dwCipherSuite: suite.id,
+        dwBaseCipherSuite: suite.id,
+        szCipherSuite: name(suite.name),
+        szCipher: name(cipher(suite.cipher.algorithm)),
+        dwCipherLen: suite.cipher.bits,
+        dwCipherBlockLen: bytes(suite.cipher.block_len()),
+        szHash: name(hash),
+        dwHashLen: hash_bits,
+        szExchange: name(exchange),
+        dwMinExchangeLen: shortest,
+        dwMaxExchangeLen: longest,
+        szCertificate: name(certificate(suite.key_exchange)),
+        dwKeyType: 0,
+    }
+}
+
+fn extended_record(
+    protocol: Protocol,
+    suite: &CipherSuite,
+    provider: &Provider,
+) -> NCRYPT_SSL_CIPHER_SUITE_EX {
+    let plain = record(protocol, suite, provider);
+    NCRYPT_SSL_CIPHER_SUITE_EX {
+        dwVersion: NCRYPT_SSL_CIPHER_SUITE_EX_VERSION,
+        dwProtocol: plain.dwProtocol,
+        dwCipherSuite: plain.dwCipherSuite,
+        dwBaseCipherSuite: plain.dwBaseCipherSuite,
+        szCipherSuite: plain.szCipherSuite,
+        szCipher: plain.szCipher,
+        dwCipherLen: plain.dwCipherLen,
+        dwCipherBlockLen: plain.dwCipherBlockLen,
+        szHash: plain.szHash,
+        dwHashLen: plain.dwHashLen,
+        szExchange: plain.szExchange,
+        dwMinExchangeLen: plain.dwMinExchangeLen,
+        dwMaxExchangeLen: plain.dwMaxExchangeLen,
+        szCertificate: plain.szCertificate,
+        dwKeyType: plain.dwKeyType,
+        szCipherMode: name(mode(suite.cipher.mode)),
+    }
+}
+
+/// The exchange, and the shortest and longest keys of it in bits. For RSA these are what this
+/// provider takes, for the others what Windows shows.
+fn exchange(key_exchange: KeyExchange, provider: &Provider) -> (&'static str, (u32, u32)) {
+    match key_exchange {
+        KeyExchange::Rsa | KeyExchange::RsaExport => {
+            let shortest = provider.policy().min_modulus_bits.max(MIN_MODULUS_BITS);
+            (BCRYPT_RSA_ALGORITHM, (bytes(shortest), bytes(MAX_MODULUS_LEN * 8)))
+        }
+        KeyExchange::DheDss | KeyExchange::DheDssExport | KeyExchange::DheRsa => {
+            (BCRYPT_DH_ALGORITHM, (1024, 1024))
+        }
+        KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa => (BCRYPT_ECDH_ALGORITHM, (0, 65536)),
+        KeyExchange::Psk => (TLS_PSK_EXCHANGE, (0, 65536)),
+        KeyExchange::Tls13 => ("", (0, 0)),
+    }
+}
+
+fn certificate(key_exchange: KeyExchange) -> &'static str {
+    match key_exchange {
+        KeyExchange::Rsa | KeyExchange::RsaExport | KeyExchange::DheRsa | KeyExchange::EcdheRsa => {
+            BCRYPT_RSA_ALGORITHM
+        }
+        KeyExchange::DheDss | KeyExchange::DheDssExport => BCRYPT_DSA_ALGORITHM,
+        KeyExchange::EcdheEcdsa => SSL_ECDSA_ALGORITHM,
+        KeyExchange::Psk | KeyExchange::Tls13 => "",
+    }
+}
+
+fn cipher(algorithm: CipherAlgorithm) -> &'static str {
+    match algorithm {
+        CipherAlgorithm::Null => "",
+        CipherAlgorithm::Rc4 => BCRYPT_RC4_ALGORITHM,
+        CipherAlgorithm::Rc2 => BCRYPT_RC2_ALGORITHM,
+        CipherAlgorithm::Idea => "IDEA",
+        CipherAlgorithm::Des => BCRYPT_DES_ALGORITHM,
+        CipherAlgorithm::TripleDes => BCRYPT_3DES_ALGORITHM,
+        CipherAlgorithm::Aes => BCRYPT_AES_ALGORITHM,
+        CipherAlgorithm::Camellia => "CAMELLIA",
+        CipherAlgorithm::Seed => "SEED",
+        CipherAlgorithm::Aria => "ARIA",
+    }
+}
+
+fn mode(mode: CipherMode) -> &'static str {
+    match mode {
+        CipherMode::Stream => BCRYPT_CHAIN_MODE_NA,
+        CipherMode::Cbc => BCRYPT_CHAIN_MODE_CBC,
+        CipherMode::Gcm => BCRYPT_CHAIN_MODE_GCM,
+        CipherMode::Ccm | CipherMode::Ccm8 => BCRYPT_CHAIN_MODE_CCM,
+    }
+}
+
+/// What a record adds (RFC 5246 section 6.2, RFC 5288, RFC 6655, RFC 8446 section 5.2, and eight
+/// bytes of epoch and sequence number in DTLS, RFC 6347 section 4.1).
+fn lengths_of(
+    protocol: Protocol,
+    suite: &CipherSuite,
+) -> Result<NCRYPT_SSL_CIPHER_LENGTHS, Failure> {
+    let header = match protocol {
+        // Its records have headers of two or three bytes, which the fields cannot say.
+        Protocol::Ssl2 => return Err(Failure::Status(NTE_NOT_SUPPORTED, "lengths of SSL 2.0")),
+        Protocol::Dtls1_0 | Protocol::Dtls1_2 => 13,
+        Protocol::Ssl3
+        | Protocol::Tls1_0
+        | Protocol::Tls1_1
+        | Protocol::Tls1_2
+        | Protocol::Tls1_3 => 5,
+    };
+    let block = bytes(suite.cipher.block_len());
+    let is_tls13 = protocol == Protocol::Tls1_3;
+    let (explicit, tag) = match suite.cipher.mode {
+        CipherMode::Stream => (0, 0),
+        CipherMode::Cbc if protocol.has_explicit_iv() => (block, 0),
+        CipherMode::Cbc => (0, 0),
+        // The tag, and the true content type that is encrypted with the content.
+        CipherMode::Gcm | CipherMode::Ccm if is_tls13 => (0, 17),
+        CipherMode::Gcm | CipherMode::Ccm => (8, 16),
+        CipherMode::Ccm8 => (8, 8),
+    };
+    let pads = suite.cipher.mode == CipherMode::Cbc;
+    Ok(NCRYPT_SSL_CIPHER_LENGTHS {
+        cbLength: LENGTHS_LEN,
+        dwHeaderLen: header + explicit,
+        dwFixedTrailerLen: suite.mac.map_or(tag, |hash| bytes(hash.output_len())),
+        dwMaxVariableTrailerLen: if pads { block } else { 0 },
+        dwFlags: if pads { NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING } else { 0 },
+    })
+}
+
+/// `sizeof(NCRYPT_SSL_CIPHER_LENGTHS)`.
+const LENGTHS_LEN: u32 = 20;
+const _: () = assert!(size_of::<NCRYPT_SSL_CIPHER_LENGTHS>() == 20);
+
+/// A text in a fixed field. Every text here is shorter than the field; a test looks.
+fn name(text: &str) -> Name {
+    let mut field = [0; MAX_NAME_LEN];
+    for (place, unit) in field[..MAX_NAME_LEN - 1].iter_mut().zip(text.encode_utf16()) {
+        *place = unit;
+    }
+    field
+}
+
+/// A length of the tables, all of which are small.
+fn bytes(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_fits_its_field() {
+        for suite in CipherSuite::all() {
+            assert!(suite.name.len() < MAX_NAME_LEN, "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_record_formats() {
+        let of = |protocol, suite| {
+            let lengths = lengths_of(protocol, CipherSuite::from_id(suite).unwrap()).unwrap();
+            (lengths.dwHeaderLen, lengths.dwFixedTrailerLen, lengths.dwMaxVariableTrailerLen)
+        };
+        assert_eq!(of(Protocol::Tls1_0, 0x002F), (5, 20, 16), "AES-CBC, chained");
+        assert_eq!(of(Protocol::Tls1_1, 0x002F), (21, 20, 16), "AES-CBC, explicit");
+        assert_eq!(of(Protocol::Tls1_2, 0x000A), (13, 20, 8), "3DES");
+        assert_eq!(of(Protocol::Tls1_2, 0x0005), (5, 20, 0), "RC4");
+        assert_eq!(of(Protocol::Tls1_2, 0x009C), (13, 16, 0), "GCM");
+        assert_eq!(of(Protocol::Tls1_2, 0xC0A0), (13, 8, 0), "CCM with the short tag");
+        assert_eq!(of(Protocol::Tls1_3, 0x1301), (5, 17, 0), "TLS 1.3");
+        assert_eq!(of(Protocol::Dtls1_2, 0x009C), (21, 16, 0), "DTLS");
+        assert_eq!(of(Protocol::Tls1_2, 0x003B), (5, 32, 0), "no encryption");
+    }
+}

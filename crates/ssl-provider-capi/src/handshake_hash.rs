@@ -1,0 +1,104 @@
+//! Handshake hashes: made, fed, duplicated, and read as the session hash.
+
+use ssl_provider::Error;
+use ssl_provider::protocol::Schedule;
+
+use crate::abi::{HashHandle, NTE_NOT_SUPPORTED, ProviderHandle};
+use crate::boundary::export;
+use crate::check::{SizedOutput, no_flags};
+use crate::cipher_suites::find;
+use crate::failure::Failure;
+use crate::object::{Object, RunningHash};
+use crate::pointer::{Bytes, Out, OutBytes};
+use crate::process::process;
+
+export! {
+    /// Starts a handshake hash for a protocol and a suite. A protocol or suite that is unknown or
+    /// not switched on answers `NTE_INVALID_PARAMETER`.
+    fn SslCreateHandshakeHash is CreateHandshakeHashFn(
+        provider: ProviderHandle,
+        handshake_hash: Out<HashHandle>,
+        protocol: u32,
+        cipher_suite: u32,
+        flags: u32,
+    ) {
+        handshake_hash.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let place = handshake_hash.required("phHandshakeHash is NULL")?;
+        no_flags(flags)?;
+        let hash = provider.provider().handshake_hash(protocol, cipher_suite)?;
+        let (protocol, suite) = find(protocol, cipher_suite, 0)?;
+        let hash = RunningHash::new(provider.provider().backend(), protocol, suite, hash);
+        place.write(process().handles.insert(Object::HandshakeHash(hash.into()))?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Feeds handshake messages, whole and each with its four-byte header, to a hash. Any number of
+    /// calls, any number of messages in one; no bytes are fine too.
+    fn SslHashHandshake is HashHandshakeFn(
+        provider: ProviderHandle,
+        handshake_hash: HashHandle,
+        input: Bytes,
+        input_len: u32,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        no_flags(flags)?;
+        let mut hash = hash.hash()?;
+        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
+        unsafe { input.copy_in_pieces(input_len, "pbInput is NULL", |piece| hash.update(piece)) }?;
+        Ok(())
+    }
+}
+
+export! {
+    /// Gives the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in it. Fed up to
+    /// ClientKeyExchange, it is the session hash of the extended master secret (RFC 7627), which
+    /// goes into a parameter list as type 25. With a NULL `output` only the size is given.
+    fn SslComputeSessionHash is ComputeSessionHashFn(
+        provider: ProviderHandle,
+        handshake_hash: HashHandle,
+        protocol: u32,
+        output: OutBytes,
+        output_len: u32,
+        result_len: Out<u32>,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        let output = SizedOutput::new(output, output_len, result_len)?;
+        no_flags(flags)?;
+        if protocol != u32::from(hash.protocol.wire()) {
+            return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
+        }
+        if hash.protocol.schedule() == Some(Schedule::Ssl3) {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));
+        }
+        let value = hash.hash()?.current()?;
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { output.write(&value) }
+    }
+}
+
+export! {
+    /// Makes a second hash that has been fed the same messages.
+    fn SslDuplicateTranscriptHash is DuplicateTranscriptHashFn(
+        provider: ProviderHandle,
+        transcript_hash: HashHandle,
+        duplicate: Out<HashHandle>,
+        flags: u32,
+    ) {
+        duplicate.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(transcript_hash, &provider)?;
+        let place = duplicate.required("phTranscriptHash is NULL")?;
+        no_flags(flags)?;
+        let copy = hash.hash()?.duplicate();
+        let copy = RunningHash::new(hash.backend, hash.protocol, hash.suite, copy);
+        place.write(process().handles.insert(Object::HandshakeHash(copy.into()))?);
+        Ok(())
+    }
+}

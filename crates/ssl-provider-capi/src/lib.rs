@@ -1,0 +1,52 @@
+//! The C interface of ssl-provider: the functions of `Sslprovider.h`, by name and exact prototype.
+//! Each export is a thin shell over the Rust API; this crate is about the edge between the two.
+//!
+//! `include/sslprovider.h` declares what is exported and documents it for C callers. Rust callers
+//! want the crate `ssl-provider` instead; one thing here is for them, [`provider_handle`], which
+//! gives C code a provider that Rust code has configured.
+//!
+//! # Rules of the edge
+//!
+//! - One macro defines an export and puts the panic boundary, the mapping to a status and the trace
+//!   event around it.
+//! - What a caller passes is copied before it is used, at any alignment, and nothing of it is kept.
+//!   Each pointer comes in a type of [`pointer`] that says what the caller promises about it.
+//! - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
+//! - Outputs are written last, and only on success, with two exceptions: a handle or a pointer that
+//!   is to be given is set to 0 first, and a size is given as well when a buffer is too small.
+//! - A handle is a number from a table, never an address. Values that are not live answer
+//!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function's page says so.
+//! - Every backend's provider may be open at once. An object may be used with any handle of the
+//!   provider that it belongs to, and with no other provider.
+//! - Any function may be called from any thread. Hashes serve one caller at a time; everything else
+//!   runs at once.
+//! - A child made by `fork` starts without handles, buffers and keys; those of its parent are not
+//!   valid in it.
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "ssl-provider-capi needs a 64-bit target: a handle is a 64-bit value, of which 38 bits tell \
+     its generation, and 32 bits could not keep a freed handle from coming back"
+);
+
+pub mod abi;
+mod boundary;
+mod check;
+pub mod cipher_suites;
+mod failure;
+pub mod function_table;
+pub mod handshake_hash;
+mod key_blob;
+mod key_store;
+pub mod master_key;
+mod memory;
+pub mod ncrypt;
+pub mod not_supported;
+mod object;
+pub mod pointer;
+pub mod private_key;
+mod process;
+pub mod provider;
+
+pub use crate::boundary::{SslProviderSetTrace, TraceFn};
+pub use crate::provider::provider_handle;

@@ -1,0 +1,165 @@
+//! Master keys: imported from what the client encrypted, and what is derived from them.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use ssl_provider::{CipherSuite, Error, Flags, Protocol, Side};
+
+use crate::abi::{
+    HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG, ProviderHandle,
+};
+use crate::boundary::export;
+use crate::check::no_flags;
+use crate::failure::Failure;
+use crate::object::{ImportedMasterKey, Object, SessionKey};
+use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
+use crate::process::process;
+
+/// Longest encrypted premaster secret in bytes: what the length field of ClientKeyExchange can say.
+const MAX_ENCRYPTED_LEN: u32 = 0xffff;
+
+/// Longest verify_data in bytes that is computed. No suite defines more than 36.
+const MAX_VERIFY_DATA_LEN: u32 = 1024;
+
+export! {
+    /// Decrypts the premaster secret of an RSA key exchange, computes the master secret, and gives
+    /// a handle for it.
+    ///
+    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`; no
+    /// pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags are `NCRYPT_SSL_SERVER_FLAG`, else
+    /// `NTE_BAD_FLAGS`; protocol and suite are of an RSA key exchange, else `NTE_NOT_SUPPORTED`; the
+    /// list holds both randoms or the session hash, else `NTE_INVALID_PARAMETER`. The handle is set
+    /// to 0 before all that.
+    ///
+    /// Nothing that the ciphertext decides is a failure: a premaster secret that is wrong in
+    /// padding, length or version gives a master key that no client has, and the handshake ends at
+    /// Finished (RFC 5246 section 7.4.7.1).
+    fn SslImportMasterKey is ImportMasterKeyFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        master_key: Out<KeyHandle>,
+        protocol: u32,
+        cipher_suite: u32,
+        parameters: BufferList,
+        encrypted_key: Bytes,
+        encrypted_key_len: u32,
+        flags: u32,
+    ) {
+        master_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let private_key = process().handles.private_key(private_key, &provider)?;
+        let place = master_key.required("phMasterKey is NULL")?;
+        if parameters.is_null() {
+            return Err(Error::InvalidParameter("pParameterList is NULL").into());
+        }
+        if encrypted_key.is_null() {
+            return Err(Error::InvalidParameter("pbEncryptedKey is NULL").into());
+        }
+        if encrypted_key_len > MAX_ENCRYPTED_LEN {
+            return Err(Error::InvalidParameter("cbEncryptedKey: at most 65535").into());
+        }
+        let flags = Flags(flags);
+        if flags != Flags::SERVER {
+            return Err(Error::BadFlags { given: flags.0 }.into());
+        }
+        CipherSuite::for_rsa_key_exchange(cipher_suite, Protocol::try_from(protocol)?)?;
+        let parameters = parameters.parse()?;
+        // SAFETY: the caller of the export promises that pbEncryptedKey is as long as
+        // cbEncryptedKey says.
+        let encrypted_key =
+            unsafe { encrypted_key.copy(encrypted_key_len, "pbEncryptedKey is NULL") }?;
+        let key = provider.provider().import_master_key(
+            &private_key,
+            protocol,
+            cipher_suite,
+            &parameters,
+            &encrypted_key,
+            flags,
+        )?;
+        let key = ImportedMasterKey { backend: provider.provider().backend(), key };
+        place.write(process().handles.insert(Object::MasterKey(key.into()))?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Derives the session keys from a master key and the two randoms in the list; other entries
+    /// are ignored. The read key is what the peer writes with. Both handles or none are given.
+    fn SslGenerateSessionKeys is GenerateSessionKeysFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        read_key: Out<KeyHandle>,
+        write_key: Out<KeyHandle>,
+        parameters: BufferList,
+        flags: u32,
+    ) {
+        read_key.preset(0);
+        write_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        let read_place = read_key.required("phReadKey is NULL")?;
+        let write_place = write_key.required("phWriteKey is NULL")?;
+        if read_key.is_same(write_key) {
+            return Err(Error::InvalidParameter("phReadKey and phWriteKey are the same").into());
+        }
+        if parameters.is_null() {
+            return Err(Error::InvalidParameter("pParameterList is NULL").into());
+        }
+        no_flags(flags)?;
+        let keys = Arc::new(master_key.key.session_keys(&parameters.parse()?)?);
+        // An imported master key is the server's, so it reads what the client writes.
+        let insert = |writer| {
+            let keys = Arc::clone(&keys);
+            let key = SessionKey { backend: master_key.backend, keys, writer };
+            process().handles.insert(Object::SessionKey(key.into()))
+        };
+        let read = insert(Side::Client)?;
+        let write = insert(Side::Server).inspect_err(|_| {
+            // The handle was made a moment ago and nobody has seen it.
+            let _ = process().handles.free(read, &[ssl_provider::HandleKind::SessionKey]);
+        })?;
+        read_place.write(read);
+        write_place.write(write);
+        Ok(())
+    }
+}
+
+export! {
+    /// Computes the verify_data of a Finished message: the client's or the server's by `flags`,
+    /// `NCRYPT_SSL_CLIENT_FLAG` or `NCRYPT_SSL_SERVER_FLAG`. It fills `output_len` bytes, which are
+    /// 12 in TLS and 36 in SSL 3.0. The hash goes on running.
+    fn SslComputeFinishedHash is ComputeFinishedHashFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        handshake_hash: HashHandle,
+        output: OutBytes,
+        output_len: u32,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        if output.is_null() {
+            return Err(Error::InvalidParameter("pbOutput is NULL").into());
+        }
+        let sender = match flags {
+            NCRYPT_SSL_CLIENT_FLAG => Side::Client,
+            NCRYPT_SSL_SERVER_FLAG => Side::Server,
+            _ => return Err(Error::BadFlags { given: flags }.into()),
+        };
+        if output_len > MAX_VERIFY_DATA_LEN {
+            return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
+        }
+        if hash.protocol != master_key.key.protocol() || hash.suite.prf != master_key.key.suite().prf
+        {
+            return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
+        }
+        let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
+        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        let so_far = hash.hash()?.duplicate();
+        master_key.key.verify_data(sender, &so_far, &mut verify_data)?;
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { output.write(output_len, &verify_data, "pbOutput is NULL") }.map_err(Failure::from)
+    }
+}

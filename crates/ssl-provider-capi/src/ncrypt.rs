@@ -1,0 +1,134 @@
+//! The part of key storage that a server needs: keys come in, their public halves go out.
+//! An imported key is findable by its certificate for as long as its handle lives.
+
+use std::sync::Arc;
+
+use ssl_provider::{Error, HandleKind};
+
+use crate::abi::{
+    BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB,
+    BCRYPT_RSAPUBLIC_BLOB, KeyHandle, MS_KEY_STORAGE_PROVIDER, NCRYPT_PKCS8_PRIVATE_KEY_BLOB,
+    NCRYPT_SILENT_FLAG, NTE_NOT_SUPPORTED, NTE_PERM, NTE_PROV_DLL_NOT_FOUND, ObjectHandle,
+    ProviderHandle,
+};
+use crate::boundary::export;
+use crate::check::{SizedOutput, no_flags};
+use crate::failure::Failure;
+use crate::key_blob::{
+    MAX_BLOB_LEN, pkcs1_of_full_private_blob, pkcs1_of_private_blob, public_blob,
+};
+use crate::key_store::StoredKey;
+use crate::object::Object;
+use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
+use crate::process::process;
+
+export! {
+    /// Opens key storage. `name` is NULL or "Microsoft Software Key Storage Provider"; there is one
+    /// storage, in memory, whatever handles are open on it. Freed by [`NCryptFreeObject`].
+    fn NCryptOpenStorageProvider(provider: Out<ProviderHandle>, name: WideStr, flags: u32) {
+        provider.preset(0);
+        let place = provider.required("phProvider is NULL")?;
+        no_flags(flags & !NCRYPT_SILENT_FLAG)?;
+        match name.read()?.as_deref() {
+            None | Some(MS_KEY_STORAGE_PROVIDER) => {}
+            Some(_) => {
+                return Err(Failure::Status(NTE_PROV_DLL_NOT_FOUND, "no key storage of this name"));
+            }
+        }
+        place.write(process().handles.insert(Object::KeyStorageProvider)?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Imports a private key: `RSAPRIVATEBLOB`, `RSAFULLPRIVATEBLOB`, or `PKCS8_PRIVATEKEY` without
+    /// encryption. While its handle lives, `SslOpenPrivateKey` finds it by a certificate with the
+    /// same public key. `import_key` must be 0 and `parameters` empty: no key is wrapped or named.
+    fn NCryptImportKey(
+        provider: ProviderHandle,
+        import_key: KeyHandle,
+        blob_type: WideStr,
+        parameters: BufferList,
+        key: Out<KeyHandle>,
+        data: Bytes,
+        data_len: u32,
+        flags: u32,
+    ) {
+        key.preset(0);
+        process().handles.key_storage_provider(provider)?;
+        if import_key != 0 {
+            process().handles.stored_key(import_key)?;
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "wrapped keys are not supported"));
+        }
+        let place = key.required("phKey is NULL")?;
+        let blob_type = blob_type.required("pszBlobType is NULL")?;
+        no_flags(flags & !NCRYPT_SILENT_FLAG)?;
+        if parameters.has_entries()? {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "key names and passwords"));
+        }
+        if data_len > MAX_BLOB_LEN {
+            return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
+        }
+        // SAFETY: the caller of the export promises that pbData is as long as cbData says.
+        let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
+        let stored = match blob_type.as_str() {
+            BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
+            BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
+            NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
+            BCRYPT_ECCPRIVATE_BLOB => {
+                return Err(Failure::Status(NTE_NOT_SUPPORTED, "elliptic-curve keys"));
+            }
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        };
+        let stored = Arc::new(stored);
+        let handle = process().handles.insert(Object::StoredKey(Arc::clone(&stored)))?;
+        process().keys.add(&stored);
+        place.write(handle);
+        Ok(())
+    }
+}
+
+export! {
+    /// Exports the public half of a key as an `RSAPUBLICBLOB`; private halves stay inside. With a
+    /// NULL `output` only the size is given.
+    fn NCryptExportKey(
+        key: KeyHandle,
+        export_key: KeyHandle,
+        blob_type: WideStr,
+        parameters: BufferList,
+        output: OutBytes,
+        output_len: u32,
+        result_len: Out<u32>,
+        flags: u32,
+    ) {
+        let stored = process().handles.stored_key(key)?;
+        if export_key != 0 {
+            process().handles.stored_key(export_key)?;
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "wrapped keys are not supported"));
+        }
+        let output = SizedOutput::new(output, output_len, result_len)?;
+        let blob_type = blob_type.required("pszBlobType is NULL")?;
+        no_flags(flags & !NCRYPT_SILENT_FLAG)?;
+        if parameters.has_entries()? {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "parameters of an export"));
+        }
+        match blob_type.as_str() {
+            BCRYPT_RSAPUBLIC_BLOB => {}
+            BCRYPT_RSAPRIVATE_BLOB | BCRYPT_RSAFULLPRIVATE_BLOB | NCRYPT_PKCS8_PRIVATE_KEY_BLOB => {
+                return Err(Failure::Status(NTE_PERM, "private keys are not exported"));
+            }
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        }
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { output.write(&public_blob(stored.public())?) }
+    }
+}
+
+export! {
+    /// Frees a handle of key storage or of a key in it. A key that `SslOpenPrivateKey` has opened
+    /// goes on working; opening it again needs another import.
+    fn NCryptFreeObject(object: ObjectHandle) {
+        process().handles.free(object, &[HandleKind::KeyStorageProvider, HandleKind::StoredKey])?;
+        Ok(())
+    }
+}

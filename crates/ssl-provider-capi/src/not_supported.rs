@@ -1,0 +1,479 @@
+//! Operations that the Rust API does not have yet: each checks its handles and the pointers that may
+//! not be NULL, and answers `NTE_NOT_SUPPORTED`. An operation that arrives moves to a module of its own.
+
+use ssl_provider::Error;
+
+use crate::abi::{HashHandle, KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_NOT_SUPPORTED, ProviderHandle};
+use crate::boundary::export;
+use crate::failure::Failure;
+use crate::pointer::{AsciiStr, BufferList, Bytes, Out, OutBytes, WideStr};
+use crate::process::process;
+
+export! {
+    /// Would compute what a client signs in CertificateVerify.
+    fn SslComputeClientAuthHash is ComputeClientAuthHashFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        handshake_hash: HashHandle,
+        algorithm: WideStr,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.master_key(master_key, &provider)?;
+        process().handles.handshake_hash(handshake_hash, &provider)?;
+        algorithm.required("pszAlgId is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("client authentication")
+    }
+}
+
+export! {
+    /// Would make the hash of one algorithm for client authentication.
+    fn SslCreateClientAuthHash is CreateClientAuthHashFn(
+        provider: ProviderHandle,
+        handshake_hash: Out<HashHandle>,
+        _protocol: u32,
+        _cipher_suite: u32,
+        algorithm: WideStr,
+        _flags: u32,
+    ) {
+        handshake_hash.preset(0);
+        process().handles.provider(provider)?;
+        handshake_hash.required("phHandshakeHash is NULL")?;
+        algorithm.required("pszHashAlgId is NULL")?;
+        not_yet("client authentication")
+    }
+}
+
+export! {
+    /// Would compute the key block of EAP methods.
+    fn SslComputeEapKeyBlock is ComputeEapKeyBlockFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        randoms: Bytes,
+        _randoms_len: u32,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.master_key(master_key, &provider)?;
+        not_null(randoms.is_null(), "pbRandoms is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("EAP key blocks")
+    }
+}
+
+export! {
+    /// Would compute keying material for other protocols (RFC 5705).
+    fn SslExportKeyingMaterial is ExportKeyingMaterialFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        label: AsciiStr,
+        _randoms: Bytes,
+        _randoms_len: u32,
+        _context: Bytes,
+        _context_len: u16,
+        output: OutBytes,
+        _output_len: u32,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.master_key(master_key, &provider)?;
+        not_null(label.is_null(), "sLabel is NULL")?;
+        not_null(output.is_null(), "pbOutput is NULL")?;
+        not_yet("keying material")
+    }
+}
+
+export! {
+    /// Would make a record of its content.
+    fn SslEncryptPacket is EncryptPacketFn(
+        provider: ProviderHandle,
+        key: KeyHandle,
+        input: Bytes,
+        _input_len: u32,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _sequence_number: u64,
+        _content_type: u32,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.session_key(key, &provider)?;
+        not_null(input.is_null(), "pbInput is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("record encryption")
+    }
+}
+
+export! {
+    /// Would give the content of a record.
+    fn SslDecryptPacket is DecryptPacketFn(
+        provider: ProviderHandle,
+        key: KeyHandle,
+        input: Bytes,
+        _input_len: u32,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _sequence_number: u64,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.session_key(key, &provider)?;
+        not_null(input.is_null(), "pbInput is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("record encryption")
+    }
+}
+
+export! {
+    /// Would export a session key for another process, or the public half of a key.
+    fn SslExportKey is ExportKeyFn(
+        provider: ProviderHandle,
+        key: KeyHandle,
+        blob_type: WideStr,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(key, &provider)?;
+        blob_type.required("pszBlobType is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("export of keys")
+    }
+}
+
+export! {
+    /// Would import a session key of another process, or a peer's public key.
+    fn SslImportKey is ImportKeyFn(
+        provider: ProviderHandle,
+        key: Out<KeyHandle>,
+        blob_type: WideStr,
+        blob: Bytes,
+        _blob_len: u32,
+        _flags: u32,
+    ) {
+        key.preset(0);
+        process().handles.provider(provider)?;
+        key.required("phKey is NULL")?;
+        blob_type.required("pszBlobType is NULL")?;
+        not_null(blob.is_null(), "pbKeyBlob is NULL")?;
+        not_yet("import of keys")
+    }
+}
+
+export! {
+    /// Would make a key for one Diffie-Hellman agreement.
+    fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
+        provider: ProviderHandle,
+        key: Out<KeyHandle>,
+        _protocol: u32,
+        _cipher_suite: u32,
+        _key_type: u32,
+        _key_bits: u32,
+        _parameters: Bytes,
+        _parameters_len: u32,
+        _flags: u32,
+    ) {
+        key.preset(0);
+        process().handles.provider(provider)?;
+        key.required("phEphemeralKey is NULL")?;
+        not_yet("ephemeral keys")
+    }
+}
+
+export! {
+    /// Would list the curves of ephemeral keys.
+    fn SslEnumEccCurves is EnumEccCurvesFn(
+        provider: ProviderHandle,
+        count: Out<u32>,
+        curves: Out<*mut NCRYPT_SSL_ECC_CURVE>,
+        _flags: u32,
+    ) {
+        curves.preset(std::ptr::null_mut());
+        process().handles.provider(provider)?;
+        count.required("pEccCurveCount is NULL")?;
+        curves.required("ppEccCurve is NULL")?;
+        not_yet("ephemeral keys")
+    }
+}
+
+export! {
+    /// Would make the premaster secret of a client and encrypt it.
+    fn SslGeneratePreMasterKey is GeneratePreMasterKeyFn(
+        provider: ProviderHandle,
+        public_key: KeyHandle,
+        premaster_key: Out<KeyHandle>,
+        _protocol: u32,
+        _cipher_suite: u32,
+        parameters: BufferList,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        premaster_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(public_key, &provider)?;
+        premaster_key.required("phPreMasterKey is NULL")?;
+        not_null(parameters.is_null(), "pParameterList is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("the client side of a key exchange")
+    }
+}
+
+export! {
+    /// Would make the master key of a client, or of a Diffie-Hellman agreement. `private_key` may be 0.
+    fn SslGenerateMasterKey is GenerateMasterKeyFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        public_key: KeyHandle,
+        master_key: Out<KeyHandle>,
+        _protocol: u32,
+        _cipher_suite: u32,
+        parameters: BufferList,
+        _output: OutBytes,
+        _output_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        master_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        if private_key != 0 {
+            process().handles.any_key(private_key, &provider)?;
+        }
+        process().handles.any_key(public_key, &provider)?;
+        master_key.required("phMasterKey is NULL")?;
+        not_null(parameters.is_null(), "pParameterList is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("the client side of a key exchange")
+    }
+}
+
+export! {
+    /// Would sign a hash.
+    fn SslSignHash is SignHashFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        hash: Bytes,
+        _hash_len: u32,
+        _signature: OutBytes,
+        _signature_len: u32,
+        result_len: Out<u32>,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.private_key(private_key, &provider)?;
+        not_null(hash.is_null(), "pbHashValue is NULL")?;
+        result_len.required("pcbResult is NULL")?;
+        not_yet("signatures")
+    }
+}
+
+export! {
+    /// Would verify a signature.
+    fn SslVerifySignature is VerifySignatureFn(
+        provider: ProviderHandle,
+        public_key: KeyHandle,
+        hash: Bytes,
+        _hash_len: u32,
+        signature: Bytes,
+        _signature_len: u32,
+        _flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(public_key, &provider)?;
+        not_null(hash.is_null(), "pbHashValue is NULL")?;
+        not_null(signature.is_null(), "pbSignature is NULL")?;
+        not_yet("signatures")
+    }
+}
+
+export! {
+    /// Would begin the key schedule of TLS 1.3. `pre_shared_key` may be 0.
+    fn SslExtractEarlyKey is ExtractEarlyKeyFn(
+        provider: ProviderHandle,
+        pre_shared_key: KeyHandle,
+        early_key: Out<KeyHandle>,
+        _protocol: u32,
+        _cipher_suite: u32,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        early_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        if pre_shared_key != 0 {
+            process().handles.any_key(pre_shared_key, &provider)?;
+        }
+        early_key.required("phEarlyKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would agree on the handshake secret of TLS 1.3.
+    fn SslExtractHandshakeKey is ExtractHandshakeKeyFn(
+        provider: ProviderHandle,
+        private_key: KeyHandle,
+        public_key: KeyHandle,
+        early_key: KeyHandle,
+        handshake_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        handshake_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(private_key, &provider)?;
+        process().handles.any_key(public_key, &provider)?;
+        process().handles.any_key(early_key, &provider)?;
+        handshake_key.required("phHandshakeKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would extract the master secret of TLS 1.3.
+    fn SslExtractMasterKey is ExtractMasterKeyFn(
+        provider: ProviderHandle,
+        handshake_key: KeyHandle,
+        master_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        master_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(handshake_key, &provider)?;
+        master_key.required("phMasterKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the traffic secrets of TLS 1.3. Either output may be NULL.
+    fn SslExpandTrafficKeys is ExpandTrafficKeysFn(
+        provider: ProviderHandle,
+        base_key: KeyHandle,
+        hash: HashHandle,
+        client_key: Out<KeyHandle>,
+        server_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        client_key.preset(0);
+        server_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(base_key, &provider)?;
+        process().handles.handshake_hash(hash, &provider)?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the record key of a traffic secret of TLS 1.3.
+    fn SslExpandWriteKey is ExpandWriteKeyFn(
+        provider: ProviderHandle,
+        base_traffic_key: KeyHandle,
+        write_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        write_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(base_traffic_key, &provider)?;
+        write_key.required("phWriteKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the exporter secret of TLS 1.3.
+    fn SslExpandExporterMasterKey is ExpandExporterMasterKeyFn(
+        provider: ProviderHandle,
+        base_key: KeyHandle,
+        hash: HashHandle,
+        exporter_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        exporter_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(base_key, &provider)?;
+        process().handles.handshake_hash(hash, &provider)?;
+        exporter_key.required("phExporterMasterKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the resumption secret of TLS 1.3.
+    fn SslExpandResumptionMasterKey is ExpandResumptionMasterKeyFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        hash: HashHandle,
+        resumption_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        resumption_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(master_key, &provider)?;
+        process().handles.handshake_hash(hash, &provider)?;
+        resumption_key.required("phResumptionMasterKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the binder key of a pre-shared key of TLS 1.3.
+    fn SslExpandBinderKey is ExpandBinderKeyFn(
+        provider: ProviderHandle,
+        early_key: KeyHandle,
+        binder_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        binder_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(early_key, &provider)?;
+        binder_key.required("phBinderKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+export! {
+    /// Would derive the pre-shared key of a ticket of TLS 1.3.
+    fn SslExpandPreSharedKey is ExpandPreSharedKeyFn(
+        provider: ProviderHandle,
+        resumption_key: KeyHandle,
+        _nonce: Bytes,
+        _nonce_len: u32,
+        pre_shared_key: Out<KeyHandle>,
+        _parameters: BufferList,
+        _flags: u32,
+    ) {
+        pre_shared_key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(resumption_key, &provider)?;
+        pre_shared_key.required("phPreSharedKey is NULL")?;
+        not_yet("TLS 1.3")
+    }
+}
+
+/// The answer of an operation that is not there yet.
+fn not_yet(operation: &'static str) -> Result<(), Failure> {
+    Err(Failure::Status(NTE_NOT_SUPPORTED, operation))
+}
+
+/// Refuses a pointer that may not be NULL.
+fn not_null(is_null: bool, name_is_null: &'static str) -> Result<(), Error> {
+    if is_null { Err(Error::InvalidParameter(name_is_null)) } else { Ok(()) }
+}

@@ -1,0 +1,274 @@
+//! What handles stand for, and the look-ups that each export begins with.
+//! A look-up gives a share of the object, so freeing its handle elsewhere cannot pull it away.
+
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ssl_provider::{
+    Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, MasterKey,
+    PrivateKey, Protocol, Provider, SessionKeys, Side,
+};
+
+use crate::key_store::StoredKey;
+
+/// An object behind a handle.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    Provider(Arc<OpenProvider>),
+    PrivateKey(Arc<PrivateKey>),
+    MasterKey(Arc<ImportedMasterKey>),
+    SessionKey(Arc<SessionKey>),
+    HandshakeHash(Arc<RunningHash>),
+    KeyStorageProvider,
+    StoredKey(Arc<StoredKey>),
+}
+
+impl Object {
+    fn kind(&self) -> HandleKind {
+        match self {
+            Self::Provider(_) => HandleKind::Provider,
+            Self::PrivateKey(_) => HandleKind::PrivateKey,
+            Self::MasterKey(_) => HandleKind::MasterKey,
+            Self::SessionKey(_) => HandleKind::SessionKey,
+            Self::HandshakeHash(_) => HandleKind::HandshakeHash,
+            Self::KeyStorageProvider => HandleKind::KeyStorageProvider,
+            Self::StoredKey(_) => HandleKind::StoredKey,
+        }
+    }
+}
+
+/// An open provider and the references to its handle.
+#[derive(Debug)]
+pub(crate) struct OpenProvider {
+    provider: Provider,
+    references: Mutex<u64>,
+}
+
+impl OpenProvider {
+    pub(crate) fn new(provider: Provider) -> Self {
+        Self { provider, references: Mutex::new(1) }
+    }
+
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    fn references(&self) -> MutexGuard<'_, u64> {
+        self.references.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A master key, with the backend that it belongs to.
+#[derive(Debug)]
+pub(crate) struct ImportedMasterKey {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) key: MasterKey,
+}
+
+/// The keys of one direction of a connection.
+#[derive(Debug)]
+pub(crate) struct SessionKey {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    /// Both directions; the other handle of the pair shares them.
+    #[expect(
+        dead_code,
+        reason = "the record operations read it; they are not in the Rust API yet"
+    )]
+    pub(crate) keys: Arc<SessionKeys>,
+    /// The side that writes with this key.
+    #[expect(
+        dead_code,
+        reason = "the record operations read it; they are not in the Rust API yet"
+    )]
+    pub(crate) writer: Side,
+}
+
+/// A handshake hash and what it was made for.
+#[derive(Debug)]
+pub(crate) struct RunningHash {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: &'static ssl_provider::CipherSuite,
+    hash: Mutex<HandshakeHash>,
+}
+
+impl RunningHash {
+    pub(crate) fn new(
+        backend: &'static dyn KeyExchangeBackend,
+        protocol: Protocol,
+        suite: &'static ssl_provider::CipherSuite,
+        hash: HandshakeHash,
+    ) -> Self {
+        Self { backend, protocol, suite, hash: Mutex::new(hash) }
+    }
+
+    /// The hash, for one user at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when a panic interrupted an earlier user: part of a message may be in.
+    pub(crate) fn hash(&self) -> Result<MutexGuard<'_, HandshakeHash>, Error> {
+        self.hash.lock().map_err(|_| Error::Internal("an earlier call left the hash half done"))
+    }
+}
+
+/// The live handles of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Handles(HandleTable<Object>);
+
+impl Handles {
+    /// Makes a handle for an object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] when there are 1 048 576 live ones.
+    pub(crate) fn insert(&self, object: Object) -> Result<usize, Error> {
+        let handle = self.0.insert(object.kind(), Arc::new(object))?;
+        usize::try_from(handle.into_raw()).map_err(|_| Error::Internal("handles are 64 bits wide"))
+    }
+
+    /// Frees a handle of one of `kinds`; the object lives on until its last user is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`] for every other value.
+    pub(crate) fn free(&self, handle: usize, kinds: &[HandleKind]) -> Result<(), Error> {
+        for kind in kinds {
+            if self.0.remove(raw(handle), *kind).is_ok() {
+                return Ok(());
+            }
+        }
+        Err(Error::InvalidHandle)
+    }
+
+    /// Adds a reference to a provider's handle.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`] when it is not a live provider.
+    pub(crate) fn reference(&self, handle: usize) -> Result<(), Error> {
+        let provider = self.provider(handle)?;
+        let mut references = provider.references();
+        // The last reference may have gone between the look-up and the lock.
+        if *references == 0 {
+            return Err(Error::InvalidHandle);
+        }
+        *references = references.checked_add(1).ok_or(Error::NoMemory)?;
+        Ok(())
+    }
+
+    /// Drops a reference to a provider's handle, and frees the handle with the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`] when it is not a live provider.
+    pub(crate) fn release(&self, handle: usize) -> Result<(), Error> {
+        let provider = self.provider(handle)?;
+        let mut references = provider.references();
+        *references = references.checked_sub(1).ok_or(Error::InvalidHandle)?;
+        if *references == 0 {
+            self.free(handle, &[HandleKind::Provider])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn provider(&self, handle: usize) -> Result<Arc<OpenProvider>, Error> {
+        match &*self.get(handle, HandleKind::Provider)? {
+            Object::Provider(provider) => Ok(Arc::clone(provider)),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    /// A private key, of any provider.
+    pub(crate) fn any_private_key(&self, handle: usize) -> Result<Arc<PrivateKey>, Error> {
+        match &*self.get(handle, HandleKind::PrivateKey)? {
+            Object::PrivateKey(key) => Ok(Arc::clone(key)),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(crate) fn private_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<PrivateKey>, Error> {
+        self.any_private_key(handle).and_then(|key| belongs(key.backend(), provider).map(|()| key))
+    }
+
+    pub(crate) fn master_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<ImportedMasterKey>, Error> {
+        match &*self.get(handle, HandleKind::MasterKey)? {
+            Object::MasterKey(key) => belongs(key.backend, provider).map(|()| Arc::clone(key)),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(crate) fn session_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<SessionKey>, Error> {
+        match &*self.get(handle, HandleKind::SessionKey)? {
+            Object::SessionKey(key) => belongs(key.backend, provider).map(|()| Arc::clone(key)),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(crate) fn handshake_hash(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<RunningHash>, Error> {
+        match &*self.get(handle, HandleKind::HandshakeHash)? {
+            Object::HandshakeHash(hash) => {
+                belongs(hash.backend, provider).map(|()| Arc::clone(hash))
+            }
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(crate) fn key_storage_provider(&self, handle: usize) -> Result<(), Error> {
+        self.get(handle, HandleKind::KeyStorageProvider).map(|_| ())
+    }
+
+    pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<StoredKey>, Error> {
+        match &*self.get(handle, HandleKind::StoredKey)? {
+            Object::StoredKey(key) => Ok(Arc::clone(key)),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    /// A key of any kind that the provider may use: of its own, or from key storage.
+    pub(crate) fn any_key(&self, handle: usize, provider: &OpenProvider) -> Result<(), Error> {
+        self.private_key(handle, provider)
+            .map(|_| ())
+            .or_else(|_| self.master_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.session_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.stored_key(handle).map(|_| ()))
+    }
+
+    fn get(&self, handle: usize, kind: HandleKind) -> Result<Arc<Object>, Error> {
+        self.0.get(raw(handle), kind)
+    }
+}
+
+/// The table gives an object of another kind than it was asked for, which it never does.
+const OUT_OF_STEP: Error = Error::Internal("handle table and object disagree about the kind");
+
+/// Whether an object is of the provider: two handles of one backend are the same provider.
+fn belongs(backend: &dyn KeyExchangeBackend, provider: &OpenProvider) -> Result<(), Error> {
+    // Each backend has one description, at one address.
+    if ptr::eq(backend.info(), provider.provider().backend().info()) {
+        Ok(())
+    } else {
+        Err(Error::InvalidHandle)
+    }
+}
+
+fn raw(handle: usize) -> Handle {
+    // This library is built for 64-bit targets only.
+    Handle::from_raw(handle as u64)
+}

@@ -1,0 +1,447 @@
+//! Pointers of C callers, each in a type that says what the caller promises about it.
+//! Everything is copied at once and without regard to alignment; nothing is kept after the call.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use ssl_provider::{Buffer, Error, ParameterList};
+use zeroize::Zeroizing;
+
+use crate::abi::{
+    CERT_CONTEXT, MAX_NAME_LEN, NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
+    NCRYPTBUFFER_SSL_SERVER_RANDOM, NCRYPTBUFFER_SSL_SESSION_HASH, NCryptBuffer, NCryptBufferDesc,
+};
+
+/// Characters that are looked at in a string before it counts as unterminated. The longest name
+/// that the interface knows, and every name field of it, is shorter.
+pub const MAX_STRING_LEN: usize = 256;
+
+/// Entries of a parameter list that are looked at; the interface defines fewer than 40 types.
+pub const MAX_LIST_LEN: u32 = 256;
+
+/// Bytes of a certificate that are looked at.
+pub const MAX_CERTIFICATE_LEN: u32 = 1 << 20;
+
+/// Bytes that are looked at in one entry of a parameter list: one more than the longest good one,
+/// so that a longer entry is still seen to be too long.
+const MAX_ENTRY_LEN: u32 = 49;
+
+/// The entries of a parameter list that mean something here; the memory of others is not touched.
+const READ_TYPES: [u32; 4] = [
+    NCRYPTBUFFER_SSL_CLIENT_RANDOM,
+    NCRYPTBUFFER_SSL_SERVER_RANDOM,
+    NCRYPTBUFFER_SSL_HIGHEST_VERSION,
+    NCRYPTBUFFER_SSL_SESSION_HASH,
+];
+
+/// Where one value goes: NULL, or a pointer that is valid for writing a `T`, at any alignment.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct Out<T>(*mut T);
+
+impl<T: Copy> Out<T> {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be NULL or valid for writing a `T` until the call that it is passed to returns.
+    pub const unsafe fn new(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
+    /// Writes `value` where the pointer is not NULL. Handles and pointers are set to "none" with
+    /// this before anything can fail, so that a caller that overlooks a status holds no stale one.
+    pub(crate) fn preset(self, value: T) {
+        if let Some(place) = NonNull::new(self.0) {
+            Place(place).write(value);
+        }
+    }
+
+    /// The place to write to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] with `name_is_null` when the pointer is NULL.
+    pub(crate) fn required(self, name_is_null: &'static str) -> Result<Place<T>, Error> {
+        NonNull::new(self.0).map(Place).ok_or(Error::InvalidParameter(name_is_null))
+    }
+
+    /// Whether both pointers name the same place.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+/// A place that the caller gave, not NULL.
+#[derive(Debug)]
+pub(crate) struct Place<T>(NonNull<T>);
+
+impl<T: Copy> Place<T> {
+    pub(crate) fn write(&self, value: T) {
+        // SAFETY: whoever made the `Out` promised that the pointer is valid for writing a `T`
+        // during this call; `write_unaligned` asks for no alignment.
+        unsafe { self.0.write_unaligned(value) }
+    }
+}
+
+/// A value that the call reads and replaces: NULL, or a pointer to an initialised `T`.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct InOut<T>(*mut T);
+
+impl<T: Copy> InOut<T> {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be NULL, or valid for reading and writing an initialised `T` until the call that it
+    /// is passed to returns.
+    pub const unsafe fn new(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
+    /// The value and the place, or none where the pointer is NULL.
+    pub(crate) fn read(self) -> Option<(T, Place<T>)> {
+        let place = NonNull::new(self.0)?;
+        // SAFETY: whoever made the `InOut` promised an initialised `T` that is valid for reading;
+        // `read_unaligned` asks for no alignment.
+        let value = unsafe { place.read_unaligned() };
+        Some((value, Place(place)))
+    }
+}
+
+/// Input bytes: NULL, or a pointer to as many bytes as the parameter that goes with it says.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes(*const u8);
+
+impl Bytes {
+    /// Takes a pointer of the caller.
+    pub const fn new(pointer: *const u8) -> Self {
+        Self(pointer)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Copies `len` bytes; a length of 0 touches no memory.
+    ///
+    /// # Safety
+    ///
+    /// Unless the pointer is NULL, `len` bytes must be valid for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`; [`Error::NoMemory`].
+    pub(crate) unsafe fn copy(
+        self,
+        len: u32,
+        name_is_null: &'static str,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let pointer =
+            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let len = usize_of(len);
+        let mut copy = Zeroizing::new(Vec::new());
+        copy.try_reserve_exact(len).map_err(|_| Error::NoMemory)?;
+        // SAFETY: the caller promises `len` readable bytes; the vector has just been given room for
+        // as many, and memory that was allocated after the call began overlaps none of the caller's.
+        unsafe { pointer.as_ptr().copy_to_nonoverlapping(copy.as_mut_ptr(), len) };
+        // SAFETY: exactly `len` bytes have been written above, and the capacity is no less.
+        unsafe { copy.set_len(len) };
+        Ok(copy)
+    }
+
+    /// Hands `len` bytes to `feed` in copies of at most a page, so that input of any length takes
+    /// little memory and a caller that changes it meanwhile can do no harm.
+    ///
+    /// # Safety
+    ///
+    /// As for [`copy`](Self::copy).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a NULL pointer and a length other than 0.
+    pub(crate) unsafe fn copy_in_pieces(
+        self,
+        len: u32,
+        name_is_null: &'static str,
+        mut feed: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
+        if len == 0 {
+            return Ok(());
+        }
+        let pointer =
+            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let mut piece = [0; 4096];
+        let mut done = 0;
+        while done < usize_of(len) {
+            let now = piece.len().min(usize_of(len) - done);
+            // SAFETY: `done` is less than `len`, so the offset stays inside what the caller gave.
+            let from = unsafe { pointer.add(done) };
+            // SAFETY: `done + now` is at most `len`, which the caller promises to be readable;
+            // `now` is at most the size of `piece`, a local that overlaps nothing of the caller's.
+            unsafe { from.as_ptr().copy_to_nonoverlapping(piece.as_mut_ptr(), now) };
+            feed(&piece[..now]);
+            done += now;
+        }
+        Ok(())
+    }
+}
+
+/// Room for an answer: NULL, or a pointer to as many writable bytes as its size parameter says.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct OutBytes(*mut u8);
+
+impl OutBytes {
+    /// Takes a pointer of the caller.
+    pub const fn new(pointer: *mut u8) -> Self {
+        Self(pointer)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Writes `bytes`, which must fit `len`.
+    ///
+    /// # Safety
+    ///
+    /// Unless the pointer is NULL, `len` bytes must be valid for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferTooSmall`] when they do not fit, [`Error::InvalidParameter`] for NULL.
+    pub(crate) unsafe fn write(
+        self,
+        len: u32,
+        bytes: &[u8],
+        name_is_null: &'static str,
+    ) -> Result<(), Error> {
+        let pointer = NonNull::new(self.0).ok_or(Error::InvalidParameter(name_is_null))?;
+        if bytes.len() > usize_of(len) {
+            return Err(Error::BufferTooSmall { needed: bytes.len() });
+        }
+        // SAFETY: the caller promises `len` writable bytes, and `bytes` is no longer; it is memory
+        // of ours, so it does not overlap the caller's.
+        unsafe { pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(())
+    }
+}
+
+/// A UTF-16 string: NULL, or a pointer that is readable up to its terminator, or for
+/// [`MAX_STRING_LEN`] characters where it has none.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct WideStr(*const u16);
+
+impl WideStr {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be as the type says until the call that it is passed to returns.
+    pub const unsafe fn new(pointer: *const u16) -> Self {
+        Self(pointer)
+    }
+
+    /// The string, or none for NULL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when there is no terminator within [`MAX_STRING_LEN`]
+    /// characters, or when the text is not UTF-16.
+    pub(crate) fn read(self) -> Result<Option<String>, Error> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        let mut units = Vec::with_capacity(MAX_NAME_LEN);
+        for index in 0..MAX_STRING_LEN {
+            // SAFETY: no character before this one was the terminator and `index` is below the
+            // maximum, so the caller's promise covers this character.
+            let place = unsafe { self.0.add(index) };
+            // SAFETY: as above; `read_unaligned` asks for no alignment.
+            let unit = unsafe { place.read_unaligned() };
+            if unit == 0 {
+                return String::from_utf16(&units)
+                    .map(Some)
+                    .map_err(|_| Error::InvalidParameter("string: not UTF-16"));
+            }
+            units.push(unit);
+        }
+        Err(Error::InvalidParameter("string: no terminator within 256 characters"))
+    }
+
+    /// The string.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and [`Error::InvalidParameter`] for NULL.
+    pub(crate) fn required(self, name_is_null: &'static str) -> Result<String, Error> {
+        self.read()?.ok_or(Error::InvalidParameter(name_is_null))
+    }
+}
+
+/// A NUL-terminated string of bytes, or NULL.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct AsciiStr(*const u8);
+
+impl AsciiStr {
+    /// Takes a pointer of the caller.
+    pub const fn new(pointer: *const u8) -> Self {
+        Self(pointer)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+}
+
+/// A parameter list: NULL, or a descriptor whose entries and their contents are readable.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct BufferList(*const NCryptBufferDesc);
+
+impl BufferList {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be NULL or a readable descriptor; its `pBuffers` must be NULL or `cBuffers` readable
+    /// entries; each `pvBuffer` must be NULL or `cbBuffer` readable bytes. All of that until the
+    /// call that it is passed to returns, and at any alignment.
+    pub const unsafe fn new(pointer: *const NCryptBufferDesc) -> Self {
+        Self(pointer)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Whether there is a list with at least one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] as for [`parse`](Self::parse).
+    pub(crate) fn has_entries(self) -> Result<bool, Error> {
+        match NonNull::new(self.0.cast_mut()) {
+            Some(descriptor) => Ok(!Self::entries(descriptor)?.1.is_empty()),
+            None => Ok(false),
+        }
+    }
+
+    /// Copies and parses the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`]: the list is NULL, its entries are, there are more than
+    /// [`MAX_LIST_LEN`] of them, or [`ParameterList::parse`] refuses one.
+    pub(crate) fn parse(self) -> Result<ParameterList, Error> {
+        let descriptor = NonNull::new(self.0.cast_mut())
+            .ok_or(Error::InvalidParameter("pParameterList is NULL"))?;
+        let (version, entries) = Self::entries(descriptor)?;
+        let mut contents = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let bytes = Bytes::new(entry.pvBuffer.cast_const().cast());
+            let content = if bytes.is_null() || !READ_TYPES.contains(&entry.BufferType) {
+                None
+            } else {
+                let len = entry.cbBuffer.min(MAX_ENTRY_LEN);
+                // SAFETY: the maker of the list promised `cbBuffer` readable bytes, and `len` is
+                // no more.
+                Some(unsafe { bytes.copy(len, "pvBuffer is NULL") }?)
+            };
+            contents.push(content);
+        }
+        let buffers: Vec<Buffer<'_>> = entries
+            .iter()
+            .zip(&contents)
+            .map(|(entry, content)| Buffer {
+                buffer_type: entry.BufferType,
+                data: content.as_ref().map(|content| content.as_slice()),
+            })
+            .collect();
+        ParameterList::parse(version, &buffers)
+    }
+
+    /// A copy of the descriptor's version and of its entries.
+    fn entries(descriptor: NonNull<NCryptBufferDesc>) -> Result<(u32, Vec<NCryptBuffer>), Error> {
+        // SAFETY: the maker of the list promised a readable descriptor; no alignment is asked for.
+        let descriptor = unsafe { descriptor.read_unaligned() };
+        if descriptor.cBuffers > MAX_LIST_LEN {
+            return Err(Error::InvalidParameter("pParameterList: more than 256 entries"));
+        }
+        let count = usize_of(descriptor.cBuffers);
+        let mut entries = Vec::with_capacity(count);
+        if count > 0 {
+            let first = NonNull::new(descriptor.pBuffers)
+                .ok_or(Error::InvalidParameter("pParameterList: pBuffers is NULL"))?;
+            for index in 0..count {
+                // SAFETY: `index` is below the number of entries that the maker promised.
+                let entry = unsafe { first.add(index) };
+                // SAFETY: as above; no alignment is asked for.
+                entries.push(unsafe { entry.read_unaligned() });
+            }
+        }
+        Ok((descriptor.ulVersion, entries))
+    }
+}
+
+/// A certificate: NULL, or a context whose encoded certificate is readable.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct CertContext(*const CERT_CONTEXT);
+
+impl CertContext {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be NULL or a readable context, whose `pbCertEncoded` must be NULL or `cbCertEncoded`
+    /// readable bytes, until the call that it is passed to returns, and at any alignment.
+    pub const unsafe fn new(pointer: *const CERT_CONTEXT) -> Self {
+        Self(pointer)
+    }
+
+    /// A copy of the encoded certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for NULL at either level, and for more than
+    /// [`MAX_CERTIFICATE_LEN`] bytes.
+    pub(crate) fn encoded(self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let context = NonNull::new(self.0.cast_mut())
+            .ok_or(Error::InvalidParameter("pCertContext is NULL"))?;
+        // SAFETY: the maker promised a readable context; no alignment is asked for.
+        let context = unsafe { context.read_unaligned() };
+        if context.cbCertEncoded > MAX_CERTIFICATE_LEN {
+            return Err(Error::InvalidParameter("pCertContext: longer than 1 MiB"));
+        }
+        let encoded = Bytes::new(context.pbCertEncoded.cast_const());
+        // SAFETY: the maker promised `cbCertEncoded` readable bytes.
+        unsafe { encoded.copy(context.cbCertEncoded, "pCertContext: pbCertEncoded is NULL") }
+    }
+}
+
+/// An opaque pointer that is compared and never followed.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct Opaque(*mut c_void);
+
+impl Opaque {
+    /// Takes a pointer of the caller.
+    pub const fn new(pointer: *mut c_void) -> Self {
+        Self(pointer)
+    }
+
+    pub(crate) fn address(self) -> usize {
+        self.0.addr()
+    }
+}
+
+/// A length of the interface as a length here. This library is built for 64-bit targets only.
+pub(crate) const fn usize_of(len: u32) -> usize {
+    len as usize
+}

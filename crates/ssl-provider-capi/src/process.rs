@@ -1,0 +1,95 @@
+//! What a process holds: its handles, the buffers that it handed out, and its keys in storage.
+//! A forked child starts with nothing, because what it would inherit belongs to its parent.
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use crate::key_store::KeyStore;
+use crate::memory::Blocks;
+use crate::object::Handles;
+
+/// The state behind the exports.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) handles: Handles,
+    pub(crate) blocks: Blocks,
+    pub(crate) keys: KeyStore,
+}
+
+/// The state of this process. None before the first call, and in a child after `fork`.
+static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
+
+/// What a child inherited. Its locks may be held by threads that do not exist here, so it is never
+/// touched again; this keeps it reachable for tools that look for leaks.
+static INHERITED: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
+
+/// The state of this process, made when it is first asked for.
+pub(crate) fn process() -> &'static Process {
+    let current = CURRENT.load(Ordering::Acquire);
+    // SAFETY: a pointer in CURRENT is NULL or came from `Box::into_raw` below; it is never freed
+    // once published, so the reference stays good, and only shared references are ever made.
+    match unsafe { current.as_ref() } {
+        Some(process) => process,
+        None => start(),
+    }
+}
+
+#[cold]
+fn start() -> &'static Process {
+    watch_forks();
+    warm_up();
+    let fresh = Box::into_raw(Box::<Process>::default());
+    let published =
+        CURRENT.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
+    let current = match published {
+        Ok(_) => fresh,
+        Err(other) => {
+            // SAFETY: `fresh` is from `Box::into_raw` above and was not published: another thread
+            // was first, and nobody else has seen this one.
+            drop(unsafe { Box::from_raw(fresh) });
+            other
+        }
+    };
+    // SAFETY: as in `process`; the pointer is one that has been published, so it is not NULL.
+    unsafe { &*current }
+}
+
+/// Has `fork` tell the child that it starts anew. Registered once; a second thread that comes here
+/// at the same moment goes on without waiting, which leaves it a few instructions in which a fork
+/// would give the child handles that it can use: a flaw of no consequence.
+fn watch_forks() {
+    static WATCHING: AtomicBool = AtomicBool::new(false);
+    if WATCHING.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    #[cfg(unix)]
+    // SAFETY: the handlers are functions that live as long as the library; `before_fork` runs in
+    // an ordinary context, and `in_child` does nothing but two atomic operations, which is allowed
+    // between `fork` and `exec` of a process with threads.
+    unsafe {
+        libc::pthread_atfork(Some(before_fork), None, Some(in_child));
+    }
+}
+
+/// Waits until what is initialised once in a process has been: a child in which another thread's
+/// initialisation was cut short would wait for ever.
+#[cfg(unix)]
+extern "C" fn before_fork() {
+    warm_up();
+}
+
+#[cfg(unix)]
+extern "C" fn in_child() {
+    let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
+    INHERITED.store(parents, Ordering::Release);
+}
+
+/// Has every backend introduce itself, which initialises its library. A panic is left for the call
+/// that needs the backend.
+fn warm_up() {
+    let _ = std::panic::catch_unwind(|| {
+        for backend in ssl_provider::backends() {
+            backend.info();
+        }
+    });
+}

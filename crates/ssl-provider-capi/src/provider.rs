@@ -1,0 +1,226 @@
+//! Providers: opening, listing, counting references, and freeing whatever a handle stands for.
+//! NULL and Microsoft's name give the default backend; each backend has a name of its own as well.
+
+use ssl_provider::{Error, HandleKind, KeyExchangeBackend, Provider, backends, default_backend};
+
+use crate::abi::{
+    MS_SCHANNEL_PROVIDER, NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_NAME_PROPERTY, NCryptProviderName,
+    NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, ObjectHandle, ProviderHandle, STATUS_INVALID_HANDLE,
+};
+use crate::boundary::export;
+use crate::check::no_flags;
+use crate::failure::Failure;
+use crate::memory::{Block, Enumeration};
+use crate::object::{Object, OpenProvider};
+use crate::pointer::{InOut, Opaque, Out, WideStr};
+use crate::process::process;
+
+/// `NCRYPT_IMPL_SOFTWARE_FLAG`: the value of the property "Impl Type".
+pub(crate) const SOFTWARE: u32 = 2;
+
+/// The name of a property of ours: the library behind a provider, with its version.
+const LIBRARY_PROPERTY: &str = "Library";
+
+/// Gives a C handle to a provider that Rust code has opened and configured, with its policy. It is
+/// freed like one of `SslOpenProvider`.
+///
+/// # Errors
+///
+/// [`Error::NoMemory`] when there are too many live handles.
+pub fn provider_handle(provider: Provider) -> Result<ProviderHandle, Error> {
+    process().handles.insert(Object::Provider(OpenProvider::new(provider).into()))
+}
+
+export! {
+    /// Opens a provider by name: NULL and "Microsoft SSL Protocol Provider" give the default
+    /// backend, a name from [`SslEnumProtocolProviders`] gives the backend of that name.
+    ///
+    /// An unknown name answers `NTE_PROV_DLL_NOT_FOUND`, and so does the default where no backend
+    /// is compiled in.
+    fn SslOpenProvider is OpenProviderFn(
+        provider: Out<ProviderHandle>,
+        name: WideStr,
+        flags: u32,
+    ) {
+        provider.preset(0);
+        let place = provider.required("phSslProvider is NULL")?;
+        no_flags(flags)?;
+        let backend = backend_of(name.read()?.as_deref())?;
+        place.write(provider_handle(Provider::open(backend))?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Frees a handle: drops the caller's reference to a provider, or lets go of a key or a hash.
+    /// An operation that is using the object in another thread finishes undisturbed, and objects
+    /// made with a provider outlive it.
+    ///
+    /// Answers `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live.
+    fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
+        const OTHERS: [HandleKind; 4] = [
+            HandleKind::PrivateKey,
+            HandleKind::MasterKey,
+            HandleKind::SessionKey,
+            HandleKind::HandshakeHash,
+        ];
+        let handles = &process().handles;
+        if flags != 0 {
+            return Err(Error::BadFlags { given: flags }.into());
+        }
+        handles
+            .free(object, &OTHERS)
+            .or_else(|_| handles.release(object))
+            .map_err(|_| Failure::Status(STATUS_INVALID_HANDLE, "hObject is not a live handle"))
+    }
+}
+
+export! {
+    /// Frees a buffer or an enumeration state that a function of this library handed out. Every
+    /// other pointer, NULL among them, answers `NTE_INVALID_PARAMETER` and is not followed.
+    fn SslFreeBuffer is FreeBufferFn(input: Opaque) {
+        Ok(process().blocks.free(input.address())?)
+    }
+}
+
+export! {
+    /// Adds a reference to a provider's handle. Each reference, and the one that opening gave, is
+    /// dropped by one [`SslDecrementProviderReferenceCount`] or [`SslFreeObject`]; the handle goes
+    /// with the last.
+    fn SslIncrementProviderReferenceCount(provider: ProviderHandle) {
+        Ok(process().handles.reference(provider)?)
+    }
+}
+
+export! {
+    /// Drops a reference to a provider's handle. Answers `STATUS_INVALID_HANDLE`, as its page says,
+    /// where its counterpart answers `NTE_INVALID_HANDLE`.
+    fn SslDecrementProviderReferenceCount(provider: ProviderHandle) {
+        process()
+            .handles
+            .release(provider)
+            .map_err(|_| Failure::Status(STATUS_INVALID_HANDLE, "hSslProvider is not live"))
+    }
+}
+
+export! {
+    /// Always answers `NTE_NOT_SUPPORTED`, as documented.
+    fn SslChangeNotify(_event: Opaque, _flags: u32) {
+        Err(Failure::Status(NTE_NOT_SUPPORTED, "there is no configuration that could change"))
+    }
+}
+
+export! {
+    /// Lists the names that [`SslOpenProvider`] takes, Microsoft's first, each with the library
+    /// behind it as its comment. One [`SslFreeBuffer`] frees the list with all its strings.
+    fn SslEnumProtocolProviders(
+        count: Out<u32>,
+        list: Out<*mut NCryptProviderName>,
+        flags: u32,
+    ) {
+        list.preset(std::ptr::null_mut());
+        let count_place = count.required("pdwProviderCount is NULL")?;
+        let list_place = list.required("ppProviderList is NULL")?;
+        no_flags(flags)?;
+        let providers = provider_names();
+        let number = u32::try_from(providers.len()).map_err(|_| Error::NoMemory)?;
+        let block = name_list(&providers)?;
+        list_place.write(process().blocks.hand_out(block).cast());
+        count_place.write(number);
+        Ok(())
+    }
+}
+
+export! {
+    /// Gives a property of a provider: "Name" and "Library" as UTF-16 text with its terminator, and
+    /// "Impl Type" as a number. The page defines no name; others answer `NTE_NOT_SUPPORTED`. Each
+    /// has one value, so an enumeration is at its end after the first.
+    fn SslGetProviderProperty is GetProviderPropertyFn(
+        provider: ProviderHandle,
+        property: WideStr,
+        output: Out<*mut u8>,
+        output_len: Out<u32>,
+        state: InOut<*mut std::ffi::c_void>,
+        flags: u32,
+    ) {
+        const ME: &str = "SslGetProviderProperty";
+        output.preset(std::ptr::null_mut());
+        let provider = process().handles.provider(provider)?;
+        let property = property.required("pszProperty is NULL")?;
+        let output_place = output.required("ppbOutput is NULL")?;
+        let len_place = output_len.required("pcbOutput is NULL")?;
+        no_flags(flags)?;
+        let info = provider.provider().backend().info();
+        let value = match property.as_str() {
+            NCRYPT_NAME_PROPERTY => wide(info.provider_name),
+            LIBRARY_PROPERTY => wide(&info.library),
+            NCRYPT_IMPL_TYPE_PROPERTY => SOFTWARE.to_ne_bytes().to_vec(),
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "no such provider property")),
+        };
+        let len = u32::try_from(value.len()).map_err(|_| Error::NoMemory)?;
+        let state = state.read();
+        if let Some((state, _)) = &state
+            && !state.is_null()
+            && process().blocks.advance(state.addr(), ME, 1)?.is_none()
+        {
+            return Err(Failure::Status(NTE_NO_MORE_ITEMS, "a property has one value"));
+        }
+        let value = process().blocks.bytes(&value)?;
+        if let Some((state, place)) = state
+            && state.is_null()
+        {
+            place.write(process().blocks.enumeration(Enumeration { of: ME, next: 1 })?);
+        }
+        output_place.write(value);
+        len_place.write(len);
+        Ok(())
+    }
+}
+
+/// The backend of a provider name.
+pub(crate) fn backend_of(name: Option<&str>) -> Result<&'static dyn KeyExchangeBackend, Error> {
+    match name {
+        None | Some(MS_SCHANNEL_PROVIDER) => default_backend(),
+        Some(name) => backends()
+            .iter()
+            .copied()
+            .find(|backend| backend.info().provider_name == name)
+            .ok_or(Error::NoBackend),
+    }
+}
+
+/// Names and comments of all providers. Without a backend there is none.
+fn provider_names() -> Vec<(&'static str, &'static str)> {
+    let library = |backend: &&'static dyn KeyExchangeBackend| backend.info().library.as_str();
+    default_backend()
+        .iter()
+        .map(|backend| (MS_SCHANNEL_PROVIDER, library(backend)))
+        .chain(backends().iter().map(|backend| (backend.info().provider_name, library(backend))))
+        .collect()
+}
+
+/// The records first, then the strings that they point to, in one block.
+fn name_list(providers: &[(&str, &str)]) -> Result<Block, Error> {
+    let texts: Vec<(Vec<u8>, Vec<u8>)> =
+        providers.iter().map(|(name, comment)| (wide(name), wide(comment))).collect();
+    let text_len: usize = texts.iter().map(|(name, comment)| name.len() + comment.len()).sum();
+    let records_len = providers.len() * size_of::<NCryptProviderName>();
+    let mut block = Block::new(records_len + text_len)?;
+    let mut end = records_len;
+    for (index, (name, comment)) in texts.iter().enumerate() {
+        let record = NCryptProviderName {
+            pszName: block.address_of(end).cast(),
+            pszComment: block.address_of(end + name.len()).cast(),
+        };
+        block.put_structure(index * size_of::<NCryptProviderName>(), record)?;
+        block.put(end, name)?;
+        block.put(end + name.len(), comment)?;
+        end += name.len() + comment.len();
+    }
+    Ok(block)
+}
+
+/// A text as UTF-16 in native byte order, terminated.
+pub(crate) fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_ne_bytes).collect()
+}
