@@ -40,7 +40,8 @@ class Stacks:
             recording = self.record_pair(self.client(cell), self.server(cell), cell.server_key)
             check(recording, cell)
         except PeerFailure as failure:
-            raise type(failure)(f"{cell}: {failure}") from failure
+            failure.cell = cell
+            raise
         return recording
 
     def record_openssl(
@@ -118,14 +119,14 @@ class Stacks:
         return gnutls.server(settings, self.keys.pair(cell.server_key), cell.client_auth)
 
     def _nss_client(self, cell: Cell) -> Endpoint:
-        _refuse(cell, "NSS", client_auth=cell.client_auth, sslv2_hello=cell.sslv2_hello)
+        _refuse("NSS", client_auth=cell.client_auth, sslv2_hello=cell.sslv2_hello)
         return nss.client(_nss_settings(cell, cell.highest_offered), self.keys)
 
     def _nss_server(self, cell: Cell) -> Endpoint:
         return nss.server(_nss_settings(cell, cell.version), self.keys, cell.server_key)
 
     def _jsse_client(self, cell: Cell) -> Endpoint:
-        _refuse(cell, "JSSE", client_auth=cell.client_auth)
+        _refuse("JSSE", client_auth=cell.client_auth)
         return jsse.client(_jsse_settings(cell, cell.highest_offered), self.keys)
 
     def _jsse_server(self, cell: Cell) -> Endpoint:
@@ -164,17 +165,17 @@ def _gnutls_settings(cell: Cell, highest: Version) -> gnutls.Settings:
 
 
 def _nss_settings(cell: Cell, highest: Version) -> nss.Settings:
-    _refuse(cell, "NSS", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    _refuse("NSS", encrypt_then_mac=cell.etm and cell.suite.cbc)
     return nss.Settings(cell.suite, cell.version, highest, cell.ems)
 
 
 def _jsse_settings(cell: Cell, highest: Version) -> jsse.Settings:
-    _refuse(cell, "JSSE", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    _refuse("JSSE", encrypt_then_mac=cell.etm and cell.suite.cbc)
     return jsse.Settings(cell.suite, cell.version, highest, cell.ems, cell.sslv2_hello)
 
 
-def _refuse(cell: Cell, stack: str, **wanted: bool) -> None:
+def _refuse(stack: str, **wanted: bool) -> None:
     """Raises `PeerMissing` if the cell wants something that the stack here does not do."""
     for what, is_wanted in wanted.items():
         if is_wanted:
-            raise PeerMissing(f"{stack} does not do {what.replace('_', ' ')}: {cell}")
+            raise PeerMissing(f"{stack} does not do {what.replace('_', ' ')}")
