@@ -6,14 +6,22 @@ import shlex
 import sys
 from pathlib import Path
 
-from corpus import manifest, tshark
-from corpus.capture import Capture
-from corpus.conversation import PeerFailure, PeerMissing
-from corpus.keys import KeyStore
-from corpus.profiles import bench, full, small
-from corpus.stacks import Stacks
+_HERE = Path(__file__).resolve().parent
 
-_ROOT = Path(__file__).resolve().parents[2]
+try:
+    from corpus import manifest, tshark
+    from corpus.capture import Capture
+    from corpus.conversation import PeerFailure, PeerMissing
+    from corpus.keys import KeyStore
+    from corpus.profiles import bench, full, small
+    from corpus.stacks import Stacks
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: there is no Python module {missing.name}; "
+        f"use an environment with {_HERE / 'requirements.txt'} installed"
+    )
+
+_ROOT = _HERE.parents[1]
 _DATA = _ROOT / "tests" / "data"
 _TARGET = _ROOT / "target" / "corpus"
 
