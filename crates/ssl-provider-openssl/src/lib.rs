@@ -73,9 +73,7 @@ impl KeyExchangeBackend for OpenSsl {
 
     fn random(&self, out: &mut [u8]) -> Result<(), Error> {
         // OpenSSL takes a C int for the length.
-        out.chunks_mut(1 << 20)
-            .try_for_each(rand::rand_priv_bytes)
-            .map_err(|_| Error::Random)
+        out.chunks_mut(1 << 20).try_for_each(rand::rand_priv_bytes).map_err(|_| Error::Random)
     }
 
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -118,6 +116,8 @@ impl KeyExchangeBackend for OpenSsl {
 
 /// Translates OpenSSL's errors, which the `openssl` crate has taken off the thread's queue.
 fn failure(errors: ErrorStack) -> Error {
+    // The number is a C unsigned long, which has 32 bits on some systems.
+    #[allow(clippy::unnecessary_cast)]
     let code = errors.errors().first().map_or(0, |error| error.code() as u64);
     Error::Backend { backend: NAME, code }
 }

@@ -119,3 +119,37 @@ fn secret(big_endian: &[u8]) -> Result<BigNum, ErrorStack> {
     number.set_const_time();
     Ok(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(der: &[u8]) -> Result<Key, Error> {
+        Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
+    }
+
+    #[test]
+    fn a_factor_that_is_not_prime_is_found() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024-composite.der");
+        assert_eq!(load(der).map(drop), Err(INCONSISTENT));
+    }
+
+    #[test]
+    fn a_length_that_openssl_would_pad_is_refused() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let refused = Err(Error::Internal("block is not of the modulus' length"));
+        assert_eq!(key.decrypt_raw(&[1; 127], &mut [0; 128]), refused);
+        assert_eq!(key.decrypt_raw(&[1; 128], &mut [0; 129]), refused);
+    }
+
+    #[test]
+    fn an_error_carries_openssls_number() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let failed = key.decrypt_raw(&[0xff; 128], &mut [0; 128]);
+        let Err(Error::Backend { backend: "openssl", code }) = failed else {
+            panic!("a ciphertext above the modulus is refused: {failed:?}");
+        };
+        assert_ne!(code, 0);
+        assert!(ErrorStack::get().errors().is_empty());
+    }
+}

@@ -30,13 +30,7 @@ pub(crate) fn hmac(
 }
 
 /// Computes the TLS PRF.
-pub(crate) fn prf(
-    prf: PrfAlgorithm,
-    secret: &[u8],
-    label: &[u8],
-    seed: &[&[u8]],
-    out: &mut [u8],
-) {
+pub(crate) fn prf(prf: PrfAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     match prf {
         PrfAlgorithm::Md5Sha1 => {
             let (first, second) = split_secret(secret);
