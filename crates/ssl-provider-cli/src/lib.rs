@@ -6,6 +6,7 @@
 pub mod backend_choice;
 pub mod backends;
 pub mod exit;
+mod hex;
 pub mod import;
 pub mod key_file;
 pub mod keylog;
@@ -32,7 +33,7 @@ pub enum Command {
     /// Get the key log out of a capture, with the server's private key
     Keylog(keylog::command::Args),
     /// Import the master key of one RSA key exchange, or of many
-    Import(import::Args),
+    Import(Box<import::Args>),
     /// Show the crypto backends that are compiled in, and who does what in each
     Backends(backends::Args),
     /// Show the cipher suites that are known
