@@ -18,16 +18,21 @@ use ssl_provider_core::{
 /// The name of the backend.
 const NAME: &str = "aws-lc";
 
-/// Everything is AWS-LC's own.
-const SUPPORT: &[(Operation, Support)] = &{
-    let mut support = [(Operation::Random, Support::By("AWS-LC")); Operation::ALL.len()];
-    let mut i = 0;
-    while i < support.len() {
-        support[i].0 = Operation::ALL[i];
-        i += 1;
-    }
-    support
-};
+static SUPPORT: [(Operation, Support); 13] = [
+    (Operation::RsaDecryptRaw, Support::By("AWS-LC")),
+    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("AWS-LC")),
+    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("AWS-LC")),
+    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("AWS-LC")),
+    (Operation::Hash(HashAlgorithm::Md5), Support::By("AWS-LC")),
+    (Operation::Hash(HashAlgorithm::Sha1), Support::By("AWS-LC")),
+    (Operation::Hash(HashAlgorithm::Sha256), Support::By("AWS-LC")),
+    (Operation::Hash(HashAlgorithm::Sha384), Support::By("AWS-LC")),
+    (Operation::Hmac(HashAlgorithm::Md5), Support::By("AWS-LC")),
+    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("AWS-LC")),
+    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("AWS-LC")),
+    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("AWS-LC")),
+    (Operation::Random, Support::By("AWS-LC")),
+];
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
     name: NAME,
@@ -40,7 +45,7 @@ static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
         fault_check: true,
     }),
     fips: FipsStatus::NotValidated,
-    support: SUPPORT,
+    support: &SUPPORT,
 });
 
 /// The backend.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use getrandom::SysRng;
+use getrandom::rand_core::TryCryptoRng;
 use rsa::BoxedUint;
 use rsa::hazmat::rsa_decrypt_and_check;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
@@ -61,6 +62,24 @@ impl Key {
             answer => answer,
         }
     }
+
+    /// The operation, blinded by a factor from `rng`, which comes before anything that it may spoil.
+    fn decrypt_blinded<R: TryCryptoRng>(
+        &self,
+        rng: &mut R,
+        ciphertext: &[u8],
+        em: &mut [u8],
+    ) -> Result<(), Error> {
+        let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
+            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
+        let m = rsa_decrypt_and_check(&self.0, Some(rng), &c).map_err(failure)?;
+        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
+        // The number is as wide as the modulus in whole words, and below it: what is cut is zero.
+        let start = bytes.len().saturating_sub(em.len());
+        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
+        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
+        Ok(())
+    }
 }
 
 impl RsaPrivateKey for Key {
@@ -69,15 +88,7 @@ impl RsaPrivateKey for Key {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
-        let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
-            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
-        let m = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &c).map_err(failure)?;
-        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
-        // The number is as wide as the modulus in whole limbs, and below it: what is cut is zero.
-        let start = bytes.len().saturating_sub(em.len());
-        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
-        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
-        Ok(())
+        self.decrypt_blinded(&mut SysRng, ciphertext, em)
     }
 }
 
@@ -106,6 +117,8 @@ fn failure(error: rsa::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use getrandom::rand_core::TryRng;
 
     fn load(der: &[u8]) -> Result<Key, Error> {
         Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
@@ -141,5 +154,33 @@ mod tests {
         key.decrypt_raw(ciphertext, &mut em).unwrap();
         assert_eq!(em[..256], [0; 256]);
         assert_eq!(em[256], 2);
+    }
+    /// A source of random numbers that has none.
+    struct Broken;
+
+    impl TryRng for Broken {
+        type Error = getrandom::Error;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+    }
+
+    impl TryCryptoRng for Broken {}
+
+    #[test]
+    fn without_random_numbers_there_is_no_operation() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let mut em = [0xaa; 128];
+        assert_eq!(key.decrypt_blinded(&mut Broken, &[1; 128], &mut em), Err(Error::Random));
+        assert_eq!(em, [0xaa; 128]);
     }
 }
