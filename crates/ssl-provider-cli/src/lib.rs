@@ -10,7 +10,9 @@ mod hex;
 pub mod import;
 pub mod key_file;
 pub mod keylog;
+mod protocol_argument;
 pub mod suites;
+mod table;
 
 use std::process::ExitCode;
 

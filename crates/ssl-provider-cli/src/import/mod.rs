@@ -14,12 +14,13 @@ use std::thread;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use ssl_provider::{CipherSuite, Policy, PremasterVersion, Protocol};
+use ssl_provider::{CipherSuite, Policy, PremasterVersion};
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome};
 use crate::hex;
 use crate::key_file::PasswordArgs;
+use crate::protocol_argument;
 
 use self::answer::{Answer, Importer, Tally};
 use self::exchange::{Exchange, Fields};
@@ -44,7 +45,7 @@ pub struct Args {
     pub key: Option<PathBuf>,
 
     /// Protocol that was negotiated: its number in hex such as 0303, or a name such as tls1.2
-    #[arg(long, value_name = "VERSION", value_parser = protocol, required_unless_present = "batch")]
+    #[arg(long, value_name = "VERSION", value_parser = protocol_argument::number, required_unless_present = "batch")]
     pub protocol: Option<u32>,
 
     /// Cipher suite that was negotiated: its number in hex such as 0x002f, or its name
@@ -260,22 +261,6 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn protocol(text: &str) -> Result<u32, String> {
-    let plain = |name: &str| name.to_ascii_lowercase().replace([' ', '_', '-'], "");
-    let wanted = plain(text);
-    let known = |protocol: &Protocol| {
-        let name = plain(protocol.name());
-        name == wanted || name.strip_suffix(".0") == Some(wanted.as_str())
-    };
-    match Protocol::ALL.iter().find(|protocol| known(protocol)) {
-        Some(protocol) => Ok(u32::from(protocol.wire())),
-        None => hex::number(text).map_err(|_| {
-            "expected a hex number such as 0303, or ssl3.0, tls1.0, tls1.1, tls1.2, dtls1.0, dtls1.2"
-                .to_owned()
-        }),
-    }
-}
-
 fn suite(text: &str) -> Result<u32, String> {
     match CipherSuite::all().iter().find(|suite| suite.name.eq_ignore_ascii_case(text)) {
         Some(suite) => Ok(suite.id),
@@ -300,13 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn protocols_and_suites_are_taken_by_number_and_by_name() {
-        for text in ["0303", "0x303", "tls1.2", "TLS 1.2", "TLS-1.2"] {
-            assert_eq!(protocol(text), Ok(0x0303), "{text}");
-        }
-        assert_eq!(protocol("ssl3"), Ok(0x0300));
-        assert_eq!(protocol("dtls1.2"), Ok(0xfefd));
-        assert!(protocol("tls1.9").is_err());
+    fn suites_are_taken_by_number_and_by_name() {
         assert_eq!(suite("tls_rsa_with_aes_128_cbc_sha"), Ok(0x002f));
         assert_eq!(suite("9C"), Ok(0x009c));
         assert!(suite("TLS_NO_SUCH_SUITE").is_err());
