@@ -5,14 +5,17 @@
 
 pub mod backend_choice;
 pub mod backends;
+pub mod capture;
 pub mod exit;
 mod hex;
 pub mod import;
 pub mod key_file;
 pub mod keylog;
 mod protocol_argument;
+pub mod record;
 pub mod suites;
 mod table;
+pub mod tls;
 
 use std::process::ExitCode;
 
