@@ -134,6 +134,9 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    if not manifest.read_captures(arguments.directory):
+        print(f"error: no corpus in {arguments.directory}", file=sys.stderr)
+        return 2
     print(tshark.version())
     print(f"{'capture':28} packets  decrypted  not by tshark")
     results = tshark.verify(arguments.directory)
@@ -150,7 +153,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"  not decrypted: {client_random}")
     failed = sum(not result.good for result in results)
     print(f"{len(results)} captures, {failed} failed")
-    return 1 if failed or not results else 0
+    return 1 if failed else 0
 
 
 def _tshark_baseline(arguments: argparse.Namespace) -> int:
@@ -162,6 +165,13 @@ def _tshark_baseline(arguments: argparse.Namespace) -> int:
         f"{result.sessions / result.seconds:.0f} sessions per second"
     )
     return 0 if result.sessions else 1
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _store(directory: Path) -> KeyStore:
@@ -205,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = with_keys(command("bench", _bench, "make one capture of many sessions"))
-    sub.add_argument("--sessions", type=int, default=5000, help="how many (default 5000)")
+    sub.add_argument("--sessions", type=_positive, default=5000, help="how many (default 5000)")
     sub.add_argument("--out", type=Path, default=_TARGET / "bench", help="directory to write to")
 
     sub = command("verify", _verify, "let tshark decrypt a corpus with the oracle's key logs")

@@ -37,7 +37,13 @@ class Stacks:
     def record(self, cell: Cell) -> Recording:
         """Drives the session of a cell; raises `PeerFailure` unless it is as asked for."""
         try:
-            recording = self.record_pair(self.client(cell), self.server(cell), cell.server_key)
+            client = self._clients[cell.client](cell)
+            try:
+                server = self._servers[cell.server](cell)
+            except PeerFailure:
+                client.release()
+                raise
+            recording = self.record_pair(client, server, cell.server_key)
             check(recording, cell)
         except PeerFailure as failure:
             failure.cell = cell
@@ -79,12 +85,6 @@ class Stacks:
         if not premaster:
             raise PeerFailure(f"{client.name} sent a premaster that {server_key} does not open")
         return replace(recording, premaster_version=int.from_bytes(premaster[:2], "big"))
-
-    def client(self, cell: Cell) -> Endpoint:
-        return self._clients[cell.client](cell)
-
-    def server(self, cell: Cell) -> Endpoint:
-        return self._servers[cell.server](cell)
 
     def _openssl_client(self, cell: Cell) -> Endpoint:
         client_key = self.keys.pair("client-2048") if cell.client_auth else None
