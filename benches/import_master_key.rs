@@ -17,13 +17,17 @@ fn main() {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
+    for backend in ssl_provider::backends() {
+        let info = backend.info();
+        paired::note_library(info.name, &info.library).expect("the file of notes can be written");
+    }
     for key in &KEYS {
         let mut group = criterion.benchmark_group(key.name);
         group.sampling_mode(SamplingMode::Flat);
         for backend in ssl_provider::backends() {
             let name = backend.info().name;
             paired::bench(&mut group, key.name, name, &mut contestants(*backend, key))
-                .expect("the file of ratios can be written");
+                .expect("the file of notes can be written");
         }
         group.finish();
     }

@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, BenchmarkId, measurement::WallTime};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// The file that ratios are added to, one JSON object a line, if this variable is set.
-pub const RATIOS_FILE: &str = "SSL_PROVIDER_BENCH_RATIOS";
+/// The variable that names the file for ratios and versions, one JSON object a line.
+pub const NOTES_FILE: &str = "SSL_PROVIDER_BENCH_NOTES";
 
 /// An operation with a name. Its argument is the number of the round.
 pub struct Contestant<'a> {
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Contestant<'_> {
 ///
 /// # Errors
 ///
-/// Fails when the file of ratios cannot be written.
+/// Fails when the file of notes cannot be written.
 pub fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     group_name: &str,
@@ -64,6 +64,15 @@ pub fn bench(
         }
     }
     Ok(())
+}
+
+/// Notes the versions of the libraries behind a backend.
+///
+/// # Errors
+///
+/// Fails when the file of notes cannot be written.
+pub fn note_library(backend: &str, library: &str) -> io::Result<()> {
+    note(&json!({ "backend": backend, "library": library }))
 }
 
 /// Runs each contestant once, beginning with another one each time, and gives their times.
@@ -108,13 +117,17 @@ impl Ratio {
             "{group} {backend}: {name} / {other} = {median:.4} \
              (95 % confidence: {low:.4} to {high:.4}, {rounds} rounds)\n"
         );
-        let Some(path) = env::var_os(RATIOS_FILE) else { return Ok(()) };
-        let line = json!({
+        note(&json!({
             "group": group, "backend": backend, "name": name, "other": other,
             "median": median, "low": low, "high": high, "rounds": rounds,
-        });
-        writeln!(OpenOptions::new().create(true).append(true).open(path)?, "{line}")
+        }))
     }
+}
+
+/// Adds a line to the file of notes for the report.
+fn note(line: &Value) -> io::Result<()> {
+    let Some(path) = env::var_os(NOTES_FILE) else { return Ok(()) };
+    writeln!(OpenOptions::new().create(true).append(true).open(path)?, "{line}")
 }
 
 #[cfg(test)]

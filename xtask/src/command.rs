@@ -78,7 +78,8 @@ impl Run {
             .output()
             .map_err(|error| self.not_started(error))?;
         self.check(output.status)?;
-        String::from_utf8(output.stdout).with_context(|| format!("`{}` prints no text", self.line()))
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` prints no text", self.line()))
     }
 
     /// Runs the command and gives its exit status, whatever it is, and all that it printed.
@@ -87,8 +88,7 @@ impl Run {
     ///
     /// Fails when the program is missing.
     pub(crate) fn outcome(self, workspace: &Workspace) -> Result<(ExitStatus, String)> {
-        let output =
-            self.command(workspace).output().map_err(|error| self.not_started(error))?;
+        let output = self.command(workspace).output().map_err(|error| self.not_started(error))?;
         let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
         printed.push_str(&String::from_utf8_lossy(&output.stderr));
         Ok((output.status, printed))

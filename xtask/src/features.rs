@@ -27,7 +27,9 @@ impl OpenSsl {
             println!("OpenSSL: the system's, as pkg-config says");
             Self::System
         } else {
-            println!("OpenSSL: built from source (openssl-vendored), as pkg-config knows none >= 3.0");
+            println!(
+                "OpenSSL: built from source (openssl-vendored), as pkg-config knows none >= 3.0"
+            );
             Self::Vendored
         }
     }

@@ -62,8 +62,7 @@ mod tests {
     #[test]
     fn the_part_between_the_markers_is_replaced_and_nothing_else() {
         let new = replace(OLD, "x", "| new |\n").unwrap();
-        let expected =
-            "before\n<!-- generated: x -->\n\n| new |\n\n<!-- end of x -->\nafter\n";
+        let expected = "before\n<!-- generated: x -->\n\n| new |\n\n<!-- end of x -->\nafter\n";
         assert_eq!(new, expected);
         assert_eq!(replace(&new, "x", "| new |\n").unwrap(), new, "twice is once");
     }

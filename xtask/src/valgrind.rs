@@ -52,13 +52,14 @@ pub(crate) fn ctgrind(workspace: &Workspace) -> Result<()> {
 pub(crate) fn callgrind(workspace: &Workspace) -> Result<()> {
     ensure_platform()?;
     for opt_level in OPT_LEVELS {
-        let variants = Variants::collect(&counts(workspace, opt_level, Kind::Clean)?);
+        let clean = counts(workspace, opt_level, Kind::Clean)?;
+        let variants = Variants::collect(&clean);
         println!("opt-level {opt_level}: instructions of one import, over all blocks");
         println!("{variants}");
         variants.ensure_equal().with_context(|| format!("opt-level {opt_level}"))?;
 
-        let planted = Variants::collect(&counts(workspace, opt_level, Kind::PlantedLeak)?);
-        let spread = planted.smallest_spread();
+        let planted = counts(workspace, opt_level, Kind::PlantedLeak)?;
+        let spread = Variants::collect(&planted).smallest_spread();
         ensure!(spread > 0, "opt-level {opt_level}: the planted branch makes no difference");
         println!("opt-level {opt_level}: with the planted branch the spread is {spread} or more");
     }
@@ -104,11 +105,7 @@ fn build(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<PathBuf> 
     Ok(program)
 }
 
-fn memcheck(
-    workspace: &Workspace,
-    opt_level: &str,
-    kind: Kind,
-) -> Result<(ExitStatus, String)> {
+fn memcheck(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<(ExitStatus, String)> {
     let probe = build(workspace, opt_level, kind)?;
     Run::new("valgrind")
         .args(["-q", "--tool=memcheck", "--track-origins=yes"])
@@ -181,12 +178,7 @@ impl<'a> Variants<'a> {
     fn collect(counts: &'a [Count]) -> Self {
         let mut by_name: BTreeMap<&str, BTreeMap<u64, BTreeSet<&str>>> = BTreeMap::new();
         for Count { variant, class, instructions } in counts {
-            by_name
-                .entry(variant)
-                .or_default()
-                .entry(*instructions)
-                .or_default()
-                .insert(class);
+            by_name.entry(variant).or_default().entry(*instructions).or_default().insert(class);
         }
         Self { by_name, imports: counts.len() }
     }

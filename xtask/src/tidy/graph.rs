@@ -67,11 +67,7 @@ const LAYERS: [Layer; 11] = [
     Layer {
         member: "ssl-provider-benches",
         members: &["ssl-provider", CORE, "ssl-provider-testkit"],
-        in_tests: &[
-            "ssl-provider",
-            CORE,
-            "ssl-provider-testkit",
-        ],
+        in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
         others: None,
     },
     Layer {
@@ -116,9 +112,7 @@ struct Arrow<'a> {
 fn check_arrow(layer: &Layer, arrow: &Arrow<'_>) -> Option<Finding> {
     let allowed = match (arrow.is_member, arrow.in_tests) {
         (true, false) => layer.members.contains(&arrow.to),
-        (true, true) => {
-            layer.members.contains(&arrow.to) || layer.in_tests.contains(&arrow.to)
-        }
+        (true, true) => layer.members.contains(&arrow.to) || layer.in_tests.contains(&arrow.to),
         (false, false) => layer.others.is_none_or(|others| others.contains(&arrow.to)),
         (false, true) => true,
     };

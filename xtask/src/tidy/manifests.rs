@@ -15,7 +15,8 @@ pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     findings
 }
 
-/// Each dependency on somebody else's crate stands under a comment that is a sentence.
+/// Each dependency on somebody else's crate stands under a comment that is a sentence; lines that
+/// follow without a gap share it.
 fn dependencies(path: &Path, contents: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut in_dependencies = false;
@@ -25,8 +26,7 @@ fn dependencies(path: &Path, contents: &str) -> Vec<Finding> {
         if let Some(table) = line.strip_prefix('[').filter(|_| line.ends_with(']')) {
             let table = table.trim_end_matches(']');
             // The versions of the workspace are explained where they are used.
-            in_dependencies =
-                table.ends_with("dependencies") && table != "workspace.dependencies";
+            in_dependencies = table.ends_with("dependencies") && table != "workspace.dependencies";
             sentence = false;
         } else if let Some(comment) = line.strip_prefix('#') {
             sentence = comment.trim_end().ends_with('.');
@@ -36,6 +36,7 @@ fn dependencies(path: &Path, contents: &str) -> Vec<Finding> {
                 let message = format!("no sentence above says what earns `{name}` its place");
                 findings.push(Finding::at(path, index + 1, message));
             }
+        } else if line.is_empty() {
             sentence = false;
         }
     }
@@ -56,8 +57,8 @@ mod tests {
         assert_eq!(count("[dev-dependencies]\nring = \"0.17\"\n"), 1);
         assert_eq!(count("[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n"), 1);
         assert_eq!(count("[dependencies]\n# no sentence\nring.workspace = true\n"), 1);
-        let second = "[dependencies]\n# Says why.\nring.workspace = true\nrsa.workspace = true\n";
-        assert_eq!(count(second), 1);
+        let apart = "[dependencies]\n# Says why.\nring.workspace = true\n\nrsa.workspace = true\n";
+        assert_eq!(count(apart), 1);
     }
 
     #[test]

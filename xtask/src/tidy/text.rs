@@ -168,7 +168,8 @@ fn has_word(line: &str, word: &str) -> bool {
         let joined_before = word.starts_with(in_word) && before.is_some_and(in_word);
         let joined_after = word.ends_with(in_word) && after.is_some_and(in_word);
         // A path of a machine is absolute: nothing that is part of a longer path comes before it.
-        let relative = word.starts_with('/') && before.is_some_and(|c| in_word(c) || ".~})".contains(c));
+        let relative =
+            word.starts_with('/') && before.is_some_and(|c| in_word(c) || ".~})".contains(c));
         !joined_before && !joined_after && !relative
     })
 }
@@ -193,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_missing_header_is_found() {
-        for contents in ["fn main() {}\n", "//! Only one line.\n\nfn main() {}\n", "//!\n//!\n", ""] {
+        for contents in ["fn main() {}\n", "//! Only one line.\n\nfn main() {}\n", "//!\n//!\n", ""]
+        {
             let findings = check(Path::new("crates/x/src/lib.rs"), contents);
             assert_eq!(findings.len(), 1, "{contents:?}");
             assert_eq!(findings[0].place, "crates/x/src/lib.rs:1");
@@ -209,7 +211,8 @@ mod tests {
 
     #[test]
     fn leftovers_are_found() {
-        for pieces in [["// TO", "DO: later"], ["// FIX", "ME"], ["db", "g!(x)"], ["#[ig", "nore]"]] {
+        for pieces in [["// TO", "DO: later"], ["// FIX", "ME"], ["db", "g!(x)"], ["#[ig", "nore]"]]
+        {
             assert_eq!(messages("a.rs", &pieces.concat()).len(), 1, "{pieces:?}");
         }
         assert_eq!(messages("a.rs", &["mas", "TO", "DON"].concat()), [""; 0]);
@@ -217,7 +220,9 @@ mod tests {
 
     #[test]
     fn registry_hosts_and_paths_of_a_machine_are_found_in_any_file() {
-        for pieces in [["see https://py", "pi.org/x"], ["out = \"/tm", "p/x\""], ["cd /wo", "rk/main"]] {
+        for pieces in
+            [["see https://py", "pi.org/x"], ["out = \"/tm", "p/x\""], ["cd /wo", "rk/main"]]
+        {
             assert_eq!(check(Path::new("notes.md"), &pieces.concat()).len(), 1, "{pieces:?}");
         }
         for fine in ["target/tmp/x", "./work/x", "$HOME/work/x", "teamwork/x"] {
@@ -253,7 +258,11 @@ mod tests {
             ["use aws_lc_rs::rsa::Pkcs1PrivateDecrypting", "Key;"],
         ] {
             let line = pieces.concat();
-            assert_eq!(messages("crates/ssl-provider-openssl/src/rsa.rs", &line).len(), 1, "{line}");
+            assert_eq!(
+                messages("crates/ssl-provider-openssl/src/rsa.rs", &line).len(),
+                1,
+                "{line}"
+            );
             assert_eq!(messages("tests/oracle.rs", &line), [""; 0]);
             let test = format!("#[cfg(test)]\n{line}\n");
             assert_eq!(messages("crates/ssl-provider-openssl/src/rsa.rs", &test), [""; 0]);
