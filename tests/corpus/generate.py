@@ -126,7 +126,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         if done % 500 == 0:
             print(f"{done} of {arguments.sessions} sessions", flush=True)
 
-    capture = bench.sessions(_store(arguments.keys), arguments.sessions, progress)
+    keys = _store(arguments.keys)
+    capture = bench.sessions(keys, arguments.sessions, arguments.response_bytes, progress)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = manifest.Manifest("bench")
     _write(capture, arguments, result)
@@ -216,6 +217,10 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = with_keys(command("bench", _bench, "make one capture of many sessions"))
     sub.add_argument("--sessions", type=_positive, default=5000, help="how many (default 5000)")
+    sub.add_argument(
+        "--response-bytes", type=_positive, default=49152, metavar="N",
+        help="application data that each session carries (default 49152, a page; 13 for next to none)",
+    )  # fmt: skip
     sub.add_argument("--out", type=Path, default=_TARGET / "bench", help="directory to write to")
 
     sub = command("verify", _verify, "let tshark decrypt a corpus with the oracle's key logs")
