@@ -240,3 +240,126 @@ impl fmt::Display for Tally {
 
 /// Longest line with a secret in bytes, generously, so that the buffer is allocated once.
 const MAX_LINE_LEN: usize = 256;
+
+#[cfg(all(
+    test,
+    any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring")
+))]
+mod tests {
+    use std::sync::LazyLock;
+
+    use ssl_provider::{
+        BackendInfo, FipsStatus, ParameterList, PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer,
+        backends,
+    };
+
+    use super::*;
+
+    /// A backend as good as the default one, but for one bit of its PRF.
+    #[derive(Debug)]
+    struct OneBitOff(&'static dyn KeyExchangeBackend);
+
+    static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+        name: "one-bit-off",
+        provider_name: "",
+        library: String::new(),
+        rsa: None,
+        fips: FipsStatus::NotValidated,
+        support: &[],
+    });
+
+    impl KeyExchangeBackend for OneBitOff {
+        fn info(&self) -> &BackendInfo {
+            &INFO
+        }
+
+        fn hash(&self, it: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+            self.0.hash(it, input, out)
+        }
+
+        fn hmac(
+            &self,
+            hash: HashAlgorithm,
+            key: &[u8],
+            input: &[&[u8]],
+            out: &mut [u8],
+        ) -> Result<(), Error> {
+            self.0.hmac(hash, key, input, out)
+        }
+
+        fn prf(
+            &self,
+            prf: PrfAlgorithm,
+            secret: &[u8],
+            label: &[u8],
+            seed: &[&[u8]],
+            out: &mut [u8],
+        ) -> Result<(), Error> {
+            self.0.prf(prf, secret, label, seed, out)?;
+            out[47] ^= 1;
+            Ok(())
+        }
+
+        fn load_rsa_private_key(
+            &self,
+            key: &RsaPrivateKeyDer<'_>,
+        ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+            self.0.load_rsa_private_key(key)
+        }
+    }
+
+    const KEY: &[u8] = include_bytes!("../../../../tests/data/keys/server-2048.der");
+
+    fn answer(backends: &[&'static dyn KeyExchangeBackend], suite: u32) -> Answer {
+        let importer = Importer::new(backends, Policy::default(), true);
+        let exchange = Exchange {
+            protocol: 0x0303,
+            suite,
+            parameters: ParameterList::new().client_random([1; 32]).server_random([2; 32]),
+            encrypted_premaster: vec![3; 256],
+        };
+        importer.answer(7, Ok(Some((exchange, Arc::new(importer.load(KEY))))))
+    }
+
+    fn tally(answer: &Answer) -> (Outcome, String) {
+        let mut tally = Tally::default();
+        tally.add(answer);
+        (tally.outcome(), tally.to_string())
+    }
+
+    #[test]
+    fn one_bit_of_difference_between_backends_is_told() {
+        for backend in backends() {
+            let name = backend.info().name;
+            let wrong: &'static OneBitOff = Box::leak(Box::new(OneBitOff(*backend)));
+            let answer = answer(&[*backend, wrong], 0x002f);
+            let told = answer.disagreement.as_deref().unwrap_or_default();
+            assert!(told.contains("exchange 7") && told.contains("one-bit-off"), "{told}");
+            assert!(told.contains(name) && told.contains("different master secrets"), "{told}");
+            let (outcome, text) = tally(&answer);
+            assert_eq!(outcome, Outcome::Disagreement);
+            assert!(text.contains("BACKENDS DISAGREE on 1"), "{text}");
+            assert_eq!(answer.lines.iter().filter(|byte| **byte == b'\n').count(), 2);
+        }
+    }
+
+    #[test]
+    fn equal_secrets_and_equal_statuses_are_agreement() {
+        for backend in backends() {
+            let good = answer(&[*backend, *backend], 0x002f);
+            assert!(good.disagreement.is_none());
+            assert_eq!(tally(&good).0, Outcome::All);
+            let refused = answer(&[*backend, *backend], 0xc02f);
+            assert!(refused.disagreement.is_none());
+            assert_eq!(tally(&refused).0, Outcome::None);
+        }
+    }
+
+    #[test]
+    fn lines_never_outgrow_their_buffer() {
+        for backend in backends() {
+            let answer = answer(&[*backend], 0x002f);
+            assert!(answer.lines.len() < MAX_LINE_LEN, "{}", answer.lines.len());
+        }
+    }
+}

@@ -123,15 +123,16 @@ fn random(name: &str, text: &str) -> Result<[u8; 32], Problem> {
 }
 
 fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
-    if text.len() > MAX_HEX_LEN {
-        return Err(Problem::parameter(format!("{name}: longer than 65535 bytes")));
+    let bytes = hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))?;
+    match bytes.len() {
+        ..=MAX_LEN => Ok(bytes),
+        _ => Err(Problem::parameter(format!("{name}: longer than {MAX_LEN} bytes"))),
     }
-    hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
 }
 
 fn number(name: &str, text: &str) -> Result<u32, Problem> {
     hex::number(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
 }
 
-/// A handshake message gives the length of a ciphertext in two bytes; and `0x` may stand before it.
-const MAX_HEX_LEN: usize = 2 * 0xffff + 2;
+/// A handshake message gives the length of a ciphertext in two bytes.
+const MAX_LEN: usize = 0xffff;
