@@ -77,6 +77,10 @@ fn the_trace_sees_allocations() {
     assert_eq!((trace.calls, trace.bytes), (1, 100));
 }
 
+/// Imports per class. A library that blinds draws its random factor until it fits, and allocates
+/// for each draw; the quietest of so many imports has drawn once.
+const REPETITIONS: usize = 32;
+
 #[test]
 fn an_import_allocates_the_same_whatever_the_plaintext() {
     let test_key = TestKey::rsa_1024();
@@ -97,14 +101,16 @@ fn an_import_allocates_the_same_whatever_the_plaintext() {
                 // Ciphertexts that are no encryption differ in public facts, such as their length.
                 let Some(block) = kind.block(&mut rng, test_key.len(), version) else { continue };
                 let ciphertext = test_key.encrypt(&block);
+                let import = || exchange.import(&provider, &key, &ciphertext).unwrap();
                 // The first use of a key may set up what later ones share.
-                exchange.import(&provider, &key, &ciphertext).unwrap();
-                let (master_key, trace) =
-                    traced(|| exchange.import(&provider, &key, &ciphertext).unwrap());
-                drop(master_key);
-                let (other, expected) = *first.get_or_insert((kind.name, trace));
+                drop(import());
+                let quietest = (0..REPETITIONS)
+                    .map(|_| traced(import).1)
+                    .min_by_key(|trace| trace.calls)
+                    .unwrap();
+                let (other, expected) = *first.get_or_insert((kind.name, quietest));
                 assert_eq!(
-                    trace,
+                    quietest,
                     expected,
                     "{}, {}: {:?} allocates otherwise than {other:?}",
                     backend.info().name,

@@ -4,17 +4,17 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use ssl_provider_testkit::{cases, conformance_tests, support::support_matrix};
+use ssl_provider_testkit::{cases, support::support_matrix};
 
 // Without a backend nothing is stamped, and the guards below say so.
 #[cfg(feature = "aws-lc")]
-conformance_tests!(aws_lc, ssl_provider::backend("aws-lc").unwrap());
+ssl_provider_testkit::conformance_tests!(aws_lc, ssl_provider::backend("aws-lc").unwrap());
 #[cfg(feature = "openssl")]
-conformance_tests!(openssl, ssl_provider::backend("openssl").unwrap());
+ssl_provider_testkit::conformance_tests!(openssl, ssl_provider::backend("openssl").unwrap());
 #[cfg(feature = "rustcrypto")]
-conformance_tests!(rustcrypto, ssl_provider::backend("rustcrypto").unwrap());
+ssl_provider_testkit::conformance_tests!(rustcrypto, ssl_provider::backend("rustcrypto").unwrap());
 #[cfg(feature = "ring")]
-conformance_tests!(ring, ssl_provider::backend("ring").unwrap());
+ssl_provider_testkit::conformance_tests!(ring, ssl_provider::backend("ring").unwrap());
 
 /// The backends that the features of this build promise, in the documented order.
 fn promised() -> Vec<&'static str> {

@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use ssl_provider_core::{CipherSuite, KeyExchangeBackend, PrfAlgorithm, Protocol, Side};
+use ssl_provider_core::cipher_suite::CipherMode;
+use ssl_provider_core::{
+    CipherSuite, KeyExchangeBackend, MasterSecret, PrfAlgorithm, Protocol, Side, schedule,
+};
 
 use crate::bytes::hex;
 use crate::exchange::{Exchange, concatenated, open};
@@ -47,9 +50,30 @@ impl Recorded {
 
         let secret = master_key.secret_for_key_log().unwrap().expose();
         assert_eq!(secret, hex_field(&self.json, "master_secret").as_slice(), "{name}: master");
-        let session_keys = master_key.session_keys(&self.exchange.parameters()).unwrap();
+        // The recording always counts initialisation vectors in, also where records carry theirs.
         let key_block = hex_field(&self.json, "key_block");
-        assert_eq!(concatenated(&session_keys), key_block, "{name}: key block");
+        let mut block = vec![0; key_block.len()];
+        let Exchange { client_random, server_random, .. } = &self.exchange;
+        let mut master_secret = MasterSecret::zeroed();
+        master_secret.expose_mut().copy_from_slice(secret);
+        schedule::key_block(
+            backend,
+            protocol,
+            suite,
+            &master_secret,
+            client_random,
+            server_random,
+            &mut block,
+        )
+        .unwrap();
+        assert_eq!(block, key_block, "{name}: key block");
+        let session_keys = master_key.session_keys(&self.exchange.parameters()).unwrap();
+        let session_keys = concatenated(&session_keys);
+        let (cut, vectors) = key_block.split_at(session_keys.len());
+        assert_eq!(session_keys, cut, "{name}: session keys");
+        let carried = suite.cipher.mode == CipherMode::Cbc && protocol.has_explicit_iv();
+        let expected = if carried { 2 * suite.cipher.block_len() } else { 0 };
+        assert_eq!(vectors.len(), expected, "{name}: rest of the key block");
 
         // The recording gives handshake hashes, from which TLS computes verify_data.
         if let Some(prf) = reference::prf_of(protocol, suite) {

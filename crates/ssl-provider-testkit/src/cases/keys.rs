@@ -121,6 +121,45 @@ pub fn keys_whose_parts_disagree_are_refused(backend: &'static dyn KeyExchangeBa
     assert_eq!(result, Err(Error::Key(KeyFault::Inconsistent)), "primes of another key");
 }
 
+/// A key with any one bit flipped, in any of its parts, is refused: such a key would decrypt
+/// wrongly, and tell its factors by doing so.
+pub fn keys_with_a_flipped_bit_are_refused(backend: &'static dyn KeyExchangeBackend) {
+    type Part = fn(&mut KeyParts) -> &mut BigUint;
+    let accessors: [(&str, Part); 8] = [
+        ("n", |parts| &mut parts.n),
+        ("e", |parts| &mut parts.e),
+        ("d", |parts| &mut parts.d),
+        ("p", |parts| &mut parts.p),
+        ("q", |parts| &mut parts.q),
+        ("d mod p-1", |parts| &mut parts.dp),
+        ("d mod q-1", |parts| &mut parts.dq),
+        ("q^-1 mod p", |parts| &mut parts.qinv),
+    ];
+    let good = TestKey::rsa_1024().parts();
+    let mut rng = Rng::new(15);
+    for (name, part) in accessors {
+        let mut copy = good.clone();
+        let bits = usize::try_from(part(&mut copy).bits()).unwrap();
+        // Both ends, and bits in between.
+        let inner = (0..40).map(|_| rng.below(bits)).collect::<Vec<_>>();
+        for bit in inner.into_iter().chain([0, 1, bits - 2, bits - 1]) {
+            let mut flipped = good.clone();
+            *part(&mut flipped) ^= BigUint::from(1u8) << bit;
+            let expected = match name {
+                "n" if bit == 0 => KeyFault::Modulus { bits: 1024 },
+                "n" if bit == 1023 => {
+                    KeyFault::Modulus { bits: usize::try_from(flipped.n.bits()).unwrap() }
+                }
+                // 65537 becomes even, or 1.
+                "e" if bit == 0 || bit == 16 => KeyFault::Exponent,
+                _ => KeyFault::Inconsistent,
+            };
+            let result = load(backend, &flipped.to_der());
+            assert_eq!(result, Err(Error::Key(expected)), "bit {bit} of {name}");
+        }
+    }
+}
+
 /// Primes exchanged together with what belongs to them are the same key: p < q is no fault.
 pub fn keys_with_the_primes_in_either_order_are_taken(backend: &'static dyn KeyExchangeBackend) {
     let provider = open(backend);

@@ -372,7 +372,7 @@ pub fn rejection_of_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend)
 
 /// OpenSSL's PKCS#1 ciphertexts, with keys of 2048, 2049 and 3072 bits: none holds 48 bytes.
 pub fn rejection_of_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
-    with_folder(63, |vectors| {
+    with_folder(62, |vectors| {
         let text = vectors.text("openssl/evppkey_rsa_common.txt");
         let names = ["RSA-2048", "RSA-2048-2", "RSA-2049", "RSA-3072"];
         let mut count = 0;
