@@ -1,1 +1,6 @@
-//! Benchmarks of ssl-provider.
+//! What the benchmarks share: keys, exchanges, the libraries' own RSA operation, paired measurement.
+//! Setup is done here, outside of what is measured.
+
+pub mod exchange;
+pub mod library;
+pub mod paired;

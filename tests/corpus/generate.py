@@ -6,14 +6,22 @@ import shlex
 import sys
 from pathlib import Path
 
-from corpus import manifest, tshark
-from corpus.capture import Capture
-from corpus.conversation import PeerFailure, PeerMissing
-from corpus.keys import KeyStore
-from corpus.profiles import bench, full, small
-from corpus.stacks import Stacks
+_HERE = Path(__file__).resolve().parent
 
-_ROOT = Path(__file__).resolve().parents[2]
+try:
+    from corpus import manifest, tshark
+    from corpus.capture import Capture
+    from corpus.conversation import PeerFailure, PeerMissing
+    from corpus.keys import KeyStore
+    from corpus.profiles import bench, full, small
+    from corpus.stacks import Stacks
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: there is no Python module {missing.name}; "
+        f"use an environment with {_HERE / 'requirements.txt'} installed"
+    )
+
+_ROOT = _HERE.parents[1]
 _DATA = _ROOT / "tests" / "data"
 _TARGET = _ROOT / "target" / "corpus"
 
@@ -118,7 +126,8 @@ def _bench(arguments: argparse.Namespace) -> int:
         if done % 500 == 0:
             print(f"{done} of {arguments.sessions} sessions", flush=True)
 
-    capture = bench.sessions(_store(arguments.keys), arguments.sessions, progress)
+    keys = _store(arguments.keys)
+    capture = bench.sessions(keys, arguments.sessions, arguments.response_bytes, progress)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = manifest.Manifest("bench")
     _write(capture, arguments, result)
@@ -126,6 +135,9 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    if not manifest.read_captures(arguments.directory):
+        print(f"error: no corpus in {arguments.directory}", file=sys.stderr)
+        return 2
     print(tshark.version())
     print(f"{'capture':28} packets  decrypted  not by tshark")
     results = tshark.verify(arguments.directory)
@@ -142,7 +154,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"  not decrypted: {client_random}")
     failed = sum(not result.good for result in results)
     print(f"{len(results)} captures, {failed} failed")
-    return 1 if failed or not results else 0
+    return 1 if failed else 0
 
 
 def _tshark_baseline(arguments: argparse.Namespace) -> int:
@@ -154,6 +166,13 @@ def _tshark_baseline(arguments: argparse.Namespace) -> int:
         f"{result.sessions / result.seconds:.0f} sessions per second"
     )
     return 0 if result.sessions else 1
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _store(directory: Path) -> KeyStore:
@@ -197,7 +216,11 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = with_keys(command("bench", _bench, "make one capture of many sessions"))
-    sub.add_argument("--sessions", type=int, default=5000, help="how many (default 5000)")
+    sub.add_argument("--sessions", type=_positive, default=5000, help="how many (default 5000)")
+    sub.add_argument(
+        "--response-bytes", type=_positive, default=49152, metavar="N",
+        help="application data that each session carries (default 49152, a page; 13 for next to none)",
+    )  # fmt: skip
     sub.add_argument("--out", type=Path, default=_TARGET / "bench", help="directory to write to")
 
     sub = command("verify", _verify, "let tshark decrypt a corpus with the oracle's key logs")

@@ -1,3 +1,132 @@
-//! Tasks of the workspace.
+//! Tasks of the workspace, run as `cargo xtask TASK`; each prints the commands that it runs.
+//! One module per task. `ci` runs what must pass before a change goes in.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod bench_report;
+mod chart;
+mod ci;
+mod command;
+mod corpus;
+mod deny;
+mod doc;
+mod features;
+mod matrix;
+mod readme;
+mod test;
+mod tidy;
+mod valgrind;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Tasks of the ssl-provider workspace.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test of the workspace on all four backends.
+    Test,
+    /// Run everything that CI runs, and end with a table.
+    Ci,
+    /// Build and test the facade and the CLI with each backend alone, all and none.
+    Matrix {
+        /// Also with OpenSSL built from source, which takes two minutes more.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Check the repository against its own rules: layering, licences, comments, headers.
+    Tidy,
+    /// Check formatting.
+    Fmt,
+    /// Run clippy on every target of every member; warnings are errors.
+    Clippy,
+    /// Build the documentation; warnings are errors.
+    Doc,
+    /// Check duplicates, licences and sources of all dependencies with cargo-deny.
+    Deny,
+    /// Run the benchmarks and write docs/benchmarks.md with its charts.
+    BenchReport {
+        /// Measure briefly: enough to see that everything runs, not to quote.
+        #[arg(long)]
+        quick: bool,
+        /// Write the report from the last run, without measuring.
+        #[arg(long, conflicts_with = "quick")]
+        no_run: bool,
+    },
+    /// Regenerate the generated parts of README.md.
+    Readme {
+        /// Only say whether they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Generate captures from real TLS stacks; `cargo xtask corpus --help` lists what.
+    #[command(disable_help_flag = true)]
+    Corpus {
+        /// What to generate: the arguments of tests/corpus/generate.py.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
+    /// Check with memcheck that nothing depends on the decrypted RSA block.
+    Ctgrind,
+    /// Check with callgrind that every kind of RSA block costs the same number of instructions.
+    Callgrind,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::load()?;
+    match task {
+        Task::Test => test::run(&workspace),
+        Task::Ci => ci::run(&workspace),
+        Task::Matrix { full } => matrix::run(&workspace, full),
+        Task::Tidy => tidy::run(&workspace),
+        Task::Fmt => ci::fmt(&workspace),
+        Task::Clippy => ci::clippy(&workspace),
+        Task::Doc => doc::run(&workspace),
+        Task::Deny => deny::run(&workspace),
+        Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
+        Task::Readme { check } => readme::run(&workspace, check),
+        Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::Ctgrind => valgrind::ctgrind(&workspace),
+        Task::Callgrind => valgrind::callgrind(&workspace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_task_has_a_line_of_help() {
+        for task in Arguments::command().get_subcommands() {
+            assert!(task.get_about().is_some(), "{}", task.get_name());
+        }
+    }
+}

@@ -94,9 +94,7 @@ impl HashContext for Context {
         }
         // SAFETY: the context is live and set up; the pointer is to as many writable bytes as the
         // hash has; null is for a length that nobody asks.
-        succeeded(unsafe {
-            EVP_DigestFinal_ex(self.as_ptr(), out.as_mut_ptr(), ptr::null_mut())
-        })
+        succeeded(unsafe { EVP_DigestFinal_ex(self.as_ptr(), out.as_mut_ptr(), ptr::null_mut()) })
     }
 }
 

@@ -10,7 +10,7 @@ use aws_lc_sys::{
 
 use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
 
-use crate::succeeded;
+use crate::{failure, succeeded};
 
 /// Owns a private key with its Montgomery forms and pool of blinding factors.
 pub(crate) struct Key {
@@ -29,18 +29,13 @@ unsafe impl Sync for Key {}
 impl Key {
     /// Loads a key whose parts belong together.
     pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
-        // RFC 8017 section 3.2 asks for d < n, which AWS-LC does not check. Core has made sure that
-        // d is not longer, and strings of one length compare like the numbers.
-        let (n, d) = (der.modulus(), der.private_exponent());
-        if d.len() == n.len() && d >= n {
-            return Err(INCONSISTENT);
-        }
         let pkcs1 = der.pkcs1();
         // SAFETY: the pointer is to `pkcs1.len()` bytes.
         let rsa = unsafe { RSA_private_key_from_bytes(pkcs1.as_ptr(), pkcs1.len()) };
         let Some(rsa) = NonNull::new(rsa) else {
-            // Empties the error queue. Core has checked the shape, so it is the numbers.
-            return succeeded(0).and(Err(INCONSISTENT)).map_err(|_| INCONSISTENT);
+            // Core has checked the shape, so it is the numbers, and the library's words add nothing.
+            let _ = failure();
+            return Err(INCONSISTENT);
         };
         let mut key = Self { rsa, modulus_len: 0 };
         // SAFETY: the key is live.
@@ -102,3 +97,32 @@ impl fmt::Debug for Key {
 }
 
 const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use aws_lc_sys::ERR_peek_error;
+
+    fn load(der: &[u8]) -> Result<Key, Error> {
+        Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
+    }
+
+    #[test]
+    fn a_factor_that_is_not_prime_is_found() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024-composite.der");
+        assert_eq!(load(der).map(drop), Err(INCONSISTENT));
+    }
+
+    #[test]
+    fn an_error_carries_the_librarys_number_and_leaves_the_queue_empty() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let failed = key.decrypt_raw(&[1; 127], &mut [0; 128]);
+        let Err(Error::Backend { backend: "aws-lc", code }) = failed else {
+            panic!("a short ciphertext is refused: {failed:?}");
+        };
+        assert_ne!(code, 0);
+        // SAFETY: the call takes no pointer.
+        assert_eq!(unsafe { ERR_peek_error() }, 0);
+    }
+}

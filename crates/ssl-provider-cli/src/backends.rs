@@ -1,16 +1,212 @@
-//! `sslprov backends`.
+//! `sslprov backends`: the backends that are compiled in, and who does what in each.
+//! Everything shown comes from `BackendInfo`; the README's table is this one as Markdown.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use ssl_provider::{
+    BackendInfo, ConstantTime, FipsStatus, Operation, RsaInfo, Support, backends, default_backend,
+};
 
 use crate::exit::{Failure, Outcome};
+use crate::table::Table;
 
 /// Arguments of `sslprov backends`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Print JSON: an array with an object for each backend
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print a Markdown table, without versions so that it is the same on every machine
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sslprov backends
+  sslprov backends --json | jq -r '.[].library'
+
+Exit codes:
+  0  at least one backend is compiled in
+  2  none is, or the arguments are not usable";
 
 /// Runs `sslprov backends`.
 ///
 /// # Errors
 ///
-/// Says that this build lacks the subcommand.
-pub fn run(_args: &Args) -> Result<Outcome, Failure> {
-    Err(Failure::usage("backends: not in this build"))
+/// [`Failure::Usage`] when no backend is compiled in; the text lists the features that add one.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let default = default_backend().map_err(Failure::usage)?.info().name;
+    let infos: Vec<_> = backends().iter().map(|backend| backend.info()).collect();
+    let text = if args.json {
+        json(&infos, default)
+    } else if args.markdown {
+        markdown(&infos)
+    } else {
+        infos.iter().map(|info| description(info, default)).collect::<Vec<_>>().join("\n")
+    };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(Outcome::All)
+}
+
+/// A paragraph about one backend.
+fn description(info: &BackendInfo, default: &str) -> String {
+    let mut text = String::new();
+    let mark = if info.name == default { " (default)" } else { "" };
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}{mark}", info.name);
+    let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
+    for (name, value) in [
+        ("provider", info.provider_name),
+        ("library", &info.library),
+        ("RSA private operation", &rsa),
+        ("FIPS 140", fips(info.fips)),
+    ] {
+        let _ = writeln!(text, "  {name}: {value}");
+    }
+    for (name, group) in groups() {
+        let _ = writeln!(text, "  {name}: {}", whose(info, &group));
+    }
+    text
+}
+
+fn markdown(infos: &[&BackendInfo]) -> String {
+    let mut table = Table::new([
+        "Backend",
+        "RSA private operation",
+        "TLS PRF",
+        "Hashes",
+        "HMAC",
+        "Random numbers",
+        "FIPS 140",
+    ]);
+    for info in infos {
+        let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
+        let [prf, hash, hmac, random] = groups().map(|(_, group)| whose(info, &group));
+        let name = format!("`{}`", info.name);
+        table.row([name, rsa, prf, hash, hmac, random, fips(info.fips).to_owned()]);
+    }
+    table.to_markdown()
+}
+
+/// The operations but RSA, by kind.
+fn groups() -> [(&'static str, Vec<Operation>); 4] {
+    let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
+    [
+        ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
+        ("hashes", of(|operation| matches!(operation, Operation::Hash(_)))),
+        ("HMAC", of(|operation| matches!(operation, Operation::Hmac(_)))),
+        ("random numbers", of(|operation| matches!(operation, Operation::Random))),
+    ]
+}
+
+/// Who does the operations of a group: one name, or names with the operations that are theirs.
+fn whose(info: &BackendInfo, group: &[Operation]) -> String {
+    let mut owners: Vec<(&str, Vec<String>)> = Vec::new();
+    for operation in group {
+        let owner = match info.support(*operation) {
+            Support::By(owner) => owner,
+            Support::Unsupported => "unsupported",
+        };
+        let name = operation.to_string();
+        let name = name.trim_start_matches("PRF ").trim_start_matches("HMAC-").to_owned();
+        match owners.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, operations)) => operations.push(name),
+            None => owners.push((owner, vec![name])),
+        }
+    }
+    match owners.as_slice() {
+        [(owner, _)] => (*owner).to_owned(),
+        owners => {
+            let parts = owners
+                .iter()
+                .map(|(owner, operations)| format!("{owner} ({})", operations.join(", ")));
+            parts.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn rsa_properties(rsa: RsaInfo) -> String {
+    let time = match rsa.constant_time {
+        ConstantTime::Claimed => "constant-time by its authors' claim",
+        ConstantTime::Disputed => "constant time disputed by an open advisory",
+    };
+    let blinding = if rsa.blinding { "blinded" } else { "not blinded" };
+    let check = if rsa.fault_check { "checked for faults" } else { "not checked for faults" };
+    format!("{}: {time}, {blinding}, {check}", rsa.implementation)
+}
+
+fn fips(status: FipsStatus) -> &'static str {
+    match status {
+        FipsStatus::NotValidated => "not validated",
+        FipsStatus::Validated => "validated",
+    }
+}
+
+/// A backend as JSON.
+#[derive(Serialize)]
+struct Backend<'a> {
+    name: &'a str,
+    default: bool,
+    provider_name: &'a str,
+    library: &'a str,
+    rsa: Option<Rsa<'a>>,
+    fips_validated: bool,
+    operations: Vec<OperationSupport<'a>>,
+}
+
+#[derive(Serialize)]
+struct Rsa<'a> {
+    implementation: &'a str,
+    constant_time: &'a str,
+    blinding: bool,
+    fault_check: bool,
+}
+
+/// An operation, and who does it; null for nobody.
+#[derive(Serialize)]
+struct OperationSupport<'a> {
+    operation: String,
+    by: Option<&'a str>,
+}
+
+fn json(infos: &[&BackendInfo], default: &str) -> String {
+    let backends: Vec<_> = infos.iter().map(|info| Backend::new(info, default)).collect();
+    // Strings and booleans into memory: neither the types nor the writing can fail.
+    serde_json::to_string_pretty(&backends).unwrap_or_default() + "\n"
+}
+
+impl<'a> Backend<'a> {
+    fn new(info: &'a BackendInfo, default: &str) -> Self {
+        let support = |operation: Operation| OperationSupport {
+            operation: operation.to_string(),
+            by: match info.support(operation) {
+                Support::By(owner) => Some(owner),
+                Support::Unsupported => None,
+            },
+        };
+        Self {
+            name: info.name,
+            default: info.name == default,
+            provider_name: info.provider_name,
+            library: &info.library,
+            rsa: info.rsa.map(|rsa| Rsa {
+                implementation: rsa.implementation,
+                constant_time: match rsa.constant_time {
+                    ConstantTime::Claimed => "claimed",
+                    ConstantTime::Disputed => "disputed",
+                },
+                blinding: rsa.blinding,
+                fault_check: rsa.fault_check,
+            }),
+            fips_validated: info.fips >= FipsStatus::Validated,
+            operations: Operation::ALL.into_iter().map(support).collect(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub enum Outcome {
     /// Everything asked for succeeded: exit code 0.
     All,
-    /// Nothing did: 1.
+    /// Nothing did, or there was nothing to do: 1.
     None,
     /// Some did and some did not: 3.
     Some,
@@ -19,11 +19,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome of so many successes and failures. No work at all is a success.
+    /// The outcome of so many successes and failures. No work at all counts as nothing done, so
+    /// that a script does not take an empty answer for a good one.
     pub fn of(succeeded: u64, failed: u64) -> Self {
         match (succeeded, failed) {
-            (_, 0) => Self::All,
             (0, _) => Self::None,
+            (_, 0) => Self::All,
             (_, _) => Self::Some,
         }
     }
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn counts_become_outcomes() {
         assert_eq!(Outcome::of(3, 0), Outcome::All);
-        assert_eq!(Outcome::of(0, 0), Outcome::All);
+        assert_eq!(Outcome::of(0, 0), Outcome::None);
         assert_eq!(Outcome::of(0, 3), Outcome::None);
         assert_eq!(Outcome::of(1, 2), Outcome::Some);
     }

@@ -5,11 +5,17 @@
 
 pub mod backend_choice;
 pub mod backends;
+pub mod capture;
 pub mod exit;
+mod hex;
 pub mod import;
 pub mod key_file;
 pub mod keylog;
+mod protocol_argument;
+pub mod record;
 pub mod suites;
+mod table;
+pub mod tls;
 
 use std::process::ExitCode;
 
@@ -32,7 +38,7 @@ pub enum Command {
     /// Get the key log out of a capture, with the server's private key
     Keylog(keylog::command::Args),
     /// Import the master key of one RSA key exchange, or of many
-    Import(import::Args),
+    Import(Box<import::Args>),
     /// Show the crypto backends that are compiled in, and who does what in each
     Backends(backends::Args),
     /// Show the cipher suites that are known

@@ -1,16 +1,158 @@
-//! `sslprov suites`.
+//! `sslprov suites`: the cipher suites that are known, and which of them an import takes.
+//! Everything shown comes from `CipherSuite`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use ssl_provider::cipher_suite::{CipherAlgorithm, CipherMode};
+use ssl_provider::{CipherSuite, Protocol};
 
 use crate::exit::{Failure, Outcome};
+use crate::protocol_argument;
+use crate::table::Table;
 
 /// Arguments of `sslprov suites`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Print JSON: an array with an object for each suite
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only the suites of this protocol: its number in hex such as 0303, or a name such as tls1.2
+    #[arg(long, value_name = "VERSION", value_parser = protocol_argument::known)]
+    pub protocol: Option<Protocol>,
+}
+
+const EXAMPLES: &str = "\
+The PRF is that of TLS 1.2 and DTLS 1.2; earlier versions have one for all suites. Importable means
+that `sslprov import` and SslImportMasterKey take the suite with at least one of its protocols.
+
+Examples:
+  sslprov suites --protocol tls1.2
+  sslprov suites --json | jq -r '.[] | select(.importable) | .name'
+
+Exit codes:
+  0  always, but for
+  2  the arguments are not usable";
 
 /// Runs `sslprov suites`.
 ///
 /// # Errors
 ///
-/// Says that this build lacks the subcommand.
-pub fn run(_args: &Args) -> Result<Outcome, Failure> {
-    Err(Failure::usage("suites: not in this build"))
+/// [`Failure::Output`] when standard output cannot be written.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = |suite: &&CipherSuite| args.protocol.is_none_or(|it| suite.allows(it));
+    let suites: Vec<_> = CipherSuite::all().iter().filter(wanted).map(Suite::new).collect();
+    let text = if args.json {
+        // Strings and numbers into memory: neither the types nor the writing can fail.
+        serde_json::to_string_pretty(&suites).unwrap_or_default() + "\n"
+    } else {
+        table(&suites)
+    };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(Outcome::All)
+}
+
+/// A suite as JSON.
+#[derive(Serialize)]
+struct Suite {
+    id: String,
+    name: &'static str,
+    key_exchange: &'static str,
+    cipher: &'static str,
+    /// Null for stream ciphers.
+    mode: Option<&'static str>,
+    bits: u32,
+    /// The hash of the record MAC; null for AEAD ciphers.
+    mac: Option<&'static str>,
+    prf: &'static str,
+    protocols: Vec<&'static str>,
+    in_windows_header: bool,
+    importable: bool,
+}
+
+impl Suite {
+    fn new(suite: &CipherSuite) -> Self {
+        let allowed = |protocol: &Protocol| suite.allows(*protocol);
+        let importable = |protocol: Protocol| {
+            protocol.schedule().is_some()
+                && CipherSuite::for_rsa_key_exchange(suite.id, protocol).is_ok()
+        };
+        Self {
+            id: format!("0x{:04x}", suite.id),
+            name: suite.name,
+            key_exchange: suite.key_exchange.name(),
+            cipher: algorithm(suite.cipher.algorithm),
+            mode: mode(suite.cipher.mode),
+            bits: suite.cipher.bits,
+            mac: suite.mac.map(|hash| hash.name()),
+            prf: suite.prf.name(),
+            protocols: Protocol::ALL.iter().filter(|it| allowed(it)).map(|it| it.name()).collect(),
+            in_windows_header: suite.in_windows_header,
+            importable: Protocol::ALL.into_iter().any(importable),
+        }
+    }
+}
+
+fn table(suites: &[Suite]) -> String {
+    let mut table = Table::new([
+        "Id",
+        "Name",
+        "Key exchange",
+        "Cipher",
+        "Bits",
+        "MAC",
+        "PRF",
+        "Windows header",
+        "Importable",
+        "Protocols",
+    ]);
+    let yes = |it: bool| if it { "yes" } else { "no" }.to_owned();
+    for suite in suites {
+        let cipher = match suite.mode {
+            Some(mode) => format!("{} {mode}", suite.cipher),
+            None => suite.cipher.to_owned(),
+        };
+        table.row([
+            suite.id.clone(),
+            suite.name.to_owned(),
+            suite.key_exchange.to_owned(),
+            cipher,
+            suite.bits.to_string(),
+            suite.mac.unwrap_or("AEAD").to_owned(),
+            suite.prf.to_owned(),
+            yes(suite.in_windows_header),
+            yes(suite.importable),
+            suite.protocols.join(", "),
+        ]);
+    }
+    table.to_text()
+}
+
+fn algorithm(algorithm: CipherAlgorithm) -> &'static str {
+    match algorithm {
+        CipherAlgorithm::Null => "none",
+        CipherAlgorithm::Rc4 => "RC4",
+        CipherAlgorithm::Rc2 => "RC2",
+        CipherAlgorithm::Idea => "IDEA",
+        CipherAlgorithm::Des => "DES",
+        CipherAlgorithm::TripleDes => "3DES",
+        CipherAlgorithm::Aes => "AES",
+        CipherAlgorithm::Camellia => "Camellia",
+        CipherAlgorithm::Seed => "SEED",
+        CipherAlgorithm::Aria => "ARIA",
+    }
+}
+
+fn mode(mode: CipherMode) -> Option<&'static str> {
+    match mode {
+        CipherMode::Stream => None,
+        CipherMode::Cbc => Some("CBC"),
+        CipherMode::Gcm => Some("GCM"),
+        CipherMode::Ccm => Some("CCM"),
+        CipherMode::Ccm8 => Some("CCM-8"),
+    }
 }

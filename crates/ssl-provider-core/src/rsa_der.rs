@@ -61,8 +61,12 @@ impl<'a> RsaPrivateKeyDer<'a> {
         if is_even(exponent) || exponent == [1] || bit_len(exponent) > MAX_EXPONENT_BITS {
             return Err(Error::Key(KeyFault::Exponent));
         }
-        // The private exponent is below the modulus, so that it fits the reject key's input.
-        if self.private_exponent().len() > self.modulus().len() {
+        // RFC 8017 section 3.2 has d below n, which AWS-LC does not check; shorter is less, and strings
+        // of one length compare like the numbers. The other parts are bounded so that no library
+        // computes with longer ones.
+        let (n, d) = (self.modulus(), self.private_exponent());
+        let mut others = self.primes().into_iter().chain(self.crt_parts());
+        if (d.len(), d) >= (n.len(), n) || others.any(|part| part.len() > n.len()) {
             return Err(Error::Key(KeyFault::Inconsistent));
         }
         Ok(())

@@ -1,1 +1,136 @@
-//! Backend of ssl-provider on OpenSSL.
+//! Backend of ssl-provider on OpenSSL: the system's, or one built from source (feature `vendored`).
+//! The `openssl` crate does most of it; the hashes under the PRF are called directly, for speed.
+
+mod hash;
+mod prf;
+mod rsa;
+
+use std::sync::LazyLock;
+
+use openssl::error::ErrorStack;
+use openssl::{rand, version};
+
+use ssl_provider_core::{
+    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
+    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+};
+
+/// The name of the backend.
+const NAME: &str = "openssl";
+
+/// OpenSSL 3.0.8 is the first of its line without CVE-2022-4304, a timing oracle in RSA decryption.
+const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
+
+/// Everything is OpenSSL's own, but that HMAC and PRF are put together here from its hashes.
+static SUPPORT: [(Operation, Support); 13] = [
+    (Operation::RsaDecryptRaw, Support::By("OpenSSL")),
+    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("OpenSSL hashes")),
+    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("OpenSSL hashes")),
+    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("OpenSSL hashes")),
+    (Operation::Hash(HashAlgorithm::Md5), Support::By("OpenSSL")),
+    (Operation::Hash(HashAlgorithm::Sha1), Support::By("OpenSSL")),
+    (Operation::Hash(HashAlgorithm::Sha256), Support::By("OpenSSL")),
+    (Operation::Hash(HashAlgorithm::Sha384), Support::By("OpenSSL")),
+    (Operation::Hmac(HashAlgorithm::Md5), Support::By("OpenSSL hashes")),
+    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("OpenSSL hashes")),
+    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("OpenSSL hashes")),
+    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("OpenSSL hashes")),
+    (Operation::Random, Support::By("OpenSSL")),
+];
+
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+    name: NAME,
+    provider_name: "ssl-provider OpenSSL Provider",
+    library: version::version().to_owned(),
+    rsa: Some(RsaInfo {
+        implementation: "OpenSSL",
+        constant_time: if version::number() >= CONSTANT_TIME_SINCE {
+            ConstantTime::Claimed
+        } else {
+            ConstantTime::Disputed
+        },
+        blinding: true,
+        // OpenSSL raises the result to e, and computes again without the primes when that differs.
+        fault_check: true,
+    }),
+    fips: FipsStatus::NotValidated,
+    support: &SUPPORT,
+});
+
+/// The backend.
+pub fn backend() -> &'static dyn KeyExchangeBackend {
+    &OpenSsl
+}
+
+/// OpenSSL as a backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenSsl;
+
+impl KeyExchangeBackend for OpenSsl {
+    fn info(&self) -> &BackendInfo {
+        &INFO
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        // OpenSSL takes a C int for the length.
+        out.chunks_mut(1 << 20).try_for_each(rand::rand_priv_bytes).map_err(|_| Error::Random)
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        hash::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        Ok(hash::context(hash))
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out);
+        Ok(())
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(rsa::Key::load(key)?))
+    }
+}
+
+/// Translates OpenSSL's errors, which the `openssl` crate has taken off the thread's queue.
+fn failure(errors: ErrorStack) -> Error {
+    // The number is a C unsigned long, which has 32 bits on some systems.
+    #[allow(clippy::unnecessary_cast)]
+    let code = errors.errors().first().map_or(0, |error| error.code() as u64);
+    Error::Backend { backend: NAME, code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feature of the `openssl` crate, turned on anywhere in a build, would put AWS-LC in
+    /// OpenSSL's place, and backends would be compared with themselves.
+    #[test]
+    fn the_library_is_openssl() {
+        let library = &backend().info().library;
+        assert!(library.starts_with("OpenSSL "), "{library}");
+    }
+}

@@ -43,7 +43,8 @@ impl<D: Digest + Clone + Send + Sync + 'static> HashContext for Context<D> {
     }
 
     fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
-        let out = out.try_into().map_err(|_| Error::Internal("output is not of the hash's length"))?;
+        let out =
+            out.try_into().map_err(|_| Error::Internal("output is not of the hash's length"))?;
         self.0.finalize_into(out);
         Ok(())
     }

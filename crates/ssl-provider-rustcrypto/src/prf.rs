@@ -30,13 +30,7 @@ pub(crate) fn hmac(
 }
 
 /// Computes the TLS PRF.
-pub(crate) fn prf(
-    prf: PrfAlgorithm,
-    secret: &[u8],
-    label: &[u8],
-    seed: &[&[u8]],
-    out: &mut [u8],
-) {
+pub(crate) fn prf(prf: PrfAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     match prf {
         PrfAlgorithm::Md5Sha1 => {
             let (first, second) = split_secret(secret);
@@ -47,7 +41,7 @@ pub(crate) fn prf(
     }
 }
 
-/// An HMAC key. The crates wipe it on drop, by their feature `zeroize`.
+/// An HMAC key: two hash states, which are wiped on drop by the crates' feature `zeroize`.
 struct Key<D: EagerHash>(Hmac<D>);
 
 impl<D: EagerHash> Key<D> {
@@ -71,5 +65,22 @@ impl<D: EagerHash + Clone> HmacKey for Key<D> {
         }
         // The callers in this file and in core pass exactly `output_len` bytes.
         mac.finalize_into(out.try_into().expect("out is of the hash's length"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use zeroize::ZeroizeOnDrop;
+
+    /// Holds by compiling, and no longer does when a feature `zeroize` is lost.
+    #[test]
+    fn the_states_that_a_key_consists_of_are_wiped_on_drop() {
+        fn check<T: ZeroizeOnDrop>() {}
+        check::<Md5>();
+        check::<Sha1>();
+        check::<Sha256>();
+        check::<Sha384>();
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use getrandom::SysRng;
+use getrandom::rand_core::TryCryptoRng;
 use rsa::BoxedUint;
 use rsa::hazmat::rsa_decrypt_and_check;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
@@ -61,6 +62,24 @@ impl Key {
             answer => answer,
         }
     }
+
+    /// The operation, blinded by a factor from `rng`, which comes before anything that it may spoil.
+    fn decrypt_blinded<R: TryCryptoRng>(
+        &self,
+        rng: &mut R,
+        ciphertext: &[u8],
+        em: &mut [u8],
+    ) -> Result<(), Error> {
+        let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
+            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
+        let m = rsa_decrypt_and_check(&self.0, Some(rng), &c).map_err(failure)?;
+        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
+        // The number is as wide as the modulus in whole words, and below it: what is cut is zero.
+        let start = bytes.len().saturating_sub(em.len());
+        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
+        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
+        Ok(())
+    }
 }
 
 impl RsaPrivateKey for Key {
@@ -69,15 +88,7 @@ impl RsaPrivateKey for Key {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
-        let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
-            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
-        let m = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &c).map_err(failure)?;
-        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
-        // The number is as wide as the modulus in whole limbs, and below it: what is cut is zero.
-        let start = bytes.len().saturating_sub(em.len());
-        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
-        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
-        Ok(())
+        self.decrypt_blinded(&mut SysRng, ciphertext, em)
     }
 }
 
@@ -89,7 +100,7 @@ impl fmt::Debug for Key {
 
 const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
 
-/// A number of a key. Core has bounded the lengths of those that it looks at.
+/// A number of a key, which core has made sure is no longer than the modulus.
 fn number(big_endian: &[u8]) -> Result<BoxedUint, Error> {
     let bits = u32::try_from(big_endian.len() * 8).map_err(|_| INCONSISTENT)?;
     BoxedUint::from_be_slice(big_endian, bits).map_err(|_| INCONSISTENT)
@@ -100,5 +111,76 @@ fn failure(error: rsa::Error) -> Error {
         rsa::Error::Rng => Error::Random,
         // The crate has no error numbers.
         _ => Error::Backend { backend: NAME, code: 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use getrandom::rand_core::TryRng;
+
+    fn load(der: &[u8]) -> Result<Key, Error> {
+        Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
+    }
+
+    #[test]
+    fn a_factor_that_is_not_prime_is_found() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024-composite.der");
+        assert_eq!(load(der).map(drop), Err(INCONSISTENT));
+    }
+
+    /// The crate's usual constructor refuses them, the other libraries do not.
+    #[test]
+    fn primes_of_unequal_length_are_taken() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024-unbalanced.der");
+        let key = load(der).unwrap();
+        let mut em = [0; 128];
+        key.decrypt_raw(&[1; 128], &mut em).unwrap();
+        let em = BoxedUint::from_be_slice(&em, 1024).unwrap();
+        let power = rsa::hazmat::rsa_encrypt(&key.0, &em).unwrap();
+        assert_eq!(power.to_be_bytes().as_ref(), [1; 128]);
+    }
+
+    #[test]
+    fn leading_zeros_are_kept_where_the_modulus_ends_inside_a_word() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-2056.der")).unwrap();
+        assert_eq!(key.modulus_len(), 257);
+        // The ciphertext of 2 is 2^e, so the block of it is 2 after 256 zeros.
+        let two = BoxedUint::from_be_slice(&[2], key.0.n_bits_precision()).unwrap();
+        let ciphertext = rsa::hazmat::rsa_encrypt(&key.0, &two).unwrap().to_be_bytes();
+        let ciphertext = &ciphertext[ciphertext.len() - 257..];
+        let mut em = [0xff; 257];
+        key.decrypt_raw(ciphertext, &mut em).unwrap();
+        assert_eq!(em[..256], [0; 256]);
+        assert_eq!(em[256], 2);
+    }
+    /// A source of random numbers that has none.
+    struct Broken;
+
+    impl TryRng for Broken {
+        type Error = getrandom::Error;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+    }
+
+    impl TryCryptoRng for Broken {}
+
+    #[test]
+    fn without_random_numbers_there_is_no_operation() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let mut em = [0xaa; 128];
+        assert_eq!(key.decrypt_blinded(&mut Broken, &[1; 128], &mut em), Err(Error::Random));
+        assert_eq!(em, [0xaa; 128]);
     }
 }

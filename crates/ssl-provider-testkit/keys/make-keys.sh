@@ -4,33 +4,48 @@
 set -eu
 cd "$(dirname "$0")"
 
-# make NAME BITS [EXTRA ARGUMENTS OF genrsa]
-make() {
+# generate NAME BITS [EXTRA ARGUMENTS OF genrsa]
+generate() {
     name=$1 bits=$2
     shift 2
     openssl genrsa -traditional "$@" "$bits" | openssl rsa -traditional -outform DER -out "$name.der"
 }
 
-for bits in 1024 1536 2048 2056 3072 4096 8192; do
-    make "rsa-$bits" "$bits"
-done
-make rsa-2048-e3 2048 -3
+prime() {
+    openssl prime -generate -bits "$1"
+}
 
-# The openssl program always puts the larger prime first. This key has them the other way round, so
-# the exponents swap and the coefficient becomes p^-1 mod q.
-openssl genrsa -traditional 2048 | openssl rsa -text -noout | python3 -c '
-import re, sys
+# assemble NAME P Q: a key of the two factors in that order, whether or not they are primes
+assemble() {
+    python3 - "$2" "$3" > key.cnf <<'PYTHON'
+import sys
 
-fields = re.findall(r"^(\w+):\n((?:    [0-9a-f:]+\n)+)", sys.stdin.read(), re.MULTILINE)
-part = {name: int(re.sub(r"[\s:]", "", hexes), 16) for name, hexes in fields}
-p, q = part["prime2"], part["prime1"]
-assert p < q
+p, q = map(int, sys.argv[1:])
+d = pow(65537, -1, (p - 1) * (q - 1))
 print("asn1 = SEQUENCE:key\n[key]")
-for i, number in enumerate([
-    0, part["modulus"], 65537, part["privateExponent"],
-    p, q, part["exponent2"], part["exponent1"], pow(q, -1, p),
-]):
-    print(f"f{i} = INTEGER:{number:#x}")
-' > swapped.cnf
-openssl asn1parse -genconf swapped.cnf -noout -out rsa-2048-p-lt-q.der
-rm swapped.cnf
+parts = [0, p * q, 65537, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)]
+for i, part in enumerate(parts):
+    print(f"part{i} = INTEGER:{part:#x}")
+PYTHON
+    openssl asn1parse -genconf key.cnf -noout -out "$1.der"
+    rm key.cnf
+}
+
+for bits in 1024 1536 2048 2056 3072 4096 8192; do
+    generate "rsa-$bits" "$bits"
+done
+generate rsa-2048-e3 2048 -3
+
+# openssl puts the larger prime first; this key has the smaller one there.
+p=$(prime 1024) q=$(prime 1024)
+assemble rsa-2048-p-lt-q $(printf '%s\n' "$p" "$q" | python3 -c '
+import sys
+print(*sorted(map(int, sys.stdin)))')
+
+# Primes of different lengths: unusual and right.
+assemble rsa-1024-unbalanced "$(prime 560)" "$(prime 464)"
+
+# A factor that is not prime, which arithmetic on the parts does not show: it must be refused.
+assemble rsa-1024-composite \
+    "$(python3 -c 'import sys; print(int(sys.argv[1]) * int(sys.argv[2]))' \
+        "$(prime 256)" "$(prime 256)")" "$(prime 512)"

@@ -1,1 +1,210 @@
-//! Conformance cases of ssl-provider as plain functions of a backend.
+//! Conformance cases of ssl-provider as plain functions of a backend, and the tools they are made of.
+//! Whoever writes a backend runs [`check`], or stamps tests with [`conformance_tests!`].
+//!
+//! ```
+//! use ssl_provider_testkit::{check, fake::Fake};
+//!
+//! // `Fake` has no security and no real algorithm, so the suite has to find that out.
+//! # std::panic::set_hook(Box::new(|_| {}));
+//! let report = check(Fake::new().leak());
+//! assert!(!report.passed());
+//! assert!(report.failures().any(|failed| failed.name == "prf::prf_ietf_known_answers"));
+//! ```
+//!
+//! # What is compared with what
+//!
+//! Expected values come from published vectors, read in place (see [`vectors`]), and from
+//! [`reference`], a second implementation of the key schedule that shares no code with core.
+//! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
+//! a seeded generator, and a failure prints what is needed to repeat it.
+
+// A case says what is wrong by panicking; that is its purpose and needs no section each time.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ssl_provider_core::KeyExchangeBackend;
+
+pub mod bytes;
+pub mod cases;
+pub mod ciphertext;
+pub mod exchange;
+pub mod fake;
+pub mod reference;
+pub mod rsa_key;
+pub mod support;
+pub mod vectors;
+
+/// One conformance case.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Its module and its function, such as `prf::prf_secret_of_any_length`.
+    pub name: &'static str,
+    /// The case. It returns when the backend conforms and panics when it does not.
+    pub run: fn(&'static dyn KeyExchangeBackend),
+}
+
+/// Every case, in the order of the modules.
+pub fn cases() -> &'static [Case] {
+    CASES
+}
+
+const CASES: &[Case] = conformance_tests! { @cases (@list) };
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The name of the case.
+    pub name: &'static str,
+    /// Nothing where the case passed, the message where it failed.
+    pub failure: Option<String>,
+}
+
+/// What became of all cases on a backend.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The name of the backend.
+    pub backend: &'static str,
+    /// One row for each of [`cases`].
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Report {
+    /// Whether every case passed.
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// The cases that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(|outcome| outcome.failure.is_some())
+    }
+}
+
+/// Runs every case on a backend, to the end, whatever fails.
+///
+/// The panic hook still prints each failure as it happens; set another hook to keep it quiet.
+pub fn check(backend: &'static dyn KeyExchangeBackend) -> Report {
+    let outcomes = cases().iter().map(|case| run(case, backend)).collect();
+    Report { backend: backend.info().name, outcomes }
+}
+
+/// Runs one case.
+pub fn run(case: &Case, backend: &'static dyn KeyExchangeBackend) -> Outcome {
+    let result = catch_unwind(AssertUnwindSafe(|| (case.run)(backend)));
+    Outcome { name: case.name, failure: result.err().map(|panic| message(panic.as_ref())) }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("panic without a message").to_owned()
+}
+
+/// Stamps one test for each case: `conformance_tests!(aws_lc, backend)` makes a module `aws_lc`
+/// with tests such as `aws_lc::prf_secret_of_any_length`. The expression is evaluated in each.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($name:ident, $backend:expr) => {
+        $crate::conformance_tests! { @cases (@tests $name, $backend) }
+    };
+    (@tests $name:ident, $backend:expr; $($module:ident::$case:ident)*) => {
+        mod $name {
+            $(#[test]
+            fn $case() {
+                $crate::cases::$module::$case($backend);
+            })*
+        }
+    };
+    (@list; $($module:ident::$case:ident)*) => {
+        &[$($crate::Case {
+            name: concat!(stringify!($module), "::", stringify!($case)),
+            run: $crate::cases::$module::$case,
+        }),*]
+    };
+    // The list of cases, in one place.
+    (@cases ($($then:tt)*)) => {
+        $crate::conformance_tests! { $($then)*;
+            hash::hash_known_answers
+            hash::hash_of_parts_is_the_hash_of_the_whole
+            hash::hash_context_takes_input_in_pieces
+            hash::hash_context_duplicates_run_apart
+            hash::hash_context_refuses_other_output_lengths
+            hmac::hmac_known_answers
+            hmac::hmac_with_keys_of_any_length
+            random::random_bytes_fill_the_buffer_and_never_repeat
+            prf::prf_ietf_known_answers
+            prf::prf_secret_of_any_length
+            prf::prf_output_of_any_length
+            prf::prf_label_and_seed_are_one_string
+            prf::prf_openssl_vectors
+            prf::prf_botan_vectors
+            prf::prf_mbedtls_vectors
+            schedule::schedule_known_answers
+            schedule::schedule_nist_vectors
+            schedule::schedule_boringssl_and_aws_lc_vectors
+            schedule::schedule_mbedtls_ssl3_vector
+            finished::finished_has_the_lengths_of_its_protocol
+            finished::finished_leaves_the_hash_running
+            session_keys::session_keys_are_cut_from_the_key_block_in_order
+            session_keys::session_keys_of_export_suites_are_derived_again
+            session_keys::session_keys_take_both_randoms_from_the_list
+            handshakes::handshakes_of_go
+            handshakes::handshakes_of_go_without_extended_master_secret
+            handshakes::handshakes_of_captures
+            handshakes::handshakes_verify_over_the_recorded_messages
+            handshakes::handshakes_of_every_suite
+            rsa::rsa_decrypts_with_every_size_of_key
+            rsa::rsa_keeps_leading_zeros
+            rsa::rsa_decrypts_ciphertexts_at_the_edges
+            rsa::rsa_answers_alike_every_time
+            keys::keys_load_from_both_containers
+            keys::keys_of_a_size_out_of_range_are_refused
+            keys::keys_shorter_than_the_policy_are_refused
+            keys::keys_with_a_bad_public_exponent_are_refused
+            keys::keys_of_more_than_two_primes_are_refused
+            keys::keys_whose_parts_disagree_are_refused
+            keys::keys_with_a_flipped_bit_are_refused
+            keys::keys_with_the_primes_in_either_order_are_taken
+            keys::keys_with_either_form_of_the_exponent_are_taken
+            keys::keys_of_another_algorithm_are_named
+            keys::keys_cut_short_or_extended_are_refused
+            keys::keys_from_primes_reject_the_mbedtls_vectors
+            import::import_takes_the_server_flag_alone
+            import::import_takes_the_protocols_with_an_rsa_exchange
+            import::import_takes_rsa_suites_of_the_protocol
+            import::import_needs_randoms_or_session_hash
+            import::import_takes_a_session_hash_of_the_right_length
+            import::import_lets_the_session_hash_win_over_the_randoms
+            import::import_expects_the_negotiated_version_by_default
+            import::import_refuses_a_key_of_another_backend
+            import::import_checks_in_a_fixed_order
+            import::import_gives_a_master_key_of_its_protocol_and_suite
+            import::import_is_announced_by_the_provider
+            rejection::rejection_looks_like_success
+            rejection::rejection_is_the_same_for_every_size_of_key
+            rejection::rejection_finds_a_change_of_any_byte
+            rejection::rejection_of_every_length_of_ciphertext
+            rejection::rejection_of_numbers_at_the_edges
+            rejection::rejection_answers_alike_every_time
+            rejection::rejection_depends_on_everything_that_was_asked
+            rejection::rejection_never_gives_the_secret_of_a_bad_block
+            rejection::rejection_of_versions_follows_the_policy
+            rejection::rejection_of_padding_is_the_same_under_every_policy
+            rejection::rejection_leaves_a_master_key_like_any_other
+            rejection::rejection_of_wycheproof_vectors
+            rejection::rejection_of_openssl_vectors
+            rejection::rejection_of_published_blocks
+            rejection::rejection_of_ciphertexts_for_another_key
+            secrets::secrets_are_not_in_debug_output
+            secrets::secrets_are_read_only_where_policy_allows
+            support::support_is_what_the_backend_says
+            support::support_is_what_the_matrix_says
+            support::support_table_is_well_formed
+            support::support_requirements_are_met_or_refused
+            threads::threads_that_share_a_key_get_the_same_answers
+            threads::threads_that_share_a_master_key_get_the_same_keys
+        }
+    };
+}

@@ -23,6 +23,8 @@ class Capture:
     links: tuple[link.Link, ...] = (link.ETHERNET,)
     at_once: int = 1
     ipv6: bool = False
+    snap_length: int | None = None
+    """Frames are cut to so many bytes, as `tcpdump -s` does."""
     keys: tuple[str, ...] = ("server-2048",)
     about: str = ""
     _connections: list[list[tcp.Segment]] = field(default_factory=list)
@@ -88,7 +90,7 @@ class Capture:
         for segment in tcp.interleave(self._connections, self.at_once):
             interface = interfaces[id(segment.flow)]
             frame = self.links[interface].frame(segment.ip_packet(), segment.direction)
-            yield pcap.Packet(time_ns, frame, interface)
+            yield pcap.Packet(time_ns, frame[: self.snap_length], interface, len(frame))
             time_ns += pcap.PACKET_INTERVAL_NS
 
     def _next_flow(self) -> tcp.Flow:
@@ -110,8 +112,12 @@ class Capture:
         parts.append("big endian" if form.big_endian else "little endian")
         if not form.pcapng:
             parts.append("nanoseconds" if form.nanoseconds else "microseconds")
+        if form.extras:
+            parts.append("several sections of both byte orders")
         if form.gzipped:
             parts.append("gzip")
+        if self.snap_length is not None:
+            parts.append(f"frames cut to {self.snap_length} bytes")
         parts += [layer.name for layer in self.links]
         parts.append("IPv6" if self.ipv6 else "IPv4")
         return ", ".join(parts)

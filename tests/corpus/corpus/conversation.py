@@ -11,7 +11,17 @@ from typing import Protocol
 
 
 class PeerFailure(Exception):
-    """A peer did not do what its cell asked for; the text says which and how."""
+    """A peer did not do what was asked of it."""
+
+    cell: object = None
+    """The cell that asked, once that is known."""
+
+    @property
+    def reason(self) -> str:
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return self.reason if self.cell is None else f"{self.cell}: {self.reason}"
 
 
 class PeerMissing(PeerFailure):

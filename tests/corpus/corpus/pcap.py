@@ -14,6 +14,18 @@ PACKET_INTERVAL_NS = 137_001
 
 _SNAP_LENGTH = 262_144
 
+# Block types and options of pcapng (draft-ietf-opsawg-pcapng).
+_SECTION_HEADER = 0x0A0D0D0A
+_INTERFACE_DESCRIPTION = 1
+_NAME_RESOLUTION = 4
+_INTERFACE_STATISTICS = 5
+_ENHANCED_PACKET = 6
+_UNKNOWN_BLOCK = 0x7FFF1234
+_OPTION_COMMENT = 1
+_SHB_APPLICATION = 4
+_IF_TIME_RESOLUTION = 9
+_PACKETS_PER_SECTION = 10
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -22,6 +34,12 @@ class Packet:
     time_ns: int
     frame: bytes
     interface: int = 0
+    original_size: int | None = None
+    """The size on the wire, if the capture has only the beginning of the frame."""
+
+    @property
+    def size_on_wire(self) -> int:
+        return len(self.frame) if self.original_size is None else self.original_size
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,9 @@ class Format:
     big_endian: bool = False
     nanoseconds: bool = False
     gzipped: bool = False
+    extras: bool = False
+    """A pcapng file with what few of them have: options, blocks to be skipped, and a new section
+    every ten packets, in the other byte order each time."""
 
 
 PCAP = Format(".pcap")
@@ -41,6 +62,7 @@ PCAP_NANOSECONDS = Format(".pcap", nanoseconds=True)
 PCAP_GZ = Format(".pcap.gz", gzipped=True)
 PCAPNG = Format(".pcapng", pcapng=True)
 PCAPNG_BIG_ENDIAN = Format(".pcapng", pcapng=True, big_endian=True)
+PCAPNG_EXTRAS = Format(".pcapng", pcapng=True, extras=True)
 PCAPNG_GZ = Format(".pcapng.gz", pcapng=True, gzipped=True)
 
 
@@ -74,8 +96,8 @@ def _write_pcap(
     for packet in packets:
         seconds, rest = divmod(packet.time_ns, 10**9)
         fraction = rest * per_second // 10**9
-        size = len(packet.frame)
-        out.write(struct.pack(order + "IIII", seconds, fraction, size, size) + packet.frame)
+        sizes = (len(packet.frame), packet.size_on_wire)
+        out.write(struct.pack(order + "IIII", seconds, fraction, *sizes) + packet.frame)
         count += 1
     return count
 
@@ -84,28 +106,62 @@ def _write_pcapng(
     out: BinaryIO, form: Format, link_types: list[int], packets: Iterable[Packet]
 ) -> int:
     order = _order(form)
-    # Section header: byte-order magic, version 1.0, section length unknown.
-    out.write(_block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)))
-    # Interface description with if_tsresol: nanoseconds on the even interfaces, the default
-    # microseconds on the odd ones.
-    for interface, link_type in enumerate(link_types):
-        body = struct.pack(order + "HHI", link_type, 0, _SNAP_LENGTH)
-        if interface % 2 == 0:
-            body += struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0)
-        out.write(_block(order, 1, body))
+    out.write(_section(order, form, link_types))
     count = 0
     for packet in packets:
+        if form.extras and count and count % _PACKETS_PER_SECTION == 0:
+            order = "<" if order == ">" else ">"
+            out.write(_section(order, form, link_types))
         ticks = packet.time_ns if packet.interface % 2 == 0 else packet.time_ns // 1000
         size = len(packet.frame)
         header = struct.pack(
-            order + "IIIII", packet.interface, ticks >> 32, ticks & 0xFFFFFFFF, size, size
+            order + "IIIII",
+            packet.interface,
+            ticks >> 32,
+            ticks & 0xFFFFFFFF,
+            size,
+            packet.size_on_wire,
         )
-        out.write(_block(order, 6, header + packet.frame))
+        body = header + _padded(packet.frame)
+        if form.extras:
+            body += _options(order, (_OPTION_COMMENT, b"packet %d" % count))
+        out.write(_block(order, _ENHANCED_PACKET, body))
         count += 1
     return count
 
 
+def _section(order: str, form: Format, link_types: list[int]) -> bytes:
+    """A section header and its interfaces: nanoseconds on the even ones, the default microseconds
+    on the odd ones."""
+    header = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
+    if form.extras:
+        header += _options(order, (_OPTION_COMMENT, b"a comment"), (_SHB_APPLICATION, b"corpus"))
+    section = _block(order, _SECTION_HEADER, header)
+    for interface, link_type in enumerate(link_types):
+        body = struct.pack(order + "HHI", link_type, 0, _SNAP_LENGTH)
+        if interface % 2 == 0:
+            body += _options(order, (_IF_TIME_RESOLUTION, b"\x09"))
+        section += _block(order, _INTERFACE_DESCRIPTION, body)
+    if form.extras:
+        # No records, then statistics of an interface, then a block of a type that does not exist.
+        section += _block(order, _NAME_RESOLUTION, bytes(4))
+        section += _block(order, _INTERFACE_STATISTICS, bytes(12))
+        section += _block(order, _UNKNOWN_BLOCK, b"to be skipped")
+    return section
+
+
+def _options(order: str, *options: tuple[int, bytes]) -> bytes:
+    coded = (
+        struct.pack(order + "HH", code, len(value)) + _padded(value) for code, value in options
+    )
+    return b"".join(coded) + bytes(4)
+
+
 def _block(order: str, kind: int, body: bytes) -> bytes:
-    padded = body + b"\0" * (-len(body) % 4)
+    padded = _padded(body)
     total = 12 + len(padded)
     return struct.pack(order + "II", kind, total) + padded + struct.pack(order + "I", total)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)

@@ -37,10 +37,17 @@ class Stacks:
     def record(self, cell: Cell) -> Recording:
         """Drives the session of a cell; raises `PeerFailure` unless it is as asked for."""
         try:
-            recording = self.record_pair(self.client(cell), self.server(cell), cell.server_key)
+            client = self._clients[cell.client](cell)
+            try:
+                server = self._servers[cell.server](cell)
+            except PeerFailure:
+                client.release()
+                raise
+            recording = self.record_pair(client, server, cell.server_key)
             check(recording, cell)
         except PeerFailure as failure:
-            raise type(failure)(f"{cell}: {failure}") from failure
+            failure.cell = cell
+            raise
         return recording
 
     def record_openssl(
@@ -79,12 +86,6 @@ class Stacks:
             raise PeerFailure(f"{client.name} sent a premaster that {server_key} does not open")
         return replace(recording, premaster_version=int.from_bytes(premaster[:2], "big"))
 
-    def client(self, cell: Cell) -> Endpoint:
-        return self._clients[cell.client](cell)
-
-    def server(self, cell: Cell) -> Endpoint:
-        return self._servers[cell.server](cell)
-
     def _openssl_client(self, cell: Cell) -> Endpoint:
         client_key = self.keys.pair("client-2048") if cell.client_auth else None
         return openssl.Context(_openssl_settings(cell), None, client_key).endpoint()
@@ -118,14 +119,14 @@ class Stacks:
         return gnutls.server(settings, self.keys.pair(cell.server_key), cell.client_auth)
 
     def _nss_client(self, cell: Cell) -> Endpoint:
-        _refuse(cell, "NSS", client_auth=cell.client_auth, sslv2_hello=cell.sslv2_hello)
+        _refuse("NSS", client_auth=cell.client_auth, sslv2_hello=cell.sslv2_hello)
         return nss.client(_nss_settings(cell, cell.highest_offered), self.keys)
 
     def _nss_server(self, cell: Cell) -> Endpoint:
         return nss.server(_nss_settings(cell, cell.version), self.keys, cell.server_key)
 
     def _jsse_client(self, cell: Cell) -> Endpoint:
-        _refuse(cell, "JSSE", client_auth=cell.client_auth)
+        _refuse("JSSE", client_auth=cell.client_auth)
         return jsse.client(_jsse_settings(cell, cell.highest_offered), self.keys)
 
     def _jsse_server(self, cell: Cell) -> Endpoint:
@@ -164,17 +165,17 @@ def _gnutls_settings(cell: Cell, highest: Version) -> gnutls.Settings:
 
 
 def _nss_settings(cell: Cell, highest: Version) -> nss.Settings:
-    _refuse(cell, "NSS", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    _refuse("NSS", encrypt_then_mac=cell.etm and cell.suite.cbc)
     return nss.Settings(cell.suite, cell.version, highest, cell.ems)
 
 
 def _jsse_settings(cell: Cell, highest: Version) -> jsse.Settings:
-    _refuse(cell, "JSSE", encrypt_then_mac=cell.etm and cell.suite.cbc)
+    _refuse("JSSE", encrypt_then_mac=cell.etm and cell.suite.cbc)
     return jsse.Settings(cell.suite, cell.version, highest, cell.ems, cell.sslv2_hello)
 
 
-def _refuse(cell: Cell, stack: str, **wanted: bool) -> None:
+def _refuse(stack: str, **wanted: bool) -> None:
     """Raises `PeerMissing` if the cell wants something that the stack here does not do."""
     for what, is_wanted in wanted.items():
         if is_wanted:
-            raise PeerMissing(f"{stack} does not do {what.replace('_', ' ')}: {cell}")
+            raise PeerMissing(f"{stack} does not do {what.replace('_', ' ')}")

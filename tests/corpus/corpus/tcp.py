@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from corpus.conversation import Direction, Flight
 
-FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+FIN, SYN, PSH, ACK = 0x01, 0x02, 0x08, 0x10
 _MODULUS = 1 << 32
 _PROTOCOL_TCP = 6
 

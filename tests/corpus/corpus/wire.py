@@ -36,7 +36,6 @@ class Hellos:
 
     client_random: bytes = b""
     offered_version: int = 0
-    offered_session_id: bytes = b""
     sslv2_framed: bool = False
     protocol: int = 0
     suite_id: int = 0
@@ -88,7 +87,6 @@ def _read_message(kind: int, body: bytes, hellos: Hellos) -> None:
         case HandshakeType.CLIENT_HELLO:
             hellos.offered_version = int.from_bytes(body[0:2], "big")
             hellos.client_random = body[2:34]
-            hellos.offered_session_id = body[35 : 35 + body[34]]
         case HandshakeType.SERVER_HELLO:
             _read_server_hello(body, hellos)
         case HandshakeType.CLIENT_KEY_EXCHANGE:

@@ -37,6 +37,8 @@ class Settings:
     tickets: bool = False
     client_auth: bool = False
     renegotiation: bool = False
+    response: bytes = RESPONSE
+    """What the server answers, which both sides have to know."""
 
 
 class Context:
@@ -124,11 +126,15 @@ class OpenSslEndpoint(MemoryEndpoint):
             if self._server_side:
                 if not (yield from self._complete(lambda: self.tls.read(_READ_SIZE))):
                     raise PeerFailure("OpenSSL server: no request")
-                self.tls.write(RESPONSE)
+                self.tls.write(self._context.settings.response)
             else:
                 self.tls.write(REQUEST)
-                if not (yield from self._complete(lambda: self.tls.read(_READ_SIZE))):
-                    raise PeerFailure("OpenSSL client: no response")
+                missing = len(self._context.settings.response)
+                while missing > 0:
+                    part = yield from self._complete(lambda: self.tls.read(_READ_SIZE))
+                    if not part:
+                        raise PeerFailure("OpenSSL client: no whole response")
+                    missing -= len(part)
             self.session = self.tls.session
             yield from self._close()
         except ssl.SSLError as error:

@@ -1,6 +1,9 @@
 """OpenSSL through `openssl s_client` and `s_server`, for what Python's ssl module cannot ask for:
 renegotiation, and the suites of the legacy provider (SEED)."""
 
+import tempfile
+from pathlib import Path
+
 from corpus.keys import KeyPair
 from corpus.peers.memory import REQUEST, RESPONSE
 from corpus.peers.openssl import NAME, Settings
@@ -18,7 +21,7 @@ def client(settings: Settings, *, renegotiate: bool = False) -> ClientProcess:
     if renegotiate:
         script = ((sessions(1), b"R\n"), *script)
     command = ["openssl", "s_client", "-connect", "127.0.0.1:{port}", *_arguments(settings)]
-    return ClientProcess(Program(NAME, command, script=script))
+    return ClientProcess(_program(settings, command, script))
 
 
 def server(settings: Settings, server_key: KeyPair, *, renegotiate: bool = False) -> ServerProcess:
@@ -32,7 +35,23 @@ def server(settings: Settings, server_key: KeyPair, *, renegotiate: bool = False
         "-no_cache", "-key", str(server_key.key), "-cert", str(server_key.cert),
         *_arguments(settings),
     ]  # fmt: skip
-    return ServerProcess(Program(NAME, command, script=script))
+    return ServerProcess(_program(settings, command, script))
+
+
+def _program(settings: Settings, command: list[str], script: Script) -> Program:
+    """EMS and EtM have no command-line option in OpenSSL 3.0, only a configuration."""
+    directory = tempfile.TemporaryDirectory(prefix="corpus-openssl-")
+    configuration = Path(directory.name) / "openssl.cnf"
+    configuration.write_text(
+        "openssl_conf = main\n"
+        "[main]\nssl_conf = ssl\n"
+        "[ssl]\nsystem_default = options\n"
+        f"[options]\nOptions = {'' if settings.ems else '-'}ExtendedMasterSecret,"
+        f"{'' if settings.etm else '-'}EncryptThenMac\n",
+        "ascii",
+    )
+    environment = {"OPENSSL_CONF": str(configuration)}
+    return Program(NAME, command, environment, script, directory)
 
 
 def _arguments(settings: Settings) -> list[str]:

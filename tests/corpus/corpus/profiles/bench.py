@@ -28,17 +28,20 @@ _MIX = (
 )
 
 
-def sessions(keys: KeyStore, count: int, progress: Callable[[int], None]) -> Capture:
-    """Records `count` sessions, each with one small request and response."""
+def sessions(
+    keys: KeyStore, count: int, response_bytes: int, progress: Callable[[int], None]
+) -> Capture:
+    """Records `count` sessions, each with a small request and a response with so long a body."""
     capture = Capture(
         "bench",
         pcap.PCAP,
         at_once=_OPEN_AT_ONCE,
-        about=f"{count} sessions, {_OPEN_AT_ONCE} open at a time.",
+        about=f"{count} sessions, {_OPEN_AT_ONCE} open at a time, "
+        f"responses of {response_bytes} bytes.",
     )
     pairs = {}
     for version, ciphers in dict.fromkeys(_MIX):
-        settings = openssl.Settings(ciphers, version, version)
+        settings = openssl.Settings(ciphers, version, version, response=_response(response_bytes))
         server = openssl.Context(settings, keys.pair(_SERVER_KEY))
         pairs[version, ciphers] = (openssl.Context(settings, None), server)
     recorded = []
@@ -54,3 +57,8 @@ def sessions(keys: KeyStore, count: int, progress: Callable[[int], None]) -> Cap
             Recording(flights, openssl.NAME, openssl.NAME, _SERVER_KEY, hellos, secrets[server])
         )
     return capture
+
+
+def _response(body_bytes: int) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {body_bytes}\r\nConnection: close\r\n\r\n"
+    return head.encode("ascii") + bytes(n * n % 251 for n in range(body_bytes))

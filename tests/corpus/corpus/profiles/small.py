@@ -214,7 +214,7 @@ def mixed(stacks: Stacks) -> Capture:
         "mixed",
         pcap.PCAPNG_BIG_ENDIAN,
         at_once=5,
-        about="One session of each verdict and a plain HTTP stream: some proven, some not.",
+        about="Some sessions proven, some not, each for its own reason; and a plain HTTP stream.",
     )
     settings = openssl.Settings("ECDHE-RSA-AES128-GCM-SHA256", _TLS1_2, _TLS1_2)
     capture.add(stacks.record(_GCM))
@@ -367,6 +367,33 @@ def bsd_loopback(stacks: Stacks) -> Capture:
     return _two_sessions(stacks, capture)
 
 
+def pcapng_extras(stacks: Stacks) -> Capture:
+    capture = Capture(
+        "pcapng-extras",
+        pcap.PCAPNG_EXTRAS,
+        links=(link.ETHERNET, link.RAW_IP),
+        at_once=2,
+        about="Options, blocks to skip, and sections that begin in the middle of a handshake.",
+    )
+    return _two_sessions(stacks, capture)
+
+
+def port_reuse(stacks: Stacks) -> Capture:
+    capture = Capture(
+        "port-reuse", pcap.PCAP, about="One connection after another with the same two ports."
+    )
+    return _two_sessions(stacks, capture, client_port=50_000)
+
+
+def snap_length(stacks: Stacks) -> Capture:
+    capture = Capture(
+        "snap-length", pcap.PCAP, snap_length=200, about="Only the beginning of each frame."
+    )
+    for cell in (_GCM, _CBC):
+        capture.add(stacks.record(cell), Verdict.INCOMPLETE, "the encrypted premaster is cut off")
+    return capture
+
+
 def reordered(stacks: Stacks) -> Capture:
     capture = Capture("reordered", pcap.PCAP, about="Neighbouring segments change places.")
     return _two_sessions(stacks, capture, tcp.swap_neighbours, mss=200)
@@ -505,6 +532,7 @@ _ALL: tuple[Callable[[Stacks], Capture], ...] = (
     ecdhe, tls13, wrong_key, mixed, key_sizes,
     premaster_version, resumption, renegotiation, client_certificate,
     ipv6, vlan, qinq, linux_cooked, linux_cooked_2, raw_ip, bsd_loopback,
+    pcapng_extras, port_reuse, snap_length,
     reordered, duplicated, overlapping, wraparound, lost_segment, missing_start,
     cut_off, no_close, fragmented, coalesced, malformed, http, empty,
 )  # fmt: skip

@@ -1,0 +1,100 @@
+//! A key and the exchanges that are imported with it: well-formed premaster secrets of TLS 1.2.
+//! Ill-formed ones cost the same, which is not for a benchmark to show.
+
+use openssl::rsa::{Padding, Rsa};
+
+use ssl_provider::ParameterList;
+
+/// The protocol of every exchange: TLS 1.2.
+pub const PROTOCOL: u32 = 0x0303;
+
+/// The suite of every exchange: TLS_RSA_WITH_AES_128_GCM_SHA256.
+pub const SUITE: u32 = 0x009c;
+
+/// How many different ciphertexts are imported in turn.
+const CIPHERTEXTS: u8 = 16;
+
+/// A private key with a name for the report.
+#[derive(Debug)]
+pub struct Key {
+    /// The name, such as `rsa-2048`.
+    pub name: &'static str,
+    /// The key as DER.
+    pub der: &'static [u8],
+}
+
+/// The keys of the benchmark: 2048, 3072 and 4096 bits.
+pub const KEYS: [Key; 3] = [
+    Key {
+        name: "rsa-2048",
+        der: include_bytes!("../crates/ssl-provider-testkit/keys/rsa-2048.der"),
+    },
+    Key {
+        name: "rsa-3072",
+        der: include_bytes!("../crates/ssl-provider-testkit/keys/rsa-3072.der"),
+    },
+    Key {
+        name: "rsa-4096",
+        der: include_bytes!("../crates/ssl-provider-testkit/keys/rsa-4096.der"),
+    },
+];
+
+/// Encrypts premaster secrets under `key`.
+///
+/// # Errors
+///
+/// What OpenSSL says of the key.
+pub fn ciphertexts(key: &Key) -> Result<Vec<Vec<u8>>, openssl::error::ErrorStack> {
+    let rsa = Rsa::private_key_from_der(key.der)?;
+    let len = rsa.size() as usize;
+    (1..=CIPHERTEXTS)
+        .map(|number| {
+            let mut block = vec![number; len];
+            block[..2].copy_from_slice(&[0, 2]);
+            block[len - 49..len - 46].copy_from_slice(&[0, 3, 3]);
+            let mut ciphertext = vec![0; len];
+            rsa.public_encrypt(&block, &mut ciphertext, Padding::NONE)?;
+            Ok(ciphertext)
+        })
+        .collect()
+}
+
+/// The parameters of every exchange.
+pub fn parameters() -> ParameterList {
+    ParameterList::new()
+        .client_random([0xc1; 32])
+        .server_random([0x5e; 32])
+        .highest_version(PROTOCOL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ssl_provider::{Flags, KeyLogPolicy, Policy, Provider};
+
+    #[test]
+    fn every_backend_imports_every_exchange_alike() {
+        let policy = Policy { key_log: KeyLogPolicy::Allowed, ..Policy::default() };
+        for key in &KEYS[..1] {
+            for ciphertext in ciphertexts(key).unwrap() {
+                let mut secrets = ssl_provider::backends().iter().map(|backend| {
+                    let provider = Provider::open(*backend).with_policy(policy);
+                    let private_key = provider.load_private_key(key.der).unwrap();
+                    let master_key = provider
+                        .import_master_key(
+                            &private_key,
+                            PROTOCOL,
+                            SUITE,
+                            &parameters(),
+                            &ciphertext,
+                            Flags::SERVER,
+                        )
+                        .unwrap();
+                    *master_key.secret_for_key_log().unwrap().expose()
+                });
+                let first = secrets.next().unwrap();
+                assert!(secrets.all(|secret| secret == first));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The parts of an import besides RSA: PRF, unpadding and selection, and looking up a handle.
+//! Each is measured the same way for every backend, with setup outside the loop.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion};
+
+use ssl_provider::premaster::recover_premaster;
+use ssl_provider::{Handle, HandleKind, HandleTable, PremasterSecret, PrfAlgorithm, VersionCheck};
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    prf(&mut criterion);
+    premaster(&mut criterion);
+    handle_lookup(&mut criterion);
+    criterion.final_summary();
+}
+
+/// The 48 bytes of a master secret, by algorithm and backend.
+fn prf(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("prf");
+    for backend in ssl_provider::backends() {
+        for algorithm in PrfAlgorithm::ALL {
+            let id = BenchmarkId::new(algorithm.name(), backend.info().name);
+            group.bench_function(id, |bencher| {
+                let seed: [&[u8]; 2] = [&[0xc1; 32], &[0x5e; 32]];
+                let mut out = [0; 48];
+                bencher.iter(|| {
+                    backend
+                        .prf(algorithm, black_box(&[3; 48]), b"master secret", &seed, &mut out)
+                        .expect("every backend has every PRF");
+                    black_box(&out);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Removing the padding, checking the version, and selecting: core's own part, by block length.
+fn premaster(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("premaster");
+    for bits in [2048_usize, 3072, 4096] {
+        let mut em = vec![0x77; bits / 8];
+        em[..2].copy_from_slice(&[0, 2]);
+        let secret = em.len() - 48;
+        em[secret - 1..secret + 2].copy_from_slice(&[0, 3, 3]);
+        let version = VersionCheck::offered(0x0303);
+        group.bench_function(BenchmarkId::new("recover_premaster", bits), |bencher| {
+            let fallback = PremasterSecret::zeroed();
+            let mut out = PremasterSecret::zeroed();
+            bencher.iter(|| {
+                recover_premaster(black_box(&em), version, &fallback, &mut out)
+                    .expect("the block is long enough");
+                black_box(out.expose());
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Finding a live object by its handle, by the number of live handles and of threads that look.
+fn handle_lookup(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("handle_lookup");
+    for live in [10_usize, 1_000, 100_000] {
+        let table = HandleTable::new();
+        let handles: Vec<Handle> = (0..live)
+            .map(|number| {
+                table
+                    .insert(HandleKind::MasterKey, Arc::new(number))
+                    .expect("the table holds a million")
+            })
+            .collect();
+        for threads in [1_usize, 2] {
+            let plural = if threads == 1 { "" } else { "s" };
+            let id = BenchmarkId::new(format!("{threads} thread{plural}"), live);
+            group.bench_function(id, |bencher| {
+                bencher.iter_custom(|lookups| {
+                    let start = Instant::now();
+                    // Each thread makes that many lookups; the time is that of one among them.
+                    thread::scope(|scope| {
+                        for thread in 1..threads {
+                            let (table, handles) = (&table, &handles);
+                            scope.spawn(move || look_up(table, handles, thread, lookups));
+                        }
+                        look_up(&table, &handles, 0, lookups);
+                    });
+                    start.elapsed()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Looks handles up in an order that no cache can foresee.
+fn look_up(table: &HandleTable<usize>, handles: &[Handle], thread: usize, lookups: u64) {
+    const STRIDE: usize = 7919;
+    let mut index = thread;
+    for _ in 0..lookups {
+        index = (index + STRIDE) % handles.len();
+        let object =
+            table.get(black_box(handles[index]), HandleKind::MasterKey).expect("a live handle");
+        black_box(object);
+    }
+}

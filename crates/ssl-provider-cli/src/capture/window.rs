@@ -1,0 +1,98 @@
+//! A sliding window over an input of any length: the bytes that a parser looks at next.
+//! Grows to what is asked for, which the caller bounds, and knows its offset in the input.
+
+use std::io::{self, Read};
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// The part of `input` that is in memory.
+pub(super) struct Window<R> {
+    input: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    offset: u64,
+}
+
+impl<R: Read> Window<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, buffer: vec![0; CHUNK], start: 0, end: 0, offset: 0 }
+    }
+
+    /// Where the window starts in the input.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The first `len` bytes of the window, or none where the input has no such bytes any more.
+    pub(super) fn peek(&mut self, len: usize) -> io::Result<Option<&[u8]>> {
+        self.fill(len)?;
+        Ok(self.buffer.get(self.start..self.end).and_then(|window| window.get(..len)))
+    }
+
+    /// Bytes that are in memory without reading further.
+    pub(super) fn available(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Moves on by `len` bytes, and says whether the input had as many.
+    pub(super) fn skip(&mut self, len: u64) -> io::Result<bool> {
+        let mut left = len;
+        loop {
+            let step = left.min(self.available() as u64);
+            // `step` is at most `available()`.
+            self.start += usize::try_from(step).unwrap_or(usize::MAX);
+            self.offset += step;
+            left -= step;
+            if left == 0 {
+                return Ok(true);
+            }
+            self.fill(1)?;
+            if self.available() == 0 {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads until the window has `wanted` bytes or the input ends.
+    fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        if self.available() >= wanted {
+            return Ok(());
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.end < wanted {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Ok(0) => break,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_slides_and_ends() {
+        let input: Vec<u8> = (0..600_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let mut window = Window::new(&input[..]);
+        assert_eq!(window.peek(4).unwrap(), Some(&[0, 1, 2, 3][..]));
+        assert!(window.skip(2).unwrap());
+        assert_eq!(window.peek(500_000).unwrap().unwrap().len(), 500_000);
+        assert!(window.skip(599_990).unwrap());
+        assert_eq!(window.offset(), 599_992);
+        assert_eq!(window.peek(9).unwrap(), None);
+        assert_eq!(window.peek(8).unwrap().unwrap().len(), 8);
+        assert!(!window.skip(9).unwrap());
+    }
+}

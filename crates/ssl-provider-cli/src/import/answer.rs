@@ -1,0 +1,365 @@
+//! Imports one exchange on every chosen backend, compares what they say, and writes it as JSON.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use ssl_provider::{
+    Error, Flags, HashAlgorithm, KeyExchangeBackend, KeyLogPolicy, MasterKey, Policy, PrivateKey,
+    Provider,
+};
+use zeroize::Zeroizing;
+
+use crate::exit::Outcome;
+use crate::hex;
+
+use super::exchange::{Exchange, Problem};
+
+/// A provider on each chosen backend.
+pub(super) struct Importer {
+    providers: Vec<Provider>,
+    reveal_secrets: bool,
+}
+
+/// A private key in each chosen backend, or why that one refuses it.
+pub(super) type LoadedKey = Vec<Result<PrivateKey, Error>>;
+
+/// What an entry of a batch asks for: an import, nothing, or something impossible.
+pub(super) type Request = Result<Option<(Exchange, Arc<LoadedKey>)>, Problem>;
+
+/// What is said about one exchange.
+pub(super) struct Answer {
+    /// Lines of JSON, one for each backend. They may hold a secret.
+    pub(super) lines: Zeroizing<Vec<u8>>,
+    succeeded: u64,
+    failed: u64,
+    skipped: bool,
+    /// How the backends differ, if they do.
+    pub(super) disagreement: Option<String>,
+}
+
+/// A line of JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Skipped { index: u64, skipped: &'a str },
+    Revealed { index: u64, backend: &'a str, status: &'a str, master_secret: &'a str },
+    Fingerprint { index: u64, backend: &'a str, status: &'a str, master_secret_sha256: &'a str },
+    Failed { index: u64, backend: &'a str, status: &'a str, error: &'a str },
+}
+
+impl Importer {
+    pub(super) fn new(
+        backends: &[&'static dyn KeyExchangeBackend],
+        policy: Policy,
+        reveal_secrets: bool,
+    ) -> Self {
+        // Secrets are compared between backends even when they are not shown.
+        let policy = Policy { key_log: KeyLogPolicy::Allowed, ..policy };
+        let open = |backend: &&'static dyn KeyExchangeBackend| {
+            Provider::open(*backend).with_policy(policy)
+        };
+        Self { providers: backends.iter().map(open).collect(), reveal_secrets }
+    }
+
+    /// Loads a key into each backend.
+    pub(super) fn load(&self, der: &[u8]) -> LoadedKey {
+        self.providers.iter().map(|provider| provider.load_private_key(der)).collect()
+    }
+
+    /// Does what an entry asks for.
+    pub(super) fn answer(&self, index: u64, request: Request) -> Answer {
+        let mut answer = Answer {
+            lines: Zeroizing::new(Vec::with_capacity(self.providers.len() * MAX_LINE_LEN)),
+            succeeded: 0,
+            failed: 0,
+            skipped: false,
+            disagreement: None,
+        };
+        match request {
+            Ok(None) => {
+                answer.skipped = true;
+                answer.push(&Line::Skipped { index, skipped: "no encrypted_premaster" });
+            }
+            Ok(Some((exchange, keys))) => {
+                let imports: Vec<_> = self
+                    .providers
+                    .iter()
+                    .zip(keys.iter())
+                    .map(|(provider, key)| import(provider, key, &exchange))
+                    .collect();
+                answer.disagreement = self.disagreement(index, &imports);
+                for (provider, import) in self.providers.iter().zip(imports) {
+                    let line = import.and_then(|master_key| self.show(provider, &master_key));
+                    answer.push_import(index, provider, line.map_err(Problem::from));
+                }
+            }
+            Err(problem) => {
+                for provider in &self.providers {
+                    answer.push_import(index, provider, Err(problem.clone()));
+                }
+            }
+        }
+        answer
+    }
+
+    /// The master secret, or its fingerprint, as a name and hex.
+    fn show(&self, provider: &Provider, master_key: &MasterKey) -> Result<Shown, Error> {
+        let secret = master_key.secret_for_key_log()?.expose();
+        if self.reveal_secrets {
+            return Ok(Shown::Secret(hex::encode(secret)));
+        }
+        let mut fingerprint = [0; 32];
+        provider.backend().hash(HashAlgorithm::Sha256, &[secret], &mut fingerprint)?;
+        Ok(Shown::Fingerprint(hex::encode(&fingerprint)))
+    }
+
+    /// Says how the backends differ: in status, or in the secret.
+    fn disagreement(&self, index: u64, imports: &[Result<MasterKey, Error>]) -> Option<String> {
+        let mut named = self.providers.iter().map(name).zip(imports);
+        let (first_name, first) = named.next()?;
+        let (other_name, other) = named.find(|(_, other)| !agree(first, other))?;
+        let status = |import: &Result<MasterKey, Error>| match import {
+            Ok(_) => "a master key".to_owned(),
+            Err(error) => format!("{:?}", error.status()),
+        };
+        let what = match (first, other) {
+            (Ok(_), Ok(_)) => "different master secrets".to_owned(),
+            _ => format!("{} and {}", status(first), status(other)),
+        };
+        Some(format!("exchange {index}: {first_name} and {other_name} give {what}"))
+    }
+}
+
+enum Shown {
+    Secret(Zeroizing<String>),
+    Fingerprint(Zeroizing<String>),
+}
+
+fn import(
+    provider: &Provider,
+    key: &Result<PrivateKey, Error>,
+    exchange: &Exchange,
+) -> Result<MasterKey, Error> {
+    let key = key.as_ref().map_err(|error| *error)?;
+    provider.import_master_key(
+        key,
+        exchange.protocol,
+        exchange.suite,
+        &exchange.parameters,
+        &exchange.encrypted_premaster,
+        Flags::SERVER,
+    )
+}
+
+fn agree(one: &Result<MasterKey, Error>, other: &Result<MasterKey, Error>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => match (one.secret_for_key_log(), other.secret_for_key_log()) {
+            // In the time that this takes, nobody learns more than from the answer itself.
+            (Ok(one), Ok(other)) => one.expose() == other.expose(),
+            _ => false,
+        },
+        (Err(one), Err(other)) => one.status() == other.status(),
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+    }
+}
+
+fn name(provider: &Provider) -> &'static str {
+    provider.backend().info().name
+}
+
+impl Answer {
+    fn push_import(&mut self, index: u64, provider: &Provider, import: Result<Shown, Problem>) {
+        let backend = name(provider);
+        let success = "0x00000000";
+        match &import {
+            Ok(Shown::Secret(master_secret)) => {
+                self.succeeded += 1;
+                self.push(&Line::Revealed { index, backend, status: success, master_secret });
+            }
+            Ok(Shown::Fingerprint(master_secret_sha256)) => {
+                self.succeeded += 1;
+                self.push(&Line::Fingerprint {
+                    index,
+                    backend,
+                    status: success,
+                    master_secret_sha256,
+                });
+            }
+            Err(problem) => {
+                self.failed += 1;
+                let status = problem.status.to_string();
+                self.push(&Line::Failed { index, backend, status: &status, error: &problem.text });
+            }
+        }
+    }
+
+    fn push(&mut self, line: &Line<'_>) {
+        // Strings and numbers into memory: neither the types nor the writing can fail.
+        let written = serde_json::to_writer(&mut *self.lines, line);
+        debug_assert!(written.is_ok());
+        self.lines.push(b'\n');
+    }
+}
+
+/// Counts over all answers.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    succeeded: u64,
+    failed: u64,
+    skipped: u64,
+    disagreements: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, answer: &Answer) {
+        self.succeeded += answer.succeeded;
+        self.failed += answer.failed;
+        self.skipped += u64::from(answer.skipped);
+        self.disagreements += u64::from(answer.disagreement.is_some());
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.disagreements {
+            0 => Outcome::of(self.succeeded, self.failed),
+            _ => Outcome::Disagreement,
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { succeeded, failed, skipped, disagreements } = self;
+        write!(f, "{succeeded} imported, {failed} failed, {skipped} skipped")?;
+        match disagreements {
+            0 => Ok(()),
+            count => write!(f, ", BACKENDS DISAGREE on {count}"),
+        }
+    }
+}
+
+/// Longest line with a secret in bytes, generously, so that the buffer is allocated once.
+const MAX_LINE_LEN: usize = 256;
+
+#[cfg(all(
+    test,
+    any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring")
+))]
+mod tests {
+    use std::sync::LazyLock;
+
+    use ssl_provider::{
+        BackendInfo, FipsStatus, ParameterList, PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer,
+        backends,
+    };
+
+    use super::*;
+
+    /// A backend as good as the default one, but for one bit of its PRF.
+    #[derive(Debug)]
+    struct OneBitOff(&'static dyn KeyExchangeBackend);
+
+    static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
+        name: "one-bit-off",
+        provider_name: "",
+        library: String::new(),
+        rsa: None,
+        fips: FipsStatus::NotValidated,
+        support: &[],
+    });
+
+    impl KeyExchangeBackend for OneBitOff {
+        fn info(&self) -> &BackendInfo {
+            &INFO
+        }
+
+        fn hash(&self, it: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+            self.0.hash(it, input, out)
+        }
+
+        fn hmac(
+            &self,
+            hash: HashAlgorithm,
+            key: &[u8],
+            input: &[&[u8]],
+            out: &mut [u8],
+        ) -> Result<(), Error> {
+            self.0.hmac(hash, key, input, out)
+        }
+
+        fn prf(
+            &self,
+            prf: PrfAlgorithm,
+            secret: &[u8],
+            label: &[u8],
+            seed: &[&[u8]],
+            out: &mut [u8],
+        ) -> Result<(), Error> {
+            self.0.prf(prf, secret, label, seed, out)?;
+            out[47] ^= 1;
+            Ok(())
+        }
+
+        fn load_rsa_private_key(
+            &self,
+            key: &RsaPrivateKeyDer<'_>,
+        ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+            self.0.load_rsa_private_key(key)
+        }
+    }
+
+    const KEY: &[u8] = include_bytes!("../../../../tests/data/keys/server-2048.der");
+
+    fn answer(backends: &[&'static dyn KeyExchangeBackend], suite: u32) -> Answer {
+        let importer = Importer::new(backends, Policy::default(), true);
+        let exchange = Exchange {
+            protocol: 0x0303,
+            suite,
+            parameters: ParameterList::new().client_random([1; 32]).server_random([2; 32]),
+            encrypted_premaster: vec![3; 256],
+        };
+        importer.answer(7, Ok(Some((exchange, Arc::new(importer.load(KEY))))))
+    }
+
+    fn tally(answer: &Answer) -> (Outcome, String) {
+        let mut tally = Tally::default();
+        tally.add(answer);
+        (tally.outcome(), tally.to_string())
+    }
+
+    #[test]
+    fn one_bit_of_difference_between_backends_is_told() {
+        for backend in backends() {
+            let name = backend.info().name;
+            let wrong: &'static OneBitOff = Box::leak(Box::new(OneBitOff(*backend)));
+            let answer = answer(&[*backend, wrong], 0x002f);
+            let told = answer.disagreement.as_deref().unwrap_or_default();
+            assert!(told.contains("exchange 7") && told.contains("one-bit-off"), "{told}");
+            assert!(told.contains(name) && told.contains("different master secrets"), "{told}");
+            let (outcome, text) = tally(&answer);
+            assert_eq!(outcome, Outcome::Disagreement);
+            assert!(text.contains("BACKENDS DISAGREE on 1"), "{text}");
+            assert_eq!(answer.lines.iter().filter(|byte| **byte == b'\n').count(), 2);
+        }
+    }
+
+    #[test]
+    fn equal_secrets_and_equal_statuses_are_agreement() {
+        for backend in backends() {
+            let good = answer(&[*backend, *backend], 0x002f);
+            assert!(good.disagreement.is_none());
+            assert_eq!(tally(&good).0, Outcome::All);
+            let refused = answer(&[*backend, *backend], 0xc02f);
+            assert!(refused.disagreement.is_none());
+            assert_eq!(tally(&refused).0, Outcome::None);
+        }
+    }
+
+    #[test]
+    fn lines_never_outgrow_their_buffer() {
+        for backend in backends() {
+            let answer = answer(&[*backend], 0x002f);
+            assert!(answer.lines.len() < MAX_LINE_LEN, "{}", answer.lines.len());
+        }
+    }
+}

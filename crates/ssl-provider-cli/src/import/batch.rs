@@ -1,0 +1,394 @@
+//! Reads a batch: JSON lines or one array, entry by entry, so that a batch may be of any length.
+//! An entry of the wrong shape is handed on as such; only what is not JSON ends the reading.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
+};
+
+/// The JSON value at the place of an entry, or at the place of one of its fields.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// What an entry should be.
+    Object(Object),
+    /// What the fields that are read should be.
+    String(String),
+    Null,
+    /// Something else, in words.
+    Other(&'static str),
+}
+
+/// The fields of an entry that are read.
+#[derive(Debug, Default)]
+pub(super) struct Object {
+    fields: [Option<Box<Entry>>; Text::ALL.len()],
+}
+
+/// The names of those fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Text {
+    Version,
+    SuiteId,
+    ClientVersion,
+    ClientRandom,
+    ServerRandom,
+    SessionHash,
+    EncryptedPremaster,
+    Key,
+}
+
+impl Text {
+    const ALL: [Self; 8] = [
+        Self::Version,
+        Self::SuiteId,
+        Self::ClientVersion,
+        Self::ClientRandom,
+        Self::ServerRandom,
+        Self::SessionHash,
+        Self::EncryptedPremaster,
+        Self::Key,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::SuiteId => "suite_id",
+            Self::ClientVersion => "client_version",
+            Self::ClientRandom => "client_random",
+            Self::ServerRandom => "server_random",
+            Self::SessionHash => "session_hash",
+            Self::EncryptedPremaster => "encrypted_premaster",
+            Self::Key => "key",
+        }
+    }
+}
+
+impl Entry {
+    /// What the value is, in words.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Object(_) => "an object",
+            Self::String(_) => "a string",
+            Self::Null => "null",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+impl Object {
+    /// The string of a field, none when it is absent or null, or what it is in place of a string.
+    pub(super) fn text(&self, name: Text) -> Result<Option<&str>, &'static str> {
+        match self.fields.get(name as usize).and_then(Option::as_deref) {
+            None | Some(Entry::Null) => Ok(None),
+            Some(Entry::String(text)) => Ok(Some(text)),
+            Some(other) => Err(other.kind()),
+        }
+    }
+}
+
+/// Why the reading ended early.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The input cannot be read.
+    Unreadable(io::Error),
+    /// The input is not JSON from this place on.
+    NotJson { line: usize, column: usize, what: String },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "cannot read: {error}"),
+            Self::NotJson { line, column, what } => {
+                write!(f, "line {line} column {column}: not JSON: {what}")
+            }
+        }
+    }
+}
+
+/// Reads entries and hands each to `take`, until it breaks or the input ends.
+pub(super) fn read(
+    input: impl Read,
+    mut take: impl FnMut(Entry) -> ControlFlow<()>,
+) -> Result<(), Fault> {
+    let mut input = BufReader::new(input);
+    let start = Start::skip(&mut input).map_err(Fault::Unreadable)?;
+    let budget = Rc::new(Cell::new(MAX_ENTRY_LEN));
+    let limited = Limited { input, left: Rc::clone(&budget) };
+    let mut json = serde_json::Deserializer::from_reader(limited);
+    if start.is_array {
+        let mut stopped = false;
+        let entries = Entries { take: &mut take, stopped: &mut stopped, budget: &budget };
+        let read = entries.deserialize(&mut json).and_then(|()| json.end());
+        return match read {
+            Err(error) if !stopped => Err(start.fault(error)),
+            _ => Ok(()),
+        };
+    }
+    for entry in json.into_iter::<Entry>() {
+        budget.set(MAX_ENTRY_LEN);
+        match entry {
+            Err(error) => return Err(start.fault(error)),
+            Ok(entry) => {
+                if take(entry).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What stands before the first entry: white space, which is skipped, and maybe a bracket.
+struct Start {
+    lines: usize,
+    columns: usize,
+    is_array: bool,
+}
+
+impl Start {
+    fn skip(input: &mut impl BufRead) -> io::Result<Self> {
+        let mut start = Self { lines: 0, columns: 0, is_array: false };
+        // Some editors put a byte order mark first.
+        if input.fill_buf()?.starts_with(b"\xEF\xBB\xBF") {
+            input.consume(3);
+        }
+        loop {
+            match input.fill_buf()?.first() {
+                Some(b'\n') => (start.lines, start.columns) = (start.lines + 1, 0),
+                Some(b' ' | b'\t' | b'\r') => start.columns += 1,
+                next => {
+                    start.is_array = next == Some(&b'[');
+                    return Ok(start);
+                }
+            }
+            input.consume(1);
+        }
+    }
+
+    /// The fault that an error is, with its place counted from the start of the input.
+    fn fault(&self, error: serde_json::Error) -> Fault {
+        if error.is_io() {
+            return Fault::Unreadable(error.into());
+        }
+        let (line, column) = (error.line(), error.column());
+        let text = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let what = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        let column = if line <= 1 { column + self.columns } else { column };
+        Fault::NotJson { line: line + self.lines, column, what }
+    }
+}
+
+/// The entries of an array, each handed on before the next is read.
+struct Entries<'a, F> {
+    take: &'a mut F,
+    stopped: &'a mut bool,
+    budget: &'a Cell<usize>,
+}
+
+impl<'de, F: FnMut(Entry) -> ControlFlow<()>> DeserializeSeed<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, F: FnMut(Entry) -> ControlFlow<()>> Visitor<'de> for Entries<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of exchanges")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(entry) = entries.next_element()? {
+            self.budget.set(MAX_ENTRY_LEN);
+            if (self.take)(entry).is_break() {
+                *self.stopped = true;
+                return Err(A::Error::custom("no more entries are wanted"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+/// Takes a JSON value of any type, and keeps of it what an entry can use.
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Entry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let mut object = Object::default();
+        while let Some(name) = map.next_key::<String>()? {
+            match Text::ALL.into_iter().find(|text| text.name() == name) {
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(text) => {
+                    let value = map.next_value()?;
+                    if let Some(field) = object.fields.get_mut(text as usize) {
+                        *field = Some(Box::new(value));
+                    }
+                }
+            }
+        }
+        Ok(Entry::Object(object))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
+        Ok(Entry::String(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Entry, E> {
+        Ok(Entry::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Entry, A::Error> {
+        while values.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Entry::Other("an array"))
+    }
+
+    fn visit_bool<E>(self, _value: bool) -> Result<Entry, E> {
+        Ok(Entry::Other("true or false"))
+    }
+
+    fn visit_u64<E>(self, _value: u64) -> Result<Entry, E> {
+        Ok(Entry::Other("a number"))
+    }
+
+    fn visit_i64<E>(self, _value: i64) -> Result<Entry, E> {
+        Ok(Entry::Other("a number"))
+    }
+
+    fn visit_f64<E>(self, _value: f64) -> Result<Entry, E> {
+        Ok(Entry::Other("a number"))
+    }
+}
+
+/// Input that ends with an error when one entry is longer than any exchange.
+struct Limited<R> {
+    input: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = buffer.len().min(self.left.get());
+        if len == 0 && !buffer.is_empty() {
+            return Err(io::Error::other("an entry is longer than 16 MiB"));
+        }
+        let read = self.input.read(&mut buffer[..len])?;
+        self.left.set(self.left.get().saturating_sub(read));
+        Ok(read)
+    }
+}
+
+/// Most bytes of JSON in one entry. Entries may carry much else, such as the records of a session.
+const MAX_ENTRY_LEN: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The version field of every entry, or the kind of what stands there, and how it ended.
+    fn versions(input: &str) -> (Vec<String>, Option<String>) {
+        let mut versions = Vec::new();
+        let read = read(input.as_bytes(), |entry| {
+            versions.push(match &entry {
+                Entry::Object(object) => match object.text(Text::Version) {
+                    Ok(text) => text.unwrap_or("absent").to_owned(),
+                    Err(kind) => kind.to_owned(),
+                },
+                other => other.kind().to_owned(),
+            });
+            ControlFlow::Continue(())
+        });
+        (versions, read.err().map(|fault| fault.to_string()))
+    }
+
+    #[test]
+    fn lines_and_arrays_give_the_same_entries() {
+        let expected = ["0301", "0302", "absent"].map(str::to_owned).to_vec();
+        let entries = ["{\"version\":\"0301\"}", "{\"x\":[1],\"version\":\"0302\"}", "{}"];
+        assert_eq!(versions(&entries.join("\n")), (expected.clone(), None));
+        assert_eq!(versions(&entries.join("\r\n\r\n")), (expected.clone(), None));
+        let array = format!("\u{feff} \n[{}]\n", entries.join(",\n"));
+        assert_eq!(versions(&array), (expected, None));
+        assert_eq!(versions(""), (vec![], None));
+        assert_eq!(versions(" [ ] "), (vec![], None));
+    }
+
+    #[test]
+    fn wrong_types_are_handed_on_and_the_rest_is_read() {
+        let input = "[5, null, [[1],{}], \"x\", true, -1.5, {\"version\":7}, {\"version\":{}}, \
+                     {\"version\":null}, {\"version\":\"0303\"}]";
+        let expected = [
+            "a number",
+            "null",
+            "an array",
+            "a string",
+            "true or false",
+            "a number",
+            "a number",
+            "an object",
+            "absent",
+            "0303",
+        ];
+        assert_eq!(versions(input), (expected.map(str::to_owned).to_vec(), None));
+    }
+
+    #[test]
+    fn what_is_not_json_is_placed_after_the_entries_before_it() {
+        let (entries, fault) = versions("{}\n{\"version\": oops}");
+        assert_eq!(entries, ["absent"]);
+        let fault = fault.unwrap();
+        assert!(fault.contains("line 2 column 13"), "{fault}");
+
+        let (entries, fault) = versions("\n\n  [{},\n }");
+        assert_eq!(entries, ["absent"]);
+        assert!(fault.unwrap().contains("line 4 column 2"));
+
+        assert!(versions("[{}").1.unwrap().contains("EOF"));
+        assert!(versions("[{}] x").1.unwrap().contains("trailing"));
+        assert!(versions(&"[".repeat(100_000)).1.unwrap().contains("EOF"));
+        assert!(versions(&"{\"key\":".repeat(100_000)).1.unwrap().contains("recursion"));
+    }
+
+    #[test]
+    fn an_entry_without_end_is_given_up() {
+        let endless = io::repeat(b'x');
+        let fault = read((&b"[{\"version\":\""[..]).chain(endless), |_| ControlFlow::Continue(()));
+        assert!(fault.unwrap_err().to_string().contains("16 MiB"));
+    }
+
+    #[test]
+    fn reading_stops_when_no_more_is_wanted() {
+        for input in ["[{},{},oops", "{}\n{}\noops"] {
+            let mut taken = 0;
+            let read = read(input.as_bytes(), |_| {
+                taken += 1;
+                if taken == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert!(read.is_ok() && taken == 2, "{input}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One RSA key exchange as text, and what becomes of it: numbers, parameters and a ciphertext.
+//! Everything that can be wrong with the text is found here, and only here.
+
+use ssl_provider::{Error, ParameterList, SecurityStatus};
+
+use crate::hex;
+
+use super::batch::{Entry, Text};
+
+/// A key exchange, ready to be imported.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) protocol: u32,
+    pub(super) suite: u32,
+    pub(super) parameters: ParameterList,
+    pub(super) encrypted_premaster: Vec<u8>,
+}
+
+/// Why an exchange cannot be imported: a status, and words.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) status: SecurityStatus,
+    pub(super) text: String,
+}
+
+impl Problem {
+    /// A parameter is at fault.
+    pub(super) fn parameter(text: String) -> Self {
+        Self { status: SecurityStatus::NTE_INVALID_PARAMETER, text }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { status: error.status(), text: error.to_string() }
+    }
+}
+
+/// The parts of an exchange as text, all hex. Empty counts as absent.
+pub(super) struct Fields<'a> {
+    pub(super) protocol: u32,
+    pub(super) suite: u32,
+    pub(super) client_version: Option<&'a str>,
+    pub(super) client_random: Option<&'a str>,
+    pub(super) server_random: Option<&'a str>,
+    pub(super) session_hash: Option<&'a str>,
+    pub(super) encrypted_premaster: &'a str,
+}
+
+impl Fields<'_> {
+    pub(super) fn parse(&self) -> Result<Exchange, Problem> {
+        let given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+        let mut parameters = ParameterList::new();
+        if let Some(text) = self.client_random.filter(|text| !text.is_empty()) {
+            parameters = parameters.client_random(random("client_random", text)?);
+        }
+        if let Some(text) = self.server_random.filter(|text| !text.is_empty()) {
+            parameters = parameters.server_random(random("server_random", text)?);
+        }
+        if let Some(text) = self.session_hash.filter(|text| !text.is_empty()) {
+            parameters = parameters.session_hash(&bytes("session_hash", text)?)?;
+        }
+        if let Some(text) = self.client_version.filter(|text| !text.is_empty()) {
+            parameters = parameters.highest_version(number("client_version", text)?);
+        }
+        if !given(self.session_hash) {
+            for (name, value) in
+                [("client_random", self.client_random), ("server_random", self.server_random)]
+            {
+                if !given(value) {
+                    return Err(Problem::parameter(format!("{name}: missing")));
+                }
+            }
+        }
+        Ok(Exchange {
+            protocol: self.protocol,
+            suite: self.suite,
+            parameters,
+            encrypted_premaster: bytes("encrypted_premaster", self.encrypted_premaster)?,
+        })
+    }
+}
+
+impl Exchange {
+    /// Reads an entry of a batch, with the path of its key; none when it has no ciphertext.
+    pub(super) fn from_entry(entry: Entry) -> Result<Option<(Self, Option<String>)>, Problem> {
+        let Entry::Object(object) = entry else {
+            let found = entry.kind();
+            return Err(Problem::parameter(format!("expected an object, found {found}")));
+        };
+        let text = |name: Text| match object.text(name) {
+            Ok(text) => Ok(text.filter(|text| !text.is_empty())),
+            Err(found) => {
+                let name = name.name();
+                Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
+            }
+        };
+        let Some(encrypted_premaster) = text(Text::EncryptedPremaster)? else { return Ok(None) };
+        let required = |name: Text| match text(name)? {
+            Some(text) => number(name.name(), text),
+            None => Err(Problem::parameter(format!("{}: missing", name.name()))),
+        };
+        let fields = Fields {
+            protocol: required(Text::Version)?,
+            suite: required(Text::SuiteId)?,
+            client_version: text(Text::ClientVersion)?,
+            client_random: text(Text::ClientRandom)?,
+            server_random: text(Text::ServerRandom)?,
+            session_hash: text(Text::SessionHash)?,
+            encrypted_premaster,
+        };
+        let key = text(Text::Key)?.map(str::to_owned);
+        Ok(Some((fields.parse()?, key)))
+    }
+}
+
+fn random(name: &str, text: &str) -> Result<[u8; 32], Problem> {
+    let bytes = bytes(name, text)?;
+    let found = bytes.len();
+    bytes
+        .try_into()
+        .map_err(|_| Problem::parameter(format!("{name}: expected 32 bytes, found {found}")))
+}
+
+fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
+    let bytes = hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))?;
+    match bytes.len() {
+        ..=MAX_LEN => Ok(bytes),
+        _ => Err(Problem::parameter(format!("{name}: longer than {MAX_LEN} bytes"))),
+    }
+}
+
+fn number(name: &str, text: &str) -> Result<u32, Problem> {
+    hex::number(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
+}
+
+/// A handshake message gives the length of a ciphertext in two bytes.
+const MAX_LEN: usize = 0xffff;

@@ -1,0 +1,67 @@
+//! The private keys of a batch: each file is read once and loaded into every chosen backend.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::key_file::{Fault, KeyFileError, Password, read_keys};
+
+use super::answer::{Importer, LoadedKey};
+use super::exchange::Problem;
+
+/// Where keys come from, and those that have been loaded.
+pub(super) struct Keys<'a> {
+    importer: &'a Importer,
+    password: &'a Password,
+    folder: PathBuf,
+    default: Option<PathBuf>,
+    loaded: HashMap<PathBuf, Result<Arc<LoadedKey>, Problem>>,
+}
+
+impl<'a> Keys<'a> {
+    /// Keys whose paths are relative to `folder`; `default` is for exchanges that name none.
+    pub(super) fn new(
+        importer: &'a Importer,
+        password: &'a Password,
+        folder: PathBuf,
+        default: Option<PathBuf>,
+    ) -> Self {
+        Self { importer, password, folder, default, loaded: HashMap::new() }
+    }
+
+    /// The key that an exchange names, or the default.
+    pub(super) fn find(&mut self, name: Option<&str>) -> Result<Arc<LoadedKey>, Problem> {
+        let path = match (name, &self.default) {
+            (Some(name), _) => self.folder.join(name),
+            (None, Some(default)) => default.clone(),
+            (None, None) => {
+                return Err(Problem::parameter(
+                    "key: missing, and --key is not given either".to_owned(),
+                ));
+            }
+        };
+        if let Some(found) = self.loaded.get(&path) {
+            return found.clone();
+        }
+        // A batch with a key for each exchange must not fill the memory.
+        if self.loaded.len() >= MAX_LOADED {
+            self.loaded.clear();
+        }
+        let loaded = self
+            .read(&path)
+            .map_err(|error| Problem { status: error.status(), text: error.to_string() });
+        self.loaded.insert(path, loaded.clone());
+        loaded
+    }
+
+    /// Reads a key file, which must hold one RSA key, and loads it.
+    pub(super) fn read(&self, path: &Path) -> Result<Arc<LoadedKey>, KeyFileError> {
+        let keys = read_keys(path, self.password)?;
+        match keys.as_slice() {
+            [key] => Ok(Arc::new(self.importer.load(&key.der))),
+            _ => Err(KeyFileError { file: path.to_owned(), fault: Fault::SeveralKeys(keys.len()) }),
+        }
+    }
+}
+
+const MAX_LOADED: usize = 1024;

@@ -1,0 +1,293 @@
+//! `sslprov import`: one RSA key exchange from arguments, or many from a batch of JSON.
+//! Each goes through `Provider::import_master_key`; each answer is one line of JSON.
+
+mod answer;
+mod batch;
+mod exchange;
+mod keys;
+mod pipeline;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use ssl_provider::{CipherSuite, Policy, PremasterVersion};
+
+use crate::backend_choice::BackendArgs;
+use crate::exit::{Failure, Outcome};
+use crate::hex;
+use crate::key_file::PasswordArgs;
+use crate::protocol_argument;
+
+use self::answer::{Answer, Importer, Tally};
+use self::exchange::{Exchange, Fields};
+use self::keys::Keys;
+
+/// Arguments of `sslprov import`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Import every exchange of a file of JSON, or of standard input: JSON lines or one array of
+    /// objects. Fields, all of them strings: version, suite_id, client_version, client_random,
+    /// server_random, session_hash, encrypted_premaster (all hex), and key, the path of a key file
+    /// relative to the batch file. Other fields are ignored
+    #[arg(long, value_name = "FILE|-")]
+    #[arg(conflicts_with_all = ["protocol", "suite", "client_version", "client_random",
+        "server_random", "session_hash", "encrypted_premaster"])]
+    pub batch: Option<PathBuf>,
+
+    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. With --batch, the one for exchanges
+    /// that name none
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    pub key: Option<PathBuf>,
+
+    /// Protocol that was negotiated: its number in hex such as 0303, or a name such as tls1.2
+    #[arg(long, value_name = "VERSION", value_parser = protocol_argument::number, required_unless_present = "batch")]
+    pub protocol: Option<u32>,
+
+    /// Cipher suite that was negotiated: its number in hex such as 0x002f, or its name
+    #[arg(long, value_name = "SUITE", value_parser = suite, required_unless_present = "batch")]
+    pub suite: Option<u32>,
+
+    /// Version that the client offered, in hex, which the premaster secret repeats. Without it the
+    /// negotiated one is expected there
+    #[arg(long, value_name = "HEX")]
+    pub client_version: Option<String>,
+
+    /// Random of the ClientHello, 32 bytes
+    #[arg(long, value_name = "HEX", required_unless_present_any = ["session_hash", "batch"])]
+    pub client_random: Option<String>,
+
+    /// Random of the ServerHello, 32 bytes
+    #[arg(long, value_name = "HEX", required_unless_present_any = ["session_hash", "batch"])]
+    pub server_random: Option<String>,
+
+    /// Session hash of RFC 7627, 32, 36 or 48 bytes. It asks for the extended master secret
+    #[arg(long, value_name = "HEX")]
+    pub session_hash: Option<String>,
+
+    /// RSA ciphertext of ClientKeyExchange, without the two bytes of length that TLS puts before it
+    #[arg(long, value_name = "HEX", required_unless_present = "batch")]
+    pub encrypted_premaster: Option<String>,
+
+    /// Take SSL 3.0 too
+    #[arg(long)]
+    pub allow_ssl3: bool,
+
+    /// Version that the premaster secret must carry
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    pub premaster_version: VersionRule,
+
+    /// Print master secrets. Without this their SHA-256 is printed in their place
+    #[arg(long)]
+    pub reveal_secrets: bool,
+
+    /// Answer in JSON, which this command always does
+    #[arg(long)]
+    pub json: bool,
+
+    /// The backend.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+
+    /// The password of the key.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+/// Which version the premaster secret must carry, as `--premaster-version` takes it.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum VersionRule {
+    /// The one that the client offered, as RFC 5246 section 7.4.7.1 says
+    #[default]
+    Offered,
+    /// That, or the negotiated one, for clients with an old defect
+    OfferedOrNegotiated,
+    /// Any
+    Any,
+}
+
+const EXAMPLES: &str = "\
+Output: one line of JSON per exchange and backend, in the order of the input:
+  {\"index\":0,\"backend\":\"aws-lc\",\"status\":\"0x00000000\",\"master_secret_sha256\":\"…\"}
+with master_secret in place of its hash when --reveal-secrets is given, an error text when the
+status is not zero, and {\"index\":N,\"skipped\":\"no encrypted_premaster\"} for an exchange
+without one, such as (EC)DHE.
+
+An import with a bad ciphertext succeeds. A premaster secret that is wrong in padding, length or
+version is replaced by one that nobody can predict, so that the command is no oracle for who has
+no key (RFC 5246 section 7.4.7.1). Whether a secret is the right one, only the Finished messages
+tell; `sslprov keylog` checks them.
+
+Examples:
+  sslprov import --batch handshakes.json --backend all
+  sslprov import --batch - --key server.pem --reveal-secrets < exchanges.jsonl
+  sslprov import --key server.pem --protocol tls1.2 --suite TLS_RSA_WITH_AES_128_GCM_SHA256 \\
+      --client-random HEX --server-random HEX --encrypted-premaster HEX
+
+Exit codes:
+  0  every import succeeded (skipped ones do not count)
+  1  none did, or there was none
+  2  the arguments or the batch are not usable
+  3  some imports failed
+  4  two backends gave different answers";
+
+/// Runs `sslprov import`.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] for arguments that cannot be used, a key that cannot be read, and a batch
+/// that is not JSON; answers to the exchanges before the damage have been written by then.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let policy = Policy {
+        legacy_ssl3: args.allow_ssl3,
+        premaster_version: args.premaster_version.into(),
+        ..Policy::default()
+    };
+    let importer = Importer::new(&args.backend.choose()?, policy, args.reveal_secrets);
+    let password = args.password.password()?;
+    match &args.batch {
+        Some(path) => {
+            let keys = Keys::new(&importer, &password, folder_of(path), args.key.clone());
+            run_batch(&importer, keys, path)
+        }
+        None => {
+            let exchange = single(args)?;
+            // The command line guarantees that the key is there.
+            let path = args.key.clone().unwrap_or_default();
+            let keys = Keys::new(&importer, &password, PathBuf::new(), None);
+            let key = keys.read(&path)?;
+            let answer = importer.answer(0, Ok(Some((exchange, key))));
+            let mut tally = Tally::default();
+            write_answer(&answer, &mut tally)?;
+            Ok(tally.outcome())
+        }
+    }
+}
+
+fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Outcome, Failure> {
+    let name = batch_name(path);
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(path);
+        Box::new(file.map_err(|error| Failure::Usage(format!("{name}: {error}")))?)
+    };
+
+    let progress = progress_bar();
+    let mut index = 0;
+    let mut tally = Tally::default();
+    let (read, written) = pipeline::run(
+        thread::available_parallelism().map_or(1, usize::from),
+        |submit| {
+            batch::read(input, |entry| {
+                let request = Exchange::from_entry(entry).and_then(|parsed| match parsed {
+                    None => Ok(None),
+                    Some((exchange, key)) => Ok(Some((exchange, keys.find(key.as_deref())?))),
+                });
+                let job = (index, request);
+                index += 1;
+                submit(job)
+            })
+        },
+        |(index, request)| importer.answer(index, request),
+        |answer| {
+            progress.inc(1);
+            write_answer(&answer, &mut tally)
+        },
+    );
+    progress.finish_and_clear();
+    written?;
+    eprintln!("sslprov: {name}: {tally}");
+    match read {
+        // That two backends disagree is the graver news.
+        Err(fault) if tally.outcome() == Outcome::Disagreement => {
+            eprintln!("sslprov: {name}: {fault}");
+            Ok(Outcome::Disagreement)
+        }
+        Err(fault) => Err(Failure::Usage(format!("{name}: {fault}"))),
+        Ok(()) => Ok(tally.outcome()),
+    }
+}
+
+/// Writes the lines of one exchange, all at once, so that whoever reads a pipe has them now.
+fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
+    tally.add(answer);
+    if let Some(disagreement) = &answer.disagreement {
+        eprintln!("sslprov: BACKENDS DISAGREE: {disagreement}");
+    }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&answer.lines)?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// The exchange that the arguments describe.
+fn single(args: &Args) -> Result<Exchange, Failure> {
+    let fields = Fields {
+        protocol: args.protocol.unwrap_or_default(),
+        suite: args.suite.unwrap_or_default(),
+        client_version: args.client_version.as_deref(),
+        client_random: args.client_random.as_deref(),
+        server_random: args.server_random.as_deref(),
+        session_hash: args.session_hash.as_deref(),
+        encrypted_premaster: args.encrypted_premaster.as_deref().unwrap_or_default(),
+    };
+    fields.parse().map_err(|problem| Failure::Usage(problem.text.replace('_', "-")))
+}
+
+/// Keys of a batch are relative to the folder that the batch is in; of standard input, to ours.
+fn folder_of(batch: &Path) -> PathBuf {
+    batch.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn batch_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// A counter on standard error. Answers and counter on one terminal would mix, so there is none
+/// when standard output is one.
+fn progress_bar() -> ProgressBar {
+    if io::stdout().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} exchanges, {per_sec}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn suite(text: &str) -> Result<u32, String> {
+    match CipherSuite::all().iter().find(|suite| suite.name.eq_ignore_ascii_case(text)) {
+        Some(suite) => Ok(suite.id),
+        None => hex::number(text).map_err(|_| {
+            "expected a hex number such as 0x002f, or a name that `sslprov suites` lists".to_owned()
+        }),
+    }
+}
+
+impl From<VersionRule> for PremasterVersion {
+    fn from(rule: VersionRule) -> Self {
+        match rule {
+            VersionRule::Offered => Self::Offered,
+            VersionRule::OfferedOrNegotiated => Self::OfferedOrNegotiated,
+            VersionRule::Any => Self::Any,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_are_taken_by_number_and_by_name() {
+        assert_eq!(suite("tls_rsa_with_aes_128_cbc_sha"), Ok(0x002f));
+        assert_eq!(suite("9C"), Ok(0x009c));
+        assert!(suite("TLS_NO_SUCH_SUITE").is_err());
+    }
+}

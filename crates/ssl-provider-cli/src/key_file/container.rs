@@ -1,0 +1,160 @@
+//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; and says what other DER is.
+
+use p12_keystore::Pkcs12Archive;
+use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
+use pkcs8::pkcs5::pbes2::Kdf;
+use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
+use ssl_provider::{Error, KeyFault};
+use zeroize::Zeroizing;
+
+use super::fault::Fault;
+use super::{Part, Password, classify_key};
+
+/// Whether content starts as a DER or BER SEQUENCE, as all of these formats do.
+pub(super) fn is_sequence(content: &[u8]) -> bool {
+    // The second byte is a length; 0x30 alone is also the digit 0 of a text.
+    matches!(content, [0x30, 0x80..=0x84, ..]) || AnyRef::from_der(content).is_ok()
+}
+
+/// Reads DER of any of the formats and adds what it holds to `parts`.
+pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Result<(), Fault> {
+    if let [0x30, 0x80, ..] = der {
+        return Err(Fault::Container(
+            "expected DER, found BER with indefinite lengths; convert it: openssl pkcs12 -nodes"
+                .to_owned(),
+        ));
+    }
+    match Shape::of(der) {
+        Shape::Pkcs12 => return read_pkcs12(der, password, parts),
+        Shape::EncryptedPkcs8 => {
+            let decrypted = decrypt_pkcs8(der, password)?;
+            // What decrypts to no key at all was most likely decrypted with a wrong password.
+            parts.push(classify_key(decrypted).map_err(|error| match error {
+                Error::Key(KeyFault::Malformed) => Fault::WrongPassword,
+                other => Fault::Key(other),
+            })?);
+        }
+        Shape::PrivateKey => parts.push(classify_key(Zeroizing::new(der.to_vec()))?),
+        Shape::Other(what) => parts.push(Part::Other(what)),
+    }
+    Ok(())
+}
+
+/// What a structure is, by the tags of its fields.
+enum Shape {
+    /// PKCS#1 or PKCS#8, or what core has a better word for.
+    PrivateKey,
+    EncryptedPkcs8,
+    Pkcs12,
+    Other(&'static str),
+}
+
+impl Shape {
+    fn of(der: &[u8]) -> Self {
+        let Some(fields) = fields(der) else { return Self::PrivateKey };
+        let tags: Vec<_> = fields.iter().map(|field| field.tag()).collect();
+        match tags.as_slice() {
+            // EncryptedPrivateKeyInfo, RFC 5208 section 6.
+            [Tag::Sequence, Tag::OctetString] => Self::EncryptedPkcs8,
+            // PFX, RFC 7292 section 4: version 3, content, and mostly a MAC.
+            [Tag::Integer, Tag::Sequence] | [Tag::Integer, Tag::Sequence, Tag::Sequence]
+                if fields.first().is_some_and(|version| version.value() == [3]) =>
+            {
+                Self::Pkcs12
+            }
+            [Tag::Sequence, Tag::Sequence, Tag::BitString] => Self::Other("a certificate"),
+            [Tag::Sequence, Tag::BitString] | [Tag::Integer, Tag::Integer] => {
+                Self::Other("a public key")
+            }
+            // OpenSSL's DSAPrivateKey: version, p, q, g, y, x.
+            [
+                Tag::Integer,
+                Tag::Integer,
+                Tag::Integer,
+                Tag::Integer,
+                Tag::Integer,
+                Tag::Integer,
+            ] => Self::Other("a DSA key"),
+            _ => Self::PrivateKey,
+        }
+    }
+}
+
+/// The fields of a SEQUENCE; none when the structure is not well-formed that far.
+fn fields(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
+    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
+    let mut reader = SliceReader::new(outer.value()).ok()?;
+    let mut fields = Vec::new();
+    while !reader.is_finished() {
+        fields.push(AnyRef::decode(&mut reader).ok()?);
+    }
+    Some(fields)
+}
+
+fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|_| {
+        Fault::UnsupportedEncryption("an algorithm other than PBES1 and PBES2 of PKCS#5".to_owned())
+    })?;
+    let parameters = match &info.encryption_algorithm {
+        pkcs5::EncryptionScheme::Pbes2(parameters) => parameters,
+        other => return Err(Fault::UnsupportedEncryption(format!("PBES1, {}", other.oid()))),
+    };
+    // Checked before the password: the cost is the file's to name, and ours to bound.
+    let affordable = match &parameters.kdf {
+        Kdf::Pbkdf2(pbkdf2) => (1..=MAX_ITERATIONS).contains(&pbkdf2.iteration_count),
+        Kdf::Scrypt(scrypt) => {
+            let memory = u64::from(scrypt.block_size).saturating_mul(128);
+            let memory = memory.saturating_mul(scrypt.cost_parameter);
+            (1..=MAX_SCRYPT_MEMORY).contains(&memory)
+                && (1..=MAX_SCRYPT_PARALLELISM).contains(&scrypt.parallelization)
+        }
+        _ => false,
+    };
+    if !affordable {
+        return Err(Fault::UnsupportedEncryption("unknown or excessive key derivation".to_owned()));
+    }
+    let password = password.0.as_ref().ok_or(Fault::NoPassword)?;
+    match parameters.decrypt(password.as_bytes(), info.encrypted_data.as_bytes()) {
+        Ok(decrypted) => Ok(Zeroizing::new(decrypted)),
+        Err(pkcs5::Error::DecryptFailed) => Err(Fault::WrongPassword),
+        Err(error) => Err(Fault::UnsupportedEncryption(error.to_string())),
+    }
+}
+
+/// Reads a PKCS#12 file. The library keeps copies of its own, which it does not wipe.
+fn read_pkcs12(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Result<(), Fault> {
+    use p12_keystore::error::Error as P12;
+
+    let given = password.0.as_ref();
+    // Many files have the empty password, so that is tried for none.
+    let text = given.map_or("", |password| password.as_str());
+    let archive = Pkcs12Archive::from_pkcs12(der, text).map_err(|error| match error {
+        P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_) => match given {
+            Some(_) => Fault::WrongPassword,
+            None => Fault::NoPassword,
+        },
+        P12::UnsupportedEncryptionScheme
+        | P12::UnsupportedMacAlgorithm
+        | P12::InvalidParameters => {
+            Fault::Container(format!("PKCS#12 of a kind that is not supported: {error}"))
+        }
+        other => Fault::Container(format!("damaged PKCS#12: {other}")),
+    })?;
+    for bag in &archive.keys {
+        parts.push(classify_key(Zeroizing::new(bag.key.as_der().to_vec()))?);
+    }
+    parts.extend(archive.certs.iter().map(|_| Part::Other("a certificate")));
+    parts.extend(archive.secrets.iter().map(|_| Part::Other("a symmetric key")));
+    if parts.is_empty() {
+        parts.push(Part::Other("an empty PKCS#12 file"));
+    }
+    Ok(())
+}
+
+/// Ten times what tools write by default today.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
+/// Bytes of memory for scrypt, N * r * 128 (RFC 7914 section 2).
+const MAX_SCRYPT_MEMORY: u64 = 1 << 28;
+
+const MAX_SCRYPT_PARALLELISM: u16 = 16;

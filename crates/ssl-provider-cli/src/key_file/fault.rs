@@ -1,0 +1,151 @@
+//! What can be wrong with a key file, in words that say what came and what to do about it.
+//! Key files are the user's own, so precision costs nothing here.
+
+use std::error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use ssl_provider::{Error, KeyFault, SecurityStatus};
+
+use crate::exit::Failure;
+
+/// Why no key came from a file.
+#[derive(Debug)]
+pub struct KeyFileError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a key file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// It has no content.
+    Empty,
+    /// It is longer than any key file.
+    TooLarge,
+    /// It is of no format that keys come in.
+    NotAKeyFile,
+    /// It is readable, but has no RSA private key.
+    NoRsaKey {
+        /// What it has.
+        found: Vec<&'static str>,
+    },
+    /// It has more RSA private keys than the one that is wanted.
+    SeveralKeys(usize),
+    /// A PEM block is damaged; the text says how.
+    Pem(&'static str),
+    /// A CNG blob is damaged or of the wrong kind; the text says how.
+    Blob(&'static str),
+    /// It is encrypted, and no password was given.
+    NoPassword,
+    /// The password does not fit, or the file is damaged: decryption cannot tell.
+    WrongPassword,
+    /// A PEM block has OpenSSL's old encryption, keyed with one round of MD5.
+    LegacyEncryption,
+    /// The encryption is one that is not supported; the text names it.
+    UnsupportedEncryption(String),
+    /// A container is not as its standard says.
+    Container(String),
+    /// The key itself cannot be used.
+    Key(Error),
+}
+
+impl KeyFileError {
+    /// The status that stands for the fault where one is asked for.
+    pub fn status(&self) -> SecurityStatus {
+        match &self.fault {
+            Fault::Unreadable(_) => SecurityStatus::NTE_NOT_FOUND,
+            Fault::NoRsaKey { .. } => SecurityStatus::NTE_BAD_TYPE,
+            Fault::Key(error) => error.status(),
+            Fault::NoPassword | Fault::WrongPassword => SecurityStatus::NTE_PERM,
+            Fault::LegacyEncryption | Fault::UnsupportedEncryption(_) => {
+                SecurityStatus::NTE_NOT_SUPPORTED
+            }
+            Fault::Empty
+            | Fault::TooLarge
+            | Fault::NotAKeyFile
+            | Fault::SeveralKeys(_)
+            | Fault::Pem(_)
+            | Fault::Blob(_)
+            | Fault::Container(_) => SecurityStatus::NTE_BAD_KEY,
+        }
+    }
+}
+
+impl fmt::Display for KeyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        write!(f, "{file}: {}", self.fault)?;
+        match self.fault {
+            Fault::LegacyEncryption => {
+                write!(f, "; convert it: openssl pkcs8 -topk8 -in {file} -out converted.pem")
+            }
+            Fault::UnsupportedEncryption(_) => write!(
+                f,
+                "; convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {file} -out converted.pem \
+                 (with -provider default -provider legacy where OpenSSL refuses)"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "cannot read the file: {error}"),
+            Self::Empty => f.write_str("the file is empty"),
+            Self::TooLarge => f.write_str("the file is larger than 1 MiB, so it is no key file"),
+            Self::NotAKeyFile => f.write_str(
+                "expected an RSA private key as PEM, DER, PKCS#12 or CNG blob, found none of these",
+            ),
+            Self::NoRsaKey { found } => {
+                let mut distinct = found.clone();
+                distinct.sort_unstable();
+                distinct.dedup();
+                write!(f, "expected an RSA private key, found {}", distinct.join(" and "))
+            }
+            Self::SeveralKeys(count) => {
+                write!(f, "expected one RSA private key, found {count}; give each a file")
+            }
+            Self::Pem(what) => write!(f, "damaged PEM: {what}"),
+            Self::Blob(what) => write!(f, "CNG key blob: {what}"),
+            Self::NoPassword => f.write_str(
+                "the key is encrypted; give its password with --key-password-file or in the \
+                 environment variable SSL_PROVIDER_KEY_PASSWORD",
+            ),
+            Self::WrongPassword => f.write_str("wrong password, or the file is damaged"),
+            Self::LegacyEncryption => {
+                f.write_str("the key has OpenSSL's legacy encryption (Proc-Type: 4,ENCRYPTED)")
+            }
+            Self::UnsupportedEncryption(what) => {
+                write!(f, "the key is encrypted in a way that is not supported ({what})")
+            }
+            Self::Container(what) => f.write_str(what),
+            Self::Key(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for KeyFileError {}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Key(KeyFault::NotRsa(found)) => Self::NoRsaKey { found: vec![found] },
+            other => Self::Key(other),
+        }
+    }
+}
+
+impl From<KeyFileError> for Failure {
+    fn from(error: KeyFileError) -> Self {
+        Self::usage(error)
+    }
+}

@@ -1,0 +1,195 @@
+//! Reads RSA private keys from files, in the formats that servers keep them in.
+//! The result is plain DER with a label; every backend loads that.
+//!
+//! Taken: PEM (several blocks, certificates among them) and DER of PKCS#1, PKCS#8 and encrypted
+//! PKCS#8 (PBES2, RFC 8018), PKCS#12 (RFC 7292), and the `RSAFULLPRIVATEBLOB` of CNG. What the file
+//! is follows from its content, never from its name.
+
+mod cng_blob;
+mod container;
+mod fault;
+mod pem;
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+
+pub use self::fault::{Fault, KeyFileError};
+
+/// The option for the password of encrypted keys. There is none that takes the password itself:
+/// other users of the machine can read the arguments of a process.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PasswordArgs {
+    /// File whose first line is the password of encrypted keys. Without it the environment variable
+    /// SSL_PROVIDER_KEY_PASSWORD is used
+    #[arg(long, value_name = "FILE")]
+    pub key_password_file: Option<PathBuf>,
+}
+
+/// The password of encrypted keys, where the user gave one. Wiped on drop.
+pub struct Password(Option<Zeroizing<String>>);
+
+/// A private key from a file.
+pub struct KeyDer {
+    /// The file, and the number of the key in it where there are several: `server.pem#2`.
+    pub label: String,
+    /// PKCS#1 or PKCS#8, unencrypted, of the shape that [`RsaPrivateKeyDer`] takes. Secret.
+    pub der: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for KeyDer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyDer").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Password").field("given", &self.0.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl PasswordArgs {
+    /// Fetches the password from where the user put it; that there is none is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] when the file cannot be read or the password is not UTF-8.
+    pub fn password(&self) -> Result<Password, Failure> {
+        let Some(path) = &self.key_password_file else {
+            return match env::var_os(PASSWORD_VARIABLE).map(OsString::into_string) {
+                None => Ok(Password(None)),
+                Some(Ok(password)) => Ok(Password(Some(Zeroizing::new(password)))),
+                Some(Err(_)) => Err(Failure::Usage(format!("{PASSWORD_VARIABLE}: not UTF-8"))),
+            };
+        };
+        let name = path.display();
+        let content = read_bounded(path)
+            .map_err(|error| Failure::Usage(format!("{name}: {error}")))?
+            .ok_or_else(|| Failure::Usage(format!("{name}: too large for a password file")))?;
+        let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match str::from_utf8(line) {
+            Ok(password) => Ok(Password(Some(Zeroizing::new(password.to_owned())))),
+            Err(_) => Err(Failure::Usage(format!("{name}: the password is not UTF-8"))),
+        }
+    }
+}
+
+/// Reads every RSA private key of a file; at least one.
+///
+/// Keys of other kinds and certificates beside an RSA key are passed over; a damaged RSA key is an
+/// error even when the file has another one.
+///
+/// # Errors
+///
+/// [`KeyFileError`] names the file and says what was found in place of a key.
+pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
+    let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
+    let content = match read_bounded(path) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Err(wrap(Fault::TooLarge)),
+        Err(error) => return Err(wrap(Fault::Unreadable(error))),
+    };
+    let keys = keys_in(&content, password).map_err(wrap)?;
+    let alone = keys.len() == 1;
+    let label = |number| match alone {
+        true => path.display().to_string(),
+        false => format!("{}#{number}", path.display()),
+    };
+    Ok((1..).zip(keys).map(|(number, der)| KeyDer { label: label(number), der }).collect())
+}
+
+/// What a part of a file turned out to be.
+enum Part {
+    /// An RSA private key that core takes.
+    Key(Zeroizing<Vec<u8>>),
+    /// Something else, in words for the message that no key was found.
+    Other(&'static str),
+}
+
+fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
+    let mut parts = Vec::new();
+    if content.is_empty() {
+        return Err(Fault::Empty);
+    } else if cng_blob::is_blob(content) {
+        parts.push(Part::Key(cng_blob::to_pkcs1(content)?));
+    } else if container::is_sequence(content) {
+        container::read(content, password, &mut parts)?;
+    } else {
+        for block in pem::blocks(content)? {
+            read_block(&block, password, &mut parts)?;
+        }
+    }
+
+    let mut keys = Vec::new();
+    let mut others = Vec::new();
+    for part in parts {
+        match part {
+            Part::Key(der) => keys.push(der),
+            Part::Other(what) => others.push(what),
+        }
+    }
+    match (keys.is_empty(), others.is_empty()) {
+        (false, _) => Ok(keys),
+        (true, false) => Err(Fault::NoRsaKey { found: others }),
+        (true, true) => Err(Fault::NotAKeyFile),
+    }
+}
+
+/// Reads one block of a PEM file. Labels: RFC 7468, and those of OpenSSL.
+fn read_block(
+    block: &pem::Block<'_>,
+    password: &Password,
+    parts: &mut Vec<Part>,
+) -> Result<(), Fault> {
+    let other = match block.label.as_str() {
+        "RSA PRIVATE KEY" if block.legacy_encryption => return Err(Fault::LegacyEncryption),
+        "RSA PRIVATE KEY" | "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
+            return container::read(&block.decode()?, password, parts);
+        }
+        "EC PRIVATE KEY" => "an EC key",
+        "DSA PRIVATE KEY" => "a DSA key",
+        "OPENSSH PRIVATE KEY" => "a key in OpenSSH's own format",
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => "a public key",
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => "a certificate",
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => "a certificate request",
+        "EC PARAMETERS" | "DH PARAMETERS" | "DSA PARAMETERS" => "parameters without a key",
+        "PKCS7" | "CMS" => "certificates as PKCS#7",
+        _ => "a PEM block of another kind",
+    };
+    parts.push(Part::Other(other));
+    Ok(())
+}
+
+/// Lets core look at unencrypted DER: an RSA key, a key of another algorithm, or an error.
+fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
+    match RsaPrivateKeyDer::from_der(&der).map(|_| ()) {
+        Ok(()) => Ok(Part::Key(der)),
+        Err(Error::Key(KeyFault::NotRsa(found))) => Ok(Part::Other(found)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file, or gives none when it is longer than any key file. Wiped on drop, all of it: the
+/// buffer never grows beyond its first allocation.
+fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN + 1));
+    let limit = u64::try_from(MAX_FILE_LEN + 1).unwrap_or(u64::MAX);
+    File::open(path)?.take(limit).read_to_end(&mut content)?;
+    Ok((content.len() <= MAX_FILE_LEN).then_some(content))
+}
+
+/// Where the password is when no file is named.
+const PASSWORD_VARIABLE: &str = "SSL_PROVIDER_KEY_PASSWORD";
+
+/// Longest key file in bytes. The largest key takes 6 kB; the rest is for certificates beside it.
+const MAX_FILE_LEN: usize = 1 << 20;

@@ -1,0 +1,43 @@
+//! Record compression with DEFLATE (RFC 3749): one zlib stream over all records of a direction.
+//! Records that were not kept are part of it, so that nothing can be read behind them.
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::RecordError;
+
+/// Most bytes that a record can hold (RFC 5246 section 6.2.1).
+const MAX_PLAINTEXT_LEN: usize = 1 << 14;
+
+/// The compression state of one direction.
+pub(super) struct Inflate {
+    stream: Decompress,
+    lost: bool,
+}
+
+impl Inflate {
+    pub(super) fn new() -> Self {
+        Self { stream: Decompress::new(true), lost: false }
+    }
+
+    /// Records were passed over.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    pub(super) fn inflate(&mut self, compressed: &[u8]) -> Result<Vec<u8>, RecordError> {
+        if self.lost {
+            let why = "compressed records cannot be read behind application data";
+            return Err(RecordError::Missing(why));
+        }
+        let mut plaintext = Vec::with_capacity(MAX_PLAINTEXT_LEN);
+        let before = self.stream.total_in();
+        // Fills the spare capacity and never grows it.
+        let status =
+            self.stream.decompress_vec(compressed, &mut plaintext, FlushDecompress::Sync);
+        let all_taken = self.stream.total_in() - before == compressed.len() as u64;
+        match status {
+            Ok(Status::Ok | Status::StreamEnd | Status::BufError) if all_taken => Ok(plaintext),
+            Ok(_) | Err(_) => Err(RecordError::Bad("compression")),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Takes the protection off records: SSL 3.0 to TLS 1.2, every cipher of an RSA suite.
+//!
+//! This runs offline on what was captured, so nobody can watch its timing; it may branch on secrets,
+//! which a live endpoint must not. MACs and tags are checked all the same.
+
+mod bulk;
+mod inflate;
+mod mac;
+
+use std::fmt;
+
+use ssl_provider::cipher_suite::CipherMode;
+use ssl_provider::{CipherSuite, Protocol, SessionKeys, Side};
+use zeroize::Zeroizing;
+
+use self::bulk::{AeadOpen, CbcDecrypt, Rc4Stream};
+use self::inflate::Inflate;
+use self::mac::{Header, RecordMac};
+use crate::tls::Skipped;
+
+/// Bytes of nonce that each AEAD record carries (RFC 5288 section 3, RFC 6655 section 3).
+const EXPLICIT_NONCE_LEN: usize = 8;
+
+/// Longest block of a cipher, in bytes.
+const MAX_BLOCK_LEN: usize = 16;
+
+/// What the hellos agreed on besides protocol and suite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// encrypt_then_mac (RFC 7366); of effect on CBC suites only.
+    pub encrypt_then_mac: bool,
+    /// truncated_hmac (RFC 6066 section 7).
+    pub truncated_hmac: bool,
+    /// The compression method (RFC 3749).
+    pub compression: u8,
+}
+
+/// Why a record could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// Length, padding, MAC or tag are wrong: these are not its keys, or it was damaged.
+    Bad(&'static str),
+    /// It depends on records that were not kept.
+    Missing(&'static str),
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad(what) => write!(f, "the record has a wrong {what}"),
+            Self::Missing(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The read state of one direction: opens its records one after the other.
+pub struct RecordCipher {
+    protection: Protection,
+    mac: Option<RecordMac>,
+    ssl3: bool,
+    encrypt_then_mac: bool,
+    inflate: Option<Inflate>,
+    sequence: u64,
+}
+
+enum Protection {
+    Stream(Option<Box<Rc4Stream>>),
+    Cbc { decrypt: CbcDecrypt, key: Zeroizing<Vec<u8>>, block_len: usize, chain: Chain },
+    Aead { open: AeadOpen, key: Zeroizing<Vec<u8>>, salt: Zeroizing<Vec<u8>>, tag_len: usize },
+}
+
+/// Where a CBC record gets its initialisation vector from.
+enum Chain {
+    /// The record carries it (TLS 1.1 and later).
+    Explicit,
+    /// The last block of the record before; at first from the key block.
+    Last([u8; MAX_BLOCK_LEN]),
+}
+
+impl RecordCipher {
+    /// The read state for records that `writer` writes.
+    ///
+    /// # Errors
+    ///
+    /// Says which part of the protection this build cannot undo.
+    pub fn new(
+        protocol: Protocol,
+        suite: &CipherSuite,
+        keys: &SessionKeys,
+        writer: Side,
+        options: Options,
+    ) -> Result<Self, String> {
+        let cipher = suite.cipher;
+        let key = keys.write_key(writer);
+        let unsupported = || format!("no crate here decrypts {:?}", cipher.algorithm);
+        let protection = match cipher.mode {
+            CipherMode::Stream => {
+                Protection::Stream(bulk::stream(cipher.algorithm, key).ok_or_else(unsupported)?)
+            }
+            CipherMode::Cbc => {
+                let decrypt = bulk::cbc(cipher.algorithm, key.len()).ok_or_else(unsupported)?;
+                let mut first = [0; MAX_BLOCK_LEN];
+                let chain = match first.get_mut(..cipher.block_len()) {
+                    Some(first_block) if !protocol.has_explicit_iv() => {
+                        first_block.copy_from_slice(keys.write_iv(writer));
+                        Chain::Last(first)
+                    }
+                    _ => Chain::Explicit,
+                };
+                let key = Zeroizing::new(key.to_vec());
+                Protection::Cbc { decrypt, key, block_len: cipher.block_len(), chain }
+            }
+            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => Protection::Aead {
+                open: bulk::aead(cipher.algorithm, cipher.mode, key.len())
+                    .ok_or_else(unsupported)?,
+                key: Zeroizing::new(key.to_vec()),
+                salt: Zeroizing::new(keys.write_iv(writer).to_vec()),
+                tag_len: if cipher.mode == CipherMode::Ccm8 { 8 } else { 16 },
+            },
+        };
+        let inflate = match options.compression {
+            0 => None,
+            1 => Some(Inflate::new()),
+            other => return Err(format!("compression method {other} is not known")),
+        };
+        let ssl3 = protocol == Protocol::Ssl3;
+        let mac = suite.mac.map(|hash| {
+            RecordMac::new(hash, ssl3, keys.mac_key(writer), options.truncated_hmac && !ssl3)
+        });
+        let encrypt_then_mac =
+            options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
+        Ok(Self { protection, mac, ssl3, encrypt_then_mac, inflate, sequence: 0 })
+    }
+
+    /// Goes on over records that are not to be opened.
+    pub fn skip(&mut self, skipped: &Skipped) {
+        if skipped.records == 0 {
+            return;
+        }
+        self.sequence += skipped.records;
+        if let Some(inflate) = &mut self.inflate {
+            inflate.lose();
+        }
+        match &mut self.protection {
+            Protection::Stream(Some(rc4)) => rc4.skip(skipped.bytes),
+            Protection::Cbc { chain: Chain::Last(last), block_len, .. } => {
+                let start = skipped.tail.len() - *block_len;
+                last[..*block_len].copy_from_slice(&skipped.tail[start..]);
+            }
+            Protection::Stream(None) | Protection::Cbc { .. } | Protection::Aead { .. } => {}
+        }
+    }
+
+    /// Opens the next record: its content type, the version of its header, and its fragment.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] says what does not fit.
+    pub fn open(
+        &mut self,
+        content_type: u8,
+        version: u16,
+        fragment: &[u8],
+    ) -> Result<Vec<u8>, RecordError> {
+        let header = Header { sequence: self.sequence, content_type, version };
+        self.sequence += 1;
+        let plaintext = match &mut self.protection {
+            Protection::Aead { open, key, salt, tag_len } => {
+                let content = fragment.len().checked_sub(EXPLICIT_NONCE_LEN + *tag_len);
+                let content = content.ok_or(RecordError::Bad("length"))?;
+                let (explicit, sealed) = fragment.split_at(EXPLICIT_NONCE_LEN);
+                let nonce = [&salt[..], explicit].concat();
+                let mut bytes = sealed.to_vec();
+                open(key, &nonce, &header.with_len(content), &mut bytes)
+                    .ok_or(RecordError::Bad("tag"))?;
+                bytes
+            }
+            Protection::Stream(rc4) => {
+                let mut bytes = fragment.to_vec();
+                if let Some(rc4) = rc4 {
+                    rc4.apply(&mut bytes);
+                }
+                strip_mac(self.mac.as_ref(), header, bytes)?
+            }
+            Protection::Cbc { decrypt, key, block_len, chain } => {
+                let mut covered = fragment.to_vec();
+                if self.encrypt_then_mac {
+                    covered = strip_mac(self.mac.as_ref(), header, covered)?;
+                }
+                let (iv, mut bytes) = chain.split(&covered, *block_len)?;
+                decrypt(key, &iv, &mut bytes).ok_or(RecordError::Bad("key length"))?;
+                let content = unpad(&bytes, *block_len, self.ssl3)?;
+                bytes.truncate(content);
+                if self.encrypt_then_mac {
+                    bytes
+                } else {
+                    strip_mac(self.mac.as_ref(), header, bytes)?
+                }
+            }
+        };
+        match &mut self.inflate {
+            None => Ok(plaintext),
+            Some(inflate) => inflate.inflate(&plaintext),
+        }
+    }
+}
+
+impl Chain {
+    /// The initialisation vector of a record, and the blocks that it protects.
+    fn split(
+        &mut self,
+        fragment: &[u8],
+        block_len: usize,
+    ) -> Result<(Vec<u8>, Vec<u8>), RecordError> {
+        let (iv, blocks) = match self {
+            Self::Explicit => {
+                let (iv, blocks) =
+                    fragment.split_at_checked(block_len).ok_or(RecordError::Bad("length"))?;
+                (iv.to_vec(), blocks)
+            }
+            Self::Last(last) => (last[..block_len].to_vec(), fragment),
+        };
+        if blocks.is_empty() || !blocks.len().is_multiple_of(block_len) {
+            return Err(RecordError::Bad("length"));
+        }
+        if let Self::Last(last) = self {
+            // Whole blocks, at least one.
+            last[..block_len].copy_from_slice(&blocks[blocks.len() - block_len..]);
+        }
+        Ok((iv, blocks.to_vec()))
+    }
+}
+
+/// The length of the content before the padding (RFC 5246 section 6.2.3.2, RFC 6101 5.2.3.2).
+fn unpad(bytes: &[u8], block_len: usize, ssl3: bool) -> Result<usize, RecordError> {
+    let (last, rest) = bytes.split_last().ok_or(RecordError::Bad("length"))?;
+    let padding_len = usize::from(*last);
+    let content = rest.len().checked_sub(padding_len).ok_or(RecordError::Bad("padding"))?;
+    let good = if ssl3 {
+        // What SSL 3.0 pads with is arbitrary, but never a block more than needed.
+        padding_len < block_len
+    } else {
+        rest.iter().skip(content).all(|byte| byte == last)
+    };
+    if good { Ok(content) } else { Err(RecordError::Bad("padding")) }
+}
+
+/// Checks the MAC at the end and takes it off.
+fn strip_mac(
+    mac: Option<&RecordMac>,
+    header: Header,
+    mut bytes: Vec<u8>,
+) -> Result<Vec<u8>, RecordError> {
+    let Some(mac) = mac else { return Ok(bytes) };
+    let content = bytes.len().checked_sub(mac.len()).ok_or(RecordError::Bad("length"))?;
+    let (data, given) = bytes.split_at(content);
+    if !mac.verify(header, data, given) {
+        return Err(RecordError::Bad("MAC"));
+    }
+    bytes.truncate(content);
+    Ok(bytes)
+}
+
+impl fmt::Debug for RecordCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordCipher").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}

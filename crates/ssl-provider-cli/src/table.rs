@@ -1,0 +1,67 @@
+//! Tables for people: columns in line for a terminal, or as Markdown.
+
+use std::fmt::Write;
+
+/// Rows of cells under a header.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with only its header.
+    pub(crate) fn new<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Self {
+        Self { rows: vec![header.map(str::to_owned).to_vec()] }
+    }
+
+    /// Adds a row, as wide as the header.
+    pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
+        self.rows.push(cells.to_vec());
+    }
+
+    /// The table for a terminal: columns as wide as their widest cell.
+    pub(crate) fn to_text(&self) -> String {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                // Writing to a string cannot fail.
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The table as GitHub's Markdown has it.
+    pub(crate) fn to_markdown(&self) -> String {
+        let mut text = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+            if number == 0 {
+                let _ = writeln!(text, "|{}", "---|".repeat(row.len()));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_in_line_and_bars_are_escaped() {
+        let mut table = Table::new(["a", "long header"]);
+        table.row(["wide cell".to_owned(), "x|y".to_owned()]);
+        assert_eq!(table.to_text(), "a          long header\nwide cell  x|y\n");
+        assert_eq!(table.to_markdown(), "| a | long header |\n|---|---|\n| wide cell | x\\|y |\n");
+    }
+}

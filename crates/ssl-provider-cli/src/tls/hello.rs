@@ -1,0 +1,152 @@
+//! ClientHello and ServerHello, as far as the key exchange depends on them.
+//! Both framings of ClientHello are read: that of SSL 3.0 and TLS, and that of SSL 2.0.
+
+use super::cursor::Cursor;
+use super::message::Message;
+
+const EXTENSION_TRUNCATED_HMAC: u16 = 4;
+const EXTENSION_ENCRYPT_THEN_MAC: u16 = 22;
+const EXTENSION_EXTENDED_MASTER_SECRET: u16 = 23;
+const EXTENSION_SESSION_TICKET: u16 = 35;
+const EXTENSION_SUPPORTED_VERSIONS: u16 = 43;
+
+/// Longest session id in bytes (RFC 5246 section 7.4.1.2).
+const MAX_SESSION_ID_LEN: usize = 32;
+
+/// Extensions that change how secrets are derived or records are protected. They are in force where
+/// both hellos have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// extended_master_secret (RFC 7627).
+    pub extended_master_secret: bool,
+    /// encrypt_then_mac (RFC 7366).
+    pub encrypt_then_mac: bool,
+    /// truncated_hmac (RFC 6066 section 7).
+    pub truncated_hmac: bool,
+    /// The ticket that a client offers; empty in ServerHello and where there is none.
+    pub session_ticket: Vec<u8>,
+    /// The version in supported_versions of a ServerHello (RFC 8446 section 4.2.1).
+    pub selected_version: Option<u16>,
+}
+
+/// A ClientHello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientHello {
+    /// The highest version that the client offers, up to TLS 1.2.
+    pub version: u16,
+    /// The random.
+    pub random: [u8; 32],
+    /// The session that the client asks to resume; may be empty.
+    pub session_id: Vec<u8>,
+    /// The extensions.
+    pub extensions: Extensions,
+}
+
+/// A ServerHello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerHello {
+    /// The version, or 0x0304 and later as supported_versions gives it.
+    pub version: u16,
+    /// The random.
+    pub random: [u8; 32],
+    /// The session; that of the client where it is resumed. May be empty.
+    pub session_id: Vec<u8>,
+    /// The cipher suite.
+    pub suite: u16,
+    /// The compression method: 0 none, 1 DEFLATE (RFC 3749).
+    pub compression: u8,
+    /// The extensions.
+    pub extensions: Extensions,
+}
+
+impl ClientHello {
+    /// Parses a ClientHello message.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that does not fit.
+    pub fn parse(message: &Message) -> Result<Self, &'static str> {
+        if message.ssl2_framing {
+            return Self::parse_ssl2(message.body()).ok_or("the lengths of an SSL 2.0 ClientHello");
+        }
+        let mut cursor = Cursor::new(message.body());
+        let version = cursor.u16().ok_or("the version")?;
+        let random = cursor.array().ok_or("the random")?;
+        let session_id = session_id(&mut cursor)?;
+        cursor.vec16().ok_or("the cipher suites")?;
+        cursor.vec8().ok_or("the compression methods")?;
+        let extensions = Extensions::parse(&mut cursor, |_| None)?;
+        Ok(Self { version, random, session_id, extensions })
+    }
+
+    /// Parses the framing of SSL 2.0 (RFC 5246 appendix E.2).
+    fn parse_ssl2(body: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(body);
+        cursor.u8()?;
+        let version = cursor.u16()?;
+        let [suites, session_id, challenge] = [cursor.u16()?, cursor.u16()?, cursor.u16()?];
+        cursor.take(usize::from(suites))?;
+        let session_id = cursor.take(usize::from(session_id))?.to_vec();
+        let challenge = cursor.take(usize::from(challenge))?;
+        // A shorter challenge is the end of the random, behind zeros.
+        let mut random = [0; 32];
+        let start = random.len().checked_sub(challenge.len())?;
+        random.get_mut(start..)?.copy_from_slice(challenge);
+        Some(Self { version, random, session_id, extensions: Extensions::default() })
+    }
+}
+
+impl ServerHello {
+    /// Parses a ServerHello message.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that does not fit.
+    pub fn parse(message: &Message) -> Result<Self, &'static str> {
+        let mut cursor = Cursor::new(message.body());
+        let version = cursor.u16().ok_or("the version")?;
+        let random = cursor.array().ok_or("the random")?;
+        let session_id = session_id(&mut cursor)?;
+        let suite = cursor.u16().ok_or("the cipher suite")?;
+        let compression = cursor.u8().ok_or("the compression method")?;
+        let selected = |data: &[u8]| data.try_into().ok().map(u16::from_be_bytes);
+        let extensions = Extensions::parse(&mut cursor, selected)?;
+        let version = extensions.selected_version.unwrap_or(version);
+        Ok(Self { version, random, session_id, suite, compression, extensions })
+    }
+}
+
+impl Extensions {
+    /// Parses the extensions, which end the message and may be absent.
+    fn parse(
+        cursor: &mut Cursor<'_>,
+        selected_version: impl Fn(&[u8]) -> Option<u16>,
+    ) -> Result<Self, &'static str> {
+        let mut found = Self::default();
+        if cursor.is_empty() {
+            return Ok(found);
+        }
+        let mut list = Cursor::new(cursor.vec16().ok_or("the extensions")?);
+        while !list.is_empty() {
+            let kind = list.u16().ok_or("an extension")?;
+            let data = list.vec16().ok_or("an extension")?;
+            match kind {
+                EXTENSION_TRUNCATED_HMAC => found.truncated_hmac = true,
+                EXTENSION_ENCRYPT_THEN_MAC => found.encrypt_then_mac = true,
+                EXTENSION_EXTENDED_MASTER_SECRET => found.extended_master_secret = true,
+                EXTENSION_SESSION_TICKET => found.session_ticket = data.to_vec(),
+                EXTENSION_SUPPORTED_VERSIONS => found.selected_version = selected_version(data),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn session_id(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, &'static str> {
+    cursor
+        .vec8()
+        .filter(|id| id.len() <= MAX_SESSION_ID_LEN)
+        .map(<[u8]>::to_vec)
+        .ok_or("the session id")
+}

@@ -1,0 +1,65 @@
+//! Handshake messages: their types, and the ones whose content matters beyond the hellos.
+
+use super::cursor::Cursor;
+
+/// Bytes before the body of a handshake message: type and length (RFC 5246 section 7.4).
+pub const HEADER_LEN: usize = 4;
+
+/// A handshake message type (RFC 5246 section 7.4 and the registry).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeType(pub u8);
+
+impl HandshakeType {
+    /// Asks the client for a new handshake; not hashed.
+    pub const HELLO_REQUEST: Self = Self(0);
+    /// The client's offer.
+    pub const CLIENT_HELLO: Self = Self(1);
+    /// The server's choice.
+    pub const SERVER_HELLO: Self = Self(2);
+    /// A session ticket (RFC 5077).
+    pub const NEW_SESSION_TICKET: Self = Self(4);
+    /// A certificate chain.
+    pub const CERTIFICATE: Self = Self(11);
+    /// Key exchange parameters of the server.
+    pub const SERVER_KEY_EXCHANGE: Self = Self(12);
+    /// The end of the server's flight.
+    pub const SERVER_HELLO_DONE: Self = Self(14);
+    /// The encrypted premaster secret, for RSA.
+    pub const CLIENT_KEY_EXCHANGE: Self = Self(16);
+    /// The first message under new keys, apart from a few extensions.
+    pub const FINISHED: Self = Self(20);
+}
+
+/// A handshake message with its header, as it goes into the handshake hash.
+///
+/// For a ClientHello in the framing of SSL 2.0 that is the message without any header (RFC 5246
+/// appendix E.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The type.
+    pub kind: HandshakeType,
+    /// Header and body.
+    pub bytes: Vec<u8>,
+    /// Whether it came in the framing of SSL 2.0.
+    pub ssl2_framing: bool,
+}
+
+impl Message {
+    /// The body behind the header.
+    pub fn body(&self) -> &[u8] {
+        let header = if self.ssl2_framing { 0 } else { HEADER_LEN };
+        self.bytes.get(header..).unwrap_or_default()
+    }
+}
+
+/// The first certificate of a Certificate message, DER; none where there is none or it is malformed.
+pub fn first_certificate(body: &[u8]) -> Option<&[u8]> {
+    Cursor::new(Cursor::new(body).vec24()?).vec24()
+}
+
+/// The ticket of a NewSessionTicket message (RFC 5077 section 3.3), unless it is empty.
+pub fn session_ticket(body: &[u8]) -> Option<&[u8]> {
+    let mut cursor = Cursor::new(body);
+    cursor.take(4)?;
+    cursor.vec16().filter(|ticket| !ticket.is_empty())
+}

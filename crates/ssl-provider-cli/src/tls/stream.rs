@@ -1,0 +1,400 @@
+//! One direction of a connection, cut into records. Handshake, alert and ChangeCipherSpec records
+//! are kept; of application data only what decrypting the records behind it takes.
+
+use std::mem;
+use std::ops::Range;
+
+use super::scan::{Scanner, Start};
+use crate::capture::Moment;
+
+/// Longest fragment in bytes: 2^14 and the 2048 that compression and encryption may add
+/// (RFC 5246 section 6.2.3).
+pub const MAX_FRAGMENT_LEN: usize = (1 << 14) + 2048;
+
+/// Bytes of a record header.
+const HEADER_LEN: usize = 5;
+/// Most bytes that are kept of a direction, with what each record costs besides its fragment.
+const MAX_KEPT: usize = 1 << 20;
+/// Longest block of a cipher, in bytes.
+const MAX_BLOCK_LEN: usize = 16;
+
+/// The content type of a record (RFC 5246 section 6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// Switches to the keys of the handshake that is under way.
+    ChangeCipherSpec,
+    /// A warning, or the end.
+    Alert,
+    /// Handshake messages, or parts of them.
+    Handshake,
+    /// A ClientHello in the framing of SSL 2.0, of which only the message is kept.
+    Ssl2ClientHello,
+}
+
+impl ContentType {
+    /// The number on the wire, which goes into the MAC.
+    pub fn wire(self) -> u8 {
+        match self {
+            Self::ChangeCipherSpec => 20,
+            Self::Alert => 21,
+            Self::Handshake | Self::Ssl2ClientHello => 22,
+        }
+    }
+}
+
+/// A record that was kept.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The content type.
+    pub content_type: ContentType,
+    /// The version in the header, which goes into the MAC.
+    pub version: u16,
+    /// Records that were passed over between the one kept before and this one.
+    pub skipped: Skipped,
+    fragment: Range<usize>,
+}
+
+/// Records that were passed over: what ciphers need to know of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Skipped {
+    /// How many; sequence numbers count them.
+    pub records: u64,
+    /// Bytes of all their fragments; RC4 goes on that far.
+    pub bytes: u64,
+    /// The last 16 bytes; CBC up to TLS 1.0 chains from them.
+    pub tail: [u8; MAX_BLOCK_LEN],
+}
+
+/// Why a direction has no further records, other than that the connection or the capture ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Bytes were not captured.
+    Gap {
+        /// How many.
+        missing: u64,
+        /// Where in the stream.
+        at: u64,
+    },
+    /// A record header is none.
+    NotARecord {
+        /// Where in the stream.
+        at: u64,
+    },
+    /// More handshake data than is kept.
+    TooMuch,
+}
+
+/// The records of one direction.
+#[derive(Debug, Default)]
+pub struct RecordStream {
+    state: State,
+    position: u64,
+    kept: Vec<u8>,
+    records: Vec<Record>,
+    skipped: Skipped,
+    stop: Option<Stop>,
+    start: Option<(Start, Moment)>,
+    /// Bytes that were not captured before TLS started.
+    missing_before: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Before TLS.
+    Scanning(Scanner),
+    /// Within a record header.
+    Header([u8; HEADER_LEN], usize),
+    /// Within the two-byte header of SSL 2.0.
+    Ssl2Header([u8; 2], usize),
+    /// Within a fragment that is kept.
+    Keeping { content_type: ContentType, version: u16, left: usize },
+    /// Within a fragment that is passed over.
+    Passing { left: usize },
+    /// Nothing more is taken.
+    Stopped,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Scanning(Scanner::default())
+    }
+}
+
+impl RecordStream {
+    /// Takes the next bytes of the stream.
+    pub fn bytes(&mut self, mut bytes: &[u8], moment: Moment) {
+        if let State::Scanning(scanner) = &mut self.state {
+            let Some(found) = scanner.scan(bytes) else {
+                self.position += bytes.len() as u64;
+                return;
+            };
+            self.position = (self.position + found.at as u64) - found.before.len() as u64;
+            self.start = Some((found.start, moment));
+            self.state = match found.start {
+                Start::Ssl2ClientHello => State::Ssl2Header([0; 2], 0),
+                Start::ClientHello | Start::ServerHello => State::Header([0; HEADER_LEN], 0),
+            };
+            self.records(&found.before);
+            bytes = bytes.get(found.at..).unwrap_or_default();
+        }
+        self.records(bytes);
+    }
+
+    /// Is told that bytes are missing here.
+    pub fn gap(&mut self, missing: u64) {
+        match &mut self.state {
+            State::Scanning(scanner) => {
+                scanner.reset();
+                self.missing_before += missing;
+            }
+            State::Stopped => {}
+            State::Header(..)
+            | State::Ssl2Header(..)
+            | State::Keeping { .. }
+            | State::Passing { .. } => self.stop(Stop::Gap { missing, at: self.position }),
+        }
+        self.position += missing;
+    }
+
+    /// What TLS started with, and when; none before it did.
+    pub fn start(&self) -> Option<(Start, Moment)> {
+        self.start
+    }
+
+    /// The records that were kept.
+    pub fn kept_records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The fragment of a record of this stream.
+    pub fn fragment(&self, record: &Record) -> &[u8] {
+        self.kept.get(record.fragment.clone()).unwrap_or_default()
+    }
+
+    /// Why there are no further records.
+    pub fn stopped(&self) -> Option<&Stop> {
+        self.stop.as_ref()
+    }
+
+    /// Whether the stream ends within a record.
+    pub fn ends_within_a_record(&self) -> bool {
+        match self.state {
+            State::Keeping { left, .. } | State::Passing { left } => left > 0,
+            State::Header(_, have) | State::Ssl2Header(_, have) => have > 0,
+            State::Scanning(_) | State::Stopped => false,
+        }
+    }
+
+    /// Bytes that were not captured before TLS started, or at all where it never did.
+    pub fn missing_before(&self) -> u64 {
+        self.missing_before
+    }
+
+    /// Whether further bytes can be of use.
+    pub fn wants(&self) -> bool {
+        !matches!(self.state, State::Stopped)
+    }
+
+    /// Whether a ChangeCipherSpec and a record behind it were seen.
+    pub fn has_finished(&self) -> bool {
+        matches!(&self.records[..], [.., before, _]
+            if before.content_type == ContentType::ChangeCipherSpec)
+            || self.skipped.records > 0
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> usize {
+        self.kept.len() + self.records.len() * mem::size_of::<Record>()
+    }
+
+    /// Takes bytes that lie within records.
+    fn records(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = self.step(bytes);
+            self.position += taken as u64;
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+    }
+
+    /// Takes what belongs to the current state, and says how much that was.
+    fn step(&mut self, bytes: &[u8]) -> usize {
+        match &mut self.state {
+            State::Stopped | State::Scanning(_) => bytes.len(),
+            State::Header(header, have) => {
+                let taken = fill(header, have, bytes);
+                if *have == HEADER_LEN {
+                    let header = *header;
+                    self.begin(header);
+                }
+                taken
+            }
+            State::Ssl2Header(header, have) => {
+                let taken = fill(header, have, bytes);
+                if let ([high, low], 2) = (*header, *have) {
+                    let left = usize::from(u16::from_be_bytes([high & 0x7f, low]));
+                    self.keep(ContentType::Ssl2ClientHello, 2, left);
+                }
+                taken
+            }
+            State::Keeping { content_type, version, left } => {
+                let (content_type, version) = (*content_type, *version);
+                let taken = (*left).min(bytes.len());
+                *left -= taken;
+                let done = *left == 0;
+                self.kept.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+                if done {
+                    self.kept_one(content_type, version);
+                }
+                taken
+            }
+            State::Passing { left } => {
+                let taken = (*left).min(bytes.len());
+                *left -= taken;
+                let done = *left == 0;
+                self.skipped.pass(bytes.get(..taken).unwrap_or_default());
+                if done {
+                    self.skipped.records += 1;
+                    self.state = State::Header([0; HEADER_LEN], 0);
+                }
+                taken
+            }
+        }
+    }
+
+    /// Begins the record with this header.
+    fn begin(&mut self, header: [u8; HEADER_LEN]) {
+        let [kind, major, minor, high, low] = header;
+        let left = usize::from(u16::from_be_bytes([high, low]));
+        // The position is still that before the last bytes of the header; near enough to find it.
+        let at = self.position;
+        if major != 3 || left > MAX_FRAGMENT_LEN {
+            return self.stop(Stop::NotARecord { at });
+        }
+        let version = u16::from_be_bytes([major, minor]);
+        match kind {
+            20 => self.keep(ContentType::ChangeCipherSpec, version, left),
+            21 => self.keep(ContentType::Alert, version, left),
+            22 => self.keep(ContentType::Handshake, version, left),
+            // Application data, and heartbeats.
+            23 | 24 => {
+                self.state = State::Passing { left };
+                if left == 0 {
+                    self.skipped.records += 1;
+                    self.state = State::Header([0; HEADER_LEN], 0);
+                }
+            }
+            _ => self.stop(Stop::NotARecord { at }),
+        }
+    }
+
+    fn keep(&mut self, content_type: ContentType, version: u16, left: usize) {
+        if self.memory() + left + mem::size_of::<Record>() > MAX_KEPT {
+            return self.stop(Stop::TooMuch);
+        }
+        self.state = State::Keeping { content_type, version, left };
+        if left == 0 {
+            self.kept_one(content_type, version);
+        }
+    }
+
+    /// The fragment that was being kept is whole.
+    fn kept_one(&mut self, content_type: ContentType, version: u16) {
+        let start = self.records.last().map_or(0, |last| last.fragment.end);
+        let skipped = mem::take(&mut self.skipped);
+        let fragment = start..self.kept.len();
+        self.records.push(Record { content_type, version, skipped, fragment });
+        self.state = State::Header([0; HEADER_LEN], 0);
+    }
+
+    fn stop(&mut self, stop: Stop) {
+        self.state = State::Stopped;
+        self.stop = Some(stop);
+    }
+}
+
+impl Skipped {
+    fn pass(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if let Some(tail) = bytes.last_chunk() {
+            self.tail = *tail;
+        } else {
+            self.tail.rotate_left(bytes.len());
+            let start = MAX_BLOCK_LEN - bytes.len();
+            self.tail[start..].copy_from_slice(bytes);
+        }
+    }
+}
+
+/// Copies into `header` until it is full, and says how many bytes were taken.
+fn fill(header: &mut [u8], have: &mut usize, bytes: &[u8]) -> usize {
+    let free = header.get_mut(*have..).unwrap_or_default();
+    let taken = free.len().min(bytes.len());
+    free[..taken].copy_from_slice(&bytes[..taken]);
+    *have += taken;
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u8, fragment: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(fragment.len()).unwrap().to_be_bytes();
+        [&[kind, 3, 3][..], &len, fragment].concat()
+    }
+
+    fn hello() -> Vec<u8> {
+        record(22, &[1, 0, 0, 4, 3, 3, 9, 9])
+    }
+
+    #[test]
+    fn records_are_kept_or_counted_whatever_the_pieces() {
+        let data: Vec<u8> = (0..50).collect();
+        let stream = [
+            &b"220 ready\r\n"[..],
+            &hello(),
+            &record(20, &[1]),
+            &record(23, &data),
+            &record(23, &[7; 3]),
+            &record(21, &[1, 0]),
+        ]
+        .concat();
+        for piece_len in 1..stream.len() {
+            let mut records = RecordStream::default();
+            for piece in stream.chunks(piece_len) {
+                records.bytes(piece, Moment::default());
+            }
+            let kept = records.kept_records();
+            let kinds: Vec<_> = kept.iter().map(|one| one.content_type.wire()).collect();
+            assert_eq!(kinds, [22, 20, 21]);
+            let skipped = kept[2].skipped;
+            assert_eq!((skipped.records, skipped.bytes), (2, 53));
+            assert_eq!(skipped.tail[10..], [47, 48, 49, 7, 7, 7]);
+            assert_eq!(records.fragment(&kept[2]), [1, 0]);
+            assert!(!records.ends_within_a_record());
+        }
+    }
+
+    #[test]
+    fn a_gap_stops_records_but_not_the_search_for_them() {
+        let mut records = RecordStream::default();
+        records.gap(10);
+        records.bytes(&hello(), Moment::default());
+        records.gap(5);
+        records.bytes(&hello(), Moment::default());
+        assert_eq!(records.kept_records().len(), 1);
+        assert_eq!(records.stopped(), Some(&Stop::Gap { missing: 5, at: 23 }));
+        assert_eq!(records.missing_before(), 10);
+    }
+
+    #[test]
+    fn endless_handshake_data_stops_at_the_limit() {
+        let mut records = RecordStream::default();
+        records.bytes(&hello(), Moment::default());
+        for _ in 0..1000 {
+            records.bytes(&record(22, &[0; 16_000]), Moment::default());
+            assert!(records.memory() <= MAX_KEPT);
+        }
+        assert_eq!(records.stopped(), Some(&Stop::TooMuch));
+    }
+}

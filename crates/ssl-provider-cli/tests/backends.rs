@@ -1,0 +1,89 @@
+//! `sslprov backends` and `sslprov suites`: what they print is what the library decides by.
+
+mod common;
+
+use serde_json::Value;
+use ssl_provider::{CipherSuite, Operation, backends};
+
+use common::sslprov;
+
+#[test]
+fn the_json_table_has_every_backend_and_every_operation() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let run = sslprov(["backends", "--json"]).expect_code(0);
+    let table: Value = serde_json::from_str(&run.stdout).unwrap();
+    let rows = table.as_array().unwrap();
+    assert_eq!(rows.len(), backends().len());
+    for (row, backend) in rows.iter().zip(backends()) {
+        let info = backend.info();
+        assert_eq!(row["name"], info.name);
+        assert_eq!(row["provider_name"], info.provider_name);
+        assert_eq!(row["library"], info.library);
+        assert_eq!(row["operations"].as_array().unwrap().len(), Operation::ALL.len());
+        assert!(row["operations"].as_array().unwrap().iter().all(|it| it["by"].is_string()));
+    }
+    let defaults = rows.iter().filter(|row| row["default"] == true).count();
+    assert_eq!((defaults, &rows[0]["default"]), (1, &Value::Bool(true)));
+}
+
+#[test]
+fn text_and_markdown_name_every_backend() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let text = sslprov(["backends"]).expect_code(0).stdout;
+    let markdown = sslprov(["backends", "--markdown"]).expect_code(0).stdout;
+    for backend in backends() {
+        let info = backend.info();
+        assert!(text.contains(&info.library), "{text}");
+        assert!(markdown.contains(&format!("| `{}` |", info.name)), "{markdown}");
+        assert!(!markdown.contains(&info.library), "versions differ between machines: {markdown}");
+    }
+    let bars = |line: &str| line.matches('|').count();
+    let header = markdown.lines().next().unwrap();
+    assert!(markdown.lines().all(|line| bars(line) == bars(header)), "{markdown}");
+}
+
+fn no_backend() {
+    sslprov(["backends"]).expect_code(2).expect_stderr("rustcrypto");
+}
+
+#[test]
+fn the_suites_are_those_of_the_library() {
+    let run = sslprov(["suites", "--json"]).expect_code(0);
+    let table: Value = serde_json::from_str(&run.stdout).unwrap();
+    let rows = table.as_array().unwrap();
+    assert_eq!(rows.len(), CipherSuite::all().len());
+    let find = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap();
+    let gcm = find("0x009d");
+    assert_eq!(gcm["name"], "TLS_RSA_WITH_AES_256_GCM_SHA384");
+    assert_eq!((&gcm["mac"], &gcm["prf"]), (&Value::Null, &Value::from("SHA-384")));
+    assert_eq!(gcm["protocols"], serde_json::json!(["TLS 1.2", "DTLS 1.2"]));
+    assert_eq!((&gcm["importable"], &gcm["in_windows_header"]), (&true.into(), &true.into()));
+    assert_eq!(find("0xc02f")["importable"], false, "ECDHE");
+    assert_eq!(find("0x10080")["importable"], false, "SSL 2.0");
+    assert_eq!(find("0x0041")["in_windows_header"], false);
+}
+
+#[test]
+fn suites_can_be_cut_down_to_a_protocol() {
+    let count = |protocol| {
+        sslprov(["suites", "--protocol", protocol]).expect_code(0).stdout.lines().count() - 1
+    };
+    assert_eq!(count("tls1.3"), 2);
+    assert_eq!(count("0303"), count("tls1.2"));
+    assert!(count("tls1.2") > count("tls1.0"));
+    sslprov(["suites", "--protocol", "tls9"]).expect_code(2).expect_stderr("tls1.2");
+}
+
+#[test]
+fn every_help_has_examples_and_exit_codes() {
+    for command in ["import", "backends", "suites"] {
+        let help = sslprov([command, "--help"]).expect_code(0).stdout;
+        assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{command}: {help}");
+    }
+    assert!(sslprov(["--version"]).expect_code(0).stdout.starts_with("sslprov 0."));
+    sslprov(["no-such-command"]).expect_code(2);
+}

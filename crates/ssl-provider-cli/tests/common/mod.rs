@@ -1,0 +1,109 @@
+//! What the tests of `sslprov` share: running it, and finding the material.
+
+// Each test program uses some of this.
+#![allow(dead_code)]
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use serde_json::Value;
+
+/// What a run of `sslprov` gave.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `sslprov` with nothing on standard input.
+pub(crate) fn sslprov<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Run {
+    sslprov_with(arguments, b"", &[])
+}
+
+/// Runs `sslprov` with this input and environment; nothing is inherited that decides anything.
+pub(crate) fn sslprov_with<I: IntoIterator<Item: AsRef<OsStr>>>(
+    arguments: I,
+    input: &[u8],
+    environment: &[(&str, &str)],
+) -> Run {
+    let mut child = command()
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sslprov starts");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    let output: Output = thread::scope(|scope| {
+        // A program that reads no input closes the pipe, which is no fault of the test.
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().expect("sslprov ends")
+    });
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+    }
+}
+
+/// `sslprov`, free of the variables that it reads.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sslprov"));
+    command.env_remove("SSL_PROVIDER_BACKEND").env_remove("SSL_PROVIDER_KEY_PASSWORD");
+    command
+}
+
+impl Run {
+    /// The lines of standard output, each a JSON object.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).expect("a line of JSON");
+        assert!(self.stdout.is_empty() || self.stdout.ends_with('\n'), "half a line");
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// Asserts the exit code, showing everything when it is another.
+    #[track_caller]
+    pub(crate) fn expect_code(self, code: i32) -> Self {
+        let Self { stdout, stderr, .. } = &self;
+        assert_eq!(self.code, Some(code), "stdout:\n{stdout}\nstderr:\n{stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        self
+    }
+
+    /// Asserts that standard error has a text.
+    #[track_caller]
+    pub(crate) fn expect_stderr(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "expected {part:?} in: {}", self.stderr);
+        self
+    }
+}
+
+/// A path below the root of the workspace.
+pub(crate) fn workspace(path: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", "..", path].iter().collect()
+}
+
+/// A test key of the corpus.
+pub(crate) fn key(name: &str) -> PathBuf {
+    workspace("tests/data/keys").join(name)
+}
+
+/// A file of the third-party vectors, which are read in place.
+pub(crate) fn vectors(path: &str) -> PathBuf {
+    let root = match env::var_os("SSL_PROVIDER_VECTORS") {
+        Some(root) => workspace("").join(root),
+        None => workspace("../shared/vectors"),
+    };
+    let file = root.join(path);
+    assert!(
+        file.exists(),
+        "the third-party vectors are ABSENT: {} does not exist; set SSL_PROVIDER_VECTORS",
+        file.display()
+    );
+    file
+}

@@ -1,0 +1,27 @@
+//! `sslprov` without any backend: it says which features would add one.
+#![cfg(not(any(
+    feature = "aws-lc",
+    feature = "openssl",
+    feature = "rustcrypto",
+    feature = "ring"
+)))]
+
+mod common;
+
+use common::sslprov;
+
+#[test]
+fn what_needs_a_backend_names_the_features() {
+    for arguments in [
+        &["import", "--batch", "-"][..],
+        &["import", "--batch", "-", "--backend", "all"],
+        &["import", "--batch", "-", "--backend", "openssl"],
+        &["backends"],
+        &["backends", "--markdown"],
+    ] {
+        let run = sslprov(arguments).expect_code(2);
+        assert_eq!(run.stdout, "", "{arguments:?}");
+        run.expect_stderr("aws-lc, openssl, openssl-vendored, rustcrypto, ring");
+    }
+    sslprov(["suites"]).expect_code(0);
+}

@@ -1,0 +1,155 @@
+//! The RSA private operation of OpenSSL: blinded, checked against faults, never unpadded.
+//! Its PKCS#1 mode answers bad padding with an error or with random bytes, depending on the release.
+
+use std::fmt;
+
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::error::ErrorStack;
+use openssl::pkey::Private;
+use openssl::rsa::{Padding, Rsa};
+use zeroize::Zeroizing;
+
+use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+
+use crate::failure;
+
+/// A private key with its Montgomery forms and blinding factors. OpenSSL wipes it when it is freed.
+pub(crate) struct Key(Rsa<Private>);
+
+impl Key {
+    /// Loads a key whose parts belong together.
+    pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
+        // OpenSSL takes any numbers, and its own check looks for primes, for 35 ms at 2048 bits.
+        if !is_consistent(der).map_err(failure)? {
+            return Err(INCONSISTENT);
+        }
+        let key = Self(Rsa::private_key_from_der(der.pkcs1()).map_err(|_| INCONSISTENT)?);
+        key.check_round_trip()?;
+        Ok(key)
+    }
+
+    /// Tries the key once: with a factor that is not prime, the result's public power is not the
+    /// ciphertext.
+    fn check_round_trip(&self) -> Result<(), Error> {
+        let mut ciphertext = vec![0; self.modulus_len()];
+        if let Some(last) = ciphertext.last_mut() {
+            *last = 2;
+        }
+        let mut em = Zeroizing::new(vec![0; self.modulus_len()]);
+        self.decrypt_raw(&ciphertext, &mut em)?;
+        let mut power = vec![0; self.modulus_len()];
+        self.0.public_encrypt(&em, &mut power, Padding::NONE).map_err(failure)?;
+        if power != ciphertext {
+            return Err(INCONSISTENT);
+        }
+        Ok(())
+    }
+}
+
+impl RsaPrivateKey for Key {
+    fn modulus_len(&self) -> usize {
+        // A C unsigned int, at least 32 bits on every system that OpenSSL runs on.
+        self.0.size() as usize
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        let len = self.modulus_len();
+        // OpenSSL would pad a shorter ciphertext.
+        if ciphertext.len() != len || em.len() != len {
+            return Err(Error::Internal("block is not of the modulus' length"));
+        }
+        let written = self.0.private_decrypt(ciphertext, em, Padding::NONE).map_err(failure)?;
+        if written != len {
+            return Err(Error::Internal("block is not of the modulus' length"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("modulus_len", &self.modulus_len()).finish_non_exhaustive()
+    }
+}
+
+const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+
+/// Whether the parts of a key are what RFC 8017 section 3.2 says, as far as arithmetic can tell.
+fn is_consistent(der: &RsaPrivateKeyDer<'_>) -> Result<bool, ErrorStack> {
+    let mut context = BigNumContext::new_secure()?;
+    let n = secret(der.modulus())?;
+    let e = secret(der.public_exponent())?;
+    let d = secret(der.private_exponent())?;
+    let [p, q] = der.primes();
+    let (p, q) = (secret(p)?, secret(q)?);
+    let [dp, dq, qinv] = der.crt_parts();
+    let (dp, dq, qinv) = (secret(dp)?, secret(dq)?, secret(qinv)?);
+    let one = BigNum::from_u32(1)?;
+
+    let mut product = BigNum::new_secure()?;
+    product.checked_mul(&p, &q, &mut context)?;
+    // A factor of 1 leaves nothing to compute modulo.
+    if product != n || p <= one || q <= one || d >= n {
+        return Ok(false);
+    }
+    let mut de = BigNum::new_secure()?;
+    de.checked_mul(&d, &e, &mut context)?;
+    let mut remainder = BigNum::new_secure()?;
+    for (prime, exponent) in [(&p, &dp), (&q, &dq)] {
+        let mut order = BigNum::new_secure()?;
+        order.checked_sub(prime, &one)?;
+        order.set_const_time();
+        remainder.nnmod(&de, &order, &mut context)?;
+        if remainder != one {
+            return Ok(false);
+        }
+        remainder.nnmod(&d, &order, &mut context)?;
+        if remainder != *exponent {
+            return Ok(false);
+        }
+    }
+    remainder.mod_mul(&q, &qinv, &p, &mut context)?;
+    Ok(qinv < p && remainder == one)
+}
+
+/// A number that OpenSSL wipes when it is freed.
+fn secret(big_endian: &[u8]) -> Result<BigNum, ErrorStack> {
+    let mut number = BigNum::new_secure()?;
+    number.copy_from_slice(big_endian)?;
+    number.set_const_time();
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(der: &[u8]) -> Result<Key, Error> {
+        Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
+    }
+
+    #[test]
+    fn a_factor_that_is_not_prime_is_found() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024-composite.der");
+        assert_eq!(load(der).map(drop), Err(INCONSISTENT));
+    }
+
+    #[test]
+    fn a_length_that_openssl_would_pad_is_refused() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let refused = Err(Error::Internal("block is not of the modulus' length"));
+        assert_eq!(key.decrypt_raw(&[1; 127], &mut [0; 128]), refused);
+        assert_eq!(key.decrypt_raw(&[1; 128], &mut [0; 129]), refused);
+    }
+
+    #[test]
+    fn an_error_carries_openssls_number() {
+        let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
+        let failed = key.decrypt_raw(&[0xff; 128], &mut [0; 128]);
+        let Err(Error::Backend { backend: "openssl", code }) = failed else {
+            panic!("a ciphertext above the modulus is refused: {failed:?}");
+        };
+        assert_ne!(code, 0);
+        assert!(ErrorStack::get().errors().is_empty());
+    }
+}

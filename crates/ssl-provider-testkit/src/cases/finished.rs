@@ -1,0 +1,78 @@
+//! Finished: lengths of verify_data, and that the handshake hash goes on running.
+//! The values themselves are compared in the handshakes of [`super::handshakes`].
+
+use ssl_provider_core::{KeyExchangeBackend, MasterKey, Protocol, Side};
+
+use super::handshakes::expected_verify_data;
+use crate::bytes::Rng;
+use crate::exchange::{Exchange, open};
+use crate::rsa_key::TestKey;
+
+fn master_key(backend: &'static dyn KeyExchangeBackend, exchange: &Exchange) -> MasterKey {
+    let provider = open(backend);
+    let test_key = TestKey::rsa_1024();
+    let mut rng = Rng::new(8);
+    let premaster_secret = exchange.premaster_secret(&mut rng);
+    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    exchange.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
+}
+
+/// TLS gives 12 bytes or more, of which shorter ones are the beginning; SSL 3.0 gives 36.
+pub fn finished_has_the_lengths_of_its_protocol(backend: &'static dyn KeyExchangeBackend) {
+    for protocol in crate::exchange::PROTOCOLS {
+        let exchange = Exchange::new(protocol, 0x002F);
+        let key = master_key(backend, &exchange);
+        let hash =
+            open(backend).handshake_hash(u32::from(protocol.wire()), exchange.suite.id).unwrap();
+        let mut longest = [0; 64];
+        if protocol != Protocol::Ssl3 {
+            key.verify_data(Side::Client, &hash, &mut longest).unwrap();
+        }
+        for len in 0..=64 {
+            let mut out = vec![0xa5; len];
+            let result = key.verify_data(Side::Client, &hash, &mut out);
+            let good = if protocol == Protocol::Ssl3 { len == 36 } else { len >= 12 };
+            assert_eq!(result.is_ok(), good, "{} {len}", protocol.name());
+            match result {
+                Ok(()) if protocol == Protocol::Ssl3 => {}
+                Ok(()) => assert_eq!(out, longest[..len], "{} {len}", protocol.name()),
+                Err(error) => {
+                    assert_eq!(error.status().code(), 0x8009_0027, "{}", protocol.name());
+                    assert!(out.iter().all(|byte| *byte == 0xa5), "written on failure");
+                }
+            }
+        }
+    }
+}
+
+/// Asking for verify_data or for the hash so far does not end or change the running hash, and a
+/// duplicate goes its own way.
+pub fn finished_leaves_the_hash_running(backend: &'static dyn KeyExchangeBackend) {
+    for (protocol, suite) in
+        [(Protocol::Ssl3, 0x002F), (Protocol::Tls1_0, 0x002F), (Protocol::Tls1_2, 0x009D)]
+    {
+        let exchange = Exchange::new(protocol, suite);
+        let key = master_key(backend, &exchange);
+        let secret = *key.secret_for_key_log().unwrap().expose();
+        let mut hash = open(backend).handshake_hash(u32::from(protocol.wire()), suite).unwrap();
+        let mut aside = hash.duplicate();
+        aside.update(b"of no interest");
+        let mut messages = Vec::new();
+        for part in [b"first".as_slice(), b"", b"second", &[7; 300]] {
+            hash.update(part);
+            messages.extend(part);
+            for side in [Side::Client, Side::Server] {
+                let expected =
+                    expected_verify_data(protocol, exchange.suite, side, &secret, &messages);
+                let mut out = vec![0; expected.len()];
+                for _ in 0..2 {
+                    key.verify_data(side, &hash, &mut out).unwrap();
+                    assert_eq!(out, expected, "{} {side:?}", protocol.name());
+                }
+            }
+            let current = hash.duplicate().current().unwrap();
+            let expected = crate::reference::handshake_hash(protocol, exchange.suite, &messages);
+            assert_eq!(current, expected, "{}", protocol.name());
+        }
+    }
+}

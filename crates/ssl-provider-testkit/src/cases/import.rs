@@ -1,0 +1,305 @@
+//! The contract of `SslImportMasterKey`: which flags, protocols, suites and lists are taken, and the
+//! status for each that is not. All of it is public, decided before the private key is used.
+
+use ssl_provider_core::{
+    CipherSuite, Error, Flags, KeyExchangeBackend, MasterKey, ParameterList, Policy, PrivateKey,
+    Protocol, Provider,
+};
+
+use crate::bytes::Rng;
+use crate::exchange::{Exchange, POLICY, open};
+use crate::fake::Fake;
+use crate::rsa_key::TestKey;
+
+const BAD_FLAGS: u32 = 0x8009_0009;
+const INVALID_HANDLE: u32 = 0x8009_0026;
+const INVALID_PARAMETER: u32 = 0x8009_0027;
+const NOT_SUPPORTED: u32 = 0x8009_0029;
+
+/// An import of which single arguments can be changed.
+struct Import {
+    provider: Provider,
+    key: PrivateKey,
+    protocol: u32,
+    suite: u32,
+    parameters: ParameterList,
+    ciphertext: Vec<u8>,
+    flags: Flags,
+}
+
+impl Import {
+    fn new(backend: &'static dyn KeyExchangeBackend) -> Self {
+        let provider = open(backend);
+        let test_key = TestKey::rsa_1024();
+        let mut rng = Rng::new(40);
+        let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
+        let premaster_secret = exchange.premaster_secret(&mut rng);
+        Self {
+            provider,
+            key: test_key.load(&provider),
+            protocol: 0x0303,
+            suite: 0x003C,
+            parameters: exchange.parameters(),
+            ciphertext: test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng)),
+            flags: Flags::SERVER,
+        }
+    }
+
+    fn run(&self) -> Result<MasterKey, Error> {
+        self.provider.import_master_key(
+            &self.key,
+            self.protocol,
+            self.suite,
+            &self.parameters,
+            &self.ciphertext,
+            self.flags,
+        )
+    }
+
+    /// The status, whatever the ciphertext: a public fault is found for good and bad ones alike.
+    fn status(&mut self) -> u32 {
+        let status =
+            |result: Result<MasterKey, Error>| result.map_or_else(|e| e.status().code(), |_| 0);
+        let good = status(self.run());
+        let kept = std::mem::replace(&mut self.ciphertext, vec![0xff; 3]);
+        let bad = status(self.run());
+        self.ciphertext = kept;
+        assert_eq!(good, bad, "the status depends on the ciphertext");
+        good
+    }
+}
+
+/// Exactly the server flag is taken.
+pub fn import_takes_the_server_flag_alone(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    assert_eq!(import.status(), 0);
+    let unknown_bits = (2..32).map(|bit| 1 << bit);
+    for flags in [0, 1, 3, 6, 0x8000_0002, u32::MAX].into_iter().chain(unknown_bits) {
+        import.flags = Flags(flags);
+        assert_eq!(import.status(), BAD_FLAGS, "{flags:#x}");
+    }
+}
+
+/// The six protocols with an RSA key exchange are taken, SSL 3.0 where policy says so; all else is
+/// not supported.
+pub fn import_takes_the_protocols_with_an_rsa_exchange(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    import.suite = 0x002F;
+    let taken = [0x0300, 0x0301, 0x0302, 0x0303, 0xfeff, 0xfefd];
+    let other = [0, 1, 2, 3, 0x0002, 0x0200, 0x0304, 0x0305, 0x0303_0303, 0x1_0303, 0xfefe, 0xfefc];
+    for protocol in taken.into_iter().chain(other).chain([0x7f17, u32::MAX]) {
+        import.protocol = protocol;
+        let expected = if taken.contains(&protocol) { 0 } else { NOT_SUPPORTED };
+        assert_eq!(import.status(), expected, "{protocol:#x}");
+    }
+    import.provider = Provider::open(backend).with_policy(Policy { legacy_ssl3: false, ..POLICY });
+    for protocol in taken {
+        import.protocol = protocol;
+        let expected = if protocol == 0x0300 { NOT_SUPPORTED } else { 0 };
+        assert_eq!(import.status(), expected, "{protocol:#x} under the strict policy");
+    }
+}
+
+/// Every suite of the table with every protocol: taken exactly where the suite exchanges by RSA and
+/// belongs to the protocol. Numbers that are no suite are not supported.
+pub fn import_takes_rsa_suites_of_the_protocol(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    let mut taken = 0;
+    for protocol in Protocol::ALL {
+        for suite in CipherSuite::all() {
+            (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id);
+            let named_rsa = suite.name.starts_with("TLS_RSA_");
+            let known = protocol != Protocol::Ssl2 && protocol != Protocol::Tls1_3;
+            let expected = if named_rsa && known && suite.allows(protocol) {
+                taken += 1;
+                0
+            } else {
+                NOT_SUPPORTED
+            };
+            assert_eq!(import.status(), expected, "{} {}", protocol.name(), suite.name);
+        }
+    }
+    assert_eq!(taken, crate::exchange::rsa_suites().len());
+
+    // Named ones, so that this does not lean on the table alone.
+    let rows = [
+        (0x0303, 0xC02F, "ECDHE"),
+        (0x0303, 0x009E, "DHE"),
+        (0x0303, 0x00A8, "PSK"),
+        (0x0303, 0x1301, "TLS 1.3"),
+        (0x0303, 0x1_0080, "SSL 2.0"),
+        (0x0302, 0x009C, "GCM under TLS 1.1"),
+        (0xfeff, 0x009D, "GCM under DTLS 1.0"),
+        (0x0301, 0x003C, "SHA-256 under TLS 1.0"),
+        (0x0300, 0x009C, "GCM under SSL 3.0"),
+        (0xfefd, 0x0005, "RC4 under DTLS"),
+        (0x0303, 0x0000, "the null suite"),
+        (0x0303, 0x00FF, "the renegotiation marker"),
+        (0x0303, 0x5600, "the fallback marker"),
+        (0x0303, 0xFFFF, "no suite"),
+        (0x0303, 0x2F, "taken"),
+        (0x0303, 0x1_002F, "more than 16 bits"),
+        (0x0303, u32::MAX, "all ones"),
+    ];
+    for (protocol, suite, what) in rows {
+        (import.protocol, import.suite) = (protocol, suite);
+        let expected = if what == "taken" { 0 } else { NOT_SUPPORTED };
+        assert_eq!(import.status(), expected, "{what}");
+    }
+}
+
+/// Either both randoms or the session hash must be in the list.
+pub fn import_needs_randoms_or_session_hash(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    let list = ParameterList::new;
+    let (random, hash) = ([7; 32], [8; 32]);
+    let rows = [
+        (list(), INVALID_PARAMETER),
+        (list().highest_version(0x0303), INVALID_PARAMETER),
+        (list().client_random(random), INVALID_PARAMETER),
+        (list().server_random(random), INVALID_PARAMETER),
+        (list().client_random(random).server_random(random), 0),
+        (list().session_hash(&hash).unwrap(), 0),
+        (list().client_random(random).session_hash(&hash).unwrap(), 0),
+        (list().server_random(random).session_hash(&hash).unwrap(), 0),
+    ];
+    for (parameters, status) in rows {
+        import.parameters = parameters.clone();
+        assert_eq!(import.status(), status, "{parameters:?}");
+    }
+}
+
+/// The session hash has the length of the handshake hash; SSL 3.0 has no extended master secret.
+pub fn import_takes_a_session_hash_of_the_right_length(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    let rows = [
+        (0x0301, 0x002F, 36),
+        (0x0302, 0x002F, 36),
+        (0xfeff, 0x002F, 36),
+        (0x0303, 0x002F, 32),
+        (0x0303, 0x003C, 32),
+        (0x0303, 0x009C, 32),
+        (0x0303, 0x009D, 48),
+        (0xfefd, 0x009D, 48),
+        (0xfefd, 0x002F, 32),
+    ];
+    for (protocol, suite, right) in rows {
+        (import.protocol, import.suite) = (protocol, suite);
+        for len in [32, 36, 48] {
+            import.parameters = ParameterList::new()
+                .client_random([1; 32])
+                .server_random([2; 32])
+                .session_hash(&vec![3; len])
+                .unwrap();
+            let expected = if len == right { 0 } else { INVALID_PARAMETER };
+            assert_eq!(import.status(), expected, "{protocol:#x} {suite:#x} {len}");
+            (import.protocol, import.suite) = (0x0300, 0x002F);
+            assert_eq!(import.status(), NOT_SUPPORTED, "SSL 3.0 {len}");
+            (import.protocol, import.suite) = (protocol, suite);
+        }
+    }
+}
+
+/// With a session hash the randoms do not count; they are not mixed in.
+pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    let test_key = TestKey::rsa_1024();
+    let key = test_key.load(&provider);
+    let exchange = Exchange::new(Protocol::Tls1_2, 0x009D).extended();
+    let hash = exchange.session_hash.clone().unwrap();
+    let mut rng = Rng::new(41);
+    let premaster_secret = exchange.premaster_secret(&mut rng);
+    let good = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let bad = test_key.encrypt(&test_key.pad(b"bad", &mut rng));
+    let alone = ParameterList::new().session_hash(&hash).unwrap();
+    for ciphertext in [&good, &bad] {
+        let expected = exchange.imported_secret(&provider, &key, ciphertext);
+        for parameters in [
+            alone.clone(),
+            alone.clone().client_random([9; 32]).server_random([9; 32]),
+            alone.clone().client_random([5; 32]),
+        ] {
+            let master_key = provider
+                .import_master_key(&key, 0x0303, 0x009D, &parameters, ciphertext, Flags::SERVER)
+                .unwrap();
+            assert_eq!(master_key.secret_for_key_log().unwrap().expose(), &expected);
+        }
+    }
+    let expected = exchange.master_secret(&premaster_secret);
+    assert_eq!(exchange.imported_secret(&provider, &key, &good).as_slice(), expected);
+}
+
+/// Without the offered version in the list, the negotiated one is expected; of the version in the
+/// list only 16 bits count.
+pub fn import_expects_the_negotiated_version_by_default(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    let test_key = TestKey::rsa_1024();
+    let key = test_key.load(&provider);
+    let mut rng = Rng::new(42);
+    for protocol in crate::exchange::PROTOCOLS {
+        let exchange = Exchange { client_version: None, ..Exchange::new(protocol, 0x002F) };
+        let premaster_secret = exchange.premaster_secret(&mut rng);
+        assert_eq!(premaster_secret[..2], protocol.wire().to_be_bytes());
+        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let secret = exchange.imported_secret(&provider, &key, &ciphertext);
+        let expected = exchange.master_secret(&premaster_secret);
+        assert_eq!(secret.as_slice(), expected, "{}", protocol.name());
+
+        let parameters =
+            exchange.parameters().highest_version(0xabcd_0000 | u32::from(protocol.wire()));
+        let number = u32::from(protocol.wire());
+        let master_key = provider
+            .import_master_key(&key, number, 0x002F, &parameters, &ciphertext, Flags::SERVER)
+            .unwrap();
+        assert_eq!(
+            master_key.secret_for_key_log().unwrap().expose(),
+            expected.as_slice(),
+            "{} with high bits",
+            protocol.name()
+        );
+    }
+}
+
+/// A key of another backend is not a key of this provider.
+pub fn import_refuses_a_key_of_another_backend(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    let stranger = Provider::open(Fake::new().leak());
+    import.key = TestKey::rsa_1024().load(&stranger);
+    assert_eq!(import.status(), INVALID_HANDLE);
+    // The handle comes first: nothing else about the call is looked at.
+    import.flags = Flags(0);
+    import.protocol = 0;
+    assert_eq!(import.status(), INVALID_HANDLE);
+}
+
+/// Several faults at once are reported in the documented order: handle, flags, protocol, suite,
+/// list.
+pub fn import_checks_in_a_fixed_order(backend: &'static dyn KeyExchangeBackend) {
+    let mut import = Import::new(backend);
+    import.parameters = ParameterList::new();
+    assert_eq!(import.status(), INVALID_PARAMETER);
+    import.suite = 0xC02F;
+    assert_eq!(import.run().unwrap_err(), Error::UnsupportedSuite { given: 0xC02F });
+    import.protocol = 0x0304;
+    assert_eq!(import.run().unwrap_err(), Error::UnsupportedProtocol { given: 0x0304 });
+    import.flags = Flags::CLIENT;
+    assert_eq!(import.run().unwrap_err(), Error::BadFlags { given: 1 });
+}
+
+/// The master key remembers what it was made for.
+pub fn import_gives_a_master_key_of_its_protocol_and_suite(
+    backend: &'static dyn KeyExchangeBackend,
+) {
+    let mut import = Import::new(backend);
+    for (protocol, suite) in crate::exchange::rsa_suites() {
+        (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id);
+        let master_key = import.run().unwrap();
+        assert_eq!((master_key.protocol(), master_key.suite().id), (protocol, suite.id));
+    }
+}
+
+/// A backend that says it supports everything that an import takes is one on which imports work.
+pub fn import_is_announced_by_the_provider(backend: &'static dyn KeyExchangeBackend) {
+    assert!(open(backend).supports_import());
+    assert!(Import::new(backend).run().is_ok());
+}

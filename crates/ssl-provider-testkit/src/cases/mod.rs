@@ -1,0 +1,18 @@
+//! The conformance cases, by subject. Each is a function of a backend that panics when it fails.
+//! The list that names them all is in [`crate::conformance_tests!`].
+
+pub mod finished;
+pub mod handshakes;
+pub mod hash;
+pub mod hmac;
+pub mod import;
+pub mod keys;
+pub mod prf;
+pub mod random;
+pub mod rejection;
+pub mod rsa;
+pub mod schedule;
+pub mod secrets;
+pub mod session_keys;
+pub mod support;
+pub mod threads;

@@ -1,0 +1,89 @@
+//! The raw RSA private operation: every key size, every leading zero kept, every shape of key.
+//! The trait promises core 1 < ciphertext < n - 1, so that is what these ask.
+
+use num_bigint::BigUint;
+
+use ssl_provider_core::{KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer};
+
+use crate::bytes::Rng;
+use crate::rsa_key::TestKey;
+
+fn load(backend: &dyn KeyExchangeBackend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
+    let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+    backend.load_rsa_private_key(&der).unwrap_or_else(|error| panic!("{}: {error}", key.name))
+}
+
+fn decrypt(key: &dyn RsaPrivateKey, ciphertext: &[u8]) -> Vec<u8> {
+    // Not zeros, so that a leading zero which is not written shows.
+    let mut block = vec![0xa5; key.modulus_len()];
+    key.decrypt_raw(ciphertext, &mut block).unwrap();
+    block
+}
+
+/// Keys of 1024 to 8192 bits, with exponent 3, with the smaller prime first, with a modulus that
+/// no word size divides: decryption undoes encryption.
+pub fn rsa_decrypts_with_every_size_of_key(backend: &'static dyn KeyExchangeBackend) {
+    let mut rng = Rng::new(10);
+    for test_key in TestKey::all() {
+        let key = load(backend, &test_key);
+        assert_eq!(key.modulus_len(), test_key.len(), "{}", test_key.name);
+        let rounds = if test_key.len() <= 256 { 8 } else { 2 };
+        for _ in 0..rounds {
+            let number = BigUint::from_bytes_be(&rng.bytes(test_key.len())) % test_key.modulus();
+            let block = test_key.left_pad(&number);
+            let ciphertext = test_key.encrypt(&block);
+            assert_eq!(decrypt(key.as_ref(), &ciphertext), block, "{}", test_key.name);
+        }
+    }
+}
+
+/// Blocks with 1 to k-1 leading zero bytes keep them all: the output is never shortened.
+pub fn rsa_keeps_leading_zeros(backend: &'static dyn KeyExchangeBackend) {
+    let mut rng = Rng::new(11);
+    let test_key = TestKey::rsa_1024();
+    let key = load(backend, &test_key);
+    for zeros in 0..test_key.len() {
+        let mut block = rng.bytes(test_key.len());
+        block[..zeros].fill(0);
+        block[0] &= 0x7f;
+        // Neither 0 nor 1, which are not asked.
+        *block.last_mut().unwrap() |= 2;
+        let ciphertext = test_key.encrypt(&block);
+        assert_eq!(decrypt(key.as_ref(), &ciphertext), block, "{zeros} leading zeros");
+    }
+}
+
+/// The smallest and largest ciphertexts of the promise, and ones with leading zeros, decrypt to
+/// something that encrypts back.
+pub fn rsa_decrypts_ciphertexts_at_the_edges(backend: &'static dyn KeyExchangeBackend) {
+    for test_key in [TestKey::rsa_1024(), TestKey::rsa_2056(), TestKey::rsa_2048_e3()] {
+        let key = load(backend, &test_key);
+        let one = BigUint::from(1u8);
+        let edges = [
+            &one + 1u8,
+            &one + 2u8,
+            (&one << 64) + 1u8,
+            &one << 500,
+            test_key.modulus() - 2u8,
+            test_key.modulus() - 3u8,
+            test_key.modulus() >> 8,
+        ];
+        for edge in edges {
+            let ciphertext = test_key.left_pad(&edge);
+            let block = decrypt(key.as_ref(), &ciphertext);
+            assert_eq!(test_key.encrypt(&block), ciphertext, "{} {edge}", test_key.name);
+        }
+    }
+}
+
+/// The same question has the same answer, blinded or not.
+pub fn rsa_answers_alike_every_time(backend: &'static dyn KeyExchangeBackend) {
+    let test_key = TestKey::rsa_1024();
+    let key = load(backend, &test_key);
+    let ciphertext = test_key.left_pad(&BigUint::from(0x1234_5678_9abc_def0_u64));
+    let block = decrypt(key.as_ref(), &ciphertext);
+    for _ in 0..100 {
+        assert_eq!(decrypt(key.as_ref(), &ciphertext), block);
+    }
+    assert_eq!(decrypt(load(backend, &test_key).as_ref(), &ciphertext), block);
+}

@@ -1,0 +1,252 @@
+//! One RSA key exchange: its public facts, how a backend imports it, and what the answer must be.
+//! The expected values come from [`crate::reference`], never from the code under test.
+
+use ssl_provider_core::provider::PremasterVersion;
+use ssl_provider_core::{
+    CipherSuite, Error, Flags, KeyExchangeBackend, KeyLogPolicy, MasterKey, ParameterList, Policy,
+    PrfAlgorithm, PrivateKey, Protocol, Provider, SessionKeys, Side,
+};
+
+use crate::bytes::{Rng, counting, to_hex};
+use crate::reference;
+use crate::rsa_key::TestKey;
+
+/// The policy of the cases: everything on that is off by default, so that it can be seen.
+pub const POLICY: Policy = Policy {
+    legacy_ssl3: true,
+    key_log: KeyLogPolicy::Allowed,
+    premaster_version: PremasterVersion::Offered,
+    min_modulus_bits: 1024,
+};
+
+/// Opens a provider with [`POLICY`].
+pub fn open(backend: &'static dyn KeyExchangeBackend) -> Provider {
+    Provider::open(backend).with_policy(POLICY)
+}
+
+/// The public facts of an RSA key exchange.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The negotiated version.
+    pub protocol: Protocol,
+    /// The negotiated suite.
+    pub suite: &'static CipherSuite,
+    /// The random of the ClientHello.
+    pub client_random: [u8; 32],
+    /// The random of the ServerHello.
+    pub server_random: [u8; 32],
+    /// The session hash, where the extended master secret was negotiated.
+    pub session_hash: Option<Vec<u8>>,
+    /// The version that the client offered; none leaves it out of the parameter list.
+    pub client_version: Option<u16>,
+}
+
+impl Exchange {
+    /// An exchange with the randoms 00 01 … 1f and 20 21 … 3f.
+    pub fn new(protocol: Protocol, suite: u32) -> Self {
+        Self {
+            protocol,
+            suite: CipherSuite::from_id(suite).expect("a suite of the table"),
+            client_random: counting(0x00),
+            server_random: counting(0x20),
+            session_hash: None,
+            client_version: Some(protocol.wire()),
+        }
+    }
+
+    /// The same exchange with the extended master secret over the session hash 40 41 ….
+    #[must_use]
+    pub fn extended(mut self) -> Self {
+        let hash: [u8; 48] = counting(0x40);
+        let len = session_hash_len(self.protocol, self.suite).expect("not SSL 3.0");
+        self.session_hash = Some(hash[..len].to_vec());
+        self
+    }
+
+    /// Any exchange that is allowed, by a seeded generator.
+    pub fn random(rng: &mut Rng) -> Self {
+        let (protocol, suite) = *rng.pick(&rsa_suites());
+        let session_hash =
+            session_hash_len(protocol, suite).filter(|_| rng.one_in(2)).map(|len| rng.bytes(len));
+        let client_version = match rng.below(4) {
+            0 => None,
+            1 => Some(0x0303),
+            _ => Some(protocol.wire()),
+        };
+        Self {
+            protocol,
+            suite,
+            client_random: rng.array(),
+            server_random: rng.array(),
+            session_hash,
+            client_version,
+        }
+    }
+
+    /// The version that the premaster secret must carry.
+    pub fn expected_version(&self) -> u16 {
+        self.client_version.unwrap_or(self.protocol.wire())
+    }
+
+    /// A premaster secret with the expected version.
+    pub fn premaster_secret(&self, rng: &mut Rng) -> [u8; 48] {
+        premaster_secret(self.expected_version(), rng)
+    }
+
+    /// The parameter list: both randoms, and whichever of version and session hash there are.
+    pub fn parameters(&self) -> ParameterList {
+        let mut parameters = ParameterList::new()
+            .client_random(self.client_random)
+            .server_random(self.server_random);
+        if let Some(version) = self.client_version {
+            parameters = parameters.highest_version(u32::from(version));
+        }
+        match &self.session_hash {
+            Some(hash) => parameters.session_hash(hash).expect("a known length"),
+            None => parameters,
+        }
+    }
+
+    /// Imports `ciphertext` as a server does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Provider::import_master_key`].
+    pub fn import(
+        &self,
+        provider: &Provider,
+        key: &PrivateKey,
+        ciphertext: &[u8],
+    ) -> Result<MasterKey, Error> {
+        provider.import_master_key(
+            key,
+            u32::from(self.protocol.wire()),
+            self.suite.id,
+            &self.parameters(),
+            ciphertext,
+            Flags::SERVER,
+        )
+    }
+
+    /// Imports `ciphertext`, which must succeed, and reads the master secret.
+    pub fn imported_secret(
+        &self,
+        provider: &Provider,
+        key: &PrivateKey,
+        ciphertext: &[u8],
+    ) -> [u8; 48] {
+        let master_key = self
+            .import(provider, key, ciphertext)
+            .unwrap_or_else(|error| panic!("import failed with {error}\n{}", self.describe()));
+        *master_key.secret_for_key_log().expect("the policy allows it").expose()
+    }
+
+    /// The master secret that this premaster secret must give.
+    pub fn master_secret(&self, premaster_secret: &[u8]) -> Vec<u8> {
+        match &self.session_hash {
+            Some(hash) => {
+                reference::extended_master_secret(self.protocol, self.suite, premaster_secret, hash)
+            }
+            None => reference::master_secret(
+                self.protocol,
+                self.suite,
+                premaster_secret,
+                &self.client_random,
+                &self.server_random,
+            ),
+        }
+    }
+
+    /// The master secret that a rejected ciphertext must give.
+    pub fn rejected_master_secret(&self, key: &TestKey, ciphertext: &[u8]) -> Vec<u8> {
+        let randoms = [self.client_random, self.server_random].concat();
+        let fallback = reference::fallback_premaster(
+            &key.private_exponent(),
+            ciphertext,
+            self.expected_version(),
+            self.session_hash.as_deref().unwrap_or(&randoms),
+        );
+        self.master_secret(&fallback)
+    }
+
+    /// The session keys that a master secret must give, in the order of the key block.
+    pub fn session_keys(&self, master_secret: &[u8]) -> Vec<u8> {
+        reference::session_keys(
+            self.protocol,
+            self.suite,
+            master_secret,
+            &self.client_random,
+            &self.server_random,
+        )
+    }
+
+    /// The exchange as Rust that can be pasted into a test.
+    pub fn describe(&self) -> String {
+        let session_hash = match &self.session_hash {
+            Some(hash) => format!("Some(hex(\"{}\"))", to_hex(hash)),
+            None => "None".to_owned(),
+        };
+        format!(
+            "let exchange = Exchange {{\n    client_random: hex(\"{}\").try_into().unwrap(),\n    \
+             server_random: hex(\"{}\").try_into().unwrap(),\n    session_hash: {session_hash},\n    \
+             client_version: {:?},\n    ..Exchange::new(Protocol::{:?}, 0x{:04X})\n}};",
+            to_hex(&self.client_random),
+            to_hex(&self.server_random),
+            self.client_version,
+            self.protocol,
+            self.suite.id,
+        )
+    }
+}
+
+/// 48 bytes that begin with `version`.
+pub fn premaster_secret(version: u16, rng: &mut Rng) -> [u8; 48] {
+    let mut premaster_secret = rng.array();
+    premaster_secret[..2].copy_from_slice(&version.to_be_bytes());
+    premaster_secret
+}
+
+/// Length of the session hash in bytes; none in SSL 3.0, which has no extended master secret.
+pub fn session_hash_len(protocol: Protocol, suite: &CipherSuite) -> Option<usize> {
+    reference::prf_of(protocol, suite).map(|prf| match prf {
+        PrfAlgorithm::Md5Sha1 => 36,
+        PrfAlgorithm::Sha256 => 32,
+        PrfAlgorithm::Sha384 => 48,
+    })
+}
+
+/// The protocols that have an RSA key exchange here.
+pub const PROTOCOLS: [Protocol; 6] = [
+    Protocol::Ssl3,
+    Protocol::Tls1_0,
+    Protocol::Tls1_1,
+    Protocol::Tls1_2,
+    Protocol::Dtls1_0,
+    Protocol::Dtls1_2,
+];
+
+/// Every pair of a protocol and an RSA suite of it.
+pub fn rsa_suites() -> Vec<(Protocol, &'static CipherSuite)> {
+    PROTOCOLS
+        .iter()
+        .flat_map(|protocol| {
+            CipherSuite::all()
+                .iter()
+                .filter(|suite| suite.key_exchange.is_rsa() && suite.allows(*protocol))
+                .map(|suite| (*protocol, suite))
+        })
+        .collect()
+}
+
+/// All session keys in the order of the key block.
+pub fn concatenated(keys: &SessionKeys) -> Vec<u8> {
+    [
+        keys.mac_key(Side::Client),
+        keys.mac_key(Side::Server),
+        keys.write_key(Side::Client),
+        keys.write_key(Side::Server),
+        keys.write_iv(Side::Client),
+        keys.write_iv(Side::Server),
+    ]
+    .concat()
+}

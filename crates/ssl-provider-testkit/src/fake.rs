@@ -1,0 +1,256 @@
+//! A backend without any security, for tests of core alone: its answers are predictable, its RSA
+//! returns whatever block the test chooses, and any operation can be made to fail or to panic.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ssl_provider_core::{
+    BackendInfo, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
+    PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer, Support,
+};
+
+/// What an operation of the fake does instead of answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It returns this error.
+    Error(Error),
+    /// It panics.
+    Panic,
+}
+
+/// A backend **without any security**. Hashes are a mix of their input that anybody can invert,
+/// random bytes count up, and "decryption" returns the ciphertext itself or a chosen block.
+#[derive(Debug)]
+pub struct Fake {
+    info: BackendInfo,
+    faults: Vec<(Operation, Fault)>,
+    shared: Arc<Shared>,
+}
+
+/// What the fake and its keys have in common.
+#[derive(Default)]
+struct Shared {
+    block: Option<Vec<u8>>,
+    decrypt_fault: Option<Fault>,
+    log: Mutex<Vec<Operation>>,
+}
+
+/// Everything is done by the fake itself.
+const SUPPORT: [(Operation, Support); Operation::ALL.len()] = {
+    let mut table = [(Operation::Random, Support::By("fake")); Operation::ALL.len()];
+    let mut i = 0;
+    while i < table.len() {
+        table[i].0 = Operation::ALL[i];
+        i += 1;
+    }
+    table
+};
+
+impl Fake {
+    /// A fake that answers everything; decryption returns the ciphertext.
+    pub fn new() -> Self {
+        Self {
+            info: BackendInfo {
+                name: "fake",
+                provider_name: "Fake Provider Without Security",
+                library: "none".to_owned(),
+                rsa: None,
+                fips: FipsStatus::NotValidated,
+                support: &SUPPORT,
+            },
+            faults: Vec::new(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// The same fake, whose decryption returns `block`, which has the modulus length.
+    #[must_use]
+    pub fn decrypting_to(self, block: &[u8]) -> Self {
+        let shared = Shared {
+            block: Some(block.to_vec()),
+            decrypt_fault: self.shared.decrypt_fault,
+            log: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared), ..self }
+    }
+
+    /// The same fake, in which `operation` goes wrong. For [`Operation::RsaDecryptRaw`] keys still
+    /// load, and decryption goes wrong.
+    #[must_use]
+    pub fn with_fault(mut self, operation: Operation, fault: Fault) -> Self {
+        if operation == Operation::RsaDecryptRaw {
+            let shared = Shared {
+                block: self.shared.block.clone(),
+                decrypt_fault: Some(fault),
+                log: Mutex::default(),
+            };
+            self.shared = Arc::new(shared);
+        } else {
+            self.faults.push((operation, fault));
+        }
+        self
+    }
+
+    /// The fake as providers want it. It is never freed, which tests can afford.
+    pub fn leak(self) -> &'static Self {
+        Box::leak(Box::new(self))
+    }
+
+    /// The operations so far, in order; loading a key is not one.
+    pub fn log(&self) -> Vec<Operation> {
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn start(&self, operation: Operation) -> Result<(), Error> {
+        self.shared.note(operation);
+        let fault = self.faults.iter().find(|(with_fault, _)| *with_fault == operation);
+        raise(fault.map(|(_, fault)| *fault))
+    }
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shared {
+    fn note(&self, operation: Operation) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+fn raise(fault: Option<Fault>) -> Result<(), Error> {
+    match fault {
+        None => Ok(()),
+        Some(Fault::Error(error)) => Err(error),
+        Some(Fault::Panic) => panic!("the fake was told to panic"),
+    }
+}
+
+impl KeyExchangeBackend for Fake {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.start(Operation::Random)?;
+        mix(b"random", &[], out);
+        Ok(())
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self.start(Operation::Hash(hash))?;
+        mix(hash.name().as_bytes(), &[&input.concat()], out);
+        Ok(())
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        self.start(Operation::Hash(hash))?;
+        Ok(Box::new(FakeHash { hash, input: Vec::new() }))
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.start(Operation::Hmac(hash))?;
+        mix(b"hmac", &[hash.name().as_bytes(), key, &input.concat()], out);
+        Ok(())
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.start(Operation::Prf(prf))?;
+        mix(b"prf", &[prf.name().as_bytes(), secret, label, &seed.concat()], out);
+        Ok(())
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(FakeKey { len: key.modulus().len(), shared: Arc::clone(&self.shared) }))
+    }
+}
+
+/// A key that decrypts nothing.
+#[derive(Debug)]
+struct FakeKey {
+    len: usize,
+    shared: Arc<Shared>,
+}
+
+impl RsaPrivateKey for FakeKey {
+    fn modulus_len(&self) -> usize {
+        self.len
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        self.shared.note(Operation::RsaDecryptRaw);
+        raise(self.shared.decrypt_fault)?;
+        em.copy_from_slice(self.shared.block.as_deref().unwrap_or(ciphertext));
+        Ok(())
+    }
+}
+
+/// A hash that keeps its input, and does not show it.
+struct FakeHash {
+    hash: HashAlgorithm,
+    input: Vec<u8>,
+}
+
+impl fmt::Debug for FakeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeHash").field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+impl HashContext for FakeHash {
+    fn update(&mut self, input: &[u8]) {
+        self.input.extend(input);
+    }
+
+    fn duplicate(&self) -> Box<dyn HashContext> {
+        Box::new(Self { hash: self.hash, input: self.input.clone() })
+    }
+
+    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+        if out.len() != self.hash.output_len() {
+            return Err(Error::Internal("the output has another length than the hash"));
+        }
+        mix(self.hash.name().as_bytes(), &[&self.input], out);
+        Ok(())
+    }
+}
+
+/// Fills `out` with bytes that depend on every part. FNV-1a with a counter: no security at all.
+pub(crate) fn mix(domain: &[u8], parts: &[&[u8]], out: &mut [u8]) {
+    let mut state: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut feed = |byte: u8| {
+        state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        state
+    };
+    for part in [&[domain], parts].concat() {
+        part.len().to_le_bytes().into_iter().for_each(|byte| _ = feed(byte));
+        part.iter().for_each(|byte| _ = feed(*byte));
+    }
+    for byte in out {
+        *byte = feed(1).to_be_bytes()[0];
+    }
+}

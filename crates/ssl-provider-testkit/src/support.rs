@@ -1,0 +1,85 @@
+//! The support matrix as data: whose code does each operation in each backend of this project.
+//! The cases compare it with what a backend says of itself and with what it does.
+
+use ssl_provider_core::{HashAlgorithm, Operation, PrfAlgorithm, Support};
+
+/// One column of the matrix: a backend and whose code does each operation in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// The name of the backend.
+    pub backend: &'static str,
+    /// The provider name, by which a part of a backend is told from the whole.
+    pub provider_name: &'static str,
+    /// Whose code does an operation.
+    pub support: fn(Operation) -> Support,
+}
+
+/// The expected support of the backends of this project, and of ring by itself.
+pub const fn support_matrix() -> &'static [Column] {
+    &[
+        Column {
+            backend: "aws-lc",
+            provider_name: "ssl-provider AWS-LC Provider",
+            support: |_| Support::By("AWS-LC"),
+        },
+        Column {
+            backend: "openssl",
+            provider_name: "ssl-provider OpenSSL Provider",
+            support: openssl,
+        },
+        Column {
+            backend: "rustcrypto",
+            provider_name: "ssl-provider RustCrypto Provider",
+            support: rustcrypto,
+        },
+        Column {
+            backend: "ring",
+            provider_name: "ssl-provider ring Provider",
+            support: |operation| match ring_alone(operation) {
+                Support::Unsupported => Support::By("RustCrypto"),
+                by_ring => by_ring,
+            },
+        },
+        Column {
+            backend: "ring",
+            provider_name: "ssl-provider ring Provider without RSA",
+            support: ring_alone,
+        },
+    ]
+}
+
+/// The column of a backend by its provider name; none for a backend of somebody else.
+pub fn column(provider_name: &str) -> Option<&'static Column> {
+    support_matrix().iter().find(|column| column.provider_name == provider_name)
+}
+
+/// OpenSSL has a PRF and an HMAC of its own, slower than ours over its hashes.
+fn openssl(operation: Operation) -> Support {
+    match operation {
+        Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
+        _ => Support::By("OpenSSL"),
+    }
+}
+
+/// RustCrypto is a crate for each thing.
+fn rustcrypto(operation: Operation) -> Support {
+    Support::By(match operation {
+        Operation::RsaDecryptRaw => "rsa",
+        Operation::Prf(_) | Operation::Hmac(_) => "hmac",
+        Operation::Hash(HashAlgorithm::Md5) => "md-5",
+        Operation::Hash(HashAlgorithm::Sha1) => "sha1",
+        Operation::Hash(HashAlgorithm::Sha256 | HashAlgorithm::Sha384) => "sha2",
+        _ => "getrandom",
+    })
+}
+
+/// ring leaves out RSA decryption and MD5 on purpose, and with MD5 the PRF of TLS 1.0.
+fn ring_alone(operation: Operation) -> Support {
+    match operation {
+        Operation::RsaDecryptRaw
+        | Operation::Prf(PrfAlgorithm::Md5Sha1)
+        | Operation::Hash(HashAlgorithm::Md5)
+        | Operation::Hmac(HashAlgorithm::Md5) => Support::Unsupported,
+        _ => Support::By("ring"),
+    }
+}

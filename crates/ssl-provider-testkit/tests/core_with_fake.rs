@@ -1,0 +1,284 @@
+//! Core alone, over the fake backend: what it asks a library for and in which order, what it makes
+//! of a block, and what becomes of failures and panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use ssl_provider_core::{
+    Error, HandleKind, HandleTable, HashAlgorithm, KeyExchangeBackend, MasterKey, Operation,
+    PrfAlgorithm, Protocol, Provider,
+};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::ciphertext::KINDS;
+use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::fake::{Fake, Fault};
+use ssl_provider_testkit::reference;
+use ssl_provider_testkit::rsa_key::TestKey;
+
+const FALLBACK: [Operation; 2] =
+    [Operation::Hmac(HashAlgorithm::Sha256), Operation::Prf(PrfAlgorithm::Sha256)];
+const LIBRARY_FAILURE: Error = Error::Backend { backend: "fake", code: 0x42 };
+
+fn exchange() -> Exchange {
+    Exchange::new(Protocol::Tls1_2, 0x009D)
+}
+
+/// A number in the middle of the range, as any ciphertext is to the fake.
+fn proper_ciphertext(key: &TestKey) -> Vec<u8> {
+    [vec![0; 1], vec![7; key.len() - 1]].concat()
+}
+
+fn import(fake: &'static Fake, ciphertext: &[u8]) -> Result<MasterKey, Error> {
+    let provider = open(fake);
+    exchange().import(&provider, &TestKey::rsa_1024().load(&provider), ciphertext)
+}
+
+/// The fake's own PRF, as the derivation of a master secret asks it.
+fn master_secret(fake: &Fake, premaster_secret: &[u8]) -> [u8; 48] {
+    let Exchange { client_random, server_random, .. } = exchange();
+    let seed: [&[u8]; 2] = [&client_random, &server_random];
+    let mut out = [0; 48];
+    fake.prf(PrfAlgorithm::Sha384, premaster_secret, b"master secret", &seed, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn the_last_48_bytes_are_taken_exactly_from_good_blocks() {
+    let key = TestKey::rsa_1024();
+    let ciphertext = proper_ciphertext(&key);
+    let mut rng = Rng::new(1);
+    for kind in KINDS {
+        let Some(block) = kind.block(&mut rng, key.len(), 0x0303) else { continue };
+        let fake = Fake::new().decrypting_to(&block).leak();
+        let imported = import(fake, &ciphertext).unwrap();
+        let secret = imported.secret_for_key_log().unwrap().expose();
+        let taken = *secret == master_secret(fake, &block[block.len() - 48..]);
+        assert_eq!(taken, kind.good, "{}", kind.name);
+        assert_eq!(reference::unpad(&block, Some(0x0303)).is_some(), kind.good, "{}", kind.name);
+    }
+}
+
+#[test]
+fn any_block_at_all_gives_success_and_the_same_fallback() {
+    // Blocks that no RSA key could give, such as numbers above the modulus.
+    let key = TestKey::rsa_1024();
+    let ciphertext = proper_ciphertext(&key);
+    let secret = |block: &[u8]| {
+        let imported = import(Fake::new().decrypting_to(block).leak(), &ciphertext).unwrap();
+        *imported.secret_for_key_log().unwrap().expose()
+    };
+    let expected = secret(&vec![0; key.len()]);
+    let mut rng = Rng::new(2);
+    for _ in 0..2000 {
+        let mut block = rng.bytes(key.len());
+        // Heads close to the right one are the interesting ones.
+        block[0] &= 1;
+        block[1] &= 3;
+        block[key.len() - 49] &= 1;
+        let premaster_secret = reference::unpad(&block, Some(0x0303));
+        assert_eq!(secret(&block) == expected, premaster_secret.is_none());
+    }
+    assert_eq!(secret(&vec![0xff; key.len()]), expected);
+}
+
+#[test]
+fn the_fallback_is_computed_before_the_decryption_and_always() {
+    let key = TestKey::rsa_1024();
+    let ciphertext = proper_ciphertext(&key);
+    let expected =
+        [&FALLBACK[..], &[Operation::RsaDecryptRaw, Operation::Prf(PrfAlgorithm::Sha384)]].concat();
+    let mut rng = Rng::new(3);
+    for kind in KINDS {
+        let Some(block) = kind.block(&mut rng, key.len(), 0x0303) else { continue };
+        let fake = Fake::new().decrypting_to(&block).leak();
+        let provider = open(fake);
+        let loaded = key.load(&provider);
+        let before = fake.log().len();
+        exchange().import(&provider, &loaded, &ciphertext).unwrap();
+        assert_eq!(fake.log()[before..], expected, "{}", kind.name);
+    }
+}
+
+#[test]
+fn a_ciphertext_that_cannot_be_one_is_not_decrypted() {
+    let key = TestKey::rsa_1024();
+    let fake = Fake::new().leak();
+    let provider = open(fake);
+    let loaded = key.load(&provider);
+    let (n, len) = (key.modulus(), key.len());
+    let improper = [
+        vec![],
+        vec![7; len - 1],
+        vec![7; len + 1],
+        vec![0; len],
+        key.left_pad(&1u8.into()),
+        key.left_pad(&(n - 1u8)),
+        key.left_pad(n),
+        vec![0xff; len],
+    ];
+    for ciphertext in improper {
+        let before = fake.log().len();
+        exchange().import(&provider, &loaded, &ciphertext).unwrap();
+        let asked = fake.log()[before..].to_vec();
+        assert!(!asked.contains(&Operation::RsaDecryptRaw), "{} bytes", ciphertext.len());
+        assert_eq!(asked[..2], FALLBACK);
+    }
+    for ciphertext in [key.left_pad(&2u8.into()), key.left_pad(&(n - 2u8))] {
+        let before = fake.log().len();
+        exchange().import(&provider, &loaded, &ciphertext).unwrap();
+        assert!(fake.log()[before..].contains(&Operation::RsaDecryptRaw));
+    }
+}
+
+#[test]
+fn public_faults_are_found_before_anything_is_asked_of_the_library() {
+    let fake = Fake::new().leak();
+    let provider = open(fake);
+    let key = TestKey::rsa_1024();
+    let loaded = key.load(&provider);
+    let before = fake.log().len();
+    let parameters = exchange().parameters();
+    let ciphertext = proper_ciphertext(&key);
+    let flags = ssl_provider_core::Flags::SERVER;
+    let empty = ssl_provider_core::ParameterList::new();
+    for (protocol, suite, parameters, flags) in [
+        (0x0303, 0x009D, &parameters, ssl_provider_core::Flags(0)),
+        (0x0304, 0x1301, &parameters, flags),
+        (0x0303, 0xC02F, &parameters, flags),
+        (0x0303, 0x009D, &empty, flags),
+    ] {
+        provider
+            .import_master_key(&loaded, protocol, suite, parameters, &ciphertext, flags)
+            .unwrap_err();
+    }
+    assert_eq!(fake.log().len(), before);
+}
+
+#[test]
+fn a_failing_generator_does_not_matter_to_an_import_that_draws_nothing() {
+    let fake = Fake::new().with_fault(Operation::Random, Fault::Error(Error::Random)).leak();
+    import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap();
+    assert!(!fake.log().contains(&Operation::Random));
+}
+
+#[test]
+fn a_failing_generator_inside_the_decryption_is_an_error_and_gives_no_secret() {
+    let fake = Fake::new().with_fault(Operation::RsaDecryptRaw, Fault::Error(Error::Random)).leak();
+    let error = import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap_err();
+    assert_eq!(error, Error::Random);
+    assert_eq!(error.status().code(), 0x8009_0030);
+}
+
+#[test]
+fn a_fault_in_the_decryption_is_the_same_error_for_every_ciphertext() {
+    let key = TestKey::rsa_1024();
+    let mut rng = Rng::new(4);
+    for kind in KINDS {
+        let Some(block) = kind.block(&mut rng, key.len(), 0x0303) else { continue };
+        let fake = Fake::new()
+            .decrypting_to(&block)
+            .with_fault(Operation::RsaDecryptRaw, Fault::Error(LIBRARY_FAILURE))
+            .leak();
+        let error = import(fake, &proper_ciphertext(&key)).unwrap_err();
+        assert_eq!(error, LIBRARY_FAILURE, "{}", kind.name);
+        assert_eq!(error.status().code(), 0x8009_0020);
+        // Nothing is derived from a decryption that failed.
+        assert_eq!(fake.log().last(), Some(&Operation::RsaDecryptRaw), "{}", kind.name);
+    }
+}
+
+#[test]
+fn a_fault_before_the_decryption_leaves_the_private_key_alone() {
+    for operation in FALLBACK {
+        let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
+        let error = import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap_err();
+        assert_eq!(error, LIBRARY_FAILURE, "{operation}");
+        assert!(!fake.log().contains(&Operation::RsaDecryptRaw), "{operation}");
+    }
+}
+
+#[test]
+fn a_fault_in_the_hash_keeps_a_key_from_loading() {
+    let operation = Operation::Hash(HashAlgorithm::Sha256);
+    let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
+    let error = TestKey::rsa_1024().try_load(&open(fake)).unwrap_err();
+    assert_eq!(error, LIBRARY_FAILURE);
+}
+
+#[test]
+fn a_fault_in_the_derivation_reaches_the_caller_of_the_derivation() {
+    let fake = Fake::new()
+        .with_fault(Operation::Prf(PrfAlgorithm::Sha384), Fault::Error(LIBRARY_FAILURE))
+        .leak();
+    let error = import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap_err();
+    assert_eq!(error, LIBRARY_FAILURE);
+}
+
+#[test]
+fn a_panic_of_the_library_passes_through_and_harms_nothing_else() {
+    let panicking = Fake::new().with_fault(Operation::RsaDecryptRaw, Fault::Panic).leak();
+    let provider = open(panicking);
+    let key = TestKey::rsa_1024();
+    let loaded = key.load(&provider);
+    let table = HandleTable::new();
+    let handle = table.insert(HandleKind::PrivateKey, Arc::new(loaded)).unwrap();
+
+    thread::scope(|scope| {
+        let failed = scope.spawn(|| {
+            let loaded = table.get(handle, HandleKind::PrivateKey).unwrap();
+            exchange().import(&provider, &loaded, &proper_ciphertext(&key)).map(drop)
+        });
+        assert!(failed.join().is_err(), "the panic is not swallowed");
+    });
+    // The table, the key object and the provider go on working.
+    let loaded = table.get(handle, HandleKind::PrivateKey).unwrap();
+    exchange().import(&provider, &loaded, &[]).unwrap();
+    let again = catch_unwind(AssertUnwindSafe(|| {
+        exchange().import(&provider, &loaded, &proper_ciphertext(&key)).map(drop)
+    }));
+    assert!(again.is_err());
+    table.remove(handle, HandleKind::PrivateKey).unwrap();
+}
+
+#[test]
+fn the_suite_notices_that_the_fake_is_no_crypto() {
+    let report = ssl_provider_testkit::check(Fake::new().leak());
+    assert_eq!(report.backend, "fake");
+    assert_eq!(report.outcomes.len(), ssl_provider_testkit::cases().len());
+    let failed = |name: &str| report.failures().any(|outcome| outcome.name == name);
+    for name in [
+        "hash::hash_known_answers",
+        "hmac::hmac_known_answers",
+        "prf::prf_ietf_known_answers",
+        "random::random_bytes_fill_the_buffer_and_never_repeat",
+        "rsa::rsa_decrypts_with_every_size_of_key",
+        "keys::keys_whose_parts_disagree_are_refused",
+        "schedule::schedule_known_answers",
+        "rejection::rejection_looks_like_success",
+        "support::support_is_what_the_backend_says",
+    ] {
+        assert!(failed(name), "{name} passes without any cryptography");
+    }
+    // What is core's alone holds over any backend.
+    for name in [
+        "import::import_takes_the_server_flag_alone",
+        "import::import_takes_the_protocols_with_an_rsa_exchange",
+        "import::import_takes_rsa_suites_of_the_protocol",
+        "import::import_checks_in_a_fixed_order",
+        "rejection::rejection_answers_alike_every_time",
+        "secrets::secrets_are_not_in_debug_output",
+    ] {
+        assert!(!failed(name), "{name} fails: {:?}", report.failures().find(|o| o.name == name));
+    }
+    assert!(!report.passed());
+}
+
+#[test]
+fn a_provider_is_for_its_own_backend_alone() {
+    let (one, other) = (Fake::new().leak(), Fake::new().leak());
+    let key = TestKey::rsa_1024();
+    let loaded = key.load(&Provider::open(one));
+    let error = exchange().import(&open(other), &loaded, &proper_ciphertext(&key)).unwrap_err();
+    assert_eq!(error, Error::InvalidHandle, "two fakes are two backends, whatever their names");
+}

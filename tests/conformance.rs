@@ -1,0 +1,134 @@
+//! Every conformance case on every backend that is compiled in, and the guards that see to it that
+//! none was left out.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use ssl_provider_testkit::{cases, support::support_matrix};
+
+// Without a backend nothing is stamped, and the guards below say so.
+#[cfg(feature = "aws-lc")]
+ssl_provider_testkit::conformance_tests!(aws_lc, ssl_provider::backend("aws-lc").unwrap());
+#[cfg(feature = "openssl")]
+ssl_provider_testkit::conformance_tests!(openssl, ssl_provider::backend("openssl").unwrap());
+#[cfg(feature = "rustcrypto")]
+ssl_provider_testkit::conformance_tests!(rustcrypto, ssl_provider::backend("rustcrypto").unwrap());
+#[cfg(feature = "ring")]
+ssl_provider_testkit::conformance_tests!(ring, ssl_provider::backend("ring").unwrap());
+
+/// The backends that the features of this build promise, in the documented order.
+fn promised() -> Vec<&'static str> {
+    [
+        ("aws-lc", cfg!(feature = "aws-lc")),
+        ("openssl", cfg!(feature = "openssl")),
+        ("rustcrypto", cfg!(feature = "rustcrypto")),
+        ("ring", cfg!(feature = "ring")),
+    ]
+    .into_iter()
+    .filter_map(|(name, compiled)| compiled.then_some(name))
+    .collect()
+}
+
+fn compiled() -> Vec<&'static str> {
+    ssl_provider::backends().iter().map(|backend| backend.info().name).collect()
+}
+
+#[test]
+fn backends_are_those_that_the_features_promise() {
+    assert_eq!(compiled(), promised());
+}
+
+#[test]
+fn backends_are_those_that_the_environment_expects() {
+    let Ok(expected) = std::env::var("SSL_PROVIDER_EXPECT_BACKENDS") else { return };
+    let expected: Vec<&str> = expected.split(',').filter(|name| !name.is_empty()).collect();
+    assert_eq!(compiled(), expected, "SSL_PROVIDER_EXPECT_BACKENDS says otherwise");
+}
+
+/// Asks this very program for its tests, so that a case that was not stamped, or a backend that was
+/// forgotten above, cannot pass by being absent.
+#[test]
+fn every_case_is_a_test_of_every_backend() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--list", "--format", "terse"])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let stamped: BTreeSet<&str> =
+        listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    let stamped: BTreeSet<&str> = stamped.into_iter().filter(|name| name.contains("::")).collect();
+
+    let mut expected = BTreeSet::new();
+    for backend in promised() {
+        for case in cases() {
+            let (_, function) = case.name.split_once("::").unwrap();
+            expected.insert(format!("{}::{function}", backend.replace('-', "_")));
+        }
+    }
+    assert_eq!(expected.len(), promised().len() * cases().len(), "two cases share a name");
+    assert_eq!(stamped, expected.iter().map(String::as_str).collect());
+    assert!(cases().len() >= 70, "cases were lost: {}", cases().len());
+}
+
+#[test]
+fn every_backend_has_a_column_in_the_support_matrix() {
+    for backend in ssl_provider::backends() {
+        let info = backend.info();
+        let found = support_matrix().iter().find(|column| {
+            column.backend == info.name && column.provider_name == info.provider_name
+        });
+        assert!(found.is_some(), "{} ({})", info.name, info.provider_name);
+    }
+}
+
+/// ring by itself is a part, not a backend of the list; what it does and what it leaves out is in
+/// the matrix all the same.
+#[cfg(feature = "ring")]
+#[test]
+fn ring_alone_does_what_the_support_matrix_says() {
+    use ssl_provider_testkit::cases::support;
+
+    let ring = &ssl_provider_ring::Ring;
+    assert!(support_matrix().iter().any(|column| {
+        column.provider_name == ssl_provider::KeyExchangeBackend::info(ring).provider_name
+    }));
+    support::support_is_what_the_matrix_says(ring);
+    support::support_is_what_the_backend_says(ring);
+    support::support_table_is_well_formed(ring);
+    support::support_requirements_are_met_or_refused(ring);
+}
+
+#[cfg(not(any(
+    feature = "aws-lc",
+    feature = "openssl",
+    feature = "rustcrypto",
+    feature = "ring"
+)))]
+#[test]
+fn without_a_backend_the_error_lists_the_features() {
+    let error = ssl_provider::default_backend().unwrap_err();
+    for feature in ["aws-lc", "openssl", "openssl-vendored", "rustcrypto", "ring"] {
+        assert!(error.to_string().contains(feature), "{error}");
+    }
+    assert_eq!(error.status().code(), 0x8009_001E);
+}
+
+#[test]
+fn the_default_is_the_first_backend_of_the_documented_order() {
+    match (ssl_provider::default_backend(), promised().first()) {
+        (Ok(backend), Some(first)) => assert_eq!(backend.info().name, *first),
+        (Err(error), None) => assert_eq!(error, ssl_provider::Error::NoBackend),
+        (default, first) => panic!("{default:?}, but the first is {first:?}"),
+    }
+}
+
+#[test]
+fn backends_are_found_by_their_names_alone() {
+    for name in promised() {
+        assert_eq!(ssl_provider::backend(name).unwrap().info().name, name);
+        assert!(ssl_provider::backend(&name.to_uppercase()).is_err());
+    }
+    for unknown in ["", "none", "fake", "aws_lc", "openssl-vendored"] {
+        assert!(ssl_provider::backend(unknown).is_err(), "{unknown}");
+    }
+}

@@ -1,0 +1,257 @@
+//! The same generated imports on every backend: status, master secret and session keys must be the
+//! same bytes, and the ones that an independent derivation gives.
+//!
+//! `SSL_PROVIDER_SEED` chooses the inputs and `SSL_PROVIDER_IMPORTS` their number. A failure prints
+//! the seed and the input as Rust that can be pasted into a test.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use ssl_provider::{Flags, ParameterList, PrivateKey, Provider};
+use ssl_provider_testkit::bytes::{Rng, number_from_env, to_hex};
+use ssl_provider_testkit::ciphertext::{KINDS, Kind};
+use ssl_provider_testkit::exchange::{Exchange, concatenated, open, session_hash_len};
+use ssl_provider_testkit::rsa_key::TestKey;
+
+const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
+const DEFAULT_IMPORTS: u64 = 10_500;
+
+const BAD_FLAGS: u32 = 0x8009_0009;
+const INVALID_PARAMETER: u32 = 0x8009_0027;
+const NOT_SUPPORTED: u32 = 0x8009_0029;
+
+/// What a backend answered: a status, and for success the master secret and the session keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    status: u32,
+    master_secret: Vec<u8>,
+    session_keys: Vec<u8>,
+}
+
+/// One generated import.
+struct Question {
+    seed: u64,
+    kind: &'static Kind,
+    key: usize,
+    exchange: Exchange,
+    ciphertext: Vec<u8>,
+    premaster_secret: Option<Vec<u8>>,
+    arguments: Arguments,
+    /// The status that the arguments ask for; 0 where they are good.
+    status: u32,
+}
+
+/// The public arguments as they are passed, which may be wrong where the exchange is right.
+struct Arguments {
+    protocol: u32,
+    suite: u32,
+    parameters: ParameterList,
+    flags: Flags,
+}
+
+impl Question {
+    /// The question with this number, always the same for the same seed.
+    fn new(seed: u64, number: usize, keys: &[TestKey]) -> Self {
+        let offset = u64::try_from(number).unwrap().wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let mut rng = Rng::new(seed.wrapping_add(offset));
+        let kind = &KINDS[number % KINDS.len()];
+        // Mostly the small key, which is quick; each larger one now and then.
+        let key = match number % 256 {
+            7 => 3,
+            99 => 2,
+            n if n % 10 == 3 => 1,
+            _ => 0,
+        };
+        let exchange = Exchange::random(&mut rng);
+        let sample = kind.sample(&mut rng, &keys[key], exchange.expected_version());
+        let (arguments, status) = arguments(&exchange, &mut rng);
+        Self {
+            seed,
+            kind,
+            key,
+            exchange,
+            ciphertext: sample.ciphertext,
+            premaster_secret: sample.premaster_secret,
+            arguments,
+            status,
+        }
+    }
+
+    fn ask(&self, provider: &Provider, key: &PrivateKey) -> Answer {
+        let Arguments { protocol, suite, parameters, flags } = &self.arguments;
+        let result = provider.import_master_key(
+            key,
+            *protocol,
+            *suite,
+            parameters,
+            &self.ciphertext,
+            *flags,
+        );
+        match result {
+            Ok(master_key) => {
+                let randoms = self.exchange.parameters();
+                let keys = master_key.session_keys(&randoms).unwrap();
+                let secret = master_key.secret_for_key_log().unwrap();
+                Answer {
+                    status: 0,
+                    master_secret: secret.expose().to_vec(),
+                    session_keys: concatenated(&keys),
+                }
+            }
+            Err(error) => {
+                let status = error.status().code();
+                Answer { status, master_secret: Vec::new(), session_keys: Vec::new() }
+            }
+        }
+    }
+
+    /// The answer by the independent derivation.
+    fn expected(&self, keys: &[TestKey]) -> Answer {
+        if self.status != 0 {
+            let (master_secret, session_keys) = (Vec::new(), Vec::new());
+            return Answer { status: self.status, master_secret, session_keys };
+        }
+        let master_secret = match &self.premaster_secret {
+            Some(premaster_secret) => self.exchange.master_secret(premaster_secret),
+            None => self.exchange.rejected_master_secret(&keys[self.key], &self.ciphertext),
+        };
+        let session_keys = self.exchange.session_keys(&master_secret);
+        Answer { status: 0, master_secret, session_keys }
+    }
+
+    /// The input as a test.
+    fn paste(&self, keys: &[TestKey]) -> String {
+        let Arguments { protocol, suite, parameters, flags } = &self.arguments;
+        format!(
+            "// seed {}, {}\n#[test]\nfn differential_regression() {{\n{}\nlet ciphertext = \
+             hex(\"{}\");\n// key {}, protocol {protocol:#x}, suite {suite:#x}, flags {:#x},\n// \
+             {parameters:?}\n}}",
+            self.seed,
+            self.kind.name,
+            self.exchange.describe(),
+            to_hex(&self.ciphertext),
+            keys[self.key].name,
+            flags.0,
+        )
+    }
+}
+
+/// The arguments for an exchange: mostly right, one in sixteen wrong in a way that has a status.
+fn arguments(exchange: &Exchange, rng: &mut Rng) -> (Arguments, u32) {
+    let mut arguments = Arguments {
+        protocol: u32::from(exchange.protocol.wire()),
+        suite: exchange.suite.id,
+        parameters: exchange.parameters(),
+        flags: Flags::SERVER,
+    };
+    if !rng.one_in(16) {
+        return (arguments, 0);
+    }
+    let status = match rng.below(6) {
+        0 => {
+            arguments.flags = Flags(*rng.pick(&[0, 1, 3, 6, 0x8000_0002]));
+            BAD_FLAGS
+        }
+        1 => {
+            arguments.protocol = *rng.pick(&[0, 2, 0x0304, 0xfefe, 0x1_0303]);
+            NOT_SUPPORTED
+        }
+        2 => {
+            arguments.suite = *rng.pick(&[0, 0xC02F, 0x009E, 0x1301, 0x1_0080, 0xFFFF]);
+            NOT_SUPPORTED
+        }
+        3 => {
+            arguments.parameters = ParameterList::new().client_random(exchange.client_random);
+            INVALID_PARAMETER
+        }
+        4 => {
+            arguments.parameters = ParameterList::new().highest_version(0x0303);
+            INVALID_PARAMETER
+        }
+        _ => {
+            let right = session_hash_len(exchange.protocol, exchange.suite);
+            let wrong: Vec<usize> =
+                [32, 36, 48].into_iter().filter(|len| Some(*len) != right).collect();
+            let len = *rng.pick(&wrong);
+            let hash = rng.bytes(len);
+            arguments.parameters = exchange.parameters().session_hash(&hash).unwrap();
+            // SSL 3.0 has no extended master secret at all.
+            if right.is_none() { NOT_SUPPORTED } else { INVALID_PARAMETER }
+        }
+    };
+    (arguments, status)
+}
+
+#[test]
+fn generated_imports_have_the_same_answers_on_every_backend() {
+    let seed = number_from_env("SSL_PROVIDER_SEED", DEFAULT_SEED);
+    let imports =
+        usize::try_from(number_from_env("SSL_PROVIDER_IMPORTS", DEFAULT_IMPORTS)).unwrap();
+    println!("SSL_PROVIDER_SEED={seed} SSL_PROVIDER_IMPORTS={imports}");
+    let keys =
+        [TestKey::rsa_1024(), TestKey::rsa_2048(), TestKey::rsa_2048_p_lt_q(), TestKey::rsa_3072()];
+    let backends: Vec<(&str, Provider, Vec<PrivateKey>)> = ssl_provider::backends()
+        .iter()
+        .map(|backend| {
+            let provider = open(*backend);
+            let loaded = keys.iter().map(|key| key.load(&provider)).collect();
+            (backend.info().name, provider, loaded)
+        })
+        .collect();
+
+    let next = AtomicUsize::new(0);
+    // How often each kind was asked with good arguments, and how many were not good.
+    let tally: Mutex<(BTreeMap<&str, usize>, usize)> = Mutex::default();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= imports {
+                        break;
+                    }
+                    let question = Question::new(seed, number, &keys);
+                    check(&question, &backends, &keys);
+                    let mut tally = tally.lock().unwrap();
+                    if question.status == 0 {
+                        *tally.0.entry(question.kind.name).or_default() += 1;
+                    } else {
+                        tally.1 += 1;
+                    }
+                }
+            });
+        }
+    });
+
+    let (kinds, refused) = tally.into_inner().unwrap();
+    let good: usize = KINDS.iter().filter(|kind| kind.good).map(|kind| kinds[kind.name]).sum();
+    let bad: usize = KINDS.iter().filter(|kind| !kind.good).map(|kind| kinds[kind.name]).sum();
+    println!(
+        "{} backends, {good} good and {bad} bad ciphertexts of {} kinds, {refused} bad lists",
+        backends.len(),
+        kinds.len(),
+    );
+    assert_eq!(good + bad + refused, imports);
+    assert!(kinds.len() == KINDS.len(), "each kind was asked");
+    assert!(KINDS.iter().filter(|kind| !kind.good).count() >= 20);
+    assert!(good > 0 && refused > 0);
+}
+
+fn check(question: &Question, backends: &[(&str, Provider, Vec<PrivateKey>)], keys: &[TestKey]) {
+    let answers: Vec<(&str, Answer)> = backends
+        .iter()
+        .map(|(name, provider, loaded)| (*name, question.ask(provider, &loaded[question.key])))
+        .collect();
+    let expected = question.expected(keys);
+    for (name, answer) in &answers {
+        assert_eq!(
+            *answer,
+            expected,
+            "{name} is not what the independent derivation gives; all answers:\n{answers:#?}\n{}",
+            question.paste(keys)
+        );
+    }
+}

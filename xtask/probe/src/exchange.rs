@@ -1,0 +1,102 @@
+//! The public side of the exchanges: protocol, suite, parameters and ciphertexts.
+//! The count of instructions may differ between these, and must not differ within one.
+
+use ssl_provider_core::provider::PremasterVersion;
+use ssl_provider_core::{KeyLogPolicy, ParameterList, Policy, Protocol};
+
+use crate::classes::OFFERED_VERSION;
+
+/// A protocol with a suite, a seed and a policy.
+#[derive(Clone)]
+pub(crate) struct Variant {
+    /// For people.
+    pub(crate) name: String,
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: u32,
+    pub(crate) parameters: ParameterList,
+    premaster_version: PremasterVersion,
+}
+
+impl Variant {
+    /// Every variant: each protocol, plain and with the extended master secret, each PRF, and each
+    /// policy on versions.
+    pub(crate) fn all() -> Vec<Self> {
+        const SHA256_SUITE: u32 = 0x003c;
+        const SHA384_SUITE: u32 = 0x009d;
+        const OLD_SUITE: u32 = 0x002f;
+        let base = [
+            (Protocol::Ssl3, OLD_SUITE, None),
+            (Protocol::Tls1_0, OLD_SUITE, Some(36)),
+            (Protocol::Tls1_1, OLD_SUITE, Some(36)),
+            (Protocol::Tls1_2, SHA256_SUITE, Some(32)),
+            (Protocol::Tls1_2, SHA384_SUITE, Some(48)),
+            (Protocol::Dtls1_0, OLD_SUITE, Some(36)),
+            (Protocol::Dtls1_2, SHA256_SUITE, Some(32)),
+        ];
+        let mut variants = Vec::new();
+        for (protocol, suite, hash_len) in base {
+            let name = format!("{} {suite:#06x}", protocol.name());
+            let plain = Self {
+                name: name.clone(),
+                protocol,
+                suite,
+                parameters: parameters(),
+                premaster_version: PremasterVersion::Offered,
+            };
+            if let Some(hash_len) = hash_len {
+                let parameters = parameters().session_hash(&vec![0x5a; hash_len]);
+                variants.push(Self {
+                    name: format!("{name} extended"),
+                    parameters: parameters
+                        .expect("the lengths above are those of handshake hashes"),
+                    ..plain.clone()
+                });
+            }
+            variants.push(plain);
+        }
+        for (name, premaster_version) in [
+            ("either version", PremasterVersion::OfferedOrNegotiated),
+            ("any version", PremasterVersion::Any),
+        ] {
+            variants.push(Self {
+                name: format!("{} {OLD_SUITE:#06x} {name}", Protocol::Tls1_1.name()),
+                protocol: Protocol::Tls1_1,
+                suite: OLD_SUITE,
+                parameters: parameters(),
+                premaster_version,
+            });
+        }
+        variants
+    }
+
+    /// The policy to open the provider with.
+    pub(crate) fn policy(&self, key_log: KeyLogPolicy) -> Policy {
+        Policy {
+            legacy_ssl3: true,
+            key_log,
+            premaster_version: self.premaster_version,
+            ..Policy::default()
+        }
+    }
+
+    /// Length of verify_data in bytes.
+    pub(crate) fn verify_data_len(&self) -> usize {
+        match self.protocol {
+            Protocol::Ssl3 => 36,
+            _ => 12,
+        }
+    }
+}
+
+fn parameters() -> ParameterList {
+    ParameterList::new()
+        .client_random([0xc1; 32])
+        .server_random([0x5e; 32])
+        .highest_version(u32::from(OFFERED_VERSION))
+}
+
+/// Ciphertexts of the right length and below every modulus of that length. Their last byte is above
+/// 1: one that ends in 0 or 1 is compared with those numbers byte by byte, which is public.
+pub(crate) fn ciphertexts(len: usize, count: u8) -> Vec<Vec<u8>> {
+    (2..0x80).step_by(7).take(usize::from(count)).map(|byte| vec![byte; len]).collect()
+}

@@ -1,0 +1,177 @@
+//! The program that `cargo xtask ctgrind` and `cargo xtask callgrind` run under valgrind.
+//! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
+//!
+//! `probe poison N` marks each block as undefined the moment the private operation has written it, so
+//! memcheck reports every branch and every address that depends on it. `probe count N` asks callgrind
+//! for the number of instructions of each import, with N ciphertexts. With the feature `planted-leak` a branch on the
+//! block is in the path, and both must notice.
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!("the client requests of valgrind are written for x86_64 Linux");
+
+mod backend;
+mod classes;
+mod exchange;
+mod valgrind;
+
+use std::env;
+use std::error::Error;
+use std::ffi::CString;
+use std::process::ExitCode;
+
+use ssl_provider_core::{KeyLogPolicy, MasterKey, Provider, Side};
+
+use crate::backend::ProbeBackend;
+use crate::exchange::{Variant, ciphertexts};
+
+/// A 2048-bit key. Its modulus decides which ciphertexts are proper; nothing is decrypted with it.
+const KEY: &[u8] = include_bytes!("../../../tests/data/keys/server-2048.der");
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["poison", number] => poison(number),
+        ["count", number] => count(number),
+        _ => Err("usage: probe poison|count NUMBER-OF-CIPHERTEXTS, under valgrind".into()),
+    };
+    match outcome {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("probe: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Imports with the block marked as undefined, and derives what a connection needs.
+///
+/// # Errors
+///
+/// Says where the mark did not take or did not arrive: then a clean run would prove nothing.
+fn poison(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
+    if !valgrind::is_running() {
+        return Err("not under valgrind: nothing would be checked".into());
+    }
+    let backend = ProbeBackend::leak(backend::Mark::Secret);
+    let key = Provider::open(backend).load_private_key(KEY)?;
+    let classes = classes::all(key.modulus_len());
+    let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
+    let mut imports = 0;
+    for variant in Variant::all() {
+        for class in &classes {
+            for ciphertext in &ciphertexts {
+                let name = format!("{}, {}", variant.name, class.name);
+                backend.next_block(&class.block);
+                let provider =
+                    Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Allowed));
+                let master_key = measured_import(&provider, &key, &variant, ciphertext)?;
+                if !valgrind::is_wholly_undefined(master_key.secret_for_key_log()?.expose()) {
+                    return Err(format!("{name}: the mark is lost before the master secret").into());
+                }
+                derive(&provider, &variant, &master_key)?;
+                imports += 1;
+            }
+        }
+    }
+    if backend.blocks_marked() != imports {
+        return Err(
+            format!("{} blocks marked in {imports} imports", backend.blocks_marked()).into()
+        );
+    }
+    Ok(format!(
+        "{imports} imports of {} classes in {} variants, errors so far: {}",
+        classes.len(),
+        Variant::all().len(),
+        valgrind::error_count()
+    ))
+}
+
+/// Counts the instructions of each import: one dump of callgrind for each, named by what it was.
+///
+/// # Errors
+///
+/// Says what failed.
+fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
+    if !valgrind::is_running() {
+        return Err("not under valgrind: nothing would be counted".into());
+    }
+    let backend = ProbeBackend::leak(backend::Mark::Nothing);
+    let key = Provider::open(backend).load_private_key(KEY)?;
+    let classes = classes::all(key.modulus_len());
+    let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
+    for variant in Variant::all() {
+        let provider = Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Denied));
+        let import = |class: &classes::Class, ciphertext: &[u8]| {
+            backend.next_block(&class.block);
+            // The key is dropped outside the measured function; its memory is what the next import
+            // gets back, so the allocator takes the same path each time.
+            measured_import(&provider, &key, &variant, ciphertext).map(drop)
+        };
+        // Everything that allocates is done before, so that the heap is the same at each import.
+        let labels: Vec<CString> = classes
+            .iter()
+            .map(|class| CString::new(format!("{}|{}", variant.name, class.name)))
+            .collect::<Result<_, _>>()?;
+        // Once before counting: lazy binding, the library's detection of the processor.
+        import(&classes[0], &ciphertexts[0])?;
+        valgrind::zero_counts();
+        for (class, label) in classes.iter().zip(&labels) {
+            for ciphertext in &ciphertexts {
+                import(class, ciphertext)?;
+                valgrind::dump_counts(label);
+            }
+        }
+    }
+    Ok(format!(
+        "{} classes, {} ciphertexts, {} variants",
+        classes.len(),
+        ciphertexts.len(),
+        Variant::all().len()
+    ))
+}
+
+/// The operation under test. Callgrind counts what runs between its entry and its exit.
+#[inline(never)]
+fn measured_import(
+    provider: &Provider,
+    key: &ssl_provider_core::PrivateKey,
+    variant: &Variant,
+    ciphertext: &[u8],
+) -> Result<MasterKey, ssl_provider_core::Error> {
+    provider.import_master_key(
+        key,
+        u32::from(variant.protocol.wire()),
+        variant.suite,
+        &variant.parameters,
+        ciphertext,
+        ssl_provider_core::Flags::SERVER,
+    )
+}
+
+/// Derives session keys and both verify_data from a master key that is marked as secret.
+fn derive(
+    provider: &Provider,
+    variant: &Variant,
+    master_key: &MasterKey,
+) -> Result<(), Box<dyn Error>> {
+    let session_keys = master_key.session_keys(&variant.parameters)?;
+    if !valgrind::is_wholly_undefined(session_keys.write_key(Side::Client)) {
+        return Err(format!("{}: the mark is lost before the session keys", variant.name).into());
+    }
+    let protocol = u32::from(variant.protocol.wire());
+    let mut handshake = provider.handshake_hash(protocol, variant.suite)?;
+    handshake.update(b"handshake messages");
+    for side in [Side::Client, Side::Server] {
+        let mut verify_data = [0; 36];
+        let verify_data = &mut verify_data[..variant.verify_data_len()];
+        master_key.verify_data(side, &handshake, verify_data)?;
+        if !valgrind::is_wholly_undefined(verify_data) {
+            return Err(format!("{}: the mark is lost before verify_data", variant.name).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Requests to valgrind, as a few instructions that do nothing on a bare processor.
+//! The sequence and the numbers are the interface of valgrind.h, memcheck.h and callgrind.h.
+
+use std::arch::asm;
+use std::ffi::CStr;
+
+/// Whether valgrind runs this program.
+pub(crate) fn is_running() -> bool {
+    request(RUNNING_ON_VALGRIND, 0, 0, 0) != 0
+}
+
+/// The errors that the tool has reported so far.
+pub(crate) fn error_count() -> usize {
+    request(COUNT_ERRORS, 0, 0, 0)
+}
+
+/// Tells memcheck that `bytes` hold nothing that a branch or an address may depend on.
+pub(crate) fn mark_undefined(bytes: &mut [u8]) {
+    request(MAKE_MEM_UNDEFINED, bytes.as_mut_ptr().expose_provenance(), bytes.len(), 0);
+}
+
+/// Whether memcheck holds every bit of `bytes` for undefined.
+///
+/// The question itself is not reported as an error, and its answer is not derived from the bytes.
+pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
+    let mut bits = vec![0u8; bytes.len()];
+    let answer = request(
+        GET_VBITS,
+        bytes.as_ptr().expose_provenance(),
+        bits.as_mut_ptr().expose_provenance(),
+        bits.len(),
+    );
+    // The answer 1 says that all of the memory is addressable and the bits are written.
+    answer == 1 && !bits.is_empty() && bits.iter().all(|bits| *bits == 0xff)
+}
+
+/// Sets callgrind's counts to zero.
+pub(crate) fn zero_counts() {
+    request(ZERO_STATS, 0, 0, 0);
+}
+
+/// Makes callgrind write its counts since the last dump, under `label`, and start again at zero.
+pub(crate) fn dump_counts(label: &CStr) {
+    request(DUMP_STATS_AT, label.as_ptr().expose_provenance(), 0, 0);
+}
+
+/// Makes a request; 0 is the answer outside valgrind.
+///
+/// The parameters are numbers and addresses; valgrind reads and writes the program's memory at the
+/// addresses as the request says.
+fn request(number: usize, first: usize, second: usize, third: usize) -> usize {
+    let arguments: [usize; 6] = [number, first, second, third, 0, 0];
+    let mut answer = 0;
+    // SAFETY: on a bare processor the instructions rotate rdi by 3 + 13 + 61 + 51 = 128 bits, which
+    // leaves it as it was, and exchange rbx with itself; only the flags change, which an asm block
+    // may do. Under valgrind the answer arrives in rdx, declared as output. `arguments` outlives
+    // the block, and every address among them, with its length, is that of a live slice or string
+    // of the one caller, mutable where the request writes. The block is not `nomem`, so the
+    // compiler expects memory to be read and written.
+    unsafe {
+        asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") arguments.as_ptr(),
+            inout("rdx") answer,
+            options(nostack),
+        );
+    }
+    answer
+}
+
+const RUNNING_ON_VALGRIND: usize = 0x1001;
+const COUNT_ERRORS: usize = 0x1201;
+const MAKE_MEM_UNDEFINED: usize = tool(b'M', b'C') + 1;
+const GET_VBITS: usize = tool(b'M', b'C') + 8;
+const ZERO_STATS: usize = tool(b'C', b'T') + 1;
+const DUMP_STATS_AT: usize = tool(b'C', b'T') + 3;
+
+/// The first request of a tool: its two letters in the high bytes.
+const fn tool(first: u8, second: u8) -> usize {
+    (first as usize) << 24 | (second as usize) << 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_answer_zero_outside_valgrind() {
+        if is_running() {
+            return;
+        }
+        assert_eq!(error_count(), 0);
+        let mut bytes = [1, 2, 3];
+        mark_undefined(&mut bytes);
+        assert_eq!(bytes, [1, 2, 3]);
+        assert!(!is_wholly_undefined(&bytes));
+    }
+}

@@ -1,0 +1,480 @@
+//! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with a chart each.
+//! All figures of a report are from one run; times are of one machine, ratios carry further.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::chart::{self, Bar};
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// Runs the benchmarks, unless the last run is to be used, and writes the report.
+///
+/// # Errors
+///
+/// Fails when a benchmark does, and when a file cannot be read or written.
+pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()> {
+    let directory = workspace.target("bench-report");
+    let notes = directory.join("notes.jsonl");
+    if !no_run {
+        if directory.exists() {
+            fs::remove_dir_all(&directory).context("cannot remove the last run")?;
+        }
+        fs::create_dir_all(&directory).context("cannot make room for the run")?;
+        fs::write(directory.join("load"), load_average()).context("cannot note the load")?;
+        let short: &[&str] = if quick {
+            &["--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.2"]
+        } else {
+            &[]
+        };
+        Run::cargo("bench")
+            .env("CRITERION_HOME", &directory)
+            .env("SSL_PROVIDER_BENCH_NOTES", &notes)
+            .args(["--package", "ssl-provider-benches", "--"])
+            .args(short)
+            .run(workspace)?;
+    }
+    let measured = Measured {
+        times: read_times(&directory)?,
+        notes: fs::read_to_string(&notes).context("there is no run to report")?,
+        environment: environment(workspace, &directory)?,
+        quick,
+    };
+    ensure!(!measured.times.is_empty(), "the benchmarks measured nothing");
+
+    // A brief run shows that everything works, and is not to be quoted.
+    let docs = if quick { directory.clone() } else { workspace.root().join("docs") };
+    let charts = docs.join("benchmarks");
+    fs::create_dir_all(&charts).context("cannot make the folder of the charts")?;
+    for group in &GROUPS {
+        let svg = chart::render(group.title, group.unit, &group.bars(&measured));
+        fs::write(charts.join(format!("{}.svg", group.name)), svg)
+            .context("cannot write a chart")?;
+    }
+    let report = docs.join("benchmarks.md");
+    fs::write(&report, render(&measured)?).context("cannot write the report")?;
+    println!("{}: written, with {} charts", report.display(), GROUPS.len());
+    Ok(())
+}
+
+/// A group of benchmarks that is one section of the report and one chart.
+struct Group {
+    /// Its name in criterion, and of its chart.
+    name: &'static str,
+    title: &'static str,
+    /// What its values are.
+    unit: &'static str,
+    /// What a row is.
+    row: &'static str,
+    /// What is said before the table.
+    text: &'static str,
+}
+
+const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, unpadding, version \
+    check, the fallback that is always computed, and the master secret. `raw` is the raw RSA \
+    private operation of the same library through our trait, `library` the same called directly. \
+    The three run in turns, and the paired ratios are medians over rounds, with the interval that \
+    holds them at 95 % confidence.";
+
+const GROUPS: [Group; 6] = [
+    Group {
+        name: "rsa-2048",
+        title: "Import of a master key, RSA with 2048 bits",
+        unit: "operations per second on one core, longer is faster",
+        row: "backend",
+        text: IMPORT_TEXT,
+    },
+    Group {
+        name: "rsa-3072",
+        title: "Import of a master key, RSA with 3072 bits",
+        unit: "operations per second on one core, longer is faster",
+        row: "backend",
+        text: "As above.",
+    },
+    Group {
+        name: "rsa-4096",
+        title: "Import of a master key, RSA with 4096 bits",
+        unit: "operations per second on one core, longer is faster",
+        row: "backend",
+        text: "As above.",
+    },
+    Group {
+        name: "prf",
+        title: "PRF, the 48 bytes of a master secret",
+        unit: "time of one call, shorter is faster",
+        row: "backend",
+        text: "One column for each algorithm.",
+    },
+    Group {
+        name: "premaster",
+        title: "Unpadding, version check and selection",
+        unit: "time of one call, shorter is faster",
+        row: "modulus, bits",
+        text: "The one routine that looks at the decrypted block, the same for every backend.",
+    },
+    Group {
+        name: "handle_lookup",
+        title: "Looking up a handle",
+        unit: "time of one lookup in each thread, shorter is faster",
+        row: "live handles",
+        text: "In an order that no cache foresees, with one thread and with two at once.",
+    },
+];
+
+impl Group {
+    fn is_rate(&self) -> bool {
+        self.name.starts_with("rsa-")
+    }
+
+    /// The times of the group: function, then row, in the order of the report.
+    fn cells<'a>(&self, measured: &'a Measured) -> Vec<(&'a Key, f64)> {
+        let mut cells: Vec<_> = measured
+            .times
+            .iter()
+            .filter(|(key, _)| key.group == self.name)
+            .map(|(key, nanoseconds)| (key, *nanoseconds))
+            .collect();
+        cells.sort_by_key(|(key, _)| (rank(&key.row), key.function.clone()));
+        cells
+    }
+
+    fn bars(&self, measured: &Measured) -> Vec<Bar> {
+        self.cells(measured)
+            .into_iter()
+            .map(|(key, nanoseconds)| Bar {
+                label: key.row.clone(),
+                series: key.function.clone(),
+                value: if self.is_rate() { 1e9 / nanoseconds } else { nanoseconds },
+                shown: self.shown(nanoseconds),
+            })
+            .collect()
+    }
+
+    fn shown(&self, nanoseconds: f64) -> String {
+        if self.is_rate() {
+            format!("{}/s ({})", digits(1e9 / nanoseconds), duration(nanoseconds))
+        } else {
+            duration(nanoseconds)
+        }
+    }
+
+    /// The section of the report.
+    fn section(&self, measured: &Measured) -> Result<String> {
+        let cells = self.cells(measured);
+        let mut functions: Vec<&str> = Vec::new();
+        let mut rows: Vec<&str> = Vec::new();
+        for (key, _) in &cells {
+            if !functions.contains(&key.function.as_str()) {
+                functions.push(&key.function);
+            }
+            if !rows.contains(&key.row.as_str()) {
+                rows.push(&key.row);
+            }
+        }
+        ensure!(!rows.is_empty(), "{} was not measured", self.name);
+        let time = |row: &str, function: &str| {
+            cells
+                .iter()
+                .find(|(key, _)| key.row == row && key.function == function)
+                .map(|(_, nanoseconds)| *nanoseconds)
+        };
+
+        let mut header = vec![self.row.to_owned()];
+        header.extend(functions.iter().map(|function| format!("`{function}`")));
+        let compared = functions.first().filter(|_| self.row == "backend");
+        if let Some(function) = compared {
+            header.push(format!("`{function}`, time relative to aws-lc"));
+        }
+        if self.is_rate() {
+            header.push("paired: import / raw".into());
+            header.push("paired: import / library".into());
+        }
+        let mut table = Table::new(&header);
+        for row in &rows {
+            let mut line = vec![(*row).to_owned()];
+            line.extend(functions.iter().map(|function| {
+                time(row, function).map_or_else(|| "–".into(), |time| self.shown(time))
+            }));
+            if let Some(function) = compared {
+                let relative = time(row, function).zip(time("aws-lc", function));
+                line.push(
+                    relative
+                        .map_or_else(|| "–".into(), |(this, base)| format!("{:.2}", this / base)),
+                );
+            }
+            if self.is_rate() {
+                for other in ["raw", "library"] {
+                    line.push(measured.ratio(self.name, row, other)?);
+                }
+            }
+            table.row(&line);
+        }
+        let Self { name, title, text, .. } = self;
+        Ok(format!("## {title}\n\n{text}\n\n{}\n![{title}](benchmarks/{name}.svg)\n", table.text))
+    }
+}
+
+/// What a run has measured.
+struct Measured {
+    /// Median times in nanoseconds.
+    times: BTreeMap<Key, f64>,
+    /// JSON lines: paired ratios, and the versions of the libraries.
+    notes: String,
+    environment: Vec<(&'static str, String)>,
+    quick: bool,
+}
+
+impl Measured {
+    fn notes(&self) -> impl Iterator<Item = Result<Value>> {
+        self.notes
+            .lines()
+            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
+    }
+
+    /// The paired ratio of the import to another operation, as text.
+    fn ratio(&self, group: &str, backend: &str, other: &str) -> Result<String> {
+        for note in self.notes() {
+            let note = note?;
+            if note["group"] == group && note["backend"] == backend && note["other"] == other {
+                let number = |name: &str| note[name].as_f64().context("a ratio without numbers");
+                let (median, low, high) = (number("median")?, number("low")?, number("high")?);
+                return Ok(format!("{median:.4} ({low:.4} to {high:.4})"));
+            }
+        }
+        Ok("–".into())
+    }
+}
+
+/// What criterion has measured: the benchmark `group/function/row`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    group: String,
+    function: String,
+    row: String,
+}
+
+/// Reads every `new/benchmark.json` with the `estimates.json` beside it.
+fn read_times(directory: &Path) -> Result<BTreeMap<Key, f64>> {
+    let mut times = BTreeMap::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        let entries = fs::read_dir(&directory)
+            .with_context(|| format!("cannot read {}", directory.display()))?;
+        for entry in entries {
+            let path = entry.context("cannot read a folder of criterion")?.path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name == "new") {
+                let benchmark = read_json(&path.join("benchmark.json"))?;
+                let estimates = read_json(&path.join("estimates.json"))?;
+                let (key, nanoseconds) = time(&benchmark, &estimates)
+                    .with_context(|| format!("not as expected: {}", path.display()))?;
+                times.insert(key, nanoseconds);
+            } else if path.is_dir() {
+                pending.push(path);
+            }
+        }
+    }
+    Ok(times)
+}
+
+fn time(benchmark: &Value, estimates: &Value) -> Option<(Key, f64)> {
+    let text = |name: &str| benchmark[name].as_str().map(str::to_owned);
+    let key =
+        Key { group: text("group_id")?, function: text("function_id")?, row: text("value_str")? };
+    Some((key, estimates["median"]["point_estimate"].as_f64()?))
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("not JSON: {}", path.display()))
+}
+
+fn render(measured: &Measured) -> Result<String> {
+    let mut report = String::from(
+        "# Benchmarks\n\n\
+         Generated by `cargo xtask bench-report`; do not edit. All figures are medians of one run \
+         on one machine, which other work may have shared; ratios say more than times.\n\n",
+    );
+    if measured.quick {
+        report.push_str("**A brief run: these figures are not to be quoted.**\n\n");
+    }
+    let mut table = Table::new(&["".into(), "".into()]);
+    for (name, value) in &measured.environment {
+        table.row(&[(*name).to_owned(), value.clone()]);
+    }
+    for note in measured.notes() {
+        let note = note?;
+        if let Some(library) = note["library"].as_str() {
+            let backend = note["backend"].as_str().context("a library without a backend")?;
+            table.row(&[format!("`{backend}`"), library.to_owned()]);
+        }
+    }
+    report.push_str(&table.text);
+    for group in &GROUPS {
+        let _ = write!(report, "\n{}", group.section(measured)?);
+    }
+    Ok(report)
+}
+
+/// A Markdown table.
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn new(header: &[String]) -> Self {
+        let mut table = Self { text: String::new() };
+        table.row(header);
+        table.row(&vec!["---".to_owned(); header.len()]);
+        table
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
+    }
+}
+
+/// Where and from what the run was made.
+fn environment(workspace: &Workspace, directory: &Path) -> Result<Vec<(&'static str, String)>> {
+    let read = |program: &str, args: &[&str]| -> Result<String> {
+        let text = Run::new(program).args(args).quiet().read(workspace)?;
+        Ok(text.trim().to_owned())
+    };
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = fs::read_to_string(directory.join("load")).context("cannot read the load")?;
+    Ok(vec![
+        ("processor", format!("{}, {cpus} logical", processor())),
+        ("system", read("uname", &["-sm"])?),
+        ("load average before the run", load),
+        ("compiler", read("rustc", &["--version"])?),
+        ("commit", read("git", &["rev-parse", "--short=12", "HEAD"])?),
+        ("date", read("date", &["-u", "+%Y-%m-%d %H:%M UTC"])?),
+        ("command", "`cargo xtask bench-report`".into()),
+    ])
+}
+
+fn processor() -> String {
+    let info = fs::read_to_string(PathBuf::from("/proc/cpuinfo")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let unknown = || "unknown".to_owned();
+    let name = field("model name").unwrap_or_else(unknown);
+    match field("cpu family").zip(field("model")) {
+        Some((family, model)) => format!("{name} (family {family}, model {model})"),
+        None => name,
+    }
+}
+
+fn load_average() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
+}
+
+/// The order of rows: backends by preference, numbers by size.
+fn rank(row: &str) -> (u64, String) {
+    let backend = crate::features::BACKENDS.iter().position(|backend| *backend == row);
+    let number = backend.map(|index| index as u64).or_else(|| row.parse().ok());
+    (number.unwrap_or(u64::MAX), row.to_owned())
+}
+
+/// A duration with three digits.
+fn duration(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n => (n / 1e6, "ms"),
+    };
+    format!("{} {unit}", digits(value))
+}
+
+/// A number with three digits, or all that stand before the point.
+fn digits(value: f64) -> String {
+    match value {
+        v if v < 10.0 => format!("{v:.2}"),
+        v if v < 100.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn measured() -> Measured {
+        let mut times = BTreeMap::new();
+        for group in &GROUPS {
+            for (row, nanoseconds) in [("openssl", 250_000.0), ("aws-lc", 200_000.0)] {
+                let key = Key {
+                    group: group.name.into(),
+                    function: "import_master_key".into(),
+                    row: row.into(),
+                };
+                times.insert(key, nanoseconds);
+            }
+        }
+        let ratio = json!({
+            "group": "rsa-2048", "backend": "aws-lc", "name": "import_master_key",
+            "other": "raw", "median": 1.0123, "low": 1.01, "high": 1.015, "rounds": 100,
+        });
+        let library = json!({ "backend": "aws-lc", "library": "AWS-LC 1.2.3" });
+        Measured {
+            times,
+            notes: format!("{ratio}\n{library}\n"),
+            environment: vec![("processor", "a processor".into())],
+            quick: false,
+        }
+    }
+
+    #[test]
+    fn the_report_has_times_ratios_and_the_environment() {
+        let report = render(&measured()).unwrap();
+        for part in [
+            "| processor | a processor |",
+            "| `aws-lc` | AWS-LC 1.2.3 |",
+            "| aws-lc | 5000/s (200 µs) | 1.00 | 1.0123 (1.0100 to 1.0150) | – |",
+            "| openssl | 4000/s (250 µs) | 1.25 | – | – |",
+            "(benchmarks/rsa-2048.svg)",
+        ] {
+            assert!(report.contains(part), "{part} in:\n{report}");
+        }
+    }
+
+    #[test]
+    fn backends_come_in_the_order_of_preference() {
+        let bars = GROUPS[0].bars(&measured());
+        let labels: Vec<_> = bars.iter().map(|bar| bar.label.as_str()).collect();
+        assert_eq!(labels, ["aws-lc", "openssl"]);
+    }
+
+    #[test]
+    fn a_group_that_was_not_measured_is_an_error() {
+        let nothing = Measured { times: BTreeMap::new(), ..measured() };
+        assert!(render(&nothing).is_err());
+    }
+
+    #[test]
+    fn criterion_files_give_the_median() {
+        let benchmark = json!({ "group_id": "g", "function_id": "f", "value_str": "r" });
+        let estimates = json!({ "median": { "point_estimate": 12.5 } });
+        let (key, nanoseconds) = time(&benchmark, &estimates).unwrap();
+        assert_eq!((key.group.as_str(), key.function.as_str(), key.row.as_str()), ("g", "f", "r"));
+        assert!((nanoseconds - 12.5).abs() < f64::EPSILON);
+        assert!(time(&json!({}), &estimates).is_none());
+    }
+
+    #[test]
+    fn durations_have_three_digits() {
+        assert_eq!(duration(1.234), "1.23 ns");
+        assert_eq!(duration(245_678.0), "246 µs");
+        assert_eq!(duration(12_345_678.0), "12.3 ms");
+    }
+}

@@ -1,0 +1,109 @@
+//! `cargo xtask ci`: every check that a change must pass, one after another, with a table at the end.
+//! A step that fails does not stop the others, so that one run shows everything.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::command::Run;
+use crate::features::{OpenSsl, all_of_facade};
+use crate::workspace::Workspace;
+use crate::{deny, doc, matrix, test, tidy, valgrind};
+
+/// A step's name and what it does.
+type Step = (&'static str, fn(&Workspace) -> Result<()>);
+
+const STEPS: [Step; 9] = [
+    ("fmt", fmt),
+    ("tidy", tidy::run),
+    ("deny", deny::run),
+    ("clippy", clippy),
+    ("test", test::run),
+    ("matrix", |workspace| matrix::run(workspace, false)),
+    ("doc", doc::run),
+    ("ctgrind", valgrind::ctgrind),
+    ("callgrind", valgrind::callgrind),
+];
+
+/// Runs every step.
+///
+/// # Errors
+///
+/// Names the steps that failed.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut table = Vec::new();
+    for (name, step) in STEPS {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let outcome = step(workspace);
+        if let Err(error) = &outcome {
+            println!("{name} FAILED: {error:#}");
+        }
+        table.push(Row { name, took: start.elapsed(), passed: outcome.is_ok() });
+    }
+    println!("\n{}", render(&table));
+    let failed: Vec<_> = table.iter().filter(|row| !row.passed).map(|row| row.name).collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    println!("all {} steps passed", table.len());
+    Ok(())
+}
+
+/// Checks formatting.
+///
+/// # Errors
+///
+/// Fails when a file would be formatted otherwise.
+pub(crate) fn fmt(workspace: &Workspace) -> Result<()> {
+    Run::cargo("fmt").args(["--all", "--check"]).run(workspace)
+}
+
+/// Runs clippy on every target of every member, on all four backends.
+///
+/// # Errors
+///
+/// Fails on the first warning.
+pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
+    let features = all_of_facade(OpenSsl::choose());
+    Run::cargo("clippy")
+        .args(["--workspace", "--all-targets", "--features", features.as_str()])
+        .args(["--", "-D", "warnings"])
+        .run(workspace)
+}
+
+struct Row {
+    name: &'static str,
+    took: Duration,
+    passed: bool,
+}
+
+fn render(table: &[Row]) -> String {
+    let line = |name: &str, took: Duration, result: &str| {
+        let seconds = took.as_secs();
+        format!("{name:<10} {:>4}:{:02}  {result}\n", seconds / 60, seconds % 60)
+    };
+    let rows = table
+        .iter()
+        .map(|row| line(row.name, row.took, if row.passed { "passed" } else { "FAILED" }));
+    let total = line("total", table.iter().map(|row| row.took).sum(), "");
+    rows.chain([total.trim_end().to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_per_step_and_the_total() {
+        let seconds = Duration::from_secs;
+        let table = [
+            Row { name: "fmt", took: seconds(2), passed: true },
+            Row { name: "test", took: seconds(78), passed: false },
+        ];
+        let expected = "fmt           0:02  passed\n\
+                        test          1:18  FAILED\n\
+                        total         1:20";
+        assert_eq!(render(&table), expected);
+    }
+}

@@ -1,0 +1,166 @@
+//! Running other programs: each command is printed as it could be typed, then run at the root.
+//! A program that is missing is named, with what installs it where that is known.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::workspace::Workspace;
+
+/// A command to run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    program: OsString,
+    shown: String,
+    args: Vec<OsString>,
+    envs: Vec<(String, OsString)>,
+    quiet: bool,
+}
+
+impl Run {
+    /// A command that runs `program`.
+    pub(crate) fn new(program: impl AsRef<Path>) -> Self {
+        let program = program.as_ref();
+        Self {
+            program: program.into(),
+            shown: program.display().to_string(),
+            args: Vec::new(),
+            envs: Vec::new(),
+            quiet: false,
+        }
+    }
+
+    /// A cargo command, of the toolchain that runs this program.
+    pub(crate) fn cargo(subcommand: &str) -> Self {
+        let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Self { program, ..Self::new("cargo") }.args([subcommand])
+    }
+
+    pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.envs.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Does not print the command.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// Runs the command and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program is missing or exits with anything but 0.
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        let status = self.command(workspace).status().map_err(|error| self.not_started(error))?;
+        self.check(status)
+    }
+
+    /// Runs the command and gives what it printed on its standard output.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program is missing, exits with anything but 0, or prints no UTF-8.
+    pub(crate) fn read(self, workspace: &Workspace) -> Result<String> {
+        let output = self
+            .command(workspace)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| self.not_started(error))?;
+        self.check(output.status)?;
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{}` prints no text", self.line()))
+    }
+
+    /// Runs the command and gives its exit status, whatever it is, and all that it printed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program is missing.
+    pub(crate) fn outcome(self, workspace: &Workspace) -> Result<(ExitStatus, String)> {
+        let output = self.command(workspace).output().map_err(|error| self.not_started(error))?;
+        let mut printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        printed.push_str(&String::from_utf8_lossy(&output.stderr));
+        Ok((output.status, printed))
+    }
+
+    fn command(&self, workspace: &Workspace) -> Command {
+        if !self.quiet {
+            println!("$ {}", self.line());
+        }
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).current_dir(workspace.root());
+        command.envs(self.envs.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn check(&self, status: ExitStatus) -> Result<()> {
+        if !status.success() {
+            bail!("`{}` failed: {status}", self.line());
+        }
+        Ok(())
+    }
+
+    fn not_started(&self, error: std::io::Error) -> anyhow::Error {
+        match (error.kind(), package_of(&self.shown)) {
+            (ErrorKind::NotFound, Some(package)) => {
+                anyhow!("{} is not installed; on Debian: apt-get install {package}", self.shown)
+            }
+            (ErrorKind::NotFound, None) => anyhow!("{} is not installed", self.shown),
+            _ => anyhow!("cannot run {}: {error}", self.shown),
+        }
+    }
+
+    /// The command as it could be typed.
+    fn line(&self) -> String {
+        let envs = self.envs.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
+        let args = self.args.iter().map(|arg| quoted(arg));
+        envs.chain([self.shown.clone()]).chain(args).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether a program is on the path.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory: PathBuf| directory.join(program).is_file())
+}
+
+fn package_of(program: &str) -> Option<&'static str> {
+    match program {
+        "valgrind" => Some("valgrind"),
+        "git" => Some("git"),
+        "python3" => Some("python3 python3-venv"),
+        _ => None,
+    }
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=/.,:+@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_could_be_typed() {
+        let run = Run::cargo("test").args(["-p", "a b"]).env("NAME", "it's");
+        assert_eq!(run.line(), r"NAME='it'\''s' cargo test -p 'a b'");
+    }
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask corpus`: captures from real TLS stacks, made by the generator in tests/corpus.
+//! Its Python packages live in a virtual environment under the target directory.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// Prepares Python and runs the generator with `arguments`.
+///
+/// # Errors
+///
+/// Fails when Python, a package or a peer is missing, and when the generator does.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let environment = workspace.target("venv");
+    let python = environment.join("bin/python");
+    if !python.is_file() {
+        Run::new("python3").args(["-m", "venv"]).args([&environment]).run(workspace)?;
+    }
+    Run::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--requirement"])
+        .args(["tests/corpus/requirements.txt"])
+        .run(workspace)?;
+    Run::new(&python).args(["tests/corpus/generate.py"]).args(arguments).run(workspace)
+}

@@ -1,0 +1,21 @@
+//! `cargo xtask doc`: the documentation of every member, with warnings as errors.
+//! A broken link or a public item without words stops it.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::features::{OpenSsl, all_of_facade};
+use crate::workspace::Workspace;
+
+/// Builds the documentation.
+///
+/// # Errors
+///
+/// Fails on the first warning.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let features = all_of_facade(OpenSsl::choose());
+    Run::cargo("doc")
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .args(["--workspace", "--no-deps", "--features", features.as_str()])
+        .run(workspace)
+}

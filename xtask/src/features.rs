@@ -1,0 +1,53 @@
+//! The features that choose backends, and where OpenSSL comes from on this machine.
+//! The system's library is taken when pkg-config knows it; else it is built from source.
+
+use std::process::{Command, Stdio};
+
+/// The four backends, by feature and by name, in the order of preference.
+pub(crate) const BACKENDS: [&str; 4] = ["aws-lc", "openssl", "rustcrypto", "ring"];
+
+/// Where the openssl backend gets its library from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenSsl {
+    /// The system's, found by pkg-config.
+    System,
+    /// Built from source, by the feature `openssl-vendored`.
+    Vendored,
+}
+
+impl OpenSsl {
+    /// Looks for the system's library, 3.0 or later, and says what was chosen.
+    pub(crate) fn choose() -> Self {
+        let found = Command::new("pkg-config")
+            .args(["--exists", "openssl >= 3.0"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+        if found {
+            println!("OpenSSL: the system's, as pkg-config says");
+            Self::System
+        } else {
+            println!(
+                "OpenSSL: built from source (openssl-vendored), as pkg-config knows none >= 3.0"
+            );
+            Self::Vendored
+        }
+    }
+
+    fn feature(self) -> &'static str {
+        match self {
+            Self::System => "openssl",
+            Self::Vendored => "openssl-vendored",
+        }
+    }
+}
+
+/// The feature that adds `backend`.
+pub(crate) fn feature_of(backend: &'static str, openssl: OpenSsl) -> &'static str {
+    if backend == "openssl" { openssl.feature() } else { backend }
+}
+
+/// The features of all four backends, as the argument of `--features` for the whole workspace.
+pub(crate) fn all_of_facade(openssl: OpenSsl) -> String {
+    BACKENDS.map(|backend| format!("ssl-provider/{}", feature_of(backend, openssl))).join(",")
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask matrix`: the facade and the CLI with each backend alone, all of them, and none.
+//! Each set is built package by package, since one build of several packages unites features.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::features::{BACKENDS, OpenSsl, feature_of};
+use crate::test::with_expectations;
+use crate::workspace::Workspace;
+
+/// Builds every set without warnings and runs the facade's tests with it.
+///
+/// # Errors
+///
+/// Fails at the first set that does not build or pass.
+pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
+    let openssl = OpenSsl::choose();
+    let sets = sets(openssl, full);
+    for (number, set) in sets.iter().enumerate() {
+        println!("--- feature set {} of {}: {}", number + 1, sets.len(), set.name);
+        for package in ["ssl-provider", "ssl-provider-cli"] {
+            // Clippy reports what the compiler warns of too, and checks are shared with its step.
+            set.cargo("clippy", package)
+                .args(["--all-targets", "--", "-D", "warnings"])
+                .run(workspace)?;
+        }
+        with_expectations(set.cargo("test", "ssl-provider"), workspace, &set.backends)
+            .run(workspace)?;
+    }
+    println!("{} feature sets build without warnings and pass", sets.len());
+    Ok(())
+}
+
+/// A set of features, and the backends that it must give.
+struct Set {
+    name: String,
+    features: Vec<&'static str>,
+    backends: Vec<&'static str>,
+}
+
+impl Set {
+    fn cargo(&self, subcommand: &str, package: &str) -> Run {
+        let features = self.features.join(",");
+        let run = Run::cargo(subcommand).args(["--package", package, "--no-default-features"]);
+        if features.is_empty() { run } else { run.args(["--features", features.as_str()]) }
+    }
+}
+
+fn sets(openssl: OpenSsl, full: bool) -> Vec<Set> {
+    let mut sets = vec![Set { name: "none".into(), features: vec![], backends: vec![] }];
+    for backend in BACKENDS {
+        sets.push(Set {
+            name: backend.into(),
+            features: vec![feature_of(backend, openssl)],
+            backends: vec![backend],
+        });
+    }
+    sets.push(Set {
+        name: "all".into(),
+        features: BACKENDS.map(|backend| feature_of(backend, openssl)).into(),
+        backends: BACKENDS.into(),
+    });
+    if full && openssl == OpenSsl::System {
+        sets.push(Set {
+            name: "openssl-vendored".into(),
+            features: vec!["openssl-vendored"],
+            backends: vec!["openssl"],
+        });
+    }
+    sets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_backend_stands_alone_once_and_all_and_none_are_there() {
+        let sets = sets(OpenSsl::System, true);
+        let names: Vec<_> = sets.iter().map(|set| set.name.as_str()).collect();
+        let expected =
+            ["none", "aws-lc", "openssl", "rustcrypto", "ring", "all", "openssl-vendored"];
+        assert_eq!(names, expected);
+        assert!(sets[0].features.is_empty());
+        assert_eq!(sets[5].features, BACKENDS);
+    }
+
+    #[test]
+    fn without_a_system_library_openssl_is_vendored_in_every_set() {
+        let sets = sets(OpenSsl::Vendored, true);
+        assert_eq!(sets.len(), 6);
+        assert!(sets.iter().all(|set| !set.features.contains(&"openssl")));
+    }
+}

@@ -1,0 +1,223 @@
+//! Rules on the dependency graph: which member may use which crate, sources, and single versions.
+//! The layers point inward: core uses no crypto library, a backend only core and its library.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, Package};
+
+use super::Finding;
+use crate::workspace::Workspace;
+
+/// What a member may depend on.
+struct Layer {
+    member: &'static str,
+    /// Members that its code may use.
+    members: &'static [&'static str],
+    /// Members that only its tests may use.
+    in_tests: &'static [&'static str],
+    /// Crates of others that its code may use; `None` for any.
+    others: Option<&'static [&'static str]>,
+}
+
+const CORE: &str = "ssl-provider-core";
+
+const LAYERS: [Layer; 11] = [
+    Layer {
+        member: CORE,
+        members: &[],
+        in_tests: &[],
+        // Formats and wiping. No crypto library.
+        others: Some(&["pkcs1", "pkcs8", "zeroize"]),
+    },
+    Layer { member: "ssl-provider-rustcrypto", members: &[CORE], in_tests: TEST_KIT, others: None },
+    Layer {
+        member: "ssl-provider-ring",
+        // ring has neither RSA decryption nor MD5.
+        members: &[CORE, "ssl-provider-rustcrypto"],
+        in_tests: TEST_KIT,
+        others: None,
+    },
+    Layer { member: "ssl-provider-aws-lc", members: &[CORE], in_tests: TEST_KIT, others: None },
+    Layer { member: "ssl-provider-openssl", members: &[CORE], in_tests: TEST_KIT, others: None },
+    Layer {
+        member: "ssl-provider",
+        members: &[
+            CORE,
+            "ssl-provider-aws-lc",
+            "ssl-provider-openssl",
+            "ssl-provider-rustcrypto",
+            "ssl-provider-ring",
+        ],
+        in_tests: TEST_KIT,
+        others: Some(&["cfg-if"]),
+    },
+    Layer {
+        member: "ssl-provider-testkit",
+        // Any backend may be tested, so none is known by name.
+        members: &[CORE],
+        in_tests: &["ssl-provider"],
+        others: None,
+    },
+    Layer {
+        member: "ssl-provider-cli",
+        members: &["ssl-provider", CORE],
+        in_tests: TEST_KIT,
+        others: None,
+    },
+    Layer {
+        member: "ssl-provider-benches",
+        members: &["ssl-provider", CORE, "ssl-provider-testkit"],
+        in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
+        others: None,
+    },
+    Layer {
+        member: "ssl-provider-probe",
+        members: &[CORE, "ssl-provider-rustcrypto"],
+        in_tests: &[],
+        others: Some(&[]),
+    },
+    Layer { member: "xtask", members: &[], in_tests: &[], others: None },
+];
+
+const TEST_KIT: &[&str] = &["ssl-provider-testkit"];
+
+/// Checks every arrow between members, and out of those whose dependencies are listed.
+pub(super) fn check_layers(workspace: &Workspace) -> Vec<Finding> {
+    let members = workspace.members();
+    let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let mut findings = Vec::new();
+    for member in &members {
+        let Some(layer) = LAYERS.iter().find(|layer| layer.member == member.name.as_str()) else {
+            findings.push(Finding::new(&member.name, "has no place in the layers of tidy"));
+            continue;
+        };
+        for dependency in &member.dependencies {
+            let arrow = Arrow {
+                to: &dependency.name,
+                is_member: names.contains(dependency.name.as_str()),
+                in_tests: dependency.kind == DependencyKind::Development,
+            };
+            findings.extend(check_arrow(layer, &arrow));
+        }
+    }
+    findings
+}
+
+struct Arrow<'a> {
+    to: &'a str,
+    is_member: bool,
+    in_tests: bool,
+}
+
+fn check_arrow(layer: &Layer, arrow: &Arrow<'_>) -> Option<Finding> {
+    let allowed = match (arrow.is_member, arrow.in_tests) {
+        (true, false) => layer.members.contains(&arrow.to),
+        (true, true) => layer.members.contains(&arrow.to) || layer.in_tests.contains(&arrow.to),
+        (false, false) => layer.others.is_none_or(|others| others.contains(&arrow.to)),
+        (false, true) => true,
+    };
+    let message = || format!("may not depend on `{}`: arrows point inward", arrow.to);
+    (!allowed).then(|| Finding::new(layer.member, message()))
+}
+
+/// Every package is ours or comes from crates.io.
+pub(super) fn check_sources(packages: &[Package]) -> Vec<Finding> {
+    packages
+        .iter()
+        .filter_map(|package| {
+            let source = package.source.as_ref().map(|source| source.repr.as_str());
+            check_source(&package.name, source)
+        })
+        .collect()
+}
+
+fn check_source(name: &str, source: Option<&str>) -> Option<Finding> {
+    const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+    match source {
+        None | Some(CRATES_IO) => None,
+        Some(other) => Some(Finding::new(name, format!("comes from `{other}`"))),
+    }
+}
+
+/// Libraries that link C code and keep state are there once.
+pub(super) fn check_single_versions(packages: &[Package]) -> Vec<Finding> {
+    let versions = |name: &str| -> Vec<String> {
+        packages
+            .iter()
+            .filter(|package| package.name.as_str() == name)
+            .map(|package| package.version.to_string())
+            .collect()
+    };
+    SINGLE.iter().filter_map(|name| check_single(name, &versions(name))).collect()
+}
+
+/// Two versions of these would link two copies of a library, with two states.
+const SINGLE: [&str; 5] = ["aws-lc-sys", "aws-lc-rs", "openssl-sys", "ring", "rsa"];
+
+fn check_single(name: &str, versions: &[String]) -> Option<Finding> {
+    match versions {
+        [_] => None,
+        [] => Some(Finding::new(name, "is not among the dependencies")),
+        _ => Some(Finding::new(name, format!("is there as {}", versions.join(" and ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(member: &str) -> &'static Layer {
+        LAYERS.iter().find(|layer| layer.member == member).unwrap()
+    }
+
+    fn is_refused(member: &str, to: &str, is_member: bool, in_tests: bool) -> bool {
+        check_arrow(layer(member), &Arrow { to, is_member, in_tests }).is_some()
+    }
+
+    #[test]
+    fn core_may_use_no_crypto_library_and_no_member() {
+        for crypto in ["ring", "aws-lc-rs", "openssl", "rsa", "sha2", "hmac", "rand"] {
+            assert!(is_refused(CORE, crypto, false, false), "{crypto}");
+        }
+        assert!(is_refused(CORE, "ssl-provider-rustcrypto", true, false));
+        assert!(is_refused(CORE, "ssl-provider-testkit", true, true));
+        assert!(!is_refused(CORE, "zeroize", false, false));
+    }
+
+    #[test]
+    fn a_backend_may_use_core_and_the_test_kit_in_tests_only() {
+        for backend in ["rustcrypto", "ring", "aws-lc", "openssl"] {
+            let backend = format!("ssl-provider-{backend}");
+            assert!(!is_refused(&backend, CORE, true, false));
+            assert!(!is_refused(&backend, "ssl-provider-testkit", true, true));
+            assert!(is_refused(&backend, "ssl-provider-testkit", true, false));
+            assert!(is_refused(&backend, "ssl-provider", true, true));
+        }
+        assert!(is_refused("ssl-provider-aws-lc", "ssl-provider-rustcrypto", true, false));
+        assert!(!is_refused("ssl-provider-ring", "ssl-provider-rustcrypto", true, false));
+    }
+
+    #[test]
+    fn nothing_may_use_the_programs() {
+        for layer in &LAYERS {
+            for program in ["ssl-provider-cli", "ssl-provider-benches", "xtask"] {
+                assert!(is_refused(layer.member, program, true, true), "{}", layer.member);
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_other_than_crates_io_is_found() {
+        assert_eq!(check_source("x", None), None);
+        for other in ["git+https://example.org/x", "registry+https://example.org/index"] {
+            assert!(check_source("x", Some(other)).is_some());
+        }
+    }
+
+    #[test]
+    fn a_second_version_and_an_absent_package_are_found() {
+        assert_eq!(check_single("x", &["1.0.0".into()]), None);
+        assert!(check_single("x", &["1.0.0".into(), "2.0.0".into()]).is_some());
+        assert!(check_single("x", &[]).is_some());
+    }
+}

@@ -1,0 +1,134 @@
+//! Rule on licences: every package offers one of the licences that we may combine with ours.
+//! A small reader of SPDX expressions; what it cannot read is a finding.
+
+use cargo_metadata::Package;
+
+use super::Finding;
+
+/// The licences that are taken; `deny.toml` holds the same list.
+const ALLOWED: [&str; 10] = [
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "OpenSSL",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+/// Checks every package.
+pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
+    packages
+        .iter()
+        .filter_map(|package| {
+            let place = format!("{} {}", package.name, package.version);
+            finding(&place, package.license.as_deref())
+        })
+        .collect()
+}
+
+fn finding(place: &str, licence: Option<&str>) -> Option<Finding> {
+    match licence {
+        None => Some(Finding::new(place, "states no licence")),
+        Some(licence) if is_allowed(licence) => None,
+        Some(licence) => Some(Finding::new(place, format!("licence `{licence}` is not allowed"))),
+    }
+}
+
+/// Whether an expression can be met with allowed licences. AND binds more tightly than OR.
+fn is_allowed(expression: &str) -> bool {
+    // An old notation, before SPDX expressions, for OR.
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let mut reader = Reader { words: &words };
+    let allowed = reader.any();
+    reader.words.is_empty() && allowed == Some(true)
+}
+
+struct Reader<'a> {
+    words: &'a [&'a str],
+}
+
+impl Reader<'_> {
+    fn any(&mut self) -> Option<bool> {
+        let mut allowed = self.every()?;
+        while self.take("OR") {
+            allowed |= self.every()?;
+        }
+        Some(allowed)
+    }
+
+    fn every(&mut self) -> Option<bool> {
+        let mut allowed = self.one()?;
+        while self.take("AND") {
+            allowed &= self.one()?;
+        }
+        Some(allowed)
+    }
+
+    fn one(&mut self) -> Option<bool> {
+        if self.take("(") {
+            let allowed = self.any()?;
+            return self.take(")").then_some(allowed);
+        }
+        let (licence, rest) = self.words.split_first()?;
+        self.words = rest;
+        if self.take("WITH") {
+            let (exception, rest) = self.words.split_first()?;
+            self.words = rest;
+            return Some(ALLOWED.contains(&format!("{licence} WITH {exception}").as_str()));
+        }
+        Some(ALLOWED.contains(licence))
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        match self.words.split_first() {
+            Some((first, rest)) if *first == word => {
+                self.words = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_needs_one_allowed_licence_and_a_conjunction_all() {
+        for fine in [
+            "MIT",
+            "MIT OR Apache-2.0",
+            "MIT/Apache-2.0",
+            "GPL-3.0-only OR MIT",
+            "(MIT OR Apache-2.0) AND Unicode-3.0",
+            "ISC AND (Apache-2.0 OR ISC) AND OpenSSL",
+            "Apache-2.0 WITH LLVM-exception OR MIT",
+        ] {
+            assert!(is_allowed(fine), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_licence_and_an_unreadable_expression_are_found() {
+        for bad in [
+            "GPL-3.0-only",
+            "MIT AND GPL-3.0-only",
+            "MIT AND (GPL-3.0-only OR AGPL-3.0-only)",
+            "GPL-2.0 WITH Classpath-exception-2.0",
+            "(MIT",
+            "MIT MIT",
+            "MIT AND",
+            "",
+        ] {
+            assert!(!is_allowed(bad), "{bad}");
+            assert!(finding("package", Some(bad)).is_some());
+        }
+        assert!(finding("package", None).is_some());
+    }
+}

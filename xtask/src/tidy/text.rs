@@ -1,0 +1,271 @@
+//! Rules on the text of single files: headers, width, leftovers, unsafe code, RSA padding modes.
+//! Needles are put together from pieces, so that this file does not find itself.
+
+use std::path::Path;
+
+use super::Finding;
+
+/// Checks every rule that applies to a file of this name.
+pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
+    let mut findings = forbidden_words(path, contents);
+    let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+    if is_rust {
+        findings.extend(header(path, contents));
+        findings.extend(width(path, contents));
+        findings.extend(unsafe_code(path, contents));
+        findings.extend(padding_modes(path, contents));
+    }
+    findings
+}
+
+/// The first two lines of a Rust file say what it is for.
+fn header(path: &Path, contents: &str) -> Vec<Finding> {
+    let said = |line: Option<&str>| {
+        line.and_then(|line| line.strip_prefix("//!")).is_some_and(|words| words.trim().len() > 10)
+    };
+    let mut lines = contents.lines();
+    if said(lines.next()) && said(lines.next()) {
+        return Vec::new();
+    }
+    vec![Finding::at(path, 1, "a file starts with two `//!` lines that say what it is for")]
+}
+
+/// No line of Rust is longer than 100 columns.
+fn width(path: &Path, contents: &str) -> Vec<Finding> {
+    let long = |(_, line): &(usize, &str)| line.chars().count() > 100;
+    numbered(contents)
+        .filter(long)
+        .map(|(number, _)| Finding::at(path, number, "longer than 100 columns"))
+        .collect()
+}
+
+/// Nothing unfinished is left, and nothing that belongs to one machine.
+fn forbidden_words(path: &Path, contents: &str) -> Vec<Finding> {
+    let unfinished = [["TO", "DO"], ["FIX", "ME"], ["db", "g!("], ["#[ig", "nore"]];
+    let hosts = [
+        ["py", "pi.org"],
+        ["pythonhosted", ".org"],
+        ["static.crates", ".io"],
+        ["index.crates", ".io"],
+        ["proxy.golang", ".org"],
+        ["registry.npmjs", ".org"],
+    ];
+    let unfinished = unfinished.map(|pieces| (pieces.concat(), "is unfinished work"));
+    let hosts = hosts.map(|pieces| (pieces.concat(), "names the host of a registry"));
+    let paths = ["work", "root", "tmp", "home"]
+        .map(|directory| (format!("/{directory}/"), "is a path of one machine"));
+    let words: Vec<_> = unfinished.into_iter().chain(hosts).chain(paths).collect();
+
+    let mut findings = Vec::new();
+    for (number, line) in numbered(contents) {
+        for (word, why) in &words {
+            if has_word(line, word) {
+                findings.push(Finding::at(path, number, format!("`{word}` {why}")));
+            }
+        }
+    }
+    findings
+}
+
+/// Unsafe code is in the crates that call C or valgrind only, and each use has its argument.
+fn unsafe_code(path: &Path, contents: &str) -> Vec<Finding> {
+    const ALLOWED: [&str; 5] = [
+        "crates/ssl-provider-aws-lc/",
+        "crates/ssl-provider-openssl/",
+        "crates/ssl-provider-capi/",
+        "xtask/probe/",
+        "benches/",
+    ];
+    let keyword = ["uns", "afe"].concat();
+    let allowed = ALLOWED.iter().any(|prefix| path.starts_with(prefix));
+    let lines: Vec<&str> = contents.lines().collect();
+    let mut findings = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let uses = has_word(code_of(line), &keyword);
+        if !uses {
+            continue;
+        }
+        if !allowed {
+            let message = format!("`{keyword}` outside the crates that may use it");
+            findings.push(Finding::at(path, index + 1, message));
+        } else if !line.contains(&format!("{keyword} fn"))
+            && !line.contains(&format!("{keyword} extern"))
+            && !is_argued(&lines[..index])
+        {
+            findings.push(Finding::at(path, index + 1, "no `// SAFETY:` comment above"));
+        }
+    }
+    findings
+}
+
+/// Whether the lines before a statement end in a comment that argues safety. The statement may
+/// have begun a few lines earlier.
+fn is_argued(before: &[&str]) -> bool {
+    const STATEMENT_LINES: usize = 4;
+    let mut code_lines = 0;
+    for line in before.iter().rev() {
+        let line = line.trim_start();
+        if line.starts_with("// SAFETY: ") {
+            return true;
+        }
+        if !line.starts_with("//") {
+            code_lines += 1;
+            if code_lines > STATEMENT_LINES || line.is_empty() {
+                return false;
+            }
+        }
+    }
+    false
+}
+
+/// No RSA decryption with padding removed by a library: the raw operation and core's routine only.
+fn padding_modes(path: &Path, contents: &str) -> Vec<Finding> {
+    // Tests may encrypt, and compare with a library's own answer.
+    let tested = path.components().any(|part| {
+        ["tests", "benches", "ssl-provider-testkit"].iter().any(|name| part.as_os_str() == *name)
+    });
+    if tested {
+        return Vec::new();
+    }
+    let modes = [
+        ["Padding::PK", "CS1"],
+        ["Pkcs1v15", "Encrypt"],
+        ["RSA_PKCS1_", "PADDING"],
+        ["RSA_PKCS1_WITH_TLS_", "PADDING"],
+        ["Pkcs1PrivateDecrypting", "Key"],
+    ]
+    .map(|pieces| pieces.concat());
+    let mut findings = Vec::new();
+    for (number, line) in numbered(contents) {
+        if line.trim() == "#[cfg(test)]" {
+            break;
+        }
+        for mode in &modes {
+            if code_of(line).contains(mode) {
+                let message = format!("`{mode}`: a backend does the raw RSA operation only");
+                findings.push(Finding::at(path, number, message));
+            }
+        }
+    }
+    findings
+}
+
+fn numbered(contents: &str) -> impl Iterator<Item = (usize, &str)> {
+    contents.lines().enumerate().map(|(index, line)| (index + 1, line))
+}
+
+/// The line without a comment that fills it or ends it.
+fn code_of(line: &str) -> &str {
+    line.split("//").next().unwrap_or(line)
+}
+
+/// Whether `word` is in the line, and not as a part of a longer word.
+fn has_word(line: &str, word: &str) -> bool {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(start, found)| {
+        let before = line[..start].chars().next_back();
+        let after = line[start + found.len()..].chars().next();
+        let joined_before = word.starts_with(in_word) && before.is_some_and(in_word);
+        let joined_after = word.ends_with(in_word) && after.is_some_and(in_word);
+        // A path of a machine is absolute: nothing that is part of a longer path comes before it.
+        let relative =
+            word.starts_with('/') && before.is_some_and(|c| in_word(c) || ".~})".contains(c));
+        !joined_before && !joined_after && !relative
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "//! What this file is for.\n//! And what else it holds.\n";
+
+    fn messages(path: &str, body: &str) -> Vec<String> {
+        check(Path::new(path), &format!("{HEADER}{body}"))
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
+    }
+
+    #[test]
+    fn a_clean_file_has_no_finding() {
+        assert_eq!(messages("crates/x/src/lib.rs", "fn main() {}\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_missing_header_is_found() {
+        for contents in ["fn main() {}\n", "//! Only one line.\n\nfn main() {}\n", "//!\n//!\n", ""]
+        {
+            let findings = check(Path::new("crates/x/src/lib.rs"), contents);
+            assert_eq!(findings.len(), 1, "{contents:?}");
+            assert_eq!(findings[0].place, "crates/x/src/lib.rs:1");
+        }
+    }
+
+    #[test]
+    fn a_line_of_101_columns_is_found_and_one_of_100_is_not() {
+        assert_eq!(messages("a.rs", &"x".repeat(100)), [""; 0]);
+        assert_eq!(messages("a.rs", &"x".repeat(101)).len(), 1);
+        assert_eq!(messages("a.rs", &"…".repeat(100)), [""; 0]);
+    }
+
+    #[test]
+    fn leftovers_are_found() {
+        for pieces in [["// TO", "DO: later"], ["// FIX", "ME"], ["db", "g!(x)"], ["#[ig", "nore]"]]
+        {
+            assert_eq!(messages("a.rs", &pieces.concat()).len(), 1, "{pieces:?}");
+        }
+        assert_eq!(messages("a.rs", &["mas", "TO", "DON"].concat()), [""; 0]);
+    }
+
+    #[test]
+    fn registry_hosts_and_paths_of_a_machine_are_found_in_any_file() {
+        for pieces in
+            [["see https://py", "pi.org/x"], ["out = \"/tm", "p/x\""], ["cd /wo", "rk/main"]]
+        {
+            assert_eq!(check(Path::new("notes.md"), &pieces.concat()).len(), 1, "{pieces:?}");
+        }
+        for fine in ["target/tmp/x", "./work/x", "$HOME/work/x", "teamwork/x"] {
+            assert_eq!(check(Path::new("notes.md"), fine), [], "{fine}");
+        }
+    }
+
+    #[test]
+    fn code_that_may_not_be_unsafe_is_found() {
+        let block = ["let x = uns", "afe { f() };\n"].concat();
+        assert_eq!(messages("crates/ssl-provider-core/src/a.rs", &block).len(), 1);
+        let lint = ["#![forbid(uns", "afe_code)]\n"].concat();
+        assert_eq!(messages("crates/ssl-provider-core/src/a.rs", &lint), [""; 0]);
+    }
+
+    #[test]
+    fn code_without_an_argument_is_found() {
+        let path = "crates/ssl-provider-openssl/src/a.rs";
+        let block = ["let x = uns", "afe { f() };\n"].concat();
+        assert_eq!(messages(path, &block).len(), 1);
+        assert_eq!(messages(path, &format!("// A comment.\n{block}")).len(), 1);
+        assert_eq!(messages(path, &format!("// SAFETY: f has no conditions.\n{block}")), [""; 0]);
+        let far = format!("// SAFETY: f has no conditions.\nf();\n\n{block}");
+        assert_eq!(messages(path, &far).len(), 1);
+    }
+
+    #[test]
+    fn a_padding_mode_is_found_in_code_and_allowed_in_tests() {
+        for pieces in [
+            ["key.private_decrypt(c, m, Padding::PK", "CS1)"],
+            ["key.decrypt(Pkcs1v15", "Encrypt, c)"],
+            ["RSA_decrypt(key, RSA_PKCS1_", "PADDING)"],
+            ["use aws_lc_rs::rsa::Pkcs1PrivateDecrypting", "Key;"],
+        ] {
+            let line = pieces.concat();
+            assert_eq!(
+                messages("crates/ssl-provider-openssl/src/rsa.rs", &line).len(),
+                1,
+                "{line}"
+            );
+            assert_eq!(messages("tests/oracle.rs", &line), [""; 0]);
+            let test = format!("#[cfg(test)]\n{line}\n");
+            assert_eq!(messages("crates/ssl-provider-openssl/src/rsa.rs", &test), [""; 0]);
+        }
+    }
+}

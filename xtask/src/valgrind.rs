@@ -1,0 +1,285 @@
+//! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, as the release profile builds it.
+//! Each run has a positive control: a probe with a planted branch, which must be reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// The optimisation levels that are checked.
+const OPT_LEVELS: [&str; 2] = ["2", "3"];
+
+/// The exit code that memcheck is told to give when it has reported an error.
+const REPORTED: i32 = 99;
+
+/// Runs the probe with its RSA blocks marked as undefined, at each optimisation level.
+///
+/// # Errors
+///
+/// Fails when memcheck reports anything, and when it does not report the planted branch.
+pub(crate) fn ctgrind(workspace: &Workspace) -> Result<()> {
+    ensure_platform()?;
+    for opt_level in OPT_LEVELS {
+        let (status, printed) = memcheck(workspace, opt_level, Kind::Clean)?;
+        if !status.success() {
+            println!("{printed}");
+            bail!("opt-level {opt_level}: memcheck's reports are above ({status})");
+        }
+        println!("opt-level {opt_level}: clean: {}", printed.trim_end());
+
+        let (status, printed) = memcheck(workspace, opt_level, Kind::PlantedLeak)?;
+        let reports = printed.matches("depends on uninitialised value").count();
+        if status.code() != Some(REPORTED) || reports == 0 || !printed.contains("planted_leak") {
+            println!("{printed}");
+            bail!("opt-level {opt_level}: the planted branch was not reported ({status})");
+        }
+        println!("opt-level {opt_level}: the planted branch is reported ({reports} reports)");
+    }
+    Ok(())
+}
+
+/// Counts the instructions of an import for each kind of RSA block, at each optimisation level.
+///
+/// # Errors
+///
+/// Fails when two blocks differ in the same variant, and when the planted branch makes no
+/// difference.
+pub(crate) fn callgrind(workspace: &Workspace) -> Result<()> {
+    ensure_platform()?;
+    for opt_level in OPT_LEVELS {
+        let clean = counts(workspace, opt_level, Kind::Clean)?;
+        let variants = Variants::collect(&clean);
+        println!("opt-level {opt_level}: instructions of one import, over all blocks");
+        println!("{variants}");
+        variants.ensure_equal().with_context(|| format!("opt-level {opt_level}"))?;
+
+        let planted = counts(workspace, opt_level, Kind::PlantedLeak)?;
+        let spread = Variants::collect(&planted).smallest_spread();
+        ensure!(spread > 0, "opt-level {opt_level}: the planted branch makes no difference");
+        println!("opt-level {opt_level}: with the planted branch the spread is {spread} or more");
+    }
+    Ok(())
+}
+
+/// Which probe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Clean,
+    PlantedLeak,
+}
+
+fn ensure_platform() -> Result<()> {
+    ensure!(
+        cfg!(all(target_arch = "x86_64", target_os = "linux")),
+        "the probe speaks to valgrind in instructions of x86_64 Linux, and this is another system"
+    );
+    Ok(())
+}
+
+/// Builds a probe with the release profile at an optimisation level.
+fn build(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<PathBuf> {
+    let directory = workspace.target("probe");
+    let features: &[&str] = match kind {
+        Kind::Clean => &[],
+        Kind::PlantedLeak => &["--features", "planted-leak"],
+    };
+    Run::cargo("build")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
+        .args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
+        .args([&directory])
+        .args(features)
+        .run(workspace)?;
+    // The next build of another kind takes the place of the program.
+    let name = match kind {
+        Kind::Clean => format!("probe-o{opt_level}"),
+        Kind::PlantedLeak => format!("probe-o{opt_level}-planted"),
+    };
+    let program = directory.join(name);
+    fs::copy(directory.join("release/ssl-provider-probe"), &program)
+        .context("cannot copy the probe")?;
+    Ok(program)
+}
+
+fn memcheck(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<(ExitStatus, String)> {
+    let probe = build(workspace, opt_level, kind)?;
+    Run::new("valgrind")
+        .args(["-q", "--tool=memcheck", "--track-origins=yes"])
+        .args([format!("--error-exitcode={REPORTED}")])
+        .args([probe])
+        .args(["poison", "2"])
+        .outcome(workspace)
+}
+
+/// One import: its variant, its kind of block, and the instructions that it took.
+#[derive(Debug, PartialEq, Eq)]
+struct Count {
+    variant: String,
+    class: String,
+    instructions: u64,
+}
+
+fn counts(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<Vec<Count>> {
+    // The control needs to show only that a difference is seen.
+    let ciphertexts = match kind {
+        Kind::Clean => "3",
+        Kind::PlantedLeak => "1",
+    };
+    let probe = build(workspace, opt_level, kind)?;
+    let out = probe.with_extension("callgrind");
+    let (status, printed) = Run::new("valgrind")
+        .args(["-q", "--tool=callgrind", "--toggle-collect=*measured_import*"])
+        .args(["--combine-dumps=yes"])
+        .args([format!("--callgrind-out-file={}", out.display())])
+        .args([&probe])
+        .args(["count", ciphertexts])
+        .outcome(workspace)?;
+    if !status.success() {
+        bail!("the probe failed under callgrind ({status}):\n{printed}");
+    }
+    let text = fs::read_to_string(&out).context("cannot read callgrind's counts")?;
+    let counts = parse_counts(&text)?;
+    // It holds the profile of every import: a hundred megabytes that nobody reads.
+    fs::remove_file(&out).context("cannot remove callgrind's counts")?;
+    ensure!(!counts.is_empty(), "callgrind wrote no counts");
+    Ok(counts)
+}
+
+/// Reads the parts that the probe asked for: a description with its label, then the total.
+fn parse_counts(text: &str) -> Result<Vec<Count>> {
+    let mut counts = Vec::new();
+    let mut label = None;
+    for line in text.lines() {
+        if let Some(trigger) = line.strip_prefix("desc: Trigger: ") {
+            label = trigger.strip_prefix("Client Request: ");
+        } else if let Some(total) = line.strip_prefix("summary: ").or(line.strip_prefix("totals: "))
+        {
+            // The part at the end of the program was not asked for, and has no label.
+            let Some(label) = label.take() else { continue };
+            let (variant, class) = label.split_once('|').context("a label without a class")?;
+            let instructions = total.trim().parse().with_context(|| format!("`{total}`"))?;
+            counts.push(Count { variant: variant.into(), class: class.into(), instructions });
+        }
+    }
+    Ok(counts)
+}
+
+/// The counts of each variant: by number of instructions, the classes that took so many.
+struct Variants<'a> {
+    by_name: BTreeMap<&'a str, BTreeMap<u64, BTreeSet<&'a str>>>,
+    imports: usize,
+}
+
+impl<'a> Variants<'a> {
+    fn collect(counts: &'a [Count]) -> Self {
+        let mut by_name: BTreeMap<&str, BTreeMap<u64, BTreeSet<&str>>> = BTreeMap::new();
+        for Count { variant, class, instructions } in counts {
+            by_name.entry(variant).or_default().entry(*instructions).or_default().insert(class);
+        }
+        Self { by_name, imports: counts.len() }
+    }
+
+    /// The difference between the dearest and the cheapest import, in the variant where it is
+    /// smallest.
+    fn smallest_spread(&self) -> u64 {
+        self.by_name.values().map(spread).min().unwrap_or(0)
+    }
+
+    /// What acceptance asks for, at the least.
+    fn ensure_equal(&self) -> Result<()> {
+        const VARIANTS: usize = 5;
+        const CLASSES: usize = 32;
+        ensure!(self.by_name.len() >= VARIANTS, "only {} variants", self.by_name.len());
+        for (name, counts) in &self.by_name {
+            let classes: BTreeSet<_> = counts.values().flatten().collect();
+            ensure!(classes.len() >= CLASSES, "{name}: only {} classes", classes.len());
+            ensure!(
+                spread(counts) == 0,
+                "{name}: the number of instructions depends on the block:\n{counts:#?}"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn spread<T>(counts: &BTreeMap<u64, T>) -> u64 {
+    match (counts.first_key_value(), counts.last_key_value()) {
+        (Some((least, _)), Some((most, _))) => most - least,
+        _ => 0,
+    }
+}
+
+impl std::fmt::Display for Variants<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "  {:<32} {:>12} {:>7} {:>7}", "variant", "instructions", "spread", "classes")?;
+        for (name, counts) in &self.by_name {
+            let least = counts.keys().next().copied().unwrap_or(0);
+            let classes: BTreeSet<_> = counts.values().flatten().collect();
+            let spread = spread(counts);
+            writeln!(f, "  {name:<32} {least:>12} {spread:>7} {:>7}", classes.len())?;
+        }
+        write!(f, "  {} imports in all", self.imports)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(variant: &str, class: &str, instructions: u64) -> Count {
+        Count { variant: variant.into(), class: class.into(), instructions }
+    }
+
+    /// Counts of 5 variants and 32 classes, all equal within a variant.
+    fn equal() -> Vec<Count> {
+        (0..5)
+            .flat_map(|variant| {
+                (0..32).map(move |class| {
+                    count(&format!("v{variant}"), &format!("c{class}"), 1000 + variant)
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn parts_that_were_asked_for_are_read_and_the_last_is_not() {
+        let text = "desc: Trigger: Client Request: TLS 1.2|valid\nsummary: 123\ntotals: 123\n\
+                    desc: Trigger: Client Request: TLS 1.2|no zero\ntotals: 124\n\
+                    desc: Trigger: Program termination\ntotals: 9\n";
+        let expected = [count("TLS 1.2", "valid", 123), count("TLS 1.2", "no zero", 124)];
+        assert_eq!(parse_counts(text).unwrap(), expected);
+        assert!(parse_counts("desc: Trigger: Client Request: a|b\ntotals: x\n").is_err());
+        assert!(parse_counts("desc: Trigger: Client Request: a\ntotals: 1\n").is_err());
+    }
+
+    #[test]
+    fn equal_counts_pass_and_one_more_instruction_does_not() {
+        let mut counts = equal();
+        Variants::collect(&counts).ensure_equal().unwrap();
+        counts[70].instructions += 1;
+        assert!(Variants::collect(&counts).ensure_equal().is_err());
+    }
+
+    #[test]
+    fn too_few_classes_or_variants_prove_nothing() {
+        let counts = equal();
+        assert!(Variants::collect(&counts[..32 * 4]).ensure_equal().is_err());
+        assert!(Variants::collect(&counts[1..]).ensure_equal().is_err());
+        assert!(Variants::collect(&[]).ensure_equal().is_err());
+    }
+
+    #[test]
+    fn the_control_must_show_in_every_variant() {
+        let mut counts = equal();
+        for variant in 0..4 {
+            counts[variant * 32].instructions += 5;
+        }
+        assert_eq!(Variants::collect(&counts).smallest_spread(), 0);
+        counts[4 * 32].instructions += 5;
+        assert_eq!(Variants::collect(&counts).smallest_spread(), 5);
+    }
+}

@@ -1,0 +1,70 @@
+//! Where the workspace is, what is in it, and where its output goes.
+//! Read from `cargo metadata`, so that it is right wherever the target directory is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+
+/// The workspace that this program belongs to.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    metadata: Metadata,
+}
+
+impl Workspace {
+    /// Asks cargo about the workspace, with the dependencies of every feature.
+    ///
+    /// # Errors
+    ///
+    /// Fails when cargo does.
+    pub(crate) fn load() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let metadata = MetadataCommand::new()
+            .manifest_path(manifest)
+            .features(cargo_metadata::CargoOpt::AllFeatures)
+            .exec()
+            .context("cannot read the workspace")?;
+        Ok(Self { metadata })
+    }
+
+    /// The directory with the root manifest.
+    pub(crate) fn root(&self) -> &Path {
+        self.metadata.workspace_root.as_std_path()
+    }
+
+    /// A path in the target directory.
+    pub(crate) fn target(&self, path: &str) -> PathBuf {
+        self.metadata.target_directory.as_std_path().join(path)
+    }
+
+    /// The members.
+    pub(crate) fn members(&self) -> Vec<&Package> {
+        self.metadata.workspace_packages()
+    }
+
+    /// Members and all their dependencies.
+    pub(crate) fn packages(&self) -> &[Package] {
+        &self.metadata.packages
+    }
+
+    /// The files of the repository, tracked or about to be, relative to the root.
+    ///
+    /// # Errors
+    ///
+    /// Fails without git.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>> {
+        let list = crate::command::Run::new("git")
+            .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+            .quiet()
+            .read(self)?;
+        let mut files: Vec<PathBuf> = list
+            .split('\0')
+            .filter(|path| !path.is_empty() && self.root().join(path).is_file())
+            .map(PathBuf::from)
+            .collect();
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+}
