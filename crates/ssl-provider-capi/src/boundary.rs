@@ -39,6 +39,7 @@ macro_rules! export {
         ///
         /// Each pointer keeps the promise of its type in [`crate::pointer`], and is valid for as
         /// many bytes as the size parameter that goes with it says.
+        // SAFETY: no other function of this name is linked; it is this library that provides it.
         #[unsafe(no_mangle)]
         #[allow(clippy::too_many_arguments, reason = "the prototype of the Windows interface")]
         pub unsafe extern "system" fn $name($($argument: $type),*) -> i32 {
@@ -66,6 +67,7 @@ static TRACE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 ///
 /// `trace` must stay callable from any thread until another takes its place and calls that were
 /// under way have returned, and must not unwind.
+// SAFETY: no other function of this name is linked; it is this library's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SslProviderSetTrace(trace: Option<TraceFn>) {
     let pointer = trace.map_or(ptr::null_mut(), |function| function as *mut ());

@@ -50,3 +50,56 @@ pub mod provider;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;
+
+/// The comparison of prototypes with Microsoft's metadata can fail: this compiles,
+///
+/// ```
+/// # #![allow(dead_code)]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// use sslprovider::provider::SslFreeObject as Export;
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// abi::assign(Export as unsafe extern "system" fn(_, _) -> _, windows::SslFreeObject);
+/// ```
+///
+/// the same with an argument that is too narrow does not,
+///
+/// ```compile_fail,E0271
+/// # #![allow(dead_code)]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// unsafe extern "system" fn Export(_object: u32, _flags: u32) -> i32 { 0 }
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// abi::assign(Export as unsafe extern "system" fn(_, _) -> _, windows::SslFreeObject);
+/// ```
+///
+/// nor with one argument less,
+///
+/// ```compile_fail,E0308
+/// # #![allow(dead_code)]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// unsafe extern "system" fn Export(_object: usize) -> i32 { 0 }
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// abi::assign(Export as unsafe extern "system" fn(_) -> _, windows::SslFreeObject);
+/// ```
+///
+/// nor with a pointer to another structure.
+///
+/// ```compile_fail,E0271
+/// # #![allow(dead_code)]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// use sslprovider::cipher_suites::SslEnumCipherSuites as Export;
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// abi::assign(
+///     Export as unsafe extern "system" fn(_, _, _, _, _) -> _,
+///     windows::SslEnumCipherSuitesEx,
+/// );
+/// ```
+#[cfg(doctest)]
+pub struct PlantedMismatch;

@@ -1,0 +1,1614 @@
+/*
+ * sslprovider.h: the CNG SSL provider interface for programs that are not on Windows.
+ * Names, numbers, layouts and prototypes are those of the Windows headers.
+ *
+ * Needs a 64-bit platform and C99 or C++11. Link with -lsslprovider.
+ *
+ * Conventions
+ *
+ *   - A function answers 0 or a negative status. Nothing else is written on failure, but a handle
+ *     or pointer that was to be given is 0, and a size is given with NTE_BUFFER_TOO_SMALL.
+ *   - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
+ *   - dwFlags is 0 where nothing else is said; other bits are NTE_BAD_FLAGS.
+ *   - Handles are opaque numbers. Any value that is not a live handle of the right kind and of the
+ *     same provider is NTE_INVALID_HANDLE, or STATUS_INVALID_HANDLE where a function says so.
+ *   - Strings are UTF-16 with a terminator within 256 characters.
+ *   - Inputs are copied; no pointer is kept. Buffers need no alignment.
+ *   - With a NULL pbOutput a function that has pcbResult gives the size there and succeeds.
+ *   - Every function may be called from every thread; a hash serves one call at a time.
+ *   - After fork() the child has no handles; what it inherits is invalid in it.
+ *
+ * Keys
+ *
+ *   Windows finds the key of a certificate in its store. Here a key is imported first, with
+ *   NCryptImportKey; as long as its handle lives, SslOpenPrivateKey finds it by any certificate
+ *   with the same public key. Of the CERT_CONTEXT only pbCertEncoded and cbCertEncoded (DER) are
+ *   read, so the rest may be zero.
+ */
+
+#ifndef SSLPROVIDER_H
+#define SSLPROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef __cplusplus
+#include <uchar.h>
+#endif
+
+#if UINTPTR_MAX < 0xFFFFFFFFFFFFFFFF
+#error "sslprovider.h needs a 64-bit platform: handles are 64-bit values"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The calling convention is the platform's own. */
+#ifndef WINAPI
+#define WINAPI
+#endif
+
+#ifndef SSLP_API
+#define SSLP_API extern
+#endif
+
+typedef uint8_t BYTE;
+typedef uint8_t UCHAR;
+typedef char CHAR;
+typedef char16_t WCHAR;
+typedef uint16_t WORD;
+typedef uint16_t USHORT;
+typedef uint32_t DWORD;
+typedef uint32_t ULONG;
+typedef uint64_t ULONGLONG;
+typedef int32_t LONG;
+typedef LONG NTSTATUS;
+typedef LONG SECURITY_STATUS;
+typedef uintptr_t ULONG_PTR;
+typedef void *PVOID;
+typedef void *HANDLE;
+typedef BYTE *PBYTE;
+typedef CHAR *PCHAR;
+typedef WCHAR *LPWSTR;
+typedef const WCHAR *LPCWSTR;
+
+typedef ULONG_PTR NCRYPT_HANDLE;
+typedef ULONG_PTR NCRYPT_PROV_HANDLE;
+typedef ULONG_PTR NCRYPT_KEY_HANDLE;
+typedef ULONG_PTR NCRYPT_HASH_HANDLE;
+
+/* A status as the headers print it, unsigned, as the number that functions return. */
+#define SSLP_STATUS(code) ((SECURITY_STATUS)(code))
+
+/* Protocol versions. */
+#define SSL2_PROTOCOL_VERSION 0x0002u
+#define SSL3_PROTOCOL_VERSION 0x0300u
+#define TLS1_PROTOCOL_VERSION 0x0301u
+#define TLS1_0_PROTOCOL_VERSION 0x0301u
+#define TLS1_1_PROTOCOL_VERSION 0x0302u
+#define TLS1_2_PROTOCOL_VERSION 0x0303u
+#define TLS1_3_PROTOCOL_VERSION 0x0304u
+#define DTLS1_0_PROTOCOL_VERSION 0xFEFFu
+#define DTLS1_2_PROTOCOL_VERSION 0xFEFDu
+
+/* Cipher suites. */
+#define TLS_RSA_WITH_NULL_MD5 0x0001u
+#define TLS_RSA_WITH_NULL_SHA 0x0002u
+#define TLS_RSA_EXPORT_WITH_RC4_40_MD5 0x0003u
+#define TLS_RSA_WITH_RC4_128_MD5 0x0004u
+#define TLS_RSA_WITH_RC4_128_SHA 0x0005u
+#define TLS_RSA_WITH_DES_CBC_SHA 0x0009u
+#define TLS_RSA_WITH_3DES_EDE_CBC_SHA 0x000Au
+#define TLS_DHE_DSS_WITH_DES_CBC_SHA 0x0012u
+#define TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA 0x0013u
+#define TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA 0x0016u
+#define TLS_RSA_WITH_AES_128_CBC_SHA 0x002Fu
+#define TLS_DHE_DSS_WITH_AES_128_CBC_SHA 0x0032u
+#define TLS_DHE_RSA_WITH_AES_128_CBC_SHA 0x0033u
+#define TLS_RSA_WITH_AES_256_CBC_SHA 0x0035u
+#define TLS_DHE_DSS_WITH_AES_256_CBC_SHA 0x0038u
+#define TLS_DHE_RSA_WITH_AES_256_CBC_SHA 0x0039u
+#define TLS_RSA_EXPORT1024_WITH_DES_CBC_SHA 0x0062u
+#define TLS_DHE_DSS_EXPORT1024_WITH_DES_CBC_SHA 0x0063u
+#define TLS_RSA_EXPORT1024_WITH_RC4_56_SHA 0x0064u
+#define TLS_RSA_WITH_NULL_SHA256 0x003Bu
+#define TLS_RSA_WITH_AES_128_CBC_SHA256 0x003Cu
+#define TLS_RSA_WITH_AES_256_CBC_SHA256 0x003Du
+#define TLS_DHE_DSS_WITH_AES_128_CBC_SHA256 0x0040u
+#define TLS_DHE_DSS_WITH_AES_256_CBC_SHA256 0x006Au
+#define TLS_RSA_WITH_AES_128_GCM_SHA256 0x009Cu
+#define TLS_RSA_WITH_AES_256_GCM_SHA384 0x009Du
+#define TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 0x009Eu
+#define TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 0x009Fu
+#define TLS_PSK_WITH_AES_128_GCM_SHA256 0x00A8u
+#define TLS_PSK_WITH_AES_256_GCM_SHA384 0x00A9u
+#define TLS_PSK_WITH_AES_128_CBC_SHA256 0x00AEu
+#define TLS_PSK_WITH_AES_256_CBC_SHA384 0x00AFu
+#define TLS_PSK_WITH_NULL_SHA256 0x00B0u
+#define TLS_PSK_WITH_NULL_SHA384 0x00B1u
+#define TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA 0xC009u
+#define TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA 0xC013u
+#define TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA 0xC00Au
+#define TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA 0xC014u
+#define TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 0xC023u
+#define TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384 0xC024u
+#define TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 0xC02Bu
+#define TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 0xC02Cu
+#define TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256 0xC027u
+#define TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 0xC028u
+#define TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 0xC02Fu
+#define TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 0xC030u
+#define TLS_AES_128_GCM_SHA256 0x1301u
+#define TLS_AES_256_GCM_SHA384 0x1302u
+#define SSL_CK_RC4_128_WITH_MD5 0x10080u
+#define SSL_CK_RC4_128_EXPORT40_WITH_MD5 0x20080u
+#define SSL_CK_RC2_128_CBC_WITH_MD5 0x30080u
+#define SSL_CK_RC2_128_CBC_EXPORT40_WITH_MD5 0x40080u
+#define SSL_CK_IDEA_128_CBC_WITH_MD5 0x50080u
+#define SSL_CK_DES_64_CBC_WITH_MD5 0x60040u
+#define SSL_CK_DES_192_EDE3_CBC_WITH_MD5 0x700C0u
+
+/* Flags of the functions. */
+#define NCRYPT_SSL_CLIENT_FLAG 0x00000001u
+#define NCRYPT_SSL_SERVER_FLAG 0x00000002u
+#define NCRYPT_SSL_SIGN_INCLUDE_HASHOID 0x00000001u
+#define NCRYPT_SSL_SIGN_USE_PSS_PADDING 0x00000002u
+#define NCRYPT_SSL_EXTERNAL_PSK_FLAG 0x00000001u
+#define NCRYPT_SSL_RESUMPTION_PSK_FLAG 0x00000002u
+#define NCRYPT_SSL_EAP_PRF_FIELD 0x000000FFu
+#define NCRYPT_SSL_EAP_ID 0x00000000u
+#define NCRYPT_SSL_EAP_TTLSV0_ID 0x00000001u
+#define NCRYPT_SSL_EAP_TTLSV0_CHLNG_ID 0x00000002u
+#define NCRYPT_SSL_EAP_FAST_ID 0x00000003u
+#define NCRYPT_SILENT_FLAG 0x00000040u
+
+/* Sizes, versions and key types. */
+#define NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING 0x00000001u
+#define NCRYPT_SSL_CIPHER_SUITE_EX_VERSION 1
+#define NCRYPT_SSL_MAX_NAME_SIZE 64
+#define MSCRYPT_ECC_MAX_CURVE_NAME_LENGTH 255
+#define MSCRYPT_ECC_MAX_OID_LENGTH 255
+#define TLS_ECC_P256_CURVE_KEY_TYPE 23
+#define TLS_ECC_P384_CURVE_KEY_TYPE 24
+#define TLS_ECC_P521_CURVE_KEY_TYPE 25
+
+/* Content types of records. */
+#define CT_CHANGE_CIPHER_SPEC 20
+#define CT_ALERT 21
+#define CT_HANDSHAKE 22
+#define CT_APPLICATIONDATA 23
+
+/* Types of the buffers in a parameter list. */
+#define NCRYPTBUFFER_VERSION 0
+#define NCRYPTBUFFER_EMPTY 0
+#define NCRYPTBUFFER_DATA 1
+#define NCRYPTBUFFER_PROTECTION_DESCRIPTOR_STRING 3
+#define NCRYPTBUFFER_PROTECTION_FLAGS 4
+#define NCRYPTBUFFER_SSL_CLIENT_RANDOM 20
+#define NCRYPTBUFFER_SSL_SERVER_RANDOM 21
+#define NCRYPTBUFFER_SSL_HIGHEST_VERSION 22
+#define NCRYPTBUFFER_SSL_CLEAR_KEY 23
+#define NCRYPTBUFFER_SSL_KEY_ARG_DATA 24
+#define NCRYPTBUFFER_SSL_SESSION_HASH 25
+#define NCRYPTBUFFER_PKCS_OID 40
+#define NCRYPTBUFFER_PKCS_ALG_OID 41
+#define NCRYPTBUFFER_PKCS_ALG_PARAM 42
+#define NCRYPTBUFFER_PKCS_ALG_ID 43
+#define NCRYPTBUFFER_PKCS_ATTRS 44
+#define NCRYPTBUFFER_PKCS_KEY_NAME 45
+#define NCRYPTBUFFER_PKCS_SECRET 46
+#define NCRYPTBUFFER_CERT_BLOB 47
+
+/* Magic numbers of key blobs. */
+#define BCRYPT_RSAPUBLIC_MAGIC 0x31415352u
+#define BCRYPT_RSAPRIVATE_MAGIC 0x32415352u
+#define BCRYPT_RSAFULLPRIVATE_MAGIC 0x33415352u
+#define BCRYPT_ECDH_PUBLIC_P256_MAGIC 0x314B4345u
+#define BCRYPT_ECDH_PUBLIC_P384_MAGIC 0x334B4345u
+#define BCRYPT_ECDH_PUBLIC_P521_MAGIC 0x354B4345u
+#define BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC 0x504B4345u
+#define BCRYPT_ECDSA_PUBLIC_P256_MAGIC 0x31534345u
+#define BCRYPT_ECDSA_PUBLIC_P384_MAGIC 0x33534345u
+#define BCRYPT_ECDSA_PUBLIC_P521_MAGIC 0x35534345u
+#define BCRYPT_ECDSA_PUBLIC_GENERIC_MAGIC 0x50444345u
+#define BCRYPT_DH_PUBLIC_MAGIC 0x42504844u
+#define BCRYPT_DH_PARAMETERS_MAGIC 0x4D504844u
+#define BCRYPT_KEY_DATA_BLOB_MAGIC 0x4D42444Bu
+#define TLS_HYBRID_KEYEXCHANGE_MAGIC 0x48534C54u
+#define TLS_KEM_CIPHERTEXT_MAGIC 0x434B4C4Du
+#define BCRYPT_MLKEM_PUBLIC_MAGIC 0x504B4C4Du
+
+/* Padding flags, interfaces and configuration. */
+#define NCRYPT_NO_PADDING_FLAG 0x00000001u
+#define NCRYPT_PAD_PKCS1_FLAG 0x00000002u
+#define NCRYPT_PAD_OAEP_FLAG 0x00000004u
+#define NCRYPT_PAD_PSS_FLAG 0x00000008u
+#define NCRYPT_KEY_STORAGE_INTERFACE 0x00010001u
+#define NCRYPT_SCHANNEL_INTERFACE 0x00010002u
+#define NCRYPT_SCHANNEL_SIGNATURE_INTERFACE 0x00010003u
+#define NCRYPT_KEY_PROTECTION_INTERFACE 0x00010004u
+#define CRYPT_LOCAL 0x00000001u
+#define CRYPT_DOMAIN 0x00000002u
+#define CRYPT_PRIORITY_TOP 0x00000000u
+#define CRYPT_PRIORITY_BOTTOM 0xFFFFFFFFu
+#define CRYPT_UM 0x00000001u
+#define CRYPT_KM 0x00000002u
+#define CRYPT_MM 0x00000003u
+#define CRYPT_ANY 0x00000004u
+#define X509_ASN_ENCODING 0x00000001u
+
+/* Statuses: NTE codes. */
+#define ERROR_SUCCESS 0
+#define NTE_BAD_UID SSLP_STATUS(0x80090001u)
+#define NTE_BAD_HASH SSLP_STATUS(0x80090002u)
+#define NTE_BAD_KEY SSLP_STATUS(0x80090003u)
+#define NTE_BAD_LEN SSLP_STATUS(0x80090004u)
+#define NTE_BAD_DATA SSLP_STATUS(0x80090005u)
+#define NTE_BAD_SIGNATURE SSLP_STATUS(0x80090006u)
+#define NTE_BAD_VER SSLP_STATUS(0x80090007u)
+#define NTE_BAD_ALGID SSLP_STATUS(0x80090008u)
+#define NTE_BAD_FLAGS SSLP_STATUS(0x80090009u)
+#define NTE_BAD_TYPE SSLP_STATUS(0x8009000Au)
+#define NTE_BAD_KEY_STATE SSLP_STATUS(0x8009000Bu)
+#define NTE_BAD_HASH_STATE SSLP_STATUS(0x8009000Cu)
+#define NTE_NO_KEY SSLP_STATUS(0x8009000Du)
+#define NTE_NO_MEMORY SSLP_STATUS(0x8009000Eu)
+#define NTE_EXISTS SSLP_STATUS(0x8009000Fu)
+#define NTE_PERM SSLP_STATUS(0x80090010u)
+#define NTE_NOT_FOUND SSLP_STATUS(0x80090011u)
+#define NTE_DOUBLE_ENCRYPT SSLP_STATUS(0x80090012u)
+#define NTE_BAD_PROVIDER SSLP_STATUS(0x80090013u)
+#define NTE_BAD_PROV_TYPE SSLP_STATUS(0x80090014u)
+#define NTE_BAD_PUBLIC_KEY SSLP_STATUS(0x80090015u)
+#define NTE_BAD_KEYSET SSLP_STATUS(0x80090016u)
+#define NTE_PROV_TYPE_NOT_DEF SSLP_STATUS(0x80090017u)
+#define NTE_PROV_TYPE_ENTRY_BAD SSLP_STATUS(0x80090018u)
+#define NTE_KEYSET_NOT_DEF SSLP_STATUS(0x80090019u)
+#define NTE_KEYSET_ENTRY_BAD SSLP_STATUS(0x8009001Au)
+#define NTE_PROV_TYPE_NO_MATCH SSLP_STATUS(0x8009001Bu)
+#define NTE_SIGNATURE_FILE_BAD SSLP_STATUS(0x8009001Cu)
+#define NTE_PROVIDER_DLL_FAIL SSLP_STATUS(0x8009001Du)
+#define NTE_PROV_DLL_NOT_FOUND SSLP_STATUS(0x8009001Eu)
+#define NTE_BAD_KEYSET_PARAM SSLP_STATUS(0x8009001Fu)
+#define NTE_FAIL SSLP_STATUS(0x80090020u)
+#define NTE_SYS_ERR SSLP_STATUS(0x80090021u)
+#define NTE_SILENT_CONTEXT SSLP_STATUS(0x80090022u)
+#define NTE_TOKEN_KEYSET_STORAGE_FULL SSLP_STATUS(0x80090023u)
+#define NTE_TEMPORARY_PROFILE SSLP_STATUS(0x80090024u)
+#define NTE_FIXEDPARAMETER SSLP_STATUS(0x80090025u)
+#define NTE_INVALID_HANDLE SSLP_STATUS(0x80090026u)
+#define NTE_INVALID_PARAMETER SSLP_STATUS(0x80090027u)
+#define NTE_BUFFER_TOO_SMALL SSLP_STATUS(0x80090028u)
+#define NTE_NOT_SUPPORTED SSLP_STATUS(0x80090029u)
+#define NTE_NO_MORE_ITEMS SSLP_STATUS(0x8009002Au)
+#define NTE_BUFFERS_OVERLAP SSLP_STATUS(0x8009002Bu)
+#define NTE_DECRYPTION_FAILURE SSLP_STATUS(0x8009002Cu)
+#define NTE_INTERNAL_ERROR SSLP_STATUS(0x8009002Du)
+#define NTE_UI_REQUIRED SSLP_STATUS(0x8009002Eu)
+#define NTE_HMAC_NOT_SUPPORTED SSLP_STATUS(0x8009002Fu)
+#define NTE_DEVICE_NOT_READY SSLP_STATUS(0x80090030u)
+#define NTE_AUTHENTICATION_IGNORED SSLP_STATUS(0x80090031u)
+#define NTE_VALIDATION_FAILED SSLP_STATUS(0x80090032u)
+#define NTE_INCORRECT_PASSWORD SSLP_STATUS(0x80090033u)
+#define NTE_ENCRYPTION_FAILURE SSLP_STATUS(0x80090034u)
+#define NTE_DEVICE_NOT_FOUND SSLP_STATUS(0x80090035u)
+#define NTE_USER_CANCELLED SSLP_STATUS(0x80090036u)
+#define NTE_PASSWORD_CHANGE_REQUIRED SSLP_STATUS(0x80090037u)
+#define NTE_NOT_ACTIVE_CONSOLE SSLP_STATUS(0x80090038u)
+#define NTE_VBS_UNAVAILABLE SSLP_STATUS(0x80090039u)
+#define NTE_VBS_CANNOT_DECRYPT_KEY SSLP_STATUS(0x8009003Au)
+
+/* Statuses: NTSTATUS codes that some functions are documented to return. */
+#define STATUS_UNSUCCESSFUL SSLP_STATUS(0xC0000001u)
+#define STATUS_NOT_IMPLEMENTED SSLP_STATUS(0xC0000002u)
+#define STATUS_INVALID_HANDLE SSLP_STATUS(0xC0000008u)
+#define STATUS_INVALID_PARAMETER SSLP_STATUS(0xC000000Du)
+#define STATUS_NO_MEMORY SSLP_STATUS(0xC0000017u)
+#define STATUS_BUFFER_TOO_SMALL SSLP_STATUS(0xC0000023u)
+#define STATUS_DATA_ERROR SSLP_STATUS(0xC000003Eu)
+#define STATUS_NOT_SUPPORTED SSLP_STATUS(0xC00000BBu)
+#define STATUS_INTERNAL_ERROR SSLP_STATUS(0xC00000E5u)
+#define STATUS_INVALID_BUFFER_SIZE SSLP_STATUS(0xC0000206u)
+#define STATUS_NOT_FOUND SSLP_STATUS(0xC0000225u)
+#define STATUS_DECRYPTION_FAILED SSLP_STATUS(0xC000028Bu)
+#define STATUS_INVALID_SIGNATURE SSLP_STATUS(0xC000A000u)
+#define STATUS_HMAC_NOT_SUPPORTED SSLP_STATUS(0xC000A001u)
+#define STATUS_AUTH_TAG_MISMATCH SSLP_STATUS(0xC000A002u)
+
+/* Strings are UTF-16. C99 has no literal for that, so it gets an array instead. */
+#if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L)
+
+/* Provider names and values in records. */
+#define MS_SCHANNEL_PROVIDER u"Microsoft SSL Protocol Provider"
+#define MS_KEY_STORAGE_PROVIDER u"Microsoft Software Key Storage Provider"
+#define SSL_KEY_TYPE_PROPERTY u"KEYTYPE"
+#define SSL_ECDSA_ALGORITHM u"ECDSA"
+#define TLS_PSK_EXCHANGE u"PSK"
+#define TLS_RSA_PSK_EXCHANGE u"RSA_PSK"
+
+/* Blob types. */
+#define BCRYPT_OPAQUE_KEY_BLOB u"OpaqueKeyBlob"
+#define BCRYPT_RSAPUBLIC_BLOB u"RSAPUBLICBLOB"
+#define BCRYPT_RSAPRIVATE_BLOB u"RSAPRIVATEBLOB"
+#define BCRYPT_RSAFULLPRIVATE_BLOB u"RSAFULLPRIVATEBLOB"
+#define LEGACY_RSAPUBLIC_BLOB u"CAPIPUBLICBLOB"
+#define BCRYPT_ECCPUBLIC_BLOB u"ECCPUBLICBLOB"
+#define BCRYPT_ECCPRIVATE_BLOB u"ECCPRIVATEBLOB"
+#define SSL_ECCPUBLIC_BLOB u"SSLECCPUBLICBLOB"
+#define BCRYPT_DH_PUBLIC_BLOB u"DHPUBLICBLOB"
+#define BCRYPT_DH_PARAMETERS u"DHParameters"
+#define BCRYPT_KEY_DATA_BLOB u"KeyDataBlob"
+#define NCRYPT_PKCS8_PRIVATE_KEY_BLOB u"PKCS8_PRIVATEKEY"
+#define TLS_13_PRE_SHARED_KEY u"TLS13PRESHAREDKEY"
+#define TLS_HYBRID_KEYEXCHANGE u"TLS_HYBRID_KEYEXCHANGE"
+#define TLS_KEM_CIPHERTEXT u"TLS_KEM_CIPHER_TEXT"
+#define BCRYPT_MLKEM_PUBLIC_BLOB u"MLKEMPUBLICBLOB"
+
+/* Algorithms. */
+#define BCRYPT_RSA_ALGORITHM u"RSA"
+#define BCRYPT_RSA_SIGN_ALGORITHM u"RSA_SIGN"
+#define BCRYPT_DH_ALGORITHM u"DH"
+#define BCRYPT_DSA_ALGORITHM u"DSA"
+#define BCRYPT_ECDH_ALGORITHM u"ECDH"
+#define BCRYPT_ECDSA_ALGORITHM u"ECDSA"
+#define BCRYPT_ECDH_P256_ALGORITHM u"ECDH_P256"
+#define BCRYPT_ECDH_P384_ALGORITHM u"ECDH_P384"
+#define BCRYPT_ECDH_P521_ALGORITHM u"ECDH_P521"
+#define BCRYPT_ECDSA_P256_ALGORITHM u"ECDSA_P256"
+#define BCRYPT_ECDSA_P384_ALGORITHM u"ECDSA_P384"
+#define BCRYPT_ECDSA_P521_ALGORITHM u"ECDSA_P521"
+#define BCRYPT_AES_ALGORITHM u"AES"
+#define BCRYPT_3DES_ALGORITHM u"3DES"
+#define BCRYPT_3DES_112_ALGORITHM u"3DES_112"
+#define BCRYPT_DES_ALGORITHM u"DES"
+#define BCRYPT_DESX_ALGORITHM u"DESX"
+#define BCRYPT_RC2_ALGORITHM u"RC2"
+#define BCRYPT_RC4_ALGORITHM u"RC4"
+#define BCRYPT_CHACHA20_POLY1305_ALGORITHM u"CHACHA20_POLY1305"
+#define BCRYPT_MD2_ALGORITHM u"MD2"
+#define BCRYPT_MD4_ALGORITHM u"MD4"
+#define BCRYPT_MD5_ALGORITHM u"MD5"
+#define BCRYPT_SHA1_ALGORITHM u"SHA1"
+#define BCRYPT_SHA256_ALGORITHM u"SHA256"
+#define BCRYPT_SHA384_ALGORITHM u"SHA384"
+#define BCRYPT_SHA512_ALGORITHM u"SHA512"
+
+/* Chaining modes. */
+#define BCRYPT_CHAIN_MODE_NA u"ChainingModeN/A"
+#define BCRYPT_CHAIN_MODE_CBC u"ChainingModeCBC"
+#define BCRYPT_CHAIN_MODE_ECB u"ChainingModeECB"
+#define BCRYPT_CHAIN_MODE_CFB u"ChainingModeCFB"
+#define BCRYPT_CHAIN_MODE_CCM u"ChainingModeCCM"
+#define BCRYPT_CHAIN_MODE_GCM u"ChainingModeGCM"
+
+/* Properties. */
+#define NCRYPT_NAME_PROPERTY u"Name"
+#define NCRYPT_UNIQUE_NAME_PROPERTY u"Unique Name"
+#define NCRYPT_ALGORITHM_PROPERTY u"Algorithm Name"
+#define NCRYPT_ALGORITHM_GROUP_PROPERTY u"Algorithm Group"
+#define NCRYPT_LENGTH_PROPERTY u"Length"
+#define NCRYPT_LENGTHS_PROPERTY u"Lengths"
+#define NCRYPT_BLOCK_LENGTH_PROPERTY u"Block Length"
+#define NCRYPT_KEY_TYPE_PROPERTY u"Key Type"
+#define NCRYPT_KEY_USAGE_PROPERTY u"Key Usage"
+#define NCRYPT_EXPORT_POLICY_PROPERTY u"Export Policy"
+#define NCRYPT_IMPL_TYPE_PROPERTY u"Impl Type"
+#define NCRYPT_PROVIDER_HANDLE_PROPERTY u"Provider Handle"
+#define BCRYPT_PUBLIC_KEY_LENGTH u"PublicKeyLength"
+#define BCRYPT_SIGNATURE_LENGTH u"SignatureLength"
+#define BCRYPT_ECC_CURVE_NAME u"ECCCurveName"
+
+#else
+
+/* Provider names and values in records. */
+#define MS_SCHANNEL_PROVIDER \
+    ((const WCHAR[]){'M', 'i', 'c', 'r', 'o', 's', 'o', 'f', 't', ' ', 'S', 'S', 'L', ' ', 'P', \
+     'r', 'o', 't', 'o', 'c', 'o', 'l', ' ', 'P', 'r', 'o', 'v', 'i', 'd', 'e', 'r', 0})
+#define MS_KEY_STORAGE_PROVIDER \
+    ((const WCHAR[]){'M', 'i', 'c', 'r', 'o', 's', 'o', 'f', 't', ' ', 'S', 'o', 'f', 't', 'w', \
+     'a', 'r', 'e', ' ', 'K', 'e', 'y', ' ', 'S', 't', 'o', 'r', 'a', 'g', 'e', ' ', 'P', 'r', \
+     'o', 'v', 'i', 'd', 'e', 'r', 0})
+#define SSL_KEY_TYPE_PROPERTY \
+    ((const WCHAR[]){'K', 'E', 'Y', 'T', 'Y', 'P', 'E', 0})
+#define SSL_ECDSA_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'S', 'A', 0})
+#define TLS_PSK_EXCHANGE \
+    ((const WCHAR[]){'P', 'S', 'K', 0})
+#define TLS_RSA_PSK_EXCHANGE \
+    ((const WCHAR[]){'R', 'S', 'A', '_', 'P', 'S', 'K', 0})
+
+/* Blob types. */
+#define BCRYPT_OPAQUE_KEY_BLOB \
+    ((const WCHAR[]){'O', 'p', 'a', 'q', 'u', 'e', 'K', 'e', 'y', 'B', 'l', 'o', 'b', 0})
+#define BCRYPT_RSAPUBLIC_BLOB \
+    ((const WCHAR[]){'R', 'S', 'A', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_RSAPRIVATE_BLOB \
+    ((const WCHAR[]){'R', 'S', 'A', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_RSAFULLPRIVATE_BLOB \
+    ((const WCHAR[]){'R', 'S', 'A', 'F', 'U', 'L', 'L', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', \
+     'L', 'O', 'B', 0})
+#define LEGACY_RSAPUBLIC_BLOB \
+    ((const WCHAR[]){'C', 'A', 'P', 'I', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_ECCPUBLIC_BLOB \
+    ((const WCHAR[]){'E', 'C', 'C', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_ECCPRIVATE_BLOB \
+    ((const WCHAR[]){'E', 'C', 'C', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
+#define SSL_ECCPUBLIC_BLOB \
+    ((const WCHAR[]){'S', 'S', 'L', 'E', 'C', 'C', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', \
+     'B', 0})
+#define BCRYPT_DH_PUBLIC_BLOB \
+    ((const WCHAR[]){'D', 'H', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_DH_PARAMETERS \
+    ((const WCHAR[]){'D', 'H', 'P', 'a', 'r', 'a', 'm', 'e', 't', 'e', 'r', 's', 0})
+#define BCRYPT_KEY_DATA_BLOB \
+    ((const WCHAR[]){'K', 'e', 'y', 'D', 'a', 't', 'a', 'B', 'l', 'o', 'b', 0})
+#define NCRYPT_PKCS8_PRIVATE_KEY_BLOB \
+    ((const WCHAR[]){'P', 'K', 'C', 'S', '8', '_', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'K', 'E', \
+     'Y', 0})
+#define TLS_13_PRE_SHARED_KEY \
+    ((const WCHAR[]){'T', 'L', 'S', '1', '3', 'P', 'R', 'E', 'S', 'H', 'A', 'R', 'E', 'D', 'K', \
+     'E', 'Y', 0})
+#define TLS_HYBRID_KEYEXCHANGE \
+    ((const WCHAR[]){'T', 'L', 'S', '_', 'H', 'Y', 'B', 'R', 'I', 'D', '_', 'K', 'E', 'Y', 'E', \
+     'X', 'C', 'H', 'A', 'N', 'G', 'E', 0})
+#define TLS_KEM_CIPHERTEXT \
+    ((const WCHAR[]){'T', 'L', 'S', '_', 'K', 'E', 'M', '_', 'C', 'I', 'P', 'H', 'E', 'R', '_', \
+     'T', 'E', 'X', 'T', 0})
+#define BCRYPT_MLKEM_PUBLIC_BLOB \
+    ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', \
+     0})
+
+/* Algorithms. */
+#define BCRYPT_RSA_ALGORITHM \
+    ((const WCHAR[]){'R', 'S', 'A', 0})
+#define BCRYPT_RSA_SIGN_ALGORITHM \
+    ((const WCHAR[]){'R', 'S', 'A', '_', 'S', 'I', 'G', 'N', 0})
+#define BCRYPT_DH_ALGORITHM \
+    ((const WCHAR[]){'D', 'H', 0})
+#define BCRYPT_DSA_ALGORITHM \
+    ((const WCHAR[]){'D', 'S', 'A', 0})
+#define BCRYPT_ECDH_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'H', 0})
+#define BCRYPT_ECDSA_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'S', 'A', 0})
+#define BCRYPT_ECDH_P256_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'H', '_', 'P', '2', '5', '6', 0})
+#define BCRYPT_ECDH_P384_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'H', '_', 'P', '3', '8', '4', 0})
+#define BCRYPT_ECDH_P521_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'H', '_', 'P', '5', '2', '1', 0})
+#define BCRYPT_ECDSA_P256_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'S', 'A', '_', 'P', '2', '5', '6', 0})
+#define BCRYPT_ECDSA_P384_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'S', 'A', '_', 'P', '3', '8', '4', 0})
+#define BCRYPT_ECDSA_P521_ALGORITHM \
+    ((const WCHAR[]){'E', 'C', 'D', 'S', 'A', '_', 'P', '5', '2', '1', 0})
+#define BCRYPT_AES_ALGORITHM \
+    ((const WCHAR[]){'A', 'E', 'S', 0})
+#define BCRYPT_3DES_ALGORITHM \
+    ((const WCHAR[]){'3', 'D', 'E', 'S', 0})
+#define BCRYPT_3DES_112_ALGORITHM \
+    ((const WCHAR[]){'3', 'D', 'E', 'S', '_', '1', '1', '2', 0})
+#define BCRYPT_DES_ALGORITHM \
+    ((const WCHAR[]){'D', 'E', 'S', 0})
+#define BCRYPT_DESX_ALGORITHM \
+    ((const WCHAR[]){'D', 'E', 'S', 'X', 0})
+#define BCRYPT_RC2_ALGORITHM \
+    ((const WCHAR[]){'R', 'C', '2', 0})
+#define BCRYPT_RC4_ALGORITHM \
+    ((const WCHAR[]){'R', 'C', '4', 0})
+#define BCRYPT_CHACHA20_POLY1305_ALGORITHM \
+    ((const WCHAR[]){'C', 'H', 'A', 'C', 'H', 'A', '2', '0', '_', 'P', 'O', 'L', 'Y', '1', '3', \
+     '0', '5', 0})
+#define BCRYPT_MD2_ALGORITHM \
+    ((const WCHAR[]){'M', 'D', '2', 0})
+#define BCRYPT_MD4_ALGORITHM \
+    ((const WCHAR[]){'M', 'D', '4', 0})
+#define BCRYPT_MD5_ALGORITHM \
+    ((const WCHAR[]){'M', 'D', '5', 0})
+#define BCRYPT_SHA1_ALGORITHM \
+    ((const WCHAR[]){'S', 'H', 'A', '1', 0})
+#define BCRYPT_SHA256_ALGORITHM \
+    ((const WCHAR[]){'S', 'H', 'A', '2', '5', '6', 0})
+#define BCRYPT_SHA384_ALGORITHM \
+    ((const WCHAR[]){'S', 'H', 'A', '3', '8', '4', 0})
+#define BCRYPT_SHA512_ALGORITHM \
+    ((const WCHAR[]){'S', 'H', 'A', '5', '1', '2', 0})
+
+/* Chaining modes. */
+#define BCRYPT_CHAIN_MODE_NA \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'N', '/', 'A', \
+     0})
+#define BCRYPT_CHAIN_MODE_CBC \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'C', 'B', 'C', \
+     0})
+#define BCRYPT_CHAIN_MODE_ECB \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'E', 'C', 'B', \
+     0})
+#define BCRYPT_CHAIN_MODE_CFB \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'C', 'F', 'B', \
+     0})
+#define BCRYPT_CHAIN_MODE_CCM \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'C', 'C', 'M', \
+     0})
+#define BCRYPT_CHAIN_MODE_GCM \
+    ((const WCHAR[]){'C', 'h', 'a', 'i', 'n', 'i', 'n', 'g', 'M', 'o', 'd', 'e', 'G', 'C', 'M', \
+     0})
+
+/* Properties. */
+#define NCRYPT_NAME_PROPERTY \
+    ((const WCHAR[]){'N', 'a', 'm', 'e', 0})
+#define NCRYPT_UNIQUE_NAME_PROPERTY \
+    ((const WCHAR[]){'U', 'n', 'i', 'q', 'u', 'e', ' ', 'N', 'a', 'm', 'e', 0})
+#define NCRYPT_ALGORITHM_PROPERTY \
+    ((const WCHAR[]){'A', 'l', 'g', 'o', 'r', 'i', 't', 'h', 'm', ' ', 'N', 'a', 'm', 'e', 0})
+#define NCRYPT_ALGORITHM_GROUP_PROPERTY \
+    ((const WCHAR[]){'A', 'l', 'g', 'o', 'r', 'i', 't', 'h', 'm', ' ', 'G', 'r', 'o', 'u', 'p', \
+     0})
+#define NCRYPT_LENGTH_PROPERTY \
+    ((const WCHAR[]){'L', 'e', 'n', 'g', 't', 'h', 0})
+#define NCRYPT_LENGTHS_PROPERTY \
+    ((const WCHAR[]){'L', 'e', 'n', 'g', 't', 'h', 's', 0})
+#define NCRYPT_BLOCK_LENGTH_PROPERTY \
+    ((const WCHAR[]){'B', 'l', 'o', 'c', 'k', ' ', 'L', 'e', 'n', 'g', 't', 'h', 0})
+#define NCRYPT_KEY_TYPE_PROPERTY \
+    ((const WCHAR[]){'K', 'e', 'y', ' ', 'T', 'y', 'p', 'e', 0})
+#define NCRYPT_KEY_USAGE_PROPERTY \
+    ((const WCHAR[]){'K', 'e', 'y', ' ', 'U', 's', 'a', 'g', 'e', 0})
+#define NCRYPT_EXPORT_POLICY_PROPERTY \
+    ((const WCHAR[]){'E', 'x', 'p', 'o', 'r', 't', ' ', 'P', 'o', 'l', 'i', 'c', 'y', 0})
+#define NCRYPT_IMPL_TYPE_PROPERTY \
+    ((const WCHAR[]){'I', 'm', 'p', 'l', ' ', 'T', 'y', 'p', 'e', 0})
+#define NCRYPT_PROVIDER_HANDLE_PROPERTY \
+    ((const WCHAR[]){'P', 'r', 'o', 'v', 'i', 'd', 'e', 'r', ' ', 'H', 'a', 'n', 'd', 'l', 'e', \
+     0})
+#define BCRYPT_PUBLIC_KEY_LENGTH \
+    ((const WCHAR[]){'P', 'u', 'b', 'l', 'i', 'c', 'K', 'e', 'y', 'L', 'e', 'n', 'g', 't', 'h', \
+     0})
+#define BCRYPT_SIGNATURE_LENGTH \
+    ((const WCHAR[]){'S', 'i', 'g', 'n', 'a', 't', 'u', 'r', 'e', 'L', 'e', 'n', 'g', 't', 'h', \
+     0})
+#define BCRYPT_ECC_CURVE_NAME \
+    ((const WCHAR[]){'E', 'C', 'C', 'C', 'u', 'r', 'v', 'e', 'N', 'a', 'm', 'e', 0})
+
+#endif
+
+/* Structures. */
+
+typedef struct _BCRYPT_INTERFACE_VERSION {
+    USHORT MajorVersion;
+    USHORT MinorVersion;
+} BCRYPT_INTERFACE_VERSION, *PBCRYPT_INTERFACE_VERSION;
+
+/* One entry of a parameter list: cbBuffer bytes at pvBuffer. */
+typedef struct _BCryptBuffer {
+    ULONG cbBuffer;
+    ULONG BufferType;
+    PVOID pvBuffer;
+} BCryptBuffer, *PBCryptBuffer, NCryptBuffer, *PNCryptBuffer;
+
+/* A parameter list. ulVersion is NCRYPTBUFFER_VERSION; there are at most 256 entries. */
+typedef struct _BCryptBufferDesc {
+    ULONG ulVersion;
+    ULONG cBuffers;
+    PBCryptBuffer pBuffers;
+} BCryptBufferDesc, *PBCryptBufferDesc, NCryptBufferDesc, *PNCryptBufferDesc;
+
+typedef struct NCryptProviderName {
+    LPWSTR pszName;
+    LPWSTR pszComment;
+} NCryptProviderName;
+
+typedef struct NCryptAlgorithmName {
+    LPWSTR pszName;
+    DWORD dwClass;
+    DWORD dwAlgOperations;
+    DWORD dwFlags;
+} NCryptAlgorithmName;
+
+typedef struct NCryptKeyName {
+    LPWSTR pszName;
+    LPWSTR pszAlgid;
+    DWORD dwLegacyKeySpec;
+    DWORD dwFlags;
+} NCryptKeyName;
+
+/* Only the encoded certificate is looked at. */
+typedef struct _CERT_CONTEXT {
+    DWORD dwCertEncodingType;
+    BYTE *pbCertEncoded;
+    DWORD cbCertEncoded;
+    struct _CERT_INFO *pCertInfo;
+    void *hCertStore;
+} CERT_CONTEXT, *PCERT_CONTEXT;
+typedef const CERT_CONTEXT *PCCERT_CONTEXT;
+
+/* Lengths in bits, but dwCipherBlockLen, which is in bytes. */
+typedef struct _NCRYPT_SSL_CIPHER_SUITE {
+    DWORD dwProtocol;
+    DWORD dwCipherSuite;
+    DWORD dwBaseCipherSuite;
+    WCHAR szCipherSuite[NCRYPT_SSL_MAX_NAME_SIZE];
+    WCHAR szCipher[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwCipherLen;
+    DWORD dwCipherBlockLen;
+    WCHAR szHash[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwHashLen;
+    WCHAR szExchange[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwMinExchangeLen;
+    DWORD dwMaxExchangeLen;
+    WCHAR szCertificate[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwKeyType;
+} NCRYPT_SSL_CIPHER_SUITE;
+
+typedef struct _NCRYPT_SSL_CIPHER_SUITE_EX {
+    DWORD dwVersion;
+    DWORD dwProtocol;
+    DWORD dwCipherSuite;
+    DWORD dwBaseCipherSuite;
+    WCHAR szCipherSuite[NCRYPT_SSL_MAX_NAME_SIZE];
+    WCHAR szCipher[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwCipherLen;
+    DWORD dwCipherBlockLen;
+    WCHAR szHash[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwHashLen;
+    WCHAR szExchange[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwMinExchangeLen;
+    DWORD dwMaxExchangeLen;
+    WCHAR szCertificate[NCRYPT_SSL_MAX_NAME_SIZE];
+    DWORD dwKeyType;
+    WCHAR szCipherMode[NCRYPT_SSL_MAX_NAME_SIZE];
+} NCRYPT_SSL_CIPHER_SUITE_EX;
+
+/* Lengths in bytes. */
+typedef struct _NCRYPT_SSL_CIPHER_LENGTHS {
+    DWORD cbLength;
+    DWORD dwHeaderLen;
+    DWORD dwFixedTrailerLen;
+    DWORD dwMaxVariableTrailerLen;
+    DWORD dwFlags;
+} NCRYPT_SSL_CIPHER_LENGTHS;
+
+typedef struct _NCRYPT_SSL_ECC_CURVE {
+    WCHAR szCurveName[MSCRYPT_ECC_MAX_CURVE_NAME_LENGTH];
+    CHAR szOID[MSCRYPT_ECC_MAX_OID_LENGTH];
+    DWORD dwPublicKeyLength;
+    DWORD dwCurveType;
+    DWORD dwFlags;
+} NCRYPT_SSL_ECC_CURVE;
+
+/*
+ * Key blobs. Big-endian numbers follow: exponent, modulus; in RSAPRIVATEBLOB also prime 1 and
+ * prime 2; in RSAFULLPRIVATEBLOB then exponent 1, exponent 2, coefficient and the private exponent.
+ */
+typedef struct _BCRYPT_RSAKEY_BLOB {
+    ULONG Magic;
+    ULONG BitLength;
+    ULONG cbPublicExp;
+    ULONG cbModulus;
+    ULONG cbPrime1;
+    ULONG cbPrime2;
+} BCRYPT_RSAKEY_BLOB;
+
+typedef struct _BCRYPT_ECCKEY_BLOB {
+    ULONG dwMagic;
+    ULONG cbKey;
+} BCRYPT_ECCKEY_BLOB, *PBCRYPT_ECCKEY_BLOB;
+
+typedef struct _SSL_ECCKEY_BLOB {
+    ULONG dwCurveType;
+    ULONG cbKey;
+} SSL_ECCKEY_BLOB, *PSSL_ECCKEY_BLOB;
+
+typedef struct _BCRYPT_DH_KEY_BLOB {
+    ULONG dwMagic;
+    ULONG cbKey;
+} BCRYPT_DH_KEY_BLOB, *PBCRYPT_DH_KEY_BLOB;
+
+typedef struct _BCRYPT_DH_PARAMETER_HEADER {
+    ULONG cbLength;
+    ULONG dwMagic;
+    ULONG cbKeyLength;
+} BCRYPT_DH_PARAMETER_HEADER;
+
+typedef struct _BCRYPT_KEY_DATA_BLOB_HEADER {
+    ULONG dwMagic;
+    ULONG dwVersion;
+    ULONG cbKeyData;
+} BCRYPT_KEY_DATA_BLOB_HEADER, *PBCRYPT_KEY_DATA_BLOB_HEADER;
+
+/* Up to four key shares or ciphertexts of a hybrid group, with their blob types. */
+typedef struct _TLS_HYBRID_KEYEXCHANGE_BLOB {
+    ULONG dwMagic;
+    ULONG dwKeyType;
+    UCHAR NumBlobs;
+    LPWSTR rgwszBlobTypes[4];
+    PBYTE rgbBlobs[4];
+} TLS_HYBRID_KEYEXCHANGE_BLOB;
+
+typedef struct _TLS_KEM_CIPHERTEXT_BLOB {
+    ULONG dwMagic;
+    ULONG cbLength;
+} TLS_KEM_CIPHERTEXT_BLOB;
+
+/* The key block that SslComputeEapKeyBlock gives. */
+typedef struct _SecPkgContext_EapKeyBlock {
+    BYTE rgbKeys[128];
+    BYTE rgbIVs[64];
+} SecPkgContext_EapKeyBlock, *PSecPkgContext_EapKeyBlock;
+
+/* The function table. */
+
+typedef SECURITY_STATUS (WINAPI *SslComputeClientAuthHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    LPCWSTR pszAlgId,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslComputeEapKeyBlockFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    PBYTE pbRandoms,
+    DWORD cbRandoms,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslComputeFinishedHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslCreateEphemeralKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phEphemeralKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    DWORD dwKeyBitLen,
+    PBYTE pbParams,
+    DWORD cbParams,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslCreateHandshakeHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE *phHandshakeHash,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslDecryptPacketFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    PBYTE pbInput,
+    DWORD cbInput,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    ULONGLONG SequenceNumber,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslEncryptPacketFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    PBYTE pbInput,
+    DWORD cbInput,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    ULONGLONG SequenceNumber,
+    DWORD dwContentType,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslEnumCipherSuitesFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_SSL_CIPHER_SUITE **ppCipherSuite,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExportKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    LPCWSTR pszBlobType,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslFreeBufferFn)(
+    PVOID pvInput);
+typedef SECURITY_STATUS (WINAPI *SslFreeObjectFn)(
+    NCRYPT_HANDLE hObject,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGenerateMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGenerateSessionKeysFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_KEY_HANDLE *phReadKey,
+    NCRYPT_KEY_HANDLE *phWriteKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGetKeyPropertyFn)(
+    NCRYPT_KEY_HANDLE hKey,
+    LPCWSTR pszProperty,
+    PBYTE *ppbOutput,
+    DWORD *pcbOutput,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGetProviderPropertyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    LPCWSTR pszProperty,
+    PBYTE *ppbOutput,
+    DWORD *pcbOutput,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslHashHandshakeFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    PBYTE pbInput,
+    DWORD cbInput,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslImportMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbEncryptedKey,
+    DWORD cbEncryptedKey,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslImportKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phKey,
+    LPCWSTR pszBlobType,
+    PBYTE pbKeyBlob,
+    DWORD cbKeyBlob,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslLookupCipherSuiteInfoFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    NCRYPT_SSL_CIPHER_SUITE *pCipherSuite,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslOpenPrivateKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phPrivateKey,
+    PCCERT_CONTEXT pCertContext,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslOpenProviderFn)(
+    NCRYPT_PROV_HANDLE *phSslProvider,
+    LPCWSTR pszProviderName,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslSignHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    PBYTE pbHashValue,
+    DWORD cbHashValue,
+    PBYTE pbSignature,
+    DWORD cbSignature,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslVerifySignatureFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    PBYTE pbHashValue,
+    DWORD cbHashValue,
+    PBYTE pbSignature,
+    DWORD cbSignature,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslLookupCipherLengthsFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    NCRYPT_SSL_CIPHER_LENGTHS *pCipherLengths,
+    DWORD cbCipherLengths,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslCreateClientAuthHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE *phHandshakeHash,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    LPCWSTR pszHashAlgId,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGetCipherSuitePRFHashAlgorithmFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    WCHAR szPRFHash[NCRYPT_SSL_MAX_NAME_SIZE],
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslComputeSessionHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    DWORD dwProtocol,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslGeneratePreMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE *phPreMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslEnumEccCurvesFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD *pEccCurveCount,
+    NCRYPT_SSL_ECC_CURVE **ppEccCurve,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExportKeyingMaterialFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    PCHAR sLabel,
+    PBYTE pbRandoms,
+    DWORD cbRandoms,
+    PBYTE pbContextValue,
+    WORD cbContextValue,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExtractEarlyKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPreSharedKey,
+    NCRYPT_KEY_HANDLE *phEarlyKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExtractHandshakeKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE hEarlyKey,
+    NCRYPT_KEY_HANDLE *phHandshakeKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExtractMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hHandshakeKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandTrafficKeysFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phClientTrafficKey,
+    NCRYPT_KEY_HANDLE *phServerTrafficKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandWriteKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseTrafficKey,
+    NCRYPT_KEY_HANDLE *phWriteKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandExporterMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phExporterMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslEnumCipherSuitesExFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_SSL_CIPHER_SUITE_EX **ppCipherSuite,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandResumptionMasterKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phResumptionMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslDuplicateTranscriptHashFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hTranscriptHash,
+    NCRYPT_HASH_HANDLE *phTranscriptHash,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandBinderKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hEarlyKey,
+    NCRYPT_KEY_HANDLE *phBinderKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslExpandPreSharedKeyFn)(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hResumptionMasterKey,
+    PBYTE pbTicketNonce,
+    DWORD cbTicketNonce,
+    NCRYPT_KEY_HANDLE *phPreSharedKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+typedef struct _NCRYPT_SSL_FUNCTION_TABLE {
+    BCRYPT_INTERFACE_VERSION Version;
+    /* Interface 1.0. */
+    SslComputeClientAuthHashFn ComputeClientAuthHash;
+    SslComputeEapKeyBlockFn ComputeEapKeyBlock;
+    SslComputeFinishedHashFn ComputeFinishedHash;
+    SslCreateEphemeralKeyFn CreateEphemeralKey;
+    SslCreateHandshakeHashFn CreateHandshakeHash;
+    SslDecryptPacketFn DecryptPacket;
+    SslEncryptPacketFn EncryptPacket;
+    SslEnumCipherSuitesFn EnumCipherSuites;
+    SslExportKeyFn ExportKey;
+    SslFreeBufferFn FreeBuffer;
+    SslFreeObjectFn FreeObject;
+    SslGenerateMasterKeyFn GenerateMasterKey;
+    SslGenerateSessionKeysFn GenerateSessionKeys;
+    SslGetKeyPropertyFn GetKeyProperty;
+    SslGetProviderPropertyFn GetProviderProperty;
+    SslHashHandshakeFn HashHandshake;
+    SslImportMasterKeyFn ImportMasterKey;
+    SslImportKeyFn ImportKey;
+    SslLookupCipherSuiteInfoFn LookupCipherSuiteInfo;
+    SslOpenPrivateKeyFn OpenPrivateKey;
+    SslOpenProviderFn OpenProvider;
+    SslSignHashFn SignHash;
+    SslVerifySignatureFn VerifySignature;
+    /* Interface 2.0. */
+    SslLookupCipherLengthsFn LookupCipherLengths;
+    SslCreateClientAuthHashFn CreateClientAuthHash;
+    SslGetCipherSuitePRFHashAlgorithmFn GetCipherSuitePRFHashAlgorithm;
+    /* Interface 3.0. */
+    SslComputeSessionHashFn ComputeSessionHash;
+    SslGeneratePreMasterKeyFn GeneratePreMasterKey;
+    SslEnumEccCurvesFn EnumEccCurves;
+    SslExportKeyingMaterialFn ExportKeyingMaterial;
+    /* Interface 4.0. */
+    SslExtractEarlyKeyFn ExtractEarlyKey;
+    SslExtractHandshakeKeyFn ExtractHandshakeKey;
+    SslExtractMasterKeyFn ExtractMasterKey;
+    SslExpandTrafficKeysFn ExpandTrafficKeys;
+    SslExpandWriteKeyFn ExpandWriteKey;
+    SslExpandExporterMasterKeyFn ExpandExporterMasterKey;
+    SslEnumCipherSuitesExFn EnumCipherSuitesEx;
+    /* Interface 5.0. */
+    SslExpandResumptionMasterKeyFn ExpandResumptionMasterKey;
+    SslDuplicateTranscriptHashFn DuplicateTranscriptHash;
+    SslExpandBinderKeyFn ExpandBinderKey;
+    SslExpandPreSharedKeyFn ExpandPreSharedKey;
+} NCRYPT_SSL_FUNCTION_TABLE, *PNCRYPT_SSL_FUNCTION_TABLE;
+
+/* Providers. */
+
+/*
+ * Opens a provider. NULL or MS_SCHANNEL_PROVIDER gives the default backend; the names that
+ * SslEnumProtocolProviders lists give a backend each. Freed by SslFreeObject. An unknown name is
+ * NTE_PROV_DLL_NOT_FOUND.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslOpenProvider(
+    NCRYPT_PROV_HANDLE *phSslProvider,
+    LPCWSTR pszProviderName,
+    DWORD dwFlags);
+
+/*
+ * Frees a handle. An operation that is using the object in another thread ends undisturbed.
+ * STATUS_INVALID_HANDLE for a value that is not live, one freed before among them.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslFreeObject(
+    NCRYPT_HANDLE hObject,
+    DWORD dwFlags);
+
+/*
+ * Frees what a function of this library handed out. NTE_INVALID_PARAMETER for every other
+ * pointer, which is not followed.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslFreeBuffer(
+    PVOID pvInput);
+
+/*
+ * Adds a reference to a provider's handle, to be dropped by SslDecrementProviderReferenceCount or
+ * SslFreeObject. NTE_INVALID_HANDLE.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslIncrementProviderReferenceCount(
+    NCRYPT_PROV_HANDLE hSslProvider);
+
+/*
+ * Drops a reference to a provider's handle, and frees the handle with the last.
+ * STATUS_INVALID_HANDLE.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslDecrementProviderReferenceCount(
+    NCRYPT_PROV_HANDLE hSslProvider);
+
+/* Always NTE_NOT_SUPPORTED. */
+SSLP_API SECURITY_STATUS WINAPI SslChangeNotify(
+    PVOID hEvent,
+    DWORD dwFlags);
+
+/*
+ * Lists the provider names, with the library behind each as its comment. One SslFreeBuffer frees
+ * the list with its strings.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslEnumProtocolProviders(
+    DWORD *pdwProviderCount,
+    NCryptProviderName **ppProviderList,
+    DWORD dwFlags);
+
+/* Gives "Name", "Library" (text) or "Impl Type" (DWORD). ppEnumState may be NULL. */
+SSLP_API SECURITY_STATUS WINAPI SslGetProviderProperty(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    LPCWSTR pszProperty,
+    PBYTE *ppbOutput,
+    DWORD *pcbOutput,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+
+/* Gives the address of the function table, which is static. NTSTATUS values. */
+SSLP_API NTSTATUS WINAPI GetSChannelInterface(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE **ppFunctionTable,
+    DWORD dwFlags);
+
+/* Fills a function table of the caller. NTSTATUS values. */
+SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE *pFunctionTable,
+    DWORD dwFlags);
+
+/* Cipher suites. */
+
+/*
+ * Gives one suite of one protocol per call until NTE_NO_MORE_ITEMS, best first. *ppEnumState is
+ * NULL at first. Suites and state are freed by SslFreeBuffer. hPrivateKey may be 0.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_SSL_CIPHER_SUITE **ppCipherSuite,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+
+/* As SslEnumCipherSuites, with the mode of the cipher. */
+SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuitesEx(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_SSL_CIPHER_SUITE_EX **ppCipherSuite,
+    PVOID *ppEnumState,
+    DWORD dwFlags);
+
+/* Gives the facts of a suite. NTE_INVALID_PARAMETER for an unknown combination. */
+SSLP_API SECURITY_STATUS WINAPI SslLookupCipherSuiteInfo(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    NCRYPT_SSL_CIPHER_SUITE *pCipherSuite,
+    DWORD dwFlags);
+
+/* Gives what a record adds to its content, in bytes. */
+SSLP_API SECURITY_STATUS WINAPI SslLookupCipherLengths(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    NCRYPT_SSL_CIPHER_LENGTHS *pCipherLengths,
+    DWORD cbCipherLengths,
+    DWORD dwFlags);
+
+/* Gives "SHA256" or "SHA384". NTE_NOT_SUPPORTED before TLS 1.2. */
+SSLP_API SECURITY_STATUS WINAPI SslGetCipherSuitePRFHashAlgorithm(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    WCHAR szPRFHash[NCRYPT_SSL_MAX_NAME_SIZE],
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    DWORD *pEccCurveCount,
+    NCRYPT_SSL_ECC_CURVE **ppEccCurve,
+    DWORD dwFlags);
+
+/* Keys. */
+
+/*
+ * Opens the private key of a certificate: see "Keys" above. NTE_NO_KEY when none was imported.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslOpenPrivateKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phPrivateKey,
+    PCCERT_CONTEXT pCertContext,
+    DWORD dwFlags);
+
+/* Gives a property of a private key, "Length" (DWORD, bits) above all. */
+SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
+    NCRYPT_KEY_HANDLE hKey,
+    LPCWSTR pszProperty,
+    PBYTE *ppbOutput,
+    DWORD *pcbOutput,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phEphemeralKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwKeyType,
+    DWORD dwKeyBitLen,
+    PBYTE pbParams,
+    DWORD cbParams,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExportKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    LPCWSTR pszBlobType,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslImportKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE *phKey,
+    LPCWSTR pszBlobType,
+    PBYTE pbKeyBlob,
+    DWORD cbKeyBlob,
+    DWORD dwFlags);
+
+/* Hashes and signatures. */
+
+/* Starts a handshake hash. NTE_INVALID_PARAMETER for an unknown protocol or suite. */
+SSLP_API SECURITY_STATUS WINAPI SslCreateHandshakeHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE *phHandshakeHash,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    DWORD dwFlags);
+
+/* Feeds handshake messages, whole and with their four-byte headers. */
+SSLP_API SECURITY_STATUS WINAPI SslHashHandshake(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    PBYTE pbInput,
+    DWORD cbInput,
+    DWORD dwFlags);
+
+/* Gives the hash of the messages so far, for NCRYPTBUFFER_SSL_SESSION_HASH. */
+SSLP_API SECURITY_STATUS WINAPI SslComputeSessionHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    DWORD dwProtocol,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* Makes a second hash that has been fed the same messages. */
+SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE hTranscriptHash,
+    NCRYPT_HASH_HANDLE *phTranscriptHash,
+    DWORD dwFlags);
+
+/*
+ * Computes the verify_data of the client (NCRYPT_SSL_CLIENT_FLAG) or the server
+ * (NCRYPT_SSL_SERVER_FLAG): 12 bytes in TLS, 36 in SSL 3.0. The hash goes on running.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_HASH_HANDLE *phHandshakeHash,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    LPCWSTR pszHashAlgId,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHandshakeHash,
+    LPCWSTR pszAlgId,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslSignHash(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    PBYTE pbHashValue,
+    DWORD cbHashValue,
+    PBYTE pbSignature,
+    DWORD cbSignature,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    PBYTE pbHashValue,
+    DWORD cbHashValue,
+    PBYTE pbSignature,
+    DWORD cbSignature,
+    DWORD dwFlags);
+
+/* The master key and what comes of it. */
+
+/*
+ * Decrypts the premaster secret of an RSA key exchange and computes the master key.
+ *
+ * The list holds both randoms, or the session hash, which asks for the extended master secret and
+ * wins; and optionally the version that the client offered, 4 bytes. pbEncryptedKey is the bare
+ * RSA ciphertext. dwFlags is NCRYPT_SSL_SERVER_FLAG.
+ *
+ * NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_BAD_FLAGS, NTE_NOT_SUPPORTED (protocol or suite),
+ * NTE_NO_MEMORY, in this order of the checks. A ciphertext that is not what it should be is none
+ * of these: the call succeeds with a master key that no client has (RFC 5246, 7.4.7.1).
+ */
+SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbEncryptedKey,
+    DWORD cbEncryptedKey,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslGenerateMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE *phPreMasterKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* Derives both session keys; the list holds both randoms. */
+SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_KEY_HANDLE *phReadKey,
+    NCRYPT_KEY_HANDLE *phWriteKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    PBYTE pbInput,
+    DWORD cbInput,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    ULONGLONG SequenceNumber,
+    DWORD dwContentType,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    PBYTE pbInput,
+    DWORD cbInput,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    ULONGLONG SequenceNumber,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    PCHAR sLabel,
+    PBYTE pbRandoms,
+    DWORD cbRandoms,
+    PBYTE pbContextValue,
+    WORD cbContextValue,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    PBYTE pbRandoms,
+    DWORD cbRandoms,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* TLS 1.3. None of this is supported yet. */
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExtractEarlyKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPreSharedKey,
+    NCRYPT_KEY_HANDLE *phEarlyKey,
+    DWORD dwProtocol,
+    DWORD dwCipherSuite,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExtractHandshakeKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hPrivateKey,
+    NCRYPT_KEY_HANDLE hPublicKey,
+    NCRYPT_KEY_HANDLE hEarlyKey,
+    NCRYPT_KEY_HANDLE *phHandshakeKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExtractMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hHandshakeKey,
+    NCRYPT_KEY_HANDLE *phMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandTrafficKeys(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phClientTrafficKey,
+    NCRYPT_KEY_HANDLE *phServerTrafficKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandWriteKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseTrafficKey,
+    NCRYPT_KEY_HANDLE *phWriteKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandExporterMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hBaseKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phExporterMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandResumptionMasterKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    NCRYPT_HASH_HANDLE hHashValue,
+    NCRYPT_KEY_HANDLE *phResumptionMasterKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandBinderKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hEarlyKey,
+    NCRYPT_KEY_HANDLE *phBinderKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+SSLP_API SECURITY_STATUS WINAPI SslExpandPreSharedKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hResumptionMasterKey,
+    PBYTE pbTicketNonce,
+    DWORD cbTicketNonce,
+    NCRYPT_KEY_HANDLE *phPreSharedKey,
+    PNCryptBufferDesc pParameterList,
+    DWORD dwFlags);
+
+/* Key storage: the part of ncrypt.h that brings keys in. There is one storage, in memory. */
+
+/* pszProviderName is NULL or MS_KEY_STORAGE_PROVIDER. Freed by NCryptFreeObject. */
+SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
+    NCRYPT_PROV_HANDLE *phProvider,
+    LPCWSTR pszProviderName,
+    DWORD dwFlags);
+
+/*
+ * Imports BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER,
+ * not encrypted). hImportKey is 0 and pParameterList NULL or empty. Keys of 1024 to 8192 bits;
+ * NTE_BAD_KEY for one whose numbers are wrong, NTE_BAD_TYPE for one that is not RSA.
+ */
+SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
+    NCRYPT_PROV_HANDLE hProvider,
+    NCRYPT_KEY_HANDLE hImportKey,
+    LPCWSTR pszBlobType,
+    NCryptBufferDesc *pParameterList,
+    NCRYPT_KEY_HANDLE *phKey,
+    PBYTE pbData,
+    DWORD cbData,
+    DWORD dwFlags);
+
+/* Exports the public half, BCRYPT_RSAPUBLIC_BLOB. Private halves stay inside: NTE_PERM. */
+SSLP_API SECURITY_STATUS WINAPI NCryptExportKey(
+    NCRYPT_KEY_HANDLE hKey,
+    NCRYPT_KEY_HANDLE hExportKey,
+    LPCWSTR pszBlobType,
+    NCryptBufferDesc *pParameterList,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/* Frees a handle of key storage. A key that SslOpenPrivateKey has opened goes on working. */
+SSLP_API SECURITY_STATUS WINAPI NCryptFreeObject(
+    NCRYPT_HANDLE hObject);
+
+/* Extensions of this library. */
+
+/*
+ * Told about every call, after it: the function, its status, and the reason in words, "" on
+ * success. The strings end with the call. Nothing secret is in them.
+ */
+typedef void (*SslProviderTraceFn)(
+    const char *function,
+    SECURITY_STATUS status,
+    const char *reason);
+
+/* Sets the function that is told; NULL stops it. It may be called from any thread at once. */
+SSLP_API void WINAPI SslProviderSetTrace(
+    SslProviderTraceFn trace);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

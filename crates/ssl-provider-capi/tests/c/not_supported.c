@@ -1,0 +1,125 @@
+/* Operations that are not there yet: handles are validated, then the answer is NTE_NOT_SUPPORTED. */
+
+#include "test.h"
+
+static unsigned char buffer[64];
+static DWORD len;
+static NCryptBufferDesc list;
+static NCRYPT_KEY_HANDLE out, out2;
+
+/* Calls with good handles, then with a freed one in the place of each. */
+#define NOT_YET(call_with, good)                                                 \
+    do {                                                                         \
+        out = out2 = 77;                                                         \
+        EXPECT(NTE_NOT_SUPPORTED, call_with(good));                              \
+        EXPECT(NTE_INVALID_HANDLE, call_with(freed));                            \
+        EXPECT(NTE_INVALID_HANDLE, call_with(0));                                \
+    } while (0)
+
+int main(void)
+{
+    NCRYPT_PROV_HANDLE provider = open_provider(), freed = open_provider();
+    NCRYPT_KEY_HANDLE key = open_key(provider), stored = import_key();
+    NCRYPT_KEY_HANDLE master = import_master_key(provider, key, &exchanges[4]);
+    NCRYPT_KEY_HANDLE read = 0, write = 0;
+    NCRYPT_HASH_HANDLE hash = hash_of_transcript(provider, 0x0303, 0x009c);
+    NCRYPT_SSL_ECC_CURVE *curves = NULL;
+    PBYTE b = buffer;
+    PCHAR label = (PCHAR)(void *)buffer;
+    NCryptBuffer buffers[2];
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    list = list_of(buffers, 2);
+    OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));
+    OK(SslFreeObject(freed, 0));
+
+#define CALL(h) SslComputeClientAuthHash(h, master, hash, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslComputeClientAuthHash(provider, h, hash, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslComputeClientAuthHash(provider, master, h, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
+    NOT_YET(CALL, hash);
+#undef CALL
+#define CALL(h) SslCreateClientAuthHash(h, &out, 0x303, 0x9c, BCRYPT_SHA256_ALGORITHM, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslComputeEapKeyBlock(provider, h, b, 64, NULL, 0, &len, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExportKeyingMaterial(provider, h, label, b, 64, NULL, 0, b, 64, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslEncryptPacket(provider, h, b, 1, b, 64, &len, 0, CT_APPLICATIONDATA, 0)
+    NOT_YET(CALL, write);
+#undef CALL
+#define CALL(h) SslDecryptPacket(provider, h, b, 64, b, 64, &len, 1, 0)
+    NOT_YET(CALL, read);
+#undef CALL
+#define CALL(h) SslExportKey(provider, h, BCRYPT_OPAQUE_KEY_BLOB, NULL, 0, &len, 0)
+    NOT_YET(CALL, read);
+#undef CALL
+#define CALL(h) SslImportKey(h, &out, BCRYPT_RSAPUBLIC_BLOB, b, 64, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslCreateEphemeralKey(h, &out, 0x303, 0xc02f, 23, 256, NULL, 0, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslEnumEccCurves(h, &len, &curves, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslGeneratePreMasterKey(provider, h, &out, 0x303, 0x9c, &list, b, 64, &len, 0)
+    NOT_YET(CALL, stored);
+#undef CALL
+#define CALL(h) SslGenerateMasterKey(provider, 0, h, &out, 0x303, 0x9c, &list, b, 64, &len, 1)
+    NOT_YET(CALL, stored);
+#undef CALL
+#define CALL(h) SslSignHash(provider, h, b, 32, b, 64, &len, 0)
+    NOT_YET(CALL, key);
+#undef CALL
+#define CALL(h) SslVerifySignature(provider, h, b, 32, b, 64, 0)
+    NOT_YET(CALL, stored);
+#undef CALL
+#define CALL(h) SslExtractEarlyKey(h, 0, &out, 0x304, 0x1301, NULL, 0)
+    NOT_YET(CALL, provider);
+#undef CALL
+#define CALL(h) SslExtractHandshakeKey(provider, h, master, master, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExtractMasterKey(provider, h, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExpandTrafficKeys(provider, master, h, &out, &out2, NULL, 0)
+    NOT_YET(CALL, hash);
+#undef CALL
+#define CALL(h) SslExpandWriteKey(provider, h, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExpandExporterMasterKey(provider, h, hash, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExpandResumptionMasterKey(provider, h, hash, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExpandBinderKey(provider, h, &out, NULL, NCRYPT_SSL_EXTERNAL_PSK_FLAG)
+    NOT_YET(CALL, master);
+#undef CALL
+#define CALL(h) SslExpandPreSharedKey(provider, h, b, 8, &out, NULL, 0)
+    NOT_YET(CALL, master);
+#undef CALL
+    CHECK(out == 0 && curves == NULL);
+
+    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, NULL, BCRYPT_RSAPUBLIC_BLOB, b, 64, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslExportKey(provider, read, NULL, NULL, 0, &len, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslEncryptPacket(provider, write, NULL, 0, b, 64, &len, 0, 23, 0));
+
+    OK(NCryptFreeObject(stored));
+    OK(SslFreeObject(read, 0));
+    OK(SslFreeObject(write, 0));
+    OK(SslFreeObject(hash, 0));
+    OK(SslFreeObject(master, 0));
+    OK(SslFreeObject(key, 0));
+    OK(SslFreeObject(provider, 0));
+    return 0;
+}

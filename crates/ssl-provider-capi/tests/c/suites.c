@@ -1,0 +1,117 @@
+/* Cipher suites: enumeration, facts, record lengths, PRF hash. */
+
+#include "test.h"
+
+static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
+{
+    PVOID state = NULL;
+    NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
+    SECURITY_STATUS status;
+    int count = 0, seen = 0;
+    while ((status = SslEnumCipherSuites(provider, key, &suite, &state, 0)) == 0) {
+        NCRYPT_SSL_CIPHER_SUITE info;
+        OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info, 0));
+        CHECK(memcmp(&info, suite, sizeof(info)) == 0);
+        CHECK(is_text(suite->szExchange, "RSA") && is_text(suite->szCertificate, "RSA"));
+        if (suite->dwProtocol == TLS1_2_PROTOCOL_VERSION &&
+            suite->dwCipherSuite == TLS_RSA_WITH_AES_128_GCM_SHA256) {
+            seen++;
+        }
+        OK(SslFreeBuffer(suite));
+        count++;
+    }
+    CHECK(status == NTE_NO_MORE_ITEMS && suite == NULL && state != NULL);
+    EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
+    CHECK(seen == 1);
+    OK(SslFreeBuffer(state));
+    EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, key, &suite, &state, 0));
+    return count;
+}
+
+static void enumeration(NCRYPT_PROV_HANDLE provider)
+{
+    NCRYPT_KEY_HANDLE key = open_key(provider);
+    NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
+    NCRYPT_SSL_CIPHER_SUITE_EX *extended = NULL;
+    PVOID state = NULL, foreign = &state;
+    CHECK(enumerate(provider, 0) == enumerate(provider, key));
+    OK(SslEnumCipherSuitesEx(provider, 0, &extended, &state, 0));
+    CHECK(extended->dwVersion == NCRYPT_SSL_CIPHER_SUITE_EX_VERSION);
+    CHECK(is_text(extended->szCipherMode, "ChainingModeGCM"));
+    CHECK(extended->dwHashLen == 0 && extended->szHash[0] == 0);
+    OK(SslFreeBuffer(extended));
+    /* A state belongs to the function that made it. */
+    EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, 0, &suite, &state, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, 0, &suite, &foreign, 0));
+    OK(SslFreeBuffer(state));
+    state = NULL;
+    EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, 0, NULL, &state, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, 0, &suite, NULL, 0));
+    EXPECT(NTE_BAD_FLAGS, SslEnumCipherSuites(provider, 0, &suite, &state, 1));
+    EXPECT(NTE_INVALID_HANDLE, SslEnumCipherSuites(key, 0, &suite, &state, 0));
+    EXPECT(NTE_INVALID_HANDLE, SslEnumCipherSuites(provider, provider, &suite, &state, 0));
+    CHECK(state == NULL && suite == NULL);
+    OK(SslFreeObject(key, 0));
+}
+
+static void facts(NCRYPT_PROV_HANDLE provider)
+{
+    NCRYPT_SSL_CIPHER_SUITE info;
+    OK(SslLookupCipherSuiteInfo(provider, TLS1_0_PROTOCOL_VERSION, TLS_RSA_WITH_AES_128_CBC_SHA, 0,
+                                &info, 0));
+    CHECK(info.dwProtocol == 0x0301 && info.dwCipherSuite == 0x2f && info.dwBaseCipherSuite == 0x2f);
+    CHECK(is_text(info.szCipherSuite, "TLS_RSA_WITH_AES_128_CBC_SHA"));
+    CHECK(is_text(info.szCipher, "AES") && info.dwCipherLen == 128 && info.dwCipherBlockLen == 16);
+    CHECK(is_text(info.szHash, "SHA1") && info.dwHashLen == 160 && info.dwKeyType == 0);
+    OK(SslLookupCipherSuiteInfo(provider, TLS1_2_PROTOCOL_VERSION,
+                                TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECC_P256_CURVE_KEY_TYPE,
+                                &info, 0));
+    CHECK(is_text(info.szExchange, "ECDH") && info.dwKeyType == TLS_ECC_P256_CURVE_KEY_TYPE);
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xffff, 0, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0999, 0x2f, 0, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 23, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 0, NULL, 0));
+    EXPECT(NTE_BAD_FLAGS, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 0, &info, 4));
+    EXPECT(NTE_INVALID_HANDLE, SslLookupCipherSuiteInfo(0, 0x0303, 0x2f, 0, &info, 0));
+}
+
+static void lengths(NCRYPT_PROV_HANDLE provider)
+{
+    NCRYPT_SSL_CIPHER_LENGTHS lengths;
+    OK(SslLookupCipherLengths(provider, 0x0302, 0x2f, 0, &lengths, sizeof(lengths), 0));
+    CHECK(lengths.cbLength == 20 && lengths.dwHeaderLen == 21 && lengths.dwFixedTrailerLen == 20);
+    CHECK(lengths.dwMaxVariableTrailerLen == 16);
+    CHECK(lengths.dwFlags == NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING);
+    OK(SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths) + 9, 0));
+    CHECK(lengths.dwHeaderLen == 13 && lengths.dwFixedTrailerLen == 16 && lengths.dwFlags == 0);
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths) - 1, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, NULL, sizeof(lengths), 0));
+    EXPECT(NTE_BAD_FLAGS,
+           SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths), 1));
+}
+
+static void prf_hash(NCRYPT_PROV_HANDLE provider)
+{
+    WCHAR name[NCRYPT_SSL_MAX_NAME_SIZE];
+    OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x2f, 0, name, 0));
+    CHECK(is_text(name, "SHA256"));
+    OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x9d, 0, name, 0));
+    CHECK(is_text(name, "SHA384"));
+    EXPECT(NTE_NOT_SUPPORTED, SslGetCipherSuitePRFHashAlgorithm(provider, 0x0301, 0x2f, 0, name, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x2f, 0, NULL, 0));
+    EXPECT(NTE_BAD_FLAGS, SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x2f, 0, name, 1));
+}
+
+int main(void)
+{
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    enumeration(provider);
+    facts(provider);
+    lengths(provider);
+    prf_hash(provider);
+    OK(SslFreeObject(provider, 0));
+    return 0;
+}

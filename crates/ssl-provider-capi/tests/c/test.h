@@ -1,0 +1,144 @@
+/*
+ * What the C programs share: a check that says what failed and where, and set-up of objects.
+ * The programs are valid as C99 and as C++17.
+ */
+
+#ifndef TEST_H
+#define TEST_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sslprovider.h"
+
+#include "data.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define CHECK(condition)                                                         \
+    do {                                                                         \
+        if (!(condition)) {                                                      \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            exit(1);                                                             \
+        }                                                                        \
+    } while (0)
+
+/* Calls a function and compares its status. */
+#define EXPECT(status, call)                                                     \
+    do {                                                                         \
+        SECURITY_STATUS expected_ = (status), got_ = (call);                     \
+        if (got_ != expected_) {                                                 \
+            fprintf(stderr, "%s:%d: %s answered 0x%08x instead of 0x%08x\n",     \
+                    __FILE__, __LINE__, #call, (unsigned)got_, (unsigned)expected_); \
+            exit(1);                                                             \
+        }                                                                        \
+    } while (0)
+
+#define OK(call) EXPECT(ERROR_SUCCESS, call)
+
+/* Inputs are PBYTE in the interface, and are not written to. */
+static inline PBYTE in(const unsigned char *bytes)
+{
+    return (PBYTE)(uintptr_t)bytes;
+}
+
+static inline int is_text(const WCHAR *text, const char *expected)
+{
+    while (*expected != 0 && *text == (WCHAR)*expected) {
+        text++;
+        expected++;
+    }
+    return *expected == 0 && *text == 0;
+}
+
+static inline NCRYPT_PROV_HANDLE open_provider(void)
+{
+    NCRYPT_PROV_HANDLE provider = 0;
+    OK(SslOpenProvider(&provider, NULL, 0));
+    CHECK(provider != 0);
+    return provider;
+}
+
+/* Imports the test key and gives its handle in key storage. */
+static inline NCRYPT_KEY_HANDLE import_key(void)
+{
+    NCRYPT_PROV_HANDLE storage = 0;
+    NCRYPT_KEY_HANDLE key = 0;
+    OK(NCryptOpenStorageProvider(&storage, NULL, 0));
+    OK(NCryptImportKey(storage, 0, BCRYPT_RSAPRIVATE_BLOB, NULL, &key, in(private_blob),
+                       (DWORD)sizeof(private_blob), 0));
+    OK(NCryptFreeObject(storage));
+    return key;
+}
+
+static inline CERT_CONTEXT context_of(const unsigned char *encoded, size_t len)
+{
+    CERT_CONTEXT context;
+    memset(&context, 0, sizeof(context));
+    context.dwCertEncodingType = X509_ASN_ENCODING;
+    context.pbCertEncoded = in(encoded);
+    context.cbCertEncoded = (DWORD)len;
+    return context;
+}
+
+/* Opens the test key by its certificate. */
+static inline NCRYPT_KEY_HANDLE open_key(NCRYPT_PROV_HANDLE provider)
+{
+    NCRYPT_KEY_HANDLE stored = import_key(), key = 0;
+    CERT_CONTEXT context = context_of(certificate, sizeof(certificate));
+    OK(SslOpenPrivateKey(provider, &key, &context, 0));
+    OK(NCryptFreeObject(stored));
+    return key;
+}
+
+static inline void set_buffer(NCryptBuffer *buffer, DWORD type, const void *data, size_t len)
+{
+    buffer->cbBuffer = (ULONG)len;
+    buffer->BufferType = type;
+    buffer->pvBuffer = (PVOID)(uintptr_t)data;
+}
+
+static inline NCryptBufferDesc list_of(NCryptBuffer *buffers, size_t count)
+{
+    NCryptBufferDesc list;
+    list.ulVersion = NCRYPTBUFFER_VERSION;
+    list.cBuffers = (ULONG)count;
+    list.pBuffers = buffers;
+    return list;
+}
+
+/* Imports the master key of an exchange of data.h. */
+static inline NCRYPT_KEY_HANDLE import_master_key(NCRYPT_PROV_HANDLE provider,
+                                                  NCRYPT_KEY_HANDLE private_key,
+                                                  const struct exchange *exchange)
+{
+    NCRYPT_KEY_HANDLE key = 0;
+    DWORD version = exchange->protocol;
+    NCryptBuffer buffers[3];
+    NCryptBufferDesc list;
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_HIGHEST_VERSION, &version, sizeof(version));
+    if (exchange->extended) {
+        set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SESSION_HASH, exchange->hash, exchange->hash_len);
+        list = list_of(buffers, 2);
+    } else {
+        set_buffer(&buffers[1], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
+        set_buffer(&buffers[2], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+        list = list_of(buffers, 3);
+    }
+    OK(SslImportMasterKey(provider, private_key, &key, exchange->protocol, exchange->suite, &list,
+                          in(exchange->encrypted), 256, NCRYPT_SSL_SERVER_FLAG));
+    CHECK(key != 0);
+    return key;
+}
+
+static inline NCRYPT_HASH_HANDLE hash_of_transcript(NCRYPT_PROV_HANDLE provider, DWORD protocol,
+                                                    DWORD suite)
+{
+    NCRYPT_HASH_HANDLE hash = 0;
+    OK(SslCreateHandshakeHash(provider, &hash, protocol, suite, 0));
+    OK(SslHashHandshake(provider, hash, in(transcript), (DWORD)sizeof(transcript), 0));
+    return hash;
+}
+
+#endif

@@ -1,0 +1,347 @@
+//! The interface against Microsoft's metadata, as windows-sys carries it: prototypes, layouts, values.
+//! Most of this is checked when it compiles; `SslInitializeInterface` alone is not in the metadata.
+
+#[path = "abi.rs"]
+mod abi;
+
+use std::mem::offset_of;
+
+use sslprovider::abi as ours;
+use windows_sys::Win32::Foundation as foundation;
+use windows_sys::Win32::Security::Cryptography as windows;
+
+use abi::{Abi, assign};
+
+/// Assigns each export to the type that windows-sys declares for the function of the same name.
+macro_rules! same_prototypes {
+    ($($module:ident::$function:ident($($placeholder:tt)*);)*) => {
+        #[test]
+        fn every_export_has_the_prototype_of_the_windows_function() {
+            $(assign(
+                sslprovider::$module::$function
+                    as unsafe extern "system" fn($($placeholder)*) -> _,
+                windows::$function,
+            );)*
+        }
+    };
+}
+
+same_prototypes! {
+    function_table::GetSChannelInterface(_, _, _);
+    ncrypt::NCryptExportKey(_, _, _, _, _, _, _, _);
+    ncrypt::NCryptFreeObject(_);
+    ncrypt::NCryptImportKey(_, _, _, _, _, _, _, _);
+    ncrypt::NCryptOpenStorageProvider(_, _, _);
+    provider::SslChangeNotify(_, _);
+    not_supported::SslComputeClientAuthHash(_, _, _, _, _, _, _, _);
+    not_supported::SslComputeEapKeyBlock(_, _, _, _, _, _, _, _);
+    master_key::SslComputeFinishedHash(_, _, _, _, _, _);
+    handshake_hash::SslComputeSessionHash(_, _, _, _, _, _, _);
+    not_supported::SslCreateClientAuthHash(_, _, _, _, _, _);
+    not_supported::SslCreateEphemeralKey(_, _, _, _, _, _, _, _, _);
+    handshake_hash::SslCreateHandshakeHash(_, _, _, _, _);
+    provider::SslDecrementProviderReferenceCount(_);
+    not_supported::SslDecryptPacket(_, _, _, _, _, _, _, _, _);
+    handshake_hash::SslDuplicateTranscriptHash(_, _, _, _);
+    not_supported::SslEncryptPacket(_, _, _, _, _, _, _, _, _, _);
+    cipher_suites::SslEnumCipherSuites(_, _, _, _, _);
+    cipher_suites::SslEnumCipherSuitesEx(_, _, _, _, _);
+    not_supported::SslEnumEccCurves(_, _, _, _);
+    provider::SslEnumProtocolProviders(_, _, _);
+    not_supported::SslExpandBinderKey(_, _, _, _, _);
+    not_supported::SslExpandExporterMasterKey(_, _, _, _, _, _);
+    not_supported::SslExpandPreSharedKey(_, _, _, _, _, _, _);
+    not_supported::SslExpandResumptionMasterKey(_, _, _, _, _, _);
+    not_supported::SslExpandTrafficKeys(_, _, _, _, _, _, _);
+    not_supported::SslExpandWriteKey(_, _, _, _, _);
+    not_supported::SslExportKey(_, _, _, _, _, _, _);
+    not_supported::SslExportKeyingMaterial(_, _, _, _, _, _, _, _, _, _);
+    not_supported::SslExtractEarlyKey(_, _, _, _, _, _, _);
+    not_supported::SslExtractHandshakeKey(_, _, _, _, _, _, _);
+    not_supported::SslExtractMasterKey(_, _, _, _, _);
+    provider::SslFreeBuffer(_);
+    provider::SslFreeObject(_, _);
+    not_supported::SslGenerateMasterKey(_, _, _, _, _, _, _, _, _, _, _);
+    not_supported::SslGeneratePreMasterKey(_, _, _, _, _, _, _, _, _, _);
+    master_key::SslGenerateSessionKeys(_, _, _, _, _, _);
+    cipher_suites::SslGetCipherSuitePRFHashAlgorithm(_, _, _, _, _, _);
+    private_key::SslGetKeyProperty(_, _, _, _, _);
+    provider::SslGetProviderProperty(_, _, _, _, _, _);
+    handshake_hash::SslHashHandshake(_, _, _, _, _);
+    not_supported::SslImportKey(_, _, _, _, _, _);
+    master_key::SslImportMasterKey(_, _, _, _, _, _, _, _, _);
+    provider::SslIncrementProviderReferenceCount(_);
+    cipher_suites::SslLookupCipherLengths(_, _, _, _, _, _, _);
+    cipher_suites::SslLookupCipherSuiteInfo(_, _, _, _, _, _);
+    private_key::SslOpenPrivateKey(_, _, _, _);
+    provider::SslOpenProvider(_, _, _);
+    not_supported::SslSignHash(_, _, _, _, _, _, _, _);
+    not_supported::SslVerifySignature(_, _, _, _, _, _, _);
+}
+
+/// Compares size and alignment of a structure, and the offset of each of its fields.
+macro_rules! same_layout {
+    ($ours:ty, $theirs:ty: $($field:ident)*) => {
+        const _: () = {
+            assert!(size_of::<$ours>() == size_of::<$theirs>());
+            assert!(align_of::<$ours>() == align_of::<$theirs>());
+            $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $field));)*
+        };
+    };
+}
+
+same_layout! { ours::BCRYPT_INTERFACE_VERSION, windows::BCRYPT_INTERFACE_VERSION:
+    MajorVersion MinorVersion
+}
+same_layout! { ours::NCryptBuffer, windows::BCryptBuffer:
+    cbBuffer BufferType pvBuffer
+}
+same_layout! { ours::NCryptBufferDesc, windows::BCryptBufferDesc:
+    ulVersion cBuffers pBuffers
+}
+same_layout! { ours::CERT_CONTEXT, windows::CERT_CONTEXT:
+    dwCertEncodingType pbCertEncoded cbCertEncoded pCertInfo hCertStore
+}
+same_layout! { ours::NCryptProviderName, windows::NCryptProviderName:
+    pszName pszComment
+}
+same_layout! { ours::NCRYPT_SSL_CIPHER_SUITE, windows::NCRYPT_SSL_CIPHER_SUITE:
+    dwProtocol dwCipherSuite dwBaseCipherSuite szCipherSuite szCipher dwCipherLen
+    dwCipherBlockLen szHash dwHashLen szExchange dwMinExchangeLen dwMaxExchangeLen
+    szCertificate dwKeyType
+}
+same_layout! { ours::NCRYPT_SSL_CIPHER_SUITE_EX, windows::NCRYPT_SSL_CIPHER_SUITE_EX:
+    dwVersion dwProtocol dwCipherSuite dwBaseCipherSuite szCipherSuite szCipher
+    dwCipherLen dwCipherBlockLen szHash dwHashLen szExchange dwMinExchangeLen
+    dwMaxExchangeLen szCertificate dwKeyType szCipherMode
+}
+same_layout! { ours::NCRYPT_SSL_CIPHER_LENGTHS, windows::NCRYPT_SSL_CIPHER_LENGTHS:
+    cbLength dwHeaderLen dwFixedTrailerLen dwMaxVariableTrailerLen dwFlags
+}
+same_layout! { ours::NCRYPT_SSL_ECC_CURVE, windows::NCRYPT_SSL_ECC_CURVE:
+    szCurveName szOID dwPublicKeyLength dwCurveType dwFlags
+}
+same_layout! { ours::BCRYPT_RSAKEY_BLOB, windows::BCRYPT_RSAKEY_BLOB:
+    Magic BitLength cbPublicExp cbModulus cbPrime1 cbPrime2
+}
+same_layout! {
+    sslprovider::function_table::NCRYPT_SSL_FUNCTION_TABLE, windows::NCRYPT_SSL_FUNCTION_TABLE:
+    Version
+    ComputeClientAuthHash ComputeEapKeyBlock ComputeFinishedHash CreateEphemeralKey
+    CreateHandshakeHash DecryptPacket EncryptPacket EnumCipherSuites ExportKey FreeBuffer
+    FreeObject GenerateMasterKey GenerateSessionKeys GetKeyProperty GetProviderProperty
+    HashHandshake ImportMasterKey ImportKey LookupCipherSuiteInfo OpenPrivateKey
+    OpenProvider SignHash VerifySignature LookupCipherLengths CreateClientAuthHash
+    GetCipherSuitePRFHashAlgorithm ComputeSessionHash GeneratePreMasterKey EnumEccCurves
+    ExportKeyingMaterial ExtractEarlyKey ExtractHandshakeKey ExtractMasterKey
+    ExpandTrafficKeys ExpandWriteKey ExpandExporterMasterKey EnumCipherSuitesEx
+    ExpandResumptionMasterKey DuplicateTranscriptHash ExpandBinderKey ExpandPreSharedKey
+}
+
+/// Compares the types of the table's slots.
+macro_rules! same_slots {
+    ($($field:ident)*) => {
+        #[test]
+        fn every_slot_of_the_function_table_has_the_type_of_the_windows_slot() {
+            let windows = windows::NCRYPT_SSL_FUNCTION_TABLE::default();
+            let ours = function_table();
+            $({
+                fn same<F: Abi>(_: F, _: Option<F::Windows>) {}
+                same(ours.$field, windows.$field);
+            })*
+        }
+    };
+}
+
+same_slots! {
+    ComputeClientAuthHash ComputeEapKeyBlock ComputeFinishedHash CreateEphemeralKey
+    CreateHandshakeHash DecryptPacket EncryptPacket EnumCipherSuites ExportKey FreeBuffer
+    FreeObject GenerateMasterKey GenerateSessionKeys GetKeyProperty GetProviderProperty
+    HashHandshake ImportMasterKey ImportKey LookupCipherSuiteInfo OpenPrivateKey
+    OpenProvider SignHash VerifySignature LookupCipherLengths CreateClientAuthHash
+    GetCipherSuitePRFHashAlgorithm ComputeSessionHash GeneratePreMasterKey EnumEccCurves
+    ExportKeyingMaterial ExtractEarlyKey ExtractHandshakeKey ExtractMasterKey
+    ExpandTrafficKeys ExpandWriteKey ExpandExporterMasterKey EnumCipherSuitesEx
+    ExpandResumptionMasterKey DuplicateTranscriptHash ExpandBinderKey ExpandPreSharedKey
+}
+
+fn function_table() -> sslprovider::function_table::NCRYPT_SSL_FUNCTION_TABLE {
+    let mut table = std::ptr::null_mut();
+    // SAFETY: NULL is a good name, and `table` has room for the pointer.
+    let status = unsafe { windows::GetSChannelInterface(std::ptr::null(), &raw mut table, 0) };
+    assert_eq!(status, 0);
+    // SAFETY: the call succeeded, so this is the address of the static table, whose layout is that
+    // of the Windows one, as is asserted above.
+    unsafe { table.cast::<sslprovider::function_table::NCRYPT_SSL_FUNCTION_TABLE>().read() }
+}
+
+#[test]
+fn the_table_says_version_5_0_and_calls_this_library() {
+    let table = function_table();
+    assert_eq!((table.Version.MajorVersion, table.Version.MinorVersion), (5, 0));
+    assert_eq!(table.ImportMasterKey as usize, windows::SslImportMasterKey as *const () as usize);
+    assert_eq!(
+        table.ExpandPreSharedKey as usize,
+        windows::SslExpandPreSharedKey as *const () as usize
+    );
+}
+
+/// Compares numbers.
+macro_rules! same_numbers {
+    ($theirs:ident: $($name:ident)*) => {
+        $(const _: () = assert!(ours::$name == $theirs::$name);)*
+    };
+}
+
+same_numbers! { windows:
+    SSL2_PROTOCOL_VERSION SSL3_PROTOCOL_VERSION TLS1_PROTOCOL_VERSION TLS1_0_PROTOCOL_VERSION
+    TLS1_1_PROTOCOL_VERSION TLS1_2_PROTOCOL_VERSION TLS1_3_PROTOCOL_VERSION
+    DTLS1_0_PROTOCOL_VERSION DTLS1_2_PROTOCOL_VERSION TLS_RSA_WITH_NULL_MD5
+    TLS_RSA_WITH_NULL_SHA TLS_RSA_EXPORT_WITH_RC4_40_MD5 TLS_RSA_WITH_RC4_128_MD5
+    TLS_RSA_WITH_RC4_128_SHA TLS_RSA_WITH_DES_CBC_SHA TLS_RSA_WITH_3DES_EDE_CBC_SHA
+    TLS_DHE_DSS_WITH_DES_CBC_SHA TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA
+    TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA TLS_RSA_WITH_AES_128_CBC_SHA
+    TLS_DHE_DSS_WITH_AES_128_CBC_SHA TLS_DHE_RSA_WITH_AES_128_CBC_SHA
+    TLS_RSA_WITH_AES_256_CBC_SHA TLS_DHE_DSS_WITH_AES_256_CBC_SHA
+    TLS_DHE_RSA_WITH_AES_256_CBC_SHA TLS_RSA_EXPORT1024_WITH_DES_CBC_SHA
+    TLS_DHE_DSS_EXPORT1024_WITH_DES_CBC_SHA TLS_RSA_EXPORT1024_WITH_RC4_56_SHA
+    TLS_RSA_WITH_NULL_SHA256 TLS_RSA_WITH_AES_128_CBC_SHA256 TLS_RSA_WITH_AES_256_CBC_SHA256
+    TLS_DHE_DSS_WITH_AES_128_CBC_SHA256 TLS_DHE_DSS_WITH_AES_256_CBC_SHA256
+    TLS_RSA_WITH_AES_128_GCM_SHA256 TLS_RSA_WITH_AES_256_GCM_SHA384
+    TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 TLS_DHE_RSA_WITH_AES_256_GCM_SHA384
+    TLS_PSK_WITH_AES_128_GCM_SHA256 TLS_PSK_WITH_AES_256_GCM_SHA384
+    TLS_PSK_WITH_AES_128_CBC_SHA256 TLS_PSK_WITH_AES_256_CBC_SHA384 TLS_PSK_WITH_NULL_SHA256
+    TLS_PSK_WITH_NULL_SHA384 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA
+    TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA
+    TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256
+    TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384 TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+    TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256
+    TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+    TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
+    SSL_CK_RC4_128_WITH_MD5 SSL_CK_RC4_128_EXPORT40_WITH_MD5 SSL_CK_RC2_128_CBC_WITH_MD5
+    SSL_CK_RC2_128_CBC_EXPORT40_WITH_MD5 SSL_CK_IDEA_128_CBC_WITH_MD5
+    SSL_CK_DES_64_CBC_WITH_MD5 SSL_CK_DES_192_EDE3_CBC_WITH_MD5 NCRYPT_SSL_CLIENT_FLAG
+    NCRYPT_SSL_SERVER_FLAG NCRYPT_SSL_SIGN_INCLUDE_HASHOID NCRYPT_SSL_SIGN_USE_PSS_PADDING
+    NCRYPT_SSL_EXTERNAL_PSK_FLAG NCRYPT_SSL_RESUMPTION_PSK_FLAG NCRYPT_SSL_EAP_PRF_FIELD
+    NCRYPT_SSL_EAP_ID NCRYPT_SSL_EAP_TTLSV0_ID NCRYPT_SSL_EAP_TTLSV0_CHLNG_ID
+    NCRYPT_SSL_EAP_FAST_ID NCRYPT_SILENT_FLAG NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING
+    NCRYPT_SSL_CIPHER_SUITE_EX_VERSION NCRYPT_SSL_MAX_NAME_SIZE
+    MSCRYPT_ECC_MAX_CURVE_NAME_LENGTH MSCRYPT_ECC_MAX_OID_LENGTH TLS_ECC_P256_CURVE_KEY_TYPE
+    TLS_ECC_P384_CURVE_KEY_TYPE TLS_ECC_P521_CURVE_KEY_TYPE NCRYPTBUFFER_VERSION
+    NCRYPTBUFFER_EMPTY NCRYPTBUFFER_DATA NCRYPTBUFFER_PROTECTION_DESCRIPTOR_STRING
+    NCRYPTBUFFER_PROTECTION_FLAGS NCRYPTBUFFER_SSL_CLIENT_RANDOM
+    NCRYPTBUFFER_SSL_SERVER_RANDOM NCRYPTBUFFER_SSL_HIGHEST_VERSION NCRYPTBUFFER_SSL_CLEAR_KEY
+    NCRYPTBUFFER_SSL_KEY_ARG_DATA NCRYPTBUFFER_SSL_SESSION_HASH NCRYPTBUFFER_PKCS_OID
+    NCRYPTBUFFER_PKCS_ALG_OID NCRYPTBUFFER_PKCS_ALG_PARAM NCRYPTBUFFER_PKCS_ALG_ID
+    NCRYPTBUFFER_PKCS_ATTRS NCRYPTBUFFER_PKCS_KEY_NAME NCRYPTBUFFER_PKCS_SECRET
+    NCRYPTBUFFER_CERT_BLOB BCRYPT_RSAPUBLIC_MAGIC BCRYPT_RSAPRIVATE_MAGIC
+    BCRYPT_RSAFULLPRIVATE_MAGIC BCRYPT_ECDH_PUBLIC_P256_MAGIC BCRYPT_ECDH_PUBLIC_P384_MAGIC
+    BCRYPT_ECDH_PUBLIC_P521_MAGIC BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC
+    BCRYPT_ECDSA_PUBLIC_P256_MAGIC BCRYPT_ECDSA_PUBLIC_P384_MAGIC
+    BCRYPT_ECDSA_PUBLIC_P521_MAGIC BCRYPT_ECDSA_PUBLIC_GENERIC_MAGIC BCRYPT_DH_PUBLIC_MAGIC
+    BCRYPT_DH_PARAMETERS_MAGIC BCRYPT_KEY_DATA_BLOB_MAGIC NCRYPT_NO_PADDING_FLAG
+    NCRYPT_PAD_PKCS1_FLAG NCRYPT_PAD_OAEP_FLAG NCRYPT_PAD_PSS_FLAG
+    NCRYPT_KEY_STORAGE_INTERFACE NCRYPT_SCHANNEL_INTERFACE NCRYPT_SCHANNEL_SIGNATURE_INTERFACE
+    NCRYPT_KEY_PROTECTION_INTERFACE CRYPT_LOCAL CRYPT_DOMAIN CRYPT_PRIORITY_TOP
+    CRYPT_PRIORITY_BOTTOM CRYPT_UM CRYPT_KM CRYPT_MM CRYPT_ANY X509_ASN_ENCODING
+}
+
+same_numbers! { foundation:
+    NTE_BAD_UID NTE_BAD_HASH NTE_BAD_KEY NTE_BAD_LEN NTE_BAD_DATA NTE_BAD_SIGNATURE
+    NTE_BAD_VER NTE_BAD_ALGID NTE_BAD_FLAGS NTE_BAD_TYPE NTE_BAD_KEY_STATE
+    NTE_BAD_HASH_STATE NTE_NO_KEY NTE_NO_MEMORY NTE_EXISTS NTE_PERM NTE_NOT_FOUND
+    NTE_DOUBLE_ENCRYPT NTE_BAD_PROVIDER NTE_BAD_PROV_TYPE NTE_BAD_PUBLIC_KEY NTE_BAD_KEYSET
+    NTE_PROV_TYPE_NOT_DEF NTE_PROV_TYPE_ENTRY_BAD NTE_KEYSET_NOT_DEF NTE_KEYSET_ENTRY_BAD
+    NTE_PROV_TYPE_NO_MATCH NTE_SIGNATURE_FILE_BAD NTE_PROVIDER_DLL_FAIL
+    NTE_PROV_DLL_NOT_FOUND NTE_BAD_KEYSET_PARAM NTE_FAIL NTE_SYS_ERR NTE_SILENT_CONTEXT
+    NTE_TOKEN_KEYSET_STORAGE_FULL NTE_TEMPORARY_PROFILE NTE_FIXEDPARAMETER NTE_INVALID_HANDLE
+    NTE_INVALID_PARAMETER NTE_BUFFER_TOO_SMALL NTE_NOT_SUPPORTED NTE_NO_MORE_ITEMS
+    NTE_BUFFERS_OVERLAP NTE_DECRYPTION_FAILURE NTE_INTERNAL_ERROR NTE_UI_REQUIRED
+    NTE_HMAC_NOT_SUPPORTED NTE_DEVICE_NOT_READY NTE_AUTHENTICATION_IGNORED
+    NTE_VALIDATION_FAILED NTE_INCORRECT_PASSWORD NTE_ENCRYPTION_FAILURE NTE_DEVICE_NOT_FOUND
+    NTE_USER_CANCELLED NTE_PASSWORD_CHANGE_REQUIRED NTE_NOT_ACTIVE_CONSOLE
+    STATUS_UNSUCCESSFUL STATUS_NOT_IMPLEMENTED STATUS_INVALID_HANDLE STATUS_INVALID_PARAMETER
+    STATUS_NO_MEMORY STATUS_BUFFER_TOO_SMALL STATUS_DATA_ERROR STATUS_NOT_SUPPORTED
+    STATUS_INTERNAL_ERROR STATUS_INVALID_BUFFER_SIZE STATUS_NOT_FOUND
+    STATUS_DECRYPTION_FAILED STATUS_INVALID_SIGNATURE STATUS_HMAC_NOT_SUPPORTED
+    STATUS_AUTH_TAG_MISMATCH
+}
+
+/// Compares texts, and says how many.
+macro_rules! same_texts {
+    ($($name:ident)*) => {
+        const TEXTS: &[(&str, &str, *const u16)] =
+            &[$((stringify!($name), ours::$name, windows::$name),)*];
+    };
+}
+
+same_texts! {
+    MS_SCHANNEL_PROVIDER MS_KEY_STORAGE_PROVIDER SSL_KEY_TYPE_PROPERTY SSL_ECDSA_ALGORITHM
+    TLS_PSK_EXCHANGE TLS_RSA_PSK_EXCHANGE BCRYPT_OPAQUE_KEY_BLOB BCRYPT_RSAPUBLIC_BLOB
+    BCRYPT_RSAPRIVATE_BLOB BCRYPT_RSAFULLPRIVATE_BLOB LEGACY_RSAPUBLIC_BLOB
+    BCRYPT_ECCPUBLIC_BLOB BCRYPT_ECCPRIVATE_BLOB SSL_ECCPUBLIC_BLOB BCRYPT_DH_PUBLIC_BLOB
+    BCRYPT_DH_PARAMETERS BCRYPT_KEY_DATA_BLOB NCRYPT_PKCS8_PRIVATE_KEY_BLOB
+    BCRYPT_RSA_ALGORITHM BCRYPT_RSA_SIGN_ALGORITHM BCRYPT_DH_ALGORITHM BCRYPT_DSA_ALGORITHM
+    BCRYPT_ECDH_ALGORITHM BCRYPT_ECDSA_ALGORITHM BCRYPT_ECDH_P256_ALGORITHM
+    BCRYPT_ECDH_P384_ALGORITHM BCRYPT_ECDH_P521_ALGORITHM BCRYPT_ECDSA_P256_ALGORITHM
+    BCRYPT_ECDSA_P384_ALGORITHM BCRYPT_ECDSA_P521_ALGORITHM BCRYPT_AES_ALGORITHM
+    BCRYPT_3DES_ALGORITHM BCRYPT_3DES_112_ALGORITHM BCRYPT_DES_ALGORITHM
+    BCRYPT_DESX_ALGORITHM BCRYPT_RC2_ALGORITHM BCRYPT_RC4_ALGORITHM
+    BCRYPT_CHACHA20_POLY1305_ALGORITHM BCRYPT_MD2_ALGORITHM BCRYPT_MD4_ALGORITHM
+    BCRYPT_MD5_ALGORITHM BCRYPT_SHA1_ALGORITHM BCRYPT_SHA256_ALGORITHM
+    BCRYPT_SHA384_ALGORITHM BCRYPT_SHA512_ALGORITHM BCRYPT_CHAIN_MODE_NA
+    BCRYPT_CHAIN_MODE_CBC BCRYPT_CHAIN_MODE_ECB BCRYPT_CHAIN_MODE_CFB BCRYPT_CHAIN_MODE_CCM
+    BCRYPT_CHAIN_MODE_GCM NCRYPT_NAME_PROPERTY NCRYPT_UNIQUE_NAME_PROPERTY
+    NCRYPT_ALGORITHM_PROPERTY NCRYPT_ALGORITHM_GROUP_PROPERTY NCRYPT_LENGTH_PROPERTY
+    NCRYPT_LENGTHS_PROPERTY NCRYPT_BLOCK_LENGTH_PROPERTY NCRYPT_KEY_TYPE_PROPERTY
+    NCRYPT_KEY_USAGE_PROPERTY NCRYPT_EXPORT_POLICY_PROPERTY NCRYPT_IMPL_TYPE_PROPERTY
+    NCRYPT_PROVIDER_HANDLE_PROPERTY BCRYPT_PUBLIC_KEY_LENGTH BCRYPT_SIGNATURE_LENGTH
+    BCRYPT_ECC_CURVE_NAME
+}
+
+#[test]
+fn every_text_is_that_of_the_windows_headers() {
+    for (name, ours, theirs) in TEXTS {
+        let theirs: Vec<u16> = (0..)
+            // SAFETY: windows-sys gives terminated texts, and `take_while` stops at the terminator.
+            .map(|index| unsafe { *theirs.wrapping_add(index) })
+            .take_while(|unit| *unit != 0)
+            .collect();
+        assert_eq!(*ours, String::from_utf16(&theirs).unwrap(), "{name}");
+    }
+}
+
+/// What windows-sys does not have.
+const ABSENT: &[&str] = &[
+    "CT_CHANGE_CIPHER_SPEC",
+    "CT_ALERT",
+    "CT_HANDSHAKE",
+    "CT_APPLICATIONDATA",
+    "TLS_HYBRID_KEYEXCHANGE_MAGIC",
+    "TLS_KEM_CIPHERTEXT_MAGIC",
+    "BCRYPT_MLKEM_PUBLIC_MAGIC",
+    "NTE_VBS_UNAVAILABLE",
+    "NTE_VBS_CANNOT_DECRYPT_KEY",
+    "TLS_13_PRE_SHARED_KEY",
+    "TLS_HYBRID_KEYEXCHANGE",
+    "TLS_KEM_CIPHERTEXT",
+    "BCRYPT_MLKEM_PUBLIC_BLOB",
+];
+
+#[test]
+fn no_constant_is_left_out_of_the_comparison() {
+    let numbers = ours::NUMBERS.len() + ours::STATUSES.len();
+    // ERROR_SUCCESS is unsigned in windows-sys.
+    assert_eq!(foundation::ERROR_SUCCESS, 0);
+    let texts = ours::STRINGS.len();
+    assert_eq!(
+        (numbers, texts),
+        (COMPARED_NUMBERS + ABSENT_NUMBERS + 1, TEXTS.len() + ABSENT_TEXTS)
+    );
+    assert_eq!(ABSENT.len(), ABSENT_NUMBERS + ABSENT_TEXTS);
+}
+
+/// Names in the two lists of numbers above.
+const COMPARED_NUMBERS: usize = 205;
+const ABSENT_NUMBERS: usize = 9;
+const ABSENT_TEXTS: usize = 4;
