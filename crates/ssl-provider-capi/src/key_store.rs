@@ -1,7 +1,7 @@
 //! The keys that a process has imported through `NCryptImportKey`, found by their public halves.
 //! This is how `SslOpenPrivateKey` gets from a certificate to a key where there is no Windows store.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
 
 /// An RSA public key: big-endian numbers without leading zeros.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PublicKey {
     pub(crate) modulus: Box<[u8]>,
     pub(crate) exponent: Box<[u8]>,
@@ -101,7 +101,7 @@ impl fmt::Debug for StoredKey {
 
 /// Keys by their public halves. A key stays findable for as long as a handle holds it.
 #[derive(Debug, Default)]
-pub(crate) struct KeyStore(Mutex<HashMap<PublicKey, Vec<Weak<StoredKey>>>>);
+pub(crate) struct KeyStore(Mutex<BTreeMap<PublicKey, Vec<Weak<StoredKey>>>>);
 
 impl KeyStore {
     /// Makes a key findable until its last holder drops it.
@@ -119,7 +119,7 @@ impl KeyStore {
         self.lock().get(public)?.iter().find_map(Weak::upgrade)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PublicKey, Vec<Weak<StoredKey>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, Vec<Weak<StoredKey>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 //! Every block is registered by its address, so a pointer that is not one of ours is refused.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ const ALIGNMENT: usize = 16;
 
 /// The blocks that callers hold.
 #[derive(Debug, Default)]
-pub(crate) struct Blocks(Mutex<HashMap<usize, Registered>>);
+pub(crate) struct Blocks(Mutex<BTreeMap<usize, Registered>>);
 
 #[derive(Debug)]
 struct Registered {
@@ -113,7 +113,7 @@ impl Blocks {
         pointer
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Registered>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Registered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,56 @@
+/* Forks while other threads are at work: a child has nothing, and can start anew. */
+
+#define _POSIX_C_SOURCE 200809L
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "race.h"
+
+/* In a child, everything inherited is invalid, and everything new works. */
+static void fork_once(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, PVOID block)
+{
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        NCRYPT_HASH_HANDLE hash = 0;
+        CERT_CONTEXT context = context_of(certificate, sizeof(certificate));
+        NCRYPT_KEY_HANDLE none = 0;
+        alarm(60);
+        EXPECT(NTE_INVALID_HANDLE, SslCreateHandshakeHash(provider, &hash, 0x303, 0x9c, 0));
+        EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(key, 0));
+        EXPECT(NTE_INVALID_PARAMETER, SslFreeBuffer(block));
+        provider = open_provider();
+        EXPECT(NTE_NO_KEY, SslOpenPrivateKey(provider, &none, &context, 0));
+        key = open_key(provider);
+        OK(SslFreeObject(import_master_key(provider, key, &exchanges[4]), 0));
+        OK(SslFreeObject(key, 0));
+        OK(SslFreeObject(provider, 0));
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "a child ended with status 0x%x\n", (unsigned)status);
+        exit(1);
+    }
+}
+
+int main(void)
+{
+    NCRYPT_KEY_HANDLE stored = import_key();
+    PBYTE block = NULL;
+    DWORD len = 0;
+    int forks = 0;
+    start_race();
+    OK(SslGetKeyProperty(shared_key, NCRYPT_LENGTH_PROPERTY, &block, &len, 0));
+    while (now() < end) {
+        fork_once(shared_provider, shared_key, block);
+        forks++;
+    }
+    end_race();
+    OK(SslFreeBuffer(block));
+    OK(NCryptFreeObject(stored));
+    printf("%d forks\n", forks);
+    return 0;
+}
