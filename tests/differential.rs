@@ -54,7 +54,7 @@ struct Arguments {
 impl Question {
     /// The question with this number, always the same for the same seed.
     fn new(seed: u64, number: usize, keys: &[TestKey]) -> Self {
-        let offset = u64::try_from(number).unwrap().wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let offset = u64::try_from(number).expect("64 bits").wrapping_mul(0x2545_f491_4f6c_dd1d);
         let mut rng = Rng::new(seed.wrapping_add(offset));
         let kind = &KINDS[number % KINDS.len()];
         // Mostly the small key, which is quick; each larger one now and then.
@@ -92,8 +92,8 @@ impl Question {
         match result {
             Ok(master_key) => {
                 let randoms = self.exchange.parameters();
-                let keys = master_key.session_keys(&randoms).unwrap();
-                let secret = master_key.secret_for_key_log().unwrap();
+                let keys = master_key.session_keys(&randoms).expect("both randoms are there");
+                let secret = master_key.secret_for_key_log().expect("allowed");
                 Answer {
                     status: 0,
                     master_secret: secret.expose().to_vec(),
@@ -176,7 +176,7 @@ fn arguments(exchange: &Exchange, rng: &mut Rng) -> (Arguments, u32) {
                 [32, 36, 48].into_iter().filter(|len| Some(*len) != right).collect();
             let len = *rng.pick(&wrong);
             let hash = rng.bytes(len);
-            arguments.parameters = exchange.parameters().session_hash(&hash).unwrap();
+            arguments.parameters = exchange.parameters().session_hash(&hash).expect("known");
             // SSL 3.0 has no extended master secret at all.
             if right.is_none() { NOT_SUPPORTED } else { INVALID_PARAMETER }
         }
