@@ -133,7 +133,8 @@ Exit codes:
   1  none did, or there was none
   2  the arguments or the batch are not usable
   3  some imports failed
-  4  two backends gave different answers";
+  4  two backends gave different answers
+  5  standard output cannot be written";
 
 /// Runs `sslprov import`.
 ///
