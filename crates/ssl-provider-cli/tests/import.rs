@@ -7,7 +7,7 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -355,6 +355,16 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn standard_error_without_a_reader_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = write(&folder, "batch", &exchange().to_string());
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let output = command().args(["import", "--batch"]).arg(path).stderr(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
