@@ -20,8 +20,8 @@ pub struct Packet<'a> {
     pub time: Option<u64>,
     /// The bytes that were captured, from the link layer on.
     pub data: &'a [u8],
-    /// Whether the packet on the wire was longer than `data`.
-    pub cut: bool,
+    /// Bytes of the packet on the wire, which may have been longer than `data`.
+    pub original_len: u32,
 }
 
 /// Why a capture could not be read, or not to its end.

@@ -191,6 +191,16 @@ impl<H: StreamHandler> TcpStage<H> {
         self.connections.clear();
     }
 
+    /// Connections that are followed, or whose late copies are waited for.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
     /// The handlers of the connections that are open, in no order.
     pub fn handlers(&self) -> impl Iterator<Item = &H> {
         self.connections.values().filter_map(|connection| connection.handler.as_ref())

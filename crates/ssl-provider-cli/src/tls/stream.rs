@@ -313,6 +313,20 @@ impl RecordStream {
 }
 
 impl Skipped {
+    /// Adds a whole record.
+    pub fn add_record(&mut self, fragment: &[u8]) {
+        self.pass(fragment);
+        self.records += 1;
+    }
+
+    /// Adds records that came behind these.
+    pub fn add(&mut self, later: &Self) {
+        let tail_len = usize::try_from(later.bytes).map_or(MAX_BLOCK_LEN, |len| len.min(MAX_BLOCK_LEN));
+        self.pass(&later.tail[MAX_BLOCK_LEN - tail_len..]);
+        self.bytes += later.bytes - tail_len as u64;
+        self.records += later.records;
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         if let Some(tail) = bytes.last_chunk() {
