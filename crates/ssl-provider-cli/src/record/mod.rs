@@ -144,8 +144,11 @@ impl RecordCipher {
         match &mut self.protection {
             Protection::Stream(Some(rc4)) => rc4.skip(skipped.bytes),
             Protection::Cbc { chain: Chain::Last(last), block_len, .. } => {
-                let start = skipped.tail.len() - *block_len;
-                last[..*block_len].copy_from_slice(&skipped.tail[start..]);
+                // Under encrypt_then_mac the last block stands before the MAC.
+                let mac_len = self.mac.as_ref().filter(|_| self.encrypt_then_mac);
+                let behind = mac_len.map_or(0, RecordMac::len);
+                let end = skipped.tail.len() - behind;
+                last[..*block_len].copy_from_slice(&skipped.tail[end - *block_len..end]);
             }
             Protection::Stream(None) | Protection::Cbc { .. } | Protection::Aead { .. } => {}
         }
