@@ -1,4 +1,4 @@
-//! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with a chart each.
+//! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with charts.
 //! All figures of a report are from one run; times are of one machine, ratios carry further.
 
 use std::collections::BTreeMap;
@@ -39,12 +39,12 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
             .args(short)
             .run(workspace)?;
     }
-    let measured = Measured {
-        times: read_times(&directory)?,
-        notes: fs::read_to_string(&notes).context("there is no run to report")?,
-        environment: environment(workspace, &directory)?,
-        quick,
-    };
+    let notes = fs::read_to_string(&notes).context("there is no run to report")?;
+    let notes = parse_notes(&notes)?;
+    let mut times = read_times(&directory)?;
+    times.extend(noted_times(&notes));
+    let measured =
+        Measured { times, notes, environment: environment(workspace, &directory)?, quick };
     ensure!(!measured.times.is_empty(), "the benchmarks measured nothing");
 
     // A brief run shows that everything works, and is not to be quoted.
@@ -223,23 +223,16 @@ impl Group {
 struct Measured {
     /// Median times in nanoseconds.
     times: BTreeMap<Key, f64>,
-    /// JSON lines: paired ratios, and the versions of the libraries.
-    notes: String,
+    /// Paired ratios, and the versions of the libraries.
+    notes: Vec<Value>,
     environment: Vec<(&'static str, String)>,
     quick: bool,
 }
 
 impl Measured {
-    fn notes(&self) -> impl Iterator<Item = Result<Value>> {
-        self.notes
-            .lines()
-            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
-    }
-
     /// The paired ratio of the import to another operation, as text.
     fn ratio(&self, group: &str, backend: &str, other: &str) -> Result<String> {
-        for note in self.notes() {
-            let note = note?;
+        for note in &self.notes {
             if note["group"] == group && note["backend"] == backend && note["other"] == other {
                 let number = |name: &str| note[name].as_f64().context("a ratio without numbers");
                 let (median, low, high) = (number("median")?, number("low")?, number("high")?);
@@ -248,6 +241,22 @@ impl Measured {
         }
         Ok("–".into())
     }
+}
+
+/// Reads what the benchmarks noted themselves: a JSON object a line.
+fn parse_notes(text: &str) -> Result<Vec<Value>> {
+    let parse = |line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"));
+    text.lines().map(parse).collect()
+}
+
+/// The medians of operations that were measured in turns, one by one. They stand in the place of
+/// criterion's, which are of sums over many calls, with all that interrupted them.
+fn noted_times(notes: &[Value]) -> impl Iterator<Item = (Key, f64)> {
+    notes.iter().filter_map(|note| {
+        let text = |name: &str| note[name].as_str().map(str::to_owned);
+        let key = Key { group: text("group")?, function: text("name")?, row: text("backend")? };
+        Some((key, note["nanoseconds"].as_f64()?))
+    })
 }
 
 /// What criterion has measured: the benchmark `group/function/row`.
@@ -307,8 +316,7 @@ fn render(measured: &Measured) -> Result<String> {
     for (name, value) in &measured.environment {
         table.row(&[(*name).to_owned(), value.clone()]);
     }
-    for note in measured.notes() {
-        let note = note?;
+    for note in &measured.notes {
         if let Some(library) = note["library"].as_str() {
             let backend = note["backend"].as_str().context("a library without a backend")?;
             table.row(&[format!("`{backend}`"), library.to_owned()]);
@@ -428,7 +436,7 @@ mod tests {
         let library = json!({ "backend": "aws-lc", "library": "AWS-LC 1.2.3" });
         Measured {
             times,
-            notes: format!("{ratio}\n{library}\n"),
+            notes: parse_notes(&format!("{ratio}\n{library}\n")).unwrap(),
             environment: vec![("processor", "a processor".into())],
             quick: false,
         }
@@ -469,6 +477,19 @@ mod tests {
         assert_eq!((key.group.as_str(), key.function.as_str(), key.row.as_str()), ("g", "f", "r"));
         assert!((nanoseconds - 12.5).abs() < f64::EPSILON);
         assert!(time(&json!({}), &estimates).is_none());
+    }
+
+    #[test]
+    fn medians_of_single_calls_are_read_and_ratios_are_not_times() {
+        let notes = [
+            json!({ "group": "g", "backend": "b", "name": "n", "nanoseconds": 12 }),
+            json!({ "group": "g", "backend": "b", "name": "n", "other": "o", "median": 1.01 }),
+            json!({ "backend": "b", "library": "l" }),
+        ];
+        let times: Vec<_> = noted_times(&notes).collect();
+        assert_eq!(times.len(), 1);
+        assert_eq!(times[0].0.function, "n");
+        assert!(parse_notes("{}\nnot JSON").is_err());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The program that `cargo xtask ctgrind` and `cargo xtask callgrind` run under valgrind.
 //! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
 //!
-//! `probe poison N` marks each block as undefined the moment the private operation has written it, so
-//! memcheck reports every branch and every address that depends on it. `probe count N` asks callgrind
-//! for the number of instructions of each import, with N ciphertexts. With the feature `planted-leak` a branch on the
-//! block is in the path, and both must notice.
+//! `probe poison N` marks each block as undefined the moment the private operation has written it,
+//! so memcheck reports every branch and every address that depends on it. `probe count N` asks
+//! callgrind for the number of instructions of each import. N is how many ciphertexts are imported
+//! for each kind of block. With the feature `planted-leak` a branch on the block is in the path,
+//! and both must notice.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("the client requests of valgrind are written for x86_64 Linux");
