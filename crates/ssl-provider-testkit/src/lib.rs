@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ssl_provider_core::KeyExchangeBackend;
@@ -83,6 +84,19 @@ impl Report {
     }
 }
 
+impl fmt::Display for Report {
+    /// Writes the failures, one on a line, and a summary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Outcome { name, failure } in &self.outcomes {
+            if let Some(message) = failure {
+                writeln!(f, "{} {name}: {message}", self.backend)?;
+            }
+        }
+        let (total, failed) = (self.outcomes.len(), self.failures().count());
+        write!(f, "{}: {} of {total} cases passed", self.backend, total - failed)
+    }
+}
+
 /// Runs every case on a backend, to the end, whatever fails.
 ///
 /// The panic hook still prints each failure as it happens; set another hook to keep it quiet.
@@ -104,6 +118,10 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 /// Stamps one test for each case: `conformance_tests!(aws_lc, backend)` makes a module `aws_lc`
 /// with tests such as `aws_lc::prf_secret_of_any_length`. The expression is evaluated in each.
+///
+/// ```
+/// ssl_provider_testkit::conformance_tests!(mine, ssl_provider_testkit::fake::Fake::new().leak());
+/// ```
 #[macro_export]
 macro_rules! conformance_tests {
     ($name:ident, $backend:expr) => {

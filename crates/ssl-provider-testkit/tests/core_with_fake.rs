@@ -273,6 +273,10 @@ fn the_suite_notices_that_the_fake_is_no_crypto() {
         assert!(!failed(name), "{name} fails: {:?}", report.failures().find(|o| o.name == name));
     }
     assert!(!report.passed());
+    let text = report.to_string();
+    assert_eq!(text.matches("fake hash::hash_known_answers: ").count(), 1);
+    let passed = report.outcomes.len() - report.failures().count();
+    assert!(text.ends_with(&format!("fake: {passed} of {} cases passed", report.outcomes.len())));
 }
 
 #[test]
