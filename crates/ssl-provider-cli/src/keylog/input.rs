@@ -134,14 +134,19 @@ impl Input {
 
     fn hand_over(&mut self, finished: &mut impl FnMut(Finished) -> Flow) -> Flow {
         let mut ended = std::mem::take(&mut self.ended);
-        for end in ended.drain(..) {
-            let Some(transcript) = end.handler.finish(end.endpoints, end.evicted) else { continue };
+        let mut transcripts = ended
+            .drain(..)
+            .filter_map(|end| end.handler.finish(end.endpoints, end.evicted))
+            .peekable();
+        while let Some(transcript) = transcripts.next() {
             self.since_watermark += 1;
-            let watermark = self.watermark();
+            // Those behind it in the line count as open.
+            let watermark = if transcripts.peek().is_none() { self.watermark() } else { None };
             if finished(Finished { transcript, watermark }) == Flow::Stop {
                 return Flow::Stop;
             }
         }
+        drop(transcripts);
         self.ended = ended;
         Flow::Continue
     }
