@@ -68,7 +68,7 @@ pub struct Outcome {
 pub struct Report {
     /// The name of the backend.
     pub backend: &'static str,
-    /// One row for each of [`cases`].
+    /// One row for each of [`cases()`].
     pub outcomes: Vec<Outcome>,
 }
 
