@@ -14,7 +14,7 @@
 //! # What is compared with what
 //!
 //! Expected values come from published vectors, read in place (see [`vectors`]), and from
-//! [`reference`], a second implementation of the key schedule that shares no code with core.
+//! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
 
