@@ -193,8 +193,7 @@ mod tests {
 
     #[test]
     fn a_missing_header_is_found() {
-        for contents in ["fn main() {}\n", "//! Only one line.\n\nfn main() {}\n", "//!\n//!\n", ""]
-        {
+        for contents in ["fn main() {}\n", "// What it is for.\nfn main() {}\n", "//!\n//!\n", ""] {
             let findings = check(Path::new("crates/x/src/lib.rs"), contents);
             assert_eq!(findings.len(), 1, "{contents:?}");
             assert_eq!(findings[0].place, "crates/x/src/lib.rs:1");
