@@ -195,8 +195,7 @@ impl<'t> Walk<'t> {
             session.judge(Verdict::Incomplete, reason);
             return None;
         }
-        let exchange_body =
-            client_flight.last().map(Message::body).unwrap_or_default();
+        let exchange_body = client_flight.last().map(Message::body).unwrap_or_default();
 
         let certificate = server
             .find(HandshakeType::CERTIFICATE)

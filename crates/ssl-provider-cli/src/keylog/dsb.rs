@@ -53,10 +53,7 @@ impl Copy<'_> {
         body.extend(u64::MAX.to_le_bytes());
         self.block(SECTION_HEADER, &[&body])?;
         let len = length(key_log.len())?.to_le_bytes();
-        self.block(
-            DECRYPTION_SECRETS,
-            &[&TLS_KEY_LOG.to_le_bytes(), &len, key_log.as_bytes()],
-        )
+        self.block(DECRYPTION_SECRETS, &[&TLS_KEY_LOG.to_le_bytes(), &len, key_log.as_bytes()])
     }
 
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
@@ -71,10 +68,7 @@ impl Copy<'_> {
         let low = u32::from_be_bytes([e, f, g, h]).to_le_bytes();
         let captured = length(packet.data.len())?.to_le_bytes();
         let original = packet.original_len.to_le_bytes();
-        self.block(
-            ENHANCED_PACKET,
-            &[&interface, &high, &low, &captured, &original, packet.data],
-        )
+        self.block(ENHANCED_PACKET, &[&interface, &high, &low, &captured, &original, packet.data])
     }
 
     /// Describes one more interface, with times in nanoseconds, and gives its number.

@@ -32,7 +32,9 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream { within_a_record: false } => f.write_str("the stream ends before it"),
-            Self::Stream { within_a_record: true } => f.write_str("the stream ends within a record"),
+            Self::Stream { within_a_record: true } => {
+                f.write_str("the stream ends within a record")
+            }
             Self::Stopped(Stop::Gap { missing, at }) => {
                 write!(f, "{missing} bytes at {at} of the stream were not captured")
             }

@@ -88,7 +88,8 @@ impl Input {
             match reader.next_packet() {
                 Ok(Some(packet)) => {
                     self.moment = Moment { packet: self.moment.packet + 1, time: packet.time };
-                    self.cut_packets += u64::from((packet.original_len as usize) > packet.data.len());
+                    self.cut_packets +=
+                        u64::from((packet.original_len as usize) > packet.data.len());
                     match ip_packet(packet.link_type, packet.data) {
                         Frame::Ip(ip) => self.ip_packet(ip),
                         Frame::Other => {}

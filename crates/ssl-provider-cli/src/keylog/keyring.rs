@@ -35,19 +35,15 @@ impl Keyring {
         keys: &[KeyDer],
         allow_ssl3: bool,
     ) -> Result<Self, (String, Error)> {
-        let policy = Policy {
-            legacy_ssl3: allow_ssl3,
-            key_log: KeyLogPolicy::Allowed,
-            ..Policy::default()
-        };
+        let policy =
+            Policy { legacy_ssl3: allow_ssl3, key_log: KeyLogPolicy::Allowed, ..Policy::default() };
         let strict = Provider::open(backend).with_policy(policy);
-        let lenient = strict
-            .with_policy(Policy { premaster_version: PremasterVersion::Any, ..policy });
+        let lenient =
+            strict.with_policy(Policy { premaster_version: PremasterVersion::Any, ..policy });
         let mut loaded: Vec<Key> = Vec::new();
         for key in keys {
-            let private_key = strict
-                .load_private_key(&key.der)
-                .map_err(|error| (key.label.clone(), error))?;
+            let private_key =
+                strict.load_private_key(&key.der).map_err(|error| (key.label.clone(), error))?;
             let modulus = private_key.modulus();
             if loaded.iter().all(|other| other.modulus != modulus) {
                 loaded.push(Key { label: key.label.clone(), modulus, private_key });

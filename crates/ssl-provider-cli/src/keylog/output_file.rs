@@ -29,9 +29,10 @@ impl OutputFile {
             Ok(metadata) if metadata.is_dir() => {
                 return Err(Failure::Usage(format!("{}: is a directory", path.display())));
             }
-            Ok(metadata) if !metadata.is_file() => {
-                File::options().write(true).open(path).map(|file| Target::Direct(BufWriter::new(file)))
-            }
+            Ok(metadata) if !metadata.is_file() => File::options()
+                .write(true)
+                .open(path)
+                .map(|file| Target::Direct(BufWriter::new(file))),
             Ok(_) | Err(_) => {
                 let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
                 NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use ssl_provider::{
-    CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList,
-    PrivateKey, Protocol, Provider, SessionKeys, Side,
+    CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList, PrivateKey, Protocol,
+    Provider, SessionKeys, Side,
 };
 
 use super::flow::{End, Event, Flow};
@@ -74,11 +74,7 @@ struct Finish<'t> {
 impl<'t> Exchange<'_, 't> {
     /// Imports the master key with `key` and proves it. The premaster secret must carry the offered
     /// version first, then it may carry any; in that case the version is found out.
-    pub(super) fn prove(
-        &self,
-        keyring: &Keyring,
-        key: &PrivateKey,
-    ) -> Result<Proven<'t>, NoProof> {
+    pub(super) fn prove(&self, keyring: &Keyring, key: &PrivateKey) -> Result<Proven<'t>, NoProof> {
         let offered = self.offered_version;
         match self.prove_with(keyring.strict(), key, offered) {
             Err(NoProof::WrongKey) => {}

@@ -40,8 +40,8 @@ impl Report<'_> {
     /// Takes a session as each backend judges it.
     pub(super) fn session(&mut self, mut judged: Judged) -> Result<(), Failure> {
         let backends = self.backends.len();
-        let agree = judged.len() == backends
-            && judged.windows(2).all(|pair| pair[0].agrees_with(&pair[1]));
+        let agree =
+            judged.len() == backends && judged.windows(2).all(|pair| pair[0].agrees_with(&pair[1]));
         if !agree {
             self.counts.disagreements += 1;
             self.disagreement(&judged);
@@ -265,7 +265,10 @@ impl<'s> JsonSummary<'s> {
             r#type: "summary",
             packets: input.packets,
             sessions: counts.sessions(),
-            verdicts: counts.of_each().map(|(name, count)| (name.to_owned(), count.into())).collect(),
+            verdicts: counts
+                .of_each()
+                .map(|(name, count)| (name.to_owned(), count.into()))
+                .collect(),
             opened: counts.opened,
             not_opened: counts.not_opened,
             disagreements: counts.disagreements,

@@ -43,10 +43,10 @@ impl KnownSessions {
         if self.by_name.insert(name.clone(), session).is_none() {
             self.age.push_back(name);
         }
-        if self.age.len() > MAX_SESSIONS {
-            if let Some(oldest) = self.age.pop_front() {
-                self.by_name.remove(&oldest);
-            }
+        if self.age.len() > MAX_SESSIONS
+            && let Some(oldest) = self.age.pop_front()
+        {
+            self.by_name.remove(&oldest);
         }
     }
 

@@ -32,8 +32,7 @@ impl Inflate {
         let mut plaintext = Vec::with_capacity(MAX_PLAINTEXT_LEN);
         let before = self.stream.total_in();
         // Fills the spare capacity and never grows it.
-        let status =
-            self.stream.decompress_vec(compressed, &mut plaintext, FlushDecompress::Sync);
+        let status = self.stream.decompress_vec(compressed, &mut plaintext, FlushDecompress::Sync);
         let all_taken = self.stream.total_in() - before == compressed.len() as u64;
         match status {
             Ok(Status::Ok | Status::StreamEnd | Status::BufError) if all_taken => Ok(plaintext),

@@ -127,8 +127,7 @@ impl RecordCipher {
         let mac = suite.mac.map(|hash| {
             RecordMac::new(hash, ssl3, keys.mac_key(writer), options.truncated_hmac && !ssl3)
         });
-        let encrypt_then_mac =
-            options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
+        let encrypt_then_mac = options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
         Ok(Self { protection, mac, ssl3, encrypt_then_mac, inflate, sequence: 0 })
     }
 
