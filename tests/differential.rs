@@ -71,7 +71,7 @@ impl Question {
         let key = match rng.below(256) {
             0 => 3,
             1..=3 => 2,
-            4..=27 => 1,
+            4..=67 => 1,
             _ => 0,
         };
         let exchange = Exchange::random(&mut rng);

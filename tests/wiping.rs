@@ -1,5 +1,5 @@
 //! No heap memory is given back with a secret in it: premaster secret, master secret and keys are
-//! looked for in every block that is freed. A program of its own, because it replaces the allocator.
+//! looked for in every block that is freed. A program of its own, as it replaces the allocator.
 //!
 //! What C libraries free through their own allocator, and what lies on stacks, is out of its sight.
 //! Padding inside a freed value is formally unwritten, and is read all the same: knowingly, and in

@@ -1,4 +1,4 @@
-//! Conformance cases of ssl-provider as plain functions of a backend, and the tools they are made of.
+//! Conformance cases of ssl-provider as plain functions of a backend, and what they are made of.
 //! Whoever writes a backend runs [`check`], or stamps tests with [`conformance_tests!`].
 //!
 //! ```
