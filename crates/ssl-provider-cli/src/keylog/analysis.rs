@@ -88,7 +88,8 @@ impl<'t> Walk<'t> {
             return None;
         }
         let transcript = self.transcript;
-        let mut session = Session::new(transcript.moment, transcript.label(), renegotiation);
+        let moment = client.moment.or(server.moment).unwrap_or(transcript.moment);
+        let mut session = Session::new(moment, transcript.label(), renegotiation);
         let next = self.judge(&mut session, &client, &server, &client_flow, &server_flow);
         self.analysis.sessions.push(session);
         next
@@ -408,7 +409,7 @@ impl<'t> Walk<'t> {
             .server
             .find(HandshakeType::NEW_SESSION_TICKET)
             .and_then(|message| session_ticket(message.body()))
-            .map(|ticket| SessionName::Ticket(ticket.to_vec()));
+            .map(SessionName::of_ticket);
         for name in [id, ticket].into_iter().flatten() {
             self.own.learn(name.clone(), session.clone());
             self.analysis.learned.push((name, session.clone()));

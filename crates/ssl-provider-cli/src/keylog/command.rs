@@ -99,6 +99,8 @@ there; such a session is proven too, and the verdict says which version it is. A
 length before it that SSL 3.0 does not have, or without the one that TLS has, is taken as well, and
 noted.
 
+A session is reported when its connection ends, in the order in which sessions began.
+
 Exit codes: 0 all RSA sessions opened, 1 none, 3 some, 2 unusable arguments or input, 4 backends
 disagree (--backend all).
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::capture::Moment;
 use crate::record::{RecordCipher, RecordError};
 use crate::tls::message::HEADER_LEN;
 use crate::tls::{ContentType, HandshakeType, Message, RecordStream, Skipped, Stop};
@@ -56,18 +57,35 @@ pub(super) struct Flow<'t> {
     cipher: Option<RecordCipher>,
     /// Handshake data of which no whole message has been made yet.
     pending: Vec<u8>,
+    /// Bytes of `pending` that messages have been made of.
+    taken: usize,
+    /// When the record passed that was read last.
+    moment: Moment,
     skipped: Skipped,
 }
 
 impl<'t> Flow<'t> {
     /// The start of a direction.
     pub(super) fn new(stream: &'t RecordStream) -> Self {
-        Self { stream, next: 0, cipher: None, pending: Vec::new(), skipped: Skipped::default() }
+        Self {
+            stream,
+            next: 0,
+            cipher: None,
+            pending: Vec::new(),
+            taken: 0,
+            moment: Moment::default(),
+            skipped: Skipped::default(),
+        }
     }
 
     /// The same position, right behind a ChangeCipherSpec, with new keys.
     pub(super) fn with_cipher(&self, cipher: RecordCipher) -> Self {
         Self { next: self.next, cipher: Some(cipher), ..Self::new(self.stream) }
+    }
+
+    /// When the record passed that was read last.
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
     }
 
     /// Whether any record follows.
@@ -85,6 +103,7 @@ impl<'t> Flow<'t> {
                 return Event::End(self.end());
             };
             self.next += 1;
+            self.moment = record.moment;
             self.skipped.add(&record.skipped);
             let fragment = self.stream.fragment(record);
             let content_type = record.content_type;
@@ -104,8 +123,12 @@ impl<'t> Flow<'t> {
                 }
             };
             match content_type {
-                ContentType::Handshake => self.pending.extend_from_slice(&plaintext),
-                ContentType::ChangeCipherSpec if !self.pending.is_empty() => {
+                ContentType::Handshake => {
+                    self.pending.drain(..self.taken);
+                    self.taken = 0;
+                    self.pending.extend_from_slice(&plaintext);
+                }
+                ContentType::ChangeCipherSpec if self.taken < self.pending.len() => {
                     let what = "ChangeCipherSpec in the middle of a handshake message";
                     return Event::End(End::Malformed(what));
                 }
@@ -132,13 +155,11 @@ impl<'t> Flow<'t> {
     }
 
     fn take_message(&mut self) -> Option<Message> {
-        let [kind, a, b, c] = *self.pending.first_chunk::<HEADER_LEN>()?;
+        let pending = self.pending.get(self.taken..)?;
+        let [kind, a, b, c] = *pending.first_chunk::<HEADER_LEN>()?;
         let len = HEADER_LEN + (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
-        if self.pending.len() < len {
-            return None;
-        }
-        let rest = self.pending.split_off(len);
-        let bytes = std::mem::replace(&mut self.pending, rest);
+        let bytes = pending.get(..len)?.to_vec();
+        self.taken += len;
         Some(Message { kind: HandshakeType(kind), bytes, ssl2_framing: false })
     }
 }

@@ -2,6 +2,7 @@
 //! Messages are in the order of the protocol, whatever the order of packets was.
 
 use super::flow::{End, Event, Flow};
+use crate::capture::Moment;
 use crate::tls::{HandshakeType, Message};
 
 /// What one side sent.
@@ -9,6 +10,8 @@ use crate::tls::{HandshakeType, Message};
 pub(super) struct Half {
     /// Its messages, without HelloRequest, which no hash covers (RFC 5246 section 7.4.1.1).
     pub(super) messages: Vec<Message>,
+    /// When the first of them passed.
+    pub(super) moment: Option<Moment>,
     /// The last alert.
     pub(super) alert: Option<u8>,
     /// Why it ended before ChangeCipherSpec; none where it did not.
@@ -22,7 +25,10 @@ impl Half {
         loop {
             match flow.read() {
                 Event::Message(message) if message.kind == HandshakeType::HELLO_REQUEST => {}
-                Event::Message(message) => half.messages.push(message),
+                Event::Message(message) => {
+                    half.moment.get_or_insert(flow.moment());
+                    half.messages.push(message);
+                }
                 Event::Alert(description) => half.alert = Some(description),
                 Event::ChangeCipherSpec => return half,
                 Event::End(end) => {

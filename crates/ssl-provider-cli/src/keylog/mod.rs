@@ -2,9 +2,9 @@
 //!
 //! The way of a packet: [`input`] reads captures and feeds TCP reassembly; each connection gathers
 //! its records in a [`conversation`], which goes to a worker when it ends; there [`analysis`] walks
-//! through its handshakes and [`proof`] imports the master key and checks it against the client's
-//! Finished; [`order`] puts the sessions back into the order of the capture and follows resumption
-//! from one connection to the next; [`report`] writes.
+//! through its handshakes and `proof` imports the master key and checks it against the client's
+//! Finished; `order` puts the sessions back into the order of the capture and follows resumption
+//! from one connection to the next; `report` writes.
 
 pub mod analysis;
 pub mod certificate;

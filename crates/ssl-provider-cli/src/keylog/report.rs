@@ -56,6 +56,8 @@ impl Report<'_> {
         if self.json {
             let line = JsonSession::new(session, &self.backends, agree);
             json_line(self.stdout, &line)?;
+            // Whoever reads a live capture wants each session when it is there.
+            self.stdout.flush()?;
         } else if !self.quiet {
             let line = verdict_line(session);
             self.progress.suspend(|| eprintln!("{line}"));
@@ -95,7 +97,10 @@ impl Report<'_> {
         match &mut self.output {
             Some(output) => writeln!(output, "{line}").map_err(|error| output.failure(&error)),
             None if self.json => Ok(()),
-            None => Ok(writeln!(self.stdout, "{line}")?),
+            None => {
+                writeln!(self.stdout, "{line}")?;
+                Ok(self.stdout.flush()?)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use ssl_provider::MasterKey;
 
 use super::session::RANDOM_LEN;
@@ -17,8 +18,15 @@ const MAX_SESSIONS: usize = 1 << 16;
 pub enum SessionName {
     /// The id that the server gave it.
     Id(Vec<u8>),
-    /// The ticket that the server made of it.
-    Ticket(Vec<u8>),
+    /// The SHA-256 of the ticket that the server made of it; tickets may be long.
+    Ticket([u8; 32]),
+}
+
+impl SessionName {
+    /// The name of the session in a ticket.
+    pub fn of_ticket(ticket: &[u8]) -> Self {
+        Self::Ticket(Sha256::digest(ticket).into())
+    }
 }
 
 /// A session that was proven.
@@ -53,8 +61,7 @@ impl KnownSessions {
     /// The session that two hellos agree to resume: that of the ticket, or of the session id.
     pub fn find(&self, client: &ClientHello, server: &ServerHello) -> Option<&KnownSession> {
         let ticket = &client.extensions.session_ticket;
-        let by_ticket =
-            if ticket.is_empty() { None } else { Some(SessionName::Ticket(ticket.clone())) };
+        let by_ticket = (!ticket.is_empty()).then(|| SessionName::of_ticket(ticket));
         let by_id = (!server.session_id.is_empty() && server.session_id == client.session_id)
             .then(|| SessionName::Id(server.session_id.clone()));
         [by_ticket, by_id].into_iter().flatten().find_map(|name| self.by_name.get(&name))

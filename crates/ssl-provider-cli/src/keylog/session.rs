@@ -63,7 +63,7 @@ impl Verdict {
 /// A session and its verdict.
 #[derive(Debug)]
 pub struct Session {
-    /// Where it starts in the capture.
+    /// Where its ClientHello is in the capture, or what there is in its place.
     pub moment: Moment,
     /// Client and server, with their ports.
     pub stream: String,

@@ -268,3 +268,34 @@ impl fmt::Debug for RecordCipher {
         f.debug_struct("RecordCipher").field("sequence", &self.sequence).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_of_tls_repeats_its_length_and_that_of_ssl_3_is_arbitrary_but_short() {
+        let bad = Err(RecordError::Bad("padding"));
+        assert_eq!(unpad(&[9, 9, 9, 9, 3, 3, 3, 3], 8, false), Ok(4));
+        assert_eq!(unpad(&[9, 9, 9, 9, 9, 9, 9, 0], 8, false), Ok(7));
+        assert_eq!(unpad(&[7; 8], 8, false), Ok(0));
+        assert_eq!(unpad(&[9, 9, 9, 9, 3, 2, 3, 3], 8, false), bad);
+        assert_eq!(unpad(&[8; 8], 8, false), bad);
+        assert_eq!(unpad(&[9, 9, 9, 9, 1, 2, 4, 3], 8, true), Ok(4));
+        assert_eq!(unpad(&[8; 16], 8, true), bad);
+        assert_eq!(unpad(&[8; 16], 8, false), Ok(7));
+        assert_eq!(unpad(&[], 8, true), Err(RecordError::Bad("length")));
+    }
+
+    #[test]
+    fn chained_blocks_go_on_from_the_record_before() {
+        let mut chain = Chain::Last([1; MAX_BLOCK_LEN]);
+        assert_eq!(chain.split(&[2; 16], 8), Ok((vec![1; 8], vec![2; 16])));
+        assert_eq!(chain.split(&[3; 8], 8), Ok((vec![2; 8], vec![3; 8])));
+        for bad in [0, 7, 9] {
+            assert_eq!(chain.split(&vec![4; bad], 8), Err(RecordError::Bad("length")));
+        }
+        assert_eq!(Chain::Explicit.split(&[5; 16], 8), Ok((vec![5; 8], vec![5; 8])));
+        assert_eq!(Chain::Explicit.split(&[5; 8], 8), Err(RecordError::Bad("length")));
+    }
+}

@@ -49,6 +49,8 @@ pub struct Record {
     pub content_type: ContentType,
     /// The version in the header, which goes into the MAC.
     pub version: u16,
+    /// When its last byte passed.
+    pub moment: Moment,
     /// Records that were passed over between the one kept before and this one.
     pub skipped: Skipped,
     fragment: Range<usize>,
@@ -94,6 +96,8 @@ pub struct RecordStream {
     skipped: Skipped,
     stop: Option<Stop>,
     start: Option<(Start, Moment)>,
+    /// When the bytes passed that are being taken.
+    moment: Moment,
     /// Bytes that were not captured before TLS started.
     missing_before: u64,
 }
@@ -123,6 +127,7 @@ impl Default for State {
 impl RecordStream {
     /// Takes the next bytes of the stream.
     pub fn bytes(&mut self, mut bytes: &[u8], moment: Moment) {
+        self.moment = moment;
         if let State::Scanning(scanner) = &mut self.state {
             let Some(found) = scanner.scan(bytes) else {
                 self.position += bytes.len() as u64;
@@ -302,7 +307,8 @@ impl RecordStream {
         let start = self.records.last().map_or(0, |last| last.fragment.end);
         let skipped = mem::take(&mut self.skipped);
         let fragment = start..self.kept.len();
-        self.records.push(Record { content_type, version, skipped, fragment });
+        let moment = self.moment;
+        self.records.push(Record { content_type, version, moment, skipped, fragment });
         self.state = State::Header([0; HEADER_LEN], 0);
     }
 
