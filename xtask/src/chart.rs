@@ -38,8 +38,9 @@ pub(crate) fn render(title: &str, unit: &str, bars: &[Bar]) -> String {
             let colour = COLOURS[index % COLOURS.len()];
             let _ = writeln!(
                 body,
-                r#"<rect x="{left}" y="{y:.1}" width="{length:.1}" height="{BAR}" fill="{colour}"/>"#,
+                r#"<rect x="{left}" y="{y:.1}" width="{length:.1}" height="{BAR}" fill="{c}"/>"#,
                 y = y + (ROW - BAR) / 2.0,
+                c = colour,
             );
             text(&mut body, left + length + 6.0, y + ROW / 2.0 + 4.0, "value", &bar.shown);
             y += ROW;

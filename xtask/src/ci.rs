@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: every check that a change must pass, one after another, and a table at the end.
+//! `cargo xtask ci`: every check that a change must pass, one after another, and a table.
 //! A step that fails does not stop the others, so that one run shows everything.
 
 use std::time::{Duration, Instant};

@@ -124,7 +124,7 @@ fn damaged_captures_never_panic_and_never_lie() {
                 }
             }
             if let Ok(found) = sessions(&bytes, keyring.as_ref()) {
-                // A flipped bit in the random of a hello spoils Finished, so nothing false is proven.
+                // A flipped bit in the random of a hello spoils Finished, so nothing is proven.
                 assert_true_lines(&found, &oracle, &format!("{name}, round {round}, seed {seed}"));
             }
         }

@@ -1,4 +1,4 @@
-//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; and says what other DER is.
+//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; names other DER.
 
 use p12_keystore::Pkcs12Archive;
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};

@@ -1,6 +1,6 @@
 //! Takes the protection off records: SSL 3.0 to TLS 1.2, every cipher of an RSA suite.
 //!
-//! This runs offline on what was captured, so nobody can watch its timing; it may branch on secrets,
+//! This runs offline on what was captured, so nobody can watch its time; it may branch on secrets,
 //! which a live endpoint must not. MACs and tags are checked all the same.
 
 mod bulk;
