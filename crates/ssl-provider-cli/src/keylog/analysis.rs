@@ -1,19 +1,20 @@
 //! Walks through the handshakes of one connection and gives each session its verdict.
+//! A handshake that is proven opens the way to the one inside its encryption (renegotiation).
 
 use std::sync::Arc;
 
-use ssl_provider::cipher_suite::KeyExchange;
-use ssl_provider::{CipherSuite, HandshakeHash, ParameterList, Protocol, Side};
+use ssl_provider::{HandshakeHash, ParameterList, Protocol, Side};
 
 use super::certificate::{PublicKey, public_key};
+use super::ciphertext::Ciphertext;
 use super::conversation::Transcript;
 use super::flow::{End, Flow};
 use super::handshake::Half;
 use super::keyring::Keyring;
+use super::negotiation::{agreed, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
-use crate::record::Options;
 use crate::tls::message::{first_certificate, session_ticket};
 use crate::tls::{ClientHello, HandshakeType, Message, ServerHello, alert};
 
@@ -460,38 +461,6 @@ impl Parts<'_> {
     }
 }
 
-/// The ciphertext in a ClientKeyExchange.
-struct Ciphertext<'m> {
-    bytes: &'m [u8],
-    note: Option<&'static str>,
-}
-
-impl<'m> Ciphertext<'m> {
-    /// TLS puts two bytes of length before it (RFC 5246 section 7.4.7.1), SSL 3.0 does not, and
-    /// clients of both kinds err. The lengths decide, which are public.
-    fn of(body: &'m [u8], modulus_len: usize, ssl3: bool) -> Option<Self> {
-        let prefixed = match body.split_first_chunk() {
-            Some((prefix, rest)) if usize::from(u16::from_be_bytes(*prefix)) == rest.len() => {
-                Some(rest)
-            }
-            _ => None,
-        };
-        let plain = |bytes| Some(Self { bytes, note: None });
-        let odd = |bytes, note| Some(Self { bytes, note: Some(note) });
-        match prefixed {
-            Some(rest) if !ssl3 => plain(rest),
-            Some(rest) if rest.len() == modulus_len => {
-                odd(rest, "a length precedes the ciphertext, which SSL 3.0 does not have")
-            }
-            _ if ssl3 => plain(body),
-            _ if body.len() == modulus_len => {
-                odd(body, "the length that TLS puts before the ciphertext is missing")
-            }
-            _ => None,
-        }
-    }
-}
-
 /// The hello of a half, parsed, if it starts with one.
 fn hello<H>(
     half: &Half,
@@ -499,42 +468,6 @@ fn hello<H>(
     parse: impl FnOnce(&Message) -> Result<H, &'static str>,
 ) -> Result<Option<H>, &'static str> {
     half.messages.first().filter(|message| message.kind == kind).map(parse).transpose()
-}
-
-/// Why a session has no RSA key exchange, unless it has one.
-fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
-    if hello.version >= Protocol::Tls1_3.wire() {
-        return Some("TLS 1.3 has no RSA key exchange".to_owned());
-    }
-    let id = hello.suite;
-    match CipherSuite::from_id(u32::from(id)).map(|suite| (suite.key_exchange, suite.name)) {
-        Some((KeyExchange::Rsa | KeyExchange::RsaExport, _)) => server
-            .find(HandshakeType::SERVER_KEY_EXCHANGE)
-            .map(|_| "the server sent a temporary key in ServerKeyExchange".to_owned()),
-        Some((other, name)) => Some(format!("{name} exchanges keys by {}", other.name())),
-        None => Some(format!("suite 0x{id:04x} is none with RSA key exchange")),
-    }
-}
-
-/// What both hellos agree on.
-fn agreed(client: &ClientHello, server: &ServerHello) -> Result<Handshake, String> {
-    let protocol = Protocol::try_from(u32::from(server.version))
-        .ok()
-        .filter(|protocol| protocol.schedule().is_some() && !protocol.is_dtls())
-        .ok_or_else(|| format!("protocol 0x{:04x} is not known", server.version))?;
-    let suite = CipherSuite::for_rsa_key_exchange(u32::from(server.suite), protocol)
-        .map_err(|error| error.to_string())?;
-    let (offered, chosen) = (&client.extensions, &server.extensions);
-    Ok(Handshake {
-        protocol,
-        suite,
-        randoms: ParameterList::new().client_random(client.random).server_random(server.random),
-        options: Options {
-            encrypt_then_mac: offered.encrypt_then_mac && chosen.encrypt_then_mac,
-            truncated_hmac: offered.truncated_hmac && chosen.truncated_hmac,
-            compression: server.compression,
-        },
-    })
 }
 
 fn wrong_key_reason(certificate: &PublicKey) -> String {

@@ -1,4 +1,5 @@
 //! The RSA key in a server's certificate, which tells the private key that belongs to it.
+//! Whatever else a certificate says is of no interest, its validity included.
 
 use pkcs1::RsaPublicKeyRef;
 use pkcs1::der::Decode;

@@ -1,7 +1,8 @@
 //! `sslprov keylog`: its arguments, and the run from keys and captures to the exit code.
+//! What happens in between is in `engine`.
 
 use std::fs;
-use std::io::{BufWriter, Read, stdout};
+use std::io::{BufWriter, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -21,11 +22,6 @@ use crate::exit::{Failure, Outcome};
 use crate::key_file::{KeyDer, PasswordArgs, read_keys};
 
 /// Arguments of `sslprov keylog`.
-///
-/// Reads captures (pcap or pcapng, gzip or not), finds TLS sessions on any port, and for each one
-/// with RSA key exchange imports the master key as the server did, derives the keys, opens the
-/// client's Finished and compares it. The key log has a line for every session that stood this
-/// test, and for none else; so it does for resumed sessions whose original is in the captures.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
@@ -83,6 +79,11 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
+Captures are pcap or pcapng, gzip or not. TLS is found on any port, also behind STARTTLS or CONNECT.
+For each session with RSA key exchange the master key is imported as the server did it, the keys are
+derived, and the client's Finished is opened and compared. The key log has a line for every session
+that stood this test, and no other.
+
 Verdicts, one for each session, on standard error or with --json on standard output:
   proven          the client's Finished was decrypted and is right
   resumed         resumes another session; with a key log line if that one is proven here and the
@@ -156,9 +157,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             .map_or(1, NonZeroUsize::get),
         shard: args.shard.unwrap_or(Shard::ALL),
     };
-    let wrap = |capture: Box<dyn Read + Send>| -> Box<dyn Read + Send> {
-        Box::new(progress.wrap_read(capture))
-    };
+    let wrap = |capture| -> source::Input { Box::new(progress.wrap_read(capture)) };
     let summary = engine::run(&plan, &wrap, |judged| report.session(judged))?;
     if let (Some(out), Some(key_log)) = (dsb, report.kept.take()) {
         dsb::write(&captures[0], &key_log, out)?;

@@ -1,4 +1,5 @@
 //! One TCP connection as TLS sees it: the records of both directions, and who is the client.
+//! Gathered while packets are read; analysed as a whole when the connection ends.
 
 use crate::capture::{Endpoints, Moment, Side, StreamHandler};
 use crate::tls::RecordStream;

@@ -1,12 +1,11 @@
 //! The pipeline: one thread reads and reassembles, workers do the cryptography, and the caller's
 //! thread takes the sessions in the order of the capture.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
-
-use std::collections::BTreeMap;
 
 use super::analysis::analyse;
 use super::conversation::Transcript;
@@ -15,11 +14,15 @@ use super::keyring::Keyring;
 use super::order::{Analysed, Judged, Order};
 use super::resumption::KnownSessions;
 use super::shard::Shard;
+use crate::capture::source;
 use crate::exit::Failure;
 
 /// Units of memory that may be under way between reader and caller, and the size of one in bytes.
 const PERMITS: usize = 4096;
 const PERMIT_LEN: usize = 64 * 1024;
+
+/// Watches the reading of a capture.
+pub(super) type Progress<'p> = dyn Fn(source::Input) -> source::Input + Sync + 'p;
 
 /// What to do.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ struct Done {
 /// each backend judges it.
 pub(super) fn run(
     plan: &Plan<'_>,
-    progress: &(dyn Fn(Box<dyn std::io::Read + Send>) -> Box<dyn std::io::Read + Send> + Sync),
+    progress: &Progress<'_>,
     mut report: impl FnMut(Judged) -> Result<(), Failure>,
 ) -> Result<InputSummary, Failure> {
     let (to_workers, jobs) = channel::<Job>();
@@ -79,7 +82,7 @@ pub(super) fn run(
 /// Reads the captures and sends every connection of this shard to the workers.
 fn read(
     plan: &Plan<'_>,
-    progress: &(dyn Fn(Box<dyn std::io::Read + Send>) -> Box<dyn std::io::Read + Send> + Sync),
+    progress: &Progress<'_>,
     to_workers: &Sender<Job>,
     permits: &SyncSender<()>,
 ) -> Result<InputSummary, Failure> {

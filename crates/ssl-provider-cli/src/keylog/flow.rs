@@ -1,4 +1,5 @@
 //! Reads the handshake messages of one direction, through the record protection where there is one.
+//! A position can be taken up again with other keys, to try one key after the other.
 
 use std::fmt;
 

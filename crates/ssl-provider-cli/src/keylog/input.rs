@@ -187,7 +187,7 @@ pub fn check(captures: &[PathBuf]) -> Result<(), Failure> {
 /// # Errors
 ///
 /// [`Failure::Usage`] names the capture and what is wrong with it.
-pub fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+pub fn open(path: &Path) -> Result<source::Input, Failure> {
     source::open(path).map_err(|error: io::Error| unusable(path, &error))
 }
 

@@ -1,4 +1,5 @@
 //! The private keys of a run, loaded into one backend, and which of them a certificate asks for.
+//! Each backend of a run has a keyring of its own.
 
 use ssl_provider::provider::PremasterVersion;
 use ssl_provider::{Error, KeyExchangeBackend, KeyLogPolicy, Policy, PrivateKey, Provider};

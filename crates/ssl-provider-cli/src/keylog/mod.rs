@@ -8,6 +8,7 @@
 
 pub mod analysis;
 pub mod certificate;
+mod ciphertext;
 pub mod command;
 pub mod conversation;
 mod dsb;
@@ -16,6 +17,7 @@ mod flow;
 mod handshake;
 pub mod input;
 pub mod keyring;
+mod negotiation;
 mod order;
 mod output_file;
 mod proof;

@@ -1,4 +1,5 @@
 //! A file that is there in full or not at all: written beside its place, then moved there.
+//! Devices and pipes are written directly.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

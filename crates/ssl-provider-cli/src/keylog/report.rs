@@ -1,4 +1,5 @@
 //! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
+//! Everything secret among it is a key log line, which the user asked for.
 
 use std::io::Write;
 

@@ -1,4 +1,5 @@
 //! What is found out about one session: its verdict, the reason, and its line of the key log.
+//! These are plain facts; how they are shown is in `report`.
 
 use std::fmt;
 

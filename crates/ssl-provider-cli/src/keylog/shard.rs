@@ -1,4 +1,5 @@
 //! Part of the work: `--shard i/n` takes every n-th connection, so that n runs do all of it.
+//! Connections are counted in the order in which they end, which is the same in every run.
 
 use std::str::FromStr;
 
