@@ -1,4 +1,4 @@
-//! What the benchmarks share: keys, exchanges, the libraries' own RSA operation, paired measurement.
+//! What the benchmarks share: keys, exchanges, the libraries' own RSA operation, paired timing.
 //! Setup is done here, outside of what is measured.
 
 pub mod exchange;

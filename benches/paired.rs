@@ -53,6 +53,17 @@ pub fn bench(
             });
         });
     }
+    for (index, contestant) in contestants.iter().enumerate() {
+        let mut times: Vec<Duration> = rounds.iter().map(|times| times[index]).collect();
+        times.sort();
+        // Unlike criterion's sums, the median of single times holds on a machine with other work.
+        if let Some(median) = times.get(times.len() / 2) {
+            note(&json!({
+                "group": group_name, "backend": backend, "name": contestant.name,
+                "nanoseconds": median.as_nanos(),
+            }))?;
+        }
+    }
     for (index, other) in contestants.iter().enumerate().skip(1) {
         let ratios = rounds
             .iter()

@@ -1,6 +1,8 @@
 //! Importing a master key allocates the same, whatever the ciphertext holds: the number of
 //! allocations and each of their sizes. A program of its own, because it replaces the allocator.
 
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with a chart each.
+//! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with charts.
 //! All figures of a report are from one run; times are of one machine, ratios carry further.
 
 use std::collections::BTreeMap;
@@ -39,12 +39,12 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
             .args(short)
             .run(workspace)?;
     }
-    let measured = Measured {
-        times: read_times(&directory)?,
-        notes: fs::read_to_string(&notes).context("there is no run to report")?,
-        environment: environment(workspace, &directory)?,
-        quick,
-    };
+    let notes = fs::read_to_string(&notes).context("there is no run to report")?;
+    let notes = parse_notes(&notes)?;
+    let mut times = read_times(&directory)?;
+    times.extend(noted_times(&notes));
+    let measured =
+        Measured { times, notes, environment: environment(workspace, &directory)?, quick };
     ensure!(!measured.times.is_empty(), "the benchmarks measured nothing");
 
     // A brief run shows that everything works, and is not to be quoted.
@@ -71,6 +71,8 @@ struct Group {
     unit: &'static str,
     /// What a row is.
     row: &'static str,
+    /// The function by which backends are compared.
+    compared: Option<&'static str>,
     /// What is said before the table.
     text: &'static str,
 }
@@ -87,6 +89,7 @@ const GROUPS: [Group; 6] = [
         title: "Import of a master key, RSA with 2048 bits",
         unit: "operations per second on one core, longer is faster",
         row: "backend",
+        compared: Some("import_master_key"),
         text: IMPORT_TEXT,
     },
     Group {
@@ -94,6 +97,7 @@ const GROUPS: [Group; 6] = [
         title: "Import of a master key, RSA with 3072 bits",
         unit: "operations per second on one core, longer is faster",
         row: "backend",
+        compared: Some("import_master_key"),
         text: "As above.",
     },
     Group {
@@ -101,6 +105,7 @@ const GROUPS: [Group; 6] = [
         title: "Import of a master key, RSA with 4096 bits",
         unit: "operations per second on one core, longer is faster",
         row: "backend",
+        compared: Some("import_master_key"),
         text: "As above.",
     },
     Group {
@@ -108,6 +113,7 @@ const GROUPS: [Group; 6] = [
         title: "PRF, the 48 bytes of a master secret",
         unit: "time of one call, shorter is faster",
         row: "backend",
+        compared: Some("SHA-256"),
         text: "One column for each algorithm.",
     },
     Group {
@@ -115,6 +121,7 @@ const GROUPS: [Group; 6] = [
         title: "Unpadding, version check and selection",
         unit: "time of one call, shorter is faster",
         row: "modulus, bits",
+        compared: None,
         text: "The one routine that looks at the decrypted block, the same for every backend.",
     },
     Group {
@@ -122,6 +129,7 @@ const GROUPS: [Group; 6] = [
         title: "Looking up a handle",
         unit: "time of one lookup in each thread, shorter is faster",
         row: "live handles",
+        compared: None,
         text: "In an order that no cache foresees, with one thread and with two at once.",
     },
 ];
@@ -139,7 +147,7 @@ impl Group {
             .filter(|(key, _)| key.group == self.name)
             .map(|(key, nanoseconds)| (key, *nanoseconds))
             .collect();
-        cells.sort_by_key(|(key, _)| (rank(&key.row), key.function.clone()));
+        cells.sort_by_key(|(key, _)| (rank(&key.row), turn(&key.function), &key.function));
         cells
     }
 
@@ -186,8 +194,7 @@ impl Group {
 
         let mut header = vec![self.row.to_owned()];
         header.extend(functions.iter().map(|function| format!("`{function}`")));
-        let compared = functions.first().filter(|_| self.row == "backend");
-        if let Some(function) = compared {
+        if let Some(function) = self.compared {
             header.push(format!("`{function}`, time relative to aws-lc"));
         }
         if self.is_rate() {
@@ -200,7 +207,7 @@ impl Group {
             line.extend(functions.iter().map(|function| {
                 time(row, function).map_or_else(|| "–".into(), |time| self.shown(time))
             }));
-            if let Some(function) = compared {
+            if let Some(function) = self.compared {
                 let relative = time(row, function).zip(time("aws-lc", function));
                 line.push(
                     relative
@@ -223,23 +230,16 @@ impl Group {
 struct Measured {
     /// Median times in nanoseconds.
     times: BTreeMap<Key, f64>,
-    /// JSON lines: paired ratios, and the versions of the libraries.
-    notes: String,
+    /// Paired ratios, and the versions of the libraries.
+    notes: Vec<Value>,
     environment: Vec<(&'static str, String)>,
     quick: bool,
 }
 
 impl Measured {
-    fn notes(&self) -> impl Iterator<Item = Result<Value>> {
-        self.notes
-            .lines()
-            .map(|line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}")))
-    }
-
     /// The paired ratio of the import to another operation, as text.
     fn ratio(&self, group: &str, backend: &str, other: &str) -> Result<String> {
-        for note in self.notes() {
-            let note = note?;
+        for note in &self.notes {
             if note["group"] == group && note["backend"] == backend && note["other"] == other {
                 let number = |name: &str| note[name].as_f64().context("a ratio without numbers");
                 let (median, low, high) = (number("median")?, number("low")?, number("high")?);
@@ -248,6 +248,22 @@ impl Measured {
         }
         Ok("–".into())
     }
+}
+
+/// Reads what the benchmarks noted themselves: a JSON object a line.
+fn parse_notes(text: &str) -> Result<Vec<Value>> {
+    let parse = |line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"));
+    text.lines().map(parse).collect()
+}
+
+/// The medians of operations that were measured in turns, one by one. They stand in the place of
+/// criterion's, which are of sums over many calls, with all that interrupted them.
+fn noted_times(notes: &[Value]) -> impl Iterator<Item = (Key, f64)> {
+    notes.iter().filter_map(|note| {
+        let text = |name: &str| note[name].as_str().map(str::to_owned);
+        let key = Key { group: text("group")?, function: text("name")?, row: text("backend")? };
+        Some((key, note["nanoseconds"].as_f64()?))
+    })
 }
 
 /// What criterion has measured: the benchmark `group/function/row`.
@@ -307,8 +323,7 @@ fn render(measured: &Measured) -> Result<String> {
     for (name, value) in &measured.environment {
         table.row(&[(*name).to_owned(), value.clone()]);
     }
-    for note in measured.notes() {
-        let note = note?;
+    for note in &measured.notes {
         if let Some(library) = note["library"].as_str() {
             let backend = note["backend"].as_str().context("a library without a backend")?;
             table.row(&[format!("`{backend}`"), library.to_owned()]);
@@ -384,6 +399,14 @@ fn rank(row: &str) -> (u64, String) {
     (number.unwrap_or(u64::MAX), row.to_owned())
 }
 
+/// The order of the operations that are measured in turns; others come by name.
+fn turn(function: &str) -> usize {
+    ["import_master_key", "raw", "library"]
+        .iter()
+        .position(|known| *known == function)
+        .unwrap_or(usize::MAX)
+}
+
 /// A duration with three digits.
 fn duration(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
@@ -428,7 +451,7 @@ mod tests {
         let library = json!({ "backend": "aws-lc", "library": "AWS-LC 1.2.3" });
         Measured {
             times,
-            notes: format!("{ratio}\n{library}\n"),
+            notes: parse_notes(&format!("{ratio}\n{library}\n")).unwrap(),
             environment: vec![("processor", "a processor".into())],
             quick: false,
         }
@@ -469,6 +492,19 @@ mod tests {
         assert_eq!((key.group.as_str(), key.function.as_str(), key.row.as_str()), ("g", "f", "r"));
         assert!((nanoseconds - 12.5).abs() < f64::EPSILON);
         assert!(time(&json!({}), &estimates).is_none());
+    }
+
+    #[test]
+    fn medians_of_single_calls_are_read_and_ratios_are_not_times() {
+        let notes = [
+            json!({ "group": "g", "backend": "b", "name": "n", "nanoseconds": 12 }),
+            json!({ "group": "g", "backend": "b", "name": "n", "other": "o", "median": 1.01 }),
+            json!({ "backend": "b", "library": "l" }),
+        ];
+        let times: Vec<_> = noted_times(&notes).collect();
+        assert_eq!(times.len(), 1);
+        assert_eq!(times[0].0.function, "n");
+        assert!(parse_notes("{}\nnot JSON").is_err());
     }
 
     #[test]

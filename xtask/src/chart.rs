@@ -35,11 +35,11 @@ pub(crate) fn render(title: &str, unit: &str, bars: &[Bar]) -> String {
             let index = series.iter().position(|name| *name == bar.series).unwrap_or(0);
             // A bar is never so short that it cannot be seen.
             let length = ((right - left) * bar.value / most).max(1.0);
-            let colour = COLOURS[index % COLOURS.len()];
+            let fill = COLOURS[index % COLOURS.len()];
+            let top = y + (ROW - BAR) / 2.0;
             let _ = writeln!(
                 body,
-                r#"<rect x="{left}" y="{:.1}" width="{length:.1}" height="{BAR}" rx="2" fill="{colour}"/>"#,
-                y + (ROW - BAR) / 2.0,
+                r#"<rect x="{left}" y="{top:.1}" width="{length:.1}" height="{BAR}" fill="{fill}"/>"#
             );
             text(&mut body, left + length + 6.0, y + ROW / 2.0 + 4.0, "value", &bar.shown);
             y += ROW;
@@ -59,7 +59,8 @@ pub(crate) fn render(title: &str, unit: &str, bars: &[Bar]) -> String {
     let height = y + 6.0;
     let (title, unit) = (escaped(title), escaped(unit));
     format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}"
+  width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">
 <style>
 text {{ font: 12px system-ui, sans-serif; fill: #1f2328; }}
 .title {{ font-size: 15px; font-weight: 600; }}
@@ -141,7 +142,7 @@ mod tests {
             .filter_map(|part| part.split_once('"')?.0.parse().ok())
             .skip(1)
             .collect();
-        assert_eq!(widths.len(), 2);
+        assert_eq!(widths.len(), 2, "{svg}");
         assert!((widths[1] - 2.0 * widths[0]).abs() < 0.2, "{widths:?}");
     }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: every check that a change must pass, one after another, with a table at the end.
+//! `cargo xtask ci`: every check that a change must pass, one after another, and a table.
 //! A step that fails does not stop the others, so that one run shows everything.
 
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 const STEPS: [Step; 9] = [
     ("fmt", fmt),
-    ("tidy", tidy::run),
     ("deny", deny::run),
     ("clippy", clippy),
     ("test", test::run),
+    ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
     ("ctgrind", valgrind::ctgrind),

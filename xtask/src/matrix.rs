@@ -26,6 +26,10 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
         }
         with_expectations(set.cargo("test", "ssl-provider"), workspace, &set.backends)
             .run(workspace)?;
+        if set.backends.is_empty() {
+            // The tool too must say what is missing.
+            set.cargo("test", "ssl-provider-cli").args(["--test", "no_backend"]).run(workspace)?;
+        }
     }
     println!("{} feature sets build without warnings and pass", sets.len());
     Ok(())

@@ -1,4 +1,4 @@
-//! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, as the release profile builds it.
+//! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, built with the release profile.
 //! Each run has a positive control: a probe with a planted branch, which must be reported.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! Backend of ssl-provider on AWS-LC, through its C interface as `aws-lc-sys` binds it.
-//! The safe `aws-lc-rs` has no RSA operation without padding, no MD5 and no PRF of TLS 1.0.
+//! Backend of ssl-provider on AWS-LC: random numbers through `aws-lc-rs`, the rest through its C
+//! interface, for want of a safe RSA operation without padding, MD5, and the PRF of TLS 1.0.
 
 mod hash;
 mod prf;
@@ -8,7 +8,8 @@ mod rsa;
 use std::ffi::{CStr, c_int};
 use std::sync::LazyLock;
 
-use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version, RAND_bytes};
+use aws_lc_rs::rand;
+use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
 use ssl_provider_core::{
     BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
@@ -63,9 +64,7 @@ impl KeyExchangeBackend for AwsLc {
     }
 
     fn random(&self, out: &mut [u8]) -> Result<(), Error> {
-        // SAFETY: the pointer is to `out.len()` writable bytes.
-        let done = unsafe { RAND_bytes(out.as_mut_ptr(), out.len()) };
-        succeeded(done).map_err(|_| Error::Random)
+        rand::fill(out).map_err(|_| Error::Random)
     }
 
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {

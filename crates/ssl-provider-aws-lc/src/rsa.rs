@@ -33,7 +33,7 @@ impl Key {
         // SAFETY: the pointer is to `pkcs1.len()` bytes.
         let rsa = unsafe { RSA_private_key_from_bytes(pkcs1.as_ptr(), pkcs1.len()) };
         let Some(rsa) = NonNull::new(rsa) else {
-            // Core has checked the shape, so it is the numbers, and the library's words add nothing.
+            // Core has checked the shape, so it is the numbers; the library's words add nothing.
             let _ = failure();
             return Err(INCONSISTENT);
         };

@@ -2,7 +2,7 @@
 //! The codes are the same for every subcommand, and each `--help` lists them.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What came of the work, when it could be done at all.
@@ -62,12 +62,12 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Usage(text) => {
-                eprintln!("sslprov: {text}");
+                tell(text);
                 ExitCode::from(2)
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
             Self::Output(error) => {
-                eprintln!("sslprov: cannot write to standard output: {error}");
+                tell(format_args!("cannot write to standard output: {error}"));
                 ExitCode::from(5)
             }
         }
@@ -79,6 +79,11 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
+}
+
+/// Writes a line to standard error. When that has no reader, there is nobody to tell.
+pub fn tell(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "sslprov: {text}");
 }
 
 #[cfg(test)]

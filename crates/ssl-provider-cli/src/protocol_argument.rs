@@ -17,7 +17,7 @@ pub(crate) fn known(text: &str) -> Result<Protocol, String> {
     Protocol::try_from(number(text)?).map_err(|_| EXPECTED.to_owned())
 }
 
-/// Finds a name in any case, with or without space, and without a zero at the end: `tls1` is TLS 1.0.
+/// Finds a name in any case, with or without space or a zero at the end: `tls1` is TLS 1.0.
 fn by_name(text: &str) -> Option<Protocol> {
     let plain = |name: &str| name.to_ascii_lowercase().replace([' ', '_', '-'], "");
     let wanted = plain(text);

@@ -33,7 +33,7 @@ Examples:
   sslprov suites --json | jq -r '.[] | select(.importable) | .name'
 
 Exit codes:
-  0  always, but for
+  0  the suites were printed
   2  the arguments are not usable";
 
 /// Runs `sslprov suites`.

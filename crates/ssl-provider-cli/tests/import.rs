@@ -7,7 +7,7 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -91,7 +91,8 @@ fn recorded_ssl_3_needs_its_switch_and_gives_its_master_secret() {
         let index = usize::try_from(line["index"].as_u64().unwrap()).unwrap();
         let ssl3 = exchanges[index]["version"] == "0300";
         assert_eq!(line["status"], if ssl3 { "0x80090029" } else { "0x00000000" });
-        assert_eq!(line.get("error").is_some(), ssl3);
+        let hint = line["error"].as_str().is_some_and(|text| text.contains("--allow-ssl3"));
+        assert_eq!(hint, ssl3);
     }
 }
 
@@ -354,6 +355,28 @@ fn a_reader_that_goes_away_ends_the_command_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn standard_error_without_a_reader_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = write(&folder, "batch", &exchange().to_string());
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let output = command().args(["import", "--batch"]).arg(path).stderr(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let folder = TempDir::new().unwrap();
+    let path = write(&folder, "batch", &exchange().to_string());
+    let output =
+        command().args(["import", "--batch"]).arg(path).stdout(full).output().expect("it ends");
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
 }
 
 #[test]

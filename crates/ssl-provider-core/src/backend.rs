@@ -1,5 +1,5 @@
-//! What a crypto library must supply: the backend trait, its key objects, and how it describes itself.
-//! A backend translates arguments and errors; every protocol decision is made elsewhere in this crate.
+//! What a crypto library must supply: the backend trait, its key objects, and its description.
+//! A backend translates arguments and errors; protocol decisions are made elsewhere in this crate.
 
 use std::fmt;
 

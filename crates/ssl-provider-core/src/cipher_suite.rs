@@ -1,4 +1,4 @@
-//! The cipher suites of the interface: what each exchanges, encrypts, authenticates and derives with.
+//! The cipher suites of the interface: how each exchanges, encrypts, authenticates and derives.
 //! All suites of `Sslprovider.h`, and the RSA suites of the IANA registry that the header lacks.
 
 use crate::backend::{HashAlgorithm, PrfAlgorithm};
@@ -319,8 +319,10 @@ suites! {
     0xC00A TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA EcdheEcdsa AES_256_CBC Sha1 Sha256 Tls1_0 Tls1_2;
     0xC013 TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA EcdheRsa AES_128_CBC Sha1 Sha256 Tls1_0 Tls1_2;
     0xC014 TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA EcdheRsa AES_256_CBC Sha1 Sha256 Tls1_0 Tls1_2;
-    0xC023 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 EcdheEcdsa AES_128_CBC Sha256 Sha256 Tls1_2 Tls1_2;
-    0xC024 TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384 EcdheEcdsa AES_256_CBC Sha384 Sha384 Tls1_2 Tls1_2;
+    0xC023 TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256
+        EcdheEcdsa AES_128_CBC Sha256 Sha256 Tls1_2 Tls1_2;
+    0xC024 TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384
+        EcdheEcdsa AES_256_CBC Sha384 Sha384 Tls1_2 Tls1_2;
     0xC027 TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256 EcdheRsa AES_128_CBC Sha256 Sha256 Tls1_2 Tls1_2;
     0xC028 TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 EcdheRsa AES_256_CBC Sha384 Sha384 Tls1_2 Tls1_2;
     0xC02B TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 EcdheEcdsa AES_128_GCM Aead Sha256 Tls1_2 Tls1_2;

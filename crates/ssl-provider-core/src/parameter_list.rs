@@ -1,4 +1,4 @@
-//! The parameter list of the interface, `NCryptBufferDesc`: built by Rust callers, parsed for C ones.
+//! The parameter list of the interface, `NCryptBufferDesc`: built in Rust, parsed for C.
 //! It is parsed once; nobody below looks at raw buffers again.
 
 use crate::error::Error;

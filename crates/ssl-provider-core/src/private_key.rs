@@ -78,7 +78,7 @@ impl PrivateKey {
     }
 
     /// Runs the private operation, or leaves zeros, which no version of the padding check accepts,
-    /// where the ciphertext cannot be one: of another length, not below n, or one of 0, 1 and n - 1,
+    /// where the ciphertext cannot be one: of another length, not below n, or 0, 1 or n - 1,
     /// which some libraries refuse. All of that is public.
     pub(crate) fn decrypt_block(&self, ciphertext: &[u8], em: &mut Block) -> Result<(), Error> {
         let em = em.start(self.modulus_len());

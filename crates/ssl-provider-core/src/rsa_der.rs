@@ -61,7 +61,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
         if is_even(exponent) || exponent == [1] || bit_len(exponent) > MAX_EXPONENT_BITS {
             return Err(Error::Key(KeyFault::Exponent));
         }
-        // RFC 8017 section 3.2 has d below n, which AWS-LC does not check; shorter is less, and strings
+        // RFC 8017 section 3.2 has d below n, which AWS-LC does not check; shorter is less, strings
         // of one length compare like the numbers. The other parts are bounded so that no library
         // computes with longer ones.
         let (n, d) = (self.modulus(), self.private_exponent());

@@ -54,7 +54,7 @@ pub(crate) trait Digest: Clone + Send + Sync + 'static {
     fn finish(self, out: &mut [u8]);
 }
 
-/// Defines the state of one hash, over a context of OpenSSL and the three functions that work on it.
+/// Defines the state of one hash, over a context of OpenSSL and the three functions on it.
 macro_rules! digest {
     ($name:ident, $context:ty, $block_len:literal, $init:ident, $update:ident, $finish:ident) => {
         #[derive(Clone)]

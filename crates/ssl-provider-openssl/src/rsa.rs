@@ -1,5 +1,5 @@
 //! The RSA private operation of OpenSSL: blinded, checked against faults, never unpadded.
-//! Its PKCS#1 mode answers bad padding with an error or with random bytes, depending on the release.
+//! Its PKCS#1 mode answers bad padding with an error or with random bytes, as the release has it.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@
 use std::any;
 use std::fmt;
 
-use hmac::digest::Digest;
+use hmac::digest::{Digest, FixedOutputReset};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
@@ -33,19 +33,21 @@ pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
 #[derive(Clone)]
 struct Context<D>(D);
 
-impl<D: Digest + Clone + Send + Sync + 'static> HashContext for Context<D> {
+impl<D: Digest + FixedOutputReset + Clone + Send + Sync + 'static> HashContext for Context<D> {
     fn update(&mut self, input: &[u8]) {
-        self.0.update(input);
+        Digest::update(&mut self.0, input);
     }
 
     fn duplicate(&self) -> Box<dyn HashContext> {
         Box::new(self.clone())
     }
 
-    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+    fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
         let out =
             out.try_into().map_err(|_| Error::Internal("output is not of the hash's length"))?;
-        self.0.finalize_into(out);
+        // In place, so that the state is wiped where it lies: one that is moved out of its box
+        // leaves its bytes behind there.
+        Digest::finalize_into_reset(&mut self.0, out);
         Ok(())
     }
 }

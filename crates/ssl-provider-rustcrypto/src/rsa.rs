@@ -63,7 +63,7 @@ impl Key {
         }
     }
 
-    /// The operation, blinded by a factor from `rng`, which comes before anything that it may spoil.
+    /// The operation, blinded by a factor from `rng`, which comes before what it may spoil.
     fn decrypt_blinded<R: TryCryptoRng>(
         &self,
         rng: &mut R,

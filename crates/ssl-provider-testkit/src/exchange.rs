@@ -187,9 +187,12 @@ impl Exchange {
             None => "None".to_owned(),
         };
         format!(
-            "let exchange = Exchange {{\n    client_random: hex(\"{}\").try_into().unwrap(),\n    \
-             server_random: hex(\"{}\").try_into().unwrap(),\n    session_hash: {session_hash},\n    \
-             client_version: {:?},\n    ..Exchange::new(Protocol::{:?}, 0x{:04X})\n}};",
+            "let exchange = Exchange {{\n    \
+             client_random: hex(\"{}\").try_into().unwrap(),\n    \
+             server_random: hex(\"{}\").try_into().unwrap(),\n    \
+             session_hash: {session_hash},\n    \
+             client_version: {:?},\n    \
+             ..Exchange::new(Protocol::{:?}, 0x{:04X})\n}};",
             to_hex(&self.client_random),
             to_hex(&self.server_random),
             self.client_version,

@@ -1,4 +1,4 @@
-//! Conformance cases of ssl-provider as plain functions of a backend, and the tools they are made of.
+//! Conformance cases of ssl-provider as plain functions of a backend, and what they are made of.
 //! Whoever writes a backend runs [`check`], or stamps tests with [`conformance_tests!`].
 //!
 //! ```
@@ -14,7 +14,7 @@
 //! # What is compared with what
 //!
 //! Expected values come from published vectors, read in place (see [`vectors`]), and from
-//! [`reference`], a second implementation of the key schedule that shares no code with core.
+//! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
 
@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ssl_provider_core::KeyExchangeBackend;
@@ -67,7 +68,7 @@ pub struct Outcome {
 pub struct Report {
     /// The name of the backend.
     pub backend: &'static str,
-    /// One row for each of [`cases`].
+    /// One row for each of [`cases()`].
     pub outcomes: Vec<Outcome>,
 }
 
@@ -80,6 +81,19 @@ impl Report {
     /// The cases that failed.
     pub fn failures(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|outcome| outcome.failure.is_some())
+    }
+}
+
+impl fmt::Display for Report {
+    /// Writes the failures, one on a line, and a summary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Outcome { name, failure } in &self.outcomes {
+            if let Some(message) = failure {
+                writeln!(f, "{} {name}: {message}", self.backend)?;
+            }
+        }
+        let (total, failed) = (self.outcomes.len(), self.failures().count());
+        write!(f, "{}: {} of {total} cases passed", self.backend, total - failed)
     }
 }
 
@@ -104,6 +118,10 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 /// Stamps one test for each case: `conformance_tests!(aws_lc, backend)` makes a module `aws_lc`
 /// with tests such as `aws_lc::prf_secret_of_any_length`. The expression is evaluated in each.
+///
+/// ```
+/// ssl_provider_testkit::conformance_tests!(mine, ssl_provider_testkit::fake::Fake::new().leak());
+/// ```
 #[macro_export]
 macro_rules! conformance_tests {
     ($name:ident, $backend:expr) => {

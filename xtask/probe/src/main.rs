@@ -1,14 +1,16 @@
 //! The program that `cargo xtask ctgrind` and `cargo xtask callgrind` run under valgrind.
 //! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
 //!
-//! `probe poison N` marks each block as undefined the moment the private operation has written it, so
-//! memcheck reports every branch and every address that depends on it. `probe count N` asks callgrind
-//! for the number of instructions of each import, with N ciphertexts. With the feature `planted-leak` a branch on the
-//! block is in the path, and both must notice.
+//! `probe poison N` marks each block as undefined the moment the private operation has written it,
+//! so memcheck reports every branch and every address that depends on it. `probe count N` asks
+//! callgrind for the number of instructions of each import. N is how many ciphertexts are imported
+//! for each kind of block. With the feature `planted-leak` a branch on the block is in the path,
+//! and both must notice.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("the client requests of valgrind are written for x86_64 Linux");
 
+mod arena;
 mod backend;
 mod classes;
 mod exchange;
@@ -21,8 +23,12 @@ use std::process::ExitCode;
 
 use ssl_provider_core::{KeyLogPolicy, MasterKey, Provider, Side};
 
+use crate::arena::Arena;
 use crate::backend::ProbeBackend;
 use crate::exchange::{Variant, ciphertexts};
+
+#[global_allocator]
+static ARENA: Arena = Arena::new();
 
 /// A 2048-bit key. Its modulus decides which ciphertexts are proper; nothing is decrypted with it.
 const KEY: &[u8] = include_bytes!("../../../tests/data/keys/server-2048.der");
@@ -107,11 +113,9 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
         let provider = Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Denied));
         let import = |class: &classes::Class, ciphertext: &[u8]| {
             backend.next_block(&class.block);
-            // The key is dropped outside the measured function; its memory is what the next import
-            // gets back, so the allocator takes the same path each time.
+            // The key is dropped outside the measured function.
             measured_import(&provider, &key, &variant, ciphertext).map(drop)
         };
-        // Everything that allocates is done before, so that the heap is the same at each import.
         let labels: Vec<CString> = classes
             .iter()
             .map(|class| CString::new(format!("{}|{}", variant.name, class.name)))

@@ -53,6 +53,8 @@ struct DatagramId {
 #[derive(Debug, Default)]
 struct Datagram {
     fragments: Vec<(usize, Vec<u8>)>,
+    /// Bytes of all fragments, copies too.
+    len: usize,
     total: Option<usize>,
     touched: u64,
 }
@@ -91,7 +93,8 @@ impl IpStage {
         self.clock += 1;
         let datagram = self.datagrams.entry(place.id).or_default();
         datagram.touched = self.clock;
-        if datagram.fragments.len() >= MAX_FRAGMENTS {
+        datagram.len += bytes.len();
+        if datagram.fragments.len() >= MAX_FRAGMENTS || datagram.len > 2 * MAX_DATAGRAM_LEN {
             return None;
         }
         datagram.fragments.push((place.offset, bytes.to_vec()));

@@ -69,7 +69,7 @@ impl Pcap {
             .and_then(|packet| packet.get(self.packet_header_len..))
             .ok_or(CaptureError::Truncated { offset })?;
         self.unread = len as u64;
-        let (link_type, cut) = (self.link_type, original > captured);
-        Ok(Some(Packet { link_type, time: Some(time), data, cut }))
+        let link_type = self.link_type;
+        Ok(Some(Packet { link_type, time: Some(time), data, original_len: original }))
     }
 }

@@ -82,7 +82,7 @@ impl Pcapng {
             link_type: fields.interface.link_type,
             time: fields.time,
             data,
-            cut: fields.cut,
+            original_len: fields.original_len,
         }))
     }
 
@@ -186,8 +186,7 @@ impl Pcapng {
             return Err(beyond_block(offset));
         }
         let time = ticks.map(|ticks| interface.nanoseconds(ticks));
-        let cut = original > captured;
-        Ok(PacketFields { interface, start, captured: captured_len, time, cut })
+        Ok(PacketFields { interface, start, captured: captured_len, time, original_len: original })
     }
 }
 
@@ -196,7 +195,7 @@ struct PacketFields {
     start: usize,
     captured: usize,
     time: Option<u64>,
-    cut: bool,
+    original_len: u32,
 }
 
 impl Interface {

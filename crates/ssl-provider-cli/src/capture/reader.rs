@@ -20,8 +20,8 @@ pub struct Packet<'a> {
     pub time: Option<u64>,
     /// The bytes that were captured, from the link layer on.
     pub data: &'a [u8],
-    /// Whether the packet on the wire was longer than `data`.
-    pub cut: bool,
+    /// Bytes of the packet on the wire, which may have been longer than `data`.
+    pub original_len: u32,
 }
 
 /// Why a capture could not be read, or not to its end.
@@ -170,6 +170,155 @@ impl ByteOrder {
         match self {
             Self::Little => u32::from_le_bytes(field),
             Self::Big => u32::from_be_bytes(field),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time, content and length on the wire.
+    type Read = (Option<u64>, Vec<u8>, u32);
+
+    /// Every packet of a file, and how it ended.
+    fn read(bytes: &[u8]) -> (Vec<Read>, Result<(), CaptureError>) {
+        let mut packets = Vec::new();
+        let mut reader = match CaptureReader::new(bytes) {
+            Ok(reader) => reader,
+            Err(error) => return (packets, Err(error)),
+        };
+        loop {
+            match reader.next_packet() {
+                Ok(None) => return (packets, Ok(())),
+                Ok(Some(packet)) => {
+                    packets.push((packet.time, packet.data.to_vec(), packet.original_len));
+                }
+                Err(error) => return (packets, Err(error)),
+            }
+        }
+    }
+
+    /// A file made of 32-bit numbers in one of the byte orders, and of bytes.
+    struct Writer {
+        order: ByteOrder,
+        bytes: Vec<u8>,
+    }
+
+    impl Writer {
+        fn new(order: ByteOrder) -> Self {
+            Self { order, bytes: Vec::new() }
+        }
+
+        fn numbers(mut self, numbers: &[u32]) -> Self {
+            for number in numbers {
+                self.bytes.extend(match self.order {
+                    ByteOrder::Little => number.to_le_bytes(),
+                    ByteOrder::Big => number.to_be_bytes(),
+                });
+            }
+            self
+        }
+
+        fn bytes(mut self, bytes: &[u8]) -> Self {
+            self.bytes.extend(bytes);
+            self
+        }
+
+        /// A pcapng block of this type; `body` writes what is in it.
+        fn block(self, kind: u32, body: impl FnOnce(Self) -> Self) -> Self {
+            let inner = body(Self::new(self.order)).bytes;
+            let padding = inner.len().next_multiple_of(4) - inner.len();
+            let len = u32::try_from(12 + inner.len() + padding).unwrap();
+            self.numbers(&[kind, len]).bytes(&inner).bytes(&[0; 3][..padding]).numbers(&[len])
+        }
+
+        fn section(self) -> Self {
+            self.block(0x0a0d_0d0a, |body| {
+                body.numbers(&[0x1a2b_3c4d, 0x0001_0000, u32::MAX, u32::MAX])
+            })
+        }
+
+        /// An Ethernet interface: the link type shares its number with a reserved field.
+        fn interface(self, snap_len: u32, options: &[u8]) -> Self {
+            let link_type = match self.order {
+                ByteOrder::Little => 1,
+                ByteOrder::Big => 1 << 16,
+            };
+            self.block(1, |body| body.numbers(&[link_type, snap_len]).bytes(options))
+        }
+    }
+
+    #[test]
+    fn every_pcap_variant_is_read_in_both_byte_orders() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            for (magic, extra, time) in [
+                (0xa1b2_c3d4, 0, 5_000_007_000),
+                (0xa1b2_3c4d, 0, 5_000_000_007),
+                (0xa1b2_cd34, 8, 5_000_007_000),
+            ] {
+                let file = Writer::new(order)
+                    .numbers(&[magic, 0x0002_0004, 0, 0, 65535, 1])
+                    .numbers(&[5, 7, 3, 9])
+                    .bytes(&vec![0; extra])
+                    .bytes(b"abc")
+                    .bytes;
+                let (packets, end) = read(&file);
+                assert!(end.is_ok(), "{order:?} {magic:x}: {end:?}");
+                assert_eq!(packets, [(Some(time), b"abc".to_vec(), 9)], "{order:?} {magic:x}");
+                let (packets, end) = read(&file[..file.len() - 1]);
+                assert!(packets.is_empty());
+                assert!(matches!(end, Err(CaptureError::Truncated { offset: 24 })), "{end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_packet_block_of_pcapng_is_read_in_both_byte_orders() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let milliseconds = match order {
+                ByteOrder::Little => [9, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0],
+                ByteOrder::Big => [0, 9, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0],
+            };
+            let old_interface = match order {
+                ByteOrder::Little => 1,
+                ByteOrder::Big => 1 << 16,
+            };
+            let file = Writer::new(order)
+                .section()
+                .interface(2, &[])
+                .interface(0, &milliseconds)
+                .block(0xbad, |body| body.bytes(&[7; 99]))
+                .block(6, |body| body.numbers(&[0, 0, 8_000_001, 5, 6]).bytes(b"hello"))
+                .block(3, |body| body.numbers(&[5]).bytes(b"he"))
+                .block(2, |body| body.numbers(&[old_interface, 0, 4, 1, 1]).bytes(b"x"))
+                .section()
+                .interface(0, &[])
+                .block(6, |body| body.numbers(&[0, 1, 0, 0, 0]))
+                .bytes;
+            let (packets, end) = read(&file);
+            assert!(end.is_ok(), "{end:?}");
+            let expected = [
+                (Some(8_000_001_000), b"hello".to_vec(), 6),
+                (None, b"he".to_vec(), 5),
+                (Some(4_000_000), b"x".to_vec(), 1),
+                (Some((1 << 32) * 1000), Vec::new(), 0),
+            ];
+            assert_eq!(packets, expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_contradict_themselves_are_named_with_their_place() {
+        let start = || Writer::new(ByteOrder::Little).section().interface(0, &[]);
+        let place = start().bytes.len() as u64;
+        let unknown_interface = start().block(6, |body| body.numbers(&[1, 0, 0, 0, 0]));
+        let beyond = start().block(6, |body| body.numbers(&[0, 0, 0, 9, 9]).bytes(b"short"));
+        let tiny = start().numbers(&[6, 4, 4]);
+        for file in [unknown_interface, beyond, tiny] {
+            let (packets, end) = read(&file.bytes);
+            assert!(packets.is_empty());
+            assert!(matches!(end, Err(CaptureError::Corrupt { offset, .. }) if offset == place));
         }
     }
 }

@@ -10,12 +10,15 @@ use flate2::bufread::MultiGzDecoder;
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
 
+/// A capture as bytes.
+pub type Input = Box<dyn Read + Send>;
+
 /// Opens `path`, or standard input for `-`, and looks through gzip.
 ///
 /// # Errors
 ///
 /// Those of opening the file and of reading its first bytes.
-pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub fn open(path: &Path) -> io::Result<Input> {
     if path.as_os_str() == STDIN { decompress(io::stdin()) } else { decompress(File::open(path)?) }
 }
 
@@ -24,7 +27,7 @@ pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
 /// # Errors
 ///
 /// Those of reading the first bytes.
-pub fn decompress(input: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+pub fn decompress(input: impl Read + Send + 'static) -> io::Result<Input> {
     let mut input = BufReader::with_capacity(64 * 1024, input);
     if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         Ok(Box::new(MultiGzDecoder::new(input)))

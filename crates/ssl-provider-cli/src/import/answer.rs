@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use ssl_provider::{
     Error, Flags, HashAlgorithm, KeyExchangeBackend, KeyLogPolicy, MasterKey, Policy, PrivateKey,
-    Provider,
+    Protocol, Provider,
 };
 use zeroize::Zeroizing;
 
@@ -91,7 +91,7 @@ impl Importer {
                 answer.disagreement = self.disagreement(index, &imports);
                 for (provider, import) in self.providers.iter().zip(imports) {
                     let line = import.and_then(|master_key| self.show(provider, &master_key));
-                    answer.push_import(index, provider, line.map_err(Problem::from));
+                    answer.push_import(index, provider, line.map_err(explain));
                 }
             }
             Err(problem) => {
@@ -150,6 +150,15 @@ fn import(
         &exchange.encrypted_premaster,
         Flags::SERVER,
     )
+}
+
+/// An error in words, with the option that would help.
+fn explain(error: Error) -> Problem {
+    let mut problem = Problem::from(error);
+    if error == (Error::UnsupportedProtocol { given: u32::from(Protocol::Ssl3.wire()) }) {
+        problem.text += " (--allow-ssl3 switches SSL 3.0 on)";
+    }
+    problem
 }
 
 fn agree(one: &Result<MasterKey, Error>, other: &Result<MasterKey, Error>) -> bool {

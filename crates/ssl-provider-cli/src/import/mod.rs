@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssl_provider::{CipherSuite, Policy, PremasterVersion};
 
 use crate::backend_choice::BackendArgs;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, tell};
 use crate::hex;
 use crate::key_file::PasswordArgs;
 use crate::protocol_argument;
@@ -133,7 +133,8 @@ Exit codes:
   1  none did, or there was none
   2  the arguments or the batch are not usable
   3  some imports failed
-  4  two backends gave different answers";
+  4  two backends gave different answers
+  5  standard output cannot be written";
 
 /// Runs `sslprov import`.
 ///
@@ -201,11 +202,11 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
     );
     progress.finish_and_clear();
     written?;
-    eprintln!("sslprov: {name}: {tally}");
+    tell(format_args!("{name}: {tally}"));
     match read {
         // That two backends disagree is the graver news.
         Err(fault) if tally.outcome() == Outcome::Disagreement => {
-            eprintln!("sslprov: {name}: {fault}");
+            tell(format_args!("{name}: {fault}"));
             Ok(Outcome::Disagreement)
         }
         Err(fault) => Err(Failure::Usage(format!("{name}: {fault}"))),
@@ -217,7 +218,7 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
 fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
     tally.add(answer);
     if let Some(disagreement) = &answer.disagreement {
-        eprintln!("sslprov: BACKENDS DISAGREE: {disagreement}");
+        tell(format_args!("BACKENDS DISAGREE: {disagreement}"));
     }
     let mut stdout = io::stdout().lock();
     stdout.write_all(&answer.lines)?;

@@ -1,4 +1,4 @@
-//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; and says what other DER is.
+//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; names other DER.
 
 use p12_keystore::Pkcs12Archive;
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
@@ -92,9 +92,8 @@ fn fields(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
 }
 
 fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|_| {
-        Fault::UnsupportedEncryption("an algorithm other than PBES1 and PBES2 of PKCS#5".to_owned())
-    })?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(der)
+        .map_err(|_| Fault::UnsupportedEncryption("not PBES2 with AES or DES".to_owned()))?;
     let parameters = match &info.encryption_algorithm {
         pkcs5::EncryptionScheme::Pbes2(parameters) => parameters,
         other => return Err(Fault::UnsupportedEncryption(format!("PBES1, {}", other.oid()))),

@@ -1,16 +1,199 @@
-//! `sslprov keylog`.
+//! `sslprov keylog`: its arguments, and the run from keys and captures to the exit code.
+//! What happens in between is in `engine`.
 
+use std::fs;
+use std::io::{BufWriter, stdout};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use zeroize::Zeroizing;
+
+use super::engine::{self, Plan};
+use super::keyring::Keyring;
+use super::output_file::OutputFile;
+use super::report::{Counts, Report};
+use super::shard::Shard;
+use super::{dsb, input};
+use crate::backend_choice::BackendArgs;
+use crate::capture::source;
 use crate::exit::{Failure, Outcome};
+use crate::key_file::{KeyDer, PasswordArgs, read_keys};
 
 /// Arguments of `sslprov keylog`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_long_help = AFTER_HELP)]
+pub struct Args {
+    /// Private key of the server: PEM, DER, PKCS#12 or CNG blob, encrypted or not. May be repeated;
+    /// the certificates in the capture tell which key is whose
+    #[arg(long, short, value_name = "FILE", required = true)]
+    pub key: Vec<PathBuf>,
+
+    /// The password of encrypted keys.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+
+    /// The backends to run on.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+
+    /// Open SSL 3.0 sessions too
+    #[arg(long)]
+    pub allow_ssl3: bool,
+
+    /// Write one JSON object for each session to standard output, and a summary as the last one.
+    /// They hold the key log lines; the key log by itself is then written only with --output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write the key log to this file, which is replaced only when it is complete
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Write a copy of the capture as pcapng, with the key log inside (Decryption Secrets Block), so
+    /// that Wireshark opens it without further settings
+    #[arg(long, value_name = "FILE")]
+    pub dsb: Option<PathBuf>,
+
+    /// Threads for the cryptography; as many as there are processors without it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Take every n-th connection only, so that n runs or machines share the work. Resumed sessions
+    /// can be opened only if the one they resume is in the same part
+    #[arg(long, value_name = "i/n")]
+    pub shard: Option<Shard>,
+
+    /// Read a capture from standard input, as the capture `-` does
+    #[arg(long)]
+    pub stdin: bool,
+
+    /// No verdicts and no summary on standard error; warnings and errors remain
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Captures, in the order of time; `-` is standard input
+    #[arg(value_name = "CAPTURE", required_unless_present = "stdin")]
+    pub captures: Vec<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Captures are pcap or pcapng, gzip or not. TLS is found on any port, also behind STARTTLS or CONNECT.
+For each session with RSA key exchange the master key is imported as the server did it, the keys are
+derived, and the client's Finished is opened and compared. The key log has a line for every session
+that stood this test, and no other.
+
+Verdicts, one for each session, on standard error or with --json on standard output:
+  proven          the client's Finished was decrypted and is right
+  resumed         resumes another session; with a key log line if that one is proven here and the
+                  Finished of this one is right
+  wrong-key       none of the keys is the server's, or the exchange was tampered with
+  forward-secret  the key exchange is not RSA, so that no private key opens it
+  incomplete      something is missing from the capture; says what
+  malformed       a message makes no sense; says which
+  unverified      Finished cannot be checked; says why
+  not-allowed     SSL 3.0 without --allow-ssl3
+
+The premaster secret should carry the version that the client offered. Some clients put another one
+there; such a session is proven too, and the verdict says which version it is. A ciphertext with the
+length before it that SSL 3.0 does not have, or without the one that TLS has, is taken as well, and
+noted.
+
+A session is reported when its connection ends, in the order in which sessions began.
+
+Exit codes: 0 all RSA sessions opened, 1 none, 3 some, 2 unusable arguments or input, 4 backends
+disagree (--backend all).
+
+Examples:
+  sslprov keylog --key server.pem capture.pcapng > keys.txt
+  tshark -r capture.pcapng -o tls.keylog_file:keys.txt -Y http
+  tcpdump -w - port 443 | sslprov keylog --key server.pem --json - | jq -r .verdict
+  sslprov keylog --key a.pem --key b.p12 --dsb opened.pcapng capture.pcap.gz
+  sslprov keylog --key server.pem --backend all --output keys.txt capture.pcapng
+";
 
 /// Runs `sslprov keylog`.
 ///
 /// # Errors
 ///
-/// Says that this build cannot read captures.
-pub fn run(_args: &Args) -> Result<Outcome, Failure> {
-    Err(Failure::usage("keylog: this build cannot read captures"))
+/// [`Failure::Usage`] for keys and captures that cannot be used, and when an output file cannot be
+/// written; [`Failure::Output`] when standard output cannot.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let mut captures = args.captures.clone();
+    if args.stdin {
+        captures.push(PathBuf::from(source::STDIN));
+    }
+    if args.dsb.is_some() && (captures.len() != 1 || is_stdin(&captures[0])) {
+        let text = "--dsb copies one capture, which must be a file: it is read twice";
+        return Err(Failure::usage(text));
+    }
+    if captures.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Failure::usage("standard input can be read once only"));
+    }
+    let keyrings = load_keys(args)?;
+    input::check(&captures)?;
+    let output = args.output.as_deref().map(OutputFile::create).transpose()?;
+    let dsb = args.dsb.as_deref().map(OutputFile::create).transpose()?;
+
+    let progress = progress_bar(args, &captures);
+    let mut stdout = BufWriter::new(stdout().lock());
+    let mut report = Report {
+        backends: keyrings.iter().map(|keyring| keyring.backend().info().name).collect(),
+        json: args.json,
+        quiet: args.quiet,
+        progress: &progress,
+        stdout: &mut stdout,
+        output,
+        kept: dsb.as_ref().map(|_| Zeroizing::default()),
+        counts: Counts::default(),
+    };
+    let plan = Plan {
+        captures: &captures,
+        keyrings: &keyrings,
+        threads: args
+            .threads
+            .or_else(|| thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get),
+        shard: args.shard.unwrap_or(Shard::ALL),
+    };
+    let wrap = |capture| -> source::Input { Box::new(progress.wrap_read(capture)) };
+    let summary = engine::run(&plan, &wrap, |judged| report.session(judged))?;
+    if let (Some(out), Some(key_log)) = (dsb, report.kept.take()) {
+        dsb::write(&captures[0], &key_log, out)?;
+    }
+    report.finish(&summary)
+}
+
+/// Loads every key into every backend.
+fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
+    let backends = args.backend.choose()?;
+    let password = args.password.password()?;
+    let mut keys: Vec<KeyDer> = Vec::new();
+    for path in &args.key {
+        keys.extend(read_keys(path, &password).map_err(Failure::usage)?);
+    }
+    let refused = |(label, error)| Failure::Usage(format!("{label}: {error}"));
+    backends
+        .into_iter()
+        .map(|backend| Keyring::load(backend, &keys, args.allow_ssl3).map_err(refused))
+        .collect()
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == source::STDIN
+}
+
+/// A bar over the bytes of all captures; drawn only if standard error is a terminal.
+fn progress_bar(args: &Args, captures: &[PathBuf]) -> ProgressBar {
+    if args.quiet {
+        return ProgressBar::hidden();
+    }
+    let sizes: Option<u64> =
+        captures.iter().map(|path| fs::metadata(path).ok().map(|found| found.len())).sum();
+    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left");
+    match (sizes, style) {
+        (Some(total), Ok(style)) => ProgressBar::new(total).with_style(style),
+        _ => ProgressBar::new_spinner(),
+    }
 }

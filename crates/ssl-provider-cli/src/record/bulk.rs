@@ -51,9 +51,7 @@ impl Rc4Stream {
 pub(super) fn stream(algorithm: CipherAlgorithm, key: &[u8]) -> Option<Option<Box<Rc4Stream>>> {
     match algorithm {
         CipherAlgorithm::Null => Some(None),
-        CipherAlgorithm::Rc4 => {
-            Some(Some(Box::new(Rc4Stream(Rc4::new_from_slice(key).ok()?))))
-        }
+        CipherAlgorithm::Rc4 => Some(Some(Box::new(Rc4Stream(Rc4::new_from_slice(key).ok()?)))),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Takes the protection off records: SSL 3.0 to TLS 1.2, every cipher of an RSA suite.
 //!
-//! This runs offline on what was captured, so nobody can watch its timing; it may branch on secrets,
+//! This runs offline on what was captured, so nobody can watch its time; it may branch on secrets,
 //! which a live endpoint must not. MACs and tags are checked all the same.
 
 mod bulk;
@@ -127,8 +127,7 @@ impl RecordCipher {
         let mac = suite.mac.map(|hash| {
             RecordMac::new(hash, ssl3, keys.mac_key(writer), options.truncated_hmac && !ssl3)
         });
-        let encrypt_then_mac =
-            options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
+        let encrypt_then_mac = options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
         Ok(Self { protection, mac, ssl3, encrypt_then_mac, inflate, sequence: 0 })
     }
 
@@ -144,8 +143,11 @@ impl RecordCipher {
         match &mut self.protection {
             Protection::Stream(Some(rc4)) => rc4.skip(skipped.bytes),
             Protection::Cbc { chain: Chain::Last(last), block_len, .. } => {
-                let start = skipped.tail.len() - *block_len;
-                last[..*block_len].copy_from_slice(&skipped.tail[start..]);
+                // Under encrypt_then_mac the last block stands before the MAC.
+                let mac_len = self.mac.as_ref().filter(|_| self.encrypt_then_mac);
+                let behind = mac_len.map_or(0, RecordMac::len);
+                let end = skipped.tail.len() - behind;
+                last[..*block_len].copy_from_slice(&skipped.tail[end - *block_len..end]);
             }
             Protection::Stream(None) | Protection::Cbc { .. } | Protection::Aead { .. } => {}
         }
@@ -264,5 +266,36 @@ fn strip_mac(
 impl fmt::Debug for RecordCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordCipher").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_of_tls_repeats_its_length_and_that_of_ssl_3_is_arbitrary_but_short() {
+        let bad = Err(RecordError::Bad("padding"));
+        assert_eq!(unpad(&[9, 9, 9, 9, 3, 3, 3, 3], 8, false), Ok(4));
+        assert_eq!(unpad(&[9, 9, 9, 9, 9, 9, 9, 0], 8, false), Ok(7));
+        assert_eq!(unpad(&[7; 8], 8, false), Ok(0));
+        assert_eq!(unpad(&[9, 9, 9, 9, 3, 2, 3, 3], 8, false), bad);
+        assert_eq!(unpad(&[8; 8], 8, false), bad);
+        assert_eq!(unpad(&[9, 9, 9, 9, 1, 2, 4, 3], 8, true), Ok(4));
+        assert_eq!(unpad(&[8; 16], 8, true), bad);
+        assert_eq!(unpad(&[8; 16], 8, false), Ok(7));
+        assert_eq!(unpad(&[], 8, true), Err(RecordError::Bad("length")));
+    }
+
+    #[test]
+    fn chained_blocks_go_on_from_the_record_before() {
+        let mut chain = Chain::Last([1; MAX_BLOCK_LEN]);
+        assert_eq!(chain.split(&[2; 16], 8), Ok((vec![1; 8], vec![2; 16])));
+        assert_eq!(chain.split(&[3; 8], 8), Ok((vec![2; 8], vec![3; 8])));
+        for bad in [0, 7, 9] {
+            assert_eq!(chain.split(&vec![4; bad], 8), Err(RecordError::Bad("length")));
+        }
+        assert_eq!(Chain::Explicit.split(&[5; 16], 8), Ok((vec![5; 8], vec![5; 8])));
+        assert_eq!(Chain::Explicit.split(&[5; 8], 8), Err(RecordError::Bad("length")));
     }
 }

@@ -1,4 +1,5 @@
 //! The names of alerts (RFC 5246 section 7.2, and the registry), for reasons that people read.
+//! Unknown ones keep their number.
 
 /// The name of an alert, or its number.
 pub fn name(description: u8) -> String {

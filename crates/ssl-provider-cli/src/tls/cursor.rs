@@ -1,4 +1,5 @@
 //! Reads the fields of a message one after the other. A field that does not fit is none.
+//! Nothing here indexes, so that no length field can make it panic.
 
 /// What is left of a message.
 #[derive(Clone, Copy, Debug)]

@@ -150,3 +150,84 @@ fn session_id(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, &'static str> {
         .map(<[u8]>::to_vec)
         .ok_or("the session id")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::HandshakeType;
+
+    fn message(kind: HandshakeType, body: &[u8]) -> Message {
+        let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let bytes = [&[kind.0], &len[1..], body].concat();
+        Message { kind, bytes, ssl2_framing: false }
+    }
+
+    fn client_hello() -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([7; 32]);
+        body.extend([2, 0xaa, 0xbb]);
+        body.extend([0, 4, 0, 0x2f, 0, 0xff]);
+        body.extend([1, 0]);
+        // extended_master_secret, a ticket of three bytes, encrypt_then_mac.
+        body.extend([0, 15, 0, 23, 0, 0, 0, 35, 0, 3, 1, 2, 3, 0, 22, 0, 0]);
+        body
+    }
+
+    fn server_hello(extensions: &[u8]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([9; 32]);
+        body.extend([0, 0, 0x2f, 0]);
+        body.extend(extensions);
+        body
+    }
+
+    #[test]
+    fn the_fields_of_a_client_hello_are_found() {
+        let message = message(HandshakeType::CLIENT_HELLO, &client_hello());
+        let hello = ClientHello::parse(&message).unwrap();
+        assert_eq!((hello.version, hello.random), (0x0303, [7; 32]));
+        assert_eq!(hello.session_id, [0xaa, 0xbb]);
+        assert!(hello.extensions.extended_master_secret && hello.extensions.encrypt_then_mac);
+        assert!(!hello.extensions.truncated_hmac);
+        assert_eq!(hello.extensions.session_ticket, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_hello_cut_anywhere_is_refused_except_where_extensions_begin() {
+        let whole = client_hello();
+        let without_extensions = whole.len() - 17;
+        for len in 0..whole.len() {
+            let parsed = ClientHello::parse(&message(HandshakeType::CLIENT_HELLO, &whole[..len]));
+            assert_eq!(parsed.is_ok(), len == without_extensions, "{len}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_tls_1_3_stands_in_an_extension() {
+        let parse = |extensions: &[u8]| {
+            ServerHello::parse(&message(HandshakeType::SERVER_HELLO, &server_hello(extensions)))
+        };
+        let hello = parse(&[]).unwrap();
+        assert_eq!((hello.version, hello.suite, hello.compression), (0x0303, 0x002f, 0));
+        assert_eq!(parse(&[0, 6, 0, 43, 0, 2, 3, 4]).unwrap().version, 0x0304);
+        assert!(parse(&[0, 6, 0, 43, 0, 3, 3, 4]).is_err());
+    }
+
+    #[test]
+    fn a_session_id_has_at_most_32_bytes() {
+        let mut body = client_hello();
+        body[34] = 33;
+        let parsed = ClientHello::parse(&message(HandshakeType::CLIENT_HELLO, &body));
+        assert_eq!(parsed, Err("the session id"));
+    }
+
+    #[test]
+    fn the_challenge_of_ssl_2_becomes_the_random() {
+        let mut bytes = vec![1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f];
+        bytes.extend([5; 16]);
+        let kind = HandshakeType::CLIENT_HELLO;
+        let hello = ClientHello::parse(&Message { kind, bytes, ssl2_framing: true }).unwrap();
+        assert_eq!(hello.version, 0x0301);
+        assert_eq!((&hello.random[..16], &hello.random[16..]), (&[0; 16][..], &[5; 16][..]));
+    }
+}

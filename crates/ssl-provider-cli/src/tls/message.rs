@@ -1,4 +1,5 @@
 //! Handshake messages: their types, and the ones whose content matters beyond the hellos.
+//! Bodies that hold one field are read here; hellos have a module of their own.
 
 use super::cursor::Cursor;
 

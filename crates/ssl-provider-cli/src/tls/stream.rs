@@ -15,8 +15,8 @@ pub const MAX_FRAGMENT_LEN: usize = (1 << 14) + 2048;
 const HEADER_LEN: usize = 5;
 /// Most bytes that are kept of a direction, with what each record costs besides its fragment.
 const MAX_KEPT: usize = 1 << 20;
-/// Longest block of a cipher, in bytes.
-const MAX_BLOCK_LEN: usize = 16;
+/// Longest block of a cipher and longest MAC behind it (encrypt_then_mac), in bytes.
+const TAIL_LEN: usize = 16 + 48;
 
 /// The content type of a record (RFC 5246 section 6.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,20 +49,22 @@ pub struct Record {
     pub content_type: ContentType,
     /// The version in the header, which goes into the MAC.
     pub version: u16,
+    /// When its last byte passed.
+    pub moment: Moment,
     /// Records that were passed over between the one kept before and this one.
     pub skipped: Skipped,
     fragment: Range<usize>,
 }
 
 /// Records that were passed over: what ciphers need to know of them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Skipped {
     /// How many; sequence numbers count them.
     pub records: u64,
     /// Bytes of all their fragments; RC4 goes on that far.
     pub bytes: u64,
-    /// The last 16 bytes; CBC up to TLS 1.0 chains from them.
-    pub tail: [u8; MAX_BLOCK_LEN],
+    /// The last bytes; CBC up to TLS 1.0 chains from them.
+    pub tail: [u8; TAIL_LEN],
 }
 
 /// Why a direction has no further records, other than that the connection or the capture ended.
@@ -94,6 +96,8 @@ pub struct RecordStream {
     skipped: Skipped,
     stop: Option<Stop>,
     start: Option<(Start, Moment)>,
+    /// When the bytes passed that are being taken.
+    moment: Moment,
     /// Bytes that were not captured before TLS started.
     missing_before: u64,
 }
@@ -123,6 +127,7 @@ impl Default for State {
 impl RecordStream {
     /// Takes the next bytes of the stream.
     pub fn bytes(&mut self, mut bytes: &[u8], moment: Moment) {
+        self.moment = moment;
         if let State::Scanning(scanner) = &mut self.state {
             let Some(found) = scanner.scan(bytes) else {
                 self.position += bytes.len() as u64;
@@ -302,7 +307,8 @@ impl RecordStream {
         let start = self.records.last().map_or(0, |last| last.fragment.end);
         let skipped = mem::take(&mut self.skipped);
         let fragment = start..self.kept.len();
-        self.records.push(Record { content_type, version, skipped, fragment });
+        let moment = self.moment;
+        self.records.push(Record { content_type, version, moment, skipped, fragment });
         self.state = State::Header([0; HEADER_LEN], 0);
     }
 
@@ -312,14 +318,34 @@ impl RecordStream {
     }
 }
 
+impl Default for Skipped {
+    fn default() -> Self {
+        Self { records: 0, bytes: 0, tail: [0; TAIL_LEN] }
+    }
+}
+
 impl Skipped {
+    /// Adds a whole record.
+    pub fn add_record(&mut self, fragment: &[u8]) {
+        self.pass(fragment);
+        self.records += 1;
+    }
+
+    /// Adds records that came behind these.
+    pub fn add(&mut self, later: &Self) {
+        let tail_len = usize::try_from(later.bytes).map_or(TAIL_LEN, |len| len.min(TAIL_LEN));
+        self.pass(&later.tail[TAIL_LEN - tail_len..]);
+        self.bytes += later.bytes - tail_len as u64;
+        self.records += later.records;
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         if let Some(tail) = bytes.last_chunk() {
             self.tail = *tail;
         } else {
             self.tail.rotate_left(bytes.len());
-            let start = MAX_BLOCK_LEN - bytes.len();
+            let start = TAIL_LEN - bytes.len();
             self.tail[start..].copy_from_slice(bytes);
         }
     }
@@ -369,7 +395,7 @@ mod tests {
             assert_eq!(kinds, [22, 20, 21]);
             let skipped = kept[2].skipped;
             assert_eq!((skipped.records, skipped.bytes), (2, 53));
-            assert_eq!(skipped.tail[10..], [47, 48, 49, 7, 7, 7]);
+            assert_eq!(skipped.tail[TAIL_LEN - 6..], [47, 48, 49, 7, 7, 7]);
             assert_eq!(records.fragment(&kept[2]), [1, 0]);
             assert!(!records.ends_within_a_record());
         }

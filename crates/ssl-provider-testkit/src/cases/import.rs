@@ -1,5 +1,5 @@
-//! The contract of `SslImportMasterKey`: which flags, protocols, suites and lists are taken, and the
-//! status for each that is not. All of it is public, decided before the private key is used.
+//! The contract of `SslImportMasterKey`: which flags, protocols, suites and lists are taken, and
+//! the status for each that is not. All of it is public, decided before the private key is used.
 
 use ssl_provider_core::{
     CipherSuite, Error, Flags, KeyExchangeBackend, MasterKey, ParameterList, Policy, PrivateKey,

@@ -1,0 +1,481 @@
+//! Walks through the handshakes of one connection and gives each session its verdict.
+//! A handshake that is proven opens the way to the one inside its encryption (renegotiation).
+
+use std::sync::Arc;
+
+use ssl_provider::{HandshakeHash, ParameterList, Protocol, Side};
+
+use super::certificate::{PublicKey, public_key};
+use super::ciphertext::Ciphertext;
+use super::conversation::Transcript;
+use super::flow::{End, Flow};
+use super::handshake::Half;
+use super::keyring::Keyring;
+use super::negotiation::{agreed, not_rsa};
+use super::proof::{Exchange, Handshake, NoProof, Proven};
+use super::resumption::{KnownSession, KnownSessions, SessionName};
+use super::session::{KeyLogLine, Session, Verdict};
+use crate::tls::message::{first_certificate, session_ticket};
+use crate::tls::{ClientHello, HandshakeType, Message, ServerHello, alert};
+
+/// Most handshakes of one connection that are followed.
+const MAX_HANDSHAKES: usize = 1000;
+
+/// What came of a connection.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// Its sessions, the first one and those of renegotiations.
+    pub sessions: Vec<Session>,
+    /// Sessions that others may resume.
+    pub learned: Vec<(SessionName, KnownSession)>,
+    /// Whether a session is resumed that is not known: ask again when more are.
+    pub resumes_unknown: bool,
+}
+
+/// Analyses a connection. `known` are the sessions of earlier ones.
+pub fn analyse(transcript: &Transcript, keyring: &Keyring, known: &KnownSessions) -> Analysis {
+    let mut walk = Walk {
+        transcript,
+        keyring,
+        known,
+        own: KnownSessions::default(),
+        analysis: Analysis::default(),
+    };
+    let client_side = transcript.client;
+    let mut flows = Some((
+        Flow::new(transcript.stream(client_side)),
+        Flow::new(transcript.stream(client_side.other())),
+    ));
+    for number in 0..MAX_HANDSHAKES {
+        let Some((client, server)) = flows else { break };
+        flows = walk.handshake(client, server, number > 0);
+    }
+    walk.analysis
+}
+
+struct Walk<'t> {
+    transcript: &'t Transcript,
+    keyring: &'t Keyring,
+    known: &'t KnownSessions,
+    /// Sessions of this connection.
+    own: KnownSessions,
+    analysis: Analysis,
+}
+
+/// Both directions, each behind the Finished of its side.
+type Flows<'t> = Option<(Flow<'t>, Flow<'t>)>;
+
+/// Both halves of a handshake, with its hellos.
+struct Parts<'h> {
+    client: &'h Half,
+    server: &'h Half,
+    client_hello: &'h ClientHello,
+    server_hello: &'h ServerHello,
+    handshake: &'h Handshake,
+}
+
+impl<'t> Walk<'t> {
+    /// Reads a handshake, judges it, and says where the next one would start, if that can be read.
+    fn handshake(
+        &mut self,
+        mut client_flow: Flow<'t>,
+        mut server_flow: Flow<'t>,
+        renegotiation: bool,
+    ) -> Flows<'t> {
+        let client = Half::read(&mut client_flow);
+        let server = Half::read(&mut server_flow);
+        if renegotiation && (client.messages.is_empty() || server.messages.is_empty()) {
+            // Nobody asked for another handshake, or it was declined.
+            return None;
+        }
+        let transcript = self.transcript;
+        let moment = client.moment.or(server.moment).unwrap_or(transcript.moment);
+        let mut session = Session::new(moment, transcript.label(), renegotiation);
+        let next = self.judge(&mut session, &client, &server, &client_flow, &server_flow);
+        self.analysis.sessions.push(session);
+        next
+    }
+
+    fn judge(
+        &mut self,
+        session: &mut Session,
+        client: &Half,
+        server: &Half,
+        client_flow: &Flow<'t>,
+        server_flow: &Flow<'t>,
+    ) -> Flows<'t> {
+        let client_hello = match hello(client, HandshakeType::CLIENT_HELLO, ClientHello::parse) {
+            Ok(hello) => hello,
+            Err(field) => {
+                session.judge(Verdict::Malformed, format!("ClientHello: {field} does not fit"));
+                return None;
+            }
+        };
+        if let Some(hello) = &client_hello {
+            session.client_random = Some(hello.random);
+            session.offered_version = Some(hello.version);
+        }
+        let server_hello = match hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse) {
+            Ok(hello) => hello,
+            Err(field) => {
+                session.judge(Verdict::Malformed, format!("ServerHello: {field} does not fit"));
+                return None;
+            }
+        };
+        if let Some(hello) = &server_hello {
+            session.protocol = Some(hello.version);
+            session.suite = Some(hello.suite);
+            if let Some(reason) = not_rsa(hello, server) {
+                session.judge(Verdict::ForwardSecret, reason);
+                return None;
+            }
+        }
+        let Some(client_hello) = client_hello else {
+            session.judge(Verdict::Incomplete, self.missing("ClientHello", client, true));
+            return None;
+        };
+        let Some(server_hello) = server_hello else {
+            session.refused = server.alert.is_some();
+            session.judge(Verdict::Incomplete, self.missing("ServerHello", server, false));
+            return None;
+        };
+        let handshake = match agreed(&client_hello, &server_hello) {
+            Ok(handshake) => handshake,
+            Err(reason) => {
+                session.judge(Verdict::Unverified, reason);
+                return None;
+            }
+        };
+        session.extended_master_secret = client_hello.extensions.extended_master_secret
+            && server_hello.extensions.extended_master_secret
+            && handshake.protocol != Protocol::Ssl3;
+        session.encrypt_then_mac = handshake.options.encrypt_then_mac;
+        if handshake.protocol == Protocol::Ssl3 && !self.keyring.allows_ssl3() {
+            session.judge(Verdict::NotAllowed, "SSL 3.0 is off; --allow-ssl3 turns it on");
+            return None;
+        }
+        let parts = Parts {
+            client,
+            server,
+            client_hello: &client_hello,
+            server_hello: &server_hello,
+            handshake: &handshake,
+        };
+        if parts.is_resumption() {
+            self.resumed(session, &parts, client_flow, server_flow)
+        } else {
+            self.full(session, &parts, client_flow, server_flow)
+        }
+    }
+
+    /// A handshake with a key exchange.
+    fn full(
+        &mut self,
+        session: &mut Session,
+        parts: &Parts<'_>,
+        client_flow: &Flow<'t>,
+        server_flow: &Flow<'t>,
+    ) -> Flows<'t> {
+        let (client, server) = (parts.client, parts.server);
+        let Some((server_flight, server_rest)) =
+            server.split_after(HandshakeType::SERVER_HELLO_DONE)
+        else {
+            session.judge(Verdict::Incomplete, self.missing("ServerHelloDone", server, false));
+            return None;
+        };
+        let Some((client_flight, client_rest)) =
+            client.split_after(HandshakeType::CLIENT_KEY_EXCHANGE)
+        else {
+            session.judge(Verdict::Incomplete, self.missing("ClientKeyExchange", client, true));
+            return None;
+        };
+        if !client.is_whole() || !client_flow.has_more() {
+            let reason = match &client.end {
+                Some(_) => self.missing("Finished", client, true),
+                None => self.missing_behind("Finished", client_flow, true),
+            };
+            session.judge(Verdict::Incomplete, reason);
+            return None;
+        }
+        let exchange_body = client_flight.last().map(Message::body).unwrap_or_default();
+
+        let certificate = server
+            .find(HandshakeType::CERTIFICATE)
+            .and_then(|message| first_certificate(message.body()))
+            .map_or(PublicKey::Unreadable, public_key);
+        let candidates = self.keyring.candidates(&certificate);
+        if candidates.is_empty() {
+            session.judge(Verdict::WrongKey, wrong_key_reason(&certificate));
+            return None;
+        }
+
+        let hash = |messages: &[&[Message]]| {
+            let mut hash = HandshakeHash::new(
+                self.keyring.backend(),
+                parts.handshake.protocol,
+                parts.handshake.suite,
+            )?;
+            messages.iter().copied().flatten().for_each(|message| hash.update(&message.bytes));
+            Ok::<_, ssl_provider::Error>(hash)
+        };
+        // The client's flight starts with its hello, which comes before the server's.
+        let (client_hello, client_flight) = client_flight.split_at(1);
+        let imported = hash(&[client_hello, server_flight, client_flight]).and_then(|transcript| {
+            let parameters = if session.extended_master_secret {
+                ParameterList::new().session_hash(&transcript.current()?)?
+            } else {
+                parts.handshake.randoms.clone()
+            };
+            Ok((transcript, parameters))
+        });
+        let (mut transcript, parameters) = match imported {
+            Ok(imported) => imported,
+            Err(error) => {
+                session.judge(Verdict::Unverified, error.to_string());
+                return None;
+            }
+        };
+        client_rest.iter().for_each(|message| transcript.update(&message.bytes));
+
+        let reason = match certificate {
+            PublicKey::Unreadable => "no certificate could be read, and none of the keys opens it",
+            PublicKey::Rsa(_) | PublicKey::Other => {
+                "the key of the certificate does not open it: the exchange was tampered with"
+            }
+        };
+        let mut verdict = (Verdict::WrongKey, reason.to_owned());
+        for key in candidates {
+            let ssl3 = parts.handshake.protocol == Protocol::Ssl3;
+            let ciphertext = Ciphertext::of(exchange_body, key.private_key.modulus_len(), ssl3);
+            let Some(ciphertext) = ciphertext else {
+                let reason = "ClientKeyExchange: the length of the ciphertext does not fit";
+                verdict = (Verdict::Malformed, reason.to_owned());
+                continue;
+            };
+            let exchange = Exchange {
+                handshake: parts.handshake,
+                parameters: parameters.clone(),
+                offered_version: parts.client_hello.version,
+                encrypted_premaster: ciphertext.bytes,
+                transcript: transcript.duplicate(),
+                client: client_flow,
+            };
+            match exchange.prove(self.keyring, &key.private_key) {
+                Ok(proven) => {
+                    session.key = Some(key.label.clone());
+                    session.notes.extend(ciphertext.note.map(str::to_owned));
+                    return self.proven(session, parts, proven, server_rest, server_flow);
+                }
+                Err(NoProof::WrongKey) => {}
+                Err(NoProof::Incomplete(end)) => {
+                    verdict = (Verdict::Incomplete, format!("Finished of the client: {end}"));
+                }
+                Err(NoProof::Unverified(reason)) => verdict = (Verdict::Unverified, reason),
+            }
+        }
+        session.judge(verdict.0, verdict.1);
+        None
+    }
+
+    /// A master key is proven: writes it down, and goes on behind the server's Finished.
+    fn proven(
+        &mut self,
+        session: &mut Session,
+        parts: &Parts<'_>,
+        proven: Proven<'t>,
+        server_rest: &[Message],
+        server_flow: &Flow<'t>,
+    ) -> Flows<'t> {
+        let client_random = parts.client_hello.random;
+        session.premaster_version = proven.premaster_version;
+        if proven.premaster_version != Some(parts.client_hello.version) {
+            session.notes.push(match proven.premaster_version {
+                Some(version) => format!("the premaster secret carries version {version:04x}"),
+                None => "the premaster secret carries an unknown version".to_owned(),
+            });
+        }
+        match proven.master_key.secret_for_key_log() {
+            Ok(secret) => {
+                session.key_log = Some(KeyLogLine::new(&client_random, secret));
+                session.judge(Verdict::Proven, "");
+            }
+            Err(error) => session.judge(Verdict::Unverified, error.to_string()),
+        }
+        let known = KnownSession { master_key: Arc::clone(&proven.master_key), client_random };
+        self.learn(parts, known);
+        if !parts.server.is_whole() {
+            return None;
+        }
+        let mut transcript = proven.transcript;
+        server_rest.iter().for_each(|message| transcript.update(&message.bytes));
+        let checked = parts.handshake.check_finished(
+            &proven.master_key,
+            &proven.keys,
+            Side::Server,
+            server_flow,
+            transcript,
+        );
+        match checked {
+            Ok((server, _)) => Some((proven.client, server)),
+            Err(NoProof::WrongKey) => {
+                session.notes.push("the Finished of the server is wrong".to_owned());
+                None
+            }
+            Err(NoProof::Incomplete(_) | NoProof::Unverified(_)) => None,
+        }
+    }
+
+    /// A handshake without a key exchange, under a master key of before.
+    fn resumed(
+        &mut self,
+        session: &mut Session,
+        parts: &Parts<'_>,
+        client_flow: &Flow<'t>,
+        server_flow: &Flow<'t>,
+    ) -> Flows<'t> {
+        session.judge(Verdict::Resumed, "the session that it resumes was not opened here");
+        let (client, server) = (parts.client_hello, parts.server_hello);
+        let Some(known) = self.own.find(client, server).or_else(|| self.known.find(client, server))
+        else {
+            self.analysis.resumes_unknown = true;
+            return None;
+        };
+        let known = known.clone();
+        session.resumes = Some(known.client_random);
+        match self.check_resumed(parts, &known, client_flow, server_flow) {
+            Ok(flows) => {
+                session.reason.clear();
+                if let Ok(secret) = known.master_key.secret_for_key_log() {
+                    session.key_log = Some(KeyLogLine::new(&client.random, secret));
+                }
+                self.learn(parts, known);
+                flows
+            }
+            Err(reason) => {
+                session.judge(Verdict::Resumed, reason);
+                None
+            }
+        }
+    }
+
+    /// Checks the Finished of both sides, server first, as far as they are there.
+    fn check_resumed(
+        &self,
+        parts: &Parts<'_>,
+        known: &KnownSession,
+        client_flow: &Flow<'t>,
+        server_flow: &Flow<'t>,
+    ) -> Result<Flows<'t>, String> {
+        let master_key = &known.master_key;
+        let handshake = parts.handshake;
+        if (master_key.protocol(), master_key.suite().id)
+            != (handshake.protocol, handshake.suite.id)
+        {
+            return Err("protocol or suite differ from those of the session it resumes".to_owned());
+        }
+        let setup = |error: ssl_provider::Error| error.to_string();
+        let keys = master_key.session_keys(&handshake.randoms).map_err(setup)?;
+        let backend = self.keyring.backend();
+        let mut transcript =
+            HandshakeHash::new(backend, handshake.protocol, handshake.suite).map_err(setup)?;
+        for message in parts.client.messages.iter().chain(&parts.server.messages) {
+            transcript.update(&message.bytes);
+        }
+        let check = |sender, flow: &Flow<'t>, transcript| {
+            handshake.check_finished(master_key, &keys, sender, flow, transcript)
+        };
+        let why = |side: &str, no_proof| match no_proof {
+            NoProof::WrongKey => format!("the Finished of the {side} is wrong"),
+            NoProof::Incomplete(end) => format!("Finished of the {side}: {end}"),
+            NoProof::Unverified(reason) => reason,
+        };
+        let (server, transcript) =
+            check(Side::Server, server_flow, transcript).map_err(|error| why("server", error))?;
+        if !parts.client.is_whole() {
+            return Ok(None);
+        }
+        match check(Side::Client, client_flow, transcript) {
+            Ok((client, _)) => Ok(Some((client, server))),
+            // The server's Finished has proven it.
+            Err(NoProof::Incomplete(_)) => Ok(None),
+            Err(error) => Err(why("client", error)),
+        }
+    }
+
+    /// Remembers a session under the names that the server gave it.
+    fn learn(&mut self, parts: &Parts<'_>, session: KnownSession) {
+        let id = parts.server_hello.session_id.clone();
+        let id = (!id.is_empty()).then_some(SessionName::Id(id));
+        let ticket = parts
+            .server
+            .find(HandshakeType::NEW_SESSION_TICKET)
+            .and_then(|message| session_ticket(message.body()))
+            .map(SessionName::of_ticket);
+        for name in [id, ticket].into_iter().flatten() {
+            self.own.learn(name.clone(), session.clone());
+            self.analysis.learned.push((name, session.clone()));
+        }
+    }
+
+    /// Why a message is missing from a half.
+    fn missing(&self, message: &str, half: &Half, from_client: bool) -> String {
+        let side = if from_client { "client" } else { "server" };
+        if let Some(description) = half.alert {
+            return format!("no {message}: the {side} sent the alert {}", alert::name(description));
+        }
+        let stream = self.stream(from_client);
+        let why = match (&half.end, stream.start()) {
+            (_, None) if stream.missing_before() > 0 => {
+                format!("{} bytes of the {side} were not captured", stream.missing_before())
+            }
+            (_, None) => format!("nothing of the {side} was captured"),
+            (Some(End::Stream { within_a_record: false }), Some(_)) if self.transcript.evicted => {
+                "the connection was given up to save memory".to_owned()
+            }
+            (Some(end), Some(_)) => end.to_string(),
+            (None, Some(_)) => format!("the {side} left it out"),
+        };
+        format!("no {message} of the {side}: {why}")
+    }
+
+    /// Why a message is missing behind ChangeCipherSpec.
+    fn missing_behind(&self, message: &str, flow: &Flow<'_>, from_client: bool) -> String {
+        let half = Half { end: Some(flow.end()), ..Half::default() };
+        self.missing(message, &half, from_client)
+    }
+
+    fn stream(&self, of_client: bool) -> &crate::tls::RecordStream {
+        let client = self.transcript.client;
+        self.transcript.stream(if of_client { client } else { client.other() })
+    }
+}
+
+impl Parts<'_> {
+    /// Whether the server went on to ChangeCipherSpec at once, or only with a new ticket before it
+    /// (RFC 5246 section 7.3, RFC 5077 section 3.1).
+    fn is_resumption(&self) -> bool {
+        self.server.is_whole()
+            && self.server.find(HandshakeType::SERVER_HELLO_DONE).is_none()
+            && self.server.find(HandshakeType::CERTIFICATE).is_none()
+            && self.client.find(HandshakeType::CLIENT_KEY_EXCHANGE).is_none()
+    }
+}
+
+/// The hello of a half, parsed, if it starts with one.
+fn hello<H>(
+    half: &Half,
+    kind: HandshakeType,
+    parse: impl FnOnce(&Message) -> Result<H, &'static str>,
+) -> Result<Option<H>, &'static str> {
+    half.messages.first().filter(|message| message.kind == kind).map(parse).transpose()
+}
+
+fn wrong_key_reason(certificate: &PublicKey) -> String {
+    match certificate {
+        PublicKey::Rsa(modulus) => {
+            format!("no key given is that of the certificate, RSA with {} bits", 8 * modulus.len())
+        }
+        PublicKey::Other => "the key of the certificate is not RSA".to_owned(),
+        PublicKey::Unreadable => "no key was given".to_owned(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Reads the handshake messages of one direction, through the record protection where there is one.
+//! A position can be taken up again with other keys, to try one key after the other.
+
+use std::fmt;
+
+use crate::capture::Moment;
+use crate::record::{RecordCipher, RecordError};
+use crate::tls::message::HEADER_LEN;
+use crate::tls::{ContentType, HandshakeType, Message, RecordStream, Skipped, Stop};
+
+/// What comes next in a direction.
+#[derive(Debug)]
+pub(super) enum Event {
+    Message(Message),
+    ChangeCipherSpec,
+    Alert(u8),
+    End(End),
+}
+
+/// Why nothing more can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The connection or the capture ended, in the middle of a record or not.
+    Stream { within_a_record: bool },
+    /// The stream broke off.
+    Stopped(Stop),
+    /// The handshake layer makes no sense.
+    Malformed(&'static str),
+    /// A record cannot be opened.
+    Sealed(RecordError),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream { within_a_record: false } => f.write_str("the stream ends before it"),
+            Self::Stream { within_a_record: true } => {
+                f.write_str("the stream ends within a record")
+            }
+            Self::Stopped(Stop::Gap { missing, at }) => {
+                write!(f, "{missing} bytes at {at} of the stream were not captured")
+            }
+            Self::Stopped(Stop::NotARecord { at }) => {
+                write!(f, "no TLS record at {at} of the stream")
+            }
+            Self::Stopped(Stop::TooMuch) => f.write_str("more handshake data than is kept"),
+            Self::Malformed(what) => f.write_str(what),
+            Self::Sealed(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// A position in a direction, with what is needed to read on from there.
+#[derive(Debug)]
+pub(super) struct Flow<'t> {
+    stream: &'t RecordStream,
+    next: usize,
+    cipher: Option<RecordCipher>,
+    /// Handshake data of which no whole message has been made yet.
+    pending: Vec<u8>,
+    /// Bytes of `pending` that messages have been made of.
+    taken: usize,
+    /// When the record passed that was read last.
+    moment: Moment,
+    skipped: Skipped,
+}
+
+impl<'t> Flow<'t> {
+    /// The start of a direction.
+    pub(super) fn new(stream: &'t RecordStream) -> Self {
+        Self {
+            stream,
+            next: 0,
+            cipher: None,
+            pending: Vec::new(),
+            taken: 0,
+            moment: Moment::default(),
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// The same position, right behind a ChangeCipherSpec, with new keys.
+    pub(super) fn with_cipher(&self, cipher: RecordCipher) -> Self {
+        Self { next: self.next, cipher: Some(cipher), ..Self::new(self.stream) }
+    }
+
+    /// When the record passed that was read last.
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// Whether any record follows.
+    pub(super) fn has_more(&self) -> bool {
+        self.next < self.stream.kept_records().len()
+    }
+
+    /// Reads on.
+    pub(super) fn read(&mut self) -> Event {
+        loop {
+            if let Some(message) = self.take_message() {
+                return Event::Message(message);
+            }
+            let Some(record) = self.stream.kept_records().get(self.next) else {
+                return Event::End(self.end());
+            };
+            self.next += 1;
+            self.moment = record.moment;
+            self.skipped.add(&record.skipped);
+            let fragment = self.stream.fragment(record);
+            let content_type = record.content_type;
+            let plaintext = match &mut self.cipher {
+                None => fragment.to_vec(),
+                // Alerts under encryption are not read: only what a handshake needs is opened.
+                Some(_) if content_type == ContentType::Alert => {
+                    self.skipped.add_record(fragment);
+                    continue;
+                }
+                Some(cipher) => {
+                    cipher.skip(&std::mem::take(&mut self.skipped));
+                    match cipher.open(content_type.wire(), record.version, fragment) {
+                        Ok(plaintext) => plaintext,
+                        Err(error) => return Event::End(End::Sealed(error)),
+                    }
+                }
+            };
+            match content_type {
+                ContentType::Handshake => {
+                    self.pending.drain(..self.taken);
+                    self.taken = 0;
+                    self.pending.extend_from_slice(&plaintext);
+                }
+                ContentType::ChangeCipherSpec if self.taken < self.pending.len() => {
+                    let what = "ChangeCipherSpec in the middle of a handshake message";
+                    return Event::End(End::Malformed(what));
+                }
+                ContentType::ChangeCipherSpec => return Event::ChangeCipherSpec,
+                ContentType::Alert => {
+                    if let [_, description] = plaintext[..] {
+                        return Event::Alert(description);
+                    }
+                }
+                ContentType::Ssl2ClientHello => {
+                    let kind = HandshakeType::CLIENT_HELLO;
+                    return Event::Message(Message { kind, bytes: plaintext, ssl2_framing: true });
+                }
+            }
+        }
+    }
+
+    /// Why nothing follows behind the last record.
+    pub(super) fn end(&self) -> End {
+        match self.stream.stopped() {
+            Some(stop) => End::Stopped(stop.clone()),
+            None => End::Stream { within_a_record: self.stream.ends_within_a_record() },
+        }
+    }
+
+    fn take_message(&mut self) -> Option<Message> {
+        let pending = self.pending.get(self.taken..)?;
+        let [kind, a, b, c] = *pending.first_chunk::<HEADER_LEN>()?;
+        let len = HEADER_LEN + (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
+        let bytes = pending.get(..len)?.to_vec();
+        self.taken += len;
+        Some(Message { kind: HandshakeType(kind), bytes, ssl2_framing: false })
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads captures one after the other and cuts them into conversations.
+//! A connection may go on from one capture to the next, as rotating capture tools leave them.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::conversation::{Conversation, Transcript};
+use crate::capture::link::{Frame, ip_packet};
+use crate::capture::{
+    CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, TcpStage, source,
+};
+use crate::exit::Failure;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct InputSummary {
+    /// Packets of all captures.
+    pub packets: u64,
+    /// What the user should know, such as a capture that breaks off.
+    pub warnings: Vec<String>,
+}
+
+/// A conversation that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its records.
+    pub transcript: Transcript,
+    /// No conversation that is still open started before this packet, where that is known.
+    pub watermark: Option<u64>,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Give me more.
+    Continue,
+    /// Nobody wants more.
+    Stop,
+}
+
+/// Reads captures and hands over each conversation with TLS in it when it ends.
+#[derive(Debug)]
+pub struct Input {
+    ip: IpStage,
+    tcp: TcpStage<Conversation>,
+    ended: Vec<Ended<Conversation>>,
+    moment: Moment,
+    cut_packets: u64,
+    unknown_links: u64,
+    since_watermark: usize,
+    summary: InputSummary,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Input {
+    /// Starts with nothing read.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            ip: IpStage::default(),
+            tcp: TcpStage::new(limits),
+            ended: Vec::new(),
+            moment: Moment::default(),
+            cut_packets: 0,
+            unknown_links: 0,
+            since_watermark: 0,
+            summary: InputSummary::default(),
+        }
+    }
+
+    /// Reads one capture. Where it breaks off, what comes before counts, and a warning tells.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`] when it is no capture at all.
+    pub fn read(
+        &mut self,
+        name: &str,
+        capture: impl Read,
+        mut finished: impl FnMut(Finished) -> Flow,
+    ) -> Result<Flow, CaptureError> {
+        let mut reader = CaptureReader::new(capture)?;
+        loop {
+            match reader.next_packet() {
+                Ok(Some(packet)) => {
+                    self.moment = Moment { packet: self.moment.packet + 1, time: packet.time };
+                    self.cut_packets +=
+                        u64::from((packet.original_len as usize) > packet.data.len());
+                    match ip_packet(packet.link_type, packet.data) {
+                        Frame::Ip(ip) => self.ip_packet(ip),
+                        Frame::Other => {}
+                        Frame::UnknownLink => {
+                            if self.unknown_links == 0 {
+                                let kind = packet.link_type;
+                                self.warn(format!("{name}: link type {kind} is not supported"));
+                            }
+                            self.unknown_links += 1;
+                        }
+                    }
+                    if !self.ended.is_empty() && self.hand_over(&mut finished) == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+                Ok(None) => return Ok(Flow::Continue),
+                Err(error) => {
+                    self.warn(format!("{name}: {error}; what comes before is used"));
+                    return Ok(Flow::Continue);
+                }
+            }
+        }
+    }
+
+    /// Ends what is still open: all captures are read.
+    pub fn finish(mut self, mut finished: impl FnMut(Finished) -> Flow) -> InputSummary {
+        let ended = &mut self.ended;
+        self.tcp.finish(|end| ended.push(end));
+        self.hand_over(&mut finished);
+        if self.cut_packets > 0 {
+            let count = self.cut_packets;
+            self.warn(format!("{count} packets were captured in part only (snap length)"));
+        }
+        self.summary.packets = self.moment.packet;
+        self.summary
+    }
+
+    fn ip_packet(&mut self, packet: &[u8]) {
+        let Some(segment) = self.ip.segment(packet) else { return };
+        let ended = &mut self.ended;
+        self.tcp.segment(&segment, self.moment, Conversation::default, |end| ended.push(end));
+    }
+
+    fn hand_over(&mut self, finished: &mut impl FnMut(Finished) -> Flow) -> Flow {
+        let mut ended = std::mem::take(&mut self.ended);
+        let mut transcripts = ended
+            .drain(..)
+            .filter_map(|end| end.handler.finish(end.endpoints, end.evicted))
+            .peekable();
+        while let Some(transcript) = transcripts.next() {
+            self.since_watermark += 1;
+            // Those behind it in the line count as open.
+            let watermark = if transcripts.peek().is_none() { self.watermark() } else { None };
+            if finished(Finished { transcript, watermark }) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        drop(transcripts);
+        self.ended = ended;
+        Flow::Continue
+    }
+
+    /// The packet at which the oldest open conversation started. Looking for it takes a walk over
+    /// all of them, so it is done seldom where there are many.
+    fn watermark(&mut self) -> Option<u64> {
+        if self.since_watermark * 16 < self.tcp.len() {
+            return None;
+        }
+        self.since_watermark = 0;
+        let oldest = self.tcp.handlers().filter_map(Conversation::started).min();
+        Some(oldest.map_or(self.moment.packet, |moment| moment.packet))
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.summary.warnings.push(warning);
+    }
+}
+
+/// Checks that each capture can be opened and is one, before work on any begins. Standard input is
+/// not touched.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] names the capture and what is wrong with it.
+pub fn check(captures: &[PathBuf]) -> Result<(), Failure> {
+    for path in captures.iter().filter(|path| path.as_os_str() != source::STDIN) {
+        let capture = open(path)?;
+        CaptureReader::new(capture).map_err(|error| unusable(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Opens a capture.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] names the capture and what is wrong with it.
+pub fn open(path: &Path) -> Result<source::Input, Failure> {
+    source::open(path).map_err(|error: io::Error| unusable(path, &error))
+}
+
+/// The failure of a capture that cannot be used.
+pub fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Usage(format!("{}: {why}", path.display()))
+}

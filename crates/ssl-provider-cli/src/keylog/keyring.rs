@@ -1,0 +1,87 @@
+//! The private keys of a run, loaded into one backend, and which of them a certificate asks for.
+//! Each backend of a run has a keyring of its own.
+
+use ssl_provider::provider::PremasterVersion;
+use ssl_provider::{Error, KeyExchangeBackend, KeyLogPolicy, Policy, PrivateKey, Provider};
+
+use super::certificate::PublicKey;
+use crate::key_file::KeyDer;
+
+/// A key with the name of its file.
+#[derive(Debug)]
+pub struct Key {
+    /// The file, and the number of the key in it where there are several.
+    pub label: String,
+    modulus: Vec<u8>,
+    /// The key.
+    pub private_key: PrivateKey,
+}
+
+/// A backend with the keys of the run.
+#[derive(Debug)]
+pub struct Keyring {
+    keys: Vec<Key>,
+    strict: Provider,
+    lenient: Provider,
+}
+
+impl Keyring {
+    /// Loads the keys into a backend; of several with one modulus the first counts.
+    ///
+    /// # Errors
+    ///
+    /// Names the key that the backend refuses, and why.
+    pub fn load(
+        backend: &'static dyn KeyExchangeBackend,
+        keys: &[KeyDer],
+        allow_ssl3: bool,
+    ) -> Result<Self, (String, Error)> {
+        let policy =
+            Policy { legacy_ssl3: allow_ssl3, key_log: KeyLogPolicy::Allowed, ..Policy::default() };
+        let strict = Provider::open(backend).with_policy(policy);
+        let lenient =
+            strict.with_policy(Policy { premaster_version: PremasterVersion::Any, ..policy });
+        let mut loaded: Vec<Key> = Vec::new();
+        for key in keys {
+            let private_key =
+                strict.load_private_key(&key.der).map_err(|error| (key.label.clone(), error))?;
+            let modulus = private_key.modulus();
+            if loaded.iter().all(|other| other.modulus != modulus) {
+                loaded.push(Key { label: key.label.clone(), modulus, private_key });
+            }
+        }
+        Ok(Self { keys: loaded, strict, lenient })
+    }
+
+    /// The keys that may open a session with this certificate: the one that it names, or all where
+    /// the certificate could not be read.
+    pub(super) fn candidates(&self, certificate: &PublicKey) -> Vec<&Key> {
+        match certificate {
+            PublicKey::Rsa(modulus) => {
+                self.keys.iter().filter(|key| key.modulus == *modulus).collect()
+            }
+            PublicKey::Other => Vec::new(),
+            PublicKey::Unreadable => self.keys.iter().collect(),
+        }
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
+        self.strict.backend()
+    }
+
+    /// Whether SSL 3.0 is spoken.
+    pub(super) fn allows_ssl3(&self) -> bool {
+        self.strict.policy().legacy_ssl3
+    }
+
+    /// Takes only premaster secrets with the version that it is told.
+    pub(super) fn strict(&self) -> &Provider {
+        &self.strict
+    }
+
+    /// Takes premaster secrets with any version.
+    pub(super) fn lenient(&self) -> &Provider {
+        &self.lenient
+    }
+}

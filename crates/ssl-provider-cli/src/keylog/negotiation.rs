@@ -1,0 +1,46 @@
+//! What the hellos of a handshake settle: whether the key exchange is RSA, and with what parameters.
+//! Suites and protocols are those of the facade's tables.
+
+use ssl_provider::cipher_suite::KeyExchange;
+use ssl_provider::{CipherSuite, ParameterList, Protocol};
+
+use super::handshake::Half;
+use super::proof::Handshake;
+use crate::record::Options;
+use crate::tls::{ClientHello, HandshakeType, ServerHello};
+
+/// Why a session has no RSA key exchange, unless it has one.
+pub(super) fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
+    if hello.version >= Protocol::Tls1_3.wire() {
+        return Some("TLS 1.3 has no RSA key exchange".to_owned());
+    }
+    let id = hello.suite;
+    match CipherSuite::from_id(u32::from(id)).map(|suite| (suite.key_exchange, suite.name)) {
+        Some((KeyExchange::Rsa | KeyExchange::RsaExport, _)) => server
+            .find(HandshakeType::SERVER_KEY_EXCHANGE)
+            .map(|_| "the server sent a temporary key in ServerKeyExchange".to_owned()),
+        Some((other, name)) => Some(format!("{name} exchanges keys by {}", other.name())),
+        None => Some(format!("suite 0x{id:04x} is none with RSA key exchange")),
+    }
+}
+
+/// What both hellos agree on.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Result<Handshake, String> {
+    let protocol = Protocol::try_from(u32::from(server.version))
+        .ok()
+        .filter(|protocol| protocol.schedule().is_some() && !protocol.is_dtls())
+        .ok_or_else(|| format!("protocol 0x{:04x} is not known", server.version))?;
+    let suite = CipherSuite::for_rsa_key_exchange(u32::from(server.suite), protocol)
+        .map_err(|error| error.to_string())?;
+    let (offered, chosen) = (&client.extensions, &server.extensions);
+    Ok(Handshake {
+        protocol,
+        suite,
+        randoms: ParameterList::new().client_random(client.random).server_random(server.random),
+        options: Options {
+            encrypt_then_mac: offered.encrypt_then_mac && chosen.encrypt_then_mac,
+            truncated_hmac: offered.truncated_hmac && chosen.truncated_hmac,
+            compression: server.compression,
+        },
+    })
+}

@@ -1,0 +1,97 @@
+//! Puts sessions back into the order of the capture, whatever thread was done first, and follows
+//! resumption from one connection to another, which only that order makes possible.
+
+use std::collections::BTreeMap;
+
+use super::analysis::{Analysis, analyse};
+use super::conversation::Transcript;
+use super::keyring::Keyring;
+use super::resumption::KnownSessions;
+use super::session::Session;
+
+/// Most bytes that wait for their turn; above that the oldest go first.
+const MAX_WAITING: usize = 128 << 20;
+/// Bytes that a session costs while it waits, about.
+const SESSION_COST: usize = 1024;
+
+/// A connection that has been analysed, once by each backend.
+#[derive(Debug)]
+pub(super) struct Analysed {
+    pub(super) transcript: Transcript,
+    pub(super) by_backend: Vec<Analysis>,
+}
+
+/// One session as each backend judges it; the first is the one to be reported.
+pub(super) type Judged = Vec<Session>;
+
+/// Connections that wait for those that started before them.
+#[derive(Debug)]
+pub(super) struct Order<'k> {
+    keyrings: &'k [Keyring],
+    known: Vec<KnownSessions>,
+    waiting: BTreeMap<(u64, u64), Analysed>,
+    memory: usize,
+    arrived: u64,
+}
+
+impl<'k> Order<'k> {
+    pub(super) fn new(keyrings: &'k [Keyring]) -> Self {
+        let known = keyrings.iter().map(|_| KnownSessions::default()).collect();
+        Self { keyrings, known, waiting: BTreeMap::new(), memory: 0, arrived: 0 }
+    }
+
+    /// Takes a connection. They must come in the same order in every run.
+    pub(super) fn take(&mut self, analysed: Analysed) {
+        self.memory += analysed.cost();
+        self.arrived += 1;
+        self.waiting.insert((analysed.transcript.moment.packet, self.arrived), analysed);
+    }
+
+    /// The next session whose turn has come: it started before `watermark`, or too much is waiting.
+    pub(super) fn next(&mut self, watermark: u64) -> Option<Vec<Judged>> {
+        let entry = self.waiting.first_entry()?;
+        if entry.key().0 >= watermark && self.memory <= MAX_WAITING {
+            return None;
+        }
+        let analysed = entry.remove();
+        self.memory -= analysed.cost();
+        Some(self.resolve(analysed))
+    }
+
+    /// Looks again where a session is resumed, now that all earlier ones are known.
+    fn resolve(&mut self, analysed: Analysed) -> Vec<Judged> {
+        let transcript = &analysed.transcript;
+        let backends = self.keyrings.iter().zip(&mut self.known);
+        let mut judged: Vec<Judged> = Vec::new();
+        for (mut analysis, (keyring, known)) in analysed.by_backend.into_iter().zip(backends) {
+            if analysis.resumes_unknown {
+                analysis = analyse(transcript, keyring, known);
+            }
+            for (name, session) in analysis.learned {
+                known.learn(name, session);
+            }
+            for (number, session) in analysis.sessions.into_iter().enumerate() {
+                match judged.get_mut(number) {
+                    Some(others) => others.push(session),
+                    None => judged.push(vec![session]),
+                }
+            }
+        }
+        judged
+    }
+}
+
+impl Analysed {
+    /// Frees what is not needed any more: the records, unless they must be looked at again.
+    pub(super) fn slim(mut self) -> Self {
+        if !self.by_backend.iter().any(|analysis| analysis.resumes_unknown) {
+            self.transcript.forget_records();
+        }
+        self
+    }
+
+    fn cost(&self) -> usize {
+        let sessions: usize = self.by_backend.iter().map(|one| one.sessions.len()).sum();
+        self.transcript.memory() + sessions * SESSION_COST
+    }
+}

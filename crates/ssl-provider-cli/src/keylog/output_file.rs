@@ -1,0 +1,84 @@
+//! A file that is there in full or not at all: written beside its place, then moved there.
+//! Devices and pipes are written directly.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::exit::Failure;
+
+/// A file that is being written. Dropping it leaves what was there before.
+#[derive(Debug)]
+pub(super) struct OutputFile {
+    path: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Beside(BufWriter<NamedTempFile>),
+    /// A device or pipe, which nothing can be moved to.
+    Direct(BufWriter<File>),
+}
+
+impl OutputFile {
+    /// Starts writing; only the owner may read the file, for it holds secrets.
+    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+        let target = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(Failure::Usage(format!("{}: is a directory", path.display())));
+            }
+            Ok(metadata) if !metadata.is_file() => File::options()
+                .write(true)
+                .open(path)
+                .map(|file| Target::Direct(BufWriter::new(file))),
+            Ok(_) | Err(_) => {
+                let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+                    .map(|file| Target::Beside(BufWriter::new(file)))
+            }
+        };
+        let target = target.map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { path: path.to_owned(), target })
+    }
+
+    /// Puts the file in its place.
+    pub(super) fn commit(self) -> Result<(), Failure> {
+        let path = &self.path;
+        let done = match self.target {
+            Target::Direct(mut file) => file.flush(),
+            Target::Beside(file) => file
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)
+                .and_then(|file| file.persist(path).map(drop).map_err(|error| error.error)),
+        };
+        done.map_err(|error| cannot_write(path, &error))
+    }
+
+    /// The failure that an error of writing to this file is.
+    pub(super) fn failure(&self, error: &io::Error) -> Failure {
+        cannot_write(&self.path, error)
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Beside(file) => file.write(bytes),
+            Target::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Beside(file) => file.flush(),
+            Target::Direct(file) => file.flush(),
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
+}

@@ -1,0 +1,285 @@
+//! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
+//! Everything secret among it is a key log line, which the user asked for.
+
+use std::io::Write;
+
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::input::InputSummary;
+use super::order::Judged;
+use super::output_file::OutputFile;
+use super::session::{Session, Verdict};
+use crate::exit::{Failure, Outcome};
+use crate::hex;
+
+/// Where things go.
+pub(super) struct Report<'r> {
+    pub(super) backends: Vec<&'static str>,
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    pub(super) progress: &'r ProgressBar,
+    /// Standard output.
+    pub(super) stdout: &'r mut dyn Write,
+    /// The file for the key log, if not standard output.
+    pub(super) output: Option<OutputFile>,
+    /// Lines of the key log that are kept for the Decryption Secrets Block.
+    pub(super) kept: Option<zeroize::Zeroizing<String>>,
+    pub(super) counts: Counts,
+}
+
+/// What has been seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    verdicts: [u64; Verdict::ALL.len()],
+    opened: u64,
+    not_opened: u64,
+    disagreements: u64,
+}
+
+impl Report<'_> {
+    /// Takes a session as each backend judges it.
+    pub(super) fn session(&mut self, mut judged: Judged) -> Result<(), Failure> {
+        let backends = self.backends.len();
+        let agree =
+            judged.len() == backends && judged.windows(2).all(|pair| pair[0].agrees_with(&pair[1]));
+        if !agree {
+            self.counts.disagreements += 1;
+            self.disagreement(&judged);
+            // Nobody knows which line would be right.
+            judged.iter_mut().for_each(|session| session.key_log = None);
+        }
+        let Some(session) = judged.first() else { return Ok(()) };
+        self.counts.add(session);
+        if let Some(line) = &session.key_log {
+            self.key_log_line(line.expose())?;
+        }
+        if self.json {
+            let line = JsonSession::new(session, &self.backends, agree);
+            json_line(self.stdout, &line)?;
+            // Whoever reads a live capture wants each session when it is there.
+            self.stdout.flush()?;
+        } else if !self.quiet {
+            let line = verdict_line(session);
+            self.progress.suspend(|| eprintln!("{line}"));
+        }
+        Ok(())
+    }
+
+    /// Tells the summary, puts the key log in its place, and gives the outcome.
+    pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
+        self.progress.finish_and_clear();
+        for warning in &input.warnings {
+            eprintln!("sslprov: warning: {warning}");
+        }
+        if self.json {
+            let summary = JsonSummary::new(&self.counts, input, &self.backends);
+            json_line(self.stdout, &summary)?;
+        } else if !self.quiet {
+            eprintln!("{}", self.counts.summary_line(input));
+        }
+        self.stdout.flush()?;
+        if let Some(output) = self.output {
+            output.commit()?;
+        }
+        if self.counts.disagreements > 0 {
+            let count = self.counts.disagreements;
+            eprintln!("sslprov: THE BACKENDS DISAGREE about {count} sessions");
+            return Ok(Outcome::Disagreement);
+        }
+        Ok(Outcome::of(self.counts.opened, self.counts.not_opened))
+    }
+
+    fn key_log_line(&mut self, line: &str) -> Result<(), Failure> {
+        if let Some(kept) = &mut self.kept {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        match &mut self.output {
+            Some(output) => writeln!(output, "{line}").map_err(|error| output.failure(&error)),
+            None if self.json => Ok(()),
+            None => {
+                writeln!(self.stdout, "{line}")?;
+                Ok(self.stdout.flush()?)
+            }
+        }
+    }
+
+    fn disagreement(&self, judged: &[Session]) {
+        self.progress.suspend(|| {
+            let stream = judged.first().map_or("", |session| &session.stream);
+            eprintln!("sslprov: THE BACKENDS DISAGREE about {stream}:");
+            for (backend, session) in self.backends.iter().zip(judged) {
+                eprintln!("sslprov:   {backend}: {} {}", session.verdict.name(), session.reason);
+            }
+        });
+    }
+}
+
+fn json_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure> {
+    // Structures of text and numbers always have a JSON form, so that this is an output error.
+    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+impl Counts {
+    fn add(&mut self, session: &Session) {
+        for (count, verdict) in self.verdicts.iter_mut().zip(Verdict::ALL) {
+            *count += u64::from(verdict == session.verdict);
+        }
+        match session.counts() {
+            Some(true) => self.opened += 1,
+            Some(false) => self.not_opened += 1,
+            None => {}
+        }
+    }
+
+    fn of_each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Verdict::ALL.into_iter().map(Verdict::name).zip(self.verdicts)
+    }
+
+    fn sessions(&self) -> u64 {
+        self.verdicts.iter().sum()
+    }
+
+    fn summary_line(&self, input: &InputSummary) -> String {
+        let packets = input.packets;
+        match self.sessions() {
+            0 => format!("no TLS sessions in {packets} packets"),
+            sessions => {
+                let parts: Vec<_> = self
+                    .of_each()
+                    .filter(|(_, count)| *count > 0)
+                    .map(|(name, count)| format!("{count} {name}"))
+                    .collect();
+                format!("{sessions} sessions in {packets} packets: {}", parts.join(", "))
+            }
+        }
+    }
+}
+
+/// Public bytes as hexadecimal digits.
+fn digits(bytes: &[u8]) -> String {
+    hex::encode(bytes).to_string()
+}
+
+/// The verdict for people.
+fn verdict_line(session: &Session) -> String {
+    let random = session.client_random.map_or("unknown".to_owned(), |random| digits(&random));
+    let mut line = format!(
+        "{:14} {}  {} {}  random {random}",
+        session.verdict.name(),
+        session.stream,
+        session.protocol_name(),
+        session.suite_name(),
+    );
+    let resumes =
+        session.resumes.map(|random| format!("master key of the session {}", digits(&random)));
+    let renegotiation = session.renegotiation.then(|| "renegotiated".to_owned());
+    let reason = Some(session.reason.clone()).filter(|reason| !reason.is_empty());
+    let remarks: Vec<_> = [renegotiation, reason, resumes]
+        .into_iter()
+        .flatten()
+        .chain(session.notes.iter().cloned())
+        .collect();
+    if !remarks.is_empty() {
+        line.push_str("  ");
+        line.push_str(&remarks.join("; "));
+    }
+    line
+}
+
+/// The verdict for programs.
+#[derive(Serialize)]
+struct JsonSession<'s> {
+    r#type: &'static str,
+    stream: &'s str,
+    packet: u64,
+    time: Option<String>,
+    client_random: Option<String>,
+    protocol: Option<String>,
+    offered_version: Option<String>,
+    suite: Option<String>,
+    suite_name: String,
+    ems: bool,
+    etm: bool,
+    renegotiation: bool,
+    resumed: bool,
+    resumes: Option<String>,
+    verdict: &'static str,
+    /// What was checked: Finished, or nothing.
+    proof: Option<&'static str>,
+    reason: &'s str,
+    notes: &'s [String],
+    key: Option<&'s str>,
+    premaster_version: Option<String>,
+    backends: &'s [&'static str],
+    backends_agree: bool,
+    key_log: Option<&'s str>,
+}
+
+impl<'s> JsonSession<'s> {
+    fn new(session: &'s Session, backends: &'s [&'static str], agree: bool) -> Self {
+        let number = |value: Option<u16>| value.map(|value| format!("{value:04x}"));
+        Self {
+            r#type: "session",
+            stream: &session.stream,
+            packet: session.moment.packet,
+            time: session
+                .moment
+                .time
+                .map(|time| format!("{}.{:09}", time / 1_000_000_000, time % 1_000_000_000)),
+            client_random: session.client_random.map(|random| digits(&random)),
+            protocol: number(session.protocol),
+            offered_version: number(session.offered_version),
+            suite: number(session.suite),
+            suite_name: session.suite_name(),
+            ems: session.extended_master_secret,
+            etm: session.encrypt_then_mac,
+            renegotiation: session.renegotiation,
+            resumed: session.verdict == Verdict::Resumed,
+            resumes: session.resumes.map(|random| digits(&random)),
+            verdict: session.verdict.name(),
+            proof: session.key_log.as_ref().map(|_| "finished"),
+            reason: &session.reason,
+            notes: &session.notes,
+            key: session.key.as_deref(),
+            premaster_version: number(session.premaster_version),
+            backends,
+            backends_agree: agree,
+            key_log: session.key_log.as_ref().map(|line| line.expose()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonSummary<'s> {
+    r#type: &'static str,
+    packets: u64,
+    sessions: u64,
+    verdicts: serde_json::Map<String, serde_json::Value>,
+    opened: u64,
+    not_opened: u64,
+    disagreements: u64,
+    backends: &'s [&'static str],
+    warnings: &'s [String],
+}
+
+impl<'s> JsonSummary<'s> {
+    fn new(counts: &Counts, input: &'s InputSummary, backends: &'s [&'static str]) -> Self {
+        Self {
+            r#type: "summary",
+            packets: input.packets,
+            sessions: counts.sessions(),
+            verdicts: counts
+                .of_each()
+                .map(|(name, count)| (name.to_owned(), count.into()))
+                .collect(),
+            opened: counts.opened,
+            not_opened: counts.not_opened,
+            disagreements: counts.disagreements,
+            backends,
+            warnings: &input.warnings,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is found out about one session: its verdict, the reason, and its line of the key log.
+//! These are plain facts; how they are shown is in `report`.
+
+use std::fmt;
+
+use ssl_provider::{CipherSuite, MasterSecret, Protocol};
+use zeroize::Zeroizing;
+
+use crate::capture::Moment;
+use crate::hex;
+
+/// Length of a random in bytes.
+pub const RANDOM_LEN: usize = 32;
+
+/// How a session ended up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The client's Finished was decrypted and is right.
+    Proven,
+    /// It resumes a session, without a key exchange of its own.
+    Resumed,
+    /// None of the keys is the server's, or the one that is does not open it.
+    WrongKey,
+    /// Its key exchange is not RSA.
+    ForwardSecret,
+    /// Something is missing.
+    Incomplete,
+    /// A message makes no sense.
+    Malformed,
+    /// Its Finished cannot be checked.
+    Unverified,
+    /// Policy forbids to open it.
+    NotAllowed,
+}
+
+impl Verdict {
+    /// Every verdict, in the order of the summary.
+    pub const ALL: [Self; 8] = [
+        Self::Proven,
+        Self::Resumed,
+        Self::WrongKey,
+        Self::ForwardSecret,
+        Self::Incomplete,
+        Self::Malformed,
+        Self::Unverified,
+        Self::NotAllowed,
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Resumed => "resumed",
+            Self::WrongKey => "wrong-key",
+            Self::ForwardSecret => "forward-secret",
+            Self::Incomplete => "incomplete",
+            Self::Malformed => "malformed",
+            Self::Unverified => "unverified",
+            Self::NotAllowed => "not-allowed",
+        }
+    }
+}
+
+/// A session and its verdict.
+#[derive(Debug)]
+pub struct Session {
+    /// Where its ClientHello is in the capture, or what there is in its place.
+    pub moment: Moment,
+    /// Client and server, with their ports.
+    pub stream: String,
+    /// The client random, where the ClientHello was captured.
+    pub client_random: Option<[u8; RANDOM_LEN]>,
+    /// The negotiated version.
+    pub protocol: Option<u16>,
+    /// The version that the client offered, up to TLS 1.2.
+    pub offered_version: Option<u16>,
+    /// The cipher suite.
+    pub suite: Option<u16>,
+    /// Whether extended_master_secret is in force.
+    pub extended_master_secret: bool,
+    /// Whether encrypt_then_mac is in force.
+    pub encrypt_then_mac: bool,
+    /// Whether the handshake ran inside another session of the connection.
+    pub renegotiation: bool,
+    /// Whether the server refused the handshake before any key exchange.
+    pub refused: bool,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, unless it is proven.
+    pub reason: String,
+    /// What is odd, but did not hinder.
+    pub notes: Vec<String>,
+    /// The key that opened it.
+    pub key: Option<String>,
+    /// The version that the premaster secret carries.
+    pub premaster_version: Option<u16>,
+    /// The client random of the session that it resumes, where that is known.
+    pub resumes: Option<[u8; RANDOM_LEN]>,
+    /// Its line of the key log; only behind a Finished that was checked.
+    pub key_log: Option<KeyLogLine>,
+}
+
+impl Session {
+    /// A session about which nothing is known yet.
+    pub(super) fn new(moment: Moment, stream: String, renegotiation: bool) -> Self {
+        Self {
+            moment,
+            stream,
+            client_random: None,
+            protocol: None,
+            offered_version: None,
+            suite: None,
+            extended_master_secret: false,
+            encrypt_then_mac: false,
+            renegotiation,
+            refused: false,
+            verdict: Verdict::Incomplete,
+            reason: String::new(),
+            notes: Vec::new(),
+            key: None,
+            premaster_version: None,
+            resumes: None,
+            key_log: None,
+        }
+    }
+
+    /// Sets the verdict.
+    pub(super) fn judge(&mut self, verdict: Verdict, reason: impl Into<String>) {
+        self.verdict = verdict;
+        self.reason = reason.into();
+    }
+
+    /// Whether the session counts for the exit code, and if so, whether it counts as opened.
+    ///
+    /// Sessions of another key exchange do not count, as no private key would open them, nor do
+    /// those that the server refused.
+    pub fn counts(&self) -> Option<bool> {
+        match self.verdict {
+            Verdict::ForwardSecret => None,
+            Verdict::Incomplete if self.refused => None,
+            Verdict::Proven => Some(true),
+            Verdict::Resumed => Some(self.key_log.is_some()),
+            Verdict::WrongKey
+            | Verdict::Incomplete
+            | Verdict::Malformed
+            | Verdict::Unverified
+            | Verdict::NotAllowed => Some(false),
+        }
+    }
+
+    /// Whether another backend came to the same answer.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let line = |session: &Self| session.key_log.as_ref().map(|line| line.0.clone());
+        self.verdict == other.verdict
+            && self.client_random == other.client_random
+            && self.premaster_version == other.premaster_version
+            && line(self) == line(other)
+    }
+
+    /// The name of the protocol, or its number.
+    pub fn protocol_name(&self) -> String {
+        let Some(number) = self.protocol else { return "unknown protocol".to_owned() };
+        match Protocol::try_from(u32::from(number)) {
+            Ok(protocol) => protocol.name().to_owned(),
+            Err(_) => format!("protocol 0x{number:04x}"),
+        }
+    }
+
+    /// The name of the cipher suite, or its number.
+    pub fn suite_name(&self) -> String {
+        let Some(id) = self.suite else { return "unknown suite".to_owned() };
+        match CipherSuite::from_id(u32::from(id)) {
+            Some(suite) => suite.name.to_owned(),
+            None => format!("suite 0x{id:04x}"),
+        }
+    }
+}
+
+/// A line of the key log, as NSS defined the format: label, client random, master secret. Secret.
+pub struct KeyLogLine(Zeroizing<String>);
+
+impl KeyLogLine {
+    pub(super) fn new(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Self {
+        const LABEL: &str = "CLIENT_RANDOM ";
+        let (client_random, secret) = (hex::encode(client_random), hex::encode(secret.expose()));
+        // The room is reserved at once, so that no part of the secret stays behind in a smaller one.
+        let len = LABEL.len() + client_random.len() + 1 + secret.len();
+        let mut line = Zeroizing::new(String::with_capacity(len));
+        for part in [LABEL, &client_random, " ", &secret] {
+            line.push_str(part);
+        }
+        Self(line)
+    }
+
+    /// The line, without its end.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyLogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyLogLine").finish_non_exhaustive()
+    }
+}

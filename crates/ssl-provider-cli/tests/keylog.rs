@@ -1,0 +1,380 @@
+//! `sslprov keylog` on the recorded handshakes: verdicts and key logs are those that the peers and
+//! the manifest say, whatever backend, thread count, shard or way of input.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use ssl_provider::backends;
+
+use common::{command, key, sslprov, sslprov_with, vectors, workspace};
+
+/// The recorded captures with what is known of them.
+fn corpus() -> Vec<Value> {
+    let manifest = fs::read(workspace("tests/data/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let captures = manifest["captures"].as_array().unwrap().clone();
+    assert!(captures.len() > 20, "the corpus is there");
+    captures
+}
+
+fn data(name: &str) -> PathBuf {
+    workspace("tests/data").join(name)
+}
+
+fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap_or_else(|| panic!("{field} is text in {value}"))
+}
+
+/// The arguments for a capture of the corpus, with its keys.
+fn arguments(capture: &Value, options: &[&str]) -> Vec<String> {
+    let mut arguments = vec!["keylog".to_owned()];
+    for key in capture["keys"].as_array().unwrap() {
+        arguments.push("--key".to_owned());
+        arguments.push(data(key.as_str().unwrap()).display().to_string());
+    }
+    arguments.extend(options.iter().map(|option| (*option).to_owned()));
+    arguments.push(data(text(capture, "file")).display().to_string());
+    arguments
+}
+
+fn sorted_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// The session of the manifest in what was reported; one whose ClientHello is missing has no name.
+fn find<'r>(reported: &'r [Value], expected: &Value) -> &'r Value {
+    let by_name = |one: &&Value| one["client_random"] == expected["client_random"];
+    let nameless = |one: &&Value| one["client_random"].is_null();
+    reported
+        .iter()
+        .find(by_name)
+        .or_else(|| reported.iter().find(nameless))
+        .unwrap_or_else(|| panic!("no verdict for {expected}"))
+}
+
+fn check_session(file: &str, session: &Value, expected: &Value, verdict: &str) {
+    assert_eq!(text(session, "verdict"), verdict, "{file}: {session} is not {expected}");
+    assert_eq!(session["backends_agree"], true, "{file}: {session}");
+    let master_secret = session["key_log"].as_str().map(|line| line.rsplit(' ').next().unwrap());
+    match verdict {
+        "proven" => {
+            assert_eq!(master_secret, expected["master_secret"].as_str(), "{file}");
+            for field in ["protocol", "suite", "ems", "etm", "offered_version"] {
+                assert_eq!(session[field], expected[field], "{file}: {field} of {session}");
+            }
+            // Inside a renegotiation the peers' records do not show it.
+            if !expected["premaster_version"].is_null() {
+                assert_eq!(session["premaster_version"], expected["premaster_version"], "{file}");
+            }
+        }
+        "resumed" if !session["key_log"].is_null() => {
+            assert_eq!(master_secret, expected["master_secret"].as_str(), "{file}");
+            assert_eq!(session["resumes"], expected["resumes"], "{file}");
+        }
+        _ => {
+            assert_eq!(master_secret, None, "{file}: {session}");
+            assert_ne!(text(session, "reason"), "", "{file}: {session}");
+        }
+    }
+}
+
+/// Runs a capture on all backends and compares every session with the manifest.
+fn check_capture(capture: &Value, allow_ssl3: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("keys.txt");
+    let mut options = vec!["--json", "--backend", "all", "--output", output.to_str().unwrap()];
+    let field = if allow_ssl3 { "expected_allow_ssl3" } else { "expected" };
+    if allow_ssl3 {
+        options.push("--allow-ssl3");
+    }
+    let run = sslprov(arguments(capture, &options));
+    let file = text(capture, "file");
+    let lines = run.lines();
+    let (summary, reported) =
+        lines.split_last().unwrap_or_else(|| panic!("{file}: {}", run.stderr));
+    assert_eq!(text(summary, "type"), "summary", "{file}");
+
+    let expected = capture["sessions"].as_array().unwrap();
+    assert_eq!(reported.len(), expected.len(), "{file}: {}", run.stdout);
+    for session in expected {
+        check_session(file, find(reported, session), session, text(session, field));
+    }
+
+    // The key log holds the oracle's lines, and resumed sessions besides.
+    let written = fs::read_to_string(&output).unwrap();
+    let in_verdicts: Vec<_> = reported.iter().filter_map(|one| one["key_log"].as_str()).collect();
+    assert_eq!(written.lines().collect::<Vec<_>>(), in_verdicts, "{file}");
+    let oracle = fs::read_to_string(data(text(capture, "key_log"))).unwrap();
+    for line in oracle.lines().filter(|_| allow_ssl3) {
+        assert!(in_verdicts.contains(&line), "{file}: {line}");
+    }
+
+    let (mut opened, mut closed) = (0, 0);
+    for session in reported.iter().filter(|one| one["verdict"] != "forward-secret") {
+        if session["key_log"].is_null() { closed += 1 } else { opened += 1 }
+    }
+    let code = match (opened, closed) {
+        (0, _) => 1,
+        (_, 0) => 0,
+        (_, _) => 3,
+    };
+    run.expect_code(code);
+}
+
+#[test]
+fn every_capture_gives_the_verdicts_and_keys_of_the_manifest_on_all_backends() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    for capture in corpus() {
+        check_capture(&capture, false);
+        check_capture(&capture, true);
+    }
+}
+
+/// Without a backend the command says how to get one.
+fn no_backend() {
+    let capture = data("handshakes.pcapng");
+    sslprov([
+        "keylog".as_ref(),
+        "--key".as_ref(),
+        key("server-2048.pem").as_os_str(),
+        capture.as_os_str(),
+    ])
+    .expect_code(2)
+    .expect_stderr("features");
+}
+
+fn handshakes(options: &[&str]) -> common::Run {
+    let (key, capture) = (key("server-2048.pem"), data("handshakes.pcapng"));
+    let fixed = ["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()];
+    sslprov(fixed.iter().chain(options))
+}
+
+#[test]
+fn the_key_log_is_that_of_the_peers_and_does_not_depend_on_threads() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let oracle = fs::read_to_string(data("handshakes.keys")).unwrap();
+    let one = handshakes(&["--threads", "1"]).expect_code(0).expect_stderr("18 proven");
+    assert_eq!(sorted_lines(&one.stdout), sorted_lines(&oracle));
+    for threads in ["2", "3", "8"] {
+        let more = handshakes(&["--threads", threads]).expect_code(0);
+        assert_eq!((&more.stdout, &more.stderr), (&one.stdout, &one.stderr));
+    }
+    assert_eq!(handshakes(&["--quiet"]).expect_code(0).stderr, "");
+}
+
+#[test]
+fn each_backend_alone_gives_the_same_key_log() {
+    let logs: Vec<_> = backends()
+        .iter()
+        .map(|backend| handshakes(&["-q", "--backend", backend.info().name]).expect_code(0).stdout)
+        .collect();
+    assert!(logs.windows(2).all(|pair| pair[0] == pair[1]));
+    println!("tested: {:?}", backends().iter().map(|one| one.info().name).collect::<Vec<_>>());
+}
+
+#[test]
+fn captures_come_from_standard_input_too_compressed_or_not() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let key = key("server-2048.pem");
+    let fixed = ["keylog", "-q", "--key", key.to_str().unwrap()];
+    for (capture, log) in [("no-close.pcap", "no-close.keys"), ("suites.pcap.gz", "suites.keys")] {
+        let input = fs::read(data(capture)).unwrap();
+        let oracle = sorted_lines(&fs::read_to_string(data(log)).unwrap());
+        for way in ["-", "--stdin"] {
+            let run = sslprov_with(fixed.iter().chain([&way]), &input, &[]).expect_code(0);
+            assert_eq!(sorted_lines(&run.stdout), oracle, "{capture} by {way}");
+        }
+    }
+}
+
+#[test]
+fn several_captures_are_read_as_one() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    // A connection goes on in the second file, as capture tools that rotate leave it.
+    let whole = fs::read(data("no-close.pcap")).unwrap();
+    let mut cut = 24;
+    for _ in 0..8 {
+        let len = u32::from_le_bytes(whole[cut + 8..cut + 12].try_into().unwrap());
+        cut += 16 + usize::try_from(len).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("1.pcap"), folder.path().join("2.pcap"));
+    fs::write(&first, &whole[..cut]).unwrap();
+    fs::write(&second, [&whole[..24], &whole[cut..]].concat()).unwrap();
+    let key = key("server-2048.pem");
+    let run = sslprov([Path::new("keylog"), Path::new("--key"), &key, &first, &second]);
+    let oracle = fs::read_to_string(data("no-close.keys")).unwrap();
+    assert_eq!(sorted_lines(&run.expect_code(0).stdout), sorted_lines(&oracle));
+}
+
+#[test]
+fn shards_share_the_work_and_make_the_whole() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let whole = handshakes(&["-q"]).expect_code(0).stdout;
+    let parts: Vec<_> =
+        ["1/3", "2/3", "3/3"].map(|part| handshakes(&["-q", "--shard", part]).stdout).into();
+    assert!(parts.iter().all(|part| part.lines().count() == 6), "{parts:?}");
+    assert_eq!(sorted_lines(&parts.concat()), sorted_lines(&whole));
+}
+
+#[test]
+fn an_output_file_is_written_whole_or_not_at_all() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("keys.txt");
+    fs::write(&output, "before").unwrap();
+    let garbage = folder.path().join("garbage.pcap");
+    fs::write(&garbage, [7; 1000]).unwrap();
+    let key = key("server-2048.pem");
+    let run = |capture: &Path| {
+        let fixed: [&Path; 5] = ["keylog", "--key", "", "--output", ""].map(Path::new);
+        let mut arguments = fixed.to_vec();
+        (arguments[2], arguments[4]) = (&key, &output);
+        arguments.push(capture);
+        sslprov(arguments)
+    };
+    run(&garbage).expect_code(2).expect_stderr("garbage.pcap: not a pcap or pcapng file");
+    assert_eq!(fs::read_to_string(&output).unwrap(), "before");
+    assert_eq!(run(&data("no-close.pcap")).expect_code(0).stdout, "");
+    let oracle = fs::read_to_string(data("no-close.keys")).unwrap();
+    assert_eq!(sorted_lines(&fs::read_to_string(&output).unwrap()), sorted_lines(&oracle));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
+}
+
+#[test]
+fn the_copy_with_secrets_holds_the_packets_and_the_key_log() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("opened.pcapng");
+    for capture in ["handshakes.pcapng", "qinq.pcapng.gz", "raw-ip.pcap"] {
+        let (key, capture) = (key("server-2048.pem"), data(capture));
+        let fixed = ["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()];
+        let run = sslprov(fixed.iter().chain(&["--dsb", copy.to_str().unwrap()])).expect_code(0);
+        let written = fs::read(&copy).unwrap();
+        assert!(written.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]), "a section header");
+        // A Decryption Secrets Block of a TLS key log follows at once.
+        assert_eq!(written[28..32], 10_u32.to_le_bytes());
+        assert_eq!(written[36..40], 0x544c_534b_u32.to_le_bytes());
+        assert_eq!(&written[44..44 + run.stdout.len()], run.stdout.as_bytes());
+        let again = ["keylog", "--key", key.to_str().unwrap(), copy.to_str().unwrap()];
+        assert_eq!(sslprov(again).expect_code(0).stdout, run.stdout);
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_and_gives_an_empty_key_log() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let (key, capture) = (key("other-2048.pem"), data("handshakes.pcapng"));
+    let run = sslprov(["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()])
+        .expect_code(1)
+        .expect_stderr("18 wrong-key");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn several_keys_are_matched_by_certificate() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let (first, second) = (key("other-2048.pem"), key("server-2048.pem"));
+    let capture = data("mixed.pcapng");
+    let arguments = ["keylog", "--json", "--key", first.to_str().unwrap(), "--key"];
+    let rest = [second.to_str().unwrap(), capture.to_str().unwrap()];
+    let run = sslprov(arguments.iter().chain(&rest)).expect_code(3);
+    let by_key = |name: &str| {
+        let named = |one: &&Value| one["key"].as_str().is_some_and(|key| key.contains(name));
+        run.lines().iter().filter(named).count()
+    };
+    assert_eq!((by_key("other-2048"), by_key("server-2048")), (1, 2), "{}", run.stdout);
+}
+
+#[test]
+fn arguments_that_cannot_work_are_refused() {
+    let (key, capture) = (key("server-2048.pem"), data("handshakes.pcapng"));
+    let (key, capture) = (key.to_str().unwrap(), capture.to_str().unwrap());
+    sslprov(["keylog", capture]).expect_code(2).expect_stderr("--key");
+    sslprov(["keylog", "--key", key]).expect_code(2).expect_stderr("CAPTURE");
+    sslprov(["keylog", "--key", key, "--shard", "3/2", capture])
+        .expect_code(2)
+        .expect_stderr("i/n");
+    sslprov(["keylog", "--key", key, "--threads", "0", capture]).expect_code(2);
+    sslprov(["keylog", "--key", key, "--dsb", "x", "-"]).expect_code(2).expect_stderr("--dsb");
+    sslprov(["keylog", "--key", key, "-", "-"]).expect_code(2).expect_stderr("once");
+    let missing = ["keylog", "--key", key, "/nonexistent/capture.pcap"];
+    let run = sslprov(missing).expect_code(2);
+    if !backends().is_empty() {
+        run.expect_stderr("/nonexistent/capture.pcap");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_quietly() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let mut child = command()
+        .args(["keylog", "--key"])
+        .arg(key("server-2048.pem"))
+        .arg(data("handshakes.pcapng"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(141), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn recorded_captures_of_others_open_too() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let expected = fs::read(vectors("captures/handshakes.json")).unwrap();
+    let expected: Vec<Value> = serde_json::from_slice(&expected).unwrap();
+    for (name, resumed) in [("rsasnakeoil2", 1), ("rsa-p-lt-q", 0)] {
+        let key = vectors(&format!("captures/{name}.key"));
+        let capture = vectors(&format!("captures/{name}.pcap"));
+        let fixed = ["keylog", "--json", "--allow-ssl3", "--backend", "all", "--key"];
+        let rest = [key.to_str().unwrap(), capture.to_str().unwrap()];
+        let run = sslprov(fixed.iter().chain(&rest)).expect_code(0);
+        let lines = run.lines();
+        let of_file = |one: &&Value| text(one, "file") == format!("{name}.pcap");
+        for handshake in expected.iter().filter(of_file) {
+            let session = find(&lines, handshake);
+            assert_eq!(text(session, "verdict"), "proven", "{session}");
+            assert!(text(session, "key_log").ends_with(text(handshake, "master_secret")));
+        }
+        let proven_resumed =
+            |one: &&Value| one["verdict"] == "resumed" && !one["key_log"].is_null();
+        assert_eq!(lines.iter().filter(proven_resumed).count(), resumed, "{}", run.stdout);
+    }
+}

@@ -1,0 +1,193 @@
+//! No heap memory is given back with a secret in it: premaster secret, master secret and keys are
+//! looked for in every block that is freed. A program of its own, as it replaces the allocator.
+//!
+//! What C libraries free through their own allocator, and what lies on stacks, is out of its sight.
+//! Padding inside a freed value is formally unwritten, and is read all the same: knowingly, and in
+//! this test alone.
+
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use ssl_provider::{Protocol, Side};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::rsa_key::TestKey;
+
+/// Bytes that are looked for at a time: enough that no other memory holds them by chance.
+const NEEDLE_LEN: usize = 12;
+const NEEDLES: usize = 12;
+
+/// The system's allocator, which looks into what is given back.
+struct Searching;
+
+thread_local! {
+    // Constant and without a destructor, so that the allocator may use them at any time.
+    static WANTED: Cell<[Option<[u8; NEEDLE_LEN]>; NEEDLES]> =
+        const { Cell::new([None; NEEDLES]) };
+    // Of each needle, whether it was found.
+    static FOUND: Cell<[bool; NEEDLES]> = const { Cell::new([false; NEEDLES]) };
+}
+
+/// Looks for the needles in a block that is about to be freed.
+///
+/// # Safety
+///
+/// `pointer` is live for reads of `size` bytes, all of which have been written at least once.
+unsafe fn search(pointer: *const u8, size: usize) {
+    let wanted = WANTED.with(Cell::get);
+    if wanted.iter().all(Option::is_none) {
+        return;
+    }
+    let mut window = [0; NEEDLE_LEN];
+    for offset in 0..size {
+        window.rotate_left(1);
+        // SAFETY: the offset is below the size, for which the caller answers. The read is volatile
+        // so that it is of the memory as it is, and nothing is concluded from its being dead.
+        window[NEEDLE_LEN - 1] = unsafe { pointer.wrapping_add(offset).read_volatile() };
+        for (index, needle) in wanted.iter().enumerate() {
+            if *needle == Some(window) {
+                FOUND.with(|found| {
+                    let mut now = found.get();
+                    now[index] = true;
+                    found.set(now);
+                });
+            }
+        }
+    }
+}
+
+// SAFETY: every block comes from and goes to the system's allocator with its own layout; `search`
+// only reads, and neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Searching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Zeroed, so that `search` never reads what nobody has written.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`, which is the same.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the block is live until the next line, and was zeroed when it was made.
+        unsafe { search(pointer, layout.size()) };
+        // SAFETY: the pointer came from `System` through `alloc` above, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    // `realloc` is the provided one: a new block, a copy, and `dealloc` of the old, which is what
+    // shows a secret that was left behind by growing.
+}
+
+#[global_allocator]
+static ALLOCATOR: Searching = Searching;
+
+/// The needles that were found in what `work` freed.
+fn found_by(needles: &[(&'static str, Vec<u8>)], work: impl FnOnce()) -> Vec<&'static str> {
+    let mut wanted = [None; NEEDLES];
+    for (slot, (_, needle)) in wanted.iter_mut().zip(needles) {
+        *slot = Some(needle.as_slice().try_into().expect("a needle of the right length"));
+    }
+    FOUND.with(|found| found.set([false; NEEDLES]));
+    WANTED.with(|cell| cell.set(wanted));
+    work();
+    WANTED.with(|cell| cell.set([None; NEEDLES]));
+    let found = FOUND.with(Cell::get);
+    needles.iter().zip(found).filter(|(_, found)| *found).map(|((name, _), _)| *name).collect()
+}
+
+/// Two pieces of a secret, and one as numbers lie in memory, the last byte first.
+fn pieces(names: [&'static str; 3], secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let middle = secret.len() / 2;
+    let mut reversed = secret[middle..middle + NEEDLE_LEN].to_vec();
+    reversed.reverse();
+    vec![
+        (names[0], secret[secret.len() - NEEDLE_LEN..].to_vec()),
+        (names[1], secret[middle..middle + NEEDLE_LEN].to_vec()),
+        (names[2], reversed),
+    ]
+}
+
+#[test]
+fn a_secret_that_is_freed_as_it_is_gets_found() {
+    let secret: Vec<u8> = (1..).take(NEEDLE_LEN).collect();
+    let needles = vec![("planted", secret.clone())];
+    assert_eq!(found_by(&needles, || drop(secret.clone())), ["planted"]);
+    assert_eq!(found_by(&needles, || drop([vec![9; 5], secret.clone()].concat())), ["planted"]);
+    // Left behind by growing.
+    let grown = found_by(&needles, || {
+        let mut copy = secret.clone();
+        copy.reserve(1000);
+        copy.fill(0);
+    });
+    assert_eq!(grown, ["planted"]);
+    let wiped = found_by(&needles, || {
+        let mut copy = secret.clone();
+        copy.iter_mut().for_each(|byte| *byte = 0);
+        drop(std::hint::black_box(copy));
+    });
+    assert_eq!(wiped, [""; 0]);
+}
+
+#[test]
+fn no_freed_block_holds_a_secret_of_the_key_exchange() {
+    let test_key = TestKey::rsa_1024();
+    for backend in ssl_provider::backends() {
+        let provider = open(*backend);
+        let key = test_key.load(&provider);
+        for exchange in [
+            Exchange::new(Protocol::Ssl3, 0x0035),
+            Exchange::new(Protocol::Tls1_0, 0x0035),
+            Exchange::new(Protocol::Tls1_2, 0x003D),
+            Exchange::new(Protocol::Tls1_2, 0x009D).extended(),
+        ] {
+            // ring's running hash cannot be wiped, and SSL 3.0 hashes secrets with it.
+            if backend.info().name == "ring" && exchange.protocol == Protocol::Ssl3 {
+                continue;
+            }
+            let mut rng = Rng::new(80);
+            let premaster_secret = exchange.premaster_secret(&mut rng);
+            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let parameters = exchange.parameters();
+            let master_secret = exchange.master_secret(&premaster_secret);
+            let session_keys = exchange.session_keys(&master_secret);
+            let needles = [
+                pieces(["premaster end", "premaster", "premaster reversed"], &premaster_secret),
+                pieces(["master end", "master", "master reversed"], &master_secret),
+                pieces(["keys end", "keys", "keys reversed"], &session_keys),
+            ]
+            .concat();
+            let found = found_by(&needles, || {
+                let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
+                let keys = master_key.session_keys(&parameters).unwrap();
+                assert!(!keys.write_key(Side::Client).is_empty());
+            });
+            let name = backend.info().name;
+            assert_eq!(found, [""; 0], "{name}, {}", exchange.describe());
+        }
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_part_of_the_private_key() {
+    let test_key = TestKey::rsa_1024();
+    let parts = test_key.parts();
+    let needles = [
+        pieces(["d end", "d", "d reversed"], &parts.d.to_bytes_be()),
+        pieces(["p end", "p", "p reversed"], &parts.p.to_bytes_be()),
+        pieces(["d mod q-1 end", "d mod q-1", "d mod q-1 reversed"], &parts.dq.to_bytes_be()),
+    ]
+    .concat();
+    let der = test_key.der.clone();
+    for backend in ssl_provider::backends() {
+        let provider = open(*backend);
+        let found = found_by(&needles, || {
+            drop(provider.load_private_key(&der).unwrap());
+        });
+        // The rsa crate multiplies the primes to check the modulus and does not wipe the steps.
+        let left_behind: &[&str] = match backend.info().name {
+            "rustcrypto" | "ring" => &["p reversed"],
+            _ => &[],
+        };
+        assert_eq!(found, left_behind, "{}", backend.info().name);
+    }
+}
