@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench_report;
+mod capi;
 mod chart;
 mod ci;
 mod command;
@@ -77,6 +78,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Build the C library, prove its interface, and run its C programs under every tool.
+    Capi {
+        /// How long the programs that race and fork do so, in seconds.
+        #[arg(long, default_value_t = 1)]
+        seconds: u32,
+        /// Also install header, libraries and pkg-config file under this directory.
+        #[arg(long)]
+        prefix: Option<std::path::PathBuf>,
+    },
     /// Check with memcheck that nothing depends on the decrypted RSA block.
     Ctgrind,
     /// Check with callgrind that every kind of RSA block costs the same number of instructions.
@@ -107,6 +117,7 @@ fn run(task: Task) -> Result<()> {
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
         Task::Ctgrind => valgrind::ctgrind(&workspace),
         Task::Callgrind => valgrind::callgrind(&workspace),
     }

@@ -108,7 +108,7 @@ export! {
 export! {
     /// Gives the hash of a suite's PRF, "SHA256" or "SHA384", into 64 characters. Versions before
     /// TLS 1.2 have one PRF of two hashes, which has no name here: `NTE_NOT_SUPPORTED`.
-    fn SslGetCipherSuitePRFHashAlgorithm is GetCipherSuitePrfHashAlgorithmFn(
+    fn SslGetCipherSuitePRFHashAlgorithm is CipherSuitePrfHashFn(
         provider: ProviderHandle,
         protocol: u32,
         cipher_suite: u32,
@@ -173,8 +173,8 @@ fn next_suite<T: Copy>(
     Ok(())
 }
 
-/// The suites that a provider can do the key exchange of, each with its protocols: with a MAC of its
-/// own first, then by strength. SSL 3.0 is among them where policy allows it.
+/// The suites that a provider can do the key exchange of, each with its protocols: ciphers that
+/// authenticate first, then by strength. SSL 3.0 is among them where policy allows it.
 fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
     if !provider.supports_import() {
         return Vec::new();

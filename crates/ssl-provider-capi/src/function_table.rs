@@ -4,8 +4,8 @@
 use crate::abi::{BCRYPT_INTERFACE_VERSION, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND};
 use crate::boundary::export;
 use crate::cipher_suites::{
-    EnumCipherSuitesExFn, EnumCipherSuitesFn, GetCipherSuitePrfHashAlgorithmFn,
-    LookupCipherLengthsFn, LookupCipherSuiteInfoFn, SslEnumCipherSuites, SslEnumCipherSuitesEx,
+    CipherSuitePrfHashFn, EnumCipherSuitesExFn, EnumCipherSuitesFn, LookupCipherLengthsFn,
+    LookupCipherSuiteInfoFn, SslEnumCipherSuites, SslEnumCipherSuitesEx,
     SslGetCipherSuitePRFHashAlgorithm, SslLookupCipherLengths, SslLookupCipherSuiteInfo,
 };
 use crate::failure::Failure;
@@ -91,7 +91,7 @@ function_table! {
     VerifySignature: VerifySignatureFn = SslVerifySignature;
     LookupCipherLengths: LookupCipherLengthsFn = SslLookupCipherLengths;
     CreateClientAuthHash: CreateClientAuthHashFn = SslCreateClientAuthHash;
-    GetCipherSuitePRFHashAlgorithm: GetCipherSuitePrfHashAlgorithmFn = SslGetCipherSuitePRFHashAlgorithm;
+    GetCipherSuitePRFHashAlgorithm: CipherSuitePrfHashFn = SslGetCipherSuitePRFHashAlgorithm;
     ComputeSessionHash: ComputeSessionHashFn = SslComputeSessionHash;
     GeneratePreMasterKey: GeneratePreMasterKeyFn = SslGeneratePreMasterKey;
     EnumEccCurves: EnumEccCurvesFn = SslEnumEccCurves;

@@ -1,5 +1,5 @@
 //! The keys that a process has imported through `NCryptImportKey`, found by their public halves.
-//! This is how `SslOpenPrivateKey` gets from a certificate to a key where there is no Windows store.
+//! `SslOpenPrivateKey` gets from a certificate to its key this way; there is no Windows store.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,8 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for what is no certificate, [`Error::Key`] for another algorithm.
+    /// [`Error::InvalidParameter`] for what is no certificate, [`Error::Key`] for a key of another
+    /// algorithm.
     pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, Error> {
         const MALFORMED: Error = Error::InvalidParameter("pCertContext: not a certificate");
         let info = subject_public_key_info(der).ok_or(MALFORMED)?;

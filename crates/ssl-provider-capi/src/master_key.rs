@@ -28,9 +28,9 @@ export! {
     ///
     /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`; no
     /// pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags are `NCRYPT_SSL_SERVER_FLAG`, else
-    /// `NTE_BAD_FLAGS`; protocol and suite are of an RSA key exchange, else `NTE_NOT_SUPPORTED`; the
-    /// list holds both randoms or the session hash, else `NTE_INVALID_PARAMETER`. The handle is set
-    /// to 0 before all that.
+    /// `NTE_BAD_FLAGS`; protocol and suite are of an RSA key exchange, else `NTE_NOT_SUPPORTED`;
+    /// the list holds both randoms or the session hash, else `NTE_INVALID_PARAMETER`. The handle is
+    /// set to 0 before all that.
     ///
     /// Nothing that the ciphertext decides is a failure: a premaster secret that is wrong in
     /// padding, length or version gives a master key that no client has, and the handshake ends at
@@ -151,14 +151,14 @@ export! {
         if output_len > MAX_VERIFY_DATA_LEN {
             return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
         }
-        if hash.protocol != master_key.key.protocol() || hash.suite.prf != master_key.key.suite().prf
-        {
+        let key = &master_key.key;
+        if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
             return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
         // A copy is hashed to its end, so that another user of the hash does not wait for it.
         let so_far = hash.hash()?.duplicate();
-        master_key.key.verify_data(sender, &so_far, &mut verify_data)?;
+        key.verify_data(sender, &so_far, &mut verify_data)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(output_len, &verify_data, "pbOutput is NULL") }.map_err(Failure::from)
     }

@@ -23,7 +23,7 @@ struct Registered {
     enumeration: Option<Enumeration>,
 }
 
-/// Where an enumeration stands. It is kept beside the block, not in it, so a caller cannot change it.
+/// Where an enumeration stands. Kept beside the block, not in it, so that no caller changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Enumeration {
     /// The function that it belongs to.
@@ -167,7 +167,7 @@ impl Block {
         self.check(offset, size_of::<T>())?;
         // SAFETY: the check above says that the offset lies inside the block.
         let place = unsafe { self.start.add(offset) };
-        // SAFETY: the check above says that a `T` fits behind the offset; no alignment is asked for.
+        // SAFETY: the check above says that a `T` fits behind the offset; no alignment is needed.
         unsafe { place.cast::<T>().write_unaligned(value) };
         Ok(())
     }

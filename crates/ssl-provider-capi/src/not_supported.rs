@@ -1,5 +1,5 @@
-//! Operations that the Rust API does not have yet: each checks its handles and the pointers that may
-//! not be NULL, and answers `NTE_NOT_SUPPORTED`. An operation that arrives moves to a module of its own.
+//! Operations that the Rust API does not have yet: each checks its handles and says so.
+//! One that arrives moves to a module of its own.
 
 use ssl_provider::Error;
 
@@ -232,7 +232,8 @@ export! {
 }
 
 export! {
-    /// Would make the master key of a client, or of a Diffie-Hellman agreement. `private_key` may be 0.
+    /// Would make the master key of a client, or of a Diffie-Hellman agreement. `private_key` may
+    /// be 0.
     fn SslGenerateMasterKey is GenerateMasterKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,

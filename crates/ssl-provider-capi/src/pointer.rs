@@ -145,7 +145,7 @@ impl Bytes {
         let mut copy = Zeroizing::new(Vec::new());
         copy.try_reserve_exact(len).map_err(|_| Error::NoMemory)?;
         // SAFETY: the caller promises `len` readable bytes; the vector has just been given room for
-        // as many, and memory that was allocated after the call began overlaps none of the caller's.
+        // as many; memory allocated during the call overlaps none of the caller's.
         unsafe { pointer.as_ptr().copy_to_nonoverlapping(copy.as_mut_ptr(), len) };
         // SAFETY: exactly `len` bytes have been written above, and the capacity is no less.
         unsafe { copy.set_len(len) };

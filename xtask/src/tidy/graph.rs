@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer {
         member: CORE,
         members: &[],
@@ -63,6 +63,13 @@ const LAYERS: [Layer; 11] = [
         members: &["ssl-provider", CORE],
         in_tests: TEST_KIT,
         others: None,
+    },
+    Layer {
+        member: "ssl-provider-capi",
+        members: &["ssl-provider"],
+        in_tests: TEST_KIT,
+        // Key formats and the arithmetic that completes a key; the crypto is the backends'.
+        others: Some(&["crypto-bigint", "libc", "pkcs1", "pkcs8", "zeroize"]),
     },
     Layer {
         member: "ssl-provider-benches",

@@ -1,5 +1,5 @@
 //! The types of the C interface, laid out as the Windows headers lay them out.
-//! Pointers in prototypes are the types of [`crate::pointer`]; the layouts are tested against windows-sys.
+//! Pointers in prototypes are of [`crate::pointer`]; layouts are compared with windows-sys.
 
 // The names of types and fields are those of the Windows headers, and documented there.
 #![allow(missing_docs)]

@@ -1,0 +1,258 @@
+//! The header against everything that it must agree with: the exports, the constants, the list of
+//! declarations in `declarations.txt`, and the sheet of interface facts where that is at hand.
+
+// Helpers of tests fail by panicking.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
+
+/// What the header declares beyond the interface, by name.
+const KEY_STORAGE_AND_EXTENSIONS: [&str; 5] = [
+    "NCryptExportKey",
+    "NCryptFreeObject",
+    "NCryptImportKey",
+    "NCryptOpenStorageProvider",
+    "SslProviderSetTrace",
+];
+
+#[test]
+fn the_header_declares_the_47_functions_of_the_list_and_the_named_others() {
+    let listed = fs::read_to_string(in_crate("tests/declarations.txt")).unwrap();
+    let listed: Vec<&str> = listed.lines().collect();
+    assert_eq!(listed.len(), 47);
+    let (mut interface, mut others) = (Vec::new(), Vec::new());
+    for declaration in declarations(&header()) {
+        if KEY_STORAGE_AND_EXTENSIONS.contains(&declaration.name.as_str()) {
+            others.push(declaration.name);
+        } else {
+            interface.push(declaration.in_notation());
+        }
+    }
+    interface.sort();
+    others.sort();
+    assert_eq!(interface, listed);
+    assert_eq!(others, KEY_STORAGE_AND_EXTENSIONS);
+}
+
+#[test]
+fn every_declaration_is_an_export_with_as_many_arguments_and_the_reverse() {
+    let declared: BTreeMap<String, usize> = declarations(&header())
+        .into_iter()
+        .map(|declaration| (declaration.name, declaration.parameters.len()))
+        .collect();
+    let mut exported = BTreeMap::from([("SslProviderSetTrace".to_owned(), 1)]);
+    for file in fs::read_dir(in_crate("src")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            exported.extend(exports(&fs::read_to_string(path).unwrap()));
+        }
+    }
+    assert_eq!(declared, exported);
+}
+
+#[test]
+fn every_constant_of_the_header_is_a_constant_here_and_the_reverse() {
+    let header = header();
+    let defined = definitions(&header);
+    let number = |name: &str| -> Option<u32> {
+        let value = defined.get(name)?.last()?;
+        let value = value.strip_prefix("SSLP_STATUS(").map_or(*value, |v| v.trim_end_matches(')'));
+        let value = value.trim_end_matches('u');
+        match value.strip_prefix("0x") {
+            Some(hex) => u32::from_str_radix(hex, 16).ok(),
+            None => value.parse().ok(),
+        }
+    };
+    for (name, value) in NUMBERS {
+        assert_eq!(number(name), Some(*value), "{name}");
+    }
+    for (name, value) in STATUSES {
+        assert_eq!(number(name), Some(value.cast_unsigned()), "{name}");
+    }
+    for (name, text) in STRINGS {
+        let characters: Vec<String> = text.chars().map(|each| format!("'{each}'")).collect();
+        let notations =
+            [format!("u\"{text}\""), format!("((const WCHAR[]){{{}, 0}})", characters.join(", "))];
+        assert_eq!(
+            defined.get(name).map(Vec::as_slice),
+            Some(&notations.each_ref().map(String::as_str)[..]),
+            "{name}"
+        );
+    }
+    let known = NUMBERS.len() + STATUSES.len() + STRINGS.len();
+    let own = ["SSLPROVIDER_H", "WINAPI", "SSLP_API", "SSLP_STATUS(code)"];
+    let foreign: Vec<_> = defined.keys().filter(|name| !own.contains(name)).collect();
+    assert_eq!(foreign.len(), known, "a name too many in the header: {foreign:?}");
+}
+
+#[test]
+fn the_header_agrees_with_the_sheet_of_facts_where_that_is_at_hand() {
+    let path = env::var_os("SSL_PROVIDER_REFERENCE")
+        .map_or_else(|| in_crate("../../../shared/reference/cng-ssl-provider.md"), PathBuf::from);
+    let Ok(sheet) = fs::read_to_string(&path) else {
+        eprintln!("\n*** NOT COMPARED: no sheet of facts; name it in SSL_PROVIDER_REFERENCE ***\n");
+        return;
+    };
+    let listed = fs::read_to_string(in_crate("tests/declarations.txt")).unwrap();
+    let mut on_sheet: Vec<String> = sheet_prototypes(&sheet);
+    on_sheet.sort();
+    assert_eq!(on_sheet, listed.lines().collect::<Vec<_>>());
+
+    let header = header();
+    let defined = definitions(&header);
+    let mut compared = 0;
+    for row in sheet.lines().filter_map(|line| line.strip_prefix("| 0x")) {
+        let mut columns = row.split(" | ");
+        let (Some(value), Some(_), Some(name)) = (columns.next(), columns.next(), columns.next())
+        else {
+            continue;
+        };
+        if !["TLS_", "SSL_CK_", "NTE_"].iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        let ours = defined.get(name).and_then(|values| values.last()).unwrap_or(&"");
+        assert!(ours.contains(&format!("0x{value}")), "{name}: {ours} here, 0x{value} there");
+        compared += 1;
+    }
+    assert_eq!(compared, 55 + 58, "suites and NTE codes");
+}
+
+/// A function of the header.
+struct Declaration {
+    result: String,
+    name: String,
+    /// Type and name of each parameter.
+    parameters: Vec<(String, String)>,
+}
+
+impl Declaration {
+    /// In the notation of the list: `i32 SslFreeObject(OBJ hObject, u32 dwFlags)`.
+    fn in_notation(&self) -> String {
+        let parameters: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|(kind, name)| format!("{} {name}", notation(kind)))
+            .collect();
+        let result = if self.result == "SECURITY_STATUS" { "i32" } else { &self.result };
+        format!("{result} {}({})", self.name, parameters.join(", "))
+            .replace("[NCRYPT_SSL_MAX_NAME_SIZE]", "[64]")
+    }
+}
+
+fn notation(c_type: &str) -> String {
+    let (base, stars) = c_type
+        .split_once('*')
+        .map_or((c_type, 0), |(base, rest)| (base, 1 + rest.matches('*').count()));
+    let (base, more) = match base.trim() {
+        "NCRYPT_PROV_HANDLE" => ("PROV", 0),
+        "NCRYPT_KEY_HANDLE" => ("KEY", 0),
+        "NCRYPT_HASH_HANDLE" => ("HASH", 0),
+        "NCRYPT_HANDLE" => ("OBJ", 0),
+        "LPCWSTR" => ("WSTR", 0),
+        "DWORD" => ("u32", 0),
+        "WORD" => ("u16", 0),
+        "WCHAR" => ("u16", 0),
+        "ULONGLONG" => ("u64", 0),
+        "PVOID" => ("void", 1),
+        "PBYTE" => ("u8", 1),
+        "PCHAR" => ("char", 1),
+        "PNCryptBufferDesc" => ("BUFDESC", 1),
+        "PCCERT_CONTEXT" => ("CERT_CONTEXT", 1),
+        other => (other, 0),
+    };
+    format!("{base}{}", "*".repeat(stars + more))
+}
+
+fn declarations(header: &str) -> Vec<Declaration> {
+    header
+        .split("\nSSLP_API ")
+        .skip(1)
+        .map(|text| {
+            let (head, rest) = text.split_once('(').unwrap();
+            let (result, name) = head.split_once(" WINAPI ").unwrap();
+            let (parameters, _) = rest.split_once(");").unwrap();
+            let parameters = parameters.split(',').map(|parameter| {
+                let parameter = parameter.trim();
+                let name = parameter.rfind([' ', '*']).unwrap() + 1;
+                (parameter[..name].trim().to_owned(), parameter[name..].to_owned())
+            });
+            Declaration {
+                result: result.to_owned(),
+                name: name.to_owned(),
+                parameters: parameters.collect(),
+            }
+        })
+        .collect()
+}
+
+/// Every `#define`, with its values in the order of the header. Continued lines are joined.
+fn definitions(header: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in header.lines().filter_map(|line| line.strip_prefix("#define ")) {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        found.entry(name).or_default().push(value.trim());
+    }
+    found
+}
+
+/// Names and numbers of arguments of the exports in a source file.
+fn exports(source: &str) -> Vec<(String, usize)> {
+    source
+        .split("\nexport! {\n")
+        .skip(1)
+        .map(|text| {
+            let (_, text) = text.split_once("\n    fn ").unwrap();
+            let (head, rest) = text.split_once('(').unwrap();
+            let (arguments, _) = rest.split_once(')').unwrap();
+            let name = head.split(' ').next().unwrap();
+            (name.to_owned(), arguments.matches(": ").count())
+        })
+        .collect()
+}
+
+/// The prototypes of the sheet, in the notation of the list.
+fn sheet_prototypes(sheet: &str) -> Vec<String> {
+    sheet
+        .split("```text\n")
+        .skip(1)
+        .filter_map(|block| block.split_once("\n)\n```"))
+        .map(|(prototype, _)| {
+            let (head, parameters) = prototype.split_once("(\n").unwrap();
+            let parameters: Vec<String> = parameters.lines().map(sheet_parameter).collect();
+            format!("{head}({})", parameters.join(", "))
+        })
+        .collect()
+}
+
+/// `   3. out{*pcbOutput}   u8** ppbOutput` without its number and direction.
+fn sheet_parameter(line: &str) -> String {
+    let (_, rest) = line.split_once(". ").unwrap();
+    let rest = match (rest.find('{'), rest.find('}')) {
+        (Some(open), Some(close)) if !rest[..open].contains(' ') => &rest[close + 1..],
+        _ => rest.split_once(' ').unwrap().1,
+    };
+    rest.trim().replace("u16 const* (WSTR)", "WSTR").replace("CERT_CONTEXT const*", "CERT_CONTEXT*")
+}
+
+/// The header, each definition in one line.
+fn header() -> String {
+    let header = fs::read_to_string(in_crate("include/sslprovider.h")).unwrap();
+    let mut joined = String::with_capacity(header.len());
+    let mut continues = false;
+    for line in header.lines() {
+        let line = if continues { line.trim_start() } else { line };
+        let continued = line.strip_suffix('\\');
+        joined.push_str(continued.map_or(line, str::trim_end));
+        joined.push(if continued.is_some() { ' ' } else { '\n' });
+        continues = continued.is_some();
+    }
+    joined
+}
+
+fn in_crate(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}

@@ -1,0 +1,533 @@
+//! The exports as a program on Windows calls them, through the declarations of windows-sys.
+//! What only Rust can stage is here: every backend, panics and faults in one, and slow operations.
+
+// Helpers of tests fail by panicking.
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+
+use std::ffi::c_void;
+use std::ptr::{null, null_mut};
+use std::sync::Barrier;
+use std::thread;
+
+use ssl_provider::{
+    BackendInfo, Error, Flags, HashAlgorithm, HashContext, KeyExchangeBackend, KeyLogPolicy,
+    Operation, ParameterList, Policy, PrfAlgorithm, Protocol, Provider, RsaPrivateKey,
+    RsaPrivateKeyDer, Side, backends,
+};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::exchange::premaster_secret;
+use ssl_provider_testkit::fake::{Fake, Fault};
+use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
+use sslprovider::abi::{
+    NTE_BAD_FLAGS, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR, NTE_INVALID_HANDLE,
+    NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, STATUS_INVALID_HANDLE,
+};
+use sslprovider::provider_handle;
+use windows_sys::Win32::Security::Cryptography::{
+    BCryptBuffer, BCryptBufferDesc, CERT_CONTEXT, NCRYPT_PKCS8_PRIVATE_KEY_BLOB,
+    NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
+    NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject, NCryptImportKey, NCryptOpenStorageProvider,
+    SslComputeFinishedHash, SslComputeSessionHash, SslCreateHandshakeHash,
+    SslDuplicateTranscriptHash, SslEnumCipherSuites, SslFreeBuffer, SslFreeObject,
+    SslGenerateSessionKeys, SslHashHandshake, SslImportMasterKey, SslOpenPrivateKey,
+    SslOpenProvider,
+};
+
+const TLS12: u32 = 0x0303;
+const GCM: u32 = 0x009C;
+const SERVER: u32 = 2;
+const CLIENT: u32 = 1;
+
+/// Calls an export. Every pointer in this file is NULL or of a local that lives through the call.
+macro_rules! call {
+    ($($call:tt)*) => {
+        // SAFETY: the pointers are NULL or of locals of the right size that outlive the call.
+        unsafe { $($call)* }
+    };
+}
+
+#[test]
+fn every_backend_computes_the_finished_of_the_rust_api() {
+    for backend in backends() {
+        let name = wide(backend.info().provider_name);
+        let mut provider = 0;
+        assert_eq!(call!(SslOpenProvider(&raw mut provider, name.as_ptr(), 0)), 0);
+        let session = Session::open(provider, 1);
+        let master = session.import().unwrap();
+        let hash = session.hash(b"message").unwrap();
+        let mut verify_data = [0; 12];
+        let status = call!(SslComputeFinishedHash(
+            provider,
+            master,
+            hash,
+            verify_data.as_mut_ptr(),
+            12,
+            CLIENT
+        ));
+        assert_eq!(status, 0);
+
+        let rust = Provider::open(*backend);
+        let key = session.key.load(&rust);
+        let parameters = ParameterList::new()
+            .client_random(session.client_random)
+            .server_random(session.server_random)
+            .highest_version(TLS12);
+        let expected_key = rust
+            .import_master_key(&key, TLS12, GCM, &parameters, &session.encrypted, Flags::SERVER)
+            .unwrap();
+        let mut expected_hash = rust.handshake_hash(TLS12, GCM).unwrap();
+        expected_hash.update(b"message");
+        let mut expected = [0; 12];
+        expected_key.verify_data(Side::Client, &expected_hash, &mut expected).unwrap();
+        assert_eq!(verify_data, expected, "{}", backend.info().name);
+        free(&[master, hash, session.private_key, provider]);
+    }
+}
+
+#[test]
+fn objects_of_one_provider_are_no_objects_of_another() {
+    let first = Session::open(provider_handle(Provider::open(Fake::new().leak())).unwrap(), 2);
+    let second = Session::open(provider_handle(Provider::open(Fake::new().leak())).unwrap(), 2);
+    let master = first.import().unwrap();
+    let hash = first.hash(b"message").unwrap();
+    let foreign = Session { provider: second.provider, ..first.clone() };
+    assert_eq!(foreign.import(), Err(NTE_INVALID_HANDLE));
+    let mut out = [0; 48];
+    let provider = second.provider;
+    assert_eq!(
+        call!(SslComputeFinishedHash(provider, master, hash, out.as_mut_ptr(), 12, CLIENT)),
+        NTE_INVALID_HANDLE
+    );
+    assert_eq!(call!(SslHashHandshake(provider, hash, out.as_ptr(), 1, 0)), NTE_INVALID_HANDLE);
+    free(&[master, hash, first.private_key, second.private_key, first.provider, provider]);
+}
+
+#[test]
+fn two_handles_of_one_backend_are_the_same_provider() {
+    let backend = Fake::new().leak();
+    let first = Session::open(provider_handle(Provider::open(backend)).unwrap(), 3);
+    let second = provider_handle(Provider::open(backend)).unwrap();
+    free(&[first.provider]);
+    let elsewhere = Session { provider: second, ..first };
+    let master = elsewhere.import().unwrap();
+    free(&[master, elsewhere.private_key, second]);
+}
+
+#[test]
+fn a_panic_in_a_backend_is_a_status_and_leaves_everything_usable() {
+    for operation in operations_of_an_import() {
+        let backend = Fake::new().with_fault(operation, Fault::Panic).leak();
+        let session = Session::open(provider_handle(Provider::open(backend)).unwrap(), 4);
+        for _ in 0..3 {
+            assert_eq!(session.import(), Err(NTE_INTERNAL_ERROR), "{operation}");
+        }
+        free(&[session.private_key, session.provider]);
+    }
+    let good = Session::open(provider_handle(Provider::open(Fake::new().leak())).unwrap(), 4);
+    let master = good.import().unwrap();
+    free(&[master, good.private_key, good.provider]);
+}
+
+#[test]
+fn a_fault_in_a_backend_is_its_status() {
+    let failed = Error::Backend { backend: "fake", code: 7 };
+    for (error, status) in [(failed, NTE_FAIL), (Error::Random, NTE_DEVICE_NOT_READY)] {
+        for operation in operations_of_an_import() {
+            let backend = Fake::new().with_fault(operation, Fault::Error(error)).leak();
+            let session = Session::open(provider_handle(Provider::open(backend)).unwrap(), 5);
+            assert_eq!(session.import(), Err(status), "{operation}");
+            free(&[session.private_key, session.provider]);
+        }
+    }
+}
+
+#[test]
+fn a_hash_that_a_panic_interrupted_is_refused_from_then_on() {
+    let provider =
+        provider_handle(Provider::open(Box::leak(Box::new(Staged::panicking())))).unwrap();
+    let mut hash = 0;
+    assert_eq!(call!(SslCreateHandshakeHash(provider, &raw mut hash, TLS12, GCM, 0)), 0);
+    let message = [1; 100];
+    for _ in 0..2 {
+        let status = call!(SslHashHandshake(provider, hash, message.as_ptr(), 100, 0));
+        assert_eq!(status, NTE_INTERNAL_ERROR);
+    }
+    let mut copy = 77;
+    let status = call!(SslDuplicateTranscriptHash(provider, hash, &raw mut copy, 0));
+    assert_eq!((status, copy), (NTE_INTERNAL_ERROR, 0));
+    let (mut out, mut len) = ([0; 48], 0);
+    let status =
+        call!(SslComputeSessionHash(provider, hash, TLS12, out.as_mut_ptr(), 48, &raw mut len, 0));
+    assert_eq!((status, len), (NTE_INTERNAL_ERROR, 0));
+    free(&[hash, provider]);
+}
+
+#[test]
+fn a_key_that_is_freed_while_it_decrypts_is_used_to_the_end() {
+    let staged: &'static Staged = Box::leak(Box::new(Staged::waiting()));
+    let session = Session::open(provider_handle(Provider::open(staged)).unwrap(), 6);
+    thread::scope(|scope| {
+        let importing = scope.spawn(|| session.import());
+        staged.entered.wait();
+        free(&[session.private_key, session.provider]);
+        staged.leave.wait();
+        free(&[importing.join().unwrap().unwrap()]);
+    });
+    assert_eq!(session.import(), Err(NTE_INVALID_HANDLE));
+}
+
+#[test]
+fn the_policy_of_rust_code_holds_for_c_code() {
+    let policy = Policy { legacy_ssl3: true, key_log: KeyLogPolicy::Denied, ..Policy::default() };
+    let strict = provider_handle(Provider::open(Fake::new().leak())).unwrap();
+    let legacy = provider_handle(Provider::open(Fake::new().leak()).with_policy(policy)).unwrap();
+    let ssl3 = u32::from(Protocol::Ssl3.wire());
+    let mut hash = 0;
+    assert_eq!(
+        call!(SslCreateHandshakeHash(strict, &raw mut hash, ssl3, 0x002F, 0)),
+        NTE_INVALID_PARAMETER
+    );
+    assert_eq!(call!(SslCreateHandshakeHash(legacy, &raw mut hash, ssl3, 0x002F, 0)), 0);
+    assert_eq!(count_suites(strict, ssl3), 0);
+    assert!(count_suites(legacy, ssl3) > 10);
+    let (mut out, mut len) = ([0; 48], 0);
+    let status =
+        call!(SslComputeSessionHash(legacy, hash, ssl3, out.as_mut_ptr(), 48, &raw mut len, 0));
+    assert_eq!(status, NTE_NOT_SUPPORTED);
+    free(&[hash, strict, legacy]);
+}
+
+#[test]
+fn keys_of_every_size_are_found_by_their_certificates() {
+    let provider = provider_handle(Provider::open(Fake::new().leak())).unwrap();
+    let mut storage = 0;
+    assert_eq!(call!(NCryptOpenStorageProvider(&raw mut storage, null(), 0)), 0);
+    for key in TestKey::all() {
+        let certificate = certificate(&key);
+        let context = context(&certificate);
+        let mut opened = 77;
+        // Other tests import the key of 2048 bits.
+        if key.len() != 256 {
+            let status = call!(SslOpenPrivateKey(provider, &raw mut opened, &raw const context, 0));
+            assert_eq!((status, opened), (NTE_NO_KEY, 0));
+        }
+        let stored = import(storage, &key);
+        let status = call!(SslOpenPrivateKey(provider, &raw mut opened, &raw const context, 0));
+        assert_eq!(status, 0);
+        assert_eq!(call!(NCryptFreeObject(stored)), 0);
+        free(&[opened]);
+    }
+    assert_eq!(call!(NCryptFreeObject(storage)), 0);
+    free(&[provider]);
+}
+
+#[test]
+fn both_session_keys_are_given_or_none() {
+    let session = Session::open(provider_handle(Provider::open(Fake::new().leak())).unwrap(), 7);
+    let master = session.import().unwrap();
+    let (mut read, mut write) = (77, 77);
+    let randoms = Randoms::of(&session);
+    let list = randoms.list(2);
+    let provider = session.provider;
+    let generate = |flags, read: &mut usize, write: &mut usize| {
+        call!(SslGenerateSessionKeys(
+            provider,
+            master,
+            &raw mut *read,
+            &raw mut *write,
+            &raw const list,
+            flags
+        ))
+    };
+    assert_eq!(generate(1, &mut read, &mut write), NTE_BAD_FLAGS);
+    assert_eq!((read, write), (0, 0));
+    assert_eq!(generate(0, &mut read, &mut write), 0);
+    free(&[read, write, master, session.private_key, provider]);
+}
+
+/// What one import asks of a backend that a fault can be planted in, with a key that is loaded.
+fn operations_of_an_import() -> [Operation; 3] {
+    [
+        Operation::RsaDecryptRaw,
+        Operation::Hmac(HashAlgorithm::Sha256),
+        Operation::Prf(PrfAlgorithm::Sha256),
+    ]
+}
+
+/// A server in the middle of a handshake.
+#[derive(Clone)]
+struct Session {
+    provider: usize,
+    key: TestKey,
+    private_key: usize,
+    client_random: [u8; 32],
+    server_random: [u8; 32],
+    encrypted: Vec<u8>,
+}
+
+impl Session {
+    fn open(provider: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let key = TestKey::rsa_2048();
+        let certificate = certificate(&key);
+        let context = context(&certificate);
+        let (mut storage, mut private_key) = (0, 0);
+        assert_eq!(call!(NCryptOpenStorageProvider(&raw mut storage, null(), 0)), 0);
+        let stored = import(storage, &key);
+        let status =
+            call!(SslOpenPrivateKey(provider, &raw mut private_key, &raw const context, 0));
+        assert_eq!(status, 0);
+        assert_eq!(call!(NCryptFreeObject(stored)), 0);
+        assert_eq!(call!(NCryptFreeObject(storage)), 0);
+        let premaster = premaster_secret(0x0303, &mut rng);
+        let encrypted = key.encrypt(&key.pad(&premaster, &mut rng));
+        let (client_random, server_random) = ([seed as u8; 32], [seed as u8 + 1; 32]);
+        Self { provider, key, private_key, client_random, server_random, encrypted }
+    }
+
+    fn import(&self) -> Result<usize, i32> {
+        let randoms = Randoms::of(self);
+        let list = randoms.list(3);
+        let mut master = 77;
+        let len = u32::try_from(self.encrypted.len()).unwrap();
+        let status = call!(SslImportMasterKey(
+            self.provider,
+            self.private_key,
+            &raw mut master,
+            TLS12,
+            GCM,
+            &raw const list,
+            self.encrypted.as_ptr(),
+            len,
+            SERVER,
+        ));
+        assert_eq!(status == 0, master != 0, "a handle is given on success and only then");
+        if status == 0 { Ok(master) } else { Err(status) }
+    }
+
+    fn hash(&self, message: &[u8]) -> Result<usize, i32> {
+        let mut hash = 0;
+        let status = call!(SslCreateHandshakeHash(self.provider, &raw mut hash, TLS12, GCM, 0));
+        assert_eq!(status, 0);
+        let len = u32::try_from(message.len()).unwrap();
+        match call!(SslHashHandshake(self.provider, hash, message.as_ptr(), len, 0)) {
+            0 => Ok(hash),
+            status => Err(status),
+        }
+    }
+}
+
+/// The entries of a parameter list, with what they point to.
+struct Randoms {
+    buffers: [BCryptBuffer; 3],
+    _client: Box<[u8; 32]>,
+    _server: Box<[u8; 32]>,
+    _version: Box<u32>,
+}
+
+impl Randoms {
+    fn of(session: &Session) -> Self {
+        let client = Box::new(session.client_random);
+        let server = Box::new(session.server_random);
+        let version = Box::new(TLS12);
+        let entry = |kind, len, data: *const c_void| BCryptBuffer {
+            cbBuffer: len,
+            BufferType: kind,
+            pvBuffer: data.cast_mut(),
+        };
+        let buffers = [
+            entry(NCRYPTBUFFER_SSL_CLIENT_RANDOM, 32, (&raw const *client).cast()),
+            entry(NCRYPTBUFFER_SSL_SERVER_RANDOM, 32, (&raw const *server).cast()),
+            entry(NCRYPTBUFFER_SSL_HIGHEST_VERSION, 4, (&raw const *version).cast()),
+        ];
+        Self { buffers, _client: client, _server: server, _version: version }
+    }
+
+    fn list(&self, count: u32) -> BCryptBufferDesc {
+        let buffers = self.buffers.as_ptr().cast_mut();
+        BCryptBufferDesc { ulVersion: 0, cBuffers: count, pBuffers: buffers }
+    }
+}
+
+fn free(handles: &[usize]) {
+    for handle in handles {
+        assert_eq!(call!(SslFreeObject(*handle, 0)), 0);
+        assert_eq!(call!(SslFreeObject(*handle, 0)), STATUS_INVALID_HANDLE);
+    }
+}
+
+fn import(storage: usize, key: &TestKey) -> usize {
+    let blob = pkcs8(RSA_OID, &key.parts().to_der());
+    let len = u32::try_from(blob.len()).unwrap();
+    let mut stored = 0;
+    let status = call!(NCryptImportKey(
+        storage,
+        0,
+        NCRYPT_PKCS8_PRIVATE_KEY_BLOB,
+        null(),
+        &raw mut stored,
+        blob.as_ptr(),
+        len,
+        0,
+    ));
+    assert_eq!(status, 0);
+    stored
+}
+
+/// A certificate of the key, with nothing in it but what is read.
+fn certificate(key: &TestKey) -> Vec<u8> {
+    let mut public = Vec::new();
+    for number in [&key.parts().n, &key.parts().e] {
+        let mut bytes = number.to_bytes_be();
+        if bytes[0] >= 0x80 {
+            bytes.insert(0, 0);
+        }
+        push_tlv(&mut public, 0x02, &bytes);
+    }
+    let mut bits = vec![0];
+    push_tlv(&mut bits, 0x30, &public);
+    let mut algorithm = Vec::new();
+    push_tlv(&mut algorithm, 0x06, RSA_OID);
+    push_tlv(&mut algorithm, 0x05, &[]);
+    let mut info = Vec::new();
+    push_tlv(&mut info, 0x30, &algorithm);
+    push_tlv(&mut info, 0x03, &bits);
+    let mut content = Vec::new();
+    push_tlv(&mut content, 0xa0, &[0x02, 1, 2]);
+    push_tlv(&mut content, 0x02, &[1]);
+    for _ in 0..4 {
+        push_tlv(&mut content, 0x30, &[]);
+    }
+    push_tlv(&mut content, 0x30, &info);
+    let mut to_be_signed = Vec::new();
+    push_tlv(&mut to_be_signed, 0x30, &content);
+    let mut certificate = Vec::new();
+    push_tlv(&mut certificate, 0x30, &to_be_signed);
+    certificate
+}
+
+fn context(certificate: &[u8]) -> CERT_CONTEXT {
+    CERT_CONTEXT {
+        dwCertEncodingType: 1,
+        pbCertEncoded: certificate.as_ptr().cast_mut(),
+        cbCertEncoded: u32::try_from(certificate.len()).unwrap(),
+        pCertInfo: null_mut(),
+        hCertStore: null_mut(),
+    }
+}
+
+fn count_suites(provider: usize, protocol: u32) -> usize {
+    let (mut state, mut suite, mut count) = (null_mut(), null_mut(), 0);
+    while call!(SslEnumCipherSuites(provider, 0, &raw mut suite, &raw mut state, 0)) == 0 {
+        // SAFETY: the call succeeded, so this is a record, not freed yet.
+        count += usize::from(unsafe { suite.read() }.dwProtocol == protocol);
+        assert_eq!(call!(SslFreeBuffer(suite.cast())), 0);
+    }
+    assert_eq!(call!(SslFreeBuffer(state)), 0);
+    count
+}
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+/// A fake backend whose hashes panic, or whose keys wait in the middle of decrypting.
+#[derive(Debug)]
+struct Staged {
+    fake: &'static Fake,
+    panics: bool,
+    entered: &'static Barrier,
+    leave: &'static Barrier,
+}
+
+impl Staged {
+    fn panicking() -> Self {
+        Self { panics: true, ..Self::waiting() }
+    }
+
+    fn waiting() -> Self {
+        let barrier = || &*Box::leak(Box::new(Barrier::new(2)));
+        Self { fake: Fake::new().leak(), panics: false, entered: barrier(), leave: barrier() }
+    }
+}
+
+impl KeyExchangeBackend for Staged {
+    fn info(&self) -> &BackendInfo {
+        self.fake.info()
+    }
+
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self.fake.hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        assert!(self.panics);
+        let _ = hash;
+        Ok(Box::new(PanickingHash))
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.fake.hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.fake.prf(prf, secret, label, seed, out)
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        key: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        let key = self.fake.load_rsa_private_key(key)?;
+        Ok(Box::new(WaitingKey { key, entered: self.entered, leave: self.leave }))
+    }
+}
+
+#[derive(Debug)]
+struct WaitingKey {
+    key: Box<dyn RsaPrivateKey>,
+    entered: &'static Barrier,
+    leave: &'static Barrier,
+}
+
+impl RsaPrivateKey for WaitingKey {
+    fn modulus_len(&self) -> usize {
+        self.key.modulus_len()
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        self.entered.wait();
+        self.leave.wait();
+        self.key.decrypt_raw(ciphertext, em)
+    }
+}
+
+#[derive(Debug)]
+struct PanickingHash;
+
+impl HashContext for PanickingHash {
+    fn update(&mut self, _input: &[u8]) {
+        panic!("staged");
+    }
+
+    fn duplicate(&self) -> Box<dyn HashContext> {
+        Box::new(Self)
+    }
+
+    fn finish(self: Box<Self>, _out: &mut [u8]) -> Result<(), Error> {
+        panic!("staged");
+    }
+}

@@ -1,0 +1,325 @@
+//! `cargo xtask capi`: builds the C library, proves its interface, and runs the C programs with every
+//! compiler, under the sanitizers and under valgrind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::Run;
+use crate::features::{BACKENDS, OpenSsl, feature_of};
+use crate::workspace::Workspace;
+
+/// The C programs, one per group of functions.
+const PROGRAMS: [&str; 9] = [
+    "layout",
+    "providers",
+    "suites",
+    "keys",
+    "hashes",
+    "master_key",
+    "not_supported",
+    "abuse",
+    "forks",
+];
+
+/// Forks with other threads at work, which the allocator of AddressSanitizer does not survive, and
+/// whose children have leaks that their parent has not.
+const FORKS: &str = "forks";
+
+const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-g"];
+
+/// What the static library needs of the system.
+const PRIVATE_LIBRARIES: &str = "-lpthread -ldl -lm";
+
+/// A compiler in the language that it compiles the programs as.
+#[derive(Clone, Copy)]
+struct Compiler {
+    program: &'static str,
+    language: &'static [&'static str],
+}
+
+const GCC: Compiler = Compiler { program: "gcc", language: &["-std=c99"] };
+const COMPILERS: [Compiler; 4] = [
+    GCC,
+    Compiler { program: "clang", language: &["-std=c99"] },
+    Compiler { program: "g++", language: &["-std=c++17", "-x", "c++"] },
+    Compiler { program: "clang++", language: &["-std=c++17", "-x", "c++"] },
+];
+
+/// Runs everything, on all four backends; `seconds` is how long the racing programs race.
+///
+/// # Errors
+///
+/// Fails at the first step that does.
+pub(crate) fn run(workspace: &Workspace, seconds: u32, prefix: Option<&Path>) -> Result<()> {
+    let build = Build::new(workspace, seconds)?;
+    build.libraries()?;
+    build.proofs()?;
+    build.exports()?;
+    for compiler in COMPILERS {
+        build.header(compiler)?;
+        for program in PROGRAMS {
+            build.compile(compiler, program, Library::Shared, &[])?;
+            build.program(program)?.run(workspace)?;
+        }
+    }
+    for program in PROGRAMS {
+        build.compile(GCC, program, Library::Static, &[])?;
+        build.program(program)?.run(workspace)?;
+        build.valgrind(program)?;
+    }
+    for program in PROGRAMS.into_iter().filter(|program| *program != FORKS) {
+        let sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+        build.compile(GCC, program, Library::Shared, &sanitizers)?;
+        build.program(program)?.run(workspace)?;
+    }
+    build.hook()?;
+    build.install(&workspace.target("capi/install"))?;
+    if let Some(prefix) = prefix {
+        build.install(prefix)?;
+    }
+    println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len());
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Library {
+    Shared,
+    Static,
+}
+
+/// Where things are.
+struct Build<'a> {
+    workspace: &'a Workspace,
+    seconds: u32,
+    features: String,
+    sources: PathBuf,
+    include: PathBuf,
+    libraries: PathBuf,
+    output: PathBuf,
+}
+
+impl<'a> Build<'a> {
+    fn new(workspace: &'a Workspace, seconds: u32) -> Result<Self> {
+        let openssl = OpenSsl::choose();
+        let output = workspace.target("capi");
+        fs::create_dir_all(&output)?;
+        let crate_directory = workspace.root().join("crates/ssl-provider-capi");
+        Ok(Self {
+            workspace,
+            seconds,
+            features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(","),
+            sources: crate_directory.join("tests/c"),
+            include: crate_directory.join("include"),
+            libraries: workspace.target("debug"),
+            output,
+        })
+    }
+
+    fn cargo(&self, subcommand: &str) -> Run {
+        Run::cargo(subcommand)
+            .args(["--package", "ssl-provider-capi", "--no-default-features", "--features"])
+            .args([&self.features])
+    }
+
+    fn libraries(&self) -> Result<()> {
+        self.cargo("build").run(self.workspace)
+    }
+
+    /// The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
+    fn proofs(&self) -> Result<()> {
+        self.cargo("test").run(self.workspace)
+    }
+
+    /// The shared library exports what the header declares, and nothing else.
+    fn exports(&self) -> Result<()> {
+        let library = self.libraries.join("libsslprovider.so");
+        let printed = Run::new("nm")
+            .args(["--dynamic", "--defined-only", "--format=posix"])
+            .args([&library])
+            .read(self.workspace)?;
+        let mut exported: Vec<&str> =
+            printed.lines().filter_map(|line| line.split(' ').next()).collect();
+        exported.sort_unstable();
+        let header = fs::read_to_string(self.include.join("sslprovider.h"))?;
+        let mut declared = declared(&header);
+        declared.sort_unstable();
+        if exported != declared {
+            bail!("the library exports {exported:?}, the header declares {declared:?}");
+        }
+        let interface = exported.iter().filter(|name| is_of_interface(name)).count();
+        if interface != 47 {
+            bail!("{interface} functions of the interface instead of 47");
+        }
+        println!(
+            "{interface} functions of the interface are exported, and {} others",
+            exported.len() - interface
+        );
+        Ok(())
+    }
+
+    fn header(&self, compiler: Compiler) -> Result<()> {
+        Run::new(compiler.program)
+            .args(compiler.language)
+            .args(STRICT)
+            .args(["-fsyntax-only"])
+            .args([self.include.join("sslprovider.h")])
+            .run(self.workspace)
+    }
+
+    fn compile(
+        &self,
+        compiler: Compiler,
+        program: &str,
+        library: Library,
+        options: &[&str],
+    ) -> Result<()> {
+        let run = Run::new(compiler.program)
+            .args(compiler.language)
+            .args(STRICT)
+            .args(["-O1"])
+            .args(options)
+            .args([Path::new("-I"), &self.include])
+            .args([Path::new("-o"), &self.output.join(program)])
+            .args([self.sources.join(format!("{program}.c"))])
+            // What follows is no source, whatever the language is set to.
+            .args(["-x", "none"]);
+        let run = match library {
+            Library::Shared => run
+                .args([self.libraries.join("libsslprovider.so")])
+                .args([format!("-Wl,-rpath,{}", self.libraries.display())])
+                .args(["-lpthread"]),
+            Library::Static => run
+                .args([self.libraries.join("libsslprovider.a")])
+                .args(PRIVATE_LIBRARIES.split(' '))
+                .args(self.openssl_libraries()),
+        };
+        run.run(self.workspace)
+    }
+
+    /// The system's OpenSSL is linked by name, one built from source is in the static library.
+    fn openssl_libraries(&self) -> &'static [&'static str] {
+        if self.features.contains("vendored") { &[] } else { &["-lssl", "-lcrypto"] }
+    }
+
+    fn program(&self, program: &str) -> Result<Run> {
+        let run = Run::new(self.output.join(program));
+        Ok(run.env("SSL_PROVIDER_ABUSE_SECONDS", self.seconds.to_string()))
+    }
+
+    /// No error, and not a byte lost.
+    fn valgrind(&self, program: &str) -> Result<()> {
+        let lost = "definite,indirect,possible";
+        let leaks: &[String] = &if program == FORKS {
+            vec!["--leak-check=no".to_owned()]
+        } else {
+            vec![
+                "--leak-check=full".to_owned(),
+                format!("--show-leak-kinds={lost}"),
+                format!("--errors-for-leak-kinds={lost}"),
+            ]
+        };
+        Run::new("valgrind")
+            .args(["--quiet", "--error-exitcode=99"])
+            .args(leaks)
+            .args([self.output.join(program)])
+            .env("SSL_PROVIDER_ABUSE_SECONDS", "1")
+            .run(self.workspace)
+    }
+
+    /// The example hook sees the client random of every import that has one.
+    fn hook(&self) -> Result<()> {
+        let hook = self.output.join("client_random.so");
+        let source = self.sources.join("../../examples/hook/client_random.c");
+        Run::new("gcc")
+            .args(["-std=c99", "-shared", "-fPIC"])
+            .args(STRICT)
+            .args([Path::new("-I"), &self.include])
+            .args([Path::new("-o"), &hook])
+            .args([&source])
+            .args(["-ldl"])
+            .run(self.workspace)?;
+        self.compile(GCC, "master_key", Library::Shared, &[])?;
+        let (status, printed) =
+            self.program("master_key")?.env("LD_PRELOAD", &hook).outcome(self.workspace)?;
+        let random: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+        let expected = format!("CLIENT_RANDOM {random}");
+        let seen = printed.lines().filter(|line| *line == expected).count();
+        let without = printed.lines().filter(|line| line.starts_with("no client random")).count();
+        if !status.success() || seen < 4 || without < 4 {
+            bail!("the hook saw {seen} randoms and {without} lists without, {status}:\n{printed}");
+        }
+        println!("the hook saw {seen} client randoms, and {without} lists without one");
+        Ok(())
+    }
+
+    /// Installs header, libraries and pkg-config file, and builds a program against them.
+    fn install(&self, prefix: &Path) -> Result<()> {
+        fs::create_dir_all(prefix)?;
+        let prefix = prefix.canonicalize()?;
+        let copy = |from: PathBuf, to: &str| -> Result<()> {
+            let to = prefix.join(to);
+            fs::create_dir_all(to.parent().context("a path below the prefix")?)?;
+            fs::copy(&from, &to).with_context(|| format!("cannot install {}", from.display()))?;
+            Ok(())
+        };
+        copy(self.include.join("sslprovider.h"), "include/sslprovider.h")?;
+        for library in ["libsslprovider.so", "libsslprovider.a"] {
+            copy(self.libraries.join(library), &format!("lib/{library}"))?;
+        }
+        let template = fs::read_to_string(self.include.join("../sslprovider.pc.in"))?;
+        let private = [&[PRIVATE_LIBRARIES][..], self.openssl_libraries()].concat().join(" ");
+        let filled = template
+            .replace("@prefix@", &prefix.display().to_string())
+            .replace("@version@", env!("CARGO_PKG_VERSION"))
+            .replace("@private@", &private);
+        let directory = prefix.join("lib/pkgconfig");
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("sslprovider.pc"), filled)?;
+
+        let flags = Run::new("pkg-config")
+            .args(["--cflags", "--libs", "sslprovider"])
+            .env("PKG_CONFIG_PATH", &directory)
+            .read(self.workspace)?;
+        let program = self.output.join("installed");
+        Run::new("gcc")
+            .args([self.sources.join("master_key.c")])
+            .args(["-o"])
+            .args([&program])
+            .args(flags.split_whitespace())
+            .run(self.workspace)?;
+        Run::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")).run(self.workspace)
+    }
+}
+
+/// The names that a header declares.
+fn declared(header: &str) -> Vec<&str> {
+    header
+        .lines()
+        .filter(|line| line.starts_with("SSLP_API "))
+        .filter_map(|line| line.split_once(" WINAPI "))
+        .filter_map(|(_, rest)| rest.split('(').next())
+        .collect()
+}
+
+/// Whether a function is one of `Sslprovider.h`.
+fn is_of_interface(name: &str) -> bool {
+    (name.starts_with("Ssl") && !name.starts_with("SslProvider")) || name.starts_with("GetSChannel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declarations_are_found_and_told_apart() {
+        let header = "SSLP_API NTSTATUS WINAPI GetSChannelInterface(\n    LPCWSTR name);\n\
+                      SSLP_API void WINAPI SslProviderSetTrace(\n\
+                      typedef LONG (WINAPI *SslSignHashFn)(\n";
+        let names = declared(header);
+        assert_eq!(names, ["GetSChannelInterface", "SslProviderSetTrace"]);
+        assert!(is_of_interface(names[0]) && !is_of_interface(names[1]));
+        assert!(is_of_interface("SslSignHash") && !is_of_interface("NCryptImportKey"));
+    }
+}
