@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer {
         member: CORE,
         members: &[],
@@ -56,6 +56,12 @@ const LAYERS: [Layer; 11] = [
         // Any backend may be tested, so none is known by name.
         members: &[CORE],
         in_tests: &["ssl-provider"],
+        others: None,
+    },
+    Layer {
+        member: "ssl-provider-capi",
+        members: &["ssl-provider", CORE],
+        in_tests: TEST_KIT,
         others: None,
     },
     Layer {
