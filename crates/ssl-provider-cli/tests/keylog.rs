@@ -178,6 +178,9 @@ fn the_key_log_is_that_of_the_peers_and_does_not_depend_on_threads() {
 
 #[test]
 fn each_backend_alone_gives_the_same_key_log() {
+    if backends().is_empty() {
+        return no_backend();
+    }
     let logs: Vec<_> = backends()
         .iter()
         .map(|backend| handshakes(&["-q", "--backend", backend.info().name]).expect_code(0).stdout)

@@ -1,7 +1,7 @@
 //! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
 //! Everything secret among it is a key log line, which the user asked for.
 
-use std::io::Write;
+use std::io::{Write, stderr};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl Report<'_> {
             self.stdout.flush()?;
         } else if !self.quiet {
             let line = verdict_line(session);
-            self.progress.suspend(|| eprintln!("{line}"));
+            self.progress.suspend(|| tell(&line));
         }
         Ok(())
     }
@@ -70,13 +70,13 @@ impl Report<'_> {
     pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
         self.progress.finish_and_clear();
         for warning in &input.warnings {
-            eprintln!("sslprov: warning: {warning}");
+            tell(&format!("sslprov: warning: {warning}"));
         }
         if self.json {
             let summary = JsonSummary::new(&self.counts, input, &self.backends);
             json_line(self.stdout, &summary)?;
         } else if !self.quiet {
-            eprintln!("{}", self.counts.summary_line(input));
+            tell(&self.counts.summary_line(input));
         }
         self.stdout.flush()?;
         if let Some(output) = self.output {
@@ -84,7 +84,7 @@ impl Report<'_> {
         }
         if self.counts.disagreements > 0 {
             let count = self.counts.disagreements;
-            eprintln!("sslprov: THE BACKENDS DISAGREE about {count} sessions");
+            tell(&format!("sslprov: THE BACKENDS DISAGREE about {count} sessions"));
             return Ok(Outcome::Disagreement);
         }
         Ok(Outcome::of(self.counts.opened, self.counts.not_opened))
@@ -108,12 +108,18 @@ impl Report<'_> {
     fn disagreement(&self, judged: &[Session]) {
         self.progress.suspend(|| {
             let stream = judged.first().map_or("", |session| &session.stream);
-            eprintln!("sslprov: THE BACKENDS DISAGREE about {stream}:");
+            tell(&format!("sslprov: THE BACKENDS DISAGREE about {stream}:"));
             for (backend, session) in self.backends.iter().zip(judged) {
-                eprintln!("sslprov:   {backend}: {} {}", session.verdict.name(), session.reason);
+                let (verdict, reason) = (session.verdict.name(), &session.reason);
+                tell(&format!("sslprov:   {backend}: {verdict} {reason}"));
             }
         });
     }
+}
+
+/// Writes to standard error, of which nothing depends: whoever closes it does not want it.
+fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 fn json_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure> {
