@@ -46,7 +46,7 @@ pub(crate) trait Digest: Clone + Send + Sync + 'static {
     /// Feeds `input`.
     fn update(&mut self, input: &[u8]);
 
-    /// Writes the hash, in place, so that the state is wiped where it lies and no copy stays behind.
+    /// Writes the hash, in place, so that the state is wiped where it lies and no copy stays.
     /// The state is of no use afterwards.
     ///
     /// # Panics
