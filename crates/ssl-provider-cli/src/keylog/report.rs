@@ -289,3 +289,92 @@ impl<'s> JsonSummary<'s> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::MasterSecret;
+
+    use super::super::session::KeyLogLine;
+    use super::*;
+    use crate::capture::Moment;
+
+    /// A session with a line of the key log whose secret is all of one byte.
+    fn session(verdict: Verdict, secret: Option<u8>) -> Session {
+        let mut session = Session::new(Moment::default(), "a > b".to_owned(), false);
+        session.judge(verdict, "");
+        session.client_random = Some([1; 32]);
+        session.key_log = secret.map(|byte| {
+            let mut secret = MasterSecret::zeroed();
+            secret.expose_mut().fill(byte);
+            KeyLogLine::new(&[1; 32], &secret)
+        });
+        session
+    }
+
+    /// What is written, and the outcome.
+    fn report(json: bool, sessions: Vec<Judged>) -> (String, Outcome) {
+        let (progress, mut stdout) = (ProgressBar::hidden(), Vec::new());
+        let mut report = Report {
+            backends: vec!["first", "second"],
+            json,
+            quiet: true,
+            progress: &progress,
+            stdout: &mut stdout,
+            output: None,
+            kept: None,
+            counts: Counts::default(),
+        };
+        for judged in sessions {
+            report.session(judged).unwrap();
+        }
+        let outcome = report.finish(&InputSummary::default()).unwrap();
+        (String::from_utf8(stdout).unwrap(), outcome)
+    }
+
+    fn proven(secret: u8) -> Session {
+        session(Verdict::Proven, Some(secret))
+    }
+
+    #[test]
+    fn backends_that_agree_give_one_line() {
+        let (out, outcome) = report(false, vec![vec![proven(2), proven(2)]]);
+        let line = format!("CLIENT_RANDOM {} {}\n", "01".repeat(32), "02".repeat(48));
+        assert_eq!((out, outcome), (line, Outcome::All));
+    }
+
+    #[test]
+    fn backends_that_disagree_give_no_line_and_an_outcome_of_their_own() {
+        for judged in [
+            vec![proven(2), proven(3)],
+            vec![proven(2), session(Verdict::WrongKey, None)],
+            vec![proven(2)],
+        ] {
+            let (out, outcome) = report(false, vec![vec![proven(4), proven(4)], judged]);
+            assert_eq!((out.lines().count(), outcome), (1, Outcome::Disagreement));
+        }
+    }
+
+    #[test]
+    fn outcomes_count_what_a_private_key_could_open() {
+        let both = |make: fn() -> Session| vec![make(), make()];
+        let good = || both(|| proven(2));
+        let forward_secret = || both(|| session(Verdict::ForwardSecret, None));
+        let resumed = || both(|| session(Verdict::Resumed, Some(2)));
+        let unopened = || both(|| session(Verdict::Resumed, None));
+        for (sessions, expected) in [
+            (vec![], Outcome::None),
+            (vec![forward_secret()], Outcome::None),
+            (vec![good(), forward_secret()], Outcome::All),
+            (vec![good(), resumed()], Outcome::All),
+            (vec![good(), unopened()], Outcome::Some),
+            (vec![unopened()], Outcome::None),
+        ] {
+            assert_eq!(report(true, sessions).1, expected);
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        assert!(!format!("{:?}", proven(0xab)).contains("abab"));
+    }
+}
