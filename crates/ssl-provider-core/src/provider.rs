@@ -200,8 +200,8 @@ impl Provider {
     ///
     /// Nothing that the ciphertext decides is an error. A premaster secret that is wrong in
     /// padding, length or version, and a ciphertext of another length or out of range, give a
-    /// master key too, derived from a secret that depends on the key, the ciphertext, the expected version
-    /// and the randoms or session hash, and that nobody without the key can predict. The
+    /// master key too, derived from a secret that depends on the key, the ciphertext, the expected
+    /// version and the randoms or session hash, and that nobody without the key can predict. The
     /// handshake then fails at Finished, as RFC 5246 section 7.4.7.1 asks.
     ///
     /// # Errors
