@@ -10,9 +10,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ssl_provider::{Protocol, Side};
+use ssl_provider::{HashAlgorithm, Protocol, Side};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::reference;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 /// Bytes that are looked for at a time: enough that no other memory holds them by chance.
@@ -171,7 +172,10 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
 fn no_freed_block_holds_a_part_of_the_private_key() {
     let test_key = TestKey::rsa_1024();
     let parts = test_key.parts();
+    // Whoever has this hash of d can tell every rejected ciphertext.
+    let reject_key = reference::hash(HashAlgorithm::Sha256, &[&test_key.private_exponent()]);
     let needles = [
+        pieces(["reject key end", "reject key", "reject key reversed"], &reject_key),
         pieces(["d end", "d", "d reversed"], &parts.d.to_bytes_be()),
         pieces(["p end", "p", "p reversed"], &parts.p.to_bytes_be()),
         pieces(["d mod q-1 end", "d mod q-1", "d mod q-1 reversed"], &parts.dq.to_bytes_be()),

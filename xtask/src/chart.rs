@@ -35,11 +35,11 @@ pub(crate) fn render(title: &str, unit: &str, bars: &[Bar]) -> String {
             let index = series.iter().position(|name| *name == bar.series).unwrap_or(0);
             // A bar is never so short that it cannot be seen.
             let length = ((right - left) * bar.value / most).max(1.0);
-            let fill = COLOURS[index % COLOURS.len()];
+            let fill = format!("fill=\"{}\"", COLOURS[index % COLOURS.len()]);
             let top = y + (ROW - BAR) / 2.0;
             let _ = writeln!(
                 body,
-                r#"<rect x="{left}" y="{top:.1}" width="{length:.1}" height="{BAR}" fill="{fill}"/>"#
+                r#"<rect x="{left}" y="{top:.1}" width="{length:.1}" height="{BAR}" {fill}/>"#
             );
             text(&mut body, left + length + 6.0, y + ROW / 2.0 + 4.0, "value", &bar.shown);
             y += ROW;

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use aws_lc_sys::{
     RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_size,
 };
+use zeroize::Zeroizing;
 
 use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
 
@@ -51,8 +52,11 @@ impl Key {
         if let Some(last) = two.last_mut() {
             *last = 2;
         }
-        let mut em = vec![0; self.modulus_len];
-        self.decrypt_raw(&two, &mut em).map_err(|_| INCONSISTENT)
+        let mut em = Zeroizing::new(vec![0; self.modulus_len]);
+        match self.decrypt_raw(&two, &mut em) {
+            Err(Error::Backend { .. }) => Err(INCONSISTENT),
+            answer => answer,
+        }
     }
 }
 

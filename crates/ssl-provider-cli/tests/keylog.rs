@@ -178,6 +178,9 @@ fn the_key_log_is_that_of_the_peers_and_does_not_depend_on_threads() {
 
 #[test]
 fn each_backend_alone_gives_the_same_key_log() {
+    if backends().is_empty() {
+        return no_backend();
+    }
     let logs: Vec<_> = backends()
         .iter()
         .map(|backend| handshakes(&["-q", "--backend", backend.info().name]).expect_code(0).stdout)
@@ -201,6 +204,25 @@ fn captures_come_from_standard_input_too_compressed_or_not() {
             assert_eq!(sorted_lines(&run.stdout), oracle, "{capture} by {way}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_capture_may_be_a_pipe_with_a_name() {
+    if backends().is_empty() {
+        return no_backend();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, fs::read(data("no-close.pcap")).unwrap()))
+    };
+    let run = sslprov([Path::new("keylog"), Path::new("--key"), &key("server-2048.pem"), &pipe]);
+    writer.join().unwrap().unwrap();
+    let oracle = fs::read_to_string(data("no-close.keys")).unwrap();
+    assert_eq!(sorted_lines(&run.expect_code(0).stdout), sorted_lines(&oracle));
 }
 
 #[test]

@@ -113,7 +113,8 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know.
+    /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know, and
+    /// when the hash is of another protocol or suite.
     pub fn verify_data(
         &self,
         sender: Side,
@@ -144,7 +145,13 @@ impl MasterKey {
                     Side::Client => b"client finished",
                     Side::Server => b"server finished",
                 };
-                self.backend.prf(prf, secret, label, &[&handshake.current()?], out)
+                let hash = handshake.current()?;
+                if hash.len() != prf.handshake_hash_len() {
+                    return Err(Error::InvalidParameter(
+                        "handshake hash: not one of this protocol and suite",
+                    ));
+                }
+                self.backend.prf(prf, secret, label, &[&hash], out)
             }
         }
     }

@@ -36,6 +36,14 @@ impl VersionCheck {
     pub fn any() -> Self {
         Self { expected: 0, alternate: 0, any: true }
     }
+
+    /// The version that the fallback may depend on: none where any is taken.
+    ///
+    /// A good premaster secret gives one answer whatever version was asked for, where any is
+    /// taken. A fallback that differed by it would tell the bad ones apart to whoever asks twice.
+    pub(crate) fn fallback_version(self) -> u16 {
+        if self.any { 0 } else { self.expected }
+    }
 }
 
 /// Recovers a premaster secret from `em`, the full block that the raw private operation gave, or

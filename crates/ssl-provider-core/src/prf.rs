@@ -1,7 +1,7 @@
 //! The TLS PRF for libraries that have HMAC but no PRF of their own.
 //! A backend wraps its HMAC key in [`HmacKey`] and calls [`prf_sha2`] or [`prf_md5_sha1`].
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Longest HMAC output in bytes that the PRF uses: SHA-384.
 const MAX_OUTPUT_LEN: usize = 48;
@@ -48,8 +48,8 @@ pub fn split_secret(secret: &[u8]) -> (&[u8], &[u8]) {
 fn xor_p_hash<K: HmacKey>(key: &K, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     let len = key.output_len();
     // A(i), then the output block of the same round.
-    let mut a = [0; MAX_OUTPUT_LEN];
-    let mut block = [0; MAX_OUTPUT_LEN];
+    let mut a = Zeroizing::new([0; MAX_OUTPUT_LEN]);
+    let mut block = Zeroizing::new([0; MAX_OUTPUT_LEN]);
     key.mac(&[], label, seed, &mut a[..len]);
     let mut chunks = out.chunks_mut(len).peekable();
     while let Some(chunk) = chunks.next() {
@@ -59,11 +59,9 @@ fn xor_p_hash<K: HmacKey>(key: &K, label: &[u8], seed: &[&[u8]], out: &mut [u8])
         }
         if chunks.peek().is_some() {
             key.mac(&a[..len], &[], &[], &mut block[..len]);
-            a.copy_from_slice(&block);
+            a.copy_from_slice(block.as_ref());
         }
     }
-    a.zeroize();
-    block.zeroize();
 }
 
 #[cfg(test)]

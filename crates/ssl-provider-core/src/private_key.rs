@@ -19,7 +19,8 @@ pub struct PrivateKey {
     key: Box<dyn RsaPrivateKey>,
     /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
     modulus_minus_one: Box<[u8]>,
-    reject_key: RejectKey,
+    modulus_bits: usize,
+    reject_key: Box<RejectKey>,
 }
 
 impl PrivateKey {
@@ -33,7 +34,7 @@ impl PrivateKey {
         backend: &'static dyn KeyExchangeBackend,
         der: &RsaPrivateKeyDer<'_>,
     ) -> Result<Self, Error> {
-        let mut reject_key = RejectKey::zeroed();
+        let mut reject_key = Box::new(RejectKey::zeroed());
         // draft-irtf-cfrg-rsa-guidance hashes d as a string of the modulus length.
         let leading_zeros = [0; MAX_MODULUS_LEN];
         let missing = der.modulus().len().saturating_sub(der.private_exponent().len());
@@ -51,12 +52,18 @@ impl PrivateKey {
         if key.modulus_len() != modulus_minus_one.len() {
             return Err(Error::Internal("the backend disagrees about the modulus length"));
         }
-        Ok(Self { backend, key, modulus_minus_one, reject_key })
+        let modulus_bits = der.modulus_bits();
+        Ok(Self { backend, key, modulus_minus_one, modulus_bits, reject_key })
     }
 
     /// Length of the modulus, and so of a ciphertext, in bytes.
     pub fn modulus_len(&self) -> usize {
         self.modulus_minus_one.len()
+    }
+
+    /// Length of the modulus in bits.
+    pub fn modulus_bits(&self) -> usize {
+        self.modulus_bits
     }
 
     /// The modulus, big-endian without leading zeros. Public.

@@ -42,12 +42,19 @@ pub enum KeyLogPolicy {
 }
 
 /// Which version the premaster secret must carry.
+///
+/// Use one rule for a key. The answers to one ciphertext under two rules tell whether it is
+/// well-formed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PremasterVersion {
     /// The one that the client offered: type 22 of the list, or the negotiated one without it.
     #[default]
     Offered,
     /// That, or the negotiated one, for clients with an old defect (RFC 5246 section 7.4.7.1).
+    ///
+    /// Only where whoever imports cannot choose the offered version. One ciphertext imported with
+    /// two offered versions has equal answers exactly when it is well-formed and carries the
+    /// negotiated version, and no fallback can hide that.
     OfferedOrNegotiated,
     /// Any. Rollback protection is then left to Finished.
     Any,
@@ -160,7 +167,7 @@ impl Provider {
     pub fn load_private_key(&self, der: &[u8]) -> Result<PrivateKey, Error> {
         let der = RsaPrivateKeyDer::from_der(der)?;
         if der.modulus_bits() < self.policy.min_modulus_bits {
-            return Err(Error::NotAllowed("the private key is shorter than min_modulus_bits"));
+            return Err(KEY_TOO_SHORT);
         }
         PrivateKey::load(self.backend, &der)
     }
@@ -192,14 +199,15 @@ impl Provider {
     /// - `flags`: exactly [`Flags::SERVER`].
     ///
     /// Nothing that the ciphertext decides is an error. A premaster secret that is wrong in
-    /// padding, length or version, and a ciphertext of another length or out of range, give a master key
-    /// too, derived from a secret that depends on the key, the ciphertext, the expected version
-    /// and the randoms or session hash, and that nobody without the key can predict. The
+    /// padding, length or version, and a ciphertext of another length or out of range, give a
+    /// master key too, derived from a secret that depends on the key, the ciphertext, the expected
+    /// version and the randoms or session hash, and that nobody without the key can predict. The
     /// handshake then fails at Finished, as RFC 5246 section 7.4.7.1 asks.
     ///
     /// # Errors
     ///
     /// - [`Error::InvalidHandle`]: the key is of another backend.
+    /// - [`Error::NotAllowed`]: the key is shorter than the policy asks.
     /// - [`Error::BadFlags`], [`Error::UnsupportedProtocol`], [`Error::UnsupportedSuite`].
     /// - [`Error::InvalidParameter`]: randoms or session hash are missing or of a wrong length.
     /// - [`Error::Random`], [`Error::Backend`]: the library failed.
@@ -215,6 +223,9 @@ impl Provider {
         // Each backend has one description, at one address.
         if !ptr::eq(key.backend().info(), self.backend.info()) {
             return Err(Error::InvalidHandle);
+        }
+        if key.modulus_bits() < self.policy.min_modulus_bits {
+            return Err(KEY_TOO_SHORT);
         }
         if flags != Flags::SERVER {
             return Err(Error::BadFlags { given: flags.0 });
@@ -242,7 +253,8 @@ impl Provider {
         // Everything is ready before the plaintext is: memory, and the fallback.
         let mut secret = Box::new(MasterSecret::zeroed());
         let mut fallback = PremasterSecret::zeroed();
-        fallback_premaster(key, encrypted_premaster, offered, seed, &mut fallback)?;
+        let asked = version.fallback_version();
+        fallback_premaster(key, encrypted_premaster, asked, seed, &mut fallback)?;
         let mut premaster_secret = PremasterSecret::zeroed();
         let mut block = Block::new();
         key.decrypt_block(encrypted_premaster, &mut block)?;
@@ -270,6 +282,8 @@ impl Provider {
     }
 }
 
+const KEY_TOO_SHORT: Error = Error::NotAllowed("the private key is shorter than min_modulus_bits");
+
 /// The premaster secret that stands in for a bad one.
 ///
 /// A key is derived from the reject key and the ciphertext as in draft-irtf-cfrg-rsa-guidance, and
@@ -278,7 +292,7 @@ impl Provider {
 fn fallback_premaster(
     key: &PrivateKey,
     ciphertext: &[u8],
-    offered_version: u16,
+    expected_version: u16,
     seed: MasterSeed<'_>,
     out: &mut PremasterSecret,
 ) -> Result<(), Error> {
@@ -289,7 +303,7 @@ fn fallback_premaster(
         &[ciphertext],
         derivation_key.as_mut(),
     )?;
-    let version = offered_version.to_be_bytes();
+    let version = expected_version.to_be_bytes();
     let (first, second): (&[u8], &[u8]) = match seed {
         MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
         MasterSeed::SessionHash(hash) => (hash, &[]),

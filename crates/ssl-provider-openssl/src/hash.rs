@@ -46,12 +46,13 @@ pub(crate) trait Digest: Clone + Send + Sync + 'static {
     /// Feeds `input`.
     fn update(&mut self, input: &[u8]);
 
-    /// Writes the hash. The state is of no use afterwards.
+    /// Writes the hash, in place, so that the state is wiped where it lies and no copy stays.
+    /// The state is of no use afterwards.
     ///
     /// # Panics
     ///
     /// If `out` is not exactly of the hash's length.
-    fn finish(self, out: &mut [u8]);
+    fn finish(&mut self, out: &mut [u8]);
 }
 
 /// Defines the state of one hash, over a context of OpenSSL and the three functions on it.
@@ -78,7 +79,7 @@ macro_rules! digest {
                 unsafe { $update(&raw mut self.0, input.as_ptr().cast(), input.len()) };
             }
 
-            fn finish(mut self, out: &mut [u8]) {
+            fn finish(&mut self, out: &mut [u8]) {
                 assert_eq!(out.len(), Self::HASH.output_len());
                 // SAFETY: `out` is writable and, as just checked, has room for the hash; the
                 // context has been set up. The call cannot fail.
@@ -129,7 +130,7 @@ impl<D: Digest> HashContext for Context<D> {
         Box::new(self.clone())
     }
 
-    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+    fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
         if out.len() != D::HASH.output_len() {
             return Err(Error::Internal("output is not of the hash's length"));
         }

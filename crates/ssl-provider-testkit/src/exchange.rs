@@ -157,13 +157,22 @@ impl Exchange {
         }
     }
 
-    /// The master secret that a rejected ciphertext must give.
+    /// The master secret that a rejected ciphertext must give where the version is checked.
     pub fn rejected_master_secret(&self, key: &TestKey, ciphertext: &[u8]) -> Vec<u8> {
+        self.rejected_under(key, ciphertext, self.expected_version())
+    }
+
+    /// The same where any version is taken, so that none may decide.
+    pub fn rejected_whatever_the_version(&self, key: &TestKey, ciphertext: &[u8]) -> Vec<u8> {
+        self.rejected_under(key, ciphertext, 0)
+    }
+
+    fn rejected_under(&self, key: &TestKey, ciphertext: &[u8], version: u16) -> Vec<u8> {
         let randoms = [self.client_random, self.server_random].concat();
         let fallback = reference::fallback_premaster(
             &key.private_exponent(),
             ciphertext,
-            self.expected_version(),
+            version,
             self.session_hash.as_deref().unwrap_or(&randoms),
         );
         self.master_secret(&fallback)

@@ -165,6 +165,7 @@ macro_rules! conformance_tests {
             schedule::schedule_mbedtls_ssl3_vector
             finished::finished_has_the_lengths_of_its_protocol
             finished::finished_leaves_the_hash_running
+            finished::finished_refuses_the_hash_of_another_protocol_or_suite
             session_keys::session_keys_are_cut_from_the_key_block_in_order
             session_keys::session_keys_of_export_suites_are_derived_again
             session_keys::session_keys_take_both_randoms_from_the_list
@@ -180,6 +181,7 @@ macro_rules! conformance_tests {
             keys::keys_load_from_both_containers
             keys::keys_of_a_size_out_of_range_are_refused
             keys::keys_shorter_than_the_policy_are_refused
+            keys::keys_shorter_than_the_policy_import_nothing
             keys::keys_with_a_bad_public_exponent_are_refused
             keys::keys_of_more_than_two_primes_are_refused
             keys::keys_whose_parts_disagree_are_refused
@@ -210,6 +212,7 @@ macro_rules! conformance_tests {
             rejection::rejection_never_gives_the_secret_of_a_bad_block
             rejection::rejection_of_versions_follows_the_policy
             rejection::rejection_of_padding_is_the_same_under_every_policy
+            rejection::rejection_tells_nothing_to_who_asks_with_two_versions
             rejection::rejection_leaves_a_master_key_like_any_other
             rejection::rejection_of_wycheproof_vectors
             rejection::rejection_of_openssl_vectors

@@ -214,12 +214,12 @@ pub fn handshake_hash(protocol: Protocol, suite: &CipherSuite, messages: &[u8]) 
 pub fn fallback_premaster(
     private_exponent: &[u8],
     ciphertext: &[u8],
-    offered_version: u16,
+    expected_version: u16,
     seed: &[u8],
 ) -> Vec<u8> {
     let reject_key = hash(HashAlgorithm::Sha256, &[private_exponent]);
     let derivation_key = hmac(HashAlgorithm::Sha256, &reject_key, &[ciphertext]);
-    let version = offered_version.to_be_bytes();
+    let version = expected_version.to_be_bytes();
     prf(PrfAlgorithm::Sha256, &derivation_key, b"fallback premaster secret", &[&version, seed], 48)
 }
 

@@ -215,7 +215,7 @@ impl<H: StreamHandler> TcpStage<H> {
         }
     }
 
-    /// Gives up the quarter of the connections that has been silent longest.
+    /// Gives up a quarter of the connections: those that have ended, then those silent longest.
     fn evict(&mut self, ended: &mut impl FnMut(Ended<H>)) {
         let order = self.by_activity();
         for key in order.iter().take(order.len().div_ceil(4)) {
@@ -224,11 +224,15 @@ impl<H: StreamHandler> TcpStage<H> {
         }
     }
 
+    /// The connections that have ended first, then by how long they have been silent.
     fn by_activity(&self) -> Vec<ConnectionKey> {
-        let mut order: Vec<_> =
-            self.connections.iter().map(|(key, connection)| (connection.touched, *key)).collect();
-        order.sort_unstable_by_key(|(touched, _)| *touched);
-        order.into_iter().map(|(_, key)| key).collect()
+        let mut order: Vec<_> = self
+            .connections
+            .iter()
+            .map(|(key, connection)| (connection.handler.is_some(), connection.touched, *key))
+            .collect();
+        order.sort_unstable_by_key(|(open, touched, _)| (*open, *touched));
+        order.into_iter().map(|(.., key)| key).collect()
     }
 
     fn end(&mut self, key: ConnectionKey, evicted: bool, ended: &mut impl FnMut(Ended<H>)) {

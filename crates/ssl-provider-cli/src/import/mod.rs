@@ -45,7 +45,12 @@ pub struct Args {
     pub key: Option<PathBuf>,
 
     /// Protocol that was negotiated: its number in hex such as 0303, or a name such as tls1.2
-    #[arg(long, value_name = "VERSION", value_parser = protocol_argument::number, required_unless_present = "batch")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        value_parser = protocol_argument::number,
+        required_unless_present = "batch"
+    )]
     pub protocol: Option<u32>,
 
     /// Cipher suite that was negotiated: its number in hex such as 0x002f, or its name

@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn blocks_are_found_among_text_with_any_line_ending_and_length() {
-        let file = "\u{feff}Bag Attributes: x\r\n-----BEGIN A-----\r\nAQ\r\nID\r\n-----END A-----\r\n\
+        let file = "\u{feff}Bag Attributes: x\r\n-----BEGIN A-----\r\nAQ\r\nID\r\n\
+                    -----END A-----\r\n\
                     subject=/CN=b\n  -----BEGIN B C-----  \nBAUG\n-----END B C-----";
         let expected = [("A".to_owned(), vec![1, 2, 3]), ("B C".to_owned(), vec![4, 5, 6])];
         assert_eq!(decoded(file), expected);

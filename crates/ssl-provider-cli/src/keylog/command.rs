@@ -51,8 +51,8 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Write a copy of the capture as pcapng, with the key log inside (Decryption Secrets Block), so
-    /// that Wireshark opens it without further settings
+    /// Write a copy of the capture as pcapng, with the key log inside (Decryption Secrets Block),
+    /// so that Wireshark opens it without further settings
     #[arg(long, value_name = "FILE")]
     pub dsb: Option<PathBuf>,
 

@@ -1,6 +1,7 @@
 //! Reads captures one after the other and cuts them into conversations.
 //! A connection may go on from one capture to the next, as rotating capture tools leave them.
 
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -168,14 +169,16 @@ impl Input {
     }
 }
 
-/// Checks that each capture can be opened and is one, before work on any begins. Standard input is
-/// not touched.
+/// Checks that each capture can be opened and is one, before work on any begins. Pipes, standard
+/// input among them, are not touched, for they can be read once only.
 ///
 /// # Errors
 ///
 /// [`Failure::Usage`] names the capture and what is wrong with it.
 pub fn check(captures: &[PathBuf]) -> Result<(), Failure> {
-    for path in captures.iter().filter(|path| path.as_os_str() != source::STDIN) {
+    let is_pipe = |path: &Path| fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let is_stdin = |path: &Path| path.as_os_str() == source::STDIN;
+    for path in captures.iter().filter(|path| !is_stdin(path) && !is_pipe(path)) {
         let capture = open(path)?;
         CaptureReader::new(capture).map_err(|error| unusable(path, &error))?;
     }

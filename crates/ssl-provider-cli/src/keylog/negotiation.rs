@@ -1,4 +1,4 @@
-//! What the hellos of a handshake settle: whether the key exchange is RSA, and with what parameters.
+//! What the hellos of a handshake settle: whether the key exchange is RSA, and its parameters.
 //! Suites and protocols are those of the facade's tables.
 
 use ssl_provider::cipher_suite::KeyExchange;

@@ -1,7 +1,7 @@
 //! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
 //! Everything secret among it is a key log line, which the user asked for.
 
-use std::io::Write;
+use std::io::{Write, stderr};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl Report<'_> {
             self.stdout.flush()?;
         } else if !self.quiet {
             let line = verdict_line(session);
-            self.progress.suspend(|| eprintln!("{line}"));
+            self.progress.suspend(|| tell(&line));
         }
         Ok(())
     }
@@ -70,13 +70,13 @@ impl Report<'_> {
     pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
         self.progress.finish_and_clear();
         for warning in &input.warnings {
-            eprintln!("sslprov: warning: {warning}");
+            tell(&format!("sslprov: warning: {warning}"));
         }
         if self.json {
             let summary = JsonSummary::new(&self.counts, input, &self.backends);
             json_line(self.stdout, &summary)?;
         } else if !self.quiet {
-            eprintln!("{}", self.counts.summary_line(input));
+            tell(&self.counts.summary_line(input));
         }
         self.stdout.flush()?;
         if let Some(output) = self.output {
@@ -84,7 +84,7 @@ impl Report<'_> {
         }
         if self.counts.disagreements > 0 {
             let count = self.counts.disagreements;
-            eprintln!("sslprov: THE BACKENDS DISAGREE about {count} sessions");
+            tell(&format!("sslprov: THE BACKENDS DISAGREE about {count} sessions"));
             return Ok(Outcome::Disagreement);
         }
         Ok(Outcome::of(self.counts.opened, self.counts.not_opened))
@@ -108,12 +108,18 @@ impl Report<'_> {
     fn disagreement(&self, judged: &[Session]) {
         self.progress.suspend(|| {
             let stream = judged.first().map_or("", |session| &session.stream);
-            eprintln!("sslprov: THE BACKENDS DISAGREE about {stream}:");
+            tell(&format!("sslprov: THE BACKENDS DISAGREE about {stream}:"));
             for (backend, session) in self.backends.iter().zip(judged) {
-                eprintln!("sslprov:   {backend}: {} {}", session.verdict.name(), session.reason);
+                let (verdict, reason) = (session.verdict.name(), &session.reason);
+                tell(&format!("sslprov:   {backend}: {verdict} {reason}"));
             }
         });
     }
+}
+
+/// Writes to standard error, of which nothing depends: whoever closes it does not want it.
+fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }
 
 fn json_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure> {
@@ -281,5 +287,94 @@ impl<'s> JsonSummary<'s> {
             backends,
             warnings: &input.warnings,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::MasterSecret;
+
+    use super::super::session::KeyLogLine;
+    use super::*;
+    use crate::capture::Moment;
+
+    /// A session with a line of the key log whose secret is all of one byte.
+    fn session(verdict: Verdict, secret: Option<u8>) -> Session {
+        let mut session = Session::new(Moment::default(), "a > b".to_owned(), false);
+        session.judge(verdict, "");
+        session.client_random = Some([1; 32]);
+        session.key_log = secret.map(|byte| {
+            let mut secret = MasterSecret::zeroed();
+            secret.expose_mut().fill(byte);
+            KeyLogLine::new(&[1; 32], &secret)
+        });
+        session
+    }
+
+    /// What is written, and the outcome.
+    fn report(json: bool, sessions: Vec<Judged>) -> (String, Outcome) {
+        let (progress, mut stdout) = (ProgressBar::hidden(), Vec::new());
+        let mut report = Report {
+            backends: vec!["first", "second"],
+            json,
+            quiet: true,
+            progress: &progress,
+            stdout: &mut stdout,
+            output: None,
+            kept: None,
+            counts: Counts::default(),
+        };
+        for judged in sessions {
+            report.session(judged).unwrap();
+        }
+        let outcome = report.finish(&InputSummary::default()).unwrap();
+        (String::from_utf8(stdout).unwrap(), outcome)
+    }
+
+    fn proven(secret: u8) -> Session {
+        session(Verdict::Proven, Some(secret))
+    }
+
+    #[test]
+    fn backends_that_agree_give_one_line() {
+        let (out, outcome) = report(false, vec![vec![proven(2), proven(2)]]);
+        let line = format!("CLIENT_RANDOM {} {}\n", "01".repeat(32), "02".repeat(48));
+        assert_eq!((out, outcome), (line, Outcome::All));
+    }
+
+    #[test]
+    fn backends_that_disagree_give_no_line_and_an_outcome_of_their_own() {
+        for judged in [
+            vec![proven(2), proven(3)],
+            vec![proven(2), session(Verdict::WrongKey, None)],
+            vec![proven(2)],
+        ] {
+            let (out, outcome) = report(false, vec![vec![proven(4), proven(4)], judged]);
+            assert_eq!((out.lines().count(), outcome), (1, Outcome::Disagreement));
+        }
+    }
+
+    #[test]
+    fn outcomes_count_what_a_private_key_could_open() {
+        let both = |make: fn() -> Session| vec![make(), make()];
+        let good = || both(|| proven(2));
+        let forward_secret = || both(|| session(Verdict::ForwardSecret, None));
+        let resumed = || both(|| session(Verdict::Resumed, Some(2)));
+        let unopened = || both(|| session(Verdict::Resumed, None));
+        for (sessions, expected) in [
+            (vec![], Outcome::None),
+            (vec![forward_secret()], Outcome::None),
+            (vec![good(), forward_secret()], Outcome::All),
+            (vec![good(), resumed()], Outcome::All),
+            (vec![good(), unopened()], Outcome::Some),
+            (vec![unopened()], Outcome::None),
+        ] {
+            assert_eq!(report(true, sessions).1, expected);
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        assert!(!format!("{:?}", proven(0xab)).contains("abab"));
     }
 }

@@ -183,7 +183,7 @@ impl KeyLogLine {
     pub(super) fn new(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Self {
         const LABEL: &str = "CLIENT_RANDOM ";
         let (client_random, secret) = (hex::encode(client_random), hex::encode(secret.expose()));
-        // The room is reserved at once, so that no part of the secret stays behind in a smaller one.
+        // The room is reserved at once, so that no part of the secret stays in a smaller one.
         let len = LABEL.len() + client_random.len() + 1 + secret.len();
         let mut line = Zeroizing::new(String::with_capacity(len));
         for part in [LABEL, &client_random, " ", &secret] {

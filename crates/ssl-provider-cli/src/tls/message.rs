@@ -53,7 +53,7 @@ impl Message {
     }
 }
 
-/// The first certificate of a Certificate message, DER; none where there is none or it is malformed.
+/// The first certificate of a Certificate message, DER; none where it is absent or malformed.
 pub fn first_certificate(body: &[u8]) -> Option<&[u8]> {
     Cursor::new(Cursor::new(body).vec24()?).vec24()
 }

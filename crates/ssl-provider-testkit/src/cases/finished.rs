@@ -45,6 +45,34 @@ pub fn finished_has_the_lengths_of_its_protocol(backend: &'static dyn KeyExchang
     }
 }
 
+/// A hash of another length would give a verify_data that no peer computes.
+pub fn finished_refuses_the_hash_of_another_protocol_or_suite(
+    backend: &'static dyn KeyExchangeBackend,
+) {
+    // No two of these share a handshake hash but the first two, in which SSL 3.0 differs by its
+    // verify_data alone.
+    let kinds = [
+        (Protocol::Ssl3, 0x002F, 36),
+        (Protocol::Tls1_0, 0x002F, 36),
+        (Protocol::Tls1_2, 0x009C, 32),
+        (Protocol::Tls1_2, 0x009D, 48),
+    ];
+    for (protocol, suite, hash_len) in kinds {
+        let key = master_key(backend, &Exchange::new(protocol, suite));
+        for (other, other_suite, other_len) in kinds {
+            let hash = open(backend).handshake_hash(u32::from(other.wire()), other_suite).unwrap();
+            let mut out = vec![0xa5; if protocol == Protocol::Ssl3 { 36 } else { 12 }];
+            let result = key.verify_data(Side::Client, &hash, &mut out);
+            let name = format!("{} with a hash of {}", protocol.name(), other.name());
+            assert_eq!(result.is_ok(), hash_len == other_len, "{name}");
+            if let Err(error) = result {
+                assert_eq!(error.status().code(), 0x8009_0027, "{name}");
+                assert!(out.iter().all(|byte| *byte == 0xa5), "{name}: written on failure");
+            }
+        }
+    }
+}
+
 /// Asking for verify_data or for the hash so far does not end or change the running hash, and a
 /// duplicate goes its own way.
 pub fn finished_leaves_the_hash_running(backend: &'static dyn KeyExchangeBackend) {

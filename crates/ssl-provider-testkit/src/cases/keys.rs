@@ -3,7 +3,7 @@
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::{Error, KeyExchangeBackend, KeyFault, Policy, Provider};
+use ssl_provider_core::{Error, KeyExchangeBackend, KeyFault, Policy, Protocol, Provider};
 
 use crate::bytes::Rng;
 use crate::exchange::{Exchange, POLICY, open};
@@ -63,6 +63,16 @@ pub fn keys_shorter_than_the_policy_are_refused(backend: &'static dyn KeyExchang
         assert_eq!(result.map(drop), if taken { Ok(()) } else { Err(0x8009_0010) });
         assert!(TestKey::rsa_2048().try_load(&provider).is_ok());
     }
+}
+
+/// A short key that another provider has loaded does not get past the policy of this one.
+pub fn keys_shorter_than_the_policy_import_nothing(backend: &'static dyn KeyExchangeBackend) {
+    let test_key = TestKey::rsa_1024();
+    let key = test_key.load(&open(backend));
+    let strict = Provider::open(backend).with_policy(Policy { min_modulus_bits: 2048, ..POLICY });
+    let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
+    let result = exchange.import(&strict, &key, &vec![7; test_key.len()]);
+    assert_eq!(result.map(drop).map_err(|error| error.status().code()), Err(0x8009_0010));
 }
 
 /// Public exponents that are even, 1, or longer than 33 bits are refused.

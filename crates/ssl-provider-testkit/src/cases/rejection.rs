@@ -280,6 +280,7 @@ pub fn rejection_of_versions_follows_the_policy(backend: &'static dyn KeyExchang
             let expected = if taken {
                 exchange.master_secret(&secret)
             } else {
+                // Not reached where any version is taken.
                 exchange.rejected_master_secret(&test_key, &ciphertext)
             };
             let name = format!("{} {offered:?} {carried:04x}", protocol.name());
@@ -304,9 +305,49 @@ pub fn rejection_of_padding_is_the_same_under_every_policy(
         let secret = exchange.imported_secret(&provider, &key, &ciphertext);
         let expected = match reference::unpad(&block, None) {
             Some(premaster_secret) => exchange.master_secret(&premaster_secret),
-            None => exchange.rejected_master_secret(&test_key, &ciphertext),
+            None => exchange.rejected_whatever_the_version(&test_key, &ciphertext),
         };
         assert_eq!(secret.as_slice(), expected, "{}", kind.name);
+    }
+}
+
+/// One ciphertext, asked about with two offered versions: whether the answers are equal follows
+/// from the policy, never from what the ciphertext holds.
+pub fn rejection_tells_nothing_to_who_asks_with_two_versions(
+    backend: &'static dyn KeyExchangeBackend,
+) {
+    let test_key = TestKey::rsa_1024();
+    let mut rng = Rng::new(32);
+    let policies = [(PremasterVersion::Offered, false), (PremasterVersion::Any, true)];
+    for (premaster_version, equal) in policies {
+        let policy = Policy { premaster_version, ..POLICY };
+        let provider = Provider::open(backend).with_policy(policy);
+        let key = test_key.load(&provider);
+        // TLS 1.0 and 1.1 derive alike, so that the negotiated version may change as well.
+        let asked = [
+            (Protocol::Tls1_0, Some(0x0301)),
+            (Protocol::Tls1_0, Some(0x0303)),
+            (Protocol::Tls1_0, Some(0x0302)),
+            (Protocol::Tls1_1, Some(0x0304)),
+            (Protocol::Tls1_1, Some(0x0300)),
+        ];
+        for kind in KINDS {
+            for carried in [0x0301, 0x0303] {
+                let sample = kind.sample(&mut rng, &test_key, carried);
+                let answers: HashSet<[u8; 48]> = asked
+                    .iter()
+                    .map(|(protocol, client_version)| {
+                        let exchange = Exchange {
+                            client_version: *client_version,
+                            ..Exchange::new(*protocol, 0x002F)
+                        };
+                        exchange.imported_secret(&provider, &key, &sample.ciphertext)
+                    })
+                    .collect();
+                let expected = if equal { 1 } else { asked.len() };
+                assert_eq!(answers.len(), expected, "{} {premaster_version:?}", kind.name);
+            }
+        }
     }
 }
 
