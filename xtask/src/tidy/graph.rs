@@ -59,12 +59,6 @@ const LAYERS: [Layer; 12] = [
         others: None,
     },
     Layer {
-        member: "ssl-provider-capi",
-        members: &["ssl-provider", CORE],
-        in_tests: TEST_KIT,
-        others: None,
-    },
-    Layer {
         member: "ssl-provider-cli",
         members: &["ssl-provider", CORE],
         in_tests: TEST_KIT,
