@@ -65,6 +65,8 @@ pub(crate) fn run(workspace: &Workspace, seconds: u32, prefix: Option<&Path>) ->
         }
     }
     for program in PROGRAMS {
+        build.compile(GCC, program, Library::Shared, &[])?;
+        build.every_provider(program)?;
         build.compile(GCC, program, Library::Static, &[])?;
         build.program(program)?.run(workspace)?;
         build.valgrind(program)?;
@@ -206,6 +208,15 @@ impl<'a> Build<'a> {
     fn program(&self, program: &str) -> Result<Run> {
         let run = Run::new(self.output.join(program));
         Ok(run.env("SSL_PROVIDER_ABUSE_SECONDS", self.seconds.to_string()))
+    }
+
+    /// A program with the provider of each backend; the one at index 0 is the default by name.
+    fn every_provider(&self, program: &str) -> Result<()> {
+        for index in 0..=BACKENDS.len() {
+            let run = self.program(program)?;
+            run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(self.workspace)?;
+        }
+        Ok(())
     }
 
     /// No error, and not a byte lost.

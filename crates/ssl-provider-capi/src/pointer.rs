@@ -445,3 +445,141 @@ impl Opaque {
 pub(crate) const fn usize_of(len: u32) -> usize {
     len as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of a value at an odd address, in memory of its very size and one byte.
+    struct Odd(Vec<u8>);
+
+    impl Odd {
+        fn copy_of<T: Copy>(value: T) -> Self {
+            let mut odd = Self(vec![0; size_of::<T>() + 1]);
+            // SAFETY: the vector has room for a `T` behind its first byte; no alignment is needed.
+            unsafe { odd.pointer::<T>().write_unaligned(value) };
+            odd
+        }
+
+        fn pointer<T>(&mut self) -> *mut T {
+            self.0.as_mut_ptr().wrapping_add(1).cast()
+        }
+    }
+
+    fn entry(kind: u32, content: &mut [u8]) -> NCryptBuffer {
+        NCryptBuffer {
+            cbBuffer: u32::try_from(content.len()).unwrap(),
+            BufferType: kind,
+            pvBuffer: content.as_mut_ptr().cast(),
+        }
+    }
+
+    fn parse(descriptor: *const NCryptBufferDesc) -> Result<ParameterList, Error> {
+        // SAFETY: every test passes a live descriptor of live entries.
+        unsafe { BufferList::new(descriptor) }.parse()
+    }
+
+    #[test]
+    fn a_list_at_odd_addresses_is_parsed() {
+        let (mut client, mut server, mut version) = ([1; 32], [2; 32], 0x0303_u32.to_ne_bytes());
+        let entries = [entry(20, &mut client), entry(21, &mut server), entry(22, &mut version)];
+        let mut entries = Odd::copy_of(entries);
+        let list = NCryptBufferDesc { ulVersion: 0, cBuffers: 3, pBuffers: entries.pointer() };
+        let mut list = Odd::copy_of(list);
+        let expected = ParameterList::new()
+            .client_random([1; 32])
+            .server_random([2; 32])
+            .highest_version(0x0303);
+        assert_eq!(parse(list.pointer()), Ok(expected));
+    }
+
+    #[test]
+    fn the_memory_of_other_entries_is_not_touched() {
+        let nowhere = std::ptr::without_provenance_mut(1);
+        let mut entries = [
+            NCryptBuffer { cbBuffer: u32::MAX, BufferType: 0x1234_5678, pvBuffer: nowhere },
+            NCryptBuffer { cbBuffer: 9, BufferType: 0, pvBuffer: nowhere },
+        ];
+        let list = NCryptBufferDesc { ulVersion: 0, cBuffers: 2, pBuffers: entries.as_mut_ptr() };
+        assert_eq!(parse(&raw const list), Ok(ParameterList::new()));
+    }
+
+    #[test]
+    fn lists_that_say_too_much_are_refused_before_they_are_read() {
+        let mut random = [1; 32];
+        let mut entries = [entry(20, &mut random)];
+        let refused = [
+            NCryptBufferDesc { ulVersion: 0, cBuffers: 257, pBuffers: entries.as_mut_ptr() },
+            NCryptBufferDesc { ulVersion: 0, cBuffers: u32::MAX, pBuffers: entries.as_mut_ptr() },
+            NCryptBufferDesc { ulVersion: 0, cBuffers: 1, pBuffers: std::ptr::null_mut() },
+            NCryptBufferDesc { ulVersion: 1, cBuffers: 1, pBuffers: entries.as_mut_ptr() },
+        ];
+        for list in refused {
+            assert!(parse(&raw const list).is_err(), "{list:?}");
+        }
+        assert!(parse(std::ptr::null()).is_err());
+    }
+
+    #[test]
+    fn an_entry_that_is_too_long_is_seen_to_be_so_with_49_bytes_of_it() {
+        let mut content = [0; 49];
+        let mut entries = [entry(25, &mut content)];
+        entries[0].cbBuffer = u32::MAX;
+        let list = NCryptBufferDesc { ulVersion: 0, cBuffers: 1, pBuffers: entries.as_mut_ptr() };
+        assert!(parse(&raw const list).is_err());
+    }
+
+    #[test]
+    fn a_string_ends_at_its_terminator_or_at_the_limit() {
+        let read = |units: &[u16]| {
+            let mut memory: Vec<u8> = vec![0];
+            memory.extend(units.iter().flat_map(|unit| unit.to_ne_bytes()));
+            // SAFETY: each string below has a terminator or is as long as the limit.
+            unsafe { WideStr::new(memory.as_ptr().wrapping_add(1).cast()) }.read()
+        };
+        assert_eq!(read(&[0x52, 0x53, 0x41, 0]), Ok(Some("RSA".to_owned())));
+        assert_eq!(read(&[0]), Ok(Some(String::new())));
+        assert!(read(&[0x41; MAX_STRING_LEN]).is_err(), "no terminator");
+        assert!(read(&[0xd800, 0]).is_err(), "half a surrogate pair");
+        let mut longest = [0x41; MAX_STRING_LEN];
+        longest[MAX_STRING_LEN - 1] = 0;
+        assert_eq!(read(&longest).unwrap().unwrap().len(), MAX_STRING_LEN - 1);
+        // SAFETY: NULL is allowed.
+        assert_eq!(unsafe { WideStr::new(std::ptr::null()) }.read(), Ok(None));
+    }
+
+    #[test]
+    fn values_are_read_and_written_at_any_alignment() {
+        let mut odd = Odd::copy_of(7_usize);
+        let pointer: *mut usize = odd.pointer();
+        // SAFETY: `odd` holds a `usize` there and outlives the uses.
+        let out = unsafe { Out::new(pointer) };
+        // SAFETY: as above.
+        let in_out = unsafe { InOut::new(pointer) };
+        assert_eq!(in_out.read().map(|(value, _)| value), Some(7));
+        out.preset(0);
+        out.required("").unwrap().write(9);
+        assert_eq!(in_out.read().map(|(value, _)| value), Some(9));
+        // SAFETY: NULL is allowed.
+        let none = unsafe { Out::<usize>::new(std::ptr::null_mut()) };
+        none.preset(1);
+        assert_eq!(none.required("x").unwrap_err(), Error::InvalidParameter("x"));
+    }
+
+    #[test]
+    fn bytes_are_copied_whole_and_in_pieces() {
+        let input: Vec<u8> = (0..10_000_u32).map(|each| each.to_le_bytes()[0]).collect();
+        let (bytes, len) = (Bytes::new(input.as_ptr()), 10_000);
+        // SAFETY: `input` is as long as `len` says.
+        assert_eq!(*unsafe { bytes.copy(len, "") }.unwrap(), input);
+        let mut pieces: Vec<u8> = Vec::new();
+        // SAFETY: as above.
+        unsafe { bytes.copy_in_pieces(len, "", |piece| pieces.extend(piece)) }.unwrap();
+        assert_eq!(pieces, input);
+        let null = Bytes::new(std::ptr::null());
+        // SAFETY: NULL is allowed.
+        assert!(unsafe { null.copy(1, "") }.is_err());
+        // SAFETY: NULL is allowed.
+        assert!(unsafe { null.copy_in_pieces(0, "", |_| ()) }.is_ok());
+    }
+}

@@ -26,16 +26,22 @@ SECURITY_STATUS WINAPI SslImportMasterKey(NCRYPT_PROV_HANDLE hSslProvider,
 {
     SslImportMasterKeyFn next;
     void *symbol = dlsym(RTLD_NEXT, "SslImportMasterKey");
-    ULONG each, byte;
+    ULONG each, byte, count = 0;
     int found = 0;
     if (symbol == NULL) {
         return NTE_PROVIDER_DLL_FAIL;
     }
     memcpy(&next, &symbol, sizeof(next));
-    for (each = 0; pParameterList != NULL && each < pParameterList->cBuffers; each++) {
+    /* What the program passes may be wrong; the library refuses longer lists unseen. */
+    if (pParameterList != NULL && pParameterList->pBuffers != NULL &&
+        pParameterList->cBuffers <= 256) {
+        count = pParameterList->cBuffers;
+    }
+    for (each = 0; each < count; each++) {
         const NCryptBuffer *buffer = &pParameterList->pBuffers[each];
         const unsigned char *random = (const unsigned char *)buffer->pvBuffer;
-        if (buffer->BufferType == NCRYPTBUFFER_SSL_CLIENT_RANDOM && buffer->cbBuffer == 32) {
+        if (buffer->BufferType == NCRYPTBUFFER_SSL_CLIENT_RANDOM && buffer->cbBuffer == 32 &&
+            random != NULL) {
             fputs("CLIENT_RANDOM ", stderr);
             for (byte = 0; byte < 32; byte++) {
                 fprintf(stderr, "%02x", random[byte]);

@@ -44,10 +44,10 @@ int main(void)
     int forks = 0;
     start_race();
     OK(SslGetKeyProperty(shared_key, NCRYPT_LENGTH_PROPERTY, &block, &len, 0));
-    while (now() < end) {
+    do {
         fork_once(shared_provider, shared_key, block);
         forks++;
-    }
+    } while (now() < end);
     end_race();
     OK(SslFreeBuffer(block));
     OK(NCryptFreeObject(stored));

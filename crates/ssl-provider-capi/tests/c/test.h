@@ -52,10 +52,21 @@ static inline int is_text(const WCHAR *text, const char *expected)
     return *expected == 0 && *text == 0;
 }
 
+/* Opens the default provider, or the one at the index that SSL_PROVIDER_TEST_INDEX says. */
 static inline NCRYPT_PROV_HANDLE open_provider(void)
 {
+    const char *wanted = getenv("SSL_PROVIDER_TEST_INDEX");
     NCRYPT_PROV_HANDLE provider = 0;
-    OK(SslOpenProvider(&provider, NULL, 0));
+    NCryptProviderName *names = NULL;
+    DWORD count = 0;
+    if (wanted == NULL) {
+        OK(SslOpenProvider(&provider, NULL, 0));
+    } else {
+        OK(SslEnumProtocolProviders(&count, &names, 0));
+        CHECK((DWORD)atoi(wanted) < count);
+        OK(SslOpenProvider(&provider, names[atoi(wanted)].pszName, 0));
+        OK(SslFreeBuffer(names));
+    }
     CHECK(provider != 0);
     return provider;
 }
