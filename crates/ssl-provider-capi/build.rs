@@ -1,5 +1,5 @@
-//! Keeps the shared library in its process once it is loaded: fork handlers point into it, and other
-//! threads may be running its code when one calls dlclose.
+//! Keeps the shared library in its process once it is loaded: fork handlers point into it, and
+//! other threads may be running its code when one calls dlclose.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,5 +1,5 @@
-//! `cargo xtask capi`: builds the C library, proves its interface, and runs the C programs with every
-//! compiler, under the sanitizers and under valgrind.
+//! `cargo xtask capi`: builds the C library, proves its interface, and runs the C programs with
+//! every compiler, under the sanitizers and under valgrind.
 
 use std::fs;
 use std::path::{Path, PathBuf};

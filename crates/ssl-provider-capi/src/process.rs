@@ -62,7 +62,8 @@ fn watch_forks() {
     if WATCHING.swap(true, Ordering::AcqRel) {
         return;
     }
-    #[cfg(unix)]
+    // Miri has no fork.
+    #[cfg(all(unix, not(miri)))]
     // SAFETY: the handlers are functions that live as long as the library; `before_fork` runs in
     // an ordinary context, and `in_child` does nothing but two atomic operations, which is allowed
     // between `fork` and `exec` of a process with threads.
@@ -73,12 +74,12 @@ fn watch_forks() {
 
 /// Waits until what is initialised once in a process has been: a child in which another thread's
 /// initialisation was cut short would wait for ever.
-#[cfg(unix)]
+#[cfg(all(unix, not(miri)))]
 extern "C" fn before_fork() {
     warm_up();
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(miri)))]
 extern "C" fn in_child() {
     let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
     INHERITED.store(parents, Ordering::Release);

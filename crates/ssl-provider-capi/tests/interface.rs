@@ -317,30 +317,26 @@ impl Session {
     }
 }
 
-/// The entries of a parameter list, with what they point to.
-struct Randoms {
+/// The entries of a parameter list, which point into a session.
+struct Randoms<'a> {
     buffers: [BCryptBuffer; 3],
-    _client: Box<[u8; 32]>,
-    _server: Box<[u8; 32]>,
-    _version: Box<u32>,
+    _session: &'a Session,
 }
 
-impl Randoms {
-    fn of(session: &Session) -> Self {
-        let client = Box::new(session.client_random);
-        let server = Box::new(session.server_random);
-        let version = Box::new(TLS12);
+impl<'a> Randoms<'a> {
+    fn of(session: &'a Session) -> Self {
+        static VERSION: u32 = TLS12;
         let entry = |kind, len, data: *const c_void| BCryptBuffer {
             cbBuffer: len,
             BufferType: kind,
             pvBuffer: data.cast_mut(),
         };
         let buffers = [
-            entry(NCRYPTBUFFER_SSL_CLIENT_RANDOM, 32, (&raw const *client).cast()),
-            entry(NCRYPTBUFFER_SSL_SERVER_RANDOM, 32, (&raw const *server).cast()),
-            entry(NCRYPTBUFFER_SSL_HIGHEST_VERSION, 4, (&raw const *version).cast()),
+            entry(NCRYPTBUFFER_SSL_CLIENT_RANDOM, 32, (&raw const session.client_random).cast()),
+            entry(NCRYPTBUFFER_SSL_SERVER_RANDOM, 32, (&raw const session.server_random).cast()),
+            entry(NCRYPTBUFFER_SSL_HIGHEST_VERSION, 4, (&raw const VERSION).cast()),
         ];
-        Self { buffers, _client: client, _server: server, _version: version }
+        Self { buffers, _session: session }
     }
 
     fn list(&self, count: u32) -> BCryptBufferDesc {
