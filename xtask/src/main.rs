@@ -15,6 +15,7 @@ mod matrix;
 mod readme;
 mod test;
 mod tidy;
+mod tshark;
 mod valgrind;
 mod workspace;
 
@@ -77,6 +78,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Let tshark decrypt the captures of tests/data with our key log.
+    Tshark,
     /// Check with memcheck that nothing depends on the decrypted RSA block.
     Ctgrind,
     /// Check with callgrind that every kind of RSA block costs the same number of instructions.
@@ -107,6 +110,7 @@ fn run(task: Task) -> Result<()> {
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::Tshark => tshark::run(&workspace),
         Task::Ctgrind => valgrind::ctgrind(&workspace),
         Task::Callgrind => valgrind::callgrind(&workspace),
     }
