@@ -16,6 +16,7 @@ mod matrix;
 mod readme;
 mod test;
 mod tidy;
+mod tshark;
 mod valgrind;
 mod workspace;
 
@@ -87,6 +88,8 @@ enum Task {
         #[arg(long)]
         prefix: Option<std::path::PathBuf>,
     },
+    /// Let tshark decrypt the captures of tests/data with our key log.
+    Tshark,
     /// Check with memcheck that nothing depends on the decrypted RSA block.
     Ctgrind,
     /// Check with callgrind that every kind of RSA block costs the same number of instructions.
@@ -118,6 +121,7 @@ fn run(task: Task) -> Result<()> {
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
+        Task::Tshark => tshark::run(&workspace),
         Task::Ctgrind => valgrind::ctgrind(&workspace),
         Task::Callgrind => valgrind::callgrind(&workspace),
     }

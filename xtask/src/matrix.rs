@@ -8,7 +8,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::test::with_expectations;
 use crate::workspace::Workspace;
 
-/// Builds every set without warnings and runs the facade's tests with it.
+/// Builds every set without warnings and runs the tests of the facade and of the CLI with it.
 ///
 /// # Errors
 ///
@@ -26,10 +26,15 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
         }
         with_expectations(set.cargo("test", "ssl-provider"), workspace, &set.backends)
             .run(workspace)?;
-        if set.backends.is_empty() {
-            // The tool too must say what is missing.
-            set.cargo("test", "ssl-provider-cli").args(["--test", "no_backend"]).run(workspace)?;
-        }
+        // With no backend, the tool too must say what is missing.
+        let tests = if set.backends.is_empty() {
+            ["no_backend"].as_slice()
+        } else {
+            &["backends", "import", "key_file", "keylog"]
+        };
+        with_expectations(set.cargo("test", "ssl-provider-cli"), workspace, &set.backends)
+            .args(tests.iter().flat_map(|test| ["--test", test]))
+            .run(workspace)?;
     }
     println!("{} feature sets build without warnings and pass", sets.len());
     Ok(())

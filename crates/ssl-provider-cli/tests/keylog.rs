@@ -225,6 +225,22 @@ fn a_capture_may_be_a_pipe_with_a_name() {
     assert_eq!(sorted_lines(&run.expect_code(0).stdout), sorted_lines(&oracle));
 }
 
+/// Nothing is written to the pipe: the command refuses it before it opens it.
+#[cfg(unix)]
+#[test]
+fn a_copy_of_a_pipe_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, copy) = (folder.path().join("pipe"), folder.path().join("copy.pcapng"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let key = key("server-2048.pem");
+    let fixed: [&Path; 5] = ["keylog", "--key", "", "--dsb", ""].map(Path::new);
+    let mut arguments = fixed.to_vec();
+    (arguments[2], arguments[4]) = (&key, &copy);
+    arguments.push(&pipe);
+    sslprov(arguments).expect_code(2).expect_stderr("--dsb copies one capture, which must be");
+    assert!(!copy.exists());
+}
+
 #[test]
 fn several_captures_are_read_as_one() {
     if backends().is_empty() {

@@ -18,6 +18,9 @@ use crate::rsa_der::RsaPrivateKeyDer;
 /// - `out` is written only on success.
 pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     /// Describes the library and what it can do here.
+    ///
+    /// The address of the answer is the backend's identity: the same on every call, and shared
+    /// with no other backend. A key that was loaded by one backend is refused by all others.
     fn info(&self) -> &BackendInfo;
 
     /// Fills `out` from the library's generator for secrets.

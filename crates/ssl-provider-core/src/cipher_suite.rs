@@ -276,7 +276,7 @@ macro_rules! suites {
     };
 }
 
-// Numbers and names of the header block: reference of the interface, section 2.2. Protocol ranges:
+// Numbers and names of the header block: `Sslprovider.h` of the Windows SDK. Protocol ranges:
 // the defining RFCs, but for suites that later RFCs withdrew (DES, IDEA, export): deployed stacks
 // went on to negotiate those up to TLS 1.2, so their range ends there.
 suites! {

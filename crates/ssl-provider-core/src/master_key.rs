@@ -52,7 +52,7 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when a random is missing.
+    /// [`Error::InvalidParameter`] when a random is missing, and what the backend answers.
     pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
         let (client_random, server_random) = parameters.randoms()?;
         let layout = Layout::new(self.protocol, self.suite);
@@ -114,7 +114,7 @@ impl MasterKey {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know, and
-    /// when the hash is of another protocol or suite.
+    /// when the hash is of another protocol or suite; and what the backend answers.
     pub fn verify_data(
         &self,
         sender: Side,

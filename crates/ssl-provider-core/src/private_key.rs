@@ -29,7 +29,7 @@ impl PrivateKey {
     /// # Errors
     ///
     /// [`Error::Key`] when the backend refuses the key, [`Error::Unsupported`] when it has no RSA
-    /// private operation.
+    /// private operation, [`Error::Internal`] when it reports another modulus length.
     pub fn load(
         backend: &'static dyn KeyExchangeBackend,
         der: &RsaPrivateKeyDer<'_>,

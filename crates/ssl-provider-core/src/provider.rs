@@ -287,8 +287,9 @@ const KEY_TOO_SHORT: Error = Error::NotAllowed("the private key is shorter than 
 /// The premaster secret that stands in for a bad one.
 ///
 /// A key is derived from the reject key and the ciphertext as in draft-irtf-cfrg-rsa-guidance, and
-/// expanded over what else went in, so that the same question has the same answer and different
-/// questions have unrelated ones. Computed always, before the plaintext is known.
+/// expanded over the expected version and the randoms or session hash, so that the same question
+/// has the same answer. Protocol and suite stay out: those that derive alike get the same answer
+/// for a good premaster secret too. Computed always, before the plaintext is known.
 fn fallback_premaster(
     key: &PrivateKey,
     ciphertext: &[u8],

@@ -28,14 +28,14 @@
 //! # Choosing a backend
 //!
 //! Each Cargo feature adds one backend to [`backends`] and does nothing else. The application
-//! chooses by value: [`backend`] finds one by name, [`default_backend`] takes the first in the
+//! chooses by value: [`backend()`] finds one by name, [`default_backend`] takes the first in the
 //! documented order aws-lc, openssl, rustcrypto, ring. Adding a feature can therefore move the
 //! default only to a backend that stands earlier in that order, and never changes a program that
 //! names its backend.
 
 #![forbid(unsafe_code)]
 
-/// The example of the README, compiled and run as a test.
+/// The code of the README, compiled as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;

@@ -7,9 +7,6 @@
 //! for each kind of block. With the feature `planted-leak` a branch on the block is in the path,
 //! and both must notice.
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-compile_error!("the client requests of valgrind are written for x86_64 Linux");
-
 mod arena;
 mod backend;
 mod classes;

@@ -124,8 +124,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.stdin {
         captures.push(PathBuf::from(source::STDIN));
     }
-    if args.dsb.is_some() && (captures.len() != 1 || is_stdin(&captures[0])) {
-        let text = "--dsb copies one capture, which must be a file: it is read twice";
+    if args.dsb.is_some() && (captures.len() != 1 || captures.iter().any(|it| is_pipe(it))) {
+        let text = "--dsb copies one capture, which must be a regular file: it is read twice";
         return Err(Failure::usage(text));
     }
     if captures.iter().filter(|path| is_stdin(path)).count() > 1 {
@@ -182,6 +182,12 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
 
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == source::STDIN
+}
+
+/// Whether a capture can be read once only, as standard input, a named pipe or a process
+/// substitution. What is not there at all is told when it is opened.
+fn is_pipe(path: &Path) -> bool {
+    is_stdin(path) || fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
 /// A bar over the bytes of all captures; drawn only if standard error is a terminal.

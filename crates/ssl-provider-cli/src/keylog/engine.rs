@@ -2,12 +2,13 @@
 //! thread takes the sessions in the order of the capture.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::analysis::analyse;
+use super::analysis::{Analysis, analyse};
 use super::conversation::Transcript;
 use super::input::{self, Finished, Flow, Input, InputSummary};
 use super::keyring::Keyring;
@@ -45,7 +46,8 @@ struct Job {
 /// A connection on its way from a worker.
 struct Done {
     number: u64,
-    analysed: Analysed,
+    /// Or the panic of the worker, which goes on in the caller's thread.
+    analysed: thread::Result<Analysed>,
     watermark: Option<u64>,
     permits: usize,
 }
@@ -55,26 +57,42 @@ struct Done {
 pub(super) fn run(
     plan: &Plan<'_>,
     progress: &Progress<'_>,
+    report: impl FnMut(Judged) -> Result<(), Failure>,
+) -> Result<InputSummary, Failure> {
+    // Resumption is followed later, in order; see `order`.
+    let nothing_known = KnownSessions::default();
+    let by_backend = |transcript: &Transcript| {
+        plan.keyrings.iter().map(|keyring| analyse(transcript, keyring, &nothing_known)).collect()
+    };
+    run_with(by_backend, PERMITS, plan, progress, report)
+}
+
+/// Runs the plan with this analysis and so many units of memory.
+fn run_with(
+    analyse: impl Fn(&Transcript) -> Vec<Analysis> + Sync,
+    permits: usize,
+    plan: &Plan<'_>,
+    progress: &Progress<'_>,
     mut report: impl FnMut(Judged) -> Result<(), Failure>,
 ) -> Result<InputSummary, Failure> {
     let (to_workers, jobs) = channel::<Job>();
     let (to_caller, done) = channel::<Done>();
-    let (permits, returned) = sync_channel::<()>(PERMITS);
-    let jobs = Mutex::new(jobs);
+    let (permits, returned) = sync_channel::<()>(permits);
+    let (jobs, analyse) = (Mutex::new(jobs), &analyse);
     thread::scope(|scope| {
         let reader = scope.spawn(move || read(plan, progress, &to_workers, &permits));
         for _ in 0..plan.threads {
             let to_caller = to_caller.clone();
             let jobs = &jobs;
-            scope.spawn(move || work(plan.keyrings, jobs, &to_caller));
+            scope.spawn(move || work(analyse, jobs, &to_caller));
         }
         drop(to_caller);
-        // Returning early drops `done` and `returned`, which stops the reader and the workers.
+        // An early return or a panic drops `done` and `returned`, which stops reader and workers.
         collect(plan.keyrings, done, &returned, &mut report)?;
         drop(returned);
         match reader.join() {
             Ok(summary) => summary,
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(panic) => resume_unwind(panic),
         }
     })
 }
@@ -121,19 +139,21 @@ fn read(
     Ok(input.finish(&mut send))
 }
 
-fn work(keyrings: &[Keyring], jobs: &Mutex<Receiver<Job>>, to_caller: &Sender<Done>) {
-    // Resumption is followed later, in order; see `order`.
-    let nothing_known = KnownSessions::default();
+fn work(
+    analyse: impl Fn(&Transcript) -> Vec<Analysis>,
+    jobs: &Mutex<Receiver<Job>>,
+    to_caller: &Sender<Done>,
+) {
     loop {
-        // A lock is poisoned only by a panic of another worker, which ends the run anyway.
-        let Ok(job) = jobs.lock().map(|jobs| jobs.recv()) else { return };
-        let Ok(job) = job else { return };
-        let by_backend = keyrings
-            .iter()
-            .map(|keyring| analyse(&job.transcript, keyring, &nothing_known))
-            .collect();
-        let analysed = Analysed { transcript: job.transcript, by_backend }.slim();
-        let (number, watermark, permits) = (job.number, job.watermark, job.permits);
+        // The lock is held for receiving only, which leaves nothing half-changed.
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { number, transcript, watermark, permits }) = job else { return };
+        // A number that never arrived would keep all later ones, and with their permits the reader,
+        // waiting. Nothing that a panic may have left half-changed is used again.
+        let analysed = catch_unwind(AssertUnwindSafe(|| {
+            let by_backend = analyse(&transcript);
+            Analysed { transcript, by_backend }.slim()
+        }));
         if to_caller.send(Done { number, analysed, watermark, permits }).is_err() {
             return;
         }
@@ -163,13 +183,48 @@ fn collect(
         early.insert(one.number, one);
         while let Some(one) = early.remove(&next_number) {
             next_number += 1;
+            let analysed = one.analysed.unwrap_or_else(|panic| resume_unwind(panic));
             for _ in 0..one.permits {
                 // They were sent before the job was, so they are there.
                 let _ = returned.try_recv();
             }
-            order.take(one.analysed);
+            order.take(analysed);
             report_until(&mut order, one.watermark.unwrap_or(0))?;
         }
     }
     report_until(&mut order, u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Runs over the recorded handshakes with one permit, so that the reader soon waits for it, and
+    /// says whether that panicked.
+    fn panics(analyse: impl Fn(&Transcript) -> Vec<Analysis> + Send + Sync + 'static) -> bool {
+        let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/handshakes.pcapng");
+        let (sender, ended) = channel();
+        thread::spawn(move || {
+            let captures = [PathBuf::from(capture)];
+            let plan = Plan { captures: &captures, keyrings: &[], threads: 2, shard: Shard::ALL };
+            let run = || run_with(analyse, 1, &plan, &|input| input, |_| Ok(()));
+            sender.send(catch_unwind(AssertUnwindSafe(run)).map(|summary| summary.unwrap()))
+        });
+        // A run takes milliseconds.
+        ended.recv_timeout(Duration::from_secs(60)).expect("the run hangs").is_err()
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_run_with_its_panic() {
+        assert!(!panics(|_| Vec::new()));
+        assert!(panics(|_| panic!("meant to happen")));
+        let calls = AtomicU64::new(0);
+        assert!(panics(move |_| {
+            assert!(calls.fetch_add(1, Ordering::Relaxed) != 7, "meant to happen");
+            Vec::new()
+        }));
+    }
 }

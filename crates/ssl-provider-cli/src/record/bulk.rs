@@ -142,3 +142,124 @@ fn open<A: KeyInit + AeadInOut>(
     let nonce = <&Array<u8, A::NonceSize>>::try_from(nonce).ok()?;
     cipher.decrypt_in_place(nonce, additional, text).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAINTEXT: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        crate::hex::decode(hex).unwrap()
+    }
+
+    /// Keys and vectors count upwards, from 00 and f0. The answers are those of OpenSSL 3.0, for
+    /// IDEA those of libgcrypt 1.10.
+    #[test]
+    fn every_block_cipher_gives_the_known_answer_in_cbc_mode() {
+        let answers = [
+            (
+                CipherAlgorithm::Rc2,
+                16,
+                8,
+                "ee35f94461235541f2bb62ae7efb6bb3a7a745574330ed9822d71496c73baa3f",
+            ),
+            (
+                CipherAlgorithm::Idea,
+                16,
+                8,
+                "4b9b6277ec442a794f0a5d068e7d7ce91406cb838a03dc951a82e31eab1416a5",
+            ),
+            (
+                CipherAlgorithm::Des,
+                8,
+                8,
+                "73bc624af1cc4e39130d366115a4f411e490fc59e6f94f8f2507f10d3838b17a",
+            ),
+            (
+                CipherAlgorithm::TripleDes,
+                24,
+                8,
+                "845ca9a4d1116749ea73ad71b7bbb5dc69114995f04669cb0225c8179b74848c",
+            ),
+            (
+                CipherAlgorithm::Seed,
+                16,
+                16,
+                "af47ae8bca5caa959e4a52bb6dfcd0bdd3bbcb8c0ae25f4a1b115c33f511ca47",
+            ),
+            (
+                CipherAlgorithm::Aria,
+                16,
+                16,
+                "4897884b802a08d8fe96476815dfee95336f9e6ddfc43febf5108d2e3eebb337",
+            ),
+            (
+                CipherAlgorithm::Aria,
+                32,
+                16,
+                "30f60edf430500c4789b98fcb3f7dd31cb4c736c277ff94af0321ce5a1fe6ed3",
+            ),
+            (
+                CipherAlgorithm::Camellia,
+                16,
+                16,
+                "bee663a7dc7da748fdad3e546d3269db48a9ef9aae489d75ae27cc6cd70e562b",
+            ),
+            (
+                CipherAlgorithm::Camellia,
+                32,
+                16,
+                "6d452fa0dac3179462caaae8bebcbdb5a48827137bb9655b38221654d70af876",
+            ),
+            (
+                CipherAlgorithm::Aes,
+                16,
+                16,
+                "71e21619aa870db1922c69f851b5160f5adca316ac4f5df730c577b11b73c558",
+            ),
+            (
+                CipherAlgorithm::Aes,
+                32,
+                16,
+                "cd951146cc74046a56c93a30e4a7cd504382b0cfb2b1dcfebeb9914799e6e32b",
+            ),
+        ];
+        for (algorithm, key_len, block_len, answer) in answers {
+            let key: Vec<u8> = (0..key_len).collect();
+            let iv: Vec<u8> = (0xf0..=0xff).take(block_len).collect();
+            let mut blocks = bytes(answer);
+            let decrypt = cbc(algorithm, key.len()).unwrap();
+            assert_eq!(decrypt(&key, &iv, &mut blocks), Some(()), "{algorithm:?}");
+            assert_eq!(blocks, PLAINTEXT, "{algorithm:?} {key_len}");
+            let wrong_len = decrypt(&[0; 5], &iv, &mut blocks);
+            assert!(wrong_len.is_none() || algorithm == CipherAlgorithm::Rc2, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn rc4_gives_the_known_answer_and_can_skip_within_its_stream() {
+        let key: Vec<u8> = (0..16).collect();
+        let answer = bytes("d9ad72ca73d72ffb3ee2f6a46db94f29e340b36cc68274d9b7a7c4bb9a538664");
+        for skipped in 0..answer.len() {
+            let mut rc4 = stream(CipherAlgorithm::Rc4, &key).unwrap().unwrap();
+            let mut rest = answer[skipped..].to_vec();
+            rc4.skip(skipped as u64);
+            rc4.apply(&mut rest);
+            assert_eq!(rest, PLAINTEXT[skipped..]);
+        }
+    }
+
+    #[test]
+    fn every_rsa_suite_finds_its_cipher() {
+        for suite in ssl_provider::CipherSuite::all() {
+            let cipher = suite.cipher;
+            let known = match cipher.mode {
+                CipherMode::Stream => stream(cipher.algorithm, &[0; 16]).is_some(),
+                CipherMode::Cbc => cbc(cipher.algorithm, cipher.key_len).is_some(),
+                mode => aead(cipher.algorithm, mode, cipher.key_len).is_some(),
+            };
+            assert!(known || !suite.key_exchange.is_rsa(), "{}", suite.name);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `cargo xtask tshark`: another reader is given our key log of every capture in tests/data.
+//! Whatever the manifest expects to be proven, tshark must then decrypt.
+
+use std::fs;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+use crate::command::Run;
+use crate::corpus;
+use crate::features::{OpenSsl, all_of_facade};
+use crate::workspace::Workspace;
+
+/// Writes our own key logs beside copies of the captures and lets the corpus generator verify them.
+///
+/// # Errors
+///
+/// Fails when tshark is missing, and when it cannot read a session with our key log.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let data = workspace.root().join("tests/data");
+    let own = workspace.target("tshark");
+    if own.exists() {
+        fs::remove_dir_all(&own).with_context(|| format!("cannot empty {}", own.display()))?;
+    }
+    fs::create_dir_all(&own).with_context(|| format!("cannot make {}", own.display()))?;
+    let manifest = data.join("manifest.json");
+    let text = fs::read_to_string(&manifest)
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    fs::copy(&manifest, own.join("manifest.json")).context("cannot copy the manifest")?;
+
+    let features = all_of_facade(OpenSsl::choose());
+    let build = ["--package", "ssl-provider-cli", "--features", features.as_str()];
+    Run::cargo("build").args(build).run(workspace)?;
+    let sslprov = workspace.target("debug").join("sslprov");
+    for capture in captures(&text)? {
+        fs::copy(data.join(&capture.file), own.join(&capture.file))
+            .with_context(|| format!("cannot copy {}", capture.file))?;
+        let keys = capture.keys.iter().flat_map(|key| ["--key".into(), data.join(key)]);
+        let (status, printed) = Run::new(&sslprov)
+            .args(["keylog", "--quiet", "--allow-ssl3", "--output"])
+            .args([own.join(&capture.key_log)])
+            .args(keys)
+            .args([data.join(&capture.file)])
+            .quiet()
+            .outcome(workspace)?;
+        // All, none, or some of the sessions were proven; which ones, tshark finds out.
+        if !matches!(status.code(), Some(0 | 1 | 3)) {
+            bail!("sslprov keylog {}: {status}\n{printed}", capture.file);
+        }
+    }
+    corpus::run(workspace, &["verify".into(), own.display().to_string()])
+}
+
+/// What the manifest says of a capture.
+struct Capture {
+    file: String,
+    key_log: String,
+    keys: Vec<String>,
+}
+
+fn captures(manifest: &str) -> Result<Vec<Capture>> {
+    let manifest: Value = serde_json::from_str(manifest).context("the manifest is no JSON")?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    manifest["captures"]
+        .as_array()
+        .filter(|captures| !captures.is_empty())
+        .ok_or_else(|| anyhow!("the manifest lists no captures"))?
+        .iter()
+        .map(|capture| {
+            let keys = capture["keys"].as_array()?.iter().map(text).collect::<Option<_>>()?;
+            Some(Capture {
+                file: text(&capture["file"])?,
+                key_log: text(&capture["key_log"])?,
+                keys,
+            })
+        })
+        .collect::<Option<_>>()
+        .ok_or_else(|| anyhow!("a capture in the manifest lacks file, key_log or keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_without_captures_is_refused() {
+        assert!(captures("{}").is_err());
+        assert!(captures(r#"{"captures": []}"#).is_err());
+        assert!(captures(r#"{"captures": [{"file": "a"}]}"#).is_err());
+        let one = r#"{"captures": [{"file": "a", "key_log": "b", "keys": ["c", "d"]}]}"#;
+        assert_eq!(captures(one).unwrap()[0].keys, ["c", "d"]);
+    }
+}
