@@ -1,6 +1,7 @@
 //! Where the workspace is, what is in it, and where its output goes.
 //! Read from `cargo metadata`, so that it is right wherever the target directory is.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,7 +20,10 @@ impl Workspace {
     ///
     /// Fails when cargo does.
     pub(crate) fn load() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        // `cargo run` says where this package is now; the build may have been in another checkout.
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let manifest = package.join("../Cargo.toml");
         let metadata = MetadataCommand::new()
             .manifest_path(manifest)
             .features(cargo_metadata::CargoOpt::AllFeatures)

@@ -1,5 +1,7 @@
 //! Hashes of OpenSSL, at once and running, on the contexts that are plain memory.
-//! OpenSSL's newer interface looks algorithms up and allocates for every copy. An OpenSSL built without its deprecated functions does not link with this.
+//! OpenSSL's newer interface looks algorithms up and allocates for every copy.
+//!
+//! An OpenSSL built without its deprecated functions does not link with this.
 
 use std::ffi::{c_int, c_uchar, c_uint, c_void};
 use std::fmt;

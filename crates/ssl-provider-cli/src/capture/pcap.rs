@@ -3,14 +3,29 @@
 
 use std::io::Read;
 
-use super::reader::{ByteOrder, CaptureError, MAX_PACKET_LEN, Packet, pass, take};
+use pcap_parser::nom::bytes::streaming::take as bytes;
+use pcap_parser::nom::number::streaming::be_u32;
+use pcap_parser::nom::{Err as Failed, IResult, Needed, Parser};
+use pcap_parser::pcap::{
+    LegacyPcapBlock, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified,
+    parse_pcap_header,
+};
+use pcap_parser::{Linktype, PcapError};
+
+use super::reader::{CaptureError, MAX_PACKET_LEN, Packet, pass, take};
 use super::window::Window;
 
 const FILE_HEADER_LEN: usize = 24;
 
+/// The magic numbers of big-endian microseconds, with the longer packet headers and without.
+const MODIFIED_BIG_ENDIAN: [u8; 4] = [0xa1, 0xb2, 0xcd, 0x34];
+const BIG_ENDIAN: [u8; 4] = [0xa1, 0xb2, 0xc3, 0xd4];
+
+type Frame<'a> = IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
+
 /// What the file header says.
 pub(super) struct Pcap {
-    order: ByteOrder,
+    parse_frame: fn(&[u8]) -> Frame<'_>,
     nanoseconds_per_tick: u64,
     packet_header_len: usize,
     link_type: u16,
@@ -19,27 +34,39 @@ pub(super) struct Pcap {
 }
 
 impl Pcap {
-    /// Parses the file header, whose first four bytes are `magic`.
-    pub(super) fn start<R: Read>(
-        magic: [u8; 4],
-        window: &mut Window<R>,
-    ) -> Result<Self, CaptureError> {
-        let (order, magic) = match magic {
-            [0xa1, 0xb2, ..] => (ByteOrder::Big, u32::from_be_bytes(magic)),
-            _ => (ByteOrder::Little, u32::from_le_bytes(magic)),
+    /// Parses the file header.
+    pub(super) fn start<R: Read>(window: &mut Window<R>) -> Result<Self, CaptureError> {
+        // Where the file is shorter, its magic number still tells whether it is a capture.
+        take(window, FILE_HEADER_LEN)?;
+        let mut header = window.available().to_vec();
+        header.truncate(FILE_HEADER_LEN);
+        // The parser knows the longer packet headers in little endian only.
+        let modified_big_endian = header.starts_with(&MODIFIED_BIG_ENDIAN);
+        if let (true, Some(magic)) = (modified_big_endian, header.first_chunk_mut()) {
+            *magic = BIG_ENDIAN;
+        }
+        let header = match parse_pcap_header(&header) {
+            Ok((_, header)) => header,
+            Err(Failed::Incomplete(_)) => return Err(CaptureError::Truncated { offset: 0 }),
+            Err(_) => return Err(CaptureError::NotACapture),
         };
-        let (nanoseconds_per_tick, packet_header_len) = match magic {
-            0xa1b2_c3d4 => (1000, 16),
-            0xa1b2_3c4d => (1, 16),
-            0xa1b2_cd34 => (1000, 24),
-            _ => return Err(CaptureError::NotACapture),
-        };
-        let header = take(window, FILE_HEADER_LEN)?.ok_or(CaptureError::Truncated { offset: 0 })?;
-        // The high half of the field holds the length of a frame check sequence.
-        let [low, high, ..] = order.u32(header, 20).to_le_bytes();
-        let link_type = u16::from_le_bytes([low, high]);
         pass(window, FILE_HEADER_LEN as u64)?;
-        Ok(Self { order, nanoseconds_per_tick, packet_header_len, link_type, unread: 0 })
+        let (parse_frame, packet_header_len): (fn(&[u8]) -> Frame<'_>, _) = if modified_big_endian {
+            (parse_frame_modified_be, 24)
+        } else if header.is_modified_format() {
+            (parse_pcap_frame_modified, 24)
+        } else if header.is_bigendian() {
+            (parse_pcap_frame_be, 16)
+        } else {
+            (parse_pcap_frame, 16)
+        };
+        Ok(Self {
+            parse_frame,
+            nanoseconds_per_tick: if header.is_nanosecond_precision() { 1 } else { 1000 },
+            packet_header_len,
+            link_type: link_type(header.network),
+            unread: 0,
+        })
     }
 
     pub(super) fn next_packet<'w, R: Read>(
@@ -49,27 +76,50 @@ impl Pcap {
         pass(window, self.unread)?;
         self.unread = 0;
         let offset = window.offset();
-        let order = self.order;
         let Some(header) = take(window, self.packet_header_len)? else {
             return match window.available() {
-                0 => Ok(None),
+                [] => Ok(None),
                 _ => Err(CaptureError::Truncated { offset }),
             };
         };
-        let (seconds, ticks) = (order.u32(header, 0), order.u32(header, 4));
-        let (captured, original) = (order.u32(header, 8), order.u32(header, 12));
-        if captured > MAX_PACKET_LEN {
+        // Given the header alone, the parser asks for exactly the bytes that were captured.
+        let captured = match (self.parse_frame)(header) {
+            Err(Failed::Incomplete(Needed::Size(captured))) => captured.get(),
+            _ => 0,
+        };
+        if captured > MAX_PACKET_LEN as usize {
             let what = format!("a packet claims to be {captured} bytes long");
             return Err(CaptureError::Corrupt { offset, what });
         }
-        let time = u64::from(seconds) * 1_000_000_000
-            + u64::from(ticks).saturating_mul(self.nanoseconds_per_tick);
-        let len = self.packet_header_len + captured as usize;
-        let data = take(window, len)?
-            .and_then(|packet| packet.get(self.packet_header_len..))
-            .ok_or(CaptureError::Truncated { offset })?;
+        let len = self.packet_header_len + captured;
+        let frame = take(window, len)?.ok_or(CaptureError::Truncated { offset })?;
+        let Ok((_, frame)) = (self.parse_frame)(frame) else {
+            let what = "a packet has an unknown format".to_owned();
+            return Err(CaptureError::Corrupt { offset, what });
+        };
         self.unread = len as u64;
-        let link_type = self.link_type;
-        Ok(Some(Packet { link_type, time: Some(time), data, original_len: original }))
+        let time = u64::from(frame.ts_sec) * 1_000_000_000
+            + u64::from(frame.ts_usec).saturating_mul(self.nanoseconds_per_tick);
+        Ok(Some(Packet {
+            link_type: self.link_type,
+            time: Some(time),
+            data: frame.data,
+            original_len: frame.origlen,
+        }))
     }
+}
+
+/// The number of a link type. In pcap files, the high half of the field holds the length of a
+/// frame check sequence.
+pub(super) fn link_type(field: Linktype) -> u16 {
+    let [low, high, ..] = field.0.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
+/// [`parse_pcap_frame_modified`] in big endian, which the parser lacks.
+fn parse_frame_modified_be(frame: &[u8]) -> Frame<'_> {
+    let (rest, (ts_sec, ts_usec, caplen, origlen, _)) =
+        (be_u32, be_u32, be_u32, be_u32, bytes(8_usize)).parse(frame)?;
+    let (rest, data) = bytes(caplen)(rest)?;
+    Ok((rest, LegacyPcapBlock { ts_sec, ts_usec, caplen, origlen, data }))
 }

@@ -89,15 +89,14 @@ impl<R: Read> CaptureReader<R> {
         let mut window = Window::new(input);
         let Some(magic) = take(&mut window, 4)? else {
             return Err(match window.available() {
-                0 => CaptureError::Empty,
+                [] => CaptureError::Empty,
                 _ => CaptureError::NotACapture,
             });
         };
-        let magic = [magic[0], magic[1], magic[2], magic[3]];
         let format = if magic == Pcapng::MAGIC {
             Format::Pcapng(Pcapng::default())
         } else {
-            Format::Pcap(Pcap::start(magic, &mut window)?)
+            Format::Pcap(Pcap::start(&mut window)?)
         };
         Ok(Self { window, format })
     }
@@ -146,36 +145,9 @@ pub(super) fn pass<R: Read>(window: &mut Window<R>, len: u64) -> Result<(), Capt
     }
 }
 
-/// Reads numbers in the byte order of the machine that wrote the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ByteOrder {
-    #[default]
-    Little,
-    Big,
-}
-
-impl ByteOrder {
-    /// Two bytes at `at`; zero beyond the end.
-    pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
-        let field = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
-        match self {
-            Self::Little => u16::from_le_bytes(field),
-            Self::Big => u16::from_be_bytes(field),
-        }
-    }
-
-    /// Four bytes at `at`; zero beyond the end.
-    pub(super) fn u32(self, bytes: &[u8], at: usize) -> u32 {
-        let field = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
-        match self {
-            Self::Little => u32::from_le_bytes(field),
-            Self::Big => u32::from_be_bytes(field),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::pcapng::ByteOrder;
     use super::*;
 
     /// Time, content and length on the wire.
@@ -212,10 +184,7 @@ mod tests {
 
         fn numbers(mut self, numbers: &[u32]) -> Self {
             for number in numbers {
-                self.bytes.extend(match self.order {
-                    ByteOrder::Little => number.to_le_bytes(),
-                    ByteOrder::Big => number.to_be_bytes(),
-                });
+                self.bytes.extend(self.order.bytes(*number));
             }
             self
         }
@@ -320,5 +289,73 @@ mod tests {
             assert!(packets.is_empty());
             assert!(matches!(end, Err(CaptureError::Corrupt { offset, .. }) if offset == place));
         }
+    }
+    #[test]
+    fn lengths_that_leave_out_the_padding_are_read() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let file = Writer::new(order)
+                .section()
+                .interface(0, &[])
+                .numbers(&[6, 37, 0, 0, 1, 5, 5])
+                .bytes(b"hello\0\0\0")
+                .numbers(&[37, 3, 19, 3])
+                .bytes(b"abc\0")
+                .numbers(&[19, 2, 35, 0, 0, 2, 3, 3])
+                .bytes(b"old\0")
+                .numbers(&[35])
+                .bytes;
+            let (packets, end) = read(&file);
+            assert!(end.is_ok(), "{end:?}");
+            let expected = [
+                (Some(1000), b"hello".to_vec(), 5),
+                (None, b"abc".to_vec(), 3),
+                (Some(2000), b"old".to_vec(), 3),
+            ];
+            assert_eq!(packets, expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_length_behind_a_body_loses_no_packet() {
+        let file = Writer::new(ByteOrder::Big)
+            .section()
+            .interface(0, &[])
+            .numbers(&[6, 36, 0, 0, 1, 4, 4])
+            .bytes(b"once")
+            .numbers(&[99])
+            .block(6, |body| body.numbers(&[0, 0, 2, 5, 5]).bytes(b"twice"))
+            .bytes;
+        let (packets, end) = read(&file);
+        assert!(end.is_ok(), "{end:?}");
+        let expected = [(Some(1000), b"once".to_vec(), 4), (Some(2000), b"twice".to_vec(), 5)];
+        assert_eq!(packets, expected);
+    }
+
+    #[test]
+    fn a_resolution_that_is_a_power_of_two_is_read() {
+        let file = Writer::new(ByteOrder::Little)
+            .section()
+            .interface(0, &[9, 0, 1, 0, 0x8a, 0, 0, 0, 0, 0, 0, 0])
+            .block(6, |body| body.numbers(&[0, 0, 512, 0, 0]))
+            .bytes;
+        let (packets, end) = read(&file);
+        assert!(end.is_ok(), "{end:?}");
+        assert_eq!(packets, [(Some(500_000_000), Vec::new(), 0)]);
+    }
+
+    #[test]
+    fn options_beyond_their_room_are_refused_before_they_are_loaded() {
+        let file = Writer::new(ByteOrder::Little).section().interface(0, &[]).numbers(&[
+            6,
+            2 * 1024 * 1024,
+            0,
+            0,
+            0,
+            4,
+            4,
+        ]);
+        let (packets, end) = read(&file.bytes);
+        assert!(packets.is_empty());
+        assert!(matches!(end, Err(CaptureError::Corrupt { offset: 48, .. })), "{end:?}");
     }
 }

@@ -27,21 +27,26 @@ impl<R: Read> Window<R> {
 
     /// The first `len` bytes of the window, or none where the input has no such bytes any more.
     pub(super) fn peek(&mut self, len: usize) -> io::Result<Option<&[u8]>> {
-        self.fill(len)?;
-        Ok(self.buffer.get(self.start..self.end).and_then(|window| window.get(..len)))
+        Ok(self.peek_mut(len)?.map(|bytes| &*bytes))
     }
 
-    /// Bytes that are in memory without reading further.
-    pub(super) fn available(&self) -> usize {
-        self.end - self.start
+    /// The same bytes to be rewritten in memory.
+    pub(super) fn peek_mut(&mut self, len: usize) -> io::Result<Option<&mut [u8]>> {
+        self.fill(len)?;
+        Ok(self.buffer.get_mut(self.start..self.end).and_then(|window| window.get_mut(..len)))
+    }
+
+    /// The bytes that are in memory without reading further.
+    pub(super) fn available(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Moves on by `len` bytes, and says whether the input had as many.
     pub(super) fn skip(&mut self, len: u64) -> io::Result<bool> {
         let mut left = len;
         loop {
-            let step = left.min(self.available() as u64);
-            // `step` is at most `available()`.
+            let step = left.min(self.available().len() as u64);
+            // `step` is at most the length of `available()`.
             self.start += usize::try_from(step).unwrap_or(usize::MAX);
             self.offset += step;
             left -= step;
@@ -49,7 +54,7 @@ impl<R: Read> Window<R> {
                 return Ok(true);
             }
             self.fill(1)?;
-            if self.available() == 0 {
+            if self.available().is_empty() {
                 return Ok(false);
             }
         }
@@ -57,7 +62,7 @@ impl<R: Read> Window<R> {
 
     /// Reads until the window has `wanted` bytes or the input ends.
     fn fill(&mut self, wanted: usize) -> io::Result<()> {
-        if self.available() >= wanted {
+        if self.available().len() >= wanted {
             return Ok(());
         }
         self.buffer.copy_within(self.start..self.end, 0);
