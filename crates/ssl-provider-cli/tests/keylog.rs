@@ -396,11 +396,12 @@ fn recorded_captures_of_others_open_too() {
     if backends().is_empty() {
         return no_backend();
     }
-    let expected = fs::read(vectors("captures/handshakes.json")).unwrap();
+    let Some(vectors) = vectors() else { return };
+    let expected = fs::read(vectors.join("captures/handshakes.json")).unwrap();
     let expected: Vec<Value> = serde_json::from_slice(&expected).unwrap();
     for (name, resumed) in [("rsasnakeoil2", 1), ("rsa-p-lt-q", 0)] {
-        let key = vectors(&format!("captures/{name}.key"));
-        let capture = vectors(&format!("captures/{name}.pcap"));
+        let key = vectors.join(format!("captures/{name}.key"));
+        let capture = vectors.join(format!("captures/{name}.pcap"));
         let fixed = ["keylog", "--json", "--allow-ssl3", "--backend", "all", "--key"];
         let rest = [key.to_str().unwrap(), capture.to_str().unwrap()];
         let run = sslprov(fixed.iter().chain(&rest)).expect_code(0);
