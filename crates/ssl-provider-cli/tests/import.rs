@@ -320,6 +320,18 @@ fn the_version_in_the_premaster_secret_is_checked_as_asked() {
 }
 
 #[test]
+fn a_ciphertext_with_its_length_before_it_is_pointed_out() {
+    for (prefix, is_length) in [("0100", true), ("00ff", false), ("", false)] {
+        let mut exchange = exchange();
+        exchange["encrypted_premaster"] = format!("{prefix}{}", "03".repeat(256)).into();
+        let run = batch_of(&exchange.to_string(), &[]);
+        let told =
+            run.stderr.contains("has 258 bytes, the key takes 256; is the TLS length prefix");
+        assert_eq!(told, is_length, "{}", run.stderr);
+    }
+}
+
+#[test]
 fn answers_come_while_the_input_is_still_open() {
     use std::io::{BufRead, BufReader, Write};
 
