@@ -26,7 +26,8 @@ impl BackendArgs {
     /// the names that are compiled in.
     pub fn choose(&self) -> Result<Vec<&'static dyn KeyExchangeBackend>, Failure> {
         let default = default_backend().map_err(Failure::usage)?;
-        match self.backend.as_deref() {
+        // A variable that is set to nothing counts as not set.
+        match self.backend.as_deref().filter(|name| !name.is_empty()) {
             None => Ok(vec![default]),
             Some(ALL) => Ok(backends().to_vec()),
             Some(name) => match backend(name) {
@@ -66,6 +67,7 @@ mod tests {
         };
         assert_eq!(choose(Some("all")), Ok(names.clone()));
         assert_eq!(choose(None), Ok(vec![*first]));
+        assert_eq!(choose(Some("")), Ok(vec![*first]));
         for name in &names {
             assert_eq!(choose(Some(name)), Ok(vec![*name]));
         }

@@ -32,7 +32,9 @@ Examples:
 
 Exit codes:
   0  at least one backend is compiled in
-  2  none is, or the arguments are not usable";
+  2  none is, or the arguments are not usable
+  5  standard output cannot be written
+  141  the reader of standard output has gone away";
 
 /// Runs `sslprov backends`.
 ///

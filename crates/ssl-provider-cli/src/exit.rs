@@ -50,6 +50,8 @@ pub enum Failure {
     /// Standard output could not be written: 5, or 141 when its reader has gone away, which is what
     /// a shell shows for a program that the closed pipe ended.
     Output(io::Error),
+    /// An output file could not be written to its end: 5. The text says which and why.
+    Write(String),
 }
 
 impl Failure {
@@ -70,6 +72,10 @@ impl Failure {
                 tell(format_args!("cannot write to standard output: {error}"));
                 ExitCode::from(5)
             }
+            Self::Write(text) => {
+                tell(text);
+                ExitCode::from(5)
+            }
         }
     }
 }
@@ -81,9 +87,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Writes a line to standard error. When that has no reader, there is nobody to tell.
+/// Writes a message to standard error, under the name of the program.
 pub fn tell(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "sslprov: {text}");
+    show(format_args!("sslprov: {text}"));
+}
+
+/// Writes a line to standard error. When that has no reader, there is nobody to tell.
+pub fn show(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ Examples:
 
 Exit codes:
   0  the suites were printed
-  2  the arguments are not usable";
+  2  the arguments are not usable
+  5  standard output cannot be written
+  141  the reader of standard output has gone away";
 
 /// Runs `sslprov suites`.
 ///

@@ -80,9 +80,17 @@ fn suites_can_be_cut_down_to_a_protocol() {
 
 #[test]
 fn every_help_has_examples_and_exit_codes() {
-    for command in ["import", "backends", "suites"] {
+    for command in ["keylog", "import", "backends", "suites"] {
         let help = sslprov([command, "--help"]).expect_code(0).stdout;
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{command}: {help}");
+        let listed = |code: &str| {
+            let codes = help.split("Exit codes:").nth(1).unwrap_or_default();
+            codes.lines().any(|line| line.split_whitespace().next() == Some(code))
+        };
+        // Each writes to standard output, which may be full or closed.
+        for code in ["0", "2", "5", "141"] {
+            assert!(listed(code), "{command} lists no exit code {code}: {help}");
+        }
     }
     assert!(sslprov(["--version"]).expect_code(0).stdout.starts_with("sslprov 0."));
     sslprov(["no-such-command"]).expect_code(2);

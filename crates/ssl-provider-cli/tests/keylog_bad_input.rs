@@ -100,9 +100,9 @@ impl Damage {
 
 #[test]
 fn damaged_captures_never_panic_and_never_lie() {
-    let seed = std::env::var("SSLPROV_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = std::env::var("SSL_PROVIDER_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed: u64 = seed.unwrap_or(20_261_122);
-    println!("SSLPROV_TEST_SEED={seed}");
+    println!("SSL_PROVIDER_SEED={seed}");
     let mut damage = Damage(seed);
     let keyring = keyring();
     let captures = [

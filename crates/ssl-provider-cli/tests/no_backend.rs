@@ -16,6 +16,7 @@ fn what_needs_a_backend_names_the_features() {
         &["import", "--batch", "-"][..],
         &["import", "--batch", "-", "--backend", "all"],
         &["import", "--batch", "-", "--backend", "openssl"],
+        &["keylog", "--key", "server.pem", "capture.pcap"],
         &["backends"],
         &["backends", "--markdown"],
     ] {

@@ -19,7 +19,20 @@ pub type Input = Box<dyn Read + Send>;
 ///
 /// Those of opening the file and of reading its first bytes.
 pub fn open(path: &Path) -> io::Result<Input> {
-    if path.as_os_str() == STDIN { decompress(io::stdin()) } else { decompress(File::open(path)?) }
+    open_watched(path, &|input| input)
+}
+
+/// The same, with `watch` around the bytes as they are in the file.
+///
+/// # Errors
+///
+/// Those of opening the file and of reading its first bytes.
+pub fn open_watched(path: &Path, watch: &dyn Fn(Input) -> Input) -> io::Result<Input> {
+    let input: Input = match path {
+        path if path.as_os_str() == STDIN => Box::new(io::stdin()),
+        path => Box::new(File::open(path)?),
+    };
+    decompress(watch(input))
 }
 
 /// Looks through gzip where `input` is compressed.

@@ -34,6 +34,8 @@ pub(super) struct Answer {
     succeeded: u64,
     failed: u64,
     skipped: bool,
+    /// What the user may have meant, where that can be told from lengths.
+    pub(super) note: Option<String>,
     /// How the backends differ, if they do.
     pub(super) disagreement: Option<String>,
 }
@@ -74,6 +76,7 @@ impl Importer {
             succeeded: 0,
             failed: 0,
             skipped: false,
+            note: None,
             disagreement: None,
         };
         match request {
@@ -88,6 +91,7 @@ impl Importer {
                     .zip(keys.iter())
                     .map(|(provider, key)| import(provider, key, &exchange))
                     .collect();
+                answer.note = length_prefix(index, &exchange, &keys);
                 answer.disagreement = self.disagreement(index, &imports);
                 for (provider, import) in self.providers.iter().zip(imports) {
                     let line = import.and_then(|master_key| self.show(provider, &master_key));
@@ -150,6 +154,20 @@ fn import(
         &exchange.encrypted_premaster,
         Flags::SERVER,
     )
+}
+
+/// Says so where a ciphertext seems to have the length before it that TLS puts there (RFC 5246
+/// section 7.4.7.1). Lengths are public.
+fn length_prefix(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<String> {
+    let takes = keys.iter().flatten().next()?.modulus_len();
+    let has = exchange.encrypted_premaster.len();
+    let (prefix, rest) = exchange.encrypted_premaster.split_first_chunk()?;
+    (rest.len() == takes && usize::from(u16::from_be_bytes(*prefix)) == takes).then(|| {
+        format!(
+            "exchange {index}: encrypted_premaster has {has} bytes, the key takes {takes}; is the \
+             TLS length prefix still on it?"
+        )
+    })
 }
 
 /// An error in words, with the option that would help.

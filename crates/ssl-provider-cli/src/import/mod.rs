@@ -139,7 +139,8 @@ Exit codes:
   2  the arguments or the batch are not usable
   3  some imports failed
   4  two backends gave different answers
-  5  standard output cannot be written";
+  5  standard output cannot be written
+  141  the reader of standard output has gone away";
 
 /// Runs `sslprov import`.
 ///
@@ -222,6 +223,9 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
 /// Writes the lines of one exchange, all at once, so that whoever reads a pipe has them now.
 fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
     tally.add(answer);
+    if let Some(note) = &answer.note {
+        tell(note);
+    }
     if let Some(disagreement) = &answer.disagreement {
         tell(format_args!("BACKENDS DISAGREE: {disagreement}"));
     }

@@ -29,7 +29,7 @@ pub use self::fault::{Fault, KeyFileError};
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PasswordArgs {
     /// File whose first line is the password of encrypted keys. Without it the environment variable
-    /// SSL_PROVIDER_KEY_PASSWORD is used
+    /// SSL_PROVIDER_KEY_PASSWORD is used. One password serves all key files
     #[arg(long, value_name = "FILE")]
     pub key_password_file: Option<PathBuf>,
 }

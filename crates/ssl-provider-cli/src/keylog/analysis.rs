@@ -47,8 +47,12 @@ pub fn analyse(transcript: &Transcript, keyring: &Keyring, known: &KnownSessions
         Flow::new(transcript.stream(client_side.other())),
     ));
     for number in 0..MAX_HANDSHAKES {
-        let Some((client, server)) = flows else { break };
+        let Some((client, server)) = flows.take() else { break };
         flows = walk.handshake(client, server, number > 0);
+    }
+    if let (Some(_), Some(last)) = (flows, walk.analysis.sessions.last_mut()) {
+        let note = format!("whatever follows the first {MAX_HANDSHAKES} handshakes is not read");
+        last.notes.push(note);
     }
     walk.analysis
 }
@@ -240,7 +244,8 @@ impl<'t> Walk<'t> {
         let reason = match certificate {
             PublicKey::Unreadable => "no certificate could be read, and none of the keys opens it",
             PublicKey::Rsa(_) | PublicKey::Other => {
-                "the key of the certificate does not open it: the exchange was tampered with"
+                "the key of the certificate does not open it: the exchange was tampered with or the \
+                 capture is damaged"
             }
         };
         let mut verdict = (Verdict::WrongKey, reason.to_owned());

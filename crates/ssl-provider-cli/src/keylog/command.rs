@@ -3,17 +3,16 @@
 
 use std::fs;
 use std::io::{BufWriter, stdout};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroize::Zeroizing;
 
 use super::engine::{self, Plan};
 use super::keyring::Keyring;
 use super::output_file::OutputFile;
-use super::report::{Counts, Report};
+use super::report::{Counts, KeptLines, Report};
 use super::shard::Shard;
 use super::{dsb, input};
 use crate::backend_choice::BackendArgs;
@@ -57,8 +56,8 @@ pub struct Args {
     pub dsb: Option<PathBuf>,
 
     /// Threads for the cryptography; as many as there are processors without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 
     /// Take every n-th connection only, so that n runs or machines share the work. Resumed sessions
     /// can be opened only if the one they resume is in the same part
@@ -88,7 +87,8 @@ Verdicts, one for each session, on standard error or with --json on standard out
   proven          the client's Finished was decrypted and is right
   resumed         resumes another session; with a key log line if that one is proven here and the
                   Finished of this one is right
-  wrong-key       none of the keys is the server's, or the exchange was tampered with
+  wrong-key       none of the keys is the server's, or the exchange was tampered with or the
+                  capture is damaged
   forward-secret  the key exchange is not RSA, so that no private key opens it
   incomplete      something is missing from the capture; says what
   malformed       a message makes no sense; says which
@@ -102,8 +102,14 @@ noted.
 
 A session is reported when its connection ends, in the order in which sessions began.
 
-Exit codes: 0 all RSA sessions opened, 1 none, 3 some, 2 unusable arguments or input, 4 backends
-disagree (--backend all).
+Exit codes:
+  0    all RSA sessions were opened
+  1    none was, or there was none
+  2    the arguments, keys or captures are not usable
+  3    some were opened and some were not
+  4    two backends gave different answers (--backend all)
+  5    standard output, --output or --dsb cannot be written, such as on a full disk
+  141  the reader of standard output has gone away
 
 Examples:
   sslprov keylog --key server.pem capture.pcapng > keys.txt
@@ -117,8 +123,8 @@ Examples:
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] for keys and captures that cannot be used, and when an output file cannot be
-/// written; [`Failure::Output`] when standard output cannot.
+/// [`Failure::Usage`] for keys, captures and output files that cannot be used, [`Failure::Write`]
+/// when an output file cannot be written, and [`Failure::Output`] when standard output cannot.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut captures = args.captures.clone();
     if args.stdin {
@@ -145,7 +151,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         progress: &progress,
         stdout: &mut stdout,
         output,
-        kept: dsb.as_ref().map(|_| Zeroizing::default()),
+        kept: dsb.as_ref().map(|_| KeptLines::default()),
         counts: Counts::default(),
     };
     let plan = Plan {
@@ -153,16 +159,20 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         keyrings: &keyrings,
         threads: args
             .threads
-            .or_else(|| thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get),
+            .map(usize::from)
+            .or_else(|| thread::available_parallelism().ok().map(usize::from))
+            .unwrap_or(1),
         shard: args.shard.unwrap_or(Shard::ALL),
     };
     let wrap = |capture| -> source::Input { Box::new(progress.wrap_read(capture)) };
     let summary = engine::run(&plan, &wrap, |judged| report.session(judged))?;
-    if let (Some(out), Some(key_log)) = (dsb, report.kept.take()) {
-        dsb::write(&captures[0], &key_log, out)?;
+    let kept = report.kept.take();
+    // The key log comes first: it stays whole when the copy fails.
+    let outcome = report.finish(&summary)?;
+    if let (Some(out), Some(kept)) = (dsb, kept) {
+        dsb::write(&captures[0], &kept.join(), out)?;
     }
-    report.finish(&summary)
+    Ok(outcome)
 }
 
 /// Loads every key into every backend.
@@ -190,13 +200,16 @@ fn is_pipe(path: &Path) -> bool {
     is_stdin(path) || fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
-/// A bar over the bytes of all captures; drawn only if standard error is a terminal.
+/// A bar over the bytes of all captures, a counter where a pipe is among them; drawn only if standard error is a terminal.
 fn progress_bar(args: &Args, captures: &[PathBuf]) -> ProgressBar {
     if args.quiet {
         return ProgressBar::hidden();
     }
-    let sizes: Option<u64> =
-        captures.iter().map(|path| fs::metadata(path).ok().map(|found| found.len())).sum();
+    let size = |path: &PathBuf| match fs::metadata(path) {
+        Ok(found) if found.is_file() => Some(found.len()),
+        Ok(_) | Err(_) => None,
+    };
+    let sizes: Option<u64> = captures.iter().map(size).sum();
     let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left");
     match (sizes, style) {
         (Some(total), Ok(style)) => ProgressBar::new(total).with_style(style),

@@ -22,7 +22,7 @@ use crate::exit::Failure;
 const PERMITS: usize = 4096;
 const PERMIT_LEN: usize = 64 * 1024;
 
-/// Watches the reading of a capture.
+/// Watches the reading of a capture, before decompression.
 pub(super) type Progress<'p> = dyn Fn(source::Input) -> source::Input + Sync + 'p;
 
 /// What to do.
@@ -128,7 +128,7 @@ fn read(
     };
     let mut input = Input::default();
     for path in plan.captures {
-        let capture = progress(input::open(path)?);
+        let capture = input::open_watched(path, progress)?;
         let flow = input
             .read(&path.display().to_string(), capture, &mut send)
             .map_err(|error| input::unusable(path, &error))?;

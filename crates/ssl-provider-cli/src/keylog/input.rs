@@ -176,11 +176,14 @@ impl Input {
 ///
 /// [`Failure::Usage`] names the capture and what is wrong with it.
 pub fn check(captures: &[PathBuf]) -> Result<(), Failure> {
-    let is_pipe = |path: &Path| fs::metadata(path).is_ok_and(|found| !found.is_file());
-    let is_stdin = |path: &Path| path.as_os_str() == source::STDIN;
-    for path in captures.iter().filter(|path| !is_stdin(path) && !is_pipe(path)) {
-        let capture = open(path)?;
-        CaptureReader::new(capture).map_err(|error| unusable(path, &error))?;
+    for path in captures.iter().filter(|path| path.as_os_str() != source::STDIN) {
+        let found = fs::metadata(path).map_err(|error| unusable(path, &error))?;
+        if found.is_dir() {
+            return Err(unusable(path, &"is a directory"));
+        }
+        if found.is_file() {
+            CaptureReader::new(open(path)?).map_err(|error| unusable(path, &error))?;
+        }
     }
     Ok(())
 }
@@ -191,7 +194,19 @@ pub fn check(captures: &[PathBuf]) -> Result<(), Failure> {
 ///
 /// [`Failure::Usage`] names the capture and what is wrong with it.
 pub fn open(path: &Path) -> Result<source::Input, Failure> {
-    source::open(path).map_err(|error: io::Error| unusable(path, &error))
+    open_watched(path, &|input| input)
+}
+
+/// Opens a capture, with `watch` around the bytes as they are in the file.
+///
+/// # Errors
+///
+/// Those of [`open`].
+pub fn open_watched(
+    path: &Path,
+    watch: &dyn Fn(source::Input) -> source::Input,
+) -> Result<source::Input, Failure> {
+    source::open_watched(path, watch).map_err(|error: io::Error| unusable(path, &error))
 }
 
 /// The failure of a capture that cannot be used.

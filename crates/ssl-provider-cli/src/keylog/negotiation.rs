@@ -20,7 +20,7 @@ pub(super) fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
             .find(HandshakeType::SERVER_KEY_EXCHANGE)
             .map(|_| "the server sent a temporary key in ServerKeyExchange".to_owned()),
         Some((other, name)) => Some(format!("{name} exchanges keys by {}", other.name())),
-        None => Some(format!("suite 0x{id:04x} is none with RSA key exchange")),
+        None => Some(format!("suite 0x{id:04x} is not one that is known here")),
     }
 }
 

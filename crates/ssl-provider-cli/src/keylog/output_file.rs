@@ -40,7 +40,9 @@ impl OutputFile {
                     .map(|file| Target::Beside(BufWriter::new(file)))
             }
         };
-        let target = target.map_err(|error| cannot_write(path, &error))?;
+        let target = target.map_err(|error| {
+            Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
+        })?;
         Ok(Self { path: path.to_owned(), target })
     }
 
@@ -80,5 +82,5 @@ impl Write for OutputFile {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
+    Failure::Write(format!("{}: cannot be written: {error}", path.display()))
 }

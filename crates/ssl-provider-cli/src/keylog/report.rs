@@ -1,16 +1,17 @@
 //! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
 //! Everything secret among it is a key log line, which the user asked for.
 
-use std::io::{Write, stderr};
+use std::io::Write;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::input::InputSummary;
 use super::order::Judged;
 use super::output_file::OutputFile;
 use super::session::{Session, Verdict};
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, show, tell};
 use crate::hex;
 
 /// Where things go.
@@ -23,8 +24,8 @@ pub(super) struct Report<'r> {
     pub(super) stdout: &'r mut dyn Write,
     /// The file for the key log, if not standard output.
     pub(super) output: Option<OutputFile>,
-    /// Lines of the key log that are kept for the Decryption Secrets Block.
-    pub(super) kept: Option<zeroize::Zeroizing<String>>,
+    /// The key log once more, for the Decryption Secrets Block.
+    pub(super) kept: Option<KeptLines>,
     pub(super) counts: Counts,
 }
 
@@ -61,7 +62,7 @@ impl Report<'_> {
             self.stdout.flush()?;
         } else if !self.quiet {
             let line = verdict_line(session);
-            self.progress.suspend(|| tell(&line));
+            self.progress.suspend(|| show(&line));
         }
         Ok(())
     }
@@ -70,13 +71,13 @@ impl Report<'_> {
     pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
         self.progress.finish_and_clear();
         for warning in &input.warnings {
-            tell(&format!("sslprov: warning: {warning}"));
+            tell(format_args!("warning: {warning}"));
         }
         if self.json {
             let summary = JsonSummary::new(&self.counts, input, &self.backends);
             json_line(self.stdout, &summary)?;
         } else if !self.quiet {
-            tell(&self.counts.summary_line(input));
+            show(self.counts.summary_line(input));
         }
         self.stdout.flush()?;
         if let Some(output) = self.output {
@@ -84,7 +85,7 @@ impl Report<'_> {
         }
         if self.counts.disagreements > 0 {
             let count = self.counts.disagreements;
-            tell(&format!("sslprov: THE BACKENDS DISAGREE about {count} sessions"));
+            tell(format_args!("THE BACKENDS DISAGREE about {count} sessions"));
             return Ok(Outcome::Disagreement);
         }
         Ok(Outcome::of(self.counts.opened, self.counts.not_opened))
@@ -92,8 +93,7 @@ impl Report<'_> {
 
     fn key_log_line(&mut self, line: &str) -> Result<(), Failure> {
         if let Some(kept) = &mut self.kept {
-            kept.push_str(line);
-            kept.push('\n');
+            kept.push(line);
         }
         match &mut self.output {
             Some(output) => writeln!(output, "{line}").map_err(|error| output.failure(&error)),
@@ -108,18 +108,34 @@ impl Report<'_> {
     fn disagreement(&self, judged: &[Session]) {
         self.progress.suspend(|| {
             let stream = judged.first().map_or("", |session| &session.stream);
-            tell(&format!("sslprov: THE BACKENDS DISAGREE about {stream}:"));
+            tell(format_args!("THE BACKENDS DISAGREE about {stream}:"));
             for (backend, session) in self.backends.iter().zip(judged) {
                 let (verdict, reason) = (session.verdict.name(), &session.reason);
-                tell(&format!("sslprov:   {backend}: {verdict} {reason}"));
+                tell(format_args!("  {backend}: {verdict} {reason}"));
             }
         });
     }
 }
 
-/// Writes to standard error, of which nothing depends: whoever closes it does not want it.
-fn tell(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
+/// Lines of the key log, of which no copy stays behind: each is allocated at its size.
+#[derive(Default)]
+pub(super) struct KeptLines(Vec<Zeroizing<String>>);
+
+impl KeptLines {
+    fn push(&mut self, line: &str) {
+        self.0.push(Zeroizing::new(line.to_owned()));
+    }
+
+    /// The whole key log, in a buffer that is reserved at once.
+    pub(super) fn join(&self) -> Zeroizing<String> {
+        let len = self.0.iter().map(|line| line.len() + 1).sum();
+        let mut log = Zeroizing::new(String::with_capacity(len));
+        for line in &self.0 {
+            log.push_str(line);
+            log.push('\n');
+        }
+        log
+    }
 }
 
 fn json_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure> {
@@ -151,7 +167,7 @@ impl Counts {
     fn summary_line(&self, input: &InputSummary) -> String {
         let packets = input.packets;
         match self.sessions() {
-            0 => format!("no TLS sessions in {packets} packets"),
+            0 => format!("no TLS sessions over TCP in {packets} packets"),
             sessions => {
                 let parts: Vec<_> = self
                     .of_each()
@@ -213,7 +229,7 @@ struct JsonSession<'s> {
     resumed: bool,
     resumes: Option<String>,
     verdict: &'static str,
-    /// What was checked: Finished, or nothing.
+    /// The side whose Finished was checked and is right.
     proof: Option<&'static str>,
     reason: &'s str,
     notes: &'s [String],
@@ -246,7 +262,11 @@ impl<'s> JsonSession<'s> {
             resumed: session.verdict == Verdict::Resumed,
             resumes: session.resumes.map(|random| digits(&random)),
             verdict: session.verdict.name(),
-            proof: session.key_log.as_ref().map(|_| "finished"),
+            // In a resumption the server's Finished comes first.
+            proof: session.key_log.as_ref().map(|_| match session.verdict {
+                Verdict::Resumed => "server",
+                _ => "client",
+            }),
             reason: &session.reason,
             notes: &session.notes,
             key: session.key.as_deref(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use ssl_provider::MasterKey;
+use ssl_provider::parameter_list::RANDOM_LEN;
 
-use super::session::RANDOM_LEN;
 use crate::tls::{ClientHello, ServerHello};
 
 /// Most sessions that are remembered.

@@ -3,14 +3,12 @@
 
 use std::fmt;
 
+use ssl_provider::parameter_list::RANDOM_LEN;
 use ssl_provider::{CipherSuite, MasterSecret, Protocol};
 use zeroize::Zeroizing;
 
 use crate::capture::Moment;
 use crate::hex;
-
-/// Length of a random in bytes.
-pub const RANDOM_LEN: usize = 32;
 
 /// How a session ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
