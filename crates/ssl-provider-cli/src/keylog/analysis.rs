@@ -244,8 +244,8 @@ impl<'t> Walk<'t> {
         let reason = match certificate {
             PublicKey::Unreadable => "no certificate could be read, and none of the keys opens it",
             PublicKey::Rsa(_) | PublicKey::Other => {
-                "the key of the certificate does not open it: the exchange was tampered with or the \
-                 capture is damaged"
+                "the key of the certificate does not open it: the exchange was tampered with, or \
+                 the capture is damaged"
             }
         };
         let mut verdict = (Verdict::WrongKey, reason.to_owned());

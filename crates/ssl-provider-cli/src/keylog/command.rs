@@ -200,7 +200,8 @@ fn is_pipe(path: &Path) -> bool {
     is_stdin(path) || fs::metadata(path).is_ok_and(|found| !found.is_file())
 }
 
-/// A bar over the bytes of all captures, a counter where a pipe is among them; drawn only if standard error is a terminal.
+/// A bar over the bytes of all captures, a counter where a pipe is among them; drawn only if
+/// standard error is a terminal.
 fn progress_bar(args: &Args, captures: &[PathBuf]) -> ProgressBar {
     if args.quiet {
         return ProgressBar::hidden();

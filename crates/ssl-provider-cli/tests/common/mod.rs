@@ -111,8 +111,8 @@ pub(crate) fn vectors() -> Option<PathBuf> {
     };
     assert!(
         folder.is_dir(),
-        "the third-party vectors are ABSENT from {}: set {VARIABLE} to their folder, or to \"none\" \
-         to run without them",
+        "the third-party vectors are ABSENT from {}: set {VARIABLE} to their folder, or to \
+         \"none\" to run without them",
         folder.display()
     );
     Some(folder)
