@@ -10,7 +10,7 @@
 //! - One macro defines an export and puts the panic boundary, the mapping to a status and the trace
 //!   event around it.
 //! - What a caller passes is copied before it is used, at any alignment, and nothing of it is kept.
-//!   Each pointer comes in a type of [`pointer`] that says what the caller promises about it.
+//!   Each pointer comes in a type of [`mod@pointer`] that says what the caller promises about it.
 //! - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
 //! - Outputs are written last, and only on success, with two exceptions: a handle or a pointer that
 //!   is to be given is set to 0 first, and a size is given as well when a buffer is too small.
