@@ -8,12 +8,13 @@ mod common;
 
 use std::fs;
 use std::io::Cursor;
+use std::ops::ControlFlow;
 
 use ssl_provider::default_backend;
 use ssl_provider_cli::capture::{CaptureError, Limits, source};
 use ssl_provider_cli::key_file::{PasswordArgs, read_keys};
 use ssl_provider_cli::keylog::analysis::analyse;
-use ssl_provider_cli::keylog::input::{Finished, Flow, Input};
+use ssl_provider_cli::keylog::input::{Delivery, Input};
 use ssl_provider_cli::keylog::keyring::Keyring;
 use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::keylog::session::Session;
@@ -40,17 +41,18 @@ fn keyring() -> Option<Keyring> {
 /// What is found in a capture, in memory.
 fn sessions(bytes: &[u8], keyring: Option<&Keyring>) -> Result<Vec<Session>, CaptureError> {
     let mut found = Vec::new();
-    let mut take = |finished: Finished| {
+    let mut take = |delivery: Delivery| {
         if let Some(keyring) = keyring {
-            let analysis = analyse(&finished.transcript, keyring, &KnownSessions::default());
+            let analysis = analyse(&delivery.conversation, keyring, &KnownSessions::default());
             found.extend(analysis.sessions);
         }
-        Flow::Continue
+        ControlFlow::Continue(())
     };
     let limits = Limits { early_bytes: 1 << 16, connections: 64, memory: 1 << 20 };
     let mut input = Input::new(limits);
     let bytes = source::decompress(Cursor::new(bytes.to_vec())).unwrap();
-    input.read("capture", bytes, &mut take)?;
+    let read = input.read("capture", bytes, &mut take)?;
+    assert!(read.is_continue());
     let summary = input.finish(&mut take);
     assert!(summary.warnings.len() < 100);
     Ok(found)

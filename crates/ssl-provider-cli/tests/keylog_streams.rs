@@ -9,7 +9,7 @@ mod common;
 use ssl_provider::default_backend;
 use ssl_provider_cli::capture::link::{Frame, ip_packet};
 use ssl_provider_cli::capture::{
-    CaptureReader, Ended, Endpoints, IpStage, Limits, Moment, Side, StreamHandler, TcpStage, source,
+    CaptureReader, Ended, Endpoints, IpStage, Limits, Moment, Peer, StreamHandler, TcpStage, source,
 };
 use ssl_provider_cli::key_file::{PasswordArgs, read_keys};
 use ssl_provider_cli::keylog::analysis::{Analysis, analyse};
@@ -25,15 +25,15 @@ use common::{key, workspace};
 struct Streams([Vec<u8>; 2]);
 
 impl StreamHandler for Streams {
-    fn bytes(&mut self, from: Side, bytes: &[u8], _moment: Moment) {
+    fn bytes(&mut self, from: Peer, bytes: &[u8], _moment: Moment) {
         self.0[from as usize].extend(bytes);
     }
 
-    fn gap(&mut self, _from: Side, _missing: u64) {
+    fn gap(&mut self, _from: Peer, _missing: u64) {
         panic!("the capture is whole");
     }
 
-    fn wants(&self, _from: Side) -> bool {
+    fn wants(&self, _from: Peer) -> bool {
         true
     }
 
@@ -72,22 +72,22 @@ fn keyring() -> Option<Keyring> {
 /// Feeds a conversation in pieces, first all of one side and then all of the other.
 fn analyse_in_pieces(
     (endpoints, streams): &(Endpoints, Streams),
-    order: [Side; 2],
+    order: [Peer; 2],
     piece_len: usize,
     keyring: &Keyring,
 ) -> Analysis {
     let mut conversation = Conversation::default();
-    for side in order {
-        for piece in streams.0[side as usize].chunks(piece_len) {
-            conversation.bytes(side, piece, Moment::default());
+    for peer in order {
+        for piece in streams.0[peer as usize].chunks(piece_len) {
+            conversation.bytes(peer, piece, Moment::default());
         }
     }
-    let transcript = conversation.finish(*endpoints, false).unwrap();
-    analyse(&transcript, keyring, &KnownSessions::default())
+    let conversation = conversation.finish(*endpoints, false).unwrap();
+    analyse(&conversation, keyring, &KnownSessions::default())
 }
 
 fn assert_proven(connection: &(Endpoints, Streams), keyring: &Keyring, what: &str) {
-    for order in [[Side::A, Side::B], [Side::B, Side::A]] {
+    for order in [[Peer::A, Peer::B], [Peer::B, Peer::A]] {
         for piece_len in [1, 7, 100, 100_000] {
             let analysis = analyse_in_pieces(connection, order, piece_len, keyring);
             let verdicts: Vec<_> = analysis.sessions.iter().map(|one| one.verdict).collect();

@@ -12,4 +12,4 @@ mod window;
 
 pub use self::ip::{IpStage, Segment};
 pub use self::reader::{CaptureError, CaptureReader, Packet};
-pub use self::tcp::{Ended, Endpoints, Limits, Moment, Side, StreamHandler, TcpStage};
+pub use self::tcp::{Ended, Endpoints, Limits, Moment, Peer, StreamHandler, TcpStage};

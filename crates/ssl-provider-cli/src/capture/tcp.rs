@@ -15,14 +15,14 @@ const EARLY_COST: usize = 64;
 
 /// Which of the two ends sent something. `A` is the end whose segment was seen first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum Peer {
     /// The end that was seen sending first.
     A,
     /// The other one.
     B,
 }
 
-impl Side {
+impl Peer {
     /// The other end.
     #[must_use]
     pub fn other(self) -> Self {
@@ -45,13 +45,13 @@ pub struct Moment {
 /// What is made of the bytes of one connection.
 pub trait StreamHandler {
     /// Takes the next bytes of a direction, in order and without gaps.
-    fn bytes(&mut self, from: Side, bytes: &[u8], moment: Moment);
+    fn bytes(&mut self, from: Peer, bytes: &[u8], moment: Moment);
 
     /// Is told that bytes of a direction were not captured.
-    fn gap(&mut self, from: Side, missing: u64);
+    fn gap(&mut self, from: Peer, missing: u64);
 
     /// Whether more bytes of a direction can be of use. Those of no use are not kept.
-    fn wants(&self, from: Side) -> bool;
+    fn wants(&self, from: Peer) -> bool;
 
     /// Whether the connection may be given up at its RST, with nothing of interest to follow.
     fn is_settled(&self) -> bool;
@@ -238,9 +238,9 @@ impl<H: StreamHandler> TcpStage<H> {
     fn end(&mut self, key: ConnectionKey, evicted: bool, ended: &mut impl FnMut(Ended<H>)) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let Some(mut handler) = connection.handler.take() else { return };
-        for side in [Side::A, Side::B] {
-            let mut out = Out { side, moment: self.moment, handler: &mut handler };
-            connection.directions[side as usize].flush(&mut out);
+        for peer in [Peer::A, Peer::B] {
+            let mut out = Out { peer, moment: self.moment, handler: &mut handler };
+            connection.directions[peer as usize].flush(&mut out);
         }
         self.memory -= connection.memory;
         connection.memory = 0;
@@ -265,13 +265,13 @@ impl<H: StreamHandler> Connection<H> {
         }
     }
 
-    fn side_of(&self, segment: &Segment<'_>) -> Side {
-        if segment.source == self.endpoints.a { Side::A } else { Side::B }
+    fn peer_of(&self, segment: &Segment<'_>) -> Peer {
+        if segment.source == self.endpoints.a { Peer::A } else { Peer::B }
     }
 
     /// Whether a SYN opens another connection between the same ends.
     fn is_replaced_by(&self, syn: &Segment<'_>) -> bool {
-        let direction = &self.directions[self.side_of(syn) as usize];
+        let direction = &self.directions[self.peer_of(syn) as usize];
         match direction.first_sequence {
             // A copy of the SYN, or a SYN that came behind the first data.
             Some(first) if first == syn.sequence.wrapping_add(1) => false,
@@ -283,17 +283,17 @@ impl<H: StreamHandler> Connection<H> {
 
     /// Takes a segment, and says whether the connection is over.
     fn segment(&mut self, segment: &Segment<'_>, moment: Moment, early_limit: usize) -> bool {
-        let side = self.side_of(segment);
+        let peer = self.peer_of(segment);
         let Some(handler) = &mut self.handler else { return false };
         if segment.rst {
             // Its sequence number is not to be relied on, and others may have forged it.
             return handler.is_settled();
         }
-        let direction = &mut self.directions[side as usize];
+        let direction = &mut self.directions[peer as usize];
         let sequence = segment.sequence.wrapping_add(u32::from(segment.syn));
         let first = *direction.first_sequence.get_or_insert(sequence);
         if let Some(at) = direction.position_of(first, sequence) {
-            let mut out = Out { side, moment, handler };
+            let mut out = Out { peer, moment, handler };
             direction.data(at, segment.payload, early_limit, &mut out);
             if segment.fin {
                 direction.end = u64::try_from(at).ok().map(|at| at + segment.payload.len() as u64);
@@ -310,22 +310,22 @@ impl<H: StreamHandler> Connection<H> {
 
 /// Where the bytes of a direction go.
 struct Out<'h, H> {
-    side: Side,
+    peer: Peer,
     moment: Moment,
     handler: &'h mut H,
 }
 
 impl<H: StreamHandler> Out<'_, H> {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.handler.bytes(self.side, bytes, self.moment);
+        self.handler.bytes(self.peer, bytes, self.moment);
     }
 
     fn gap(&mut self, missing: u64) {
-        self.handler.gap(self.side, missing);
+        self.handler.gap(self.peer, missing);
     }
 
     fn wants(&self) -> bool {
-        self.handler.wants(self.side)
+        self.handler.wants(self.peer)
     }
 }
 
@@ -443,21 +443,21 @@ mod tests {
     #[derive(Debug, Default)]
     struct Notes {
         streams: [Vec<u8>; 2],
-        gaps: Vec<(Side, u64)>,
+        gaps: Vec<(Peer, u64)>,
         deaf: bool,
     }
 
     impl StreamHandler for Notes {
-        fn bytes(&mut self, from: Side, bytes: &[u8], _moment: Moment) {
+        fn bytes(&mut self, from: Peer, bytes: &[u8], _moment: Moment) {
             self.streams[from as usize].extend(bytes);
         }
 
-        fn gap(&mut self, from: Side, missing: u64) {
+        fn gap(&mut self, from: Peer, missing: u64) {
             self.gaps.push((from, missing));
             self.streams[from as usize].push(b'|');
         }
 
-        fn wants(&self, _from: Side) -> bool {
+        fn wants(&self, _from: Peer) -> bool {
             !self.deaf
         }
 
@@ -510,7 +510,7 @@ mod tests {
             let ended = &mut self.ended;
             self.stage.finish(|end| ended.push(end));
             let text = |end: &Ended<Notes>| {
-                String::from_utf8(end.handler.streams[Side::A as usize].clone()).unwrap()
+                String::from_utf8(end.handler.streams[Peer::A as usize].clone()).unwrap()
             };
             self.ended.iter().map(text).collect()
         }
@@ -565,7 +565,7 @@ mod tests {
         bench.send(CLIENT, SERVER, "FA", 120, b"");
         let ended = &mut bench.ended;
         bench.stage.finish(|end| ended.push(end));
-        assert_eq!(bench.ended[0].handler.gaps, [(Side::A, 7), (Side::A, 7)]);
+        assert_eq!(bench.ended[0].handler.gaps, [(Peer::A, 7), (Peer::A, 7)]);
         assert_eq!(bench.finish(), ["abc|xyz|"]);
     }
 

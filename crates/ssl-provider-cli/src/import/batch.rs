@@ -27,12 +27,12 @@ pub(super) enum Entry {
 /// The fields of an entry that are read.
 #[derive(Debug, Default)]
 pub(super) struct Object {
-    fields: [Option<Box<Entry>>; Text::ALL.len()],
+    fields: [Option<Box<Entry>>; Field::ALL.len()],
 }
 
-/// The names of those fields.
+/// A field that is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Text {
+pub(super) enum Field {
     Version,
     SuiteId,
     ClientVersion,
@@ -43,7 +43,7 @@ pub(super) enum Text {
     Key,
 }
 
-impl Text {
+impl Field {
     const ALL: [Self; 8] = [
         Self::Version,
         Self::SuiteId,
@@ -83,8 +83,8 @@ impl Entry {
 
 impl Object {
     /// The string of a field, none when it is absent or null, or what it is in place of a string.
-    pub(super) fn text(&self, name: Text) -> Result<Option<&str>, &'static str> {
-        match self.fields.get(name as usize).and_then(Option::as_deref) {
+    pub(super) fn text(&self, field: Field) -> Result<Option<&str>, &'static str> {
+        match self.fields.get(field as usize).and_then(Option::as_deref) {
             None | Some(Entry::Null) => Ok(None),
             Some(Entry::String(text)) => Ok(Some(text)),
             Some(other) => Err(other.kind()),
@@ -239,14 +239,14 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
         let mut object = Object::default();
         while let Some(name) = map.next_key::<String>()? {
-            match Text::ALL.into_iter().find(|text| text.name() == name) {
+            match Field::ALL.into_iter().find(|field| field.name() == name) {
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                Some(text) => {
+                Some(field) => {
                     let value = map.next_value()?;
-                    if let Some(field) = object.fields.get_mut(text as usize) {
-                        *field = Some(Box::new(value));
+                    if let Some(place) = object.fields.get_mut(field as usize) {
+                        *place = Some(Box::new(value));
                     }
                 }
             }
@@ -314,7 +314,7 @@ mod tests {
         let mut versions = Vec::new();
         let read = read(input.as_bytes(), |entry| {
             versions.push(match &entry {
-                Entry::Object(object) => match object.text(Text::Version) {
+                Entry::Object(object) => match object.text(Field::Version) {
                     Ok(text) => text.unwrap_or("absent").to_owned(),
                     Err(kind) => kind.to_owned(),
                 },

@@ -5,7 +5,7 @@ use ssl_provider::{Error, ParameterList, SecurityStatus};
 
 use crate::hex;
 
-use super::batch::{Entry, Text};
+use super::batch::{Entry, Field};
 
 /// A key exchange, ready to be imported.
 #[derive(Debug)]
@@ -88,28 +88,28 @@ impl Exchange {
             let found = entry.kind();
             return Err(Problem::parameter(format!("expected an object, found {found}")));
         };
-        let text = |name: Text| match object.text(name) {
+        let text = |field: Field| match object.text(field) {
             Ok(text) => Ok(text.filter(|text| !text.is_empty())),
             Err(found) => {
-                let name = name.name();
+                let name = field.name();
                 Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
             }
         };
-        let Some(encrypted_premaster) = text(Text::EncryptedPremaster)? else { return Ok(None) };
-        let required = |name: Text| match text(name)? {
-            Some(text) => number(name.name(), text),
-            None => Err(Problem::parameter(format!("{}: missing", name.name()))),
+        let Some(encrypted_premaster) = text(Field::EncryptedPremaster)? else { return Ok(None) };
+        let required = |field: Field| match text(field)? {
+            Some(text) => number(field.name(), text),
+            None => Err(Problem::parameter(format!("{}: missing", field.name()))),
         };
         let fields = Fields {
-            protocol: required(Text::Version)?,
-            suite: required(Text::SuiteId)?,
-            client_version: text(Text::ClientVersion)?,
-            client_random: text(Text::ClientRandom)?,
-            server_random: text(Text::ServerRandom)?,
-            session_hash: text(Text::SessionHash)?,
+            protocol: required(Field::Version)?,
+            suite: required(Field::SuiteId)?,
+            client_version: text(Field::ClientVersion)?,
+            client_random: text(Field::ClientRandom)?,
+            server_random: text(Field::ServerRandom)?,
+            session_hash: text(Field::SessionHash)?,
             encrypted_premaster,
         };
-        let key = text(Text::Key)?.map(str::to_owned);
+        let key = text(Field::Key)?.map(str::to_owned);
         Ok(Some((fields.parse()?, key)))
     }
 }

@@ -7,7 +7,7 @@ use ssl_provider::{HandshakeHash, ParameterList, Protocol, Side};
 
 use super::certificate::{PublicKey, public_key};
 use super::ciphertext::Ciphertext;
-use super::conversation::Transcript;
+use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::Half;
 use super::keyring::Keyring;
@@ -33,18 +33,22 @@ pub struct Analysis {
 }
 
 /// Analyses a connection. `known` are the sessions of earlier ones.
-pub fn analyse(transcript: &Transcript, keyring: &Keyring, known: &KnownSessions) -> Analysis {
+pub fn analyse(
+    conversation: &RecordedConversation,
+    keyring: &Keyring,
+    known: &KnownSessions,
+) -> Analysis {
     let mut walk = Walk {
-        transcript,
+        conversation,
         keyring,
         known,
         own: KnownSessions::default(),
         analysis: Analysis::default(),
     };
-    let client_side = transcript.client;
+    let client = conversation.client;
     let mut flows = Some((
-        Flow::new(transcript.stream(client_side)),
-        Flow::new(transcript.stream(client_side.other())),
+        Flow::new(conversation.stream(client)),
+        Flow::new(conversation.stream(client.other())),
     ));
     for number in 0..MAX_HANDSHAKES {
         let Some((client, server)) = flows.take() else { break };
@@ -58,7 +62,7 @@ pub fn analyse(transcript: &Transcript, keyring: &Keyring, known: &KnownSessions
 }
 
 struct Walk<'t> {
-    transcript: &'t Transcript,
+    conversation: &'t RecordedConversation,
     keyring: &'t Keyring,
     known: &'t KnownSessions,
     /// Sessions of this connection.
@@ -92,9 +96,9 @@ impl<'t> Walk<'t> {
             // Nobody asked for another handshake, or it was declined.
             return None;
         }
-        let transcript = self.transcript;
-        let moment = client.moment.or(server.moment).unwrap_or(transcript.moment);
-        let mut session = Session::new(moment, transcript.label(), renegotiation);
+        let conversation = self.conversation;
+        let moment = client.moment.or(server.moment).unwrap_or(conversation.moment);
+        let mut session = Session::new(moment, conversation.label(), renegotiation);
         let next = self.judge(&mut session, &client, &server, &client_flow, &server_flow);
         self.analysis.sessions.push(session);
         next
@@ -434,7 +438,9 @@ impl<'t> Walk<'t> {
                 format!("{} bytes of the {side} were not captured", stream.missing_before())
             }
             (_, None) => format!("nothing of the {side} was captured"),
-            (Some(End::Stream { within_a_record: false }), Some(_)) if self.transcript.evicted => {
+            (Some(End::Stream { within_a_record: false }), Some(_))
+                if self.conversation.evicted =>
+            {
                 "the connection was given up to save memory".to_owned()
             }
             (Some(end), Some(_)) => end.to_string(),
@@ -450,8 +456,8 @@ impl<'t> Walk<'t> {
     }
 
     fn stream(&self, of_client: bool) -> &crate::tls::RecordStream {
-        let client = self.transcript.client;
-        self.transcript.stream(if of_client { client } else { client.other() })
+        let client = self.conversation.client;
+        self.conversation.stream(if of_client { client } else { client.other() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! One TCP connection as TLS sees it: the records of both directions, and who is the client.
 //! Gathered while packets are read; analysed as a whole when the connection ends.
 
-use crate::capture::{Endpoints, Moment, Side, StreamHandler};
+use crate::capture::{Endpoints, Moment, Peer, StreamHandler};
 use crate::tls::RecordStream;
 use crate::tls::scan::Start;
 
@@ -13,11 +13,11 @@ pub struct Conversation {
 
 /// A conversation that is over, ready to be analysed.
 #[derive(Debug)]
-pub struct Transcript {
+pub struct RecordedConversation {
     /// Who talked.
     pub endpoints: Endpoints,
-    /// Which side is the client.
-    pub client: Side,
+    /// Which peer is the client.
+    pub client: Peer,
     /// When TLS started.
     pub moment: Moment,
     /// Whether the rest was given up to save memory.
@@ -31,29 +31,29 @@ impl Conversation {
         self.streams.iter().filter_map(|stream| stream.start()).map(|(_, moment)| moment).min()
     }
 
-    /// The transcript, if there was any TLS.
-    pub fn finish(self, endpoints: Endpoints, evicted: bool) -> Option<Transcript> {
+    /// The recorded conversation, if there was any TLS.
+    pub fn finish(self, endpoints: Endpoints, evicted: bool) -> Option<RecordedConversation> {
         let moment = self.started()?;
-        let begins_as_client = |side: Side| {
-            self.streams[side as usize].start().map(|(start, _)| match start {
+        let begins_as_client = |peer: Peer| {
+            self.streams[peer as usize].start().map(|(start, _)| match start {
                 Start::ClientHello | Start::Ssl2ClientHello => true,
                 Start::ServerHello => false,
             })
         };
-        let client = match (begins_as_client(Side::A), begins_as_client(Side::B)) {
-            (Some(true), Some(true)) | (Some(true), None) | (_, Some(false)) => Side::A,
-            (_, Some(true)) | (Some(false), None) => Side::B,
+        let client = match (begins_as_client(Peer::A), begins_as_client(Peer::B)) {
+            (Some(true), Some(true)) | (Some(true), None) | (_, Some(false)) => Peer::A,
+            (_, Some(true)) | (Some(false), None) => Peer::B,
             // Excluded above: without any start there is no moment.
             (None, None) => return None,
         };
-        Some(Transcript { endpoints, client, moment, evicted, streams: self.streams })
+        Some(RecordedConversation { endpoints, client, moment, evicted, streams: self.streams })
     }
 }
 
-impl Transcript {
-    /// The records of one side.
-    pub fn stream(&self, side: Side) -> &RecordStream {
-        &self.streams[side as usize]
+impl RecordedConversation {
+    /// The records of one peer.
+    pub fn stream(&self, peer: Peer) -> &RecordStream {
+        &self.streams[peer as usize]
     }
 
     /// Bytes of memory in use.
@@ -69,23 +69,23 @@ impl Transcript {
     /// Client and server, with their ports.
     pub fn label(&self) -> String {
         let (client, server) = match self.client {
-            Side::A => (self.endpoints.a, self.endpoints.b),
-            Side::B => (self.endpoints.b, self.endpoints.a),
+            Peer::A => (self.endpoints.a, self.endpoints.b),
+            Peer::B => (self.endpoints.b, self.endpoints.a),
         };
         format!("{client} > {server}")
     }
 }
 
 impl StreamHandler for Conversation {
-    fn bytes(&mut self, from: Side, bytes: &[u8], moment: Moment) {
+    fn bytes(&mut self, from: Peer, bytes: &[u8], moment: Moment) {
         self.streams[from as usize].bytes(bytes, moment);
     }
 
-    fn gap(&mut self, from: Side, missing: u64) {
+    fn gap(&mut self, from: Peer, missing: u64) {
         self.streams[from as usize].gap(missing);
     }
 
-    fn wants(&self, from: Side) -> bool {
+    fn wants(&self, from: Peer) -> bool {
         self.streams[from as usize].wants()
     }
 

@@ -2,6 +2,7 @@
 //! thread takes the sessions in the order of the capture.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -9,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::analysis::{Analysis, analyse};
-use super::conversation::Transcript;
-use super::input::{self, Finished, Flow, Input, InputSummary};
+use super::conversation::RecordedConversation;
+use super::input::{self, Delivery, Input, InputSummary};
 use super::keyring::Keyring;
 use super::order::{Analysed, Judged, Order};
 use super::resumption::KnownSessions;
@@ -38,7 +39,7 @@ pub(super) struct Plan<'p> {
 /// A connection on its way to a worker.
 struct Job {
     number: u64,
-    transcript: Transcript,
+    conversation: RecordedConversation,
     watermark: Option<u64>,
     permits: usize,
 }
@@ -61,15 +62,15 @@ pub(super) fn run(
 ) -> Result<InputSummary, Failure> {
     // Resumption is followed later, in order; see `order`.
     let nothing_known = KnownSessions::default();
-    let by_backend = |transcript: &Transcript| {
-        plan.keyrings.iter().map(|keyring| analyse(transcript, keyring, &nothing_known)).collect()
+    let by_backend = |conversation: &RecordedConversation| {
+        plan.keyrings.iter().map(|keyring| analyse(conversation, keyring, &nothing_known)).collect()
     };
     run_with(by_backend, PERMITS, plan, progress, report)
 }
 
 /// Runs the plan with this analysis and so many units of memory.
 fn run_with(
-    analyse: impl Fn(&Transcript) -> Vec<Analysis> + Sync,
+    analyse: impl Fn(&RecordedConversation) -> Vec<Analysis> + Sync,
     permits: usize,
     plan: &Plan<'_>,
     progress: &Progress<'_>,
@@ -106,33 +107,33 @@ fn read(
 ) -> Result<InputSummary, Failure> {
     let mut seen = 0;
     let mut sent = 0;
-    let mut send = |finished: Finished| {
+    let mut send = |delivery: Delivery| {
         let number = seen;
         seen += 1;
         if !plan.shard.takes(number) {
-            return Flow::Continue;
+            return ControlFlow::Continue(());
         }
-        let Finished { transcript, watermark } = finished;
-        let needed = 1 + transcript.memory() / PERMIT_LEN;
+        let Delivery { conversation, watermark } = delivery;
+        let needed = 1 + conversation.memory() / PERMIT_LEN;
         for _ in 0..needed {
             if permits.send(()).is_err() {
-                return Flow::Stop;
+                return ControlFlow::Break(());
             }
         }
-        let job = Job { number: sent, transcript, watermark, permits: needed };
+        let job = Job { number: sent, conversation, watermark, permits: needed };
         sent += 1;
         match to_workers.send(job) {
-            Ok(()) => Flow::Continue,
-            Err(_) => Flow::Stop,
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
         }
     };
     let mut input = Input::default();
     for path in plan.captures {
         let capture = input::open_watched(path, progress)?;
-        let flow = input
+        let read = input
             .read(&path.display().to_string(), capture, &mut send)
             .map_err(|error| input::unusable(path, &error))?;
-        if flow == Flow::Stop {
+        if read.is_break() {
             break;
         }
     }
@@ -140,19 +141,19 @@ fn read(
 }
 
 fn work(
-    analyse: impl Fn(&Transcript) -> Vec<Analysis>,
+    analyse: impl Fn(&RecordedConversation) -> Vec<Analysis>,
     jobs: &Mutex<Receiver<Job>>,
     to_caller: &Sender<Done>,
 ) {
     loop {
         // The lock is held for receiving only, which leaves nothing half-changed.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { number, transcript, watermark, permits }) = job else { return };
+        let Ok(Job { number, conversation, watermark, permits }) = job else { return };
         // A number that never arrived would keep all later ones, and with their permits the reader,
         // waiting. Nothing that a panic may have left half-changed is used again.
         let analysed = catch_unwind(AssertUnwindSafe(|| {
-            let by_backend = analyse(&transcript);
-            Analysed { transcript, by_backend }.slim()
+            let by_backend = analyse(&conversation);
+            Analysed { conversation, by_backend }.slim()
         }));
         if to_caller.send(Done { number, analysed, watermark, permits }).is_err() {
             return;
@@ -204,7 +205,9 @@ mod tests {
 
     /// Runs over the recorded handshakes with one permit, so that the reader soon waits for it, and
     /// says whether that panicked.
-    fn panics(analyse: impl Fn(&Transcript) -> Vec<Analysis> + Send + Sync + 'static) -> bool {
+    fn panics(
+        analyse: impl Fn(&RecordedConversation) -> Vec<Analysis> + Send + Sync + 'static,
+    ) -> bool {
         let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/handshakes.pcapng");
         let (sender, ended) = channel();
         thread::spawn(move || {

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::conversation::{Conversation, Transcript};
+use super::conversation::{Conversation, RecordedConversation};
 use crate::capture::link::{Frame, ip_packet};
 use crate::capture::{
     CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, TcpStage, source,
@@ -21,22 +22,13 @@ pub struct InputSummary {
     pub warnings: Vec<String>,
 }
 
-/// A conversation that is over.
+/// A conversation that is over, as it is handed over.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Delivery {
     /// Its records.
-    pub transcript: Transcript,
+    pub conversation: RecordedConversation,
     /// No conversation that is still open started before this packet, where that is known.
     pub watermark: Option<u64>,
-}
-
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Give me more.
-    Continue,
-    /// Nobody wants more.
-    Stop,
 }
 
 /// Reads captures and hands over each conversation with TLS in it when it ends.
@@ -73,7 +65,8 @@ impl Input {
         }
     }
 
-    /// Reads one capture. Where it breaks off, what comes before counts, and a warning tells.
+    /// Reads one capture and hands over what ends in it, until `take` breaks. Where the capture
+    /// breaks off, what comes before counts, and a warning tells.
     ///
     /// # Errors
     ///
@@ -82,8 +75,8 @@ impl Input {
         &mut self,
         name: &str,
         capture: impl Read,
-        mut finished: impl FnMut(Finished) -> Flow,
-    ) -> Result<Flow, CaptureError> {
+        mut take: impl FnMut(Delivery) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, CaptureError> {
         let mut reader = CaptureReader::new(capture)?;
         loop {
             match reader.next_packet() {
@@ -102,24 +95,25 @@ impl Input {
                             self.unknown_links += 1;
                         }
                     }
-                    if !self.ended.is_empty() && self.hand_over(&mut finished) == Flow::Stop {
-                        return Ok(Flow::Stop);
+                    if !self.ended.is_empty() && self.hand_over(&mut take).is_break() {
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
-                Ok(None) => return Ok(Flow::Continue),
+                Ok(None) => return Ok(ControlFlow::Continue(())),
                 Err(error) => {
                     self.warn(format!("{name}: {error}; what comes before is used"));
-                    return Ok(Flow::Continue);
+                    return Ok(ControlFlow::Continue(()));
                 }
             }
         }
     }
 
     /// Ends what is still open: all captures are read.
-    pub fn finish(mut self, mut finished: impl FnMut(Finished) -> Flow) -> InputSummary {
+    pub fn finish(mut self, mut take: impl FnMut(Delivery) -> ControlFlow<()>) -> InputSummary {
         let ended = &mut self.ended;
         self.tcp.finish(|end| ended.push(end));
-        self.hand_over(&mut finished);
+        // Nothing follows that a break could keep from being read.
+        let _ = self.hand_over(&mut take);
         if self.cut_packets > 0 {
             let count = self.cut_packets;
             self.warn(format!("{count} packets were captured in part only (snap length)"));
@@ -134,23 +128,21 @@ impl Input {
         self.tcp.segment(&segment, self.moment, Conversation::default, |end| ended.push(end));
     }
 
-    fn hand_over(&mut self, finished: &mut impl FnMut(Finished) -> Flow) -> Flow {
+    fn hand_over(&mut self, take: &mut impl FnMut(Delivery) -> ControlFlow<()>) -> ControlFlow<()> {
         let mut ended = std::mem::take(&mut self.ended);
-        let mut transcripts = ended
+        let mut conversations = ended
             .drain(..)
             .filter_map(|end| end.handler.finish(end.endpoints, end.evicted))
             .peekable();
-        while let Some(transcript) = transcripts.next() {
+        while let Some(conversation) = conversations.next() {
             self.since_watermark += 1;
             // Those behind it in the line count as open.
-            let watermark = if transcripts.peek().is_none() { self.watermark() } else { None };
-            if finished(Finished { transcript, watermark }) == Flow::Stop {
-                return Flow::Stop;
-            }
+            let watermark = if conversations.peek().is_none() { self.watermark() } else { None };
+            take(Delivery { conversation, watermark })?;
         }
-        drop(transcripts);
+        drop(conversations);
         self.ended = ended;
-        Flow::Continue
+        ControlFlow::Continue(())
     }
 
     /// The packet at which the oldest open conversation started. Looking for it takes a walk over

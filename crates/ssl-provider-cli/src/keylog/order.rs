@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::analysis::{Analysis, analyse};
-use super::conversation::Transcript;
+use super::conversation::RecordedConversation;
 use super::keyring::Keyring;
 use super::resumption::KnownSessions;
 use super::session::Session;
@@ -17,7 +17,7 @@ const SESSION_COST: usize = 1024;
 /// A connection that has been analysed, once by each backend.
 #[derive(Debug)]
 pub(super) struct Analysed {
-    pub(super) transcript: Transcript,
+    pub(super) conversation: RecordedConversation,
     pub(super) by_backend: Vec<Analysis>,
 }
 
@@ -44,7 +44,7 @@ impl<'k> Order<'k> {
     pub(super) fn take(&mut self, analysed: Analysed) {
         self.memory += analysed.cost();
         self.arrived += 1;
-        self.waiting.insert((analysed.transcript.moment.packet, self.arrived), analysed);
+        self.waiting.insert((analysed.conversation.moment.packet, self.arrived), analysed);
     }
 
     /// The next session whose turn has come: it started before `watermark`, or too much is waiting.
@@ -60,12 +60,12 @@ impl<'k> Order<'k> {
 
     /// Looks again where a session is resumed, now that all earlier ones are known.
     fn resolve(&mut self, analysed: Analysed) -> Vec<Judged> {
-        let transcript = &analysed.transcript;
+        let conversation = &analysed.conversation;
         let backends = self.keyrings.iter().zip(&mut self.known);
         let mut judged: Vec<Judged> = Vec::new();
         for (mut analysis, (keyring, known)) in analysed.by_backend.into_iter().zip(backends) {
             if analysis.resumes_unknown {
-                analysis = analyse(transcript, keyring, known);
+                analysis = analyse(conversation, keyring, known);
             }
             for (name, session) in analysis.learned {
                 known.learn(name, session);
@@ -85,13 +85,13 @@ impl Analysed {
     /// Frees what is not needed any more: the records, unless they must be looked at again.
     pub(super) fn slim(mut self) -> Self {
         if !self.by_backend.iter().any(|analysis| analysis.resumes_unknown) {
-            self.transcript.forget_records();
+            self.conversation.forget_records();
         }
         self
     }
 
     fn cost(&self) -> usize {
         let sessions: usize = self.by_backend.iter().map(|one| one.sessions.len()).sum();
-        self.transcript.memory() + sessions * SESSION_COST
+        self.conversation.memory() + sessions * SESSION_COST
     }
 }

@@ -35,7 +35,7 @@ pub struct Found {
     pub at: usize,
 }
 
-enum Verdict {
+enum Match {
     Yes(Start),
     No,
     /// The bytes so far fit, and more are needed.
@@ -76,15 +76,15 @@ impl Scanner {
 /// Where TLS starts in `bytes`, or from where on they are needed again.
 fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
     match at_the_beginning(bytes) {
-        Verdict::Yes(start) => return Ok((start, 0)),
-        Verdict::Perhaps => return Err(0),
-        Verdict::No => {}
+        Match::Yes(start) => return Ok((start, 0)),
+        Match::Perhaps => return Err(0),
+        Match::No => {}
     }
     for at in memchr_iter(0x16, bytes) {
         match hello_record(bytes.get(at..).unwrap_or_default()) {
-            Verdict::Yes(start) => return Ok((start, at)),
-            Verdict::Perhaps => return Err(at),
-            Verdict::No => {}
+            Match::Yes(start) => return Ok((start, at)),
+            Match::Perhaps => return Err(at),
+            Match::No => {}
         }
     }
     Err(bytes.len())
@@ -92,27 +92,27 @@ fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
 
 /// The beginning of a segment is where TLS starts as a rule, so less is asked of it: a hello may be
 /// cut into records of a byte, a server may begin with an alert, a client with SSL 2.0 framing.
-fn at_the_beginning(bytes: &[u8]) -> Verdict {
+fn at_the_beginning(bytes: &[u8]) -> Match {
     match *bytes {
         [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2), ..] if fits(high, low) => {
-            Verdict::Yes(if kind == 1 { Start::ClientHello } else { Start::ServerHello })
+            Match::Yes(if kind == 1 { Start::ClientHello } else { Start::ServerHello })
         }
-        [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..] => Verdict::Yes(Start::ServerHello),
-        [0x16] | [0x16, 0x03] | [0x16, 0x03, 0..=4] | [0x16, 0x03, 0..=4, _] => Verdict::Perhaps,
-        [0x16, 0x03, 0..=4, high, low] if fits(high, low) => Verdict::Perhaps,
-        [0x15] | [0x15, 0x03] | [0x15, 0x03, 0..=4] => Verdict::Perhaps,
-        [0x15, 0x03, 0..=4, 0] | [0x15, 0x03, 0..=4, 0, 2] => Verdict::Perhaps,
+        [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..] => Match::Yes(Start::ServerHello),
+        [0x16] | [0x16, 0x03] | [0x16, 0x03, 0..=4] | [0x16, 0x03, 0..=4, _] => Match::Perhaps,
+        [0x16, 0x03, 0..=4, high, low] if fits(high, low) => Match::Perhaps,
+        [0x15] | [0x15, 0x03] | [0x15, 0x03, 0..=4] => Match::Perhaps,
+        [0x15, 0x03, 0..=4, 0] | [0x15, 0x03, 0..=4, 0, 2] => Match::Perhaps,
         _ => ssl2_client_hello(bytes),
     }
 }
 
 /// A ClientHello of SSL 2.0 that offers SSL 3.0 or later: its lengths must add up.
-fn ssl2_client_hello(bytes: &[u8]) -> Verdict {
-    let [0x80..=0xff, ..] = *bytes else { return Verdict::No };
+fn ssl2_client_hello(bytes: &[u8]) -> Match {
+    let [0x80..=0xff, ..] = *bytes else { return Match::No };
     if !matches!(*bytes, [_] | [_, _] | [_, _, 1] | [_, _, 1, 3] | [_, _, 1, 3, 0..=4, ..]) {
-        return Verdict::No;
+        return Match::No;
     }
-    let Some(head) = bytes.first_chunk::<11>() else { return Verdict::Perhaps };
+    let Some(head) = bytes.first_chunk::<11>() else { return Match::Perhaps };
     let number = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
     let (suites, session_id, challenge) = (number(5), number(7), number(9));
     let adds_up = number(0) & 0x7fff == 9 + suites + session_id + challenge;
@@ -122,14 +122,14 @@ fn ssl2_client_hello(bytes: &[u8]) -> Verdict {
         && session_id <= 32
         && (16..=32).contains(&challenge)
     {
-        Verdict::Yes(Start::Ssl2ClientHello)
+        Match::Yes(Start::Ssl2ClientHello)
     } else {
-        Verdict::No
+        Match::No
     }
 }
 
 /// A whole pattern, for the middle of other data.
-fn hello_record(bytes: &[u8]) -> Verdict {
+fn hello_record(bytes: &[u8]) -> Match {
     let shape: [fn(u8) -> bool; PATTERN_LEN] = [
         |b| b == 0x16,
         |b| b == 3,
@@ -144,12 +144,12 @@ fn hello_record(bytes: &[u8]) -> Verdict {
         |b| b <= 4,
     ];
     if !bytes.iter().zip(shape).all(|(byte, fits)| fits(*byte)) {
-        return Verdict::No;
+        return Match::No;
     }
     match bytes.get(5) {
-        Some(1) if bytes.len() >= PATTERN_LEN => Verdict::Yes(Start::ClientHello),
-        Some(2) if bytes.len() >= PATTERN_LEN => Verdict::Yes(Start::ServerHello),
-        _ => Verdict::Perhaps,
+        Some(1) if bytes.len() >= PATTERN_LEN => Match::Yes(Start::ClientHello),
+        Some(2) if bytes.len() >= PATTERN_LEN => Match::Yes(Start::ServerHello),
+        _ => Match::Perhaps,
     }
 }
 
