@@ -3,7 +3,7 @@
 mod common;
 
 use serde_json::Value;
-use ssl_provider::{CipherSuite, Operation, backends};
+use ssl_provider::{CipherSuite, Operation, Support, backends};
 
 use common::sslprov;
 
@@ -21,8 +21,16 @@ fn the_json_table_has_every_backend_and_every_operation() {
         assert_eq!(row["name"], info.name);
         assert_eq!(row["provider_name"], info.provider_name);
         assert_eq!(row["library"], info.library);
-        assert_eq!(row["operations"].as_array().unwrap().len(), Operation::ALL.len());
-        assert!(row["operations"].as_array().unwrap().iter().all(|it| it["by"].is_string()));
+        let operations = row["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), Operation::ALL.len());
+        for (shown, operation) in operations.iter().zip(Operation::ALL) {
+            assert_eq!(shown["operation"], operation.to_string());
+            let expected = match info.support(operation) {
+                Support::By(owner) => Value::from(owner),
+                Support::Unsupported => Value::Null,
+            };
+            assert_eq!(shown["by"], expected, "{operation} by {}", info.name);
+        }
     }
     let defaults = rows.iter().filter(|row| row["default"] == true).count();
     assert_eq!((defaults, &rows[0]["default"]), (1, &Value::Bool(true)));

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use crate::error::Error;
 use crate::rsa_der::RsaPrivateKeyDer;
 
@@ -92,6 +93,36 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
         _key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Err(Error::Unsupported(Operation::RsaDecryptRaw))
+    }
+
+    /// Makes RC4 with `key`, which is [`RC4_KEY_LEN`](crate::cipher::RC4_KEY_LEN) bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`Error::Internal`] for a key of another
+    /// length.
+    fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        Err(Error::Unsupported(Operation::Rc4))
+    }
+
+    /// Makes a block cipher in CBC mode with `key`, which is [`CbcAlgorithm::key_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`Error::Internal`] for a key of another
+    /// length.
+    fn cbc(&self, cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        Err(Error::Unsupported(Operation::Cbc(cipher)))
+    }
+
+    /// Makes an AEAD cipher with `key`, which is [`AeadAlgorithm::key_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`Error::Internal`] for a key of another
+    /// length.
+    fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        Err(Error::Unsupported(Operation::Aead(cipher)))
     }
 }
 
@@ -218,11 +249,17 @@ pub enum Operation {
     Prf(PrfAlgorithm),
     /// [`KeyExchangeBackend::load_rsa_private_key`] and [`RsaPrivateKey::decrypt_raw`].
     RsaDecryptRaw,
+    /// [`KeyExchangeBackend::rc4`].
+    Rc4,
+    /// [`KeyExchangeBackend::cbc`].
+    Cbc(CbcAlgorithm),
+    /// [`KeyExchangeBackend::aead`].
+    Aead(AeadAlgorithm),
 }
 
 impl Operation {
     /// Every operation, in the order of the support matrix.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 26] = [
         Self::RsaDecryptRaw,
         Self::Prf(PrfAlgorithm::Md5Sha1),
         Self::Prf(PrfAlgorithm::Sha256),
@@ -235,8 +272,31 @@ impl Operation {
         Self::Hmac(HashAlgorithm::Sha1),
         Self::Hmac(HashAlgorithm::Sha256),
         Self::Hmac(HashAlgorithm::Sha384),
+        Self::Rc4,
+        Self::Cbc(CbcAlgorithm::Des),
+        Self::Cbc(CbcAlgorithm::TripleDes),
+        Self::Cbc(CbcAlgorithm::Aes128),
+        Self::Cbc(CbcAlgorithm::Aes256),
+        Self::Cbc(CbcAlgorithm::Camellia128),
+        Self::Cbc(CbcAlgorithm::Camellia256),
+        Self::Aead(AeadAlgorithm::Aes128Gcm),
+        Self::Aead(AeadAlgorithm::Aes256Gcm),
+        Self::Aead(AeadAlgorithm::Aes128Ccm),
+        Self::Aead(AeadAlgorithm::Aes256Ccm),
+        Self::Aead(AeadAlgorithm::Aes128Ccm8),
+        Self::Aead(AeadAlgorithm::Aes256Ccm8),
         Self::Random,
     ];
+
+    /// Whether importing a master key takes this operation, with one suite and protocol or another.
+    pub const fn is_for_import(self) -> bool {
+        match self {
+            Self::Random | Self::Hash(_) | Self::Hmac(_) | Self::Prf(_) | Self::RsaDecryptRaw => {
+                true
+            }
+            Self::Rc4 | Self::Cbc(_) | Self::Aead(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Operation {
@@ -247,6 +307,9 @@ impl fmt::Display for Operation {
             Self::Hmac(hash) => write!(f, "HMAC-{}", hash.name()),
             Self::Prf(prf) => write!(f, "PRF {}", prf.name()),
             Self::RsaDecryptRaw => f.write_str("RSA private operation"),
+            Self::Rc4 => f.write_str("RC4"),
+            Self::Cbc(cipher) => f.write_str(cipher.name()),
+            Self::Aead(cipher) => f.write_str(cipher.name()),
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::backend::{
     BackendInfo, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm, RsaPrivateKey,
 };
+use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use crate::error::Error;
 use crate::rsa_der::RsaPrivateKeyDer;
 
@@ -77,5 +78,17 @@ impl<P: KeyExchangeBackend, S: KeyExchangeBackend> KeyExchangeBackend for Compos
         key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         self.either(|backend| backend.load_rsa_private_key(key))
+    }
+
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        self.either(|backend| backend.rc4(key))
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        self.either(|backend| backend.cbc(cipher, key))
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        self.either(|backend| backend.aead(cipher, key))
     }
 }

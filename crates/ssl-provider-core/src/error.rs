@@ -1,5 +1,5 @@
 //! Our errors, grouped by who is at fault, and the one place that maps them to a status.
-//! There is no variant for anything that the plaintext of a ciphertext decides.
+//! There is no variant for anything that the plaintext of an RSA ciphertext decides.
 
 use std::fmt;
 
@@ -42,6 +42,11 @@ pub enum Error {
     },
     /// The policy of the provider forbids it; the text names the policy.
     NotAllowed(&'static str),
+
+    // The peer's fault.
+    /// A record does not open. This is the one answer for every reason: header, length, padding,
+    /// MAC or tag, so that it tells an attacker nothing.
+    BadRecord,
 
     // The environment's fault.
     /// The random number generator failed.
@@ -105,6 +110,7 @@ impl Error {
             Self::Key(_) => SecurityStatus::NTE_BAD_KEY,
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
+            Self::BadRecord => SecurityStatus::NTE_DECRYPTION_FAILURE,
             Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
             Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
@@ -125,11 +131,12 @@ impl fmt::Display for Error {
             }
             Self::UnsupportedSuite { given } => write!(
                 f,
-                "cipher suite 0x{given:04x} is not an RSA key exchange suite of this protocol"
+                "cipher suite 0x{given:04x} is not supported here or not one of this protocol"
             ),
             Self::Key(fault) => write!(f, "private key: {fault}"),
             Self::BufferTooSmall { needed } => write!(f, "the buffer needs {needed} bytes"),
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
+            Self::BadRecord => f.write_str("the record does not open"),
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
             Self::NoBackend => f.write_str(
@@ -184,6 +191,7 @@ mod tests {
         (Error::Key(KeyFault::Inconsistent), 0x8009_0003, "belong together"),
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
+        (Error::BadRecord, 0x8009_002C, "does not open"),
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod cipher;
 pub mod cipher_suite;
 pub mod compose;
 mod ct;
@@ -31,6 +32,7 @@ pub mod prf;
 pub mod private_key;
 pub mod protocol;
 pub mod provider;
+pub mod record;
 pub mod rsa_der;
 pub mod schedule;
 pub mod secret;
@@ -40,6 +42,7 @@ pub use crate::backend::{
     BackendInfo, ConstantTime, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
     Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, Support,
 };
+pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 pub use crate::cipher_suite::CipherSuite;
 pub use crate::compose::Composed;
 pub use crate::error::{Error, KeyFault};
@@ -51,6 +54,7 @@ pub use crate::premaster::VersionCheck;
 pub use crate::private_key::PrivateKey;
 pub use crate::protocol::Protocol;
 pub use crate::provider::{Flags, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements};
+pub use crate::record::{RecordKey, RecordOptions};
 pub use crate::rsa_der::RsaPrivateKeyDer;
 pub use crate::secret::{MasterSecret, PremasterSecret};
 pub use crate::status::SecurityStatus;

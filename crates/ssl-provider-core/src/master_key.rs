@@ -13,6 +13,7 @@ use crate::handshake_hash::HandshakeHash;
 use crate::parameter_list::ParameterList;
 use crate::protocol::{Protocol, Schedule};
 use crate::provider::KeyLogPolicy;
+use crate::record::{RecordKey, RecordOptions};
 use crate::schedule::{
     SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN, export_ivs, export_write_key, key_block, schedule_of,
 };
@@ -56,7 +57,13 @@ impl MasterKey {
     pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
         let (client_random, server_random) = parameters.randoms()?;
         let layout = Layout::new(self.protocol, self.suite);
-        let mut keys = SessionKeys { bytes: Zeroizing::new(vec![0; layout.len()]), layout };
+        let mut keys = SessionKeys {
+            bytes: Zeroizing::new(vec![0; layout.len()]),
+            layout,
+            backend: self.backend,
+            protocol: self.protocol,
+            suite: self.suite,
+        };
         let export = self.suite.key_exchange.is_export();
         // An export suite takes short keys from the block, and no initialisation vectors.
         let short = self.suite.cipher.key_material_len;
@@ -187,6 +194,9 @@ impl fmt::Debug for MasterKey {
 pub struct SessionKeys {
     bytes: Zeroizing<Vec<u8>>,
     layout: Layout,
+    backend: &'static dyn KeyExchangeBackend,
+    protocol: Protocol,
+    suite: &'static CipherSuite,
 }
 
 #[derive(Clone, Copy)]
@@ -211,6 +221,26 @@ impl Layout {
 }
 
 impl SessionKeys {
+    /// The key that protects the records which `writer` writes; the other side opens them with the
+    /// same key. It starts at the beginning of the direction: call this once for each direction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when the options are not for this protocol and suite,
+    /// [`Error::UnsupportedSuite`] for a cipher that this crate does not know, and
+    /// [`Error::Unsupported`] for one that the backend lacks.
+    pub fn record_key(&self, writer: Side, options: RecordOptions) -> Result<RecordKey, Error> {
+        RecordKey::new(
+            self.backend,
+            self.protocol,
+            self.suite,
+            options,
+            self.mac_key(writer),
+            self.write_key(writer),
+            self.write_iv(writer),
+        )
+    }
+
     /// The key of the record MAC that `side` writes with; empty for AEAD ciphers. Secret.
     pub fn mac_key(&self, side: Side) -> &[u8] {
         self.part(0, self.layout.mac_len, side)

@@ -278,7 +278,8 @@ impl Provider {
     /// Whether the backend supports everything that importing a master key takes.
     pub fn supports_import(&self) -> bool {
         let info = self.backend.info();
-        Operation::ALL.iter().all(|operation| info.support(*operation) != Support::Unsupported)
+        let mut needed = Operation::ALL.into_iter().filter(|operation| operation.is_for_import());
+        needed.all(|operation| info.support(operation) != Support::Unsupported)
     }
 }
 

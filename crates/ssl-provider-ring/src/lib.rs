@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn ring_alone_leaves_out_md5_and_rsa_and_nothing_else() {
-        for operation in Operation::ALL {
+        for operation in Operation::ALL.into_iter().filter(|operation| operation.is_for_import()) {
             let left_out = matches!(
                 operation,
                 Operation::RsaDecryptRaw

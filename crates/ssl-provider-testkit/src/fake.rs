@@ -4,9 +4,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ssl_provider_core::cipher::NONCE_LEN;
 use ssl_provider_core::{
-    BackendInfo, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
-    PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Error, FipsStatus,
+    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaPrivateKey,
+    RsaPrivateKeyDer, StreamCipher, Support,
 };
 
 /// What an operation of the fake does instead of answering.
@@ -187,6 +189,21 @@ impl KeyExchangeBackend for Fake {
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(FakeKey { len: key.modulus().len(), shared: Arc::clone(&self.shared) }))
     }
+
+    fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        self.start(Operation::Rc4)?;
+        Ok(Box::new(FakeCipher))
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        self.start(Operation::Cbc(cipher))?;
+        Ok(Box::new(FakeCipher))
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        self.start(Operation::Aead(cipher))?;
+        Ok(Box::new(FakeCipher))
+    }
 }
 
 /// A key that decrypts nothing.
@@ -206,6 +223,51 @@ impl RsaPrivateKey for FakeKey {
         raise(self.shared.decrypt_fault)?;
         em.copy_from_slice(self.shared.block.as_deref().unwrap_or(ciphertext));
         Ok(())
+    }
+}
+
+/// A cipher that leaves its text as it is, with a tag that anybody can compute.
+#[derive(Debug)]
+struct FakeCipher;
+
+impl StreamCipher for FakeCipher {
+    fn apply(&mut self, _bytes: &mut [u8]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl CbcCipher for FakeCipher {
+    fn encrypt(&self, _iv: &[u8], _blocks: &mut [u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn decrypt(&self, _iv: &[u8], _blocks: &mut [u8]) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl AeadCipher for FakeCipher {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        mix(b"tag", &[nonce, aad, text], tag);
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        let mut expected = vec![0; tag.len()];
+        mix(b"tag", &[nonce, aad, text], &mut expected);
+        if expected == tag { Ok(()) } else { Err(Error::BadRecord) }
     }
 }
 

@@ -20,7 +20,7 @@ pub const fn support_matrix() -> &'static [Column] {
         Column {
             backend: "aws-lc",
             provider_name: "ssl-provider AWS-LC Provider",
-            support: |_| Support::By("AWS-LC"),
+            support: aws_lc,
         },
         Column {
             backend: "openssl",
@@ -35,9 +35,9 @@ pub const fn support_matrix() -> &'static [Column] {
         Column {
             backend: "ring",
             provider_name: "ssl-provider ring Provider",
-            support: |operation| match ring_alone(operation) {
-                Support::Unsupported => Support::By("RustCrypto"),
-                by_ring => by_ring,
+            support: |operation| match (ring_alone(operation), rustcrypto(operation)) {
+                (Support::Unsupported, Support::By(_)) => Support::By("RustCrypto"),
+                (alone, _) => alone,
             },
         },
         Column {
@@ -53,10 +53,19 @@ pub fn column(provider_name: &str) -> Option<&'static Column> {
     support_matrix().iter().find(|column| column.provider_name == provider_name)
 }
 
+/// AWS-LC does everything itself.
+fn aws_lc(operation: Operation) -> Support {
+    match operation {
+        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => Support::Unsupported,
+        _ => Support::By("AWS-LC"),
+    }
+}
+
 /// OpenSSL has a PRF and an HMAC of its own, slower than ours over its hashes.
 fn openssl(operation: Operation) -> Support {
     match operation {
         Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
+        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => Support::Unsupported,
         _ => Support::By("OpenSSL"),
     }
 }
@@ -69,6 +78,7 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Hash(HashAlgorithm::Md5) => "md-5",
         Operation::Hash(HashAlgorithm::Sha1) => "sha1",
         Operation::Hash(HashAlgorithm::Sha256 | HashAlgorithm::Sha384) => "sha2",
+        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => return Support::Unsupported,
         _ => "getrandom",
     })
 }
@@ -79,7 +89,10 @@ fn ring_alone(operation: Operation) -> Support {
         Operation::RsaDecryptRaw
         | Operation::Prf(PrfAlgorithm::Md5Sha1)
         | Operation::Hash(HashAlgorithm::Md5)
-        | Operation::Hmac(HashAlgorithm::Md5) => Support::Unsupported,
+        | Operation::Hmac(HashAlgorithm::Md5)
+        | Operation::Rc4
+        | Operation::Cbc(_)
+        | Operation::Aead(_) => Support::Unsupported,
         _ => Support::By("ring"),
     }
 }

@@ -2,10 +2,11 @@
 //! A promise that is not kept fails, and so does a service that is not announced.
 
 use ssl_provider_core::{
-    Error, FipsStatus, KeyExchangeBackend, Operation, Provider, RsaPrivateKeyDer, Support,
-    provider::Requirements,
+    AeadAlgorithm, CbcAlgorithm, Error, FipsStatus, KeyExchangeBackend, Operation, Provider,
+    RsaPrivateKeyDer, Support, provider::Requirements,
 };
 
+use crate::bytes::{counting, to_hex};
 use crate::reference;
 use crate::rsa_key::TestKey;
 use crate::support::column;
@@ -55,8 +56,97 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
             });
             vec![result]
         }
+        Operation::Rc4 => vec![attempt_rc4(backend)],
+        Operation::Cbc(cipher) => vec![attempt_cbc(backend, cipher)],
+        Operation::Aead(cipher) => vec![attempt_aead(backend, cipher)],
         other => panic!("{other}: an operation that this case does not know"),
     }
+}
+
+/// What the ciphers encrypt here. Keys count upwards from 00, initialisation vectors and nonces
+/// from f0, and the answers are those of OpenSSL 3.0.
+const PLAINTEXT: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+
+fn attempt_rc4(backend: &dyn KeyExchangeBackend) -> Result<(), Error> {
+    let ciphertext = "d9ad72ca73d72ffb3ee2f6a46db94f29e340b36cc68274d9b7a7c4bb9a538664";
+    let mut text = *PLAINTEXT;
+    let mut cipher = backend.rc4(&counting::<16>(0))?;
+    // In two steps, since the key stream goes on.
+    let (head, tail) = text.split_at_mut(5);
+    cipher.apply(head)?;
+    cipher.apply(tail)?;
+    assert_eq!(to_hex(&text), ciphertext, "RC4 gives a wrong answer");
+    Ok(())
+}
+
+fn attempt_cbc(backend: &dyn KeyExchangeBackend, cipher: CbcAlgorithm) -> Result<(), Error> {
+    let ciphertext = match cipher {
+        CbcAlgorithm::Des => "73bc624af1cc4e39130d366115a4f411e490fc59e6f94f8f2507f10d3838b17a",
+        CbcAlgorithm::TripleDes => {
+            "845ca9a4d1116749ea73ad71b7bbb5dc69114995f04669cb0225c8179b74848c"
+        }
+        CbcAlgorithm::Aes128 => "71e21619aa870db1922c69f851b5160f5adca316ac4f5df730c577b11b73c558",
+        CbcAlgorithm::Aes256 => "cd951146cc74046a56c93a30e4a7cd504382b0cfb2b1dcfebeb9914799e6e32b",
+        CbcAlgorithm::Camellia128 => {
+            "bee663a7dc7da748fdad3e546d3269db48a9ef9aae489d75ae27cc6cd70e562b"
+        }
+        CbcAlgorithm::Camellia256 => {
+            "6d452fa0dac3179462caaae8bebcbdb5a48827137bb9655b38221654d70af876"
+        }
+    };
+    let name = cipher.name();
+    let iv = &counting::<16>(0xf0)[..cipher.block_len()];
+    let key = counting::<32>(0);
+    let cipher = backend.cbc(cipher, &key[..cipher.key_len()])?;
+    let mut blocks = *PLAINTEXT;
+    cipher.encrypt(iv, &mut blocks)?;
+    assert_eq!(to_hex(&blocks), ciphertext, "{name} gives a wrong answer");
+    cipher.decrypt(iv, &mut blocks)?;
+    assert_eq!(&blocks, PLAINTEXT, "{name} does not decrypt its own answer");
+    Ok(())
+}
+
+fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Result<(), Error> {
+    let sealed = match cipher {
+        AeadAlgorithm::Aes128Gcm => {
+            "212bd4400eed53430bc55ed2b464c81175be1107dffec17ae088b42907d57dc4\
+             ed499a4926cf778f7aafe658bd758c45"
+        }
+        AeadAlgorithm::Aes256Gcm => {
+            "59377133480fe443a7ce96f8ed2e07d020d06bf10c3279af6e6f52c23a57b761\
+             a938a665e335281d86da319af7f1efcb"
+        }
+        AeadAlgorithm::Aes128Ccm => {
+            "4777df7ec7fc1c1dab8d38412c0a4f71f88ea8ca4560fcece91a0e50ae5c1bf2\
+             74b12575ea20fa65693010c04841379e"
+        }
+        AeadAlgorithm::Aes256Ccm => {
+            "0e6e3c72f659ebb0de7bc674ebdf3c34afa1df91cac23e04f737ff85c4f3df88\
+             9bf15100dd5feb36898aa4649bedbef6"
+        }
+        AeadAlgorithm::Aes128Ccm8 => {
+            "4777df7ec7fc1c1dab8d38412c0a4f71f88ea8ca4560fcece91a0e50ae5c1bf2\
+             9dd9a7318ab72bde"
+        }
+        AeadAlgorithm::Aes256Ccm8 => {
+            "0e6e3c72f659ebb0de7bc674ebdf3c34afa1df91cac23e04f737ff85c4f3df88\
+             c5d66133265b3736"
+        }
+    };
+    let (name, tag_len) = (cipher.name(), cipher.tag_len());
+    let (nonce, aad) = (counting::<12>(0xf0), b"header");
+    let key = counting::<32>(0);
+    let cipher = backend.aead(cipher, &key[..cipher.key_len()])?;
+    let (mut text, mut tag) = (*PLAINTEXT, vec![0; tag_len]);
+    cipher.seal(&nonce, aad, &mut text, &mut tag)?;
+    assert_eq!(to_hex(&[&text[..], &tag].concat()), sealed, "{name} gives a wrong answer");
+    let mut forged = text;
+    tag[0] ^= 1;
+    assert_eq!(cipher.open(&nonce, aad, &mut forged, &tag), Err(Error::BadRecord), "{name}");
+    tag[0] ^= 1;
+    cipher.open(&nonce, aad, &mut text, &tag)?;
+    assert_eq!(&text, PLAINTEXT, "{name} does not open its own answer");
+    Ok(())
 }
 
 /// Each operation works where the table of the backend says so, and answers `Unsupported`, naming

@@ -1,0 +1,193 @@
+//! The ciphers of records, as a library supplies them: stream, CBC and AEAD.
+//! They know keys and blocks only; headers, padding and MACs are in [`crate::record`].
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// Length in bytes of the nonce of every AEAD cipher here (RFC 5288 section 3, RFC 6655 section 3).
+pub const NONCE_LEN: usize = 12;
+
+/// Length in bytes of the key that RC4 is used with; export suites expand theirs to it.
+pub const RC4_KEY_LEN: usize = 16;
+
+/// A stream cipher with its key.
+pub trait StreamCipher: fmt::Debug + Send + Sync {
+    /// Adds key stream to `bytes` and goes on from there with the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] when the library fails.
+    fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error>;
+}
+
+/// A block cipher with its key, in CBC mode.
+///
+/// `iv` is one block and `blocks` are whole blocks; another length is [`Error::Internal`]. There is
+/// no padding here.
+pub trait CbcCipher: fmt::Debug + Send + Sync {
+    /// Encrypts in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] when the library fails.
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
+
+    /// Decrypts in place, in time that the plaintext does not decide.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] when the library fails.
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
+}
+
+/// A cipher with its key that authenticates by itself.
+///
+/// `tag` is exactly [`AeadAlgorithm::tag_len`] bytes; another length is [`Error::Internal`].
+pub trait AeadCipher: fmt::Debug + Send + Sync {
+    /// Encrypts `text` in place and writes the tag.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] when the library fails.
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error>;
+
+    /// Decrypts `text` in place if the tag is right; if not, what `text` then holds must not be
+    /// used, and the caller wipes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] when the tag is wrong, [`Error::Backend`] when the library fails.
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error>;
+}
+
+/// The traits are used as boxes; this keeps them so.
+const _: Option<(&dyn StreamCipher, &dyn CbcCipher, &dyn AeadCipher)> = None;
+
+/// A block cipher in CBC mode, as records use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CbcAlgorithm {
+    /// DES, whose 56 bits a home computer searches: for old captures and devices.
+    Des,
+    /// Triple DES with three keys.
+    TripleDes,
+    /// AES with a 128-bit key.
+    Aes128,
+    /// AES with a 256-bit key.
+    Aes256,
+    /// Camellia with a 128-bit key (RFC 3713).
+    Camellia128,
+    /// Camellia with a 256-bit key (RFC 3713).
+    Camellia256,
+}
+
+impl CbcAlgorithm {
+    /// Every block cipher of the interface.
+    pub const ALL: [Self; 6] = [
+        Self::Des,
+        Self::TripleDes,
+        Self::Aes128,
+        Self::Aes256,
+        Self::Camellia128,
+        Self::Camellia256,
+    ];
+
+    /// Length of the key in bytes.
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Des => 8,
+            Self::TripleDes => 24,
+            Self::Aes128 | Self::Camellia128 => 16,
+            Self::Aes256 | Self::Camellia256 => 32,
+        }
+    }
+
+    /// Length of a block, and of the initialisation vector, in bytes.
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Des | Self::TripleDes => 8,
+            Self::Aes128 | Self::Aes256 | Self::Camellia128 | Self::Camellia256 => 16,
+        }
+    }
+
+    /// The usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Des => "DES-CBC",
+            Self::TripleDes => "3DES-CBC",
+            Self::Aes128 => "AES-128-CBC",
+            Self::Aes256 => "AES-256-CBC",
+            Self::Camellia128 => "Camellia-128-CBC",
+            Self::Camellia256 => "Camellia-256-CBC",
+        }
+    }
+}
+
+/// A cipher that authenticates by itself, as records use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AeadAlgorithm {
+    /// AES in Galois/counter mode with a 128-bit key (RFC 5288).
+    Aes128Gcm,
+    /// AES in Galois/counter mode with a 256-bit key (RFC 5288).
+    Aes256Gcm,
+    /// AES in counter mode with CBC-MAC and a 128-bit key (RFC 6655).
+    Aes128Ccm,
+    /// AES in counter mode with CBC-MAC and a 256-bit key (RFC 6655).
+    Aes256Ccm,
+    /// As `Aes128Ccm`, with the tag cut to 8 bytes.
+    Aes128Ccm8,
+    /// As `Aes256Ccm`, with the tag cut to 8 bytes.
+    Aes256Ccm8,
+}
+
+impl AeadAlgorithm {
+    /// Every AEAD cipher of the interface.
+    pub const ALL: [Self; 6] = [
+        Self::Aes128Gcm,
+        Self::Aes256Gcm,
+        Self::Aes128Ccm,
+        Self::Aes256Ccm,
+        Self::Aes128Ccm8,
+        Self::Aes256Ccm8,
+    ];
+
+    /// Length of the key in bytes.
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => 16,
+            Self::Aes256Gcm | Self::Aes256Ccm | Self::Aes256Ccm8 => 32,
+        }
+    }
+
+    /// Length of the tag in bytes.
+    pub const fn tag_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes256Gcm | Self::Aes128Ccm | Self::Aes256Ccm => 16,
+            Self::Aes128Ccm8 | Self::Aes256Ccm8 => 8,
+        }
+    }
+
+    /// The usual name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aes128Gcm => "AES-128-GCM",
+            Self::Aes256Gcm => "AES-256-GCM",
+            Self::Aes128Ccm => "AES-128-CCM",
+            Self::Aes256Ccm => "AES-256-CCM",
+            Self::Aes128Ccm8 => "AES-128-CCM-8",
+            Self::Aes256Ccm8 => "AES-256-CCM-8",
+        }
+    }
+}
