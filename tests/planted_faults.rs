@@ -48,6 +48,7 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::DecryptionIsOneBitOff, "rsa::rsa_decrypts_with_every_size_of_key"),
     (Plant::DecryptionIsOneBitOff, "threads::threads_that_share_a_key_get_the_same_answers"),
     (Plant::WrongPrimesAreTaken, "keys::keys_whose_parts_disagree_are_refused"),
+    (Plant::WrongPrimesAreTaken, "keys::keys_with_a_factor_that_is_not_prime_are_refused"),
     (Plant::BadKeysHaveAnErrorOfTheirOwn, "keys::keys_whose_parts_disagree_are_refused"),
     (Plant::SmallKeysAreRefused, "keys::keys_of_a_size_out_of_range_are_refused"),
     (Plant::SupportIsNotAnnounced, "support::support_is_what_the_backend_says"),

@@ -4,7 +4,9 @@
 use std::fmt;
 
 use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
-use crate::error::Error;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, KeyFault};
 use crate::rsa_der::RsaPrivateKeyDer;
 
 /// A crypto library, as this project uses it.
@@ -142,6 +144,27 @@ pub trait RsaPrivateKey: fmt::Debug + Send + Sync {
     ///
     /// [`Error::Random`] or [`Error::Backend`], for reasons that the ciphertext does not decide.
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error>;
+}
+
+/// Decrypts the ciphertext 2, which a backend does last when it loads a key, and gives the block.
+///
+/// With a factor that is not prime, a library that checks its results against faults fails here. A
+/// library that corrects them instead has to compare the public power of the block with 2.
+///
+/// # Errors
+///
+/// [`KeyFault::Inconsistent`] when the library fails; else the errors of
+/// [`RsaPrivateKey::decrypt_raw`].
+pub fn trial_decryption(key: &dyn RsaPrivateKey) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut ciphertext = vec![0; key.modulus_len()];
+    if let Some(last) = ciphertext.last_mut() {
+        *last = 2;
+    }
+    let mut em = Zeroizing::new(vec![0; key.modulus_len()]);
+    match key.decrypt_raw(&ciphertext, &mut em) {
+        Err(Error::Backend { .. }) => Err(Error::Key(KeyFault::Inconsistent)),
+        answer => answer.map(|()| em),
+    }
 }
 
 /// A running hash.

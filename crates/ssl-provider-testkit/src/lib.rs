@@ -186,6 +186,7 @@ macro_rules! conformance_tests {
             keys::keys_of_more_than_two_primes_are_refused
             keys::keys_whose_parts_disagree_are_refused
             keys::keys_with_a_flipped_bit_are_refused
+            keys::keys_with_a_factor_that_is_not_prime_are_refused
             keys::keys_with_the_primes_in_either_order_are_taken
             keys::keys_with_either_form_of_the_exponent_are_taken
             keys::keys_of_another_algorithm_are_named

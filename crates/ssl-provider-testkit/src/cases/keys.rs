@@ -170,6 +170,13 @@ pub fn keys_with_a_flipped_bit_are_refused(backend: &'static dyn KeyExchangeBack
     }
 }
 
+/// A factor that is itself a product is found by no comparison of the parts, for they all belong
+/// together; every backend tries the key before it takes it.
+pub fn keys_with_a_factor_that_is_not_prime_are_refused(backend: &'static dyn KeyExchangeBackend) {
+    let der = include_bytes!("../../keys/rsa-1024-composite.der");
+    assert_eq!(load(backend, der), Err(Error::Key(KeyFault::Inconsistent)));
+}
+
 /// Primes exchanged together with what belongs to them are the same key: p < q is no fault.
 pub fn keys_with_the_primes_in_either_order_are_taken(backend: &'static dyn KeyExchangeBackend) {
     let provider = open(backend);
