@@ -85,27 +85,33 @@ fn markdown(infos: &[&BackendInfo]) -> String {
         "TLS PRF",
         "Hashes",
         "HMAC",
+        "Record ciphers",
         "Random numbers",
         "FIPS 140",
     ]);
     for info in infos {
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
-        let [prf, hash, hmac, random] = groups().map(|(_, group)| whose(info, &group));
+        let [prf, hash, hmac, ciphers, random] = groups().map(|(_, group)| whose(info, &group));
         let name = format!("`{}`", info.name);
-        table.row([name, rsa, prf, hash, hmac, random, fips(info.fips).to_owned()]);
+        table.row([name, rsa, prf, hash, hmac, ciphers, random, fips(info.fips).to_owned()]);
     }
     table.to_markdown()
 }
 
 /// The operations but RSA, by kind.
-fn groups() -> [(&'static str, Vec<Operation>); 4] {
+fn groups() -> [(&'static str, Vec<Operation>); 5] {
     let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
         ("hashes", of(|operation| matches!(operation, Operation::Hash(_)))),
         ("HMAC", of(|operation| matches!(operation, Operation::Hmac(_)))),
+        ("record ciphers", of(is_cipher)),
         ("random numbers", of(|operation| matches!(operation, Operation::Random))),
     ]
+}
+
+fn is_cipher(operation: &Operation) -> bool {
+    matches!(operation, Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_))
 }
 
 /// Who does the operations of a group: one name, or names with the operations that are theirs.

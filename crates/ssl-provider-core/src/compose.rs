@@ -1,5 +1,5 @@
 //! A backend made of two: what the first does not support, the second does.
-//! This is how ring, which has neither RSA decryption nor MD5, becomes a whole backend.
+//! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
 use crate::backend::{
     BackendInfo, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm, RsaPrivateKey,

@@ -1,8 +1,9 @@
 //! Backend of ssl-provider on ring, composed with RustCrypto for what ring leaves out on purpose.
-//! ring has neither RSA decryption nor MD5; [`Ring`] is ring alone, [`backend`] is the whole.
+//! [`Ring`] is ring alone, without RSA, MD5 and CBC; [`backend`] is the whole.
 
 #![forbid(unsafe_code)]
 
+mod cipher;
 mod hash;
 mod prf;
 
@@ -11,8 +12,8 @@ use std::sync::LazyLock;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use ssl_provider_core::{
-    BackendInfo, Composed, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, Composed, Error, FipsStatus,
+    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, Support,
 };
 use ssl_provider_rustcrypto::RustCrypto;
 
@@ -23,7 +24,7 @@ const NAME: &str = "ring";
 const VERSION: &str = "0.17.14";
 
 /// Who does what in the composition.
-static SUPPORT: [(Operation, Support); 13] = [
+static SUPPORT: [(Operation, Support); 26] = [
     (Operation::RsaDecryptRaw, Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
@@ -36,11 +37,24 @@ static SUPPORT: [(Operation, Support); 13] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Rc4, Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::Des), Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::Camellia128), Support::By("RustCrypto")),
+    (Operation::Cbc(CbcAlgorithm::Camellia256), Support::By("RustCrypto")),
+    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("ring")),
+    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("ring")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("RustCrypto")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("RustCrypto")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("RustCrypto")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("RustCrypto")),
     (Operation::Random, Support::By("ring")),
 ];
 
 /// What ring does by itself; the rest is unsupported.
-static SUPPORT_ALONE: [(Operation, Support); 9] = [
+static SUPPORT_ALONE: [(Operation, Support); 11] = [
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
     (Operation::Prf(PrfAlgorithm::Sha384), Support::By("ring")),
     (Operation::Hash(HashAlgorithm::Sha1), Support::By("ring")),
@@ -49,6 +63,8 @@ static SUPPORT_ALONE: [(Operation, Support); 9] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("ring")),
+    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("ring")),
     (Operation::Random, Support::By("ring")),
 ];
 
@@ -73,12 +89,14 @@ static BACKEND: LazyLock<Composed<Ring, RustCrypto>> = LazyLock::new(|| {
     Composed::new(info, Ring, RustCrypto)
 });
 
-/// The backend: ring, and RustCrypto for the RSA private operation and everything with MD5.
+/// The backend: ring, and RustCrypto for the RSA private operation, everything with MD5, and the
+/// ciphers that ring lacks.
 pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }
 
-/// ring alone. It answers [`Error::Unsupported`] for RSA and MD5, so it cannot import master keys.
+/// ring alone. It answers [`Error::Unsupported`] for RSA and MD5, so it cannot import master keys,
+/// and for every cipher of records but AES-GCM.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
 
@@ -119,6 +137,10 @@ impl KeyExchangeBackend for Ring {
     ) -> Result<(), Error> {
         prf::prf(prf, secret, label, seed, out)
     }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        cipher::aead(cipher, key)
+    }
 }
 
 #[cfg(test)]
@@ -133,15 +155,19 @@ mod tests {
     }
 
     #[test]
-    fn ring_alone_leaves_out_md5_and_rsa_and_nothing_else() {
-        for operation in Operation::ALL.into_iter().filter(|operation| operation.is_for_import()) {
-            let left_out = matches!(
-                operation,
+    fn ring_alone_leaves_out_rsa_md5_and_all_ciphers_but_gcm() {
+        let gcm = [AeadAlgorithm::Aes128Gcm, AeadAlgorithm::Aes256Gcm].map(Operation::Aead);
+        for operation in Operation::ALL {
+            let left_out = match operation {
+                Operation::Aead(_) => !gcm.contains(&operation),
                 Operation::RsaDecryptRaw
-                    | Operation::Prf(PrfAlgorithm::Md5Sha1)
-                    | Operation::Hash(HashAlgorithm::Md5)
-                    | Operation::Hmac(HashAlgorithm::Md5)
-            );
+                | Operation::Prf(PrfAlgorithm::Md5Sha1)
+                | Operation::Hash(HashAlgorithm::Md5)
+                | Operation::Hmac(HashAlgorithm::Md5)
+                | Operation::Rc4
+                | Operation::Cbc(_) => true,
+                _ => false,
+            };
             let alone = Ring.info().support(operation);
             assert_eq!(alone == Support::Unsupported, left_out, "{operation}");
             let whose = if left_out { "RustCrypto" } else { "ring" };
@@ -163,5 +189,7 @@ mod tests {
         let key = ssl_provider_core::RsaPrivateKeyDer::from_der(der).unwrap();
         let loaded = Ring.load_rsa_private_key(&key).map(drop);
         assert_eq!(loaded, unsupported(Operation::RsaDecryptRaw));
+        let ccm = AeadAlgorithm::Aes128Ccm;
+        assert_eq!(Ring.aead(ccm, &[0; 16]).map(drop), unsupported(Operation::Aead(ccm)));
     }
 }

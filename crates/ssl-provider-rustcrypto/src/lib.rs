@@ -1,8 +1,9 @@
-//! Backend of ssl-provider on the RustCrypto crates: `rsa`, `hmac`, `sha2`, `sha1` and `md-5`.
+//! Backend of ssl-provider on the RustCrypto crates: `rsa`, `hmac`, the hashes and the ciphers.
 //! All of it is Rust, so it builds where there is no C compiler.
 
 #![forbid(unsafe_code)]
 
+mod cipher;
 mod hash;
 mod prf;
 mod rsa;
@@ -13,20 +14,28 @@ use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
 
 use ssl_provider_core::{
-    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
+    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
+    RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
 };
 
 /// The name of the backend.
 const NAME: &str = "rustcrypto";
 
 /// The crates do not report their versions; a test compares these with the ones that are built.
-const VERSIONS: [(&str, &str); 5] = [
+const VERSIONS: [(&str, &str); 12] = [
     ("rsa", "0.10.0-rc.20"),
     ("hmac", "0.13.0"),
     ("sha2", "0.11.1"),
     ("sha1", "0.11.0"),
     ("md-5", "0.11.0"),
+    ("aes", "0.9.4"),
+    ("aes-gcm", "0.11.1"),
+    ("ccm", "0.6.1"),
+    ("cbc", "0.2.1"),
+    ("des", "0.9.0"),
+    ("camellia", "0.2.1"),
+    ("rc4", "0.2.0"),
 ];
 
 /// The properties of the RSA private operation of the `rsa` crate.
@@ -39,7 +48,7 @@ pub const RSA_INFO: RsaInfo = RsaInfo {
     fault_check: true,
 };
 
-static SUPPORT: [(Operation, Support); 13] = [
+static SUPPORT: [(Operation, Support); 26] = [
     (Operation::RsaDecryptRaw, Support::By("rsa")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("hmac")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("hmac")),
@@ -52,6 +61,19 @@ static SUPPORT: [(Operation, Support); 13] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("hmac")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("hmac")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("hmac")),
+    (Operation::Rc4, Support::By("rc4")),
+    (Operation::Cbc(CbcAlgorithm::Des), Support::By("des")),
+    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("des")),
+    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("aes")),
+    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("aes")),
+    (Operation::Cbc(CbcAlgorithm::Camellia128), Support::By("camellia")),
+    (Operation::Cbc(CbcAlgorithm::Camellia256), Support::By("camellia")),
+    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("aes-gcm")),
+    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("aes-gcm")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("ccm")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("ccm")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("ccm")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("ccm")),
     (Operation::Random, Support::By("getrandom")),
 ];
 
@@ -117,6 +139,18 @@ impl KeyExchangeBackend for RustCrypto {
         key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(rsa::Key::load(key)?))
+    }
+
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        cipher::rc4(key)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cipher::cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        cipher::aead(cipher, key)
     }
 }
 

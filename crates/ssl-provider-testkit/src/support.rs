@@ -1,7 +1,9 @@
 //! The support matrix as data: whose code does each operation in each backend of this project.
 //! The cases compare it with what a backend says of itself and with what it does.
 
-use ssl_provider_core::{HashAlgorithm, Operation, PrfAlgorithm, Support};
+use ssl_provider_core::{
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, Operation, PrfAlgorithm, Support,
+};
 
 /// One column of the matrix: a backend and whose code does each operation in it.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +37,9 @@ pub const fn support_matrix() -> &'static [Column] {
         Column {
             backend: "ring",
             provider_name: "ssl-provider ring Provider",
-            support: |operation| match (ring_alone(operation), rustcrypto(operation)) {
-                (Support::Unsupported, Support::By(_)) => Support::By("RustCrypto"),
-                (alone, _) => alone,
+            support: |operation| match ring_alone(operation) {
+                Support::Unsupported => Support::By("RustCrypto"),
+                by_ring => by_ring,
             },
         },
         Column {
@@ -78,12 +80,18 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Hash(HashAlgorithm::Md5) => "md-5",
         Operation::Hash(HashAlgorithm::Sha1) => "sha1",
         Operation::Hash(HashAlgorithm::Sha256 | HashAlgorithm::Sha384) => "sha2",
-        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => return Support::Unsupported,
+        Operation::Rc4 => "rc4",
+        Operation::Cbc(CbcAlgorithm::Des | CbcAlgorithm::TripleDes) => "des",
+        Operation::Cbc(CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256) => "aes",
+        Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => "camellia",
+        Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
+        Operation::Aead(_) => "ccm",
         _ => "getrandom",
     })
 }
 
-/// ring leaves out RSA decryption and MD5 on purpose, and with MD5 the PRF of TLS 1.0.
+/// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every
+/// cipher but AES-GCM that records of an RSA suite use.
 fn ring_alone(operation: Operation) -> Support {
     match operation {
         Operation::RsaDecryptRaw
@@ -92,7 +100,12 @@ fn ring_alone(operation: Operation) -> Support {
         | Operation::Hmac(HashAlgorithm::Md5)
         | Operation::Rc4
         | Operation::Cbc(_)
-        | Operation::Aead(_) => Support::Unsupported,
+        | Operation::Aead(
+            AeadAlgorithm::Aes128Ccm
+            | AeadAlgorithm::Aes256Ccm
+            | AeadAlgorithm::Aes128Ccm8
+            | AeadAlgorithm::Aes256Ccm8,
+        ) => Support::Unsupported,
         _ => Support::By("ring"),
     }
 }

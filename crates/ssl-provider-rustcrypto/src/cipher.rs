@@ -1,0 +1,200 @@
+//! The ciphers of records, from the RustCrypto crates: RC4, block ciphers in CBC mode, GCM and CCM.
+//! A cipher holds its expanded key, which the crates wipe on drop by their feature `zeroize`.
+
+use std::any;
+use std::fmt;
+
+use aes::{Aes128, Aes256};
+use aes_gcm::AesGcm;
+use aes_gcm::aead::{AeadInOut, Nonce, Tag};
+use camellia::{Camellia128, Camellia256};
+use cbc::cipher::{
+    Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
+    KeyInit, StreamCipher as _,
+};
+use cbc::{Decryptor, Encryptor};
+use ccm::Ccm;
+use ccm::consts::{U8, U12, U16};
+use des::{Des, TdesEde3};
+use rc4::Rc4;
+
+use ssl_provider_core::cipher::{NONCE_LEN, RC4_KEY_LEN};
+use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, StreamCipher};
+
+use crate::NAME;
+
+/// RC4 with its key.
+pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+    if key.len() != RC4_KEY_LEN {
+        return Err(KEY_LENGTH);
+    }
+    Ok(Box::new(Stream(Rc4::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+}
+
+/// A block cipher with its key.
+pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+    match cipher {
+        CbcAlgorithm::Des => Cbc::<Des>::boxed(key),
+        CbcAlgorithm::TripleDes => Cbc::<TdesEde3>::boxed(key),
+        CbcAlgorithm::Aes128 => Cbc::<Aes128>::boxed(key),
+        CbcAlgorithm::Aes256 => Cbc::<Aes256>::boxed(key),
+        CbcAlgorithm::Camellia128 => Cbc::<Camellia128>::boxed(key),
+        CbcAlgorithm::Camellia256 => Cbc::<Camellia256>::boxed(key),
+    }
+}
+
+/// An AEAD cipher with its key.
+pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+    match cipher {
+        AeadAlgorithm::Aes128Gcm => Aead::<AesGcm<Aes128, U12>>::boxed(key),
+        AeadAlgorithm::Aes256Gcm => Aead::<AesGcm<Aes256, U12>>::boxed(key),
+        AeadAlgorithm::Aes128Ccm => Aead::<Ccm<Aes128, U16, U12>>::boxed(key),
+        AeadAlgorithm::Aes256Ccm => Aead::<Ccm<Aes256, U16, U12>>::boxed(key),
+        AeadAlgorithm::Aes128Ccm8 => Aead::<Ccm<Aes128, U8, U12>>::boxed(key),
+        AeadAlgorithm::Aes256Ccm8 => Aead::<Ccm<Aes256, U8, U12>>::boxed(key),
+    }
+}
+
+struct Stream(Rc4);
+
+impl StreamCipher for Stream {
+    fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.0.apply_keystream(bytes);
+        Ok(())
+    }
+}
+
+struct Cbc<C>(C);
+
+impl<C> Cbc<C>
+where
+    C: BlockCipherEncrypt + BlockCipherDecrypt + KeyInit + Send + Sync + 'static,
+{
+    fn boxed(key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        Ok(Box::new(Self(C::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+    }
+}
+
+impl<C> CbcCipher for Cbc<C>
+where
+    C: BlockCipherEncrypt + BlockCipherDecrypt + Send + Sync,
+{
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        let mut mode = Encryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| IV_LENGTH)?;
+        mode.encrypt_blocks(whole_blocks::<C>(blocks)?);
+        Ok(())
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        let mut mode = Decryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| IV_LENGTH)?;
+        mode.decrypt_blocks(whole_blocks::<C>(blocks)?);
+        Ok(())
+    }
+}
+
+fn whole_blocks<C: BlockCipherEncrypt>(bytes: &mut [u8]) -> Result<&mut [Block<C>], Error> {
+    match Block::<C>::slice_as_chunks_mut(bytes) {
+        (blocks, []) => Ok(blocks),
+        _ => Err(Error::Internal("CBC: whole blocks expected")),
+    }
+}
+
+struct Aead<A>(A);
+
+impl<A: AeadInOut + KeyInit + Send + Sync + 'static> Aead<A> {
+    fn boxed(key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        Ok(Box::new(Self(A::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+    }
+}
+
+impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
+        let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
+        // Fails for texts longer than the mode allows only; the crate has no error numbers.
+        *tag = self
+            .0
+            .encrypt_inout_detached(nonce, aad, text.into())
+            .map_err(|_| Error::Backend { backend: NAME, code: 0 })?;
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
+        let tag = <&Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
+        let opened = self.0.decrypt_inout_detached(nonce, aad, text.into(), tag);
+        opened.map_err(|_| Error::BadRecord)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream(Rc4)")
+    }
+}
+
+impl<C> fmt::Debug for Cbc<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cbc({})", any::type_name::<C>())
+    }
+}
+
+impl<A> fmt::Debug for Aead<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Aead({})", any::type_name::<A>())
+    }
+}
+
+// Core passes the lengths that the algorithm names; none of these happens.
+const KEY_LENGTH: Error = Error::Internal("the key is not of the cipher's length");
+const IV_LENGTH: Error = Error::Internal("the initialisation vector is not of the block's length");
+const TAG_LENGTH: Error = Error::Internal("the tag is not of the cipher's length");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use zeroize::ZeroizeOnDrop;
+
+    /// Holds by compiling, and no longer does when a feature `zeroize` is lost.
+    #[test]
+    fn expanded_keys_are_wiped_on_drop() {
+        fn check<T: ZeroizeOnDrop>() {}
+        check::<Rc4>();
+        check::<Des>();
+        check::<TdesEde3>();
+        check::<Aes128>();
+        check::<Aes256>();
+        check::<Camellia128>();
+        check::<Camellia256>();
+    }
+
+    #[test]
+    fn wrong_lengths_are_refused() {
+        assert_eq!(rc4(&[0; 5]).map(drop), Err(KEY_LENGTH));
+        assert_eq!(aead(AeadAlgorithm::Aes128Gcm, &[0; 32]).map(drop), Err(KEY_LENGTH));
+        for cipher in CbcAlgorithm::ALL {
+            assert_eq!(cbc(cipher, &[0; 15]).map(drop), Err(KEY_LENGTH), "{cipher:?}");
+            let made = cbc(cipher, &[0; 32][..cipher.key_len()]).unwrap();
+            let (iv, mut blocks) = ([0; 16], [0; 32]);
+            let iv = &iv[..cipher.block_len()];
+            assert!(made.encrypt(&iv[1..], &mut blocks).is_err(), "{cipher:?}");
+            assert!(made.decrypt(iv, &mut blocks[1..]).is_err(), "{cipher:?}");
+            assert_eq!(blocks, [0; 32], "{cipher:?}");
+        }
+        let gcm = aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
+        assert_eq!(gcm.seal(&[0; 12], &[], &mut [0; 3], &mut [0; 8]), Err(TAG_LENGTH));
+    }
+}
