@@ -213,6 +213,14 @@ impl HashAlgorithm {
         }
     }
 
+    /// Length in bytes of the blocks that the hash works on.
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::Md5 | Self::Sha1 | Self::Sha256 => 64,
+            Self::Sha384 => 128,
+        }
+    }
+
     /// The usual name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -169,6 +169,18 @@ macro_rules! conformance_tests {
             session_keys::session_keys_are_cut_from_the_key_block_in_order
             session_keys::session_keys_of_export_suites_are_derived_again
             session_keys::session_keys_take_both_randoms_from_the_list
+            record::record_round_trips
+            record::record_tampering_has_one_answer
+            record::record_padding_of_any_length_opens
+            record::record_padding_and_mac_errors_have_one_answer
+            record::record_limits_are_kept
+            record::record_keys_are_checked
+            record::record_nonces_and_vectors_never_repeat
+            record::record_openssl_vectors
+            record::record_botan_vectors
+            record::record_botan_paddings
+            record::record_botan_null_vectors
+            record::record_recorded_connections
             handshakes::handshakes_of_go
             handshakes::handshakes_of_go_without_extended_master_secret
             handshakes::handshakes_of_captures

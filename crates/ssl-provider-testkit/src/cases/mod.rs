@@ -9,6 +9,7 @@ pub mod import;
 pub mod keys;
 pub mod prf;
 pub mod random;
+pub mod record;
 pub mod rejection;
 pub mod rsa;
 pub mod schedule;

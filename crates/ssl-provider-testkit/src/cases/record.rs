@@ -1,0 +1,762 @@
+//! Records: published records, round trips over every protocol and suite, and one answer to every
+//! record that was tampered with.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use ssl_provider_core::cipher_suite::CipherMode;
+use ssl_provider_core::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN};
+use ssl_provider_core::{
+    CbcAlgorithm, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey,
+    RecordOptions, Support,
+};
+
+use crate::bytes::{Rng, hex};
+use crate::reference;
+use crate::vectors::{field, hex_field, paragraphs, value, with_folder};
+
+/// A suite of a protocol with the keys of one direction, for tests.
+#[derive(Clone, Debug)]
+pub struct Direction {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The suite.
+    pub suite: &'static CipherSuite,
+    /// What the hellos agreed on.
+    pub options: RecordOptions,
+    mac_key: Vec<u8>,
+    write_key: Vec<u8>,
+    write_iv: Vec<u8>,
+}
+
+impl Direction {
+    /// A direction with keys that are the same on every call.
+    pub fn new(protocol: Protocol, suite: &'static CipherSuite, encrypt_then_mac: bool) -> Self {
+        let mut rng = Rng::new(u64::from(suite.id));
+        let mut bytes = |len| (0..len).map(|_| rng.byte()).collect();
+        Self {
+            protocol,
+            suite,
+            options: RecordOptions { encrypt_then_mac },
+            mac_key: bytes(suite.mac.map_or(0, HashAlgorithm::output_len)),
+            write_key: bytes(suite.cipher.key_len),
+            write_iv: bytes(suite.cipher.fixed_iv_len(protocol)),
+        }
+    }
+
+    /// The same, for the suite with this number.
+    pub fn of(protocol: Protocol, suite: u32, encrypt_then_mac: bool) -> Self {
+        Self::new(protocol, CipherSuite::from_id(suite).unwrap(), encrypt_then_mac)
+    }
+
+    /// Every protocol with every RSA suite that records are defined for, and with encrypt-then-MAC
+    /// where that exists.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.schedule().is_some()) {
+            for suite in CipherSuite::all() {
+                if !suite.key_exchange.is_rsa() || !suite.allows(protocol) {
+                    continue;
+                }
+                all.push(Self::new(protocol, suite, false));
+                if suite.cipher.mode == CipherMode::Cbc && protocol != Protocol::Ssl3 {
+                    all.push(Self::new(protocol, suite, true));
+                }
+            }
+        }
+        all
+    }
+
+    /// The key of the direction, at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RecordKey::new`].
+    pub fn key(&self, backend: &'static dyn KeyExchangeBackend) -> Result<RecordKey, Error> {
+        RecordKey::new(
+            backend,
+            self.protocol,
+            self.suite,
+            self.options,
+            &self.mac_key,
+            &self.write_key,
+            &self.write_iv,
+        )
+    }
+
+    /// Protocol, suite and options, for messages.
+    pub fn name(&self) -> String {
+        let then_mac = if self.options.encrypt_then_mac { ", encrypt-then-MAC" } else { "" };
+        format!("{} {}{then_mac}", self.protocol.name(), self.suite.name)
+    }
+
+    /// A header for a fragment of this length.
+    fn header(&self, sequence_number: u64, content_type: u8, fragment_len: usize) -> Vec<u8> {
+        let mut header = vec![content_type];
+        header.extend(self.protocol.wire().to_be_bytes());
+        if self.protocol.is_dtls() {
+            header.extend(sequence_number.to_be_bytes());
+        }
+        header.extend(u16::try_from(fragment_len).unwrap().to_be_bytes());
+        header
+    }
+
+    /// The MAC of a payload, by the independent hashes.
+    fn mac(&self, sequence_number: u64, content_type: u8, payload: &[u8]) -> Vec<u8> {
+        let hash = self.suite.mac.unwrap();
+        let number = sequence_number.to_be_bytes();
+        let version = self.protocol.wire().to_be_bytes();
+        let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        if self.protocol == Protocol::Ssl3 {
+            let pad_len = if hash == HashAlgorithm::Md5 { 48 } else { 40 };
+            let (first, second) = (vec![0x36; pad_len], vec![0x5c; pad_len]);
+            let head = [content_type, len[0], len[1]];
+            let inner = reference::hash(hash, &[&self.mac_key, &first, &number, &head, payload]);
+            return reference::hash(hash, &[&self.mac_key, &second, &inner]);
+        }
+        let head = [content_type, version[0], version[1], len[0], len[1]];
+        reference::hmac(hash, &self.mac_key, &[&number, &head, payload])
+    }
+
+    /// A CBC record whose decrypted blocks are `blocks`, whatever they are; with encrypt-then-MAC
+    /// its outer MAC is right. The first record of the direction.
+    fn forge(&self, backend: &dyn KeyExchangeBackend, blocks: &[u8]) -> Vec<u8> {
+        let (sequence_number, content_type) = (0, 23);
+        let algorithm = match (self.suite.cipher.block_len(), self.suite.cipher.key_len) {
+            (8, 24) => CbcAlgorithm::TripleDes,
+            (16, 16) => CbcAlgorithm::Aes128,
+            other => panic!("{other:?}: a suite that is not forged here"),
+        };
+        let explicit = self.protocol.has_explicit_iv();
+        let iv = if explicit {
+            vec![0x77; self.suite.cipher.block_len()]
+        } else {
+            self.write_iv.clone()
+        };
+        let mut sealed = blocks.to_vec();
+        backend.cbc(algorithm, &self.write_key).unwrap().encrypt(&iv, &mut sealed).unwrap();
+        let mut fragment = if explicit { [iv, sealed].concat() } else { sealed };
+        if self.options.encrypt_then_mac {
+            fragment.extend(self.mac(sequence_number, content_type, &fragment.clone()));
+        }
+        [self.header(sequence_number, content_type, fragment.len()), fragment].concat()
+    }
+}
+
+/// Opens the first record of a direction both ways, which must agree, and leave nothing behind when
+/// it does not open.
+fn open(
+    direction: &Direction,
+    backend: &'static dyn KeyExchangeBackend,
+    sequence_number: u64,
+    record: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mut key = direction.key(backend).unwrap();
+    let header_len = key.header_len();
+    let mut payload = vec![0xa5; MAX_PAYLOAD_LEN];
+    let apart = key.decrypt_packet(sequence_number, record, &mut payload);
+    let mut copy = record.to_vec();
+    let mut key = direction.key(backend).unwrap();
+    let in_place = key.decrypt_in_place(sequence_number, &mut copy);
+    match (apart, in_place) {
+        (Ok(len), Ok(range)) => {
+            assert_eq!(range.start, key.payload_offset());
+            assert_eq!(copy[range], payload[..len]);
+            assert!(payload[len..].iter().all(|byte| *byte == 0xa5), "written behind the payload");
+            payload.truncate(len);
+            Ok(payload)
+        }
+        (Err(apart), Err(in_place)) => {
+            assert_eq!(apart, in_place);
+            assert!(payload.iter().all(|byte| *byte == 0xa5), "written on failure");
+            let fragment = copy.get(header_len..).unwrap_or_default();
+            assert!(fragment.iter().all(|byte| *byte == 0), "plaintext left behind");
+            Err(apart)
+        }
+        (apart, in_place) => panic!("apart {apart:?}, in place {in_place:?}"),
+    }
+}
+
+/// Bytes that differ from each other, as payload.
+fn payload(len: usize) -> Vec<u8> {
+    (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
+/// Every protocol, suite and option that the backend has ciphers for: what one side writes, apart
+/// and in place, the other opens, with headers and lengths as the RFCs give them.
+pub fn record_round_trips(backend: &'static dyn KeyExchangeBackend) {
+    for direction in Direction::all() {
+        let Some((mut writer, mut reader)) = keys(&direction, backend) else { continue };
+        let name = direction.name();
+        let first = if direction.protocol.is_dtls() { 1 << 48 } else { 0 };
+        let lengths = [0, 1, 15, 16, 17, 40, 255, 256, 1000, MAX_PAYLOAD_LEN];
+        for (sequence_number, len) in (first..).zip(lengths) {
+            let payload = payload(len);
+            let content_type = if len % 2 == 0 { 23 } else { 22 };
+            let expected_len = writer.record_len(len).unwrap();
+            let mut record = vec![0xa5; expected_len + 3];
+            if len % 2 == 0 {
+                let written = writer
+                    .encrypt_packet(sequence_number, content_type, &payload, &mut record)
+                    .unwrap();
+                assert_eq!(written, expected_len, "{name} {len}");
+            } else {
+                let offset = writer.payload_offset();
+                record[offset..offset + len].copy_from_slice(&payload);
+                let written = writer
+                    .encrypt_in_place(sequence_number, content_type, len, &mut record)
+                    .unwrap();
+                assert_eq!(written, expected_len, "{name} {len}");
+            }
+            assert_eq!(record[expected_len..], [0xa5; 3], "{name} {len}: written behind");
+            record.truncate(expected_len);
+            let fragment_len = expected_len - writer.header_len();
+            assert!(fragment_len <= MAX_FRAGMENT_LEN, "{name} {len}");
+            let header = direction.header(sequence_number, content_type, fragment_len);
+            assert_eq!(record[..header.len()], header, "{name} {len}");
+            let longest = reader.max_payload_len(record.len());
+            assert!(longest >= len, "{name} {len}: {longest}");
+
+            let mut opened = vec![0; longest];
+            let opened_len = reader.decrypt_packet(sequence_number, &record, &mut opened).unwrap();
+            assert_eq!(opened[..opened_len], payload, "{name} {len}");
+        }
+    }
+}
+
+/// A writer and a reader, or none where the backend has no such cipher and says so.
+fn keys(
+    direction: &Direction,
+    backend: &'static dyn KeyExchangeBackend,
+) -> Option<(RecordKey, RecordKey)> {
+    match direction.key(backend) {
+        Ok(writer) => Some((writer, direction.key(backend).unwrap())),
+        Err(Error::Unsupported(operation)) => {
+            assert_eq!(backend.info().support(operation), Support::Unsupported, "{operation}");
+            None
+        }
+        // A cipher that no backend has.
+        Err(error) => {
+            let given = direction.suite.id;
+            assert_eq!(error, Error::UnsupportedSuite { given }, "{}", direction.name());
+            None
+        }
+    }
+}
+
+/// Whether the backend has what a fixed list of test directions needs; its table then says so too.
+fn available(
+    directions: Vec<Direction>,
+    backend: &'static dyn KeyExchangeBackend,
+) -> Vec<Direction> {
+    directions.into_iter().filter(|direction| keys(direction, backend).is_some()).collect()
+}
+
+/// A suite of each kind, with every way to protect a record.
+fn kinds() -> Vec<Direction> {
+    [
+        (Protocol::Tls1_2, 0x003B, false),
+        (Protocol::Ssl3, 0x0001, false),
+        (Protocol::Ssl3, 0x0005, false),
+        (Protocol::Tls1_0, 0x0004, false),
+        (Protocol::Ssl3, 0x002F, false),
+        (Protocol::Ssl3, 0x000A, false),
+        (Protocol::Tls1_0, 0x002F, false),
+        (Protocol::Tls1_0, 0x002F, true),
+        (Protocol::Tls1_1, 0x000A, false),
+        (Protocol::Tls1_1, 0x000A, true),
+        (Protocol::Tls1_2, 0x003C, false),
+        (Protocol::Tls1_2, 0x003C, true),
+        (Protocol::Tls1_2, 0x009C, false),
+        (Protocol::Tls1_2, 0x009D, false),
+        (Protocol::Tls1_2, 0xC09C, false),
+        (Protocol::Tls1_2, 0xC0A1, false),
+        (Protocol::Dtls1_0, 0x002F, false),
+        (Protocol::Dtls1_2, 0x003C, true),
+        (Protocol::Dtls1_2, 0x009C, false),
+    ]
+    .map(|(protocol, suite, encrypt_then_mac)| Direction::of(protocol, suite, encrypt_then_mac))
+    .to_vec()
+}
+
+/// One bit of any byte flipped, any length cut off, anything added, another sequence number: each
+/// gives the one error, and nothing of the plaintext.
+pub fn record_tampering_has_one_answer(backend: &'static dyn KeyExchangeBackend) {
+    for direction in available(kinds(), backend) {
+        let name = direction.name();
+        // The padding, where there is one, is shorter than a block.
+        let payload = payload(37);
+        let mut record = vec![0; 400];
+        let mut writer = direction.key(backend).unwrap();
+        let len = writer.encrypt_packet(5, 23, &payload, &mut record).unwrap();
+        record.truncate(len);
+        assert_eq!(open(&direction, backend, 5, &record), Ok(payload), "{name}");
+
+        let refused = |what: &str, position: usize, record: &[u8]| {
+            let opened = open(&direction, backend, 5, record);
+            assert_eq!(opened, Err(Error::BadRecord), "{name}: {what} {position}");
+        };
+        for position in 0..record.len() {
+            record[position] ^= 1 << (position % 8);
+            refused("flipped bit in byte", position, &record);
+            record[position] ^= 1 << (position % 8);
+        }
+        for len in 0..record.len() {
+            refused("cut to", len, &record[..len]);
+            // With a header that says so.
+            if let Some(fragment_len) = len.checked_sub(writer.header_len()) {
+                let header = direction.header(5, 23, fragment_len);
+                let cut = [&header, &record[header.len()..len]].concat();
+                refused("cut, and named, to", len, &cut);
+            }
+        }
+        let longer = [&record[..], &[0]].concat();
+        refused("longer by a byte", len, &longer);
+        let header = direction.header(5, 23, longer.len() - writer.header_len());
+        refused("longer, and named", len, &[&header, &longer[header.len()..]].concat());
+        for sequence_number in [4, 6, 5 << 48] {
+            let opened = open(&direction, backend, sequence_number, &record);
+            assert_eq!(opened, Err(Error::BadRecord), "{name}: number {sequence_number}");
+        }
+    }
+}
+
+/// Directions with CBC and the MAC inside, of which the forged records are.
+fn cbc_directions() -> Vec<Direction> {
+    [
+        (Protocol::Ssl3, 0x002F),
+        (Protocol::Ssl3, 0x000A),
+        (Protocol::Tls1_0, 0x002F),
+        (Protocol::Tls1_0, 0x000A),
+        (Protocol::Tls1_1, 0x002F),
+        (Protocol::Tls1_2, 0x000A),
+        (Protocol::Tls1_2, 0x003C),
+        (Protocol::Dtls1_0, 0x002F),
+    ]
+    .map(|(protocol, suite)| Direction::of(protocol, suite, false))
+    .to_vec()
+}
+
+/// Every length of padding that a peer may choose opens, and one that is longer than the record, or
+/// than SSL 3.0 allows, does not.
+pub fn record_padding_of_any_length_opens(backend: &'static dyn KeyExchangeBackend) {
+    for direction in available(cbc_directions(), backend) {
+        let block_len = direction.suite.cipher.block_len();
+        for padding in 0..=u8::MAX {
+            // The payload fills the blocks: short ones, and one longer than any padding.
+            for least in [0, 300] {
+                let padding_len = usize::from(padding) + 1;
+                let mac_len = direction.suite.mac.unwrap().output_len();
+                let over = (least + mac_len + padding_len) % block_len;
+                let payload = payload(least + (block_len - over) % block_len);
+                let mac = direction.mac(0, 23, &payload);
+                let blocks = [payload.clone(), mac, vec![padding; padding_len]].concat();
+                let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
+                let allowed = direction.protocol != Protocol::Ssl3 || padding_len <= block_len;
+                let expected = if allowed { Ok(payload) } else { Err(Error::BadRecord) };
+                assert_eq!(opened, expected, "{} padding {padding}", direction.name());
+            }
+        }
+    }
+}
+
+/// Every byte of padding and MAC made wrong, with everything else right; padding that claims more
+/// than there is; and blocks of one value throughout.
+pub fn record_padding_and_mac_errors_have_one_answer(backend: &'static dyn KeyExchangeBackend) {
+    for direction in available(cbc_directions(), backend) {
+        let name = direction.name();
+        let block_len = direction.suite.cipher.block_len();
+        let mac_len = direction.suite.mac.unwrap().output_len();
+        let is_ssl3 = direction.protocol == Protocol::Ssl3;
+        for padding_len in [1, 2, block_len, 2 * block_len - 1, 100, 255, 256] {
+            if is_ssl3 && padding_len > block_len {
+                continue;
+            }
+            let over = (mac_len + padding_len) % block_len;
+            let payload = payload((block_len - over) % block_len);
+            let padding = vec![u8::try_from(padding_len - 1).unwrap(); padding_len];
+            let mac = direction.mac(0, 23, &payload);
+            let mut blocks = [payload.clone(), mac, padding].concat();
+            for position in payload.len()..blocks.len() {
+                blocks[position] ^= 0x81;
+                let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
+                let in_padding = position >= payload.len() + mac_len;
+                let ignored = is_ssl3 && in_padding && position + 1 < blocks.len();
+                let expected = if ignored { Ok(payload.clone()) } else { Err(Error::BadRecord) };
+                assert_eq!(opened, expected, "{name} padding {padding_len} byte {position}");
+                blocks[position] ^= 0x81;
+            }
+        }
+        for value in 0..=u8::MAX {
+            for count in mac_len / block_len + 1..=5 {
+                let blocks = vec![value; count * block_len];
+                let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
+                assert_eq!(opened, Err(Error::BadRecord), "{name} {count} blocks of {value}");
+            }
+        }
+    }
+}
+
+/// Payloads and fragments at and above their limits, headers of another version, and buffers that
+/// are too small, after which the record can be tried again.
+pub fn record_limits_are_kept(backend: &'static dyn KeyExchangeBackend) {
+    for direction in available(kinds(), backend) {
+        let name = direction.name();
+        let mut key = direction.key(backend).unwrap();
+        let too_long = Error::InvalidParameter("payload: expected at most 16384 bytes");
+        assert_eq!(key.record_len(MAX_PAYLOAD_LEN + 1), Err(too_long), "{name}");
+        let mut big = vec![0; MAX_FRAGMENT_LEN + 64];
+        let sealed = key.encrypt_packet(0, 23, &vec![0; MAX_PAYLOAD_LEN + 1], &mut big);
+        assert_eq!(sealed, Err(too_long), "{name}");
+        assert_eq!(key.encrypt_in_place(0, 23, usize::MAX, &mut big), Err(too_long), "{name}");
+
+        let needed = key.record_len(20).unwrap();
+        let mut small = vec![0xa5; needed - 1];
+        let sealed = key.encrypt_packet(0, 23, &[1; 20], &mut small);
+        assert_eq!(sealed, Err(Error::BufferTooSmall { needed }), "{name}");
+        assert!(small.iter().all(|byte| *byte == 0xa5), "{name}: written on failure");
+
+        let mut record = vec![0; needed];
+        key.encrypt_packet(0, 23, &[1; 20], &mut record).unwrap();
+        let mut reader = direction.key(backend).unwrap();
+        let needed = reader.max_payload_len(record.len());
+        let mut payload = vec![0xa5; needed];
+        let opened = reader.decrypt_packet(0, &record, &mut payload[..needed - 1]);
+        assert_eq!(opened, Err(Error::BufferTooSmall { needed }), "{name}");
+        let opened = reader.decrypt_packet(0, &record, &mut payload);
+        assert_eq!(opened, Ok(20), "{name}: the same record, again");
+
+        for fragment_len in [MAX_FRAGMENT_LEN, MAX_FRAGMENT_LEN + 1, 65535] {
+            let record = [direction.header(0, 23, fragment_len), vec![7; fragment_len]].concat();
+            let opened = open(&direction, backend, 0, &record);
+            assert_eq!(opened, Err(Error::BadRecord), "{name} {fragment_len}");
+        }
+        let mut record = vec![0; key.record_len(3).unwrap()];
+        direction.key(backend).unwrap().encrypt_packet(0, 23, b"abc", &mut record).unwrap();
+        for version in [0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0xfefd, 0xfeff_u16] {
+            record[1..3].copy_from_slice(&version.to_be_bytes());
+            let expected = if version == direction.protocol.wire() {
+                Ok(b"abc".to_vec())
+            } else {
+                Err(Error::BadRecord)
+            };
+            assert_eq!(open(&direction, backend, 0, &record), expected, "{name} {version:04x}");
+        }
+    }
+    // A payload that is too long, in a record that is right otherwise.
+    for direction in available(cbc_directions(), backend) {
+        let block_len = direction.suite.cipher.block_len();
+        let mac_len = direction.suite.mac.unwrap().output_len();
+        for len in [MAX_PAYLOAD_LEN, MAX_PAYLOAD_LEN + 1, MAX_PAYLOAD_LEN + 900] {
+            let payload = payload(len);
+            let padding_len = block_len - (len + mac_len) % block_len;
+            let padding = vec![u8::try_from(padding_len - 1).unwrap(); padding_len];
+            let blocks = [payload.clone(), direction.mac(0, 23, &payload), padding].concat();
+            let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
+            let expected = if len <= MAX_PAYLOAD_LEN { Ok(payload) } else { Err(Error::BadRecord) };
+            assert_eq!(opened, expected, "{} {len}", direction.name());
+        }
+    }
+}
+
+/// Keys of a wrong size, protocols and suites without such records, and encrypt-then-MAC where it
+/// does not exist.
+pub fn record_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
+    let misuse = |protocol, suite| {
+        let made = Direction::of(protocol, suite, true).key(backend);
+        let expected = Error::InvalidParameter("encrypt-then-MAC: only for CBC suites of TLS");
+        assert_eq!(made.map(drop), Err(expected), "{protocol:?} {suite:04x}");
+    };
+    misuse(Protocol::Ssl3, 0x002F);
+    misuse(Protocol::Tls1_2, 0x009C);
+    misuse(Protocol::Tls1_2, 0x0005);
+    misuse(Protocol::Tls1_2, 0x0002);
+    for (protocol, suite, expected) in [
+        (Protocol::Tls1_1, 0x009C, Error::UnsupportedSuite { given: 0x009C }),
+        (Protocol::Dtls1_2, 0x0005, Error::UnsupportedSuite { given: 0x0005 }),
+        (Protocol::Tls1_2, 0x0096, Error::UnsupportedSuite { given: 0x0096 }),
+        (Protocol::Tls1_3, 0x1301, Error::UnsupportedProtocol { given: 0x0304 }),
+        (Protocol::Ssl2, 0x1_0080, Error::UnsupportedProtocol { given: 0x0002 }),
+    ] {
+        let made = Direction::of(protocol, suite, false).key(backend);
+        assert_eq!(made.map(drop), Err(expected), "{protocol:?} {suite:04x}");
+    }
+    for direction in kinds() {
+        type Part = fn(&mut Direction) -> &mut Vec<u8>;
+        let parts: [Part; 3] = [|d| &mut d.mac_key, |d| &mut d.write_key, |d| &mut d.write_iv];
+        for part in parts {
+            let mut longer = direction.clone();
+            part(&mut longer).push(0);
+            let expected = Error::InvalidParameter("record key: a part has another length");
+            assert_eq!(longer.key(backend).map(drop), Err(expected), "{}", direction.name());
+        }
+    }
+}
+
+/// The nonce of an AEAD record carries the sequence number, so no two are alike; the vector of a
+/// CBC record is random, so two records of one plaintext differ.
+pub fn record_nonces_and_vectors_never_repeat(backend: &'static dyn KeyExchangeBackend) {
+    for direction in available(kinds(), backend) {
+        let name = direction.name();
+        let explicit_len = match direction.suite.cipher.mode {
+            CipherMode::Stream => continue,
+            CipherMode::Cbc if !direction.protocol.has_explicit_iv() => continue,
+            CipherMode::Cbc => direction.suite.cipher.block_len(),
+            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => 8,
+        };
+        let mut key = direction.key(backend).unwrap();
+        let mut seal = |sequence_number| {
+            let mut record = vec![0; key.record_len(9).unwrap()];
+            key.encrypt_packet(sequence_number, 23, b"plaintext", &mut record).unwrap();
+            record.split_off(key.header_len())
+        };
+        if direction.suite.cipher.is_aead() {
+            for sequence_number in [0, 1, 0x0102_0304_0506_0708, u64::MAX] {
+                let fragment = seal(sequence_number);
+                assert_eq!(fragment[..explicit_len], sequence_number.to_be_bytes(), "{name}");
+            }
+        } else {
+            let (first, second) = (seal(7), seal(7));
+            assert_ne!(first[..explicit_len], second[..explicit_len], "{name}");
+            assert_ne!(first[explicit_len..], second[explicit_len..], "{name}");
+        }
+    }
+}
+
+/// OpenSSL's records of CBC with HMAC and of RC4 with HMAC.
+pub fn record_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
+    with_folder(14, |vectors| {
+        let mut count = 0;
+        for file in ["openssl/evpciph_aes_stitched.txt", "openssl/evpciph_rc4_stitched.txt"] {
+            for case in paragraphs(&vectors.text(file)) {
+                let Some(aad) = value(&case, "TLSAAD").map(hex) else { continue };
+                count += 1;
+                let cipher = value(&case, "Cipher").unwrap();
+                let suite = match cipher {
+                    "AES-128-CBC-HMAC-SHA1" => 0x002F,
+                    "AES-256-CBC-HMAC-SHA1" => 0x0035,
+                    "AES-128-CBC-HMAC-SHA256" => 0x003C,
+                    "AES-256-CBC-HMAC-SHA256" => 0x003D,
+                    "RC4-HMAC-MD5" => 0x0004,
+                    other => panic!("{other}"),
+                };
+                openssl_vector(backend, suite, &aad, &case);
+            }
+        }
+        count
+    });
+}
+
+fn openssl_vector(
+    backend: &'static dyn KeyExchangeBackend,
+    suite: u32,
+    aad: &[u8],
+    case: &[(String, String)],
+) {
+    let get = |name| hex(value(case, name).unwrap());
+    let suite = CipherSuite::from_id(suite).unwrap();
+    let version = u32::from(u16::from_be_bytes([aad[9], aad[10]]));
+    let protocol = Protocol::try_from(version).unwrap();
+    // The suites with SHA-256 are of TLS 1.2; these vectors have them in TLS 1.0 and 1.1.
+    let suite: &CipherSuite = Box::leak(Box::new(CipherSuite { lowest: Protocol::Ssl3, ..*suite }));
+    let mut mac_key = get("MACKey");
+    // HMAC fills a short key up with zeros.
+    mac_key.resize(suite.mac.unwrap().output_len(), 0);
+    let sequence_number = u64::from_be_bytes(aad[..8].try_into().unwrap());
+    let is_cbc = suite.cipher.mode == CipherMode::Cbc;
+    let explicit = is_cbc && protocol.has_explicit_iv();
+    let direction = Direction {
+        protocol,
+        suite,
+        options: RecordOptions::default(),
+        mac_key,
+        write_key: get("Key"),
+        write_iv: if is_cbc && !explicit { get("IV") } else { Vec::new() },
+    };
+    let fragment = get("Ciphertext");
+    let header = direction.header(sequence_number, aad[8], fragment.len());
+    let record = [header, fragment].concat();
+    // The length says how much of the plaintext is payload: with the explicit vector before it, and
+    // for RC4 in one of the two cases with the MAC behind it.
+    let covered = usize::from(u16::from_be_bytes([aad[11], aad[12]]));
+    let start = if explicit { 16 } else { 0 };
+    let extra = if !is_cbc && covered == get("Ciphertext").len() { 16 } else { 0 };
+    let payload = &get("Plaintext")[start..covered - extra];
+    let opened = open(&direction, backend, sequence_number, &record);
+    assert_eq!(opened.as_deref(), Ok(payload), "{}", direction.name());
+    if !explicit {
+        let mut sealed = vec![0; record.len()];
+        let mut key = direction.key(backend).unwrap();
+        key.encrypt_packet(sequence_number, aad[8], payload, &mut sealed).unwrap();
+        assert_eq!(sealed, record, "{}", direction.name());
+    }
+}
+
+/// Botan's records of CBC with HMAC, before and after encryption, in TLS 1.2 and DTLS 1.2.
+pub fn record_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
+    with_folder(10, |vectors| {
+        let mut count = 0;
+        for case in paragraphs(&vectors.text("botan/tls_cbc_kat.vec")) {
+            let Some(cipher) = value(&case, "BlockCipher") else { continue };
+            count += 1;
+            let get = |name| hex(value(&case, name).unwrap());
+            let aad = get("AssociatedData");
+            let version = u32::from(u16::from_be_bytes([aad[9], aad[10]]));
+            let suite = match (cipher, value(&case, "MAC").unwrap()) {
+                ("AES-128", "HMAC(SHA-256)") => CipherSuite::from_id(0x003C).unwrap(),
+                ("TripleDES", "HMAC(SHA-1)") => CipherSuite::from_id(0x000A).unwrap(),
+                other => panic!("{other:?}"),
+            };
+            // The key of the MAC, then that of the cipher, as in a key block.
+            let mut mac_key = get("Key");
+            let write_key = mac_key.split_off(suite.mac.unwrap().output_len());
+            let direction = Direction {
+                protocol: Protocol::try_from(version).unwrap(),
+                suite,
+                options: RecordOptions {
+                    encrypt_then_mac: value(&case, "EncryptThenMAC") == Some("true"),
+                },
+                mac_key,
+                write_key,
+                write_iv: Vec::new(),
+            };
+            let sequence_number = u64::from_be_bytes(aad[..8].try_into().unwrap());
+            let fragment = [get("Nonce"), get("Ciphertext")].concat();
+            let header = direction.header(sequence_number, aad[8], fragment.len());
+            let record = [header, fragment].concat();
+            let opened = open(&direction, backend, sequence_number, &record);
+            assert_eq!(opened, Ok(get("Plaintext")), "{}", direction.name());
+        }
+        count
+    });
+}
+
+/// Botan's paddings. With encrypt-then-MAC a record may hold any decrypted bytes, so each stands at
+/// the end of one, behind bytes that are no padding.
+pub fn record_botan_paddings(backend: &'static dyn KeyExchangeBackend) {
+    let direction = Direction::of(Protocol::Tls1_2, 0x002F, true);
+    with_folder(22, |vectors| {
+        let mut count = 0;
+        for case in paragraphs(&vectors.text("botan/tls_cbc_padding.vec")) {
+            let end = hex(value(&case, "Record").unwrap());
+            let padding_len: usize = value(&case, "Output").unwrap().parse().unwrap();
+            let mut blocks = vec![!end.last().unwrap(); end.len().next_multiple_of(16) + 16];
+            let start = blocks.len() - end.len();
+            blocks[start..].copy_from_slice(&end);
+            let expected = match padding_len {
+                0 => Err(Error::BadRecord),
+                len => Ok(blocks[..blocks.len() - len].to_vec()),
+            };
+            let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
+            assert_eq!(opened, expected, "{end:02x?}");
+            count += 1;
+        }
+        count
+    });
+}
+
+/// Botan's MACs of the NULL cipher. Their header is no header of a record, so HMAC itself answers.
+pub fn record_botan_null_vectors(backend: &'static dyn KeyExchangeBackend) {
+    with_folder(5, |vectors| {
+        let text = vectors.text("botan/tls_null.vec");
+        let (valid, invalid) = text.split_once("[InvalidMAC]").unwrap();
+        let mut count = 0;
+        for (cases, is_valid) in [(valid, true), (invalid, false)] {
+            for case in paragraphs(cases) {
+                let get = |name| hex(value(&case, name).unwrap());
+                let hash = match value(&case, "Hash").unwrap() {
+                    "SHA-1" => HashAlgorithm::Sha1,
+                    "SHA-256" => HashAlgorithm::Sha256,
+                    "SHA-384" => HashAlgorithm::Sha384,
+                    other => panic!("{other}"),
+                };
+                let message = get("Message");
+                let input: [&[u8]; 2] = [&get("AssociatedData"), &message];
+                let mut mac = vec![0; hash.output_len()];
+                backend.hmac(hash, &get("Key"), &input, &mut mac).unwrap();
+                assert_eq!([message, mac].concat() == get("Fragment"), is_valid, "{case:?}");
+                count += 1;
+            }
+        }
+        count
+    });
+}
+
+/// The records of handshakes that Go and OpenSSL recorded, and of captures with SSL 3.0: both
+/// directions, from the Finished message on.
+pub fn record_recorded_connections(backend: &'static dyn KeyExchangeBackend) {
+    for (folder, expected) in [("go-tls", 231), ("go-tls-no-ems", 235), ("captures", 35)] {
+        with_folder(expected, |vectors| {
+            let handshakes = vectors.json(&format!("{folder}/handshakes.json"));
+            let mut keys = BTreeMap::new();
+            let handshakes = handshakes.as_array().unwrap().iter();
+            handshakes.map(|handshake| recorded(backend, handshake, &mut keys)).sum()
+        });
+    }
+}
+
+/// For each side the direction that it writes, and its keys to read and to write with.
+type Keys = BTreeMap<String, (Direction, RecordKey, RecordKey)>;
+
+/// Opens the records of one handshake, and seals them again where that gives the same bytes. A side
+/// has the keys of the handshake before until it begins to count anew.
+fn recorded(backend: &'static dyn KeyExchangeBackend, handshake: &Value, keys: &mut Keys) -> usize {
+    let id = u32::from_str_radix(field(handshake, "suite_id"), 16).unwrap();
+    // ChaCha20-Poly1305 is of no RSA suite, and not in the header.
+    let Some(suite) = CipherSuite::from_id(id) else {
+        assert!([0xcca8, 0xcca9].contains(&id), "{id:04x}");
+        return 0;
+    };
+    let version = u32::from_str_radix(field(handshake, "version"), 16).unwrap();
+    let protocol = Protocol::try_from(version).unwrap();
+    let [client, server] = cut(&hex_field(handshake, "key_block"), protocol, suite);
+    let records = handshake["records"].as_array().unwrap();
+    for entry in records {
+        let side = field(entry, "dir");
+        let content_type = u8::try_from(entry["type"].as_u64().unwrap()).unwrap();
+        let sequence_number = entry["seq"].as_u64().unwrap();
+        if sequence_number == 0 {
+            let direction = if side == "client" { &client } else { &server };
+            let make = || direction.key(backend).unwrap();
+            keys.insert(side.to_owned(), (direction.clone(), make(), make()));
+        }
+        let (direction, reader, writer) = keys.get_mut(side).unwrap();
+        let (fragment, expected) = (hex_field(entry, "fragment"), hex_field(entry, "plaintext"));
+        let header = direction.header(sequence_number, content_type, fragment.len());
+        let record = [header, fragment].concat();
+        let mut payload = vec![0; reader.max_payload_len(record.len())];
+        let opened = reader.decrypt_packet(sequence_number, &record, &mut payload);
+        let len = opened.unwrap_or_else(|error| panic!("{} {entry}: {error}", direction.name()));
+        assert_eq!(payload[..len], expected, "{} {entry}", direction.name());
+        // Vectors that are random, nonces of the peer's choice and free padding cannot be repeated.
+        if protocol == Protocol::Tls1_0 || suite.cipher.mode == CipherMode::Stream {
+            let mut sealed = vec![0; record.len()];
+            writer.encrypt_packet(sequence_number, content_type, &expected, &mut sealed).unwrap();
+            assert_eq!(sealed, record, "{} {entry}", direction.name());
+        }
+    }
+    records.len()
+}
+
+/// Both directions out of a key block (RFC 5246 section 6.3), the client's first.
+fn cut(key_block: &[u8], protocol: Protocol, suite: &'static CipherSuite) -> [Direction; 2] {
+    let mut rest = key_block;
+    let mut next = |len| {
+        let (part, after) = rest.split_at(len);
+        rest = after;
+        part.to_vec()
+    };
+    let mac_len = suite.mac.map_or(0, HashAlgorithm::output_len);
+    let (key_len, iv_len) = (suite.cipher.key_len, suite.cipher.fixed_iv_len(protocol));
+    let mac_keys = [next(mac_len), next(mac_len)];
+    let write_keys = [next(key_len), next(key_len)];
+    let write_ivs = [next(iv_len), next(iv_len)];
+    [0, 1].map(|side: usize| Direction {
+        protocol,
+        suite,
+        options: RecordOptions::default(),
+        mac_key: mac_keys[side].clone(),
+        write_key: write_keys[side].clone(),
+        write_iv: write_ivs[side].clone(),
+    })
+}
