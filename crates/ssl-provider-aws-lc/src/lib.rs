@@ -1,6 +1,7 @@
 //! Backend of ssl-provider on AWS-LC: random numbers through `aws-lc-rs`, the rest through its C
-//! interface, for want of a safe RSA operation without padding, MD5, and the PRF of TLS 1.0.
+//! interface, for want of a safe RSA operation without padding, MD5, RC4, CBC and the old PRF.
 
+mod cipher;
 mod hash;
 mod prf;
 mod rsa;
@@ -12,14 +13,16 @@ use aws_lc_rs::rand;
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
 use ssl_provider_core::{
-    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
+    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
+    RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
 };
 
 /// The name of the backend.
 const NAME: &str = "aws-lc";
 
-static SUPPORT: [(Operation, Support); 13] = [
+/// Camellia is not in AWS-LC.
+static SUPPORT: [(Operation, Support); 24] = [
     (Operation::RsaDecryptRaw, Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("AWS-LC")),
@@ -32,6 +35,17 @@ static SUPPORT: [(Operation, Support); 13] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("AWS-LC")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("AWS-LC")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("AWS-LC")),
+    (Operation::Rc4, Support::By("AWS-LC")),
+    (Operation::Cbc(CbcAlgorithm::Des), Support::By("AWS-LC")),
+    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("AWS-LC")),
+    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("AWS-LC")),
+    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("AWS-LC")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("AWS-LC")),
     (Operation::Random, Support::By("AWS-LC")),
 ];
 
@@ -101,6 +115,18 @@ impl KeyExchangeBackend for AwsLc {
         key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(rsa::Key::load(key)?))
+    }
+
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        cipher::rc4(key)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cipher::cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        cipher::aead(cipher, key)
     }
 }
 

@@ -1,8 +1,11 @@
 //! Backend of ssl-provider on OpenSSL: the system's, or one built from source (feature `vendored`).
 //! The `openssl` crate does most of it; the hashes under the PRF are called directly, for speed.
 
+mod cipher;
 mod hash;
 mod prf;
+#[cfg(not(openssl_without_rc4))]
+mod rc4;
 mod rsa;
 
 use std::sync::LazyLock;
@@ -10,9 +13,12 @@ use std::sync::LazyLock;
 use openssl::error::ErrorStack;
 use openssl::{rand, version};
 
+#[cfg(not(openssl_without_rc4))]
+use ssl_provider_core::StreamCipher;
 use ssl_provider_core::{
-    BackendInfo, ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
+    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
+    RsaPrivateKey, RsaPrivateKeyDer, Support,
 };
 
 /// The name of the backend.
@@ -22,7 +28,7 @@ const NAME: &str = "openssl";
 const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
 
 /// Everything is OpenSSL's own, but that HMAC and PRF are put together here from its hashes.
-static SUPPORT: [(Operation, Support); 13] = [
+static COMPLETE: [(Operation, Support); 26] = [
     (Operation::RsaDecryptRaw, Support::By("OpenSSL")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("OpenSSL hashes")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("OpenSSL hashes")),
@@ -35,8 +41,26 @@ static SUPPORT: [(Operation, Support); 13] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("OpenSSL hashes")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("OpenSSL hashes")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("OpenSSL hashes")),
+    (Operation::Rc4, Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::Des), Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::Camellia128), Support::By("OpenSSL")),
+    (Operation::Cbc(CbcAlgorithm::Camellia256), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("OpenSSL")),
+    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("OpenSSL")),
     (Operation::Random, Support::By("OpenSSL")),
 ];
+
+/// The ciphers that the OpenSSL at hand was built without are known at run time only.
+static SUPPORT: LazyLock<Vec<(Operation, Support)>> = LazyLock::new(|| {
+    COMPLETE.into_iter().filter(|(operation, _)| cipher::is_built_in(*operation)).collect()
+});
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
     name: NAME,
@@ -111,6 +135,19 @@ impl KeyExchangeBackend for OpenSsl {
         key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(rsa::Key::load(key)?))
+    }
+
+    #[cfg(not(openssl_without_rc4))]
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        Ok(rc4::Rc4::new(key)?)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cipher::cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        cipher::aead(cipher, key)
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Column {
     pub provider_name: &'static str,
     /// Whose code does an operation.
     pub support: fn(Operation) -> Support,
+    /// Whether a system's build of the library may lack an operation all the same.
+    pub may_lack: fn(Operation) -> bool,
 }
 
 /// The expected support of the backends of this project, and of ring by itself.
@@ -23,16 +25,19 @@ pub const fn support_matrix() -> &'static [Column] {
             backend: "aws-lc",
             provider_name: "ssl-provider AWS-LC Provider",
             support: aws_lc,
+            may_lack: |_| false,
         },
         Column {
             backend: "openssl",
             provider_name: "ssl-provider OpenSSL Provider",
             support: openssl,
+            may_lack: |operation| matches!(operation, Operation::Rc4) || is_camellia(operation),
         },
         Column {
             backend: "rustcrypto",
             provider_name: "ssl-provider RustCrypto Provider",
             support: rustcrypto,
+            may_lack: |_| false,
         },
         Column {
             backend: "ring",
@@ -41,11 +46,13 @@ pub const fn support_matrix() -> &'static [Column] {
                 Support::Unsupported => Support::By("RustCrypto"),
                 by_ring => by_ring,
             },
+            may_lack: |_| false,
         },
         Column {
             backend: "ring",
             provider_name: "ssl-provider ring Provider without RSA",
             support: ring_alone,
+            may_lack: |_| false,
         },
     ]
 }
@@ -55,19 +62,15 @@ pub fn column(provider_name: &str) -> Option<&'static Column> {
     support_matrix().iter().find(|column| column.provider_name == provider_name)
 }
 
-/// AWS-LC does everything itself.
+/// AWS-LC does everything itself, and has no Camellia.
 fn aws_lc(operation: Operation) -> Support {
-    match operation {
-        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => Support::Unsupported,
-        _ => Support::By("AWS-LC"),
-    }
+    if is_camellia(operation) { Support::Unsupported } else { Support::By("AWS-LC") }
 }
 
 /// OpenSSL has a PRF and an HMAC of its own, slower than ours over its hashes.
 fn openssl(operation: Operation) -> Support {
     match operation {
         Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
-        Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_) => Support::Unsupported,
         _ => Support::By("OpenSSL"),
     }
 }
@@ -108,4 +111,8 @@ fn ring_alone(operation: Operation) -> Support {
         ) => Support::Unsupported,
         _ => Support::By("ring"),
     }
+}
+
+fn is_camellia(operation: Operation) -> bool {
+    matches!(operation, Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256))
 }

@@ -170,8 +170,11 @@ pub fn support_is_what_the_matrix_says(backend: &'static dyn KeyExchangeBackend)
     // A backend of somebody else has no column; its own table is checked by the other case.
     let Some(column) = column(info.provider_name) else { return };
     for operation in Operation::ALL {
-        let expected = (column.support)(operation);
-        assert_eq!(info.support(operation), expected, "{operation} by {}", info.name);
+        let (found, expected) = (info.support(operation), (column.support)(operation));
+        if found == Support::Unsupported && (column.may_lack)(operation) {
+            continue;
+        }
+        assert_eq!(found, expected, "{operation} by {}", info.name);
     }
 }
 

@@ -1,0 +1,441 @@
+//! Record ciphers of AWS-LC: RC4, CBC and AEAD, each set up once for its key.
+//! AES in CBC and GCM only reads what was set up; DES and CCM run in a context, under a lock.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_lc_sys::{
+    AES_DECRYPT, AES_ENCRYPT, AES_KEY, AES_cbc_encrypt, AES_set_decrypt_key, AES_set_encrypt_key,
+    EVP_AEAD, EVP_AEAD_CTX, EVP_AEAD_CTX_free, EVP_AEAD_CTX_new, EVP_AEAD_CTX_open_gather,
+    EVP_AEAD_CTX_seal_scatter, EVP_CIPHER, EVP_CIPHER_CTX, EVP_CIPHER_CTX_ctrl,
+    EVP_CIPHER_CTX_free, EVP_CIPHER_CTX_new, EVP_CIPHER_CTX_set_padding, EVP_CTRL_AEAD_GET_TAG,
+    EVP_CTRL_AEAD_SET_IVLEN, EVP_CTRL_AEAD_SET_TAG, EVP_CipherInit_ex, EVP_CipherUpdate,
+    EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm, EVP_aes_128_ccm, EVP_aes_256_ccm, EVP_des_cbc,
+    EVP_des_ede3_cbc, EVP_rc4,
+};
+use zeroize::Zeroize;
+
+use ssl_provider_core::cipher::{NONCE_LEN, RC4_KEY_LEN};
+use ssl_provider_core::{
+    AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation, StreamCipher,
+};
+
+use crate::{failure, succeeded};
+
+/// RC4 under a key of 16 bytes.
+pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+    check_key(key, RC4_KEY_LEN)?;
+    // SAFETY: the call takes no pointer.
+    let mut context = Context::new(unsafe { EVP_rc4() })?;
+    context.set_key(key)?;
+    Ok(Box::new(Rc4(context)))
+}
+
+/// A block cipher in CBC mode.
+pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+    check_key(key, cipher.key_len())?;
+    match cipher {
+        CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256 => Ok(AesCbc::new(key)?),
+        // SAFETY: the call takes no pointer.
+        CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(unsafe { EVP_des_cbc() }, key)?)),
+        // SAFETY: as above.
+        CbcAlgorithm::TripleDes => Ok(Box::new(DesCbc::new(unsafe { EVP_des_ede3_cbc() }, key)?)),
+        CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256 => {
+            Err(Error::Unsupported(Operation::Cbc(cipher)))
+        }
+    }
+}
+
+/// An authenticated cipher.
+pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+    check_key(key, aead.key_len())?;
+    let tag_len = aead.tag_len();
+    match aead {
+        // SAFETY: the call takes no pointer; so do those below.
+        AeadAlgorithm::Aes128Gcm => Ok(Box::new(Gcm::new(unsafe { EVP_aead_aes_128_gcm() }, key)?)),
+        // SAFETY: as above.
+        AeadAlgorithm::Aes256Gcm => Ok(Box::new(Gcm::new(unsafe { EVP_aead_aes_256_gcm() }, key)?)),
+        AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => {
+            // SAFETY: as above.
+            Ok(Box::new(Ccm::new(unsafe { EVP_aes_128_ccm() }, tag_len, key)?))
+        }
+        AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => {
+            // SAFETY: as above.
+            Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
+        }
+    }
+}
+
+struct Rc4(Context);
+
+impl StreamCipher for Rc4 {
+    fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.0.apply(bytes)
+    }
+}
+
+/// AES in CBC mode: the key schedule of each direction.
+struct AesCbc {
+    encrypt: AES_KEY,
+    decrypt: AES_KEY,
+}
+
+impl AesCbc {
+    /// Sets the schedules where they will stay, so that no copy is left behind.
+    fn new(key: &[u8]) -> Result<Box<Self>, Error> {
+        const EMPTY: AES_KEY = AES_KEY { rd_key: [0; 60], rounds: 0 };
+        let bits = c_uint::try_from(key.len() * 8).map_err(|_| BAD_KEY)?;
+        let mut keys = Box::new(Self { encrypt: EMPTY, decrypt: EMPTY });
+        // SAFETY: the pointers are to as many bits as said and to room for a schedule.
+        let encrypt = unsafe { AES_set_encrypt_key(key.as_ptr(), bits, &raw mut keys.encrypt) };
+        // SAFETY: as above.
+        let decrypt = unsafe { AES_set_decrypt_key(key.as_ptr(), bits, &raw mut keys.decrypt) };
+        // These two answer 0 for success.
+        if encrypt == 0 && decrypt == 0 { Ok(keys) } else { Err(failure()) }
+    }
+}
+
+impl CbcCipher for AesCbc {
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        aes_cbc(&self.encrypt, AES_ENCRYPT, iv, blocks)
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        aes_cbc(&self.decrypt, AES_DECRYPT, iv, blocks)
+    }
+}
+
+fn aes_cbc(key: &AES_KEY, direction: c_int, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+    let mut chain: [u8; AES_BLOCK_LEN] = iv.try_into().map_err(|_| BAD_BLOCKS)?;
+    if !blocks.len().is_multiple_of(AES_BLOCK_LEN) {
+        return Err(BAD_BLOCKS);
+    }
+    // SAFETY: the pointers are to whole blocks, `blocks.len()` bytes of them, which may be read and
+    // written in place; to a schedule for this direction; and to the chained block.
+    unsafe {
+        AES_cbc_encrypt(
+            blocks.as_ptr(),
+            blocks.as_mut_ptr(),
+            blocks.len(),
+            key,
+            chain.as_mut_ptr(),
+            direction,
+        );
+    }
+    Ok(())
+}
+
+impl Drop for AesCbc {
+    fn drop(&mut self) {
+        self.encrypt.rd_key.zeroize();
+        self.decrypt.rd_key.zeroize();
+    }
+}
+
+/// DES or triple DES in CBC mode; one schedule serves both directions.
+struct DesCbc(Mutex<Context>);
+
+impl DesCbc {
+    fn new(cipher: *const EVP_CIPHER, key: &[u8]) -> Result<Self, Error> {
+        let mut context = Context::new(cipher)?;
+        context.set_key(key)?;
+        // SAFETY: the context is live and has a cipher.
+        succeeded(unsafe { EVP_CIPHER_CTX_set_padding(context.as_ptr(), 0) })?;
+        Ok(Self(Mutex::new(context)))
+    }
+
+    fn run(&self, direction: c_int, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        if iv.len() != DES_BLOCK_LEN || !blocks.len().is_multiple_of(DES_BLOCK_LEN) {
+            return Err(BAD_BLOCKS);
+        }
+        let mut context = lock(&self.0);
+        context.start(iv, direction)?;
+        context.apply(blocks)
+    }
+}
+
+impl CbcCipher for DesCbc {
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.run(ENCRYPT, iv, blocks)
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.run(DECRYPT, iv, blocks)
+    }
+}
+
+/// AES in Galois/counter mode.
+struct Gcm(NonNull<EVP_AEAD_CTX>);
+
+// SAFETY: the context is on the heap, belongs to this value alone, and AWS-LC ties nothing in it to
+// a thread.
+unsafe impl Send for Gcm {}
+
+// SAFETY: the context is only sealed and opened with, which AWS-LC says may be done at the same
+// time; both take it as const.
+unsafe impl Sync for Gcm {}
+
+impl Gcm {
+    fn new(aead: *const EVP_AEAD, key: &[u8]) -> Result<Self, Error> {
+        // SAFETY: the pointers are to a constant of AWS-LC and to `key.len()` bytes.
+        let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), GCM_TAG_LEN) };
+        NonNull::new(context).map(Self).ok_or_else(failure)
+    }
+}
+
+impl AeadCipher for Gcm {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        if tag.len() != GCM_TAG_LEN {
+            return Err(BAD_TAG_LEN);
+        }
+        let mut written = 0;
+        // SAFETY: the context is live; each pointer is to as many bytes as the length after it
+        // says, `text` may be written in place, and null is for no further input.
+        succeeded(unsafe {
+            EVP_AEAD_CTX_seal_scatter(
+                self.0.as_ptr(),
+                text.as_mut_ptr(),
+                tag.as_mut_ptr(),
+                &raw mut written,
+                tag.len(),
+                nonce.as_ptr(),
+                nonce.len(),
+                text.as_ptr(),
+                text.len(),
+                ptr::null(),
+                0,
+                aad.as_ptr(),
+                aad.len(),
+            )
+        })
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        if tag.len() != GCM_TAG_LEN {
+            return Err(BAD_TAG_LEN);
+        }
+        // SAFETY: as for sealing, with the tag read only.
+        let opened = succeeded(unsafe {
+            EVP_AEAD_CTX_open_gather(
+                self.0.as_ptr(),
+                text.as_mut_ptr(),
+                nonce.as_ptr(),
+                nonce.len(),
+                text.as_ptr(),
+                text.len(),
+                tag.as_ptr(),
+                tag.len(),
+                aad.as_ptr(),
+                aad.len(),
+            )
+        });
+        opened.map_err(|_| Error::BadRecord)
+    }
+}
+
+impl Drop for Gcm {
+    fn drop(&mut self) {
+        // SAFETY: the context is live and nobody else has the pointer.
+        unsafe { EVP_AEAD_CTX_free(self.0.as_ptr()) };
+    }
+}
+
+/// AES in CCM mode. AWS-LC has it as an `EVP_AEAD` for nonces of 13 bytes only; TLS has 12.
+struct Ccm {
+    context: Mutex<Context>,
+    tag_len: usize,
+}
+
+impl Ccm {
+    fn new(cipher: *const EVP_CIPHER, tag_len: usize, key: &[u8]) -> Result<Self, Error> {
+        let mut context = Context::new(cipher)?;
+        context.control(EVP_CTRL_AEAD_SET_IVLEN, int(NONCE_LEN)?)?;
+        context.control(EVP_CTRL_AEAD_SET_TAG, int(tag_len)?)?;
+        context.set_key(key)?;
+        Ok(Self { context: Mutex::new(context), tag_len })
+    }
+}
+
+impl AeadCipher for Ccm {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        if tag.len() != self.tag_len {
+            return Err(BAD_TAG_LEN);
+        }
+        let mut context = lock(&self.context);
+        context.start(nonce, ENCRYPT)?;
+        context.announce(text.len())?;
+        context.authenticate(aad)?;
+        context.apply(text)?;
+        let len = int(tag.len())?;
+        let tag = tag.as_mut_ptr().cast::<c_void>();
+        // SAFETY: the context is live, and the pointer is to `len` writable bytes.
+        succeeded(unsafe { EVP_CIPHER_CTX_ctrl(context.as_ptr(), EVP_CTRL_AEAD_GET_TAG, len, tag) })
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        if tag.len() != self.tag_len {
+            return Err(BAD_TAG_LEN);
+        }
+        let mut context = lock(&self.context);
+        context.start(nonce, DECRYPT)?;
+        let (len, tag) = (int(tag.len())?, tag.as_ptr().cast_mut().cast::<c_void>());
+        // SAFETY: the context is live; the pointer is to `len` bytes, from which AWS-LC copies.
+        succeeded(unsafe {
+            EVP_CIPHER_CTX_ctrl(context.as_ptr(), EVP_CTRL_AEAD_SET_TAG, len, tag)
+        })?;
+        context.announce(text.len())?;
+        context.authenticate(aad)?;
+        // The text is known in whole, so this is where the tag is compared.
+        context.apply(text).map_err(|_| Error::BadRecord)
+    }
+}
+
+/// Owns a cipher context. AWS-LC wipes what it frees.
+struct Context(NonNull<EVP_CIPHER_CTX>);
+
+// SAFETY: the context is on the heap, belongs to this value alone, and AWS-LC ties nothing in it to
+// a thread.
+unsafe impl Send for Context {}
+
+// SAFETY: nothing can be done with a context through a shared reference.
+unsafe impl Sync for Context {}
+
+impl Context {
+    /// A context for `cipher`, one of AWS-LC's constants, without a key.
+    fn new(cipher: *const EVP_CIPHER) -> Result<Self, Error> {
+        // SAFETY: the call takes no pointer.
+        let context = NonNull::new(unsafe { EVP_CIPHER_CTX_new() }).ok_or(Error::NoMemory)?;
+        let mut context = Self(context);
+        context.init(cipher, ptr::null(), ptr::null(), ENCRYPT)?;
+        Ok(context)
+    }
+
+    /// Sets the key, whose length the caller has checked to be that of the cipher.
+    fn set_key(&mut self, key: &[u8]) -> Result<(), Error> {
+        self.init(ptr::null(), key.as_ptr(), ptr::null(), ENCRYPT)
+    }
+
+    /// Starts a record under the key that is set. The caller has checked the length of the nonce
+    /// or initialisation vector to be that of the cipher.
+    fn start(&mut self, nonce: &[u8], direction: c_int) -> Result<(), Error> {
+        self.init(ptr::null(), ptr::null(), nonce.as_ptr(), direction)
+    }
+
+    fn init(
+        &mut self,
+        cipher: *const EVP_CIPHER,
+        key: *const u8,
+        nonce: *const u8,
+        direction: c_int,
+    ) -> Result<(), Error> {
+        // SAFETY: the context is live; each of the others is null, for what stays as it is, or a
+        // constant of AWS-LC, or to as many bytes as the cipher takes, which the callers see to.
+        succeeded(unsafe {
+            EVP_CipherInit_ex(self.as_ptr(), cipher, ptr::null_mut(), key, nonce, direction)
+        })
+    }
+
+    /// Sets a number.
+    fn control(&mut self, command: c_int, number: c_int) -> Result<(), Error> {
+        // SAFETY: the context is live and has a cipher; null is for no data.
+        succeeded(unsafe { EVP_CIPHER_CTX_ctrl(self.as_ptr(), command, number, ptr::null_mut()) })
+    }
+
+    /// Announces the length of the text, as CCM wants it first.
+    fn announce(&mut self, text_len: usize) -> Result<(), Error> {
+        self.update(ptr::null_mut(), ptr::null(), text_len)
+    }
+
+    /// Feeds what is authenticated and not encrypted.
+    fn authenticate(&mut self, aad: &[u8]) -> Result<(), Error> {
+        self.update(ptr::null_mut(), aad.as_ptr(), aad.len())
+    }
+
+    /// Encrypts or decrypts in place: whole blocks, or all of a record.
+    fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.update(bytes.as_mut_ptr(), bytes.as_ptr(), bytes.len())
+    }
+
+    fn update(&mut self, out: *mut u8, input: *const u8, len: usize) -> Result<(), Error> {
+        let (mut written, len) = (0, int(len)?);
+        // SAFETY: the context is live and set up; the pointers are null, or to `len` bytes which
+        // may be read and, for `out`, written. No more is written: stream ciphers and CCM write as
+        // much as they read, and DES does so without padding, for whole blocks.
+        succeeded(unsafe { EVP_CipherUpdate(self.as_ptr(), out, &raw mut written, input, len) })
+    }
+
+    fn as_ptr(&mut self) -> *mut EVP_CIPHER_CTX {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the context is live and nobody else has the pointer.
+        unsafe { EVP_CIPHER_CTX_free(self.as_ptr()) };
+    }
+}
+
+/// Ciphers show their name and nothing of their key.
+macro_rules! redacted_debug {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+redacted_debug! { Rc4 AesCbc DesCbc Gcm Ccm }
+
+/// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
+fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {
+    context.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check_key(key: &[u8], len: usize) -> Result<(), Error> {
+    if key.len() == len { Ok(()) } else { Err(BAD_KEY) }
+}
+
+/// A length as AWS-LC takes it; records are far shorter.
+fn int(len: usize) -> Result<c_int, Error> {
+    c_int::try_from(len).map_err(|_| Error::Internal("longer than a C int counts"))
+}
+
+const ENCRYPT: c_int = 1;
+const DECRYPT: c_int = 0;
+
+const AES_BLOCK_LEN: usize = 16;
+const DES_BLOCK_LEN: usize = 8;
+const GCM_TAG_LEN: usize = 16;
+
+const BAD_KEY: Error = Error::Internal("key is not of the cipher's length");
+const BAD_BLOCKS: Error = Error::Internal("CBC takes a vector of one block, and whole blocks");
+const BAD_TAG_LEN: Error = Error::Internal("tag is not of the cipher's length");

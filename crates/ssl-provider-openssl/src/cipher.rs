@@ -1,0 +1,238 @@
+//! Record ciphers of OpenSSL but RC4: CBC and AEAD, each set up once for its key.
+//! They run in contexts that each record changes, and so under a lock.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use openssl::cipher::Cipher;
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
+use zeroize::Zeroizing;
+
+use ssl_provider_core::cipher::NONCE_LEN;
+use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation};
+
+use crate::failure;
+
+/// A block cipher in CBC mode.
+pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+    let found = fetch(cbc_name(cipher)).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
+    check_key(key, cipher.key_len())?;
+    let tripled;
+    let key = match cipher {
+        // OpenSSL 3 keeps DES alone in a module that many systems do not install.
+        CbcAlgorithm::Des => {
+            tripled = Zeroizing::new(key.repeat(3));
+            &tripled
+        }
+        _ => key,
+    };
+    Ok(Box::new(Cbc::new(&found, cipher.block_len(), key).map_err(failure)?))
+}
+
+/// An authenticated cipher.
+pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+    let found = fetch(aead_name(aead)).ok_or(Error::Unsupported(Operation::Aead(aead)))?;
+    check_key(key, aead.key_len())?;
+    Ok(Box::new(Aead::new(&found, aead, key).map_err(failure)?))
+}
+
+/// Whether the OpenSSL at hand was built with the cipher that an operation takes.
+pub(crate) fn is_built_in(operation: Operation) -> bool {
+    match operation {
+        Operation::Rc4 => cfg!(not(openssl_without_rc4)),
+        Operation::Cbc(cipher) => fetch(cbc_name(cipher)).is_some(),
+        Operation::Aead(aead) => fetch(aead_name(aead)).is_some(),
+        _ => true,
+    }
+}
+
+/// Looks a cipher up, among those of the default module.
+fn fetch(name: &str) -> Option<Cipher> {
+    Cipher::fetch(None, name, None).ok()
+}
+
+fn cbc_name(cipher: CbcAlgorithm) -> &'static str {
+    match cipher {
+        CbcAlgorithm::Des | CbcAlgorithm::TripleDes => "DES-EDE3-CBC",
+        CbcAlgorithm::Aes128 => "AES-128-CBC",
+        CbcAlgorithm::Aes256 => "AES-256-CBC",
+        CbcAlgorithm::Camellia128 => "CAMELLIA-128-CBC",
+        CbcAlgorithm::Camellia256 => "CAMELLIA-256-CBC",
+    }
+}
+
+fn aead_name(aead: AeadAlgorithm) -> &'static str {
+    match aead {
+        AeadAlgorithm::Aes128Gcm => "AES-128-GCM",
+        AeadAlgorithm::Aes256Gcm => "AES-256-GCM",
+        AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => "AES-128-CCM",
+        AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => "AES-256-CCM",
+    }
+}
+
+/// A block cipher in CBC mode: a context for each direction. OpenSSL wipes what it frees.
+struct Cbc {
+    encrypt: Mutex<CipherCtx>,
+    decrypt: Mutex<CipherCtx>,
+    block_len: usize,
+}
+
+impl Cbc {
+    fn new(cipher: &Cipher, block_len: usize, key: &[u8]) -> Result<Self, ErrorStack> {
+        let (mut encrypt, mut decrypt) = (CipherCtx::new()?, CipherCtx::new()?);
+        encrypt.encrypt_init(Some(cipher), Some(key), None)?;
+        encrypt.set_padding(false);
+        decrypt.decrypt_init(Some(cipher), Some(key), None)?;
+        decrypt.set_padding(false);
+        Ok(Self { encrypt: Mutex::new(encrypt), decrypt: Mutex::new(decrypt), block_len })
+    }
+
+    fn check(&self, iv: &[u8], blocks: &[u8]) -> Result<(), Error> {
+        if iv.len() != self.block_len || !blocks.len().is_multiple_of(self.block_len) {
+            return Err(Error::Internal("CBC takes a vector of one block, and whole blocks"));
+        }
+        Ok(())
+    }
+}
+
+impl CbcCipher for Cbc {
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.check(iv, blocks)?;
+        let mut context = lock(&self.encrypt);
+        context.encrypt_init(None, None, Some(iv)).map_err(failure)?;
+        apply(&mut context, self.block_len, blocks)
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.check(iv, blocks)?;
+        let mut context = lock(&self.decrypt);
+        context.decrypt_init(None, None, Some(iv)).map_err(failure)?;
+        apply(&mut context, self.block_len, blocks)
+    }
+}
+
+/// Runs a context over whole blocks in place. Its update wants room for a block more than it reads,
+/// so the last block goes through a buffer.
+fn apply(context: &mut CipherCtx, block_len: usize, blocks: &mut [u8]) -> Result<(), Error> {
+    let Some(head_len) = blocks.len().checked_sub(block_len) else { return Ok(()) };
+    context.cipher_update_inplace(blocks, head_len).map_err(failure)?;
+    let last = &mut blocks[head_len..];
+    let mut room = Zeroizing::new([0; 2 * MAX_BLOCK_LEN]);
+    context.cipher_update(last, Some(room.as_mut())).map_err(failure)?;
+    last.copy_from_slice(&room[..block_len]);
+    Ok(())
+}
+
+/// An authenticated cipher: a context for each direction, since CCM decides by it when it takes the
+/// key. OpenSSL wipes what it frees.
+struct Aead {
+    seal: Mutex<CipherCtx>,
+    open: Mutex<CipherCtx>,
+    tag_len: usize,
+    is_ccm: bool,
+}
+
+impl Aead {
+    fn new(cipher: &Cipher, aead: AeadAlgorithm, key: &[u8]) -> Result<Self, ErrorStack> {
+        let is_ccm = match aead {
+            AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => false,
+            AeadAlgorithm::Aes128Ccm
+            | AeadAlgorithm::Aes256Ccm
+            | AeadAlgorithm::Aes128Ccm8
+            | AeadAlgorithm::Aes256Ccm8 => true,
+        };
+        let tag_len = aead.tag_len();
+        let (mut seal, mut open) = (CipherCtx::new()?, CipherCtx::new()?);
+        seal.encrypt_init(Some(cipher), None, None)?;
+        open.decrypt_init(Some(cipher), None, None)?;
+        for context in [&mut seal, &mut open] {
+            context.set_iv_length(NONCE_LEN)?;
+            if is_ccm {
+                context.set_tag_length(tag_len)?;
+            }
+        }
+        seal.encrypt_init(None, Some(key), None)?;
+        open.decrypt_init(None, Some(key), None)?;
+        Ok(Self { seal: Mutex::new(seal), open: Mutex::new(open), tag_len, is_ccm })
+    }
+
+    fn check(&self, tag: &[u8]) -> Result<(), Error> {
+        if tag.len() == self.tag_len {
+            Ok(())
+        } else {
+            Err(Error::Internal("tag is not of the cipher's length"))
+        }
+    }
+
+    /// Feeds a whole record. With a wrong tag, this fails.
+    fn feed(&self, context: &mut CipherCtx, aad: &[u8], text: &mut [u8]) -> Result<(), ErrorStack> {
+        let len = text.len();
+        if self.is_ccm {
+            context.set_data_len(len)?;
+        }
+        context.cipher_update(aad, None)?;
+        context.cipher_update_inplace(text, len)?;
+        context.cipher_final(&mut [])?;
+        Ok(())
+    }
+}
+
+impl AeadCipher for Aead {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        self.check(tag)?;
+        let mut context = lock(&self.seal);
+        context.encrypt_init(None, None, Some(nonce)).map_err(failure)?;
+        self.feed(&mut context, aad, text).map_err(failure)?;
+        context.tag(tag).map_err(failure)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        self.check(tag)?;
+        let mut context = lock(&self.open);
+        context.decrypt_init(None, None, Some(nonce)).map_err(failure)?;
+        context.set_tag(tag).map_err(failure)?;
+        self.feed(&mut context, aad, text).map_err(|_| Error::BadRecord)
+    }
+}
+
+/// Ciphers show their name and nothing of their key.
+macro_rules! redacted_debug {
+    ($($name:ident)*) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+redacted_debug! { Cbc Aead }
+
+/// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
+fn lock(context: &Mutex<CipherCtx>) -> MutexGuard<'_, CipherCtx> {
+    context.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check_key(key: &[u8], len: usize) -> Result<(), Error> {
+    if key.len() == len {
+        Ok(())
+    } else {
+        Err(Error::Internal("key is not of the cipher's length"))
+    }
+}
+
+/// Length in bytes of the longest block.
+const MAX_BLOCK_LEN: usize = 16;
