@@ -1,5 +1,5 @@
-//! Importing a master key allocates the same, whatever the ciphertext holds: the number of
-//! allocations and each of their sizes. A program of its own, because it replaces the allocator.
+//! Importing a master key allocates the same, whatever the ciphertext holds, and so does opening a
+//! record: how often, and how much. A program of its own, because it replaces the allocator.
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
@@ -9,6 +9,7 @@ use std::cell::Cell;
 use ssl_provider::Protocol;
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::ciphertext::KINDS;
+use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
 
@@ -120,6 +121,51 @@ fn an_import_allocates_the_same_whatever_the_plaintext() {
                     kind.name,
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn opening_a_record_allocates_the_same_whatever_padding_and_mac() {
+    for backend in ssl_provider::backends() {
+        for (protocol, suite) in
+            [(Protocol::Ssl3, 0x002F), (Protocol::Tls1_0, 0x000A), (Protocol::Tls1_2, 0x003C)]
+        {
+            let direction = Direction::of(protocol, suite, false);
+            let mut first = None;
+            for last in 0..=u8::MAX {
+                // Blocks that end in every possible byte: most are bad padding, and no MAC is right.
+                let mut blocks = [0x11; 320];
+                blocks[320 - usize::from(last % 64) - 1..].fill(last);
+                let mut record = direction.forge(*backend, &blocks);
+                let mut key = direction.key(*backend).unwrap();
+                let (opened, trace) = traced(|| key.decrypt_in_place(0, &mut record).map(drop));
+                assert!(opened.is_err());
+                let expected = *first.get_or_insert(trace);
+                let name = backend.info().name;
+                assert_eq!(trace, expected, "{name} {} {last}", direction.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn records_of_aead_suites_allocate_nothing() {
+    for backend in ssl_provider::backends() {
+        for suite in [0x009C, 0x009D, 0xC09C, 0xC0A0] {
+            let direction = Direction::of(Protocol::Tls1_2, suite, false);
+            let (mut writer, mut reader) =
+                (direction.key(*backend).unwrap(), direction.key(*backend).unwrap());
+            let (payload, mut opened) = ([7; 1000], [0; 1000]);
+            let mut record = vec![0; writer.record_len(payload.len()).unwrap()];
+            let mut round_trip = |sequence_number| {
+                writer.encrypt_packet(sequence_number, 23, &payload, &mut record).unwrap();
+                reader.decrypt_packet(sequence_number, &record, &mut opened).unwrap();
+            };
+            // The first record makes room for all that follow.
+            round_trip(0);
+            let (_, trace) = traced(|| (1..10).for_each(&mut round_trip));
+            assert_eq!(trace, Trace::default(), "{} {}", backend.info().name, direction.name());
         }
     }
 }

@@ -31,6 +31,7 @@ use ssl_provider_core::KeyExchangeBackend;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
+pub mod direction;
 pub mod exchange;
 pub mod fake;
 pub mod reference;

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::thread;
 
 use ssl_provider_core::{
-    Error, HandleKind, HandleTable, HashAlgorithm, KeyExchangeBackend, MasterKey, Operation,
-    PrfAlgorithm, Protocol, Provider,
+    BackendInfo, CbcAlgorithm, CbcCipher, CipherSuite, Error, HandleKind, HandleTable,
+    HashAlgorithm, HashContext, KeyExchangeBackend, MasterKey, Operation, PrfAlgorithm, Protocol,
+    Provider,
 };
-use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::bytes::{Rng, hex};
 use ssl_provider_testkit::ciphertext::KINDS;
+use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::fake::{Fake, Fault};
 use ssl_provider_testkit::reference;
 use ssl_provider_testkit::rsa_key::TestKey;
+use ssl_provider_testkit::vectors::{paragraphs, value, with_folder};
 
 const FALLBACK: [Operation; 2] =
     [Operation::Hmac(HashAlgorithm::Sha256), Operation::Prf(PrfAlgorithm::Sha256)];
@@ -240,6 +243,102 @@ fn a_panic_of_the_library_passes_through_and_harms_nothing_else() {
     }));
     assert!(again.is_err());
     table.remove(handle, HandleKind::PrivateKey).unwrap();
+}
+
+#[test]
+fn a_record_that_cannot_be_sealed_is_wiped() {
+    let fake = Fake::new().with_fault(Operation::Random, Fault::Error(LIBRARY_FAILURE)).leak();
+    let mut key = Direction::of(Protocol::Tls1_2, 0x002F, false).key(fake).unwrap();
+    let mut record = [0xa5; 100];
+    let sealed = key.encrypt_packet(0, 23, b"plaintext", &mut record);
+    assert_eq!(sealed, Err(LIBRARY_FAILURE));
+    let len = key.record_len(9).unwrap();
+    assert!(record[..len].iter().all(|byte| *byte == 0), "{record:02x?}");
+    assert!(record[len..].iter().all(|byte| *byte == 0xa5), "{record:02x?}");
+}
+
+/// A backend whose block cipher leaves blocks as they are, so that CBC only chains them, and whose
+/// hashes are zero, as in the tests that the vectors were made for.
+#[derive(Debug)]
+struct Zero(&'static Fake);
+
+impl KeyExchangeBackend for Zero {
+    fn info(&self) -> &BackendInfo {
+        self.0.info()
+    }
+
+    fn hash_context(&self, _hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        Ok(Box::new(ZeroHash))
+    }
+
+    fn cbc(&self, _cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        Ok(Box::new(Chain))
+    }
+}
+
+#[derive(Debug)]
+struct Chain;
+
+impl CbcCipher for Chain {
+    fn encrypt(&self, _iv: &[u8], _blocks: &mut [u8]) -> Result<(), Error> {
+        Err(Error::Internal("these vectors are decrypted only"))
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        let before = [iv, &*blocks].concat();
+        blocks.iter_mut().zip(before).for_each(|(byte, before)| *byte ^= before);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct ZeroHash;
+
+impl HashContext for ZeroHash {
+    fn update(&mut self, _input: &[u8]) {}
+
+    fn duplicate(&self) -> Box<dyn HashContext> {
+        Box::new(Self)
+    }
+
+    fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
+        out.fill(0);
+        Ok(())
+    }
+}
+
+#[test]
+fn records_of_botan_with_a_mac_of_zeros_are_told_apart() {
+    let backend: &'static Zero = Box::leak(Box::new(Zero(Fake::new().leak())));
+    with_folder(10, |vectors| {
+        let cases = paragraphs(&vectors.text("botan/tls_cbc.vec"));
+        for case in &cases {
+            let get = |name| value(case, name).unwrap();
+            let mac = match get("MACsize") {
+                "16" => HashAlgorithm::Md5,
+                "20" => HashAlgorithm::Sha1,
+                "32" => HashAlgorithm::Sha256,
+                other => panic!("{other}"),
+            };
+            // No suite has AES with MD5, so the suite is made up.
+            let suite = CipherSuite {
+                mac: Some(mac),
+                lowest: Protocol::Ssl3,
+                ..*CipherSuite::from_id(0x002F).unwrap()
+            };
+            let suite = Box::leak(Box::new(suite));
+            let blocks = hex(get("Record"));
+            let mut direction = Direction::new(Protocol::Tls1_0, suite, false);
+            direction.write_iv.fill(0);
+            let header = direction.header(0, 23, blocks.len());
+            let mut record = [header, blocks].concat();
+            let opened = direction.key(backend).unwrap().decrypt_in_place(0, &mut record);
+            let expected = get("Valid") == "1";
+            assert_eq!(opened.is_ok(), expected, "{case:?}");
+            assert!(expected || opened == Err(Error::BadRecord), "{case:?}");
+        }
+        cases.len()
+    });
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! One direction of a connection with its keys: a protocol, a suite, and what the hellos agreed on.
+//! It also makes CBC records that no honest peer would, out of any decrypted blocks.
+
+use ssl_provider_core::cipher_suite::CipherMode;
+use ssl_provider_core::{
+    CbcAlgorithm, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey,
+    RecordOptions,
+};
+
+use crate::bytes::Rng;
+use crate::reference;
+
+/// A suite of a protocol with the keys of one direction, for tests.
+#[derive(Clone, Debug)]
+pub struct Direction {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The suite.
+    pub suite: &'static CipherSuite,
+    /// What the hellos agreed on.
+    pub options: RecordOptions,
+    /// The key of the MAC; empty for AEAD suites.
+    pub mac_key: Vec<u8>,
+    /// The key of the cipher.
+    pub write_key: Vec<u8>,
+    /// The first initialisation vector, or the salt; empty where records carry their own.
+    pub write_iv: Vec<u8>,
+}
+
+impl Direction {
+    /// A direction with keys that are the same on every call.
+    pub fn new(protocol: Protocol, suite: &'static CipherSuite, encrypt_then_mac: bool) -> Self {
+        let mut rng = Rng::new(u64::from(suite.id));
+        let mut bytes = |len| (0..len).map(|_| rng.byte()).collect();
+        Self {
+            protocol,
+            suite,
+            options: RecordOptions { encrypt_then_mac },
+            mac_key: bytes(suite.mac.map_or(0, HashAlgorithm::output_len)),
+            write_key: bytes(suite.cipher.key_len),
+            write_iv: bytes(suite.cipher.fixed_iv_len(protocol)),
+        }
+    }
+
+    /// The same, for the suite with this number.
+    pub fn of(protocol: Protocol, suite: u32, encrypt_then_mac: bool) -> Self {
+        Self::new(protocol, CipherSuite::from_id(suite).unwrap(), encrypt_then_mac)
+    }
+
+    /// Every protocol with every RSA suite that records are defined for, and with encrypt-then-MAC
+    /// where that exists.
+    pub fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.schedule().is_some()) {
+            for suite in CipherSuite::all() {
+                if !suite.key_exchange.is_rsa() || !suite.allows(protocol) {
+                    continue;
+                }
+                all.push(Self::new(protocol, suite, false));
+                if suite.cipher.mode == CipherMode::Cbc && protocol != Protocol::Ssl3 {
+                    all.push(Self::new(protocol, suite, true));
+                }
+            }
+        }
+        all
+    }
+
+    /// The key of the direction, at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RecordKey::new`].
+    pub fn key(&self, backend: &'static dyn KeyExchangeBackend) -> Result<RecordKey, Error> {
+        RecordKey::new(
+            backend,
+            self.protocol,
+            self.suite,
+            self.options,
+            &self.mac_key,
+            &self.write_key,
+            &self.write_iv,
+        )
+    }
+
+    /// Protocol, suite and options, for messages.
+    pub fn name(&self) -> String {
+        let then_mac = if self.options.encrypt_then_mac { ", encrypt-then-MAC" } else { "" };
+        format!("{} {}{then_mac}", self.protocol.name(), self.suite.name)
+    }
+
+    /// A header for a fragment of this length.
+    pub fn header(&self, sequence_number: u64, content_type: u8, fragment_len: usize) -> Vec<u8> {
+        let mut header = vec![content_type];
+        header.extend(self.protocol.wire().to_be_bytes());
+        if self.protocol.is_dtls() {
+            header.extend(sequence_number.to_be_bytes());
+        }
+        header.extend(u16::try_from(fragment_len).unwrap().to_be_bytes());
+        header
+    }
+
+    /// The MAC of a payload, by the independent hashes.
+    pub fn mac(&self, sequence_number: u64, content_type: u8, payload: &[u8]) -> Vec<u8> {
+        let hash = self.suite.mac.unwrap();
+        let number = sequence_number.to_be_bytes();
+        let version = self.protocol.wire().to_be_bytes();
+        let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        if self.protocol == Protocol::Ssl3 {
+            let pad_len = if hash == HashAlgorithm::Md5 { 48 } else { 40 };
+            let (first, second) = (vec![0x36; pad_len], vec![0x5c; pad_len]);
+            let head = [content_type, len[0], len[1]];
+            let inner = reference::hash(hash, &[&self.mac_key, &first, &number, &head, payload]);
+            return reference::hash(hash, &[&self.mac_key, &second, &inner]);
+        }
+        let head = [content_type, version[0], version[1], len[0], len[1]];
+        reference::hmac(hash, &self.mac_key, &[&number, &head, payload])
+    }
+
+    /// A CBC record whose decrypted blocks are `blocks`, whatever they are; with encrypt-then-MAC
+    /// its outer MAC is right. The first record of the direction.
+    pub fn forge(&self, backend: &dyn KeyExchangeBackend, blocks: &[u8]) -> Vec<u8> {
+        let (sequence_number, content_type) = (0, 23);
+        let algorithm = match (self.suite.cipher.block_len(), self.suite.cipher.key_len) {
+            (8, 24) => CbcAlgorithm::TripleDes,
+            (16, 16) => CbcAlgorithm::Aes128,
+            other => panic!("{other:?}: a suite that is not forged here"),
+        };
+        let explicit = self.protocol.has_explicit_iv();
+        let iv = if explicit {
+            vec![0x77; self.suite.cipher.block_len()]
+        } else {
+            self.write_iv.clone()
+        };
+        let mut sealed = blocks.to_vec();
+        backend.cbc(algorithm, &self.write_key).unwrap().encrypt(&iv, &mut sealed).unwrap();
+        let mut fragment = if explicit { [iv, sealed].concat() } else { sealed };
+        if self.options.encrypt_then_mac {
+            fragment.extend(self.mac(sequence_number, content_type, &fragment.clone()));
+        }
+        [self.header(sequence_number, content_type, fragment.len()), fragment].concat()
+    }
+}
