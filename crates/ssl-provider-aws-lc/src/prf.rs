@@ -64,7 +64,7 @@ pub(crate) fn prf(
         [first] => (first, &[]),
         [first, second] => (first, second),
         [first, rest @ ..] => {
-            // Seeds are randoms, hashes and versions, and public all of them.
+            // Seeds are randoms, hashes, versions and the contexts of exporters: none is a secret.
             joined = rest.concat();
             (first, &joined)
         }

@@ -23,6 +23,7 @@ pub mod cipher_suite;
 pub mod compose;
 mod ct;
 pub mod error;
+pub mod exporter;
 pub mod handle;
 pub mod handshake_hash;
 pub mod master_key;
@@ -46,6 +47,7 @@ pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Stre
 pub use crate::cipher_suite::CipherSuite;
 pub use crate::compose::Composed;
 pub use crate::error::{Error, KeyFault};
+pub use crate::exporter::EapKeyBlock;
 pub use crate::handle::{Handle, HandleKind, HandleTable};
 pub use crate::handshake_hash::HandshakeHash;
 pub use crate::master_key::{MasterKey, SessionKeys, Side};

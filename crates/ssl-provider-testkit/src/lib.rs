@@ -182,6 +182,11 @@ macro_rules! conformance_tests {
             record::record_botan_paddings
             record::record_botan_null_vectors
             record::record_recorded_connections
+            exporter::exporter_known_answers
+            exporter::exporter_of_every_suite
+            exporter::exporter_takes_a_context_as_long_as_its_length_field
+            exporter::exporter_refuses_reserved_and_malformed_requests
+            exporter::exporter_eap_key_blocks
             handshakes::handshakes_of_go
             handshakes::handshakes_of_go_without_extended_master_secret
             handshakes::handshakes_of_captures

@@ -1,0 +1,173 @@
+//! Keying material for other protocols, derived from the master key: exporters (RFC 5705) and the
+//! key blocks of EAP methods (`SslExportKeyingMaterial`, `SslComputeEapKeyBlock`).
+
+use crate::backend::PrfAlgorithm;
+use crate::error::Error;
+use crate::master_key::MasterKey;
+use crate::parameter_list::RANDOM_LEN;
+use crate::schedule::schedule_of;
+
+/// Length of the two randoms together in bytes: the client's, then the server's.
+pub const RANDOMS_LEN: usize = 2 * RANDOM_LEN;
+
+/// Length in bytes of the key block of EAP-TLS: 128 of keys and 64 of initialisation vectors
+/// (RFC 5216 section 2.3, `SecPkgContext_EapKeyBlock`).
+pub const EAP_TLS_KEY_BLOCK_LEN: usize = EAP_TLS_KEYS_LEN + 64;
+
+const EAP_TLS_KEYS_LEN: usize = 128;
+
+/// Labels under which TLS itself derives its secrets (RFC 5246, RFC 7627 section 4, RFC 2246
+/// section 6.3.1). An exporter under one of them would give those away.
+const RESERVED_LABELS: [&[u8]; 8] = [
+    b"client finished",
+    b"server finished",
+    b"master secret",
+    b"extended master secret",
+    b"key expansion",
+    b"client write key",
+    b"server write key",
+    b"IV block",
+];
+
+/// A derivation of an EAP method over a TLS session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EapKeyBlock {
+    /// The key block of EAP-TLS (RFC 5216 section 2.3): [`EAP_TLS_KEY_BLOCK_LEN`] bytes.
+    Tls,
+    /// The keying material of EAP-TTLSv0 (RFC 5281 section 8), as long as asked for.
+    TtlsV0,
+    /// The implicit challenge of EAP-TTLSv0 (RFC 5281 section 11.1), as long as asked for.
+    TtlsV0Challenge,
+}
+
+impl EapKeyBlock {
+    /// Takes the flags of `SslComputeEapKeyBlock` and the length of the output in bytes.
+    ///
+    /// The header gives the low byte to the derivation, from 0 to 3; the page wants the flag of the
+    /// client (1) or the server (2) instead, and knows EAP-TLS alone. An output of the length of
+    /// the key block of EAP-TLS is therefore that, whichever of 0, 1 and 2 is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadFlags`] for all else, EAP-FAST (3) included.
+    pub fn from_flags(flags: u32, output_len: usize) -> Result<Self, Error> {
+        match (flags, output_len) {
+            (0, _) | (1 | 2, EAP_TLS_KEY_BLOCK_LEN) => Ok(Self::Tls),
+            (1, _) => Ok(Self::TtlsV0),
+            (2, _) => Ok(Self::TtlsV0Challenge),
+            _ => Err(Error::BadFlags { given: flags }),
+        }
+    }
+}
+
+impl MasterKey {
+    /// Derives keying material for another protocol (`SslExportKeyingMaterial`, RFC 5705 section 4)
+    /// and fills `out`.
+    ///
+    /// - `label`: printable ASCII, without an ending NUL.
+    /// - `randoms`: the client's and the server's, [`RANDOMS_LEN`] bytes together.
+    /// - `context`: up to 65535 bytes; none is not the same as an empty one.
+    ///
+    /// Without the extended master secret, two sessions may share their keying material (RFC 7627
+    /// section 5.4): what is bound to it must not rely on its being unique then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when a length or the label is not as said, or the label is one
+    /// of TLS itself; [`Error::UnsupportedProtocol`] for SSL 3.0; and what the backend answers.
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        randoms: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+        if label.is_empty() || !label.iter().all(is_printable) {
+            return Err(Error::InvalidParameter("label: expected printable ASCII"));
+        }
+        if RESERVED_LABELS.contains(&label) {
+            return Err(Error::InvalidParameter("label: one that TLS derives its own secrets by"));
+        }
+        check(randoms, out)?;
+        let prf = self.prf()?;
+        let secret = self.secret.expose();
+        let Some(context) = context else {
+            return self.backend.prf(prf, secret, label, &[randoms], out);
+        };
+        let len = u16::try_from(context.len())
+            .map_err(|_| Error::InvalidParameter("context: expected at most 65535 bytes"))?;
+        self.backend.prf(prf, secret, label, &[randoms, &len.to_be_bytes(), context], out)
+    }
+
+    /// Derives a key block of an EAP method (`SslComputeEapKeyBlock`) and fills `out`; `randoms`
+    /// are the client's and the server's, [`RANDOMS_LEN`] bytes together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when a length is not as said, [`Error::UnsupportedProtocol`] for
+    /// SSL 3.0, and what the backend answers.
+    pub fn eap_key_block(
+        &self,
+        kind: EapKeyBlock,
+        randoms: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        check(randoms, out)?;
+        let prf = self.prf()?;
+        let secret = self.secret.expose();
+        match kind {
+            EapKeyBlock::Tls => {
+                const LABEL: &[u8] = b"client EAP encryption";
+                let (keys, ivs) = out
+                    .split_at_mut_checked(EAP_TLS_KEYS_LEN)
+                    .filter(|(_, ivs)| ivs.len() == EAP_TLS_KEY_BLOCK_LEN - EAP_TLS_KEYS_LEN)
+                    .ok_or(Error::InvalidParameter("EAP-TLS key block: expected 192 bytes"))?;
+                self.backend.prf(prf, secret, LABEL, &[randoms], keys)?;
+                // Nothing secret goes into the vectors.
+                self.backend.prf(prf, &[], LABEL, &[randoms], ivs)
+            }
+            EapKeyBlock::TtlsV0 => {
+                self.backend.prf(prf, secret, b"ttls keying material", &[randoms], out)
+            }
+            EapKeyBlock::TtlsV0Challenge => {
+                self.backend.prf(prf, secret, b"ttls challenge", &[randoms], out)
+            }
+        }
+    }
+
+    fn prf(&self) -> Result<PrfAlgorithm, Error> {
+        let number = u32::from(self.protocol.wire());
+        let schedule = schedule_of(self.protocol)?;
+        schedule.prf(self.suite.prf).ok_or(Error::UnsupportedProtocol { given: number })
+    }
+}
+
+fn check(randoms: &[u8], out: &[u8]) -> Result<(), Error> {
+    if randoms.len() != RANDOMS_LEN {
+        return Err(Error::InvalidParameter("randoms: expected 64 bytes, the client's first"));
+    }
+    if out.is_empty() {
+        return Err(Error::InvalidParameter("output: expected at least one byte"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eap_flags_name_a_derivation_unless_the_length_is_that_of_eap_tls() {
+        assert_eq!(EapKeyBlock::from_flags(0, 192), Ok(EapKeyBlock::Tls));
+        assert_eq!(EapKeyBlock::from_flags(0, 1), Ok(EapKeyBlock::Tls));
+        assert_eq!(EapKeyBlock::from_flags(1, 128), Ok(EapKeyBlock::TtlsV0));
+        assert_eq!(EapKeyBlock::from_flags(2, 17), Ok(EapKeyBlock::TtlsV0Challenge));
+        for side in [1, 2] {
+            assert_eq!(EapKeyBlock::from_flags(side, 192), Ok(EapKeyBlock::Tls));
+        }
+        for given in [3, 4, 0x100, 0x102, u32::MAX] {
+            assert_eq!(EapKeyBlock::from_flags(given, 192), Err(Error::BadFlags { given }));
+        }
+    }
+}
