@@ -144,6 +144,30 @@ pub trait RsaPrivateKey: fmt::Debug + Send + Sync {
     ///
     /// [`Error::Random`] or [`Error::Backend`], for reasons that the ciphertext does not decide.
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error>;
+
+    /// Runs [`decrypt_raw`](Self::decrypt_raw) for each job. An implementation that computes
+    /// several at once gives the same results.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decrypt_raw`](Self::decrypt_raw); some results may then have been written.
+    fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
+        jobs.iter_mut().try_for_each(|job| self.decrypt_raw(job.ciphertext, job.em))
+    }
+}
+
+/// One raw private operation of a batch: the arguments of [`RsaPrivateKey::decrypt_raw`].
+pub struct RawDecryption<'j> {
+    /// The ciphertext, of the length of the modulus.
+    pub ciphertext: &'j [u8],
+    /// Where the block goes, of the same length. Secret.
+    pub em: &'j mut [u8],
+}
+
+impl fmt::Debug for RawDecryption<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawDecryption").field("len", &self.em.len()).finish_non_exhaustive()
+    }
 }
 
 /// Decrypts the ciphertext 2, which a backend does last when it loads a key, and gives the block.

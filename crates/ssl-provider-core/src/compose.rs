@@ -11,16 +11,16 @@ use crate::rsa_der::RsaPrivateKeyDer;
 /// Two backends as one. Each operation goes to `primary`; where that answers
 /// [`Error::Unsupported`], and only there, it goes to `secondary`.
 #[derive(Debug)]
-pub struct Composed<P, S> {
+pub struct Composed<P> {
     info: BackendInfo,
     primary: P,
-    secondary: S,
+    secondary: &'static dyn KeyExchangeBackend,
 }
 
-impl<P: KeyExchangeBackend, S: KeyExchangeBackend> Composed<P, S> {
+impl<P: KeyExchangeBackend> Composed<P> {
     /// Composes two backends under a description of the whole, whose support table must say whose
     /// code does what.
-    pub fn new(info: BackendInfo, primary: P, secondary: S) -> Self {
+    pub fn new(info: BackendInfo, primary: P, secondary: &'static dyn KeyExchangeBackend) -> Self {
         Self { info, primary, secondary }
     }
 
@@ -29,13 +29,13 @@ impl<P: KeyExchangeBackend, S: KeyExchangeBackend> Composed<P, S> {
         mut operation: impl FnMut(&dyn KeyExchangeBackend) -> Result<T, Error>,
     ) -> Result<T, Error> {
         match operation(&self.primary) {
-            Err(Error::Unsupported(_)) => operation(&self.secondary),
+            Err(Error::Unsupported(_)) => operation(self.secondary),
             answer => answer,
         }
     }
 }
 
-impl<P: KeyExchangeBackend, S: KeyExchangeBackend> KeyExchangeBackend for Composed<P, S> {
+impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
     fn info(&self) -> &BackendInfo {
         &self.info
     }

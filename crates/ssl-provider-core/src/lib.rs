@@ -41,7 +41,7 @@ pub mod status;
 
 pub use crate::backend::{
     BackendInfo, ConstantTime, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RsaInfo, RsaPrivateKey, Support,
+    Operation, PrfAlgorithm, RawDecryption, RsaInfo, RsaPrivateKey, Support,
 };
 pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 pub use crate::cipher_suite::CipherSuite;
@@ -53,7 +53,7 @@ pub use crate::handshake_hash::HandshakeHash;
 pub use crate::master_key::{MasterKey, SessionKeys, Side};
 pub use crate::parameter_list::{Buffer, BufferType, ParameterList};
 pub use crate::premaster::VersionCheck;
-pub use crate::private_key::PrivateKey;
+pub use crate::private_key::{DecryptedPremaster, PrivateKey};
 pub use crate::protocol::Protocol;
 pub use crate::provider::{Flags, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements};
 pub use crate::record::{RecordKey, RecordOptions};

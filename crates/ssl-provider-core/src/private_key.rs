@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use crate::backend::{HashAlgorithm, KeyExchangeBackend, RsaPrivateKey};
+use crate::backend::{HashAlgorithm, KeyExchangeBackend, RawDecryption, RsaPrivateKey};
 use crate::error::Error;
 use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer};
 use crate::secret::RejectKey;
@@ -80,6 +80,37 @@ impl PrivateKey {
         self.backend
     }
 
+    /// Runs the private operation on many ciphertexts, for [`crate::Provider::import_decrypted`].
+    ///
+    /// A backend that computes several at once does so here; the answers are the same as one by
+    /// one. As there, nothing that a ciphertext decides is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`], [`Error::Backend`]: the library failed.
+    pub fn decrypt_premasters(
+        &self,
+        ciphertexts: &[&[u8]],
+    ) -> Result<Vec<DecryptedPremaster<'_>>, Error> {
+        let mut all: Vec<DecryptedPremaster<'_>> = ciphertexts
+            .iter()
+            .map(|ciphertext| DecryptedPremaster {
+                key: self,
+                ciphertext: ciphertext.to_vec(),
+                block: Block::new(),
+            })
+            .collect();
+        let mut jobs = Vec::with_capacity(all.len());
+        for DecryptedPremaster { ciphertext, block, .. } in &mut all {
+            let em = block.start(self.modulus_len());
+            if self.is_proper_ciphertext(ciphertext) {
+                jobs.push(RawDecryption { ciphertext, em });
+            }
+        }
+        self.key.decrypt_raw_batch(&mut jobs)?;
+        Ok(all)
+    }
+
     pub(crate) fn reject_key(&self) -> &RejectKey {
         &self.reject_key
     }
@@ -109,6 +140,31 @@ impl fmt::Debug for PrivateKey {
             .field("backend", &self.backend.info().name)
             .field("modulus_len", &self.modulus_len())
             .finish_non_exhaustive()
+    }
+}
+
+/// What the private operation made of a ciphertext, which nobody is told.
+pub struct DecryptedPremaster<'k> {
+    pub(crate) key: &'k PrivateKey,
+    pub(crate) ciphertext: Vec<u8>,
+    pub(crate) block: Block,
+}
+
+impl DecryptedPremaster<'_> {
+    /// The key that did it.
+    pub fn key(&self) -> &PrivateKey {
+        self.key
+    }
+
+    /// The ciphertext.
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+}
+
+impl fmt::Debug for DecryptedPremaster<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecryptedPremaster").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

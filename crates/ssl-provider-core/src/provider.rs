@@ -14,7 +14,7 @@ use crate::handshake_hash::HandshakeHash;
 use crate::master_key::MasterKey;
 use crate::parameter_list::ParameterList;
 use crate::premaster::{VersionCheck, recover_premaster};
-use crate::private_key::{Block, PrivateKey};
+use crate::private_key::{Block, DecryptedPremaster, PrivateKey};
 use crate::protocol::Protocol;
 use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::{MasterSeed, master_secret, schedule_of};
@@ -220,6 +220,36 @@ impl Provider {
         encrypted_premaster: &[u8],
         flags: Flags,
     ) -> Result<MasterKey, Error> {
+        let premaster = Premaster::Encrypted(key, encrypted_premaster);
+        self.import(premaster, protocol, suite, parameters, flags)
+    }
+
+    /// As [`import_master_key`](Self::import_master_key), for a ciphertext whose private operation
+    /// was done before, by [`PrivateKey::decrypt_premasters`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`import_master_key`](Self::import_master_key).
+    pub fn import_decrypted(
+        &self,
+        premaster: &DecryptedPremaster<'_>,
+        protocol: u32,
+        suite: u32,
+        parameters: &ParameterList,
+        flags: Flags,
+    ) -> Result<MasterKey, Error> {
+        self.import(Premaster::Decrypted(premaster), protocol, suite, parameters, flags)
+    }
+
+    fn import(
+        &self,
+        premaster: Premaster<'_>,
+        protocol: u32,
+        suite: u32,
+        parameters: &ParameterList,
+        flags: Flags,
+    ) -> Result<MasterKey, Error> {
+        let key = premaster.key();
         // Each backend has one description, at one address.
         if !ptr::eq(key.backend().info(), self.backend.info()) {
             return Err(Error::InvalidHandle);
@@ -254,10 +284,10 @@ impl Provider {
         let mut secret = Box::new(MasterSecret::zeroed());
         let mut fallback = PremasterSecret::zeroed();
         let asked = version.fallback_version();
-        fallback_premaster(key, encrypted_premaster, asked, seed, &mut fallback)?;
+        fallback_premaster(key, premaster.ciphertext(), asked, seed, &mut fallback)?;
         let mut premaster_secret = PremasterSecret::zeroed();
-        let mut block = Block::new();
-        key.decrypt_block(encrypted_premaster, &mut block)?;
+        let mut decrypted_now = Block::new();
+        let block = premaster.block(&mut decrypted_now)?;
         recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
         master_secret(self.backend, protocol, suite, &premaster_secret, seed, &mut secret)?;
 
@@ -280,6 +310,43 @@ impl Provider {
         let info = self.backend.info();
         let mut needed = Operation::ALL.into_iter().filter(|operation| operation.is_for_import());
         needed.all(|operation| info.support(operation) != Support::Unsupported)
+    }
+}
+
+/// A premaster secret on its way in.
+#[derive(Clone, Copy)]
+enum Premaster<'p> {
+    Encrypted(&'p PrivateKey, &'p [u8]),
+    Decrypted(&'p DecryptedPremaster<'p>),
+}
+
+impl<'p> Premaster<'p> {
+    fn key(self) -> &'p PrivateKey {
+        match self {
+            Self::Encrypted(key, _) => key,
+            Self::Decrypted(premaster) => premaster.key,
+        }
+    }
+
+    fn ciphertext(self) -> &'p [u8] {
+        match self {
+            Self::Encrypted(_, ciphertext) => ciphertext,
+            Self::Decrypted(premaster) => &premaster.ciphertext,
+        }
+    }
+
+    /// The decrypted block, in `room` where the private operation is still to be done.
+    fn block<'b>(self, room: &'b mut Block) -> Result<&'b Block, Error>
+    where
+        'p: 'b,
+    {
+        match self {
+            Self::Encrypted(key, ciphertext) => {
+                key.decrypt_block(ciphertext, room)?;
+                Ok(room)
+            }
+            Self::Decrypted(premaster) => Ok(&premaster.block),
+        }
     }
 }
 

@@ -77,7 +77,7 @@ static INFO_ALONE: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
     support: &SUPPORT_ALONE,
 });
 
-static BACKEND: LazyLock<Composed<Ring, RustCrypto>> = LazyLock::new(|| {
+static BACKEND: LazyLock<Composed<Ring>> = LazyLock::new(|| {
     let info = BackendInfo {
         name: NAME,
         provider_name: "ssl-provider ring Provider",
@@ -86,7 +86,7 @@ static BACKEND: LazyLock<Composed<Ring, RustCrypto>> = LazyLock::new(|| {
         fips: FipsStatus::NotValidated,
         support: &SUPPORT,
     };
-    Composed::new(info, Ring, RustCrypto)
+    Composed::new(info, Ring, ssl_provider_rustcrypto::backend())
 });
 
 /// The backend: ring, and RustCrypto for the RSA private operation, everything with MD5, and the

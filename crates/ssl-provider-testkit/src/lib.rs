@@ -196,6 +196,9 @@ macro_rules! conformance_tests {
             rsa::rsa_keeps_leading_zeros
             rsa::rsa_decrypts_ciphertexts_at_the_edges
             rsa::rsa_answers_alike_every_time
+            batch::batch_decrypts_with_every_size_of_key
+            batch::batch_of_every_kind_is_imported_as_one_by_one
+            batch::batch_is_imported_under_the_same_conditions
             keys::keys_load_from_both_containers
             keys::keys_of_a_size_out_of_range_are_refused
             keys::keys_shorter_than_the_policy_are_refused

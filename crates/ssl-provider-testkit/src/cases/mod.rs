@@ -2,6 +2,7 @@
 //! The list that names them all is in [`crate::conformance_tests!`].
 
 pub mod exporter;
+pub mod batch;
 pub mod finished;
 pub mod handshakes;
 pub mod hash;
