@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion};
 
 use ssl_provider::premaster::recover_premaster;
-use ssl_provider::{Handle, HandleKind, HandleTable, PremasterSecret, PrfAlgorithm, VersionCheck};
+use ssl_provider::{
+    Handle, HandleKind, HandleTable, PremasterSecret, PrfAlgorithm, Provider, VersionCheck,
+    with_multi_buffer,
+};
+use ssl_provider_benches::exchange::{KEYS, ciphertexts};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -19,6 +23,7 @@ fn main() {
         .configure_from_args();
     prf(&mut criterion);
     premaster(&mut criterion);
+    multi_buffer(&mut criterion);
     handle_lookup(&mut criterion);
     criterion.final_summary();
 }
@@ -62,6 +67,29 @@ fn premaster(criterion: &mut Criterion) {
                 black_box(out.expose());
             });
         });
+    }
+    group.finish();
+}
+
+/// A batch of private operations on the default backend, one by one and all at once, where the
+/// processor can do that.
+fn multi_buffer(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("multi_buffer");
+    let single = ssl_provider::default_backend().expect("backends are compiled in");
+    let backends = [("one by one", Some(single)), ("at once", with_multi_buffer(single))];
+    for key in &KEYS[..2] {
+        let batch = ciphertexts(key).expect("the key is well-formed");
+        let batch: Vec<&[u8]> = batch.iter().map(Vec::as_slice).collect();
+        for (name, backend) in backends {
+            let Some(backend) = backend else { continue };
+            let provider = Provider::open(backend);
+            let private_key = provider.load_private_key(key.der).expect("the key is well-formed");
+            group.bench_function(BenchmarkId::new(name, key.name), |bencher| {
+                bencher.iter(|| {
+                    black_box(private_key.decrypt_premasters(&batch)).expect("the library works")
+                });
+            });
+        }
     }
     group.finish();
 }

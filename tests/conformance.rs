@@ -98,6 +98,24 @@ fn ring_alone_does_what_the_support_matrix_says() {
     support::support_requirements_are_met_or_refused(ring);
 }
 
+/// Every case once more on every backend with multi-buffer RSA around it.
+#[cfg(feature = "multi-buffer")]
+#[test]
+fn every_backend_conforms_with_multi_buffer_around_it() {
+    use ssl_provider_testkit::check;
+
+    for backend in ssl_provider::backends() {
+        let Some(around) = ssl_provider::with_multi_buffer(*backend) else {
+            eprintln!("NOT TESTED: multi-buffer RSA: this processor has no AVX-512 IFMA");
+            return;
+        };
+        // Not the same backend: each refuses the keys of the other.
+        assert!(!std::ptr::eq(around.info(), backend.info()));
+        let report = check(around);
+        assert!(report.passed(), "with multi-buffer: {report}");
+    }
+}
+
 #[cfg(not(any(
     feature = "aws-lc",
     feature = "openssl",

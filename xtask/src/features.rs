@@ -47,7 +47,9 @@ pub(crate) fn feature_of(backend: &'static str, openssl: OpenSsl) -> &'static st
     if backend == "openssl" { openssl.feature() } else { backend }
 }
 
-/// The features of all four backends, as the argument of `--features` for the whole workspace.
+/// All features, with all four backends, as the argument of `--features` for the whole workspace.
 pub(crate) fn all_of_facade(openssl: OpenSsl) -> String {
-    BACKENDS.map(|backend| format!("ssl-provider/{}", feature_of(backend, openssl))).join(",")
+    let backends = BACKENDS.map(|backend| feature_of(backend, openssl));
+    let features = backends.iter().chain(&["multi-buffer"]);
+    features.map(|feature| format!("ssl-provider/{feature}")).collect::<Vec<_>>().join(",")
 }

@@ -44,4 +44,6 @@ pub use ssl_provider_core::*;
 
 mod registry;
 
+#[cfg(feature = "multi-buffer")]
+pub use crate::registry::with_multi_buffer;
 pub use crate::registry::{backend, backends, default_backend};

@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 12] = [
+const LAYERS: [Layer; 13] = [
     Layer {
         member: CORE,
         members: &[],
@@ -40,6 +40,13 @@ const LAYERS: [Layer; 12] = [
     Layer { member: "ssl-provider-aws-lc", members: &[CORE], in_tests: TEST_KIT, others: None },
     Layer { member: "ssl-provider-openssl", members: &[CORE], in_tests: TEST_KIT, others: None },
     Layer {
+        member: "ssl-provider-multibuffer",
+        members: &[CORE],
+        in_tests: &["ssl-provider-rustcrypto", "ssl-provider-testkit"],
+        // It computes by itself.
+        others: Some(&["bytemuck", "zeroize"]),
+    },
+    Layer {
         member: "ssl-provider",
         members: &[
             CORE,
@@ -47,6 +54,7 @@ const LAYERS: [Layer; 12] = [
             "ssl-provider-openssl",
             "ssl-provider-rustcrypto",
             "ssl-provider-ring",
+            "ssl-provider-multibuffer",
         ],
         in_tests: TEST_KIT,
         others: Some(&["cfg-if"]),

@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{HandshakeHash, ParameterList, Protocol, Side};
+use ssl_provider::{DecryptedPremaster, HandshakeHash, ParameterList, Protocol, Side};
 
-use super::certificate::{PublicKey, public_key};
+use super::certificate::PublicKey;
 use super::ciphertext::Ciphertext;
 use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
-use super::handshake::Half;
+use super::handshake::{Half, Halves};
 use super::keyring::Keyring;
 use super::negotiation::{agreed, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
-use crate::tls::message::{first_certificate, session_ticket};
+use crate::tls::message::session_ticket;
 use crate::tls::{ClientHello, HandshakeType, Message, ServerHello, alert};
 
 /// Most handshakes of one connection that are followed.
@@ -38,21 +38,30 @@ pub fn analyse(
     keyring: &Keyring,
     known: &KnownSessions,
 ) -> Analysis {
+    analyse_from(&Halves::first_of(conversation), conversation, keyring, known, None)
+}
+
+/// As [`analyse`], from the first handshake on, which has been read, and whose private operation
+/// may have been done.
+pub(super) fn analyse_from<'t>(
+    first: &Halves<'t>,
+    conversation: &'t RecordedConversation,
+    keyring: &Keyring,
+    known: &KnownSessions,
+    decrypted: Option<&DecryptedPremaster<'_>>,
+) -> Analysis {
     let mut walk = Walk {
         conversation,
         keyring,
         known,
+        decrypted,
         own: KnownSessions::default(),
         analysis: Analysis::default(),
     };
-    let client = conversation.client;
-    let mut flows = Some((
-        Flow::new(conversation.stream(client)),
-        Flow::new(conversation.stream(client.other())),
-    ));
-    for number in 0..MAX_HANDSHAKES {
+    let mut flows = walk.handshake(first, false);
+    for _ in 1..MAX_HANDSHAKES {
         let Some((client, server)) = flows.take() else { break };
-        flows = walk.handshake(client, server, number > 0);
+        flows = walk.handshake(&Halves::read(client, server), true);
     }
     if let (Some(_), Some(last)) = (flows, walk.analysis.sessions.last_mut()) {
         let note = format!("whatever follows the first {MAX_HANDSHAKES} handshakes is not read");
@@ -61,10 +70,11 @@ pub fn analyse(
     walk.analysis
 }
 
-struct Walk<'t> {
+struct Walk<'w, 't> {
     conversation: &'t RecordedConversation,
-    keyring: &'t Keyring,
-    known: &'t KnownSessions,
+    keyring: &'w Keyring,
+    known: &'w KnownSessions,
+    decrypted: Option<&'w DecryptedPremaster<'w>>,
     /// Sessions of this connection.
     own: KnownSessions,
     analysis: Analysis,
@@ -74,7 +84,8 @@ struct Walk<'t> {
 type Flows<'t> = Option<(Flow<'t>, Flow<'t>)>;
 
 /// Both halves of a handshake, with its hellos.
-struct Parts<'h> {
+struct Parts<'h, 't> {
+    halves: &'h Halves<'t>,
     client: &'h Half,
     server: &'h Half,
     client_hello: &'h ClientHello,
@@ -82,16 +93,10 @@ struct Parts<'h> {
     handshake: &'h Handshake,
 }
 
-impl<'t> Walk<'t> {
-    /// Reads a handshake, judges it, and says where the next one would start, if that can be read.
-    fn handshake(
-        &mut self,
-        mut client_flow: Flow<'t>,
-        mut server_flow: Flow<'t>,
-        renegotiation: bool,
-    ) -> Flows<'t> {
-        let client = Half::read(&mut client_flow);
-        let server = Half::read(&mut server_flow);
+impl<'t> Walk<'_, 't> {
+    /// Judges a handshake, and says where the next one would start, if that can be read.
+    fn handshake(&mut self, halves: &Halves<'t>, renegotiation: bool) -> Flows<'t> {
+        let Halves { client, server, .. } = halves;
         if renegotiation && (client.messages.is_empty() || server.messages.is_empty()) {
             // Nobody asked for another handshake, or it was declined.
             return None;
@@ -99,19 +104,13 @@ impl<'t> Walk<'t> {
         let conversation = self.conversation;
         let moment = client.moment.or(server.moment).unwrap_or(conversation.moment);
         let mut session = Session::new(moment, conversation.label(), renegotiation);
-        let next = self.judge(&mut session, &client, &server, &client_flow, &server_flow);
+        let next = self.judge(&mut session, halves);
         self.analysis.sessions.push(session);
         next
     }
 
-    fn judge(
-        &mut self,
-        session: &mut Session,
-        client: &Half,
-        server: &Half,
-        client_flow: &Flow<'t>,
-        server_flow: &Flow<'t>,
-    ) -> Flows<'t> {
+    fn judge(&mut self, session: &mut Session, halves: &Halves<'t>) -> Flows<'t> {
+        let Halves { client, server, .. } = halves;
         let client_hello = match hello(client, HandshakeType::CLIENT_HELLO, ClientHello::parse) {
             Ok(hello) => hello,
             Err(field) => {
@@ -163,6 +162,7 @@ impl<'t> Walk<'t> {
             return None;
         }
         let parts = Parts {
+            halves,
             client,
             server,
             client_hello: &client_hello,
@@ -170,21 +170,16 @@ impl<'t> Walk<'t> {
             handshake: &handshake,
         };
         if parts.is_resumption() {
-            self.resumed(session, &parts, client_flow, server_flow)
+            self.resumed(session, &parts)
         } else {
-            self.full(session, &parts, client_flow, server_flow)
+            self.full(session, &parts)
         }
     }
 
     /// A handshake with a key exchange.
-    fn full(
-        &mut self,
-        session: &mut Session,
-        parts: &Parts<'_>,
-        client_flow: &Flow<'t>,
-        server_flow: &Flow<'t>,
-    ) -> Flows<'t> {
+    fn full(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
         let (client, server) = (parts.client, parts.server);
+        let Halves { client_flow, .. } = parts.halves;
         let Some((server_flight, server_rest)) =
             server.split_after(HandshakeType::SERVER_HELLO_DONE)
         else {
@@ -207,13 +202,10 @@ impl<'t> Walk<'t> {
         }
         let exchange_body = client_flight.last().map(Message::body).unwrap_or_default();
 
-        let certificate = server
-            .find(HandshakeType::CERTIFICATE)
-            .and_then(|message| first_certificate(message.body()))
-            .map_or(PublicKey::Unreadable, public_key);
-        let candidates = self.keyring.candidates(&certificate);
+        let certificate = parts.halves.certificate();
+        let candidates = self.keyring.candidates(certificate);
         if candidates.is_empty() {
-            session.judge(Verdict::WrongKey, wrong_key_reason(&certificate));
+            session.judge(Verdict::WrongKey, wrong_key_reason(certificate));
             return None;
         }
 
@@ -266,6 +258,7 @@ impl<'t> Walk<'t> {
                 parameters: parameters.clone(),
                 offered_version: parts.client_hello.version,
                 encrypted_premaster: ciphertext.bytes,
+                decrypted: self.decrypted,
                 transcript: transcript.duplicate(),
                 client: client_flow,
             };
@@ -273,7 +266,7 @@ impl<'t> Walk<'t> {
                 Ok(proven) => {
                     session.key = Some(key.label.clone());
                     session.notes.extend(ciphertext.note.map(str::to_owned));
-                    return self.proven(session, parts, proven, server_rest, server_flow);
+                    return self.proven(session, parts, proven, server_rest);
                 }
                 Err(NoProof::WrongKey) => {}
                 Err(NoProof::Incomplete(end)) => {
@@ -290,10 +283,9 @@ impl<'t> Walk<'t> {
     fn proven(
         &mut self,
         session: &mut Session,
-        parts: &Parts<'_>,
+        parts: &Parts<'_, 't>,
         proven: Proven<'t>,
         server_rest: &[Message],
-        server_flow: &Flow<'t>,
     ) -> Flows<'t> {
         let client_random = parts.client_hello.random;
         session.premaster_version = proven.premaster_version;
@@ -321,7 +313,7 @@ impl<'t> Walk<'t> {
             &proven.master_key,
             &proven.keys,
             Side::Server,
-            server_flow,
+            &parts.halves.server_flow,
             transcript,
         );
         match checked {
@@ -335,13 +327,7 @@ impl<'t> Walk<'t> {
     }
 
     /// A handshake without a key exchange, under a master key of before.
-    fn resumed(
-        &mut self,
-        session: &mut Session,
-        parts: &Parts<'_>,
-        client_flow: &Flow<'t>,
-        server_flow: &Flow<'t>,
-    ) -> Flows<'t> {
+    fn resumed(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
         session.judge(Verdict::Resumed, "the session that it resumes was not opened here");
         let (client, server) = (parts.client_hello, parts.server_hello);
         let Some(known) = self.own.find(client, server).or_else(|| self.known.find(client, server))
@@ -351,7 +337,7 @@ impl<'t> Walk<'t> {
         };
         let known = known.clone();
         session.resumes = Some(known.client_random);
-        match self.check_resumed(parts, &known, client_flow, server_flow) {
+        match self.check_resumed(parts, &known) {
             Ok(flows) => {
                 session.reason.clear();
                 if let Ok(secret) = known.master_key.secret_for_key_log() {
@@ -370,13 +356,12 @@ impl<'t> Walk<'t> {
     /// Checks the Finished of both sides, server first, as far as they are there.
     fn check_resumed(
         &self,
-        parts: &Parts<'_>,
+        parts: &Parts<'_, 't>,
         known: &KnownSession,
-        client_flow: &Flow<'t>,
-        server_flow: &Flow<'t>,
     ) -> Result<Flows<'t>, String> {
         let master_key = &known.master_key;
         let handshake = parts.handshake;
+        let Halves { client_flow, server_flow, .. } = parts.halves;
         if (master_key.protocol(), master_key.suite().id)
             != (handshake.protocol, handshake.suite.id)
         {
@@ -412,7 +397,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Remembers a session under the names that the server gave it.
-    fn learn(&mut self, parts: &Parts<'_>, session: KnownSession) {
+    fn learn(&mut self, parts: &Parts<'_, '_>, session: KnownSession) {
         let id = parts.server_hello.session_id.clone();
         let id = (!id.is_empty()).then_some(SessionName::Id(id));
         let ticket = parts
@@ -461,7 +446,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-impl Parts<'_> {
+impl Parts<'_, '_> {
     /// Whether the server went on to ChangeCipherSpec at once, or only with a new ticket before it
     /// (RFC 5246 section 7.3, RFC 5077 section 3.1).
     fn is_resumption(&self) -> bool {

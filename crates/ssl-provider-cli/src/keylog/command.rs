@@ -8,6 +8,7 @@ use std::thread;
 
 use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use ssl_provider::with_multi_buffer;
 
 use super::engine::{self, Plan};
 use super::keyring::Keyring;
@@ -58,6 +59,11 @@ pub struct Args {
     /// Threads for the cryptography; as many as there are processors without it
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// Compute one private operation at a time, by the library of the backend alone. Otherwise
+    /// processors with AVX-512 IFMA compute eight at once, unless several backends are compared
+    #[arg(long)]
+    pub no_multi_buffer: bool,
 
     /// Take every n-th connection only, so that n runs or machines share the work. Resumed sessions
     /// can be opened only if the one they resume is in the same part
@@ -184,8 +190,12 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
         keys.extend(read_keys(path, &password).map_err(Failure::usage)?);
     }
     let refused = |(label, error)| Failure::Usage(format!("{label}: {error}"));
+    // Where backends are compared, each computes by itself.
+    let alone = args.no_multi_buffer || backends.len() > 1;
+    let faster = |backend| if alone { None } else { with_multi_buffer(backend) };
     backends
         .into_iter()
+        .map(|backend| faster(backend).unwrap_or(backend))
         .map(|backend| Keyring::load(backend, &keys, args.allow_ssl3).map_err(refused))
         .collect()
 }

@@ -9,8 +9,10 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::analysis::{Analysis, analyse};
+use super::ahead::{CONVERSATIONS, decrypt_ahead};
+use super::analysis::{Analysis, analyse_from};
 use super::conversation::RecordedConversation;
+use super::handshake::Halves;
 use super::input::{self, Delivery, Input, InputSummary};
 use super::keyring::Keyring;
 use super::order::{Analysed, Judged, Order};
@@ -62,15 +64,27 @@ pub(super) fn run(
 ) -> Result<InputSummary, Failure> {
     // Resumption is followed later, in order; see `order`.
     let nothing_known = KnownSessions::default();
-    let by_backend = |conversation: &RecordedConversation| {
-        plan.keyrings.iter().map(|keyring| analyse(conversation, keyring, &nothing_known)).collect()
+    let by_backend = |conversations: &[&RecordedConversation]| {
+        let openings: Vec<_> = conversations.iter().map(|one| Halves::first_of(one)).collect();
+        let mut analyses: Vec<Vec<Analysis>> = openings.iter().map(|_| Vec::new()).collect();
+        for keyring in plan.keyrings {
+            let decrypted = decrypt_ahead(keyring, &openings);
+            let each = conversations.iter().zip(&openings).zip(&decrypted).zip(&mut analyses);
+            for (((conversation, first), decrypted), analyses) in each {
+                let decrypted = decrypted.as_ref();
+                let analysis =
+                    analyse_from(first, conversation, keyring, &nothing_known, decrypted);
+                analyses.push(analysis);
+            }
+        }
+        analyses
     };
     run_with(by_backend, PERMITS, plan, progress, report)
 }
 
 /// Runs the plan with this analysis and so many units of memory.
 fn run_with(
-    analyse: impl Fn(&RecordedConversation) -> Vec<Analysis> + Sync,
+    analyse: impl Fn(&[&RecordedConversation]) -> Vec<Vec<Analysis>> + Sync,
     permits: usize,
     plan: &Plan<'_>,
     progress: &Progress<'_>,
@@ -141,24 +155,43 @@ fn read(
 }
 
 fn work(
-    analyse: impl Fn(&RecordedConversation) -> Vec<Analysis>,
+    analyse: impl Fn(&[&RecordedConversation]) -> Vec<Vec<Analysis>>,
     jobs: &Mutex<Receiver<Job>>,
     to_caller: &Sender<Done>,
 ) {
     loop {
-        // The lock is held for receiving only, which leaves nothing half-changed.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { number, conversation, watermark, permits }) = job else { return };
+        let jobs = next_jobs(jobs);
+        let Some(&Job { number: first, watermark, permits, .. }) = jobs.first() else { return };
         // A number that never arrived would keep all later ones, and with their permits the reader,
         // waiting. Nothing that a panic may have left half-changed is used again.
-        let analysed = catch_unwind(AssertUnwindSafe(|| {
-            let by_backend = analyse(&conversation);
-            Analysed { conversation, by_backend }.slim()
+        let analyses = catch_unwind(AssertUnwindSafe(|| {
+            analyse(&jobs.iter().map(|job| &job.conversation).collect::<Vec<_>>())
         }));
-        if to_caller.send(Done { number, analysed, watermark, permits }).is_err() {
-            return;
+        let analyses = match analyses {
+            Ok(analyses) => analyses,
+            Err(panic) => {
+                // It ends the run when its turn comes, so the later numbers are not missed.
+                let analysed = Err(panic);
+                let _ = to_caller.send(Done { number: first, analysed, watermark, permits });
+                return;
+            }
+        };
+        for (job, by_backend) in jobs.into_iter().zip(analyses) {
+            let Job { number, conversation, watermark, permits } = job;
+            let analysed = Ok(Analysed { conversation, by_backend }.slim());
+            if to_caller.send(Done { number, analysed, watermark, permits }).is_err() {
+                return;
+            }
         }
     }
+}
+
+/// Waits for a job, and takes along those behind it that are there already. None at the end.
+fn next_jobs(jobs: &Mutex<Receiver<Job>>) -> Vec<Job> {
+    // The lock is held for receiving only, which leaves nothing half-changed.
+    let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = jobs.recv().ok();
+    first.into_iter().chain(jobs.try_iter()).take(CONVERSATIONS).collect()
 }
 
 /// Takes what the workers have done in the order in which it was sent to them, and reports it in
@@ -198,7 +231,7 @@ fn collect(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
@@ -206,7 +239,7 @@ mod tests {
     /// Runs over the recorded handshakes with one permit, so that the reader soon waits for it, and
     /// says whether that panicked.
     fn panics(
-        analyse: impl Fn(&RecordedConversation) -> Vec<Analysis> + Send + Sync + 'static,
+        analyse: impl Fn(&[&RecordedConversation]) -> Vec<Vec<Analysis>> + Send + Sync + 'static,
     ) -> bool {
         let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/handshakes.pcapng");
         let (sender, ended) = channel();
@@ -222,12 +255,16 @@ mod tests {
 
     #[test]
     fn a_worker_that_panics_ends_the_run_with_its_panic() {
-        assert!(!panics(|_| Vec::new()));
+        let nothing = |conversations: &[&RecordedConversation]| {
+            conversations.iter().map(|_| Vec::new()).collect()
+        };
+        assert!(!panics(nothing));
         assert!(panics(|_| panic!("meant to happen")));
-        let calls = AtomicU64::new(0);
-        assert!(panics(move |_| {
-            assert!(calls.fetch_add(1, Ordering::Relaxed) != 7, "meant to happen");
-            Vec::new()
+        let seen = AtomicUsize::new(0);
+        assert!(panics(move |conversations| {
+            let before = seen.fetch_add(conversations.len(), Ordering::Relaxed);
+            assert!(before + conversations.len() < 7, "meant to happen");
+            nothing(conversations)
         }));
     }
 }

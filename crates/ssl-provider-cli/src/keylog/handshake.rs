@@ -1,9 +1,52 @@
 //! One handshake as both sides sent it, up to the ChangeCipherSpec of each.
 //! Messages are in the order of the protocol, whatever the order of packets was.
 
+use std::cell::OnceCell;
+
+use super::certificate::{PublicKey, public_key};
+use super::conversation::RecordedConversation;
 use super::flow::{End, Event, Flow};
 use crate::capture::Moment;
+use crate::tls::message::first_certificate;
 use crate::tls::{HandshakeType, Message};
+
+/// A handshake as it was recorded, and where both directions go on behind it.
+#[derive(Debug)]
+pub(super) struct Halves<'t> {
+    pub(super) client: Half,
+    pub(super) server: Half,
+    pub(super) client_flow: Flow<'t>,
+    pub(super) server_flow: Flow<'t>,
+    certificate: OnceCell<PublicKey>,
+}
+
+impl<'t> Halves<'t> {
+    /// Reads both directions up to ChangeCipherSpec.
+    pub(super) fn read(mut client_flow: Flow<'t>, mut server_flow: Flow<'t>) -> Self {
+        let client = Half::read(&mut client_flow);
+        let server = Half::read(&mut server_flow);
+        Self { client, server, client_flow, server_flow, certificate: OnceCell::new() }
+    }
+
+    /// The first handshake of a conversation.
+    pub(super) fn first_of(conversation: &'t RecordedConversation) -> Self {
+        let client = conversation.client;
+        Self::read(
+            Flow::new(conversation.stream(client)),
+            Flow::new(conversation.stream(client.other())),
+        )
+    }
+
+    /// The public key of the server's certificate.
+    pub(super) fn certificate(&self) -> &PublicKey {
+        self.certificate.get_or_init(|| {
+            let certificate = self.server.find(HandshakeType::CERTIFICATE);
+            certificate
+                .and_then(|message| first_certificate(message.body()))
+                .map_or(PublicKey::Unreadable, public_key)
+        })
+    }
+}
 
 /// What one side sent.
 #[derive(Debug, Default)]

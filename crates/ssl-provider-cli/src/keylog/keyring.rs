@@ -65,6 +65,11 @@ impl Keyring {
         }
     }
 
+    /// The keys.
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     /// The backend.
     pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
         self.strict.backend()

@@ -1,11 +1,13 @@
 //! Key logs out of captures: finds TLS sessions, opens those with RSA key exchange, proves each.
 //!
 //! The way of a packet: [`input`] reads captures and feeds TCP reassembly; each connection gathers
-//! its records in a [`conversation`], which goes to a worker when it ends; there [`analysis`] walks
-//! through its handshakes and `proof` imports the master key and checks it against the client's
+//! its records in a [`conversation`], which goes to a worker when it ends; there the private
+//! operations of several are done at once (`ahead`), and [`analysis`] walks
+//! through the handshakes and `proof` imports the master key and checks it against the client's
 //! Finished; `order` puts the sessions back into the order of the capture and follows resumption
 //! from one connection to the next; `report` writes.
 
+mod ahead;
 pub mod analysis;
 pub mod certificate;
 mod ciphertext;

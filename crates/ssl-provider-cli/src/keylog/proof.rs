@@ -1,11 +1,12 @@
 //! The proof that a master key is the session's: the client's Finished opens with its keys, and the
 //! verify_data in it is right.
 
+use std::ptr;
 use std::sync::Arc;
 
 use ssl_provider::{
-    CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList, PrivateKey, Protocol,
-    Provider, SessionKeys, Side,
+    CipherSuite, DecryptedPremaster, Error, Flags, HandshakeHash, MasterKey, ParameterList,
+    PrivateKey, Protocol, Provider, SessionKeys, Side,
 };
 
 use super::flow::{End, Event, Flow};
@@ -31,6 +32,8 @@ pub(super) struct Exchange<'e, 't> {
     pub(super) parameters: ParameterList,
     pub(super) offered_version: u16,
     pub(super) encrypted_premaster: &'e [u8],
+    /// The private operation, where it was done before; perhaps on another ciphertext.
+    pub(super) decrypted: Option<&'e DecryptedPremaster<'e>>,
     /// All messages before Finished.
     pub(super) transcript: HandshakeHash,
     /// Right behind the client's ChangeCipherSpec.
@@ -113,14 +116,25 @@ impl<'t> Exchange<'_, 't> {
         key: &PrivateKey,
         version: u16,
     ) -> Result<MasterKey, Error> {
-        provider.import_master_key(
-            key,
-            u32::from(self.handshake.protocol.wire()),
-            self.handshake.suite.id,
-            &self.parameters.clone().highest_version(u32::from(version)),
-            self.encrypted_premaster,
-            Flags::SERVER,
-        )
+        let protocol = u32::from(self.handshake.protocol.wire());
+        let suite = self.handshake.suite.id;
+        let parameters = self.parameters.clone().highest_version(u32::from(version));
+        let ciphertext = self.encrypted_premaster;
+        match self.decrypted {
+            Some(decrypted)
+                if ptr::eq(decrypted.key(), key) && decrypted.ciphertext() == ciphertext =>
+            {
+                provider.import_decrypted(decrypted, protocol, suite, &parameters, Flags::SERVER)
+            }
+            _ => provider.import_master_key(
+                key,
+                protocol,
+                suite,
+                &parameters,
+                ciphertext,
+                Flags::SERVER,
+            ),
+        }
     }
 
     /// The version in a premaster secret that is not the offered one: with it, a strict import

@@ -1,0 +1,334 @@
+//! The two loops where all the time goes, multiplication and selection, for each kind of processor.
+//! Both take the same steps whatever the numbers are.
+
+#![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
+
+use crate::number::{DIGIT_MASK, Digits, Number};
+#[cfg(any(test, not(target_arch = "x86_64")))]
+use crate::number::{LANES, split};
+
+/// Numbers that [`Kernel::select`] selects from: what a window of four bits can say.
+pub(crate) const TABLE_LEN: usize = 16;
+
+/// An odd modulus, as Montgomery multiplication needs it.
+pub(crate) struct Modulus<const N: usize> {
+    pub(crate) digits: Digits<N>,
+    /// -1 / modulus mod 2^52.
+    pub(crate) negative_inverse: u64,
+}
+
+impl<const N: usize> Modulus<N> {
+    pub(crate) fn new(digits: Digits<N>) -> Self {
+        let lowest = digits.first().copied().unwrap_or(1);
+        // Each step doubles the number of right bits; an odd number is its own inverse mod 8.
+        let mut inverse = lowest;
+        for _ in 0..5 {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(lowest.wrapping_mul(inverse)));
+        }
+        Self { digits, negative_inverse: inverse.wrapping_neg() & DIGIT_MASK }
+    }
+}
+
+/// Arithmetic in eight lanes.
+pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
+    /// Montgomery multiplication: `product` = a b / 2^(52 N) mod `modulus`, not fully reduced. For
+    /// a b below 2^(52 N) times the modulus, the product is below twice the modulus.
+    fn multiply<const N: usize>(
+        self,
+        a: &Number<N>,
+        b: &Number<N>,
+        modulus: &Modulus<N>,
+        product: &mut Number<N>,
+    );
+
+    /// Takes the entry of the table at a secret index, the same in all lanes. Reads every entry.
+    fn select<const N: usize>(
+        self,
+        table: &[Number<N>; TABLE_LEN],
+        index: u8,
+        entry: &mut Number<N>,
+    );
+}
+
+/// Plain Rust. Too slow to be of use, but it runs everywhere: under Miri, under valgrind, and
+/// beside the other kernel in its tests.
+#[derive(Clone, Copy, Debug)]
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(crate) struct Portable;
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+impl Kernel for Portable {
+    fn multiply<const N: usize>(
+        self,
+        a: &Number<N>,
+        b: &Number<N>,
+        modulus: &Modulus<N>,
+        product: &mut Number<N>,
+    ) {
+        for lane in 0..LANES {
+            let mut sums = [0u64; N];
+            for factor in &a.0 {
+                let factor = factor.0[lane];
+                let mut carry = 0;
+                let lowest = sums[0] + low_half(factor, b.0[0].0[lane]);
+                let multiple = low_half(lowest, modulus.negative_inverse);
+                for place in 0..N {
+                    let sum = u128::from(carry)
+                        + u128::from(sums[place])
+                        + u128::from(factor) * u128::from(b.0[place].0[lane])
+                        + u128::from(multiple) * u128::from(modulus.digits[place]);
+                    let [low, high] = split(sum);
+                    carry = high;
+                    if place > 0 {
+                        sums[place - 1] = low;
+                    }
+                }
+                sums[N - 1] = carry;
+            }
+            for (digit, sum) in product.0.iter_mut().zip(sums) {
+                digit.0[lane] = sum;
+            }
+        }
+    }
+
+    fn select<const N: usize>(
+        self,
+        table: &[Number<N>; TABLE_LEN],
+        index: u8,
+        entry: &mut Number<N>,
+    ) {
+        *entry = Number::zero();
+        for (number, candidate) in (0u64..).zip(table) {
+            let difference = number ^ u64::from(index);
+            // All ones where the difference is zero. The barrier keeps it a mask.
+            let mask = std::hint::black_box((difference.wrapping_sub(1) >> 63).wrapping_neg());
+            for (digit, other) in entry.0.iter_mut().zip(&candidate.0) {
+                for lane in 0..LANES {
+                    digit.0[lane] |= other.0[lane] & mask;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn low_half(a: u64, b: u64) -> u64 {
+    a.wrapping_mul(b) & DIGIT_MASK
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask,
+        _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_set1_epi64,
+        _mm512_setzero_si512, _mm512_srli_epi64,
+    };
+
+    use super::{Kernel, Modulus, TABLE_LEN};
+    use crate::number::{DIGIT_BITS, DIGIT_MASK, Digit, Number};
+
+    /// Takes a sum to what it carries into the next digit.
+    const DIGIT_SHIFT: u32 = 52;
+    const _: () = assert!(DIGIT_SHIFT as usize == DIGIT_BITS);
+
+    /// AVX-512 with IFMA: a register holds a digit of all lanes. A value is the proof that the
+    /// processor has it.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Avx512(());
+
+    impl Avx512 {
+        /// The kernel, where the processor and the operating system support it.
+        pub(crate) fn detect() -> Option<Self> {
+            (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma"))
+                .then_some(Self(()))
+        }
+    }
+
+    impl Kernel for Avx512 {
+        fn multiply<const N: usize>(
+            self,
+            a: &Number<N>,
+            b: &Number<N>,
+            modulus: &Modulus<N>,
+            product: &mut Number<N>,
+        ) {
+            // SAFETY: the features were detected when `self` was made.
+            unsafe { multiply(a, b, modulus, product) }
+        }
+
+        fn select<const N: usize>(
+            self,
+            table: &[Number<N>; TABLE_LEN],
+            index: u8,
+            entry: &mut Number<N>,
+        ) {
+            // SAFETY: the features were detected when `self` was made.
+            unsafe { select(table, index, entry) }
+        }
+    }
+
+    /// Adds up products without carrying: a digit takes 4 N products of 52 bits, which 64 bits hold
+    /// for every N below 1024. Each step adds one digit of `a` times `b` and the multiple of the
+    /// modulus that makes the lowest digit zero, and drops that digit.
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn multiply<const N: usize>(
+        a: &Number<N>,
+        b: &Number<N>,
+        modulus: &Modulus<N>,
+        product: &mut Number<N>,
+    ) {
+        let zero = _mm512_setzero_si512();
+        let negative_inverse = splat(modulus.negative_inverse);
+        let mut sums = [zero; N];
+        for digit in &a.0 {
+            let factor = vector(*digit);
+            let mut above = zero;
+            for place in 0..N {
+                let other = vector(b.0[place]);
+                sums[place] = _mm512_madd52lo_epu64(sums[place], factor, other);
+                let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
+                *next = _mm512_madd52hi_epu64(*next, factor, other);
+            }
+            let multiple = _mm512_madd52lo_epu64(zero, sums[0], negative_inverse);
+            let lowest = splat(modulus.digits[0]);
+            let dropped = _mm512_madd52lo_epu64(sums[0], multiple, lowest);
+            let carry = _mm512_srli_epi64::<DIGIT_SHIFT>(dropped);
+            sums[1] = _mm512_add_epi64(sums[1], carry);
+            sums[1] = _mm512_madd52hi_epu64(sums[1], multiple, lowest);
+            for place in 1..N {
+                let other = splat(modulus.digits[place]);
+                sums[place - 1] = _mm512_madd52lo_epu64(sums[place], multiple, other);
+                let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
+                *next = _mm512_madd52hi_epu64(*next, multiple, other);
+            }
+            sums[N - 1] = above;
+        }
+
+        let mask = splat(DIGIT_MASK);
+        let mut carry = zero;
+        for place in 0..N {
+            let sum = _mm512_add_epi64(sums[place], carry);
+            carry = _mm512_srli_epi64::<DIGIT_SHIFT>(sum);
+            product.0[place] = digit(_mm512_and_si512(sum, mask));
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn select<const N: usize>(table: &[Number<N>; TABLE_LEN], index: u8, entry: &mut Number<N>) {
+        let index = splat(u64::from(index));
+        let mut selected = [_mm512_setzero_si512(); N];
+        for (number, candidate) in (0u64..).zip(table) {
+            let mask = _mm512_cmpeq_epi64_mask(splat(number), index);
+            for place in 0..N {
+                let other = vector(candidate.0[place]);
+                selected[place] = _mm512_mask_mov_epi64(selected[place], mask, other);
+            }
+        }
+        for place in 0..N {
+            entry.0[place] = digit(selected[place]);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn splat(value: u64) -> __m512i {
+        _mm512_set1_epi64(value.cast_signed())
+    }
+
+    fn vector(digit: Digit) -> __m512i {
+        bytemuck::must_cast(digit)
+    }
+
+    fn digit(vector: __m512i) -> Digit {
+        bytemuck::must_cast(vector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigUint;
+    use ssl_provider_testkit::bytes::Rng;
+
+    use super::*;
+    use crate::number::{DIGIT_BITS, SPARE_BITS, digits_of};
+
+    /// Eight numbers below 2^(52 N) and the bytes of each.
+    fn random<const N: usize>(rng: &mut Rng) -> (Number<N>, Vec<BigUint>) {
+        let mut number = Number::zero();
+        let mut values = Vec::new();
+        for lane in 0..LANES {
+            let bytes = rng.bytes(N * DIGIT_BITS / 8);
+            number.set_lane(lane, &bytes);
+            values.push(BigUint::from_bytes_be(&bytes));
+        }
+        (number, values)
+    }
+
+    fn value<const N: usize>(number: &Number<N>, lane: usize) -> BigUint {
+        let mut bytes = vec![0; N * DIGIT_BITS / 8 + 1];
+        number.write_lane(lane, &mut bytes);
+        BigUint::from_bytes_be(&bytes)
+    }
+
+    fn assert_multiplies<const N: usize>(kernel: impl Kernel) {
+        let mut rng = Rng::new(80);
+        let bits = N * DIGIT_BITS;
+        for _ in 0..50 {
+            let mut modulus = rng.bytes((bits - SPARE_BITS) / 8);
+            *modulus.last_mut().unwrap() |= 1;
+            let n = BigUint::from_bytes_be(&modulus);
+            let (a, a_values) = random::<N>(&mut rng);
+            // One factor is anything, the other is below the modulus.
+            let (_, b_values) = random::<N>(&mut rng);
+            let mut b = Number::zero();
+            let b_values: Vec<BigUint> = b_values.into_iter().map(|value| value % &n).collect();
+            for (lane, value) in b_values.iter().enumerate() {
+                b.set_lane(lane, &value.to_bytes_be());
+            }
+            let mut product = Number::zero();
+            kernel.multiply(&a, &b, &Modulus::new(digits_of(&modulus)), &mut product);
+            for lane in 0..LANES {
+                let found = value(&product, lane);
+                assert!(found < &n * 2u32, "{kernel:?} with {N} digits");
+                let expected = (&a_values[lane] * &b_values[lane]) % &n;
+                assert_eq!((found << bits) % &n, expected, "{kernel:?} with {N} digits");
+            }
+        }
+    }
+
+    fn assert_selects<const N: usize>(kernel: impl Kernel) {
+        let mut rng = Rng::new(81);
+        let table: [Number<N>; TABLE_LEN] = std::array::from_fn(|_| random(&mut rng).0);
+        for (index, wanted) in (0..).zip(&table) {
+            let mut found = Number::one();
+            kernel.select(&table, index, &mut found);
+            assert_eq!(found.equal_lanes(wanted), [true; LANES], "{kernel:?}, index {index}");
+        }
+    }
+
+    fn assert_kernel(kernel: impl Kernel) {
+        assert_multiplies::<10>(kernel);
+        assert_multiplies::<20>(kernel);
+        assert_multiplies::<30>(kernel);
+        assert_multiplies::<60>(kernel);
+        assert_selects::<10>(kernel);
+        assert_selects::<30>(kernel);
+    }
+
+    #[test]
+    fn the_portable_kernel_multiplies_and_selects() {
+        assert_kernel(Portable);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_avx512_kernel_multiplies_and_selects() {
+        match Avx512::detect() {
+            Some(kernel) => assert_kernel(kernel),
+            None => eprintln!("NOT TESTED: this processor has no AVX-512 IFMA"),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Multi-buffer RSA for any backend of ssl-provider: eight private operations at once, on
+//! processors with AVX-512 IFMA. What one operation takes, a batch of eight takes about thrice.
+//!
+//! [`MultiBuffer`] is a backend around another one. Single operations, and everything that is not
+//! the RSA private operation, stay with the inner library; so do batches of keys that are not of
+//! 1024, 2048 or 3072 bits, and all of them where the processor has no AVX-512 IFMA. No library
+//! that Rust programs can depend on offers this, which is why the arithmetic is here.
+//!
+//! # Trust
+//!
+//! Every result is raised to the public exponent and compared with the ciphertext. One that fails
+//! is computed again by the inner library, so a fault of the arithmetic costs time, never a wrong
+//! answer. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
+//! windows of fixed length, and each look-up reads the whole table.
+
+mod engine;
+mod kernel;
+mod key;
+mod number;
+
+use ssl_provider_core::{
+    BackendInfo, Composed, Error, FipsStatus, KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer,
+};
+
+use crate::kernel::Avx512;
+
+/// A backend around another one, with a private operation that takes batches.
+pub type MultiBuffer = Composed<Batches>;
+
+/// Whether this processor can compute batches.
+pub fn is_supported() -> bool {
+    Avx512::detect().is_some()
+}
+
+/// Puts multi-buffer RSA around a backend; none where [`is_supported`] says no, or where the
+/// backend has no RSA private operation.
+///
+/// The new backend has the name of the inner one. It is another backend all the same: each refuses
+/// the keys of the other.
+pub fn around(inner: &'static dyn KeyExchangeBackend) -> Option<MultiBuffer> {
+    let kernel = Avx512::detect()?;
+    let mut info = inner.info().clone();
+    info.library = format!("{}, batches by multi-buffer AVX-512 IFMA", info.library);
+    info.rsa?;
+    info.fips = FipsStatus::NotValidated;
+    Some(Composed::new(info, Batches { kernel, inner }, inner))
+}
+
+/// The part of [`MultiBuffer`] that is new: the loading of RSA keys.
+#[derive(Debug)]
+pub struct Batches {
+    kernel: Avx512,
+    inner: &'static dyn KeyExchangeBackend,
+}
+
+impl KeyExchangeBackend for Batches {
+    fn info(&self) -> &BackendInfo {
+        self.inner.info()
+    }
+
+    fn load_rsa_private_key(
+        &self,
+        der: &RsaPrivateKeyDer<'_>,
+    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        let single = self.inner.load_rsa_private_key(der)?;
+        Ok(key::with_batches(self.kernel, der, single, self.inner))
+    }
+}

@@ -1,0 +1,293 @@
+//! Numbers in eight lanes: the digits of eight numbers side by side, 52 bits each.
+//! Nothing here branches or indexes by a digit.
+
+#![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
+
+use bytemuck::{Pod, Zeroable};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Numbers that are computed with at once.
+pub(crate) const LANES: usize = 8;
+
+/// Bits of a digit: what AVX-512 IFMA multiplies.
+pub(crate) const DIGIT_BITS: usize = 52;
+
+/// All bits of a digit.
+pub(crate) const DIGIT_MASK: u64 = (1 << DIGIT_BITS) - 1;
+
+/// Bits by which a modulus is shorter than its digits, so that sums and differences of a few
+/// residues need no reduction.
+pub(crate) const SPARE_BITS: usize = 8;
+
+/// One digit of eight numbers, as wide as a vector register and a line of the cache.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub(crate) struct Digit(pub(crate) [u64; LANES]);
+
+impl Zeroize for Digit {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Eight numbers of `N` digits, the lowest first. Wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Number<const N: usize>(pub(crate) [Digit; N]);
+
+/// The digits of one number, which all lanes share, the lowest first.
+pub(crate) type Digits<const N: usize> = [u64; N];
+
+impl<const N: usize> Number<N> {
+    pub(crate) fn zero() -> Self {
+        Self([Digit([0; LANES]); N])
+    }
+
+    /// The same number in every lane.
+    pub(crate) fn splat(digits: &Digits<N>) -> Self {
+        Self(digits.map(|digit| Digit([digit; LANES])))
+    }
+
+    pub(crate) fn one() -> Self {
+        let mut one = Self::zero();
+        if let Some(lowest) = one.0.first_mut() {
+            *lowest = Digit([1; LANES]);
+        }
+        one
+    }
+
+    /// Puts a big-endian number into a lane.
+    pub(crate) fn set_lane(&mut self, lane: usize, bytes: &[u8]) {
+        let mut digits = digits_of::<N>(bytes);
+        for (digit, value) in self.0.iter_mut().zip(&digits) {
+            digit.0[lane] = *value;
+        }
+        digits.zeroize();
+    }
+
+    /// Writes the number of a lane, which fits, big-endian into `out`.
+    pub(crate) fn write_lane(&self, lane: usize, out: &mut [u8]) {
+        let mut window: u128 = 0;
+        let mut bits = 0;
+        let mut digits = self.0.iter();
+        for byte in out.iter_mut().rev() {
+            if bits < 8 {
+                let digit = digits.next().map_or(0, |digit| digit.0[lane]);
+                window |= u128::from(digit) << bits;
+                bits += DIGIT_BITS;
+            }
+            [*byte, ..] = window.to_le_bytes();
+            window >>= 8;
+            bits -= 8;
+        }
+        window.zeroize();
+    }
+
+    pub(crate) fn copy(&self) -> Self {
+        Self(self.0)
+    }
+
+    /// The digits from `start` on.
+    pub(crate) fn part<const M: usize>(&self, start: usize) -> Number<M> {
+        let mut part = Number::zero();
+        for (to, from) in part.0.iter_mut().zip(self.0.iter().skip(start)) {
+            *to = *from;
+        }
+        part
+    }
+
+    /// `self` + `other`, which must fit.
+    pub(crate) fn add(&self, other: &Self) -> Self {
+        let mut sum = Self::zero();
+        let mut carry = [0; LANES];
+        for ((sum, a), b) in sum.0.iter_mut().zip(&self.0).zip(&other.0) {
+            for lane in 0..LANES {
+                let digit = a.0[lane] + b.0[lane] + carry[lane];
+                sum.0[lane] = digit & DIGIT_MASK;
+                carry[lane] = digit >> DIGIT_BITS;
+            }
+        }
+        sum
+    }
+
+    /// `self` - `other`, and for each lane all ones where that is negative and zero elsewhere; the
+    /// difference is then too large by 2^(52 N).
+    pub(crate) fn subtract(&self, other: &Self) -> (Self, [u64; LANES]) {
+        let mut difference = Self::zero();
+        let mut borrow = [0; LANES];
+        for ((difference, a), b) in difference.0.iter_mut().zip(&self.0).zip(&other.0) {
+            for lane in 0..LANES {
+                let digit = a.0[lane].wrapping_sub(b.0[lane]).wrapping_sub(borrow[lane]);
+                difference.0[lane] = digit & DIGIT_MASK;
+                borrow[lane] = digit >> 63;
+            }
+        }
+        (difference, borrow.map(|borrow| 0u64.wrapping_sub(borrow)))
+    }
+
+    /// `self` mod `modulus`, for less than twice the modulus.
+    pub(crate) fn reduce_once(&self, modulus: &Digits<N>) -> Self {
+        let (mut reduced, negative) = self.subtract(&Self::splat(modulus));
+        for (reduced, unchanged) in reduced.0.iter_mut().zip(&self.0) {
+            for lane in 0..LANES {
+                let mask = negative[lane];
+                reduced.0[lane] = (unchanged.0[lane] & mask) | (reduced.0[lane] & !mask);
+            }
+        }
+        reduced
+    }
+
+    /// Adds `factor` times `number`, which are half as long as `self`; the sum fits.
+    pub(crate) fn add_product<const H: usize>(&mut self, factor: &Number<H>, number: &Digits<H>) {
+        for (start, digit) in factor.0.iter().enumerate() {
+            let mut carry = [0u64; LANES];
+            let places = self.0.iter_mut().skip(start);
+            let digits = number.iter().chain(std::iter::repeat(&0));
+            for (place, other) in places.zip(digits) {
+                for lane in 0..LANES {
+                    let product = u128::from(digit.0[lane]) * u128::from(*other);
+                    let sum = product + u128::from(place.0[lane]) + u128::from(carry[lane]);
+                    let [low, high] = split(sum);
+                    place.0[lane] = low;
+                    carry[lane] = high;
+                }
+            }
+        }
+    }
+
+    /// For each lane, whether both numbers are equal. They are public.
+    pub(crate) fn equal_lanes(&self, other: &Self) -> [bool; LANES] {
+        let mut difference = [0; LANES];
+        for (a, b) in self.0.iter().zip(&other.0) {
+            for lane in 0..LANES {
+                difference[lane] |= a.0[lane] ^ b.0[lane];
+            }
+        }
+        difference.map(|difference| difference == 0)
+    }
+}
+
+/// A digit and what is above it, of a sum shorter than 116 bits: a few products of two digits.
+pub(crate) fn split(sum: u128) -> [u64; 2] {
+    #[expect(clippy::cast_possible_truncation, reason = "masked, and shorter than 64 bits")]
+    let parts = [sum as u64 & DIGIT_MASK, (sum >> DIGIT_BITS) as u64];
+    parts
+}
+
+/// The digits of a big-endian number, which fits.
+pub(crate) fn digits_of<const N: usize>(bytes: &[u8]) -> Digits<N> {
+    let mut digits = [0; N];
+    let mut window: u128 = 0;
+    let mut bits = 0;
+    let mut bytes = bytes.iter().rev();
+    for digit in &mut digits {
+        while bits < DIGIT_BITS {
+            window |= u128::from(bytes.next().copied().unwrap_or(0)) << bits;
+            bits += 8;
+        }
+        [*digit, _] = split(window);
+        window >>= DIGIT_BITS;
+        bits -= DIGIT_BITS;
+    }
+    window.zeroize();
+    digits
+}
+
+/// 2^`exponent` mod `modulus`, in time that depends on `exponent` and the number of digits only.
+pub(crate) fn power_of_two<const N: usize>(exponent: usize, modulus: &Digits<N>) -> Digits<N> {
+    let mut power = [0; N];
+    if let Some(lowest) = power.first_mut() {
+        *lowest = 1;
+    }
+    for _ in 0..exponent {
+        let mut doubled = [0; N];
+        let mut reduced = [0; N];
+        let (mut carry, mut borrow) = (0, 0);
+        for place in 0..N {
+            let twice = 2 * power[place] + carry;
+            doubled[place] = twice & DIGIT_MASK;
+            carry = twice >> DIGIT_BITS;
+            let less = doubled[place].wrapping_sub(modulus[place]).wrapping_sub(borrow);
+            reduced[place] = less & DIGIT_MASK;
+            borrow = less >> 63;
+        }
+        let negative = 0u64.wrapping_sub(borrow);
+        for place in 0..N {
+            power[place] = (doubled[place] & negative) | (reduced[place] & !negative);
+        }
+        doubled.zeroize();
+        reduced.zeroize();
+    }
+    power
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigUint;
+    use ssl_provider_testkit::bytes::Rng;
+
+    use super::*;
+
+    #[test]
+    fn what_is_put_into_a_lane_comes_out_of_it() {
+        let mut rng = Rng::new(82);
+        for len in 1..=65 {
+            let mut number = Number::<10>::zero();
+            let values: Vec<Vec<u8>> = (0..LANES).map(|_| rng.bytes(len)).collect();
+            for (lane, bytes) in values.iter().enumerate() {
+                number.set_lane(lane, bytes);
+            }
+            for (lane, bytes) in values.iter().enumerate() {
+                let mut found = vec![0xa5; len];
+                number.write_lane(lane, &mut found);
+                assert_eq!(found, *bytes, "{len} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_differences_and_products_are_those_of_big_integers() {
+        let mut rng = Rng::new(83);
+        let modulus = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
+        let digits: Digits<10> = digits_of(&modulus.to_bytes_be());
+        for _ in 0..100 {
+            let values: [BigUint; 2] =
+                std::array::from_fn(|_| BigUint::from_bytes_be(&rng.bytes(64)) % &modulus);
+            let [a, b] = [&values[0], &values[1]].map(|value| {
+                let mut number = Number::<10>::zero();
+                number.set_lane(3, &value.to_bytes_be());
+                number
+            });
+            let value = |bytes: &mut [u8], number: &dyn Fn(&mut [u8])| {
+                number(bytes);
+                BigUint::from_bytes_be(bytes)
+            };
+            let of =
+                |number: &Number<10>| value(&mut [0; 66], &|bytes| number.write_lane(3, bytes));
+            assert_eq!(of(&a.add(&b)), &values[0] + &values[1]);
+            assert_eq!(of(&a.add(&b).reduce_once(&digits)), (&values[0] + &values[1]) % &modulus);
+            let (difference, negative) = a.subtract(&b);
+            if values[0] >= values[1] {
+                assert_eq!(of(&difference), &values[0] - &values[1]);
+            }
+            assert_eq!(negative[3] == u64::MAX, values[0] < values[1]);
+            let mut product = Number::<20>::zero();
+            for (to, from) in product.0.iter_mut().zip(&a.0) {
+                *to = *from;
+            }
+            product.add_product(&b, &digits);
+            let found = value(&mut [0; 130], &|bytes| product.write_lane(3, bytes));
+            assert_eq!(found, &values[0] + &values[1] * &modulus);
+        }
+    }
+
+    #[test]
+    fn powers_of_two_are_reduced() {
+        let mut rng = Rng::new(84);
+        for exponent in [0, 1, 511, 512, 1040, 3120] {
+            let modulus = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
+            let power = power_of_two::<10>(exponent, &digits_of(&modulus.to_bytes_be()));
+            let expected = (BigUint::from(1u32) << exponent) % &modulus;
+            assert_eq!(power, digits_of(&expected.to_bytes_be()), "2^{exponent}");
+        }
+    }
+}
