@@ -1,8 +1,8 @@
 //! The conformance cases, by subject. Each is a function of a backend that panics when it fails.
 //! The list that names them all is in [`crate::conformance_tests!`].
 
-pub mod exporter;
 pub mod batch;
+pub mod exporter;
 pub mod finished;
 pub mod handshakes;
 pub mod hash;
