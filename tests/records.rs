@@ -4,7 +4,13 @@
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
 use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{Error, KeyExchangeBackend, RecordKey};
+use ssl_provider::{
+    BackendInfo, CbcAlgorithm, CbcCipher, Error, HashAlgorithm, HashContext, KeyExchangeBackend,
+    RecordKey,
+};
+use ssl_provider_testkit::cases::record::{
+    record_padding_and_mac_errors_have_one_answer, record_padding_of_any_length_opens,
+};
 use ssl_provider_testkit::direction::Direction;
 
 const LENGTHS: [usize; 7] = [0, 1, 16, 31, 256, 4000, 16384];
@@ -71,5 +77,36 @@ fn records_without_random_vectors_are_the_same_bytes_from_every_backend() {
         for [(one, first), (other, second)] in sealed.array_windows() {
             assert_eq!(first, second, "{} by {one} and {other}", direction.name());
         }
+    }
+}
+
+/// A backend whose library keeps its compression functions to itself.
+#[derive(Debug)]
+struct WithoutCompression(&'static dyn KeyExchangeBackend);
+
+impl KeyExchangeBackend for WithoutCompression {
+    fn info(&self) -> &BackendInfo {
+        self.0.info()
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.0.random(out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        self.0.hash_context(hash)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        self.0.cbc(cipher, key)
+    }
+}
+
+#[test]
+fn records_open_alike_without_compression_functions() {
+    for backend in ssl_provider::backends() {
+        let backend = Box::leak(Box::new(WithoutCompression(*backend)));
+        record_padding_of_any_length_opens(backend);
+        record_padding_and_mac_errors_have_one_answer(backend);
     }
 }

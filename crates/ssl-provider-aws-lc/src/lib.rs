@@ -2,6 +2,7 @@
 //! interface, for want of a safe RSA operation without padding, MD5, RC4, CBC and the old PRF.
 
 mod cipher;
+mod compression;
 mod hash;
 mod prf;
 mod rsa;
@@ -13,9 +14,9 @@ use aws_lc_rs::rand;
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
-    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
-    RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
+    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
+    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
 };
 
 /// The name of the backend.
@@ -87,6 +88,10 @@ impl KeyExchangeBackend for AwsLc {
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         hash::context(hash)
+    }
+
+    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        Some(compression::compression(hash))
     }
 
     fn hmac(

@@ -53,6 +53,13 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
         Err(Error::Unsupported(Operation::Hash(hash)))
     }
 
+    /// Starts the compression function of a hash, with which records find the MAC of a message whose
+    /// length is secret. None where the library keeps it to itself; such records then take the time
+    /// of hundreds of hashes.
+    fn compression(&self, _hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        None
+    }
+
     /// Computes HMAC (RFC 2104); `out` is exactly [`HashAlgorithm::output_len`] bytes.
     ///
     /// # Errors
@@ -207,8 +214,20 @@ pub trait HashContext: fmt::Debug + Send + Sync {
     fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error>;
 }
 
+/// The inside of a hash: a chaining value that takes in whole blocks. Padding is the caller's.
+pub trait Compression: fmt::Debug + Send + Sync {
+    /// Takes in `blocks`, which are whole blocks of [`HashAlgorithm::block_len`] bytes, in time that
+    /// their content does not decide.
+    fn compress(&mut self, blocks: &[u8]);
+
+    /// Writes the chaining value as the hash writes its result. `out` is exactly the hash's output
+    /// length; of another length it is filled as far as it goes.
+    fn chaining_value(&self, out: &mut [u8]);
+}
+
 /// The traits are used as `&'static dyn` and `Box<dyn …>`; this keeps them so.
-const _: Option<(&'static dyn KeyExchangeBackend, &dyn RsaPrivateKey, &dyn HashContext)> = None;
+const _: Option<(&'static dyn KeyExchangeBackend, &dyn RsaPrivateKey)> = None;
+const _: Option<(&dyn HashContext, &dyn Compression)> = None;
 
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,8 @@
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
 use crate::backend::{
-    BackendInfo, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm, RsaPrivateKey,
+    BackendInfo, Compression, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm,
+    RsaPrivateKey,
 };
 use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use crate::error::Error;
@@ -50,6 +51,10 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         self.either(|backend| backend.hash_context(hash))
+    }
+
+    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        self.primary.compression(hash).or_else(|| self.secondary.compression(hash))
     }
 
     fn hmac(

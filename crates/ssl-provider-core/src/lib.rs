@@ -40,8 +40,8 @@ pub mod secret;
 pub mod status;
 
 pub use crate::backend::{
-    BackendInfo, ConstantTime, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RawDecryption, RsaInfo, RsaPrivateKey, Support,
+    BackendInfo, Compression, ConstantTime, FipsStatus, HashAlgorithm, HashContext,
+    KeyExchangeBackend, Operation, PrfAlgorithm, RawDecryption, RsaInfo, RsaPrivateKey, Support,
 };
 pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 pub use crate::cipher_suite::CipherSuite;

@@ -1,4 +1,4 @@
-//! Hashes of OpenSSL, at once and running, on the contexts that are plain memory.
+//! Hashes of OpenSSL, at once, running and inside out, on the contexts that are plain memory.
 //! OpenSSL's newer interface looks algorithms up and allocates for every copy.
 //!
 //! An OpenSSL built without its deprecated functions does not link with this.
@@ -13,7 +13,7 @@ use openssl_sys::{
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::{Error, HashAlgorithm, HashContext};
+use ssl_provider_core::{Compression, Error, HashAlgorithm, HashContext};
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -26,6 +26,16 @@ pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Resu
 
 /// A running hash.
 pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
+    match hash {
+        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+    }
+}
+
+/// A compression function with the first chaining value of its hash.
+pub(crate) fn compression(hash: HashAlgorithm) -> Box<dyn Compression> {
     match hash {
         HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
         HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
@@ -54,11 +64,16 @@ pub(crate) trait Digest: Clone + Send + Sync + 'static {
     ///
     /// If `out` is not exactly of the hash's length.
     fn finish(&mut self, out: &mut [u8]);
+
+    /// Writes the chaining value as the hash writes its result, as far as `out` goes.
+    fn chaining_value(&self, out: &mut [u8]);
 }
 
-/// Defines the state of one hash, over a context of OpenSSL and the three functions on it.
+/// Defines the state of one hash, over a context of OpenSSL, the three functions on it, and the
+/// words of its chaining value as bytes.
 macro_rules! digest {
-    ($name:ident, $context:ty, $block_len:literal, $init:ident, $update:ident, $finish:ident) => {
+    ($name:ident, $context:ty, $block_len:literal, $init:ident, $update:ident, $finish:ident,
+     $value:expr) => {
         #[derive(Clone)]
         pub(crate) struct $name($context);
 
@@ -86,6 +101,13 @@ macro_rules! digest {
                 // context has been set up. The call cannot fail.
                 unsafe { $finish(out.as_mut_ptr(), &raw mut self.0) };
             }
+
+            fn chaining_value(&self, out: &mut [u8]) {
+                let value: fn(&$context) -> _ = $value;
+                for (to, from) in out.iter_mut().zip(value(&self.0).as_flattened()) {
+                    *to = *from;
+                }
+            }
         }
 
         impl Drop for $name {
@@ -97,10 +119,18 @@ macro_rules! digest {
     };
 }
 
-digest!(Md5, MD5_CTX, 64, MD5_Init, MD5_Update, MD5_Final);
-digest!(Sha1, SHA_CTX, 64, SHA1_Init, SHA1_Update, SHA1_Final);
-digest!(Sha256, SHA256_CTX, 64, SHA256_Init, SHA256_Update, SHA256_Final);
-digest!(Sha384, SHA512_CTX, 128, SHA384_Init, SHA384_Update, SHA384_Final);
+digest!(Md5, MD5_CTX, 64, MD5_Init, MD5_Update, MD5_Final, |context| context
+    .state
+    .map(u32::to_le_bytes));
+digest!(Sha1, SHA_CTX, 64, SHA1_Init, SHA1_Update, SHA1_Final, |context| {
+    [context.h0, context.h1, context.h2, context.h3, context.h4].map(u32::to_be_bytes)
+});
+digest!(Sha256, SHA256_CTX, 64, SHA256_Init, SHA256_Update, SHA256_Final, |context| context
+    .h
+    .map(u32::to_be_bytes));
+digest!(Sha384, SHA512_CTX, 128, SHA384_Init, SHA384_Update, SHA384_Final, |context| context
+    .h
+    .map(u64::to_be_bytes));
 
 /// OpenSSL's `MD5_CTX` of `openssl/md5.h`, which `openssl-sys` leaves out.
 #[repr(C)]
@@ -137,6 +167,17 @@ impl<D: Digest> HashContext for Context<D> {
         }
         self.0.finish(out);
         Ok(())
+    }
+}
+
+/// A running hash that is fed whole blocks has taken them in, and nothing else.
+impl<D: Digest> Compression for Context<D> {
+    fn compress(&mut self, blocks: &[u8]) {
+        self.0.update(blocks);
+    }
+
+    fn chaining_value(&self, out: &mut [u8]) {
+        self.0.chaining_value(out);
     }
 }
 

@@ -16,9 +16,9 @@ use openssl::{rand, version};
 #[cfg(not(openssl_without_rc4))]
 use ssl_provider_core::StreamCipher;
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
-    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
-    RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
+    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
+    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
 };
 
 /// The name of the backend.
@@ -106,6 +106,10 @@ impl KeyExchangeBackend for OpenSsl {
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         Ok(hash::context(hash))
+    }
+
+    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        Some(hash::compression(hash))
     }
 
     fn hmac(

@@ -1,4 +1,4 @@
-//! Hashes of the RustCrypto crates, at once and running.
+//! Hashes of the RustCrypto crates, at once and running, and the compression functions inside them.
 //! The four are told apart here, and only here and in the HMAC.
 
 use std::any;
@@ -8,8 +8,9 @@ use hmac::digest::{Digest, FixedOutputReset};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use ssl_provider_core::{Error, HashAlgorithm, HashContext};
+use ssl_provider_core::{Compression, Error, HashAlgorithm, HashContext};
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -28,6 +29,36 @@ pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
         HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
         HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
     }
+}
+
+/// A compression function with the first chaining value of its hash (RFC 1321, FIPS 180-4).
+pub(crate) fn compression(hash: HashAlgorithm) -> Box<dyn Compression> {
+    Box::new(match hash {
+        HashAlgorithm::Md5 => State::Md5([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]),
+        HashAlgorithm::Sha1 => {
+            State::Sha1([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0])
+        }
+        HashAlgorithm::Sha256 => State::Sha256([
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ]),
+        HashAlgorithm::Sha384 => State::Sha384([
+            0xcbbb_9d5d_c105_9ed8,
+            0x629a_292a_367c_d507,
+            0x9159_015a_3070_dd17,
+            0x152f_ecd8_f70e_5939,
+            0x6733_2667_ffc0_0b31,
+            0x8eb4_4a87_6858_1511,
+            0xdb0c_2e0d_64f9_8fa7,
+            0x47b5_481d_befa_4fa4,
+        ]),
+    })
 }
 
 #[derive(Clone)]
@@ -55,5 +86,52 @@ impl<D: Digest + FixedOutputReset + Clone + Send + Sync + 'static> HashContext f
 impl<D> fmt::Debug for Context<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({})", any::type_name::<D>())
+    }
+}
+
+/// A chaining value.
+#[derive(Zeroize, ZeroizeOnDrop)]
+enum State {
+    Md5([u32; 4]),
+    Sha1([u32; 5]),
+    Sha256([u32; 8]),
+    Sha384([u64; 8]),
+}
+
+impl Compression for State {
+    fn compress(&mut self, blocks: &[u8]) {
+        match self {
+            Self::Md5(state) => md5::block_api::compress(state, blocks.as_chunks().0),
+            Self::Sha1(state) => sha1::block_api::compress(state, blocks.as_chunks().0),
+            Self::Sha256(state) => sha2::block_api::compress256(state, blocks.as_chunks().0),
+            Self::Sha384(state) => sha2::block_api::compress512(state, blocks.as_chunks().0),
+        }
+    }
+
+    fn chaining_value(&self, out: &mut [u8]) {
+        match self {
+            Self::Md5(state) => write(out, state.map(u32::to_le_bytes)),
+            Self::Sha1(state) => write(out, state.map(u32::to_be_bytes)),
+            Self::Sha256(state) => write(out, state.map(u32::to_be_bytes)),
+            Self::Sha384(state) => write(out, state.map(u64::to_be_bytes)),
+        }
+    }
+}
+
+/// Writes words one after another, as far as `out` goes.
+fn write<const N: usize>(out: &mut [u8], words: impl IntoIterator<Item = [u8; N]>) {
+    for (to, from) in out.iter_mut().zip(words.into_iter().flatten()) {
+        *to = from;
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Md5(_) => "State(Md5)",
+            Self::Sha1(_) => "State(Sha1)",
+            Self::Sha256(_) => "State(Sha256)",
+            Self::Sha384(_) => "State(Sha384)",
+        })
     }
 }

@@ -14,9 +14,9 @@ use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
 
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, ConstantTime, Error,
-    FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo,
-    RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
+    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
+    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
 };
 
 /// The name of the backend.
@@ -110,6 +110,10 @@ impl KeyExchangeBackend for RustCrypto {
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         Ok(hash::context(hash))
+    }
+
+    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        Some(hash::compression(hash))
     }
 
     fn hmac(

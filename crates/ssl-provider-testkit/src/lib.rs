@@ -150,6 +150,7 @@ macro_rules! conformance_tests {
             hash::hash_context_takes_input_in_pieces
             hash::hash_context_duplicates_run_apart
             hash::hash_context_refuses_other_output_lengths
+            hash::hash_compression_gives_the_hash
             hmac::hmac_known_answers
             hmac::hmac_with_keys_of_any_length
             random::random_bytes_fill_the_buffer_and_never_repeat

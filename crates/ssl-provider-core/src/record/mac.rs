@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{HashAlgorithm, HashContext, KeyExchangeBackend};
+use crate::backend::{Compression, HashAlgorithm, HashContext, KeyExchangeBackend};
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::protocol::{Protocol, Schedule};
@@ -19,11 +19,13 @@ const MAX_HASH_BLOCK_LEN: usize = 128;
 /// and length. SSL 3.0 leaves out the version.
 #[derive(Clone, Copy)]
 pub(super) struct MacHeader {
-    bytes: [u8; 13],
+    bytes: [u8; Self::MAX_LEN],
     len: usize,
 }
 
 impl MacHeader {
+    const MAX_LEN: usize = 13;
+
     /// The header for a payload of `payload_len` bytes, which may be secret.
     pub(super) fn new(
         protocol: Protocol,
@@ -31,7 +33,7 @@ impl MacHeader {
         content_type: u8,
         payload_len: usize,
     ) -> Self {
-        let mut bytes = [0; 13];
+        let mut bytes = [0; Self::MAX_LEN];
         let [major, minor] = protocol.wire().to_be_bytes();
         let [.., high, low] = payload_len.to_be_bytes();
         let (number, rest) = bytes.split_at_mut(8);
@@ -52,10 +54,12 @@ impl MacHeader {
     }
 }
 
-/// The key of a MAC, as two hashes that have been fed all that comes before the message: of the
-/// message, and of its hash.
+/// The key of a MAC: what comes before the message, and two hashes that have been fed all that comes
+/// before it, and before its hash.
 pub(super) struct RecordMac {
+    backend: &'static dyn KeyExchangeBackend,
     hash: HashAlgorithm,
+    prefix: Prefix,
     inner: Box<dyn HashContext>,
     outer: Box<dyn HashContext>,
 }
@@ -63,30 +67,17 @@ pub(super) struct RecordMac {
 impl RecordMac {
     /// Takes a key as long as the hash, which is shorter than a block of it.
     pub(super) fn new(
-        backend: &dyn KeyExchangeBackend,
+        backend: &'static dyn KeyExchangeBackend,
         schedule: Schedule,
         hash: HashAlgorithm,
         key: &[u8],
     ) -> Result<Self, Error> {
-        let prefix = |ssl3_pad: u8, hmac_pad: u8| {
-            let mut prefix = Zeroizing::new([0; MAX_HASH_BLOCK_LEN]);
-            let (pad, len) = match (schedule, hash) {
-                (Schedule::Ssl3, HashAlgorithm::Md5) => (ssl3_pad, key.len() + 48),
-                (Schedule::Ssl3, _) => (ssl3_pad, key.len() + 40),
-                _ => (hmac_pad, hash.block_len()),
-            };
-            let used = &mut prefix[..len];
-            let (start, rest) = used.split_at_mut(key.len());
-            rest.fill(pad);
-            start.copy_from_slice(key);
-            if schedule != Schedule::Ssl3 {
-                start.iter_mut().for_each(|byte| *byte ^= pad);
-            }
-            let mut context = backend.hash_context(hash)?;
-            context.update(used);
-            Ok(context)
-        };
-        Ok(Self { hash, inner: prefix(0x36, 0x36)?, outer: prefix(0x5c, 0x5c)? })
+        let prefix = Prefix::new(schedule, hash, key, 0x36);
+        let mut inner = backend.hash_context(hash)?;
+        inner.update(prefix.as_bytes());
+        let mut outer = backend.hash_context(hash)?;
+        outer.update(Prefix::new(schedule, hash, key, 0x5c).as_bytes());
+        Ok(Self { backend, hash, prefix, inner, outer })
     }
 
     /// Bytes of the MAC.
@@ -121,35 +112,113 @@ impl RecordMac {
         if Mask::eq_bytes(expected, tag).reveal() { Ok(()) } else { Err(Error::BadRecord) }
     }
 
-    /// Checks the MAC that stands behind a payload of secret length, for every length that is
-    /// possible, and keeps the result for the right one.
+    /// Checks the MAC that stands behind a payload of secret length. Time and memory access follow
+    /// from the length of `blocks` alone.
     pub(super) fn verify_unpadded(
         &self,
         header: impl Fn(usize) -> MacHeader,
         blocks: &[u8],
         unpadded: &Unpadded,
     ) -> Result<Unpadded, Error> {
-        let Unpadded { good, payload_len, bounds: (shortest, longest) } = *unpadded;
+        let message = Message {
+            header: header(unpadded.payload_len),
+            blocks,
+            len: unpadded.payload_len,
+            bounds: unpadded.bounds,
+        };
         let mut expected = Zeroizing::new([0; MAX_MAC_LEN]);
-        let mut candidate = Zeroizing::new([0; MAX_MAC_LEN]);
         let expected = &mut expected[..self.len()];
-        let candidate = &mut candidate[..self.len()];
-
-        // The bounds come from the length of the fragment, so they lie within it.
-        let (always, window) = blocks.split_at(shortest);
-        let mut running = self.inner.duplicate();
-        running.update(header(payload_len).as_bytes());
-        running.update(always);
-        for (len, byte) in (shortest..=longest).zip(window) {
-            running.duplicate().finish(candidate)?;
-            Mask::eq_len(len, payload_len).merge(candidate, expected);
-            running.update(&[*byte]);
+        match self.backend.compression(self.hash) {
+            Some(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
+            None => self.hash_by_lengths(&message, expected)?,
         }
         self.finish(expected)?;
 
-        let found =
-            Mask::eq_bytes(expected, &extract(window, payload_len - shortest)[..self.len()]);
-        Ok(Unpadded { good: good.and(found), ..*unpadded })
+        // The bounds come from the length of the fragment, so they lie within it.
+        let (shortest, _) = unpadded.bounds;
+        let found = extract(&blocks[shortest..], unpadded.payload_len - shortest);
+        let is_right = Mask::eq_bytes(expected, &found[..self.len()]);
+        Ok(Unpadded { good: unpadded.good.and(is_right), ..*unpadded })
+    }
+
+    /// Hashes a message of secret length once for every length that is possible.
+    fn hash_by_lengths(&self, message: &Message<'_>, out: &mut [u8]) -> Result<(), Error> {
+        let mut candidate = Zeroizing::new([0; MAX_MAC_LEN]);
+        let candidate = &mut candidate[..self.len()];
+        let (shortest, longest) = message.bounds;
+        let (always, window) = message.blocks.split_at(shortest);
+        let mut running = self.inner.duplicate();
+        running.update(message.header.as_bytes());
+        running.update(always);
+        for (len, byte) in (shortest..=longest).zip(window) {
+            running.duplicate().finish(candidate)?;
+            Mask::eq_len(len, message.len).merge(candidate, out);
+            running.update(&[*byte]);
+        }
+        Ok(())
+    }
+
+    /// Hashes a message of secret length block by block, with the padding of the hash (RFC 1321
+    /// section 3, FIPS 180-4 section 5.1) in the place where the message may end, and keeps the
+    /// chaining value after the block that is the last for the right length.
+    fn hash_by_blocks(
+        &self,
+        compression: &mut dyn Compression,
+        message: &Message<'_>,
+        out: &mut [u8],
+    ) {
+        let block_len = self.hash.block_len();
+        // Bytes at the end of the last block for the length of the message.
+        let count_len = block_len / 8;
+        let mut head = Zeroizing::new([0; MAX_HASH_BLOCK_LEN + MacHeader::MAX_LEN]);
+        let head_bytes = self.prefix.as_bytes().iter().chain(message.header.as_bytes());
+        let mut head_len = 0;
+        for (to, from) in head.iter_mut().zip(head_bytes) {
+            *to = *from;
+            head_len += 1;
+        }
+        let byte_at = |position: usize| match position.checked_sub(head_len) {
+            Some(position) => message.blocks.get(position).copied().unwrap_or_default(),
+            None => head.get(position).copied().unwrap_or_default(),
+        };
+        let (shortest, longest) = message.bounds;
+        let total = head_len + message.len;
+
+        // What lies before every possible end: the head, up to the next block, then as it is.
+        let certain_len = (head_len + shortest) / block_len * block_len;
+        let first_len = head_len.next_multiple_of(block_len).min(certain_len);
+        let mut block = Zeroizing::new([0; 2 * MAX_HASH_BLOCK_LEN]);
+        for (position, byte) in block[..first_len].iter_mut().enumerate() {
+            *byte = byte_at(position);
+        }
+        compression.compress(&block[..first_len]);
+        if let Some(start) = first_len.checked_sub(head_len) {
+            compression.compress(&message.blocks[start..certain_len - head_len]);
+        }
+
+        // What may hold the end. Division by the length of a block is a shift by a public number.
+        let block_bits = block_len.trailing_zeros();
+        let last = (total + count_len) >> block_bits;
+        let bit_count = (total as u64) << 3;
+        let bit_count = match self.hash {
+            HashAlgorithm::Md5 => bit_count.to_le_bytes(),
+            _ => bit_count.to_be_bytes(),
+        };
+        let mut candidate = Zeroizing::new([0; MAX_MAC_LEN]);
+        let candidate = &mut candidate[..self.len()];
+        for index in certain_len / block_len..=(head_len + longest + count_len) / block_len {
+            let is_last = Mask::eq_len(index, last);
+            let block = &mut block[..block_len];
+            for (position, byte) in (index * block_len..).zip(block.iter_mut()) {
+                let in_message = Mask::less(position, total);
+                let at_end = Mask::eq_len(position, total);
+                *byte = in_message.keep(byte_at(position)) | at_end.keep(0x80);
+            }
+            is_last.merge(&bit_count, &mut block[block_len - 8..]);
+            compression.compress(block);
+            compression.chaining_value(candidate);
+            is_last.merge(candidate, out);
+        }
     }
 
     /// From the hash of the message to the MAC, in place.
@@ -160,8 +229,46 @@ impl RecordMac {
     }
 }
 
-/// Most bytes that a MAC and padding before it can take, and room to shift them.
-const WINDOW_LEN: usize = 256 + 256 + MAX_MAC_LEN;
+/// A message whose end is secret.
+struct Message<'a> {
+    header: MacHeader,
+    /// The message, and what stands behind it.
+    blocks: &'a [u8],
+    /// Bytes of the message: secret.
+    len: usize,
+    /// The least and the most that they can be: public.
+    bounds: (usize, usize),
+}
+
+/// What is hashed before a message, or before its hash: one block for HMAC, the key and as many
+/// bytes as RFC 6101 says for SSL 3.0.
+struct Prefix {
+    bytes: Zeroizing<[u8; MAX_HASH_BLOCK_LEN]>,
+    len: usize,
+}
+
+impl Prefix {
+    fn new(schedule: Schedule, hash: HashAlgorithm, key: &[u8], pad: u8) -> Self {
+        let (len, key_pad) = match (schedule, hash) {
+            (Schedule::Ssl3, HashAlgorithm::Md5) => (key.len() + 48, 0),
+            (Schedule::Ssl3, _) => (key.len() + 40, 0),
+            (Schedule::Md5Sha1 | Schedule::SuiteHash, _) => (hash.block_len(), pad),
+        };
+        let mut bytes = Zeroizing::new([pad; MAX_HASH_BLOCK_LEN]);
+        for (to, from) in bytes.iter_mut().zip(key) {
+            *to = from ^ key_pad;
+        }
+        Self { bytes, len }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        // At most a block: a key of SSL 3.0 is as long as its hash, MD5 or SHA-1.
+        &self.bytes[..self.len]
+    }
+}
+
+/// Bytes in which a MAC is looked for: 256 places for its first byte, and room to move.
+const WINDOW_LEN: usize = 2 * 256 + MAX_MAC_LEN;
 
 /// The bytes of `window` from `offset` on, which is secret and less than 256: the window is moved by
 /// each power of two, or not.
@@ -172,9 +279,8 @@ fn extract(window: &[u8], offset: usize) -> Zeroizing<[u8; WINDOW_LEN]> {
     }
     let mut before = Zeroizing::new([0; WINDOW_LEN]);
     for bit in 0..8 {
-        let move_by = 1 << bit;
         before.copy_from_slice(bytes.as_slice());
-        Mask::bit(offset, bit).replace(&before[move_by..], bytes.as_mut_slice());
+        Mask::bit(offset, bit).replace(&before[1 << bit..], bytes.as_mut_slice());
     }
     bytes
 }

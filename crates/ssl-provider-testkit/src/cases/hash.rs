@@ -113,3 +113,36 @@ pub fn hash_context_refuses_other_output_lengths(backend: &'static dyn KeyExchan
         }
     }
 }
+
+/// The compression function, where the library shows it, gives the hash of a message with the
+/// padding that the standards describe, block by block and several blocks at once.
+pub fn hash_compression_gives_the_hash(backend: &'static dyn KeyExchangeBackend) {
+    for hash in HashAlgorithm::ALL {
+        let block_len = hash.block_len();
+        for len in [0, 1, 55, 56, 63, 64, 111, 112, 127, 128, 1000] {
+            let Some(mut whole) = backend.compression(hash) else { return };
+            let mut stepwise = backend.compression(hash).unwrap();
+            let message: Vec<u8> = (0..=255).cycle().take(len).collect();
+            let count = u64::try_from(8 * len).unwrap();
+            let count = match hash {
+                HashAlgorithm::Md5 => count.to_le_bytes(),
+                _ => count.to_be_bytes(),
+            };
+            let mut padded = [&message[..], &[0x80]].concat();
+            let used = padded.len() + block_len / 8;
+            padded.resize(padded.len() + used.next_multiple_of(block_len) - used, 0);
+            padded.resize(padded.len() + block_len / 8 - 8, 0);
+            padded.extend(count);
+
+            let expected = reference::hash(hash, &[&message]);
+            let mut value = vec![0; expected.len()];
+            whole.compress(&padded);
+            whole.chaining_value(&mut value);
+            assert_eq!(value, expected, "{} of {len} bytes", hash.name());
+            padded.chunks(block_len).for_each(|block| stepwise.compress(block));
+            stepwise.compress(&[]);
+            stepwise.chaining_value(&mut value);
+            assert_eq!(value, expected, "{} of {len} bytes, stepwise", hash.name());
+        }
+    }
+}

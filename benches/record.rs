@@ -1,0 +1,117 @@
+//! Encrypting and decrypting packets, beside the bare cipher of the same library, by backend.
+//! The two are measured in turns, so that their ratio holds on a machine that others use too.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode};
+
+use ssl_provider::record::MAX_PAYLOAD_LEN;
+use ssl_provider::{
+    AeadAlgorithm, CbcAlgorithm, CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol,
+    RecordKey, RecordOptions,
+};
+use ssl_provider_benches::paired::{self, Contestant};
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    type Contestants = fn(&'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>>;
+    let groups: [(&str, Contestants); 2] = [("record-gcm", gcm), ("record-cbc", cbc)];
+    for (name, contestants) in groups {
+        let mut group = criterion.benchmark_group(name);
+        group.sampling_mode(SamplingMode::Flat);
+        for backend in ssl_provider::backends() {
+            paired::bench(&mut group, name, backend.info().name, &mut contestants(*backend))
+                .expect("the file of notes can be written");
+        }
+        group.finish();
+    }
+    criterion.final_summary();
+}
+
+/// The key of a direction of TLS 1.2.
+fn record_key(backend: &'static dyn KeyExchangeBackend, suite: u32) -> RecordKey {
+    let suite = CipherSuite::from_id(suite).expect("a suite of the table");
+    RecordKey::new(
+        backend,
+        Protocol::Tls1_2,
+        suite,
+        RecordOptions::default(),
+        &[0x3a; 64][..suite.mac.map_or(0, HashAlgorithm::output_len)],
+        &[0x4b; 32][..suite.cipher.key_len],
+        &[0x5c; 16][..suite.cipher.fixed_iv_len(Protocol::Tls1_2)],
+    )
+    .expect("every backend has AES")
+}
+
+/// AES-128-GCM on 16 KiB: a packet apart and in place, and the cipher alone.
+fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+    let payload = vec![0x6d; MAX_PAYLOAD_LEN];
+    let mut key = record_key(backend, 0x009C);
+    let len = key.record_len(payload.len()).expect("a payload of the longest length");
+    let mut record = vec![0; len];
+    let mut sequence_number = 0;
+    let encrypt_packet = move |_| {
+        sequence_number += 1;
+        key.encrypt_packet(sequence_number, 23, &payload, &mut record)
+            .expect("room for the record");
+        black_box(&record);
+    };
+
+    let mut key = record_key(backend, 0x009C);
+    let mut in_place = vec![0x6d; len];
+    let mut sequence_number = 0;
+    let encrypt_in_place = move |_| {
+        sequence_number += 1;
+        key.encrypt_in_place(sequence_number, 23, MAX_PAYLOAD_LEN, &mut in_place)
+            .expect("room for the record");
+        black_box(&in_place);
+    };
+
+    let cipher = backend.aead(AeadAlgorithm::Aes128Gcm, &[0x4b; 16]).expect("every backend has it");
+    let mut text = vec![0x6d; MAX_PAYLOAD_LEN];
+    let mut tag = [0; 16];
+    let mut nonce = [0; 12];
+    let aead = move |round: usize| {
+        nonce[4..].copy_from_slice(&round.to_be_bytes());
+        cipher.seal(&nonce, &[0x17; 13], &mut text, &mut tag).expect("a nonce and a tag");
+        black_box((&text, &tag));
+    };
+    vec![
+        Contestant { name: "encrypt_packet", operation: Box::new(encrypt_packet) },
+        Contestant { name: "encrypt_in_place", operation: Box::new(encrypt_in_place) },
+        Contestant { name: "aead", operation: Box::new(aead) },
+    ]
+}
+
+/// AES-128-CBC with HMAC-SHA-1 on 16 KiB: opening a packet, in constant time, and cipher and HMAC
+/// alone.
+fn cbc(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+    let payload = vec![0x6d; MAX_PAYLOAD_LEN];
+    let mut writer = record_key(backend, 0x002F);
+    let mut record = vec![0; writer.record_len(payload.len()).expect("a payload")];
+    writer.encrypt_packet(0, 23, &payload, &mut record).expect("room for the record");
+    let mut key = record_key(backend, 0x002F);
+    let mut opened = vec![0; key.max_payload_len(record.len())];
+    let decrypt_packet = move |_| {
+        key.decrypt_packet(0, &record, &mut opened).expect("a good record");
+        black_box(&opened);
+    };
+
+    let cipher = backend.cbc(CbcAlgorithm::Aes128, &[0x4b; 16]).expect("every backend has it");
+    let mut blocks = vec![0x6d; MAX_PAYLOAD_LEN + 32];
+    let mut mac = [0; 20];
+    let parts = move |_| {
+        cipher.decrypt(&[7; 16], &mut blocks).expect("whole blocks");
+        backend.hmac(HashAlgorithm::Sha1, &[0x3a; 20], &[&blocks], &mut mac).expect("SHA-1");
+        black_box((&blocks, &mac));
+    };
+    vec![
+        Contestant { name: "decrypt_packet", operation: Box::new(decrypt_packet) },
+        Contestant { name: "cipher and hmac", operation: Box::new(parts) },
+    ]
+}
