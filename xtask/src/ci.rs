@@ -22,8 +22,8 @@ const STEPS: [Step; 10] = [
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
-    ("ctgrind", valgrind::ctgrind),
-    ("callgrind", valgrind::callgrind),
+    ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
+    ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
 ];
 
 /// Runs every step.

@@ -91,9 +91,17 @@ enum Task {
     /// Let tshark decrypt the captures of tests/data with our key log.
     Tshark,
     /// Check with memcheck that nothing depends on the decrypted RSA block.
-    Ctgrind,
+    Ctgrind {
+        /// At every optimisation level, for a newer processor too, and with every library's PRF.
+        #[arg(long)]
+        full: bool,
+    },
     /// Check with callgrind that every kind of RSA block costs the same number of instructions.
-    Callgrind,
+    Callgrind {
+        /// Also count the private operations of the libraries.
+        #[arg(long)]
+        full: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -122,8 +130,8 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
         Task::Tshark => tshark::run(&workspace),
-        Task::Ctgrind => valgrind::ctgrind(&workspace),
-        Task::Callgrind => valgrind::callgrind(&workspace),
+        Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
+        Task::Callgrind { full } => valgrind::callgrind(&workspace, full),
     }
 }
 

@@ -2,6 +2,7 @@
 //! Each run has a positive control: a probe with a planted branch, which must be reported.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -9,60 +10,144 @@ use std::process::ExitStatus;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Run;
+use crate::features::{BACKENDS, OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
-/// The optimisation levels that are checked.
-const OPT_LEVELS: [&str; 2] = ["2", "3"];
+/// How the probe is compiled, beside the release profile.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    opt_level: &'static str,
+    /// The processor to compile for; none is the baseline of the platform.
+    cpu: Option<&'static str>,
+}
+
+impl Level {
+    const fn new(opt_level: &'static str) -> Self {
+        Self { opt_level, cpu: None }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "opt-level {}", self.opt_level)?;
+        self.cpu.map_or(Ok(()), |cpu| write!(f, " for {cpu}"))
+    }
+}
+
+/// What CI checks: the levels that programs are shipped with.
+const SHIPPED: [Level; 2] = [Level::new("2"), Level::new("3")];
+
+/// Every level, and a processor with vectors of 256 bits.
+const EVERY: [Level; 8] = [
+    Level::new("0"),
+    Level::new("1"),
+    Level::new("2"),
+    Level::new("3"),
+    Level::new("s"),
+    Level::new("z"),
+    Level { opt_level: "2", cpu: Some("x86-64-v3") },
+    Level { opt_level: "3", cpu: Some("x86-64-v3") },
+];
+
+/// The release profile as it is.
+const RELEASE: Level = Level::new("3");
+
+/// The library that is Rust all the way down, so that every level compiles it too.
+const IN_RUST: &str = "rustcrypto";
+
+/// Libraries with a private operation of their own.
+const WITH_RSA: [&str; 3] = ["aws-lc", "openssl", "rustcrypto"];
 
 /// The exit code that memcheck is told to give when it has reported an error.
 const REPORTED: i32 = 99;
 
-/// Runs the probe with its RSA blocks marked as undefined, at each optimisation level.
+/// Runs the probe with its RSA blocks marked as undefined, at the optimisation levels that are
+/// shipped; with `full` at every level, and with the hashes and PRFs of every backend.
 ///
 /// # Errors
 ///
 /// Fails when memcheck reports anything, and when it does not report the planted branch.
-pub(crate) fn ctgrind(workspace: &Workspace) -> Result<()> {
+pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
-    for opt_level in OPT_LEVELS {
-        let (status, printed) = memcheck(workspace, opt_level, Kind::Clean)?;
-        if !status.success() {
-            println!("{printed}");
-            bail!("opt-level {opt_level}: memcheck's reports are above ({status})");
+    let levels: &[Level] = if full { &EVERY } else { &SHIPPED };
+    for level in levels {
+        poison(workspace, *level, Libraries::InRust, IN_RUST)?;
+    }
+    if full {
+        for library in BACKENDS {
+            poison(workspace, RELEASE, Libraries::All, library)?;
         }
-        println!("opt-level {opt_level}: clean: {}", printed.trim_end());
-
-        let (status, printed) = memcheck(workspace, opt_level, Kind::PlantedLeak)?;
-        let reports = printed.matches("depends on uninitialised value").count();
-        if status.code() != Some(REPORTED) || reports == 0 || !printed.contains("planted_leak") {
-            println!("{printed}");
-            bail!("opt-level {opt_level}: the planted branch was not reported ({status})");
-        }
-        println!("opt-level {opt_level}: the planted branch is reported ({reports} reports)");
     }
     Ok(())
 }
 
-/// Counts the instructions of an import for each kind of RSA block, at each optimisation level.
+/// One clean run, and one with the planted branch.
+fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &str) -> Result<()> {
+    let (status, printed) = memcheck(workspace, level, Kind::Clean, libraries, library)?;
+    if !status.success() {
+        println!("{printed}");
+        bail!("{level}, {library}: memcheck's reports are above ({status})");
+    }
+    println!("{level}, {library}: clean: {}", printed.trim_end());
+
+    let (status, printed) = memcheck(workspace, level, Kind::PlantedLeak, libraries, library)?;
+    let reports = printed.matches("depends on uninitialised value").count();
+    if status.code() != Some(REPORTED) || reports == 0 || !printed.contains("planted_leak") {
+        println!("{printed}");
+        bail!("{level}, {library}: the planted branch was not reported ({status})");
+    }
+    println!("{level}, {library}: the planted branch is reported ({reports} reports)");
+    Ok(())
+}
+
+/// Counts the instructions of an import for each kind of RSA block, at each optimisation level that
+/// is shipped; with `full` also those of the libraries' private operations.
 ///
 /// # Errors
 ///
 /// Fails when two blocks differ in the same variant, and when the planted branch makes no
 /// difference.
-pub(crate) fn callgrind(workspace: &Workspace) -> Result<()> {
+pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
-    for opt_level in OPT_LEVELS {
-        let clean = counts(workspace, opt_level, Kind::Clean)?;
+    for level in SHIPPED {
+        let clean = count_imports(workspace, level, Kind::Clean)?;
         let variants = Variants::collect(&clean);
-        println!("opt-level {opt_level}: instructions of one import, over all blocks");
+        println!("{level}: instructions of one import, over all blocks");
         println!("{variants}");
-        variants.ensure_equal().with_context(|| format!("opt-level {opt_level}"))?;
+        variants.ensure_equal().with_context(|| level.to_string())?;
 
-        let planted = counts(workspace, opt_level, Kind::PlantedLeak)?;
+        let planted = count_imports(workspace, level, Kind::PlantedLeak)?;
         let spread = Variants::collect(&planted).smallest_spread();
-        ensure!(spread > 0, "opt-level {opt_level}: the planted branch makes no difference");
-        println!("opt-level {opt_level}: with the planted branch the spread is {spread} or more");
+        ensure!(spread > 0, "{level}: the planted branch makes no difference");
+        println!("{level}: with the planted branch the spread is {spread} or more");
     }
+    if full {
+        for library in WITH_RSA {
+            count_private_operations(workspace, library)?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts the instructions of a library's private operation for each kind of block. Its blinding and
+/// the allocator add some now and then, so the cheapest operation of each kind is compared.
+fn count_private_operations(workspace: &Workspace, library: &str) -> Result<()> {
+    /// Instructions that allocator and blinding still make; the planted branch makes more.
+    const TOLERANCE: u64 = 200;
+    // Blinding draws a number below the modulus, and again where it is not: a few times in a row.
+    const SAMPLES: &str = "12";
+    let spread = |kind| -> Result<u64> {
+        let counts = counts(workspace, RELEASE, kind, Libraries::All, &["raw", library, SAMPLES])?;
+        let cheapest = cheapest(&counts);
+        ensure!(cheapest.len() >= 32, "{library}: only {} kinds of block", cheapest.len());
+        Ok(spread(&cheapest.into_values().map(|count| (count, ())).collect()))
+    };
+    let clean = spread(Kind::Clean)?;
+    println!("{library}: the private operation differs by {clean} instructions at most");
+    ensure!(clean <= TOLERANCE, "{library}: the private operation differs by {clean} instructions");
+    let planted = spread(Kind::PlantedLeak)?;
+    ensure!(planted > TOLERANCE, "{library}: the planted branch differs by {planted} only");
+    println!("{library}: with the planted branch it differs by {planted}");
     Ok(())
 }
 
@@ -71,6 +156,13 @@ pub(crate) fn callgrind(workspace: &Workspace) -> Result<()> {
 enum Kind {
     Clean,
     PlantedLeak,
+}
+
+/// Which libraries are compiled into the probe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Libraries {
+    InRust,
+    All,
 }
 
 fn ensure_platform() -> Result<()> {
@@ -82,40 +174,55 @@ fn ensure_platform() -> Result<()> {
 }
 
 /// Builds a probe with the release profile at an optimisation level.
-fn build(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<PathBuf> {
-    let directory = workspace.target("probe");
-    let features: &[&str] = match kind {
-        Kind::Clean => &[],
-        Kind::PlantedLeak => &["--features", "planted-leak"],
-    };
-    Run::cargo("build")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
-        .args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
+fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) -> Result<PathBuf> {
+    // A directory for each processor: cargo would build everything anew at each change of flags.
+    let mut directory = workspace.target("probe");
+    let mut run = Run::cargo("build").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level.opt_level);
+    if let Some(cpu) = level.cpu {
+        directory.set_file_name(format!("probe-{cpu}"));
+        run = run.env("RUSTFLAGS", format!("-C target-cpu={cpu}"));
+    }
+    let mut features = Vec::new();
+    let mut name = format!("probe-o{}", level.opt_level);
+    if libraries == Libraries::All {
+        features.push(all_of_facade(OpenSsl::choose()));
+        name.push_str("-libraries");
+    }
+    if kind == Kind::PlantedLeak {
+        features.push("planted-leak".to_owned());
+        name.push_str("-planted");
+    }
+    if !features.is_empty() {
+        run = run.args(["--features", &features.join(",")]);
+    }
+    run.args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
         .args([&directory])
-        .args(features)
         .run(workspace)?;
     // The next build of another kind takes the place of the program.
-    let name = match kind {
-        Kind::Clean => format!("probe-o{opt_level}"),
-        Kind::PlantedLeak => format!("probe-o{opt_level}-planted"),
-    };
     let program = directory.join(name);
     fs::copy(directory.join("release/ssl-provider-probe"), &program)
         .context("cannot copy the probe")?;
     Ok(program)
 }
 
-fn memcheck(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<(ExitStatus, String)> {
-    let probe = build(workspace, opt_level, kind)?;
+fn memcheck(
+    workspace: &Workspace,
+    level: Level,
+    kind: Kind,
+    libraries: Libraries,
+    library: &str,
+) -> Result<(ExitStatus, String)> {
+    let probe = build(workspace, level, kind, libraries)?;
     Run::new("valgrind")
         .args(["-q", "--tool=memcheck", "--track-origins=yes"])
         .args([format!("--error-exitcode={REPORTED}")])
         .args([probe])
-        .args(["poison", "2"])
+        .args(["poison", library, "2"])
         .outcome(workspace)
 }
 
-/// One import: its variant, its kind of block, and the instructions that it took.
+/// One import, or one private operation: its variant or library, its kind of block, and the
+/// instructions that it took.
 #[derive(Debug, PartialEq, Eq)]
 struct Count {
     variant: String,
@@ -123,20 +230,40 @@ struct Count {
     instructions: u64,
 }
 
-fn counts(workspace: &Workspace, opt_level: &str, kind: Kind) -> Result<Vec<Count>> {
+fn count_imports(workspace: &Workspace, level: Level, kind: Kind) -> Result<Vec<Count>> {
     // The control needs to show only that a difference is seen.
     let ciphertexts = match kind {
         Kind::Clean => "3",
         Kind::PlantedLeak => "1",
     };
-    let probe = build(workspace, opt_level, kind)?;
+    counts(workspace, level, kind, Libraries::InRust, &["count", ciphertexts])
+}
+
+/// The number of instructions of the cheapest operation of each class.
+fn cheapest(counts: &[Count]) -> BTreeMap<&str, u64> {
+    let mut cheapest = BTreeMap::new();
+    for Count { class, instructions, .. } in counts {
+        let least = cheapest.entry(class.as_str()).or_insert(*instructions);
+        *least = (*least).min(*instructions);
+    }
+    cheapest
+}
+
+fn counts(
+    workspace: &Workspace,
+    level: Level,
+    kind: Kind,
+    libraries: Libraries,
+    arguments: &[&str],
+) -> Result<Vec<Count>> {
+    let probe = build(workspace, level, kind, libraries)?;
     let out = probe.with_extension("callgrind");
     let (status, printed) = Run::new("valgrind")
-        .args(["-q", "--tool=callgrind", "--toggle-collect=*measured_import*"])
+        .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::measured_*"])
         .args(["--combine-dumps=yes"])
         .args([format!("--callgrind-out-file={}", out.display())])
         .args([&probe])
-        .args(["count", ciphertexts])
+        .args(arguments)
         .outcome(workspace)?;
     if !status.success() {
         bail!("the probe failed under callgrind ({status}):\n{printed}");
@@ -213,8 +340,8 @@ fn spread<T>(counts: &BTreeMap<u64, T>) -> u64 {
     }
 }
 
-impl std::fmt::Display for Variants<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Variants<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  {:<32} {:>12} {:>7} {:>7}", "variant", "instructions", "spread", "classes")?;
         for (name, counts) in &self.by_name {
             let least = counts.keys().next().copied().unwrap_or(0);
@@ -262,6 +389,12 @@ mod tests {
         Variants::collect(&counts).ensure_equal().unwrap();
         counts[70].instructions += 1;
         assert!(Variants::collect(&counts).ensure_equal().is_err());
+    }
+
+    #[test]
+    fn the_cheapest_operation_of_each_class_counts() {
+        let counts = [count("a", "x", 9), count("a", "y", 7), count("a", "x", 7)];
+        assert_eq!(cheapest(&counts), BTreeMap::from([("x", 7), ("y", 7)]));
     }
 
     #[test]

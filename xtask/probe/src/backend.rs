@@ -1,10 +1,10 @@
 //! A backend whose RSA private operation gives a block that the probe has prepared.
-//! Hashes, HMAC and the PRF are those of the rustcrypto backend, in Rust all the way down.
+//! Hashes, HMAC and the PRF are those of the library under test.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ssl_provider_core::{
+use ssl_provider::{
     BackendInfo, Error, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm,
     RsaPrivateKey, RsaPrivateKeyDer,
 };
@@ -37,9 +37,9 @@ struct Shared {
 
 impl ProbeBackend {
     /// A backend that lives as long as the program, as a provider asks.
-    pub(crate) fn leak(mark: Mark) -> &'static Self {
+    pub(crate) fn leak(library: &'static dyn KeyExchangeBackend, mark: Mark) -> &'static Self {
         Box::leak(Box::new(Self {
-            library: ssl_provider_rustcrypto::backend(),
+            library,
             shared: Arc::new(Shared {
                 mark,
                 next_block: RwLock::default(),
@@ -95,7 +95,7 @@ impl RsaPrivateKey for ProbeKey {
 /// What a careless server does: it looks for the end of the padding, and stops where it is.
 #[cfg(feature = "planted-leak")]
 #[inline(never)]
-fn planted_leak(em: &[u8]) {
+pub(crate) fn planted_leak(em: &[u8]) {
     let padding = em.iter().skip(2).take_while(|byte| **byte != 0).count();
     if em[..2] == [0, 2] && padding >= 8 {
         std::hint::black_box(padding);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ssl_provider_core::secret::MASTER_SECRET_LEN;
+use ssl_provider::secret::MASTER_SECRET_LEN;
 
 /// One kind of block.
 pub(crate) struct Class {
@@ -18,6 +18,12 @@ pub(crate) const OFFERED_VERSION: u16 = 0x0303;
 
 /// Every class for a modulus of `len` bytes.
 pub(crate) fn all(len: usize) -> Vec<Class> {
+    sample(len, 0)
+}
+
+/// Every class, with padding and secret that another `sample` has otherwise.
+pub(crate) fn sample(len: usize, sample: u8) -> Vec<Class> {
+    let good = |len| good(len, sample);
     let separator = len - MASTER_SECRET_LEN - 1;
     let secret = separator + 1;
     let mut classes = vec![Class { name: "valid".into(), block: good(len) }];
@@ -71,9 +77,10 @@ pub(crate) fn all(len: usize) -> Vec<Class> {
 }
 
 /// A well-formed block.
-fn good(len: usize) -> Vec<u8> {
+fn good(len: usize, sample: u8) -> Vec<u8> {
     // A fixed sequence without a zero, so that every run sees the same blocks.
-    let mut block: Vec<u8> = (1..=u8::MAX).cycle().skip(17).step_by(7).take(len).collect();
+    let start = 17 + usize::from(sample);
+    let mut block: Vec<u8> = (1..=u8::MAX).cycle().skip(start).step_by(7).take(len).collect();
     block[..2].copy_from_slice(&[0, 2]);
     let secret = len - MASTER_SECRET_LEN;
     block[secret - 1] = 0;

@@ -1,8 +1,8 @@
 //! The public side of the exchanges: protocol, suite, parameters and ciphertexts.
 //! The count of instructions may differ between these, and must not differ within one.
 
-use ssl_provider_core::provider::PremasterVersion;
-use ssl_provider_core::{KeyLogPolicy, ParameterList, Policy, Protocol};
+use ssl_provider::provider::PremasterVersion;
+use ssl_provider::{KeyLogPolicy, ParameterList, Policy, Protocol};
 
 use crate::classes::OFFERED_VERSION;
 

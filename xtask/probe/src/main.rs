@@ -1,11 +1,12 @@
 //! The program that `cargo xtask ctgrind` and `cargo xtask callgrind` run under valgrind.
 //! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
 //!
-//! `probe poison N` marks each block as undefined the moment the private operation has written it,
-//! so memcheck reports every branch and every address that depends on it. `probe count N` asks
-//! callgrind for the number of instructions of each import. N is how many ciphertexts are imported
-//! for each kind of block. With the feature `planted-leak` a branch on the block is in the path,
-//! and both must notice.
+//! `probe poison LIBRARY N` marks each block as undefined the moment the private operation has
+//! written it, so memcheck reports every branch and every address that depends on it, in core and in
+//! the library's hashes. `probe count N` asks callgrind for the number of instructions of each
+//! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
+//! ciphertexts are taken for each kind of block. With the feature `planted-leak` a branch on the
+//! block is in the path, and all must notice.
 
 mod arena;
 mod backend;
@@ -18,7 +19,8 @@ use std::error::Error;
 use std::ffi::CString;
 use std::process::ExitCode;
 
-use ssl_provider_core::{KeyLogPolicy, MasterKey, Provider, Side};
+use num_bigint::BigUint;
+use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKey, RsaPrivateKeyDer, Side};
 
 use crate::arena::Arena;
 use crate::backend::ProbeBackend;
@@ -34,9 +36,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        ["poison", number] => poison(number),
+        ["poison", library, number] => poison(library, number),
         ["count", number] => count(number),
-        _ => Err("usage: probe poison|count NUMBER-OF-CIPHERTEXTS, under valgrind".into()),
+        ["raw", library, number] => raw(library, number),
+        _ => Err("usage: probe poison LIBRARY N | count N | raw LIBRARY N, under valgrind".into()),
     };
     match outcome {
         Ok(summary) => {
@@ -55,11 +58,11 @@ fn main() -> ExitCode {
 /// # Errors
 ///
 /// Says where the mark did not take or did not arrive: then a clean run would prove nothing.
-fn poison(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
+fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be checked".into());
     }
-    let backend = ProbeBackend::leak(backend::Mark::Secret);
+    let backend = ProbeBackend::leak(ssl_provider::backend(library)?, backend::Mark::Secret);
     let key = Provider::open(backend).load_private_key(KEY)?;
     let classes = classes::all(key.modulus_len());
     let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
@@ -102,7 +105,8 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be counted".into());
     }
-    let backend = ProbeBackend::leak(backend::Mark::Nothing);
+    let rustcrypto = ssl_provider::backend("rustcrypto")?;
+    let backend = ProbeBackend::leak(rustcrypto, backend::Mark::Nothing);
     let key = Provider::open(backend).load_private_key(KEY)?;
     let classes = classes::all(key.modulus_len());
     let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
@@ -135,21 +139,76 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     ))
 }
 
+/// Counts the instructions of a library's private operation, over ciphertexts of every kind of block
+/// that can be one.
+///
+/// # Errors
+///
+/// Says what failed.
+fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
+    if !valgrind::is_running() {
+        return Err("not under valgrind: nothing would be counted".into());
+    }
+    let der = RsaPrivateKeyDer::from_der(KEY)?;
+    let key = ssl_provider::backend(library)?.load_rsa_private_key(&der)?;
+    let modulus = BigUint::from_bytes_be(der.modulus());
+    let exponent = BigUint::from_bytes_be(der.public_exponent());
+    let mut em = vec![0; key.modulus_len()];
+    let mut operations = Vec::new();
+    for sample in 0..samples.parse()? {
+        for class in classes::sample(em.len(), sample) {
+            let block = BigUint::from_bytes_be(&class.block);
+            let number = block.modpow(&exponent, &modulus).to_bytes_be();
+            if block < modulus && number.len() == em.len() {
+                operations.push((
+                    CString::new(format!("{library}|{}", class.name))?,
+                    class,
+                    number,
+                ));
+            }
+        }
+    }
+    // Once before counting: lazy binding, the library's detection of the processor.
+    measured_raw(key.as_ref(), &operations[0].2, &mut em)?;
+    valgrind::zero_counts();
+    for (label, class, ciphertext) in &operations {
+        measured_raw(key.as_ref(), ciphertext, &mut em)?;
+        valgrind::dump_counts(label);
+        if em != class.block {
+            return Err(format!("{}: decrypted to another block", class.name).into());
+        }
+    }
+    Ok(format!("{} private operations of {library}", operations.len()))
+}
+
+/// The library's private operation, of which callgrind counts what runs between entry and exit.
+#[inline(never)]
+fn measured_raw(
+    key: &dyn RsaPrivateKey,
+    ciphertext: &[u8],
+    em: &mut [u8],
+) -> Result<(), ssl_provider::Error> {
+    key.decrypt_raw(ciphertext, em)?;
+    #[cfg(feature = "planted-leak")]
+    backend::planted_leak(em);
+    Ok(())
+}
+
 /// The operation under test. Callgrind counts what runs between its entry and its exit.
 #[inline(never)]
 fn measured_import(
     provider: &Provider,
-    key: &ssl_provider_core::PrivateKey,
+    key: &ssl_provider::PrivateKey,
     variant: &Variant,
     ciphertext: &[u8],
-) -> Result<MasterKey, ssl_provider_core::Error> {
+) -> Result<MasterKey, ssl_provider::Error> {
     provider.import_master_key(
         key,
         u32::from(variant.protocol.wire()),
         variant.suite,
         &variant.parameters,
         ciphertext,
-        ssl_provider_core::Flags::SERVER,
+        ssl_provider::Flags::SERVER,
     )
 }
 

@@ -87,9 +87,9 @@ const LAYERS: [Layer; 13] = [
     },
     Layer {
         member: "ssl-provider-probe",
-        members: &[CORE, "ssl-provider-rustcrypto"],
+        members: &["ssl-provider"],
         in_tests: &[],
-        others: Some(&[]),
+        others: Some(&["num-bigint"]),
     },
     Layer { member: "xtask", members: &[], in_tests: &[], others: None },
 ];
