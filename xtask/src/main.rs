@@ -16,6 +16,7 @@ mod matrix;
 mod readme;
 mod test;
 mod tidy;
+mod timing;
 mod tshark;
 mod valgrind;
 mod workspace;
@@ -90,6 +91,8 @@ enum Task {
     },
     /// Let tshark decrypt the captures of tests/data with our key log.
     Tshark,
+    /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
+    Timing(timing::Options),
     /// Check with memcheck that nothing depends on the decrypted RSA block.
     Ctgrind {
         /// At every optimisation level, for a newer processor too, and with every library's PRF.
@@ -130,6 +133,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
         Task::Tshark => tshark::run(&workspace),
+        Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
         Task::Callgrind { full } => valgrind::callgrind(&workspace, full),
     }

@@ -129,8 +129,8 @@ pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// Counts the instructions of a library's private operation for each kind of block. Its blinding and
-/// the allocator add some now and then, so the cheapest operation of each kind is compared.
+/// Counts the instructions of a library's private operation for each kind of block. Its blinding
+/// and the allocator add some now and then, so the cheapest operation of each kind is compared.
 fn count_private_operations(workspace: &Workspace, library: &str) -> Result<()> {
     /// Instructions that allocator and blinding still make; the planted branch makes more.
     const TOLERANCE: u64 = 200;

@@ -2,8 +2,8 @@
 //! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
 //!
 //! `probe poison LIBRARY N` marks each block as undefined the moment the private operation has
-//! written it, so memcheck reports every branch and every address that depends on it, in core and in
-//! the library's hashes. `probe count N` asks callgrind for the number of instructions of each
+//! written it, so memcheck reports every branch and every address that depends on it, in core and
+//! in the library's hashes. `probe count N` asks callgrind for the number of instructions of each
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
 //! ciphertexts are taken for each kind of block. With the feature `planted-leak` a branch on the
 //! block is in the path, and all must notice.
@@ -139,8 +139,8 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// Counts the instructions of a library's private operation, over ciphertexts of every kind of block
-/// that can be one.
+/// Counts the instructions of a library's private operation, over ciphertexts of every kind of
+/// block that can be one.
 ///
 /// # Errors
 ///
