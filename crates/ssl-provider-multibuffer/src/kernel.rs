@@ -171,8 +171,7 @@ mod avx512 {
     }
 
     /// Adds up products without carrying: a digit takes 4 N products of 52 bits, which 64 bits hold
-    /// for every N below 1024. Each step adds one digit of `a` times `b` and the multiple of the
-    /// modulus that makes the lowest digit zero, and drops that digit.
+    /// for every N below 1024. Each step adds one digit of `a` times `b`, and drops a digit.
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn multiply<const N: usize>(
         a: &Number<N>,
@@ -181,7 +180,6 @@ mod avx512 {
         product: &mut Number<N>,
     ) {
         let zero = _mm512_setzero_si512();
-        let negative_inverse = splat(modulus.negative_inverse);
         let mut sums = [zero; N];
         for digit in &a.0 {
             let factor = vector(*digit);
@@ -192,27 +190,46 @@ mod avx512 {
                 let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
                 *next = _mm512_madd52hi_epu64(*next, factor, other);
             }
-            let multiple = _mm512_madd52lo_epu64(zero, sums[0], negative_inverse);
-            let lowest = splat(modulus.digits[0]);
-            let dropped = _mm512_madd52lo_epu64(sums[0], multiple, lowest);
-            let carry = _mm512_srli_epi64::<DIGIT_SHIFT>(dropped);
-            sums[1] = _mm512_add_epi64(sums[1], carry);
-            sums[1] = _mm512_madd52hi_epu64(sums[1], multiple, lowest);
-            for place in 1..N {
-                let other = splat(modulus.digits[place]);
-                sums[place - 1] = _mm512_madd52lo_epu64(sums[place], multiple, other);
-                let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
-                *next = _mm512_madd52hi_epu64(*next, multiple, other);
-            }
-            sums[N - 1] = above;
+            drop_lowest(&mut sums, above, modulus);
         }
+        carry_out(&sums, product);
+    }
 
+    /// Adds the multiple of the modulus that makes the lowest digit zero, and moves all digits down
+    /// by one, with `above` as the new highest.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn drop_lowest<const N: usize>(
+        sums: &mut [__m512i; N],
+        mut above: __m512i,
+        modulus: &Modulus<N>,
+    ) {
+        let zero = _mm512_setzero_si512();
+        let multiple = _mm512_madd52lo_epu64(zero, sums[0], splat(modulus.negative_inverse));
+        let lowest = splat(modulus.digits[0]);
+        let dropped = _mm512_madd52lo_epu64(sums[0], multiple, lowest);
+        let carry = _mm512_srli_epi64::<DIGIT_SHIFT>(dropped);
+        sums[1] = _mm512_add_epi64(sums[1], carry);
+        sums[1] = _mm512_madd52hi_epu64(sums[1], multiple, lowest);
+        for place in 1..N {
+            let other = splat(modulus.digits[place]);
+            sums[place - 1] = _mm512_madd52lo_epu64(sums[place], multiple, other);
+            let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
+            *next = _mm512_madd52hi_epu64(*next, multiple, other);
+        }
+        sums[N - 1] = above;
+    }
+
+    /// Brings sums down to digits.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn carry_out<const N: usize>(sums: &[__m512i; N], number: &mut Number<N>) {
         let mask = splat(DIGIT_MASK);
-        let mut carry = zero;
+        let mut carry = _mm512_setzero_si512();
         for place in 0..N {
             let sum = _mm512_add_epi64(sums[place], carry);
             carry = _mm512_srli_epi64::<DIGIT_SHIFT>(sum);
-            product.0[place] = digit(_mm512_and_si512(sum, mask));
+            number.0[place] = digit(_mm512_and_si512(sum, mask));
         }
     }
 
