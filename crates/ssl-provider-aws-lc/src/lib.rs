@@ -6,6 +6,7 @@ mod compression;
 mod hash;
 mod prf;
 mod rsa;
+mod signature;
 
 use std::ffi::{CStr, c_int};
 use std::sync::LazyLock;
@@ -16,14 +17,14 @@ use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_versio
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
     Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
+    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
 };
 
 /// The name of the backend.
 const NAME: &str = "aws-lc";
 
 /// Camellia is not in AWS-LC.
-static SUPPORT: [(Operation, Support); 24] = [
+static SUPPORT: [(Operation, Support); 33] = [
     (Operation::RsaDecryptRaw, Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("AWS-LC")),
@@ -47,6 +48,15 @@ static SUPPORT: [(Operation, Support); 24] = [
     (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("AWS-LC")),
     (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("AWS-LC")),
     (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("AWS-LC")),
+    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("AWS-LC")),
     (Operation::Random, Support::By("AWS-LC")),
 ];
 
@@ -132,6 +142,16 @@ impl KeyExchangeBackend for AwsLc {
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         cipher::aead(cipher, key)
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        signature::verify(key, scheme, digest, signature)
     }
 }
 

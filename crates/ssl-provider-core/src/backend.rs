@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, KeyFault};
 use crate::rsa_der::RsaPrivateKeyDer;
+use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// A crypto library, as this project uses it.
 ///
@@ -132,6 +133,27 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     /// length.
     fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         Err(Error::Unsupported(Operation::Aead(cipher)))
+    }
+
+    /// Verifies `signature` over `digest`, whose length is
+    /// [`SignatureScheme::digest_len`], with a key that is of the scheme.
+    ///
+    /// RSA signatures are as long as the modulus; ECDSA signatures are a DER `Ecdsa-Sig-Value`
+    /// (RFC 8422 section 5.10).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadSignature`] when it is not the signature, for whatever reason;
+    /// [`BAD_PUBLIC_KEY`](crate::signature::BAD_PUBLIC_KEY) for a key that the library refuses, such
+    /// as a point that is not on its curve; [`Error::Unsupported`] when the library lacks it.
+    fn verify_signature(
+        &self,
+        _key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        _digest: &[u8],
+        _signature: &[u8],
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Verify(scheme)))
     }
 }
 
@@ -329,11 +351,13 @@ pub enum Operation {
     Cbc(CbcAlgorithm),
     /// [`KeyExchangeBackend::aead`].
     Aead(AeadAlgorithm),
+    /// [`KeyExchangeBackend::verify_signature`].
+    Verify(SignatureScheme),
 }
 
 impl Operation {
     /// Every operation, in the order of the support matrix.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 35] = [
         Self::RsaDecryptRaw,
         Self::Prf(PrfAlgorithm::Md5Sha1),
         Self::Prf(PrfAlgorithm::Sha256),
@@ -359,6 +383,15 @@ impl Operation {
         Self::Aead(AeadAlgorithm::Aes256Ccm),
         Self::Aead(AeadAlgorithm::Aes128Ccm8),
         Self::Aead(AeadAlgorithm::Aes256Ccm8),
+        Self::Verify(SignatureScheme::RsaMd5Sha1),
+        Self::Verify(SignatureScheme::RsaSha1),
+        Self::Verify(SignatureScheme::RsaSha256),
+        Self::Verify(SignatureScheme::RsaSha384),
+        Self::Verify(SignatureScheme::RsaSha512),
+        Self::Verify(SignatureScheme::EcdsaSha1),
+        Self::Verify(SignatureScheme::EcdsaSha256),
+        Self::Verify(SignatureScheme::EcdsaSha384),
+        Self::Verify(SignatureScheme::EcdsaSha512),
         Self::Random,
     ];
 
@@ -368,7 +401,7 @@ impl Operation {
             Self::Random | Self::Hash(_) | Self::Hmac(_) | Self::Prf(_) | Self::RsaDecryptRaw => {
                 true
             }
-            Self::Rc4 | Self::Cbc(_) | Self::Aead(_) => false,
+            Self::Rc4 | Self::Cbc(_) | Self::Aead(_) | Self::Verify(_) => false,
         }
     }
 }
@@ -384,6 +417,7 @@ impl fmt::Display for Operation {
             Self::Rc4 => f.write_str("RC4"),
             Self::Cbc(cipher) => f.write_str(cipher.name()),
             Self::Aead(cipher) => f.write_str(cipher.name()),
+            Self::Verify(scheme) => f.write_str(scheme.name()),
         }
     }
 }

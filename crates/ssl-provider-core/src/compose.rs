@@ -8,6 +8,7 @@ use crate::backend::{
 use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use crate::error::Error;
 use crate::rsa_der::RsaPrivateKeyDer;
+use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// Two backends as one. Each operation goes to `primary`; where that answers
 /// [`Error::Unsupported`], and only there, it goes to `secondary`.
@@ -95,5 +96,15 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         self.either(|backend| backend.aead(cipher, key))
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        self.either(|backend| backend.verify_signature(key, scheme, digest, signature))
     }
 }

@@ -48,6 +48,9 @@ pub enum Error {
     /// MAC or tag, so that it tells an attacker nothing.
     BadRecord,
 
+    /// A signature is not that of the key over the digest, whatever the reason.
+    BadSignature,
+
     // The environment's fault.
     /// The random number generator failed.
     Random,
@@ -111,6 +114,7 @@ impl Error {
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
             Self::BadRecord => SecurityStatus::NTE_DECRYPTION_FAILURE,
+            Self::BadSignature => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
             Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
@@ -137,6 +141,7 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed } => write!(f, "the buffer needs {needed} bytes"),
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
             Self::BadRecord => f.write_str("the record does not open"),
+            Self::BadSignature => f.write_str("the signature is not valid"),
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
             Self::NoBackend => f.write_str(
@@ -192,6 +197,7 @@ mod tests {
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
         (Error::BadRecord, 0x8009_002C, "does not open"),
+        (Error::BadSignature, 0x8009_0006, "signature"),
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),

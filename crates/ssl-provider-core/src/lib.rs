@@ -37,6 +37,7 @@ pub mod record;
 pub mod rsa_der;
 pub mod schedule;
 pub mod secret;
+pub mod signature;
 pub mod status;
 
 pub use crate::backend::{
@@ -59,4 +60,5 @@ pub use crate::provider::{Flags, KeyLogPolicy, Policy, PremasterVersion, Provide
 pub use crate::record::{RecordKey, RecordOptions};
 pub use crate::rsa_der::RsaPrivateKeyDer;
 pub use crate::secret::{MasterSecret, PremasterSecret};
+pub use crate::signature::{PublicKeyDer, SignatureScheme};
 pub use crate::status::SecurityStatus;

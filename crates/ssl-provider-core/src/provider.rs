@@ -19,6 +19,7 @@ use crate::protocol::Protocol;
 use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::{MasterSeed, master_secret, schedule_of};
 use crate::secret::{MasterSecret, PremasterSecret};
+use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// Flags of the interface, as a number because callers may pass any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +294,34 @@ impl Provider {
 
         let key_log = self.policy.key_log;
         Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log })
+    }
+
+    /// Verifies a signature over a digest (`SslVerifySignature`), as of a client's CertificateVerify.
+    ///
+    /// - `public_key`: the `SubjectPublicKeyInfo` of the certificate, in DER.
+    /// - `digest`: [`SignatureScheme::digest_len`] bytes.
+    /// - `signature`: as the message carries it.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::BadSignature`]: it is not the signature.
+    /// - [`Error::InvalidParameter`]: the key is malformed, of another kind or not on its curve, or
+    ///   the digest has another length.
+    /// - [`Error::NotAllowed`]: the key is shorter than the policy asks.
+    /// - [`Error::Unsupported`]: the backend lacks the scheme.
+    pub fn verify_signature(
+        &self,
+        public_key: &[u8],
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        let key = PublicKeyDer::from_der(public_key)?;
+        key.check(scheme, digest)?;
+        if key.modulus_bits().is_some_and(|bits| bits < self.policy.min_modulus_bits) {
+            return Err(Error::NotAllowed("the public key is shorter than min_modulus_bits"));
+        }
+        self.backend.verify_signature(&key, scheme, digest, signature)
     }
 
     /// A protocol that this interface derives keys for and that policy allows.

@@ -14,7 +14,7 @@ pub const MAX_MODULUS_LEN: usize = 1024;
 pub const MIN_MODULUS_BITS: usize = 1024;
 
 /// Longest public exponent in bits; AWS-LC and `rsa` accept no more.
-const MAX_EXPONENT_BITS: usize = 33;
+pub(crate) const MAX_EXPONENT_BITS: usize = 33;
 
 /// A two-prime RSA private key as PKCS#1 DER, with its parts in view.
 ///
@@ -151,14 +151,14 @@ fn algorithm_name(oid: &str) -> &'static str {
     }
 }
 
-fn bit_len(big_endian: &[u8]) -> usize {
+pub(crate) fn bit_len(big_endian: &[u8]) -> usize {
     match big_endian {
         [] => 0,
         [first, rest @ ..] => rest.len() * 8 + (8 - first.leading_zeros() as usize),
     }
 }
 
-fn is_even(big_endian: &[u8]) -> bool {
+pub(crate) fn is_even(big_endian: &[u8]) -> bool {
     big_endian.last().is_none_or(|byte| byte % 2 == 0)
 }
 

@@ -31,6 +31,8 @@ statuses! {
     NTE_BAD_LEN = 0x8009_0004;
     /// The data is not valid.
     NTE_BAD_DATA = 0x8009_0005;
+    /// The signature is not valid.
+    NTE_BAD_SIGNATURE = 0x8009_0006;
     /// The flags are not valid.
     NTE_BAD_FLAGS = 0x8009_0009;
     /// The type is not valid.

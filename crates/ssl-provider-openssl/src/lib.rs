@@ -7,6 +7,7 @@ mod prf;
 #[cfg(not(openssl_without_rc4))]
 mod rc4;
 mod rsa;
+mod signature;
 
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ use ssl_provider_core::StreamCipher;
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
     Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 
 /// The name of the backend.
@@ -28,7 +29,7 @@ const NAME: &str = "openssl";
 const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
 
 /// Everything is OpenSSL's own, but that HMAC and PRF are put together here from its hashes.
-static COMPLETE: [(Operation, Support); 26] = [
+static COMPLETE: [(Operation, Support); 35] = [
     (Operation::RsaDecryptRaw, Support::By("OpenSSL")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("OpenSSL hashes")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("OpenSSL hashes")),
@@ -54,6 +55,15 @@ static COMPLETE: [(Operation, Support); 26] = [
     (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("OpenSSL")),
     (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("OpenSSL")),
     (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("OpenSSL")),
+    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("OpenSSL")),
     (Operation::Random, Support::By("OpenSSL")),
 ];
 
@@ -152,6 +162,16 @@ impl KeyExchangeBackend for OpenSsl {
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         cipher::aead(cipher, key)
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        signature::verify(key, scheme, digest, signature)
     }
 }
 

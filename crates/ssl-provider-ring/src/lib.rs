@@ -13,7 +13,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, Composed, Error, FipsStatus,
-    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, Support,
+    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, SignatureScheme,
+    Support,
 };
 use ssl_provider_rustcrypto::RustCrypto;
 
@@ -24,7 +25,7 @@ const NAME: &str = "ring";
 const VERSION: &str = "0.17.14";
 
 /// Who does what in the composition.
-static SUPPORT: [(Operation, Support); 26] = [
+static SUPPORT: [(Operation, Support); 35] = [
     (Operation::RsaDecryptRaw, Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
@@ -50,6 +51,15 @@ static SUPPORT: [(Operation, Support); 26] = [
     (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("RustCrypto")),
     (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("RustCrypto")),
     (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("RustCrypto")),
+    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("RustCrypto")),
     (Operation::Random, Support::By("ring")),
 ];
 

@@ -7,6 +7,7 @@ mod cipher;
 mod hash;
 mod prf;
 mod rsa;
+mod signature;
 
 use std::sync::LazyLock;
 
@@ -16,7 +17,7 @@ use getrandom::rand_core::TryRng;
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
     Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, StreamCipher, Support,
+    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
 };
 
 /// The name of the backend.
@@ -48,7 +49,7 @@ pub const RSA_INFO: RsaInfo = RsaInfo {
     fault_check: true,
 };
 
-static SUPPORT: [(Operation, Support); 26] = [
+static SUPPORT: [(Operation, Support); 35] = [
     (Operation::RsaDecryptRaw, Support::By("rsa")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("hmac")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("hmac")),
@@ -74,6 +75,15 @@ static SUPPORT: [(Operation, Support); 26] = [
     (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("ccm")),
     (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("ccm")),
     (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("ccm")),
+    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("rsa")),
+    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("rsa")),
+    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("rsa")),
+    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("rsa")),
+    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("rsa")),
+    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("p256 and p384")),
+    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("p256 and p384")),
+    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("p256 and p384")),
+    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("p256 and p384")),
     (Operation::Random, Support::By("getrandom")),
 ];
 
@@ -155,6 +165,16 @@ impl KeyExchangeBackend for RustCrypto {
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         cipher::aead(cipher, key)
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        signature::verify(key, scheme, digest, signature)
     }
 }
 

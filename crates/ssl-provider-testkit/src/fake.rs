@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ssl_provider_core::cipher::NONCE_LEN;
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Error, FipsStatus,
-    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, RsaPrivateKey,
-    RsaPrivateKeyDer, StreamCipher, Support,
+    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, PublicKeyDer,
+    RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
 };
 
 /// What an operation of the fake does instead of answering.
@@ -203,6 +203,19 @@ impl KeyExchangeBackend for Fake {
     fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         self.start(Operation::Aead(cipher))?;
         Ok(Box::new(FakeCipher))
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        self.start(Operation::Verify(scheme))?;
+        let mut expected = [0; 32];
+        mix(b"signature", &[key.der(), scheme.name().as_bytes(), digest], &mut expected);
+        if signature == expected { Ok(()) } else { Err(Error::BadSignature) }
     }
 }
 

@@ -36,6 +36,7 @@ pub mod exchange;
 pub mod fake;
 pub mod reference;
 pub mod rsa_key;
+pub mod signature;
 pub mod support;
 pub mod vectors;
 
@@ -243,6 +244,15 @@ macro_rules! conformance_tests {
             rejection::rejection_of_ciphertexts_for_another_key
             secrets::secrets_are_not_in_debug_output
             secrets::secrets_are_read_only_where_policy_allows
+            signature::signature_known_answers
+            signature::signature_with_a_flipped_bit_is_refused
+            signature::signature_over_another_digest_is_refused
+            signature::signature_verifies_under_its_own_scheme_only
+            signature::signature_of_malformed_blocks_is_refused
+            signature::signature_of_numbers_at_the_edges_is_refused
+            signature::signature_keys_are_checked
+            signature::signature_rsa_wycheproof_vectors
+            signature::signature_ecdsa_wycheproof_vectors
             support::support_is_what_the_backend_says
             support::support_is_what_the_matrix_says
             support::support_table_is_well_formed

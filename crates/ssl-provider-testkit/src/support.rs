@@ -89,12 +89,14 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => "camellia",
         Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
         Operation::Aead(_) => "ccm",
+        Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
+        Operation::Verify(_) => "p256 and p384",
         _ => "getrandom",
     })
 }
 
 /// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every
-/// cipher but AES-GCM that records of an RSA suite use.
+/// cipher but AES-GCM that records of an RSA suite use. It verifies messages, and no digests.
 fn ring_alone(operation: Operation) -> Support {
     match operation {
         Operation::RsaDecryptRaw
@@ -108,7 +110,8 @@ fn ring_alone(operation: Operation) -> Support {
             | AeadAlgorithm::Aes256Ccm
             | AeadAlgorithm::Aes128Ccm8
             | AeadAlgorithm::Aes256Ccm8,
-        ) => Support::Unsupported,
+        )
+        | Operation::Verify(_) => Support::Unsupported,
         _ => Support::By("ring"),
     }
 }

