@@ -13,6 +13,8 @@ pub mod key_file;
 pub mod keylog;
 mod protocol_argument;
 pub mod record;
+pub mod serve;
+mod suite_argument;
 pub mod suites;
 mod table;
 pub mod tls;
@@ -39,6 +41,8 @@ pub enum Command {
     Keylog(keylog::command::Args),
     /// Import the master key of one RSA key exchange, or of many
     Import(Box<import::Args>),
+    /// Serve TLS with RSA key exchange, for tests, captures and old devices in a lab
+    Serve(Box<serve::Args>),
     /// Show the crypto backends that are compiled in, and who does what in each
     Backends(backends::Args),
     /// Show the cipher suites that are known
@@ -50,6 +54,7 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
     let result = match &command_line.command {
         Command::Keylog(args) => keylog::command::run(args),
         Command::Import(args) => import::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Backends(args) => backends::run(args),
         Command::Suites(args) => suites::run(args),
     };

@@ -88,7 +88,7 @@ fn suites_can_be_cut_down_to_a_protocol() {
 
 #[test]
 fn every_help_has_examples_and_exit_codes() {
-    for command in ["keylog", "import", "backends", "suites"] {
+    for command in ["keylog", "import", "serve", "backends", "suites"] {
         let help = sslprov([command, "--help"]).expect_code(0).stdout;
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{command}: {help}");
         let listed = |code: &str| {

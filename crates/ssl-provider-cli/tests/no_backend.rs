@@ -17,6 +17,7 @@ fn what_needs_a_backend_names_the_features() {
         &["import", "--batch", "-", "--backend", "all"],
         &["import", "--batch", "-", "--backend", "openssl"],
         &["keylog", "--key", "server.pem", "capture.pcap"],
+        &["serve", "--listen", "127.0.0.1:0"],
         &["backends"],
         &["backends", "--markdown"],
     ] {

@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 13] = [
+const LAYERS: [Layer; 14] = [
     Layer {
         member: CORE,
         members: &[],
@@ -67,8 +67,14 @@ const LAYERS: [Layer; 13] = [
         others: None,
     },
     Layer {
+        member: "ssl-provider-lab",
+        members: &["ssl-provider"],
+        in_tests: TEST_KIT,
+        others: None,
+    },
+    Layer {
         member: "ssl-provider-cli",
-        members: &["ssl-provider", CORE],
+        members: &["ssl-provider", CORE, "ssl-provider-lab"],
         in_tests: TEST_KIT,
         others: None,
     },

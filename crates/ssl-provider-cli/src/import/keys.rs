@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::key_file::{Fault, KeyFileError, Password, read_keys};
+use crate::key_file::{KeyFileError, Password, read_key};
 
 use super::answer::{Importer, LoadedKey};
 use super::exchange::Problem;
@@ -56,11 +56,8 @@ impl<'a> Keys<'a> {
 
     /// Reads a key file, which must hold one RSA key, and loads it.
     pub(super) fn read(&self, path: &Path) -> Result<Arc<LoadedKey>, KeyFileError> {
-        let keys = read_keys(path, self.password)?;
-        match keys.as_slice() {
-            [key] => Ok(Arc::new(self.importer.load(&key.der))),
-            _ => Err(KeyFileError { file: path.to_owned(), fault: Fault::SeveralKeys(keys.len()) }),
-        }
+        let key = read_key(path, self.password)?;
+        Ok(Arc::new(self.importer.load(&key.der)))
     }
 }
 

@@ -14,13 +14,13 @@ use std::thread;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use ssl_provider::{CipherSuite, Policy, PremasterVersion};
+use ssl_provider::{Policy, PremasterVersion};
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, tell};
-use crate::hex;
 use crate::key_file::PasswordArgs;
 use crate::protocol_argument;
+use crate::suite_argument;
 
 use self::answer::{Answer, Importer, Tally};
 use self::exchange::{Exchange, Fields};
@@ -54,7 +54,12 @@ pub struct Args {
     pub protocol: Option<u32>,
 
     /// Cipher suite that was negotiated: its number in hex such as 0x002f, or its name
-    #[arg(long, value_name = "SUITE", value_parser = suite, required_unless_present = "batch")]
+    #[arg(
+        long,
+        value_name = "SUITE",
+        value_parser = suite_argument::suite,
+        required_unless_present = "batch"
+    )]
     pub suite: Option<u32>,
 
     /// Version that the client offered, in hex, which the premaster secret repeats. Without it the
@@ -271,15 +276,6 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn suite(text: &str) -> Result<u32, String> {
-    match CipherSuite::all().iter().find(|suite| suite.name.eq_ignore_ascii_case(text)) {
-        Some(suite) => Ok(suite.id),
-        None => hex::number(text).map_err(|_| {
-            "expected a hex number such as 0x002f, or a name that `sslprov suites` lists".to_owned()
-        }),
-    }
-}
-
 impl From<VersionRule> for PremasterVersion {
     fn from(rule: VersionRule) -> Self {
         match rule {
@@ -287,17 +283,5 @@ impl From<VersionRule> for PremasterVersion {
             VersionRule::OfferedOrNegotiated => Self::OfferedOrNegotiated,
             VersionRule::Any => Self::Any,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn suites_are_taken_by_number_and_by_name() {
-        assert_eq!(suite("tls_rsa_with_aes_128_cbc_sha"), Ok(0x002f));
-        assert_eq!(suite("9C"), Ok(0x009c));
-        assert!(suite("TLS_NO_SUCH_SUITE").is_err());
     }
 }

@@ -108,6 +108,41 @@ pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFil
     Ok((1..).zip(keys).map(|(number, der)| KeyDer { label: label(number), der }).collect())
 }
 
+/// Reads a file that must have one RSA private key.
+///
+/// # Errors
+///
+/// Those of [`read_keys`], and [`Fault::SeveralKeys`].
+pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError> {
+    let mut keys = read_keys(path, password)?;
+    match (keys.pop(), keys.len()) {
+        (Some(key), 0) => Ok(key),
+        (_, others) => {
+            Err(KeyFileError { file: path.to_owned(), fault: Fault::SeveralKeys(others + 1) })
+        }
+    }
+}
+
+/// Reads the certificates of a PEM file as DER, in their order. Keys beside them are passed over;
+/// there may be none.
+///
+/// # Errors
+///
+/// [`KeyFileError`] when the file cannot be read, or its PEM is damaged.
+pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyFileError> {
+    let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
+    let content = match read_bounded(path) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Err(wrap(Fault::TooLarge)),
+        Err(error) => return Err(wrap(Fault::Unreadable(error))),
+    };
+    let is_certificate =
+        |block: &pem::Block<'_>| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE");
+    let blocks = pem::blocks(&content).map_err(wrap)?;
+    let decoded = blocks.iter().filter(|block| is_certificate(block)).map(pem::Block::decode);
+    decoded.map(|der| der.map(|der| der.to_vec()).map_err(wrap)).collect()
+}
+
 /// What a part of a file turned out to be.
 enum Part {
     /// An RSA private key that core takes.

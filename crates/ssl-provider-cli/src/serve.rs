@@ -1,0 +1,338 @@
+//! `sslprov serve`: a TLS server for the lab, whose page shows what was agreed on.
+//! The server is `ssl-provider-lab`; here are its options, its files, and what it reports.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ssl_provider::{KeyLogPolicy, Policy, Protocol, Provider};
+use ssl_provider_lab::{
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity, KeyLog,
+    LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo, Settings,
+};
+
+use crate::backend_choice::BackendArgs;
+use crate::exit::{Failure, Outcome, show, tell};
+use crate::key_file::{self, PasswordArgs};
+use crate::protocol_argument;
+use crate::suite_argument;
+use crate::tls::alert;
+
+/// Sessions that may be resumed, and for how long.
+const SESSIONS: usize = 4096;
+const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Arguments of `sslprov serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Address to listen at; with port 0 any free port is taken and printed
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4433")]
+    pub listen: String,
+
+    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. Without it a key and a certificate
+    /// are made that are gone when the server stops
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// PEM file of certificates, the server's own first. Without it they are taken from the key
+    /// file
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+
+    /// Versions to speak. Without it TLS 1.0 to 1.2
+    #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
+    #[arg(value_parser = protocol_argument::known)]
+    pub versions: Vec<Protocol>,
+
+    /// Speak SSL 3.0 too
+    #[arg(long)]
+    pub allow_ssl3: bool,
+
+    /// Cipher suites in the order of preference, by hex number or name; `default` stands for those
+    /// with AES and Camellia, `legacy` for 3DES, RC4, DES and no encryption
+    #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
+    #[arg(value_parser = suites)]
+    pub suites: Vec<SuiteList>,
+
+    /// Do not answer the extended master secret (RFC 7627)
+    #[arg(long)]
+    pub no_ems: bool,
+
+    /// Do not answer encrypt-then-MAC (RFC 7366)
+    #[arg(long)]
+    pub no_etm: bool,
+
+    /// Do not resume sessions
+    #[arg(long)]
+    pub no_resumption: bool,
+
+    /// Add the master secret of each session to this file, in the format of NSS
+    #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
+    pub keylog: Option<PathBuf>,
+
+    /// Threads that serve. Without it one for each processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// Seconds that a connection may last
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout: u64,
+
+    /// Stop after one connection
+    #[arg(long, conflicts_with = "max_connections")]
+    pub once: bool,
+
+    /// Stop after so many connections
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<u64>,
+
+    /// Report as JSON lines on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Report nothing but where the server listens
+    #[arg(long, conflicts_with = "json")]
+    pub quiet: bool,
+
+    /// The backend.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+
+    /// The password of the key.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+const EXAMPLES: &str = "\
+This is for tests, captures and old devices in a lab, not for the internet: RSA key exchange has no
+forward secrecy, so who gets the key can read what was recorded. The page is at /, as text at /plain
+and as JSON at /session.json. Standard output has a line `listening on ADDRESS`, and with --json a
+line for each event.
+
+Examples:
+  sslprov serve
+  sslprov serve --key server.pem --cert chain.pem --keylog keys.txt --listen 127.0.0.1:0
+  sslprov serve --versions tls1.2 --suites 0x009c,TLS_RSA_WITH_AES_128_CBC_SHA --backend openssl
+  sslprov serve --allow-ssl3 --suites default,legacy
+  curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain
+
+Exit codes:
+  0  the server was stopped, or has served as many connections as it was asked to
+  2  the arguments are not usable, or the address is not to be had
+  5  standard output cannot be written
+  141  the reader of standard output has gone away";
+
+/// Suites that a word of `--suites` stands for.
+#[derive(Clone, Debug)]
+pub struct SuiteList(Vec<u32>);
+
+fn suites(text: &str) -> Result<SuiteList, String> {
+    match text {
+        "default" => Ok(SuiteList(DEFAULT_SUITES.to_vec())),
+        "legacy" => Ok(SuiteList(LEGACY_SUITES.to_vec())),
+        other => suite_argument::suite(other).map(|suite| SuiteList(vec![suite])),
+    }
+}
+
+/// Runs `sslprov serve`.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
+/// when standard output cannot be written.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let backend = match args.backend.choose()?[..] {
+        [backend] => backend,
+        _ => return Err(Failure::usage("--backend all: a server runs on one backend")),
+    };
+    let provider = Provider::open(backend).with_policy(Policy {
+        legacy_ssl3: args.allow_ssl3,
+        key_log: match args.keylog() {
+            Some(_) => KeyLogPolicy::Allowed,
+            None => KeyLogPolicy::Denied,
+        },
+        ..Policy::default()
+    });
+    let identity = args.identity(&provider)?;
+    let settings = args.settings(provider, identity)?;
+    let limits = args.limits();
+    let listen = &args.listen;
+    let server = Server::bind(listen.as_str(), settings, limits)
+        .map_err(|error| Failure::usage(format_args!("--listen {listen}: {error}")))?;
+    let address = server.local_address()?;
+
+    let stop = server.stop_handle();
+    ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
+    if args.json {
+        print(&json!({
+            "event": "listening",
+            "address": address.to_string(),
+            "backend": backend.info().name,
+            "library": backend.info().library,
+        }))?;
+    } else {
+        print(&format_args!("listening on {address}"))?;
+    }
+    if !address.ip().is_loopback() && !args.quiet {
+        tell("others can reach this server; it is for tests, captures and old devices in a lab");
+    }
+
+    // An observer cannot fail, so the first failure is kept and stops the server.
+    let failed = Mutex::new(None);
+    let stop = server.stop_handle();
+    let observer = |event: Event<'_>| {
+        if args.json {
+            if let Err(error) = print(&as_json(event)) {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                stop.stop();
+            }
+        } else if !args.quiet {
+            show(as_text(event));
+        }
+    };
+    server.run(&observer)?;
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error.into()),
+        None => Ok(Outcome::All),
+    }
+}
+
+impl Args {
+    /// A variable that is set to nothing counts as not set.
+    fn keylog(&self) -> Option<&PathBuf> {
+        self.keylog.as_ref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {
+        let Some(path) = &self.key else {
+            let made = Identity::self_signed(provider).map_err(Failure::usage)?;
+            if !self.quiet {
+                tell("made a 2048-bit key and a certificate for localhost, gone when this stops");
+            }
+            return Ok(made.identity);
+        };
+        let key = key_file::read_key(path, &self.password.password()?)?;
+        let key = provider
+            .load_private_key(&key.der)
+            .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
+        let cert = self.cert.as_ref().unwrap_or(path);
+        let chain = key_file::read_certificates(cert)?;
+        Identity::new(key, &chain)
+            .map_err(|error| Failure::usage(format_args!("{}: {error}", cert.display())))
+    }
+
+    fn settings(&self, provider: Provider, identity: Identity) -> Result<Arc<Settings>, Failure> {
+        let mut versions = self.versions.clone();
+        if versions.is_empty() {
+            versions.extend(DEFAULT_VERSIONS);
+            versions.extend(self.allow_ssl3.then_some(Protocol::Ssl3));
+        }
+        if versions.contains(&Protocol::Ssl3) && !self.allow_ssl3 {
+            return Err(Failure::usage("--versions: SSL 3.0 takes --allow-ssl3 too"));
+        }
+        let options = Options {
+            versions: versions.clone(),
+            suites: self.suites.iter().flat_map(|list| &list.0).copied().collect(),
+            extended_master_secret: !self.no_ems,
+            encrypt_then_mac: !self.no_etm,
+            client_auth: ClientAuth::None,
+        };
+        let sessions = (!self.no_resumption).then(|| SessionCache::new(SESSIONS, SESSION_LIFETIME));
+        let open = |path: &PathBuf| {
+            KeyLog::append_to(path)
+                .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
+        };
+        let key_log = self.keylog().map(open).transpose()?;
+        let settings = Settings::new(provider, identity, options, sessions, key_log)
+            .map_err(Failure::usage)?;
+        for version in versions {
+            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
+                tell(format_args!("{}: none of the suites is usable", version.name()));
+            }
+        }
+        Ok(settings)
+    }
+
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        let connection = Duration::from_secs(self.timeout);
+        Limits {
+            threads: self.threads.map_or(default.threads, Into::into),
+            connection,
+            handshake: default.handshake.min(connection),
+            total: if self.once { Some(1) } else { self.max_connections },
+            ..default
+        }
+    }
+}
+
+/// Prints a line at once, for a reader that waits for it.
+fn print(line: &dyn std::fmt::Display) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+fn as_json(event: Event<'_>) -> Value {
+    match event {
+        Event::Established { peer, session } => json!({
+            "event": "established",
+            "peer": peer.to_string(),
+            "version": session.protocol.name(),
+            "suite": session.suite.name,
+            "suite_id": format!("0x{:04x}", session.suite.id),
+            "extended_master_secret": session.extended_master_secret,
+            "encrypt_then_mac": session.encrypt_then_mac,
+            "resumed": session.resumed,
+            "secure_renegotiation": session.secure_renegotiation,
+        }),
+        Event::Ended { peer, how } => {
+            let (reason, alert) = reason(how);
+            json!({
+                "event": "ended",
+                "peer": peer.to_string(),
+                "reason": reason,
+                "alert": alert,
+            })
+        }
+    }
+}
+
+fn as_text(event: Event<'_>) -> String {
+    match event {
+        Event::Established { peer, session } => established(peer, session),
+        Event::Ended { peer, how } => match reason(how) {
+            (reason, None) => format!("{peer}: {reason}"),
+            (reason, Some(alert)) => format!("{peer}: {reason}: {alert}"),
+        },
+    }
+}
+
+fn established(peer: SocketAddr, session: &SessionInfo) -> String {
+    let mut line = format!("{peer}: {}, {}", session.protocol.name(), session.suite.name);
+    for (flag, text) in [
+        (session.extended_master_secret, ", extended master secret"),
+        (session.encrypt_then_mac, ", encrypt-then-MAC"),
+        (session.resumed, ", resumed"),
+    ] {
+        if flag {
+            line.push_str(text);
+        }
+    }
+    line
+}
+
+/// Why a connection ended, in a word, with the name of the alert where one was sent for it.
+fn reason(how: End) -> (&'static str, Option<String>) {
+    match how {
+        End::Tls(Ending::Closed) => ("closed", None),
+        End::Tls(Ending::Refused(it)) => ("refused", Some(alert::name(it.code()))),
+        End::Tls(Ending::FailedByClient(code)) => ("failed by client", Some(alert::name(code))),
+        End::Lost => ("lost", None),
+        End::TimedOut => ("timed out", None),
+    }
+}

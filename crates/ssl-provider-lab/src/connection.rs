@@ -1,0 +1,572 @@
+//! The server's side of a connection, without sockets: bytes in, bytes out.
+//! Which message may come when, what it does, and which alert answers what may not.
+//!
+//! # What an attacker at the socket can learn
+//!
+//! Everything that is refused before the client's Finished is refused for reasons that he sent in
+//! the clear: order, lengths, lists. A ClientKeyExchange of the right shape always goes on,
+//! whatever its ciphertext holds (RFC 5246 section 7.4.7.1), and the first record that fails to
+//! open ends the connection with `bad_record_mac`, for one reason or another.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ssl_provider::record::{RecordKey, RecordOptions};
+use ssl_provider::{CipherSuite, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
+
+use crate::alert::Alert;
+use crate::hello::{ClientHello, MAX_CLIENT_HELLO_LEN, put_server_hello};
+use crate::message::{
+    Assembler, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, HEADER_LEN, SERVER_HELLO_DONE, body,
+};
+use crate::negotiation::{Choice, choose};
+use crate::record_layer::{ContentType, RecordLayer};
+use crate::session::{Fingerprint, Session, SessionId};
+use crate::settings::Settings;
+use crate::wire::{Reader, put_message};
+
+/// Longest Finished in bytes: that of SSL 3.0 (RFC 6101 section 5.6.9).
+const MAX_FINISHED_LEN: usize = 36;
+
+/// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
+const MAX_IDLE_RECORDS: u32 = 32;
+
+/// What the last bytes of the server's random are when it could speak a higher version than the
+/// client offers (RFC 8446 section 4.1.3).
+const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
+
+/// A connection of a client to the server.
+#[derive(Debug)]
+pub struct Connection {
+    settings: Arc<Settings>,
+    state: State,
+    records: RecordLayer,
+    /// The start of a record whose rest has not come.
+    input: Vec<u8>,
+    messages: Assembler,
+    /// The level of an alert whose description has not come.
+    alert_level: Option<u8>,
+    idle_records: u32,
+    established: Option<SessionInfo>,
+    /// The session to forget when the connection fails.
+    session_id: Option<SessionId>,
+    data: Vec<u8>,
+    ending: Option<Ending>,
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum State {
+    Hello,
+    KeyExchange(Box<Negotiated>),
+    ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
+    Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
+    Established,
+    Closed,
+}
+
+/// What the hellos said.
+#[derive(Debug)]
+struct Negotiated {
+    choice: Choice,
+    client_random: [u8; 32],
+    server_random: [u8; 32],
+    /// The version that the client offered, which its premaster secret repeats.
+    client_version: u16,
+    server_name: Option<Box<[u8]>>,
+    session_id: SessionId,
+    hash: HandshakeHash,
+}
+
+/// The keys that both sides have from the key exchange on.
+#[derive(Debug)]
+struct Agreed {
+    session: Arc<Session>,
+    read: Box<RecordKey>,
+    /// The server's own; none when it has changed to it already, as it does first when it resumes.
+    write: Option<Box<RecordKey>>,
+}
+
+/// What was agreed on with a client that has proven to have the same keys.
+#[derive(Clone, Debug)]
+pub struct SessionInfo {
+    /// The version.
+    pub protocol: Protocol,
+    /// The cipher suite.
+    pub suite: &'static CipherSuite,
+    /// Whether the master secret depends on the whole handshake (RFC 7627).
+    pub extended_master_secret: bool,
+    /// Whether records are encrypted before they are authenticated (RFC 7366).
+    pub encrypt_then_mac: bool,
+    /// Whether an earlier session goes on.
+    pub resumed: bool,
+    /// Whether the client speaks RFC 5746.
+    pub secure_renegotiation: bool,
+    /// SHA-256 of the client's certificate, where it sent one and proved to have the key. Nobody
+    /// checked who issued it.
+    pub client_certificate: Option<Fingerprint>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// One side said that it has no more to say.
+    Closed,
+    /// The server refused what came, with this alert.
+    Refused(Alert),
+    /// The client sent a fatal alert of this number.
+    FailedByClient(u8),
+}
+
+impl Connection {
+    /// A connection on which nothing has come yet.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            state: State::Hello,
+            records: RecordLayer::default(),
+            input: Vec::new(),
+            messages: Assembler::default(),
+            alert_level: None,
+            idle_records: 0,
+            established: None,
+            session_id: None,
+            data: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Takes bytes that the client sent. Keeps less than one record of them, and what
+    /// [`take_data`](Self::take_data) gives.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        if self.ending.is_some() {
+            return;
+        }
+        let mut input = mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut done = 0;
+        while self.ending.is_none() {
+            let rest = input.get_mut(done..).unwrap_or_default();
+            let step = match self.records.open(rest) {
+                Ok(None) => break,
+                Ok(Some(record)) => {
+                    done += record.len;
+                    let payload = rest.get(record.payload).unwrap_or_default();
+                    self.record(record.content_type, payload)
+                }
+                Err(alert) => Err(alert),
+            };
+            if let Err(alert) = step {
+                self.fail(alert);
+            }
+        }
+        if self.ending.is_none() {
+            input.drain(..done);
+            self.input = input;
+        }
+    }
+
+    /// Bytes that are to be sent to the client.
+    pub fn output(&self) -> &[u8] {
+        self.records.output()
+    }
+
+    /// Is told that the first `len` bytes of the output were sent.
+    pub fn sent(&mut self, len: usize) {
+        self.records.sent(len);
+    }
+
+    /// The session, when the handshake is complete.
+    pub fn established(&self) -> Option<&SessionInfo> {
+        self.established.as_ref()
+    }
+
+    /// The settings that the connection was made with.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Application data that has come since the last call.
+    pub fn take_data(&mut self) -> Vec<u8> {
+        mem::take(&mut self.data)
+    }
+
+    /// Sends application data, when the handshake is complete and the connection open.
+    pub fn send(&mut self, data: &[u8]) {
+        if matches!(self.state, State::Established)
+            && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
+        {
+            self.fail(alert);
+        }
+    }
+
+    /// Says that the server has no more to say. What comes after that is not read.
+    pub fn close(&mut self) {
+        if self.ending.is_none() {
+            self.end(Alert::CloseNotify, Ending::Closed);
+        }
+    }
+
+    /// How the connection ended; none while it goes on. There may be output left to be sent.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    fn record(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
+        // "Implementations MUST NOT send zero-length fragments of Handshake, Alert, or
+        // ChangeCipherSpec content types" (RFC 5246 section 6.2.1).
+        if payload.is_empty() && content_type != ContentType::ApplicationData {
+            return Err(Alert::UnexpectedMessage);
+        }
+        match content_type {
+            ContentType::Handshake => self.handshake(payload),
+            ContentType::ChangeCipherSpec => self.change_cipher_spec(payload),
+            ContentType::Alert => self.alerts(payload),
+            ContentType::ApplicationData => self.application_data(payload),
+        }
+    }
+
+    fn handshake(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        self.messages.extend(payload);
+        loop {
+            let state = &self.state;
+            let modulus_len = self.settings.identity.key().modulus_len();
+            let max_len = |kind| match (state, kind) {
+                (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
+                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(2 + modulus_len),
+                (State::Finished(..), FINISHED) => Ok(MAX_FINISHED_LEN),
+                _ => Err(Alert::UnexpectedMessage),
+            };
+            let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
+            self.state = match mem::replace(&mut self.state, State::Closed) {
+                State::Hello => self.client_hello(&message)?,
+                State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
+                State::Finished(negotiated, session, write) => {
+                    self.finished(*negotiated, session, write, &message)?
+                }
+                State::Established => {
+                    self.idle()?;
+                    self.warn(Alert::NoRenegotiation)?;
+                    State::Established
+                }
+                // The length was asked for above.
+                State::ChangeCipherSpec(..) | State::Closed => {
+                    return Err(Alert::UnexpectedMessage);
+                }
+            };
+        }
+    }
+
+    /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
+    fn client_hello(&mut self, message: &[u8]) -> Result<State, Alert> {
+        let settings = Arc::clone(&self.settings);
+        let hello = ClientHello::parse(body(message))?;
+        let choice = choose(&settings, &hello)?;
+        self.records.agree_on(choice.protocol, choice.suite);
+
+        let server_random = server_random(&settings, choice.protocol)?;
+        let mut session_id = SessionId::default();
+        match &choice.resumed {
+            Some(session) => session_id = session.id,
+            None => settings.provider.backend().random(&mut session_id)?,
+        }
+        let wire = u32::from(choice.protocol.wire());
+        let mut negotiated = Box::new(Negotiated {
+            client_random: hello.random,
+            server_random,
+            client_version: hello.version,
+            server_name: hello.server_name.map(Into::into),
+            session_id,
+            hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
+            choice,
+        });
+        let mut flight = Vec::new();
+        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
+        let shown_id = if resumable { &session_id[..] } else { &[] };
+        put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
+        negotiated.hash.update(message);
+
+        if let Some(session) = negotiated.choice.resumed.clone() {
+            self.session_id = Some(session.id);
+            negotiated.hash.update(&flight);
+            self.records.write(ContentType::Handshake, &flight)?;
+            let mut agreed = negotiated.agreed(session)?;
+            if let Some(write) = agreed.write.take() {
+                self.server_finished(&mut negotiated, &agreed.session, *write)?;
+            }
+            return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
+        }
+        flight.extend_from_slice(settings.identity.certificate_message());
+        put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
+        negotiated.hash.update(&flight);
+        self.records.write(ContentType::Handshake, &flight)?;
+        Ok(State::KeyExchange(negotiated))
+    }
+
+    /// Imports the master key. What the ciphertext holds decides nothing here.
+    fn key_exchange(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let settings = &self.settings;
+        let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
+        let key = settings.identity.key();
+        let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
+            .ok_or(Alert::DecodeError)?;
+        negotiated.hash.update(message);
+        let mut parameters =
+            negotiated.randoms().highest_version(u32::from(negotiated.client_version));
+        if extended_master_secret {
+            parameters = parameters.session_hash(&negotiated.hash.current()?)?;
+        }
+        let wire = u32::from(protocol.wire());
+        let master_key = settings.provider.import_master_key(
+            key,
+            wire,
+            suite.id,
+            &parameters,
+            encrypted,
+            Flags::SERVER,
+        )?;
+        let session = negotiated.session(master_key);
+        self.session_id = Some(session.id);
+        let agreed = negotiated.agreed(Arc::new(session))?;
+        Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)))
+    }
+
+    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
+    fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        if !self.messages.is_empty() {
+            return Err(Alert::UnexpectedMessage);
+        }
+        let State::ChangeCipherSpec(negotiated, agreed) =
+            mem::replace(&mut self.state, State::Closed)
+        else {
+            return Err(Alert::UnexpectedMessage);
+        };
+        if payload != [1] {
+            return Err(Alert::DecodeError);
+        }
+        self.records.read_with(*agreed.read);
+        self.state = State::Finished(negotiated, agreed.session, agreed.write);
+        Ok(())
+    }
+
+    /// The client proves that it has the keys; in a full handshake the server does after it.
+    fn finished(
+        &mut self,
+        mut negotiated: Negotiated,
+        session: Arc<Session>,
+        write: Option<Box<RecordKey>>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let expected = verify_data(Side::Client, &session, &negotiated.hash)?;
+        let given = body(message);
+        if given.len() != expected.len() {
+            return Err(Alert::DecodeError);
+        }
+        if !is_equal(given, &expected) {
+            return Err(Alert::DecryptError);
+        }
+        if let Some(write) = write {
+            negotiated.hash.update(message);
+            self.server_finished(&mut negotiated, &session, *write)?;
+            if let Some(sessions) = &self.settings.sessions {
+                sessions.insert(Arc::clone(&session));
+            }
+        }
+        if let Some(key_log) = &self.settings.key_log {
+            key_log.write(&negotiated.client_random, &session.master_key)?;
+        }
+        let choice = negotiated.choice;
+        self.established = Some(SessionInfo {
+            protocol: choice.protocol,
+            suite: choice.suite,
+            extended_master_secret: choice.extended_master_secret,
+            encrypt_then_mac: choice.encrypt_then_mac,
+            resumed: choice.resumed.is_some(),
+            secure_renegotiation: choice.secure_renegotiation,
+            client_certificate: session.client_certificate,
+        });
+        Ok(State::Established)
+    }
+
+    /// Sends ChangeCipherSpec and Finished.
+    fn server_finished(
+        &mut self,
+        negotiated: &mut Negotiated,
+        session: &Session,
+        write: RecordKey,
+    ) -> Result<(), Alert> {
+        self.records.write(ContentType::ChangeCipherSpec, &[1])?;
+        self.records.write_with(write);
+        let verify_data = verify_data(Side::Server, session, &negotiated.hash)?;
+        let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
+        put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
+        negotiated.hash.update(&message);
+        self.records.write(ContentType::Handshake, &message)
+    }
+
+    fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        if !matches!(self.state, State::Established) {
+            return Err(Alert::UnexpectedMessage);
+        }
+        if payload.is_empty() {
+            return self.idle();
+        }
+        self.idle_records = 0;
+        self.data.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// Alerts may be cut and joined like other messages.
+    fn alerts(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        for byte in payload {
+            match self.alert_level.take() {
+                None => self.alert_level = Some(*byte),
+                Some(level) => self.alert(level, *byte)?,
+            }
+            if self.ending.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn alert(&mut self, level: u8, description: u8) -> Result<(), Alert> {
+        match (level, description) {
+            (WARNING, CLOSE_NOTIFY) => {
+                self.end(Alert::CloseNotify, Ending::Closed);
+                Ok(())
+            }
+            (WARNING, _) => self.idle(),
+            (FATAL, _) => {
+                self.forget();
+                self.stop(Ending::FailedByClient(description));
+                Ok(())
+            }
+            (_, _) => Err(Alert::IllegalParameter),
+        }
+    }
+
+    /// Counts a record that says nothing.
+    fn idle(&mut self) -> Result<(), Alert> {
+        self.idle_records += 1;
+        if self.idle_records > MAX_IDLE_RECORDS {
+            return Err(Alert::UnexpectedMessage);
+        }
+        Ok(())
+    }
+
+    /// Sends a warning, or fails with what stands for it in a version that does not have it.
+    fn warn(&mut self, alert: Alert) -> Result<(), Alert> {
+        match alert.in_protocol(self.records.protocol()) {
+            fatal if fatal.is_fatal() => Err(fatal),
+            warning => self.records.write(ContentType::Alert, &[WARNING, warning.code()]),
+        }
+    }
+
+    /// Ends the connection with a fatal alert. Its session may not be resumed
+    /// (RFC 5246 section 7.2.2).
+    fn fail(&mut self, alert: Alert) {
+        let alert = alert.in_protocol(self.records.protocol());
+        self.forget();
+        self.end(alert, Ending::Refused(alert));
+    }
+
+    fn forget(&mut self) {
+        if let (Some(sessions), Some(id)) = (&self.settings.sessions, &self.session_id) {
+            sessions.remove(id);
+        }
+    }
+
+    /// Sends a last alert, and stops.
+    fn end(&mut self, alert: Alert, ending: Ending) {
+        let level = if alert.is_fatal() { FATAL } else { WARNING };
+        // Where even the alert cannot be written, the end of the stream has to say it.
+        let _ = self.records.write(ContentType::Alert, &[level, alert.code()]);
+        self.stop(ending);
+    }
+
+    fn stop(&mut self, ending: Ending) {
+        self.state = State::Closed;
+        self.input = Vec::new();
+        self.messages = Assembler::default();
+        self.ending = Some(ending);
+    }
+}
+
+impl Negotiated {
+    fn randoms(&self) -> ParameterList {
+        ParameterList::new().client_random(self.client_random).server_random(self.server_random)
+    }
+
+    fn session(&self, master_key: MasterKey) -> Session {
+        Session {
+            id: self.session_id,
+            master_key,
+            extended_master_secret: self.choice.extended_master_secret,
+            encrypt_then_mac: self.choice.encrypt_then_mac,
+            server_name: self.server_name.clone(),
+            client_certificate: None,
+            began: Instant::now(),
+        }
+    }
+
+    /// Derives the keys of this connection.
+    fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
+        let keys = session.master_key.session_keys(&self.randoms())?;
+        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
+        let read = Box::new(keys.record_key(Side::Client, options)?);
+        let write = Some(Box::new(keys.record_key(Side::Server, options)?));
+        Ok(Agreed { session, read, write })
+    }
+}
+
+/// The ciphertext of a ClientKeyExchange; none where its shape is wrong, which anybody can see.
+///
+/// TLS puts the length before it (RFC 5246 section 7.4.7.1). SSL 3.0 does not, though some clients
+/// do; there, the length of the whole tells which it is.
+fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
+    if protocol == Protocol::Ssl3 && body.len() == modulus_len {
+        return Some(body);
+    }
+    let mut reader = Reader::new(body);
+    let encrypted = reader.vec16()?;
+    (encrypted.len() == modulus_len && reader.is_empty()).then_some(encrypted)
+}
+
+fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
+    let mut random = [0; 32];
+    settings.provider.backend().random(&mut random)?;
+    let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    if protocol < Protocol::Tls1_2
+        && best == Some(Protocol::Tls1_2)
+        && let Some(end) = random.last_chunk_mut()
+    {
+        *end = DOWNGRADE_TO_TLS_1_1;
+    }
+    Ok(random)
+}
+
+fn verify_data(side: Side, session: &Session, hash: &HandshakeHash) -> Result<Vec<u8>, Alert> {
+    let len = match session.master_key.protocol() {
+        Protocol::Ssl3 => MAX_FINISHED_LEN,
+        _ => 12,
+    };
+    let mut verify_data = vec![0; len];
+    session.master_key.verify_data(side, hash, &mut verify_data)?;
+    Ok(verify_data)
+}
+
+/// Compares without stopping at the first difference.
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    let difference = one.iter().zip(other).fold(0, |found, (one, other)| found | (one ^ other));
+    one.len() == other.len() && difference == 0
+}
+
+const WARNING: u8 = 1;
+const FATAL: u8 = 2;
+const CLOSE_NOTIFY: u8 = 0;

@@ -1,0 +1,211 @@
+//! The server's private key with its certificates, and one made on the spot for who has none.
+//! Whether anybody trusts the certificates is not looked at; that the key is theirs is.
+
+use std::fmt;
+use std::time::Duration;
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use rsa::pkcs1::{EncodeRsaPrivateKey, RsaPublicKeyRef};
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::EncodePublicKey;
+use rsa::{RsaPrivateKey, pkcs1};
+use sha2::Sha256;
+use ssl_provider::{Error, PrivateKey, Provider};
+use x509_cert::Certificate;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder, CertificateBuilder};
+use x509_cert::certificate::TbsCertificate;
+use x509_cert::der::asn1::{Ia5String, OctetString};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectAltName};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::time::Validity;
+use zeroize::Zeroizing;
+
+use crate::message::CERTIFICATE;
+use crate::wire::{put_message, put_vec};
+
+/// Most bytes of certificates that a server sends.
+const MAX_CHAIN_LEN: usize = 1 << 16;
+
+/// A private key and the certificates that go with it.
+#[derive(Debug)]
+pub struct Identity {
+    key: PrivateKey,
+    /// The Certificate message, which is the same for every client.
+    certificate_message: Vec<u8>,
+}
+
+/// An identity that was made on the spot, with what a user needs to keep it.
+pub struct SelfSigned {
+    /// The identity.
+    pub identity: Identity,
+    /// The private key as PKCS#1 DER. Secret.
+    pub key_der: Zeroizing<Vec<u8>>,
+    /// The certificate as DER.
+    pub certificate_der: Vec<u8>,
+}
+
+/// Why a key and certificates are no identity.
+#[derive(Debug)]
+pub enum IdentityError {
+    /// There is no certificate.
+    NoCertificate,
+    /// The certificates are longer than any client reads.
+    TooLong,
+    /// The first certificate cannot be read.
+    Unreadable,
+    /// The first certificate is of another key.
+    OtherKey,
+    /// The provider refused the key.
+    Provider(Error),
+    /// A key or certificate could not be made; the text says which step.
+    NotMade(&'static str),
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCertificate => f.write_str("there is no certificate"),
+            Self::TooLong => write!(f, "the certificates have more than {MAX_CHAIN_LEN} bytes"),
+            Self::Unreadable => f.write_str("the first certificate cannot be read"),
+            Self::OtherKey => f.write_str("the first certificate is not of the private key"),
+            Self::Provider(error) => write!(f, "the key: {error}"),
+            Self::NotMade(step) => write!(f, "cannot make a key and certificate: {step}"),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}
+
+impl From<Error> for IdentityError {
+    fn from(error: Error) -> Self {
+        Self::Provider(error)
+    }
+}
+
+impl fmt::Debug for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SelfSigned").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Puts a key together with its certificates as DER, the server's own first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IdentityError`] that speak of certificates.
+    pub fn new(key: PrivateKey, chain: &[Vec<u8>]) -> Result<Self, IdentityError> {
+        let leaf = chain.first().ok_or(IdentityError::NoCertificate)?;
+        if chain.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_LEN {
+            return Err(IdentityError::TooLong);
+        }
+        if rsa_modulus(leaf).ok_or(IdentityError::Unreadable)? != key.modulus() {
+            return Err(IdentityError::OtherKey);
+        }
+        let mut certificate_message = Vec::new();
+        put_message(&mut certificate_message, CERTIFICATE, |out| {
+            put_vec::<3>(out, |out| {
+                for certificate in chain {
+                    put_vec::<3>(out, |out| out.extend_from_slice(certificate));
+                }
+            });
+        });
+        Ok(Self { key, certificate_message })
+    }
+
+    /// Makes an RSA key of 2048 bits, with a certificate for `localhost` that it signs itself.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityError::NotMade`] and [`IdentityError::Provider`].
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no random numbers.
+    pub fn self_signed(provider: &Provider) -> Result<SelfSigned, IdentityError> {
+        // The crate asks for a generator that cannot fail; without one there is no server.
+        let mut rng = UnwrapErr(SysRng);
+        let key = RsaPrivateKey::new(&mut rng, 2048);
+        Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key"))?)
+    }
+
+    /// Makes the certificate of a key.
+    pub(crate) fn of(provider: &Provider, key: RsaPrivateKey) -> Result<SelfSigned, IdentityError> {
+        let failed = IdentityError::NotMade;
+        let key_der = key.to_pkcs1_der().map_err(|_| failed("the key as DER"))?.to_bytes();
+        let certificate_der = certificate(key).map_err(|_| failed("the certificate"))?;
+        let loaded = provider.load_private_key(&key_der)?;
+        let identity = Self::new(loaded, std::slice::from_ref(&certificate_der))?;
+        Ok(SelfSigned { identity, key_der, certificate_der })
+    }
+
+    pub(crate) fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+
+    pub(crate) fn certificate_message(&self) -> &[u8] {
+        &self.certificate_message
+    }
+}
+
+/// The modulus of a certificate's RSA key, big-endian without leading zeros.
+fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let info = certificate.tbs_certificate().subject_public_key_info();
+    if info.algorithm.oid != pkcs1::ALGORITHM_OID {
+        return None;
+    }
+    let key = RsaPublicKeyRef::try_from(info.subject_public_key.as_bytes()?).ok()?;
+    Some(key.modulus.as_bytes().to_vec())
+}
+
+/// A certificate for `localhost`, signed by its own key, good for a year.
+fn certificate(key: RsaPrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let public = key.to_public_key().to_public_key_der()?;
+    let info = SubjectPublicKeyInfo::from_der(public.as_bytes())?;
+    // Clients refuse a second certificate with the number of one that they remember.
+    let mut serial = [0; 16];
+    getrandom::fill(&mut serial)?;
+    let serial = SerialNumber::new(&serial.map(|byte| byte & 0x7f | 0x01))?;
+    let validity = Validity::from_now(Duration::from_secs(365 * 24 * 60 * 60))?;
+    let mut builder = CertificateBuilder::new(Localhost, serial, validity, info)?;
+    builder.add_extension(&SubjectAltName(vec![
+        GeneralName::DnsName(Ia5String::new("localhost")?),
+        GeneralName::IpAddress(OctetString::new([127, 0, 0, 1])?),
+    ]))?;
+    // An RSA key exchange takes a key that may encipher keys (RFC 5246 section 7.4.2).
+    builder.add_extension(&KeyUsage(KeyUsages::KeyEncipherment | KeyUsages::DigitalSignature))?;
+    builder.add_extension(&BasicConstraints { ca: false, path_len_constraint: None })?;
+    let certificate = builder.build(&SigningKey::<Sha256>::new(key))?;
+    Ok(certificate.to_der()?)
+}
+
+/// Who the certificate is of, and by.
+struct Localhost;
+
+impl BuilderProfile for Localhost {
+    fn get_issuer(&self, subject: &Name) -> Name {
+        subject.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        // A text that is known to be a name.
+        "CN=localhost".parse().unwrap_or_default()
+    }
+
+    fn build_extensions(
+        &self,
+        _key: SubjectPublicKeyInfoRef<'_>,
+        _issuer_key: SubjectPublicKeyInfoRef<'_>,
+        _certificate: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        Ok(Vec::new())
+    }
+}

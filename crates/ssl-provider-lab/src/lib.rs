@@ -1,0 +1,35 @@
+//! A TLS server for the lab: RSA key exchange from SSL 3.0 to TLS 1.2, on top of `ssl-provider`.
+//! For tests, captures and old devices. It is not a TLS stack for the internet: its suites have no
+//! forward secrecy, and it speaks no others.
+//!
+//! [`Connection`] is the whole protocol without sockets: bytes in, bytes out. [`Server`] serves
+//! many of them on a few threads and answers HTTP requests with a page about the session.
+
+#![forbid(unsafe_code)]
+
+mod alert;
+mod connection;
+mod hello;
+mod http;
+mod identity;
+mod key_log;
+mod message;
+mod negotiation;
+mod record_layer;
+mod server;
+mod session;
+mod settings;
+mod wire;
+
+pub use crate::alert::Alert;
+pub use crate::connection::{Connection, Ending, SessionInfo};
+pub use crate::identity::{Identity, IdentityError, SelfSigned};
+pub use crate::key_log::KeyLog;
+pub use crate::server::{End, Event, Limits, Server, StopHandle};
+pub use crate::session::SessionCache;
+pub use crate::settings::{
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES, Options, Settings,
+};
+
+#[cfg(test)]
+mod tests;

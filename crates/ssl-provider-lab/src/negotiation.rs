@@ -1,0 +1,113 @@
+//! What the server agrees on with a client: version, suite, extensions, and whether to resume.
+//! A function of the settings, the hello and the session that the hello asks for.
+
+use std::sync::Arc;
+
+use ssl_provider::cipher_suite::CipherMode;
+use ssl_provider::{CipherSuite, Protocol};
+
+use crate::alert::Alert;
+use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
+use crate::session::Session;
+use crate::settings::Settings;
+
+/// What was agreed on.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: &'static CipherSuite,
+    pub(crate) extended_master_secret: bool,
+    pub(crate) encrypt_then_mac: bool,
+    /// Whether the client can tell a renegotiation from a first handshake (RFC 5746).
+    pub(crate) secure_renegotiation: bool,
+    /// The session that goes on.
+    pub(crate) resumed: Option<Arc<Session>>,
+}
+
+/// Chooses, or says which alert the hello deserves.
+pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Alert> {
+    let (protocol, suites) = version(settings, hello)?;
+    let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
+    if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > hello.version) {
+        return Err(Alert::InappropriateFallback);
+    }
+    if !hello.offers_null_compression() {
+        return Err(Alert::IllegalParameter);
+    }
+    // A first handshake renegotiates nothing (RFC 5746 section 3.6).
+    if hello.renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
+        return Err(Alert::HandshakeFailure);
+    }
+    let secure_renegotiation =
+        hello.renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    // SSL 3.0 has neither extension, whatever the hello has.
+    let is_tls = protocol != Protocol::Ssl3;
+    let extended_master_secret =
+        is_tls && settings.options.extended_master_secret && hello.extended_master_secret;
+    let wants_encrypt_then_mac =
+        is_tls && settings.options.encrypt_then_mac && hello.encrypt_then_mac;
+    let with = |suite: &'static CipherSuite, resumed| Choice {
+        protocol,
+        suite,
+        extended_master_secret,
+        // Streams and AEAD ciphers have no order to choose (RFC 7366 section 3).
+        encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
+        secure_renegotiation,
+        resumed,
+    };
+
+    if let Some(session) = session(settings, hello, protocol, suites) {
+        // RFC 7627 section 5.3, where the two differ.
+        let resumes = match (session.extended_master_secret, extended_master_secret) {
+            (true, false) => return Err(Alert::HandshakeFailure),
+            (false, true) => false,
+            (true, true) | (false, false) => true,
+        };
+        let suite = session.master_key.suite();
+        let choice = with(suite, Some(session));
+        // Never a step back from encrypt-then-MAC (RFC 7366 section 3.1).
+        let went_back = choice
+            .resumed
+            .as_ref()
+            .is_some_and(|session| session.encrypt_then_mac && !choice.encrypt_then_mac);
+        if resumes && !went_back {
+            // "This vector MUST include at least the cipher_suite from that session"
+            // (RFC 5246 section 7.4.1.2).
+            return if offers(hello, suite) { Ok(choice) } else { Err(Alert::IllegalParameter) };
+        }
+    }
+    let suite = suites.iter().find(|suite| offers(hello, suite));
+    Ok(with(suite.ok_or(Alert::HandshakeFailure)?, None))
+}
+
+/// The highest version that both speak (RFC 5246 appendix E.1), with its suites.
+fn version<'a>(
+    settings: &'a Settings,
+    hello: &ClientHello<'_>,
+) -> Result<(Protocol, &'a [&'static CipherSuite]), Alert> {
+    settings
+        .usable
+        .iter()
+        .find(|(protocol, _)| protocol.wire() <= hello.version)
+        .map(|(protocol, suites)| (*protocol, &suites[..]))
+        .ok_or(Alert::ProtocolVersion)
+}
+
+/// The session that the client asks for, if it is one of this version and name.
+fn session(
+    settings: &Settings,
+    hello: &ClientHello<'_>,
+    protocol: Protocol,
+    suites: &[&'static CipherSuite],
+) -> Option<Arc<Session>> {
+    let session = settings.sessions.as_ref()?.get(hello.session_id)?;
+    let fits = session.master_key.protocol() == protocol
+        && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
+        // Another name is another server (RFC 6066 section 3).
+        && session.server_name.as_deref() == hello.server_name;
+    fits.then_some(session)
+}
+
+fn offers(hello: &ClientHello<'_>, suite: &CipherSuite) -> bool {
+    u16::try_from(suite.id).is_ok_and(|id| hello.offers(id))
+}

@@ -1,0 +1,243 @@
+//! The record layer: cuts what came in into records and opens them, and writes what goes out.
+//! Keys, sequence numbers and versions of both directions are here; what records mean is not.
+
+use std::ops::Range;
+
+use ssl_provider::cipher_suite::CipherMode;
+use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
+use ssl_provider::{CipherSuite, Error, Protocol};
+
+use crate::alert::Alert;
+
+/// Bytes of a record header.
+pub(crate) const HEADER_LEN: usize = 5;
+
+/// The content type of a record (RFC 5246 section 6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ContentType {
+    ChangeCipherSpec = 20,
+    Alert = 21,
+    Handshake = 22,
+    ApplicationData = 23,
+}
+
+impl ContentType {
+    fn from_wire(byte: u8) -> Option<Self> {
+        match byte {
+            20 => Some(Self::ChangeCipherSpec),
+            21 => Some(Self::Alert),
+            22 => Some(Self::Handshake),
+            23 => Some(Self::ApplicationData),
+            _ => None,
+        }
+    }
+}
+
+/// A record that was opened in place.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) content_type: ContentType,
+    /// Where the payload stands.
+    pub(crate) payload: Range<usize>,
+    /// Bytes of the record, with its header.
+    pub(crate) len: usize,
+}
+
+/// Both directions of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct RecordLayer {
+    read: Option<Direction>,
+    write: Option<Direction>,
+    /// What the hellos agreed on.
+    protocol: Option<Protocol>,
+    /// Bytes that the padding of a record may have beyond what it needs.
+    spare_padding: usize,
+    /// Whether a record of SSL 3.0 came first, whose sender may not read a later version's alert.
+    began_as_ssl3: bool,
+    output: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Direction {
+    key: RecordKey,
+    sequence_number: u64,
+}
+
+impl Direction {
+    fn new(key: RecordKey) -> Self {
+        Self { key, sequence_number: 0 }
+    }
+
+    /// The number of this record. There is no end to them that a connection could reach.
+    fn next(&mut self) -> u64 {
+        let number = self.sequence_number;
+        self.sequence_number = number.wrapping_add(1);
+        number
+    }
+}
+
+impl RecordLayer {
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        self.protocol
+    }
+
+    pub(crate) fn agree_on(&mut self, protocol: Protocol, suite: &CipherSuite) {
+        self.protocol = Some(protocol);
+        self.spare_padding = match suite.cipher.mode {
+            CipherMode::Cbc => 255,
+            CipherMode::Stream | CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => 0,
+        };
+    }
+
+    pub(crate) fn read_with(&mut self, key: RecordKey) {
+        self.read = Some(Direction::new(key));
+    }
+
+    pub(crate) fn write_with(&mut self, key: RecordKey) {
+        self.write = Some(Direction::new(key));
+    }
+
+    /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
+    /// is there.
+    pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
+        let Some(&[kind, major, minor, high, low]) = input.first_chunk::<HEADER_LEN>() else {
+            // Whoever speaks another protocol may never send five bytes.
+            return match input.first() {
+                Some(kind) if ContentType::from_wire(*kind).is_none() => {
+                    Err(Alert::UnexpectedMessage)
+                }
+                _ => Ok(None),
+            };
+        };
+        let content_type = ContentType::from_wire(kind).ok_or(Alert::UnexpectedMessage)?;
+        self.check_version(major, minor)?;
+        let fragment_len = usize::from(u16::from_be_bytes([high, low]));
+        let most = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
+        if fragment_len > most {
+            return Err(Alert::RecordOverflow);
+        }
+        let len = HEADER_LEN + fragment_len;
+        let Some(record) = input.get_mut(..len) else { return Ok(None) };
+        let payload = match &mut self.read {
+            None => HEADER_LEN..len,
+            Some(direction) => {
+                // Whatever it holds is too long; the rest is for the key to say.
+                if len > direction.key.record_len(MAX_PAYLOAD_LEN)? + self.spare_padding {
+                    return Err(Alert::RecordOverflow);
+                }
+                let number = direction.next();
+                direction.key.decrypt_in_place(number, record).map_err(|error| match error {
+                    Error::BadRecord => Alert::BadRecordMac,
+                    other => other.into(),
+                })?
+            }
+        };
+        Ok(Some(Record { content_type, payload, len }))
+    }
+
+    /// Before the hellos have agreed, any minor version may stand in the header
+    /// (RFC 5246 appendix E.1).
+    fn check_version(&mut self, major: u8, minor: u8) -> Result<(), Alert> {
+        let version = u16::from_be_bytes([major, minor]);
+        match self.protocol {
+            Some(protocol) if version == protocol.wire() => Ok(()),
+            None if major == 3 => {
+                self.began_as_ssl3 = version == Protocol::Ssl3.wire();
+                Ok(())
+            }
+            Some(_) | None => Err(Alert::ProtocolVersion),
+        }
+    }
+
+    /// Writes a payload, in as many records as it takes.
+    pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
+        let version = match self.protocol {
+            Some(protocol) => protocol,
+            None if self.began_as_ssl3 => Protocol::Ssl3,
+            None => Protocol::Tls1_0,
+        };
+        for payload in payload.chunks(MAX_PAYLOAD_LEN) {
+            let start = self.output.len();
+            let Some(direction) = &mut self.write else {
+                let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+                self.output.push(content_type as u8);
+                self.output.extend(version.wire().to_be_bytes());
+                self.output.extend(len.to_be_bytes());
+                self.output.extend_from_slice(payload);
+                continue;
+            };
+            let number = direction.next();
+            let key = &mut direction.key;
+            self.output.resize(start + key.record_len(payload.len())?, 0);
+            let record = self.output.get_mut(start..).unwrap_or_default();
+            let len = key.encrypt_packet(number, content_type as u8, payload, record)?;
+            self.output.truncate(start + len);
+        }
+        Ok(())
+    }
+
+    /// What is to be sent, oldest first.
+    pub(crate) fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// Forgets the first `len` bytes of the output, which were sent.
+    pub(crate) fn sent(&mut self, len: usize) {
+        self.output.drain(..len.min(self.output.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(layer: &mut RecordLayer, record: &[u8]) -> Option<Alert> {
+        layer.open(&mut record.to_vec()).err()
+    }
+
+    #[test]
+    fn a_record_is_opened_when_it_is_whole() {
+        let mut layer = RecordLayer::default();
+        let mut record = vec![22, 3, 1, 0, 2, 7, 8, 22];
+        for len in 0..7 {
+            assert!(layer.open(&mut record[..len]).unwrap().is_none());
+        }
+        let opened = layer.open(&mut record).unwrap().unwrap();
+        assert_eq!(
+            (opened.content_type, opened.payload, opened.len),
+            (ContentType::Handshake, 5..7, 7)
+        );
+    }
+
+    #[test]
+    fn headers_are_judged_at_once() {
+        let mut layer = RecordLayer::default();
+        assert_eq!(refusal(&mut layer, b"GET "), Some(Alert::UnexpectedMessage));
+        assert_eq!(refusal(&mut layer, &[24, 3, 3, 0, 1]), Some(Alert::UnexpectedMessage));
+        assert_eq!(refusal(&mut layer, &[22, 2, 0, 0, 1]), Some(Alert::ProtocolVersion));
+        assert_eq!(refusal(&mut layer, &[22, 3, 1, 0x40, 0]), None);
+        assert_eq!(refusal(&mut layer, &[22, 3, 1, 0x40, 1]), Some(Alert::RecordOverflow));
+        for minor in [0, 1, 3, 4, 0xff] {
+            assert_eq!(refusal(&mut layer, &[22, 3, minor, 0, 1, 1]), None);
+        }
+        layer.agree_on(Protocol::Tls1_1, CipherSuite::from_id(0x002f).unwrap());
+        assert_eq!(refusal(&mut layer, &[22, 3, 2, 0, 1, 1]), None);
+        for minor in [0, 1, 3] {
+            let record = [22, 3, minor, 0, 1, 1];
+            assert_eq!(refusal(&mut layer, &record), Some(Alert::ProtocolVersion));
+        }
+    }
+
+    #[test]
+    fn a_long_payload_takes_several_records() {
+        let mut layer = RecordLayer::default();
+        layer.agree_on(Protocol::Tls1_2, CipherSuite::from_id(0x002f).unwrap());
+        layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
+        assert_eq!(layer.output()[..HEADER_LEN], [22, 3, 3, 0x40, 0]);
+        let second = HEADER_LEN + MAX_PAYLOAD_LEN;
+        assert_eq!(layer.output()[second..], [22, 3, 3, 0, 1, 5]);
+        layer.sent(second);
+        assert_eq!(layer.output().len(), 6);
+    }
+}

@@ -1,0 +1,465 @@
+//! Many connections on a few threads, within limits of number, memory and time.
+//! Each thread waits for its own sockets and for the listener that all share.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::connection::{Connection, Ending, SessionInfo};
+use crate::http::Request;
+use crate::settings::Settings;
+
+/// How much a server takes on. A connection holds less than 300 kB at most, and a few kB usually.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Threads that serve.
+    pub threads: usize,
+    /// Connections at a time; more wait in the listener's queue.
+    pub connections: usize,
+    /// Time for the handshake.
+    pub handshake: Duration,
+    /// Time for a connection, handshake included.
+    pub connection: Duration,
+    /// Connections after which the server stops; none for no end.
+    pub total: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            threads: thread::available_parallelism().map_or(1, Into::into),
+            connections: 1024,
+            handshake: Duration::from_secs(10),
+            connection: Duration::from_secs(60),
+            total: None,
+        }
+    }
+}
+
+/// What happened on a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The handshake is complete.
+    Established {
+        /// The client's address.
+        peer: SocketAddr,
+        /// What was agreed on.
+        session: &'a SessionInfo,
+    },
+    /// The connection is over.
+    Ended {
+        /// The client's address.
+        peer: SocketAddr,
+        /// How it ended.
+        how: End,
+    },
+}
+
+/// How a connection was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As TLS has it.
+    Tls(Ending),
+    /// The socket was closed without a word.
+    Lost,
+    /// It took too long.
+    TimedOut,
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    settings: Arc<Settings>,
+    limits: Limits,
+    polls: Vec<Poll>,
+    stop: StopHandle,
+}
+
+/// Stops a server from another thread.
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    stopped: Arc<AtomicBool>,
+    wakers: Arc<[Waker]>,
+}
+
+impl StopHandle {
+    /// Stops the server; open connections are closed.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        for waker in self.wakers.iter() {
+            // A thread that cannot be woken has ended.
+            let _ = waker.wake();
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Server {
+    /// Listens at an address; port 0 takes any free one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sockets.
+    pub fn bind(
+        address: impl ToSocketAddrs,
+        settings: Arc<Settings>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let mut polls = Vec::new();
+        let mut wakers = Vec::new();
+        for _ in 0..limits.threads.max(1) {
+            let poll = Poll::new()?;
+            wakers.push(Waker::new(poll.registry(), WAKER)?);
+            polls.push(poll);
+        }
+        let stop = StopHandle { stopped: Arc::default(), wakers: wakers.into() };
+        Ok(Self { listener, settings, limits, polls, stop })
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// What stops the server.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Serves until it is stopped, or has served as many connections as the limits say. `observer`
+    /// is told of each connection, by several threads at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of waiting for sockets; a connection that fails is no error of the server.
+    pub fn run(self, observer: &(dyn Fn(Event<'_>) + Sync)) -> io::Result<()> {
+        let Self { listener, settings, limits, polls, stop } = self;
+        let accepted = AtomicU64::new(0);
+        let capacity = limits.connections.div_ceil(polls.len());
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for poll in polls {
+                let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
+                poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+                let worker = Worker {
+                    poll,
+                    listener,
+                    listener_ready: true,
+                    out_of_resources: false,
+                    clients: Vec::new(),
+                    free: Vec::new(),
+                    capacity,
+                    settings: &settings,
+                    limits,
+                    accepted: &accepted,
+                    stop: &stop,
+                    observer,
+                    buffer: vec![0; READ_LEN],
+                };
+                threads.push(scope.spawn(|| worker.run()));
+            }
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
+    }
+}
+
+const WAKER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX - 1);
+
+/// Bytes that are read at once.
+const READ_LEN: usize = 16 << 10;
+
+/// How often limits of time are looked at.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// How long, and over how many bytes, a client may take to close its side after the server's last
+/// word. A socket that is closed with bytes unread is reset, and the last word is lost.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_LEN: usize = 256 << 10;
+
+struct Worker<'a> {
+    poll: Poll,
+    listener: mio::net::TcpListener,
+    /// Whether there may be clients in the listener's queue.
+    listener_ready: bool,
+    /// Whether the last accept failed for want of something.
+    out_of_resources: bool,
+    clients: Vec<Option<Client>>,
+    /// Places in `clients` that are free.
+    free: Vec<usize>,
+    capacity: usize,
+    settings: &'a Arc<Settings>,
+    limits: Limits,
+    accepted: &'a AtomicU64,
+    stop: &'a StopHandle,
+    observer: &'a (dyn Fn(Event<'_>) + Sync),
+    buffer: Vec<u8>,
+}
+
+impl Worker<'_> {
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        let mut last_sweep = Instant::now();
+        loop {
+            let timeout = if self.may_accept() && !self.out_of_resources {
+                Some(Duration::ZERO)
+            } else if self.is_idle() && !self.out_of_resources {
+                None
+            } else {
+                Some(SWEEP)
+            };
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            if self.stop.is_stopped() || (self.is_exhausted() && self.is_idle()) {
+                return Ok(());
+            }
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    LISTENER => self.listener_ready = true,
+                    Token(index) => self.serve(index, event.is_read_closed()),
+                }
+            }
+            if last_sweep.elapsed() >= SWEEP {
+                last_sweep = Instant::now();
+                self.out_of_resources = false;
+                self.sweep(last_sweep);
+            }
+            // One at a time, so that other threads get their share of a burst.
+            if self.may_accept() && !self.out_of_resources {
+                self.accept();
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.clients.len() == self.free.len()
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.limits.total.is_some_and(|total| self.accepted.load(Ordering::Acquire) >= total)
+    }
+
+    fn may_accept(&self) -> bool {
+        let open = self.clients.len() - self.free.len();
+        self.listener_ready && open < self.capacity && !self.is_exhausted()
+    }
+
+    fn accept(&mut self) {
+        // A connection is counted before it is accepted, so that no two threads take the last one.
+        let number = self.accepted.fetch_add(1, Ordering::AcqRel) + 1;
+        let last = self.limits.total.is_some_and(|total| number >= total);
+        if self.limits.total.is_some_and(|total| number > total) {
+            self.accepted.fetch_sub(1, Ordering::AcqRel);
+            return;
+        }
+        match self.listener.accept() {
+            Ok((stream, peer)) => {
+                self.add(stream, peer);
+                if last {
+                    // Threads that have nothing to do may end.
+                    self.stop.wake();
+                }
+            }
+            Err(error) => {
+                self.accepted.fetch_sub(1, Ordering::AcqRel);
+                match error.kind() {
+                    ErrorKind::WouldBlock => self.listener_ready = false,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => self.out_of_resources = true,
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.clients.push(None);
+            self.clients.len() - 1
+        });
+        // Each flight is written at once; there is nothing to wait for.
+        let ready = stream.set_nodelay(true).and_then(|()| {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(&mut stream, Token(index), interest)
+        });
+        let client = ready.ok().map(|()| Client::new(stream, peer, Arc::clone(self.settings)));
+        match (client, self.clients.get_mut(index)) {
+            (Some(client), Some(place)) => *place = Some(client),
+            (_, _) => self.free.push(index),
+        }
+    }
+
+    /// Goes on with a client whose socket is ready, or has been closed by the client.
+    fn serve(&mut self, index: usize, is_closed: bool) {
+        let Some(Some(client)) = self.clients.get_mut(index) else { return };
+        let end = client.proceed(&mut self.buffer, is_closed, self.observer);
+        if let Some(end) = end {
+            self.remove(index, end);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        for index in 0..self.clients.len() {
+            let Some(Some(client)) = self.clients.get(index) else { continue };
+            if client.is_late(now, &self.limits) {
+                let end = client.connection.ending().map_or(End::TimedOut, End::Tls);
+                self.remove(index, end);
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize, how: End) {
+        let Some(client) = self.clients.get_mut(index).and_then(Option::take) else { return };
+        self.free.push(index);
+        let peer = client.peer;
+        // The socket is closed before anybody is told.
+        drop(client);
+        (self.observer)(Event::Ended { peer, how });
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    peer: SocketAddr,
+    connection: Connection,
+    request: Request,
+    began: Instant,
+    announced: bool,
+    lingering: Option<Lingering>,
+}
+
+/// Nothing more is said to the client, which has yet to close its side.
+struct Lingering {
+    since: Instant,
+    read: usize,
+}
+
+impl Client {
+    fn new(stream: TcpStream, peer: SocketAddr, settings: Arc<Settings>) -> Self {
+        Self {
+            stream,
+            peer,
+            connection: Connection::new(settings),
+            request: Request::default(),
+            began: Instant::now(),
+            announced: false,
+            lingering: None,
+        }
+    }
+
+    /// Reads what there is and writes what there is to write. Says how the connection was over,
+    /// when it is.
+    fn proceed(
+        &mut self,
+        buffer: &mut [u8],
+        is_closed: bool,
+        observer: &(dyn Fn(Event<'_>) + Sync),
+    ) -> Option<End> {
+        loop {
+            let len = match self.stream.read(buffer) {
+                Ok(0) => return Some(self.end()),
+                Ok(len) => len,
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => break,
+                    ErrorKind::Interrupted => continue,
+                    _ => return Some(self.end()),
+                },
+            };
+            if let Some(lingering) = &mut self.lingering {
+                lingering.read += len;
+                if lingering.read > LINGER_LEN {
+                    return Some(self.end());
+                }
+            } else {
+                self.connection.receive(buffer.get(..len).unwrap_or_default());
+                self.answer(observer);
+            }
+            // The socket is drained, and says so when there is more; but the end of the stream may
+            // have come with the last bytes.
+            if len < buffer.len() && !is_closed {
+                break;
+            }
+        }
+        self.flush()
+    }
+
+    fn answer(&mut self, observer: &(dyn Fn(Event<'_>) + Sync)) {
+        let data = self.connection.take_data();
+        let Some(session) = self.connection.established() else { return };
+        if !self.announced {
+            self.announced = true;
+            observer(Event::Established { peer: self.peer, session });
+        }
+        if data.is_empty() {
+            return;
+        }
+        if let Some(response) = self.request.receive(&data, self.connection.settings(), session) {
+            self.connection.send(&response);
+            self.connection.close();
+        }
+    }
+
+    fn flush(&mut self) -> Option<End> {
+        while !self.connection.output().is_empty() {
+            match self.stream.write(self.connection.output()) {
+                Ok(len) => self.connection.sent(len),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return None,
+                    ErrorKind::Interrupted => {}
+                    _ => return Some(self.end()),
+                },
+            }
+        }
+        if self.connection.ending().is_some() && self.lingering.is_none() {
+            self.lingering = Some(Lingering { since: Instant::now(), read: 0 });
+            // When the client has gone away, reading says so.
+            let _ = self.stream.shutdown(Shutdown::Write);
+        }
+        None
+    }
+
+    fn end(&self) -> End {
+        self.connection.ending().map_or(End::Lost, End::Tls)
+    }
+
+    fn is_late(&self, now: Instant, limits: &Limits) -> bool {
+        let age = now.saturating_duration_since(self.began);
+        match &self.lingering {
+            Some(lingering) => now.saturating_duration_since(lingering.since) >= LINGER,
+            None if self.announced => age >= limits.connection,
+            None => age >= limits.handshake,
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

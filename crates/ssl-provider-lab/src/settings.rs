@@ -1,0 +1,160 @@
+//! What a server is made of: provider, identity, and what it may agree on.
+//! A suite that the backend cannot do is left out when the settings are made, not in a handshake.
+
+use std::sync::Arc;
+
+use ssl_provider::record::RecordOptions;
+use ssl_provider::{CipherSuite, Error, Flags, MasterKey, ParameterList, Protocol, Provider, Side};
+
+use crate::identity::Identity;
+use crate::key_log::KeyLog;
+use crate::session::SessionCache;
+
+/// Versions that are on unless the user says otherwise.
+pub const DEFAULT_VERSIONS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+
+/// Suites that are on unless the user says otherwise, in the order of the server's preference.
+pub const DEFAULT_SUITES: [u32; 14] = [
+    0x009C, // AES_128_GCM_SHA256
+    0x009D, // AES_256_GCM_SHA384
+    0xC09C, // AES_128_CCM
+    0xC09D, // AES_256_CCM
+    0xC0A0, // AES_128_CCM_8
+    0xC0A1, // AES_256_CCM_8
+    0x003C, // AES_128_CBC_SHA256
+    0x003D, // AES_256_CBC_SHA256
+    0x002F, // AES_128_CBC_SHA
+    0x0035, // AES_256_CBC_SHA
+    0x00BA, // CAMELLIA_128_CBC_SHA256
+    0x00C0, // CAMELLIA_256_CBC_SHA256
+    0x0041, // CAMELLIA_128_CBC_SHA
+    0x0084, // CAMELLIA_256_CBC_SHA
+];
+
+/// Suites for old devices, which have to be asked for. Anyone on the path can read those with DES
+/// or without encryption.
+pub const LEGACY_SUITES: [u32; 7] = [
+    0x000A, // 3DES_EDE_CBC_SHA
+    0x0005, // RC4_128_SHA
+    0x0004, // RC4_128_MD5
+    0x0009, // DES_CBC_SHA
+    0x003B, // NULL_SHA256
+    0x0002, // NULL_SHA
+    0x0001, // NULL_MD5
+];
+
+/// Whether a client is asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// It is not.
+    #[default]
+    None,
+    /// It is, and may send none. Nobody checks who issued it: the server proves that the client has
+    /// the key, and shows the certificate.
+    Request,
+    /// It is, and must send one.
+    Require,
+}
+
+/// What a server may agree on. The default is everything but what weakens it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Versions, in any order.
+    pub versions: Vec<Protocol>,
+    /// Numbers of suites, in the order of preference.
+    pub suites: Vec<u32>,
+    /// Whether the extended master secret (RFC 7627) is answered.
+    pub extended_master_secret: bool,
+    /// Whether encrypt-then-MAC (RFC 7366) is answered.
+    pub encrypt_then_mac: bool,
+    /// Whether a client is asked for a certificate.
+    pub client_auth: ClientAuth,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            versions: DEFAULT_VERSIONS.to_vec(),
+            suites: DEFAULT_SUITES.to_vec(),
+            extended_master_secret: true,
+            encrypt_then_mac: true,
+            client_auth: ClientAuth::None,
+        }
+    }
+}
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub struct Settings {
+    pub(crate) provider: Provider,
+    pub(crate) identity: Identity,
+    pub(crate) options: Options,
+    /// The suites of each version, best version first; none is empty.
+    pub(crate) usable: Vec<(Protocol, Vec<&'static CipherSuite>)>,
+    pub(crate) sessions: Option<SessionCache>,
+    pub(crate) key_log: Option<KeyLog>,
+}
+
+impl Settings {
+    /// Puts a server together. Suites that are not of a version, not of RSA key exchange, or that
+    /// the backend has no cipher for are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] when nothing is left to agree on, and when there is a key log and the
+    /// provider's policy denies it.
+    pub fn new(
+        provider: Provider,
+        identity: Identity,
+        options: Options,
+        sessions: Option<SessionCache>,
+        key_log: Option<KeyLog>,
+    ) -> Result<Arc<Self>, Error> {
+        let mut versions = options.versions.clone();
+        versions.sort_unstable_by(|one, other| other.cmp(one));
+        versions.dedup();
+        let usable: Vec<_> = versions
+            .into_iter()
+            .map(|protocol| {
+                let works = |id: &u32| trial(&provider, &identity, protocol, *id).ok();
+                let keys = options.suites.iter().filter_map(works);
+                (protocol, keys.map(|key| key.suite()).collect::<Vec<_>>())
+            })
+            .filter(|(_, suites)| !suites.is_empty())
+            .collect();
+        let Some((protocol, [suite, ..])) = usable.first().map(|(it, all)| (*it, &all[..])) else {
+            return Err(Error::NotAllowed("no version and suite is left that the backend can do"));
+        };
+        if key_log.is_some() {
+            trial(&provider, &identity, protocol, suite.id)?.secret_for_key_log()?;
+        }
+        Ok(Arc::new(Self { provider, identity, options, usable, sessions, key_log }))
+    }
+
+    /// The versions and suites that are left.
+    pub fn usable(&self) -> &[(Protocol, Vec<&'static CipherSuite>)] {
+        &self.usable
+    }
+}
+
+/// Does all that a handshake does with a suite, on a ciphertext that is none.
+fn trial(
+    provider: &Provider,
+    identity: &Identity,
+    protocol: Protocol,
+    suite: u32,
+) -> Result<MasterKey, Error> {
+    let chosen = CipherSuite::for_rsa_key_exchange(suite, protocol)?;
+    // An export suite takes a temporary key, which the interface does not have.
+    if protocol.is_dtls() || chosen.key_exchange.is_export() {
+        return Err(Error::UnsupportedSuite { given: suite });
+    }
+    provider.handshake_hash(u32::from(protocol.wire()), suite)?;
+    let parameters = ParameterList::new().client_random([0; 32]).server_random([0; 32]);
+    let key = identity.key();
+    let wire = u32::from(protocol.wire());
+    let master_key =
+        provider.import_master_key(key, wire, suite, &parameters, &[], Flags::SERVER)?;
+    master_key.session_keys(&parameters)?.record_key(Side::Server, RecordOptions::default())?;
+    Ok(master_key)
+}

@@ -1,0 +1,394 @@
+//! Conversations with a client that is made of the same provider, and may do anything wrong.
+//! It holds the server's private key, which gives it the keys of any ciphertext.
+
+mod alerts;
+mod handshakes;
+mod oracles;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
+use ssl_provider::record::{RecordKey, RecordOptions};
+use ssl_provider::{
+    CipherSuite, Flags, HandshakeHash, KeyExchangeBackend, MasterKey, ParameterList, Policy,
+    PrivateKey, Protocol, Provider, Side, default_backend,
+};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::rsa_key::TestKey;
+
+use crate::alert::Alert;
+use crate::connection::{Connection, Ending, SessionInfo};
+use crate::hello::tests::body as hello_body;
+use crate::identity::Identity;
+use crate::message::{CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, SERVER_HELLO};
+use crate::record_layer::ContentType;
+use crate::session::SessionCache;
+use crate::settings::{DEFAULT_SUITES, LEGACY_SUITES, Options, Settings};
+use crate::wire::{Reader, put_message, put_vec};
+
+pub(crate) const AES_128_CBC_SHA: u16 = 0x002f;
+pub(crate) const AES_128_GCM: u16 = 0x009c;
+pub(crate) const EXTENDED_MASTER_SECRET: (u16, &[u8]) = (23, &[]);
+pub(crate) const ENCRYPT_THEN_MAC: (u16, &[u8]) = (22, &[]);
+
+/// Every version.
+pub(crate) const VERSIONS: [Protocol; 4] =
+    [Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+
+/// Settings with everything on, on the default backend.
+pub(crate) fn settings() -> Arc<Settings> {
+    settings_on(default_backend().unwrap(), |_| {})
+}
+
+/// The same with a change.
+pub(crate) fn settings_with(change: impl FnOnce(&mut Options)) -> Arc<Settings> {
+    settings_on(default_backend().unwrap(), change)
+}
+
+/// The same on a backend.
+pub(crate) fn settings_on(
+    backend: &'static dyn KeyExchangeBackend,
+    change: impl FnOnce(&mut Options),
+) -> Arc<Settings> {
+    let provider = provider(backend);
+    let key = RsaPrivateKey::from_pkcs1_der(&test_key().der).unwrap();
+    let identity = Identity::of(&provider, key).unwrap().identity;
+    let mut options = Options {
+        versions: VERSIONS.to_vec(),
+        suites: [&DEFAULT_SUITES[..], &LEGACY_SUITES].concat(),
+        ..Options::default()
+    };
+    change(&mut options);
+    let sessions = SessionCache::new(10, Duration::from_secs(100));
+    Settings::new(provider, identity, options, Some(sessions), None).unwrap()
+}
+
+fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+    Provider::open(backend).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
+}
+
+fn test_key() -> TestKey {
+    TestKey::rsa_1024()
+}
+
+/// What a session of TLS 1.2 with AES_128_CBC_SHA looks like.
+pub(crate) fn session_info() -> SessionInfo {
+    SessionInfo {
+        protocol: Protocol::Tls1_2,
+        suite: CipherSuite::from_id(u32::from(AES_128_CBC_SHA)).unwrap(),
+        extended_master_secret: true,
+        encrypt_then_mac: true,
+        resumed: false,
+        secure_renegotiation: true,
+        client_certificate: None,
+    }
+}
+
+/// A record that the server sent, opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) content_type: u8,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A client with its connection to a server.
+pub(crate) struct Client {
+    pub(crate) server: Connection,
+    pub(crate) test_key: TestKey,
+    provider: Provider,
+    key: PrivateKey,
+    pub(crate) rng: Rng,
+    /// The version in the headers of records.
+    pub(crate) version: Protocol,
+    /// The version of the ClientHello.
+    pub(crate) offered: u16,
+    transcript: Vec<u8>,
+    server_random: [u8; 32],
+    pub(crate) session_id: Vec<u8>,
+    suite: u32,
+    extended_master_secret: bool,
+    encrypt_then_mac: bool,
+    master_key: Option<Arc<MasterKey>>,
+    read: Option<(RecordKey, u64)>,
+    write: Option<(RecordKey, u64)>,
+    new_write: Option<RecordKey>,
+}
+
+const CLIENT_RANDOM: [u8; 32] = [7; 32];
+
+impl Client {
+    pub(crate) fn new(settings: &Arc<Settings>, version: Protocol) -> Self {
+        let provider = provider(settings.provider.backend());
+        let test_key = test_key();
+        Self {
+            server: Connection::new(Arc::clone(settings)),
+            key: test_key.load(&provider),
+            test_key,
+            provider,
+            rng: Rng::new(7),
+            version,
+            offered: version.wire(),
+            transcript: Vec::new(),
+            server_random: [0; 32],
+            session_id: Vec::new(),
+            suite: 0,
+            extended_master_secret: false,
+            encrypt_then_mac: false,
+            master_key: None,
+            read: None,
+            write: None,
+            new_write: None,
+        }
+    }
+
+    /// A record with this payload, protected where keys are in force.
+    pub(crate) fn record(&mut self, content_type: u8, payload: &[u8]) -> Vec<u8> {
+        if let Some((key, number)) = &mut self.write {
+            let mut record = vec![0; key.record_len(payload.len()).unwrap()];
+            let len = key.encrypt_packet(*number, content_type, payload, &mut record).unwrap();
+            *number += 1;
+            record.truncate(len);
+            return record;
+        }
+        let mut record = vec![content_type];
+        record.extend(self.version.wire().to_be_bytes());
+        put_vec::<2>(&mut record, |out| out.extend_from_slice(payload));
+        record
+    }
+
+    /// Sends a record with this payload.
+    pub(crate) fn send(&mut self, content_type: ContentType, payload: &[u8]) {
+        let record = self.record(content_type as u8, payload);
+        self.server.receive(&record);
+    }
+
+    /// Sends a handshake message, and takes it into the transcript.
+    pub(crate) fn send_message(&mut self, message: &[u8]) {
+        self.transcript.extend_from_slice(message);
+        self.send(ContentType::Handshake, message);
+    }
+
+    /// What the server has sent since the last call.
+    pub(crate) fn received(&mut self) -> Vec<Sent> {
+        let mut output = self.server.output().to_vec();
+        self.server.sent(output.len());
+        let mut found = Vec::new();
+        let mut rest = &mut output[..];
+        while !rest.is_empty() {
+            let len = 5 + usize::from(u16::from_be_bytes([rest[3], rest[4]]));
+            let (record, after) = rest.split_at_mut(len);
+            let range: Range<usize> = match &mut self.read {
+                None => 5..len,
+                Some((key, number)) => {
+                    *number += 1;
+                    key.decrypt_in_place(*number - 1, record).unwrap()
+                }
+            };
+            let payload = record[range].to_vec();
+            let content_type = record[0];
+            if content_type == 20 {
+                self.change_read_key();
+            }
+            if content_type == 22 {
+                self.transcript.extend_from_slice(&payload);
+            }
+            found.push(Sent { content_type, payload });
+            rest = after;
+        }
+        found
+    }
+
+    /// A ClientHello that asks for the session of this client, if it has one.
+    pub(crate) fn hello(&self, suites: &[u16], extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut body = hello_body(self.offered, suites, extensions);
+        let len = u8::try_from(self.session_id.len()).unwrap();
+        body.splice(34..35, [&[len], &self.session_id[..]].concat());
+        let mut message = Vec::new();
+        put_message(&mut message, CLIENT_HELLO, |out| out.extend(body));
+        message
+    }
+
+    /// Sends a hello and reads the server's flight. Whether the session was resumed.
+    pub(crate) fn open(&mut self, suites: &[u16], extensions: &[(u16, &[u8])]) -> bool {
+        let hello = self.hello(suites, extensions);
+        self.send_message(&hello);
+        self.read_flight()
+    }
+
+    /// Reads what answers a hello. Whether the session was resumed.
+    pub(crate) fn read_flight(&mut self) -> bool {
+        let asked = self.session_id.clone();
+        // Records of the flight are in the clear up to the server's ChangeCipherSpec, which needs
+        // the keys, which need the hello in front of it.
+        let output = self.server.output().to_vec();
+        assert_eq!(output[0], 22, "a flight, not {output:?}");
+        let mut reader = Reader::new(&output[5..]);
+        assert_eq!(reader.u8(), Some(SERVER_HELLO));
+        let mut hello = Reader::new(reader.vec24().unwrap());
+        let version = u32::from(hello.u16().unwrap());
+        self.version = Protocol::try_from(version).unwrap();
+        self.server_random = hello.array().unwrap();
+        self.session_id = hello.vec8().unwrap().to_vec();
+        self.suite = u32::from(hello.u16().unwrap());
+        assert_eq!(hello.u8(), Some(0));
+        (self.extended_master_secret, self.encrypt_then_mac) = (false, false);
+        let mut extensions = Reader::new(hello.vec16().unwrap_or_default());
+        while let Some(kind) = extensions.u16() {
+            extensions.vec16().unwrap();
+            self.extended_master_secret |= kind == 23;
+            self.encrypt_then_mac |= kind == 22;
+        }
+        let resumed = !asked.is_empty() && asked == self.session_id;
+        if resumed {
+            self.derive();
+        }
+        self.received();
+        resumed
+    }
+
+    fn parameters(&self) -> ParameterList {
+        ParameterList::new().client_random(CLIENT_RANDOM).server_random(self.server_random)
+    }
+
+    fn derive(&mut self) {
+        let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
+        let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
+        self.new_write = Some(keys.record_key(Side::Client, options).unwrap());
+    }
+
+    fn change_read_key(&mut self) {
+        let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
+        let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
+        self.read = Some((keys.record_key(Side::Server, options).unwrap(), 0));
+    }
+
+    /// An encrypted premaster secret that is right in every way.
+    pub(crate) fn encrypted_premaster(&mut self) -> Vec<u8> {
+        let mut premaster: [u8; 48] = self.rng.array();
+        premaster[..2].copy_from_slice(&self.offered.to_be_bytes());
+        let block = self.test_key.pad(&premaster, &mut self.rng);
+        self.test_key.encrypt(&block)
+    }
+
+    /// A ClientKeyExchange around a ciphertext.
+    pub(crate) fn key_exchange_message(&self, encrypted: &[u8]) -> Vec<u8> {
+        let mut message = Vec::new();
+        put_message(&mut message, CLIENT_KEY_EXCHANGE, |out| match self.version {
+            Protocol::Ssl3 => out.extend_from_slice(encrypted),
+            _ => put_vec::<2>(out, |out| out.extend_from_slice(encrypted)),
+        });
+        message
+    }
+
+    /// Takes the keys that go with a ciphertext, after its message was sent.
+    pub(crate) fn take_keys_of(&mut self, encrypted: &[u8]) {
+        let version = u32::from(self.version.wire());
+        let mut parameters = self.parameters().highest_version(u32::from(self.offered));
+        if self.extended_master_secret {
+            let hash = self.hash().current().unwrap();
+            parameters = parameters.session_hash(&hash).unwrap();
+        }
+        let master_key = self
+            .provider
+            .import_master_key(
+                &self.key,
+                version,
+                self.suite,
+                &parameters,
+                encrypted,
+                Flags::SERVER,
+            )
+            .unwrap();
+        self.master_key = Some(Arc::new(master_key));
+        self.derive();
+    }
+
+    fn hash(&self) -> HandshakeHash {
+        let version = u32::from(self.version.wire());
+        let mut hash = self.provider.handshake_hash(version, self.suite).unwrap();
+        hash.update(&self.transcript);
+        hash
+    }
+
+    pub(crate) fn key_exchange(&mut self) {
+        let encrypted = self.encrypted_premaster();
+        let message = self.key_exchange_message(&encrypted);
+        self.send_message(&message);
+        self.take_keys_of(&encrypted);
+    }
+
+    pub(crate) fn change_cipher_spec(&mut self) {
+        self.send(ContentType::ChangeCipherSpec, &[1]);
+        self.change_write_key();
+    }
+
+    pub(crate) fn change_write_key(&mut self) {
+        self.write = self.new_write.take().map(|key| (key, 0));
+    }
+
+    /// The Finished message that is right here.
+    pub(crate) fn finished_message(&self) -> Vec<u8> {
+        let len = if self.version == Protocol::Ssl3 { 36 } else { 12 };
+        let mut verify_data = vec![0; len];
+        let master_key = self.master_key.as_ref().unwrap();
+        master_key.verify_data(Side::Client, &self.hash(), &mut verify_data).unwrap();
+        let mut message = Vec::new();
+        put_message(&mut message, FINISHED, |out| out.extend(verify_data));
+        message
+    }
+
+    /// ChangeCipherSpec and Finished, after which the connection must be open.
+    pub(crate) fn finish(&mut self) -> SessionInfo {
+        self.change_cipher_spec();
+        let finished = self.finished_message();
+        self.send_message(&finished);
+        self.received();
+        let Some(session) = self.server.established() else {
+            panic!("not established: {:?}", self.server.ending());
+        };
+        session.clone()
+    }
+
+    /// A whole handshake.
+    pub(crate) fn handshake(&mut self, suites: &[u16], extensions: &[(u16, &[u8])]) -> SessionInfo {
+        if !self.open(suites, extensions) {
+            self.key_exchange();
+        }
+        self.finish()
+    }
+
+    /// The next connection of the same client, which asks for its session.
+    pub(crate) fn again(&self) -> Self {
+        let mut next = Self::new(self.server.settings(), self.version);
+        next.offered = self.offered;
+        next.session_id = self.session_id.clone();
+        next.master_key = self.master_key.clone();
+        next
+    }
+
+    /// The alert that the server refused with. It is the last thing that it says, and it says so
+    /// once.
+    #[track_caller]
+    pub(crate) fn refusal(&mut self) -> Alert {
+        let Some(Ending::Refused(alert)) = self.server.ending() else {
+            panic!("expected a refusal, found {:?}", self.server.ending());
+        };
+        let sent = self.received();
+        let alerts: Vec<_> = sent.iter().filter(|record| record.content_type == 21).collect();
+        assert_eq!(alerts.len(), 1, "{sent:?}");
+        assert_eq!(sent.last().unwrap().payload, [2, alert.code()]);
+        self.server.receive(&[22, 3, 3, 0, 1, 1]);
+        assert!(self.server.output().is_empty(), "something after the last word");
+        alert
+    }
+
+    /// Asserts that the connection goes on and the server has said nothing.
+    #[track_caller]
+    pub(crate) fn expect_silence(&self) {
+        assert_eq!(self.server.ending(), None);
+        assert!(self.server.output().is_empty());
+    }
+}

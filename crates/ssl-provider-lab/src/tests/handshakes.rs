@@ -1,0 +1,268 @@
+//! What must work: every version and suite on every backend, both kinds of handshake, however the
+//! messages are cut and joined, and what an established connection does.
+
+use ssl_provider::{Protocol, backends};
+
+use super::*;
+
+#[test]
+fn every_version_suite_and_extension_works_on_every_backend() {
+    for backend in backends() {
+        let settings = settings_on(*backend, |_| {});
+        let mut count = 0;
+        for (version, suites) in settings.usable() {
+            for suite in suites {
+                for extensions in [&[][..], &[EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC]] {
+                    let mut client = Client::new(&settings, *version);
+                    let id = u16::try_from(suite.id).unwrap();
+                    let session = client.handshake(&[id], extensions);
+                    assert_eq!((session.protocol, session.suite.id), (*version, suite.id));
+                    let with_extensions = !extensions.is_empty() && *version != Protocol::Ssl3;
+                    assert_eq!(session.extended_master_secret, with_extensions);
+                    let is_cbc = suite.name.contains("CBC");
+                    assert_eq!(session.encrypt_then_mac, with_extensions && is_cbc);
+                    assert!(!session.resumed);
+                    exchange_data(&mut client);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 50, "{}: only {count} handshakes", backend.info().name);
+    }
+}
+
+fn exchange_data(client: &mut Client) {
+    client.send(ContentType::ApplicationData, b"hello ");
+    client.send(ContentType::ApplicationData, b"");
+    client.send(ContentType::ApplicationData, &[b'x'; 16384]);
+    let data = client.server.take_data();
+    assert_eq!((&data[..6], data.len()), (&b"hello "[..], 6 + 16384));
+    client.server.send(&[b'y'; 20_000]);
+    let lens: Vec<_> = client.received().iter().map(|record| record.payload.len()).collect();
+    assert_eq!(lens, [16384, 3616]);
+    client.server.close();
+    assert_eq!(client.received().last().unwrap().payload, [1, 0]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
+}
+
+#[test]
+fn sessions_go_on_in_every_version() {
+    let settings = settings();
+    for version in VERSIONS {
+        for extensions in [&[][..], &[EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC]] {
+            let mut first = Client::new(&settings, version);
+            let full = first.handshake(&[AES_128_CBC_SHA], extensions);
+            let mut second = first.again();
+            let resumed = second.handshake(&[AES_128_GCM, AES_128_CBC_SHA], extensions);
+            assert!(resumed.resumed, "{version:?}");
+            assert_eq!(resumed.extended_master_secret, full.extended_master_secret);
+            exchange_data(&mut second);
+            assert!(second.again().open(&[AES_128_CBC_SHA], extensions), "a third time");
+        }
+    }
+}
+
+#[test]
+fn a_session_of_other_parameters_does_not_go_on() {
+    let settings = settings();
+    let session = || {
+        let mut client = Client::new(&settings, Protocol::Tls1_2);
+        client.handshake(&[AES_128_CBC_SHA], &[]);
+        client.again()
+    };
+    let mut other_version = session();
+    other_version.offered = 0x0302;
+    assert!(!other_version.open(&[AES_128_CBC_SHA], &[]));
+    assert!(!session().open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]), "RFC 7627 5.3");
+    assert!(!session().open(&[AES_128_CBC_SHA], &[(0, b"other name")]));
+    let mut unknown = session();
+    unknown.session_id[0] ^= 1;
+    assert!(!unknown.open(&[AES_128_CBC_SHA], &[]));
+    let mut short = session();
+    short.session_id.pop();
+    assert!(!short.open(&[AES_128_CBC_SHA], &[]));
+    assert!(session().open(&[AES_128_CBC_SHA], &[]), "and the right one does");
+
+    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    first.handshake(&[AES_128_CBC_SHA], &[ENCRYPT_THEN_MAC]);
+    assert!(!first.again().open(&[AES_128_CBC_SHA], &[]), "no step back from encrypt-then-MAC");
+}
+
+#[test]
+fn a_session_that_failed_does_not_go_on() {
+    let settings = settings();
+    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    first.handshake(&[AES_128_CBC_SHA], &[]);
+    first.send(ContentType::Alert, &[2, 80]);
+    assert_eq!(first.server.ending(), Some(Ending::FailedByClient(80)));
+    assert!(first.server.output().is_empty(), "no answer to a fatal alert");
+    assert!(!first.again().open(&[AES_128_CBC_SHA], &[]));
+}
+
+#[test]
+fn the_cache_holds_as_many_sessions_as_it_was_made_for() {
+    let settings = settings();
+    let connect = || {
+        let mut client = Client::new(&settings, Protocol::Tls1_2);
+        client.handshake(&[AES_128_GCM], &[]);
+        client
+    };
+    let first = connect();
+    let others: Vec<_> = (0..10).map(|_| connect()).collect();
+    assert!(!first.again().open(&[AES_128_GCM], &[]));
+    assert!(others.iter().all(|client| client.again().open(&[AES_128_GCM], &[])));
+}
+
+#[test]
+fn messages_may_be_cut_anywhere() {
+    for version in [Protocol::Ssl3, Protocol::Tls1_2] {
+        let settings = settings();
+        for cut in 1..200 {
+            let mut client = Client::new(&settings, version);
+            let hello = client.hello(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
+            send_in_two(&mut client, &hello, cut);
+            client.read_flight();
+            let encrypted = client.encrypted_premaster();
+            let message = client.key_exchange_message(&encrypted);
+            send_in_two(&mut client, &message, cut);
+            client.take_keys_of(&encrypted);
+            client.change_cipher_spec();
+            let finished = client.finished_message();
+            send_in_two(&mut client, &finished, cut);
+            client.received();
+            assert!(client.server.established().is_some(), "cut at {cut}");
+        }
+    }
+}
+
+fn send_in_two(client: &mut Client, message: &[u8], cut: usize) {
+    client.transcript.extend_from_slice(message);
+    let (one, other) = message.split_at(cut.min(message.len() - 1));
+    client.send(ContentType::Handshake, one);
+    client.expect_silence();
+    client.send(ContentType::Handshake, other);
+}
+
+#[test]
+fn records_may_come_in_pieces_of_any_size() {
+    for piece_len in [1, 2, 3, 5, 7, 100] {
+        let mut client = Client::new(&settings(), Protocol::Tls1_2);
+        let hello = client.hello(&[AES_128_GCM], &[]);
+        client.transcript.extend_from_slice(&hello);
+        let record = client.record(22, &hello);
+        for piece in record.chunks(piece_len) {
+            client.server.receive(piece);
+        }
+        client.read_flight();
+        let encrypted = client.encrypted_premaster();
+        let message = client.key_exchange_message(&encrypted);
+        client.transcript.extend_from_slice(&message);
+        let mut stream = client.record(22, &message);
+        stream.extend(client.record(20, &[1]));
+        client.take_keys_of(&encrypted);
+        client.change_write_key();
+        let finished = client.finished_message();
+        client.transcript.extend_from_slice(&finished);
+        stream.extend(client.record(22, &finished));
+        stream.extend(client.record(23, b"data"));
+        for piece in stream.chunks(piece_len) {
+            client.server.receive(piece);
+        }
+        assert_eq!(client.server.take_data(), b"data", "{piece_len}");
+    }
+}
+
+#[test]
+fn the_server_takes_the_best_that_both_speak() {
+    let settings = settings();
+    for (offered, expected) in [
+        (0x0300, Protocol::Ssl3),
+        (0x0301, Protocol::Tls1_0),
+        (0x0303, Protocol::Tls1_2),
+        (0x0304, Protocol::Tls1_2),
+        (0x0399, Protocol::Tls1_2),
+        (0xffff, Protocol::Tls1_2),
+    ] {
+        let mut client = Client::new(&settings, Protocol::Tls1_0);
+        client.offered = offered;
+        client.open(&[0x0035, AES_128_CBC_SHA], &[]);
+        assert_eq!(client.version, expected);
+        assert_eq!(client.suite, 0x002f, "the server's order counts");
+        let marked = client.server_random.ends_with(b"DOWNGRD\0");
+        assert_eq!(marked, expected < Protocol::Tls1_2);
+    }
+    let gap = settings_with(|options| options.versions = vec![Protocol::Tls1_0, Protocol::Tls1_2]);
+    let mut client = Client::new(&gap, Protocol::Tls1_1);
+    client.open(&[AES_128_CBC_SHA], &[]);
+    assert_eq!(client.version, Protocol::Tls1_0);
+}
+
+#[test]
+fn what_is_switched_off_is_not_answered() {
+    let off = settings_with(|options| {
+        options.extended_master_secret = false;
+        options.encrypt_then_mac = false;
+    });
+    let mut client = Client::new(&off, Protocol::Tls1_2);
+    let extensions = [EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC];
+    let session = client.handshake(&[AES_128_CBC_SHA], &extensions);
+    assert!(!session.extended_master_secret && !session.encrypt_then_mac);
+    assert!(!session.secure_renegotiation);
+}
+
+#[test]
+fn the_client_may_say_either_way_that_it_speaks_rfc_5746() {
+    let settings = settings();
+    let mut client = Client::new(&settings, Protocol::Ssl3);
+    assert!(client.handshake(&[AES_128_CBC_SHA, 0x00ff], &[]).secure_renegotiation);
+    let mut client = Client::new(&settings, Protocol::Tls1_0);
+    assert!(client.handshake(&[AES_128_CBC_SHA], &[(0xff01, &[0])]).secure_renegotiation);
+}
+
+#[test]
+fn the_key_exchange_of_ssl_3_comes_with_and_without_a_length() {
+    for with_length in [false, true] {
+        let mut client = Client::new(&settings(), Protocol::Ssl3);
+        client.open(&[AES_128_CBC_SHA], &[]);
+        let encrypted = client.encrypted_premaster();
+        let mut message = Vec::new();
+        put_message(&mut message, CLIENT_KEY_EXCHANGE, |out| match with_length {
+            true => put_vec::<2>(out, |out| out.extend_from_slice(&encrypted)),
+            false => out.extend_from_slice(&encrypted),
+        });
+        client.send_message(&message);
+        client.take_keys_of(&encrypted);
+        client.finish();
+    }
+}
+
+#[test]
+fn a_renegotiation_is_declined_with_a_warning() {
+    let settings = settings();
+    let mut client = Client::new(&settings, Protocol::Tls1_2);
+    client.handshake(&[AES_128_GCM], &[]);
+    let hello = client.hello(&[AES_128_GCM], &[]);
+    client.send(ContentType::Handshake, &hello);
+    let expected = Sent { content_type: 21, payload: vec![1, 100] };
+    assert_eq!(client.received(), [expected]);
+    client.send(ContentType::ApplicationData, b"goes on");
+    assert_eq!(client.server.take_data(), b"goes on");
+
+    let mut client = Client::new(&settings, Protocol::Ssl3);
+    client.handshake(&[AES_128_CBC_SHA], &[]);
+    let hello = client.hello(&[AES_128_CBC_SHA], &[]);
+    client.send(ContentType::Handshake, &hello);
+    assert_eq!(client.refusal(), Alert::HandshakeFailure, "SSL 3.0 has no such warning");
+}
+
+#[test]
+fn close_notify_is_answered_and_alerts_may_be_cut() {
+    let mut client = Client::new(&settings(), Protocol::Tls1_2);
+    client.handshake(&[AES_128_GCM], &[]);
+    client.send(ContentType::Alert, &[1]);
+    client.send(ContentType::Alert, &[90, 1, 0]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
+    assert_eq!(client.received(), [Sent { content_type: 21, payload: vec![1, 0] }]);
+    client.server.close();
+    assert_eq!(client.received(), [], "once");
+}
