@@ -56,8 +56,10 @@ pub use crate::parameter_list::{Buffer, BufferType, ParameterList};
 pub use crate::premaster::VersionCheck;
 pub use crate::private_key::{DecryptedPremaster, PrivateKey};
 pub use crate::protocol::Protocol;
-pub use crate::provider::{Flags, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements};
-pub use crate::record::{RecordKey, RecordOptions};
+pub use crate::provider::{
+    Flags, KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements,
+};
+pub use crate::record::{OpaqueKeyBlob, RecordKey, RecordOptions};
 pub use crate::rsa_der::RsaPrivateKeyDer;
 pub use crate::secret::{MasterSecret, PremasterSecret};
 pub use crate::signature::{PublicKeyDer, SignatureScheme};

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::parameter_list::ParameterList;
 use crate::protocol::{Protocol, Schedule};
-use crate::provider::KeyLogPolicy;
+use crate::provider::{KeyExportPolicy, KeyLogPolicy};
 use crate::record::{RecordKey, RecordOptions};
 use crate::schedule::{
     SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN, export_ivs, export_write_key, key_block, schedule_of,
@@ -35,6 +35,7 @@ pub struct MasterKey {
     pub(crate) suite: &'static CipherSuite,
     pub(crate) secret: Box<MasterSecret>,
     pub(crate) key_log: KeyLogPolicy,
+    pub(crate) key_export: KeyExportPolicy,
 }
 
 impl MasterKey {
@@ -63,6 +64,7 @@ impl MasterKey {
             backend: self.backend,
             protocol: self.protocol,
             suite: self.suite,
+            key_export: self.key_export,
         };
         let export = self.suite.key_exchange.is_export();
         // An export suite takes short keys from the block, and no initialisation vectors.
@@ -197,6 +199,7 @@ pub struct SessionKeys {
     backend: &'static dyn KeyExchangeBackend,
     protocol: Protocol,
     suite: &'static CipherSuite,
+    key_export: KeyExportPolicy,
 }
 
 #[derive(Clone, Copy)]
@@ -230,15 +233,17 @@ impl SessionKeys {
     /// [`Error::UnsupportedSuite`] for a cipher that this crate does not know, and
     /// [`Error::Unsupported`] for one that the backend lacks.
     pub fn record_key(&self, writer: Side, options: RecordOptions) -> Result<RecordKey, Error> {
-        RecordKey::new(
+        let (mac_key, write_key) = (self.mac_key(writer), self.write_key(writer));
+        let key = RecordKey::new(
             self.backend,
             self.protocol,
             self.suite,
             options,
-            self.mac_key(writer),
-            self.write_key(writer),
+            mac_key,
+            write_key,
             self.write_iv(writer),
-        )
+        )?;
+        Ok(key.with_export(self.key_export, mac_key, write_key))
     }
 
     /// The key of the record MAC that `side` writes with; empty for AEAD ciphers. Secret.

@@ -42,6 +42,16 @@ pub enum KeyLogPolicy {
     Allowed,
 }
 
+/// Whether the application may take record keys to another process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyExportPolicy {
+    /// Record keys stay inside.
+    #[default]
+    Denied,
+    /// [`RecordKey::export`](crate::RecordKey::export) answers.
+    Allowed,
+}
+
 /// Which version the premaster secret must carry.
 ///
 /// Use one rule for a key. The answers to one ciphertext under two rules tell whether it is
@@ -71,6 +81,8 @@ pub struct Policy {
     pub legacy_ssl3: bool,
     /// Whether master secrets may be read.
     pub key_log: KeyLogPolicy,
+    /// Whether record keys may be taken to another process.
+    pub key_export: KeyExportPolicy,
     /// Which version the premaster secret must carry.
     pub premaster_version: PremasterVersion,
     /// Shortest modulus in bits that a key may have; less than 1024 has no effect.
@@ -82,6 +94,7 @@ impl Default for Policy {
         Self {
             legacy_ssl3: false,
             key_log: KeyLogPolicy::Denied,
+            key_export: KeyExportPolicy::Denied,
             premaster_version: PremasterVersion::Offered,
             min_modulus_bits: MIN_MODULUS_BITS,
         }
@@ -292,8 +305,8 @@ impl Provider {
         recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
         master_secret(self.backend, protocol, suite, &premaster_secret, seed, &mut secret)?;
 
-        let key_log = self.policy.key_log;
-        Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log })
+        let Policy { key_log, key_export, .. } = self.policy;
+        Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log, key_export })
     }
 
     /// Verifies a signature over a digest (`SslVerifySignature`), as of a client's CertificateVerify.
@@ -325,7 +338,7 @@ impl Provider {
     }
 
     /// A protocol that this interface derives keys for and that policy allows.
-    fn protocol(&self, number: u32) -> Result<Protocol, Error> {
+    pub(crate) fn protocol(&self, number: u32) -> Result<Protocol, Error> {
         let protocol = Protocol::try_from(number)?;
         schedule_of(protocol)?;
         if protocol == Protocol::Ssl3 && !self.policy.legacy_ssl3 {

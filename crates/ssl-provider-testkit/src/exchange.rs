@@ -3,8 +3,8 @@
 
 use ssl_provider_core::provider::PremasterVersion;
 use ssl_provider_core::{
-    CipherSuite, Error, Flags, KeyExchangeBackend, KeyLogPolicy, MasterKey, ParameterList, Policy,
-    PrfAlgorithm, PrivateKey, Protocol, Provider, SessionKeys, Side,
+    CipherSuite, Error, Flags, KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, MasterKey,
+    ParameterList, Policy, PrfAlgorithm, PrivateKey, Protocol, Provider, SessionKeys, Side,
 };
 
 use crate::bytes::{Rng, counting, to_hex};
@@ -15,6 +15,7 @@ use crate::rsa_key::TestKey;
 pub const POLICY: Policy = Policy {
     legacy_ssl3: true,
     key_log: KeyLogPolicy::Allowed,
+    key_export: KeyExportPolicy::Allowed,
     premaster_version: PremasterVersion::Offered,
     min_modulus_bits: 1024,
 };

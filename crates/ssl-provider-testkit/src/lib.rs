@@ -201,6 +201,11 @@ macro_rules! conformance_tests {
             batch::batch_decrypts_with_every_size_of_key
             batch::batch_of_every_kind_is_imported_as_one_by_one
             batch::batch_is_imported_under_the_same_conditions
+            key_blob::key_blob_goes_on_where_the_key_was
+            key_blob::key_blob_is_refused_when_damaged
+            key_blob::key_blob_is_refused_by_another_backend_or_policy
+            key_blob::key_blob_is_given_only_where_policy_allows
+            key_blob::key_blob_of_rc4_ends_where_it_costs_too_much
             keys::keys_load_from_both_containers
             keys::keys_of_a_size_out_of_range_are_refused
             keys::keys_shorter_than_the_policy_are_refused

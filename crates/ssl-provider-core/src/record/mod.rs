@@ -1,6 +1,7 @@
 //! Records: what `SslEncryptPacket` and `SslDecryptPacket` write and open, from SSL 3.0 to TLS 1.2.
 //! One [`RecordKey`] serves one direction, and its calls go in the order of the records.
 
+mod blob;
 mod mac;
 mod padding;
 
@@ -15,8 +16,11 @@ use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, NONCE_LE
 use crate::cipher_suite::{CipherAlgorithm, CipherMode, CipherSuite};
 use crate::error::Error;
 use crate::protocol::{Protocol, Schedule};
+use crate::record::blob::KeyParts;
 use crate::record::mac::{MacHeader, RecordMac};
 use crate::schedule::schedule_of;
+
+pub use crate::record::blob::{MAX_KEY_STREAM_POSITION, OpaqueKeyBlob};
 
 /// Most bytes of payload in a record (RFC 5246 section 6.2.1).
 pub const MAX_PAYLOAD_LEN: usize = 1 << 14;
@@ -66,6 +70,10 @@ pub struct RecordKey {
     protection: Protection,
     /// Where [`decrypt_packet`](Self::decrypt_packet) works; empty before the first call.
     scratch: Zeroizing<Vec<u8>>,
+    /// How many bytes of key stream RC4 has used up; 0 for other ciphers.
+    key_stream_position: u64,
+    /// What [`export`](Self::export) needs besides; none where policy forbids that.
+    exportable: Option<KeyParts>,
 }
 
 enum Protection {
@@ -148,7 +156,16 @@ impl RecordKey {
             }
             _ => return Err(Error::Internal("a suite has a MAC or an AEAD cipher")),
         };
-        Ok(Self { backend, protocol, suite, options, protection, scratch: Zeroizing::default() })
+        Ok(Self {
+            backend,
+            protocol,
+            suite,
+            options,
+            protection,
+            scratch: Zeroizing::default(),
+            key_stream_position: 0,
+            exportable: None,
+        })
     }
 
     /// Bytes of the header: 5, and 13 for DTLS.
@@ -369,7 +386,10 @@ impl RecordKey {
                 let (payload, tag) = fragment.split_at_mut(payload_len);
                 mac.compute(&header(payload_len), payload, tag)?;
                 match cipher {
-                    Some(cipher) => cipher.apply(fragment),
+                    Some(cipher) => {
+                        self.key_stream_position += fragment.len() as u64;
+                        cipher.apply(fragment)
+                    }
                     None => Ok(()),
                 }
             }
@@ -422,6 +442,7 @@ impl RecordKey {
             Protection::Stream { cipher, mac } => {
                 let payload_len = fragment.len().checked_sub(mac.len()).ok_or(Error::BadRecord)?;
                 if let Some(cipher) = cipher {
+                    self.key_stream_position += fragment.len() as u64;
                     cipher.apply(fragment)?;
                 }
                 let (payload, tag) = fragment.split_at(payload_len);

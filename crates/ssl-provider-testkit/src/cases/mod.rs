@@ -8,6 +8,7 @@ pub mod handshakes;
 pub mod hash;
 pub mod hmac;
 pub mod import;
+pub mod key_blob;
 pub mod keys;
 pub mod prf;
 pub mod random;
