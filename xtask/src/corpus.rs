@@ -4,6 +4,7 @@
 use anyhow::Result;
 
 use crate::command::Run;
+use crate::python;
 use crate::workspace::Workspace;
 
 /// Prepares Python and runs the generator with `arguments`.
@@ -12,14 +13,6 @@ use crate::workspace::Workspace;
 ///
 /// Fails when Python, a package or a peer is missing, and when the generator does.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let environment = workspace.target("venv");
-    let python = environment.join("bin/python");
-    if !python.is_file() {
-        Run::new("python3").args(["-m", "venv"]).args([&environment]).run(workspace)?;
-    }
-    Run::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--requirement"])
-        .args(["tests/corpus/requirements.txt"])
-        .run(workspace)?;
+    let python = python::prepare(workspace, &["tests/corpus/requirements.txt"])?;
     Run::new(&python).args(["tests/corpus/generate.py"]).args(arguments).run(workspace)
 }

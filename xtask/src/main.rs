@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attack;
 mod bench_report;
 mod capi;
 mod chart;
@@ -13,6 +14,7 @@ mod deny;
 mod doc;
 mod features;
 mod matrix;
+mod python;
 mod readme;
 mod test;
 mod tidy;
@@ -80,6 +82,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Attack the server of `sslprov`; `cargo xtask attack --help` lists with what.
+    #[command(disable_help_flag = true)]
+    Attack {
+        /// What to do: the arguments of tests/attack/run.py.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Build the C library, prove its interface, and run its C programs under every tool.
     Capi {
         /// How long the programs that race and fork do so, in seconds.
@@ -131,6 +140,7 @@ fn run(task: Task) -> Result<()> {
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
         Task::Tshark => tshark::run(&workspace),
         Task::Timing(options) => timing::run(&workspace, &options),

@@ -1,0 +1,1 @@
+"""A TLS client that misbehaves on purpose, and what a server must answer to it."""

@@ -1,0 +1,82 @@
+"""A conversation to be had with a server, and what the servers and the run allow."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from attack.client import Client, Offer, Session
+from attack.reply import Expectation, Reply
+from attack.suites import Profile, Suite
+from attack.wire import Version
+
+T = TypeVar("T")
+
+
+class Lab:
+    """What one conversation works with: a server and random numbers of its own."""
+
+    def __init__(self, address: tuple[str, int], rng: Random) -> None:
+        self.address = address
+        self.rng = rng
+        self._clients: list[Client] = []
+
+    def client(self, profile: Profile, **offer: Any) -> Client:
+        """A new connection."""
+        client = Client(self.address, Offer(profile, **offer), self.rng)
+        self._clients.append(client)
+        return client
+
+    def session(self, profile: Profile, **offer: Any) -> Session:
+        """A session that the server keeps, of a connection that ended well."""
+        client = self.client(profile, **offer)
+        client.handshake()
+        client.goodbye()
+        return client.session
+
+    def close(self) -> None:
+        """Closes what the conversation left open."""
+        for client in self._clients:
+            client.close()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A conversation."""
+
+    name: str
+    expected: Expectation
+    run: Callable[[Lab], Reply]
+    group: str = ""
+    """Conversations of one group must meet the very same reply. Empty for none."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a run covers."""
+
+    served: Sequence[Profile]
+    """What the server speaks."""
+    smoke: bool = False
+    """A short run: few profiles, and a sample of what is tried at every position."""
+    highest: Version = field(default=Version.TLS1_2)
+
+    def profiles(self, *, of: Callable[[Profile], bool] | None = None) -> list[Profile]:
+        """The profiles to be tried, of those that `of` accepts. A short run takes two."""
+        found = [profile for profile in self.served if of is None or of(profile)]
+        if not self.smoke or len(found) < 2:
+            return found
+        return [found[0], found[-1]]
+
+    def versions(self, suite: Suite) -> list[Profile]:
+        """A profile per version, with this suite and without encrypt-then-MAC."""
+        return self.profiles(
+            of=lambda profile: profile.suite == suite and not profile.encrypt_then_mac
+        )
+
+    def some(self, items: Iterable[T], count: int = 6) -> list[T]:
+        """All of them, or in a short run so many, spread evenly with first and last."""
+        items = list(items)
+        if not self.smoke or len(items) <= count:
+            return items
+        return [items[index * (len(items) - 1) // (count - 1)] for index in range(count)]

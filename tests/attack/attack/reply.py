@@ -1,0 +1,153 @@
+"""What a server answered, in a form that can be compared, and what it should have answered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from attack.wire import FATAL, Alert, name_of
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that the server did."""
+
+    kind: str
+    """`alert`, `handshake`, `change_cipher_spec`, `data`, `quiet`, or what a record has wrong."""
+    detail: str = ""
+    version: int = 0
+    """The version in the record's header."""
+    length: int = 0
+    """Bytes of the record's fragment."""
+
+    def __str__(self) -> str:
+        words = f"{self.kind} {self.detail}".strip()
+        return f"{words} [{self.version:#06x}, {self.length} bytes]" if self.version else words
+
+
+QUIET = Event("quiet")
+"""The server waited, as long as the client did."""
+
+CLOSED = "closed"
+RESET = "reset"
+SILENT = "silent"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server did from a point on, and how the connection ended."""
+
+    events: tuple[Event, ...]
+    end: str
+    """`closed` (FIN), `reset` (RST), or `silent`: still open when the client gave up."""
+
+    @property
+    def signature(self) -> tuple:
+        """What an attacker can tell apart. Of a page, only that there is one."""
+        events: list[Event] = []
+        for event in self.events:
+            if event.kind == "data":
+                event = replace(event, detail="", length=0)
+                if events and events[-1] == event:
+                    continue
+            events.append(event)
+        return (*events, self.end)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.signature))
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Which replies are right."""
+
+    text: str
+    accepts: Callable[[Reply], bool]
+
+
+def alert_event(event: Event, level: int, *descriptions: Alert) -> bool:
+    """Whether an event is an alert of this level and one of these descriptions."""
+    return event.kind == "alert" and event.detail in {
+        alert_detail(level, description) for description in descriptions
+    }
+
+
+def alert_detail(level: int, description: int) -> str:
+    """An alert in words."""
+    return f"{'fatal' if level == FATAL else 'warning'} {name_of(Alert, description)}"
+
+
+def fatal(*descriptions: Alert) -> Expectation:
+    """One fatal alert and nothing else, then an orderly close (RFC 5246 section 7.2.2)."""
+
+    def accepts(reply: Reply) -> bool:
+        match reply.events:
+            case (event,):
+                return reply.end == CLOSED and alert_event(event, FATAL, *descriptions)
+            case _:
+                return False
+
+    names = " or ".join(name_of(Alert, description) for description in descriptions)
+    return Expectation(f"fatal {names}, closed", accepts)
+
+
+def completes() -> Expectation:
+    """A page comes. The client asks for it only after a right Finished of the server."""
+
+    def accepts(reply: Reply) -> bool:
+        pages = [event.detail for event in reply.events if event.kind == "data"]
+        return (
+            "".join(pages).startswith("HTTP/1.")
+            and reply.end == CLOSED
+            and not any(e.kind == "alert" and e.detail.startswith("fatal") for e in reply.events)
+        )
+
+    return Expectation("the handshake completes and a page comes", accepts)
+
+
+def waits() -> Expectation:
+    """Nothing, until the client ends the connection; then the end, perhaps with an alert."""
+
+    def accepts(reply: Reply) -> bool:
+        match reply.events:
+            case (first, *rest):
+                alerts = all(event.kind == "alert" for event in rest)
+                return first == QUIET and alerts and len(rest) <= 1 and reply.end == CLOSED
+            case _:
+                return False
+
+    return Expectation("silence until the client is done, closed", accepts)
+
+
+def ends_with(*descriptions: Alert) -> Expectation:
+    """A fatal alert at the end, and no page; also when the client went on sending meanwhile."""
+
+    def accepts(reply: Reply) -> bool:
+        return (
+            bool(reply.events)
+            and alert_event(reply.events[-1], FATAL, *descriptions)
+            and not any(event.kind == "data" for event in reply.events)
+            and reply.end in (CLOSED, RESET)
+        )
+
+    names = " or ".join(name_of(Alert, description) for description in descriptions)
+    return Expectation(f"fatal {names} in the end", accepts)
+
+
+def closes() -> Expectation:
+    """The connection ends with at most a close_notify, and without waiting."""
+
+    def accepts(reply: Reply) -> bool:
+        farewell = all(
+            event.kind == "alert" and event.detail.endswith(" close_notify")
+            for event in reply.events
+        )
+        return farewell and reply.end == CLOSED
+
+    return Expectation("closed", accepts)
+
+
+def either(*expectations: Expectation) -> Expectation:
+    """One of several."""
+    return Expectation(
+        " or ".join(f"({expectation.text})" for expectation in expectations),
+        lambda reply: any(expectation.accepts(reply) for expectation in expectations),
+    )

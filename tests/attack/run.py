@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Attacks TLS servers with conversations that no honest client has, and judges their replies."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from random import SystemRandom
+
+_HERE = Path(__file__).resolve().parent
+_ROOT = _HERE.parents[1]
+_KEYS = _ROOT / "tests" / "data" / "keys"
+
+try:
+    from attack import planted, scanners, servers
+    from attack.case import Scope
+    from attack.families import FAMILIES
+    from attack.report import Report
+    from attack.runner import Runner
+    from attack.servers import CannotStart, Credentials
+    from attack.suites import REQUIRED
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"error: there is no Python module {missing.name}; "
+        f"use an environment with {_HERE / 'requirements.txt'} installed"
+    )
+
+_BACKENDS = ("aws-lc", "openssl", "rustcrypto", "ring")
+_SCANNERS = "scanners"
+
+_EXAMPLES = f"""\
+classes: {", ".join((*FAMILIES, _SCANNERS))}
+
+examples:
+  cargo xtask attack                          everything, on all four backends
+  cargo xtask attack --smoke                  a sample, in less than a minute
+  cargo xtask attack --backend ring --only resumption
+  cargo xtask attack --planted                show that faults are found
+"""
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    if arguments.planted:
+        return planted.run(arguments.seed, Credentials(arguments.key, arguments.cert))
+    try:
+        return _attack(arguments)
+    except CannotStart as reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return 2
+
+
+def _attack(arguments: argparse.Namespace) -> int:
+    print(f"seed {arguments.seed}", flush=True)
+    report = Report(arguments.seed)
+    for backend in arguments.backend or _BACKENDS:
+        _attack_backend(backend, arguments, report)
+    report.compare_backends()
+    print(report.table())
+    for line in report.failures():
+        print(line)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    print(report.summary())
+    return 1 if report.failed else 0
+
+
+def _attack_backend(backend: str, arguments: argparse.Namespace, report: Report) -> None:
+    wanted = arguments.only or ([*FAMILIES] if arguments.smoke else [*FAMILIES, _SCANNERS])
+    if any(family in FAMILIES for family in wanted):
+        with _server(backend, arguments, old=True) as server:
+            runner = Runner(server, arguments.seed, 1 if arguments.openssl else arguments.workers)
+            served = runner.served()
+            report.add_served(backend, served, REQUIRED)
+            scope = Scope(served, arguments.smoke)
+            for family in [family for family in FAMILIES if family in wanted]:
+                start = time.monotonic()
+                report.add(backend, runner.run(family, list(FAMILIES[family](scope))))
+                took = time.monotonic() - start
+                print(f"{backend}: {report.line(backend, family)}, {took:.0f} s", flush=True)
+                if trouble := server.trouble():
+                    report.add_trouble(backend, family, trouble)
+                    return
+    if _SCANNERS in wanted:
+        with _server(backend, arguments, old=False) as server:
+            report.add_scans(backend, scanners.run(server.address))
+            if trouble := server.trouble():
+                report.add_trouble(backend, _SCANNERS, trouble)
+            print(f"{backend}: {report.line(backend, _SCANNERS)}", flush=True)
+
+
+def _server(backend: str, arguments: argparse.Namespace, *, old: bool):
+    credentials = Credentials(arguments.key, arguments.cert)
+    if arguments.openssl:
+        return servers.openssl(credentials)
+    return servers.sslprov(arguments.sslprov, credentials, backend, old=old)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cargo xtask attack",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--sslprov", type=Path, default=_ROOT / "target" / "debug" / "sslprov", help="the program"
+    )
+    parser.add_argument(
+        "--backend",
+        action="append",
+        choices=_BACKENDS,
+        help="attack this backend only; may be given several times",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=(*FAMILIES, _SCANNERS),
+        metavar="CLASS",
+        help="have the conversations of this class only; may be given several times",
+    )
+    parser.add_argument("--smoke", action="store_true", help="a sample, and no scanners")
+    parser.add_argument(
+        "--planted",
+        action="store_true",
+        help="attack servers with faults planted in them, and insist that each is found",
+    )
+    parser.add_argument(
+        "--openssl", action="store_true", help="attack `openssl s_server`, to compare with"
+    )
+    parser.add_argument("--json", type=Path, help="write every conversation to this file")
+    parser.add_argument(
+        "--seed", type=int, default=SystemRandom().randrange(1 << 32), help="repeat a run"
+    )
+    parser.add_argument("--workers", type=int, default=24, help="conversations at a time")
+    parser.add_argument("--key", type=Path, default=_KEYS / "server-2048.pem")
+    parser.add_argument("--cert", type=Path, default=_KEYS / "server-2048.cert.pem")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

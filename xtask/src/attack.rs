@@ -1,0 +1,36 @@
+//! `cargo xtask attack`: conversations that no honest client has, with the server of `sslprov` on
+//! each backend, and scanners. The client is in tests/attack.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::features::{OpenSsl, all_of_facade};
+use crate::python;
+use crate::workspace::Workspace;
+
+const REQUIREMENTS: &str = "tests/attack/requirements.txt";
+const SCANNERS: &str = "tests/attack/scanners.txt";
+
+/// Prepares Python and the server, and runs the client with `arguments`.
+///
+/// # Errors
+///
+/// Fails when a server answers what it must not, and when Python, a package or a scanner is
+/// missing.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let has = |names: &[&str]| arguments.iter().any(|argument| names.contains(&argument.as_str()));
+    let scans = !has(&["--smoke", "--planted", "--help", "-h"]);
+    let requirements = if scans { &[REQUIREMENTS, SCANNERS][..] } else { &[REQUIREMENTS] };
+    let python = python::prepare(workspace, requirements)?;
+    if !has(&["--planted", "--openssl", "--help", "-h"]) {
+        let features = all_of_facade(OpenSsl::choose());
+        Run::cargo("build")
+            .args(["--package", "ssl-provider-cli", "--features", features.as_str()])
+            .run(workspace)?;
+    }
+    Run::new(&python)
+        .args(["tests/attack/run.py", "--sslprov"])
+        .args([workspace.target("debug").join("sslprov")])
+        .args(arguments)
+        .run(workspace)
+}

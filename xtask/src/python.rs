@@ -1,0 +1,27 @@
+//! Python for the tasks that need it: a virtual environment under the target directory, with what
+//! each task's list of requirements pins.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// Makes the environment where there is none, installs what the files list, and gives its Python.
+///
+/// # Errors
+///
+/// Fails when Python or a package is missing.
+pub(crate) fn prepare(workspace: &Workspace, requirements: &[&str]) -> Result<PathBuf> {
+    let environment = workspace.target("venv");
+    let python = environment.join("bin/python");
+    if !python.is_file() {
+        Run::new("python3").args(["-m", "venv"]).args([&environment]).run(workspace)?;
+    }
+    Run::new(&python)
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(requirements.iter().flat_map(|file| ["--requirement", file]))
+        .run(workspace)?;
+    Ok(python)
+}
