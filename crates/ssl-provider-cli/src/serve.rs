@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{KeyLogPolicy, Policy, Protocol, Provider};
 use ssl_provider_lab::{
@@ -16,6 +17,7 @@ use ssl_provider_lab::{
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, show, tell};
+use crate::hex;
 use crate::key_file::{self, PasswordArgs};
 use crate::protocol_argument;
 use crate::suite_argument;
@@ -57,6 +59,11 @@ pub struct Args {
     #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
+
+    /// Ask clients for a certificate. Who issued it is not looked at, only that they have its key;
+    /// SSL 3.0 is never asked
+    #[arg(long, value_enum, value_name = "WHETHER", default_value_t)]
+    pub client_auth: AskForCertificate,
 
     /// Do not answer the extended master secret (RFC 7627)
     #[arg(long)]
@@ -125,6 +132,28 @@ Exit codes:
   2  the arguments are not usable, or the address is not to be had
   5  standard output cannot be written
   141  the reader of standard output has gone away";
+
+/// Whether clients are asked for a certificate, as `--client-auth` takes it.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum AskForCertificate {
+    /// They are not
+    #[default]
+    None,
+    /// They are, and may send none
+    Request,
+    /// They are, and must send one
+    Require,
+}
+
+impl From<AskForCertificate> for ClientAuth {
+    fn from(asks: AskForCertificate) -> Self {
+        match asks {
+            AskForCertificate::None => Self::None,
+            AskForCertificate::Request => Self::Request,
+            AskForCertificate::Require => Self::Require,
+        }
+    }
+}
 
 /// Suites that a word of `--suites` stands for.
 #[derive(Clone, Debug)]
@@ -239,7 +268,7 @@ impl Args {
             suites: self.suites.iter().flat_map(|list| &list.0).copied().collect(),
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
-            client_auth: ClientAuth::None,
+            client_auth: self.client_auth.into(),
         };
         let sessions = (!self.no_resumption).then(|| SessionCache::new(SESSIONS, SESSION_LIFETIME));
         let open = |path: &PathBuf| {
@@ -289,6 +318,7 @@ fn as_json(event: Event<'_>) -> Value {
             "encrypt_then_mac": session.encrypt_then_mac,
             "resumed": session.resumed,
             "secure_renegotiation": session.secure_renegotiation,
+            "client_certificate": session.client_certificate.map(|it| hex::encode(&it).to_string()),
         }),
         Event::Ended { peer, how } => {
             let (reason, alert) = reason(how);

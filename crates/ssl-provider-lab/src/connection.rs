@@ -16,14 +16,19 @@ use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::{CipherSuite, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
 
 use crate::alert::Alert;
+use crate::client_auth::{
+    ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
+    certificate_verify, put_certificate_request,
+};
 use crate::hello::{ClientHello, MAX_CLIENT_HELLO_LEN, put_server_hello};
 use crate::message::{
-    Assembler, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, HEADER_LEN, SERVER_HELLO_DONE, body,
+    Assembler, CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED,
+    HEADER_LEN, SERVER_HELLO_DONE, body,
 };
 use crate::negotiation::{Choice, choose};
 use crate::record_layer::{ContentType, RecordLayer};
 use crate::session::{Fingerprint, Session, SessionId};
-use crate::settings::Settings;
+use crate::settings::{ClientAuth, Settings};
 use crate::wire::{Reader, put_message};
 
 /// Longest Finished in bytes: that of SSL 3.0 (RFC 6101 section 5.6.9).
@@ -59,7 +64,9 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Hello,
+    Certificate(Box<Negotiated>),
     KeyExchange(Box<Negotiated>),
+    CertificateVerify(Box<Negotiated>, Box<Agreed>),
     ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
     Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
     Established,
@@ -77,6 +84,9 @@ struct Negotiated {
     server_name: Option<Box<[u8]>>,
     session_id: SessionId,
     hash: HandshakeHash,
+    client_certificate: Option<ClientCertificate>,
+    /// All messages so far, while the client may have to sign them.
+    messages: Option<Vec<u8>>,
 }
 
 /// The keys that both sides have from the key exchange on.
@@ -234,14 +244,22 @@ impl Connection {
             let modulus_len = self.settings.identity.key().modulus_len();
             let max_len = |kind| match (state, kind) {
                 (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
+                (State::Certificate(_), CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
                 (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(2 + modulus_len),
+                (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
+                    Ok(MAX_CERTIFICATE_VERIFY_LEN)
+                }
                 (State::Finished(..), FINISHED) => Ok(MAX_FINISHED_LEN),
                 _ => Err(Alert::UnexpectedMessage),
             };
             let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
             self.state = match mem::replace(&mut self.state, State::Closed) {
                 State::Hello => self.client_hello(&message)?,
+                State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
                 State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
+                State::CertificateVerify(negotiated, agreed) => {
+                    self.certificate_verify(negotiated, agreed, &message)?
+                }
                 State::Finished(negotiated, session, write) => {
                     self.finished(*negotiated, session, write, &message)?
                 }
@@ -264,6 +282,12 @@ impl Connection {
         let hello = ClientHello::parse(body(message))?;
         let choice = choose(&settings, &hello)?;
         self.records.agree_on(choice.protocol, choice.suite);
+        let asks = match (settings.options.client_auth, choice.protocol) {
+            // SSL 3.0 signs with its master secret, which the interface does not show.
+            (ClientAuth::Require, Protocol::Ssl3) => return Err(Alert::HandshakeFailure),
+            (ClientAuth::None, _) | (_, Protocol::Ssl3) => false,
+            (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
+        };
 
         let server_random = server_random(&settings, choice.protocol)?;
         let mut session_id = SessionId::default();
@@ -279,17 +303,19 @@ impl Connection {
             server_name: hello.server_name.map(Into::into),
             session_id,
             hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
+            client_certificate: None,
+            messages: asks.then(Vec::new),
             choice,
         });
         let mut flight = Vec::new();
         let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
         let shown_id = if resumable { &session_id[..] } else { &[] };
         put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
-        negotiated.hash.update(message);
+        negotiated.said(message);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
             self.session_id = Some(session.id);
-            negotiated.hash.update(&flight);
+            negotiated.said(&flight);
             self.records.write(ContentType::Handshake, &flight)?;
             let mut agreed = negotiated.agreed(session)?;
             if let Some(write) = agreed.write.take() {
@@ -298,9 +324,29 @@ impl Connection {
             return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
         }
         flight.extend_from_slice(settings.identity.certificate_message());
+        if asks {
+            put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
+        }
         put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
-        negotiated.hash.update(&flight);
+        negotiated.said(&flight);
         self.records.write(ContentType::Handshake, &flight)?;
+        Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
+    }
+
+    /// Takes the client's certificate, if it has one.
+    fn certificate(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        negotiated.said(message);
+        negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
+        if negotiated.client_certificate.is_none() {
+            if self.settings.options.client_auth == ClientAuth::Require {
+                return Err(Alert::HandshakeFailure);
+            }
+            negotiated.messages = None;
+        }
         Ok(State::KeyExchange(negotiated))
     }
 
@@ -315,7 +361,7 @@ impl Connection {
         let key = settings.identity.key();
         let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
             .ok_or(Alert::DecodeError)?;
-        negotiated.hash.update(message);
+        negotiated.said(message);
         let mut parameters =
             negotiated.randoms().highest_version(u32::from(negotiated.client_version));
         if extended_master_secret {
@@ -332,8 +378,34 @@ impl Connection {
         )?;
         let session = negotiated.session(master_key);
         self.session_id = Some(session.id);
-        let agreed = negotiated.agreed(Arc::new(session))?;
-        Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)))
+        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
+        Ok(match negotiated.client_certificate {
+            Some(_) => State::CertificateVerify(negotiated, agreed),
+            None => State::ChangeCipherSpec(negotiated, agreed),
+        })
+    }
+
+    /// The client proves that it has the key of its certificate.
+    fn certificate_verify(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        agreed: Box<Agreed>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let (Some(certificate), Some(messages)) =
+            (&negotiated.client_certificate, negotiated.messages.take())
+        else {
+            return Err(Alert::InternalError);
+        };
+        certificate_verify(
+            &self.settings.provider,
+            negotiated.choice.protocol,
+            certificate,
+            &messages,
+            body(message),
+        )?;
+        negotiated.said(message);
+        Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
     /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
@@ -371,7 +443,7 @@ impl Connection {
             return Err(Alert::DecryptError);
         }
         if let Some(write) = write {
-            negotiated.hash.update(message);
+            negotiated.said(message);
             self.server_finished(&mut negotiated, &session, *write)?;
             if let Some(sessions) = &self.settings.sessions {
                 sessions.insert(Arc::clone(&session));
@@ -405,7 +477,7 @@ impl Connection {
         let verify_data = verify_data(Side::Server, session, &negotiated.hash)?;
         let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
         put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
-        negotiated.hash.update(&message);
+        negotiated.said(&message);
         self.records.write(ContentType::Handshake, &message)
     }
 
@@ -499,6 +571,14 @@ impl Connection {
 }
 
 impl Negotiated {
+    /// Takes messages that were sent or received into what both sides sign.
+    fn said(&mut self, messages: &[u8]) {
+        self.hash.update(messages);
+        if let Some(all) = &mut self.messages {
+            all.extend_from_slice(messages);
+        }
+    }
+
     fn randoms(&self) -> ParameterList {
         ParameterList::new().client_random(self.client_random).server_random(self.server_random)
     }
@@ -510,7 +590,7 @@ impl Negotiated {
             extended_master_secret: self.choice.extended_master_secret,
             encrypt_then_mac: self.choice.encrypt_then_mac,
             server_name: self.server_name.clone(),
-            client_certificate: None,
+            client_certificate: self.client_certificate.as_ref().map(|it| it.fingerprint),
             began: Instant::now(),
         }
     }

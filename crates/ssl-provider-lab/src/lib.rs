@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+mod client_auth;
 mod connection;
 mod hello;
 mod http;

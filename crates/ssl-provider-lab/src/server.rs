@@ -16,7 +16,8 @@ use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
 use crate::settings::Settings;
 
-/// How much a server takes on. A connection holds less than 300 kB at most, and a few kB usually.
+/// How much a server takes on. A connection holds half a megabyte at most, and a few kB
+/// usually.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Threads that serve.

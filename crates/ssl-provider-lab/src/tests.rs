@@ -2,6 +2,7 @@
 //! It holds the server's private key, which gives it the keys of any ciphertext.
 
 mod alerts;
+mod client_certificates;
 mod handshakes;
 mod oracles;
 
@@ -13,8 +14,8 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::{
-    CipherSuite, Flags, HandshakeHash, KeyExchangeBackend, MasterKey, ParameterList, Policy,
-    PrivateKey, Protocol, Provider, Side, default_backend,
+    CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, MasterKey, ParameterList,
+    Policy, PrivateKey, Protocol, Provider, Side, default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;

@@ -48,7 +48,6 @@ impl<'a> Reader<'a> {
     }
 
     /// A field behind three bytes of length.
-    #[cfg(test)]
     pub(crate) fn vec24(&mut self) -> Option<&'a [u8]> {
         let len = self.u24()?;
         self.take(len)

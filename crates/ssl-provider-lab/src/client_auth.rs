@@ -1,0 +1,132 @@
+//! Certificates of clients: how they are asked for, read, and proven to be theirs.
+//! Who issued one is not looked at. That its sender has the key is, which takes all that was said.
+
+use ssl_provider::{
+    Error, HashAlgorithm, Operation, Protocol, Provider, PublicKeyDer, SignatureScheme, Support,
+};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
+
+use crate::alert::Alert;
+use crate::message::CERTIFICATE_REQUEST;
+use crate::session::Fingerprint;
+use crate::wire::{Reader, put_message, put_vec};
+
+/// Longest Certificate message of a client in bytes.
+pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
+
+/// Longest CertificateVerify in bytes: scheme, length, and a signature of the largest RSA key.
+pub(crate) const MAX_CERTIFICATE_VERIFY_LEN: usize = 2 + 2 + 1024;
+
+/// What is asked for in TLS 1.2, best first, as numbers on the wire.
+const SCHEMES: [u16; 6] = [0x0401, 0x0501, 0x0403, 0x0503, 0x0201, 0x0203];
+
+/// Types of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
+const RSA_SIGN: u8 = 1;
+const ECDSA_SIGN: u8 = 64;
+
+/// A client's certificate.
+#[derive(Debug)]
+pub(crate) struct ClientCertificate {
+    /// Its `SubjectPublicKeyInfo` in DER.
+    public_key: Vec<u8>,
+    /// SHA-256 of all of it.
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// Writes a CertificateRequest that names no authority.
+pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, protocol: Protocol) {
+    put_message(out, CERTIFICATE_REQUEST, |out| {
+        put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
+        if protocol == Protocol::Tls1_2 {
+            put_vec::<2>(out, |out| {
+                out.extend(schemes(provider).flat_map(|(number, _)| number.to_be_bytes()));
+            });
+        }
+        put_vec::<2>(out, |_| {});
+    });
+}
+
+/// The schemes that the backend verifies.
+fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
+    let info = provider.backend().info();
+    SCHEMES
+        .into_iter()
+        .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
+        .filter(|(_, scheme)| info.support(Operation::Verify(*scheme)) != Support::Unsupported)
+}
+
+/// Reads the body of a Certificate message; none when the client has no certificate.
+pub(crate) fn certificate(
+    provider: &Provider,
+    body: &[u8],
+) -> Result<Option<ClientCertificate>, Alert> {
+    let mut reader = Reader::new(body);
+    let list = reader.vec24().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
+    let mut chain = Reader::new(list);
+    let mut first = None;
+    while !chain.is_empty() {
+        let certificate = chain.vec24().filter(|it| !it.is_empty()).ok_or(Alert::DecodeError)?;
+        first = first.or(Some(certificate));
+    }
+    let Some(der) = first else { return Ok(None) };
+    let certificate = Certificate::from_der(der).map_err(|_| Alert::BadCertificate)?;
+    let info = certificate.tbs_certificate().subject_public_key_info();
+    let public_key = info.to_der().map_err(|_| Alert::BadCertificate)?;
+    PublicKeyDer::from_der(&public_key).map_err(|_| Alert::UnsupportedCertificate)?;
+    let mut fingerprint = Fingerprint::default();
+    provider.backend().hash(HashAlgorithm::Sha256, &[der], &mut fingerprint)?;
+    Ok(Some(ClientCertificate { public_key, fingerprint }))
+}
+
+/// Checks the body of a CertificateVerify against all messages before it
+/// (RFC 5246 section 7.4.8, RFC 2246 section 7.4.8).
+pub(crate) fn certificate_verify(
+    provider: &Provider,
+    protocol: Protocol,
+    certificate: &ClientCertificate,
+    messages: &[u8],
+    body: &[u8],
+) -> Result<(), Alert> {
+    let mut reader = Reader::new(body);
+    let key = PublicKeyDer::from_der(&certificate.public_key)?;
+    let is_rsa = key.modulus_bits().is_some();
+    let scheme = match protocol {
+        Protocol::Tls1_2 => {
+            let given = reader.u16().ok_or(Alert::DecodeError)?;
+            let asked_for = schemes(provider).find(|(number, _)| *number == given);
+            let (_, scheme) = asked_for.ok_or(Alert::IllegalParameter)?;
+            scheme
+        }
+        _ if is_rsa => SignatureScheme::RsaMd5Sha1,
+        _ => SignatureScheme::EcdsaSha1,
+    };
+    if scheme.is_rsa() != is_rsa {
+        return Err(Alert::IllegalParameter);
+    }
+    let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
+    let hashes: &[HashAlgorithm] = match scheme {
+        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
+        SignatureScheme::RsaSha1 | SignatureScheme::EcdsaSha1 => &[HashAlgorithm::Sha1],
+        SignatureScheme::RsaSha256 | SignatureScheme::EcdsaSha256 => &[HashAlgorithm::Sha256],
+        SignatureScheme::RsaSha384 | SignatureScheme::EcdsaSha384 => &[HashAlgorithm::Sha384],
+        // Not asked for.
+        SignatureScheme::RsaSha512 | SignatureScheme::EcdsaSha512 => {
+            return Err(Alert::IllegalParameter);
+        }
+    };
+    let mut digest = Vec::with_capacity(scheme.digest_len());
+    for hash in hashes {
+        let start = digest.len();
+        digest.resize(start + hash.output_len(), 0);
+        provider.backend().hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())?;
+    }
+    provider.verify_signature(&certificate.public_key, scheme, &digest, signature).map_err(
+        |error| match error {
+            Error::BadSignature => Alert::DecryptError,
+            // A point off its curve, or a key that is too short.
+            Error::InvalidParameter(_) | Error::NotAllowed(_) => Alert::UnsupportedCertificate,
+            other => other.into(),
+        },
+    )
+}

@@ -1,0 +1,189 @@
+//! Certificates of clients: asked for, sent, proven, and every way to get it wrong.
+//! The client signs with the server's key and shows the server's certificate, which is all the same.
+
+use ssl_provider::{Protocol, SignatureScheme, backends};
+use ssl_provider_testkit::signature::{encoded, sign_block};
+
+use super::*;
+use crate::message::{CERTIFICATE, CERTIFICATE_VERIFY};
+use crate::settings::ClientAuth;
+
+const TLS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+
+fn asking(client_auth: ClientAuth) -> Arc<Settings> {
+    settings_with(|options| options.client_auth = client_auth)
+}
+
+/// A client that is asked for its certificate.
+fn asked(settings: &Arc<Settings>, version: Protocol) -> Client {
+    let mut client = Client::new(settings, version);
+    client.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
+    client
+}
+
+fn own_certificate(settings: &Settings) -> Vec<u8> {
+    settings.identity.certificate_message().to_vec()
+}
+
+fn no_certificate() -> Vec<u8> {
+    vec![CERTIFICATE, 0, 0, 3, 0, 0, 0]
+}
+
+/// The CertificateVerify that is right here, after a change of what is signed.
+fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let backend = client.provider.backend();
+    let mut messages = client.transcript.clone();
+    change(&mut messages);
+    let (scheme, hashes): (_, &[HashAlgorithm]) = match client.version {
+        Protocol::Tls1_2 => (SignatureScheme::RsaSha256, &[HashAlgorithm::Sha256]),
+        _ => (SignatureScheme::RsaMd5Sha1, &[HashAlgorithm::Md5, HashAlgorithm::Sha1]),
+    };
+    let mut digest = Vec::new();
+    for hash in hashes {
+        let mut out = vec![0; hash.output_len()];
+        backend.hash(*hash, &[&messages], &mut out).unwrap();
+        digest.extend(out);
+    }
+    let key = &client.test_key;
+    let signature = sign_block(key, &encoded(scheme, &digest, key.len()));
+    let mut message = Vec::new();
+    put_message(&mut message, CERTIFICATE_VERIFY, |out| {
+        if client.version == Protocol::Tls1_2 {
+            out.extend([4, 1]);
+        }
+        put_vec::<2>(out, |out| out.extend(signature));
+    });
+    message
+}
+
+#[test]
+fn a_certificate_is_proven_and_stays_with_the_session() {
+    for backend in backends() {
+        let settings = settings_on(*backend, |options| {
+            options.client_auth = ClientAuth::Require;
+        });
+        for version in TLS {
+            let mut client = asked(&settings, version);
+            client.send_message(&own_certificate(&settings));
+            client.key_exchange();
+            let verify = certificate_verify(&client, |_| {});
+            client.send_message(&verify);
+            let full = client.finish();
+            let fingerprint = full.client_certificate.expect("a certificate");
+            let mut again = client.again();
+            let resumed = again.handshake(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
+            assert!(resumed.resumed);
+            assert_eq!(resumed.client_certificate, Some(fingerprint));
+        }
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_may_or_may_not_go_on() {
+    for version in TLS {
+        let mut client = asked(&asking(ClientAuth::Request), version);
+        client.send_message(&no_certificate());
+        client.key_exchange();
+        assert_eq!(client.finish().client_certificate, None);
+        let mut client = asked(&asking(ClientAuth::Require), version);
+        client.send(ContentType::Handshake, &no_certificate());
+        assert_eq!(client.refusal(), Alert::HandshakeFailure);
+    }
+}
+
+#[test]
+fn ssl_3_is_not_asked() {
+    let mut client = Client::new(&asking(ClientAuth::Request), Protocol::Ssl3);
+    client.handshake(&[AES_128_CBC_SHA], &[]);
+    let mut client = Client::new(&asking(ClientAuth::Require), Protocol::Ssl3);
+    let hello = client.hello(&[AES_128_CBC_SHA], &[]);
+    client.send(ContentType::Handshake, &hello);
+    assert_eq!(client.refusal(), Alert::HandshakeFailure);
+}
+
+#[test]
+fn a_signature_of_anything_else_is_a_decrypt_error() {
+    let settings = asking(ClientAuth::Request);
+    for version in TLS {
+        let mut client = asked(&settings, version);
+        client.send_message(&own_certificate(&settings));
+        client.key_exchange();
+        let verify = certificate_verify(&client, |messages| {
+            messages.pop();
+        });
+        client.send(ContentType::Handshake, &verify);
+        assert_eq!(client.refusal(), Alert::DecryptError);
+    }
+}
+
+#[test]
+fn certificate_verify_has_its_form() {
+    let settings = asking(ClientAuth::Request);
+    for (change, expected) in [
+        ((4, 6), Alert::IllegalParameter), // SHA-512 was not asked for.
+        ((5, 3), Alert::IllegalParameter), // ECDSA, with an RSA key.
+        ((7, 0x7f), Alert::DecodeError),
+        ((7, 0x81), Alert::DecodeError),
+    ] {
+        let mut client = asked(&settings, Protocol::Tls1_2);
+        client.send_message(&own_certificate(&settings));
+        client.key_exchange();
+        let mut verify = certificate_verify(&client, |_| {});
+        let (at, value) = change;
+        verify[at] = value;
+        client.send(ContentType::Handshake, &verify);
+        assert_eq!(client.refusal(), expected, "{change:?}");
+    }
+}
+
+#[test]
+fn the_messages_of_a_certificate_have_their_order() {
+    let settings = asking(ClientAuth::Request);
+    let mut skipped = asked(&settings, Protocol::Tls1_2);
+    skipped.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE]);
+    assert_eq!(skipped.refusal(), Alert::UnexpectedMessage);
+
+    let mut unproven = asked(&settings, Protocol::Tls1_2);
+    unproven.send_message(&own_certificate(&settings));
+    unproven.key_exchange();
+    unproven.send(ContentType::ChangeCipherSpec, &[1]);
+    assert_eq!(unproven.refusal(), Alert::UnexpectedMessage);
+
+    let mut proof_of_nothing = asked(&settings, Protocol::Tls1_2);
+    proof_of_nothing.send_message(&no_certificate());
+    proof_of_nothing.key_exchange();
+    proof_of_nothing.send(ContentType::Handshake, &[CERTIFICATE_VERIFY]);
+    assert_eq!(proof_of_nothing.refusal(), Alert::UnexpectedMessage);
+}
+
+#[test]
+fn certificates_that_are_none_are_refused() {
+    let settings = asking(ClientAuth::Request);
+
+    let message = |certificate: &[u8]| {
+        let mut message = Vec::new();
+        put_message(&mut message, CERTIFICATE, |out| {
+            put_vec::<3>(out, |out| put_vec::<3>(out, |out| out.extend_from_slice(certificate)));
+        });
+        message
+    };
+    let own = own_certificate(&settings);
+    // A key of a kind that is not known.
+    let mut other_key = own.clone();
+    let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+    let at = other_key.windows(oid.len()).position(|window| window == oid).unwrap();
+    other_key[at + oid.len() - 1] = 0x7f;
+    for (message, expected) in [
+        (vec![CERTIFICATE, 0, 0, 2, 0, 0], Alert::DecodeError),
+        (vec![CERTIFICATE, 0, 0, 4, 0, 0, 0, 0], Alert::DecodeError),
+        (vec![CERTIFICATE, 0, 0, 6, 0, 0, 3, 0, 0, 1], Alert::DecodeError),
+        (message(&[]), Alert::DecodeError),
+        (message(b"no certificate"), Alert::BadCertificate),
+        (other_key, Alert::UnsupportedCertificate),
+        (vec![CERTIFICATE, 1, 0, 0], Alert::DecodeError),
+    ] {
+        let mut client = asked(&settings, Protocol::Tls1_2);
+        client.send(ContentType::Handshake, &message);
+        assert_eq!(client.refusal(), expected, "{message:?}");
+    }
+}
