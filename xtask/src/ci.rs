@@ -8,17 +8,18 @@ use anyhow::{Result, bail};
 use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
-use crate::{deny, doc, matrix, test, tidy, tshark, valgrind};
+use crate::{deny, doc, interop, matrix, test, tidy, tshark, valgrind};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
     ("test", test::run),
     ("tshark", tshark::run),
+    ("interop", interop::smoke),
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),

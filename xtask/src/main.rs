@@ -13,6 +13,7 @@ mod corpus;
 mod deny;
 mod doc;
 mod features;
+mod interop;
 mod matrix;
 mod python;
 mod readme;
@@ -98,6 +99,8 @@ enum Task {
         #[arg(long)]
         prefix: Option<std::path::PathBuf>,
     },
+    /// Let real TLS clients talk to `sslprov serve`, and write docs/interop.md.
+    Interop(interop::Options),
     /// Let tshark decrypt the captures of tests/data with our key log.
     Tshark,
     /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
@@ -142,6 +145,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
+        Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),

@@ -1,0 +1,237 @@
+//! What a conversation of the matrix is to be like: protocol version, cipher suite, and what the
+//! client offers.
+
+use std::fmt;
+
+use crate::interop::stacks::Stack;
+
+/// A protocol version, as it stands on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Version {
+    Ssl3 = 0x0300,
+    Tls1_0 = 0x0301,
+    Tls1_1 = 0x0302,
+    Tls1_2 = 0x0303,
+}
+
+impl Version {
+    /// Every version, the oldest first.
+    pub(crate) const ALL: [Self; 4] = [Self::Ssl3, Self::Tls1_0, Self::Tls1_1, Self::Tls1_2];
+
+    /// The name that the server gives it, too.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ssl3 => "SSL 3.0",
+            Self::Tls1_0 => "TLS 1.0",
+            Self::Tls1_1 => "TLS 1.1",
+            Self::Tls1_2 => "TLS 1.2",
+        }
+    }
+}
+
+/// The cipher of a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cipher {
+    Null,
+    Rc4,
+    Des,
+    TripleDes,
+    Aes128Cbc,
+    Aes256Cbc,
+    Camellia128Cbc,
+    Camellia256Cbc,
+    Aes128Gcm,
+    Aes256Gcm,
+    Aes128Ccm,
+    Aes256Ccm,
+    Aes128Ccm8,
+    Aes256Ccm8,
+}
+
+/// The MAC of a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mac {
+    Md5,
+    Sha1,
+    Sha256,
+    Aead,
+}
+
+/// A cipher suite with RSA key exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Suite {
+    /// Its number in the IANA registry.
+    pub(crate) id: u16,
+    /// Its name there.
+    pub(crate) name: &'static str,
+    pub(crate) cipher: Cipher,
+    pub(crate) mac: Mac,
+}
+
+/// The suites of the matrix: every RSA suite whose records the project encrypts.
+pub(crate) const SUITES: [Suite; 21] = [
+    suite(0x0001, "TLS_RSA_WITH_NULL_MD5", Cipher::Null, Mac::Md5),
+    suite(0x0002, "TLS_RSA_WITH_NULL_SHA", Cipher::Null, Mac::Sha1),
+    suite(0x0004, "TLS_RSA_WITH_RC4_128_MD5", Cipher::Rc4, Mac::Md5),
+    suite(0x0005, "TLS_RSA_WITH_RC4_128_SHA", Cipher::Rc4, Mac::Sha1),
+    suite(0x0009, "TLS_RSA_WITH_DES_CBC_SHA", Cipher::Des, Mac::Sha1),
+    suite(0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA", Cipher::TripleDes, Mac::Sha1),
+    suite(0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA", Cipher::Aes128Cbc, Mac::Sha1),
+    suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", Cipher::Aes256Cbc, Mac::Sha1),
+    suite(0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA", Cipher::Camellia128Cbc, Mac::Sha1),
+    suite(0x0084, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA", Cipher::Camellia256Cbc, Mac::Sha1),
+    suite(0x003B, "TLS_RSA_WITH_NULL_SHA256", Cipher::Null, Mac::Sha256),
+    suite(0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256", Cipher::Aes128Cbc, Mac::Sha256),
+    suite(0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256", Cipher::Aes256Cbc, Mac::Sha256),
+    suite(0x00BA, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256", Cipher::Camellia128Cbc, Mac::Sha256),
+    suite(0x00C0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256", Cipher::Camellia256Cbc, Mac::Sha256),
+    suite(0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256", Cipher::Aes128Gcm, Mac::Aead),
+    suite(0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384", Cipher::Aes256Gcm, Mac::Aead),
+    suite(0xC09C, "TLS_RSA_WITH_AES_128_CCM", Cipher::Aes128Ccm, Mac::Aead),
+    suite(0xC09D, "TLS_RSA_WITH_AES_256_CCM", Cipher::Aes256Ccm, Mac::Aead),
+    suite(0xC0A0, "TLS_RSA_WITH_AES_128_CCM_8", Cipher::Aes128Ccm8, Mac::Aead),
+    suite(0xC0A1, "TLS_RSA_WITH_AES_256_CCM_8", Cipher::Aes256Ccm8, Mac::Aead),
+];
+
+const fn suite(id: u16, name: &'static str, cipher: Cipher, mac: Mac) -> Suite {
+    Suite { id, name, cipher, mac }
+}
+
+impl Suite {
+    /// Whether its cipher is a block cipher in CBC mode, which encrypt-then-MAC is for (RFC 7366
+    /// section 3).
+    pub(crate) const fn is_cbc(&self) -> bool {
+        matches!(
+            self.cipher,
+            Cipher::Des
+                | Cipher::TripleDes
+                | Cipher::Aes128Cbc
+                | Cipher::Aes256Cbc
+                | Cipher::Camellia128Cbc
+                | Cipher::Camellia256Cbc
+        )
+    }
+
+    /// Whether the suite exists in `version`: MACs of SHA-256 and AEAD ciphers came with TLS 1.2.
+    pub(crate) fn exists_in(&self, version: Version) -> bool {
+        match self.mac {
+            Mac::Md5 | Mac::Sha1 => true,
+            Mac::Sha256 | Mac::Aead => version == Version::Tls1_2,
+        }
+    }
+}
+
+/// One cell: what the client offers, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) version: Version,
+    pub(crate) suite: &'static Suite,
+    pub(crate) extended_master_secret: bool,
+    pub(crate) encrypt_then_mac: bool,
+}
+
+impl Cell {
+    /// Whether both sides are to use encrypt-then-MAC: a server declines it for other ciphers.
+    pub(crate) const fn agrees_encrypt_then_mac(&self) -> bool {
+        self.encrypt_then_mac && self.suite.is_cbc()
+    }
+
+    /// Whether the short run has it: one suite in every version, one AEAD suite, and of what the
+    /// client may offer all or nothing.
+    fn is_in_smoke(&self) -> bool {
+        let suite = match self.suite.cipher {
+            Cipher::Aes128Cbc => self.suite.mac == Mac::Sha1,
+            Cipher::Aes128Gcm => true,
+            _ => false,
+        };
+        suite && (self.extended_master_secret == self.encrypt_then_mac || !self.suite.is_cbc())
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version.name(), self.suite.name)?;
+        if self.extended_master_secret {
+            f.write_str(" EMS")?;
+        }
+        if self.encrypt_then_mac {
+            f.write_str(" EtM")?;
+        }
+        Ok(())
+    }
+}
+
+/// Every cell of a stack, those that it cannot do included; only a few of them in a `smoke` run.
+pub(crate) fn cells_of(stack: &Stack, smoke: bool) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for version in Version::ALL {
+        for suite in SUITES.iter().filter(|suite| suite.exists_in(version)) {
+            cells.extend(variants(stack, version, suite));
+        }
+    }
+    if smoke {
+        cells.retain(Cell::is_in_smoke);
+    }
+    cells
+}
+
+/// What the client may offer in `version` with `suite`. A client that cannot do the two has one
+/// variant, and so has SSL 3.0, which knows no extensions.
+fn variants(stack: &Stack, version: Version, suite: &'static Suite) -> Vec<Cell> {
+    let plain = Cell { version, suite, extended_master_secret: false, encrypt_then_mac: false };
+    if version == Version::Ssl3 || stack.refusal(version, suite).is_some() {
+        return vec![plain];
+    }
+    let encrypt_then_mac = stack.encrypt_then_mac.values();
+    // Where it makes no difference it is offered, to see it declined.
+    let encrypt_then_mac = if suite.is_cbc() { encrypt_then_mac } else { &encrypt_then_mac[..1] };
+    let mut cells = Vec::new();
+    for &extended_master_secret in stack.extended_master_secret.values() {
+        for &encrypt_then_mac in encrypt_then_mac {
+            cells.push(Cell { extended_master_secret, encrypt_then_mac, ..plain });
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::interop::stacks::STACKS;
+
+    #[test]
+    fn suites_have_numbers_and_names_of_their_own() {
+        let ids: BTreeSet<_> = SUITES.iter().map(|suite| suite.id).collect();
+        let names: BTreeSet<_> = SUITES.iter().map(|suite| suite.name).collect();
+        assert_eq!((ids.len(), names.len()), (SUITES.len(), SUITES.len()));
+    }
+
+    #[test]
+    fn every_suite_is_in_the_matrix_of_every_stack() {
+        for stack in &STACKS {
+            let cells = cells_of(stack, false);
+            for suite in &SUITES {
+                for version in Version::ALL {
+                    let found =
+                        cells.iter().any(|cell| cell.suite == suite && cell.version == version);
+                    assert_eq!(found, suite.exists_in(version), "{} {suite:?}", stack.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_smoke_run_has_every_version() {
+        for stack in &STACKS {
+            let cells = cells_of(stack, true);
+            let versions: Vec<_> = Version::ALL
+                .into_iter()
+                .filter(|version| cells.iter().any(|cell| cell.version == *version))
+                .collect();
+            assert_eq!(versions, Version::ALL, "{}", stack.name);
+            assert!(cells.len() < 20, "{} {}", stack.name, cells.len());
+        }
+    }
+}

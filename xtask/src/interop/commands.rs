@@ -1,0 +1,239 @@
+//! Stacks whose own command is the client: `openssl s_client`, `gnutls-cli`, `botan tls_client`.
+//! Each conversation is a process of its own for every connection.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{Run, is_installed};
+use crate::interop::cell::{Cell, Cipher, Mac, Version};
+use crate::interop::conversation::{Conversation, REQUEST, Secret, Session};
+use crate::interop::process::ask_once;
+use crate::interop::stacks::Place;
+use crate::workspace::Workspace;
+
+/// A stack's own command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    OpenSsl,
+    GnuTls,
+    Botan,
+}
+
+impl Tool {
+    const fn program(self) -> &'static str {
+        match self {
+            Self::OpenSsl => "openssl",
+            Self::GnuTls => "gnutls-cli",
+            Self::Botan => "botan",
+        }
+    }
+
+    /// The stack's version, as its command tells it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the command is missing.
+    pub(crate) fn version(self, workspace: &Workspace, packages: &str) -> Result<String> {
+        let program = self.program();
+        if !is_installed(program) {
+            bail!("{program} is not installed; on Debian: apt-get install {packages}");
+        }
+        let (argument, word) = match self {
+            Self::OpenSsl => ("version", 1),
+            Self::GnuTls => ("--version", 1),
+            Self::Botan => ("version", 0),
+        };
+        let printed = Run::new(program).args([argument]).quiet().read(workspace)?;
+        let line = printed.lines().next().unwrap_or_default();
+        let version = line.split_whitespace().nth(word);
+        version.map(str::to_owned).with_context(|| format!("{program} does not tell its version"))
+    }
+
+    /// Two connections, the second with the session of the first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no answer, with the client's own words.
+    pub(crate) fn converse(self, place: &Place, cell: &Cell) -> Result<Conversation> {
+        let key_log = place.directory.join("keys");
+        for file in [&key_log, &place.directory.join("session")] {
+            if file.exists() {
+                fs::remove_file(file).context("cannot remove the files of the last cell")?;
+            }
+        }
+        let mut answers = Vec::new();
+        for resume in [false, true] {
+            let mut command = Command::new(self.program());
+            command.current_dir(&place.directory).env("SSLKEYLOGFILE", &key_log);
+            match self {
+                Self::OpenSsl => openssl(&mut command, place, cell, resume)?,
+                Self::GnuTls => gnutls(&mut command, place, cell, resume)?,
+                Self::Botan => botan(&mut command, place, cell)?,
+            }
+            let printed = ask_once(&mut command, REQUEST)?;
+            if Session::find(&printed.output).is_err() {
+                bail!("no answer: {}", printed.complaint);
+            }
+            answers.push(printed.output);
+        }
+        let secrets = if key_log.exists() {
+            Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?)
+        } else {
+            Vec::new()
+        };
+        Ok(Conversation { answers, secrets })
+    }
+}
+
+/// OpenSSL 3.0 has no option for the two extensions, only a configuration.
+fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
+    let sign = |wanted: bool| if wanted { "" } else { "-" };
+    let configuration = format!(
+        "openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = options\n\
+         [options]\nOptions = {}ExtendedMasterSecret,{}EncryptThenMac\n",
+        sign(cell.extended_master_secret),
+        sign(cell.encrypt_then_mac)
+    );
+    write(&place.directory.join("openssl.cnf"), &configuration)?;
+    let version = match cell.version {
+        Version::Ssl3 => "-ssl3",
+        Version::Tls1_0 => "-tls1",
+        Version::Tls1_1 => "-tls1_1",
+        Version::Tls1_2 => "-tls1_2",
+    };
+    command
+        .env("OPENSSL_CONF", "openssl.cnf")
+        .args(["s_client", "-quiet", "-ign_eof", "-no_ticket", version])
+        .args(["-connect", &format!("127.0.0.1:{}", place.port)])
+        .args(["-cipher", &format!("{}:@SECLEVEL=0", openssl_name(cell))])
+        .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"]);
+    Ok(())
+}
+
+/// OpenSSL's names drop what IANA's say of the key exchange and the mode.
+fn openssl_name(cell: &Cell) -> String {
+    let cipher = match cell.suite.cipher {
+        Cipher::Null => "NULL",
+        Cipher::Rc4 => "RC4",
+        Cipher::Des => "DES-CBC",
+        Cipher::TripleDes => "DES-CBC3",
+        Cipher::Aes128Cbc => "AES128",
+        Cipher::Aes256Cbc => "AES256",
+        Cipher::Camellia128Cbc => "CAMELLIA128",
+        Cipher::Camellia256Cbc => "CAMELLIA256",
+        Cipher::Aes128Gcm => return "AES128-GCM-SHA256".into(),
+        Cipher::Aes256Gcm => return "AES256-GCM-SHA384".into(),
+        Cipher::Aes128Ccm => return "AES128-CCM".into(),
+        Cipher::Aes256Ccm => return "AES256-CCM".into(),
+        Cipher::Aes128Ccm8 => return "AES128-CCM8".into(),
+        Cipher::Aes256Ccm8 => return "AES256-CCM8".into(),
+    };
+    let mac = match cell.suite.mac {
+        Mac::Md5 => "MD5",
+        Mac::Sha1 | Mac::Aead => "SHA",
+        Mac::Sha256 => "SHA256",
+    };
+    format!("{cipher}-{mac}")
+}
+
+/// The first connection of `--resume` only fetches a session, so it comes after one without.
+fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
+    // What a distribution forbids to everybody is what this asks for.
+    write(&place.directory.join("gnutls.conf"), "")?;
+    let version = match cell.version {
+        Version::Ssl3 => "SSL3.0",
+        Version::Tls1_0 => "TLS1.0",
+        Version::Tls1_1 => "TLS1.1",
+        Version::Tls1_2 => "TLS1.2",
+    };
+    let cipher = match cell.suite.cipher {
+        Cipher::Null => "NULL",
+        Cipher::Rc4 => "ARCFOUR-128",
+        Cipher::Des => "DES-CBC",
+        Cipher::TripleDes => "3DES-CBC",
+        Cipher::Aes128Cbc => "AES-128-CBC",
+        Cipher::Aes256Cbc => "AES-256-CBC",
+        Cipher::Camellia128Cbc => "CAMELLIA-128-CBC",
+        Cipher::Camellia256Cbc => "CAMELLIA-256-CBC",
+        Cipher::Aes128Gcm => "AES-128-GCM",
+        Cipher::Aes256Gcm => "AES-256-GCM",
+        Cipher::Aes128Ccm => "AES-128-CCM",
+        Cipher::Aes256Ccm => "AES-256-CCM",
+        Cipher::Aes128Ccm8 => "AES-128-CCM-8",
+        Cipher::Aes256Ccm8 => "AES-256-CCM-8",
+    };
+    let mac = match cell.suite.mac {
+        Mac::Md5 => "MD5",
+        Mac::Sha1 => "SHA1",
+        Mac::Sha256 => "SHA256",
+        Mac::Aead => "AEAD",
+    };
+    let mut priority =
+        format!("NONE:+RSA:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509");
+    if !cell.extended_master_secret {
+        priority.push_str(":%NO_SESSION_HASH");
+    }
+    if !cell.encrypt_then_mac {
+        priority.push_str(":%NO_ETM");
+    }
+    command
+        .env("GNUTLS_SYSTEM_PRIORITY_FILE", "gnutls.conf")
+        .args(["--insecure", "--no-ca-verification", "--priority", &priority])
+        .args(["--port", &place.port.to_string()])
+        .args(resume.then_some("--resume"))
+        .arg("127.0.0.1");
+    Ok(())
+}
+
+/// The session is in a database, found by the name of the host.
+fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
+    let cipher = match cell.suite.cipher {
+        Cipher::Null => "NULL",
+        Cipher::Rc4 => "RC4",
+        Cipher::Des => "DES",
+        Cipher::TripleDes => "3DES",
+        Cipher::Aes128Cbc => "AES-128",
+        Cipher::Aes256Cbc => "AES-256",
+        Cipher::Camellia128Cbc => "Camellia-128",
+        Cipher::Camellia256Cbc => "Camellia-256",
+        Cipher::Aes128Gcm => "AES-128/GCM",
+        Cipher::Aes256Gcm => "AES-256/GCM",
+        Cipher::Aes128Ccm => "AES-128/CCM",
+        Cipher::Aes256Ccm => "AES-256/CCM",
+        Cipher::Aes128Ccm8 => "AES-128/CCM(8)",
+        Cipher::Aes256Ccm8 => "AES-256/CCM(8)",
+    };
+    let mac = match cell.suite.mac {
+        Mac::Md5 => "MD5",
+        Mac::Sha1 => "SHA-1",
+        Mac::Sha256 => "SHA-256",
+        Mac::Aead => "AEAD",
+    };
+    let policy = format!(
+        "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {cipher}\n\
+         macs = {mac}\nkey_exchange_methods = RSA\nsignature_methods = IMPLICIT RSA\n\
+         signature_hashes = SHA-512 SHA-384 SHA-256 SHA-1\nnegotiate_encrypt_then_mac = {}\n",
+        cell.encrypt_then_mac
+    );
+    write(&place.directory.join("policy"), &policy)?;
+    let version = match cell.version {
+        Version::Ssl3 => "--ssl3",
+        Version::Tls1_0 => "--tls1.0",
+        Version::Tls1_1 => "--tls1.1",
+        Version::Tls1_2 => "--tls1.2",
+    };
+    command
+        .args(["tls_client", "localhost", version, "--policy=policy"])
+        .arg(format!("--port={}", place.port))
+        .arg("--skip-system-cert-store")
+        .arg(format!("--trusted-cas={}", place.certificate.display()))
+        .args(["--session-db=session", "--session-db-pass=none"]);
+    Ok(())
+}
+
+fn write(path: &Path, contents: &str) -> Result<()> {
+    fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
+}

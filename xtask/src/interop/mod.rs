@@ -1,0 +1,345 @@
+//! `cargo xtask interop`: real TLS clients against `sslprov serve`, on every backend.
+//! What a client or a backend cannot do is tried too, and must fail. Writes docs/interop.md.
+
+mod cell;
+mod commands;
+mod conversation;
+mod process;
+mod programs;
+mod report;
+mod server;
+mod stacks;
+
+use std::fs;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+
+use crate::features::BACKENDS;
+use crate::interop::cell::{Cell, cells_of};
+use crate::interop::conversation::{Conversation, Secret};
+use crate::interop::process::OutOfTime;
+use crate::interop::server::Servers;
+use crate::interop::stacks::{Place, Ready, STACKS, Stack};
+use crate::workspace::Workspace;
+
+/// What of the matrix to run.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Options {
+    /// Only this client stack; may be given several times.
+    #[arg(long = "stack", value_name = "NAME")]
+    stacks: Vec<String>,
+    /// Only this backend of the server; may be given several times.
+    #[arg(long = "backend", value_name = "NAME")]
+    backends: Vec<String>,
+    /// A few cells with OpenSSL, GnuTLS and tlslite-ng, or with the given stacks, as far as they
+    /// are installed.
+    #[arg(long)]
+    smoke: bool,
+    /// Go on without the stacks that are not installed.
+    #[arg(long)]
+    allow_missing: bool,
+    /// Also write every cell as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// The stacks of a short run: those that are much the same in every distribution.
+const SMOKE_STACKS: [&str; 3] = ["openssl", "gnutls", "tlslite-ng"];
+
+/// Runs the few cells that CI runs.
+///
+/// # Errors
+///
+/// As `run`.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    run(workspace, &Options { smoke: true, ..Options::default() })
+}
+
+/// Runs the matrix and writes the report: the one of the repository when the matrix is whole.
+///
+/// # Errors
+///
+/// Fails when a cell is red, when a stack is missing that may not be, and when nothing is left.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let smoke_stacks = SMOKE_STACKS.map(str::to_owned);
+    let stacks = match &options.stacks[..] {
+        [] if options.smoke => chosen_stacks(&smoke_stacks)?,
+        names => chosen_stacks(names)?,
+    };
+    let backends = chosen_backends(&options.backends)?;
+    let (ready, missing) = prepare(workspace, &stacks);
+    ensure!(!ready.is_empty(), "no client stack is installed");
+    let may_miss = options.smoke || options.allow_missing;
+    ensure!(may_miss || missing == 0, "{missing} client stacks are missing (--allow-missing)");
+
+    let bench = Bench { workspace, servers: Servers::build(workspace)?, smoke: options.smoke };
+    let pairs: Vec<_> = backends
+        .iter()
+        .flat_map(|backend| ready.iter().map(move |stack| (stack, *backend)))
+        .collect();
+    let runs = bench.run_all(&pairs);
+
+    let whole = ready.len() == STACKS.len() && backends.len() == BACKENDS.len() && !options.smoke;
+    let directory = if whole { workspace.root().join("docs") } else { workspace.target("interop") };
+    let path = directory.join("interop.md");
+    fs::write(&path, report::markdown(&ready, &runs)).context("cannot write the report")?;
+    println!("{}: written", path.display());
+    if let Some(path) = &options.json {
+        fs::write(path, report::json(&runs)?).context("cannot write the cells")?;
+    }
+    conclude(&runs)
+}
+
+fn chosen_stacks(names: &[String]) -> Result<Vec<&'static Stack>> {
+    for name in names {
+        let known = STACKS.map(|stack| stack.key).join(", ");
+        ensure!(known.split(", ").any(|key| key == name), "no stack `{name}`; there are {known}");
+    }
+    Ok(STACKS.iter().filter(|stack| is_chosen(names, stack.key)).collect())
+}
+
+fn chosen_backends(names: &[String]) -> Result<Vec<&'static str>> {
+    for name in names {
+        let known = BACKENDS.join(", ");
+        ensure!(BACKENDS.contains(&name.as_str()), "no backend `{name}`; there are {known}");
+    }
+    Ok(BACKENDS.into_iter().filter(|backend| is_chosen(names, backend)).collect())
+}
+
+fn is_chosen(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|chosen| chosen == name)
+}
+
+/// Makes the clients ready; a missing one is named, and counted.
+fn prepare(workspace: &Workspace, stacks: &[&'static Stack]) -> (Vec<Ready>, usize) {
+    let mut ready = Vec::new();
+    for stack in stacks {
+        match stack.prepare(workspace) {
+            Ok(stack) => ready.push(stack),
+            Err(error) => println!("{} is missing: {error:#}", stack.name),
+        }
+    }
+    let missing = stacks.len() - ready.len();
+    (ready, missing)
+}
+
+/// What became of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Both connections are as the cell wants them.
+    Green,
+    /// The client cannot do this, and did not.
+    PeerCannot(&'static str),
+    /// The backend has no such cipher, and the server declined.
+    BackendCannot,
+    /// Anything else.
+    Red(String),
+}
+
+/// Every cell of a stack with a backend.
+#[derive(Debug)]
+struct StackRun {
+    stack: &'static Stack,
+    backend: &'static str,
+    cells: Vec<(Cell, Verdict)>,
+}
+
+impl StackRun {
+    fn count(&self, wanted: fn(&Verdict) -> bool) -> usize {
+        self.cells.iter().filter(|(_, verdict)| wanted(verdict)).count()
+    }
+}
+
+/// What all runs share.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    servers: Servers,
+    smoke: bool,
+}
+
+impl Bench<'_> {
+    /// Runs every pair, a few at a time, and gives the runs in the order of the pairs.
+    fn run_all(&self, pairs: &[(&Ready, &'static str)]) -> Vec<StackRun> {
+        let workers = thread::available_parallelism().map_or(2, NonZero::get).min(pairs.len());
+        let next = AtomicUsize::new(0);
+        let runs = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((ready, backend)) = pairs.get(index) else { break };
+                        let run = self.run_one(ready, backend);
+                        println!("{}", summary(&run));
+                        if let Ok(mut runs) = runs.lock() {
+                            runs.push((index, run));
+                        }
+                    }
+                });
+            }
+        });
+        let mut runs = runs.into_inner().unwrap_or_default();
+        runs.sort_by_key(|(index, _)| *index);
+        runs.into_iter().map(|(_, run)| run).collect()
+    }
+
+    /// Where the run itself fails, every cell has failed.
+    fn run_one(&self, ready: &Ready, backend: &'static str) -> StackRun {
+        let stack = ready.stack;
+        let cells = cells_of(stack, self.smoke);
+        let cells = self.try_cells(ready, backend, &cells).unwrap_or_else(|error| {
+            let red = Verdict::Red(format!("{error:#}"));
+            cells.into_iter().map(|cell| (cell, red.clone())).collect()
+        });
+        StackRun { stack, backend, cells }
+    }
+
+    fn try_cells(
+        &self,
+        ready: &Ready,
+        backend: &str,
+        cells: &[Cell],
+    ) -> Result<Vec<(Cell, Verdict)>> {
+        let stack = ready.stack;
+        let directory =
+            self.workspace.target("interop/runs").join(format!("{}-{backend}", stack.key));
+        if directory.exists() {
+            fs::remove_dir_all(&directory).context("cannot remove the last run")?;
+        }
+        fs::create_dir_all(&directory).context("cannot make room for the run")?;
+        let mut server = self.servers.start(backend, &directory)?;
+        let certificate = self.servers.certificate.clone();
+        let mut client = ready.client(Place { port: server.port, certificate, directory });
+        let mut conversations = Vec::new();
+        for cell in cells {
+            conversations.push((*cell, client.converse(cell)));
+        }
+        let secrets = server.secrets()?;
+        let judged = conversations.into_iter().map(|(cell, outcome)| {
+            let verdict = match self.excuse(stack, backend, &cell) {
+                Some(excuse) => excused(excuse, outcome),
+                None => outcome
+                    .and_then(|heard| check(&heard, stack, &cell, backend, &secrets))
+                    .map_or_else(|error| Verdict::Red(format!("{error:#}")), |()| Verdict::Green),
+            };
+            (cell, verdict)
+        });
+        Ok(judged.collect())
+    }
+
+    /// Why a cell cannot be green, if so.
+    fn excuse(&self, stack: &Stack, backend: &str, cell: &Cell) -> Option<Verdict> {
+        if let Some(reason) = stack.refusal(cell.version, cell.suite) {
+            Some(Verdict::PeerCannot(reason))
+        } else if self.servers.has(backend, cell.suite.cipher) {
+            None
+        } else {
+            Some(Verdict::BackendCannot)
+        }
+    }
+}
+
+/// A cell with an excuse must fail all the same, and soon.
+fn excused(excuse: Verdict, outcome: Result<Conversation>) -> Verdict {
+    match outcome {
+        Ok(_) => Verdict::Red(format!("it works, against {excuse:?}")),
+        Err(error) if error.is::<OutOfTime>() => Verdict::Red(format!("{error:#}")),
+        Err(_) => excuse,
+    }
+}
+
+/// Both sessions are the cell's, and client and server agree on the master secrets.
+fn check(
+    conversation: &Conversation,
+    stack: &Stack,
+    cell: &Cell,
+    backend: &str,
+    of_server: &[Secret],
+) -> Result<()> {
+    conversation.check(cell, backend, stack.no_resumption.is_none())?;
+    let of_client = &conversation.secrets;
+    if stack.no_secrets.is_none() && of_client.len() < 2 {
+        bail!("the client tells {} secrets of two connections", of_client.len());
+    }
+    for secret in of_client {
+        let known = of_server.iter().any(|of_server| of_server.agrees_with(secret));
+        ensure!(known, "a secret of the client is not in the server's key log");
+    }
+    Ok(())
+}
+
+/// One line for a run, and one for each red cell.
+fn summary(run: &StackRun) -> String {
+    let green = run.count(|verdict| *verdict == Verdict::Green);
+    let peer = run.count(|verdict| matches!(verdict, Verdict::PeerCannot(_)));
+    let backend = run.count(|verdict| *verdict == Verdict::BackendCannot);
+    let red = run.cells.iter().filter_map(|(cell, verdict)| match verdict {
+        Verdict::Red(message) => Some(format!("\n  RED {cell}: {message}")),
+        Verdict::Green | Verdict::PeerCannot(_) | Verdict::BackendCannot => None,
+    });
+    let red: Vec<_> = red.collect();
+    format!(
+        "{:<13} {:<10} {green:>4} green, {peer:>3} peer cannot, {backend:>3} backend cannot, {:>3} \
+         red{}",
+        run.stack.key,
+        run.backend,
+        red.len(),
+        red.concat()
+    )
+}
+
+fn conclude(runs: &[StackRun]) -> Result<()> {
+    let count = |wanted| runs.iter().map(|run| run.count(wanted)).sum::<usize>();
+    let green = count(|verdict| *verdict == Verdict::Green);
+    let red = count(|verdict| matches!(verdict, Verdict::Red(_)));
+    if red > 0 {
+        bail!("interop: {red} red cells, {green} green");
+    }
+    ensure!(green > 0, "interop: no cell was run");
+    println!("interop: {green} cells green, none red");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_refused_with_the_right_ones() {
+        let error = chosen_stacks(&["gnutsl".into()]).unwrap_err().to_string();
+        assert!(error.contains("gnutls") && error.contains("bouncy-castle"), "{error}");
+        let error = chosen_backends(&["aws".into()]).unwrap_err().to_string();
+        assert!(error.contains("aws-lc"), "{error}");
+        assert_eq!(chosen_backends(&["ring".into()]).unwrap(), ["ring"]);
+        assert_eq!(chosen_stacks(&[]).unwrap().len(), STACKS.len());
+    }
+
+    #[test]
+    fn an_excuse_holds_for_what_fails_in_time_only() {
+        let excuse = Verdict::PeerCannot("too old");
+        let failed = || anyhow::anyhow!("handshake failure");
+        assert_eq!(excused(excuse.clone(), Err(failed())), excuse);
+        let works = excused(excuse.clone(), Ok(Conversation::default()));
+        assert!(matches!(works, Verdict::Red(_)));
+        let late = Err(OutOfTime).context("the client");
+        assert!(matches!(excused(excuse, late), Verdict::Red(_)));
+    }
+
+    #[test]
+    fn a_red_cell_fails_the_run_and_is_told() {
+        let stack = &STACKS[0];
+        let cell = cells_of(stack, true)[0];
+        let run = |verdict| StackRun { stack, backend: "ring", cells: vec![(cell, verdict)] };
+        assert!(conclude(&[run(Verdict::Green)]).is_ok());
+        assert!(conclude(&[run(Verdict::BackendCannot)]).is_err());
+        let red = run(Verdict::Red("why".into()));
+        assert!(summary(&red).contains(": why"));
+        assert!(conclude(&[run(Verdict::Green), red]).is_err());
+    }
+}

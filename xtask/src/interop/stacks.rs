@@ -1,0 +1,388 @@
+//! The TLS stacks of the matrix: what each is, what it can offer, and what it cannot do.
+//! What a table here calls impossible is tried all the same, and must fail.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::interop::cell::{Cell, Cipher, Mac, Suite, Version};
+use crate::interop::commands::Tool;
+use crate::interop::conversation::Conversation;
+use crate::interop::programs::{Build, CLibrary, Launch, Program, Running};
+use crate::workspace::Workspace;
+
+/// A TLS stack.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// Its name, as `--stack` takes it.
+    pub(crate) key: &'static str,
+    /// Its name, as people know it.
+    pub(crate) name: &'static str,
+    /// The packages of Debian that have it.
+    pub(crate) packages: &'static str,
+    pub(crate) extended_master_secret: Offer,
+    pub(crate) encrypt_then_mac: Offer,
+    /// Why the second connection does not resume the session of the first, if so.
+    pub(crate) no_resumption: Option<&'static str>,
+    /// Why there is no comparing of master secrets, if so.
+    pub(crate) no_secrets: Option<&'static str>,
+    pub(crate) client: ClientKind,
+    refusal: fn(Version, &Suite) -> Option<&'static str>,
+}
+
+/// What plays the client.
+#[derive(Debug)]
+pub(crate) enum ClientKind {
+    /// The stack's own command.
+    Command(Tool),
+    /// A program of ours on the stack's library.
+    Program(Program),
+}
+
+/// Whether a client offers an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Never,
+    Always,
+    AsAsked,
+}
+
+impl Offer {
+    /// The values that a cell may ask for.
+    pub(crate) const fn values(self) -> &'static [bool] {
+        match self {
+            Self::Never => &[false],
+            Self::Always => &[true],
+            Self::AsAsked => &[true, false],
+        }
+    }
+
+    /// How the report says it.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Always => "always",
+            Self::AsAsked => "with and without",
+        }
+    }
+}
+
+impl Stack {
+    /// Why the client cannot negotiate `suite` in `version`, if so.
+    pub(crate) fn refusal(&self, version: Version, suite: &Suite) -> Option<&'static str> {
+        (self.refusal)(version, suite)
+    }
+
+    /// Makes the client ready.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a package is missing, and says which.
+    pub(crate) fn prepare(&'static self, workspace: &Workspace) -> Result<Ready> {
+        let packages = self.packages;
+        let (version, start) = match &self.client {
+            ClientKind::Command(tool) => {
+                (tool.version(workspace, packages)?, Start::Command(*tool))
+            }
+            ClientKind::Program(program) => {
+                let launch = program.build(workspace, packages)?;
+                (launch.version(workspace)?, Start::Program(launch))
+            }
+        };
+        let version =
+            if version.is_empty() { package_version(workspace, packages) } else { version };
+        Ok(Ready { stack: self, version, start })
+    }
+}
+
+/// A library that does not tell its version: its package does, where there are packages.
+fn package_version(workspace: &Workspace, packages: &str) -> String {
+    let package = packages.rsplit(' ').next().unwrap_or(packages);
+    let query = Run::new("dpkg-query").args(["--show", "--showformat=${Version}", package]).quiet();
+    match query.outcome(workspace) {
+        Ok((status, version)) if status.success() => version,
+        Ok(_) | Err(_) => "of unknown version".into(),
+    }
+}
+
+/// A stack of this machine.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) stack: &'static Stack,
+    pub(crate) version: String,
+    start: Start,
+}
+
+/// How its client starts.
+#[derive(Debug)]
+enum Start {
+    Command(Tool),
+    Program(Launch),
+}
+
+impl Ready {
+    /// A client that has not started yet.
+    pub(crate) fn client(&self, place: Place) -> Client {
+        match &self.start {
+            Start::Command(tool) => Client::Command(*tool, place),
+            Start::Program(launch) => Client::Program(Running::new(launch.clone()), place),
+        }
+    }
+}
+
+/// Where a client connects to, and where it may leave files.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) port: u16,
+    /// Of the server.
+    pub(crate) certificate: PathBuf,
+    /// Of this client alone.
+    pub(crate) directory: PathBuf,
+}
+
+/// A client in a place.
+#[derive(Debug)]
+pub(crate) enum Client {
+    Command(Tool, Place),
+    Program(Running, Place),
+}
+
+impl Client {
+    /// Two connections as the cell wants them, the second with the session of the first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a connection does, with the client's own words.
+    pub(crate) fn converse(&mut self, cell: &Cell) -> Result<Conversation> {
+        match self {
+            Self::Command(tool, place) => tool.converse(place, cell),
+            Self::Program(running, place) => running.converse(place, cell),
+        }
+    }
+}
+
+const NO_SSL3: &str = "no SSL 3.0";
+const NO_SUITE: &str = "not implemented";
+const NOT_BUILT: &str = "left out of Debian's build";
+const WITHDRAWN: &str = "not in TLS 1.2 (RFC 5469)";
+
+/// Every stack of the matrix.
+pub(crate) const STACKS: [Stack; 10] = [
+    Stack {
+        key: "openssl",
+        name: "OpenSSL",
+        packages: "openssl",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Command(Tool::OpenSsl),
+        refusal: |version, suite| match suite.cipher {
+            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
+            Cipher::Rc4 | Cipher::Des | Cipher::TripleDes => Some(NOT_BUILT),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "gnutls",
+        name: "GnuTLS",
+        packages: "gnutls-bin",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Command(Tool::GnuTls),
+        refusal: |version, suite| match suite.cipher {
+            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
+            Cipher::Des => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "nss",
+        name: "NSS",
+        packages: "gcc pkg-config libnss3-dev",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::Never,
+        no_resumption: None,
+        no_secrets: Some("Debian builds it without a key log"),
+        client: ClientKind::Program(Program {
+            source: "nss_client.c",
+            build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
+        }),
+        refusal: |_, suite| match (suite.cipher, suite.mac) {
+            (Cipher::Camellia128Cbc | Cipher::Camellia256Cbc, Mac::Sha256)
+            | (
+                Cipher::Aes128Ccm | Cipher::Aes256Ccm | Cipher::Aes128Ccm8 | Cipher::Aes256Ccm8,
+                _,
+            ) => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "tlslite-ng",
+        name: "tlslite-ng",
+        packages: "python3 python3-venv",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
+        refusal: |_, suite| match suite.cipher {
+            Cipher::Des | Cipher::Camellia128Cbc | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "jsse",
+        name: "Java JSSE",
+        packages: "default-jdk-headless",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::Never,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Program(Program {
+            source: "JsseClient.java",
+            build: Build::Java { class: "JsseClient", libraries: &[] },
+        }),
+        refusal: |version, suite| match suite.cipher {
+            Cipher::Camellia128Cbc
+            | Cipher::Camellia256Cbc
+            | Cipher::Aes128Ccm
+            | Cipher::Aes256Ccm
+            | Cipher::Aes128Ccm8
+            | Cipher::Aes256Ccm8 => Some(NO_SUITE),
+            Cipher::Des if version == Version::Tls1_2 => Some(WITHDRAWN),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "bouncy-castle",
+        name: "Bouncy Castle",
+        packages: "default-jdk-headless libbctls-java",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Program(Program {
+            source: "BouncyCastleClient.java",
+            build: Build::Java {
+                class: "BouncyCastleClient",
+                libraries: &["bctls", "bcprov", "bcutil"],
+            },
+        }),
+        refusal: |_, suite| match (suite.cipher, suite.mac) {
+            (Cipher::Rc4 | Cipher::Des, _) | (Cipher::Null, Mac::Md5) => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "go",
+        name: "Go",
+        packages: "golang-go",
+        extended_master_secret: Offer::Never,
+        encrypt_then_mac: Offer::Never,
+        no_resumption: Some("resumes by tickets only"),
+        no_secrets: None,
+        client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
+        refusal: |version, suite| match (suite.cipher, suite.mac) {
+            _ if version == Version::Ssl3 => Some(NO_SSL3),
+            (Cipher::Rc4 | Cipher::TripleDes, Mac::Sha1)
+            | (Cipher::Aes128Cbc, _)
+            | (Cipher::Aes256Cbc, Mac::Sha1)
+            | (Cipher::Aes128Gcm | Cipher::Aes256Gcm, _) => None,
+            _ => Some(NO_SUITE),
+        },
+    },
+    Stack {
+        key: "botan",
+        name: "Botan",
+        packages: "botan",
+        extended_master_secret: Offer::Always,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: Some("its command has no key log"),
+        client: ClientKind::Command(Tool::Botan),
+        refusal: |version, suite| match suite.cipher {
+            _ if version == Version::Ssl3 => Some(NO_SSL3),
+            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "mbedtls",
+        name: "mbedTLS",
+        packages: "gcc libmbedtls-dev",
+        extended_master_secret: Offer::AsAsked,
+        encrypt_then_mac: Offer::AsAsked,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Program(Program {
+            source: "mbedtls_client.c",
+            build: Build::C {
+                header: "mbedtls/ssl.h",
+                library: CLibrary::Names(&["mbedtls", "mbedx509", "mbedcrypto"]),
+            },
+        }),
+        refusal: |version, suite| match suite.cipher {
+            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
+            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NOT_BUILT),
+            _ => None,
+        },
+    },
+    Stack {
+        key: "bearssl",
+        name: "BearSSL",
+        packages: "gcc libbearssl-dev",
+        extended_master_secret: Offer::Never,
+        encrypt_then_mac: Offer::Never,
+        no_resumption: None,
+        no_secrets: None,
+        client: ClientKind::Program(Program {
+            source: "bearssl_client.c",
+            build: Build::C { header: "bearssl.h", library: CLibrary::Names(&["bearssl"]) },
+        }),
+        refusal: |version, suite| match suite.cipher {
+            _ if version == Version::Ssl3 => Some(NO_SSL3),
+            Cipher::Null
+            | Cipher::Rc4
+            | Cipher::Des
+            | Cipher::Camellia128Cbc
+            | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            _ => None,
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::interop::cell::SUITES;
+
+    #[test]
+    fn every_suite_and_every_version_has_two_stacks_at_least() {
+        for version in Version::ALL {
+            for suite in SUITES.iter().filter(|suite| suite.exists_in(version)) {
+                let able = STACKS.iter().filter(|stack| stack.refusal(version, suite).is_none());
+                let able = able.count();
+                // Only NSS has DES in TLS 1.2, which RFC 5469 withdrew.
+                let enough = suite.cipher == Cipher::Des && version == Version::Tls1_2;
+                assert!(
+                    able >= 2 || enough && able == 1,
+                    "{} {}: {able}",
+                    version.name(),
+                    suite.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn stacks_have_names_of_their_own() {
+        let keys: BTreeSet<_> = STACKS.iter().map(|stack| stack.key).collect();
+        assert_eq!(keys.len(), STACKS.len());
+    }
+}
