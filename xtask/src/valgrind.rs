@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -61,8 +61,9 @@ const WITH_RSA: [&str; 3] = ["aws-lc", "openssl", "rustcrypto"];
 /// The exit code that memcheck is told to give when it has reported an error.
 const REPORTED: i32 = 99;
 
-/// Runs the probe with its RSA blocks marked as undefined, at the optimisation levels that are
-/// shipped; with `full` at every level, and with the hashes and PRFs of every backend.
+/// Runs the probe with its RSA blocks and its CBC records marked as undefined, at the optimisation
+/// levels that are shipped; with `full` at every level, and with the hashes and PRFs of every
+/// backend.
 ///
 /// # Errors
 ///
@@ -81,27 +82,34 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// One clean run, and one with the planted branch.
+/// A clean run of imports and one of records, and the same with the planted branch.
 fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &str) -> Result<()> {
-    let (status, printed) = memcheck(workspace, level, Kind::Clean, libraries, library)?;
-    if !status.success() {
-        println!("{printed}");
-        bail!("{level}, {library}: memcheck's reports are above ({status})");
+    let runs: [&[&str]; 2] = [&["poison", library, "2"], &["poison-records", library]];
+    let clean = build(workspace, level, Kind::Clean, libraries)?;
+    for arguments in runs {
+        let (status, printed) = memcheck(workspace, &clean, arguments)?;
+        if !status.success() {
+            println!("{printed}");
+            bail!("{level}, {library}: memcheck's reports are above ({status})");
+        }
+        println!("{level}, {library}: clean: {}", printed.trim_end());
     }
-    println!("{level}, {library}: clean: {}", printed.trim_end());
-
-    let (status, printed) = memcheck(workspace, level, Kind::PlantedLeak, libraries, library)?;
-    let reports = printed.matches("depends on uninitialised value").count();
-    if status.code() != Some(REPORTED) || reports == 0 || !printed.contains("planted_leak") {
-        println!("{printed}");
-        bail!("{level}, {library}: the planted branch was not reported ({status})");
+    let planted = build(workspace, level, Kind::PlantedLeak, libraries)?;
+    for arguments in runs {
+        let (status, printed) = memcheck(workspace, &planted, arguments)?;
+        let reports = printed.matches("depends on uninitialised value").count();
+        if status.code() != Some(REPORTED) || reports == 0 || !printed.contains("planted_leak") {
+            println!("{printed}");
+            bail!("{level}, {library}: the planted branch was not reported ({status})");
+        }
+        println!("{level}, {library}: the planted branch is reported ({reports} reports)");
     }
-    println!("{level}, {library}: the planted branch is reported ({reports} reports)");
     Ok(())
 }
 
-/// Counts the instructions of an import for each kind of RSA block, at each optimisation level that
-/// is shipped; with `full` also those of the libraries' private operations.
+/// Counts the instructions of an import for each kind of RSA block, and of the check of a record for
+/// each kind of padding and MAC, at each optimisation level that is shipped; with `full` also those
+/// of the libraries' private operations.
 ///
 /// # Errors
 ///
@@ -110,16 +118,22 @@ fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &s
 pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
     for level in SHIPPED {
-        let clean = count_imports(workspace, level, Kind::Clean)?;
-        let variants = Variants::collect(&clean);
-        println!("{level}: instructions of one import, over all blocks");
-        println!("{variants}");
-        variants.ensure_equal().with_context(|| level.to_string())?;
+        // The control needs to show only that a difference is seen.
+        for (what, arguments, control) in [
+            ("one import", &["count", "3"][..], &["count", "1"][..]),
+            ("the check of one record", &["count-records"], &["count-records"]),
+        ] {
+            let clean = counts(workspace, level, Kind::Clean, Libraries::InRust, arguments)?;
+            let variants = Variants::collect(&clean);
+            println!("{level}: instructions of {what}, over all blocks");
+            println!("{variants}");
+            variants.ensure_equal().with_context(|| level.to_string())?;
 
-        let planted = count_imports(workspace, level, Kind::PlantedLeak)?;
-        let spread = Variants::collect(&planted).smallest_spread();
-        ensure!(spread > 0, "{level}: the planted branch makes no difference");
-        println!("{level}: with the planted branch the spread is {spread} or more");
+            let planted = counts(workspace, level, Kind::PlantedLeak, Libraries::InRust, control)?;
+            let spread = Variants::collect(&planted).smallest_spread();
+            ensure!(spread > 0, "{level}: the planted branch makes no difference");
+            println!("{level}: with the planted branch the spread is {spread} or more");
+        }
     }
     if full {
         for library in WITH_RSA {
@@ -207,36 +221,24 @@ fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) 
 
 fn memcheck(
     workspace: &Workspace,
-    level: Level,
-    kind: Kind,
-    libraries: Libraries,
-    library: &str,
+    probe: &Path,
+    arguments: &[&str],
 ) -> Result<(ExitStatus, String)> {
-    let probe = build(workspace, level, kind, libraries)?;
     Run::new("valgrind")
         .args(["-q", "--tool=memcheck", "--track-origins=yes"])
         .args([format!("--error-exitcode={REPORTED}")])
         .args([probe])
-        .args(["poison", library, "2"])
+        .args(arguments)
         .outcome(workspace)
 }
 
-/// One import, or one private operation: its variant or library, its kind of block, and the
+/// One import, check or private operation: its variant or library, its kind of block, and the
 /// instructions that it took.
 #[derive(Debug, PartialEq, Eq)]
 struct Count {
     variant: String,
     class: String,
     instructions: u64,
-}
-
-fn count_imports(workspace: &Workspace, level: Level, kind: Kind) -> Result<Vec<Count>> {
-    // The control needs to show only that a difference is seen.
-    let ciphertexts = match kind {
-        Kind::Clean => "3",
-        Kind::PlantedLeak => "1",
-    };
-    counts(workspace, level, kind, Libraries::InRust, &["count", ciphertexts])
 }
 
 /// The number of instructions of the cheapest operation of each class.

@@ -1,12 +1,12 @@
 //! A backend whose RSA private operation gives a block that the probe has prepared.
-//! Hashes, HMAC and the PRF are those of the library under test.
+//! All else is the library's under test, but for the compression functions, which are kept back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ssl_provider::{
-    BackendInfo, Error, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm,
-    RsaPrivateKey, RsaPrivateKeyDer,
+    BackendInfo, CbcAlgorithm, CbcCipher, Error, HashAlgorithm, HashContext, KeyExchangeBackend,
+    PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer,
 };
 
 use crate::valgrind;
@@ -138,6 +138,10 @@ impl KeyExchangeBackend for ProbeBackend {
         out: &mut [u8],
     ) -> Result<(), Error> {
         self.library.prf(prf, secret, label, seed, out)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        self.library.cbc(cipher, key)
     }
 
     fn load_rsa_private_key(

@@ -5,13 +5,15 @@
 //! written it, so memcheck reports every branch and every address that depends on it, in core and
 //! in the library's hashes. `probe count N` asks callgrind for the number of instructions of each
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
-//! ciphertexts are taken for each kind of block. With the feature `planted-leak` a branch on the
-//! block is in the path, and all must notice.
+//! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
+//! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks. With the
+//! feature `planted-leak` a branch on the block is in the path, and all must notice.
 
 mod arena;
 mod backend;
 mod classes;
 mod exchange;
+mod record;
 mod valgrind;
 
 use std::env;
@@ -39,7 +41,11 @@ fn main() -> ExitCode {
         ["poison", library, number] => poison(library, number),
         ["count", number] => count(number),
         ["raw", library, number] => raw(library, number),
-        _ => Err("usage: probe poison LIBRARY N | count N | raw LIBRARY N, under valgrind".into()),
+        ["poison-records", library] => records(library, record::poison),
+        ["count-records"] => records("rustcrypto", record::count),
+        _ => Err("usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
+                  poison-records LIBRARY | count-records, under valgrind"
+            .into()),
     };
     match outcome {
         Ok(summary) => {
@@ -179,6 +185,37 @@ fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
         }
     }
     Ok(format!("{} private operations of {library}", operations.len()))
+}
+
+/// Runs a check on every kind of record.
+///
+/// # Errors
+///
+/// What the check says.
+fn records(
+    library: &str,
+    check: impl Fn(&[record::Variant]) -> Result<usize, Box<dyn Error>>,
+) -> Result<String, Box<dyn Error>> {
+    if !valgrind::is_running() {
+        return Err("not under valgrind: nothing would be checked".into());
+    }
+    let open = ssl_provider::backend(library)?;
+    let variants = record::Variant::all(open, ProbeBackend::leak(open, backend::Mark::Nothing))?;
+    let checked = check(&variants)?;
+    let errors = valgrind::error_count();
+    Ok(format!("{checked} records in {} variants, errors so far: {errors}", variants.len()))
+}
+
+/// The check of a record up to the verdict, of which callgrind counts what runs between entry and
+/// exit.
+#[inline(never)]
+fn measured_check(
+    variant: &record::Variant,
+    blocks: &[u8],
+) -> Result<ssl_provider::record::Verdict, ssl_provider::Error> {
+    #[cfg(feature = "planted-leak")]
+    record::planted_leak(blocks);
+    variant.check(blocks)
 }
 
 /// The library's private operation, of which callgrind counts what runs between entry and exit.

@@ -20,6 +20,12 @@ pub(crate) fn mark_undefined(bytes: &mut [u8]) {
     request(MAKE_MEM_UNDEFINED, bytes.as_mut_ptr().expose_provenance(), bytes.len(), 0);
 }
 
+/// Tells memcheck that what `value` holds may be looked at from here on.
+pub(crate) fn mark_defined<T>(value: &mut T) {
+    let address = std::ptr::from_mut(value).expose_provenance();
+    request(MAKE_MEM_DEFINED, address, size_of::<T>(), 0);
+}
+
 /// Whether memcheck holds every bit of `bytes` for undefined.
 ///
 /// The question itself is not reported as an error, and its answer is not derived from the bytes.
@@ -83,6 +89,7 @@ fn request(_number: usize, _first: usize, _second: usize, _third: usize) -> usiz
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 const COUNT_ERRORS: usize = 0x1201;
 const MAKE_MEM_UNDEFINED: usize = tool(b'M', b'C') + 1;
+const MAKE_MEM_DEFINED: usize = tool(b'M', b'C') + 2;
 const GET_VBITS: usize = tool(b'M', b'C') + 8;
 const ZERO_STATS: usize = tool(b'C', b'T') + 1;
 const DUMP_STATS_AT: usize = tool(b'C', b'T') + 3;
@@ -104,6 +111,8 @@ mod tests {
         assert_eq!(error_count(), 0);
         let mut bytes = [1, 2, 3];
         mark_undefined(&mut bytes);
+        assert_eq!(bytes, [1, 2, 3]);
+        mark_defined(&mut bytes);
         assert_eq!(bytes, [1, 2, 3]);
         assert!(!is_wholly_undefined(&bytes));
     }

@@ -7,7 +7,7 @@ use crate::backend::{Compression, HashAlgorithm, HashContext, KeyExchangeBackend
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::protocol::{Protocol, Schedule};
-use crate::record::padding::Unpadded;
+use crate::record::padding::Verdict;
 
 /// The longest MAC, which is that of SHA-384.
 pub(super) const MAX_MAC_LEN: usize = 48;
@@ -114,12 +114,12 @@ impl RecordMac {
 
     /// Checks the MAC that stands behind a payload of secret length. Time and memory access follow
     /// from the length of `blocks` alone.
-    pub(super) fn verify_unpadded(
+    pub(super) fn verify_behind_padding(
         &self,
         header: impl Fn(usize) -> MacHeader,
         blocks: &[u8],
-        unpadded: &Unpadded,
-    ) -> Result<Unpadded, Error> {
+        unpadded: &Verdict,
+    ) -> Result<Verdict, Error> {
         let message = Message {
             header: header(unpadded.payload_len),
             blocks,
@@ -138,7 +138,7 @@ impl RecordMac {
         let (shortest, _) = unpadded.bounds;
         let found = extract(&blocks[shortest..], unpadded.payload_len - shortest);
         let is_right = Mask::eq_bytes(expected, &found[..self.len()]);
-        Ok(Unpadded { good: unpadded.good.and(is_right), ..*unpadded })
+        Ok(Verdict { good: unpadded.good.and(is_right), ..*unpadded })
     }
 
     /// Hashes a message of secret length once for every length that is possible.

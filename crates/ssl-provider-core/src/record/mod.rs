@@ -21,6 +21,7 @@ use crate::record::mac::{MacHeader, RecordMac};
 use crate::schedule::schedule_of;
 
 pub use crate::record::blob::{MAX_KEY_STREAM_POSITION, OpaqueKeyBlob};
+pub use crate::record::padding::Verdict;
 
 /// Most bytes of payload in a record (RFC 5246 section 6.2.1).
 pub const MAX_PAYLOAD_LEN: usize = 1 << 14;
@@ -334,6 +335,33 @@ impl RecordKey {
         }
     }
 
+    /// Checks padding and MAC of a CBC record that has been decrypted, as
+    /// [`decrypt_in_place`](Self::decrypt_in_place) does before it reveals the verdict. Apart from
+    /// it so that tools can see that nothing secret decides what happens here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a key that protects its records otherwise, and for blocks
+    /// that are not whole or leave no room for a MAC; what the backend answers.
+    pub fn check_blocks(
+        &self,
+        sequence_number: u64,
+        content_type: u8,
+        blocks: &[u8],
+    ) -> Result<Verdict, Error> {
+        let header = |len| MacHeader::new(self.protocol, sequence_number, content_type, len);
+        match &self.protection {
+            Protection::Cbc { block_len, mac, .. }
+                if !self.options.encrypt_then_mac
+                    && blocks.len() > mac.len()
+                    && blocks.len().is_multiple_of(*block_len) =>
+            {
+                check_blocks(mac, padding_rule(self.protocol, *block_len), header, blocks)
+            }
+            _ => Err(Error::InvalidParameter("blocks: expected those of a CBC record with a MAC")),
+        }
+    }
+
     /// Writes a header, whose length is that of `header`.
     fn write_header(
         &self,
@@ -475,15 +503,11 @@ impl RecordKey {
                         iv.copy_from_slice(next);
                     }
                 }
-                let rule = match self.protocol {
-                    Protocol::Ssl3 => padding::Rule::Ssl3 { block_len: *block_len },
-                    _ => padding::Rule::Tls,
-                };
-                let unpadded = padding::remove(blocks, rule, inner_tag_len);
+                let rule = padding_rule(self.protocol, *block_len);
                 if mac_first {
-                    mac.verify_unpadded(header, blocks, &unpadded)?.reveal()?
+                    check_blocks(mac, rule, header, blocks)?.reveal()?
                 } else {
-                    unpadded.reveal()?
+                    padding::remove(blocks, rule, 0).reveal()?
                 }
             }
             Protection::Aead { cipher, salt, tag_len } => {
@@ -520,6 +544,23 @@ impl fmt::Debug for RecordKey {
             .field("suite", &self.suite.name)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+/// The verdict over decrypted blocks that end in a MAC and padding.
+fn check_blocks(
+    mac: &RecordMac,
+    rule: padding::Rule,
+    header: impl Fn(usize) -> MacHeader,
+    blocks: &[u8],
+) -> Result<Verdict, Error> {
+    mac.verify_behind_padding(header, blocks, &padding::remove(blocks, rule, mac.len()))
+}
+
+fn padding_rule(protocol: Protocol, block_len: usize) -> padding::Rule {
+    match protocol {
+        Protocol::Ssl3 => padding::Rule::Ssl3 { block_len },
+        _ => padding::Rule::Tls,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The padding of CBC records: minimal when written, and removed without telling how long it was.
 //! Which bytes are read, and how often, follows from the length of the record alone.
 
+use std::fmt;
+
 use crate::ct::Mask;
 use crate::error::Error;
 
@@ -16,22 +18,38 @@ pub(super) enum Rule {
     Tls,
 }
 
-/// What stands before the padding of a decrypted fragment. All but the bounds is secret until it is
-/// revealed.
+/// What is known of a CBC record whose padding and MAC have been looked at. All of it is secret until
+/// it is revealed, but for the bounds, which follow from the length of the record.
 #[derive(Clone, Copy)]
-pub(super) struct Unpadded {
+pub struct Verdict {
     /// Whether the record is good, as far as it has been checked.
     pub(super) good: Mask,
     /// Bytes before MAC and padding; where the padding is bad, one of the lengths that are possible.
     pub(super) payload_len: usize,
-    /// The shortest and the longest payload that the length of the fragment leaves possible.
+    /// The shortest and the longest payload that the length of the record leaves possible.
     pub(super) bounds: (usize, usize),
 }
 
-impl Unpadded {
+impl Verdict {
     /// Tells the length of the payload of a good record. After this nothing is secret.
-    pub(super) fn reveal(self) -> Result<usize, Error> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for any other record.
+    pub fn reveal(self) -> Result<usize, Error> {
         if self.good.reveal() { Ok(self.payload_len) } else { Err(Error::BadRecord) }
+    }
+
+    /// The verdict as a byte that is still secret, for tools that follow secrets through memory.
+    #[doc(hidden)]
+    pub fn secret(&self) -> u8 {
+        self.good.keep(0xff)
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict").field("bounds", &self.bounds).finish_non_exhaustive()
     }
 }
 
@@ -42,7 +60,7 @@ pub(super) fn fill(padding: &mut [u8]) {
 }
 
 /// Checks and removes the padding at the end of `blocks`, which hold more than `mac_len` bytes.
-pub(super) fn remove(blocks: &[u8], rule: Rule, mac_len: usize) -> Unpadded {
+pub(super) fn remove(blocks: &[u8], rule: Rule, mac_len: usize) -> Verdict {
     let room = blocks.len().saturating_sub(mac_len);
     let longest = room.min(match rule {
         Rule::Ssl3 { block_len } => block_len,
@@ -59,7 +77,7 @@ pub(super) fn remove(blocks: &[u8], rule: Rule, mac_len: usize) -> Unpadded {
         }
         good = good.and(Mask::is_zero(difference));
     }
-    Unpadded {
+    Verdict {
         good,
         payload_len: room - good.choose_len(padding_len, 1),
         bounds: (room - longest, room - 1),
@@ -84,12 +102,12 @@ mod tests {
     }
 
     fn check(blocks: &[u8], rule: Rule, mac_len: usize) {
-        let unpadded = remove(blocks, rule, mac_len);
-        let (shortest, longest) = unpadded.bounds;
-        let len = unpadded.payload_len;
+        let verdict = remove(blocks, rule, mac_len);
+        let (shortest, longest) = verdict.bounds;
+        let len = verdict.payload_len;
         assert!((shortest..=longest).contains(&len), "{len} is not in {shortest}..={longest}");
         let expected = reference(blocks, rule, mac_len).ok_or(Error::BadRecord);
-        assert_eq!(unpadded.reveal(), expected, "{rule:?} {mac_len} {blocks:02x?}");
+        assert_eq!(verdict.reveal(), expected, "{rule:?} {mac_len} {blocks:02x?}");
     }
 
     #[test]

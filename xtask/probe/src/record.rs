@@ -1,0 +1,258 @@
+//! CBC records after decryption: every kind of padding and MAC, good and bad, of several lengths.
+//! What core does with them up to the verdict must not depend on what they hold.
+
+use std::error::Error;
+use std::ffi::CString;
+use std::hint::black_box;
+
+use ssl_provider::record::Verdict;
+use ssl_provider::{CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey};
+
+use crate::{measured_check, valgrind};
+
+const SEQUENCE_NUMBER: u64 = 0x0102_0304_0506_0708;
+const CONTENT_TYPE: u8 = 23;
+const MAC_KEY: [u8; 48] = [0x3a; 48];
+
+/// Records of one suite and length, which must all be alike to an observer.
+pub(crate) struct Variant {
+    /// For people.
+    pub(crate) name: String,
+    protocol: Protocol,
+    suite: &'static CipherSuite,
+    blocks_len: usize,
+    key: RecordKey,
+}
+
+/// One kind of record.
+pub(crate) struct Class {
+    /// What is special about it.
+    pub(crate) name: String,
+    /// The decrypted blocks.
+    pub(crate) blocks: Vec<u8>,
+    /// The length of the payload, where the record is good.
+    pub(crate) payload_len: Option<usize>,
+}
+
+impl Variant {
+    /// Every hash, padding rule and length, on a library that shows its compression functions, and
+    /// on one that does not.
+    pub(crate) fn all(
+        open: &'static dyn KeyExchangeBackend,
+        closed: &'static dyn KeyExchangeBackend,
+    ) -> Result<Vec<Self>, Box<dyn Error>> {
+        let mut variants = Vec::new();
+        for (protocol, id) in [
+            (Protocol::Ssl3, 0x002f),
+            (Protocol::Tls1_0, 0x000a),
+            (Protocol::Tls1_2, 0x002f),
+            (Protocol::Tls1_2, 0x003c),
+            (Protocol::Tls1_2, 0xc028),
+        ] {
+            let suite = CipherSuite::from_id(id).ok_or("a suite of the table")?;
+            for (backend, how) in [(open, "blocks"), (closed, "lengths")] {
+                // The longer way takes seconds for each record under valgrind.
+                let lengths: &[usize] = if how == "blocks" { &[96, 400, 1040] } else { &[96, 336] };
+                for blocks_len in lengths {
+                    variants.push(Self::new(backend, how, protocol, suite, *blocks_len)?);
+                }
+            }
+        }
+        Ok(variants)
+    }
+
+    fn new(
+        backend: &'static dyn KeyExchangeBackend,
+        how: &str,
+        protocol: Protocol,
+        suite: &'static CipherSuite,
+        blocks_len: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        let key = RecordKey::new(
+            backend,
+            protocol,
+            suite,
+            ssl_provider::RecordOptions::default(),
+            &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
+            &[0x4b; 32][..suite.cipher.key_len],
+            &[0x5c; 16][..suite.cipher.fixed_iv_len(protocol)],
+        )?;
+        let name = format!("record {} {:#06x} {blocks_len} by {how}", protocol.name(), suite.id);
+        Ok(Self { name, protocol, suite, blocks_len, key })
+    }
+
+    /// Every class: each length of padding that is good, then every way to be bad.
+    pub(crate) fn classes(&self) -> Result<Vec<Class>, Box<dyn Error>> {
+        let mac_len = self.mac()?.output_len();
+        let longest_padding = match self.protocol {
+            Protocol::Ssl3 => self.suite.cipher.block_len(),
+            _ => 256.min(self.blocks_len - mac_len),
+        };
+        let mut classes = Vec::new();
+        // Not all of 256: they fall into the same few cases.
+        let lens = (1..=longest_padding).filter(|len| *len <= 24 || len % 11 == 0 || *len > 250);
+        for padding_len in lens {
+            let payload_len = self.blocks_len - mac_len - padding_len;
+            classes.push(Class {
+                name: format!("padding of {padding_len}"),
+                blocks: self.good(padding_len)?,
+                payload_len: Some(payload_len),
+            });
+        }
+        let mut add = |name: &str, padding_len: usize, change: &dyn Fn(&mut [u8])| {
+            let mut blocks = self.good(padding_len)?;
+            change(&mut blocks);
+            classes.push(Class { name: name.into(), blocks, payload_len: None });
+            Ok::<_, Box<dyn Error>>(())
+        };
+        let end = self.blocks_len;
+        for padding_len in [1, 2, 7, 8] {
+            let mac = end - padding_len - mac_len;
+            add(&format!("first byte of the MAC, {padding_len}"), padding_len, &|b| b[mac] ^= 1)?;
+            add(&format!("last byte of the MAC, {padding_len}"), padding_len, &|b| {
+                b[mac + mac_len - 1] ^= 0x80;
+            })?;
+            add(&format!("first byte of the payload, {padding_len}"), padding_len, &|b| b[0] ^= 4)?;
+            add(&format!("all of the MAC, {padding_len}"), padding_len, &|b| {
+                b[mac..mac + mac_len].fill(0);
+            })?;
+        }
+        for last in [8, 16, 31, 64, 127, 128, 200, 254, 255] {
+            add(&format!("only the last byte {last}"), 8, &|b| b[end - 1] = last)?;
+            add(&format!("all bytes {last}"), 8, &|b| b.fill(last))?;
+        }
+        add("all zeros", 8, &|b| b.fill(0))?;
+        Ok(classes)
+    }
+
+    /// What core does with decrypted blocks, up to the verdict.
+    pub(crate) fn check(&self, blocks: &[u8]) -> Result<Verdict, ssl_provider::Error> {
+        self.key.check_blocks(SEQUENCE_NUMBER, CONTENT_TYPE, blocks)
+    }
+
+    /// A record with this much padding, good where the padding is not more than allowed.
+    fn good(&self, padding_len: usize) -> Result<Vec<u8>, Box<dyn Error>> {
+        let payload_len = self.blocks_len - self.mac()?.output_len() - padding_len;
+        let mut blocks: Vec<u8> = (0..=u8::MAX).cycle().take(payload_len).collect();
+        blocks.extend(self.mac_of(&blocks)?);
+        blocks.resize(self.blocks_len, u8::try_from(padding_len - 1)?);
+        Ok(blocks)
+    }
+
+    /// The MAC of a payload, by the one-shot functions of the library.
+    fn mac_of(&self, payload: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+        let library = ssl_provider::backend("rustcrypto")?;
+        let hash = self.mac()?;
+        let key = &MAC_KEY[..hash.output_len()];
+        let number = SEQUENCE_NUMBER.to_be_bytes();
+        let len = u16::try_from(payload.len())?.to_be_bytes();
+        let mut mac = vec![0; hash.output_len()];
+        if self.protocol == Protocol::Ssl3 {
+            let mut inner = mac.clone();
+            let head = [CONTENT_TYPE, len[0], len[1]];
+            library.hash(hash, &[key, &[0x36; 40], &number, &head, payload], &mut inner)?;
+            library.hash(hash, &[key, &[0x5c; 40], &inner], &mut mac)?;
+        } else {
+            let [major, minor] = self.protocol.wire().to_be_bytes();
+            let head = [CONTENT_TYPE, major, minor, len[0], len[1]];
+            library.hmac(hash, key, &[&number, &head, payload], &mut mac)?;
+        }
+        Ok(mac)
+    }
+
+    fn mac(&self) -> Result<HashAlgorithm, Box<dyn Error>> {
+        Ok(self.suite.mac.ok_or("a suite with a MAC")?)
+    }
+}
+
+/// Checks records with their blocks marked as undefined, and compares the verdicts.
+///
+/// # Errors
+///
+/// Says where the mark did not take or did not arrive, and which verdict is wrong.
+pub(crate) fn poison(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
+    let mut checked = 0;
+    for variant in variants {
+        for class in variant.classes()? {
+            let name = format!("{}, {}", variant.name, class.name);
+            let mut blocks = class.blocks;
+            valgrind::mark_undefined(&mut blocks);
+            if !valgrind::is_wholly_undefined(&blocks) {
+                return Err(format!("{name}: valgrind has not marked the blocks").into());
+            }
+            let mut verdict = measured_check(variant, &blocks)?;
+            if !valgrind::is_wholly_undefined(&[verdict.secret()]) {
+                return Err(format!("{name}: the mark is lost before the verdict").into());
+            }
+            valgrind::mark_defined(&mut verdict);
+            if verdict.reveal().ok() != class.payload_len {
+                return Err(format!("{name}: the verdict is wrong").into());
+            }
+            checked += 1;
+        }
+    }
+    Ok(checked)
+}
+
+/// Counts the instructions of each check: one dump of callgrind for each.
+///
+/// # Errors
+///
+/// Says what failed.
+pub(crate) fn count(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
+    let mut checked = 0;
+    for variant in variants {
+        let classes = variant.classes()?;
+        let labels: Vec<CString> = classes
+            .iter()
+            .map(|class| CString::new(format!("{}|{}", variant.name, class.name)))
+            .collect::<Result<_, _>>()?;
+        measured_check(variant, &classes[0].blocks)?;
+        valgrind::zero_counts();
+        for (class, label) in classes.iter().zip(&labels) {
+            black_box(measured_check(variant, &class.blocks)?);
+            valgrind::dump_counts(label);
+            checked += 1;
+        }
+    }
+    Ok(checked)
+}
+
+/// What a careless receiver does: it looks at the padding until a byte is wrong.
+#[cfg(feature = "planted-leak")]
+#[inline(never)]
+pub(crate) fn planted_leak(blocks: &[u8]) {
+    let last = blocks.last().copied().unwrap_or_default();
+    let padding = blocks.iter().rev().take_while(|byte| **byte == last).count();
+    if padding > usize::from(last) {
+        black_box(padding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_verdict_is_right_and_every_variant_has_its_classes() {
+        let open = ssl_provider::backend("rustcrypto").unwrap();
+        let closed = crate::backend::ProbeBackend::leak(open, crate::backend::Mark::Nothing);
+        for variant in Variant::all(open, closed).unwrap() {
+            let classes = variant.classes().unwrap();
+            let names: HashSet<_> = classes.iter().map(|class| class.name.clone()).collect();
+            assert!(names.len() == classes.len() && names.len() >= 32, "{}", variant.name);
+            for class in classes {
+                let verdict = measured_check(&variant, &class.blocks).unwrap();
+                assert_eq!(
+                    verdict.reveal().ok(),
+                    class.payload_len,
+                    "{}, {}",
+                    variant.name,
+                    class.name
+                );
+            }
+        }
+    }
+}
