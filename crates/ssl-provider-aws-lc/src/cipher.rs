@@ -183,6 +183,47 @@ impl Gcm {
         let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), GCM_TAG_LEN) };
         NonNull::new(context).map(Self).ok_or_else(failure)
     }
+
+    /// Encrypts `len` bytes from `input` to `output`.
+    ///
+    /// # Safety
+    ///
+    /// Both pointers are to `len` bytes, which may be the same but do not overlap otherwise, and
+    /// `output` may be written to.
+    unsafe fn seal_texts(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        len: usize,
+        input: *const u8,
+        output: *mut u8,
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        if tag.len() != GCM_TAG_LEN {
+            return Err(BAD_TAG_LEN);
+        }
+        let mut written = 0;
+        // SAFETY: the context is live; each pointer is to as many bytes as the length after it
+        // says, and `input` and `output` are as AWS-LC asks by the contract of this function. Null
+        // is for no further input.
+        succeeded(unsafe {
+            EVP_AEAD_CTX_seal_scatter(
+                self.0.as_ptr(),
+                output,
+                tag.as_mut_ptr(),
+                &raw mut written,
+                tag.len(),
+                nonce.as_ptr(),
+                nonce.len(),
+                input,
+                len,
+                ptr::null(),
+                0,
+                aad.as_ptr(),
+                aad.len(),
+            )
+        })
+    }
 }
 
 impl AeadCipher for Gcm {
@@ -193,29 +234,26 @@ impl AeadCipher for Gcm {
         text: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        if tag.len() != GCM_TAG_LEN {
-            return Err(BAD_TAG_LEN);
+        let (input, output) = (text.as_ptr(), text.as_mut_ptr());
+        // SAFETY: both pointers are to `text.len()` bytes, in the same place, and the second may be
+        // written to.
+        unsafe { self.seal_texts(nonce, aad, text.len(), input, output, tag) }
+    }
+
+    fn seal_apart(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &[u8],
+        sealed: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        if sealed.len() != text.len() {
+            return Err(Error::Internal("the sealed text is as long as the text"));
         }
-        let mut written = 0;
-        // SAFETY: the context is live; each pointer is to as many bytes as the length after it
-        // says, `text` may be written in place, and null is for no further input.
-        succeeded(unsafe {
-            EVP_AEAD_CTX_seal_scatter(
-                self.0.as_ptr(),
-                text.as_mut_ptr(),
-                tag.as_mut_ptr(),
-                &raw mut written,
-                tag.len(),
-                nonce.as_ptr(),
-                nonce.len(),
-                text.as_ptr(),
-                text.len(),
-                ptr::null(),
-                0,
-                aad.as_ptr(),
-                aad.len(),
-            )
-        })
+        // SAFETY: both pointers are to `text.len()` bytes that do not overlap, since one of them is
+        // borrowed for writing.
+        unsafe { self.seal_texts(nonce, aad, text.len(), text.as_ptr(), sealed.as_mut_ptr(), tag) }
     }
 
     fn open(

@@ -58,6 +58,27 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         tag: &mut [u8],
     ) -> Result<(), Error>;
 
+    /// As [`seal`](Self::seal), from `text` to `sealed`, which has the same length. A library that
+    /// can write elsewhere than it reads saves a copy here.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`seal`](Self::seal), and [`Error::Internal`] when the lengths differ.
+    fn seal_apart(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &[u8],
+        sealed: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        if sealed.len() != text.len() {
+            return Err(Error::Internal("the sealed text is as long as the text"));
+        }
+        sealed.copy_from_slice(text);
+        self.seal(nonce, aad, sealed, tag)
+    }
+
     /// Decrypts `text` in place if the tag is right; if not, what `text` then holds must not be
     /// used, and the caller wipes it.
     ///

@@ -6,6 +6,7 @@ use std::fmt;
 
 use aes::{Aes128, Aes256};
 use aes_gcm::AesGcm;
+use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, Nonce, Tag};
 use camellia::{Camellia128, Camellia256};
 use cbc::cipher::{
@@ -107,6 +108,26 @@ impl<A: AeadInOut + KeyInit + Send + Sync + 'static> Aead<A> {
     }
 }
 
+impl<A: AeadInOut> Aead<A> {
+    /// Encrypts from one text to another, which may be the same.
+    fn seal_texts(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        texts: InOutBuf<'_, '_, u8>,
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
+        let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
+        // Fails for texts longer than the mode allows only; the crate has no error numbers.
+        *tag = self
+            .0
+            .encrypt_inout_detached(nonce, aad, texts)
+            .map_err(|_| Error::Backend { backend: NAME, code: 0 })?;
+        Ok(())
+    }
+}
+
 impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
     fn seal(
         &self,
@@ -115,14 +136,19 @@ impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
         text: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
-        let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
-        // Fails for texts longer than the mode allows only; the crate has no error numbers.
-        *tag = self
-            .0
-            .encrypt_inout_detached(nonce, aad, text.into())
-            .map_err(|_| Error::Backend { backend: NAME, code: 0 })?;
-        Ok(())
+        self.seal_texts(nonce, aad, text.into(), tag)
+    }
+
+    fn seal_apart(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &[u8],
+        sealed: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        let texts = InOutBuf::new(text, sealed).map_err(|_| TEXT_LENGTH)?;
+        self.seal_texts(nonce, aad, texts, tag)
     }
 
     fn open(
@@ -160,6 +186,7 @@ impl<A> fmt::Debug for Aead<A> {
 // Core passes the lengths that the algorithm names; none of these happens.
 const KEY_LENGTH: Error = Error::Internal("the key is not of the cipher's length");
 const IV_LENGTH: Error = Error::Internal("the initialisation vector is not of the block's length");
+const TEXT_LENGTH: Error = Error::Internal("the sealed text is as long as the text");
 const TAG_LENGTH: Error = Error::Internal("the tag is not of the cipher's length");
 
 #[cfg(test)]

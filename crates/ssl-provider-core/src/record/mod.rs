@@ -233,11 +233,7 @@ impl RecordKey {
         payload: &[u8],
         record: &mut [u8],
     ) -> Result<usize, Error> {
-        let needed = self.record_len(payload.len())?;
-        let record = record.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        // `needed` counts the payload too.
-        record[self.payload_offset()..][..payload.len()].copy_from_slice(payload);
-        self.encrypt_in_place(sequence_number, content_type, payload.len(), record)
+        self.encrypt(sequence_number, content_type, Payload::Apart(payload), record)
     }
 
     /// As [`encrypt_packet`](Self::encrypt_packet), with the payload already in its place at
@@ -253,15 +249,7 @@ impl RecordKey {
         payload_len: usize,
         record: &mut [u8],
     ) -> Result<usize, Error> {
-        let needed = self.record_len(payload_len)?;
-        let record = record.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
-        let (header, fragment) = record.split_at_mut(self.header_len());
-        self.write_header(sequence_number, content_type, fragment.len(), header);
-        let sealed = self.seal(sequence_number, content_type, payload_len, fragment);
-        if sealed.is_err() {
-            record.zeroize();
-        }
-        sealed.map(|()| needed)
+        self.encrypt(sequence_number, content_type, Payload::InPlace(payload_len), record)
     }
 
     /// Opens a whole record with its header, writes the payload and returns its length
@@ -362,6 +350,25 @@ impl RecordKey {
         }
     }
 
+    /// Writes a record, whose payload is elsewhere or in its place already.
+    fn encrypt(
+        &mut self,
+        sequence_number: u64,
+        content_type: u8,
+        payload: Payload<'_>,
+        record: &mut [u8],
+    ) -> Result<usize, Error> {
+        let needed = self.record_len(payload.len())?;
+        let record = record.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
+        let (header, fragment) = record.split_at_mut(self.header_len());
+        self.write_header(sequence_number, content_type, fragment.len(), header);
+        let sealed = self.seal(sequence_number, content_type, payload, fragment);
+        if sealed.is_err() {
+            record.zeroize();
+        }
+        sealed.map(|()| needed)
+    }
+
     /// Writes a header, whose length is that of `header`.
     fn write_header(
         &self,
@@ -399,20 +406,21 @@ impl RecordKey {
         }
     }
 
-    /// Encrypts a fragment, which is exactly as long as [`record_len`](Self::record_len) says, and
-    /// in which the payload stands in its place.
+    /// Encrypts a fragment, which is exactly as long as [`record_len`](Self::record_len) says.
     fn seal(
         &mut self,
         sequence_number: u64,
         content_type: u8,
-        payload_len: usize,
+        payload: Payload<'_>,
         fragment: &mut [u8],
     ) -> Result<(), Error> {
+        let payload_len = payload.len();
         let header = |len| MacHeader::new(self.protocol, sequence_number, content_type, len);
         match &mut self.protection {
             Protection::Stream { cipher, mac } => {
-                let (payload, tag) = fragment.split_at_mut(payload_len);
-                mac.compute(&header(payload_len), payload, tag)?;
+                let (text, tag) = fragment.split_at_mut(payload_len);
+                payload.copy_to(text);
+                mac.compute(&header(payload_len), text, tag)?;
                 match cipher {
                     Some(cipher) => {
                         self.key_stream_position += fragment.len() as u64;
@@ -426,10 +434,11 @@ impl RecordKey {
                 let outer_tag_len = if mac_first { 0 } else { mac.len() };
                 let (sealed, outer_tag) = fragment.split_at_mut(fragment.len() - outer_tag_len);
                 let (explicit, blocks) = sealed.split_at_mut(iv.record_len(*block_len));
-                let (payload, tail) = blocks.split_at_mut(payload_len);
+                let (text, tail) = blocks.split_at_mut(payload_len);
+                payload.copy_to(text);
                 if mac_first {
                     let (tag, padding) = tail.split_at_mut(mac.len());
-                    mac.compute(&header(payload_len), payload, tag)?;
+                    mac.compute(&header(payload_len), text, tag)?;
                     padding::fill(padding);
                 } else {
                     padding::fill(tail);
@@ -453,7 +462,13 @@ impl RecordKey {
                 let (explicit, rest) = fragment.split_at_mut(EXPLICIT_NONCE_LEN);
                 explicit.copy_from_slice(&sequence_number.to_be_bytes());
                 let (text, tag) = rest.split_at_mut(payload_len);
-                cipher.seal(&nonce(salt, explicit), header(payload_len).as_bytes(), text, tag)
+                let (nonce, header) = (nonce(salt, explicit), header(payload_len));
+                match payload {
+                    Payload::InPlace(_) => cipher.seal(&nonce, header.as_bytes(), text, tag),
+                    Payload::Apart(payload) => {
+                        cipher.seal_apart(&nonce, header.as_bytes(), payload, text, tag)
+                    }
+                }
             }
         }
     }
@@ -523,6 +538,31 @@ impl RecordKey {
             }
         };
         if payload_len <= MAX_PAYLOAD_LEN { Ok(payload_len) } else { Err(Error::BadRecord) }
+    }
+}
+
+/// Where the payload of a record is that is being written.
+#[derive(Clone, Copy)]
+enum Payload<'a> {
+    /// In its place in the record; so many bytes.
+    InPlace(usize),
+    /// Elsewhere.
+    Apart(&'a [u8]),
+}
+
+impl Payload<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::InPlace(len) => len,
+            Self::Apart(payload) => payload.len(),
+        }
+    }
+
+    /// Sees to it that the payload is at `place`, which has its length.
+    fn copy_to(self, place: &mut [u8]) {
+        if let Self::Apart(payload) = self {
+            place.copy_from_slice(payload);
+        }
     }
 }
 

@@ -142,6 +142,11 @@ fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Resu
     let (mut text, mut tag) = (*PLAINTEXT, vec![0; tag_len]);
     cipher.seal(&nonce, aad, &mut text, &mut tag)?;
     assert_eq!(to_hex(&[&text[..], &tag].concat()), sealed, "{name} gives a wrong answer");
+    let (mut apart, mut apart_tag) = ([0; 32], vec![0; tag_len]);
+    cipher.seal_apart(&nonce, aad, PLAINTEXT, &mut apart, &mut apart_tag)?;
+    assert_eq!((apart, &apart_tag), (text, &tag), "{name} seals otherwise apart");
+    let shorter = cipher.seal_apart(&nonce, aad, PLAINTEXT, &mut apart[1..], &mut apart_tag);
+    assert!(matches!(shorter, Err(Error::Internal(_))), "{name} seals into less room");
     let mut forged = text;
     tag[0] ^= 1;
     assert_eq!(cipher.open(&nonce, aad, &mut forged, &tag), Err(Error::BadRecord), "{name}");
