@@ -86,26 +86,30 @@ fn markdown(infos: &[&BackendInfo]) -> String {
         "Hashes",
         "HMAC",
         "Record ciphers",
+        "Signatures",
         "Random numbers",
         "FIPS 140",
     ]);
     for info in infos {
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
-        let [prf, hash, hmac, ciphers, random] = groups().map(|(_, group)| whose(info, &group));
+        let [prf, hash, hmac, ciphers, signatures, random] =
+            groups().map(|(_, group)| whose(info, &group));
         let name = format!("`{}`", info.name);
-        table.row([name, rsa, prf, hash, hmac, ciphers, random, fips(info.fips).to_owned()]);
+        let fips = fips(info.fips).to_owned();
+        table.row([name, rsa, prf, hash, hmac, ciphers, signatures, random, fips]);
     }
     table.to_markdown()
 }
 
 /// The operations but RSA, by kind.
-fn groups() -> [(&'static str, Vec<Operation>); 5] {
+fn groups() -> [(&'static str, Vec<Operation>); 6] {
     let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
         ("hashes", of(|operation| matches!(operation, Operation::Hash(_)))),
         ("HMAC", of(|operation| matches!(operation, Operation::Hmac(_)))),
         ("record ciphers", of(is_cipher)),
+        ("signatures", of(|operation| matches!(operation, Operation::Verify(_)))),
         ("random numbers", of(|operation| matches!(operation, Operation::Random))),
     ]
 }
