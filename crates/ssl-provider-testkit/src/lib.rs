@@ -184,6 +184,10 @@ macro_rules! conformance_tests {
             record::record_botan_paddings
             record::record_botan_null_vectors
             record::record_recorded_connections
+            cipher::cipher_wycheproof_aead
+            cipher::cipher_wycheproof_cbc
+            cipher::cipher_keys_are_shared_by_threads
+            cipher::cipher_lengths_are_checked
             exporter::exporter_known_answers
             exporter::exporter_of_every_suite
             exporter::exporter_takes_a_context_as_long_as_its_length_field

@@ -2,6 +2,7 @@
 //! The list that names them all is in [`crate::conformance_tests!`].
 
 pub mod batch;
+pub mod cipher;
 pub mod exporter;
 pub mod finished;
 pub mod handshakes;
