@@ -82,13 +82,13 @@ static inline bool failed(const char *what, long code)
     return false;
 }
 
-/* Reads cells until the end of standard input. The arguments are the port and the certificate. */
+/* Reads cells until the end of standard input. */
 static inline int serve_cells(unsigned short port, converse_fn *converse)
 {
-    unsigned version, suite, extended_master_secret, encrypt_then_mac;
+    unsigned version, suite, ems, etm;
     signal(SIGPIPE, SIG_IGN);
-    while (scanf("%x %x %u %u", &version, &suite, &extended_master_secret, &encrypt_then_mac) == 4) {
-        struct cell cell = {version, suite, extended_master_secret != 0, encrypt_then_mac != 0};
+    while (scanf("%x %x %u %u", &version, &suite, &ems, &etm) == 4) {
+        struct cell cell = {version, suite, ems != 0, etm != 0};
         if (converse(&cell, port))
             printf("done\n");
         fflush(stdout);

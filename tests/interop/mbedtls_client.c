@@ -34,9 +34,10 @@ static bool exchange(mbedtls_ssl_context *ssl, mbedtls_ssl_session *session, boo
         return failed("handshake", code);
     if (!resume && (code = mbedtls_ssl_get_session(ssl, session)) != 0)
         return failed("get_session", code);
+    const unsigned char *request = (const unsigned char *)REQUEST;
     size_t sent = 0;
     while (sent < strlen(REQUEST)) {
-        code = mbedtls_ssl_write(ssl, (const unsigned char *)REQUEST + sent, strlen(REQUEST) - sent);
+        code = mbedtls_ssl_write(ssl, request + sent, strlen(REQUEST) - sent);
         if (code <= 0)
             return failed("write", code);
         sent += (size_t)code;
