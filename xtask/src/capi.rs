@@ -11,13 +11,15 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 11] = [
     "layout",
     "providers",
     "suites",
     "keys",
     "hashes",
     "master_key",
+    "records",
+    "exporters",
     "not_supported",
     "abuse",
     "forks",

@@ -15,7 +15,8 @@
  *   - Strings are UTF-16 with a terminator within 256 characters.
  *   - Inputs are copied; no pointer is kept. Buffers need no alignment.
  *   - With a NULL pbOutput a function that has pcbResult gives the size there and succeeds.
- *   - Every function may be called from every thread; a hash serves one call at a time.
+ *   - Every function may be called from every thread; a hash or a session key serves one call at
+ *     a time.
  *   - After fork() the child has no handles; what it inherits is invalid in it.
  *
  * Keys
@@ -1412,7 +1413,8 @@ SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Derives both session keys; the list holds both randoms. */
+/* Derives both session keys; the list holds both randoms. A cipher that the provider's library does
+ * not have is NTE_NOT_SUPPORTED. */
 SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1421,7 +1423,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Writes a whole record, header included, for at most 16384 bytes of content of type 20 to 23. The
+ * sequence number counts from 0 with each new key; in DTLS its upper 16 bits are the epoch. The
+ * content may already stand where the record has it, dwHeaderLen bytes (SslLookupCipherLengths) into
+ * pbOutput; every other overlap is NTE_BUFFERS_OVERLAP. Records of one key go in their order. */
 SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1434,7 +1439,10 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     DWORD dwContentType,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Opens a whole record, header included, and gives its content, which may be empty. pbOutput must
+ * have room for the longest content that such a record can hold, which a NULL pbOutput asks for. It
+ * may be pbInput + dwHeaderLen; every other overlap is NTE_BUFFERS_OVERLAP. A record that does not
+ * open is NTE_DECRYPTION_FAILURE, whatever is wrong with it, and nothing is written. */
 SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1446,7 +1454,9 @@ SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     ULONGLONG SequenceNumber,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII with
+ * a terminator; pbRandoms is the client's random and the server's, 64 bytes; a NULL pbContextValue
+ * is no context, which is not the same as an empty one. Not in SSL 3.0 (NTE_NOT_SUPPORTED). */
 SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1459,7 +1469,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     DWORD cbOutput,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Gives a key block of an EAP method; pbRandoms is the client's random and the server's, 64 bytes.
+ * dwFlags is 0 for EAP-TLS (SecPkgContext_EapKeyBlock, 192 bytes), 1 for the keys of EAP-TTLSv0 and
+ * 2 for its challenge (cbOutput bytes of it, up to 65536). Under 1 and 2 an output of exactly 192
+ * bytes is EAP-TLS as well: they are also the flags of client and server. */
 SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,

@@ -3,7 +3,7 @@
 use ssl_provider::Error;
 
 use crate::failure::Failure;
-use crate::pointer::{Out, OutBytes, Place};
+use crate::pointer::{Out, OutBytes, Place, usize_of};
 
 /// Refuses flags where the interface defines none.
 pub(crate) fn no_flags(flags: u32) -> Result<(), Error> {
@@ -28,6 +28,20 @@ impl SizedOutput {
         Ok(Self { output, len, result_len: result_len.required("pcbResult is NULL")? })
     }
 
+    /// Whether the number of bytes is all of the answer, because the buffer is NULL; it is given
+    /// then, and also when the buffer is too small.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BufferTooSmall`].
+    pub(crate) fn is_answered_by_len(&self, len: usize) -> Result<bool, Error> {
+        let fits = self.output.is_null() || len <= usize_of(self.len);
+        if self.output.is_null() || !fits {
+            self.write_len(len)?;
+        }
+        if fits { Ok(self.output.is_null()) } else { Err(Error::BufferTooSmall { needed: len }) }
+    }
+
     /// Answers with `bytes`, or with their number where the buffer is NULL.
     ///
     /// A buffer that is too small gets nothing, and the caller the number that it takes.
@@ -40,17 +54,17 @@ impl SizedOutput {
     ///
     /// [`Error::BufferTooSmall`].
     pub(crate) unsafe fn write(self, bytes: &[u8]) -> Result<(), Failure> {
-        let len = u32::try_from(bytes.len())
-            .map_err(|_| Error::Internal("an answer longer than 4 GiB"))?;
-        let outcome = if self.output.is_null() {
-            Ok(())
-        } else {
-            // SAFETY: the caller of this function promises room for `self.len` bytes.
-            unsafe { self.output.write(self.len, bytes, "pbOutput is NULL") }
-        };
-        if matches!(outcome, Ok(()) | Err(Error::BufferTooSmall { .. })) {
-            self.result_len.write(len);
+        if self.is_answered_by_len(bytes.len())? {
+            return Ok(());
         }
-        Ok(outcome?)
+        // SAFETY: the caller of this function promises room for `self.len` bytes.
+        unsafe { self.output.write(self.len, bytes, "pbOutput is NULL") }?;
+        Ok(self.write_len(bytes.len())?)
+    }
+
+    fn write_len(&self, len: usize) -> Result<(), Error> {
+        let len = u32::try_from(len).map_err(|_| Error::Internal("an answer longer than 4 GiB"))?;
+        self.result_len.write(len);
+        Ok(())
     }
 }

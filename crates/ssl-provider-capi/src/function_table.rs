@@ -8,6 +8,9 @@ use crate::cipher_suites::{
     LookupCipherSuiteInfoFn, SslEnumCipherSuites, SslEnumCipherSuitesEx,
     SslGetCipherSuitePRFHashAlgorithm, SslLookupCipherLengths, SslLookupCipherSuiteInfo,
 };
+use crate::exporter::{
+    ComputeEapKeyBlockFn, ExportKeyingMaterialFn, SslComputeEapKeyBlock, SslExportKeyingMaterial,
+};
 use crate::failure::Failure;
 use crate::handshake_hash::{
     ComputeSessionHashFn, CreateHandshakeHashFn, DuplicateTranscriptHashFn, HashHandshakeFn,
@@ -18,18 +21,16 @@ use crate::master_key::{
     SslGenerateSessionKeys, SslImportMasterKey,
 };
 use crate::not_supported::{
-    ComputeClientAuthHashFn, ComputeEapKeyBlockFn, CreateClientAuthHashFn, CreateEphemeralKeyFn,
-    DecryptPacketFn, EncryptPacketFn, EnumEccCurvesFn, ExpandBinderKeyFn,
-    ExpandExporterMasterKeyFn, ExpandPreSharedKeyFn, ExpandResumptionMasterKeyFn,
-    ExpandTrafficKeysFn, ExpandWriteKeyFn, ExportKeyFn, ExportKeyingMaterialFn, ExtractEarlyKeyFn,
-    ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn, GeneratePreMasterKeyFn,
-    ImportKeyFn, SignHashFn, SslComputeClientAuthHash, SslComputeEapKeyBlock,
-    SslCreateClientAuthHash, SslCreateEphemeralKey, SslDecryptPacket, SslEncryptPacket,
-    SslEnumEccCurves, SslExpandBinderKey, SslExpandExporterMasterKey, SslExpandPreSharedKey,
-    SslExpandResumptionMasterKey, SslExpandTrafficKeys, SslExpandWriteKey, SslExportKey,
-    SslExportKeyingMaterial, SslExtractEarlyKey, SslExtractHandshakeKey, SslExtractMasterKey,
-    SslGenerateMasterKey, SslGeneratePreMasterKey, SslImportKey, SslSignHash, SslVerifySignature,
-    VerifySignatureFn,
+    ComputeClientAuthHashFn, CreateClientAuthHashFn, CreateEphemeralKeyFn, EnumEccCurvesFn,
+    ExpandBinderKeyFn, ExpandExporterMasterKeyFn, ExpandPreSharedKeyFn,
+    ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn, ExportKeyFn,
+    ExtractEarlyKeyFn, ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn,
+    GeneratePreMasterKeyFn, ImportKeyFn, SignHashFn, SslComputeClientAuthHash,
+    SslCreateClientAuthHash, SslCreateEphemeralKey, SslEnumEccCurves, SslExpandBinderKey,
+    SslExpandExporterMasterKey, SslExpandPreSharedKey, SslExpandResumptionMasterKey,
+    SslExpandTrafficKeys, SslExpandWriteKey, SslExportKey, SslExtractEarlyKey,
+    SslExtractHandshakeKey, SslExtractMasterKey, SslGenerateMasterKey, SslGeneratePreMasterKey,
+    SslImportKey, SslSignHash, SslVerifySignature, VerifySignatureFn,
 };
 use crate::pointer::{Out, WideStr};
 use crate::private_key::{
@@ -40,6 +41,7 @@ use crate::provider::{
     FreeBufferFn, FreeObjectFn, GetProviderPropertyFn, OpenProviderFn, SslFreeBuffer,
     SslFreeObject, SslGetProviderProperty, SslOpenProvider,
 };
+use crate::record::{DecryptPacketFn, EncryptPacketFn, SslDecryptPacket, SslEncryptPacket};
 
 /// Defines the table and its one instance, field by field.
 macro_rules! function_table {

@@ -18,8 +18,8 @@
 //!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function's page says so.
 //! - Every backend's provider may be open at once. An object may be used with any handle of the
 //!   provider that it belongs to, and with no other provider.
-//! - Any function may be called from any thread. Hashes serve one caller at a time; everything else
-//!   runs at once.
+//! - Any function may be called from any thread. Hashes and session keys serve one caller at a
+//!   time; everything else runs at once.
 //! - A child made by `fork` starts without handles, buffers and keys; those of its parent are not
 //!   valid in it.
 
@@ -33,6 +33,7 @@ pub mod abi;
 mod boundary;
 mod check;
 pub mod cipher_suites;
+pub mod exporter;
 mod failure;
 pub mod function_table;
 pub mod handshake_hash;
@@ -47,6 +48,7 @@ pub mod pointer;
 pub mod private_key;
 mod process;
 pub mod provider;
+pub mod record;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;

@@ -1,10 +1,8 @@
 //! Master keys: imported from what the client encrypted, and what is derived from them.
 
-use std::sync::Arc;
-
 use zeroize::Zeroizing;
 
-use ssl_provider::{CipherSuite, Error, Flags, Protocol, Side};
+use ssl_provider::{CipherSuite, Error, Flags, Protocol, RecordOptions, Side};
 
 use crate::abi::{
     HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG, ProviderHandle,
@@ -107,11 +105,11 @@ export! {
             return Err(Error::InvalidParameter("pParameterList is NULL").into());
         }
         no_flags(flags)?;
-        let keys = Arc::new(master_key.key.session_keys(&parameters.parse()?)?);
+        let keys = master_key.key.session_keys(&parameters.parse()?)?;
         // An imported master key is the server's, so it reads what the client writes.
         let insert = |writer| {
-            let keys = Arc::clone(&keys);
-            let key = SessionKey { backend: master_key.backend, keys, writer };
+            let key = keys.record_key(writer, RecordOptions::default())?;
+            let key = SessionKey::new(master_key.backend, key);
             process().handles.insert(Object::SessionKey(key.into()))
         };
         let read = insert(Side::Client)?;

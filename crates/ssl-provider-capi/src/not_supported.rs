@@ -6,7 +6,7 @@ use ssl_provider::Error;
 use crate::abi::{HashHandle, KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
 use crate::failure::Failure;
-use crate::pointer::{AsciiStr, BufferList, Bytes, Out, OutBytes, WideStr};
+use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
 
 export! {
@@ -45,91 +45,6 @@ export! {
         handshake_hash.required("phHandshakeHash is NULL")?;
         algorithm.required("pszHashAlgId is NULL")?;
         not_yet("client authentication")
-    }
-}
-
-export! {
-    /// Would compute the key block of EAP methods.
-    fn SslComputeEapKeyBlock is ComputeEapKeyBlockFn(
-        provider: ProviderHandle,
-        master_key: KeyHandle,
-        randoms: Bytes,
-        _randoms_len: u32,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.master_key(master_key, &provider)?;
-        not_null(randoms.is_null(), "pbRandoms is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("EAP key blocks")
-    }
-}
-
-export! {
-    /// Would compute keying material for other protocols (RFC 5705).
-    fn SslExportKeyingMaterial is ExportKeyingMaterialFn(
-        provider: ProviderHandle,
-        master_key: KeyHandle,
-        label: AsciiStr,
-        _randoms: Bytes,
-        _randoms_len: u32,
-        _context: Bytes,
-        _context_len: u16,
-        output: OutBytes,
-        _output_len: u32,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.master_key(master_key, &provider)?;
-        not_null(label.is_null(), "sLabel is NULL")?;
-        not_null(output.is_null(), "pbOutput is NULL")?;
-        not_yet("keying material")
-    }
-}
-
-export! {
-    /// Would make a record of its content.
-    fn SslEncryptPacket is EncryptPacketFn(
-        provider: ProviderHandle,
-        key: KeyHandle,
-        input: Bytes,
-        _input_len: u32,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _sequence_number: u64,
-        _content_type: u32,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.session_key(key, &provider)?;
-        not_null(input.is_null(), "pbInput is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("record encryption")
-    }
-}
-
-export! {
-    /// Would give the content of a record.
-    fn SslDecryptPacket is DecryptPacketFn(
-        provider: ProviderHandle,
-        key: KeyHandle,
-        input: Bytes,
-        _input_len: u32,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _sequence_number: u64,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.session_key(key, &provider)?;
-        not_null(input.is_null(), "pbInput is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("record encryption")
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, MasterKey,
-    PrivateKey, Protocol, Provider, SessionKeys, Side,
+    PrivateKey, Protocol, Provider, RecordKey,
 };
 
 use crate::key_store::StoredKey;
+use crate::record::Records;
 
 /// An object behind a handle.
 #[derive(Clone, Debug)]
@@ -65,22 +66,26 @@ pub(crate) struct ImportedMasterKey {
     pub(crate) key: MasterKey,
 }
 
-/// The keys of one direction of a connection.
+/// The key of one direction of a connection.
 #[derive(Debug)]
 pub(crate) struct SessionKey {
     pub(crate) backend: &'static dyn KeyExchangeBackend,
-    /// Both directions; the other handle of the pair shares them.
-    #[expect(
-        dead_code,
-        reason = "the record operations read it; they are not in the Rust API yet"
-    )]
-    pub(crate) keys: Arc<SessionKeys>,
-    /// The side that writes with this key.
-    #[expect(
-        dead_code,
-        reason = "the record operations read it; they are not in the Rust API yet"
-    )]
-    pub(crate) writer: Side,
+    records: Mutex<Records>,
+}
+
+impl SessionKey {
+    pub(crate) fn new(backend: &'static dyn KeyExchangeBackend, key: RecordKey) -> Self {
+        Self { backend, records: Mutex::new(Records::new(key)) }
+    }
+
+    /// The key and its memory, for one user at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] when a panic interrupted an earlier user: the key may be out of step.
+    pub(crate) fn records(&self) -> Result<MutexGuard<'_, Records>, Error> {
+        self.records.lock().map_err(|_| Error::Internal("an earlier call left the key half used"))
+    }
 }
 
 /// A handshake hash and what it was made for.

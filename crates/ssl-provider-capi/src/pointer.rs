@@ -125,6 +125,40 @@ impl Bytes {
         self.0.is_null()
     }
 
+    /// Where the `len` bytes are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`.
+    pub(crate) fn area(self, len: u32, name_is_null: &'static str) -> Result<Area, Error> {
+        if self.is_null() {
+            return Err(Error::InvalidParameter(name_is_null));
+        }
+        Ok(Area { start: self.0.addr(), len: usize_of(len) })
+    }
+
+    /// Copies as many bytes as `to` is long; none touch no memory.
+    ///
+    /// # Safety
+    ///
+    /// Unless the pointer is NULL, as many bytes must be valid for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`.
+    pub(crate) unsafe fn copy_to(
+        self,
+        to: &mut [u8],
+        name_is_null: &'static str,
+    ) -> Result<(), Error> {
+        let pointer =
+            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        // SAFETY: the caller promises that many readable bytes; `to` is memory of ours, so it does
+        // not overlap the caller's.
+        unsafe { pointer.as_ptr().copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
+        Ok(())
+    }
+
     /// Copies `len` bytes; a length of 0 touches no memory.
     ///
     /// # Safety
@@ -189,6 +223,21 @@ impl Bytes {
     }
 }
 
+/// Where a buffer of the caller is: compared, never followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Area {
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+}
+
+impl Area {
+    /// Whether the two have a byte in common.
+    pub(crate) fn overlaps(self, other: Self) -> bool {
+        let reaches = |from: Self, to: Self| from.start < to.start.saturating_add(to.len);
+        self.len > 0 && other.len > 0 && reaches(self, other) && reaches(other, self)
+    }
+}
+
 /// Room for an answer: NULL, or a pointer to as many writable bytes as its size parameter says.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
@@ -202,6 +251,11 @@ impl OutBytes {
 
     pub(crate) fn is_null(self) -> bool {
         self.0.is_null()
+    }
+
+    /// Where the first `len` bytes are.
+    pub(crate) fn area(self, len: usize) -> Area {
+        Area { start: self.0.addr(), len }
     }
 
     /// Writes `bytes`, which must fit `len`.
@@ -283,7 +337,8 @@ impl WideStr {
     }
 }
 
-/// A NUL-terminated string of bytes, or NULL.
+/// A string of bytes: NULL, or a pointer that is readable up to its terminator, or for
+/// [`MAX_STRING_LEN`] bytes where it has none.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
 pub struct AsciiStr(*const u8);
@@ -294,8 +349,31 @@ impl AsciiStr {
         Self(pointer)
     }
 
-    pub(crate) fn is_null(self) -> bool {
-        self.0.is_null()
+    /// The bytes before the terminator.
+    ///
+    /// # Safety
+    ///
+    /// Unless the pointer is NULL, it must be readable up to a terminator, or for
+    /// [`MAX_STRING_LEN`] bytes where there is none among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`, and when there is no
+    /// terminator within [`MAX_STRING_LEN`] bytes.
+    pub(crate) unsafe fn read(self, name_is_null: &'static str) -> Result<Vec<u8>, Error> {
+        let start = NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let mut bytes = Vec::with_capacity(MAX_NAME_LEN);
+        for index in 0..MAX_STRING_LEN {
+            // SAFETY: no byte before this one was the terminator and `index` is below the maximum,
+            // so the caller's promise covers this byte.
+            let place = unsafe { start.add(index) };
+            // SAFETY: as above.
+            match unsafe { place.read() } {
+                0 => return Ok(bytes),
+                byte => bytes.push(byte),
+            }
+        }
+        Err(Error::InvalidParameter("string: no terminator within 256 characters"))
     }
 }
 
@@ -581,5 +659,42 @@ mod tests {
         assert!(unsafe { null.copy(1, "") }.is_err());
         // SAFETY: NULL is allowed.
         assert!(unsafe { null.copy_in_pieces(0, "", |_| ()) }.is_ok());
+        let mut part = [0; 100];
+        // SAFETY: `input` is longer than `part`.
+        unsafe { bytes.copy_to(&mut part, "") }.unwrap();
+        assert_eq!(part, input[..100]);
+        // SAFETY: NULL is allowed.
+        assert!(unsafe { null.copy_to(&mut part, "") }.is_err());
+    }
+
+    #[test]
+    fn areas_overlap_when_they_share_a_byte() {
+        let area = |start, len| Area { start, len };
+        let middle = area(10, 5);
+        for (other, shares) in [
+            (area(5, 5), false),
+            (area(5, 6), true),
+            (area(10, 5), true),
+            (area(12, 1), true),
+            (area(14, 9), true),
+            (area(15, 9), false),
+            (area(12, 0), false),
+            (area(0, usize::MAX), true),
+            (area(usize::MAX, 9), false),
+        ] {
+            assert_eq!(middle.overlaps(other), shares, "{other:?}");
+            assert_eq!(other.overlaps(middle), shares, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_string_of_bytes_ends_at_its_terminator_or_at_the_limit() {
+        // SAFETY: each string below has a terminator or is as long as the limit.
+        let read = |bytes: &[u8]| unsafe { AsciiStr::new(bytes.as_ptr()).read("") };
+        assert_eq!(read(b"label\0more").unwrap(), b"label");
+        assert_eq!(read(b"\0").unwrap(), b"");
+        assert!(read(&[b'a'; MAX_STRING_LEN]).is_err(), "no terminator");
+        // SAFETY: NULL is allowed.
+        assert!(unsafe { AsciiStr::new(std::ptr::null()).read("") }.is_err());
     }
 }

@@ -10,9 +10,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use ssl_provider::{
-    BackendInfo, Error, Flags, HashAlgorithm, HashContext, KeyExchangeBackend, KeyLogPolicy,
-    Operation, ParameterList, Policy, PrfAlgorithm, Protocol, Provider, RsaPrivateKey,
-    RsaPrivateKeyDer, Side, backends,
+    AeadAlgorithm, AeadCipher, BackendInfo, Error, Flags, HashAlgorithm, HashContext,
+    KeyExchangeBackend, KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, Protocol,
+    Provider, RsaPrivateKey, RsaPrivateKeyDer, Side, backends,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
@@ -28,8 +28,8 @@ use windows_sys::Win32::Security::Cryptography::{
     NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject, NCryptImportKey, NCryptOpenStorageProvider,
     SslComputeFinishedHash, SslComputeSessionHash, SslCreateHandshakeHash,
-    SslDuplicateTranscriptHash, SslEnumCipherSuites, SslFreeBuffer, SslFreeObject,
-    SslGenerateSessionKeys, SslHashHandshake, SslImportMasterKey, SslOpenPrivateKey,
+    SslDuplicateTranscriptHash, SslEncryptPacket, SslEnumCipherSuites, SslFreeBuffer,
+    SslFreeObject, SslGenerateSessionKeys, SslHashHandshake, SslImportMasterKey, SslOpenPrivateKey,
     SslOpenProvider,
 };
 
@@ -163,6 +163,32 @@ fn a_hash_that_a_panic_interrupted_is_refused_from_then_on() {
 }
 
 #[test]
+fn a_session_key_that_a_panic_interrupted_is_refused_from_then_on() {
+    let staged = Box::leak(Box::new(Staged::panicking()));
+    let session = Session::open(provider_handle(Provider::open(staged)).unwrap(), 8);
+    let master = session.import().unwrap();
+    let (mut read, mut write) = (0, 0);
+    assert_eq!(session.generate(master, 0, &mut read, &mut write), 0);
+    let (payload, mut record, mut len) = ([1; 10], [7; 100], 77);
+    for _ in 0..2 {
+        let status = call!(SslEncryptPacket(
+            session.provider,
+            write,
+            payload.as_ptr(),
+            10,
+            record.as_mut_ptr(),
+            100,
+            &raw mut len,
+            0,
+            23,
+            0,
+        ));
+        assert_eq!((status, len, record), (NTE_INTERNAL_ERROR, 77, [7; 100]));
+    }
+    free(&[read, write, master, session.private_key, session.provider]);
+}
+
+#[test]
 fn a_key_that_is_freed_while_it_decrypts_is_used_to_the_end() {
     let staged: &'static Staged = Box::leak(Box::new(Staged::waiting()));
     let session = Session::open(provider_handle(Provider::open(staged)).unwrap(), 6);
@@ -226,24 +252,27 @@ fn both_session_keys_are_given_or_none() {
     let session = Session::open(provider_handle(Provider::open(Fake::new().leak())).unwrap(), 7);
     let master = session.import().unwrap();
     let (mut read, mut write) = (77, 77);
-    let randoms = Randoms::of(&session);
-    let list = randoms.list(2);
-    let provider = session.provider;
-    let generate = |flags, read: &mut usize, write: &mut usize| {
-        call!(SslGenerateSessionKeys(
-            provider,
-            master,
-            &raw mut *read,
-            &raw mut *write,
-            &raw const list,
-            flags
-        ))
-    };
-    assert_eq!(generate(1, &mut read, &mut write), NTE_BAD_FLAGS);
+    assert_eq!(session.generate(master, 1, &mut read, &mut write), NTE_BAD_FLAGS);
     assert_eq!((read, write), (0, 0));
-    assert_eq!(generate(0, &mut read, &mut write), 0);
-    free(&[read, write, master, session.private_key, provider]);
+    assert_eq!(session.generate(master, 0, &mut read, &mut write), 0);
+    free(&[read, write, master, session.private_key, session.provider]);
+
+    for (fault, expected) in [
+        (Fault::Error(Error::Unsupported(CIPHER)), NTE_NOT_SUPPORTED),
+        (Fault::Panic, NTE_INTERNAL_ERROR),
+    ] {
+        let backend = Fake::new().with_fault(CIPHER, fault).leak();
+        let session = Session::open(provider_handle(Provider::open(backend)).unwrap(), 7);
+        let master = session.import().unwrap();
+        let (mut read, mut write) = (77, 77);
+        assert_eq!(session.generate(master, 0, &mut read, &mut write), expected);
+        assert_eq!((read, write), (0, 0));
+        free(&[master, session.private_key, session.provider]);
+    }
 }
+
+/// The cipher of the suite of these tests.
+const CIPHER: Operation = Operation::Aead(AeadAlgorithm::Aes128Gcm);
 
 /// What one import asks of a backend that a fault can be planted in, with a key that is loaded.
 fn operations_of_an_import() -> [Operation; 3] {
@@ -303,6 +332,13 @@ impl Session {
         ));
         assert_eq!(status == 0, master != 0, "a handle is given on success and only then");
         if status == 0 { Ok(master) } else { Err(status) }
+    }
+
+    fn generate(&self, master: usize, flags: u32, read: &mut usize, write: &mut usize) -> i32 {
+        let randoms = Randoms::of(self);
+        let list = randoms.list(2);
+        let (read, write) = (&raw mut *read, &raw mut *write);
+        call!(SslGenerateSessionKeys(self.provider, master, read, write, &raw const list, flags))
     }
 
     fn hash(&self, message: &[u8]) -> Result<usize, i32> {
@@ -427,7 +463,7 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// A fake backend whose hashes panic, or whose keys wait in the middle of decrypting.
+/// A fake backend whose hashes and ciphers panic, or whose keys wait in the middle of decrypting.
 #[derive(Debug)]
 struct Staged {
     fake: &'static Fake,
@@ -488,7 +524,28 @@ impl KeyExchangeBackend for Staged {
         key: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         let key = self.fake.load_rsa_private_key(key)?;
+        if self.panics {
+            return Ok(key);
+        }
         Ok(Box::new(WaitingKey { key, entered: self.entered, leave: self.leave }))
+    }
+
+    fn aead(&self, _: AeadAlgorithm, _: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        assert!(self.panics);
+        Ok(Box::new(PanickingCipher))
+    }
+}
+
+#[derive(Debug)]
+struct PanickingCipher;
+
+impl AeadCipher for PanickingCipher {
+    fn seal(&self, _: &[u8; 12], _: &[u8], _: &mut [u8], _: &mut [u8]) -> Result<(), Error> {
+        panic!("staged");
+    }
+
+    fn open(&self, _: &[u8; 12], _: &[u8], _: &mut [u8], _: &[u8]) -> Result<(), Error> {
+        panic!("staged");
     }
 }
 

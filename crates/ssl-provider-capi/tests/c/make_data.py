@@ -1,7 +1,8 @@
 """Makes data.h, the inputs and expected outputs of the C programs, from a key of the test kit.
 
-The key schedule is written here again, with Python's hashlib and hmac and the RSA public operation
-as pow(), so that the programs compare this library with something else. Run it as
+The key schedule and the records are written here again, with Python's hashlib and hmac, the RSA
+public operation as pow() and AES from the openssl command, so that the programs compare this library
+with something else. Run it as
 
     python3 make_data.py > data.h
 
@@ -46,8 +47,9 @@ def integers(der):
     return found[1:9]
 
 
-def openssl(*arguments):
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout
+def openssl(*arguments, text=None):
+    command = ["openssl", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, input=text).stdout
 
 
 def number(value, length=None):
@@ -86,6 +88,63 @@ def encrypt(premaster, n, e, seed):
     return number(pow(int.from_bytes(block, "big"), e, n), length)
 
 
+def aes(mode, key, iv, text):
+    cipher = f"-aes-{8 * len(key)}-{mode}"
+    return openssl("enc", cipher, "-nopad", "-K", key.hex(), "-iv", iv.hex(), text=text)
+
+
+def ghash(key, *parts):
+    """GHASH of NIST SP 800-38D, bit by bit."""
+    subkey = int.from_bytes(aes("cbc", key, bytes(16), bytes(16)), "big")
+    state = 0
+    lengths = b"".join(number(8 * len(part), 8) for part in parts)
+    padded = [part + bytes(-len(part) % 16) for part in parts]
+    text = b"".join(padded) + lengths
+    for at in range(0, len(text), 16):
+        x, state = state ^ int.from_bytes(text[at : at + 16], "big"), 0
+        multiple = subkey
+        for bit in range(127, -1, -1):
+            if x >> bit & 1:
+                state ^= multiple
+            multiple = multiple >> 1 ^ (0xE1 << 120 if multiple & 1 else 0)
+    return number(state, 16)
+
+
+def record(version, key, mac_key, iv, explicit, content):
+    """The first record of a direction, a handshake message."""
+    start = number(0, 8) + b"\x16" + number(version, 2) + number(len(content), 2)
+    if mac_key:
+        tag = hmac.new(mac_key, start + content, "sha1").digest()
+        count = 16 - (len(content) + 20) % 16
+        text = content + tag + bytes([count - 1]) * count
+        fragment = explicit + aes("cbc", key, explicit or iv, text)
+    else:
+        first = iv + explicit + number(1, 4)
+        sealed = aes("ctr", key, iv + explicit + number(2, 4), content)
+        mask = aes("ctr", key, first, bytes(16))
+        tag = bytes(x ^ y for x, y in zip(mask, ghash(key, start, sealed)))
+        fragment = explicit + sealed + tag
+    return b"\x16" + number(version, 2) + number(len(fragment), 2) + fragment
+
+
+def records(version, suite, name, master):
+    """The record that each side writes first, of the transcript."""
+    mac_len, key_len, iv_len, explicit = {
+        (0x0301, 0x002F): (20, 16, 16, b""),
+        (0x0302, 0x002F): (20, 16, 0, bytes(range(0xC0, 0xD0))),
+        (0x0303, 0x009C): (0, 16, 4, bytes(8)),
+        (0x0303, 0x009D): (0, 32, 4, bytes(8)),
+    }[version, suite]
+    lengths = [mac_len, mac_len, key_len, key_len, iv_len, iv_len]
+    block = prf(name, master, b"key expansion", SERVER_RANDOM + CLIENT_RANDOM, sum(lengths))
+    parts = []
+    for length in lengths:
+        parts.append(block[:length])
+        block = block[length:]
+    for mac_key, key, iv in (parts[0::2], parts[1::2]):
+        yield record(version, key, mac_key, iv, explicit, TRANSCRIPT)
+
+
 def array(name, data):
     lines = [
         "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + 16])
@@ -122,7 +181,14 @@ def main():
 
     print("struct exchange {\n    unsigned protocol;\n    unsigned suite;\n    int extended;")
     print("    unsigned hash_len;\n    const unsigned char *encrypted;\n    const unsigned char *hash;")
-    print("    const unsigned char *client_finished;\n    const unsigned char *server_finished;\n};\n")
+    print("    const unsigned char *client_finished;\n    const unsigned char *server_finished;")
+    print("    /* The first record that each side writes, of the transcript; one length for both. */")
+    print("    unsigned record_len;\n    const unsigned char *client_record;")
+    print("    const unsigned char *server_record;")
+    print("    /* 40 bytes each, without a context, with an empty one, and with a context. */")
+    print("    const unsigned char *keying_material;")
+    print("    /* 192 bytes of EAP-TLS, 128 of keys of EAP-TTLS, and 17 of its challenge. */")
+    print("    const unsigned char *eap;\n};\n")
     exchanges = []
     for version in (0x0301, 0x0302, 0x0303):
         premaster = struct.pack(">H", version) + bytes(range(0x80, 0xAE))
@@ -142,10 +208,23 @@ def main():
                 for side in ("client", "server"):
                     finished = prf(name, master, f"{side} finished".encode(), digest, 12)
                     array(f"{side}_finished_{suffix}", finished)
+                for side, written in zip(("client", "server"), records(version, suite, name, master)):
+                    array(f"{side}_record_{suffix}", written)
+                randoms = CLIENT_RANDOM + SERVER_RANDOM
+                seeds = [randoms, randoms + number(0, 2), randoms + number(7, 2) + b"context"]
+                material = [prf(name, master, b"EXPERIMENTAL", seed, 40) for seed in seeds]
+                array(f"keying_material_{suffix}", b"".join(material))
+                eap = prf(name, master, b"client EAP encryption", randoms, 128)
+                eap += prf(name, b"", b"client EAP encryption", randoms, 64)
+                eap += prf(name, master, b"ttls keying material", randoms, 128)
+                eap += prf(name, master, b"ttls challenge", randoms, 17)
+                array(f"eap_{suffix}", eap)
                 exchanges.append(
                     f"    {{0x{version:04x}, 0x{suite:04x}, {extended}, {len(digest)}, {encrypted},\n"
                     f"     hash_{version:04x}_{suite:04x}, client_finished_{suffix},\n"
-                    f"     server_finished_{suffix}}}"
+                    f"     server_finished_{suffix}, sizeof(client_record_{suffix}),\n"
+                    f"     client_record_{suffix}, server_record_{suffix},\n"
+                    f"     keying_material_{suffix}, eap_{suffix}}}"
                 )
     print("static const struct exchange exchanges[] = {\n" + ",\n".join(exchanges) + "\n};\n")
     print("#endif")

@@ -25,7 +25,6 @@ int main(void)
     NCRYPT_HASH_HANDLE hash = hash_of_transcript(provider, 0x0303, 0x009c);
     NCRYPT_SSL_ECC_CURVE *curves = NULL;
     PBYTE b = buffer;
-    PCHAR label = (PCHAR)(void *)buffer;
     NCryptBuffer buffers[2];
     set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
     set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
@@ -44,18 +43,6 @@ int main(void)
 #undef CALL
 #define CALL(h) SslCreateClientAuthHash(h, &out, 0x303, 0x9c, BCRYPT_SHA256_ALGORITHM, 0)
     NOT_YET(CALL, provider);
-#undef CALL
-#define CALL(h) SslComputeEapKeyBlock(provider, h, b, 64, NULL, 0, &len, 0)
-    NOT_YET(CALL, master);
-#undef CALL
-#define CALL(h) SslExportKeyingMaterial(provider, h, label, b, 64, NULL, 0, b, 64, 0)
-    NOT_YET(CALL, master);
-#undef CALL
-#define CALL(h) SslEncryptPacket(provider, h, b, 1, b, 64, &len, 0, CT_APPLICATIONDATA, 0)
-    NOT_YET(CALL, write);
-#undef CALL
-#define CALL(h) SslDecryptPacket(provider, h, b, 64, b, 64, &len, 1, 0)
-    NOT_YET(CALL, read);
 #undef CALL
 #define CALL(h) SslExportKey(provider, h, BCRYPT_OPAQUE_KEY_BLOB, NULL, 0, &len, 0)
     NOT_YET(CALL, read);
@@ -112,7 +99,6 @@ int main(void)
 
     EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, NULL, BCRYPT_RSAPUBLIC_BLOB, b, 64, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslExportKey(provider, read, NULL, NULL, 0, &len, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslEncryptPacket(provider, write, NULL, 0, b, 64, &len, 0, 23, 0));
 
     OK(NCryptFreeObject(stored));
     OK(SslFreeObject(read, 0));

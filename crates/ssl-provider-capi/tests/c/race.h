@@ -60,13 +60,15 @@ static int is_allowed(SECURITY_STATUS status)
 {
     return status == ERROR_SUCCESS || status == NTE_INVALID_HANDLE ||
            status == STATUS_INVALID_HANDLE || status == NTE_INVALID_PARAMETER ||
-           status == NTE_NOT_SUPPORTED || status == NTE_NO_MORE_ITEMS;
+           status == NTE_NOT_SUPPORTED || status == NTE_NO_MORE_ITEMS ||
+           status == NTE_DECRYPTION_FAILURE;
 }
 
 static void *race(void *argument)
 {
     uint64_t state = (uint64_t)(uintptr_t)argument, mine = 0;
-    unsigned char output[64];
+    unsigned char output[256];
+    char label[] = "EXPERIMENTAL";
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
     set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
@@ -76,7 +78,7 @@ static void *race(void *argument)
         SECURITY_STATUS status = 0;
         PBYTE value = NULL;
         DWORD len = 0;
-        switch (next(&state) % 12) {
+        switch (next(&state) % 15) {
         case 0:
             status = SslCreateHandshakeHash(shared_provider, &handle, 0x303, 0x9c, 0);
             break;
@@ -116,13 +118,26 @@ static void *race(void *argument)
             OK(SslDecrementProviderReferenceCount(shared_provider));
             break;
         case 10:
-            status = SslEncryptPacket(shared_provider, peek(&state), output, 1, output, 1, &len, 0,
-                                      23, 0);
-            CHECK(status != 0);
+            status = SslEncryptPacket(shared_provider, peek(&state), in(transcript), 20, output,
+                                      sizeof(output), &len, next(&state), 23, 0);
             break;
         case 11:
             status = SslFreeObject((ULONG_PTR)next(&state), 0);
             CHECK(status == STATUS_INVALID_HANDLE);
+            break;
+        case 12:
+            memset(output, 0, 100);
+            status = SslDecryptPacket(shared_provider, peek(&state), output, 100, output + 100, 100,
+                                      &len, 0, 0);
+            CHECK(status != 0);
+            break;
+        case 13:
+            status = SslExportKeyingMaterial(shared_provider, peek(&state), label, output, 64,
+                                             NULL, 0, output, 40, 0);
+            break;
+        case 14:
+            status = SslComputeEapKeyBlock(shared_provider, peek(&state), output, 64, output,
+                                           sizeof(output), &len, 0);
             break;
         }
         if (!is_allowed(status)) {

@@ -37,16 +37,16 @@ same_prototypes! {
     ncrypt::NCryptOpenStorageProvider(_, _, _);
     provider::SslChangeNotify(_, _);
     not_supported::SslComputeClientAuthHash(_, _, _, _, _, _, _, _);
-    not_supported::SslComputeEapKeyBlock(_, _, _, _, _, _, _, _);
+    exporter::SslComputeEapKeyBlock(_, _, _, _, _, _, _, _);
     master_key::SslComputeFinishedHash(_, _, _, _, _, _);
     handshake_hash::SslComputeSessionHash(_, _, _, _, _, _, _);
     not_supported::SslCreateClientAuthHash(_, _, _, _, _, _);
     not_supported::SslCreateEphemeralKey(_, _, _, _, _, _, _, _, _);
     handshake_hash::SslCreateHandshakeHash(_, _, _, _, _);
     provider::SslDecrementProviderReferenceCount(_);
-    not_supported::SslDecryptPacket(_, _, _, _, _, _, _, _, _);
+    record::SslDecryptPacket(_, _, _, _, _, _, _, _, _);
     handshake_hash::SslDuplicateTranscriptHash(_, _, _, _);
-    not_supported::SslEncryptPacket(_, _, _, _, _, _, _, _, _, _);
+    record::SslEncryptPacket(_, _, _, _, _, _, _, _, _, _);
     cipher_suites::SslEnumCipherSuites(_, _, _, _, _);
     cipher_suites::SslEnumCipherSuitesEx(_, _, _, _, _);
     not_supported::SslEnumEccCurves(_, _, _, _);
@@ -58,7 +58,7 @@ same_prototypes! {
     not_supported::SslExpandTrafficKeys(_, _, _, _, _, _, _);
     not_supported::SslExpandWriteKey(_, _, _, _, _);
     not_supported::SslExportKey(_, _, _, _, _, _, _);
-    not_supported::SslExportKeyingMaterial(_, _, _, _, _, _, _, _, _, _);
+    exporter::SslExportKeyingMaterial(_, _, _, _, _, _, _, _, _, _);
     not_supported::SslExtractEarlyKey(_, _, _, _, _, _, _);
     not_supported::SslExtractHandshakeKey(_, _, _, _, _, _, _);
     not_supported::SslExtractMasterKey(_, _, _, _, _);

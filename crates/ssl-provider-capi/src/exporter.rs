@@ -1,0 +1,118 @@
+//! Keying material for other protocols, and the key blocks of EAP methods.
+
+use zeroize::Zeroizing;
+
+use ssl_provider::exporter::{EAP_TLS_KEY_BLOCK_LEN, RANDOMS_LEN};
+use ssl_provider::{EapKeyBlock, Error};
+
+use crate::abi::{KeyHandle, ProviderHandle};
+use crate::boundary::export;
+use crate::check::{SizedOutput, no_flags};
+use crate::failure::Failure;
+use crate::pointer::{AsciiStr, Bytes, Out, OutBytes, usize_of};
+use crate::process::process;
+
+export! {
+    /// Fills `output` with keying material (RFC 5705). The label is printable ASCII with a
+    /// terminator, and none of those by which TLS derives its own secrets; the randoms are the
+    /// client's and the server's, 64 bytes. A NULL context is none, which is not the same as an
+    /// empty one. At most 65536 bytes can be had.
+    fn SslExportKeyingMaterial is ExportKeyingMaterialFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        label: AsciiStr,
+        randoms: Bytes,
+        randoms_len: u32,
+        context: Bytes,
+        context_len: u16,
+        output: OutBytes,
+        output_len: u32,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        // SAFETY: the caller of the export promises that sLabel is terminated.
+        let label = unsafe { label.read("sLabel is NULL") }?;
+        if output.is_null() {
+            return Err(Error::InvalidParameter("pbOutput is NULL").into());
+        }
+        no_flags(flags)?;
+        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
+        let context = if context.is_null() && context_len == 0 {
+            None
+        } else {
+            // SAFETY: the caller of the export promises that pbContextValue is as long as
+            // cbContextValue says.
+            Some(unsafe { context.copy(context_len.into(), "pbContextValue is NULL") }?)
+        };
+        let mut material = room_for(usize_of(output_len))?;
+        let context = context.as_ref().map(|context| context.as_slice());
+        master_key.key.export_keying_material(&label, &randoms, context, &mut material)?;
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { output.write(output_len, &material, "pbOutput is NULL") }.map_err(Failure::from)
+    }
+}
+
+export! {
+    /// Gives a key block of an EAP method; the randoms are the client's and the server's, 64 bytes.
+    /// With a NULL `output` only the size is given.
+    ///
+    /// The flags are 0 for EAP-TLS, 1 for the keys of EAP-TTLSv0 and 2 for its challenge, as many
+    /// bytes as there is room for. EAP-TLS has 192 bytes, 128 of keys and 64 of initialisation
+    /// vectors; an output of just that length is EAP-TLS under 1 and 2 too, and so is the size,
+    /// for callers that follow the page and say which side they are.
+    fn SslComputeEapKeyBlock is ComputeEapKeyBlockFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        randoms: Bytes,
+        randoms_len: u32,
+        output: OutBytes,
+        output_len: u32,
+        result_len: Out<u32>,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        if randoms.is_null() {
+            return Err(Error::InvalidParameter("pbRandoms is NULL").into());
+        }
+        let place = SizedOutput::new(output, output_len, result_len)?;
+        let wanted_len =
+            if output.is_null() { EAP_TLS_KEY_BLOCK_LEN } else { usize_of(output_len) };
+        let kind = EapKeyBlock::from_flags(flags, wanted_len)?;
+        let len = if kind == EapKeyBlock::Tls { EAP_TLS_KEY_BLOCK_LEN } else { wanted_len };
+        if place.is_answered_by_len(len)? {
+            return Ok(());
+        }
+        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
+        let mut block = room_for(len)?;
+        master_key.key.eap_key_block(kind, &randoms, &mut block)?;
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { place.write(&block) }
+    }
+}
+
+/// Most bytes that one call derives.
+const MAX_OUTPUT_LEN: usize = 1 << 16;
+
+/// The two randoms.
+///
+/// # Safety
+///
+/// Unless the pointer is NULL, `len` bytes must be valid for reading.
+unsafe fn copy_randoms(randoms: Bytes, len: u32) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if usize_of(len) != RANDOMS_LEN {
+        return Err(Error::InvalidParameter("cbRandoms: expected 64 bytes, the client's first"));
+    }
+    // SAFETY: the caller of this function promises `len` readable bytes.
+    unsafe { randoms.copy(len, "pbRandoms is NULL") }
+}
+
+fn room_for(len: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if len > MAX_OUTPUT_LEN {
+        return Err(Error::InvalidParameter("cbOutput: expected at most 65536 bytes"));
+    }
+    Ok(Zeroizing::new(vec![0; len]))
+}

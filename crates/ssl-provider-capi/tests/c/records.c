@@ -1,0 +1,224 @@
+/* Records: what the peer wrote is opened, what is written opens again, and what is bad does not. */
+
+#include "test.h"
+
+#define MAX_PAYLOAD 16384
+#define ROOM (MAX_PAYLOAD + 512)
+
+static unsigned char payload[MAX_PAYLOAD + 1], record[ROOM], opened[ROOM], before[ROOM];
+
+struct keys {
+    NCRYPT_KEY_HANDLE read, write;
+    DWORD header_len, trailer_len, padding_len;
+};
+
+static struct keys keys_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                           const struct exchange *exchange)
+{
+    NCRYPT_KEY_HANDLE master = import_master_key(provider, private_key, exchange);
+    NCRYPT_SSL_CIPHER_LENGTHS lengths;
+    NCryptBuffer buffers[2];
+    NCryptBufferDesc list = list_of(buffers, 2);
+    struct keys keys;
+    memset(&keys, 0, sizeof(keys));
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    OK(SslGenerateSessionKeys(provider, master, &keys.read, &keys.write, &list, 0));
+    OK(SslFreeObject(master, 0));
+    OK(SslLookupCipherLengths(provider, exchange->protocol, exchange->suite, 0, &lengths,
+                              sizeof(lengths), 0));
+    keys.header_len = lengths.dwHeaderLen;
+    keys.trailer_len = lengths.dwFixedTrailerLen;
+    keys.padding_len = lengths.dwMaxVariableTrailerLen;
+    return keys;
+}
+
+static void free_keys(struct keys keys)
+{
+    OK(SslFreeObject(keys.read, 0));
+    OK(SslFreeObject(keys.write, 0));
+}
+
+static void known_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
+{
+    size_t each;
+    for (each = 0; each < COUNT(exchanges); each++) {
+        const struct exchange *exchange = &exchanges[each];
+        struct keys keys = keys_of(provider, private_key, exchange);
+        DWORD len = 0;
+        OK(SslDecryptPacket(provider, keys.read, in(exchange->client_record), exchange->record_len,
+                            opened, ROOM, &len, 0, 0));
+        CHECK(len == sizeof(transcript) && memcmp(opened, transcript, len) == 0);
+        OK(SslEncryptPacket(provider, keys.write, in(transcript), (DWORD)sizeof(transcript), record,
+                            ROOM, &len, 0, CT_HANDSHAKE, 0));
+        CHECK(len == exchange->record_len);
+        /* The vector of TLS 1.1 is random. */
+        CHECK((memcmp(record, exchange->server_record, len) == 0) == (exchange->protocol != 0x302));
+        free_keys(keys);
+    }
+}
+
+/* Payloads of many lengths, record after record, apart and in place. */
+static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                        const struct exchange *exchange)
+{
+    static const DWORD lens[] = {0, 1, 15, 16, 27, 28, 1000, MAX_PAYLOAD - 1, MAX_PAYLOAD};
+    struct keys writer = keys_of(provider, private_key, exchange);
+    struct keys reader = keys_of(provider, private_key, exchange);
+    ULONGLONG sequence = 0;
+    DWORD each, in_place;
+    for (each = 0; each < COUNT(lens); each++) {
+        for (in_place = 0; in_place < 2; in_place++, sequence++) {
+            DWORD len = lens[each], sealed = 0, asked = 0, room = 0, got = 77;
+            PBYTE from = in_place ? record + writer.header_len : payload;
+            PBYTE to = in_place ? record + writer.header_len : opened;
+            memset(record, 0xa5, ROOM);
+            memset(opened, 0xa5, ROOM);
+            if (in_place) {
+                memcpy(from, payload, len);
+            }
+            OK(SslEncryptPacket(provider, writer.write, from, len, NULL, 0, &asked, sequence, 23, 0));
+            CHECK(asked >= writer.header_len + len + writer.trailer_len);
+            CHECK(asked <= writer.header_len + len + writer.trailer_len + writer.padding_len);
+            EXPECT(NTE_BUFFER_TOO_SMALL, SslEncryptPacket(provider, writer.write, from, len, record,
+                                                          asked - 1, &sealed, sequence, 23, 0));
+            CHECK(sealed == asked && record[0] == 0xa5);
+            OK(SslEncryptPacket(provider, writer.write, from, len, record, asked, &sealed, sequence,
+                                23, 0));
+            CHECK(sealed == asked && record[sealed] == 0xa5 && record[0] == 23);
+
+            OK(SslDecryptPacket(provider, reader.write, record, sealed, NULL, 0, &room, sequence, 0));
+            CHECK(room >= len && room <= len + reader.padding_len);
+            if (room > 0) {
+                EXPECT(NTE_BUFFER_TOO_SMALL,
+                       SslDecryptPacket(provider, reader.write, record, sealed, to, room - 1, &got,
+                                        sequence, 0));
+                CHECK(got == room);
+            }
+            OK(SslDecryptPacket(provider, reader.write, record, sealed, to, room, &got, sequence, 0));
+            CHECK(got == len && memcmp(to, payload, len) == 0);
+            CHECK(in_place || opened[len] == 0xa5);
+        }
+    }
+    free_keys(writer);
+    free_keys(reader);
+}
+
+/* A record with one bit changed anywhere, cut, or of another number: one answer, nothing written. */
+static void bad_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                        const struct exchange *exchange)
+{
+    DWORD len = exchange->record_len, got = 77, at, cut;
+    struct keys keys;
+    memset(opened, 0xa5, ROOM);
+    memset(before, 0xa5, ROOM);
+    for (at = 0; at < len; at++) {
+        keys = keys_of(provider, private_key, exchange);
+        memcpy(record, exchange->client_record, len);
+        record[at] ^= (unsigned char)(1u << at % 8);
+        EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, record, len, opened,
+                                                        ROOM, &got, 0, 0));
+        free_keys(keys);
+    }
+    keys = keys_of(provider, private_key, exchange);
+    for (cut = 0; cut < len; cut++) {
+        EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, record, cut, opened,
+                                                        ROOM, &got, 0, 0));
+    }
+    EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, in(payload), sizeof(payload),
+                                                    opened, ROOM, &got, 0, 0));
+    free_keys(keys);
+    keys = keys_of(provider, private_key, exchange);
+    EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, in(exchange->client_record),
+                                                    len, opened, ROOM, &got, 1, 0));
+    free_keys(keys);
+    CHECK(got == 77 && memcmp(opened, before, ROOM) == 0);
+}
+
+/* Only the place of the payload within the record may be shared. */
+static void overlaps(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                     const struct exchange *exchange)
+{
+    struct keys keys = keys_of(provider, private_key, exchange);
+    DWORD len = 100, sealed = 0, got = 77, distance, room = 0;
+    OK(SslEncryptPacket(provider, keys.write, payload, len, NULL, 0, &sealed, 0, 23, 0));
+    OK(SslDecryptPacket(provider, keys.read, record, sealed, NULL, 0, &room, 0, 0));
+    memset(record, 0xa5, ROOM);
+    for (distance = 0; distance <= sealed; distance++) {
+        int good = distance == keys.header_len || distance == sealed;
+        SECURITY_STATUS status = good ? ERROR_SUCCESS : NTE_BUFFERS_OVERLAP;
+        EXPECT(status, SslEncryptPacket(provider, keys.write, record + distance, len, record, ROOM,
+                                        &got, distance, 23, 0));
+        CHECK(good || (got == 77 && record[distance] == 0xa5));
+        memset(record, 0xa5, ROOM);
+        got = 77;
+        status = good ? NTE_DECRYPTION_FAILURE : NTE_BUFFERS_OVERLAP;
+        EXPECT(status, SslDecryptPacket(provider, keys.read, record, sealed, record + distance, room,
+                                        &got, 0, 0));
+        CHECK(got == 77 && record[0] == 0xa5);
+    }
+    for (distance = 1; distance <= len; distance++) {
+        SECURITY_STATUS status = distance == len ? ERROR_SUCCESS : NTE_BUFFERS_OVERLAP;
+        EXPECT(status, SslEncryptPacket(provider, keys.write, record, len, record + distance,
+                                        ROOM - distance, &got, distance, 23, 0));
+    }
+    free_keys(keys);
+}
+
+static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
+{
+    struct keys keys = keys_of(provider, private_key, &exchanges[4]);
+    NCRYPT_KEY_HANDLE write = keys.write, read = keys.read;
+    DWORD len = 77, type, flag;
+#define ENCRYPT(status, provider_, key_, in_, len_, result_, type_, flags_)                        \
+    EXPECT(status, SslEncryptPacket(provider_, key_, in_, len_, record, ROOM, result_, 0, type_, flags_))
+#define DECRYPT(status, provider_, key_, in_, result_, flags_)                                     \
+    EXPECT(status, SslDecryptPacket(provider_, key_, in_, 100, opened, ROOM, result_, 0, flags_))
+    memset(record, 0xa5, ROOM);
+    ENCRYPT(NTE_INVALID_HANDLE, 0, write, payload, 1, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_HANDLE, provider, 0, payload, 1, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_HANDLE, provider, private_key, payload, 1, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_PARAMETER, provider, write, NULL, 1, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_PARAMETER, provider, write, NULL, 0, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_PARAMETER, provider, write, payload, 1, NULL, 23, 0);
+    ENCRYPT(NTE_INVALID_PARAMETER, provider, write, payload, MAX_PAYLOAD + 1, &len, 23, 0);
+    ENCRYPT(NTE_INVALID_PARAMETER, provider, write, payload, 0xffffffffu, &len, 23, 0);
+    for (type = 0; type < 1024; type++) {
+        if (type < CT_CHANGE_CIPHER_SPEC || type > CT_APPLICATIONDATA) {
+            ENCRYPT(NTE_INVALID_PARAMETER, provider, write, payload, 1, &len, type, 0);
+        }
+    }
+    for (flag = 1; flag != 0; flag <<= 1) {
+        ENCRYPT(NTE_BAD_FLAGS, provider, write, payload, 1, &len, 23, flag);
+        DECRYPT(NTE_BAD_FLAGS, provider, read, record, &len, flag);
+    }
+    DECRYPT(NTE_INVALID_HANDLE, 0, read, record, &len, 0);
+    DECRYPT(NTE_INVALID_HANDLE, provider, provider, record, &len, 0);
+    DECRYPT(NTE_INVALID_PARAMETER, provider, read, NULL, &len, 0);
+    DECRYPT(NTE_INVALID_PARAMETER, provider, read, record, NULL, 0);
+    CHECK(len == 77 && record[0] == 0xa5);
+    free_keys(keys);
+    ENCRYPT(NTE_INVALID_HANDLE, provider, write, payload, 1, &len, 23, 0);
+    DECRYPT(NTE_INVALID_HANDLE, provider, read, record, &len, 0);
+}
+
+int main(void)
+{
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    NCRYPT_KEY_HANDLE key = open_key(provider);
+    size_t each;
+    for (each = 0; each < sizeof(payload); each++) {
+        payload[each] = (unsigned char)(each * 7);
+    }
+    known_records(provider, key);
+    /* Every other exchange is one with the extended master secret: the same records. */
+    for (each = 0; each < COUNT(exchanges); each += 2) {
+        round_trips(provider, key, &exchanges[each]);
+        bad_records(provider, key, &exchanges[each]);
+        overlaps(provider, key, &exchanges[each]);
+    }
+    refusals(provider, key);
+    OK(SslFreeObject(key, 0));
+    OK(SslFreeObject(provider, 0));
+    return 0;
+}
