@@ -53,6 +53,7 @@ pub struct Connection {
     /// The level of an alert whose description has not come.
     alert_level: Option<u8>,
     idle_records: u32,
+    closed_by_client: bool,
     established: Option<SessionInfo>,
     /// The session to forget when the connection fails.
     session_id: Option<SessionId>,
@@ -140,6 +141,7 @@ impl Connection {
             messages: Assembler::default(),
             alert_level: None,
             idle_records: 0,
+            closed_by_client: false,
             established: None,
             session_id: None,
             data: Vec::new(),
@@ -150,13 +152,13 @@ impl Connection {
     /// Takes bytes that the client sent. Keeps less than one record of them, and what
     /// [`take_data`](Self::take_data) gives.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.ending.is_some() {
+        if self.ending.is_some() || self.closed_by_client {
             return;
         }
         let mut input = mem::take(&mut self.input);
         input.extend_from_slice(bytes);
         let mut done = 0;
-        while self.ending.is_none() {
+        while self.ending.is_none() && !self.closed_by_client {
             let rest = input.get_mut(done..).unwrap_or_default();
             let step = match self.records.open(rest) {
                 Ok(None) => break,
@@ -195,6 +197,12 @@ impl Connection {
     /// The settings that the connection was made with.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+
+    /// Whether the client has said that it has no more to say. It is for the caller to
+    /// [`close`](Self::close) then; what it has to say before, the client may still read.
+    pub fn is_closed_by_client(&self) -> bool {
+        self.closed_by_client
     }
 
     /// Application data that has come since the last call.
@@ -500,7 +508,7 @@ impl Connection {
                 None => self.alert_level = Some(*byte),
                 Some(level) => self.alert(level, *byte)?,
             }
-            if self.ending.is_some() {
+            if self.ending.is_some() || self.closed_by_client {
                 break;
             }
         }
@@ -510,7 +518,7 @@ impl Connection {
     fn alert(&mut self, level: u8, description: u8) -> Result<(), Alert> {
         match (level, description) {
             (WARNING, CLOSE_NOTIFY) => {
-                self.end(Alert::CloseNotify, Ending::Closed);
+                self.closed_by_client = true;
                 Ok(())
             }
             (WARNING, _) => self.idle(),

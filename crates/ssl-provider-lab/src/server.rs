@@ -225,7 +225,7 @@ impl Worker<'_> {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut last_sweep = Instant::now();
-        loop {
+        while !(self.stop.is_stopped() || (self.is_exhausted() && self.is_idle())) {
             let timeout = if self.may_accept() && !self.out_of_resources {
                 Some(Duration::ZERO)
             } else if self.is_idle() && !self.out_of_resources {
@@ -236,9 +236,6 @@ impl Worker<'_> {
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 Ok(()) | Err(_) => {}
-            }
-            if self.stop.is_stopped() || (self.is_exhausted() && self.is_idle()) {
-                return Ok(());
             }
             for event in &events {
                 match event.token() {
@@ -257,6 +254,7 @@ impl Worker<'_> {
                 self.accept();
             }
         }
+        Ok(())
     }
 
     fn is_idle(&self) -> bool {
@@ -400,6 +398,9 @@ impl Client {
             } else {
                 self.connection.receive(buffer.get(..len).unwrap_or_default());
                 self.answer(observer);
+                if self.connection.is_closed_by_client() {
+                    self.connection.close();
+                }
             }
             // The socket is drained, and says so when there is more; but the end of the stream may
             // have come with the last bytes.

@@ -261,8 +261,14 @@ fn close_notify_is_answered_and_alerts_may_be_cut() {
     client.handshake(&[AES_128_GCM], &[]);
     client.send(ContentType::Alert, &[1]);
     client.send(ContentType::Alert, &[90, 1, 0]);
+    assert!(client.server.is_closed_by_client());
+    client.send(ContentType::ApplicationData, b"too late");
+    assert_eq!(client.server.take_data(), b"");
+    client.server.send(b"a last word");
+    client.server.close();
+    let last = Sent { content_type: 23, payload: b"a last word".to_vec() };
+    assert_eq!(client.received(), [last, Sent { content_type: 21, payload: vec![1, 0] }]);
     assert_eq!(client.server.ending(), Some(Ending::Closed));
-    assert_eq!(client.received(), [Sent { content_type: 21, payload: vec![1, 0] }]);
     client.server.close();
     assert_eq!(client.received(), [], "once");
 }

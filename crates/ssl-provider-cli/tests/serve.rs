@@ -1,0 +1,322 @@
+//! `sslprov serve` as a process: independent clients read its page, and its options do what they say.
+//! The protocol itself is tested in `ssl-provider-lab`, without sockets.
+
+mod common;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use ssl_provider::backends;
+
+use common::{command, key, sslprov};
+
+/// A server that runs, and is ended with the test.
+struct Server {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command()
+            .env_remove("SSLKEYLOGFILE")
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sslprov starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let address = match serde_json::from_str::<Value>(&line) {
+            Ok(event) => event["address"].as_str().expect("an address").to_owned(),
+            Err(_) => line.strip_prefix("listening on ").expect("where").trim().to_owned(),
+        };
+        Self { child, stdout, address }
+    }
+
+    /// With a key of the corpus, which takes no time to make.
+    fn with_key(arguments: &[&str]) -> Self {
+        let (key, cert) = (key("server-2048.pem"), key("server-2048.cert.pem"));
+        let files = ["--key", key.to_str().unwrap(), "--cert", cert.to_str().unwrap()];
+        Self::start(&[&files, arguments].concat())
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("the server listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server goes on");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether a program is there. A test that cannot run says so.
+fn is_there(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("WARNING: `{program}` is ABSENT: the test with it did NOT run");
+    }
+    found
+}
+
+/// Runs a client on this input and gives what it printed.
+fn run(mut client: Command, input: &[u8]) -> String {
+    let mut child = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the client starts");
+    // A client that fails reads no input; its output tells.
+    let _ = child.stdin.take().expect("standard input is a pipe").write_all(input);
+    let output = child.wait_with_output().expect("the client ends");
+    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+}
+
+const REQUEST: &[u8] = b"GET /session.json HTTP/1.0\r\n\r\n";
+
+fn s_client(server: &Server, arguments: &[&str]) -> String {
+    let mut client = Command::new("openssl");
+    client.args(["s_client", "-connect", &server.address, "-ign_eof"]).args(arguments);
+    run(client, REQUEST)
+}
+
+/// The JSON of the page among what a client printed.
+#[track_caller]
+fn page(printed: &str) -> Value {
+    let line = printed.lines().find(|line| line.starts_with('{'));
+    let line = line.unwrap_or_else(|| panic!("no page in: {printed}"));
+    serde_json::from_str(line).expect("JSON")
+}
+
+#[test]
+fn openssl_reads_the_page_from_every_backend() {
+    if !is_there("openssl") {
+        return;
+    }
+    for backend in backends() {
+        let name = backend.info().name;
+        let server = Server::start(&["--backend", name]);
+        let page = page(&s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"]));
+        assert_eq!(page["version"], "TLS 1.2");
+        assert_eq!(page["suite"], "TLS_RSA_WITH_AES_128_CBC_SHA");
+        assert_eq!(page["backend"], name);
+        assert_eq!(
+            (&page["extended_master_secret"], &page["resumed"]),
+            (&true.into(), &false.into())
+        );
+    }
+}
+
+#[test]
+fn openssl_speaks_every_version_and_suite_that_it_has() {
+    if !is_there("openssl") {
+        return;
+    }
+    let server = Server::with_key(&["--suites", "default,legacy"]);
+    let legacy = ["AES128-SHA", "AES256-SHA", "NULL-SHA"];
+    let newest = [
+        "AES128-SHA256",
+        "AES256-SHA256",
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-CCM",
+        "AES256-CCM8",
+    ];
+    let mut suites = HashSet::new();
+    for (version, ciphers) in
+        [("-tls1", &legacy[..]), ("-tls1_1", &legacy), ("-tls1_2", &legacy), ("-tls1_2", &newest)]
+    {
+        for cipher in ciphers {
+            let cipher = format!("{cipher}:@SECLEVEL=0");
+            let page = page(&s_client(&server, &[version, "-cipher", &cipher]));
+            let number = version.trim_start_matches("-tls").replace('_', ".");
+            let number = if number == "1" { "1.0" } else { &number };
+            assert_eq!(page["version"], format!("TLS {number}"), "{cipher}");
+            suites.insert(page["suite"].to_string());
+        }
+    }
+    assert_eq!(suites.len(), legacy.len() + newest.len(), "{suites:?}");
+}
+
+#[test]
+fn openssl_resumes_its_session_unless_that_is_off() {
+    if !is_there("openssl") {
+        return;
+    }
+    let session = tempfile::NamedTempFile::new().unwrap();
+    let file = session.path().to_str().unwrap();
+    let resumed = |server: &Server| {
+        let arguments = ["-tls1_2", "-cipher", "AES128-SHA"];
+        s_client(server, &[&arguments[..], &["-sess_out", file]].concat());
+        page(&s_client(server, &[&arguments[..], &["-sess_in", file]].concat()))["resumed"].clone()
+    };
+    assert_eq!(resumed(&Server::with_key(&[])), true);
+    assert_eq!(resumed(&Server::with_key(&["--no-resumption"])), false);
+}
+
+#[test]
+fn openssl_shows_a_certificate_and_proves_it() {
+    if !is_there("openssl") {
+        return;
+    }
+    let server = Server::with_key(&["--client-auth", "request"]);
+    for (certificate, private) in
+        [("client-2048.cert.pem", "client-2048.pem"), ("ec-p256.cert.pem", "ec-p256.pem")]
+    {
+        let (certificate, private) = (key(certificate), key(private));
+        let files = ["-cert", certificate.to_str().unwrap(), "-key", private.to_str().unwrap()];
+        for version in ["-tls1", "-tls1_1", "-tls1_2"] {
+            let arguments = [version, "-cipher", "AES128-SHA:@SECLEVEL=0"];
+            let page = page(&s_client(&server, &[&arguments[..], &files].concat()));
+            let fingerprint = page["client_certificate"].as_str().expect("a fingerprint");
+            assert_eq!(fingerprint.len(), 64);
+        }
+    }
+    let page = page(&s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"]));
+    assert_eq!(page["client_certificate"], Value::Null);
+}
+
+#[test]
+fn gnutls_and_curl_read_the_page() {
+    let server = Server::with_key(&[]);
+    let port = server.address.rsplit(':').next().unwrap().to_owned();
+    if is_there("gnutls-cli") {
+        for version in ["TLS1.0", "TLS1.1", "TLS1.2"] {
+            for extensions in ["", ":%NO_SESSION_HASH:%NO_ETM"] {
+                let mut client = Command::new("gnutls-cli");
+                let priority = format!("LEGACY:-KX-ALL:+RSA:-VERS-ALL:+VERS-{version}{extensions}");
+                client.args(["--insecure", "--port", &port, "127.0.0.1", "--priority", &priority]);
+                let page = page(&run(client, REQUEST));
+                assert_eq!(page["version"], version.replace("TLS", "TLS "));
+                assert_eq!(page["extended_master_secret"], extensions.is_empty());
+            }
+        }
+    }
+    if is_there("curl") {
+        let mut client = Command::new("curl");
+        client.args(["-sk", "--tlsv1.0", "--tls-max", "1.2", "--ciphers", "kRSA:@SECLEVEL=0"]);
+        client.arg(format!("https://{}/plain", server.address));
+        let printed = run(client, b"");
+        assert!(printed.contains("Version: TLS 1.2\n"), "{printed}");
+    }
+}
+
+#[test]
+fn the_key_log_has_a_line_for_each_session() {
+    if !is_there("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("keys.txt");
+    let server = Server::with_key(&["--keylog", log.to_str().unwrap()]);
+    let theirs = folder.path().join("theirs.txt");
+    for _ in 0..2 {
+        let arguments = ["-tls1_2", "-cipher", "AES128-SHA", "-keylogfile"];
+        page(&s_client(&server, &[&arguments[..], &[theirs.to_str().unwrap()]].concat()));
+    }
+    let lines = |path| {
+        let text = fs::read_to_string(path).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("CLIENT_RANDOM"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (lines(&log), lines(&theirs));
+    assert_eq!(ours.len(), 2);
+    let upper = |lines: Vec<String>| lines.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>();
+    assert_eq!(upper(ours), upper(theirs));
+}
+
+#[test]
+fn a_connection_that_does_nothing_holds_no_thread_and_is_ended() {
+    let server = Server::with_key(&["--threads", "1", "--timeout", "2"]);
+    let mut idle: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
+    let start = Instant::now();
+    let mut rest = Vec::new();
+    idle[0].read_to_end(&mut rest).expect("the end, not a reset");
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert!(rest.is_empty());
+}
+
+/// What the server answers to something that is not TLS, to the end of the stream.
+fn refusal(server: &Server) -> Vec<u8> {
+    let mut stream = server.connect();
+    // More than the server reads before it answers: the alert must arrive nevertheless.
+    stream.write_all(&[b'G'; 5000]).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the end, not a reset");
+    answer
+}
+
+#[test]
+fn events_are_json_lines_and_the_server_stops_after_its_last_connection() {
+    let mut server = Server::with_key(&["--json", "--max-connections", "2"]);
+    refusal(&server);
+    drop(server.connect());
+    assert_eq!(server.wait().code(), Some(0));
+    let mut events = Vec::new();
+    for line in (&mut server.stdout).lines() {
+        let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(event["event"], "ended");
+        events.push((event["reason"].to_string(), event["alert"].to_string()));
+    }
+    events.sort();
+    let expected = [("\"lost\"", "null"), ("\"refused\"", "\"unexpected_message\"")];
+    assert_eq!(events, expected.map(|(reason, alert)| (reason.to_owned(), alert.to_owned())));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_the_server_cleanly() {
+    let mut server = Server::with_key(&[]);
+    let _idle = server.connect();
+    let pid = server.child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn files_and_options_that_do_not_fit_are_told() {
+    let (server, other) = (key("server-2048.pem"), key("other-2048.cert.pem"));
+    let (server, other) = (server.to_str().unwrap(), other.to_str().unwrap());
+    let serve = |arguments: &[&str]| {
+        sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
+    };
+    serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
+    serve(&["--key", server]).expect_stderr("there is no certificate");
+    serve(&["--key", server, "--cert", server]).expect_stderr("there is no certificate");
+    serve(&["--cert", other]).expect_stderr("--key");
+    serve(&["--suites", "0xc02f"]).expect_stderr("no version and suite is left");
+    serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
+    serve(&["--versions", "tls1.3"]).expect_stderr("no version and suite is left");
+    serve(&["--backend", "all"]).expect_stderr("one backend");
+    let taken = Server::with_key(&[]);
+    sslprov(["serve", "--listen", &taken.address]).expect_code(2).expect_stderr("--listen");
+}
