@@ -1,5 +1,5 @@
 //! Certificates of clients: asked for, sent, proven, and every way to get it wrong.
-//! The client signs with the server's key and shows the server's certificate, which is all the same.
+//! The client signs with the server's key and shows the server's certificate, which does as well.
 
 use ssl_provider::{Protocol, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
