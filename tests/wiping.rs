@@ -10,7 +10,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ssl_provider::{HashAlgorithm, Protocol, Side};
+use ssl_provider::{HashAlgorithm, Protocol, RecordOptions, Side};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::reference;
@@ -165,6 +165,38 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
             let name = backend.info().name;
             assert_eq!(found, [""; 0], "{name}, {}", exchange.describe());
         }
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
+    let test_key = TestKey::rsa_1024();
+    for backend in ssl_provider::backends() {
+        let provider = open(*backend);
+        let key = test_key.load(&provider);
+        let exchange = Exchange::new(Protocol::Tls1_0, 0x0035);
+        let mut rng = Rng::new(81);
+        let premaster_secret = exchange.premaster_secret(&mut rng);
+        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let parameters = exchange.parameters();
+        let session_keys = exchange.session_keys(&exchange.master_secret(&premaster_secret));
+        // Two MAC keys of 20 bytes, then two write keys of 32; the server's are the second.
+        let needles = [
+            pieces(["MAC key end", "MAC key", "MAC key reversed"], &session_keys[16..40]),
+            pieces(["write key end", "write key", "write key reversed"], &session_keys[72..104]),
+        ]
+        .concat();
+        let found = found_by(&needles, || {
+            let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
+            let keys = master_key.session_keys(&parameters).unwrap();
+            let mut key = keys.record_key(Side::Server, RecordOptions::default()).unwrap();
+            let mut record = vec![0; key.record_len(5).unwrap()];
+            key.encrypt_packet(0, 23, b"first", &mut record).unwrap();
+            let blob = key.export().unwrap();
+            let mut copy = provider.import_record_key(blob.expose()).unwrap();
+            copy.encrypt_packet(1, 23, b"other", &mut record).unwrap();
+        });
+        assert_eq!(found, [""; 0], "{}", backend.info().name);
     }
 }
 

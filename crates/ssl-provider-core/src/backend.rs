@@ -144,8 +144,8 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`Error::BadSignature`] when it is not the signature, for whatever reason;
-    /// [`BAD_PUBLIC_KEY`](crate::signature::BAD_PUBLIC_KEY) for a key that the library refuses, such
-    /// as a point that is not on its curve; [`Error::Unsupported`] when the library lacks it.
+    /// [`BAD_PUBLIC_KEY`](crate::signature::BAD_PUBLIC_KEY) for a key that the library refuses, as
+    /// for a point that is not on its curve; [`Error::Unsupported`] when the library lacks it.
     fn verify_signature(
         &self,
         _key: &PublicKeyDer<'_>,

@@ -309,7 +309,8 @@ impl Provider {
         Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log, key_export })
     }
 
-    /// Verifies a signature over a digest (`SslVerifySignature`), as of a client's CertificateVerify.
+    /// Verifies a signature over a digest (`SslVerifySignature`), such as a client's in its
+    /// CertificateVerify.
     ///
     /// - `public_key`: the `SubjectPublicKeyInfo` of the certificate, in DER.
     /// - `digest`: [`SignatureScheme::digest_len`] bytes.

@@ -5,7 +5,6 @@ use openssl::md::Md;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::pkey_ctx::PkeyCtx;
-use openssl::rsa::Padding;
 
 use ssl_provider_core::signature::BAD_PUBLIC_KEY;
 use ssl_provider_core::{Error, PublicKeyDer, SignatureScheme};
@@ -38,9 +37,7 @@ fn set_up(key: &PKey<Public>, scheme: SignatureScheme) -> Result<PkeyCtx<Public>
     };
     let mut context = PkeyCtx::new(key)?;
     context.verify_init()?;
-    if scheme.is_rsa() {
-        context.set_rsa_padding(Padding::PKCS1)?;
-    }
+    // For RSA, PKCS#1 v1.5 is what OpenSSL does unless told otherwise.
     context.set_signature_md(Md::from_nid(hash).ok_or_else(ErrorStack::get)?)?;
     Ok(context)
 }

@@ -9,11 +9,13 @@ use ssl_provider_core::{Error, HashAlgorithm, HashContext, Operation};
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash)?;
+    // Not in a box: ring does not wipe its contexts, and what is freed lies about for longer than
+    // what is on the stack.
+    let mut context = digest::Context::new(algorithm(hash)?);
     for part in input {
         context.update(part);
     }
-    context.finish(out)
+    write(context, out)
 }
 
 /// A running hash.
@@ -43,12 +45,17 @@ impl HashContext for Context {
     }
 
     fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
-        if out.len() != self.0.algorithm().output_len() {
-            return Err(Error::Internal("output is not of the hash's length"));
-        }
-        out.copy_from_slice(self.0.finish().as_ref());
-        Ok(())
+        write(self.0, out)
     }
+}
+
+/// Writes the hash of what `context` was fed.
+fn write(context: digest::Context, out: &mut [u8]) -> Result<(), Error> {
+    if out.len() != context.algorithm().output_len() {
+        return Err(Error::Internal("output is not of the hash's length"));
+    }
+    out.copy_from_slice(context.finish().as_ref());
+    Ok(())
 }
 
 impl fmt::Debug for Context {

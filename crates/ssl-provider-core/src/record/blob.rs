@@ -23,8 +23,8 @@ pub const MAX_KEY_STREAM_POSITION: u64 = 1 << 24;
 
 /// A record key in bytes, for [`Provider::import_record_key`] in this or another process.
 ///
-/// It is as secret as the key: it is not encrypted, and its checksum finds damage, not forgery. Send
-/// it over nothing that others read or write.
+/// It is as secret as the key: it is not encrypted, and its checksum finds damage, not forgery.
+/// Send it over nothing that others read or write.
 pub struct OpaqueKeyBlob(Zeroizing<Vec<u8>>);
 
 impl OpaqueKeyBlob {
