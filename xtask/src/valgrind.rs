@@ -61,9 +61,9 @@ const WITH_RSA: [&str; 3] = ["aws-lc", "openssl", "rustcrypto"];
 /// The exit code that memcheck is told to give when it has reported an error.
 const REPORTED: i32 = 99;
 
-/// Runs the probe with its RSA blocks and its CBC records marked as undefined, at the optimisation
-/// levels that are shipped; with `full` at every level, and with the hashes and PRFs of every
-/// backend.
+/// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
+/// undefined, at the optimisation levels that are shipped; with `full` at every level, and with the
+/// hashes and PRFs of every backend.
 ///
 /// # Errors
 ///
@@ -82,9 +82,11 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// A clean run of imports and one of records, and the same with the planted branch.
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the same
+/// with the planted branch.
 fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &str) -> Result<()> {
-    let runs: [&[&str]; 2] = [&["poison", library, "2"], &["poison-records", library]];
+    let runs: [&[&str]; 3] =
+        [&["poison", library, "2"], &["poison-records", library], &["poison-arithmetic"]];
     let clean = build(workspace, level, Kind::Clean, libraries)?;
     for arguments in runs {
         let (status, printed) = memcheck(workspace, &clean, arguments)?;

@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use ssl_provider_core::{Error, RawDecryption, RsaPrivateKeyDer};
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(any(test, feature = "probe"))]
+use crate::kernel::Portable;
 use crate::kernel::{Kernel, Modulus, TABLE_LEN};
 use crate::number::{DIGIT_BITS, LANES, Number, SPARE_BITS, digits_of, power_of_two};
 
@@ -265,6 +267,21 @@ impl<const H: usize> Prime<H> {
     }
 }
 
+/// Raises a number of 128 bytes at most to a secret exponent modulo a secret prime of 64, and writes
+/// the result into 64 bytes: the private operation, but for the kernel as it ships, in a form that
+/// `cargo xtask ctgrind` runs under valgrind, which knows no AVX-512.
+#[cfg(any(test, feature = "probe"))]
+pub fn private_power(prime: &[u8], exponent: &[u8], number: &[u8], out: &mut [u8]) {
+    let prime = Prime::<10>::new(Portable, prime, exponent);
+    let mut numbers = Number::<20>::zero();
+    for lane in 0..LANES {
+        numbers.set_lane(lane, number);
+    }
+    let power = prime.power(Portable, &numbers, Power::Private);
+    let plain = multiply(Portable, &power, &Number::one(), &prime.modulus);
+    plain.reduce_once(&prime.modulus.digits).write_lane(0, out);
+}
+
 fn multiply<K: Kernel, const N: usize>(
     kernel: K,
     a: &Number<N>,
@@ -313,7 +330,6 @@ mod tests {
     use ssl_provider_testkit::rsa_key::TestKey;
 
     use super::*;
-    use crate::kernel::Portable;
 
     type Portable1024 = Engine<Portable, 10, 20>;
 
@@ -374,6 +390,18 @@ mod tests {
         }
         let key = TestKey::rsa_3072();
         assert_decrypts(&engine::<_, 30, 60>(Portable, &key).unwrap(), &key, 1);
+    }
+
+    #[test]
+    fn a_private_power_is_that_of_big_integers() {
+        let mut rng = Rng::new(87);
+        let prime = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
+        let (exponent, number) = (rng.bytes(64), rng.bytes(128));
+        let mut found = [0; 64];
+        private_power(&prime.to_bytes_be(), &exponent, &number, &mut found);
+        let expected =
+            BigUint::from_bytes_be(&number).modpow(&BigUint::from_bytes_be(&exponent), &prime);
+        assert_eq!(BigUint::from_bytes_be(&found), expected);
     }
 
     #[test]

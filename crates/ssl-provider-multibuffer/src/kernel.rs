@@ -3,8 +3,8 @@
 
 #![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
 
-use crate::number::{DIGIT_MASK, Digits, Number};
-#[cfg(any(test, not(target_arch = "x86_64")))]
+use crate::number::{DIGIT_MASK, Digits, Number, mask};
+#[cfg(any(test, feature = "probe"))]
 use crate::number::{LANES, split};
 
 /// Numbers that [`Kernel::select`] selects from: what a window of four bits can say.
@@ -52,11 +52,11 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
 
 /// Plain Rust. Too slow to be of use, but it runs everywhere: under Miri, under valgrind, and
 /// beside the other kernel in its tests.
+#[cfg(any(test, feature = "probe"))]
 #[derive(Clone, Copy, Debug)]
-#[cfg(any(test, not(target_arch = "x86_64")))]
 pub(crate) struct Portable;
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
+#[cfg(any(test, feature = "probe"))]
 impl Kernel for Portable {
     fn multiply<const N: usize>(
         self,
@@ -99,9 +99,7 @@ impl Kernel for Portable {
     ) {
         *entry = Number::zero();
         for (number, candidate) in (0u64..).zip(table) {
-            let difference = number ^ u64::from(index);
-            // All ones where the difference is zero. The barrier keeps it a mask.
-            let mask = std::hint::black_box((difference.wrapping_sub(1) >> 63).wrapping_neg());
+            let mask = equality_mask(number, index);
             for (digit, other) in entry.0.iter_mut().zip(&candidate.0) {
                 for lane in 0..LANES {
                     digit.0[lane] |= other.0[lane] & mask;
@@ -111,7 +109,12 @@ impl Kernel for Portable {
     }
 }
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
+/// All ones where a number, which is below 2^63, is the index.
+fn equality_mask(number: u64, index: u8) -> u64 {
+    mask((number ^ u64::from(index)).wrapping_sub(1) >> 63)
+}
+
+#[cfg(any(test, feature = "probe"))]
 fn low_half(a: u64, b: u64) -> u64 {
     a.wrapping_mul(b) & DIGIT_MASK
 }
@@ -122,12 +125,11 @@ pub(crate) use avx512::Avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
-        __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask,
-        _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_mov_epi64, _mm512_set1_epi64,
-        _mm512_setzero_si512, _mm512_srli_epi64,
+        __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
+        _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64,
     };
 
-    use super::{Kernel, Modulus, TABLE_LEN};
+    use super::{Kernel, Modulus, TABLE_LEN, equality_mask};
     use crate::number::{DIGIT_BITS, DIGIT_MASK, Digit, Number};
 
     /// Takes a sum to what it carries into the next digit.
@@ -235,13 +237,13 @@ mod avx512 {
 
     #[target_feature(enable = "avx512f,avx512ifma")]
     fn select<const N: usize>(table: &[Number<N>; TABLE_LEN], index: u8, entry: &mut Number<N>) {
-        let index = splat(u64::from(index));
         let mut selected = [_mm512_setzero_si512(); N];
         for (number, candidate) in (0u64..).zip(table) {
-            let mask = _mm512_cmpeq_epi64_mask(splat(number), index);
+            // With a mask register a load may leave out what the mask does; this reads all of it.
+            let mask = splat(equality_mask(number, index));
             for place in 0..N {
-                let other = vector(candidate.0[place]);
-                selected[place] = _mm512_mask_mov_epi64(selected[place], mask, other);
+                let other = _mm512_and_si512(vector(candidate.0[place]), mask);
+                selected[place] = _mm512_or_si512(selected[place], other);
             }
         }
         for place in 0..N {
@@ -261,6 +263,46 @@ mod avx512 {
 
     fn digit(vector: __m512i) -> Digit {
         bytemuck::must_cast(vector)
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use elsewhere::Avx512;
+
+#[cfg(not(target_arch = "x86_64"))]
+mod elsewhere {
+    use super::{Kernel, Modulus, TABLE_LEN};
+    use crate::number::Number;
+
+    /// No other processor has AVX-512, so there is no value.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Avx512 {}
+
+    impl Avx512 {
+        pub(crate) fn detect() -> Option<Self> {
+            None
+        }
+    }
+
+    impl Kernel for Avx512 {
+        fn multiply<const N: usize>(
+            self,
+            _a: &Number<N>,
+            _b: &Number<N>,
+            _modulus: &Modulus<N>,
+            _product: &mut Number<N>,
+        ) {
+            match self {}
+        }
+
+        fn select<const N: usize>(
+            self,
+            _table: &[Number<N>; TABLE_LEN],
+            _index: u8,
+            _entry: &mut Number<N>,
+        ) {
+            match self {}
+        }
     }
 }
 

@@ -22,6 +22,8 @@ use ssl_provider_core::{
     BackendInfo, Composed, Error, FipsStatus, KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer,
 };
 
+#[cfg(any(test, feature = "probe"))]
+pub use crate::engine::private_power;
 use crate::kernel::Avx512;
 
 /// A backend around another one, with a private operation that takes batches.

@@ -3,6 +3,8 @@
 
 #![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
 
+use std::hint::black_box;
+
 use bytemuck::{Pod, Zeroable};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -121,7 +123,7 @@ impl<const N: usize> Number<N> {
                 borrow[lane] = digit >> 63;
             }
         }
-        (difference, borrow.map(|borrow| 0u64.wrapping_sub(borrow)))
+        (difference, borrow.map(mask))
     }
 
     /// `self` mod `modulus`, for less than twice the modulus.
@@ -164,6 +166,14 @@ impl<const N: usize> Number<N> {
         }
         difference.map(|difference| difference == 0)
     }
+}
+
+/// All ones for 1, and zero for 0.
+///
+/// The barrier keeps the compiler from seeing that a mask has two values only: rustc 1.95 otherwise
+/// turns a selection by it into branches, or into a choice between two addresses.
+pub(crate) fn mask(bit: u64) -> u64 {
+    black_box(bit.wrapping_neg())
 }
 
 /// A digit and what is above it, of a sum shorter than 116 bits: a few products of two digits.
@@ -210,7 +220,7 @@ pub(crate) fn power_of_two<const N: usize>(exponent: usize, modulus: &Digits<N>)
             reduced[place] = less & DIGIT_MASK;
             borrow = less >> 63;
         }
-        let negative = 0u64.wrapping_sub(borrow);
+        let negative = mask(borrow);
         for place in 0..N {
             power[place] = (doubled[place] & negative) | (reduced[place] & !negative);
         }

@@ -6,8 +6,9 @@
 //! in the library's hashes. `probe count N` asks callgrind for the number of instructions of each
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
-//! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks. With the
-//! feature `planted-leak` a branch on the block is in the path, and all must notice.
+//! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
+//! `probe poison-arithmetic` marks key and number of multi-buffer RSA. With the feature `planted-leak`
+//! a branch on the block is in the path, and all must notice.
 
 mod arena;
 mod backend;
@@ -43,8 +44,9 @@ fn main() -> ExitCode {
         ["raw", library, number] => raw(library, number),
         ["poison-records", library] => records(library, record::poison),
         ["count-records"] => records("rustcrypto", record::count),
+        ["poison-arithmetic"] => arithmetic(),
         _ => Err("usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
-                  poison-records LIBRARY | count-records, under valgrind"
+                  poison-records LIBRARY | count-records | poison-arithmetic, under valgrind"
             .into()),
     };
     match outcome {
@@ -100,6 +102,30 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
         Variant::all().len(),
         valgrind::error_count()
     ))
+}
+
+/// Runs the arithmetic of multi-buffer RSA with key and number marked as undefined.
+///
+/// # Errors
+///
+/// Says where the mark did not arrive: then a clean run would prove nothing.
+fn arithmetic() -> Result<String, Box<dyn Error>> {
+    if !valgrind::is_running() {
+        return Err("not under valgrind: nothing would be checked".into());
+    }
+    // Any odd number will do for a prime.
+    let (mut prime, mut exponent, mut number) = ([0xb5; 64], [0x6d; 64], [0xa7; 128]);
+    valgrind::mark_undefined(&mut prime);
+    valgrind::mark_undefined(&mut exponent);
+    valgrind::mark_undefined(&mut number);
+    let mut power = [0; 64];
+    ssl_provider_multibuffer::private_power(&prime, &exponent, &number, &mut power);
+    if !valgrind::is_wholly_undefined(&power) {
+        return Err("the mark is lost before the result".into());
+    }
+    #[cfg(feature = "planted-leak")]
+    backend::planted_leak(&power);
+    Ok(format!("arithmetic of multi-buffer RSA, errors so far: {}", valgrind::error_count()))
 }
 
 /// Counts the instructions of each import: one dump of callgrind for each, named by what it was.

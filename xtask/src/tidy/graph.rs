@@ -93,7 +93,7 @@ const LAYERS: [Layer; 14] = [
     },
     Layer {
         member: "ssl-provider-probe",
-        members: &["ssl-provider"],
+        members: &["ssl-provider", "ssl-provider-multibuffer"],
         in_tests: &[],
         others: Some(&["num-bigint"]),
     },
