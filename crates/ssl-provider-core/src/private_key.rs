@@ -97,7 +97,7 @@ impl PrivateKey {
             .map(|ciphertext| DecryptedPremaster {
                 key: self,
                 ciphertext: ciphertext.to_vec(),
-                block: Block::new(),
+                block: Box::new(Block::new()),
             })
             .collect();
         let mut jobs = Vec::with_capacity(all.len());
@@ -147,7 +147,8 @@ impl fmt::Debug for PrivateKey {
 pub struct DecryptedPremaster<'k> {
     pub(crate) key: &'k PrivateKey,
     pub(crate) ciphertext: Vec<u8>,
-    pub(crate) block: Block,
+    /// Boxed, so that a value that is moved leaves no copy of the block behind.
+    pub(crate) block: Box<Block>,
 }
 
 impl DecryptedPremaster<'_> {
@@ -193,5 +194,16 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         self.bytes[..self.len].zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::premaster::MIN_BLOCK_LEN;
+
+    #[test]
+    fn moving_a_decrypted_premaster_moves_no_block() {
+        assert!(size_of::<DecryptedPremaster<'_>>() < MIN_BLOCK_LEN);
     }
 }
