@@ -17,7 +17,8 @@ pub const EAP_TLS_KEY_BLOCK_LEN: usize = EAP_TLS_KEYS_LEN + 64;
 const EAP_TLS_KEYS_LEN: usize = 128;
 
 /// Labels under which TLS itself derives its secrets (RFC 5246, RFC 7627 section 4, RFC 2246
-/// section 6.3.1). An exporter under one of them would give those away.
+/// section 6.3.1). An exporter under one of them would give those away, and so would one under the
+/// beginning of one, since nothing stands between the label and the randoms that a caller chooses.
 const RESERVED_LABELS: [&[u8]; 8] = [
     b"client finished",
     b"server finished",
@@ -86,8 +87,8 @@ impl MasterKey {
         if label.is_empty() || !label.iter().all(is_printable) {
             return Err(Error::InvalidParameter("label: expected printable ASCII"));
         }
-        if RESERVED_LABELS.contains(&label) {
-            return Err(Error::InvalidParameter("label: one that TLS derives its own secrets by"));
+        if RESERVED_LABELS.iter().any(|reserved| reserved.starts_with(label)) {
+            return Err(Error::InvalidParameter("label: TLS derives its own secrets by it"));
         }
         check(randoms, out)?;
         let prf = self.prf()?;

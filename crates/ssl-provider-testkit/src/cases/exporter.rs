@@ -156,13 +156,13 @@ pub fn exporter_takes_a_context_as_long_as_its_length_field(
     assert!(matches!(error, Error::InvalidParameter(_)));
 }
 
-/// Labels under which TLS derives its own secrets are refused, and so is what is no label; nothing
-/// is written then.
+/// Labels under which TLS derives its own secrets are refused, their beginnings too, and so is what is
+/// no label; nothing is written then.
 pub fn exporter_refuses_reserved_and_malformed_requests(backend: &'static dyn KeyExchangeBackend) {
     let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(3)));
     let mut out = [0xaa; 16];
-    let bad_labels: [&[u8]; 13] = [
+    let bad_labels: [&[u8]; 15] = [
         b"client finished",
         b"server finished",
         b"master secret",
@@ -171,6 +171,9 @@ pub fn exporter_refuses_reserved_and_malformed_requests(backend: &'static dyn Ke
         b"client write key",
         b"server write key",
         b"IV block",
+        // The randoms, which the caller chooses, can complete these.
+        b"key expans",
+        b"k",
         b"",
         b"\0",
         b"EXPORTER\0",
