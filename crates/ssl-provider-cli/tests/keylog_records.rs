@@ -1,6 +1,6 @@
 //! The record layer on recorded connections of other stacks: every record opens to its plaintext,
 //! and none opens when a bit of it is changed.
-
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used)]
 
@@ -79,11 +79,7 @@ fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize 
 
 #[test]
 fn every_record_of_the_recorded_connections_opens() {
-    let Ok(backend) = default_backend() else {
-        println!("no backend is compiled in: there are no session keys to open records with");
-        return;
-    };
-    let provider = Provider::open(backend);
+    let provider = Provider::open(default_backend().unwrap());
     let Some(vectors) = vectors() else { return };
     let mut opened = 0;
     for folder in ["go-tls", "go-tls-no-ems"].map(|name| vectors.join(name)) {
