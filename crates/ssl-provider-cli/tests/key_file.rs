@@ -180,6 +180,10 @@ fn a_cng_blob_is_read() {
     for len in (1..blob.len()).step_by(97) {
         message(&write(&folder, "cut.blob", &blob[..len]), None);
     }
+    // The last byte of the modulus: an even one is refused here as in any other file.
+    blob[24 + 3 + 255] ^= 1;
+    let refused = message(&write(&folder, "even.blob", &blob), None);
+    assert!(refused.contains("modulus"), "{refused}");
 }
 
 #[test]

@@ -151,12 +151,17 @@ enum Part {
     Other(&'static str),
 }
 
-fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
+/// The RSA private keys in the content of a file, as PKCS#1 or PKCS#8; at least one.
+///
+/// # Errors
+///
+/// [`Fault`] says what was found in place of a key.
+pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
     } else if cng_blob::is_blob(content) {
-        parts.push(Part::Key(cng_blob::to_pkcs1(content)?));
+        parts.push(classify_key(cng_blob::to_pkcs1(content)?)?);
     } else if container::is_sequence(content) {
         container::read(content, password, &mut parts)?;
     } else {
