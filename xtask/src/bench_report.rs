@@ -62,6 +62,17 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
     Ok(())
 }
 
+/// Runs every benchmark once, without measuring.
+///
+/// # Errors
+///
+/// Fails when a benchmark does.
+pub(crate) fn run_once(workspace: &Workspace) -> Result<()> {
+    Run::cargo("bench")
+        .args(["--quiet", "--package", "ssl-provider-benches", "--", "--test"])
+        .run(workspace)
+}
+
 /// A group of benchmarks that is one section of the report and one chart.
 struct Group {
     /// Its name in criterion, and of its chart.

@@ -8,12 +8,12 @@ use anyhow::{Result, bail};
 use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
-use crate::{deny, doc, interop, matrix, test, tidy, tshark, valgrind};
+use crate::{bench_report, deny, doc, interop, matrix, test, tidy, timing, tshark, valgrind};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
@@ -23,6 +23,8 @@ const STEPS: [Step; 11] = [
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
+    ("benches", bench_report::run_once),
+    ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
 ];

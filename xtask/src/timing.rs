@@ -29,6 +29,16 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// What CI runs: enough to find the controls.
+///
+/// # Errors
+///
+/// Fails when a class stands out, and when a control does not.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    let options = Options { smoke: true, bits: "1024".to_owned(), blocks: None, json: false };
+    run(workspace, &options)
+}
+
 /// Runs the measurement and judges it.
 ///
 /// # Errors
@@ -37,7 +47,7 @@ pub(crate) struct Options {
 /// interval is too wide to say.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let (blocks, selections) = match options.smoke {
-        true => (1_000, 50_000),
+        true => (3_000, 50_000),
         false => (options.blocks.unwrap_or(30_000), 1_000_000),
     };
     let mut run = Run::cargo("run")
