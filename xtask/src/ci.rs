@@ -8,16 +8,17 @@ use anyhow::{Result, bail};
 use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
-use crate::{bench_report, deny, doc, interop, matrix, test, tidy, timing, tshark, valgrind};
+use crate::{bench_report, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark, valgrind};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
     ("test", test::run),
+    ("fuzz", fuzz::smoke),
     ("tshark", tshark::run),
     ("interop", interop::smoke),
     ("tidy", tidy::run),

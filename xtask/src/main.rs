@@ -13,6 +13,7 @@ mod corpus;
 mod deny;
 mod doc;
 mod features;
+mod fuzz;
 mod interop;
 mod matrix;
 mod python;
@@ -103,6 +104,15 @@ enum Task {
     Interop(interop::Options),
     /// Let tshark decrypt the captures of tests/data with our key log.
     Tshark,
+    /// Run what reads the bytes of others on damaged input for a while.
+    Fuzz {
+        /// How long, for all targets together.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// What chooses the inputs; the same seed gives the same ones.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
     Timing(timing::Options),
     /// Check with memcheck that nothing depends on the decrypted RSA block.
@@ -147,6 +157,7 @@ fn run(task: Task) -> Result<()> {
         Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
+        Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
         Task::Callgrind { full } => valgrind::callgrind(&workspace, full),

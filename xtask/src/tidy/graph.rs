@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 14] = [
+const LAYERS: [Layer; 15] = [
     Layer {
         member: CORE,
         members: &[],
@@ -89,6 +89,12 @@ const LAYERS: [Layer; 14] = [
         member: "ssl-provider-benches",
         members: &["ssl-provider", CORE, "ssl-provider-testkit"],
         in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
+        others: None,
+    },
+    Layer {
+        member: "ssl-provider-fuzz",
+        members: &["ssl-provider", "ssl-provider-cli", "ssl-provider-testkit"],
+        in_tests: &[],
         others: None,
     },
     Layer {
@@ -218,8 +224,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_may_use_the_programs() {
-        for layer in &LAYERS {
+    fn nothing_but_the_fuzz_targets_may_use_the_programs() {
+        assert!(is_refused("ssl-provider-fuzz", "xtask", true, true));
+        for layer in LAYERS.iter().filter(|layer| layer.member != "ssl-provider-fuzz") {
             for program in ["ssl-provider-cli", "ssl-provider-benches", "xtask"] {
                 assert!(is_refused(layer.member, program, true, true), "{}", layer.member);
             }

@@ -9,7 +9,9 @@ use super::Finding;
 pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     let mut findings = dependencies(path, contents);
     let table = |name: &str| contents.lines().any(|line| line.trim() == name);
-    if table("[package]") && !(table("[lints]") && table("workspace = true")) {
+    // A package that is a workspace by itself has no lints to inherit.
+    let is_alone = table("[workspace]") && !table("members = [");
+    if table("[package]") && !is_alone && !(table("[lints]") && table("workspace = true")) {
         findings.push(Finding::new(path.display(), "no `[lints] workspace = true`"));
     }
     findings
@@ -72,6 +74,8 @@ mod tests {
     #[test]
     fn a_member_without_the_lints_of_the_workspace_is_found() {
         assert_eq!(count("[package]\nname = \"x\"\n"), 1);
+        assert_eq!(count("[package]\nname = \"x\"\n\n[workspace]\nmembers = [\n\"y\"]\n"), 1);
+        assert_eq!(count("[package]\nname = \"x\"\n\n[workspace]\n"), 0);
         assert_eq!(count("[package]\nname = \"x\"\n\n[lints]\nworkspace = true\n"), 0);
     }
 }

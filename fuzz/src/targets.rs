@@ -1,0 +1,274 @@
+//! The targets: each takes any bytes, and panics when an invariant does not hold.
+//! Each has a corpus of good input, from the keys and captures of the repository's tests.
+
+// A target says what is wrong by panicking.
+#![allow(clippy::missing_panics_doc)]
+
+use std::fs;
+use std::io::Cursor;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use ssl_provider::{
+    Buffer, Flags, KeyLogPolicy, ParameterList, Policy, PrivateKey, Protocol, Provider,
+    RsaPrivateKeyDer, backends, default_backend,
+};
+use ssl_provider_cli::capture::{Limits, Moment, source};
+use ssl_provider_cli::key_file::{Password, PasswordArgs, keys_in, read_keys};
+use ssl_provider_cli::keylog::analysis::analyse;
+use ssl_provider_cli::keylog::input::{Delivery, Input};
+use ssl_provider_cli::keylog::keyring::Keyring;
+use ssl_provider_cli::keylog::resumption::KnownSessions;
+use ssl_provider_cli::tls::RecordStream;
+use ssl_provider_cli::tls::hello::{ClientHello, ServerHello};
+use ssl_provider_cli::tls::message::{HandshakeType, Message};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::exchange::Exchange;
+use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
+
+use crate::mutate::MAX_LEN;
+
+/// A function that reads what others wrote, and what it usually reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of the function.
+    pub name: &'static str,
+    /// The function.
+    pub run: fn(&[u8]),
+    /// Good input to begin with.
+    pub corpus: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: [Target; 6] = [
+    Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
+    Target { name: "import", run: import, corpus: imports },
+    Target { name: "private_key", run: private_key, corpus: private_keys },
+    Target { name: "key_file", run: key_file, corpus: key_files },
+    Target { name: "capture", run: capture, corpus: captures },
+    Target { name: "records", run: records, corpus: streams },
+];
+
+/// A parameter list as a C caller passes it: the version, then type, length and content of each
+/// buffer, where a length of 255 stands for a null pointer.
+pub fn parameter_list(input: &[u8]) {
+    let Some((version, mut rest)) = input.split_first() else { return };
+    let mut buffers = Vec::new();
+    while let [buffer_type, len, tail @ ..] = rest {
+        let content = tail.get(..usize::from(*len)).unwrap_or(tail);
+        rest = &tail[content.len().min(tail.len())..];
+        let data = (*len != 0xff).then_some(content);
+        buffers.push(Buffer { buffer_type: u32::from(*buffer_type), data });
+    }
+    let parse = || ParameterList::parse(u32::from(*version), &buffers);
+    assert_eq!(parse(), parse());
+    if let Ok(list) = parse() {
+        assert!(!format!("{list:?}").is_empty());
+    }
+}
+
+/// An import: protocol, suite and the version that the client offered, then the ciphertext. What it
+/// holds must not decide whether there is a master key, nor may a second answer be another one.
+pub fn import(input: &[u8]) {
+    static SERVER: LazyLock<(Provider, PrivateKey)> = LazyLock::new(|| {
+        let policy = Policy {
+            legacy_ssl3: true,
+            key_log: KeyLogPolicy::Allowed,
+            min_modulus_bits: 1024,
+            ..Policy::default()
+        };
+        let backend = default_backend().expect("backends are compiled in");
+        let provider = Provider::open(backend).with_policy(policy);
+        let key = provider.load_private_key(&TestKey::rsa_1024().der).expect("a good key");
+        (provider, key)
+    });
+    let Some((head, ciphertext)) = input.split_first_chunk::<6>() else { return };
+    let number = |high: u8, low: u8| u32::from(u16::from_be_bytes([high, low]));
+    let [protocol, suite, offered] = [0, 2, 4].map(|at| number(head[at], head[at + 1]));
+    let parameters =
+        ParameterList::new().client_random([1; 32]).server_random([2; 32]).highest_version(offered);
+    let (provider, key) = &*SERVER;
+    let import = |ciphertext| {
+        provider
+            .import_master_key(key, protocol, suite, &parameters, ciphertext, Flags::SERVER)
+            .map(|key| *key.secret_for_key_log().expect("the policy allows it").expose())
+    };
+    let secret = import(ciphertext);
+    assert_eq!(secret, import(ciphertext), "asked twice");
+    let good = &[7; 128];
+    assert_eq!(secret.map(drop), import(good).map(drop), "the ciphertext decides");
+}
+
+/// A private key as DER: every backend takes it, or each refuses it for the same reason.
+pub fn private_key(input: &[u8]) {
+    let Ok(der) = RsaPrivateKeyDer::from_der(input) else { return };
+    let mut answers = backends()
+        .iter()
+        .map(|backend| (backend.info().name, PrivateKey::load(*backend, &der).map(drop)));
+    let Some((first, expected)) = answers.next() else { return };
+    for (name, answer) in answers {
+        assert_eq!(answer, expected, "{name} and {first}");
+    }
+}
+
+/// A key file of any kind.
+pub fn key_file(input: &[u8]) {
+    static NONE: LazyLock<Password> =
+        LazyLock::new(|| PasswordArgs::default().password().expect("none is fine"));
+    if let Ok(keys) = keys_in(input, &NONE) {
+        assert!(!keys.is_empty());
+        assert!(keys.iter().all(|der| RsaPrivateKeyDer::from_der(der).is_ok()));
+    }
+}
+
+/// A capture, down to the verdicts on its sessions.
+pub fn capture(input: &[u8]) {
+    static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
+        let password = PasswordArgs::default().password().expect("none is fine");
+        let keys = read_keys(&data("keys/server-2048.pem"), &password).expect("a good key");
+        let backend = default_backend().expect("backends are compiled in");
+        Keyring::load(backend, &keys, true).expect("a good key")
+    });
+    let Ok(reader) = source::decompress(Cursor::new(input.to_vec())) else { return };
+    let mut take = |delivery: Delivery| {
+        let analysis = analyse(&delivery.conversation, &KEYRING, &KnownSessions::default());
+        assert!(!analysis.sessions.is_empty(), "TLS was found");
+        ControlFlow::Continue(())
+    };
+    let mut reassembly =
+        Input::new(Limits { early_bytes: 1 << 16, connections: 64, memory: 1 << 20 });
+    if reassembly.read("capture", reader, &mut take).is_ok() {
+        reassembly.finish(&mut take);
+    }
+}
+
+/// One direction of a connection in pieces of the length that the first byte says, and the rest as
+/// a hello of either side.
+pub fn records(input: &[u8]) {
+    let Some((piece_len, bytes)) = input.split_first() else { return };
+    let mut stream = RecordStream::default();
+    for piece in bytes.chunks(usize::from(*piece_len) + 1) {
+        stream.bytes(piece, Moment::default());
+    }
+    for record in stream.kept_records() {
+        assert!(stream.fragment(record).len() <= bytes.len());
+    }
+    for (kind, ssl2_framing) in [(1, false), (1, true), (2, false)] {
+        let message = Message { kind: HandshakeType(kind), bytes: bytes.to_vec(), ssl2_framing };
+        // Either answer will do.
+        let _ = (ClientHello::parse(&message), ServerHello::parse(&message));
+    }
+}
+
+fn parameter_lists() -> Vec<Vec<u8>> {
+    let buffer = |kind: u8, content: &[u8]| {
+        let len = u8::try_from(content.len()).expect("short");
+        [&[kind, len], content].concat()
+    };
+    let randoms = [buffer(20, &[1; 32]), buffer(21, &[2; 32])].concat();
+    let version = buffer(22, &0x0303_u32.to_ne_bytes());
+    let hash = |len| buffer(25, &vec![3; len]);
+    [&[][..], &version, &hash(32), &hash(36), &hash(48), &[20, 0xff], &buffer(99, b"unknown")]
+        .map(|last| [&[0], &randoms[..], last].concat())
+        .into()
+}
+
+fn imports() -> Vec<Vec<u8>> {
+    let (key, mut rng) = (TestKey::rsa_1024(), Rng::new(1));
+    [
+        (Protocol::Ssl3, 0x002f),
+        (Protocol::Tls1_0, 0x002f),
+        (Protocol::Tls1_2, 0x009d),
+        (Protocol::Dtls1_2, 0x003c),
+    ]
+    .map(|(protocol, suite)| {
+        let secret = Exchange::new(protocol, suite).premaster_secret(&mut rng);
+        let version = protocol.wire().to_be_bytes();
+        let suite = u16::try_from(suite).expect("two bytes on the wire").to_be_bytes();
+        [&version[..], &suite, &version, &key.encrypt(&key.pad(&secret, &mut rng))].concat()
+    })
+    .into()
+}
+
+fn private_keys() -> Vec<Vec<u8>> {
+    let keys = [TestKey::rsa_1024(), TestKey::rsa_1536(), TestKey::rsa_2048_e3()];
+    let wrapped = keys.iter().map(|key| pkcs8(RSA_OID, &key.der)).collect::<Vec<_>>();
+    keys.into_iter().map(|key| key.der).chain(wrapped).collect()
+}
+
+fn key_files() -> Vec<Vec<u8>> {
+    // The header of BCRYPT_RSAKEY_BLOB, of a key too short to be taken.
+    let lengths = [1024_u32, 3, 128, 64, 64].map(u32::to_le_bytes).concat();
+    let blob = [b"RSA3", &lengths[..], &[1, 0, 1], &[0xa5; 128 + 5 * 64 + 128]].concat();
+    files("keys", MAX_LEN).into_iter().chain([blob]).collect()
+}
+
+fn captures() -> Vec<Vec<u8>> {
+    // The shorter ones, of which there is one of every kind.
+    let kinds = ["pcap", "pcapng", "gz"];
+    let of_kind = |path: &Path| kinds.iter().any(|kind| path.extension() == Some(kind.as_ref()));
+    files_where("", 24 * 1024, of_kind)
+}
+
+fn streams() -> Vec<Vec<u8>> {
+    let record = |kind: u8, fragment: &[u8]| {
+        let len = u16::try_from(fragment.len()).expect("short").to_be_bytes();
+        [&[kind, 3, 3], &len[..], fragment].concat()
+    };
+    let handshake = |kind: u8, body: &[u8]| {
+        let len = u32::try_from(body.len()).expect("short").to_be_bytes();
+        record(22, &[&[kind], &len[1..], body].concat())
+    };
+    let client_hello = [&[3, 3][..], &[1; 32], &[0, 0, 2, 0, 0x9c, 1, 0, 0, 0]].concat();
+    let server_hello = [&[3, 3][..], &[2; 32], &[0, 0, 0x9c, 0, 0, 0]].concat();
+    let ssl2 = [&[0x80, 28, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[7; 16]].concat();
+    let tail = [handshake(16, &[9; 130]), record(20, &[1]), record(22, &[0x5a; 40])].concat();
+    [
+        [&[255], &handshake(1, &client_hello)[..], &tail].concat(),
+        [&[0], &handshake(2, &server_hello)[..], &tail].concat(),
+        [&[6], &b"STARTTLS\r\n"[..], &handshake(1, &client_hello), &tail].concat(),
+        [&[99], &ssl2[..], &tail].concat(),
+        [&[3], &record(21, &[2, 40])[..]].concat(),
+    ]
+    .into()
+}
+
+/// A path below the repository's test data.
+fn data(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(path)
+}
+
+fn files(folder: &str, max_len: usize) -> Vec<Vec<u8>> {
+    files_where(folder, max_len, |_| true)
+}
+
+/// The files of a folder of test data that are no longer than this, in the order of their names.
+fn files_where(folder: &str, max_len: usize, wanted: impl Fn(&Path) -> bool) -> Vec<Vec<u8>> {
+    let folder = data(folder);
+    let entries = fs::read_dir(&folder).expect("the test data is part of the repository");
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.is_file() && wanted(path));
+    paths.sort();
+    let contents = paths.iter().map(|path| fs::read(path).expect("a readable file"));
+    contents.filter(|content| content.len() <= max_len).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_takes_its_corpus_and_each_cut_of_it() {
+        for target in TARGETS {
+            let corpus = (target.corpus)();
+            assert!(corpus.len() >= 4, "{}: {} inputs", target.name, corpus.len());
+            for input in corpus {
+                (target.run)(&input);
+                for len in (0..input.len()).step_by(input.len() / 16 + 1) {
+                    (target.run)(&input[..len]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask fuzz`: the fuzz targets on changed input for a while, with the toolchain at hand.
+//! With nightly Rust and cargo-fuzz the same targets run under libFuzzer; see `fuzz/cargo-fuzz`.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::features::{OpenSsl, all_of_facade};
+use crate::workspace::Workspace;
+
+/// What CI spends on all targets together, in seconds.
+const SMOKE: u32 = 20;
+
+/// Runs every target for its share of the time.
+///
+/// # Errors
+///
+/// Fails when an input makes a target panic or hang; the input is kept.
+pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> {
+    let features = all_of_facade(OpenSsl::choose());
+    // The dev profile looks for overflows, and compiles the crypto with optimisation.
+    Run::cargo("run")
+        .args(["--quiet", "--package", "ssl-provider-fuzz", "--features", features.as_str(), "--"])
+        .args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string(), "--failures"])
+        .args([workspace.target("fuzz")])
+        .run(workspace)
+}
+
+/// What CI runs.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    run(workspace, SMOKE, 1)
+}
