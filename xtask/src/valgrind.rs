@@ -82,8 +82,8 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the same
-/// with the planted branch.
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the
+/// same with the planted branch.
 fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &str) -> Result<()> {
     let runs: [&[&str]; 3] =
         [&["poison", library, "2"], &["poison-records", library], &["poison-arithmetic"]];

@@ -267,9 +267,9 @@ impl<const H: usize> Prime<H> {
     }
 }
 
-/// Raises a number of 128 bytes at most to a secret exponent modulo a secret prime of 64, and writes
-/// the result into 64 bytes: the private operation, but for the kernel as it ships, in a form that
-/// `cargo xtask ctgrind` runs under valgrind, which knows no AVX-512.
+/// Raises a number of 128 bytes at most to a secret exponent modulo a secret prime of 64, and
+/// writes the result into 64 bytes: the private operation, as it ships but for the kernel, in a
+/// form that `cargo xtask ctgrind` runs under valgrind, which knows no AVX-512.
 #[cfg(any(test, feature = "probe"))]
 pub fn private_power(prime: &[u8], exponent: &[u8], number: &[u8], out: &mut [u8]) {
     let prime = Prime::<10>::new(Portable, prime, exponent);

@@ -7,8 +7,8 @@
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
-//! `probe poison-arithmetic` marks key and number of multi-buffer RSA. With the feature `planted-leak`
-//! a branch on the block is in the path, and all must notice.
+//! `probe poison-arithmetic` marks key and number of multi-buffer RSA. With the feature
+//! `planted-leak` a branch on the block is in the path, and all must notice.
 
 mod arena;
 mod backend;

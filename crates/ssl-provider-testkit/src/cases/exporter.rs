@@ -156,8 +156,8 @@ pub fn exporter_takes_a_context_as_long_as_its_length_field(
     assert!(matches!(error, Error::InvalidParameter(_)));
 }
 
-/// Labels under which TLS derives its own secrets are refused, their beginnings too, and so is what is
-/// no label; nothing is written then.
+/// Labels under which TLS derives its own secrets are refused, their beginnings too, and so is what
+/// is no label; nothing is written then.
 pub fn exporter_refuses_reserved_and_malformed_requests(backend: &'static dyn KeyExchangeBackend) {
     let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(3)));
