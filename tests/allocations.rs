@@ -134,7 +134,8 @@ fn opening_a_record_allocates_the_same_whatever_padding_and_mac() {
             let direction = Direction::of(protocol, suite, false);
             let mut first = None;
             for last in 0..=u8::MAX {
-                // Blocks that end in every possible byte: most are bad padding, and no MAC is right.
+                // Blocks that end in every possible byte: most are bad padding, and no MAC is
+                // right.
                 let mut blocks = [0x11; 320];
                 blocks[320 - usize::from(last % 64) - 1..].fill(last);
                 let mut record = direction.forge(*backend, &blocks);

@@ -109,9 +109,9 @@ fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &s
     Ok(())
 }
 
-/// Counts the instructions of an import for each kind of RSA block, and of the check of a record for
-/// each kind of padding and MAC, at each optimisation level that is shipped; with `full` also those
-/// of the libraries' private operations.
+/// Counts the instructions of an import for each kind of RSA block, and of the check of a record
+/// for each kind of padding and MAC, at each optimisation level that is shipped; with `full` also
+/// those of the libraries' private operations.
 ///
 /// # Errors
 ///

@@ -54,9 +54,9 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
         Err(Error::Unsupported(Operation::Hash(hash)))
     }
 
-    /// Starts the compression function of a hash, with which records find the MAC of a message whose
-    /// length is secret. None where the library keeps it to itself; such records then take the time
-    /// of hundreds of hashes.
+    /// Starts the compression function of a hash, with which records find the MAC of a message
+    /// whose length is secret. None where the library keeps it to itself; such records then take
+    /// the time of hundreds of hashes.
     fn compression(&self, _hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
         None
     }
@@ -238,8 +238,8 @@ pub trait HashContext: fmt::Debug + Send + Sync {
 
 /// The inside of a hash: a chaining value that takes in whole blocks. Padding is the caller's.
 pub trait Compression: fmt::Debug + Send + Sync {
-    /// Takes in `blocks`, which are whole blocks of [`HashAlgorithm::block_len`] bytes, in time that
-    /// their content does not decide.
+    /// Takes in `blocks`, which are whole blocks of [`HashAlgorithm::block_len`] bytes, in time
+    /// that their content does not decide.
     fn compress(&mut self, blocks: &[u8]);
 
     /// Writes the chaining value as the hash writes its result. `out` is exactly the hash's output

@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 /// A truth value held as a byte mask: 0xff for true, 0x00 for false.
 ///
-/// [`reveal`](Self::reveal) is the one way to turn it into a `bool`. What it says about an RSA block
-/// is never revealed.
+/// [`reveal`](Self::reveal) is the one way to turn it into a `bool`. What it says about an RSA
+/// block is never revealed.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask(u8);
 

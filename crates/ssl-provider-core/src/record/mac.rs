@@ -54,8 +54,8 @@ impl MacHeader {
     }
 }
 
-/// The key of a MAC: what comes before the message, and two hashes that have been fed all that comes
-/// before it, and before its hash.
+/// The key of a MAC: what comes before the message, and two hashes that have been fed all that
+/// comes before it, and before its hash.
 pub(super) struct RecordMac {
     backend: &'static dyn KeyExchangeBackend,
     hash: HashAlgorithm,
@@ -270,8 +270,8 @@ impl Prefix {
 /// Bytes in which a MAC is looked for: 256 places for its first byte, and room to move.
 const WINDOW_LEN: usize = 2 * 256 + MAX_MAC_LEN;
 
-/// The bytes of `window` from `offset` on, which is secret and less than 256: the window is moved by
-/// each power of two, or not.
+/// The bytes of `window` from `offset` on, which is secret and less than 256: the window is moved
+/// by each power of two, or not.
 fn extract(window: &[u8], offset: usize) -> Zeroizing<[u8; WINDOW_LEN]> {
     let mut bytes = Zeroizing::new([0; WINDOW_LEN]);
     for (to, from) in bytes.iter_mut().zip(window) {

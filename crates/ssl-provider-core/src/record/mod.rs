@@ -92,8 +92,8 @@ enum Iv {
 }
 
 impl RecordKey {
-    /// Makes a key from its parts, which [`SessionKeys::record_key`](crate::SessionKeys::record_key)
-    /// cuts from the key block.
+    /// Makes a key from its parts, which
+    /// [`SessionKeys::record_key`](crate::SessionKeys::record_key) cuts from the key block.
     ///
     /// `mac_key` is as long as the MAC (empty for AEAD suites), `write_key` as the cipher asks, and
     /// `write_iv` is [`fixed_iv_len`](crate::cipher_suite::BulkCipher::fixed_iv_len) bytes.

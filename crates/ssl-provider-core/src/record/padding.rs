@@ -18,13 +18,14 @@ pub(super) enum Rule {
     Tls,
 }
 
-/// What is known of a CBC record whose padding and MAC have been looked at. All of it is secret until
-/// it is revealed, but for the bounds, which follow from the length of the record.
+/// What is known of a CBC record whose padding and MAC have been looked at. All of it is secret
+/// until it is revealed, but for the bounds, which follow from the length of the record.
 #[derive(Clone, Copy)]
 pub struct Verdict {
     /// Whether the record is good, as far as it has been checked.
     pub(super) good: Mask,
-    /// Bytes before MAC and padding; where the padding is bad, one of the lengths that are possible.
+    /// Bytes before MAC and padding; where the padding is bad, one of the lengths that are
+    /// possible.
     pub(super) payload_len: usize,
     /// The shortest and the longest payload that the length of the record leaves possible.
     pub(super) bounds: (usize, usize),
