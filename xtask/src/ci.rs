@@ -8,16 +8,17 @@ use anyhow::{Result, bail};
 use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
-use crate::{bench_report, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark, valgrind};
+use crate::{bench_report, capi, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark, valgrind};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
     ("test", test::run),
+    ("capi", |workspace| capi::run(workspace, capi::Extent::Short, None)),
     ("fuzz", fuzz::smoke),
     ("tshark", tshark::run),
     ("interop", interop::smoke),

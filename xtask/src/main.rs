@@ -154,7 +154,9 @@ fn run(task: Task) -> Result<()> {
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
-        Task::Capi { seconds, prefix } => capi::run(&workspace, seconds, prefix.as_deref()),
+        Task::Capi { seconds, prefix } => {
+            capi::run(&workspace, capi::Extent::Full { seconds }, prefix.as_deref())
+        }
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),

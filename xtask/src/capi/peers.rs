@@ -1,0 +1,170 @@
+//! The whole server in C and its peers: TLS clients of other libraries shake hands with it in each
+//! version, with suites of each kind, and read its page.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::is_installed;
+
+/// The clients, with the Debian package of each.
+const CLIENTS: [(&str, &str); 2] = [("openssl", "openssl"), ("gnutls-cli", "gnutls-bin")];
+
+/// What is negotiated: a version and a suite, as the page and each client name them.
+struct Conversation {
+    protocol: &'static str,
+    suite: &'static str,
+    openssl: [&'static str; 2],
+    gnutls: &'static str,
+}
+
+const CONVERSATIONS: [Conversation; 7] = [
+    Conversation {
+        protocol: "0301",
+        suite: "TLS_RSA_WITH_AES_128_CBC_SHA",
+        openssl: ["-tls1", "AES128-SHA"],
+        gnutls: "+VERS-TLS1.0:+AES-128-CBC:+SHA1",
+    },
+    Conversation {
+        protocol: "0302",
+        suite: "TLS_RSA_WITH_AES_256_CBC_SHA",
+        openssl: ["-tls1_1", "AES256-SHA"],
+        gnutls: "+VERS-TLS1.1:+AES-256-CBC:+SHA1",
+    },
+    Conversation {
+        protocol: "0303",
+        suite: "TLS_RSA_WITH_AES_128_CBC_SHA",
+        openssl: ["-tls1_2", "AES128-SHA"],
+        gnutls: "+VERS-TLS1.2:+AES-128-CBC:+SHA1",
+    },
+    Conversation {
+        protocol: "0303",
+        suite: "TLS_RSA_WITH_AES_128_CBC_SHA256",
+        openssl: ["-tls1_2", "AES128-SHA256"],
+        gnutls: "+VERS-TLS1.2:+AES-128-CBC:+SHA256",
+    },
+    Conversation {
+        protocol: "0303",
+        suite: "TLS_RSA_WITH_AES_256_CBC_SHA256",
+        openssl: ["-tls1_2", "AES256-SHA256"],
+        gnutls: "+VERS-TLS1.2:+AES-256-CBC:+SHA256",
+    },
+    Conversation {
+        protocol: "0303",
+        suite: "TLS_RSA_WITH_AES_128_GCM_SHA256",
+        openssl: ["-tls1_2", "AES128-GCM-SHA256"],
+        gnutls: "+VERS-TLS1.2:+AES-128-GCM:+AEAD",
+    },
+    Conversation {
+        protocol: "0303",
+        suite: "TLS_RSA_WITH_AES_256_GCM_SHA384",
+        openssl: ["-tls1_2", "AES256-GCM-SHA384"],
+        gnutls: "+VERS-TLS1.2:+AES-256-GCM:+AEAD",
+    },
+];
+
+const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+
+/// Has every client that is installed hold every conversation with one run of the server, which
+/// must then exit without an error. `wrapper` is a program that the server runs under, with its
+/// arguments, or nothing; `provider` is the index of the provider that the server opens.
+///
+/// # Errors
+///
+/// Fails when a page does not come or says something else, and when no client is installed.
+pub(super) fn converse(server: &Path, wrapper: &[String], provider: Option<usize>) -> Result<()> {
+    let clients: Vec<&str> =
+        CLIENTS.iter().map(|(client, _)| *client).filter(|client| is_installed(client)).collect();
+    for (client, package) in CLIENTS {
+        if !is_installed(client) {
+            println!(
+                "NOT TESTED: handshakes with {client}, which is not installed; on Debian: \
+                 apt-get install {package}"
+            );
+        }
+    }
+    if clients.is_empty() {
+        bail!("no TLS client is installed to shake hands with");
+    }
+    let count = clients.len() * CONVERSATIONS.len();
+    println!("$ {} {} {count}", wrapper.join(" "), server.display());
+    let mut running = Running(start(server, wrapper, provider, count)?);
+    let output = running.0.stdout.take().context("the output of the server")?;
+    let mut port = String::new();
+    BufReader::new(output).read_line(&mut port).context("cannot read the port of the server")?;
+    for conversation in &CONVERSATIONS {
+        for client in &clients {
+            hold(conversation, client, port.trim())?;
+        }
+    }
+    let status = running.0.wait().context("cannot wait for the server")?;
+    if !status.success() {
+        bail!("the server failed: {status}");
+    }
+    println!("the server and {} held {count} conversations", clients.join(" and "));
+    Ok(())
+}
+
+/// A server that is stopped when it is not waited for.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has exited when all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(
+    server: &Path,
+    wrapper: &[String],
+    provider: Option<usize>,
+    count: usize,
+) -> Result<Child> {
+    let mut command = match wrapper {
+        [] => Command::new(server),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(server);
+            command
+        }
+    };
+    if let Some(index) = provider {
+        command.env("SSL_PROVIDER_TEST_INDEX", index.to_string());
+    }
+    command.arg(count.to_string()).stdout(Stdio::piped());
+    command.spawn().with_context(|| format!("cannot start {}", server.display()))
+}
+
+fn hold(conversation: &Conversation, client: &str, port: &str) -> Result<()> {
+    let Conversation { protocol, suite, openssl: [version, cipher], gnutls } = conversation;
+    // A client that waits for ever must not stop the run.
+    let mut command = Command::new("timeout");
+    command.args(["60", client]);
+    if client == "openssl" {
+        let address = format!("127.0.0.1:{port}");
+        let cipher = format!("{cipher}:@SECLEVEL=0");
+        command.args(["s_client", "-connect", &address, version, "-cipher", &cipher]);
+        command.args(["-ign_eof", "-quiet"]);
+    } else {
+        let fixed = "NONE:+RSA:+COMP-NULL:+CTYPE-X509:+SIGN-ALL:+GROUP-ALL";
+        let priority = format!("{fixed}:{gnutls}");
+        command.args(["--insecure", "--port", port, "--priority", &priority, "127.0.0.1"]);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {client}"))?;
+    let mut input = child.stdin.take().context("the input of the client")?;
+    input.write_all(REQUEST).with_context(|| format!("cannot write to {client}"))?;
+    drop(input);
+    let output = child.wait_with_output().with_context(|| format!("cannot run {client}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let expected = format!("protocol {protocol} suite {suite} extended 1");
+    if !printed.lines().any(|line| line == expected) {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{client} did not read `{expected}`, {}:\n{printed}{errors}", output.status);
+    }
+    Ok(())
+}
