@@ -5,6 +5,8 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import SystemRandom
 
@@ -14,11 +16,11 @@ _KEYS = _ROOT / "tests" / "data" / "keys"
 
 try:
     from attack import planted, scanners, servers
-    from attack.case import Scope
-    from attack.families import FAMILIES
+    from attack.case import Case, Scope
+    from attack.families import ASKING, FAMILIES
     from attack.report import Report
     from attack.runner import Runner
-    from attack.servers import CannotStart, Credentials
+    from attack.servers import CannotStart, Credentials, Server
     from attack.suites import REQUIRED
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -27,10 +29,11 @@ except ModuleNotFoundError as missing:
     )
 
 _BACKENDS = ("aws-lc", "openssl", "rustcrypto", "ring")
+_CLASSES = (*FAMILIES, *ASKING)
 _SCANNERS = "scanners"
 
 _EXAMPLES = f"""\
-classes: {", ".join((*FAMILIES, _SCANNERS))}
+classes: {", ".join((*_CLASSES, _SCANNERS))}
 
 examples:
   cargo xtask attack                          everything, on all four backends
@@ -67,34 +70,51 @@ def _attack(arguments: argparse.Namespace) -> int:
 
 
 def _attack_backend(backend: str, arguments: argparse.Namespace, report: Report) -> None:
-    wanted = arguments.only or ([*FAMILIES] if arguments.smoke else [*FAMILIES, _SCANNERS])
-    if any(family in FAMILIES for family in wanted):
+    wanted = arguments.only or (_CLASSES if arguments.smoke else [*_CLASSES, _SCANNERS])
+    if any(family in _CLASSES for family in wanted):
         with _server(backend, arguments, old=True) as server:
-            runner = Runner(server, arguments.seed, 1 if arguments.openssl else arguments.workers)
-            served = runner.served()
-            report.add_served(backend, served, REQUIRED)
-            scope = Scope(served, arguments.smoke)
-            for family in [family for family in FAMILIES if family in wanted]:
-                start = time.monotonic()
-                report.add(backend, runner.run(family, list(FAMILIES[family](scope))))
-                took = time.monotonic() - start
-                print(f"{backend}: {report.line(backend, family)}, {took:.0f} s", flush=True)
-                if trouble := server.trouble():
-                    report.add_trouble(backend, family, trouble)
-                    return
+            runner = _runner(server, arguments)
+            scope = Scope(runner.served(), arguments.smoke)
+            report.add_served(backend, scope.served, REQUIRED)
+            for family, cases in FAMILIES.items():
+                if family in wanted:
+                    _converse(runner, backend, family, cases(scope), report)
+            report.add_trouble(backend, server.trouble())
+    for family, by_asking in ASKING.items():
+        for asking, cases in by_asking.items() if family in wanted else ():
+            with _server(backend, arguments, old=True, client_auth=asking) as server:
+                runner = _runner(server, arguments)
+                _converse(runner, backend, family, cases(scope), report)
+                report.add_trouble(backend, server.trouble())
     if _SCANNERS in wanted:
         with _server(backend, arguments, old=False) as server:
             report.add_scans(backend, scanners.run(server.address))
-            if trouble := server.trouble():
-                report.add_trouble(backend, _SCANNERS, trouble)
+            report.add_trouble(backend, server.trouble())
             print(f"{backend}: {report.line(backend, _SCANNERS)}", flush=True)
 
 
-def _server(backend: str, arguments: argparse.Namespace, *, old: bool):
+def _converse(
+    runner: Runner, backend: str, family: str, cases: Iterable[Case], report: Report
+) -> None:
+    start = time.monotonic()
+    report.add(backend, runner.run(family, list(cases)))
+    took = time.monotonic() - start
+    print(f"{backend}: {report.line(backend, family)}, {took:.0f} s", flush=True)
+
+
+def _runner(server: Server, arguments: argparse.Namespace) -> Runner:
+    return Runner(server, arguments.seed, 1 if arguments.openssl else arguments.workers)
+
+
+def _server(
+    backend: str, arguments: argparse.Namespace, *, old: bool, client_auth: str = "none"
+) -> AbstractContextManager[Server]:
     credentials = Credentials(arguments.key, arguments.cert)
     if arguments.openssl:
-        return servers.openssl(credentials)
-    return servers.sslprov(arguments.sslprov, credentials, backend, old=old)
+        return servers.openssl(credentials, client_auth=client_auth)
+    return servers.sslprov(
+        arguments.sslprov, credentials, backend, old=old, client_auth=client_auth
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only",
         action="append",
-        choices=(*FAMILIES, _SCANNERS),
+        choices=(*_CLASSES, _SCANNERS),
         metavar="CLASS",
         help="have the conversations of this class only; may be given several times",
     )

@@ -11,6 +11,16 @@ use crate::workspace::Workspace;
 const REQUIREMENTS: &str = "tests/attack/requirements.txt";
 const SCANNERS: &str = "tests/attack/scanners.txt";
 
+/// Runs a sample of the conversations, and shows that planted faults are found.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn sample(workspace: &Workspace) -> Result<()> {
+    run(workspace, &["--smoke".into()])?;
+    run(workspace, &["--planted".into()])
+}
+
 /// Prepares Python and the server, and runs the client with `arguments`.
 ///
 /// # Errors

@@ -36,9 +36,10 @@ class Report:
     def add_scans(self, backend: str, scans: list[Scan]) -> None:
         self.scans[backend] = scans
 
-    def add_trouble(self, backend: str, family: str, trouble: str) -> None:
-        """Notes that a server is gone."""
-        self.troubles.append(f"{backend}: {family}: {trouble}")
+    def add_trouble(self, backend: str, trouble: str | None) -> None:
+        """Notes that a server is gone, if it is."""
+        if trouble is not None:
+            self.troubles.append(f"{backend}: {trouble}")
 
     def compare_backends(self) -> None:
         """Backends must not be told from each other either."""

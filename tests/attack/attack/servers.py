@@ -54,7 +54,7 @@ class Credentials:
 
 @contextmanager
 def sslprov(
-    program: Path, credentials: Credentials, backend: str, *, old: bool
+    program: Path, credentials: Credentials, backend: str, *, old: bool, client_auth: str
 ) -> Iterator[Server]:
     """`sslprov serve` on a free port of the loopback interface.
 
@@ -65,17 +65,20 @@ def sslprov(
     command += ["--listen", "127.0.0.1:0", "--backend", backend, "--quiet"]
     if old:
         command += ["--allow-ssl3", "--suites", "default,0x000a,0x0005"]
+    if client_auth != "none":
+        command += ["--client-auth", client_auth]
     with _started(backend, command, _LISTENING) as server:
         yield server
 
 
 @contextmanager
-def openssl(credentials: Credentials) -> Iterator[Server]:
+def openssl(credentials: Credentials, *, client_auth: str) -> Iterator[Server]:
     """`openssl s_server`, which has one conversation at a time."""
     command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-naccept", "1000000"]
     command += ["-key", str(credentials.key), "-cert", str(credentials.certificate)]
     command += ["-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1", "-max_protocol", "TLSv1.2"]
     command += ["-no_renegotiation"]
+    command += {"none": [], "request": ["-verify", "0"], "require": ["-Verify", "0"]}[client_auth]
     with _started("openssl s_server", command, _ACCEPT) as server:
         yield server
 

@@ -6,6 +6,7 @@ from attack.case import Case, Scope
 from attack.families import (
     bleichenbacher,
     change_cipher_spec,
+    client_certificate,
     extended_master_secret,
     finished,
     fragmentation,
@@ -18,7 +19,9 @@ from attack.families import (
     tampering,
 )
 
-FAMILIES: dict[str, Callable[[Scope], Iterator[Case]]] = {
+Cases = Callable[[Scope], Iterator[Case]]
+
+FAMILIES: dict[str, Cases] = {
     "bleichenbacher": bleichenbacher.cases,
     "key-exchange": key_exchange.cases,
     "extended-master-secret": extended_master_secret.cases,
@@ -32,3 +35,11 @@ FAMILIES: dict[str, Callable[[Scope], Iterator[Case]]] = {
     "renegotiation": renegotiation.cases,
     "hello": hello.cases,
 }
+
+ASKING: dict[str, dict[str, Cases]] = {
+    "client-certificate": {
+        "request": client_certificate.cases_of_request,
+        "require": client_certificate.cases_of_require,
+    },
+}
+"""Classes for servers that ask for a certificate, by how they do."""

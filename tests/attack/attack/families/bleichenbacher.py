@@ -39,7 +39,7 @@ def cases(scope: Scope) -> Iterator[Case]:
                     completes(),
                     partial(_probe, profile, kind, flow),
                 )
-        for kind in (*_MALFORMED, *_OTHER_KEYS):
+        for kind in (*MALFORMED, *_OTHER_KEYS):
             for flow in (_at_once, _in_steps):
                 yield Case(
                     f"{profile}: {kind.name}, {flow.__doc__}",
@@ -48,7 +48,7 @@ def cases(scope: Scope) -> Iterator[Case]:
                     group=f"{profile} with Finished",
                 )
         for flow in (_key_exchange_only, _without_finished):
-            for kind in (*_VALID, *_MALFORMED):
+            for kind in (*_VALID, *MALFORMED):
                 yield Case(
                     f"{profile}: {kind.name}, {flow.__doc__}",
                     waits(),
@@ -218,7 +218,7 @@ _VALID = (
     Kind("padding that ends in eight threes", _threes),
 )
 
-_MALFORMED = (
+MALFORMED = (
     Kind("first byte 1", partial(_lead, 1)),
     Kind("first byte 0x7f", partial(_lead, 0x7F)),
     Kind("block type 0", partial(_type, 0)),
