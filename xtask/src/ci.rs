@@ -8,12 +8,15 @@ use anyhow::{Result, bail};
 use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
-use crate::{bench_report, capi, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark, valgrind};
+use crate::{
+    attack, bench_report, capi, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark,
+    valgrind,
+};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
@@ -22,6 +25,7 @@ const STEPS: [Step; 15] = [
     ("fuzz", fuzz::smoke),
     ("tshark", tshark::run),
     ("interop", interop::smoke),
+    ("attack", attack::smoke),
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
