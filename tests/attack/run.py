@@ -18,7 +18,7 @@ try:
     from attack import planted, scanners, servers
     from attack.case import Case, Scope
     from attack.families import ASKING, FAMILIES
-    from attack.report import Report
+    from attack.report import Report, in_words
     from attack.runner import Runner
     from attack.servers import CannotStart, Credentials, Server
     from attack.suites import REQUIRED
@@ -88,18 +88,20 @@ def _attack_backend(backend: str, arguments: argparse.Namespace, report: Report)
                 report.add_trouble(backend, server.trouble())
     if _SCANNERS in wanted:
         with _server(backend, arguments, old=False) as server:
-            report.add_scans(backend, scanners.run(server.address))
+            scans = scanners.run(server.address)
+            report.add_scans(backend, scans)
             report.add_trouble(backend, server.trouble())
-            print(f"{backend}: {report.line(backend, _SCANNERS)}", flush=True)
+            print(f"{backend}: {in_words(scans, 'scans')}", flush=True)
 
 
 def _converse(
     runner: Runner, backend: str, family: str, cases: Iterable[Case], report: Report
 ) -> None:
     start = time.monotonic()
-    report.add(backend, runner.run(family, list(cases)))
+    outcomes = runner.run(family, list(cases))
+    report.add(backend, outcomes)
     took = time.monotonic() - start
-    print(f"{backend}: {report.line(backend, family)}, {took:.0f} s", flush=True)
+    print(f"{backend}: {family}: {in_words(outcomes, 'conversations')}, {took:.0f} s", flush=True)
 
 
 def _runner(server: Server, arguments: argparse.Namespace) -> Runner:

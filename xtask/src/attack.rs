@@ -16,7 +16,7 @@ const SCANNERS: &str = "tests/attack/scanners.txt";
 /// # Errors
 ///
 /// As [`run`].
-pub(crate) fn sample(workspace: &Workspace) -> Result<()> {
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &["--smoke".into()])?;
     run(workspace, &["--planted".into()])
 }

@@ -11,6 +11,12 @@ _SHOWN = 40
 """Lines of failures that are written out."""
 
 
+def in_words(results: Sequence[Outcome] | Sequence[Scan], what: str) -> str:
+    """How many there are, and how many of them failed."""
+    failed = sum(result.failure is not None for result in results)
+    return f"{len(results)} {what}" + (f", {failed} FAILED" if failed else "")
+
+
 @dataclass
 class Report:
     """What every server did."""
@@ -54,13 +60,6 @@ class Report:
         )
         scans = sum(scan.failure is not None for scans in self.scans.values() for scan in scans)
         return conversations + scans + len(self.troubles)
-
-    def line(self, backend: str, family: str) -> str:
-        """A class in words."""
-        count, failed = self._count(backend, family)
-        return f"{family}: {count} {'scans' if family == 'scanners' else 'conversations'}" + (
-            f", {failed} FAILED" if failed else ""
-        )
 
     def table(self) -> str:
         """A row per class and a column per backend."""
