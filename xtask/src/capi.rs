@@ -13,7 +13,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "layout",
     "providers",
     "suites",
@@ -22,6 +22,7 @@ const PROGRAMS: [&str; 11] = [
     "master_key",
     "records",
     "exporters",
+    "transfer",
     "not_supported",
     "abuse",
     "forks",

@@ -1255,7 +1255,9 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     DWORD cbParams,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Exports a session key for another process (OpaqueKeyBlob), or the public half of an RSA key
+ * (RSAPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in the connection: who
+ * imports it goes on with the next record, and the key here must not be used for the same. */
 SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1265,7 +1267,8 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob), or
+ * an RSA public key for SslVerifySignature (RSAPUBLICBLOB). */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE *phKey,
@@ -1352,7 +1355,10 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/* Verifies a PKCS#1 v1.5 signature with the public half of an RSA key, of this provider or of key
+ * storage. The hash is MD5 and SHA-1, 36 bytes, signed without a name of the hash, or SHA-1, 256,
+ * 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID may be given then.
+ * Another signature is NTE_BAD_SIGNATURE. */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPublicKey,

@@ -16,6 +16,9 @@ use crate::handshake_hash::{
     ComputeSessionHashFn, CreateHandshakeHashFn, DuplicateTranscriptHashFn, HashHandshakeFn,
     SslComputeSessionHash, SslCreateHandshakeHash, SslDuplicateTranscriptHash, SslHashHandshake,
 };
+use crate::key_transfer::{
+    ExportKeyFn, ImportKeyFn, SslExportKey, SslImportKey, SslVerifySignature, VerifySignatureFn,
+};
 use crate::master_key::{
     ComputeFinishedHashFn, GenerateSessionKeysFn, ImportMasterKeyFn, SslComputeFinishedHash,
     SslGenerateSessionKeys, SslImportMasterKey,
@@ -23,14 +26,13 @@ use crate::master_key::{
 use crate::not_supported::{
     ComputeClientAuthHashFn, CreateClientAuthHashFn, CreateEphemeralKeyFn, EnumEccCurvesFn,
     ExpandBinderKeyFn, ExpandExporterMasterKeyFn, ExpandPreSharedKeyFn,
-    ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn, ExportKeyFn,
-    ExtractEarlyKeyFn, ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn,
-    GeneratePreMasterKeyFn, ImportKeyFn, SignHashFn, SslComputeClientAuthHash,
-    SslCreateClientAuthHash, SslCreateEphemeralKey, SslEnumEccCurves, SslExpandBinderKey,
-    SslExpandExporterMasterKey, SslExpandPreSharedKey, SslExpandResumptionMasterKey,
-    SslExpandTrafficKeys, SslExpandWriteKey, SslExportKey, SslExtractEarlyKey,
+    ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn, ExtractEarlyKeyFn,
+    ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn, GeneratePreMasterKeyFn,
+    SignHashFn, SslComputeClientAuthHash, SslCreateClientAuthHash, SslCreateEphemeralKey,
+    SslEnumEccCurves, SslExpandBinderKey, SslExpandExporterMasterKey, SslExpandPreSharedKey,
+    SslExpandResumptionMasterKey, SslExpandTrafficKeys, SslExpandWriteKey, SslExtractEarlyKey,
     SslExtractHandshakeKey, SslExtractMasterKey, SslGenerateMasterKey, SslGeneratePreMasterKey,
-    SslImportKey, SslSignHash, SslVerifySignature, VerifySignatureFn,
+    SslSignHash,
 };
 use crate::pointer::{Out, WideStr};
 use crate::private_key::{

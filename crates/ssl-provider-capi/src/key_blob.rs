@@ -92,6 +92,23 @@ pub(crate) fn public_blob(key: &PublicKey) -> Result<Vec<u8>, Error> {
     Ok(blob)
 }
 
+/// The key of a `BCRYPT_RSAPUBLIC_BLOB`.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] when the blob is not what its header says, [`Error::Key`] for a size
+/// that is not computed with.
+pub(crate) fn public_key_of_blob(blob: &[u8]) -> Result<PublicKey, Error> {
+    let mut fields = Fields::new(blob, BCRYPT_RSAPUBLIC_MAGIC)?;
+    let (exponent, modulus) = fields.public()?;
+    fields.end()?;
+    let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+    if modulus.len() > MAX_MODULUS_LEN || exponent.len() > modulus.len() {
+        return Err(Error::Key(KeyFault::Modulus { bits: modulus.len() * 8 }));
+    }
+    Ok(PublicKey { modulus: modulus.into(), exponent: exponent.into() })
+}
+
 /// A blob that is read field by field.
 struct Fields<'a> {
     header: BCRYPT_RSAKEY_BLOB,

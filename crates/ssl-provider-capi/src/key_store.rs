@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use pkcs1::der::Decode;
+use pkcs1::der::asn1::{BitStringRef, UintRef};
+use pkcs1::der::{Decode, Encode};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
@@ -41,6 +42,25 @@ impl PublicKey {
             modulus: key.modulus.as_bytes().into(),
             exponent: key.public_exponent.as_bytes().into(),
         })
+    }
+
+    /// The key as certificates carry it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for numbers that no structure holds.
+    pub(crate) fn subject_public_key_info(&self) -> Result<Vec<u8>, Error> {
+        let malformed = |_| Error::Key(KeyFault::Malformed);
+        let key = pkcs1::RsaPublicKeyRef {
+            modulus: UintRef::new(&self.modulus).map_err(malformed)?,
+            public_exponent: UintRef::new(&self.exponent).map_err(malformed)?,
+        };
+        let key = key.to_der().map_err(malformed)?;
+        let info = SubjectPublicKeyInfoRef {
+            algorithm: pkcs1::ALGORITHM_ID,
+            subject_public_key: BitStringRef::from_bytes(&key).map_err(malformed)?,
+        };
+        info.to_der().map_err(malformed)
     }
 
     /// Length of the modulus in bits.

@@ -39,6 +39,7 @@ pub mod function_table;
 pub mod handshake_hash;
 mod key_blob;
 mod key_store;
+pub mod key_transfer;
 pub mod master_key;
 mod memory;
 pub mod ncrypt;

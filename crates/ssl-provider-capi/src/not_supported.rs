@@ -49,44 +49,6 @@ export! {
 }
 
 export! {
-    /// Would export a session key for another process, or the public half of a key.
-    fn SslExportKey is ExportKeyFn(
-        provider: ProviderHandle,
-        key: KeyHandle,
-        blob_type: WideStr,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(key, &provider)?;
-        blob_type.required("pszBlobType is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("export of keys")
-    }
-}
-
-export! {
-    /// Would import a session key of another process, or a peer's public key.
-    fn SslImportKey is ImportKeyFn(
-        provider: ProviderHandle,
-        key: Out<KeyHandle>,
-        blob_type: WideStr,
-        blob: Bytes,
-        _blob_len: u32,
-        _flags: u32,
-    ) {
-        key.preset(0);
-        process().handles.provider(provider)?;
-        key.required("phKey is NULL")?;
-        blob_type.required("pszBlobType is NULL")?;
-        not_null(blob.is_null(), "pbKeyBlob is NULL")?;
-        not_yet("import of keys")
-    }
-}
-
-export! {
     /// Would make a key for one Diffie-Hellman agreement.
     fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
         provider: ProviderHandle,
@@ -191,25 +153,6 @@ export! {
         process().handles.private_key(private_key, &provider)?;
         not_null(hash.is_null(), "pbHashValue is NULL")?;
         result_len.required("pcbResult is NULL")?;
-        not_yet("signatures")
-    }
-}
-
-export! {
-    /// Would verify a signature.
-    fn SslVerifySignature is VerifySignatureFn(
-        provider: ProviderHandle,
-        public_key: KeyHandle,
-        hash: Bytes,
-        _hash_len: u32,
-        signature: Bytes,
-        _signature_len: u32,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(public_key, &provider)?;
-        not_null(hash.is_null(), "pbHashValue is NULL")?;
-        not_null(signature.is_null(), "pbSignature is NULL")?;
         not_yet("signatures")
     }
 }

@@ -9,7 +9,7 @@ use ssl_provider::{
     PrivateKey, Protocol, Provider, RecordKey,
 };
 
-use crate::key_store::StoredKey;
+use crate::key_store::{PublicKey, StoredKey};
 use crate::record::Records;
 
 /// An object behind a handle.
@@ -22,6 +22,7 @@ pub(crate) enum Object {
     HandshakeHash(Arc<RunningHash>),
     KeyStorageProvider,
     StoredKey(Arc<StoredKey>),
+    PublicKey(Arc<ImportedPublicKey>),
 }
 
 impl Object {
@@ -34,6 +35,7 @@ impl Object {
             Self::HandshakeHash(_) => HandleKind::HandshakeHash,
             Self::KeyStorageProvider => HandleKind::KeyStorageProvider,
             Self::StoredKey(_) => HandleKind::StoredKey,
+            Self::PublicKey(_) => HandleKind::PublicKey,
         }
     }
 }
@@ -86,6 +88,13 @@ impl SessionKey {
     pub(crate) fn records(&self) -> Result<MutexGuard<'_, Records>, Error> {
         self.records.lock().map_err(|_| Error::Internal("an earlier call left the key half used"))
     }
+}
+
+/// A public key, with the backend that it belongs to.
+#[derive(Debug)]
+pub(crate) struct ImportedPublicKey {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) key: PublicKey,
 }
 
 /// A handshake hash and what it was made for.
@@ -246,13 +255,32 @@ impl Handles {
         }
     }
 
+    /// The public half of a private key, of an imported public key or of a key in key storage.
+    pub(crate) fn public_half(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<PublicKey, Error> {
+        if let Ok(stored) = self.stored_key(handle) {
+            return Ok(stored.public().clone());
+        }
+        if let Ok(key) = self.private_key(handle, provider) {
+            let (modulus, exponent) = (key.modulus().into(), key.public_exponent().into());
+            return Ok(PublicKey { modulus, exponent });
+        }
+        match &*self.get(handle, HandleKind::PublicKey)? {
+            Object::PublicKey(key) => belongs(key.backend, provider).map(|()| key.key.clone()),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
     /// A key of any kind that the provider may use: of its own, or from key storage.
     pub(crate) fn any_key(&self, handle: usize, provider: &OpenProvider) -> Result<(), Error> {
         self.private_key(handle, provider)
             .map(|_| ())
             .or_else(|_| self.master_key(handle, provider).map(|_| ()))
             .or_else(|_| self.session_key(handle, provider).map(|_| ()))
-            .or_else(|_| self.stored_key(handle).map(|_| ()))
+            .or_else(|_| self.public_half(handle, provider).map(|_| ()))
     }
 
     fn get(&self, handle: usize, kind: HandleKind) -> Result<Arc<Object>, Error> {

@@ -1,7 +1,10 @@
 //! Providers: opening, listing, counting references, and freeing whatever a handle stands for.
 //! NULL and Microsoft's name give the default backend; each backend has a name of its own as well.
 
-use ssl_provider::{Error, HandleKind, KeyExchangeBackend, Provider, backends, default_backend};
+use ssl_provider::{
+    Error, HandleKind, KeyExchangeBackend, KeyExportPolicy, Policy, Provider, backends,
+    default_backend,
+};
 
 use crate::abi::{
     MS_SCHANNEL_PROVIDER, NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_NAME_PROPERTY, NCryptProviderName,
@@ -36,7 +39,7 @@ export! {
     /// backend, a name from [`SslEnumProtocolProviders`] gives the backend of that name.
     ///
     /// An unknown name answers `NTE_PROV_DLL_NOT_FOUND`, and so does the default where no backend
-    /// is compiled in.
+    /// is compiled in. The policy is the default one, with the export of session keys allowed.
     fn SslOpenProvider is OpenProviderFn(
         provider: Out<ProviderHandle>,
         name: WideStr,
@@ -46,7 +49,9 @@ export! {
         let place = provider.required("phSslProvider is NULL")?;
         no_flags(flags)?;
         let backend = backend_of(name.read()?.as_deref())?;
-        place.write(provider_handle(Provider::open(backend))?);
+        // Whoever can call SslExportKey has the plaintext of the records already.
+        let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
+        place.write(provider_handle(Provider::open(backend).with_policy(policy))?);
         Ok(())
     }
 }
@@ -58,11 +63,12 @@ export! {
     ///
     /// Answers `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
-        const OTHERS: [HandleKind; 4] = [
+        const OTHERS: [HandleKind; 5] = [
             HandleKind::PrivateKey,
             HandleKind::MasterKey,
             HandleKind::SessionKey,
             HandleKind::HandshakeHash,
+            HandleKind::PublicKey,
         ];
         let handles = &process().handles;
         if flags != 0 {

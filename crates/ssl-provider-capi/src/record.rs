@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use ssl_provider::record::MAX_FRAGMENT_LEN;
+use ssl_provider::record::{MAX_FRAGMENT_LEN, OpaqueKeyBlob};
 use ssl_provider::{Error, RecordKey};
 
 use crate::abi::{
@@ -129,6 +129,15 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn new(key: RecordKey) -> Self {
         Self { key, work: Zeroizing::default() }
+    }
+
+    /// The key in bytes, as the policy of its provider allows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RecordKey::export`].
+    pub(crate) fn export(&self) -> Result<OpaqueKeyBlob, Error> {
+        self.key.export()
     }
 
     fn parts(&mut self) -> Result<(&mut RecordKey, &mut [u8]), Error> {

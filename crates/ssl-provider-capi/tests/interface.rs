@@ -11,8 +11,8 @@ use std::thread;
 
 use ssl_provider::{
     AeadAlgorithm, AeadCipher, BackendInfo, Error, Flags, HashAlgorithm, HashContext,
-    KeyExchangeBackend, KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, Protocol,
-    Provider, RsaPrivateKey, RsaPrivateKeyDer, Side, backends,
+    KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Operation, ParameterList, Policy,
+    PrfAlgorithm, Protocol, Provider, RsaPrivateKey, RsaPrivateKeyDer, Side, backends,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
@@ -20,7 +20,7 @@ use ssl_provider_testkit::fake::{Fake, Fault};
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
 use sslprovider::abi::{
     NTE_BAD_FLAGS, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR, NTE_INVALID_HANDLE,
-    NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, STATUS_INVALID_HANDLE,
+    NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, NTE_PERM, STATUS_INVALID_HANDLE,
 };
 use sslprovider::provider_handle;
 use windows_sys::Win32::Security::Cryptography::{
@@ -28,7 +28,7 @@ use windows_sys::Win32::Security::Cryptography::{
     NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject, NCryptImportKey, NCryptOpenStorageProvider,
     SslComputeFinishedHash, SslComputeSessionHash, SslCreateHandshakeHash,
-    SslDuplicateTranscriptHash, SslEncryptPacket, SslEnumCipherSuites, SslFreeBuffer,
+    SslDuplicateTranscriptHash, SslEncryptPacket, SslEnumCipherSuites, SslExportKey, SslFreeBuffer,
     SslFreeObject, SslGenerateSessionKeys, SslHashHandshake, SslImportMasterKey, SslOpenPrivateKey,
     SslOpenProvider,
 };
@@ -221,6 +221,25 @@ fn the_policy_of_rust_code_holds_for_c_code() {
         call!(SslComputeSessionHash(legacy, hash, ssl3, out.as_mut_ptr(), 48, &raw mut len, 0));
     assert_eq!(status, NTE_NOT_SUPPORTED);
     free(&[hash, strict, legacy]);
+}
+
+#[test]
+fn session_keys_leave_only_where_the_policy_lets_them() {
+    let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
+    for (policy, status) in [(Policy::default(), NTE_PERM), (policy, 0)] {
+        let provider = Provider::open(Fake::new().leak()).with_policy(policy);
+        let session = Session::open(provider_handle(provider).unwrap(), 9);
+        let master = session.import().unwrap();
+        let (mut read, mut write, mut len) = (0, 0, 0);
+        assert_eq!(session.generate(master, 0, &mut read, &mut write), 0);
+        let kind = wide("OpaqueKeyBlob");
+        let out = null_mut();
+        let len_place = &raw mut len;
+        let answer =
+            call!(SslExportKey(session.provider, read, kind.as_ptr(), out, 0, len_place, 0));
+        assert_eq!((answer, len > 0), (status, status == 0));
+        free(&[read, write, master, session.private_key, session.provider]);
+    }
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub enum HandleKind {
     KeyStorageProvider = 6,
     /// A key in key storage.
     StoredKey = 7,
+    /// A public key that was imported to verify signatures.
+    PublicKey = 8,
 }
 
 const INDEX_BITS: u32 = 20;

@@ -20,6 +20,7 @@ pub struct PrivateKey {
     /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
     modulus_minus_one: Box<[u8]>,
     modulus_bits: usize,
+    public_exponent: Box<[u8]>,
     reject_key: Box<RejectKey>,
 }
 
@@ -53,7 +54,8 @@ impl PrivateKey {
             return Err(Error::Internal("the backend disagrees about the modulus length"));
         }
         let modulus_bits = der.modulus_bits();
-        Ok(Self { backend, key, modulus_minus_one, modulus_bits, reject_key })
+        let public_exponent = der.public_exponent().into();
+        Ok(Self { backend, key, modulus_minus_one, modulus_bits, public_exponent, reject_key })
     }
 
     /// Length of the modulus, and so of a ciphertext, in bytes.
@@ -73,6 +75,11 @@ impl PrivateKey {
             *last |= 1;
         }
         modulus
+    }
+
+    /// The public exponent, big-endian without leading zeros.
+    pub fn public_exponent(&self) -> &[u8] {
+        &self.public_exponent
     }
 
     /// The backend that holds the key.

@@ -145,6 +145,21 @@ def records(version, suite, name, master):
         yield record(version, key, mac_key, iv, explicit, TRANSCRIPT)
 
 
+def sign(name, n, d):
+    """RSASSA-PKCS1-v1_5 of the transcript, before TLS 1.2 without the name of the hash."""
+    names = {
+        "md5sha1": "",
+        "sha1": "3021300906052b0e03021a05000414",
+        "sha256": "3031300d060960864801650304020105000420",
+        "sha384": "3041300d060960864801650304020205000430",
+        "sha512": "3051300d060960864801650304020305000440",
+    }
+    info = bytes.fromhex(names[name]) + transcript_hash(name)
+    length = (n.bit_length() + 7) // 8
+    block = b"\0\1" + b"\xff" * (length - 3 - len(info)) + b"\0" + info
+    return number(pow(int.from_bytes(block, "big"), d, n), length)
+
+
 def array(name, data):
     lines = [
         "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + 16])
@@ -227,6 +242,15 @@ def main():
                     f"     keying_material_{suffix}, eap_{suffix}}}"
                 )
     print("static const struct exchange exchanges[] = {\n" + ",\n".join(exchanges) + "\n};\n")
+    print("struct signature {\n    unsigned hash_len;\n    const unsigned char *hash;")
+    print("    const unsigned char *signature;\n};\n")
+    rows = []
+    for name in ("md5sha1", "sha1", "sha256", "sha384", "sha512"):
+        digest = transcript_hash(name)
+        array(f"signed_{name}", digest)
+        array(f"signature_{name}", sign(name, n, d))
+        rows.append(f"    {{{len(digest)}, signed_{name}, signature_{name}}}")
+    print("static const struct signature signatures[] = {\n" + ",\n".join(rows) + "\n};\n")
     print("#endif")
 
 

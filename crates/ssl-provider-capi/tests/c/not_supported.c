@@ -44,12 +44,6 @@ int main(void)
 #define CALL(h) SslCreateClientAuthHash(h, &out, 0x303, 0x9c, BCRYPT_SHA256_ALGORITHM, 0)
     NOT_YET(CALL, provider);
 #undef CALL
-#define CALL(h) SslExportKey(provider, h, BCRYPT_OPAQUE_KEY_BLOB, NULL, 0, &len, 0)
-    NOT_YET(CALL, read);
-#undef CALL
-#define CALL(h) SslImportKey(h, &out, BCRYPT_RSAPUBLIC_BLOB, b, 64, 0)
-    NOT_YET(CALL, provider);
-#undef CALL
 #define CALL(h) SslCreateEphemeralKey(h, &out, 0x303, 0xc02f, 23, 256, NULL, 0, 0)
     NOT_YET(CALL, provider);
 #undef CALL
@@ -64,9 +58,6 @@ int main(void)
 #undef CALL
 #define CALL(h) SslSignHash(provider, h, b, 32, b, 64, &len, 0)
     NOT_YET(CALL, key);
-#undef CALL
-#define CALL(h) SslVerifySignature(provider, h, b, 32, b, 64, 0)
-    NOT_YET(CALL, stored);
 #undef CALL
 #define CALL(h) SslExtractEarlyKey(h, 0, &out, 0x304, 0x1301, NULL, 0)
     NOT_YET(CALL, provider);
@@ -97,8 +88,6 @@ int main(void)
 #undef CALL
     CHECK(out == 0 && curves == NULL);
 
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, NULL, BCRYPT_RSAPUBLIC_BLOB, b, 64, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslExportKey(provider, read, NULL, NULL, 0, &len, 0));
 
     OK(NCryptFreeObject(stored));
     OK(SslFreeObject(read, 0));

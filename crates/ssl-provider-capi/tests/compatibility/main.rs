@@ -57,7 +57,7 @@ same_prototypes! {
     not_supported::SslExpandResumptionMasterKey(_, _, _, _, _, _);
     not_supported::SslExpandTrafficKeys(_, _, _, _, _, _, _);
     not_supported::SslExpandWriteKey(_, _, _, _, _);
-    not_supported::SslExportKey(_, _, _, _, _, _, _);
+    key_transfer::SslExportKey(_, _, _, _, _, _, _);
     exporter::SslExportKeyingMaterial(_, _, _, _, _, _, _, _, _, _);
     not_supported::SslExtractEarlyKey(_, _, _, _, _, _, _);
     not_supported::SslExtractHandshakeKey(_, _, _, _, _, _, _);
@@ -71,7 +71,7 @@ same_prototypes! {
     private_key::SslGetKeyProperty(_, _, _, _, _);
     provider::SslGetProviderProperty(_, _, _, _, _, _);
     handshake_hash::SslHashHandshake(_, _, _, _, _);
-    not_supported::SslImportKey(_, _, _, _, _, _);
+    key_transfer::SslImportKey(_, _, _, _, _, _);
     master_key::SslImportMasterKey(_, _, _, _, _, _, _, _, _);
     provider::SslIncrementProviderReferenceCount(_);
     cipher_suites::SslLookupCipherLengths(_, _, _, _, _, _, _);
@@ -79,7 +79,7 @@ same_prototypes! {
     private_key::SslOpenPrivateKey(_, _, _, _);
     provider::SslOpenProvider(_, _, _);
     not_supported::SslSignHash(_, _, _, _, _, _, _, _);
-    not_supported::SslVerifySignature(_, _, _, _, _, _, _);
+    key_transfer::SslVerifySignature(_, _, _, _, _, _, _);
 }
 
 /// Compares size and alignment of a structure, and the offset of each of its fields.

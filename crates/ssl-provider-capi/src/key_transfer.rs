@@ -1,0 +1,145 @@
+//! Keys that come and go as blobs: session keys on their way to another process, public keys, and
+//! signatures verified with them.
+
+use std::sync::Arc;
+
+use ssl_provider::{Error, SignatureScheme};
+
+use crate::abi::{
+    BCRYPT_OPAQUE_KEY_BLOB, BCRYPT_RSAPUBLIC_BLOB, KeyHandle, NCRYPT_SSL_SIGN_INCLUDE_HASHOID,
+    NTE_NOT_SUPPORTED, ProviderHandle,
+};
+use crate::boundary::export;
+use crate::check::{SizedOutput, no_flags};
+use crate::failure::Failure;
+use crate::key_blob::{MAX_BLOB_LEN, public_blob, public_key_of_blob};
+use crate::object::{ImportedPublicKey, Object, SessionKey};
+use crate::pointer::{Bytes, Out, OutBytes, WideStr};
+use crate::process::process;
+
+export! {
+    /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of an RSA
+    /// key (`RSAPUBLICBLOB`). With a NULL `output` only the size is given.
+    ///
+    /// An opaque blob holds the key as it is, unencrypted. The one who imports it goes on with the
+    /// next record; the key here must not be used for the same records.
+    fn SslExportKey is ExportKeyFn(
+        provider: ProviderHandle,
+        key: KeyHandle,
+        blob_type: WideStr,
+        output: OutBytes,
+        output_len: u32,
+        result_len: Out<u32>,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(key, &provider)?;
+        let blob_type = blob_type.required("pszBlobType is NULL")?;
+        let output = SizedOutput::new(output, output_len, result_len)?;
+        no_flags(flags)?;
+        match blob_type.as_str() {
+            BCRYPT_OPAQUE_KEY_BLOB => {
+                let Ok(key) = process().handles.session_key(key, &provider) else {
+                    return Err(Failure::Status(NTE_NOT_SUPPORTED, "only session keys are opaque"));
+                };
+                let blob = key.records()?.export()?;
+                // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
+                // bytes.
+                unsafe { output.write(blob.expose()) }
+            }
+            BCRYPT_RSAPUBLIC_BLOB => {
+                let Ok(key) = process().handles.public_half(key, &provider) else {
+                    return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
+                };
+                // SAFETY: as above.
+                unsafe { output.write(&public_blob(&key)?) }
+            }
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        }
+    }
+}
+
+export! {
+    /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or an RSA
+    /// public key to verify signatures with (`RSAPUBLICBLOB`).
+    fn SslImportKey is ImportKeyFn(
+        provider: ProviderHandle,
+        key: Out<KeyHandle>,
+        blob_type: WideStr,
+        blob: Bytes,
+        blob_len: u32,
+        flags: u32,
+    ) {
+        key.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let place = key.required("phKey is NULL")?;
+        let blob_type = blob_type.required("pszBlobType is NULL")?;
+        blob.area(blob_len, "pbKeyBlob is NULL")?;
+        no_flags(flags)?;
+        if blob_len > MAX_BLOB_LEN {
+            return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
+        }
+        // SAFETY: the caller of the export promises that pbKeyBlob is as long as cbKeyBlob says.
+        let blob = unsafe { blob.copy(blob_len, "pbKeyBlob is NULL") }?;
+        let backend = provider.provider().backend();
+        let object = match blob_type.as_str() {
+            BCRYPT_OPAQUE_KEY_BLOB => {
+                let key = provider.provider().import_record_key(&blob)?;
+                Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
+            }
+            BCRYPT_RSAPUBLIC_BLOB => {
+                let key = public_key_of_blob(&blob)?;
+                Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
+            }
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        };
+        place.write(process().handles.insert(object)?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Verifies a PKCS#1 v1.5 signature over a hash of 36 bytes, MD5 and SHA-1, without a name of
+    /// the hash, or of 20, 32, 48 or 64 bytes with the name of the SHA that is so long. The key is
+    /// the public half of any RSA key here or in key storage. `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may
+    /// be given for a hash that has a name. `NTE_BAD_SIGNATURE` says that it is not the signature.
+    fn SslVerifySignature is VerifySignatureFn(
+        provider: ProviderHandle,
+        public_key: KeyHandle,
+        hash: Bytes,
+        hash_len: u32,
+        signature: Bytes,
+        signature_len: u32,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(public_key, &provider)?;
+        hash.area(hash_len, "pbHashValue is NULL")?;
+        signature.area(signature_len, "pbSignature is NULL")?;
+        let scheme = match hash_len {
+            36 => SignatureScheme::RsaMd5Sha1,
+            20 => SignatureScheme::RsaSha1,
+            32 => SignatureScheme::RsaSha256,
+            48 => SignatureScheme::RsaSha384,
+            64 => SignatureScheme::RsaSha512,
+            _ => return Err(Error::InvalidParameter("cbHashValue: not that of a hash").into()),
+        };
+        if flags != 0 {
+            let named = scheme != SignatureScheme::RsaMd5Sha1;
+            no_flags(if named { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;
+        }
+        if signature_len > MAX_BLOB_LEN {
+            return Err(Error::BadSignature.into());
+        }
+        let Ok(key) = process().handles.public_half(public_key, &provider) else {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
+        };
+        let key = key.subject_public_key_info()?;
+        // SAFETY: the caller of the export promises that pbHashValue is as long as cbHashValue says.
+        let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
+        // SAFETY: the caller of the export promises that pbSignature is as long as cbSignature says.
+        let signature = unsafe { signature.copy(signature_len, "pbSignature is NULL") }?;
+        provider.provider().verify_signature(&key, scheme, &hash, &signature)?;
+        Ok(())
+    }
+}
