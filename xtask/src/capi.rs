@@ -83,6 +83,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.libraries()?;
     if extent != Extent::Short {
         build.proofs()?;
+        build.model()?;
     }
     build.exports()?;
     for compiler in compilers {
@@ -175,6 +176,14 @@ impl<'a> Build<'a> {
     /// The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
     fn proofs(&self) -> Result<()> {
         self.cargo("test").run(self.workspace)
+    }
+
+    /// The handle table under thousands of schedules of the threads that use and free a handle.
+    fn model(&self) -> Result<()> {
+        Run::cargo("test")
+            .args(["--quiet", "--manifest-path", "xtask/model/Cargo.toml", "--target-dir"])
+            .args([self.workspace.target("model")])
+            .run(self.workspace)
     }
 
     /// The shared library exports what the header declares, and nothing else.

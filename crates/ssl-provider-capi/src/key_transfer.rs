@@ -135,9 +135,9 @@ export! {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
         };
         let key = key.subject_public_key_info()?;
-        // SAFETY: the caller of the export promises that pbHashValue is as long as cbHashValue says.
+        // SAFETY: the caller of the export promises that each is as long as its size says.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
-        // SAFETY: the caller of the export promises that pbSignature is as long as cbSignature says.
+        // SAFETY: as above.
         let signature = unsafe { signature.copy(signature_len, "pbSignature is NULL") }?;
         provider.provider().verify_signature(&key, scheme, &hash, &signature)?;
         Ok(())

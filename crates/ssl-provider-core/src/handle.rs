@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::error::Error;
+use crate::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// A handle as the interface passes it: an opaque 64-bit number, never 0 and never all ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -39,6 +39,10 @@ pub mod schedule;
 pub mod secret;
 pub mod signature;
 pub mod status;
+/// What the handle table shares with threads; `xtask/model` puts other locks in their place.
+mod sync {
+    pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+}
 
 pub use crate::backend::{
     BackendInfo, Compression, ConstantTime, FipsStatus, HashAlgorithm, HashContext,

@@ -1,0 +1,18 @@
+//! The handle table of `ssl-provider-core`, compiled from its own file with the locks of shuttle, so
+//! that each of its lock operations is a point where another thread may go on.
+
+#![forbid(unsafe_code)]
+
+mod error {
+    pub(crate) use ssl_provider_core::Error;
+}
+
+/// What the table takes from `std::sync` in core.
+mod sync {
+    pub(crate) use std::sync::{OnceLock, PoisonError};
+
+    pub(crate) use shuttle::sync::{Arc, Mutex, RwLock};
+}
+
+#[path = "../../../crates/ssl-provider-core/src/handle.rs"]
+pub mod handle;
