@@ -89,7 +89,8 @@ pub(super) fn converse(server: &Path, wrapper: &[String], provider: Option<usize
         bail!("no TLS client is installed to shake hands with");
     }
     let count = clients.len() * CONVERSATIONS.len();
-    println!("$ {} {} {count}", wrapper.join(" "), server.display());
+    let words = wrapper.iter().cloned().chain([server.display().to_string(), count.to_string()]);
+    println!("$ {}", words.collect::<Vec<_>>().join(" "));
     let mut running = Running(start(server, wrapper, provider, count)?);
     let output = running.0.stdout.take().context("the output of the server")?;
     let mut port = String::new();
