@@ -1,5 +1,5 @@
-//! The handle table of `ssl-provider-core`, compiled from its own file with the locks of shuttle, so
-//! that each of its lock operations is a point where another thread may go on.
+//! The handle table of core, compiled from its own file with the locks of shuttle, so that each of
+//! its lock operations is a point where another thread may go on.
 
 #![forbid(unsafe_code)]
 
