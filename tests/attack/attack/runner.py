@@ -37,10 +37,10 @@ class Runner:
         found = []
         for profile in profiles():
             lab = Lab(self._server.address, self._rng(f"probe {profile}"))
-            client = lab.client(profile)
             try:
+                client = lab.client(profile)
                 client.handshake()
-            except Refused:
+            except (Refused, Broken, OSError):
                 continue
             finally:
                 lab.close()
