@@ -94,10 +94,13 @@ fn multi_buffer(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Finding a live object by its handle, by the number of live handles and of threads that look.
+/// Finding a live object by its handle, by the number of live handles: with those that a thread
+/// works with, a thread alone and two at once, and in an order that no cache foresees.
 fn handle_lookup(criterion: &mut Criterion) {
+    /// Handles that a thread works with.
+    const IN_USE: usize = 64;
     let mut group = criterion.benchmark_group("handle_lookup");
-    for live in [10_usize, 1_000, 100_000] {
+    for live in [10_usize, 1_000, 100_000, 1_000_000] {
         let table = HandleTable::new();
         let handles: Vec<Handle> = (0..live)
             .map(|number| {
@@ -106,34 +109,46 @@ fn handle_lookup(criterion: &mut Criterion) {
                     .expect("the table holds a million")
             })
             .collect();
+        // Spread over the whole table, and different ones for each thread.
+        let in_use = |thread: usize| -> Vec<Handle> {
+            let step = (live / (2 * IN_USE)).max(1);
+            handles.iter().skip(thread).step_by(2).step_by(step).take(IN_USE).copied().collect()
+        };
         for threads in [1_usize, 2] {
             let plural = if threads == 1 { "" } else { "s" };
             let id = BenchmarkId::new(format!("{threads} thread{plural}"), live);
+            let in_use: Vec<Vec<Handle>> = (0..threads).map(in_use).collect();
             group.bench_function(id, |bencher| {
                 bencher.iter_custom(|lookups| {
                     let start = Instant::now();
                     // Each thread makes that many lookups; the time is that of one among them.
                     thread::scope(|scope| {
-                        for thread in 1..threads {
-                            let (table, handles) = (&table, &handles);
-                            scope.spawn(move || look_up(table, handles, thread, lookups));
+                        for handles in &in_use[1..] {
+                            let table = &table;
+                            scope.spawn(move || look_up(table, handles, 1, lookups));
                         }
-                        look_up(&table, &handles, 0, lookups);
+                        look_up(&table, &in_use[0], 1, lookups);
                     });
                     start.elapsed()
                 });
             });
         }
+        group.bench_function(BenchmarkId::new("1 thread, cold", live), |bencher| {
+            bencher.iter_custom(|lookups| {
+                let start = Instant::now();
+                look_up(&table, &handles, 7919, lookups);
+                start.elapsed()
+            });
+        });
     }
     group.finish();
 }
 
-/// Looks handles up in an order that no cache can foresee.
-fn look_up(table: &HandleTable<usize>, handles: &[Handle], thread: usize, lookups: u64) {
-    const STRIDE: usize = 7919;
-    let mut index = thread;
+/// Looks handles up, `stride` places on each time.
+fn look_up(table: &HandleTable<usize>, handles: &[Handle], stride: usize, lookups: u64) {
+    let mut index = 0;
     for _ in 0..lookups {
-        index = (index + STRIDE) % handles.len();
+        index = (index + stride) % handles.len();
         let object =
             table.get(black_box(handles[index]), HandleKind::MasterKey).expect("a live handle");
         black_box(object);
