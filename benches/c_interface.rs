@@ -67,7 +67,7 @@ impl CProvider {
                 0,
             )
         });
-        // SAFETY: the pointers are to a certificate that outlives the call and to room for a handle.
+        // SAFETY: the pointers are to a certificate that outlives the call and to a handle.
         succeeded(unsafe {
             SslOpenPrivateKey(provider, &raw mut private_key, &raw const context, 0)
         });

@@ -457,10 +457,7 @@ fn turn(function: &str) -> usize {
         "encrypt_in_place",
         "library",
     ];
-    TURNS
-        .iter()
-        .position(|known| *known == function)
-        .unwrap_or(usize::MAX)
+    TURNS.iter().position(|known| *known == function).unwrap_or(usize::MAX)
 }
 
 /// A duration with three digits.

@@ -14,6 +14,7 @@ mod deny;
 mod doc;
 mod features;
 mod fuzz;
+mod handshakes;
 mod interop;
 mod matrix;
 mod python;
@@ -91,6 +92,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure full handshakes of the lab server beside those of `openssl s_server`.
+    Handshakes(handshakes::Options),
     /// Build the C library, prove its interface, and run its C programs under every tool.
     Capi {
         /// How long the programs that race and fork do so, in seconds.
@@ -157,6 +160,7 @@ fn run(task: Task) -> Result<()> {
         Task::Capi { seconds, prefix } => {
             capi::run(&workspace, capi::Extent::Full { seconds }, prefix.as_deref())
         }
+        Task::Handshakes(options) => handshakes::run(&workspace, &options),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),

@@ -1,0 +1,154 @@
+//! `cargo xtask handshakes`: full RSA handshakes per second of processor time, of the lab server and
+//! of `openssl s_server` with the same key, suite and client, in turns.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::command::Run;
+use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::workspace::Workspace;
+
+const KEY: &str = "tests/data/keys/server-2048.pem";
+const CERTIFICATE: &str = "tests/data/keys/server-2048.cert.pem";
+
+/// What the servers are compared with: TLS 1.2, the suite that every old device has.
+const SUITE: &str = "AES128-SHA";
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// Options of `cargo xtask handshakes`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Seconds for each server in each round.
+    #[arg(long, default_value_t = 3)]
+    seconds: u32,
+    /// Rounds; the median of their ratios is what counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Compare this backend only.
+    #[arg(long)]
+    backend: Option<String>,
+}
+
+/// Measures every backend against OpenSSL, and prints a table.
+///
+/// # Errors
+///
+/// Fails when a server or the client does.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    ensure!(cfg!(target_os = "linux"), "processor time is read from /proc, which Linux has");
+    let features = all_of_facade(OpenSsl::choose());
+    Run::cargo("build")
+        .args(["--release", "--package", "ssl-provider-cli", "--features", features.as_str()])
+        .run(workspace)?;
+    println!("| backend | handshakes per second of processor time | openssl s_server | ratio |");
+    println!("| --- | --- | --- | --- |");
+    for backend in BACKENDS {
+        if options.backend.as_deref().is_some_and(|wanted| wanted != backend) {
+            continue;
+        }
+        let mut rounds = Vec::new();
+        for _ in 0..options.rounds {
+            let ours = Server::ours(workspace, backend)?.rate(options.seconds)?;
+            let theirs = Server::openssl(workspace)?.rate(options.seconds)?;
+            rounds.push((ours / theirs, ours, theirs));
+        }
+        rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (ratio, ours, theirs) = rounds[rounds.len() / 2];
+        println!("| {backend} | {ours:.0} | {theirs:.0} | {ratio:.3} |");
+    }
+    Ok(())
+}
+
+/// A server that runs until it is dropped.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn ours(workspace: &Workspace, backend: &str) -> Result<Self> {
+        let mut process = Command::new(workspace.target("release").join("sslprov"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend])
+            .args(["--key", KEY, "--cert", CERTIFICATE])
+            .current_dir(workspace.root())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("the lab server does not start")?;
+        let output = process.stdout.take().context("it has an output")?;
+        let mut server = Self { process, address: String::new() };
+        for line in BufReader::new(output).lines() {
+            if let Some(address) = line?.strip_prefix("listening on ") {
+                address.clone_into(&mut server.address);
+                return Ok(server);
+            }
+        }
+        bail!("the lab server ended before it listened")
+    }
+
+    fn openssl(workspace: &Workspace) -> Result<Self> {
+        // Free now, and nobody else's in the moment before the server takes it.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let process = Command::new("openssl")
+            .args(["s_server", "-accept", &address, "-key", KEY, "-cert", CERTIFICATE])
+            .args(["-tls1_2", "-cipher", SUITE, "-no_ticket", "-www", "-quiet"])
+            .current_dir(workspace.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("openssl does not start; on Debian: apt-get install openssl")?;
+        let server = Self { process, address };
+        let start = Instant::now();
+        while TcpStream::connect(&server.address).is_err() {
+            ensure!(start.elapsed() < START, "openssl s_server does not listen");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// Handshakes per second of the server's own processor time.
+    fn rate(&self, seconds: u32) -> Result<f64> {
+        let before = self.processor_time()?;
+        let output = Command::new("openssl")
+            .args(["s_time", "-connect", &self.address, "-new", "-tls1_2", "-cipher", SUITE])
+            .args(["-time", &seconds.to_string()])
+            .output()
+            .context("openssl does not start; on Debian: apt-get install openssl")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let handshakes: f64 = text
+            .lines()
+            .find_map(|line| line.split_once(" connections in ")?.0.trim().parse().ok())
+            .with_context(|| format!("openssl s_time counts no connections:\n{text}"))?;
+        ensure!(handshakes > 0.0, "no handshake was done");
+        let used = self.processor_time()? - before;
+        Ok(handshakes / used.as_secs_f64())
+    }
+
+    /// Processor time of all threads so far.
+    fn processor_time(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let statistics = fs::read_to_string(task?.path().join("schedstat"))?;
+            let first = statistics.split_whitespace().next().context("schedstat is empty")?;
+            nanoseconds += first.parse::<u64>().context("schedstat has no number")?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
