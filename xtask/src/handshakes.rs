@@ -1,5 +1,5 @@
-//! `cargo xtask handshakes`: full RSA handshakes per second of processor time, of the lab server and
-//! of `openssl s_server` with the same key, suite and client, in turns.
+//! `cargo xtask handshakes`: full RSA handshakes per second of processor time, of the lab server
+//! and of `openssl s_server` with the same key, suite and client, in turns.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -87,7 +87,7 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         member: "ssl-provider-benches",
-        members: &["ssl-provider", CORE, "ssl-provider-testkit"],
+        members: &["ssl-provider", CORE, "ssl-provider-capi", "ssl-provider-testkit"],
         in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
         others: None,
     },
