@@ -11,6 +11,7 @@ use ssl_provider::{
     AeadAlgorithm, CbcAlgorithm, CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol,
     RecordKey, RecordOptions,
 };
+use ssl_provider_benches::library::seal_aes_128_gcm;
 use ssl_provider_benches::paired::{self, Contestant};
 
 fn main() {
@@ -48,7 +49,8 @@ fn record_key(backend: &'static dyn KeyExchangeBackend, suite: u32) -> RecordKey
     .expect("every backend has AES")
 }
 
-/// AES-128-GCM on 16 KiB: a packet apart and in place, and the cipher alone.
+/// AES-128-GCM on 16 KiB: a packet apart and in place, the cipher alone, and that of the library
+/// without our trait.
 fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut key = record_key(backend, 0x009C);
@@ -81,11 +83,23 @@ fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
         cipher.seal(&nonce, &[0x17; 13], &mut text, &mut tag).expect("a nonce and a tag");
         black_box((&text, &tag));
     };
-    vec![
+    let mut contestants = vec![
         Contestant { name: "encrypt_packet", operation: Box::new(encrypt_packet) },
         Contestant { name: "encrypt_in_place", operation: Box::new(encrypt_in_place) },
         Contestant { name: "aead", operation: Box::new(aead) },
-    ]
+    ];
+    if let Some(mut seal) = seal_aes_128_gcm(backend.info().name) {
+        let mut text = vec![0x6d; MAX_PAYLOAD_LEN];
+        let mut tag = [0; 16];
+        let library = move |round: usize| {
+            let mut nonce = [0; 12];
+            nonce[4..].copy_from_slice(&round.to_be_bytes());
+            seal(&nonce, &[0x17; 13], &mut text, &mut tag);
+            black_box((&text, &tag));
+        };
+        contestants.push(Contestant { name: "library", operation: Box::new(library) });
+    }
+    contestants
 }
 
 /// AES-128-CBC with HMAC-SHA-1 on 16 KiB: opening a packet, in constant time, and cipher and HMAC
