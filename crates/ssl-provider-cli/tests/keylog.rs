@@ -139,6 +139,23 @@ fn every_capture_gives_the_verdicts_and_keys_of_the_manifest_on_all_backends() {
     }
 }
 
+/// Captures of several backends are read without multi-buffer RSA, and so are those above.
+#[test]
+fn every_capture_gives_the_same_with_multi_buffer_as_without() {
+    let backend = ssl_provider::default_backend().unwrap();
+    if ssl_provider::with_multi_buffer(backend).is_none() {
+        eprintln!("NOT TESTED: multi-buffer RSA: this processor has no AVX-512 IFMA");
+    }
+    for capture in corpus() {
+        let options = ["--json", "--allow-ssl3"];
+        let at_once = sslprov(arguments(&capture, &options));
+        let alone = sslprov(arguments(&capture, &[&options[..], &["--no-multi-buffer"]].concat()));
+        let file = text(&capture, "file");
+        assert!(!alone.stdout.is_empty(), "{file}: {}", alone.stderr);
+        assert_eq!((&at_once.stdout, &at_once.stderr), (&alone.stdout, &alone.stderr), "{file}");
+    }
+}
+
 fn handshakes(options: &[&str]) -> common::Run {
     let (key, capture) = (key("server-2048.pem"), data("handshakes.pcapng"));
     let fixed = ["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()];
