@@ -118,9 +118,11 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.compile(GCC, SERVER, Library::Shared, &SANITIZERS)?;
     build.converse(&[], None)?;
     build.hook()?;
-    build.install(&workspace.target("capi/install"))?;
+    build.install(&workspace.target("capi/install"), &build.libraries)?;
     if let Some(prefix) = prefix {
-        build.install(prefix)?;
+        // What was proven is the debug build, which is not for use.
+        build.cargo("build").args(["--release"]).run(workspace)?;
+        build.install(prefix, &workspace.target("release"))?;
     }
     println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 1);
     Ok(())
@@ -312,7 +314,7 @@ impl<'a> Build<'a> {
     }
 
     /// Installs header, libraries and pkg-config file, and builds a program against them.
-    fn install(&self, prefix: &Path) -> Result<()> {
+    fn install(&self, prefix: &Path, libraries: &Path) -> Result<()> {
         fs::create_dir_all(prefix)?;
         let prefix = prefix.canonicalize()?;
         let copy = |from: PathBuf, to: &str| -> Result<()> {
@@ -323,7 +325,7 @@ impl<'a> Build<'a> {
         };
         copy(self.include.join("sslprovider.h"), "include/sslprovider.h")?;
         for library in ["libsslprovider.so", "libsslprovider.a"] {
-            copy(self.libraries.join(library), &format!("lib/{library}"))?;
+            copy(libraries.join(library), &format!("lib/{library}"))?;
         }
         let template = fs::read_to_string(self.include.join("../sslprovider.pc.in"))?;
         let private = [&[PRIVATE_LIBRARIES][..], self.openssl_libraries()].concat().join(" ");
