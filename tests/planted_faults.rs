@@ -4,8 +4,9 @@
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
 use ssl_provider::{
-    BackendInfo, Error, HashAlgorithm, HashContext, KeyExchangeBackend, KeyFault, Operation,
-    PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, Error,
+    HashAlgorithm, HashContext, KeyExchangeBackend, KeyFault, Operation, PrfAlgorithm,
+    PublicKeyDer, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
@@ -141,6 +142,32 @@ impl KeyExchangeBackend for Planted {
             }
             _ => self.inner.prf(prf, secret, label, seed, out),
         }
+    }
+
+    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
+        self.inner.compression(hash)
+    }
+
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        self.inner.rc4(key)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        self.inner.cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        self.inner.aead(cipher, key)
+    }
+
+    fn verify_signature(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        self.inner.verify_signature(key, scheme, digest, signature)
     }
 
     fn load_rsa_private_key(
