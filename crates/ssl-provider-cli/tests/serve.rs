@@ -9,7 +9,7 @@ mod common;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -253,6 +253,21 @@ fn the_key_log_has_a_line_for_each_session() {
     assert_eq!(ours.len(), 2);
     let upper = |lines: Vec<String>| lines.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>();
     assert_eq!(upper(ours), upper(theirs));
+}
+
+/// The end of the client's side may be read in the same turn as what the alert answers.
+#[test]
+fn a_client_that_closes_its_side_at_once_is_still_told_what_was_wrong() {
+    let server = Server::with_key(&[]);
+    for _ in 0..200 {
+        let mut stream = server.connect();
+        stream.write_all(&[0; 64]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        // A fatal unexpected_message.
+        assert_eq!(answer.get(5..), Some(&[2, 10][..]), "{answer:?}");
+    }
 }
 
 #[test]

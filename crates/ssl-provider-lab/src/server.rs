@@ -382,7 +382,10 @@ impl Client {
     ) -> Option<End> {
         loop {
             let len = match self.stream.read(buffer) {
-                Ok(0) => return Some(self.end()),
+                Ok(0) => {
+                    // The end may come in the same turn as what is still to be answered.
+                    return self.flush().or_else(|| Some(self.end()));
+                }
                 Ok(len) => len,
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => break,
