@@ -2,20 +2,18 @@
 //! and of `openssl s_server` with the same key, suite and client, in turns.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
 use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::interop::process::Dialogue;
+use crate::interop::server::{CERTIFICATE, KEY};
 use crate::workspace::Workspace;
-
-const KEY: &str = "tests/data/keys/server-2048.pem";
-const CERTIFICATE: &str = "tests/data/keys/server-2048.cert.pem";
 
 /// What the servers are compared with: TLS 1.2, the suite that every old device has.
 const SUITE: &str = "AES128-SHA";
@@ -69,50 +67,45 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// A server that runs until it is dropped.
 struct Server {
-    process: Child,
+    process: Dialogue,
     address: String,
 }
 
 impl Server {
     fn ours(workspace: &Workspace, backend: &str) -> Result<Self> {
-        let mut process = Command::new(workspace.target("release").join("sslprov"))
+        let mut command = Command::new(workspace.target("release").join("sslprov"));
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend])
             .args(["--key", KEY, "--cert", CERTIFICATE])
             .current_dir(workspace.root())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("the lab server does not start")?;
-        let output = process.stdout.take().context("it has an output")?;
-        let mut server = Self { process, address: String::new() };
-        for line in BufReader::new(output).lines() {
-            if let Some(address) = line?.strip_prefix("listening on ") {
-                address.clone_into(&mut server.address);
-                return Ok(server);
+            .stderr(Stdio::null());
+        let mut process = Dialogue::start(&mut command).context("the lab server does not start")?;
+        loop {
+            let line = process.receive().context("the lab server does not listen")?;
+            if let Some(address) = line.strip_prefix("listening on ") {
+                let address = address.to_owned();
+                return Ok(Self { process, address });
             }
         }
-        bail!("the lab server ended before it listened")
     }
 
     fn openssl(workspace: &Workspace) -> Result<Self> {
         // Free now, and nobody else's in the moment before the server takes it.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let process = Command::new("openssl")
+        let mut command = Command::new("openssl");
+        command
             .args(["s_server", "-accept", &address, "-key", KEY, "-cert", CERTIFICATE])
             .args(["-tls1_2", "-cipher", SUITE, "-no_ticket", "-www", "-quiet"])
             .current_dir(workspace.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
+            .stderr(Stdio::null());
+        let process = Dialogue::start(&mut command)
             .context("openssl does not start; on Debian: apt-get install openssl")?;
-        let server = Self { process, address };
         let start = Instant::now();
-        while TcpStream::connect(&server.address).is_err() {
+        while TcpStream::connect(&address).is_err() {
             ensure!(start.elapsed() < START, "openssl s_server does not listen");
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(server)
+        Ok(Self { process, address })
     }
 
     /// Handshakes per second of the server's own processor time.
@@ -142,13 +135,5 @@ impl Server {
             nanoseconds += first.parse::<u64>().context("schedstat has no number")?;
         }
         Ok(Duration::from_nanos(nanoseconds))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -4,10 +4,10 @@
 mod cell;
 mod commands;
 mod conversation;
-mod process;
+pub(crate) mod process;
 mod programs;
 mod report;
-mod server;
+pub(crate) mod server;
 mod stacks;
 
 use std::fs;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// How long a client may take for a cell.
+/// How long a process may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process took longer than it may, which nobody can be forgiven.
@@ -91,6 +91,11 @@ impl Dialogue {
             }
         });
         Ok(Self { stdin, lines, process })
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.child.id()
     }
 
     /// Whether the process has not ended.

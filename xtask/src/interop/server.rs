@@ -16,9 +16,10 @@ use crate::interop::conversation::Secret;
 use crate::interop::process::Dialogue;
 use crate::workspace::Workspace;
 
-/// The server's key and certificate, in `tests/data`.
-const KEY: &str = "tests/data/keys/server-2048.pem";
-const CERTIFICATE: &str = "tests/data/keys/server-2048.cert.pem";
+/// The server's key, in `tests/data`.
+pub(crate) const KEY: &str = "tests/data/keys/server-2048.pem";
+/// The certificate of [`KEY`].
+pub(crate) const CERTIFICATE: &str = "tests/data/keys/server-2048.cert.pem";
 
 /// The program, with the ciphers of each of its backends.
 #[derive(Debug)]
