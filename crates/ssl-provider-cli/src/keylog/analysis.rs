@@ -86,8 +86,6 @@ type Flows<'t> = Option<(Flow<'t>, Flow<'t>)>;
 /// Both halves of a handshake, with its hellos.
 struct Parts<'h, 't> {
     halves: &'h Halves<'t>,
-    client: &'h Half,
-    server: &'h Half,
     client_hello: &'h ClientHello,
     server_hello: &'h ServerHello,
     handshake: &'h Handshake,
@@ -163,8 +161,6 @@ impl<'t> Walk<'_, 't> {
         }
         let parts = Parts {
             halves,
-            client,
-            server,
             client_hello: &client_hello,
             server_hello: &server_hello,
             handshake: &handshake,
@@ -178,8 +174,7 @@ impl<'t> Walk<'_, 't> {
 
     /// A handshake with a key exchange.
     fn full(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
-        let (client, server) = (parts.client, parts.server);
-        let Halves { client_flow, .. } = parts.halves;
+        let Halves { client, server, client_flow, .. } = parts.halves;
         let Some((server_flight, server_rest)) =
             server.split_after(HandshakeType::SERVER_HELLO_DONE)
         else {
@@ -304,7 +299,7 @@ impl<'t> Walk<'_, 't> {
         }
         let known = KnownSession { master_key: Arc::clone(&proven.master_key), client_random };
         self.learn(parts, known);
-        if !parts.server.is_whole() {
+        if !parts.halves.server.is_whole() {
             return None;
         }
         let mut transcript = proven.transcript;
@@ -361,7 +356,7 @@ impl<'t> Walk<'_, 't> {
     ) -> Result<Flows<'t>, String> {
         let master_key = &known.master_key;
         let handshake = parts.handshake;
-        let Halves { client_flow, server_flow, .. } = parts.halves;
+        let halves = parts.halves;
         if (master_key.protocol(), master_key.suite().id)
             != (handshake.protocol, handshake.suite.id)
         {
@@ -372,7 +367,7 @@ impl<'t> Walk<'_, 't> {
         let backend = self.keyring.backend();
         let mut transcript =
             HandshakeHash::new(backend, handshake.protocol, handshake.suite).map_err(setup)?;
-        for message in parts.client.messages.iter().chain(&parts.server.messages) {
+        for message in halves.client.messages.iter().chain(&halves.server.messages) {
             transcript.update(&message.bytes);
         }
         let check = |sender, flow: &Flow<'t>, transcript| {
@@ -383,12 +378,12 @@ impl<'t> Walk<'_, 't> {
             NoProof::Incomplete(end) => format!("Finished of the {side}: {end}"),
             NoProof::Unverified(reason) => reason,
         };
-        let (server, transcript) =
-            check(Side::Server, server_flow, transcript).map_err(|error| why("server", error))?;
-        if !parts.client.is_whole() {
+        let (server, transcript) = check(Side::Server, &halves.server_flow, transcript)
+            .map_err(|error| why("server", error))?;
+        if !halves.client.is_whole() {
             return Ok(None);
         }
-        match check(Side::Client, client_flow, transcript) {
+        match check(Side::Client, &halves.client_flow, transcript) {
             Ok((client, _)) => Ok(Some((client, server))),
             // The server's Finished has proven it.
             Err(NoProof::Incomplete(_)) => Ok(None),
@@ -401,6 +396,7 @@ impl<'t> Walk<'_, 't> {
         let id = parts.server_hello.session_id.clone();
         let id = (!id.is_empty()).then_some(SessionName::Id(id));
         let ticket = parts
+            .halves
             .server
             .find(HandshakeType::NEW_SESSION_TICKET)
             .and_then(|message| session_ticket(message.body()))
@@ -450,10 +446,11 @@ impl Parts<'_, '_> {
     /// Whether the server went on to ChangeCipherSpec at once, or only with a new ticket before it
     /// (RFC 5246 section 7.3, RFC 5077 section 3.1).
     fn is_resumption(&self) -> bool {
-        self.server.is_whole()
-            && self.server.find(HandshakeType::SERVER_HELLO_DONE).is_none()
-            && self.server.find(HandshakeType::CERTIFICATE).is_none()
-            && self.client.find(HandshakeType::CLIENT_KEY_EXCHANGE).is_none()
+        let Halves { client, server, .. } = self.halves;
+        server.is_whole()
+            && server.find(HandshakeType::SERVER_HELLO_DONE).is_none()
+            && server.find(HandshakeType::CERTIFICATE).is_none()
+            && client.find(HandshakeType::CLIENT_KEY_EXCHANGE).is_none()
     }
 }
 
