@@ -180,10 +180,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let (difference, _) = mod_p.add(&twice_p).subtract(&subtrahend);
         let factor = multiply(self.kernel, &difference, &self.coefficient, &p.modulus);
         let factor = factor.reduce_once(&p.modulus.digits);
-        let mut result = Number::zero();
-        for (to, from) in result.0.iter_mut().zip(&mod_q.0) {
-            *to = *from;
-        }
+        let mut result = mod_q.part::<N>(0);
         result.add_product(&factor, &q.modulus.digits);
         result
     }

@@ -88,7 +88,7 @@ impl<const N: usize> Number<N> {
         Self(self.0)
     }
 
-    /// The digits from `start` on.
+    /// The digits from `start` on, with zeros above the last.
     pub(crate) fn part<const M: usize>(&self, start: usize) -> Number<M> {
         let mut part = Number::zero();
         for (to, from) in part.0.iter_mut().zip(self.0.iter().skip(start)) {
@@ -280,10 +280,7 @@ mod tests {
                 assert_eq!(of(&difference), &values[0] - &values[1]);
             }
             assert_eq!(negative[3] == u64::MAX, values[0] < values[1]);
-            let mut product = Number::<20>::zero();
-            for (to, from) in product.0.iter_mut().zip(&a.0) {
-                *to = *from;
-            }
+            let mut product = a.part::<20>(0);
             product.add_product(&b, &digits);
             let found = value(&mut [0; 130], &|bytes| product.write_lane(3, bytes));
             assert_eq!(found, &values[0] + &values[1] * &modulus);
