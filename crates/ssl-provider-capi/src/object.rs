@@ -137,7 +137,7 @@ impl Handles {
     ///
     /// [`Error::NoMemory`] when there are 1 048 576 live ones.
     pub(crate) fn insert(&self, object: Object) -> Result<usize, Error> {
-        let handle = self.0.insert(object.kind(), Arc::new(object))?;
+        let handle = self.0.insert(object.kind(), object)?;
         usize::try_from(handle.into_raw()).map_err(|_| Error::Internal("handles are 64 bits wide"))
     }
 
@@ -187,16 +187,16 @@ impl Handles {
     }
 
     pub(crate) fn provider(&self, handle: usize) -> Result<Arc<OpenProvider>, Error> {
-        match &*self.get(handle, HandleKind::Provider)? {
-            Object::Provider(provider) => Ok(Arc::clone(provider)),
+        match self.get(handle, HandleKind::Provider)? {
+            Object::Provider(provider) => Ok(provider),
             _ => Err(OUT_OF_STEP),
         }
     }
 
     /// A private key, of any provider.
     pub(crate) fn any_private_key(&self, handle: usize) -> Result<Arc<PrivateKey>, Error> {
-        match &*self.get(handle, HandleKind::PrivateKey)? {
-            Object::PrivateKey(key) => Ok(Arc::clone(key)),
+        match self.get(handle, HandleKind::PrivateKey)? {
+            Object::PrivateKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -214,8 +214,8 @@ impl Handles {
         handle: usize,
         provider: &OpenProvider,
     ) -> Result<Arc<ImportedMasterKey>, Error> {
-        match &*self.get(handle, HandleKind::MasterKey)? {
-            Object::MasterKey(key) => belongs(key.backend, provider).map(|()| Arc::clone(key)),
+        match self.get(handle, HandleKind::MasterKey)? {
+            Object::MasterKey(key) => belongs(key.backend, provider).map(|()| key),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -225,8 +225,8 @@ impl Handles {
         handle: usize,
         provider: &OpenProvider,
     ) -> Result<Arc<SessionKey>, Error> {
-        match &*self.get(handle, HandleKind::SessionKey)? {
-            Object::SessionKey(key) => belongs(key.backend, provider).map(|()| Arc::clone(key)),
+        match self.get(handle, HandleKind::SessionKey)? {
+            Object::SessionKey(key) => belongs(key.backend, provider).map(|()| key),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -236,10 +236,8 @@ impl Handles {
         handle: usize,
         provider: &OpenProvider,
     ) -> Result<Arc<RunningHash>, Error> {
-        match &*self.get(handle, HandleKind::HandshakeHash)? {
-            Object::HandshakeHash(hash) => {
-                belongs(hash.backend, provider).map(|()| Arc::clone(hash))
-            }
+        match self.get(handle, HandleKind::HandshakeHash)? {
+            Object::HandshakeHash(hash) => belongs(hash.backend, provider).map(|()| hash),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -249,8 +247,8 @@ impl Handles {
     }
 
     pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<StoredKey>, Error> {
-        match &*self.get(handle, HandleKind::StoredKey)? {
-            Object::StoredKey(key) => Ok(Arc::clone(key)),
+        match self.get(handle, HandleKind::StoredKey)? {
+            Object::StoredKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -268,7 +266,7 @@ impl Handles {
             let (modulus, exponent) = (key.modulus().into(), key.public_exponent().into());
             return Ok(PublicKey { modulus, exponent });
         }
-        match &*self.get(handle, HandleKind::PublicKey)? {
+        match self.get(handle, HandleKind::PublicKey)? {
             Object::PublicKey(key) => belongs(key.backend, provider).map(|()| key.key.clone()),
             _ => Err(OUT_OF_STEP),
         }
@@ -283,7 +281,7 @@ impl Handles {
             .or_else(|_| self.public_half(handle, provider).map(|_| ()))
     }
 
-    fn get(&self, handle: usize, kind: HandleKind) -> Result<Arc<Object>, Error> {
+    fn get(&self, handle: usize, kind: HandleKind) -> Result<Object, Error> {
         self.0.get(raw(handle), kind)
     }
 }

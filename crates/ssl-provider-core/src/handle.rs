@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::error::Error;
-use crate::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use crate::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 /// A handle as the interface passes it: an opaque 64-bit number, never 0 and never all ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,9 +53,9 @@ const CHUNKS: usize = (1 << INDEX_BITS) / CHUNK_LEN;
 
 /// A table of live objects.
 ///
-/// Looking up takes one uncontended lock of one slot, clones the `Arc` and lets go before the
-/// object is used, so freeing a handle in another thread cannot pull the object from under an
-/// operation. A slot counts its generations, 2^38 of them, and is retired at the last, so no value
+/// An object is something that is cheap to clone, such as an `Arc`. Looking up takes one uncontended
+/// lock of one slot, clones the object and lets go before it is used, so freeing a handle in another
+/// thread cannot pull the object from under an operation. A slot counts its generations, 2^38 of them, and is retired at the last, so no value
 /// ever comes back. The permutation is keyed per table: a value that was not handed out is a live
 /// handle with probability of live handles / 2^64.
 pub struct HandleTable<T> {
@@ -74,7 +74,7 @@ struct Slot<T>(RwLock<SlotState<T>>);
 
 struct SlotState<T> {
     generation: u64,
-    live: Option<(HandleKind, Arc<T>)>,
+    live: Option<(HandleKind, T)>,
 }
 
 /// Slots that may be filled: those that were emptied, oldest first, then those never used.
@@ -105,7 +105,7 @@ impl<T> HandleTable<T> {
     /// # Errors
     ///
     /// [`Error::NoMemory`] when the table is full.
-    pub fn insert(&self, kind: HandleKind, object: Arc<T>) -> Result<Handle, Error> {
+    pub fn insert(&self, kind: HandleKind, object: T) -> Result<Handle, Error> {
         let index = self.take_free_slot()?;
         let slot = self.slot_or_new(index);
         let mut state = slot.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -121,30 +121,33 @@ impl<T> HandleTable<T> {
         Ok(handle)
     }
 
-    /// The object behind a live handle of this kind.
+    /// A clone of the object behind a live handle of this kind.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidHandle`] for every other value: freed, forged, of another kind, or none.
-    pub fn get(&self, handle: Handle, kind: HandleKind) -> Result<Arc<T>, Error> {
+    pub fn get(&self, handle: Handle, kind: HandleKind) -> Result<T, Error>
+    where
+        T: Clone,
+    {
         let (index, generation) = self.decode(handle, kind).ok_or(Error::InvalidHandle)?;
         let slot = self.slot(index).ok_or(Error::InvalidHandle)?;
         let state = slot.0.read().unwrap_or_else(PoisonError::into_inner);
         match &state.live {
             Some((live_kind, object)) if state.generation == generation && *live_kind == kind => {
-                Ok(Arc::clone(object))
+                Ok(object.clone())
             }
             Some(_) | None => Err(Error::InvalidHandle),
         }
     }
 
-    /// Frees a live handle and gives back the object, which lives on until its last user drops it.
+    /// Frees a live handle and gives back the object; clones of it that are in use are not touched.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidHandle`] for every value that [`get`](Self::get) refuses; of several calls
     /// with one handle exactly one succeeds.
-    pub fn remove(&self, handle: Handle, kind: HandleKind) -> Result<Arc<T>, Error> {
+    pub fn remove(&self, handle: Handle, kind: HandleKind) -> Result<T, Error> {
         let (index, generation) = self.decode(handle, kind).ok_or(Error::InvalidHandle)?;
         let slot = self.slot(index).ok_or(Error::InvalidHandle)?;
         let (object, retired) = {
@@ -257,6 +260,7 @@ impl<T> fmt::Debug for HandleTable<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 

@@ -41,7 +41,7 @@ pub mod signature;
 pub mod status;
 /// What the handle table shares with threads; `xtask/model` puts other locks in their place.
 mod sync {
-    pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+    pub(crate) use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 }
 
 pub use crate::backend::{

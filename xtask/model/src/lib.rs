@@ -11,7 +11,7 @@ mod error {
 mod sync {
     pub(crate) use std::sync::{OnceLock, PoisonError};
 
-    pub(crate) use shuttle::sync::{Arc, Mutex, RwLock};
+    pub(crate) use shuttle::sync::{Mutex, RwLock};
 }
 
 #[path = "../../../crates/ssl-provider-core/src/handle.rs"]
