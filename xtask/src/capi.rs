@@ -57,11 +57,70 @@ const COMPILERS: [Compiler; 4] = [
 
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
+/// The program that forges handles and races.
+const ABUSE: &str = "abuse";
+
+/// How much of both a program does.
+#[derive(Clone, Copy)]
+struct Amount {
+    /// Values that were never handed out.
+    values: u32,
+    /// Calls of the threads that race, together.
+    calls: u32,
+}
+
+const FULL_ABUSE: Amount = Amount { values: 100_000_000, calls: 10_000_000 };
+
+/// For valgrind, which takes a hundred times as long.
+const LITTLE_ABUSE: Amount = Amount { values: 10_000, calls: 2_000 };
+
+impl Amount {
+    fn of(self, run: Run) -> Run {
+        run.env("SSL_PROVIDER_ABUSE_VALUES", self.values.to_string())
+            .env("SSL_PROVIDER_ABUSE_CALLS", self.calls.to_string())
+    }
+}
+
+/// What the task takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Also install header, libraries and pkg-config file under this directory.
+    #[arg(long)]
+    prefix: Option<PathBuf>,
+    /// Do nothing but the abuse at its full length, on the release build: 100 000 000 forged values
+    /// and 10 000 000 mixed calls, on eight threads. Takes some minutes on two cores.
+    #[arg(long, conflicts_with = "prefix")]
+    full_abuse: bool,
+}
+
+/// Does what `cargo xtask capi` is asked for.
+///
+/// # Errors
+///
+/// Fails at the first step that does.
+pub(crate) fn task(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.full_abuse {
+        return abuse(workspace);
+    }
+    run(workspace, Extent::Full, options.prefix.as_deref())
+}
+
+/// Runs the abuse at its full length against the release build.
+fn abuse(workspace: &Workspace) -> Result<()> {
+    let debug = Build::new(workspace)?;
+    let build = Build { libraries: workspace.target("release"), ..debug };
+    build.cargo("build").args(["--release"]).run(workspace)?;
+    build.compile(GCC, ABUSE, Library::Shared, &[])?;
+    FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
+    println!("capi: no crash, nothing left, and every status is one that its function may answer");
+    Ok(())
+}
+
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Everything, with the racing programs racing for so many seconds.
-    Full { seconds: u32 },
+    /// Everything.
+    Full,
     /// What a change must pass: without the Rust tests, which `cargo xtask test` runs, and with the
     /// default provider only.
     Short,
@@ -73,7 +132,7 @@ pub(crate) enum Extent {
 ///
 /// Fails at the first step that does.
 pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) -> Result<()> {
-    let build = Build::new(workspace, extent)?;
+    let build = Build::new(workspace)?;
     let (compilers, missing): (Vec<Compiler>, Vec<Compiler>) =
         COMPILERS.into_iter().partition(|compiler| is_installed(compiler.program));
     if !missing.is_empty() {
@@ -90,7 +149,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         build.header(compiler)?;
         for program in PROGRAMS {
             build.compile(compiler, program, Library::Shared, &[])?;
-            build.program(program)?.run(workspace)?;
+            build.program(program).run(workspace)?;
         }
         build.compile(compiler, SERVER, Library::Shared, &[])?;
         build.converse(&[], None)?;
@@ -101,7 +160,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
             build.every_provider(program)?;
         }
         build.compile(GCC, program, Library::Static, &[])?;
-        build.program(program)?.run(workspace)?;
+        build.program(program).run(workspace)?;
         build.valgrind(program)?;
     }
     build.compile(GCC, SERVER, Library::Shared, &[])?;
@@ -113,7 +172,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.converse(&valgrind(SERVER), None)?;
     for program in PROGRAMS.into_iter().filter(|program| *program != FORKS) {
         build.compile(GCC, program, Library::Shared, &SANITIZERS)?;
-        build.program(program)?.run(workspace)?;
+        build.program(program).run(workspace)?;
     }
     build.compile(GCC, SERVER, Library::Shared, &SANITIZERS)?;
     build.converse(&[], None)?;
@@ -137,7 +196,6 @@ enum Library {
 /// Where things are.
 struct Build<'a> {
     workspace: &'a Workspace,
-    seconds: u32,
     features: String,
     sources: PathBuf,
     include: PathBuf,
@@ -146,17 +204,13 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn new(workspace: &'a Workspace, extent: Extent) -> Result<Self> {
+    fn new(workspace: &'a Workspace) -> Result<Self> {
         let openssl = OpenSsl::choose();
         let output = workspace.target("capi");
         fs::create_dir_all(&output)?;
         let crate_directory = workspace.root().join("crates/ssl-provider-capi");
         Ok(Self {
             workspace,
-            seconds: match extent {
-                Extent::Full { seconds } => seconds,
-                Extent::Short => 1,
-            },
             features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(","),
             sources: crate_directory.join("tests/c"),
             include: crate_directory.join("include"),
@@ -259,15 +313,14 @@ impl<'a> Build<'a> {
         if self.features.contains("vendored") { &[] } else { &["-lssl", "-lcrypto"] }
     }
 
-    fn program(&self, program: &str) -> Result<Run> {
-        let run = Run::new(self.output.join(program));
-        Ok(run.env("SSL_PROVIDER_ABUSE_SECONDS", self.seconds.to_string()))
+    fn program(&self, program: &str) -> Run {
+        Run::new(self.output.join(program))
     }
 
     /// A program with the provider of each backend; the one at index 0 is the default by name.
     fn every_provider(&self, program: &str) -> Result<()> {
         for index in 0..=BACKENDS.len() {
-            let run = self.program(program)?;
+            let run = self.program(program);
             run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(self.workspace)?;
         }
         Ok(())
@@ -280,11 +333,8 @@ impl<'a> Build<'a> {
 
     fn valgrind(&self, program: &str) -> Result<()> {
         let valgrind = valgrind(program);
-        Run::new(&valgrind[0])
-            .args(&valgrind[1..])
-            .args([self.output.join(program)])
-            .env("SSL_PROVIDER_ABUSE_SECONDS", "1")
-            .run(self.workspace)
+        let run = Run::new(&valgrind[0]).args(&valgrind[1..]).args([self.output.join(program)]);
+        LITTLE_ABUSE.of(run).run(self.workspace)
     }
 
     /// The example hook sees the client random of every import that has one.
@@ -301,7 +351,7 @@ impl<'a> Build<'a> {
             .run(self.workspace)?;
         self.compile(GCC, "master_key", Library::Shared, &[])?;
         let (status, printed) =
-            self.program("master_key")?.env("LD_PRELOAD", &hook).outcome(self.workspace)?;
+            self.program("master_key").env("LD_PRELOAD", &hook).outcome(self.workspace)?;
         let random: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
         let expected = format!("CLIENT_RANDOM {random}");
         let seen = printed.lines().filter(|line| *line == expected).count();

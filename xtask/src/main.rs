@@ -95,14 +95,7 @@ enum Task {
     /// Measure full handshakes of the lab server beside those of `openssl s_server`.
     Handshakes(handshakes::Options),
     /// Build the C library, prove its interface, and run its C programs under every tool.
-    Capi {
-        /// How long the programs that race and fork do so, in seconds.
-        #[arg(long, default_value_t = 1)]
-        seconds: u32,
-        /// Also install header, libraries and pkg-config file under this directory.
-        #[arg(long)]
-        prefix: Option<std::path::PathBuf>,
-    },
+    Capi(capi::Options),
     /// Let real TLS clients talk to `sslprov serve`, and write docs/interop.md.
     Interop(interop::Options),
     /// Let tshark decrypt the captures of tests/data with our key log.
@@ -157,9 +150,7 @@ fn run(task: Task) -> Result<()> {
         Task::Readme { check } => readme::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
-        Task::Capi { seconds, prefix } => {
-            capi::run(&workspace, capi::Extent::Full { seconds }, prefix.as_deref())
-        }
+        Task::Capi(options) => capi::task(&workspace, &options),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),

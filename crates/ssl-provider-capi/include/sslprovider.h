@@ -1626,6 +1626,14 @@ typedef void (*SslProviderTraceFn)(
 SSLP_API void WINAPI SslProviderSetTrace(
     SslProviderTraceFn trace);
 
+/*
+ * Counts what this process has been given and has not freed: handles, and buffers with the states
+ * of enumerations. NTE_INVALID_PARAMETER for NULL.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslProviderCountLive(
+    DWORD *pcHandles,
+    DWORD *pcBuffers);
+
 #ifdef __cplusplus
 }
 #endif

@@ -107,6 +107,11 @@ impl Blocks {
         }
     }
 
+    /// The number of blocks that callers hold.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn register(&self, block: Block, enumeration: Option<Enumeration>) -> *mut u8 {
         let pointer = block.start.as_ptr();
         self.lock().insert(pointer.addr(), Registered { block, enumeration });
@@ -201,8 +206,10 @@ mod tests {
         let pointer = blocks.bytes(&[1, 2, 3]).unwrap();
         assert!(blocks.free(pointer.addr() + 1).is_err(), "inside a block");
         assert!(blocks.free(0).is_err());
+        assert_eq!(blocks.len(), 1);
         blocks.free(pointer.addr()).unwrap();
         assert!(blocks.free(pointer.addr()).is_err(), "freed before");
+        assert_eq!(blocks.len(), 0);
     }
 
     #[test]

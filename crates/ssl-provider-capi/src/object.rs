@@ -155,6 +155,11 @@ impl Handles {
         Err(Error::InvalidHandle)
     }
 
+    /// The number of live handles.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds a reference to a provider's handle.
     ///
     /// # Errors

@@ -11,11 +11,12 @@ use std::{env, fs};
 use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
 
 /// What the header declares beyond the interface, by name.
-const KEY_STORAGE_AND_EXTENSIONS: [&str; 5] = [
+const KEY_STORAGE_AND_EXTENSIONS: [&str; 6] = [
     "NCryptExportKey",
     "NCryptFreeObject",
     "NCryptImportKey",
     "NCryptOpenStorageProvider",
+    "SslProviderCountLive",
     "SslProviderSetTrace",
 ];
 

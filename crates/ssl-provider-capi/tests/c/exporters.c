@@ -108,5 +108,5 @@ int main(void)
     }
     OK(SslFreeObject(key, 0));
     OK(SslFreeObject(provider, 0));
-    return 0;
+    return nothing_is_left();
 }

@@ -71,5 +71,5 @@ int main(void)
     session_hashes(provider);
     refusals(provider);
     OK(SslFreeObject(provider, 0));
-    return 0;
+    return nothing_is_left();
 }

@@ -152,5 +152,5 @@ int main(void)
     bad_imports();
     bad_certificates();
     properties();
-    return 0;
+    return nothing_is_left();
 }

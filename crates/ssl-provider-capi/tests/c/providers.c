@@ -100,6 +100,24 @@ static void function_table(void)
     CHECK(table == NULL);
 }
 
+static void counting(void)
+{
+    DWORD handles = 77, buffers = 77;
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
+    PVOID state = NULL;
+    OK(SslIncrementProviderReferenceCount(provider));
+    OK(SslEnumCipherSuites(provider, 0, &suite, &state, 0));
+    OK(SslProviderCountLive(&handles, &buffers));
+    CHECK(handles == 1 && buffers == 2);
+    EXPECT(NTE_INVALID_PARAMETER, SslProviderCountLive(NULL, &buffers));
+    EXPECT(NTE_INVALID_PARAMETER, SslProviderCountLive(&handles, NULL));
+    OK(SslFreeBuffer(suite));
+    OK(SslFreeBuffer(state));
+    OK(SslFreeObject(provider, 0));
+    OK(SslFreeObject(provider, 0));
+}
+
 static char last_function[64];
 static SECURITY_STATUS last_status;
 static int has_reason;
@@ -131,6 +149,7 @@ int main(void)
     buffers();
     properties();
     function_table();
+    counting();
     trace();
-    return 0;
+    return nothing_is_left();
 }

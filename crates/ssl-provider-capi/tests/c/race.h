@@ -22,12 +22,6 @@ static uint64_t next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static double seconds(void)
-{
-    const char *wanted = getenv("SSL_PROVIDER_ABUSE_SECONDS");
-    return wanted == NULL ? 1.0 : atof(wanted);
-}
-
 static double now(void)
 {
     struct timespec time;
@@ -35,15 +29,66 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* How much each of the threads does of an amount that the environment says. */
+static uint64_t share(const char *variable, uint64_t otherwise)
+{
+    const char *wanted = getenv(variable);
+    uint64_t amount = wanted == NULL ? otherwise : strtoull(wanted, NULL, 10);
+    return (amount + THREADS - 1) / THREADS;
+}
+
+/* What is called, and the statuses that it may answer with here; every other one is a defect. */
+#define STATUSES 3
+static const struct operation {
+    const char *name;
+    size_t statuses;
+    SECURITY_STATUS allowed[STATUSES];
+} operations[] = {
+    {"SslCreateHandshakeHash", 1, {ERROR_SUCCESS}},
+    {"SslDuplicateTranscriptHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslHashHandshake", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslComputeSessionHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslImportMasterKey", 1, {ERROR_SUCCESS}},
+    {"SslGenerateSessionKeys", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslComputeFinishedHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslEncryptPacket", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslDecryptPacket", 2, {NTE_DECRYPTION_FAILURE, NTE_INVALID_HANDLE}},
+    {"SslExportKeyingMaterial", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslComputeEapKeyBlock", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExportKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_NOT_SUPPORTED}},
+    {"SslImportKey", 1, {ERROR_SUCCESS}},
+    {"SslOpenPrivateKey", 1, {ERROR_SUCCESS}},
+    {"SslGetKeyProperty", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslEnumCipherSuites", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslIncrementProviderReferenceCount", 1, {NTE_INVALID_HANDLE}},
+    {"SslDecrementProviderReferenceCount", 1, {ERROR_SUCCESS}},
+    {"SslFreeObject", 2, {ERROR_SUCCESS, STATUS_INVALID_HANDLE}},
+    {"NCryptFreeObject", 1, {NTE_INVALID_HANDLE}},
+};
+
+/* How often each operation answered with each of its statuses. */
+typedef uint64_t answers[COUNT(operations)][STATUSES];
+
 static NCRYPT_PROV_HANDLE shared_provider;
-static NCRYPT_KEY_HANDLE shared_key;
+static NCRYPT_KEY_HANDLE shared_key, shared_stored_key;
 static ULONG_PTR pool[64];
-static double end;
-static uint64_t calls, frees, made;
+static answers answered;
+static uint64_t calls_of_a_thread, frees, made;
+static int racing;
+static double started;
 
 static ULONG_PTR peek(uint64_t *state)
 {
     return __atomic_load_n(&pool[next(state) % COUNT(pool)], __ATOMIC_RELAXED);
+}
+
+/* Counts a free that succeeded. Several threads may try to free a handle; one of them does. */
+static SECURITY_STATUS freed(SECURITY_STATUS status)
+{
+    if (status == ERROR_SUCCESS) {
+        __atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
+    }
+    return status;
 }
 
 /* Puts a handle into the pool, and frees the one that it pushes out. */
@@ -51,34 +96,45 @@ static void put(ULONG_PTR handle, uint64_t *state)
 {
     ULONG_PTR old = __atomic_exchange_n(&pool[next(state) % COUNT(pool)], handle, __ATOMIC_RELAXED);
     __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
-    if (old != 0 && SslFreeObject(old, 0) == 0) {
-        __atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
+    if (old != 0) {
+        freed(SslFreeObject(old, 0));
     }
 }
 
-static int is_allowed(SECURITY_STATUS status)
+static void count(answers mine, size_t operation, SECURITY_STATUS status)
 {
-    return status == ERROR_SUCCESS || status == NTE_INVALID_HANDLE ||
-           status == STATUS_INVALID_HANDLE || status == NTE_INVALID_PARAMETER ||
-           status == NTE_NOT_SUPPORTED || status == NTE_NO_MORE_ITEMS ||
-           status == NTE_DECRYPTION_FAILURE;
+    size_t each;
+    for (each = 0; each < operations[operation].statuses; each++) {
+        if (operations[operation].allowed[each] == status) {
+            mine[operation][each]++;
+            return;
+        }
+    }
+    fprintf(stderr, "%s answered 0x%08x in a race\n", operations[operation].name, (unsigned)status);
+    exit(1);
 }
 
 static void *race(void *argument)
 {
-    uint64_t state = (uint64_t)(uintptr_t)argument, mine = 0;
-    unsigned char output[256];
+    uint64_t state = (uint64_t)(uintptr_t)argument, each;
+    CERT_CONTEXT context = context_of(certificate, sizeof(certificate));
+    answers mine = {{0}};
+    size_t operation, status_index;
+    unsigned char output[256], blob[512];
     char label[] = "EXPERIMENTAL";
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
     set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
     set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
-    while (now() < end) {
+    for (each = 0; each < calls_of_a_thread; each++) {
         ULONG_PTR handle = 0, second = 0;
         SECURITY_STATUS status = 0;
         PBYTE value = NULL;
+        NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
+        PVOID position = NULL;
         DWORD len = 0;
-        switch (next(&state) % 15) {
+        operation = next(&state) % COUNT(operations);
+        switch (operation) {
         case 0:
             status = SslCreateHandshakeHash(shared_provider, &handle, 0x303, 0x9c, 0);
             break;
@@ -103,46 +159,60 @@ static void *race(void *argument)
             status = SslComputeFinishedHash(shared_provider, peek(&state), peek(&state), output, 12, 1);
             break;
         case 7:
-            status = SslFreeObject(peek(&state), 0);
-            if (status == 0) {
-                __atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
-            }
-            break;
-        case 8:
-            status = SslGetKeyProperty(shared_key, NCRYPT_LENGTH_PROPERTY, &value, &len, 0);
-            CHECK(status == 0);
-            OK(SslFreeBuffer(value));
-            break;
-        case 9:
-            OK(SslIncrementProviderReferenceCount(shared_provider));
-            OK(SslDecrementProviderReferenceCount(shared_provider));
-            break;
-        case 10:
             status = SslEncryptPacket(shared_provider, peek(&state), in(transcript), 20, output,
                                       sizeof(output), &len, next(&state), 23, 0);
             break;
-        case 11:
-            status = SslFreeObject((ULONG_PTR)next(&state), 0);
-            CHECK(status == STATUS_INVALID_HANDLE);
-            break;
-        case 12:
+        case 8:
             memset(output, 0, 100);
             status = SslDecryptPacket(shared_provider, peek(&state), output, 100, output + 100, 100,
                                       &len, 0, 0);
-            CHECK(status != 0);
             break;
-        case 13:
+        case 9:
             status = SslExportKeyingMaterial(shared_provider, peek(&state), label, output, 64,
                                              NULL, 0, output, 40, 0);
             break;
-        case 14:
+        case 10:
             status = SslComputeEapKeyBlock(shared_provider, peek(&state), output, 64, output,
                                            sizeof(output), &len, 0);
             break;
+        case 11:
+            status = SslExportKey(shared_provider, peek(&state), BCRYPT_OPAQUE_KEY_BLOB, blob,
+                                  sizeof(blob), &len, 0);
+            break;
+        case 12:
+            status = SslImportKey(shared_provider, &handle, BCRYPT_RSAPUBLIC_BLOB, in(public_blob),
+                                  sizeof(public_blob), 0);
+            break;
+        case 13:
+            status = SslOpenPrivateKey(shared_provider, &handle, &context, 0);
+            break;
+        case 14:
+            status = SslGetKeyProperty(peek(&state), NCRYPT_LENGTH_PROPERTY, &value, &len, 0);
+            break;
+        case 15:
+            status = SslEnumCipherSuites(shared_provider, peek(&state), &suite, &position, 0);
+            break;
+        case 16:
+            status = SslIncrementProviderReferenceCount(peek(&state));
+            break;
+        case 17:
+            OK(SslIncrementProviderReferenceCount(shared_provider));
+            status = SslDecrementProviderReferenceCount(shared_provider);
+            break;
+        case 18:
+            status = freed(SslFreeObject(peek(&state), 0));
+            break;
+        case 19:
+            status = NCryptFreeObject(peek(&state));
+            break;
         }
-        if (!is_allowed(status)) {
-            fprintf(stderr, "a racing call answered 0x%08x\n", (unsigned)status);
-            exit(1);
+        count(mine, operation, status);
+        if (value != NULL) {
+            OK(SslFreeBuffer(value));
+        }
+        if (suite != NULL) {
+            OK(SslFreeBuffer(suite));
+            OK(SslFreeBuffer(position));
         }
         if (handle != 0) {
             put(handle, &state);
@@ -150,9 +220,14 @@ static void *race(void *argument)
         if (second != 0) {
             put(second, &state);
         }
-        mine++;
     }
-    __atomic_add_fetch(&calls, mine, __ATOMIC_RELAXED);
+    for (operation = 0; operation < COUNT(operations); operation++) {
+        for (status_index = 0; status_index < STATUSES; status_index++) {
+            __atomic_add_fetch(&answered[operation][status_index], mine[operation][status_index],
+                               __ATOMIC_RELAXED);
+        }
+    }
+    __atomic_sub_fetch(&racing, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
@@ -161,32 +236,49 @@ static pthread_t threads[THREADS];
 static void start_race(void)
 {
     size_t each;
+    calls_of_a_thread = share("SSL_PROVIDER_ABUSE_CALLS", 16000);
+    shared_stored_key = import_key();
     shared_provider = open_provider();
     shared_key = open_key(shared_provider);
-    end = now() + seconds();
+    racing = THREADS;
+    started = now();
     for (each = 0; each < THREADS; each++) {
         CHECK(pthread_create(&threads[each], NULL, race, (void *)(uintptr_t)(each + 1)) == 0);
     }
 }
 
-/* Waits for the threads, frees what is left, and counts. */
+/* Waits for the threads, frees what is left, and says how often what was answered. */
 static void end_race(void)
 {
-    size_t each;
+    uint64_t calls = 0;
+    double took;
+    size_t each, status;
     for (each = 0; each < THREADS; each++) {
         CHECK(pthread_join(threads[each], NULL) == 0);
     }
+    took = now() - started;
     for (each = 0; each < COUNT(pool); each++) {
-        if (pool[each] != 0 && SslFreeObject(pool[each], 0) == 0) {
-            frees++;
+        if (pool[each] != 0) {
+            freed(SslFreeObject(pool[each], 0));
         }
     }
-    printf("%lu racing calls, %lu handles made, each freed once\n", (unsigned long)calls,
-           (unsigned long)made);
-    CHECK(made == frees && calls > 0);
+    for (each = 0; each < COUNT(operations); each++) {
+        printf("  %-35s", operations[each].name);
+        for (status = 0; status < operations[each].statuses; status++) {
+            printf(" %9lu x 0x%08x", (unsigned long)answered[each][status],
+                   (unsigned)operations[each].allowed[status]);
+            calls += answered[each][status];
+        }
+        printf("\n");
+    }
+    CHECK(calls == calls_of_a_thread * THREADS);
+    printf("%lu mixed calls of %d threads in %.1f s, %.0f a second; %lu handles made, each freed once\n",
+           (unsigned long)calls, THREADS, took, (double)calls / took, (unsigned long)made);
+    CHECK(made == frees);
     OK(SslFreeObject(shared_key, 0));
     OK(SslFreeObject(shared_provider, 0));
     EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(shared_provider, 0));
+    OK(NCryptFreeObject(shared_stored_key));
 }
 
 #endif

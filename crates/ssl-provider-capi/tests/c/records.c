@@ -220,5 +220,5 @@ int main(void)
     refusals(provider, key);
     OK(SslFreeObject(key, 0));
     OK(SslFreeObject(provider, 0));
-    return 0;
+    return nothing_is_left();
 }

@@ -552,5 +552,5 @@ int main(int count, char **arguments)
     CHECK(close(listener) == 0);
     OK(SslFreeObject(private_key, 0));
     OK(SslFreeObject(provider, 0));
-    return failed == 0 ? 0 : 1;
+    return nothing_is_left() != 0 || failed != 0;
 }

@@ -113,5 +113,5 @@ int main(void)
     lengths(provider);
     prf_hash(provider);
     OK(SslFreeObject(provider, 0));
-    return 0;
+    return nothing_is_left();
 }

@@ -52,6 +52,18 @@ static inline int is_text(const WCHAR *text, const char *expected)
     return *expected == 0 && *text == 0;
 }
 
+/* How every program ends: what it was given it has freed. */
+static inline int nothing_is_left(void)
+{
+    DWORD handles = 1, buffers = 1;
+    OK(SslProviderCountLive(&handles, &buffers));
+    if (handles != 0 || buffers != 0) {
+        fprintf(stderr, "%u handles and %u buffers are left\n", (unsigned)handles, (unsigned)buffers);
+        return 1;
+    }
+    return 0;
+}
+
 /* Opens the default provider, or the one at the index that SSL_PROVIDER_TEST_INDEX says. */
 static inline NCRYPT_PROV_HANDLE open_provider(void)
 {

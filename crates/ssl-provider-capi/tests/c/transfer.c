@@ -189,5 +189,5 @@ int main(int count, char **arguments)
     OK(SslFreeObject(public_key, 0));
     OK(SslFreeObject(key, 0));
     OK(SslFreeObject(provider, 0));
-    return 0;
+    return nothing_is_left();
 }
