@@ -3,10 +3,14 @@
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ssl_provider::cipher::NONCE_LEN;
 use ssl_provider::{
     AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, Error,
     HashAlgorithm, HashContext, KeyExchangeBackend, KeyFault, Operation, PrfAlgorithm,
-    PublicKeyDer, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
+    PublicKeyDer, RawDecryption, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher,
+    Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
@@ -15,15 +19,26 @@ use ssl_provider_testkit::{cases, run};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plant {
     Nothing,
+    DescriptionMoves,
     PrfOfAnotherHash,
     PrfDropsTheLastSeedPart,
     PrfRefusesEmptySecrets,
     HmacCutsLongKeys,
+    HashStopsAfterABlock,
     HashContextForgetsOnDuplication,
+    CompressionIsOneBitOff,
     RandomIsZero,
+    Rc4StartsAnew,
+    CbcIgnoresTheVector,
+    AeadDoesNotCheckTheTag,
+    AeadIgnoresTheAad,
+    SignatureIsNotChecked,
+    SignatureMayBeTooLong,
+    BadPublicKeysAreBadSignatures,
     DecryptionDropsLeadingZeros,
     DecryptionFailsOnBadPadding,
     DecryptionIsOneBitOff,
+    BatchMixesUpItsJobs,
     WrongPrimesAreTaken,
     BadKeysHaveAnErrorOfTheirOwn,
     SmallKeysAreRefused,
@@ -34,20 +49,47 @@ enum Plant {
 
 /// Each fault with a case that must find it.
 const PLANTS: &[(Plant, &str)] = &[
+    (Plant::DescriptionMoves, "import::import_takes_the_server_flag_alone"),
     (Plant::PrfOfAnotherHash, "prf::prf_ietf_known_answers"),
     (Plant::PrfOfAnotherHash, "schedule::schedule_known_answers"),
+    (Plant::PrfOfAnotherHash, "session_keys::session_keys_are_cut_from_the_key_block_in_order"),
+    (Plant::PrfOfAnotherHash, "exporter::exporter_known_answers"),
     (Plant::PrfDropsTheLastSeedPart, "prf::prf_label_and_seed_are_one_string"),
+    (Plant::PrfDropsTheLastSeedPart, "exporter::exporter_of_every_suite"),
     (Plant::PrfRefusesEmptySecrets, "prf::prf_secret_of_any_length"),
+    (Plant::PrfRefusesEmptySecrets, "exporter::exporter_eap_key_blocks"),
     (Plant::HmacCutsLongKeys, "hmac::hmac_with_keys_of_any_length"),
+    (Plant::HashStopsAfterABlock, "hash::hash_of_parts_is_the_hash_of_the_whole"),
+    (Plant::HashStopsAfterABlock, "key_blob::key_blob_is_refused_when_damaged"),
     (Plant::HashContextForgetsOnDuplication, "hash::hash_context_duplicates_run_apart"),
     (Plant::HashContextForgetsOnDuplication, "finished::finished_leaves_the_hash_running"),
+    (Plant::CompressionIsOneBitOff, "hash::hash_compression_gives_the_hash"),
+    (Plant::CompressionIsOneBitOff, "record::record_padding_of_any_length_opens"),
     (Plant::RandomIsZero, "random::random_bytes_fill_the_buffer_and_never_repeat"),
+    (Plant::RandomIsZero, "record::record_nonces_and_vectors_never_repeat"),
+    (Plant::Rc4StartsAnew, "record::record_nonces_and_vectors_never_repeat"),
+    (Plant::CbcIgnoresTheVector, "cipher::cipher_wycheproof_cbc"),
+    (Plant::CbcIgnoresTheVector, "record::record_nonces_and_vectors_never_repeat"),
+    (Plant::AeadDoesNotCheckTheTag, "cipher::cipher_wycheproof_aead"),
+    (Plant::AeadDoesNotCheckTheTag, "cipher::cipher_keys_are_shared_by_threads"),
+    (Plant::AeadDoesNotCheckTheTag, "record::record_tampering_has_one_answer"),
+    (Plant::AeadIgnoresTheAad, "cipher::cipher_wycheproof_aead"),
+    (Plant::AeadIgnoresTheAad, "record::record_tampering_has_one_answer"),
+    (Plant::SignatureIsNotChecked, "signature::signature_over_another_digest_is_refused"),
+    (Plant::SignatureIsNotChecked, "signature::signature_verifies_under_its_own_scheme_only"),
+    (Plant::SignatureIsNotChecked, "signature::signature_of_malformed_blocks_is_refused"),
+    (Plant::SignatureIsNotChecked, "signature::signature_of_numbers_at_the_edges_is_refused"),
+    (Plant::SignatureMayBeTooLong, "signature::signature_with_a_flipped_bit_is_refused"),
+    (Plant::BadPublicKeysAreBadSignatures, "signature::signature_keys_are_checked"),
     (Plant::DecryptionDropsLeadingZeros, "rsa::rsa_keeps_leading_zeros"),
     (Plant::DecryptionDropsLeadingZeros, "rejection::rejection_looks_like_success"),
     (Plant::DecryptionFailsOnBadPadding, "rejection::rejection_looks_like_success"),
     (Plant::DecryptionFailsOnBadPadding, "rejection::rejection_of_wycheproof_vectors"),
     (Plant::DecryptionIsOneBitOff, "rsa::rsa_decrypts_with_every_size_of_key"),
     (Plant::DecryptionIsOneBitOff, "threads::threads_that_share_a_key_get_the_same_answers"),
+    (Plant::DecryptionIsOneBitOff, "handshakes::handshakes_of_every_suite"),
+    (Plant::BatchMixesUpItsJobs, "batch::batch_decrypts_with_every_size_of_key"),
+    (Plant::BatchMixesUpItsJobs, "batch::batch_of_every_kind_is_imported_as_one_by_one"),
     (Plant::WrongPrimesAreTaken, "keys::keys_whose_parts_disagree_are_refused"),
     (Plant::WrongPrimesAreTaken, "keys::keys_with_a_factor_that_is_not_prime_are_refused"),
     (Plant::BadKeysHaveAnErrorOfTheirOwn, "keys::keys_whose_parts_disagree_are_refused"),
@@ -64,6 +106,8 @@ struct Planted {
     inner: &'static dyn KeyExchangeBackend,
     plant: Plant,
     info: BackendInfo,
+    moved_info: BackendInfo,
+    has_moved: AtomicBool,
 }
 
 impl Planted {
@@ -78,12 +122,17 @@ impl Planted {
             }
             info.support = support.leak();
         }
-        Box::leak(Box::new(Self { inner, plant, info }))
+        let (moved_info, has_moved) = (info.clone(), AtomicBool::new(false));
+        Box::leak(Box::new(Self { inner, plant, info, moved_info, has_moved }))
     }
 }
 
 impl KeyExchangeBackend for Planted {
     fn info(&self) -> &BackendInfo {
+        let moves = self.plant == Plant::DescriptionMoves;
+        if moves && self.has_moved.fetch_not(Ordering::Relaxed) {
+            return &self.moved_info;
+        }
         &self.info
     }
 
@@ -98,6 +147,10 @@ impl KeyExchangeBackend for Planted {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
         if self.plant == Plant::AnnouncedSupportIsMissing && hash == HashAlgorithm::Sha1 {
             return Err(Error::Unsupported(Operation::Hash(hash)));
+        }
+        if self.plant == Plant::HashStopsAfterABlock {
+            let input = input.concat();
+            return self.inner.hash(hash, &[&input[..input.len().min(hash.block_len())]], out);
         }
         self.inner.hash(hash, input, out)
     }
@@ -145,19 +198,30 @@ impl KeyExchangeBackend for Planted {
     }
 
     fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        self.inner.compression(hash)
+        let inner = self.inner.compression(hash)?;
+        if self.plant != Plant::CompressionIsOneBitOff {
+            return Some(inner);
+        }
+        Some(Box::new(OneBitOff(inner)))
     }
 
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        self.inner.rc4(key)
+        if self.plant != Plant::Rc4StartsAnew {
+            return self.inner.rc4(key);
+        }
+        Ok(Box::new(StartsAnew { backend: self.inner, key: key.to_vec() }))
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        self.inner.cbc(cipher, key)
+        let inner = self.inner.cbc(cipher, key)?;
+        if self.plant != Plant::CbcIgnoresTheVector {
+            return Ok(inner);
+        }
+        Ok(Box::new(IgnoresTheVector(inner)))
     }
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        self.inner.aead(cipher, key)
+        Ok(Box::new(PlantedAead { inner: self.inner.aead(cipher, key)?, plant: self.plant }))
     }
 
     fn verify_signature(
@@ -167,7 +231,17 @@ impl KeyExchangeBackend for Planted {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        self.inner.verify_signature(key, scheme, digest, signature)
+        let verify = |signature| self.inner.verify_signature(key, scheme, digest, signature);
+        match (self.plant, verify(signature), signature) {
+            (Plant::SignatureIsNotChecked, Err(Error::BadSignature), _) => Ok(()),
+            (Plant::SignatureMayBeTooLong, Err(Error::BadSignature), [shorter @ .., _]) => {
+                verify(shorter)
+            }
+            (Plant::BadPublicKeysAreBadSignatures, Err(Error::InvalidParameter(_)), _) => {
+                Err(Error::BadSignature)
+            }
+            (_, answer, _) => answer,
+        }
     }
 
     fn load_rsa_private_key(
@@ -226,6 +300,94 @@ impl RsaPrivateKey for PlantedKey {
         }
         Ok(())
     }
+
+    fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
+        self.inner.decrypt_raw_batch(jobs)?;
+        if let (Plant::BatchMixesUpItsJobs, [first, .., last]) = (self.plant, jobs) {
+            first.em.swap_with_slice(last.em);
+        }
+        Ok(())
+    }
+}
+
+/// A compression function with one wrong bit in its result.
+#[derive(Debug)]
+struct OneBitOff(Box<dyn Compression>);
+
+impl Compression for OneBitOff {
+    fn compress(&mut self, blocks: &[u8]) {
+        self.0.compress(blocks);
+    }
+
+    fn chaining_value(&self, out: &mut [u8]) {
+        self.0.chaining_value(out);
+        out[0] ^= 1;
+    }
+}
+
+/// RC4 that begins its key stream again with each call.
+#[derive(Debug)]
+struct StartsAnew {
+    backend: &'static dyn KeyExchangeBackend,
+    key: Vec<u8>,
+}
+
+impl StreamCipher for StartsAnew {
+    fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
+        self.backend.rc4(&self.key)?.apply(bytes)
+    }
+}
+
+/// CBC that takes every initialisation vector for zeros.
+#[derive(Debug)]
+struct IgnoresTheVector(Box<dyn CbcCipher>);
+
+impl CbcCipher for IgnoresTheVector {
+    fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.0.encrypt(&vec![0; iv.len()], blocks)
+    }
+
+    fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
+        self.0.decrypt(&vec![0; iv.len()], blocks)
+    }
+}
+
+/// An AEAD cipher with a fault in it.
+#[derive(Debug)]
+struct PlantedAead {
+    inner: Box<dyn AeadCipher>,
+    plant: Plant,
+}
+
+impl PlantedAead {
+    fn aad<'a>(&self, aad: &'a [u8]) -> &'a [u8] {
+        if self.plant == Plant::AeadIgnoresTheAad { &[] } else { aad }
+    }
+}
+
+impl AeadCipher for PlantedAead {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &mut [u8],
+    ) -> Result<(), Error> {
+        self.inner.seal(nonce, self.aad(aad), text, tag)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Error> {
+        match self.inner.open(nonce, self.aad(aad), text, tag) {
+            Err(Error::BadRecord) if self.plant == Plant::AeadDoesNotCheckTheTag => Ok(()),
+            answer => answer,
+        }
+    }
 }
 
 /// A running hash whose duplicate has fed nothing.
@@ -266,5 +428,14 @@ fn each_planted_fault_is_found_by_the_case_that_is_there_for_it() {
         // The case fails for the fault and not for being wrapped.
         let sound = outcome(name, Planted::leak(inner, Plant::Nothing));
         assert_eq!(sound, None, "{name} fails without a fault");
+    }
+}
+
+#[test]
+fn every_subject_has_a_planted_fault() {
+    let subject = |name: &'static str| name.split("::").next();
+    for case in cases() {
+        let is_covered = PLANTS.iter().any(|(_, found_by)| subject(found_by) == subject(case.name));
+        assert!(is_covered, "no fault for {}", case.name);
     }
 }
