@@ -10,10 +10,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ssl_provider::{HashAlgorithm, Protocol, RecordOptions, Side};
+use ssl_provider::{Protocol, RecordOptions, Side};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
-use ssl_provider_testkit::reference;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 /// Bytes that are looked for at a time: enough that no other memory holds them by chance.
@@ -160,7 +159,7 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
             let found = found_by(&needles, || {
                 let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
                 let keys = master_key.session_keys(&parameters).unwrap();
-                assert!(!keys.write_key(Side::Client).is_empty());
+                assert!(!keys.expose(Side::Client).unwrap().write_key.is_empty());
             });
             let name = backend.info().name;
             assert_eq!(found, [""; 0], "{name}, {}", exchange.describe());
@@ -204,8 +203,8 @@ fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
 fn no_freed_block_holds_a_part_of_the_private_key() {
     let test_key = TestKey::rsa_1024();
     let parts = test_key.parts();
-    // Whoever has this hash of d can tell every rejected ciphertext.
-    let reject_key = reference::hash(HashAlgorithm::Sha256, &[&test_key.private_exponent()]);
+    // Whoever has this can tell every rejected ciphertext.
+    let reject_key = test_key.reject_key();
     let needles = [
         pieces(["reject key end", "reject key", "reject key reversed"], &reject_key),
         pieces(["d end", "d", "d reversed"], &parts.d.to_bytes_be()),

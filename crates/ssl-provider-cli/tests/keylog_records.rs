@@ -10,7 +10,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use ssl_provider::{CipherSuite, Flags, ParameterList, Protocol, Provider, Side, default_backend};
+use ssl_provider::{
+    CipherSuite, Flags, KeyExportPolicy, ParameterList, Policy, Protocol, Provider, Side,
+    default_backend,
+};
 use ssl_provider_cli::key_file::{PasswordArgs, read_keys};
 use ssl_provider_cli::record::{Options, RecordCipher};
 
@@ -79,7 +82,8 @@ fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize 
 
 #[test]
 fn every_record_of_the_recorded_connections_opens() {
-    let provider = Provider::open(default_backend().unwrap());
+    let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
+    let provider = Provider::open(default_backend().unwrap()).with_policy(policy);
     let Some(vectors) = vectors() else { return };
     let mut opened = 0;
     for folder in ["go-tls", "go-tls-no-ems"].map(|name| vectors.join(name)) {

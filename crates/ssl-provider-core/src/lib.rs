@@ -55,7 +55,7 @@ pub use crate::error::{Error, KeyFault};
 pub use crate::exporter::EapKeyBlock;
 pub use crate::handle::{Handle, HandleKind, HandleTable};
 pub use crate::handshake_hash::HandshakeHash;
-pub use crate::master_key::{MasterKey, SessionKeys, Side};
+pub use crate::master_key::{MasterKey, SessionKeys, Side, WriteKeys};
 pub use crate::parameter_list::{Buffer, BufferType, ParameterList};
 pub use crate::premaster::VersionCheck;
 pub use crate::private_key::{DecryptedPremaster, PrivateKey};

@@ -233,7 +233,7 @@ impl SessionKeys {
     /// [`Error::UnsupportedSuite`] for a cipher that this crate does not know, and
     /// [`Error::Unsupported`] for one that the backend lacks.
     pub fn record_key(&self, writer: Side, options: RecordOptions) -> Result<RecordKey, Error> {
-        let (mac_key, write_key) = (self.mac_key(writer), self.write_key(writer));
+        let WriteKeys { mac_key, write_key, write_iv } = self.of(writer);
         let key = RecordKey::new(
             self.backend,
             self.protocol,
@@ -241,26 +241,29 @@ impl SessionKeys {
             options,
             mac_key,
             write_key,
-            self.write_iv(writer),
+            write_iv,
         )?;
         Ok(key.with_export(self.key_export, mac_key, write_key))
     }
 
-    /// The key of the record MAC that `side` writes with; empty for AEAD ciphers. Secret.
-    pub fn mac_key(&self, side: Side) -> &[u8] {
-        self.part(0, self.layout.mac_len, side)
+    /// The bytes of what `writer` writes with. The application must have asked for them when it
+    /// opened the provider; [`record_key`](Self::record_key) needs no leave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] unless the provider's policy is [`KeyExportPolicy::Allowed`].
+    pub fn expose(&self, writer: Side) -> Result<WriteKeys<'_>, Error> {
+        self.key_export.check()?;
+        Ok(self.of(writer))
     }
 
-    /// The encryption key that `side` writes with. Secret.
-    pub fn write_key(&self, side: Side) -> &[u8] {
-        self.part(2 * self.layout.mac_len, self.layout.key_len, side)
-    }
-
-    /// The first initialisation vector, or the salt of an AEAD cipher, that `side` writes with;
-    /// empty where records carry their own. Secret.
-    pub fn write_iv(&self, side: Side) -> &[u8] {
-        let start = 2 * (self.layout.mac_len + self.layout.key_len);
-        self.part(start, self.layout.iv_len, side)
+    fn of(&self, writer: Side) -> WriteKeys<'_> {
+        let Layout { mac_len, key_len, iv_len } = self.layout;
+        WriteKeys {
+            mac_key: self.part(0, mac_len, writer),
+            write_key: self.part(2 * mac_len, key_len, writer),
+            write_iv: self.part(2 * (mac_len + key_len), iv_len, writer),
+        }
     }
 
     fn part(&self, start: usize, len: usize, side: Side) -> &[u8] {
@@ -270,6 +273,24 @@ impl SessionKeys {
         };
         let range: Range<usize> = start..start + len;
         &self.bytes[range]
+    }
+}
+
+/// What one side writes with, from [`SessionKeys::expose`]. Secret.
+#[derive(Clone, Copy)]
+pub struct WriteKeys<'a> {
+    /// The key of the record MAC; empty for AEAD ciphers.
+    pub mac_key: &'a [u8],
+    /// The key of the cipher; empty for NULL.
+    pub write_key: &'a [u8],
+    /// The first initialisation vector, or the salt of an AEAD cipher; empty where records carry
+    /// their own.
+    pub write_iv: &'a [u8],
+}
+
+impl fmt::Debug for WriteKeys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteKeys").finish_non_exhaustive()
     }
 }
 

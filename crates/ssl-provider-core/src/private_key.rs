@@ -35,16 +35,7 @@ impl PrivateKey {
         backend: &'static dyn KeyExchangeBackend,
         der: &RsaPrivateKeyDer<'_>,
     ) -> Result<Self, Error> {
-        let mut reject_key = Box::new(RejectKey::zeroed());
-        // draft-irtf-cfrg-rsa-guidance hashes d as a string of the modulus length.
-        let leading_zeros = [0; MAX_MODULUS_LEN];
-        let missing = der.modulus().len().saturating_sub(der.private_exponent().len());
-        backend.hash(
-            HashAlgorithm::Sha256,
-            &[&leading_zeros[..missing], der.private_exponent()],
-            reject_key.expose_mut(),
-        )?;
-
+        let reject_key = reject_key(backend, der)?;
         let mut modulus_minus_one: Box<[u8]> = der.modulus().into();
         if let Some(last) = modulus_minus_one.last_mut() {
             *last &= 0xfe;
@@ -139,6 +130,25 @@ impl PrivateKey {
         // Slices of equal length compare like the big-endian numbers that they are.
         ciphertext.len() == self.modulus_len() && above_one && *ciphertext < *self.modulus_minus_one
     }
+}
+
+/// SHA-256 of one prime, xor that of the other.
+///
+/// draft-irtf-cfrg-rsa-guidance hashes the private exponent, which has many forms: reduced by
+/// lambda(n), by phi(n), or not. A key that is loaded in two of them must give a bad ciphertext the
+/// same answer in both, as it does a good one. The primes have one form, in either order.
+fn reject_key(
+    backend: &dyn KeyExchangeBackend,
+    der: &RsaPrivateKeyDer<'_>,
+) -> Result<Box<RejectKey>, Error> {
+    let [mut of_p, mut of_q] = [(); 2].map(|()| Box::new(RejectKey::zeroed()));
+    for (prime, hash) in der.primes().into_iter().zip([&mut of_p, &mut of_q]) {
+        backend.hash(HashAlgorithm::Sha256, &[prime], hash.expose_mut())?;
+    }
+    for (to, from) in of_p.expose_mut().iter_mut().zip(of_q.expose()) {
+        *to ^= from;
+    }
+    Ok(of_p)
 }
 
 impl fmt::Debug for PrivateKey {

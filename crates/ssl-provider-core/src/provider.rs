@@ -42,14 +42,24 @@ pub enum KeyLogPolicy {
     Allowed,
 }
 
-/// Whether the application may take record keys to another process.
+/// Whether the application may see record keys, and take them to another process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExportPolicy {
     /// Record keys stay inside.
     #[default]
     Denied,
-    /// [`RecordKey::export`](crate::RecordKey::export) answers.
+    /// [`RecordKey::export`](crate::RecordKey::export) and
+    /// [`SessionKeys::expose`](crate::SessionKeys::expose) answer.
     Allowed,
+}
+
+impl KeyExportPolicy {
+    pub(crate) fn check(self) -> Result<(), Error> {
+        match self {
+            Self::Allowed => Ok(()),
+            Self::Denied => Err(NO_KEY_EXPORT),
+        }
+    }
 }
 
 /// Which version the premaster secret must carry.
@@ -63,9 +73,9 @@ pub enum PremasterVersion {
     Offered,
     /// That, or the negotiated one, for clients with an old defect (RFC 5246 section 7.4.7.1).
     ///
-    /// Only where whoever imports cannot choose the offered version. One ciphertext imported with
-    /// two offered versions has equal answers exactly when it is well-formed and carries the
-    /// negotiated version, and no fallback can hide that.
+    /// Only where whoever imports can choose neither version. One ciphertext imported with two
+    /// offered versions has equal answers exactly when it is well-formed and carries the negotiated
+    /// version; with two negotiated ones, different answers. No fallback can hide that.
     OfferedOrNegotiated,
     /// Any. Rollback protection is then left to Finished.
     Any,
@@ -81,7 +91,7 @@ pub struct Policy {
     pub legacy_ssl3: bool,
     /// Whether master secrets may be read.
     pub key_log: KeyLogPolicy,
-    /// Whether record keys may be taken to another process.
+    /// Whether record keys may be seen, and taken to another process.
     pub key_export: KeyExportPolicy,
     /// Which version the premaster secret must carry.
     pub premaster_version: PremasterVersion,
@@ -393,6 +403,8 @@ impl<'p> Premaster<'p> {
     }
 }
 
+pub(crate) const NO_KEY_EXPORT: Error =
+    Error::NotAllowed("the provider was opened without key export");
 const KEY_TOO_SHORT: Error = Error::NotAllowed("the private key is shorter than min_modulus_bits");
 
 /// The premaster secret that stands in for a bad one.

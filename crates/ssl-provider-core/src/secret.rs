@@ -50,8 +50,7 @@ secret! {
 }
 
 secret! {
-    /// The 32-byte key of the deterministic fallback: SHA-256 of the private exponent, as
-    /// draft-irtf-cfrg-rsa-guidance derives it for implicit rejection.
+    /// The 32-byte key of the deterministic fallback, derived from the primes of the private key.
     RejectKey, 32
 }
 

@@ -171,7 +171,7 @@ impl Exchange {
     fn rejected_under(&self, key: &TestKey, ciphertext: &[u8], version: u16) -> Vec<u8> {
         let randoms = [self.client_random, self.server_random].concat();
         let fallback = reference::fallback_premaster(
-            &key.private_exponent(),
+            &key.reject_key(),
             ciphertext,
             version,
             self.session_hash.as_deref().unwrap_or(&randoms),
@@ -253,13 +253,14 @@ pub fn rsa_suites() -> Vec<(Protocol, &'static CipherSuite)> {
 
 /// All session keys in the order of the key block.
 pub fn concatenated(keys: &SessionKeys) -> Vec<u8> {
+    let [client, server] = [Side::Client, Side::Server].map(|writer| keys.expose(writer).unwrap());
     [
-        keys.mac_key(Side::Client),
-        keys.mac_key(Side::Server),
-        keys.write_key(Side::Client),
-        keys.write_key(Side::Server),
-        keys.write_iv(Side::Client),
-        keys.write_iv(Side::Server),
+        client.mac_key,
+        server.mac_key,
+        client.write_key,
+        server.write_key,
+        client.write_iv,
+        server.write_iv,
     ]
     .concat()
 }

@@ -208,17 +208,22 @@ pub fn handshake_hash(protocol: Protocol, suite: &CipherSuite, messages: &[u8]) 
     }
 }
 
-/// The premaster secret that stands in for a bad one: HMAC-SHA-256 of the ciphertext under
-/// SHA-256 of the private exponent (as long as the modulus), expanded by P_SHA256 over what else
-/// the caller asked with.
+/// What the fallback of a private key depends on: SHA-256 of one prime xor that of the other, each
+/// big-endian without leading zeros.
+pub fn reject_key(primes: [&[u8]; 2]) -> Vec<u8> {
+    let [of_p, of_q] = primes.map(|prime| hash(HashAlgorithm::Sha256, &[prime]));
+    of_p.iter().zip(of_q).map(|(p, q)| p ^ q).collect()
+}
+
+/// The premaster secret that stands in for a bad one: HMAC-SHA-256 of the ciphertext under the
+/// reject key, expanded by P_SHA256 over what else the caller asked with.
 pub fn fallback_premaster(
-    private_exponent: &[u8],
+    reject_key: &[u8],
     ciphertext: &[u8],
     expected_version: u16,
     seed: &[u8],
 ) -> Vec<u8> {
-    let reject_key = hash(HashAlgorithm::Sha256, &[private_exponent]);
-    let derivation_key = hmac(HashAlgorithm::Sha256, &reject_key, &[ciphertext]);
+    let derivation_key = hmac(HashAlgorithm::Sha256, reject_key, &[ciphertext]);
     let version = expected_version.to_be_bytes();
     prf(PrfAlgorithm::Sha256, &derivation_key, b"fallback premaster secret", &[&version, seed], 48)
 }

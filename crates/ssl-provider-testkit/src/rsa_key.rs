@@ -6,6 +6,7 @@ use num_bigint::BigUint;
 use ssl_provider_core::{Error, PrivateKey, Provider, RsaPrivateKeyDer};
 
 use crate::bytes::Rng;
+use crate::reference;
 
 macro_rules! generated {
     ($($(#[$doc:meta])* $function:ident $file:literal;)*) => {
@@ -87,6 +88,12 @@ impl TestKey {
     /// The private exponent as a string of the modulus length.
     pub fn private_exponent(&self) -> Vec<u8> {
         self.left_pad(&self.d)
+    }
+
+    /// What the key's fallback depends on.
+    pub fn reject_key(&self) -> Vec<u8> {
+        let KeyParts { p, q, .. } = self.parts();
+        reference::reject_key([&p.to_bytes_be(), &q.to_bytes_be()])
     }
 
     /// Loads the key into a provider.

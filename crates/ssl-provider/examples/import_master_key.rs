@@ -1,7 +1,9 @@
 //! Imports one recorded exchange and derives what a server needs to go on.
 //! Look at `import`: it is all that a server has to do with a ClientKeyExchange.
 
-use ssl_provider::{Error, Flags, ParameterList, Provider, SessionKeys, Side};
+use ssl_provider::{
+    Error, Flags, KeyExportPolicy, ParameterList, Policy, Provider, SessionKeys, Side,
+};
 
 const TLS_1_2: u32 = 0x0303;
 const TLS_RSA_WITH_AES_128_CBC_SHA: u32 = 0x002F;
@@ -26,10 +28,11 @@ fn import(provider: &Provider, key_der: &[u8]) -> Result<SessionKeys, Error> {
 fn main() -> Result<(), Error> {
     let key_der = include_bytes!("../../ssl-provider-testkit/keys/rsa-2048.der");
     for backend in ssl_provider::backends() {
-        let session_keys = import(&Provider::open(*backend), key_der)?;
-        // The keys of this recording are public, so they may be printed.
-        let shown: Vec<String> =
-            session_keys.mac_key(Side::Client).iter().map(|byte| format!("{byte:02x}")).collect();
+        // The keys of this recording are public, so they may be printed. A server leaves this out.
+        let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
+        let session_keys = import(&Provider::open(*backend).with_policy(policy), key_der)?;
+        let keys = session_keys.expose(Side::Client)?;
+        let shown: Vec<String> = keys.mac_key.iter().map(|byte| format!("{byte:02x}")).collect();
         println!("{:10} client MAC key {}", backend.info().name, shown.concat());
         // First 20 bytes of P_SHA256(master secret, "key expansion", server random + client random)
         // of RFC 5246 section 6.3, computed by two independent programs.

@@ -2,7 +2,7 @@
 //! The count of instructions may differ between these, and must not differ within one.
 
 use ssl_provider::provider::PremasterVersion;
-use ssl_provider::{KeyLogPolicy, ParameterList, Policy, Protocol};
+use ssl_provider::{KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, Protocol};
 
 use crate::classes::OFFERED_VERSION;
 
@@ -74,6 +74,7 @@ impl Variant {
         Policy {
             legacy_ssl3: true,
             key_log,
+            key_export: KeyExportPolicy::Allowed,
             premaster_version: self.premaster_version,
             ..Policy::default()
         }

@@ -282,7 +282,7 @@ fn derive(
     master_key: &MasterKey,
 ) -> Result<(), Box<dyn Error>> {
     let session_keys = master_key.session_keys(&variant.parameters)?;
-    if !valgrind::is_wholly_undefined(session_keys.write_key(Side::Client)) {
+    if !valgrind::is_wholly_undefined(session_keys.expose(Side::Client)?.write_key) {
         return Err(format!("{}: the mark is lost before the session keys", variant.name).into());
     }
     let protocol = u32::from(variant.protocol.wire());

@@ -2,7 +2,9 @@
 //! Each backend of a run has a keyring of its own.
 
 use ssl_provider::provider::PremasterVersion;
-use ssl_provider::{Error, KeyExchangeBackend, KeyLogPolicy, Policy, PrivateKey, Provider};
+use ssl_provider::{
+    Error, KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Policy, PrivateKey, Provider,
+};
 
 use super::certificate::PublicKey;
 use crate::key_file::KeyDer;
@@ -36,8 +38,12 @@ impl Keyring {
         keys: &[KeyDer],
         allow_ssl3: bool,
     ) -> Result<Self, (String, Error)> {
-        let policy =
-            Policy { legacy_ssl3: allow_ssl3, key_log: KeyLogPolicy::Allowed, ..Policy::default() };
+        let policy = Policy {
+            legacy_ssl3: allow_ssl3,
+            key_log: KeyLogPolicy::Allowed,
+            key_export: KeyExportPolicy::Allowed,
+            ..Policy::default()
+        };
         let strict = Provider::open(backend).with_policy(policy);
         let lenient =
             strict.with_policy(Policy { premaster_version: PremasterVersion::Any, ..policy });

@@ -10,7 +10,7 @@ mod mac;
 use std::fmt;
 
 use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{CipherSuite, Protocol, SessionKeys, Side};
+use ssl_provider::{CipherSuite, Protocol, SessionKeys, Side, WriteKeys};
 use zeroize::Zeroizing;
 
 use self::bulk::{AeadOpen, CbcDecrypt, Rc4Stream};
@@ -91,7 +91,8 @@ impl RecordCipher {
         options: Options,
     ) -> Result<Self, String> {
         let cipher = suite.cipher;
-        let key = keys.write_key(writer);
+        let WriteKeys { mac_key, write_key: key, write_iv } =
+            keys.expose(writer).map_err(|error| error.to_string())?;
         let unsupported = || format!("no crate here decrypts {:?}", cipher.algorithm);
         let protection = match cipher.mode {
             CipherMode::Stream => {
@@ -102,7 +103,7 @@ impl RecordCipher {
                 let mut first = [0; MAX_BLOCK_LEN];
                 let chain = match first.get_mut(..cipher.block_len()) {
                     Some(first_block) if !protocol.has_explicit_iv() => {
-                        first_block.copy_from_slice(keys.write_iv(writer));
+                        first_block.copy_from_slice(write_iv);
                         Chain::Last(first)
                     }
                     _ => Chain::Explicit,
@@ -114,7 +115,7 @@ impl RecordCipher {
                 open: bulk::aead(cipher.algorithm, cipher.mode, key.len())
                     .ok_or_else(unsupported)?,
                 key: Zeroizing::new(key.to_vec()),
-                salt: Zeroizing::new(keys.write_iv(writer).to_vec()),
+                salt: Zeroizing::new(write_iv.to_vec()),
                 tag_len: if cipher.mode == CipherMode::Ccm8 { 8 } else { 16 },
             },
         };
@@ -124,9 +125,9 @@ impl RecordCipher {
             other => return Err(format!("compression method {other} is not known")),
         };
         let ssl3 = protocol == Protocol::Ssl3;
-        let mac = suite.mac.map(|hash| {
-            RecordMac::new(hash, ssl3, keys.mac_key(writer), options.truncated_hmac && !ssl3)
-        });
+        let mac = suite
+            .mac
+            .map(|hash| RecordMac::new(hash, ssl3, mac_key, options.truncated_hmac && !ssl3));
         let encrypt_then_mac = options.encrypt_then_mac && !ssl3 && cipher.mode == CipherMode::Cbc;
         Ok(Self { protection, mac, ssl3, encrypt_then_mac, inflate, sequence: 0 })
     }

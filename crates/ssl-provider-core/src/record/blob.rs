@@ -15,7 +15,7 @@ use crate::backend::{HashAlgorithm, KeyExchangeBackend};
 use crate::cipher_suite::CipherSuite;
 use crate::error::Error;
 use crate::protocol::Protocol;
-use crate::provider::{KeyExportPolicy, Provider};
+use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
 
 /// Furthest position in the key stream of RC4 that a key is exported at, in bytes: whoever imports
 /// it has to run that far.
@@ -76,7 +76,7 @@ impl RecordKey {
     /// - What the backend answers.
     pub fn export(&self) -> Result<OpaqueKeyBlob, Error> {
         let Some(KeyParts { mac_key, write_key }) = &self.exportable else {
-            return Err(Error::NotAllowed("the provider was opened without key export"));
+            return Err(NO_KEY_EXPORT);
         };
         if self.key_stream_position > MAX_KEY_STREAM_POSITION {
             return Err(Error::InvalidParameter(

@@ -6,6 +6,7 @@ use num_bigint::BigUint;
 use ssl_provider_core::{Error, KeyExchangeBackend, KeyFault, Policy, Protocol, Provider};
 
 use crate::bytes::Rng;
+use crate::ciphertext::KINDS;
 use crate::exchange::{Exchange, POLICY, open};
 use crate::rsa_key::{KeyParts, RSA_OID, TestKey, pkcs8, push_tlv};
 use crate::vectors::{colon_lines, with_folder};
@@ -194,30 +195,31 @@ pub fn keys_with_the_primes_in_either_order_are_taken(backend: &'static dyn KeyE
     }
 }
 
-/// A private exponent reduced by lambda(n) instead of phi(n), and the other way round, is the same
-/// key to a library. The fallback depends on the exponent as written, alike everywhere.
-pub fn keys_with_either_form_of_the_exponent_are_taken(backend: &'static dyn KeyExchangeBackend) {
+/// A private exponent reduced by lambda(n) or by phi(n), and primes in either order, are one key
+/// written in several ways. Whoever may ask under two of them learns nothing: bad ciphertexts too
+/// have the same answer under all.
+pub fn keys_answer_alike_however_they_are_written(backend: &'static dyn KeyExchangeBackend) {
     let provider = open(backend);
-    let mut parts = TestKey::rsa_1024().parts();
+    let parts = TestKey::rsa_1024().parts();
     let one = BigUint::from(1u8);
-    let (p1, q1) = (&parts.p - &one, &parts.q - &one);
-    let phi = &p1 * &q1;
+    let phi = (&parts.p - &one) * (&parts.q - &one);
     // Both are even, so lambda is phi over at least 2; dividing by 2 keeps a multiple of lambda.
     let half = &phi / 2u8;
-    let forms = [parts.e.modinv(&phi).unwrap(), parts.e.modinv(&half).unwrap()];
+    let by = |modulus| KeyParts { d: parts.e.modinv(modulus).unwrap(), ..parts.clone() };
+    let forms =
+        [by(&phi), by(&half), KeyParts::from_primes(parts.q.clone(), parts.p.clone(), 65537)];
+    assert_ne!(forms[0].d, forms[1].d);
+    let keys = forms.map(|parts| TestKey::from_der("other form", &parts.to_der()));
     let exchange = Exchange::new(ssl_provider_core::Protocol::Tls1_2, 0x003C);
-    for form in forms {
-        parts.d = form;
-        let test_key = TestKey::from_der("other exponent", &parts.to_der());
-        let key = test_key.load(&provider);
-        let mut rng = Rng::new(14);
-        let premaster_secret = exchange.premaster_secret(&mut rng);
-        let good = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-        let secret = exchange.imported_secret(&provider, &key, &good);
-        assert_eq!(secret.as_slice(), exchange.master_secret(&premaster_secret));
-        let bad = test_key.encrypt(&test_key.pad(b"short", &mut rng));
-        let secret = exchange.imported_secret(&provider, &key, &bad);
-        assert_eq!(secret.as_slice(), exchange.rejected_master_secret(&test_key, &bad));
+    let mut rng = Rng::new(14);
+    for kind in KINDS {
+        let ciphertext = kind.sample(&mut rng, &keys[0], 0x0303).ciphertext;
+        let [first, others @ ..] = keys
+            .each_ref()
+            .map(|key| exchange.imported_secret(&provider, &key.load(&provider), &ciphertext));
+        for other in others {
+            assert_eq!(other, first, "{}", kind.name);
+        }
     }
 }
 

@@ -26,7 +26,8 @@
 use std::fmt::Debug;
 
 use ssl_provider_core::{
-    Error, KeyExchangeBackend, KeyLogPolicy, Policy, Protocol, Provider, RsaPrivateKeyDer, Side,
+    KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Policy, Protocol, Provider, RecordOptions,
+    RsaPrivateKeyDer, Side,
 };
 
 use crate::bytes::{Rng, to_hex};
@@ -87,24 +88,35 @@ pub fn secrets_are_not_in_debug_output(backend: &'static dyn KeyExchangeBackend)
     assert_hidden("HashContext of the backend", &context, &secrets);
 }
 
-/// The master secret is read where the application allowed it when it opened the provider, and
-/// nowhere else; everything else works without.
+/// The master secret and the session keys are read where the application allowed it when it opened
+/// the provider, each by itself; records are protected without.
 pub fn secrets_are_read_only_where_policy_allows(backend: &'static dyn KeyExchangeBackend) {
     let test_key = TestKey::rsa_1024();
     let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
     let mut rng = Rng::new(51);
     let premaster_secret = exchange.premaster_secret(&mut rng);
     let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-    let denied = Policy { key_log: KeyLogPolicy::Denied, ..POLICY };
-    for provider in [Provider::open(backend), Provider::open(backend).with_policy(denied)] {
+    let master_secret = exchange.master_secret(&premaster_secret);
+    let log_only = Policy { key_export: KeyExportPolicy::Denied, ..POLICY };
+    let export_only = Policy { key_log: KeyLogPolicy::Denied, ..POLICY };
+    for (policy, log, export) in
+        [(Policy::default(), false, false), (log_only, true, false), (export_only, false, true)]
+    {
+        let provider = Provider::open(backend).with_policy(policy);
         let key = test_key.load(&provider);
         let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
-        let error = master_key.secret_for_key_log().unwrap_err();
-        assert!(matches!(error, Error::NotAllowed(_)));
-        assert_eq!(error.status().code(), 0x8009_0010);
         let keys = master_key.session_keys(&exchange.parameters()).unwrap();
-        let expected = exchange.session_keys(&exchange.master_secret(&premaster_secret));
-        assert_eq!(concatenated(&keys), expected);
-        assert_eq!(keys.write_key(Side::Client).len(), 16);
+        match master_key.secret_for_key_log() {
+            Ok(secret) => assert_eq!(secret.expose(), master_secret.as_slice()),
+            Err(error) => assert_eq!(error.status().code(), 0x8009_0010),
+        }
+        assert_eq!(master_key.secret_for_key_log().is_ok(), log);
+        match keys.expose(Side::Client) {
+            Ok(_) => assert_eq!(concatenated(&keys), exchange.session_keys(&master_secret)),
+            Err(error) => assert_eq!(error.status().code(), 0x8009_0010),
+        }
+        assert_eq!(keys.expose(Side::Server).is_ok(), export);
+        let mut record_key = keys.record_key(Side::Server, RecordOptions::default()).unwrap();
+        record_key.encrypt_packet(1, 23, b"text", &mut [0; 128]).unwrap();
     }
 }
