@@ -13,11 +13,12 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "layout",
     "providers",
     "suites",
     "keys",
+    "curves",
     "hashes",
     "master_key",
     "records",
@@ -88,7 +89,7 @@ pub(crate) struct Options {
     #[arg(long)]
     prefix: Option<PathBuf>,
     /// Do nothing but the abuse at its full length, on the release build: 100 000 000 forged values
-    /// and 10 000 000 mixed calls, on eight threads. Takes some minutes on two cores.
+    /// and 10 000 000 mixed calls, on eight threads. Takes about ten minutes on two cores.
     #[arg(long, conflicts_with = "prefix")]
     full_abuse: bool,
 }

@@ -208,9 +208,15 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECDH_PUBLIC_P384_MAGIC 0x334B4345u
 #define BCRYPT_ECDH_PUBLIC_P521_MAGIC 0x354B4345u
 #define BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC 0x504B4345u
+#define BCRYPT_ECDH_PRIVATE_P256_MAGIC 0x324B4345u
+#define BCRYPT_ECDH_PRIVATE_P384_MAGIC 0x344B4345u
+#define BCRYPT_ECDH_PRIVATE_P521_MAGIC 0x364B4345u
 #define BCRYPT_ECDSA_PUBLIC_P256_MAGIC 0x31534345u
 #define BCRYPT_ECDSA_PUBLIC_P384_MAGIC 0x33534345u
 #define BCRYPT_ECDSA_PUBLIC_P521_MAGIC 0x35534345u
+#define BCRYPT_ECDSA_PRIVATE_P256_MAGIC 0x32534345u
+#define BCRYPT_ECDSA_PRIVATE_P384_MAGIC 0x34534345u
+#define BCRYPT_ECDSA_PRIVATE_P521_MAGIC 0x36534345u
 #define BCRYPT_ECDSA_PUBLIC_GENERIC_MAGIC 0x50444345u
 #define BCRYPT_DH_PUBLIC_MAGIC 0x42504844u
 #define BCRYPT_DH_PARAMETERS_MAGIC 0x4D504844u
@@ -1172,7 +1178,8 @@ SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
 
 /*
  * Gives one suite of one protocol per call until NTE_NO_MORE_ITEMS, best first. *ppEnumState is
- * NULL at first. Suites and state are freed by SslFreeBuffer. hPrivateKey may be 0.
+ * NULL at first. Suites and state are freed by SslFreeBuffer. hPrivateKey is 0, or a key that the
+ * suites must be for: every RSA key is for all of them, one on a curve is for none.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1235,7 +1242,11 @@ SSLP_API SECURITY_STATUS WINAPI SslOpenPrivateKey(
     PCCERT_CONTEXT pCertContext,
     DWORD dwFlags);
 
-/* Gives a property of a private key, "Length" (DWORD, bits) above all. */
+/*
+ * Gives a property of a private key, "Length" (DWORD, bits) above all; also "PublicKeyLength",
+ * "Algorithm Name", "Algorithm Group", "Key Usage", "Export Policy", "Impl Type", "KEYTYPE", "Block
+ * Length" of an RSA key and "ECCCurveName" of one on a curve. NTE_NOT_SUPPORTED for others.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
     NCRYPT_KEY_HANDLE hKey,
     LPCWSTR pszProperty,
@@ -1255,8 +1266,8 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     DWORD cbParams,
     DWORD dwFlags);
 
-/* Exports a session key for another process (OpaqueKeyBlob), or the public half of an RSA key
- * (RSAPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in the connection: who
+/* Exports a session key for another process (OpaqueKeyBlob), or the public half of another
+ * key (RSAPUBLICBLOB, ECCPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in the connection: who
  * imports it goes on with the next record, and the key here must not be used for the same. */
 SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1268,7 +1279,7 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD dwFlags);
 
 /* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob), or
- * an RSA public key for SslVerifySignature (RSAPUBLICBLOB). */
+ * a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521). */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE *phKey,
@@ -1355,10 +1366,11 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Verifies a PKCS#1 v1.5 signature with the public half of an RSA key, of this provider or of key
- * storage. The hash is MD5 and SHA-1, 36 bytes, signed without a name of the hash, or SHA-1, 256,
- * 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID may be given then.
- * Another signature is NTE_BAD_SIGNATURE. */
+/* Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
+ * storage. RSA is PKCS#1 v1.5: the hash is MD5 and SHA-1, 36 bytes, signed without a name of the
+ * hash, or SHA-1, 256, 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID may
+ * be given then. For ECDSA the hash is one of those four, and the signature is in DER, as it stands
+ * in CertificateVerify. Another signature is NTE_BAD_SIGNATURE. */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPublicKey,
@@ -1377,8 +1389,8 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
  * wins; and optionally the version that the client offered, 4 bytes. pbEncryptedKey is the bare
  * RSA ciphertext. dwFlags is NCRYPT_SSL_SERVER_FLAG.
  *
- * NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_BAD_FLAGS, NTE_NOT_SUPPORTED (protocol or suite),
- * NTE_NO_MEMORY, in this order of the checks. A ciphertext that is not what it should be is none
+ * NTE_INVALID_HANDLE, NTE_BAD_TYPE (a key that is not RSA), NTE_INVALID_PARAMETER, NTE_BAD_FLAGS,
+ * NTE_NOT_SUPPORTED (protocol or suite), NTE_NO_MEMORY, in this order of the checks. A ciphertext that is not what it should be is none
  * of these: the call succeeds with a master key that no client has (RFC 5246, 7.4.7.1).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
@@ -1582,9 +1594,10 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
     DWORD dwFlags);
 
 /*
- * Imports BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER,
- * not encrypted). hImportKey is 0 and pParameterList NULL or empty. Keys of 1024 to 8192 bits;
- * NTE_BAD_KEY for one whose numbers are wrong, NTE_BAD_TYPE for one that is not RSA.
+ * Imports BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB or
+ * NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). hImportKey is 0 and pParameterList NULL or
+ * empty. RSA keys of 1024 to 8192 bits, keys on P-256, P-384 and P-521; NTE_BAD_KEY for one whose
+ * numbers are wrong or do not belong together, NTE_BAD_TYPE for one of another kind.
  */
 SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
     NCRYPT_PROV_HANDLE hProvider,
@@ -1596,7 +1609,8 @@ SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
     DWORD cbData,
     DWORD dwFlags);
 
-/* Exports the public half, BCRYPT_RSAPUBLIC_BLOB. Private halves stay inside: NTE_PERM. */
+/* Exports the public half, BCRYPT_RSAPUBLIC_BLOB or BCRYPT_ECCPUBLIC_BLOB. Private halves stay
+ * inside: NTE_PERM. */
 SSLP_API SECURITY_STATUS WINAPI NCryptExportKey(
     NCRYPT_KEY_HANDLE hKey,
     NCRYPT_KEY_HANDLE hExportKey,

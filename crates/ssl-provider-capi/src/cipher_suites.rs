@@ -24,6 +24,7 @@ use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
 use crate::memory::Enumeration;
+use crate::object::OpenedKey;
 use crate::pointer::{InOut, Out};
 use crate::process::process;
 
@@ -151,15 +152,16 @@ fn next_suite<T: Copy>(
     cipher_suite.preset(std::ptr::null_mut());
     let (handles, blocks) = (&process().handles, &process().blocks);
     let provider = handles.provider(provider)?;
-    // Every key that can be opened is an RSA key, and RSA key exchange is what is enumerated.
-    if private_key != 0 {
-        handles.private_key(private_key, &provider)?;
-    }
+    // RSA key exchange is what is enumerated, which is for every RSA key and for no other.
+    let serves = match private_key {
+        0 => true,
+        key => matches!(handles.private_key(key, &provider)?, OpenedKey::Rsa(_)),
+    };
     let place = cipher_suite.required("ppCipherSuite is NULL")?;
     let (state, state_place) =
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
     no_flags(flags)?;
-    let suites = supported(provider.provider());
+    let suites = if serves { supported(provider.provider()) } else { Vec::new() };
     let index =
         if state.is_null() { Some(0) } else { blocks.advance(state.addr(), me, suites.len())? };
     let Some((protocol, suite)) = index.and_then(|index| suites.get(index)) else {

@@ -1,4 +1,4 @@
-//! Key blobs of CNG: RSA keys in and their public halves out.
+//! Key blobs of CNG with RSA keys: keys in and their public halves out.
 //! A private blob with nothing but the primes is completed here.
 
 use crypto_bigint::{BoxedUint, Gcd, NonZero};
@@ -12,7 +12,7 @@ use crate::abi::{
     BCRYPT_RSAFULLPRIVATE_MAGIC, BCRYPT_RSAKEY_BLOB, BCRYPT_RSAPRIVATE_MAGIC,
     BCRYPT_RSAPUBLIC_MAGIC,
 };
-use crate::key_store::{PublicKey, bit_len};
+use crate::key_store::{RsaPublicKey, bit_len};
 use crate::pointer::usize_of;
 
 /// Bytes of a blob that are looked at. A key of 8192 bits takes less than 6 KiB.
@@ -74,7 +74,7 @@ pub(crate) fn pkcs1_of_full_private_blob(blob: &[u8]) -> Result<Zeroizing<Vec<u8
 /// # Errors
 ///
 /// [`Error::Internal`] for a key longer than 4 GiB, which none is.
-pub(crate) fn public_blob(key: &PublicKey) -> Result<Vec<u8>, Error> {
+pub(crate) fn public_blob(key: &RsaPublicKey) -> Result<Vec<u8>, Error> {
     let len = |number: &[u8]| {
         u32::try_from(number.len()).map_err(|_| Error::Internal("a number longer than 4 GiB"))
     };
@@ -98,7 +98,7 @@ pub(crate) fn public_blob(key: &PublicKey) -> Result<Vec<u8>, Error> {
 ///
 /// [`Error::InvalidParameter`] when the blob is not what its header says, [`Error::Key`] for a size
 /// that is not computed with.
-pub(crate) fn public_key_of_blob(blob: &[u8]) -> Result<PublicKey, Error> {
+pub(crate) fn public_key_of_blob(blob: &[u8]) -> Result<RsaPublicKey, Error> {
     let mut fields = Fields::new(blob, BCRYPT_RSAPUBLIC_MAGIC)?;
     let (exponent, modulus) = fields.public()?;
     fields.end()?;
@@ -106,7 +106,7 @@ pub(crate) fn public_key_of_blob(blob: &[u8]) -> Result<PublicKey, Error> {
     if modulus.len() > MAX_MODULUS_LEN || exponent.len() > modulus.len() {
         return Err(Error::Key(KeyFault::Modulus { bits: modulus.len() * 8 }));
     }
-    Ok(PublicKey { modulus: modulus.into(), exponent: exponent.into() })
+    Ok(RsaPublicKey { modulus: modulus.into(), exponent: exponent.into() })
 }
 
 /// A blob that is read field by field.

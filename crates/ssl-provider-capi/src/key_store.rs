@@ -5,16 +5,28 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use pkcs1::der::asn1::{BitStringRef, UintRef};
-use pkcs1::der::{Decode, Encode};
+use pkcs1::der::Decode;
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider::signature::PublicKeyParts;
+use ssl_provider::{Error, PublicKeyDer, RsaPrivateKeyDer};
+
+use crate::abi::{BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAPUBLIC_BLOB, NTE_BAD_TYPE, NTE_NOT_SUPPORTED};
+use crate::ec_key::{EcAlgorithm, EcPublicKey};
+use crate::failure::Failure;
+use crate::key_blob::{public_blob, public_key_of_blob};
+
+/// A public key.
+#[derive(Clone, Debug)]
+pub(crate) enum PublicKey {
+    Rsa(RsaPublicKey),
+    Ec(EcPublicKey),
+}
 
 /// An RSA public key: big-endian numbers without leading zeros.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PublicKey {
+#[derive(Clone)]
+pub(crate) struct RsaPublicKey {
     pub(crate) modulus: Box<[u8]>,
     pub(crate) exponent: Box<[u8]>,
 }
@@ -28,50 +40,87 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for what is no certificate, [`Error::Key`] for a key of another
-    /// algorithm.
-    pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, Error> {
+    /// [`Error::InvalidParameter`] for what is no certificate, `NTE_BAD_TYPE` for a key of another
+    /// algorithm or on another curve.
+    pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, Failure> {
         const MALFORMED: Error = Error::InvalidParameter("pCertContext: not a certificate");
-        let info = subject_public_key_info(der).ok_or(MALFORMED)?;
-        if info.algorithm.oid != pkcs1::ALGORITHM_OID {
-            return Err(Error::Key(KeyFault::NotRsa("a certificate of another algorithm")));
+        let (whole, info) = subject_public_key_info(der).ok_or(MALFORMED)?;
+        if info.algorithm.oid == pkcs1::ALGORITHM_OID {
+            let bits = info.subject_public_key.as_bytes().ok_or(MALFORMED)?;
+            let key = pkcs1::RsaPublicKeyRef::from_der(bits).map_err(|_| MALFORMED)?;
+            return Ok(Self::Rsa(RsaPublicKey {
+                modulus: key.modulus.as_bytes().into(),
+                exponent: key.public_exponent.as_bytes().into(),
+            }));
         }
-        let bits = info.subject_public_key.as_bytes().ok_or(MALFORMED)?;
-        let key = pkcs1::RsaPublicKeyRef::from_der(bits).map_err(|_| MALFORMED)?;
-        Ok(Self {
-            modulus: key.modulus.as_bytes().into(),
-            exponent: key.public_exponent.as_bytes().into(),
-        })
+        match PublicKeyDer::from_der(whole).map(|key| key.parts()) {
+            Ok(PublicKeyParts::Ec { curve, point }) => Ok(Self::Ec(EcPublicKey {
+                algorithm: EcAlgorithm::Ecdsa,
+                curve,
+                point: point.into(),
+            })),
+            _ => Err(Failure::Status(
+                NTE_BAD_TYPE,
+                "pCertContext: its key is not RSA, nor on P-256, P-384 or P-521",
+            )),
+        }
     }
 
     /// The key as certificates carry it.
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] for numbers that no structure holds.
+    /// [`Error::InvalidParameter`] for numbers that no structure holds.
     pub(crate) fn subject_public_key_info(&self) -> Result<Vec<u8>, Error> {
-        let malformed = |_| Error::Key(KeyFault::Malformed);
-        let key = pkcs1::RsaPublicKeyRef {
-            modulus: UintRef::new(&self.modulus).map_err(malformed)?,
-            public_exponent: UintRef::new(&self.exponent).map_err(malformed)?,
-        };
-        let key = key.to_der().map_err(malformed)?;
-        let info = SubjectPublicKeyInfoRef {
-            algorithm: pkcs1::ALGORITHM_ID,
-            subject_public_key: BitStringRef::from_bytes(&key).map_err(malformed)?,
-        };
-        info.to_der().map_err(malformed)
+        match self {
+            Self::Rsa(RsaPublicKey { modulus, exponent }) => {
+                PublicKeyParts::Rsa { modulus, exponent }.to_der()
+            }
+            Self::Ec(EcPublicKey { curve, point, .. }) => {
+                PublicKeyParts::Ec { curve: *curve, point }.to_der()
+            }
+        }
+    }
+}
+
+impl PublicKey {
+    /// The key as a blob of a type that is for its algorithm.
+    ///
+    /// # Errors
+    ///
+    /// `NTE_NOT_SUPPORTED` for every other type.
+    pub(crate) fn blob(&self, blob_type: &str) -> Result<Vec<u8>, Failure> {
+        match (self, blob_type) {
+            (Self::Rsa(key), BCRYPT_RSAPUBLIC_BLOB) => Ok(public_blob(key)?),
+            (Self::Ec(key), BCRYPT_ECCPUBLIC_BLOB) => Ok(key.public_blob()?),
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type, or not one of such a key")),
+        }
     }
 
+    /// The key of a blob of one of both types.
+    ///
+    /// # Errors
+    ///
+    /// `NTE_NOT_SUPPORTED` for every other type, and what is wrong with the blob.
+    pub(crate) fn of_blob(blob_type: &str, blob: &[u8]) -> Result<Self, Failure> {
+        match blob_type {
+            BCRYPT_RSAPUBLIC_BLOB => Ok(Self::Rsa(public_key_of_blob(blob)?)),
+            BCRYPT_ECCPUBLIC_BLOB => Ok(Self::Ec(EcPublicKey::of_public_blob(blob)?)),
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        }
+    }
+}
+
+impl RsaPublicKey {
     /// Length of the modulus in bits.
     pub(crate) fn bits(&self) -> u32 {
         bit_len(&self.modulus)
     }
 }
 
-impl fmt::Debug for PublicKey {
+impl fmt::Debug for RsaPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicKey").field("bits", &self.bits()).finish_non_exhaustive()
+        f.debug_struct("RsaPublicKey").field("bits", &self.bits()).finish_non_exhaustive()
     }
 }
 
@@ -81,73 +130,91 @@ pub(crate) fn bit_len(number: &[u8]) -> u32 {
     u32::try_from(number.len() * 8).unwrap_or(u32::MAX).saturating_sub(unused)
 }
 
-/// A private key in storage, as DER until a provider opens it.
-pub(crate) struct StoredKey {
-    pkcs1: Zeroizing<Vec<u8>>,
-    public: PublicKey,
+/// A private key in storage.
+pub(crate) enum StoredKey {
+    /// An RSA key, as a PKCS#1 structure until a provider opens it.
+    Rsa { pkcs1: Zeroizing<Vec<u8>>, public: RsaPublicKey },
+    /// A key on a curve. Its private half was seen to be one, and is not kept: no function of the
+    /// interface uses it yet.
+    Ec(EcPublicKey),
 }
 
 impl StoredKey {
-    /// Takes a PKCS#1 or PKCS#8 structure.
+    /// Takes a PKCS#1 structure, or a PKCS#8 structure of either kind of key.
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] says what is wrong with the key.
-    pub(crate) fn from_der(der: &[u8]) -> Result<Self, Error> {
+    /// `NTE_NOT_SUPPORTED` for an encrypted one, and what is wrong with the key.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, Failure> {
+        if is_encrypted(der) {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key is encrypted"));
+        }
+        if let Some(key) = EcPublicKey::of_pkcs8(der)? {
+            return Ok(Self::Ec(key));
+        }
         let key = RsaPrivateKeyDer::from_der(der)?;
-        Ok(Self {
+        Ok(Self::Rsa {
             pkcs1: Zeroizing::new(key.pkcs1().to_vec()),
-            public: PublicKey {
+            public: RsaPublicKey {
                 modulus: key.modulus().into(),
                 exponent: key.public_exponent().into(),
             },
         })
     }
 
-    /// The key as a PKCS#1 structure. Secret.
-    pub(crate) fn pkcs1(&self) -> &[u8] {
-        &self.pkcs1
-    }
-
-    pub(crate) fn public(&self) -> &PublicKey {
-        &self.public
+    pub(crate) fn public(&self) -> PublicKey {
+        match self {
+            Self::Rsa { public, .. } => PublicKey::Rsa(public.clone()),
+            Self::Ec(public) => PublicKey::Ec(public.clone()),
+        }
     }
 }
 
 impl fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredKey").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("StoredKey").field("public", &self.public()).finish_non_exhaustive()
     }
 }
 
-/// Keys by their public halves. A key stays findable for as long as a handle holds it.
+/// Keys by their public halves, as certificates carry them. A key stays findable for as long as a
+/// handle holds it.
 #[derive(Debug, Default)]
-pub(crate) struct KeyStore(Mutex<BTreeMap<PublicKey, Vec<Weak<StoredKey>>>>);
+pub(crate) struct KeyStore(Mutex<BTreeMap<Vec<u8>, Vec<Weak<StoredKey>>>>);
 
 impl KeyStore {
     /// Makes a key findable until its last holder drops it.
-    pub(crate) fn add(&self, key: &Arc<StoredKey>) {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PublicKey::subject_public_key_info`].
+    pub(crate) fn add(&self, key: &Arc<StoredKey>) -> Result<(), Error> {
+        let public = key.public().subject_public_key_info()?;
         let mut keys = self.lock();
         keys.retain(|_, of_one| {
             of_one.retain(|key| key.strong_count() > 0);
             !of_one.is_empty()
         });
-        keys.entry(key.public.clone()).or_default().push(Arc::downgrade(key));
+        keys.entry(public).or_default().push(Arc::downgrade(key));
+        Ok(())
     }
 
     /// The private half of a public key, where a live handle holds one.
-    pub(crate) fn find(&self, public: &PublicKey) -> Option<Arc<StoredKey>> {
-        self.lock().get(public)?.iter().find_map(Weak::upgrade)
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PublicKey::subject_public_key_info`].
+    pub(crate) fn find(&self, public: &PublicKey) -> Result<Option<Arc<StoredKey>>, Error> {
+        let public = public.subject_public_key_info()?;
+        Ok(self.lock().get(&public).and_then(|of_one| of_one.iter().find_map(Weak::upgrade)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PublicKey, Vec<Weak<StoredKey>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<Weak<StoredKey>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Walks a certificate down to its SubjectPublicKeyInfo.
-fn subject_public_key_info(der: &[u8]) -> Option<SubjectPublicKeyInfoRef<'_>> {
-    const SEQUENCE: u8 = 0x30;
+/// Walks a certificate down to its SubjectPublicKeyInfo, and gives that in both forms.
+fn subject_public_key_info(der: &[u8]) -> Option<(&[u8], SubjectPublicKeyInfoRef<'_>)> {
     const EXPLICIT_VERSION: u8 = 0xa0;
     const FIELDS_BEFORE_KEY: usize = 5;
 
@@ -163,7 +230,16 @@ fn subject_public_key_info(der: &[u8]) -> Option<SubjectPublicKeyInfoRef<'_>> {
         (_, rest) = element(rest, tag)?;
     }
     let (info, _) = element(rest, SEQUENCE)?;
-    SubjectPublicKeyInfoRef::from_der(info.whole).ok()
+    Some((info.whole, SubjectPublicKeyInfoRef::from_der(info.whole).ok()?))
+}
+
+/// Whether this is an EncryptedPrivateKeyInfo (RFC 5958 section 3): an algorithm and bytes.
+fn is_encrypted(der: &[u8]) -> bool {
+    const OCTET_STRING: u8 = 0x04;
+    element(der, SEQUENCE)
+        .and_then(|(info, _)| element(info.content, SEQUENCE))
+        .and_then(|(_algorithm, rest)| element(rest, OCTET_STRING))
+        .is_some_and(|(_, rest)| rest.is_empty())
 }
 
 /// One DER element.
@@ -188,6 +264,8 @@ fn element(der: &[u8], tag: u8) -> Option<(Element<'_>, &[u8])> {
     Some((Element { whole, content: whole.get(header..)? }, rest))
 }
 
+const SEQUENCE: u8 = 0x30;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,14 +276,14 @@ mod tests {
     fn a_key_is_found_while_somebody_holds_it() {
         let store = KeyStore::default();
         let key = Arc::new(StoredKey::from_der(KEY).unwrap());
-        let public = key.public().clone();
-        assert!(store.find(&public).is_none());
-        store.add(&key);
-        assert_eq!(store.find(&public).unwrap().pkcs1(), key.pkcs1());
+        let public = key.public();
+        assert!(store.find(&public).unwrap().is_none());
+        store.add(&key).unwrap();
+        assert!(Arc::ptr_eq(&store.find(&public).unwrap().unwrap(), &key));
         drop(key);
-        assert!(store.find(&public).is_none());
+        assert!(store.find(&public).unwrap().is_none());
         let again = Arc::new(StoredKey::from_der(KEY).unwrap());
-        store.add(&again);
+        store.add(&again).unwrap();
         assert_eq!(store.lock().values().map(Vec::len).sum::<usize>(), 1, "the dead are cleared");
     }
 
@@ -226,6 +304,9 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let key = StoredKey::from_der(KEY).unwrap();
-        assert_eq!(format!("{key:?}"), "StoredKey { public: PublicKey { bits: 2048, .. }, .. }");
+        assert_eq!(
+            format!("{key:?}"),
+            "StoredKey { public: Rsa(RsaPublicKey { bits: 2048, .. }), .. }"
+        );
     }
 }

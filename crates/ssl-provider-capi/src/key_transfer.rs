@@ -6,20 +6,22 @@ use std::sync::Arc;
 use ssl_provider::{Error, SignatureScheme};
 
 use crate::abi::{
-    BCRYPT_OPAQUE_KEY_BLOB, BCRYPT_RSAPUBLIC_BLOB, KeyHandle, NCRYPT_SSL_SIGN_INCLUDE_HASHOID,
+    BCRYPT_OPAQUE_KEY_BLOB, KeyHandle, NCRYPT_SSL_SIGN_INCLUDE_HASHOID, NTE_BAD_TYPE,
     NTE_NOT_SUPPORTED, ProviderHandle,
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
+use crate::ec_key::EcAlgorithm;
 use crate::failure::Failure;
-use crate::key_blob::{MAX_BLOB_LEN, public_blob, public_key_of_blob};
+use crate::key_blob::MAX_BLOB_LEN;
+use crate::key_store::PublicKey;
 use crate::object::{ImportedPublicKey, Object, SessionKey};
-use crate::pointer::{Bytes, Out, OutBytes, WideStr};
+use crate::pointer::{Bytes, Out, OutBytes, WideStr, usize_of};
 use crate::process::process;
 
 export! {
-    /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of an RSA
-    /// key (`RSAPUBLICBLOB`). With a NULL `output` only the size is given.
+    /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of
+    /// another key (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`). With a NULL `output` only the size is given.
     ///
     /// An opaque blob holds the key as it is, unencrypted. The one who imports it goes on with the
     /// next record; the key here must not be used for the same records.
@@ -47,21 +49,20 @@ export! {
                 // bytes.
                 unsafe { output.write(blob.expose()) }
             }
-            BCRYPT_RSAPUBLIC_BLOB => {
+            other => {
                 let Ok(key) = process().handles.public_half(key, &provider) else {
                     return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
                 };
                 // SAFETY: as above.
-                unsafe { output.write(&public_blob(&key)?) }
+                unsafe { output.write(&key.blob(other)?) }
             }
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
         }
     }
 }
 
 export! {
-    /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or an RSA
-    /// public key to verify signatures with (`RSAPUBLICBLOB`).
+    /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or a
+    /// public key to verify signatures with (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`).
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -87,11 +88,10 @@ export! {
                 let key = provider.provider().import_record_key(&blob)?;
                 Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
             }
-            BCRYPT_RSAPUBLIC_BLOB => {
-                let key = public_key_of_blob(&blob)?;
+            other => {
+                let key = PublicKey::of_blob(other, &blob)?;
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
             }
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
         };
         place.write(process().handles.insert(object)?);
         Ok(())
@@ -99,10 +99,12 @@ export! {
 }
 
 export! {
-    /// Verifies a PKCS#1 v1.5 signature over a hash of 36 bytes, MD5 and SHA-1, without a name of
-    /// the hash, or of 20, 32, 48 or 64 bytes with the name of the SHA that is so long. The key is
-    /// the public half of any RSA key here or in key storage. `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may
-    /// be given for a hash that has a name. `NTE_BAD_SIGNATURE` says that it is not the signature.
+    /// Verifies a signature over a hash, with the public half of any RSA or ECDSA key here or in
+    /// key storage. RSA is PKCS#1 v1.5 over a hash of 36 bytes, MD5 and SHA-1, without a name of
+    /// the hash, or of 20, 32, 48 or 64 bytes with the name of the SHA that is so long. ECDSA is
+    /// over a hash of 20, 32, 48 or 64 bytes, with the signature in DER, as it stands in
+    /// CertificateVerify (RFC 8422 section 5.4). `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may be given for
+    /// a hash that has a name. `NTE_BAD_SIGNATURE` says that it is not the signature.
     fn SslVerifySignature is VerifySignatureFn(
         provider: ProviderHandle,
         public_key: KeyHandle,
@@ -116,24 +118,25 @@ export! {
         process().handles.any_key(public_key, &provider)?;
         hash.area(hash_len, "pbHashValue is NULL")?;
         signature.area(signature_len, "pbSignature is NULL")?;
-        let scheme = match hash_len {
-            36 => SignatureScheme::RsaMd5Sha1,
-            20 => SignatureScheme::RsaSha1,
-            32 => SignatureScheme::RsaSha256,
-            48 => SignatureScheme::RsaSha384,
-            64 => SignatureScheme::RsaSha512,
-            _ => return Err(Error::InvalidParameter("cbHashValue: not that of a hash").into()),
-        };
-        if flags != 0 {
-            let named = scheme != SignatureScheme::RsaMd5Sha1;
-            no_flags(if named { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;
-        }
-        if signature_len > MAX_BLOB_LEN {
-            return Err(Error::BadSignature.into());
-        }
         let Ok(key) = process().handles.public_half(public_key, &provider) else {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
         };
+        let schemes = match &key {
+            PublicKey::Rsa(_) => SignatureScheme::is_rsa,
+            PublicKey::Ec(key) if key.algorithm == EcAlgorithm::Ecdsa => is_ecdsa,
+            PublicKey::Ec(_) => {
+                return Err(Failure::Status(NTE_BAD_TYPE, "an ECDH key signs nothing"));
+            }
+        };
+        let scheme = SignatureScheme::ALL
+            .into_iter()
+            .find(|scheme| schemes(*scheme) && scheme.digest_len() == usize_of(hash_len))
+            .ok_or(Error::InvalidParameter("cbHashValue: not that of a hash of such a key"))?;
+        let has_name = scheme.is_rsa() && scheme != SignatureScheme::RsaMd5Sha1;
+        no_flags(if has_name { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;
+        if signature_len > MAX_BLOB_LEN {
+            return Err(Error::BadSignature.into());
+        }
         let key = key.subject_public_key_info()?;
         // SAFETY: the caller of the export promises that each is as long as its size says.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
@@ -142,4 +145,8 @@ export! {
         provider.provider().verify_signature(&key, scheme, &hash, &signature)?;
         Ok(())
     }
+}
+
+fn is_ecdsa(scheme: SignatureScheme) -> bool {
+    !scheme.is_rsa()
 }

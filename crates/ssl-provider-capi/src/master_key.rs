@@ -24,7 +24,8 @@ export! {
     /// Decrypts the premaster secret of an RSA key exchange, computes the master secret, and gives
     /// a handle for it.
     ///
-    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`; no
+    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`, and
+    /// the key is RSA, else `NTE_BAD_TYPE`; no
     /// pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags are `NCRYPT_SSL_SERVER_FLAG`, else
     /// `NTE_BAD_FLAGS`; protocol and suite are of an RSA key exchange, else `NTE_NOT_SUPPORTED`;
     /// the list holds both randoms or the session hash, else `NTE_INVALID_PARAMETER`. The handle is
@@ -46,7 +47,7 @@ export! {
     ) {
         master_key.preset(0);
         let provider = process().handles.provider(provider)?;
-        let private_key = process().handles.private_key(private_key, &provider)?;
+        let private_key = process().handles.rsa_private_key(private_key, &provider)?;
         let place = master_key.required("phMasterKey is NULL")?;
         if parameters.is_null() {
             return Err(Error::InvalidParameter("pParameterList is NULL").into());

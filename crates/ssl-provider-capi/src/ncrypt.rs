@@ -6,17 +6,15 @@ use std::sync::Arc;
 use ssl_provider::{Error, HandleKind};
 
 use crate::abi::{
-    BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB,
-    BCRYPT_RSAPUBLIC_BLOB, KeyHandle, MS_KEY_STORAGE_PROVIDER, NCRYPT_PKCS8_PRIVATE_KEY_BLOB,
-    NCRYPT_SILENT_FLAG, NTE_NOT_SUPPORTED, NTE_PERM, NTE_PROV_DLL_NOT_FOUND, ObjectHandle,
-    ProviderHandle,
+    BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB, KeyHandle,
+    MS_KEY_STORAGE_PROVIDER, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NCRYPT_SILENT_FLAG, NTE_NOT_SUPPORTED,
+    NTE_PERM, NTE_PROV_DLL_NOT_FOUND, ObjectHandle, ProviderHandle,
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
+use crate::ec_key::EcPublicKey;
 use crate::failure::Failure;
-use crate::key_blob::{
-    MAX_BLOB_LEN, pkcs1_of_full_private_blob, pkcs1_of_private_blob, public_blob,
-};
+use crate::key_blob::{MAX_BLOB_LEN, pkcs1_of_full_private_blob, pkcs1_of_private_blob};
 use crate::key_store::StoredKey;
 use crate::object::Object;
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
@@ -41,9 +39,11 @@ export! {
 }
 
 export! {
-    /// Imports a private key: `RSAPRIVATEBLOB`, `RSAFULLPRIVATEBLOB`, or `PKCS8_PRIVATEKEY` without
-    /// encryption. While its handle lives, `SslOpenPrivateKey` finds it by a certificate with the
-    /// same public key. `import_key` must be 0 and `parameters` empty: no key is wrapped or named.
+    /// Imports a private key: `RSAPRIVATEBLOB`, `RSAFULLPRIVATEBLOB`, `ECCPRIVATEBLOB` on P-256,
+    /// P-384 or P-521, or `PKCS8_PRIVATEKEY` of either kind without encryption. Its public half
+    /// must be that of its private one. While its handle lives, `SslOpenPrivateKey` finds it by a
+    /// certificate with the same public key. `import_key` must be 0 and `parameters` empty: no key
+    /// is wrapped or named.
     fn NCryptImportKey(
         provider: ProviderHandle,
         import_key: KeyHandle,
@@ -75,22 +75,19 @@ export! {
             BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
             BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
             NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
-            BCRYPT_ECCPRIVATE_BLOB => {
-                return Err(Failure::Status(NTE_NOT_SUPPORTED, "elliptic-curve keys"));
-            }
+            BCRYPT_ECCPRIVATE_BLOB => StoredKey::Ec(EcPublicKey::of_private_blob(&blob)?),
             _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
         };
         let stored = Arc::new(stored);
-        let handle = process().handles.insert(Object::StoredKey(Arc::clone(&stored)))?;
-        process().keys.add(&stored);
-        place.write(handle);
+        process().keys.add(&stored)?;
+        place.write(process().handles.insert(Object::StoredKey(stored))?);
         Ok(())
     }
 }
 
 export! {
-    /// Exports the public half of a key as an `RSAPUBLICBLOB`; private halves stay inside. With a
-    /// NULL `output` only the size is given.
+    /// Exports the public half of a key as an `RSAPUBLICBLOB` or an `ECCPUBLICBLOB`; private halves
+    /// stay inside. With a NULL `output` only the size is given.
     fn NCryptExportKey(
         key: KeyHandle,
         export_key: KeyHandle,
@@ -112,15 +109,16 @@ export! {
         if parameters.has_entries()? {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "parameters of an export"));
         }
-        match blob_type.as_str() {
-            BCRYPT_RSAPUBLIC_BLOB => {}
-            BCRYPT_RSAPRIVATE_BLOB | BCRYPT_RSAFULLPRIVATE_BLOB | NCRYPT_PKCS8_PRIVATE_KEY_BLOB => {
-                return Err(Failure::Status(NTE_PERM, "private keys are not exported"));
-            }
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+        if let BCRYPT_RSAPRIVATE_BLOB
+        | BCRYPT_RSAFULLPRIVATE_BLOB
+        | BCRYPT_ECCPRIVATE_BLOB
+        | NCRYPT_PKCS8_PRIVATE_KEY_BLOB = blob_type.as_str()
+        {
+            return Err(Failure::Status(NTE_PERM, "private keys are not exported"));
         }
+        let blob = stored.public().blob(&blob_type)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
-        unsafe { output.write(&public_blob(stored.public())?) }
+        unsafe { output.write(&blob) }
     }
 }
 

@@ -5,11 +5,12 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssl_provider::{
-    Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, MasterKey,
+    Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
     PrivateKey, Protocol, Provider, RecordKey,
 };
 
-use crate::key_store::{PublicKey, StoredKey};
+use crate::ec_key::EcPublicKey;
+use crate::key_store::{PublicKey, RsaPublicKey, StoredKey};
 use crate::record::Records;
 
 /// An object behind a handle.
@@ -17,6 +18,7 @@ use crate::record::Records;
 pub(crate) enum Object {
     Provider(Arc<OpenProvider>),
     PrivateKey(Arc<PrivateKey>),
+    EcPrivateKey(Arc<EcPrivateKey>),
     MasterKey(Arc<ImportedMasterKey>),
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
@@ -29,7 +31,7 @@ impl Object {
     fn kind(&self) -> HandleKind {
         match self {
             Self::Provider(_) => HandleKind::Provider,
-            Self::PrivateKey(_) => HandleKind::PrivateKey,
+            Self::PrivateKey(_) | Self::EcPrivateKey(_) => HandleKind::PrivateKey,
             Self::MasterKey(_) => HandleKind::MasterKey,
             Self::SessionKey(_) => HandleKind::SessionKey,
             Self::HandshakeHash(_) => HandleKind::HandshakeHash,
@@ -58,6 +60,40 @@ impl OpenProvider {
 
     fn references(&self) -> MutexGuard<'_, u64> {
         self.references.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A private key on a curve, with the backend that it belongs to. What is asked about it is in its
+/// public half, and nothing is done with it yet.
+#[derive(Debug)]
+pub(crate) struct EcPrivateKey {
+    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) public: EcPublicKey,
+}
+
+/// A private key that was opened, of either kind.
+#[derive(Clone, Debug)]
+pub(crate) enum OpenedKey {
+    Rsa(Arc<PrivateKey>),
+    Ec(Arc<EcPrivateKey>),
+}
+
+impl OpenedKey {
+    fn backend(&self) -> &'static dyn KeyExchangeBackend {
+        match self {
+            Self::Rsa(key) => key.backend(),
+            Self::Ec(key) => key.backend,
+        }
+    }
+
+    fn public(&self) -> PublicKey {
+        match self {
+            Self::Rsa(key) => PublicKey::Rsa(RsaPublicKey {
+                modulus: key.modulus().into(),
+                exponent: key.public_exponent().into(),
+            }),
+            Self::Ec(key) => PublicKey::Ec(key.public.clone()),
+        }
     }
 }
 
@@ -198,20 +234,38 @@ impl Handles {
         }
     }
 
-    /// A private key, of any provider.
-    pub(crate) fn any_private_key(&self, handle: usize) -> Result<Arc<PrivateKey>, Error> {
+    /// A private key of either kind, of any provider.
+    pub(crate) fn any_private_key(&self, handle: usize) -> Result<OpenedKey, Error> {
         match self.get(handle, HandleKind::PrivateKey)? {
-            Object::PrivateKey(key) => Ok(key),
+            Object::PrivateKey(key) => Ok(OpenedKey::Rsa(key)),
+            Object::EcPrivateKey(key) => Ok(OpenedKey::Ec(key)),
             _ => Err(OUT_OF_STEP),
         }
     }
 
+    /// A private key of either kind.
     pub(crate) fn private_key(
         &self,
         handle: usize,
         provider: &OpenProvider,
-    ) -> Result<Arc<PrivateKey>, Error> {
+    ) -> Result<OpenedKey, Error> {
         self.any_private_key(handle).and_then(|key| belongs(key.backend(), provider).map(|()| key))
+    }
+
+    /// A private key for RSA key exchange.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for one on a curve.
+    pub(crate) fn rsa_private_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<PrivateKey>, Error> {
+        match self.private_key(handle, provider)? {
+            OpenedKey::Rsa(key) => Ok(key),
+            OpenedKey::Ec(_) => Err(Error::Key(KeyFault::NotRsa("an EC key"))),
+        }
     }
 
     pub(crate) fn master_key(
@@ -265,11 +319,10 @@ impl Handles {
         provider: &OpenProvider,
     ) -> Result<PublicKey, Error> {
         if let Ok(stored) = self.stored_key(handle) {
-            return Ok(stored.public().clone());
+            return Ok(stored.public());
         }
         if let Ok(key) = self.private_key(handle, provider) {
-            let (modulus, exponent) = (key.modulus().into(), key.public_exponent().into());
-            return Ok(PublicKey { modulus, exponent });
+            return Ok(key.public());
         }
         match self.get(handle, HandleKind::PublicKey)? {
             Object::PublicKey(key) => belongs(key.backend, provider).map(|()| key.key.clone()),

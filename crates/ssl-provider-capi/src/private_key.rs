@@ -1,29 +1,33 @@
-//! Private keys: found for a certificate, and asked for their size.
+//! Private keys: found for a certificate, and asked for their properties.
 
-use ssl_provider::Error;
+use ssl_provider::signature::Curve;
+use ssl_provider::{Error, PrivateKey};
 
 use crate::abi::{
+    BCRYPT_ECC_CURVE_NAME, BCRYPT_ECDH_ALGORITHM, BCRYPT_ECDH_P256_ALGORITHM,
+    BCRYPT_ECDH_P384_ALGORITHM, BCRYPT_ECDH_P521_ALGORITHM, BCRYPT_ECDSA_ALGORITHM,
+    BCRYPT_ECDSA_P256_ALGORITHM, BCRYPT_ECDSA_P384_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM,
     BCRYPT_PUBLIC_KEY_LENGTH, BCRYPT_RSA_ALGORITHM, KeyHandle, NCRYPT_ALGORITHM_GROUP_PROPERTY,
     NCRYPT_ALGORITHM_PROPERTY, NCRYPT_BLOCK_LENGTH_PROPERTY, NCRYPT_EXPORT_POLICY_PROPERTY,
     NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_KEY_USAGE_PROPERTY, NCRYPT_LENGTH_PROPERTY, NTE_NO_KEY,
-    NTE_NOT_SUPPORTED, ProviderHandle, SSL_KEY_TYPE_PROPERTY,
+    NTE_NOT_SUPPORTED, ProviderHandle, SSL_KEY_TYPE_PROPERTY, TLS_ECC_P256_CURVE_KEY_TYPE,
+    TLS_ECC_P384_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
+use crate::ec_key::{EcAlgorithm, EcPublicKey};
 use crate::failure::Failure;
-use crate::key_store::{PublicKey, bit_len};
-use crate::object::Object;
+use crate::key_store::{PublicKey, StoredKey};
+use crate::object::{EcPrivateKey, Object, OpenedKey};
 use crate::pointer::{CertContext, Out, WideStr};
 use crate::process::process;
 use crate::provider::{SOFTWARE, wide};
 
-/// `NCRYPT_ALLOW_DECRYPT_FLAG`: the value of "Key Usage".
-const ALLOW_DECRYPT: u32 = 1;
-
 export! {
     /// Opens the private key of a certificate: one that `NCryptImportKey` has brought in, whose
     /// handle lives, and whose public half is that of the certificate. There is no Windows store
-    /// here that links the two. `NTE_NO_KEY` says that there is none.
+    /// here that links the two. `NTE_NO_KEY` says that there is none. A key on a curve opens as
+    /// well: it has properties and a public half, and none of the suites that are enumerated.
     ///
     /// Of the context only `pbCertEncoded` and `cbCertEncoded` are read.
     fn SslOpenPrivateKey is OpenPrivateKeyFn(
@@ -38,21 +42,30 @@ export! {
         let certificate = cert_context.encoded()?;
         no_flags(flags)?;
         let public = PublicKey::of_certificate(&certificate)?;
-        let stored = process().keys.find(&public).ok_or(Failure::Status(
+        let stored = process().keys.find(&public)?.ok_or(Failure::Status(
             NTE_NO_KEY,
             "no imported key with the public key of the certificate",
         ))?;
-        let key = provider.provider().load_private_key(stored.pkcs1())?;
-        place.write(process().handles.insert(Object::PrivateKey(key.into()))?);
+        let key = match &*stored {
+            StoredKey::Rsa { pkcs1, .. } => {
+                Object::PrivateKey(provider.provider().load_private_key(pkcs1)?.into())
+            }
+            StoredKey::Ec(public) => {
+                let backend = provider.provider().backend();
+                Object::EcPrivateKey(EcPrivateKey { backend, public: public.clone() }.into())
+            }
+        };
+        place.write(process().handles.insert(key)?);
         Ok(())
     }
 }
 
 export! {
     /// Gives a property of a private key as a buffer: "Length" and "PublicKeyLength" in bits,
-    /// "Block Length" in bytes, "Algorithm Name" and "Algorithm Group" as text, "Key Usage",
-    /// "Export Policy", "Impl Type", and "KEYTYPE", the curve, which is 0 for RSA. Others answer
-    /// `NTE_NOT_SUPPORTED`. Numbers are 32 bits wide.
+    /// "Block Length" of an RSA key in bytes, "Algorithm Name" and "Algorithm Group" as text, "Key
+    /// Usage", "Export Policy", "Impl Type", and "KEYTYPE", the number of the curve, which is 0 for
+    /// RSA; "ECCCurveName" of a key on one. Others answer `NTE_NOT_SUPPORTED`. Numbers are 32 bits
+    /// wide.
     fn SslGetKeyProperty is GetKeyPropertyFn(
         key: KeyHandle,
         property: WideStr,
@@ -66,23 +79,84 @@ export! {
         let output_place = output.required("ppbOutput is NULL")?;
         let len_place = output_len.required("pcbOutput is NULL")?;
         no_flags(flags)?;
-        let number = |value: u32| value.to_ne_bytes().to_vec();
-        let value = match property.as_str() {
-            NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => number(bit_len(&key.modulus())),
-            NCRYPT_BLOCK_LENGTH_PROPERTY => {
-                number(u32::try_from(key.modulus_len()).map_err(|_| Error::NoMemory)?)
-            }
-            NCRYPT_ALGORITHM_PROPERTY | NCRYPT_ALGORITHM_GROUP_PROPERTY => {
-                wide(BCRYPT_RSA_ALGORITHM)
-            }
-            NCRYPT_KEY_USAGE_PROPERTY => number(ALLOW_DECRYPT),
-            NCRYPT_EXPORT_POLICY_PROPERTY | SSL_KEY_TYPE_PROPERTY => number(0),
-            NCRYPT_IMPL_TYPE_PROPERTY => number(SOFTWARE),
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "no such key property")),
+        let value = match &key {
+            OpenedKey::Rsa(key) => rsa_property(key, &property),
+            OpenedKey::Ec(key) => ec_property(&key.public, &property),
         };
+        let value = value.ok_or(Failure::Status(NTE_NOT_SUPPORTED, "no such key property"))?;
         let len = u32::try_from(value.len()).map_err(|_| Error::NoMemory)?;
         output_place.write(process().blocks.bytes(&value)?);
         len_place.write(len);
         Ok(())
     }
 }
+
+/// A property of an RSA key; none for a name that is not one.
+fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
+    let size = |value: usize| u32::try_from(value).ok().map(number);
+    match property {
+        NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => size(key.modulus_bits()),
+        NCRYPT_BLOCK_LENGTH_PROPERTY => size(key.modulus_len()),
+        NCRYPT_ALGORITHM_PROPERTY | NCRYPT_ALGORITHM_GROUP_PROPERTY => {
+            Some(wide(BCRYPT_RSA_ALGORITHM))
+        }
+        NCRYPT_KEY_USAGE_PROPERTY => Some(number(ALLOW_DECRYPT)),
+        SSL_KEY_TYPE_PROPERTY => Some(number(0)),
+        _ => common_property(property),
+    }
+}
+
+/// A property of a key on a curve; none for a name that is not one.
+fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
+    let (name, key_type, ecdh, ecdsa) = match key.curve {
+        Curve::P256 => (
+            "nistP256",
+            TLS_ECC_P256_CURVE_KEY_TYPE,
+            BCRYPT_ECDH_P256_ALGORITHM,
+            BCRYPT_ECDSA_P256_ALGORITHM,
+        ),
+        Curve::P384 => (
+            "nistP384",
+            TLS_ECC_P384_CURVE_KEY_TYPE,
+            BCRYPT_ECDH_P384_ALGORITHM,
+            BCRYPT_ECDSA_P384_ALGORITHM,
+        ),
+        Curve::P521 => (
+            "nistP521",
+            TLS_ECC_P521_CURVE_KEY_TYPE,
+            BCRYPT_ECDH_P521_ALGORITHM,
+            BCRYPT_ECDSA_P521_ALGORITHM,
+        ),
+    };
+    let (algorithm, group, usage) = match key.algorithm {
+        EcAlgorithm::Ecdh => (ecdh, BCRYPT_ECDH_ALGORITHM, ALLOW_KEY_AGREEMENT),
+        EcAlgorithm::Ecdsa => (ecdsa, BCRYPT_ECDSA_ALGORITHM, ALLOW_SIGNING),
+    };
+    match property {
+        NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => Some(number(key.curve.bits())),
+        NCRYPT_ALGORITHM_PROPERTY => Some(wide(algorithm)),
+        NCRYPT_ALGORITHM_GROUP_PROPERTY => Some(wide(group)),
+        NCRYPT_KEY_USAGE_PROPERTY => Some(number(usage)),
+        BCRYPT_ECC_CURVE_NAME => Some(wide(name)),
+        SSL_KEY_TYPE_PROPERTY => Some(number(key_type)),
+        _ => common_property(property),
+    }
+}
+
+/// A property that every key has with the same value.
+fn common_property(property: &str) -> Option<Vec<u8>> {
+    match property {
+        NCRYPT_EXPORT_POLICY_PROPERTY => Some(number(0)),
+        NCRYPT_IMPL_TYPE_PROPERTY => Some(number(SOFTWARE)),
+        _ => None,
+    }
+}
+
+fn number(value: u32) -> Vec<u8> {
+    value.to_ne_bytes().to_vec()
+}
+
+/// The values of "Key Usage": `NCRYPT_ALLOW_DECRYPT_FLAG` and those beside it.
+const ALLOW_DECRYPT: u32 = 1;
+const ALLOW_SIGNING: u32 = 2;
+const ALLOW_KEY_AGREEMENT: u32 = 4;

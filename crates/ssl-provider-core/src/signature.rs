@@ -1,8 +1,9 @@
 //! Signatures of TLS handshakes: their schemes, and public keys as certificates carry them.
 //! Everything here is public, so a wrong signature may be an answer of its own.
 
-use pkcs1::der::{Decode, asn1::AnyRef, asn1::ObjectIdentifier};
-use pkcs8::SubjectPublicKeyInfoRef;
+use pkcs1::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
+use pkcs1::der::{Decode, Encode, Error as DerError};
+use pkcs8::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use crate::error::Error;
 use crate::rsa_der::{MAX_EXPONENT_BITS, MAX_MODULUS_LEN, MIN_MODULUS_BITS, bit_len, is_even};
@@ -111,7 +112,7 @@ pub struct PublicKeyDer<'a> {
 }
 
 /// What a public key consists of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublicKeyParts<'a> {
     /// An RSA key of 1024 to 8192 bits; both numbers are big-endian without leading zeros.
     Rsa {
@@ -136,14 +137,77 @@ pub enum Curve {
     P256,
     /// NIST P-384, also secp384r1.
     P384,
+    /// NIST P-521, also secp521r1.
+    P521,
 }
 
 impl Curve {
+    /// Every curve.
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// The object identifier (RFC 5480 section 2.1.1.1).
+    pub const fn oid(self) -> &'static str {
+        match self {
+            Self::P256 => "1.2.840.10045.3.1.7",
+            Self::P384 => "1.3.132.0.34",
+            Self::P521 => "1.3.132.0.35",
+        }
+    }
+
     /// Length of a coordinate in bytes.
     pub const fn coordinate_len(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+
+    /// Length of a coordinate, and of the order, in bits.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::P256 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
+    }
+}
+
+impl PublicKeyParts<'_> {
+    /// The key as certificates carry it: a `SubjectPublicKeyInfo` in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a number that is none, or longer than any structure.
+    pub fn to_der(&self) -> Result<Vec<u8>, Error> {
+        self.encode().map_err(|_| BAD_PUBLIC_KEY)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, DerError> {
+        match self {
+            Self::Rsa { modulus, exponent } => {
+                let key = pkcs1::RsaPublicKeyRef {
+                    modulus: UintRef::new(modulus)?,
+                    public_exponent: UintRef::new(exponent)?,
+                };
+                let key = key.to_der()?;
+                let info = SubjectPublicKeyInfoRef {
+                    algorithm: pkcs1::ALGORITHM_ID,
+                    subject_public_key: BitStringRef::from_bytes(&key)?,
+                };
+                info.to_der()
+            }
+            Self::Ec { curve, point } => {
+                let oid = ObjectIdentifier::new(curve.oid())?;
+                let info = SubjectPublicKeyInfoRef {
+                    algorithm: AlgorithmIdentifierRef {
+                        oid: EC_PUBLIC_KEY,
+                        parameters: Some(AnyRef::from(&oid)),
+                    },
+                    subject_public_key: BitStringRef::from_bytes(point)?,
+                };
+                info.to_der()
+            }
         }
     }
 }
@@ -211,24 +275,19 @@ fn rsa(pkcs1: &[u8]) -> Option<PublicKeyParts<'_>> {
 }
 
 fn ec(curve: ObjectIdentifier, point: &[u8]) -> Option<PublicKeyParts<'_>> {
-    let curve = match curve {
-        SECP256R1 => Curve::P256,
-        SECP384R1 => Curve::P384,
-        _ => return None,
-    };
+    let oid = curve.to_string();
+    let curve = Curve::ALL.into_iter().find(|known| known.oid() == oid)?;
     let good = point.len() == 1 + 2 * curve.coordinate_len() && point.first() == Some(&4);
     good.then_some(PublicKeyParts::Ec { curve, point })
 }
 
 /// What every backend answers for a public key that is none.
 pub const BAD_PUBLIC_KEY: Error = Error::InvalidParameter(
-    "public key: expected RSA of 1024 to 8192 bits, or a point on P-256 or P-384, \
-     as SubjectPublicKeyInfo",
+    "public key: expected RSA of 1024 to 8192 bits, or a point on P-256, P-384 or \
+     P-521, as SubjectPublicKeyInfo",
 );
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
 #[cfg(test)]
 mod tests {
@@ -239,6 +298,20 @@ mod tests {
         for der in [&[][..], &[0x30], &[0x30, 0x82], &[0x30, 0x03, 0x02, 0x01, 0x00], &[0xff; 64]] {
             assert_eq!(PublicKeyDer::from_der(der).unwrap_err(), BAD_PUBLIC_KEY, "{der:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_taken_apart_is_put_together_again() {
+        let point = [&[4_u8][..], &[7; 132]].concat();
+        for curve in Curve::ALL {
+            let point = &point[..1 + 2 * curve.coordinate_len()];
+            let der = PublicKeyParts::Ec { curve, point }.to_der().unwrap();
+            let key = PublicKeyDer::from_der(&der).unwrap();
+            assert_eq!(key.parts(), PublicKeyParts::Ec { curve, point });
+        }
+        let modulus = [0xff; 128];
+        let parts = PublicKeyParts::Rsa { modulus: &modulus, exponent: &[1, 0, 1] };
+        assert_eq!(PublicKeyDer::from_der(&parts.to_der().unwrap()).unwrap().parts(), parts);
     }
 
     #[test]

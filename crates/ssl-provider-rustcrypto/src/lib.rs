@@ -80,10 +80,10 @@ static SUPPORT: [(Operation, Support); 35] = [
     (Operation::Verify(SignatureScheme::RsaSha256), Support::By("rsa")),
     (Operation::Verify(SignatureScheme::RsaSha384), Support::By("rsa")),
     (Operation::Verify(SignatureScheme::RsaSha512), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("p256 and p384")),
-    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("p256 and p384")),
-    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("p256 and p384")),
-    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("p256 and p384")),
+    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("p256, p384 and p521")),
+    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("p256, p384 and p521")),
+    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("p256, p384 and p521")),
+    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("p256, p384 and p521")),
     (Operation::Random, Support::By("getrandom")),
 ];
 

@@ -1,5 +1,5 @@
-//! Verification of signatures over digests: RSA PKCS#1 v1.5 by the `rsa` crate, ECDSA by `p256` and
-//! `p384`.
+//! Verification of signatures over digests: RSA PKCS#1 v1.5 by the `rsa` crate, ECDSA by `p256`,
+//! `p384` and `p521`.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::pkcs1v15::Pkcs1v15Sign;
@@ -35,7 +35,7 @@ pub(crate) fn verify(
         PublicKeyParts::Ec { curve, point } => {
             // The crates refuse a digest of less than half a coordinate; zeros before it change
             // nothing about its number (FIPS 186-5 section 6.4.2).
-            let mut padded = [0; 64];
+            let mut padded = [0; 66];
             let len = digest.len().max(curve.coordinate_len());
             let start = len - digest.len();
             padded[start..len].copy_from_slice(digest);
@@ -51,6 +51,12 @@ pub(crate) fn verify(
                     let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point)
                         .map_err(|_| BAD_PUBLIC_KEY)?;
                     p384::ecdsa::Signature::from_der(signature)
+                        .and_then(|signature| key.verify_prehash(digest, &signature))
+                }
+                Curve::P521 => {
+                    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                        .map_err(|_| BAD_PUBLIC_KEY)?;
+                    p521::ecdsa::Signature::from_der(signature)
                         .and_then(|signature| key.verify_prehash(digest, &signature))
                 }
             }

@@ -22,9 +22,9 @@ pub fn digest(scheme: SignatureScheme) -> Vec<u8> {
     counting::<64>(0)[..scheme.digest_len()].to_vec()
 }
 
-/// Keys and signatures of every scheme: one RSA key, one on P-256 and one on P-384.
+/// Keys and signatures of every scheme: one RSA key, and one on each curve.
 pub fn signers() -> Vec<Signer> {
-    vec![rsa(&TestKey::rsa_1024()), p256(), p384()]
+    vec![rsa(&TestKey::rsa_1024()), p256(), p384(), p521()]
 }
 
 /// Every scheme of an RSA key.
@@ -124,6 +124,34 @@ fn p384() -> Signer {
             "3066023100e40c87049a89d07c1a6b54a05dde8baec9ab9483598972274d65e9aaaf4801c016fa20e5a08d\
              9609a9c37323b291cf1102310095173dddcedec865a61884714cd9fa516308b254504d68d4bd9def3479a1\
              2136e448e68c2c4cc0dfd60ea20c46ba2ecf",
+        ],
+    )
+}
+
+/// Made as that of P-256.
+fn p521() -> Signer {
+    ecdsa(
+        "30819b301006072a8648ce3d020106052b8104002303818600040155bd692b001b0910159a57d6748fe5b4\
+         c697a4a89bd0827d56edc7bf3eb3624c03b3b22b394d2c89086317d9644fce45faf7aedabf2578cad13fb4\
+         0e828e6940600046d9a02583c352c5107f11bfc8d49fe6541659223878ecc7b5ab64c76cf88db82a87b360\
+         e9419989d6425a995078c7f96d19fc9fcffaeaea8375c62c8ba8dc0571",
+        [
+            "308188024201040eb05419b29b46f9f98069cc557d49545a0a03f9df4b7bb6ef463da8b4cb498cd8a47600\
+             7c979efbb3c28289e97ea354f70d874db0d089652dc95d7d90b323fc024201eee952f8c641c76c9a547e92\
+             14a0a171c25a196817dffbc7b32cd274a7b8ff91fbb650ca1254bcf8481d291c3b8a2b139cf85060d88ec4\
+             be1818dda9a566091d79",
+            "308188024200a78a7497cdc5f10208c16081ca2a94863c74ab84ef318dd52c905b0072407b3b3c70227cb4\
+             9873555ed8e7348a77830fe5376ba0e310abc2eb52bd9d311f99c978024201455c17c485601af01b907193\
+             223bc623959d39cff3fd89bb156a7cae1d237ae41210d13cd80e131b9bc3a68f03759328ffb2121a30e1d5\
+             5f138b9b61f7f1e080fe",
+            "30818702414003d046940558ac19b119eade0fa5377b5b10cccc5d367f3e5ad84ad410583766532f42e415\
+             e380b463d4a07db4e74554be4da3f9a2f9346e9a0a90a91006b15202420156276e2e946afb55c862a33c3a\
+             4a90130f4e243442e44596e01b3e744437a4b409e6ec84f2c9a8eed3c87b578c911dae12d82d062b4c104c\
+             c06588f4d5c2562ae7",
+            "3081870242016e764e1075a4306197a3a537a5e957496b97c713663c46d3d1ee7c1354bb3c7430d30bb37e\
+             9bd133e3fcf4d16da1771e4d6d11ab0efc12997430a06790d50a6e25024100b03b010caa5e498c668b8cb4\
+             1306a2dca3d70c6229f12e9e5bd7a24d9241eb29fc81da4339da8c018d6369ea60fbb8d6d3f9c403ca2f05\
+             153d4a6bf00cec47f3",
         ],
     )
 }

