@@ -63,6 +63,7 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::HashStopsAfterABlock, "key_blob::key_blob_is_refused_when_damaged"),
     (Plant::HashContextForgetsOnDuplication, "hash::hash_context_duplicates_run_apart"),
     (Plant::HashContextForgetsOnDuplication, "finished::finished_leaves_the_hash_running"),
+    (Plant::HashContextForgetsOnDuplication, "client_auth::client_auth_hash_of_every_version"),
     (Plant::CompressionIsOneBitOff, "hash::hash_compression_gives_the_hash"),
     (Plant::CompressionIsOneBitOff, "record::record_padding_of_any_length_opens"),
     (Plant::RandomIsZero, "random::random_bytes_fill_the_buffer_and_never_repeat"),

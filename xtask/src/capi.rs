@@ -13,7 +13,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "layout",
     "providers",
     "suites",
@@ -24,6 +24,7 @@ const PROGRAMS: [&str; 13] = [
     "records",
     "exporters",
     "transfer",
+    "client_auth",
     "not_supported",
     "abuse",
     "forks",

@@ -1335,7 +1335,11 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     DWORD cbOutput,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Starts a hash of one algorithm, SHA-1, 256 or 384 by its BCRYPT name, for what a client signs in TLS
+ * 1.2; fed like the handshake hash. NTE_NOT_SUPPORTED for others, NTE_INVALID_PARAMETER for another
+ * protocol: there the handshake hash serves.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_HASH_HANDLE *phHandshakeHash,
@@ -1344,7 +1348,11 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     LPCWSTR pszHashAlgId,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Gives what a client signs in CertificateVerify with a key of pszAlgId, such as BCRYPT_RSA_ALGORITHM
+ * or BCRYPT_ECDSA_ALGORITHM: of the handshake hash before TLS 1.2, 36 bytes for RSA and 20 for others;
+ * in TLS 1.2 the hash as it is. SslVerifySignature takes it with the signature.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,

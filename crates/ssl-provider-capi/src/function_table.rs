@@ -8,6 +8,10 @@ use crate::cipher_suites::{
     LookupCipherSuiteInfoFn, SslEnumCipherSuites, SslEnumCipherSuitesEx,
     SslGetCipherSuitePRFHashAlgorithm, SslLookupCipherLengths, SslLookupCipherSuiteInfo,
 };
+use crate::client_auth::{
+    ComputeClientAuthHashFn, CreateClientAuthHashFn, SslComputeClientAuthHash,
+    SslCreateClientAuthHash,
+};
 use crate::exporter::{
     ComputeEapKeyBlockFn, ExportKeyingMaterialFn, SslComputeEapKeyBlock, SslExportKeyingMaterial,
 };
@@ -24,12 +28,11 @@ use crate::master_key::{
     SslGenerateSessionKeys, SslImportMasterKey,
 };
 use crate::not_supported::{
-    ComputeClientAuthHashFn, CreateClientAuthHashFn, CreateEphemeralKeyFn, EnumEccCurvesFn,
-    ExpandBinderKeyFn, ExpandExporterMasterKeyFn, ExpandPreSharedKeyFn,
-    ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn, ExtractEarlyKeyFn,
-    ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn, GeneratePreMasterKeyFn,
-    SignHashFn, SslComputeClientAuthHash, SslCreateClientAuthHash, SslCreateEphemeralKey,
-    SslEnumEccCurves, SslExpandBinderKey, SslExpandExporterMasterKey, SslExpandPreSharedKey,
+    CreateEphemeralKeyFn, EnumEccCurvesFn, ExpandBinderKeyFn, ExpandExporterMasterKeyFn,
+    ExpandPreSharedKeyFn, ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn,
+    ExtractEarlyKeyFn, ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn,
+    GeneratePreMasterKeyFn, SignHashFn, SslCreateEphemeralKey, SslEnumEccCurves,
+    SslExpandBinderKey, SslExpandExporterMasterKey, SslExpandPreSharedKey,
     SslExpandResumptionMasterKey, SslExpandTrafficKeys, SslExpandWriteKey, SslExtractEarlyKey,
     SslExtractHandshakeKey, SslExtractMasterKey, SslGenerateMasterKey, SslGeneratePreMasterKey,
     SslSignHash,

@@ -8,7 +8,7 @@ use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
 use crate::cipher_suites::find;
 use crate::failure::Failure;
-use crate::object::{Object, RunningHash};
+use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Bytes, Out, OutBytes};
 use crate::process::process;
 
@@ -28,7 +28,8 @@ export! {
         no_flags(flags)?;
         let hash = provider.provider().handshake_hash(protocol, cipher_suite)?;
         let (protocol, suite) = find(protocol, cipher_suite, 0)?;
-        let hash = RunningHash::new(provider.provider().backend(), protocol, suite, hash);
+        let backend = provider.provider().backend();
+        let hash = RunningHash::new(backend, protocol, suite, HashUse::Handshake, hash);
         place.write(process().handles.insert(Object::HandshakeHash(hash.into()))?);
         Ok(())
     }
@@ -74,6 +75,9 @@ export! {
         if protocol != u32::from(hash.protocol.wire()) {
             return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
         }
+        if hash.hash_use == HashUse::ClientAuth {
+            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+        }
         if hash.protocol.schedule() == Some(Schedule::Ssl3) {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));
         }
@@ -97,7 +101,8 @@ export! {
         let place = duplicate.required("phTranscriptHash is NULL")?;
         no_flags(flags)?;
         let copy = hash.hash()?.duplicate();
-        let copy = RunningHash::new(hash.backend, hash.protocol, hash.suite, copy);
+        let RunningHash { backend, protocol, suite, hash_use, .. } = *hash;
+        let copy = RunningHash::new(backend, protocol, suite, hash_use, copy);
         place.write(process().handles.insert(Object::HandshakeHash(copy.into()))?);
         Ok(())
     }

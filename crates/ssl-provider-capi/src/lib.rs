@@ -33,6 +33,7 @@ pub mod abi;
 mod boundary;
 mod check;
 pub mod cipher_suites;
+pub mod client_auth;
 mod ec_key;
 pub mod exporter;
 mod failure;

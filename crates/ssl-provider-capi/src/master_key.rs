@@ -10,7 +10,7 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
-use crate::object::{ImportedMasterKey, Object, SessionKey};
+use crate::object::{HashUse, ImportedMasterKey, Object, SessionKey};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
@@ -151,7 +151,11 @@ export! {
             return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
         }
         let key = &master_key.key;
-        if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
+        let is_handshake_hash = hash.hash_use == HashUse::Handshake;
+        if hash.protocol != key.protocol()
+            || hash.suite.prf != key.suite().prf
+            || !is_handshake_hash
+        {
             return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);

@@ -6,47 +6,8 @@ use ssl_provider::Error;
 use crate::abi::{HashHandle, KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
 use crate::failure::Failure;
-use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
+use crate::pointer::{BufferList, Bytes, Out, OutBytes};
 use crate::process::process;
-
-export! {
-    /// Would compute what a client signs in CertificateVerify.
-    fn SslComputeClientAuthHash is ComputeClientAuthHashFn(
-        provider: ProviderHandle,
-        master_key: KeyHandle,
-        handshake_hash: HashHandle,
-        algorithm: WideStr,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.master_key(master_key, &provider)?;
-        process().handles.handshake_hash(handshake_hash, &provider)?;
-        algorithm.required("pszAlgId is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("client authentication")
-    }
-}
-
-export! {
-    /// Would make the hash of one algorithm for client authentication.
-    fn SslCreateClientAuthHash is CreateClientAuthHashFn(
-        provider: ProviderHandle,
-        handshake_hash: Out<HashHandle>,
-        _protocol: u32,
-        _cipher_suite: u32,
-        algorithm: WideStr,
-        _flags: u32,
-    ) {
-        handshake_hash.preset(0);
-        process().handles.provider(provider)?;
-        handshake_hash.required("phHandshakeHash is NULL")?;
-        algorithm.required("pszHashAlgId is NULL")?;
-        not_yet("client authentication")
-    }
-}
 
 export! {
     /// Would make a key for one Diffie-Hellman agreement.

@@ -133,12 +133,22 @@ pub(crate) struct ImportedPublicKey {
     pub(crate) key: PublicKey,
 }
 
-/// A handshake hash and what it was made for.
+/// What a running hash is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HashUse {
+    /// The handshake hash of the protocol and the suite.
+    Handshake,
+    /// A hash for what a client signs.
+    ClientAuth,
+}
+
+/// A hash of handshake messages and what it was made for.
 #[derive(Debug)]
 pub(crate) struct RunningHash {
     pub(crate) backend: &'static dyn KeyExchangeBackend,
     pub(crate) protocol: Protocol,
     pub(crate) suite: &'static ssl_provider::CipherSuite,
+    pub(crate) hash_use: HashUse,
     hash: Mutex<HandshakeHash>,
 }
 
@@ -147,9 +157,10 @@ impl RunningHash {
         backend: &'static dyn KeyExchangeBackend,
         protocol: Protocol,
         suite: &'static ssl_provider::CipherSuite,
+        hash_use: HashUse,
         hash: HandshakeHash,
     ) -> Self {
-        Self { backend, protocol, suite, hash: Mutex::new(hash) }
+        Self { backend, protocol, suite, hash_use, hash: Mutex::new(hash) }
     }
 
     /// The hash, for one user at a time.

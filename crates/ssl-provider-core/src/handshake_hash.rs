@@ -41,8 +41,21 @@ impl HandshakeHash {
             Some(PrfAlgorithm::Sha256) => HashAlgorithm::Sha256,
             Some(PrfAlgorithm::Sha384) => HashAlgorithm::Sha384,
         };
+        Self::of_algorithm(backend, hash)
+    }
+
+    /// Starts a hash of one algorithm, whatever the handshake hash is.
+    pub(crate) fn of_algorithm(
+        backend: &dyn KeyExchangeBackend,
+        hash: HashAlgorithm,
+    ) -> Result<Self, Error> {
         let context = backend.hash_context(hash)?;
         Ok(Self { digest: Digest::One { context, len: hash.output_len() } })
+    }
+
+    /// Whether this is MD5 and SHA-1 side by side.
+    pub(crate) fn is_md5_sha1(&self) -> bool {
+        matches!(self.digest, Digest::Md5Sha1 { .. })
     }
 
     /// Feeds handshake messages (`SslHashHandshake`).
@@ -91,11 +104,12 @@ impl HandshakeHash {
         }
     }
 
-    /// The verify_data of SSL 3.0 (RFC 6101 section 5.6.9): 36 bytes.
-    pub(crate) fn ssl3_verify_data(
+    /// The verify_data of SSL 3.0 (RFC 6101 section 5.6.9), or with no sender what a client signs
+    /// (section 5.6.8): 36 bytes.
+    pub(crate) fn ssl3_hash(
         &self,
         backend: &dyn KeyExchangeBackend,
-        sender: [u8; 4],
+        sender: &[u8],
         master_secret: &[u8],
         out: &mut [u8],
     ) -> Result<(), Error> {
@@ -103,14 +117,14 @@ impl HandshakeHash {
             return Err(Error::InvalidParameter("handshake hash: not one of SSL 3.0"));
         };
         let (md5_out, sha1_out) =
-            out.split_at_mut_checked(16).ok_or(Error::Internal("SSL 3.0 Finished is 36 bytes"))?;
+            out.split_at_mut_checked(16).ok_or(Error::Internal("a hash of SSL 3.0 is 36 bytes"))?;
         let halves =
             [(HashAlgorithm::Md5, md5, 48, md5_out), (HashAlgorithm::Sha1, sha1, 40, sha1_out)];
         for (hash, context, pad_len, out) in halves {
             let mut inner = Zeroizing::new([0; 20]);
             let inner = &mut inner[..hash.output_len()];
             let mut context = context.duplicate();
-            context.update(&sender);
+            context.update(sender);
             context.update(master_secret);
             context.update(&[0x36; 48][..pad_len]);
             context.finish(inner)?;

@@ -20,6 +20,7 @@
 pub mod backend;
 pub mod cipher;
 pub mod cipher_suite;
+pub mod client_auth;
 pub mod compose;
 mod ct;
 pub mod error;
@@ -50,6 +51,7 @@ pub use crate::backend::{
 };
 pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 pub use crate::cipher_suite::CipherSuite;
+pub use crate::client_auth::ClientKey;
 pub use crate::compose::Composed;
 pub use crate::error::{Error, KeyFault};
 pub use crate::exporter::EapKeyBlock;

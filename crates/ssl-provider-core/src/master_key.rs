@@ -144,10 +144,10 @@ impl MasterKey {
         match schedule.prf(self.suite.prf) {
             None => {
                 let sender = match sender {
-                    Side::Client => *b"CLNT",
-                    Side::Server => *b"SRVR",
+                    Side::Client => b"CLNT",
+                    Side::Server => b"SRVR",
                 };
-                handshake.ssl3_verify_data(self.backend, sender, secret, out)
+                handshake.ssl3_hash(self.backend, sender, secret, out)
             }
             Some(prf) => {
                 let label: &[u8] = match sender {

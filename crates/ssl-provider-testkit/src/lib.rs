@@ -169,6 +169,9 @@ macro_rules! conformance_tests {
             finished::finished_has_the_lengths_of_its_protocol
             finished::finished_leaves_the_hash_running
             finished::finished_refuses_the_hash_of_another_protocol_or_suite
+            client_auth::client_auth_hash_of_every_version
+            client_auth::client_auth_hash_of_every_algorithm
+            client_auth::client_auth_hash_refuses_the_hash_of_another_version
             session_keys::session_keys_are_cut_from_the_key_block_in_order
             session_keys::session_keys_of_export_suites_are_derived_again
             session_keys::session_keys_take_both_randoms_from_the_list

@@ -188,8 +188,9 @@ pub fn session_keys(
     [mac_keys, &parts.concat()].concat()
 }
 
-/// The verify_data of SSL 3.0 (RFC 6101 section 5.6.9) over handshake `messages`.
-pub fn ssl3_verify_data(sender: &[u8; 4], master_secret: &[u8], messages: &[u8]) -> Vec<u8> {
+/// The verify_data of SSL 3.0 (RFC 6101 section 5.6.9) over handshake `messages`; with no sender,
+/// what a client signs (section 5.6.8).
+pub fn ssl3_verify_data(sender: &[u8], master_secret: &[u8], messages: &[u8]) -> Vec<u8> {
     let half = |algorithm, pad_len: usize| {
         let inner = hash(algorithm, &[messages, sender, master_secret, &vec![0x36; pad_len]]);
         hash(algorithm, &[master_secret, &vec![0x5c; pad_len], &inner])

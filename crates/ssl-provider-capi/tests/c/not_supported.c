@@ -32,18 +32,6 @@ int main(void)
     OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));
     OK(SslFreeObject(freed, 0));
 
-#define CALL(h) SslComputeClientAuthHash(h, master, hash, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
-    NOT_YET(CALL, provider);
-#undef CALL
-#define CALL(h) SslComputeClientAuthHash(provider, h, hash, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
-    NOT_YET(CALL, master);
-#undef CALL
-#define CALL(h) SslComputeClientAuthHash(provider, master, h, BCRYPT_RSA_ALGORITHM, b, 64, &len, 0)
-    NOT_YET(CALL, hash);
-#undef CALL
-#define CALL(h) SslCreateClientAuthHash(h, &out, 0x303, 0x9c, BCRYPT_SHA256_ALGORITHM, 0)
-    NOT_YET(CALL, provider);
-#undef CALL
 #define CALL(h) SslCreateEphemeralKey(h, &out, 0x303, 0xc02f, 23, 256, NULL, 0, 0)
     NOT_YET(CALL, provider);
 #undef CALL

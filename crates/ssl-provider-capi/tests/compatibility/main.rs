@@ -36,11 +36,11 @@ same_prototypes! {
     ncrypt::NCryptImportKey(_, _, _, _, _, _, _, _);
     ncrypt::NCryptOpenStorageProvider(_, _, _);
     provider::SslChangeNotify(_, _);
-    not_supported::SslComputeClientAuthHash(_, _, _, _, _, _, _, _);
+    client_auth::SslComputeClientAuthHash(_, _, _, _, _, _, _, _);
     exporter::SslComputeEapKeyBlock(_, _, _, _, _, _, _, _);
     master_key::SslComputeFinishedHash(_, _, _, _, _, _);
     handshake_hash::SslComputeSessionHash(_, _, _, _, _, _, _);
-    not_supported::SslCreateClientAuthHash(_, _, _, _, _, _);
+    client_auth::SslCreateClientAuthHash(_, _, _, _, _, _);
     not_supported::SslCreateEphemeralKey(_, _, _, _, _, _, _, _, _);
     handshake_hash::SslCreateHandshakeHash(_, _, _, _, _);
     provider::SslDecrementProviderReferenceCount(_);

@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod cipher;
+pub mod client_auth;
 pub mod exporter;
 pub mod finished;
 pub mod handshakes;

@@ -1,0 +1,91 @@
+//! What clients sign in CertificateVerify: hashes for it, and what is signed in the end.
+
+use ssl_provider::{ClientKey, Error, HashAlgorithm};
+
+use crate::abi::{
+    BCRYPT_DSA_ALGORITHM, BCRYPT_ECDSA_ALGORITHM, BCRYPT_ECDSA_P256_ALGORITHM,
+    BCRYPT_ECDSA_P384_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM, BCRYPT_RSA_ALGORITHM,
+    BCRYPT_RSA_SIGN_ALGORITHM, BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
+    BCRYPT_SHA384_ALGORITHM, HashHandle, KeyHandle, NTE_NOT_SUPPORTED, ProviderHandle,
+};
+use crate::boundary::export;
+use crate::check::{SizedOutput, no_flags};
+use crate::cipher_suites::find;
+use crate::failure::Failure;
+use crate::object::{HashUse, Object, RunningHash};
+use crate::pointer::{Out, OutBytes, WideStr};
+use crate::process::process;
+
+export! {
+    /// Starts a hash of one algorithm, "SHA1", "SHA256" or "SHA384", for what a client signs in TLS
+    /// 1.2; others answer `NTE_NOT_SUPPORTED`. It is fed the messages that the handshake hash is
+    /// fed. A protocol in which clients have no choice answers `NTE_INVALID_PARAMETER`.
+    fn SslCreateClientAuthHash is CreateClientAuthHashFn(
+        provider: ProviderHandle,
+        handshake_hash: Out<HashHandle>,
+        protocol: u32,
+        cipher_suite: u32,
+        algorithm: WideStr,
+        flags: u32,
+    ) {
+        handshake_hash.preset(0);
+        let provider = process().handles.provider(provider)?;
+        let place = handshake_hash.required("phHandshakeHash is NULL")?;
+        let algorithm = algorithm.required("pszHashAlgId is NULL")?;
+        no_flags(flags)?;
+        let algorithm = match algorithm.as_str() {
+            BCRYPT_SHA1_ALGORITHM => HashAlgorithm::Sha1,
+            BCRYPT_SHA256_ALGORITHM => HashAlgorithm::Sha256,
+            BCRYPT_SHA384_ALGORITHM => HashAlgorithm::Sha384,
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "hash of client authentication")),
+        };
+        let hash = provider.provider().client_auth_hash(protocol, algorithm)?;
+        let (protocol, suite) = find(protocol, cipher_suite, 0)?;
+        let backend = provider.provider().backend();
+        let hash = RunningHash::new(backend, protocol, suite, HashUse::ClientAuth, hash);
+        place.write(process().handles.insert(Object::HandshakeHash(hash.into()))?);
+        Ok(())
+    }
+}
+
+export! {
+    /// Gives what a client with a key of `algorithm`, such as "RSA" or "ECDSA", signs in
+    /// CertificateVerify, from a hash of all messages before it: of MD5 and SHA-1 for RSA and of
+    /// SHA-1 for other keys before TLS 1.2, and in TLS 1.2 the hash as it is, one of
+    /// [`SslCreateClientAuthHash`] or the handshake hash. With a NULL `output` only the size is
+    /// given. The hash goes on running.
+    fn SslComputeClientAuthHash is ComputeClientAuthHashFn(
+        provider: ProviderHandle,
+        master_key: KeyHandle,
+        handshake_hash: HashHandle,
+        algorithm: WideStr,
+        output: OutBytes,
+        output_len: u32,
+        result_len: Out<u32>,
+        flags: u32,
+    ) {
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        let algorithm = algorithm.required("pszAlgId is NULL")?;
+        let output = SizedOutput::new(output, output_len, result_len)?;
+        no_flags(flags)?;
+        let key = match algorithm.as_str() {
+            BCRYPT_RSA_ALGORITHM | BCRYPT_RSA_SIGN_ALGORITHM => ClientKey::Rsa,
+            BCRYPT_DSA_ALGORITHM
+            | BCRYPT_ECDSA_ALGORITHM
+            | BCRYPT_ECDSA_P256_ALGORITHM
+            | BCRYPT_ECDSA_P384_ALGORITHM
+            | BCRYPT_ECDSA_P521_ALGORITHM => ClientKey::DsaOrEcdsa,
+            _ => return Err(Error::InvalidParameter("pszAlgId: not a key that signs").into()),
+        };
+        if hash.protocol != master_key.key.protocol() {
+            return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
+        }
+        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        let so_far = hash.hash()?.duplicate();
+        let value = master_key.key.client_auth_hash(key, &so_far)?;
+        // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
+        unsafe { output.write(&value) }
+    }
+}

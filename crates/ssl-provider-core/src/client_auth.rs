@@ -1,0 +1,79 @@
+//! What a client signs in CertificateVerify: a hash of the handshake messages before it.
+//! Which hash that is depends on the version, and before TLS 1.2 on the kind of its key.
+
+use crate::backend::HashAlgorithm;
+use crate::error::Error;
+use crate::handshake_hash::HandshakeHash;
+use crate::master_key::MasterKey;
+use crate::protocol::Schedule;
+use crate::provider::Provider;
+use crate::schedule::schedule_of;
+
+/// The kind of key that a client signs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKey {
+    /// An RSA key.
+    Rsa,
+    /// A DSA key, or one on a curve.
+    DsaOrEcdsa,
+}
+
+impl Provider {
+    /// Starts a hash of one algorithm for CertificateVerify in TLS 1.2 (`SslCreateClientAuthHash`),
+    /// to be fed the same messages as the handshake hash. A server has one for each algorithm that
+    /// it lets clients sign with, since it learns late which one that is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a protocol that is not TLS 1.2 or DTLS 1.2, where clients
+    /// have no choice; and what the backend answers.
+    pub fn client_auth_hash(
+        &self,
+        protocol: u32,
+        hash: HashAlgorithm,
+    ) -> Result<HandshakeHash, Error> {
+        let schedule = self.protocol(protocol).and_then(schedule_of);
+        if schedule != Ok(Schedule::SuiteHash) {
+            return Err(Error::InvalidParameter("protocol: expected TLS 1.2 or DTLS 1.2"));
+        }
+        HandshakeHash::of_algorithm(self.backend(), hash)
+    }
+}
+
+impl MasterKey {
+    /// Computes what the client signs (`SslComputeClientAuthHash`), from a hash of all messages up
+    /// to ClientKeyExchange: MD5 and SHA-1 for RSA, 36 bytes, and SHA-1 for other keys, before TLS
+    /// 1.2 (RFC 2246 section 7.4.8), with the master secret in SSL 3.0 (RFC 6101 section 5.6.8);
+    /// the hash as it is in TLS 1.2 (RFC 5246 section 7.4.8). The hash goes on running.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when the hash is of another protocol, and what the backend
+    /// answers.
+    pub fn client_auth_hash(
+        &self,
+        key: ClientKey,
+        handshake: &HandshakeHash,
+    ) -> Result<Vec<u8>, Error> {
+        let schedule = schedule_of(self.protocol)?;
+        if handshake.is_md5_sha1() == (schedule == Schedule::SuiteHash) {
+            return Err(Error::InvalidParameter("handshake hash: not one of this protocol"));
+        }
+        let mut hash = match schedule {
+            Schedule::SuiteHash => return handshake.current(),
+            Schedule::Md5Sha1 => handshake.current()?,
+            Schedule::Ssl3 => {
+                let mut hash = vec![0; MD5_LEN + SHA1_LEN];
+                handshake.ssl3_hash(self.backend, &[], self.secret.expose(), &mut hash)?;
+                hash
+            }
+        };
+        match key {
+            ClientKey::Rsa => Ok(hash),
+            ClientKey::DsaOrEcdsa => Ok(hash.split_off(MD5_LEN)),
+        }
+    }
+}
+
+const MD5_LEN: usize = 16;
+const SHA1_LEN: usize = 20;
