@@ -34,7 +34,7 @@ const PROGRAMS: [&str; 14] = [
 const SERVER: &str = "server";
 
 /// Forks with other threads at work, which the allocator of AddressSanitizer does not survive, and
-/// whose children have leaks that their parent has not.
+/// whose children lose what those threads were working with.
 const FORKS: &str = "forks";
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-g"];
@@ -171,7 +171,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
             build.converse(&[], Some(index))?;
         }
     }
-    build.converse(&valgrind(SERVER), None)?;
+    build.converse(&build.valgrind_for(SERVER), None)?;
     for program in PROGRAMS.into_iter().filter(|program| *program != FORKS) {
         build.compile(GCC, program, Library::Shared, &SANITIZERS)?;
         build.program(program).run(workspace)?;
@@ -334,9 +334,26 @@ impl<'a> Build<'a> {
     }
 
     fn valgrind(&self, program: &str) -> Result<()> {
-        let valgrind = valgrind(program);
+        let valgrind = self.valgrind_for(program);
         let run = Run::new(&valgrind[0]).args(&valgrind[1..]).args([self.output.join(program)]);
         LITTLE_ABUSE.of(run).run(self.workspace)
+    }
+
+    /// The command that a program runs under for valgrind: no error, and not a byte lost.
+    fn valgrind_for(&self, program: &str) -> Vec<String> {
+        const FIXED: [&str; 7] = [
+            "valgrind",
+            "--quiet",
+            "--error-exitcode=99",
+            "--leak-check=full",
+            "--show-leak-kinds=definite,indirect,possible",
+            "--errors-for-leak-kinds=definite,indirect,possible",
+            // Deep enough to see which thread allocated.
+            "--num-callers=50",
+        ];
+        let expected = format!("--suppressions={}", self.sources.join("forks.supp").display());
+        let expected = (program == FORKS).then_some(expected);
+        FIXED.into_iter().map(str::to_owned).chain(expected).collect()
     }
 
     /// The example hook sees the client random of every import that has one.
@@ -402,22 +419,6 @@ impl<'a> Build<'a> {
             .run(self.workspace)?;
         Run::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")).run(self.workspace)
     }
-}
-
-/// The command that a program runs under for valgrind: no error, and not a byte lost.
-fn valgrind(program: &str) -> Vec<String> {
-    let lost = "definite,indirect,possible";
-    let leaks = if program == FORKS {
-        vec!["--leak-check=no".to_owned()]
-    } else {
-        vec![
-            "--leak-check=full".to_owned(),
-            format!("--show-leak-kinds={lost}"),
-            format!("--errors-for-leak-kinds={lost}"),
-        ]
-    };
-    let fixed = ["valgrind", "--quiet", "--error-exitcode=99"].map(str::to_owned);
-    fixed.into_iter().chain(leaks).collect()
 }
 
 /// The names that a header declares.

@@ -20,7 +20,9 @@ pub(crate) struct Process {
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
 /// What a child inherited. Its locks may be held by threads that do not exist here, so it is never
-/// touched again; this keeps it reachable for tools that look for leaks.
+/// touched again; this keeps it reachable for tools that look for leaks. Nothing reads it, which is
+/// why it must be told to stay.
+#[used]
 static INHERITED: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
 /// The state of this process, made when it is first asked for.
