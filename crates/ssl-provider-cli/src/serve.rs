@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -230,6 +230,22 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
 }
 
+#[cfg(unix)]
+fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
+    let file = path.display();
+    let others = key_log.others_can_read();
+    if others.map_err(|error| Failure::usage(format_args!("{file}: {error}")))? {
+        tell(format_args!("others can read {file}; chmod 600 {file} keeps it to you"));
+    }
+    Ok(())
+}
+
+/// Who may read a file is not in its mode.
+#[cfg(not(unix))]
+fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
+    Ok(())
+}
+
 impl Args {
     /// A variable that is set to nothing counts as not set.
     fn keylog(&self) -> Option<&PathBuf> {
@@ -276,6 +292,10 @@ impl Args {
                 .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
         };
         let key_log = self.keylog().map(open).transpose()?;
+        if let (Some(path), Some(key_log), false) = (self.keylog(), &key_log, self.quiet) {
+            tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
+            warn_of_readers(path, key_log)?;
+        }
         let settings = Settings::new(provider, identity, options, sessions, key_log)
             .map_err(Failure::usage)?;
         for version in versions {

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -253,6 +254,37 @@ fn the_key_log_has_a_line_for_each_session() {
     assert_eq!(ours.len(), 2);
     let upper = |lines: Vec<String>| lines.iter().map(|it| it.to_uppercase()).collect::<Vec<_>>();
     assert_eq!(upper(ours), upper(theirs));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_key_log_is_announced_and_so_is_who_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let said = |log: &Path| {
+        let mut child = command()
+            .env("SSLKEYLOGFILE", log)
+            .args(["serve", "--listen", "127.0.0.1:0", "--once", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sslprov starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let event: Value = serde_json::from_str(&line).unwrap();
+        drop(TcpStream::connect(event["address"].as_str().unwrap()).unwrap());
+        stdout.read_to_string(&mut line).expect("it ends");
+        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+    };
+    let new = folder.path().join("new.txt");
+    let announced = said(&new);
+    assert!(announced.contains("master secrets") && announced.contains("new.txt"), "{announced}");
+    assert!(!announced.contains("others can read"), "{announced}");
+    let open = folder.path().join("open.txt");
+    fs::write(&open, "").unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(said(&open).contains("others can read"));
 }
 
 /// The end of the client's side may be read in the same turn as what the alert answers.

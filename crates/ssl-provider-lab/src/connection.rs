@@ -416,9 +416,10 @@ impl Connection {
         Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
-    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
+    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1), and
+    /// no alert, the other half of which would be what somebody else sent in the clear.
     fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !self.messages.is_empty() {
+        if !self.messages.is_empty() || self.alert_level.is_some() {
             return Err(Alert::UnexpectedMessage);
         }
         let State::ChangeCipherSpec(negotiated, agreed) =

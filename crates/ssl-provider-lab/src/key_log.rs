@@ -35,6 +35,18 @@ impl KeyLog {
         Ok(Self { file: Mutex::new(options.open(path)?) })
     }
 
+    /// Whether the file was there before, with permissions that let others than its owner read it.
+    ///
+    /// # Errors
+    ///
+    /// Those of asking the system for the permissions.
+    #[cfg(unix)]
+    pub fn others_can_read(&self) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(file.metadata()?.mode() & 0o044 != 0)
+    }
+
     /// Adds the line of a session. A session whose line is lost does not go on.
     pub(crate) fn write(
         &self,

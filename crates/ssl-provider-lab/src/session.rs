@@ -41,6 +41,14 @@ struct Sessions {
     order: VecDeque<SessionId>,
 }
 
+impl Sessions {
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.by_id.remove(&oldest);
+        }
+    }
+}
+
 impl SessionCache {
     /// A cache of so many sessions, each of which may be resumed for `lifetime`.
     pub fn new(capacity: usize, lifetime: Duration) -> Self {
@@ -52,17 +60,14 @@ impl SessionCache {
             sessions.order.push_back(session.id);
             sessions.by_id.insert(session.id, session);
             while sessions.order.len() > self.capacity {
-                if let Some(oldest) = sessions.order.pop_front() {
-                    sessions.by_id.remove(&oldest);
-                }
+                sessions.forget_oldest();
             }
         });
     }
 
     pub(crate) fn get(&self, id: &[u8]) -> Option<Arc<Session>> {
         let id: &SessionId = id.try_into().ok()?;
-        let found = self.locked(|sessions| sessions.by_id.get(id).cloned())?;
-        (found.began.elapsed() < self.lifetime).then_some(found)
+        self.locked(|sessions| sessions.by_id.get(id).cloned())
     }
 
     /// Forgets a session: one that ended in a fatal alert may not be resumed
@@ -71,14 +76,64 @@ impl SessionCache {
         self.locked(|sessions| sessions.by_id.remove(id));
     }
 
+    /// Works on the sessions that may still be resumed; the master keys of others are gone.
     fn locked<T>(&self, work: impl FnOnce(&mut Sessions) -> T) -> T {
-        // No step of the work above can panic between two changes that belong together.
-        work(&mut self.sessions.lock().unwrap_or_else(PoisonError::into_inner))
+        // No step of any work can panic between two changes that belong together.
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(oldest) = sessions.order.front().copied() {
+            match sessions.by_id.get(&oldest) {
+                Some(session) if session.began.elapsed() < self.lifetime => break,
+                Some(_) | None => sessions.forget_oldest(),
+            }
+        }
+        work(&mut sessions)
     }
 }
 
 impl fmt::Debug for SessionCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionCache").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::{Flags, ParameterList, Provider, default_backend};
+    use ssl_provider_testkit::rsa_key::TestKey;
+
+    use super::*;
+
+    /// Of whatever the fallback gives for no ciphertext at all.
+    fn master_key() -> MasterKey {
+        let provider = Provider::open(default_backend().unwrap());
+        let key = TestKey::rsa_1024().load(&provider);
+        let randoms = ParameterList::new().client_random([1; 32]).server_random([2; 32]);
+        provider
+            .import_master_key(&key, 0x0303, 0x002f, &randoms, &[], Flags::SERVER)
+            .expect("what a ciphertext decides is no error")
+    }
+
+    #[test]
+    fn the_master_key_of_a_session_goes_when_its_time_is_over() {
+        let session = |number, began| {
+            Arc::new(Session {
+                id: [number; 32],
+                master_key: master_key(),
+                extended_master_secret: true,
+                encrypt_then_mac: false,
+                server_name: None,
+                client_certificate: None,
+                began,
+            })
+        };
+        let lifetime = Duration::from_secs(100);
+        let cache = SessionCache::new(10, lifetime);
+        let old = session(1, Instant::now().checked_sub(lifetime).unwrap());
+        let watched = Arc::downgrade(&old);
+        cache.insert(old);
+        assert!(cache.get(&[1; 32]).is_none());
+        assert!(watched.upgrade().is_none());
+        cache.insert(session(2, Instant::now()));
+        assert!(cache.get(&[2; 32]).is_some());
     }
 }

@@ -31,6 +31,16 @@ fn refusal_of_hello(offered: u16, suites: &[u16], extensions: &[(u16, &[u8])]) -
 }
 
 #[test]
+fn an_alert_that_began_in_the_clear_does_not_end_under_keys() {
+    // Somebody on the way puts half an alert in: all that are protected would be read one byte off.
+    let mut client = opened();
+    client.key_exchange();
+    client.send(ContentType::Alert, &[1]);
+    client.send(ContentType::ChangeCipherSpec, &[1]);
+    assert_eq!(client.refusal(), Alert::UnexpectedMessage);
+}
+
+#[test]
 fn hellos_without_an_answer_are_told_why() {
     let suites = &[AES_128_GCM];
     assert_eq!(refusal_of_hello(0x0200, suites, &[]), Alert::ProtocolVersion);
