@@ -11,13 +11,14 @@ use aes_gcm::aead::{AeadInOut, Nonce, Tag};
 use camellia::{Camellia128, Camellia256};
 use cbc::cipher::{
     Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit,
-    KeyInit, StreamCipher as _,
+    InvalidLength, KeyInit, StreamCipher as _,
 };
 use cbc::{Decryptor, Encryptor};
 use ccm::Ccm;
 use ccm::consts::{U8, U12, U16};
 use des::{Des, TdesEde3};
 use rc4::Rc4;
+use zeroize::zeroize_stack;
 
 use ssl_provider_core::cipher::{NONCE_LEN, RC4_KEY_LEN};
 use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, StreamCipher};
@@ -29,8 +30,23 @@ pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
     if key.len() != RC4_KEY_LEN {
         return Err(KEY_LENGTH);
     }
-    Ok(Box::new(Stream(Rc4::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+    boxed(|| Rc4::new_from_slice(key).map(Stream)).map(|cipher| cipher as _)
 }
+
+/// Makes a cipher in a box and wipes what its key schedule left on the stack, where the crates make
+/// it and move it from.
+fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, Error> {
+    #[inline(never)]
+    fn on_the_stack<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Option<Box<T>> {
+        make().ok().map(Box::new)
+    }
+    let cipher = on_the_stack(make);
+    zeroize_stack::<SCHEDULE_LEN>();
+    cipher.ok_or(KEY_LENGTH)
+}
+
+/// Bytes of stack below a constructor that may hold a key schedule: three of the longest.
+const SCHEDULE_LEN: usize = 8192;
 
 /// A block cipher with its key.
 pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
@@ -72,7 +88,7 @@ where
     C: BlockCipherEncrypt + BlockCipherDecrypt + KeyInit + Send + Sync + 'static,
 {
     fn boxed(key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        Ok(Box::new(Self(C::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+        boxed(|| C::new_from_slice(key).map(Self)).map(|cipher| cipher as _)
     }
 }
 
@@ -104,7 +120,7 @@ struct Aead<A>(A);
 
 impl<A: AeadInOut + KeyInit + Send + Sync + 'static> Aead<A> {
     fn boxed(key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        Ok(Box::new(Self(A::new_from_slice(key).map_err(|_| KEY_LENGTH)?)))
+        boxed(|| A::new_from_slice(key).map(Self)).map(|cipher| cipher as _)
     }
 }
 

@@ -243,7 +243,8 @@ struct Message<'a> {
 /// What is hashed before a message, or before its hash: one block for HMAC, the key and as many
 /// bytes as RFC 6101 says for SSL 3.0.
 struct Prefix {
-    bytes: Zeroizing<[u8; MAX_HASH_BLOCK_LEN]>,
+    /// In a box, so that nothing is left where the key was moved from.
+    bytes: Box<Zeroizing<[u8; MAX_HASH_BLOCK_LEN]>>,
     len: usize,
 }
 
@@ -254,7 +255,7 @@ impl Prefix {
             (Schedule::Ssl3, _) => (key.len() + 40, 0),
             (Schedule::Md5Sha1 | Schedule::SuiteHash, _) => (hash.block_len(), pad),
         };
-        let mut bytes = Zeroizing::new([pad; MAX_HASH_BLOCK_LEN]);
+        let mut bytes = Box::new(Zeroizing::new([pad; MAX_HASH_BLOCK_LEN]));
         for (to, from) in bytes.iter_mut().zip(key) {
             *to = from ^ key_pad;
         }
