@@ -1,7 +1,9 @@
 //! Key blobs of CNG with RSA keys: keys in and their public halves out.
 //! A private blob with nothing but the primes is completed here.
 
-use crypto_bigint::{BoxedUint, Gcd, NonZero};
+use std::mem;
+
+use crypto_bigint::{BoxedUint, Gcd, Integer, NonZero};
 use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
@@ -221,42 +223,40 @@ fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> 
             .map(Zeroizing::new)
             .map_err(|_| INCONSISTENT)
     };
-    let (e, n, p, q) = (number(e)?, number(n)?, number(p)?, number(q)?);
+    // Takes the number: a clone would be left behind when it is freed.
+    let non_zero = |number: BoxedUint| {
+        let number = Option::<NonZero<BoxedUint>>::from(NonZero::new(number));
+        number.map(Zeroizing::new).ok_or(INCONSISTENT)
+    };
+    let (e, n, mut p, q) = (number(e)?, number(n)?, number(p)?, number(q)?);
     let product = Option::<BoxedUint>::from(p.checked_mul(&*q)).map(Zeroizing::new);
     // An even factor would leave p-1 or q-1 odd, and a factor of 1 would leave it zero.
-    let odd = |number: &BoxedUint| bool::from(number.to_odd().is_some());
+    let odd = |number: &BoxedUint| bool::from(number.is_odd());
     if product.as_deref() != Some(&*n) || !odd(&p) || !odd(&q) {
         return Err(INCONSISTENT);
     }
 
     let one = BoxedUint::one_with_precision(p.bits_precision());
-    let non_zero =
-        |number: &BoxedUint| Option::<NonZero<BoxedUint>>::from(number.to_nz()).ok_or(INCONSISTENT);
-    let p_minus_1 = Zeroizing::new(p.wrapping_sub(&one));
-    let q_minus_1 = Zeroizing::new(q.wrapping_sub(&one));
-    let (p_divisor, q_divisor) = (non_zero(&p_minus_1)?, non_zero(&q_minus_1)?);
-    let common = p_divisor.gcd(&*q_minus_1);
+    let p_minus_1 = non_zero(p.wrapping_sub(&one))?;
+    let q_minus_1 = non_zero(q.wrapping_sub(&one))?;
+    let common = Zeroizing::new(p_minus_1.gcd(&**q_minus_1));
     // The least common multiple of p-1 and q-1 is below n, so the product fits the precision.
     let reduced = Zeroizing::new(p_minus_1.wrapping_div(&common));
     let multiple =
-        Option::<BoxedUint>::from(reduced.checked_mul(&*q_minus_1)).ok_or(INCONSISTENT)?;
-    let multiple = non_zero(&Zeroizing::new(multiple))?;
+        Option::<BoxedUint>::from(reduced.checked_mul(&**q_minus_1)).ok_or(INCONSISTENT)?;
+    let multiple = non_zero(multiple)?;
     let d = Option::<BoxedUint>::from(e.invert_mod(&multiple)).ok_or(INCONSISTENT)?;
     let d = Zeroizing::new(d);
-    let coefficient =
-        Option::<BoxedUint>::from(q.invert_mod(&non_zero(&p)?)).ok_or(INCONSISTENT)?;
+    let p = non_zero(mem::replace(&mut *p, one))?;
+    let coefficient = Option::<BoxedUint>::from(q.invert_mod(&p)).ok_or(INCONSISTENT)?;
 
     let bytes = |number: BoxedUint| Zeroizing::new(Zeroizing::new(number).to_be_bytes());
-    let completed = Completed {
-        exponent1: bytes(d.rem(&p_divisor)),
-        exponent2: bytes(d.rem(&q_divisor)),
+    Ok(Completed {
+        exponent1: bytes(d.rem(&p_minus_1)),
+        exponent2: bytes(d.rem(&q_minus_1)),
         coefficient: bytes(coefficient),
         private_exponent: Zeroizing::new(d.to_be_bytes()),
-    };
-    for mut divisor in [p_divisor.get(), q_divisor.get(), common.get(), multiple.get()] {
-        zeroize::Zeroize::zeroize(&mut divisor);
-    }
-    Ok(completed)
+    })
 }
 
 /// A big-endian number without its leading zeros.

@@ -1,7 +1,7 @@
 //! Records: encrypted and decrypted with the session keys, in memory of the key's own.
 //! The caller's buffers are read once, before the work, and written once, after it succeeded.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use ssl_provider::record::{MAX_FRAGMENT_LEN, OpaqueKeyBlob};
 use ssl_provider::{Error, RecordKey};
@@ -104,7 +104,10 @@ export! {
         let payload = key.decrypt_in_place(sequence_number, record)?;
         let payload = room(record, payload.start, payload.len())?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
-        unsafe { place.write(payload) }
+        let written = unsafe { place.write(payload) };
+        // The key may be idle for hours after this.
+        payload.zeroize();
+        written
     }
 }
 

@@ -282,8 +282,10 @@ impl RecordKey {
                 copy.copy_from_slice(record);
                 self.decrypt_in_place(sequence_number, copy).map(|range| {
                     // A payload is never longer than what `needed` says.
-                    let (from, len) = (&copy[range.clone()], range.len());
+                    let (from, len) = (&mut copy[range.clone()], range.len());
                     payload[..len].copy_from_slice(from);
+                    // The key may be idle for hours after this.
+                    from.zeroize();
                     len
                 })
             }
