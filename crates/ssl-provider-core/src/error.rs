@@ -47,6 +47,9 @@ pub enum Error {
     /// A record does not open. This is the one answer for every reason: header, length, padding,
     /// MAC or tag, so that it tells an attacker nothing.
     BadRecord,
+    /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire says so, or
+    /// its payload does, and then its MAC or tag is right: only who has the keys can write it.
+    RecordOverflow,
 
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
@@ -113,7 +116,7 @@ impl Error {
             Self::Key(_) => SecurityStatus::NTE_BAD_KEY,
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
-            Self::BadRecord => SecurityStatus::NTE_DECRYPTION_FAILURE,
+            Self::BadRecord | Self::RecordOverflow => SecurityStatus::NTE_DECRYPTION_FAILURE,
             Self::BadSignature => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
@@ -141,6 +144,7 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed } => write!(f, "the buffer needs {needed} bytes"),
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
             Self::BadRecord => f.write_str("the record does not open"),
+            Self::RecordOverflow => f.write_str("the record is longer than one may be"),
             Self::BadSignature => f.write_str("the signature is not valid"),
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
@@ -197,6 +201,7 @@ mod tests {
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
         (Error::BadRecord, 0x8009_002C, "does not open"),
+        (Error::RecordOverflow, 0x8009_002C, "longer"),
         (Error::BadSignature, 0x8009_0006, "signature"),
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),

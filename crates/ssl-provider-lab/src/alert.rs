@@ -14,7 +14,7 @@ pub enum Alert {
     UnexpectedMessage = 10,
     /// A record that does not open, for whatever reason.
     BadRecordMac = 20,
-    /// A record with more than 2^14 bytes, or the room that encryption may add.
+    /// A record that opens and holds more than 2^14 bytes, or longer than encryption can make it.
     RecordOverflow = 22,
     /// No common suite, a client without the certificate that it must have, or an answer to a
     /// renegotiation that nobody began.
@@ -63,7 +63,7 @@ impl Alert {
             | Self::BadCertificate
             | Self::UnsupportedCertificate
             | Self::IllegalParameter => self,
-            // An overlong fragment cannot carry a right MAC either.
+            // The nearest that it has.
             Self::RecordOverflow => Self::BadRecordMac,
             Self::DecodeError
             | Self::DecryptError

@@ -289,7 +289,7 @@ impl Connection {
         let settings = Arc::clone(&self.settings);
         let hello = ClientHello::parse(body(message))?;
         let choice = choose(&settings, &hello)?;
-        self.records.agree_on(choice.protocol, choice.suite);
+        self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
             // SSL 3.0 signs with its master secret, which the interface does not show.
             (ClientAuth::Require, Protocol::Ssl3) => return Err(Alert::HandshakeFailure),

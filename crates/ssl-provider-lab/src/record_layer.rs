@@ -3,9 +3,8 @@
 
 use std::ops::Range;
 
-use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
-use ssl_provider::{CipherSuite, Error, Protocol};
+use ssl_provider::{Error, Protocol};
 
 use crate::alert::Alert;
 
@@ -51,8 +50,6 @@ pub(crate) struct RecordLayer {
     write: Option<Direction>,
     /// What the hellos agreed on.
     protocol: Option<Protocol>,
-    /// Bytes that the padding of a record may have beyond what it needs.
-    spare_padding: usize,
     /// Whether a record of SSL 3.0 came first, whose sender may not read a later version's alert.
     began_as_ssl3: bool,
     output: Vec<u8>,
@@ -82,12 +79,8 @@ impl RecordLayer {
         self.protocol
     }
 
-    pub(crate) fn agree_on(&mut self, protocol: Protocol, suite: &CipherSuite) {
+    pub(crate) fn agree_on(&mut self, protocol: Protocol) {
         self.protocol = Some(protocol);
-        self.spare_padding = match suite.cipher.mode {
-            CipherMode::Cbc => 255,
-            CipherMode::Stream | CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => 0,
-        };
     }
 
     pub(crate) fn read_with(&mut self, key: RecordKey) {
@@ -122,13 +115,10 @@ impl RecordLayer {
         let payload = match &mut self.read {
             None => HEADER_LEN..len,
             Some(direction) => {
-                // Whatever it holds is too long; the rest is for the key to say.
-                if len > direction.key.record_len(MAX_PAYLOAD_LEN)? + self.spare_padding {
-                    return Err(Alert::RecordOverflow);
-                }
                 let number = direction.next();
                 direction.key.decrypt_in_place(number, record).map_err(|error| match error {
                     Error::BadRecord => Alert::BadRecordMac,
+                    Error::RecordOverflow => Alert::RecordOverflow,
                     other => other.into(),
                 })?
             }
@@ -221,7 +211,7 @@ mod tests {
         for minor in [0, 1, 3, 4, 0xff] {
             assert_eq!(refusal(&mut layer, &[22, 3, minor, 0, 1, 1]), None);
         }
-        layer.agree_on(Protocol::Tls1_1, CipherSuite::from_id(0x002f).unwrap());
+        layer.agree_on(Protocol::Tls1_1);
         assert_eq!(refusal(&mut layer, &[22, 3, 2, 0, 1, 1]), None);
         for minor in [0, 1, 3] {
             let record = [22, 3, minor, 0, 1, 1];
@@ -232,7 +222,7 @@ mod tests {
     #[test]
     fn a_long_payload_takes_several_records() {
         let mut layer = RecordLayer::default();
-        layer.agree_on(Protocol::Tls1_2, CipherSuite::from_id(0x002f).unwrap());
+        layer.agree_on(Protocol::Tls1_2);
         layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
         assert_eq!(layer.output()[..HEADER_LEN], [22, 3, 3, 0x40, 0]);
         let second = HEADER_LEN + MAX_PAYLOAD_LEN;

@@ -14,10 +14,11 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::{
-    CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, MasterKey, ParameterList,
-    Policy, PrivateKey, Protocol, Provider, Side, default_backend,
+    CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, KeyExportPolicy,
+    MasterKey, ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 use crate::alert::Alert;
@@ -71,6 +72,16 @@ fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
     Provider::open(backend).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
 }
 
+/// The provider of the client, which needs the bytes of its keys to do wrong with them.
+fn client_provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+    let key_export = KeyExportPolicy::Allowed;
+    Provider::open(backend).with_policy(Policy {
+        legacy_ssl3: true,
+        key_export,
+        ..Policy::default()
+    })
+}
+
 fn test_key() -> TestKey {
     TestKey::rsa_1024()
 }
@@ -122,7 +133,7 @@ const CLIENT_RANDOM: [u8; 32] = [7; 32];
 
 impl Client {
     pub(crate) fn new(settings: &Arc<Settings>, version: Protocol) -> Self {
-        let provider = provider(settings.provider.backend());
+        let provider = client_provider(settings.provider.backend());
         let test_key = test_key();
         Self {
             server: Connection::new(Arc::clone(settings)),
@@ -258,6 +269,21 @@ impl Client {
         let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
         let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
         self.new_write = Some(keys.record_key(Side::Client, options).unwrap());
+    }
+
+    /// The keys that the client writes with from its ChangeCipherSpec on.
+    pub(crate) fn write_direction(&self) -> Direction {
+        let master_key = self.master_key.as_ref().unwrap();
+        let keys = master_key.session_keys(&self.parameters()).unwrap();
+        let keys = keys.expose(Side::Client).unwrap();
+        Direction {
+            protocol: self.version,
+            suite: master_key.suite(),
+            options: RecordOptions { encrypt_then_mac: self.encrypt_then_mac },
+            mac_key: keys.mac_key.to_vec(),
+            write_key: keys.write_key.to_vec(),
+            write_iv: keys.write_iv.to_vec(),
+        }
     }
 
     fn change_read_key(&mut self) {

@@ -1,10 +1,10 @@
 //! One direction of a connection with its keys: a protocol, a suite, and what the hellos agreed on.
-//! It also makes CBC records that no honest peer would, out of any decrypted blocks.
+//! It also makes records that no honest peer would: of any decrypted blocks, and of any length.
 
-use ssl_provider_core::cipher_suite::CipherMode;
+use ssl_provider_core::cipher_suite::{CipherAlgorithm, CipherMode};
 use ssl_provider_core::{
-    CbcAlgorithm, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey,
-    RecordOptions,
+    AeadAlgorithm, CbcAlgorithm, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol,
+    RecordKey, RecordOptions,
 };
 
 use crate::bytes::Rng;
@@ -138,5 +138,54 @@ impl Direction {
             fragment.extend(self.mac(sequence_number, content_type, &fragment.clone()));
         }
         [self.header(sequence_number, content_type, fragment.len()), fragment].concat()
+    }
+
+    /// The first record of the direction around a payload of any length, also of one that no record
+    /// may have.
+    pub fn seal(&self, backend: &dyn KeyExchangeBackend, payload: &[u8]) -> Vec<u8> {
+        let cipher = self.suite.cipher;
+        let (sequence_number, content_type) = (0_u64, 23);
+        let mut fragment = payload.to_vec();
+        match cipher.mode {
+            CipherMode::Cbc => {
+                if !self.options.encrypt_then_mac {
+                    fragment.extend(self.mac(sequence_number, content_type, payload));
+                }
+                let padding_len = cipher.block_len() - fragment.len() % cipher.block_len();
+                let value = u8::try_from(padding_len - 1).unwrap();
+                fragment.resize(fragment.len() + padding_len, value);
+                return self.forge(backend, &fragment);
+            }
+            CipherMode::Stream => {
+                fragment.extend(self.mac(sequence_number, content_type, payload));
+                if cipher.algorithm == CipherAlgorithm::Rc4 {
+                    backend.rc4(&self.write_key).unwrap().apply(&mut fragment).unwrap();
+                }
+            }
+            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => {
+                let explicit = [0x77; 8];
+                let nonce = [&self.write_iv[..], &explicit].concat().try_into().unwrap();
+                let number = sequence_number.to_be_bytes();
+                let [high, low] = self.protocol.wire().to_be_bytes();
+                let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
+                let aad = [&number[..], &[content_type, high, low], &len].concat();
+                let algorithm = self.aead_algorithm();
+                let mut tag = vec![0; algorithm.tag_len()];
+                let aead = backend.aead(algorithm, &self.write_key).unwrap();
+                aead.seal(&nonce, &aad, &mut fragment, &mut tag).unwrap();
+                fragment = [&explicit[..], &fragment, &tag].concat();
+            }
+        }
+        [self.header(sequence_number, content_type, fragment.len()), fragment].concat()
+    }
+
+    fn aead_algorithm(&self) -> AeadAlgorithm {
+        match (self.suite.cipher.mode, self.suite.cipher.key_len) {
+            (CipherMode::Gcm, 16) => AeadAlgorithm::Aes128Gcm,
+            (CipherMode::Gcm, 32) => AeadAlgorithm::Aes256Gcm,
+            (CipherMode::Ccm, 16) => AeadAlgorithm::Aes128Ccm,
+            (CipherMode::Ccm8, 32) => AeadAlgorithm::Aes256Ccm8,
+            other => panic!("{other:?}: a suite that is not sealed here"),
+        }
     }
 }

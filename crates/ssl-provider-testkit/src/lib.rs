@@ -180,6 +180,7 @@ macro_rules! conformance_tests {
             record::record_padding_of_any_length_opens
             record::record_padding_and_mac_errors_have_one_answer
             record::record_limits_are_kept
+            record::record_payloads_that_are_too_long_overflow
             record::record_keys_are_checked
             record::record_nonces_and_vectors_never_repeat
             record::record_openssl_vectors

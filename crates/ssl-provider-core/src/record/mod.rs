@@ -261,6 +261,8 @@ impl RecordKey {
     ///   [`max_payload_len`](Self::max_payload_len) of the record; the record can then be tried
     ///   again.
     /// - [`Error::BadRecord`] when the record does not open, whatever the reason.
+    /// - [`Error::RecordOverflow`] for a fragment of more than [`MAX_FRAGMENT_LEN`] bytes, and when
+    ///   the record opens and its payload is more than [`MAX_PAYLOAD_LEN`] bytes.
     /// - What the backend answers.
     pub fn decrypt_packet(
         &mut self,
@@ -289,7 +291,7 @@ impl RecordKey {
                     len
                 })
             }
-            None => Err(Error::BadRecord),
+            None => Err(Error::RecordOverflow),
         };
         self.scratch = scratch;
         opened
@@ -300,8 +302,7 @@ impl RecordKey {
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] when the record does not open, whatever the reason, and what the
-    /// backend answers.
+    /// Those of [`decrypt_packet`](Self::decrypt_packet) but for the buffer.
     pub fn decrypt_in_place(
         &mut self,
         sequence_number: u64,
@@ -397,15 +398,14 @@ impl RecordKey {
         header: &[u8],
         fragment_len: usize,
     ) -> Result<u8, Error> {
+        if fragment_len > MAX_FRAGMENT_LEN {
+            return Err(Error::RecordOverflow);
+        }
         let content_type = header.first().copied().unwrap_or_default();
         let mut expected = [0; DTLS_HEADER_LEN];
         let expected = &mut expected[..self.header_len()];
         self.write_header(sequence_number, content_type, fragment_len, expected);
-        if header == expected && fragment_len <= MAX_FRAGMENT_LEN {
-            Ok(content_type)
-        } else {
-            Err(Error::BadRecord)
-        }
+        if header == expected { Ok(content_type) } else { Err(Error::BadRecord) }
     }
 
     /// Encrypts a fragment, which is exactly as long as [`record_len`](Self::record_len) says.
@@ -539,7 +539,8 @@ impl RecordKey {
                 payload_len
             }
         };
-        if payload_len <= MAX_PAYLOAD_LEN { Ok(payload_len) } else { Err(Error::BadRecord) }
+        // The record is known to be good, so that this tells nobody anything but its writer.
+        if payload_len <= MAX_PAYLOAD_LEN { Ok(payload_len) } else { Err(Error::RecordOverflow) }
     }
 }
 

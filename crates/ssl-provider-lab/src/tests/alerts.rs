@@ -2,6 +2,7 @@
 //! A test for each rule; what a ciphertext decides is in `oracles`.
 
 use ssl_provider::Protocol;
+use ssl_provider::record::MAX_PAYLOAD_LEN;
 
 use super::*;
 
@@ -270,14 +271,35 @@ fn records_longer_than_allowed_overflow() {
     let mut protected = established();
     protected.server.receive(&header(16384 + 2048 + 1));
     assert_eq!(protected.refusal(), Alert::RecordOverflow);
-    // With GCM, 24 bytes are not payload.
-    let record = |len: u16| [header(len), vec![0; usize::from(len)]].concat();
-    let mut too_long = established();
-    too_long.server.receive(&record(16384 + 25));
-    assert_eq!(too_long.refusal(), Alert::RecordOverflow);
+    // Whatever is in it, it does not open.
     let mut fits = established();
-    fits.server.receive(&record(16384 + 24));
+    fits.server.receive(&[header(16384 + 2048), vec![0; 16384 + 2048]].concat());
     assert_eq!(fits.refusal(), Alert::BadRecordMac);
+}
+
+#[test]
+fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
+    for (version, suite, extensions) in [
+        (Protocol::Tls1_2, AES_128_GCM, &[][..]),
+        (Protocol::Tls1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
+        (Protocol::Tls1_1, AES_128_CBC_SHA, &[]),
+        (Protocol::Tls1_0, 0x0005, &[]),
+    ] {
+        let overlong = |damage: u8| {
+            let mut client = Client::new(&settings(), version);
+            client.open(&[suite], extensions);
+            client.key_exchange();
+            let payload = vec![b'x'; MAX_PAYLOAD_LEN + 1];
+            let backend = default_backend().unwrap();
+            let mut record = client.write_direction().seal(backend, &payload);
+            *record.last_mut().unwrap() ^= damage;
+            client.change_cipher_spec();
+            client.server.receive(&record);
+            client.refusal()
+        };
+        assert_eq!(overlong(0), Alert::RecordOverflow, "{version:?} {suite:04x}");
+        assert_eq!(overlong(1), Alert::BadRecordMac, "{version:?} {suite:04x}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ from functools import partial
 
 from attack.case import Case, Lab, Scope
 from attack.client import REQUEST
-from attack.protection import Tamper
+from attack.protection import HONEST, Tamper
 from attack.reply import Reply, closes, completes, either, ends_with, fatal, waits
 from attack.suites import AES128_GCM, AES128_SHA, Profile
 from attack.wire import (
@@ -16,6 +16,7 @@ from attack.wire import (
     ContentType,
     HandshakeType,
     Version,
+    flip,
     message,
     record,
 )
@@ -57,14 +58,30 @@ def _lengths(profile: Profile) -> Iterator[Case]:
     for length in (MAX_FRAGMENT + 1, MAX_FRAGMENT + 256):
         yield Case(
             f"{profile}: a request of {length} bytes, well protected",
-            # Only the client can make such a record: a server may say that it does not open.
-            fatal(*_overflow(profile), Alert.BAD_RECORD_MAC),
-            partial(_long_request, profile, length),
+            fatal(*_overflow(profile)),
+            partial(_long_request, profile, length, HONEST),
+        )
+        yield Case(
+            # What is in a record that does not open is nobody's business.
+            f"{profile}: a request of {length} bytes, its last byte changed",
+            fatal(Alert.BAD_RECORD_MAC),
+            partial(_long_request, profile, length, Tamper(fragment=partial(flip, at=-1))),
+        )
+    yield Case(
+        f"{profile}: {MAX_FRAGMENT + MAX_EXPANSION} random bytes as the request",
+        fatal(Alert.BAD_RECORD_MAC),
+        partial(_random_request, profile, MAX_FRAGMENT + MAX_EXPANSION),
+    )
+    for length in (MAX_FRAGMENT + 1, MAX_FRAGMENT + 256):
+        yield Case(
+            f"{profile}: {length} bytes instead of Finished, well protected",
+            fatal(*_overflow(profile)),
+            partial(_long_finished, profile, length),
         )
     yield Case(
         f"{profile}: a request of {MAX_FRAGMENT} bytes",
         either(completes(), closes()),
-        partial(_long_request, profile, MAX_FRAGMENT),
+        partial(_long_request, profile, MAX_FRAGMENT, HONEST),
     )
     yield Case(f"{profile}: a record that is cut off", waits(), partial(_cut_off, profile))
 
@@ -106,11 +123,29 @@ def _protected_header(profile: Profile, length: int, lab: Lab) -> Reply:
     return client.reply()
 
 
-def _long_request(profile: Profile, length: int, lab: Lab) -> Reply:
+def _long_request(profile: Profile, length: int, tamper: Tamper, lab: Lab) -> Reply:
     client = lab.client(profile)
     client.handshake()
     field = b"X: " + b"x" * (length - len(REQUEST) - 5) + b"\r\n"
-    client.send(ContentType.APPLICATION_DATA, REQUEST[:-2] + field + b"\r\n")
+    client.send(ContentType.APPLICATION_DATA, REQUEST[:-2] + field + b"\r\n", tamper)
+    return client.reply()
+
+
+def _random_request(profile: Profile, length: int, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    tamper = Tamper(fragment=lambda _: lab.rng.randbytes(length))
+    client.send(ContentType.APPLICATION_DATA, REQUEST, tamper)
+    return client.reply()
+
+
+def _long_finished(profile: Profile, length: int, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.key_exchange()
+    client.change_cipher_spec()
+    finished = message(HandshakeType.FINISHED, client.verify_data())
+    client.send(ContentType.HANDSHAKE, finished + bytes(length - len(finished)))
     return client.reply()
 
 
