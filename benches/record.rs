@@ -8,11 +8,14 @@ use criterion::{Criterion, SamplingMode};
 
 use ssl_provider::record::MAX_PAYLOAD_LEN;
 use ssl_provider::{
-    AeadAlgorithm, CbcAlgorithm, CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol,
-    RecordKey, RecordOptions,
+    CbcAlgorithm, CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey,
+    RecordOptions,
 };
-use ssl_provider_benches::library::seal_aes_128_gcm;
+use ssl_provider_benches::library::aes_128_gcm;
 use ssl_provider_benches::paired::{self, Contestant};
+
+const AES_128_GCM: u32 = 0x009C;
+const AES_128_CBC_SHA: u32 = 0x002F;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -21,7 +24,8 @@ fn main() {
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
     type Contestants = fn(&'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>>;
-    let groups: [(&str, Contestants); 2] = [("record-gcm", gcm), ("record-cbc", cbc)];
+    let groups: [(&str, Contestants); 3] =
+        [("record-gcm", gcm), ("record-gcm-in-place", gcm_in_place), ("record-cbc", cbc)];
     for (name, contestants) in groups {
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
@@ -49,67 +53,67 @@ fn record_key(backend: &'static dyn KeyExchangeBackend, suite: u32) -> RecordKey
     .expect("every backend has AES")
 }
 
-/// AES-128-GCM on 16 KiB: a packet apart and in place, the cipher alone, and that of the library
-/// without our trait.
+/// AES-128-GCM on 16 KiB, from one buffer to another: a packet, and the cipher of the library with
+/// nothing of ours around.
 fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
-    let mut key = record_key(backend, 0x009C);
-    let len = key.record_len(payload.len()).expect("a payload of the longest length");
-    let mut record = vec![0; len];
-    let mut sequence_number = 0;
-    let encrypt_packet = move |_| {
-        sequence_number += 1;
-        key.encrypt_packet(sequence_number, 23, &payload, &mut record)
+    let mut key = record_key(backend, AES_128_GCM);
+    let mut record = vec![0; key.record_len(payload.len()).expect("the longest payload")];
+    let encrypt_packet = move |round: usize| {
+        key.encrypt_packet(round as u64, 23, &payload, &mut record).expect("room for the record");
+        black_box(&record);
+    };
+    let text = vec![0x6d; MAX_PAYLOAD_LEN];
+    let mut sealed = vec![0; MAX_PAYLOAD_LEN];
+    let mut tag = [0; 16];
+    let mut library = aes_128_gcm(backend.info().name);
+    let library = move |round: usize| {
+        library.seal_apart(&nonce(round), &[0x17; 13], &text, &mut sealed, &mut tag);
+        black_box((&sealed, &tag));
+    };
+    vec![
+        Contestant { name: "encrypt_packet", operation: Box::new(encrypt_packet) },
+        Contestant { name: "library", operation: Box::new(library) },
+    ]
+}
+
+/// As [`gcm`], with the payload in its place already.
+fn gcm_in_place(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+    let mut key = record_key(backend, AES_128_GCM);
+    let mut record = vec![0x6d; key.record_len(MAX_PAYLOAD_LEN).expect("the longest payload")];
+    let encrypt_in_place = move |round: usize| {
+        key.encrypt_in_place(round as u64, 23, MAX_PAYLOAD_LEN, &mut record)
             .expect("room for the record");
         black_box(&record);
     };
-
-    let mut key = record_key(backend, 0x009C);
-    let mut in_place = vec![0x6d; len];
-    let mut sequence_number = 0;
-    let encrypt_in_place = move |_| {
-        sequence_number += 1;
-        key.encrypt_in_place(sequence_number, 23, MAX_PAYLOAD_LEN, &mut in_place)
-            .expect("room for the record");
-        black_box(&in_place);
-    };
-
-    let cipher = backend.aead(AeadAlgorithm::Aes128Gcm, &[0x4b; 16]).expect("every backend has it");
     let mut text = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut tag = [0; 16];
-    let mut nonce = [0; 12];
-    let aead = move |round: usize| {
-        nonce[4..].copy_from_slice(&round.to_be_bytes());
-        cipher.seal(&nonce, &[0x17; 13], &mut text, &mut tag).expect("a nonce and a tag");
+    let mut library = aes_128_gcm(backend.info().name);
+    let library = move |round: usize| {
+        library.seal(&nonce(round), &[0x17; 13], &mut text, &mut tag);
         black_box((&text, &tag));
     };
-    let mut contestants = vec![
-        Contestant { name: "encrypt_packet", operation: Box::new(encrypt_packet) },
+    vec![
         Contestant { name: "encrypt_in_place", operation: Box::new(encrypt_in_place) },
-        Contestant { name: "aead", operation: Box::new(aead) },
-    ];
-    if let Some(mut seal) = seal_aes_128_gcm(backend.info().name) {
-        let mut text = vec![0x6d; MAX_PAYLOAD_LEN];
-        let mut tag = [0; 16];
-        let library = move |round: usize| {
-            let mut nonce = [0; 12];
-            nonce[4..].copy_from_slice(&round.to_be_bytes());
-            seal(&nonce, &[0x17; 13], &mut text, &mut tag);
-            black_box((&text, &tag));
-        };
-        contestants.push(Contestant { name: "library", operation: Box::new(library) });
-    }
-    contestants
+        Contestant { name: "library", operation: Box::new(library) },
+    ]
+}
+
+/// A nonce of its own for each round.
+fn nonce(round: usize) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&round.to_be_bytes());
+    nonce
 }
 
 /// AES-128-CBC with HMAC-SHA-1 on 16 KiB: opening a packet, in constant time, and cipher and HMAC
 /// alone.
 fn cbc(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
-    let mut writer = record_key(backend, 0x002F);
+    let mut writer = record_key(backend, AES_128_CBC_SHA);
     let mut record = vec![0; writer.record_len(payload.len()).expect("a payload")];
     writer.encrypt_packet(0, 23, &payload, &mut record).expect("room for the record");
-    let mut key = record_key(backend, 0x002F);
+    let mut key = record_key(backend, AES_128_CBC_SHA);
     let mut opened = vec![0; key.max_payload_len(record.len())];
     let decrypt_packet = move |_| {
         key.decrypt_packet(0, &record, &mut opened).expect("a good record");
