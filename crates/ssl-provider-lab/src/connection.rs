@@ -490,8 +490,9 @@ impl Connection {
         self.records.write(ContentType::Handshake, &message)
     }
 
+    /// Data may come between handshake messages, but not within one.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !matches!(self.state, State::Established) {
+        if !matches!(self.state, State::Established) || !self.messages.is_empty() {
             return Err(Alert::UnexpectedMessage);
         }
         if payload.is_empty() {

@@ -1,6 +1,10 @@
 //! ClientHello, parsed, and ServerHello, written, with the extensions that this server speaks.
 //! Extensions that it does not know are passed over (RFC 5246 section 7.4.1.4).
 
+use std::mem;
+
+use ssl_provider::Protocol;
+
 use crate::alert::Alert;
 use crate::negotiation::Choice;
 use crate::wire::{Reader, put_message, put_vec};
@@ -18,6 +22,7 @@ pub(crate) const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
 pub(crate) const FALLBACK_SCSV: u16 = 0x5600;
 
 const SERVER_NAME: u16 = 0;
+const SIGNATURE_ALGORITHMS: u16 = 13;
 const ENCRYPT_THEN_MAC: u16 = 22;
 const EXTENDED_MASTER_SECRET: u16 = 23;
 const RENEGOTIATION_INFO: u16 = 0xff01;
@@ -33,7 +38,7 @@ pub(crate) struct ClientHello<'a> {
     /// Pairs of bytes.
     suites: &'a [u8],
     compression_methods: &'a [u8],
-    /// The content of server_name (RFC 6066 section 3), unread.
+    /// The content of server_name (RFC 6066 section 3), well-formed.
     pub(crate) server_name: Option<&'a [u8]>,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
@@ -70,7 +75,14 @@ impl<'a> ClientHello<'a> {
             let data = list.vec16().ok_or(Alert::DecodeError)?;
             kinds.push(kind);
             match kind {
-                SERVER_NAME => self.server_name = Some(data),
+                SERVER_NAME => {
+                    check_server_name(data)?;
+                    self.server_name = Some(data);
+                }
+                // Older versions do not know it (RFC 5246 section 7.4.1.4.1).
+                SIGNATURE_ALGORITHMS if self.version >= Protocol::Tls1_2.wire() => {
+                    check_signature_algorithms(data)?;
+                }
                 ENCRYPT_THEN_MAC => self.encrypt_then_mac = empty(data)?,
                 EXTENDED_MASTER_SECRET => self.extended_master_secret = empty(data)?,
                 RENEGOTIATION_INFO => {
@@ -98,6 +110,30 @@ impl<'a> ClientHello<'a> {
     pub(crate) fn offers_null_compression(&self) -> bool {
         self.compression_methods.contains(&0)
     }
+}
+
+/// A list of names, one of a type at most (RFC 6066 section 3). What the names are does not matter:
+/// there is one certificate.
+fn check_server_name(data: &[u8]) -> Result<(), Alert> {
+    let mut reader = Reader::new(data);
+    let list = reader.vec16().filter(|list| !list.is_empty() && reader.is_empty());
+    let mut list = Reader::new(list.ok_or(Alert::DecodeError)?);
+    let mut seen = [false; 256];
+    while !list.is_empty() {
+        let kind = list.u8().ok_or(Alert::DecodeError)?;
+        list.vec16().filter(|name| !name.is_empty()).ok_or(Alert::DecodeError)?;
+        if mem::replace(&mut seen[usize::from(kind)], true) {
+            return Err(Alert::IllegalParameter);
+        }
+    }
+    Ok(())
+}
+
+/// Pairs of bytes, of which there is one at least. Nothing is signed here that they could choose.
+fn check_signature_algorithms(data: &[u8]) -> Result<(), Alert> {
+    let mut reader = Reader::new(data);
+    let list = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
+    if list.is_empty() || list.len() % 2 != 0 { Err(Alert::DecodeError) } else { Ok(()) }
 }
 
 /// An extension that says all by being there.
@@ -161,6 +197,9 @@ pub(crate) mod tests {
         out
     }
 
+    /// A server_name for the host `x`.
+    const SERVER_NAME_X: &[u8] = &[0, 4, 0, 0, 1, b'x'];
+
     fn refusal(body: &[u8]) -> Option<Alert> {
         ClientHello::parse(body).err()
     }
@@ -170,7 +209,7 @@ pub(crate) mod tests {
         let body = body(
             0x0303,
             &[0x002f, EMPTY_RENEGOTIATION_INFO_SCSV],
-            &[(22, &[]), (0x1a1a, &[1]), (23, &[]), (0xff01, &[0]), (0, &[0, 0])],
+            &[(22, &[]), (0x1a1a, &[1]), (23, &[]), (0xff01, &[0]), (0, SERVER_NAME_X)],
         );
         let hello = ClientHello::parse(&body).unwrap();
         assert_eq!((hello.version, hello.random), (0x0303, [7; 32]));
@@ -178,7 +217,7 @@ pub(crate) mod tests {
         assert!(hello.offers_null_compression());
         assert!(hello.extended_master_secret && hello.encrypt_then_mac);
         assert_eq!(hello.renegotiated_connection, Some(&[][..]));
-        assert_eq!(hello.server_name, Some(&[0, 0][..]));
+        assert_eq!(hello.server_name, Some(SERVER_NAME_X));
     }
 
     #[test]
@@ -216,5 +255,38 @@ pub(crate) mod tests {
         assert_eq!(with(&[(0xff01, &[])]), Some(Alert::DecodeError));
         assert_eq!(with(&[(0xff01, &[0, 0])]), Some(Alert::DecodeError));
         assert_eq!(with(&[(23, &[]), (5, &[]), (23, &[])]), Some(Alert::IllegalParameter));
+    }
+
+    #[test]
+    fn a_list_of_names_has_one_of_a_type() {
+        let with = |data| refusal(&body(0x0303, &[0x002f], &[(0, data)]));
+        assert_eq!(with(SERVER_NAME_X), None);
+        assert_eq!(with(&[0, 8, 0, 0, 1, b'x', 7, 0, 1, b'x']), None, "of an unknown type too");
+        assert_eq!(with(&[0, 8, 0, 0, 1, b'x', 0, 0, 1, b'y']), Some(Alert::IllegalParameter));
+        for bad in [
+            &[][..],
+            &[0],
+            &[0, 0],
+            &[0, 1, 0],
+            &[0, 3, 0, 0, 0],
+            &[0, 4, 0, 0, 2, b'x'],
+            &[0, 3, 0, 0, 1, b'x'],
+            &[0, 5, 0, 0, 1, b'x'],
+            &[0, 4, 0, 0, 1, b'x', 0],
+        ] {
+            assert_eq!(with(bad), Some(Alert::DecodeError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn signature_algorithms_are_pairs_of_bytes_from_tls_1_2_on() {
+        let with = |version, data| refusal(&body(version, &[0x002f], &[(13, data)]));
+        assert_eq!(with(0x0303, &[0, 4, 4, 1, 0xee, 0xee]), None);
+        for bad in
+            [&[][..], &[0], &[0, 0], &[0, 1, 4], &[0, 2, 4], &[0, 3, 4, 1, 4], &[0, 2, 4, 1, 0]]
+        {
+            assert_eq!(with(0x0303, bad), Some(Alert::DecodeError), "{bad:?}");
+            assert_eq!(with(0x0302, bad), None, "{bad:?}");
+        }
     }
 }

@@ -187,6 +187,15 @@ fn application_data_has_to_wait_for_the_handshake() {
 }
 
 #[test]
+fn application_data_does_not_come_within_a_message() {
+    let mut client = established();
+    let hello = client.hello(&[AES_128_GCM], &[]);
+    client.send(ContentType::Handshake, &hello[..7]);
+    client.send(ContentType::ApplicationData, b"x");
+    assert_eq!(client.refusal(), Alert::UnexpectedMessage);
+}
+
+#[test]
 fn finished_has_its_length_and_its_value() {
     for (at, len, expected) in [
         (4, 16, Alert::DecryptError),

@@ -74,7 +74,7 @@ fn a_session_of_other_parameters_does_not_go_on() {
     other_version.offered = 0x0302;
     assert!(!other_version.open(&[AES_128_CBC_SHA], &[]));
     assert!(!session().open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]), "RFC 7627 5.3");
-    assert!(!session().open(&[AES_128_CBC_SHA], &[(0, b"other name")]));
+    assert!(!session().open(&[AES_128_CBC_SHA], &[(0, b"\0\x08\0\0\x05other")]));
     let mut unknown = session();
     unknown.session_id[0] ^= 1;
     assert!(!unknown.open(&[AES_128_CBC_SHA], &[]));
