@@ -19,6 +19,7 @@ from attack.reply import CLOSED, QUIET, RESET, SILENT, Event, Reply, alert_detai
 from attack.suites import SUITES, Profile
 from attack.wire import (
     HEADER,
+    MAX_FRAGMENT,
     RENEGOTIATION_SCSV,
     WARNING,
     Alert,
@@ -132,6 +133,8 @@ class _State:
     extended: bool = False
     secure_renegotiation: bool = False
     session_id: bytes = b""
+    compression: int = 0
+    extensions: set[int] = field(default_factory=set)
     server_random: bytes = b""
     public_key: PublicKey | None = None
     events: list[Event] = field(default_factory=list)
@@ -170,8 +173,10 @@ class Client:
         self.read_flight()
 
     def send_hello(self) -> None:
-        """Sends the ClientHello."""
-        self.send_handshake(HandshakeType.CLIENT_HELLO, self.hello_body())
+        """Sends the ClientHello, in as many records as it takes."""
+        hello = self.noted(HandshakeType.CLIENT_HELLO, self.hello_body())
+        for at in range(0, len(hello), MAX_FRAGMENT):
+            self.send(ContentType.HANDSHAKE, hello[at : at + MAX_FRAGMENT])
 
     def hello_body(self) -> bytes:
         """The ClientHello of the offer."""
@@ -227,6 +232,13 @@ class Client:
         )
         self._pending_write = self._protection(keys.client_mac, keys.client_key, keys.client_iv)
         self._pending_read = self._protection(keys.server_mac, keys.server_key, keys.server_iv)
+
+    def server_keys(self) -> Protection:
+        """What the server writes with, from its first record on."""
+        keys = schedule.key_block(
+            self.profile, self.master, self.client_random, self.server.server_random
+        )
+        return self._protection(keys.server_mac, keys.server_key, keys.server_iv)
 
     def change_cipher_spec(self) -> None:
         """Sends ChangeCipherSpec and protects what follows."""
@@ -486,7 +498,8 @@ class Client:
         at = 35 + body[34]
         server.session_id = body[35:at]
         suite_id = int.from_bytes(body[at : at + 2], "big")
-        extensions = _extensions(body[at + 3 :])
+        server.compression = body[at + 2]
+        extensions = server.extensions = _extensions(body[at + 3 :])
         server.extended = Extension.EXTENDED_MASTER_SECRET in extensions
         server.secure_renegotiation = Extension.RENEGOTIATION_INFO in extensions
         suite = next((suite for suite in SUITES if suite.id == suite_id), None)

@@ -56,6 +56,8 @@ class Protection:
         self._fixed_iv = fixed_iv
         self._rng = rng
         self._sequence = 0
+        self.explicit_nonce: Callable[[], bytes] | None = None
+        """Makes what AEAD records carry of their nonce; without it, that is their number."""
         self._cipher = self._make_cipher(bytearray(key))
 
     def seal(self, content_type: int, payload: bytes, tamper: Tamper = HONEST) -> bytes:
@@ -159,7 +161,7 @@ class Protection:
         return plaintext[:-count]
 
     def _seal_aead(self, header: bytes, payload: bytes) -> bytes:
-        explicit = header[:8]
+        explicit = self.explicit_nonce() if self.explicit_nonce else header[:8]
         nonce = bytearray(self._fixed_iv + explicit)
         covered = bytearray(header + len(payload).to_bytes(2, "big"))
         return explicit + bytes(self._cipher.seal(nonce, bytearray(payload), covered))

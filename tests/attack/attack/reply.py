@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from attack.wire import FATAL, Alert, name_of
+from attack.wire import FATAL, WARNING, Alert, name_of
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,29 @@ def closes() -> Expectation:
         return farewell and reply.end == CLOSED
 
     return Expectation("closed", accepts)
+
+
+def says_goodbye() -> Expectation:
+    """Nothing but a close_notify, then an orderly close (RFC 5246 section 7.2.1)."""
+
+    def accepts(reply: Reply) -> bool:
+        match reply.events:
+            case (event,):
+                return reply.end == CLOSED and alert_event(event, WARNING, Alert.CLOSE_NOTIFY)
+            case _:
+                return False
+
+    return Expectation("close_notify, closed", accepts)
+
+
+def completes_and_says_so() -> Expectation:
+    """A page, and a close_notify behind it, so that nobody on the way can cut it off."""
+    page = completes()
+
+    def accepts(reply: Reply) -> bool:
+        return page.accepts(reply) and alert_event(reply.events[-1], WARNING, Alert.CLOSE_NOTIFY)
+
+    return Expectation("a page and a close_notify", accepts)
 
 
 def either(*expectations: Expectation) -> Expectation:

@@ -59,6 +59,7 @@ class Alert(IntEnum):
 class Extension(IntEnum):
     """Hello extensions (RFC 6066, RFC 7366, RFC 7627, RFC 5746)."""
 
+    SERVER_NAME = 0
     SIGNATURE_ALGORITHMS = 13
     ENCRYPT_THEN_MAC = 22
     EXTENDED_MASTER_SECRET = 23

@@ -7,7 +7,15 @@ from attack.case import Case, Lab, Scope
 from attack.client import Offer
 from attack.reply import Reply, closes, completes, either, fatal
 from attack.suites import AES128_SHA, Profile
-from attack.wire import FALLBACK_SCSV, Alert, Extension, HandshakeType, Version, extension, vector
+from attack.wire import (
+    FALLBACK_SCSV,
+    Alert,
+    Extension,
+    HandshakeType,
+    Version,
+    extension,
+    vector,
+)
 
 _UNREADABLE = fatal(Alert.DECODE_ERROR)
 _NONE_IN_COMMON = fatal(Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY)
@@ -43,10 +51,46 @@ def cases(scope: Scope) -> Iterator[Case]:
             completes(),
             partial(_offered, profile, {"compression": b"\1\0"}),
         )
+        for run in (_server_hello, _fresh_every_time):
+            yield Case(f"{profile}: {run.__doc__}", completes(), partial(run, profile))
+        yield Case(
+            f"{profile}: the same suite many times",
+            completes(),
+            partial(_suites, profile, (profile.suite.id,) * 100),
+        )
+        yield Case(
+            # RFC 8701: values that are kept free so that servers learn to pass them over.
+            f"{profile}: suites of RFC 8701",
+            completes(),
+            partial(_suites, profile, (*_GREASE, profile.suite.id)),
+        )
+        yield Case(
+            f"{profile}: every compression method",
+            completes(),
+            partial(_offered, profile, {"compression": bytes(range(255))}),
+        )
         yield from _cuts(profile, scope)
         if profile.version != Version.SSL3:
             yield from _extensions(profile)
+            yield from _well_known(profile)
+            yield from _server_names(profile)
+    for profile in scope.profiles(of=lambda it: it.version != Version.SSL3 and not it.suite.block):
+        yield Case(
+            # RFC 7366 section 3: for CBC suites only.
+            f"{profile}: encrypt-then-MAC offered",
+            completes(),
+            partial(_encrypt_then_mac_for_nothing, profile),
+        )
     profile = Profile(scope.highest, AES128_SHA)
+    yield from _signature_algorithms(profile)
+    yield Case("a ClientHello of the greatest length", completes(), partial(_greatest, profile))
+    for version in (0x0304, 0x037F, 0x0400, 0x0403, 0x0A0A, 0xFEFD, 0xFFFF):
+        yield Case(
+            # Appendix E.1: the server answers with the highest version that it speaks.
+            f"client version {version:#06x}",
+            completes(),
+            partial(_offered, profile, {"client_version": version}),
+        )
     for version in (0x0001, 0x0002, 0x0100, 0x0200, 0x02FF):
         yield Case(
             # Appendix E.1.
@@ -80,12 +124,32 @@ _NO_SUITES = {
     "only a suite without a certificate": (0x0034, 0x0018),
 }
 
+
+def _hello_of_ssl2(version: int) -> bytes:
+    """A ClientHello in the record and the form of SSL 2.0 (appendix E.2)."""
+    suites = bytes([0, 0, 0x2F, 1, 0, 0x80, 7, 0, 0xC0])
+    body = b"\1" + version.to_bytes(2, "big")
+    body += b"".join(len(part).to_bytes(2, "big") for part in (suites, b"", bytes(16)))
+    body += suites + bytes(range(16))
+    return (0x8000 | len(body)).to_bytes(2, "big") + body
+
+
 _NO_RECORDS = {
     "a request in the clear": b"GET / HTTP/1.0\r\n\r\n",
     "zeros": bytes(64),
     "255s": b"\xff" * 64,
-    "the hello of SSL 2.0": b"\x80\x2e\1\0\2\0\x15\0\0\0\x10" + bytes([1, 0, 128]) * 7 + bytes(16),
+    "a single byte": b"\x16",
+    "the beginning of a record": b"\x16\3\1\0",
+    "the hello of SSL 2.0": _hello_of_ssl2(0x0002),
+    "the hello of SSL 2.0, for SSL 3.0": _hello_of_ssl2(0x0300),
+    "the hello of SSL 2.0, for TLS 1.0": _hello_of_ssl2(0x0301),
+    "the hello of SSL 2.0, for TLS 1.2": _hello_of_ssl2(0x0303),
+    "half of the hello of SSL 2.0": _hello_of_ssl2(0x0303)[:20],
+    "the longest hello of SSL 2.0": b"\xff\xff\1\3\3" + bytes(0x7FFC),
+    "a hello of SSL 2.0 with padding": b"\x00" + _hello_of_ssl2(0x0301),
 }
+
+_GREASE = tuple(0x0A0A + 0x1010 * step for step in range(16))
 
 
 def _suites(profile: Profile, suites: tuple[int, ...], lab: Lab) -> Reply:
@@ -204,6 +268,216 @@ def _with_block(profile: Profile, block: bytes, _: bytes) -> bytes:
 def _empty_block(profile: Profile, lab: Lab) -> Reply:
     client = lab.client(profile, extended=False)
     client.send_handshake(HandshakeType.CLIENT_HELLO, client.hello_body() + b"\0\0")
+    client.read_flight()
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+def _server_hello(profile: Profile, lab: Lab) -> Reply:
+    """what the ServerHello has in it"""
+    client = lab.client(profile, signal_renegotiation=False)
+    client.hello()
+    server = client.server
+    client.require(server.compression == 0, "the server chose a compression method")
+    client.require(len(server.session_id) in (0, 32), "a session id of an odd length")
+    offered = {Extension.EXTENDED_MASTER_SECRET, Extension.ENCRYPT_THEN_MAC}
+    client.require(server.extensions <= offered, "the server answers what was not offered")
+    # RFC 8446 section 4.1.3: who could do better says so.
+    falls_short = server.server_random[-8:] == b"DOWNGRD\0"
+    client.require(
+        falls_short == (profile.version < Version.TLS1_2), "the mark of a downgrade is wrong"
+    )
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+def _fresh_every_time(profile: Profile, lab: Lab) -> Reply:
+    """random and session id anew in each handshake"""
+    clients = [lab.client(profile) for _ in range(4)]
+    for client in clients:
+        client.hello()
+    for values in zip(
+        *((client.server.server_random[:24], client.server.session_id) for client in clients),
+        strict=True,
+    ):
+        client.require(len(set(values)) == len(clients), "something comes twice")
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+def _encrypt_then_mac_for_nothing(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile, extensions=extension(Extension.ENCRYPT_THEN_MAC))
+    client.hello()
+    client.require(
+        Extension.ENCRYPT_THEN_MAC not in client.server.extensions,
+        "the server answers encrypt-then-MAC for a suite without CBC",
+    )
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+_PASSED_OVER = {
+    "max_fragment_length of 512": (1, b"\1"),
+    "max_fragment_length of no known number": (1, b"\5"),
+    "max_fragment_length without content": (1, b""),
+    "status_request": (5, b"\1\0\0\0\0"),
+    "groups, all unknown": (10, b"\0\4\xee\xee\xfe\xed"),
+    "groups without content": (10, b""),
+    "point formats without the uncompressed": (11, b"\1\1"),
+    "heartbeat": (15, b"\1"),
+    "application protocols": (16, b"\0\3\2h2"),
+    "application protocols, an empty one": (16, b"\0\1\0"),
+    "certificate timestamps": (18, b""),
+    "padding that is not of zeros": (21, b"\xff" * 300),
+    "a session ticket": (35, bytes(192)),
+    "supported versions, TLS 1.3 first": (43, b"\4\3\4\3\3"),
+    "a key share": (51, b"\0\x24\0\x1d\0\x20" + bytes(32)),
+    "next protocol": (13172, b""),
+    "a kind of RFC 8701": (0x1A1A, b"\0"),
+}
+
+
+def _well_known(profile: Profile) -> Iterator[Case]:
+    """Extensions that a server need not speak, and then passes over (section 7.4.1.4)."""
+    for name, (kind, data) in _PASSED_OVER.items():
+        yield Case(
+            f"{profile}: extension {name}",
+            either(completes(), fatal(Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER))
+            if kind != 0x1A1A
+            else completes(),
+            partial(_passed_over, profile, kind, data),
+        )
+    yield Case(
+        f"{profile}: as many extensions as there is room for",
+        completes(),
+        partial(_offered, profile, {"extensions": _many_extensions(16000)}),
+    )
+    for name, block in {
+        "unknown": extension(0xEEEE, b"1") + extension(0xEEEF) + extension(0xEEEE, b"2"),
+        "renegotiation_info": extension(Extension.RENEGOTIATION_INFO, b"\0") * 2,
+        "server_name": extension(Extension.SERVER_NAME, _names((0, b"one"))) * 2,
+    }.items():
+        yield Case(
+            f"{profile}: extension {name} twice",
+            fatal(Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER),
+            partial(_offered, profile, {"extensions": block, "signal_renegotiation": False}),
+            group=f"{profile} twice",
+        )
+
+
+def _many_extensions(count: int) -> bytes:
+    """Of no meaning and no content, each of a kind of its own."""
+    return b"".join(extension(kind) for kind in range(0x4000, 0x4000 + count))
+
+
+def _passed_over(profile: Profile, kind: int, data: bytes, lab: Lab) -> Reply:
+    client = lab.client(profile, extensions=extension(kind, data))
+    client.send_hello()
+    if not client.read_until(lambda: client.server.hello_done):
+        return client.reply()
+    client.mark()
+    client.require(kind not in client.server.extensions, "the server answers the extension")
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+def _names(*names: tuple[int, bytes]) -> bytes:
+    """The content of server_name (RFC 6066 section 3)."""
+    return vector(b"".join(bytes([kind]) + vector(name, 2) for kind, name in names), 2)
+
+
+def _server_names(profile: Profile) -> Iterator[Case]:
+    for name, data in {
+        "a host": _names((0, b"localhost")),
+        "the longest host": _names((0, b"a" * 0xFF)),
+        "bytes that are no host": _names((0, b"\0\xff \n")),
+        "a name of an unknown type": _names((7, b"x")),
+        "names of two types": _names((0, b"localhost"), (7, b"x")),
+    }.items():
+        yield Case(
+            f"{profile}: server_name: {name}",
+            completes(),
+            partial(_named, profile, data),
+        )
+    right = _names((0, b"localhost"))
+    for name, data in {
+        "no content": b"",
+        "an empty list": _names(),
+        "an empty host": _names((0, b"")),
+        "a list one byte too short": right[:-1],
+        "a byte behind the list": right + b"\0",
+        "a list longer than the extension": b"\xff\xff" + right[2:],
+        "a host longer than the list": vector(b"\0\0\x40localhost", 2),
+        "half of a length": vector(b"\0\0", 2),
+    }.items():
+        yield Case(
+            f"{profile}: server_name: {name}",
+            _UNREADABLE,
+            partial(_named, profile, data),
+            group=f"{profile} misshapen server_name",
+        )
+    yield Case(
+        # RFC 6066 section 3: one name of a type at most.
+        f"{profile}: server_name: two hosts",
+        fatal(Alert.DECODE_ERROR, Alert.ILLEGAL_PARAMETER),
+        partial(_named, profile, _names((0, b"one"), (0, b"two"))),
+    )
+
+
+def _named(profile: Profile, data: bytes, lab: Lab) -> Reply:
+    return _offered(profile, {"extensions": extension(Extension.SERVER_NAME, data)}, lab)
+
+
+def _signature_algorithms(profile: Profile) -> Iterator[Case]:
+    """Nothing is signed with RSA key exchange, so that no list is a reason to refuse."""
+    for name, data in {
+        "usual ones": b"\0\4\4\1\2\1",
+        "only unknown ones": b"\0\4\xee\xee\xfe\xfe",
+        "only one for elliptic curves": b"\0\2\4\3",
+        "as many as there is room for": vector(b"\4\1" * 0x7FF0, 2),
+    }.items():
+        yield Case(
+            f"{profile}: signature_algorithms: {name}",
+            completes(),
+            partial(_algorithms, profile, data),
+        )
+    for name, data in {
+        "no content": b"",
+        "an empty list": b"\0\0",
+        "half of one": b"\0\1\4",
+        "one and a half": b"\0\3\4\1\4",
+        "a list longer than the extension": b"\0\4\4\1",
+        "a byte behind the list": b"\0\2\4\1\0",
+    }.items():
+        yield Case(
+            f"{profile}: signature_algorithms: {name}",
+            _UNREADABLE,
+            partial(_algorithms, profile, data),
+            group=f"{profile} misshapen signature_algorithms",
+        )
+
+
+def _algorithms(profile: Profile, data: bytes, lab: Lab) -> Reply:
+    return _offered(profile, {"extensions": extension(Extension.SIGNATURE_ALGORITHMS, data)}, lab)
+
+
+def _greatest(profile: Profile, lab: Lab) -> Reply:
+    """Every field at its limit."""
+    unknown = range(0xE000, 0xE000 + 0x1000)
+    suites = (*(unknown[at % len(unknown)] for at in range(0x7FFD)), profile.suite.id)
+    client = lab.client(
+        profile,
+        suites=suites,
+        session_id=lab.rng.randbytes(32),
+        compression=bytes(range(255)),
+        extensions=extension(0xEEEE, bytes(0xFFFF - 8)),
+    )
+    client.send_hello()
     client.read_flight()
     client.key_exchange()
     client.finish()

@@ -177,6 +177,9 @@ _SHAPES: dict[str, Callable[[bytes], bytes]] = {
     "half of the ciphertext missing": lambda encrypted: vector(encrypted, 2)[: len(encrypted) // 2],
     "a length of three bytes": lambda encrypted: vector(encrypted, 3),
     "a length of one byte": lambda encrypted: b"\0" + encrypted,
+    "a point of an elliptic curve": lambda encrypted: vector(b"\4" + encrypted[:64], 1),
+    "a public value of 1024 bits": lambda encrypted: vector(encrypted[:128], 2),
+    "an identity before the ciphertext": lambda encrypted: vector(b"me", 2) + vector(encrypted, 2),
     "the ciphertext twice, the length once": lambda encrypted: vector(encrypted, 2) + encrypted,
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from attack.case import Case, Lab, Scope
-from attack.client import Client
+from attack.client import REQUEST, Client
 from attack.reply import Reply, closes, either, ends_with, fatal, waits
 from attack.suites import AES128_SHA, Profile
 from attack.wire import FATAL, WARNING, Alert, ContentType, HandshakeType, Version, message
@@ -59,6 +59,23 @@ def cases(scope: Scope) -> Iterator[Case]:
             f"{profile}: Finished and the beginning of another message",
             ends_with(Alert.UNEXPECTED_MESSAGE, Alert.DECODE_ERROR),
             partial(_finished_and_more, profile),
+        )
+        yield Case(
+            # A message that is cut is continued before anything else comes (section 6.2.1).
+            f"{profile}: application data within a message after the handshake",
+            _UNEXPECTED,
+            partial(_data_within, profile),
+        )
+        for place in ("first", "after ServerHelloDone", "after the handshake"):
+            yield Case(
+                f"{profile}: fatal alert {place}, in halves",
+                closes(),
+                partial(_alert_in_halves, profile, _PLACES[place]),
+            )
+        yield Case(
+            f"{profile}: half an alert, then ChangeCipherSpec",
+            _UNEXPECTED,
+            partial(_half_an_alert, profile),
         )
         yield Case(
             f"{profile}: ClientKeyExchange and Finished in one record in the clear",
@@ -231,3 +248,30 @@ def _together(profile: Profile, lab: Lab) -> Reply:
     finished = message(HandshakeType.FINISHED, bytes(length))
     client.send(ContentType.HANDSHAKE, _encrypted(client) + finished)
     return client.reply()
+
+
+def _data_within(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    client.hold()
+    client.send(ContentType.HANDSHAKE, _client_hello(client)[:9])
+    client.send(ContentType.APPLICATION_DATA, REQUEST)
+    client.release()
+    return client.reply()
+
+
+def _alert_in_halves(profile: Profile, reach: Callable[[Client], None], lab: Lab) -> Reply:
+    client = lab.client(profile)
+    reach(client)
+    client.send(ContentType.ALERT, bytes([FATAL]))
+    client.send(ContentType.ALERT, bytes([Alert.HANDSHAKE_FAILURE]))
+    return client.reply()
+
+
+def _half_an_alert(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.key_exchange()
+    client.send(ContentType.ALERT, bytes([WARNING]))
+    client.finish()
+    return client.complete()

@@ -1,14 +1,26 @@
 """Records that are too long, empty, of a wrong version, or many (RFC 5246 section 6.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from random import Random
 
 from attack.case import Case, Lab, Scope
 from attack.client import REQUEST
 from attack.protection import HONEST, Tamper
-from attack.reply import Reply, closes, completes, either, ends_with, fatal, waits
+from attack.reply import (
+    Reply,
+    closes,
+    completes,
+    completes_and_says_so,
+    either,
+    ends_with,
+    fatal,
+    says_goodbye,
+    waits,
+)
 from attack.suites import AES128_GCM, AES128_SHA, Profile
 from attack.wire import (
+    FATAL,
     MAX_EXPANSION,
     MAX_FRAGMENT,
     WARNING,
@@ -35,6 +47,19 @@ def cases(scope: Scope) -> Iterator[Case]:
         yield from _empty(profile)
         yield from _record_versions(profile)
         yield from _floods(profile)
+    for profile in scope.profiles():
+        yield from _turns(profile)
+        yield from _pieces(profile)
+        yield from _labels(profile)
+        yield from _endings(profile)
+    for profile in scope.profiles(of=lambda profile: profile.suite.mac is None):
+        for name, explicit in _NONCES.items():
+            yield Case(
+                # RFC 5288 section 3: how the explicit part is chosen is the sender's business.
+                f"{profile}: explicit nonces {name}",
+                completes(),
+                partial(_nonces, profile, explicit),
+            )
 
 
 def _lengths(profile: Profile) -> Iterator[Case]:
@@ -298,3 +323,224 @@ def _warnings(profile: Profile, lab: Lab) -> Reply:
     for _ in range(1000):
         client.alert(WARNING, Alert.USER_CANCELED)
     return client.page()
+
+
+def _turns(profile: Profile) -> Iterator[Case]:
+    """Records that come again, out of their turn, or not at all (appendix F.2)."""
+    for run in (_again, _swapped, _lost, _finished_again, _of_the_server):
+        yield Case(
+            f"{profile}: {run.__doc__}",
+            ends_with(Alert.BAD_RECORD_MAC),
+            partial(run, profile),
+        )
+
+
+def _again(profile: Profile, lab: Lab) -> Reply:
+    """a record twice"""
+    client = lab.client(profile)
+    client.handshake()
+    client.send_raw(client.sealed(ContentType.APPLICATION_DATA, REQUEST[:3]) * 2)
+    return client.reply()
+
+
+def _swapped(profile: Profile, lab: Lab) -> Reply:
+    """two records the wrong way round"""
+    client = lab.client(profile)
+    client.handshake()
+    first = client.sealed(ContentType.APPLICATION_DATA, REQUEST[:3])
+    client.send_raw(client.sealed(ContentType.APPLICATION_DATA, REQUEST[3:]) + first)
+    return client.reply()
+
+
+def _lost(profile: Profile, lab: Lab) -> Reply:
+    """a record that is lost"""
+    client = lab.client(profile)
+    client.handshake()
+    client.sealed(ContentType.APPLICATION_DATA, REQUEST[:3])
+    client.send(ContentType.APPLICATION_DATA, REQUEST[3:])
+    return client.reply()
+
+
+def _finished_again(profile: Profile, lab: Lab) -> Reply:
+    """the record of Finished again"""
+    client = lab.client(profile)
+    client.hello()
+    client.key_exchange()
+    client.change_cipher_spec()
+    finished = client.noted(HandshakeType.FINISHED, client.verify_data())
+    sealed = client.sealed(ContentType.HANDSHAKE, finished)
+    client.send_raw(sealed)
+    if client.read_until(lambda: client.server.finished):
+        client.mark()
+        client.send_raw(sealed)
+    return client.reply()
+
+
+def _of_the_server(profile: Profile, lab: Lab) -> Reply:
+    """a record with the server's own keys"""
+    client = lab.client(profile)
+    client.handshake()
+    client.write = client.server_keys()
+    client.send(ContentType.APPLICATION_DATA, REQUEST)
+    return client.reply()
+
+
+def _pieces(profile: Profile) -> Iterator[Case]:
+    """A request in many records, with empty ones in between (section 6.2.1)."""
+    for name, pieces in {
+        "a byte, then the rest": [REQUEST[:1], REQUEST[1:]],
+        "nothing, then the rest": [b"", REQUEST],
+        "bytes": [bytes([byte]) for byte in REQUEST],
+        "bytes and nothing by turns": [p for byte in REQUEST for p in (bytes([byte]), b"")],
+    }.items():
+        yield Case(
+            f"{profile}: a request in records of {name}",
+            completes_and_says_so(),
+            partial(_request, profile, pieces),
+        )
+    yield Case(
+        f"{profile}: a request right behind Finished",
+        completes_and_says_so(),
+        partial(_right_behind, profile),
+    )
+
+
+def _request(profile: Profile, pieces: list[bytes], lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    client.hold()
+    for piece in pieces:
+        client.send(ContentType.APPLICATION_DATA, piece)
+    client.release()
+    return client.reply()
+
+
+def _right_behind(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.key_exchange()
+    client.hold()
+    client.finish()
+    client.send(ContentType.APPLICATION_DATA, REQUEST)
+    client.release()
+    return client.reply()
+
+
+def _labels(profile: Profile) -> Iterator[Case]:
+    """The type and the version of a protected record are protected too."""
+    for content_type in (ContentType.CHANGE_CIPHER_SPEC, ContentType.ALERT, ContentType.HANDSHAKE):
+        yield Case(
+            f"{profile}: data in a record that says {content_type.name.lower()}",
+            fatal(Alert.BAD_RECORD_MAC),
+            partial(_labelled, profile, 0, content_type),
+            group=f"{profile} label",
+        )
+    for at, byte in ((1, 2), (1, 4), (2, profile.version & 0xFF ^ 1), (2, 0xFF)):
+        yield Case(
+            f"{profile}: data in a record with {byte:#04x} as byte {at} of its version",
+            fatal(Alert.PROTOCOL_VERSION, Alert.BAD_RECORD_MAC, Alert.HANDSHAKE_FAILURE),
+            partial(_labelled, profile, at, byte),
+            group=f"{profile} version",
+        )
+
+
+def _labelled(profile: Profile, at: int, byte: int, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    sealed = client.sealed(ContentType.APPLICATION_DATA, REQUEST)
+    client.send_raw(sealed[:at] + bytes([byte]) + sealed[at + 1 :])
+    return client.reply()
+
+
+def _endings(profile: Profile) -> Iterator[Case]:
+    """How a connection ends when both sides behave, or one does not (section 7.2.1)."""
+    close = bytes([WARNING, Alert.CLOSE_NOTIFY])
+    for name, records in {
+        "close_notify": [(ContentType.ALERT, close)],
+        "close_notify in two records": [
+            (ContentType.ALERT, close[:1]),
+            (ContentType.ALERT, close[1:]),
+        ],
+        "user_canceled and close_notify": [
+            (ContentType.ALERT, bytes([WARNING, Alert.USER_CANCELED])),
+            (ContentType.ALERT, close),
+        ],
+        "user_canceled and close_notify in one record": [
+            (ContentType.ALERT, bytes([WARNING, Alert.USER_CANCELED]) + close)
+        ],
+        "half a request and close_notify": [
+            (ContentType.APPLICATION_DATA, REQUEST[:5]),
+            (ContentType.ALERT, close),
+        ],
+        "close_notify and a request": [
+            (ContentType.ALERT, close),
+            (ContentType.APPLICATION_DATA, REQUEST),
+        ],
+        "close_notify and a fatal alert": [
+            (ContentType.ALERT, close),
+            (ContentType.ALERT, bytes([FATAL, Alert.INTERNAL_ERROR])),
+        ],
+    }.items():
+        yield Case(f"{profile}: {name}", says_goodbye(), partial(_ending, profile, records))
+    for name, alert in {
+        "a fatal alert of an unknown number": bytes([FATAL, 0xEE]),
+        "a fatal close_notify": bytes([FATAL, Alert.CLOSE_NOTIFY]),
+        "a fatal no_renegotiation": bytes([FATAL, Alert.NO_RENEGOTIATION]),
+    }.items():
+        yield Case(
+            f"{profile}: {name}", closes(), partial(_ending, profile, [(ContentType.ALERT, alert)])
+        )
+    yield Case(
+        f"{profile}: a request after warnings of every number",
+        completes(),
+        partial(
+            _ending,
+            profile,
+            [*_warnings_of_every_number(), (ContentType.APPLICATION_DATA, REQUEST)],
+        ),
+    )
+    yield Case(
+        # A stream that just ends was cut off, perhaps by somebody else.
+        f"{profile}: nothing but the end of the stream",
+        either(closes(), says_goodbye()),
+        partial(_cut, profile),
+    )
+
+
+def _warnings_of_every_number() -> Iterator[tuple[int, bytes]]:
+    for number in (1, 41, 43, 90, 100, 110, 112, 115, 200, 255):
+        yield ContentType.ALERT, bytes([WARNING, number])
+
+
+def _ending(profile: Profile, records: list[tuple[int, bytes]], lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    client.hold()
+    for content_type, payload in records:
+        client.send(content_type, payload)
+    client.release()
+    return client.reply()
+
+
+def _cut(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.handshake()
+    client.end_sending()
+    return client.reply()
+
+
+_NONCES: dict[str, Callable[[Random], bytes]] = {
+    "of zeros": lambda _: bytes(8),
+    "of 255s": lambda _: b"\xff" * 8,
+    "at random": lambda rng: rng.randbytes(8),
+}
+
+
+def _nonces(profile: Profile, explicit: Callable[[Random], bytes], lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.key_exchange()
+    client.change_cipher_spec()
+    client.write.explicit_nonce = partial(explicit, lab.rng)
+    client.finished()
+    return client.complete()

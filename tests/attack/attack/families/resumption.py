@@ -13,7 +13,7 @@ from attack.client import REQUEST
 from attack.protection import Tamper
 from attack.reply import Reply, completes, either, fatal
 from attack.suites import AES128_SHA, AES256_SHA, Profile
-from attack.wire import FATAL, Alert, ContentType, Version, flip
+from attack.wire import FATAL, Alert, ContentType, Extension, Version, extension, flip, vector
 
 _REFUSES = fatal(Alert.HANDSHAKE_FAILURE, Alert.ILLEGAL_PARAMETER)
 
@@ -60,7 +60,19 @@ def cases(scope: Scope) -> Iterator[Case]:
             )
         for run in (_after_fatal_alert, _after_bad_record, _of_unfinished_handshake):
             yield Case(f"{profile}: {run.__doc__}", completes(), partial(run, profile))
+        yield Case(f"{profile}: resumed three times", completes(), partial(_three_times, profile))
         if profile.version != Version.SSL3:
+            yield Case(
+                f"{profile}: resumed under the same name",
+                completes(),
+                partial(_named, profile, b"one.example", True),
+            )
+            yield Case(
+                # RFC 6066 section 3: never.
+                f"{profile}: resumed under another name",
+                completes(),
+                partial(_named, profile, b"two.example", False),
+            )
             authenticated = replace(profile, encrypt_then_mac=True)
             for before, now in ((profile, authenticated), (authenticated, profile)):
                 # Each handshake negotiates it anew, and the server may go back to a full one
@@ -76,6 +88,28 @@ def _resumed(profile: Profile, lab: Lab) -> Reply:
     client = lab.client(profile, session=lab.session(profile))
     client.handshake(resumes=True)
     return client.page()
+
+
+def _three_times(profile: Profile, lab: Lab) -> Reply:
+    session = lab.session(profile)
+    for _ in range(2):
+        client = lab.client(profile, session=session)
+        client.handshake(resumes=True)
+        client.goodbye()
+    client = lab.client(profile, session=session)
+    client.handshake(resumes=True)
+    return client.page()
+
+
+def _named(profile: Profile, name: bytes, resumes: bool, lab: Lab) -> Reply:
+    session = lab.session(profile, extensions=_server_name(b"one.example"))
+    client = lab.client(profile, session=session, extensions=_server_name(name))
+    client.handshake(resumes=resumes)
+    return client.page()
+
+
+def _server_name(name: bytes) -> bytes:
+    return extension(Extension.SERVER_NAME, vector(b"\0" + vector(name, 2), 2))
 
 
 def _other_master(profile: Profile, lab: Lab) -> Reply:
