@@ -24,9 +24,9 @@ pub struct Limits {
     pub threads: usize,
     /// Connections at a time; more wait in the listener's queue.
     pub connections: usize,
-    /// Time for the handshake.
+    /// Time for the handshake; a second at most while others wait for a place.
     pub handshake: Duration,
-    /// Time for a connection, handshake included.
+    /// Time for a connection, handshake included; while others wait, as much as for a handshake.
     pub connection: Duration,
     /// Connections after which the server stops; none for no end.
     pub total: Option<u64>,
@@ -40,6 +40,16 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             connection: Duration::from_secs(60),
             total: None,
+        }
+    }
+}
+
+impl Limits {
+    fn while_others_wait(self) -> Self {
+        Self {
+            handshake: self.handshake.min(HURRY),
+            connection: self.connection.min(self.handshake),
+            ..self
         }
     }
 }
@@ -197,6 +207,10 @@ const READ_LEN: usize = 16 << 10;
 /// How often limits of time are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
 
+/// Time for the handshake while others wait. Whoever fills the server with connections that do
+/// nothing has to open them anew every second.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// How long, and over how many bytes, a client may take to close its side after the server's last
 /// word. A socket that is closed with bytes unread is reset, and the last word is lost.
 const LINGER: Duration = Duration::from_secs(2);
@@ -265,9 +279,12 @@ impl Worker<'_> {
         self.limits.total.is_some_and(|total| self.accepted.load(Ordering::Acquire) >= total)
     }
 
+    fn is_full(&self) -> bool {
+        self.clients.len() - self.free.len() >= self.capacity
+    }
+
     fn may_accept(&self) -> bool {
-        let open = self.clients.len() - self.free.len();
-        self.listener_ready && open < self.capacity && !self.is_exhausted()
+        self.listener_ready && !self.is_full() && !self.is_exhausted()
     }
 
     fn accept(&mut self) {
@@ -324,9 +341,14 @@ impl Worker<'_> {
     }
 
     fn sweep(&mut self, now: Instant) {
+        let limits = if self.is_full() && self.listener_ready {
+            self.limits.while_others_wait()
+        } else {
+            self.limits
+        };
         for index in 0..self.clients.len() {
             let Some(Some(client)) = self.clients.get(index) else { continue };
-            if client.is_late(now, &self.limits) {
+            if client.is_late(now, &limits) {
                 let end = client.connection.ending().map_or(End::TimedOut, End::Tls);
                 self.remove(index, end);
             }
@@ -466,5 +488,65 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net;
+
+    use super::*;
+
+    /// Serves while `work` runs, which is given the address.
+    fn serving(limits: Limits, work: impl FnOnce(SocketAddr)) {
+        let server = Server::bind("127.0.0.1:0", crate::tests::settings(), limits).unwrap();
+        let (address, stop) = (server.local_address().unwrap(), server.stop_handle());
+        thread::scope(|scope| {
+            let running = scope.spawn(|| server.run(&|_| {}));
+            work(address);
+            stop.stop();
+            running.join().unwrap().unwrap();
+        });
+    }
+
+    /// What the server says to bytes that are no record, and after how long.
+    fn refusal(address: SocketAddr) -> (Vec<u8>, Duration) {
+        let start = Instant::now();
+        let mut stream = net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(b"GET / HTTP/1.0").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).unwrap();
+        (said, start.elapsed())
+    }
+
+    #[test]
+    fn clients_that_do_nothing_make_room_for_others() {
+        let limits = Limits { threads: 1, connections: 4, ..Limits::default() };
+        serving(limits, |address| {
+            let slow: Vec<_> = (0..9).map(|_| net::TcpStream::connect(address).unwrap()).collect();
+            // Two rounds of four, and what a busy machine adds.
+            let (said, took) = refusal(address);
+            assert_eq!(said, [21, 3, 1, 0, 2, 2, 10]);
+            assert!(took < limits.handshake, "{took:?}");
+            drop(slow);
+        });
+    }
+
+    #[test]
+    fn a_client_that_sends_a_byte_at_a_time_has_no_more_time_than_others() {
+        let handshake = Duration::from_secs(1);
+        serving(Limits { threads: 1, handshake, ..Limits::default() }, |address| {
+            let mut slow = net::TcpStream::connect(address).unwrap();
+            let start = Instant::now();
+            let mut record = [22, 3, 1, 0x40, 0].into_iter().chain(std::iter::repeat(0));
+            while slow.write_all(&[record.next().unwrap()]).is_ok() {
+                thread::sleep(Duration::from_millis(20));
+                assert!(start.elapsed() < Duration::from_secs(20), "it goes on");
+            }
+            assert!(start.elapsed() >= handshake);
+            assert_eq!(refusal(address).0, [21, 3, 1, 0, 2, 2, 10], "and the server goes on");
+        });
     }
 }
