@@ -56,19 +56,24 @@ pub mod record;
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;
 
-/// The comparison of prototypes with Microsoft's metadata can fail: this compiles,
+/// The comparison with Microsoft's metadata can fail: this compiles,
 ///
 /// ```
 /// # #![allow(dead_code)]
+/// # #[macro_use]
 /// # #[path = "../tests/compatibility/abi.rs"]
 /// # mod abi;
+/// use std::mem::offset_of;
+/// use sslprovider::abi as ours;
 /// use sslprovider::provider::SslFreeObject as Export;
 /// use windows_sys::Win32::Security::Cryptography as windows;
 ///
 /// abi::assign(Export as unsafe extern "system" fn(_, _) -> _, windows::SslFreeObject);
+/// same_layout! { ours::NCryptBuffer, windows::BCryptBuffer: cbBuffer BufferType pvBuffer }
+/// same_numbers! { windows: NCRYPTBUFFER_SSL_SESSION_HASH }
 /// ```
 ///
-/// the same with an argument that is too narrow does not,
+/// an argument that is too narrow does not,
 ///
 /// ```compile_fail,E0271
 /// # #![allow(dead_code)]
@@ -80,7 +85,7 @@ pub use crate::provider::provider_handle;
 /// abi::assign(Export as unsafe extern "system" fn(_, _) -> _, windows::SslFreeObject);
 /// ```
 ///
-/// nor with one argument less,
+/// nor one argument less,
 ///
 /// ```compile_fail,E0308
 /// # #![allow(dead_code)]
@@ -92,7 +97,7 @@ pub use crate::provider::provider_handle;
 /// abi::assign(Export as unsafe extern "system" fn(_) -> _, windows::SslFreeObject);
 /// ```
 ///
-/// nor with a pointer to another structure.
+/// nor a pointer to another structure,
 ///
 /// ```compile_fail,E0271
 /// # #![allow(dead_code)]
@@ -105,6 +110,36 @@ pub use crate::provider::provider_handle;
 ///     Export as unsafe extern "system" fn(_, _, _, _, _) -> _,
 ///     windows::SslEnumCipherSuitesEx,
 /// );
+/// ```
+///
+/// nor two fields of a structure in each other's place,
+///
+/// ```compile_fail,E0080
+/// # #![allow(dead_code)]
+/// # #[macro_use]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// use std::mem::offset_of;
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// #[repr(C)]
+/// struct Structure { BufferType: u32, cbBuffer: u32, pvBuffer: *mut u8 }
+/// same_layout! { Structure, windows::BCryptBuffer: cbBuffer BufferType pvBuffer }
+/// ```
+///
+/// nor a constant of another value.
+///
+/// ```compile_fail,E0080
+/// # #![allow(dead_code)]
+/// # #[macro_use]
+/// # #[path = "../tests/compatibility/abi.rs"]
+/// # mod abi;
+/// mod ours {
+///     pub const NCRYPTBUFFER_SSL_SESSION_HASH: u32 = 24;
+/// }
+/// use windows_sys::Win32::Security::Cryptography as windows;
+///
+/// same_numbers! { windows: NCRYPTBUFFER_SSL_SESSION_HASH }
 /// ```
 #[cfg(doctest)]
 pub struct PlantedMismatch;

@@ -1,5 +1,5 @@
-//! Which type of windows-sys each type of a prototype must be.
-//! [`assign`] takes an export and a Windows function of the same type, and compiles with no other.
+//! What compiles only where this library agrees with windows-sys: [`assign`] takes an export and a
+//! Windows function of the same type, two macros compare layouts and numbers.
 
 use std::ffi::c_void;
 
@@ -18,6 +18,24 @@ pub(crate) trait Abi {
 
 /// Takes an export and the function of windows-sys that it must be.
 pub(crate) fn assign<F: Abi>(_export: F, _windows: F::Windows) {}
+
+/// Compares size and alignment of a structure, and the offset of each of its fields.
+macro_rules! same_layout {
+    ($ours:ty, $theirs:ty: $($field:ident)*) => {
+        const _: () = {
+            assert!(size_of::<$ours>() == size_of::<$theirs>());
+            assert!(align_of::<$ours>() == align_of::<$theirs>());
+            $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $field));)*
+        };
+    };
+}
+
+/// Compares numbers.
+macro_rules! same_numbers {
+    ($theirs:ident: $($name:ident)*) => {
+        $(const _: () = assert!(ours::$name == $theirs::$name);)*
+    };
+}
 
 macro_rules! same {
     ($($ours:ty => $theirs:ty;)*) => {

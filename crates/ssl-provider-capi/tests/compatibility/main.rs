@@ -4,6 +4,7 @@
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 #[path = "abi.rs"]
 mod abi;
 
@@ -80,17 +81,6 @@ same_prototypes! {
     provider::SslOpenProvider(_, _, _);
     not_supported::SslSignHash(_, _, _, _, _, _, _, _);
     key_transfer::SslVerifySignature(_, _, _, _, _, _, _);
-}
-
-/// Compares size and alignment of a structure, and the offset of each of its fields.
-macro_rules! same_layout {
-    ($ours:ty, $theirs:ty: $($field:ident)*) => {
-        const _: () = {
-            assert!(size_of::<$ours>() == size_of::<$theirs>());
-            assert!(align_of::<$ours>() == align_of::<$theirs>());
-            $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $field));)*
-        };
-    };
 }
 
 same_layout! { ours::BCRYPT_INTERFACE_VERSION, windows::BCRYPT_INTERFACE_VERSION:
@@ -187,13 +177,6 @@ fn the_table_says_version_5_0_and_calls_this_library() {
         table.ExpandPreSharedKey as usize,
         windows::SslExpandPreSharedKey as *const () as usize
     );
-}
-
-/// Compares numbers.
-macro_rules! same_numbers {
-    ($theirs:ident: $($name:ident)*) => {
-        $(const _: () = assert!(ours::$name == $theirs::$name);)*
-    };
 }
 
 same_numbers! { windows:
