@@ -3,8 +3,24 @@
 
 use std::process::{Command, Stdio};
 
+use anyhow::{Result, ensure};
+
 /// The four backends, by feature and by name, in the order of preference.
 pub(crate) const BACKENDS: [&str; 4] = ["aws-lc", "openssl", "rustcrypto", "ring"];
+
+/// The backends of these names, in the order of preference; all of them where none is named.
+///
+/// # Errors
+///
+/// Fails for a name that no backend has.
+pub(crate) fn chosen_backends(names: &[String]) -> Result<Vec<&'static str>> {
+    for name in names {
+        let known = BACKENDS.join(", ");
+        ensure!(BACKENDS.contains(&name.as_str()), "no backend `{name}`; there are {known}");
+    }
+    let is_chosen = |backend: &&str| names.is_empty() || names.iter().any(|name| name == backend);
+    Ok(BACKENDS.into_iter().filter(is_chosen).collect())
+}
 
 /// Where the openssl backend gets its library from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,4 +68,17 @@ pub(crate) fn all_of_facade(openssl: OpenSsl) -> String {
     let backends = BACKENDS.map(|backend| feature_of(backend, openssl));
     let features = backends.iter().chain(&["multi-buffer"]);
     features.map(|feature| format!("ssl-provider/{feature}")).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_backend_is_refused_with_the_right_ones() {
+        let error = chosen_backends(&["aws".into()]).unwrap_err().to_string();
+        assert!(error.contains("aws-lc"), "{error}");
+        assert_eq!(chosen_backends(&["ring".into()]).unwrap(), ["ring"]);
+        assert_eq!(chosen_backends(&[]).unwrap(), BACKENDS);
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
-use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::features::{OpenSsl, all_of_facade, chosen_backends};
 use crate::interop::process::Dialogue;
 use crate::interop::server::{CERTIFICATE, KEY};
 use crate::workspace::Workspace;
@@ -25,14 +25,14 @@ const START: Duration = Duration::from_secs(20);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Seconds for each server in each round.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Rounds; the median of their ratios is what counts.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Compare this backend only.
-    #[arg(long)]
-    backend: Option<String>,
+    /// Compare this backend only; may be given several times.
+    #[arg(long = "backend", value_name = "NAME")]
+    backends: Vec<String>,
 }
 
 /// Measures every backend against OpenSSL, and prints a table.
@@ -41,6 +41,7 @@ pub(crate) struct Options {
 ///
 /// Fails when a server or the client does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let backends = chosen_backends(&options.backends)?;
     ensure!(cfg!(target_os = "linux"), "processor time is read from /proc, which Linux has");
     let features = all_of_facade(OpenSsl::choose());
     Run::cargo("build")
@@ -48,10 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .run(workspace)?;
     println!("| backend | handshakes per second of processor time | openssl s_server | ratio |");
     println!("| --- | --- | --- | --- |");
-    for backend in BACKENDS {
-        if options.backend.as_deref().is_some_and(|wanted| wanted != backend) {
-            continue;
-        }
+    for backend in backends {
         let mut rounds = Vec::new();
         for _ in 0..options.rounds {
             let ours = Server::ours(workspace, backend)?.rate(options.seconds)?;

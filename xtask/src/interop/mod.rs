@@ -20,7 +20,7 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use crate::features::BACKENDS;
+use crate::features::{BACKENDS, chosen_backends};
 use crate::interop::cell::{Cell, cells_of};
 use crate::interop::conversation::{Conversation, Secret};
 use crate::interop::process::OutOfTime;
@@ -101,19 +101,8 @@ fn chosen_stacks(names: &[String]) -> Result<Vec<&'static Stack>> {
         let known = STACKS.map(|stack| stack.key).join(", ");
         ensure!(known.split(", ").any(|key| key == name), "no stack `{name}`; there are {known}");
     }
-    Ok(STACKS.iter().filter(|stack| is_chosen(names, stack.key)).collect())
-}
-
-fn chosen_backends(names: &[String]) -> Result<Vec<&'static str>> {
-    for name in names {
-        let known = BACKENDS.join(", ");
-        ensure!(BACKENDS.contains(&name.as_str()), "no backend `{name}`; there are {known}");
-    }
-    Ok(BACKENDS.into_iter().filter(|backend| is_chosen(names, backend)).collect())
-}
-
-fn is_chosen(names: &[String], name: &str) -> bool {
-    names.is_empty() || names.iter().any(|chosen| chosen == name)
+    let is_chosen = |stack: &&Stack| names.is_empty() || names.iter().any(|name| name == stack.key);
+    Ok(STACKS.iter().filter(is_chosen).collect())
 }
 
 /// Makes the clients ready; a missing one is named, and counted.
@@ -314,9 +303,6 @@ mod tests {
     fn a_misspelt_name_is_refused_with_the_right_ones() {
         let error = chosen_stacks(&["gnutsl".into()]).unwrap_err().to_string();
         assert!(error.contains("gnutls") && error.contains("bouncy-castle"), "{error}");
-        let error = chosen_backends(&["aws".into()]).unwrap_err().to_string();
-        assert!(error.contains("aws-lc"), "{error}");
-        assert_eq!(chosen_backends(&["ring".into()]).unwrap(), ["ring"]);
         assert_eq!(chosen_stacks(&[]).unwrap().len(), STACKS.len());
     }
 
