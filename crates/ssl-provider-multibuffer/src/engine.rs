@@ -9,13 +9,16 @@ use std::sync::{Mutex, PoisonError};
 use ssl_provider_core::{Error, RawDecryption, RsaPrivateKeyDer};
 use zeroize::{Zeroize, Zeroizing};
 
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 use crate::kernel::Portable;
 use crate::kernel::{Kernel, Modulus, TABLE_LEN};
 use crate::number::{DIGIT_BITS, LANES, Number, SPARE_BITS, digits_of, power_of_two};
 
 /// Batches after which the blinding factors are made anew; in between they are squared.
 const BLINDING_USES: u32 = 32;
+
+/// Percent of an engine's digits that a prime has to fill.
+const LEAST_FILLED: usize = 80;
 
 /// Bits of an exponent that one multiplication takes; 16 is the size of the kernel's table.
 const WINDOW_BITS: usize = 4;
@@ -29,8 +32,8 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
     /// q^-1 mod p.
     coefficient: Number<H>,
     modulus: Modulus<N>,
-    /// 2^(2·52 N) mod n, which brings a number into Montgomery form.
-    form_factor: Number<N>,
+    /// R^2 mod n, where R is 2^(52 N): brings a number into Montgomery form.
+    r_squared: Number<N>,
     modulus_len: usize,
     public_exponent: u64,
     blinding: Mutex<Option<Blinding<N>>>,
@@ -40,8 +43,8 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
 struct Prime<const H: usize> {
     modulus: Modulus<H>,
     /// R^2 and R^3 mod the prime, where R is 2^(52 H).
-    square: Number<H>,
-    cube: Number<H>,
+    r_squared: Number<H>,
+    r_cubed: Number<H>,
     /// d mod the prime less one, as windows, the highest first.
     exponent: Zeroizing<Vec<u8>>,
     /// The prime less two: to this power a number is its inverse (Fermat).
@@ -77,7 +80,9 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             8 * bytes.len() <= digits * DIGIT_BITS - SPARE_BITS
         };
         let fits = [p, q, dp, dq, coefficient].iter().all(|part| short_enough(part, H));
-        if !fits || !short_enough(der.modulus(), N) || p.len() + p.len() / 4 < H * DIGIT_BITS / 8 {
+        // Shorter primes would pay for digits that are empty.
+        let fills = p.len() >= H * DIGIT_BITS / 8 * LEAST_FILLED / 100;
+        if !fits || !short_enough(der.modulus(), N) || !fills {
             return None;
         }
         let digits = digits_of(der.modulus());
@@ -87,8 +92,9 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             q: Prime::new(kernel, q, dq),
             coefficient: Number::splat(&digits_of(coefficient)),
             modulus: Modulus::new(digits),
-            form_factor: Number::splat(&power_of_two(2 * DIGIT_BITS * N, &digits)),
+            r_squared: Number::splat(&power_of_two(2 * DIGIT_BITS * N, &digits)),
             modulus_len: der.modulus().len(),
+            // At most 33 bits, as `RsaPrivateKeyDer` has checked.
             public_exponent: der
                 .public_exponent()
                 .iter()
@@ -174,7 +180,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let mod_q = mod_q.reduce_once(&q.modulus.digits);
         // Garner's formula: the difference in Montgomery form, plus 2 p to be positive, times the
         // plain coefficient is plain.
-        let subtrahend = multiply(self.kernel, &mod_q, &p.square, &p.modulus);
+        let subtrahend = multiply(self.kernel, &mod_q, &p.r_squared, &p.modulus);
         let twice_p = Number::splat(&p.modulus.digits);
         let twice_p = twice_p.add(&twice_p);
         let (difference, _) = mod_p.add(&twice_p).subtract(&subtrahend);
@@ -189,6 +195,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     fn public_power(&self, number: &Number<N>) -> Number<N> {
         let number = self.montgomery_form(number);
         let mut power = number.copy();
+        // The exponent is odd and above 1, as `RsaPrivateKeyDer` has checked, so it has bits.
         let bits = u64::BITS - self.public_exponent.leading_zeros();
         for bit in (0..bits - 1).rev() {
             power = self.multiply(&power, &power);
@@ -200,7 +207,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     }
 
     fn montgomery_form(&self, number: &Number<N>) -> Number<N> {
-        self.multiply(number, &self.form_factor)
+        self.multiply(number, &self.r_squared)
     }
 
     fn multiply(&self, a: &Number<N>, b: &Number<N>) -> Number<N> {
@@ -211,8 +218,8 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
 impl<const H: usize> Prime<H> {
     fn new<K: Kernel>(kernel: K, prime: &[u8], exponent: &[u8]) -> Self {
         let modulus = Modulus::new(digits_of(prime));
-        let square = Number::splat(&power_of_two(2 * DIGIT_BITS * H, &modulus.digits));
-        let cube = multiply(kernel, &square, &square, &modulus);
+        let r_squared = Number::splat(&power_of_two(2 * DIGIT_BITS * H, &modulus.digits));
+        let r_cubed = multiply(kernel, &r_squared, &r_squared, &modulus);
         let mut less_two = Zeroizing::new(prime.to_vec());
         // An odd number above 2: only the lowest byte changes unless it is 1.
         let mut borrow = 2;
@@ -222,7 +229,7 @@ impl<const H: usize> Prime<H> {
             borrow = u8::from(below_zero);
         }
         let inversion = windows(&less_two, prime.len());
-        Self { modulus, square, cube, exponent: windows(exponent, prime.len()), inversion }
+        Self { modulus, r_squared, r_cubed, exponent: windows(exponent, prime.len()), inversion }
     }
 
     /// A power of a number below R, in Montgomery form.
@@ -235,10 +242,10 @@ impl<const H: usize> Prime<H> {
         // number = high R + low, so that number R = high R^3 / R + low R^2 / R.
         let (low, high) = (number.part::<H>(0), number.part::<H>(H));
         let modulus = &self.modulus;
-        let base = multiply(kernel, &low, &self.square, modulus);
-        let base = base.add(&multiply(kernel, &high, &self.cube, modulus));
+        let base = multiply(kernel, &low, &self.r_squared, modulus);
+        let base = base.add(&multiply(kernel, &high, &self.r_cubed, modulus));
 
-        let mut last = multiply(kernel, &Number::one(), &self.square, modulus);
+        let mut last = multiply(kernel, &Number::one(), &self.r_squared, modulus);
         let table: [Number<H>; TABLE_LEN] = array::from_fn(|_| {
             let next = multiply(kernel, &last, &base, modulus);
             mem::replace(&mut last, next)
@@ -267,7 +274,7 @@ impl<const H: usize> Prime<H> {
 /// Raises a number of 128 bytes at most to a secret exponent modulo a secret prime of 64, and
 /// writes the result into 64 bytes: the private operation, as it ships but for the kernel, in a
 /// form that `cargo xtask ctgrind` runs under valgrind, which knows no AVX-512.
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 pub fn private_power(prime: &[u8], exponent: &[u8], number: &[u8], out: &mut [u8]) {
     let prime = Prime::<10>::new(Portable, prime, exponent);
     let mut numbers = Number::<20>::zero();
@@ -322,6 +329,8 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Engine<K, H, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::Rng;
     use ssl_provider_testkit::rsa_key::TestKey;
@@ -337,9 +346,13 @@ mod tests {
         Engine::new(kernel, &RsaPrivateKeyDer::from_der(&key.der).unwrap())
     }
 
-    fn random(bytes: &mut [u8]) -> Result<(), Error> {
-        Rng::new(85).fill(bytes);
-        Ok(())
+    /// A generator that goes on from call to call.
+    fn generator() -> impl Fn(&mut [u8]) -> Result<(), Error> {
+        let rng = Mutex::new(Rng::new(85));
+        move |bytes| {
+            rng.lock().unwrap().fill(bytes);
+            Ok(())
+        }
     }
 
     /// Decrypts these and says which passed the check; the others keep what was in their buffer.
@@ -353,7 +366,7 @@ mod tests {
             .zip(&mut blocks)
             .map(|(ciphertext, em)| RawDecryption { ciphertext, em })
             .collect();
-        let good = engine.decrypt(&mut jobs, &random).unwrap();
+        let good = engine.decrypt(&mut jobs, &generator()).unwrap();
         (blocks, good)
     }
 
@@ -405,7 +418,8 @@ mod tests {
     fn blinding_factors_are_renewed_and_still_cancel() {
         let key = TestKey::rsa_1024();
         let engine: Portable1024 = engine(Portable, &key).unwrap();
-        let mut last = None;
+        let random = generator();
+        let mut factors: Vec<[Vec<u8>; LANES]> = Vec::new();
         for uses in (1..=BLINDING_USES).chain([1, 2]) {
             let blinding = engine.next_blinding(&random).unwrap();
             assert_eq!(blinding.uses, uses);
@@ -413,19 +427,28 @@ mod tests {
             let product = engine.multiply(&blinding.factor, &engine.public_power(&inverse));
             let product = product.reduce_once(&engine.modulus.digits);
             assert_eq!(product.equal_lanes(&Number::one()), [true; LANES]);
-            // Never the factor of the batch before.
-            if let Some(last) = last.replace(blinding.factor.copy()) {
-                assert_eq!(blinding.factor.equal_lanes(&last), [false; LANES]);
-            }
+            factors.push(lanes(&blinding.factor));
         }
+        // No factor is that of another lane, of an earlier batch, or of the batches before renewal.
+        let all: BTreeSet<&Vec<u8>> = factors.iter().flatten().collect();
+        assert_eq!(all.len(), factors.len() * LANES);
         assert_decrypts(&engine, &key, 3);
+    }
+
+    /// The number in each lane.
+    fn lanes<const N: usize>(number: &Number<N>) -> [Vec<u8>; LANES] {
+        array::from_fn(|lane| {
+            let mut bytes = vec![0; N * DIGIT_BITS / 8];
+            number.write_lane(lane, &mut bytes);
+            bytes
+        })
     }
 
     #[test]
     fn a_result_that_does_not_encrypt_back_is_not_handed_out() {
         let key = TestKey::rsa_1024();
         let mut engine: Portable1024 = engine(Portable, &key).unwrap();
-        engine.next_blinding(&random).unwrap();
+        engine.next_blinding(&generator()).unwrap();
         // A fault in the half of one prime would give away the other (Boneh, DeMillo, Lipton).
         if let Some(window) = engine.p.exponent.last_mut() {
             *window ^= 1;
@@ -449,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_other_sizes_are_left_to_the_library() {
+    fn keys_whose_primes_do_not_fill_the_digits_are_left_to_the_library() {
         for key in [TestKey::rsa_1536(), TestKey::rsa_2056(), TestKey::rsa_4096()] {
             let fits = (
                 engine::<_, 10, 20>(Portable, &key).is_some(),

@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
 
 use crate::number::{DIGIT_MASK, Digits, Number, mask};
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 use crate::number::{LANES, split};
 
 /// Numbers that [`Kernel::select`] selects from: what a window of four bits can say.
@@ -52,11 +52,11 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
 
 /// Plain Rust. Too slow to be of use, but it runs everywhere: under Miri, under valgrind, and
 /// beside the other kernel in its tests.
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable;
 
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 impl Kernel for Portable {
     fn multiply<const N: usize>(
         self,
@@ -114,7 +114,7 @@ fn equality_mask(number: u64, index: u8) -> u64 {
     mask((number ^ u64::from(index)).wrapping_sub(1) >> 63)
 }
 
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 fn low_half(a: u64, b: u64) -> u64 {
     a.wrapping_mul(b) & DIGIT_MASK
 }

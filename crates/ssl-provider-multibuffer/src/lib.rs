@@ -3,8 +3,8 @@
 //!
 //! [`MultiBuffer`] is a backend around another one. Single operations, and everything that is not
 //! the RSA private operation, stay with the inner library; so do batches of keys that are not of
-//! 1024, 2048 or 3072 bits, and all of them where the processor has no AVX-512 IFMA. No library
-//! that Rust programs can depend on offers this, which is why the arithmetic is here.
+//! about 1024, 2048 or 3072 bits, and all of them where the processor has no AVX-512 IFMA. No
+//! library that Rust programs can depend on offers this, which is why the arithmetic is here.
 //!
 //! # Trust
 //!
@@ -22,7 +22,7 @@ use ssl_provider_core::{
     BackendInfo, Composed, Error, FipsStatus, KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer,
 };
 
-#[cfg(any(test, feature = "probe"))]
+#[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
 use crate::kernel::Avx512;
 
