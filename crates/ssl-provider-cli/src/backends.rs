@@ -14,7 +14,7 @@ use crate::table::Table;
 
 /// Arguments of `sslprov backends`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Print JSON: an array with an object for each backend
     #[arg(long)]
@@ -25,16 +25,16 @@ pub struct Args {
     pub markdown: bool,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  sslprov backends
-  sslprov backends --json | jq -r '.[].library'
-
+const AFTER_HELP: &str = "\
 Exit codes:
   0  at least one backend is compiled in
   2  none is, or the arguments are not usable
   5  standard output cannot be written
-  141  the reader of standard output has gone away";
+  141  the reader of standard output has gone away
+
+Examples:
+  sslprov backends
+  sslprov backends --json | jq -r '.[].library'";
 
 /// Runs `sslprov backends`.
 ///

@@ -52,6 +52,8 @@ pub enum Failure {
     Output(io::Error),
     /// An output file could not be written to its end: 5. The text says which and why.
     Write(String),
+    /// The server cannot go on, such as when the system gives it no more sockets: 6.
+    Server(io::Error),
 }
 
 impl Failure {
@@ -75,6 +77,10 @@ impl Failure {
             Self::Write(text) => {
                 tell(text);
                 ExitCode::from(5)
+            }
+            Self::Server(error) => {
+                tell(format_args!("the server stops: {error}"));
+                ExitCode::from(6)
             }
         }
     }
@@ -107,5 +113,20 @@ mod tests {
         assert_eq!(Outcome::of(0, 0), Outcome::None);
         assert_eq!(Outcome::of(0, 3), Outcome::None);
         assert_eq!(Outcome::of(1, 2), Outcome::Some);
+    }
+
+    #[test]
+    fn failures_have_codes_of_their_own() {
+        let error = || io::Error::other("no sockets");
+        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
+        for (failure, code) in [
+            (Failure::usage("no such file"), 2),
+            (Failure::Output(error()), 5),
+            (Failure::Write("disk full".into()), 5),
+            (Failure::Server(error()), 6),
+            (Failure::Output(gone), 141),
+        ] {
+            assert_eq!(failure.report(), ExitCode::from(code), "{failure:?}");
+        }
     }
 }

@@ -29,7 +29,7 @@ const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Arguments of `sslprov serve`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Address to listen at; with port 0 any free port is taken and printed
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4433")]
@@ -37,7 +37,7 @@ pub struct Args {
 
     /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. Without it a key and a certificate
     /// are made that are gone when the server stops
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
     /// PEM file of certificates, the server's own first. Without it they are taken from the key
@@ -102,7 +102,7 @@ pub struct Args {
     pub json: bool,
 
     /// Report nothing but where the server listens
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
 
     /// The backend.
@@ -114,24 +114,25 @@ pub struct Args {
     pub password: PasswordArgs,
 }
 
-const EXAMPLES: &str = "\
+const AFTER_HELP: &str = "\
 This is for tests, captures and old devices in a lab, not for the internet: RSA key exchange has no
 forward secrecy, so who gets the key can read what was recorded. The page is at /, as text at /plain
 and as JSON at /session.json. Standard output has a line `listening on ADDRESS`, and with --json a
 line for each event.
+
+Exit codes:
+  0  the server was stopped, or has served as many connections as it was asked to
+  2  the arguments are not usable, or the address is not to be had
+  5  standard output cannot be written
+  6  the server cannot go on, such as without sockets
+  141  the reader of standard output has gone away
 
 Examples:
   sslprov serve
   sslprov serve --key server.pem --cert chain.pem --keylog keys.txt --listen 127.0.0.1:0
   sslprov serve --versions tls1.2 --suites 0x009c,TLS_RSA_WITH_AES_128_CBC_SHA --backend openssl
   sslprov serve --allow-ssl3 --suites default,legacy
-  curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain
-
-Exit codes:
-  0  the server was stopped, or has served as many connections as it was asked to
-  2  the arguments are not usable, or the address is not to be had
-  5  standard output cannot be written
-  141  the reader of standard output has gone away";
+  curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
 /// Whether clients are asked for a certificate, as `--client-auth` takes it.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -172,7 +173,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// # Errors
 ///
 /// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
-/// when standard output cannot be written.
+/// when standard output cannot be written, [`Failure::Server`] when the server cannot go on.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let backend = match args.backend.choose()?[..] {
         [backend] => backend,
@@ -192,7 +193,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let listen = &args.listen;
     let server = Server::bind(listen.as_str(), settings, limits)
         .map_err(|error| Failure::usage(format_args!("--listen {listen}: {error}")))?;
-    let address = server.local_address()?;
+    let address = server.local_address().map_err(Failure::Server)?;
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
@@ -223,7 +224,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             show(as_text(event));
         }
     };
-    server.run(&observer)?;
+    server.run(&observer).map_err(Failure::Server)?;
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error.into()),
         None => Ok(Outcome::All),

@@ -13,7 +13,7 @@ use crate::table::Table;
 
 /// Arguments of `sslprov suites`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Print JSON: an array with an object for each suite
     #[arg(long)]
@@ -24,19 +24,19 @@ pub struct Args {
     pub protocol: Option<Protocol>,
 }
 
-const EXAMPLES: &str = "\
+const AFTER_HELP: &str = "\
 The PRF is that of TLS 1.2 and DTLS 1.2; earlier versions have one for all suites. Importable means
 that `sslprov import` and SslImportMasterKey take the suite with at least one of its protocols.
-
-Examples:
-  sslprov suites --protocol tls1.2
-  sslprov suites --json | jq -r '.[] | select(.importable) | .name'
 
 Exit codes:
   0  the suites were printed
   2  the arguments are not usable
   5  standard output cannot be written
-  141  the reader of standard output has gone away";
+  141  the reader of standard output has gone away
+
+Examples:
+  sslprov suites --protocol tls1.2
+  sslprov suites --json | jq -r '.[] | select(.importable) | .name'";
 
 /// Runs `sslprov suites`.
 ///

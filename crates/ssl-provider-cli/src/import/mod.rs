@@ -28,7 +28,7 @@ use self::keys::Keys;
 
 /// Arguments of `sslprov import`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Import every exchange of a file of JSON, or of standard input: JSON lines or one array of
     /// objects. Fields, all of them strings: version, suite_id, client_version, client_random,
@@ -41,7 +41,7 @@ pub struct Args {
 
     /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. With --batch, the one for exchanges
     /// that name none
-    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    #[arg(long, short, value_name = "FILE", required_unless_present = "batch")]
     pub key: Option<PathBuf>,
 
     /// Protocol that was negotiated: its number in hex such as 0303, or a name such as tls1.2
@@ -120,7 +120,7 @@ pub enum VersionRule {
     Any,
 }
 
-const EXAMPLES: &str = "\
+const AFTER_HELP: &str = "\
 Output: one line of JSON per exchange and backend, in the order of the input:
   {\"index\":0,\"backend\":\"aws-lc\",\"status\":\"0x00000000\",\"master_secret_sha256\":\"…\"}
 with master_secret in place of its hash when --reveal-secrets is given, an error text when the
@@ -132,12 +132,6 @@ version is replaced by one that nobody can predict, so that the command is no or
 no key (RFC 5246 section 7.4.7.1). Whether a secret is the right one, only the Finished messages
 tell; `sslprov keylog` checks them.
 
-Examples:
-  sslprov import --batch handshakes.json --backend all
-  sslprov import --batch - --key server.pem --reveal-secrets < exchanges.jsonl
-  sslprov import --key server.pem --protocol tls1.2 --suite TLS_RSA_WITH_AES_128_GCM_SHA256 \\
-      --client-random HEX --server-random HEX --encrypted-premaster HEX
-
 Exit codes:
   0  every import succeeded (skipped ones do not count)
   1  none did, or there was none
@@ -145,7 +139,13 @@ Exit codes:
   3  some imports failed
   4  two backends gave different answers
   5  standard output cannot be written
-  141  the reader of standard output has gone away";
+  141  the reader of standard output has gone away
+
+Examples:
+  sslprov import --batch handshakes.json --backend all
+  sslprov import --batch - --key server.pem --reveal-secrets < exchanges.jsonl
+  sslprov import --key server.pem --protocol tls1.2 --suite TLS_RSA_WITH_AES_128_GCM_SHA256 \\
+      --client-random HEX --server-random HEX --encrypted-premaster HEX";
 
 /// Runs `sslprov import`.
 ///
