@@ -22,9 +22,11 @@ from attack.wire import Alert, ContentType, HandshakeType, Version, flip, messag
 _KEYS = Path(__file__).resolve().parents[3] / "data" / "keys"
 _CLIENT = "client-2048"
 _OTHER = "other-2048"
+_CURVE = "ec-p256"
 
 _RSA_SHA256 = 0x0401
 _RSA_SHA384 = 0x0501
+_ECDSA_SHA256 = 0x0403
 
 _UNEXPECTED = fatal(Alert.UNEXPECTED_MESSAGE)
 
@@ -46,6 +48,7 @@ def cases_of_request(scope: Scope) -> Iterator[Case]:
         ):
             yield Case(f"{profile}: {run.__doc__}", _UNEXPECTED, partial(run, profile))
         yield from _signatures(profile, scope)
+        yield from _on_a_curve(profile, scope)
         yield from _certificates(profile)
         for kind in scope.some(MALFORMED):
             yield Case(
@@ -121,6 +124,66 @@ def _signatures(profile: Profile, scope: Scope) -> Iterator[Case]:
                 fatal(Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE, Alert.DECRYPT_ERROR),
                 partial(_with, profile, partial(_of_scheme, scheme)),
             )
+
+
+def _on_a_curve(profile: Profile, scope: Scope) -> Iterator[Case]:
+    """A certificate with a key on a curve, which signs with ECDSA (RFC 8422 section 5.8)."""
+    yield Case(
+        f"{profile}: a certificate on a curve",
+        completes(),
+        partial(_with_curve, profile, _signed_on_curve),
+    )
+    wrong: dict[str, Callable[[bytes], bytes]] = {
+        "a signature of no content": lambda _: b"",
+        "a signature that is no sequence": lambda der: b"\x31" + der[1:],
+        "a signature cut by a byte": lambda der: der[:-1],
+        "a signature with a byte behind it": lambda der: der + b"\0",
+        "a signature of zeros": lambda _: bytes.fromhex("3006020100020100"),
+        "a signature of ones": lambda _: bytes.fromhex("3006020101020101"),
+        "a signature of negative numbers": lambda _: bytes.fromhex("30060201ff0201ff"),
+        "a signature of huge numbers": lambda _: b"\x30\x44" + (b"\x02\x20" + b"\x7f" * 32) * 2,
+    }
+    for at in scope.some(range(8, 64, 7)):
+        wrong[f"byte {at} of the signature changed"] = partial(flip, at=at)
+    for name, change in wrong.items():
+        yield Case(
+            f"{profile}: on a curve: {name}",
+            fatal(Alert.DECRYPT_ERROR),
+            partial(_with_curve, profile, partial(_changed, change)),
+            group=f"{profile} signature on a curve",
+        )
+    if profile.version == Version.TLS1_2:
+        for scheme in (_RSA_SHA256, _RSA_SHA384, 0x0603, 0x0807):
+            yield Case(
+                f"{profile}: on a curve: a signature of the scheme {scheme:#06x}",
+                fatal(Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE, Alert.DECRYPT_ERROR),
+                partial(_with_curve, profile, partial(_signed_on_curve, scheme=scheme)),
+            )
+
+
+def _with_curve(profile: Profile, verify: _Signature, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.send_handshake(HandshakeType.CERTIFICATE, _chain([_certificate(_CURVE)]))
+    client.key_exchange()
+    client.send_handshake(HandshakeType.CERTIFICATE_VERIFY, verify(client))
+    client.finish()
+    return client.complete()
+
+
+def _curve_signature(client: Client) -> bytes:
+    """Over all messages so far: with SHA-256 in TLS 1.2, before that with SHA-1."""
+    name = "sha256" if client.profile.version == Version.TLS1_2 else "sha1"
+    digest = hashlib.new(name, client.transcript).digest()
+    return bytes(_private_key(_CURVE).sign(bytearray(digest), padding=None, hashAlg=name))
+
+
+def _signed_on_curve(client: Client, scheme: int = _ECDSA_SHA256) -> bytes:
+    return _verify(client, _curve_signature(client), scheme=scheme)
+
+
+def _changed(change: Callable[[bytes], bytes], client: Client) -> bytes:
+    return _verify(client, change(_curve_signature(client)), scheme=_ECDSA_SHA256)
 
 
 def _certificates(profile: Profile) -> Iterator[Case]:
