@@ -26,7 +26,7 @@ use crate::message::{
     HEADER_LEN, SERVER_HELLO_DONE, body,
 };
 use crate::negotiation::{Choice, choose};
-use crate::record_layer::{ContentType, RecordLayer};
+use crate::record_layer::{Content, ContentType, RecordLayer};
 use crate::session::{Fingerprint, Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
 use crate::wire::{Reader, put_message};
@@ -165,7 +165,10 @@ impl Connection {
                 Ok(Some(record)) => {
                     done += record.len;
                     let payload = rest.get(record.payload).unwrap_or_default();
-                    self.record(record.content_type, payload)
+                    match record.content {
+                        Content::Of(content_type) => self.record(content_type, payload),
+                        Content::Ssl2Hello => self.ssl2_hello(payload),
+                    }
                 }
                 Err(alert) => Err(alert),
             };
@@ -262,7 +265,9 @@ impl Connection {
             };
             let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
             self.state = match mem::replace(&mut self.state, State::Closed) {
-                State::Hello => self.client_hello(&message)?,
+                State::Hello => {
+                    self.client_hello(&ClientHello::parse(body(&message))?, &message)?
+                }
                 State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
                 State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
                 State::CertificateVerify(negotiated, agreed) => {
@@ -284,11 +289,16 @@ impl Connection {
         }
     }
 
+    /// What both sides sign of it is the message as it came (RFC 5246 appendix E.2).
+    fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
+        self.state = self.client_hello(&ClientHello::parse_ssl2(message)?, message)?;
+        Ok(())
+    }
+
     /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
-    fn client_hello(&mut self, message: &[u8]) -> Result<State, Alert> {
+    fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
         let settings = Arc::clone(&self.settings);
-        let hello = ClientHello::parse(body(message))?;
-        let choice = choose(&settings, &hello)?;
+        let choice = choose(&settings, hello)?;
         self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
             // SSL 3.0 signs with its master secret, which the interface does not show.

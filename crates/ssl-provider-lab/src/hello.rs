@@ -1,6 +1,7 @@
 //! ClientHello, parsed, and ServerHello, written, with the extensions that this server speaks.
 //! Extensions that it does not know are passed over (RFC 5246 section 7.4.1.4).
 
+use std::borrow::Cow;
 use std::mem;
 
 use ssl_provider::Protocol;
@@ -15,6 +16,9 @@ pub(crate) const MAX_CLIENT_HELLO_LEN: usize =
 
 /// Longest session id in bytes (RFC 5246 section 7.4.1.2).
 const MAX_SESSION_ID_LEN: usize = 32;
+
+/// Shortest challenge in bytes, which is the client's random in the form of SSL 2.0.
+const MIN_CHALLENGE_LEN: usize = 16;
 
 /// The client speaks RFC 5746, said in the list of suites (section 3.3).
 pub(crate) const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
@@ -36,7 +40,7 @@ pub(crate) struct ClientHello<'a> {
     /// The session that it asks to resume; may be empty.
     pub(crate) session_id: &'a [u8],
     /// Pairs of bytes.
-    suites: &'a [u8],
+    suites: Cow<'a, [u8]>,
     compression_methods: &'a [u8],
     /// The content of server_name (RFC 6066 section 3), well-formed.
     pub(crate) server_name: Option<&'a [u8]>,
@@ -63,7 +67,34 @@ impl<'a> ClientHello<'a> {
         let random = reader.array()?;
         let session_id = reader.vec8().filter(|id| id.len() <= MAX_SESSION_ID_LEN)?;
         let suites = reader.vec16().filter(|list| !list.is_empty() && list.len() % 2 == 0)?;
+        let suites = suites.into();
         let compression_methods = reader.vec8().filter(|list| !list.is_empty())?;
+        Some(Self { version, random, session_id, suites, compression_methods, ..Self::default() })
+    }
+
+    /// Parses the message in the form that SSL 2.0 has for it (RFC 5246 appendix E.2).
+    pub(crate) fn parse_ssl2(message: &'a [u8]) -> Result<Self, Alert> {
+        Self::ssl2_fields(&mut Reader::new(message)).ok_or(Alert::DecodeError)
+    }
+
+    fn ssl2_fields(reader: &mut Reader<'a>) -> Option<Self> {
+        let _kind = reader.u8()?;
+        let version = reader.u16()?;
+        let lens = [reader.u16()?, reader.u16()?, reader.u16()?].map(usize::from);
+        let [suites, session_id, challenge] = lens.map(|len| reader.take(len));
+        let suites = suites?.chunks_exact(3);
+        let session_id = session_id.filter(|id| id.len() <= MAX_SESSION_ID_LEN)?;
+        let challenge = challenge.filter(|challenge| challenge.len() >= MIN_CHALLENGE_LEN)?;
+        if suites.len() == 0 || !suites.remainder().is_empty() || !reader.is_empty() {
+            return None;
+        }
+        let mut random = [0; 32];
+        let start = random.len().checked_sub(challenge.len())?;
+        random.get_mut(start..)?.copy_from_slice(challenge);
+        // Those of SSL 2.0 itself do not begin with a zero.
+        let suites: Vec<u8> =
+            suites.filter_map(|it| it.strip_prefix(&[0])).flatten().copied().collect();
+        let (suites, compression_methods) = (suites.into(), &[0][..]);
         Some(Self { version, random, session_id, suites, compression_methods, ..Self::default() })
     }
 
@@ -218,6 +249,39 @@ pub(crate) mod tests {
         assert!(hello.extended_master_secret && hello.encrypt_then_mac);
         assert_eq!(hello.renegotiated_connection, Some(&[][..]));
         assert_eq!(hello.server_name, Some(SERVER_NAME_X));
+    }
+
+    #[test]
+    fn the_form_of_ssl_2_has_the_same_fields() {
+        let with = |suites: &[u8], session_id: &[u8], challenge: &[u8]| {
+            let mut out = vec![1, 3, 1];
+            for part in [suites, session_id, challenge] {
+                out.extend(u16::try_from(part.len()).unwrap().to_be_bytes());
+            }
+            [&out[..], suites, session_id, challenge].concat()
+        };
+        let refusal = |message: &[u8]| ClientHello::parse_ssl2(message).err();
+        let suites = [1, 0, 0x80, 0, 0, 0x2f, 7, 0, 0xc0, 0, 0, 0xff];
+        let message = with(&suites, &[4; 16], &[5; 17]);
+        let hello = ClientHello::parse_ssl2(&message).unwrap();
+        assert_eq!((hello.version, hello.session_id), (0x0301, &[4; 16][..]));
+        assert_eq!(hello.random[..], [&[0; 15][..], &[5; 17]].concat(), "to the right");
+        assert!(hello.offers(0x002f) && hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV));
+        assert!(!hello.offers(0x0080) && !hello.offers(0x00c0));
+        assert!(hello.offers_null_compression() && hello.renegotiated_connection.is_none());
+        for len in 0..message.len() {
+            assert_eq!(refusal(&message[..len]), Some(Alert::DecodeError), "{len}");
+        }
+        for bad in [
+            [message, vec![0]].concat(),
+            with(&suites, &[], &[5; 15]),
+            with(&suites, &[], &[5; 33]),
+            with(&suites, &[0; 33], &[5; 32]),
+            with(&suites[..11], &[], &[5; 32]),
+            with(&[], &[], &[5; 32]),
+        ] {
+            assert_eq!(refusal(&bad), Some(Alert::DecodeError), "{bad:?}");
+        }
     }
 
     #[test]

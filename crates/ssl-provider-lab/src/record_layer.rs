@@ -7,6 +7,7 @@ use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
 use ssl_provider::{Error, Protocol};
 
 use crate::alert::Alert;
+use crate::message::CLIENT_HELLO;
 
 /// Bytes of a record header.
 pub(crate) const HEADER_LEN: usize = 5;
@@ -33,10 +34,19 @@ impl ContentType {
     }
 }
 
+/// What is in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Something of this type.
+    Of(ContentType),
+    /// The ClientHello of an old client, in the form of SSL 2.0.
+    Ssl2Hello,
+}
+
 /// A record that was opened in place.
 #[derive(Debug)]
 pub(crate) struct Record {
-    pub(crate) content_type: ContentType,
+    pub(crate) content: Content,
     /// Where the payload stands.
     pub(crate) payload: Range<usize>,
     /// Bytes of the record, with its header.
@@ -50,6 +60,8 @@ pub(crate) struct RecordLayer {
     write: Option<Direction>,
     /// What the hellos agreed on.
     protocol: Option<Protocol>,
+    /// Whether a record has come.
+    has_begun: bool,
     /// Whether a record of SSL 3.0 came first, whose sender may not read a later version's alert.
     began_as_ssl3: bool,
     output: Vec<u8>,
@@ -94,6 +106,17 @@ impl RecordLayer {
     /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
     /// is there.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
+        let record = match input.first() {
+            Some(byte) if !self.has_begun && byte & SSL2_LENGTH_OF_TWO_BYTES != 0 => {
+                open_ssl2_hello(input)?
+            }
+            _ => self.open_tls(input)?,
+        };
+        self.has_begun |= record.is_some();
+        Ok(record)
+    }
+
+    fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let Some(&[kind, major, minor, high, low]) = input.first_chunk::<HEADER_LEN>() else {
             // Whoever speaks another protocol may never send five bytes.
             return match input.first() {
@@ -123,7 +146,7 @@ impl RecordLayer {
                 })?
             }
         };
-        Ok(Some(Record { content_type, payload, len }))
+        Ok(Some(Record { content: Content::Of(content_type), payload, len }))
     }
 
     /// Before the hellos have agreed, any minor version may stand in the header
@@ -178,6 +201,26 @@ impl RecordLayer {
     }
 }
 
+/// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
+/// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
+fn open_ssl2_hello(input: &[u8]) -> Result<Option<Record>, Alert> {
+    let Some(&[high, low, kind, major, _]) = input.first_chunk() else { return Ok(None) };
+    if kind != CLIENT_HELLO {
+        return Err(Alert::UnexpectedMessage);
+    }
+    if major != 3 {
+        return Err(Alert::ProtocolVersion);
+    }
+    let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
+    let len = SSL2_HEADER_LEN + usize::from(body_len);
+    let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
+    Ok((input.len() >= len).then_some(whole))
+}
+
+/// Says that the header of a record of SSL 2.0 is a length of two bytes, and nothing else.
+const SSL2_LENGTH_OF_TWO_BYTES: u8 = 0x80;
+const SSL2_HEADER_LEN: usize = 2;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,9 +238,24 @@ mod tests {
         }
         let opened = layer.open(&mut record).unwrap().unwrap();
         assert_eq!(
-            (opened.content_type, opened.payload, opened.len),
-            (ContentType::Handshake, 5..7, 7)
+            (opened.content, opened.payload, opened.len),
+            (Content::Of(ContentType::Handshake), 5..7, 7)
         );
+    }
+
+    #[test]
+    fn a_hello_of_ssl_2_may_come_first() {
+        let mut record = vec![0x80, 4, 1, 3, 1, 9, 22];
+        for len in 0..6 {
+            assert!(RecordLayer::default().open(&mut record[..len]).unwrap().is_none());
+        }
+        let opened = RecordLayer::default().open(&mut record).unwrap().unwrap();
+        assert_eq!((opened.content, opened.payload, opened.len), (Content::Ssl2Hello, 2..6, 6));
+        let mut layer = RecordLayer::default();
+        assert_eq!(refusal(&mut layer, &[0x80, 4, 2, 3, 1]), Some(Alert::UnexpectedMessage));
+        assert_eq!(refusal(&mut layer, &[0x80, 4, 1, 0, 2]), Some(Alert::ProtocolVersion));
+        assert_eq!(refusal(&mut layer, &[22, 3, 1, 0, 1, 1]), None);
+        assert_eq!(refusal(&mut layer, &record), Some(Alert::UnexpectedMessage), "later");
     }
 
     #[test]

@@ -183,6 +183,13 @@ impl Client {
         self.send(ContentType::Handshake, message);
     }
 
+    /// Sends a ClientHello in a record of SSL 2.0, and takes it into the transcript.
+    pub(crate) fn send_ssl2_hello(&mut self, message: &[u8]) {
+        self.transcript.extend_from_slice(message);
+        let header = (0x8000 | u16::try_from(message.len()).unwrap()).to_be_bytes();
+        self.server.receive(&[&header[..], message].concat());
+    }
+
     /// What the server has sent since the last call.
     pub(crate) fn received(&mut self) -> Vec<Sent> {
         let mut output = self.server.output().to_vec();

@@ -63,6 +63,23 @@ fn sessions_go_on_in_every_version() {
 }
 
 #[test]
+fn old_clients_may_say_hello_in_the_form_of_ssl_2() {
+    for version in VERSIONS {
+        let mut client = Client::new(&settings(), version);
+        let suites = [1, 0, 0x80, 0, 0, 0x2f, 0, 0, 0xff];
+        let [high, low] = version.wire().to_be_bytes();
+        let head = [1, high, low, 0, 9, 0, 0, 0, 32];
+        client.send_ssl2_hello(&[&head[..], &suites, &CLIENT_RANDOM].concat());
+        assert!(!client.read_flight());
+        client.key_exchange();
+        let session = client.finish();
+        assert_eq!((session.protocol, session.suite.id), (version, 0x002f));
+        assert!(session.secure_renegotiation && !session.extended_master_secret);
+        exchange_data(&mut client);
+    }
+}
+
+#[test]
 fn a_session_of_other_parameters_does_not_go_on() {
     let settings = settings();
     let session = || {

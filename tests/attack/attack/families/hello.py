@@ -69,6 +69,7 @@ def cases(scope: Scope) -> Iterator[Case]:
             completes(),
             partial(_offered, profile, {"compression": bytes(range(255))}),
         )
+        yield from _of_ssl2(profile)
         yield from _cuts(profile, scope)
         if profile.version != Version.SSL3:
             yield from _extensions(profile)
@@ -125,12 +126,22 @@ _NO_SUITES = {
 }
 
 
-def _hello_of_ssl2(version: int) -> bytes:
-    """A ClientHello in the record and the form of SSL 2.0 (appendix E.2)."""
-    suites = bytes([0, 0, 0x2F, 1, 0, 0x80, 7, 0, 0xC0])
-    body = b"\1" + version.to_bytes(2, "big")
-    body += b"".join(len(part).to_bytes(2, "big") for part in (suites, b"", bytes(16)))
-    body += suites + bytes(range(16))
+_SUITES_OF_SSL2 = bytes([1, 0, 0x80, 7, 0, 0xC0])
+
+
+def _hello_of_ssl2(
+    version: int,
+    suites: bytes = _SUITES_OF_SSL2 + bytes([0, 0, 0x2F]),
+    session_id: bytes = b"",
+    challenge: bytes = bytes(range(32)),
+) -> bytes:
+    """A ClientHello in the form of SSL 2.0 (appendix E.2), without the record around it."""
+    parts = (suites, session_id, challenge)
+    lengths = b"".join(len(part).to_bytes(2, "big") for part in parts)
+    return b"\1" + version.to_bytes(2, "big") + lengths + b"".join(parts)
+
+
+def _record_of_ssl2(body: bytes) -> bytes:
     return (0x8000 | len(body)).to_bytes(2, "big") + body
 
 
@@ -140,16 +151,90 @@ _NO_RECORDS = {
     "255s": b"\xff" * 64,
     "a single byte": b"\x16",
     "the beginning of a record": b"\x16\3\1\0",
-    "the hello of SSL 2.0": _hello_of_ssl2(0x0002),
-    "the hello of SSL 2.0, for SSL 3.0": _hello_of_ssl2(0x0300),
-    "the hello of SSL 2.0, for TLS 1.0": _hello_of_ssl2(0x0301),
-    "the hello of SSL 2.0, for TLS 1.2": _hello_of_ssl2(0x0303),
-    "half of the hello of SSL 2.0": _hello_of_ssl2(0x0303)[:20],
-    "the longest hello of SSL 2.0": b"\xff\xff\1\3\3" + bytes(0x7FFC),
-    "a hello of SSL 2.0 with padding": b"\x00" + _hello_of_ssl2(0x0301),
+    # RFC 6176: nobody speaks that.
+    "the hello of SSL 2.0": _record_of_ssl2(_hello_of_ssl2(0x0002)),
+    "another message of SSL 2.0": _record_of_ssl2(b"\2" + _hello_of_ssl2(0x0301)[1:]),
+    "half of the hello of SSL 2.0, for TLS 1.2": _record_of_ssl2(_hello_of_ssl2(0x0303))[:20],
+    "two bytes of the hello of SSL 2.0": _record_of_ssl2(_hello_of_ssl2(0x0303))[:2],
+    "an empty record of SSL 2.0": b"\x80\0\1\3\3",
+    "the longest hello of SSL 2.0": _record_of_ssl2(b"\1\3\3" + bytes(0x7FFC)),
+    "a hello of SSL 2.0 with padding": b"\0" + _record_of_ssl2(_hello_of_ssl2(0x0301)),
 }
 
 _GREASE = tuple(0x0A0A + 0x1010 * step for step in range(16))
+
+
+def _of_ssl2(profile: Profile) -> Iterator[Case]:
+    """Appendix E.2: a server may take a hello in the form of SSL 2.0, but no more than that."""
+    taken_or_not = either(
+        completes(), fatal(Alert.UNEXPECTED_MESSAGE, Alert.PROTOCOL_VERSION), closes()
+    )
+    version = profile.version
+    for name, body in {
+        "challenge of 32 bytes": _hello_of_ssl2(version),
+        "challenge of 16 bytes": _hello_of_ssl2(version, challenge=b"\7" * 16),
+        "a session id": _hello_of_ssl2(version, session_id=bytes(16)),
+    }.items():
+        for size in (0xFFFF, 1):
+            yield Case(
+                f"{profile}: hello of SSL 2.0, {name}, in segments of at most {size} bytes",
+                taken_or_not,
+                partial(_with_ssl2, profile, body, size),
+            )
+    right = _hello_of_ssl2(version)
+    for name, body in {
+        "no suites": _hello_of_ssl2(version, suites=b""),
+        "half a suite": _hello_of_ssl2(version, suites=b"\0\0"),
+        "a challenge of 15 bytes": _hello_of_ssl2(version, challenge=bytes(15)),
+        "a challenge of 33 bytes": _hello_of_ssl2(version, challenge=bytes(33)),
+        "its last byte missing": right[:-1],
+        "a byte too many": right + b"\0",
+        "a length that is too high": right[:3] + b"\xff" + right[4:],
+    }.items():
+        yield Case(
+            f"{profile}: hello of SSL 2.0 with {name}",
+            fatal(
+                Alert.DECODE_ERROR,
+                Alert.ILLEGAL_PARAMETER,
+                Alert.UNEXPECTED_MESSAGE,
+                Alert.HANDSHAKE_FAILURE,
+            ),
+            partial(_raw, profile, _record_of_ssl2(body)),
+            group=f"{profile} misshapen hello of SSL 2.0",
+        )
+    yield Case(
+        f"{profile}: hello of SSL 2.0 with suites of SSL 2.0 only",
+        _NONE_IN_COMMON,
+        partial(_raw, profile, _record_of_ssl2(_hello_of_ssl2(version, suites=_SUITES_OF_SSL2))),
+    )
+    yield Case(
+        f"{profile}: hello of SSL 2.0 after ServerHelloDone",
+        fatal(Alert.UNEXPECTED_MESSAGE, Alert.PROTOCOL_VERSION, Alert.DECODE_ERROR),
+        partial(_late_ssl2, profile),
+    )
+
+
+def _with_ssl2(profile: Profile, body: bytes, size: int, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    challenge = int.from_bytes(body[7:9], "big")
+    client.client_random = body[-challenge:].rjust(32, b"\0")
+    client.transcript = body
+    sent = _record_of_ssl2(body)
+    for at in range(0, len(sent), size):
+        client.send_raw(sent[at : at + size])
+    if not client.read_until(lambda: client.server.hello_done):
+        return client.reply()
+    client.mark()
+    client.key_exchange()
+    client.finish()
+    return client.complete()
+
+
+def _late_ssl2(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    client.hello()
+    client.send_raw(_record_of_ssl2(_hello_of_ssl2(profile.version)))
+    return client.reply()
 
 
 def _suites(profile: Profile, suites: tuple[int, ...], lab: Lab) -> Reply:
