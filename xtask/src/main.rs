@@ -17,6 +17,7 @@ mod fuzz;
 mod handshakes;
 mod interop;
 mod matrix;
+mod miri;
 mod python;
 mod readme;
 mod test;
@@ -109,6 +110,8 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Run the handle table and the readers of C's pointers under Miri; needs nightly Rust.
+    Miri,
     /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
     Timing(timing::Options),
     /// Check with memcheck that nothing depends on the decrypted RSA block.
@@ -154,6 +157,7 @@ fn run(task: Task) -> Result<()> {
         Task::Handshakes(options) => handshakes::run(&workspace, &options),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
+        Task::Miri => miri::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),

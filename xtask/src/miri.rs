@@ -1,0 +1,49 @@
+//! `cargo xtask miri`: the handle table, the readers of C's pointers and the parameter list under
+//! Miri, which sees undefined behaviour and data races. Miri is a part of nightly Rust.
+
+use anyhow::{Context, Result};
+
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// What is run: a crate, the options that build it without a C library, the tests.
+const SUBJECTS: [(&str, &[&str], &[&str]); 2] = [
+    ("ssl-provider-core", &[], &["handle::", "parameter_list::", "secret::"]),
+    (
+        "ssl-provider-capi",
+        &["--no-default-features", "--features", "rustcrypto"],
+        // Not the panic within a panic, whose second payload is leaked on purpose.
+        &["a_panic_becomes", "an_error_becomes", "pointer::", "memory::", "cipher_suites::"],
+    ),
+];
+
+/// Schedules of the threads that the tests of the handle table start.
+const SCHEDULES: &str = "-Zmiri-many-seeds=0..16";
+
+/// Runs the tests.
+///
+/// # Errors
+///
+/// Fails when Miri is not installed, and at the first test that it finds fault with.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let miri = || Run::new("cargo").args(["+nightly", "miri"]);
+    miri().args(["--version"]).read(workspace).context(
+        "Miri is not installed; `rustup toolchain install nightly --component miri,rust-src`",
+    )?;
+    let test = |package: &str, build: &[&str], tests: &[&str]| {
+        miri()
+            .args(["test", "--package", package, "--lib", "--target-dir"])
+            .args([workspace.target("miri")])
+            .args(build)
+            .args(["--"])
+            .args(tests)
+    };
+    for (package, build, tests) in SUBJECTS {
+        // Isolated from the system, there is no randomness.
+        test(package, build, tests).env("MIRIFLAGS", "-Zmiri-disable-isolation").run(workspace)?;
+    }
+    let threads = ["handle::tests::of_many_threads", "handle::tests::threads_that", "outlives"];
+    test("ssl-provider-core", &[], &threads)
+        .env("MIRIFLAGS", format!("-Zmiri-disable-isolation {SCHEDULES}"))
+        .run(workspace)
+}
