@@ -144,8 +144,8 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.libraries()?;
     if extent != Extent::Short {
         build.proofs()?;
-        build.model()?;
     }
+    build.model()?;
     build.exports()?;
     for compiler in compilers {
         build.header(compiler)?;
