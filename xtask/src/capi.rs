@@ -330,7 +330,8 @@ impl<'a> Build<'a> {
 
     /// The server, with every client.
     fn converse(&self, wrapper: &[String], provider: Option<usize>) -> Result<()> {
-        peers::converse(&self.output.join(SERVER), wrapper, provider)
+        let keys = self.workspace.root().join("tests/data/keys");
+        peers::converse(&self.output.join(SERVER), &keys, wrapper, provider)
     }
 
     fn valgrind(&self, program: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 //! version, with suites of each kind, and read its page.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -65,16 +65,26 @@ const CONVERSATIONS: [Conversation; 7] = [
     },
 ];
 
+/// Who the clients are: what the page says about it, and the key with its certificate.
+const IDENTITIES: [(&str, Option<&str>); 3] =
+    [("none", None), ("RSA", Some("client-2048")), ("ECDSA", Some("ec-p256"))];
+
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
-/// Has every client that is installed hold every conversation with one run of the server, which
-/// must then exit without an error. `wrapper` is a program that the server runs under, with its
+/// Has every client that is installed hold every conversation, as each of the identities of which
+/// `keys` holds the keys, with one run of the server, which must then exit without an error.
+/// `wrapper` is a program that the server runs under, with its
 /// arguments, or nothing; `provider` is the index of the provider that the server opens.
 ///
 /// # Errors
 ///
 /// Fails when a page does not come or says something else, and when no client is installed.
-pub(super) fn converse(server: &Path, wrapper: &[String], provider: Option<usize>) -> Result<()> {
+pub(super) fn converse(
+    server: &Path,
+    keys: &Path,
+    wrapper: &[String],
+    provider: Option<usize>,
+) -> Result<()> {
     let clients: Vec<&str> =
         CLIENTS.iter().map(|(client, _)| *client).filter(|client| is_installed(client)).collect();
     for (client, package) in CLIENTS {
@@ -88,7 +98,7 @@ pub(super) fn converse(server: &Path, wrapper: &[String], provider: Option<usize
     if clients.is_empty() {
         bail!("no TLS client is installed to shake hands with");
     }
-    let count = clients.len() * CONVERSATIONS.len();
+    let count = clients.len() * CONVERSATIONS.len() * IDENTITIES.len();
     let words = wrapper.iter().cloned().chain([server.display().to_string(), count.to_string()]);
     println!("$ {}", words.collect::<Vec<_>>().join(" "));
     let mut running = Running(start(server, wrapper, provider, count)?);
@@ -97,7 +107,12 @@ pub(super) fn converse(server: &Path, wrapper: &[String], provider: Option<usize
     BufReader::new(output).read_line(&mut port).context("cannot read the port of the server")?;
     for conversation in &CONVERSATIONS {
         for client in &clients {
-            hold(conversation, client, port.trim())?;
+            for (name, key) in IDENTITIES {
+                let files = key.map(|key| {
+                    [".cert.pem", ".pem"].map(|ending| keys.join(format!("{key}{ending}")))
+                });
+                hold(conversation, client, port.trim(), name, files)?;
+            }
         }
     }
     let status = running.0.wait().context("cannot wait for the server")?;
@@ -140,7 +155,13 @@ fn start(
     command.spawn().with_context(|| format!("cannot start {}", server.display()))
 }
 
-fn hold(conversation: &Conversation, client: &str, port: &str) -> Result<()> {
+fn hold(
+    conversation: &Conversation,
+    client: &str,
+    port: &str,
+    identity: &str,
+    files: Option<[PathBuf; 2]>,
+) -> Result<()> {
     let Conversation { protocol, suite, openssl: [version, cipher], gnutls } = conversation;
     // A client that waits for ever must not stop the run.
     let mut command = Command::new("timeout");
@@ -150,10 +171,16 @@ fn hold(conversation: &Conversation, client: &str, port: &str) -> Result<()> {
         let cipher = format!("{cipher}:@SECLEVEL=0");
         command.args(["s_client", "-connect", &address, version, "-cipher", &cipher]);
         command.args(["-ign_eof", "-quiet"]);
+        if let Some([certificate, key]) = files {
+            command.arg("-cert").arg(certificate).arg("-key").arg(key);
+        }
     } else {
         let fixed = "NONE:+RSA:+COMP-NULL:+CTYPE-X509:+SIGN-ALL:+GROUP-ALL";
         let priority = format!("{fixed}:{gnutls}");
         command.args(["--insecure", "--port", port, "--priority", &priority, "127.0.0.1"]);
+        if let Some([certificate, key]) = files {
+            command.arg("--x509certfile").arg(certificate).arg("--x509keyfile").arg(key);
+        }
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {client}"))?;
@@ -162,7 +189,7 @@ fn hold(conversation: &Conversation, client: &str, port: &str) -> Result<()> {
     drop(input);
     let output = child.wait_with_output().with_context(|| format!("cannot run {client}"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
-    let expected = format!("protocol {protocol} suite {suite} extended 1");
+    let expected = format!("protocol {protocol} suite {suite} extended 1 client {identity}");
     if !printed.lines().any(|line| line == expected) {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!("{client} did not read `{expected}`, {}:\n{printed}{errors}", output.status);

@@ -1,7 +1,8 @@
 /*
  * A whole server of RSA key exchange, TLS 1.0 to 1.2: sockets, records and handshake messages are
  * here, and everything cryptographic is asked of the interface. It answers one HTTP request for each
- * connection with a page that says what was negotiated. A test, not a server for any network.
+ * connection with a page that says what was negotiated. It asks clients for a certificate, and has
+ * those that show one prove that it is theirs. A test, not a server for any network.
  *
  *     server CONNECTIONS
  *
@@ -22,7 +23,9 @@ enum {
     CLIENT_HELLO = 1,
     SERVER_HELLO = 2,
     CERTIFICATE = 11,
+    CERTIFICATE_REQUEST = 13,
     SERVER_HELLO_DONE = 14,
+    CERTIFICATE_VERIFY = 15,
     CLIENT_KEY_EXCHANGE = 16,
     FINISHED = 20
 };
@@ -35,6 +38,9 @@ enum {
     BAD_RECORD_MAC = 20,
     RECORD_OVERFLOW = 22,
     HANDSHAKE_FAILURE = 40,
+    BAD_CERTIFICATE = 42,
+    UNSUPPORTED_CERTIFICATE = 43,
+    ILLEGAL_PARAMETER = 47,
     DECODE_ERROR = 50,
     DECRYPT_ERROR = 51,
     PROTOCOL_VERSION = 70,
@@ -60,11 +66,25 @@ enum {
 /* The suites that this server knows, best first. */
 static const DWORD known_suites[] = {0x009c, 0x009d, 0x003c, 0x003d, 0x002f, 0x0035, 0x000a};
 
+/* What clients may sign with: kinds of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5),
+ * and for TLS 1.2 hash and kind of key, best first (RFC 5246 section 7.4.1.4.1). */
+enum { RSA_SIGN = 1, ECDSA_SIGN = 64, RSA_KEY = 1, ECDSA_KEY = 3 };
+static const unsigned char schemes[] = {4, RSA_KEY,   5, RSA_KEY,   2, RSA_KEY,
+                                        4, ECDSA_KEY, 5, ECDSA_KEY, 2, ECDSA_KEY};
+
+/* The hashes of those, as they are numbered there. */
+static const unsigned char client_hashes[] = {2, 4, 5};
+
 struct connection {
     int socket;
     NCRYPT_PROV_HANDLE provider;
     NCRYPT_KEY_HANDLE private_key, master_key, read_key, write_key;
     NCRYPT_HASH_HANDLE hash;
+    /* In TLS 1.2, one for each of client_hashes. */
+    NCRYPT_HASH_HANDLE hashes[COUNT(client_hashes)];
+    /* The key of the client's certificate, of which `client_kind` is the kind, or 0. */
+    NCRYPT_KEY_HANDLE client_key;
+    DWORD client_kind;
     DWORD protocol, offered_protocol;
     NCRYPT_SSL_CIPHER_SUITE suite;
     unsigned char client_random[32], server_random[32];
@@ -244,7 +264,13 @@ static int read_message(struct connection *c, unsigned char expected)
 
 static int hash_message(struct connection *c, const unsigned char *message, size_t len)
 {
+    size_t each;
     TRY_CALL(SslHashHandshake(c->provider, c->hash, in(message), (DWORD)len, 0));
+    for (each = 0; each < COUNT(c->hashes); each++) {
+        if (c->hashes[each] != 0) {
+            TRY_CALL(SslHashHandshake(c->provider, c->hashes[each], in(message), (DWORD)len, 0));
+        }
+    }
     return NONE;
 }
 
@@ -279,6 +305,21 @@ static int choose_suite(struct connection *c, struct cursor offered)
         }
     }
     return HANDSHAKE_FAILURE;
+}
+
+/* Starts the hashes: which one a client signs with in TLS 1.2 is known when it has signed. */
+static int start_hashes(struct connection *c)
+{
+    LPCWSTR names[COUNT(client_hashes)] = {BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
+                                           BCRYPT_SHA384_ALGORITHM};
+    DWORD suite = c->suite.dwCipherSuite;
+    size_t each;
+    TRY_CALL(SslCreateHandshakeHash(c->provider, &c->hash, c->protocol, suite, 0));
+    for (each = 0; c->protocol == TLS1_2_PROTOCOL_VERSION && each < COUNT(names); each++) {
+        TRY_CALL(SslCreateClientAuthHash(c->provider, &c->hashes[each], c->protocol, suite,
+                                         names[each], 0));
+    }
+    return NONE;
 }
 
 static int read_client_hello(struct connection *c)
@@ -321,11 +362,11 @@ static int read_client_hello(struct connection *c)
     c->protocol = c->offered_protocol < TLS1_2_PROTOCOL_VERSION ? c->offered_protocol
                                                                 : TLS1_2_PROTOCOL_VERSION;
     TRY(choose_suite(c, suites));
-    TRY_CALL(SslCreateHandshakeHash(c->provider, &c->hash, c->protocol, c->suite.dwCipherSuite, 0));
+    TRY(start_hashes(c));
     return hash_message(c, c->message, c->message_len);
 }
 
-/* ServerHello, Certificate and ServerHelloDone. */
+/* ServerHello, Certificate, CertificateRequest and ServerHelloDone. */
 static int send_hello(struct connection *c)
 {
     unsigned char message[16 + sizeof(certificate) + 64], *extensions, *end;
@@ -363,7 +404,197 @@ static int send_hello(struct connection *c)
     put_number(message + 7, sizeof(certificate), 3);
     memcpy(message + 10, certificate, sizeof(certificate));
     TRY(send_message(c, CERTIFICATE, message, 10 + sizeof(certificate)));
+
+    end = message + 4;
+    end += put_number(end, 2, 1);
+    end += put_number(end, RSA_SIGN, 1);
+    end += put_number(end, ECDSA_SIGN, 1);
+    if (c->protocol == TLS1_2_PROTOCOL_VERSION) {
+        end += put_number(end, sizeof(schemes), 2);
+        memcpy(end, schemes, sizeof(schemes));
+        end += sizeof(schemes);
+    }
+    end += put_number(end, 0, 2); /* of whatever authority */
+    TRY(send_message(c, CERTIFICATE_REQUEST, message, (size_t)(end - message)));
     return send_message(c, SERVER_HELLO_DONE, message, 4);
+}
+
+/* The content of an element of DER with this tag. */
+static struct cursor take_element(struct cursor *cursor, unsigned char tag)
+{
+    struct cursor content;
+    cursor->failed |= take(cursor, 1)[0] != tag;
+    content.left = take_number(cursor, 1);
+    if (content.left >= 0x80) {
+        cursor->failed |= content.left != 0x81 && content.left != 0x82;
+        content.left = cursor->failed ? 0 : take_number(cursor, content.left & 0x7f);
+    }
+    content.at = take(cursor, content.left);
+    content.failed = cursor->failed;
+    if (content.failed) {
+        content.left = 0;
+    }
+    return content;
+}
+
+/* An unsigned number of DER. */
+static struct cursor take_unsigned(struct cursor *cursor)
+{
+    struct cursor number = take_element(cursor, 0x02);
+    while (number.left > 1 && number.at[0] == 0) {
+        (void)take(&number, 1);
+    }
+    return number;
+}
+
+/* Imports an RSAPublicKey (RFC 8017 appendix A.1.1). */
+static int import_rsa_key(struct connection *c, struct cursor encoded)
+{
+    static unsigned char blob[sizeof(BCRYPT_RSAKEY_BLOB) + MAX_MESSAGE];
+    struct cursor key = take_element(&encoded, 0x30), modulus = take_unsigned(&key);
+    struct cursor exponent = take_unsigned(&key);
+    BCRYPT_RSAKEY_BLOB header;
+    unsigned char first = modulus.left > 0 ? modulus.at[0] : 0;
+    size_t len = sizeof(header);
+    if (key.failed) {
+        return BAD_CERTIFICATE;
+    }
+    memset(&header, 0, sizeof(header));
+    header.Magic = BCRYPT_RSAPUBLIC_MAGIC;
+    header.BitLength = (ULONG)modulus.left * 8;
+    for (; first != 0 && first < 0x80; first = (unsigned char)(first << 1)) {
+        header.BitLength--;
+    }
+    header.cbPublicExp = (ULONG)exponent.left;
+    header.cbModulus = (ULONG)modulus.left;
+    memcpy(blob, &header, len);
+    memcpy(blob + len, exponent.at, exponent.left);
+    len += exponent.left;
+    memcpy(blob + len, modulus.at, modulus.left);
+    len += modulus.left;
+    c->client_kind = RSA_KEY;
+    return SslImportKey(c->provider, &c->client_key, BCRYPT_RSAPUBLIC_BLOB, blob, (DWORD)len, 0) == 0
+               ? NONE
+               : UNSUPPORTED_CERTIFICATE;
+}
+
+/* Imports an uncompressed point (RFC 5480 section 2.2), of which the length tells the curve. */
+static int import_point(struct connection *c, struct cursor point)
+{
+    unsigned char blob[sizeof(BCRYPT_ECCKEY_BLOB) + 2 * 66];
+    BCRYPT_ECCKEY_BLOB header;
+    if (take_number(&point, 1) != 4) {
+        return UNSUPPORTED_CERTIFICATE;
+    }
+    header.cbKey = (ULONG)point.left / 2;
+    switch (point.left) {
+    case 64:
+        header.dwMagic = BCRYPT_ECDSA_PUBLIC_P256_MAGIC;
+        break;
+    case 96:
+        header.dwMagic = BCRYPT_ECDSA_PUBLIC_P384_MAGIC;
+        break;
+    case 132:
+        header.dwMagic = BCRYPT_ECDSA_PUBLIC_P521_MAGIC;
+        break;
+    default:
+        return UNSUPPORTED_CERTIFICATE;
+    }
+    memcpy(blob, &header, sizeof(header));
+    memcpy(blob + sizeof(header), point.at, point.left);
+    c->client_kind = ECDSA_KEY;
+    return SslImportKey(c->provider, &c->client_key, BCRYPT_ECCPUBLIC_BLOB, blob,
+                        (DWORD)(sizeof(header) + point.left), 0) == 0
+               ? NONE
+               : UNSUPPORTED_CERTIFICATE;
+}
+
+/* Imports the key of a certificate (RFC 5280 section 4.1). Who issued it is not looked at. */
+static int import_client_key(struct connection *c, struct cursor encoded)
+{
+    static const unsigned char rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+    struct cursor all = take_element(&encoded, 0x30), content = take_element(&all, 0x30);
+    struct cursor info, algorithm, name, bits;
+    size_t each;
+    if (content.left > 0 && content.at[0] == 0xa0) {
+        (void)take_element(&content, 0xa0);
+    }
+    (void)take_element(&content, 0x02);
+    /* Algorithm of the signature, issuer, validity, subject. */
+    for (each = 0; each < 4; each++) {
+        (void)take_element(&content, 0x30);
+    }
+    info = take_element(&content, 0x30);
+    algorithm = take_element(&info, 0x30);
+    name = take_element(&algorithm, 0x06);
+    bits = take_element(&info, 0x03);
+    if (take_number(&bits, 1) != 0 || bits.failed || name.failed) {
+        return BAD_CERTIFICATE;
+    }
+    if (name.left == sizeof(rsa) && memcmp(name.at, rsa, sizeof(rsa)) == 0) {
+        return import_rsa_key(c, bits);
+    }
+    return import_point(c, bits);
+}
+
+/* Certificate: empty, or a chain of which the first is the client's. */
+static int read_certificate(struct connection *c)
+{
+    struct cursor message, chain, first;
+    TRY(read_message(c, CERTIFICATE));
+    TRY(hash_message(c, c->message, c->message_len));
+    message.at = c->message + 4;
+    message.left = c->message_len - 4;
+    message.failed = 0;
+    chain = take_part(&message, 3);
+    if (message.failed || message.left > 0) {
+        return DECODE_ERROR;
+    }
+    if (chain.left == 0) {
+        return NONE;
+    }
+    first = take_part(&chain, 3);
+    return chain.failed ? DECODE_ERROR : import_client_key(c, first);
+}
+
+/* CertificateVerify, which a client sends that has shown a certificate. */
+static int read_certificate_verify(struct connection *c)
+{
+    NCRYPT_HASH_HANDLE hash = c->hash;
+    struct cursor message, signature;
+    unsigned char value[64];
+    DWORD len = 0;
+    SECURITY_STATUS status;
+    if (c->client_key == 0) {
+        return NONE;
+    }
+    TRY(read_message(c, CERTIFICATE_VERIFY));
+    message.at = c->message + 4;
+    message.left = c->message_len - 4;
+    message.failed = 0;
+    if (c->protocol == TLS1_2_PROTOCOL_VERSION) {
+        const void *known = memchr(client_hashes, (int)take_number(&message, 1), sizeof(client_hashes));
+        if (take_number(&message, 1) != c->client_kind || known == NULL) {
+            return ILLEGAL_PARAMETER;
+        }
+        hash = c->hashes[(const unsigned char *)known - client_hashes];
+    }
+    signature = take_part(&message, 2);
+    if (message.failed || message.left > 0) {
+        return DECODE_ERROR;
+    }
+    /* Before the message itself is hashed. */
+    TRY_CALL(SslComputeClientAuthHash(
+        c->provider, c->master_key, hash,
+        c->client_kind == RSA_KEY ? BCRYPT_RSA_ALGORITHM : BCRYPT_ECDSA_ALGORITHM, value,
+        sizeof(value), &len, 0));
+    status = SslVerifySignature(c->provider, c->client_key, value, len, in(signature.at),
+                                (DWORD)signature.left, 0);
+    if (status == NTE_BAD_SIGNATURE) {
+        return DECRYPT_ERROR;
+    }
+    TRY_CALL(status);
+    return hash_message(c, c->message, c->message_len);
 }
 
 /* ClientKeyExchange: the premaster secret becomes the master key, and that the session keys. */
@@ -464,8 +695,11 @@ static int answer(struct connection *c)
     name[each] = 0;
     page_len = snprintf(page, sizeof(page),
                         "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n"
-                        "protocol %04x suite %s extended %d\n",
-                        (unsigned)c->protocol, name, c->extended);
+                        "protocol %04x suite %s extended %d client %s\n",
+                        (unsigned)c->protocol, name, c->extended,
+                        c->client_key == 0             ? "none"
+                        : c->client_kind == RSA_KEY ? "RSA"
+                                                    : "ECDSA");
     CHECK(page_len > 0 && (size_t)page_len < sizeof(page));
     /* The first byte goes alone, for the chained vectors of TLS 1.0 (BEAST). */
     TRY(write_record(c, CT_APPLICATIONDATA, (unsigned char *)page, 1));
@@ -476,19 +710,23 @@ static int serve(struct connection *c)
 {
     TRY(read_client_hello(c));
     TRY(send_hello(c));
+    TRY(read_certificate(c));
     TRY(read_client_key_exchange(c));
+    TRY(read_certificate_verify(c));
     TRY(exchange_finished(c));
     return answer(c);
 }
 
 static void free_objects(struct connection *c)
 {
-    NCRYPT_HANDLE handles[4];
+    NCRYPT_HANDLE handles[5 + COUNT(c->hashes)];
     size_t each;
     handles[0] = c->hash;
     handles[1] = c->master_key;
     handles[2] = c->read_key;
     handles[3] = c->write_key;
+    handles[4] = c->client_key;
+    memcpy(&handles[5], c->hashes, sizeof(c->hashes));
     for (each = 0; each < COUNT(handles); each++) {
         if (handles[each] != 0) {
             OK(SslFreeObject(handles[each], 0));
