@@ -177,13 +177,9 @@ impl Kind {
         magic_of: fn(&Self) -> u32,
         count: usize,
     ) -> Result<(&'static Self, &[u8]), Error> {
-        let (header, numbers) = blob.split_first_chunk::<8>().ok_or(WRONG_BLOB)?;
-        let [magic, len] = [0, 4].map(|start| {
-            let field = header.iter().skip(start).copied();
-            let mut bytes = [0; 4];
-            bytes.iter_mut().zip(field).for_each(|(to, from)| *to = from);
-            u32::from_ne_bytes(bytes)
-        });
+        let (magic, rest) = blob.split_first_chunk().ok_or(WRONG_BLOB)?;
+        let (len, numbers) = rest.split_first_chunk().ok_or(WRONG_BLOB)?;
+        let (magic, len) = (u32::from_ne_bytes(*magic), u32::from_ne_bytes(*len));
         let kind = KINDS.iter().find(|kind| magic_of(kind) == magic).ok_or(WRONG_BLOB)?;
         let expected = kind.curve.coordinate_len();
         if usize_of(len) != expected || numbers.len() != count * expected {
