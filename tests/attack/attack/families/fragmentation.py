@@ -19,6 +19,9 @@ _FINISHED = "Finished"
 
 _Cut = Callable[[bytes], list[bytes]]
 
+_STEP = 0.02
+"""Seconds between two bytes of a slow client."""
+
 _KEY_EXCHANGE_LENGTH = 262
 """Bytes of the message with a ciphertext of 2048 bits."""
 
@@ -37,6 +40,11 @@ def cases(scope: Scope) -> Iterator[Case]:
                 completes(),
                 partial(_segments, profile, size),
             )
+        yield Case(
+            f"{profile}: ClientHello a byte at a time, slowly",
+            completes(),
+            partial(_slowly, profile),
+        )
         for at in scope.some(range(1, 12)):
             yield Case(
                 f"{profile}: segments cut {at} bytes into a record",
@@ -110,6 +118,18 @@ def _segments(profile: Profile, size: int, lab: Lab) -> Reply:
     client.read_flight()
     for piece in _pieces(size, _flight(client)):
         client.send_raw(piece)
+    return client.complete()
+
+
+def _slowly(profile: Profile, lab: Lab) -> Reply:
+    client = lab.client(profile)
+    hello = client.noted(HandshakeType.CLIENT_HELLO, client.hello_body())
+    for byte in record(ContentType.HANDSHAKE, client.record_version, hello):
+        client.send_raw(bytes([byte]))
+        time.sleep(_STEP)
+    client.read_flight()
+    client.key_exchange()
+    client.finish()
     return client.complete()
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 
 from attack.case import Case, Lab, Scope
-from attack.client import REQUEST
+from attack.client import REQUEST, Client
 from attack.protection import HONEST, Tamper
 from attack.reply import (
     Reply,
@@ -47,6 +47,7 @@ def cases(scope: Scope) -> Iterator[Case]:
         yield from _empty(profile)
         yield from _record_versions(profile)
         yield from _floods(profile)
+    yield from _limits(scope)
     for profile in scope.profiles():
         yield from _turns(profile)
         yield from _pieces(profile)
@@ -323,6 +324,46 @@ def _warnings(profile: Profile, lab: Lab) -> Reply:
     for _ in range(1000):
         client.alert(WARNING, Alert.USER_CANCELED)
     return client.page()
+
+
+def _limits(scope: Scope) -> Iterator[Case]:
+    """What one client does not do must not keep others waiting, nor cost the server for ever."""
+    profile = Profile(scope.highest, AES128_SHA)
+    yield Case(
+        "among a hundred connections that say nothing",
+        completes_and_says_so(),
+        partial(_in_a_crowd, profile),
+    )
+    for name, begin in (
+        {
+            "nothing": lambda _: None,
+            "half a ClientHello": lambda client: client.send_raw(_half_a_hello(client)),
+            "a ClientHello": lambda client: client.hello(),
+        }.items()
+        if not scope.smoke
+        else ()
+    ):
+        yield Case(f"{name}, and no more", closes(), partial(_left_alone, profile, begin))
+
+
+def _in_a_crowd(profile: Profile, lab: Lab) -> Reply:
+    for _ in range(100):
+        lab.client(profile)
+    client = lab.client(profile)
+    client.handshake()
+    return client.page()
+
+
+def _half_a_hello(client: Client) -> bytes:
+    return client.sealed(
+        ContentType.HANDSHAKE, message(HandshakeType.CLIENT_HELLO, client.hello_body())
+    )[:30]
+
+
+def _left_alone(profile: Profile, begin: Callable[[Client], None], lab: Lab) -> Reply:
+    client = lab.client(profile)
+    begin(client)
+    return client.reply()
 
 
 def _turns(profile: Profile) -> Iterator[Case]:
