@@ -1,4 +1,4 @@
-//! Operations that are compared, measured in turns: each round runs every one of them once.
+//! Operations that are compared, measured in turns: each round runs every one of them as often.
 //! What disturbs a machine for a while then disturbs all of them, and their ratio stays true.
 
 use std::env;
@@ -39,14 +39,15 @@ pub fn bench(
     contestants: &mut [Contestant<'_>],
 ) -> io::Result<()> {
     let mut rounds: Vec<Vec<Duration>> = Vec::new();
+    let times_over = times_over(contestants);
     for measured in 0..contestants.len() {
         let id = BenchmarkId::new(contestants[measured].name, backend);
         group.bench_function(id, |bencher| {
             bencher.iter_custom(|iterations| {
                 let mut total = Duration::ZERO;
                 for _ in 0..iterations {
-                    let times = round(contestants, rounds.len());
-                    total += times[measured];
+                    let times = round(contestants, rounds.len(), times_over);
+                    total += times[measured] / times_over;
                     rounds.push(times);
                 }
                 total
@@ -60,7 +61,7 @@ pub fn bench(
         if let Some(median) = times.get(times.len() / 2) {
             note(&json!({
                 "group": group_name, "backend": backend, "name": contestant.name,
-                "nanoseconds": median.as_nanos(),
+                "nanoseconds": median.as_nanos() / u128::from(times_over),
             }))?;
         }
     }
@@ -86,13 +87,26 @@ pub fn note_library(backend: &str, library: &str) -> io::Result<()> {
     note(&json!({ "backend": backend, "library": library }))
 }
 
-/// Runs each contestant once, beginning with another one each time, and gives their times.
-fn round(contestants: &mut [Contestant<'_>], number: usize) -> Vec<Duration> {
+/// How often an operation runs in a round: a clock that ticks in tens of nanoseconds must not be
+/// what the ratios show.
+fn times_over(contestants: &mut [Contestant<'_>]) -> u32 {
+    const LONG_ENOUGH: Duration = Duration::from_micros(50);
+    const MOST: u32 = 100;
+    let fastest = (0..10).flat_map(|number| round(contestants, number, 1)).min();
+    let fits = fastest.map_or(0, |time| LONG_ENOUGH.as_nanos() / time.as_nanos().max(1));
+    u32::try_from(fits).map_or(MOST, |fits| fits.clamp(1, MOST))
+}
+
+/// Runs each contestant so many times over, beginning with another one each time, and gives
+/// their times.
+fn round(contestants: &mut [Contestant<'_>], number: usize, times_over: u32) -> Vec<Duration> {
     let mut times = vec![Duration::ZERO; contestants.len()];
     for turn in 0..contestants.len() {
         let index = (number + turn) % contestants.len();
         let start = Instant::now();
-        (contestants[index].operation)(number);
+        for _ in 0..times_over {
+            (contestants[index].operation)(number);
+        }
         times[index] = start.elapsed();
     }
     times
@@ -154,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn short_operations_run_many_times_in_a_round_and_long_ones_once() {
+        let lasting = |time| Contestant {
+            name: "waits",
+            operation: Box::new(move |_| std::thread::sleep(Duration::from_micros(time))),
+        };
+        assert_eq!(times_over(&mut [lasting(200), lasting(300)]), 1);
+        let mut count = 0_u32;
+        let nothing = Contestant { name: "counts", operation: Box::new(|_| count += 1) };
+        assert_eq!(times_over(&mut [nothing]), 100);
+        assert_eq!(count, 10);
+    }
+
+    #[test]
     fn every_contestant_runs_once_a_round_and_the_first_turn_moves() {
         let order = std::cell::RefCell::new(Vec::new());
         let order_of = |name| {
@@ -161,8 +188,8 @@ mod tests {
             Contestant { name, operation: Box::new(move |_| order.borrow_mut().push(name)) }
         };
         let mut contestants = ["a", "b"].map(order_of);
-        round(&mut contestants, 0);
-        round(&mut contestants, 1);
+        round(&mut contestants, 0, 1);
+        round(&mut contestants, 1, 1);
         assert_eq!(*order.borrow(), ["a", "b", "b", "a"]);
     }
 }

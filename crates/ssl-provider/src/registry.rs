@@ -74,7 +74,7 @@ pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
 /// ```
 /// # fn demo() -> Result<(), ssl_provider::Error> {
 /// let backend = ssl_provider::default_backend()?;
-/// // Batches of private operations are then up to thrice as fast.
+/// // Batches of private operations are then more than twice as fast.
 /// let backend = ssl_provider::with_multi_buffer(backend).unwrap_or(backend);
 /// # let _ = backend;
 /// # Ok(())
