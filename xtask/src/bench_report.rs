@@ -170,8 +170,8 @@ const GROUPS: [Group; 11] = [
         row: "backend",
         compared: None,
         text: "`decrypt_packet` checks padding and MAC in time that neither decides; beside it the \
-            cipher and one HMAC of the backend. ring's HMAC-SHA-1 is the slow one there: its records \
-            take the compression function of RustCrypto.",
+            cipher and one HMAC of the backend. ring's HMAC with SHA-1 is slow; its records take \
+            the compression function of RustCrypto.",
     },
     Group {
         name: "c_interface",
