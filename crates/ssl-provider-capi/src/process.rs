@@ -57,8 +57,13 @@ fn start() -> &'static Process {
 }
 
 /// Has `fork` tell the child that it starts anew. Registered once; a second thread that comes here
-/// at the same moment goes on without waiting, which leaves it a few instructions in which a fork
-/// would give the child handles that it can use: a flaw of no consequence.
+/// at the same moment goes on without waiting: a fork within the few instructions that this takes
+/// gives the child handles that work.
+///
+/// # Panics
+///
+/// Panics where there is no memory to register, as for an allocation. The call then answers that it
+/// failed, and the next one tries again.
 fn watch_forks() {
     static WATCHING: AtomicBool = AtomicBool::new(false);
     if WATCHING.swap(true, Ordering::AcqRel) {
@@ -66,11 +71,13 @@ fn watch_forks() {
     }
     // Miri has no fork.
     #[cfg(all(unix, not(miri)))]
-    // SAFETY: the handlers are functions that live as long as the library; `before_fork` runs in
-    // an ordinary context, and `in_child` does nothing but two atomic operations, which is allowed
-    // between `fork` and `exec` of a process with threads.
-    unsafe {
-        libc::pthread_atfork(Some(before_fork), None, Some(in_child));
+    {
+        // SAFETY: the handlers are functions that live as long as the library; `before_fork` runs
+        // in an ordinary context, and `in_child` does nothing but two atomic operations, which is
+        // allowed between `fork` and `exec` of a process with threads.
+        let error = unsafe { libc::pthread_atfork(Some(before_fork), None, Some(in_child)) };
+        WATCHING.store(error == 0, Ordering::Release);
+        assert_eq!(error, 0, "no memory for the handlers of fork");
     }
 }
 

@@ -27,6 +27,10 @@ const LIBRARY_PROPERTY: &str = "Library";
 /// Gives a C handle to a provider that Rust code has opened and configured, with its policy. It is
 /// freed like one of `SslOpenProvider`.
 ///
+/// C code may use a private key with every provider of its backend, and `SslOpenProvider` gives it
+/// the default policy. A key that both may use must have one rule for the version in the premaster
+/// secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
+///
 /// # Errors
 ///
 /// [`Error::NoMemory`] when there are too many live handles.
