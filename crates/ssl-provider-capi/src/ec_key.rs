@@ -28,7 +28,7 @@ pub(crate) enum EcAlgorithm {
     Ecdsa,
 }
 
-/// A public key on a curve, whose point has been seen to lie on it.
+/// A public key on a curve. The point of one that was imported has been seen to lie on it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct EcPublicKey {
     pub(crate) algorithm: EcAlgorithm,

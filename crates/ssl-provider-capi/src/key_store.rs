@@ -81,9 +81,7 @@ impl PublicKey {
             }
         }
     }
-}
 
-impl PublicKey {
     /// The key as a blob of a type that is for its algorithm.
     ///
     /// # Errors
