@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ssl_provider::{
     Buffer, Flags, KeyLogPolicy, ParameterList, Policy, PrivateKey, Protocol, Provider,
@@ -23,6 +23,7 @@ use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::tls::RecordStream;
 use ssl_provider_cli::tls::hello::{ClientHello, ServerHello};
 use ssl_provider_cli::tls::message::{HandshakeType, Message};
+use ssl_provider_lab::{Connection, Identity, Options, Settings};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::Exchange;
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
@@ -41,13 +42,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
     Target { name: "import", run: import, corpus: imports },
     Target { name: "private_key", run: private_key, corpus: private_keys },
     Target { name: "key_file", run: key_file, corpus: key_files },
     Target { name: "capture", run: capture, corpus: captures },
     Target { name: "records", run: records, corpus: streams },
+    Target { name: "server", run: server, corpus: flights },
 ];
 
 /// A parameter list as a C caller passes it: the version, then type, length and content of each
@@ -161,6 +163,32 @@ pub fn records(input: &[u8]) {
     }
 }
 
+/// What a client sends to the lab server, in pieces of the length that the first byte says. How it
+/// is cut decides nothing, and nobody gets in without the keys.
+pub fn server(input: &[u8]) {
+    static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
+        let policy = Policy { legacy_ssl3: true, ..Policy::default() };
+        let backend = default_backend().expect("backends are compiled in");
+        let provider = Provider::open(backend).with_policy(policy);
+        let identity = Identity::self_signed(&provider).expect("there are random numbers").identity;
+        let versions = vec![Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+        let options = Options { versions, ..Options::default() };
+        Settings::new(provider, identity, options, None, None).expect("there are suites")
+    });
+    let Some((piece_len, bytes)) = input.split_first() else { return };
+    let outcome = |piece_len| {
+        let mut connection = Connection::new(Arc::clone(&SETTINGS));
+        for piece in bytes.chunks(piece_len) {
+            connection.receive(piece);
+        }
+        assert!(connection.established().is_none(), "a session without the keys");
+        assert!(connection.take_data().is_empty());
+        assert!(connection.output().len() <= 4096, "so much to so little");
+        (connection.ending(), connection.is_closed_by_client(), connection.output().len())
+    };
+    assert_eq!(outcome(usize::from(*piece_len) + 1), outcome(MAX_LEN), "the cut decides");
+}
+
 fn parameter_lists() -> Vec<Vec<u8>> {
     let buffer = |kind: u8, content: &[u8]| {
         let len = u8::try_from(content.len()).expect("short");
@@ -232,6 +260,40 @@ fn streams() -> Vec<Vec<u8>> {
         [&[3], &record(21, &[2, 40])[..]].concat(),
     ]
     .into()
+}
+
+/// First flights of clients with all that may follow, up to a Finished that does not open.
+fn flights() -> Vec<Vec<u8>> {
+    let record = |version: u8, kind: u8, fragment: &[u8]| {
+        let len = u16::try_from(fragment.len()).expect("short").to_be_bytes();
+        [&[kind, 3, version], &len[..], fragment].concat()
+    };
+    let handshake = |version: u8, kind: u8, body: &[u8]| {
+        let len = u32::try_from(body.len()).expect("short").to_be_bytes();
+        record(version, 22, &[&[kind], &len[1..], body].concat())
+    };
+    let rest = |version: u8| {
+        let length: &[u8] = if version == 0 { &[] } else { &[1, 0] };
+        let encrypted = handshake(version, 16, &[length, &[9; 256]].concat());
+        [encrypted, record(version, 20, &[1]), record(version, 22, &[0x5a; 64])].concat()
+    };
+    let extensions = [
+        &[0, 0, 0, 6, 0, 4, 0, 0, 1, b'x'][..],
+        &[0, 13, 0, 4, 0, 2, 4, 1],
+        &[0, 22, 0, 0, 0, 23, 0, 0, 0xff, 1, 0, 1, 0],
+    ]
+    .concat();
+    let block = [&[0, 31][..], &extensions].concat();
+    let mut all = Vec::new();
+    for version in 0..=3 {
+        let fields = [&[3, version][..], &[1; 32], &[0, 0, 4, 0, 0x9c, 0, 0x2f, 1, 0]].concat();
+        let with = |more: &[u8]| handshake(1, 1, &[&fields[..], more].concat());
+        all.push([&[0xff][..], &with(&block), &rest(version)].concat());
+        all.push([&[6][..], &with(&[]), &rest(version), &record(version, 21, &[1, 0])].concat());
+        let ssl2 = [&[0x80, 28, 1, 3, version, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[7; 16]];
+        all.push([&[0xff][..], &ssl2.concat(), &rest(version)].concat());
+    }
+    all
 }
 
 /// A path below the repository's test data.

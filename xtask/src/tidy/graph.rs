@@ -104,7 +104,7 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         member: "ssl-provider-fuzz",
-        members: &["ssl-provider", "ssl-provider-cli", "ssl-provider-testkit"],
+        members: &["ssl-provider", "ssl-provider-cli", "ssl-provider-lab", "ssl-provider-testkit"],
         in_tests: &[],
         others: None,
     },
