@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ssl_provider::cipher::NONCE_LEN;
 use ssl_provider::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, Error,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction, Error,
     HashAlgorithm, HashContext, KeyExchangeBackend, KeyFault, Operation, PrfAlgorithm,
     PublicKeyDer, RawDecryption, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher,
     Support,
@@ -198,12 +198,15 @@ impl KeyExchangeBackend for Planted {
         }
     }
 
-    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        let inner = self.inner.compression(hash)?;
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        let inner = self.inner.compression_function(hash)?;
         if self.plant != Plant::CompressionIsOneBitOff {
-            return Some(inner);
+            return Ok(inner);
         }
-        Some(Box::new(OneBitOff(inner)))
+        Ok(Box::new(OneBitOff(inner)))
     }
 
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
@@ -313,9 +316,9 @@ impl RsaPrivateKey for PlantedKey {
 
 /// A compression function with one wrong bit in its result.
 #[derive(Debug)]
-struct OneBitOff(Box<dyn Compression>);
+struct OneBitOff(Box<dyn CompressionFunction>);
 
-impl Compression for OneBitOff {
+impl CompressionFunction for OneBitOff {
     fn compress(&mut self, blocks: &[u8]) {
         self.0.compress(blocks);
     }

@@ -11,10 +11,10 @@ use aws_lc_sys::{
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::{Compression, HashAlgorithm};
+use ssl_provider_core::{CompressionFunction, HashAlgorithm};
 
 /// A compression function with the first chaining value of its hash.
-pub(crate) fn compression(hash: HashAlgorithm) -> Box<dyn Compression> {
+pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
     match hash {
         HashAlgorithm::Md5 => Box::new(Md5::new()),
         HashAlgorithm::Sha1 => Box::new(Sha1::new()),
@@ -39,7 +39,7 @@ macro_rules! state {
             }
         }
 
-        impl Compression for $name {
+        impl CompressionFunction for $name {
             fn compress(&mut self, blocks: &[u8]) {
                 // SAFETY: the context has been set up, since there is no other way to make one; the
                 // second pointer is to `blocks.len()` bytes. The call cannot fail.

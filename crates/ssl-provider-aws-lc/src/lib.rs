@@ -15,16 +15,17 @@ use aws_lc_rs::rand;
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
-    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
+    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
+    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme,
+    StreamCipher, Support,
 };
 
 /// The name of the backend.
 const NAME: &str = "aws-lc";
 
 /// Camellia is not in AWS-LC.
-static SUPPORT: [(Operation, Support); 33] = [
+static SUPPORT: [(Operation, Support); 37] = [
     (Operation::RsaDecryptRaw, Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("AWS-LC")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("AWS-LC")),
@@ -37,6 +38,10 @@ static SUPPORT: [(Operation, Support); 33] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("AWS-LC")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("AWS-LC")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("AWS-LC")),
+    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("AWS-LC")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("AWS-LC")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("AWS-LC")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("AWS-LC")),
     (Operation::Rc4, Support::By("AWS-LC")),
     (Operation::Cbc(CbcAlgorithm::Des), Support::By("AWS-LC")),
     (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("AWS-LC")),
@@ -100,8 +105,11 @@ impl KeyExchangeBackend for AwsLc {
         hash::context(hash)
     }
 
-    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        Some(compression::compression(hash))
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        Ok(compression::compression_function(hash))
     }
 
     fn hmac(

@@ -84,6 +84,7 @@ fn markdown(infos: &[&BackendInfo]) -> String {
         "RSA private operation",
         "TLS PRF",
         "Hashes",
+        "Hashes of record MACs",
         "HMAC",
         "Record ciphers",
         "Signatures",
@@ -92,21 +93,25 @@ fn markdown(infos: &[&BackendInfo]) -> String {
     ]);
     for info in infos {
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
-        let [prf, hash, hmac, ciphers, signatures, random] =
+        let [prf, hash, compression, hmac, ciphers, signatures, random] =
             groups().map(|(_, group)| whose(info, &group));
         let name = format!("`{}`", info.name);
         let fips = fips(info.fips).to_owned();
-        table.row([name, rsa, prf, hash, hmac, ciphers, signatures, random, fips]);
+        table.row([name, rsa, prf, hash, compression, hmac, ciphers, signatures, random, fips]);
     }
     table.to_markdown()
 }
 
 /// The operations but RSA, by kind.
-fn groups() -> [(&'static str, Vec<Operation>); 6] {
+fn groups() -> [(&'static str, Vec<Operation>); 7] {
     let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
         ("hashes", of(|operation| matches!(operation, Operation::Hash(_)))),
+        (
+            "hashes of record MACs",
+            of(|operation| matches!(operation, Operation::CompressionFunction(_))),
+        ),
         ("HMAC", of(|operation| matches!(operation, Operation::Hmac(_)))),
         ("record ciphers", of(is_cipher)),
         ("signatures", of(|operation| matches!(operation, Operation::Verify(_)))),
@@ -127,7 +132,9 @@ fn whose(info: &BackendInfo, group: &[Operation]) -> String {
             Support::Unsupported => "unsupported",
         };
         let name = operation.to_string();
-        let name = name.trim_start_matches("PRF ").trim_start_matches("HMAC-").to_owned();
+        let kinds = ["PRF ", "HMAC-", "compression function of "];
+        let name =
+            kinds.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(&name).to_owned();
         match owners.iter_mut().find(|(known, _)| *known == owner) {
             Some((_, operations)) => operations.push(name),
             None => owners.push((owner, vec![name])),

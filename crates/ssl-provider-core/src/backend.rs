@@ -55,10 +55,16 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     }
 
     /// Starts the compression function of a hash, with which records find the MAC of a message
-    /// whose length is secret. None where the library keeps it to itself; such records then take
-    /// the time of hundreds of hashes.
-    fn compression(&self, _hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        None
+    /// whose length is secret. Without it such records take the time of hundreds of hashes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the library keeps it to itself.
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        Err(Error::Unsupported(Operation::CompressionFunction(hash)))
     }
 
     /// Computes HMAC (RFC 2104); `out` is exactly [`HashAlgorithm::output_len`] bytes.
@@ -237,7 +243,7 @@ pub trait HashContext: fmt::Debug + Send + Sync {
 }
 
 /// The inside of a hash: a chaining value that takes in whole blocks. Padding is the caller's.
-pub trait Compression: fmt::Debug + Send + Sync {
+pub trait CompressionFunction: fmt::Debug + Send + Sync {
     /// Takes in `blocks`, which are whole blocks of [`HashAlgorithm::block_len`] bytes, in time
     /// that their content does not decide.
     fn compress(&mut self, blocks: &[u8]);
@@ -249,7 +255,7 @@ pub trait Compression: fmt::Debug + Send + Sync {
 
 /// The traits are used as `&'static dyn` and `Box<dyn …>`; this keeps them so.
 const _: Option<(&'static dyn KeyExchangeBackend, &dyn RsaPrivateKey)> = None;
-const _: Option<(&dyn HashContext, &dyn Compression)> = None;
+const _: Option<(&dyn HashContext, &dyn CompressionFunction)> = None;
 
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -339,6 +345,8 @@ pub enum Operation {
     Random,
     /// [`KeyExchangeBackend::hash`] and [`KeyExchangeBackend::hash_context`].
     Hash(HashAlgorithm),
+    /// [`KeyExchangeBackend::compression_function`].
+    CompressionFunction(HashAlgorithm),
     /// [`KeyExchangeBackend::hmac`].
     Hmac(HashAlgorithm),
     /// [`KeyExchangeBackend::prf`].
@@ -357,7 +365,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of the support matrix.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::RsaDecryptRaw,
         Self::Prf(PrfAlgorithm::Md5Sha1),
         Self::Prf(PrfAlgorithm::Sha256),
@@ -370,6 +378,10 @@ impl Operation {
         Self::Hmac(HashAlgorithm::Sha1),
         Self::Hmac(HashAlgorithm::Sha256),
         Self::Hmac(HashAlgorithm::Sha384),
+        Self::CompressionFunction(HashAlgorithm::Md5),
+        Self::CompressionFunction(HashAlgorithm::Sha1),
+        Self::CompressionFunction(HashAlgorithm::Sha256),
+        Self::CompressionFunction(HashAlgorithm::Sha384),
         Self::Rc4,
         Self::Cbc(CbcAlgorithm::Des),
         Self::Cbc(CbcAlgorithm::TripleDes),
@@ -401,7 +413,11 @@ impl Operation {
             Self::Random | Self::Hash(_) | Self::Hmac(_) | Self::Prf(_) | Self::RsaDecryptRaw => {
                 true
             }
-            Self::Rc4 | Self::Cbc(_) | Self::Aead(_) | Self::Verify(_) => false,
+            Self::CompressionFunction(_)
+            | Self::Rc4
+            | Self::Cbc(_)
+            | Self::Aead(_)
+            | Self::Verify(_) => false,
         }
     }
 }
@@ -411,6 +427,9 @@ impl fmt::Display for Operation {
         match self {
             Self::Random => f.write_str("random numbers"),
             Self::Hash(hash) => f.write_str(hash.name()),
+            Self::CompressionFunction(hash) => {
+                write!(f, "compression function of {}", hash.name())
+            }
             Self::Hmac(hash) => write!(f, "HMAC-{}", hash.name()),
             Self::Prf(prf) => write!(f, "PRF {}", prf.name()),
             Self::RsaDecryptRaw => f.write_str("RSA private operation"),

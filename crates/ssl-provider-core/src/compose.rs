@@ -2,7 +2,7 @@
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
 use crate::backend::{
-    BackendInfo, Compression, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm,
+    BackendInfo, CompressionFunction, HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm,
     RsaPrivateKey,
 };
 use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
@@ -54,8 +54,11 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
         self.either(|backend| backend.hash_context(hash))
     }
 
-    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        self.primary.compression(hash).or_else(|| self.secondary.compression(hash))
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        self.either(|backend| backend.compression_function(hash))
     }
 
     fn hmac(

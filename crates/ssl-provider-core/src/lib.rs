@@ -46,7 +46,7 @@ mod sync {
 }
 
 pub use crate::backend::{
-    BackendInfo, Compression, ConstantTime, FipsStatus, HashAlgorithm, HashContext,
+    BackendInfo, CompressionFunction, ConstantTime, FipsStatus, HashAlgorithm, HashContext,
     KeyExchangeBackend, Operation, PrfAlgorithm, RawDecryption, RsaInfo, RsaPrivateKey, Support,
 };
 pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};

@@ -13,7 +13,7 @@ use openssl_sys::{
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::{Compression, Error, HashAlgorithm, HashContext};
+use ssl_provider_core::{CompressionFunction, Error, HashAlgorithm, HashContext};
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -35,7 +35,7 @@ pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
 }
 
 /// A compression function with the first chaining value of its hash.
-pub(crate) fn compression(hash: HashAlgorithm) -> Box<dyn Compression> {
+pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
     match hash {
         HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
         HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
@@ -171,7 +171,7 @@ impl<D: Digest> HashContext for Context<D> {
 }
 
 /// A running hash that is fed whole blocks has taken them in, and nothing else.
-impl<D: Digest> Compression for Context<D> {
+impl<D: Digest> CompressionFunction for Context<D> {
     fn compress(&mut self, blocks: &[u8]) {
         self.0.update(blocks);
     }

@@ -17,9 +17,9 @@ use openssl::{rand, version};
 #[cfg(not(openssl_without_rc4))]
 use ssl_provider_core::StreamCipher;
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
-    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
+    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
+    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 
 /// The name of the backend.
@@ -29,7 +29,7 @@ const NAME: &str = "openssl";
 const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
 
 /// Everything is OpenSSL's own, but that HMAC and PRF are put together here from its hashes.
-static COMPLETE: [(Operation, Support); 35] = [
+static COMPLETE: [(Operation, Support); 39] = [
     (Operation::RsaDecryptRaw, Support::By("OpenSSL")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("OpenSSL hashes")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("OpenSSL hashes")),
@@ -42,6 +42,10 @@ static COMPLETE: [(Operation, Support); 35] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("OpenSSL hashes")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("OpenSSL hashes")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("OpenSSL hashes")),
+    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("OpenSSL")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("OpenSSL")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("OpenSSL")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("OpenSSL")),
     (Operation::Rc4, Support::By("OpenSSL")),
     (Operation::Cbc(CbcAlgorithm::Des), Support::By("OpenSSL")),
     (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("OpenSSL")),
@@ -118,8 +122,11 @@ impl KeyExchangeBackend for OpenSsl {
         Ok(hash::context(hash))
     }
 
-    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        Some(hash::compression(hash))
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        Ok(hash::compression_function(hash))
     }
 
     fn hmac(

@@ -25,7 +25,7 @@ const NAME: &str = "ring";
 const VERSION: &str = "0.17.14";
 
 /// Who does what in the composition.
-static SUPPORT: [(Operation, Support); 35] = [
+static SUPPORT: [(Operation, Support); 39] = [
     (Operation::RsaDecryptRaw, Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("RustCrypto")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("ring")),
@@ -38,6 +38,10 @@ static SUPPORT: [(Operation, Support); 35] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("ring")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("ring")),
+    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("RustCrypto")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("RustCrypto")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("RustCrypto")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("RustCrypto")),
     (Operation::Rc4, Support::By("RustCrypto")),
     (Operation::Cbc(CbcAlgorithm::Des), Support::By("RustCrypto")),
     (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("RustCrypto")),
@@ -99,8 +103,8 @@ static BACKEND: LazyLock<Composed<Ring>> = LazyLock::new(|| {
     Composed::new(info, Ring, ssl_provider_rustcrypto::backend())
 });
 
-/// The backend: ring, and RustCrypto for the RSA private operation, everything with MD5, and the
-/// ciphers that ring lacks.
+/// The backend: ring, and RustCrypto for the RSA private operation, everything with MD5, the
+/// compression functions of hashes, and the ciphers that ring lacks.
 pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn ring_alone_leaves_out_rsa_md5_signatures_and_all_ciphers_but_gcm() {
+    fn ring_alone_leaves_out_rsa_md5_signatures_compression_and_all_ciphers_but_gcm() {
         let gcm = [AeadAlgorithm::Aes128Gcm, AeadAlgorithm::Aes256Gcm].map(Operation::Aead);
         for operation in Operation::ALL {
             let left_out = match operation {
@@ -174,6 +178,7 @@ mod tests {
                 | Operation::Prf(PrfAlgorithm::Md5Sha1)
                 | Operation::Hash(HashAlgorithm::Md5)
                 | Operation::Hmac(HashAlgorithm::Md5)
+                | Operation::CompressionFunction(_)
                 | Operation::Rc4
                 | Operation::Cbc(_)
                 | Operation::Verify(_) => true,

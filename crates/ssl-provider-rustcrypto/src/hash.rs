@@ -10,7 +10,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use ssl_provider_core::{Compression, Error, HashAlgorithm, HashContext};
+use ssl_provider_core::{CompressionFunction, Error, HashAlgorithm, HashContext};
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -32,7 +32,7 @@ pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
 }
 
 /// A compression function with the first chaining value of its hash (RFC 1321, FIPS 180-4).
-pub(crate) fn compression(hash: HashAlgorithm) -> Box<dyn Compression> {
+pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
     Box::new(match hash {
         HashAlgorithm::Md5 => State::Md5([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]),
         HashAlgorithm::Sha1 => {
@@ -98,7 +98,7 @@ enum State {
     Sha384([u64; 8]),
 }
 
-impl Compression for State {
+impl CompressionFunction for State {
     fn compress(&mut self, blocks: &[u8]) {
         match self {
             Self::Md5(state) => md5::block_api::compress(state, blocks.as_chunks().0),

@@ -15,9 +15,10 @@ use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
 
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Compression, ConstantTime,
-    Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm,
-    PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
+    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
+    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
+    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme,
+    StreamCipher, Support,
 };
 
 /// The name of the backend.
@@ -49,7 +50,7 @@ pub const RSA_INFO: RsaInfo = RsaInfo {
     fault_check: true,
 };
 
-static SUPPORT: [(Operation, Support); 35] = [
+static SUPPORT: [(Operation, Support); 39] = [
     (Operation::RsaDecryptRaw, Support::By("rsa")),
     (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("hmac")),
     (Operation::Prf(PrfAlgorithm::Sha256), Support::By("hmac")),
@@ -62,6 +63,10 @@ static SUPPORT: [(Operation, Support); 35] = [
     (Operation::Hmac(HashAlgorithm::Sha1), Support::By("hmac")),
     (Operation::Hmac(HashAlgorithm::Sha256), Support::By("hmac")),
     (Operation::Hmac(HashAlgorithm::Sha384), Support::By("hmac")),
+    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("md-5")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("sha1")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("sha2")),
+    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("sha2")),
     (Operation::Rc4, Support::By("rc4")),
     (Operation::Cbc(CbcAlgorithm::Des), Support::By("des")),
     (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("des")),
@@ -122,8 +127,11 @@ impl KeyExchangeBackend for RustCrypto {
         Ok(hash::context(hash))
     }
 
-    fn compression(&self, hash: HashAlgorithm) -> Option<Box<dyn Compression>> {
-        Some(hash::compression(hash))
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        Ok(hash::compression_function(hash))
     }
 
     fn hmac(

@@ -80,9 +80,11 @@ fn rustcrypto(operation: Operation) -> Support {
     Support::By(match operation {
         Operation::RsaDecryptRaw => "rsa",
         Operation::Prf(_) | Operation::Hmac(_) => "hmac",
-        Operation::Hash(HashAlgorithm::Md5) => "md-5",
-        Operation::Hash(HashAlgorithm::Sha1) => "sha1",
-        Operation::Hash(HashAlgorithm::Sha256 | HashAlgorithm::Sha384) => "sha2",
+        Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
+            HashAlgorithm::Md5 => "md-5",
+            HashAlgorithm::Sha1 => "sha1",
+            HashAlgorithm::Sha256 | HashAlgorithm::Sha384 => "sha2",
+        },
         Operation::Rc4 => "rc4",
         Operation::Cbc(CbcAlgorithm::Des | CbcAlgorithm::TripleDes) => "des",
         Operation::Cbc(CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256) => "aes",
@@ -96,13 +98,15 @@ fn rustcrypto(operation: Operation) -> Support {
 }
 
 /// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every
-/// cipher but AES-GCM that records of an RSA suite use. It verifies messages, and no digests.
+/// cipher but AES-GCM that records of an RSA suite use. It verifies messages, and no digests, and
+/// its hashes keep their compression functions to themselves.
 fn ring_alone(operation: Operation) -> Support {
     match operation {
         Operation::RsaDecryptRaw
         | Operation::Prf(PrfAlgorithm::Md5Sha1)
         | Operation::Hash(HashAlgorithm::Md5)
         | Operation::Hmac(HashAlgorithm::Md5)
+        | Operation::CompressionFunction(_)
         | Operation::Rc4
         | Operation::Cbc(_)
         | Operation::Aead(

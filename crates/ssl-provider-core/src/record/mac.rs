@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{Compression, HashAlgorithm, HashContext, KeyExchangeBackend};
+use crate::backend::{CompressionFunction, HashAlgorithm, HashContext, KeyExchangeBackend};
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::protocol::{Protocol, Schedule};
@@ -128,9 +128,10 @@ impl RecordMac {
         };
         let mut expected = Zeroizing::new([0; MAX_MAC_LEN]);
         let expected = &mut expected[..self.len()];
-        match self.backend.compression(self.hash) {
-            Some(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
-            None => self.hash_by_lengths(&message, expected)?,
+        match self.backend.compression_function(self.hash) {
+            Ok(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
+            Err(Error::Unsupported(_)) => self.hash_by_lengths(&message, expected)?,
+            Err(error) => return Err(error),
         }
         self.finish(expected)?;
 
@@ -163,7 +164,7 @@ impl RecordMac {
     /// chaining value after the block that is the last for the right length.
     fn hash_by_blocks(
         &self,
-        compression: &mut dyn Compression,
+        compression: &mut dyn CompressionFunction,
         message: &Message<'_>,
         out: &mut [u8],
     ) {

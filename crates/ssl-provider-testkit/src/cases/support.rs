@@ -2,8 +2,8 @@
 //! A promise that is not kept fails, and so does a service that is not announced.
 
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, Error, FipsStatus, KeyExchangeBackend, Operation, Provider,
-    PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support, provider::Requirements,
+    AeadAlgorithm, CbcAlgorithm, Error, FipsStatus, HashAlgorithm, KeyExchangeBackend, Operation,
+    Provider, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support, provider::Requirements,
 };
 
 use crate::bytes::{counting, to_hex};
@@ -34,6 +34,7 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
             });
             vec![whole, right(running, out, &expected)]
         }
+        Operation::CompressionFunction(hash) => vec![attempt_compression(backend, hash)],
         Operation::Hmac(hash) => {
             let expected = reference::hmac(hash, b"key", &[b"abc"]);
             let out = &mut out[..expected.len()];
@@ -63,6 +64,19 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
         Operation::Verify(scheme) => attempt_verify(backend, scheme),
         other => panic!("{other}: an operation that this case does not know"),
     }
+}
+
+/// The hash of nothing is one block of padding: a bit, and zeros for the length.
+fn attempt_compression(backend: &dyn KeyExchangeBackend, hash: HashAlgorithm) -> Result<(), Error> {
+    let mut block = vec![0; hash.block_len()];
+    block[0] = 0x80;
+    let mut function = backend.compression_function(hash)?;
+    function.compress(&block);
+    let expected = reference::hash(hash, &[]);
+    let mut value = vec![0; expected.len()];
+    function.chaining_value(&mut value);
+    assert_eq!(value, expected, "the compression function of {} gives a wrong answer", hash.name());
+    Ok(())
 }
 
 /// What the ciphers encrypt here. Keys count upwards from 00, initialisation vectors and nonces
