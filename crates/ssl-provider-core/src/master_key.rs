@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::KeyExchangeBackend;
 use crate::cipher_suite::CipherSuite;
+use crate::ct::Mask;
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::parameter_list::ParameterList;
@@ -163,6 +164,32 @@ impl MasterKey {
                 self.backend.prf(prf, secret, label, &[&hash], out)
             }
         }
+    }
+
+    /// Length in bytes of the verify_data that this protocol sends: 12, or 36 in SSL 3.0.
+    pub fn verify_data_len(&self) -> usize {
+        match self.protocol {
+            Protocol::Ssl3 => SSL3_VERIFY_DATA_LEN,
+            _ => VERIFY_DATA_LEN,
+        }
+    }
+
+    /// Whether `received` is the verify_data of the Finished message that `sender` must send now.
+    /// The time does not tell where it differs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify_data`](Self::verify_data).
+    pub fn verify_finished(
+        &self,
+        sender: Side,
+        handshake: &HandshakeHash,
+        received: &[u8],
+    ) -> Result<bool, Error> {
+        let mut expected = [0; SSL3_VERIFY_DATA_LEN];
+        let expected = &mut expected[..self.verify_data_len()];
+        self.verify_data(sender, handshake, expected)?;
+        Ok(Mask::eq_bytes(expected, received).reveal())
     }
 
     /// The master secret itself, for a key log. The application must have asked for it when it

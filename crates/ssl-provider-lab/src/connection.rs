@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ssl_provider::record::{RecordKey, RecordOptions};
+use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
 use ssl_provider::{CipherSuite, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
 
 use crate::alert::Alert;
@@ -30,9 +31,6 @@ use crate::record_layer::{Content, ContentType, RecordLayer};
 use crate::session::{Fingerprint, Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
 use crate::wire::{Reader, put_message};
-
-/// Longest Finished in bytes: that of SSL 3.0 (RFC 6101 section 5.6.9).
-const MAX_FINISHED_LEN: usize = 36;
 
 /// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
 const MAX_IDLE_RECORDS: u32 = 32;
@@ -260,7 +258,7 @@ impl Connection {
                 (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
                     Ok(MAX_CERTIFICATE_VERIFY_LEN)
                 }
-                (State::Finished(..), FINISHED) => Ok(MAX_FINISHED_LEN),
+                (State::Finished(..), FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
                 _ => Err(Alert::UnexpectedMessage),
             };
             let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
@@ -453,12 +451,11 @@ impl Connection {
         write: Option<Box<RecordKey>>,
         message: &[u8],
     ) -> Result<State, Alert> {
-        let expected = verify_data(Side::Client, &session, &negotiated.hash)?;
-        let given = body(message);
-        if given.len() != expected.len() {
+        let (master_key, given) = (&session.master_key, body(message));
+        if given.len() != master_key.verify_data_len() {
             return Err(Alert::DecodeError);
         }
-        if !is_equal(given, &expected) {
+        if !master_key.verify_finished(Side::Client, &negotiated.hash, given)? {
             return Err(Alert::DecryptError);
         }
         if let Some(write) = write {
@@ -493,7 +490,8 @@ impl Connection {
     ) -> Result<(), Alert> {
         self.records.write(ContentType::ChangeCipherSpec, &[1])?;
         self.records.write_with(write);
-        let verify_data = verify_data(Side::Server, session, &negotiated.hash)?;
+        let mut verify_data = vec![0; session.master_key.verify_data_len()];
+        session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
         let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
         put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
         negotiated.said(&message);
@@ -649,22 +647,6 @@ fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Al
         *end = DOWNGRADE_TO_TLS_1_1;
     }
     Ok(random)
-}
-
-fn verify_data(side: Side, session: &Session, hash: &HandshakeHash) -> Result<Vec<u8>, Alert> {
-    let len = match session.master_key.protocol() {
-        Protocol::Ssl3 => MAX_FINISHED_LEN,
-        _ => 12,
-    };
-    let mut verify_data = vec![0; len];
-    session.master_key.verify_data(side, hash, &mut verify_data)?;
-    Ok(verify_data)
-}
-
-/// Compares without stopping at the first difference.
-fn is_equal(one: &[u8], other: &[u8]) -> bool {
-    let difference = one.iter().zip(other).fold(0, |found, (one, other)| found | (one ^ other));
-    one.len() == other.len() && difference == 0
 }
 
 const WARNING: u8 = 1;

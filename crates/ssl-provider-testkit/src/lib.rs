@@ -168,6 +168,7 @@ macro_rules! conformance_tests {
             schedule::schedule_mbedtls_ssl3_vector
             finished::finished_has_the_lengths_of_its_protocol
             finished::finished_leaves_the_hash_running
+            finished::finished_is_verified_down_to_a_bit
             finished::finished_refuses_the_hash_of_another_protocol_or_suite
             client_auth::client_auth_hash_of_every_version
             client_auth::client_auth_hash_of_every_algorithm

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{Iv, Protection, RecordKey, RecordOptions};
 use crate::backend::{HashAlgorithm, KeyExchangeBackend};
 use crate::cipher_suite::CipherSuite;
+use crate::ct::Mask;
 use crate::error::Error;
 use crate::protocol::Protocol;
 use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
@@ -127,8 +128,7 @@ impl Provider {
         let content_len = blob.len().checked_sub(CHECKSUM_LEN).ok_or(DAMAGED)?;
         let (content, found) = blob.split_at(content_len);
         let expected = checksum(self.backend(), content)?;
-        let difference = expected.iter().zip(found).fold(0, |all, (a, b)| all | (a ^ b));
-        if difference != 0 {
+        if !Mask::eq_bytes(expected.as_ref(), found).reveal() {
             return Err(DAMAGED);
         }
         let mut rest = content;
@@ -152,7 +152,7 @@ impl Provider {
         if name != self.backend().info().provider_name.as_bytes() {
             return Err(Error::InvalidParameter("opaque key blob: of another backend"));
         }
-        let protocol: Protocol = self.protocol(protocol)?;
+        let protocol = self.protocol(protocol)?;
         let backend = self.backend();
         let mut key = RecordKey::new(backend, protocol, suite, options, mac_key, write_key, iv)?;
         key.skip_key_stream(position)?;

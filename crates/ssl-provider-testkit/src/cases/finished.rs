@@ -45,6 +45,32 @@ pub fn finished_has_the_lengths_of_its_protocol(backend: &'static dyn KeyExchang
     }
 }
 
+/// The verify_data of a side is taken from that side, but not with any bit flipped, and not when it
+/// is shorter or longer.
+pub fn finished_is_verified_down_to_a_bit(backend: &'static dyn KeyExchangeBackend) {
+    for protocol in crate::exchange::PROTOCOLS {
+        let exchange = Exchange::new(protocol, 0x002F);
+        let key = master_key(backend, &exchange);
+        let mut hash =
+            open(backend).handshake_hash(u32::from(protocol.wire()), exchange.suite.id).unwrap();
+        hash.update(b"hello");
+        let mut good = vec![0; key.verify_data_len()];
+        key.verify_data(Side::Client, &hash, &mut good).unwrap();
+        let verify = |side, data: &[u8]| key.verify_finished(side, &hash, data).unwrap();
+        assert!(verify(Side::Client, &good), "{}", protocol.name());
+        assert!(!verify(Side::Server, &good), "{}", protocol.name());
+        for bit in 0..good.len() * 8 {
+            let mut flipped = good.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(!verify(Side::Client, &flipped), "{} {bit}", protocol.name());
+        }
+        for len in 0..good.len() {
+            assert!(!verify(Side::Client, &good[..len]), "{} {len}", protocol.name());
+        }
+        assert!(!verify(Side::Client, &[&good[..], &[0]].concat()), "{}", protocol.name());
+    }
+}
+
 /// A hash of another length would give a verify_data that no peer computes.
 pub fn finished_refuses_the_hash_of_another_protocol_or_suite(
     backend: &'static dyn KeyExchangeBackend,
