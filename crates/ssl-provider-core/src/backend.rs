@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use zeroize::Zeroizing;
 
+use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
 use crate::error::{Error, KeyFault};
 use crate::rsa_der::RsaPrivateKeyDer;
 use crate::signature::{PublicKeyDer, SignatureScheme};

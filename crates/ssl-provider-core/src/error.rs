@@ -50,7 +50,6 @@ pub enum Error {
     /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire says so, or
     /// its payload does, and then its MAC or tag is right: only who has the keys can write it.
     RecordOverflow,
-
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
 

@@ -15,7 +15,6 @@ use crate::backend::{HashAlgorithm, KeyExchangeBackend};
 use crate::cipher_suite::CipherSuite;
 use crate::ct::Mask;
 use crate::error::Error;
-use crate::protocol::Protocol;
 use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
 
 /// Furthest position in the key stream of RC4 that a key is exported at, in bytes: whoever imports

@@ -435,7 +435,7 @@ impl RecordKey {
                 let mac_first = !self.options.encrypt_then_mac;
                 let outer_tag_len = if mac_first { 0 } else { mac.len() };
                 let (sealed, outer_tag) = fragment.split_at_mut(fragment.len() - outer_tag_len);
-                let (explicit, blocks) = sealed.split_at_mut(iv.record_len(*block_len));
+                let (explicit, blocks) = sealed.split_at_mut(iv.explicit_len(*block_len));
                 let (text, tail) = blocks.split_at_mut(payload_len);
                 payload.copy_to(text);
                 if mac_first {
@@ -505,7 +505,7 @@ impl RecordKey {
                     mac.verify(&header(sealed_len), sealed, outer_tag)?;
                 }
                 let (explicit, blocks) = sealed
-                    .split_at_mut_checked(iv.record_len(*block_len))
+                    .split_at_mut_checked(iv.explicit_len(*block_len))
                     .filter(|(_, blocks)| {
                         blocks.len() > inner_tag_len && blocks.len().is_multiple_of(*block_len)
                     })
@@ -571,7 +571,7 @@ impl Payload<'_> {
 
 impl Iv {
     /// Bytes of the vector that stand in the record.
-    fn record_len(&self, block_len: usize) -> usize {
+    fn explicit_len(&self, block_len: usize) -> usize {
         match self {
             Self::Chained(_) => 0,
             Self::Explicit => block_len,
