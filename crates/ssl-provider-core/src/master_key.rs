@@ -11,7 +11,7 @@ use crate::cipher_suite::CipherSuite;
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
-use crate::parameter_list::ParameterList;
+use crate::parameter_list::{ParameterList, RANDOM_LEN};
 use crate::protocol::{Protocol, Schedule};
 use crate::provider::{KeyExportPolicy, KeyLogPolicy};
 use crate::record::{RecordKey, RecordOptions};
@@ -28,6 +28,9 @@ pub enum Side {
     /// The server.
     Server,
 }
+
+/// The client's random and the server's.
+type Randoms<'r> = (&'r [u8; RANDOM_LEN], &'r [u8; RANDOM_LEN]);
 
 /// The master key of a session: an opaque object, as `SslImportMasterKey` returns.
 pub struct MasterKey {
@@ -57,45 +60,46 @@ impl MasterKey {
     ///
     /// [`Error::InvalidParameter`] when a random is missing, and what the backend answers.
     pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
-        let (client_random, server_random) = parameters.randoms()?;
+        let randoms = parameters.randoms()?;
         let layout = Layout::new(self.protocol, self.suite);
-        let mut keys = SessionKeys {
-            bytes: Zeroizing::new(vec![0; layout.len()]),
+        let mut bytes = Zeroizing::new(vec![0; layout.len()]);
+        if self.suite.key_exchange.is_export() {
+            self.export_keys(randoms, layout, &mut bytes)?;
+        } else {
+            self.key_block(randoms, &mut bytes)?;
+        }
+        Ok(SessionKeys {
+            bytes,
             layout,
             backend: self.backend,
             protocol: self.protocol,
             suite: self.suite,
             key_export: self.key_export,
-        };
-        let export = self.suite.key_exchange.is_export();
-        // An export suite takes short keys from the block, and no initialisation vectors.
-        let short = self.suite.cipher.key_material_len;
-        let mac = keys.layout.mac_len;
-        let block_len = if export { 2 * (mac + short) } else { keys.bytes.len() };
-        let mut block = Zeroizing::new(vec![0; block_len]);
-        key_block(
-            self.backend,
-            self.protocol,
-            self.suite,
-            &self.secret,
-            client_random,
-            server_random,
-            &mut block,
-        )?;
-        if !export {
-            keys.bytes.copy_from_slice(&block);
-            return Ok(keys);
-        }
+        })
+    }
 
-        let (macs, short_keys) = block.split_at(2 * mac);
+    /// The keys of an export suite, which takes short keys from the block and derives those that
+    /// are used from them, and takes no initialisation vectors (RFC 2246 section 6.3.1).
+    fn export_keys(
+        &self,
+        randoms: Randoms<'_>,
+        layout: Layout,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let (client_random, server_random) = randoms;
+        let short = self.suite.cipher.key_material_len;
+        let mut block = Zeroizing::new(vec![0; 2 * (layout.mac_len + short)]);
+        self.key_block(randoms, &mut block)?;
+
+        let (macs, short_keys) = block.split_at(2 * layout.mac_len);
         let (client_short, server_short) = short_keys.split_at(short);
-        let (mac_out, rest) = keys.bytes.split_at_mut(2 * mac);
-        let (client_key, rest) = rest.split_at_mut(keys.layout.key_len);
-        let (server_key, ivs) = rest.split_at_mut(keys.layout.key_len);
-        let (client_iv, server_iv) = ivs.split_at_mut(keys.layout.iv_len);
+        let (mac_out, rest) = out.split_at_mut(2 * layout.mac_len);
+        let (client_key, rest) = rest.split_at_mut(layout.key_len);
+        let (server_key, ivs) = rest.split_at_mut(layout.key_len);
+        let (client_iv, server_iv) = ivs.split_at_mut(layout.iv_len);
         mac_out.copy_from_slice(macs);
-        for (client, short_key, out) in
-            [(true, client_short, client_key), (false, server_short, server_key)]
+        for (writer, short_key, out) in
+            [(Side::Client, client_short, client_key), (Side::Server, server_short, server_key)]
         {
             export_write_key(
                 self.backend,
@@ -103,19 +107,24 @@ impl MasterKey {
                 short_key,
                 client_random,
                 server_random,
-                client,
+                writer,
                 out,
             )?;
         }
-        export_ivs(
+        export_ivs(self.backend, self.protocol, client_random, server_random, client_iv, server_iv)
+    }
+
+    fn key_block(&self, randoms: Randoms<'_>, out: &mut [u8]) -> Result<(), Error> {
+        let (client_random, server_random) = randoms;
+        key_block(
             self.backend,
             self.protocol,
+            self.suite,
+            &self.secret,
             client_random,
             server_random,
-            client_iv,
-            server_iv,
-        )?;
-        Ok(keys)
+            out,
+        )
     }
 
     /// Computes the verify_data of a Finished message that `sender` sends

@@ -3,9 +3,10 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{HashAlgorithm, KeyExchangeBackend};
+use crate::backend::{HashAlgorithm, KeyExchangeBackend, PrfAlgorithm};
 use crate::cipher_suite::CipherSuite;
 use crate::error::Error;
+use crate::master_key::Side;
 use crate::parameter_list::RANDOM_LEN;
 use crate::protocol::{Protocol, Schedule};
 use crate::secret::{MasterSecret, PremasterSecret};
@@ -108,20 +109,22 @@ pub(crate) fn export_write_key(
     short_key: &[u8],
     client_random: &[u8; RANDOM_LEN],
     server_random: &[u8; RANDOM_LEN],
-    client: bool,
+    writer: Side,
     out: &mut [u8],
 ) -> Result<(), Error> {
     match export_prf(protocol)? {
         None => {
-            let randoms: [&[u8]; 2] = if client {
-                [client_random, server_random]
-            } else {
-                [server_random, client_random]
+            let (first, second) = match writer {
+                Side::Client => (client_random, server_random),
+                Side::Server => (server_random, client_random),
             };
-            md5_prefix(backend, &[short_key, randoms[0], randoms[1]], out)
+            md5_prefix(backend, &[short_key, first, second], out)
         }
         Some(prf) => {
-            let label: &[u8] = if client { b"client write key" } else { b"server write key" };
+            let label = match writer {
+                Side::Client => b"client write key",
+                Side::Server => b"server write key",
+            };
             backend.prf(prf, short_key, label, &[client_random, server_random], out)
         }
     }
@@ -157,8 +160,8 @@ pub(crate) fn export_ivs(
 
 /// The PRF of the export derivation. The suites were withdrawn before TLS 1.2; stacks that used
 /// them there kept its default PRF.
-fn export_prf(protocol: Protocol) -> Result<Option<crate::backend::PrfAlgorithm>, Error> {
-    Ok(schedule_of(protocol)?.prf(crate::backend::PrfAlgorithm::Sha256))
+fn export_prf(protocol: Protocol) -> Result<Option<PrfAlgorithm>, Error> {
+    Ok(schedule_of(protocol)?.prf(PrfAlgorithm::Sha256))
 }
 
 fn md5_prefix(
