@@ -17,7 +17,9 @@ use aws_lc_sys::{
 };
 use zeroize::Zeroize;
 
-use ssl_provider_core::cipher::{NONCE_LEN, RC4_KEY_LEN};
+use ssl_provider_core::cipher::{
+    BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, NONCE_LEN, RC4_KEY_LEN,
+};
 use ssl_provider_core::{
     AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation, StreamCipher,
 };
@@ -86,7 +88,7 @@ impl AesCbc {
     /// Sets the schedules where they will stay, so that no copy is left behind.
     fn new(key: &[u8]) -> Result<Box<Self>, Error> {
         const EMPTY: AES_KEY = AES_KEY { rd_key: [0; 60], rounds: 0 };
-        let bits = c_uint::try_from(key.len() * 8).map_err(|_| BAD_KEY)?;
+        let bits = c_uint::try_from(key.len() * 8).map_err(|_| BAD_KEY_LEN)?;
         let mut keys = Box::new(Self { encrypt: EMPTY, decrypt: EMPTY });
         // SAFETY: the pointers are to as many bits as said and to room for a schedule.
         let encrypt = unsafe { AES_set_encrypt_key(key.as_ptr(), bits, &raw mut keys.encrypt) };
@@ -249,7 +251,7 @@ impl AeadCipher for Gcm {
         tag: &mut [u8],
     ) -> Result<(), Error> {
         if sealed.len() != text.len() {
-            return Err(Error::Internal("the sealed text is as long as the text"));
+            return Err(BAD_TEXT_LEN);
         }
         // SAFETY: both pointers are to `text.len()` bytes that do not overlap, since one of them is
         // borrowed for writing.
@@ -459,7 +461,7 @@ fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {
 }
 
 fn check_key(key: &[u8], len: usize) -> Result<(), Error> {
-    if key.len() == len { Ok(()) } else { Err(BAD_KEY) }
+    if key.len() == len { Ok(()) } else { Err(BAD_KEY_LEN) }
 }
 
 /// A length as AWS-LC takes it; records are far shorter.
@@ -473,7 +475,3 @@ const DECRYPT: c_int = 0;
 const AES_BLOCK_LEN: usize = 16;
 const DES_BLOCK_LEN: usize = 8;
 const GCM_TAG_LEN: usize = 16;
-
-const BAD_KEY: Error = Error::Internal("key is not of the cipher's length");
-const BAD_BLOCKS: Error = Error::Internal("CBC takes a vector of one block, and whole blocks");
-const BAD_TAG_LEN: Error = Error::Internal("tag is not of the cipher's length");

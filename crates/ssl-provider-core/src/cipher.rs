@@ -73,7 +73,7 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         tag: &mut [u8],
     ) -> Result<(), Error> {
         if sealed.len() != text.len() {
-            return Err(Error::Internal("the sealed text is as long as the text"));
+            return Err(BAD_TEXT_LEN);
         }
         sealed.copy_from_slice(text);
         self.seal(nonce, aad, sealed, tag)
@@ -93,6 +93,18 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         tag: &[u8],
     ) -> Result<(), Error>;
 }
+
+/// What every backend answers for a key that is not of the cipher's length.
+pub const BAD_KEY_LEN: Error = Error::Internal("the key is not of the cipher's length");
+
+/// What every backend answers for a vector that is not one block, or blocks that are not whole.
+pub const BAD_BLOCKS: Error = Error::Internal("CBC takes a vector of one block, and whole blocks");
+
+/// What every backend answers for a tag that is not of the cipher's length.
+pub const BAD_TAG_LEN: Error = Error::Internal("the tag is not of the cipher's length");
+
+/// What every backend answers for room that is not as long as the text.
+pub const BAD_TEXT_LEN: Error = Error::Internal("the sealed text is as long as the text");
 
 /// The traits are used as boxes; this keeps them so.
 const _: Option<(&dyn StreamCipher, &dyn CbcCipher, &dyn AeadCipher)> = None;

@@ -9,7 +9,7 @@ use openssl::cipher_ctx::CipherCtx;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
-use ssl_provider_core::cipher::NONCE_LEN;
+use ssl_provider_core::cipher::{BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN};
 use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation};
 
 use crate::failure;
@@ -90,7 +90,7 @@ impl Cbc {
 
     fn check(&self, iv: &[u8], blocks: &[u8]) -> Result<(), Error> {
         if iv.len() != self.block_len || !blocks.len().is_multiple_of(self.block_len) {
-            return Err(Error::Internal("CBC takes a vector of one block, and whole blocks"));
+            return Err(BAD_BLOCKS);
         }
         Ok(())
     }
@@ -158,11 +158,7 @@ impl Aead {
     }
 
     fn check(&self, tag: &[u8]) -> Result<(), Error> {
-        if tag.len() == self.tag_len {
-            Ok(())
-        } else {
-            Err(Error::Internal("tag is not of the cipher's length"))
-        }
+        if tag.len() == self.tag_len { Ok(()) } else { Err(BAD_TAG_LEN) }
     }
 
     /// Feeds a whole record. With a wrong tag, this fails.
@@ -227,11 +223,7 @@ fn lock(context: &Mutex<CipherCtx>) -> MutexGuard<'_, CipherCtx> {
 }
 
 fn check_key(key: &[u8], len: usize) -> Result<(), Error> {
-    if key.len() == len {
-        Ok(())
-    } else {
-        Err(Error::Internal("key is not of the cipher's length"))
-    }
+    if key.len() == len { Ok(()) } else { Err(BAD_KEY_LEN) }
 }
 
 /// Length in bytes of the longest block.

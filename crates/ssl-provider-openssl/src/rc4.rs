@@ -6,7 +6,7 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use ssl_provider_core::cipher::RC4_KEY_LEN;
+use ssl_provider_core::cipher::{BAD_KEY_LEN, RC4_KEY_LEN};
 use ssl_provider_core::{Error, StreamCipher};
 
 /// RC4 with its state.
@@ -15,11 +15,10 @@ pub(crate) struct Rc4(RC4_KEY);
 impl Rc4 {
     /// Sets the state where it will stay, so that no copy is left behind.
     pub(crate) fn new(key: &[u8]) -> Result<Box<Self>, Error> {
-        const BAD_KEY: Error = Error::Internal("key is not of the cipher's length");
         if key.len() != RC4_KEY_LEN {
-            return Err(BAD_KEY);
+            return Err(BAD_KEY_LEN);
         }
-        let len = c_int::try_from(key.len()).map_err(|_| BAD_KEY)?;
+        let len = c_int::try_from(key.len()).map_err(|_| BAD_KEY_LEN)?;
         let mut rc4 = Box::new(Self(RC4_KEY([0; 258])));
         // SAFETY: the pointers are to room for a state and to `len` bytes. The call cannot fail.
         unsafe { RC4_set_key(&raw mut rc4.0, len, key.as_ptr()) };

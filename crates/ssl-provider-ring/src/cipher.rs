@@ -5,7 +5,7 @@ use std::fmt;
 
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 
-use ssl_provider_core::cipher::NONCE_LEN;
+use ssl_provider_core::cipher::{BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN};
 use ssl_provider_core::{AeadAlgorithm, AeadCipher, Error, Operation};
 
 use crate::NAME;
@@ -20,8 +20,7 @@ pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCiph
         | AeadAlgorithm::Aes128Ccm8
         | AeadAlgorithm::Aes256Ccm8 => return Err(Error::Unsupported(Operation::Aead(cipher))),
     };
-    let key = UnboundKey::new(algorithm, key)
-        .map_err(|_| Error::Internal("the key is not of the cipher's length"))?;
+    let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
     Ok(Box::new(Gcm(LessSafeKey::new(key))))
 }
 
@@ -37,7 +36,7 @@ impl AeadCipher for Gcm {
         tag: &mut [u8],
     ) -> Result<(), Error> {
         if tag.len() != self.0.algorithm().tag_len() {
-            return Err(Error::Internal("the tag is not of the cipher's length"));
+            return Err(BAD_TAG_LEN);
         }
         let nonce = Nonce::assume_unique_for_key(*nonce);
         // Fails for texts longer than the mode allows only; ring has no error numbers.
@@ -56,8 +55,7 @@ impl AeadCipher for Gcm {
         text: &mut [u8],
         tag: &[u8],
     ) -> Result<(), Error> {
-        let tag = Tag::try_from(tag)
-            .map_err(|_| Error::Internal("the tag is not of the cipher's length"))?;
+        let tag = Tag::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
         self.0
             .open_in_place_separate_tag(nonce, Aad::from(aad), tag, text, 0..)

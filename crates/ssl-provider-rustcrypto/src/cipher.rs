@@ -20,7 +20,9 @@ use des::{Des, TdesEde3};
 use rc4::Rc4;
 use zeroize::zeroize_stack;
 
-use ssl_provider_core::cipher::{NONCE_LEN, RC4_KEY_LEN};
+use ssl_provider_core::cipher::{
+    BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, NONCE_LEN, RC4_KEY_LEN,
+};
 use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, StreamCipher};
 
 use crate::NAME;
@@ -28,7 +30,7 @@ use crate::NAME;
 /// RC4 with its key.
 pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
     if key.len() != RC4_KEY_LEN {
-        return Err(KEY_LENGTH);
+        return Err(BAD_KEY_LEN);
     }
     boxed(|| Rc4::new_from_slice(key).map(Stream)).map(|cipher| cipher as _)
 }
@@ -42,7 +44,7 @@ fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, E
     }
     let cipher = on_the_stack(make);
     zeroize_stack::<SCHEDULE_LEN>();
-    cipher.ok_or(KEY_LENGTH)
+    cipher.ok_or(BAD_KEY_LEN)
 }
 
 /// Bytes of stack below a constructor that may hold a key schedule: three of the longest.
@@ -97,13 +99,13 @@ where
     C: BlockCipherEncrypt + BlockCipherDecrypt + Send + Sync,
 {
     fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
-        let mut mode = Encryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| IV_LENGTH)?;
+        let mut mode = Encryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| BAD_BLOCKS)?;
         mode.encrypt_blocks(whole_blocks::<C>(blocks)?);
         Ok(())
     }
 
     fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
-        let mut mode = Decryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| IV_LENGTH)?;
+        let mut mode = Decryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| BAD_BLOCKS)?;
         mode.decrypt_blocks(whole_blocks::<C>(blocks)?);
         Ok(())
     }
@@ -112,7 +114,7 @@ where
 fn whole_blocks<C: BlockCipherEncrypt>(bytes: &mut [u8]) -> Result<&mut [Block<C>], Error> {
     match Block::<C>::slice_as_chunks_mut(bytes) {
         (blocks, []) => Ok(blocks),
-        _ => Err(Error::Internal("CBC: whole blocks expected")),
+        _ => Err(BAD_BLOCKS),
     }
 }
 
@@ -133,8 +135,8 @@ impl<A: AeadInOut> Aead<A> {
         texts: InOutBuf<'_, '_, u8>,
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
-        let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
+        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| BAD_BLOCKS)?;
+        let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         // Fails for texts longer than the mode allows only; the crate has no error numbers.
         *tag = self
             .0
@@ -163,7 +165,7 @@ impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
         sealed: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        let texts = InOutBuf::new(text, sealed).map_err(|_| TEXT_LENGTH)?;
+        let texts = InOutBuf::new(text, sealed).map_err(|_| BAD_TEXT_LEN)?;
         self.seal_texts(nonce, aad, texts, tag)
     }
 
@@ -174,8 +176,8 @@ impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
         text: &mut [u8],
         tag: &[u8],
     ) -> Result<(), Error> {
-        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| IV_LENGTH)?;
-        let tag = <&Tag<A>>::try_from(tag).map_err(|_| TAG_LENGTH)?;
+        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| BAD_BLOCKS)?;
+        let tag = <&Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let opened = self.0.decrypt_inout_detached(nonce, aad, text.into(), tag);
         opened.map_err(|_| Error::BadRecord)
     }
@@ -200,10 +202,6 @@ impl<A> fmt::Debug for Aead<A> {
 }
 
 // Core passes the lengths that the algorithm names; none of these happens.
-const KEY_LENGTH: Error = Error::Internal("the key is not of the cipher's length");
-const IV_LENGTH: Error = Error::Internal("the initialisation vector is not of the block's length");
-const TEXT_LENGTH: Error = Error::Internal("the sealed text is as long as the text");
-const TAG_LENGTH: Error = Error::Internal("the tag is not of the cipher's length");
 
 #[cfg(test)]
 mod tests {
@@ -226,10 +224,10 @@ mod tests {
 
     #[test]
     fn wrong_lengths_are_refused() {
-        assert_eq!(rc4(&[0; 5]).map(drop), Err(KEY_LENGTH));
-        assert_eq!(aead(AeadAlgorithm::Aes128Gcm, &[0; 32]).map(drop), Err(KEY_LENGTH));
+        assert_eq!(rc4(&[0; 5]).map(drop), Err(BAD_KEY_LEN));
+        assert_eq!(aead(AeadAlgorithm::Aes128Gcm, &[0; 32]).map(drop), Err(BAD_KEY_LEN));
         for cipher in CbcAlgorithm::ALL {
-            assert_eq!(cbc(cipher, &[0; 15]).map(drop), Err(KEY_LENGTH), "{cipher:?}");
+            assert_eq!(cbc(cipher, &[0; 15]).map(drop), Err(BAD_KEY_LEN), "{cipher:?}");
             let made = cbc(cipher, &[0; 32][..cipher.key_len()]).unwrap();
             let (iv, mut blocks) = ([0; 16], [0; 32]);
             let iv = &iv[..cipher.block_len()];
@@ -238,6 +236,6 @@ mod tests {
             assert_eq!(blocks, [0; 32], "{cipher:?}");
         }
         let gcm = aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
-        assert_eq!(gcm.seal(&[0; 12], &[], &mut [0; 3], &mut [0; 8]), Err(TAG_LENGTH));
+        assert_eq!(gcm.seal(&[0; 12], &[], &mut [0; 3], &mut [0; 8]), Err(BAD_TAG_LEN));
     }
 }
