@@ -10,7 +10,7 @@ use super::ciphertext::Ciphertext;
 use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::{Half, Halves};
-use super::keyring::Keyring;
+use super::keyring::{Key, Keyring};
 use super::negotiation::{agreed, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
@@ -91,6 +91,17 @@ struct Parts<'h, 't> {
     handshake: &'h Handshake,
 }
 
+/// The messages of a full handshake, each flight cut in two.
+struct Flights<'h> {
+    to_hello_done: &'h [Message],
+    behind_hello_done: &'h [Message],
+    to_key_exchange: &'h [Message],
+    behind_key_exchange: &'h [Message],
+}
+
+/// The verdict on a session that is not proven, and the reason.
+type NotProven = (Verdict, String);
+
 impl<'t> Walk<'_, 't> {
     /// Judges a handshake, and says where the next one would start, if that can be read.
     fn handshake(&mut self, halves: &Halves<'t>, renegotiation: bool) -> Flows<'t> {
@@ -102,62 +113,29 @@ impl<'t> Walk<'_, 't> {
         let conversation = self.conversation;
         let moment = client.moment.or(server.moment).unwrap_or(conversation.moment);
         let mut session = Session::new(moment, conversation.label(), renegotiation);
-        let next = self.judge(&mut session, halves);
+        let next = self.judge(&mut session, halves).unwrap_or_else(|(verdict, reason)| {
+            session.judge(verdict, reason);
+            None
+        });
         self.analysis.sessions.push(session);
         next
     }
 
-    fn judge(&mut self, session: &mut Session, halves: &Halves<'t>) -> Flows<'t> {
-        let Halves { client, server, .. } = halves;
-        let client_hello = match hello(client, HandshakeType::CLIENT_HELLO, ClientHello::parse) {
-            Ok(hello) => hello,
-            Err(field) => {
-                session.judge(Verdict::Malformed, format!("ClientHello: {field} does not fit"));
-                return None;
-            }
-        };
-        if let Some(hello) = &client_hello {
-            session.client_random = Some(hello.random);
-            session.offered_version = Some(hello.version);
-        }
-        let server_hello = match hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse) {
-            Ok(hello) => hello,
-            Err(field) => {
-                session.judge(Verdict::Malformed, format!("ServerHello: {field} does not fit"));
-                return None;
-            }
-        };
-        if let Some(hello) = &server_hello {
-            session.protocol = Some(hello.version);
-            session.suite = Some(hello.suite);
-            if let Some(reason) = not_rsa(hello, server) {
-                session.judge(Verdict::ForwardSecret, reason);
-                return None;
-            }
-        }
-        let Some(client_hello) = client_hello else {
-            session.judge(Verdict::Incomplete, self.missing("ClientHello", client, true));
-            return None;
-        };
-        let Some(server_hello) = server_hello else {
-            session.refused = server.alert.is_some();
-            session.judge(Verdict::Incomplete, self.missing("ServerHello", server, false));
-            return None;
-        };
-        let handshake = match agreed(&client_hello, &server_hello) {
-            Ok(handshake) => handshake,
-            Err(reason) => {
-                session.judge(Verdict::Unverified, reason);
-                return None;
-            }
-        };
+    fn judge(
+        &mut self,
+        session: &mut Session,
+        halves: &Halves<'t>,
+    ) -> Result<Flows<'t>, NotProven> {
+        let (client_hello, server_hello) = self.hellos(session, halves)?;
+        let handshake =
+            agreed(&client_hello, &server_hello).map_err(|reason| (Verdict::Unverified, reason))?;
         session.extended_master_secret = client_hello.extensions.extended_master_secret
             && server_hello.extensions.extended_master_secret
             && handshake.protocol != Protocol::Ssl3;
         session.encrypt_then_mac = handshake.options.encrypt_then_mac;
         if handshake.protocol == Protocol::Ssl3 && !self.keyring.allows_ssl3() {
-            session.judge(Verdict::NotAllowed, "SSL 3.0 is off; --allow-ssl3 turns it on");
-            return None;
+            let reason = "SSL 3.0 is off; --allow-ssl3 turns it on";
+            return Err((Verdict::NotAllowed, reason.to_owned()));
         }
         let parts = Parts {
             halves,
@@ -166,72 +144,60 @@ impl<'t> Walk<'_, 't> {
             handshake: &handshake,
         };
         if parts.is_resumption() {
-            self.resumed(session, &parts)
+            Ok(self.resumed(session, &parts))
         } else {
             self.full(session, &parts)
         }
     }
 
-    /// A handshake with a key exchange.
-    fn full(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
-        let Halves { client, server, client_flow, .. } = parts.halves;
-        let Some((server_flight, server_rest)) =
-            server.split_after(HandshakeType::SERVER_HELLO_DONE)
-        else {
-            session.judge(Verdict::Incomplete, self.missing("ServerHelloDone", server, false));
-            return None;
-        };
-        let Some((client_flight, client_rest)) =
-            client.split_after(HandshakeType::CLIENT_KEY_EXCHANGE)
-        else {
-            session.judge(Verdict::Incomplete, self.missing("ClientKeyExchange", client, true));
-            return None;
-        };
-        if !client.is_whole() || !client_flow.has_more() {
-            let reason = match &client.end {
-                Some(_) => self.missing("Finished", client, true),
-                None => self.missing_behind("Finished", client_flow, true),
-            };
-            session.judge(Verdict::Incomplete, reason);
-            return None;
+    /// Both hellos. Writes down what each says as soon as it is read.
+    fn hellos(
+        &self,
+        session: &mut Session,
+        halves: &Halves<'t>,
+    ) -> Result<(ClientHello, ServerHello), NotProven> {
+        let Halves { client, server, .. } = halves;
+        let misshapen =
+            |name: &str, field: &str| (Verdict::Malformed, format!("{name}: {field} does not fit"));
+        let client_hello = hello(client, HandshakeType::CLIENT_HELLO, ClientHello::parse)
+            .map_err(|field| misshapen("ClientHello", field))?;
+        if let Some(hello) = &client_hello {
+            session.client_random = Some(hello.random);
+            session.offered_version = Some(hello.version);
         }
-        let exchange_body = client_flight.last().map(Message::body).unwrap_or_default();
+        let server_hello = hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse)
+            .map_err(|field| misshapen("ServerHello", field))?;
+        if let Some(hello) = &server_hello {
+            session.protocol = Some(hello.version);
+            session.suite = Some(hello.suite);
+            if let Some(reason) = not_rsa(hello, server) {
+                return Err((Verdict::ForwardSecret, reason));
+            }
+        }
+        let client_hello = client_hello
+            .ok_or_else(|| (Verdict::Incomplete, self.missing("ClientHello", client, true)))?;
+        let server_hello = server_hello.ok_or_else(|| {
+            session.refused = server.alert.is_some();
+            (Verdict::Incomplete, self.missing("ServerHello", server, false))
+        })?;
+        Ok((client_hello, server_hello))
+    }
 
+    /// A handshake with a key exchange.
+    fn full(
+        &mut self,
+        session: &mut Session,
+        parts: &Parts<'_, 't>,
+    ) -> Result<Flows<'t>, NotProven> {
+        let flights = self.flights(parts.halves)?;
         let certificate = parts.halves.certificate();
         let candidates = self.keyring.candidates(certificate);
         if candidates.is_empty() {
-            session.judge(Verdict::WrongKey, wrong_key_reason(certificate));
-            return None;
+            return Err((Verdict::WrongKey, wrong_key_reason(certificate)));
         }
-
-        let hash = |messages: &[&[Message]]| {
-            let mut hash = HandshakeHash::new(
-                self.keyring.backend(),
-                parts.handshake.protocol,
-                parts.handshake.suite,
-            )?;
-            messages.iter().copied().flatten().for_each(|message| hash.update(&message.bytes));
-            Ok::<_, ssl_provider::Error>(hash)
-        };
-        // The client's flight starts with its hello, which comes before the server's.
-        let (client_hello, client_flight) = client_flight.split_at(1);
-        let imported = hash(&[client_hello, server_flight, client_flight]).and_then(|transcript| {
-            let parameters = if session.extended_master_secret {
-                ParameterList::new().session_hash(&transcript.current()?)?
-            } else {
-                parts.handshake.randoms.clone()
-            };
-            Ok((transcript, parameters))
-        });
-        let (mut transcript, parameters) = match imported {
-            Ok(imported) => imported,
-            Err(error) => {
-                session.judge(Verdict::Unverified, error.to_string());
-                return None;
-            }
-        };
-        client_rest.iter().for_each(|message| transcript.update(&message.bytes));
-
+        let (transcript, parameters) = self
+            .transcript(parts, &flights, session.extended_master_secret)
+            .map_err(|error| (Verdict::Unverified, error.to_string()))?;
         let reason = match certificate {
             PublicKey::Unreadable => "no certificate could be read, and none of the keys opens it",
             PublicKey::Rsa(_) | PublicKey::Other => {
@@ -239,39 +205,98 @@ impl<'t> Walk<'_, 't> {
                  the capture is damaged"
             }
         };
-        let mut verdict = (Verdict::WrongKey, reason.to_owned());
+        let mut not_proven = (Verdict::WrongKey, reason.to_owned());
         for key in candidates {
-            let ssl3 = parts.handshake.protocol == Protocol::Ssl3;
-            let ciphertext = Ciphertext::of(exchange_body, key.private_key.modulus_len(), ssl3);
-            let Some(ciphertext) = ciphertext else {
-                let reason = "ClientKeyExchange: the length of the ciphertext does not fit";
-                verdict = (Verdict::Malformed, reason.to_owned());
-                continue;
-            };
-            let exchange = Exchange {
-                handshake: parts.handshake,
-                parameters: parameters.clone(),
-                offered_version: parts.client_hello.version,
-                encrypted_premaster: ciphertext.bytes,
-                decrypted: self.decrypted,
-                transcript: transcript.duplicate(),
-                client: client_flow,
-            };
-            match exchange.prove(self.keyring, &key.private_key) {
-                Ok(proven) => {
+            match self.prove(parts, &flights, key, &transcript, &parameters) {
+                Ok((proven, note)) => {
                     session.key = Some(key.label.clone());
-                    session.notes.extend(ciphertext.note.map(str::to_owned));
-                    return self.proven(session, parts, proven, server_rest);
+                    session.notes.extend(note.map(str::to_owned));
+                    return Ok(self.proven(session, parts, proven, flights.behind_hello_done));
                 }
-                Err(NoProof::WrongKey) => {}
-                Err(NoProof::Incomplete(end)) => {
-                    verdict = (Verdict::Incomplete, format!("Finished of the client: {end}"));
-                }
-                Err(NoProof::Unverified(reason)) => verdict = (Verdict::Unverified, reason),
+                Err(Some(reason)) => not_proven = reason,
+                Err(None) => {}
             }
         }
-        session.judge(verdict.0, verdict.1);
-        None
+        Err(not_proven)
+    }
+
+    /// The messages before Finished, where all of them are there and something follows.
+    fn flights<'h>(&self, halves: &'h Halves<'t>) -> Result<Flights<'h>, NotProven> {
+        let Halves { client, server, client_flow, .. } = halves;
+        let missing = |message, half, from_client| {
+            (Verdict::Incomplete, self.missing(message, half, from_client))
+        };
+        let (to_hello_done, behind_hello_done) = server
+            .split_after(HandshakeType::SERVER_HELLO_DONE)
+            .ok_or_else(|| missing("ServerHelloDone", server, false))?;
+        let (to_key_exchange, behind_key_exchange) = client
+            .split_after(HandshakeType::CLIENT_KEY_EXCHANGE)
+            .ok_or_else(|| missing("ClientKeyExchange", client, true))?;
+        if !client.is_whole() {
+            return Err(missing("Finished", client, true));
+        }
+        if !client_flow.has_more() {
+            let reason = self.missing_behind("Finished", client_flow, true);
+            return Err((Verdict::Incomplete, reason));
+        }
+        Ok(Flights { to_hello_done, behind_hello_done, to_key_exchange, behind_key_exchange })
+    }
+
+    /// The hash of all messages before Finished, and the parameters of the import.
+    fn transcript(
+        &self,
+        parts: &Parts<'_, 't>,
+        flights: &Flights<'_>,
+        extended_master_secret: bool,
+    ) -> Result<(HandshakeHash, ParameterList), ssl_provider::Error> {
+        let Handshake { protocol, suite, .. } = *parts.handshake;
+        let mut hash = HandshakeHash::new(self.keyring.backend(), protocol, suite)?;
+        // The client's flight starts with its hello, which comes before the server's.
+        let (client_hello, client_flight) = flights.to_key_exchange.split_at(1);
+        for messages in [client_hello, flights.to_hello_done, client_flight] {
+            messages.iter().for_each(|message| hash.update(&message.bytes));
+        }
+        let parameters = if extended_master_secret {
+            ParameterList::new().session_hash(&hash.current()?)?
+        } else {
+            parts.handshake.randoms.clone()
+        };
+        flights.behind_key_exchange.iter().for_each(|message| hash.update(&message.bytes));
+        Ok((hash, parameters))
+    }
+
+    /// Tries one key. Without a proof it says why, if that is more than that the key is wrong.
+    fn prove(
+        &self,
+        parts: &Parts<'_, 't>,
+        flights: &Flights<'_>,
+        key: &Key,
+        transcript: &HandshakeHash,
+        parameters: &ParameterList,
+    ) -> Result<(Proven<'t>, Option<&'static str>), Option<NotProven>> {
+        let body = flights.to_key_exchange.last().map(Message::body).unwrap_or_default();
+        let ssl3 = parts.handshake.protocol == Protocol::Ssl3;
+        let Some(ciphertext) = Ciphertext::of(body, key.private_key.modulus_len(), ssl3) else {
+            let reason = "ClientKeyExchange: the length of the ciphertext does not fit";
+            return Err(Some((Verdict::Malformed, reason.to_owned())));
+        };
+        let exchange = Exchange {
+            handshake: parts.handshake,
+            parameters: parameters.clone(),
+            offered_version: parts.client_hello.version,
+            encrypted_premaster: ciphertext.bytes,
+            decrypted: self.decrypted,
+            transcript: transcript.duplicate(),
+            client: &parts.halves.client_flow,
+        };
+        match exchange.prove(self.keyring, &key.private_key) {
+            Ok(proven) => Ok((proven, ciphertext.note)),
+            Err(NoProof::WrongKey) => Err(None),
+            Err(NoProof::Incomplete(end)) => {
+                Err(Some((Verdict::Incomplete, format!("Finished of the client: {end}"))))
+            }
+            Err(NoProof::Unverified(reason)) => Err(Some((Verdict::Unverified, reason))),
+        }
     }
 
     /// A master key is proven: writes it down, and goes on behind the server's Finished.
