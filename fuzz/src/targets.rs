@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use ssl_provider::{
-    Buffer, Flags, KeyLogPolicy, ParameterList, Policy, PrivateKey, Protocol, Provider,
-    RsaPrivateKeyDer, backends, default_backend,
+    Buffer, Error, Flags, HashAlgorithm, KeyExportPolicy, KeyLogPolicy, ParameterList, Policy,
+    PrivateKey, Protocol, Provider, PublicKeyDer, RecordKey, RecordOptions, RsaPrivateKeyDer, Side,
+    SignatureScheme, backends, default_backend,
 };
 use ssl_provider_cli::capture::{Limits, Moment, source};
 use ssl_provider_cli::key_file::{Password, PasswordArgs, keys_in, read_keys};
@@ -25,8 +26,10 @@ use ssl_provider_cli::tls::hello::{ClientHello, ServerHello};
 use ssl_provider_cli::tls::message::{HandshakeType, Message};
 use ssl_provider_lab::{Connection, Identity, Options, Settings};
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::Exchange;
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
+use ssl_provider_testkit::signature::signers;
 
 use crate::mutate::MAX_LEN;
 
@@ -42,7 +45,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
     Target { name: "import", run: import, corpus: imports },
     Target { name: "private_key", run: private_key, corpus: private_keys },
@@ -50,6 +53,9 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "capture", run: capture, corpus: captures },
     Target { name: "records", run: records, corpus: streams },
     Target { name: "server", run: server, corpus: flights },
+    Target { name: "protected_record", run: protected_record, corpus: protected_records },
+    Target { name: "record_key", run: record_key, corpus: record_keys },
+    Target { name: "public_key", run: public_key, corpus: public_keys },
 ];
 
 /// A parameter list as a C caller passes it: the version, then type, length and content of each
@@ -189,6 +195,75 @@ pub fn server(input: &[u8]) {
     assert_eq!(outcome(usize::from(*piece_len) + 1), outcome(MAX_LEN), "the cut decides");
 }
 
+/// A record of the direction that the first byte chooses: every backend that has the cipher opens
+/// it to the same bytes, or refuses it for the same reason and leaves nothing behind.
+pub fn protected_record(input: &[u8]) {
+    static DIRECTIONS: LazyLock<Vec<Direction>> = LazyLock::new(Direction::all);
+    let Some((which, record)) = input.split_first() else { return };
+    let Some(direction) = DIRECTIONS.get(usize::from(*which)) else { return };
+    let open = |mut key: RecordKey| {
+        let mut copy = record.to_vec();
+        match key.decrypt_in_place(0, &mut copy) {
+            Ok(payload) => {
+                assert_eq!(payload.start, key.payload_offset());
+                Ok(copy[payload].to_vec())
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::BadRecord | Error::RecordOverflow), "{error}");
+                let fragment = copy.get(key.header_len()..).unwrap_or_default();
+                assert!(fragment.iter().all(|byte| *byte == 0), "plaintext left behind");
+                Err(error)
+            }
+        }
+    };
+    let mut answers = backends()
+        .iter()
+        .filter_map(|backend| Some((backend.info().name, open(direction.key(*backend).ok()?))));
+    let Some((first, expected)) = answers.next() else { return };
+    for (name, answer) in answers {
+        assert_eq!(answer, expected, "{name} and {first}, {}", direction.name());
+    }
+}
+
+/// The content of an opaque key blob, to which the checksum is put: what is taken is what is
+/// exported again.
+pub fn record_key(input: &[u8]) {
+    let provider = permissive();
+    let mut checksum = [0; 32];
+    let backend = provider.backend();
+    backend.hash(HashAlgorithm::Sha256, &[input], &mut checksum).expect("every backend has it");
+    let blob = [input, &checksum].concat();
+    let Ok(key) = provider.import_record_key(&blob) else { return };
+    assert_eq!(key.export().expect("the policy allows it").expose(), blob);
+}
+
+/// A public key: no backend takes a signature that is none, or fails otherwise.
+pub fn public_key(input: &[u8]) {
+    let Ok(key) = PublicKeyDer::from_der(input) else { return };
+    let scheme = match key.modulus_bits() {
+        Some(_) => SignatureScheme::RsaSha256,
+        None => SignatureScheme::EcdsaSha256,
+    };
+    let signature = vec![0x11; key.modulus_bits().map_or(70, |bits| bits.div_ceil(8))];
+    for backend in backends() {
+        let verified = backend.verify_signature(&key, scheme, &[7; 32], &signature);
+        let name = backend.info().name;
+        let refused = matches!(verified, Err(Error::BadSignature | Error::InvalidParameter(_)));
+        assert!(refused, "{name}: {verified:?}");
+    }
+}
+
+/// A provider that lets everything in and out.
+fn permissive() -> Provider {
+    let backend = default_backend().expect("backends are compiled in");
+    Provider::open(backend).with_policy(Policy {
+        legacy_ssl3: true,
+        key_export: KeyExportPolicy::Allowed,
+        min_modulus_bits: 1024,
+        ..Policy::default()
+    })
+}
+
 fn parameter_lists() -> Vec<Vec<u8>> {
     let buffer = |kind: u8, content: &[u8]| {
         let len = u8::try_from(content.len()).expect("short");
@@ -294,6 +369,46 @@ fn flights() -> Vec<Vec<u8>> {
         all.push([&[0xff][..], &ssl2.concat(), &rest(version)].concat());
     }
     all
+}
+
+fn protected_records() -> Vec<Vec<u8>> {
+    let sealed = |(which, direction): (u8, Direction)| {
+        let key = backends().iter().find_map(|backend| direction.key(*backend).ok());
+        let mut key = key?;
+        let mut record = vec![0; key.record_len(40).expect("short")];
+        key.encrypt_packet(0, 23, &[0x61; 40], &mut record).expect("room for it");
+        Some([&[which], &record[..]].concat())
+    };
+    (0..=u8::MAX).zip(Direction::all()).filter_map(sealed).collect()
+}
+
+fn record_keys() -> Vec<Vec<u8>> {
+    let provider = permissive();
+    let test_key = TestKey::rsa_1024();
+    let key = provider.load_private_key(&test_key.der).expect("a good key");
+    let mut rng = Rng::new(2);
+    [
+        (Protocol::Ssl3, 0x0005),
+        (Protocol::Tls1_0, 0x002f),
+        (Protocol::Tls1_2, 0x003c),
+        (Protocol::Tls1_2, 0x009d),
+    ]
+    .map(|(protocol, suite)| {
+        let exchange = Exchange::new(protocol, suite);
+        let secret = exchange.premaster_secret(&mut rng);
+        let ciphertext = test_key.encrypt(&test_key.pad(&secret, &mut rng));
+        let master_key = exchange.import(&provider, &key, &ciphertext).expect("a good list");
+        let keys = master_key.session_keys(&exchange.parameters()).expect("both randoms");
+        let key = keys.record_key(Side::Client, RecordOptions::default()).expect("a cipher");
+        let blob = key.export().expect("the policy allows it");
+        // Without the checksum, which the target puts on.
+        blob.expose()[..blob.expose().len() - 32].to_vec()
+    })
+    .into()
+}
+
+fn public_keys() -> Vec<Vec<u8>> {
+    signers().into_iter().map(|signer| signer.public_key).collect()
 }
 
 /// A path below the repository's test data.

@@ -1,0 +1,5 @@
+//! Opaque key blobs, under libFuzzer.
+//! What is done with an input, and what must hold, says `targets.rs` of `ssl-provider-fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ssl_provider_fuzz::targets::record_key(input));
