@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use crate::command::Run;
+use crate::command::{Run, is_installed};
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
+    ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
     ("clippy", clippy),
@@ -59,6 +60,26 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("all {} steps passed", table.len());
     Ok(())
 }
+
+/// Checks that nothing is absent without which a step would check less than it seems to.
+///
+/// # Errors
+///
+/// Names what is absent.
+fn needs(workspace: &Workspace) -> Result<()> {
+    let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect();
+    ensure!(missing.is_empty(), "not installed: {}", missing.join(", "));
+    ensure!(
+        test::find_vectors(workspace).is_some(),
+        "the third-party vectors are absent: set SSL_PROVIDER_VECTORS to their folder, or to \
+         `none` to do without them"
+    );
+    Ok(())
+}
+
+/// Programs whose absence some steps or tests only tell; `.ci/run` installs them.
+const PROGRAMS: [&str; 8] =
+    ["clang", "curl", "g++", "gcc", "gnutls-cli", "openssl", "tshark", "valgrind"];
 
 /// Checks formatting.
 ///

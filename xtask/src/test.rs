@@ -38,16 +38,19 @@ pub(crate) fn with_expectations(run: Run, workspace: &Workspace, backends: &[&st
 
 /// The directory with the third-party vectors, or `none`, said loudly.
 fn vectors(workspace: &Workspace) -> OsString {
+    find_vectors(workspace).unwrap_or_else(|| {
+        println!("WARNING: the third-party vectors are absent (looked for ../shared/vectors).");
+        println!("WARNING: tests on them do not run; set SSL_PROVIDER_VECTORS to their place.");
+        "none".into()
+    })
+}
+
+/// Where the environment says that the third-party vectors are, which may be `none`, or the folder
+/// beside the repository, if it is there.
+pub(crate) fn find_vectors(workspace: &Workspace) -> Option<OsString> {
     if let Some(given) = env::var_os("SSL_PROVIDER_VECTORS") {
-        return given;
+        return Some(given);
     }
-    let default = workspace.root().join("../shared/vectors");
-    match default.canonicalize() {
-        Ok(path) if path.is_dir() => path.into(),
-        _ => {
-            println!("WARNING: the third-party vectors are absent (looked for ../shared/vectors).");
-            println!("WARNING: tests on them do not run; set SSL_PROVIDER_VECTORS to their place.");
-            "none".into()
-        }
-    }
+    let beside = workspace.root().join("../shared/vectors").canonicalize().ok()?;
+    beside.is_dir().then(|| beside.into())
 }
