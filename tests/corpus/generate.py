@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--sessions", type=_positive, default=5000, help="how many (default 5000)")
     sub.add_argument(
         "--response-bytes", type=_positive, default=49152, metavar="N",
-        help="application data that each session carries (default 49152, a page; 13 for next to none)",
+        help="application data of each session (default 49152, a page; 13 for next to none)",
     )  # fmt: skip
     sub.add_argument("--out", type=Path, default=_TARGET / "bench", help="directory to write to")
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the RSA test keys of this folder anew, as PKCS#1 DER, with the openssl and python3 programs.
-# They were made once by this script and protect nothing; tests use them so as not to wait for primes.
+# They were made once by this script and protect nothing; tests use them so as not to wait for
+# primes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -8,7 +9,8 @@ cd "$(dirname "$0")"
 generate() {
     name=$1 bits=$2
     shift 2
-    openssl genrsa -traditional "$@" "$bits" | openssl rsa -traditional -outform DER -out "$name.der"
+    openssl genrsa -traditional "$@" "$bits" |
+        openssl rsa -traditional -outform DER -out "$name.der"
 }
 
 prime() {

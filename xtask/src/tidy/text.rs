@@ -1,6 +1,7 @@
 //! Rules on the text of single files: headers, width, leftovers, unsafe code, RSA padding modes.
 //! Needles are put together from pieces, so that this file does not find itself.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::Finding;
@@ -8,26 +9,48 @@ use super::Finding;
 /// Checks every rule that applies to a file of this name.
 pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     let mut findings = forbidden_words(path, contents);
-    let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-    if is_rust {
-        findings.extend(header(path, contents));
-        findings.extend(width(path, contents));
-        findings.extend(unsafe_code(path, contents));
-        findings.extend(padding_modes(path, contents));
+    match path.extension().and_then(OsStr::to_str) {
+        Some("rs") => {
+            findings.extend(header(path, contents, "//! "));
+            findings.extend(width(path, contents));
+            findings.extend(unsafe_code(path, contents));
+            findings.extend(padding_modes(path, contents));
+        }
+        Some("py") => {
+            findings.extend(header(path, contents, "\"\"\""));
+            findings.extend(width(path, contents));
+        }
+        Some("go" | "java") => {
+            findings.extend(header(path, contents, "// "));
+            findings.extend(width(path, contents));
+        }
+        Some("sh") => {
+            findings.extend(header(path, contents, "# "));
+            findings.extend(width(path, contents));
+        }
+        Some("c" | "h") => findings.extend(header(path, contents, "/*")),
+        _ => {}
     }
     findings
 }
 
-/// A Rust file begins with what it is for.
-fn header(path: &Path, contents: &str) -> Vec<Finding> {
-    let words = contents.lines().next().and_then(|line| line.strip_prefix("//! "));
-    if words.is_some_and(|words| words.trim().len() > 10) {
+/// A file begins with what it is for, behind the line that names its interpreter. A comment of C
+/// may begin with a line of its own.
+fn header(path: &Path, contents: &str, opening: &str) -> Vec<Finding> {
+    let mut lines = contents.lines().skip_while(|line| line.starts_with("#!/"));
+    let words = lines.next().and_then(|line| line.strip_prefix(opening)).map(str::trim);
+    let words = match words {
+        Some("") => lines.next().and_then(|line| line.strip_prefix(" * ")).map(str::trim),
+        words => words,
+    };
+    if words.is_some_and(|words| words.len() > 10) {
         return Vec::new();
     }
-    vec![Finding::at(path, 1, "a file starts with `//!` lines that say what it is for")]
+    let message = format!("a file starts with `{}`, and what it is for", opening.trim());
+    vec![Finding::at(path, 1, message)]
 }
 
-/// No line of Rust is longer than 100 columns.
+/// No line is longer than 100 columns.
 fn width(path: &Path, contents: &str) -> Vec<Finding> {
     let long = |(_, line): &(usize, &str)| line.chars().count() > 100;
     numbered(contents)
@@ -204,10 +227,31 @@ mod tests {
     }
 
     #[test]
+    fn every_language_says_what_a_file_is_for() {
+        for (path, good, bad) in [
+            (
+                "a.py",
+                "#!/usr/bin/env python3\n\"\"\"Makes a thing of things.\"\"\"\n",
+                "import os\n",
+            ),
+            ("a.sh", "#!/bin/sh\n# Makes a thing of things.\n", "#!/bin/sh\nset -eu\n"),
+            ("a.go", "// A client of something.\n", "package main\n"),
+            ("a.java", "// A client of something.\n", "import java.util.List;\n"),
+            ("a.c", "/* Programs of something. */\n", "#include <stdio.h>\n"),
+            ("a.h", "/*\n * What programs share.\n */\n", "/*\n */\n"),
+        ] {
+            assert_eq!(check(Path::new(path), good), [], "{path}");
+            assert_eq!(check(Path::new(path), bad).len(), 1, "{path}");
+        }
+    }
+
+    #[test]
     fn a_line_of_101_columns_is_found_and_one_of_100_is_not() {
         assert_eq!(messages("a.rs", &"x".repeat(100)), [""; 0]);
         assert_eq!(messages("a.rs", &"x".repeat(101)).len(), 1);
         assert_eq!(messages("a.rs", &"…".repeat(100)), [""; 0]);
+        let script = format!("# What this is for.\n{}\n", "x".repeat(101));
+        assert_eq!(check(Path::new("a.sh"), &script).len(), 1);
     }
 
     #[test]

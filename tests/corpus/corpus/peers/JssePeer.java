@@ -36,7 +36,8 @@ final class JssePeer {
         String[] suites = arguments[3].split(",");
         SSLContext context = context(Path.of(arguments[4]), arguments[5].toCharArray());
         if (arguments[0].equals("client")) {
-            SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", port);
+            SSLSocket socket =
+                    (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", port);
             serve(socket, protocols, suites, true);
         } else {
             try (SSLServerSocket listener =
@@ -80,7 +81,8 @@ final class JssePeer {
         KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
         keys.init(store, password);
         SSLContext context = SSLContext.getInstance("TLS");
-        context.init(keys.getKeyManagers(), new TrustManager[] {new TrustAll()}, new SecureRandom());
+        TrustManager[] trust = {new TrustAll()};
+        context.init(keys.getKeyManagers(), trust, new SecureRandom());
         return context;
     }
 
