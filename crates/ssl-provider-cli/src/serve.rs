@@ -17,7 +17,6 @@ use ssl_provider_lab::{
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, show, tell};
-use crate::hex;
 use crate::key_file::{self, PasswordArgs};
 use crate::protocol_argument;
 use crate::suite_argument;
@@ -329,18 +328,12 @@ fn print(line: &dyn std::fmt::Display) -> io::Result<()> {
 
 fn as_json(event: Event<'_>) -> Value {
     match event {
-        Event::Established { peer, session } => json!({
-            "event": "established",
-            "peer": peer.to_string(),
-            "version": session.protocol.name(),
-            "suite": session.suite.name,
-            "suite_id": format!("0x{:04x}", session.suite.id),
-            "extended_master_secret": session.extended_master_secret,
-            "encrypt_then_mac": session.encrypt_then_mac,
-            "resumed": session.resumed,
-            "secure_renegotiation": session.secure_renegotiation,
-            "client_certificate": session.client_certificate.map(|it| hex::encode(&it).to_string()),
-        }),
+        Event::Established { peer, session } => {
+            let mut object = session.to_json();
+            object.insert("event".to_owned(), "established".into());
+            object.insert("peer".to_owned(), peer.to_string().into());
+            Value::Object(object)
+        }
         Event::Ended { peer, how } => {
             let (reason, alert) = reason(how);
             json!({

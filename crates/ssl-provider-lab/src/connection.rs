@@ -12,6 +12,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::{Map, Value};
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
 use ssl_provider::{CipherSuite, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
@@ -115,6 +116,26 @@ pub struct SessionInfo {
     /// SHA-256 of the client's certificate, where it sent one and proved to have the key. Nobody
     /// checked who issued it.
     pub client_certificate: Option<Fingerprint>,
+}
+
+impl SessionInfo {
+    /// The session as an object of JSON, as the page and the reports of `sslprov serve` have it.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let hex = |bytes: &Fingerprint| -> String {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let facts: [(&str, Value); 8] = [
+            ("version", self.protocol.name().into()),
+            ("suite", self.suite.name.into()),
+            ("suite_id", format!("0x{:04x}", self.suite.id).into()),
+            ("extended_master_secret", self.extended_master_secret.into()),
+            ("encrypt_then_mac", self.encrypt_then_mac.into()),
+            ("resumed", self.resumed.into()),
+            ("secure_renegotiation", self.secure_renegotiation.into()),
+            ("client_certificate", self.client_certificate.as_ref().map(hex).into()),
+        ];
+        facts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+    }
 }
 
 /// How a connection ended.

@@ -60,11 +60,11 @@ fn answer(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8>
         _ => return error("405 Method Not Allowed\r\nAllow: GET, HEAD"),
     };
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let facts = facts(settings, session);
+    let object = object(settings, session);
     let (content_type, body) = match path {
-        b"/" => ("text/html; charset=utf-8", html(&facts)),
-        b"/plain" => ("text/plain; charset=utf-8", plain(&facts)),
-        b"/session.json" => ("application/json", json(facts)),
+        b"/" => ("text/html; charset=utf-8", html(&facts(object))),
+        b"/plain" => ("text/plain; charset=utf-8", plain(&facts(object))),
+        b"/session.json" => ("application/json", format!("{}\n", Value::Object(object))),
         _ => return error("404 Not Found"),
     };
     response("200 OK", content_type, &body, with_body)
@@ -85,25 +85,34 @@ fn response(status: &str, content_type: &str, body: &str, with_body: bool) -> Ve
     .into_bytes()
 }
 
-/// Key in the JSON, words on the page, value.
-type Fact = (&'static str, &'static str, Value);
+/// Words on the page, and the value.
+type Fact = (&'static str, Value);
 
-fn facts(settings: &Settings, session: &SessionInfo) -> Vec<Fact> {
+/// Keys in the JSON with their words on the page, in the order of the page.
+const WORDS: [(&str, &str); 10] = [
+    ("version", "Version"),
+    ("suite", "Cipher suite"),
+    ("suite_id", "Suite number"),
+    ("backend", "Backend"),
+    ("library", "Library"),
+    ("extended_master_secret", "Extended master secret"),
+    ("encrypt_then_mac", "Encrypt-then-MAC"),
+    ("resumed", "Resumed"),
+    ("secure_renegotiation", "Secure renegotiation"),
+    ("client_certificate", "Client certificate (SHA-256)"),
+];
+
+fn object(settings: &Settings, session: &SessionInfo) -> Map<String, Value> {
     let backend = settings.provider.backend().info();
-    let hex = |bytes: &[u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let client_certificate = session.client_certificate.as_ref().map(hex).into();
-    vec![
-        ("version", "Version", session.protocol.name().into()),
-        ("suite", "Cipher suite", session.suite.name.into()),
-        ("suite_id", "Suite number", format!("0x{:04x}", session.suite.id).into()),
-        ("backend", "Backend", backend.name.into()),
-        ("library", "Library", backend.library.clone().into()),
-        ("extended_master_secret", "Extended master secret", session.extended_master_secret.into()),
-        ("encrypt_then_mac", "Encrypt-then-MAC", session.encrypt_then_mac.into()),
-        ("resumed", "Resumed", session.resumed.into()),
-        ("secure_renegotiation", "Secure renegotiation", session.secure_renegotiation.into()),
-        ("client_certificate", "Client certificate (SHA-256)", client_certificate),
-    ]
+    let mut object = session.to_json();
+    object.insert("backend".to_owned(), backend.name.into());
+    object.insert("library".to_owned(), backend.library.clone().into());
+    object
+}
+
+fn facts(mut object: Map<String, Value>) -> Vec<Fact> {
+    let fact = |(key, words)| (words, object.remove(key).unwrap_or_default());
+    WORDS.map(fact).into()
 }
 
 fn words(value: &Value) -> &str {
@@ -121,7 +130,7 @@ fn html(facts: &[Fact]) -> String {
          <title>sslprov serve</title></head>\n<body><h1>sslprov serve</h1>\n\
          <p>A server for the lab. Who gets its key can read this session later.</p>\n<table>\n",
     );
-    for (_, name, value) in facts {
+    for (name, value) in facts {
         // Writing to a string cannot fail.
         let _ = writeln!(page, "<tr><th align=\"left\">{name}</th><td>{}</td></tr>", words(value));
     }
@@ -130,13 +139,7 @@ fn html(facts: &[Fact]) -> String {
 }
 
 fn plain(facts: &[Fact]) -> String {
-    facts.iter().map(|(_, name, value)| format!("{name}: {}\n", words(value))).collect()
-}
-
-fn json(facts: Vec<Fact>) -> String {
-    let object: Map<_, _> =
-        facts.into_iter().map(|(key, _, value)| (key.to_owned(), value)).collect();
-    format!("{}\n", Value::Object(object))
+    facts.iter().map(|(name, value)| format!("{name}: {}\n", words(value))).collect()
 }
 
 #[cfg(test)]
@@ -171,6 +174,15 @@ mod tests {
                 assert!(text.contains(part), "{path}: {part}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn what_the_json_has_is_on_the_page_too() {
+        let object = object(&crate::tests::settings(), &crate::tests::session_info());
+        for key in object.keys() {
+            assert!(WORDS.iter().any(|(known, _)| known == key), "{key}");
+        }
+        assert_eq!(object.len(), WORDS.len());
     }
 
     #[test]
