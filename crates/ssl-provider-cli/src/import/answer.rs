@@ -273,45 +273,17 @@ const MAX_LINE_LEN: usize = 256;
     any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring")
 ))]
 mod tests {
-    use std::sync::LazyLock;
-
-    use ssl_provider::{
-        BackendInfo, FipsStatus, ParameterList, PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer,
-        backends,
-    };
+    use ssl_provider::{BackendInfo, Composed, ParameterList, PrfAlgorithm, backends};
 
     use super::*;
 
-    /// A backend as good as the default one, but for one bit of its PRF.
+    /// The PRF of a backend, but for one bit; all else is left to the backend itself.
     #[derive(Debug)]
     struct OneBitOff(&'static dyn KeyExchangeBackend);
 
-    static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
-        name: "one-bit-off",
-        provider_name: "",
-        library: String::new(),
-        rsa: None,
-        fips: FipsStatus::NotValidated,
-        support: &[],
-    });
-
     impl KeyExchangeBackend for OneBitOff {
         fn info(&self) -> &BackendInfo {
-            &INFO
-        }
-
-        fn hash(&self, it: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-            self.0.hash(it, input, out)
-        }
-
-        fn hmac(
-            &self,
-            hash: HashAlgorithm,
-            key: &[u8],
-            input: &[&[u8]],
-            out: &mut [u8],
-        ) -> Result<(), Error> {
-            self.0.hmac(hash, key, input, out)
+            self.0.info()
         }
 
         fn prf(
@@ -326,13 +298,11 @@ mod tests {
             out[47] ^= 1;
             Ok(())
         }
+    }
 
-        fn load_rsa_private_key(
-            &self,
-            key: &RsaPrivateKeyDer<'_>,
-        ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-            self.0.load_rsa_private_key(key)
-        }
+    fn one_bit_off(backend: &'static dyn KeyExchangeBackend) -> &'static dyn KeyExchangeBackend {
+        let info = BackendInfo { name: "one-bit-off", ..backend.info().clone() };
+        Box::leak(Box::new(Composed::new(info, OneBitOff(backend), backend)))
     }
 
     const KEY: &[u8] = include_bytes!("../../../../tests/data/keys/server-2048.der");
@@ -358,8 +328,7 @@ mod tests {
     fn one_bit_of_difference_between_backends_is_told() {
         for backend in backends() {
             let name = backend.info().name;
-            let wrong: &'static OneBitOff = Box::leak(Box::new(OneBitOff(*backend)));
-            let answer = answer(&[*backend, wrong], 0x002f);
+            let answer = answer(&[*backend, one_bit_off(*backend)], 0x002f);
             let told = answer.disagreement.as_deref().unwrap_or_default();
             assert!(told.contains("exchange 7") && told.contains("one-bit-off"), "{told}");
             assert!(told.contains(name) && told.contains("different master secrets"), "{told}");
