@@ -5,6 +5,7 @@
 use std::ptr;
 use std::sync::LazyLock;
 
+use cfg_if::cfg_if;
 use ssl_provider_core::{Error, KeyExchangeBackend};
 #[cfg(feature = "multi-buffer")]
 use ssl_provider_multibuffer::MultiBuffer;
@@ -44,13 +45,25 @@ pub fn backend(name: &str) -> Result<&'static dyn KeyExchangeBackend, Error> {
     backends().iter().find(|backend| backend.info().name == name).copied().ok_or(Error::NoBackend)
 }
 
-/// The backend for an application that names none: the first of [`backends`].
+/// The backend for an application that names none.
 ///
 /// # Errors
 ///
 /// [`Error::NoBackend`] when no backend is compiled in.
 pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
-    backends().first().copied().ok_or(Error::NoBackend)
+    cfg_if! {
+        if #[cfg(feature = "aws-lc")] {
+            Ok(ssl_provider_aws_lc::backend())
+        } else if #[cfg(feature = "openssl")] {
+            Ok(ssl_provider_openssl::backend())
+        } else if #[cfg(feature = "rustcrypto")] {
+            Ok(ssl_provider_rustcrypto::backend())
+        } else if #[cfg(feature = "ring")] {
+            Ok(ssl_provider_ring::backend())
+        } else {
+            Err(Error::NoBackend)
+        }
+    }
 }
 
 /// A backend with multi-buffer RSA around it, where the processor supports that; see
