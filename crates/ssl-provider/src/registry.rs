@@ -92,3 +92,15 @@ pub fn with_multi_buffer(
     let around = AROUND.get(position)?.as_ref()?;
     Some(around)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_first_of_all_that_are_compiled_in() {
+        let name = |backend: &dyn KeyExchangeBackend| backend.info().name;
+        let first = backends().first().map(|backend| name(*backend));
+        assert_eq!(default_backend().ok().map(name), first);
+    }
+}
