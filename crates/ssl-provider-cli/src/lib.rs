@@ -11,6 +11,7 @@ mod hex;
 pub mod import;
 pub mod key_file;
 pub mod keylog;
+mod outputs;
 mod protocol_argument;
 pub mod record;
 pub mod serve;

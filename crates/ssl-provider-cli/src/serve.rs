@@ -18,6 +18,7 @@ use ssl_provider_lab::{
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, show, tell};
 use crate::key_file::{self, PasswordArgs};
+use crate::outputs::{self, Named};
 use crate::protocol_argument;
 use crate::suite_argument;
 use crate::tls::alert;
@@ -186,6 +187,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         },
         ..Policy::default()
     });
+    args.keep_key_log_apart()?;
     let identity = args.identity(&provider)?;
     let settings = args.settings(provider, identity)?;
     let limits = args.limits();
@@ -250,6 +252,21 @@ impl Args {
     /// A variable that is set to nothing counts as not set.
     fn keylog(&self) -> Option<&PathBuf> {
         self.keylog.as_ref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Makes sure that the key log is not added to a file that is read.
+    fn keep_key_log_apart(&self) -> Result<(), Failure> {
+        let inputs = [
+            ("--key", &self.key),
+            ("--cert", &self.cert),
+            ("--key-password-file", &self.password.key_password_file),
+        ];
+        let inputs: Vec<Named<'_>> =
+            inputs.iter().filter_map(|(name, path)| Some((*name, path.as_deref()?))).collect();
+        match self.keylog() {
+            Some(path) => outputs::keep_apart(&[("--keylog", path)], &inputs),
+            None => Ok(()),
+        }
     }
 
     fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {

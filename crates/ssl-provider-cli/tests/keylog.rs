@@ -281,6 +281,55 @@ fn an_output_file_is_written_whole_or_not_at_all() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
 }
 
+#[test]
+fn an_output_that_is_also_an_input_or_the_other_output_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let inputs = [("--key", "key.pem"), ("--key-password-file", "word"), ("the capture", "a.pcap")];
+    fs::copy(key("server-2048.pem"), at("key.pem")).unwrap();
+    fs::write(at("word"), "secret").unwrap();
+    fs::copy(data("no-close.pcap"), at("a.pcap")).unwrap();
+    let refused = |outputs: &[&str], names: [&str; 2]| {
+        let (key, word, capture) = (at("key.pem"), at("word"), at("a.pcap"));
+        let fixed = ["keylog", "--key", &key, "--key-password-file", &word, &capture];
+        let run = sslprov(fixed.iter().chain(outputs)).expect_code(2);
+        names.iter().fold(run, |run, name| run.expect_stderr(name));
+    };
+    for option in ["--output", "--dsb"] {
+        for (name, file) in inputs {
+            let before = fs::read(at(file)).unwrap();
+            fs::hard_link(at(file), at("link")).unwrap();
+            for path in [at(file), at(&format!("./{file}")), at("link")] {
+                refused(&[option, &path], [option, name]);
+            }
+            fs::remove_file(at("link")).unwrap();
+            assert_eq!(fs::read(at(file)).unwrap(), before, "{option} {name}");
+        }
+    }
+    let both = ["--output", &at("new"), "--dsb", &at("./new")];
+    refused(&both, ["--output", "--dsb"]);
+    fs::write(at("new"), "before").unwrap();
+    refused(&both, ["--output", "--dsb"]);
+    assert_eq!(fs::read_to_string(at("new")).unwrap(), "before");
+    let input = fs::read(at("a.pcap")).unwrap();
+    let run = command()
+        .args(["keylog", "--key", &at("key.pem"), "--output", &at("a.pcap"), "-"])
+        .stdin(fs::File::open(at("a.pcap")).unwrap())
+        .output()
+        .unwrap();
+    if cfg!(target_os = "linux") {
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(run.status.code() == Some(2) && said.contains("standard input"), "{said}");
+        assert_eq!(fs::read(at("a.pcap")).unwrap(), input);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn both_outputs_may_go_to_a_device_that_keeps_nothing() {
+    handshakes(&["--output", "/dev/null", "--dsb", "/dev/null"]).expect_code(0);
+}
+
 /// A device that is always full stands for a disk that is.
 #[cfg(target_os = "linux")]
 #[test]

@@ -287,6 +287,31 @@ fn a_key_log_is_announced_and_so_is_who_can_read_it() {
     assert!(said(&open).contains("others can read"));
 }
 
+#[test]
+fn a_key_log_that_is_also_an_input_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let files = [
+        ("--key", "server-2048.pem"),
+        ("--cert", "server-2048.cert.pem"),
+        ("--key-password-file", "word"),
+    ];
+    for (_, file) in &files[..2] {
+        fs::copy(key(file), at(file)).unwrap();
+    }
+    fs::write(at("word"), "secret").unwrap();
+    let fixed: Vec<_> =
+        files.iter().flat_map(|(option, file)| [option.to_string(), at(file)]).collect();
+    for (option, file) in files {
+        let before = fs::read(at(file)).unwrap();
+        let log = ["serve", "--listen", "127.0.0.1:0", "--keylog", &at(file)];
+        let arguments = log.iter().map(|it| it.to_string()).chain(fixed.clone());
+        let run = sslprov(arguments).expect_code(2);
+        run.expect_stderr("--keylog").expect_stderr(&format!("the same file as {option}"));
+        assert_eq!(fs::read(at(file)).unwrap(), before);
+    }
+}
+
 /// The end of the client's side may be read in the same turn as what the alert answers.
 #[test]
 fn a_client_that_closes_its_side_at_once_is_still_told_what_was_wrong() {

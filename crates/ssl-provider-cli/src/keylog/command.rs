@@ -20,6 +20,7 @@ use crate::backend_choice::BackendArgs;
 use crate::capture::source;
 use crate::exit::{Failure, Outcome};
 use crate::key_file::{KeyDer, PasswordArgs, read_keys};
+use crate::outputs::{self, Named};
 
 /// Arguments of `sslprov keylog`.
 #[derive(Debug, clap::Args)]
@@ -143,6 +144,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if captures.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::usage("standard input can be read once only"));
     }
+    keep_outputs_apart(args, &captures)?;
     let keyrings = load_keys(args)?;
     input::check(&captures)?;
     let output = args.output.as_deref().map(OutputFile::create).transpose()?;
@@ -179,6 +181,23 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         dsb::write(&captures[0], &kept.join(), out)?;
     }
     Ok(outcome)
+}
+
+/// Makes sure that what is written is not what is read.
+fn keep_outputs_apart(args: &Args, captures: &[PathBuf]) -> Result<(), Failure> {
+    let outputs = [("--output", &args.output), ("--dsb", &args.dsb)];
+    let outputs: Vec<Named<'_>> =
+        outputs.iter().filter_map(|(name, path)| Some((*name, path.as_deref()?))).collect();
+    let keys = args.key.iter().map(|path| ("--key", path.as_path()));
+    let password = args.password.key_password_file.iter();
+    let password = password.map(|path| ("--key-password-file", path.as_path()));
+    let captures = captures.iter().map(|path| match is_stdin(path) {
+        // A file that is redirected there, where the system has a name for that.
+        true => ("standard input", Path::new("/dev/stdin")),
+        false => ("the capture", path.as_path()),
+    });
+    let inputs: Vec<_> = keys.chain(password).chain(captures).collect();
+    outputs::keep_apart(&outputs, &inputs)
 }
 
 /// Loads every key into every backend.
