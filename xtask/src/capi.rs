@@ -87,8 +87,11 @@ impl Amount {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// Also install header, libraries and pkg-config file under this directory.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     prefix: Option<PathBuf>,
+    /// Build and install only, without the proof and the C programs.
+    #[arg(long, requires = "prefix")]
+    install_only: bool,
     /// Do nothing but the abuse at its full length, on the release build: 100 000 000 forged values
     /// and 10 000 000 mixed calls, on eight threads. Takes about ten minutes on two cores.
     #[arg(long, conflicts_with = "prefix")]
@@ -103,6 +106,9 @@ pub(crate) struct Options {
 pub(crate) fn task(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.full_abuse {
         return abuse(workspace);
+    }
+    if let (true, Some(prefix)) = (options.install_only, &options.prefix) {
+        return Build::new(workspace)?.install_release(prefix);
     }
     run(workspace, Extent::Full, options.prefix.as_deref())
 }
@@ -182,8 +188,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.install(&workspace.target("capi/install"), &build.libraries)?;
     if let Some(prefix) = prefix {
         // What was proven is the debug build, which is not for use.
-        build.cargo("build").args(["--release"]).run(workspace)?;
-        build.install(prefix, &workspace.target("release"))?;
+        build.install_release(prefix)?;
     }
     println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 1);
     Ok(())
@@ -383,7 +388,14 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    /// Installs header, libraries and pkg-config file, and builds a program against them.
+    fn install_release(&self, prefix: &Path) -> Result<()> {
+        self.cargo("build").args(["--release"]).run(self.workspace)?;
+        self.install(prefix, &self.workspace.target("release"))?;
+        println!("installed under {}", prefix.display());
+        Ok(())
+    }
+
+    /// Installs header, libraries and pkg-config file, and builds and runs the example with them.
     fn install(&self, prefix: &Path, libraries: &Path) -> Result<()> {
         fs::create_dir_all(prefix)?;
         let prefix = prefix.canonicalize()?;
@@ -411,14 +423,29 @@ impl<'a> Build<'a> {
             .args(["--cflags", "--libs", "sslprovider"])
             .env("PKG_CONFIG_PATH", &directory)
             .read(self.workspace)?;
-        let program = self.output.join("installed");
+        let program = self.output.join("import_master_key");
         Run::new("gcc")
-            .args([self.sources.join("master_key.c")])
+            .args(STRICT)
+            .args([self.sources.join("../../examples/import_master_key.c")])
             .args(["-o"])
             .args([&program])
             .args(flags.split_whitespace())
             .run(self.workspace)?;
-        Run::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")).run(self.workspace)
+        let keys = self.workspace.root().join("tests/data/keys");
+        let certificate = self.output.join("certificate.der");
+        Run::new("openssl")
+            .args(["x509", "-outform", "DER", "-in"])
+            .args([&keys.join("server-2048.cert.pem")])
+            .args(["-out"])
+            .args([&certificate])
+            .run(self.workspace)?;
+        // No client made it, which an import does not tell.
+        let encrypted = self.output.join("encrypted");
+        fs::write(&encrypted, [0x55; 256])?;
+        Run::new(program)
+            .args([keys.join("server-2048.der"), certificate, encrypted])
+            .env("LD_LIBRARY_PATH", prefix.join("lib"))
+            .run(self.workspace)
     }
 }
 
