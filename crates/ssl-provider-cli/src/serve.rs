@@ -40,8 +40,8 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// PEM file of certificates, the server's own first. Without it they are taken from the key
-    /// file
+    /// PEM or PKCS#12 file of certificates, the server's own first. Without it they are taken from
+    /// the key file
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
 
@@ -277,12 +277,13 @@ impl Args {
             }
             return Ok(made.identity);
         };
-        let key = key_file::read_key(path, &self.password.password()?)?;
+        let password = self.password.password()?;
+        let key = key_file::read_key(path, &password)?;
         let key = provider
             .load_private_key(&key.der)
             .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
         let cert = self.cert.as_ref().unwrap_or(path);
-        let chain = key_file::read_certificates(cert)?;
+        let chain = key_file::read_certificates(cert, &password)?;
         Identity::new(key, &chain)
             .map_err(|error| Failure::usage(format_args!("{}: {error}", cert.display())))
     }

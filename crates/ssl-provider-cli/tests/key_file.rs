@@ -7,14 +7,18 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use p12_keystore::{EncryptionAlgorithm, KeyStore, Pkcs12ImportPolicy};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, Pkcs12Archive, Pkcs12ImportPolicy,
+};
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::Encode;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::pkcs5::pbes2::{self, Kdf};
 use pkcs8::pkcs5::scrypt;
 use ssl_provider::{RsaPrivateKeyDer, SecurityStatus};
-use ssl_provider_cli::key_file::{KeyDer, KeyFileError, PasswordArgs, read_keys};
+use ssl_provider_cli::key_file::{
+    KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_keys,
+};
 use tempfile::TempDir;
 
 use common::key;
@@ -23,10 +27,14 @@ const PASSWORD: &str = "test";
 
 /// Reads a file, with the password of the test keys or none.
 fn read(path: &Path, password: Option<&str>) -> Result<Vec<KeyDer>, KeyFileError> {
+    read_keys(path, &given(password))
+}
+
+/// What the user gives as a password.
+fn given(password: Option<&str>) -> Password {
     let folder = TempDir::new().unwrap();
     let file = password.map(|password| write(&folder, "password", password.as_bytes()));
-    let password = PasswordArgs { key_password_file: file }.password().unwrap();
-    read_keys(path, &password)
+    PasswordArgs { key_password_file: file }.password().unwrap()
 }
 
 fn write(folder: &TempDir, name: &str, content: &[u8]) -> PathBuf {
@@ -154,6 +162,30 @@ fn pkcs12_of_old_and_of_new_tools_is_read() {
             assert_eq!(modulus(&path, given), expected, "{algorithm:?} {password:?}");
         }
     }
+}
+
+#[test]
+fn certificates_of_pkcs12_are_read_with_that_of_the_key_first() {
+    let folder = TempDir::new().unwrap();
+    let pem = |name| read_certificates(&key(name), &given(None)).unwrap().remove(0);
+    let (own, other) = (pem("server-2048.cert.pem"), pem("other-2048.cert.pem"));
+    let path = key("server-2048.p12");
+    assert_eq!(read_certificates(&path, &given(Some(PASSWORD))).unwrap(), [own.clone()]);
+    for wrong in [None, Some("wrong")] {
+        let error = read_certificates(&path, &given(wrong)).expect_err("refused");
+        assert!(error.to_string().contains("password"), "{error}");
+    }
+
+    let file = fs::read(&path).unwrap();
+    let mut store = KeyStore::from_pkcs12(&file, PASSWORD, Pkcs12ImportPolicy::Relaxed).unwrap();
+    let certificate = Certificate::from_der(&other).unwrap();
+    store.add_entry("other", KeyStoreEntry::Certificate(certificate));
+    let made = store.writer(PASSWORD).write().unwrap();
+    let archive = Pkcs12Archive::from_pkcs12(&made, PASSWORD).unwrap();
+    assert_eq!(archive.certs[0].cert.as_der(), other, "the other one comes first in the file");
+    let path = write(&folder, "made.pfx", &made);
+    assert_eq!(read_certificates(&path, &given(Some(PASSWORD))).unwrap(), [own, other]);
+    assert!(read_certificates(&key("server-2048.der"), &given(None)).unwrap().is_empty());
 }
 
 #[test]

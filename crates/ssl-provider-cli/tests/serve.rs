@@ -378,6 +378,23 @@ fn an_interrupt_stops_the_server_cleanly() {
 }
 
 #[test]
+fn key_and_certificate_of_a_pkcs12_file_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let word = folder.path().join("word");
+    fs::write(&word, "test\n").unwrap();
+    let (store, word) = (key("server-2048.p12"), word.to_str().unwrap());
+    let files = ["--key", store.to_str().unwrap(), "--key-password-file", word];
+    let server = Server::start(&files);
+    if is_there("openssl") {
+        let arguments = ["-tls1_2", "-cipher", "AES128-SHA", "-showcerts"];
+        let printed = s_client(&server, &arguments);
+        let pem = fs::read_to_string(key("server-2048.cert.pem")).unwrap();
+        assert!(printed.contains(pem.trim()), "{printed}");
+        page(&printed);
+    }
+}
+
+#[test]
 fn files_and_options_that_do_not_fit_are_told() {
     let (server, other) = (key("server-2048.pem"), key("other-2048.cert.pem"));
     let (server, other) = (server.to_str().unwrap(), other.to_str().unwrap());

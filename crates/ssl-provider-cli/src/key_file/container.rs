@@ -1,6 +1,6 @@
 //! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; names other DER.
 
-use p12_keystore::Pkcs12Archive;
+use p12_keystore::{CertificateBag, Pkcs12Archive};
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
@@ -18,13 +18,7 @@ pub(super) fn is_sequence(content: &[u8]) -> bool {
 
 /// Reads DER of any of the formats and adds what it holds to `parts`.
 pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Result<(), Fault> {
-    if let [0x30, 0x80, ..] = der {
-        return Err(Fault::Container(
-            "expected DER, found BER with indefinite lengths; convert it: openssl pkcs12 -nodes"
-                .to_owned(),
-        ));
-    }
-    match Shape::of(der) {
+    match Shape::definite(der)? {
         Shape::Pkcs12 => return read_pkcs12(der, password, parts),
         Shape::EncryptedPkcs8 => {
             let decrypted = decrypt_pkcs8(der, password)?;
@@ -40,6 +34,20 @@ pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Re
     Ok(())
 }
 
+/// The certificates of a PKCS#12 file, those of its keys first; none in DER of other formats.
+pub(super) fn certificates(der: &[u8], password: &Password) -> Result<Vec<Vec<u8>>, Fault> {
+    let Shape::Pkcs12 = Shape::definite(der)? else { return Ok(Vec::new()) };
+    let mut archive = open_pkcs12(der, password)?;
+    let keys: Vec<_> = archive.keys.iter().filter_map(|bag| bag.local_key_id.as_ref()).collect();
+    let of_a_key = |bag: &CertificateBag| {
+        let id = bag.local_key_id.as_deref();
+        id.is_some_and(|id| keys.iter().any(|key| key.as_ref() == id))
+    };
+    // The sort is stable: the others stay in the order of the file.
+    archive.certs.sort_by_key(|bag| !of_a_key(bag));
+    Ok(archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect())
+}
+
 /// What a structure is, by the tags of its fields.
 enum Shape {
     /// PKCS#1 or PKCS#8, or what core has a better word for.
@@ -50,6 +58,17 @@ enum Shape {
 }
 
 impl Shape {
+    /// The shape of DER; BER with indefinite lengths is refused.
+    fn definite(der: &[u8]) -> Result<Self, Fault> {
+        match der {
+            [0x30, 0x80, ..] => Err(Fault::Container(
+                "expected DER, found BER with indefinite lengths; convert it: openssl pkcs12 -nodes"
+                    .to_owned(),
+            )),
+            _ => Ok(Self::of(der)),
+        }
+    }
+
     fn of(der: &[u8]) -> Self {
         let Some(fields) = fields(der) else { return Self::PrivateKey };
         let tags: Vec<_> = fields.iter().map(|field| field.tag()).collect();
@@ -120,14 +139,27 @@ fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, 
     }
 }
 
-/// Reads a PKCS#12 file. The library keeps copies of its own, which it does not wipe.
 fn read_pkcs12(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Result<(), Fault> {
+    let archive = open_pkcs12(der, password)?;
+    for bag in &archive.keys {
+        parts.push(classify_key(Zeroizing::new(bag.key.as_der().to_vec()))?);
+    }
+    parts.extend(archive.certs.iter().map(|_| Part::Other("a certificate")));
+    parts.extend(archive.secrets.iter().map(|_| Part::Other("a symmetric key")));
+    if parts.is_empty() {
+        parts.push(Part::Other("an empty PKCS#12 file"));
+    }
+    Ok(())
+}
+
+/// Decrypts a PKCS#12 file. The library keeps copies of its own, which it does not wipe.
+fn open_pkcs12(der: &[u8], password: &Password) -> Result<Pkcs12Archive, Fault> {
     use p12_keystore::error::Error as P12;
 
     let given = password.0.as_ref();
     // Many files have the empty password, so that is tried for none.
     let text = given.map_or("", |password| password.as_str());
-    let archive = Pkcs12Archive::from_pkcs12(der, text).map_err(|error| match error {
+    Pkcs12Archive::from_pkcs12(der, text).map_err(|error| match error {
         P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_) => match given {
             Some(_) => Fault::WrongPassword,
             None => Fault::NoPassword,
@@ -138,16 +170,7 @@ fn read_pkcs12(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Result
             Fault::Container(format!("PKCS#12 of a kind that is not supported: {error}"))
         }
         other => Fault::Container(format!("damaged PKCS#12: {other}")),
-    })?;
-    for bag in &archive.keys {
-        parts.push(classify_key(Zeroizing::new(bag.key.as_der().to_vec()))?);
-    }
-    parts.extend(archive.certs.iter().map(|_| Part::Other("a certificate")));
-    parts.extend(archive.secrets.iter().map(|_| Part::Other("a symmetric key")));
-    if parts.is_empty() {
-        parts.push(Part::Other("an empty PKCS#12 file"));
-    }
-    Ok(())
+    })
 }
 
 /// Ten times what tools write by default today.

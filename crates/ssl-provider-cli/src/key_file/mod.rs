@@ -123,19 +123,22 @@ pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError
     }
 }
 
-/// Reads the certificates of a PEM file as DER, in their order. Keys beside them are passed over;
-/// there may be none.
+/// Reads the certificates of a PEM or PKCS#12 file as DER, in their order; those of a PKCS#12 file's
+/// own keys come first. Keys beside them are passed over; there may be none.
 ///
 /// # Errors
 ///
-/// [`KeyFileError`] when the file cannot be read, or its PEM is damaged.
-pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, KeyFileError> {
+/// [`KeyFileError`] when the file cannot be read, is damaged, or takes another password.
+pub fn read_certificates(path: &Path, password: &Password) -> Result<Vec<Vec<u8>>, KeyFileError> {
     let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
     let content = match read_bounded(path) {
         Ok(Some(content)) => content,
         Ok(None) => return Err(wrap(Fault::TooLarge)),
         Err(error) => return Err(wrap(Fault::Unreadable(error))),
     };
+    if container::is_sequence(&content) {
+        return container::certificates(&content, password).map_err(wrap);
+    }
     let is_certificate =
         |block: &pem::Block<'_>| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE");
     let blocks = pem::blocks(&content).map_err(wrap)?;
