@@ -15,12 +15,15 @@ pub(super) fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
         return Some("TLS 1.3 has no RSA key exchange".to_owned());
     }
     let id = hello.suite;
+    let temporary_key = server.find(HandshakeType::SERVER_KEY_EXCHANGE);
     match CipherSuite::from_id(u32::from(id)).map(|suite| (suite.key_exchange, suite.name)) {
-        Some((KeyExchange::Rsa | KeyExchange::RsaExport, _)) => server
-            .find(HandshakeType::SERVER_KEY_EXCHANGE)
-            .map(|_| "the server sent a temporary key in ServerKeyExchange".to_owned()),
+        Some((KeyExchange::Rsa | KeyExchange::RsaExport, _)) => {
+            temporary_key.map(|_| "the server sent a temporary key in ServerKeyExchange".to_owned())
+        }
         Some((other, name)) => Some(format!("{name} exchanges keys by {}", other.name())),
-        None => Some(format!("suite 0x{id:04x} is not one that is known here")),
+        // Of a suite that is not in the table, only the server's messages tell.
+        None => temporary_key
+            .map(|_| format!("suite 0x{id:04x}, with a temporary key in ServerKeyExchange")),
     }
 }
 
