@@ -123,8 +123,8 @@ pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError
     }
 }
 
-/// Reads the certificates of a PEM or PKCS#12 file as DER, in their order; those of a PKCS#12 file's
-/// own keys come first. Keys beside them are passed over; there may be none.
+/// Reads the certificates of a PEM or PKCS#12 file as DER, in their order; those of the keys in a
+/// PKCS#12 file come first. Keys are passed over; there may be no certificate.
 ///
 /// # Errors
 ///
