@@ -348,7 +348,12 @@ fn a_full_disk_has_an_exit_code_of_its_own_wherever_it_is() {
         .unwrap();
     assert_eq!(status.code(), Some(5));
     // What cannot even be begun is an argument that is not usable.
-    handshakes(&["--output", "/nonexistent/keys.txt"]).expect_code(2);
+    for option in ["--output", "--dsb"] {
+        let run = handshakes(&[option, "/nonexistent/keys.txt"]).expect_code(2);
+        let text = "sslprov: /nonexistent/keys.txt: cannot be written: No such file or directory";
+        assert!(run.stderr.starts_with(text), "{}", run.stderr);
+        assert!(!run.stderr.contains(".tmp"), "a temporary name: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -112,10 +112,10 @@ A session is reported when its connection ends, in the order in which sessions b
 Exit codes:
   0    all RSA sessions were opened
   1    none was, or there was none
-  2    the arguments, keys or captures are not usable
+  2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created
   3    some were opened and some were not
   4    two backends gave different answers (--backend all)
-  5    standard output, --output or --dsb cannot be written, such as on a full disk
+  5    writing standard output, --output or --dsb failed on the way, such as on a full disk
   141  the reader of standard output has gone away
 
 Examples:

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
 use crate::exit::Failure;
 
@@ -36,7 +36,8 @@ impl OutputFile {
                 .map(|file| Target::Direct(BufWriter::new(file))),
             Ok(_) | Err(_) => {
                 let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+                Builder::new()
+                    .make_in(folder.unwrap_or(Path::new(".")), create_new)
                     .map(|file| Target::Beside(BufWriter::new(file)))
             }
         };
@@ -79,6 +80,16 @@ impl Write for OutputFile {
             Target::Direct(file) => file.flush(),
         }
     }
+}
+
+/// Creates a file that only the owner may read. The library would do the same, but its errors show
+/// the temporary name, which says nothing to the user.
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
