@@ -11,8 +11,8 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{KeyLogPolicy, Policy, Protocol, Provider};
 use ssl_provider_lab::{
-    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity, KeyLog,
-    LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo, Settings,
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity, IdentityError,
+    KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo, Settings,
 };
 
 use crate::backend_choice::BackendArgs;
@@ -284,8 +284,14 @@ impl Args {
             .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
         let cert = self.cert.as_ref().unwrap_or(path);
         let chain = key_file::read_certificates(cert, &password)?;
-        Identity::new(key, &chain)
-            .map_err(|error| Failure::usage(format_args!("{}: {error}", cert.display())))
+        let file = cert.display();
+        Identity::new(key, &chain).map_err(|error| match error {
+            IdentityError::NoCertificate => Failure::usage(format_args!(
+                "{file} has no certificate; give one with --cert, or leave out --key to have both \
+                 made"
+            )),
+            other => Failure::usage(format_args!("{file}: {other}")),
+        })
     }
 
     fn settings(&self, provider: Provider, identity: Identity) -> Result<Arc<Settings>, Failure> {

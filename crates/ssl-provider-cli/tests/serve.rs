@@ -402,8 +402,9 @@ fn files_and_options_that_do_not_fit_are_told() {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
     serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
-    serve(&["--key", server]).expect_stderr("there is no certificate");
-    serve(&["--key", server, "--cert", server]).expect_stderr("there is no certificate");
+    let advice = "has no certificate; give one with --cert, or leave out --key to have both made";
+    serve(&["--key", server]).expect_stderr(advice);
+    serve(&["--key", server, "--cert", server]).expect_stderr(advice);
     serve(&["--cert", other]).expect_stderr("--key");
     serve(&["--suites", "0xc02f"]).expect_stderr("no version and suite is left");
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
