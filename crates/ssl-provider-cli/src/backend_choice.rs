@@ -17,6 +17,29 @@ pub struct BackendArgs {
     pub backend: Option<String>,
 }
 
+/// The option `--backend`, for the subcommand that runs on one.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct OneBackendArgs {
+    /// Crypto backend to use. Without it the first of aws-lc, openssl, rustcrypto and ring that is
+    /// compiled in
+    #[arg(long, value_name = "NAME", env = "SSL_PROVIDER_BACKEND")]
+    pub backend: Option<String>,
+}
+
+impl OneBackendArgs {
+    /// The backend that was chosen.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BackendArgs::choose`], and [`Failure::Usage`] for several.
+    pub fn choose(&self) -> Result<&'static dyn KeyExchangeBackend, Failure> {
+        match (BackendArgs { backend: self.backend.clone() }).choose()?[..] {
+            [backend] => Ok(backend),
+            _ => Err(Failure::usage("--backend all: a server runs on one backend")),
+        }
+    }
+}
+
 impl BackendArgs {
     /// The backends that were chosen: at least one, and more only for `all`.
     ///

@@ -15,7 +15,7 @@ use ssl_provider_lab::{
     KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo, Settings,
 };
 
-use crate::backend_choice::BackendArgs;
+use crate::backend_choice::OneBackendArgs;
 use crate::exit::{Failure, Outcome, show, tell};
 use crate::key_file::{self, PasswordArgs};
 use crate::outputs::{self, Named};
@@ -107,7 +107,7 @@ pub struct Args {
 
     /// The backend.
     #[command(flatten)]
-    pub backend: BackendArgs,
+    pub backend: OneBackendArgs,
 
     /// The password of the key.
     #[command(flatten)]
@@ -175,10 +175,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
 /// when standard output cannot be written, [`Failure::Server`] when the server cannot go on.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let backend = match args.backend.choose()?[..] {
-        [backend] => backend,
-        _ => return Err(Failure::usage("--backend all: a server runs on one backend")),
-    };
+    let backend = args.backend.choose()?;
     let provider = Provider::open(backend).with_policy(Policy {
         legacy_ssl3: args.allow_ssl3,
         key_log: match args.keylog() {
