@@ -87,6 +87,7 @@ pub struct Args {
 
     /// Seconds that a connection may last
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 
     /// Stop after one connection
@@ -94,7 +95,7 @@ pub struct Args {
     pub once: bool,
 
     /// Stop after so many connections
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_connections: Option<u64>,
 
     /// Report as JSON lines on standard output

@@ -410,6 +410,9 @@ fn files_and_options_that_do_not_fit_are_told() {
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
     serve(&["--versions", "tls1.3"]).expect_stderr("no version and suite is left");
     serve(&["--backend", "all"]).expect_stderr("one backend");
+    for option in ["--timeout", "--max-connections", "--threads"] {
+        serve(&[option, "0"]).expect_stderr("0 is not in 1..");
+    }
     let help = sslprov(["serve", "--help"]).expect_code(0).stdout;
     assert!(help.contains("--backend <NAME>") && !help.contains("`all`"), "{help}");
     let taken = Server::with_key(&[]);
