@@ -84,8 +84,8 @@ impl Report<'_> {
             output.commit()?;
         }
         if self.counts.disagreements > 0 {
-            let count = self.counts.disagreements;
-            tell(format_args!("THE BACKENDS DISAGREE about {count} sessions"));
+            let sessions = counted(self.counts.disagreements, "session");
+            tell(format_args!("THE BACKENDS DISAGREE about {sessions}"));
             return Ok(Outcome::Disagreement);
         }
         Ok(Outcome::of(self.counts.opened, self.counts.not_opened))
@@ -165,18 +165,26 @@ impl Counts {
     }
 
     fn summary_line(&self, input: &InputSummary) -> String {
-        let packets = input.packets;
+        let packets = counted(input.packets, "packet");
         match self.sessions() {
-            0 => format!("no TLS sessions over TCP in {packets} packets"),
+            0 => format!("no TLS sessions over TCP in {packets}"),
             sessions => {
                 let parts: Vec<_> = self
                     .of_each()
                     .filter(|(_, count)| *count > 0)
                     .map(|(name, count)| format!("{count} {name}"))
                     .collect();
-                format!("{sessions} sessions in {packets} packets: {}", parts.join(", "))
+                format!("{} in {packets}: {}", counted(sessions, "session"), parts.join(", "))
             }
         }
+    }
+}
+
+/// A number with its word, in the plural where it takes that.
+fn counted(count: u64, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
     }
 }
 
@@ -349,6 +357,12 @@ mod tests {
         }
         let outcome = report.finish(&InputSummary::default()).unwrap();
         (String::from_utf8(stdout).unwrap(), outcome)
+    }
+
+    #[test]
+    fn one_is_not_a_plural() {
+        let said = [0, 1, 2].map(|count| counted(count, "session"));
+        assert_eq!(said, ["0 sessions", "1 session", "2 sessions"]);
     }
 
     fn proven(secret: u8) -> Session {
