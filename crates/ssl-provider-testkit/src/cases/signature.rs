@@ -72,7 +72,7 @@ pub fn signature_with_a_flipped_bit_is_refused(backend: &'static dyn KeyExchange
     });
 }
 
-/// Bits to flip in so many bytes: all for RSA, and one or two of every byte for ECDSA, which takes a
+/// Bits to flip in so many bytes: all for RSA, one or two of every byte for ECDSA, which takes a
 /// hundred times as long.
 fn bits(scheme: SignatureScheme, len: usize) -> impl Iterator<Item = usize> {
     (0..len * 8).step_by(if scheme.is_rsa() { 1 } else { 7 })
