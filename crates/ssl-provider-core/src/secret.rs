@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
 
 /// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
 pub const MASTER_SECRET_LEN: usize = 48;
@@ -52,6 +52,19 @@ secret! {
 secret! {
     /// The 32-byte key of the deterministic fallback, derived from the primes of the private key.
     RejectKey, 32
+}
+
+/// Does `work`, and wipes the `N` bytes of stack below it, where it may have left secrets that it
+/// made or moved there.
+pub fn on_wiped_stack<T, const N: usize>(work: impl FnOnce() -> T) -> T {
+    /// Keeps what `work` puts on the stack below the frame of the caller.
+    #[inline(never)]
+    fn below<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let done = below(work);
+    zeroize_stack::<N>();
+    done
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use zeroize::zeroize_stack;
-
+use ssl_provider_core::secret::on_wiped_stack;
 use ssl_provider_core::{
     Error, KeyExchangeBackend, RawDecryption, RsaPrivateKey, RsaPrivateKeyDer,
 };
@@ -58,9 +57,7 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
                 self.single.decrypt_raw_batch(jobs)?;
                 continue;
             }
-            let good = on_the_stack(|| self.engine.decrypt(jobs, &random));
-            zeroize_stack::<STACK_LEN>();
-            let good = good?;
+            let good = on_wiped_stack::<_, STACK_LEN>(|| self.engine.decrypt(jobs, &random))?;
             for (job, _) in jobs.iter_mut().zip(good).filter(|(_, good)| !good) {
                 self.single.decrypt_raw(job.ciphertext, job.em)?;
             }
@@ -72,12 +69,6 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
 /// Bytes of stack that a batch may use: tables of 16 numbers of 1536 bits in eight lanes, the
 /// numbers between them, and copies that the compiler makes.
 const STACK_LEN: usize = 96 * 1024;
-
-/// Keeps what `work` puts on the stack below the caller's frame.
-#[inline(never)]
-fn on_the_stack<T>(work: impl FnOnce() -> T) -> T {
-    work()
-}
 
 impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

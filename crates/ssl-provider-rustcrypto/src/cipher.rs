@@ -18,11 +18,11 @@ use ccm::Ccm;
 use ccm::consts::{U8, U12, U16};
 use des::{Des, TdesEde3};
 use rc4::Rc4;
-use zeroize::zeroize_stack;
 
 use ssl_provider_core::cipher::{
     BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, NONCE_LEN, RC4_KEY_LEN,
 };
+use ssl_provider_core::secret::on_wiped_stack;
 use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, StreamCipher};
 
 use crate::NAME;
@@ -38,13 +38,7 @@ pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
 /// Makes a cipher in a box and wipes what its key schedule left on the stack, where the crates make
 /// it and move it from.
 fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, Error> {
-    #[inline(never)]
-    fn on_the_stack<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Option<Box<T>> {
-        make().ok().map(Box::new)
-    }
-    let cipher = on_the_stack(make);
-    zeroize_stack::<SCHEDULE_LEN>();
-    cipher.ok_or(BAD_KEY_LEN)
+    on_wiped_stack::<_, SCHEDULE_LEN>(|| make().map(Box::new)).map_err(|_| BAD_KEY_LEN)
 }
 
 /// Bytes of stack below a constructor that may hold a key schedule: three of the longest.
