@@ -1,5 +1,6 @@
 //! The RSA private operation in eight lanes: exponentiation by the Chinese remainder theorem,
-//! blinded, and checked against faults by its public inverse.
+//! blinded, and checked against faults by its public inverse. Eight operations take an
+//! exponentiation modulo each prime; up to four take one, with half of the lanes for each prime.
 
 use std::array;
 use std::fmt;
@@ -7,12 +8,14 @@ use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use ssl_provider_core::{Error, RawDecryption, RsaPrivateKeyDer};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 #[cfg(any(test, feature = "__probe"))]
 use crate::kernel::Portable;
-use crate::kernel::{Kernel, Modulus, TABLE_LEN};
-use crate::number::{DIGIT_BITS, LANES, Number, SPARE_BITS, digits_of, power_of_two};
+use crate::kernel::{Kernel, Modulus, TABLE_LEN, Window};
+use crate::number::{
+    DIGIT_BITS, HALF, LANES, Number, SPARE_BITS, digits_of, power_of_two, side_by_side,
+};
 
 /// Batches after which the blinding factors are made anew; in between they are squared.
 const BLINDING_USES: u32 = 32;
@@ -27,28 +30,58 @@ const _: () = assert!(1 << WINDOW_BITS == TABLE_LEN);
 /// A private key whose primes have `H` digits and whose modulus has `N`, twice as many.
 pub(crate) struct Engine<K, const H: usize, const N: usize> {
     kernel: K,
-    p: Prime<H>,
-    q: Prime<H>,
-    /// q^-1 mod p.
-    coefficient: Number<H>,
+    crt: Crt<H>,
     modulus: Modulus<N>,
     /// R^2 mod n, where R is 2^(52 N): brings a number into Montgomery form.
     r_squared: Number<N>,
     modulus_len: usize,
     public_exponent: u64,
-    blinding: Mutex<Option<Blinding<N>>>,
+    /// For batches of each width.
+    blindings: [Mutex<Option<Blinding<N>>>; 2],
 }
 
-/// A prime with what it takes to compute modulo it.
-struct Prime<const H: usize> {
+/// The private key, for computing modulo its primes and putting the results together.
+struct Crt<const H: usize> {
+    p: Primes<H>,
+    q: Primes<H>,
+    /// p in the lower half of the lanes, q in the upper.
+    p_beside_q: Primes<H>,
+    /// q^-1 mod p.
+    coefficient: Number<H>,
+}
+
+/// A prime in each lane, with what it takes to compute modulo it.
+struct Primes<const H: usize> {
     modulus: Modulus<H>,
     /// R^2 and R^3 mod the prime, where R is 2^(52 H).
     r_squared: Number<H>,
     r_cubed: Number<H>,
     /// d mod the prime less one, as windows, the highest first.
-    exponent: Zeroizing<Vec<u8>>,
+    exponent: Zeroizing<Vec<Window>>,
     /// The prime less two: to this power a number is its inverse (Fermat).
-    inversion: Zeroizing<Vec<u8>>,
+    inversion: Zeroizing<Vec<Window>>,
+}
+
+/// How many numbers are raised to a power at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Width {
+    /// [`HALF`] as many as there are lanes, each in two lanes: one for each prime.
+    Half,
+    /// As many as there are lanes, modulo one prime after the other.
+    Full,
+}
+
+impl Width {
+    fn of(jobs: usize) -> Self {
+        if jobs <= HALF { Self::Half } else { Self::Full }
+    }
+
+    fn numbers(self) -> usize {
+        match self {
+            Self::Half => HALF,
+            Self::Full => LANES,
+        }
+    }
 }
 
 /// Which power of a number is asked for.
@@ -88,10 +121,8 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let digits = digits_of(der.modulus());
         Some(Self {
             kernel,
-            p: Prime::new(kernel, p, dp),
-            q: Prime::new(kernel, q, dq),
-            coefficient: Number::splat(&digits_of(coefficient)),
-            modulus: Modulus::new(digits),
+            crt: Crt::new(kernel, [p, q], [dp, dq], coefficient),
+            modulus: Modulus::new(&digits),
             r_squared: Number::splat(&power_of_two(2 * DIGIT_BITS * N, &digits)),
             modulus_len: der.modulus().len(),
             // At most 33 bits, as `RsaPrivateKeyDer` has checked.
@@ -99,7 +130,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 .public_exponent()
                 .iter()
                 .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-            blinding: Mutex::new(None),
+            blindings: [Mutex::new(None), Mutex::new(None)],
         })
     }
 
@@ -114,17 +145,18 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         jobs: &mut [RawDecryption<'_>],
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<[bool; LANES], Error> {
+        let width = Width::of(jobs.len());
         let mut ciphertext = Number::zero();
         for lane in 0..LANES {
             // A lane to spare repeats the first job.
-            if let Some(job) = jobs.get(lane).or(jobs.first()) {
+            if let Some(job) = jobs.get(lane % width.numbers()).or(jobs.first()) {
                 ciphertext.set_lane(lane, job.ciphertext);
             }
         }
-        let blinding = self.next_blinding(random)?;
+        let blinding = self.next_blinding(width, random)?;
         let blinded = self.multiply(&ciphertext, &blinding.factor);
-        let em = self.multiply(&self.power(&blinded, Power::Private), &blinding.inverse);
-        let em = em.reduce_once(&self.modulus.digits);
+        let power = self.crt.power(self.kernel, &blinded, Power::Private, width);
+        let em = self.multiply(&power, &blinding.inverse).reduce_once(&self.modulus.number);
         let good = self.public_power(&em).equal_lanes(&ciphertext);
         for (lane, job) in jobs.iter_mut().enumerate().take(LANES) {
             if good[lane] {
@@ -137,17 +169,23 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     /// Factors for one batch. Those for the next are their squares.
     fn next_blinding(
         &self,
+        width: Width,
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<Blinding<N>, Error> {
+        let [half, full] = &self.blindings;
+        let kept = match width {
+            Width::Half => half,
+            Width::Full => full,
+        };
         // Factors are replaced as a whole, so a panic elsewhere leaves them usable.
-        let mut kept = self.blinding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match kept.take() {
             Some(last) if last.uses < BLINDING_USES => Blinding {
                 factor: self.multiply(&last.factor, &last.factor),
                 inverse: self.multiply(&last.inverse, &last.inverse),
                 uses: last.uses + 1,
             },
-            _ => self.new_blinding(random)?,
+            _ => self.new_blinding(width, random)?,
         };
         *kept = Some(next.copy());
         Ok(next)
@@ -155,40 +193,23 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
 
     fn new_blinding(
         &self,
+        width: Width,
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<Blinding<N>, Error> {
         let mut bytes = Zeroizing::new(vec![0; self.modulus_len]);
         let mut number = Number::zero();
-        for lane in 0..LANES {
+        for first in 0..width.numbers() {
             random(&mut bytes)?;
-            number.set_lane(lane, &bytes);
+            for lane in (first..LANES).step_by(width.numbers()) {
+                number.set_lane(lane, &bytes);
+            }
         }
-        let inverse = self.power(&number, Power::Inverse);
+        let inverse = self.crt.power(self.kernel, &number, Power::Inverse, width);
         Ok(Blinding {
             factor: self.montgomery_form(&self.public_power(&number)),
             inverse: self.montgomery_form(&inverse),
             uses: 1,
         })
-    }
-
-    /// A power of a number below R that only whoever knows the primes can compute, reduced.
-    fn power(&self, number: &Number<N>, power: Power) -> Number<N> {
-        let (p, q) = (&self.p, &self.q);
-        let mod_p = p.power(self.kernel, number, power);
-        let mod_q = q.power(self.kernel, number, power);
-        let mod_q = multiply(self.kernel, &mod_q, &Number::one(), &q.modulus);
-        let mod_q = mod_q.reduce_once(&q.modulus.digits);
-        // Garner's formula: the difference in Montgomery form, plus 2 p to be positive, times the
-        // plain coefficient is plain.
-        let subtrahend = multiply(self.kernel, &mod_q, &p.r_squared, &p.modulus);
-        let twice_p = Number::splat(&p.modulus.digits);
-        let twice_p = twice_p.add(&twice_p);
-        let (difference, _) = mod_p.add(&twice_p).subtract(&subtrahend);
-        let factor = multiply(self.kernel, &difference, &self.coefficient, &p.modulus);
-        let factor = factor.reduce_once(&p.modulus.digits);
-        let mut result = mod_q.part::<N>(0);
-        result.add_product(&factor, &q.modulus.digits);
-        result
     }
 
     /// The number to the public exponent, reduced.
@@ -203,7 +224,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 power = self.multiply(&power, &number);
             }
         }
-        self.multiply(&power, &Number::one()).reduce_once(&self.modulus.digits)
+        self.multiply(&power, &Number::one()).reduce_once(&self.modulus.number)
     }
 
     fn montgomery_form(&self, number: &Number<N>) -> Number<N> {
@@ -215,10 +236,59 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     }
 }
 
-impl<const H: usize> Prime<H> {
-    fn new<K: Kernel>(kernel: K, prime: &[u8], exponent: &[u8]) -> Self {
-        let modulus = Modulus::new(digits_of(prime));
-        let r_squared = Number::splat(&power_of_two(2 * DIGIT_BITS * H, &modulus.digits));
+impl<const H: usize> Crt<H> {
+    fn new<K: Kernel>(
+        kernel: K,
+        primes: [&[u8]; 2],
+        exponents: [&[u8]; 2],
+        coefficient: &[u8],
+    ) -> Self {
+        // Without leading zeros; the lengths are public.
+        let len = primes.iter().map(|prime| prime.len()).max().unwrap_or(0);
+        let [p, q] = primes;
+        let [dp, dq] = exponents;
+        let p = Primes::new(kernel, p, dp, len);
+        let q = Primes::new(kernel, q, dq, len);
+        let coefficient = Zeroizing::new(digits_of(coefficient));
+        Self { p_beside_q: p.beside(&q), p, q, coefficient: Number::splat(&coefficient) }
+    }
+
+    /// A power of a number below 2^(104 H), reduced. With half the width the number is the same in
+    /// both halves of the lanes, and so is the power.
+    fn power<K: Kernel, const N: usize>(
+        &self,
+        kernel: K,
+        number: &Number<N>,
+        power: Power,
+        width: Width,
+    ) -> Number<N> {
+        let (p, q) = (&self.p, &self.q);
+        let [mod_p, mod_q] = match width {
+            Width::Half => self.p_beside_q.power(kernel, number, power).halves(),
+            Width::Full => [p, q].map(|prime| prime.power(kernel, number, power)),
+        };
+        let mod_q = multiply(kernel, &mod_q, &Number::one(), &q.modulus);
+        let mod_q = mod_q.reduce_once(&q.modulus.number);
+        // Garner's formula: the difference in Montgomery form, plus 2 p to be positive, times the
+        // plain coefficient is plain.
+        let subtrahend = multiply(kernel, &mod_q, &p.r_squared, &p.modulus);
+        let twice_p = p.modulus.number.add(&p.modulus.number);
+        let (difference, _) = mod_p.add(&twice_p).subtract(&subtrahend);
+        let factor = multiply(kernel, &difference, &self.coefficient, &p.modulus);
+        let factor = factor.reduce_once(&p.modulus.number);
+        let mut result = mod_q.part::<N>(0);
+        result.add_product(&factor, &q.modulus.number);
+        result
+    }
+}
+
+impl<const H: usize> Primes<H> {
+    /// The same prime in every lane, with exponents for primes of up to `len` bytes.
+    fn new<K: Kernel>(kernel: K, prime: &[u8], exponent: &[u8], len: usize) -> Self {
+        let digits = Zeroizing::new(digits_of(prime));
+        let modulus = Modulus::new(&digits);
+        let r_squared = Zeroizing::new(power_of_two(2 * DIGIT_BITS * H, &digits));
+        let r_squared = Number::splat(&r_squared);
         let r_cubed = multiply(kernel, &r_squared, &r_squared, &modulus);
         let mut less_two = Zeroizing::new(prime.to_vec());
         // An odd number above 2: only the lowest byte changes unless it is 1.
@@ -228,8 +298,23 @@ impl<const H: usize> Prime<H> {
             *byte = less;
             borrow = u8::from(below_zero);
         }
-        let inversion = windows(&less_two, prime.len());
-        Self { modulus, r_squared, r_cubed, exponent: windows(exponent, prime.len()), inversion }
+        let inversion = windows(&less_two, len);
+        Self { modulus, r_squared, r_cubed, exponent: windows(exponent, len), inversion }
+    }
+
+    /// The primes of half of the lanes beside half of others, whose exponents are as long.
+    fn beside(&self, other: &Self) -> Self {
+        let beside = |lower: &[Window], upper: &[Window]| {
+            let both = lower.iter().zip(upper).map(|(lower, upper)| side_by_side(*lower, *upper));
+            Zeroizing::new(both.collect::<Vec<_>>())
+        };
+        Self {
+            modulus: self.modulus.beside(&other.modulus),
+            r_squared: self.r_squared.beside(&other.r_squared),
+            r_cubed: self.r_cubed.beside(&other.r_cubed),
+            exponent: beside(&self.exponent, &other.exponent),
+            inversion: beside(&self.inversion, &other.inversion),
+        }
     }
 
     /// A power of a number below R, in Montgomery form.
@@ -271,19 +356,28 @@ impl<const H: usize> Prime<H> {
     }
 }
 
-/// Raises a number of 128 bytes at most to a secret exponent modulo a secret prime of 64, and
-/// writes the result into 64 bytes: the private operation, as it ships but for the kernel, in a
-/// form that `cargo xtask ctgrind` runs under valgrind, which knows no AVX-512.
+/// Raises a number of 128 bytes to the power of a private key with primes of 64 bytes, and writes
+/// the result, which is as long, twice: as one of a few and as one of many. This is the private
+/// operation, as it ships but for the kernel and the blinding, in a form that `cargo xtask ctgrind`
+/// runs under valgrind, which knows no AVX-512.
+///
+/// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p.
 #[cfg(any(test, feature = "__probe"))]
-pub fn private_power(prime: &[u8], exponent: &[u8], number: &[u8], out: &mut [u8]) {
-    let prime = Prime::<10>::new(Portable, prime, exponent);
+pub fn private_power(
+    primes: [&[u8]; 2],
+    exponents: [&[u8]; 2],
+    coefficient: &[u8],
+    number: &[u8],
+    out: [&mut [u8]; 2],
+) {
+    let crt = Crt::<10>::new(Portable, primes, exponents, coefficient);
     let mut numbers = Number::<20>::zero();
     for lane in 0..LANES {
         numbers.set_lane(lane, number);
     }
-    let power = prime.power(Portable, &numbers, Power::Private);
-    let plain = multiply(Portable, &power, &Number::one(), &prime.modulus);
-    plain.reduce_once(&prime.modulus.digits).write_lane(0, out);
+    for (out, width) in out.into_iter().zip([Width::Half, Width::Full]) {
+        crt.power(Portable, &numbers, Power::Private, width).write_lane(0, out);
+    }
 }
 
 fn multiply<K: Kernel, const N: usize>(
@@ -297,24 +391,17 @@ fn multiply<K: Kernel, const N: usize>(
     product
 }
 
-/// A big-endian number as windows of four bits, as many as `len` bytes have.
-fn windows(number: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
+/// A big-endian number as windows of four bits in every lane, as many as `len` bytes have.
+fn windows(number: &[u8], len: usize) -> Zeroizing<Vec<Window>> {
     let mut windows = Zeroizing::new(Vec::with_capacity(2 * len));
-    windows.resize(2 * len.saturating_sub(number.len()), 0);
-    windows.extend(number.iter().flat_map(|byte| [byte >> 4, byte & 0xf]));
+    windows.resize(2 * len.saturating_sub(number.len()), [0; LANES]);
+    windows.extend(number.iter().flat_map(|byte| [[byte >> 4; LANES], [byte & 0xf; LANES]]));
     windows
 }
 
 impl<const N: usize> Blinding<N> {
     fn copy(&self) -> Self {
         Self { factor: self.factor.copy(), inverse: self.inverse.copy(), uses: self.uses }
-    }
-}
-
-impl<const H: usize> Drop for Prime<H> {
-    fn drop(&mut self) {
-        self.modulus.digits.zeroize();
-        self.modulus.negative_inverse.zeroize();
     }
 }
 
@@ -404,14 +491,15 @@ mod tests {
 
     #[test]
     fn a_private_power_is_that_of_big_integers() {
-        let mut rng = Rng::new(87);
-        let prime = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
-        let (exponent, number) = (rng.bytes(64), rng.bytes(128));
-        let mut found = [0; 64];
-        private_power(&prime.to_bytes_be(), &exponent, &number, &mut found);
-        let expected =
-            BigUint::from_bytes_be(&number).modpow(&BigUint::from_bytes_be(&exponent), &prime);
-        assert_eq!(BigUint::from_bytes_be(&found), expected);
+        let key = TestKey::rsa_1024();
+        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+        let [dp, dq, coefficient] = der.crt_parts();
+        let number = Rng::new(87).bytes(128);
+        let [mut few, mut many] = [[0; 128]; 2];
+        private_power(der.primes(), [dp, dq], coefficient, &number, [&mut few, &mut many]);
+        let d = BigUint::from_bytes_be(&key.private_exponent());
+        let expected = key.left_pad(&BigUint::from_bytes_be(&number).modpow(&d, key.modulus()));
+        assert_eq!([few.to_vec(), many.to_vec()], [expected.clone(), expected]);
     }
 
     #[test]
@@ -419,19 +507,22 @@ mod tests {
         let key = TestKey::rsa_1024();
         let engine: Portable1024 = engine(Portable, &key).unwrap();
         let random = generator();
-        let mut factors: Vec<[Vec<u8>; LANES]> = Vec::new();
-        for uses in (1..=BLINDING_USES).chain([1, 2]) {
-            let blinding = engine.next_blinding(&random).unwrap();
-            assert_eq!(blinding.uses, uses);
-            let inverse = engine.multiply(&blinding.inverse, &Number::one());
-            let product = engine.multiply(&blinding.factor, &engine.public_power(&inverse));
-            let product = product.reduce_once(&engine.modulus.digits);
-            assert_eq!(product.equal_lanes(&Number::one()), [true; LANES]);
-            factors.push(lanes(&blinding.factor));
+        let mut factors: Vec<Vec<u8>> = Vec::new();
+        for width in [Width::Half, Width::Full] {
+            for uses in (1..=BLINDING_USES).chain([1, 2]) {
+                let blinding = engine.next_blinding(width, &random).unwrap();
+                assert_eq!(blinding.uses, uses);
+                let inverse = engine.multiply(&blinding.inverse, &Number::one());
+                let product = engine.multiply(&blinding.factor, &engine.public_power(&inverse));
+                let product = product.reduce_once(&engine.modulus.number);
+                assert_eq!(product.equal_lanes(&Number::one()), [true; LANES]);
+                let lanes = lanes(&blinding.factor);
+                factors.extend(lanes.into_iter().take(width.numbers()));
+            }
         }
-        // No factor is that of another lane, of an earlier batch, or of the batches before renewal.
-        let all: BTreeSet<&Vec<u8>> = factors.iter().flatten().collect();
-        assert_eq!(all.len(), factors.len() * LANES);
+        // No factor is that of another number, of an earlier batch, or of those before renewal.
+        let all: BTreeSet<&Vec<u8>> = factors.iter().collect();
+        assert_eq!(all.len(), factors.len());
         assert_decrypts(&engine, &key, 3);
     }
 
@@ -448,15 +539,20 @@ mod tests {
     fn a_result_that_does_not_encrypt_back_is_not_handed_out() {
         let key = TestKey::rsa_1024();
         let mut engine: Portable1024 = engine(Portable, &key).unwrap();
-        engine.next_blinding(&generator()).unwrap();
         // A fault in the half of one prime would give away the other (Boneh, DeMillo, Lipton).
-        if let Some(window) = engine.p.exponent.last_mut() {
-            *window ^= 1;
+        for primes in [&mut engine.crt.p, &mut engine.crt.p_beside_q] {
+            primes.exponent.last_mut().unwrap()[0] ^= 1;
         }
-        let ciphertexts = vec![vec![0x11; key.len()]; 5];
-        let (blocks, good) = decrypt(&engine, &ciphertexts);
-        assert_eq!(good, [false; LANES]);
-        assert_eq!(blocks, vec![vec![0xa5; key.len()]; 5]);
+        for jobs in [1, HALF, HALF + 1, LANES] {
+            let ciphertexts = vec![vec![0x11; key.len()]; jobs];
+            let (blocks, good) = decrypt(&engine, &ciphertexts);
+            let mut expected = [true; LANES];
+            for faulty in expected.iter_mut().step_by(Width::of(jobs).numbers()) {
+                *faulty = false;
+            }
+            assert_eq!(good, expected, "{jobs} jobs");
+            assert_eq!(blocks[0], vec![0xa5; key.len()], "{jobs} jobs");
+        }
     }
 
     #[test]

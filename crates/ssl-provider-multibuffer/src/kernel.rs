@@ -3,31 +3,50 @@
 
 #![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
 
-use crate::number::{DIGIT_MASK, Digits, Number, mask};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::number::{DIGIT_MASK, Digit, Digits, LANES, Number, side_by_side};
 #[cfg(any(test, feature = "__probe"))]
-use crate::number::{LANES, split};
+use crate::number::{mask, split};
 
 /// Numbers that [`Kernel::select`] selects from: what a window of four bits can say.
 pub(crate) const TABLE_LEN: usize = 16;
 
-/// An odd modulus, as Montgomery multiplication needs it.
+/// An odd modulus in each lane, as Montgomery multiplication needs it. Wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Modulus<const N: usize> {
-    pub(crate) digits: Digits<N>,
+    pub(crate) number: Number<N>,
     /// -1 / modulus mod 2^52.
-    pub(crate) negative_inverse: u64,
+    pub(crate) negative_inverse: Digit,
 }
 
 impl<const N: usize> Modulus<N> {
-    pub(crate) fn new(digits: Digits<N>) -> Self {
+    /// The same modulus in every lane.
+    pub(crate) fn new(digits: &Digits<N>) -> Self {
         let lowest = digits.first().copied().unwrap_or(1);
         // Each step doubles the number of right bits; an odd number is its own inverse mod 8.
         let mut inverse = lowest;
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(lowest.wrapping_mul(inverse)));
         }
-        Self { digits, negative_inverse: inverse.wrapping_neg() & DIGIT_MASK }
+        let negative_inverse = inverse.wrapping_neg() & DIGIT_MASK;
+        Self { number: Number::splat(digits), negative_inverse: Digit([negative_inverse; LANES]) }
+    }
+
+    /// Half of the lanes of one modulus beside half of those of another.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        Self {
+            number: self.number.beside(&other.number),
+            negative_inverse: Digit(side_by_side(
+                self.negative_inverse.0,
+                other.negative_inverse.0,
+            )),
+        }
     }
 }
+
+/// Four bits of the exponent of each lane.
+pub(crate) type Window = [u8; LANES];
 
 /// Arithmetic in eight lanes.
 pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
@@ -41,11 +60,11 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
         product: &mut Number<N>,
     );
 
-    /// Takes the entry of the table at a secret index, the same in all lanes. Reads every entry.
+    /// Takes in each lane the entry of the table at a secret index. Reads every entry.
     fn select<const N: usize>(
         self,
         table: &[Number<N>; TABLE_LEN],
-        index: u8,
+        index: Window,
         entry: &mut Number<N>,
     );
 }
@@ -71,12 +90,12 @@ impl Kernel for Portable {
                 let factor = factor.0[lane];
                 let mut carry = 0;
                 let lowest = sums[0] + low_half(factor, b.0[0].0[lane]);
-                let multiple = low_half(lowest, modulus.negative_inverse);
+                let multiple = low_half(lowest, modulus.negative_inverse.0[lane]);
                 for place in 0..N {
                     let sum = u128::from(carry)
                         + u128::from(sums[place])
                         + u128::from(factor) * u128::from(b.0[place].0[lane])
-                        + u128::from(multiple) * u128::from(modulus.digits[place]);
+                        + u128::from(multiple) * u128::from(modulus.number.0[place].0[lane]);
                     let [low, high] = split(sum);
                     carry = high;
                     if place > 0 {
@@ -94,24 +113,20 @@ impl Kernel for Portable {
     fn select<const N: usize>(
         self,
         table: &[Number<N>; TABLE_LEN],
-        index: u8,
+        index: Window,
         entry: &mut Number<N>,
     ) {
         *entry = Number::zero();
         for (number, candidate) in (0u64..).zip(table) {
-            let mask = equality_mask(number, index);
+            // A number below 2^63 is zero if taking 1 from it sets the highest bit.
+            let masks = index.map(|index| mask((number ^ u64::from(index)).wrapping_sub(1) >> 63));
             for (digit, other) in entry.0.iter_mut().zip(&candidate.0) {
                 for lane in 0..LANES {
-                    digit.0[lane] |= other.0[lane] & mask;
+                    digit.0[lane] |= other.0[lane] & masks[lane];
                 }
             }
         }
     }
-}
-
-/// All ones where a number, which is below 2^63, is the index.
-fn equality_mask(number: u64, index: u8) -> u64 {
-    mask((number ^ u64::from(index)).wrapping_sub(1) >> 63)
 }
 
 #[cfg(any(test, feature = "__probe"))]
@@ -126,10 +141,12 @@ pub(crate) use avx512::Avx512;
 mod avx512 {
     use std::arch::x86_64::{
         __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
-        _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srli_epi64,
+        _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_srai_epi64,
+        _mm512_srli_epi64, _mm512_sub_epi64, _mm512_xor_si512,
     };
+    use std::hint::black_box;
 
-    use super::{Kernel, Modulus, TABLE_LEN, equality_mask};
+    use super::{Kernel, Modulus, TABLE_LEN, Window};
     use crate::number::{DIGIT_BITS, DIGIT_MASK, Digit, Number};
 
     /// Takes a sum to what it carries into the next digit.
@@ -164,7 +181,7 @@ mod avx512 {
         fn select<const N: usize>(
             self,
             table: &[Number<N>; TABLE_LEN],
-            index: u8,
+            index: Window,
             entry: &mut Number<N>,
         ) {
             // SAFETY: the features were detected when `self` was made.
@@ -207,14 +224,14 @@ mod avx512 {
         modulus: &Modulus<N>,
     ) {
         let zero = _mm512_setzero_si512();
-        let multiple = _mm512_madd52lo_epu64(zero, sums[0], splat(modulus.negative_inverse));
-        let lowest = splat(modulus.digits[0]);
+        let multiple = _mm512_madd52lo_epu64(zero, sums[0], vector(modulus.negative_inverse));
+        let lowest = vector(modulus.number.0[0]);
         let dropped = _mm512_madd52lo_epu64(sums[0], multiple, lowest);
         let carry = _mm512_srli_epi64::<DIGIT_SHIFT>(dropped);
         sums[1] = _mm512_add_epi64(sums[1], carry);
         sums[1] = _mm512_madd52hi_epu64(sums[1], multiple, lowest);
         for place in 1..N {
-            let other = splat(modulus.digits[place]);
+            let other = vector(modulus.number.0[place]);
             sums[place - 1] = _mm512_madd52lo_epu64(sums[place], multiple, other);
             let next = if place + 1 < N { &mut sums[place + 1] } else { &mut above };
             *next = _mm512_madd52hi_epu64(*next, multiple, other);
@@ -236,11 +253,20 @@ mod avx512 {
     }
 
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn select<const N: usize>(table: &[Number<N>; TABLE_LEN], index: u8, entry: &mut Number<N>) {
+    fn select<const N: usize>(
+        table: &[Number<N>; TABLE_LEN],
+        index: Window,
+        entry: &mut Number<N>,
+    ) {
+        let index = vector(Digit(index.map(u64::from)));
         let mut selected = [_mm512_setzero_si512(); N];
         for (number, candidate) in (0u64..).zip(table) {
-            // With a mask register a load may leave out what the mask does; this reads all of it.
-            let mask = splat(equality_mask(number, index));
+            // Zero less 1 is negative, and all other differences are not. The barrier keeps the
+            // compiler from seeing that, as it would take a mask register then: with one of those
+            // a load may leave out what the mask does, and this reads all of it.
+            let difference = _mm512_xor_si512(index, splat(number));
+            let below = _mm512_sub_epi64(difference, splat(1));
+            let mask = black_box(_mm512_srai_epi64::<63>(below));
             for place in 0..N {
                 let other = _mm512_and_si512(vector(candidate.0[place]), mask);
                 selected[place] = _mm512_or_si512(selected[place], other);
@@ -271,7 +297,7 @@ pub(crate) use elsewhere::Avx512;
 
 #[cfg(not(target_arch = "x86_64"))]
 mod elsewhere {
-    use super::{Kernel, Modulus, TABLE_LEN};
+    use super::{Kernel, Modulus, TABLE_LEN, Window};
     use crate::number::Number;
 
     /// No other processor has AVX-512, so there is no value.
@@ -298,7 +324,7 @@ mod elsewhere {
         fn select<const N: usize>(
             self,
             _table: &[Number<N>; TABLE_LEN],
-            _index: u8,
+            _index: Window,
             _entry: &mut Number<N>,
         ) {
             match self {}
@@ -312,7 +338,7 @@ mod tests {
     use ssl_provider_testkit::bytes::Rng;
 
     use super::*;
-    use crate::number::{DIGIT_BITS, SPARE_BITS, digits_of};
+    use crate::number::{DIGIT_BITS, HALF, SPARE_BITS, digits_of};
 
     /// Eight numbers below 2^(52 N) and the bytes of each.
     fn random<const N: usize>(rng: &mut Rng) -> (Number<N>, Vec<BigUint>) {
@@ -336,24 +362,31 @@ mod tests {
         let mut rng = Rng::new(80);
         let bits = N * DIGIT_BITS;
         for _ in 0..50 {
-            let mut modulus = rng.bytes((bits - SPARE_BITS) / 8);
-            *modulus.last_mut().unwrap() |= 1;
-            let n = BigUint::from_bytes_be(&modulus);
+            let moduli: [Vec<u8>; 2] = std::array::from_fn(|_| {
+                let mut modulus = rng.bytes((bits - SPARE_BITS) / 8);
+                *modulus.last_mut().unwrap() |= 1;
+                modulus
+            });
+            let [lower, upper] =
+                [&moduli[0], &moduli[1]].map(|bytes| Modulus::<N>::new(&digits_of(bytes)));
+            let n: [BigUint; LANES] =
+                std::array::from_fn(|lane| BigUint::from_bytes_be(&moduli[lane / HALF]));
             let (a, a_values) = random::<N>(&mut rng);
             // One factor is anything, the other is below the modulus.
             let (_, b_values) = random::<N>(&mut rng);
             let mut b = Number::zero();
-            let b_values: Vec<BigUint> = b_values.into_iter().map(|value| value % &n).collect();
+            let b_values: Vec<BigUint> =
+                b_values.into_iter().zip(&n).map(|(value, n)| value % n).collect();
             for (lane, value) in b_values.iter().enumerate() {
                 b.set_lane(lane, &value.to_bytes_be());
             }
             let mut product = Number::zero();
-            kernel.multiply(&a, &b, &Modulus::new(digits_of(&modulus)), &mut product);
+            kernel.multiply(&a, &b, &lower.beside(&upper), &mut product);
             for lane in 0..LANES {
-                let found = value(&product, lane);
-                assert!(found < &n * 2u32, "{kernel:?} with {N} digits");
-                let expected = (&a_values[lane] * &b_values[lane]) % &n;
-                assert_eq!((found << bits) % &n, expected, "{kernel:?} with {N} digits");
+                let (found, n) = (value(&product, lane), &n[lane]);
+                assert!(found < n * 2u32, "{kernel:?} with {N} digits");
+                let expected = (&a_values[lane] * &b_values[lane]) % n;
+                assert_eq!((found << bits) % n, expected, "{kernel:?} with {N} digits");
             }
         }
     }
@@ -361,10 +394,15 @@ mod tests {
     fn assert_selects<const N: usize>(kernel: impl Kernel) {
         let mut rng = Rng::new(81);
         let table: [Number<N>; TABLE_LEN] = std::array::from_fn(|_| random(&mut rng).0);
-        for (index, wanted) in (0..).zip(&table) {
+        for first in 0..TABLE_LEN {
+            // Every index is asked for in every lane, beside others.
+            let index: [usize; LANES] = std::array::from_fn(|lane| (first + 5 * lane) % TABLE_LEN);
             let mut found = Number::one();
-            kernel.select(&table, index, &mut found);
-            assert_eq!(found.equal_lanes(wanted), [true; LANES], "{kernel:?}, index {index}");
+            kernel.select(&table, index.map(|index| u8::try_from(index).unwrap()), &mut found);
+            for (lane, index) in index.into_iter().enumerate() {
+                let wanted = value(&table[index], lane);
+                assert_eq!(value(&found, lane), wanted, "{kernel:?}, lane {lane} of {index}");
+            }
         }
     }
 

@@ -11,8 +11,8 @@ use crate::engine::Engine;
 use crate::kernel::Kernel;
 use crate::number::LANES;
 
-/// Fewest operations that a batch is worth: it takes as long as three single ones.
-const WORTH_A_BATCH: usize = 4;
+/// Fewest operations that a batch is worth: up to four take less time than two single ones.
+const WORTH_A_BATCH: usize = 2;
 
 /// Wraps a key that a library has loaded; gives it back as it is where no engine is for its size.
 pub(crate) fn with_batches<K: Kernel>(

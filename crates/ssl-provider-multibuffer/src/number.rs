@@ -3,13 +3,18 @@
 
 #![allow(clippy::needless_range_loop, reason = "one index runs over several arrays")]
 
+use std::array;
 use std::hint::black_box;
+use std::iter::repeat;
 
 use bytemuck::{Pod, Zeroable};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Numbers that are computed with at once.
 pub(crate) const LANES: usize = 8;
+
+/// Lanes that compute modulo one prime while the others compute modulo the other.
+pub(crate) const HALF: usize = LANES / 2;
 
 /// Bits of a digit: what AVX-512 IFMA multiplies.
 pub(crate) const DIGIT_BITS: usize = 52;
@@ -36,7 +41,7 @@ impl Zeroize for Digit {
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Number<const N: usize>(pub(crate) [Digit; N]);
 
-/// The digits of one number, which all lanes share, the lowest first.
+/// The digits of one number, the lowest first.
 pub(crate) type Digits<const N: usize> = [u64; N];
 
 impl<const N: usize> Number<N> {
@@ -88,6 +93,25 @@ impl<const N: usize> Number<N> {
         Self(self.0)
     }
 
+    /// Half of the lanes of one number beside half of those of another; see [`side_by_side`].
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        let mut both = Self::zero();
+        for ((both, lower), upper) in both.0.iter_mut().zip(&self.0).zip(&other.0) {
+            both.0 = side_by_side(lower.0, upper.0);
+        }
+        both
+    }
+
+    /// Undoes [`beside`](Self::beside): what is in the lower lanes, and what is in the upper, each
+    /// in both halves.
+    pub(crate) fn halves(&self) -> [Self; 2] {
+        let mut swapped = self.copy();
+        for digit in &mut swapped.0 {
+            digit.0.rotate_left(HALF);
+        }
+        [self.beside(self), swapped.beside(&swapped)]
+    }
+
     /// The digits from `start` on, with zeros above the last.
     pub(crate) fn part<const M: usize>(&self, start: usize) -> Number<M> {
         let mut part = Number::zero();
@@ -127,8 +151,8 @@ impl<const N: usize> Number<N> {
     }
 
     /// `self` mod `modulus`, for less than twice the modulus.
-    pub(crate) fn reduce_once(&self, modulus: &Digits<N>) -> Self {
-        let (mut reduced, negative) = self.subtract(&Self::splat(modulus));
+    pub(crate) fn reduce_once(&self, modulus: &Self) -> Self {
+        let (mut reduced, negative) = self.subtract(modulus);
         for (reduced, unchanged) in reduced.0.iter_mut().zip(&self.0) {
             for lane in 0..LANES {
                 let mask = negative[lane];
@@ -139,14 +163,14 @@ impl<const N: usize> Number<N> {
     }
 
     /// Adds `factor` times `number`, which are half as long as `self`; the sum fits.
-    pub(crate) fn add_product<const H: usize>(&mut self, factor: &Number<H>, number: &Digits<H>) {
+    pub(crate) fn add_product<const H: usize>(&mut self, factor: &Number<H>, number: &Number<H>) {
         for (start, digit) in factor.0.iter().enumerate() {
             let mut carry = [0u64; LANES];
             let places = self.0.iter_mut().skip(start);
-            let digits = number.iter().chain(std::iter::repeat(&0));
+            let digits = number.0.iter().chain(repeat(&Digit([0; LANES])));
             for (place, other) in places.zip(digits) {
                 for lane in 0..LANES {
-                    let product = u128::from(digit.0[lane]) * u128::from(*other);
+                    let product = u128::from(digit.0[lane]) * u128::from(other.0[lane]);
                     let sum = product + u128::from(place.0[lane]) + u128::from(carry[lane]);
                     let [low, high] = split(sum);
                     place.0[lane] = low;
@@ -174,6 +198,11 @@ impl<const N: usize> Number<N> {
 /// turns a selection by it into branches, or into a choice between two addresses.
 pub(crate) fn mask(bit: u64) -> u64 {
     black_box(bit.wrapping_neg())
+}
+
+/// The lower half of the lanes, beside the lower half of others.
+pub(crate) fn side_by_side<T: Copy>(lower: [T; LANES], upper: [T; LANES]) -> [T; LANES] {
+    array::from_fn(|lane| if lane < HALF { lower[lane] } else { upper[lane - HALF] })
 }
 
 /// A digit and what is above it, of a sum shorter than 116 bits: a few products of two digits.
@@ -255,10 +284,32 @@ mod tests {
     }
 
     #[test]
+    fn halves_of_numbers_that_stand_side_by_side_come_apart() {
+        let mut rng = Rng::new(88);
+        let mut random = || {
+            let mut number = Number::<10>::zero();
+            let values: [Vec<u8>; LANES] = array::from_fn(|_| rng.bytes(64));
+            for (lane, bytes) in values.iter().enumerate() {
+                number.set_lane(lane, bytes);
+            }
+            (number, values)
+        };
+        let numbers = [random(), random()];
+        let both = numbers[0].0.beside(&numbers[1].0);
+        for (half, (_, values)) in both.halves().iter().zip(&numbers) {
+            for lane in 0..LANES {
+                let mut found = vec![0; 64];
+                half.write_lane(lane, &mut found);
+                assert_eq!(found, values[lane % HALF], "lane {lane}");
+            }
+        }
+    }
+
+    #[test]
     fn sums_differences_and_products_are_those_of_big_integers() {
         let mut rng = Rng::new(83);
         let modulus = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
-        let digits: Digits<10> = digits_of(&modulus.to_bytes_be());
+        let digits = Number::<10>::splat(&digits_of(&modulus.to_bytes_be()));
         for _ in 0..100 {
             let values: [BigUint; 2] =
                 std::array::from_fn(|_| BigUint::from_bytes_be(&rng.bytes(64)) % &modulus);

@@ -113,18 +113,23 @@ fn arithmetic() -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be checked".into());
     }
-    // Any odd number will do for a prime.
-    let (mut prime, mut exponent, mut number) = ([0xb5; 64], [0x6d; 64], [0xa7; 128]);
-    valgrind::mark_undefined(&mut prime);
-    valgrind::mark_undefined(&mut exponent);
-    valgrind::mark_undefined(&mut number);
-    let mut power = [0; 64];
-    ssl_provider_multibuffer::private_power(&prime, &exponent, &number, &mut power);
-    if !valgrind::is_wholly_undefined(&power) {
-        return Err("the mark is lost before the result".into());
+    // Any odd number will do for a prime, and the rest need not fit to it.
+    let (mut p, mut q) = ([0xb5; 64], [0xc7; 64]);
+    let (mut dp, mut dq, mut coefficient) = ([0x6d; 64], [0x93; 64], [0x5a; 64]);
+    let mut number = [0xa7; 128];
+    for secret in [&mut p[..], &mut q, &mut dp, &mut dq, &mut coefficient, &mut number] {
+        valgrind::mark_undefined(secret);
     }
-    #[cfg(feature = "planted-leak")]
-    backend::planted_leak(&power);
+    let [mut few, mut many] = [[0; 128]; 2];
+    let powers = [&mut few[..], &mut many];
+    ssl_provider_multibuffer::private_power([&p, &q], [&dp, &dq], &coefficient, &number, powers);
+    for power in [few, many] {
+        if !valgrind::is_wholly_undefined(&power) {
+            return Err("the mark is lost before the result".into());
+        }
+        #[cfg(feature = "planted-leak")]
+        backend::planted_leak(&power);
+    }
     Ok(format!("arithmetic of multi-buffer RSA, errors so far: {}", valgrind::error_count()))
 }
 
