@@ -417,12 +417,15 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Engine<K, H, 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::thread;
 
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::Rng;
     use ssl_provider_testkit::rsa_key::TestKey;
 
     use super::*;
+    use crate::kernel::Avx512;
+    use crate::key::STACK_LEN;
 
     type Portable1024 = Engine<Portable, 10, 20>;
 
@@ -565,6 +568,24 @@ mod tests {
         let failed = engine.decrypt(&mut jobs, &|_| Err(Error::Random));
         assert_eq!(failed, Err(Error::Random));
         assert_decrypts(&engine, &key, 1);
+    }
+
+    /// On a thread with less stack than it takes, it would end the process.
+    #[test]
+    fn the_stack_that_is_wiped_holds_a_batch_and_the_loading_of_a_key() {
+        fn load_and_decrypt(kernel: impl Kernel) {
+            let key = TestKey::rsa_3072();
+            let engine = Box::new(engine::<_, 30, 60>(kernel, &key).unwrap());
+            for jobs in [1, LANES] {
+                let (_, good) = decrypt(&engine, &vec![vec![0x11; key.len()]; jobs]);
+                assert_eq!(good, [true; LANES]);
+            }
+        }
+        let run = || match Avx512::detect() {
+            Some(kernel) => load_and_decrypt(kernel),
+            None => load_and_decrypt(Portable),
+        };
+        thread::Builder::new().stack_size(STACK_LEN).spawn(run).unwrap().join().unwrap();
     }
 
     #[test]

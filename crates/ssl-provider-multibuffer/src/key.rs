@@ -66,9 +66,9 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 }
 
-/// Bytes of stack that a batch may use: tables of 16 numbers of 1536 bits in eight lanes, the
-/// numbers between them, and copies that the compiler makes.
-const STACK_LEN: usize = 96 * 1024;
+/// Bytes of stack that a batch or the loading of a key may use: a table of 16 numbers of 1536 bits
+/// in eight lanes, the numbers around it, and copies that the compiler makes.
+pub(crate) const STACK_LEN: usize = 320 * 1024;
 
 impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,6 +19,7 @@ mod kernel;
 mod key;
 mod number;
 
+use ssl_provider_core::secret::on_wiped_stack;
 use ssl_provider_core::{
     BackendInfo, Composed, Error, FipsStatus, KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer,
 };
@@ -66,6 +67,8 @@ impl KeyExchangeBackend for Batches {
         der: &RsaPrivateKeyDer<'_>,
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         let single = self.inner.load_rsa_private_key(der)?;
-        Ok(key::with_batches(self.kernel, der, single, self.inner))
+        Ok(on_wiped_stack::<_, { key::STACK_LEN }>(|| {
+            key::with_batches(self.kernel, der, single, self.inner)
+        }))
     }
 }
