@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::chart::{self, Bar};
 use crate::command::Run;
+use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
 /// Runs the benchmarks, unless the last run is to be used, and writes the report.
@@ -62,14 +63,16 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
     Ok(())
 }
 
-/// Runs every benchmark once, without measuring.
+/// Runs every benchmark once, without measuring, in the debug build that the tests have made.
 ///
 /// # Errors
 ///
 /// Fails when a benchmark does.
 pub(crate) fn run_once(workspace: &Workspace) -> Result<()> {
-    Run::cargo("bench")
-        .args(["--quiet", "--package", "ssl-provider-benches", "--", "--test"])
+    let features = all_of_facade(OpenSsl::choose());
+    Run::cargo("test")
+        .args(["--quiet", "--workspace", "--bench", "*", "--features", features.as_str()])
+        .args(["--", "--test"])
         .run(workspace)
 }
 

@@ -4,9 +4,12 @@
 mod peers;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{Run, is_installed};
 use crate::features::{BACKENDS, OpenSsl, feature_of};
@@ -169,8 +172,8 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         }
         build.compile(GCC, program, Library::Static, &[])?;
         build.program(program).run(workspace)?;
-        build.valgrind(program)?;
     }
+    build.valgrind()?;
     build.compile(GCC, SERVER, Library::Shared, &[])?;
     if extent != Extent::Short {
         for index in 0..=BACKENDS.len() {
@@ -339,10 +342,29 @@ impl<'a> Build<'a> {
         peers::converse(&self.output.join(SERVER), &keys, wrapper, provider)
     }
 
-    fn valgrind(&self, program: &str) -> Result<()> {
-        let valgrind = self.valgrind_for(program);
-        let run = Run::new(&valgrind[0]).args(&valgrind[1..]).args([self.output.join(program)]);
-        LITTLE_ABUSE.of(run).run(self.workspace)
+    /// Every program under valgrind, as many at a time as there are processors.
+    fn valgrind(&self) -> Result<()> {
+        let programs = Mutex::new(PROGRAMS.into_iter());
+        let next = || programs.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || -> Result<()> {
+            while let Some(program) = next() {
+                let valgrind = self.valgrind_for(program);
+                let run = Run::new(&valgrind[0]).args(&valgrind[1..]);
+                let run = LITTLE_ABUSE.of(run.args([self.output.join(program)]));
+                let (status, printed) = run.outcome(self.workspace)?;
+                ensure!(status.success(), "{program} failed under valgrind: {status}\n{printed}");
+                println!("{program}: under valgrind no error, and nothing lost\n{printed}");
+            }
+            Ok(())
+        };
+        let workers = thread::available_parallelism().map_or(2, NonZero::get);
+        thread::scope(|scope| {
+            let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            started.into_iter().try_for_each(|worker| match worker.join() {
+                Ok(outcome) => outcome,
+                Err(_) => bail!("a thread panicked"),
+            })
+        })
     }
 
     /// The command that a program runs under for valgrind: no error, and not a byte lost.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::Run;
-use crate::features::BACKENDS;
+use crate::features::{BACKENDS, OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
 /// How much is measured.
@@ -52,9 +53,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         true => (300, 3_000),
         false => (options.blocks.unwrap_or(30_000), 1_000_000),
     };
-    let mut run = Run::cargo("run")
-        .args(["--quiet", "--release", "--package", "ssl-provider-benches", "--bin", "timing"])
-        .args(["--", &options.bits])
+    let program = if options.smoke { build_for_tests(workspace)? } else { build(workspace)? };
+    let mut run = Run::new(program)
+        .args([&options.bits])
         .args([blocks, selections].map(|number| number.to_string()));
     if options.json {
         run = run.quiet();
@@ -83,6 +84,26 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     Ok(())
 }
+
+/// Builds what measures, optimised.
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    Run::cargo("build")
+        .args(["--quiet", "--release", "--package", "ssl-provider-benches", "--bin", PROGRAM])
+        .run(workspace)?;
+    Ok(workspace.target("release").join(PROGRAM))
+}
+
+/// Builds it as the tests are built, whose libraries it shares.
+fn build_for_tests(workspace: &Workspace) -> Result<PathBuf> {
+    let features = all_of_facade(OpenSsl::choose());
+    Run::cargo("build")
+        .args(["--quiet", "--workspace", "--bin", PROGRAM, "--features", features.as_str()])
+        .run(workspace)?;
+    Ok(workspace.target("debug").join(PROGRAM))
+}
+
+/// The program of the package `ssl-provider-benches` that measures.
+const PROGRAM: &str = "timing";
 
 /// How much longer an operation takes on one class of plaintext than on well-formed ones.
 #[derive(Clone, Debug, Deserialize)]
