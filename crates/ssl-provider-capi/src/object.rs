@@ -17,8 +17,7 @@ use crate::record::Records;
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
     Provider(Arc<OpenProvider>),
-    PrivateKey(Arc<PrivateKey>),
-    EcPrivateKey(Arc<EcPrivateKey>),
+    PrivateKey(OpenedKey),
     MasterKey(Arc<ImportedMasterKey>),
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
@@ -31,7 +30,7 @@ impl Object {
     fn kind(&self) -> HandleKind {
         match self {
             Self::Provider(_) => HandleKind::Provider,
-            Self::PrivateKey(_) | Self::EcPrivateKey(_) => HandleKind::PrivateKey,
+            Self::PrivateKey(_) => HandleKind::PrivateKey,
             Self::MasterKey(_) => HandleKind::MasterKey,
             Self::SessionKey(_) => HandleKind::SessionKey,
             Self::HandshakeHash(_) => HandleKind::HandshakeHash,
@@ -248,8 +247,7 @@ impl Handles {
     /// A private key of either kind, of any provider.
     pub(crate) fn any_private_key(&self, handle: usize) -> Result<OpenedKey, Error> {
         match self.get(handle, HandleKind::PrivateKey)? {
-            Object::PrivateKey(key) => Ok(OpenedKey::Rsa(key)),
-            Object::EcPrivateKey(key) => Ok(OpenedKey::Ec(key)),
+            Object::PrivateKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),
         }
     }

@@ -48,14 +48,14 @@ export! {
         ))?;
         let key = match &*stored {
             StoredKey::Rsa { pkcs1, .. } => {
-                Object::PrivateKey(provider.provider().load_private_key(pkcs1)?.into())
+                OpenedKey::Rsa(provider.provider().load_private_key(pkcs1)?.into())
             }
             StoredKey::Ec(public) => {
                 let backend = provider.provider().backend();
-                Object::EcPrivateKey(EcPrivateKey { backend, public: public.clone() }.into())
+                OpenedKey::Ec(EcPrivateKey { backend, public: public.clone() }.into())
             }
         };
-        place.write(process().handles.insert(key)?);
+        place.write(process().handles.insert(Object::PrivateKey(key))?);
         Ok(())
     }
 }

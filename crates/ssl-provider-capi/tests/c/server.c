@@ -322,13 +322,21 @@ static int start_hashes(struct connection *c)
     return NONE;
 }
 
+/* The body of the message that was read, behind its type and length. */
+static struct cursor body_of(const struct connection *c)
+{
+    struct cursor body;
+    body.at = c->message + 4;
+    body.left = c->message_len - 4;
+    body.failed = 0;
+    return body;
+}
+
 static int read_client_hello(struct connection *c)
 {
     struct cursor hello, suites, compressions, extensions;
     TRY(read_message(c, CLIENT_HELLO));
-    hello.at = c->message + 4;
-    hello.left = c->message_len - 4;
-    hello.failed = 0;
+    hello = body_of(c);
     c->offered_protocol = take_number(&hello, 2);
     if (hello.left < 32) {
         return DECODE_ERROR;
@@ -543,9 +551,7 @@ static int read_certificate(struct connection *c)
     struct cursor message, chain, first;
     TRY(read_message(c, CERTIFICATE));
     TRY(hash_message(c, c->message, c->message_len));
-    message.at = c->message + 4;
-    message.left = c->message_len - 4;
-    message.failed = 0;
+    message = body_of(c);
     chain = take_part(&message, 3);
     if (message.failed || message.left > 0) {
         return DECODE_ERROR;
@@ -569,9 +575,7 @@ static int read_certificate_verify(struct connection *c)
         return NONE;
     }
     TRY(read_message(c, CERTIFICATE_VERIFY));
-    message.at = c->message + 4;
-    message.left = c->message_len - 4;
-    message.failed = 0;
+    message = body_of(c);
     if (c->protocol == TLS1_2_PROTOCOL_VERSION) {
         const void *known = memchr(client_hashes, (int)take_number(&message, 1), sizeof(client_hashes));
         if (take_number(&message, 1) != c->client_kind || known == NULL) {
@@ -607,9 +611,7 @@ static int read_client_key_exchange(struct connection *c)
     struct cursor message, encrypted;
     TRY(read_message(c, CLIENT_KEY_EXCHANGE));
     TRY(hash_message(c, c->message, c->message_len));
-    message.at = c->message + 4;
-    message.left = c->message_len - 4;
-    message.failed = 0;
+    message = body_of(c);
     encrypted = take_part(&message, 2);
     if (message.failed || message.left > 0) {
         return DECODE_ERROR;

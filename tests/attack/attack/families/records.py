@@ -434,26 +434,17 @@ def _pieces(profile: Profile) -> Iterator[Case]:
         "bytes": [bytes([byte]) for byte in REQUEST],
         "bytes and nothing by turns": [p for byte in REQUEST for p in (bytes([byte]), b"")],
     }.items():
+        records = [(ContentType.APPLICATION_DATA, piece) for piece in pieces]
         yield Case(
             f"{profile}: a request in records of {name}",
             completes_and_says_so(),
-            partial(_request, profile, pieces),
+            partial(_send, profile, records),
         )
     yield Case(
         f"{profile}: a request right behind Finished",
         completes_and_says_so(),
         partial(_right_behind, profile),
     )
-
-
-def _request(profile: Profile, pieces: list[bytes], lab: Lab) -> Reply:
-    client = lab.client(profile)
-    client.handshake()
-    client.hold()
-    for piece in pieces:
-        client.send(ContentType.APPLICATION_DATA, piece)
-    client.release()
-    return client.reply()
 
 
 def _right_behind(profile: Profile, lab: Lab) -> Reply:
@@ -522,20 +513,20 @@ def _endings(profile: Profile) -> Iterator[Case]:
             (ContentType.ALERT, bytes([FATAL, Alert.INTERNAL_ERROR])),
         ],
     }.items():
-        yield Case(f"{profile}: {name}", says_goodbye(), partial(_ending, profile, records))
+        yield Case(f"{profile}: {name}", says_goodbye(), partial(_send, profile, records))
     for name, alert in {
         "a fatal alert of an unknown number": bytes([FATAL, 0xEE]),
         "a fatal close_notify": bytes([FATAL, Alert.CLOSE_NOTIFY]),
         "a fatal no_renegotiation": bytes([FATAL, Alert.NO_RENEGOTIATION]),
     }.items():
         yield Case(
-            f"{profile}: {name}", closes(), partial(_ending, profile, [(ContentType.ALERT, alert)])
+            f"{profile}: {name}", closes(), partial(_send, profile, [(ContentType.ALERT, alert)])
         )
     yield Case(
         f"{profile}: a request after warnings of every number",
         completes(),
         partial(
-            _ending,
+            _send,
             profile,
             [*_warnings_of_every_number(), (ContentType.APPLICATION_DATA, REQUEST)],
         ),
@@ -553,7 +544,7 @@ def _warnings_of_every_number() -> Iterator[tuple[int, bytes]]:
         yield ContentType.ALERT, bytes([WARNING, number])
 
 
-def _ending(profile: Profile, records: list[tuple[int, bytes]], lab: Lab) -> Reply:
+def _send(profile: Profile, records: list[tuple[int, bytes]], lab: Lab) -> Reply:
     client = lab.client(profile)
     client.handshake()
     client.hold()
