@@ -11,8 +11,9 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{KeyLogPolicy, Policy, Protocol, Provider};
 use ssl_provider_lab::{
-    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity, IdentityError,
-    KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo, Settings,
+    Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity,
+    IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
+    Settings,
 };
 
 use crate::backend_choice::OneBackendArgs;
@@ -356,13 +357,14 @@ fn as_json(event: Event<'_>) -> Value {
             object.insert("peer".to_owned(), peer.to_string().into());
             Value::Object(object)
         }
-        Event::Ended { peer, how } => {
+        Event::Ended { peer, how, cause } => {
             let (reason, alert) = reason(how);
             json!({
                 "event": "ended",
                 "peer": peer.to_string(),
                 "reason": reason,
                 "alert": alert,
+                "detail": cause.map(Cause::to_string),
             })
         }
     }
@@ -371,10 +373,13 @@ fn as_json(event: Event<'_>) -> Value {
 fn as_text(event: Event<'_>) -> String {
     match event {
         Event::Established { peer, session } => established(peer, session),
-        Event::Ended { peer, how } => match reason(how) {
-            (reason, None) => format!("{peer}: {reason}"),
-            (reason, Some(alert)) => format!("{peer}: {reason}: {alert}"),
-        },
+        Event::Ended { peer, how, cause } => {
+            let (reason, alert) = reason(how);
+            let cause = cause.map(Cause::to_string);
+            let parts = [Some(reason.to_owned()), alert, cause];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            format!("{peer}: {}", parts.join(": "))
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use crate::message::{
 };
 use crate::negotiation::{Choice, choose};
 use crate::record_layer::{Content, ContentType, RecordLayer};
+use crate::refusal::{Cause, Refusal};
 use crate::session::{Fingerprint, Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
 use crate::wire::{Reader, put_message};
@@ -58,6 +59,7 @@ pub struct Connection {
     session_id: Option<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
+    cause: Option<Cause>,
 }
 
 /// What comes next.
@@ -165,6 +167,7 @@ impl Connection {
             session_id: None,
             data: Vec::new(),
             ending: None,
+            cause: None,
         }
     }
 
@@ -189,7 +192,12 @@ impl Connection {
                         Content::Ssl2Hello => self.ssl2_hello(payload),
                     }
                 }
-                Err(alert) => Err(alert),
+                Err(alert) => {
+                    if !self.records.has_begun() && alert == Alert::UnexpectedMessage {
+                        self.cause = Some(Cause::of_first_bytes(rest));
+                    }
+                    Err(alert)
+                }
             };
             if let Err(alert) = step {
                 self.fail(alert);
@@ -251,6 +259,12 @@ impl Connection {
     /// How the connection ended; none while it goes on. There may be output left to be sent.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
+    }
+
+    /// What was wrong, where a client was refused for something that it said before there was a
+    /// key. For everything later there is the alert alone.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     fn record(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
@@ -317,11 +331,14 @@ impl Connection {
     /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
     fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, hello)?;
+        let choice = choose(&settings, hello).map_err(|refusal| self.because(refusal))?;
         self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
             // SSL 3.0 signs with its master secret, which the interface does not show.
-            (ClientAuth::Require, Protocol::Ssl3) => return Err(Alert::HandshakeFailure),
+            (ClientAuth::Require, Protocol::Ssl3) => {
+                self.cause = Some(Cause::NoClientCertificateInSsl3);
+                return Err(Alert::HandshakeFailure);
+            }
             (ClientAuth::None, _) | (_, Protocol::Ssl3) => false,
             (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
         };
@@ -370,6 +387,12 @@ impl Connection {
         Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
     }
 
+    /// Keeps the cause of a refusal.
+    fn because(&mut self, refusal: Refusal) -> Alert {
+        self.cause = Some(refusal.cause);
+        refusal.alert
+    }
+
     /// Takes the client's certificate, if it has one.
     fn certificate(
         &mut self,
@@ -380,6 +403,7 @@ impl Connection {
         negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
+                self.cause = Some(Cause::NoClientCertificate);
                 return Err(Alert::HandshakeFailure);
             }
             negotiated.messages = None;

@@ -132,9 +132,15 @@ impl<'a> ClientHello<'a> {
         }
     }
 
+    /// The list of suites.
+    pub(crate) fn suites(&self) -> impl Iterator<Item = u16> {
+        let (pairs, _) = self.suites.as_chunks();
+        pairs.iter().map(|pair| u16::from_be_bytes(*pair))
+    }
+
     /// Whether the list of suites has this number.
     pub(crate) fn offers(&self, suite: u16) -> bool {
-        self.suites.chunks_exact(2).any(|pair| pair == suite.to_be_bytes())
+        self.suites().any(|offered| offered == suite)
     }
 
     /// Whether records may stay as they are, which every client must offer.

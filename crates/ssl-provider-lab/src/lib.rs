@@ -17,6 +17,7 @@ mod key_log;
 mod message;
 mod negotiation;
 mod record_layer;
+mod refusal;
 mod server;
 mod session;
 mod settings;
@@ -26,6 +27,7 @@ pub use crate::alert::Alert;
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
 pub use crate::key_log::KeyLog;
+pub use crate::refusal::Cause;
 pub use crate::server::{End, Event, Limits, Server, StopHandle};
 pub use crate::session::SessionCache;
 pub use crate::settings::{

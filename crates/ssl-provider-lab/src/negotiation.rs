@@ -8,6 +8,7 @@ use ssl_provider::{CipherSuite, Protocol};
 
 use crate::alert::Alert;
 use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
+use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -24,19 +25,19 @@ pub(crate) struct Choice {
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
-/// Chooses, or says which alert the hello deserves.
-pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Alert> {
+/// Chooses, or says which alert the hello deserves, and why.
+pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
     let (protocol, suites) = version(settings, hello)?;
     let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
     if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > hello.version) {
-        return Err(Alert::InappropriateFallback);
+        return refused(Alert::InappropriateFallback, Cause::Fallback);
     }
     if !hello.offers_null_compression() {
-        return Err(Alert::IllegalParameter);
+        return refused(Alert::IllegalParameter, Cause::Compression);
     }
     // A first handshake renegotiates nothing (RFC 5746 section 3.6).
     if hello.renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
-        return Err(Alert::HandshakeFailure);
+        return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
     let secure_renegotiation =
         hello.renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
@@ -59,7 +60,10 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
     if let Some(session) = session(settings, hello, protocol, suites) {
         // RFC 7627 section 5.3, where the two differ.
         let resumes = match (session.extended_master_secret, extended_master_secret) {
-            (true, false) => return Err(Alert::HandshakeFailure),
+            (true, false) => {
+                let cause = Cause::SessionWithoutExtendedMasterSecret;
+                return refused(Alert::HandshakeFailure, cause);
+            }
             (false, true) => false,
             (true, true) | (false, false) => true,
         };
@@ -73,24 +77,31 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         if resumes && !went_back {
             // "This vector MUST include at least the cipher_suite from that session"
             // (RFC 5246 section 7.4.1.2).
-            return if offers(hello, suite) { Ok(choice) } else { Err(Alert::IllegalParameter) };
+            return match offers(hello, suite) {
+                true => Ok(choice),
+                false => refused(Alert::IllegalParameter, Cause::SessionWithoutSuite),
+            };
         }
     }
-    let suite = suites.iter().find(|suite| offers(hello, suite));
-    Ok(with(suite.ok_or(Alert::HandshakeFailure)?, None))
+    match suites.iter().find(|suite| offers(hello, suite)) {
+        Some(suite) => Ok(with(suite, None)),
+        None => refused(Alert::HandshakeFailure, Cause::no_suite(protocol, hello)),
+    }
+}
+
+fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
+    Err(Refusal { alert, cause })
 }
 
 /// The highest version that both speak (RFC 5246 appendix E.1), with its suites.
 fn version<'a>(
     settings: &'a Settings,
     hello: &ClientHello<'_>,
-) -> Result<(Protocol, &'a [&'static CipherSuite]), Alert> {
-    settings
-        .usable
-        .iter()
-        .find(|(protocol, _)| protocol.wire() <= hello.version)
-        .map(|(protocol, suites)| (*protocol, &suites[..]))
-        .ok_or(Alert::ProtocolVersion)
+) -> Result<(Protocol, &'a [&'static CipherSuite]), Refusal> {
+    match settings.usable.iter().find(|(protocol, _)| protocol.wire() <= hello.version) {
+        Some((protocol, suites)) => Ok((*protocol, suites)),
+        None => refused(Alert::ProtocolVersion, Cause::Version(hello.version)),
+    }
 }
 
 /// The session that the client asks for, if it is one of this version and name.

@@ -91,6 +91,11 @@ impl RecordLayer {
         self.protocol
     }
 
+    /// Whether a record has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     pub(crate) fn agree_on(&mut self, protocol: Protocol) {
         self.protocol = Some(protocol);
     }

@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
+use crate::refusal::Cause;
 use crate::settings::Settings;
 
 /// How much a server takes on. A connection holds half a megabyte at most, and a few kB
@@ -70,6 +71,8 @@ pub enum Event<'a> {
         peer: SocketAddr,
         /// How it ended.
         how: End,
+        /// What was wrong, where [`Connection::cause`] says it.
+        cause: Option<&'a Cause>,
     },
 }
 
@@ -358,10 +361,10 @@ impl Worker<'_> {
     fn remove(&mut self, index: usize, how: End) {
         let Some(client) = self.clients.get_mut(index).and_then(Option::take) else { return };
         self.free.push(index);
-        let peer = client.peer;
+        let Client { stream, peer, connection, .. } = client;
         // The socket is closed before anybody is told.
-        drop(client);
-        (self.observer)(Event::Ended { peer, how });
+        drop(stream);
+        (self.observer)(Event::Ended { peer, how, cause: connection.cause() });
     }
 }
 

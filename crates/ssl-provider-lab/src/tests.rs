@@ -27,6 +27,7 @@ use crate::hello::tests::body as hello_body;
 use crate::identity::Identity;
 use crate::message::{CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, SERVER_HELLO};
 use crate::record_layer::ContentType;
+use crate::refusal::Cause;
 use crate::session::SessionCache;
 use crate::settings::{DEFAULT_SUITES, LEGACY_SUITES, Options, Settings};
 use crate::wire::{Reader, put_message, put_vec};

@@ -55,6 +55,38 @@ fn hellos_without_an_answer_are_told_why() {
 }
 
 #[test]
+fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
+    let cause_of = |offered, suites: &[u16], extensions: &[(u16, &[u8])]| {
+        let mut client = client();
+        client.offered = offered;
+        let hello = client.hello(suites, extensions);
+        client.send(ContentType::Handshake, &hello);
+        client.server.cause().cloned()
+    };
+    assert_eq!(cause_of(0x0200, &[AES_128_GCM], &[]), Some(Cause::Version(0x0200)));
+    let none_in_common = Cause::Suites(Protocol::Tls1_0, [AES_128_GCM].into());
+    assert_eq!(cause_of(0x0301, &[AES_128_GCM], &[]), Some(none_in_common));
+    assert_eq!(cause_of(0x0302, &[0x2f, 0x5600], &[]), Some(Cause::Fallback));
+    let renegotiates: &[(u16, &[u8])] = &[(0xff01, &[1, 9])];
+    assert_eq!(cause_of(0x0303, &[AES_128_GCM], renegotiates), Some(Cause::Renegotiation));
+    assert_eq!(cause_of(0x0303, &[AES_128_GCM], &[]), None, "goes on");
+
+    let mut noise = client();
+    noise.server.receive(b"GET / HTTP/1.1\r\n");
+    assert_eq!(noise.server.cause(), Some(&Cause::PlainHttp));
+}
+
+#[test]
+fn nothing_is_told_of_what_comes_under_keys() {
+    let mut client = opened();
+    client.key_exchange();
+    client.send(ContentType::ChangeCipherSpec, &[1]);
+    client.server.receive(&[22, 3, 3, 0, 3, 1, 2, 3]);
+    assert_eq!(client.refusal(), Alert::BadRecordMac);
+    assert_eq!(client.server.cause(), None);
+}
+
+#[test]
 fn a_fallback_to_the_best_version_is_none() {
     let mut client = client();
     client.handshake(&[AES_128_GCM, 0x5600], &[]);

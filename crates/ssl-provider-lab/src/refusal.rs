@@ -1,0 +1,153 @@
+//! Why a client was refused, in words: an alert alone does not say what to change.
+//! Only what is wrong before there is a key has words, and everybody could read that on the wire.
+
+use std::fmt;
+
+use ssl_provider::{CipherSuite, Protocol};
+
+use crate::alert::Alert;
+use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
+
+/// Suites that are listed; the number of others is said.
+const MAX_LISTED: usize = 12;
+
+/// What was wrong with a client's first messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The first bytes begin a request of HTTP.
+    PlainHttp,
+    /// The first byte begins no record.
+    NotTls,
+    /// The highest version that the client offers is below every one that is switched on.
+    Version(u16),
+    /// The client tries again with a lower version than both could speak (RFC 7507).
+    Fallback,
+    /// The client insists on compression.
+    Compression,
+    /// A first hello claims to renegotiate (RFC 5746 section 3.6).
+    Renegotiation,
+    /// None of these suites, which the client offers, is switched on in the version agreed on.
+    Suites(Protocol, Box<[u16]>),
+    /// The session that is asked for had the extended master secret, and the client no longer
+    /// offers it (RFC 7627 section 5.3).
+    SessionWithoutExtendedMasterSecret,
+    /// The session that is asked for had a suite that the client no longer offers.
+    SessionWithoutSuite,
+    /// The client sent no certificate.
+    NoClientCertificate,
+    /// Client certificates are required, and SSL 3.0 is never asked for one.
+    NoClientCertificateInSsl3,
+}
+
+/// An alert and what it is for.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) alert: Alert,
+    pub(crate) cause: Cause,
+}
+
+impl Cause {
+    /// What is said of first bytes that begin no record.
+    pub(crate) fn of_first_bytes(bytes: &[u8]) -> Self {
+        const METHODS: [&[u8]; 7] =
+            [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
+        match METHODS.into_iter().any(|method| bytes.starts_with(method)) {
+            true => Self::PlainHttp,
+            false => Self::NotTls,
+        }
+    }
+
+    pub(crate) fn no_suite(protocol: Protocol, hello: &ClientHello<'_>) -> Self {
+        Self::Suites(protocol, hello.suites().collect())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PlainHttp => "this is HTTP without TLS; the address begins with https://",
+            Self::NotTls => "this is not TLS",
+            Self::Version(version) => {
+                return write!(f, "{} is all that the client offers", name_of_version(*version));
+            }
+            Self::Fallback => "the client tries again with a lower version than both could speak",
+            Self::Compression => "the client insists on compression",
+            Self::Renegotiation => "the first hello claims to renegotiate",
+            Self::Suites(protocol, suites) => return write_suites(f, *protocol, suites),
+            Self::SessionWithoutExtendedMasterSecret => {
+                "the session had the extended master secret, which the client no longer offers"
+            }
+            Self::SessionWithoutSuite => "the session had a suite that the client no longer offers",
+            Self::NoClientCertificate => "the client sent no certificate",
+            Self::NoClientCertificateInSsl3 => "SSL 3.0 clients are never asked for a certificate",
+        })
+    }
+}
+
+fn name_of_version(version: u16) -> String {
+    match Protocol::try_from(u32::from(version)) {
+        Ok(protocol) => protocol.name().to_owned(),
+        Err(_) => format!("version {version:#06x}"),
+    }
+}
+
+fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) -> fmt::Result {
+    let is_suite = |suite: &&u16| {
+        // GREASE (RFC 8701 section 2) and signals are no suites.
+        **suite & 0x0f0f != 0x0a0a
+            && ![EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV].contains(suite)
+    };
+    let suites: Vec<u16> = suites.iter().filter(is_suite).copied().collect();
+    if !suites.is_empty() && suites.iter().all(|suite| suite >> 8 == 0x13) {
+        return f.write_str("the client offers TLS 1.3 only");
+    }
+    let is_rsa = |suite: &u16| {
+        CipherSuite::from_id(u32::from(*suite)).is_some_and(|suite| suite.key_exchange.is_rsa())
+    };
+    if !suites.iter().any(is_rsa) {
+        f.write_str("the client offers no suite with RSA key exchange: ")?;
+    } else {
+        write!(f, "the client offers none of the suites that are on in {}: ", protocol.name())?;
+    }
+    for (index, suite) in suites.iter().take(MAX_LISTED).enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        write!(f, "{comma}{suite:#06x}")?;
+    }
+    match suites.len().saturating_sub(MAX_LISTED) {
+        0 if suites.is_empty() => f.write_str("none at all"),
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suites(suites: &[u16]) -> String {
+        Cause::Suites(Protocol::Tls1_2, suites.into()).to_string()
+    }
+
+    #[test]
+    fn what_a_client_offers_instead_is_told() {
+        assert_eq!(suites(&[0x1a1a, 0x1301, 0x1302, 0x00ff]), "the client offers TLS 1.3 only");
+        let no_rsa = "the client offers no suite with RSA key exchange: 0xc02f, 0xc030";
+        assert_eq!(suites(&[0xc02f, 0xc030, 0x00ff]), no_rsa);
+        let other = "the client offers none of the suites that are on in TLS 1.2: 0x000a, 0xc030";
+        assert_eq!(suites(&[0x000a, 0xc030]), other);
+        let many: Vec<u16> = (0xc001..=0xc00f).collect();
+        assert!(suites(&many).ends_with("0xc00c and 3 more"), "{}", suites(&many));
+        assert!(suites(&[0x00ff]).ends_with("none at all"));
+        assert_eq!(Cause::Version(0x0300).to_string(), "SSL 3.0 is all that the client offers");
+        assert!(Cause::Version(0x0200).to_string().starts_with("version 0x0200"));
+    }
+
+    #[test]
+    fn http_is_told_from_other_noise() {
+        assert_eq!(Cause::of_first_bytes(b"GET / HTTP/1.0\r\n"), Cause::PlainHttp);
+        for noise in [&b"G"[..], b"SSH-2.0-x", b"\0\0\0", b""] {
+            assert_eq!(Cause::of_first_bytes(noise), Cause::NotTls);
+        }
+    }
+}
