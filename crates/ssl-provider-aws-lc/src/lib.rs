@@ -71,6 +71,7 @@ static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
     library: library_version(),
     rsa: Some(RsaInfo {
         implementation: "AWS-LC",
+        assembly: true,
         constant_time: ConstantTime::Claimed,
         blinding: true,
         fault_check: true,

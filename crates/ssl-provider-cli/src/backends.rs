@@ -152,13 +152,14 @@ fn whose(info: &BackendInfo, group: &[Operation]) -> String {
 }
 
 fn rsa_properties(rsa: RsaInfo) -> String {
+    let code = if rsa.assembly { "in assembly" } else { "in portable code" };
     let time = match rsa.constant_time {
         ConstantTime::Claimed => "constant-time by its authors' claim",
         ConstantTime::Disputed => "constant time disputed by an open advisory",
     };
     let blinding = if rsa.blinding { "blinded" } else { "not blinded" };
     let check = if rsa.fault_check { "checked for faults" } else { "not checked for faults" };
-    format!("{}: {time}, {blinding}, {check}", rsa.implementation)
+    format!("{}: {code}, {time}, {blinding}, {check}", rsa.implementation)
 }
 
 fn fips(status: FipsStatus) -> &'static str {
@@ -183,6 +184,7 @@ struct Backend<'a> {
 #[derive(Serialize)]
 struct Rsa<'a> {
     implementation: &'a str,
+    assembly: bool,
     constant_time: &'a str,
     blinding: bool,
     fault_check: bool,
@@ -217,6 +219,7 @@ impl<'a> Backend<'a> {
             library: &info.library,
             rsa: info.rsa.map(|rsa| Rsa {
                 implementation: rsa.implementation,
+                assembly: rsa.assembly,
                 constant_time: match rsa.constant_time {
                     ConstantTime::Claimed => "claimed",
                     ConstantTime::Disputed => "disputed",

@@ -482,6 +482,9 @@ impl BackendInfo {
 pub struct RsaInfo {
     /// Whose code runs.
     pub implementation: &'static str,
+    /// Whether its arithmetic is in assembly, on processors that the library has it for. In
+    /// portable code it takes several times as long.
+    pub assembly: bool,
     /// What its authors say about time.
     pub constant_time: ConstantTime,
     /// Whether the ciphertext is blinded with a random factor.

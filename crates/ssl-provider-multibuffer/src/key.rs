@@ -1,4 +1,4 @@
-//! A private key that hands batches to the engine of its size, and single operations to a library.
+//! A private key that hands batches to the engine of its size, and to a library what is too few.
 
 use std::fmt;
 
@@ -11,24 +11,23 @@ use crate::engine::Engine;
 use crate::kernel::Kernel;
 use crate::number::LANES;
 
-/// Fewest operations that a batch is worth: up to four take less time than two single ones.
-const WORTH_A_BATCH: usize = 2;
-
-/// Wraps a key that a library has loaded; gives it back as it is where no engine is for its size.
+/// Wraps a key that a library has loaded, for batches of `least` operations and more; gives it back
+/// as it is where no engine is for its size.
 pub(crate) fn with_batches<K: Kernel>(
     kernel: K,
     der: &RsaPrivateKeyDer<'_>,
     single: Box<dyn RsaPrivateKey>,
     library: &'static dyn KeyExchangeBackend,
+    least: usize,
 ) -> Box<dyn RsaPrivateKey> {
     // Primes of 512, 1024 and 1536 bits. With more digits the kernel runs out of registers, and
     // libraries are faster.
     if let Some(engine) = Engine::<K, 10, 20>::new(kernel, der) {
-        Box::new(Key { engine, single, library })
+        Box::new(Key { engine, single, library, least })
     } else if let Some(engine) = Engine::<K, 20, 40>::new(kernel, der) {
-        Box::new(Key { engine, single, library })
+        Box::new(Key { engine, single, library, least })
     } else if let Some(engine) = Engine::<K, 30, 60>::new(kernel, der) {
-        Box::new(Key { engine, single, library })
+        Box::new(Key { engine, single, library, least })
     } else {
         single
     }
@@ -39,6 +38,7 @@ struct Key<K, const H: usize, const N: usize> {
     single: Box<dyn RsaPrivateKey>,
     /// For random numbers.
     library: &'static dyn KeyExchangeBackend,
+    least: usize,
 }
 
 impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
@@ -47,13 +47,13 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
-        self.single.decrypt_raw(ciphertext, em)
+        self.decrypt_raw_batch(&mut [RawDecryption { ciphertext, em }])
     }
 
     fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
         let random = |bytes: &mut [u8]| self.library.random(bytes);
         for jobs in jobs.chunks_mut(LANES) {
-            if jobs.len() < WORTH_A_BATCH {
+            if jobs.len() < self.least {
                 self.single.decrypt_raw_batch(jobs)?;
                 continue;
             }
@@ -76,5 +76,42 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> 
             .field("engine", &self.engine)
             .field("single", &self.single)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider_core::Operation;
+    use ssl_provider_testkit::fake::Fake;
+    use ssl_provider_testkit::rsa_key::TestKey;
+
+    use super::*;
+    use crate::kernel::Portable;
+
+    /// What the engine does not do, the fake does: it gives back the ciphertext.
+    #[test]
+    fn as_many_operations_as_the_engine_is_worth_go_there_and_fewer_to_the_library() {
+        let key = TestKey::rsa_1024();
+        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+        for (least, jobs, by_library) in
+            [(1, 1, 0), (1, 9, 0), (2, 1, 1), (2, 2, 0), (2, 8, 0), (2, 9, 1), (2, 10, 0)]
+        {
+            let fake = Fake::new().leak();
+            let single = fake.load_rsa_private_key(&der).unwrap();
+            let wrapped = with_batches(Portable, &der, single, fake, least);
+            let ciphertext = vec![0x11; key.len()];
+            let mut blocks = vec![vec![0; key.len()]; jobs];
+            let mut batch: Vec<_> =
+                blocks.iter_mut().map(|em| RawDecryption { ciphertext: &ciphertext, em }).collect();
+            match &mut batch[..] {
+                [one] => wrapped.decrypt_raw(one.ciphertext, one.em).unwrap(),
+                batch => wrapped.decrypt_raw_batch(batch).unwrap(),
+            }
+            let (engine, library) = blocks.split_at(jobs - by_library);
+            assert!(engine.iter().all(|block| key.encrypt(block) == ciphertext), "{least}, {jobs}");
+            assert!(library.iter().all(|block| *block == ciphertext), "{least}, {jobs}");
+            let asked = fake.log().iter().filter(|it| **it == Operation::RsaDecryptRaw).count();
+            assert_eq!(asked, by_library, "{least}, {jobs}");
+        }
     }
 }

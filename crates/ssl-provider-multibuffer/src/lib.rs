@@ -2,10 +2,11 @@
 //! processors with AVX-512 IFMA. Up to four take less time than two by a fast library, and eight
 //! less than four.
 //!
-//! [`MultiBuffer`] is a backend around another one. Single operations, and everything that is not
-//! the RSA private operation, stay with the inner library; so do batches of keys that are not of
-//! about 1024, 2048 or 3072 bits, and all of them where the processor has no AVX-512 IFMA. No
-//! library that Rust programs can depend on offers this, which is why the arithmetic is here.
+//! [`MultiBuffer`] is a backend around another one. A single operation stays with the inner library
+//! if that has it in assembly; where it is portable code, a batch of one is faster. Everything but
+//! the RSA private operation stays there too, and so do keys that are not of about 1024, 2048 or
+//! 3072 bits, and all keys where the processor has no AVX-512 IFMA. No library that Rust programs
+//! can depend on offers this, which is why the arithmetic is here.
 //!
 //! # Trust
 //!
@@ -31,6 +32,13 @@ use crate::kernel::Avx512;
 /// A backend around another one, with a private operation that takes batches.
 pub type MultiBuffer = Composed<Batches>;
 
+/// Fewest operations that the engine is worth, around a library with assembly: a batch of up to
+/// four takes less time than two of its own.
+const WORTH_BESIDE_ASSEMBLY: usize = 2;
+
+/// Fewest operations that the engine is worth, around a library in portable code.
+const WORTH_BESIDE_PORTABLE_CODE: usize = 1;
+
 /// Whether this processor can compute batches.
 pub fn is_supported() -> bool {
     Avx512::detect().is_some()
@@ -44,10 +52,13 @@ pub fn is_supported() -> bool {
 pub fn around(inner: &'static dyn KeyExchangeBackend) -> Option<MultiBuffer> {
     let kernel = Avx512::detect()?;
     let mut info = inner.info().clone();
-    info.library = format!("{}, batches by multi-buffer AVX-512 IFMA", info.library);
-    info.rsa?;
+    let (least, what) = match info.rsa?.assembly {
+        true => (WORTH_BESIDE_ASSEMBLY, "batches of RSA"),
+        false => (WORTH_BESIDE_PORTABLE_CODE, "RSA"),
+    };
+    info.library = format!("{}, {what} by multi-buffer AVX-512 IFMA", info.library);
     info.fips = FipsStatus::NotValidated;
-    Some(Composed::new(info, Batches { kernel, inner }, inner))
+    Some(Composed::new(info, Batches { kernel, inner, least }, inner))
 }
 
 /// The part of [`MultiBuffer`] that is new: the loading of RSA keys.
@@ -55,6 +66,8 @@ pub fn around(inner: &'static dyn KeyExchangeBackend) -> Option<MultiBuffer> {
 pub struct Batches {
     kernel: Avx512,
     inner: &'static dyn KeyExchangeBackend,
+    /// Fewest operations that go to the engine.
+    least: usize,
 }
 
 impl KeyExchangeBackend for Batches {
@@ -68,7 +81,7 @@ impl KeyExchangeBackend for Batches {
     ) -> Result<Box<dyn RsaPrivateKey>, Error> {
         let single = self.inner.load_rsa_private_key(der)?;
         Ok(on_wiped_stack::<_, { key::STACK_LEN }>(|| {
-            key::with_batches(self.kernel, der, single, self.inner)
+            key::with_batches(self.kernel, der, single, self.inner, self.least)
         }))
     }
 }

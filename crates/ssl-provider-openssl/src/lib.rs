@@ -82,6 +82,7 @@ static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
     library: version::version().to_owned(),
     rsa: Some(RsaInfo {
         implementation: "OpenSSL",
+        assembly: true,
         constant_time: if version::number() >= CONSTANT_TIME_SINCE {
             ConstantTime::Claimed
         } else {

@@ -45,6 +45,7 @@ const VERSIONS: [(&str, &str); 12] = [
 /// RUSTSEC-2023-0071 says that its time may tell about the plaintext, and names no fixed version.
 pub const RSA_INFO: RsaInfo = RsaInfo {
     implementation: "RustCrypto rsa",
+    assembly: false,
     constant_time: ConstantTime::Disputed,
     blinding: true,
     fault_check: true,
