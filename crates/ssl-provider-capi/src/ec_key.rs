@@ -8,6 +8,7 @@ use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
 
+use ssl_provider::secret::on_wiped_stack;
 use ssl_provider::signature::Curve;
 use ssl_provider::{Error, KeyFault};
 
@@ -212,16 +213,22 @@ macro_rules! with_curve {
 /// The point of a private scalar, uncompressed; none when it is no scalar of the curve, or not that
 /// of the point that is given for it, compressed or not.
 fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
-    with_curve!(curve, |library| {
-        let point = library::SecretKey::from_slice(scalar).ok()?.public_key();
-        if let Some(given) = given
-            && library::PublicKey::from_sec1_bytes(given).ok()? != point
-        {
-            return None;
-        }
-        Some(point.to_sec1_point(false).as_bytes().into())
+    // The crates take the scalar apart on the stack.
+    on_wiped_stack::<_, STACK_LEN>(|| {
+        with_curve!(curve, |library| {
+            let point = library::SecretKey::from_slice(scalar).ok()?.public_key();
+            if let Some(given) = given
+                && library::PublicKey::from_sec1_bytes(given).ok()? != point
+            {
+                return None;
+            }
+            Some(point.to_sec1_point(false).as_bytes().into())
+        })
     })
 }
+
+/// Bytes of stack that a multiplication with a scalar may use; P-521 was seen to use 10 000.
+const STACK_LEN: usize = 16 * 1024;
 
 fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
     with_curve!(curve, |library| library::PublicKey::from_sec1_bytes(point).is_ok())

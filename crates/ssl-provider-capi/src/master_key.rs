@@ -24,12 +24,11 @@ export! {
     /// Decrypts the premaster secret of an RSA key exchange, computes the master secret, and gives
     /// a handle for it.
     ///
-    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`, and
-    /// the key is RSA, else `NTE_BAD_TYPE`; no
-    /// pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags are `NCRYPT_SSL_SERVER_FLAG`, else
-    /// `NTE_BAD_FLAGS`; protocol and suite are of an RSA key exchange, else `NTE_NOT_SUPPORTED`;
-    /// the list holds both randoms or the session hash, else `NTE_INVALID_PARAMETER`. The handle is
-    /// set to 0 before all that.
+    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`, and the
+    /// key is RSA, else `NTE_BAD_TYPE`; no pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags
+    /// are `NCRYPT_SSL_SERVER_FLAG`, else `NTE_BAD_FLAGS`; protocol and suite are of an RSA key
+    /// exchange, else `NTE_NOT_SUPPORTED`; the list holds both randoms or the session hash, else
+    /// `NTE_INVALID_PARAMETER`. The handle is set to 0 before all that.
     ///
     /// Nothing that the ciphertext decides is a failure: a premaster secret that is wrong in
     /// padding, length or version gives a master key that no client has, and the handshake ends at

@@ -56,17 +56,17 @@ fn start() -> &'static Process {
     unsafe { &*current }
 }
 
-/// Has `fork` tell the child that it starts anew. Registered once; a second thread that comes here
-/// at the same moment goes on without waiting: a fork within the few instructions that this takes
-/// gives the child handles that work.
+/// Has `fork` tell the child that it starts anew. A second thread that comes here at the same
+/// moment registers the same again, which does no harm; one that waited for the first could wait
+/// for ever in a child.
 ///
 /// # Panics
 ///
 /// Panics where there is no memory to register, as for an allocation. The call then answers that it
 /// failed, and the next one tries again.
 fn watch_forks() {
-    static WATCHING: AtomicBool = AtomicBool::new(false);
-    if WATCHING.swap(true, Ordering::AcqRel) {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.load(Ordering::Acquire) {
         return;
     }
     // Miri has no fork.
@@ -76,9 +76,9 @@ fn watch_forks() {
         // in an ordinary context, and `in_child` does nothing but two atomic operations, which is
         // allowed between `fork` and `exec` of a process with threads.
         let error = unsafe { libc::pthread_atfork(Some(before_fork), None, Some(in_child)) };
-        WATCHING.store(error == 0, Ordering::Release);
         assert_eq!(error, 0, "no memory for the handlers of fork");
     }
+    WATCHED.store(true, Ordering::Release);
 }
 
 /// Waits until what is initialised once in a process has been: a child in which another thread's
@@ -91,7 +91,10 @@ extern "C" fn before_fork() {
 #[cfg(all(unix, not(miri)))]
 extern "C" fn in_child() {
     let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
-    INHERITED.store(parents, Ordering::Release);
+    // Registered twice, it has nothing left to do the second time.
+    if !parents.is_null() {
+        INHERITED.store(parents, Ordering::Release);
+    }
 }
 
 /// Has every backend introduce itself, which initialises its library. A panic is left for the call

@@ -103,7 +103,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Report nothing but where the server listens
+    /// Report nothing but where the server listens, and that secrets are written
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
 
@@ -315,7 +315,8 @@ impl Args {
                 .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
         };
         let key_log = self.keylog().map(open).transpose()?;
-        if let (Some(path), Some(key_log), false) = (self.keylog(), &key_log, self.quiet) {
+        // With --quiet too: the variable may have been set long ago.
+        if let (Some(path), Some(key_log)) = (self.keylog(), &key_log) {
             tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
             warn_of_readers(path, key_log)?;
         }

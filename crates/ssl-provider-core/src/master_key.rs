@@ -195,7 +195,7 @@ impl MasterKey {
         handshake: &HandshakeHash,
         received: &[u8],
     ) -> Result<bool, Error> {
-        let mut expected = [0; SSL3_VERIFY_DATA_LEN];
+        let mut expected = Zeroizing::new([0; SSL3_VERIFY_DATA_LEN]);
         let expected = &mut expected[..self.verify_data_len()];
         self.verify_data(sender, handshake, expected)?;
         Ok(Mask::eq_bytes(expected, received).reveal())

@@ -334,7 +334,7 @@ impl Connection {
         let choice = choose(&settings, hello).map_err(|refusal| self.because(refusal))?;
         self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
-            // SSL 3.0 signs with its master secret, which the interface does not show.
+            // Clients of SSL 3.0 sign their master secret too, and are not asked.
             (ClientAuth::Require, Protocol::Ssl3) => {
                 self.cause = Some(Cause::NoClientCertificateInSsl3);
                 return Err(Alert::HandshakeFailure);

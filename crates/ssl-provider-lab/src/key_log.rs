@@ -35,16 +35,19 @@ impl KeyLog {
         Ok(Self { file: Mutex::new(options.open(path)?) })
     }
 
-    /// Whether the file was there before, with permissions that let others than its owner read it.
+    /// Whether the file was there before, and is another user's or has permissions that let others
+    /// than its owner read it.
     ///
     /// # Errors
     ///
-    /// Those of asking the system for the permissions.
+    /// Those of asking the system for owner and permissions.
     #[cfg(unix)]
     pub fn others_can_read(&self) -> io::Result<bool> {
         use std::os::unix::fs::MetadataExt;
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(file.metadata()?.mode() & 0o044 != 0)
+        let metadata = file.metadata()?;
+        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+        Ok(!is_ours || metadata.mode() & 0o044 != 0)
     }
 
     /// Adds the line of a session. A session whose line is lost does not go on.

@@ -67,7 +67,8 @@ impl SessionCache {
 
     pub(crate) fn get(&self, id: &[u8]) -> Option<Arc<Session>> {
         let id: &SessionId = id.try_into().ok()?;
-        self.locked(|sessions| sessions.by_id.get(id).cloned())
+        // In the order of insertion an older session may come behind a younger one.
+        self.locked(|sessions| sessions.by_id.get(id).filter(|it| self.is_good(it)).cloned())
     }
 
     /// Forgets a session: one that ended in a fatal alert may not be resumed
@@ -76,13 +77,18 @@ impl SessionCache {
         self.locked(|sessions| sessions.by_id.remove(id));
     }
 
-    /// Works on the sessions that may still be resumed; the master keys of others are gone.
+    fn is_good(&self, session: &Session) -> bool {
+        session.began.elapsed() < self.lifetime
+    }
+
+    /// Works on the sessions after those at the front whose time is over, and their master keys,
+    /// are gone.
     fn locked<T>(&self, work: impl FnOnce(&mut Sessions) -> T) -> T {
         // No step of any work can panic between two changes that belong together.
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = sessions.order.front().copied() {
             match sessions.by_id.get(&oldest) {
-                Some(session) if session.began.elapsed() < self.lifetime => break,
+                Some(session) if self.is_good(session) => break,
                 Some(_) | None => sessions.forget_oldest(),
             }
         }
@@ -135,5 +141,8 @@ mod tests {
         assert!(watched.upgrade().is_none());
         cache.insert(session(2, Instant::now()));
         assert!(cache.get(&[2; 32]).is_some());
+        // Its client took its time between key exchange and Finished.
+        cache.insert(session(3, Instant::now().checked_sub(lifetime).unwrap()));
+        assert!(cache.get(&[3; 32]).is_none());
     }
 }
