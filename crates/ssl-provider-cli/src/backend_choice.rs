@@ -1,7 +1,7 @@
 //! Which backends a subcommand runs on: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
 //! The order and the list of names are the facade's; nothing here depends on a Cargo feature.
 
-use ssl_provider::{KeyExchangeBackend, backend, backends, default_backend};
+use ssl_provider::{KeyExchangeBackend, backend, backends, default_backend, with_multi_buffer};
 
 use crate::exit::Failure;
 
@@ -24,6 +24,26 @@ pub struct OneBackendArgs {
     /// compiled in
     #[arg(long, value_name = "NAME", env = "SSL_PROVIDER_BACKEND")]
     pub backend: Option<String>,
+}
+
+/// The option `--no-multi-buffer`, for subcommands that do many RSA private operations.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct MultiBufferArgs {
+    /// Leave RSA private operations to the library of the backend. Otherwise processors with AVX-512
+    /// IFMA do up to eight at once, and single ones where that library is slower
+    #[arg(long)]
+    pub no_multi_buffer: bool,
+}
+
+impl MultiBufferArgs {
+    /// The backend with multi-buffer RSA around it, unless that is turned off or the processor has
+    /// nothing for it.
+    pub fn around(
+        self,
+        backend: &'static dyn KeyExchangeBackend,
+    ) -> &'static dyn KeyExchangeBackend {
+        if self.no_multi_buffer { backend } else { with_multi_buffer(backend).unwrap_or(backend) }
+    }
 }
 
 impl OneBackendArgs {

@@ -16,7 +16,7 @@ use ssl_provider_lab::{
     Settings,
 };
 
-use crate::backend_choice::OneBackendArgs;
+use crate::backend_choice::{MultiBufferArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, show, tell};
 use crate::key_file::{self, PasswordArgs};
 use crate::outputs::{self, Named};
@@ -111,6 +111,10 @@ pub struct Args {
     #[command(flatten)]
     pub backend: OneBackendArgs,
 
+    /// Whether private operations are done by multi-buffer RSA.
+    #[command(flatten)]
+    pub multi_buffer: MultiBufferArgs,
+
     /// The password of the key.
     #[command(flatten)]
     pub password: PasswordArgs,
@@ -177,7 +181,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
 /// when standard output cannot be written, [`Failure::Server`] when the server cannot go on.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let backend = args.backend.choose()?;
+    let backend = args.multi_buffer.around(args.backend.choose()?);
     let provider = Provider::open(backend).with_policy(Policy {
         legacy_ssl3: args.allow_ssl3,
         key_log: match args.keylog() {

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ssl_provider::backends;
+use ssl_provider::{backends, with_multi_buffer};
 
 use common::{command, key, sslprov};
 
@@ -126,15 +126,20 @@ fn openssl_reads_the_page_from_every_backend() {
     }
     for backend in backends() {
         let name = backend.info().name;
-        let server = Server::start(&["--backend", name]);
-        let page = page(&s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"]));
-        assert_eq!(page["version"], "TLS 1.2");
-        assert_eq!(page["suite"], "TLS_RSA_WITH_AES_128_CBC_SHA");
-        assert_eq!(page["backend"], name);
-        assert_eq!(
-            (&page["extended_master_secret"], &page["resumed"]),
-            (&true.into(), &false.into())
-        );
+        let around = with_multi_buffer(*backend).unwrap_or(*backend);
+        for (option, used) in [(None, around), (Some("--no-multi-buffer"), *backend)] {
+            let arguments: Vec<_> = ["--backend", name].into_iter().chain(option).collect();
+            let server = Server::start(&arguments);
+            let page = page(&s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"]));
+            assert_eq!(page["version"], "TLS 1.2");
+            assert_eq!(page["suite"], "TLS_RSA_WITH_AES_128_CBC_SHA");
+            assert_eq!(page["backend"], name);
+            assert_eq!(page["library"], used.info().library, "{arguments:?}");
+            assert_eq!(
+                (&page["extended_master_secret"], &page["resumed"]),
+                (&true.into(), &false.into())
+            );
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::thread;
 
 use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use ssl_provider::with_multi_buffer;
 
 use super::engine::{self, Plan};
 use super::keyring::Keyring;
@@ -16,7 +15,7 @@ use super::output_file::OutputFile;
 use super::report::{Counts, KeptLines, Report};
 use super::shard::Shard;
 use super::{dsb, input};
-use crate::backend_choice::BackendArgs;
+use crate::backend_choice::{BackendArgs, MultiBufferArgs};
 use crate::capture::source;
 use crate::exit::{Failure, Outcome};
 use crate::key_file::{KeyDer, PasswordArgs, read_keys};
@@ -61,10 +60,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// Compute one private operation at a time, by the library of the backend alone. Otherwise
-    /// processors with AVX-512 IFMA compute eight at once, unless several backends are compared
-    #[arg(long)]
-    pub no_multi_buffer: bool,
+    /// Whether private operations are done in batches.
+    #[command(flatten)]
+    pub multi_buffer: MultiBufferArgs,
 
     /// Take every n-th connection only, so that n runs or machines share the work. Resumed sessions
     /// can be opened only if the one they resume is in the same part
@@ -106,6 +104,8 @@ The premaster secret should carry the version that the client offered. Some clie
 there; such a session is proven too, and the verdict says which version it is. A ciphertext with the
 length before it that SSL 3.0 does not have, or without the one that TLS has, is taken as well, and
 noted.
+
+With --backend all each backend computes by itself, as with --no-multi-buffer.
 
 A session is reported when its connection ends, in the order in which sessions began.
 
@@ -210,11 +210,10 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
     }
     let refused = |(label, error)| Failure::Usage(format!("{label}: {error}"));
     // Where backends are compared, each computes by itself.
-    let alone = args.no_multi_buffer || backends.len() > 1;
-    let faster = |backend| if alone { None } else { with_multi_buffer(backend) };
+    let compared = backends.len() > 1;
     backends
         .into_iter()
-        .map(|backend| faster(backend).unwrap_or(backend))
+        .map(|backend| if compared { backend } else { args.multi_buffer.around(backend) })
         .map(|backend| Keyring::load(backend, &keys, args.allow_ssl3).map_err(refused))
         .collect()
 }
