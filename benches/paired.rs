@@ -38,8 +38,24 @@ pub fn bench(
     backend: &str,
     contestants: &mut [Contestant<'_>],
 ) -> io::Result<()> {
+    bench_many(group, group_name, backend, 1, contestants)
+}
+
+/// As [`bench`], for contestants each of which does `many` operations in a go; times are of one.
+///
+/// # Errors
+///
+/// Fails when the file of notes cannot be written.
+pub fn bench_many(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    group_name: &str,
+    backend: &str,
+    many: u32,
+    contestants: &mut [Contestant<'_>],
+) -> io::Result<()> {
     let mut rounds: Vec<Vec<Duration>> = Vec::new();
     let times_over = times_over(contestants);
+    let operations = times_over * many;
     for measured in 0..contestants.len() {
         let id = BenchmarkId::new(contestants[measured].name, backend);
         group.bench_function(id, |bencher| {
@@ -47,7 +63,7 @@ pub fn bench(
                 let mut total = Duration::ZERO;
                 for _ in 0..iterations {
                     let times = round(contestants, rounds.len(), times_over);
-                    total += times[measured] / times_over;
+                    total += times[measured] / operations;
                     rounds.push(times);
                 }
                 total
@@ -61,7 +77,7 @@ pub fn bench(
         if let Some(median) = times.get(times.len() / 2) {
             note(&json!({
                 "group": group_name, "backend": backend, "name": contestant.name,
-                "nanoseconds": median.as_nanos() / u128::from(times_over),
+                "nanoseconds": median.as_nanos() as f64 / f64::from(operations),
             }))?;
         }
     }

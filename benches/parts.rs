@@ -2,11 +2,13 @@
 //! Each is measured the same way for every backend, with setup outside the loop.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 
 use ssl_provider::premaster::recover_premaster;
 use ssl_provider::{
@@ -14,6 +16,7 @@ use ssl_provider::{
     VersionCheck, with_multi_buffer,
 };
 use ssl_provider_benches::exchange::{KEYS, ciphertexts};
+use ssl_provider_benches::paired::{self, Contestant};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -114,25 +117,7 @@ fn handle_lookup(criterion: &mut Criterion) {
             let step = (live / (2 * IN_USE)).max(1);
             handles.iter().skip(thread).step_by(2).step_by(step).take(IN_USE).copied().collect()
         };
-        for threads in [1_usize, 2] {
-            let plural = if threads == 1 { "" } else { "s" };
-            let id = BenchmarkId::new(format!("{threads} thread{plural}"), live);
-            let in_use: Vec<Vec<Handle>> = (0..threads).map(in_use).collect();
-            group.bench_function(id, |bencher| {
-                bencher.iter_custom(|lookups| {
-                    let start = Instant::now();
-                    // Each thread makes that many lookups; the time is that of one among them.
-                    thread::scope(|scope| {
-                        for handles in &in_use[1..] {
-                            let table = &table;
-                            scope.spawn(move || look_up(table, handles, 1, lookups));
-                        }
-                        look_up(&table, &in_use[0], 1, lookups);
-                    });
-                    start.elapsed()
-                });
-            });
-        }
+        beside_another_thread(&mut group, live, &table, [in_use(0), in_use(1)]);
         group.bench_function(BenchmarkId::new("1 thread, cold", live), |bencher| {
             bencher.iter_custom(|lookups| {
                 let start = Instant::now();
@@ -142,6 +127,46 @@ fn handle_lookup(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// Lookups by two threads at once and by one alone, in turns.
+fn beside_another_thread(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    live: usize,
+    table: &HandleTable<Object>,
+    [ours, others]: [Vec<Handle>; 2],
+) {
+    /// So many take milliseconds, beside which waking the other thread is nothing.
+    const LOOKUPS: u32 = 100_000;
+    let [start, end] = [Barrier::new(2), Barrier::new(2)];
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                start.wait();
+                if stop.load(Ordering::Acquire) {
+                    break;
+                }
+                look_up(table, &others, 1, LOOKUPS.into());
+                end.wait();
+            }
+        });
+        let both = |_| {
+            start.wait();
+            look_up(table, &ours, 1, LOOKUPS.into());
+            end.wait();
+        };
+        let alone = |_| look_up(table, &ours, 1, LOOKUPS.into());
+        let mut contestants = [
+            Contestant { name: "2 threads", operation: Box::new(both) },
+            Contestant { name: "1 thread", operation: Box::new(alone) },
+        ];
+        let name = live.to_string();
+        let done = paired::bench_many(group, "handle_lookup", &name, LOOKUPS, &mut contestants);
+        stop.store(true, Ordering::Release);
+        start.wait();
+        done.expect("the notes can be written");
+    });
 }
 
 /// As large as what the C interface has behind the handle of a master key.

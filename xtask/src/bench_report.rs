@@ -190,8 +190,9 @@ const GROUPS: [Group; 11] = [
         unit: "time of one lookup in each thread, shorter is faster",
         row: "live handles",
         compared: None,
-        text: "The 64 handles that a thread works with, among so many live ones, with one thread \
-            and with two at once; and all live ones in an order that no cache foresees.",
+        text: "The 64 handles that a thread works with, among so many live ones, with two threads \
+            at once, each of which looks up as many as one alone: where their times are equal, two \
+            threads do twice the work of one. And all live ones in an order that no cache foresees.",
     },
 ];
 
