@@ -29,8 +29,8 @@ pub struct OneBackendArgs {
 /// The option `--no-multi-buffer`, for subcommands that do many RSA private operations.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct MultiBufferArgs {
-    /// Leave RSA private operations to the library of the backend. Otherwise processors with AVX-512
-    /// IFMA do up to eight at once, and single ones where that library is slower
+    /// Leave RSA private operations to the library of the backend. Otherwise processors with
+    /// AVX-512 IFMA do up to eight at once, and single ones where that library is slower
     #[arg(long)]
     pub no_multi_buffer: bool,
 }
