@@ -191,8 +191,8 @@ const GROUPS: [Group; 11] = [
         row: "live handles",
         compared: None,
         text: "The 64 handles that a thread works with, among so many live ones, with two threads \
-            at once, each of which looks up as many as one alone: where their times are equal, two \
-            threads do twice the work of one. And all live ones in an order that no cache foresees.",
+            at once, each of which looks up as many as one alone: in equal times two threads do \
+            twice the work of one. And all live ones in an order that no cache foresees.",
     },
 ];
 

@@ -123,8 +123,8 @@ pub struct Args {
 const AFTER_HELP: &str = "\
 This is for tests, captures and old devices in a lab, not for the internet: RSA key exchange has no
 forward secrecy, so who gets the key can read what was recorded. The page is at /, as text at /plain
-and as JSON at /session.json. Standard output has a line `listening on ADDRESS`, and with --json a
-line for each event.
+and as JSON at /session.json. Standard output has a line `listening on ADDRESS`; with --json it has
+a line for each event, `listening` the first.
 
 Exit codes:
   0  the server was stopped, or has served as many connections as it was asked to

@@ -62,8 +62,9 @@ pub(crate) struct RecordLayer {
     protocol: Option<Protocol>,
     /// Whether a record has come.
     has_begun: bool,
-    /// Whether a record of SSL 3.0 came first, whose sender may not read a later version's alert.
-    began_as_ssl3: bool,
+    /// The version of the client's first records: until there is an agreement it is answered in
+    /// that, which it can read, and which RFC 7507 section 3 asks for.
+    greeting: Option<Protocol>,
     output: Vec<u8>,
 }
 
@@ -113,7 +114,7 @@ impl RecordLayer {
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
             Some(byte) if !self.has_begun && byte & SSL2_LENGTH_OF_TWO_BYTES != 0 => {
-                open_ssl2_hello(input)?
+                self.open_ssl2_hello(input)?
             }
             _ => self.open_tls(input)?,
         };
@@ -160,21 +161,39 @@ impl RecordLayer {
         let version = u16::from_be_bytes([major, minor]);
         match self.protocol {
             Some(protocol) if version == protocol.wire() => Ok(()),
-            None if major == 3 => {
-                self.began_as_ssl3 = version == Protocol::Ssl3.wire();
-                Ok(())
-            }
-            Some(_) | None => Err(Alert::ProtocolVersion),
+            None => self.greet(version),
+            Some(_) => Err(Alert::ProtocolVersion),
         }
+    }
+
+    fn greet(&mut self, version: u16) -> Result<(), Alert> {
+        self.greeting = Some(match version {
+            0x0300 => Protocol::Ssl3,
+            0x0301 => Protocol::Tls1_0,
+            0x0302 => Protocol::Tls1_1,
+            0x0303..=0x03ff => Protocol::Tls1_2,
+            _ => return Err(Alert::ProtocolVersion),
+        });
+        Ok(())
+    }
+
+    /// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
+    /// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
+    fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
+        let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
+        if kind != CLIENT_HELLO {
+            return Err(Alert::UnexpectedMessage);
+        }
+        self.greet(u16::from_be_bytes([major, minor]))?;
+        let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
+        let len = SSL2_HEADER_LEN + usize::from(body_len);
+        let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
+        Ok((input.len() >= len).then_some(whole))
     }
 
     /// Writes a payload, in as many records as it takes.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
-        let version = match self.protocol {
-            Some(protocol) => protocol,
-            None if self.began_as_ssl3 => Protocol::Ssl3,
-            None => Protocol::Tls1_0,
-        };
+        let version = self.protocol.or(self.greeting).unwrap_or(Protocol::Tls1_0);
         for payload in payload.chunks(MAX_PAYLOAD_LEN) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
@@ -206,22 +225,6 @@ impl RecordLayer {
     }
 }
 
-/// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
-/// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
-fn open_ssl2_hello(input: &[u8]) -> Result<Option<Record>, Alert> {
-    let Some(&[high, low, kind, major, _]) = input.first_chunk() else { return Ok(None) };
-    if kind != CLIENT_HELLO {
-        return Err(Alert::UnexpectedMessage);
-    }
-    if major != 3 {
-        return Err(Alert::ProtocolVersion);
-    }
-    let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
-    let len = SSL2_HEADER_LEN + usize::from(body_len);
-    let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
-    Ok((input.len() >= len).then_some(whole))
-}
-
 /// Says that the header of a record of SSL 2.0 is a length of two bytes, and nothing else.
 const SSL2_LENGTH_OF_TWO_BYTES: u8 = 0x80;
 const SSL2_HEADER_LEN: usize = 2;
@@ -232,6 +235,21 @@ mod tests {
 
     fn refusal(layer: &mut RecordLayer, record: &[u8]) -> Option<Alert> {
         layer.open(&mut record.to_vec()).err()
+    }
+
+    #[test]
+    fn before_an_agreement_a_client_is_answered_in_the_version_of_its_records() {
+        let answered = |first: &[u8]| {
+            let mut layer = RecordLayer::default();
+            let _ = layer.open(&mut first.to_vec());
+            layer.write(ContentType::Alert, &[2, 86]).unwrap();
+            [layer.output()[1], layer.output()[2]]
+        };
+        for (minor, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (0xff, 3)] {
+            assert_eq!(answered(&[22, 3, minor, 0, 1, 1]), [3, expected]);
+            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "in the form of SSL 2.0");
+        }
+        assert_eq!(answered(b"GET / HTTP/1.0"), [3, 1]);
     }
 
     #[test]

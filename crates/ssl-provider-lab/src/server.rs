@@ -429,6 +429,12 @@ impl Client {
                 if self.connection.is_closed_by_client() {
                     self.connection.close();
                 }
+                // From here on what comes is counted, though it may never pause.
+                if self.connection.ending().is_some()
+                    && let Some(end) = self.flush()
+                {
+                    return Some(end);
+                }
             }
             // The socket is drained, and says so when there is more; but the end of the stream may
             // have come with the last bytes.

@@ -11,6 +11,9 @@ use ssl_provider::MasterKey;
 /// A session id of this server.
 pub(crate) type SessionId = [u8; 32];
 
+/// Longest server_name extension of a session that is kept, in bytes: one name of 255.
+const MAX_SERVER_NAME_LEN: usize = 2 + 1 + 2 + 255;
+
 /// SHA-256 of a client's certificate.
 pub(crate) type Fingerprint = [u8; 32];
 
@@ -55,7 +58,12 @@ impl SessionCache {
         Self { sessions: Mutex::default(), capacity, lifetime }
     }
 
+    /// Keeps a session, unless it is for a name longer than any in DNS, of which a cache full would
+    /// take the memory of a small machine.
     pub(crate) fn insert(&self, session: Arc<Session>) {
+        if session.server_name.as_ref().is_some_and(|name| name.len() > MAX_SERVER_NAME_LEN) {
+            return;
+        }
         self.locked(|sessions| {
             sessions.order.push_back(session.id);
             sessions.by_id.insert(session.id, session);
@@ -119,19 +127,30 @@ mod tests {
             .expect("what a ciphertext decides is no error")
     }
 
+    fn session(number: u8, server_name: Option<Box<[u8]>>, began: Instant) -> Arc<Session> {
+        Arc::new(Session {
+            id: [number; 32],
+            master_key: master_key(),
+            extended_master_secret: true,
+            encrypt_then_mac: false,
+            server_name,
+            client_certificate: None,
+            began,
+        })
+    }
+
+    #[test]
+    fn a_session_for_a_name_that_cannot_be_is_not_kept() {
+        let cache = SessionCache::new(10, Duration::from_secs(100));
+        for (number, len, kept) in [(1, 260, true), (2, 261, false)] {
+            cache.insert(session(number, Some(vec![0; len].into()), Instant::now()));
+            assert_eq!(cache.get(&[number; 32]).is_some(), kept, "{len} bytes");
+        }
+    }
+
     #[test]
     fn the_master_key_of_a_session_goes_when_its_time_is_over() {
-        let session = |number, began| {
-            Arc::new(Session {
-                id: [number; 32],
-                master_key: master_key(),
-                extended_master_secret: true,
-                encrypt_then_mac: false,
-                server_name: None,
-                client_certificate: None,
-                began,
-            })
-        };
+        let session = |number, began| session(number, None, began);
         let lifetime = Duration::from_secs(100);
         let cache = SessionCache::new(10, lifetime);
         let old = session(1, Instant::now().checked_sub(lifetime).unwrap());
