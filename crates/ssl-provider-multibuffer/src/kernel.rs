@@ -201,6 +201,9 @@ mod avx512 {
         let zero = _mm512_setzero_si512();
         let mut sums = [zero; N];
         for digit in &a.0 {
+            // Both are read where they are. They are more than the registers hold, and the compiler
+            // would copy them to the stack, where they straddle lines of the cache.
+            let (b, modulus) = black_box((b, modulus));
             let factor = vector(*digit);
             let mut above = zero;
             for place in 0..N {
