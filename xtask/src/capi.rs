@@ -188,7 +188,9 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.compile(GCC, SERVER, Library::Shared, &SANITIZERS)?;
     build.converse(&[], None)?;
     build.hook()?;
-    build.install(&workspace.target("capi/install"), &build.libraries)?;
+    let installed = workspace.target("capi/install");
+    build.install(&installed, &build.libraries)?;
+    build.example(&installed)?;
     if let Some(prefix) = prefix {
         // What was proven is the debug build, which is not for use.
         build.install_release(prefix)?;
@@ -247,7 +249,8 @@ impl<'a> Build<'a> {
     /// The handle table under thousands of schedules of the threads that use and free a handle.
     fn model(&self) -> Result<()> {
         Run::cargo("test")
-            .args(["--quiet", "--manifest-path", "xtask/model/Cargo.toml", "--target-dir"])
+            .args(["--quiet", "--locked", "--manifest-path", "xtask/model/Cargo.toml"])
+            .args(["--target-dir"])
             .args([self.workspace.target("model")])
             .run(self.workspace)
     }
@@ -417,7 +420,7 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    /// Installs header, libraries and pkg-config file, and builds and runs the example with them.
+    /// Installs header, libraries and pkg-config file.
     fn install(&self, prefix: &Path, libraries: &Path) -> Result<()> {
         fs::create_dir_all(prefix)?;
         let prefix = prefix.canonicalize()?;
@@ -439,11 +442,15 @@ impl<'a> Build<'a> {
             .replace("@private@", &private);
         let directory = prefix.join("lib/pkgconfig");
         fs::create_dir_all(&directory)?;
-        fs::write(directory.join("sslprovider.pc"), filled)?;
+        fs::write(directory.join("sslprovider.pc"), filled).context("cannot write sslprovider.pc")
+    }
 
+    /// Builds and runs the example with what was installed.
+    fn example(&self, prefix: &Path) -> Result<()> {
+        let libraries = prefix.join("lib");
         let flags = Run::new("pkg-config")
             .args(["--cflags", "--libs", "sslprovider"])
-            .env("PKG_CONFIG_PATH", &directory)
+            .env("PKG_CONFIG_PATH", libraries.join("pkgconfig"))
             .read(self.workspace)?;
         let program = self.output.join("import_master_key");
         Run::new("gcc")
@@ -466,7 +473,7 @@ impl<'a> Build<'a> {
         fs::write(&encrypted, [0x55; 256])?;
         Run::new(program)
             .args([keys.join("server-2048.der"), certificate, encrypted])
-            .env("LD_LIBRARY_PATH", prefix.join("lib"))
+            .env("LD_LIBRARY_PATH", libraries)
             .run(self.workspace)
     }
 }

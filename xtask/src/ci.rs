@@ -69,7 +69,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 /// Names what is absent.
 fn needs(workspace: &Workspace) -> Result<()> {
     let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect();
-    ensure!(missing.is_empty(), "not installed: {}", missing.join(", "));
+    ensure!(missing.is_empty(), "not installed: {}; `.ci/run` installs them", missing.join(", "));
     if test::find_vectors(workspace).is_none() {
         println!("WARNING: tests on third-party vectors will not run: SSL_PROVIDER_VECTORS is not");
         println!("WARNING: set to their folder, and there is none beside the repository.");

@@ -1281,9 +1281,10 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     DWORD cbParams,
     DWORD dwFlags);
 
-/* Exports a session key for another process (OpaqueKeyBlob), or the public half of another
- * key (RSAPUBLICBLOB, ECCPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in the connection: who
- * imports it goes on with the next record, and the key here must not be used for the same. */
+/* Exports a session key for another process (OpaqueKeyBlob), or the public half of a key of another
+ * kind (RSAPUBLICBLOB, ECCPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in
+ * the connection: who imports it goes on with the next record, and the key here must not be used
+ * for the same. */
 SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1413,8 +1414,9 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
  * RSA ciphertext. dwFlags is NCRYPT_SSL_SERVER_FLAG.
  *
  * NTE_INVALID_HANDLE, NTE_BAD_TYPE (a key that is not RSA), NTE_INVALID_PARAMETER, NTE_BAD_FLAGS,
- * NTE_NOT_SUPPORTED (protocol or suite), NTE_NO_MEMORY, in this order of the checks. A ciphertext that is not what it should be is none
- * of these: the call succeeds with a master key that no client has (RFC 5246, 7.4.7.1).
+ * NTE_NOT_SUPPORTED (protocol or suite), NTE_NO_MEMORY, in this order of the checks. A ciphertext
+ * that is not what it should be is none of these: the call succeeds with a master key that no client
+ * has (RFC 5246, 7.4.7.1).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,

@@ -37,7 +37,7 @@ export! {
             BCRYPT_SHA1_ALGORITHM => HashAlgorithm::Sha1,
             BCRYPT_SHA256_ALGORITHM => HashAlgorithm::Sha256,
             BCRYPT_SHA384_ALGORITHM => HashAlgorithm::Sha384,
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "hash of client authentication")),
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, SHA256 or SHA384")),
         };
         let hash = provider.provider().client_auth_hash(protocol, algorithm)?;
         let (protocol, suite) = find(protocol, cipher_suite, 0)?;

@@ -91,7 +91,7 @@ impl PublicKey {
         match (self, blob_type) {
             (Self::Rsa(key), BCRYPT_RSAPUBLIC_BLOB) => Ok(public_blob(key)?),
             (Self::Ec(key), BCRYPT_ECCPUBLIC_BLOB) => Ok(key.public_blob()?),
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type, or not one of such a key")),
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: none that such a key has")),
         }
     }
 

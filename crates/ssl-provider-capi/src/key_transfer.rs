@@ -51,7 +51,8 @@ export! {
             }
             other => {
                 let Ok(key) = process().handles.public_half(key, &provider) else {
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
+                    let reason = "pszBlobType: none that such a key has";
+                    return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
                 };
                 // SAFETY: as above.
                 unsafe { output.write(&key.blob(other)?) }

@@ -150,12 +150,11 @@ export! {
             return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
         }
         let key = &master_key.key;
-        let is_handshake_hash = hash.hash_use == HashUse::Handshake;
-        if hash.protocol != key.protocol()
-            || hash.suite.prf != key.suite().prf
-            || !is_handshake_hash
-        {
-            return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
+        if hash.hash_use != HashUse::Handshake {
+            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+        }
+        if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
+            return Err(Error::InvalidParameter("hHandshakeHash: of another handshake").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
         // A copy is hashed to its end, so that another user of the hash does not wait for it.

@@ -55,7 +55,9 @@ impl OneBackendArgs {
     pub fn choose(&self) -> Result<&'static dyn KeyExchangeBackend, Failure> {
         match (BackendArgs { backend: self.backend.clone() }).choose()?[..] {
             [backend] => Ok(backend),
-            _ => Err(Failure::usage("--backend all: a server runs on one backend")),
+            _ => Err(Failure::usage(
+                "--backend all: a server runs on one backend; `sslprov backends` has them",
+            )),
         }
     }
 }

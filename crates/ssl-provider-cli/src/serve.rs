@@ -237,10 +237,17 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
 #[cfg(unix)]
 fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
+    use ssl_provider_lab::Readers;
     let file = path.display();
-    let others = key_log.others_can_read();
-    if others.map_err(|error| Failure::usage(format_args!("{file}: {error}")))? {
-        tell(format_args!("others can read {file}; chmod 600 {file} keeps it to you"));
+    let readers = key_log.readers();
+    match readers.map_err(|error| Failure::usage(format_args!("{file}: {error}")))? {
+        Readers::Owner | Readers::NotAFile => {}
+        Readers::Others => {
+            tell(format_args!("others can read {file}; chmod 600 {file} keeps it to you"));
+        }
+        Readers::AnotherOwner => {
+            tell(format_args!("{file} belongs to another user, who can read it; name another"));
+        }
     }
     Ok(())
 }

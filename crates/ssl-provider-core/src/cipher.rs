@@ -104,7 +104,7 @@ pub const BAD_BLOCKS: Error = Error::Internal("CBC takes a vector of one block, 
 pub const BAD_TAG_LEN: Error = Error::Internal("the tag is not of the cipher's length");
 
 /// What every backend answers for room that is not as long as the text.
-pub const BAD_TEXT_LEN: Error = Error::Internal("the sealed text is as long as the text");
+pub const BAD_TEXT_LEN: Error = Error::Internal("the room is not as long as the text");
 
 /// The traits are used as boxes; this keeps them so.
 const _: Option<(&dyn StreamCipher, &dyn CbcCipher, &dyn AeadCipher)> = None;

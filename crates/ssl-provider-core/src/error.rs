@@ -52,6 +52,8 @@ pub enum Error {
     RecordOverflow,
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
+    /// A Finished message that is not the one that must come.
+    BadFinished,
 
     // The environment's fault.
     /// The random number generator failed.
@@ -116,7 +118,7 @@ impl Error {
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
             Self::BadRecord | Self::RecordOverflow => SecurityStatus::NTE_DECRYPTION_FAILURE,
-            Self::BadSignature => SecurityStatus::NTE_BAD_SIGNATURE,
+            Self::BadSignature | Self::BadFinished => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
             Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
@@ -145,6 +147,7 @@ impl fmt::Display for Error {
             Self::BadRecord => f.write_str("the record does not open"),
             Self::RecordOverflow => f.write_str("the record is longer than one may be"),
             Self::BadSignature => f.write_str("the signature is not valid"),
+            Self::BadFinished => f.write_str("the Finished message is not the one that must come"),
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
             Self::NoBackend => f.write_str(
@@ -202,6 +205,7 @@ mod tests {
         (Error::BadRecord, 0x8009_002C, "does not open"),
         (Error::RecordOverflow, 0x8009_002C, "longer"),
         (Error::BadSignature, 0x8009_0006, "signature"),
+        (Error::BadFinished, 0x8009_0006, "Finished"),
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),

@@ -183,22 +183,22 @@ impl MasterKey {
         }
     }
 
-    /// Whether `received` is the verify_data of the Finished message that `sender` must send now.
-    /// The time does not tell where it differs.
+    /// Checks that `received` is the verify_data of the Finished message that `sender` must send
+    /// now. The time does not tell where it differs.
     ///
     /// # Errors
     ///
-    /// Those of [`verify_data`](Self::verify_data).
+    /// [`Error::BadFinished`] when it is not, and those of [`verify_data`](Self::verify_data).
     pub fn verify_finished(
         &self,
         sender: Side,
         handshake: &HandshakeHash,
         received: &[u8],
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let mut expected = Zeroizing::new([0; SSL3_VERIFY_DATA_LEN]);
         let expected = &mut expected[..self.verify_data_len()];
         self.verify_data(sender, handshake, expected)?;
-        Ok(Mask::eq_bytes(expected, received).reveal())
+        if Mask::eq_bytes(expected, received).reveal() { Ok(()) } else { Err(Error::BadFinished) }
     }
 
     /// The master secret itself, for a key log. The application must have asked for it when it
@@ -313,7 +313,6 @@ impl SessionKeys {
 }
 
 /// What one side writes with, from [`SessionKeys::expose`]. Secret.
-#[derive(Clone, Copy)]
 pub struct WriteKeys<'a> {
     /// The key of the record MAC; empty for AEAD ciphers.
     pub mac_key: &'a [u8],

@@ -15,7 +15,9 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
-use ssl_provider::{CipherSuite, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
+use ssl_provider::{
+    CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side,
+};
 
 use crate::alert::Alert;
 use crate::client_auth::{
@@ -500,9 +502,12 @@ impl Connection {
         if given.len() != master_key.verify_data_len() {
             return Err(Alert::DecodeError);
         }
-        if !master_key.verify_finished(Side::Client, &negotiated.hash, given)? {
-            return Err(Alert::DecryptError);
-        }
+        master_key.verify_finished(Side::Client, &negotiated.hash, given).map_err(|error| {
+            match error {
+                Error::BadFinished => Alert::DecryptError,
+                other => other.into(),
+            }
+        })?;
         if let Some(write) = write {
             negotiated.said(message);
             self.server_finished(&mut negotiated, &session, *write)?;

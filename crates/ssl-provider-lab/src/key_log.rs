@@ -18,6 +18,20 @@ pub struct KeyLog {
     file: Mutex<File>,
 }
 
+/// Who can read a key log.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// The user of this process alone.
+    Owner,
+    /// Others too: its permissions say so.
+    Others,
+    /// Another user, whose file it is.
+    AnotherOwner,
+    /// Whoever is at the other end: it is a pipe or a device.
+    NotAFile,
+}
+
 impl KeyLog {
     /// Opens a file to be added to. A new file can be read by its owner only.
     ///
@@ -35,19 +49,25 @@ impl KeyLog {
         Ok(Self { file: Mutex::new(options.open(path)?) })
     }
 
-    /// Whether the file was there before, and is another user's or has permissions that let others
-    /// than its owner read it.
+    /// Who can read the file, as its owner and its permissions say.
     ///
     /// # Errors
     ///
-    /// Those of asking the system for owner and permissions.
+    /// Those of asking the system for them.
     #[cfg(unix)]
-    pub fn others_can_read(&self) -> io::Result<bool> {
+    pub fn readers(&self) -> io::Result<Readers> {
         use std::os::unix::fs::MetadataExt;
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let metadata = file.metadata()?;
-        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        Ok(!is_ours || metadata.mode() & 0o044 != 0)
+        Ok(if !metadata.is_file() {
+            Readers::NotAFile
+        } else if metadata.uid() != rustix::process::geteuid().as_raw() {
+            Readers::AnotherOwner
+        } else if metadata.mode() & 0o044 != 0 {
+            Readers::Others
+        } else {
+            Readers::Owner
+        })
     }
 
     /// Adds the line of a session. A session whose line is lost does not go on.

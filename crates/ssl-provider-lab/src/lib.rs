@@ -27,6 +27,8 @@ pub use crate::alert::Alert;
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
 pub use crate::key_log::KeyLog;
+#[cfg(unix)]
+pub use crate::key_log::Readers;
 pub use crate::refusal::Cause;
 pub use crate::server::{End, Event, Limits, Server, StopHandle};
 pub use crate::session::SessionCache;

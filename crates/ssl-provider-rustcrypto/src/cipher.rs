@@ -116,13 +116,13 @@ fn whole_blocks<C: BlockCipherEncrypt>(bytes: &mut [u8]) -> Result<&mut [Block<C
 
 struct Aead<A>(A);
 
-impl<A: AeadInOut + KeyInit + Send + Sync + 'static> Aead<A> {
+impl<A: AeadInOut<NonceSize = U12> + KeyInit + Send + Sync + 'static> Aead<A> {
     fn boxed(key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         boxed(|| A::new_from_slice(key).map(Self)).map(|cipher| cipher as _)
     }
 }
 
-impl<A: AeadInOut> Aead<A> {
+impl<A: AeadInOut<NonceSize = U12>> Aead<A> {
     /// Encrypts from one text to another, which may be the same.
     fn seal_texts(
         &self,
@@ -131,7 +131,7 @@ impl<A: AeadInOut> Aead<A> {
         texts: InOutBuf<'_, '_, u8>,
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| BAD_BLOCKS)?;
+        let nonce: &Nonce<A> = nonce.into();
         let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let seal = || self.0.encrypt_inout_detached(nonce, aad, texts);
         // Fails for texts longer than the mode allows only; the crate has no error numbers.
@@ -141,7 +141,7 @@ impl<A: AeadInOut> Aead<A> {
     }
 }
 
-impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
+impl<A: AeadInOut<NonceSize = U12> + Send + Sync> AeadCipher for Aead<A> {
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -171,7 +171,7 @@ impl<A: AeadInOut + Send + Sync> AeadCipher for Aead<A> {
         text: &mut [u8],
         tag: &[u8],
     ) -> Result<(), Error> {
-        let nonce = <&Nonce<A>>::try_from(nonce.as_slice()).map_err(|_| BAD_BLOCKS)?;
+        let nonce: &Nonce<A> = nonce.into();
         let tag = <&Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let open = || self.0.decrypt_inout_detached(nonce, aad, text.into(), tag);
         on_wiped_stack::<_, STACK_LEN>(open).map_err(|_| Error::BadRecord)

@@ -67,14 +67,18 @@ pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
 }
 
 /// A backend with multi-buffer RSA around it, where the processor supports that; see
-/// [`ssl_provider_multibuffer`].
+/// [`ssl_provider_multibuffer`]. None where it does not, and for a backend that is not one of
+/// [`backends`].
+///
+/// Single private operations take part where those of the backend's own library are portable code.
+/// The loading of a key and each operation need 320 KiB of stack.
 ///
 /// # Examples
 ///
 /// ```
 /// # fn demo() -> Result<(), ssl_provider::Error> {
 /// let backend = ssl_provider::default_backend()?;
-/// // Batches of private operations are then more than twice as fast.
+/// // Batches of eight private operations are then more than twice as fast.
 /// let backend = ssl_provider::with_multi_buffer(backend).unwrap_or(backend);
 /// # let _ = backend;
 /// # Ok(())

@@ -1,7 +1,7 @@
 //! Finished: lengths of verify_data, and that the handshake hash goes on running.
 //! The values themselves are compared in the handshakes of [`super::handshakes`].
 
-use ssl_provider_core::{KeyExchangeBackend, MasterKey, Protocol, Side};
+use ssl_provider_core::{Error, KeyExchangeBackend, MasterKey, Protocol, Side};
 
 use super::handshakes::expected_verify_data;
 use crate::bytes::Rng;
@@ -56,18 +56,20 @@ pub fn finished_is_verified_down_to_a_bit(backend: &'static dyn KeyExchangeBacke
         hash.update(b"hello");
         let mut good = vec![0; key.verify_data_len()];
         key.verify_data(Side::Client, &hash, &mut good).unwrap();
-        let verify = |side, data: &[u8]| key.verify_finished(side, &hash, data).unwrap();
-        assert!(verify(Side::Client, &good), "{}", protocol.name());
-        assert!(!verify(Side::Server, &good), "{}", protocol.name());
+        let verify = |side, data: &[u8]| key.verify_finished(side, &hash, data);
+        let bad = Err(Error::BadFinished);
+        assert_eq!(verify(Side::Client, &good), Ok(()), "{}", protocol.name());
+        assert_eq!(verify(Side::Server, &good), bad, "{}", protocol.name());
         for bit in 0..good.len() * 8 {
             let mut flipped = good.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(!verify(Side::Client, &flipped), "{} {bit}", protocol.name());
+            assert_eq!(verify(Side::Client, &flipped), bad, "{} {bit}", protocol.name());
         }
         for len in 0..good.len() {
-            assert!(!verify(Side::Client, &good[..len]), "{} {len}", protocol.name());
+            assert_eq!(verify(Side::Client, &good[..len]), bad, "{} {len}", protocol.name());
         }
-        assert!(!verify(Side::Client, &[&good[..], &[0]].concat()), "{}", protocol.name());
+        let longer = [&good[..], &[0]].concat();
+        assert_eq!(verify(Side::Client, &longer), bad, "{}", protocol.name());
     }
 }
 

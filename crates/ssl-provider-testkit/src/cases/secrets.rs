@@ -79,6 +79,7 @@ pub fn secrets_are_not_in_debug_output(backend: &'static dyn KeyExchangeBackend)
     assert_hidden("MasterKey", &master_key, &secrets);
     assert_hidden("MasterSecret", master_secret, &secrets);
     assert_hidden("SessionKeys", &session_keys, &secrets);
+    assert_hidden("WriteKeys", &session_keys.expose(Side::Client).unwrap(), &secrets);
 
     let mut hash = provider.handshake_hash(0x0301, 0x002F).unwrap();
     hash.update(master_secret.expose());
