@@ -41,7 +41,7 @@ pub fn bench(
     bench_many(group, group_name, backend, 1, contestants)
 }
 
-/// As [`bench`], for contestants each of which does `many` operations in a go; times are of one.
+/// As [`bench()`], for contestants each of which does `many` operations in a go; times are of one.
 ///
 /// # Errors
 ///
