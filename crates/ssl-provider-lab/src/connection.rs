@@ -195,8 +195,8 @@ impl Connection {
                     }
                 }
                 Err(alert) => {
-                    if !self.records.has_begun() && alert == Alert::UnexpectedMessage {
-                        self.cause = Some(Cause::of_first_bytes(rest));
+                    if !self.records.has_begun() {
+                        self.cause = Cause::of_first_bytes(rest);
                     }
                     Err(alert)
                 }
@@ -264,7 +264,7 @@ impl Connection {
     }
 
     /// What was wrong, where a client was refused for something that it said before there was a
-    /// key. For everything later there is the alert alone.
+    /// key, or for nothing that it said. For everything else there is the alert alone.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
@@ -516,7 +516,8 @@ impl Connection {
             }
         }
         if let Some(key_log) = &self.settings.key_log {
-            key_log.write(&negotiated.client_random, &session.master_key)?;
+            let written = key_log.write(&negotiated.client_random, &session.master_key);
+            written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
         }
         let choice = negotiated.choice;
         self.established = Some(SessionInfo {

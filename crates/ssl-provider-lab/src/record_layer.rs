@@ -133,7 +133,7 @@ impl RecordLayer {
             };
         };
         let content_type = ContentType::from_wire(kind).ok_or(Alert::UnexpectedMessage)?;
-        self.check_version(major, minor)?;
+        self.check_version(content_type, major, minor)?;
         let fragment_len = usize::from(u16::from_be_bytes([high, low]));
         let most = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
         if fragment_len > most {
@@ -156,11 +156,19 @@ impl RecordLayer {
     }
 
     /// Before the hellos have agreed, any minor version may stand in the header
-    /// (RFC 5246 appendix E.1).
-    fn check_version(&mut self, major: u8, minor: u8) -> Result<(), Alert> {
+    /// (RFC 5246 appendix E.1). It may in that of an alert in the clear, too: OpenSSL refuses a
+    /// version in records of its own.
+    fn check_version(
+        &mut self,
+        content_type: ContentType,
+        major: u8,
+        minor: u8,
+    ) -> Result<(), Alert> {
         let version = u16::from_be_bytes([major, minor]);
+        let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
             Some(protocol) if version == protocol.wire() => Ok(()),
+            Some(_) if is_clear_alert && major == 3 => Ok(()),
             None => self.greet(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }

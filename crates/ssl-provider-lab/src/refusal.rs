@@ -1,5 +1,5 @@
 //! Why a client was refused, in words: an alert alone does not say what to change.
-//! Only what is wrong before there is a key has words, and everybody could read that on the wire.
+//! What a client says has words only before there is a key, when everybody could read it.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use ssl_provider::{CipherSuite, Protocol};
 
 use crate::alert::Alert;
 use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
+use crate::message::CLIENT_HELLO;
 
 /// Suites that are listed; the number of others is said.
 const MAX_LISTED: usize = 12;
@@ -38,6 +39,8 @@ pub enum Cause {
     NoClientCertificate,
     /// Client certificates are required, and SSL 3.0 is never asked for one.
     NoClientCertificateInSsl3,
+    /// It is not the client's fault: its session cannot be written to the key log.
+    KeyLog,
 }
 
 /// An alert and what it is for.
@@ -48,13 +51,18 @@ pub(crate) struct Refusal {
 }
 
 impl Cause {
-    /// What is said of first bytes that begin no record.
-    pub(crate) fn of_first_bytes(bytes: &[u8]) -> Self {
+    /// What is said of first bytes that are refused, where they show what they are.
+    pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const METHODS: [&[u8]; 7] =
             [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
-        match METHODS.into_iter().any(|method| bytes.starts_with(method)) {
-            true => Self::PlainHttp,
-            false => Self::NotTls,
+        match bytes {
+            // A hello of SSL 2.0: two bytes of length, its type, the version.
+            [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(0x0002)),
+            [20..=23, 3, ..] => None,
+            _ if METHODS.into_iter().any(|method| bytes.starts_with(method)) => {
+                Some(Self::PlainHttp)
+            }
+            _ => Some(Self::NotTls),
         }
     }
 
@@ -66,10 +74,11 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PlainHttp => "this is HTTP without TLS; the address begins with https://",
+            Self::PlainHttp => "this is HTTP without TLS; use https://",
             Self::NotTls => "this is not TLS",
             Self::Version(version) => {
-                return write!(f, "{} is all that the client offers", name_of_version(*version));
+                let name = name_of_version(*version);
+                return write!(f, "{name} is the highest version that the client offers");
             }
             Self::Fallback => "the client tries again with a lower version than both could speak",
             Self::Compression => "the client insists on compression",
@@ -81,11 +90,15 @@ impl fmt::Display for Cause {
             Self::SessionWithoutSuite => "the session had a suite that the client no longer offers",
             Self::NoClientCertificate => "the client sent no certificate",
             Self::NoClientCertificateInSsl3 => "SSL 3.0 clients are never asked for a certificate",
+            Self::KeyLog => "the key log cannot be written",
         })
     }
 }
 
 fn name_of_version(version: u16) -> String {
+    if version == 0x0002 {
+        return "SSL 2.0".to_owned();
+    }
     match Protocol::try_from(u32::from(version)) {
         Ok(protocol) => protocol.name().to_owned(),
         Err(_) => format!("version {version:#06x}"),
@@ -139,15 +152,18 @@ mod tests {
         let many: Vec<u16> = (0xc001..=0xc00f).collect();
         assert!(suites(&many).ends_with("0xc00c and 3 more"), "{}", suites(&many));
         assert!(suites(&[0x00ff]).ends_with("none at all"));
-        assert_eq!(Cause::Version(0x0300).to_string(), "SSL 3.0 is all that the client offers");
+        assert!(Cause::Version(0x0300).to_string().starts_with("SSL 3.0 is the highest"));
         assert!(Cause::Version(0x0200).to_string().starts_with("version 0x0200"));
     }
 
     #[test]
     fn http_is_told_from_other_noise() {
-        assert_eq!(Cause::of_first_bytes(b"GET / HTTP/1.0\r\n"), Cause::PlainHttp);
-        for noise in [&b"G"[..], b"SSH-2.0-x", b"\0\0\0", b""] {
-            assert_eq!(Cause::of_first_bytes(noise), Cause::NotTls);
+        assert_eq!(Cause::of_first_bytes(b"GET / HTTP/1.0\r\n"), Some(Cause::PlainHttp));
+        for noise in [&b"G"[..], b"SSH-2.0-x", b"\0\0\0", b"", &[22, 0xfe, 0xfd]] {
+            assert_eq!(Cause::of_first_bytes(noise), Some(Cause::NotTls));
         }
+        let ssl2 = Cause::of_first_bytes(&[0x80, 46, 1, 0, 2, 0, 3]).unwrap();
+        assert!(ssl2.to_string().starts_with("SSL 2.0 is the highest"));
+        assert_eq!(Cause::of_first_bytes(&[22, 3, 1, 0xff, 0xff]), None, "a record too long");
     }
 }

@@ -77,6 +77,17 @@ fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
 }
 
 #[test]
+fn an_alert_in_the_clear_is_read_in_whatever_version_it_comes() {
+    // OpenSSL refuses the version of the ServerHello in a record of its own highest.
+    let mut client = opened();
+    client.server.receive(&[21, 3, 1, 0, 2, 2, 70]);
+    assert_eq!(client.server.ending(), Some(Ending::FailedByClient(70)));
+    let mut client = established();
+    client.server.receive(&[21, 3, 1, 0, 2, 2, 70]);
+    assert_eq!(client.refusal(), Alert::ProtocolVersion);
+}
+
+#[test]
 fn nothing_is_told_of_what_comes_under_keys() {
     let mut client = opened();
     client.key_exchange();
