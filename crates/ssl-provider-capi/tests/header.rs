@@ -1,13 +1,14 @@
-//! The header against everything that it must agree with: the exports, the constants, the list of
-//! declarations in `declarations.txt`, and the sheet of interface facts where that is at hand.
+//! The header against everything that it must agree with: the exports, the constants, and the lists
+//! `declarations.txt` and `numbers.txt`; these against the sheet of facts that they are from.
 
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
+use ssl_provider_testkit::vectors;
 use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
 
 /// What the header declares beyond the interface, by name.
@@ -22,7 +23,7 @@ const KEY_STORAGE_AND_EXTENSIONS: [&str; 6] = [
 
 #[test]
 fn the_header_declares_the_47_functions_of_the_list_and_the_named_others() {
-    let listed = fs::read_to_string(in_crate("tests/declarations.txt")).unwrap();
+    let listed = text("tests/declarations.txt");
     let listed: Vec<&str> = listed.lines().collect();
     assert_eq!(listed.len(), 47);
     let (mut interface, mut others) = (Vec::new(), Vec::new());
@@ -91,35 +92,31 @@ fn every_constant_of_the_header_is_a_constant_here_and_the_reverse() {
 }
 
 #[test]
-fn the_header_agrees_with_the_sheet_of_facts_where_that_is_at_hand() {
-    let path = env::var_os("SSL_PROVIDER_REFERENCE")
-        .map_or_else(|| in_crate("../../../shared/reference/cng-ssl-provider.md"), PathBuf::from);
+fn suites_and_error_codes_of_the_header_have_the_numbers_of_the_list() {
+    let (header, listed) = (header(), text("tests/numbers.txt"));
+    let defined = definitions(&header);
+    for line in listed.lines() {
+        let (name, number) = line.split_once(' ').unwrap();
+        let ours = defined.get(name).and_then(|values| values.last()).unwrap_or(&"");
+        assert!(ours.contains(number), "{name}: {ours} here, {number} in the list");
+    }
+    assert_eq!(listed.lines().count(), 55 + 58, "suites and NTE codes");
+}
+
+/// The lists were written from this sheet, which is not part of the project.
+#[test]
+fn the_lists_agree_with_the_sheet_of_facts_beside_the_vectors() {
+    let Some(vectors) = vectors::folder() else { return };
+    let path = vectors.join("../reference/cng-ssl-provider.md");
     let Ok(sheet) = fs::read_to_string(&path) else {
-        eprintln!("\n*** NOT COMPARED: no sheet of facts; name it in SSL_PROVIDER_REFERENCE ***\n");
+        eprintln!("WARNING: {}: the sheet of facts is NOT compared with the lists", path.display());
         return;
     };
-    let listed = fs::read_to_string(in_crate("tests/declarations.txt")).unwrap();
-    let mut on_sheet: Vec<String> = sheet_prototypes(&sheet);
-    on_sheet.sort();
-    assert_eq!(on_sheet, listed.lines().collect::<Vec<_>>());
-
-    let header = header();
-    let defined = definitions(&header);
-    let mut compared = 0;
-    for row in sheet.lines().filter_map(|line| line.strip_prefix("| 0x")) {
-        let mut columns = row.split(" | ");
-        let (Some(value), Some(_), Some(name)) = (columns.next(), columns.next(), columns.next())
-        else {
-            continue;
-        };
-        if !["TLS_", "SSL_CK_", "NTE_"].iter().any(|prefix| name.starts_with(prefix)) {
-            continue;
-        }
-        let ours = defined.get(name).and_then(|values| values.last()).unwrap_or(&"");
-        assert!(ours.contains(&format!("0x{value}")), "{name}: {ours} here, 0x{value} there");
-        compared += 1;
-    }
-    assert_eq!(compared, 55 + 58, "suites and NTE codes");
+    let mut prototypes = sheet_prototypes(&sheet);
+    prototypes.sort();
+    assert_eq!(prototypes, text("tests/declarations.txt").lines().collect::<Vec<_>>());
+    let numbers: Vec<String> = sheet.lines().filter_map(sheet_number).collect();
+    assert_eq!(numbers, text("tests/numbers.txt").lines().collect::<Vec<_>>());
 }
 
 /// A function of the header.
@@ -229,6 +226,14 @@ fn sheet_prototypes(sheet: &str) -> Vec<String> {
         .collect()
 }
 
+/// A suite or an error code of a table of the sheet: its name, and its number.
+fn sheet_number(line: &str) -> Option<String> {
+    let mut columns = line.strip_prefix("| ")?.split(" | ");
+    let (number, _, name) = (columns.next()?, columns.next()?, columns.next()?);
+    let is_ours = ["TLS_", "SSL_CK_", "NTE_"].iter().any(|prefix| name.starts_with(prefix));
+    (number.starts_with("0x") && is_ours).then(|| format!("{name} {number}"))
+}
+
 /// `   3. out{*pcbOutput}   u8** ppbOutput` without its number and direction.
 fn sheet_parameter(line: &str) -> String {
     let (_, rest) = line.split_once(". ").unwrap();
@@ -241,7 +246,7 @@ fn sheet_parameter(line: &str) -> String {
 
 /// The header, each definition in one line.
 fn header() -> String {
-    let header = fs::read_to_string(in_crate("include/sslprovider.h")).unwrap();
+    let header = text("include/sslprovider.h");
     let mut joined = String::with_capacity(header.len());
     let mut continues = false;
     for line in header.lines() {
@@ -252,6 +257,10 @@ fn header() -> String {
         continues = continued.is_some();
     }
     joined
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(in_crate(path)).unwrap()
 }
 
 fn in_crate(path: &str) -> PathBuf {
