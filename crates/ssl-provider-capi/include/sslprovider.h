@@ -1294,8 +1294,9 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob), or
- * a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521). */
+/* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob),
+ * or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521).
+ */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE *phKey,
@@ -1352,9 +1353,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     DWORD dwFlags);
 
 /*
- * Starts a hash of one algorithm, SHA-1, 256 or 384 by its BCRYPT name, for what a client signs in TLS
- * 1.2; fed like the handshake hash. NTE_NOT_SUPPORTED for others, NTE_INVALID_PARAMETER for another
- * protocol: there the handshake hash serves.
+ * Starts a hash of one algorithm, SHA-1, 256 or 384 by its BCRYPT name, for what a client signs in
+ * TLS 1.2; fed like the handshake hash. NTE_NOT_SUPPORTED for others, NTE_INVALID_PARAMETER for
+ * another protocol: there the handshake hash serves.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1365,9 +1366,10 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     DWORD dwFlags);
 
 /*
- * Gives what a client signs in CertificateVerify with a key of pszAlgId, such as BCRYPT_RSA_ALGORITHM
- * or BCRYPT_ECDSA_ALGORITHM: of the handshake hash before TLS 1.2, 36 bytes for RSA and 20 for others;
- * in TLS 1.2 the hash as it is. SslVerifySignature takes it with the signature.
+ * Gives what a client signs in CertificateVerify with a key of pszAlgId, such as
+ * BCRYPT_RSA_ALGORITHM or BCRYPT_ECDSA_ALGORITHM: of the handshake hash before TLS 1.2, 36 bytes
+ * for RSA and 20 for others; in TLS 1.2 the hash as it is. SslVerifySignature takes it with the
+ * signature.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1392,9 +1394,9 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
 
 /* Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
  * storage. RSA is PKCS#1 v1.5: the hash is MD5 and SHA-1, 36 bytes, signed without a name of the
- * hash, or SHA-1, 256, 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID may
- * be given then. For ECDSA the hash is one of those four, and the signature is in DER, as it stands
- * in CertificateVerify. Another signature is NTE_BAD_SIGNATURE. */
+ * hash, or SHA-1, 256, 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID
+ * may be given then. For ECDSA the hash is one of those four, and the signature is in DER, as it
+ * stands in CertificateVerify. Another signature is NTE_BAD_SIGNATURE. */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPublicKey,
@@ -1415,8 +1417,8 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
  *
  * NTE_INVALID_HANDLE, NTE_BAD_TYPE (a key that is not RSA), NTE_INVALID_PARAMETER, NTE_BAD_FLAGS,
  * NTE_NOT_SUPPORTED (protocol or suite), NTE_NO_MEMORY, in this order of the checks. A ciphertext
- * that is not what it should be is none of these: the call succeeds with a master key that no client
- * has (RFC 5246, 7.4.7.1).
+ * that is not what it should be is none of these: the call succeeds with a master key that no
+ * client has (RFC 5246, 7.4.7.1).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1468,8 +1470,9 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
 
 /* Writes a whole record, header included, for at most 16384 bytes of content of type 20 to 23. The
  * sequence number counts from 0 with each new key; in DTLS its upper 16 bits are the epoch. The
- * content may already stand where the record has it, dwHeaderLen bytes (SslLookupCipherLengths) into
- * pbOutput; every other overlap is NTE_BUFFERS_OVERLAP. Records of one key go in their order. */
+ * content may already stand where the record has it, dwHeaderLen bytes (SslLookupCipherLengths)
+ * into pbOutput; every other overlap is NTE_BUFFERS_OVERLAP. Records of one key go in their order.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1497,9 +1500,10 @@ SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     ULONGLONG SequenceNumber,
     DWORD dwFlags);
 
-/* Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII with
- * a terminator; pbRandoms is the client's random and the server's, 64 bytes; a NULL pbContextValue
- * is no context, which is not the same as an empty one. Not in SSL 3.0 (NTE_NOT_SUPPORTED). */
+/* Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII
+ * with a terminator; pbRandoms is the client's random and the server's, 64 bytes; a NULL
+ * pbContextValue is no context, which is not the same as an empty one. Not in SSL 3.0
+ * (NTE_NOT_SUPPORTED). */
 SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,

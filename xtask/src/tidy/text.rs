@@ -28,7 +28,10 @@ pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
             findings.extend(header(path, contents, "# "));
             findings.extend(width(path, contents));
         }
-        Some("c" | "h") => findings.extend(header(path, contents, "/*")),
+        Some("c" | "h") => {
+            findings.extend(header(path, contents, "/*"));
+            findings.extend(width(path, contents));
+        }
         _ => {}
     }
     findings

@@ -14,7 +14,8 @@ static void *forge(void *argument)
     DWORD len = 0;
     for (each = 0; each < values_of_a_thread; each++) {
         ULONG_PTR forged = (ULONG_PTR)next(&state);
-        EXPECT(NTE_INVALID_HANDLE, SslGetKeyProperty(forged, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
+        EXPECT(NTE_INVALID_HANDLE,
+               SslGetKeyProperty(forged, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
         EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(forged, 0));
         EXPECT(NTE_INVALID_HANDLE, NCryptFreeObject(forged));
         EXPECT(NTE_INVALID_PARAMETER, SslFreeBuffer((PVOID)(uintptr_t)forged));
@@ -36,7 +37,8 @@ static void forged_values(void)
     }
     took = now() - start;
     values = values_of_a_thread * THREADS;
-    printf("%lu forged values in %.1f s, %.0f a second; each refused as a handle of 8 kinds and as a buffer\n",
+    printf("%lu forged values in %.1f s, %.0f a second; each refused as a handle of 8 kinds and as "
+           "a buffer\n",
            (unsigned long)values, took, (double)values / took);
 }
 
@@ -51,7 +53,8 @@ static void stale_handles(void)
     int bit;
     for (bit = 0; bit < 64; bit++) {
         forged = key ^ (NCRYPT_KEY_HANDLE)1 << bit;
-        EXPECT(NTE_INVALID_HANDLE, SslGetKeyProperty(forged, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
+        EXPECT(NTE_INVALID_HANDLE,
+               SslGetKeyProperty(forged, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
         EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(forged, 0));
     }
     OK(SslFreeObject(key, 0));

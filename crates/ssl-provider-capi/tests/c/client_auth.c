@@ -65,14 +65,16 @@ static void one_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
 static void every_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
                          const struct exchange *exchange)
 {
-    LPCWSTR algorithms[] = {BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM, BCRYPT_SHA384_ALGORITHM};
+    LPCWSTR algorithms[] = {BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
+                            BCRYPT_SHA384_ALGORITHM};
     LPCWSTR keys[] = {BCRYPT_RSA_ALGORITHM, BCRYPT_ECDSA_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM};
     NCRYPT_KEY_HANDLE master = import_master_key(provider, private_key, exchange);
-    NCRYPT_HASH_HANDLE handshake = hash_of_transcript(provider, exchange->protocol, exchange->suite);
+    NCRYPT_HASH_HANDLE handshake =
+        hash_of_transcript(provider, exchange->protocol, exchange->suite);
     size_t each;
     DWORD len = 77;
-    CHECK(is_signed(master, handshake, BCRYPT_RSA_ALGORITHM, &signatures[exchange->suite == 0x9d ? 3 : 2],
-                    0));
+    CHECK(is_signed(master, handshake, BCRYPT_RSA_ALGORITHM,
+                    &signatures[exchange->suite == 0x9d ? 3 : 2], 0));
     for (each = 0; each < COUNT(algorithms); each++) {
         NCRYPT_HASH_HANDLE hash = 0, copy = 0;
         OK(SslCreateClientAuthHash(provider, &hash, exchange->protocol, exchange->suite,
@@ -86,8 +88,8 @@ static void every_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
         /* It is no handshake hash, even where it is of the same algorithm. */
         EXPECT(NTE_INVALID_PARAMETER,
                SslComputeFinishedHash(provider, master, copy, output, 12, NCRYPT_SSL_CLIENT_FLAG));
-        EXPECT(NTE_INVALID_PARAMETER, SslComputeSessionHash(provider, copy, exchange->protocol, output,
-                                                            sizeof(output), &len, 0));
+        EXPECT(NTE_INVALID_PARAMETER, SslComputeSessionHash(provider, copy, exchange->protocol,
+                                                            output, sizeof(output), &len, 0));
         OK(SslFreeObject(copy, 0));
         OK(SslFreeObject(hash, 0));
     }
@@ -100,18 +102,21 @@ static void refusals(NCRYPT_KEY_HANDLE key, const struct exchange *exchange,
 {
     NCRYPT_KEY_HANDLE master = import_master_key(provider, key, exchange);
     NCRYPT_HASH_HANDLE hash = hash_of_transcript(provider, exchange->protocol, exchange->suite);
-    NCRYPT_HASH_HANDLE foreign = hash_of_transcript(provider, other->protocol, other->suite), out = 77;
+    NCRYPT_HASH_HANDLE foreign = hash_of_transcript(provider, other->protocol, other->suite),
+                       out = 77;
     LPCWSTR rsa = BCRYPT_RSA_ALGORITHM, sha = BCRYPT_SHA256_ALGORITHM;
     DWORD len = 77;
     EXPECT(NTE_INVALID_HANDLE, SslComputeClientAuthHash(0, master, hash, rsa, output, 64, &len, 0));
-    EXPECT(NTE_INVALID_HANDLE, SslComputeClientAuthHash(provider, key, hash, rsa, output, 64, &len, 0));
+    EXPECT(NTE_INVALID_HANDLE,
+           SslComputeClientAuthHash(provider, key, hash, rsa, output, 64, &len, 0));
     EXPECT(NTE_INVALID_HANDLE,
            SslComputeClientAuthHash(provider, master, master, rsa, output, 64, &len, 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslComputeClientAuthHash(provider, master, hash, NULL, output, 64, &len, 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslComputeClientAuthHash(provider, master, hash, rsa, output, 64, NULL, 0));
-    EXPECT(NTE_BAD_FLAGS, SslComputeClientAuthHash(provider, master, hash, rsa, output, 64, &len, 1));
+    EXPECT(NTE_BAD_FLAGS,
+           SslComputeClientAuthHash(provider, master, hash, rsa, output, 64, &len, 1));
     EXPECT(NTE_INVALID_PARAMETER,
            SslComputeClientAuthHash(provider, master, hash, sha, output, 64, &len, 0));
     EXPECT(NTE_INVALID_PARAMETER,

@@ -131,8 +131,8 @@ static void bad_imports(const struct curve_key *key, const struct curve_key *oth
     NCRYPT_KEY_HANDLE out = 77;
     OK(NCryptOpenStorageProvider(&storage, NULL, 0));
     for (len = 0; len < blob->len; len++) {
-        EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, BCRYPT_ECCPRIVATE_BLOB, NULL, &out,
-                                                      in(blob->data), len, 0));
+        EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, BCRYPT_ECCPRIVATE_BLOB, NULL,
+                                                      &out, in(blob->data), len, 0));
         CHECK(out == 0);
     }
     memcpy(memory, blob->data, blob->len);
@@ -196,8 +196,8 @@ static void signatures_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE public_
         EXPECT(NTE_BAD_SIGNATURE,
                SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
     }
-    EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, public_key, in(signatures[0].hash), 36,
-                                                     memory, 70, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslVerifySignature(provider, public_key, in(signatures[0].hash), 36, memory, 70, 0));
 }
 
 static void public_keys(const struct curve_key *key)
@@ -229,8 +229,9 @@ static void public_keys(const struct curve_key *key)
 
     OK(SslImportKey(provider, &public_key, BCRYPT_ECCPUBLIC_BLOB, in(key->ecdh_public.data),
                     key->ecdh_public.len, 0));
-    EXPECT(NTE_BAD_TYPE, SslVerifySignature(provider, public_key, in(signatures[2].hash), 32,
-                                            in(key->signatures[1].data), key->signatures[1].len, 0));
+    EXPECT(NTE_BAD_TYPE,
+           SslVerifySignature(provider, public_key, in(signatures[2].hash), 32,
+                              in(key->signatures[1].data), key->signatures[1].len, 0));
     OK(SslFreeObject(public_key, 0));
     OK(SslFreeObject(provider, 0));
 }

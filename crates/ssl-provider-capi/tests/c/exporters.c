@@ -51,9 +51,10 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE master, NCRY
     DWORD len = 77, flag;
     memset(endless, 'a', sizeof(endless));
     memset(output, 0xa5, 64);
-#define EXPORT(status, provider_, master_, label_, randoms_, rlen_, context_, clen_, out_, len_, flags_) \
-    EXPECT(status, SslExportKeyingMaterial(provider_, master_, label_, randoms_, rlen_, context_, clen_, \
-                                           out_, len_, flags_))
+#define EXPORT(status, provider_, master_, label_, randoms_, rlen_, context_, clen_, out_, len_,   \
+               flags_)                                                                             \
+    EXPECT(status, SslExportKeyingMaterial(provider_, master_, label_, randoms_, rlen_, context_,  \
+                                           clen_, out_, len_, flags_))
     EXPORT(NTE_INVALID_HANDLE, 0, master, label, randoms, 64, NULL, 0, output, 40, 0);
     EXPORT(NTE_INVALID_HANDLE, provider, other, label, randoms, 64, NULL, 0, output, 40, 0);
     EXPORT(NTE_INVALID_PARAMETER, provider, master, NULL, randoms, 64, NULL, 0, output, 40, 0);
@@ -69,9 +70,11 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE master, NCRY
     EXPORT(NTE_INVALID_PARAMETER, provider, master, label, randoms, 64, NULL, 0, NULL, 40, 0);
     EXPORT(NTE_INVALID_PARAMETER, provider, master, label, randoms, 64, NULL, 0, output, 0, 0);
     EXPORT(NTE_INVALID_PARAMETER, provider, master, label, randoms, 64, NULL, 0, output, 65537, 0);
-    EXPORT(NTE_INVALID_PARAMETER, provider, master, label, randoms, 64, NULL, 0, output, 0xffffffffu, 0);
-#define EAP(status, provider_, master_, randoms_, rlen_, len_, result_, flags_)                   \
-    EXPECT(status, SslComputeEapKeyBlock(provider_, master_, randoms_, rlen_, output, len_, result_, flags_))
+    EXPORT(NTE_INVALID_PARAMETER, provider, master, label, randoms, 64, NULL, 0, output,
+           0xffffffffu, 0);
+#define EAP(status, provider_, master_, randoms_, rlen_, len_, result_, flags_)                    \
+    EXPECT(status, SslComputeEapKeyBlock(provider_, master_, randoms_, rlen_, output, len_,        \
+                                         result_, flags_))
     EAP(NTE_INVALID_HANDLE, 0, master, randoms, 64, 192, &len, 0);
     EAP(NTE_INVALID_HANDLE, provider, other, randoms, 64, 192, &len, 0);
     EAP(NTE_INVALID_PARAMETER, provider, master, NULL, 64, 192, &len, 0);

@@ -54,8 +54,10 @@ static void refusals(NCRYPT_PROV_HANDLE provider)
     EXPECT(NTE_BAD_FLAGS, SslHashHandshake(provider, hash, output, 0, 1));
     EXPECT(NTE_INVALID_HANDLE, SslHashHandshake(provider, provider, output, 0, 0));
     EXPECT(NTE_INVALID_HANDLE, SslHashHandshake(hash, hash, output, 0, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslComputeSessionHash(provider, hash, 0x0302, output, 64, &len, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslComputeSessionHash(provider, hash, 0x0303, output, 64, NULL, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslComputeSessionHash(provider, hash, 0x0302, output, 64, &len, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslComputeSessionHash(provider, hash, 0x0303, output, 64, NULL, 0));
     EXPECT(NTE_BAD_FLAGS, SslComputeSessionHash(provider, hash, 0x0303, output, 64, &len, 1));
     EXPECT(NTE_INVALID_PARAMETER, SslDuplicateTranscriptHash(provider, hash, NULL, 0));
     EXPECT(NTE_BAD_FLAGS, SslDuplicateTranscriptHash(provider, hash, &copy, 1));

@@ -1,4 +1,4 @@
-/* Keys: imported as every kind of blob, found by the certificate, asked for properties, exported. */
+/* Keys: imported as every kind of blob, found by their certificate, exported; and properties. */
 
 #include "test.h"
 
@@ -46,8 +46,8 @@ static void bad_imports(void)
     DWORD len = sizeof(private_blob), each;
     OK(NCryptOpenStorageProvider(&storage, NULL, 0));
     for (each = 0; each < len; each += 17) {
-        EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, BCRYPT_RSAPRIVATE_BLOB, NULL, &key,
-                                                      in(private_blob), each, 0));
+        EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, BCRYPT_RSAPRIVATE_BLOB, NULL,
+                                                      &key, in(private_blob), each, 0));
         CHECK(key == 0);
     }
     memcpy(bad, private_blob, len);
@@ -59,8 +59,8 @@ static void bad_imports(void)
     EXPECT(NTE_INVALID_PARAMETER,
            NCryptImportKey(storage, 0, BCRYPT_ECCPRIVATE_BLOB, NULL, &key, bad, len, 0));
     EXPECT(NTE_NOT_SUPPORTED,
-           NCryptImportKey(storage, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, &key, in(encrypted_pkcs8),
-                           (DWORD)sizeof(encrypted_pkcs8), 0));
+           NCryptImportKey(storage, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, &key,
+                           in(encrypted_pkcs8), (DWORD)sizeof(encrypted_pkcs8), 0));
     EXPECT(NTE_NOT_SUPPORTED,
            NCryptImportKey(storage, 0, BCRYPT_RSAPUBLIC_BLOB, NULL, &key, bad, len, 0));
     EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, NULL, NULL, &key, bad, len, 0));
@@ -138,7 +138,8 @@ static void properties(void)
     EXPECT(NTE_INVALID_PARAMETER, SslGetKeyProperty(key, NCRYPT_LENGTH_PROPERTY, &value, NULL, 0));
     EXPECT(NTE_BAD_FLAGS, SslGetKeyProperty(key, NCRYPT_LENGTH_PROPERTY, &value, &len, 1));
     EXPECT(NTE_INVALID_HANDLE, SslGetKeyProperty(stored, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
-    EXPECT(NTE_INVALID_HANDLE, SslGetKeyProperty(provider, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
+    EXPECT(NTE_INVALID_HANDLE,
+           SslGetKeyProperty(provider, NCRYPT_LENGTH_PROPERTY, &value, &len, 0));
     /* The two kinds of handle are freed by their own functions only. */
     EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(stored, 0));
     EXPECT(NTE_INVALID_HANDLE, NCryptFreeObject(key));

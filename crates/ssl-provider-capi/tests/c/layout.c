@@ -1,4 +1,4 @@
-/* Size of every structure and offset of every field, and texts in both of the header's notations. */
+/* Sizes of structures and offsets of their fields, and texts in both notations of the header. */
 
 #include "test.h"
 

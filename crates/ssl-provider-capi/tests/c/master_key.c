@@ -1,4 +1,4 @@
-/* The master key: imported for every version and kind of derivation, and the keys and Finished of it. */
+/* The master key: imported for every version and derivation, with its keys and its Finished. */
 
 #include "test.h"
 
@@ -93,7 +93,8 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     IMPORT(NTE_INVALID_PARAMETER, provider, key, NULL, 0x303, 0x9c, &list, secret, 256, server);
     IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, NULL, secret, 256, server);
     IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, NULL, 256, server);
-    IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 65536, server);
+    IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 65536,
+           server);
     for (flags = 0; flags < 32; flags++) {
         DWORD bits = flags < 4 ? flags : 1u << flags | server;
         if (bits != server) {
@@ -120,13 +121,16 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
         NCryptBuffer kept = buffers[each];
         list = list_of(buffers, 3);
         buffers[each].cbBuffer--;
-        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256, server);
+        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256,
+               server);
         buffers[each].cbBuffer = 0xffffffffu;
         buffers[each].pvBuffer = output;
-        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256, server);
+        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256,
+               server);
         buffers[each] = kept;
         buffers[each].pvBuffer = NULL;
-        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256, server);
+        IMPORT(NTE_INVALID_PARAMETER, provider, key, &master, 0x303, 0x9c, &list, secret, 256,
+               server);
         buffers[each] = kept;
     }
     list = list_of(buffers, 1);

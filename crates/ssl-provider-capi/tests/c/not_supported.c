@@ -1,4 +1,4 @@
-/* Operations that are not there yet: handles are validated, then the answer is NTE_NOT_SUPPORTED. */
+/* Operations that are not there yet: NTE_NOT_SUPPORTED, after the handles are validated. */
 
 #include "test.h"
 

@@ -153,10 +153,12 @@ static void *race(void *argument)
                                         in(encrypted_0303), 256, 2);
             break;
         case 5:
-            status = SslGenerateSessionKeys(shared_provider, peek(&state), &handle, &second, &list, 0);
+            status =
+                SslGenerateSessionKeys(shared_provider, peek(&state), &handle, &second, &list, 0);
             break;
         case 6:
-            status = SslComputeFinishedHash(shared_provider, peek(&state), peek(&state), output, 12, 1);
+            status =
+                SslComputeFinishedHash(shared_provider, peek(&state), peek(&state), output, 12, 1);
             break;
         case 7:
             status = SslEncryptPacket(shared_provider, peek(&state), in(transcript), 20, output,
@@ -272,7 +274,8 @@ static void end_race(void)
         printf("\n");
     }
     CHECK(calls == calls_of_a_thread * THREADS);
-    printf("%lu mixed calls of %d threads in %.1f s, %.0f a second; %lu handles made, each freed once\n",
+    printf("%lu mixed calls of %d threads in %.1f s, %.0f a second; %lu handles made, each freed "
+           "once\n",
            (unsigned long)calls, THREADS, took, (double)calls / took, (unsigned long)made);
     CHECK(made == frees);
     OK(SslFreeObject(shared_key, 0));

@@ -77,7 +77,8 @@ static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
             if (in_place) {
                 memcpy(from, payload, len);
             }
-            OK(SslEncryptPacket(provider, writer.write, from, len, NULL, 0, &asked, sequence, 23, 0));
+            OK(SslEncryptPacket(provider, writer.write, from, len, NULL, 0, &asked, sequence, 23,
+                                0));
             CHECK(asked >= writer.header_len + len + writer.trailer_len);
             CHECK(asked <= writer.header_len + len + writer.trailer_len + writer.padding_len);
             EXPECT(NTE_BUFFER_TOO_SMALL, SslEncryptPacket(provider, writer.write, from, len, record,
@@ -87,7 +88,8 @@ static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
                                 23, 0));
             CHECK(sealed == asked && record[sealed] == 0xa5 && record[0] == 23);
 
-            OK(SslDecryptPacket(provider, reader.write, record, sealed, NULL, 0, &room, sequence, 0));
+            OK(SslDecryptPacket(provider, reader.write, record, sealed, NULL, 0, &room, sequence,
+                                0));
             CHECK(room >= len && room <= len + reader.padding_len);
             if (room > 0) {
                 EXPECT(NTE_BUFFER_TOO_SMALL,
@@ -95,7 +97,8 @@ static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
                                         sequence, 0));
                 CHECK(got == room);
             }
-            OK(SslDecryptPacket(provider, reader.write, record, sealed, to, room, &got, sequence, 0));
+            OK(SslDecryptPacket(provider, reader.write, record, sealed, to, room, &got, sequence,
+                                0));
             CHECK(got == len && memcmp(to, payload, len) == 0);
             CHECK(in_place || opened[len] == 0xa5);
         }
@@ -104,7 +107,7 @@ static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
     free_keys(reader);
 }
 
-/* A record with one bit changed anywhere, cut, or of another number: one answer, nothing written. */
+/* A record with any one bit changed, cut, or of another number: one answer, nothing written. */
 static void bad_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
                         const struct exchange *exchange)
 {
@@ -125,12 +128,13 @@ static void bad_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
         EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, record, cut, opened,
                                                         ROOM, &got, 0, 0));
     }
-    EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, in(payload), sizeof(payload),
-                                                    opened, ROOM, &got, 0, 0));
+    EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, in(payload),
+                                                    sizeof(payload), opened, ROOM, &got, 0, 0));
     free_keys(keys);
     keys = keys_of(provider, private_key, exchange);
-    EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, in(exchange->client_record),
-                                                    len, opened, ROOM, &got, 1, 0));
+    EXPECT(NTE_DECRYPTION_FAILURE,
+           SslDecryptPacket(provider, keys.read, in(exchange->client_record), len, opened, ROOM,
+                            &got, 1, 0));
     free_keys(keys);
     CHECK(got == 77 && memcmp(opened, before, ROOM) == 0);
 }
@@ -153,8 +157,8 @@ static void overlaps(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
         memset(record, 0xa5, ROOM);
         got = 77;
         status = good ? NTE_DECRYPTION_FAILURE : NTE_BUFFERS_OVERLAP;
-        EXPECT(status, SslDecryptPacket(provider, keys.read, record, sealed, record + distance, room,
-                                        &got, 0, 0));
+        EXPECT(status, SslDecryptPacket(provider, keys.read, record, sealed, record + distance,
+                                        room, &got, 0, 0));
         CHECK(got == 77 && record[0] == 0xa5);
     }
     for (distance = 1; distance <= len; distance++) {
@@ -171,7 +175,8 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
     NCRYPT_KEY_HANDLE write = keys.write, read = keys.read;
     DWORD len = 77, type, flag;
 #define ENCRYPT(status, provider_, key_, in_, len_, result_, type_, flags_)                        \
-    EXPECT(status, SslEncryptPacket(provider_, key_, in_, len_, record, ROOM, result_, 0, type_, flags_))
+    EXPECT(status,                                                                                 \
+           SslEncryptPacket(provider_, key_, in_, len_, record, ROOM, result_, 0, type_, flags_))
 #define DECRYPT(status, provider_, key_, in_, result_, flags_)                                     \
     EXPECT(status, SslDecryptPacket(provider_, key_, in_, 100, opened, ROOM, result_, 0, flags_))
     memset(record, 0xa5, ROOM);

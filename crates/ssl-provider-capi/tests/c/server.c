@@ -1,8 +1,8 @@
 /*
  * A whole server of RSA key exchange, TLS 1.0 to 1.2: sockets, records and handshake messages are
- * here, and everything cryptographic is asked of the interface. It answers one HTTP request for each
- * connection with a page that says what was negotiated. It asks clients for a certificate, and has
- * those that show one prove that it is theirs. A test, not a server for any network.
+ * here, and everything cryptographic is asked of the interface. It answers one HTTP request for
+ * each connection with a page that says what was negotiated. It asks clients for a certificate, and
+ * has those that show one prove that it is theirs. A test, not a server for any network.
  *
  *     server CONNECTIONS
  *
@@ -219,8 +219,8 @@ static int write_record(struct connection *c, DWORD type, const unsigned char *c
         memcpy(record + 5, content, len);
         return write_all(c->socket, record, len + 5);
     }
-    TRY_CALL(SslEncryptPacket(c->provider, c->write_key, in(content), (DWORD)len, record, MAX_RECORD,
-                              &sealed, c->write_sequence++, type, 0));
+    TRY_CALL(SslEncryptPacket(c->provider, c->write_key, in(content), (DWORD)len, record,
+                              MAX_RECORD, &sealed, c->write_sequence++, type, 0));
     return write_all(c->socket, record, sealed);
 }
 
@@ -275,7 +275,8 @@ static int hash_message(struct connection *c, const unsigned char *message, size
 }
 
 /* Sends a handshake message of which the body stands behind four bytes for the header. */
-static int send_message(struct connection *c, unsigned char type, unsigned char *message, size_t len)
+static int send_message(struct connection *c, unsigned char type, unsigned char *message,
+                        size_t len)
 {
     message[0] = type;
     put_number(message + 1, len - 4, 3);
@@ -298,8 +299,9 @@ static int choose_suite(struct connection *c, struct cursor offered)
 {
     size_t each;
     for (each = 0; each < COUNT(known_suites); each++) {
-        if (is_offered(offered, known_suites[each]) &&
-            SslLookupCipherSuiteInfo(c->provider, c->protocol, known_suites[each], 0, &c->suite, 0) == 0 &&
+        DWORD suite = known_suites[each];
+        if (is_offered(offered, suite) &&
+            SslLookupCipherSuiteInfo(c->provider, c->protocol, suite, 0, &c->suite, 0) == 0 &&
             is_text(c->suite.szExchange, "RSA")) {
             return NONE;
         }
@@ -462,6 +464,7 @@ static int import_rsa_key(struct connection *c, struct cursor encoded)
     struct cursor key = take_element(&encoded, 0x30), modulus = take_unsigned(&key);
     struct cursor exponent = take_unsigned(&key);
     BCRYPT_RSAKEY_BLOB header;
+    SECURITY_STATUS status;
     unsigned char first = modulus.left > 0 ? modulus.at[0] : 0;
     size_t len = sizeof(header);
     if (key.failed) {
@@ -481,9 +484,8 @@ static int import_rsa_key(struct connection *c, struct cursor encoded)
     memcpy(blob + len, modulus.at, modulus.left);
     len += modulus.left;
     c->client_kind = RSA_KEY;
-    return SslImportKey(c->provider, &c->client_key, BCRYPT_RSAPUBLIC_BLOB, blob, (DWORD)len, 0) == 0
-               ? NONE
-               : UNSUPPORTED_CERTIFICATE;
+    status = SslImportKey(c->provider, &c->client_key, BCRYPT_RSAPUBLIC_BLOB, blob, (DWORD)len, 0);
+    return status == 0 ? NONE : UNSUPPORTED_CERTIFICATE;
 }
 
 /* Imports an uncompressed point (RFC 5480 section 2.2), of which the length tells the curve. */
@@ -577,7 +579,8 @@ static int read_certificate_verify(struct connection *c)
     TRY(read_message(c, CERTIFICATE_VERIFY));
     message = body_of(c);
     if (c->protocol == TLS1_2_PROTOCOL_VERSION) {
-        const void *known = memchr(client_hashes, (int)take_number(&message, 1), sizeof(client_hashes));
+        const void *known =
+            memchr(client_hashes, (int)take_number(&message, 1), sizeof(client_hashes));
         if (take_number(&message, 1) != c->client_kind || known == NULL) {
             return ILLEGAL_PARAMETER;
         }

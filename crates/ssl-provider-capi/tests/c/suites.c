@@ -10,7 +10,8 @@ static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     int count = 0, seen = 0;
     while ((status = SslEnumCipherSuites(provider, key, &suite, &state, 0)) == 0) {
         NCRYPT_SSL_CIPHER_SUITE info;
-        OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info, 0));
+        OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info,
+                                    0));
         CHECK(memcmp(&info, suite, sizeof(info)) == 0);
         CHECK(is_text(suite->szExchange, "RSA") && is_text(suite->szCertificate, "RSA"));
         if (suite->dwProtocol == TLS1_2_PROTOCOL_VERSION &&
@@ -59,7 +60,8 @@ static void facts(NCRYPT_PROV_HANDLE provider)
     NCRYPT_SSL_CIPHER_SUITE info;
     OK(SslLookupCipherSuiteInfo(provider, TLS1_0_PROTOCOL_VERSION, TLS_RSA_WITH_AES_128_CBC_SHA, 0,
                                 &info, 0));
-    CHECK(info.dwProtocol == 0x0301 && info.dwCipherSuite == 0x2f && info.dwBaseCipherSuite == 0x2f);
+    CHECK(info.dwProtocol == 0x0301 && info.dwCipherSuite == 0x2f &&
+          info.dwBaseCipherSuite == 0x2f);
     CHECK(is_text(info.szCipherSuite, "TLS_RSA_WITH_AES_128_CBC_SHA"));
     CHECK(is_text(info.szCipher, "AES") && info.dwCipherLen == 128 && info.dwCipherBlockLen == 16);
     CHECK(is_text(info.szHash, "SHA1") && info.dwHashLen == 160 && info.dwKeyType == 0);
@@ -99,7 +101,8 @@ static void prf_hash(NCRYPT_PROV_HANDLE provider)
     CHECK(is_text(name, "SHA256"));
     OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x9d, 0, name, 0));
     CHECK(is_text(name, "SHA384"));
-    EXPECT(NTE_NOT_SUPPORTED, SslGetCipherSuitePRFHashAlgorithm(provider, 0x0301, 0x2f, 0, name, 0));
+    EXPECT(NTE_NOT_SUPPORTED,
+           SslGetCipherSuitePRFHashAlgorithm(provider, 0x0301, 0x2f, 0, name, 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x2f, 0, NULL, 0));
     EXPECT(NTE_BAD_FLAGS, SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x2f, 0, name, 1));

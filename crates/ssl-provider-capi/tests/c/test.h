@@ -58,7 +58,8 @@ static inline int nothing_is_left(void)
     DWORD handles = 1, buffers = 1;
     OK(SslProviderCountLive(&handles, &buffers));
     if (handles != 0 || buffers != 0) {
-        fprintf(stderr, "%u handles and %u buffers are left\n", (unsigned)handles, (unsigned)buffers);
+        fprintf(stderr, "%u handles and %u buffers are left\n", (unsigned)handles,
+                (unsigned)buffers);
         return 1;
     }
     return 0;

@@ -65,7 +65,8 @@ static void hand_over(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key
     OK(SslGenerateSessionKeys(provider, master, &keys[0], &keys[1], &list, 0));
     OK(SslGenerateSessionKeys(provider, master, &keys[2], &keys[3], &list, 0));
     /* One pair writes, the other opens. */
-    OK(SslEncryptPacket(provider, keys[1], in(transcript), 20, record, sizeof(record), &len, 0, 23, 0));
+    OK(SslEncryptPacket(provider, keys[1], in(transcript), 20, record, sizeof(record), &len, 0, 23,
+                        0));
     OK(SslDecryptPacket(provider, keys[3], record, len, opened, sizeof(opened), &len, 0, 0));
     blob_len = export_key(provider, keys[3], BCRYPT_OPAQUE_KEY_BLOB);
     OK(SslEncryptPacket(provider, keys[1], in((const unsigned char *)"after"), 5, record,
@@ -124,17 +125,20 @@ static void signatures_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
         EXPECT(NTE_BAD_FLAGS, SslVerifySignature(provider, key, hash, len, signature, 256, 2));
         for (bit = 0; bit < 8; bit++) {
             hash[len * bit / 8] ^= (unsigned char)(1u << bit);
-            EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 256, 0));
+            EXPECT(NTE_BAD_SIGNATURE,
+                   SslVerifySignature(provider, key, hash, len, signature, 256, 0));
             hash[len * bit / 8] ^= (unsigned char)(1u << bit);
             signature[32 * bit] ^= (unsigned char)(1u << bit);
-            EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 256, 0));
+            EXPECT(NTE_BAD_SIGNATURE,
+                   SslVerifySignature(provider, key, hash, len, signature, 256, 0));
             signature[32 * bit] ^= (unsigned char)(1u << bit);
         }
         EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 255, 0));
         EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 0, 0));
         EXPECT(NTE_INVALID_PARAMETER,
                SslVerifySignature(provider, key, hash, len - 1, signature, 256, 0));
-        EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, key, NULL, len, signature, 256, 0));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, NULL, len, signature, 256, 0));
         EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, key, hash, len, NULL, 256, 0));
     }
 }
@@ -146,22 +150,29 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     PBYTE good = in(public_blob);
     EXPECT(NTE_INVALID_HANDLE, SslImportKey(0, &out, BCRYPT_RSAPUBLIC_BLOB, good, 283, 0));
     CHECK(out == 0);
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, NULL, BCRYPT_RSAPUBLIC_BLOB, good, 283, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, NULL, BCRYPT_RSAPUBLIC_BLOB, good, 283, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, NULL, good, 283, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, NULL, 283, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 282, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, NULL, 283, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 282, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 0, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 0xffffffffu, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, in(private_blob),
-                                               (DWORD)sizeof(private_blob), 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_ECCPUBLIC_BLOB, good, 283, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 0xffffffffu, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB,
+                                               in(private_blob), (DWORD)sizeof(private_blob), 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, &out, BCRYPT_ECCPUBLIC_BLOB, good, 283, 0));
     EXPECT(NTE_NOT_SUPPORTED, SslImportKey(provider, &out, BCRYPT_DH_PUBLIC_BLOB, good, 283, 0));
     EXPECT(NTE_BAD_FLAGS, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 283, 1));
     EXPECT(NTE_INVALID_HANDLE, SslExportKey(provider, 0, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, &len, 0));
     EXPECT(NTE_INVALID_HANDLE, SslExportKey(key, key, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, &len, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslExportKey(provider, key, NULL, NULL, 0, &len, 0));
-    EXPECT(NTE_INVALID_PARAMETER, SslExportKey(provider, key, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, NULL, 0));
-    EXPECT(NTE_NOT_SUPPORTED, SslExportKey(provider, key, BCRYPT_RSAPRIVATE_BLOB, NULL, 0, &len, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslExportKey(provider, key, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, NULL, 0));
+    EXPECT(NTE_NOT_SUPPORTED,
+           SslExportKey(provider, key, BCRYPT_RSAPRIVATE_BLOB, NULL, 0, &len, 0));
     EXPECT(NTE_BAD_FLAGS, SslExportKey(provider, key, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, &len, 1));
     EXPECT(NTE_INVALID_HANDLE, SslVerifySignature(provider, provider, good, 32, good, 256, 0));
     EXPECT(NTE_INVALID_HANDLE, SslVerifySignature(key, key, good, 32, good, 256, 0));
