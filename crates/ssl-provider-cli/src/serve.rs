@@ -1,6 +1,8 @@
 //! `sslprov serve`: a TLS server for the lab, whose page shows what was agreed on.
 //! The server is `ssl-provider-lab`; here are its options, its files, and what it reports.
 
+mod advice;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use crate::exit::{Failure, Outcome, show, tell};
 use crate::key_file::{self, PasswordArgs};
 use crate::outputs::{self, Named};
 use crate::protocol_argument;
+use crate::serve::advice::Advisor;
 use crate::suite_argument;
 use crate::tls::alert;
 
@@ -124,7 +127,14 @@ const AFTER_HELP: &str = "\
 This is for tests, captures and old devices in a lab, not for the internet: RSA key exchange has no
 forward secrecy, so who gets the key can read what was recorded. The page is at /, as text at /plain
 and as JSON at /session.json. Standard output has a line `listening on ADDRESS`; with --json it has
-a line for each event, `listening` the first.
+a line for each event, `listening` the first. Otherwise events are on standard error.
+
+How a connection ends:
+  closed            in order, with close_notify
+  refused           by this server; it says why where that was in the clear, and what option helps
+  failed by client  the client sent a fatal alert
+  lost              the client went without close_notify
+  timed out         the client took longer than --timeout, or did not finish the handshake in time
 
 Exit codes:
   0  the server was stopped, or has served as many connections as it was asked to
@@ -218,14 +228,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     // An observer cannot fail, so the first failure is kept and stops the server.
     let failed = Mutex::new(None);
     let stop = server.stop_handle();
+    let advisor = args.advisor(backend.info().name);
     let observer = |event: Event<'_>| {
         if args.json {
-            if let Err(error) = print(&as_json(event)) {
+            if let Err(error) = print(&as_json(event, &advisor)) {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 stop.stop();
             }
         } else if !args.quiet {
-            show(as_text(event));
+            show(as_text(event, &advisor));
         }
     };
     server.run(&observer).map_err(Failure::Server)?;
@@ -315,7 +326,7 @@ impl Args {
         }
         let options = Options {
             versions: versions.clone(),
-            suites: self.suites.iter().flat_map(|list| &list.0).copied().collect(),
+            suites: self.suites(),
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
@@ -341,6 +352,14 @@ impl Args {
         Ok(settings)
     }
 
+    fn suites(&self) -> Vec<u32> {
+        self.suites.iter().flat_map(|list| &list.0).copied().collect()
+    }
+
+    fn advisor(&self, backend: &'static str) -> Advisor {
+        Advisor { backend, suites: self.suites(), allow_ssl3: self.allow_ssl3 }
+    }
+
     fn limits(&self) -> Limits {
         let default = Limits::default();
         let connection = Duration::from_secs(self.timeout);
@@ -361,7 +380,7 @@ fn print(line: &dyn std::fmt::Display) -> io::Result<()> {
     stdout.flush()
 }
 
-fn as_json(event: Event<'_>) -> Value {
+fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {
     match event {
         Event::Established { peer, session } => {
             let mut object = session.to_json();
@@ -377,20 +396,22 @@ fn as_json(event: Event<'_>) -> Value {
                 "reason": reason,
                 "alert": alert,
                 "detail": cause.map(Cause::to_string),
+                "advice": cause.and_then(|cause| advisor.advice(cause)),
             })
         }
     }
 }
 
-fn as_text(event: Event<'_>) -> String {
+fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
     match event {
         Event::Established { peer, session } => established(peer, session),
         Event::Ended { peer, how, cause } => {
             let (reason, alert) = reason(how);
-            let cause = cause.map(Cause::to_string);
-            let parts = [Some(reason.to_owned()), alert, cause];
+            let advice = cause.and_then(|cause| advisor.advice(cause));
+            let advice = advice.map(|it| format!("; {it}")).unwrap_or_default();
+            let parts = [Some(reason.to_owned()), alert, cause.map(Cause::to_string)];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
-            format!("{peer}: {}", parts.join(": "))
+            format!("{peer}: {}{advice}", parts.join(": "))
         }
     }
 }

@@ -376,6 +376,27 @@ fn events_are_json_lines_and_the_server_stops_after_its_last_connection() {
     assert_eq!(events, [["\"lost\"", "null", "null"], refused]);
 }
 
+#[test]
+fn a_refusal_names_the_option_that_helps() {
+    let mut server = Server::with_key(&["--json", "--max-connections", "2"]);
+    for (minor, suite) in [(0, [0, 0x2f]), (3, [0, 0x0a])] {
+        let body = [&[3, minor][..], &[7; 32], &[0, 0, 2], &suite, &[1, 0]].concat();
+        let len = u8::try_from(body.len()).unwrap();
+        let hello = [&[22, 3, minor, 0, len + 4, 1, 0, 0, len][..], &body].concat();
+        let mut stream = server.connect();
+        stream.write_all(&hello).unwrap();
+        stream.read_to_end(&mut Vec::new()).expect("an alert and the end");
+    }
+    assert_eq!(server.wait().code(), Some(0));
+    let mut advice: Vec<String> = (&mut server.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap()["advice"].to_string())
+        .collect();
+    advice.sort();
+    assert!(advice[0].contains("--allow-ssl3"), "{advice:?}");
+    assert!(advice[1].contains("--suites default,legacy"), "{advice:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_stops_the_server_cleanly() {
