@@ -4,7 +4,7 @@
 mod advice;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -201,12 +201,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         ..Policy::default()
     });
     args.keep_key_log_apart()?;
+    let options = args.options()?;
+    let addresses = args.addresses()?;
     let identity = args.identity(&provider)?;
-    let settings = args.settings(provider, identity)?;
-    let limits = args.limits();
-    let listen = &args.listen;
-    let server = Server::bind(listen.as_str(), settings, limits)
-        .map_err(|error| Failure::usage(format_args!("--listen {listen}: {error}")))?;
+    let key_log = args.open_key_log()?;
+    let settings = args.settings(provider, identity, options, key_log)?;
+    let server = Server::bind(&addresses[..], settings, args.limits())
+        .map_err(|error| Failure::usage(format_args!("--listen {}: {error}", args.listen)))?;
     let address = server.local_address().map_err(Failure::Server)?;
 
     let stop = server.stop_handle();
@@ -315,7 +316,7 @@ impl Args {
         })
     }
 
-    fn settings(&self, provider: Provider, identity: Identity) -> Result<Arc<Settings>, Failure> {
+    fn options(&self) -> Result<Options, Failure> {
         let mut versions = self.versions.clone();
         if versions.is_empty() {
             versions.extend(DEFAULT_VERSIONS);
@@ -324,26 +325,50 @@ impl Args {
         if versions.contains(&Protocol::Ssl3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 takes --allow-ssl3 too"));
         }
-        let options = Options {
-            versions: versions.clone(),
+        Ok(Options {
+            versions,
             suites: self.suites(),
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
-        };
-        let sessions = (!self.no_resumption).then(|| SessionCache::new(SESSIONS, SESSION_LIFETIME));
-        let open = |path: &PathBuf| {
-            KeyLog::append_to(path)
-                .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
-        };
-        let key_log = self.keylog().map(open).transpose()?;
+        })
+    }
+
+    fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let listen = &self.listen;
+        let addresses = listen.to_socket_addrs().map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => Failure::usage(format_args!(
+                "--listen {listen}: expected ADDRESS:PORT, such as 127.0.0.1:4433"
+            )),
+            _ => Failure::usage(format_args!("--listen {listen}: {error}")),
+        })?;
+        Ok(addresses.collect())
+    }
+
+    fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
+        let Some(path) = self.keylog() else { return Ok(None) };
+        let key_log = KeyLog::append_to(path).map_err(|error| {
+            Failure::usage(format_args!("--keylog {}: {error}", path.display()))
+        })?;
         // With --quiet too: the variable may have been set long ago.
-        if let (Some(path), Some(key_log)) = (self.keylog(), &key_log) {
-            tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
-            warn_of_readers(path, key_log)?;
-        }
-        let settings = Settings::new(provider, identity, options, sessions, key_log)
-            .map_err(Failure::usage)?;
+        tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
+        warn_of_readers(path, &key_log)?;
+        Ok(Some(key_log))
+    }
+
+    fn settings(
+        &self,
+        provider: Provider,
+        identity: Identity,
+        options: Options,
+        key_log: Option<KeyLog>,
+    ) -> Result<Arc<Settings>, Failure> {
+        let versions = options.versions.clone();
+        let sessions = (!self.no_resumption).then(|| SessionCache::new(SESSIONS, SESSION_LIFETIME));
+        let settings =
+            Settings::new(provider, identity, options, sessions, key_log).map_err(|error| {
+                Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
+            })?;
         for version in versions {
             if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
                 tell(format_args!("{}: none of the suites is usable", version.name()));

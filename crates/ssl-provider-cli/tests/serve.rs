@@ -437,9 +437,14 @@ fn files_and_options_that_do_not_fit_are_told() {
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);
     serve(&["--cert", other]).expect_stderr("--key");
-    serve(&["--suites", "0xc02f"]).expect_stderr("no version and suite is left");
+    serve(&["--suites", "0xc02f"]).expect_stderr("see `sslprov suites`");
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
-    serve(&["--versions", "tls1.3"]).expect_stderr("no version and suite is left");
+    for bad in ["localhost", "4433", "127.0.0.1:x"] {
+        let run = sslprov(["serve", "--listen", bad]).expect_code(2);
+        let run = run.expect_stderr("expected ADDRESS:PORT");
+        assert!(!run.stderr.contains("made a 2048-bit key"), "{}", run.stderr);
+    }
+    serve(&["--versions", "tls1.3"]).expect_stderr("see `sslprov suites`");
     serve(&["--backend", "all"]).expect_stderr("one backend");
     for option in ["--timeout", "--max-connections", "--threads"] {
         serve(&[option, "0"]).expect_stderr("0 is not in 1..");
