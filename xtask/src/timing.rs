@@ -161,7 +161,7 @@ impl fmt::Display for Difference {
         let found = if self.stands_out() { "  stands out" } else { "" };
         write!(
             f,
-            "{subject:<24} {class:<20} {nanoseconds:>9.2} ns +-{width:<8.2} z {z:>8.1}{found}"
+            "{subject:<24} {class:<20} {nanoseconds:>9.3} ns +-{width:<8.3} z {z:>8.1}{found}"
         )
     }
 }
