@@ -245,3 +245,35 @@ const WRONG_BLOB: Error = Error::InvalidParameter("key blob: not one of the type
 
 /// id-ecPublicKey (RFC 5480 section 2.1.1).
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ssl_provider_testkit::bytes::Rng;
+    use ssl_provider_testkit::stack::{Remains, Secrets};
+
+    use super::*;
+
+    /// The same without the wipe must be found, else this would hold for nothing.
+    #[test]
+    fn no_scalar_is_left_on_the_stack() {
+        let mut left_unwiped = BTreeSet::new();
+        for curve in Curve::ALL {
+            let mut scalar = Rng::new(96).bytes(curve.coordinate_len());
+            // Below the order of the curve.
+            scalar[0] = 0;
+            let secrets = Secrets::default().and("scalar", &scalar);
+            let unwiped = Remains::of(|| {
+                with_curve!(curve, |library| {
+                    library::SecretKey::from_slice(&scalar).unwrap().public_key();
+                });
+            });
+            left_unwiped.extend(unwiped.found(&secrets));
+            let remains = Remains::of(|| drop(public_half(curve, &scalar, None).unwrap()));
+            assert_eq!(remains.found(&secrets), BTreeSet::new(), "{curve:?}");
+            assert!(remains.wiped_to_the_bottom(), "{curve:?}");
+        }
+        assert_eq!(left_unwiped, BTreeSet::from(["scalar"]));
+    }
+}

@@ -92,13 +92,12 @@ impl MasterKey {
         }
         check(randoms, out)?;
         let prf = self.prf()?;
-        let secret = self.secret.expose();
         let Some(context) = context else {
-            return self.backend.prf(prf, secret, label, &[randoms], out);
+            return self.derive(prf, label, &[randoms], out);
         };
         let len = u16::try_from(context.len())
             .map_err(|_| Error::InvalidParameter("context: expected at most 65535 bytes"))?;
-        self.backend.prf(prf, secret, label, &[randoms, &len.to_be_bytes(), context], out)
+        self.derive(prf, label, &[randoms, &len.to_be_bytes(), context], out)
     }
 
     /// Derives a key block of an EAP method (`SslComputeEapKeyBlock`) and fills `out`; `randoms`
@@ -116,7 +115,6 @@ impl MasterKey {
     ) -> Result<(), Error> {
         check(randoms, out)?;
         let prf = self.prf()?;
-        let secret = self.secret.expose();
         match kind {
             EapKeyBlock::Tls => {
                 const LABEL: &[u8] = b"client EAP encryption";
@@ -124,16 +122,12 @@ impl MasterKey {
                     .split_at_mut_checked(EAP_TLS_KEYS_LEN)
                     .filter(|(_, ivs)| ivs.len() == EAP_TLS_KEY_BLOCK_LEN - EAP_TLS_KEYS_LEN)
                     .ok_or(Error::InvalidParameter("EAP-TLS key block: expected 192 bytes"))?;
-                self.backend.prf(prf, secret, LABEL, &[randoms], keys)?;
+                self.derive(prf, LABEL, &[randoms], keys)?;
                 // Nothing secret goes into the vectors.
                 self.backend.prf(prf, &[], LABEL, &[randoms], ivs)
             }
-            EapKeyBlock::TtlsV0 => {
-                self.backend.prf(prf, secret, b"ttls keying material", &[randoms], out)
-            }
-            EapKeyBlock::TtlsV0Challenge => {
-                self.backend.prf(prf, secret, b"ttls challenge", &[randoms], out)
-            }
+            EapKeyBlock::TtlsV0 => self.derive(prf, b"ttls keying material", &[randoms], out),
+            EapKeyBlock::TtlsV0Challenge => self.derive(prf, b"ttls challenge", &[randoms], out),
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::backend::KeyExchangeBackend;
+use crate::backend::{KeyExchangeBackend, PrfAlgorithm};
 use crate::cipher_suite::CipherSuite;
 use crate::ct::Mask;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::record::{RecordKey, RecordOptions};
 use crate::schedule::{
     SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN, export_ivs, export_write_key, key_block, schedule_of,
 };
-use crate::secret::MasterSecret;
+use crate::secret::{MasterSecret, STACK_LEN, on_wiped_stack};
 
 /// One side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,11 +63,13 @@ impl MasterKey {
         let randoms = parameters.randoms()?;
         let layout = Layout::new(self.protocol, self.suite);
         let mut bytes = Zeroizing::new(vec![0; layout.len()]);
-        if self.suite.key_exchange.is_export() {
-            self.export_keys(randoms, layout, &mut bytes)?;
-        } else {
-            self.key_block(randoms, &mut bytes)?;
-        }
+        on_wiped_stack::<_, STACK_LEN>(|| {
+            if self.suite.key_exchange.is_export() {
+                self.export_keys(randoms, layout, &mut bytes)
+            } else {
+                self.key_block(randoms, &mut bytes)
+            }
+        })?;
         Ok(SessionKeys {
             bytes,
             layout,
@@ -150,14 +152,15 @@ impl MasterKey {
                 "verify_data: expected 36 bytes for SSL 3.0, at least 12 for TLS",
             ));
         }
-        let secret = self.secret.expose();
         match schedule.prf(self.suite.prf) {
             None => {
                 let sender = match sender {
                     Side::Client => b"CLNT",
                     Side::Server => b"SRVR",
                 };
-                handshake.ssl3_hash(self.backend, sender, secret, out)
+                on_wiped_stack::<_, STACK_LEN>(|| {
+                    handshake.ssl3_hash(self.backend, sender, self.secret.expose(), out)
+                })
             }
             Some(prf) => {
                 let label: &[u8] = match sender {
@@ -170,9 +173,22 @@ impl MasterKey {
                         "handshake hash: not one of this protocol and suite",
                     ));
                 }
-                self.backend.prf(prf, secret, label, &[&hash], out)
+                self.derive(prf, label, &[&hash], out)
             }
         }
+    }
+
+    /// Fills `out` with the PRF of the master secret.
+    pub(crate) fn derive(
+        &self,
+        prf: PrfAlgorithm,
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        on_wiped_stack::<_, STACK_LEN>(|| {
+            self.backend.prf(prf, self.secret.expose(), label, seed, out)
+        })
     }
 
     /// Length in bytes of the verify_data that this protocol sends: 12, or 36 in SSL 3.0.

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use crate::backend::{HashAlgorithm, KeyExchangeBackend, RawDecryption, RsaPrivateKey};
 use crate::error::Error;
 use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer};
-use crate::secret::RejectKey;
+use crate::secret::{RejectKey, on_wiped_stack};
 
 /// An RSA private key that a provider can import master keys with.
 ///
@@ -35,12 +35,13 @@ impl PrivateKey {
         backend: &'static dyn KeyExchangeBackend,
         der: &RsaPrivateKeyDer<'_>,
     ) -> Result<Self, Error> {
-        let reject_key = reject_key(backend, der)?;
         let mut modulus_minus_one: Box<[u8]> = der.modulus().into();
         if let Some(last) = modulus_minus_one.last_mut() {
             *last &= 0xfe;
         }
-        let key = backend.load_rsa_private_key(der)?;
+        let (reject_key, key) = on_wiped_stack::<_, RSA_STACK_LEN>(|| {
+            Ok((reject_key(backend, der)?, backend.load_rsa_private_key(der)?))
+        })?;
         if key.modulus_len() != modulus_minus_one.len() {
             return Err(Error::Internal("the backend disagrees about the modulus length"));
         }
@@ -105,7 +106,7 @@ impl PrivateKey {
                 jobs.push(RawDecryption { ciphertext, em });
             }
         }
-        self.key.decrypt_raw_batch(&mut jobs)?;
+        on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
         Ok(all)
     }
 
@@ -119,7 +120,7 @@ impl PrivateKey {
     pub(crate) fn decrypt_block(&self, ciphertext: &[u8], em: &mut Block) -> Result<(), Error> {
         let em = em.start(self.modulus_len());
         if self.is_proper_ciphertext(ciphertext) {
-            self.key.decrypt_raw(ciphertext, em)?;
+            on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(ciphertext, em))?;
         }
         Ok(())
     }
@@ -131,6 +132,10 @@ impl PrivateKey {
         ciphertext.len() == self.modulus_len() && above_one && *ciphertext < *self.modulus_minus_one
     }
 }
+
+/// Bytes of stack that a library may use while it loads a key or decrypts; the `rsa` crate was seen
+/// to use 29 000 for a key of 8192 bits.
+const RSA_STACK_LEN: usize = 40 * 1024;
 
 /// SHA-256 of one prime, xor that of the other.
 ///

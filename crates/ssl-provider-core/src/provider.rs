@@ -18,7 +18,7 @@ use crate::private_key::{Block, DecryptedPremaster, PrivateKey};
 use crate::protocol::Protocol;
 use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::{MasterSeed, master_secret, schedule_of};
-use crate::secret::{MasterSecret, PremasterSecret};
+use crate::secret::{MasterSecret, PremasterSecret, STACK_LEN, on_wiped_stack};
 use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// Flags of the interface, as a number because callers may pass any.
@@ -306,14 +306,16 @@ impl Provider {
 
         // Everything is ready before the plaintext is: memory, and the fallback.
         let mut secret = Box::new(MasterSecret::zeroed());
-        let mut fallback = PremasterSecret::zeroed();
-        let asked = version.fallback_version();
-        fallback_premaster(key, premaster.ciphertext(), asked, seed, &mut fallback)?;
-        let mut premaster_secret = PremasterSecret::zeroed();
-        let mut decrypted_now = Block::new();
-        let block = premaster.block(&mut decrypted_now)?;
-        recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
-        master_secret(self.backend, protocol, suite, &premaster_secret, seed, &mut secret)?;
+        on_wiped_stack::<_, STACK_LEN>(|| {
+            let mut fallback = PremasterSecret::zeroed();
+            let asked = version.fallback_version();
+            fallback_premaster(key, premaster.ciphertext(), asked, seed, &mut fallback)?;
+            let mut premaster_secret = PremasterSecret::zeroed();
+            let mut decrypted_now = Block::new();
+            let block = premaster.block(&mut decrypted_now)?;
+            recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
+            master_secret(self.backend, protocol, suite, &premaster_secret, seed, &mut secret)
+        })?;
 
         let Policy { key_log, key_export, .. } = self.policy;
         Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log, key_export })

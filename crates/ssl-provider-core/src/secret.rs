@@ -54,6 +54,10 @@ secret! {
     RejectKey, 32
 }
 
+/// Bytes of stack that a library may use while it derives secrets or makes a cipher of a key: 8 000
+/// were seen, and a backend that wipes by itself wipes 12 KiB.
+pub(crate) const STACK_LEN: usize = 16 * 1024;
+
 /// Does `work`, and wipes the `N` bytes of stack below it, where it may have left secrets that it
 /// made or moved there.
 pub fn on_wiped_stack<T, const N: usize>(work: impl FnOnce() -> T) -> T {

@@ -114,4 +114,50 @@ mod tests {
             assert_eq!(asked, by_library, "{least}, {jobs}");
         }
     }
+
+    /// The same without the wipe must be found, else this would hold for nothing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_number_is_left_on_the_stack() {
+        use std::collections::BTreeSet;
+
+        use ssl_provider_testkit::bytes::Rng;
+        use ssl_provider_testkit::stack::{Remains, Secrets};
+
+        let key = TestKey::rsa_1024();
+        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+        let parts = key.parts();
+        let secrets = Secrets::default()
+            .and("p", &parts.p.to_bytes_be())
+            .and("q", &parts.q.to_bytes_be())
+            .and("q^-1 mod p", &parts.qinv.to_bytes_be());
+        let fake = Fake::new().leak();
+        let load = || {
+            let single = fake.load_rsa_private_key(&der).unwrap();
+            with_batches(Portable, &der, single, fake, 1)
+        };
+        let (unwiped, wiped) = (
+            Remains::of(|| drop(load())),
+            Remains::of(|| drop(on_wiped_stack::<_, STACK_LEN>(load))),
+        );
+        assert_ne!(unwiped.found(&secrets), BTreeSet::new());
+        assert_eq!(wiped.found(&secrets), BTreeSet::new());
+        assert!(wiped.wiped_to_the_bottom());
+
+        let block = Rng::new(97).bytes(key.len() - 1);
+        let secrets = secrets.and("block", &block);
+        let ciphertext = key.encrypt(&block);
+        let engine = Box::new(Engine::<_, 10, 20>::new(Portable, &der).unwrap());
+        let wrapped = load();
+        let mut em = vec![0; key.len()];
+        let unwiped = Remains::of(|| {
+            let random = |bytes: &mut [u8]| fake.random(bytes);
+            let mut jobs = [RawDecryption { ciphertext: &ciphertext, em: &mut em }];
+            engine.decrypt(&mut jobs, &random).unwrap();
+        });
+        let wiped = Remains::of(|| wrapped.decrypt_raw(&ciphertext, &mut em).unwrap());
+        assert_ne!(unwiped.found(&secrets), BTreeSet::new());
+        assert_eq!(wiped.found(&secrets), BTreeSet::new());
+        assert!(wiped.wiped_to_the_bottom());
+    }
 }

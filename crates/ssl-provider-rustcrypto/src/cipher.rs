@@ -231,4 +231,46 @@ mod tests {
         let gcm = aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
         assert_eq!(gcm.seal(&[0; 12], &[], &mut [0; 3], &mut [0; 8]), Err(BAD_TAG_LEN));
     }
+
+    /// The same without the wipe must be found, else this would hold for nothing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_key_is_left_on_the_stack() {
+        use std::collections::BTreeSet;
+
+        use ssl_provider_testkit::bytes::Rng;
+        use ssl_provider_testkit::stack::{Remains, Secrets};
+
+        let key = Rng::new(95).bytes(32);
+        let secrets = Secrets::default().and("key", &key);
+        let mut blocks = vec![0; 1024];
+        // Its round keys begin with the key itself, on every processor.
+        let unwiped = Remains::of(|| drop(Box::new(Camellia256::new_from_slice(&key))));
+        assert_eq!(unwiped.found(&secrets), BTreeSet::from(["key"]));
+
+        let mut cipher = None;
+        for algorithm in CbcAlgorithm::ALL {
+            let (key, iv) = (&key[..algorithm.key_len()], &[0; 16][..algorithm.block_len()]);
+            let made = Remains::of(|| cipher = cbc(algorithm, key).ok());
+            let cipher = cipher.as_ref().unwrap();
+            let sealed = Remains::of(|| cipher.encrypt(iv, &mut blocks).unwrap());
+            let opened = Remains::of(|| cipher.decrypt(iv, &mut blocks).unwrap());
+            for remains in [made, sealed, opened] {
+                assert_eq!(remains.found(&secrets), BTreeSet::new(), "{algorithm:?}");
+                assert!(remains.wiped_to_the_bottom(), "{algorithm:?}");
+            }
+        }
+        let mut cipher = None;
+        for algorithm in AeadAlgorithm::ALL {
+            let mut tag = vec![0; algorithm.tag_len()];
+            let made = Remains::of(|| cipher = aead(algorithm, &key[..algorithm.key_len()]).ok());
+            let cipher = cipher.as_ref().unwrap();
+            let sealed = Remains::of(|| cipher.seal(&[0; 12], &[], &mut blocks, &mut tag).unwrap());
+            let opened = Remains::of(|| cipher.open(&[0; 12], &[], &mut blocks, &tag).unwrap());
+            for remains in [made, sealed, opened] {
+                assert_eq!(remains.found(&secrets), BTreeSet::new(), "{algorithm:?}");
+                assert!(remains.wiped_to_the_bottom(), "{algorithm:?}");
+            }
+        }
+    }
 }

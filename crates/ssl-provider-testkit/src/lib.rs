@@ -37,6 +37,8 @@ pub mod fake;
 pub mod reference;
 pub mod rsa_key;
 pub mod signature;
+#[cfg(target_os = "linux")]
+pub mod stack;
 pub mod support;
 pub mod vectors;
 

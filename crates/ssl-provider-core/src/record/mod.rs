@@ -19,6 +19,7 @@ use crate::protocol::{Protocol, Schedule};
 use crate::record::blob::KeyParts;
 use crate::record::mac::{MacHeader, RecordMac};
 use crate::schedule::schedule_of;
+use crate::secret::{STACK_LEN, on_wiped_stack};
 
 pub use crate::record::blob::{MAX_KEY_STREAM_POSITION, OpaqueKeyBlob};
 pub use crate::record::padding::Verdict;
@@ -127,36 +128,40 @@ impl RecordKey {
         if options.encrypt_then_mac && !(is_cbc && schedule != Schedule::Ssl3) {
             return Err(Error::InvalidParameter("encrypt-then-MAC: only for CBC suites of TLS"));
         }
-        let protection = match (suite.cipher.mode, suite.mac) {
-            (CipherMode::Stream, Some(hash)) => Protection::Stream {
-                cipher: match suite.cipher.algorithm {
-                    CipherAlgorithm::Null => None,
-                    CipherAlgorithm::Rc4 => Some(backend.rc4(write_key)?),
-                    _ => return Err(unknown),
+        let protect = || {
+            Ok(match (suite.cipher.mode, suite.mac) {
+                (CipherMode::Stream, Some(hash)) => Protection::Stream {
+                    cipher: match suite.cipher.algorithm {
+                        CipherAlgorithm::Null => None,
+                        CipherAlgorithm::Rc4 => Some(backend.rc4(write_key)?),
+                        _ => return Err(unknown),
+                    },
+                    mac: RecordMac::new(backend, schedule, hash, mac_key)?,
                 },
-                mac: RecordMac::new(backend, schedule, hash, mac_key)?,
-            },
-            (CipherMode::Cbc, Some(hash)) => Protection::Cbc {
-                cipher: backend.cbc(cbc_algorithm(suite).ok_or(unknown)?, write_key)?,
-                block_len: suite.cipher.block_len(),
-                iv: if protocol.has_explicit_iv() {
-                    Iv::Explicit
-                } else {
-                    Iv::Chained(Zeroizing::new(write_iv.to_vec()))
+                (CipherMode::Cbc, Some(hash)) => Protection::Cbc {
+                    cipher: backend.cbc(cbc_algorithm(suite).ok_or(unknown)?, write_key)?,
+                    block_len: suite.cipher.block_len(),
+                    iv: if protocol.has_explicit_iv() {
+                        Iv::Explicit
+                    } else {
+                        Iv::Chained(Zeroizing::new(write_iv.to_vec()))
+                    },
+                    mac: RecordMac::new(backend, schedule, hash, mac_key)?,
                 },
-                mac: RecordMac::new(backend, schedule, hash, mac_key)?,
-            },
-            (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, None) => {
-                let algorithm = aead_algorithm(suite).ok_or(unknown)?;
-                let salt = write_iv.try_into().map_err(|_| Error::Internal("a salt is 4 bytes"))?;
-                Protection::Aead {
-                    cipher: backend.aead(algorithm, write_key)?,
-                    salt: Zeroizing::new(salt),
-                    tag_len: algorithm.tag_len(),
+                (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, None) => {
+                    let algorithm = aead_algorithm(suite).ok_or(unknown)?;
+                    let salt =
+                        write_iv.try_into().map_err(|_| Error::Internal("a salt is 4 bytes"))?;
+                    Protection::Aead {
+                        cipher: backend.aead(algorithm, write_key)?,
+                        salt: Zeroizing::new(salt),
+                        tag_len: algorithm.tag_len(),
+                    }
                 }
-            }
-            _ => return Err(Error::Internal("a suite has a MAC or an AEAD cipher")),
+                _ => return Err(Error::Internal("a suite has a MAC or an AEAD cipher")),
+            })
         };
+        let protection = on_wiped_stack::<_, STACK_LEN>(protect)?;
         Ok(Self {
             backend,
             protocol,

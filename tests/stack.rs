@@ -1,0 +1,179 @@
+//! No call leaves a secret on the stack: private key, premaster and master secret and keys are
+//! looked for below it, on every backend, with multi-buffer RSA around it too.
+
+#![cfg(target_os = "linux")]
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+
+use std::collections::BTreeSet;
+
+use ssl_provider::{KeyExchangeBackend, Protocol, RecordOptions, Side};
+use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::rsa_key::TestKey;
+use ssl_provider_testkit::stack::{Remains, Secrets};
+
+/// Makes a call in which everything below it is wiped, however deep a library went.
+fn assert_wiped(what: &str, secrets: &Secrets, call: impl FnOnce() + Send) {
+    let remains = Remains::of(call);
+    assert_eq!(remains.found(secrets), BTreeSet::new(), "{what}");
+    assert!(remains.wiped_to_the_bottom(), "{what}: more stack was used than is wiped");
+}
+
+/// Every backend, and every one with multi-buffer RSA around it.
+fn backends() -> Vec<(String, &'static dyn KeyExchangeBackend)> {
+    let mut all = Vec::new();
+    for backend in ssl_provider::backends() {
+        all.push((backend.info().name.to_owned(), *backend));
+        #[cfg(feature = "multi-buffer")]
+        match ssl_provider::with_multi_buffer(*backend) {
+            Some(around) => all.push((format!("{} in batches", backend.info().name), around)),
+            None => eprintln!("NOT TESTED: multi-buffer RSA: this processor has no AVX-512 IFMA"),
+        }
+    }
+    all
+}
+
+fn of_private_key(key: &TestKey) -> Secrets {
+    let parts = key.parts();
+    Secrets::default()
+        .and("p", &parts.p.to_bytes_be())
+        .and("q", &parts.q.to_bytes_be())
+        .and("d", &parts.d.to_bytes_be())
+        .and("d mod p-1", &parts.dp.to_bytes_be())
+        .and("d mod q-1", &parts.dq.to_bytes_be())
+        .and("q^-1 mod p", &parts.qinv.to_bytes_be())
+        .and("reject key", &key.reject_key())
+}
+
+#[test]
+fn no_part_of_a_private_key_is_left_by_loading_and_using_it() {
+    let mut rng = Rng::new(92);
+    for test_key in TestKey::all() {
+        let exchange = Exchange::new(Protocol::Tls1_2, 0x009D);
+        let premaster_secret = exchange.premaster_secret(&mut rng);
+        let block = test_key.pad(&premaster_secret, &mut rng);
+        let ciphertext = test_key.encrypt(&block);
+        let secrets = of_private_key(&test_key)
+            .and("block", &block)
+            .and("master secret", &exchange.master_secret(&premaster_secret));
+        for (name, backend) in backends() {
+            let provider = open(backend);
+            let what = |call: &str| format!("{name}, {}, {call}", test_key.name);
+            let mut key = None;
+            let load = || key = Some(Box::new(test_key.load(&provider)));
+            assert_wiped(&what("load"), &secrets, load);
+            let key = key.unwrap();
+            for jobs in [1, 8] {
+                let decrypt = || drop(key.decrypt_premasters(&vec![&ciphertext[..]; jobs]));
+                assert_wiped(&what("decrypt"), &secrets, decrypt);
+            }
+            let import = || drop(exchange.import(&provider, &key, &ciphertext).unwrap());
+            assert_wiped(&what("import"), &secrets, import);
+        }
+    }
+}
+
+#[test]
+fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
+    let test_key = TestKey::rsa_1024();
+    for (name, backend) in backends() {
+        let provider = open(backend);
+        let key = test_key.load(&provider);
+        for exchange in [
+            Exchange::new(Protocol::Ssl3, 0x0035),
+            Exchange::new(Protocol::Tls1_0, 0x0035),
+            Exchange::new(Protocol::Tls1_2, 0x003D),
+            Exchange::new(Protocol::Tls1_2, 0x009C),
+            Exchange::new(Protocol::Tls1_2, 0x009D).extended(),
+        ] {
+            let what = |call: &str| format!("{name}, {call}\n{}", exchange.describe());
+            let mut rng = Rng::new(93);
+            let premaster_secret = exchange.premaster_secret(&mut rng);
+            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let master_secret = exchange.master_secret(&premaster_secret);
+            let session_keys = exchange.session_keys(&master_secret);
+            // Initialisation vectors are known to whoever sees the records.
+            let mac_len = exchange.suite.mac.map_or(0, |hash| hash.output_len());
+            let keys_len = 2 * (mac_len + exchange.suite.cipher.key_len);
+            let secrets = Secrets::default()
+                .and("premaster secret", &premaster_secret)
+                .and("master secret", &master_secret)
+                .and("keys", &session_keys[..keys_len]);
+
+            let mut master_key = None;
+            let import = || master_key = exchange.import(&provider, &key, &ciphertext).ok();
+            assert_wiped(&what("import"), &secrets, import);
+            let (master_key, parameters) = (master_key.unwrap(), exchange.parameters());
+            let mut keys = None;
+            let derive = || keys = master_key.session_keys(&parameters).ok();
+            assert_wiped(&what("session keys"), &secrets, derive);
+            let keys = keys.unwrap();
+            let (protocol, suite) = (exchange.protocol.wire(), exchange.suite.id);
+            let hash = provider.handshake_hash(protocol.into(), suite).unwrap();
+            let mut finished = vec![0; master_key.verify_data_len()];
+            let verify = || master_key.verify_data(Side::Client, &hash, &mut finished).unwrap();
+            assert_wiped(&what("Finished"), &secrets, verify);
+            let record_key =
+                || Box::new(keys.record_key(Side::Server, RecordOptions::default()).unwrap());
+            let (mut writer, mut reader) = (record_key(), None);
+            let make = || reader = Some(record_key());
+            assert_wiped(&what("record key"), &secrets, make);
+
+            let (text, mut opened) = (vec![7; 1000], vec![0; 2000]);
+            let mut record = vec![0; writer.record_len(text.len()).unwrap()];
+            let seal = || assert!(writer.encrypt_packet(0, 23, &text, &mut record).is_ok());
+            assert_eq!(Remains::of(seal).found(&secrets), BTreeSet::new(), "{}", what("encrypt"));
+            let mut reader = reader.unwrap();
+            let open = || assert!(reader.decrypt_packet(0, &record, &mut opened).is_ok());
+            assert_eq!(Remains::of(open).found(&secrets), BTreeSet::new(), "{}", what("decrypt"));
+            let end = || drop((master_key, keys, writer, reader));
+            assert_eq!(Remains::of(end).found(&secrets), BTreeSet::new(), "{}", what("drop"));
+        }
+    }
+}
+
+#[test]
+fn keying_material_is_not_left() {
+    let test_key = TestKey::rsa_1024();
+    for (name, backend) in backends() {
+        let provider = open(backend);
+        let key = test_key.load(&provider);
+        let exchange = Exchange::new(Protocol::Tls1_2, 0x009D);
+        let mut rng = Rng::new(94);
+        let premaster_secret = exchange.premaster_secret(&mut rng);
+        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
+        let randoms = [exchange.client_random, exchange.server_random].concat();
+        let mut out = vec![0; 64];
+        let mut again = vec![0; 64];
+        master_key.export_keying_material(b"EXPORTER", &randoms, None, &mut out).unwrap();
+        let secrets = Secrets::default()
+            .and("master secret", &exchange.master_secret(&premaster_secret))
+            .and("keying material", &out);
+        let export = || {
+            master_key.export_keying_material(b"EXPORTER", &randoms, None, &mut again).unwrap();
+        };
+        assert_wiped(&name, &secrets, export);
+        assert_eq!(again, out);
+    }
+}
+
+/// What these two leave where nobody wipes behind them; without that, the tests above would pass
+/// whatever they look at.
+#[cfg(any(feature = "aws-lc", feature = "ring"))]
+#[test]
+fn a_derivation_that_is_not_wiped_is_found() {
+    use ssl_provider::PrfAlgorithm;
+
+    for name in ["aws-lc", "ring"] {
+        let Ok(backend) = ssl_provider::backend(name) else { continue };
+        let mut out = vec![0; 48];
+        let mut derive = || {
+            backend.prf(PrfAlgorithm::Sha384, &[1; 48], b"label", &[&[2; 64]], &mut out).unwrap();
+        };
+        derive();
+        let remains = Remains::of(&mut derive);
+        let secrets = Secrets::default().and("master secret", &out);
+        assert_eq!(remains.found(&secrets), BTreeSet::from(["master secret"]), "{name}");
+    }
+}
