@@ -320,14 +320,20 @@ fn the_version_in_the_premaster_secret_is_checked_as_asked() {
 }
 
 #[test]
-fn a_ciphertext_with_its_length_before_it_is_pointed_out() {
-    for (prefix, is_length) in [("0100", true), ("00ff", false), ("", false)] {
+fn a_ciphertext_of_another_length_than_the_key_is_pointed_out() {
+    const PREFIX: &str = "has 258 bytes, the key takes 256; is the TLS length prefix";
+    let ciphertext = "03".repeat(256);
+    for (encrypted, told) in [
+        (format!("0100{ciphertext}"), Some(PREFIX)),
+        (format!("00ff{ciphertext}"), Some("has 258 bytes, the key takes 256; no client has")),
+        ("cc".to_owned(), Some("has 1 bytes, the key takes 256; no client has")),
+        (ciphertext, None),
+    ] {
         let mut exchange = exchange();
-        exchange["encrypted_premaster"] = format!("{prefix}{}", "03".repeat(256)).into();
-        let run = batch_of(&exchange.to_string(), &[]);
-        let told =
-            run.stderr.contains("has 258 bytes, the key takes 256; is the TLS length prefix");
-        assert_eq!(told, is_length, "{}", run.stderr);
+        exchange["encrypted_premaster"] = encrypted.into();
+        let run = batch_of(&exchange.to_string(), &[]).expect_code(0);
+        assert_eq!(run.stderr.contains("the key takes"), told.is_some(), "{}", run.stderr);
+        assert!(run.stderr.contains(told.unwrap_or_default()), "{}", run.stderr);
     }
 }
 

@@ -91,7 +91,7 @@ impl Importer {
                     .zip(keys.iter())
                     .map(|(provider, key)| import(provider, key, &exchange))
                     .collect();
-                answer.note = length_prefix(index, &exchange, &keys);
+                answer.note = other_length(index, &exchange, &keys);
                 answer.disagreement = self.disagreement(index, &imports);
                 for (provider, import) in self.providers.iter().zip(imports) {
                     let line = import.and_then(|master_key| self.show(provider, &master_key));
@@ -156,16 +156,23 @@ fn import(
     )
 }
 
-/// Says so where a ciphertext seems to have the length before it that TLS puts there (RFC 5246
-/// section 7.4.7.1). Lengths are public.
-fn length_prefix(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<String> {
+/// Says so where a ciphertext is not as long as those for the key, such as one with the length
+/// before it that TLS puts there (RFC 5246 section 7.4.7.1). Lengths are public.
+fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<String> {
     let takes = keys.iter().flatten().next()?.modulus_len();
-    let has = exchange.encrypted_premaster.len();
-    let (prefix, rest) = exchange.encrypted_premaster.split_first_chunk()?;
-    (rest.len() == takes && usize::from(u16::from_be_bytes(*prefix)) == takes).then(|| {
+    let encrypted = &exchange.encrypted_premaster;
+    let has = encrypted.len();
+    let has_prefix = encrypted.split_first_chunk().is_some_and(|(prefix, rest)| {
+        rest.len() == takes && usize::from(u16::from_be_bytes(*prefix)) == takes
+    });
+    let consequence = match has_prefix {
+        true => "is the TLS length prefix still on it?",
+        false => "no client has the secret of it",
+    };
+    (has != takes).then(|| {
         format!(
-            "exchange {index}: encrypted_premaster has {has} bytes, the key takes {takes}; is the \
-             TLS length prefix still on it?"
+            "exchange {index}: encrypted_premaster has {has} bytes, the key takes {takes}; \
+             {consequence}"
         )
     })
 }
