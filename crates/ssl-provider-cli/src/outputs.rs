@@ -47,7 +47,7 @@ impl Place {
                 Some(Self { path: fs::canonicalize(path).ok()?, inode: inode(&found) })
             }
             Ok(_) => None,
-            Err(_) => Some(Self { path: future(path).ok()?, inode: None }),
+            Err(_) => Some(Self { path: path_to_be_created(path).ok()?, inode: None }),
         }
     }
 
@@ -57,7 +57,7 @@ impl Place {
 }
 
 /// The full path of a file that is not there yet.
-fn future(path: &Path) -> io::Result<PathBuf> {
+fn path_to_be_created(path: &Path) -> io::Result<PathBuf> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
     Ok(folder.join(path.file_name().unwrap_or_default()))

@@ -190,7 +190,7 @@ impl Connection {
                     done += record.len;
                     let payload = rest.get(record.payload).unwrap_or_default();
                     match record.content {
-                        Content::Of(content_type) => self.record(content_type, payload),
+                        Content::Tls(content_type) => self.record(content_type, payload),
                         Content::Ssl2Hello => self.ssl2_hello(payload),
                     }
                 }
@@ -333,7 +333,7 @@ impl Connection {
     /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
     fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, hello).map_err(|refusal| self.because(refusal))?;
+        let choice = choose(&settings, hello).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
             // Clients of SSL 3.0 sign their master secret too, and are not asked.
@@ -390,7 +390,7 @@ impl Connection {
     }
 
     /// Keeps the cause of a refusal.
-    fn because(&mut self, refusal: Refusal) -> Alert {
+    fn refuse(&mut self, refusal: Refusal) -> Alert {
         self.cause = Some(refusal.cause);
         refusal.alert
     }

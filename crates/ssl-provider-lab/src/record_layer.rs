@@ -38,7 +38,7 @@ impl ContentType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Something of this type.
-    Of(ContentType),
+    Tls(ContentType),
     /// The ClientHello of an old client, in the form of SSL 2.0.
     Ssl2Hello,
 }
@@ -64,7 +64,7 @@ pub(crate) struct RecordLayer {
     has_begun: bool,
     /// The version of the client's first records: until there is an agreement it is answered in
     /// that, which it can read, and which RFC 7507 section 3 asks for.
-    greeting: Option<Protocol>,
+    first_version: Option<Protocol>,
     output: Vec<u8>,
 }
 
@@ -152,7 +152,7 @@ impl RecordLayer {
                 })?
             }
         };
-        Ok(Some(Record { content: Content::Of(content_type), payload, len }))
+        Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
     }
 
     /// Before the hellos have agreed, any minor version may stand in the header
@@ -169,13 +169,13 @@ impl RecordLayer {
         match self.protocol {
             Some(protocol) if version == protocol.wire() => Ok(()),
             Some(_) if is_clear_alert && major == 3 => Ok(()),
-            None => self.greet(version),
+            None => self.note_version(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }
     }
 
-    fn greet(&mut self, version: u16) -> Result<(), Alert> {
-        self.greeting = Some(match version {
+    fn note_version(&mut self, version: u16) -> Result<(), Alert> {
+        self.first_version = Some(match version {
             0x0300 => Protocol::Ssl3,
             0x0301 => Protocol::Tls1_0,
             0x0302 => Protocol::Tls1_1,
@@ -192,7 +192,7 @@ impl RecordLayer {
         if kind != CLIENT_HELLO {
             return Err(Alert::UnexpectedMessage);
         }
-        self.greet(u16::from_be_bytes([major, minor]))?;
+        self.note_version(u16::from_be_bytes([major, minor]))?;
         let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
         let len = SSL2_HEADER_LEN + usize::from(body_len);
         let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
@@ -201,7 +201,7 @@ impl RecordLayer {
 
     /// Writes a payload, in as many records as it takes.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
-        let version = self.protocol.or(self.greeting).unwrap_or(Protocol::Tls1_0);
+        let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
         for payload in payload.chunks(MAX_PAYLOAD_LEN) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
@@ -270,7 +270,7 @@ mod tests {
         let opened = layer.open(&mut record).unwrap().unwrap();
         assert_eq!(
             (opened.content, opened.payload, opened.len),
-            (Content::Of(ContentType::Handshake), 5..7, 7)
+            (Content::Tls(ContentType::Handshake), 5..7, 7)
         );
     }
 

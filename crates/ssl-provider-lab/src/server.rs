@@ -48,7 +48,7 @@ impl Default for Limits {
 impl Limits {
     fn while_others_wait(self) -> Self {
         Self {
-            handshake: self.handshake.min(HURRY),
+            handshake: self.handshake.min(HANDSHAKE_WHILE_FULL),
             connection: self.connection.min(self.handshake),
             ..self
         }
@@ -212,7 +212,7 @@ const SWEEP: Duration = Duration::from_millis(250);
 
 /// Time for the handshake while others wait. Whoever fills the server with connections that do
 /// nothing has to open them anew every second.
-const HURRY: Duration = Duration::from_secs(1);
+const HANDSHAKE_WHILE_FULL: Duration = Duration::from_secs(1);
 
 /// How long, and over how many bytes, a client may take to close its side after the server's last
 /// word. A socket that is closed with bytes unread is reset, and the last word is lost.
