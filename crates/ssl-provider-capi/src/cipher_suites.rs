@@ -23,7 +23,7 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
-use crate::memory::Enumeration;
+use crate::memory::{Block, Enumeration};
 use crate::object::OpenedKey;
 use crate::pointer::{InOut, Out};
 use crate::process::process;
@@ -167,9 +167,11 @@ fn next_suite<T: Copy>(
     let Some((protocol, suite)) = index.and_then(|index| suites.get(index)) else {
         return Err(Failure::Status(NTE_NO_MORE_ITEMS, "no more cipher suites"));
     };
+    // Nothing is handed out before there is memory for all of it.
+    let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let item = blocks.structure(make(*protocol, suite, provider.provider()))?;
-    if state.is_null() {
-        state_place.write(blocks.enumeration(Enumeration { of: me, next: 1 })?);
+    if let Some(block) = new_state {
+        state_place.write(blocks.enumeration(block, Enumeration { of: me, next: 1 }));
     }
     place.write(item);
     Ok(())

@@ -61,13 +61,9 @@ impl Blocks {
         self.register(block, None)
     }
 
-    /// Hands out the state of an enumeration, which is an address and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoMemory`].
-    pub(crate) fn enumeration(&self, enumeration: Enumeration) -> Result<*mut c_void, Error> {
-        Ok(self.register(Block::new(1)?, Some(enumeration)).cast())
+    /// Hands out the state of an enumeration, which is the address of a block and nothing else.
+    pub(crate) fn enumeration(&self, block: Block, enumeration: Enumeration) -> *mut c_void {
+        self.register(block, Some(enumeration)).cast()
     }
 
     /// Takes the next index of the enumeration at `address`, of which there are `count`.
@@ -215,7 +211,8 @@ mod tests {
     #[test]
     fn an_enumeration_counts_and_belongs_to_its_function() {
         let blocks = Blocks::default();
-        let state = blocks.enumeration(Enumeration { of: "mine", next: 1 }).unwrap().addr();
+        let block = Block::new(1).unwrap();
+        let state = blocks.enumeration(block, Enumeration { of: "mine", next: 1 }).addr();
         assert!(blocks.advance(state, "other", 3).is_err());
         assert_eq!(blocks.advance(state, "mine", 3), Ok(Some(1)));
         assert_eq!(blocks.advance(state, "mine", 3), Ok(Some(2)));

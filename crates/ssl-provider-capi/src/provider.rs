@@ -175,11 +175,14 @@ export! {
         {
             return Err(Failure::Status(NTE_NO_MORE_ITEMS, "a property has one value"));
         }
+        // Nothing is handed out before there is memory for all of it.
+        let new_state = match state {
+            Some((state, place)) if state.is_null() => Some((Block::new(1)?, place)),
+            _ => None,
+        };
         let value = process().blocks.bytes(&value)?;
-        if let Some((state, place)) = state
-            && state.is_null()
-        {
-            place.write(process().blocks.enumeration(Enumeration { of: ME, next: 1 })?);
+        if let Some((block, place)) = new_state {
+            place.write(process().blocks.enumeration(block, Enumeration { of: ME, next: 1 }));
         }
         output_place.write(value);
         len_place.write(len);
