@@ -27,6 +27,7 @@ fn main() {
     prf(&mut criterion);
     premaster(&mut criterion);
     multi_buffer(&mut criterion);
+    multi_buffer_single(&mut criterion);
     handle_lookup(&mut criterion);
     criterion.final_summary();
 }
@@ -93,6 +94,34 @@ fn multi_buffer(criterion: &mut Criterion) {
                 });
             });
         }
+    }
+    group.finish();
+}
+
+/// One private operation of each backend: with multi-buffer RSA around it, where the processor can
+/// do that, beside its own library.
+fn multi_buffer_single(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("multi_buffer_single");
+    let key = &KEYS[0];
+    let ciphertexts = ciphertexts(key).expect("the key is well-formed");
+    for &single in ssl_provider::backends() {
+        let backends = [("multi-buffer", with_multi_buffer(single)), ("library", Some(single))];
+        let contestants = backends.into_iter().filter_map(|(name, backend)| {
+            let private_key =
+                Provider::open(backend?).load_private_key(key.der).expect("the key is well-formed");
+            let ciphertexts = &ciphertexts;
+            let decrypt = move |round: usize| {
+                let ciphertext = ciphertexts[round % ciphertexts.len()].as_slice();
+                black_box(
+                    private_key.decrypt_premasters(&[ciphertext]).expect("the library works"),
+                );
+            };
+            Some(Contestant { name, operation: Box::new(decrypt) })
+        });
+        let mut contestants: Vec<Contestant<'_>> = contestants.collect();
+        let name = single.info().name;
+        paired::bench(&mut group, "multi_buffer_single", name, &mut contestants)
+            .expect("the notes can be written");
     }
     group.finish();
 }

@@ -97,7 +97,7 @@ const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, unpa
     The three run in turns, and the paired ratios are medians over rounds, with the interval that \
     holds them at 95 % confidence.";
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     Group {
         name: "rsa-2048",
         title: "Import of a master key, RSA with 2048 bits",
@@ -146,6 +146,16 @@ const GROUPS: [Group; 11] = [
         compared: None,
         text: "By the library of the default backend one by one, and with multi-buffer RSA around \
             it, on processors that have AVX-512 IFMA.",
+    },
+    Group {
+        name: "multi_buffer_single",
+        title: "One private operation, RSA with 2048 bits",
+        unit: "time of one operation on one core, shorter is faster",
+        row: "backend",
+        compared: None,
+        text: "By the library of the backend, and by the same backend with multi-buffer RSA around \
+            it, on processors that have AVX-512 IFMA: the vector unit takes single operations over \
+            only where the library has portable code.",
     },
     Group {
         name: "record-gcm",

@@ -10,7 +10,7 @@ use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
 use crate::message::CLIENT_HELLO;
 
 /// Suites that are listed; the number of others is said.
-const MAX_LISTED: usize = 12;
+const MAX_LISTED: usize = 8;
 
 /// What was wrong with a client's first messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +124,11 @@ fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) 
         write!(f, "the client offers none of the suites that are on in {}: ", protocol.name())?;
     }
     for (index, suite) in suites.iter().take(MAX_LISTED).enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(f, "{comma}{suite:#06x}")?;
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        match CipherSuite::from_id(u32::from(*suite)) {
+            Some(known) => f.write_str(known.name)?,
+            None => write!(f, "{suite:#06x}")?,
+        }
     }
     match suites.len().saturating_sub(MAX_LISTED) {
         0 if suites.is_empty() => f.write_str("none at all"),
@@ -145,12 +148,14 @@ mod tests {
     #[test]
     fn what_a_client_offers_instead_is_told() {
         assert_eq!(suites(&[0x1a1a, 0x1301, 0x1302, 0x00ff]), "the client offers TLS 1.3 only");
-        let no_rsa = "the client offers no suite with RSA key exchange: 0xc02f, 0xc030";
-        assert_eq!(suites(&[0xc02f, 0xc030, 0x00ff]), no_rsa);
-        let other = "the client offers none of the suites that are on in TLS 1.2: 0x000a, 0xc030";
+        let no_rsa = "the client offers no suite with RSA key exchange: \
+            TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0xff02";
+        assert_eq!(suites(&[0xc02f, 0xff02, 0x00ff]), no_rsa);
+        let other = "the client offers none of the suites that are on in TLS 1.2: \
+            TLS_RSA_WITH_3DES_EDE_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
         assert_eq!(suites(&[0x000a, 0xc030]), other);
-        let many: Vec<u16> = (0xc001..=0xc00f).collect();
-        assert!(suites(&many).ends_with("0xc00c and 3 more"), "{}", suites(&many));
+        let many: Vec<u16> = (0xff01..=0xff0b).collect();
+        assert!(suites(&many).ends_with(", 0xff08 and 3 more"), "{}", suites(&many));
         assert!(suites(&[0x00ff]).ends_with("none at all"));
         assert!(Cause::Version(0x0300).to_string().starts_with("SSL 3.0 is the highest"));
         assert!(Cause::Version(0x0200).to_string().starts_with("version 0x0200"));
