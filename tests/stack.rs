@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use ssl_provider::{KeyExchangeBackend, Protocol, RecordOptions, Side};
+use ssl_provider::{
+    ClientKey, EapKeyBlock, Error, KeyExchangeBackend, Protocol, RecordOptions, Side,
+};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
@@ -17,6 +19,11 @@ fn assert_wiped(what: &str, secrets: &Secrets, call: impl FnOnce() + Send) {
     let remains = Remains::of(call);
     assert_eq!(remains.found(secrets), BTreeSet::new(), "{what}");
     assert!(remains.wiped_to_the_bottom(), "{what}: more stack was used than is wiped");
+}
+
+/// Makes a call that nobody wipes behind, or in places only.
+fn assert_nothing_left(what: &str, secrets: &Secrets, call: impl FnOnce() + Send) {
+    assert_eq!(Remains::of(call).found(secrets), BTreeSet::new(), "{what}");
 }
 
 /// Every backend, and every one with multi-buffer RSA around it.
@@ -73,6 +80,13 @@ fn no_part_of_a_private_key_is_left_by_loading_and_using_it() {
     }
 }
 
+/// Bytes of MAC keys and keys in the key block. Initialisation vectors follow: what of them is not
+/// sent with the records tells nothing without the key.
+fn keys_len(exchange: &Exchange) -> usize {
+    let mac_len = exchange.suite.mac.map_or(0, |hash| hash.output_len());
+    2 * (mac_len + exchange.suite.cipher.key_len)
+}
+
 #[test]
 fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
     let test_key = TestKey::rsa_1024();
@@ -92,13 +106,10 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
             let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
             let master_secret = exchange.master_secret(&premaster_secret);
             let session_keys = exchange.session_keys(&master_secret);
-            // Initialisation vectors are known to whoever sees the records.
-            let mac_len = exchange.suite.mac.map_or(0, |hash| hash.output_len());
-            let keys_len = 2 * (mac_len + exchange.suite.cipher.key_len);
             let secrets = Secrets::default()
                 .and("premaster secret", &premaster_secret)
                 .and("master secret", &master_secret)
-                .and("keys", &session_keys[..keys_len]);
+                .and("keys", &session_keys[..keys_len(&exchange)]);
 
             let mut master_key = None;
             let import = || master_key = exchange.import(&provider, &key, &ciphertext).ok();
@@ -115,19 +126,82 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
             assert_wiped(&what("Finished"), &secrets, verify);
             let record_key =
                 || Box::new(keys.record_key(Side::Server, RecordOptions::default()).unwrap());
-            let (mut writer, mut reader) = (record_key(), None);
+            let (writer, mut reader) = (record_key(), None);
             let make = || reader = Some(record_key());
             assert_wiped(&what("record key"), &secrets, make);
 
+            let reader = reader.unwrap();
+            let sign = || drop(master_key.client_auth_hash(ClientKey::Rsa, &hash).unwrap());
+            assert_nothing_left(&what("client auth hash"), &secrets, sign);
+            let end = || drop((master_key, keys, writer, reader));
+            assert_nothing_left(&what("drop"), &secrets, end);
+        }
+    }
+}
+
+#[test]
+fn no_key_is_left_by_records() {
+    let test_key = TestKey::rsa_1024();
+    let mac_then_encrypt = RecordOptions::default();
+    let encrypt_then_mac = RecordOptions { encrypt_then_mac: true };
+    for backend in ssl_provider::backends() {
+        let provider = open(*backend);
+        let key = test_key.load(&provider);
+        for (protocol, suite, options) in [
+            (Protocol::Ssl3, 0x0001, mac_then_encrypt),
+            (Protocol::Ssl3, 0x0002, mac_then_encrypt),
+            (Protocol::Ssl3, 0x0004, mac_then_encrypt),
+            (Protocol::Ssl3, 0x0005, mac_then_encrypt),
+            (Protocol::Ssl3, 0x000A, mac_then_encrypt),
+            (Protocol::Ssl3, 0x0035, mac_then_encrypt),
+            (Protocol::Tls1_0, 0x0004, mac_then_encrypt),
+            (Protocol::Tls1_0, 0x000A, mac_then_encrypt),
+            (Protocol::Tls1_0, 0x0035, mac_then_encrypt),
+            (Protocol::Tls1_1, 0x0041, mac_then_encrypt),
+            (Protocol::Tls1_2, 0x003B, mac_then_encrypt),
+            (Protocol::Tls1_2, 0x003D, mac_then_encrypt),
+            (Protocol::Tls1_2, 0x003D, encrypt_then_mac),
+            (Protocol::Tls1_2, 0x00C0, mac_then_encrypt),
+            (Protocol::Tls1_2, 0x009C, mac_then_encrypt),
+            (Protocol::Tls1_2, 0x009D, mac_then_encrypt),
+            (Protocol::Tls1_2, 0xC09C, mac_then_encrypt),
+            (Protocol::Tls1_2, 0xC0A1, mac_then_encrypt),
+        ] {
+            let exchange = Exchange::new(protocol, suite);
+            let name = backend.info().name;
+            let what = |call: &str| format!("{name}, {options:?}, {call}\n{}", exchange.describe());
+            let mut rng = Rng::new(95);
+            let premaster_secret = exchange.premaster_secret(&mut rng);
+            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let session_keys = exchange.session_keys(&exchange.master_secret(&premaster_secret));
+            let session_keys = &session_keys[..keys_len(&exchange)];
+            let padded = |pad: u8| session_keys.iter().map(|byte| byte ^ pad).collect::<Vec<_>>();
+            let secrets = Secrets::default()
+                .and("keys", session_keys)
+                .and("keys in the inner hash of HMAC", &padded(0x36))
+                .and("keys in the outer hash of HMAC", &padded(0x5c));
+
+            let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
+            let keys = master_key.session_keys(&exchange.parameters()).unwrap();
+            let record_key = || keys.record_key(Side::Server, options).map(Box::new);
+            if matches!(record_key(), Err(Error::Unsupported(_))) {
+                continue;
+            }
+            let (mut writer, mut reader) = (record_key().unwrap(), record_key().unwrap());
             let (text, mut opened) = (vec![7; 1000], vec![0; 2000]);
             let mut record = vec![0; writer.record_len(text.len()).unwrap()];
-            let seal = || assert!(writer.encrypt_packet(0, 23, &text, &mut record).is_ok());
-            assert_eq!(Remains::of(seal).found(&secrets), BTreeSet::new(), "{}", what("encrypt"));
-            let mut reader = reader.unwrap();
-            let open = || assert!(reader.decrypt_packet(0, &record, &mut opened).is_ok());
-            assert_eq!(Remains::of(open).found(&secrets), BTreeSet::new(), "{}", what("decrypt"));
-            let end = || drop((master_key, keys, writer, reader));
-            assert_eq!(Remains::of(end).found(&secrets), BTreeSet::new(), "{}", what("drop"));
+            let mut len = 0;
+            let seal = || len = writer.encrypt_packet(0, 23, &text, &mut record).unwrap();
+            assert_nothing_left(&what("encrypt"), &secrets, seal);
+            let open = || assert!(reader.decrypt_packet(0, &record[..len], &mut opened).is_ok());
+            assert_nothing_left(&what("decrypt"), &secrets, open);
+            let mut blob = None;
+            let export = || blob = writer.export().ok();
+            assert_nothing_left(&what("export"), &secrets, export);
+            let (blob, mut imported) = (blob.unwrap(), None);
+            let import = || imported = provider.import_record_key(blob.expose()).ok().map(Box::new);
+            assert_nothing_left(&what("import"), &secrets, import);
+            assert!(imported.is_some());
         }
     }
 }
@@ -154,6 +228,12 @@ fn keying_material_is_not_left() {
             master_key.export_keying_material(b"EXPORTER", &randoms, None, &mut again).unwrap();
         };
         assert_wiped(&name, &secrets, export);
+        assert_eq!(again, out);
+        let kind = EapKeyBlock::TtlsV0;
+        master_key.eap_key_block(kind, &randoms, &mut out).unwrap();
+        let secrets = secrets.and("key block of EAP", &out);
+        let derive = || master_key.eap_key_block(kind, &randoms, &mut again).unwrap();
+        assert_wiped(&name, &secrets, derive);
         assert_eq!(again, out);
     }
 }

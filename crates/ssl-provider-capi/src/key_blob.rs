@@ -8,6 +8,7 @@ use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
 
+use ssl_provider::secret::on_wiped_stack;
 use ssl_provider::{Error, KeyFault};
 
 use crate::abi::{
@@ -35,7 +36,7 @@ pub(crate) fn pkcs1_of_private_blob(blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, E
     let (prime1, prime2) =
         (fields.take(fields.header.cbPrime1)?, fields.take(fields.header.cbPrime2)?);
     fields.end()?;
-    let parts = complete(exponent, modulus, prime1, prime2)?;
+    let parts = on_wiped_stack::<_, STACK_LEN>(|| complete(exponent, modulus, prime1, prime2))?;
     encode(&Parts {
         modulus,
         exponent,
@@ -208,6 +209,9 @@ struct Completed {
     coefficient: Zeroizing<Box<[u8]>>,
 }
 
+/// Bytes of stack that completing a key may use, of any length, as numbers are on the heap.
+const STACK_LEN: usize = 16 * 1024;
+
 /// Computes d = e^-1 mod lcm(p-1, q-1), d mod p-1, d mod q-1 and q^-1 mod p (RFC 8017 section 3.2),
 /// in a time that depends on the sizes only.
 fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> {
@@ -267,6 +271,8 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeSet;
+
     use ssl_provider::RsaPrivateKeyDer;
 
     use super::*;
@@ -315,6 +321,33 @@ pub(crate) mod tests {
             // RFC 8017 allows any d that inverts e; this is the least one, others may be larger.
             let (least, given) = (completed.private_exponent(), key.private_exponent());
             assert!((least.len(), least) <= (given.len(), given));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn completing_a_key_leaves_nothing_of_it_on_the_stack() {
+        use ssl_provider_testkit::stack::{Remains, Secrets};
+
+        // Primes are odd, so their last byte alone changes.
+        let less_one =
+            |prime: &[u8]| [&prime[..prime.len() - 1], &[prime[prime.len() - 1] - 1]].concat();
+        for der in KEYS {
+            let key = RsaPrivateKeyDer::from_der(der).unwrap();
+            let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
+            let secrets = Secrets::default()
+                .and("p", p)
+                .and("q", q)
+                .and("p-1", &less_one(p))
+                .and("q-1", &less_one(q))
+                .and("d", key.private_exponent())
+                .and("d mod p-1", dp)
+                .and("d mod q-1", dq)
+                .and("q^-1 mod p", coefficient);
+            let blob = private_blob(&key);
+            let remains = Remains::of(|| drop(pkcs1_of_private_blob(&blob).unwrap()));
+            assert_eq!(remains.found(&secrets), BTreeSet::new());
+            assert!(remains.wiped_to_the_bottom());
         }
     }
 

@@ -10,6 +10,7 @@ use crate::cipher_suite::CipherSuite;
 use crate::error::Error;
 use crate::protocol::Protocol;
 use crate::schedule::schedule_of;
+use crate::secret::{STACK_LEN, on_wiped_stack};
 
 /// A running handshake hash: MD5 and SHA-1 side by side up to TLS 1.1, the suite's hash in 1.2.
 pub struct HandshakeHash {
@@ -120,17 +121,19 @@ impl HandshakeHash {
             out.split_at_mut_checked(16).ok_or(Error::Internal("a hash of SSL 3.0 is 36 bytes"))?;
         let halves =
             [(HashAlgorithm::Md5, md5, 48, md5_out), (HashAlgorithm::Sha1, sha1, 40, sha1_out)];
-        for (hash, context, pad_len, out) in halves {
-            let mut inner = Zeroizing::new([0; 20]);
-            let inner = &mut inner[..hash.output_len()];
-            let mut context = context.duplicate();
-            context.update(sender);
-            context.update(master_secret);
-            context.update(&[0x36; 48][..pad_len]);
-            context.finish(inner)?;
-            backend.hash(hash, &[master_secret, &[0x5c; 48][..pad_len], inner], out)?;
-        }
-        Ok(())
+        on_wiped_stack::<_, STACK_LEN>(|| {
+            for (hash, context, pad_len, out) in halves {
+                let mut inner = Zeroizing::new([0; 20]);
+                let inner = &mut inner[..hash.output_len()];
+                let mut context = context.duplicate();
+                context.update(sender);
+                context.update(master_secret);
+                context.update(&[0x36; 48][..pad_len]);
+                context.finish(inner)?;
+                backend.hash(hash, &[master_secret, &[0x5c; 48][..pad_len], inner], out)?;
+            }
+            Ok(())
+        })
     }
 }
 

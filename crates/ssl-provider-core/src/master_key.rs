@@ -158,9 +158,7 @@ impl MasterKey {
                     Side::Client => b"CLNT",
                     Side::Server => b"SRVR",
                 };
-                on_wiped_stack::<_, STACK_LEN>(|| {
-                    handshake.ssl3_hash(self.backend, sender, self.secret.expose(), out)
-                })
+                handshake.ssl3_hash(self.backend, sender, self.secret.expose(), out)
             }
             Some(prf) => {
                 let label: &[u8] = match sender {

@@ -59,16 +59,24 @@ secret! {
 pub(crate) const STACK_LEN: usize = 16 * 1024;
 
 /// Does `work`, and wipes the `N` bytes of stack below it, where it may have left secrets that it
-/// made or moved there.
+/// made or moved there, also where it panics.
 pub fn on_wiped_stack<T, const N: usize>(work: impl FnOnce() -> T) -> T {
     /// Keeps what `work` puts on the stack below the frame of the caller.
     #[inline(never)]
     fn below<T>(work: impl FnOnce() -> T) -> T {
         work()
     }
-    let done = below(work);
-    zeroize_stack::<N>();
-    done
+
+    struct Wipe<const N: usize>;
+
+    impl<const N: usize> Drop for Wipe<N> {
+        fn drop(&mut self) {
+            zeroize_stack::<N>();
+        }
+    }
+
+    let _wipe = Wipe::<N>;
+    below(work)
 }
 
 #[cfg(test)]

@@ -25,12 +25,21 @@ const NEEDLE_LEN: usize = 8;
 pub struct Secrets(HashMap<[u8; NEEDLE_LEN], &'static str>);
 
 impl Secrets {
-    /// Adds a secret of at least 8 bytes: all of it, in both orders of bytes, and as numbers of
-    /// multi-buffer RSA lie in memory, in digits of 52 bits.
+    /// Adds a secret of at least 8 bytes: all of it, in both orders of bytes, as hashes take it
+    /// apart, in words of 32 bits, and as numbers of multi-buffer RSA lie in memory, in digits of
+    /// 52 bits.
+    ///
+    /// # Panics
+    ///
+    /// When it is shorter, as nothing would be looked for.
     #[must_use]
     pub fn and(mut self, name: &'static str, secret: &[u8]) -> Self {
+        assert!(secret.len() >= NEEDLE_LEN, "{name} has {} bytes", secret.len());
         let reversed: Vec<u8> = secret.iter().rev().copied().collect();
-        let bytes = secret.windows(NEEDLE_LEN).chain(reversed.windows(NEEDLE_LEN));
+        let words = secret.chunks_exact(4).flat_map(|word| word.iter().rev().copied());
+        let words: Vec<u8> = words.collect();
+        let bytes = [secret, &reversed, &words].map(|form| form.windows(NEEDLE_LEN));
+        let bytes = bytes.into_iter().flatten();
         self.0.extend(bytes.map(|piece| (piece.try_into().unwrap(), name)));
         // 13 hex digits have 52 bits.
         let hex = to_hex(secret);
@@ -49,6 +58,10 @@ pub struct Remains(Vec<u8>);
 impl Remains {
     /// Makes the call, on a thread of its own. Secrets that it is given or gives back have to be on
     /// the heap, else they are found there.
+    ///
+    /// # Panics
+    ///
+    /// As the call does, and where the kernel does not show this memory.
     pub fn of(call: impl FnOnce() + Send) -> Self {
         let run = || {
             paint();
@@ -104,6 +117,8 @@ fn read() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use ssl_provider_core::secret::on_wiped_stack;
 
     use super::*;
@@ -132,6 +147,9 @@ mod tests {
         assert_eq!(left.found(&Secrets::default().and("other", &[1; 48])), BTreeSet::new());
         assert!(!left.wiped_to_the_bottom());
 
+        let words: Vec<u8> = secret.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
+        assert_eq!(left.found(&Secrets::default().and("planted", &words)), planted);
+
         let wiped = Remains::of(|| on_wiped_stack::<_, LEN>(|| leave::<64>(&secret)));
         assert_eq!(wiped.found(&secrets), BTreeSet::new());
         assert!(wiped.wiped_to_the_bottom());
@@ -139,6 +157,23 @@ mod tests {
         let deeper = Remains::of(|| on_wiped_stack::<_, LEN>(|| leave::<LEN>(&secret)));
         assert_eq!(deeper.found(&secrets), planted);
         assert!(!deeper.wiped_to_the_bottom());
+    }
+
+    #[test]
+    fn a_secret_is_wiped_below_a_panic() {
+        const LEN: usize = 12 * 1024;
+        let secret = Rng::new(90).bytes(48);
+        let secrets = Secrets::default().and("planted", &secret);
+        let panics = || {
+            leave::<64>(&secret);
+            resume_unwind(Box::new("planted"));
+        };
+        let left = Remains::of(|| assert!(catch_unwind(panics).is_err()));
+        assert_eq!(left.found(&secrets), BTreeSet::from(["planted"]));
+        let wiped = Remains::of(|| {
+            assert!(catch_unwind(|| on_wiped_stack::<(), LEN>(panics)).is_err());
+        });
+        assert_eq!(wiped.found(&secrets), BTreeSet::new());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::cipher_suite::CipherSuite;
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
+use crate::secret::{STACK_LEN, on_wiped_stack};
 
 /// Furthest position in the key stream of RC4 that a key is exported at, in bytes: whoever imports
 /// it has to run that far.
@@ -182,7 +183,9 @@ fn checksum(
     content: &[u8],
 ) -> Result<Zeroizing<[u8; CHECKSUM_LEN]>, Error> {
     let mut checksum = Zeroizing::new([0; CHECKSUM_LEN]);
-    backend.hash(HashAlgorithm::Sha256, &[content], checksum.as_mut())?;
+    on_wiped_stack::<_, STACK_LEN>(|| {
+        backend.hash(HashAlgorithm::Sha256, &[content], checksum.as_mut())
+    })?;
     Ok(checksum)
 }
 

@@ -8,6 +8,7 @@ use crate::ct::Mask;
 use crate::error::Error;
 use crate::protocol::{Protocol, Schedule};
 use crate::record::padding::Verdict;
+use crate::secret::{STACK_LEN, on_wiped_stack};
 
 /// The longest MAC, which is that of SHA-384.
 pub(super) const MAX_MAC_LEN: usize = 48;
@@ -60,6 +61,8 @@ pub(super) struct RecordMac {
     backend: &'static dyn KeyExchangeBackend,
     hash: HashAlgorithm,
     prefix: Prefix,
+    /// SSL 3.0 hashes the key anew with every record, as its prefix is no whole block.
+    hashes_key: bool,
     inner: Box<dyn HashContext>,
     outer: Box<dyn HashContext>,
 }
@@ -77,7 +80,8 @@ impl RecordMac {
         inner.update(prefix.as_bytes());
         let mut outer = backend.hash_context(hash)?;
         outer.update(Prefix::new(schedule, hash, key, 0x5c).as_bytes());
-        Ok(Self { backend, hash, prefix, inner, outer })
+        let hashes_key = schedule == Schedule::Ssl3;
+        Ok(Self { backend, hash, prefix, hashes_key, inner, outer })
     }
 
     /// Bytes of the MAC.
@@ -92,11 +96,13 @@ impl RecordMac {
         message: &[u8],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        let mut inner = self.inner.duplicate();
-        inner.update(header.as_bytes());
-        inner.update(message);
-        inner.finish(out)?;
-        self.finish(out)
+        self.wiping(|| {
+            let mut inner = self.inner.duplicate();
+            inner.update(header.as_bytes());
+            inner.update(message);
+            inner.finish(out)?;
+            self.finish(out)
+        })
     }
 
     /// Checks the MAC of a message, in time that does not depend on how much of it is right.
@@ -128,12 +134,14 @@ impl RecordMac {
         };
         let mut expected = Zeroizing::new([0; MAX_MAC_LEN]);
         let expected = &mut expected[..self.len()];
-        match self.backend.compression_function(self.hash) {
-            Ok(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
-            Err(Error::Unsupported(_)) => self.hash_by_lengths(&message, expected)?,
-            Err(error) => return Err(error),
-        }
-        self.finish(expected)?;
+        self.wiping(|| {
+            match self.backend.compression_function(self.hash) {
+                Ok(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
+                Err(Error::Unsupported(_)) => self.hash_by_lengths(&message, expected)?,
+                Err(error) => return Err(error),
+            }
+            self.finish(expected)
+        })?;
 
         // The bounds come from the length of the fragment, so they lie within it.
         let (shortest, _) = unpadded.bounds;
@@ -220,6 +228,11 @@ impl RecordMac {
             compression.chaining_value(candidate);
             is_last.merge(candidate, out);
         }
+    }
+
+    /// Does `work`, and wipes the stack below it where it hashes the key.
+    fn wiping(&self, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        if self.hashes_key { on_wiped_stack::<_, STACK_LEN>(work) } else { work() }
     }
 
     /// From the hash of the message to the MAC, in place.
