@@ -44,15 +44,25 @@ fn main() -> ExitCode {
     let run = Run { classes: &classes, blocks: selection_blocks, calls: SELECTIONS };
     run.time("selection", &plaintext, selection());
     run.time("control of the selection", &plaintext, Box::new(|em| _ = black_box(careless(em))));
+    run.time("control with one branch", &plaintext, one_branch());
     let run = Run { blocks, calls: 1, ..run };
     for backend in ssl_provider::backends() {
-        let import = import(*backend, &key).expect("every backend takes the keys of the test kit");
-        run.time(backend.info().name, &ciphertext, import);
+        let name = backend.info().name;
+        run.time(name, &ciphertext, import(*backend, &key).expect(TAKES_KEYS));
+        match ssl_provider::with_multi_buffer(*backend) {
+            Some(around) => {
+                let batch = batch(around, &key).expect(TAKES_KEYS);
+                run.time(&format!("{name} in batches"), &ciphertext, batch);
+            }
+            None => eprintln!("NOT TIMED: {name} in batches: the processor has no AVX-512 IFMA"),
+        }
     }
     let control = careless_server(&key).expect("a backend that takes the keys of the test kit");
     run.time("control of the import", &ciphertext, control);
     ExitCode::SUCCESS
 }
+
+const TAKES_KEYS: &str = "every backend takes the keys of the test kit";
 
 fn usage() -> ExitCode {
     eprintln!("usage: timing 1024|2048 BLOCKS SELECTION-BLOCKS");
@@ -135,13 +145,53 @@ fn selection() -> Operation<'static> {
     })
 }
 
+/// The least that a careless change would make of the routine: all is selected by masks, and then
+/// one branch looks at what was selected.
+fn one_branch() -> Operation<'static> {
+    let version = VersionCheck::offered(classes::VERSION);
+    let fallback = PremasterSecret::zeroed();
+    let mut secret = PremasterSecret::zeroed();
+    let mut rejected = 0_u32;
+    Box::new(move |em| {
+        recover_premaster(em, version, &fallback, &mut secret).expect("a block is long enough");
+        if black_box(&secret).expose()[0] == 0 {
+            // Opaque, so that it stays a branch.
+            rejected = black_box(rejected.wrapping_add(1));
+        }
+    })
+}
+
+/// A provider that takes the shortest key of the test kit.
+fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+    let policy = Policy { min_modulus_bits: 1024, ..Policy::default() };
+    Provider::open(backend).with_policy(policy)
+}
+
+/// As many imports as multi-buffer RSA has lanes, decrypted at once.
+fn batch(
+    backend: &'static dyn KeyExchangeBackend,
+    key: &TestKey,
+) -> Result<Operation<'static>, Error> {
+    const LANES: usize = 8;
+    let provider = provider(backend);
+    let key = provider.load_private_key(&key.der)?;
+    let parameters = parameters();
+    Ok(Box::new(move |ciphertext| {
+        let decrypted = key.decrypt_premasters(&[ciphertext; LANES]).expect("the library works");
+        for premaster in &decrypted {
+            let imported =
+                provider.import_decrypted(premaster, PROTOCOL, SUITE, &parameters, Flags::SERVER);
+            _ = black_box(imported);
+        }
+    }))
+}
+
 /// The whole import.
 fn import(
     backend: &'static dyn KeyExchangeBackend,
     key: &TestKey,
 ) -> Result<Operation<'static>, Error> {
-    let policy = Policy { min_modulus_bits: 1024, ..Policy::default() };
-    let provider = Provider::open(backend).with_policy(policy);
+    let provider = provider(backend);
     let key = provider.load_private_key(&key.der)?;
     let parameters = parameters();
     Ok(Box::new(move |ciphertext| {
