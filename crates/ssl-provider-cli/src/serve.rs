@@ -202,10 +202,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     });
     args.keep_key_log_apart()?;
     let options = args.options()?;
+    let advisor = args.advisor(backend.info().name, &options);
     let addresses = args.addresses()?;
     let identity = args.identity(&provider)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
+    if args.key.is_none() && !args.quiet {
+        tell("made a 2048-bit key and a certificate for localhost, gone when this stops");
+    }
     let server = Server::bind(&addresses[..], settings, args.limits())
         .map_err(|error| Failure::usage(format_args!("--listen {}: {error}", args.listen)))?;
     let address = server.local_address().map_err(Failure::Server)?;
@@ -229,7 +233,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     // An observer cannot fail, so the first failure is kept and stops the server.
     let failed = Mutex::new(None);
     let stop = server.stop_handle();
-    let advisor = args.advisor(backend.info().name);
     let observer = |event: Event<'_>| {
         if args.json {
             if let Err(error) = print(&as_json(event, &advisor)) {
@@ -293,11 +296,7 @@ impl Args {
 
     fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {
         let Some(path) = &self.key else {
-            let made = Identity::self_signed(provider).map_err(Failure::usage)?;
-            if !self.quiet {
-                tell("made a 2048-bit key and a certificate for localhost, gone when this stops");
-            }
-            return Ok(made.identity);
+            return Ok(Identity::self_signed(provider).map_err(Failure::usage)?.identity);
         };
         let password = self.password.password()?;
         let key = key_file::read_key(path, &password)?;
@@ -381,8 +380,9 @@ impl Args {
         self.suites.iter().flat_map(|list| &list.0).copied().collect()
     }
 
-    fn advisor(&self, backend: &'static str) -> Advisor {
-        Advisor { backend, suites: self.suites(), allow_ssl3: self.allow_ssl3 }
+    fn advisor(&self, backend: &'static str, options: &Options) -> Advisor {
+        let (versions, suites) = (options.versions.clone(), options.suites.clone());
+        Advisor { backend, versions, suites, allow_ssl3: self.allow_ssl3 }
     }
 
     fn limits(&self) -> Limits {

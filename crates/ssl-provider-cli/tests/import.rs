@@ -13,9 +13,10 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use ssl_provider::backends;
+use ssl_provider_testkit::vectors;
 use tempfile::TempDir;
 
-use common::{Run, command, key, sslprov, sslprov_with, vectors};
+use common::{Run, command, key, sslprov, sslprov_with};
 
 /// The arguments of a batch on all backends.
 fn batch(path: &Path, more: &[&str]) -> Run {
@@ -61,7 +62,7 @@ fn rsa_count(exchanges: &[Value]) -> usize {
 
 #[test]
 fn every_recorded_handshake_of_go_gives_its_master_secret() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder() else { return };
     for folder in ["go-tls", "go-tls-no-ems"] {
         let path = vectors.join(folder).join("handshakes.json");
         let exchanges = exchanges(&path);
@@ -75,7 +76,7 @@ fn every_recorded_handshake_of_go_gives_its_master_secret() {
 
 #[test]
 fn recorded_ssl_3_needs_its_switch_and_gives_its_master_secret() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder() else { return };
     let path = vectors.join("captures/handshakes.json");
     let mut exchanges = exchanges(&path);
     // The file names its keys in a folder that the captures came from.
@@ -298,7 +299,7 @@ fn the_backend_is_chosen_by_option_then_environment_then_default() {
 
 #[test]
 fn the_version_in_the_premaster_secret_is_checked_as_asked() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder() else { return };
     // The client offered what was negotiated, so with another offer the fallback steps in.
     let path = vectors.join("go-tls/handshakes.json");
     let mut exchange = exchanges(&path)

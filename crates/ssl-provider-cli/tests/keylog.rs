@@ -13,8 +13,10 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use ssl_provider::backends;
+use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::vectors;
 
-use common::{command, key, sslprov, sslprov_with, vectors, workspace};
+use common::{command, key, sslprov, sslprov_with, workspace};
 
 /// The recorded captures with what is known of them.
 fn corpus() -> Vec<Value> {
@@ -144,7 +146,7 @@ fn every_capture_gives_the_verdicts_and_keys_of_the_manifest_on_all_backends() {
 fn every_capture_gives_the_same_with_multi_buffer_as_without() {
     let backend = ssl_provider::default_backend().unwrap();
     if ssl_provider::with_multi_buffer(backend).is_none() {
-        eprintln!("NOT TESTED: multi-buffer RSA: this processor has no AVX-512 IFMA");
+        not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA");
     }
     for capture in corpus() {
         let options = ["--json", "--allow-ssl3"];
@@ -440,7 +442,7 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 
 #[test]
 fn recorded_captures_of_others_open_too() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder() else { return };
     let expected = fs::read(vectors.join("captures/handshakes.json")).unwrap();
     let expected: Vec<Value> = serde_json::from_slice(&expected).unwrap();
     for (name, resumed) in [("rsasnakeoil2", 1), ("rsa-p-lt-q", 0)] {

@@ -17,7 +17,7 @@ use ssl_provider::{
 use ssl_provider_cli::key_file::{PasswordArgs, read_keys};
 use ssl_provider_cli::record::{Options, RecordCipher};
 
-use common::vectors;
+use ssl_provider_testkit::vectors;
 
 fn bytes(handshake: &Value, field: &str) -> Vec<u8> {
     let digits = handshake[field].as_str().unwrap_or_else(|| panic!("{field} is text"));
@@ -84,7 +84,7 @@ fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize 
 fn every_record_of_the_recorded_connections_opens() {
     let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
     let provider = Provider::open(default_backend().unwrap()).with_policy(policy);
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::folder() else { return };
     let mut opened = 0;
     for folder in ["go-tls", "go-tls-no-ems"].map(|name| vectors.join(name)) {
         let handshakes = fs::read(folder.join("handshakes.json")).unwrap();

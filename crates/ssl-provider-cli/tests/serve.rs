@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ssl_provider::{backends, with_multi_buffer};
+use ssl_provider_testkit::loud::not_tested;
 
-use common::{command, key, sslprov};
+use common::{Run, command, key, sslprov};
 
 /// A server that runs, and is ended with the test.
 struct Server {
@@ -84,7 +85,7 @@ impl Drop for Server {
 fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
-        eprintln!("WARNING: `{program}` is ABSENT: the test with it did NOT run");
+        not_tested(program, "it is not installed");
     }
     found
 }
@@ -437,14 +438,20 @@ fn files_and_options_that_do_not_fit_are_told() {
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);
     serve(&["--cert", other]).expect_stderr("--key");
-    serve(&["--suites", "0xc02f"]).expect_stderr("see `sslprov suites`");
+    let tells_no_key = |run: Run| {
+        assert!(!run.stderr.contains("made a 2048-bit key"), "{}", run.stderr);
+    };
+    for nothing_is_left in
+        [["--suites", "0xc02f"], ["--suites", "0x0007"], ["--versions", "tls1.3"]]
+    {
+        let run = serve(&nothing_is_left).expect_stderr("see `sslprov suites`");
+        tells_no_key(run.expect_stderr("does not offer: one of these suites"));
+    }
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
     for bad in ["localhost", "4433", "127.0.0.1:x"] {
         let run = sslprov(["serve", "--listen", bad]).expect_code(2);
-        let run = run.expect_stderr("expected ADDRESS:PORT");
-        assert!(!run.stderr.contains("made a 2048-bit key"), "{}", run.stderr);
+        tells_no_key(run.expect_stderr("expected ADDRESS:PORT"));
     }
-    serve(&["--versions", "tls1.3"]).expect_stderr("see `sslprov suites`");
     serve(&["--backend", "all"]).expect_stderr("one backend");
     for option in ["--timeout", "--max-connections", "--threads"] {
         serve(&[option, "0"]).expect_stderr("0 is not in 1..");

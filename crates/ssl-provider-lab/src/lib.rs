@@ -35,6 +35,7 @@ pub use crate::session::SessionCache;
 pub use crate::settings::{
     ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES, Options, Settings,
 };
+pub use crate::wire::Reader;
 
 #[cfg(test)]
 mod tests;

@@ -101,8 +101,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] when nothing is left to agree on, and when there is a key log and the
-    /// provider's policy denies it.
+    /// [`Error::RequirementNotMet`] when nothing is left to agree on, [`Error::NotAllowed`] when
+    /// there is a key log and the provider's policy denies it.
     pub fn new(
         provider: Provider,
         identity: Identity,
@@ -123,7 +123,7 @@ impl Settings {
             .filter(|(_, suites)| !suites.is_empty())
             .collect();
         let Some((protocol, [suite, ..])) = usable.first().map(|(it, all)| (*it, &all[..])) else {
-            return Err(Error::NotAllowed("no version and suite is left that the backend can do"));
+            return Err(Error::RequirementNotMet("one of these suites in one of these versions"));
         };
         if key_log.is_some() {
             trial(&provider, &identity, protocol, suite.id)?.secret_for_key_log()?;

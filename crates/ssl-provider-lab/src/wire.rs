@@ -3,61 +3,72 @@
 
 /// What is left of a message. A field that does not fit is none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// A message of which nothing was read.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+    /// The next `len` bytes.
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(taken)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    pub(crate) fn u8(&mut self) -> Option<u8> {
+    /// A number of one byte.
+    pub fn u8(&mut self) -> Option<u8> {
         self.array().map(u8::from_be_bytes)
     }
 
-    pub(crate) fn u16(&mut self) -> Option<u16> {
+    /// A number of two bytes.
+    pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
-    pub(crate) fn u24(&mut self) -> Option<usize> {
+    /// A number of three bytes.
+    pub fn u24(&mut self) -> Option<usize> {
         let [a, b, c] = self.array()?;
         Some(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c))
     }
 
     /// A field behind one byte of length.
-    pub(crate) fn vec8(&mut self) -> Option<&'a [u8]> {
+    /// A field behind its length in one byte.
+    pub fn vec8(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
     /// A field behind two bytes of length.
-    pub(crate) fn vec16(&mut self) -> Option<&'a [u8]> {
+    /// A field behind its length in two bytes.
+    pub fn vec16(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }
 
     /// A field behind three bytes of length.
-    pub(crate) fn vec24(&mut self) -> Option<&'a [u8]> {
+    /// A field behind its length in three bytes.
+    pub fn vec24(&mut self) -> Option<&'a [u8]> {
         let len = self.u24()?;
         self.take(len)
     }
 
-    pub(crate) fn rest(self) -> &'a [u8] {
+    /// All that is left.
+    pub fn rest(self) -> &'a [u8] {
         self.0
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether everything was read.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -426,9 +426,11 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn the_avx512_kernel_multiplies_and_selects() {
+        use ssl_provider_testkit::loud::not_tested;
+
         match Avx512::detect() {
             Some(kernel) => assert_kernel(kernel),
-            None => eprintln!("NOT TESTED: this processor has no AVX-512 IFMA"),
+            None => not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA"),
         }
     }
 }

@@ -34,6 +34,7 @@ pub mod ciphertext;
 pub mod direction;
 pub mod exchange;
 pub mod fake;
+pub mod loud;
 pub mod reference;
 pub mod rsa_key;
 pub mod signature;

@@ -11,6 +11,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::bytes::hex;
+use crate::loud::not_tested;
 
 /// The variable that says where the vectors are: a folder, or `none` to do without them.
 pub const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
@@ -23,7 +24,7 @@ pub const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
 pub fn folder() -> Option<PathBuf> {
     let folder = match std::env::var(VARIABLE) {
         Ok(value) if value == "none" => {
-            eprintln!("WARNING: {VARIABLE}=none: the published vectors are NOT checked");
+            not_tested("what published vectors say", format_args!("{VARIABLE}=none"));
             return None;
         }
         Ok(value) => PathBuf::from(value),

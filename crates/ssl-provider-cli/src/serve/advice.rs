@@ -2,12 +2,13 @@
 //! The server says what was wrong; only the command line knows its own options.
 
 use ssl_provider::{CipherSuite, Protocol};
-use ssl_provider_lab::{Cause, DEFAULT_VERSIONS, LEGACY_SUITES};
+use ssl_provider_lab::{Cause, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES};
 
 /// What the server was told to speak.
 #[derive(Debug)]
 pub(super) struct Advisor {
     pub(super) backend: &'static str,
+    pub(super) versions: Vec<Protocol>,
     pub(super) suites: Vec<u32>,
     pub(super) allow_ssl3: bool,
 }
@@ -27,6 +28,9 @@ impl Advisor {
     fn version(&self, version: u16) -> Option<String> {
         match Protocol::try_from(u32::from(version)).ok()? {
             Protocol::Ssl3 if !self.allow_ssl3 => Some("--allow-ssl3 turns it on".to_owned()),
+            protocol if self.versions.contains(&protocol) => {
+                Some(format!("none of --suites is usable in {}", protocol.name()))
+            }
             protocol if protocol == Protocol::Ssl3 || DEFAULT_VERSIONS.contains(&protocol) => {
                 Some("--versions leaves it out".to_owned())
             }
@@ -39,29 +43,33 @@ impl Advisor {
             CipherSuite::for_rsa_key_exchange(*suite, protocol)
                 .is_ok_and(|suite| !suite.key_exchange.is_export())
         };
-        let offered: Vec<u32> = offered.filter(speakable).collect();
+        let (asked_for, left_out): (Vec<u32>, Vec<u32>) =
+            offered.filter(speakable).partition(|suite| self.suites.contains(suite));
+        let is_left_out = |suites: &[u32]| left_out.iter().any(|suite| suites.contains(suite));
+        if is_left_out(&LEGACY_SUITES) {
+            return Some("--suites default,legacy turns 3DES, RC4, DES and NULL on".to_owned());
+        }
         // It was asked for, and is a suite of this version, so the backend is what it lacks.
-        if let Some(suite) = offered.iter().find(|suite| self.suites.contains(suite)) {
+        if let Some(suite) = asked_for.first() {
             let name = CipherSuite::from_id(*suite)?.name;
             let backend = self.backend;
             return Some(format!("{backend} has no {name}; `sslprov backends` shows which does"));
         }
-        if offered.iter().any(|suite| LEGACY_SUITES.contains(suite)) {
-            return Some("--suites default,legacy turns 3DES, RC4, DES and NULL on".to_owned());
-        }
-        (!offered.is_empty()).then(|| "--suites leaves them out".to_owned())
+        is_left_out(&DEFAULT_SUITES).then(|| "--suites leaves them out".to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider_lab::DEFAULT_SUITES;
-
     use super::*;
 
+    fn advisor() -> Advisor {
+        let (versions, suites) = (DEFAULT_VERSIONS.to_vec(), DEFAULT_SUITES.to_vec());
+        Advisor { backend: "aws-lc", versions, suites, allow_ssl3: false }
+    }
+
     fn advice(cause: Cause) -> Option<String> {
-        let suites = DEFAULT_SUITES.to_vec();
-        Advisor { backend: "aws-lc", suites, allow_ssl3: false }.advice(&cause)
+        advisor().advice(&cause)
     }
 
     #[test]
@@ -71,24 +79,30 @@ mod tests {
             assert!(advice.as_ref().is_some_and(|it| it.starts_with(start)), "{advice:?}");
         };
         starts(advice(Cause::Version(0x0300)), "--allow-ssl3");
-        starts(advice(Cause::Version(0x0301)), "--versions");
+        starts(advice(Cause::Version(0x0301)), "none of --suites is usable in TLS 1.0");
         starts(suites(&[0xc02f, 0x000a]), "--suites default,legacy");
+        starts(suites(&[0x0041, 0x000a]), "--suites default,legacy");
         starts(suites(&[0x0041]), "aws-lc has no TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
-        let speaks_less = Advisor { backend: "ring", suites: vec![0x2f], allow_ssl3: true };
+        let (versions, suites) = (vec![Protocol::Tls1_2], vec![0x2f]);
+        let speaks_less = Advisor { backend: "ring", versions, suites, allow_ssl3: true };
         let camellia = Cause::Suites(Protocol::Tls1_2, [0x0041].into());
         starts(speaks_less.advice(&camellia), "--suites leaves them out");
-        starts(speaks_less.advice(&Cause::Version(0x0300)), "--versions");
+        starts(speaks_less.advice(&Cause::Version(0x0300)), "--versions leaves it out");
+        starts(speaks_less.advice(&Cause::Version(0x0301)), "--versions leaves it out");
     }
 
     #[test]
     fn where_no_option_helps_there_is_no_advice() {
-        // SSL 2.0, (EC)DHE, TLS 1.3, an export suite, and a suite of TLS 1.2 only.
+        // SSL 2.0, (EC)DHE, TLS 1.3, an export suite, a suite of TLS 1.2 only, IDEA, SEED and ARIA.
         assert_eq!(advice(Cause::Version(0x0002)), None);
         for (protocol, suite) in [
             (Protocol::Tls1_2, 0xc02f),
             (Protocol::Tls1_2, 0x1301),
             (Protocol::Tls1_0, 0x0003),
             (Protocol::Tls1_0, 0x009c),
+            (Protocol::Tls1_1, 0x0007),
+            (Protocol::Tls1_2, 0x0096),
+            (Protocol::Tls1_2, 0xc03c),
         ] {
             assert_eq!(advice(Cause::Suites(protocol, [suite].into())), None, "{suite:#06x}");
         }

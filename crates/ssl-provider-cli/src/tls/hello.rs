@@ -1,7 +1,8 @@
 //! ClientHello and ServerHello, as far as the key exchange depends on them.
 //! Both framings of ClientHello are read: that of SSL 3.0 and TLS, and that of SSL 2.0.
 
-use super::cursor::Cursor;
+use ssl_provider_lab::Reader;
+
 use super::message::Message;
 
 const EXTENSION_TRUNCATED_HMAC: u16 = 4;
@@ -69,25 +70,25 @@ impl ClientHello {
         if message.ssl2_framing {
             return Self::parse_ssl2(message.body()).ok_or("the lengths of an SSL 2.0 ClientHello");
         }
-        let mut cursor = Cursor::new(message.body());
-        let version = cursor.u16().ok_or("the version")?;
-        let random = cursor.array().ok_or("the random")?;
-        let session_id = session_id(&mut cursor)?;
-        cursor.vec16().ok_or("the cipher suites")?;
-        cursor.vec8().ok_or("the compression methods")?;
-        let extensions = Extensions::parse(&mut cursor, |_| None)?;
+        let mut reader = Reader::new(message.body());
+        let version = reader.u16().ok_or("the version")?;
+        let random = reader.array().ok_or("the random")?;
+        let session_id = session_id(&mut reader)?;
+        reader.vec16().ok_or("the cipher suites")?;
+        reader.vec8().ok_or("the compression methods")?;
+        let extensions = Extensions::parse(&mut reader, |_| None)?;
         Ok(Self { version, random, session_id, extensions })
     }
 
     /// Parses the framing of SSL 2.0 (RFC 5246 appendix E.2).
     fn parse_ssl2(body: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor::new(body);
-        cursor.u8()?;
-        let version = cursor.u16()?;
-        let [suites, session_id, challenge] = [cursor.u16()?, cursor.u16()?, cursor.u16()?];
-        cursor.take(usize::from(suites))?;
-        let session_id = cursor.take(usize::from(session_id))?.to_vec();
-        let challenge = cursor.take(usize::from(challenge))?;
+        let mut reader = Reader::new(body);
+        reader.u8()?;
+        let version = reader.u16()?;
+        let [suites, session_id, challenge] = [reader.u16()?, reader.u16()?, reader.u16()?];
+        reader.take(usize::from(suites))?;
+        let session_id = reader.take(usize::from(session_id))?.to_vec();
+        let challenge = reader.take(usize::from(challenge))?;
         // A shorter challenge is the end of the random, behind zeros.
         let mut random = [0; 32];
         let start = random.len().checked_sub(challenge.len())?;
@@ -103,14 +104,14 @@ impl ServerHello {
     ///
     /// Names the field that does not fit.
     pub fn parse(message: &Message) -> Result<Self, &'static str> {
-        let mut cursor = Cursor::new(message.body());
-        let version = cursor.u16().ok_or("the version")?;
-        let random = cursor.array().ok_or("the random")?;
-        let session_id = session_id(&mut cursor)?;
-        let suite = cursor.u16().ok_or("the cipher suite")?;
-        let compression = cursor.u8().ok_or("the compression method")?;
+        let mut reader = Reader::new(message.body());
+        let version = reader.u16().ok_or("the version")?;
+        let random = reader.array().ok_or("the random")?;
+        let session_id = session_id(&mut reader)?;
+        let suite = reader.u16().ok_or("the cipher suite")?;
+        let compression = reader.u8().ok_or("the compression method")?;
         let selected = |data: &[u8]| data.try_into().ok().map(u16::from_be_bytes);
-        let extensions = Extensions::parse(&mut cursor, selected)?;
+        let extensions = Extensions::parse(&mut reader, selected)?;
         let version = extensions.selected_version.unwrap_or(version);
         Ok(Self { version, random, session_id, suite, compression, extensions })
     }
@@ -119,14 +120,14 @@ impl ServerHello {
 impl Extensions {
     /// Parses the extensions, which end the message and may be absent.
     fn parse(
-        cursor: &mut Cursor<'_>,
+        reader: &mut Reader<'_>,
         selected_version: impl Fn(&[u8]) -> Option<u16>,
     ) -> Result<Self, &'static str> {
         let mut found = Self::default();
-        if cursor.is_empty() {
+        if reader.is_empty() {
             return Ok(found);
         }
-        let mut list = Cursor::new(cursor.vec16().ok_or("the extensions")?);
+        let mut list = Reader::new(reader.vec16().ok_or("the extensions")?);
         while !list.is_empty() {
             let kind = list.u16().ok_or("an extension")?;
             let data = list.vec16().ok_or("an extension")?;
@@ -143,8 +144,8 @@ impl Extensions {
     }
 }
 
-fn session_id(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, &'static str> {
-    cursor
+fn session_id(reader: &mut Reader<'_>) -> Result<Vec<u8>, &'static str> {
+    reader
         .vec8()
         .filter(|id| id.len() <= MAX_SESSION_ID_LEN)
         .map(<[u8]>::to_vec)

@@ -1,7 +1,7 @@
 //! Handshake messages: their types, and the ones whose content matters beyond the hellos.
 //! Bodies that hold one field are read here; hellos have a module of their own.
 
-use super::cursor::Cursor;
+use ssl_provider_lab::Reader;
 
 /// Bytes before the body of a handshake message: type and length (RFC 5246 section 7.4).
 pub const HEADER_LEN: usize = 4;
@@ -55,12 +55,12 @@ impl Message {
 
 /// The first certificate of a Certificate message, DER; none where it is absent or malformed.
 pub fn first_certificate(body: &[u8]) -> Option<&[u8]> {
-    Cursor::new(Cursor::new(body).vec24()?).vec24()
+    Reader::new(Reader::new(body).vec24()?).vec24()
 }
 
 /// The ticket of a NewSessionTicket message (RFC 5077 section 3.3), unless it is empty.
 pub fn session_ticket(body: &[u8]) -> Option<&[u8]> {
-    let mut cursor = Cursor::new(body);
-    cursor.take(4)?;
-    cursor.vec16().filter(|ticket| !ticket.is_empty())
+    let mut reader = Reader::new(body);
+    reader.take(4)?;
+    reader.vec16().filter(|ticket| !ticket.is_empty())
 }

@@ -2,7 +2,6 @@
 //! Nothing here decrypts; `record` does that, and `keylog` puts both together.
 
 pub mod alert;
-mod cursor;
 pub mod hello;
 pub mod message;
 pub mod scan;

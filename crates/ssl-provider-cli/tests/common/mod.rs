@@ -92,28 +92,3 @@ pub(crate) fn workspace(path: &str) -> PathBuf {
 pub(crate) fn key(name: &str) -> PathBuf {
     workspace("tests/data/keys").join(name)
 }
-
-/// The folder of the third-party vectors, which are read in place; none where the variable is
-/// `none`. The tests of the libraries read the variable in the same way.
-///
-/// # Panics
-///
-/// When the folder does not exist: a suite without vectors has to be asked for by name.
-pub(crate) fn vectors() -> Option<PathBuf> {
-    const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
-    let folder = match env::var_os(VARIABLE) {
-        Some(value) if value == "none" => {
-            eprintln!("WARNING: {VARIABLE}=none: the third-party vectors are NOT checked");
-            return None;
-        }
-        Some(value) => PathBuf::from(value),
-        None => workspace("../shared/vectors"),
-    };
-    assert!(
-        folder.is_dir(),
-        "the third-party vectors are ABSENT from {}: set {VARIABLE} to their folder, or to \
-         \"none\" to run without them",
-        folder.display()
-    );
-    Some(folder)
-}
