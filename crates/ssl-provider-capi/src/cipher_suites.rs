@@ -162,14 +162,15 @@ fn next_suite<T: Copy>(
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
     no_flags(flags)?;
     let suites = if serves { supported(provider.provider()) } else { Vec::new() };
+    // Nothing is handed out, nor counted as that, before there is memory for all of it.
+    let item = Block::of::<T>()?;
+    let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let index =
         if state.is_null() { Some(0) } else { blocks.advance(state.addr(), me, suites.len())? };
     let Some((protocol, suite)) = index.and_then(|index| suites.get(index)) else {
         return Err(Failure::Status(NTE_NO_MORE_ITEMS, "no more cipher suites"));
     };
-    // Nothing is handed out before there is memory for all of it.
-    let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
-    let item = blocks.structure(make(*protocol, suite, provider.provider()))?;
+    let item = blocks.structure(item, make(*protocol, suite, provider.provider()))?;
     if let Some(block) = new_state {
         state_place.write(blocks.enumeration(block, Enumeration { of: me, next: 1 }));
     }

@@ -44,14 +44,17 @@ impl Blocks {
         Ok(self.hand_out(block))
     }
 
-    /// Hands out a copy of a structure.
+    /// Hands out a copy of a structure, in the block that was made for it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`].
-    pub(crate) fn structure<T: Copy>(&self, structure: T) -> Result<*mut T, Error> {
+    /// [`Error::Internal`] when it does not fit.
+    pub(crate) fn structure<T: Copy>(
+        &self,
+        mut block: Block,
+        structure: T,
+    ) -> Result<*mut T, Error> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
-        let mut block = Block::new(size_of::<T>())?;
         block.put_structure(0, structure)?;
         Ok(self.hand_out(block).cast())
     }
@@ -137,6 +140,15 @@ impl Block {
         // SAFETY: the size of the layout is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         Ok(Self { start: NonNull::new(start).ok_or(Error::NoMemory)?, layout })
+    }
+
+    /// A block for a structure.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`].
+    pub(crate) fn of<T>() -> Result<Self, Error> {
+        Self::new(size_of::<T>())
     }
 
     /// Where the byte at `offset` will be for the caller.
