@@ -322,12 +322,15 @@ fn the_version_in_the_premaster_secret_is_checked_as_asked() {
 
 #[test]
 fn a_ciphertext_of_another_length_than_the_key_is_pointed_out() {
-    const PREFIX: &str = "has 258 bytes, the key takes 256; is the TLS length prefix";
+    const PREFIX: &str = "length 258, where the key takes 256 bytes; is the TLS length prefix";
     let ciphertext = "03".repeat(256);
     for (encrypted, told) in [
         (format!("0100{ciphertext}"), Some(PREFIX)),
-        (format!("00ff{ciphertext}"), Some("has 258 bytes, the key takes 256; no client has")),
-        ("cc".to_owned(), Some("has 1 bytes, the key takes 256; no client has")),
+        (
+            format!("00ff{ciphertext}"),
+            Some("length 258, where the key takes 256 bytes; no client has"),
+        ),
+        ("cc".to_owned(), Some("length 1, where the key takes 256 bytes; no client has")),
         (ciphertext, None),
     ] {
         let mut exchange = exchange();

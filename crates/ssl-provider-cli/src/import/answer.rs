@@ -171,7 +171,7 @@ fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<Str
     };
     (has != takes).then(|| {
         format!(
-            "exchange {index}: encrypted_premaster has {has} bytes, the key takes {takes}; \
+            "exchange {index}: encrypted_premaster: length {has}, where the key takes {takes} bytes; \
              {consequence}"
         )
     })

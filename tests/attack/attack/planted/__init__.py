@@ -32,6 +32,9 @@ def run(seed: int, credentials: Credentials) -> int:
     """Attacks each server; 0 when every fault is found and nothing else is."""
     print(f"seed {seed}")
     wrong = 0
+    for family in (FAULTS.keys() | DIFFERENCES.keys()) - _FAMILIES.keys():
+        wrong += 1
+        print(f"{family}: no such class: WRONG")
     for family in _FAMILIES:
         faults = FAULTS.get(family, ())
         for fault in (None, *faults):
@@ -79,8 +82,8 @@ def _cases(family: str) -> list[Case]:
     versions = [Version.TLS1_1, Version.TLS1_2] if family == "hello" else [Version.TLS1_2]
     scope = Scope([Profile(version, AES128_SHA) for version in versions], smoke=True)
     own = DIFFERENCES.get(family, {})
-    return [
-        case
-        for case in _FAMILIES[family](scope)
-        if not any(re.search(names, case.name) for names in own)
-    ]
+    cases = list(_FAMILIES[family](scope))
+    for names in own:
+        if not any(re.search(names, case.name) for case in cases):
+            raise LookupError(f"no conversation of {family} has a name like {names!r}")
+    return [case for case in cases if not any(re.search(names, case.name) for names in own)]
