@@ -16,7 +16,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 15] = [
     "layout",
     "providers",
     "suites",
@@ -30,6 +30,7 @@ const PROGRAMS: [&str; 14] = [
     "client_auth",
     "not_supported",
     "abuse",
+    "at_exit",
     "forks",
 ];
 

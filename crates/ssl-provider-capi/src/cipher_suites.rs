@@ -178,15 +178,19 @@ fn next_suite<T: Copy>(
     Ok(())
 }
 
-/// The suites that a provider can do the key exchange of, each with its protocols: ciphers that
-/// authenticate first, then by strength. SSL 3.0 is among them where policy allows it.
+/// The suites that a provider has key exchange and cipher of, each with its protocols: the best
+/// first. SSL 3.0 is among them where policy allows it.
 fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
     if !provider.supports_import() {
         return Vec::new();
     }
-    let mut suites: Vec<&CipherSuite> =
-        CipherSuite::all().iter().filter(|suite| suite.key_exchange.is_rsa()).collect();
-    suites.sort_by_key(|suite| (!suite.cipher.is_aead(), Reverse(suite.cipher.bits), suite.id));
+    let all = CipherSuite::all().iter();
+    let mut suites: Vec<&CipherSuite> = all
+        .filter(|suite| suite.key_exchange.is_rsa() && provider.supports_records(suite))
+        .collect();
+    suites.sort_by_key(|suite| {
+        (suite.key_exchange.is_export(), rank(suite), Reverse(suite.cipher.bits), suite.id)
+    });
     let protocols = Protocol::ALL.into_iter().filter(|protocol| {
         let switched_on = *protocol != Protocol::Ssl3 || provider.policy().legacy_ssl3;
         protocol.schedule().is_some() && switched_on
@@ -197,6 +201,20 @@ fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
         .flat_map(|suite| protocols.iter().map(move |protocol| (*protocol, suite)))
         .filter(|(protocol, suite)| suite.allows(*protocol))
         .collect()
+}
+
+/// Where the cipher of a suite stands among others: those that authenticate, those with long
+/// blocks, those with short ones (RFC 7457 section 2.5, Sweet32), RC4 (RFC 7465), one too weak to
+/// be any of these, and none.
+fn rank(suite: &CipherSuite) -> u8 {
+    match (suite.cipher.mode, suite.cipher.block_len(), suite.cipher.bits) {
+        (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, ..) => 0,
+        (_, _, 0) => 5,
+        (_, _, 1..112) => 4,
+        (CipherMode::Cbc, 16.., _) => 1,
+        (CipherMode::Cbc, ..) => 2,
+        (CipherMode::Stream, ..) => 3,
+    }
 }
 
 /// The protocol and the suite behind their numbers.

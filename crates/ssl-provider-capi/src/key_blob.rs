@@ -9,7 +9,7 @@ use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
 
 use ssl_provider::secret::on_wiped_stack;
-use ssl_provider::{Error, KeyFault};
+use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
 
 use crate::abi::{
     BCRYPT_RSAFULLPRIVATE_MAGIC, BCRYPT_RSAKEY_BLOB, BCRYPT_RSAPRIVATE_MAGIC,
@@ -263,6 +263,48 @@ fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> 
     })
 }
 
+/// Whether the numbers of a key belong together (RFC 8017 section 3.2), in a time that depends on
+/// their sizes only. Whether its factors are prime is not looked at.
+///
+/// # Errors
+///
+/// [`Error::Key`] when they do not.
+pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error> {
+    const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+    let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
+    // Room for the product of any two, as none is longer than the modulus.
+    let precision = u32::try_from(2 * key.modulus().len() * 8).map_err(|_| INCONSISTENT)?;
+    let number = |bytes: &[u8]| {
+        BoxedUint::from_be_slice(bytes, precision).map(Zeroizing::new).map_err(|_| INCONSISTENT)
+    };
+    let product = |one: &BoxedUint, other: &BoxedUint| {
+        Option::<BoxedUint>::from(one.checked_mul(other)).map(Zeroizing::new).ok_or(INCONSISTENT)
+    };
+    let modulo = |value: &BoxedUint, modulus: BoxedUint| {
+        let modulus = Option::<NonZero<BoxedUint>>::from(NonZero::new(modulus));
+        let modulus = modulus.map(Zeroizing::new).ok_or(INCONSISTENT)?;
+        Ok::<_, Error>(Zeroizing::new(value.rem(&modulus)))
+    };
+    on_wiped_stack::<_, STACK_LEN>(|| {
+        let one = BoxedUint::one_with_precision(precision);
+        let (e, n, d) = (
+            number(key.public_exponent())?,
+            number(key.modulus())?,
+            number(key.private_exponent())?,
+        );
+        let (p, q) = (number(p)?, number(q)?);
+        let mut good = *product(&p, &q)? == *n;
+        for (prime, exponent) in [(&p, number(dp)?), (&q, number(dq)?)] {
+            let less_one = || prime.wrapping_sub(&one);
+            good &= *modulo(&*product(&e, &exponent)?, less_one())? == one;
+            good &= *modulo(&d, less_one())? == *exponent;
+        }
+        let inverse = product(&q, &*number(coefficient)?)?;
+        good &= *modulo(&inverse, BoxedUint::clone(&p))? == one;
+        if good { Ok(()) } else { Err(INCONSISTENT) }
+    })
+}
+
 /// A big-endian number without its leading zeros.
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
@@ -272,8 +314,6 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeSet;
-
-    use ssl_provider::RsaPrivateKeyDer;
 
     use super::*;
 
@@ -345,9 +385,55 @@ pub(crate) mod tests {
                 .and("d mod q-1", dq)
                 .and("q^-1 mod p", coefficient);
             let blob = private_blob(&key);
-            let remains = Remains::of(|| drop(pkcs1_of_private_blob(&blob).unwrap()));
-            assert_eq!(remains.found(&secrets), BTreeSet::new());
-            assert!(remains.wiped_to_the_bottom());
+            let complete = Remains::of(|| drop(pkcs1_of_private_blob(&blob).unwrap()));
+            let check = Remains::of(|| check_consistency(&key).unwrap());
+            for remains in [complete, check] {
+                assert_eq!(remains.found(&secrets), BTreeSet::new());
+                assert!(remains.wiped_to_the_bottom());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_number_of_another_key_is_inconsistent() {
+        let keys = KEYS.map(|der| RsaPrivateKeyDer::from_der(der).unwrap());
+        let parts = |key: &RsaPrivateKeyDer<'_>| {
+            let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
+            let (n, e, d) = (key.modulus(), key.public_exponent(), key.private_exponent());
+            [n, e, d, p, q, dp, dq, coefficient].map(<[u8]>::to_vec)
+        };
+        let checked = |parts: &[Vec<u8>; 8]| {
+            let [
+                modulus,
+                exponent,
+                private_exponent,
+                prime1,
+                prime2,
+                exponent1,
+                exponent2,
+                coefficient,
+            ] = parts.each_ref().map(Vec::as_slice);
+            let der = encode(&Parts {
+                modulus,
+                exponent,
+                private_exponent,
+                prime1,
+                prime2,
+                exponent1,
+                exponent2,
+                coefficient,
+            });
+            check_consistency(&RsaPrivateKeyDer::from_der(&der.unwrap())?)
+        };
+        for key in &keys {
+            assert_eq!(checked(&parts(key)), Ok(()));
+        }
+        let (good, other) = (parts(&keys[1]), parts(&keys[2]));
+        for index in 0..good.len() {
+            let mut mixed = good.clone();
+            mixed[index].clone_from(&other[index]);
+            let fault = checked(&mixed).unwrap_err();
+            assert!(matches!(fault, Error::Key(_)), "number {index}: {fault:?}");
         }
     }
 

@@ -15,7 +15,7 @@ use ssl_provider::{Error, PublicKeyDer, RsaPrivateKeyDer};
 use crate::abi::{BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAPUBLIC_BLOB, NTE_BAD_TYPE, NTE_NOT_SUPPORTED};
 use crate::ec_key::{EcAlgorithm, EcPublicKey};
 use crate::failure::Failure;
-use crate::key_blob::{public_blob, public_key_of_blob};
+use crate::key_blob::{check_consistency, public_blob, public_key_of_blob};
 
 /// A public key.
 #[derive(Clone, Debug)]
@@ -151,6 +151,8 @@ impl StoredKey {
             return Ok(Self::Ec(key));
         }
         let key = RsaPrivateKeyDer::from_der(der)?;
+        // Else a certificate would find it before a good key with the same public half.
+        check_consistency(&key)?;
         Ok(Self::Rsa {
             pkcs1: Zeroizing::new(key.pkcs1().to_vec()),
             public: RsaPublicKey {

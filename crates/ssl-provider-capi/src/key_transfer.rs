@@ -116,12 +116,9 @@ export! {
         flags: u32,
     ) {
         let provider = process().handles.provider(provider)?;
-        process().handles.any_key(public_key, &provider)?;
+        let key = process().handles.public_half(public_key, &provider)?;
         hash.area(hash_len, "pbHashValue is NULL")?;
         signature.area(signature_len, "pbSignature is NULL")?;
-        let Ok(key) = process().handles.public_half(public_key, &provider) else {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key has no public half"));
-        };
         let schemes = match &key {
             PublicKey::Rsa(_) => SignatureScheme::is_rsa,
             PublicKey::Ec(key) if key.algorithm == EcAlgorithm::Ecdsa => is_ecdsa,

@@ -5,7 +5,8 @@ use zeroize::Zeroizing;
 use ssl_provider::{CipherSuite, Error, Flags, Protocol, RecordOptions, Side};
 
 use crate::abi::{
-    HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG, ProviderHandle,
+    HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG,
+    NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM, ProviderHandle,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
@@ -105,7 +106,8 @@ export! {
             return Err(Error::InvalidParameter("pParameterList is NULL").into());
         }
         no_flags(flags)?;
-        let keys = master_key.key.session_keys(&parameters.parse()?)?;
+        let randoms = [NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM];
+        let keys = master_key.key.session_keys(&parameters.parse_only(&randoms)?)?;
         // An imported master key is the server's, so it reads what the client writes.
         let insert = |writer| {
             let key = keys.record_key(writer, RecordOptions::default())?;

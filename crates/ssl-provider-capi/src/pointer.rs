@@ -417,13 +417,18 @@ impl BufferList {
     /// [`Error::InvalidParameter`]: the list is NULL, its entries are, there are more than
     /// [`MAX_LIST_LEN`] of them, or [`ParameterList::parse`] refuses one.
     pub(crate) fn parse(self) -> Result<ParameterList, Error> {
+        self.parse_only(&READ_TYPES)
+    }
+
+    /// As [`parse`](Self::parse), of the entries of these types; others are passed over.
+    pub(crate) fn parse_only(self, types: &[u32]) -> Result<ParameterList, Error> {
         let descriptor = NonNull::new(self.0.cast_mut())
             .ok_or(Error::InvalidParameter("pParameterList is NULL"))?;
         let (version, entries) = Self::entries(descriptor)?;
         let mut contents = Vec::with_capacity(entries.len());
         for entry in &entries {
             let bytes = Bytes::new(entry.pvBuffer.cast_const().cast());
-            let content = if bytes.is_null() || !READ_TYPES.contains(&entry.BufferType) {
+            let content = if bytes.is_null() || !types.contains(&entry.BufferType) {
                 None
             } else {
                 let len = entry.cbBuffer.min(MAX_ENTRY_LEN);
@@ -436,6 +441,7 @@ impl BufferList {
         let buffers: Vec<Buffer<'_>> = entries
             .iter()
             .zip(&contents)
+            .filter(|(entry, _)| types.contains(&entry.BufferType))
             .map(|(entry, content)| Buffer {
                 buffer_type: entry.BufferType,
                 data: content.as_ref().map(|content| content.as_slice()),

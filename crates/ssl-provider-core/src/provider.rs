@@ -16,6 +16,7 @@ use crate::parameter_list::ParameterList;
 use crate::premaster::{VersionCheck, recover_premaster};
 use crate::private_key::{Block, DecryptedPremaster, PrivateKey};
 use crate::protocol::Protocol;
+use crate::record::has_cipher;
 use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::{MasterSeed, master_secret, schedule_of};
 use crate::secret::{MasterSecret, PremasterSecret, STACK_LEN, on_wiped_stack};
@@ -365,6 +366,11 @@ impl Provider {
         let info = self.backend.info();
         let mut needed = Operation::ALL.into_iter().filter(|operation| operation.is_for_import());
         needed.all(|operation| info.support(operation) != Support::Unsupported)
+    }
+
+    /// Whether the backend has the cipher of a suite, for records of sessions with it.
+    pub fn supports_records(&self, suite: &CipherSuite) -> bool {
+        has_cipher(self.backend.info(), suite)
     }
 }
 

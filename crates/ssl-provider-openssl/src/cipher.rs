@@ -49,6 +49,9 @@ pub(crate) fn is_built_in(operation: Operation) -> bool {
 
 /// Looks a cipher up, among those of the default module.
 fn fetch(name: &str) -> Option<Cipher> {
+    // Nothing of OpenSSL runs before this. What sets itself up without being told takes itself down
+    // in an exit handler, below calls of other threads and of handlers that were there before.
+    openssl::init();
     Cipher::fetch(None, name, None).ok()
 }
 

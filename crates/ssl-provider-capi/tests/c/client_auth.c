@@ -49,6 +49,9 @@ static void one_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
     NCRYPT_HASH_HANDLE hash = hash_of_transcript(provider, exchange->protocol, exchange->suite);
     NCRYPT_HASH_HANDLE none = 77;
     CHECK(is_signed(master, hash, BCRYPT_RSA_ALGORITHM, &signatures[0], 0));
+    EXPECT(NTE_INVALID_HANDLE,
+           SslVerifySignature(provider, master, output, signatures[0].hash_len,
+                              in(signatures[0].signature), 256, 0));
     verify(0, rsa);
     CHECK(is_signed(master, hash, BCRYPT_ECDSA_ALGORITHM, &signatures[0], 16));
     CHECK(is_signed(master, hash, BCRYPT_DSA_ALGORITHM, &signatures[0], 16));

@@ -50,6 +50,16 @@ static void bad_imports(void)
                                                       &key, in(private_blob), each, 0));
         CHECK(key == 0);
     }
+    /* Numbers that do not belong together: exponent, modulus, primes, and what follows from them,
+     * behind a header of six numbers and an exponent of three bytes. */
+    for (each = 24; each < sizeof(full_private_blob); each += each < 27 ? 1 : 61) {
+        unsigned char full[sizeof(full_private_blob)];
+        memcpy(full, full_private_blob, sizeof(full));
+        full[each] ^= 2;
+        EXPECT(NTE_BAD_KEY, NCryptImportKey(storage, 0, BCRYPT_RSAFULLPRIVATE_BLOB, NULL, &key,
+                                            full, (DWORD)sizeof(full), 0));
+        CHECK(key == 0);
+    }
     memcpy(bad, private_blob, len);
     bad[len - 1] ^= 2;
     EXPECT(NTE_BAD_KEY,

@@ -148,6 +148,12 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     set_buffer(&buffers[3], 0x12345678, (const void *)(uintptr_t)1, 0xffffffffu);
     OK(SslImportMasterKey(provider, key, &good, 0x303, 0x9c, &list, secret, 256, server));
 
+    /* Session keys follow from the randoms alone; whatever else is there is not looked at. */
+    set_buffer(&buffers[2], NCRYPTBUFFER_SSL_HIGHEST_VERSION, output, 2);
+    set_buffer(&buffers[3], NCRYPTBUFFER_SSL_SESSION_HASH, NULL, 5);
+    OK(SslGenerateSessionKeys(provider, good, &read, &master, &list, 0));
+    OK(SslFreeObject(read, 0));
+    OK(SslFreeObject(master, 0));
     list = list_of(buffers, 2);
     EXPECT(NTE_INVALID_PARAMETER, SslGenerateSessionKeys(provider, good, NULL, &read, &list, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslGenerateSessionKeys(provider, good, &read, NULL, &list, 0));

@@ -2,12 +2,29 @@
 
 #include "test.h"
 
+/* A server that takes this suite can go on to records. */
+static void is_usable(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, DWORD protocol,
+                      DWORD suite)
+{
+    NCRYPT_KEY_HANDLE master = 0, read = 0, write = 0;
+    NCryptBuffer buffers[2];
+    NCryptBufferDesc list = list_of(buffers, 2);
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    OK(SslImportMasterKey(provider, key, &master, protocol, suite, &list,
+                          in(exchanges[0].encrypted), 256, NCRYPT_SSL_SERVER_FLAG));
+    OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));
+    OK(SslFreeObject(read, 0));
+    OK(SslFreeObject(write, 0));
+    OK(SslFreeObject(master, 0));
+}
+
 static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
 {
     PVOID state = NULL;
     NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
     SECURITY_STATUS status;
-    int count = 0, seen = 0;
+    int count = 0, seen = 0, rc4 = 0;
     while ((status = SslEnumCipherSuites(provider, key, &suite, &state, 0)) == 0) {
         NCRYPT_SSL_CIPHER_SUITE info;
         OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info,
@@ -18,6 +35,12 @@ static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
             suite->dwCipherSuite == TLS_RSA_WITH_AES_128_GCM_SHA256) {
             seen++;
         }
+        if (key != 0) {
+            is_usable(provider, key, suite->dwProtocol, suite->dwCipherSuite);
+        }
+        /* Best first: no AES comes after RC4, which is as long as the shorter of them. */
+        rc4 |= is_text(suite->szCipher, "RC4");
+        CHECK(!(rc4 && is_text(suite->szCipher, "AES")));
         OK(SslFreeBuffer(suite));
         count++;
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::KeyExchangeBackend;
+use crate::backend::{BackendInfo, KeyExchangeBackend, Operation, Support};
 use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, NONCE_LEN, StreamCipher};
 use crate::cipher_suite::{CipherAlgorithm, CipherMode, CipherSuite};
 use crate::error::Error;
@@ -631,6 +631,20 @@ fn nonce(salt: &[u8; SALT_LEN], explicit: &[u8]) -> [u8; NONCE_LEN] {
         *to = *from;
     }
     nonce
+}
+
+/// Whether a backend has the cipher of a suite.
+pub(crate) fn has_cipher(backend: &BackendInfo, suite: &CipherSuite) -> bool {
+    let operation = match (suite.cipher.mode, suite.cipher.algorithm) {
+        (CipherMode::Stream, CipherAlgorithm::Null) => return true,
+        (CipherMode::Stream, CipherAlgorithm::Rc4) => Some(Operation::Rc4),
+        (CipherMode::Stream, _) => None,
+        (CipherMode::Cbc, _) => cbc_algorithm(suite).map(Operation::Cbc),
+        (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, _) => {
+            aead_algorithm(suite).map(Operation::Aead)
+        }
+    };
+    operation.is_some_and(|operation| backend.support(operation) != Support::Unsupported)
 }
 
 fn cbc_algorithm(suite: &CipherSuite) -> Option<CbcAlgorithm> {
