@@ -19,6 +19,8 @@ pub struct PrivateKey {
     key: Box<dyn RsaPrivateKey>,
     /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
     modulus_minus_one: Box<[u8]>,
+    /// As long as the modulus.
+    two: Box<[u8]>,
     modulus_bits: usize,
     public_exponent: Box<[u8]>,
     reject_key: Box<RejectKey>,
@@ -47,7 +49,11 @@ impl PrivateKey {
         }
         let modulus_bits = der.modulus_bits();
         let public_exponent = der.public_exponent().into();
-        Ok(Self { backend, key, modulus_minus_one, modulus_bits, public_exponent, reject_key })
+        let mut two: Box<[u8]> = vec![0; modulus_minus_one.len()].into();
+        if let Some(last) = two.last_mut() {
+            *last = 2;
+        }
+        Ok(Self { backend, key, modulus_minus_one, two, modulus_bits, public_exponent, reject_key })
     }
 
     /// Length of the modulus, and so of a ciphertext, in bytes.
@@ -102,11 +108,16 @@ impl PrivateKey {
         let mut jobs = Vec::with_capacity(all.len());
         for DecryptedPremaster { ciphertext, block, .. } in &mut all {
             let em = block.start(self.modulus_len());
-            if self.is_proper_ciphertext(ciphertext) {
-                jobs.push(RawDecryption { ciphertext, em });
+            if let Some(operand) = self.operand(ciphertext) {
+                jobs.push(RawDecryption { ciphertext: operand, em });
             }
         }
         on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
+        for DecryptedPremaster { ciphertext, block, .. } in &mut all {
+            if !self.is_proper_ciphertext(ciphertext) {
+                block.clear();
+            }
+        }
         Ok(all)
     }
 
@@ -117,12 +128,25 @@ impl PrivateKey {
     /// Runs the private operation, or leaves zeros, which no version of the padding check accepts,
     /// where the ciphertext cannot be one: of another length, not below n, or 0, 1 or n - 1,
     /// which some libraries refuse. All of that is public.
-    pub(crate) fn decrypt_block(&self, ciphertext: &[u8], em: &mut Block) -> Result<(), Error> {
-        let em = em.start(self.modulus_len());
-        if self.is_proper_ciphertext(ciphertext) {
-            on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(ciphertext, em))?;
+    pub(crate) fn decrypt_block(&self, ciphertext: &[u8], block: &mut Block) -> Result<(), Error> {
+        let em = block.start(self.modulus_len());
+        if let Some(operand) = self.operand(ciphertext) {
+            on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(operand, em))?;
+        }
+        if !self.is_proper_ciphertext(ciphertext) {
+            block.clear();
         }
         Ok(())
+    }
+
+    /// What goes through the private operation: a ciphertext of the right length, or in its place
+    /// the number 2 where it cannot be one, so that it takes as long. Of another length, none.
+    fn operand<'o>(&'o self, ciphertext: &'o [u8]) -> Option<&'o [u8]> {
+        if self.is_proper_ciphertext(ciphertext) {
+            Some(ciphertext)
+        } else {
+            (ciphertext.len() == self.modulus_len()).then_some(&self.two)
+        }
     }
 
     fn is_proper_ciphertext(&self, ciphertext: &[u8]) -> bool {
@@ -206,6 +230,11 @@ impl Block {
     fn start(&mut self, len: usize) -> &mut [u8] {
         self.len = len.min(MAX_MODULUS_LEN);
         &mut self.bytes[..self.len]
+    }
+
+    /// Makes it zeros again.
+    fn clear(&mut self) {
+        self.bytes[..self.len].zeroize();
     }
 
     pub(crate) fn expose(&self) -> &[u8] {

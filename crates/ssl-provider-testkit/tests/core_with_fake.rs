@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use ssl_provider_core::{
-    BackendInfo, CbcAlgorithm, CbcCipher, CipherSuite, Error, HandleKind, HandleTable,
+    BackendInfo, CbcAlgorithm, CbcCipher, CipherSuite, Error, Flags, HandleKind, HandleTable,
     HashAlgorithm, HashContext, KeyExchangeBackend, MasterKey, Operation, PrfAlgorithm, Protocol,
     Provider,
 };
@@ -104,34 +104,74 @@ fn the_fallback_is_computed_before_the_decryption_and_always() {
     }
 }
 
-#[test]
-fn a_ciphertext_that_cannot_be_one_is_not_decrypted() {
-    let key = TestKey::rsa_1024();
-    let fake = Fake::new().leak();
-    let provider = open(fake);
-    let loaded = key.load(&provider);
+/// Ciphertexts of the right length that cannot be one.
+fn improper(key: &TestKey) -> [Vec<u8>; 5] {
     let (n, len) = (key.modulus(), key.len());
-    let improper = [
-        vec![],
-        vec![7; len - 1],
-        vec![7; len + 1],
+    [
         vec![0; len],
         key.left_pad(&1u8.into()),
         key.left_pad(&(n - 1u8)),
         key.left_pad(n),
         vec![0xff; len],
-    ];
-    for ciphertext in improper {
+    ]
+}
+
+#[test]
+fn a_ciphertext_that_cannot_be_one_takes_a_private_operation_all_the_same() {
+    let key = TestKey::rsa_1024();
+    let fake = Fake::new().leak();
+    let provider = open(fake);
+    let loaded = key.load(&provider);
+    let asked_for = |ciphertext: &[u8]| {
         let before = fake.log().len();
-        exchange().import(&provider, &loaded, &ciphertext).unwrap();
-        let asked = fake.log()[before..].to_vec();
-        assert!(!asked.contains(&Operation::RsaDecryptRaw), "{} bytes", ciphertext.len());
+        exchange().import(&provider, &loaded, ciphertext).unwrap();
+        fake.log()[before..].to_vec()
+    };
+    let proper = asked_for(&proper_ciphertext(&key));
+    assert!(proper.contains(&Operation::RsaDecryptRaw));
+    for ciphertext in improper(&key) {
+        assert_eq!(asked_for(&ciphertext), proper);
+    }
+    for number in [2u8.into(), key.modulus() - 2u8] {
+        assert_eq!(asked_for(&key.left_pad(&number)), proper);
+    }
+    for other_len in [0, key.len() - 1, key.len() + 1] {
+        let asked = asked_for(&vec![7; other_len]);
+        assert!(!asked.contains(&Operation::RsaDecryptRaw), "{other_len} bytes");
         assert_eq!(asked[..2], FALLBACK);
     }
-    for ciphertext in [key.left_pad(&2u8.into()), key.left_pad(&(n - 2u8))] {
-        let before = fake.log().len();
-        exchange().import(&provider, &loaded, &ciphertext).unwrap();
-        assert!(fake.log()[before..].contains(&Operation::RsaDecryptRaw));
+}
+
+#[test]
+fn what_is_decrypted_in_place_of_a_ciphertext_that_cannot_be_one_is_forgotten() {
+    let key = TestKey::rsa_1024();
+    let mut rng = Rng::new(4);
+    let block = key.pad(&exchange().premaster_secret(&mut rng), &mut rng);
+    // Whatever it decrypts has a premaster secret in it, and no other one does here.
+    let (fake, none) = (Fake::new().decrypting_to(&block).leak(), Fake::new().leak());
+    let secret = |fake: &'static Fake, ciphertext: &[u8]| {
+        let provider = open(fake);
+        let loaded = key.load(&provider);
+        let one = exchange().import(&provider, &loaded, ciphertext).unwrap();
+        let decrypted = loaded.decrypt_premasters(&[ciphertext]).unwrap();
+        let (protocol, suite) = (exchange().protocol.wire().into(), exchange().suite.id);
+        let two = provider
+            .import_decrypted(
+                &decrypted[0],
+                protocol,
+                suite,
+                &exchange().parameters(),
+                Flags::SERVER,
+            )
+            .unwrap();
+        let [one, two] = [one, two].map(|key| *key.secret_for_key_log().unwrap().expose());
+        assert_eq!(one, two);
+        one
+    };
+    let proper = proper_ciphertext(&key);
+    assert_ne!(secret(fake, &proper), secret(none, &proper));
+    for ciphertext in improper(&key) {
+        assert_eq!(secret(fake, &ciphertext), secret(none, &ciphertext));
     }
 }
 
@@ -144,10 +184,10 @@ fn public_faults_are_found_before_anything_is_asked_of_the_library() {
     let before = fake.log().len();
     let parameters = exchange().parameters();
     let ciphertext = proper_ciphertext(&key);
-    let flags = ssl_provider_core::Flags::SERVER;
+    let flags = Flags::SERVER;
     let empty = ssl_provider_core::ParameterList::new();
     for (protocol, suite, parameters, flags) in [
-        (0x0303, 0x009D, &parameters, ssl_provider_core::Flags(0)),
+        (0x0303, 0x009D, &parameters, Flags(0)),
         (0x0304, 0x1301, &parameters, flags),
         (0x0303, 0xC02F, &parameters, flags),
         (0x0303, 0x009D, &empty, flags),
