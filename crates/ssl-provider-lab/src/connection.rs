@@ -275,6 +275,11 @@ impl Connection {
         if payload.is_empty() && content_type != ContentType::ApplicationData {
             return Err(Alert::UnexpectedMessage);
         }
+        // An alert may be cut, but nothing comes between its halves; keys that change there would
+        // have the second be what somebody else sent in the clear.
+        if self.alert_level.is_some() && content_type != ContentType::Alert {
+            return Err(Alert::UnexpectedMessage);
+        }
         match content_type {
             ContentType::Handshake => self.handshake(payload),
             ContentType::ChangeCipherSpec => self.change_cipher_spec(payload),
@@ -471,10 +476,9 @@ impl Connection {
         Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
-    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1), and
-    /// no alert, the other half of which would be what somebody else sent in the clear.
+    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
     fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !self.messages.is_empty() || self.alert_level.is_some() {
+        if !self.messages.is_empty() {
             return Err(Alert::UnexpectedMessage);
         }
         let State::ChangeCipherSpec(negotiated, agreed) =

@@ -42,6 +42,18 @@ fn an_alert_that_began_in_the_clear_does_not_end_under_keys() {
 }
 
 #[test]
+fn nothing_comes_between_the_halves_of_an_alert() {
+    let mut before = client();
+    before.send(ContentType::Alert, &[1]);
+    before.send(ContentType::Handshake, &[1, 0]);
+    assert_eq!(before.refusal(), Alert::UnexpectedMessage);
+    let mut after = established();
+    after.send(ContentType::Alert, &[1]);
+    after.send(ContentType::ApplicationData, b"GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(after.refusal(), Alert::UnexpectedMessage);
+}
+
+#[test]
 fn hellos_without_an_answer_are_told_why() {
     let suites = &[AES_128_GCM];
     assert_eq!(refusal_of_hello(0x0200, suites, &[]), Alert::ProtocolVersion);
