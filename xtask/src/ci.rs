@@ -16,7 +16,7 @@ use crate::{
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -31,6 +31,7 @@ const STEPS: [Step; 17] = [
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
     ("benches", bench_report::run_once),
+    ("residue", test::residue),
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),

@@ -112,6 +112,8 @@ enum Task {
     },
     /// Run the handle table and the readers of C's pointers under Miri; needs nightly Rust.
     Miri,
+    /// Look for secrets that calls leave on the stack and the heap, in the release build.
+    Residue,
     /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
     Timing(timing::Options),
     /// Check with memcheck that nothing depends on the decrypted RSA block.
@@ -159,6 +161,7 @@ fn run(task: Task) -> Result<()> {
         Task::Tshark => tshark::run(&workspace),
         Task::Miri => miri::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
+        Task::Residue => test::residue(&workspace),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
         Task::Callgrind { full } => valgrind::callgrind(&workspace, full),

@@ -30,6 +30,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Looks for secrets that calls leave on the stack and the heap, in the release build: where they
+/// lie is up to the optimiser.
+///
+/// # Errors
+///
+/// Fails when one is found.
+pub(crate) fn residue(workspace: &Workspace) -> Result<()> {
+    let features = all_of_facade(OpenSsl::choose());
+    with_expectations(Run::cargo("test"), workspace, &BACKENDS)
+        .args(["--release", "--package", "ssl-provider", "--features", features.as_str()])
+        .args(["--test", "stack", "--test", "wiping"])
+        .run(workspace)
+}
+
 /// Tells the tests which backends must answer, and where the third-party vectors are.
 pub(crate) fn with_expectations(run: Run, workspace: &Workspace, backends: &[&str]) -> Run {
     run.env("SSL_PROVIDER_EXPECT_BACKENDS", backends.join(","))
