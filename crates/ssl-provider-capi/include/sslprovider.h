@@ -18,10 +18,10 @@
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
  *   - After fork() the child has no handles; what it inherits is invalid in it.
- *   - Exit handlers may make calls. Threads should have ended before exit(): AWS-LC takes its random
- *     numbers down then, and aborts when a new thread asks for some.
- *   - NTE_NO_MEMORY is answered for what is handed out; where less is missing the process aborts, as
- *     programs in Rust do.
+ *   - Exit handlers may make calls. Threads should have ended before exit(): AWS-LC takes its
+ *     random numbers down then, and aborts when a new thread asks for some.
+ *   - NTE_NO_MEMORY is answered where there is none for what is handed out; where there is none for
+ *     work in between, the process aborts, as programs in Rust do.
  *
  * Keys
  *

@@ -1,5 +1,5 @@
-//! What a test says although it passes. The test runner keeps what passing tests print to itself, so
-//! it goes to standard error directly.
+//! What a test says although it passes. The test runner keeps what passing tests print to itself,
+//! so it goes to standard error directly.
 
 use std::fmt::Display;
 use std::io::{self, Write};

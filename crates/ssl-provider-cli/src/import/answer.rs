@@ -171,8 +171,8 @@ fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<Str
     };
     (has != takes).then(|| {
         format!(
-            "exchange {index}: encrypted_premaster: length {has}, where the key takes {takes} bytes; \
-             {consequence}"
+            "exchange {index}: encrypted_premaster: length {has}, where the key takes {takes} \
+             bytes; {consequence}"
         )
     })
 }
