@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use ssl_provider_testkit::{cases, loud::not_tested, support::support_matrix};
+use ssl_provider_testkit::{cases, support::support_matrix};
 
 // Without a backend nothing is stamped, and the guards below say so.
 #[cfg(feature = "aws-lc")]
@@ -106,7 +106,10 @@ fn every_backend_conforms_with_multi_buffer_around_it() {
 
     for backend in ssl_provider::backends() {
         let Some(around) = ssl_provider::with_multi_buffer(*backend) else {
-            not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA");
+            ssl_provider_testkit::loud::not_tested(
+                "multi-buffer RSA",
+                "this processor has no AVX-512 IFMA",
+            );
             return;
         };
         // Not the same backend: each refuses the keys of the other.

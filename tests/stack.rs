@@ -11,7 +11,6 @@ use ssl_provider::{
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
-use ssl_provider_testkit::loud::not_tested;
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::stack::{Remains, Secrets};
 
@@ -35,7 +34,10 @@ fn backends() -> Vec<(String, &'static dyn KeyExchangeBackend)> {
         #[cfg(feature = "multi-buffer")]
         match ssl_provider::with_multi_buffer(*backend) {
             Some(around) => all.push((format!("{} in batches", backend.info().name), around)),
-            None => not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA"),
+            None => ssl_provider_testkit::loud::not_tested(
+                "multi-buffer RSA",
+                "this processor has no AVX-512 IFMA",
+            ),
         }
     }
     all
