@@ -215,23 +215,13 @@ const STACK_LEN: usize = 16 * 1024;
 /// Computes d = e^-1 mod lcm(p-1, q-1), d mod p-1, d mod q-1 and q^-1 mod p (RFC 8017 section 3.2),
 /// in a time that depends on the sizes only.
 fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> {
-    const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
     let (e, n) = (without_zeros(e), without_zeros(n));
     if n.len() > MAX_MODULUS_LEN || e.len() > n.len() {
         return Err(Error::Key(KeyFault::Modulus { bits: n.len() * 8 }));
     }
     // One precision for all numbers, that of the modulus.
     let precision = u32::try_from(n.len() * 8).map_err(|_| INCONSISTENT)?;
-    let number = |bytes: &[u8]| {
-        BoxedUint::from_be_slice(without_zeros(bytes), precision)
-            .map(Zeroizing::new)
-            .map_err(|_| INCONSISTENT)
-    };
-    // Takes the number: a clone would be left behind when it is freed.
-    let non_zero = |number: BoxedUint| {
-        let number = Option::<NonZero<BoxedUint>>::from(NonZero::new(number));
-        number.map(Zeroizing::new).ok_or(INCONSISTENT)
-    };
+    let number = |bytes: &[u8]| number(bytes, precision);
     let (e, n, mut p, q) = (number(e)?, number(n)?, number(p)?, number(q)?);
     let product = Option::<BoxedUint>::from(p.checked_mul(&*q)).map(Zeroizing::new);
     // An even factor would leave p-1 or q-1 odd, and a factor of 1 would leave it zero.
@@ -270,20 +260,15 @@ fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> 
 ///
 /// [`Error::Key`] when they do not.
 pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error> {
-    const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
     let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
     // Room for the product of any two, as none is longer than the modulus.
     let precision = u32::try_from(2 * key.modulus().len() * 8).map_err(|_| INCONSISTENT)?;
-    let number = |bytes: &[u8]| {
-        BoxedUint::from_be_slice(bytes, precision).map(Zeroizing::new).map_err(|_| INCONSISTENT)
-    };
+    let number = |bytes: &[u8]| number(bytes, precision);
     let product = |one: &BoxedUint, other: &BoxedUint| {
         Option::<BoxedUint>::from(one.checked_mul(other)).map(Zeroizing::new).ok_or(INCONSISTENT)
     };
     let modulo = |value: &BoxedUint, modulus: BoxedUint| {
-        let modulus = Option::<NonZero<BoxedUint>>::from(NonZero::new(modulus));
-        let modulus = modulus.map(Zeroizing::new).ok_or(INCONSISTENT)?;
-        Ok::<_, Error>(Zeroizing::new(value.rem(&modulus)))
+        Ok::<_, Error>(Zeroizing::new(value.rem(&*non_zero(modulus)?)))
     };
     on_wiped_stack::<_, STACK_LEN>(|| {
         let one = BoxedUint::one_with_precision(precision);
@@ -303,6 +288,21 @@ pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error>
         good &= *modulo(&inverse, BoxedUint::clone(&p))? == one;
         if good { Ok(()) } else { Err(INCONSISTENT) }
     })
+}
+
+const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+
+/// A big-endian number, with as many bits of room.
+fn number(bytes: &[u8], precision: u32) -> Result<Zeroizing<BoxedUint>, Error> {
+    BoxedUint::from_be_slice(without_zeros(bytes), precision)
+        .map(Zeroizing::new)
+        .map_err(|_| INCONSISTENT)
+}
+
+/// Takes the number: a clone would be left behind when it is freed.
+fn non_zero(number: BoxedUint) -> Result<Zeroizing<NonZero<BoxedUint>>, Error> {
+    let number = Option::<NonZero<BoxedUint>>::from(NonZero::new(number));
+    number.map(Zeroizing::new).ok_or(INCONSISTENT)
 }
 
 /// A big-endian number without its leading zeros.
@@ -403,25 +403,15 @@ pub(crate) mod tests {
             [n, e, d, p, q, dp, dq, coefficient].map(<[u8]>::to_vec)
         };
         let checked = |parts: &[Vec<u8>; 8]| {
-            let [
-                modulus,
-                exponent,
-                private_exponent,
-                prime1,
-                prime2,
-                exponent1,
-                exponent2,
-                coefficient,
-            ] = parts.each_ref().map(Vec::as_slice);
             let der = encode(&Parts {
-                modulus,
-                exponent,
-                private_exponent,
-                prime1,
-                prime2,
-                exponent1,
-                exponent2,
-                coefficient,
+                modulus: &parts[0],
+                exponent: &parts[1],
+                private_exponent: &parts[2],
+                prime1: &parts[3],
+                prime2: &parts[4],
+                exponent1: &parts[5],
+                exponent2: &parts[6],
+                coefficient: &parts[7],
             });
             check_consistency(&RsaPrivateKeyDer::from_der(&der.unwrap())?)
         };

@@ -62,9 +62,7 @@ fn every_constant_of_the_header_is_a_constant_here_and_the_reverse() {
     let header = header();
     let defined = definitions(&header);
     let number = |name: &str| -> Option<u32> {
-        let value = defined.get(name)?.last()?;
-        let value = value.strip_prefix("SSLP_STATUS(").map_or(*value, |v| v.trim_end_matches(')'));
-        let value = value.trim_end_matches('u');
+        let value = literal(defined.get(name)?.last()?);
         match value.strip_prefix("0x") {
             Some(hex) => u32::from_str_radix(hex, 16).ok(),
             None => value.parse().ok(),
@@ -99,8 +97,7 @@ fn suites_and_error_codes_of_the_header_have_the_numbers_of_the_list() {
     for line in listed.lines() {
         let (name, number) = line.split_once(' ').unwrap();
         let ours = defined.get(name).and_then(|values| values.last()).unwrap_or(&"");
-        let ours = ours.trim_start_matches("SSLP_STATUS(").trim_end_matches(')');
-        assert_eq!(ours.trim_end_matches('u'), number, "{name}");
+        assert_eq!(literal(ours), number, "{name}");
     }
     assert_eq!(listed.lines().count(), 55 + 58, "suites and NTE codes");
 }
@@ -187,6 +184,12 @@ fn declarations(header: &str) -> Vec<Declaration> {
             }
         })
         .collect()
+}
+
+/// The number in the value of a `#define`, as it is written.
+fn literal(value: &str) -> &str {
+    let value = value.strip_prefix("SSLP_STATUS(").map_or(value, |v| v.trim_end_matches(')'));
+    value.trim_end_matches('u')
 }
 
 /// Every `#define`, with its values in the order of the header. Continued lines are joined.

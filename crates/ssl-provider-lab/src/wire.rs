@@ -41,21 +41,18 @@ impl<'a> Reader<'a> {
         Some(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c))
     }
 
-    /// A field behind one byte of length.
     /// A field behind its length in one byte.
     pub fn vec8(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
-    /// A field behind two bytes of length.
     /// A field behind its length in two bytes.
     pub fn vec16(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }
 
-    /// A field behind three bytes of length.
     /// A field behind its length in three bytes.
     pub fn vec24(&mut self) -> Option<&'a [u8]> {
         let len = self.u24()?;

@@ -60,8 +60,7 @@ int main(void)
     NCryptProviderName *names = NULL;
     DWORD each, found = 0;
     CHECK(atexit(at_exit) == 0);
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     randoms = list_of(buffers, 2);
     OK(SslEnumProtocolProviders(&found, &names, 0));
     CHECK(found <= PROVIDERS);

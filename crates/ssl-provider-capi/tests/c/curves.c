@@ -74,8 +74,7 @@ static void no_rsa_key_exchange(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE k
     NCRYPT_KEY_HANDLE master = 77;
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
     CHECK(suite == NULL && state == NULL);
     EXPECT(NTE_BAD_TYPE, SslImportMasterKey(provider, key, &master, 0x303, 0x9c, &list,

@@ -19,8 +19,7 @@ static void every_exchange(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE privat
         OK(SslComputeFinishedHash(provider, master, hash, finished, 12, NCRYPT_SSL_SERVER_FLAG));
         CHECK(memcmp(finished, exchange->server_finished, 12) == 0);
 
-        set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-        set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+        set_randoms(buffers);
         OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));
         CHECK(read != 0 && write != 0 && read != write);
         /* Session keys do not need the master key any more. */
@@ -47,8 +46,7 @@ static void bad_ciphertexts(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE priva
         NCryptBuffer buffers[2];
         NCryptBufferDesc list = list_of(buffers, 2);
         int again;
-        set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-        set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+        set_randoms(buffers);
         memset(ciphertext, each == 1 ? 0xff : 0, sizeof(ciphertext));
         if (each >= 2) {
             memcpy(ciphertext, exchange->encrypted, 256);
@@ -78,8 +76,7 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     PBYTE secret = in(encrypted_0303);
     unsigned char output[64];
     DWORD server = NCRYPT_SSL_SERVER_FLAG, flags, each;
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     set_buffer(&buffers[2], NCRYPTBUFFER_SSL_HIGHEST_VERSION, &version, 4);
 
 #define IMPORT(status, provider_, key_, out_, protocol_, suite_, list_, secret_, len_, flags_)     \

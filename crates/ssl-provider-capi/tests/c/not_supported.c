@@ -26,8 +26,7 @@ int main(void)
     NCRYPT_SSL_ECC_CURVE *curves = NULL;
     PBYTE b = buffer;
     NCryptBuffer buffers[2];
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     list = list_of(buffers, 2);
     OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));
     OK(SslFreeObject(freed, 0));

@@ -124,8 +124,7 @@ static void *race(void *argument)
     char label[] = "EXPERIMENTAL";
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     for (each = 0; each < calls_of_a_thread; each++) {
         ULONG_PTR handle = 0, second = 0;
         SECURITY_STATUS status = 0;

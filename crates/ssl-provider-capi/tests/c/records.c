@@ -21,8 +21,7 @@ static struct keys keys_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE privat
     NCryptBufferDesc list = list_of(buffers, 2);
     struct keys keys;
     memset(&keys, 0, sizeof(keys));
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     OK(SslGenerateSessionKeys(provider, master, &keys.read, &keys.write, &list, 0));
     OK(SslFreeObject(master, 0));
     OK(SslLookupCipherLengths(provider, exchange->protocol, exchange->suite, 0, &lengths,

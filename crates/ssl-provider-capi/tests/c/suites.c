@@ -9,8 +9,7 @@ static void is_usable(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, DWORD 
     NCRYPT_KEY_HANDLE master = 0, read = 0, write = 0;
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     OK(SslImportMasterKey(provider, key, &master, protocol, suite, &list,
                           in(exchanges[0].encrypted), 256, NCRYPT_SSL_SERVER_FLAG));
     OK(SslGenerateSessionKeys(provider, master, &read, &write, &list, 0));

@@ -123,6 +123,13 @@ static inline void set_buffer(NCryptBuffer *buffer, DWORD type, const void *data
     buffer->pvBuffer = (PVOID)(uintptr_t)data;
 }
 
+/* The client's and the server's random of data.h, in two entries. */
+static inline void set_randoms(NCryptBuffer *buffers)
+{
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+}
+
 static inline NCryptBufferDesc list_of(NCryptBuffer *buffers, size_t count)
 {
     NCryptBufferDesc list;
@@ -146,8 +153,7 @@ static inline NCRYPT_KEY_HANDLE import_master_key(NCRYPT_PROV_HANDLE provider,
         set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SESSION_HASH, exchange->hash, exchange->hash_len);
         list = list_of(buffers, 2);
     } else {
-        set_buffer(&buffers[1], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-        set_buffer(&buffers[2], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+        set_randoms(buffers + 1);
         list = list_of(buffers, 3);
     }
     OK(SslImportMasterKey(provider, private_key, &key, exchange->protocol, exchange->suite, &list,

@@ -60,8 +60,7 @@ static void hand_over(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
     DWORD len = 0, blob_len, at;
-    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_CLIENT_RANDOM, client_random, 32);
-    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, server_random, 32);
+    set_randoms(buffers);
     OK(SslGenerateSessionKeys(provider, master, &keys[0], &keys[1], &list, 0));
     OK(SslGenerateSessionKeys(provider, master, &keys[2], &keys[3], &list, 0));
     /* One pair writes, the other opens. */
