@@ -24,20 +24,22 @@ use ssl_provider_core::{
 /// The name of the backend.
 const NAME: &str = "rustcrypto";
 
-/// The crates do not report their versions; a test compares these with the ones that are built.
+/// The release series that are linked. The crates do not export their versions, and which release
+/// of a series it is, only the lock file of the final program knows. A test compares this with the
+/// requirements of the manifest.
 const VERSIONS: [(&str, &str); 12] = [
-    ("rsa", "0.10.0-rc.20"),
-    ("hmac", "0.13.0"),
-    ("sha2", "0.11.1"),
-    ("sha1", "0.11.0"),
-    ("md-5", "0.11.0"),
-    ("aes", "0.9.4"),
-    ("aes-gcm", "0.11.1"),
-    ("ccm", "0.6.1"),
-    ("cbc", "0.2.1"),
-    ("des", "0.9.0"),
-    ("camellia", "0.2.1"),
-    ("rc4", "0.2.0"),
+    ("rsa", "=0.10.0-rc.20"),
+    ("hmac", "0.13"),
+    ("sha2", "0.11"),
+    ("sha1", "0.11"),
+    ("md-5", "0.11"),
+    ("aes", "0.9"),
+    ("aes-gcm", "0.11"),
+    ("ccm", "0.6"),
+    ("cbc", "0.2"),
+    ("des", "0.9"),
+    ("camellia", "0.2"),
+    ("rc4", "0.2"),
 ];
 
 /// The properties of the RSA private operation of the `rsa` crate.
@@ -192,11 +194,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_those_of_the_lock_file() {
-        let lock_file = include_str!("../../../Cargo.lock");
+    fn versions_are_the_requirements_of_the_manifest() {
+        let manifest = include_str!("../../../Cargo.toml");
         for (name, version) in VERSIONS {
-            let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
-            assert!(lock_file.contains(&entry), "{name} is not {version}");
+            let entry = format!("\n{name} = {{ version = \"{version}\",");
+            assert!(manifest.contains(&entry), "{name} is not {version}");
         }
     }
 }
