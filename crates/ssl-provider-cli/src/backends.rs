@@ -155,7 +155,7 @@ fn rsa_properties(rsa: RsaInfo) -> String {
     let code = if rsa.assembly { "in assembly" } else { "in portable code" };
     let time = match rsa.constant_time {
         ConstantTime::Claimed => "constant-time by its authors' claim",
-        ConstantTime::Disputed => "constant time disputed by an open advisory",
+        ConstantTime::Disputed => "constant-time by its authors' claim, disputed by an advisory",
     };
     let blinding = if rsa.blinding { "blinded" } else { "not blinded" };
     let check = if rsa.fault_check { "checked for faults" } else { "not checked for faults" };

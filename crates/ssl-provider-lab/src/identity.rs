@@ -5,11 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use getrandom::SysRng;
-use getrandom::rand_core::UnwrapErr;
-use rsa::pkcs1::{EncodeRsaPrivateKey, RsaPublicKeyRef};
+use rsa::pkcs1::{self, EncodeRsaPrivateKey, RsaPublicKeyRef};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::EncodePublicKey;
-use rsa::{RsaPrivateKey, pkcs1};
 use sha2::Sha256;
 use ssl_provider::{Error, PrivateKey, Provider};
 use x509_cert::Certificate;
@@ -125,19 +123,16 @@ impl Identity {
     /// # Errors
     ///
     /// [`IdentityError::NotMade`] and [`IdentityError::Provider`].
-    ///
-    /// # Panics
-    ///
-    /// When the operating system has no random numbers.
     pub fn self_signed(provider: &Provider) -> Result<SelfSigned, IdentityError> {
-        // The crate asks for a generator that cannot fail; without one there is no server.
-        let mut rng = UnwrapErr(SysRng);
-        let key = RsaPrivateKey::new(&mut rng, 2048);
+        let key = rsa::PrivateKey::new(&mut SysRng, 2048);
         Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key"))?)
     }
 
     /// Makes the certificate of a key.
-    pub(crate) fn of(provider: &Provider, key: RsaPrivateKey) -> Result<SelfSigned, IdentityError> {
+    pub(crate) fn of(
+        provider: &Provider,
+        key: rsa::PrivateKey,
+    ) -> Result<SelfSigned, IdentityError> {
         let failed = IdentityError::NotMade;
         let key_der = key.to_pkcs1_der().map_err(|_| failed("the key as DER"))?.to_bytes();
         let certificate_der = certificate(key).map_err(|_| failed("the certificate"))?;
@@ -167,7 +162,7 @@ fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A certificate for `localhost`, signed by its own key, good for a year.
-fn certificate(key: RsaPrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn certificate(key: rsa::PrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let public = key.to_public_key().to_public_key_der()?;
     let info = SubjectPublicKeyInfo::from_der(public.as_bytes())?;
     // Clients refuse a second certificate with the number of one that they remember.

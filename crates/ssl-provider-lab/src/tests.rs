@@ -10,7 +10,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::{
@@ -57,7 +56,7 @@ pub(crate) fn settings_on(
     change: impl FnOnce(&mut Options),
 ) -> Arc<Settings> {
     let provider = provider(backend);
-    let key = RsaPrivateKey::from_pkcs1_der(&test_key().der).unwrap();
+    let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
     let identity = Identity::of(&provider, key).unwrap().identity;
     let mut options = Options {
         versions: VERSIONS.to_vec(),

@@ -28,7 +28,7 @@ const NAME: &str = "rustcrypto";
 /// of a series it is, only the lock file of the final program knows. A test compares this with the
 /// requirements of the manifest.
 const VERSIONS: [(&str, &str); 12] = [
-    ("rsa", "=0.10.0-rc.20"),
+    ("rsa", "0.10"),
     ("hmac", "0.13"),
     ("sha2", "0.11"),
     ("sha1", "0.11"),
@@ -44,7 +44,8 @@ const VERSIONS: [(&str, &str); 12] = [
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
-/// RUSTSEC-2023-0071 says that its time may tell about the plaintext, and names no fixed version.
+/// RUSTSEC-2023-0071 (Marvin) says that its time may reveal the plaintext. Its authors state that
+/// 0.10 is fixed; the advisory named no patched release when it was last read (2026-11-22).
 pub const RSA_INFO: RsaInfo = RsaInfo {
     implementation: "RustCrypto rsa",
     assembly: false,

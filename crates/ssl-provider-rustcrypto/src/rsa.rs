@@ -16,7 +16,7 @@ use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
 use crate::NAME;
 
 /// An expanded private key. The crate wipes it on drop.
-pub(crate) struct Key(rsa::RsaPrivateKey);
+pub(crate) struct Key(rsa::PrivateKey);
 
 impl Key {
     /// Loads a key whose parts belong together.
@@ -26,11 +26,11 @@ impl Key {
         let (n, e, d, primes) = (number(n)?, number(e)?, number(d)?, vec![number(p)?, number(q)?]);
         // The crate keeps primes in half the modulus' width unless told otherwise. Whether a key is
         // unbalanced then shows in the time, as it did in the length of its file.
-        let half = n.bits_vartime().div_ceil(2);
-        let key = if primes.iter().any(|prime| prime.bits_vartime() > half) {
-            rsa::RsaPrivateKey::from_components_with_wide_primes(n, e, d, primes)
+        let half = n.bit_width_vartime().div_ceil(2);
+        let key = if primes.iter().any(|prime| prime.bit_width_vartime() > half) {
+            rsa::PrivateKey::from_components_with_wide_primes(n, e, d, primes)
         } else {
-            rsa::RsaPrivateKey::from_components(n, e, d, primes)
+            rsa::PrivateKey::from_components(n, e, d, primes)
         };
         let key = Self(key.map_err(|_| INCONSISTENT)?);
         key.check_crt_parts(der)?;

@@ -3,7 +3,7 @@
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::pkcs1v15::Pkcs1v15Sign;
-use rsa::{BoxedUint, RsaPublicKey};
+use rsa::{BoxedUint, PublicKey};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -21,7 +21,7 @@ pub(crate) fn verify(
         PublicKeyParts::Rsa { modulus, exponent } => {
             let number = BoxedUint::from_be_slice_vartime;
             let key =
-                RsaPublicKey::new(number(modulus), number(exponent)).map_err(|_| BAD_PUBLIC_KEY)?;
+                PublicKey::new(number(modulus), number(exponent)).map_err(|_| BAD_PUBLIC_KEY)?;
             let padding = match scheme {
                 SignatureScheme::RsaSha1 => Pkcs1v15Sign::new::<Sha1>(),
                 SignatureScheme::RsaSha256 => Pkcs1v15Sign::new::<Sha256>(),

@@ -14,7 +14,7 @@ pub(crate) struct Arena {
 }
 
 /// Bytes of the arena: many times what a run needs.
-const LEN: usize = 256 << 20;
+const LEN: usize = 1 << 30;
 
 /// Every piece begins on a pair of cache lines, because copying takes other instructions elsewhere.
 const ALIGNMENT: usize = 128;
