@@ -1473,10 +1473,11 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     DWORD dwFlags);
 
 /* Writes a whole record, header included, for at most 16384 bytes of content of type 20 to 23. The
- * sequence number counts from 0 with each new key; in DTLS its upper 16 bits are the epoch. The
- * content may already stand where the record has it, dwHeaderLen bytes (SslLookupCipherLengths)
- * into pbOutput; every other overlap is NTE_BUFFERS_OVERLAP. Records of one key go in their order.
- */
+ * sequence number counts from 0 with each new key; in DTLS its upper 16 bits are the epoch. Input
+ * and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
+ * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the
+ * five bytes of the record header can be settled only on Windows; here it does. Records of one key
+ * must be processed in order. */
 SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1490,9 +1491,9 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     DWORD dwFlags);
 
 /* Opens a whole record, header included, and gives its content, which may be empty. pbOutput must
- * have room for the longest content that such a record can hold, which a NULL pbOutput asks for. It
- * may be pbInput + dwHeaderLen; every other overlap is NTE_BUFFERS_OVERLAP. A record that does not
- * open is NTE_DECRYPTION_FAILURE, whatever is wrong with it, and nothing is written. */
+ * have room for the longest content that such a record can hold, which a NULL pbOutput asks for. Input
+ * and output may overlap in any way. A record that fails authentication is NTE_DECRYPTION_FAILURE,
+ * whatever is wrong with it, and nothing is written. */
 SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,

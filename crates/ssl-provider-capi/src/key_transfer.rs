@@ -76,7 +76,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         let place = key.required("phKey is NULL")?;
         let blob_type = blob_type.required("pszBlobType is NULL")?;
-        blob.area(blob_len, "pbKeyBlob is NULL")?;
+        blob.not_null("pbKeyBlob is NULL")?;
         no_flags(flags)?;
         if blob_len > MAX_BLOB_LEN {
             return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
@@ -117,8 +117,8 @@ export! {
     ) {
         let provider = process().handles.provider(provider)?;
         let key = process().handles.public_half(public_key, &provider)?;
-        hash.area(hash_len, "pbHashValue is NULL")?;
-        signature.area(signature_len, "pbSignature is NULL")?;
+        hash.not_null("pbHashValue is NULL")?;
+        signature.not_null("pbSignature is NULL")?;
         let schemes = match &key {
             PublicKey::Rsa(_) => SignatureScheme::is_rsa,
             PublicKey::Ec(key) if key.algorithm == EcAlgorithm::Ecdsa => is_ecdsa,

@@ -125,16 +125,13 @@ impl Bytes {
         self.0.is_null()
     }
 
-    /// Where the `len` bytes are.
+    /// Refuses NULL, also where no byte is read.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`.
-    pub(crate) fn area(self, len: u32, name_is_null: &'static str) -> Result<Area, Error> {
-        if self.is_null() {
-            return Err(Error::InvalidParameter(name_is_null));
-        }
-        Ok(Area { start: self.0.addr(), len: usize_of(len) })
+    /// [`Error::InvalidParameter`] for NULL.
+    pub(crate) fn not_null(self, name_is_null: &'static str) -> Result<(), Error> {
+        if self.is_null() { Err(Error::InvalidParameter(name_is_null)) } else { Ok(()) }
     }
 
     /// Copies as many bytes as `to` is long; none touch no memory.
@@ -223,21 +220,6 @@ impl Bytes {
     }
 }
 
-/// Where a buffer of the caller is: compared, never followed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Area {
-    pub(crate) start: usize,
-    pub(crate) len: usize,
-}
-
-impl Area {
-    /// Whether the two have a byte in common.
-    pub(crate) fn overlaps(self, other: Self) -> bool {
-        let reaches = |from: Self, to: Self| from.start < to.start.saturating_add(to.len);
-        self.len > 0 && other.len > 0 && reaches(self, other) && reaches(other, self)
-    }
-}
-
 /// Room for an answer: NULL, or a pointer to as many writable bytes as its size parameter says.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
@@ -251,11 +233,6 @@ impl OutBytes {
 
     pub(crate) fn is_null(self) -> bool {
         self.0.is_null()
-    }
-
-    /// Where the first `len` bytes are.
-    pub(crate) fn area(self, len: usize) -> Area {
-        Area { start: self.0.addr(), len }
     }
 
     /// Writes `bytes`, which must fit `len`.
@@ -671,26 +648,6 @@ mod tests {
         assert_eq!(part, input[..100]);
         // SAFETY: NULL is allowed.
         assert!(unsafe { null.copy_to(&mut part, "") }.is_err());
-    }
-
-    #[test]
-    fn areas_overlap_when_they_share_a_byte() {
-        let area = |start, len| Area { start, len };
-        let middle = area(10, 5);
-        for (other, shares) in [
-            (area(5, 5), false),
-            (area(5, 6), true),
-            (area(10, 5), true),
-            (area(12, 1), true),
-            (area(14, 9), true),
-            (area(15, 9), false),
-            (area(12, 0), false),
-            (area(0, usize::MAX), true),
-            (area(usize::MAX, 9), false),
-        ] {
-            assert_eq!(middle.overlaps(other), shares, "{other:?}");
-            assert_eq!(other.overlaps(middle), shares, "{other:?}");
-        }
     }
 
     #[test]

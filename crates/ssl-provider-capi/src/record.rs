@@ -6,13 +6,10 @@ use zeroize::{Zeroize, Zeroizing};
 use ssl_provider::record::{MAX_FRAGMENT_LEN, OpaqueKeyBlob};
 use ssl_provider::{Error, RecordKey};
 
-use crate::abi::{
-    CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, NTE_BUFFERS_OVERLAP, ProviderHandle,
-};
+use crate::abi::{CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, ProviderHandle};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::failure::Failure;
-use crate::pointer::{Area, Bytes, Out, OutBytes, usize_of};
+use crate::pointer::{Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
 export! {
@@ -20,11 +17,7 @@ export! {
     /// `output` only the size is given.
     ///
     /// The sequence number is the caller's: it counts from 0 with each new key, and in DTLS its
-    /// upper 16 bits are the epoch. The content may stand where it will stand in the record, behind
-    /// `dwHeaderLen` bytes of [`SslLookupCipherLengths`]; every other overlap answers
-    /// `NTE_BUFFERS_OVERLAP`.
-    ///
-    /// [`SslLookupCipherLengths`]: crate::cipher_suites::SslLookupCipherLengths
+    /// upper 16 bits are the epoch. Input and output may overlap in any way.
     fn SslEncryptPacket is EncryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -39,7 +32,7 @@ export! {
     ) {
         let provider = process().handles.provider(provider)?;
         let key = process().handles.session_key(key, &provider)?;
-        let payload_area = input.area(input_len, "pbInput is NULL")?;
+        input.not_null("pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let content_type = u8::try_from(content_type)
@@ -53,7 +46,6 @@ export! {
             return Ok(());
         }
         let offset = records.key.payload_offset();
-        no_overlap(output.area(record_len), offset, payload_area)?;
         let (key, work) = records.parts()?;
         let payload = room(work, offset, payload_len)?;
         // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
@@ -70,8 +62,7 @@ export! {
     /// The output must have that room, for the record does not show how long its padding is.
     ///
     /// A record that does not open answers `NTE_DECRYPTION_FAILURE`, whatever is wrong with it, and
-    /// nothing is written. The content may go where it stands in the record, `dwHeaderLen` bytes
-    /// behind its start; every other overlap answers `NTE_BUFFERS_OVERLAP`.
+    /// nothing is written. Input and output may overlap in any way.
     fn SslDecryptPacket is DecryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -85,7 +76,7 @@ export! {
     ) {
         let provider = process().handles.provider(provider)?;
         let key = process().handles.session_key(key, &provider)?;
-        let record_area = input.area(input_len, "pbInput is NULL")?;
+        input.not_null("pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let mut records = key.records()?;
@@ -94,8 +85,6 @@ export! {
         if place.is_answered_by_len(max_payload_len)? {
             return Ok(());
         }
-        let offset = records.key.payload_offset();
-        no_overlap(record_area, offset, output.area(max_payload_len))?;
         let (key, work) = records.parts()?;
         // Longer than any record, by the length that the caller gave.
         let record = work.get_mut(..record_len).ok_or(Error::BadRecord)?;
@@ -120,8 +109,8 @@ const MAX_RECORD_LEN: usize = 13 + MAX_FRAGMENT_LEN;
 /// The key of the records of one direction, and the memory that they are worked on in.
 ///
 /// To work there costs one copy of the record more than to work in the caller's buffer, which is
-/// little beside its encryption. For it, a caller that changes a buffer during the call harms
-/// nobody but itself, a record that fails has written nothing, and buffers may lie as they do.
+/// little beside its encryption. In return a caller that changes a buffer during the call harms
+/// nobody but itself, a record that fails has written nothing, and buffers may overlap.
 #[derive(Debug)]
 pub(crate) struct Records {
     key: RecordKey,
@@ -157,13 +146,4 @@ fn room(work: &mut [u8], offset: usize, len: usize) -> Result<&mut [u8], Error> 
     work.get_mut(offset..)
         .and_then(|rest| rest.get_mut(..len))
         .ok_or(Error::Internal("no record is longer than the memory for it"))
-}
-
-/// Takes a payload that stands in its place within the record, and one that is apart from it.
-fn no_overlap(record: Area, offset: usize, payload: Area) -> Result<(), Failure> {
-    if payload.start == record.start.wrapping_add(offset) || !payload.overlaps(record) {
-        Ok(())
-    } else {
-        Err(Failure::Status(NTE_BUFFERS_OVERLAP, "pbInput and pbOutput overlap"))
-    }
 }

@@ -138,34 +138,60 @@ static void bad_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
     CHECK(got == 77 && memcmp(opened, before, ROOM) == 0);
 }
 
-/* Only the place of the payload within the record may be shared. */
+/* The only public caller of these functions for application data reserves 5 + dwHeaderLen bytes
+ * before the content, encrypts and decrypts there in place, and gives the decrypted content no more
+ * room than the rest of the record. */
+static void in_place_behind_five_more_bytes(NCRYPT_PROV_HANDLE provider,
+                                            NCRYPT_KEY_HANDLE private_key,
+                                            const struct exchange *exchange)
+{
+    struct keys apart = keys_of(provider, private_key, exchange);
+    struct keys in_place = keys_of(provider, private_key, exchange);
+    DWORD len = 1000, reserved = 5 + in_place.header_len, sealed = 0, got = 0;
+    OK(SslEncryptPacket(provider, apart.write, payload, len, before, ROOM, &sealed, 0, 23, 0));
+    memcpy(record + reserved, payload, len);
+    OK(SslEncryptPacket(provider, in_place.write, record + reserved, len, record,
+                        reserved + len + in_place.trailer_len + in_place.padding_len, &got, 0, 23,
+                        0));
+    /* The IV of TLS 1.1 is random. */
+    CHECK(got == sealed && (exchange->protocol == 0x302 || memcmp(record, before, got) == 0));
+
+    memcpy(record, exchange->client_record, exchange->record_len);
+    OK(SslDecryptPacket(provider, in_place.read, record, exchange->record_len, record + reserved,
+                        exchange->record_len - reserved, &got, 0, 0));
+    CHECK(got == sizeof(transcript) && memcmp(record + reserved, transcript, got) == 0);
+    free_keys(apart);
+    free_keys(in_place);
+}
+
+/* Input and output may overlap at any distance, with the result that they have apart. */
 static void overlaps(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
                      const struct exchange *exchange)
 {
-    struct keys keys = keys_of(provider, private_key, exchange);
-    DWORD len = 100, sealed = 0, got = 77, distance, room = 0;
-    OK(SslEncryptPacket(provider, keys.write, payload, len, NULL, 0, &sealed, 0, 23, 0));
-    OK(SslDecryptPacket(provider, keys.read, record, sealed, NULL, 0, &room, 0, 0));
-    memset(record, 0xa5, ROOM);
-    for (distance = 0; distance <= sealed; distance++) {
-        int good = distance == keys.header_len || distance == sealed;
-        SECURITY_STATUS status = good ? ERROR_SUCCESS : NTE_BUFFERS_OVERLAP;
-        EXPECT(status, SslEncryptPacket(provider, keys.write, record + distance, len, record, ROOM,
-                                        &got, distance, 23, 0));
-        CHECK(good || (got == 77 && record[distance] == 0xa5));
-        memset(record, 0xa5, ROOM);
-        got = 77;
-        status = good ? NTE_DECRYPTION_FAILURE : NTE_BUFFERS_OVERLAP;
-        EXPECT(status, SslDecryptPacket(provider, keys.read, record, sealed, record + distance,
-                                        room, &got, 0, 0));
-        CHECK(got == 77 && record[0] == 0xa5);
+    static const DWORD distances[] = {0, 1, 4, 5, 8, 13, 16, 21, 26, 60, 99};
+    DWORD each, len = 100, sealed, got;
+    for (each = 0; each < COUNT(distances); each++) {
+        DWORD distance = distances[each], before_input;
+        for (before_input = 0; before_input < 2; before_input++) {
+            struct keys apart = keys_of(provider, private_key, exchange);
+            struct keys keys = keys_of(provider, private_key, exchange);
+            PBYTE from = record + (before_input ? distance : 0);
+            PBYTE to = record + (before_input ? 0 : distance);
+            OK(SslEncryptPacket(provider, apart.write, payload, len, before, ROOM, &sealed, 0, 23,
+                                0));
+            memcpy(from, payload, len);
+            OK(SslEncryptPacket(provider, keys.write, from, len, to, ROOM - distance, &got, 0, 23,
+                                0));
+            CHECK(got == sealed);
+            CHECK(exchange->protocol == 0x302 || memcmp(to, before, got) == 0);
+            memcpy(from, exchange->client_record, exchange->record_len);
+            OK(SslDecryptPacket(provider, keys.read, from, exchange->record_len, to,
+                                ROOM - distance, &got, 0, 0));
+            CHECK(got == sizeof(transcript) && memcmp(to, transcript, got) == 0);
+            free_keys(apart);
+            free_keys(keys);
+        }
     }
-    for (distance = 1; distance <= len; distance++) {
-        SECURITY_STATUS status = distance == len ? ERROR_SUCCESS : NTE_BUFFERS_OVERLAP;
-        EXPECT(status, SslEncryptPacket(provider, keys.write, record, len, record + distance,
-                                        ROOM - distance, &got, distance, 23, 0));
-    }
-    free_keys(keys);
 }
 
 static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
@@ -220,6 +246,7 @@ int main(void)
         round_trips(provider, key, &exchanges[each]);
         bad_records(provider, key, &exchanges[each]);
         overlaps(provider, key, &exchanges[each]);
+        in_place_behind_five_more_bytes(provider, key, &exchanges[each]);
     }
     refusals(provider, key);
     OK(SslFreeObject(key, 0));
