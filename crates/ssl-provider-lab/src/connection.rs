@@ -4,9 +4,9 @@
 //! # What an attacker at the socket can learn
 //!
 //! Everything that is refused before the client's Finished is refused for reasons that he sent in
-//! the clear: order, lengths, lists. A ClientKeyExchange of the right shape always goes on,
-//! whatever its ciphertext holds (RFC 5246 section 7.4.7.1), and the first record that fails to
-//! open ends the connection with `bad_record_mac`, for one reason or another.
+//! the clear: order, lengths, lists. A ClientKeyExchange whose length field fits always goes on,
+//! whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1), and the first
+//! record that fails to open ends the connection with `bad_record_mac`, for one reason or another.
 
 use std::mem;
 use std::sync::Arc;
@@ -38,6 +38,9 @@ use crate::wire::{Reader, put_message};
 
 /// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
 const MAX_IDLE_RECORDS: u32 = 32;
+
+/// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
+const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
 
 /// What the last bytes of the server's random are when it could speak a higher version than the
 /// client offers (RFC 8446 section 4.1.3).
@@ -292,11 +295,10 @@ impl Connection {
         self.messages.extend(payload);
         loop {
             let state = &self.state;
-            let modulus_len = self.settings.identity.key().modulus_len();
             let max_len = |kind| match (state, kind) {
                 (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
                 (State::Certificate(_), CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
-                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(2 + modulus_len),
+                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(MAX_CLIENT_KEY_EXCHANGE_LEN),
                 (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
                     Ok(MAX_CERTIFICATE_VERIFY_LEN)
                 }
@@ -678,17 +680,20 @@ impl Negotiated {
     }
 }
 
-/// The ciphertext of a ClientKeyExchange; none where its shape is wrong, which anybody can see.
+/// Returns the ciphertext of a ClientKeyExchange; `None` if its length field does not match the
+/// message. No length of the ciphertext is an error: a wrong one fails as wrong padding does
+/// (RFC 5246 section 7.4.7.1).
 ///
-/// TLS puts the length before it (RFC 5246 section 7.4.7.1). SSL 3.0 does not, though some clients
-/// do; there, the length of the whole tells which it is.
+/// TLS has the length field, SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
+/// send one; there, the length of the whole message tells which it is.
 fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
-    if protocol == Protocol::Ssl3 && body.len() == modulus_len {
-        return Some(body);
-    }
     let mut reader = Reader::new(body);
-    let encrypted = reader.vec16()?;
-    (encrypted.len() == modulus_len && reader.is_empty()).then_some(encrypted)
+    let prefixed = reader.vec16().filter(|_| reader.is_empty());
+    match (protocol, prefixed) {
+        (Protocol::Ssl3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
+        (Protocol::Ssl3, _) => Some(body),
+        (_, prefixed) => prefixed,
+    }
 }
 
 fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
-use ssl_provider::record::{RecordKey, RecordOptions};
+use ssl_provider::record::{MAX_PAYLOAD_LEN, RecordKey, RecordOptions};
 use ssl_provider::{
     CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, KeyExportPolicy,
     MasterKey, ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
@@ -177,10 +177,12 @@ impl Client {
         self.server.receive(&record);
     }
 
-    /// Sends a handshake message, and takes it into the transcript.
+    /// Sends a handshake message in as many records as it takes, and adds it to the transcript.
     pub(crate) fn send_message(&mut self, message: &[u8]) {
         self.transcript.extend_from_slice(message);
-        self.send(ContentType::Handshake, message);
+        for fragment in message.chunks(MAX_PAYLOAD_LEN) {
+            self.send(ContentType::Handshake, fragment);
+        }
     }
 
     /// Sends a ClientHello in a record of SSL 2.0, and takes it into the transcript.

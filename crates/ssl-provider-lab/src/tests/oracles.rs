@@ -65,6 +65,23 @@ fn numbers(key: &TestKey) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Ciphertexts of another length than the modulus, up to the limit of the length field.
+fn lengths(client: &mut Client) -> Vec<(&'static str, Vec<u8>)> {
+    let good = client.encrypted_premaster();
+    vec![
+        ("no bytes", vec![]),
+        ("one byte", vec![1]),
+        ("48 bytes", vec![0x55; 48]),
+        ("cut by its first byte", good[1..].to_vec()),
+        ("cut by its last byte", good[..good.len() - 1].to_vec()),
+        ("a zero in front", [&[0], &good[..]].concat()),
+        ("a zero behind", [&good[..], &[0]].concat()),
+        ("two bytes more", [&good[..], &[0, 0]].concat()),
+        ("twice", good.repeat(2)),
+        ("65535 bytes", vec![0x55; 0xffff]),
+    ]
+}
+
 /// What the server says to a ciphertext: after each of ClientKeyExchange, ChangeCipherSpec, and a
 /// Finished under the keys of another ciphertext, which is all that an attacker has.
 fn replies(client: &mut Client, encrypted: &[u8]) -> Vec<Vec<Sent>> {
@@ -82,7 +99,7 @@ fn replies(client: &mut Client, encrypted: &[u8]) -> Vec<Vec<Sent>> {
 }
 
 #[test]
-fn every_ciphertext_of_the_right_length_meets_the_same_replies() {
+fn every_ciphertext_meets_the_same_replies_at_any_length() {
     for backend in backends() {
         let settings = settings_on(*backend, |_| {});
         for version in VERSIONS {
@@ -104,7 +121,8 @@ fn every_ciphertext_of_the_right_length_meets_the_same_replies() {
                     for (what, block) in blocks(&mut probe) {
                         ciphertexts.push((what, probe.test_key.encrypt(&block)));
                     }
-                    assert_eq!(ciphertexts.len(), 26);
+                    ciphertexts.extend(lengths(&mut probe));
+                    assert_eq!(ciphertexts.len(), 36);
                     for (what, encrypted) in ciphertexts {
                         let mut client = open();
                         let said = replies(&mut client, &encrypted);
