@@ -365,7 +365,8 @@ fn the_copy_with_secrets_holds_the_packets_and_the_key_log() {
     for capture in ["handshakes.pcapng", "qinq.pcapng.gz", "raw-ip.pcap"] {
         let (key, capture) = (key("server-2048.pem"), data(capture));
         let fixed = ["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()];
-        let run = sslprov(fixed.iter().chain(&["--dsb", copy.to_str().unwrap()])).expect_code(0);
+        let arguments = ["--force", "--dsb", copy.to_str().unwrap()];
+        let run = sslprov(fixed.iter().chain(&arguments)).expect_code(0);
         let written = fs::read(&copy).unwrap();
         assert!(written.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]), "a section header");
         // A Decryption Secrets Block of a TLS key log follows at once.
@@ -375,6 +376,21 @@ fn the_copy_with_secrets_holds_the_packets_and_the_key_log() {
         let again = ["keylog", "--key", key.to_str().unwrap(), copy.to_str().unwrap()];
         assert_eq!(sslprov(again).expect_code(0).stdout, run.stdout);
     }
+}
+
+#[test]
+fn a_copy_with_secrets_replaces_an_existing_file_only_when_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("opened.pcapng");
+    fs::write(&copy, "before").unwrap();
+    let arguments = ["--dsb", copy.to_str().unwrap()];
+    handshakes(&arguments).expect_code(2).expect_stderr("the file exists").expect_stderr("--force");
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "before");
+    handshakes(&["--force", arguments[0], arguments[1]]).expect_code(0);
+    assert!(fs::read(&copy).unwrap().starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]));
+    fs::remove_file(&copy).unwrap();
+    handshakes(&arguments).expect_code(0);
+    handshakes(&["--force"]).expect_code(2).expect_stderr("--dsb");
 }
 
 #[test]

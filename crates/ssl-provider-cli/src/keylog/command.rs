@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::engine::{self, Plan};
 use super::keyring::Keyring;
-use super::output_file::OutputFile;
+use super::output_file::{Existing, OutputFile};
 use super::report::{Counts, KeptLines, Report};
 use super::shard::Shard;
 use super::{dsb, input};
@@ -55,6 +55,10 @@ pub struct Args {
     /// so that Wireshark opens it without further settings
     #[arg(long, value_name = "FILE")]
     pub dsb: Option<PathBuf>,
+
+    /// Replace the file of --dsb if it exists
+    #[arg(long, requires = "dsb")]
+    pub force: bool,
 
     /// Threads for the cryptography; as many as there are processors without it
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
@@ -112,7 +116,8 @@ A session is reported when its connection ends, in the order in which sessions b
 Exit codes:
   0    all RSA sessions were opened
   1    none was, or there was none
-  2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created
+  2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created,
+       or the file of --dsb exists
   3    some were opened and some were not
   4    two backends gave different answers (--backend all)
   5    writing standard output, --output or --dsb failed on the way, such as on a full disk
@@ -147,8 +152,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     keep_outputs_apart(args, &captures)?;
     let keyrings = load_keys(args)?;
     input::check(&captures)?;
-    let output = args.output.as_deref().map(OutputFile::create).transpose()?;
-    let dsb = args.dsb.as_deref().map(OutputFile::create).transpose()?;
+    let create = |path: &Option<PathBuf>, existing| {
+        path.as_deref().map(|path| OutputFile::create(path, existing)).transpose()
+    };
+    let output = create(&args.output, Existing::Replace)?;
+    let dsb = create(&args.dsb, if args.force { Existing::Replace } else { Existing::Keep })?;
 
     let progress = progress_bar(args, &captures);
     let mut stdout = BufWriter::new(stdout().lock());

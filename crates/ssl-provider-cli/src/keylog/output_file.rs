@@ -13,7 +13,17 @@ use crate::exit::Failure;
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
+    existing: Existing,
     target: Target,
+}
+
+/// What becomes of a file that exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It is replaced once the new one is complete.
+    Replace,
+    /// It stays, and the new one is refused.
+    Keep,
 }
 
 #[derive(Debug)]
@@ -25,10 +35,16 @@ enum Target {
 
 impl OutputFile {
     /// Starts writing; only the owner may read the file, for it holds secrets.
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn create(path: &Path, existing: Existing) -> Result<Self, Failure> {
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 return Err(Failure::Usage(format!("{}: is a directory", path.display())));
+            }
+            Ok(metadata) if metadata.is_file() && existing == Existing::Keep => {
+                return Err(Failure::Usage(format!(
+                    "{}: the file exists; choose another name, or replace it with --force",
+                    path.display()
+                )));
             }
             Ok(metadata) if !metadata.is_file() => File::options()
                 .write(true)
@@ -44,7 +60,7 @@ impl OutputFile {
         let target = target.map_err(|error| {
             Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
         })?;
-        Ok(Self { path: path.to_owned(), target })
+        Ok(Self { path: path.to_owned(), existing, target })
     }
 
     /// Puts the file in its place.
@@ -52,10 +68,15 @@ impl OutputFile {
         let path = &self.path;
         let done = match self.target {
             Target::Direct(mut file) => file.flush(),
-            Target::Beside(file) => file
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)
-                .and_then(|file| file.persist(path).map(drop).map_err(|error| error.error)),
+            Target::Beside(file) => {
+                file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
+                    let persisted = match self.existing {
+                        Existing::Replace => file.persist(path),
+                        Existing::Keep => file.persist_noclobber(path),
+                    };
+                    persisted.map(drop).map_err(|error| error.error)
+                })
+            }
         };
         done.map_err(|error| cannot_write(path, &error))
     }
