@@ -201,6 +201,11 @@ impl Handles {
         Err(Error::InvalidHandle)
     }
 
+    /// Returns whether the handle is a live one of one of `kinds`.
+    pub(crate) fn is_live(&self, handle: usize, kinds: &[HandleKind]) -> bool {
+        kinds.iter().any(|kind| self.get(handle, *kind).is_ok())
+    }
+
     /// The number of live handles.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

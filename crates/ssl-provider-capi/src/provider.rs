@@ -65,7 +65,8 @@ export! {
     /// An operation that is using the object in another thread finishes undisturbed, and objects
     /// made with a provider outlive it.
     ///
-    /// Answers `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live.
+    /// Returns `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live, whatever
+    /// the flags.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
         const OTHERS: [HandleKind; 5] = [
             HandleKind::PrivateKey,
@@ -75,13 +76,15 @@ export! {
             HandleKind::PublicKey,
         ];
         let handles = &process().handles;
+        let invalid = Failure::Status(STATUS_INVALID_HANDLE, "hObject is not a live handle");
         if flags != 0 {
-            return Err(Error::BadFlags { given: flags }.into());
+            let is_live = handles.is_live(object, &OTHERS) || handles.provider(object).is_ok();
+            return Err(if is_live { Error::BadFlags { given: flags }.into() } else { invalid });
         }
         handles
             .free(object, &OTHERS)
             .or_else(|_| handles.release(object))
-            .map_err(|_| Failure::Status(STATUS_INVALID_HANDLE, "hObject is not a live handle"))
+            .map_err(|_| invalid)
     }
 }
 

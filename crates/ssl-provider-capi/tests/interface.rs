@@ -402,8 +402,11 @@ impl<'a> Randoms<'a> {
 
 fn free(handles: &[usize]) {
     for handle in handles {
+        assert_eq!(call!(SslFreeObject(*handle, 1)), NTE_BAD_FLAGS);
         assert_eq!(call!(SslFreeObject(*handle, 0)), 0);
         assert_eq!(call!(SslFreeObject(*handle, 0)), STATUS_INVALID_HANDLE);
+        // The handle is checked before the flags.
+        assert_eq!(call!(SslFreeObject(*handle, 1)), STATUS_INVALID_HANDLE);
     }
 }
 
