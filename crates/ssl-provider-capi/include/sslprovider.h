@@ -1490,10 +1490,10 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     DWORD dwContentType,
     DWORD dwFlags);
 
-/* Opens a whole record, header included, and gives its content, which may be empty. pbOutput must
- * have room for the longest content that such a record can hold, which a NULL pbOutput asks for. Input
- * and output may overlap in any way. A record that fails authentication is NTE_DECRYPTION_FAILURE,
- * whatever is wrong with it, and nothing is written. */
+/* Decrypts a whole record, header included, and returns its content, which may be empty. pbOutput
+ * must have room for the longest content that such a record can hold, which a NULL pbOutput asks
+ * for. Input and output may overlap in any way. A record that fails authentication is
+ * NTE_DECRYPTION_FAILURE, whatever is wrong with it, and nothing is written. */
 SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,

@@ -65,8 +65,8 @@ export! {
     /// An operation that is using the object in another thread finishes undisturbed, and objects
     /// made with a provider outlive it.
     ///
-    /// Returns `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live, whatever
-    /// the flags.
+    /// Returns `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live, with
+    /// any flags.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
         const OTHERS: [HandleKind; 5] = [
             HandleKind::PrivateKey,
