@@ -164,7 +164,33 @@ static void in_place_behind_five_more_bytes(NCRYPT_PROV_HANDLE provider,
     free_keys(in_place);
 }
 
-/* Input and output may overlap at any distance, with the result that they have apart. */
+/* No distance of input and output is refused, and a bad record writes nothing at any. */
+static void overlaps_at_every_distance(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                                       const struct exchange *exchange)
+{
+    struct keys keys = keys_of(provider, private_key, exchange);
+    DWORD len = 100, sealed = 0, got, distance, room = 0;
+    ULONGLONG sequence = 0;
+    OK(SslEncryptPacket(provider, keys.write, payload, len, NULL, 0, &sealed, 0, 23, 0));
+    OK(SslDecryptPacket(provider, keys.read, record, sealed, NULL, 0, &room, 0, 0));
+    memset(before, 0xa5, ROOM);
+    for (distance = 0; distance <= sealed; distance++) {
+        memset(record, 0xa5, ROOM);
+        got = 77;
+        EXPECT(NTE_DECRYPTION_FAILURE, SslDecryptPacket(provider, keys.read, record, sealed,
+                                                        record + distance, room, &got, 0, 0));
+        CHECK(got == 77 && memcmp(record, before, ROOM) == 0);
+        OK(SslEncryptPacket(provider, keys.write, record + distance, len, record, ROOM, &got,
+                            sequence++, 23, 0));
+        CHECK(got == sealed);
+        OK(SslEncryptPacket(provider, keys.write, record, len, record + distance, ROOM - distance,
+                            &got, sequence++, 23, 0));
+        CHECK(got == sealed);
+    }
+    free_keys(keys);
+}
+
+/* What overlaps has the result that it has apart. */
 static void overlaps(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
                      const struct exchange *exchange)
 {
@@ -245,6 +271,7 @@ int main(void)
     for (each = 0; each < COUNT(exchanges); each += 2) {
         round_trips(provider, key, &exchanges[each]);
         bad_records(provider, key, &exchanges[each]);
+        overlaps_at_every_distance(provider, key, &exchanges[each]);
         overlaps(provider, key, &exchanges[each]);
         in_place_behind_five_more_bytes(provider, key, &exchanges[each]);
     }

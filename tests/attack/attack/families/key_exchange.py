@@ -88,6 +88,8 @@ _CIPHERTEXTS: dict[str, Callable[[Client, int], bytes]] = {
     "good, one bit turned": lambda client, good: _bytes(client, good ^ 1),
     "of 1 byte": lambda _client, _good: b"\1",
     "of 48 bytes": lambda client, _: client.rng.randbytes(48),
+    # As long as a Diffie-Hellman public value of 1024 bits.
+    "of 128 bytes": lambda client, good: _bytes(client, good)[:128],
     "cut by its last byte": lambda client, good: _bytes(client, good)[:-1],
     "cut by its first byte": lambda client, good: _bytes(client, good)[1:],
     "with a zero in front": lambda client, good: _bytes(client, good, 1),
