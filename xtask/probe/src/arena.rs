@@ -13,7 +13,8 @@ pub(crate) struct Arena {
     used: AtomicUsize,
 }
 
-/// Bytes of the arena: many times what a run needs.
+/// Bytes of the arena, of which nothing is reused: `callgrind --full` on `rsa` 0.10 takes more than
+/// 256 MiB. Pages that are not touched cost nothing.
 const LEN: usize = 1 << 30;
 
 /// Every piece begins on a pair of cache lines, because copying takes other instructions elsewhere.
