@@ -1,5 +1,5 @@
 //! `sslprov backends`: the backends that are compiled in, and who does what in each.
-//! Everything shown comes from `BackendInfo`; the README's table is this one as Markdown.
+//! Everything shown comes from `BackendInfo`; the table of docs/support.md is this one as Markdown.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
