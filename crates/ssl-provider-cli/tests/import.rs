@@ -322,21 +322,21 @@ fn the_version_in_the_premaster_secret_is_checked_as_asked() {
 
 #[test]
 fn a_ciphertext_of_another_length_than_the_key_is_pointed_out() {
-    const PREFIX: &str = "length 258, where the key takes 256 bytes; is the TLS length prefix";
+    const PREFIX: &str = "expected 256 bytes for this key, got 258; remove the two-byte TLS";
     let ciphertext = "03".repeat(256);
     for (encrypted, told) in [
         (format!("0100{ciphertext}"), Some(PREFIX)),
         (
             format!("00ff{ciphertext}"),
-            Some("length 258, where the key takes 256 bytes; no client has"),
+            Some("expected 256 bytes for this key, got 258; implicit rejection"),
         ),
-        ("cc".to_owned(), Some("length 1, where the key takes 256 bytes; no client has")),
+        ("cc".to_owned(), Some("expected 256 bytes for this key, got 1; implicit rejection")),
         (ciphertext, None),
     ] {
         let mut exchange = exchange();
         exchange["encrypted_premaster"] = encrypted.into();
         let run = batch_of(&exchange.to_string(), &[]).expect_code(0);
-        assert_eq!(run.stderr.contains("the key takes"), told.is_some(), "{}", run.stderr);
+        assert_eq!(run.stderr.contains("for this key"), told.is_some(), "{}", run.stderr);
         assert!(run.stderr.contains(told.unwrap_or_default()), "{}", run.stderr);
     }
 }

@@ -434,12 +434,12 @@ fn files_and_options_that_do_not_fit_are_told() {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
     serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
-    let advice = "has no certificate; give one with --cert, or leave out --key to have both made";
+    let advice = "has no certificate; add one with --cert, or omit --key to have both generated";
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);
     serve(&["--cert", other]).expect_stderr("--key");
     let tells_no_key = |run: Run| {
-        assert!(!run.stderr.contains("made a 2048-bit key"), "{}", run.stderr);
+        assert!(!run.stderr.contains("generated a 2048-bit key"), "{}", run.stderr);
     };
     for nothing_is_left in
         [["--suites", "0xc02f"], ["--suites", "0x0007"], ["--versions", "tls1.3"]]
@@ -459,5 +459,6 @@ fn files_and_options_that_do_not_fit_are_told() {
     let help = sslprov(["serve", "--help"]).expect_code(0).stdout;
     assert!(help.contains("--backend <NAME>") && !help.contains("`all`"), "{help}");
     let taken = Server::with_key(&[]);
-    sslprov(["serve", "--listen", &taken.address]).expect_code(2).expect_stderr("--listen");
+    let run = sslprov(["serve", "--listen", &taken.address]).expect_code(2);
+    run.expect_stderr("--listen").expect_stderr("cannot bind the address");
 }
