@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the repository's own rules, checked by reading it.
+//! `cargo xtask tidy`: checks the repository's own rules on its text and its dependency graph.
 //! A rule is a function from text or from the dependency graph to findings, and has a test that
 //! plants a violation.
 
