@@ -236,7 +236,7 @@ impl Answer {
     }
 }
 
-/// Counts over all answers.
+/// Counts over all results.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     succeeded: u64,
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bit_of_difference_between_backends_is_told() {
+    fn one_bit_of_difference_between_backends_is_reported() {
         for backend in backends() {
             let name = backend.info().name;
             let answer = answer(&[*backend, one_bit_off(*backend)], 0x002f);

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_come_in_the_order_of_the_jobs() {
+    fn results_come_in_the_order_of_the_jobs() {
         let mut answers = Vec::new();
         let (produced, consumed) = run(
             4,
