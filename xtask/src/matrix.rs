@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
         }
         with_expectations(set.cargo("test", "ssl-provider"), workspace, &set.backends)
             .run(workspace)?;
-        // With no backend, the tool too must say what is missing.
+        // With no backend, the command must report that, too.
         let tests = if set.backends.is_empty() {
             ["no_backend"].as_slice()
         } else {

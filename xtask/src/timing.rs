@@ -175,18 +175,18 @@ struct Limits {
     bound: f64,
 }
 
-/// What is timed many times over is told by the first time only: a branch that is mispredicted once
-/// shows as a sixteenth of what it costs.
+/// Effects that occur only in the first of several timed calls appear diluted: a branch that is
+/// mispredicted once shows as a sixteenth of its cost.
 const OF_SELECTION: Limits = Limits { effect: 0.1, bound: 0.1 };
 const OF_IMPORT: Limits = Limits { effect: 10.0, bound: 50.0 };
 
 /// Standard errors. A class that was like the first has been seen at 3.1.
 const SIGNIFICANT: f64 = 4.5;
 
-/// What the names of the subjects say.
+/// The names of the subjects.
 const CONTROL: &str = "control";
 
-/// The routine that selects, and what must be found where that is looked at.
+/// The selection routine, and the control that must be found with it.
 const OF_SELECTIONS: [&str; 3] =
     ["selection", "control of the selection", "control with one branch"];
 const CONTROL_OF_IMPORT: &str = "control of the import";

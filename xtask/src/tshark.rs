@@ -1,4 +1,4 @@
-//! `cargo xtask tshark`: gives tshark our key log of every capture in tests/data.
+//! `cargo xtask tshark`: runs tshark with our key log on every capture in tests/data.
 //! tshark must decrypt every session that the manifest expects to be proven.
 
 use std::fs;
@@ -11,7 +11,7 @@ use crate::corpus;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
-/// Writes our own key logs beside copies of the captures and lets the corpus generator verify them.
+/// Writes our own key logs next to copies of the captures; the corpus generator verifies them.
 ///
 /// # Errors
 ///

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_found_among_other_output() {
+    fn a_response_is_found_among_other_output() {
         let session = Session::find(ANSWER.as_bytes()).unwrap();
         assert_eq!(session, Session::of_cell(&cell(), "ring", false));
     }

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_red_cell_fails_the_run_and_is_told() {
+    fn a_red_cell_fails_the_run_and_is_reported() {
         let stack = &STACKS[0];
         let cell = cells_of(stack, true)[0];
         let run = |verdict| StackRun { stack, backend: "ring", cells: vec![(cell, verdict)] };

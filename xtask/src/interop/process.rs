@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialogue_goes_on_until_the_process_ends() {
+    fn a_dialogue_continues_until_the_process_ends() {
         let script = "read a; echo $a; read b; echo $b; exit 3";
         let mut dialogue = Dialogue::start(Command::new("sh").args(["-c", script])).unwrap();
         for line in ["one", "two"] {

@@ -218,7 +218,7 @@ impl Running {
     }
 }
 
-/// A whole conversation; the inner error is the client's own, after which it goes on.
+/// A whole conversation; after an inner error, which is the client's own, the program continues.
 fn converse(dialogue: &mut Dialogue, cell: &Cell) -> Result<Result<Conversation, String>> {
     dialogue.send(&format!(
         "{:04x} {:04x} {} {}",

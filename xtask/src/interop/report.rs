@@ -206,7 +206,7 @@ mod tests {
     use crate::interop::stacks::STACKS;
 
     #[test]
-    fn green_red_and_reasons_are_told_apart() {
+    fn green_red_and_reasons_are_distinguished() {
         let stack = &STACKS[0];
         let cells = cells_of(stack, false);
         let of = |verdict: Verdict| {

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_says_what_a_file_is_for() {
+    fn every_language_has_a_header_with_the_purpose() {
         for (path, good, bad) in [
             (
                 "a.py",
