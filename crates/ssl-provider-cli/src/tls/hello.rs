@@ -1,7 +1,7 @@
 //! ClientHello and ServerHello, as far as the key exchange depends on them.
 //! Both framings of ClientHello are read: that of SSL 3.0 and TLS, and that of SSL 2.0.
 
-use ssl_provider_lab::Reader;
+use ssl_provider_wire::Reader;
 
 use super::message::Message;
 

@@ -1,7 +1,7 @@
 //! Handshake messages: their types, and the ones whose content matters beyond the hellos.
 //! Bodies that hold one field are read here; hellos have a module of their own.
 
-use ssl_provider_lab::Reader;
+use ssl_provider_wire::Reader;
 
 /// Bytes before the body of a handshake message: type and length (RFC 5246 section 7.4).
 pub const HEADER_LEN: usize = 4;
