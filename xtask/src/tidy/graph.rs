@@ -112,7 +112,13 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         member: "ssl-provider-fuzz",
-        members: &["ssl-provider", "ssl-provider-cli", "ssl-provider-lab", "ssl-provider-testkit"],
+        members: &[
+            "ssl-provider",
+            "ssl-provider-cli",
+            "ssl-provider-lab",
+            "ssl-provider-testkit",
+            WIRE,
+        ],
         in_tests: &[],
         others: None,
     },

@@ -2,6 +2,7 @@
 //! Any port will do; the shape of a hello in its record decides.
 
 use memchr::memchr_iter;
+use ssl_provider::record::MAX_FRAGMENT_LEN;
 
 /// Bytes that decide whether a hello starts: record header, handshake header, version.
 const PATTERN_LEN: usize = 11;
@@ -155,7 +156,7 @@ fn hello_record(bytes: &[u8]) -> Match {
 
 /// Whether a record may be that long (RFC 5246 section 6.2.3) and is not empty.
 fn fits(high: u8, low: u8) -> bool {
-    (1..=super::stream::MAX_FRAGMENT_LEN).contains(&usize::from(u16::from_be_bytes([high, low])))
+    (1..=MAX_FRAGMENT_LEN).contains(&usize::from(u16::from_be_bytes([high, low])))
 }
 
 #[cfg(test)]

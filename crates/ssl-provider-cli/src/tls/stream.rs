@@ -4,50 +4,26 @@
 use std::mem;
 use std::ops::Range;
 
+use ssl_provider::record::MAX_FRAGMENT_LEN;
+use ssl_provider_wire::{ContentType, RecordHeader, Ssl2Header};
+
 use super::scan::{Scanner, Start};
 use crate::capture::Moment;
 
-/// Longest fragment in bytes: 2^14 and the 2048 that compression and encryption may add
-/// (RFC 5246 section 6.2.3).
-pub const MAX_FRAGMENT_LEN: usize = (1 << 14) + 2048;
-
-/// Bytes of a record header.
-const HEADER_LEN: usize = 5;
+/// The version in a record of SSL 2.0, which holds a ClientHello in that framing.
+const SSL2: u16 = 0x0002;
 /// Most bytes that are kept of a direction, with what each record costs besides its fragment.
 const MAX_KEPT: usize = 1 << 20;
 /// Longest block of a cipher and longest MAC behind it (encrypt_then_mac), in bytes.
 const TAIL_LEN: usize = 16 + 48;
-
-/// The content type of a record (RFC 5246 section 6.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentType {
-    /// Switches to the keys of the handshake that is under way.
-    ChangeCipherSpec,
-    /// A warning, or the end.
-    Alert,
-    /// Handshake messages, or parts of them.
-    Handshake,
-    /// A ClientHello in the framing of SSL 2.0, of which only the message is kept.
-    Ssl2ClientHello,
-}
-
-impl ContentType {
-    /// The number on the wire, which goes into the MAC.
-    pub fn wire(self) -> u8 {
-        match self {
-            Self::ChangeCipherSpec => 20,
-            Self::Alert => 21,
-            Self::Handshake | Self::Ssl2ClientHello => 22,
-        }
-    }
-}
 
 /// A record that was kept.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The content type.
     pub content_type: ContentType,
-    /// The version in the header, which goes into the MAC.
+    /// The version in the header, which the MAC covers; 0x0002 for a ClientHello in the framing of
+    /// SSL 2.0, of which only the message is kept.
     pub version: u16,
     /// When its last byte passed.
     pub moment: Moment,
@@ -107,9 +83,9 @@ enum State {
     /// Before TLS.
     Scanning(Scanner),
     /// Within a record header.
-    Header([u8; HEADER_LEN], usize),
+    Header([u8; RecordHeader::LEN], usize),
     /// Within the two-byte header of SSL 2.0.
-    Ssl2Header([u8; 2], usize),
+    Ssl2Header([u8; Ssl2Header::LEN], usize),
     /// Within a fragment that is kept.
     Keeping { content_type: ContentType, version: u16, left: usize },
     /// Within a fragment that is passed over.
@@ -121,6 +97,13 @@ enum State {
 impl Default for State {
     fn default() -> Self {
         Self::Scanning(Scanner::default())
+    }
+}
+
+impl Record {
+    /// Returns whether it is a ClientHello in the framing of SSL 2.0.
+    pub fn is_ssl2(&self) -> bool {
+        self.version == SSL2
     }
 }
 
@@ -136,8 +119,8 @@ impl RecordStream {
             self.position = (self.position + found.at as u64) - found.before.len() as u64;
             self.start = Some((found.start, moment));
             self.state = match found.start {
-                Start::Ssl2ClientHello => State::Ssl2Header([0; 2], 0),
-                Start::ClientHello | Start::ServerHello => State::Header([0; HEADER_LEN], 0),
+                Start::Ssl2ClientHello => State::Ssl2Header([0; Ssl2Header::LEN], 0),
+                Start::ClientHello | Start::ServerHello => State::Header([0; RecordHeader::LEN], 0),
             };
             self.records(&found.before);
             bytes = bytes.get(found.at..).unwrap_or_default();
@@ -227,17 +210,17 @@ impl RecordStream {
             State::Stopped | State::Scanning(_) => bytes.len(),
             State::Header(header, have) => {
                 let taken = fill(header, have, bytes);
-                if *have == HEADER_LEN {
-                    let header = *header;
+                if *have == RecordHeader::LEN {
+                    let header = RecordHeader::from_bytes(*header);
                     self.begin(header);
                 }
                 taken
             }
             State::Ssl2Header(header, have) => {
                 let taken = fill(header, have, bytes);
-                if let ([high, low], 2) = (*header, *have) {
-                    let left = usize::from(u16::from_be_bytes([high & 0x7f, low]));
-                    self.keep(ContentType::Ssl2ClientHello, 2, left);
+                if *have == Ssl2Header::LEN {
+                    let left = usize::from(Ssl2Header::from_bytes(*header).message_len);
+                    self.keep(ContentType::Handshake, SSL2, left);
                 }
                 taken
             }
@@ -259,7 +242,7 @@ impl RecordStream {
                 self.skipped.pass(bytes.get(..taken).unwrap_or_default());
                 if done {
                     self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.state = State::Header([0; RecordHeader::LEN], 0);
                 }
                 taken
             }
@@ -267,28 +250,23 @@ impl RecordStream {
     }
 
     /// Begins the record with this header.
-    fn begin(&mut self, header: [u8; HEADER_LEN]) {
-        let [kind, major, minor, high, low] = header;
-        let left = usize::from(u16::from_be_bytes([high, low]));
+    fn begin(&mut self, header: RecordHeader) {
+        let left = usize::from(header.fragment_len);
         // The position is still that before the last bytes of the header; near enough to find it.
         let at = self.position;
-        if major != 3 || left > MAX_FRAGMENT_LEN {
+        if header.version >> 8 != 3 || left > MAX_FRAGMENT_LEN {
             return self.stop(Stop::NotARecord { at });
         }
-        let version = u16::from_be_bytes([major, minor]);
-        match kind {
-            20 => self.keep(ContentType::ChangeCipherSpec, version, left),
-            21 => self.keep(ContentType::Alert, version, left),
-            22 => self.keep(ContentType::Handshake, version, left),
-            // Application data, and heartbeats.
-            23 | 24 => {
+        match (ContentType::from_wire(header.content_type), header.content_type) {
+            (Some(ContentType::ApplicationData), _) | (None, ContentType::HEARTBEAT) => {
                 self.state = State::Passing { left };
                 if left == 0 {
                     self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.state = State::Header([0; RecordHeader::LEN], 0);
                 }
             }
-            _ => self.stop(Stop::NotARecord { at }),
+            (Some(content_type), _) => self.keep(content_type, header.version, left),
+            (None, _) => self.stop(Stop::NotARecord { at }),
         }
     }
 
@@ -309,7 +287,7 @@ impl RecordStream {
         let fragment = start..self.kept.len();
         let moment = self.moment;
         self.records.push(Record { content_type, version, moment, skipped, fragment });
-        self.state = State::Header([0; HEADER_LEN], 0);
+        self.state = State::Header([0; RecordHeader::LEN], 0);
     }
 
     fn stop(&mut self, stop: Stop) {
@@ -381,7 +359,7 @@ mod tests {
             &hello(),
             &record(20, &[1]),
             &record(23, &data),
-            &record(23, &[7; 3]),
+            &record(ContentType::HEARTBEAT, &[7; 3]),
             &record(21, &[1, 0]),
         ]
         .concat();
