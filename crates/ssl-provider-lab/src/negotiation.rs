@@ -1,4 +1,4 @@
-//! What the server agrees on with a client: version, suite, extensions, and whether to resume.
+//! Negotiates version, suite, extensions and resumption with a client.
 //! A function of the settings, the hello and the session that the hello asks for.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
 
-/// What was agreed on.
+/// What was negotiated.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) protocol: Protocol,
@@ -23,7 +23,7 @@ pub(crate) struct Choice {
     pub(crate) encrypt_then_mac: bool,
     /// Whether the client can tell a renegotiation from a first handshake (RFC 5746).
     pub(crate) secure_renegotiation: bool,
-    /// The session that goes on.
+    /// The session that is resumed.
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
@@ -58,7 +58,7 @@ impl Choice {
     }
 }
 
-/// Chooses, or says which alert the hello deserves, and why.
+/// Negotiates. Returns the alert and its cause if that fails.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
     let (protocol, suites) = version(settings, hello)?;
     let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
@@ -87,7 +87,7 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         protocol,
         suite,
         extended_master_secret,
-        // Streams and AEAD ciphers have no order to choose (RFC 7366 section 3).
+        // Stream and AEAD ciphers have no such choice (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
         resumed,
@@ -105,7 +105,7 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         };
         let suite = session.master_key.suite();
         let choice = with(suite, Some(session));
-        // Never a step back from encrypt-then-MAC (RFC 7366 section 3.1).
+        // A resumed session never loses encrypt-then-MAC (RFC 7366 section 3.1).
         let went_back = choice
             .resumed
             .as_ref()
@@ -129,7 +129,7 @@ fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
     Err(Refusal { alert, cause })
 }
 
-/// The highest version that both speak (RFC 5246 appendix E.1), with its suites.
+/// Returns the highest version that both support (RFC 5246 appendix E.1), with its suites.
 fn version<'a>(
     settings: &'a Settings,
     hello: &ClientHello<'_>,
@@ -140,7 +140,7 @@ fn version<'a>(
     }
 }
 
-/// The session that the client asks for, if it is one of this version and name.
+/// Returns the session that the client asks for, if its version, suite and server name match.
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
@@ -150,7 +150,7 @@ fn session(
     let session = settings.sessions.as_ref()?.get(hello.session_id)?;
     let fits = session.master_key.protocol() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
-        // Another name is another server (RFC 6066 section 3).
+        // A session is bound to its server name (RFC 6066 section 3).
         && session.server_name.as_deref() == hello.extensions.get(ExtensionType::SERVER_NAME);
     fits.then_some(session)
 }

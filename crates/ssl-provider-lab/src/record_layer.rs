@@ -1,5 +1,5 @@
-//! The record layer: cuts what came in into records and opens them, and writes what goes out.
-//! Keys, sequence numbers and versions of both directions are here; what records mean is not.
+//! The record layer: splits the input into records and decrypts them, and writes records.
+//! It has the keys, sequence numbers and versions of both directions, and ignores the content.
 
 use std::ops::Range;
 
@@ -9,22 +9,22 @@ use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Hea
 
 use crate::alert::internal_error;
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Something of this type.
+    /// A payload of this type.
     Tls(ContentType),
-    /// The ClientHello of an old client, in the form of SSL 2.0.
+    /// The ClientHello of an old client, in the framing of SSL 2.0.
     Ssl2Hello,
 }
 
-/// A record that was opened in place.
+/// A record that was decrypted in place.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) content: Content,
-    /// Where the payload stands.
+    /// Where the payload is.
     pub(crate) payload: Range<usize>,
-    /// Bytes of the record, with its header.
+    /// Length of the record with its header, in bytes.
     pub(crate) len: usize,
 }
 
@@ -33,12 +33,12 @@ pub(crate) struct Record {
 pub(crate) struct RecordLayer {
     read: Option<Direction>,
     write: Option<Direction>,
-    /// What the hellos agreed on.
+    /// The negotiated version.
     protocol: Option<Protocol>,
-    /// Whether a record has come.
+    /// Whether a record was received.
     has_begun: bool,
-    /// The version of the client's first records: until there is an agreement it is answered in
-    /// that, which it can read, and which RFC 7507 section 3 asks for.
+    /// The version of the client's first records. Records that are sent before a version is
+    /// negotiated have it, as RFC 7507 section 3 requires, so that the client can read them.
     first_version: Option<Protocol>,
     output: Vec<u8>,
 }
@@ -54,7 +54,7 @@ impl Direction {
         Self { key, sequence_number: 0 }
     }
 
-    /// The number of this record. There is no end to them that a connection could reach.
+    /// Returns the sequence number of the next record. No connection lives to exhaust them.
     fn next(&mut self) -> u64 {
         let number = self.sequence_number;
         self.sequence_number = number.wrapping_add(1);
@@ -67,7 +67,7 @@ impl RecordLayer {
         self.protocol
     }
 
-    /// Whether a record has come.
+    /// Returns whether a record was received.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
@@ -84,8 +84,8 @@ impl RecordLayer {
         self.write = Some(Direction::new(key));
     }
 
-    /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
-    /// is there.
+    /// Decrypts the record at the start of `input`, if it is complete. The header is checked as
+    /// soon as it is.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
             Some(byte) if !self.has_begun && Ssl2Header::begins_with(*byte) => {
@@ -99,7 +99,7 @@ impl RecordLayer {
 
     fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let Some(header) = input.first_chunk().copied().map(RecordHeader::from_bytes) else {
-            // Whoever speaks another protocol may never send five bytes.
+            // A client of another protocol may never send five bytes.
             return match input.first() {
                 Some(kind) if ContentType::from_wire(*kind).is_none() => {
                     Err(Alert::UnexpectedMessage)
@@ -131,9 +131,9 @@ impl RecordLayer {
         Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
     }
 
-    /// Before the hellos have agreed, any minor version may stand in the header
-    /// (RFC 5246 appendix E.1). It may in that of an alert in the clear, too: OpenSSL refuses a
-    /// version in records of its own.
+    /// Before a version is negotiated, the header may have any minor version
+    /// (RFC 5246 appendix E.1). So may that of an unencrypted alert: OpenSSL refuses a version in
+    /// records of its own version.
     fn check_version(&mut self, content_type: ContentType, version: u16) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
@@ -155,8 +155,8 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
-    /// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
+    /// Takes a record of SSL 2.0 with a ClientHello that offers SSL 3.0 or TLS
+    /// (RFC 5246 appendix E.2). SSL 2.0 itself is refused (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
         if kind != HandshakeType::CLIENT_HELLO.0 {
@@ -168,7 +168,7 @@ impl RecordLayer {
         Ok((input.len() >= len).then_some(whole))
     }
 
-    /// Writes a payload, in as many records as it takes.
+    /// Writes a payload, split into as many records as needed.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
         let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
         for payload in payload.chunks(MAX_PAYLOAD_LEN) {
@@ -195,12 +195,12 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// What is to be sent, oldest first.
+    /// Returns the bytes to send.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// Forgets the first `len` bytes of the output, which were sent.
+    /// Removes the first `len` bytes of the output, which were sent.
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
@@ -224,7 +224,7 @@ mod tests {
         };
         for (minor, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (0xff, 3)] {
             assert_eq!(answered(&[22, 3, minor, 0, 1, 1]), [3, expected]);
-            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "in the form of SSL 2.0");
+            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "SSL 2.0 framing");
         }
         assert_eq!(answered(b"GET / HTTP/1.0"), [3, 1]);
     }

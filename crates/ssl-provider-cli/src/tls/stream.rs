@@ -1,5 +1,5 @@
-//! One direction of a connection, cut into records. Handshake, alert and ChangeCipherSpec records
-//! are kept; of application data only what decrypting the records behind it takes.
+//! Splits one direction of a connection into records. Handshake, alert and ChangeCipherSpec records
+//! are kept; of application data only what it takes to decrypt the records behind it.
 
 use std::mem;
 use std::ops::Range;
@@ -53,7 +53,7 @@ pub enum Stop {
         /// Where in the stream.
         at: u64,
     },
-    /// A record header is none.
+    /// These bytes are not a record header.
     NotARecord {
         /// Where in the stream.
         at: u64,
@@ -128,7 +128,7 @@ impl RecordStream {
         self.records(bytes);
     }
 
-    /// Is told that bytes are missing here.
+    /// Notes that bytes are missing here.
     pub fn gap(&mut self, missing: u64) {
         match &mut self.state {
             State::Scanning(scanner) => {
@@ -144,27 +144,27 @@ impl RecordStream {
         self.position += missing;
     }
 
-    /// What TLS started with, and when; none before it did.
+    /// Returns what TLS started with, and when; `None` before it did.
     pub fn start(&self) -> Option<(Start, Moment)> {
         self.start
     }
 
-    /// The records that were kept.
+    /// Returns the records that were kept.
     pub fn kept_records(&self) -> &[Record] {
         &self.records
     }
 
-    /// The fragment of a record of this stream.
+    /// Returns the fragment of a record of this stream.
     pub fn fragment(&self, record: &Record) -> &[u8] {
         self.kept.get(record.fragment.clone()).unwrap_or_default()
     }
 
-    /// Why there are no further records.
+    /// Returns why there are no further records.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stop.as_ref()
     }
 
-    /// Whether the stream ends within a record.
+    /// Returns whether the stream ends within a record.
     pub fn ends_within_a_record(&self) -> bool {
         match self.state {
             State::Keeping { left, .. } | State::Passing { left } => left > 0,
@@ -173,24 +173,24 @@ impl RecordStream {
         }
     }
 
-    /// Bytes that were not captured before TLS started, or at all where it never did.
+    /// Returns how many bytes were not captured before TLS started; all if it never did.
     pub fn missing_before(&self) -> u64 {
         self.missing_before
     }
 
-    /// Whether further bytes can be of use.
+    /// Returns whether further bytes can be of use.
     pub fn wants(&self) -> bool {
         !matches!(self.state, State::Stopped)
     }
 
-    /// Whether a ChangeCipherSpec and a record behind it were seen.
+    /// Returns whether a ChangeCipherSpec and a record behind it were seen.
     pub fn has_finished(&self) -> bool {
         matches!(&self.records[..], [.., before, _]
             if before.content_type == ContentType::ChangeCipherSpec)
             || self.skipped.records > 0
     }
 
-    /// Bytes of memory in use.
+    /// Returns how many bytes of memory are in use.
     pub fn memory(&self) -> usize {
         self.kept.len() + self.records.len() * mem::size_of::<Record>()
     }
@@ -204,7 +204,7 @@ impl RecordStream {
         }
     }
 
-    /// Takes what belongs to the current state, and says how much that was.
+    /// Takes what belongs to the current state, and returns how many bytes that was.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Stopped | State::Scanning(_) => bytes.len(),
@@ -329,7 +329,7 @@ impl Skipped {
     }
 }
 
-/// Copies into `header` until it is full, and says how many bytes were taken.
+/// Copies into `header` until it is full, and returns how many bytes were taken.
 fn fill(header: &mut [u8], have: &mut usize, bytes: &[u8]) -> usize {
     let free = header.get_mut(*have..).unwrap_or_default();
     let taken = free.len().min(bytes.len());
