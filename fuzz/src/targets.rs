@@ -22,14 +22,13 @@ use ssl_provider_cli::keylog::input::{Delivery, Input};
 use ssl_provider_cli::keylog::keyring::Keyring;
 use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::tls::RecordStream;
-use ssl_provider_cli::tls::hello::{ClientHello, ServerHello};
-use ssl_provider_cli::tls::message::{HandshakeType, Message};
 use ssl_provider_lab::{Connection, Identity, Options, Settings};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::Exchange;
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
 use ssl_provider_testkit::signature::signers;
+use ssl_provider_wire::{ClientHello, HandshakeType, Message, ServerHello, View};
 
 use crate::mutate::MAX_LEN;
 

@@ -18,23 +18,21 @@ use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
 use ssl_provider::{
     CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side,
 };
+use ssl_provider_wire::{
+    Alert, Assembler, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader,
+    View, put_message,
+};
 
-use crate::alert::Alert;
+use crate::alert::{in_protocol, internal_error};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
 };
-use crate::hello::{ClientHello, MAX_CLIENT_HELLO_LEN, put_server_hello};
-use crate::message::{
-    Assembler, CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED,
-    HEADER_LEN, SERVER_HELLO_DONE, body,
-};
 use crate::negotiation::{Choice, choose};
-use crate::record_layer::{Content, ContentType, RecordLayer};
+use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Fingerprint, Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
-use crate::wire::{Reader, put_message};
 
 /// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
 const MAX_IDLE_RECORDS: u32 = 32;
@@ -296,20 +294,22 @@ impl Connection {
         loop {
             let state = &self.state;
             let max_len = |kind| match (state, kind) {
-                (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
-                (State::Certificate(_), CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
-                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(MAX_CLIENT_KEY_EXCHANGE_LEN),
-                (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
+                (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
+                    Ok(ClientHello::MAX_LEN)
+                }
+                (State::Certificate(_), HandshakeType::CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
+                (State::KeyExchange(_), HandshakeType::CLIENT_KEY_EXCHANGE) => {
+                    Ok(MAX_CLIENT_KEY_EXCHANGE_LEN)
+                }
+                (State::CertificateVerify(..), HandshakeType::CERTIFICATE_VERIFY) => {
                     Ok(MAX_CERTIFICATE_VERIFY_LEN)
                 }
-                (State::Finished(..), FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
+                (State::Finished(..), HandshakeType::FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
                 _ => Err(Alert::UnexpectedMessage),
             };
             let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
             self.state = match mem::replace(&mut self.state, State::Closed) {
-                State::Hello => {
-                    self.client_hello(&ClientHello::parse(body(&message))?, &message)?
-                }
+                State::Hello => self.client_hello(&message)?,
                 State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
                 State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
                 State::CertificateVerify(negotiated, agreed) => {
@@ -333,14 +333,15 @@ impl Connection {
 
     /// What both sides sign of it is the message as it came (RFC 5246 appendix E.2).
     fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
-        self.state = self.client_hello(&ClientHello::parse_ssl2(message)?, message)?;
+        self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
         Ok(())
     }
 
     /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
-    fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
+    fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
+        let hello = ClientHello::parse(message, View::Strict)?;
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, hello).map_err(|refusal| self.refuse(refusal))?;
+        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
         let asks = match (settings.options.client_auth, choice.protocol) {
             // Clients of SSL 3.0 sign their master secret too, and are not asked.
@@ -356,16 +357,19 @@ impl Connection {
         let mut session_id = SessionId::default();
         match &choice.resumed {
             Some(session) => session_id = session.id,
-            None => settings.provider.backend().random(&mut session_id)?,
+            None => settings.provider.backend().random(&mut session_id).map_err(internal_error)?,
         }
         let wire = u32::from(choice.protocol.wire());
         let mut negotiated = Box::new(Negotiated {
             client_random: hello.random,
             server_random,
             client_version: hello.version,
-            server_name: hello.server_name.map(Into::into),
+            server_name: hello.extensions.get(ExtensionType::SERVER_NAME).map(Into::into),
             session_id,
-            hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
+            hash: settings
+                .provider
+                .handshake_hash(wire, choice.suite.id)
+                .map_err(internal_error)?,
             client_certificate: None,
             messages: asks.then(Vec::new),
             choice,
@@ -373,8 +377,8 @@ impl Connection {
         let mut flight = Vec::new();
         let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
         let shown_id = if resumable { &session_id[..] } else { &[] };
-        put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
-        negotiated.said(message);
+        negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
+        negotiated.said(&message.bytes);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
             self.session_id = Some(session.id);
@@ -390,7 +394,7 @@ impl Connection {
         if asks {
             put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
         }
-        put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
+        put_message(&mut flight, HandshakeType::SERVER_HELLO_DONE, |_| {});
         negotiated.said(&flight);
         self.records.write(ContentType::Handshake, &flight)?;
         Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
@@ -406,10 +410,10 @@ impl Connection {
     fn certificate(
         &mut self,
         mut negotiated: Box<Negotiated>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
-        negotiated.said(message);
-        negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
+        negotiated.said(&message.bytes);
+        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
                 self.cause = Some(Cause::NoClientCertificate);
@@ -424,28 +428,25 @@ impl Connection {
     fn key_exchange(
         &mut self,
         mut negotiated: Box<Negotiated>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
         let settings = &self.settings;
         let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
         let key = settings.identity.key();
-        let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
+        let encrypted = encrypted_premaster(protocol, message.body(), key.modulus_len())
             .ok_or(Alert::DecodeError)?;
-        negotiated.said(message);
+        negotiated.said(&message.bytes);
         let mut parameters =
             negotiated.randoms().highest_version(u32::from(negotiated.client_version));
         if extended_master_secret {
-            parameters = parameters.session_hash(&negotiated.hash.current()?)?;
+            let hash = negotiated.hash.current().map_err(internal_error)?;
+            parameters = parameters.session_hash(&hash).map_err(internal_error)?;
         }
         let wire = u32::from(protocol.wire());
-        let master_key = settings.provider.import_master_key(
-            key,
-            wire,
-            suite.id,
-            &parameters,
-            encrypted,
-            Flags::SERVER,
-        )?;
+        let master_key = settings
+            .provider
+            .import_master_key(key, wire, suite.id, &parameters, encrypted, Flags::SERVER)
+            .map_err(internal_error)?;
         let session = negotiated.session(master_key);
         self.session_id = Some(session.id);
         let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
@@ -460,7 +461,7 @@ impl Connection {
         &mut self,
         mut negotiated: Box<Negotiated>,
         agreed: Box<Agreed>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
         let (Some(certificate), Some(messages)) =
             (&negotiated.client_certificate, negotiated.messages.take())
@@ -472,9 +473,9 @@ impl Connection {
             negotiated.choice.protocol,
             certificate,
             &messages,
-            body(message),
+            message.body(),
         )?;
-        negotiated.said(message);
+        negotiated.said(&message.bytes);
         Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
@@ -502,20 +503,20 @@ impl Connection {
         mut negotiated: Negotiated,
         session: Arc<Session>,
         write: Option<Box<RecordKey>>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
-        let (master_key, given) = (&session.master_key, body(message));
+        let (master_key, given) = (&session.master_key, message.body());
         if given.len() != master_key.verify_data_len() {
             return Err(Alert::DecodeError);
         }
         master_key.verify_finished(Side::Client, &negotiated.hash, given).map_err(|error| {
             match error {
                 Error::BadFinished => Alert::DecryptError,
-                other => other.into(),
+                other => internal_error(other),
             }
         })?;
         if let Some(write) = write {
-            negotiated.said(message);
+            negotiated.said(&message.bytes);
             self.server_finished(&mut negotiated, &session, *write)?;
             if let Some(sessions) = &self.settings.sessions {
                 sessions.insert(Arc::clone(&session));
@@ -548,9 +549,14 @@ impl Connection {
         self.records.write(ContentType::ChangeCipherSpec, &[1])?;
         self.records.write_with(write);
         let mut verify_data = vec![0; session.master_key.verify_data_len()];
-        session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
-        let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
-        put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
+        session
+            .master_key
+            .verify_data(Side::Server, &negotiated.hash, &mut verify_data)
+            .map_err(internal_error)?;
+        let mut message = Vec::with_capacity(Message::HEADER_LEN + verify_data.len());
+        put_message(&mut message, HandshakeType::FINISHED, |out| {
+            out.extend_from_slice(&verify_data)
+        });
         negotiated.said(&message);
         self.records.write(ContentType::Handshake, &message)
     }
@@ -584,12 +590,12 @@ impl Connection {
 
     fn alert(&mut self, level: u8, description: u8) -> Result<(), Alert> {
         match (level, description) {
-            (WARNING, CLOSE_NOTIFY) => {
+            (Alert::WARNING, CLOSE_NOTIFY) => {
                 self.closed_by_client = true;
                 Ok(())
             }
-            (WARNING, _) => self.idle(),
-            (FATAL, _) => {
+            (Alert::WARNING, _) => self.idle(),
+            (Alert::FATAL, _) => {
                 self.forget();
                 self.stop(Ending::FailedByClient(description));
                 Ok(())
@@ -609,16 +615,16 @@ impl Connection {
 
     /// Sends a warning, or fails with what stands for it in a version that does not have it.
     fn warn(&mut self, alert: Alert) -> Result<(), Alert> {
-        match alert.in_protocol(self.records.protocol()) {
+        match in_protocol(alert, self.records.protocol()) {
             fatal if fatal.is_fatal() => Err(fatal),
-            warning => self.records.write(ContentType::Alert, &[WARNING, warning.code()]),
+            warning => self.records.write(ContentType::Alert, &warning.to_bytes()),
         }
     }
 
     /// Ends the connection with a fatal alert. Its session may not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
-        let alert = alert.in_protocol(self.records.protocol());
+        let alert = in_protocol(alert, self.records.protocol());
         self.forget();
         self.end(alert, Ending::Refused(alert));
     }
@@ -631,9 +637,8 @@ impl Connection {
 
     /// Sends a last alert, and stops.
     fn end(&mut self, alert: Alert, ending: Ending) {
-        let level = if alert.is_fatal() { FATAL } else { WARNING };
         // Where even the alert cannot be written, the end of the stream has to say it.
-        let _ = self.records.write(ContentType::Alert, &[level, alert.code()]);
+        let _ = self.records.write(ContentType::Alert, &alert.to_bytes());
         self.stop(ending);
     }
 
@@ -672,10 +677,11 @@ impl Negotiated {
 
     /// Derives the keys of this connection.
     fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
-        let keys = session.master_key.session_keys(&self.randoms())?;
+        let keys = session.master_key.session_keys(&self.randoms()).map_err(internal_error)?;
         let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
-        let read = Box::new(keys.record_key(Side::Client, options)?);
-        let write = Some(Box::new(keys.record_key(Side::Server, options)?));
+        let record_key = |side| keys.record_key(side, options).map(Box::new);
+        let read = record_key(Side::Client).map_err(internal_error)?;
+        let write = Some(record_key(Side::Server).map_err(internal_error)?);
         Ok(Agreed { session, read, write })
     }
 }
@@ -698,7 +704,7 @@ fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> O
 
 fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
     let mut random = [0; 32];
-    settings.provider.backend().random(&mut random)?;
+    settings.provider.backend().random(&mut random).map_err(internal_error)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
     if protocol < Protocol::Tls1_2
         && best == Some(Protocol::Tls1_2)
@@ -709,6 +715,4 @@ fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Al
     Ok(random)
 }
 
-const WARNING: u8 = 1;
-const FATAL: u8 = 2;
-const CLOSE_NOTIFY: u8 = 0;
+const CLOSE_NOTIFY: u8 = Alert::CloseNotify.code();

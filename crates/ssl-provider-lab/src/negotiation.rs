@@ -1,18 +1,20 @@
-//! What the server agrees on with a client: version, suite, extensions, and whether to resume.
+//! Negotiates version, suite, extensions and resumption with a client.
 //! A function of the settings, the hello and the session that the hello asks for.
 
 use std::sync::Arc;
 
 use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider_wire::{
+    Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
+    ServerHello, put_extension,
+};
 
-use crate::alert::Alert;
-use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
 use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
 
-/// What was agreed on.
+/// What was negotiated.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) protocol: Protocol,
@@ -21,11 +23,42 @@ pub(crate) struct Choice {
     pub(crate) encrypt_then_mac: bool,
     /// Whether the client can tell a renegotiation from a first handshake (RFC 5746).
     pub(crate) secure_renegotiation: bool,
-    /// The session that goes on.
+    /// The session that is resumed.
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
-/// Chooses, or says which alert the hello deserves, and why.
+impl Choice {
+    /// Writes the ServerHello.
+    pub(crate) fn put_server_hello(
+        &self,
+        out: &mut Vec<u8>,
+        server_random: [u8; 32],
+        session_id: &[u8],
+    ) {
+        let mut extensions = Vec::new();
+        for (kind, data, is_agreed) in [
+            (ExtensionType::ENCRYPT_THEN_MAC, &[][..], self.encrypt_then_mac),
+            (ExtensionType::EXTENDED_MASTER_SECRET, &[], self.extended_master_secret),
+            (ExtensionType::RENEGOTIATION_INFO, &[0], self.secure_renegotiation),
+        ] {
+            if is_agreed {
+                put_extension(&mut extensions, kind, data);
+            }
+        }
+        let hello = ServerHello {
+            version: self.protocol.wire(),
+            random: server_random,
+            session_id,
+            // Suites of TLS have numbers of two bytes.
+            suite: u16::try_from(self.suite.id).unwrap_or_default(),
+            compression: 0,
+            extensions: Extensions::new(&extensions),
+        };
+        hello.put(out);
+    }
+}
+
+/// Negotiates. Returns the alert and its cause if that fails.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
     let (protocol, suites) = version(settings, hello)?;
     let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
@@ -36,22 +69,25 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
     // A first handshake renegotiates nothing (RFC 5746 section 3.6).
-    if hello.renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
+    let renegotiated_connection = hello.extensions.renegotiated_connection();
+    if renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
     let secure_renegotiation =
-        hello.renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+        renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
     // SSL 3.0 has neither extension, whatever the hello has.
     let is_tls = protocol != Protocol::Ssl3;
-    let extended_master_secret =
-        is_tls && settings.options.extended_master_secret && hello.extended_master_secret;
-    let wants_encrypt_then_mac =
-        is_tls && settings.options.encrypt_then_mac && hello.encrypt_then_mac;
+    let extended_master_secret = is_tls
+        && settings.options.extended_master_secret
+        && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
+    let wants_encrypt_then_mac = is_tls
+        && settings.options.encrypt_then_mac
+        && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
     let with = |suite: &'static CipherSuite, resumed| Choice {
         protocol,
         suite,
         extended_master_secret,
-        // Streams and AEAD ciphers have no order to choose (RFC 7366 section 3).
+        // Stream and AEAD ciphers have no such choice (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
         resumed,
@@ -69,7 +105,7 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         };
         let suite = session.master_key.suite();
         let choice = with(suite, Some(session));
-        // Never a step back from encrypt-then-MAC (RFC 7366 section 3.1).
+        // A resumed session never loses encrypt-then-MAC (RFC 7366 section 3.1).
         let went_back = choice
             .resumed
             .as_ref()
@@ -93,7 +129,7 @@ fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
     Err(Refusal { alert, cause })
 }
 
-/// The highest version that both speak (RFC 5246 appendix E.1), with its suites.
+/// Returns the highest version that both support (RFC 5246 appendix E.1), with its suites.
 fn version<'a>(
     settings: &'a Settings,
     hello: &ClientHello<'_>,
@@ -104,7 +140,7 @@ fn version<'a>(
     }
 }
 
-/// The session that the client asks for, if it is one of this version and name.
+/// Returns the session that the client asks for, if its version, suite and server name match.
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
@@ -114,8 +150,8 @@ fn session(
     let session = settings.sessions.as_ref()?.get(hello.session_id)?;
     let fits = session.master_key.protocol() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
-        // Another name is another server (RFC 6066 section 3).
-        && session.server_name.as_deref() == hello.server_name;
+        // A session is bound to its server name (RFC 6066 section 3).
+        && session.server_name.as_deref() == hello.extensions.get(ExtensionType::SERVER_NAME);
     fits.then_some(session)
 }
 

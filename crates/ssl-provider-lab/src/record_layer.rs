@@ -1,55 +1,30 @@
-//! The record layer: cuts what came in into records and opens them, and writes what goes out.
-//! Keys, sequence numbers and versions of both directions are here; what records mean is not.
+//! The record layer: splits the input into records and decrypts them, and writes records.
+//! It has the keys, sequence numbers and versions of both directions, and ignores the content.
 
 use std::ops::Range;
 
 use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
 use ssl_provider::{Error, Protocol};
+use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Header};
 
-use crate::alert::Alert;
-use crate::message::CLIENT_HELLO;
+use crate::alert::internal_error;
 
-/// Bytes of a record header.
-pub(crate) const HEADER_LEN: usize = 5;
-
-/// The content type of a record (RFC 5246 section 6.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum ContentType {
-    ChangeCipherSpec = 20,
-    Alert = 21,
-    Handshake = 22,
-    ApplicationData = 23,
-}
-
-impl ContentType {
-    fn from_wire(byte: u8) -> Option<Self> {
-        match byte {
-            20 => Some(Self::ChangeCipherSpec),
-            21 => Some(Self::Alert),
-            22 => Some(Self::Handshake),
-            23 => Some(Self::ApplicationData),
-            _ => None,
-        }
-    }
-}
-
-/// What is in a record.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Something of this type.
+    /// A payload of this type.
     Tls(ContentType),
-    /// The ClientHello of an old client, in the form of SSL 2.0.
+    /// The ClientHello of an old client, in the framing of SSL 2.0.
     Ssl2Hello,
 }
 
-/// A record that was opened in place.
+/// A record that was decrypted in place.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) content: Content,
-    /// Where the payload stands.
+    /// Where the payload is.
     pub(crate) payload: Range<usize>,
-    /// Bytes of the record, with its header.
+    /// Length of the record with its header, in bytes.
     pub(crate) len: usize,
 }
 
@@ -58,12 +33,12 @@ pub(crate) struct Record {
 pub(crate) struct RecordLayer {
     read: Option<Direction>,
     write: Option<Direction>,
-    /// What the hellos agreed on.
+    /// The negotiated version.
     protocol: Option<Protocol>,
-    /// Whether a record has come.
+    /// Whether a record was received.
     has_begun: bool,
-    /// The version of the client's first records: until there is an agreement it is answered in
-    /// that, which it can read, and which RFC 7507 section 3 asks for.
+    /// The version of the client's first records. Records that are sent before a version is
+    /// negotiated have it, as RFC 7507 section 3 requires, so that the client can read them.
     first_version: Option<Protocol>,
     output: Vec<u8>,
 }
@@ -79,7 +54,7 @@ impl Direction {
         Self { key, sequence_number: 0 }
     }
 
-    /// The number of this record. There is no end to them that a connection could reach.
+    /// Returns the sequence number of the next record. No connection lives to exhaust them.
     fn next(&mut self) -> u64 {
         let number = self.sequence_number;
         self.sequence_number = number.wrapping_add(1);
@@ -92,7 +67,7 @@ impl RecordLayer {
         self.protocol
     }
 
-    /// Whether a record has come.
+    /// Returns whether a record was received.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
@@ -109,11 +84,11 @@ impl RecordLayer {
         self.write = Some(Direction::new(key));
     }
 
-    /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
-    /// is there.
+    /// Decrypts the record at the start of `input`, if it is complete. The header is checked as
+    /// soon as it is.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
-            Some(byte) if !self.has_begun && byte & SSL2_LENGTH_OF_TWO_BYTES != 0 => {
+            Some(byte) if !self.has_begun && Ssl2Header::begins_with(*byte) => {
                 self.open_ssl2_hello(input)?
             }
             _ => self.open_tls(input)?,
@@ -123,8 +98,8 @@ impl RecordLayer {
     }
 
     fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
-        let Some(&[kind, major, minor, high, low]) = input.first_chunk::<HEADER_LEN>() else {
-            // Whoever speaks another protocol may never send five bytes.
+        let Some(header) = input.first_chunk().copied().map(RecordHeader::from_bytes) else {
+            // A client of another protocol may never send five bytes.
             return match input.first() {
                 Some(kind) if ContentType::from_wire(*kind).is_none() => {
                     Err(Alert::UnexpectedMessage)
@@ -132,43 +107,38 @@ impl RecordLayer {
                 _ => Ok(None),
             };
         };
-        let content_type = ContentType::from_wire(kind).ok_or(Alert::UnexpectedMessage)?;
-        self.check_version(content_type, major, minor)?;
-        let fragment_len = usize::from(u16::from_be_bytes([high, low]));
+        let content_type =
+            ContentType::from_wire(header.content_type).ok_or(Alert::UnexpectedMessage)?;
+        self.check_version(content_type, header.version)?;
+        let fragment_len = usize::from(header.fragment_len);
         let most = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
         if fragment_len > most {
             return Err(Alert::RecordOverflow);
         }
-        let len = HEADER_LEN + fragment_len;
+        let len = RecordHeader::LEN + fragment_len;
         let Some(record) = input.get_mut(..len) else { return Ok(None) };
         let payload = match &mut self.read {
-            None => HEADER_LEN..len,
+            None => RecordHeader::LEN..len,
             Some(direction) => {
                 let number = direction.next();
                 direction.key.decrypt_in_place(number, record).map_err(|error| match error {
                     Error::BadRecord => Alert::BadRecordMac,
                     Error::RecordOverflow => Alert::RecordOverflow,
-                    other => other.into(),
+                    other => internal_error(other),
                 })?
             }
         };
         Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
     }
 
-    /// Before the hellos have agreed, any minor version may stand in the header
-    /// (RFC 5246 appendix E.1). It may in that of an alert in the clear, too: OpenSSL refuses a
-    /// version in records of its own.
-    fn check_version(
-        &mut self,
-        content_type: ContentType,
-        major: u8,
-        minor: u8,
-    ) -> Result<(), Alert> {
-        let version = u16::from_be_bytes([major, minor]);
+    /// Before a version is negotiated, the header may have any minor version
+    /// (RFC 5246 appendix E.1). So may that of an unencrypted alert: OpenSSL refuses a version in
+    /// records of its own version.
+    fn check_version(&mut self, content_type: ContentType, version: u16) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
             Some(protocol) if version == protocol.wire() => Ok(()),
-            Some(_) if is_clear_alert && major == 3 => Ok(()),
+            Some(_) if is_clear_alert && version >> 8 == 3 => Ok(()),
             None => self.note_version(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }
@@ -185,57 +155,56 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
-    /// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
+    /// Takes a record of SSL 2.0 with a ClientHello that offers SSL 3.0 or TLS
+    /// (RFC 5246 appendix E.2). SSL 2.0 itself is refused (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
-        if kind != CLIENT_HELLO {
+        if kind != HandshakeType::CLIENT_HELLO.0 {
             return Err(Alert::UnexpectedMessage);
         }
         self.note_version(u16::from_be_bytes([major, minor]))?;
-        let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
-        let len = SSL2_HEADER_LEN + usize::from(body_len);
-        let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
+        let len = Ssl2Header::LEN + usize::from(Ssl2Header::from_bytes([high, low]).message_len);
+        let whole = Record { content: Content::Ssl2Hello, payload: Ssl2Header::LEN..len, len };
         Ok((input.len() >= len).then_some(whole))
     }
 
-    /// Writes a payload, in as many records as it takes.
+    /// Writes a payload, split into as many records as needed.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
         let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
         for payload in payload.chunks(MAX_PAYLOAD_LEN) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
-                let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
-                self.output.push(content_type as u8);
-                self.output.extend(version.wire().to_be_bytes());
-                self.output.extend(len.to_be_bytes());
+                let header = RecordHeader {
+                    content_type: content_type.wire(),
+                    version: version.wire(),
+                    fragment_len: u16::try_from(payload.len()).unwrap_or(u16::MAX),
+                };
+                self.output.extend(header.to_bytes());
                 self.output.extend_from_slice(payload);
                 continue;
             };
             let number = direction.next();
             let key = &mut direction.key;
-            self.output.resize(start + key.record_len(payload.len())?, 0);
+            self.output.resize(start + key.record_len(payload.len()).map_err(internal_error)?, 0);
             let record = self.output.get_mut(start..).unwrap_or_default();
-            let len = key.encrypt_packet(number, content_type as u8, payload, record)?;
+            let len = key
+                .encrypt_packet(number, content_type.wire(), payload, record)
+                .map_err(internal_error)?;
             self.output.truncate(start + len);
         }
         Ok(())
     }
 
-    /// What is to be sent, oldest first.
+    /// Returns the bytes to send.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// Forgets the first `len` bytes of the output, which were sent.
+    /// Removes the first `len` bytes of the output, which were sent.
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
 }
-
-/// Says that the header of a record of SSL 2.0 is a length of two bytes, and nothing else.
-const SSL2_LENGTH_OF_TWO_BYTES: u8 = 0x80;
-const SSL2_HEADER_LEN: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -255,7 +224,7 @@ mod tests {
         };
         for (minor, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (0xff, 3)] {
             assert_eq!(answered(&[22, 3, minor, 0, 1, 1]), [3, expected]);
-            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "in the form of SSL 2.0");
+            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "SSL 2.0 framing");
         }
         assert_eq!(answered(b"GET / HTTP/1.0"), [3, 1]);
     }
@@ -313,8 +282,8 @@ mod tests {
         let mut layer = RecordLayer::default();
         layer.agree_on(Protocol::Tls1_2);
         layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
-        assert_eq!(layer.output()[..HEADER_LEN], [22, 3, 3, 0x40, 0]);
-        let second = HEADER_LEN + MAX_PAYLOAD_LEN;
+        assert_eq!(layer.output()[..RecordHeader::LEN], [22, 3, 3, 0x40, 0]);
+        let second = RecordHeader::LEN + MAX_PAYLOAD_LEN;
         assert_eq!(layer.output()[second..], [22, 3, 3, 0, 1, 5]);
         layer.sent(second);
         assert_eq!(layer.output().len(), 6);

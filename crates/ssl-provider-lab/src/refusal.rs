@@ -1,34 +1,33 @@
-//! Why a client was refused, in words: an alert alone does not say what to change.
-//! What a client says has words only before there is a key, when everybody could read it.
+//! The cause of a refusal, in words: an alert alone does not tell what to change.
+//! Only unencrypted messages have one, which anybody on the network can read anyway.
 
 use std::fmt;
 
 use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider_wire::{
+    Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, HandshakeType,
+};
 
-use crate::alert::Alert;
-use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
-use crate::message::CLIENT_HELLO;
-
-/// Suites that are listed; the number of others is said.
+/// Most suites that are listed by name; the others are counted.
 const MAX_LISTED: usize = 8;
 
 /// What was wrong with a client's first messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The first bytes begin a request of HTTP.
+    /// The first bytes are an HTTP request.
     PlainHttp,
-    /// The first byte begins no record.
+    /// The first byte is not that of a record.
     NotTls,
-    /// The highest version that the client offers is below every one that is switched on.
+    /// The highest version that the client offers is below all that are enabled.
     Version(u16),
-    /// The client tries again with a lower version than both could speak (RFC 7507).
+    /// The client falls back to a lower version than both support (RFC 7507).
     Fallback,
     /// The client insists on compression.
     Compression,
     /// A first hello claims to renegotiate (RFC 5746 section 3.6).
     Renegotiation,
-    /// None of these suites, which the client offers, is switched on in the version agreed on.
+    /// None of these suites, which the client offers, is enabled in the negotiated version.
     Suites(Protocol, Box<[u16]>),
     /// The session that is asked for had the extended master secret, and the client no longer
     /// offers it (RFC 7627 section 5.3).
@@ -43,7 +42,7 @@ pub enum Cause {
     KeyLog,
 }
 
-/// An alert and what it is for.
+/// An alert and its cause.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) alert: Alert,
@@ -51,10 +50,11 @@ pub(crate) struct Refusal {
 }
 
 impl Cause {
-    /// What is said of first bytes that are refused, where they show what they are.
+    /// Returns what the first bytes show to be wrong, if they are not a TLS record.
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const METHODS: [&[u8]; 7] =
             [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
+        const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
         match bytes {
             // A hello of SSL 2.0: two bytes of length, its type, the version.
             [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(0x0002)),
@@ -107,7 +107,7 @@ fn name_of_version(version: u16) -> String {
 
 fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) -> fmt::Result {
     let is_suite = |suite: &&u16| {
-        // GREASE (RFC 8701 section 2) and signals are no suites.
+        // GREASE (RFC 8701 section 2) and signaling values are not suites.
         **suite & 0x0f0f != 0x0a0a
             && ![EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV].contains(suite)
     };

@@ -3,10 +3,12 @@
 
 use ssl_provider::{Protocol, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
+use ssl_provider_wire::put_certificate;
 
 use super::*;
-use crate::message::{CERTIFICATE, CERTIFICATE_VERIFY};
 use crate::settings::ClientAuth;
+
+const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
 
 const TLS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
 
@@ -47,7 +49,7 @@ fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec
     let key = &client.test_key;
     let signature = sign_block(key, &encoded(scheme, &digest, key.len()));
     let mut message = Vec::new();
-    put_message(&mut message, CERTIFICATE_VERIFY, |out| {
+    put_message(&mut message, HandshakeType::CERTIFICATE_VERIFY, |out| {
         if client.version == Protocol::Tls1_2 {
             out.extend([4, 1]);
         }
@@ -140,7 +142,7 @@ fn certificate_verify_has_its_form() {
 fn the_messages_of_a_certificate_have_their_order() {
     let settings = asking(ClientAuth::Request);
     let mut skipped = asked(&settings, Protocol::Tls1_2);
-    skipped.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE]);
+    skipped.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(skipped.refusal(), Alert::UnexpectedMessage);
 
     let mut unproven = asked(&settings, Protocol::Tls1_2);
@@ -152,7 +154,7 @@ fn the_messages_of_a_certificate_have_their_order() {
     let mut proof_of_nothing = asked(&settings, Protocol::Tls1_2);
     proof_of_nothing.send_message(&no_certificate());
     proof_of_nothing.key_exchange();
-    proof_of_nothing.send(ContentType::Handshake, &[CERTIFICATE_VERIFY]);
+    proof_of_nothing.send(ContentType::Handshake, &[HandshakeType::CERTIFICATE_VERIFY.0]);
     assert_eq!(proof_of_nothing.refusal(), Alert::UnexpectedMessage);
 }
 
@@ -162,9 +164,7 @@ fn certificates_that_are_none_are_refused() {
 
     let message = |certificate: &[u8]| {
         let mut message = Vec::new();
-        put_message(&mut message, CERTIFICATE, |out| {
-            put_vec::<3>(out, |out| put_vec::<3>(out, |out| out.extend_from_slice(certificate)));
-        });
+        put_certificate(&mut message, [certificate]);
         message
     };
     let own = own_certificate(&settings);
