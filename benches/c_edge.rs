@@ -1,5 +1,5 @@
-//! The C interface beside the Rust one, by backend.
-//! The two are measured in turns, so that their ratio holds on a machine that others use too.
+//! The C interface compared with the Rust one, by backend.
+//! The two are measured in turns, so that their ratio holds on a shared machine too.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// `SslImportMasterKey` and the freeing of its handle, beside the Rust call and the drop.
+/// `SslImportMasterKey` and `SslFreeObject`, compared with the Rust call and the drop.
 fn c_interface(criterion: &mut Criterion) {
     const GROUP: &str = "c_interface";
     let key = &KEYS[0];

@@ -1,5 +1,5 @@
-//! The C interface as a program uses it, through the declarations of windows-sys: a provider and a
-//! private key that are open, and imports of master keys.
+//! The C interface as a program uses it, through the declarations of windows-sys: an open provider
+//! and private key, and imports of master keys.
 
 use std::ptr::null;
 
@@ -13,7 +13,7 @@ use windows_sys::Win32::Security::Cryptography::{
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject, NCryptImportKey, NCryptOpenStorageProvider,
     SslFreeObject, SslImportMasterKey, SslOpenPrivateKey, SslOpenProvider, X509_ASN_ENCODING,
 };
-// Links the library that the declarations are of.
+// Links the library of these declarations.
 use sslprovider as _;
 
 use crate::exchange::{PROTOCOL, SUITE};
@@ -32,11 +32,11 @@ pub struct CProvider {
 }
 
 impl CProvider {
-    /// Opens the provider of this name and a key, which is DER.
+    /// Opens the provider of this name and a key in DER.
     ///
     /// # Panics
     ///
-    /// Panics when any of it fails: there is nothing to measure then.
+    /// Panics when a call fails.
     pub fn open(name: &str, der: &[u8]) -> Self {
         let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
         let key = PKey::private_key_from_der(der).expect("OpenSSL takes the key");

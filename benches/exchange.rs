@@ -1,5 +1,5 @@
-//! A key and the exchanges that are imported with it: well-formed premaster secrets of TLS 1.2.
-//! Ill-formed ones cost the same, which is not for a benchmark to show.
+//! A key and the exchanges to import with it: well-formed premaster secrets of TLS 1.2.
+//! Ill-formed ones take the same time, which `cargo xtask timing` checks.
 
 use openssl::rsa::{Padding, Rsa};
 
@@ -43,7 +43,7 @@ pub const KEYS: [Key; 3] = [
 ///
 /// # Errors
 ///
-/// What OpenSSL says of the key.
+/// The error of OpenSSL.
 pub fn ciphertexts(key: &Key) -> Result<Vec<Vec<u8>>, openssl::error::ErrorStack> {
     let rsa = Rsa::private_key_from_der(key.der)?;
     let len = rsa.size() as usize;

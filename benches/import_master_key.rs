@@ -1,5 +1,5 @@
-//! Importing a master key, beside the raw RSA operation of the same library, by size and backend.
-//! The two are measured in turns, so that their ratio holds on a machine that others use too.
+//! Importing a master key, compared with the raw RSA operation of the library, by size and backend.
+//! The two are measured in turns, so that their ratio holds on a shared machine too.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// The import, the raw operation behind it, and the same of the library without our trait.
+/// The import, its raw RSA operation, and the same operation of the library without our trait.
 fn contestants(
     backend: &'static dyn KeyExchangeBackend,
     key: &'static Key,

@@ -1,5 +1,5 @@
-//! What the benchmarks share: keys, exchanges, the libraries' own RSA operation, paired timing.
-//! Setup is done here, outside of what is measured.
+//! Shared by the benchmarks: keys, exchanges, the libraries' own RSA operation, paired timing.
+//! Setup is done here, outside of the measured code.
 
 pub mod c_interface;
 pub mod exchange;

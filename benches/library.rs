@@ -1,5 +1,5 @@
-//! Operations as the libraries offer them, with nothing of ours around: the raw RSA private
-//! operation, and AES-128-GCM. What our layers add is the difference to these.
+//! Operations of the libraries alone: the raw RSA private operation, and AES-128-GCM. The
+//! difference to them is the cost of our layers.
 
 use std::ptr::{self, NonNull};
 
@@ -23,7 +23,7 @@ pub type RawOperation = Box<dyn FnMut(&[u8], &mut [u8])>;
 ///
 /// # Panics
 ///
-/// Panics when the library refuses the key or the operation: there is nothing to measure then.
+/// Panics when the library refuses the key or the operation.
 pub fn raw_operation(backend: &str, der: &[u8]) -> Option<RawOperation> {
     match backend {
         "aws-lc" => {
@@ -50,13 +50,12 @@ pub fn raw_operation(backend: &str, der: &[u8]) -> Option<RawOperation> {
 ///
 /// # Panics
 ///
-/// Both panic when the library refuses: there is nothing to measure then.
+/// Both panic when the library fails.
 pub trait Aes128GcmSeal {
     /// Encrypts `text` in place and writes the tag.
     fn seal(&mut self, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &mut [u8; 16]);
 
-    /// Encrypts from `text` to `sealed`, which has the same length, in the way that the library has
-    /// for it, and writes the tag.
+    /// Encrypts `text` to `sealed`, which has the same length, and writes the tag.
     fn seal_apart(
         &mut self,
         nonce: &[u8; 12],
@@ -71,7 +70,7 @@ pub trait Aes128GcmSeal {
 ///
 /// # Panics
 ///
-/// Panics for a backend that there is none of, and when its library refuses the key.
+/// Panics for an unknown backend, and when its library refuses the key.
 pub fn aes_128_gcm(backend: &str) -> Box<dyn Aes128GcmSeal> {
     const KEY: [u8; 16] = [0x6b; 16];
     match backend {
@@ -113,7 +112,7 @@ impl AwsLcGcm {
     ) {
         let mut written = 0;
         // SAFETY: the context is live; the caller vouches for the texts, each other pointer is to
-        // as many bytes as the length after it says, and null is for no further input.
+        // as many bytes as the length after it, and null is for no further input.
         let answer = unsafe {
             EVP_AEAD_CTX_seal_scatter(
                 self.0.as_ptr(),
@@ -152,7 +151,7 @@ impl Aes128GcmSeal for AwsLcGcm {
     ) {
         assert_eq!(text.len(), sealed.len());
         let texts = (text.as_ptr(), sealed.as_mut_ptr(), text.len());
-        // SAFETY: the borrows say that the two are apart, and they have the same length.
+        // SAFETY: the borrows prove that the two are apart, and they have the same length.
         unsafe { self.seal_scatter(nonce, aad, texts, tag) };
     }
 }
@@ -220,7 +219,7 @@ impl Aes128GcmSeal for LessSafeKey {
         tag.copy_from_slice(sealed.expect("ring seals").as_ref());
     }
 
-    /// ring seals in place only, so that the text has to be copied first.
+    /// ring encrypts only in place, so the text has to be copied first.
     fn seal_apart(
         &mut self,
         nonce: &[u8; 12],

@@ -1,5 +1,5 @@
-//! Operations that are compared, measured in turns: each round runs every one of them as often.
-//! What disturbs a machine for a while then disturbs all of them, and their ratio stays true.
+//! Paired measurements: each round runs every operation equally often, in turns.
+//! A disturbance of the machine then affects all of them, and their ratio stays valid.
 
 use std::env;
 use std::fs::OpenOptions;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, BenchmarkId, measurement::WallTime};
 use serde_json::{Value, json};
 
-/// The variable that names the file for ratios and versions, one JSON object a line.
+/// The variable that names the file for ratios and versions, one JSON object per line.
 pub const NOTES_FILE: &str = "SSL_PROVIDER_BENCH_NOTES";
 
 /// An operation with a name. Its argument is the number of the round.
@@ -41,7 +41,7 @@ pub fn bench(
     bench_many(group, group_name, backend, 1, contestants)
 }
 
-/// As [`bench()`], for contestants each of which does `many` operations in a go; times are of one.
+/// As [`bench()`], for contestants that do `many` operations per call; times are of one operation.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn bench_many(
     for (index, contestant) in contestants.iter().enumerate() {
         let mut times: Vec<Duration> = rounds.iter().map(|times| times[index]).collect();
         times.sort();
-        // Unlike criterion's sums, the median of single times holds on a machine with other work.
+        // Unlike criterion's sums, the median of single times is robust on a shared machine.
         if let Some(median) = times.get(times.len() / 2) {
             note(&json!({
                 "group": group_name, "backend": backend, "name": contestant.name,
@@ -86,7 +86,7 @@ pub fn bench_many(
             .iter()
             .map(|times| times[0].as_secs_f64() / times[index].as_secs_f64())
             .collect();
-        // A filter on the command line may have left nothing to compare.
+        // With a filter on the command line there may be nothing to compare.
         if let Some(ratio) = Ratio::of(ratios) {
             ratio.report(group_name, backend, contestants[0].name, other.name)?;
         }
@@ -103,8 +103,8 @@ pub fn note_library(backend: &str, library: &str) -> io::Result<()> {
     note(&json!({ "backend": backend, "library": library }))
 }
 
-/// How often an operation runs in a round: a clock that ticks in tens of nanoseconds must not be
-/// what the ratios show.
+/// How often an operation runs in a round, so that a clock with a resolution of tens of nanoseconds
+/// does not affect the ratios.
 fn times_over(contestants: &mut [Contestant<'_>]) -> u32 {
     const LONG_ENOUGH: Duration = Duration::from_micros(50);
     const MOST: u32 = 100;
@@ -113,8 +113,8 @@ fn times_over(contestants: &mut [Contestant<'_>]) -> u32 {
     u32::try_from(fits).map_or(MOST, |fits| fits.clamp(1, MOST))
 }
 
-/// Runs each contestant so many times over, beginning with another one each time, and gives
-/// their times.
+/// Runs each contestant this many times, starting with another one each time, and returns their
+/// times.
 fn round(contestants: &mut [Contestant<'_>], number: usize, times_over: u32) -> Vec<Duration> {
     let mut times = vec![Duration::ZERO; contestants.len()];
     for turn in 0..contestants.len() {
@@ -128,7 +128,7 @@ fn round(contestants: &mut [Contestant<'_>], number: usize, times_over: u32) -> 
     times
 }
 
-/// The median of the ratios of many rounds, with the interval that holds it at 95 % confidence.
+/// The median of the ratios of many rounds, with its 95 % confidence interval.
 #[derive(Debug, PartialEq)]
 struct Ratio {
     median: f64,
@@ -145,7 +145,7 @@ impl Ratio {
         let reach = (rounds as f64).sqrt() * 0.98;
         let rank = |shift: f64| {
             let rank = (rounds as f64 / 2.0 + shift).clamp(0.0, rounds.saturating_sub(1) as f64);
-            // Clamped to the ranks that there are.
+            // Clamped to the existing ranks.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             ratios.get(rank as usize).copied()
         };

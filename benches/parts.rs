@@ -1,4 +1,4 @@
-//! The parts of an import besides RSA: PRF, unpadding and selection, and looking up a handle.
+//! The parts of an import besides RSA: PRF, padding check and selection, and handle look-up.
 //! Each is measured the same way for every backend, with setup outside the loop.
 
 use std::hint::black_box;
@@ -53,7 +53,7 @@ fn prf(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Removing the padding, checking the version, and selecting: core's own part, by block length.
+/// Padding check, version check and selection: core's own part, by block length.
 fn premaster(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("premaster");
     for bits in [2048_usize, 3072, 4096] {
@@ -75,8 +75,8 @@ fn premaster(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A batch of private operations on the default backend, one by one and all at once, where the
-/// processor can do that.
+/// A batch of private operations on the default backend, one by one and with multi-buffer RSA, if
+/// the processor supports it.
 fn multi_buffer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("multi_buffer");
     let single = ssl_provider::default_backend().expect("backends are compiled in");
@@ -98,8 +98,8 @@ fn multi_buffer(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One private operation of each backend: with multi-buffer RSA around it, where the processor can
-/// do that, beside its own library.
+/// One private operation of each backend, with its own library and with multi-buffer RSA around it,
+/// if the processor supports it.
 fn multi_buffer_single(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("multi_buffer_single");
     let key = &KEYS[0];
@@ -126,8 +126,8 @@ fn multi_buffer_single(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Finding a live object by its handle, by the number of live handles: with those that a thread
-/// works with, a thread alone and two at once, and in an order that no cache foresees.
+/// Looking up a handle, by the number of live handles: the same few handles with one thread and
+/// with two at once, and all handles in an order that defeats the caches.
 fn handle_lookup(criterion: &mut Criterion) {
     /// Handles that a thread works with.
     const IN_USE: usize = 64;
@@ -165,7 +165,7 @@ fn beside_another_thread(
     table: &HandleTable<Object>,
     [ours, others]: [Vec<Handle>; 2],
 ) {
-    /// So many take milliseconds, beside which waking the other thread is nothing.
+    /// This many take milliseconds, so the time to wake the other thread is negligible.
     const LOOKUPS: u32 = 100_000;
     let [start, end] = [Barrier::new(2), Barrier::new(2)];
     let stop = AtomicBool::new(false);
@@ -198,10 +198,10 @@ fn beside_another_thread(
     });
 }
 
-/// As large as what the C interface has behind the handle of a master key.
+/// As large as the object of a master key in the C interface.
 type Object = Arc<[usize; size_of::<MasterKey>() / size_of::<usize>()]>;
 
-/// Looks handles up, `stride` places on each time.
+/// Looks up handles, advancing by `stride` each time.
 fn look_up(table: &HandleTable<Object>, handles: &[Handle], stride: usize, lookups: u64) {
     let mut index = 0;
     for _ in 0..lookups {

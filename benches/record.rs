@@ -1,5 +1,5 @@
-//! Encrypting and decrypting packets, beside the bare cipher of the same library, by backend.
-//! The two are measured in turns, so that their ratio holds on a machine that others use too.
+//! Encrypting and decrypting records, compared with the cipher of the library alone, by backend.
+//! The two are measured in turns, so that their ratio holds on a shared machine too.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -53,8 +53,7 @@ fn record_key(backend: &'static dyn KeyExchangeBackend, suite: u32) -> RecordKey
     .expect("every backend has AES")
 }
 
-/// AES-128-GCM on 16 KiB, from one buffer to another: a packet, and the cipher of the library with
-/// nothing of ours around.
+/// AES-128-GCM on 16 KiB, from one buffer to another: a record, and the library's cipher alone.
 fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut key = record_key(backend, AES_128_GCM);
@@ -77,7 +76,7 @@ fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     ]
 }
 
-/// As [`gcm`], with the payload in its place already.
+/// As [`gcm`], in place.
 fn gcm_in_place(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let mut key = record_key(backend, AES_128_GCM);
     let mut record = vec![0x6d; key.record_len(MAX_PAYLOAD_LEN).expect("the longest payload")];
@@ -99,15 +98,15 @@ fn gcm_in_place(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'sta
     ]
 }
 
-/// A nonce of its own for each round.
+/// A different nonce for each round.
 fn nonce(round: usize) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&round.to_be_bytes());
     nonce
 }
 
-/// AES-128-CBC with HMAC-SHA-1 on 16 KiB: opening a packet, in constant time, and cipher and HMAC
-/// alone.
+/// AES-128-CBC with HMAC-SHA-1 on 16 KiB: decrypting a record in constant time, and the cipher and
+/// the HMAC alone.
 fn cbc(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut writer = record_key(backend, AES_128_CBC_SHA);

@@ -1,5 +1,5 @@
-//! Importing a master key allocates the same, whatever the ciphertext holds, and so does opening a
-//! record: how often, and how much. A program of its own, because it replaces the allocator.
+//! The number and size of allocations do not depend on the plaintext, when a master key is imported
+//! and when a record is decrypted. A separate program, because it replaces the allocator.
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
@@ -13,10 +13,10 @@ use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
 
-/// The system's allocator, with a trace of what each thread asks of it.
+/// The system's allocator, with a trace of each thread's requests.
 struct Tracing;
 
-/// What a thread asked for: how often, how much, and a fingerprint of the sequence.
+/// The requests of a thread: number, size, and a fingerprint of the sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Trace {
     calls: u64,
@@ -67,7 +67,7 @@ unsafe impl GlobalAlloc for Tracing {
 #[global_allocator]
 static ALLOCATOR: Tracing = Tracing;
 
-/// What `work` asks of the allocator on this thread.
+/// Returns the requests of `work` to the allocator on this thread.
 fn traced<T>(work: impl FnOnce() -> T) -> (T, Trace) {
     TRACE.with(|trace| trace.set(Trace::default()));
     let result = work();
@@ -80,8 +80,8 @@ fn the_trace_sees_allocations() {
     assert_eq!((trace.calls, trace.bytes), (1, 100));
 }
 
-/// Imports per class. A library that blinds draws its random factor until it fits, and allocates
-/// for each draw; the quietest of so many imports has drawn once.
+/// Imports per class. A library draws its blinding factor until it is in range, and allocates for
+/// each draw; the import with the fewest allocations has drawn once.
 const REPETITIONS: usize = 32;
 
 #[test]
@@ -101,11 +101,11 @@ fn an_import_allocates_the_same_whatever_the_plaintext() {
             let mut first: Option<(&str, Trace)> = None;
             for kind in KINDS {
                 let version = exchange.expected_version();
-                // Ciphertexts that are no encryption differ in public facts, such as their length.
+                // Publicly invalid ciphertexts differ in public facts, such as their length.
                 let Some(block) = kind.block(&mut rng, test_key.len(), version) else { continue };
                 let ciphertext = test_key.encrypt(&block);
                 let import = || exchange.import(&provider, &key, &ciphertext).unwrap();
-                // The first use of a key may set up what later ones share.
+                // The first use of a key may initialise shared state.
                 drop(import());
                 let quietest = (0..REPETITIONS)
                     .map(|_| traced(import).1)
@@ -163,7 +163,7 @@ fn records_of_aead_suites_allocate_nothing() {
                 writer.encrypt_packet(sequence_number, 23, &payload, &mut record).unwrap();
                 reader.decrypt_packet(sequence_number, &record, &mut opened).unwrap();
             };
-            // The first record makes room for all that follow.
+            // The first record allocates the buffer for all that follow.
             round_trip(0);
             let (_, trace) = traced(|| (1..10).for_each(&mut round_trip));
             assert_eq!(trace, Trace::default(), "{} {}", backend.info().name, direction.name());

@@ -1,12 +1,11 @@
-//! Every conformance case on every backend that is compiled in, and the guards that see to it that
-//! none was left out.
+//! Every conformance case on every backend that is compiled in, and guards that none is missing.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use ssl_provider_testkit::{cases, support::support_matrix};
 
-// Without a backend nothing is stamped, and the guards below say so.
+// Without a backend no tests are generated, and the guards below report that.
 #[cfg(feature = "aws-lc")]
 ssl_provider_testkit::conformance_tests!(aws_lc, ssl_provider::backend("aws-lc").unwrap());
 #[cfg(feature = "openssl")]
@@ -16,7 +15,7 @@ ssl_provider_testkit::conformance_tests!(rustcrypto, ssl_provider::backend("rust
 #[cfg(feature = "ring")]
 ssl_provider_testkit::conformance_tests!(ring, ssl_provider::backend("ring").unwrap());
 
-/// The backends that the features of this build promise, in the documented order.
+/// The backends that the features of this build select, in the documented order.
 fn promised() -> Vec<&'static str> {
     [
         ("aws-lc", cfg!(feature = "aws-lc")),
@@ -45,8 +44,8 @@ fn backends_are_those_that_the_environment_expects() {
     assert_eq!(compiled(), expected, "SSL_PROVIDER_EXPECT_BACKENDS says otherwise");
 }
 
-/// Asks this very program for its tests, so that a case that was not stamped, or a backend that was
-/// forgotten above, cannot pass by being absent.
+/// Lists the tests of this program, so that a case without a test, or a backend that is missing
+/// above, cannot go unnoticed.
 #[test]
 fn every_case_is_a_test_of_every_backend() {
     let output = Command::new(std::env::current_exe().unwrap())
@@ -81,11 +80,10 @@ fn every_backend_has_a_column_in_the_support_matrix() {
     }
 }
 
-/// ring by itself is a part, not a backend of the list; what it does and what it leaves out is in
-/// the matrix all the same.
+/// ring by itself is a part, not a backend of the list; its support is in the matrix all the same.
 #[cfg(feature = "ring")]
 #[test]
-fn ring_alone_does_what_the_support_matrix_says() {
+fn ring_alone_supports_what_the_matrix_lists() {
     use ssl_provider_testkit::cases::support;
 
     let ring = &ssl_provider_ring::Ring;
@@ -98,7 +96,7 @@ fn ring_alone_does_what_the_support_matrix_says() {
     support::support_requirements_are_met_or_refused(ring);
 }
 
-/// Every case once more on every backend with multi-buffer RSA around it.
+/// Every case again, on every backend with multi-buffer RSA around it.
 #[cfg(feature = "multi-buffer")]
 #[test]
 fn every_backend_conforms_with_multi_buffer_around_it() {
@@ -112,7 +110,7 @@ fn every_backend_conforms_with_multi_buffer_around_it() {
             );
             return;
         };
-        // Not the same backend: each refuses the keys of the other.
+        // A different backend: each refuses the keys of the other.
         assert!(!std::ptr::eq(around.info(), backend.info()));
         let report = check(around);
         assert!(report.passed(), "with multi-buffer: {report}");

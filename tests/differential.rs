@@ -1,5 +1,5 @@
-//! The same generated imports on every backend: status, master secret and session keys must be the
-//! same bytes, and the ones that an independent derivation gives.
+//! The same generated imports on every backend: status, master secret and session keys must be
+//! equal, and equal to those of an independent derivation.
 //!
 //! `SSL_PROVIDER_SEED` chooses the inputs and `SSL_PROVIDER_IMPORTS` their number. A failure prints
 //! the seed and the input as Rust that can be pasted into a test.
@@ -24,7 +24,7 @@ const BAD_FLAGS: u32 = 0x8009_0009;
 const INVALID_PARAMETER: u32 = 0x8009_0027;
 const NOT_SUPPORTED: u32 = 0x8009_0029;
 
-/// What a backend answered: a status, and for success the master secret and the session keys.
+/// The result of a backend: a status, and on success the master secret and the session keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
     status: u32,
@@ -41,11 +41,11 @@ struct Question {
     ciphertext: Vec<u8>,
     premaster_secret: Option<Vec<u8>>,
     arguments: Arguments,
-    /// The status that the arguments ask for; 0 where they are good.
+    /// The expected status; 0 if the arguments are valid.
     status: u32,
 }
 
-/// The public arguments as they are passed, which may be wrong where the exchange is right.
+/// The public arguments of the call, which may be wrong although the exchange is right.
 struct Arguments {
     protocol: u32,
     suite: u32,
@@ -54,11 +54,11 @@ struct Arguments {
 }
 
 impl Question {
-    /// The question with this number, always the same for the same seed.
+    /// Returns the import with this number, always the same for the same seed.
     fn new(seed: u64, number: usize, keys: &[TestKey]) -> Self {
         let offset = u64::try_from(number).expect("64 bits").wrapping_mul(0x2545_f491_4f6c_dd1d);
         let mut rng = Rng::new(seed.wrapping_add(offset));
-        // One in four is good, and the kinds take turns.
+        // One in four is well-formed, and the kinds alternate.
         let turn = number / 4;
         let of = |good: bool| KINDS.iter().filter(move |kind| kind.good == good);
         let kind = if number.is_multiple_of(4) {
@@ -67,7 +67,7 @@ impl Question {
             of(false).nth((number - turn) % of(false).count())
         }
         .expect("below the count");
-        // Mostly the small key, which is quick; each larger one now and then.
+        // Mostly the small key, which is fast; each larger one now and then.
         let key = match rng.below(256) {
             0 => 3,
             1..=3 => 2,
@@ -117,7 +117,7 @@ impl Question {
         }
     }
 
-    /// The answer by the independent derivation.
+    /// Returns the result of the independent derivation.
     fn expected(&self, keys: &[TestKey]) -> Answer {
         if self.status != 0 {
             let (master_secret, session_keys) = (Vec::new(), Vec::new());
@@ -131,7 +131,7 @@ impl Question {
         Answer { status: 0, master_secret, session_keys }
     }
 
-    /// The input as a test.
+    /// Returns the input as a test in Rust.
     fn paste(&self, keys: &[TestKey]) -> String {
         let Arguments { protocol, suite, parameters, flags } = &self.arguments;
         let exchange = self.exchange.describe().replace('\n', "\n    ");
@@ -213,7 +213,7 @@ fn a_question_is_the_same_whenever_it_is_made() {
 }
 
 #[test]
-fn generated_imports_have_the_same_answers_on_every_backend() {
+fn generated_imports_have_the_same_results_on_every_backend() {
     let seed = number_from_env("SSL_PROVIDER_SEED", DEFAULT_SEED);
     let imports =
         usize::try_from(number_from_env("SSL_PROVIDER_IMPORTS", DEFAULT_IMPORTS)).unwrap();
@@ -230,7 +230,7 @@ fn generated_imports_have_the_same_answers_on_every_backend() {
         .collect();
 
     let next = AtomicUsize::new(0);
-    // How often each kind was asked with good arguments, and how many were not good.
+    // How often each kind was imported with valid arguments, and the number with invalid ones.
     let tally: Mutex<(BTreeMap<&str, usize>, usize)> = Mutex::default();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -263,7 +263,7 @@ fn generated_imports_have_the_same_answers_on_every_backend() {
         kinds.len(),
     );
     assert_eq!(good + bad + refused, imports);
-    assert!(kinds.len() == KINDS.len(), "each kind was asked");
+    assert!(kinds.len() == KINDS.len(), "each kind was imported");
     assert!(KINDS.iter().filter(|kind| !kind.good).count() >= 20);
     assert!(good >= imports / 5 && refused >= imports / 50);
 }

@@ -1,5 +1,5 @@
-//! An opaque key blob crosses into another process: this test runs itself once more, and what one
-//! writes the other opens. No backend takes the blob of another.
+//! An opaque key blob works in another process: this test starts itself again, and one process
+//! decrypts the records of the other. No backend accepts the blob of another.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use ssl_provider_testkit::rsa_key::TestKey;
 /// Names the backend to the other process.
 const BACKEND: &str = "SSL_PROVIDER_TEST_BACKEND";
 
-/// TLS 1.0 with AES-128-CBC, whose vectors chain from record to record.
+/// TLS 1.0 with AES-128-CBC, whose IVs chain from record to record.
 fn record_key(provider: &Provider) -> RecordKey {
     let exchange = Exchange::new(Protocol::Tls1_0, 0x002F);
     let key = TestKey::rsa_1024();
@@ -35,7 +35,7 @@ fn seal(key: &mut RecordKey, sequence_number: u64, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn another_process_goes_on_with_an_exported_key() {
+fn another_process_continues_with_an_exported_key() {
     if let Ok(name) = env::var(BACKEND) {
         return the_other_process(&name);
     }
@@ -45,7 +45,7 @@ fn another_process_goes_on_with_an_exported_key() {
         seal(&mut key, 0, b"the first record is written here");
         let blob = key.export().unwrap();
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "another_process_goes_on_with_an_exported_key", "--nocapture"])
+            .args(["--exact", "another_process_continues_with_an_exported_key", "--nocapture"])
             .env(BACKEND, backend.info().name)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,7 +76,7 @@ fn no_backend_takes_the_blob_of_another() {
     }
 }
 
-/// Takes a blob from standard input, and writes a record with it.
+/// Reads a blob from standard input, and writes a record with it.
 fn the_other_process(name: &str) {
     let mut blob = String::new();
     std::io::stdin().read_to_string(&mut blob).unwrap();

@@ -1,5 +1,4 @@
-//! The suite itself under test: backends with one fault each, which the cases must find.
-//! A suite that passes whatever a backend does would be worth nothing.
+//! Tests of the conformance suite itself: backends with one fault each, which the cases must find.
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
@@ -15,7 +14,7 @@ use ssl_provider::{
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
 
-/// What is wrong with a backend.
+/// A fault of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plant {
     Nothing,
@@ -329,7 +328,7 @@ impl CompressionFunction for OneBitOff {
     }
 }
 
-/// RC4 that begins its key stream again with each call.
+/// RC4 that restarts its key stream with each call.
 #[derive(Debug)]
 struct StartsAnew {
     backend: &'static dyn KeyExchangeBackend,
@@ -342,7 +341,7 @@ impl StreamCipher for StartsAnew {
     }
 }
 
-/// CBC that takes every initialisation vector for zeros.
+/// CBC that uses zeros in place of every IV.
 #[derive(Debug)]
 struct IgnoresTheVector(Box<dyn CbcCipher>);
 
@@ -394,7 +393,7 @@ impl AeadCipher for PlantedAead {
     }
 }
 
-/// A running hash whose duplicate has fed nothing.
+/// A running hash whose duplicate loses the input so far.
 #[derive(Debug)]
 struct Forgetful {
     fresh: Box<dyn HashContext>,
@@ -422,14 +421,14 @@ fn outcome(name: &str, backend: &'static dyn KeyExchangeBackend) -> Option<Strin
 
 #[test]
 fn each_planted_fault_is_found_by_the_case_that_is_there_for_it() {
-    // Which library is behind the fault does not matter.
+    // The library under the fault does not matter.
     let inner = ssl_provider::backends()[0];
     for (plant, name) in PLANTS {
         assert!(
             outcome(name, Planted::leak(inner, *plant)).is_some(),
             "{name} passes although {plant:?}"
         );
-        // The case fails for the fault and not for being wrapped.
+        // The case fails because of the fault and not because of the wrapper.
         let sound = outcome(name, Planted::leak(inner, Plant::Nothing));
         assert_eq!(sound, None, "{name} fails without a fault");
     }

@@ -1,5 +1,5 @@
-//! Records between backends: what one seals every other opens, and where nothing is random they
-//! write the same bytes.
+//! Records between backends: each decrypts the records of every other, and where nothing is random
+//! they write the same bytes.
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
@@ -15,7 +15,7 @@ use ssl_provider_testkit::direction::Direction;
 
 const LENGTHS: [usize; 7] = [0, 1, 16, 31, 256, 4000, 16384];
 
-/// The records of a direction as a backend writes them; none where it lacks the cipher.
+/// Returns the records of a direction as a backend writes them; none if it lacks the cipher.
 fn seal(backend: &'static dyn KeyExchangeBackend, direction: &Direction) -> Option<Vec<Vec<u8>>> {
     let mut key = key(backend, direction)?;
     let records = LENGTHS.iter().zip(0..).map(|(len, sequence_number)| {
@@ -60,7 +60,7 @@ fn what_one_backend_seals_every_other_opens() {
         }
     }
     let backends = ssl_provider::backends().len();
-    // Ninety directions and more, of which every backend has all but those with Camellia.
+    // More than ninety directions; every backend supports all except those with Camellia.
     assert!(opened >= 80 * backends * backends * LENGTHS.len(), "{opened} records were opened");
 }
 
@@ -80,7 +80,7 @@ fn records_without_random_vectors_are_the_same_bytes_from_every_backend() {
     }
 }
 
-/// A backend whose library keeps its compression functions to itself.
+/// A backend whose library does not expose its compression functions.
 #[derive(Debug)]
 struct WithoutCompression(&'static dyn KeyExchangeBackend);
 
@@ -103,7 +103,7 @@ impl KeyExchangeBackend for WithoutCompression {
 }
 
 #[test]
-fn records_open_alike_without_compression_functions() {
+fn records_decrypt_alike_without_compression_functions() {
     for backend in ssl_provider::backends() {
         let backend = Box::leak(Box::new(WithoutCompression(*backend)));
         record_padding_of_any_length_opens(backend);

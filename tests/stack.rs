@@ -1,5 +1,5 @@
-//! No call leaves a secret on the stack: private key, premaster and master secret and keys are
-//! looked for below it, on every backend, with multi-buffer RSA around it too.
+//! No call leaves a secret on the stack: searches the stack below each call for the private key,
+//! premaster secret, master secret and keys, on every backend, also with multi-buffer RSA.
 
 #![cfg(target_os = "linux")]
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
@@ -14,14 +14,14 @@ use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::stack::{Remains, Secrets};
 
-/// Makes a call in which everything below it is wiped, however deep a library went.
+/// Makes a call after which the whole stack below it must be wiped, to any depth.
 fn assert_wiped(what: &str, secrets: &Secrets, call: impl FnOnce() + Send) {
     let remains = Remains::of(call);
     assert_eq!(remains.found(secrets), BTreeSet::new(), "{what}");
     assert!(remains.wiped_to_the_bottom(), "{what}: more stack was used than is wiped");
 }
 
-/// Makes a call that nobody wipes behind, or in places only.
+/// Makes a call after which the stack is not wiped, or only in parts, and must hold no secret.
 fn assert_nothing_left(what: &str, secrets: &Secrets, call: impl FnOnce() + Send) {
     assert_eq!(Remains::of(call).found(secrets), BTreeSet::new(), "{what}");
 }
@@ -83,8 +83,8 @@ fn no_part_of_a_private_key_is_left_by_loading_and_using_it() {
     }
 }
 
-/// Bytes of MAC keys and keys in the key block. Initialisation vectors follow: what of them is not
-/// sent with the records tells nothing without the key.
+/// Length of the MAC keys and keys in the key block. IVs follow; the part that is not sent with the
+/// records is useless without the key.
 fn keys_len(exchange: &Exchange) -> usize {
     let mac_len = exchange.suite.mac.map_or(0, |hash| hash.output_len());
     2 * (mac_len + exchange.suite.cipher.key_len)
@@ -241,8 +241,8 @@ fn keying_material_is_not_left() {
     }
 }
 
-/// What these two leave where nobody wipes behind them; without that, the tests above would pass
-/// whatever they look at.
+/// The positive control: these two libraries leave a secret on a stack that is not wiped, and the
+/// search must find it.
 #[cfg(any(feature = "aws-lc", feature = "ring"))]
 #[test]
 fn a_derivation_that_is_not_wiped_is_found() {

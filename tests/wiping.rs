@@ -1,9 +1,9 @@
-//! No heap memory is given back with a secret in it: premaster secret, master secret and keys are
-//! looked for in every block that is freed. A program of its own, as it replaces the allocator.
+//! No heap memory is freed with a secret in it: searches every freed block for the premaster
+//! secret, master secret and keys. A separate program, because it replaces the allocator.
 //!
-//! What C libraries free through their own allocator, and what lies on stacks, is out of its sight.
-//! Padding inside a freed value is formally unwritten, and is read all the same: knowingly, and in
-//! this test alone.
+//! It does not see what C libraries free through their own allocator, nor stacks. Padding inside a
+//! freed value is formally uninitialised, and is read all the same: knowingly, and only in this
+//! test.
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
@@ -15,11 +15,11 @@ use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
 
-/// Bytes that are looked for at a time: enough that no other memory holds them by chance.
+/// Length of a searched piece: long enough not to occur in other memory by chance.
 const NEEDLE_LEN: usize = 12;
 const NEEDLES: usize = 12;
 
-/// The system's allocator, which looks into what is given back.
+/// The system's allocator, which searches freed blocks.
 struct Searching;
 
 thread_local! {
@@ -30,7 +30,7 @@ thread_local! {
     static FOUND: Cell<[bool; NEEDLES]> = const { Cell::new([false; NEEDLES]) };
 }
 
-/// Looks for the needles in a block that is about to be freed.
+/// Searches a block that is about to be freed for the needles.
 ///
 /// # Safety
 ///
@@ -43,7 +43,7 @@ unsafe fn search(pointer: *const u8, size: usize) {
     let mut window = [0; NEEDLE_LEN];
     for offset in 0..size {
         window.rotate_left(1);
-        // SAFETY: the offset is below the size, for which the caller answers. The read is volatile
+        // SAFETY: the offset is below the size, which the caller guarantees. The read is volatile
         // so that it is of the memory as it is, and nothing is concluded from its being dead.
         window[NEEDLE_LEN - 1] = unsafe { pointer.wrapping_add(offset).read_volatile() };
         for (index, needle) in wanted.iter().enumerate() {
@@ -62,26 +62,26 @@ unsafe fn search(pointer: *const u8, size: usize) {
 // only reads, and neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Searching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Zeroed, so that `search` never reads what nobody has written.
+        // Zeroed, so that `search` never reads uninitialised memory.
         // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`, which is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the block is live until the next line, and was zeroed when it was made.
+        // SAFETY: the block is live until the next line, and was zeroed when it was allocated.
         unsafe { search(pointer, layout.size()) };
         // SAFETY: the pointer came from `System` through `alloc` above, with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 
-    // `realloc` is the provided one: a new block, a copy, and `dealloc` of the old, which is what
-    // shows a secret that was left behind by growing.
+    // `realloc` is the provided one: a new block, a copy, and `dealloc` of the old, which finds a
+    // secret that growing has left behind.
 }
 
 #[global_allocator]
 static ALLOCATOR: Searching = Searching;
 
-/// The needles that were found in what `work` freed.
+/// Returns the needles that were found in the blocks that `work` freed.
 fn found_by(needles: &[(&'static str, Vec<u8>)], work: impl FnOnce()) -> Vec<&'static str> {
     let mut wanted = [None; NEEDLES];
     for (slot, (_, needle)) in wanted.iter_mut().zip(needles) {
@@ -95,7 +95,7 @@ fn found_by(needles: &[(&'static str, Vec<u8>)], work: impl FnOnce()) -> Vec<&'s
     needles.iter().zip(found).filter(|(_, found)| *found).map(|((name, _), _)| *name).collect()
 }
 
-/// Two pieces of a secret, and one as numbers lie in memory, the last byte first.
+/// Two pieces of a secret, and one in little-endian order, as numbers are stored.
 fn pieces(names: [&'static str; 3], secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let middle = secret.len() / 2;
     let mut reversed = secret[middle..middle + NEEDLE_LEN].to_vec();
@@ -203,7 +203,7 @@ fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
 fn no_freed_block_holds_a_part_of_the_private_key() {
     let test_key = TestKey::rsa_1024();
     let parts = test_key.parts();
-    // Whoever has this can tell every rejected ciphertext.
+    // With the reject key, one can recognise every rejected ciphertext.
     let reject_key = test_key.reject_key();
     let needles = [
         pieces(["reject key end", "reject key", "reject key reversed"], &reject_key),
@@ -218,7 +218,7 @@ fn no_freed_block_holds_a_part_of_the_private_key() {
         let found = found_by(&needles, || {
             drop(provider.load_private_key(&der).unwrap());
         });
-        // The rsa crate multiplies the primes to check the modulus and does not wipe the steps.
+        // The rsa crate multiplies the primes to check the modulus and does not wipe intermediates.
         let left_behind: &[&str] = match backend.info().name {
             "rustcrypto" | "ring" => &["p reversed"],
             _ => &[],

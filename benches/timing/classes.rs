@@ -1,5 +1,5 @@
-//! The classes of plaintext that a server must not tell apart by the time it takes.
-//! The first is what all others are compared with; the second, which is like it, shows the noise.
+//! The classes of plaintext that the time of an import must not distinguish (Marvin).
+//! All others are compared with the first; the second, which is like it, shows the noise.
 
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
@@ -8,7 +8,7 @@ use ssl_provider_testkit::rsa_key::TestKey;
 /// The version that the client offers.
 pub(crate) const VERSION: u16 = 0x0303;
 
-/// How many plaintexts there are of each class, so that none stands for its class alone.
+/// The number of plaintexts of each class, so that none represents its class alone.
 pub(crate) const SAMPLES: usize = 32;
 
 /// A class.
@@ -22,7 +22,7 @@ pub(crate) struct Class {
     pub(crate) ciphertexts: Vec<Vec<u8>>,
 }
 
-/// How a well-formed block is spoilt.
+/// How a well-formed block is modified.
 type Change = fn(&mut Rng, &mut [u8]);
 
 const CLASSES: [(&str, Change); 9] = [
@@ -53,7 +53,7 @@ pub(crate) fn all(key: &TestKey) -> Vec<Class> {
             let blocks: Vec<Vec<u8>> = (0..SAMPLES)
                 .map(|_| {
                     let secret = premaster_secret(VERSION, &mut rng);
-                    // No zero but the separator, so that a class is what its name says.
+                    // No zero except the separator, so that each class has only its own fault.
                     let secret = secret.map(|byte| byte.max(1));
                     let mut block = key.pad(&secret, &mut rng);
                     change(&mut rng, &mut block);

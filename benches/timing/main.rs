@@ -2,8 +2,8 @@
 //! differences as JSON lines. `cargo xtask timing` runs it and judges.
 //!
 //! `timing BITS BLOCKS SELECTION-BLOCKS`: a block times every class of plaintext once, in an order
-//! drawn anew, and each class is compared with the well-formed one of the same block. Whatever
-//! slows the machine for a while then slows both.
+//! drawn anew, and each class is compared with the well-formed one of the same block. A slow phase
+//! of the machine then affects both.
 
 mod classes;
 mod statistics;
@@ -69,16 +69,16 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Selections that are timed together: one takes a few ticks of the clock, and a difference of less
+/// Selections that are timed together: one takes only a few clock ticks, so a difference of less
 /// than a tick would be lost.
 const SELECTIONS: usize = 16;
 
-/// What is timed, and how often.
+/// A timed operation, and how often it runs.
 #[derive(Clone, Copy)]
 struct Run<'a> {
     classes: &'a [Class],
     blocks: usize,
-    /// Calls between two looks at the clock.
+    /// Calls between two readings of the clock.
     calls: usize,
 }
 
@@ -98,7 +98,7 @@ impl Run<'_> {
         let mut rng = Rng::new(1);
         let mut order: Vec<usize> = (0..classes.len()).collect();
         let mut differences = vec![Vec::with_capacity(blocks); classes.len()];
-        // Every class is read from the same place, which is as warm for each.
+        // Every class is read from the same buffer, so the cache is equally warm for each.
         let mut input = inputs[0][0].clone();
         let mut times = vec![0.0; classes.len()];
         for block in 0..blocks + blocks / 10 {
@@ -134,7 +134,7 @@ impl Run<'_> {
     }
 }
 
-/// The routine that removes the padding and selects, by itself.
+/// The routine that checks the padding and selects the premaster, by itself.
 fn selection() -> Operation<'static> {
     let version = VersionCheck::offered(classes::VERSION);
     let fallback = PremasterSecret::zeroed();
@@ -145,8 +145,8 @@ fn selection() -> Operation<'static> {
     })
 }
 
-/// The least that a careless change would make of the routine: all is selected by masks, and then
-/// one branch looks at what was selected.
+/// The smallest fault that a careless change could add to the routine: selection by masks, followed
+/// by one branch on the result.
 fn one_branch() -> Operation<'static> {
     let version = VersionCheck::offered(classes::VERSION);
     let fallback = PremasterSecret::zeroed();
@@ -161,7 +161,7 @@ fn one_branch() -> Operation<'static> {
     })
 }
 
-/// A provider that takes the shortest key of the test kit.
+/// A provider that accepts the shortest key of the test kit.
 fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
     let policy = Policy { min_modulus_bits: 1024, ..Policy::default() };
     Provider::open(backend).with_policy(policy)
@@ -202,7 +202,7 @@ fn import(
     }))
 }
 
-/// The positive control: a server that decrypts and then looks at the padding step by step.
+/// The positive control: a server that decrypts and then checks the padding step by step.
 fn careless_server(key: &TestKey) -> Result<Operation<'static>, Error> {
     let der = RsaPrivateKeyDer::from_der(&key.der)?;
     let key = ssl_provider::default_backend()?.load_rsa_private_key(&der)?;
@@ -213,7 +213,7 @@ fn careless_server(key: &TestKey) -> Result<Operation<'static>, Error> {
     }))
 }
 
-/// Removes the padding as PKCS#1 libraries do, with an error for each fault.
+/// Removes the padding as a naive PKCS#1 library does, with an error for each fault.
 #[inline(never)]
 fn careless(em: &[u8]) -> Result<Vec<u8>, String> {
     let [0, 2, rest @ ..] = em else {
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_control_tells_the_classes_apart() {
+    fn the_control_distinguishes_the_classes() {
         let classes = classes::all(&TestKey::rsa_1024());
         for class in &classes {
             let good = class.name.starts_with("well formed");

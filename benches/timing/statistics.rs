@@ -1,7 +1,7 @@
-//! The mean of paired differences, without the outliers that interrupts make, and its error.
+//! The mean of paired differences, without the outliers of interrupts, and its standard error.
 //! Trimmed mean and winsorised deviation, after Tukey and McLaughlin (1963).
 
-/// A fifth is cut off at either end.
+/// The share that is trimmed at either end.
 const TRIM: f64 = 0.2;
 
 /// How much longer one class takes than another.
@@ -14,7 +14,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// The effect in paired differences. Of none, nothing is known: the error is infinite.
+    /// Returns the effect in paired differences. Without any, the error is infinite.
     pub(crate) fn of(mut differences: Vec<f64>) -> Self {
         differences.sort_by(f64::total_cmp);
         let count = differences.len();

@@ -1,4 +1,4 @@
-//! What reads the bytes of others, as functions that answer or refuse whatever they are given.
+//! The fuzz targets: functions that parse or process untrusted bytes and must never panic.
 //! The driver here calls them on stable Rust, the programs in `cargo-fuzz` under libFuzzer.
 
 #![forbid(unsafe_code)]

@@ -1,5 +1,5 @@
-//! Runs the targets on changed input for a while, on stable Rust; `cargo xtask fuzz` starts it.
-//! An input that makes one panic or hang is kept in a file, and can be run again by itself.
+//! Runs the targets on mutated input, on stable Rust; `cargo xtask fuzz` starts it.
+//! An input that makes a target panic or hang is written to a file, and can be run again by itself.
 
 #![forbid(unsafe_code)]
 
@@ -21,10 +21,10 @@ use ssl_provider_testkit::bytes::Rng;
 /// Runs the fuzz targets of ssl-provider.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How long to run all targets together.
+    /// Seconds for all targets together.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// What chooses the inputs; the same seed gives the same inputs in the same order.
+    /// Seed of the inputs; the same seed makes the same inputs in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Run this target only.
@@ -33,12 +33,12 @@ struct Arguments {
     /// Run the target on this file, once.
     #[arg(long, requires = "target")]
     input: Option<PathBuf>,
-    /// Where an input goes that a target does not survive.
+    /// Folder for inputs that make a target panic or hang.
     #[arg(long, default_value = "target/fuzz")]
     failures: PathBuf,
 }
 
-/// How long one input may take. Most take microseconds.
+/// The time limit for one input. Most take microseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> Result<()> {
@@ -64,7 +64,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Runs a target for a while; gives the number of inputs.
+/// Runs a target until its time is up; returns the number of inputs.
 fn fuzz(target: Target, time: Duration, arguments: &Arguments, current: &Current) -> Result<u64> {
     let corpus = (target.corpus)();
     let mut rng = Rng::new(arguments.seed);
@@ -83,7 +83,7 @@ fn fuzz(target: Target, time: Duration, arguments: &Arguments, current: &Current
     Ok(inputs)
 }
 
-/// Writes an input down and says how to run it again.
+/// Writes an input to a file and prints how to run it again.
 fn keep(folder: &PathBuf, target: Target, input: &[u8]) -> String {
     let path = folder.join(format!("{}.input", target.name));
     match fs::create_dir_all(folder).and_then(|()| fs::write(&path, input)) {
@@ -96,7 +96,7 @@ fn keep(folder: &PathBuf, target: Target, input: &[u8]) -> String {
     }
 }
 
-/// What is running now, for the thread that watches for hangs.
+/// The running input, for the thread that watches for hangs.
 #[derive(Default)]
 struct Current(Mutex<Option<(Instant, Target, Vec<u8>)>>);
 
@@ -113,7 +113,7 @@ impl Current {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the program when an input takes too long.
+    /// Exits the program when an input exceeds its time limit.
     fn watch(&self, failures: &PathBuf) {
         loop {
             thread::sleep(Duration::from_secs(1));

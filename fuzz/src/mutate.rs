@@ -1,15 +1,15 @@
-//! Changes input as damaged files and hostile peers do: bits, lengths, cuts, repetitions, mixtures.
-//! Everything is drawn from a seeded generator, so that a run can be repeated.
+//! Mutates input as corrupt files and hostile peers do: bits, lengths, truncation, repetition,
+//! mixtures. All choices come from a seeded generator, so a run can be repeated.
 
 use ssl_provider_testkit::bytes::Rng;
 
 /// Longest input in bytes.
 pub const MAX_LEN: usize = 64 * 1024;
 
-/// Values at which lengths and counters go wrong.
+/// Boundary values of lengths and counters.
 const EDGES: [u8; 8] = [0x00, 0x01, 0x02, 0x7f, 0x80, 0x81, 0xfe, 0xff];
 
-/// One of `corpus`, which is not empty, after a few changes.
+/// Returns a mutated input of `corpus`, which is not empty.
 pub fn mutate(rng: &mut Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = rng.pick(corpus).clone();
     for _ in 0..=rng.below(6) {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_its_inputs_and_another_gives_others() {
+    fn a_seed_repeats_its_inputs_and_another_makes_others() {
         let corpus = [vec![1, 2, 3, 4], vec![], vec![9; 100]];
         let inputs = |seed| {
             let mut rng = Rng::new(seed);

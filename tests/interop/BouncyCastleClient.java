@@ -1,5 +1,5 @@
 // The Bouncy Castle client of the interoperability matrix, through its own TLS interface.
-// README.md describes how it is told what to do.
+// README.md describes its input and output.
 
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -1,5 +1,5 @@
 // The JSSE client of the interoperability matrix: Java's own TLS, which has no encrypt-then-MAC.
-// README.md describes how it is told what to do. The extended master secret is a property of the
+// README.md describes its input and output. The extended master secret is a property of the
 // process, jdk.tls.useExtendedMasterSecret; a cell that asks otherwise fails.
 
 import java.io.BufferedReader;

@@ -1,5 +1,5 @@
 /* The BearSSL client of the interoperability matrix. BearSSL knows neither the extended master
- * secret nor encrypt-then-MAC. README.md describes how it is told what to do. */
+ * secret nor encrypt-then-MAC. README.md describes its input and output. */
 
 #include <bearssl.h>
 

@@ -1,6 +1,6 @@
 // The Go client of the interoperability matrix: crypto/tls, which has neither the extended master
 // secret for RSA suites nor encrypt-then-MAC, and resumes by tickets only.
-// README.md describes how it is told what to do.
+// README.md describes its input and output.
 package main
 
 import (

@@ -1,5 +1,5 @@
 /* The mbedTLS client of the interoperability matrix.
- * README.md describes how it is told what to do. */
+ * README.md describes its input and output. */
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>

@@ -1,5 +1,5 @@
 /* The NSS client of the interoperability matrix. NSS does not know encrypt-then-MAC, and
- * distributions build it without a key log. README.md describes how it is told what to do. */
+ * distributions build it without a key log. README.md describes its input and output. */
 
 #include <nspr.h>
 #include <nss.h>

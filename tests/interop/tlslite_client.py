@@ -1,6 +1,6 @@
 """The tlslite-ng client of the interoperability matrix.
 
-README.md describes how it is told what to do.
+README.md describes its input and output.
 """
 
 import socket

@@ -1,5 +1,5 @@
-//! `cargo xtask attack`: conversations that no honest client has, with the server of `sslprov` on
-//! each backend, and scanners. The client is in tests/attack.
+//! `cargo xtask attack`: attacks `sslprov serve` on each backend, and runs scanners against it.
+//! The client is in tests/attack.
 
 use anyhow::Result;
 
@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 const REQUIREMENTS: &str = "tests/attack/requirements.txt";
 const SCANNERS: &str = "tests/attack/scanners.txt";
 
-/// Runs a sample of the conversations, and shows that planted faults are found.
+/// Runs a sample of the conversations, and checks that planted faults are found.
 ///
 /// # Errors
 ///
@@ -25,8 +25,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Fails when a server answers what it must not, and when Python, a package or a scanner is
-/// missing.
+/// Fails when a server sends a wrong reply, and when Python, a package or a scanner is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let has = |names: &[&str]| arguments.iter().any(|argument| names.contains(&argument.as_str()));
     let scans = !has(&["--smoke", "--planted", "--help", "-h"]);

@@ -1,5 +1,5 @@
 //! `cargo xtask bench-report`: runs the benchmarks and writes docs/benchmarks.md, with charts.
-//! All figures of a report are from one run; times are of one machine, ratios carry further.
+//! All figures of a report are from one run; times depend on the machine, ratios less so.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,8 +26,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
         if directory.exists() {
             fs::remove_dir_all(&directory).context("cannot remove the last run")?;
         }
-        fs::create_dir_all(&directory).context("cannot make room for the run")?;
-        fs::write(directory.join("load"), load_average()).context("cannot note the load")?;
+        fs::create_dir_all(&directory).context("cannot create the folder of the run")?;
+        fs::write(directory.join("load"), load_average()).context("cannot record the load")?;
         let short: &[&str] = if quick {
             &["--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.2"]
         } else {
@@ -48,10 +48,10 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
         Measured { times, notes, environment: environment(workspace, &directory)?, quick };
     ensure!(!measured.times.is_empty(), "the benchmarks measured nothing");
 
-    // A brief run shows that everything works, and is not to be quoted.
+    // A quick run shows that everything works; its figures are not for quoting.
     let docs = if quick { directory.clone() } else { workspace.root().join("docs") };
     let charts = docs.join("benchmarks");
-    fs::create_dir_all(&charts).context("cannot make the folder of the charts")?;
+    fs::create_dir_all(&charts).context("cannot create the folder of the charts")?;
     for group in &GROUPS {
         let svg = chart::render(group.title, group.unit, &group.bars(&measured));
         fs::write(charts.join(format!("{}.svg", group.name)), svg)
@@ -81,21 +81,21 @@ struct Group {
     /// Its name in criterion, and of its chart.
     name: &'static str,
     title: &'static str,
-    /// What its values are.
+    /// The meaning of its values.
     unit: &'static str,
-    /// What a row is.
+    /// The meaning of a row.
     row: &'static str,
     /// The function by which backends are compared.
     compared: Option<&'static str>,
-    /// What is said before the table.
+    /// The text before the table.
     text: &'static str,
 }
 
-const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, unpadding, version \
-    check, the fallback that is always computed, and the master secret. `raw` is the raw RSA \
-    private operation of the same library through our trait, `library` the same called directly. \
-    The three run in turns, and the paired ratios are medians over rounds, with the interval that \
-    holds them at 95 % confidence.";
+const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, padding check, version \
+    check, the fallback premaster that is always computed, and the master secret. `raw` is the raw \
+    RSA private operation of the same library through our trait, `library` is the library called \
+    directly. The three run in turns. The paired ratios are medians over rounds, with the 95 % \
+    confidence interval.";
 
 const GROUPS: [Group; 12] = [
     Group {
@@ -132,11 +132,11 @@ const GROUPS: [Group; 12] = [
     },
     Group {
         name: "premaster",
-        title: "Unpadding, version check and selection",
+        title: "Padding check, version check and selection",
         unit: "time of one call, shorter is faster",
         row: "modulus, bits",
         compared: None,
-        text: "The one routine that looks at the decrypted block, the same for every backend.",
+        text: "The only routine that examines the decrypted block; every backend uses it.",
     },
     Group {
         name: "multi_buffer",
@@ -144,8 +144,8 @@ const GROUPS: [Group; 12] = [
         unit: "time of the batch on one core, shorter is faster",
         row: "key",
         compared: None,
-        text: "By the library of the default backend one by one, and with multi-buffer RSA around \
-            it, on processors that have AVX-512 IFMA.",
+        text: "With the default backend's library one by one, and with multi-buffer RSA around it, \
+            on processors with AVX-512 IFMA.",
     },
     Group {
         name: "multi_buffer_single",
@@ -153,9 +153,9 @@ const GROUPS: [Group; 12] = [
         unit: "time of one operation on one core, shorter is faster",
         row: "backend",
         compared: None,
-        text: "By the library of the backend, and by the same backend with multi-buffer RSA around \
-            it, on processors that have AVX-512 IFMA: the vector unit takes single operations over \
-            only where the library has portable code.",
+        text: "With the backend's library, and with multi-buffer RSA around the same backend, on \
+            processors with AVX-512 IFMA. Multi-buffer RSA runs single operations only where the \
+            library has portable code.",
     },
     Group {
         name: "record-gcm",
@@ -163,9 +163,9 @@ const GROUPS: [Group; 12] = [
         unit: "time of one record, shorter is faster",
         row: "backend",
         compared: None,
-        text: "`encrypt_packet` writes the whole record, away from the payload; `library` seals as \
-            much text from one buffer to another with nothing of ours around. ring seals in place \
-            only: there, both copy the text first.",
+        text: "`encrypt_packet` writes the whole record to another buffer; `library` encrypts the \
+            same payload from one buffer to another with the library alone. ring encrypts only in \
+            place: there, both copy the payload first.",
     },
     Group {
         name: "record-gcm-in-place",
@@ -173,8 +173,8 @@ const GROUPS: [Group; 12] = [
         unit: "time of one record, shorter is faster",
         row: "backend",
         compared: None,
-        text: "`encrypt_in_place` writes the record around the payload, where it stands; `library` \
-            seals as much text where it stands, with nothing of ours around.",
+        text: "`encrypt_in_place` builds the record around the payload in its buffer; `library` \
+            encrypts the same payload in place with the library alone.",
     },
     Group {
         name: "record-cbc",
@@ -182,9 +182,9 @@ const GROUPS: [Group; 12] = [
         unit: "time of one record, shorter is faster",
         row: "backend",
         compared: None,
-        text: "`decrypt_packet` checks padding and MAC in time that neither decides; beside it the \
-            cipher and one HMAC of the backend. ring's HMAC with SHA-1 is slow; its records take \
-            the compression function of RustCrypto.",
+        text: "`decrypt_packet` checks padding and MAC in constant time (Lucky Thirteen); `cipher \
+            and hmac` is one decryption and one HMAC of the backend. ring's HMAC with SHA-1 is \
+            slow; its records use RustCrypto's compression function.",
     },
     Group {
         name: "c_interface",
@@ -192,7 +192,7 @@ const GROUPS: [Group; 12] = [
         unit: "time of one import, RSA with 2048 bits, shorter is faster",
         row: "backend",
         compared: None,
-        text: "`SslImportMasterKey` and `SslFreeObject`, beside the same import in Rust.",
+        text: "`SslImportMasterKey` and `SslFreeObject`, compared with the same import in Rust.",
     },
     Group {
         name: "handle_lookup",
@@ -200,9 +200,9 @@ const GROUPS: [Group; 12] = [
         unit: "time of one lookup in each thread, shorter is faster",
         row: "live handles",
         compared: None,
-        text: "The 64 handles that a thread works with, among so many live ones, with two threads \
-            at once, each of which looks up as many as one alone: in equal times two threads do \
-            twice the work of one. And all live ones in an order that no cache foresees.",
+        text: "`1 thread` and `2 threads` look up the same 64 handles per thread again and again, \
+            among this many live ones; equal times mean that two threads do twice the work of one. \
+            `1 thread, cold` looks up all live handles in an order that defeats the caches.",
     },
 ];
 
@@ -294,7 +294,7 @@ impl Group {
     }
 }
 
-/// What a run has measured.
+/// The measurements of a run.
 struct Measured {
     /// Median times in nanoseconds.
     times: BTreeMap<Key, f64>,
@@ -305,7 +305,7 @@ struct Measured {
 }
 
 impl Measured {
-    /// What was compared round by round in a group: the first operation, with each other one.
+    /// Returns the paired comparisons of a group: the first operation with each other one.
     fn compared_in(&self, group: &str) -> Vec<(&str, &str)> {
         let mut compared = Vec::new();
         for note in self.notes.iter().filter(|note| note["group"] == group) {
@@ -331,14 +331,14 @@ impl Measured {
     }
 }
 
-/// Reads what the benchmarks noted themselves: a JSON object a line.
+/// Reads the notes of the benchmarks: one JSON object per line.
 fn parse_notes(text: &str) -> Result<Vec<Value>> {
     let parse = |line| serde_json::from_str(line).with_context(|| format!("not JSON: {line}"));
     text.lines().map(parse).collect()
 }
 
-/// The medians of operations that were measured in turns, one by one. They stand in the place of
-/// criterion's, which are of sums over many calls, with all that interrupted them.
+/// Returns the medians of operations that were measured in turns, one by one. They replace those of
+/// criterion, which are of sums over many calls and include interruptions.
 fn noted_times(notes: &[Value]) -> impl Iterator<Item = (Key, f64)> {
     notes.iter().filter_map(|note| {
         let text = |name: &str| note[name].as_str().map(str::to_owned);
@@ -347,7 +347,7 @@ fn noted_times(notes: &[Value]) -> impl Iterator<Item = (Key, f64)> {
     })
 }
 
-/// What criterion has measured: the benchmark `group/function/row`.
+/// The name of a criterion benchmark: `group/function/row`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     group: String,
@@ -368,7 +368,7 @@ fn read_times(directory: &Path) -> Result<BTreeMap<Key, f64>> {
                 let benchmark = read_json(&path.join("benchmark.json"))?;
                 let estimates = read_json(&path.join("estimates.json"))?;
                 let (key, nanoseconds) = time(&benchmark, &estimates)
-                    .with_context(|| format!("not as expected: {}", path.display()))?;
+                    .with_context(|| format!("unexpected format: {}", path.display()))?;
                 times.insert(key, nanoseconds);
             } else if path.is_dir() {
                 pending.push(path);
@@ -435,7 +435,7 @@ impl Table {
     }
 }
 
-/// Where and from what the run was made.
+/// Returns the machine and the versions of the run.
 fn environment(workspace: &Workspace, directory: &Path) -> Result<Vec<(&'static str, String)>> {
     let read = |program: &str, args: &[&str]| -> Result<String> {
         let text = Run::new(program).args(args).quiet().read(workspace)?;
@@ -504,7 +504,7 @@ fn duration(nanoseconds: f64) -> String {
     format!("{} {unit}", digits(value))
 }
 
-/// A number with three digits, or all that stand before the point.
+/// Returns a number with three digits, or all those before the decimal point.
 fn digits(value: f64) -> String {
     match value {
         v if v < 10.0 => format!("{v:.2}"),

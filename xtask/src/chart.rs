@@ -1,18 +1,18 @@
 //! A horizontal bar chart as SVG: one row of bars per label, with the value at the end of each bar.
-//! It reads on a light and on a dark page, and needs no script and no font of its own.
+//! It is readable on a light and on a dark page, and needs no script and no font of its own.
 
 use std::fmt::Write;
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bar {
-    /// What the bar is one of, such as the backend; bars of one label stand together.
+    /// The group of the bar, such as the backend; bars of one label are adjacent.
     pub(crate) label: String,
-    /// Which of the label's bars it is, such as the operation; it has the same colour everywhere.
+    /// The series within the label, such as the operation; it has one colour everywhere.
     pub(crate) series: String,
     /// Its length.
     pub(crate) value: f64,
-    /// The value as it is written at the end of the bar.
+    /// The text of the value at the end of the bar.
     pub(crate) shown: String,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn render(title: &str, unit: &str, bars: &[Bar]) -> String {
         text(&mut body, left - 10.0, y + height / 2.0 + 4.0, "label", label);
         for bar in rows {
             let index = series.iter().position(|name| *name == bar.series).unwrap_or(0);
-            // A bar is never so short that it cannot be seen.
+            // Every bar is long enough to be visible.
             let length = ((right - left) * bar.value / most).max(1.0);
             let fill = format!("fill=\"{}\"", COLOURS[index % COLOURS.len()]);
             let top = y + (ROW - BAR) / 2.0;
@@ -79,7 +79,7 @@ line {{ stroke: #8c959f; }}
     )
 }
 
-/// The colours of the series, told apart also by people who see few colours.
+/// The colours of the series, distinguishable also with colour blindness.
 const COLOURS: [&str; 4] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7"];
 
 const WIDTH: f64 = 720.0;
@@ -91,7 +91,7 @@ const GAP: f64 = 12.0;
 const LEGEND: f64 = 28.0;
 /// About the width of one character.
 const CHARACTER: f64 = 6.8;
-/// Room for the value of the longest bar.
+/// Space for the value of the longest bar.
 const VALUE_WIDTH: f64 = 190.0;
 
 fn legend(body: &mut String, series: &[&str], left: f64, y: f64) {

@@ -13,7 +13,7 @@ use crate::{
     valgrind,
 };
 
-/// A step's name and what it does.
+/// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 const STEPS: [Step; 18] = [
@@ -62,12 +62,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Checks that no program is absent without which a step would check less than it seems to, and
-/// warns where the vectors are, which not everybody has.
+/// Fails when a program is missing without which a step would check less than it claims, and warns
+/// when the third-party vectors are missing.
 ///
 /// # Errors
 ///
-/// Names what is absent.
+/// Names the missing programs.
 fn needs(workspace: &Workspace) -> Result<()> {
     let missing: Vec<_> = PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect();
     ensure!(missing.is_empty(), "not installed: {}; `.ci/run` installs them", missing.join(", "));
@@ -78,7 +78,7 @@ fn needs(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Programs whose absence some steps or tests only tell; `.ci/run` installs them.
+/// Programs without which some steps or tests only print a warning; `.ci/run` installs them.
 const PROGRAMS: [&str; 9] =
     ["clang", "cmake", "curl", "g++", "gcc", "gnutls-cli", "openssl", "tshark", "valgrind"];
 
@@ -86,7 +86,7 @@ const PROGRAMS: [&str; 9] =
 ///
 /// # Errors
 ///
-/// Fails when a file would be formatted otherwise.
+/// Fails when a file is not formatted.
 pub(crate) fn fmt(workspace: &Workspace) -> Result<()> {
     Run::cargo("fmt").args(["--all", "--check"]).run(workspace)
 }

@@ -1,5 +1,5 @@
-//! Running other programs: each command is printed as it could be typed, then run at the root.
-//! A program that is missing is named, with what installs it where that is known.
+//! Runs other programs: each command is printed in shell syntax, then run at the root.
+//! The error for a missing program names the package that has it, where that is known.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -50,7 +50,7 @@ impl Run {
         self
     }
 
-    /// Does not print the command.
+    /// Runs without printing the command.
     pub(crate) fn quiet(mut self) -> Self {
         self.quiet = true;
         self
@@ -66,7 +66,7 @@ impl Run {
         self.check(status)
     }
 
-    /// Runs the command and gives what it printed on its standard output.
+    /// Runs the command and returns its standard output.
     ///
     /// # Errors
     ///
@@ -79,10 +79,10 @@ impl Run {
             .map_err(|error| self.not_started(error))?;
         self.check(output.status)?;
         String::from_utf8(output.stdout)
-            .with_context(|| format!("`{}` prints no text", self.line()))
+            .with_context(|| format!("the output of `{}` is not UTF-8", self.line()))
     }
 
-    /// Runs the command and gives its exit status, whatever it is, and all that it printed.
+    /// Runs the command and returns its exit status, whatever it is, and all its output.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl Run {
         }
     }
 
-    /// The command as it could be typed.
+    /// Returns the command in shell syntax.
     fn line(&self) -> String {
         let envs = self.envs.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let args = self.args.iter().map(|arg| quoted(arg));

@@ -1,5 +1,5 @@
 //! `cargo xtask deny`: cargo-deny on duplicates, licences and sources, to `deny.toml`.
-//! Where the tool is not installed, this says so, and the check of `tidy` stands in for it.
+//! If the tool is not installed, it warns, and the check of `tidy` runs instead.
 
 use anyhow::Result;
 

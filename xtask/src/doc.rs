@@ -1,5 +1,5 @@
 //! `cargo xtask doc`: the documentation of every member, with warnings as errors.
-//! A broken link or a public item without words stops it.
+//! It fails on a broken link and on an undocumented public item.
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
 //! The features that choose backends, and where OpenSSL comes from on this machine.
-//! The system's library is taken when pkg-config knows it; else it is built from source.
+//! The system's library is used if pkg-config finds it; else it is built from source.
 
 use std::process::{Command, Stdio};
 
@@ -12,11 +12,11 @@ pub(crate) const BACKENDS: [&str; 4] = ["aws-lc", "openssl", "rustcrypto", "ring
 ///
 /// # Errors
 ///
-/// Fails for a name that no backend has.
+/// Fails for an unknown name.
 pub(crate) fn chosen_backends(names: &[String]) -> Result<Vec<&'static str>> {
     for name in names {
         let known = BACKENDS.join(", ");
-        ensure!(BACKENDS.contains(&name.as_str()), "no backend `{name}`; there are {known}");
+        ensure!(BACKENDS.contains(&name.as_str()), "no backend `{name}`; choose one of {known}");
     }
     let is_chosen = |backend: &&str| names.is_empty() || names.iter().any(|name| name == backend);
     Ok(BACKENDS.into_iter().filter(is_chosen).collect())
@@ -32,7 +32,7 @@ pub(crate) enum OpenSsl {
 }
 
 impl OpenSsl {
-    /// Looks for the system's library, 3.0 or later, and says what was chosen.
+    /// Looks for the system's library, 3.0 or later, and prints the choice.
     pub(crate) fn choose() -> Self {
         let found = Command::new("pkg-config")
             .args(["--exists", "openssl >= 3.0"])
@@ -40,12 +40,10 @@ impl OpenSsl {
             .status()
             .is_ok_and(|status| status.success());
         if found {
-            println!("OpenSSL: the system's, as pkg-config says");
+            println!("OpenSSL: the system's, found by pkg-config");
             Self::System
         } else {
-            println!(
-                "OpenSSL: built from source (openssl-vendored), as pkg-config knows none >= 3.0"
-            );
+            println!("OpenSSL: built from source (openssl-vendored); pkg-config finds none >= 3.0");
             Self::Vendored
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the fuzz targets on changed input for a while, with the toolchain at hand.
+//! `cargo xtask fuzz`: runs the fuzz targets on mutated input, with the stable toolchain.
 //! With nightly Rust and cargo-fuzz the same targets run under libFuzzer; see `fuzz/cargo-fuzz`.
 
 use anyhow::Result;
@@ -7,7 +7,7 @@ use crate::command::Run;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
-/// What CI spends on all targets together, in seconds.
+/// The seconds that CI spends on all targets together.
 const SMOKE: u32 = 20;
 
 /// Runs every target for its share of the time.
@@ -17,7 +17,7 @@ const SMOKE: u32 = 20;
 /// Fails when an input makes a target panic or hang; the input is kept.
 pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> {
     let features = all_of_facade(OpenSsl::choose());
-    // The dev profile looks for overflows, and compiles the crypto with optimisation.
+    // The dev profile checks for overflows, and compiles the crypto with optimisation.
     Run::cargo("run")
         .args(["--quiet", "--package", "ssl-provider-fuzz", "--features", features.as_str(), "--"])
         .args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string(), "--failures"])
@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> 
         .run(workspace)
 }
 
-/// What CI runs.
+/// Runs for the time of CI.
 ///
 /// # Errors
 ///

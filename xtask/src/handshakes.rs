@@ -1,5 +1,5 @@
-//! `cargo xtask handshakes`: full RSA handshakes per second of processor time, of the lab server
-//! and of `openssl s_server` with the same key, suite and client, in turns.
+//! `cargo xtask handshakes`: compares the full RSA handshakes per second of processor time of the
+//! lab server and of `openssl s_server`, with the same key, suite and client, in turns.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::interop::process::Dialogue;
 use crate::interop::server::{CERTIFICATE, KEY};
 use crate::workspace::Workspace;
 
-/// What the servers are compared with: TLS 1.2, the suite that every old device has.
+/// The suite of the comparison, in TLS 1.2; every old device supports it.
 const SUITE: &str = "AES128-SHA";
 
 /// How long a server may take to start.
@@ -27,7 +27,7 @@ pub(crate) struct Options {
     /// Seconds for each server in each round.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Rounds; the median of their ratios is what counts.
+    /// Rounds; the result is the median of their ratios.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Compare this backend only; may be given several times.
@@ -42,7 +42,7 @@ pub(crate) struct Options {
 /// Fails when a server or the client does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let backends = chosen_backends(&options.backends)?;
-    ensure!(cfg!(target_os = "linux"), "processor time is read from /proc, which Linux has");
+    ensure!(cfg!(target_os = "linux"), "processor time is read from /proc: this needs Linux");
     let features = all_of_facade(OpenSsl::choose());
     Run::cargo("build")
         .args(["--release", "--package", "ssl-provider-cli", "--features", features.as_str()])
@@ -88,7 +88,7 @@ impl Server {
     }
 
     fn openssl(workspace: &Workspace) -> Result<Self> {
-        // Free now, and nobody else's in the moment before the server takes it.
+        // Free now; another program is unlikely to take it before the server does.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut command = Command::new("openssl");
         command
@@ -106,7 +106,7 @@ impl Server {
         Ok(Self { process, address })
     }
 
-    /// Handshakes per second of the server's own processor time.
+    /// Returns the handshakes per second of the server's own processor time.
     fn rate(&self, seconds: u32) -> Result<f64> {
         let before = self.processor_time()?;
         let output = Command::new("openssl")
@@ -118,13 +118,13 @@ impl Server {
         let handshakes: f64 = text
             .lines()
             .find_map(|line| line.split_once(" connections in ")?.0.trim().parse().ok())
-            .with_context(|| format!("openssl s_time counts no connections:\n{text}"))?;
+            .with_context(|| format!("openssl s_time reported no connections:\n{text}"))?;
         ensure!(handshakes > 0.0, "no handshake was done");
         let used = self.processor_time()? - before;
         Ok(handshakes / used.as_secs_f64())
     }
 
-    /// Processor time of all threads so far.
+    /// Returns the processor time of all threads so far.
     fn processor_time(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {

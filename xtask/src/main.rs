@@ -19,7 +19,7 @@ mod interop;
 mod matrix;
 mod miri;
 mod python;
-mod readme;
+mod support;
 mod test;
 mod tidy;
 mod timing;
@@ -46,11 +46,11 @@ struct Arguments {
 enum Task {
     /// Run every test of the workspace on all four backends.
     Test,
-    /// Run everything that CI runs, and end with a table.
+    /// Run everything that CI runs, and print a summary table.
     Ci,
-    /// Build and test the facade and the CLI with each backend alone, all and none.
+    /// Build and test the facade and the command with each backend alone, with all and with none.
     Matrix {
-        /// Also with OpenSSL built from source, which takes two minutes more.
+        /// Also with OpenSSL built from source, which takes two more minutes.
         #[arg(long)]
         full: bool,
     },
@@ -66,65 +66,65 @@ enum Task {
     Deny,
     /// Run the benchmarks and write docs/benchmarks.md with its charts.
     BenchReport {
-        /// Measure briefly: enough to see that everything runs, not to quote.
+        /// Measure briefly, to see that everything runs; the figures are not for quoting.
         #[arg(long)]
         quick: bool,
         /// Write the report from the last run, without measuring.
         #[arg(long, conflicts_with = "quick")]
         no_run: bool,
     },
-    /// Regenerate the generated parts of README.md.
-    Readme {
-        /// Only say whether they are up to date.
+    /// Regenerate the support table of docs/support.md.
+    Support {
+        /// Only check that it is up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Generate captures from real TLS stacks; `cargo xtask corpus --help` lists what.
+    /// Generate captures of real TLS stacks; `cargo xtask corpus --help` lists the sets.
     #[command(disable_help_flag = true)]
     Corpus {
-        /// What to generate: the arguments of tests/corpus/generate.py.
+        /// Arguments for tests/corpus/generate.py.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
-    /// Attack the server of `sslprov`; `cargo xtask attack --help` lists with what.
+    /// Attack `sslprov serve`; `cargo xtask attack --help` lists the classes of attacks.
     #[command(disable_help_flag = true)]
     Attack {
-        /// What to do: the arguments of tests/attack/run.py.
+        /// Arguments for tests/attack/run.py.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Measure full handshakes of the lab server beside those of `openssl s_server`.
+    /// Compare the full handshakes per second of the lab server and of `openssl s_server`.
     Handshakes(handshakes::Options),
-    /// Build the C library, prove its interface, and run its C programs under every tool.
+    /// Build and test the C library; run its C programs under sanitizers and valgrind.
     Capi(capi::Options),
-    /// Let real TLS clients talk to `sslprov serve`, and write docs/interop.md.
+    /// Test `sslprov serve` with real TLS clients, and write docs/interop.md.
     Interop(interop::Options),
-    /// Let tshark decrypt the captures of tests/data with our key log.
+    /// Check that tshark decrypts the captures of tests/data with our key log.
     Tshark,
-    /// Run what reads the bytes of others on damaged input for a while.
+    /// Fuzz the parsers, the import, records and the lab server with mutated input.
     Fuzz {
-        /// How long, for all targets together.
+        /// Seconds for all targets together.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
-        /// What chooses the inputs; the same seed gives the same ones.
+        /// Seed of the inputs; the same seed makes the same inputs.
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run the handle table and the readers of C's pointers under Miri; needs nightly Rust.
+    /// Run the handle table and the code that reads C pointers under Miri; needs nightly Rust.
     Miri,
-    /// Look for secrets that calls leave on the stack and the heap, in the release build.
+    /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue,
-    /// Check with a clock that the time of an import does not tell how its plaintext was wrong.
+    /// Check with a clock that the time of an import does not depend on its plaintext.
     Timing(timing::Options),
-    /// Check with memcheck that nothing depends on the decrypted RSA block.
+    /// Check with memcheck that no branch or index depends on the decrypted RSA block.
     Ctgrind {
-        /// At every optimisation level, for a newer processor too, and with every library's PRF.
+        /// At every optimisation level, also for x86-64-v3, and with every library's PRF.
         #[arg(long)]
         full: bool,
     },
-    /// Check with callgrind that every kind of RSA block costs the same number of instructions.
+    /// Check with callgrind that every class of RSA block takes the same number of instructions.
     Callgrind {
-        /// Also count the private operations of the libraries.
+        /// Also count the RSA private operations of the libraries.
         #[arg(long)]
         full: bool,
     },
@@ -152,7 +152,7 @@ fn run(task: Task) -> Result<()> {
         Task::Doc => doc::run(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
-        Task::Readme { check } => readme::run(&workspace, check),
+        Task::Support { check } => support::run(&workspace, check),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),

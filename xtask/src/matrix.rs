@@ -1,5 +1,5 @@
 //! `cargo xtask matrix`: the facade and the CLI with each backend alone, all of them, and none.
-//! Each set is built package by package, since one build of several packages unites features.
+//! Each set is built package by package, since one build of several packages unifies features.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::test::with_expectations;
 use crate::workspace::Workspace;
 
 /// Checks that every set compiles without warnings, and runs the tests of the facade and of the CLI
-/// with it; with all four backends, [`crate::test::run`] does.
+/// with it; for all four backends, [`crate::test::run`] does that.
 ///
 /// # Errors
 ///
@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
     for (number, set) in sets.iter().enumerate() {
         println!("--- feature set {} of {}: {}", number + 1, sets.len(), set.name);
         for package in ["ssl-provider", "ssl-provider-cli"] {
-            // Clippy reports what the compiler warns of too, and checks are shared with its step.
+            // Clippy includes the compiler's warnings, and shares its results with the clippy step.
             set.cargo("clippy", package)
                 .args(["--all-targets", "--", "-D", "warnings"])
                 .run(workspace)?;
@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
         }
         with_expectations(set.cargo("test", "ssl-provider"), workspace, &set.backends)
             .run(workspace)?;
-        // With no backend, the tool too must say what is missing.
+        // With no backend, the command must report that, too.
         let tests = if set.backends.is_empty() {
             ["no_backend"].as_slice()
         } else {
@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// A set of features, and the backends that it must give.
+/// A set of features, and the backends that it must add.
 struct Set {
     name: String,
     features: Vec<&'static str>,

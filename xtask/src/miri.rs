@@ -1,5 +1,5 @@
-//! `cargo xtask miri`: the handle table, the readers of C's pointers and the parameter list under
-//! Miri, which sees undefined behaviour and data races. Miri is a part of nightly Rust.
+//! `cargo xtask miri`: runs the handle table, the code that reads C pointers and the parameter list
+//! under Miri, which detects undefined behaviour and data races. Miri is a part of nightly Rust.
 
 use anyhow::{Context, Result};
 
@@ -24,11 +24,11 @@ const SCHEDULES: &str = "-Zmiri-many-seeds=0..16";
 ///
 /// # Errors
 ///
-/// Fails when Miri is not installed, and at the first test that it finds fault with.
+/// Fails when Miri is not installed, and at the first test that fails under it.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let miri = || Run::new("cargo").args(["+nightly", "miri"]);
     miri().args(["--version"]).read(workspace).context(
-        "Miri is not installed; `rustup toolchain install nightly --component miri,rust-src`",
+        "Miri is not installed: `rustup toolchain install nightly --component miri,rust-src`",
     )?;
     let test = |package: &str, build: &[&str], tests: &[&str]| {
         miri()
@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .args(tests)
     };
     for (package, build, tests) in SUBJECTS {
-        // Isolated from the system, there is no randomness.
+        // Under Miri's isolation, there is no randomness.
         test(package, build, tests).env("MIRIFLAGS", "-Zmiri-disable-isolation").run(workspace)?;
     }
     let threads = ["handle::tests::of_many_threads", "handle::tests::threads_that", "outlives"];

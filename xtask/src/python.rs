@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::command::Run;
 use crate::workspace::Workspace;
 
-/// Makes the environment where there is none, installs what the files list, and gives its Python.
+/// Creates the environment if needed, installs what the files list, and returns its Python.
 ///
 /// # Errors
 ///

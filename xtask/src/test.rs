@@ -1,5 +1,5 @@
 //! `cargo xtask test`: every test of the workspace, on all four backends.
-//! Tests are told which backends they must have seen, and where third-party vectors are.
+//! It passes the list of required backends and the place of the third-party vectors to the tests.
 
 use std::env;
 use std::ffi::OsString;
@@ -30,8 +30,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Looks for secrets that calls leave on the stack and the heap, in the release build: where they
-/// lie is up to the optimiser.
+/// Searches the stack and the heap for secrets that calls leave there, in the release build: where
+/// they are depends on the optimiser.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the repository's own rules, checked by reading it.
+//! `cargo xtask tidy`: checks the repository's own rules on its text and its dependency graph.
 //! A rule is a function from text or from the dependency graph to findings, and has a test that
 //! plants a violation.
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::readme;
+use crate::support;
 use crate::workspace::Workspace;
 
 /// A violation of a rule.
@@ -50,8 +50,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     findings.extend(graph::check_layers(workspace));
     findings.extend(supply_chain_findings(workspace));
-    if let Err(error) = readme::run(workspace, true) {
-        findings.push(Finding::new("README.md", format!("{error:#}")));
+    if let Err(error) = support::run(workspace, true) {
+        findings.push(Finding::new(support::FILE, format!("{error:#}")));
     }
     let summary = format!("{} files, {} packages", files.len(), workspace.packages().len());
     conclude(&findings, &summary)

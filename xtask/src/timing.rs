@@ -1,5 +1,5 @@
-//! `cargo xtask timing`: whether the time of an import tells how its plaintext was wrong.
-//! Judged by the size of an effect and by its significance; the controls must be found in each run.
+//! `cargo xtask timing`: checks that the time of an import does not depend on its plaintext.
+//! An effect counts by its size and its significance; the controls must be found in each run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::workspace::Workspace;
 /// How much is measured.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Measure for seconds and judge no time: only whether everything was measured.
+    /// Measure for seconds, and check only that everything was measured.
     #[arg(long)]
     smoke: bool,
-    /// Bits of the RSA key; less time for RSA leaves less noise.
+    /// Bits of the RSA key; a shorter key adds less noise.
     #[arg(long, default_value = "1024", value_parser = ["1024", "2048"])]
     bits: String,
-    /// Blocks of imports, in each of which every class is timed once; without it 30000.
+    /// Blocks of imports; each block times every class once. Default: 30000.
     #[arg(long, conflicts_with = "smoke")]
     blocks: Option<u32>,
     /// Print one JSON object for each class instead of the table.
@@ -31,8 +31,8 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What CI runs. What a busy machine measures in seconds proves nothing, so no time is judged
-/// there: instructions are counted instead, see [`crate::valgrind`].
+/// Runs what CI runs. On a busy machine, times of seconds prove nothing, so none is judged:
+/// instructions are counted instead, see [`crate::valgrind`].
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 /// # Errors
 ///
 /// Fails when something was not measured, and, but for the smoke run, when a class stands out, a
-/// control does not, or an interval is too wide to say.
+/// control does not, or an interval is too wide.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let (blocks, selections) = match options.smoke {
         true => (300, 3_000),
@@ -118,7 +118,7 @@ struct Difference {
 }
 
 impl Difference {
-    /// In standard errors. None at all where the clock saw no difference in any block.
+    /// In standard errors; none if the clock measured no difference in any block.
     fn z(&self) -> f64 {
         if self.nanoseconds == 0.0 { 0.0 } else { self.nanoseconds / self.error }
     }
@@ -175,18 +175,18 @@ struct Limits {
     bound: f64,
 }
 
-/// What is timed many times over is told by the first time only: a branch that is mispredicted once
-/// shows as a sixteenth of what it costs.
+/// Effects that occur only in the first of several timed calls appear diluted: a branch that is
+/// mispredicted once shows as a sixteenth of its cost.
 const OF_SELECTION: Limits = Limits { effect: 0.1, bound: 0.1 };
 const OF_IMPORT: Limits = Limits { effect: 10.0, bound: 50.0 };
 
 /// Standard errors. A class that was like the first has been seen at 3.1.
 const SIGNIFICANT: f64 = 4.5;
 
-/// What the names of the subjects say.
+/// The names of the subjects.
 const CONTROL: &str = "control";
 
-/// The routine that selects, and what must be found where that is looked at.
+/// The selection routine, and the control that must be found with it.
 const OF_SELECTIONS: [&str; 3] =
     ["selection", "control of the selection", "control with one branch"];
 const CONTROL_OF_IMPORT: &str = "control of the import";
@@ -209,7 +209,7 @@ fn ensure_complete(differences: &[Difference]) -> Result<()> {
         let known = of_subject.filter(|difference| difference.error.is_finite());
         let classes: BTreeSet<_> = known.map(|difference| &difference.class).collect();
         let count = classes.len();
-        ensure!(count == CLASSES, "{subject}: measured on {count} classes instead of {CLASSES}");
+        ensure!(count == CLASSES, "{subject}: expected {CLASSES} classes, got {count}");
     }
     Ok(())
 }
@@ -221,14 +221,14 @@ fn judge(differences: &[Difference]) -> Result<()> {
         if difference.is_control() {
             *controls.entry(&difference.subject).or_default() |= difference.stands_out();
         } else if difference.stands_out() {
-            problems.push(format!("time tells: {difference}"));
+            problems.push(format!("the time depends on the plaintext: {difference}"));
         } else if difference.is_wide() {
-            problems.push(format!("too much noise to tell, measure longer: {difference}"));
+            problems.push(format!("too much noise; measure longer: {difference}"));
         }
     }
     for (control, found) in controls {
         if !found {
-            problems.push(format!("the {control} is not found, so nothing else would be"));
+            problems.push(format!("the {control} was not found, so the run proves nothing"));
         }
     }
     ensure!(problems.is_empty(), "{}", problems.join("\n"));

@@ -1,5 +1,5 @@
-//! `cargo xtask tshark`: another reader is given our key log of every capture in tests/data.
-//! Whatever the manifest expects to be proven, tshark must then decrypt.
+//! `cargo xtask tshark`: runs tshark with our key log on every capture in tests/data.
+//! tshark must decrypt every session that the manifest expects to be proven.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::corpus;
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 
-/// Writes our own key logs beside copies of the captures and lets the corpus generator verify them.
+/// Writes our own key logs next to copies of the captures; the corpus generator verifies them.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if own.exists() {
         fs::remove_dir_all(&own).with_context(|| format!("cannot empty {}", own.display()))?;
     }
-    fs::create_dir_all(&own).with_context(|| format!("cannot make {}", own.display()))?;
+    fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
     let manifest = data.join("manifest.json");
     let text = fs::read_to_string(&manifest)
         .with_context(|| format!("cannot read {}", manifest.display()))?;
@@ -43,7 +43,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .args([data.join(&capture.file)])
             .quiet()
             .outcome(workspace)?;
-        // All, none, or some of the sessions were proven; which ones, tshark finds out.
+        // All, none, or some of the sessions were proven; tshark checks which ones.
         if !matches!(status.code(), Some(0 | 1 | 3)) {
             bail!("sslprov keylog {}: {status}\n{printed}", capture.file);
         }
@@ -51,7 +51,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     corpus::run(workspace, &["verify".into(), own.display().to_string()])
 }
 
-/// What the manifest says of a capture.
+/// A capture in the manifest.
 struct Capture {
     file: String,
     key_log: String,
@@ -59,7 +59,7 @@ struct Capture {
 }
 
 fn captures(manifest: &str) -> Result<Vec<Capture>> {
-    let manifest: Value = serde_json::from_str(manifest).context("the manifest is no JSON")?;
+    let manifest: Value = serde_json::from_str(manifest).context("the manifest is not JSON")?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     manifest["captures"]
         .as_array()

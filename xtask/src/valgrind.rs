@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 #[derive(Clone, Copy, Debug)]
 struct Level {
     opt_level: &'static str,
-    /// The processor to compile for; none is the baseline of the platform.
+    /// The processor to compile for; none means the baseline of the platform.
     cpu: Option<&'static str>,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// What CI checks: the levels that programs are shipped with.
+/// The levels that CI checks: those of shipped programs.
 const SHIPPED: [Level; 2] = [Level::new("2"), Level::new("3")];
 
 /// Every level, and a processor with vectors of 256 bits.
@@ -52,13 +52,13 @@ const EVERY: [Level; 8] = [
 /// The release profile as it is.
 const RELEASE: Level = Level::new("3");
 
-/// The library that is Rust all the way down, so that every level compiles it too.
+/// The library that is all Rust, so that every level applies to it too.
 const IN_RUST: &str = "rustcrypto";
 
 /// Libraries with a private operation of their own.
 const WITH_RSA: [&str; 3] = ["aws-lc", "openssl", "rustcrypto"];
 
-/// The exit code that memcheck is told to give when it has reported an error.
+/// The exit code that memcheck returns after it has reported an error.
 const REPORTED: i32 = 99;
 
 /// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
@@ -109,7 +109,7 @@ fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &s
     Ok(())
 }
 
-/// Counts the instructions of an import for each kind of RSA block, and of the check of a record
+/// Counts the instructions of an import for each class of RSA block, and of the check of a record
 /// for each kind of padding and MAC, at each optimisation level that is shipped; with `full` also
 /// those of the libraries' private operations.
 ///
@@ -150,7 +150,7 @@ pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
 fn count_private_operations(workspace: &Workspace, library: &str) -> Result<()> {
     /// Instructions that allocator and blinding still make; the planted branch makes more.
     const TOLERANCE: u64 = 200;
-    // Blinding draws a number below the modulus, and again where it is not: a few times in a row.
+    // Blinding draws a number until it is below the modulus: a few times in a row.
     const SAMPLES: &str = "12";
     let spread = |kind| -> Result<u64> {
         let counts = counts(workspace, RELEASE, kind, Libraries::All, &["raw", library, SAMPLES])?;
@@ -184,14 +184,14 @@ enum Libraries {
 fn ensure_platform() -> Result<()> {
     ensure!(
         cfg!(all(target_arch = "x86_64", target_os = "linux")),
-        "the probe speaks to valgrind in instructions of x86_64 Linux, and this is another system"
+        "this check needs x86_64 Linux: the probe uses its valgrind instructions"
     );
     Ok(())
 }
 
 /// Builds a probe with the release profile at an optimisation level.
 fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) -> Result<PathBuf> {
-    // A directory for each processor: cargo would build everything anew at each change of flags.
+    // A directory for each processor: cargo would rebuild everything at each change of flags.
     let mut directory = workspace.target("probe");
     let mut run = Run::cargo("build").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level.opt_level);
     if let Some(cpu) = level.cpu {
@@ -214,7 +214,7 @@ fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) 
     run.args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
         .args([&directory])
         .run(workspace)?;
-    // The next build of another kind takes the place of the program.
+    // The next build of another kind overwrites the program.
     let program = directory.join(name);
     fs::copy(directory.join("release/ssl-provider-probe"), &program)
         .context("cannot copy the probe")?;
@@ -274,7 +274,7 @@ fn counts(
     }
     let text = fs::read_to_string(&out).context("cannot read callgrind's counts")?;
     let counts = parse_counts(&text)?;
-    // It holds the profile of every import: a hundred megabytes that nobody reads.
+    // It has the profile of every import: a hundred megabytes.
     fs::remove_file(&out).context("cannot remove callgrind's counts")?;
     ensure!(!counts.is_empty(), "callgrind wrote no counts");
     Ok(counts)
@@ -320,7 +320,7 @@ impl<'a> Variants<'a> {
         self.by_name.values().map(spread).min().unwrap_or(0)
     }
 
-    /// What acceptance asks for, at the least.
+    /// The least number of variants and classes that a run must cover.
     fn ensure_equal(&self) -> Result<()> {
         const VARIANTS: usize = 5;
         const CLASSES: usize = 32;

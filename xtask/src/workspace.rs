@@ -1,5 +1,5 @@
 //! Where the workspace is, what is in it, and where its output goes.
-//! Read from `cargo metadata`, so that it is right wherever the target directory is.
+//! Read from `cargo metadata`, so it is correct for any target directory.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo about the workspace, with the dependencies of every feature.
+    /// Loads the workspace from cargo, with the dependencies of every feature.
     ///
     /// # Errors
     ///
     /// Fails when cargo does.
     pub(crate) fn load() -> Result<Self> {
-        // `cargo run` says where this package is now; the build may have been in another checkout.
+        // `cargo run` sets where this package is now; the build may be of another checkout.
         let package = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let manifest = package.join("../Cargo.toml");

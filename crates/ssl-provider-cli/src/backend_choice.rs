@@ -1,43 +1,43 @@
-//! Which backends a subcommand runs on: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
+//! Which backends a subcommand uses: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
 //! The order and the list of names are the facade's; nothing here depends on a Cargo feature.
 
 use ssl_provider::{KeyExchangeBackend, backend, backends, default_backend, with_multi_buffer};
 
 use crate::exit::Failure;
 
-/// The word that stands for every backend that is compiled in.
+/// The value of `--backend` for all backends that are compiled in.
 const ALL: &str = "all";
 
-/// The option `--backend`, for subcommands that use the crypto.
+/// The option `--backend`, for subcommands that can use several.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct BackendArgs {
-    /// Crypto backend to use, or `all` to run on each of them and insist that they agree. Without
-    /// it the first of aws-lc, openssl, rustcrypto and ring that is compiled in
+    /// Crypto backend, or `all` to run every backend and compare the results. Default: the first
+    /// of aws-lc, openssl, rustcrypto and ring that is compiled in
     #[arg(long, value_name = "NAME|all", env = "SSL_PROVIDER_BACKEND")]
     pub backend: Option<String>,
 }
 
-/// The option `--backend`, for the subcommand that runs on one.
+/// The option `--backend`, for subcommands that use one.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct OneBackendArgs {
-    /// Crypto backend to use. Without it the first of aws-lc, openssl, rustcrypto and ring that is
-    /// compiled in
+    /// Crypto backend. Default: the first of aws-lc, openssl, rustcrypto and ring that is compiled
+    /// in
     #[arg(long, value_name = "NAME", env = "SSL_PROVIDER_BACKEND")]
     pub backend: Option<String>,
 }
 
-/// The option `--no-multi-buffer`, for subcommands that do many RSA private operations.
+/// The option `--no-multi-buffer`, for subcommands with many RSA private operations.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct MultiBufferArgs {
-    /// Leave RSA private operations to the library of the backend. Otherwise processors with
-    /// AVX-512 IFMA do up to eight at once, and single ones where that library is slower
+    /// Do RSA private operations with the backend's library only. By default, processors with
+    /// AVX-512 IFMA run up to eight at once, and single ones where that library is slower
     #[arg(long)]
     pub no_multi_buffer: bool,
 }
 
 impl MultiBufferArgs {
-    /// The backend with multi-buffer RSA around it, unless that is turned off or the processor has
-    /// nothing for it.
+    /// Wraps the backend in multi-buffer RSA, unless that is turned off or the processor does not
+    /// support it.
     pub fn around(
         self,
         backend: &'static dyn KeyExchangeBackend,
@@ -47,7 +47,7 @@ impl MultiBufferArgs {
 }
 
 impl OneBackendArgs {
-    /// The backend that was chosen.
+    /// Returns the chosen backend.
     ///
     /// # Errors
     ///
@@ -56,14 +56,14 @@ impl OneBackendArgs {
         match (BackendArgs { backend: self.backend.clone() }).choose()?[..] {
             [backend] => Ok(backend),
             _ => Err(Failure::usage(
-                "--backend all: a server runs on one backend; `sslprov backends` has them",
+                "--backend all: a server uses one backend; `sslprov backends` lists them",
             )),
         }
     }
 }
 
 impl BackendArgs {
-    /// The backends that were chosen: at least one, and more only for `all`.
+    /// Returns the chosen backends: at least one, and several only for `all`.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl BackendArgs {
     /// the names that are compiled in.
     pub fn choose(&self) -> Result<Vec<&'static dyn KeyExchangeBackend>, Failure> {
         let default = default_backend().map_err(Failure::usage)?;
-        // A variable that is set to nothing counts as not set.
+        // An empty variable counts as not set.
         match self.backend.as_deref().filter(|name| !name.is_empty()) {
             None => Ok(vec![default]),
             Some(ALL) => Ok(backends().to_vec()),
@@ -85,7 +85,7 @@ impl BackendArgs {
 
 fn unknown(name: &str) -> String {
     let names: Vec<_> = backends().iter().map(|backend| backend.info().name).collect();
-    format!("no backend '{name}' is compiled in; there are {}, and '{ALL}'", names.join(", "))
+    format!("no backend '{name}' is compiled in; choose one of {}, or '{ALL}'", names.join(", "))
 }
 
 #[cfg(test)]

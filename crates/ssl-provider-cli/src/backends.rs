@@ -1,5 +1,5 @@
-//! `sslprov backends`: the backends that are compiled in, and who does what in each.
-//! Everything shown comes from `BackendInfo`; the README's table is this one as Markdown.
+//! `sslprov backends`: the compiled-in backends, and whose code performs each operation.
+//! Everything shown comes from `BackendInfo`; the table of docs/support.md is this one as Markdown.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Print a Markdown table, without versions so that it is the same on every machine
+    /// Print a Markdown table, without versions, so that it is the same on every machine
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
 }
@@ -28,7 +28,7 @@ pub struct Args {
 const AFTER_HELP: &str = "\
 Exit codes:
   0  at least one backend is compiled in
-  2  none is, or the arguments are not usable
+  2  no backend is compiled in, or the arguments are not usable
   5  standard output cannot be written
   141  the reader of standard output has gone away
 
@@ -40,7 +40,8 @@ Examples:
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] when no backend is compiled in; the text lists the features that add one.
+/// [`Failure::Usage`] when no backend is compiled in; the text lists the features that add one,
+/// and [`Failure::Output`] when standard output cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let default = default_backend().map_err(Failure::usage)?.info().name;
     let infos: Vec<_> = backends().iter().map(|backend| backend.info()).collect();
@@ -57,7 +58,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(Outcome::All)
 }
 
-/// A paragraph about one backend.
+/// Returns a paragraph about one backend.
 fn description(info: &BackendInfo, default: &str) -> String {
     let mut text = String::new();
     let mark = if info.name == default { " (default)" } else { "" };
@@ -102,7 +103,7 @@ fn markdown(infos: &[&BackendInfo]) -> String {
     table.to_markdown()
 }
 
-/// The operations but RSA, by kind.
+/// Returns all operations except RSA, by kind.
 fn groups() -> [(&'static str, Vec<Operation>); 7] {
     let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
     [
@@ -123,7 +124,8 @@ fn is_cipher(operation: &Operation) -> bool {
     matches!(operation, Operation::Rc4 | Operation::Cbc(_) | Operation::Aead(_))
 }
 
-/// Who does the operations of a group: one name, or names with the operations that are theirs.
+/// Returns whose code performs a group of operations: one name, or several, each with its
+/// operations.
 fn whose(info: &BackendInfo, group: &[Operation]) -> String {
     let mut owners: Vec<(&str, Vec<String>)> = Vec::new();
     for operation in group {
@@ -190,7 +192,7 @@ struct Rsa<'a> {
     fault_check: bool,
 }
 
-/// An operation, and who does it; null for nobody.
+/// An operation, and whose code performs it; null if unsupported.
 #[derive(Serialize)]
 struct OperationSupport<'a> {
     operation: String,

@@ -5,22 +5,22 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// What came of the work, when it could be done at all.
+/// The result of a subcommand that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything asked for succeeded: exit code 0.
     All,
-    /// Nothing did, or there was nothing to do: 1.
+    /// Nothing succeeded, or there was nothing to do: 1.
     None,
-    /// Some did and some did not: 3.
+    /// Some of it succeeded: 3.
     Some,
-    /// Two backends gave different answers: 4.
+    /// Two backends returned different results: 4.
     Disagreement,
 }
 
 impl Outcome {
-    /// The outcome of so many successes and failures. No work at all counts as nothing done, so
-    /// that a script does not take an empty answer for a good one.
+    /// Returns the outcome for these counts. No work at all counts as failure, so that a script
+    /// does not take an empty output for a good one.
     pub fn of(succeeded: u64, failed: u64) -> Self {
         match (succeeded, failed) {
             (0, _) => Self::None,
@@ -44,25 +44,25 @@ impl From<Outcome> for ExitCode {
 /// Why a subcommand could not do its work.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments, or the files that they name, are not usable: exit code 2. The text says which
-    /// and why.
+    /// The arguments, or the files that they name, are not usable: exit code 2. The text names them
+    /// and the reason.
     Usage(String),
-    /// Standard output could not be written: 5, or 141 when its reader has gone away, which is what
-    /// a shell shows for a program that the closed pipe ended.
+    /// Standard output could not be written: 5, or 141 when its reader has closed it, which is what
+    /// a shell shows for a program that SIGPIPE ended.
     Output(io::Error),
-    /// An output file could not be written to its end: 5. The text says which and why.
+    /// Writing an output file failed part-way: 5. The text names the file and the reason.
     Write(String),
-    /// The server cannot go on, such as when the system gives it no more sockets: 6.
+    /// The server cannot continue, such as without sockets: 6.
     Server(io::Error),
 }
 
 impl Failure {
-    /// A [`Failure::Usage`] of anything that can be shown.
+    /// Returns a [`Failure::Usage`] with this text.
     pub fn usage(text: impl fmt::Display) -> Self {
         Self::Usage(text.to_string())
     }
 
-    /// Tells the user, and gives the exit code.
+    /// Reports the failure on standard error and returns the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Usage(text) => {
@@ -79,7 +79,7 @@ impl Failure {
                 ExitCode::from(5)
             }
             Self::Server(error) => {
-                tell(format_args!("the server stops: {error}"));
+                tell(format_args!("the server cannot continue: {error}"));
                 ExitCode::from(6)
             }
         }
@@ -87,18 +87,18 @@ impl Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// Takes an error of writing to standard output; errors of reading name their file as `Usage`.
+    /// For errors of writing to standard output; errors of reading name their file as `Usage`.
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
 }
 
-/// Writes a message to standard error, under the name of the program.
+/// Writes a message to standard error, prefixed with the name of the program.
 pub fn tell(text: impl fmt::Display) {
     show(format_args!("sslprov: {text}"));
 }
 
-/// Writes a line to standard error. When that has no reader, there is nobody to tell.
+/// Writes a line to standard error; if that fails, there is nowhere to report it.
 pub fn show(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

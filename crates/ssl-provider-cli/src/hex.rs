@@ -1,11 +1,11 @@
-//! Hexadecimal, as arguments and JSON carry numbers and bytes.
-//! Either case is read, with or without 0x before it; lower case is written.
+//! Hexadecimal numbers and bytes in arguments and JSON.
+//! Reads both cases, with or without a 0x prefix; writes lower case.
 
 use std::fmt::Write;
 
 use zeroize::Zeroizing;
 
-/// Reads bytes. The text says what is wrong, and never repeats the input.
+/// Reads bytes. The error text never repeats the input.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
@@ -23,7 +23,7 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
 /// Reads a number of at most 32 bits, such as `0x002f`.
 pub(crate) fn number(text: &str) -> Result<u32, String> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    // The conversion would take a sign.
+    // `from_str_radix` would accept a sign.
     match digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => u32::from_str_radix(digits, 16)
             .map_err(|_| "expected a hex number of 1 to 8 digits".to_owned()),

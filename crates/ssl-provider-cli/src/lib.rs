@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 pub use crate::exit::{Failure, Outcome};
 
-/// What the user typed.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "sslprov", version, about, max_term_width = 100)]
 pub struct CommandLine {
@@ -38,19 +38,19 @@ pub struct CommandLine {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Get the key log out of a capture, with the server's private key
+    /// Decrypt a capture's handshakes with the server's private key, and write a key log
     Keylog(keylog::command::Args),
-    /// Import the master key of one RSA key exchange, or of many
+    /// Import the master key of one or many RSA key exchanges
     Import(Box<import::Args>),
-    /// Serve TLS with RSA key exchange, for tests, captures and old devices in a lab
+    /// Run a TLS server with RSA key exchange, for tests, captures and old devices in a lab
     Serve(Box<serve::Args>),
-    /// Show the crypto backends that are compiled in, and who does what in each
+    /// List the compiled-in crypto backends, and whose code performs each operation
     Backends(backends::Args),
-    /// Show the cipher suites that are known
+    /// List the known cipher suites
     Suites(suites::Args),
 }
 
-/// Runs the subcommand; a failure is told on standard error.
+/// Runs the subcommand and returns its exit code; a failure is reported on standard error.
 pub fn run(command_line: &CommandLine) -> ExitCode {
     let result = match &command_line.command {
         Command::Keylog(args) => keylog::command::run(args),

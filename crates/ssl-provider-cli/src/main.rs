@@ -1,4 +1,4 @@
-//! The command `sslprov`: parses the command line and hands over to the library.
+//! The command `sslprov`: parses the command line and calls the library.
 //! Everything else is in `lib.rs`, where tests reach it.
 
 use std::process::ExitCode;

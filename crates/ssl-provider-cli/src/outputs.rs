@@ -1,5 +1,5 @@
-//! Keeps files that are written apart from those that are read, and from each other.
-//! A slip of the finger must not cost the only copy of a capture or of a key.
+//! Refuses an output file that is also an input or another output.
+//! A typing error must not destroy the only copy of a capture or of a key.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 
-/// A file of the command line, under the name that the user knows it by: `--output`.
+/// A file of the command line, with the name of its option, such as `--output`.
 pub(crate) type Named<'a> = (&'a str, &'a Path);
 
-/// Makes sure that no output is one of the inputs or another output, by whatever path or link.
-/// Devices and pipes lose nothing when they are written, so they are not looked at.
+/// Checks that no output is also an input or another output, through any path or link.
+/// Devices and pipes lose nothing when written, so they are not checked.
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] names both.
+/// [`Failure::Usage`] that names both files.
 pub(crate) fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Failure> {
     for (at, (name, path)) in outputs.iter().enumerate() {
         let Some(place) = Place::of(path) else { continue };
@@ -35,12 +35,12 @@ pub(crate) fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<
 /// Where a file is, or will be.
 struct Place {
     path: PathBuf,
-    /// Device and inode, which hard links share, where the file is there and has them.
+    /// Device and inode, which hard links share; none where the file or its system has none.
     inode: Option<(u64, u64)>,
 }
 
 impl Place {
-    /// The place of a regular file, or of one that is not there yet.
+    /// Returns the place of a regular file, or of one that does not exist yet.
     fn of(path: &Path) -> Option<Self> {
         match fs::metadata(path) {
             Ok(found) if found.is_file() => {
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-/// The full path of a file that is not there yet.
+/// Returns the full path of a file that does not exist yet.
 fn path_to_be_created(path: &Path) -> io::Result<PathBuf> {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))?;

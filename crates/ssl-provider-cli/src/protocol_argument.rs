@@ -4,7 +4,7 @@ use ssl_provider::Protocol;
 
 use crate::hex;
 
-/// Reads a protocol that may be unknown, for the provider to answer about.
+/// Reads a protocol that may be unknown; the provider refuses those.
 pub(crate) fn number(text: &str) -> Result<u32, String> {
     match by_name(text) {
         Some(protocol) => Ok(u32::from(protocol.wire())),

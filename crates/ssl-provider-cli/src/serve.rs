@@ -1,5 +1,5 @@
-//! `sslprov serve`: a TLS server for the lab, whose page shows what was agreed on.
-//! The server is `ssl-provider-lab`; here are its options, its files, and what it reports.
+//! `sslprov serve`: a TLS server for the lab, whose page shows what was negotiated.
+//! The server is `ssl-provider-lab`; this module has its options, files and reports.
 
 mod advice;
 
@@ -27,7 +27,7 @@ use crate::protocol_argument;
 use crate::serve::advice::Advisor;
 use crate::suite_argument;
 
-/// Sessions that may be resumed, and for how long.
+/// How many sessions can be resumed, and for how long.
 const SESSIONS: usize = 4096;
 const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
@@ -35,45 +35,44 @@ const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// Address to listen at; with port 0 any free port is taken and printed
+    /// Address to listen on; with port 0, any free port, which is printed
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4433")]
     pub listen: String,
 
-    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. Without it a key and a certificate
-    /// are made that are gone when the server stops
+    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. Default: a key and a certificate are
+    /// generated, and discarded when the server stops
     #[arg(long, short, value_name = "FILE")]
     pub key: Option<PathBuf>,
 
-    /// PEM or PKCS#12 file of certificates, the server's own first. Without it they are taken from
-    /// the key file
+    /// PEM or PKCS#12 file of certificates, the server's own first. Default: those in the key file
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
 
-    /// Versions to speak. Without it TLS 1.0 to 1.2
+    /// Protocol versions to accept. Default: TLS 1.0 to 1.2
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
     #[arg(value_parser = protocol_argument::known)]
     pub versions: Vec<Protocol>,
 
-    /// Speak SSL 3.0 too
+    /// Accept SSL 3.0 too
     #[arg(long)]
     pub allow_ssl3: bool,
 
-    /// Cipher suites in the order of preference, by hex number or name; `default` stands for those
-    /// with AES and Camellia, `legacy` for 3DES, RC4, DES and no encryption
+    /// Cipher suites in order of preference, by hex number or name; `default` means those with AES
+    /// and Camellia, `legacy` those with 3DES, RC4, DES and no encryption
     #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
 
-    /// Ask clients for a certificate. Who issued it is not looked at, only that they have its key;
-    /// SSL 3.0 is never asked
-    #[arg(long, value_enum, value_name = "WHETHER", default_value_t)]
+    /// Request a certificate from clients. The client must have its key; the issuer is not checked.
+    /// Never requested in SSL 3.0
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub client_auth: AskForCertificate,
 
-    /// Do not answer the extended master secret (RFC 7627)
+    /// Do not negotiate the extended master secret (RFC 7627)
     #[arg(long)]
     pub no_ems: bool,
 
-    /// Do not answer encrypt-then-MAC (RFC 7366)
+    /// Do not negotiate encrypt-then-MAC (RFC 7366)
     #[arg(long)]
     pub no_etm: bool,
 
@@ -81,15 +80,15 @@ pub struct Args {
     #[arg(long)]
     pub no_resumption: bool,
 
-    /// Add the master secret of each session to this file, in the format of NSS
+    /// Append the master secret of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
     pub keylog: Option<PathBuf>,
 
-    /// Threads that serve. Without it one for each processor
+    /// Worker threads. Default: one for each processor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
-    /// Seconds that a connection may last
+    /// Longest duration of a connection, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
@@ -98,7 +97,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "max_connections")]
     pub once: bool,
 
-    /// Stop after so many connections
+    /// Stop after this many connections
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_connections: Option<u64>,
 
@@ -106,7 +105,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Report nothing but where the server listens, and that secrets are written
+    /// Report only the listening address, and that secrets are written
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
 
@@ -124,23 +123,26 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-This is for tests, captures and old devices in a lab, not for the internet: RSA key exchange has no
-forward secrecy, so who gets the key can read what was recorded. The page is at /, as text at /plain
-and as JSON at /session.json. Standard output has a line `listening on ADDRESS`; with --json it has
-a line for each event, `listening` the first. Otherwise events are on standard error.
+This server is for tests, captures and old devices in a lab, not for the internet: RSA key exchange
+has no forward secrecy, so whoever gets the key can decrypt recorded sessions.
+
+The page is at /, as text at /plain and as JSON at /session.json. Standard output has a line
+`listening on ADDRESS`; with --json it has a line for each event, `listening` first. Without --json,
+events are on standard error.
 
 How a connection ends:
-  closed            in order, with close_notify
-  refused           by this server; it says why where that was in the clear, and what option helps
+  closed            with close_notify
+  refused           by this server; with the reason if it was visible in the clear, and the option
+                    that helps, if any
   failed by client  the client sent a fatal alert
-  lost              the client went without close_notify
-  timed out         the client took longer than --timeout, or did not finish the handshake in time
+  lost              the client disconnected without close_notify
+  timed out         the connection took longer than --timeout, or the handshake took too long
 
 Exit codes:
-  0  the server was stopped, or has served as many connections as it was asked to
-  2  the arguments are not usable, or the address is not to be had
+  0  the server was stopped, or has served the requested number of connections
+  2  the arguments are not usable, or the address cannot be bound
   5  standard output cannot be written
-  6  the server cannot go on, such as without sockets
+  6  the server cannot continue, such as without sockets
   141  the reader of standard output has gone away
 
 Examples:
@@ -150,15 +152,15 @@ Examples:
   sslprov serve --allow-ssl3 --suites default,legacy
   curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
-/// Whether clients are asked for a certificate, as `--client-auth` takes it.
+/// The values of `--client-auth`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum AskForCertificate {
-    /// They are not
+    /// Do not request a certificate
     #[default]
     None,
-    /// They are, and may send none
+    /// Request a certificate, and accept clients without one
     Request,
-    /// They are, and must send one
+    /// Require a certificate
     Require,
 }
 
@@ -172,7 +174,7 @@ impl From<AskForCertificate> for ClientAuth {
     }
 }
 
-/// Suites that a word of `--suites` stands for.
+/// The suites that one value of `--suites` stands for.
 #[derive(Clone, Debug)]
 pub struct SuiteList(Vec<u32>);
 
@@ -189,7 +191,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// # Errors
 ///
 /// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
-/// when standard output cannot be written, [`Failure::Server`] when the server cannot go on.
+/// when standard output cannot be written, [`Failure::Server`] when the server cannot continue.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let backend = args.multi_buffer.around(args.backend.choose()?);
     let provider = Provider::open(backend).with_policy(Policy {
@@ -208,10 +210,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
     if args.key.is_none() && !args.quiet {
-        tell("made a 2048-bit key and a certificate for localhost, gone when this stops");
+        tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
-    let server = Server::bind(&addresses[..], settings, args.limits())
-        .map_err(|error| Failure::usage(format_args!("--listen {}: {error}", args.listen)))?;
+    let server = Server::bind(&addresses[..], settings, args.limits()).map_err(|error| {
+        Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
+    })?;
     let address = server.local_address().map_err(Failure::Server)?;
 
     let stop = server.stop_handle();
@@ -227,10 +230,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         print(&format_args!("listening on {address}"))?;
     }
     if !address.ip().is_loopback() && !args.quiet {
-        tell("others can reach this server; it is for tests, captures and old devices in a lab");
+        tell("this address is reachable from other machines; this server is for use in a lab only");
     }
 
-    // An observer cannot fail, so the first failure is kept and stops the server.
+    // An observer cannot return an error, so the first one is kept, and stops the server.
     let failed = Mutex::new(None);
     let stop = server.stop_handle();
     let observer = |event: Event<'_>| {
@@ -258,28 +261,30 @@ fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
     match readers.map_err(|error| Failure::usage(format_args!("{file}: {error}")))? {
         Readers::Owner | Readers::NotAFile => {}
         Readers::Others => {
-            tell(format_args!("others can read {file}; chmod 600 {file} keeps it to you"));
+            tell(format_args!("others can read {file}; to prevent that: chmod 600 {file}"));
         }
         Readers::AnotherOwner => {
-            tell(format_args!("{file} belongs to another user, who can read it; name another"));
+            tell(format_args!(
+                "{file} belongs to another user, who can read it; choose another file"
+            ));
         }
     }
     Ok(())
 }
 
-/// Who may read a file is not in its mode.
+/// A file mode here does not show who may read the file.
 #[cfg(not(unix))]
 fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
     Ok(())
 }
 
 impl Args {
-    /// A variable that is set to nothing counts as not set.
+    /// Returns the path of the key log; an empty variable counts as not set.
     fn keylog(&self) -> Option<&PathBuf> {
         self.keylog.as_ref().filter(|path| !path.as_os_str().is_empty())
     }
 
-    /// Makes sure that the key log is not added to a file that is read.
+    /// Checks that the key log is not also an input.
     fn keep_key_log_apart(&self) -> Result<(), Failure> {
         let inputs = [
             ("--key", &self.key),
@@ -308,8 +313,8 @@ impl Args {
         let file = cert.display();
         Identity::new(key, &chain).map_err(|error| match error {
             IdentityError::NoCertificate => Failure::usage(format_args!(
-                "{file} has no certificate; give one with --cert, or leave out --key to have both \
-                 made"
+                "{file} has no certificate; add one with --cert, or omit --key to have both \
+                 generated"
             )),
             other => Failure::usage(format_args!("{file}: {other}")),
         })
@@ -322,7 +327,7 @@ impl Args {
             versions.extend(self.allow_ssl3.then_some(Protocol::Ssl3));
         }
         if versions.contains(&Protocol::Ssl3) && !self.allow_ssl3 {
-            return Err(Failure::usage("--versions: SSL 3.0 takes --allow-ssl3 too"));
+            return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
         Ok(Options {
             versions,
@@ -349,7 +354,7 @@ impl Args {
         let key_log = KeyLog::append_to(path).map_err(|error| {
             Failure::usage(format_args!("--keylog {}: {error}", path.display()))
         })?;
-        // With --quiet too: the variable may have been set long ago.
+        // With --quiet too: the environment variable may have been set long ago.
         tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
         warn_of_readers(path, &key_log)?;
         Ok(Some(key_log))
@@ -398,7 +403,7 @@ impl Args {
     }
 }
 
-/// Prints a line at once, for a reader that waits for it.
+/// Prints a line and flushes it, for a reader that waits for it.
 fn print(line: &dyn std::fmt::Display) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
@@ -455,7 +460,7 @@ fn established(peer: SocketAddr, session: &SessionInfo) -> String {
     line
 }
 
-/// Why a connection ended, in a word, with the name of the alert where one was sent for it.
+/// Returns why a connection ended, with the name of the alert that was sent for it, if any.
 fn reason(how: End) -> (&'static str, Option<String>) {
     match how {
         End::Tls(Ending::Closed) => ("closed", None),

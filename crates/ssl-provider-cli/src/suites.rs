@@ -1,4 +1,4 @@
-//! `sslprov suites`: the cipher suites that are known, and which of them an import takes.
+//! `sslprov suites`: the known cipher suites, and which of them an import accepts.
 //! Everything shown comes from `CipherSuite`.
 
 use std::io::{self, Write};
@@ -25,8 +25,8 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-The PRF is that of TLS 1.2 and DTLS 1.2; earlier versions have one for all suites. Importable means
-that `sslprov import` and SslImportMasterKey take the suite with at least one of its protocols.
+The PRF is that of TLS 1.2 and DTLS 1.2; earlier versions use one PRF for all suites. Importable
+means that `sslprov import` and SslImportMasterKey accept the suite in at least one protocol.
 
 Exit codes:
   0  the suites were printed

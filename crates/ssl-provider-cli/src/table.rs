@@ -1,4 +1,4 @@
-//! Tables for people: columns in line for a terminal, or as Markdown.
+//! Tables as aligned text for a terminal, or as Markdown.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ impl Table {
         self.rows.push(cells.to_vec());
     }
 
-    /// The table for a terminal: columns as wide as their widest cell.
+    /// Returns the table for a terminal: columns as wide as their widest cell.
     pub(crate) fn to_text(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
         let width = |column: usize| {
@@ -39,7 +39,7 @@ impl Table {
         text
     }
 
-    /// The table as GitHub's Markdown has it.
+    /// Returns the table as GitHub Markdown.
     pub(crate) fn to_markdown(&self) -> String {
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `sslprov backends` and `sslprov suites`: what they print is what the library decides by.
+//! `sslprov backends` and `sslprov suites`: their output matches the library's own data.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
 mod common;

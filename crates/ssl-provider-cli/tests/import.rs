@@ -26,9 +26,9 @@ fn batch(path: &Path, more: &[&str]) -> Run {
     sslprov(arguments)
 }
 
-/// Checks the answers against the file that asked: every RSA exchange on every backend has its
-/// master secret, and everything else is skipped.
-fn assert_answers(run: &Run, exchanges: &[Value]) {
+/// Checks the results against the input file: every RSA exchange on every backend has its master
+/// secret, and everything else is skipped.
+fn assert_results(run: &Run, exchanges: &[Value]) {
     let mut lines = run.lines().into_iter();
     for (index, exchange) in exchanges.iter().enumerate() {
         if exchange["encrypted_premaster"].as_str().is_none_or(str::is_empty) {
@@ -61,21 +61,21 @@ fn rsa_count(exchanges: &[Value]) -> usize {
 }
 
 #[test]
-fn every_recorded_handshake_of_go_gives_its_master_secret() {
+fn every_recorded_handshake_of_go_has_its_master_secret() {
     let Some(vectors) = vectors::folder() else { return };
     for folder in ["go-tls", "go-tls-no-ems"] {
         let path = vectors.join(folder).join("handshakes.json");
         let exchanges = exchanges(&path);
         assert_eq!(rsa_count(&exchanges), 24, "{folder}");
         let run = batch(&path, &["--reveal-secrets"]).expect_code(0);
-        assert_answers(&run, &exchanges);
+        assert_results(&run, &exchanges);
         let tally = format!("{} imported, 0 failed", 24 * backends().len());
         run.expect_stderr(&tally);
     }
 }
 
 #[test]
-fn recorded_ssl_3_needs_its_switch_and_gives_its_master_secret() {
+fn recorded_ssl_3_needs_its_switch_and_has_its_master_secret() {
     let Some(vectors) = vectors::folder() else { return };
     let path = vectors.join("captures/handshakes.json");
     let mut exchanges = exchanges(&path);
@@ -87,7 +87,7 @@ fn recorded_ssl_3_needs_its_switch_and_gives_its_master_secret() {
     let folder = TempDir::new().unwrap();
     let path = write(&folder, "batch.json", &Value::from(exchanges.clone()).to_string());
     let run = batch(&path, &["--reveal-secrets", "--allow-ssl3"]).expect_code(0);
-    assert_answers(&run, &exchanges);
+    assert_results(&run, &exchanges);
 
     let run = batch(&path, &["--reveal-secrets"]).expect_code(3);
     for line in run.lines() {
@@ -133,7 +133,7 @@ fn batch_of(input: &str, more: &[&str]) -> Run {
 }
 
 #[test]
-fn arguments_and_batch_give_the_same_answer() {
+fn arguments_and_batch_have_the_same_result() {
     let exchange = exchange();
     let field = |name: &str| exchange[name].as_str().unwrap().to_owned();
     let single = |more: &[&str]| {
@@ -189,7 +189,7 @@ fn a_bad_ciphertext_of_any_length_succeeds() {
 }
 
 #[test]
-fn a_bad_entry_is_an_answer_and_the_batch_goes_on() {
+fn a_bad_entry_is_a_result_and_the_batch_continues() {
     let bad = [
         (with("client_random", "01".repeat(31)), "0x80090027", "32 bytes, found 31"),
         (with("client_random", "zz".repeat(32)), "0x80090027", "client_random"),
@@ -238,7 +238,7 @@ fn a_bad_entry_is_an_answer_and_the_batch_goes_on() {
 }
 
 #[test]
-fn what_is_not_json_is_a_usage_error_after_the_answers_before_it() {
+fn what_is_not_json_is_a_usage_error_after_the_results_before_it() {
     let good = exchange();
     for (input, place) in [
         (format!("{good}\n{good}\n{{\"version\": oops\n"), "line 3 column 13"),
@@ -300,7 +300,7 @@ fn the_backend_is_chosen_by_option_then_environment_then_default() {
 #[test]
 fn the_version_in_the_premaster_secret_is_checked_as_asked() {
     let Some(vectors) = vectors::folder() else { return };
-    // The client offered what was negotiated, so with another offer the fallback steps in.
+    // The client offered the negotiated version, so with another offer the fallback is used.
     let path = vectors.join("go-tls/handshakes.json");
     let mut exchange = exchanges(&path)
         .into_iter()
@@ -322,27 +322,27 @@ fn the_version_in_the_premaster_secret_is_checked_as_asked() {
 
 #[test]
 fn a_ciphertext_of_another_length_than_the_key_is_pointed_out() {
-    const PREFIX: &str = "length 258, where the key takes 256 bytes; is the TLS length prefix";
+    const PREFIX: &str = "expected 256 bytes for this key, got 258; remove the two-byte TLS";
     let ciphertext = "03".repeat(256);
     for (encrypted, told) in [
         (format!("0100{ciphertext}"), Some(PREFIX)),
         (
             format!("00ff{ciphertext}"),
-            Some("length 258, where the key takes 256 bytes; no client has"),
+            Some("expected 256 bytes for this key, got 258; implicit rejection"),
         ),
-        ("cc".to_owned(), Some("length 1, where the key takes 256 bytes; no client has")),
+        ("cc".to_owned(), Some("expected 256 bytes for this key, got 1; implicit rejection")),
         (ciphertext, None),
     ] {
         let mut exchange = exchange();
         exchange["encrypted_premaster"] = encrypted.into();
         let run = batch_of(&exchange.to_string(), &[]).expect_code(0);
-        assert_eq!(run.stderr.contains("the key takes"), told.is_some(), "{}", run.stderr);
+        assert_eq!(run.stderr.contains("for this key"), told.is_some(), "{}", run.stderr);
         assert!(run.stderr.contains(told.unwrap_or_default()), "{}", run.stderr);
     }
 }
 
 #[test]
-fn answers_come_while_the_input_is_still_open() {
+fn results_come_while_the_input_is_still_open() {
     use std::io::{BufRead, BufReader, Write};
 
     let mut child = command()

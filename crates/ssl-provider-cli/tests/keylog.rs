@@ -1,7 +1,7 @@
-//! `sslprov keylog` on the recorded handshakes: verdicts and key logs are those that the peers and
-//! the manifest say, whatever backend, thread count, shard or way of input.
+//! `sslprov keylog` on the recorded handshakes: verdicts and key logs match those of the peers and
+//! of the manifest, for every backend, thread count, shard and kind of input.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -18,7 +18,7 @@ use ssl_provider_testkit::vectors;
 
 use common::{command, key, sslprov, sslprov_with, workspace};
 
-/// The recorded captures with what is known of them.
+/// The recorded captures and the manifest.
 fn corpus() -> Vec<Value> {
     let manifest = fs::read(workspace("tests/data/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
@@ -112,7 +112,7 @@ fn check_capture(capture: &Value, allow_ssl3: bool) {
         check_session(file, find(reported, session), session, text(session, field));
     }
 
-    // The key log holds the oracle's lines, and resumed sessions besides.
+    // The key log has the lines of the peers' key log, and those of resumed sessions.
     let written = fs::read_to_string(&output).unwrap();
     let in_verdicts: Vec<_> = reported.iter().filter_map(|one| one["key_log"].as_str()).collect();
     assert_eq!(written.lines().collect::<Vec<_>>(), in_verdicts, "{file}");
@@ -234,7 +234,7 @@ fn a_copy_of_a_pipe_is_refused_at_once() {
 
 #[test]
 fn several_captures_are_read_as_one() {
-    // A connection goes on in the second file, as capture tools that rotate leave it.
+    // A connection continues in the second file, as with capture tools that rotate files.
     let whole = fs::read(data("no-close.pcap")).unwrap();
     let mut cut = 24;
     for _ in 0..8 {
@@ -332,7 +332,7 @@ fn both_outputs_may_go_to_a_device_that_keeps_nothing() {
     handshakes(&["--output", "/dev/null", "--dsb", "/dev/null"]).expect_code(0);
 }
 
-/// A device that is always full stands for a disk that is.
+/// /dev/full simulates a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_has_an_exit_code_of_its_own_wherever_it_is() {
@@ -349,7 +349,7 @@ fn a_full_disk_has_an_exit_code_of_its_own_wherever_it_is() {
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(5));
-    // What cannot even be begun is an argument that is not usable.
+    // A file that cannot be created is an unusable argument.
     for option in ["--output", "--dsb"] {
         let run = handshakes(&[option, "/nonexistent/keys.txt"]).expect_code(2);
         let text = "sslprov: /nonexistent/keys.txt: cannot be written: No such file or directory";

@@ -1,7 +1,7 @@
-//! Captures that are cut, damaged or made up: no panic, no hang, bounded memory, and whatever comes
-//! out as proven is right.
+//! Truncated, corrupt and synthetic captures: no panic, no hang, bounded memory, and every proven
+//! key is right.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -38,7 +38,7 @@ fn keyring() -> Keyring {
     Keyring::load(backend, &keys, true).unwrap()
 }
 
-/// What is found in a capture, in memory.
+/// The results for a capture, in memory.
 fn sessions(bytes: &[u8], keyring: &Keyring) -> Result<Vec<Session>, CaptureError> {
     let mut found = Vec::new();
     let mut take = |delivery: Delivery| {
@@ -111,7 +111,7 @@ fn damaged_captures_never_panic_and_never_lie() {
                 }
             }
             if let Ok(found) = sessions(&bytes, &keyring) {
-                // A flipped bit in the random of a hello spoils Finished, so nothing is proven.
+                // A flipped bit in the random of a hello invalidates Finished: nothing is proven.
                 assert_true_lines(&found, &oracle, &format!("{name}, round {round}, seed {seed}"));
             }
         }

@@ -1,7 +1,7 @@
-//! The record layer on recorded connections of other stacks: every record opens to its plaintext,
-//! and none opens when a bit of it is changed.
+//! The record layer on recorded connections of other stacks: every record decrypts to its
+//! plaintext, and none does with a flipped bit.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -29,7 +29,7 @@ fn number(handshake: &Value, field: &str) -> u16 {
     u16::from_str_radix(handshake[field].as_str().unwrap(), 16).unwrap()
 }
 
-/// Opens the records of one handshake, and counts them.
+/// Decrypts the records of one handshake, and counts them.
 fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize {
     let protocol = Protocol::try_from(u32::from(number(handshake, "version"))).unwrap();
     let suite = CipherSuite::from_id(u32::from(number(handshake, "suite_id"))).unwrap();
@@ -89,7 +89,7 @@ fn every_record_of_the_recorded_connections_opens() {
     for folder in ["go-tls", "go-tls-no-ems"].map(|name| vectors.join(name)) {
         let handshakes = fs::read(folder.join("handshakes.json")).unwrap();
         let handshakes: Vec<Value> = serde_json::from_slice(&handshakes).unwrap();
-        // The others exchange keys in another way, and have no private key.
+        // The others use another key exchange, and have no private key.
         for handshake in handshakes.iter().filter(|one| one["key"].is_string()) {
             opened += open_records(&folder, handshake, &provider);
         }

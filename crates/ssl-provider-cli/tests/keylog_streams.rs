@@ -1,7 +1,7 @@
-//! TLS that does not begin with the connection, or whose bytes come in odd pieces, as streams that
-//! were reassembled from a capture and changed.
+//! Streams that were reassembled from a capture and modified: TLS that does not start at the
+//! beginning of the connection, and bytes in odd pieces.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;

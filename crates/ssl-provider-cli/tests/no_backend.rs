@@ -1,4 +1,4 @@
-//! `sslprov` without any backend: it says which features would add one.
+//! `sslprov` without any backend: it names the features that add one.
 #![cfg(not(any(
     feature = "aws-lc",
     feature = "openssl",

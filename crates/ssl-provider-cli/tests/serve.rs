@@ -1,7 +1,7 @@
-//! `sslprov serve` as a process: independent clients read its page, its options do what they say.
+//! `sslprov serve` as a process: independent clients read its page, and its options work.
 //! The protocol itself is tested in `ssl-provider-lab`, without sockets.
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
-// A test that cannot go on says so by panicking.
+// A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -48,7 +48,7 @@ impl Server {
         Self { child, stdout, address }
     }
 
-    /// With a key of the corpus, which takes no time to make.
+    /// With a key of the corpus, which need not be generated.
     fn with_key(arguments: &[&str]) -> Self {
         let (key, cert) = (key("server-2048.pem"), key("server-2048.cert.pem"));
         let files = ["--key", key.to_str().unwrap(), "--cert", cert.to_str().unwrap()];
@@ -81,7 +81,7 @@ impl Drop for Server {
     }
 }
 
-/// Whether a program is there. A test that cannot run says so.
+/// Returns whether a program is installed; if not, prints that the test is skipped.
 fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
@@ -90,7 +90,7 @@ fn is_there(program: &str) -> bool {
     found
 }
 
-/// Runs a client on this input and gives what it printed.
+/// Runs a client on this input and returns its output.
 fn run(mut client: Command, input: &[u8]) -> String {
     let mut child = client
         .stdin(Stdio::piped())
@@ -98,7 +98,7 @@ fn run(mut client: Command, input: &[u8]) -> String {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the client starts");
-    // A client that fails reads no input; its output tells.
+    // A client that fails reads no input; its output has the reason.
     let _ = child.stdin.take().expect("standard input is a pipe").write_all(input);
     let output = child.wait_with_output().expect("the client ends");
     [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
@@ -112,7 +112,7 @@ fn s_client(server: &Server, arguments: &[&str]) -> String {
     run(client, REQUEST)
 }
 
-/// The JSON of the page among what a client printed.
+/// Returns the JSON of the page in the output of a client.
 #[track_caller]
 fn page(printed: &str) -> Value {
     let line = printed.lines().find(|line| line.starts_with('{'));
@@ -323,9 +323,9 @@ fn a_key_log_that_is_also_an_input_is_refused() {
     }
 }
 
-/// The end of the client's side may be read in the same turn as what the alert answers.
+/// The client's end of stream may be read in the same turn as the bytes that cause the alert.
 #[test]
-fn a_client_that_closes_its_side_at_once_is_still_told_what_was_wrong() {
+fn a_client_that_half_closes_at_once_still_gets_the_alert() {
     let server = Server::with_key(&[]);
     for _ in 0..200 {
         let mut stream = server.connect();
@@ -350,10 +350,10 @@ fn a_connection_that_does_nothing_holds_no_thread_and_is_ended() {
     assert!(rest.is_empty());
 }
 
-/// What the server answers to something that is not TLS, to the end of the stream.
+/// Returns the server's reply to bytes that are not TLS, to the end of the stream.
 fn refusal(server: &Server) -> Vec<u8> {
     let mut stream = server.connect();
-    // More than the server reads before it answers: the alert must arrive nevertheless.
+    // More than the server reads before it replies: the alert must arrive nevertheless.
     stream.write_all(&[b'G'; 5000]).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the end, not a reset");
@@ -427,19 +427,19 @@ fn key_and_certificate_of_a_pkcs12_file_are_served() {
 }
 
 #[test]
-fn files_and_options_that_do_not_fit_are_told() {
+fn files_and_options_that_do_not_match_are_errors() {
     let (server, other) = (key("server-2048.pem"), key("other-2048.cert.pem"));
     let (server, other) = (server.to_str().unwrap(), other.to_str().unwrap());
     let serve = |arguments: &[&str]| {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
     serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
-    let advice = "has no certificate; give one with --cert, or leave out --key to have both made";
+    let advice = "has no certificate; add one with --cert, or omit --key to have both generated";
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);
     serve(&["--cert", other]).expect_stderr("--key");
     let tells_no_key = |run: Run| {
-        assert!(!run.stderr.contains("made a 2048-bit key"), "{}", run.stderr);
+        assert!(!run.stderr.contains("generated a 2048-bit key"), "{}", run.stderr);
     };
     for nothing_is_left in
         [["--suites", "0xc02f"], ["--suites", "0x0007"], ["--versions", "tls1.3"]]
@@ -459,5 +459,6 @@ fn files_and_options_that_do_not_fit_are_told() {
     let help = sslprov(["serve", "--help"]).expect_code(0).stdout;
     assert!(help.contains("--backend <NAME>") && !help.contains("`all`"), "{help}");
     let taken = Server::with_key(&[]);
-    sslprov(["serve", "--listen", &taken.address]).expect_code(2).expect_stderr("--listen");
+    let run = sslprov(["serve", "--listen", &taken.address]).expect_code(2);
+    run.expect_stderr("--listen").expect_stderr("cannot bind the address");
 }

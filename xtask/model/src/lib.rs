@@ -1,5 +1,5 @@
 //! The handle table of core, compiled from its own file with the locks of shuttle, so that each of
-//! its lock operations is a point where another thread may go on.
+//! its lock operations is a point where another thread may run.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,7 @@ mod error {
     pub(crate) use ssl_provider_core::Error;
 }
 
-/// What the table takes from `std::sync` in core.
+/// The replacements for `std::sync` in core.
 mod sync {
     pub(crate) use std::sync::{OnceLock, PoisonError};
 

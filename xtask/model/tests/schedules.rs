@@ -1,5 +1,5 @@
-//! What must hold in every order in which threads can go on: an object that is freed while it is in
-//! use lives on, and a handle that is freed stays so.
+//! What must hold in every thread schedule: an object that is freed while it is in use stays alive
+//! (reference count), and a freed handle stays freed.
 
 // Tests fail by panicking.
 #![allow(clippy::unwrap_used)]
@@ -22,7 +22,7 @@ fn under_many_schedules(model: impl Fn() + Send + Sync + Clone + 'static) {
     shuttle::check_pct(model, SCHEDULES, CHANGES);
 }
 
-/// An object that says when it is used after it was dropped.
+/// An object that detects use after drop.
 struct Used {
     dropped: Arc<AtomicUsize>,
 }
@@ -76,7 +76,7 @@ fn of_two_threads_that_free_a_handle_one_succeeds_and_no_newer_object_is_touched
                 let table = Arc::clone(&table);
                 thread::spawn(move || {
                     let freed = table.remove(first, KIND).map(|object| assert_eq!(*object, 1));
-                    // Takes the slot again, where it is free by now.
+                    // Reuses the slot, if it is free by now.
                     let second = table.insert(KIND, Arc::new(2)).unwrap();
                     assert_ne!(first, second);
                     assert!(table.remove(first, KIND).is_err(), "freed twice");

@@ -1,4 +1,4 @@
-//! An allocator that takes the same instructions each time, unlike one that keeps lists of chunks.
+//! An allocator that always takes the same instructions, unlike one that keeps lists of chunks.
 //! Without it the counts of callgrind would depend on what was allocated and freed before.
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -6,7 +6,7 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Hands out memory from one block, front to back, and takes none back: the probe ends soon.
+/// Allocates from one block, front to back, and frees nothing: the probe ends soon.
 #[repr(C, align(128))]
 pub(crate) struct Arena {
     memory: UnsafeCell<[u8; LEN]>,
@@ -31,7 +31,7 @@ impl Arena {
 unsafe impl Sync for Arena {}
 
 // SAFETY: each piece lies within the memory, is as long as asked and aligned to 128 bytes, as the
-// memory is, or the answer is null. The counter only grows, so no byte is handed out twice. Nothing
+// memory is, or the result is null. The counter only grows, so no byte is handed out twice. Nothing
 // here panics.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

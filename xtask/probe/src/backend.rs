@@ -1,5 +1,5 @@
-//! A backend whose RSA private operation gives a block that the probe has prepared.
-//! All else is the library's under test, but for the compression functions, which are kept back.
+//! A backend whose RSA private operation returns a block that the probe has prepared.
+//! Everything else is the tested library's, except the compression functions, which are hidden.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +11,7 @@ use ssl_provider::{
 
 use crate::valgrind;
 
-/// What happens to a block when the private operation has written it.
+/// The treatment of a block after the private operation has written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// It is marked as undefined, so that nothing may depend on it.
@@ -36,7 +36,7 @@ struct Shared {
 }
 
 impl ProbeBackend {
-    /// A backend that lives as long as the program, as a provider asks.
+    /// A backend that lives as long as the program, as a provider requires.
     pub(crate) fn leak(library: &'static dyn KeyExchangeBackend, mark: Mark) -> &'static Self {
         Box::leak(Box::new(Self {
             library,
@@ -48,7 +48,7 @@ impl ProbeBackend {
         }))
     }
 
-    /// Sets what the next private operations give.
+    /// Sets the block that the next private operations return.
     pub(crate) fn next_block(&self, block: &[u8]) {
         let mut next = self.shared.next_block.write().unwrap_or_else(PoisonError::into_inner);
         next.clear();
@@ -92,7 +92,7 @@ impl RsaPrivateKey for ProbeKey {
     }
 }
 
-/// What a careless server does: it looks for the end of the padding, and stops where it is.
+/// A careless server: it searches for the end of the padding, and stops there.
 #[cfg(feature = "planted-leak")]
 #[inline(never)]
 pub(crate) fn planted_leak(em: &[u8]) {

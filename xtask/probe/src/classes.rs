@@ -1,4 +1,4 @@
-//! The kinds of decrypted RSA block: one good one, and every way to be bad that a server must hide.
+//! The classes of decrypted RSA blocks: a good one, and every fault that a server must hide.
 //! A block is 00 02, padding without a zero, 00, and 48 bytes that begin with the version.
 
 use std::ops::Range;
@@ -7,7 +7,7 @@ use ssl_provider::secret::MASTER_SECRET_LEN;
 
 /// One kind of block.
 pub(crate) struct Class {
-    /// What is special about it.
+    /// Its name.
     pub(crate) name: String,
     /// The block, as long as the modulus.
     pub(crate) block: Vec<u8>,
@@ -21,7 +21,7 @@ pub(crate) fn all(len: usize) -> Vec<Class> {
     sample(len, 0)
 }
 
-/// Every class, with padding and secret that another `sample` has otherwise.
+/// Every class; padding and secret depend on `sample`.
 pub(crate) fn sample(len: usize, sample: u8) -> Vec<Class> {
     let good = |len| good(len, sample);
     let separator = len - MASTER_SECRET_LEN - 1;
@@ -47,7 +47,7 @@ pub(crate) fn sample(len: usize, sample: u8) -> Vec<Class> {
     }
     add("no zero anywhere".into(), &|block| fill_zeros(&mut block[2..]));
     for secret_len in [0, 1, 16, 46, 47, 49, 64, 128] {
-        // Well padded, but for a secret of another length.
+        // Valid padding, but a secret of another length.
         add(format!("secret of {secret_len} bytes"), &|block| {
             fill_zeros(&mut block[2..]);
             block[len - secret_len - 1] = 0;
@@ -96,7 +96,7 @@ fn fill_zeros(bytes: &mut [u8]) {
     bytes.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0xa5);
 }
 
-/// Blocks that are short as numbers, on which careless code trims or runs faster.
+/// Blocks with leading zeros, which careless code trims or processes faster.
 fn leading_zeros(len: usize) -> [Range<usize>; 3] {
     [0..3, 0..9, 0..len - 8]
 }

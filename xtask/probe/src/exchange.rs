@@ -9,7 +9,7 @@ use crate::classes::OFFERED_VERSION;
 /// A protocol with a suite, a seed and a policy.
 #[derive(Clone)]
 pub(crate) struct Variant {
-    /// For people.
+    /// Its name in reports.
     pub(crate) name: String,
     pub(crate) protocol: Protocol,
     pub(crate) suite: u32,

@@ -1,5 +1,5 @@
 //! The program that `cargo xtask ctgrind` and `cargo xtask callgrind` run under valgrind.
-//! It imports master keys from RSA blocks of every kind, marked as secret or counted one by one.
+//! It imports master keys from RSA blocks of every class, marked as secret or counted one by one.
 //!
 //! `probe poison LIBRARY N` marks each block as undefined the moment the private operation has
 //! written it, so memcheck reports every branch and every address that depends on it, in core and
@@ -32,7 +32,7 @@ use crate::exchange::{Variant, ciphertexts};
 #[global_allocator]
 static ARENA: Arena = Arena::new();
 
-/// A 2048-bit key. Its modulus decides which ciphertexts are proper; nothing is decrypted with it.
+/// A 2048-bit key. Only its modulus is used, which decides which ciphertexts are valid.
 const KEY: &[u8] = include_bytes!("../../../tests/data/keys/server-2048.der");
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 ///
 /// # Errors
 ///
-/// Says where the mark did not take or did not arrive: then a clean run would prove nothing.
+/// Names where the mark was not set or was lost: then a clean run would prove nothing.
 fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be checked".into());
@@ -108,12 +108,12 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
 ///
 /// # Errors
 ///
-/// Says where the mark did not arrive: then a clean run would prove nothing.
+/// Names where the mark was lost: then a clean run would prove nothing.
 fn arithmetic() -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be checked".into());
     }
-    // Any odd number will do for a prime, and the rest need not fit to it.
+    // Any odd number serves as a prime, and the rest need not match it.
     let (mut p, mut q) = ([0xb5; 64], [0xc7; 64]);
     let (mut dp, mut dq, mut coefficient) = ([0x6d; 64], [0x93; 64], [0x5a; 64]);
     let mut number = [0xa7; 128];
@@ -137,7 +137,7 @@ fn arithmetic() -> Result<String, Box<dyn Error>> {
 ///
 /// # Errors
 ///
-/// Says what failed.
+/// Names what failed.
 fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be counted".into());
@@ -181,7 +181,7 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
 ///
 /// # Errors
 ///
-/// Says what failed.
+/// Names what failed.
 fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be counted".into());
@@ -222,7 +222,7 @@ fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
 ///
 /// # Errors
 ///
-/// What the check says.
+/// The error of the check.
 fn records(
     library: &str,
     check: impl Fn(&[record::Variant]) -> Result<usize, Box<dyn Error>>,

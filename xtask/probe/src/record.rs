@@ -1,5 +1,5 @@
-//! CBC records after decryption: every kind of padding and MAC, good and bad, of several lengths.
-//! What core does with them up to the verdict must not depend on what they hold.
+//! CBC records after decryption: every class of padding and MAC, good and bad, of several lengths.
+//! Core's work up to the verdict must not depend on their content (Lucky Thirteen).
 
 use std::error::Error;
 use std::ffi::CString;
@@ -14,9 +14,9 @@ const SEQUENCE_NUMBER: u64 = 0x0102_0304_0506_0708;
 const CONTENT_TYPE: u8 = 23;
 const MAC_KEY: [u8; 48] = [0x3a; 48];
 
-/// Records of one suite and length, which must all be alike to an observer.
+/// Records of one suite and length, which an observer must not be able to distinguish.
 pub(crate) struct Variant {
-    /// For people.
+    /// Its name in reports.
     pub(crate) name: String,
     protocol: Protocol,
     suite: &'static CipherSuite,
@@ -26,7 +26,7 @@ pub(crate) struct Variant {
 
 /// One kind of record.
 pub(crate) struct Class {
-    /// What is special about it.
+    /// Its name.
     pub(crate) name: String,
     /// The decrypted blocks.
     pub(crate) blocks: Vec<u8>,
@@ -35,7 +35,7 @@ pub(crate) struct Class {
 }
 
 impl Variant {
-    /// Every hash, padding rule and length, on a library that shows its compression functions, and
+    /// Every hash, padding rule and length, on a library that exposes its compression functions and
     /// on one that does not.
     pub(crate) fn all(
         open: &'static dyn KeyExchangeBackend,
@@ -125,12 +125,12 @@ impl Variant {
         Ok(classes)
     }
 
-    /// What core does with decrypted blocks, up to the verdict.
+    /// Core's work on decrypted blocks, up to the verdict.
     pub(crate) fn check(&self, blocks: &[u8]) -> Result<Verdict, ssl_provider::Error> {
         self.key.check_blocks(SEQUENCE_NUMBER, CONTENT_TYPE, blocks)
     }
 
-    /// A record with this much padding, good where the padding is not more than allowed.
+    /// A record with this much padding, valid if the padding is not longer than allowed.
     fn good(&self, padding_len: usize) -> Result<Vec<u8>, Box<dyn Error>> {
         let payload_len = self.blocks_len - self.mac()?.output_len() - padding_len;
         let mut blocks: Vec<u8> = (0..=u8::MAX).cycle().take(payload_len).collect();
@@ -169,7 +169,7 @@ impl Variant {
 ///
 /// # Errors
 ///
-/// Says where the mark did not take or did not arrive, and which verdict is wrong.
+/// Names where the mark was not set or was lost, and which verdict is wrong.
 pub(crate) fn poison(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
     let mut checked = 0;
     for variant in variants {
@@ -198,7 +198,7 @@ pub(crate) fn poison(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
 ///
 /// # Errors
 ///
-/// Says what failed.
+/// Names what failed.
 pub(crate) fn count(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
     let mut checked = 0;
     for variant in variants {
@@ -221,7 +221,7 @@ pub(crate) fn count(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
     Ok(checked)
 }
 
-/// What a careless receiver does: it looks at the padding until a byte is wrong.
+/// A careless receiver: it checks the padding until a byte is wrong.
 #[cfg(feature = "planted-leak")]
 #[inline(never)]
 pub(crate) fn planted_leak(blocks: &[u8]) {

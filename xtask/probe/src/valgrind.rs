@@ -15,20 +15,20 @@ pub(crate) fn error_count() -> usize {
     request(COUNT_ERRORS, 0, 0, 0)
 }
 
-/// Tells memcheck that `bytes` hold nothing that a branch or an address may depend on.
+/// Marks `bytes` as undefined: no branch or address may depend on them.
 pub(crate) fn mark_undefined(bytes: &mut [u8]) {
     request(MAKE_MEM_UNDEFINED, bytes.as_mut_ptr().expose_provenance(), bytes.len(), 0);
 }
 
-/// Tells memcheck that what `value` holds may be looked at from here on.
+/// Marks `value` as defined from here on.
 pub(crate) fn mark_defined<T>(value: &mut T) {
     let address = std::ptr::from_mut(value).expose_provenance();
     request(MAKE_MEM_DEFINED, address, size_of::<T>(), 0);
 }
 
-/// Whether memcheck holds every bit of `bytes` for undefined.
+/// Returns whether memcheck regards every bit of `bytes` as undefined.
 ///
-/// The question itself is not reported as an error, and its answer is not derived from the bytes.
+/// The request itself is not reported as an error, and its result is not derived from the bytes.
 pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
     let mut bits = vec![0u8; bytes.len()];
     let answer = request(
@@ -37,7 +37,7 @@ pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
         bits.as_mut_ptr().expose_provenance(),
         bits.len(),
     );
-    // The answer 1 says that all of the memory is addressable and the bits are written.
+    // 1 means that all of the memory is addressable and the bits are written.
     answer == 1 && !bits.is_empty() && bits.iter().all(|bits| *bits == 0xff)
 }
 
@@ -46,22 +46,22 @@ pub(crate) fn zero_counts() {
     request(ZERO_STATS, 0, 0, 0);
 }
 
-/// Makes callgrind write its counts since the last dump, under `label`, and start again at zero.
+/// Makes callgrind write its counts since the last dump, under `label`, and reset them.
 pub(crate) fn dump_counts(label: &CStr) {
     request(DUMP_STATS_AT, label.as_ptr().expose_provenance(), 0, 0);
 }
 
-/// Makes a request; 0 is the answer outside valgrind.
+/// Makes a request; returns 0 outside valgrind.
 ///
 /// The parameters are numbers and addresses; valgrind reads and writes the program's memory at the
-/// addresses as the request says.
+/// addresses as the request defines.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn request(number: usize, first: usize, second: usize, third: usize) -> usize {
     let arguments: [usize; 6] = [number, first, second, third, 0, 0];
     let mut answer = 0;
     // SAFETY: on a bare processor the instructions rotate rdi by 3 + 13 + 61 + 51 = 128 bits, which
     // leaves it as it was, and exchange rbx with itself; only the flags change, which an asm block
-    // may do. Under valgrind the answer arrives in rdx, declared as output. `arguments` outlives
+    // may do. Under valgrind the result is in rdx, declared as output. `arguments` outlives
     // the block, and every address among them, with its length, is that of a live slice or string
     // of the one caller, mutable where the request writes. The block is not `nomem`, so the
     // compiler expects memory to be read and written.
@@ -80,7 +80,7 @@ fn request(number: usize, first: usize, second: usize, third: usize) -> usize {
     answer
 }
 
-/// The sequence is another one on every other system; there the program finds no valgrind.
+/// Other systems use other sequences; there the program finds no valgrind.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 fn request(_number: usize, _first: usize, _second: usize, _third: usize) -> usize {
     0
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_answer_zero_outside_valgrind() {
+    fn requests_return_zero_outside_valgrind() {
         if is_running() {
             return;
         }

@@ -1,11 +1,10 @@
-//! What a conversation of the matrix is to be like: protocol version, cipher suite, and what the
-//! client offers.
+//! A cell of the matrix: protocol version, cipher suite, and the extensions that the client offers.
 
 use std::fmt;
 
 use crate::interop::stacks::Stack;
 
-/// A protocol version, as it stands on the wire.
+/// A protocol version, with its wire number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     Ssl3 = 0x0300,
@@ -18,7 +17,7 @@ impl Version {
     /// Every version, the oldest first.
     pub(crate) const ALL: [Self; 4] = [Self::Ssl3, Self::Tls1_0, Self::Tls1_1, Self::Tls1_2];
 
-    /// The name that the server gives it, too.
+    /// Returns its name, which the server uses too.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ssl3 => "SSL 3.0",
@@ -161,7 +160,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Every cell of a stack, those that it cannot do included; only a few of them in a `smoke` run.
+/// Returns every cell of a stack, also unsupported ones; only a few in a `smoke` run.
 pub(crate) fn cells_of(stack: &Stack, smoke: bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for version in Version::ALL {
@@ -175,15 +174,15 @@ pub(crate) fn cells_of(stack: &Stack, smoke: bool) -> Vec<Cell> {
     cells
 }
 
-/// What the client may offer in `version` with `suite`. A client that cannot do the two has one
-/// variant, and so has SSL 3.0, which knows no extensions.
+/// Returns the combinations of extensions for `version` and `suite`. There is only one for a client
+/// that supports neither, and for SSL 3.0, which has no extensions.
 fn variants(stack: &Stack, version: Version, suite: &'static Suite) -> Vec<Cell> {
     let plain = Cell { version, suite, extended_master_secret: false, encrypt_then_mac: false };
     if version == Version::Ssl3 || stack.refusal(version, suite).is_some() {
         return vec![plain];
     }
     let encrypt_then_mac = stack.encrypt_then_mac.values();
-    // Where it makes no difference it is offered, to see it declined.
+    // Offered even where it has no effect, to check that the server declines it.
     let encrypt_then_mac = if suite.is_cbc() { encrypt_then_mac } else { &encrypt_then_mac[..1] };
     let mut cells = Vec::new();
     for &extended_master_secret in stack.extended_master_secret.values() {

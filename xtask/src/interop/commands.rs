@@ -31,7 +31,7 @@ impl Tool {
         }
     }
 
-    /// The stack's version, as its command tells it.
+    /// Returns the stack's version, as its command reports it.
     ///
     /// # Errors
     ///
@@ -49,14 +49,14 @@ impl Tool {
         let printed = Run::new(program).args([argument]).quiet().read(workspace)?;
         let line = printed.lines().next().unwrap_or_default();
         let version = line.split_whitespace().nth(word);
-        version.map(str::to_owned).with_context(|| format!("{program} does not tell its version"))
+        version.map(str::to_owned).with_context(|| format!("{program} does not report its version"))
     }
 
     /// Two connections, the second with the session of the first.
     ///
     /// # Errors
     ///
-    /// Fails when there is no answer, with the client's own words.
+    /// Fails when there is no response, with the client's own message.
     pub(crate) fn converse(self, place: &Place, cell: &Cell) -> Result<Conversation> {
         let key_log = place.directory.join("keys");
         for file in [&key_log, &place.directory.join("session")] {
@@ -75,7 +75,7 @@ impl Tool {
             }
             let printed = ask_once(&mut command, REQUEST)?;
             if Session::find(&printed.output).is_err() {
-                bail!("no answer: {}", printed.complaint);
+                bail!("no response: {}", printed.complaint);
             }
             answers.push(printed.output);
         }
@@ -113,7 +113,7 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
     Ok(())
 }
 
-/// OpenSSL's names drop what IANA's say of the key exchange and the mode.
+/// Returns OpenSSL's name, which omits the key exchange and the mode of IANA's.
 fn openssl_name(cell: &Cell) -> String {
     let cipher = match cell.suite.cipher {
         Cipher::Null => "NULL",
@@ -141,7 +141,7 @@ fn openssl_name(cell: &Cell) -> String {
 
 /// The first connection of `--resume` only fetches a session, so it comes after one without.
 fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
-    // What a distribution forbids to everybody is what this asks for.
+    // Re-enables what the distribution's policy disables.
     write(&place.directory.join("gnutls.conf"), "")?;
     let version = match cell.version {
         Version::Ssl3 => "SSL3.0",

@@ -1,4 +1,4 @@
-//! What a client tells about a cell, and how it is compared with what the cell asked for.
+//! What a client reports about a cell, and its comparison with what the cell requested.
 //! Every cell is two connections: the second offers the session of the first.
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -6,28 +6,28 @@ use serde_json::Value;
 
 use crate::interop::cell::Cell;
 
-/// What clients send when they are connected; the server closes after its answer.
+/// The request of a client; the server closes after its response.
 pub(crate) const REQUEST: &[u8] = b"GET /session.json HTTP/1.0\r\n\r\n";
 
-/// What a client heard and knows.
+/// What a client received and knows.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
-    /// The server's answers, one for each connection, perhaps among other things.
+    /// The server's responses, one for each connection, perhaps with other output.
     pub(crate) answers: Vec<Vec<u8>>,
-    /// The secrets that the client agreed on, by its own account.
+    /// The secrets that the client reports.
     pub(crate) secrets: Vec<Secret>,
 }
 
 /// A master secret and the client random that it goes with, in hexadecimal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Secret {
-    /// Missing where the client does not tell it.
+    /// Missing if the client does not report it.
     client_random: Option<String>,
     master_secret: String,
 }
 
 impl Secret {
-    /// Reads the two words of a secret; `-` is a client random that is not told.
+    /// Reads the two words of a secret; `-` is a client random that is not reported.
     pub(crate) fn parse(words: &str) -> Option<Self> {
         let (client_random, master_secret) = words.trim().split_once(' ')?;
         let client_random = (client_random != "-").then(|| client_random.to_lowercase());
@@ -42,14 +42,14 @@ impl Secret {
             .collect()
     }
 
-    /// Whether the other side tells the same secret.
+    /// Returns whether the other side reports the same secret.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         let randoms = self.client_random.as_ref().zip(other.client_random.as_ref());
         self.master_secret == other.master_secret && randoms.is_none_or(|(one, two)| one == two)
     }
 }
 
-/// What the server says a session is.
+/// A session as the server describes it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     version: String,
@@ -70,11 +70,11 @@ impl Session {
         let text = String::from_utf8_lossy(answer);
         let response = text.find("HTTP/1.").and_then(|start| text.get(start..));
         let object = response.and_then(|response| response.get(response.find('{')?..));
-        let object: Value = serde_json::Deserializer::from_str(object.context("no answer")?)
+        let object: Value = serde_json::Deserializer::from_str(object.context("no response")?)
             .into_iter()
             .next()
-            .context("no answer")?
-            .context("the answer is no JSON")?;
+            .context("no response")?
+            .context("the response is not JSON")?;
         let text = |name: &str| {
             object[name].as_str().map(str::to_owned).ok_or_else(|| anyhow!("no `{name}`"))
         };
@@ -89,7 +89,7 @@ impl Session {
         })
     }
 
-    /// The session that a cell must give.
+    /// Returns the session that a cell requests.
     fn of_cell(cell: &Cell, backend: &str, resumed: bool) -> Self {
         Self {
             version: cell.version.name().into(),
@@ -107,13 +107,13 @@ impl Conversation {
     ///
     /// # Errors
     ///
-    /// Says what was expected and what came.
+    /// Names what was expected and what came.
     pub(crate) fn check(&self, cell: &Cell, backend: &str, resumes: bool) -> Result<()> {
-        ensure!(self.answers.len() == 2, "{} answers instead of 2", self.answers.len());
+        ensure!(self.answers.len() == 2, "expected 2 responses, got {}", self.answers.len());
         for (answer, resumed) in self.answers.iter().zip([false, resumes]) {
             let session = Session::find(answer)?;
             let expected = Session::of_cell(cell, backend, resumed);
-            ensure!(session == expected, "asked for {expected:?}, the server says {session:?}");
+            ensure!(session == expected, "expected {expected:?}, got {session:?}");
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_found_among_other_output() {
+    fn a_response_is_found_among_other_output() {
         let session = Session::find(ANSWER.as_bytes()).unwrap();
         assert_eq!(session, Session::of_cell(&cell(), "ring", false));
     }

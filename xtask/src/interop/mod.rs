@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: real TLS clients against `sslprov serve`, on every backend.
-//! What a client or a backend cannot do is tried too, and must fail. Writes docs/interop.md.
+//! Cells that a client or a backend does not support are tried too, and must fail. Writes
+//! docs/interop.md.
 
 mod cell;
 mod commands;
@@ -28,7 +29,7 @@ use crate::interop::server::Servers;
 use crate::interop::stacks::{Place, Ready, STACKS, Stack};
 use crate::workspace::Workspace;
 
-/// What of the matrix to run.
+/// Which part of the matrix to run.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Options {
     /// Only this client stack; may be given several times.
@@ -41,7 +42,7 @@ pub(crate) struct Options {
     /// are installed.
     #[arg(long)]
     smoke: bool,
-    /// Go on without the stacks that are not installed.
+    /// Continue without the stacks that are not installed.
     #[arg(long)]
     allow_missing: bool,
     /// Also write every cell as JSON to this file.
@@ -49,7 +50,7 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-/// The stacks of a short run: those that are much the same in every distribution.
+/// The stacks of a short run: those that differ little between distributions.
 const SMOKE_STACKS: [&str; 3] = ["openssl", "gnutls", "tlslite-ng"];
 
 /// Runs the few cells that CI runs.
@@ -99,13 +100,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 fn chosen_stacks(names: &[String]) -> Result<Vec<&'static Stack>> {
     for name in names {
         let known = STACKS.map(|stack| stack.key).join(", ");
-        ensure!(known.split(", ").any(|key| key == name), "no stack `{name}`; there are {known}");
+        ensure!(known.split(", ").any(|key| key == name), "no stack `{name}`, only {known}");
     }
     let is_chosen = |stack: &&Stack| names.is_empty() || names.iter().any(|name| name == stack.key);
     Ok(STACKS.iter().filter(is_chosen).collect())
 }
 
-/// Makes the clients ready; a missing one is named, and counted.
+/// Prepares the clients; a missing one is named and counted.
 fn prepare(workspace: &Workspace, stacks: &[&'static Stack]) -> (Vec<Ready>, usize) {
     let mut ready = Vec::new();
     for stack in stacks {
@@ -118,14 +119,14 @@ fn prepare(workspace: &Workspace, stacks: &[&'static Stack]) -> (Vec<Ready>, usi
     (ready, missing)
 }
 
-/// What became of a cell.
+/// The result of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Both connections are as the cell wants them.
+    /// Both connections are as the cell requests.
     Green,
-    /// The client cannot do this, and did not.
+    /// The client does not support this, and it failed.
     PeerCannot(&'static str),
-    /// The backend has no such cipher, and the server declined.
+    /// The backend does not support the cipher, and the server declined.
     BackendCannot,
     /// Anything else.
     Red(String),
@@ -153,7 +154,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs every pair, a few at a time, and gives the runs in the order of the pairs.
+    /// Runs every pair, a few at a time, and returns the runs in the order of the pairs.
     fn run_all(&self, pairs: &[(&Ready, &'static str)]) -> Vec<StackRun> {
         let workers = thread::available_parallelism().map_or(2, NonZero::get).min(pairs.len());
         let next = AtomicUsize::new(0);
@@ -178,7 +179,7 @@ impl Bench<'_> {
         runs.into_iter().map(|(_, run)| run).collect()
     }
 
-    /// Where the run itself fails, every cell has failed.
+    /// If the run itself fails, every cell has failed.
     fn run_one(&self, ready: &Ready, backend: &'static str) -> StackRun {
         let stack = ready.stack;
         let cells = cells_of(stack, self.smoke);
@@ -201,7 +202,7 @@ impl Bench<'_> {
         if directory.exists() {
             fs::remove_dir_all(&directory).context("cannot remove the last run")?;
         }
-        fs::create_dir_all(&directory).context("cannot make room for the run")?;
+        fs::create_dir_all(&directory).context("cannot create the folder of the run")?;
         let mut server = self.servers.start(backend, &directory)?;
         let certificate = self.servers.certificate.clone();
         let mut client = ready.client(Place { port: server.port, certificate, directory });
@@ -222,7 +223,7 @@ impl Bench<'_> {
         Ok(judged.collect())
     }
 
-    /// Why a cell cannot be green, if so.
+    /// Returns why a cell is unsupported, if it is.
     fn excuse(&self, stack: &Stack, backend: &str, cell: &Cell) -> Option<Verdict> {
         if let Some(reason) = stack.refusal(cell.version, cell.suite) {
             Some(Verdict::PeerCannot(reason))
@@ -234,10 +235,10 @@ impl Bench<'_> {
     }
 }
 
-/// A cell with an excuse must fail all the same, and soon.
+/// An unsupported cell must fail, and before the time limit.
 fn excused(excuse: Verdict, outcome: Result<Conversation>) -> Verdict {
     match outcome {
-        Ok(_) => Verdict::Red(format!("it works, against {excuse:?}")),
+        Ok(_) => Verdict::Red(format!("expected a failure ({excuse:?}), but it works")),
         Err(error) if error.is::<OutOfTime>() => Verdict::Red(format!("{error:#}")),
         Err(_) => excuse,
     }
@@ -254,7 +255,7 @@ fn check(
     conversation.check(cell, backend, stack.no_resumption.is_none())?;
     let of_client = &conversation.secrets;
     if stack.no_secrets.is_none() && of_client.len() < 2 {
-        bail!("the client tells {} secrets of two connections", of_client.len());
+        bail!("the client reports {} secrets for two connections", of_client.len());
     }
     for secret in of_client {
         let known = of_server.iter().any(|of_server| of_server.agrees_with(secret));
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_red_cell_fails_the_run_and_is_told() {
+    fn a_red_cell_fails_the_run_and_is_reported() {
         let stack = &STACKS[0];
         let cell = cells_of(stack, true)[0];
         let run = |verdict| StackRun { stack, backend: "ring", cells: vec![(cell, verdict)] };

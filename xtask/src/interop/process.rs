@@ -1,5 +1,5 @@
-//! Child processes that are bounded in time: one that is asked once, one that is asked again and
-//! again. Both are killed when they are dropped.
+//! Child processes with a time limit: one for a single request, one for a dialogue. Both are killed
+//! when they are dropped.
 
 use std::error::Error;
 use std::fmt;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// How long a process may take for an answer.
+/// How long a process may take for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A process took longer than it may, which nobody can be forgiven.
+/// A process exceeded its time limit, which is a failure also for an unsupported cell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutOfTime;
 
@@ -30,11 +30,11 @@ impl Error for OutOfTime {}
 #[derive(Debug)]
 pub(crate) struct Printed {
     pub(crate) output: Vec<u8>,
-    /// The last line that it complained with.
+    /// The last line of its error output.
     pub(crate) complaint: String,
 }
 
-/// Runs `command`, gives it `input` without closing its standard input, and takes what it prints.
+/// Runs `command` with `input`, without closing its standard input, and returns what it prints.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<Printed> {
     let output = child.child.stdout.take().map(read_to_end).context("no standard output")?;
     let errors = child.child.stderr.take().map(read_to_end).context("no standard error")?;
     let mut stdin = child.child.stdin.take().context("no standard input")?;
-    // A client that refuses does not read; its own words say why.
+    // A client that fails may not read; its error output has the reason.
     let _ = stdin.write_all(input);
     let output = output.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
     let errors = errors.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
@@ -57,14 +57,14 @@ fn read_to_end(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What came before a failure is what there is; nobody listens after the time is up.
+        // Output before a failure is kept; after the time limit there is no receiver.
         let _ = pipe.read_to_end(&mut bytes);
         let _ = sender.send(bytes);
     });
     receiver
 }
 
-/// A process that answers lines with lines.
+/// A process that replies to lines with lines.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
     stdin: ChildStdin,
@@ -109,8 +109,8 @@ impl Dialogue {
     ///
     /// Fails when the process has ended.
     pub(crate) fn send(&mut self, line: &str) -> Result<()> {
-        writeln!(self.stdin, "{line}").context("it has ended")?;
-        self.stdin.flush().context("it has ended")
+        writeln!(self.stdin, "{line}").context("the process has ended")?;
+        self.stdin.flush().context("the process has ended")
     }
 
     /// Waits for a line.
@@ -124,7 +124,7 @@ impl Dialogue {
             Err(RecvTimeoutError::Timeout) => bail!(OutOfTime),
             Err(RecvTimeoutError::Disconnected) => {
                 let status = self.process.child.wait().context("cannot wait for it")?;
-                bail!("it ended: {status}")
+                bail!("the process ended: {status}")
             }
         }
     }
@@ -150,7 +150,7 @@ impl Killed {
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
+        // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialogue_goes_on_until_the_process_ends() {
+    fn a_dialogue_continues_until_the_process_ends() {
         let script = "read a; echo $a; read b; echo $b; exit 3";
         let mut dialogue = Dialogue::start(Command::new("sh").args(["-c", script])).unwrap();
         for line in ["one", "two"] {

@@ -1,5 +1,5 @@
-//! Stacks that a program of ours in `tests/interop` drives: C, Java, Go and Python.
-//! One process holds many conversations; the README there says what the two tell each other.
+//! Stacks with a client program of ours in `tests/interop`: C, Java, Go and Python.
+//! One process holds many conversations; the README there describes the protocol.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(crate) enum Build {
     C {
         /// The header whose absence means that the library is missing.
         header: &'static str,
-        /// What the compiler is told of the library, or how pkg-config knows it.
+        /// The compiler flags for the library, or its name in pkg-config.
         library: CLibrary,
     },
     Java {
@@ -62,7 +62,7 @@ impl Program {
     /// Fails when something is missing, and names the `packages` that have it.
     pub(crate) fn build(&self, workspace: &Workspace, packages: &str) -> Result<Launch> {
         let output = workspace.target("interop/clients");
-        fs::create_dir_all(&output).context("cannot make room for the clients")?;
+        fs::create_dir_all(&output).context("cannot create the folder of the clients")?;
         let source = workspace.root().join("tests/interop").join(self.source);
         let program = output.join(Path::new(self.source).with_extension(""));
         let missing =
@@ -96,7 +96,7 @@ impl Program {
                 }
                 let class_path = class_path.join(":");
                 Run::new("javac")
-                    // What the libraries themselves might use is not ours to warn about.
+                    // No warnings about the libraries' own code.
                     .args(["-Xlint:all,-path", "-Werror", "-cp", &class_path, "-d"])
                     .args([&output, &source])
                     .quiet()
@@ -163,11 +163,11 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// The version of the stack, which a program tells when it is asked nothing else.
+    /// Returns the version of the stack, which a program prints without arguments.
     ///
     /// # Errors
     ///
-    /// Fails when the program does, or when it tells nothing.
+    /// Fails when the program does, or when it prints nothing.
     pub(crate) fn version(&self, workspace: &Workspace) -> Result<String> {
         let run = Run::new(&self.program).args(&self.arguments).quiet();
         let printed = run.read(workspace)?;
@@ -200,12 +200,11 @@ impl Running {
         Self { launch, without: None, with: None }
     }
 
-    /// Has the program do a cell. One that fails in another way than it should is started anew for
-    /// the next cell.
+    /// Runs a cell. A program that fails in an unexpected way is restarted for the next cell.
     ///
     /// # Errors
     ///
-    /// Fails when a connection does, with the client's own words, or when the program ends.
+    /// Fails when a connection does, with the client's own message, or when the program ends.
     pub(crate) fn converse(&mut self, place: &Place, cell: &Cell) -> Result<Conversation> {
         let with = cell.extended_master_secret && self.launch.extended_master_secret.is_some();
         let dialogue = if with { &mut self.with } else { &mut self.without };
@@ -219,7 +218,7 @@ impl Running {
     }
 }
 
-/// A whole conversation; the inner error is the client's own, after which it goes on.
+/// A whole conversation; after an inner error, which is the client's own, the program continues.
 fn converse(dialogue: &mut Dialogue, cell: &Cell) -> Result<Result<Conversation, String>> {
     dialogue.send(&format!(
         "{:04x} {:04x} {} {}",
@@ -234,13 +233,13 @@ fn converse(dialogue: &mut Dialogue, cell: &Cell) -> Result<Result<Conversation,
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("answer", hex) => conversation
                 .answers
-                .push(HEXLOWER.decode(hex.as_bytes()).context("an answer that is no hex")?),
+                .push(HEXLOWER.decode(hex.as_bytes()).context("a response that is not hex")?),
             ("secret", words) => {
-                conversation.secrets.push(Secret::parse(words).context("a secret that is none")?)
+                conversation.secrets.push(Secret::parse(words).context("a malformed secret")?)
             }
             ("failed", message) => return Ok(Err(message.to_owned())),
             ("done", "") => return Ok(Ok(conversation)),
-            _ => bail!("the client says {line:?}"),
+            _ => bail!("unexpected line from the client: {line:?}"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The server of the matrix: `sslprov serve`, one process for each stack and backend, and what the
-//! backends say they can do.
+//! The server of the matrix: `sslprov serve`, one process for each stack and backend, and the list
+//! of what the backends support.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -49,11 +49,11 @@ impl Servers {
             program,
             key: workspace.root().join(KEY),
             certificate: workspace.root().join(CERTIFICATE),
-            operations: operations(&listed).context("sslprov backends --json: not understood")?,
+            operations: operations(&listed).context("sslprov backends --json: bad format")?,
         })
     }
 
-    /// Whether the backend has the cipher.
+    /// Returns whether the backend supports the cipher.
     pub(crate) fn has(&self, backend: &str, cipher: Cipher) -> bool {
         let operation = match cipher {
             Cipher::Null => return true,
@@ -78,10 +78,10 @@ impl Servers {
     ///
     /// # Errors
     ///
-    /// Fails when it does not say in time where it listens.
+    /// Fails when it does not print its address in time.
     pub(crate) fn start(&self, backend: &str, directory: &Path) -> Result<Server> {
         let key_log = directory.join("server-keys");
-        let errors = File::create(directory.join("server-errors")).context("cannot keep errors")?;
+        let errors = File::create(directory.join("server-errors")).context("server-errors")?;
         let mut command = Command::new(&self.program);
         command
             .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
@@ -94,12 +94,12 @@ impl Servers {
         let port = line
             .strip_prefix("listening on 127.0.0.1:")
             .and_then(|port| port.trim().parse().ok())
-            .with_context(|| format!("the server says {line:?}"))?;
+            .with_context(|| format!("unexpected line from the server: {line:?}"))?;
         Ok(Server { process, port, key_log })
     }
 }
 
-/// What each backend can do, as `sslprov backends --json` lists it.
+/// What each backend supports, as `sslprov backends --json` lists it.
 fn operations(listed: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let listed: Value = serde_json::from_str(listed).ok()?;
     let backends = listed.as_array()?.iter().map(|backend| {

@@ -1,5 +1,5 @@
-//! The TLS stacks of the matrix: what each is, what it can offer, and what it cannot do.
-//! What a table here calls impossible is tried all the same, and must fail.
+//! The TLS stacks of the matrix: what each can offer, and what it does not support.
+//! A cell that a table here lists as unsupported is tried all the same, and must fail.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Stack {
     /// Its name, as `--stack` takes it.
     pub(crate) key: &'static str,
-    /// Its name, as people know it.
+    /// Its usual name.
     pub(crate) name: &'static str,
     /// The packages of Debian that have it.
     pub(crate) packages: &'static str,
@@ -25,13 +25,13 @@ pub(crate) struct Stack {
     pub(crate) encrypt_then_mac: Offer,
     /// Why the second connection does not resume the session of the first, if so.
     pub(crate) no_resumption: Option<&'static str>,
-    /// Why there is no comparing of master secrets, if so.
+    /// Why master secrets cannot be compared, if so.
     pub(crate) no_secrets: Option<&'static str>,
     pub(crate) client: ClientKind,
     refusal: fn(Version, &Suite) -> Option<&'static str>,
 }
 
-/// What plays the client.
+/// The client program.
 #[derive(Debug)]
 pub(crate) enum ClientKind {
     /// The stack's own command.
@@ -58,7 +58,7 @@ impl Offer {
         }
     }
 
-    /// How the report says it.
+    /// Returns its description in the report.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Never => "never",
@@ -74,11 +74,11 @@ impl Stack {
         (self.refusal)(version, suite)
     }
 
-    /// Makes the client ready.
+    /// Prepares the client.
     ///
     /// # Errors
     ///
-    /// Fails when a package is missing, and says which.
+    /// Fails when a package is missing, and names it.
     pub(crate) fn prepare(&'static self, workspace: &Workspace) -> Result<Ready> {
         let packages = self.packages;
         let (version, start) = match &self.client {
@@ -96,7 +96,7 @@ impl Stack {
     }
 }
 
-/// A library that does not tell its version: its package does, where there are packages.
+/// Returns the version of the package, for a library that does not report its own.
 fn package_version(workspace: &Workspace, packages: &str) -> String {
     let package = packages.rsplit(' ').next().unwrap_or(packages);
     let query = Run::new("dpkg-query").args(["--show", "--showformat=${Version}", package]).quiet();
@@ -153,7 +153,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails when a connection does, with the client's own words.
+    /// Fails when a connection does, with the client's own message.
     pub(crate) fn converse(&mut self, cell: &Cell) -> Result<Conversation> {
         match self {
             Self::Command(tool, place) => tool.converse(place, cell),
@@ -164,7 +164,7 @@ impl Client {
 
 const NO_SSL3: &str = "no SSL 3.0";
 const NO_SUITE: &str = "not implemented";
-const NOT_BUILT: &str = "left out of Debian's build";
+const NOT_BUILT: &str = "disabled in Debian's build";
 const WITHDRAWN: &str = "not in TLS 1.2 (RFC 5469)";
 
 /// Every stack of the matrix.
@@ -283,7 +283,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "golang-go",
         extended_master_secret: Offer::Never,
         encrypt_then_mac: Offer::Never,
-        no_resumption: Some("resumes by tickets only"),
+        no_resumption: Some("resumes only by tickets"),
         no_secrets: None,
         client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
         refusal: |version, suite| match (suite.cipher, suite.mac) {

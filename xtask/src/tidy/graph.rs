@@ -44,7 +44,7 @@ const LAYERS: [Layer; 16] = [
         member: "ssl-provider-multibuffer",
         members: &[CORE],
         in_tests: &["ssl-provider-rustcrypto", "ssl-provider-testkit"],
-        // It computes by itself.
+        // Its own arithmetic.
         others: Some(&["bytemuck", "zeroize"]),
     },
     Layer {
@@ -133,14 +133,14 @@ const LAYERS: [Layer; 16] = [
 
 const TEST_KIT: &[&str] = &["ssl-provider-testkit"];
 
-/// Checks every arrow between members, and out of those whose dependencies are listed.
+/// Checks every dependency between members, and those on other crates where they are listed.
 pub(super) fn check_layers(workspace: &Workspace) -> Vec<Finding> {
     let members = workspace.members();
     let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let mut findings = Vec::new();
     for member in &members {
         let Some(layer) = LAYERS.iter().find(|layer| layer.member == member.name.as_str()) else {
-            findings.push(Finding::new(&member.name, "has no place in the layers of tidy"));
+            findings.push(Finding::new(&member.name, "is not in the layers of tidy; add it"));
             continue;
         };
         for dependency in &member.dependencies {
@@ -209,7 +209,7 @@ const SINGLE: [&str; 5] = ["aws-lc-sys", "aws-lc-rs", "openssl-sys", "ring", "rs
 fn check_single(name: &str, versions: &[String]) -> Option<Finding> {
     match versions {
         [] | [_] => None,
-        _ => Some(Finding::new(name, format!("is there as {}", versions.join(" and ")))),
+        _ => Some(Finding::new(name, format!("has several versions: {}", versions.join(" and ")))),
     }
 }
 

@@ -5,7 +5,7 @@ use cargo_metadata::Package;
 
 use super::Finding;
 
-/// The licences that are taken; `deny.toml` holds the same list.
+/// The allowed licences; `deny.toml` has the same list.
 const ALLOWED: [&str; 11] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -33,7 +33,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
 
 fn finding(place: &str, licence: Option<&str>) -> Option<Finding> {
     match licence {
-        None => Some(Finding::new(place, "states no licence")),
+        None => Some(Finding::new(place, "has no licence")),
         Some(licence) if is_allowed(licence) => None,
         Some(licence) => Some(Finding::new(place, format!("licence `{licence}` is not allowed"))),
     }

@@ -1,5 +1,5 @@
-//! Rules on manifests: each dependency says what earns its place, and lints are the workspace's.
-//! Read as text, because comments are what is checked.
+//! Rules on manifests: each dependency has its justification, and lints are the workspace's.
+//! Read as text, because the comments are checked.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ fn dependencies(path: &Path, contents: &str) -> Vec<Finding> {
         } else if let Some((name, _)) = line.split_once('=').filter(|_| in_dependencies) {
             let name = name.split('.').next().unwrap_or(name).trim();
             if !sentence && !name.starts_with("ssl-provider") {
-                let message = format!("no sentence above says what earns `{name}` its place");
+                let message = format!("no comment above justifies `{name}` in a sentence");
                 findings.push(Finding::at(path, index + 1, message));
             }
         } else if line.is_empty() {

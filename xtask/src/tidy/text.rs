@@ -1,5 +1,5 @@
 //! Rules on the text of single files: headers, width, leftovers, unsafe code, RSA padding modes.
-//! Needles are put together from pieces, so that this file does not find itself.
+//! Search terms are assembled from pieces, so that this file does not match itself.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -37,8 +37,8 @@ pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     findings
 }
 
-/// A file begins with what it is for, behind the line that names its interpreter. A comment of C
-/// may begin with a line of its own.
+/// A file begins with its purpose, after the line that names its interpreter. A C comment may
+/// begin with an empty line.
 fn header(path: &Path, contents: &str, opening: &str) -> Vec<Finding> {
     let mut lines = contents.lines().skip_while(|line| line.starts_with("#!/"));
     let words = lines.next().and_then(|line| line.strip_prefix(opening)).map(str::trim);
@@ -49,7 +49,7 @@ fn header(path: &Path, contents: &str, opening: &str) -> Vec<Finding> {
     if words.is_some_and(|words| words.len() > 10) {
         return Vec::new();
     }
-    let message = format!("a file starts with `{}`, and what it is for", opening.trim());
+    let message = format!("expected `{}` and the purpose of the file", opening.trim());
     vec![Finding::at(path, 1, message)]
 }
 
@@ -62,7 +62,7 @@ fn width(path: &Path, contents: &str) -> Vec<Finding> {
         .collect()
 }
 
-/// Nothing unfinished is left, and nothing that belongs to one machine.
+/// There is no unfinished work, no host of a registry and no path of one machine.
 fn forbidden_words(path: &Path, contents: &str) -> Vec<Finding> {
     let unfinished = [["TO", "DO"], ["FIX", "ME"], ["db", "g!("], ["#[ig", "nore"]];
     let hosts = [
@@ -90,7 +90,7 @@ fn forbidden_words(path: &Path, contents: &str) -> Vec<Finding> {
     findings
 }
 
-/// Unsafe code is where C, valgrind or AVX-512 is called only, and each use has its argument.
+/// Unsafe code is only where C, valgrind or AVX-512 is called, and each use has its argument.
 fn unsafe_code(path: &Path, contents: &str) -> Vec<Finding> {
     const ALLOWED: [&str; 8] = [
         "crates/ssl-provider-aws-lc/",
@@ -146,9 +146,9 @@ fn is_argued(before: &[&str]) -> bool {
     false
 }
 
-/// No RSA decryption with padding removed by a library: the raw operation and core's routine only.
+/// No library removes RSA padding (Bleichenbacher): only the raw operation and core's routine.
 fn padding_modes(path: &Path, contents: &str) -> Vec<Finding> {
-    // Tests may encrypt, and compare with a library's own answer.
+    // Tests may encrypt, and compare with a library's own result.
     let tested = path.components().any(|part| {
         ["tests", "benches", "ssl-provider-testkit"].iter().any(|name| part.as_os_str() == *name)
     });
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_says_what_a_file_is_for() {
+    fn every_language_has_a_header_with_the_purpose() {
         for (path, good, bad) in [
             (
                 "a.py",

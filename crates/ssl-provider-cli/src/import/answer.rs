@@ -1,4 +1,4 @@
-//! Imports one exchange on every chosen backend, compares what they say, and writes it as JSON.
+//! Imports one exchange on every chosen backend, compares the results, and writes them as JSON.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,20 +21,20 @@ pub(super) struct Importer {
     reveal_secrets: bool,
 }
 
-/// A private key in each chosen backend, or why that one refuses it.
+/// A private key in each chosen backend, or the error of that backend.
 pub(super) type LoadedKey = Vec<Result<PrivateKey, Error>>;
 
-/// What an entry of a batch asks for: an import, nothing, or something impossible.
+/// What an entry of a batch requests: an import, nothing (skipped), or an invalid one.
 pub(super) type Request = Result<Option<(Exchange, Arc<LoadedKey>)>, Problem>;
 
-/// What is said about one exchange.
+/// The results of one exchange.
 pub(super) struct Answer {
-    /// Lines of JSON, one for each backend. They may hold a secret.
+    /// Lines of JSON, one for each backend. They may contain a secret.
     pub(super) lines: Zeroizing<Vec<u8>>,
     succeeded: u64,
     failed: u64,
     skipped: bool,
-    /// What the user may have meant, where that can be told from lengths.
+    /// A hint for the user, if the length of the ciphertext is wrong.
     pub(super) note: Option<String>,
     /// How the backends differ, if they do.
     pub(super) disagreement: Option<String>,
@@ -69,7 +69,7 @@ impl Importer {
         self.providers.iter().map(|provider| provider.load_private_key(der)).collect()
     }
 
-    /// Does what an entry asks for.
+    /// Processes an entry.
     pub(super) fn answer(&self, index: u64, request: Request) -> Answer {
         let mut answer = Answer {
             lines: Zeroizing::new(Vec::with_capacity(self.providers.len() * MAX_LINE_LEN)),
@@ -107,7 +107,7 @@ impl Importer {
         answer
     }
 
-    /// The master secret, or its fingerprint, as a name and hex.
+    /// Returns the master secret or its fingerprint in hex.
     fn show(&self, provider: &Provider, master_key: &MasterKey) -> Result<Shown, Error> {
         let secret = master_key.secret_for_key_log()?.expose();
         if self.reveal_secrets {
@@ -118,7 +118,7 @@ impl Importer {
         Ok(Shown::Fingerprint(hex::encode(&fingerprint)))
     }
 
-    /// Says how the backends differ: in status, or in the secret.
+    /// Returns how the backends differ, in status or in the secret, if they do.
     fn disagreement(&self, index: u64, imports: &[Result<MasterKey, Error>]) -> Option<String> {
         let mut named = self.providers.iter().map(name).zip(imports);
         let (first_name, first) = named.next()?;
@@ -131,7 +131,7 @@ impl Importer {
             (Ok(_), Ok(_)) => "different master secrets".to_owned(),
             _ => format!("{} and {}", status(first), status(other)),
         };
-        Some(format!("exchange {index}: {first_name} and {other_name} give {what}"))
+        Some(format!("exchange {index}: {first_name} and {other_name} returned {what}"))
     }
 }
 
@@ -156,8 +156,8 @@ fn import(
     )
 }
 
-/// Says so where a ciphertext is not as long as those for the key, such as one with the length
-/// before it that TLS puts there (RFC 5246 section 7.4.7.1). Lengths are public.
+/// Returns a hint if the length of a ciphertext differs from that of the modulus, such as with the
+/// length prefix of TLS (RFC 5246 section 7.4.7.1). Lengths are public.
 fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<String> {
     let takes = keys.iter().flatten().next()?.modulus_len();
     let encrypted = &exchange.encrypted_premaster;
@@ -166,22 +166,22 @@ fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<Str
         rest.len() == takes && usize::from(u16::from_be_bytes(*prefix)) == takes
     });
     let consequence = match has_prefix {
-        true => "is the TLS length prefix still on it?",
-        false => "no client has the secret of it",
+        true => "remove the two-byte TLS length prefix",
+        false => "implicit rejection makes a master secret that no client has",
     };
     (has != takes).then(|| {
         format!(
-            "exchange {index}: encrypted_premaster: length {has}, where the key takes {takes} \
-             bytes; {consequence}"
+            "exchange {index}: encrypted_premaster: expected {takes} bytes for this key, got \
+             {has}; {consequence}"
         )
     })
 }
 
-/// An error in words, with the option that would help.
+/// Converts an error, and adds the option that helps, if any.
 fn explain(error: Error) -> Problem {
     let mut problem = Problem::from(error);
     if error == (Error::UnsupportedProtocol { given: u32::from(Protocol::Ssl3.wire()) }) {
-        problem.text += " (--allow-ssl3 switches SSL 3.0 on)";
+        problem.text += " (--allow-ssl3 enables SSL 3.0)";
     }
     problem
 }
@@ -189,7 +189,7 @@ fn explain(error: Error) -> Problem {
 fn agree(one: &Result<MasterKey, Error>, other: &Result<MasterKey, Error>) -> bool {
     match (one, other) {
         (Ok(one), Ok(other)) => match (one.secret_for_key_log(), other.secret_for_key_log()) {
-            // In the time that this takes, nobody learns more than from the answer itself.
+            // Variable time is no side channel here: the output shows whether they are equal.
             (Ok(one), Ok(other)) => one.expose() == other.expose(),
             _ => false,
         },
@@ -236,7 +236,7 @@ impl Answer {
     }
 }
 
-/// Counts over all answers.
+/// Counts over all results.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     succeeded: u64,
@@ -284,7 +284,7 @@ mod tests {
 
     use super::*;
 
-    /// The PRF of a backend, but for one bit; all else is left to the backend itself.
+    /// The PRF of a backend with one bit flipped; everything else is the backend's own.
     #[derive(Debug)]
     struct OneBitOff(&'static dyn KeyExchangeBackend);
 
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bit_of_difference_between_backends_is_told() {
+    fn one_bit_of_difference_between_backends_is_reported() {
         for backend in backends() {
             let name = backend.info().name;
             let answer = answer(&[*backend, one_bit_off(*backend)], 0x002f);

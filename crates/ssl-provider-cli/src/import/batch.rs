@@ -1,5 +1,5 @@
 //! Reads a batch: JSON lines or one array, entry by entry, so that a batch may be of any length.
-//! An entry of the wrong shape is handed on as such; only what is not JSON ends the reading.
+//! An entry of the wrong type is passed on as such; only input that is not JSON ends the reading.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,15 +12,15 @@ use serde::de::{
     Visitor,
 };
 
-/// The JSON value at the place of an entry, or at the place of one of its fields.
+/// A JSON value in the place of an entry or of one of its fields.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// What an entry should be.
+    /// The expected type of an entry.
     Object(Object),
-    /// What the fields that are read should be.
+    /// The expected type of the fields.
     String(String),
     Null,
-    /// Something else, in words.
+    /// Another type, in words.
     Other(&'static str),
 }
 
@@ -70,7 +70,7 @@ impl Field {
 }
 
 impl Entry {
-    /// What the value is, in words.
+    /// Returns the type of the value, in words.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Object(_) => "an object",
@@ -82,7 +82,7 @@ impl Entry {
 }
 
 impl Object {
-    /// The string of a field, none when it is absent or null, or what it is in place of a string.
+    /// Returns the string of a field, none if it is absent or null; the error is its type in words.
     pub(super) fn text(&self, field: Field) -> Result<Option<&str>, &'static str> {
         match self.fields.get(field as usize).and_then(Option::as_deref) {
             None | Some(Entry::Null) => Ok(None),
@@ -97,7 +97,7 @@ impl Object {
 pub(super) enum Fault {
     /// The input cannot be read.
     Unreadable(io::Error),
-    /// The input is not JSON from this place on.
+    /// The input is not JSON from this position on.
     NotJson { line: usize, column: usize, what: String },
 }
 
@@ -112,7 +112,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads entries and hands each to `take`, until it breaks or the input ends.
+/// Reads entries and passes each to `take`, until that breaks or the input ends.
 pub(super) fn read(
     input: impl Read,
     mut take: impl FnMut(Entry) -> ControlFlow<()>,
@@ -145,7 +145,7 @@ pub(super) fn read(
     Ok(())
 }
 
-/// What stands before the first entry: white space, which is skipped, and maybe a bracket.
+/// The position of the first entry: after white space, which is skipped, and perhaps a bracket.
 struct Start {
     lines: usize,
     columns: usize,
@@ -155,7 +155,7 @@ struct Start {
 impl Start {
     fn skip(input: &mut impl BufRead) -> io::Result<Self> {
         let mut start = Self { lines: 0, columns: 0, is_array: false };
-        // Some editors put a byte order mark first.
+        // Some editors write a byte order mark.
         if input.fill_buf()?.starts_with(b"\xEF\xBB\xBF") {
             input.consume(3);
         }
@@ -172,7 +172,7 @@ impl Start {
         }
     }
 
-    /// The fault that an error is, with its place counted from the start of the input.
+    /// Converts an error, with its position counted from the start of the input.
     fn fault(&self, error: serde_json::Error) -> Fault {
         if error.is_io() {
             return Fault::Unreadable(error.into());
@@ -186,7 +186,7 @@ impl Start {
     }
 }
 
-/// The entries of an array, each handed on before the next is read.
+/// The entries of an array, each passed on before the next is read.
 struct Entries<'a, F> {
     take: &'a mut F,
     stopped: &'a mut bool,
@@ -226,7 +226,7 @@ impl<'de> Deserialize<'de> for Entry {
     }
 }
 
-/// Takes a JSON value of any type, and keeps of it what an entry can use.
+/// Accepts a JSON value of any type and keeps the parts that an entry uses.
 struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
@@ -284,7 +284,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
-/// Input that ends with an error when one entry is longer than any exchange.
+/// Input that fails if one entry is longer than any exchange.
 struct Limited<R> {
     input: R,
     left: Rc<Cell<usize>>,
@@ -294,7 +294,7 @@ impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = buffer.len().min(self.left.get());
         if len == 0 && !buffer.is_empty() {
-            return Err(io::Error::other("an entry is longer than 16 MiB"));
+            return Err(io::Error::other("an entry is longer than the limit of 16 MiB"));
         }
         let read = self.input.read(&mut buffer[..len])?;
         self.left.set(self.left.get().saturating_sub(read));
@@ -309,7 +309,8 @@ const MAX_ENTRY_LEN: usize = 16 << 20;
 mod tests {
     use super::*;
 
-    /// The version field of every entry, or the kind of what stands there, and how it ended.
+    /// Returns the version field of every entry, or the type of the value in its place, and the
+    /// error at the end.
     fn versions(input: &str) -> (Vec<String>, Option<String>) {
         let mut versions = Vec::new();
         let read = read(input.as_bytes(), |entry| {

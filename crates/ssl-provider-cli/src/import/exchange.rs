@@ -1,5 +1,5 @@
-//! One RSA key exchange as text, and what becomes of it: numbers, parameters and a ciphertext.
-//! Everything that can be wrong with the text is found here, and only here.
+//! Parses one RSA key exchange from text to numbers, parameters and a ciphertext.
+//! All errors in the text are found here, and only here.
 
 use ssl_provider::{Error, ParameterList, SecurityStatus};
 
@@ -16,7 +16,7 @@ pub(super) struct Exchange {
     pub(super) encrypted_premaster: Vec<u8>,
 }
 
-/// Why an exchange cannot be imported: a status, and words.
+/// Why an exchange cannot be imported: a status and a text.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) status: SecurityStatus,
@@ -24,7 +24,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// A parameter is at fault.
+    /// Returns the problem of an invalid parameter.
     pub(super) fn parameter(text: String) -> Self {
         Self { status: SecurityStatus::NTE_INVALID_PARAMETER, text }
     }
@@ -36,7 +36,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// The parts of an exchange as text, all hex. Empty counts as absent.
+/// The fields of an exchange as hex text. An empty one counts as absent.
 pub(super) struct Fields<'a> {
     pub(super) protocol: u32,
     pub(super) suite: u32,
@@ -82,7 +82,7 @@ impl Fields<'_> {
 }
 
 impl Exchange {
-    /// Reads an entry of a batch, with the path of its key; none when it has no ciphertext.
+    /// Reads an entry of a batch, with the path of its key; returns none if it has no ciphertext.
     pub(super) fn from_entry(entry: Entry) -> Result<Option<(Self, Option<String>)>, Problem> {
         let Entry::Object(object) = entry else {
             let found = entry.kind();
@@ -126,7 +126,10 @@ fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     let bytes = hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))?;
     match bytes.len() {
         ..=MAX_LEN => Ok(bytes),
-        _ => Err(Problem::parameter(format!("{name}: longer than {MAX_LEN} bytes"))),
+        _ => Err(Problem::parameter(format!(
+            "{name}: expected at most {MAX_LEN} bytes, found {}",
+            bytes.len()
+        ))),
     }
 }
 
@@ -134,5 +137,5 @@ fn number(name: &str, text: &str) -> Result<u32, Problem> {
     hex::number(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
 }
 
-/// A handshake message gives the length of a ciphertext in two bytes.
+/// The length field of a ciphertext has two bytes.
 const MAX_LEN: usize = 0xffff;

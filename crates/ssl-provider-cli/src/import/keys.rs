@@ -9,7 +9,7 @@ use crate::key_file::{KeyFileError, Password, read_key};
 use super::answer::{Importer, LoadedKey};
 use super::exchange::Problem;
 
-/// Where keys come from, and those that have been loaded.
+/// The source of keys, and the keys that have been loaded.
 pub(super) struct Keys<'a> {
     importer: &'a Importer,
     password: &'a Password,
@@ -19,7 +19,7 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// Keys whose paths are relative to `folder`; `default` is for exchanges that name none.
+    /// `folder` is the base of relative paths, `default` the key for exchanges that name none.
     pub(super) fn new(
         importer: &'a Importer,
         password: &'a Password,
@@ -29,21 +29,19 @@ impl<'a> Keys<'a> {
         Self { importer, password, folder, default, loaded: HashMap::new() }
     }
 
-    /// The key that an exchange names, or the default.
+    /// Returns the key that an exchange names, or the default.
     pub(super) fn find(&mut self, name: Option<&str>) -> Result<Arc<LoadedKey>, Problem> {
         let path = match (name, &self.default) {
             (Some(name), _) => self.folder.join(name),
             (None, Some(default)) => default.clone(),
             (None, None) => {
-                return Err(Problem::parameter(
-                    "key: missing, and --key is not given either".to_owned(),
-                ));
+                return Err(Problem::parameter("key: missing, and there is no --key".to_owned()));
             }
         };
         if let Some(found) = self.loaded.get(&path) {
             return found.clone();
         }
-        // A batch with a key for each exchange must not fill the memory.
+        // Bounds the memory for a batch with a different key for each exchange.
         if self.loaded.len() >= MAX_LOADED {
             self.loaded.clear();
         }

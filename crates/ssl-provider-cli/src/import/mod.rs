@@ -1,5 +1,5 @@
 //! `sslprov import`: one RSA key exchange from arguments, or many from a batch of JSON.
-//! Each goes through `Provider::import_master_key`; each answer is one line of JSON.
+//! Each is imported with `Provider::import_master_key`; each result is one line of JSON.
 
 mod answer;
 mod batch;
@@ -30,8 +30,8 @@ use self::keys::Keys;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// Import every exchange of a file of JSON, or of standard input: JSON lines or one array of
-    /// objects. Fields, all of them strings: version, suite_id, client_version, client_random,
+    /// Import every exchange of a JSON file, or of standard input: JSON lines or one array of
+    /// objects. Fields, all strings: version, suite_id, client_version, client_random,
     /// server_random, session_hash, encrypted_premaster (all hex), and key, the path of a key file
     /// relative to the batch file. Other fields are ignored
     #[arg(long, value_name = "FILE|-")]
@@ -39,12 +39,12 @@ pub struct Args {
         "server_random", "session_hash", "encrypted_premaster"])]
     pub batch: Option<PathBuf>,
 
-    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. With --batch, the one for exchanges
-    /// that name none
+    /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. With --batch, the key for exchanges
+    /// without a `key` field
     #[arg(long, short, value_name = "FILE", required_unless_present = "batch")]
     pub key: Option<PathBuf>,
 
-    /// Protocol that was negotiated: its number in hex such as 0303, or a name such as tls1.2
+    /// Negotiated protocol: its number in hex such as 0303, or a name such as tls1.2
     #[arg(
         long,
         value_name = "VERSION",
@@ -53,7 +53,7 @@ pub struct Args {
     )]
     pub protocol: Option<u32>,
 
-    /// Cipher suite that was negotiated: its number in hex such as 0x002f, or its name
+    /// Negotiated cipher suite: its number in hex such as 0x002f, or its name
     #[arg(
         long,
         value_name = "SUITE",
@@ -62,8 +62,8 @@ pub struct Args {
     )]
     pub suite: Option<u32>,
 
-    /// Version that the client offered, in hex, which the premaster secret repeats. Without it the
-    /// negotiated one is expected there
+    /// Version in the ClientHello, in hex, which the premaster secret must repeat. Default: the
+    /// negotiated version
     #[arg(long, value_name = "HEX")]
     pub client_version: Option<String>,
 
@@ -75,27 +75,27 @@ pub struct Args {
     #[arg(long, value_name = "HEX", required_unless_present_any = ["session_hash", "batch"])]
     pub server_random: Option<String>,
 
-    /// Session hash of RFC 7627, 32, 36 or 48 bytes. It asks for the extended master secret
+    /// Session hash of RFC 7627, 32, 36 or 48 bytes; selects the extended master secret
     #[arg(long, value_name = "HEX")]
     pub session_hash: Option<String>,
 
-    /// RSA ciphertext of ClientKeyExchange, without the two bytes of length that TLS puts before it
+    /// RSA ciphertext of the ClientKeyExchange, without the two-byte length prefix of TLS
     #[arg(long, value_name = "HEX", required_unless_present = "batch")]
     pub encrypted_premaster: Option<String>,
 
-    /// Take SSL 3.0 too
+    /// Accept SSL 3.0 too
     #[arg(long)]
     pub allow_ssl3: bool,
 
-    /// Version that the premaster secret must carry
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    /// Version that the premaster secret must contain
+    #[arg(long, value_enum, value_name = "RULE", default_value_t)]
     pub premaster_version: VersionRule,
 
-    /// Print master secrets. Without this their SHA-256 is printed in their place
+    /// Print master secrets instead of their SHA-256
     #[arg(long)]
     pub reveal_secrets: bool,
 
-    /// Answer in JSON, which this command always does
+    /// Print JSON, which this command always does
     #[arg(long)]
     pub json: bool,
 
@@ -108,36 +108,36 @@ pub struct Args {
     pub password: PasswordArgs,
 }
 
-/// Which version the premaster secret must carry, as `--premaster-version` takes it.
+/// Which version the premaster secret must contain: the values of `--premaster-version`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum VersionRule {
-    /// The one that the client offered, as RFC 5246 section 7.4.7.1 says
+    /// The version in the ClientHello, as RFC 5246 section 7.4.7.1 requires
     #[default]
     Offered,
-    /// That, or the negotiated one, for clients with an old defect
+    /// That, or the negotiated version, for clients with an old defect
     OfferedOrNegotiated,
-    /// Any
+    /// Any version
     Any,
 }
 
 const AFTER_HELP: &str = "\
 Output: one line of JSON per exchange and backend, in the order of the input:
   {\"index\":0,\"backend\":\"aws-lc\",\"status\":\"0x00000000\",\"master_secret_sha256\":\"…\"}
-with master_secret in place of its hash when --reveal-secrets is given, an error text when the
-status is not zero, and {\"index\":N,\"skipped\":\"no encrypted_premaster\"} for an exchange
-without one, such as (EC)DHE.
+with master_secret in place of its hash if --reveal-secrets is given, an error text if the status
+is not zero, and {\"index\":N,\"skipped\":\"no encrypted_premaster\"} for an exchange without one,
+such as (EC)DHE.
 
-An import with a bad ciphertext succeeds. A premaster secret that is wrong in padding, length or
-version is replaced by one that nobody can predict, so that the command is no oracle for who has
-no key (RFC 5246 section 7.4.7.1). Whether a secret is the right one, only the Finished messages
-tell; `sslprov keylog` checks them.
+An import with a bad ciphertext succeeds (implicit rejection). A premaster secret with wrong
+padding, length or version is replaced by a pseudorandom one, so that the command is not a
+Bleichenbacher oracle for anyone without the key (RFC 5246 section 7.4.7.1). Only the Finished
+messages prove that a secret is right; `sslprov keylog` checks them.
 
 Exit codes:
   0  every import succeeded (skipped ones do not count)
-  1  none did, or there was none
+  1  no import succeeded, or there was none
   2  the arguments or the batch are not usable
   3  some imports failed
-  4  two backends gave different answers
+  4  two backends returned different results
   5  standard output cannot be written
   141  the reader of standard output has gone away
 
@@ -152,7 +152,7 @@ Examples:
 /// # Errors
 ///
 /// [`Failure::Usage`] for arguments that cannot be used, a key that cannot be read, and a batch
-/// that is not JSON; answers to the exchanges before the damage have been written by then.
+/// that is not JSON; the results of the exchanges before that point have been written by then.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let policy = Policy {
         legacy_ssl3: args.allow_ssl3,
@@ -168,7 +168,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         None => {
             let exchange = single(args)?;
-            // The command line guarantees that the key is there.
+            // clap guarantees that the key is there.
             let path = args.key.clone().unwrap_or_default();
             let keys = Keys::new(&importer, &password, PathBuf::new(), None);
             let key = keys.read(&path)?;
@@ -215,7 +215,7 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
     written?;
     tell(format_args!("{name}: {tally}"));
     match read {
-        // That two backends disagree is the graver news.
+        // A disagreement of backends is the more serious error.
         Err(fault) if tally.outcome() == Outcome::Disagreement => {
             tell(format_args!("{name}: {fault}"));
             Ok(Outcome::Disagreement)
@@ -225,7 +225,7 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
     }
 }
 
-/// Writes the lines of one exchange, all at once, so that whoever reads a pipe has them now.
+/// Writes the lines of one exchange and flushes them, for a reader at the end of a pipe.
 fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
     tally.add(answer);
     if let Some(note) = &answer.note {
@@ -240,7 +240,7 @@ fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The exchange that the arguments describe.
+/// Returns the exchange that the arguments describe.
 fn single(args: &Args) -> Result<Exchange, Failure> {
     let fields = Fields {
         protocol: args.protocol.unwrap_or_default(),
@@ -254,7 +254,7 @@ fn single(args: &Args) -> Result<Exchange, Failure> {
     fields.parse().map_err(|problem| Failure::Usage(problem.text.replace('_', "-")))
 }
 
-/// Keys of a batch are relative to the folder that the batch is in; of standard input, to ours.
+/// Key paths are relative to the folder of the batch; for standard input, to the current folder.
 fn folder_of(batch: &Path) -> PathBuf {
     batch.parent().map(Path::to_owned).unwrap_or_default()
 }
@@ -263,8 +263,8 @@ fn batch_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// A counter on standard error. Answers and counter on one terminal would mix, so there is none
-/// when standard output is one.
+/// Returns a progress counter on standard error, hidden if standard output is a terminal: there,
+/// results and counter would mix.
 fn progress_bar() -> ProgressBar {
     if io::stdout().is_terminal() {
         return ProgressBar::hidden();

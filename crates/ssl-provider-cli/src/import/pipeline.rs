@@ -1,5 +1,5 @@
-//! Runs jobs on several threads and gives their answers in the order of the jobs, as soon as they
-//! are there. Both queues are short, so memory stays bounded and a slow reader slows the rest down.
+//! Runs jobs on several threads and passes on their results in the order of the jobs, without
+//! delay. Both queues are short, so memory is bounded and a slow reader slows the rest down.
 
 use std::ops::ControlFlow;
 use std::panic;
@@ -7,13 +7,13 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Jobs that may wait, and answers that may.
+/// How many jobs may wait, and how many results.
 const QUEUE_LEN: usize = 64;
 
-/// Lets `produce` submit jobs on this thread, does them with `work` on `threads` others, and hands
-/// each answer to `consume` on one more. When that fails, `submit` breaks.
+/// Lets `produce` submit jobs on this thread, runs them with `work` on `threads` others, and passes
+/// each result to `consume` on one more. If `consume` fails, `submit` returns `Break`.
 ///
-/// Gives the results of `produce` and `consume`.
+/// Returns the results of `produce` and `consume`.
 pub(super) fn run<Job, Answer, Produced, E>(
     threads: usize,
     produce: impl FnOnce(&mut dyn FnMut(Job) -> ControlFlow<()>) -> Produced,
@@ -26,20 +26,20 @@ where
     E: Send,
 {
     let (jobs, waiting) = mpsc::sync_channel::<(Job, SyncSender<Answer>)>(QUEUE_LEN);
-    // In the order of the jobs, where the answer to each will arrive.
+    // The receivers of the results, in the order of the jobs.
     let (order, answers) = mpsc::sync_channel::<Receiver<Answer>>(QUEUE_LEN);
     let waiting = Mutex::new(waiting);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some((job, answer)) = next(&waiting) {
-                    // Nobody waits any more when the consumer has failed.
+                    // The receiver is gone if the consumer has failed.
                     let _ = answer.send(work(job));
                 }
             });
         }
         let consumer = scope.spawn(move || {
-            // A worker that panicked leaves an answer out; the scope passes the panic on.
+            // A worker that panicked sends no result; the scope propagates the panic.
             answers.iter().map_while(|answer| answer.recv().ok()).try_for_each(&mut consume)
         });
         let produced = produce(&mut |job| {
@@ -58,7 +58,7 @@ where
 }
 
 fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
-    // A receiver cannot be left half-changed by a panic.
+    // A panic cannot leave a receiver in an invalid state.
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_come_in_the_order_of_the_jobs() {
+    fn results_come_in_the_order_of_the_jobs() {
         let mut answers = Vec::new();
         let (produced, consumed) = run(
             4,

@@ -1,5 +1,5 @@
-//! The ciphers of records, from the crates that have them, behind three shapes of function.
-//! None stands for a cipher that no crate offers.
+//! The record ciphers, from RustCrypto's crates, as three types of function.
+//! `None` means that no crate has the cipher.
 
 use aes::{Aes128, Aes256};
 use aes_gcm::AesGcm;
@@ -17,15 +17,15 @@ use rc2::Rc2;
 use rc4::Rc4;
 use ssl_provider::cipher_suite::{CipherAlgorithm, CipherMode};
 
-/// Decrypts whole blocks in place: key, initialisation vector, blocks. None for a key or vector of
-/// another length.
+/// Decrypts whole blocks in place: key, IV, blocks. `None` if the key or the IV has a wrong
+/// length.
 pub(super) type CbcDecrypt = fn(&[u8], &[u8], &mut [u8]) -> Option<()>;
 
-/// Opens a sealed text with the tag at its end, in place: key, nonce, additional data, text. None
-/// when the tag is wrong.
+/// Decrypts a ciphertext with its tag in place: key, nonce, additional data, ciphertext. `None`
+/// if authentication fails.
 pub(super) type AeadOpen = fn(&[u8], &[u8], &[u8], &mut Vec<u8>) -> Option<()>;
 
-/// The key stream of RC4, which goes on from record to record.
+/// The RC4 key stream, which continues from record to record.
 pub(super) struct Rc4Stream(Rc4);
 
 impl Rc4Stream {
@@ -33,7 +33,7 @@ impl Rc4Stream {
         self.0.apply_keystream(bytes);
     }
 
-    /// Goes on by `len` bytes.
+    /// Advances by `len` bytes.
     pub(super) fn skip(&mut self, len: u64) {
         let mut scratch = [0; 4096];
         let mut left = len;
@@ -47,7 +47,7 @@ impl Rc4Stream {
     }
 }
 
-/// A stream cipher with its key: some key stream, or none for the NULL cipher.
+/// Returns a stream cipher with its key: a key stream, or none for the NULL cipher.
 pub(super) fn stream(algorithm: CipherAlgorithm, key: &[u8]) -> Option<Option<Box<Rc4Stream>>> {
     match algorithm {
         CipherAlgorithm::Null => Some(None),
@@ -56,7 +56,7 @@ pub(super) fn stream(algorithm: CipherAlgorithm, key: &[u8]) -> Option<Option<Bo
     }
 }
 
-/// A block cipher in CBC mode.
+/// Returns a block cipher in CBC mode.
 pub(super) fn cbc(algorithm: CipherAlgorithm, key_len: usize) -> Option<CbcDecrypt> {
     Some(match (algorithm, key_len) {
         (CipherAlgorithm::Rc2, _) => decrypt_cbc::<Rc2>,
@@ -74,7 +74,7 @@ pub(super) fn cbc(algorithm: CipherAlgorithm, key_len: usize) -> Option<CbcDecry
     })
 }
 
-/// A block cipher in GCM or CCM mode.
+/// Returns a block cipher in GCM or CCM mode.
 pub(super) fn aead(
     algorithm: CipherAlgorithm,
     mode: CipherMode,
@@ -102,7 +102,7 @@ fn decrypt_cbc<C: KeyInit + BlockCipherDecrypt>(
 ) -> Option<()> {
     let cipher = C::new_from_slice(key).ok()?;
     unchain(iv, blocks, |block| {
-        // The caller hands over whole blocks only.
+        // The caller passes whole blocks only.
         if let Ok(block) = <&mut Block<C>>::try_from(block) {
             cipher.decrypt_block(block);
         }
@@ -114,8 +114,7 @@ fn decrypt_cbc_seed(key: &[u8], iv: &[u8], blocks: &mut [u8]) -> Option<()> {
     unchain(iv, blocks, |block| cipher.decrypt_block(block.into()))
 }
 
-/// Cipher block chaining backwards, with `decrypt` for one block; the length of `iv` is that of a
-/// block.
+/// CBC decryption, with `decrypt` for one block; `iv` is one block long.
 fn unchain(iv: &[u8], blocks: &mut [u8], decrypt: impl Fn(&mut [u8])) -> Option<()> {
     let mut before = iv.to_vec();
     if before.is_empty() {
@@ -153,10 +152,10 @@ mod tests {
         crate::hex::decode(hex).unwrap()
     }
 
-    /// Keys and vectors count upwards, from 00 and f0. The answers are those of OpenSSL 3.0, for
-    /// IDEA those of libgcrypt 1.10.
+    /// Keys and IVs count upwards, from 00 and f0. The ciphertexts are from OpenSSL 3.0, for IDEA
+    /// from libgcrypt 1.10.
     #[test]
-    fn every_block_cipher_gives_the_known_answer_in_cbc_mode() {
+    fn every_block_cipher_decrypts_known_ciphertexts_in_cbc_mode() {
         let answers = [
             (
                 CipherAlgorithm::Rc2,
@@ -238,12 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn rc4_gives_the_known_answer_and_can_skip_within_its_stream() {
+    fn rc4_makes_the_known_key_stream_and_can_skip_within_it() {
         let key: Vec<u8> = (0..16).collect();
-        let answer = bytes("d9ad72ca73d72ffb3ee2f6a46db94f29e340b36cc68274d9b7a7c4bb9a538664");
-        for skipped in 0..answer.len() {
+        let expected = bytes("d9ad72ca73d72ffb3ee2f6a46db94f29e340b36cc68274d9b7a7c4bb9a538664");
+        for skipped in 0..expected.len() {
             let mut rc4 = stream(CipherAlgorithm::Rc4, &key).unwrap().unwrap();
-            let mut rest = answer[skipped..].to_vec();
+            let mut rest = expected[skipped..].to_vec();
             rc4.skip(skipped as u64);
             rc4.apply(&mut rest);
             assert_eq!(rest, PLAINTEXT[skipped..]);

@@ -1,11 +1,11 @@
 //! Record compression with DEFLATE (RFC 3749): one zlib stream over all records of a direction.
-//! Records that were not kept are part of it, so that nothing can be read behind them.
+//! Records that were not kept are part of it, so nothing after them can be decompressed.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::RecordError;
 
-/// Most bytes that a record can hold (RFC 5246 section 6.2.1).
+/// Most bytes in a record (RFC 5246 section 6.2.1).
 const MAX_PLAINTEXT_LEN: usize = 1 << 14;
 
 /// The compression state of one direction.
@@ -19,19 +19,19 @@ impl Inflate {
         Self { stream: Decompress::new(true), lost: false }
     }
 
-    /// Records were passed over.
+    /// Notes that records were skipped.
     pub(super) fn lose(&mut self) {
         self.lost = true;
     }
 
     pub(super) fn inflate(&mut self, compressed: &[u8]) -> Result<Vec<u8>, RecordError> {
         if self.lost {
-            let why = "compressed records cannot be read behind application data";
+            let why = "compressed records cannot be decrypted after skipped application data";
             return Err(RecordError::Missing(why));
         }
         let mut plaintext = Vec::with_capacity(MAX_PLAINTEXT_LEN);
         let before = self.stream.total_in();
-        // Fills the spare capacity and never grows it.
+        // Fills the spare capacity without growing it.
         let status = self.stream.decompress_vec(compressed, &mut plaintext, FlushDecompress::Sync);
         let all_taken = self.stream.total_in() - before == compressed.len() as u64;
         match status {

@@ -1,4 +1,4 @@
-//! The MAC of a record: HMAC from TLS 1.0 on (RFC 5246 section 6.2.3.1), its forerunner in SSL 3.0
+//! The MAC of a record: HMAC from TLS 1.0 on (RFC 5246 section 6.2.3.1), its predecessor in SSL 3.0
 //! (RFC 6101 section 5.2.3.1).
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256, Sha384};
 use ssl_provider::HashAlgorithm;
 use zeroize::Zeroizing;
 
-/// Bytes of a MAC under truncated_hmac (RFC 6066 section 7).
+/// Length of a MAC with truncated_hmac (RFC 6066 section 7).
 const TRUNCATED_LEN: usize = 10;
 
-/// What a MAC covers besides the data.
+/// What a MAC covers in addition to the data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) sequence: u64,
@@ -20,7 +20,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Sequence number, type, version and length: the header of HMACs and the additional data of
+    /// Sequence number, type, version and length: the MAC input of HMACs and the additional data of
     /// AEAD ciphers (RFC 5246 section 6.2.3.3).
     pub(super) fn with_len(self, len: usize) -> Vec<u8> {
         let mut bytes = self.without_version(len);
@@ -29,9 +29,9 @@ impl Header {
         bytes
     }
 
-    /// Sequence number, type and length, as SSL 3.0 has it.
+    /// Sequence number, type and length, as in SSL 3.0.
     fn without_version(self, len: usize) -> Vec<u8> {
-        // Fragments are shorter than 2^16 bytes: their length came in two bytes.
+        // Fragments are shorter than 2^16 bytes: their length field has two bytes.
         let len = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
         let mut bytes = Vec::with_capacity(13);
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
@@ -55,12 +55,12 @@ impl RecordMac {
         Self { hash, ssl3, key: Zeroizing::new(key.to_vec()), len }
     }
 
-    /// Bytes of the MAC.
+    /// Returns the length of the MAC.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether `given` is the MAC of `data`. Not in constant time; nobody is watching.
+    /// Returns whether `given` is the MAC of `data`. Not in constant time: this runs offline.
     pub(super) fn verify(&self, header: Header, data: &[u8], given: &[u8]) -> bool {
         let mac = match (self.hash, self.ssl3) {
             (HashAlgorithm::Md5, true) => self.ssl3::<Md5>(48, header, data),
@@ -75,7 +75,7 @@ impl RecordMac {
     }
 
     fn hmac<M: Mac + KeyInit>(&self, header: Header, data: &[u8]) -> Vec<u8> {
-        // HMAC takes a key of any length.
+        // HMAC accepts a key of any length.
         let Ok(mut mac) = <M as KeyInit>::new_from_slice(&self.key) else { return Vec::new() };
         mac.update(&header.with_len(data.len()));
         mac.update(data);

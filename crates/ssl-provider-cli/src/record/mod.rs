@@ -1,7 +1,7 @@
-//! Takes the protection off records: SSL 3.0 to TLS 1.2, every cipher of an RSA suite.
+//! Decrypts captured records: SSL 3.0 to TLS 1.2, every cipher of a suite with RSA key exchange.
 //!
-//! This runs offline on what was captured, so nobody can watch its time; it may branch on secrets,
-//! which a live endpoint must not. MACs and tags are checked all the same.
+//! This runs offline on a capture, so its time is no side channel: unlike a live endpoint, it may
+//! branch on secrets. MACs and tags are verified all the same.
 
 mod bulk;
 mod inflate;
@@ -18,16 +18,16 @@ use self::inflate::Inflate;
 use self::mac::{Header, RecordMac};
 use crate::tls::Skipped;
 
-/// Bytes of nonce that each AEAD record carries (RFC 5288 section 3, RFC 6655 section 3).
+/// Length of the explicit nonce of each AEAD record (RFC 5288 section 3, RFC 6655 section 3).
 const EXPLICIT_NONCE_LEN: usize = 8;
 
 /// Longest block of a cipher, in bytes.
 const MAX_BLOCK_LEN: usize = 16;
 
-/// What the hellos agreed on besides protocol and suite.
+/// Record-layer options negotiated in the hellos, besides protocol and suite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// encrypt_then_mac (RFC 7366); of effect on CBC suites only.
+    /// encrypt_then_mac (RFC 7366); affects CBC suites only.
     pub encrypt_then_mac: bool,
     /// truncated_hmac (RFC 6066 section 7).
     pub truncated_hmac: bool,
@@ -35,12 +35,13 @@ pub struct Options {
     pub compression: u8,
 }
 
-/// Why a record could not be opened.
+/// Why a record could not be decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordError {
-    /// Length, padding, MAC or tag are wrong: these are not its keys, or it was damaged.
+    /// Length, padding, MAC or tag are wrong: the keys are not those of the record, or it is
+    /// corrupt.
     Bad(&'static str),
-    /// It depends on records that were not kept.
+    /// The record depends on records that were not kept.
     Missing(&'static str),
 }
 
@@ -53,7 +54,7 @@ impl fmt::Display for RecordError {
     }
 }
 
-/// The read state of one direction: opens its records one after the other.
+/// The read state of one direction: decrypts its records in order.
 pub struct RecordCipher {
     protection: Protection,
     mac: Option<RecordMac>,
@@ -69,20 +70,20 @@ enum Protection {
     Aead { open: AeadOpen, key: Zeroizing<Vec<u8>>, salt: Zeroizing<Vec<u8>>, tag_len: usize },
 }
 
-/// Where a CBC record gets its initialisation vector from.
+/// Where a CBC record gets its IV from.
 enum Chain {
     /// The record carries it (TLS 1.1 and later).
     Explicit,
-    /// The last block of the record before; at first from the key block.
+    /// The last block of the previous record; for the first record, from the key block.
     Last([u8; MAX_BLOCK_LEN]),
 }
 
 impl RecordCipher {
-    /// The read state for records that `writer` writes.
+    /// Returns the read state for records that `writer` writes.
     ///
     /// # Errors
     ///
-    /// Says which part of the protection this build cannot undo.
+    /// Names the cipher or compression method that is not supported.
     pub fn new(
         protocol: Protocol,
         suite: &CipherSuite,
@@ -93,7 +94,7 @@ impl RecordCipher {
         let cipher = suite.cipher;
         let WriteKeys { mac_key, write_key: key, write_iv } =
             keys.expose(writer).map_err(|error| error.to_string())?;
-        let unsupported = || format!("no crate here decrypts {:?}", cipher.algorithm);
+        let unsupported = || format!("decryption of {:?} is not supported", cipher.algorithm);
         let protection = match cipher.mode {
             CipherMode::Stream => {
                 Protection::Stream(bulk::stream(cipher.algorithm, key).ok_or_else(unsupported)?)
@@ -122,7 +123,7 @@ impl RecordCipher {
         let inflate = match options.compression {
             0 => None,
             1 => Some(Inflate::new()),
-            other => return Err(format!("compression method {other} is not known")),
+            other => return Err(format!("compression method {other} is not supported")),
         };
         let ssl3 = protocol == Protocol::Ssl3;
         let mac = suite
@@ -132,7 +133,7 @@ impl RecordCipher {
         Ok(Self { protection, mac, ssl3, encrypt_then_mac, inflate, sequence: 0 })
     }
 
-    /// Goes on over records that are not to be opened.
+    /// Advances past records that are not decrypted.
     pub fn skip(&mut self, skipped: &Skipped) {
         if skipped.records == 0 {
             return;
@@ -154,11 +155,11 @@ impl RecordCipher {
         }
     }
 
-    /// Opens the next record: its content type, the version of its header, and its fragment.
+    /// Decrypts the next record: content type and version are those of its header.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] says what does not fit.
+    /// [`RecordError`] names what is wrong.
     pub fn open(
         &mut self,
         content_type: u8,
@@ -209,7 +210,7 @@ impl RecordCipher {
 }
 
 impl Chain {
-    /// The initialisation vector of a record, and the blocks that it protects.
+    /// Splits a fragment into the IV and the encrypted blocks.
     fn split(
         &mut self,
         fragment: &[u8],
@@ -234,13 +235,14 @@ impl Chain {
     }
 }
 
-/// The length of the content before the padding (RFC 5246 section 6.2.3.2, RFC 6101 5.2.3.2).
+/// Returns the length of the content before the padding (RFC 5246 section 6.2.3.2, RFC 6101
+/// section 5.2.3.2).
 fn unpad(bytes: &[u8], block_len: usize, ssl3: bool) -> Result<usize, RecordError> {
     let (last, rest) = bytes.split_last().ok_or(RecordError::Bad("length"))?;
     let padding_len = usize::from(*last);
     let content = rest.len().checked_sub(padding_len).ok_or(RecordError::Bad("padding"))?;
     let good = if ssl3 {
-        // What SSL 3.0 pads with is arbitrary, but never a block more than needed.
+        // The padding bytes of SSL 3.0 are arbitrary, but never a block more than needed.
         padding_len < block_len
     } else {
         rest.iter().skip(content).all(|byte| byte == last)
@@ -248,7 +250,7 @@ fn unpad(bytes: &[u8], block_len: usize, ssl3: bool) -> Result<usize, RecordErro
     if good { Ok(content) } else { Err(RecordError::Bad("padding")) }
 }
 
-/// Checks the MAC at the end and takes it off.
+/// Verifies the MAC at the end and removes it.
 fn strip_mac(
     mac: Option<&RecordMac>,
     header: Header,
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn chained_blocks_go_on_from_the_record_before() {
+    fn the_iv_of_a_chained_record_is_the_last_block_of_the_previous_one() {
         let mut chain = Chain::Last([1; MAX_BLOCK_LEN]);
         assert_eq!(chain.split(&[2; 16], 8), Ok((vec![1; 8], vec![2; 16])));
         assert_eq!(chain.split(&[3; 8], 8), Ok((vec![2; 8], vec![3; 8])));

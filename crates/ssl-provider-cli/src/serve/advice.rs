@@ -1,10 +1,10 @@
-//! Which option would have let a client in that was refused.
-//! The server says what was wrong; only the command line knows its own options.
+//! The option that would have let a refused client in.
+//! The server reports the cause; only the command line knows its own options.
 
 use ssl_provider::{CipherSuite, Protocol};
 use ssl_provider_lab::{Cause, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES};
 
-/// What the server was told to speak.
+/// What the server was configured with.
 #[derive(Debug)]
 pub(super) struct Advisor {
     pub(super) backend: &'static str,
@@ -14,7 +14,7 @@ pub(super) struct Advisor {
 }
 
 impl Advisor {
-    /// What to change for a client that was refused for `cause`, if an option helps.
+    /// Returns which option helps a client that was refused for `cause`, if any.
     pub(super) fn advice(&self, cause: &Cause) -> Option<String> {
         match cause {
             Cause::Version(version) => self.version(*version),
@@ -27,12 +27,12 @@ impl Advisor {
 
     fn version(&self, version: u16) -> Option<String> {
         match Protocol::try_from(u32::from(version)).ok()? {
-            Protocol::Ssl3 if !self.allow_ssl3 => Some("--allow-ssl3 turns it on".to_owned()),
+            Protocol::Ssl3 if !self.allow_ssl3 => Some("--allow-ssl3 enables it".to_owned()),
             protocol if self.versions.contains(&protocol) => {
                 Some(format!("none of --suites is usable in {}", protocol.name()))
             }
             protocol if protocol == Protocol::Ssl3 || DEFAULT_VERSIONS.contains(&protocol) => {
-                Some("--versions leaves it out".to_owned())
+                Some("--versions does not include it".to_owned())
             }
             _ => None,
         }
@@ -47,15 +47,17 @@ impl Advisor {
             offered.filter(speakable).partition(|suite| self.suites.contains(suite));
         let is_left_out = |suites: &[u32]| left_out.iter().any(|suite| suites.contains(suite));
         if is_left_out(&LEGACY_SUITES) {
-            return Some("--suites default,legacy turns 3DES, RC4, DES and NULL on".to_owned());
+            return Some("--suites default,legacy enables 3DES, RC4, DES and NULL".to_owned());
         }
-        // It was asked for, and is a suite of this version, so the backend is what it lacks.
+        // The suite is enabled and exists in this version, so only the backend can lack it.
         if let Some(suite) = asked_for.first() {
             let name = CipherSuite::from_id(*suite)?.name;
             let backend = self.backend;
-            return Some(format!("{backend} has no {name}; `sslprov backends` shows which does"));
+            return Some(format!(
+                "{backend} does not support {name}; `sslprov backends` shows which backends do"
+            ));
         }
-        is_left_out(&DEFAULT_SUITES).then(|| "--suites leaves them out".to_owned())
+        is_left_out(&DEFAULT_SUITES).then(|| "--suites does not include them".to_owned())
     }
 }
 
@@ -82,13 +84,13 @@ mod tests {
         starts(advice(Cause::Version(0x0301)), "none of --suites is usable in TLS 1.0");
         starts(suites(&[0xc02f, 0x000a]), "--suites default,legacy");
         starts(suites(&[0x0041, 0x000a]), "--suites default,legacy");
-        starts(suites(&[0x0041]), "aws-lc has no TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
+        starts(suites(&[0x0041]), "aws-lc does not support TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
         let (versions, suites) = (vec![Protocol::Tls1_2], vec![0x2f]);
         let speaks_less = Advisor { backend: "ring", versions, suites, allow_ssl3: true };
         let camellia = Cause::Suites(Protocol::Tls1_2, [0x0041].into());
-        starts(speaks_less.advice(&camellia), "--suites leaves them out");
-        starts(speaks_less.advice(&Cause::Version(0x0300)), "--versions leaves it out");
-        starts(speaks_less.advice(&Cause::Version(0x0301)), "--versions leaves it out");
+        starts(speaks_less.advice(&camellia), "--suites does not include them");
+        starts(speaks_less.advice(&Cause::Version(0x0300)), "--versions does not include it");
+        starts(speaks_less.advice(&Cause::Version(0x0301)), "--versions does not include it");
     }
 
     #[test]

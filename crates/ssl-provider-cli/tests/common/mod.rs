@@ -1,4 +1,4 @@
-//! What the tests of `sslprov` share: running it, and finding the material.
+//! Shared by the tests of `sslprov`: running it, and finding test data.
 
 // Each test program uses some of this.
 #![allow(dead_code)]
@@ -12,7 +12,7 @@ use std::thread;
 
 use serde_json::Value;
 
-/// What a run of `sslprov` gave.
+/// The result of a run of `sslprov`.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -24,7 +24,7 @@ pub(crate) fn sslprov<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Run 
     sslprov_with(arguments, b"", &[])
 }
 
-/// Runs `sslprov` with this input and environment; nothing is inherited that decides anything.
+/// Runs `sslprov` with this input and environment; no variable that it reads is inherited.
 pub(crate) fn sslprov_with<I: IntoIterator<Item: AsRef<OsStr>>>(
     arguments: I,
     input: &[u8],
@@ -40,7 +40,7 @@ pub(crate) fn sslprov_with<I: IntoIterator<Item: AsRef<OsStr>>>(
         .expect("sslprov starts");
     let mut stdin = child.stdin.take().expect("standard input is a pipe");
     let output: Output = thread::scope(|scope| {
-        // A program that reads no input closes the pipe, which is no fault of the test.
+        // A program that reads no input closes the pipe; that is not an error here.
         scope.spawn(move || stdin.write_all(input));
         child.wait_with_output().expect("sslprov ends")
     });
@@ -51,7 +51,7 @@ pub(crate) fn sslprov_with<I: IntoIterator<Item: AsRef<OsStr>>>(
     }
 }
 
-/// `sslprov`, free of the variables that it reads.
+/// `sslprov` without the environment variables that it reads.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sslprov"));
     command.env_remove("SSL_PROVIDER_BACKEND").env_remove("SSL_PROVIDER_KEY_PASSWORD");
@@ -66,7 +66,7 @@ impl Run {
         self.stdout.lines().map(parse).collect()
     }
 
-    /// Asserts the exit code, showing everything when it is another.
+    /// Asserts the exit code; on failure, prints the whole output.
     #[track_caller]
     pub(crate) fn expect_code(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
