@@ -20,6 +20,7 @@ mod matrix;
 mod miri;
 mod python;
 mod readme;
+mod release;
 mod test;
 mod tidy;
 mod timing;
@@ -79,6 +80,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make the package of every published crate, build it by itself, and publish it.
+    Release(release::Options),
     /// Generate captures from real TLS stacks; `cargo xtask corpus --help` lists what.
     #[command(disable_help_flag = true)]
     Corpus {
@@ -153,6 +156,7 @@ fn run(task: Task) -> Result<()> {
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Readme { check } => readme::run(&workspace, check),
+        Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),
