@@ -10,6 +10,7 @@ mod chart;
 mod ci;
 mod command;
 mod corpus;
+mod cross;
 mod deny;
 mod doc;
 mod features;
@@ -55,6 +56,8 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
+    /// Type-check the facade, the C library and the command for other systems.
+    Cross,
     /// Check the repository against its own rules: layering, licences, comments, headers.
     Tidy,
     /// Check formatting.
@@ -149,6 +152,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::run(&workspace),
         Task::Ci => ci::run(&workspace),
         Task::Matrix { full } => matrix::run(&workspace, full),
+        Task::Cross => cross::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::Fmt => ci::fmt(&workspace),
         Task::Clippy => ci::clippy(&workspace),
