@@ -19,6 +19,7 @@ mod handshakes;
 mod interop;
 mod matrix;
 mod miri;
+mod msrv;
 mod python;
 mod readme;
 mod release;
@@ -56,6 +57,8 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
+    /// Build each library with the oldest Rust that it promises.
+    Msrv,
     /// Type-check the facade, the C library and the command for other systems.
     Cross,
     /// Check the repository against its own rules: layering, licences, comments, headers.
@@ -152,6 +155,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::run(&workspace),
         Task::Ci => ci::run(&workspace),
         Task::Matrix { full } => matrix::run(&workspace, full),
+        Task::Msrv => msrv::run(&workspace),
         Task::Cross => cross::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::Fmt => ci::fmt(&workspace),
