@@ -44,6 +44,14 @@ fn backends_are_those_that_the_environment_expects() {
     assert_eq!(compiled(), expected, "SSL_PROVIDER_EXPECT_BACKENDS says otherwise");
 }
 
+/// `.config/nextest.toml` shows what this prints, which nextest hides for the others.
+#[test]
+fn published_vectors_are_read_or_their_absence_is_shown() {
+    if let Some(folder) = ssl_provider_testkit::vectors::folder() {
+        assert!(folder.join("openssl").is_dir(), "not a folder of vectors: {}", folder.display());
+    }
+}
+
 /// Lists the tests of this program, so that a case without a test, or a backend that is missing
 /// above, cannot go unnoticed.
 #[test]

@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark,
-    valgrind,
+    attack, bench_report, capi, deny, doc, fuzz, interop, matrix, msrv, release, test, tidy,
+    timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 20] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -28,7 +28,9 @@ const STEPS: [Step; 18] = [
     ("interop", interop::smoke),
     ("attack", attack::smoke),
     ("tidy", tidy::run),
+    ("release", release::smoke),
     ("matrix", |workspace| matrix::run(workspace, false)),
+    ("msrv", msrv::run),
     ("doc", doc::run),
     ("benches", bench_report::run_once),
     ("residue", test::residue),

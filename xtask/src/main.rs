@@ -10,6 +10,7 @@ mod chart;
 mod ci;
 mod command;
 mod corpus;
+mod cross;
 mod deny;
 mod doc;
 mod features;
@@ -18,7 +19,9 @@ mod handshakes;
 mod interop;
 mod matrix;
 mod miri;
+mod msrv;
 mod python;
+mod release;
 mod support;
 mod test;
 mod tidy;
@@ -54,6 +57,10 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
+    /// Build each library with the oldest Rust that it promises.
+    Msrv,
+    /// Type-check the facade, the C library and the command for other systems.
+    Cross,
     /// Check the repository against its own rules: layering, licences, comments, headers.
     Tidy,
     /// Check formatting.
@@ -79,6 +86,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Make the package of every published crate, build it by itself, and publish it.
+    Release(release::Options),
     /// Generate captures of real TLS stacks; `cargo xtask corpus --help` lists the sets.
     #[command(disable_help_flag = true)]
     Corpus {
@@ -146,6 +155,8 @@ fn run(task: Task) -> Result<()> {
         Task::Test => test::run(&workspace),
         Task::Ci => ci::run(&workspace),
         Task::Matrix { full } => matrix::run(&workspace, full),
+        Task::Msrv => msrv::run(&workspace),
+        Task::Cross => cross::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::Fmt => ci::fmt(&workspace),
         Task::Clippy => ci::clippy(&workspace),
@@ -153,6 +164,7 @@ fn run(task: Task) -> Result<()> {
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Support { check } => support::run(&workspace, check),
+        Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),

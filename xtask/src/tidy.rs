@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::support;
+use crate::command::Run;
 use crate::workspace::Workspace;
+use crate::{python, support};
 
 /// A violation of a rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     findings.extend(graph::check_layers(workspace));
     findings.extend(supply_chain_findings(workspace));
+    findings.extend(spelling(workspace)?);
     if let Err(error) = support::run(workspace, true) {
         findings.push(Finding::new(support::FILE, format!("{error:#}")));
     }
@@ -73,6 +75,23 @@ fn supply_chain_findings(workspace: &Workspace) -> Vec<Finding> {
     findings.extend(graph::check_sources(packages));
     findings.extend(graph::check_single_versions(packages));
     findings
+}
+
+/// Misspelt words. `typos.toml` has the exceptions.
+fn spelling(workspace: &Workspace) -> Result<Vec<Finding>> {
+    let python = python::prepare(workspace, &["xtask/requirements.txt"])?;
+    let typos = Run::new(python.with_file_name("typos")).args(["--format", "brief"]);
+    let (status, printed) = typos.outcome(workspace)?;
+    Ok(if status.success() { Vec::new() } else { misspelt(&printed) })
+}
+
+/// A finding for each line that typos printed, `file:line:column: error: message`.
+fn misspelt(printed: &str) -> Vec<Finding> {
+    let finding = |line: &str| match line.split_once(": error: ") {
+        Some((place, message)) => Finding::new(place, message),
+        None => Finding::new("typos", line),
+    };
+    printed.lines().map(finding).collect()
 }
 
 fn conclude(findings: &[Finding], summary: &str) -> Result<()> {
@@ -101,4 +120,19 @@ fn text_files(workspace: &Workspace) -> Result<Vec<(PathBuf, String)>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_word_is_found_in_the_file_where_it_is() {
+        let word = ["rec", "ieve"].concat();
+        let message = format!("`{word}` should be `receive`");
+        let findings = misspelt(&format!("./a.rs:1:5: error: {message}\ncannot read b.rs\n"));
+        let expected =
+            [Finding::new("./a.rs:1:5", message), Finding::new("typos", "cannot read b.rs")];
+        assert_eq!(findings, expected);
+    }
 }

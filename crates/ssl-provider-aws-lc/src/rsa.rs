@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_carries_the_librarys_number_and_leaves_the_queue_empty() {
+    fn an_error_carries_the_number_of_the_library_and_leaves_the_queue_empty() {
         let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
         let failed = key.decrypt_raw(&[1; 127], &mut [0; 128]);
         let Err(Error::Backend { backend: "aws-lc", code }) = failed else {

@@ -256,7 +256,7 @@ fn what_came_in_place_of_a_key_is_named() {
         let text = message(&path, None);
         assert!(text.contains(word), "expected {word:?} in: {text}");
     }
-    // The outer shape of a certificate: two SEQUENCEs and a BIT STRING.
+    // The outer shape of a certificate: two values of type SEQUENCE and a BIT STRING.
     let certificate = [0x30, 0x07, 0x30, 0x00, 0x30, 0x00, 0x03, 0x01, 0x00];
     assert!(message(&write(&folder, "cert.der", &certificate), None).contains("a certificate"));
     let status = read(&key("ec-p256.pem"), None).unwrap_err().status();

@@ -1,10 +1,13 @@
 //! Published test vectors, read in place: where they are, and one small parser for each format.
-//! Their absence is a failure, unless the environment says that it is meant.
+//! Where they are absent, tests on them are skipped with a warning, unless they are required.
 
 use std::collections::HashMap;
+use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use bzip2::read::BzDecoder;
 use data_encoding::BASE64;
@@ -13,22 +16,40 @@ use serde_json::Value;
 use crate::bytes::hex;
 use crate::loud::not_tested;
 
-/// The variable that says where the vectors are: a folder, or `none` to do without them.
+/// The variable that says where the vectors are: a folder; `require` for the one beside the
+/// repository, `../shared/vectors`, which must exist; or `none` to skip the tests on them. Where it
+/// is not set, the folder beside the repository is used if it exists.
 pub const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
 
-/// The folder of published vectors, or none where [`VARIABLE`] is `none`.
+/// Returns the folder of published vectors; where there is none, writes to standard error which
+/// test is skipped.
 ///
 /// # Panics
 ///
-/// When the folder does not exist: a suite without vectors has to be asked for by name.
+/// When [`VARIABLE`] asks for a folder that does not exist.
 pub fn folder() -> Option<PathBuf> {
-    let folder = match std::env::var(VARIABLE) {
-        Ok(value) if value == "none" => {
-            not_tested("what published vectors say", format_args!("{VARIABLE}=none"));
-            return None;
+    let beside = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors"));
+    match locate(env::var_os(VARIABLE).as_deref(), beside) {
+        Ok(folder) => Some(folder),
+        Err(reason) => {
+            // The test runner names the thread of a test after it.
+            let thread = thread::current();
+            let test = thread.name().unwrap_or("a test");
+            not_tested(&format!("{test}, on published vectors"), reason);
+            None
         }
-        Ok(value) => PathBuf::from(value),
-        Err(_) => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors")),
+    }
+}
+
+/// Returns the folder, or the reason why the tests on it are skipped.
+fn locate(asked: Option<&OsStr>, beside: &Path) -> Result<PathBuf, String> {
+    let folder = match asked {
+        Some(value) if value == "none" => return Err(format!("{VARIABLE}=none")),
+        None if !beside.is_dir() => {
+            return Err(format!("{VARIABLE} is not set, and ../shared/vectors is absent"));
+        }
+        Some(value) if value != "require" => Path::new(value),
+        _ => beside,
     };
     assert!(
         folder.is_dir(),
@@ -36,7 +57,7 @@ pub fn folder() -> Option<PathBuf> {
          run without them",
         folder.display()
     );
-    Some(folder)
+    Ok(folder.to_owned())
 }
 
 /// Runs `check` on the folder of vectors and compares the number of cases that it returns.
@@ -180,7 +201,37 @@ pub fn colon_lines<'a>(text: &'a str, function: &str) -> Vec<Vec<&'a str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use super::*;
+
+    const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    const ABSENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/absent");
+
+    fn located(asked: Option<&str>, beside: &str) -> Result<PathBuf, String> {
+        locate(asked.map(OsStr::new), Path::new(beside))
+    }
+
+    #[test]
+    fn without_the_variable_absent_vectors_are_a_reason_to_skip() {
+        assert_eq!(located(None, SOURCES), Ok(SOURCES.into()));
+        let reason = located(None, ABSENT).unwrap_err();
+        assert!(reason.contains(VARIABLE), "{reason}");
+    }
+
+    #[test]
+    fn none_skips_also_where_the_vectors_are() {
+        assert_eq!(located(Some("none"), SOURCES), Err("SSL_PROVIDER_VECTORS=none".into()));
+    }
+
+    #[test]
+    fn a_folder_that_is_required_or_named_must_exist() {
+        assert_eq!(located(Some("require"), SOURCES), Ok(SOURCES.into()));
+        assert_eq!(located(Some(SOURCES), ABSENT), Ok(SOURCES.into()));
+        assert!(catch_unwind(|| located(Some("require"), ABSENT)).is_err());
+        assert!(catch_unwind(|| located(Some(ABSENT), SOURCES)).is_err());
+        assert!(catch_unwind(|| located(Some(""), SOURCES)).is_err());
+    }
 
     #[test]
     fn paragraphs_skip_comments_and_keep_empty_values() {

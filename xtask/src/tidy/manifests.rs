@@ -14,6 +14,14 @@ pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     if table("[package]") && !is_alone && !(table("[lints]") && table("workspace = true")) {
         findings.push(Finding::new(path.display(), "no `[lints] workspace = true`"));
     }
+    if table("[package]") && !table("publish = false") {
+        for key in ["categories", "documentation", "keywords"] {
+            if !contents.lines().any(|line| line.starts_with(&format!("{key} = "))) {
+                let message = format!("no `{key}`, nor `publish = false`");
+                findings.push(Finding::new(path.display(), message));
+            }
+        }
+    }
     findings
 }
 
@@ -72,10 +80,18 @@ mod tests {
     }
 
     #[test]
+    fn a_published_crate_without_what_its_page_shows_is_found() {
+        let lints = "[lints]\nworkspace = true\n";
+        assert_eq!(count(&format!("[package]\nname = \"x\"\n{lints}")), 3);
+        assert_eq!(count(&format!("[package]\nname = \"x\"\nkeywords = []\n{lints}")), 2);
+        assert_eq!(count(&format!("[package]\npublish = false\n{lints}")), 0);
+    }
+
+    #[test]
     fn a_member_without_the_lints_of_the_workspace_is_found() {
-        assert_eq!(count("[package]\nname = \"x\"\n"), 1);
-        assert_eq!(count("[package]\nname = \"x\"\n\n[workspace]\nmembers = [\n\"y\"]\n"), 1);
-        assert_eq!(count("[package]\nname = \"x\"\n\n[workspace]\n"), 0);
-        assert_eq!(count("[package]\nname = \"x\"\n\n[lints]\nworkspace = true\n"), 0);
+        assert_eq!(count("[package]\npublish = false\n"), 1);
+        assert_eq!(count("[package]\npublish = false\n\n[workspace]\nmembers = [\n\"y\"]\n"), 1);
+        assert_eq!(count("[package]\npublish = false\n\n[workspace]\n"), 0);
+        assert_eq!(count("[package]\npublish = false\n\n[lints]\nworkspace = true\n"), 0);
     }
 }

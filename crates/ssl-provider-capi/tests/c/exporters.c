@@ -51,10 +51,10 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE master, NCRY
     DWORD len = 77, flag;
     memset(endless, 'a', sizeof(endless));
     memset(output, 0xa5, 64);
-#define EXPORT(status, provider_, master_, label_, randoms_, rlen_, context_, clen_, out_, len_,   \
-               flags_)                                                                             \
-    EXPECT(status, SslExportKeyingMaterial(provider_, master_, label_, randoms_, rlen_, context_,  \
-                                           clen_, out_, len_, flags_))
+#define EXPORT(status, provider_, master_, label_, randoms_, size_, context_, context_size_, out_, \
+               out_size_, flags_)                                                                  \
+    EXPECT(status, SslExportKeyingMaterial(provider_, master_, label_, randoms_, size_, context_,  \
+                                           context_size_, out_, out_size_, flags_))
     EXPORT(NTE_INVALID_HANDLE, 0, master, label, randoms, 64, NULL, 0, output, 40, 0);
     EXPORT(NTE_INVALID_HANDLE, provider, other, label, randoms, 64, NULL, 0, output, 40, 0);
     EXPORT(NTE_INVALID_PARAMETER, provider, master, NULL, randoms, 64, NULL, 0, output, 40, 0);
