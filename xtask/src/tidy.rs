@@ -49,6 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
     }
     findings.extend(graph::check_layers(workspace));
+    findings.extend(graph::check_circles(&files));
     findings.extend(supply_chain_findings(workspace));
     if let Err(error) = readme::run(workspace, true) {
         findings.push(Finding::new("README.md", format!("{error:#}")));

@@ -15,9 +15,10 @@ use crate::ec_key::EcAlgorithm;
 use crate::failure::Failure;
 use crate::key_blob::MAX_BLOB_LEN;
 use crate::key_store::PublicKey;
-use crate::object::{ImportedPublicKey, Object, SessionKey};
+use crate::object::{ImportedPublicKey, Object};
 use crate::pointer::{Bytes, Out, OutBytes, WideStr, usize_of};
 use crate::process::process;
+use crate::session_key::SessionKey;
 
 export! {
     /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of
@@ -44,7 +45,7 @@ export! {
                 let Ok(key) = process().handles.session_key(key, &provider) else {
                     return Err(Failure::Status(NTE_NOT_SUPPORTED, "only session keys are opaque"));
                 };
-                let blob = key.records()?.export()?;
+                let blob = key.records()?.key().export()?;
                 // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
                 // bytes.
                 unsafe { output.write(blob.expose()) }

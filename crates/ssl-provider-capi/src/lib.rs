@@ -52,6 +52,7 @@ pub mod private_key;
 mod process;
 pub mod provider;
 pub mod record;
+mod session_key;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;

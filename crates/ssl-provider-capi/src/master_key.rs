@@ -11,9 +11,10 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
-use crate::object::{HashUse, ImportedMasterKey, Object, SessionKey};
+use crate::object::{HashUse, ImportedMasterKey, Object};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
+use crate::session_key::SessionKey;
 
 /// Longest encrypted premaster secret in bytes: what the length field of ClientKeyExchange can say.
 const MAX_ENCRYPTED_LEN: u32 = 0xffff;

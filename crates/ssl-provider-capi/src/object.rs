@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
-    PrivateKey, Protocol, Provider, RecordKey,
+    PrivateKey, Protocol, Provider,
 };
 
 use crate::ec_key::EcPublicKey;
 use crate::key_store::{PublicKey, RsaPublicKey, StoredKey};
-use crate::record::Records;
+use crate::session_key::SessionKey;
 
 /// An object behind a handle.
 #[derive(Clone, Debug)]
@@ -101,28 +101,6 @@ impl OpenedKey {
 pub(crate) struct ImportedMasterKey {
     pub(crate) backend: &'static dyn KeyExchangeBackend,
     pub(crate) key: MasterKey,
-}
-
-/// The key of one direction of a connection.
-#[derive(Debug)]
-pub(crate) struct SessionKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
-    records: Mutex<Records>,
-}
-
-impl SessionKey {
-    pub(crate) fn new(backend: &'static dyn KeyExchangeBackend, key: RecordKey) -> Self {
-        Self { backend, records: Mutex::new(Records::new(key)) }
-    }
-
-    /// The key and its memory, for one user at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] when a panic interrupted an earlier user: the key may be out of step.
-    pub(crate) fn records(&self) -> Result<MutexGuard<'_, Records>, Error> {
-        self.records.lock().map_err(|_| Error::Internal("an earlier call left the key half used"))
-    }
 }
 
 /// A public key, with the backend that it belongs to.

@@ -1,10 +1,9 @@
 //! Records: encrypted and decrypted with the session keys, in memory of the key's own.
 //! The caller's buffers are read once, before the work, and written once, after it succeeded.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use ssl_provider::record::{MAX_FRAGMENT_LEN, OpaqueKeyBlob};
-use ssl_provider::{Error, RecordKey};
+use ssl_provider::Error;
 
 use crate::abi::{CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, ProviderHandle};
 use crate::boundary::export;
@@ -41,11 +40,11 @@ export! {
             .ok_or(Error::InvalidParameter("dwContentType: expected 20 to 23"))?;
         let mut records = key.records()?;
         let payload_len = usize_of(input_len);
-        let record_len = records.key.record_len(payload_len)?;
+        let record_len = records.key().record_len(payload_len)?;
         if place.is_answered_by_len(record_len)? {
             return Ok(());
         }
-        let offset = records.key.payload_offset();
+        let offset = records.key().payload_offset();
         let (key, work) = records.parts()?;
         let payload = room(work, offset, payload_len)?;
         // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
@@ -81,7 +80,7 @@ export! {
         no_flags(flags)?;
         let mut records = key.records()?;
         let record_len = usize_of(input_len);
-        let max_payload_len = records.key.max_payload_len(record_len);
+        let max_payload_len = records.key().max_payload_len(record_len);
         if place.is_answered_by_len(max_payload_len)? {
             return Ok(());
         }
@@ -102,44 +101,6 @@ export! {
 
 /// The content types that the interface knows.
 const CONTENT_TYPES: std::ops::RangeInclusive<u32> = CT_CHANGE_CIPHER_SPEC..=CT_APPLICATIONDATA;
-
-/// Bytes of the longest record with the longest header.
-const MAX_RECORD_LEN: usize = 13 + MAX_FRAGMENT_LEN;
-
-/// The key of the records of one direction, and the memory that they are worked on in.
-///
-/// To work there costs one copy of the record more than to work in the caller's buffer, which is
-/// little beside its encryption. In return a caller that changes a buffer during the call harms
-/// nobody but itself, a record that fails has written nothing, and buffers may overlap.
-#[derive(Debug)]
-pub(crate) struct Records {
-    key: RecordKey,
-    /// Empty before the first record. It is never moved while it holds plaintext.
-    work: Zeroizing<Vec<u8>>,
-}
-
-impl Records {
-    pub(crate) fn new(key: RecordKey) -> Self {
-        Self { key, work: Zeroizing::default() }
-    }
-
-    /// The key in bytes, as the policy of its provider allows.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`RecordKey::export`].
-    pub(crate) fn export(&self) -> Result<OpaqueKeyBlob, Error> {
-        self.key.export()
-    }
-
-    fn parts(&mut self) -> Result<(&mut RecordKey, &mut [u8]), Error> {
-        if self.work.is_empty() {
-            self.work.try_reserve_exact(MAX_RECORD_LEN).map_err(|_| Error::NoMemory)?;
-            self.work.resize(MAX_RECORD_LEN, 0);
-        }
-        Ok((&mut self.key, &mut self.work))
-    }
-}
 
 /// The part of `work` for `len` bytes behind `offset`.
 fn room(work: &mut [u8], offset: usize, len: usize) -> Result<&mut [u8], Error> {
