@@ -219,7 +219,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define NCRYPTBUFFER_TPM_PLATFORM_CLAIM_NONCE 81
 #define NCRYPTBUFFER_TPM_PLATFORM_CLAIM_STATIC_CREATE 82
 
-/* Magic numbers of key blobs. */
+/* Magic numbers and versions of key blobs. */
 #define BCRYPT_RSAPUBLIC_MAGIC 0x31415352u
 #define BCRYPT_RSAPRIVATE_MAGIC 0x32415352u
 #define BCRYPT_RSAFULLPRIVATE_MAGIC 0x33415352u
@@ -230,6 +230,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECDH_PRIVATE_P256_MAGIC 0x324B4345u
 #define BCRYPT_ECDH_PRIVATE_P384_MAGIC 0x344B4345u
 #define BCRYPT_ECDH_PRIVATE_P521_MAGIC 0x364B4345u
+#define BCRYPT_ECDH_PRIVATE_GENERIC_MAGIC 0x564B4345u
 #define BCRYPT_ECDSA_PUBLIC_P256_MAGIC 0x31534345u
 #define BCRYPT_ECDSA_PUBLIC_P384_MAGIC 0x33534345u
 #define BCRYPT_ECDSA_PUBLIC_P521_MAGIC 0x35534345u
@@ -237,12 +238,17 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECDSA_PRIVATE_P384_MAGIC 0x34534345u
 #define BCRYPT_ECDSA_PRIVATE_P521_MAGIC 0x36534345u
 #define BCRYPT_ECDSA_PUBLIC_GENERIC_MAGIC 0x50444345u
+#define BCRYPT_ECDSA_PRIVATE_GENERIC_MAGIC 0x56444345u
 #define BCRYPT_DH_PUBLIC_MAGIC 0x42504844u
+#define BCRYPT_DH_PRIVATE_MAGIC 0x56504844u
 #define BCRYPT_DH_PARAMETERS_MAGIC 0x4D504844u
 #define BCRYPT_KEY_DATA_BLOB_MAGIC 0x4D42444Bu
+#define BCRYPT_KEY_DATA_BLOB_VERSION1 1
 #define TLS_HYBRID_KEYEXCHANGE_MAGIC 0x48534C54u
 #define TLS_KEM_CIPHERTEXT_MAGIC 0x434B4C4Du
 #define BCRYPT_MLKEM_PUBLIC_MAGIC 0x504B4C4Du
+#define BCRYPT_MLKEM_PRIVATE_MAGIC 0x524B4C4Du
+#define BCRYPT_MLKEM_PRIVATE_SEED_MAGIC 0x534B4C4Du
 
 /* Padding flags, interfaces and configuration. */
 #define NCRYPT_NO_PADDING_FLAG 0x00000001u
@@ -354,6 +360,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 
 /* Blob types. */
 #define BCRYPT_OPAQUE_KEY_BLOB u"OpaqueKeyBlob"
+#define BCRYPT_PUBLIC_KEY_BLOB u"PUBLICBLOB"
+#define BCRYPT_PRIVATE_KEY_BLOB u"PRIVATEBLOB"
 #define BCRYPT_RSAPUBLIC_BLOB u"RSAPUBLICBLOB"
 #define BCRYPT_RSAPRIVATE_BLOB u"RSAPRIVATEBLOB"
 #define BCRYPT_RSAFULLPRIVATE_BLOB u"RSAFULLPRIVATEBLOB"
@@ -362,6 +370,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECCPRIVATE_BLOB u"ECCPRIVATEBLOB"
 #define SSL_ECCPUBLIC_BLOB u"SSLECCPUBLICBLOB"
 #define BCRYPT_DH_PUBLIC_BLOB u"DHPUBLICBLOB"
+#define BCRYPT_DH_PRIVATE_BLOB u"DHPRIVATEBLOB"
 #define BCRYPT_DH_PARAMETERS u"DHParameters"
 #define BCRYPT_KEY_DATA_BLOB u"KeyDataBlob"
 #define NCRYPT_PKCS8_PRIVATE_KEY_BLOB u"PKCS8_PRIVATEKEY"
@@ -369,6 +378,11 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define TLS_HYBRID_KEYEXCHANGE u"TLS_HYBRID_KEYEXCHANGE"
 #define TLS_KEM_CIPHERTEXT u"TLS_KEM_CIPHER_TEXT"
 #define BCRYPT_MLKEM_PUBLIC_BLOB u"MLKEMPUBLICBLOB"
+#define BCRYPT_MLKEM_PRIVATE_BLOB u"MLKEMPRIVATEBLOB"
+#define BCRYPT_MLKEM_PRIVATE_SEED_BLOB u"MLKEMPRIVATESEEDBLOB"
+#define BCRYPT_MLKEM_PARAMETER_SET_512 u"512"
+#define BCRYPT_MLKEM_PARAMETER_SET_768 u"768"
+#define BCRYPT_MLKEM_PARAMETER_SET_1024 u"1024"
 
 /* Algorithms. */
 #define BCRYPT_RSA_ALGORITHM u"RSA"
@@ -391,6 +405,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_RC2_ALGORITHM u"RC2"
 #define BCRYPT_RC4_ALGORITHM u"RC4"
 #define BCRYPT_CHACHA20_POLY1305_ALGORITHM u"CHACHA20_POLY1305"
+#define BCRYPT_MLKEM_ALGORITHM u"ML-KEM"
 #define BCRYPT_MD2_ALGORITHM u"MD2"
 #define BCRYPT_MD4_ALGORITHM u"MD4"
 #define BCRYPT_MD5_ALGORITHM u"MD5"
@@ -398,6 +413,28 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_SHA256_ALGORITHM u"SHA256"
 #define BCRYPT_SHA384_ALGORITHM u"SHA384"
 #define BCRYPT_SHA512_ALGORITHM u"SHA512"
+
+/* Curves. */
+#define BCRYPT_ECC_CURVE_25519 u"curve25519"
+#define BCRYPT_ECC_CURVE_NISTP192 u"nistP192"
+#define BCRYPT_ECC_CURVE_NISTP224 u"nistP224"
+#define BCRYPT_ECC_CURVE_NISTP256 u"nistP256"
+#define BCRYPT_ECC_CURVE_NISTP384 u"nistP384"
+#define BCRYPT_ECC_CURVE_NISTP521 u"nistP521"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP256R1 u"brainpoolP256r1"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP384R1 u"brainpoolP384r1"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP512R1 u"brainpoolP512r1"
+#define BCRYPT_ECC_CURVE_SECP160K1 u"secP160k1"
+#define BCRYPT_ECC_CURVE_SECP160R1 u"secP160r1"
+#define BCRYPT_ECC_CURVE_SECP160R2 u"secP160r2"
+#define BCRYPT_ECC_CURVE_SECP192K1 u"secP192k1"
+#define BCRYPT_ECC_CURVE_SECP192R1 u"secP192r1"
+#define BCRYPT_ECC_CURVE_SECP224K1 u"secP224k1"
+#define BCRYPT_ECC_CURVE_SECP224R1 u"secP224r1"
+#define BCRYPT_ECC_CURVE_SECP256K1 u"secP256k1"
+#define BCRYPT_ECC_CURVE_SECP256R1 u"secP256r1"
+#define BCRYPT_ECC_CURVE_SECP384R1 u"secP384r1"
+#define BCRYPT_ECC_CURVE_SECP521R1 u"secP521r1"
 
 /* Chaining modes. */
 #define BCRYPT_CHAIN_MODE_NA u"ChainingModeN/A"
@@ -446,6 +483,10 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 /* Blob types. */
 #define BCRYPT_OPAQUE_KEY_BLOB \
     ((const WCHAR[]){'O', 'p', 'a', 'q', 'u', 'e', 'K', 'e', 'y', 'B', 'l', 'o', 'b', 0})
+#define BCRYPT_PUBLIC_KEY_BLOB \
+    ((const WCHAR[]){'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_PRIVATE_KEY_BLOB \
+    ((const WCHAR[]){'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_RSAPUBLIC_BLOB \
     ((const WCHAR[]){'R', 'S', 'A', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_RSAPRIVATE_BLOB \
@@ -464,6 +505,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
      'B', 0})
 #define BCRYPT_DH_PUBLIC_BLOB \
     ((const WCHAR[]){'D', 'H', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_DH_PRIVATE_BLOB \
+    ((const WCHAR[]){'D', 'H', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_DH_PARAMETERS \
     ((const WCHAR[]){'D', 'H', 'P', 'a', 'r', 'a', 'm', 'e', 't', 'e', 'r', 's', 0})
 #define BCRYPT_KEY_DATA_BLOB \
@@ -483,6 +526,18 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_MLKEM_PUBLIC_BLOB \
     ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', \
      0})
+#define BCRYPT_MLKEM_PRIVATE_BLOB \
+    ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', \
+     'B', 0})
+#define BCRYPT_MLKEM_PRIVATE_SEED_BLOB \
+    ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'S', 'E', 'E', \
+     'D', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_512 \
+    ((const WCHAR[]){'5', '1', '2', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_768 \
+    ((const WCHAR[]){'7', '6', '8', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_1024 \
+    ((const WCHAR[]){'1', '0', '2', '4', 0})
 
 /* Algorithms. */
 #define BCRYPT_RSA_ALGORITHM \
@@ -526,6 +581,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_CHACHA20_POLY1305_ALGORITHM \
     ((const WCHAR[]){'C', 'H', 'A', 'C', 'H', 'A', '2', '0', '_', 'P', 'O', 'L', 'Y', '1', '3', \
      '0', '5', 0})
+#define BCRYPT_MLKEM_ALGORITHM \
+    ((const WCHAR[]){'M', 'L', '-', 'K', 'E', 'M', 0})
 #define BCRYPT_MD2_ALGORITHM \
     ((const WCHAR[]){'M', 'D', '2', 0})
 #define BCRYPT_MD4_ALGORITHM \
@@ -540,6 +597,51 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
     ((const WCHAR[]){'S', 'H', 'A', '3', '8', '4', 0})
 #define BCRYPT_SHA512_ALGORITHM \
     ((const WCHAR[]){'S', 'H', 'A', '5', '1', '2', 0})
+
+/* Curves. */
+#define BCRYPT_ECC_CURVE_25519 \
+    ((const WCHAR[]){'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9', 0})
+#define BCRYPT_ECC_CURVE_NISTP192 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '1', '9', '2', 0})
+#define BCRYPT_ECC_CURVE_NISTP224 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '2', '2', '4', 0})
+#define BCRYPT_ECC_CURVE_NISTP256 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '2', '5', '6', 0})
+#define BCRYPT_ECC_CURVE_NISTP384 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '3', '8', '4', 0})
+#define BCRYPT_ECC_CURVE_NISTP521 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '5', '2', '1', 0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP256R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '2', '5', '6', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP384R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '3', '8', '4', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP512R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '5', '1', '2', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_SECP160K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP160R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP160R2 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'r', '2', 0})
+#define BCRYPT_ECC_CURVE_SECP192K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '9', '2', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP192R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '9', '2', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP224K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '2', '4', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP224R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '2', '4', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP256K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '5', '6', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP256R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '5', '6', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP384R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '3', '8', '4', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP521R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '5', '2', '1', 'r', '1', 0})
 
 /* Chaining modes. */
 #define BCRYPT_CHAIN_MODE_NA \
@@ -599,12 +701,57 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 
 #endif
 
+/* Algorithms and their groups, by the names of ncrypt.h. */
+#define NCRYPT_RSA_ALGORITHM BCRYPT_RSA_ALGORITHM
+#define NCRYPT_RSA_SIGN_ALGORITHM BCRYPT_RSA_SIGN_ALGORITHM
+#define NCRYPT_DH_ALGORITHM BCRYPT_DH_ALGORITHM
+#define NCRYPT_DSA_ALGORITHM BCRYPT_DSA_ALGORITHM
+#define NCRYPT_ECDH_ALGORITHM BCRYPT_ECDH_ALGORITHM
+#define NCRYPT_ECDH_P256_ALGORITHM BCRYPT_ECDH_P256_ALGORITHM
+#define NCRYPT_ECDH_P384_ALGORITHM BCRYPT_ECDH_P384_ALGORITHM
+#define NCRYPT_ECDH_P521_ALGORITHM BCRYPT_ECDH_P521_ALGORITHM
+#define NCRYPT_ECDSA_ALGORITHM BCRYPT_ECDSA_ALGORITHM
+#define NCRYPT_ECDSA_P256_ALGORITHM BCRYPT_ECDSA_P256_ALGORITHM
+#define NCRYPT_ECDSA_P384_ALGORITHM BCRYPT_ECDSA_P384_ALGORITHM
+#define NCRYPT_ECDSA_P521_ALGORITHM BCRYPT_ECDSA_P521_ALGORITHM
+#define NCRYPT_AES_ALGORITHM BCRYPT_AES_ALGORITHM
+#define NCRYPT_3DES_ALGORITHM BCRYPT_3DES_ALGORITHM
+#define NCRYPT_3DES_112_ALGORITHM BCRYPT_3DES_112_ALGORITHM
+#define NCRYPT_DES_ALGORITHM BCRYPT_DES_ALGORITHM
+#define NCRYPT_DESX_ALGORITHM BCRYPT_DESX_ALGORITHM
+#define NCRYPT_RC2_ALGORITHM BCRYPT_RC2_ALGORITHM
+#define NCRYPT_MD2_ALGORITHM BCRYPT_MD2_ALGORITHM
+#define NCRYPT_MD4_ALGORITHM BCRYPT_MD4_ALGORITHM
+#define NCRYPT_MD5_ALGORITHM BCRYPT_MD5_ALGORITHM
+#define NCRYPT_SHA1_ALGORITHM BCRYPT_SHA1_ALGORITHM
+#define NCRYPT_SHA256_ALGORITHM BCRYPT_SHA256_ALGORITHM
+#define NCRYPT_SHA384_ALGORITHM BCRYPT_SHA384_ALGORITHM
+#define NCRYPT_SHA512_ALGORITHM BCRYPT_SHA512_ALGORITHM
+#define NCRYPT_RSA_ALGORITHM_GROUP NCRYPT_RSA_ALGORITHM
+#define NCRYPT_DH_ALGORITHM_GROUP NCRYPT_DH_ALGORITHM
+#define NCRYPT_DSA_ALGORITHM_GROUP NCRYPT_DSA_ALGORITHM
+#define NCRYPT_ECDH_ALGORITHM_GROUP NCRYPT_ECDH_ALGORITHM
+#define NCRYPT_ECDSA_ALGORITHM_GROUP NCRYPT_ECDSA_ALGORITHM
+#define NCRYPT_AES_ALGORITHM_GROUP NCRYPT_AES_ALGORITHM
+#define NCRYPT_DES_ALGORITHM_GROUP NCRYPT_DES_ALGORITHM
+#define NCRYPT_RC2_ALGORITHM_GROUP NCRYPT_RC2_ALGORITHM
+
 /* Structures. */
 
 typedef struct _BCRYPT_INTERFACE_VERSION {
     USHORT MajorVersion;
     USHORT MinorVersion;
 } BCRYPT_INTERFACE_VERSION, *PBCRYPT_INTERFACE_VERSION;
+
+/* Versions of the function table, as initialisers. As on Windows, the name without a number is
+ * version 1.0; the table of this library is version 5.0. */
+#define BCRYPT_MAKE_INTERFACE_VERSION(major,minor) {(USHORT)(major), (USHORT)(minor)}
+#define NCRYPT_SSL_INTERFACE_VERSION BCRYPT_MAKE_INTERFACE_VERSION(1, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_1 BCRYPT_MAKE_INTERFACE_VERSION(1, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_2 BCRYPT_MAKE_INTERFACE_VERSION(2, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_3 BCRYPT_MAKE_INTERFACE_VERSION(3, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_4 BCRYPT_MAKE_INTERFACE_VERSION(4, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_5 BCRYPT_MAKE_INTERFACE_VERSION(5, 0)
 
 /* One entry of a parameter list: cbBuffer bytes at pvBuffer. */
 typedef struct _BCryptBuffer {
@@ -701,10 +848,15 @@ typedef struct _NCRYPT_SSL_ECC_CURVE {
     DWORD dwPublicKeyLength;
     DWORD dwCurveType;
     DWORD dwFlags;
-} NCRYPT_SSL_ECC_CURVE;
+} NCRYPT_SSL_ECC_CURVE, *PNCRYPT_SSL_ECC_CURVE;
+
+/* What every key blob with a magic number begins with. */
+typedef struct _BCRYPT_KEY_BLOB {
+    ULONG Magic;
+} BCRYPT_KEY_BLOB;
 
 /*
- * Key blobs. Big-endian numbers follow: exponent, modulus; in RSAPRIVATEBLOB also prime 1 and
+ * RSA key blobs. Big-endian numbers follow: exponent, modulus; in RSAPRIVATEBLOB also prime 1 and
  * prime 2; in RSAFULLPRIVATEBLOB then exponent 1, exponent 2, coefficient and the private exponent.
  */
 typedef struct _BCRYPT_RSAKEY_BLOB {
@@ -742,6 +894,13 @@ typedef struct _BCRYPT_KEY_DATA_BLOB_HEADER {
     ULONG dwVersion;
     ULONG cbKeyData;
 } BCRYPT_KEY_DATA_BLOB_HEADER, *PBCRYPT_KEY_DATA_BLOB_HEADER;
+
+/* The parameter set follows, cbParameterSet bytes of UTF-16 with the terminator, then the key. */
+typedef struct _BCRYPT_MLKEM_KEY_BLOB {
+    ULONG dwMagic;
+    ULONG cbParameterSet;
+    ULONG cbKey;
+} BCRYPT_MLKEM_KEY_BLOB, *PBCRYPT_MLKEM_KEY_BLOB;
 
 /* Up to four key shares or ciphertexts of a hybrid group, with their blob types. */
 typedef struct _TLS_HYBRID_KEYEXCHANGE_BLOB {
@@ -1116,6 +1275,15 @@ typedef struct _NCRYPT_SSL_FUNCTION_TABLE {
     SslExpandBinderKeyFn ExpandBinderKey;
     SslExpandPreSharedKeyFn ExpandPreSharedKey;
 } NCRYPT_SSL_FUNCTION_TABLE, *PNCRYPT_SSL_FUNCTION_TABLE;
+
+typedef NTSTATUS (WINAPI *GetSChannelInterfaceFn)(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE **ppFunctionTable,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslInitializeInterfaceFn)(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE *pFunctionTable,
+    DWORD dwFlags);
 
 /* Providers. */
 
