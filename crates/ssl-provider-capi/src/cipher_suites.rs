@@ -228,12 +228,16 @@ pub(crate) fn find(
     let suite = CipherSuite::from_id(suite)
         .filter(|suite| suite.allows(protocol))
         .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
-    let curves = TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE;
-    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && curves.contains(&key_type)) {
+    let is_curve =
+        matches!(key_type, TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE | X25519);
+    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && is_curve) {
         return Err(Error::InvalidParameter("dwKeyType: expected 0, or a curve of an ECDHE suite"));
     }
     Ok((protocol, suite))
 }
+
+/// The key type of X25519, its IANA group number. The Windows headers have no name for it.
+const X25519: u32 = 29;
 
 fn is_ecdhe(key_exchange: KeyExchange) -> bool {
     matches!(key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa)

@@ -80,7 +80,7 @@ export! {
         _protocol: u32,
         _cipher_suite: u32,
         parameters: BufferList,
-        _output: OutBytes,
+        output: OutBytes,
         _output_len: u32,
         result_len: Out<u32>,
         _flags: u32,
@@ -93,7 +93,10 @@ export! {
         process().handles.any_key(public_key, &provider)?;
         master_key.required("phMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
-        result_len.required("pcbResult is NULL")?;
+        // Only an RSA key exchange has an output; others pass NULL for both.
+        if !output.is_null() {
+            result_len.required("pcbResult is NULL")?;
+        }
         not_yet("the client side of a key exchange")
     }
 }
