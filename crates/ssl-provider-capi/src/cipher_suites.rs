@@ -29,10 +29,10 @@ use crate::pointer::{InOut, Out};
 use crate::process::process;
 
 export! {
-    /// Gives the cipher suites that the provider can do, best first and one for each protocol, as
-    /// one buffer per call until `NTE_NO_MORE_ITEMS`. `private_key` restricts them to those that a
-    /// key of `SslOpenPrivateKey` serves; 0 does not. Buffers and state are freed by
-    /// `SslFreeBuffer`.
+    /// Returns one cipher suite of one protocol per call, best first, until `NTE_NO_MORE_ITEMS`.
+    /// `*ppEnumState` is NULL in the first call. Only suites that the provider supports are listed.
+    /// `hPrivateKey` is 0, or a key that limits the list to the suites that it can be used with:
+    /// all of them for an RSA key, none for an EC key. Free suites and state with `SslFreeBuffer`.
     fn SslEnumCipherSuites is EnumCipherSuitesFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -45,7 +45,7 @@ export! {
 }
 
 export! {
-    /// As [`SslEnumCipherSuites`], with records that name the mode of the cipher.
+    /// As [`SslEnumCipherSuites`], with the chaining mode of the cipher.
     fn SslEnumCipherSuitesEx is EnumCipherSuitesExFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -59,9 +59,9 @@ export! {
 }
 
 export! {
-    /// Gives the facts of a suite in a protocol. `key_type` is 0, or for ECDHE suites one of the
-    /// curve numbers that the interface had before Windows 10. An unknown combination answers
-    /// `NTE_INVALID_PARAMETER`.
+    /// Returns the properties of a cipher suite in a protocol, whether or not the provider supports
+    /// it. `dwKeyType` is 0, or for ECDHE suites 23, 24 or 25 (NIST curves) or 29 (X25519). Returns
+    /// `NTE_INVALID_PARAMETER` for an unknown combination.
     fn SslLookupCipherSuiteInfo is LookupCipherSuiteInfoFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -83,8 +83,10 @@ export! {
 }
 
 export! {
-    /// Gives what a record of a suite adds to its content, in bytes: the header with whatever goes
-    /// before the ciphertext, the MAC or tag, and the most padding that is written.
+    /// Returns what a record adds to its content, in bytes: the record header with an explicit IV
+    /// or nonce, the MAC or tag, and the longest padding that is written. `dwKeyType` is as for
+    /// [`SslLookupCipherSuiteInfo`]. Returns `NTE_INVALID_PARAMETER` for an unknown combination or
+    /// a `cbCipherLengths` below 20, and `NTE_NOT_SUPPORTED` for SSL 2.0.
     fn SslLookupCipherLengths is LookupCipherLengthsFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -107,8 +109,9 @@ export! {
 }
 
 export! {
-    /// Gives the hash of a suite's PRF, "SHA256" or "SHA384", into 64 characters. Versions before
-    /// TLS 1.2 have one PRF of two hashes, which has no name here: `NTE_NOT_SUPPORTED`.
+    /// Returns the hash of a suite's PRF, "SHA256" or "SHA384". `dwKeyType` is as for
+    /// [`SslLookupCipherSuiteInfo`]. Returns `NTE_NOT_SUPPORTED` before TLS 1.2, where the PRF
+    /// combines MD5 and SHA-1.
     fn SslGetCipherSuitePRFHashAlgorithm is CipherSuitePrfHashFn(
         provider: ProviderHandle,
         protocol: u32,

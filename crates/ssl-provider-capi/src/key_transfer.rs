@@ -21,11 +21,13 @@ use crate::process::process;
 use crate::session_key::SessionKey;
 
 export! {
-    /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of
-    /// another key (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`). With a NULL `output` only the size is given.
+    /// Exports a session key for another process (OpaqueKeyBlob), or the public half of another key
+    /// (RSAPUBLICBLOB, ECCPUBLICBLOB). Returns `NTE_NOT_SUPPORTED` for a blob type that is not
+    /// valid for this key type, and `NTE_PERM` if the policy of the provider denies the export of
+    /// session keys.
     ///
-    /// An opaque blob holds the key as it is, unencrypted. The one who imports it goes on with the
-    /// next record; the key here must not be used for the same records.
+    /// An opaque blob holds the key unencrypted, with its position in the connection: the importer
+    /// continues with the next record, and the exported key must not be used for the same records.
     fn SslExportKey is ExportKeyFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -63,8 +65,9 @@ export! {
 }
 
 export! {
-    /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or a
-    /// public key to verify signatures with (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`).
+    /// Imports a session key that another process exported from a provider with the same backend
+    /// (OpaqueKeyBlob), or a public key for `SslVerifySignature` (RSAPUBLICBLOB, or ECCPUBLICBLOB
+    /// on P-256, P-384 or P-521). Returns `NTE_NOT_SUPPORTED` for other blob types.
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -101,12 +104,12 @@ export! {
 }
 
 export! {
-    /// Verifies a signature over a hash, with the public half of any RSA or ECDSA key here or in
-    /// key storage. RSA is PKCS#1 v1.5 over a hash of 36 bytes, MD5 and SHA-1, without a name of
-    /// the hash, or of 20, 32, 48 or 64 bytes with the name of the SHA that is so long. ECDSA is
-    /// over a hash of 20, 32, 48 or 64 bytes, with the signature in DER, as it stands in
-    /// CertificateVerify (RFC 8422 section 5.4). `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may be given for
-    /// a hash that has a name. `NTE_BAD_SIGNATURE` says that it is not the signature.
+    /// Verifies a signature over a hash with the public half of an RSA or ECDSA key, of this
+    /// provider or of key storage. RSA is PKCS#1 v1.5: a hash of 36 bytes (MD5 and SHA-1) without
+    /// DigestInfo, or one of 20, 32, 48 or 64 bytes with the DigestInfo of the SHA of that length,
+    /// where `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may be set. For ECDSA the hash has 20, 32, 48 or 64
+    /// bytes, and the signature is in DER, as in CertificateVerify (RFC 8422, 5.4). Returns
+    /// `NTE_BAD_SIGNATURE` if verification fails, and `NTE_BAD_TYPE` for an ECDH key.
     fn SslVerifySignature is VerifySignatureFn(
         provider: ProviderHandle,
         public_key: KeyHandle,

@@ -10,7 +10,8 @@ use crate::pointer::{BufferList, Bytes, Out, OutBytes};
 use crate::process::process;
 
 export! {
-    /// Would make a key for one Diffie-Hellman agreement.
+    /// Generates an ephemeral key for one (EC)DHE key agreement. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -30,7 +31,8 @@ export! {
 }
 
 export! {
-    /// Would list the curves of ephemeral keys.
+    /// Lists the curves of ephemeral keys. Not supported yet: checks its handles and pointers, and
+    /// returns `NTE_NOT_SUPPORTED`.
     fn SslEnumEccCurves is EnumEccCurvesFn(
         provider: ProviderHandle,
         count: Out<u32>,
@@ -46,7 +48,8 @@ export! {
 }
 
 export! {
-    /// Would make the premaster secret of a client and encrypt it.
+    /// Generates the premaster secret of a client and encrypts it. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslGeneratePreMasterKey is GeneratePreMasterKeyFn(
         provider: ProviderHandle,
         public_key: KeyHandle,
@@ -70,8 +73,9 @@ export! {
 }
 
 export! {
-    /// Would make the master key of a client, or of a Diffie-Hellman agreement. `private_key` may
-    /// be 0.
+    /// Computes the master key of a client, or of an (EC)DHE key agreement. `hPrivateKey` may be 0,
+    /// and `pcbResult` may be NULL if `pbOutput` is. Not supported yet: checks its handles and
+    /// pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslGenerateMasterKey is GenerateMasterKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -102,7 +106,8 @@ export! {
 }
 
 export! {
-    /// Would sign a hash.
+    /// Signs a hash. Not supported yet: checks its handles and pointers, and returns
+    /// `NTE_NOT_SUPPORTED`.
     fn SslSignHash is SignHashFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -122,7 +127,8 @@ export! {
 }
 
 export! {
-    /// Would begin the key schedule of TLS 1.3. `pre_shared_key` may be 0.
+    /// Starts the key schedule of TLS 1.3; `hPreSharedKey` may be 0. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractEarlyKey is ExtractEarlyKeyFn(
         provider: ProviderHandle,
         pre_shared_key: KeyHandle,
@@ -143,7 +149,8 @@ export! {
 }
 
 export! {
-    /// Would agree on the handshake secret of TLS 1.3.
+    /// Derives the handshake secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractHandshakeKey is ExtractHandshakeKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -164,7 +171,8 @@ export! {
 }
 
 export! {
-    /// Would extract the master secret of TLS 1.3.
+    /// Derives the master secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractMasterKey is ExtractMasterKeyFn(
         provider: ProviderHandle,
         handshake_key: KeyHandle,
@@ -181,7 +189,8 @@ export! {
 }
 
 export! {
-    /// Would derive the traffic secrets of TLS 1.3. Either output may be NULL.
+    /// Derives the traffic secrets of TLS 1.3; either output may be NULL. Not supported yet: checks
+    /// its handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandTrafficKeys is ExpandTrafficKeysFn(
         provider: ProviderHandle,
         base_key: KeyHandle,
@@ -201,7 +210,8 @@ export! {
 }
 
 export! {
-    /// Would derive the record key of a traffic secret of TLS 1.3.
+    /// Derives the record key of a traffic secret of TLS 1.3. Not supported yet: checks its handles
+    /// and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandWriteKey is ExpandWriteKeyFn(
         provider: ProviderHandle,
         base_traffic_key: KeyHandle,
@@ -218,7 +228,8 @@ export! {
 }
 
 export! {
-    /// Would derive the exporter secret of TLS 1.3.
+    /// Derives the exporter secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandExporterMasterKey is ExpandExporterMasterKeyFn(
         provider: ProviderHandle,
         base_key: KeyHandle,
@@ -237,7 +248,8 @@ export! {
 }
 
 export! {
-    /// Would derive the resumption secret of TLS 1.3.
+    /// Derives the resumption secret of TLS 1.3. Not supported yet: checks its handles and
+    /// pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandResumptionMasterKey is ExpandResumptionMasterKeyFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -256,7 +268,8 @@ export! {
 }
 
 export! {
-    /// Would derive the binder key of a pre-shared key of TLS 1.3.
+    /// Derives the binder key of a pre-shared key of TLS 1.3. Not supported yet: checks its handles
+    /// and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandBinderKey is ExpandBinderKeyFn(
         provider: ProviderHandle,
         early_key: KeyHandle,
@@ -273,7 +286,8 @@ export! {
 }
 
 export! {
-    /// Would derive the pre-shared key of a ticket of TLS 1.3.
+    /// Derives the pre-shared key of a session ticket of TLS 1.3. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandPreSharedKey is ExpandPreSharedKeyFn(
         provider: ProviderHandle,
         resumption_key: KeyHandle,

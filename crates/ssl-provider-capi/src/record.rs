@@ -12,11 +12,14 @@ use crate::pointer::{Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
 export! {
-    /// Writes a whole record, header included, for at most 16384 bytes of content. With a NULL
-    /// `output` only the size is given.
+    /// Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
+    /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
+    /// epoch. Records of one key must be processed in order.
     ///
-    /// The sequence number is the caller's: it counts from 0 with each new key, and in DTLS its
-    /// upper 16 bits are the epoch. Input and output may overlap in any way.
+    /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
+    /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether
+    /// `dwHeaderLen` includes the five bytes of the record header can be settled only on Windows;
+    /// here it does.
     fn SslEncryptPacket is EncryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -56,12 +59,13 @@ export! {
 }
 
 export! {
-    /// Opens a whole record, header included, and gives its content, which may be empty. With a
-    /// NULL `output` only a size is given: the longest that the content of such a record can be.
-    /// The output must have that room, for the record does not show how long its padding is.
+    /// Decrypts a whole record, with its header, and returns its content, which may be empty.
+    /// `pbOutput` needs room for the longest content that a record of this length can hold, because
+    /// the length of the padding is secret; a NULL `pbOutput` asks for that size. Sequence numbers
+    /// and overlap are as for [`SslEncryptPacket`].
     ///
-    /// A record that does not open answers `NTE_DECRYPTION_FAILURE`, whatever is wrong with it, and
-    /// nothing is written. Input and output may overlap in any way.
+    /// Returns `NTE_DECRYPTION_FAILURE` for every record that fails authentication, for whatever
+    /// reason, and writes nothing.
     fn SslDecryptPacket is DecryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,

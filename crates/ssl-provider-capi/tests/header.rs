@@ -49,11 +49,8 @@ fn every_declaration_is_an_export_with_as_many_arguments_and_the_reverse() {
         .map(|declaration| (declaration.name, declaration.parameters.len()))
         .collect();
     let mut exported = BTreeMap::from([("SslProviderSetTrace".to_owned(), 1)]);
-    for file in fs::read_dir(in_crate("src")).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            exported.extend(exports(&fs::read_to_string(path).unwrap()));
-        }
+    for source in sources() {
+        exported.extend(exports(&source));
     }
     assert_eq!(declared, exported);
 }
@@ -84,6 +81,25 @@ fn every_constant_here_is_in_the_header_and_the_header_has_none_unknown() {
     }
     let unknown: Vec<_> = defined.keys().filter(|name| !known.contains(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentation() {
+    let header = text("include/sslprovider.h");
+    let mut compared = 0;
+    for source in sources() {
+        for (name, of_rust) in contracts(&source) {
+            let (before, _) = header.split_once(&format!(" WINAPI {name}(")).unwrap();
+            let (_, comment) = before.rsplit_once("/*").unwrap();
+            let (comment, between) = comment.split_once("*/").unwrap();
+            assert!(between.starts_with("\nSSLP_API "), "{name} has a comment of its own");
+            let of_header: Vec<&str> =
+                comment.split_whitespace().filter(|word| *word != "*").collect();
+            assert_eq!(of_header.join(" "), of_rust, "{name}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
 /// Numbers that only the header has, from Microsoft's metadata.
@@ -314,6 +330,28 @@ fn definitions(header: &str) -> BTreeMap<&str, Vec<&str>> {
         found.entry(name).or_default().push(value.trim());
     }
     found
+}
+
+/// The source files beside the root of the crate.
+fn sources() -> impl Iterator<Item = String> {
+    let paths = fs::read_dir(in_crate("src")).unwrap().map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+}
+
+/// Names and documentation of the exports in a source file, as plain text.
+fn contracts(source: &str) -> Vec<(String, String)> {
+    source
+        .split("\nexport! {\n")
+        .skip(1)
+        .map(|text| {
+            let (documentation, rest) = text.split_once("\n    fn ").unwrap();
+            let words = documentation.split_whitespace().filter(|word| *word != "///");
+            let plain = words.collect::<Vec<_>>().join(" ").replace(['`', '[', ']'], "");
+            (rest.split([' ', '(']).next().unwrap().to_owned(), plain)
+        })
+        .collect()
 }
 
 /// Names and numbers of arguments of the exports in a source file.
