@@ -1,5 +1,5 @@
-//! Cipher suites: which there are, and the facts about each in the records of the interface.
-//! Enumerated is what the provider can do; facts are given for every suite that it knows.
+//! Cipher suites: enumeration, and look-up of their properties.
+//! Enumeration lists what the provider supports; look-ups know every suite.
 
 use std::cmp::Reverse;
 use std::ffi::c_void;
@@ -165,7 +165,7 @@ fn next_suite<T: Copy>(
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
     no_flags(flags)?;
     let suites = if serves { supported(provider.provider()) } else { Vec::new() };
-    // Nothing is handed out, nor counted as that, before there is memory for all of it.
+    // Everything is allocated before anything is returned or counted.
     let item = Block::of::<T>()?;
     let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let index =
@@ -181,8 +181,8 @@ fn next_suite<T: Copy>(
     Ok(())
 }
 
-/// The suites that a provider has key exchange and cipher of, each with its protocols: the best
-/// first. SSL 3.0 is among them where policy allows it.
+/// Returns the suites whose key exchange and cipher the provider supports, best first, each with
+/// its protocols. SSL 3.0 is among them if the policy allows it.
 fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
     if !provider.supports_import() {
         return Vec::new();
@@ -206,9 +206,8 @@ fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
         .collect()
 }
 
-/// Where the cipher of a suite stands among others: those that authenticate, those with long
-/// blocks, those with short ones (RFC 7457 section 2.5, Sweet32), RC4 (RFC 7465), one too weak to
-/// be any of these, and none.
+/// Returns the rank of a suite's cipher: AEAD, CBC with long blocks, CBC with short blocks
+/// (Sweet32, RFC 7457 section 2.5), RC4 (RFC 7465), weak keys, no encryption.
 fn rank(suite: &CipherSuite) -> u8 {
     match (suite.cipher.mode, suite.cipher.block_len(), suite.cipher.bits) {
         (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, ..) => 0,
@@ -358,7 +357,7 @@ fn lengths_of(
     suite: &CipherSuite,
 ) -> Result<NCRYPT_SSL_CIPHER_LENGTHS, Failure> {
     let header = match protocol {
-        // Its records have headers of two or three bytes, which the fields cannot say.
+        // Its record headers have two or three bytes, which the fields cannot express.
         Protocol::Ssl2 => return Err(Failure::Status(NTE_NOT_SUPPORTED, "lengths of SSL 2.0")),
         Protocol::Dtls1_0 | Protocol::Dtls1_2 => 13,
         Protocol::Ssl3

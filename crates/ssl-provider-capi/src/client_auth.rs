@@ -1,4 +1,4 @@
-//! What clients sign in CertificateVerify: hashes for it, and what is signed in the end.
+//! CertificateVerify: the hashes that clients sign.
 
 use ssl_provider::{ClientKey, Error, HashAlgorithm};
 
@@ -78,12 +78,12 @@ export! {
             | BCRYPT_ECDSA_P256_ALGORITHM
             | BCRYPT_ECDSA_P384_ALGORITHM
             | BCRYPT_ECDSA_P521_ALGORITHM => ClientKey::DsaOrEcdsa,
-            _ => return Err(Error::InvalidParameter("pszAlgId: not a key that signs").into()),
+            _ => return Err(Error::InvalidParameter("pszAlgId: not a signature algorithm").into()),
         };
         if hash.protocol != master_key.key.protocol() {
-            return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol").into());
         }
-        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
         let value = master_key.key.client_auth_hash(key, &so_far)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.

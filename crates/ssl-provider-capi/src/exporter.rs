@@ -37,13 +37,13 @@ export! {
             return Err(Error::InvalidParameter("pbOutput is NULL").into());
         }
         no_flags(flags)?;
-        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
         let context = if context.is_null() && context_len == 0 {
             None
         } else {
-            // SAFETY: the caller of the export promises that pbContextValue is as long as
-            // cbContextValue says.
+            // SAFETY: the caller of the export promises that pbContextValue is readable for
+            // cbContextValue bytes.
             Some(unsafe { context.copy(context_len.into(), "pbContextValue is NULL") }?)
         };
         let mut material = room_for(usize_of(output_len))?;
@@ -80,10 +80,10 @@ export! {
             if output.is_null() { EAP_TLS_KEY_BLOCK_LEN } else { usize_of(output_len) };
         let kind = EapKeyBlock::from_flags(flags, wanted_len)?;
         let len = if kind == EapKeyBlock::Tls { EAP_TLS_KEY_BLOCK_LEN } else { wanted_len };
-        if place.is_answered_by_len(len)? {
+        if place.answer_size_query(len)? {
             return Ok(());
         }
-        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
         let mut block = room_for(len)?;
         master_key.key.eap_key_block(kind, &randoms, &mut block)?;
@@ -92,10 +92,10 @@ export! {
     }
 }
 
-/// Most bytes that one call derives.
+/// Longest output of one call in bytes.
 const MAX_OUTPUT_LEN: usize = 1 << 16;
 
-/// The two randoms.
+/// Copies the two randoms.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! The function table of the provider interface, and the two functions that hand it out.
+//! The function table of the provider interface, and the two functions that return it.
 //! A router calls a provider through it; here every provider shares one table, of version 5.0.
 
 use crate::abi::{BCRYPT_INTERFACE_VERSION, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND};

@@ -1,4 +1,4 @@
-//! Handshake hashes: made, fed, duplicated, and read as the session hash.
+//! Handshake hashes: creation, update, duplication, and the session hash.
 
 use ssl_provider::Error;
 use ssl_provider::protocol::Schedule;
@@ -49,8 +49,8 @@ export! {
         let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         no_flags(flags)?;
         let mut hash = hash.hash()?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
-        unsafe { input.copy_in_pieces(input_len, "pbInput is NULL", |piece| hash.update(piece)) }?;
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
+        unsafe { input.copy_chunks(input_len, "pbInput is NULL", |chunk| hash.update(chunk)) }?;
         Ok(())
     }
 }
@@ -77,7 +77,7 @@ export! {
             return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
         }
         if hash.hash_use == HashUse::ClientAuth {
-            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
         if hash.protocol.schedule() == Some(Schedule::Ssl3) {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));

@@ -1,5 +1,5 @@
-//! Keys that come and go as blobs: session keys on their way to another process, public keys, and
-//! signatures verified with them.
+//! Import and export of keys as blobs: session keys for another process, public keys, and the
+//! verification of signatures with them.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ export! {
             }
             other => {
                 let Ok(key) = process().handles.public_half(key, &provider) else {
-                    let reason = "pszBlobType: none that such a key has";
+                    let reason = "pszBlobType: not valid for this key type";
                     return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
                 };
                 // SAFETY: as above.
@@ -85,7 +85,7 @@ export! {
         if blob_len > MAX_BLOB_LEN {
             return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
         }
-        // SAFETY: the caller of the export promises that pbKeyBlob is as long as cbKeyBlob says.
+        // SAFETY: the caller of the export promises that pbKeyBlob is readable for cbKeyBlob bytes.
         let blob = unsafe { blob.copy(blob_len, "pbKeyBlob is NULL") }?;
         let backend = provider.provider().backend();
         let object = match blob_type.as_str() {
@@ -127,20 +127,20 @@ export! {
             PublicKey::Rsa(_) => SignatureScheme::is_rsa,
             PublicKey::Ec(key) if key.algorithm == EcAlgorithm::Ecdsa => is_ecdsa,
             PublicKey::Ec(_) => {
-                return Err(Failure::Status(NTE_BAD_TYPE, "an ECDH key signs nothing"));
+                return Err(Failure::Status(NTE_BAD_TYPE, "an ECDH key cannot verify signatures"));
             }
         };
         let scheme = SignatureScheme::ALL
             .into_iter()
             .find(|scheme| schemes(*scheme) && scheme.digest_len() == usize_of(hash_len))
-            .ok_or(Error::InvalidParameter("cbHashValue: not that of a hash of such a key"))?;
+            .ok_or(Error::InvalidParameter("cbHashValue: not valid for this key type"))?;
         let has_name = scheme.is_rsa() && scheme != SignatureScheme::RsaMd5Sha1;
         no_flags(if has_name { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;
         if signature_len > MAX_BLOB_LEN {
             return Err(Error::BadSignature.into());
         }
         let key = key.subject_public_key_info()?;
-        // SAFETY: the caller of the export promises that each is as long as its size says.
+        // SAFETY: the caller of the export promises that each is readable for its size.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
         // SAFETY: as above.
         let signature = unsafe { signature.copy(signature_len, "pbSignature is NULL") }?;

@@ -1,4 +1,4 @@
-//! Master keys: imported from what the client encrypted, and what is derived from them.
+//! Master keys: import of the client's encrypted premaster secret, session keys, and Finished.
 
 use zeroize::Zeroizing;
 
@@ -16,7 +16,7 @@ use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 use crate::session_key::SessionKey;
 
-/// Longest encrypted premaster secret in bytes: what the length field of ClientKeyExchange can say.
+/// Longest encrypted premaster secret in bytes: the largest length field of ClientKeyExchange.
 const MAX_ENCRYPTED_LEN: u32 = 0xffff;
 
 /// Longest verify_data in bytes that is computed. No suite defines more than 36.
@@ -66,8 +66,8 @@ export! {
         }
         CipherSuite::for_rsa_key_exchange(cipher_suite, Protocol::try_from(protocol)?)?;
         let parameters = parameters.parse()?;
-        // SAFETY: the caller of the export promises that pbEncryptedKey is as long as
-        // cbEncryptedKey says.
+        // SAFETY: the caller of the export promises that pbEncryptedKey is readable for
+        // cbEncryptedKey bytes.
         let encrypted_key =
             unsafe { encrypted_key.copy(encrypted_key_len, "pbEncryptedKey is NULL") }?;
         let key = provider.provider().import_master_key(
@@ -119,7 +119,7 @@ export! {
         };
         let read = insert(Side::Client)?;
         let write = insert(Side::Server).inspect_err(|_| {
-            // The handle was made a moment ago and nobody has seen it.
+            // The caller has not seen this handle yet.
             let _ = process().handles.free(read, &[ssl_provider::HandleKind::SessionKey]);
         })?;
         read_place.write(read);
@@ -156,13 +156,13 @@ export! {
         }
         let key = &master_key.key;
         if hash.hash_use != HashUse::Handshake {
-            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
         if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
-            return Err(Error::InvalidParameter("hHandshakeHash: of another handshake").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol or PRF").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
-        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
         key.verify_data(sender, &so_far, &mut verify_data)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.

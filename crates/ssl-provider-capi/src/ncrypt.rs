@@ -1,5 +1,5 @@
-//! The part of key storage that a server needs: keys come in, their public halves go out.
-//! An imported key is findable by its certificate for as long as its handle lives.
+//! The part of key storage that a server needs: import of keys, and export of their public halves.
+//! An imported key can be found by its certificate while its handle is live.
 
 use std::sync::Arc;
 
@@ -69,12 +69,12 @@ export! {
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         no_flags(flags & !NCRYPT_SILENT_FLAG)?;
         if parameters.has_entries()? {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "key names and passwords"));
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "pParameterList: not supported here"));
         }
         if data_len > MAX_BLOB_LEN {
             return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
         }
-        // SAFETY: the caller of the export promises that pbData is as long as cbData says.
+        // SAFETY: the caller of the export promises that pbData is readable for cbData bytes.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
         let stored = match blob_type.as_str() {
             BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
@@ -113,7 +113,7 @@ export! {
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         no_flags(flags & !NCRYPT_SILENT_FLAG)?;
         if parameters.has_entries()? {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "parameters of an export"));
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "pParameterList: not supported here"));
         }
         if let BCRYPT_RSAPRIVATE_BLOB
         | BCRYPT_RSAFULLPRIVATE_BLOB

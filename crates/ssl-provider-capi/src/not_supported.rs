@@ -1,5 +1,5 @@
-//! Operations that the Rust API does not have yet: each checks its handles and says so.
-//! One that arrives moves to a module of its own.
+//! Operations that the Rust API does not have yet: each checks its handles and pointers, and fails.
+//! An operation that is implemented moves to a module of its own.
 
 use ssl_provider::Error;
 
@@ -305,7 +305,7 @@ export! {
     }
 }
 
-/// The answer of an operation that is not there yet.
+/// Fails as every operation that is not implemented yet.
 fn not_yet(operation: &'static str) -> Result<(), Failure> {
     Err(Failure::Status(NTE_NOT_SUPPORTED, operation))
 }

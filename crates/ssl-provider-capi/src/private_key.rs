@@ -1,4 +1,4 @@
-//! Private keys: found for a certificate, and asked for their properties.
+//! Private keys: opened by their certificates, and their properties.
 
 use ssl_provider::signature::Curve;
 use ssl_provider::{Error, PrivateKey};
@@ -91,7 +91,7 @@ export! {
     }
 }
 
-/// A property of an RSA key; none for a name that is not one.
+/// Returns a property of an RSA key, or `None` for an unknown name.
 fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
     let size = |value: usize| u32::try_from(value).ok().map(number);
     match property {
@@ -106,7 +106,7 @@ fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A property of a key on a curve; none for a name that is not one.
+/// Returns a property of an EC key, or `None` for an unknown name.
 fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
     let (name, key_type, ecdh, ecdsa) = match key.curve {
         Curve::P256 => (
@@ -143,7 +143,7 @@ fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A property that every key has with the same value.
+/// Returns a property that has the same value for every key.
 fn common_property(property: &str) -> Option<Vec<u8>> {
     match property {
         NCRYPT_EXPORT_POLICY_PROPERTY => Some(number(0)),

@@ -1,5 +1,5 @@
 //! Providers: opening, listing, counting references, and freeing whatever a handle stands for.
-//! NULL and Microsoft's name give the default backend; each backend has a name of its own as well.
+//! NULL and Microsoft's name select the default backend; each backend also has its own name.
 
 use ssl_provider::{
     Error, HandleKind, KeyExchangeBackend, KeyExportPolicy, Policy, Provider, backends,
@@ -24,12 +24,12 @@ pub(crate) const SOFTWARE: u32 = 2;
 /// The name of a property of ours: the library behind a provider, with its version.
 const LIBRARY_PROPERTY: &str = "Library";
 
-/// Gives a C handle to a provider that Rust code has opened and configured, with its policy. It is
-/// freed like one of `SslOpenProvider`.
+/// Returns a C handle to a provider that Rust code has opened and configured, with its policy. Free
+/// it like one of `SslOpenProvider`.
 ///
-/// C code may use a private key with every provider of its backend, and `SslOpenProvider` gives it
-/// the default policy. A key that both may use must have one rule for the version in the premaster
-/// secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
+/// C code may use a private key with every provider of its backend, and those of `SslOpenProvider`
+/// have the default policy. A key that both may use must have one rule for the version in the
+/// premaster secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ export! {
         let place = provider.required("phSslProvider is NULL")?;
         no_flags(flags)?;
         let backend = backend_of(name.read()?.as_deref())?;
-        // Whoever can call SslExportKey has the plaintext of the records already.
+        // A caller of SslExportKey has the plaintext of the records already.
         let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
         place.write(provider_handle(Provider::open(backend).with_policy(policy))?);
         Ok(())
@@ -142,7 +142,7 @@ export! {
         let providers = provider_names();
         let number = u32::try_from(providers.len()).map_err(|_| Error::NoMemory)?;
         let block = name_list(&providers)?;
-        list_place.write(process().blocks.hand_out(block).cast());
+        list_place.write(process().blocks.publish(block).cast());
         count_place.write(number);
         Ok(())
     }
@@ -183,7 +183,7 @@ export! {
         {
             return Err(Failure::Status(NTE_NO_MORE_ITEMS, "a property has one value"));
         }
-        // Nothing is handed out before there is memory for all of it.
+        // Everything is allocated before anything is returned.
         let new_state = match state {
             Some((state, place)) if state.is_null() => Some((Block::new(1)?, place)),
             _ => None,
@@ -224,7 +224,7 @@ pub(crate) fn backend_of(name: Option<&str>) -> Result<&'static dyn KeyExchangeB
     }
 }
 
-/// Names and comments of all providers. Without a backend there is none.
+/// Returns names and comments of all providers.
 fn provider_names() -> Vec<(&'static str, &'static str)> {
     let library = |backend: &&'static dyn KeyExchangeBackend| backend.info().library.as_str();
     default_backend()

@@ -1,5 +1,5 @@
-//! Records: encrypted and decrypted with the session keys, in memory of the key's own.
-//! The caller's buffers are read once, before the work, and written once, after it succeeded.
+//! Records: encrypted and decrypted with session keys, in memory that belongs to the key.
+//! The caller's input is read once, before the operation; its output is written once, on success.
 
 use zeroize::Zeroize;
 
@@ -44,13 +44,13 @@ export! {
         let mut records = key.records()?;
         let payload_len = usize_of(input_len);
         let record_len = records.key().record_len(payload_len)?;
-        if place.is_answered_by_len(record_len)? {
+        if place.answer_size_query(record_len)? {
             return Ok(());
         }
         let offset = records.key().payload_offset();
         let (key, work) = records.parts()?;
         let payload = room(work, offset, payload_len)?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(payload, "pbInput is NULL") }?;
         let len = key.encrypt_in_place(sequence_number, content_type, payload_len, work)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
@@ -85,13 +85,13 @@ export! {
         let mut records = key.records()?;
         let record_len = usize_of(input_len);
         let max_payload_len = records.key().max_payload_len(record_len);
-        if place.is_answered_by_len(max_payload_len)? {
+        if place.answer_size_query(max_payload_len)? {
             return Ok(());
         }
         let (key, work) = records.parts()?;
-        // Longer than any record, by the length that the caller gave.
+        // `cbInput` is longer than any record.
         let record = work.get_mut(..record_len).ok_or(Error::BadRecord)?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(record, "pbInput is NULL") }?;
         let payload = key.decrypt_in_place(sequence_number, record)?;
         let payload = room(record, payload.start, payload.len())?;
@@ -106,9 +106,9 @@ export! {
 /// The content types that the interface knows.
 const CONTENT_TYPES: std::ops::RangeInclusive<u32> = CT_CHANGE_CIPHER_SPEC..=CT_APPLICATIONDATA;
 
-/// The part of `work` for `len` bytes behind `offset`.
+/// Returns `len` bytes of `work` after `offset`.
 fn room(work: &mut [u8], offset: usize, len: usize) -> Result<&mut [u8], Error> {
     work.get_mut(offset..)
         .and_then(|rest| rest.get_mut(..len))
-        .ok_or(Error::Internal("no record is longer than the memory for it"))
+        .ok_or(Error::Internal("a record is longer than the memory for it"))
 }

@@ -1,5 +1,6 @@
-//! The header against everything that it must agree with: the exports, the constants, Microsoft's
-//! metadata, and the lists `declarations.txt` and `numbers.txt`; these against their sheet of facts.
+//! The header against everything that it must agree with: the exports and their documentation, the
+//! constants, Microsoft's metadata, and two lists, `declarations.txt` and `numbers.txt`; the lists
+//! against the sheet of facts that they are from.
 
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
