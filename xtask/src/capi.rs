@@ -124,7 +124,7 @@ fn abuse(workspace: &Workspace) -> Result<()> {
     build.cargo("build").args(["--release"]).run(workspace)?;
     build.compile(GCC, ABUSE, Library::Shared, &[])?;
     FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
-    println!("capi: no crash, nothing left, and every status is one that its function may answer");
+    println!("capi: no crash, nothing left, and every status is one that its function may return");
     Ok(())
 }
 

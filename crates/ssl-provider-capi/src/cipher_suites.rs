@@ -358,7 +358,9 @@ fn lengths_of(
 ) -> Result<NCRYPT_SSL_CIPHER_LENGTHS, Failure> {
     let header = match protocol {
         // Its record headers have two or three bytes, which the fields cannot express.
-        Protocol::Ssl2 => return Err(Failure::Status(NTE_NOT_SUPPORTED, "lengths of SSL 2.0")),
+        Protocol::Ssl2 => {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 2.0: lengths not supported"));
+        }
         Protocol::Dtls1_0 | Protocol::Dtls1_2 => 13,
         Protocol::Ssl3
         | Protocol::Tls1_0

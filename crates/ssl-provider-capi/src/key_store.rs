@@ -106,7 +106,7 @@ impl PublicKey {
         match blob_type {
             BCRYPT_RSAPUBLIC_BLOB => Ok(Self::Rsa(public_key_of_blob(blob)?)),
             BCRYPT_ECCPUBLIC_BLOB => Ok(Self::Ec(EcPublicKey::of_public_blob(blob)?)),
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
         }
     }
 }

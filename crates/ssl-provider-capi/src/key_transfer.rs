@@ -44,19 +44,14 @@ export! {
         no_flags(flags)?;
         match blob_type.as_str() {
             BCRYPT_OPAQUE_KEY_BLOB => {
-                let Ok(key) = process().handles.session_key(key, &provider) else {
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, "only session keys are opaque"));
-                };
+                let key = process().handles.session_key(key, &provider).map_err(|_| NOT_VALID)?;
                 let blob = key.records()?.key().export()?;
                 // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
                 // bytes.
                 unsafe { output.write(blob.expose()) }
             }
             other => {
-                let Ok(key) = process().handles.public_half(key, &provider) else {
-                    let reason = "pszBlobType: not valid for this key type";
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
-                };
+                let key = process().handles.public_half(key, &provider).map_err(|_| NOT_VALID)?;
                 // SAFETY: as above.
                 unsafe { output.write(&key.blob(other)?) }
             }
@@ -148,6 +143,10 @@ export! {
         Ok(())
     }
 }
+
+/// The failure for a blob type of another kind of key.
+const NOT_VALID: Failure =
+    Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid for this key type");
 
 fn is_ecdsa(scheme: SignatureScheme) -> bool {
     !scheme.is_rsa()

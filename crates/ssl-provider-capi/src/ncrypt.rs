@@ -81,7 +81,7 @@ export! {
             BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
             NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
             BCRYPT_ECCPRIVATE_BLOB => StoredKey::Ec(EcPublicKey::of_private_blob(&blob)?),
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
         };
         let stored = Arc::new(stored);
         process().keys.add(&stored)?;

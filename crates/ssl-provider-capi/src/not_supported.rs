@@ -26,7 +26,7 @@ export! {
         key.preset(0);
         process().handles.provider(provider)?;
         key.required("phEphemeralKey is NULL")?;
-        not_yet("ephemeral keys")
+        not_yet("ephemeral keys are not supported yet")
     }
 }
 
@@ -43,7 +43,7 @@ export! {
         process().handles.provider(provider)?;
         count.required("pEccCurveCount is NULL")?;
         curves.required("ppEccCurve is NULL")?;
-        not_yet("ephemeral keys")
+        not_yet("ephemeral keys are not supported yet")
     }
 }
 
@@ -68,7 +68,7 @@ export! {
         premaster_key.required("phPreMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
         result_len.required("pcbResult is NULL")?;
-        not_yet("the client side of a key exchange")
+        not_yet("this key exchange is not supported yet")
     }
 }
 
@@ -101,7 +101,7 @@ export! {
         if !output.is_null() {
             result_len.required("pcbResult is NULL")?;
         }
-        not_yet("the client side of a key exchange")
+        not_yet("this key exchange is not supported yet")
     }
 }
 
@@ -122,7 +122,7 @@ export! {
         process().handles.private_key(private_key, &provider)?;
         not_null(hash.is_null(), "pbHashValue is NULL")?;
         result_len.required("pcbResult is NULL")?;
-        not_yet("signatures")
+        not_yet("signing is not supported yet")
     }
 }
 
@@ -144,7 +144,7 @@ export! {
             process().handles.any_key(pre_shared_key, &provider)?;
         }
         early_key.required("phEarlyKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -166,7 +166,7 @@ export! {
         process().handles.any_key(public_key, &provider)?;
         process().handles.any_key(early_key, &provider)?;
         handshake_key.required("phHandshakeKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -184,7 +184,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(handshake_key, &provider)?;
         master_key.required("phMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -205,7 +205,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(base_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -223,7 +223,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(base_traffic_key, &provider)?;
         write_key.required("phWriteKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -243,7 +243,7 @@ export! {
         process().handles.any_key(base_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
         exporter_key.required("phExporterMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -263,7 +263,7 @@ export! {
         process().handles.any_key(master_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
         resumption_key.required("phResumptionMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -281,7 +281,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(early_key, &provider)?;
         binder_key.required("phBinderKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
@@ -301,7 +301,7 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(resumption_key, &provider)?;
         pre_shared_key.required("phPreSharedKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 

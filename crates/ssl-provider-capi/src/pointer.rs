@@ -12,17 +12,17 @@ use crate::abi::{
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCRYPTBUFFER_SSL_SESSION_HASH, NCryptBuffer, NCryptBufferDesc,
 };
 
-/// Characters that are looked at in a string before it counts as unterminated. The longest name
+/// Characters that are read of a string before it counts as unterminated. The longest name
 /// that the interface knows, and every name field of it, is shorter.
 pub const MAX_STRING_LEN: usize = 256;
 
-/// Entries of a parameter list that are looked at; the interface defines fewer than 40 types.
+/// Most entries of a parameter list; the interface defines fewer than 40 types.
 pub const MAX_LIST_LEN: u32 = 256;
 
-/// Bytes of a certificate that are looked at.
+/// Longest certificate in bytes.
 pub const MAX_CERTIFICATE_LEN: u32 = 1 << 20;
 
-/// Bytes that are looked at in one entry of a parameter list: one more than the longest good one,
+/// Bytes that are read of one entry of a parameter list: one more than the longest good one,
 /// so that a longer entry is still seen to be too long.
 const MAX_ENTRY_LEN: u32 = 49;
 
@@ -375,7 +375,7 @@ impl BufferList {
         self.0.is_null()
     }
 
-    /// Whether there is a list with at least one entry.
+    /// Returns whether the list has at least one entry.
     ///
     /// # Errors
     ///

@@ -123,7 +123,7 @@ export! {
 export! {
     /// Always returns `NTE_NOT_SUPPORTED`, as documented.
     fn SslChangeNotify(_event: Opaque, _flags: u32) {
-        Err(Failure::Status(NTE_NOT_SUPPORTED, "there is no configuration that could change"))
+        Err(Failure::Status(NTE_NOT_SUPPORTED, "change notifications are not supported"))
     }
 }
 

@@ -84,7 +84,7 @@ static inline NCRYPT_PROV_HANDLE open_provider(void)
     return provider;
 }
 
-/* Imports the test key and gives its handle in key storage. */
+/* Imports the test key and returns its handle in key storage. */
 static inline NCRYPT_KEY_HANDLE import_key(void)
 {
     NCRYPT_PROV_HANDLE storage = 0;
