@@ -1661,9 +1661,9 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
  * NTE_INVALID_PARAMETER for a NULL pointer; NTE_BAD_FLAGS; NTE_NOT_SUPPORTED for protocol or suite;
  * NTE_INVALID_PARAMETER for the list.
  *
- * No content of the ciphertext is an error, so that the call is no padding oracle (Bleichenbacher):
- * with wrong padding, length or version it succeeds with a master key that no client has, and the
- * handshake fails at Finished (RFC 5246, 7.4.7.1).
+ * No content of the ciphertext is an error (implicit rejection), so that the call is no padding
+ * oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a master key that
+ * no client has, and the handshake fails at Finished (RFC 5246, 7.4.7.1).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,

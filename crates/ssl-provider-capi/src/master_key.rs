@@ -33,9 +33,9 @@ export! {
     /// not RSA; `NTE_INVALID_PARAMETER` for a NULL pointer; `NTE_BAD_FLAGS`; `NTE_NOT_SUPPORTED`
     /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list.
     ///
-    /// No content of the ciphertext is an error, so that the call is no padding oracle
-    /// (Bleichenbacher): with wrong padding, length or version it succeeds with a master key that
-    /// no client has, and the handshake fails at Finished (RFC 5246, 7.4.7.1).
+    /// No content of the ciphertext is an error (implicit rejection), so that the call is no
+    /// padding oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a
+    /// master key that no client has, and the handshake fails at Finished (RFC 5246, 7.4.7.1).
     fn SslImportMasterKey is ImportMasterKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
