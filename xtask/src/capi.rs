@@ -130,7 +130,7 @@ fn abuse(workspace: &Workspace) -> Result<()> {
     build.install(Profile::Release)?;
     build.compile(GCC, ABUSE, Library::Shared, &[])?;
     FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
-    println!("capi: no crash, nothing left, and every status is one that its function may answer");
+    println!("capi: no crash, nothing left, and every status is one that its function may return");
     Ok(())
 }
 

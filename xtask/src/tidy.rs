@@ -50,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         }
     }
     findings.extend(graph::check_layers(workspace));
+    findings.extend(graph::check_circles(&files));
     findings.extend(supply_chain_findings(workspace));
     findings.extend(spelling(workspace)?);
     if let Err(error) = support::run(workspace, true) {

@@ -6,29 +6,29 @@
  *
  * Conventions
  *
- *   - A function answers 0 or a negative status. Nothing else is written on failure, but a handle
- *     or pointer that was to be given is 0, and a size is given with NTE_BUFFER_TOO_SMALL.
- *   - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
- *   - dwFlags is 0 where nothing else is said; other bits are NTE_BAD_FLAGS.
- *   - Handles are opaque numbers. Any value that is not a live handle of the right kind and of the
+ *   - Functions return 0 or a negative status. On failure nothing else is written, except that a
+ *     handle or pointer to be returned is set to 0, and NTE_BUFFER_TOO_SMALL comes with the size.
+ *   - Checks are made in this order: handles, NULL pointers, flags, protocol and suite, lists.
+ *   - dwFlags is 0 unless the function defines flags; other bits are NTE_BAD_FLAGS.
+ *   - Handles are opaque numbers. A value that is not a live handle of the right kind and of the
  *     same provider is NTE_INVALID_HANDLE, or STATUS_INVALID_HANDLE where a function says so.
  *   - Strings are UTF-16 with a terminator within 256 characters.
- *   - Inputs are copied; no pointer is kept. Buffers need no alignment.
- *   - With a NULL pbOutput a function that has pcbResult gives the size there and succeeds.
+ *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment.
+ *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
- *   - After fork() the child has no handles; what it inherits is invalid in it.
- *   - Exit handlers may make calls. Threads should have ended before exit(): AWS-LC takes its
- *     random numbers down then, and aborts when a new thread asks for some.
- *   - NTE_NO_MEMORY is answered where there is none for what is handed out; where there is none for
- *     work in between, the process aborts, as programs in Rust do.
+ *   - After fork() the child has no handles; those that it inherits are invalid in it.
+ *   - Exit handlers may make calls. End other threads before exit(): AWS-LC shuts its random number
+ *     generator down then, and aborts when a new thread asks for random numbers.
+ *   - Returns NTE_NO_MEMORY if a returned object cannot be allocated. Failure of an internal
+ *     temporary allocation aborts the process, as in other Rust programs.
  *
  * Keys
  *
- *   Windows finds the key of a certificate in its store. Here a key is imported first, with
- *   NCryptImportKey; as long as its handle lives, SslOpenPrivateKey finds it by any certificate
- *   with the same public key. Of the CERT_CONTEXT only pbCertEncoded and cbCertEncoded (DER) are
- *   read, so the rest may be zero.
+ *   Windows finds the key of a certificate in its store. Here a key must first be imported with
+ *   NCryptImportKey. While its handle is live, SslOpenPrivateKey finds it by any certificate with
+ *   the same public key. Of the CERT_CONTEXT only pbCertEncoded and cbCertEncoded (DER) are read,
+ *   so the rest may be zero.
  */
 
 #ifndef SSLPROVIDER_H
@@ -82,7 +82,7 @@ typedef ULONG_PTR NCRYPT_PROV_HANDLE;
 typedef ULONG_PTR NCRYPT_KEY_HANDLE;
 typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 
-/* A status as the headers print it, unsigned, as the number that functions return. */
+/* Converts a status code, which the headers write unsigned, to the type that functions return. */
 #define SSLP_STATUS(code) ((SECURITY_STATUS)(code))
 
 /* Protocol versions. */
@@ -219,7 +219,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define NCRYPTBUFFER_TPM_PLATFORM_CLAIM_NONCE 81
 #define NCRYPTBUFFER_TPM_PLATFORM_CLAIM_STATIC_CREATE 82
 
-/* Magic numbers of key blobs. */
+/* Magic numbers and versions of key blobs. */
 #define BCRYPT_RSAPUBLIC_MAGIC 0x31415352u
 #define BCRYPT_RSAPRIVATE_MAGIC 0x32415352u
 #define BCRYPT_RSAFULLPRIVATE_MAGIC 0x33415352u
@@ -230,6 +230,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECDH_PRIVATE_P256_MAGIC 0x324B4345u
 #define BCRYPT_ECDH_PRIVATE_P384_MAGIC 0x344B4345u
 #define BCRYPT_ECDH_PRIVATE_P521_MAGIC 0x364B4345u
+#define BCRYPT_ECDH_PRIVATE_GENERIC_MAGIC 0x564B4345u
 #define BCRYPT_ECDSA_PUBLIC_P256_MAGIC 0x31534345u
 #define BCRYPT_ECDSA_PUBLIC_P384_MAGIC 0x33534345u
 #define BCRYPT_ECDSA_PUBLIC_P521_MAGIC 0x35534345u
@@ -237,12 +238,17 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECDSA_PRIVATE_P384_MAGIC 0x34534345u
 #define BCRYPT_ECDSA_PRIVATE_P521_MAGIC 0x36534345u
 #define BCRYPT_ECDSA_PUBLIC_GENERIC_MAGIC 0x50444345u
+#define BCRYPT_ECDSA_PRIVATE_GENERIC_MAGIC 0x56444345u
 #define BCRYPT_DH_PUBLIC_MAGIC 0x42504844u
+#define BCRYPT_DH_PRIVATE_MAGIC 0x56504844u
 #define BCRYPT_DH_PARAMETERS_MAGIC 0x4D504844u
 #define BCRYPT_KEY_DATA_BLOB_MAGIC 0x4D42444Bu
+#define BCRYPT_KEY_DATA_BLOB_VERSION1 1
 #define TLS_HYBRID_KEYEXCHANGE_MAGIC 0x48534C54u
 #define TLS_KEM_CIPHERTEXT_MAGIC 0x434B4C4Du
 #define BCRYPT_MLKEM_PUBLIC_MAGIC 0x504B4C4Du
+#define BCRYPT_MLKEM_PRIVATE_MAGIC 0x524B4C4Du
+#define BCRYPT_MLKEM_PRIVATE_SEED_MAGIC 0x534B4C4Du
 
 /* Padding flags, interfaces and configuration. */
 #define NCRYPT_NO_PADDING_FLAG 0x00000001u
@@ -341,7 +347,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define STATUS_HMAC_NOT_SUPPORTED SSLP_STATUS(0xC000A001u)
 #define STATUS_AUTH_TAG_MISMATCH SSLP_STATUS(0xC000A002u)
 
-/* Strings are UTF-16. C99 has no literal for that, so it gets an array instead. */
+/* Strings are UTF-16. C99 has no literals for UTF-16; there the macros are arrays. */
 #if defined(__cplusplus) || (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L)
 
 /* Provider names and values in records. */
@@ -354,6 +360,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 
 /* Blob types. */
 #define BCRYPT_OPAQUE_KEY_BLOB u"OpaqueKeyBlob"
+#define BCRYPT_PUBLIC_KEY_BLOB u"PUBLICBLOB"
+#define BCRYPT_PRIVATE_KEY_BLOB u"PRIVATEBLOB"
 #define BCRYPT_RSAPUBLIC_BLOB u"RSAPUBLICBLOB"
 #define BCRYPT_RSAPRIVATE_BLOB u"RSAPRIVATEBLOB"
 #define BCRYPT_RSAFULLPRIVATE_BLOB u"RSAFULLPRIVATEBLOB"
@@ -362,6 +370,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_ECCPRIVATE_BLOB u"ECCPRIVATEBLOB"
 #define SSL_ECCPUBLIC_BLOB u"SSLECCPUBLICBLOB"
 #define BCRYPT_DH_PUBLIC_BLOB u"DHPUBLICBLOB"
+#define BCRYPT_DH_PRIVATE_BLOB u"DHPRIVATEBLOB"
 #define BCRYPT_DH_PARAMETERS u"DHParameters"
 #define BCRYPT_KEY_DATA_BLOB u"KeyDataBlob"
 #define NCRYPT_PKCS8_PRIVATE_KEY_BLOB u"PKCS8_PRIVATEKEY"
@@ -369,6 +378,11 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define TLS_HYBRID_KEYEXCHANGE u"TLS_HYBRID_KEYEXCHANGE"
 #define TLS_KEM_CIPHERTEXT u"TLS_KEM_CIPHER_TEXT"
 #define BCRYPT_MLKEM_PUBLIC_BLOB u"MLKEMPUBLICBLOB"
+#define BCRYPT_MLKEM_PRIVATE_BLOB u"MLKEMPRIVATEBLOB"
+#define BCRYPT_MLKEM_PRIVATE_SEED_BLOB u"MLKEMPRIVATESEEDBLOB"
+#define BCRYPT_MLKEM_PARAMETER_SET_512 u"512"
+#define BCRYPT_MLKEM_PARAMETER_SET_768 u"768"
+#define BCRYPT_MLKEM_PARAMETER_SET_1024 u"1024"
 
 /* Algorithms. */
 #define BCRYPT_RSA_ALGORITHM u"RSA"
@@ -391,6 +405,7 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_RC2_ALGORITHM u"RC2"
 #define BCRYPT_RC4_ALGORITHM u"RC4"
 #define BCRYPT_CHACHA20_POLY1305_ALGORITHM u"CHACHA20_POLY1305"
+#define BCRYPT_MLKEM_ALGORITHM u"ML-KEM"
 #define BCRYPT_MD2_ALGORITHM u"MD2"
 #define BCRYPT_MD4_ALGORITHM u"MD4"
 #define BCRYPT_MD5_ALGORITHM u"MD5"
@@ -398,6 +413,28 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_SHA256_ALGORITHM u"SHA256"
 #define BCRYPT_SHA384_ALGORITHM u"SHA384"
 #define BCRYPT_SHA512_ALGORITHM u"SHA512"
+
+/* Curves. */
+#define BCRYPT_ECC_CURVE_25519 u"curve25519"
+#define BCRYPT_ECC_CURVE_NISTP192 u"nistP192"
+#define BCRYPT_ECC_CURVE_NISTP224 u"nistP224"
+#define BCRYPT_ECC_CURVE_NISTP256 u"nistP256"
+#define BCRYPT_ECC_CURVE_NISTP384 u"nistP384"
+#define BCRYPT_ECC_CURVE_NISTP521 u"nistP521"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP256R1 u"brainpoolP256r1"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP384R1 u"brainpoolP384r1"
+#define BCRYPT_ECC_CURVE_BRAINPOOLP512R1 u"brainpoolP512r1"
+#define BCRYPT_ECC_CURVE_SECP160K1 u"secP160k1"
+#define BCRYPT_ECC_CURVE_SECP160R1 u"secP160r1"
+#define BCRYPT_ECC_CURVE_SECP160R2 u"secP160r2"
+#define BCRYPT_ECC_CURVE_SECP192K1 u"secP192k1"
+#define BCRYPT_ECC_CURVE_SECP192R1 u"secP192r1"
+#define BCRYPT_ECC_CURVE_SECP224K1 u"secP224k1"
+#define BCRYPT_ECC_CURVE_SECP224R1 u"secP224r1"
+#define BCRYPT_ECC_CURVE_SECP256K1 u"secP256k1"
+#define BCRYPT_ECC_CURVE_SECP256R1 u"secP256r1"
+#define BCRYPT_ECC_CURVE_SECP384R1 u"secP384r1"
+#define BCRYPT_ECC_CURVE_SECP521R1 u"secP521r1"
 
 /* Chaining modes. */
 #define BCRYPT_CHAIN_MODE_NA u"ChainingModeN/A"
@@ -446,6 +483,10 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 /* Blob types. */
 #define BCRYPT_OPAQUE_KEY_BLOB \
     ((const WCHAR[]){'O', 'p', 'a', 'q', 'u', 'e', 'K', 'e', 'y', 'B', 'l', 'o', 'b', 0})
+#define BCRYPT_PUBLIC_KEY_BLOB \
+    ((const WCHAR[]){'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_PRIVATE_KEY_BLOB \
+    ((const WCHAR[]){'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_RSAPUBLIC_BLOB \
     ((const WCHAR[]){'R', 'S', 'A', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_RSAPRIVATE_BLOB \
@@ -464,6 +505,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
      'B', 0})
 #define BCRYPT_DH_PUBLIC_BLOB \
     ((const WCHAR[]){'D', 'H', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_DH_PRIVATE_BLOB \
+    ((const WCHAR[]){'D', 'H', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', 'B', 0})
 #define BCRYPT_DH_PARAMETERS \
     ((const WCHAR[]){'D', 'H', 'P', 'a', 'r', 'a', 'm', 'e', 't', 'e', 'r', 's', 0})
 #define BCRYPT_KEY_DATA_BLOB \
@@ -483,6 +526,18 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_MLKEM_PUBLIC_BLOB \
     ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', \
      0})
+#define BCRYPT_MLKEM_PRIVATE_BLOB \
+    ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'B', 'L', 'O', \
+     'B', 0})
+#define BCRYPT_MLKEM_PRIVATE_SEED_BLOB \
+    ((const WCHAR[]){'M', 'L', 'K', 'E', 'M', 'P', 'R', 'I', 'V', 'A', 'T', 'E', 'S', 'E', 'E', \
+     'D', 'B', 'L', 'O', 'B', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_512 \
+    ((const WCHAR[]){'5', '1', '2', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_768 \
+    ((const WCHAR[]){'7', '6', '8', 0})
+#define BCRYPT_MLKEM_PARAMETER_SET_1024 \
+    ((const WCHAR[]){'1', '0', '2', '4', 0})
 
 /* Algorithms. */
 #define BCRYPT_RSA_ALGORITHM \
@@ -526,6 +581,8 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 #define BCRYPT_CHACHA20_POLY1305_ALGORITHM \
     ((const WCHAR[]){'C', 'H', 'A', 'C', 'H', 'A', '2', '0', '_', 'P', 'O', 'L', 'Y', '1', '3', \
      '0', '5', 0})
+#define BCRYPT_MLKEM_ALGORITHM \
+    ((const WCHAR[]){'M', 'L', '-', 'K', 'E', 'M', 0})
 #define BCRYPT_MD2_ALGORITHM \
     ((const WCHAR[]){'M', 'D', '2', 0})
 #define BCRYPT_MD4_ALGORITHM \
@@ -540,6 +597,51 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
     ((const WCHAR[]){'S', 'H', 'A', '3', '8', '4', 0})
 #define BCRYPT_SHA512_ALGORITHM \
     ((const WCHAR[]){'S', 'H', 'A', '5', '1', '2', 0})
+
+/* Curves. */
+#define BCRYPT_ECC_CURVE_25519 \
+    ((const WCHAR[]){'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9', 0})
+#define BCRYPT_ECC_CURVE_NISTP192 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '1', '9', '2', 0})
+#define BCRYPT_ECC_CURVE_NISTP224 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '2', '2', '4', 0})
+#define BCRYPT_ECC_CURVE_NISTP256 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '2', '5', '6', 0})
+#define BCRYPT_ECC_CURVE_NISTP384 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '3', '8', '4', 0})
+#define BCRYPT_ECC_CURVE_NISTP521 \
+    ((const WCHAR[]){'n', 'i', 's', 't', 'P', '5', '2', '1', 0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP256R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '2', '5', '6', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP384R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '3', '8', '4', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_BRAINPOOLP512R1 \
+    ((const WCHAR[]){'b', 'r', 'a', 'i', 'n', 'p', 'o', 'o', 'l', 'P', '5', '1', '2', 'r', '1', \
+     0})
+#define BCRYPT_ECC_CURVE_SECP160K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP160R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP160R2 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '6', '0', 'r', '2', 0})
+#define BCRYPT_ECC_CURVE_SECP192K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '9', '2', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP192R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '1', '9', '2', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP224K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '2', '4', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP224R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '2', '4', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP256K1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '5', '6', 'k', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP256R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '2', '5', '6', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP384R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '3', '8', '4', 'r', '1', 0})
+#define BCRYPT_ECC_CURVE_SECP521R1 \
+    ((const WCHAR[]){'s', 'e', 'c', 'P', '5', '2', '1', 'r', '1', 0})
 
 /* Chaining modes. */
 #define BCRYPT_CHAIN_MODE_NA \
@@ -599,12 +701,57 @@ typedef ULONG_PTR NCRYPT_HASH_HANDLE;
 
 #endif
 
+/* Algorithms and their groups, by the names of ncrypt.h. */
+#define NCRYPT_RSA_ALGORITHM BCRYPT_RSA_ALGORITHM
+#define NCRYPT_RSA_SIGN_ALGORITHM BCRYPT_RSA_SIGN_ALGORITHM
+#define NCRYPT_DH_ALGORITHM BCRYPT_DH_ALGORITHM
+#define NCRYPT_DSA_ALGORITHM BCRYPT_DSA_ALGORITHM
+#define NCRYPT_ECDH_ALGORITHM BCRYPT_ECDH_ALGORITHM
+#define NCRYPT_ECDH_P256_ALGORITHM BCRYPT_ECDH_P256_ALGORITHM
+#define NCRYPT_ECDH_P384_ALGORITHM BCRYPT_ECDH_P384_ALGORITHM
+#define NCRYPT_ECDH_P521_ALGORITHM BCRYPT_ECDH_P521_ALGORITHM
+#define NCRYPT_ECDSA_ALGORITHM BCRYPT_ECDSA_ALGORITHM
+#define NCRYPT_ECDSA_P256_ALGORITHM BCRYPT_ECDSA_P256_ALGORITHM
+#define NCRYPT_ECDSA_P384_ALGORITHM BCRYPT_ECDSA_P384_ALGORITHM
+#define NCRYPT_ECDSA_P521_ALGORITHM BCRYPT_ECDSA_P521_ALGORITHM
+#define NCRYPT_AES_ALGORITHM BCRYPT_AES_ALGORITHM
+#define NCRYPT_3DES_ALGORITHM BCRYPT_3DES_ALGORITHM
+#define NCRYPT_3DES_112_ALGORITHM BCRYPT_3DES_112_ALGORITHM
+#define NCRYPT_DES_ALGORITHM BCRYPT_DES_ALGORITHM
+#define NCRYPT_DESX_ALGORITHM BCRYPT_DESX_ALGORITHM
+#define NCRYPT_RC2_ALGORITHM BCRYPT_RC2_ALGORITHM
+#define NCRYPT_MD2_ALGORITHM BCRYPT_MD2_ALGORITHM
+#define NCRYPT_MD4_ALGORITHM BCRYPT_MD4_ALGORITHM
+#define NCRYPT_MD5_ALGORITHM BCRYPT_MD5_ALGORITHM
+#define NCRYPT_SHA1_ALGORITHM BCRYPT_SHA1_ALGORITHM
+#define NCRYPT_SHA256_ALGORITHM BCRYPT_SHA256_ALGORITHM
+#define NCRYPT_SHA384_ALGORITHM BCRYPT_SHA384_ALGORITHM
+#define NCRYPT_SHA512_ALGORITHM BCRYPT_SHA512_ALGORITHM
+#define NCRYPT_RSA_ALGORITHM_GROUP NCRYPT_RSA_ALGORITHM
+#define NCRYPT_DH_ALGORITHM_GROUP NCRYPT_DH_ALGORITHM
+#define NCRYPT_DSA_ALGORITHM_GROUP NCRYPT_DSA_ALGORITHM
+#define NCRYPT_ECDH_ALGORITHM_GROUP NCRYPT_ECDH_ALGORITHM
+#define NCRYPT_ECDSA_ALGORITHM_GROUP NCRYPT_ECDSA_ALGORITHM
+#define NCRYPT_AES_ALGORITHM_GROUP NCRYPT_AES_ALGORITHM
+#define NCRYPT_DES_ALGORITHM_GROUP NCRYPT_DES_ALGORITHM
+#define NCRYPT_RC2_ALGORITHM_GROUP NCRYPT_RC2_ALGORITHM
+
 /* Structures. */
 
 typedef struct _BCRYPT_INTERFACE_VERSION {
     USHORT MajorVersion;
     USHORT MinorVersion;
 } BCRYPT_INTERFACE_VERSION, *PBCRYPT_INTERFACE_VERSION;
+
+/* Versions of the function table, as initialisers. As on Windows, the name without a number is
+ * version 1.0; the table of this library is version 5.0. */
+#define BCRYPT_MAKE_INTERFACE_VERSION(major,minor) {(USHORT)(major), (USHORT)(minor)}
+#define NCRYPT_SSL_INTERFACE_VERSION BCRYPT_MAKE_INTERFACE_VERSION(1, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_1 BCRYPT_MAKE_INTERFACE_VERSION(1, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_2 BCRYPT_MAKE_INTERFACE_VERSION(2, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_3 BCRYPT_MAKE_INTERFACE_VERSION(3, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_4 BCRYPT_MAKE_INTERFACE_VERSION(4, 0)
+#define NCRYPT_SSL_INTERFACE_VERSION_5 BCRYPT_MAKE_INTERFACE_VERSION(5, 0)
 
 /* One entry of a parameter list: cbBuffer bytes at pvBuffer. */
 typedef struct _BCryptBuffer {
@@ -639,7 +786,7 @@ typedef struct NCryptKeyName {
     DWORD dwFlags;
 } NCryptKeyName;
 
-/* Only the encoded certificate is looked at. */
+/* Only the encoded certificate is read. */
 typedef struct _CERT_CONTEXT {
     DWORD dwCertEncodingType;
     BYTE *pbCertEncoded;
@@ -649,7 +796,7 @@ typedef struct _CERT_CONTEXT {
 } CERT_CONTEXT, *PCERT_CONTEXT;
 typedef const CERT_CONTEXT *PCCERT_CONTEXT;
 
-/* Lengths in bits, but dwCipherBlockLen, which is in bytes. */
+/* Lengths are in bits, except dwCipherBlockLen, which is in bytes. */
 typedef struct _NCRYPT_SSL_CIPHER_SUITE {
     DWORD dwProtocol;
     DWORD dwCipherSuite;
@@ -686,7 +833,7 @@ typedef struct _NCRYPT_SSL_CIPHER_SUITE_EX {
     WCHAR szCipherMode[NCRYPT_SSL_MAX_NAME_SIZE];
 } NCRYPT_SSL_CIPHER_SUITE_EX;
 
-/* Lengths in bytes. */
+/* Lengths are in bytes. */
 typedef struct _NCRYPT_SSL_CIPHER_LENGTHS {
     DWORD cbLength;
     DWORD dwHeaderLen;
@@ -701,10 +848,15 @@ typedef struct _NCRYPT_SSL_ECC_CURVE {
     DWORD dwPublicKeyLength;
     DWORD dwCurveType;
     DWORD dwFlags;
-} NCRYPT_SSL_ECC_CURVE;
+} NCRYPT_SSL_ECC_CURVE, *PNCRYPT_SSL_ECC_CURVE;
+
+/* The start of every key blob with a magic number. */
+typedef struct _BCRYPT_KEY_BLOB {
+    ULONG Magic;
+} BCRYPT_KEY_BLOB;
 
 /*
- * Key blobs. Big-endian numbers follow: exponent, modulus; in RSAPRIVATEBLOB also prime 1 and
+ * RSA key blobs. Big-endian numbers follow: exponent, modulus; in RSAPRIVATEBLOB also prime 1 and
  * prime 2; in RSAFULLPRIVATEBLOB then exponent 1, exponent 2, coefficient and the private exponent.
  */
 typedef struct _BCRYPT_RSAKEY_BLOB {
@@ -743,6 +895,13 @@ typedef struct _BCRYPT_KEY_DATA_BLOB_HEADER {
     ULONG cbKeyData;
 } BCRYPT_KEY_DATA_BLOB_HEADER, *PBCRYPT_KEY_DATA_BLOB_HEADER;
 
+/* The parameter set follows, cbParameterSet bytes of UTF-16 with the terminator, then the key. */
+typedef struct _BCRYPT_MLKEM_KEY_BLOB {
+    ULONG dwMagic;
+    ULONG cbParameterSet;
+    ULONG cbKey;
+} BCRYPT_MLKEM_KEY_BLOB, *PBCRYPT_MLKEM_KEY_BLOB;
+
 /* Up to four key shares or ciphertexts of a hybrid group, with their blob types. */
 typedef struct _TLS_HYBRID_KEYEXCHANGE_BLOB {
     ULONG dwMagic;
@@ -757,7 +916,7 @@ typedef struct _TLS_KEM_CIPHERTEXT_BLOB {
     ULONG cbLength;
 } TLS_KEM_CIPHERTEXT_BLOB;
 
-/* The key block that SslComputeEapKeyBlock gives. */
+/* The EAP-TLS key block of SslComputeEapKeyBlock. */
 typedef struct _SecPkgContext_EapKeyBlock {
     BYTE rgbKeys[128];
     BYTE rgbIVs[64];
@@ -1117,12 +1276,24 @@ typedef struct _NCRYPT_SSL_FUNCTION_TABLE {
     SslExpandPreSharedKeyFn ExpandPreSharedKey;
 } NCRYPT_SSL_FUNCTION_TABLE, *PNCRYPT_SSL_FUNCTION_TABLE;
 
+typedef NTSTATUS (WINAPI *GetSChannelInterfaceFn)(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE **ppFunctionTable,
+    DWORD dwFlags);
+typedef SECURITY_STATUS (WINAPI *SslInitializeInterfaceFn)(
+    LPCWSTR pszProviderName,
+    NCRYPT_SSL_FUNCTION_TABLE *pFunctionTable,
+    DWORD dwFlags);
+
 /* Providers. */
 
 /*
- * Opens a provider. NULL or MS_SCHANNEL_PROVIDER gives the default backend; the names that
- * SslEnumProtocolProviders lists give a backend each. Freed by SslFreeObject. An unknown name is
- * NTE_PROV_DLL_NOT_FOUND.
+ * Opens a provider. NULL and MS_SCHANNEL_PROVIDER select the default backend; each name that
+ * SslEnumProtocolProviders lists selects the backend of that name. The provider has the default
+ * policy, except that session keys may be exported. Free the handle with SslFreeObject.
+ *
+ * Returns NTE_PROV_DLL_NOT_FOUND for an unknown name, and for the default if no backend is compiled
+ * in.
  */
 SSLP_API SECURITY_STATUS WINAPI SslOpenProvider(
     NCRYPT_PROV_HANDLE *phSslProvider,
@@ -1130,49 +1301,58 @@ SSLP_API SECURITY_STATUS WINAPI SslOpenProvider(
     DWORD dwFlags);
 
 /*
- * Frees a handle. An operation that is using the object in another thread ends undisturbed.
- * STATUS_INVALID_HANDLE for a value that is not live, one freed before among them.
+ * Frees a handle: releases the caller's reference to a provider, or frees a key or a hash. A call
+ * that uses the object in another thread completes undisturbed, and objects created with a provider
+ * outlive it.
+ *
+ * Returns STATUS_INVALID_HANDLE for a value that is not a live handle, such as one freed before,
+ * with any flags.
  */
 SSLP_API SECURITY_STATUS WINAPI SslFreeObject(
     NCRYPT_HANDLE hObject,
     DWORD dwFlags);
 
 /*
- * Frees what a function of this library handed out. NTE_INVALID_PARAMETER for every other
- * pointer, which is not followed.
+ * Frees a buffer or an enumeration state that a function of this library returned. Returns
+ * NTE_INVALID_PARAMETER for every other pointer, including NULL, and does not dereference it.
  */
 SSLP_API SECURITY_STATUS WINAPI SslFreeBuffer(
     PVOID pvInput);
 
 /*
- * Adds a reference to a provider's handle, to be dropped by SslDecrementProviderReferenceCount or
- * SslFreeObject. NTE_INVALID_HANDLE.
+ * Increments the reference count of a provider's handle. Each reference, including the first, which
+ * comes from opening the provider, is released by one call of SslDecrementProviderReferenceCount or
+ * SslFreeObject. Returns NTE_INVALID_HANDLE for a handle that is not live.
  */
 SSLP_API SECURITY_STATUS WINAPI SslIncrementProviderReferenceCount(
     NCRYPT_PROV_HANDLE hSslProvider);
 
 /*
- * Drops a reference to a provider's handle, and frees the handle with the last.
- * STATUS_INVALID_HANDLE.
+ * Decrements the reference count of a provider's handle, and frees the handle at 0. Returns
+ * STATUS_INVALID_HANDLE for a handle that is not live.
  */
 SSLP_API SECURITY_STATUS WINAPI SslDecrementProviderReferenceCount(
     NCRYPT_PROV_HANDLE hSslProvider);
 
-/* Always NTE_NOT_SUPPORTED. */
+/* Always returns NTE_NOT_SUPPORTED, as documented. */
 SSLP_API SECURITY_STATUS WINAPI SslChangeNotify(
     PVOID hEvent,
     DWORD dwFlags);
 
 /*
- * Lists the provider names, with the library behind each as its comment. One SslFreeBuffer frees
- * the list with its strings.
+ * Lists the names that SslOpenProvider accepts, Microsoft's first, each with the name of its
+ * library as the comment. One call of SslFreeBuffer frees the list and its strings.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumProtocolProviders(
     DWORD *pdwProviderCount,
     NCryptProviderName **ppProviderList,
     DWORD dwFlags);
 
-/* Gives "Name", "Library" (text) or "Impl Type" (DWORD). ppEnumState may be NULL. */
+/*
+ * Returns a property of a provider: "Name" and "Library" as text with a terminator, "Impl Type" as
+ * a DWORD. ppEnumState may be NULL; with a state, every later call returns NTE_NO_MORE_ITEMS,
+ * because each property has one value. Returns NTE_NOT_SUPPORTED for other names.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGetProviderProperty(
     NCRYPT_PROV_HANDLE hSslProvider,
     LPCWSTR pszProperty,
@@ -1181,13 +1361,20 @@ SSLP_API SECURITY_STATUS WINAPI SslGetProviderProperty(
     PVOID *ppEnumState,
     DWORD dwFlags);
 
-/* Gives the address of the function table, which is static. NTSTATUS values. */
+/*
+ * Returns the address of the function table, which is static. pszProviderName is a name that
+ * SslOpenProvider accepts. The statuses are NTSTATUS codes: STATUS_NOT_FOUND for an unknown name,
+ * STATUS_INVALID_PARAMETER for other errors.
+ */
 SSLP_API NTSTATUS WINAPI GetSChannelInterface(
     LPCWSTR pszProviderName,
     NCRYPT_SSL_FUNCTION_TABLE **ppFunctionTable,
     DWORD dwFlags);
 
-/* Fills a function table of the caller. NTSTATUS values. */
+/*
+ * Copies the function table, 336 bytes, into a table of the caller. Names and statuses are those of
+ * GetSChannelInterface.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
     LPCWSTR pszProviderName,
     NCRYPT_SSL_FUNCTION_TABLE *pFunctionTable,
@@ -1196,9 +1383,10 @@ SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
 /* Cipher suites. */
 
 /*
- * Gives one suite of one protocol per call until NTE_NO_MORE_ITEMS, best first. *ppEnumState is
- * NULL at first. Suites and state are freed by SslFreeBuffer. hPrivateKey is 0, or a key that the
- * suites must be for: every RSA key is for all of them, one on a curve is for none.
+ * Returns one cipher suite of one protocol per call, best first, until NTE_NO_MORE_ITEMS.
+ * *ppEnumState is NULL in the first call. Only suites that the provider supports are listed.
+ * hPrivateKey is 0, or a key that limits the list to the suites that it can be used with: all of
+ * them for an RSA key, none for an EC key. Free suites and state with SslFreeBuffer.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1207,7 +1395,7 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
     PVOID *ppEnumState,
     DWORD dwFlags);
 
-/* As SslEnumCipherSuites, with the mode of the cipher. */
+/* As SslEnumCipherSuites, with the chaining mode of the cipher. */
 SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuitesEx(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPrivateKey,
@@ -1215,7 +1403,11 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuitesEx(
     PVOID *ppEnumState,
     DWORD dwFlags);
 
-/* Gives the facts of a suite. NTE_INVALID_PARAMETER for an unknown combination. */
+/*
+ * Returns the properties of a cipher suite in a protocol, whether or not the provider supports it.
+ * dwKeyType is 0, or for ECDHE suites 23, 24 or 25 (NIST curves) or 29 (X25519). Returns
+ * NTE_INVALID_PARAMETER for an unknown combination.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslLookupCipherSuiteInfo(
     NCRYPT_PROV_HANDLE hSslProvider,
     DWORD dwProtocol,
@@ -1224,7 +1416,12 @@ SSLP_API SECURITY_STATUS WINAPI SslLookupCipherSuiteInfo(
     NCRYPT_SSL_CIPHER_SUITE *pCipherSuite,
     DWORD dwFlags);
 
-/* Gives what a record adds to its content, in bytes. */
+/*
+ * Returns what a record adds to its content, in bytes: the record header with an explicit IV or
+ * nonce, the MAC or tag, and the longest padding that is written. dwKeyType is as for
+ * SslLookupCipherSuiteInfo. Returns NTE_INVALID_PARAMETER for an unknown combination or a
+ * cbCipherLengths below 20, and NTE_NOT_SUPPORTED for SSL 2.0.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslLookupCipherLengths(
     NCRYPT_PROV_HANDLE hSslProvider,
     DWORD dwProtocol,
@@ -1234,7 +1431,11 @@ SSLP_API SECURITY_STATUS WINAPI SslLookupCipherLengths(
     DWORD cbCipherLengths,
     DWORD dwFlags);
 
-/* Gives "SHA256" or "SHA384". NTE_NOT_SUPPORTED before TLS 1.2. */
+/*
+ * Returns the hash of a suite's PRF, "SHA256" or "SHA384". dwKeyType is as for
+ * SslLookupCipherSuiteInfo. Returns NTE_NOT_SUPPORTED before TLS 1.2, where the PRF combines MD5
+ * and SHA-1.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGetCipherSuitePRFHashAlgorithm(
     NCRYPT_PROV_HANDLE hSslProvider,
     DWORD dwProtocol,
@@ -1243,7 +1444,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetCipherSuitePRFHashAlgorithm(
     WCHAR szPRFHash[NCRYPT_SSL_MAX_NAME_SIZE],
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Lists the curves of ephemeral keys. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
     NCRYPT_PROV_HANDLE hSslProvider,
     DWORD *pEccCurveCount,
@@ -1253,7 +1457,13 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
 /* Keys. */
 
 /*
- * Opens the private key of a certificate: see "Keys" above. NTE_NO_KEY when none was imported.
+ * Opens the private key of a certificate: a key that NCryptImportKey has imported, whose handle is
+ * live, and whose public key is that of the certificate. Of the certificate only pbCertEncoded and
+ * cbCertEncoded (DER) are read. An EC key has properties and a public half, but no listed suite
+ * uses it yet.
+ *
+ * Returns NTE_NO_KEY if there is no such key, and NTE_BAD_TYPE if the key of the certificate is
+ * neither RSA nor on P-256, P-384 or P-521.
  */
 SSLP_API SECURITY_STATUS WINAPI SslOpenPrivateKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1262,9 +1472,10 @@ SSLP_API SECURITY_STATUS WINAPI SslOpenPrivateKey(
     DWORD dwFlags);
 
 /*
- * Gives a property of a private key, "Length" (DWORD, bits) above all; also "PublicKeyLength",
- * "Algorithm Name", "Algorithm Group", "Key Usage", "Export Policy", "Impl Type", "KEYTYPE", "Block
- * Length" of an RSA key and "ECCCurveName" of one on a curve. NTE_NOT_SUPPORTED for others.
+ * Returns a property of a private key. DWORDs are "Length" and "PublicKeyLength" in bits, "Block
+ * Length" of an RSA key in bytes, "Key Usage", "Export Policy", "Impl Type", and "KEYTYPE", the
+ * number of the curve or 0 for RSA. Texts are "Algorithm Name", "Algorithm Group", and
+ * "ECCCurveName" of an EC key. Returns NTE_NOT_SUPPORTED for other names.
  */
 SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
     NCRYPT_KEY_HANDLE hKey,
@@ -1273,7 +1484,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
     DWORD *pcbOutput,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Generates an ephemeral key for one (EC)DHE key agreement. Not supported yet: checks its handles
+ * and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE *phEphemeralKey,
@@ -1285,10 +1499,14 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     DWORD cbParams,
     DWORD dwFlags);
 
-/* Exports a session key for another process (OpaqueKeyBlob), or the public half of a key of another
- * kind (RSAPUBLICBLOB, ECCPUBLICBLOB). An opaque blob holds the key unencrypted, with its place in
- * the connection: who imports it goes on with the next record, and the key here must not be used
- * for the same. */
+/*
+ * Exports a session key for another process (OpaqueKeyBlob), or the public half of another key
+ * (RSAPUBLICBLOB, ECCPUBLICBLOB). Returns NTE_NOT_SUPPORTED for a blob type that is not valid for
+ * this key type, and NTE_PERM if the policy of the provider denies the export of session keys.
+ *
+ * An opaque blob holds the key unencrypted, with its position in the connection: the importer
+ * continues with the next record, and the exported key must not be used for the same records.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1298,8 +1516,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob),
- * or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521).
+/*
+ * Imports a session key that another process exported from a provider with the same backend
+ * (OpaqueKeyBlob), or a public key for SslVerifySignature (RSAPUBLICBLOB, or ECCPUBLICBLOB on
+ * P-256, P-384 or P-521). Returns NTE_NOT_SUPPORTED for other blob types.
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1311,7 +1531,10 @@ SSLP_API SECURITY_STATUS WINAPI SslImportKey(
 
 /* Hashes and signatures. */
 
-/* Starts a handshake hash. NTE_INVALID_PARAMETER for an unknown protocol or suite. */
+/*
+ * Starts a handshake hash for a protocol and a suite. Returns NTE_INVALID_PARAMETER for a protocol
+ * or suite that is unknown or disabled.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslCreateHandshakeHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_HASH_HANDLE *phHandshakeHash,
@@ -1319,7 +1542,10 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateHandshakeHash(
     DWORD dwCipherSuite,
     DWORD dwFlags);
 
-/* Feeds handshake messages, whole and with their four-byte headers. */
+/*
+ * Adds handshake messages to a hash: whole messages, each with its four-byte header, any number of
+ * them per call.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslHashHandshake(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_HASH_HANDLE hHandshakeHash,
@@ -1327,7 +1553,12 @@ SSLP_API SECURITY_STATUS WINAPI SslHashHandshake(
     DWORD cbInput,
     DWORD dwFlags);
 
-/* Gives the hash of the messages so far, for NCRYPTBUFFER_SSL_SESSION_HASH. */
+/*
+ * Returns the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in TLS 1.2. After
+ * ClientKeyExchange it is the session hash of the extended master secret (RFC 7627), to be passed
+ * as NCRYPTBUFFER_SSL_SESSION_HASH. More messages can be added afterwards. Returns
+ * NTE_NOT_SUPPORTED in SSL 3.0.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslComputeSessionHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_HASH_HANDLE hHandshakeHash,
@@ -1337,7 +1568,7 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeSessionHash(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Makes a second hash that has been fed the same messages. */
+/* Creates a second hash with the same messages. */
 SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_HASH_HANDLE hTranscriptHash,
@@ -1345,8 +1576,9 @@ SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
     DWORD dwFlags);
 
 /*
- * Computes the verify_data of the client (NCRYPT_SSL_CLIENT_FLAG) or the server
- * (NCRYPT_SSL_SERVER_FLAG): 12 bytes in TLS, 36 in SSL 3.0. The hash goes on running.
+ * Computes the verify_data of a Finished message, the client's (NCRYPT_SSL_CLIENT_FLAG) or the
+ * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 in TLS, 36 in SSL 3.0. More
+ * messages can be added to the hash afterwards.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1357,9 +1589,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     DWORD dwFlags);
 
 /*
- * Starts a hash of one algorithm, SHA-1, 256 or 384 by its BCRYPT name, for what a client signs in
- * TLS 1.2; fed like the handshake hash. NTE_NOT_SUPPORTED for others, NTE_INVALID_PARAMETER for
- * another protocol: there the handshake hash serves.
+ * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256" or "SHA384"; add the
+ * same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms, and
+ * NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1370,10 +1602,11 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     DWORD dwFlags);
 
 /*
- * Gives what a client signs in CertificateVerify with a key of pszAlgId, such as
- * BCRYPT_RSA_ALGORITHM or BCRYPT_ECDSA_ALGORITHM: of the handshake hash before TLS 1.2, 36 bytes
- * for RSA and 20 for others; in TLS 1.2 the hash as it is. SslVerifySignature takes it with the
- * signature.
+ * Returns what a client signs in CertificateVerify with a key of pszAlgId, such as "RSA" or
+ * "ECDSA", to be passed to SslVerifySignature. Before TLS 1.2 that is computed from the handshake
+ * hash: MD5 and SHA-1, 36 bytes, for RSA, and SHA-1, 20 bytes, for other keys. In TLS 1.2 it is the
+ * value of the hash itself, from SslCreateClientAuthHash or the handshake hash. More messages can
+ * be added to the hash afterwards.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1385,7 +1618,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Signs a hash. Not supported yet: checks its handles and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPrivateKey,
@@ -1396,11 +1631,14 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
- * storage. RSA is PKCS#1 v1.5: the hash is MD5 and SHA-1, 36 bytes, signed without a name of the
- * hash, or SHA-1, 256, 384 or 512 by its length, signed with it; NCRYPT_SSL_SIGN_INCLUDE_HASHOID
- * may be given then. For ECDSA the hash is one of those four, and the signature is in DER, as it
- * stands in CertificateVerify. Another signature is NTE_BAD_SIGNATURE. */
+/*
+ * Verifies a signature over a hash with the public half of an RSA or ECDSA key, of this provider or
+ * of key storage. RSA is PKCS#1 v1.5: a hash of 36 bytes (MD5 and SHA-1) without DigestInfo, or one
+ * of 20, 32, 48 or 64 bytes with the DigestInfo of the SHA of that length, where
+ * NCRYPT_SSL_SIGN_INCLUDE_HASHOID may be set. For ECDSA the hash has 20, 32, 48 or 64 bytes, and
+ * the signature is in DER, as in CertificateVerify (RFC 8422, 5.4). Returns NTE_BAD_SIGNATURE if
+ * verification fails, and NTE_BAD_TYPE for an ECDH key.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPublicKey,
@@ -1410,19 +1648,22 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     DWORD cbSignature,
     DWORD dwFlags);
 
-/* The master key and what comes of it. */
+/* The master key and the keys derived from it. */
 
 /*
  * Decrypts the premaster secret of an RSA key exchange and computes the master key.
  *
- * The list holds both randoms, or the session hash, which asks for the extended master secret and
- * wins; and optionally the version that the client offered, 4 bytes. pbEncryptedKey is the bare
- * RSA ciphertext. dwFlags is NCRYPT_SSL_SERVER_FLAG.
+ * The list holds both randoms, or the session hash, which selects the extended master secret and
+ * takes precedence; and optionally the version that the client offered, 4 bytes. pbEncryptedKey is
+ * the bare RSA ciphertext. dwFlags is NCRYPT_SSL_SERVER_FLAG.
  *
- * NTE_INVALID_HANDLE, NTE_BAD_TYPE (a key that is not RSA), NTE_INVALID_PARAMETER, NTE_BAD_FLAGS,
- * NTE_NOT_SUPPORTED (protocol or suite), NTE_NO_MEMORY, in this order of the checks. A ciphertext
- * that is not what it should be is none of these: the call succeeds with a master key that no
- * client has (RFC 5246, 7.4.7.1).
+ * Returns, in the order of the checks: NTE_INVALID_HANDLE; NTE_BAD_TYPE for a key that is not RSA;
+ * NTE_INVALID_PARAMETER for a NULL pointer; NTE_BAD_FLAGS; NTE_NOT_SUPPORTED for protocol or suite;
+ * NTE_INVALID_PARAMETER for the list.
+ *
+ * No content of the ciphertext is an error (implicit rejection), so that the call is no padding
+ * oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a master key that
+ * no client has, and the handshake fails at Finished (RFC 5246, 7.4.7.1).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1435,7 +1676,11 @@ SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     DWORD cbEncryptedKey,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Computes the master key of a client, or of an (EC)DHE key agreement. hPrivateKey may be 0, and
+ * pcbResult may be NULL if pbOutput is. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGenerateMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPrivateKey,
@@ -1449,7 +1694,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateMasterKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Generates the premaster secret of a client and encrypts it. Not supported yet: checks its handles
+ * and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPublicKey,
@@ -1462,8 +1710,11 @@ SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Derives both session keys; the list holds both randoms. A cipher that the provider's library does
- * not have is NTE_NOT_SUPPORTED. */
+/*
+ * Derives both session keys from a master key and the two randoms in the list; other entries are
+ * ignored. The read key is the key that the peer writes with. On failure both handles are 0.
+ * Returns NTE_NOT_SUPPORTED if the backend does not have the cipher.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1472,12 +1723,15 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* Writes a whole record, header included, for at most 16384 bytes of content of type 20 to 23. The
- * sequence number counts from 0 with each new key; in DTLS its upper 16 bits are the epoch. Input
- * and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
+/*
+ * Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
+ * header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
+ * epoch. Records of one key must be processed in order.
+ *
+ * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the
- * five bytes of the record header can be settled only on Windows; here it does. Records of one key
- * must be processed in order. */
+ * five bytes of the record header can be settled only on Windows; here it does.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1490,10 +1744,15 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
     DWORD dwContentType,
     DWORD dwFlags);
 
-/* Decrypts a whole record, header included, and returns its content, which may be empty. pbOutput
- * must have room for the longest content that such a record can hold, which a NULL pbOutput asks
- * for. Input and output may overlap in any way. A record that fails authentication is
- * NTE_DECRYPTION_FAILURE, whatever is wrong with it, and nothing is written. */
+/*
+ * Decrypts a whole record, with its header, and returns its content, which may be empty. pbOutput
+ * needs room for the longest content that a record of this length can hold, because the length of
+ * the padding is secret; a NULL pbOutput asks for that size. Sequence numbers and overlap are as
+ * for SslEncryptPacket.
+ *
+ * Returns NTE_DECRYPTION_FAILURE for every record that fails authentication, for whatever reason,
+ * and writes nothing.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hKey,
@@ -1505,10 +1764,12 @@ SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     ULONGLONG SequenceNumber,
     DWORD dwFlags);
 
-/* Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII
- * with a terminator; pbRandoms is the client's random and the server's, 64 bytes; a NULL
- * pbContextValue is no context, which is not the same as an empty one. Not in SSL 3.0
- * (NTE_NOT_SUPPORTED). */
+/*
+ * Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII
+ * with a terminator, and not a label reserved by TLS; pbRandoms is the client's random and the
+ * server's, 64 bytes; a NULL pbContextValue of length 0 is no context, which is not the same as an
+ * empty one. Returns NTE_NOT_SUPPORTED in SSL 3.0.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1521,10 +1782,13 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     DWORD cbOutput,
     DWORD dwFlags);
 
-/* Gives a key block of an EAP method; pbRandoms is the client's random and the server's, 64 bytes.
- * dwFlags is 0 for EAP-TLS (SecPkgContext_EapKeyBlock, 192 bytes), 1 for the keys of EAP-TTLSv0 and
- * 2 for its challenge (cbOutput bytes of it, up to 65536). Under 1 and 2 an output of exactly 192
- * bytes is EAP-TLS as well: they are also the flags of client and server. */
+/*
+ * Computes a key block of an EAP method; pbRandoms is the client's random and the server's, 64
+ * bytes. dwFlags is 0 for EAP-TLS (SecPkgContext_EapKeyBlock, 192 bytes), 1 for the keys of
+ * EAP-TTLSv0 and 2 for its challenge, both of cbOutput bytes, up to 65536. 1 and 2 are also the
+ * flags of client and server: with them, an output of exactly 192 bytes and a size query are
+ * EAP-TLS as well.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1537,7 +1801,10 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
 
 /* TLS 1.3. None of this is supported yet. */
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Starts the key schedule of TLS 1.3; hPreSharedKey may be 0. Not supported yet: checks its handles
+ * and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExtractEarlyKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPreSharedKey,
@@ -1547,7 +1814,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractEarlyKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the handshake secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExtractHandshakeKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hPrivateKey,
@@ -1557,7 +1827,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractHandshakeKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the master secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExtractMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hHandshakeKey,
@@ -1565,7 +1838,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractMasterKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the traffic secrets of TLS 1.3; either output may be NULL. Not supported yet: checks its
+ * handles and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandTrafficKeys(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hBaseKey,
@@ -1575,7 +1851,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandTrafficKeys(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the record key of a traffic secret of TLS 1.3. Not supported yet: checks its handles and
+ * pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandWriteKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hBaseTrafficKey,
@@ -1583,7 +1862,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandWriteKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the exporter secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandExporterMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hBaseKey,
@@ -1592,7 +1874,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandExporterMasterKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the resumption secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
+ * returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandResumptionMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hMasterKey,
@@ -1601,7 +1886,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandResumptionMasterKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the binder key of a pre-shared key of TLS 1.3. Not supported yet: checks its handles and
+ * pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandBinderKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hEarlyKey,
@@ -1609,7 +1897,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandBinderKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* NTE_NOT_SUPPORTED, once the handles are found valid: not there yet. */
+/*
+ * Derives the pre-shared key of a session ticket of TLS 1.3. Not supported yet: checks its handles
+ * and pointers, and returns NTE_NOT_SUPPORTED.
+ */
 SSLP_API SECURITY_STATUS WINAPI SslExpandPreSharedKey(
     NCRYPT_PROV_HANDLE hSslProvider,
     NCRYPT_KEY_HANDLE hResumptionMasterKey,
@@ -1619,19 +1910,26 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandPreSharedKey(
     PNCryptBufferDesc pParameterList,
     DWORD dwFlags);
 
-/* Key storage: the part of ncrypt.h that brings keys in. There is one storage, in memory. */
+/* Key storage: the part of ncrypt.h that imports keys. There is one storage, in memory. */
 
-/* pszProviderName is NULL or MS_KEY_STORAGE_PROVIDER. Freed by NCryptFreeObject. */
+/*
+ * Opens key storage. pszProviderName is NULL or MS_KEY_STORAGE_PROVIDER; there is one storage, in
+ * memory, shared by all handles. Returns NTE_PROV_DLL_NOT_FOUND for another name. Free the handle
+ * with NCryptFreeObject.
+ */
 SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
     NCRYPT_PROV_HANDLE *phProvider,
     LPCWSTR pszProviderName,
     DWORD dwFlags);
 
 /*
- * Imports BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB or
- * NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). hImportKey is 0 and pParameterList NULL or
- * empty. RSA keys of 1024 to 8192 bits, keys on P-256, P-384 and P-521; NTE_BAD_KEY for one whose
- * numbers are wrong or do not belong together, NTE_BAD_TYPE for one of another kind.
+ * Imports a private key: BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB
+ * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). RSA keys have 1024 to 8192 bits; EC keys
+ * are on P-256, P-384 or P-521. While the handle is live, SslOpenPrivateKey finds the key by a
+ * certificate with the same public key. hImportKey is 0, and pParameterList is NULL or empty.
+ *
+ * Returns NTE_BAD_KEY for a key whose numbers are invalid or do not belong together, NTE_BAD_TYPE
+ * for another kind of key, and NTE_NOT_SUPPORTED for an encrypted key or another blob type.
  */
 SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
     NCRYPT_PROV_HANDLE hProvider,
@@ -1643,8 +1941,11 @@ SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
     DWORD cbData,
     DWORD dwFlags);
 
-/* Exports the public half, BCRYPT_RSAPUBLIC_BLOB or BCRYPT_ECCPUBLIC_BLOB. Private halves stay
- * inside: NTE_PERM. */
+/*
+ * Exports the public half of a key, BCRYPT_RSAPUBLIC_BLOB or BCRYPT_ECCPUBLIC_BLOB. Returns
+ * NTE_PERM for the blob types of private keys, which are never exported, and NTE_NOT_SUPPORTED for
+ * a type that is not valid for this key type.
+ */
 SSLP_API SECURITY_STATUS WINAPI NCryptExportKey(
     NCRYPT_KEY_HANDLE hKey,
     NCRYPT_KEY_HANDLE hExportKey,
@@ -1655,28 +1956,35 @@ SSLP_API SECURITY_STATUS WINAPI NCryptExportKey(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* Frees a handle of key storage. A key that SslOpenPrivateKey has opened goes on working. */
+/*
+ * Frees a handle of key storage, or of a key in it. A key that SslOpenPrivateKey has opened remains
+ * usable; opening it again needs another import.
+ */
 SSLP_API SECURITY_STATUS WINAPI NCryptFreeObject(
     NCRYPT_HANDLE hObject);
 
 /* Extensions of this library. */
 
 /*
- * Told about every call, after it: the function, its status, and the reason in words, "" on
- * success. The strings end with the call. Nothing secret is in them.
+ * Receives every call after it returns: the name of the function, its status, and the reason, ""
+ * on success. The strings are valid until the trace function returns. They contain no secrets.
  */
 typedef void (*SslProviderTraceFn)(
     const char *function,
     SECURITY_STATUS status,
     const char *reason);
 
-/* Sets the function that is told; NULL stops it. It may be called from any thread at once. */
+/*
+ * Sets the function that receives every call, in the thread of the call and after its outputs are
+ * written; NULL stops the trace. It must be callable from several threads at once.
+ */
 SSLP_API void WINAPI SslProviderSetTrace(
     SslProviderTraceFn trace);
 
 /*
- * Counts what this process has been given and has not freed: handles, and buffers with the states
- * of enumerations. NTE_INVALID_PARAMETER for NULL.
+ * Counts what this process has obtained and not freed: handles, and buffers including enumeration
+ * states. A program that ends with 0 of both has leaked nothing. Returns NTE_INVALID_PARAMETER for
+ * NULL. An extension of this library.
  */
 SSLP_API SECURITY_STATUS WINAPI SslProviderCountLive(
     DWORD *pcHandles,

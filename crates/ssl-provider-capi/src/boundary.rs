@@ -1,5 +1,5 @@
 //! What surrounds every export: the panic boundary, the mapping to a status, and the trace event.
-//! The macro that defines an export puts it there, so that none can be without.
+//! The macro that defines an export adds all three, so that no export can lack them.
 
 use std::any::Any;
 use std::ffi::{CString, c_char};
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// Defines an export of the C interface.
 ///
-/// The body is ordinary code that answers `Result<(), Failure>`. Around it stand the calling
+/// The body is ordinary code that returns `Result<(), Failure>`. Around it stand the calling
 /// convention, the unmangled name, and [`call`]. What follows `is` becomes the name of the
 /// function's type, for those that have a slot in the function table.
 macro_rules! export {
@@ -37,8 +37,8 @@ macro_rules! export {
         ///
         /// # Safety
         ///
-        /// Each pointer keeps the promise of its type in [`crate::pointer`], and is valid for as
-        /// many bytes as the size parameter that goes with it says.
+        /// Each pointer keeps the promise of its type in [`crate::pointer`], and is valid for the
+        /// number of bytes in its size parameter.
         // SAFETY: no other function of this name is linked; it is this library that provides it.
         #[unsafe(no_mangle)]
         #[allow(clippy::too_many_arguments, reason = "the prototype of the Windows interface")]
@@ -53,20 +53,21 @@ macro_rules! export {
 
 pub(crate) use export;
 
-/// A function that is told about every call: the name of the export, its status, and a reason in
-/// words, empty on success. Both strings end with the call. Nothing secret is in them.
+/// A function that receives every call after it returns: the name of the export, its status, and
+/// the reason, empty on success. The strings are valid until the trace function returns. They
+/// contain no secrets.
 pub type TraceFn =
     unsafe extern "C" fn(function: *const c_char, status: i32, reason: *const c_char);
 
 static TRACE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes `trace` the function that is told about every call, in the thread of the call and after
-/// its outputs are written; none stops that. An extension of this library.
+/// Sets the function that receives every call, in the thread of the call and after its outputs are
+/// written; `None` (NULL in C) stops the trace. An extension of this library.
 ///
 /// # Safety
 ///
-/// `trace` must stay callable from any thread until another takes its place and calls that were
-/// under way have returned, and must not unwind.
+/// `trace` must be callable from several threads at once until it is replaced and calls in progress
+/// have returned, and must not unwind.
 // SAFETY: no other function of this name is linked; it is this library's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SslProviderSetTrace(trace: Option<TraceFn>) {
@@ -76,8 +77,8 @@ pub unsafe extern "system" fn SslProviderSetTrace(trace: Option<TraceFn>) {
 
 /// Runs the body of an export.
 ///
-/// A panic does not leave: it becomes `NTE_INTERNAL_ERROR`. The state behind the handles stays
-/// usable, because locks recover from poisoning and objects that were changed half are refused.
+/// A panic becomes `NTE_INTERNAL_ERROR`. The state behind the handles stays usable, because locks
+/// recover from poisoning and half-changed objects are refused.
 pub(crate) fn call(name: &'static str, body: impl FnOnce() -> Result<(), Failure>) -> i32 {
     let outcome = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(outcome) => outcome,
@@ -95,8 +96,8 @@ pub(crate) fn call(name: &'static str, body: impl FnOnce() -> Result<(), Failure
     status.0
 }
 
-/// Drops what a panic carried. Its destructor is foreign code and may panic as well; what that
-/// panic carries is left alone.
+/// Drops the payload of a panic. Its destructor is foreign code and may panic as well; the payload
+/// of that second panic is leaked.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second);

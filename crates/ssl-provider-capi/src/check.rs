@@ -3,19 +3,19 @@
 use ssl_provider::Error;
 
 use crate::failure::Failure;
-use crate::pointer::{Out, OutBytes, Place, usize_of};
+use crate::pointer::{Out, OutBytes, OutSlot, usize_of};
 
 /// Refuses flags where the interface defines none.
 pub(crate) fn no_flags(flags: u32) -> Result<(), Error> {
     if flags == 0 { Ok(()) } else { Err(Error::BadFlags { given: flags }) }
 }
 
-/// An answer of a size that the caller may ask for first, with a NULL buffer.
+/// An output whose size the caller may query first, with a NULL buffer.
 #[derive(Debug)]
 pub(crate) struct SizedOutput {
     output: OutBytes,
     len: u32,
-    result_len: Place<u32>,
+    result_len: OutSlot<u32>,
 }
 
 impl SizedOutput {
@@ -28,13 +28,13 @@ impl SizedOutput {
         Ok(Self { output, len, result_len: result_len.required("pcbResult is NULL")? })
     }
 
-    /// Whether the number of bytes is all of the answer, because the buffer is NULL; it is given
-    /// then, and also when the buffer is too small.
+    /// Returns whether this is a size query, with a NULL buffer. Writes the size for a query, and
+    /// for a buffer that is too small.
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooSmall`].
-    pub(crate) fn is_answered_by_len(&self, len: usize) -> Result<bool, Error> {
+    pub(crate) fn answer_size_query(&self, len: usize) -> Result<bool, Error> {
         let fits = self.output.is_null() || len <= usize_of(self.len);
         if self.output.is_null() || !fits {
             self.write_len(len)?;
@@ -42,19 +42,19 @@ impl SizedOutput {
         if fits { Ok(self.output.is_null()) } else { Err(Error::BufferTooSmall { needed: len }) }
     }
 
-    /// Answers with `bytes`, or with their number where the buffer is NULL.
+    /// Writes `bytes` and their number, or for a size query the number alone.
     ///
-    /// A buffer that is too small gets nothing, and the caller the number that it takes.
+    /// Writes nothing to a buffer that is too small, and the number that it needs.
     ///
     /// # Safety
     ///
-    /// Unless the buffer is NULL, as many bytes as its size says must be valid for writing.
+    /// Unless the buffer is NULL, it must be valid for writing as many bytes as its size.
     ///
     /// # Errors
     ///
     /// [`Error::BufferTooSmall`].
     pub(crate) unsafe fn write(self, bytes: &[u8]) -> Result<(), Failure> {
-        if self.is_answered_by_len(bytes.len())? {
+        if self.answer_size_query(bytes.len())? {
             return Ok(());
         }
         // SAFETY: the caller of this function promises room for `self.len` bytes.
@@ -63,7 +63,7 @@ impl SizedOutput {
     }
 
     fn write_len(&self, len: usize) -> Result<(), Error> {
-        let len = u32::try_from(len).map_err(|_| Error::Internal("an answer longer than 4 GiB"))?;
+        let len = u32::try_from(len).map_err(|_| Error::Internal("an output longer than 4 GiB"))?;
         self.result_len.write(len);
         Ok(())
     }

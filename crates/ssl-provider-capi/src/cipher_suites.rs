@@ -1,5 +1,5 @@
-//! Cipher suites: which there are, and the facts about each in the records of the interface.
-//! Enumerated is what the provider can do; facts are given for every suite that it knows.
+//! Cipher suites: enumeration, and look-up of their properties.
+//! Enumeration lists what the provider supports; look-ups know every suite.
 
 use std::cmp::Reverse;
 use std::ffi::c_void;
@@ -29,10 +29,10 @@ use crate::pointer::{InOut, Out};
 use crate::process::process;
 
 export! {
-    /// Gives the cipher suites that the provider can do, best first and one for each protocol, as
-    /// one buffer per call until `NTE_NO_MORE_ITEMS`. `private_key` restricts them to those that a
-    /// key of `SslOpenPrivateKey` serves; 0 does not. Buffers and state are freed by
-    /// `SslFreeBuffer`.
+    /// Returns one cipher suite of one protocol per call, best first, until `NTE_NO_MORE_ITEMS`.
+    /// `*ppEnumState` is NULL in the first call. Only suites that the provider supports are listed.
+    /// `hPrivateKey` is 0, or a key that limits the list to the suites that it can be used with:
+    /// all of them for an RSA key, none for an EC key. Free suites and state with `SslFreeBuffer`.
     fn SslEnumCipherSuites is EnumCipherSuitesFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -45,7 +45,7 @@ export! {
 }
 
 export! {
-    /// As [`SslEnumCipherSuites`], with records that name the mode of the cipher.
+    /// As [`SslEnumCipherSuites`], with the chaining mode of the cipher.
     fn SslEnumCipherSuitesEx is EnumCipherSuitesExFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -59,9 +59,9 @@ export! {
 }
 
 export! {
-    /// Gives the facts of a suite in a protocol. `key_type` is 0, or for ECDHE suites one of the
-    /// curve numbers that the interface had before Windows 10. An unknown combination answers
-    /// `NTE_INVALID_PARAMETER`.
+    /// Returns the properties of a cipher suite in a protocol, whether or not the provider supports
+    /// it. `dwKeyType` is 0, or for ECDHE suites 23, 24 or 25 (NIST curves) or 29 (X25519). Returns
+    /// `NTE_INVALID_PARAMETER` for an unknown combination.
     fn SslLookupCipherSuiteInfo is LookupCipherSuiteInfoFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -83,8 +83,10 @@ export! {
 }
 
 export! {
-    /// Gives what a record of a suite adds to its content, in bytes: the header with whatever goes
-    /// before the ciphertext, the MAC or tag, and the most padding that is written.
+    /// Returns what a record adds to its content, in bytes: the record header with an explicit IV
+    /// or nonce, the MAC or tag, and the longest padding that is written. `dwKeyType` is as for
+    /// [`SslLookupCipherSuiteInfo`]. Returns `NTE_INVALID_PARAMETER` for an unknown combination or
+    /// a `cbCipherLengths` below 20, and `NTE_NOT_SUPPORTED` for SSL 2.0.
     fn SslLookupCipherLengths is LookupCipherLengthsFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -107,8 +109,9 @@ export! {
 }
 
 export! {
-    /// Gives the hash of a suite's PRF, "SHA256" or "SHA384", into 64 characters. Versions before
-    /// TLS 1.2 have one PRF of two hashes, which has no name here: `NTE_NOT_SUPPORTED`.
+    /// Returns the hash of a suite's PRF, "SHA256" or "SHA384". `dwKeyType` is as for
+    /// [`SslLookupCipherSuiteInfo`]. Returns `NTE_NOT_SUPPORTED` before TLS 1.2, where the PRF
+    /// combines MD5 and SHA-1.
     fn SslGetCipherSuitePRFHashAlgorithm is CipherSuitePrfHashFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -162,7 +165,7 @@ fn next_suite<T: Copy>(
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
     no_flags(flags)?;
     let suites = if serves { supported(provider.provider()) } else { Vec::new() };
-    // Nothing is handed out, nor counted as that, before there is memory for all of it.
+    // Everything is allocated before anything is returned or counted.
     let item = Block::of::<T>()?;
     let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let index =
@@ -178,8 +181,8 @@ fn next_suite<T: Copy>(
     Ok(())
 }
 
-/// The suites that a provider has key exchange and cipher of, each with its protocols: the best
-/// first. SSL 3.0 is among them where policy allows it.
+/// Returns the suites whose key exchange and cipher the provider supports, best first, each with
+/// its protocols. SSL 3.0 is among them if the policy allows it.
 fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
     if !provider.supports_import() {
         return Vec::new();
@@ -203,9 +206,8 @@ fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
         .collect()
 }
 
-/// Where the cipher of a suite stands among others: those that authenticate, those with long
-/// blocks, those with short ones (RFC 7457 section 2.5, Sweet32), RC4 (RFC 7465), one too weak to
-/// be any of these, and none.
+/// Returns the rank of a suite's cipher: AEAD, CBC with long blocks, CBC with short blocks
+/// (Sweet32, RFC 7457 section 2.5), RC4 (RFC 7465), weak keys, no encryption.
 fn rank(suite: &CipherSuite) -> u8 {
     match (suite.cipher.mode, suite.cipher.block_len(), suite.cipher.bits) {
         (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, ..) => 0,
@@ -228,12 +230,16 @@ pub(crate) fn find(
     let suite = CipherSuite::from_id(suite)
         .filter(|suite| suite.allows(protocol))
         .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
-    let curves = TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE;
-    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && curves.contains(&key_type)) {
+    let is_curve =
+        matches!(key_type, TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE | X25519);
+    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && is_curve) {
         return Err(Error::InvalidParameter("dwKeyType: expected 0, or a curve of an ECDHE suite"));
     }
     Ok((protocol, suite))
 }
+
+/// The key type of X25519, its IANA group number. The Windows headers have no name for it.
+const X25519: u32 = 29;
 
 fn is_ecdhe(key_exchange: KeyExchange) -> bool {
     matches!(key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa)
@@ -351,8 +357,10 @@ fn lengths_of(
     suite: &CipherSuite,
 ) -> Result<NCRYPT_SSL_CIPHER_LENGTHS, Failure> {
     let header = match protocol {
-        // Its records have headers of two or three bytes, which the fields cannot say.
-        Protocol::Ssl2 => return Err(Failure::Status(NTE_NOT_SUPPORTED, "lengths of SSL 2.0")),
+        // Its record headers have two or three bytes, which the fields cannot express.
+        Protocol::Ssl2 => {
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 2.0: lengths not supported"));
+        }
         Protocol::Dtls1_0 | Protocol::Dtls1_2 => 13,
         Protocol::Ssl3
         | Protocol::Tls1_0

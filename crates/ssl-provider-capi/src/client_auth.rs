@@ -1,4 +1,4 @@
-//! What clients sign in CertificateVerify: hashes for it, and what is signed in the end.
+//! CertificateVerify: the hashes that clients sign.
 
 use ssl_provider::{ClientKey, Error, HashAlgorithm};
 
@@ -17,9 +17,10 @@ use crate::pointer::{Out, OutBytes, WideStr};
 use crate::process::process;
 
 export! {
-    /// Starts a hash of one algorithm, "SHA1", "SHA256" or "SHA384", for what a client signs in TLS
-    /// 1.2; others answer `NTE_NOT_SUPPORTED`. It is fed the messages that the handshake hash is
-    /// fed. A protocol in which clients have no choice answers `NTE_INVALID_PARAMETER`.
+    /// Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256" or "SHA384"; add
+    /// the same messages as to the handshake hash. Returns `NTE_NOT_SUPPORTED` for other
+    /// algorithms, and `NTE_INVALID_PARAMETER` for other protocols, where the handshake hash is
+    /// used.
     fn SslCreateClientAuthHash is CreateClientAuthHashFn(
         provider: ProviderHandle,
         handshake_hash: Out<HashHandle>,
@@ -49,11 +50,11 @@ export! {
 }
 
 export! {
-    /// Gives what a client with a key of `algorithm`, such as "RSA" or "ECDSA", signs in
-    /// CertificateVerify, from a hash of all messages before it: of MD5 and SHA-1 for RSA and of
-    /// SHA-1 for other keys before TLS 1.2, and in TLS 1.2 the hash as it is, one of
-    /// [`SslCreateClientAuthHash`] or the handshake hash. With a NULL `output` only the size is
-    /// given. The hash goes on running.
+    /// Returns what a client signs in CertificateVerify with a key of `pszAlgId`, such as "RSA" or
+    /// "ECDSA", to be passed to `SslVerifySignature`. Before TLS 1.2 that is computed from the
+    /// handshake hash: MD5 and SHA-1, 36 bytes, for RSA, and SHA-1, 20 bytes, for other keys. In
+    /// TLS 1.2 it is the value of the hash itself, from [`SslCreateClientAuthHash`] or the
+    /// handshake hash. More messages can be added to the hash afterwards.
     fn SslComputeClientAuthHash is ComputeClientAuthHashFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -77,12 +78,12 @@ export! {
             | BCRYPT_ECDSA_P256_ALGORITHM
             | BCRYPT_ECDSA_P384_ALGORITHM
             | BCRYPT_ECDSA_P521_ALGORITHM => ClientKey::DsaOrEcdsa,
-            _ => return Err(Error::InvalidParameter("pszAlgId: not a key that signs").into()),
+            _ => return Err(Error::InvalidParameter("pszAlgId: not a signature algorithm").into()),
         };
         if hash.protocol != master_key.key.protocol() {
-            return Err(Error::InvalidParameter("hHandshakeHash: of another protocol").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol").into());
         }
-        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
         let value = master_key.key.client_auth_hash(key, &so_far)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.

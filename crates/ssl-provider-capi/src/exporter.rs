@@ -13,10 +13,10 @@ use crate::pointer::{AsciiStr, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
 export! {
-    /// Fills `output` with keying material (RFC 5705). The label is printable ASCII with a
-    /// terminator, and none of those by which TLS derives its own secrets; the randoms are the
-    /// client's and the server's, 64 bytes. A NULL context is none, which is not the same as an
-    /// empty one. At most 65536 bytes can be had.
+    /// Fills `pbOutput` with 1 to 65536 bytes of keying material (RFC 5705). `sLabel` is printable
+    /// ASCII with a terminator, and not a label reserved by TLS; `pbRandoms` is the client's random
+    /// and the server's, 64 bytes; a NULL `pbContextValue` of length 0 is no context, which is not
+    /// the same as an empty one. Returns `NTE_NOT_SUPPORTED` in SSL 3.0.
     fn SslExportKeyingMaterial is ExportKeyingMaterialFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -37,13 +37,13 @@ export! {
             return Err(Error::InvalidParameter("pbOutput is NULL").into());
         }
         no_flags(flags)?;
-        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
         let context = if context.is_null() && context_len == 0 {
             None
         } else {
-            // SAFETY: the caller of the export promises that pbContextValue is as long as
-            // cbContextValue says.
+            // SAFETY: the caller of the export promises that pbContextValue is readable for
+            // cbContextValue bytes.
             Some(unsafe { context.copy(context_len.into(), "pbContextValue is NULL") }?)
         };
         let mut material = room_for(usize_of(output_len))?;
@@ -55,13 +55,11 @@ export! {
 }
 
 export! {
-    /// Gives a key block of an EAP method; the randoms are the client's and the server's, 64 bytes.
-    /// With a NULL `output` only the size is given.
-    ///
-    /// The flags are 0 for EAP-TLS, 1 for the keys of EAP-TTLSv0 and 2 for its challenge, as many
-    /// bytes as there is room for. EAP-TLS has 192 bytes, 128 of keys and 64 of initialisation
-    /// vectors; an output of just that length is EAP-TLS under 1 and 2 too, and so is the size,
-    /// for callers that follow the page and say which side they are.
+    /// Computes a key block of an EAP method; `pbRandoms` is the client's random and the server's,
+    /// 64 bytes. `dwFlags` is 0 for EAP-TLS (`SecPkgContext_EapKeyBlock`, 192 bytes), 1 for the
+    /// keys of EAP-TTLSv0 and 2 for its challenge, both of `cbOutput` bytes, up to 65536. 1 and 2
+    /// are also the flags of client and server: with them, an output of exactly 192 bytes and a
+    /// size query are EAP-TLS as well.
     fn SslComputeEapKeyBlock is ComputeEapKeyBlockFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -82,10 +80,10 @@ export! {
             if output.is_null() { EAP_TLS_KEY_BLOCK_LEN } else { usize_of(output_len) };
         let kind = EapKeyBlock::from_flags(flags, wanted_len)?;
         let len = if kind == EapKeyBlock::Tls { EAP_TLS_KEY_BLOCK_LEN } else { wanted_len };
-        if place.is_answered_by_len(len)? {
+        if place.answer_size_query(len)? {
             return Ok(());
         }
-        // SAFETY: the caller of the export promises that pbRandoms is as long as cbRandoms says.
+        // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
         let mut block = room_for(len)?;
         master_key.key.eap_key_block(kind, &randoms, &mut block)?;
@@ -94,10 +92,10 @@ export! {
     }
 }
 
-/// Most bytes that one call derives.
+/// Longest output of one call in bytes.
 const MAX_OUTPUT_LEN: usize = 1 << 16;
 
-/// The two randoms.
+/// Copies the two randoms.
 ///
 /// # Safety
 ///

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use ssl_provider::{Error, SecurityStatus};
 
-/// What an export answers with when it does not succeed.
+/// Why an export did not succeed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     /// An error of the library.
     Error(Error),
-    /// A status that this edge decides, with the reason in words. No word of it is secret.
+    /// A status that this crate decides, with the reason. The reason contains no secrets.
     Status(i32, &'static str),
 }
 
@@ -22,7 +22,7 @@ impl Failure {
         }
     }
 
-    /// The reason in words, for the trace.
+    /// Returns the reason, for the trace.
     pub(crate) fn reason(self) -> Cow<'static, str> {
         match self {
             Self::Error(error) => error.to_string().into(),

@@ -1,4 +1,4 @@
-//! The function table of the provider interface, and the two functions that hand it out.
+//! The function table of the provider interface, and the two functions that return it.
 //! A router calls a provider through it; here every provider shares one table, of version 5.0.
 
 use crate::abi::{BCRYPT_INTERFACE_VERSION, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND};
@@ -117,8 +117,9 @@ function_table! {
 }
 
 export! {
-    /// Gives the address of the function table, which is never freed. `name` is one that
-    /// `SslOpenProvider` takes. Answers NTSTATUS values.
+    /// Returns the address of the function table, which is static. `pszProviderName` is a name that
+    /// `SslOpenProvider` accepts. The statuses are NTSTATUS codes: `STATUS_NOT_FOUND` for an
+    /// unknown name, `STATUS_INVALID_PARAMETER` for other errors.
     fn GetSChannelInterface(
         name: WideStr,
         table: Out<*mut NCRYPT_SSL_FUNCTION_TABLE>,
@@ -133,8 +134,8 @@ export! {
 }
 
 export! {
-    /// Fills a function table of the caller, 336 bytes. `name` is one that `SslOpenProvider` takes.
-    /// Answers NTSTATUS values, like [`GetSChannelInterface`].
+    /// Copies the function table, 336 bytes, into a table of the caller. Names and statuses are
+    /// those of [`GetSChannelInterface`].
     fn SslInitializeInterface(
         name: WideStr,
         table: Out<NCRYPT_SSL_FUNCTION_TABLE>,

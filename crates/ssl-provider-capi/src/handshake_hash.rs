@@ -1,4 +1,4 @@
-//! Handshake hashes: made, fed, duplicated, and read as the session hash.
+//! Handshake hashes: creation, update, duplication, and the session hash.
 
 use ssl_provider::Error;
 use ssl_provider::protocol::Schedule;
@@ -13,8 +13,8 @@ use crate::pointer::{Bytes, Out, OutBytes};
 use crate::process::process;
 
 export! {
-    /// Starts a handshake hash for a protocol and a suite. A protocol or suite that is unknown or
-    /// not switched on answers `NTE_INVALID_PARAMETER`.
+    /// Starts a handshake hash for a protocol and a suite. Returns `NTE_INVALID_PARAMETER` for a
+    /// protocol or suite that is unknown or disabled.
     fn SslCreateHandshakeHash is CreateHandshakeHashFn(
         provider: ProviderHandle,
         handshake_hash: Out<HashHandle>,
@@ -36,8 +36,8 @@ export! {
 }
 
 export! {
-    /// Feeds handshake messages, whole and each with its four-byte header, to a hash. Any number of
-    /// calls, any number of messages in one; no bytes are fine too.
+    /// Adds handshake messages to a hash: whole messages, each with its four-byte header, any
+    /// number of them per call.
     fn SslHashHandshake is HashHandshakeFn(
         provider: ProviderHandle,
         handshake_hash: HashHandle,
@@ -49,16 +49,17 @@ export! {
         let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         no_flags(flags)?;
         let mut hash = hash.hash()?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
-        unsafe { input.copy_in_pieces(input_len, "pbInput is NULL", |piece| hash.update(piece)) }?;
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
+        unsafe { input.copy_chunks(input_len, "pbInput is NULL", |chunk| hash.update(chunk)) }?;
         Ok(())
     }
 }
 
 export! {
-    /// Gives the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in it. Fed up to
-    /// ClientKeyExchange, it is the session hash of the extended master secret (RFC 7627), which
-    /// goes into a parameter list as type 25. With a NULL `output` only the size is given.
+    /// Returns the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in TLS 1.2.
+    /// After ClientKeyExchange it is the session hash of the extended master secret (RFC 7627), to
+    /// be passed as `NCRYPTBUFFER_SSL_SESSION_HASH`. More messages can be added afterwards. Returns
+    /// `NTE_NOT_SUPPORTED` in SSL 3.0.
     fn SslComputeSessionHash is ComputeSessionHashFn(
         provider: ProviderHandle,
         handshake_hash: HashHandle,
@@ -76,7 +77,7 @@ export! {
             return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
         }
         if hash.hash_use == HashUse::ClientAuth {
-            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
         if hash.protocol.schedule() == Some(Schedule::Ssl3) {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));
@@ -88,7 +89,7 @@ export! {
 }
 
 export! {
-    /// Makes a second hash that has been fed the same messages.
+    /// Creates a second hash with the same messages.
     fn SslDuplicateTranscriptHash is DuplicateTranscriptHashFn(
         provider: ProviderHandle,
         transcript_hash: HashHandle,

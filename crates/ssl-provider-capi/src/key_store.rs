@@ -91,7 +91,9 @@ impl PublicKey {
         match (self, blob_type) {
             (Self::Rsa(key), BCRYPT_RSAPUBLIC_BLOB) => Ok(public_blob(key)?),
             (Self::Ec(key), BCRYPT_ECCPUBLIC_BLOB) => Ok(key.public_blob()?),
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: none that such a key has")),
+            _ => {
+                Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid for this key type"))
+            }
         }
     }
 
@@ -104,7 +106,7 @@ impl PublicKey {
         match blob_type {
             BCRYPT_RSAPUBLIC_BLOB => Ok(Self::Rsa(public_key_of_blob(blob)?)),
             BCRYPT_ECCPUBLIC_BLOB => Ok(Self::Ec(EcPublicKey::of_public_blob(blob)?)),
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
         }
     }
 }

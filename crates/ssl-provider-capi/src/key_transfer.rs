@@ -1,5 +1,5 @@
-//! Keys that come and go as blobs: session keys on their way to another process, public keys, and
-//! signatures verified with them.
+//! Import and export of keys as blobs: session keys for another process, public keys, and the
+//! verification of signatures with them.
 
 use std::sync::Arc;
 
@@ -15,16 +15,19 @@ use crate::ec_key::EcAlgorithm;
 use crate::failure::Failure;
 use crate::key_blob::MAX_BLOB_LEN;
 use crate::key_store::PublicKey;
-use crate::object::{ImportedPublicKey, Object, SessionKey};
+use crate::object::{ImportedPublicKey, Object};
 use crate::pointer::{Bytes, Out, OutBytes, WideStr, usize_of};
 use crate::process::process;
+use crate::session_key::SessionKey;
 
 export! {
-    /// Exports a session key for another process (`OpaqueKeyBlob`), or the public half of
-    /// another key (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`). With a NULL `output` only the size is given.
+    /// Exports a session key for another process (OpaqueKeyBlob), or the public half of another key
+    /// (RSAPUBLICBLOB, ECCPUBLICBLOB). Returns `NTE_NOT_SUPPORTED` for a blob type that is not
+    /// valid for this key type, and `NTE_PERM` if the policy of the provider denies the export of
+    /// session keys.
     ///
-    /// An opaque blob holds the key as it is, unencrypted. The one who imports it goes on with the
-    /// next record; the key here must not be used for the same records.
+    /// An opaque blob holds the key unencrypted, with its position in the connection: the importer
+    /// continues with the next record, and the exported key must not be used for the same records.
     fn SslExportKey is ExportKeyFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -41,19 +44,14 @@ export! {
         no_flags(flags)?;
         match blob_type.as_str() {
             BCRYPT_OPAQUE_KEY_BLOB => {
-                let Ok(key) = process().handles.session_key(key, &provider) else {
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, "only session keys are opaque"));
-                };
-                let blob = key.records()?.export()?;
+                let key = process().handles.session_key(key, &provider).map_err(|_| NOT_VALID)?;
+                let blob = key.records()?.key().export()?;
                 // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
                 // bytes.
                 unsafe { output.write(blob.expose()) }
             }
             other => {
-                let Ok(key) = process().handles.public_half(key, &provider) else {
-                    let reason = "pszBlobType: none that such a key has";
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
-                };
+                let key = process().handles.public_half(key, &provider).map_err(|_| NOT_VALID)?;
                 // SAFETY: as above.
                 unsafe { output.write(&key.blob(other)?) }
             }
@@ -62,8 +60,9 @@ export! {
 }
 
 export! {
-    /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or a
-    /// public key to verify signatures with (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`).
+    /// Imports a session key that another process exported from a provider with the same backend
+    /// (OpaqueKeyBlob), or a public key for `SslVerifySignature` (RSAPUBLICBLOB, or ECCPUBLICBLOB
+    /// on P-256, P-384 or P-521). Returns `NTE_NOT_SUPPORTED` for other blob types.
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -81,7 +80,7 @@ export! {
         if blob_len > MAX_BLOB_LEN {
             return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
         }
-        // SAFETY: the caller of the export promises that pbKeyBlob is as long as cbKeyBlob says.
+        // SAFETY: the caller of the export promises that pbKeyBlob is readable for cbKeyBlob bytes.
         let blob = unsafe { blob.copy(blob_len, "pbKeyBlob is NULL") }?;
         let backend = provider.provider().backend();
         let object = match blob_type.as_str() {
@@ -100,12 +99,12 @@ export! {
 }
 
 export! {
-    /// Verifies a signature over a hash, with the public half of any RSA or ECDSA key here or in
-    /// key storage. RSA is PKCS#1 v1.5 over a hash of 36 bytes, MD5 and SHA-1, without a name of
-    /// the hash, or of 20, 32, 48 or 64 bytes with the name of the SHA that is so long. ECDSA is
-    /// over a hash of 20, 32, 48 or 64 bytes, with the signature in DER, as it stands in
-    /// CertificateVerify (RFC 8422 section 5.4). `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may be given for
-    /// a hash that has a name. `NTE_BAD_SIGNATURE` says that it is not the signature.
+    /// Verifies a signature over a hash with the public half of an RSA or ECDSA key, of this
+    /// provider or of key storage. RSA is PKCS#1 v1.5: a hash of 36 bytes (MD5 and SHA-1) without
+    /// DigestInfo, or one of 20, 32, 48 or 64 bytes with the DigestInfo of the SHA of that length,
+    /// where `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` may be set. For ECDSA the hash has 20, 32, 48 or 64
+    /// bytes, and the signature is in DER, as in CertificateVerify (RFC 8422, 5.4). Returns
+    /// `NTE_BAD_SIGNATURE` if verification fails, and `NTE_BAD_TYPE` for an ECDH key.
     fn SslVerifySignature is VerifySignatureFn(
         provider: ProviderHandle,
         public_key: KeyHandle,
@@ -123,20 +122,20 @@ export! {
             PublicKey::Rsa(_) => SignatureScheme::is_rsa,
             PublicKey::Ec(key) if key.algorithm == EcAlgorithm::Ecdsa => is_ecdsa,
             PublicKey::Ec(_) => {
-                return Err(Failure::Status(NTE_BAD_TYPE, "an ECDH key signs nothing"));
+                return Err(Failure::Status(NTE_BAD_TYPE, "an ECDH key cannot verify signatures"));
             }
         };
         let scheme = SignatureScheme::ALL
             .into_iter()
             .find(|scheme| schemes(*scheme) && scheme.digest_len() == usize_of(hash_len))
-            .ok_or(Error::InvalidParameter("cbHashValue: not that of a hash of such a key"))?;
+            .ok_or(Error::InvalidParameter("cbHashValue: not valid for this key type"))?;
         let has_name = scheme.is_rsa() && scheme != SignatureScheme::RsaMd5Sha1;
         no_flags(if has_name { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;
         if signature_len > MAX_BLOB_LEN {
             return Err(Error::BadSignature.into());
         }
         let key = key.subject_public_key_info()?;
-        // SAFETY: the caller of the export promises that each is as long as its size says.
+        // SAFETY: the caller of the export promises that each is readable for its size.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
         // SAFETY: as above.
         let signature = unsafe { signature.copy(signature_len, "pbSignature is NULL") }?;
@@ -144,6 +143,10 @@ export! {
         Ok(())
     }
 }
+
+/// The failure for a blob type of another kind of key.
+const NOT_VALID: Failure =
+    Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid for this key type");
 
 fn is_ecdsa(scheme: SignatureScheme) -> bool {
     !scheme.is_rsa()

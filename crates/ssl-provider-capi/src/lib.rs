@@ -2,20 +2,20 @@
 //! Each export is a thin shell over the Rust API; this crate is about the edge between the two.
 //!
 //! `include/sslprovider.h` declares what is exported and documents it for C callers. Rust callers
-//! want the crate `ssl-provider` instead; one thing here is for them, [`provider_handle`], which
-//! gives C code a provider that Rust code has configured.
+//! use the crate `ssl-provider` instead; only [`provider_handle`] is for them, which returns a C
+//! handle to a provider that Rust code has configured.
 //!
 //! # Rules of the edge
 //!
 //! - One macro defines an export and puts the panic boundary, the mapping to a status and the trace
 //!   event around it.
 //! - What a caller passes is copied before it is used, at any alignment, and nothing of it is kept.
-//!   Each pointer comes in a type of [`mod@pointer`] that says what the caller promises about it.
+//!   Each pointer has a type of [`mod@pointer`], which documents what the caller promises about it.
 //! - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
-//! - Outputs are written last, and only on success, with two exceptions: a handle or a pointer that
-//!   is to be given is set to 0 first, and a size is given as well when a buffer is too small.
-//! - A handle is a number from a table, never an address. Values that are not live answer
-//!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function's page says so.
+//! - Outputs are written last, and only on success, with two exceptions: a handle or pointer to be
+//!   returned is set to 0 first, and the size is also written when a buffer is too small.
+//! - A handle is a number from a table, never an address. A value that is not live is
+//!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function documents that.
 //! - Every backend's provider may be open at once. An object may be used with any handle of the
 //!   provider that it belongs to, and with no other provider.
 //! - Any function may be called from any thread. Hashes and session keys serve one caller at a
@@ -52,6 +52,7 @@ pub mod private_key;
 mod process;
 pub mod provider;
 pub mod record;
+mod session_key;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;

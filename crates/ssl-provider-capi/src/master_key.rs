@@ -1,4 +1,4 @@
-//! Master keys: imported from what the client encrypted, and what is derived from them.
+//! Master keys: import of the client's encrypted premaster secret, session keys, and Finished.
 
 use zeroize::Zeroizing;
 
@@ -11,29 +11,31 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
-use crate::object::{HashUse, ImportedMasterKey, Object, SessionKey};
+use crate::object::{HashUse, ImportedMasterKey, Object};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
+use crate::session_key::SessionKey;
 
-/// Longest encrypted premaster secret in bytes: what the length field of ClientKeyExchange can say.
+/// Longest encrypted premaster secret in bytes: the largest length field of ClientKeyExchange.
 const MAX_ENCRYPTED_LEN: u32 = 0xffff;
 
 /// Longest verify_data in bytes that is computed. No suite defines more than 36.
 const MAX_VERIFY_DATA_LEN: u32 = 1024;
 
 export! {
-    /// Decrypts the premaster secret of an RSA key exchange, computes the master secret, and gives
-    /// a handle for it.
+    /// Decrypts the premaster secret of an RSA key exchange and computes the master key.
     ///
-    /// In this order: the handles are live and belong together, else `NTE_INVALID_HANDLE`, and the
-    /// key is RSA, else `NTE_BAD_TYPE`; no pointer is NULL, else `NTE_INVALID_PARAMETER`; the flags
-    /// are `NCRYPT_SSL_SERVER_FLAG`, else `NTE_BAD_FLAGS`; protocol and suite are of an RSA key
-    /// exchange, else `NTE_NOT_SUPPORTED`; the list holds both randoms or the session hash, else
-    /// `NTE_INVALID_PARAMETER`. The handle is set to 0 before all that.
+    /// The list holds both randoms, or the session hash, which selects the extended master secret
+    /// and takes precedence; and optionally the version that the client offered, 4 bytes.
+    /// `pbEncryptedKey` is the bare RSA ciphertext. `dwFlags` is `NCRYPT_SSL_SERVER_FLAG`.
     ///
-    /// Nothing that the ciphertext decides is a failure: a premaster secret that is wrong in
-    /// padding, length or version gives a master key that no client has, and the handshake ends at
-    /// Finished (RFC 5246 section 7.4.7.1).
+    /// Returns, in the order of the checks: `NTE_INVALID_HANDLE`; `NTE_BAD_TYPE` for a key that is
+    /// not RSA; `NTE_INVALID_PARAMETER` for a NULL pointer; `NTE_BAD_FLAGS`; `NTE_NOT_SUPPORTED`
+    /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list.
+    ///
+    /// No content of the ciphertext is an error (implicit rejection), so that the call is no
+    /// padding oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a
+    /// master key that no client has, and the handshake fails at Finished (RFC 5246, 7.4.7.1).
     fn SslImportMasterKey is ImportMasterKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -64,8 +66,8 @@ export! {
         }
         CipherSuite::for_rsa_key_exchange(cipher_suite, Protocol::try_from(protocol)?)?;
         let parameters = parameters.parse()?;
-        // SAFETY: the caller of the export promises that pbEncryptedKey is as long as
-        // cbEncryptedKey says.
+        // SAFETY: the caller of the export promises that pbEncryptedKey is readable for
+        // cbEncryptedKey bytes.
         let encrypted_key =
             unsafe { encrypted_key.copy(encrypted_key_len, "pbEncryptedKey is NULL") }?;
         let key = provider.provider().import_master_key(
@@ -83,8 +85,9 @@ export! {
 }
 
 export! {
-    /// Derives the session keys from a master key and the two randoms in the list; other entries
-    /// are ignored. The read key is what the peer writes with. Both handles or none are given.
+    /// Derives both session keys from a master key and the two randoms in the list; other entries
+    /// are ignored. The read key is the key that the peer writes with. On failure both handles are
+    /// 0. Returns `NTE_NOT_SUPPORTED` if the backend does not have the cipher.
     fn SslGenerateSessionKeys is GenerateSessionKeysFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -116,7 +119,7 @@ export! {
         };
         let read = insert(Side::Client)?;
         let write = insert(Side::Server).inspect_err(|_| {
-            // The handle was made a moment ago and nobody has seen it.
+            // The caller has not seen this handle yet.
             let _ = process().handles.free(read, &[ssl_provider::HandleKind::SessionKey]);
         })?;
         read_place.write(read);
@@ -126,9 +129,9 @@ export! {
 }
 
 export! {
-    /// Computes the verify_data of a Finished message: the client's or the server's by `flags`,
-    /// `NCRYPT_SSL_CLIENT_FLAG` or `NCRYPT_SSL_SERVER_FLAG`. It fills `output_len` bytes, which are
-    /// 12 in TLS and 36 in SSL 3.0. The hash goes on running.
+    /// Computes the verify_data of a Finished message, the client's (`NCRYPT_SSL_CLIENT_FLAG`) or
+    /// the server's (`NCRYPT_SSL_SERVER_FLAG`). It fills `cbOutput` bytes: 12 in TLS, 36 in SSL
+    /// 3.0. More messages can be added to the hash afterwards.
     fn SslComputeFinishedHash is ComputeFinishedHashFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -153,13 +156,13 @@ export! {
         }
         let key = &master_key.key;
         if hash.hash_use != HashUse::Handshake {
-            return Err(Error::InvalidParameter("hHandshakeHash: for what a client signs").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
         if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
-            return Err(Error::InvalidParameter("hHandshakeHash: of another handshake").into());
+            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol or PRF").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
-        // A copy is hashed to its end, so that another user of the hash does not wait for it.
+        // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
         key.verify_data(sender, &so_far, &mut verify_data)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.

@@ -1,5 +1,5 @@
-//! The memory that is handed to callers and comes back through `SslFreeBuffer`.
-//! Every block is registered by its address, so a pointer that is not one of ours is refused.
+//! Memory that callers receive and free with `SslFreeBuffer`.
+//! Every block is registered by its address, so that foreign pointers are refused.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) struct Enumeration {
 }
 
 impl Blocks {
-    /// Hands out a copy of `bytes`.
+    /// Registers a copy of `bytes`, and returns its address.
     ///
     /// # Errors
     ///
@@ -41,10 +41,10 @@ impl Blocks {
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<*mut u8, Error> {
         let mut block = Block::new(bytes.len())?;
         block.put(0, bytes)?;
-        Ok(self.hand_out(block))
+        Ok(self.publish(block))
     }
 
-    /// Hands out a copy of a structure, in the block that was made for it.
+    /// Registers a copy of a structure, in the block that was allocated for it.
     ///
     /// # Errors
     ///
@@ -56,25 +56,24 @@ impl Blocks {
     ) -> Result<*mut T, Error> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         block.put_structure(0, structure)?;
-        Ok(self.hand_out(block).cast())
+        Ok(self.publish(block).cast())
     }
 
-    /// Hands out a block.
-    pub(crate) fn hand_out(&self, block: Block) -> *mut u8 {
+    /// Registers a block, and returns its address.
+    pub(crate) fn publish(&self, block: Block) -> *mut u8 {
         self.register(block, None)
     }
 
-    /// Hands out the state of an enumeration, which is the address of a block and nothing else.
+    /// Registers the state of an enumeration; its block has an address and no contents.
     pub(crate) fn enumeration(&self, block: Block, enumeration: Enumeration) -> *mut c_void {
         self.register(block, Some(enumeration)).cast()
     }
 
-    /// Takes the next index of the enumeration at `address`, of which there are `count`.
+    /// Returns the next index of the enumeration at `address`, below `count`; `None` at its end.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when there is no enumeration of this function at the address;
-    /// none inside when it is at its end.
+    /// [`Error::InvalidParameter`] when there is no enumeration of this function at the address.
     pub(crate) fn advance(
         &self,
         address: usize,
@@ -94,7 +93,7 @@ impl Blocks {
         Ok(Some(enumeration.next - 1))
     }
 
-    /// Takes a block back.
+    /// Frees a block.
     ///
     /// # Errors
     ///
@@ -163,10 +162,10 @@ impl Block {
     /// [`Error::Internal`] when they do not fit.
     pub(crate) fn put(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
         self.check(offset, bytes.len())?;
-        // SAFETY: the check above says that the offset lies inside the block.
+        // SAFETY: the check above ensures that the offset lies inside the block.
         let place = unsafe { self.start.add(offset) };
-        // SAFETY: the check above says that as many bytes fit behind the offset; the block is ours
-        // alone until it is handed out, so `bytes` lies elsewhere.
+        // SAFETY: the check above ensures that as many bytes fit behind the offset; no caller
+        // has the block yet, so `bytes` lies elsewhere.
         unsafe { place.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
@@ -178,9 +177,9 @@ impl Block {
     /// [`Error::Internal`] when it does not fit.
     pub(crate) fn put_structure<T: Copy>(&mut self, offset: usize, value: T) -> Result<(), Error> {
         self.check(offset, size_of::<T>())?;
-        // SAFETY: the check above says that the offset lies inside the block.
+        // SAFETY: the check above ensures that the offset lies inside the block.
         let place = unsafe { self.start.add(offset) };
-        // SAFETY: the check above says that a `T` fits behind the offset; no alignment is needed.
+        // SAFETY: the check above ensures that a `T` fits here; no alignment is needed.
         unsafe { place.cast::<T>().write_unaligned(value) };
         Ok(())
     }
@@ -195,8 +194,8 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: `start` came from the allocator with this very layout, and nothing but this drop
-        // gives it back.
+        // SAFETY: `start` came from the allocator with this very layout, and only this drop
+        // frees it.
         unsafe { dealloc(self.start.as_ptr(), self.layout) };
     }
 }

@@ -1,5 +1,5 @@
-//! The part of key storage that a server needs: keys come in, their public halves go out.
-//! An imported key is findable by its certificate for as long as its handle lives.
+//! The part of key storage that a server needs: import of keys, and export of their public halves.
+//! An imported key can be found by its certificate while its handle is live.
 
 use std::sync::Arc;
 
@@ -21,8 +21,9 @@ use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
 
 export! {
-    /// Opens key storage. `name` is NULL or "Microsoft Software Key Storage Provider"; there is one
-    /// storage, in memory, whatever handles are open on it. Freed by [`NCryptFreeObject`].
+    /// Opens key storage. `pszProviderName` is NULL or `MS_KEY_STORAGE_PROVIDER`; there is one
+    /// storage, in memory, shared by all handles. Returns `NTE_PROV_DLL_NOT_FOUND` for another
+    /// name. Free the handle with [`NCryptFreeObject`].
     fn NCryptOpenStorageProvider(provider: Out<ProviderHandle>, name: WideStr, flags: u32) {
         provider.preset(0);
         let place = provider.required("phProvider is NULL")?;
@@ -39,11 +40,15 @@ export! {
 }
 
 export! {
-    /// Imports a private key: `RSAPRIVATEBLOB`, `RSAFULLPRIVATEBLOB`, `ECCPRIVATEBLOB` on P-256,
-    /// P-384 or P-521, or `PKCS8_PRIVATEKEY` of either kind without encryption. Its public half
-    /// must be that of its private one. While its handle lives, `SslOpenPrivateKey` finds it by a
-    /// certificate with the same public key. `import_key` must be 0 and `parameters` empty: no key
-    /// is wrapped or named.
+    /// Imports a private key: `BCRYPT_RSAPRIVATE_BLOB`, `BCRYPT_RSAFULLPRIVATE_BLOB`,
+    /// `BCRYPT_ECCPRIVATE_BLOB` or `NCRYPT_PKCS8_PRIVATE_KEY_BLOB` (DER, not encrypted). RSA keys
+    /// have 1024 to 8192 bits; EC keys are on P-256, P-384 or P-521. While the handle is live,
+    /// `SslOpenPrivateKey` finds the key by a certificate with the same public key. `hImportKey` is
+    /// 0, and `pParameterList` is NULL or empty.
+    ///
+    /// Returns `NTE_BAD_KEY` for a key whose numbers are invalid or do not belong together,
+    /// `NTE_BAD_TYPE` for another kind of key, and `NTE_NOT_SUPPORTED` for an encrypted key or
+    /// another blob type.
     fn NCryptImportKey(
         provider: ProviderHandle,
         import_key: KeyHandle,
@@ -64,19 +69,19 @@ export! {
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         no_flags(flags & !NCRYPT_SILENT_FLAG)?;
         if parameters.has_entries()? {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "key names and passwords"));
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "pParameterList: not supported here"));
         }
         if data_len > MAX_BLOB_LEN {
             return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
         }
-        // SAFETY: the caller of the export promises that pbData is as long as cbData says.
+        // SAFETY: the caller of the export promises that pbData is readable for cbData bytes.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
         let stored = match blob_type.as_str() {
             BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
             BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
             NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
             BCRYPT_ECCPRIVATE_BLOB => StoredKey::Ec(EcPublicKey::of_private_blob(&blob)?),
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
         };
         let stored = Arc::new(stored);
         process().keys.add(&stored)?;
@@ -86,8 +91,9 @@ export! {
 }
 
 export! {
-    /// Exports the public half of a key as an `RSAPUBLICBLOB` or an `ECCPUBLICBLOB`; private halves
-    /// stay inside. With a NULL `output` only the size is given.
+    /// Exports the public half of a key, `BCRYPT_RSAPUBLIC_BLOB` or `BCRYPT_ECCPUBLIC_BLOB`.
+    /// Returns `NTE_PERM` for the blob types of private keys, which are never exported, and
+    /// `NTE_NOT_SUPPORTED` for a type that is not valid for this key type.
     fn NCryptExportKey(
         key: KeyHandle,
         export_key: KeyHandle,
@@ -107,7 +113,7 @@ export! {
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         no_flags(flags & !NCRYPT_SILENT_FLAG)?;
         if parameters.has_entries()? {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "parameters of an export"));
+            return Err(Failure::Status(NTE_NOT_SUPPORTED, "pParameterList: not supported here"));
         }
         if let BCRYPT_RSAPRIVATE_BLOB
         | BCRYPT_RSAFULLPRIVATE_BLOB
@@ -123,8 +129,8 @@ export! {
 }
 
 export! {
-    /// Frees a handle of key storage or of a key in it. A key that `SslOpenPrivateKey` has opened
-    /// goes on working; opening it again needs another import.
+    /// Frees a handle of key storage, or of a key in it. A key that `SslOpenPrivateKey` has opened
+    /// remains usable; opening it again needs another import.
     fn NCryptFreeObject(object: ObjectHandle) {
         process().handles.free(object, &[HandleKind::KeyStorageProvider, HandleKind::StoredKey])?;
         Ok(())

@@ -1,5 +1,5 @@
-//! Operations that the Rust API does not have yet: each checks its handles and says so.
-//! One that arrives moves to a module of its own.
+//! Operations that the Rust API does not have yet: each checks its handles and pointers, and fails.
+//! An operation that is implemented moves to a module of its own.
 
 use ssl_provider::Error;
 
@@ -10,7 +10,8 @@ use crate::pointer::{BufferList, Bytes, Out, OutBytes};
 use crate::process::process;
 
 export! {
-    /// Would make a key for one Diffie-Hellman agreement.
+    /// Generates an ephemeral key for one (EC)DHE key agreement. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -25,12 +26,13 @@ export! {
         key.preset(0);
         process().handles.provider(provider)?;
         key.required("phEphemeralKey is NULL")?;
-        not_yet("ephemeral keys")
+        not_yet("ephemeral keys are not supported yet")
     }
 }
 
 export! {
-    /// Would list the curves of ephemeral keys.
+    /// Lists the curves of ephemeral keys. Not supported yet: checks its handles and pointers, and
+    /// returns `NTE_NOT_SUPPORTED`.
     fn SslEnumEccCurves is EnumEccCurvesFn(
         provider: ProviderHandle,
         count: Out<u32>,
@@ -41,12 +43,13 @@ export! {
         process().handles.provider(provider)?;
         count.required("pEccCurveCount is NULL")?;
         curves.required("ppEccCurve is NULL")?;
-        not_yet("ephemeral keys")
+        not_yet("ephemeral keys are not supported yet")
     }
 }
 
 export! {
-    /// Would make the premaster secret of a client and encrypt it.
+    /// Generates the premaster secret of a client and encrypts it. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslGeneratePreMasterKey is GeneratePreMasterKeyFn(
         provider: ProviderHandle,
         public_key: KeyHandle,
@@ -65,13 +68,14 @@ export! {
         premaster_key.required("phPreMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
         result_len.required("pcbResult is NULL")?;
-        not_yet("the client side of a key exchange")
+        not_yet("this key exchange is not supported yet")
     }
 }
 
 export! {
-    /// Would make the master key of a client, or of a Diffie-Hellman agreement. `private_key` may
-    /// be 0.
+    /// Computes the master key of a client, or of an (EC)DHE key agreement. `hPrivateKey` may be 0,
+    /// and `pcbResult` may be NULL if `pbOutput` is. Not supported yet: checks its handles and
+    /// pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslGenerateMasterKey is GenerateMasterKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -80,7 +84,7 @@ export! {
         _protocol: u32,
         _cipher_suite: u32,
         parameters: BufferList,
-        _output: OutBytes,
+        output: OutBytes,
         _output_len: u32,
         result_len: Out<u32>,
         _flags: u32,
@@ -93,13 +97,17 @@ export! {
         process().handles.any_key(public_key, &provider)?;
         master_key.required("phMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("the client side of a key exchange")
+        // Only an RSA key exchange has an output; others pass NULL for both.
+        if !output.is_null() {
+            result_len.required("pcbResult is NULL")?;
+        }
+        not_yet("this key exchange is not supported yet")
     }
 }
 
 export! {
-    /// Would sign a hash.
+    /// Signs a hash. Not supported yet: checks its handles and pointers, and returns
+    /// `NTE_NOT_SUPPORTED`.
     fn SslSignHash is SignHashFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -114,12 +122,13 @@ export! {
         process().handles.private_key(private_key, &provider)?;
         not_null(hash.is_null(), "pbHashValue is NULL")?;
         result_len.required("pcbResult is NULL")?;
-        not_yet("signatures")
+        not_yet("signing is not supported yet")
     }
 }
 
 export! {
-    /// Would begin the key schedule of TLS 1.3. `pre_shared_key` may be 0.
+    /// Starts the key schedule of TLS 1.3; `hPreSharedKey` may be 0. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractEarlyKey is ExtractEarlyKeyFn(
         provider: ProviderHandle,
         pre_shared_key: KeyHandle,
@@ -135,12 +144,13 @@ export! {
             process().handles.any_key(pre_shared_key, &provider)?;
         }
         early_key.required("phEarlyKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would agree on the handshake secret of TLS 1.3.
+    /// Derives the handshake secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractHandshakeKey is ExtractHandshakeKeyFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -156,12 +166,13 @@ export! {
         process().handles.any_key(public_key, &provider)?;
         process().handles.any_key(early_key, &provider)?;
         handshake_key.required("phHandshakeKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would extract the master secret of TLS 1.3.
+    /// Derives the master secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExtractMasterKey is ExtractMasterKeyFn(
         provider: ProviderHandle,
         handshake_key: KeyHandle,
@@ -173,12 +184,13 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(handshake_key, &provider)?;
         master_key.required("phMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the traffic secrets of TLS 1.3. Either output may be NULL.
+    /// Derives the traffic secrets of TLS 1.3; either output may be NULL. Not supported yet: checks
+    /// its handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandTrafficKeys is ExpandTrafficKeysFn(
         provider: ProviderHandle,
         base_key: KeyHandle,
@@ -193,12 +205,13 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(base_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the record key of a traffic secret of TLS 1.3.
+    /// Derives the record key of a traffic secret of TLS 1.3. Not supported yet: checks its handles
+    /// and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandWriteKey is ExpandWriteKeyFn(
         provider: ProviderHandle,
         base_traffic_key: KeyHandle,
@@ -210,12 +223,13 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(base_traffic_key, &provider)?;
         write_key.required("phWriteKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the exporter secret of TLS 1.3.
+    /// Derives the exporter secret of TLS 1.3. Not supported yet: checks its handles and pointers,
+    /// and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandExporterMasterKey is ExpandExporterMasterKeyFn(
         provider: ProviderHandle,
         base_key: KeyHandle,
@@ -229,12 +243,13 @@ export! {
         process().handles.any_key(base_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
         exporter_key.required("phExporterMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the resumption secret of TLS 1.3.
+    /// Derives the resumption secret of TLS 1.3. Not supported yet: checks its handles and
+    /// pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandResumptionMasterKey is ExpandResumptionMasterKeyFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -248,12 +263,13 @@ export! {
         process().handles.any_key(master_key, &provider)?;
         process().handles.handshake_hash(hash, &provider)?;
         resumption_key.required("phResumptionMasterKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the binder key of a pre-shared key of TLS 1.3.
+    /// Derives the binder key of a pre-shared key of TLS 1.3. Not supported yet: checks its handles
+    /// and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandBinderKey is ExpandBinderKeyFn(
         provider: ProviderHandle,
         early_key: KeyHandle,
@@ -265,12 +281,13 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(early_key, &provider)?;
         binder_key.required("phBinderKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
 export! {
-    /// Would derive the pre-shared key of a ticket of TLS 1.3.
+    /// Derives the pre-shared key of a session ticket of TLS 1.3. Not supported yet: checks its
+    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
     fn SslExpandPreSharedKey is ExpandPreSharedKeyFn(
         provider: ProviderHandle,
         resumption_key: KeyHandle,
@@ -284,11 +301,11 @@ export! {
         let provider = process().handles.provider(provider)?;
         process().handles.any_key(resumption_key, &provider)?;
         pre_shared_key.required("phPreSharedKey is NULL")?;
-        not_yet("TLS 1.3")
+        not_yet("TLS 1.3 is not supported yet")
     }
 }
 
-/// The answer of an operation that is not there yet.
+/// Fails as every operation that is not implemented yet.
 fn not_yet(operation: &'static str) -> Result<(), Failure> {
     Err(Failure::Status(NTE_NOT_SUPPORTED, operation))
 }

@@ -1,17 +1,17 @@
-//! What handles stand for, and the look-ups that each export begins with.
-//! A look-up gives a share of the object, so freeing its handle elsewhere cannot pull it away.
+//! The objects behind handles, and the look-ups that each export begins with.
+//! A look-up returns a reference, so freeing a handle does not disturb a call in progress.
 
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
-    PrivateKey, Protocol, Provider, RecordKey,
+    PrivateKey, Protocol, Provider,
 };
 
 use crate::ec_key::EcPublicKey;
 use crate::key_store::{PublicKey, RsaPublicKey, StoredKey};
-use crate::record::Records;
+use crate::session_key::SessionKey;
 
 /// An object behind a handle.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Object {
     }
 }
 
-/// An open provider and the references to its handle.
+/// An open provider and the reference count of its handle.
 #[derive(Debug)]
 pub(crate) struct OpenProvider {
     provider: Provider,
@@ -62,8 +62,8 @@ impl OpenProvider {
     }
 }
 
-/// A private key on a curve, with the backend that it belongs to. What is asked about it is in its
-/// public half, and nothing is done with it yet.
+/// An EC private key, with the backend that it belongs to. Its properties follow from the public
+/// half, and no operation uses the private half yet.
 #[derive(Debug)]
 pub(crate) struct EcPrivateKey {
     pub(crate) backend: &'static dyn KeyExchangeBackend,
@@ -103,28 +103,6 @@ pub(crate) struct ImportedMasterKey {
     pub(crate) key: MasterKey,
 }
 
-/// The key of one direction of a connection.
-#[derive(Debug)]
-pub(crate) struct SessionKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
-    records: Mutex<Records>,
-}
-
-impl SessionKey {
-    pub(crate) fn new(backend: &'static dyn KeyExchangeBackend, key: RecordKey) -> Self {
-        Self { backend, records: Mutex::new(Records::new(key)) }
-    }
-
-    /// The key and its memory, for one user at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] when a panic interrupted an earlier user: the key may be out of step.
-    pub(crate) fn records(&self) -> Result<MutexGuard<'_, Records>, Error> {
-        self.records.lock().map_err(|_| Error::Internal("an earlier call left the key half used"))
-    }
-}
-
 /// A public key, with the backend that it belongs to.
 #[derive(Debug)]
 pub(crate) struct ImportedPublicKey {
@@ -132,16 +110,16 @@ pub(crate) struct ImportedPublicKey {
     pub(crate) key: PublicKey,
 }
 
-/// What a running hash is for.
+/// The purpose of a running hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HashUse {
     /// The handshake hash of the protocol and the suite.
     Handshake,
-    /// A hash for what a client signs.
+    /// A hash for CertificateVerify.
     ClientAuth,
 }
 
-/// A hash of handshake messages and what it was made for.
+/// A hash of handshake messages, with its purpose.
 #[derive(Debug)]
 pub(crate) struct RunningHash {
     pub(crate) backend: &'static dyn KeyExchangeBackend,
@@ -162,13 +140,15 @@ impl RunningHash {
         Self { backend, protocol, suite, hash_use, hash: Mutex::new(hash) }
     }
 
-    /// The hash, for one user at a time.
+    /// Locks the hash for one caller.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when a panic interrupted an earlier user: part of a message may be in.
+    /// [`Error::Internal`] after a panic in an earlier call: part of a message may be missing.
     pub(crate) fn hash(&self) -> Result<MutexGuard<'_, HandshakeHash>, Error> {
-        self.hash.lock().map_err(|_| Error::Internal("an earlier call left the hash half done"))
+        self.hash
+            .lock()
+            .map_err(|_| Error::Internal("an earlier call panicked while it used the hash"))
     }
 }
 
@@ -187,7 +167,7 @@ impl Handles {
         usize::try_from(handle.into_raw()).map_err(|_| Error::Internal("handles are 64 bits wide"))
     }
 
-    /// Frees a handle of one of `kinds`; the object lives on until its last user is done.
+    /// Frees a handle of one of `kinds`; the object is dropped with its last reference.
     ///
     /// # Errors
     ///
@@ -358,7 +338,7 @@ impl Handles {
     }
 }
 
-/// The table gives an object of another kind than it was asked for, which it never does.
+/// The table returned an object of another kind than was requested, which it never does.
 const OUT_OF_STEP: Error = Error::Internal("handle table and object disagree about the kind");
 
 /// Whether an object is of the provider: two handles of one backend are the same provider.

@@ -1,4 +1,4 @@
-//! Pointers of C callers, each in a type that says what the caller promises about it.
+//! Pointers of C callers, each in a type that documents what the caller promises about it.
 //! Everything is copied at once and without regard to alignment; nothing is kept after the call.
 
 use std::ffi::c_void;
@@ -12,17 +12,17 @@ use crate::abi::{
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCRYPTBUFFER_SSL_SESSION_HASH, NCryptBuffer, NCryptBufferDesc,
 };
 
-/// Characters that are looked at in a string before it counts as unterminated. The longest name
+/// Characters that are read of a string before it counts as unterminated. The longest name
 /// that the interface knows, and every name field of it, is shorter.
 pub const MAX_STRING_LEN: usize = 256;
 
-/// Entries of a parameter list that are looked at; the interface defines fewer than 40 types.
+/// Most entries of a parameter list; the interface defines fewer than 40 types.
 pub const MAX_LIST_LEN: u32 = 256;
 
-/// Bytes of a certificate that are looked at.
+/// Longest certificate in bytes.
 pub const MAX_CERTIFICATE_LEN: u32 = 1 << 20;
 
-/// Bytes that are looked at in one entry of a parameter list: one more than the longest good one,
+/// Bytes that are read of one entry of a parameter list: one more than the longest good one,
 /// so that a longer entry is still seen to be too long.
 const MAX_ENTRY_LEN: u32 = 49;
 
@@ -34,7 +34,7 @@ const READ_TYPES: [u32; 4] = [
     NCRYPTBUFFER_SSL_SESSION_HASH,
 ];
 
-/// Where one value goes: NULL, or a pointer that is valid for writing a `T`, at any alignment.
+/// An output of one value: NULL, or a pointer that is valid for writing a `T`, at any alignment.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
 pub struct Out<T>(*mut T);
@@ -53,17 +53,17 @@ impl<T: Copy> Out<T> {
     /// this before anything can fail, so that a caller that overlooks a status holds no stale one.
     pub(crate) fn preset(self, value: T) {
         if let Some(place) = NonNull::new(self.0) {
-            Place(place).write(value);
+            OutSlot(place).write(value);
         }
     }
 
-    /// The place to write to.
+    /// Returns the slot to write to.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] with `name_is_null` when the pointer is NULL.
-    pub(crate) fn required(self, name_is_null: &'static str) -> Result<Place<T>, Error> {
-        NonNull::new(self.0).map(Place).ok_or(Error::InvalidParameter(name_is_null))
+    pub(crate) fn required(self, name_is_null: &'static str) -> Result<OutSlot<T>, Error> {
+        NonNull::new(self.0).map(OutSlot).ok_or(Error::InvalidParameter(name_is_null))
     }
 
     /// Whether both pointers name the same place.
@@ -72,11 +72,11 @@ impl<T: Copy> Out<T> {
     }
 }
 
-/// A place that the caller gave, not NULL.
+/// An output pointer of the caller that is not NULL.
 #[derive(Debug)]
-pub(crate) struct Place<T>(NonNull<T>);
+pub(crate) struct OutSlot<T>(NonNull<T>);
 
-impl<T: Copy> Place<T> {
+impl<T: Copy> OutSlot<T> {
     pub(crate) fn write(&self, value: T) {
         // SAFETY: whoever made the `Out` promised that the pointer is valid for writing a `T`
         // during this call; `write_unaligned` asks for no alignment.
@@ -100,17 +100,17 @@ impl<T: Copy> InOut<T> {
         Self(pointer)
     }
 
-    /// The value and the place, or none where the pointer is NULL.
-    pub(crate) fn read(self) -> Option<(T, Place<T>)> {
+    /// Returns the value and its slot, or `None` for NULL.
+    pub(crate) fn read(self) -> Option<(T, OutSlot<T>)> {
         let place = NonNull::new(self.0)?;
         // SAFETY: whoever made the `InOut` promised an initialised `T` that is valid for reading;
         // `read_unaligned` asks for no alignment.
         let value = unsafe { place.read_unaligned() };
-        Some((value, Place(place)))
+        Some((value, OutSlot(place)))
     }
 }
 
-/// Input bytes: NULL, or a pointer to as many bytes as the parameter that goes with it says.
+/// Input bytes: NULL, or a pointer to as many readable bytes as its size parameter.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes(*const u8);
@@ -134,7 +134,7 @@ impl Bytes {
         if self.is_null() { Err(Error::InvalidParameter(name_is_null)) } else { Ok(()) }
     }
 
-    /// Copies as many bytes as `to` is long; none touch no memory.
+    /// Copies as many bytes as `to` is long. A length of 0 touches no memory.
     ///
     /// # Safety
     ///
@@ -183,8 +183,8 @@ impl Bytes {
         Ok(copy)
     }
 
-    /// Hands `len` bytes to `feed` in copies of at most a page, so that input of any length takes
-    /// little memory and a caller that changes it meanwhile can do no harm.
+    /// Passes `len` bytes to `feed` in copies of at most a page, so that long inputs need little
+    /// memory and a caller that changes the input during the call does no harm.
     ///
     /// # Safety
     ///
@@ -193,7 +193,7 @@ impl Bytes {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a NULL pointer and a length other than 0.
-    pub(crate) unsafe fn copy_in_pieces(
+    pub(crate) unsafe fn copy_chunks(
         self,
         len: u32,
         name_is_null: &'static str,
@@ -204,23 +204,23 @@ impl Bytes {
         }
         let pointer =
             NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
-        let mut piece = [0; 4096];
+        let mut chunk = [0; 4096];
         let mut done = 0;
         while done < usize_of(len) {
-            let now = piece.len().min(usize_of(len) - done);
+            let now = chunk.len().min(usize_of(len) - done);
             // SAFETY: `done` is less than `len`, so the offset stays inside what the caller gave.
             let from = unsafe { pointer.add(done) };
             // SAFETY: `done + now` is at most `len`, which the caller promises to be readable;
-            // `now` is at most the size of `piece`, a local that overlaps nothing of the caller's.
-            unsafe { from.as_ptr().copy_to_nonoverlapping(piece.as_mut_ptr(), now) };
-            feed(&piece[..now]);
+            // `now` is at most the size of `chunk`, a local that overlaps nothing of the caller's.
+            unsafe { from.as_ptr().copy_to_nonoverlapping(chunk.as_mut_ptr(), now) };
+            feed(&chunk[..now]);
             done += now;
         }
         Ok(())
     }
 }
 
-/// Room for an answer: NULL, or a pointer to as many writable bytes as its size parameter says.
+/// An output buffer: NULL, or a pointer to as many writable bytes as its size parameter.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
 pub struct OutBytes(*mut u8);
@@ -272,12 +272,12 @@ impl WideStr {
     ///
     /// # Safety
     ///
-    /// It must be as the type says until the call that it is passed to returns.
+    /// It must be as the type documents until the call that it is passed to returns.
     pub const unsafe fn new(pointer: *const u16) -> Self {
         Self(pointer)
     }
 
-    /// The string, or none for NULL.
+    /// Returns the string, or `None` for NULL.
     ///
     /// # Errors
     ///
@@ -375,7 +375,7 @@ impl BufferList {
         self.0.is_null()
     }
 
-    /// Whether there is a list with at least one entry.
+    /// Returns whether the list has at least one entry.
     ///
     /// # Errors
     ///
@@ -628,20 +628,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_copied_whole_and_in_pieces() {
+    fn bytes_are_copied_whole_and_in_chunks() {
         let input: Vec<u8> = (0..10_000_u32).map(|each| each.to_le_bytes()[0]).collect();
         let (bytes, len) = (Bytes::new(input.as_ptr()), 10_000);
         // SAFETY: `input` is as long as `len` says.
         assert_eq!(*unsafe { bytes.copy(len, "") }.unwrap(), input);
-        let mut pieces: Vec<u8> = Vec::new();
+        let mut chunks: Vec<u8> = Vec::new();
         // SAFETY: as above.
-        unsafe { bytes.copy_in_pieces(len, "", |piece| pieces.extend(piece)) }.unwrap();
-        assert_eq!(pieces, input);
+        unsafe { bytes.copy_chunks(len, "", |chunk| chunks.extend(chunk)) }.unwrap();
+        assert_eq!(chunks, input);
         let null = Bytes::new(std::ptr::null());
         // SAFETY: NULL is allowed.
         assert!(unsafe { null.copy(1, "") }.is_err());
         // SAFETY: NULL is allowed.
-        assert!(unsafe { null.copy_in_pieces(0, "", |_| ()) }.is_ok());
+        assert!(unsafe { null.copy_chunks(0, "", |_| ()) }.is_ok());
         let mut part = [0; 100];
         // SAFETY: `input` is longer than `part`.
         unsafe { bytes.copy_to(&mut part, "") }.unwrap();

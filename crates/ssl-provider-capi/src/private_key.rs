@@ -1,4 +1,4 @@
-//! Private keys: found for a certificate, and asked for their properties.
+//! Private keys: opened by their certificates, and their properties.
 
 use ssl_provider::signature::Curve;
 use ssl_provider::{Error, PrivateKey};
@@ -24,12 +24,13 @@ use crate::process::process;
 use crate::provider::{SOFTWARE, wide};
 
 export! {
-    /// Opens the private key of a certificate: one that `NCryptImportKey` has brought in, whose
-    /// handle lives, and whose public half is that of the certificate. There is no Windows store
-    /// here that links the two. `NTE_NO_KEY` says that there is none. A key on a curve opens as
-    /// well: it has properties and a public half, and none of the suites that are enumerated.
+    /// Opens the private key of a certificate: a key that `NCryptImportKey` has imported, whose
+    /// handle is live, and whose public key is that of the certificate. Of the certificate only
+    /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An EC key has properties and a public
+    /// half, but no listed suite uses it yet.
     ///
-    /// Of the context only `pbCertEncoded` and `cbCertEncoded` are read.
+    /// Returns `NTE_NO_KEY` if there is no such key, and `NTE_BAD_TYPE` if the key of the
+    /// certificate is neither RSA nor on P-256, P-384 or P-521.
     fn SslOpenPrivateKey is OpenPrivateKeyFn(
         provider: ProviderHandle,
         private_key: Out<KeyHandle>,
@@ -61,11 +62,10 @@ export! {
 }
 
 export! {
-    /// Gives a property of a private key as a buffer: "Length" and "PublicKeyLength" in bits,
-    /// "Block Length" of an RSA key in bytes, "Algorithm Name" and "Algorithm Group" as text, "Key
-    /// Usage", "Export Policy", "Impl Type", and "KEYTYPE", the number of the curve, which is 0 for
-    /// RSA; "ECCCurveName" of a key on one. Others answer `NTE_NOT_SUPPORTED`. Numbers are 32 bits
-    /// wide.
+    /// Returns a property of a private key. DWORDs are "Length" and "PublicKeyLength" in bits,
+    /// "Block Length" of an RSA key in bytes, "Key Usage", "Export Policy", "Impl Type", and
+    /// "KEYTYPE", the number of the curve or 0 for RSA. Texts are "Algorithm Name", "Algorithm
+    /// Group", and "ECCCurveName" of an EC key. Returns `NTE_NOT_SUPPORTED` for other names.
     fn SslGetKeyProperty is GetKeyPropertyFn(
         key: KeyHandle,
         property: WideStr,
@@ -91,7 +91,7 @@ export! {
     }
 }
 
-/// A property of an RSA key; none for a name that is not one.
+/// Returns a property of an RSA key, or `None` for an unknown name.
 fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
     let size = |value: usize| u32::try_from(value).ok().map(number);
     match property {
@@ -106,7 +106,7 @@ fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A property of a key on a curve; none for a name that is not one.
+/// Returns a property of an EC key, or `None` for an unknown name.
 fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
     let (name, key_type, ecdh, ecdsa) = match key.curve {
         Curve::P256 => (
@@ -143,7 +143,7 @@ fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A property that every key has with the same value.
+/// Returns a property that has the same value for every key.
 fn common_property(property: &str) -> Option<Vec<u8>> {
     match property {
         NCRYPT_EXPORT_POLICY_PROPERTY => Some(number(0)),

@@ -1,5 +1,5 @@
-//! What a process holds: its handles, the buffers that it handed out, and its keys in storage.
-//! A forked child starts with nothing, because what it would inherit belongs to its parent.
+//! The state of a process: its handles, the buffers of its callers, and its keys in storage.
+//! A forked child starts with nothing, because what it inherits belongs to its parent.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -16,12 +16,12 @@ pub(crate) struct Process {
     pub(crate) keys: KeyStore,
 }
 
-/// The state of this process. None before the first call, and in a child after `fork`.
+/// The state of this process; NULL before the first call, and in a child after `fork`.
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
 /// What a child inherited. Its locks may be held by threads that do not exist here, so it is never
-/// touched again; this keeps it reachable for tools that look for leaks. Nothing reads it, which is
-/// why it must be told to stay.
+/// touched again; this keeps it reachable for tools that look for leaks. Nothing reads it, so
+/// `#[used]` keeps it.
 #[used]
 static INHERITED: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
@@ -47,7 +47,7 @@ fn start() -> &'static Process {
         Ok(_) => fresh,
         Err(other) => {
             // SAFETY: `fresh` is from `Box::into_raw` above and was not published: another thread
-            // was first, and nobody else has seen this one.
+            // was first, and this one was never shared.
             drop(unsafe { Box::from_raw(fresh) });
             other
         }
@@ -56,14 +56,14 @@ fn start() -> &'static Process {
     unsafe { &*current }
 }
 
-/// Has `fork` tell the child that it starts anew. A second thread that comes here at the same
-/// moment registers the same again, which does no harm; one that waited for the first could wait
-/// for ever in a child.
+/// Registers the handlers of `fork`, by which a child starts without handles. A second thread at
+/// the same moment registers them again, which does no harm; a lock in its place could block a
+/// child forever.
 ///
 /// # Panics
 ///
-/// Panics where there is no memory to register, as for an allocation. The call then answers that it
-/// failed, and the next one tries again.
+/// Panics if there is no memory to register, as for an allocation. The call fails, and the next one
+/// tries again.
 fn watch_forks() {
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if WATCHED.load(Ordering::Acquire) {
@@ -81,8 +81,8 @@ fn watch_forks() {
     WATCHED.store(true, Ordering::Release);
 }
 
-/// Waits until what is initialised once in a process has been: a child in which another thread's
-/// initialisation was cut short would wait for ever.
+/// Completes every once-only initialisation: a child would wait forever for an initialisation that
+/// another thread had begun at `fork`.
 #[cfg(all(unix, not(miri)))]
 extern "C" fn before_fork() {
     warm_up();
@@ -97,8 +97,8 @@ extern "C" fn in_child() {
     }
 }
 
-/// Has every backend introduce itself, which initialises its library. A panic is left for the call
-/// that needs the backend.
+/// Asks every backend for its description, which initialises its library. A panic is left for the
+/// call that needs the backend.
 fn warm_up() {
     let _ = std::panic::catch_unwind(|| {
         for backend in ssl_provider::backends() {

@@ -1,5 +1,5 @@
 //! Providers: opening, listing, counting references, and freeing whatever a handle stands for.
-//! NULL and Microsoft's name give the default backend; each backend has a name of its own as well.
+//! NULL and Microsoft's name select the default backend; each backend also has its own name.
 
 use ssl_provider::{
     Error, HandleKind, KeyExchangeBackend, KeyExportPolicy, Policy, Provider, backends,
@@ -24,12 +24,12 @@ pub(crate) const SOFTWARE: u32 = 2;
 /// The name of a property of ours: the library behind a provider, with its version.
 const LIBRARY_PROPERTY: &str = "Library";
 
-/// Gives a C handle to a provider that Rust code has opened and configured, with its policy. It is
-/// freed like one of `SslOpenProvider`.
+/// Returns a C handle to a provider that Rust code has opened and configured, with its policy. Free
+/// it like one of `SslOpenProvider`.
 ///
-/// C code may use a private key with every provider of its backend, and `SslOpenProvider` gives it
-/// the default policy. A key that both may use must have one rule for the version in the premaster
-/// secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
+/// C code may use a private key with every provider of its backend, and those of `SslOpenProvider`
+/// have the default policy. A key that both may use must have one rule for the version in the
+/// premaster secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
 ///
 /// # Errors
 ///
@@ -39,11 +39,13 @@ pub fn provider_handle(provider: Provider) -> Result<ProviderHandle, Error> {
 }
 
 export! {
-    /// Opens a provider by name: NULL and "Microsoft SSL Protocol Provider" give the default
-    /// backend, a name from [`SslEnumProtocolProviders`] gives the backend of that name.
+    /// Opens a provider. NULL and `MS_SCHANNEL_PROVIDER` select the default backend; each name that
+    /// [`SslEnumProtocolProviders`] lists selects the backend of that name. The provider has the
+    /// default policy, except that session keys may be exported. Free the handle with
+    /// [`SslFreeObject`].
     ///
-    /// An unknown name answers `NTE_PROV_DLL_NOT_FOUND`, and so does the default where no backend
-    /// is compiled in. The policy is the default one, with the export of session keys allowed.
+    /// Returns `NTE_PROV_DLL_NOT_FOUND` for an unknown name, and for the default if no backend is
+    /// compiled in.
     fn SslOpenProvider is OpenProviderFn(
         provider: Out<ProviderHandle>,
         name: WideStr,
@@ -53,7 +55,7 @@ export! {
         let place = provider.required("phSslProvider is NULL")?;
         no_flags(flags)?;
         let backend = backend_of(name.read()?.as_deref())?;
-        // Whoever can call SslExportKey has the plaintext of the records already.
+        // A caller of SslExportKey has the plaintext of the records already.
         let policy = Policy { key_export: KeyExportPolicy::Allowed, ..Policy::default() };
         place.write(provider_handle(Provider::open(backend).with_policy(policy))?);
         Ok(())
@@ -61,12 +63,12 @@ export! {
 }
 
 export! {
-    /// Frees a handle: drops the caller's reference to a provider, or lets go of a key or a hash.
-    /// An operation that is using the object in another thread finishes undisturbed, and objects
-    /// made with a provider outlive it.
+    /// Frees a handle: releases the caller's reference to a provider, or frees a key or a hash. A
+    /// call that uses the object in another thread completes undisturbed, and objects created with
+    /// a provider outlive it.
     ///
-    /// Returns `STATUS_INVALID_HANDLE`, as its page says, for every value that is not live, with
-    /// any flags.
+    /// Returns `STATUS_INVALID_HANDLE` for a value that is not a live handle, such as one freed
+    /// before, with any flags.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
         const OTHERS: [HandleKind; 5] = [
             HandleKind::PrivateKey,
@@ -89,25 +91,27 @@ export! {
 }
 
 export! {
-    /// Frees a buffer or an enumeration state that a function of this library handed out. Every
-    /// other pointer, NULL among them, answers `NTE_INVALID_PARAMETER` and is not followed.
+    /// Frees a buffer or an enumeration state that a function of this library returned. Returns
+    /// `NTE_INVALID_PARAMETER` for every other pointer, including NULL, and does not dereference
+    /// it.
     fn SslFreeBuffer is FreeBufferFn(input: Opaque) {
         Ok(process().blocks.free(input.address())?)
     }
 }
 
 export! {
-    /// Adds a reference to a provider's handle. Each reference, and the one that opening gave, is
-    /// dropped by one [`SslDecrementProviderReferenceCount`] or [`SslFreeObject`]; the handle goes
-    /// with the last.
+    /// Increments the reference count of a provider's handle. Each reference, including the first,
+    /// which comes from opening the provider, is released by one call of
+    /// [`SslDecrementProviderReferenceCount`] or [`SslFreeObject`]. Returns `NTE_INVALID_HANDLE`
+    /// for a handle that is not live.
     fn SslIncrementProviderReferenceCount(provider: ProviderHandle) {
         Ok(process().handles.reference(provider)?)
     }
 }
 
 export! {
-    /// Drops a reference to a provider's handle. Answers `STATUS_INVALID_HANDLE`, as its page says,
-    /// where its counterpart answers `NTE_INVALID_HANDLE`.
+    /// Decrements the reference count of a provider's handle, and frees the handle at 0. Returns
+    /// `STATUS_INVALID_HANDLE` for a handle that is not live.
     fn SslDecrementProviderReferenceCount(provider: ProviderHandle) {
         process()
             .handles
@@ -117,15 +121,15 @@ export! {
 }
 
 export! {
-    /// Always answers `NTE_NOT_SUPPORTED`, as documented.
+    /// Always returns `NTE_NOT_SUPPORTED`, as documented.
     fn SslChangeNotify(_event: Opaque, _flags: u32) {
-        Err(Failure::Status(NTE_NOT_SUPPORTED, "there is no configuration that could change"))
+        Err(Failure::Status(NTE_NOT_SUPPORTED, "change notifications are not supported"))
     }
 }
 
 export! {
-    /// Lists the names that [`SslOpenProvider`] takes, Microsoft's first, each with the library
-    /// behind it as its comment. One [`SslFreeBuffer`] frees the list with all its strings.
+    /// Lists the names that [`SslOpenProvider`] accepts, Microsoft's first, each with the name of
+    /// its library as the comment. One call of [`SslFreeBuffer`] frees the list and its strings.
     fn SslEnumProtocolProviders(
         count: Out<u32>,
         list: Out<*mut NCryptProviderName>,
@@ -138,16 +142,17 @@ export! {
         let providers = provider_names();
         let number = u32::try_from(providers.len()).map_err(|_| Error::NoMemory)?;
         let block = name_list(&providers)?;
-        list_place.write(process().blocks.hand_out(block).cast());
+        list_place.write(process().blocks.publish(block).cast());
         count_place.write(number);
         Ok(())
     }
 }
 
 export! {
-    /// Gives a property of a provider: "Name" and "Library" as UTF-16 text with its terminator, and
-    /// "Impl Type" as a number. The page defines no name; others answer `NTE_NOT_SUPPORTED`. Each
-    /// has one value, so an enumeration is at its end after the first.
+    /// Returns a property of a provider: "Name" and "Library" as text with a terminator, "Impl
+    /// Type" as a DWORD. `ppEnumState` may be NULL; with a state, every later call returns
+    /// `NTE_NO_MORE_ITEMS`, because each property has one value. Returns `NTE_NOT_SUPPORTED` for
+    /// other names.
     fn SslGetProviderProperty is GetProviderPropertyFn(
         provider: ProviderHandle,
         property: WideStr,
@@ -178,7 +183,7 @@ export! {
         {
             return Err(Failure::Status(NTE_NO_MORE_ITEMS, "a property has one value"));
         }
-        // Nothing is handed out before there is memory for all of it.
+        // Everything is allocated before anything is returned.
         let new_state = match state {
             Some((state, place)) if state.is_null() => Some((Block::new(1)?, place)),
             _ => None,
@@ -194,9 +199,9 @@ export! {
 }
 
 export! {
-    /// Counts what this process has been given and has not freed: handles, and buffers with the
-    /// states of enumerations. A program that ends with none of either has leaked nothing. An
-    /// extension of this library.
+    /// Counts what this process has obtained and not freed: handles, and buffers including
+    /// enumeration states. A program that ends with 0 of both has leaked nothing. Returns
+    /// `NTE_INVALID_PARAMETER` for NULL. An extension of this library.
     fn SslProviderCountLive(handles: Out<u32>, buffers: Out<u32>) {
         let handles_place = handles.required("pcHandles is NULL")?;
         let buffers_place = buffers.required("pcBuffers is NULL")?;
@@ -219,7 +224,7 @@ pub(crate) fn backend_of(name: Option<&str>) -> Result<&'static dyn KeyExchangeB
     }
 }
 
-/// Names and comments of all providers. Without a backend there is none.
+/// Returns names and comments of all providers.
 fn provider_names() -> Vec<(&'static str, &'static str)> {
     let library = |backend: &&'static dyn KeyExchangeBackend| backend.info().library.as_str();
     default_backend()

@@ -1,10 +1,9 @@
-//! Records: encrypted and decrypted with the session keys, in memory of the key's own.
-//! The caller's buffers are read once, before the work, and written once, after it succeeded.
+//! Records: encrypted and decrypted with session keys, in memory that belongs to the key.
+//! The caller's input is read once, before the operation; its output is written once, on success.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
-use ssl_provider::record::{MAX_FRAGMENT_LEN, OpaqueKeyBlob};
-use ssl_provider::{Error, RecordKey};
+use ssl_provider::Error;
 
 use crate::abi::{CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, ProviderHandle};
 use crate::boundary::export;
@@ -13,11 +12,14 @@ use crate::pointer::{Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
 export! {
-    /// Writes a whole record, header included, for at most 16384 bytes of content. With a NULL
-    /// `output` only the size is given.
+    /// Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
+    /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
+    /// epoch. Records of one key must be processed in order.
     ///
-    /// The sequence number is the caller's: it counts from 0 with each new key, and in DTLS its
-    /// upper 16 bits are the epoch. Input and output may overlap in any way.
+    /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
+    /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether
+    /// `dwHeaderLen` includes the five bytes of the record header can be settled only on Windows;
+    /// here it does.
     fn SslEncryptPacket is EncryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -41,14 +43,14 @@ export! {
             .ok_or(Error::InvalidParameter("dwContentType: expected 20 to 23"))?;
         let mut records = key.records()?;
         let payload_len = usize_of(input_len);
-        let record_len = records.key.record_len(payload_len)?;
-        if place.is_answered_by_len(record_len)? {
+        let record_len = records.key().record_len(payload_len)?;
+        if place.answer_size_query(record_len)? {
             return Ok(());
         }
-        let offset = records.key.payload_offset();
+        let offset = records.key().payload_offset();
         let (key, work) = records.parts()?;
         let payload = room(work, offset, payload_len)?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(payload, "pbInput is NULL") }?;
         let len = key.encrypt_in_place(sequence_number, content_type, payload_len, work)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
@@ -57,12 +59,13 @@ export! {
 }
 
 export! {
-    /// Opens a whole record, header included, and gives its content, which may be empty. With a
-    /// NULL `output` only a size is given: the longest that the content of such a record can be.
-    /// The output must have that room, for the record does not show how long its padding is.
+    /// Decrypts a whole record, with its header, and returns its content, which may be empty.
+    /// `pbOutput` needs room for the longest content that a record of this length can hold, because
+    /// the length of the padding is secret; a NULL `pbOutput` asks for that size. Sequence numbers
+    /// and overlap are as for [`SslEncryptPacket`].
     ///
-    /// A record that does not open answers `NTE_DECRYPTION_FAILURE`, whatever is wrong with it, and
-    /// nothing is written. Input and output may overlap in any way.
+    /// Returns `NTE_DECRYPTION_FAILURE` for every record that fails authentication, for whatever
+    /// reason, and writes nothing.
     fn SslDecryptPacket is DecryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -81,14 +84,14 @@ export! {
         no_flags(flags)?;
         let mut records = key.records()?;
         let record_len = usize_of(input_len);
-        let max_payload_len = records.key.max_payload_len(record_len);
-        if place.is_answered_by_len(max_payload_len)? {
+        let max_payload_len = records.key().max_payload_len(record_len);
+        if place.answer_size_query(max_payload_len)? {
             return Ok(());
         }
         let (key, work) = records.parts()?;
-        // Longer than any record, by the length that the caller gave.
+        // `cbInput` is longer than any record.
         let record = work.get_mut(..record_len).ok_or(Error::BadRecord)?;
-        // SAFETY: the caller of the export promises that pbInput is as long as cbInput says.
+        // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(record, "pbInput is NULL") }?;
         let payload = key.decrypt_in_place(sequence_number, record)?;
         let payload = room(record, payload.start, payload.len())?;
@@ -103,47 +106,9 @@ export! {
 /// The content types that the interface knows.
 const CONTENT_TYPES: std::ops::RangeInclusive<u32> = CT_CHANGE_CIPHER_SPEC..=CT_APPLICATIONDATA;
 
-/// Bytes of the longest record with the longest header.
-const MAX_RECORD_LEN: usize = 13 + MAX_FRAGMENT_LEN;
-
-/// The key of the records of one direction, and the memory that they are worked on in.
-///
-/// To work there costs one copy of the record more than to work in the caller's buffer, which is
-/// little beside its encryption. In return a caller that changes a buffer during the call harms
-/// nobody but itself, a record that fails has written nothing, and buffers may overlap.
-#[derive(Debug)]
-pub(crate) struct Records {
-    key: RecordKey,
-    /// Empty before the first record. It is never moved while it holds plaintext.
-    work: Zeroizing<Vec<u8>>,
-}
-
-impl Records {
-    pub(crate) fn new(key: RecordKey) -> Self {
-        Self { key, work: Zeroizing::default() }
-    }
-
-    /// The key in bytes, as the policy of its provider allows.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`RecordKey::export`].
-    pub(crate) fn export(&self) -> Result<OpaqueKeyBlob, Error> {
-        self.key.export()
-    }
-
-    fn parts(&mut self) -> Result<(&mut RecordKey, &mut [u8]), Error> {
-        if self.work.is_empty() {
-            self.work.try_reserve_exact(MAX_RECORD_LEN).map_err(|_| Error::NoMemory)?;
-            self.work.resize(MAX_RECORD_LEN, 0);
-        }
-        Ok((&mut self.key, &mut self.work))
-    }
-}
-
-/// The part of `work` for `len` bytes behind `offset`.
+/// Returns `len` bytes of `work` after `offset`.
 fn room(work: &mut [u8], offset: usize, len: usize) -> Result<&mut [u8], Error> {
     work.get_mut(offset..)
         .and_then(|rest| rest.get_mut(..len))
-        .ok_or(Error::Internal("no record is longer than the memory for it"))
+        .ok_or(Error::Internal("a record is longer than the memory for it"))
 }

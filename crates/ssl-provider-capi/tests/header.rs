@@ -1,5 +1,6 @@
-//! The header against everything that it must agree with: the exports, the constants, and the lists
-//! `declarations.txt` and `numbers.txt`; these against the sheet of facts that they are from.
+//! The header against everything that it must agree with: the exports and their documentation, the
+//! constants, Microsoft's metadata, and two lists, `declarations.txt` and `numbers.txt`; the lists
+//! against the sheet of facts that they are from.
 
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use ssl_provider_testkit::loud::not_tested;
 use ssl_provider_testkit::vectors;
 use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
+use windows_sys::Win32::Security::Cryptography as windows;
 
 /// What the header declares beyond the interface, by name.
 const KEY_STORAGE_AND_EXTENSIONS: [&str; 6] = [
@@ -48,46 +50,158 @@ fn every_declaration_is_an_export_with_as_many_arguments_and_the_reverse() {
         .map(|declaration| (declaration.name, declaration.parameters.len()))
         .collect();
     let mut exported = BTreeMap::from([("SslProviderSetTrace".to_owned(), 1)]);
-    for file in fs::read_dir(in_crate("src")).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            exported.extend(exports(&fs::read_to_string(path).unwrap()));
-        }
+    for source in sources() {
+        exported.extend(exports(&source));
     }
     assert_eq!(declared, exported);
 }
 
 #[test]
-fn every_constant_of_the_header_is_a_constant_here_and_the_reverse() {
+fn every_constant_here_is_in_the_header_and_the_header_has_none_unknown() {
     let header = header();
     let defined = definitions(&header);
-    let number = |name: &str| -> Option<u32> {
-        let value = literal(defined.get(name)?.last()?);
-        match value.strip_prefix("0x") {
-            Some(hex) => u32::from_str_radix(hex, 16).ok(),
-            None => value.parse().ok(),
-        }
-    };
-    for (name, value) in NUMBERS {
-        assert_eq!(number(name), Some(*value), "{name}");
+    let statuses = STATUSES.iter().map(|(name, value)| (*name, value.cast_unsigned()));
+    let numbers = NUMBERS.iter().chain(NUMBERS_OF_THE_HEADER).copied().chain(statuses);
+    let texts = STRINGS.iter().map(|(name, text)| (*name, (*text).to_owned()));
+    let texts: Vec<(&str, String)> = texts.chain(texts_of_the_header()).collect();
+    let mut known = vec!["SSLPROVIDER_H", "WINAPI", "SSLP_API", "SSLP_STATUS(code)"];
+    for (name, value) in numbers {
+        assert_eq!(number(&defined, name), Some(value), "{name}");
+        known.push(name);
     }
-    for (name, value) in STATUSES {
-        assert_eq!(number(name), Some(value.cast_unsigned()), "{name}");
-    }
-    for (name, text) in STRINGS {
+    for (name, text) in &texts {
         let characters: Vec<String> = text.chars().map(|each| format!("'{each}'")).collect();
         let notations =
             [format!("u\"{text}\""), format!("((const WCHAR[]){{{}, 0}})", characters.join(", "))];
-        assert_eq!(
-            defined.get(name).map(Vec::as_slice),
-            Some(&notations.each_ref().map(String::as_str)[..]),
-            "{name}"
-        );
+        assert_eq!(values(&defined, name), notations, "{name}");
+        known.push(name);
     }
-    let known = NUMBERS.len() + STATUSES.len() + STRINGS.len();
-    let own = ["SSLPROVIDER_H", "WINAPI", "SSLP_API", "SSLP_STATUS(code)"];
-    let foreign: Vec<_> = defined.keys().filter(|name| !own.contains(name)).collect();
-    assert_eq!(foreign.len(), known, "a name too many in the header: {foreign:?}");
+    for (name, value) in INTERFACE_VERSIONS {
+        assert_eq!(values(&defined, name), [*value], "{name}");
+        known.push(name);
+    }
+    let unknown: Vec<_> = defined.keys().filter(|name| !known.contains(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentation() {
+    let header = text("include/sslprovider.h");
+    let mut compared = 0;
+    for source in sources() {
+        for (name, of_rust) in contracts(&source) {
+            let (before, _) = header.split_once(&format!(" WINAPI {name}(")).unwrap();
+            let (_, comment) = before.rsplit_once("/*").unwrap();
+            let (comment, between) = comment.split_once("*/").unwrap();
+            assert!(between.starts_with("\nSSLP_API "), "{name} has a comment of its own");
+            let of_header: Vec<&str> =
+                comment.split_whitespace().filter(|word| *word != "*").collect();
+            assert_eq!(of_header.join(" "), of_rust, "{name}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
+}
+
+/// Numbers that only the header has, from Microsoft's metadata.
+macro_rules! numbers_of_the_header {
+    ($($name:ident)*) => {
+        const NUMBERS_OF_THE_HEADER: &[(&str, u32)] = &[
+            $((stringify!($name), windows::$name),)*
+            // The metadata does not have these yet.
+            ("BCRYPT_MLKEM_PRIVATE_MAGIC", u32::from_le_bytes(*b"MLKR")),
+            ("BCRYPT_MLKEM_PRIVATE_SEED_MAGIC", u32::from_le_bytes(*b"MLKS")),
+        ];
+    };
+}
+
+numbers_of_the_header! {
+    BCRYPT_ECDH_PRIVATE_GENERIC_MAGIC BCRYPT_ECDSA_PRIVATE_GENERIC_MAGIC BCRYPT_DH_PRIVATE_MAGIC
+    BCRYPT_KEY_DATA_BLOB_VERSION1
+}
+
+/// Texts that only the header has, from Microsoft's metadata.
+macro_rules! texts_of_the_header {
+    ($($name:ident)*) => {
+        const TEXTS_OF_THE_HEADER: &[(&str, *const u16)] =
+            &[$((stringify!($name), windows::$name),)*];
+    };
+}
+
+texts_of_the_header! {
+    BCRYPT_PUBLIC_KEY_BLOB BCRYPT_PRIVATE_KEY_BLOB BCRYPT_DH_PRIVATE_BLOB
+    BCRYPT_ECC_CURVE_25519 BCRYPT_ECC_CURVE_NISTP192 BCRYPT_ECC_CURVE_NISTP224
+    BCRYPT_ECC_CURVE_NISTP256 BCRYPT_ECC_CURVE_NISTP384 BCRYPT_ECC_CURVE_NISTP521
+    BCRYPT_ECC_CURVE_BRAINPOOLP256R1 BCRYPT_ECC_CURVE_BRAINPOOLP384R1
+    BCRYPT_ECC_CURVE_BRAINPOOLP512R1 BCRYPT_ECC_CURVE_SECP160K1 BCRYPT_ECC_CURVE_SECP160R1
+    BCRYPT_ECC_CURVE_SECP160R2 BCRYPT_ECC_CURVE_SECP192K1 BCRYPT_ECC_CURVE_SECP192R1
+    BCRYPT_ECC_CURVE_SECP224K1 BCRYPT_ECC_CURVE_SECP224R1 BCRYPT_ECC_CURVE_SECP256K1
+    BCRYPT_ECC_CURVE_SECP256R1 BCRYPT_ECC_CURVE_SECP384R1 BCRYPT_ECC_CURVE_SECP521R1
+    NCRYPT_RSA_ALGORITHM NCRYPT_RSA_SIGN_ALGORITHM NCRYPT_DH_ALGORITHM NCRYPT_DSA_ALGORITHM
+    NCRYPT_ECDH_ALGORITHM NCRYPT_ECDH_P256_ALGORITHM NCRYPT_ECDH_P384_ALGORITHM
+    NCRYPT_ECDH_P521_ALGORITHM NCRYPT_ECDSA_ALGORITHM NCRYPT_ECDSA_P256_ALGORITHM
+    NCRYPT_ECDSA_P384_ALGORITHM NCRYPT_ECDSA_P521_ALGORITHM NCRYPT_AES_ALGORITHM
+    NCRYPT_3DES_ALGORITHM NCRYPT_3DES_112_ALGORITHM NCRYPT_DES_ALGORITHM NCRYPT_DESX_ALGORITHM
+    NCRYPT_RC2_ALGORITHM NCRYPT_MD2_ALGORITHM NCRYPT_MD4_ALGORITHM NCRYPT_MD5_ALGORITHM
+    NCRYPT_SHA1_ALGORITHM NCRYPT_SHA256_ALGORITHM NCRYPT_SHA384_ALGORITHM
+    NCRYPT_SHA512_ALGORITHM NCRYPT_RSA_ALGORITHM_GROUP NCRYPT_DH_ALGORITHM_GROUP
+    NCRYPT_DSA_ALGORITHM_GROUP NCRYPT_ECDH_ALGORITHM_GROUP NCRYPT_ECDSA_ALGORITHM_GROUP
+    NCRYPT_AES_ALGORITHM_GROUP NCRYPT_DES_ALGORITHM_GROUP NCRYPT_RC2_ALGORITHM_GROUP
+}
+
+/// What the metadata does not have yet.
+const NEWER_TEXTS: [(&str, &str); 6] = [
+    ("BCRYPT_MLKEM_ALGORITHM", "ML-KEM"),
+    ("BCRYPT_MLKEM_PARAMETER_SET_512", "512"),
+    ("BCRYPT_MLKEM_PARAMETER_SET_768", "768"),
+    ("BCRYPT_MLKEM_PARAMETER_SET_1024", "1024"),
+    ("BCRYPT_MLKEM_PRIVATE_BLOB", "MLKEMPRIVATEBLOB"),
+    ("BCRYPT_MLKEM_PRIVATE_SEED_BLOB", "MLKEMPRIVATESEEDBLOB"),
+];
+
+fn texts_of_the_header() -> impl Iterator<Item = (&'static str, String)> {
+    let of_metadata = TEXTS_OF_THE_HEADER.iter().map(|(name, text)| {
+        let units: Vec<u16> = (0..)
+            // SAFETY: windows-sys has terminated texts, and `take_while` stops at the terminator.
+            .map(|index| unsafe { *text.wrapping_add(index) })
+            .take_while(|unit| *unit != 0)
+            .collect();
+        (*name, String::from_utf16(&units).unwrap())
+    });
+    of_metadata.chain(NEWER_TEXTS.map(|(name, text)| (name, text.to_owned())))
+}
+
+/// Initialisers, which a test of the layout uses in C.
+const INTERFACE_VERSIONS: &[(&str, &str)] = &[
+    ("BCRYPT_MAKE_INTERFACE_VERSION(major,minor)", "{(USHORT)(major), (USHORT)(minor)}"),
+    ("NCRYPT_SSL_INTERFACE_VERSION", "BCRYPT_MAKE_INTERFACE_VERSION(1, 0)"),
+    ("NCRYPT_SSL_INTERFACE_VERSION_1", "BCRYPT_MAKE_INTERFACE_VERSION(1, 0)"),
+    ("NCRYPT_SSL_INTERFACE_VERSION_2", "BCRYPT_MAKE_INTERFACE_VERSION(2, 0)"),
+    ("NCRYPT_SSL_INTERFACE_VERSION_3", "BCRYPT_MAKE_INTERFACE_VERSION(3, 0)"),
+    ("NCRYPT_SSL_INTERFACE_VERSION_4", "BCRYPT_MAKE_INTERFACE_VERSION(4, 0)"),
+    ("NCRYPT_SSL_INTERFACE_VERSION_5", "BCRYPT_MAKE_INTERFACE_VERSION(5, 0)"),
+];
+
+#[test]
+fn every_type_of_a_table_or_an_entry_point_has_the_parameters_of_its_function() {
+    let header = header();
+    let parameters = |text: &str| -> String {
+        let (inside, _) = text.split_once(");").unwrap();
+        inside.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let types: Vec<(&str, String)> = header
+        .split(" (WINAPI *")
+        .skip(1)
+        .map(|text| {
+            let (name, rest) = text.split_once("Fn)(").unwrap();
+            (name, parameters(rest))
+        })
+        .collect();
+    for (name, of_type) in &types {
+        let (_, rest) = header.split_once(&format!(" WINAPI {name}(")).unwrap();
+        assert_eq!(*of_type, parameters(rest), "{name}");
+    }
+    assert_eq!(types.len(), 41 + 2, "slots of the table, and entry points");
 }
 
 #[test]
@@ -96,8 +210,8 @@ fn suites_and_error_codes_of_the_header_have_the_numbers_of_the_list() {
     let defined = definitions(&header);
     for line in listed.lines() {
         let (name, number) = line.split_once(' ').unwrap();
-        let ours = defined.get(name).and_then(|values| values.last()).unwrap_or(&"");
-        assert_eq!(literal(ours), number, "{name}");
+        let ours = values(&defined, name);
+        assert_eq!(ours.last().map(|value| literal(value)), Some(number), "{name}");
     }
     assert_eq!(listed.lines().count(), 55 + 58, "suites and NTE codes");
 }
@@ -192,6 +306,23 @@ fn literal(value: &str) -> &str {
     value.trim_end_matches('u')
 }
 
+fn number(defined: &BTreeMap<&str, Vec<&str>>, name: &str) -> Option<u32> {
+    let value = literal(values(defined, name).last()?);
+    match value.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None => value.parse().ok(),
+    }
+}
+
+/// The values of a name, or of the name that it stands for.
+fn values<'a>(defined: &BTreeMap<&str, Vec<&'a str>>, name: &str) -> Vec<&'a str> {
+    match defined.get(name).map(Vec::as_slice) {
+        Some([other]) if defined.contains_key(other) => values(defined, other),
+        Some(values) => values.to_vec(),
+        None => Vec::new(),
+    }
+}
+
 /// Every `#define`, with its values in the order of the header. Continued lines are joined.
 fn definitions(header: &str) -> BTreeMap<&str, Vec<&str>> {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -200,6 +331,28 @@ fn definitions(header: &str) -> BTreeMap<&str, Vec<&str>> {
         found.entry(name).or_default().push(value.trim());
     }
     found
+}
+
+/// The source files beside the root of the crate.
+fn sources() -> impl Iterator<Item = String> {
+    let paths = fs::read_dir(in_crate("src")).unwrap().map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+}
+
+/// Names and documentation of the exports in a source file, as plain text.
+fn contracts(source: &str) -> Vec<(String, String)> {
+    source
+        .split("\nexport! {\n")
+        .skip(1)
+        .map(|text| {
+            let (documentation, rest) = text.split_once("\n    fn ").unwrap();
+            let words = documentation.split_whitespace().filter(|word| *word != "///");
+            let plain = words.collect::<Vec<_>>().join(" ").replace(['`', '[', ']'], "");
+            (rest.split([' ', '(']).next().unwrap().to_owned(), plain)
+        })
+        .collect()
 }
 
 /// Names and numbers of arguments of the exports in a source file.

@@ -1,7 +1,8 @@
-//! Rules on the dependency graph: which member may use which crate, sources, and single versions.
+//! Rules on dependencies: which member may use which crate, sources, single versions, and modules.
 //! The layers point inward: core uses no crypto library, a backend only core and its library.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Package};
 
@@ -213,6 +214,60 @@ fn check_single(name: &str, versions: &[String]) -> Option<Finding> {
     }
 }
 
+/// The crates whose modules depend on each other in one direction only.
+const WITHOUT_CIRCLES: [&str; 1] = ["ssl-provider-capi"];
+
+/// No module depends on itself through others.
+pub(super) fn check_circles(files: &[(PathBuf, String)]) -> Vec<Finding> {
+    let circle = |member: &&str| {
+        let source = Path::new("crates").join(member).join("src");
+        let modules = files.iter().filter_map(|(path, contents)| {
+            Some((module(path.strip_prefix(&source).ok()?)?, contents.as_str()))
+        });
+        // It is about to move to a crate for key files, and the circle goes with it.
+        let circle = circle_of(modules.filter(|(name, _)| *name != "key_blob"));
+        let message = || format!("modules in a circle: {}", circle.join(", "));
+        (!circle.is_empty()).then(|| Finding::new(member, message()))
+    };
+    WITHOUT_CIRCLES.iter().filter_map(circle).collect()
+}
+
+/// The module below the root that a source file belongs to; none for the root itself.
+fn module(path: &Path) -> Option<&str> {
+    match path.components().next()? {
+        Component::Normal(name) => name.to_str().map(|name| name.trim_end_matches(".rs")),
+        _ => None,
+    }
+    .filter(|name| *name != "lib")
+}
+
+/// The modules of a circle, by the paths in their code outside tests.
+fn circle_of<'a>(modules: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
+    let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, source) in modules {
+        let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let used = code
+            .flat_map(|line| line.split("crate::").skip(1))
+            .filter_map(|path| path.split(|c: char| c != '_' && !c.is_ascii_alphanumeric()).next());
+        uses.entry(name).or_default().extend(used.filter(|used| *used != name));
+    }
+    // What uses nothing that is left, or is used by nothing that is left, is in no circle.
+    loop {
+        let used: BTreeSet<&str> = uses.values().flatten().copied().collect();
+        let left: BTreeSet<&str> =
+            uses.keys().copied().filter(|name| used.contains(name)).collect();
+        let before = uses.len();
+        uses.retain(|name, used| {
+            used.retain(|used| left.contains(used));
+            left.contains(name) && !used.is_empty()
+        });
+        if uses.len() == before {
+            return uses.into_keys().collect();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,6 +311,20 @@ mod tests {
                 assert!(is_refused(layer.member, program, true, true), "{}", layer.member);
             }
         }
+    }
+
+    #[test]
+    fn modules_in_a_circle_are_found_and_those_beside_it_are_not() {
+        let circle = |modules: &[(&'static str, &'static str)]| circle_of(modules.iter().copied());
+        let line = [("a", "use crate::b::B;"), ("b", "use crate::c::C;"), ("c", "use std::fmt;")];
+        assert!(circle(&line).is_empty());
+        let back = "use std::fmt;\nuse crate::b::{B, D};";
+        let both_ends = [("0", "use crate::a::A;"), line[0], line[1], ("c", back), ("d", "")];
+        assert_eq!(circle(&both_ends), ["b", "c"]);
+        let apart = "use crate::c;\n//! [`crate::b`]\n#[cfg(test)]\nmod tests {\n    use crate::b;";
+        assert!(circle(&[line[0], line[1], ("c", apart)]).is_empty());
+        assert_eq!(module(Path::new("abi/constants.rs")), Some("abi"));
+        assert_eq!(module(Path::new("lib.rs")), None);
     }
 
     #[test]

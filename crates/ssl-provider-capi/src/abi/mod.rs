@@ -58,7 +58,7 @@ pub struct NCryptBufferDesc {
     pub pBuffers: *mut NCryptBuffer,
 }
 
-/// `CERT_CONTEXT`. Only the encoded certificate is looked at.
+/// `CERT_CONTEXT`. Only the encoded certificate is read.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[allow(non_snake_case)]
@@ -82,7 +82,7 @@ pub struct NCryptProviderName {
     pub pszComment: *mut u16,
 }
 
-/// `NCRYPT_SSL_CIPHER_SUITE`: lengths are in bits, but that of a cipher block, which is in bytes.
+/// `NCRYPT_SSL_CIPHER_SUITE`: lengths are in bits, except `dwCipherBlockLen`, which is in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 #[allow(non_snake_case)]

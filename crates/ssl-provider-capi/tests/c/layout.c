@@ -5,8 +5,25 @@
 #define SIZE(type, size) CHECK(sizeof(type) == (size))
 #define AT(type, field, offset) CHECK(offsetof(type, field) == (offset))
 
+/* The types that the router of Windows knows the two entry points by. */
+static const GetSChannelInterfaceFn get_interface = GetSChannelInterface;
+static const SslInitializeInterfaceFn initialize_interface = SslInitializeInterface;
+
+static void entry_points(void)
+{
+    static const BCRYPT_INTERFACE_VERSION oldest = NCRYPT_SSL_INTERFACE_VERSION;
+    static const BCRYPT_INTERFACE_VERSION newest = NCRYPT_SSL_INTERFACE_VERSION_5;
+    NCRYPT_SSL_FUNCTION_TABLE copy, *table = NULL;
+    OK(get_interface(NULL, &table, 0));
+    OK(initialize_interface(NULL, &copy, 0));
+    CHECK(table->Version.MajorVersion == newest.MajorVersion);
+    CHECK(copy.Version.MinorVersion == newest.MinorVersion);
+    CHECK(oldest.MajorVersion == 1 && oldest.MinorVersion == 0);
+}
+
 int main(void)
 {
+    PNCRYPT_SSL_ECC_CURVE curves = NULL;
     SIZE(WCHAR, 2);
     SIZE(DWORD, 4);
     SIZE(NCRYPT_HANDLE, 8);
@@ -60,6 +77,7 @@ int main(void)
     AT(NCRYPT_SSL_CIPHER_LENGTHS, dwMaxVariableTrailerLen, 12);
     AT(NCRYPT_SSL_CIPHER_LENGTHS, dwFlags, 16);
     SIZE(NCRYPT_SSL_ECC_CURVE, 780);
+    CHECK(sizeof(*curves) == 780);
     AT(NCRYPT_SSL_ECC_CURVE, szCurveName, 0);
     AT(NCRYPT_SSL_ECC_CURVE, szOID, 510);
     AT(NCRYPT_SSL_ECC_CURVE, dwPublicKeyLength, 768);
@@ -84,6 +102,8 @@ int main(void)
     AT(CERT_CONTEXT, cbCertEncoded, 16);
     AT(CERT_CONTEXT, pCertInfo, 24);
     AT(CERT_CONTEXT, hCertStore, 32);
+    SIZE(BCRYPT_KEY_BLOB, 4);
+    AT(BCRYPT_KEY_BLOB, Magic, 0);
     SIZE(BCRYPT_RSAKEY_BLOB, 24);
     AT(BCRYPT_RSAKEY_BLOB, Magic, 0);
     AT(BCRYPT_RSAKEY_BLOB, BitLength, 4);
@@ -108,6 +128,10 @@ int main(void)
     AT(BCRYPT_KEY_DATA_BLOB_HEADER, dwMagic, 0);
     AT(BCRYPT_KEY_DATA_BLOB_HEADER, dwVersion, 4);
     AT(BCRYPT_KEY_DATA_BLOB_HEADER, cbKeyData, 8);
+    SIZE(BCRYPT_MLKEM_KEY_BLOB, 12);
+    AT(BCRYPT_MLKEM_KEY_BLOB, dwMagic, 0);
+    AT(BCRYPT_MLKEM_KEY_BLOB, cbParameterSet, 4);
+    AT(BCRYPT_MLKEM_KEY_BLOB, cbKey, 8);
     SIZE(TLS_HYBRID_KEYEXCHANGE_BLOB, 80);
     AT(TLS_HYBRID_KEYEXCHANGE_BLOB, dwMagic, 0);
     AT(TLS_HYBRID_KEYEXCHANGE_BLOB, dwKeyType, 4);
@@ -167,7 +191,13 @@ int main(void)
     CHECK(is_text(MS_SCHANNEL_PROVIDER, "Microsoft SSL Protocol Provider"));
     CHECK(is_text(BCRYPT_CHAIN_MODE_NA, "ChainingModeN/A"));
     CHECK(is_text(NCRYPT_ALGORITHM_GROUP_PROPERTY, "Algorithm Group"));
+    CHECK(is_text(NCRYPT_ECDSA_P256_ALGORITHM, "ECDSA_P256"));
+    CHECK(is_text(NCRYPT_RSA_ALGORITHM_GROUP, "RSA"));
+    CHECK(is_text(BCRYPT_PUBLIC_KEY_BLOB, "PUBLICBLOB"));
+    CHECK(is_text(BCRYPT_ECC_CURVE_25519, "curve25519"));
+    CHECK(is_text(BCRYPT_MLKEM_PARAMETER_SET_1024, "1024"));
     CHECK(NTE_INVALID_HANDLE == -2146893786);
     CHECK(STATUS_INVALID_HANDLE < 0 && (unsigned)STATUS_INVALID_HANDLE == 0xc0000008u);
+    entry_points();
     return 0;
 }

@@ -43,6 +43,11 @@ int main(void)
 #define CALL(h) SslGenerateMasterKey(provider, 0, h, &out, 0x303, 0x9c, &list, b, 64, &len, 1)
     NOT_YET(CALL, stored);
 #undef CALL
+    /* Without RSA there is no output, and no size of it. */
+    EXPECT(NTE_NOT_SUPPORTED, SslGenerateMasterKey(provider, 0, stored, &out, 0x303, 0xc02f, &list,
+                                                   NULL, 0, NULL, 1));
+    EXPECT(NTE_INVALID_PARAMETER, SslGenerateMasterKey(provider, 0, stored, &out, 0x303, 0x9c,
+                                                       &list, b, 64, NULL, 1));
 #define CALL(h) SslSignHash(provider, h, b, 32, b, 64, &len, 0)
     NOT_YET(CALL, key);
 #undef CALL
@@ -74,7 +79,6 @@ int main(void)
     NOT_YET(CALL, master);
 #undef CALL
     CHECK(out == 0 && curves == NULL);
-
 
     OK(NCryptFreeObject(stored));
     OK(SslFreeObject(read, 0));

@@ -37,7 +37,7 @@ static uint64_t share(const char *variable, uint64_t otherwise)
     return (amount + THREADS - 1) / THREADS;
 }
 
-/* What is called, and the statuses that it may answer with here; every other one is a defect. */
+/* What is called, and the statuses that it may return here; every other one is a defect. */
 #define STATUSES 3
 static const struct operation {
     const char *name;
@@ -66,7 +66,7 @@ static const struct operation {
     {"NCryptFreeObject", 1, {NTE_INVALID_HANDLE}},
 };
 
-/* How often each operation answered with each of its statuses. */
+/* How often each operation returned each of its statuses. */
 typedef uint64_t answers[COUNT(operations)][STATUSES];
 
 static NCRYPT_PROV_HANDLE shared_provider;
@@ -110,7 +110,7 @@ static void count(answers mine, size_t operation, SECURITY_STATUS status)
             return;
         }
     }
-    fprintf(stderr, "%s answered 0x%08x in a race\n", operations[operation].name, (unsigned)status);
+    fprintf(stderr, "%s returned 0x%08x in a race\n", operations[operation].name, (unsigned)status);
     exit(1);
 }
 
@@ -248,7 +248,7 @@ static void start_race(void)
     }
 }
 
-/* Waits for the threads, frees what is left, and says how often what was answered. */
+/* Waits for the threads, frees what is left, and prints how often each status was returned. */
 static void end_race(void)
 {
     uint64_t calls = 0;

@@ -106,7 +106,7 @@ static void round_trips(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
     free_keys(reader);
 }
 
-/* A record with any one bit changed, cut, or of another number: one answer, nothing written. */
+/* A record with one bit changed, cut, or with another number: one status, nothing written. */
 static void bad_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
                         const struct exchange *exchange)
 {

@@ -51,7 +51,7 @@ enum {
 #define MAX_MESSAGE 4096
 #define VERIFY_DATA_LEN 12
 
-/* Goes on when a step is good, and gives its alert up when it is not. */
+/* Continues after a step that succeeds, and returns the alert of one that fails. */
 #define TRY(step)                                                                \
     do {                                                                         \
         int alert_ = (step);                                                     \
@@ -176,7 +176,7 @@ static int write_all(int to, const unsigned char *from, size_t len)
     return NONE;
 }
 
-/* Reads a record and gives its content, decrypted once the client has changed its cipher. */
+/* Reads a record and returns its content, decrypted once the client has changed its cipher. */
 static int read_record(struct connection *c, unsigned char *type, unsigned char *content,
                        size_t *content_len)
 {
@@ -739,7 +739,7 @@ static void free_objects(struct connection *c)
     }
 }
 
-/* Serves a connection, and gives how it ended. */
+/* Serves a connection, and returns how it ended. */
 static int handle(int socket, NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
 {
     static struct connection connection;

@@ -91,6 +91,12 @@ static void facts(NCRYPT_PROV_HANDLE provider)
                                 TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECC_P256_CURVE_KEY_TYPE,
                                 &info, 0));
     CHECK(is_text(info.szExchange, "ECDH") && info.dwKeyType == TLS_ECC_P256_CURVE_KEY_TYPE);
+    /* X25519, which has no name in the headers. */
+    OK(SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 29, &info, 0));
+    CHECK(info.dwKeyType == 29);
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 28, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 30, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 29, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xffff, 0, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0999, 0x2f, 0, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 23, &info, 0));
@@ -107,6 +113,8 @@ static void lengths(NCRYPT_PROV_HANDLE provider)
     CHECK(lengths.dwMaxVariableTrailerLen == 16);
     CHECK(lengths.dwFlags == NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING);
     OK(SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths) + 9, 0));
+    CHECK(lengths.dwHeaderLen == 13 && lengths.dwFixedTrailerLen == 16 && lengths.dwFlags == 0);
+    OK(SslLookupCipherLengths(provider, 0x0303, 0xc02f, 29, &lengths, sizeof(lengths), 0));
     CHECK(lengths.dwHeaderLen == 13 && lengths.dwFixedTrailerLen == 16 && lengths.dwFlags == 0);
     EXPECT(NTE_INVALID_PARAMETER,
            SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths) - 1, 0));

@@ -29,7 +29,7 @@
     do {                                                                         \
         SECURITY_STATUS expected_ = (status), got_ = (call);                     \
         if (got_ != expected_) {                                                 \
-            fprintf(stderr, "%s:%d: %s answered 0x%08x instead of 0x%08x\n",     \
+            fprintf(stderr, "%s:%d: %s returned 0x%08x, expected 0x%08x\n",     \
                     __FILE__, __LINE__, #call, (unsigned)got_, (unsigned)expected_); \
             exit(1);                                                             \
         }                                                                        \
@@ -84,7 +84,7 @@ static inline NCRYPT_PROV_HANDLE open_provider(void)
     return provider;
 }
 
-/* Imports the test key and gives its handle in key storage. */
+/* Imports the test key and returns its handle in key storage. */
 static inline NCRYPT_KEY_HANDLE import_key(void)
 {
     NCRYPT_PROV_HANDLE storage = 0;

@@ -1,5 +1,5 @@
 //! The interface against Microsoft's metadata, as windows-sys has it: prototypes, layouts, values.
-//! Most of this is checked when it compiles; `SslInitializeInterface` alone is not in the metadata.
+//! Most of this is checked when it compiles.
 
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
@@ -81,6 +81,16 @@ same_prototypes! {
     provider::SslOpenProvider(_, _, _);
     not_supported::SslSignHash(_, _, _, _, _, _, _, _);
     key_transfer::SslVerifySignature(_, _, _, _, _, _, _);
+}
+
+/// The metadata has the type of this function, and not the function.
+#[test]
+fn initialize_interface_has_the_type_of_the_windows_function() {
+    fn same<F: Abi>(_export: F, _windows: Option<F::Windows>) {}
+    let windows: windows::SslInitializeInterfaceFn = None;
+    let export: unsafe extern "system" fn(_, _, _) -> _ =
+        sslprovider::function_table::SslInitializeInterface;
+    same(export, windows);
 }
 
 same_layout! { ours::BCRYPT_INTERFACE_VERSION, windows::BCRYPT_INTERFACE_VERSION:
