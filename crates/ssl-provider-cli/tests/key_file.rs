@@ -16,6 +16,7 @@ use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::pkcs5::pbes2::{self, Kdf};
 use pkcs8::pkcs5::scrypt;
 use ssl_provider::{RsaPrivateKeyDer, SecurityStatus};
+use ssl_provider_cli::Failure;
 use ssl_provider_cli::key_file::{
     KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_keys,
 };
@@ -52,7 +53,8 @@ fn modulus(path: &Path, password: Option<&str>) -> Vec<u8> {
 
 #[track_caller]
 fn message(path: &Path, password: Option<&str>) -> String {
-    let text = read(path, password).expect_err("refused").to_string();
+    let error = read(path, password).expect_err("refused");
+    let Failure::Usage(text) = Failure::from(error) else { panic!("{path:?}: not a usage error") };
     assert!(text.contains(&path.display().to_string()), "the file is not named: {text}");
     text
 }

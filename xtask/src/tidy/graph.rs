@@ -21,7 +21,7 @@ struct Layer {
 
 const CORE: &str = "ssl-provider-core";
 
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     Layer {
         member: CORE,
         members: &[],
@@ -67,6 +67,14 @@ const LAYERS: [Layer; 15] = [
         others: None,
     },
     Layer {
+        member: "ssl-provider-keys",
+        members: &[CORE],
+        in_tests: TEST_KIT,
+        // Key formats, and the arithmetic that completes or checks a key; the crypto is the
+        // backends'.
+        others: Some(&["base64ct", "p12-keystore", "pkcs1", "pkcs8", "zeroize"]),
+    },
+    Layer {
         member: "ssl-provider-lab",
         members: &["ssl-provider"],
         in_tests: TEST_KIT,
@@ -74,7 +82,7 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         member: "ssl-provider-cli",
-        members: &["ssl-provider", CORE, "ssl-provider-lab"],
+        members: &["ssl-provider", CORE, "ssl-provider-keys", "ssl-provider-lab"],
         in_tests: TEST_KIT,
         others: None,
     },

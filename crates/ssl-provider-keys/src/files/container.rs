@@ -4,7 +4,7 @@ use p12_keystore::{CertificateBag, Pkcs12Archive};
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
-use ssl_provider::{Error, KeyFault};
+use ssl_provider_core::{Error, KeyFault};
 use zeroize::Zeroizing;
 
 use super::fault::Fault;

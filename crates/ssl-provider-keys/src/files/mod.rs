@@ -10,32 +10,19 @@ mod container;
 mod fault;
 mod pem;
 
-use std::env;
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, KeyFault, RsaPrivateKeyDer};
 use zeroize::Zeroizing;
-
-use crate::exit::Failure;
 
 pub use self::fault::{Fault, KeyFileError};
 
-/// The option for the password of encrypted keys. There is none that takes the password itself:
-/// other users of the machine can read the arguments of a process.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct PasswordArgs {
-    /// File whose first line is the password of encrypted keys. Without it the environment variable
-    /// SSL_PROVIDER_KEY_PASSWORD is used. One password serves all key files
-    #[arg(long, value_name = "FILE")]
-    pub key_password_file: Option<PathBuf>,
-}
-
-/// The password of encrypted keys, where the user gave one. Wiped on drop.
-pub struct Password(Option<Zeroizing<String>>);
+/// The password of encrypted keys, if there is one. Wiped on drop.
+#[derive(Default)]
+pub struct Password(pub Option<Zeroizing<String>>);
 
 /// A private key from a file.
 pub struct KeyDer {
@@ -54,33 +41,6 @@ impl fmt::Debug for KeyDer {
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Password").field("given", &self.0.is_some()).finish_non_exhaustive()
-    }
-}
-
-impl PasswordArgs {
-    /// Fetches the password from where the user put it; that there is none is fine.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] when the file cannot be read or the password is not UTF-8.
-    pub fn password(&self) -> Result<Password, Failure> {
-        let Some(path) = &self.key_password_file else {
-            return match env::var_os(PASSWORD_VARIABLE).map(OsString::into_string) {
-                None => Ok(Password(None)),
-                Some(Ok(password)) => Ok(Password(Some(Zeroizing::new(password)))),
-                Some(Err(_)) => Err(Failure::Usage(format!("{PASSWORD_VARIABLE}: not UTF-8"))),
-            };
-        };
-        let name = path.display();
-        let content = read_bounded(path)
-            .map_err(|error| Failure::Usage(format!("{name}: {error}")))?
-            .ok_or_else(|| Failure::Usage(format!("{name}: too large for a password file")))?;
-        let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match str::from_utf8(line) {
-            Ok(password) => Ok(Password(Some(Zeroizing::new(password.to_owned())))),
-            Err(_) => Err(Failure::Usage(format!("{name}: the password is not UTF-8"))),
-        }
     }
 }
 
@@ -222,17 +182,18 @@ fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
     }
 }
 
-/// Reads a file, or gives none when it is longer than any key file. Wiped on drop, all of it: the
-/// buffer never grows beyond its first allocation.
-fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// Reads a file; returns `None` for one that is longer than any key file. Wiped on drop, all of it:
+/// the buffer never grows beyond its first allocation.
+///
+/// # Errors
+///
+/// Those of opening and reading the file.
+pub fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN + 1));
     let limit = u64::try_from(MAX_FILE_LEN + 1).unwrap_or(u64::MAX);
     File::open(path)?.take(limit).read_to_end(&mut content)?;
     Ok((content.len() <= MAX_FILE_LEN).then_some(content))
 }
-
-/// Where the password is when no file is named.
-const PASSWORD_VARIABLE: &str = "SSL_PROVIDER_KEY_PASSWORD";
 
 /// Longest key file in bytes. The largest key takes 6 kB; the rest is for certificates beside it.
 const MAX_FILE_LEN: usize = 1 << 20;

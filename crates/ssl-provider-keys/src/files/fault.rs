@@ -6,9 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use ssl_provider::{Error, KeyFault, SecurityStatus};
-
-use crate::exit::Failure;
+use ssl_provider_core::{Error, KeyFault, SecurityStatus};
 
 /// Why no key came from a file.
 #[derive(Debug)]
@@ -116,10 +114,7 @@ impl fmt::Display for Fault {
             }
             Self::Pem(what) => write!(f, "damaged PEM: {what}"),
             Self::Blob(what) => write!(f, "CNG key blob: {what}"),
-            Self::NoPassword => f.write_str(
-                "the key is encrypted; give its password with --key-password-file or in the \
-                 environment variable SSL_PROVIDER_KEY_PASSWORD",
-            ),
+            Self::NoPassword => f.write_str("the key is encrypted, and no password was given"),
             Self::WrongPassword => f.write_str("wrong password, or the file is damaged"),
             Self::LegacyEncryption => {
                 f.write_str("the key has OpenSSL's legacy encryption (Proc-Type: 4,ENCRYPTED)")
@@ -141,11 +136,5 @@ impl From<Error> for Fault {
             Error::Key(KeyFault::NotRsa(found)) => Self::NoRsaKey { found: vec![found] },
             other => Self::Key(other),
         }
-    }
-}
-
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        Self::usage(error)
     }
 }
