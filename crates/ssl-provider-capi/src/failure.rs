@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 
 use ssl_provider::{Error, SecurityStatus};
+use ssl_provider_keys::KeyError;
 
 /// What an export answers with when it does not succeed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     /// An error of the library.
     Error(Error),
+    /// A key that is none, or not of the type that was named.
+    Key(KeyError),
     /// A status that this edge decides, with the reason in words. No word of it is secret.
     Status(i32, &'static str),
 }
@@ -18,6 +21,7 @@ impl Failure {
     pub(crate) fn status(self) -> SecurityStatus {
         match self {
             Self::Error(error) => error.status(),
+            Self::Key(error) => error.status(),
             Self::Status(status, _) => SecurityStatus(status),
         }
     }
@@ -26,6 +30,7 @@ impl Failure {
     pub(crate) fn reason(self) -> Cow<'static, str> {
         match self {
             Self::Error(error) => error.to_string().into(),
+            Self::Key(error) => error.to_string().into(),
             Self::Status(_, reason) => reason.into(),
         }
     }
@@ -34,5 +39,11 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
     }
 }

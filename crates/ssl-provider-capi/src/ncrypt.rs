@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ssl_provider::{Error, HandleKind};
+use ssl_provider_keys::{BlobType, CheckedKey};
 
 use crate::abi::{
     BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB, KeyHandle,
@@ -12,10 +13,8 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::ec_key::EcPublicKey;
 use crate::failure::Failure;
-use crate::key_blob::{MAX_BLOB_LEN, pkcs1_of_full_private_blob, pkcs1_of_private_blob};
-use crate::key_store::StoredKey;
+use crate::key_store::{MAX_BLOB_LEN, check_blob_type, public_blob};
 use crate::object::Object;
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
@@ -72,11 +71,11 @@ export! {
         // SAFETY: the caller of the export promises that pbData is as long as cbData says.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
         let stored = match blob_type.as_str() {
-            BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
-            BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
-            NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
-            BCRYPT_ECCPRIVATE_BLOB => StoredKey::Ec(EcPublicKey::of_private_blob(&blob)?),
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "blob type")),
+            NCRYPT_PKCS8_PRIVATE_KEY_BLOB => CheckedKey::from_der(&blob)?,
+            other => {
+                check_blob_type(other, &blob, &PRIVATE)?;
+                CheckedKey::from_blob(&blob)?
+            }
         };
         let stored = Arc::new(stored);
         process().keys.add(&stored)?;
@@ -116,7 +115,7 @@ export! {
         {
             return Err(Failure::Status(NTE_PERM, "private keys are not exported"));
         }
-        let blob = stored.public().blob(&blob_type)?;
+        let blob = public_blob(&stored.public(), &blob_type)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(&blob) }
     }
@@ -130,3 +129,6 @@ export! {
         Ok(())
     }
 }
+
+const PRIVATE: [BlobType; 3] =
+    [BlobType::RsaPrivate, BlobType::RsaFullPrivate, BlobType::EcPrivate];

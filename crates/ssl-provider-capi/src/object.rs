@@ -8,9 +8,8 @@ use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
     PrivateKey, Protocol, Provider, RecordKey,
 };
+use ssl_provider_keys::{CheckedKey, EcPublicKey, PublicKey, RsaPublicKey};
 
-use crate::ec_key::EcPublicKey;
-use crate::key_store::{PublicKey, RsaPublicKey, StoredKey};
 use crate::record::Records;
 
 /// An object behind a handle.
@@ -22,7 +21,7 @@ pub(crate) enum Object {
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
     KeyStorageProvider,
-    StoredKey(Arc<StoredKey>),
+    StoredKey(Arc<CheckedKey>),
     PublicKey(Arc<ImportedPublicKey>),
 }
 
@@ -319,7 +318,7 @@ impl Handles {
         self.get(handle, HandleKind::KeyStorageProvider).map(|_| ())
     }
 
-    pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<StoredKey>, Error> {
+    pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<CheckedKey>, Error> {
         match self.get(handle, HandleKind::StoredKey)? {
             Object::StoredKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),

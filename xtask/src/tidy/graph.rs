@@ -72,7 +72,18 @@ const LAYERS: [Layer; 16] = [
         in_tests: TEST_KIT,
         // Key formats, and the arithmetic that completes or checks a key; the crypto is the
         // backends'.
-        others: Some(&["base64ct", "p12-keystore", "pkcs1", "pkcs8", "zeroize"]),
+        others: Some(&[
+            "base64ct",
+            "crypto-bigint",
+            "p12-keystore",
+            "p256",
+            "p384",
+            "p521",
+            "pkcs1",
+            "pkcs8",
+            "sec1",
+            "zeroize",
+        ]),
     },
     Layer {
         member: "ssl-provider-lab",
@@ -88,21 +99,10 @@ const LAYERS: [Layer; 16] = [
     },
     Layer {
         member: "ssl-provider-capi",
-        members: &["ssl-provider"],
+        members: &["ssl-provider", "ssl-provider-keys"],
         in_tests: TEST_KIT,
-        // Key formats, and the arithmetic that completes or checks a key; the crypto is the
-        // backends'.
-        others: Some(&[
-            "crypto-bigint",
-            "libc",
-            "p256",
-            "p384",
-            "p521",
-            "pkcs1",
-            "pkcs8",
-            "sec1",
-            "zeroize",
-        ]),
+        // Key formats; the crypto is the backends'.
+        others: Some(&["libc", "pkcs1", "pkcs8", "zeroize"]),
     },
     Layer {
         member: "ssl-provider-benches",

@@ -1,11 +1,13 @@
 //! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; names other DER.
 
 use p12_keystore::{CertificateBag, Pkcs12Archive};
-use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
+use pkcs8::der::{AnyRef, Decode, Tag, Tagged};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
 use ssl_provider_core::{Error, KeyFault};
 use zeroize::Zeroizing;
+
+use crate::key::fields;
 
 use super::fault::Fault;
 use super::{Part, Password, classify_key};
@@ -97,17 +99,6 @@ impl Shape {
             _ => Self::PrivateKey,
         }
     }
-}
-
-/// The fields of a SEQUENCE; none when the structure is not well-formed that far.
-fn fields(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
-    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
-    let mut reader = SliceReader::new(outer.value()).ok()?;
-    let mut fields = Vec::new();
-    while !reader.is_finished() {
-        fields.push(AnyRef::decode(&mut reader).ok()?);
-    }
-    Some(fields)
 }
 
 fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, Fault> {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use ssl_provider_core::{Error, KeyFault, SecurityStatus};
 
+use crate::KeyError;
+
 /// Why no key came from a file.
 #[derive(Debug)]
 pub struct KeyFileError {
@@ -38,8 +40,8 @@ pub enum Fault {
     SeveralKeys(usize),
     /// A PEM block is damaged; the text says how.
     Pem(&'static str),
-    /// A CNG blob is damaged or of the wrong kind; the text says how.
-    Blob(&'static str),
+    /// A CNG blob is not what its header says.
+    Blob(KeyError),
     /// It is encrypted, and no password was given.
     NoPassword,
     /// The password does not fit, or the file is damaged: decryption cannot tell.
@@ -113,7 +115,7 @@ impl fmt::Display for Fault {
                 write!(f, "expected one RSA private key, found {count}; give each a file")
             }
             Self::Pem(what) => write!(f, "damaged PEM: {what}"),
-            Self::Blob(what) => write!(f, "CNG key blob: {what}"),
+            Self::Blob(error) => error.fmt(f),
             Self::NoPassword => f.write_str("the key is encrypted, and no password was given"),
             Self::WrongPassword => f.write_str("wrong password, or the file is damaged"),
             Self::LegacyEncryption => {
@@ -129,6 +131,15 @@ impl fmt::Display for Fault {
 }
 
 impl error::Error for KeyFileError {}
+
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Key(error) => error.into(),
+            other => Self::Blob(other),
+        }
+    }
+}
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {

@@ -2,10 +2,9 @@
 //! The result is plain DER with a label; every backend loads that.
 //!
 //! Taken: PEM (several blocks, certificates among them) and DER of PKCS#1, PKCS#8 and encrypted
-//! PKCS#8 (PBES2, RFC 8018), PKCS#12 (RFC 7292), and the `RSAFULLPRIVATEBLOB` of CNG. What the file
-//! is follows from its content, never from its name.
+//! PKCS#8 (PBES2, RFC 8018), PKCS#12 (RFC 7292), and the `RSAPRIVATEBLOB` and
+//! `RSAFULLPRIVATEBLOB` of CNG. The content tells the format; the name of the file does not matter.
 
-mod cng_blob;
 mod container;
 mod fault;
 mod pem;
@@ -15,8 +14,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ssl_provider_core::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, KeyFault};
 use zeroize::Zeroizing;
+
+use crate::key::checked_rsa;
+use crate::{BlobType, CheckedKey, KeyError};
 
 pub use self::fault::{Fault, KeyFileError};
 
@@ -28,7 +30,7 @@ pub struct Password(pub Option<Zeroizing<String>>);
 pub struct KeyDer {
     /// The file, and the number of the key in it where there are several: `server.pem#2`.
     pub label: String,
-    /// PKCS#1 or PKCS#8, unencrypted, of the shape that [`RsaPrivateKeyDer`] takes. Secret.
+    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` takes. Secret.
     pub der: Zeroizing<Vec<u8>>,
 }
 
@@ -123,8 +125,8 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
-    } else if cng_blob::is_blob(content) {
-        parts.push(classify_key(cng_blob::to_pkcs1(content)?)?);
+    } else if let Some(blob_type) = BlobType::of(content) {
+        parts.push(read_blob(blob_type, content)?);
     } else if container::is_sequence(content) {
         container::read(content, password, &mut parts)?;
     } else {
@@ -146,6 +148,17 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
         (true, false) => Err(Fault::NoRsaKey { found: others }),
         (true, true) => Err(Fault::NotAKeyFile),
     }
+}
+
+/// Reads a CNG blob.
+fn read_blob(blob_type: BlobType, blob: &[u8]) -> Result<Part, KeyError> {
+    if let BlobType::RsaPublic | BlobType::EcPublic = blob_type {
+        return Ok(Part::Other("a public key"));
+    }
+    Ok(match CheckedKey::from_blob(blob)? {
+        CheckedKey::Rsa { pkcs1, .. } => Part::Key(pkcs1),
+        CheckedKey::Ec(_) => Part::Other("an EC key"),
+    })
 }
 
 /// Reads one block of a PEM file. Labels: RFC 7468, and those of OpenSSL.
@@ -173,9 +186,9 @@ fn read_block(
     Ok(())
 }
 
-/// Lets core look at unencrypted DER: an RSA key, a key of another algorithm, or an error.
+/// Looks at unencrypted DER: an RSA key, a key of another algorithm, or an error.
 fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
-    match RsaPrivateKeyDer::from_der(&der).map(|_| ()) {
+    match checked_rsa(&der).map(drop) {
         Ok(()) => Ok(Part::Key(der)),
         Err(Error::Key(KeyFault::NotRsa(found))) => Ok(Part::Other(found)),
         Err(error) => Err(error),
