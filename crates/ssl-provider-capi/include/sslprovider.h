@@ -1299,7 +1299,8 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD dwFlags);
 
 /* Imports a session key that another process has exported from the same provider (OpaqueKeyBlob),
- * or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521).
+ * or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256, P-384 or P-521,
+ * PUBLICBLOB, which is either of them, or CAPIPUBLICBLOB).
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1629,7 +1630,9 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
 
 /*
  * Imports BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB or
- * NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). hImportKey is 0 and pParameterList NULL or
+ * NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted); or a public key for SslVerifySignature:
+ * BCRYPT_RSAPUBLIC_BLOB, BCRYPT_ECCPUBLIC_BLOB, L"PUBLICBLOB", which is either of them, or
+ * LEGACY_RSAPUBLIC_BLOB. hImportKey is 0 and pParameterList NULL or
  * empty. RSA keys of 1024 to 8192 bits, keys on P-256, P-384 and P-521; NTE_BAD_KEY for one whose
  * numbers are wrong or do not belong together, NTE_BAD_TYPE for one of another kind.
  */

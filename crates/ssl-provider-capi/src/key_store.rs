@@ -14,14 +14,15 @@ use ssl_provider_keys::{
 
 use crate::abi::{
     BCRYPT_ECCPRIVATE_BLOB, BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB,
-    BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAPUBLIC_BLOB, NTE_BAD_TYPE, NTE_NOT_SUPPORTED,
+    BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAPUBLIC_BLOB, LEGACY_RSAPUBLIC_BLOB, NTE_BAD_TYPE,
+    NTE_NOT_SUPPORTED,
 };
 use crate::failure::Failure;
 
 /// Bytes of a blob that are looked at. A key of 8192 bits takes less than 6 KiB.
 pub(crate) const MAX_BLOB_LEN: u32 = 1 << 16;
 
-/// Checks that a blob is of the type that `pszBlobType` names, one of `allowed`.
+/// The type of a blob, which must be one of those that `pszBlobType` names and `allowed` accepts.
 ///
 /// # Errors
 ///
@@ -29,25 +30,32 @@ pub(crate) const MAX_BLOB_LEN: u32 = 1 << 16;
 pub(crate) fn check_blob_type(
     name: &str,
     blob: &[u8],
-    allowed: &[BlobType],
-) -> Result<(), Failure> {
-    match blob_type(name).filter(|blob_type| allowed.contains(blob_type)) {
-        None => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid here")),
-        expected if expected == BlobType::of(blob) => Ok(()),
-        _ => Err(KeyError::Magic.into()),
+    allowed: fn(BlobType) -> bool,
+) -> Result<BlobType, Failure> {
+    let named = blob_types(name);
+    if !named.iter().any(|blob_type| allowed(*blob_type)) {
+        return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid here"));
+    }
+    let found = BlobType::of(blob).filter(|found| named.contains(found));
+    Ok(found.ok_or(KeyError::Magic)?)
+}
+
+/// The types that a name stands for; none for a name that is not supported.
+fn blob_types(name: &str) -> &'static [BlobType] {
+    match name {
+        PUBLIC_KEY_BLOB => &[BlobType::RsaPublic, BlobType::EcPublic],
+        BCRYPT_RSAPUBLIC_BLOB => &[BlobType::RsaPublic],
+        LEGACY_RSAPUBLIC_BLOB => &[BlobType::RsaCapiPublic],
+        BCRYPT_RSAPRIVATE_BLOB => &[BlobType::RsaPrivate],
+        BCRYPT_RSAFULLPRIVATE_BLOB => &[BlobType::RsaFullPrivate],
+        BCRYPT_ECCPUBLIC_BLOB => &[BlobType::EcPublic],
+        BCRYPT_ECCPRIVATE_BLOB => &[BlobType::EcPrivate],
+        _ => &[],
     }
 }
 
-fn blob_type(name: &str) -> Option<BlobType> {
-    match name {
-        BCRYPT_RSAPUBLIC_BLOB => Some(BlobType::RsaPublic),
-        BCRYPT_RSAPRIVATE_BLOB => Some(BlobType::RsaPrivate),
-        BCRYPT_RSAFULLPRIVATE_BLOB => Some(BlobType::RsaFullPrivate),
-        BCRYPT_ECCPUBLIC_BLOB => Some(BlobType::EcPublic),
-        BCRYPT_ECCPRIVATE_BLOB => Some(BlobType::EcPrivate),
-        _ => None,
-    }
-}
+/// `BCRYPT_PUBLIC_KEY_BLOB`: a public blob of either algorithm, told apart by its magic.
+const PUBLIC_KEY_BLOB: &str = "PUBLICBLOB";
 
 /// The public key as a blob of this type.
 ///
@@ -55,10 +63,11 @@ fn blob_type(name: &str) -> Option<BlobType> {
 ///
 /// `NTE_NOT_SUPPORTED` for a type that is not for its algorithm.
 pub(crate) fn public_blob(key: &PublicKey, name: &str) -> Result<Vec<u8>, Failure> {
-    match blob_type(name) {
-        Some(blob_type) if blob_type == key.blob_type() => Ok(key.to_blob()),
-        _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid for this key type")),
+    if !blob_types(name).contains(&key.blob_type()) {
+        let reason = "pszBlobType: not valid for this key type";
+        return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
     }
+    Ok(key.to_blob())
 }
 
 /// The key that a certificate is for.
@@ -92,6 +101,23 @@ pub(crate) fn certificate_key(der: &[u8]) -> Result<PublicKey, Failure> {
             NTE_BAD_TYPE,
             "pCertContext: its key is not RSA, nor on P-256, P-384 or P-521",
         )),
+    }
+}
+
+/// A key behind a handle of key storage.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredKey {
+    Private(Arc<CheckedKey>),
+    /// To verify signatures with; `SslOpenPrivateKey` does not find it.
+    Public(Arc<PublicKey>),
+}
+
+impl StoredKey {
+    pub(crate) fn public(&self) -> PublicKey {
+        match self {
+            Self::Private(key) => key.public(),
+            Self::Public(key) => PublicKey::clone(key),
+        }
     }
 }
 

@@ -62,7 +62,8 @@ export! {
 
 export! {
     /// Imports a session key of another process with the same backend (`OpaqueKeyBlob`), or a
-    /// public key to verify signatures with (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`).
+    /// public key to verify signatures with (`RSAPUBLICBLOB`, `ECCPUBLICBLOB`, `PUBLICBLOB`, which
+    /// is either, or `CAPIPUBLICBLOB`).
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -89,7 +90,7 @@ export! {
                 Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
             }
             other => {
-                check_blob_type(other, &blob, &[BlobType::RsaPublic, BlobType::EcPublic])?;
+                check_blob_type(other, &blob, BlobType::is_public)?;
                 let key = PublicKey::from_blob(&blob)?;
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
             }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ssl_provider::{Error, HandleKind};
-use ssl_provider_keys::{BlobType, CheckedKey};
+use ssl_provider_keys::{CheckedKey, PublicKey};
 
 use crate::abi::{
     BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB, KeyHandle,
@@ -14,7 +14,7 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
 use crate::failure::Failure;
-use crate::key_store::{MAX_BLOB_LEN, check_blob_type, public_blob};
+use crate::key_store::{MAX_BLOB_LEN, StoredKey, check_blob_type, public_blob};
 use crate::object::Object;
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
@@ -41,8 +41,12 @@ export! {
     /// Imports a private key: `RSAPRIVATEBLOB`, `RSAFULLPRIVATEBLOB`, `ECCPRIVATEBLOB` on P-256,
     /// P-384 or P-521, or `PKCS8_PRIVATEKEY` of either kind without encryption. Its public half
     /// must be that of its private one. While its handle lives, `SslOpenPrivateKey` finds it by a
-    /// certificate with the same public key. `import_key` must be 0 and `parameters` empty: no key
-    /// is wrapped or named.
+    /// certificate with the same public key.
+    ///
+    /// Imports a public key for `SslVerifySignature` too: `RSAPUBLICBLOB`, `ECCPUBLICBLOB`,
+    /// `PUBLICBLOB`, which is either of them, or `CAPIPUBLICBLOB`.
+    ///
+    /// `import_key` must be 0 and `parameters` empty: no key is wrapped or named.
     fn NCryptImportKey(
         provider: ProviderHandle,
         import_key: KeyHandle,
@@ -70,15 +74,18 @@ export! {
         }
         // SAFETY: the caller of the export promises that pbData is as long as cbData says.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
-        let stored = match blob_type.as_str() {
+        let key = match blob_type.as_str() {
             NCRYPT_PKCS8_PRIVATE_KEY_BLOB => CheckedKey::from_der(&blob)?,
-            other => {
-                check_blob_type(other, &blob, &PRIVATE)?;
-                CheckedKey::from_blob(&blob)?
+            other if check_blob_type(other, &blob, |_| true)?.is_public() => {
+                let stored = StoredKey::Public(PublicKey::from_blob(&blob)?.into());
+                place.write(process().handles.insert(Object::StoredKey(stored))?);
+                return Ok(());
             }
+            _ => CheckedKey::from_blob(&blob)?,
         };
-        let stored = Arc::new(stored);
-        process().keys.add(&stored)?;
+        let key = Arc::new(key);
+        process().keys.add(&key)?;
+        let stored = StoredKey::Private(key);
         place.write(process().handles.insert(Object::StoredKey(stored))?);
         Ok(())
     }
@@ -129,6 +136,3 @@ export! {
         Ok(())
     }
 }
-
-const PRIVATE: [BlobType; 3] =
-    [BlobType::RsaPrivate, BlobType::RsaFullPrivate, BlobType::EcPrivate];

@@ -8,8 +8,9 @@ use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
     PrivateKey, Protocol, Provider, RecordKey,
 };
-use ssl_provider_keys::{CheckedKey, EcPublicKey, PublicKey, RsaPublicKey};
+use ssl_provider_keys::{EcPublicKey, PublicKey, RsaPublicKey};
 
+use crate::key_store::StoredKey;
 use crate::record::Records;
 
 /// An object behind a handle.
@@ -21,7 +22,7 @@ pub(crate) enum Object {
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
     KeyStorageProvider,
-    StoredKey(Arc<CheckedKey>),
+    StoredKey(StoredKey),
     PublicKey(Arc<ImportedPublicKey>),
 }
 
@@ -318,7 +319,7 @@ impl Handles {
         self.get(handle, HandleKind::KeyStorageProvider).map(|_| ())
     }
 
-    pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<CheckedKey>, Error> {
+    pub(crate) fn stored_key(&self, handle: usize) -> Result<StoredKey, Error> {
         match self.get(handle, HandleKind::StoredKey)? {
             Object::StoredKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),

@@ -9,6 +9,8 @@ use crate::KeyError;
 pub enum BlobType {
     /// `BCRYPT_RSAPUBLIC_BLOB`.
     RsaPublic,
+    /// `LEGACY_RSAPUBLIC_BLOB`, the public blob of CryptoAPI.
+    RsaCapiPublic,
     /// `BCRYPT_RSAPRIVATE_BLOB`: the public key and the primes.
     RsaPrivate,
     /// `BCRYPT_RSAFULLPRIVATE_BLOB`: every number of PKCS#1.
@@ -25,9 +27,16 @@ impl BlobType {
         Blob::new(blob).map(|blob| blob.blob_type)
     }
 
+    /// Whether it holds a public key and nothing else.
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::RsaPublic | Self::RsaCapiPublic | Self::EcPublic)
+    }
+
     fn of_magic(magic: [u8; 4]) -> Option<Self> {
         match &magic {
             b"RSA1" => Some(Self::RsaPublic),
+            // PUBLICKEYBLOB, version 2, reserved.
+            [6, 2, 0, 0] => Some(Self::RsaCapiPublic),
             b"RSA2" => Some(Self::RsaPrivate),
             b"RSA3" => Some(Self::RsaFullPrivate),
             [b'E', b'C', b'K' | b'S', b'1' | b'3' | b'5'] => Some(Self::EcPublic),

@@ -30,7 +30,9 @@ impl PublicKey {
     pub fn from_blob(blob: &[u8]) -> Result<Self, KeyError> {
         let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
         match blob.blob_type {
-            BlobType::RsaPublic => RsaPublicKey::of_blob(&blob).map(Self::Rsa),
+            BlobType::RsaPublic | BlobType::RsaCapiPublic => {
+                RsaPublicKey::of_blob(&blob).map(Self::Rsa)
+            }
             BlobType::EcPublic => EcPublicKey::of_public_blob(&blob).map(Self::Ec),
             _ => Err(KeyError::Magic),
         }

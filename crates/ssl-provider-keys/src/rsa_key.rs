@@ -26,9 +26,32 @@ pub struct RsaPublicKey {
 }
 
 impl RsaPublicKey {
+    /// The key of either public blob.
     pub(crate) fn of_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
+        if blob.blob_type == BlobType::RsaCapiPublic {
+            return Self::of_capi_blob(blob);
+        }
         let [bits, exponent, modulus, ..] = blob.header::<HEADER_FIELDS>()?;
         let [exponent, modulus] = blob.numbers::<HEADER_FIELDS, _>([exponent, modulus])?;
+        Self::checked(modulus, exponent, bits)
+    }
+
+    /// `PUBLICKEYSTRUC`, `RSAPUBKEY`, and the modulus in little-endian order.
+    fn of_capi_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
+        const CALG_RSA_SIGN: usize = 0x2400;
+        const CALG_RSA_KEYX: usize = 0xa400;
+        const MAGIC: usize = u32::from_le_bytes(*b"RSA1") as usize;
+
+        let [algorithm, magic, bits, exponent] = blob.header()?;
+        if !matches!((algorithm, magic), (CALG_RSA_SIGN | CALG_RSA_KEYX, MAGIC)) {
+            return Err(KeyError::Magic);
+        }
+        let [modulus] = blob.numbers::<4, 1>([bits.div_ceil(8)])?;
+        let modulus: Vec<u8> = modulus.iter().rev().copied().collect();
+        Self::checked(&modulus, &exponent.to_be_bytes(), bits)
+    }
+
+    fn checked(modulus: &[u8], exponent: &[u8], bits: usize) -> Result<Self, KeyError> {
         check_bit_length(modulus, bits)?;
         let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
         check_size(modulus, exponent)?;

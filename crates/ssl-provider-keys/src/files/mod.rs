@@ -152,7 +152,7 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
 
 /// Reads a CNG blob.
 fn read_blob(blob_type: BlobType, blob: &[u8]) -> Result<Part, KeyError> {
-    if let BlobType::RsaPublic | BlobType::EcPublic = blob_type {
+    if blob_type.is_public() {
         return Ok(Part::Other("a public key"));
     }
     Ok(match CheckedKey::from_blob(blob)? {
