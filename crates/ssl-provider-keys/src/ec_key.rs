@@ -1,5 +1,5 @@
-//! Keys on curves: private halves come in as blobs of CNG or as PKCS#8, public halves go both ways.
-//! That the two halves of a key belong together is computed here, for all backends.
+//! Keys on curves: private keys are read from CNG's blobs or PKCS#8, public keys read and written.
+//! That both halves of a key belong together is checked here, for all backends.
 
 use std::fmt;
 
@@ -44,8 +44,8 @@ impl EcPublicKey {
         Ok(Self { algorithm, curve, point })
     }
 
-    /// The public half of a PKCS#8 structure with a key on a curve (RFC 5958, RFC 5915); none for
-    /// another kind of key, and for what is no such structure.
+    /// The public half of a PKCS#8 structure with a key on a curve (RFC 5958, RFC 5915); `None`
+    /// for another kind of key and for other structures.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl fmt::Debug for EcPublicKey {
     }
 }
 
-/// What the magic of a blob says about its key, and the `N` numbers after the header, each as long
-/// as a coordinate of the curve.
+/// Returns the algorithm and the curve by the magic, and the `N` numbers after the header, each as
+/// long as a coordinate of the curve.
 fn kind_and_numbers<'a, const N: usize>(
     blob: &Blob<'a>,
 ) -> Result<(EcAlgorithm, Curve, [&'a [u8]; N]), KeyError> {

@@ -9,7 +9,7 @@ use ssl_provider_core::{Error, SecurityStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The blob is not of the type that was asked for, or of none that is known.
+    /// The blob is not of the expected type.
     Magic,
     /// The blob is not as long as its header requires.
     Length {

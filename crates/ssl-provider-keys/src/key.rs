@@ -26,7 +26,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError`] when the blob is not what its header says, or its key is not one.
+    /// [`KeyError`] when header and content differ, or the key is invalid.
     pub fn from_blob(blob: &[u8]) -> Result<Self, KeyError> {
         let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
         match blob.blob_type {
@@ -89,7 +89,7 @@ impl CheckedKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError`] when the blob is not what its header says, or its numbers are not a key.
+    /// [`KeyError`] when header and content differ, or the numbers are not those of one key.
     pub fn from_blob(blob: &[u8]) -> Result<Self, KeyError> {
         let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
         match blob.blob_type {
@@ -145,7 +145,7 @@ pub(crate) fn checked_rsa(der: &[u8]) -> Result<RsaPrivateKeyDer<'_>, Error> {
     Ok(key)
 }
 
-/// The fields of a SEQUENCE; none when the structure is not well-formed that far.
+/// Returns the fields of a SEQUENCE, or `None` if they are not well-formed DER.
 pub(crate) fn fields(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
     let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
     let mut reader = SliceReader::new(outer.value()).ok()?;

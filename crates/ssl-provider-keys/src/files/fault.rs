@@ -38,9 +38,9 @@ pub enum Fault {
     },
     /// It has more RSA private keys than the one that is wanted.
     SeveralKeys(usize),
-    /// A PEM block is damaged; the text says how.
+    /// A PEM block is damaged; the text is the reason.
     Pem(&'static str),
-    /// A CNG blob is not what its header says.
+    /// A CNG blob has a wrong length or header.
     Blob(KeyError),
     /// It is encrypted, and no password was given.
     NoPassword,
@@ -50,7 +50,7 @@ pub enum Fault {
     LegacyEncryption,
     /// The encryption is one that is not supported; the text names it.
     UnsupportedEncryption(String),
-    /// A container is not as its standard says.
+    /// A container violates its standard; the text is the reason.
     Container(String),
     /// The key itself cannot be used.
     Key(Error),

@@ -53,7 +53,7 @@ impl fmt::Debug for Password {
 ///
 /// # Errors
 ///
-/// [`KeyFileError`] names the file and says what was found in place of a key.
+/// [`KeyFileError`] names the file and what was found in place of a key.
 pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
     let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
     let content = match read_bounded(path) {
@@ -120,7 +120,7 @@ enum Part {
 ///
 /// # Errors
 ///
-/// [`Fault`] says what was found in place of a key.
+/// [`Fault`] names what was found in place of a key.
 pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
