@@ -1518,8 +1518,9 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
 
 /*
  * Imports a session key that another process exported from a provider with the same backend
- * (OpaqueKeyBlob), or a public key for SslVerifySignature (RSAPUBLICBLOB, or ECCPUBLICBLOB on
- * P-256, P-384 or P-521). Returns NTE_NOT_SUPPORTED for other blob types.
+ * (OpaqueKeyBlob), or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256,
+ * P-384 or P-521, PUBLICBLOB, which is either of them, or CAPIPUBLICBLOB). Returns
+ * NTE_NOT_SUPPORTED for other blob types.
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1927,6 +1928,9 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
  * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). RSA keys have 1024 to 8192 bits; EC keys
  * are on P-256, P-384 or P-521. While the handle is live, SslOpenPrivateKey finds the key by a
  * certificate with the same public key. hImportKey is 0, and pParameterList is NULL or empty.
+ *
+ * Imports a public key for SslVerifySignature too: BCRYPT_RSAPUBLIC_BLOB, BCRYPT_ECCPUBLIC_BLOB,
+ * BCRYPT_PUBLIC_KEY_BLOB, which is either of them, or LEGACY_RSAPUBLIC_BLOB.
  *
  * Returns NTE_BAD_KEY for a key whose numbers are invalid or do not belong together, NTE_BAD_TYPE
  * for another kind of key, and NTE_NOT_SUPPORTED for an encrypted key or another blob type.

@@ -4,12 +4,15 @@
 use std::borrow::Cow;
 
 use ssl_provider::{Error, SecurityStatus};
+use ssl_provider_keys::KeyError;
 
 /// Why an export did not succeed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
     /// An error of the library.
     Error(Error),
+    /// An invalid key, or one of another type than the caller named.
+    Key(KeyError),
     /// A status that this crate decides, with the reason. The reason contains no secrets.
     Status(i32, &'static str),
 }
@@ -18,6 +21,7 @@ impl Failure {
     pub(crate) fn status(self) -> SecurityStatus {
         match self {
             Self::Error(error) => error.status(),
+            Self::Key(error) => error.status(),
             Self::Status(status, _) => SecurityStatus(status),
         }
     }
@@ -26,6 +30,7 @@ impl Failure {
     pub(crate) fn reason(self) -> Cow<'static, str> {
         match self {
             Self::Error(error) => error.to_string().into(),
+            Self::Key(error) => error.to_string().into(),
             Self::Status(_, reason) => reason.into(),
         }
     }
@@ -34,5 +39,11 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
     }
 }

@@ -2,186 +2,129 @@
 //! `SslOpenPrivateKey` gets from a certificate to its key this way; there is no Windows store.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pkcs1::der::Decode;
 use pkcs8::spki::SubjectPublicKeyInfoRef;
-use zeroize::Zeroizing;
-
 use ssl_provider::signature::PublicKeyParts;
-use ssl_provider::{Error, PublicKeyDer, RsaPrivateKeyDer};
+use ssl_provider::{Error, PublicKeyDer};
+use ssl_provider_keys::{
+    BlobType, CheckedKey, EcAlgorithm, EcPublicKey, KeyError, PublicKey, RsaPublicKey,
+};
 
-use crate::abi::{BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAPUBLIC_BLOB, NTE_BAD_TYPE, NTE_NOT_SUPPORTED};
-use crate::ec_key::{EcAlgorithm, EcPublicKey};
+use crate::abi::{
+    BCRYPT_ECCPRIVATE_BLOB, BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB,
+    BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAPUBLIC_BLOB, LEGACY_RSAPUBLIC_BLOB, NTE_BAD_TYPE,
+    NTE_NOT_SUPPORTED,
+};
 use crate::failure::Failure;
-use crate::key_blob::{check_consistency, public_blob, public_key_of_blob};
 
-/// A public key.
+/// Bytes of a blob that are looked at. A key of 8192 bits takes less than 6 KiB.
+pub(crate) const MAX_BLOB_LEN: u32 = 1 << 16;
+
+/// The type of a blob, which must be one of those that `pszBlobType` names and `allowed` accepts.
+///
+/// # Errors
+///
+/// `NTE_NOT_SUPPORTED` for another name, [`KeyError::Magic`] for a blob of another type.
+pub(crate) fn check_blob_type(
+    name: &str,
+    blob: &[u8],
+    allowed: fn(BlobType) -> bool,
+) -> Result<BlobType, Failure> {
+    let named = blob_types(name);
+    if !named.iter().any(|blob_type| allowed(*blob_type)) {
+        return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid here"));
+    }
+    let found = BlobType::of(blob).filter(|found| named.contains(found));
+    Ok(found.ok_or(KeyError::Magic)?)
+}
+
+/// The types that a name stands for; none for a name that is not supported.
+fn blob_types(name: &str) -> &'static [BlobType] {
+    match name {
+        PUBLIC_KEY_BLOB => &[BlobType::RsaPublic, BlobType::EcPublic],
+        BCRYPT_RSAPUBLIC_BLOB => &[BlobType::RsaPublic],
+        LEGACY_RSAPUBLIC_BLOB => &[BlobType::RsaCapiPublic],
+        BCRYPT_RSAPRIVATE_BLOB => &[BlobType::RsaPrivate],
+        BCRYPT_RSAFULLPRIVATE_BLOB => &[BlobType::RsaFullPrivate],
+        BCRYPT_ECCPUBLIC_BLOB => &[BlobType::EcPublic],
+        BCRYPT_ECCPRIVATE_BLOB => &[BlobType::EcPrivate],
+        _ => &[],
+    }
+}
+
+/// `BCRYPT_PUBLIC_KEY_BLOB`: a public blob of either algorithm, told apart by its magic.
+const PUBLIC_KEY_BLOB: &str = "PUBLICBLOB";
+
+/// The public key as a blob of this type.
+///
+/// # Errors
+///
+/// `NTE_NOT_SUPPORTED` for a type that is not for its algorithm.
+pub(crate) fn public_blob(key: &PublicKey, name: &str) -> Result<Vec<u8>, Failure> {
+    if !blob_types(name).contains(&key.blob_type()) {
+        let reason = "pszBlobType: not valid for this key type";
+        return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
+    }
+    Ok(key.to_blob())
+}
+
+/// The key that a certificate is for.
+///
+/// Only the path to the key is read, the frame of RFC 5280 section 4.1: whoever opens a key
+/// with a certificate trusts it already, and old devices have certificates that a strict
+/// reader refuses.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] for what is no certificate, `NTE_BAD_TYPE` for a key of another
+/// algorithm or on another curve.
+pub(crate) fn certificate_key(der: &[u8]) -> Result<PublicKey, Failure> {
+    const MALFORMED: Error = Error::InvalidParameter("pCertContext: not a certificate");
+    let (whole, info) = subject_public_key_info(der).ok_or(MALFORMED)?;
+    if info.algorithm.oid == pkcs1::ALGORITHM_OID {
+        let bits = info.subject_public_key.as_bytes().ok_or(MALFORMED)?;
+        let key = pkcs1::RsaPublicKeyRef::from_der(bits).map_err(|_| MALFORMED)?;
+        return Ok(PublicKey::Rsa(RsaPublicKey {
+            modulus: key.modulus.as_bytes().into(),
+            exponent: key.public_exponent.as_bytes().into(),
+        }));
+    }
+    match PublicKeyDer::from_der(whole).map(|key| key.parts()) {
+        Ok(PublicKeyParts::Ec { curve, point }) => Ok(PublicKey::Ec(EcPublicKey {
+            algorithm: EcAlgorithm::Ecdsa,
+            curve,
+            point: point.into(),
+        })),
+        _ => Err(Failure::Status(
+            NTE_BAD_TYPE,
+            "pCertContext: its key is not RSA, nor on P-256, P-384 or P-521",
+        )),
+    }
+}
+
+/// A key behind a handle of key storage.
 #[derive(Clone, Debug)]
-pub(crate) enum PublicKey {
-    Rsa(RsaPublicKey),
-    Ec(EcPublicKey),
-}
-
-/// An RSA public key: big-endian numbers without leading zeros.
-#[derive(Clone)]
-pub(crate) struct RsaPublicKey {
-    pub(crate) modulus: Box<[u8]>,
-    pub(crate) exponent: Box<[u8]>,
-}
-
-impl PublicKey {
-    /// The key that a certificate is for.
-    ///
-    /// Only the path to the key is read, the frame of RFC 5280 section 4.1: whoever opens a key
-    /// with a certificate trusts it already, and old devices have certificates that a strict
-    /// reader refuses.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidParameter`] for what is no certificate, `NTE_BAD_TYPE` for a key of another
-    /// algorithm or on another curve.
-    pub(crate) fn of_certificate(der: &[u8]) -> Result<Self, Failure> {
-        const MALFORMED: Error = Error::InvalidParameter("pCertContext: not a certificate");
-        let (whole, info) = subject_public_key_info(der).ok_or(MALFORMED)?;
-        if info.algorithm.oid == pkcs1::ALGORITHM_OID {
-            let bits = info.subject_public_key.as_bytes().ok_or(MALFORMED)?;
-            let key = pkcs1::RsaPublicKeyRef::from_der(bits).map_err(|_| MALFORMED)?;
-            return Ok(Self::Rsa(RsaPublicKey {
-                modulus: key.modulus.as_bytes().into(),
-                exponent: key.public_exponent.as_bytes().into(),
-            }));
-        }
-        match PublicKeyDer::from_der(whole).map(|key| key.parts()) {
-            Ok(PublicKeyParts::Ec { curve, point }) => Ok(Self::Ec(EcPublicKey {
-                algorithm: EcAlgorithm::Ecdsa,
-                curve,
-                point: point.into(),
-            })),
-            _ => Err(Failure::Status(
-                NTE_BAD_TYPE,
-                "pCertContext: its key is not RSA, nor on P-256, P-384 or P-521",
-            )),
-        }
-    }
-
-    /// The key as certificates carry it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidParameter`] for numbers that no structure holds.
-    pub(crate) fn subject_public_key_info(&self) -> Result<Vec<u8>, Error> {
-        match self {
-            Self::Rsa(RsaPublicKey { modulus, exponent }) => {
-                PublicKeyParts::Rsa { modulus, exponent }.to_der()
-            }
-            Self::Ec(EcPublicKey { curve, point, .. }) => {
-                PublicKeyParts::Ec { curve: *curve, point }.to_der()
-            }
-        }
-    }
-
-    /// The key as a blob of a type that is for its algorithm.
-    ///
-    /// # Errors
-    ///
-    /// `NTE_NOT_SUPPORTED` for every other type.
-    pub(crate) fn blob(&self, blob_type: &str) -> Result<Vec<u8>, Failure> {
-        match (self, blob_type) {
-            (Self::Rsa(key), BCRYPT_RSAPUBLIC_BLOB) => Ok(public_blob(key)?),
-            (Self::Ec(key), BCRYPT_ECCPUBLIC_BLOB) => Ok(key.public_blob()?),
-            _ => {
-                Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid for this key type"))
-            }
-        }
-    }
-
-    /// The key of a blob of one of both types.
-    ///
-    /// # Errors
-    ///
-    /// `NTE_NOT_SUPPORTED` for every other type, and what is wrong with the blob.
-    pub(crate) fn of_blob(blob_type: &str, blob: &[u8]) -> Result<Self, Failure> {
-        match blob_type {
-            BCRYPT_RSAPUBLIC_BLOB => Ok(Self::Rsa(public_key_of_blob(blob)?)),
-            BCRYPT_ECCPUBLIC_BLOB => Ok(Self::Ec(EcPublicKey::of_public_blob(blob)?)),
-            _ => Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
-        }
-    }
-}
-
-impl RsaPublicKey {
-    /// Length of the modulus in bits.
-    pub(crate) fn bits(&self) -> u32 {
-        bit_len(&self.modulus)
-    }
-}
-
-impl fmt::Debug for RsaPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RsaPublicKey").field("bits", &self.bits()).finish_non_exhaustive()
-    }
-}
-
-/// Length in bits of a big-endian number without leading zeros.
-pub(crate) fn bit_len(number: &[u8]) -> u32 {
-    let unused = number.first().map_or(0, |first| first.leading_zeros());
-    u32::try_from(number.len() * 8).unwrap_or(u32::MAX).saturating_sub(unused)
-}
-
-/// A private key in storage.
 pub(crate) enum StoredKey {
-    /// An RSA key, as a PKCS#1 structure until a provider opens it.
-    Rsa { pkcs1: Zeroizing<Vec<u8>>, public: RsaPublicKey },
-    /// A key on a curve. Its private half was seen to be one, and is not kept: no function of the
-    /// interface uses it yet.
-    Ec(EcPublicKey),
+    Private(Arc<CheckedKey>),
+    /// To verify signatures with; `SslOpenPrivateKey` does not find it.
+    Public(Arc<PublicKey>),
 }
 
 impl StoredKey {
-    /// Takes a PKCS#1 structure, or a PKCS#8 structure of either kind of key.
-    ///
-    /// # Errors
-    ///
-    /// `NTE_NOT_SUPPORTED` for an encrypted one, and what is wrong with the key.
-    pub(crate) fn from_der(der: &[u8]) -> Result<Self, Failure> {
-        if is_encrypted(der) {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "the key is encrypted"));
-        }
-        if let Some(key) = EcPublicKey::of_pkcs8(der)? {
-            return Ok(Self::Ec(key));
-        }
-        let key = RsaPrivateKeyDer::from_der(der)?;
-        // Else a certificate would find it before a good key with the same public half.
-        check_consistency(&key)?;
-        Ok(Self::Rsa {
-            pkcs1: Zeroizing::new(key.pkcs1().to_vec()),
-            public: RsaPublicKey {
-                modulus: key.modulus().into(),
-                exponent: key.public_exponent().into(),
-            },
-        })
-    }
-
     pub(crate) fn public(&self) -> PublicKey {
         match self {
-            Self::Rsa { public, .. } => PublicKey::Rsa(public.clone()),
-            Self::Ec(public) => PublicKey::Ec(public.clone()),
+            Self::Private(key) => key.public(),
+            Self::Public(key) => PublicKey::clone(key),
         }
-    }
-}
-
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredKey").field("public", &self.public()).finish_non_exhaustive()
     }
 }
 
 /// Keys by their public halves, as certificates carry them. A key stays findable for as long as a
 /// handle holds it.
 #[derive(Debug, Default)]
-pub(crate) struct KeyStore(Mutex<BTreeMap<Vec<u8>, Vec<Weak<StoredKey>>>>);
+pub(crate) struct KeyStore(Mutex<BTreeMap<Vec<u8>, Vec<Weak<CheckedKey>>>>);
 
 impl KeyStore {
     /// Makes a key findable until its last holder drops it.
@@ -189,7 +132,7 @@ impl KeyStore {
     /// # Errors
     ///
     /// Those of [`PublicKey::subject_public_key_info`].
-    pub(crate) fn add(&self, key: &Arc<StoredKey>) -> Result<(), Error> {
+    pub(crate) fn add(&self, key: &Arc<CheckedKey>) -> Result<(), Error> {
         let public = key.public().subject_public_key_info()?;
         let mut keys = self.lock();
         keys.retain(|_, of_one| {
@@ -205,12 +148,12 @@ impl KeyStore {
     /// # Errors
     ///
     /// Those of [`PublicKey::subject_public_key_info`].
-    pub(crate) fn find(&self, public: &PublicKey) -> Result<Option<Arc<StoredKey>>, Error> {
+    pub(crate) fn find(&self, public: &PublicKey) -> Result<Option<Arc<CheckedKey>>, Error> {
         let public = public.subject_public_key_info()?;
         Ok(self.lock().get(&public).and_then(|of_one| of_one.iter().find_map(Weak::upgrade)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<Weak<StoredKey>>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<Weak<CheckedKey>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,15 +176,6 @@ fn subject_public_key_info(der: &[u8]) -> Option<(&[u8], SubjectPublicKeyInfoRef
     }
     let (info, _) = element(rest, SEQUENCE)?;
     Some((info.whole, SubjectPublicKeyInfoRef::from_der(info.whole).ok()?))
-}
-
-/// Whether this is an EncryptedPrivateKeyInfo (RFC 5958 section 3): an algorithm and bytes.
-fn is_encrypted(der: &[u8]) -> bool {
-    const OCTET_STRING: u8 = 0x04;
-    element(der, SEQUENCE)
-        .and_then(|(info, _)| element(info.content, SEQUENCE))
-        .and_then(|(_algorithm, rest)| element(rest, OCTET_STRING))
-        .is_some_and(|(_, rest)| rest.is_empty())
 }
 
 /// One DER element.
@@ -277,14 +211,14 @@ mod tests {
     #[test]
     fn a_key_is_found_while_somebody_holds_it() {
         let store = KeyStore::default();
-        let key = Arc::new(StoredKey::from_der(KEY).unwrap());
+        let key = Arc::new(CheckedKey::from_der(KEY).unwrap());
         let public = key.public();
         assert!(store.find(&public).unwrap().is_none());
         store.add(&key).unwrap();
         assert!(Arc::ptr_eq(&store.find(&public).unwrap().unwrap(), &key));
         drop(key);
         assert!(store.find(&public).unwrap().is_none());
-        let again = Arc::new(StoredKey::from_der(KEY).unwrap());
+        let again = Arc::new(CheckedKey::from_der(KEY).unwrap());
         store.add(&again).unwrap();
         assert_eq!(store.lock().values().map(Vec::len).sum::<usize>(), 1, "the dead are cleared");
     }
@@ -299,16 +233,7 @@ mod tests {
             &[0x30, 0x03, 0x30, 0x01, 0xa0],
             KEY,
         ] {
-            assert!(PublicKey::of_certificate(der).is_err(), "{:?}", &der[..der.len().min(8)]);
+            assert!(certificate_key(der).is_err(), "{:?}", &der[..der.len().min(8)]);
         }
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let key = StoredKey::from_der(KEY).unwrap();
-        assert_eq!(
-            format!("{key:?}"),
-            "StoredKey { public: Rsa(RsaPublicKey { bits: 2048, .. }), .. }"
-        );
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ssl_provider::{Error, SignatureScheme};
+use ssl_provider_keys::{BlobType, EcAlgorithm, PublicKey};
 
 use crate::abi::{
     BCRYPT_OPAQUE_KEY_BLOB, KeyHandle, NCRYPT_SSL_SIGN_INCLUDE_HASHOID, NTE_BAD_TYPE,
@@ -11,10 +12,8 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::ec_key::EcAlgorithm;
 use crate::failure::Failure;
-use crate::key_blob::MAX_BLOB_LEN;
-use crate::key_store::PublicKey;
+use crate::key_store::{MAX_BLOB_LEN, check_blob_type, public_blob};
 use crate::object::{ImportedPublicKey, Object};
 use crate::pointer::{Bytes, Out, OutBytes, WideStr, usize_of};
 use crate::process::process;
@@ -51,9 +50,12 @@ export! {
                 unsafe { output.write(blob.expose()) }
             }
             other => {
-                let key = process().handles.public_half(key, &provider).map_err(|_| NOT_VALID)?;
+                let Ok(key) = process().handles.public_half(key, &provider) else {
+                    let reason = "pszBlobType: not valid for this key type";
+                    return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
+                };
                 // SAFETY: as above.
-                unsafe { output.write(&key.blob(other)?) }
+                unsafe { output.write(&public_blob(&key, other)?) }
             }
         }
     }
@@ -61,8 +63,9 @@ export! {
 
 export! {
     /// Imports a session key that another process exported from a provider with the same backend
-    /// (OpaqueKeyBlob), or a public key for `SslVerifySignature` (RSAPUBLICBLOB, or ECCPUBLICBLOB
-    /// on P-256, P-384 or P-521). Returns `NTE_NOT_SUPPORTED` for other blob types.
+    /// (OpaqueKeyBlob), or a public key for `SslVerifySignature` (RSAPUBLICBLOB, ECCPUBLICBLOB on
+    /// P-256, P-384 or P-521, PUBLICBLOB, which is either of them, or CAPIPUBLICBLOB). Returns
+    /// `NTE_NOT_SUPPORTED` for other blob types.
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -89,7 +92,8 @@ export! {
                 Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
             }
             other => {
-                let key = PublicKey::of_blob(other, &blob)?;
+                check_blob_type(other, &blob, BlobType::is_public)?;
+                let key = PublicKey::from_blob(&blob)?;
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
             }
         };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ssl_provider::{Error, HandleKind};
+use ssl_provider_keys::{CheckedKey, PublicKey};
 
 use crate::abi::{
     BCRYPT_ECCPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB, KeyHandle,
@@ -12,10 +13,8 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::ec_key::EcPublicKey;
 use crate::failure::Failure;
-use crate::key_blob::{MAX_BLOB_LEN, pkcs1_of_full_private_blob, pkcs1_of_private_blob};
-use crate::key_store::StoredKey;
+use crate::key_store::{MAX_BLOB_LEN, StoredKey, check_blob_type, public_blob};
 use crate::object::Object;
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
@@ -45,6 +44,10 @@ export! {
     /// have 1024 to 8192 bits; EC keys are on P-256, P-384 or P-521. While the handle is live,
     /// `SslOpenPrivateKey` finds the key by a certificate with the same public key. `hImportKey` is
     /// 0, and `pParameterList` is NULL or empty.
+    ///
+    /// Imports a public key for `SslVerifySignature` too: `BCRYPT_RSAPUBLIC_BLOB`,
+    /// `BCRYPT_ECCPUBLIC_BLOB`, `BCRYPT_PUBLIC_KEY_BLOB`, which is either of them, or
+    /// `LEGACY_RSAPUBLIC_BLOB`.
     ///
     /// Returns `NTE_BAD_KEY` for a key whose numbers are invalid or do not belong together,
     /// `NTE_BAD_TYPE` for another kind of key, and `NTE_NOT_SUPPORTED` for an encrypted key or
@@ -76,15 +79,18 @@ export! {
         }
         // SAFETY: the caller of the export promises that pbData is readable for cbData bytes.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
-        let stored = match blob_type.as_str() {
-            BCRYPT_RSAPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_private_blob(&blob)?)?,
-            BCRYPT_RSAFULLPRIVATE_BLOB => StoredKey::from_der(&pkcs1_of_full_private_blob(&blob)?)?,
-            NCRYPT_PKCS8_PRIVATE_KEY_BLOB => StoredKey::from_der(&blob)?,
-            BCRYPT_ECCPRIVATE_BLOB => StoredKey::Ec(EcPublicKey::of_private_blob(&blob)?),
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not supported")),
+        let key = match blob_type.as_str() {
+            NCRYPT_PKCS8_PRIVATE_KEY_BLOB => CheckedKey::from_der(&blob)?,
+            other if check_blob_type(other, &blob, |_| true)?.is_public() => {
+                let stored = StoredKey::Public(PublicKey::from_blob(&blob)?.into());
+                place.write(process().handles.insert(Object::StoredKey(stored))?);
+                return Ok(());
+            }
+            _ => CheckedKey::from_blob(&blob)?,
         };
-        let stored = Arc::new(stored);
-        process().keys.add(&stored)?;
+        let key = Arc::new(key);
+        process().keys.add(&key)?;
+        let stored = StoredKey::Private(key);
         place.write(process().handles.insert(Object::StoredKey(stored))?);
         Ok(())
     }
@@ -122,7 +128,7 @@ export! {
         {
             return Err(Failure::Status(NTE_PERM, "private keys are not exported"));
         }
-        let blob = stored.public().blob(&blob_type)?;
+        let blob = public_blob(&stored.public(), &blob_type)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(&blob) }
     }

@@ -8,9 +8,9 @@ use ssl_provider::{
     Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
     PrivateKey, Protocol, Provider,
 };
+use ssl_provider_keys::{EcPublicKey, PublicKey, RsaPublicKey};
 
-use crate::ec_key::EcPublicKey;
-use crate::key_store::{PublicKey, RsaPublicKey, StoredKey};
+use crate::key_store::StoredKey;
 use crate::session_key::SessionKey;
 
 /// An object behind a handle.
@@ -22,7 +22,7 @@ pub(crate) enum Object {
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
     KeyStorageProvider,
-    StoredKey(Arc<StoredKey>),
+    StoredKey(StoredKey),
     PublicKey(Arc<ImportedPublicKey>),
 }
 
@@ -299,7 +299,7 @@ impl Handles {
         self.get(handle, HandleKind::KeyStorageProvider).map(|_| ())
     }
 
-    pub(crate) fn stored_key(&self, handle: usize) -> Result<Arc<StoredKey>, Error> {
+    pub(crate) fn stored_key(&self, handle: usize) -> Result<StoredKey, Error> {
         match self.get(handle, HandleKind::StoredKey)? {
             Object::StoredKey(key) => Ok(key),
             _ => Err(OUT_OF_STEP),

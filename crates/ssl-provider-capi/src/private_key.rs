@@ -2,6 +2,7 @@
 
 use ssl_provider::signature::Curve;
 use ssl_provider::{Error, PrivateKey};
+use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey};
 
 use crate::abi::{
     BCRYPT_ECC_CURVE_NAME, BCRYPT_ECDH_ALGORITHM, BCRYPT_ECDH_P256_ALGORITHM,
@@ -15,9 +16,8 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::no_flags;
-use crate::ec_key::{EcAlgorithm, EcPublicKey};
 use crate::failure::Failure;
-use crate::key_store::{PublicKey, StoredKey};
+use crate::key_store::certificate_key;
 use crate::object::{EcPrivateKey, Object, OpenedKey};
 use crate::pointer::{CertContext, Out, WideStr};
 use crate::process::process;
@@ -42,16 +42,16 @@ export! {
         let place = private_key.required("phPrivateKey is NULL")?;
         let certificate = cert_context.encoded()?;
         no_flags(flags)?;
-        let public = PublicKey::of_certificate(&certificate)?;
+        let public = certificate_key(&certificate)?;
         let stored = process().keys.find(&public)?.ok_or(Failure::Status(
             NTE_NO_KEY,
             "no imported key with the public key of the certificate",
         ))?;
         let key = match &*stored {
-            StoredKey::Rsa { pkcs1, .. } => {
+            CheckedKey::Rsa { pkcs1, .. } => {
                 OpenedKey::Rsa(provider.provider().load_private_key(pkcs1)?.into())
             }
-            StoredKey::Ec(public) => {
+            CheckedKey::Ec(public) => {
                 let backend = provider.provider().backend();
                 OpenedKey::Ec(EcPrivateKey { backend, public: public.clone() }.into())
             }

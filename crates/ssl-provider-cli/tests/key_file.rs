@@ -16,6 +16,7 @@ use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::pkcs5::pbes2::{self, Kdf};
 use pkcs8::pkcs5::scrypt;
 use ssl_provider::{RsaPrivateKeyDer, SecurityStatus};
+use ssl_provider_cli::Failure;
 use ssl_provider_cli::key_file::{
     KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_keys,
 };
@@ -52,7 +53,8 @@ fn modulus(path: &Path, password: Option<&str>) -> Vec<u8> {
 
 #[track_caller]
 fn message(path: &Path, password: Option<&str>) -> String {
-    let text = read(path, password).expect_err("refused").to_string();
+    let error = read(path, password).expect_err("refused");
+    let Failure::Usage(text) = Failure::from(error) else { panic!("{path:?}: not a usage error") };
     assert!(text.contains(&path.display().to_string()), "the file is not named: {text}");
     text
 }
@@ -189,34 +191,61 @@ fn certificates_of_pkcs12_are_read_with_that_of_the_key_first() {
     assert!(read_certificates(&key("server-2048.der"), &given(None)).unwrap().is_empty());
 }
 
-#[test]
-fn a_cng_blob_is_read() {
-    let folder = TempDir::new().unwrap();
+/// The server's key as a CNG blob of this magic: every number for `RSA3`, no more than the primes
+/// for `RSA2`.
+fn cng_blob(magic: &[u8; 4], bit_length: u32) -> Vec<u8> {
     let der = fs::read(key("server-2048.der")).unwrap();
     let parts = RsaPrivateKeyDer::from_der(&der).unwrap();
     let padded =
         |number: &[u8], len: usize| [vec![0; len - number.len()], number.to_vec()].concat();
     let ([p, q], [dp, dq, qinv]) = (parts.primes(), parts.crt_parts());
-    let mut blob = b"RSA3".to_vec();
-    for field in [2048_u32, 3, 256, 128, 128] {
+    let mut blob = magic.to_vec();
+    for field in [bit_length, 3, 256, 128, 128] {
         blob.extend(field.to_le_bytes());
     }
     blob.extend(padded(parts.public_exponent(), 3));
     blob.extend(padded(parts.modulus(), 256));
-    for half in [p, q, dp, dq, qinv] {
-        blob.extend(padded(half, 128));
+    blob.extend([p, q].map(|half| padded(half, 128)).concat());
+    if magic == b"RSA3" {
+        blob.extend([dp, dq, qinv].map(|half| padded(half, 128)).concat());
+        blob.extend(padded(parts.private_exponent(), 256));
     }
-    blob.extend(padded(parts.private_exponent(), 256));
-    let path = write(&folder, "key.blob", &blob);
-    assert_eq!(modulus(&path, None), parts.modulus());
+    blob
+}
 
-    for len in (1..blob.len()).step_by(97) {
-        message(&write(&folder, "cut.blob", &blob[..len]), None);
+#[test]
+fn a_cng_blob_is_read_with_every_number_or_with_the_primes_only() {
+    let folder = TempDir::new().unwrap();
+    let expected = modulus(&key("server-2048.pem"), None);
+    for magic in [b"RSA2", b"RSA3"] {
+        let mut blob = cng_blob(magic, 2048);
+        let path = write(&folder, "key.blob", &blob);
+        assert_eq!(modulus(&path, None), expected);
+
+        for len in (1..blob.len()).step_by(97) {
+            message(&write(&folder, "cut.blob", &blob[..len]), None);
+        }
+        let long = message(&write(&folder, "long.blob", &[&blob[..], &[0]].concat()), None);
+        let (expected, got) = (blob.len(), blob.len() + 1);
+        assert!(long.contains(&format!("expected {expected} bytes, got {got}")), "{long}");
+        // The last byte of the modulus.
+        blob[24 + 3 + 255] ^= 1;
+        let refused = message(&write(&folder, "even.blob", &blob), None);
+        assert!(refused.contains(if magic == b"RSA3" { "modulus" } else { "belong" }), "{refused}");
     }
-    // The last byte of the modulus: an even one is refused here as in any other file.
-    blob[24 + 3 + 255] ^= 1;
-    let refused = message(&write(&folder, "even.blob", &blob), None);
-    assert!(refused.contains("modulus"), "{refused}");
+}
+
+#[test]
+fn a_cng_blob_with_a_wrong_bit_length_is_refused() {
+    let folder = TempDir::new().unwrap();
+    for magic in [b"RSA2", b"RSA3"] {
+        for wrong in [0, 2047, 2049, u32::MAX] {
+            let path = write(&folder, "key.blob", &cng_blob(magic, wrong));
+            let expected = format!("key blob: expected BitLength 2048, got {wrong}");
+            assert!(message(&path, None).ends_with(&expected), "{wrong}");
+            assert_eq!(read(&path, None).unwrap_err().status(), SecurityStatus::NTE_BAD_KEY);
+        }
+    }
 }
 
 #[test]
@@ -246,6 +275,7 @@ fn what_came_in_place_of_a_key_is_named() {
         (key("server-2048.cert.pem"), "a certificate"),
         (write(&folder, "public.pem", public.as_bytes()), "a public key"),
         (write(&folder, "dsa.pem", dsa.as_bytes()), "a DSA key"),
+        (write(&folder, "public.blob", &cng_blob(b"RSA1", 2048)), "a public key"),
         (write(&folder, "text", b"hello"), "none of these"),
         (write(&folder, "zeros", &[0; 1000]), "none of these"),
         (write(&folder, "empty", b""), "empty"),

@@ -5,6 +5,17 @@
 static NCRYPT_PROV_HANDLE provider;
 static unsigned char output[64];
 
+/* A public key in key storage, without a private half. */
+static NCRYPT_KEY_HANDLE store_blob(LPCWSTR type, const unsigned char *blob, size_t len)
+{
+    NCRYPT_PROV_HANDLE storage = 0;
+    NCRYPT_KEY_HANDLE key = 0;
+    OK(NCryptOpenStorageProvider(&storage, NULL, 0));
+    OK(NCryptImportKey(storage, 0, type, NULL, &key, in(blob), (DWORD)len, 0));
+    OK(NCryptFreeObject(storage));
+    return key;
+}
+
 static NCRYPT_KEY_HANDLE import_blob(LPCWSTR type, const unsigned char *blob, size_t len)
 {
     NCRYPT_KEY_HANDLE key = 0;
@@ -30,14 +41,21 @@ static void verify(size_t index, NCRYPT_KEY_HANDLE rsa)
 {
     const struct signature *known = &signatures[index];
     size_t each;
+    NCRYPT_KEY_HANDLE key = store_blob(BCRYPT_RSAPUBLIC_BLOB, public_blob, sizeof(public_blob));
     OK(SslVerifySignature(provider, rsa, output, known->hash_len, in(known->signature), 256, 0));
+    OK(SslVerifySignature(provider, key, output, known->hash_len, in(known->signature), 256, 0));
+    OK(NCryptFreeObject(key));
     for (each = 0; index > 0 && each < COUNT(curve_keys); each++) {
         const struct bytes *blob = &curve_keys[each].ecdsa_public;
         const struct bytes *signature = &curve_keys[each].signatures[index - 1];
-        NCRYPT_KEY_HANDLE key = import_blob(BCRYPT_ECCPUBLIC_BLOB, blob->data, blob->len);
+        key = import_blob(BCRYPT_ECCPUBLIC_BLOB, blob->data, blob->len);
         OK(SslVerifySignature(provider, key, output, known->hash_len, in(signature->data),
                               signature->len, 0));
         OK(SslFreeObject(key, 0));
+        key = store_blob(BCRYPT_ECCPUBLIC_BLOB, blob->data, blob->len);
+        OK(SslVerifySignature(provider, key, output, known->hash_len, in(signature->data),
+                              signature->len, 0));
+        OK(NCryptFreeObject(key));
     }
 }
 

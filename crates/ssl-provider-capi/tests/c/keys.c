@@ -71,8 +71,10 @@ static void bad_imports(void)
     EXPECT(NTE_NOT_SUPPORTED,
            NCryptImportKey(storage, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, &key,
                            in(encrypted_pkcs8), (DWORD)sizeof(encrypted_pkcs8), 0));
-    EXPECT(NTE_NOT_SUPPORTED,
+    EXPECT(NTE_INVALID_PARAMETER,
            NCryptImportKey(storage, 0, BCRYPT_RSAPUBLIC_BLOB, NULL, &key, bad, len, 0));
+    EXPECT(NTE_NOT_SUPPORTED,
+           NCryptImportKey(storage, 0, BCRYPT_DH_PUBLIC_BLOB, NULL, &key, bad, len, 0));
     EXPECT(NTE_INVALID_PARAMETER, NCryptImportKey(storage, 0, NULL, NULL, &key, bad, len, 0));
     EXPECT(NTE_INVALID_PARAMETER,
            NCryptImportKey(storage, 0, BCRYPT_RSAPRIVATE_BLOB, NULL, NULL, bad, len, 0));

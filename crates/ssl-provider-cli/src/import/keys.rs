@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::key_file::{KeyFileError, Password, read_key};
+use crate::key_file::{KeyFileError, Password, explain, read_key};
 
 use super::answer::{Importer, LoadedKey};
 use super::exchange::Problem;
@@ -47,7 +47,7 @@ impl<'a> Keys<'a> {
         }
         let loaded = self
             .read(&path)
-            .map_err(|error| Problem { status: error.status(), text: error.to_string() });
+            .map_err(|error| Problem { status: error.status(), text: explain(&error) });
         self.loaded.insert(path, loaded.clone());
         loaded
     }

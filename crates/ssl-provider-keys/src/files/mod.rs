@@ -2,46 +2,35 @@
 //! The result is plain DER with a label; every backend loads that.
 //!
 //! Taken: PEM (several blocks, certificates among them) and DER of PKCS#1, PKCS#8 and encrypted
-//! PKCS#8 (PBES2, RFC 8018), PKCS#12 (RFC 7292), and the `RSAFULLPRIVATEBLOB` of CNG. What the file
-//! is follows from its content, never from its name.
+//! PKCS#8 (PBES2, RFC 8018), PKCS#12 (RFC 7292), and the `RSAPRIVATEBLOB` and
+//! `RSAFULLPRIVATEBLOB` of CNG. The content tells the format; the name of the file does not matter.
 
-mod cng_blob;
 mod container;
 mod fault;
 mod pem;
 
-use std::env;
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, KeyFault};
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::key::checked_rsa;
+use crate::{BlobType, CheckedKey, KeyError};
 
 pub use self::fault::{Fault, KeyFileError};
 
-/// The option for the password of encrypted keys. There is none that takes the password itself:
-/// other users of the machine can read the arguments of a process.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct PasswordArgs {
-    /// File whose first line is the password of encrypted keys. Without it the environment variable
-    /// SSL_PROVIDER_KEY_PASSWORD is used. One password serves all key files
-    #[arg(long, value_name = "FILE")]
-    pub key_password_file: Option<PathBuf>,
-}
-
-/// The password of encrypted keys, where the user gave one. Wiped on drop.
-pub struct Password(Option<Zeroizing<String>>);
+/// The password of encrypted keys, if there is one. Wiped on drop.
+#[derive(Default)]
+pub struct Password(pub Option<Zeroizing<String>>);
 
 /// A private key from a file.
 pub struct KeyDer {
     /// The file, and the number of the key in it where there are several: `server.pem#2`.
     pub label: String,
-    /// PKCS#1 or PKCS#8, unencrypted, of the shape that [`RsaPrivateKeyDer`] takes. Secret.
+    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` takes. Secret.
     pub der: Zeroizing<Vec<u8>>,
 }
 
@@ -57,33 +46,6 @@ impl fmt::Debug for Password {
     }
 }
 
-impl PasswordArgs {
-    /// Fetches the password from where the user put it; that there is none is fine.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Usage`] when the file cannot be read or the password is not UTF-8.
-    pub fn password(&self) -> Result<Password, Failure> {
-        let Some(path) = &self.key_password_file else {
-            return match env::var_os(PASSWORD_VARIABLE).map(OsString::into_string) {
-                None => Ok(Password(None)),
-                Some(Ok(password)) => Ok(Password(Some(Zeroizing::new(password)))),
-                Some(Err(_)) => Err(Failure::Usage(format!("{PASSWORD_VARIABLE}: not UTF-8"))),
-            };
-        };
-        let name = path.display();
-        let content = read_bounded(path)
-            .map_err(|error| Failure::Usage(format!("{name}: {error}")))?
-            .ok_or_else(|| Failure::Usage(format!("{name}: too large for a password file")))?;
-        let line = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match str::from_utf8(line) {
-            Ok(password) => Ok(Password(Some(Zeroizing::new(password.to_owned())))),
-            Err(_) => Err(Failure::Usage(format!("{name}: the password is not UTF-8"))),
-        }
-    }
-}
-
 /// Reads every RSA private key of a file; at least one.
 ///
 /// Keys of other kinds and certificates beside an RSA key are passed over; a damaged RSA key is an
@@ -91,7 +53,7 @@ impl PasswordArgs {
 ///
 /// # Errors
 ///
-/// [`KeyFileError`] names the file and says what was found in place of a key.
+/// [`KeyFileError`] names the file and what was found in place of a key.
 pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
     let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
     let content = match read_bounded(path) {
@@ -158,13 +120,13 @@ enum Part {
 ///
 /// # Errors
 ///
-/// [`Fault`] says what was found in place of a key.
+/// [`Fault`] names what was found in place of a key.
 pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
-    } else if cng_blob::is_blob(content) {
-        parts.push(classify_key(cng_blob::to_pkcs1(content)?)?);
+    } else if let Some(blob_type) = BlobType::of(content) {
+        parts.push(read_blob(blob_type, content)?);
     } else if container::is_sequence(content) {
         container::read(content, password, &mut parts)?;
     } else {
@@ -186,6 +148,17 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
         (true, false) => Err(Fault::NoRsaKey { found: others }),
         (true, true) => Err(Fault::NotAKeyFile),
     }
+}
+
+/// Reads a CNG blob.
+fn read_blob(blob_type: BlobType, blob: &[u8]) -> Result<Part, KeyError> {
+    if blob_type.is_public() {
+        return Ok(Part::Other("a public key"));
+    }
+    Ok(match CheckedKey::from_blob(blob)? {
+        CheckedKey::Rsa { pkcs1, .. } => Part::Key(pkcs1),
+        CheckedKey::Ec(_) => Part::Other("an EC key"),
+    })
 }
 
 /// Reads one block of a PEM file. Labels: RFC 7468, and those of OpenSSL.
@@ -213,26 +186,27 @@ fn read_block(
     Ok(())
 }
 
-/// Lets core look at unencrypted DER: an RSA key, a key of another algorithm, or an error.
+/// Looks at unencrypted DER: an RSA key, a key of another algorithm, or an error.
 fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
-    match RsaPrivateKeyDer::from_der(&der).map(|_| ()) {
+    match checked_rsa(&der).map(drop) {
         Ok(()) => Ok(Part::Key(der)),
         Err(Error::Key(KeyFault::NotRsa(found))) => Ok(Part::Other(found)),
         Err(error) => Err(error),
     }
 }
 
-/// Reads a file, or gives none when it is longer than any key file. Wiped on drop, all of it: the
-/// buffer never grows beyond its first allocation.
-fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// Reads a file; returns `None` for one that is longer than any key file. Wiped on drop, all of it:
+/// the buffer never grows beyond its first allocation.
+///
+/// # Errors
+///
+/// Those of opening and reading the file.
+pub fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN + 1));
     let limit = u64::try_from(MAX_FILE_LEN + 1).unwrap_or(u64::MAX);
     File::open(path)?.take(limit).read_to_end(&mut content)?;
     Ok((content.len() <= MAX_FILE_LEN).then_some(content))
 }
-
-/// Where the password is when no file is named.
-const PASSWORD_VARIABLE: &str = "SSL_PROVIDER_KEY_PASSWORD";
 
 /// Longest key file in bytes. The largest key takes 6 kB; the rest is for certificates beside it.
 const MAX_FILE_LEN: usize = 1 << 20;

@@ -6,9 +6,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use ssl_provider::{Error, KeyFault, SecurityStatus};
+use ssl_provider_core::{Error, KeyFault, SecurityStatus};
 
-use crate::exit::Failure;
+use crate::KeyError;
 
 /// Why no key came from a file.
 #[derive(Debug)]
@@ -38,10 +38,10 @@ pub enum Fault {
     },
     /// It has more RSA private keys than the one that is wanted.
     SeveralKeys(usize),
-    /// A PEM block is damaged; the text says how.
+    /// A PEM block is damaged; the text is the reason.
     Pem(&'static str),
-    /// A CNG blob is damaged or of the wrong kind; the text says how.
-    Blob(&'static str),
+    /// A CNG blob has a wrong length or header.
+    Blob(KeyError),
     /// It is encrypted, and no password was given.
     NoPassword,
     /// The password does not fit, or the file is damaged: decryption cannot tell.
@@ -50,7 +50,7 @@ pub enum Fault {
     LegacyEncryption,
     /// The encryption is one that is not supported; the text names it.
     UnsupportedEncryption(String),
-    /// A container is not as its standard says.
+    /// A container violates its standard; the text is the reason.
     Container(String),
     /// The key itself cannot be used.
     Key(Error),
@@ -115,11 +115,8 @@ impl fmt::Display for Fault {
                 write!(f, "expected one RSA private key, found {count}; give each a file")
             }
             Self::Pem(what) => write!(f, "damaged PEM: {what}"),
-            Self::Blob(what) => write!(f, "CNG key blob: {what}"),
-            Self::NoPassword => f.write_str(
-                "the key is encrypted; give its password with --key-password-file or in the \
-                 environment variable SSL_PROVIDER_KEY_PASSWORD",
-            ),
+            Self::Blob(error) => error.fmt(f),
+            Self::NoPassword => f.write_str("the key is encrypted, and no password was given"),
             Self::WrongPassword => f.write_str("wrong password, or the file is damaged"),
             Self::LegacyEncryption => {
                 f.write_str("the key has OpenSSL's legacy encryption (Proc-Type: 4,ENCRYPTED)")
@@ -135,17 +132,20 @@ impl fmt::Display for Fault {
 
 impl error::Error for KeyFileError {}
 
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Key(error) => error.into(),
+            other => Self::Blob(other),
+        }
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
             Error::Key(KeyFault::NotRsa(found)) => Self::NoRsaKey { found: vec![found] },
             other => Self::Key(other),
         }
-    }
-}
-
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        Self::usage(error)
     }
 }

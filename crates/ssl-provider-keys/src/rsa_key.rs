@@ -1,6 +1,7 @@
-//! Key blobs of CNG with RSA keys: keys in and their public halves out.
-//! A private blob with nothing but the primes is completed here.
+//! RSA keys in CNG's blobs. A private blob with nothing but the primes is completed here, and the
+//! numbers of a key are checked against each other.
 
+use std::fmt;
 use std::mem;
 
 use crypto_bigint::{BoxedUint, Gcd, Integer, NonZero};
@@ -8,193 +9,131 @@ use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
 
-use ssl_provider::secret::on_wiped_stack;
-use ssl_provider::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider_core::rsa_der::MAX_MODULUS_LEN;
+use ssl_provider_core::secret::on_wiped_stack;
+use ssl_provider_core::{Error, KeyFault, RsaPrivateKeyDer};
 
-use crate::abi::{
-    BCRYPT_RSAFULLPRIVATE_MAGIC, BCRYPT_RSAKEY_BLOB, BCRYPT_RSAPRIVATE_MAGIC,
-    BCRYPT_RSAPUBLIC_MAGIC,
-};
-use crate::key_store::{RsaPublicKey, bit_len};
-use crate::pointer::usize_of;
+use crate::blob::{self, Blob};
+use crate::{BlobType, KeyError};
 
-/// Bytes of a blob that are looked at. A key of 8192 bits takes less than 6 KiB.
-pub(crate) const MAX_BLOB_LEN: u32 = 1 << 16;
-
-/// Longest modulus in bytes that is computed with.
-const MAX_MODULUS_LEN: usize = ssl_provider::rsa_der::MAX_MODULUS_LEN;
-
-/// Turns a `BCRYPT_RSAPRIVATE_BLOB` into a PKCS#1 structure.
-///
-/// # Errors
-///
-/// [`Error::InvalidParameter`] when the blob is not what its header says, [`Error::Key`] when its
-/// numbers are not those of an RSA key.
-pub(crate) fn pkcs1_of_private_blob(blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut fields = Fields::new(blob, BCRYPT_RSAPRIVATE_MAGIC)?;
-    let (exponent, modulus) = fields.public()?;
-    let (prime1, prime2) =
-        (fields.take(fields.header.cbPrime1)?, fields.take(fields.header.cbPrime2)?);
-    fields.end()?;
-    let parts = on_wiped_stack::<_, STACK_LEN>(|| complete(exponent, modulus, prime1, prime2))?;
-    encode(&Parts {
-        modulus,
-        exponent,
-        private_exponent: &parts.private_exponent,
-        prime1,
-        prime2,
-        exponent1: &parts.exponent1,
-        exponent2: &parts.exponent2,
-        coefficient: &parts.coefficient,
-    })
+/// An RSA public key: big-endian numbers without leading zeros.
+#[derive(Clone)]
+pub struct RsaPublicKey {
+    /// The modulus.
+    pub modulus: Box<[u8]>,
+    /// The public exponent.
+    pub exponent: Box<[u8]>,
 }
 
-/// Turns a `BCRYPT_RSAFULLPRIVATE_BLOB` into a PKCS#1 structure.
-///
-/// # Errors
-///
-/// As for [`pkcs1_of_private_blob`].
-pub(crate) fn pkcs1_of_full_private_blob(blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut fields = Fields::new(blob, BCRYPT_RSAFULLPRIVATE_MAGIC)?;
-    let (exponent, modulus) = fields.public()?;
-    let BCRYPT_RSAKEY_BLOB { cbModulus, cbPrime1, cbPrime2, .. } = fields.header;
-    let parts = Parts {
-        modulus,
-        exponent,
-        prime1: fields.take(cbPrime1)?,
-        prime2: fields.take(cbPrime2)?,
-        exponent1: fields.take(cbPrime1)?,
-        exponent2: fields.take(cbPrime2)?,
-        coefficient: fields.take(cbPrime1)?,
-        private_exponent: fields.take(cbModulus)?,
-    };
-    fields.end()?;
-    encode(&parts)
+impl RsaPublicKey {
+    /// The key of either public blob.
+    pub(crate) fn of_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
+        if blob.blob_type == BlobType::RsaCapiPublic {
+            return Self::of_capi_blob(blob);
+        }
+        let [bits, exponent, modulus, ..] = blob.header::<HEADER_FIELDS>()?;
+        let [exponent, modulus] = blob.numbers::<HEADER_FIELDS, _>([exponent, modulus])?;
+        Self::checked(modulus, exponent, bits)
+    }
+
+    /// `PUBLICKEYSTRUC`, `RSAPUBKEY`, and the modulus in little-endian order.
+    fn of_capi_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
+        const CALG_RSA_SIGN: usize = 0x2400;
+        const CALG_RSA_KEYX: usize = 0xa400;
+        const MAGIC: usize = u32::from_le_bytes(*b"RSA1") as usize;
+
+        let [algorithm, magic, bits, exponent] = blob.header()?;
+        if !matches!((algorithm, magic), (CALG_RSA_SIGN | CALG_RSA_KEYX, MAGIC)) {
+            return Err(KeyError::Magic);
+        }
+        let [modulus] = blob.numbers::<4, 1>([bits.div_ceil(8)])?;
+        let modulus: Vec<u8> = modulus.iter().rev().copied().collect();
+        Self::checked(&modulus, &exponent.to_be_bytes(), bits)
+    }
+
+    fn checked(modulus: &[u8], exponent: &[u8], bits: usize) -> Result<Self, KeyError> {
+        check_bit_length(modulus, bits)?;
+        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+        check_size(modulus, exponent)?;
+        Ok(Self { modulus: modulus.into(), exponent: exponent.into() })
+    }
+
+    pub(crate) fn to_blob(&self) -> Vec<u8> {
+        let Self { modulus, exponent } = self;
+        blob::write(
+            *b"RSA1",
+            &[bit_len(modulus), exponent.len(), modulus.len(), 0, 0],
+            &[exponent, modulus],
+        )
+    }
 }
 
-/// A `BCRYPT_RSAPUBLIC_BLOB` of a key.
-///
-/// # Errors
-///
-/// [`Error::Internal`] for a key longer than 4 GiB, which none is.
-pub(crate) fn public_blob(key: &RsaPublicKey) -> Result<Vec<u8>, Error> {
-    let len = |number: &[u8]| {
-        u32::try_from(number.len()).map_err(|_| Error::Internal("a number longer than 4 GiB"))
-    };
-    let header = [
-        BCRYPT_RSAPUBLIC_MAGIC,
-        bit_len(&key.modulus),
-        len(&key.exponent)?,
-        len(&key.modulus)?,
-        0,
-        0,
-    ];
-    let mut blob: Vec<u8> = header.iter().flat_map(|field| field.to_ne_bytes()).collect();
-    blob.extend_from_slice(&key.exponent);
-    blob.extend_from_slice(&key.modulus);
-    Ok(blob)
+impl fmt::Debug for RsaPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = bit_len(&self.modulus);
+        f.debug_struct("RsaPublicKey").field("bits", &bits).finish_non_exhaustive()
+    }
 }
 
-/// The key of a `BCRYPT_RSAPUBLIC_BLOB`.
-///
-/// # Errors
-///
-/// [`Error::InvalidParameter`] when the blob is not what its header says, [`Error::Key`] for a size
-/// that is not computed with.
-pub(crate) fn public_key_of_blob(blob: &[u8]) -> Result<RsaPublicKey, Error> {
-    let mut fields = Fields::new(blob, BCRYPT_RSAPUBLIC_MAGIC)?;
-    let (exponent, modulus) = fields.public()?;
-    fields.end()?;
-    let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+/// Turns a private blob, full or not, into a PKCS#1 structure.
+pub(crate) fn pkcs1_of_blob(blob: &Blob<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let [bits, e, n, p, q] = blob.header()?;
+    match blob.blob_type {
+        BlobType::RsaPrivate => {
+            let [e, n, p, q] = blob.numbers::<HEADER_FIELDS, _>([e, n, p, q])?;
+            check_bit_length(n, bits)?;
+            let Completed { private_exponent: d, exponent1, exponent2, coefficient } =
+                on_wiped_stack::<_, STACK_LEN>(|| complete(e, n, p, q))?;
+            encode([e, n, p, q, &exponent1, &exponent2, &coefficient, &d])
+        }
+        BlobType::RsaFullPrivate => {
+            let numbers = blob.numbers::<HEADER_FIELDS, _>([e, n, p, q, p, q, p, n])?;
+            check_bit_length(numbers[1], bits)?;
+            encode(numbers)
+        }
+        _ => Err(KeyError::Magic),
+    }
+}
+
+/// The numbers in the header of `BCRYPT_RSAKEY_BLOB`, after its magic.
+const HEADER_FIELDS: usize = 5;
+
+fn check_bit_length(modulus: &[u8], given: usize) -> Result<(), KeyError> {
+    match bit_len(without_zeros(modulus)) {
+        expected if expected == given => Ok(()),
+        expected => Err(KeyError::Header { field: "BitLength", expected, got: given }),
+    }
+}
+
+/// Length in bits of a big-endian number without leading zeros.
+fn bit_len(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
+}
+
+/// Numbers of a key that are not computed with are refused; neither has leading zeros.
+fn check_size(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
     if modulus.len() > MAX_MODULUS_LEN || exponent.len() > modulus.len() {
         return Err(Error::Key(KeyFault::Modulus { bits: modulus.len() * 8 }));
     }
-    Ok(RsaPublicKey { modulus: modulus.into(), exponent: exponent.into() })
+    Ok(())
 }
 
-/// A blob that is read field by field.
-struct Fields<'a> {
-    header: BCRYPT_RSAKEY_BLOB,
-    rest: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    fn new(blob: &'a [u8], magic: u32) -> Result<Self, Error> {
-        const WRONG: Error =
-            Error::InvalidParameter("key blob: not one of the type that was named");
-        let (header, rest) = blob.split_at_checked(size_of::<BCRYPT_RSAKEY_BLOB>()).ok_or(WRONG)?;
-        let mut numbers = header.as_chunks::<4>().0.iter().map(|bytes| u32::from_ne_bytes(*bytes));
-        let mut next = || numbers.next().ok_or(WRONG);
-        let header = BCRYPT_RSAKEY_BLOB {
-            Magic: next()?,
-            BitLength: next()?,
-            cbPublicExp: next()?,
-            cbModulus: next()?,
-            cbPrime1: next()?,
-            cbPrime2: next()?,
-        };
-        if header.Magic != magic {
-            return Err(WRONG);
-        }
-        Ok(Self { header, rest })
-    }
-
-    /// Exponent and modulus, which must be as long as the header says.
-    fn public(&mut self) -> Result<(&'a [u8], &'a [u8]), Error> {
-        let exponent = self.take(self.header.cbPublicExp)?;
-        let modulus = self.take(self.header.cbModulus)?;
-        if bit_len(without_zeros(modulus)) != self.header.BitLength {
-            return Err(Error::InvalidParameter("key blob: BitLength is not that of the modulus"));
-        }
-        Ok((exponent, modulus))
-    }
-
-    fn take(&mut self, len: u32) -> Result<&'a [u8], Error> {
-        let (field, rest) = self
-            .rest
-            .split_at_checked(usize_of(len))
-            .ok_or(Error::InvalidParameter("key blob: shorter than its header says"))?;
-        self.rest = rest;
-        Ok(field)
-    }
-
-    fn end(&self) -> Result<(), Error> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::InvalidParameter("key blob: longer than its header says"))
-        }
-    }
-}
-
-/// The numbers of a key, big-endian, leading zeros allowed.
-struct Parts<'a> {
-    modulus: &'a [u8],
-    exponent: &'a [u8],
-    private_exponent: &'a [u8],
-    prime1: &'a [u8],
-    prime2: &'a [u8],
-    exponent1: &'a [u8],
-    exponent2: &'a [u8],
-    coefficient: &'a [u8],
-}
-
-fn encode(parts: &Parts<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    fn number(bytes: &[u8]) -> Result<UintRef<'_>, Error> {
-        UintRef::new(bytes).map_err(|_| Error::Key(KeyFault::Malformed))
-    }
+/// Writes PKCS#1 of the numbers in the order of a full blob: e, n, p, q, d mod p-1, d mod q-1,
+/// q^-1 mod p, d. Leading zeros are allowed.
+fn encode(numbers: [&[u8]; 8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let malformed = |_| Error::Key(KeyFault::Malformed);
+    let number = |at: usize| UintRef::new(numbers[at]).map_err(malformed);
     let key = pkcs1::RsaPrivateKeyRef {
-        modulus: number(parts.modulus)?,
-        public_exponent: number(parts.exponent)?,
-        private_exponent: number(parts.private_exponent)?,
-        prime1: number(parts.prime1)?,
-        prime2: number(parts.prime2)?,
-        exponent1: number(parts.exponent1)?,
-        exponent2: number(parts.exponent2)?,
-        coefficient: number(parts.coefficient)?,
+        public_exponent: number(0)?,
+        modulus: number(1)?,
+        prime1: number(2)?,
+        prime2: number(3)?,
+        exponent1: number(4)?,
+        exponent2: number(5)?,
+        coefficient: number(6)?,
+        private_exponent: number(7)?,
         other_prime_infos: None,
     };
-    let malformed = |_| Error::Key(KeyFault::Malformed);
     let len = key.encoded_len().and_then(|len: Length| usize::try_from(len)).map_err(malformed)?;
     let mut der = Zeroizing::new(vec![0; len]);
     key.encode_to_slice(&mut der).map_err(malformed)?;
@@ -216,9 +155,7 @@ const STACK_LEN: usize = 16 * 1024;
 /// in a time that depends on the sizes only.
 fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> {
     let (e, n) = (without_zeros(e), without_zeros(n));
-    if n.len() > MAX_MODULUS_LEN || e.len() > n.len() {
-        return Err(Error::Key(KeyFault::Modulus { bits: n.len() * 8 }));
-    }
+    check_size(n, e)?;
     // One precision for all numbers, that of the modulus.
     let precision = u32::try_from(n.len() * 8).map_err(|_| INCONSISTENT)?;
     let number = |bytes: &[u8]| number(bytes, precision);
@@ -312,7 +249,7 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
@@ -324,25 +261,20 @@ pub(crate) mod tests {
         include_bytes!("../../ssl-provider-testkit/keys/rsa-2048-p-lt-q.der"),
     ];
 
-    fn header(magic: u32, key: &RsaPrivateKeyDer<'_>) -> Vec<u8> {
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
+    fn pkcs1(blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        pkcs1_of_blob(&Blob::new(blob).ok_or(KeyError::Magic)?)
+    }
+
+    fn header(magic: [u8; 4], key: &RsaPrivateKeyDer<'_>) -> Vec<u8> {
         let [p, q] = key.primes();
-        [
-            magic,
-            u32::try_from(key.modulus_bits()).unwrap(),
-            len(key.public_exponent()),
-            len(key.modulus()),
-            len(p),
-            len(q),
-        ]
-        .iter()
-        .flat_map(|field| field.to_ne_bytes())
-        .collect()
+        let lengths = [key.public_exponent(), key.modulus(), p, q].map(<[u8]>::len);
+        let [e, n, p, q] = lengths;
+        blob::write(magic, &[key.modulus_bits(), e, n, p, q], &[])
     }
 
     fn private_blob(key: &RsaPrivateKeyDer<'_>) -> Vec<u8> {
         let [p, q] = key.primes();
-        let header = header(BCRYPT_RSAPRIVATE_MAGIC, key);
+        let header = header(*b"RSA2", key);
         [&header, key.public_exponent(), key.modulus(), p, q].concat()
     }
 
@@ -354,7 +286,7 @@ pub(crate) mod tests {
     fn a_key_of_primes_only_is_completed_to_the_same_numbers() {
         for der in KEYS {
             let key = RsaPrivateKeyDer::from_der(der).unwrap();
-            let completed = pkcs1_of_private_blob(&private_blob(&key)).unwrap();
+            let completed = pkcs1(&private_blob(&key)).unwrap();
             let completed = RsaPrivateKeyDer::from_der(&completed).unwrap();
             assert_eq!(completed.crt_parts(), key.crt_parts());
             assert_eq!(completed.primes(), key.primes());
@@ -385,7 +317,7 @@ pub(crate) mod tests {
                 .and("d mod q-1", dq)
                 .and("q^-1 mod p", coefficient);
             let blob = private_blob(&key);
-            let complete = Remains::of(|| drop(pkcs1_of_private_blob(&blob).unwrap()));
+            let complete = Remains::of(|| drop(pkcs1(&blob).unwrap()));
             let check = Remains::of(|| check_consistency(&key).unwrap());
             for remains in [complete, check] {
                 assert_eq!(remains.found(&secrets), BTreeSet::new());
@@ -400,19 +332,10 @@ pub(crate) mod tests {
         let parts = |key: &RsaPrivateKeyDer<'_>| {
             let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
             let (n, e, d) = (key.modulus(), key.public_exponent(), key.private_exponent());
-            [n, e, d, p, q, dp, dq, coefficient].map(<[u8]>::to_vec)
+            [e, n, p, q, dp, dq, coefficient, d].map(<[u8]>::to_vec)
         };
         let checked = |parts: &[Vec<u8>; 8]| {
-            let der = encode(&Parts {
-                modulus: &parts[0],
-                exponent: &parts[1],
-                private_exponent: &parts[2],
-                prime1: &parts[3],
-                prime2: &parts[4],
-                exponent1: &parts[5],
-                exponent2: &parts[6],
-                coefficient: &parts[7],
-            });
+            let der = encode(parts.each_ref().map(Vec::as_slice));
             check_consistency(&RsaPrivateKeyDer::from_der(&der.unwrap())?)
         };
         for key in &keys {
@@ -433,7 +356,7 @@ pub(crate) mod tests {
             let key = RsaPrivateKeyDer::from_der(der).unwrap();
             let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
             let blob = [
-                header(BCRYPT_RSAFULLPRIVATE_MAGIC, &key),
+                header(*b"RSA3", &key),
                 key.public_exponent().to_vec(),
                 key.modulus().to_vec(),
                 p.to_vec(),
@@ -444,7 +367,7 @@ pub(crate) mod tests {
                 padded(key.private_exponent(), key.modulus().len()),
             ]
             .concat();
-            let read = pkcs1_of_full_private_blob(&blob).unwrap();
+            let read = pkcs1(&blob).unwrap();
             assert_eq!(*read, key.pkcs1());
         }
     }
@@ -454,10 +377,12 @@ pub(crate) mod tests {
         let key = RsaPrivateKeyDer::from_der(KEYS[0]).unwrap();
         let blob = private_blob(&key);
         for len in 0..blob.len() {
-            assert!(pkcs1_of_private_blob(&blob[..len]).is_err(), "{len} bytes");
+            assert!(pkcs1(&blob[..len]).is_err(), "{len} bytes");
         }
-        assert!(pkcs1_of_private_blob(&[&blob[..], &[0]].concat()).is_err());
-        assert!(pkcs1_of_full_private_blob(&blob).is_err(), "the other magic");
+        assert!(pkcs1(&[&blob[..], &[0]].concat()).is_err());
+        let full = [b"RSA3", &blob[4..]].concat();
+        let expected = blob.len() + 3 * (key.modulus().len() / 2) + key.modulus().len();
+        assert_eq!(pkcs1(&full), Err(KeyError::Length { expected, got: blob.len() }));
     }
 
     #[test]
@@ -470,14 +395,14 @@ pub(crate) mod tests {
             let mut bad = good.clone();
             bad[at] = value;
             assert_eq!(
-                pkcs1_of_private_blob(&bad).unwrap_err(),
-                Error::Key(KeyFault::Inconsistent),
+                pkcs1(&bad).unwrap_err(),
+                KeyError::Key(Error::Key(KeyFault::Inconsistent)),
                 "{at}"
             );
         }
         let mut zeros = good.clone();
         zeros[24..].fill(0);
-        assert!(pkcs1_of_private_blob(&zeros).is_err());
+        assert!(pkcs1(&zeros).is_err());
     }
 
     #[test]
@@ -486,7 +411,7 @@ pub(crate) mod tests {
             let key = RsaPrivateKeyDer::from_der(KEYS[0]).unwrap();
             let mut blob = private_blob(&key);
             blob[4 * field..][..4].fill(0xff);
-            assert!(pkcs1_of_private_blob(&blob).is_err());
+            assert!(pkcs1(&blob).is_err());
         }
     }
 }

@@ -1,11 +1,13 @@
-//! Reads DER that holds keys: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; names other DER.
+//! Reads keys from DER: PKCS#1, PKCS#8 plain and encrypted, PKCS#12; recognizes other structures.
 
 use p12_keystore::{CertificateBag, Pkcs12Archive};
-use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
+use pkcs8::der::{AnyRef, Decode, Tag, Tagged};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
-use ssl_provider::{Error, KeyFault};
+use ssl_provider_core::{Error, KeyFault};
 use zeroize::Zeroizing;
+
+use crate::key::fields;
 
 use super::fault::Fault;
 use super::{Part, Password, classify_key};
@@ -22,7 +24,7 @@ pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Re
         Shape::Pkcs12 => return read_pkcs12(der, password, parts),
         Shape::EncryptedPkcs8 => {
             let decrypted = decrypt_pkcs8(der, password)?;
-            // What decrypts to no key at all was most likely decrypted with a wrong password.
+            // With a wrong password the padding is right once in 256 times, and the key malformed.
             parts.push(classify_key(decrypted).map_err(|error| match error {
                 Error::Key(KeyFault::Malformed) => Fault::WrongPassword,
                 other => Fault::Key(other),
@@ -34,7 +36,7 @@ pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Re
     Ok(())
 }
 
-/// The certificates of a PKCS#12 file, those of its keys first; none in DER of other formats.
+/// Returns the certificates of a PKCS#12 file, those of its keys first; none for other DER.
 pub(super) fn certificates(der: &[u8], password: &Password) -> Result<Vec<Vec<u8>>, Fault> {
     let Shape::Pkcs12 = Shape::definite(der)? else { return Ok(Vec::new()) };
     let mut archive = open_pkcs12(der, password)?;
@@ -50,7 +52,7 @@ pub(super) fn certificates(der: &[u8], password: &Password) -> Result<Vec<Vec<u8
 
 /// What a structure is, by the tags of its fields.
 enum Shape {
-    /// PKCS#1 or PKCS#8, or what core has a better word for.
+    /// PKCS#1 or PKCS#8, or another structure, which core names in its error.
     PrivateKey,
     EncryptedPkcs8,
     Pkcs12,
@@ -99,17 +101,6 @@ impl Shape {
     }
 }
 
-/// The fields of a SEQUENCE; none when the structure is not well-formed that far.
-fn fields(der: &[u8]) -> Option<Vec<AnyRef<'_>>> {
-    let outer = AnyRef::from_der(der).ok().filter(|outer| outer.tag() == Tag::Sequence)?;
-    let mut reader = SliceReader::new(outer.value()).ok()?;
-    let mut fields = Vec::new();
-    while !reader.is_finished() {
-        fields.push(AnyRef::decode(&mut reader).ok()?);
-    }
-    Some(fields)
-}
-
 fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let info = EncryptedPrivateKeyInfoRef::from_der(der)
         .map_err(|_| Fault::UnsupportedEncryption("not PBES2 with AES or DES".to_owned()))?;
@@ -117,7 +108,7 @@ fn decrypt_pkcs8(der: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, 
         pkcs5::EncryptionScheme::Pbes2(parameters) => parameters,
         other => return Err(Fault::UnsupportedEncryption(format!("PBES1, {}", other.oid()))),
     };
-    // Checked before the password: the cost is the file's to name, and ours to bound.
+    // Checked before the password: the file chooses the cost, so it is bounded here.
     let affordable = match &parameters.kdf {
         Kdf::Pbkdf2(pbkdf2) => (1..=MAX_ITERATIONS).contains(&pbkdf2.iteration_count),
         Kdf::Scrypt(scrypt) => {
@@ -157,7 +148,7 @@ fn open_pkcs12(der: &[u8], password: &Password) -> Result<Pkcs12Archive, Fault> 
     use p12_keystore::error::Error as P12;
 
     let given = password.0.as_ref();
-    // Many files have the empty password, so that is tried for none.
+    // Without a password the empty one is tried, which many files have.
     let text = given.map_or("", |password| password.as_str());
     Pkcs12Archive::from_pkcs12(der, text).map_err(|error| match error {
         P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_) => match given {

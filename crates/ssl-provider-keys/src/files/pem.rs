@@ -1,5 +1,5 @@
-//! Cuts a PEM file (RFC 7468) into its blocks, with the tolerance that key files in the wild need.
-//! Text around the blocks, any line length and any line ending are fine.
+//! Splits a PEM file (RFC 7468) into its blocks. As many key files need it, text around the blocks,
+//! any line length and any line ending are accepted.
 
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
@@ -8,14 +8,14 @@ use super::fault::Fault;
 
 /// One block, still in base64.
 pub(super) struct Block<'a> {
-    /// What stands after BEGIN.
+    /// The label after BEGIN.
     pub(super) label: String,
-    /// Whether a header says that OpenSSL's old encryption is on it (RFC 1421 section 4.6.1.1).
+    /// Whether the header names OpenSSL's legacy encryption (RFC 1421 section 4.6.1.1).
     pub(super) legacy_encryption: bool,
     body: Vec<&'a [u8]>,
 }
 
-/// Every block of a file, in order; none when the file is not PEM.
+/// Returns every block of a file, in order; none for a file that is not PEM.
 pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Fault> {
     let mut blocks = Vec::new();
     let mut open: Option<Block<'_>> = None;

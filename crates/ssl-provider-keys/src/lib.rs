@@ -1,0 +1,18 @@
+//! Reads keys, the same for the C library and for `sslprov`.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod blob;
+mod ec_key;
+mod error;
+#[cfg(feature = "files")]
+pub mod files;
+mod key;
+mod rsa_key;
+
+pub use crate::blob::BlobType;
+pub use crate::ec_key::{EcAlgorithm, EcPublicKey};
+pub use crate::error::KeyError;
+pub use crate::key::{CheckedKey, PublicKey};
+pub use crate::rsa_key::RsaPublicKey;
