@@ -90,7 +90,8 @@ const AFTER_HELP: &str = "\
 Captures are pcap or pcapng, gzip or not. TLS is found on any port, also behind STARTTLS or CONNECT.
 For each session with RSA key exchange the master key is imported as the server did it, the keys are
 derived, and the client's Finished is opened and compared. The key log has a line for every session
-that stood this test, and no other.
+that stood this test, and no other. Packets that are not TCP over IP, such as tunnels and DTLS, are
+not looked into; the summary counts them by kind.
 
 Verdicts, one for each session, on standard error or with --json on standard output:
   proven          the client's Finished was decrypted and is right

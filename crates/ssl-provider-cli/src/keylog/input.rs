@@ -1,16 +1,18 @@
 //! Reads captures one after the other and cuts them into conversations.
 //! A connection may go on from one capture to the next, as rotating capture tools leave them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::conversation::{Conversation, RecordedConversation};
-use crate::capture::link::{Frame, ip_packet};
+use crate::capture::link::ip_packet;
 use crate::capture::{
-    CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, TcpStage, source,
+    CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, OtherTraffic, TcpStage, source,
 };
+use crate::counted::counted;
 use crate::exit::Failure;
 
 /// What was read.
@@ -18,6 +20,8 @@ use crate::exit::Failure;
 pub struct InputSummary {
     /// Packets of all captures.
     pub packets: u64,
+    /// What none of them was looked into for, and how often it was there.
+    pub other: BTreeMap<OtherTraffic, u64>,
     /// What the user should know, such as a capture that breaks off.
     pub warnings: Vec<String>,
 }
@@ -39,7 +43,6 @@ pub struct Input {
     ended: Vec<Ended<Conversation>>,
     moment: Moment,
     cut_packets: u64,
-    unknown_links: u64,
     since_watermark: usize,
     summary: InputSummary,
 }
@@ -59,7 +62,6 @@ impl Input {
             ended: Vec::new(),
             moment: Moment::default(),
             cut_packets: 0,
-            unknown_links: 0,
             since_watermark: 0,
             summary: InputSummary::default(),
         }
@@ -85,14 +87,13 @@ impl Input {
                     self.cut_packets +=
                         u64::from((packet.original_len as usize) > packet.data.len());
                     match ip_packet(packet.link_type, packet.data) {
-                        Frame::Ip(ip) => self.ip_packet(ip),
-                        Frame::Other => {}
-                        Frame::UnknownLink => {
-                            if self.unknown_links == 0 {
-                                let kind = packet.link_type;
-                                self.warn(format!("{name}: link type {kind} is not supported"));
+                        Ok(ip) => self.ip_packet(ip),
+                        Err(other) => {
+                            let count = self.ip.other.entry(other).or_default();
+                            *count += 1;
+                            if let (OtherTraffic::Link(_), 1) = (other, *count) {
+                                self.warn(format!("{name}: {other} is not supported"));
                             }
-                            self.unknown_links += 1;
                         }
                     }
                     if !self.ended.is_empty() && self.hand_over(&mut take).is_break() {
@@ -115,10 +116,13 @@ impl Input {
         // Nothing follows that a break could keep from being read.
         let _ = self.hand_over(&mut take);
         if self.cut_packets > 0 {
-            let count = self.cut_packets;
-            self.warn(format!("{count} packets were captured in part only (snap length)"));
+            let were = if self.cut_packets == 1 { "was" } else { "were" };
+            let packets = counted(self.cut_packets, "packet");
+            self.warn(format!("{packets} {were} captured in part only (snap length)"));
         }
         self.summary.packets = self.moment.packet;
+        self.summary.other = self.ip.other;
+        self.summary.other.retain(|_, count| *count > 0);
         self.summary
     }
 
