@@ -35,7 +35,7 @@ pub enum OtherTraffic {
 }
 
 impl OtherTraffic {
-    /// Classifies a UDP datagram by its ports and content. Returns the kind, and how many there are.
+    /// Classifies a UDP datagram by its ports and content. Returns the kind and the count.
     pub(super) fn of_udp(datagram: &[u8]) -> (Self, u64) {
         let [a, b, c, d, _, _, _, _, payload @ ..] = datagram else { return (Self::Unreadable, 1) };
         let ports = [u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])];

@@ -194,6 +194,12 @@ impl<H: StreamHandler> TcpStage<H> {
         self.connections.clear();
     }
 
+    /// The connection that a segment belongs to, while it is open.
+    pub fn open_connection(&mut self, segment: &Segment<'_>) -> Option<(Endpoints, &mut H)> {
+        let connection = self.connections.get_mut(&ConnectionKey::of(segment))?;
+        Some((connection.endpoints, connection.handler.as_mut()?))
+    }
+
     /// Connections that are followed, or whose late copies are waited for.
     pub fn len(&self) -> usize {
         self.connections.len()

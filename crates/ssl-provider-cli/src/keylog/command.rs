@@ -47,7 +47,8 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Write the key log to this file, which is replaced only when it is complete
+    /// Write the key log to this file, which is replaced only when it is complete; in a live
+    /// capture, at the first line
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -112,7 +113,9 @@ noted.
 
 With --backend all each backend computes by itself, as with --no-multi-buffer.
 
-A session is reported when its connection ends, in the order in which sessions began.
+Sessions of files are reported in the order in which they began. A capture that comes through a
+pipe, standard input among them, is live: a session is reported at Finished, or when its connection
+ends without one.
 
 Exit codes:
   0    all RSA sessions were opened
@@ -156,7 +159,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let create = |path: &Option<PathBuf>, existing| {
         path.as_deref().map(|path| OutputFile::create(path, existing)).transpose()
     };
-    let output = create(&args.output, Existing::Replace)?;
+    let live = captures.iter().any(|it| is_pipe(it));
+    let replace = if live { Existing::ReplaceAtFirstLine } else { Existing::Replace };
+    let output = create(&args.output, replace)?;
     let dsb = create(&args.dsb, if args.force { Existing::Replace } else { Existing::Keep })?;
 
     let progress = progress_bar(args, &captures);
@@ -180,6 +185,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             .or_else(|| thread::available_parallelism().ok().map(usize::from))
             .unwrap_or(1),
         shard: args.shard.unwrap_or(Shard::ALL),
+        live,
     };
     let wrap = |capture| -> source::Input { Box::new(progress.wrap_read(capture)) };
     let summary = engine::run(&plan, &wrap, |judged| report.session(judged))?;

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::conversation::{Conversation, RecordedConversation};
+use super::conversation::{Conversation, Part, RecordedConversation};
 use crate::capture::link::ip_packet;
 use crate::capture::{
     CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, OtherTraffic, TcpStage, source,
@@ -26,12 +26,12 @@ pub struct InputSummary {
     pub warnings: Vec<String>,
 }
 
-/// A conversation that is over, as it is handed over.
+/// A conversation as it is handed over.
 #[derive(Debug)]
 pub struct Delivery {
     /// Its records.
     pub conversation: RecordedConversation,
-    /// No conversation that is still open started before this packet, where that is known.
+    /// Conversations that started before this packet wait for no others, where that is known.
     pub watermark: Option<u64>,
 }
 
@@ -41,6 +41,11 @@ pub struct Input {
     ip: IpStage,
     tcp: TcpStage<Conversation>,
     ended: Vec<Ended<Conversation>>,
+    /// Whether conversations are handed over at Finished too.
+    live: bool,
+    opening: Option<RecordedConversation>,
+    /// Conversations that have a number.
+    numbered: u64,
     moment: Moment,
     cut_packets: u64,
     since_watermark: usize,
@@ -60,11 +65,21 @@ impl Input {
             ip: IpStage::default(),
             tcp: TcpStage::new(limits),
             ended: Vec::new(),
+            live: false,
+            opening: None,
+            numbered: 0,
             moment: Moment::default(),
             cut_packets: 0,
             since_watermark: 0,
             summary: InputSummary::default(),
         }
+    }
+
+    /// The same for a capture that goes on while it is read: the opening of a conversation is
+    /// handed over at Finished, and nothing waits for older conversations to end.
+    #[must_use]
+    pub fn live(self, live: bool) -> Self {
+        Self { live, ..self }
     }
 
     /// Reads one capture and hands over what ends in it, until `take` breaks. Where the capture
@@ -96,7 +111,9 @@ impl Input {
                             }
                         }
                     }
-                    if !self.ended.is_empty() && self.hand_over(&mut take).is_break() {
+                    if (self.opening.is_some() || !self.ended.is_empty())
+                        && self.hand_over(&mut take).is_break()
+                    {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -130,6 +147,13 @@ impl Input {
         let Some(segment) = self.ip.segment(packet) else { return };
         let ended = &mut self.ended;
         self.tcp.segment(&segment, self.moment, Conversation::default, |end| ended.push(end));
+        if self.live
+            && let Some((endpoints, conversation)) = self.tcp.open_connection(&segment)
+            && let Some(opening) = conversation.opening(endpoints, self.numbered)
+        {
+            self.numbered += 1;
+            self.opening = Some(opening);
+        }
     }
 
     fn hand_over(&mut self, take: &mut impl FnMut(Delivery) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -137,9 +161,14 @@ impl Input {
         let mut conversations = ended
             .drain(..)
             .filter_map(|end| end.handler.finish(end.endpoints, end.evicted))
+            .chain(self.opening.take())
             .peekable();
-        while let Some(conversation) = conversations.next() {
+        while let Some(mut conversation) = conversations.next() {
             self.since_watermark += 1;
+            if conversation.part == Part::Whole {
+                conversation.number = self.numbered;
+                self.numbered += 1;
+            }
             // Those behind it in the line count as open.
             let watermark = if conversations.peek().is_none() { self.watermark() } else { None };
             take(Delivery { conversation, watermark })?;
@@ -152,6 +181,9 @@ impl Input {
     /// The packet at which the oldest open conversation started. Looking for it takes a walk over
     /// all of them, so it is done seldom where there are many.
     fn watermark(&mut self) -> Option<u64> {
+        if self.live {
+            return Some(u64::MAX);
+        }
         if self.since_watermark * 16 < self.tcp.len() {
             return None;
         }

@@ -1,13 +1,13 @@
 //! Puts sessions back into the order of the capture, whatever thread was done first, and follows
 //! resumption from one connection to another, which only that order makes possible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::analysis::{Analysis, analyse};
-use super::conversation::RecordedConversation;
+use super::conversation::{Part, RecordedConversation};
 use super::keyring::Keyring;
 use super::resumption::KnownSessions;
-use super::session::Session;
+use super::session::{Session, Verdict};
 
 /// Most bytes that wait for their turn; above that the oldest go first.
 const MAX_WAITING: usize = 128 << 20;
@@ -18,6 +18,7 @@ const SESSION_COST: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Analysed {
     pub(super) conversation: RecordedConversation,
+    /// Empty where that is left until the connection has its turn.
     pub(super) by_backend: Vec<Analysis>,
 }
 
@@ -32,12 +33,15 @@ pub(super) struct Order<'k> {
     waiting: BTreeMap<(u64, u64), Analysed>,
     memory: usize,
     arrived: u64,
+    /// How many sessions were reported of an opening, by the number of the connection.
+    reported: HashMap<u64, usize>,
 }
 
 impl<'k> Order<'k> {
     pub(super) fn new(keyrings: &'k [Keyring]) -> Self {
         let known = keyrings.iter().map(|_| KnownSessions::default()).collect();
-        Self { keyrings, known, waiting: BTreeMap::new(), memory: 0, arrived: 0 }
+        let (waiting, reported) = (BTreeMap::new(), HashMap::new());
+        Self { keyrings, known, waiting, memory: 0, arrived: 0, reported }
     }
 
     /// Takes a connection. They must come in the same order in every run.
@@ -58,15 +62,24 @@ impl<'k> Order<'k> {
         Some(self.resolve(analysed))
     }
 
-    /// Looks again where a session is resumed, now that all earlier ones are known.
+    /// Looks again where a session is resumed, now that all earlier ones are known. Returns the
+    /// sessions that have not been reported yet.
     fn resolve(&mut self, analysed: Analysed) -> Vec<Judged> {
-        let conversation = &analysed.conversation;
-        let backends = self.keyrings.iter().zip(&mut self.known);
+        let Analysed { conversation, by_backend } = analysed;
+        let reported = match conversation.part {
+            Part::Whole | Part::Opening => 0,
+            Part::Again { .. } => self.reported.remove(&conversation.number).unwrap_or(0),
+        };
+        if conversation.part == (Part::Again { renegotiated: false }) && reported > 0 {
+            return Vec::new();
+        }
+        let mut by_backend = by_backend.into_iter();
         let mut judged: Vec<Judged> = Vec::new();
-        for (mut analysis, (keyring, known)) in analysed.by_backend.into_iter().zip(backends) {
-            if analysis.resumes_unknown {
-                analysis = analyse(conversation, keyring, known);
-            }
+        for (keyring, known) in self.keyrings.iter().zip(&mut self.known) {
+            let analysis = by_backend
+                .next()
+                .filter(|analysis| !analysis.resumes_unknown)
+                .unwrap_or_else(|| analyse(&conversation, keyring, known));
             for (name, session) in analysis.learned {
                 known.learn(name, session);
             }
@@ -77,6 +90,13 @@ impl<'k> Order<'k> {
                 }
             }
         }
+        if conversation.part == Part::Opening {
+            let incomplete = |session: &Session| session.verdict == Verdict::Incomplete;
+            // What is missing may still come.
+            while judged.pop_if(|sessions| sessions.iter().any(incomplete)).is_some() {}
+            self.reported.insert(conversation.number, judged.len());
+        }
+        judged.drain(..reported.min(judged.len()));
         judged
     }
 }

@@ -101,8 +101,11 @@ impl Report<'_> {
         if let Some(kept) = &mut self.kept {
             kept.push(line);
         }
-        match &mut self.output {
-            Some(output) => writeln!(output, "{line}").map_err(|error| output.failure(&error)),
+        match self.output.take() {
+            Some(output) => {
+                self.output = Some(output.line(line)?);
+                Ok(())
+            }
             None if self.json => Ok(()),
             None => {
                 writeln!(self.stdout, "{line}")?;

@@ -18,7 +18,7 @@ pub enum Start {
 }
 
 /// Looks for the start of TLS in a stream that is given piece by piece.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     /// The end of what was given so far, where a hello may have begun.
     carry: Vec<u8>,

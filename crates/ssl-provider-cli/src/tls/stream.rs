@@ -87,7 +87,7 @@ pub enum Stop {
 }
 
 /// The records of one direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RecordStream {
     state: State,
     position: u64,
@@ -95,6 +95,8 @@ pub struct RecordStream {
     records: Vec<Record>,
     skipped: Skipped,
     stop: Option<Stop>,
+    /// Whether a record under encryption was seen.
+    finished: bool,
     start: Option<(Start, Moment)>,
     /// When the bytes passed that are being taken.
     moment: Moment,
@@ -102,7 +104,7 @@ pub struct RecordStream {
     missing_before: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Before TLS.
     Scanning(Scanner),
@@ -200,11 +202,9 @@ impl RecordStream {
         !matches!(self.state, State::Stopped)
     }
 
-    /// Whether a ChangeCipherSpec and a record behind it were seen.
+    /// Whether a record behind ChangeCipherSpec was seen, or application data.
     pub fn has_finished(&self) -> bool {
-        matches!(&self.records[..], [.., before, _]
-            if before.content_type == ContentType::ChangeCipherSpec)
-            || self.skipped.records > 0
+        self.finished
     }
 
     /// Bytes of memory in use.
@@ -258,8 +258,7 @@ impl RecordStream {
                 let done = *left == 0;
                 self.skipped.pass(bytes.get(..taken).unwrap_or_default());
                 if done {
-                    self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.passed_one();
                 }
                 taken
             }
@@ -284,8 +283,7 @@ impl RecordStream {
             23 | 24 => {
                 self.state = State::Passing { left };
                 if left == 0 {
-                    self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.passed_one();
                 }
             }
             _ => self.stop(Stop::NotARecord { at }),
@@ -302,9 +300,20 @@ impl RecordStream {
         }
     }
 
+    /// The fragment that was being passed over is whole.
+    fn passed_one(&mut self) {
+        self.skipped.records += 1;
+        self.finished = true;
+        self.state = State::Header([0; HEADER_LEN], 0);
+    }
+
     /// The fragment that was being kept is whole.
     fn kept_one(&mut self, content_type: ContentType, version: u16) {
         let start = self.records.last().map_or(0, |last| last.fragment.end);
+        self.finished |= self
+            .records
+            .last()
+            .is_some_and(|last| last.content_type == ContentType::ChangeCipherSpec);
         let skipped = mem::take(&mut self.skipped);
         let fragment = start..self.kept.len();
         let moment = self.moment;
