@@ -1,4 +1,4 @@
-//! Numbers with their nouns.
+//! Numbers with their nouns, in the singular and the plural.
 
 /// A count with its noun, in the plural where it takes that.
 pub(crate) fn counted(count: u64, noun: &str) -> String {

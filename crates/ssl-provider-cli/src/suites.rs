@@ -1,6 +1,8 @@
 //! `sslprov suites`: the cipher suites that are known, and which of them an import takes.
 //! Everything shown comes from `CipherSuite`.
 
+pub(crate) mod iana;
+
 use std::io::{self, Write};
 
 use serde::Serialize;

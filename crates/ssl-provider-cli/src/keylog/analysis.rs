@@ -11,10 +11,11 @@ use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::{Half, Halves};
 use super::keyring::{Key, Keyring};
-use super::negotiation::{agreed, not_rsa};
+use super::negotiation::{TLS_1_3, agreed, early_draft, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
+use crate::counted::counted;
 use crate::tls::message::session_ticket;
 use crate::tls::{ClientHello, HandshakeType, Message, ServerHello, alert};
 
@@ -164,6 +165,10 @@ impl<'t> Walk<'_, 't> {
         if let Some(hello) = &client_hello {
             session.client_random = Some(hello.random);
             session.offered_version = Some(hello.version);
+        }
+        if let Some((version, suite)) = early_draft(server) {
+            (session.protocol, session.suite) = (Some(version), suite);
+            return Err((Verdict::ForwardSecret, TLS_1_3.to_owned()));
         }
         let server_hello = hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse)
             .map_err(|field| misshapen("ServerHello", field))?;
@@ -346,7 +351,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// A handshake without a key exchange, under a master key of before.
+    /// An abbreviated handshake (session resumption).
     fn resumed(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
         session.judge(Verdict::Resumed, "the session that it resumes was not opened here");
         let (client, server) = (parts.client_hello, parts.server_hello);
@@ -441,7 +446,8 @@ impl<'t> Walk<'_, 't> {
         let stream = self.stream(from_client);
         let why = match (&half.end, stream.start()) {
             (_, None) if stream.missing_before() > 0 => {
-                format!("{} bytes of the {side} were not captured", stream.missing_before())
+                let missing = counted(stream.missing_before(), "byte");
+                format!("the capture lacks {missing} of the {side}")
             }
             (_, None) => format!("nothing of the {side} was captured"),
             (Some(End::Stream { within_a_record: false }), Some(_))

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::capture::Moment;
+use crate::counted::counted;
 use crate::record::{RecordCipher, RecordError};
 use crate::tls::message::HEADER_LEN;
 use crate::tls::{ContentType, HandshakeType, Message, RecordStream, Skipped, Stop};
@@ -38,7 +39,7 @@ impl fmt::Display for End {
                 f.write_str("the stream ends within a record")
             }
             Self::Stopped(Stop::Gap { missing, at }) => {
-                write!(f, "{missing} bytes at {at} of the stream were not captured")
+                write!(f, "the capture lacks {} at {at} of the stream", counted(*missing, "byte"))
             }
             Self::Stopped(Stop::NotARecord { at }) => {
                 write!(f, "no TLS record at {at} of the stream")

@@ -133,9 +133,8 @@ impl Input {
         // Nothing follows that a break could keep from being read.
         let _ = self.hand_over(&mut take);
         if self.cut_packets > 0 {
-            let were = if self.cut_packets == 1 { "was" } else { "were" };
             let packets = counted(self.cut_packets, "packet");
-            self.warn(format!("{packets} {were} captured in part only (snap length)"));
+            self.warn(format!("captured in part only (snap length): {packets}"));
         }
         self.summary.packets = self.moment.packet;
         self.summary.other = self.ip.other;

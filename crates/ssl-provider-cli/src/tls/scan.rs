@@ -94,7 +94,8 @@ fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
 /// cut into records of a byte, a server may begin with an alert, a client with SSL 2.0 framing.
 fn at_the_beginning(bytes: &[u8]) -> Match {
     match *bytes {
-        [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2), ..] if fits(high, low) => {
+        // 6 is the HelloRetryRequest of drafts of TLS 1.3.
+        [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2 | 6), ..] if fits(high, low) => {
             Match::Yes(if kind == 1 { Start::ClientHello } else { Start::ServerHello })
         }
         [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..] => Match::Yes(Start::ServerHello),
