@@ -1,5 +1,5 @@
 //! IP packets to TCP segments, with fragments put together.
-//! Packets that the capture cut short give what is there; the rest shows as a gap in the stream.
+//! Of packets that the capture truncated the rest is a gap in the stream.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};

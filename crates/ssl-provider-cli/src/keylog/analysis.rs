@@ -1,4 +1,4 @@
-//! Walks through the handshakes of one connection and gives each session its verdict.
+//! Walks through the handshakes of one connection and reaches a verdict on each session.
 //! A handshake that is proven opens the way to the one inside its encryption (renegotiation).
 
 use std::sync::Arc;
@@ -104,11 +104,11 @@ struct Flights<'h> {
 type NotProven = (Verdict, String);
 
 impl<'t> Walk<'_, 't> {
-    /// Judges a handshake, and says where the next one would start, if that can be read.
+    /// Judges a handshake. Returns where the next one would start, if that can be decrypted.
     fn handshake(&mut self, halves: &Halves<'t>, renegotiation: bool) -> Flows<'t> {
         let Halves { client, server, .. } = halves;
         if renegotiation && (client.messages.is_empty() || server.messages.is_empty()) {
-            // Nobody asked for another handshake, or it was declined.
+            // There was no renegotiation, or it was declined.
             return None;
         }
         let conversation = self.conversation;
@@ -151,7 +151,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// Both hellos. Writes down what each says as soon as it is read.
+    /// Returns both hellos. Records the fields of each in `session` as soon as it is parsed.
     fn hellos(
         &self,
         session: &mut Session,
@@ -270,7 +270,7 @@ impl<'t> Walk<'_, 't> {
         Ok((hash, parameters))
     }
 
-    /// Tries one key. Without a proof it says why, if that is more than that the key is wrong.
+    /// Tries one key. Returns the reason if it fails for another one than a wrong key.
     fn prove(
         &self,
         parts: &Parts<'_, 't>,
@@ -421,7 +421,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// Remembers a session under the names that the server gave it.
+    /// Stores a session under its session id and ticket, for resumption.
     fn learn(&mut self, parts: &Parts<'_, '_>, session: KnownSession) {
         let id = parts.server_hello.session_id.clone();
         let id = (!id.is_empty()).then_some(SessionName::Id(id));

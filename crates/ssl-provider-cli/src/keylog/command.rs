@@ -101,9 +101,9 @@ Verdicts, one for each session, on standard error or with --json on standard out
   wrong-key       none of the keys is the server's, or the exchange was tampered with or the
                   capture is damaged
   forward-secret  the key exchange is not RSA, so that no private key opens it
-  incomplete      something is missing from the capture; says what
-  malformed       a message makes no sense; says which
-  unverified      Finished cannot be checked; says why
+  incomplete      a message is missing from the capture; the reason names it
+  malformed       a message cannot be parsed; the reason names it
+  unverified      Finished cannot be checked; see the reason
   not-allowed     SSL 3.0 without --allow-ssl3
 
 The premaster secret should carry the version that the client offered. Some clients put another one
@@ -123,7 +123,7 @@ Exit codes:
   2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created,
        or the file of --dsb exists
   3    some were opened and some were not
-  4    two backends gave different answers (--backend all)
+  4    two backends returned different results (--backend all)
   5    writing standard output, --output or --dsb failed on the way, such as on a full disk
   141  the reader of standard output has gone away
 
@@ -238,7 +238,7 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 /// Whether a capture can be read once only, as standard input, a named pipe or a process
-/// substitution. What is not there at all is told when it is opened.
+/// substitution. A file that does not exist is reported when it is opened.
 fn is_pipe(path: &Path) -> bool {
     is_stdin(path) || fs::metadata(path).is_ok_and(|found| !found.is_file())
 }

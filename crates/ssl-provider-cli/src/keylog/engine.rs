@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     /// Runs over the recorded handshakes with one permit, so that the reader soon waits for it, and
-    /// says whether that panicked.
+    /// returns whether that panicked.
     fn panics(
         analyse: impl Fn(&[&RecordedConversation]) -> Vec<Vec<Analysis>> + Send + Sync + 'static,
     ) -> bool {

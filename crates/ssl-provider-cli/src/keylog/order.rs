@@ -1,5 +1,6 @@
 //! Puts sessions back into the order of the capture, whatever thread was done first, and follows
-//! resumption from one connection to another, which only that order makes possible.
+//! resumption from one connection to another, which only that order makes possible. In a live
+//! capture it is the order in which handshakes are complete, and each session is reported once.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -113,5 +114,63 @@ impl Analysed {
     fn cost(&self) -> usize {
         let sessions: usize = self.by_backend.iter().map(|one| one.sessions.len()).sum();
         self.conversation.memory() + sessions * SESSION_COST
+    }
+}
+
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+mod tests {
+    use std::fs;
+    use std::ops::ControlFlow;
+    use std::path::Path;
+
+    use ssl_provider::default_backend;
+
+    use super::super::input::{Delivery, Input};
+    use super::*;
+    use crate::key_file::{PasswordArgs, read_keys};
+
+    const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data");
+
+    /// The first connection in so many bytes of a capture, as this part of it.
+    fn connection(capture: &[u8], part: Part) -> Analysed {
+        let mut found = Vec::new();
+        let mut take = |delivery: Delivery| {
+            found.push(delivery.conversation);
+            ControlFlow::Continue(())
+        };
+        let mut input = Input::default();
+        assert!(input.read("capture", capture, &mut take).unwrap().is_continue());
+        input.finish(&mut take);
+        let mut conversation = found.swap_remove(0);
+        conversation.part = part;
+        Analysed { conversation, by_backend: Vec::new() }
+    }
+
+    #[test]
+    fn a_session_is_reported_once_and_when_it_is_complete() {
+        let key = Path::new(DATA).join("keys/server-2048.pem");
+        let keys = read_keys(&key, &PasswordArgs::default().password().unwrap()).unwrap();
+        let keyring = [Keyring::load(default_backend().unwrap(), &keys, false).unwrap()];
+        let whole = fs::read(Path::new(DATA).join("no-close.pcap")).unwrap();
+        // Without the packet that has the client's Finished.
+        let part_len = whole.len() / 2 - 200;
+        let (grown, same) =
+            (Part::Again { renegotiated: true }, Part::Again { renegotiated: false });
+        for (opening_len, again, reported) in [
+            (whole.len(), same, [Some(Verdict::Proven), None]),
+            (whole.len(), grown, [Some(Verdict::Proven), None]),
+            (part_len, grown, [None, Some(Verdict::Proven)]),
+            (part_len, same, [None, Some(Verdict::Proven)]),
+        ] {
+            let mut order = Order::new(&keyring);
+            let parts = [(&whole[..opening_len], Part::Opening), (&whole[..], again)];
+            let verdicts = parts.map(|(capture, part)| {
+                order.take(connection(capture, part));
+                let judged = order.next(u64::MAX).unwrap();
+                judged.first().map(|session| session[0].verdict)
+            });
+            assert_eq!(verdicts, reported, "{opening_len} {again:?}");
+        }
     }
 }

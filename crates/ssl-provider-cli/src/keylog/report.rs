@@ -69,7 +69,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Tells the summary, puts the key log in its place, and gives the outcome.
+    /// Writes the summary and completes the key log file. Returns the outcome.
     pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
         self.progress.finish_and_clear();
         for warning in &input.warnings {

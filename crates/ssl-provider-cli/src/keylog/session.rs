@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Whether another backend came to the same answer.
+    /// Whether another backend reached the same result.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let line = |session: &Self| session.key_log.as_ref().map(|line| line.0.clone());
         self.verdict == other.verdict
@@ -188,7 +188,7 @@ impl KeyLogLine {
     pub(super) fn new(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Self {
         const LABEL: &str = "CLIENT_RANDOM ";
         let (client_random, secret) = (hex::encode(client_random), hex::encode(secret.expose()));
-        // The room is reserved at once, so that no part of the secret stays in a smaller one.
+        // Allocated at its size, so that no smaller buffer with part of the secret is left behind.
         let len = LABEL.len() + client_random.len() + 1 + secret.len();
         let mut line = Zeroizing::new(String::with_capacity(len));
         for part in [LABEL, &client_random, " ", &secret] {

@@ -147,7 +147,7 @@ impl RecordStream {
         self.records(bytes);
     }
 
-    /// Is told that bytes are missing here.
+    /// Skips bytes that were not captured.
     pub fn gap(&mut self, missing: u64) {
         match &mut self.state {
             State::Scanning(scanner) => {
@@ -221,7 +221,7 @@ impl RecordStream {
         }
     }
 
-    /// Takes what belongs to the current state, and says how much that was.
+    /// Takes what belongs to the current state. Returns how many bytes that was.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Stopped | State::Scanning(_) => bytes.len(),
@@ -360,7 +360,7 @@ impl Skipped {
     }
 }
 
-/// Copies into `header` until it is full, and says how many bytes were taken.
+/// Copies into `header` until it is full. Returns how many bytes were taken.
 fn fill(header: &mut [u8], have: &mut usize, bytes: &[u8]) -> usize {
     let free = header.get_mut(*have..).unwrap_or_default();
     let taken = free.len().min(bytes.len());
