@@ -6,6 +6,7 @@
 pub mod backend_choice;
 pub mod backends;
 pub mod capture;
+mod counted;
 pub mod exit;
 mod hex;
 pub mod import;

@@ -1,6 +1,8 @@
 //! `sslprov suites`: the known cipher suites, and which of them an import accepts.
 //! Everything shown comes from `CipherSuite`.
 
+pub(crate) mod iana;
+
 use std::io::{self, Write};
 
 use serde::Serialize;

@@ -7,7 +7,7 @@
 mod common;
 
 use ssl_provider::default_backend;
-use ssl_provider_cli::capture::link::{Frame, ip_packet};
+use ssl_provider_cli::capture::link::ip_packet;
 use ssl_provider_cli::capture::{
     CaptureReader, Ended, Endpoints, IpStage, Limits, Moment, Peer, StreamHandler, TcpStage, source,
 };
@@ -53,7 +53,7 @@ fn connections(name: &str) -> Vec<(Endpoints, Streams)> {
     let (mut ip, mut tcp) = (IpStage::default(), TcpStage::new(Limits::default()));
     let mut ended: Vec<Ended<Streams>> = Vec::new();
     while let Some(packet) = reader.next_packet().unwrap() {
-        let Frame::Ip(packet) = ip_packet(packet.link_type, packet.data) else { continue };
+        let Ok(packet) = ip_packet(packet.link_type, packet.data) else { continue };
         if let Some(segment) = ip.segment(packet) {
             tcp.segment(&segment, Moment::default(), Streams::default, |end| ended.push(end));
         }

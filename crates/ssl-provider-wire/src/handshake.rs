@@ -17,6 +17,8 @@ impl HandshakeType {
     pub const SERVER_HELLO: Self = Self(2);
     /// A session ticket (RFC 5077).
     pub const NEW_SESSION_TICKET: Self = Self(4);
+    /// HelloRetryRequest, in drafts of TLS 1.3 before 22.
+    pub const HELLO_RETRY_REQUEST: Self = Self(6);
     /// A certificate chain.
     pub const CERTIFICATE: Self = Self(11);
     /// Key exchange parameters of the server.

@@ -1,10 +1,12 @@
 //! IP packets to TCP segments, with fragments put together.
-//! Packets that the capture cut short give what is there; the rest shows as a gap in the stream.
+//! Of packets that the capture truncated the rest is a gap in the stream.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{IpNumber, Ipv6ExtensionSlice, LaxIpSlice, TcpSlice};
+
+use super::other_traffic::OtherTraffic;
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,8 @@ pub struct IpStage {
     /// Counts fragments, to find the datagram that has waited longest.
     clock: u64,
     whole: Vec<u8>,
+    /// What was not TCP.
+    pub other: BTreeMap<OtherTraffic, u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,19 +71,36 @@ struct Place {
 }
 
 impl IpStage {
-    /// The TCP segment in an IP packet, if it has one or completes one.
+    /// Returns the TCP segment in an IP packet, if it has one or completes one. Counts the others.
     pub fn segment<'a>(&'a mut self, packet: &'a [u8]) -> Option<Segment<'a>> {
-        let (ip, _) = LaxIpSlice::from_slice(packet).ok()?;
-        let (source, destination) = (ip.source_addr(), ip.destination_addr());
-        let payload = ip.payload();
-        if payload.ip_number != IpNumber::TCP {
+        let Ok((ip, _)) = LaxIpSlice::from_slice(packet) else {
+            self.count(OtherTraffic::Unreadable, 1);
             return None;
-        }
-        if !payload.fragmented {
-            return tcp_segment(source, destination, payload.payload);
-        }
-        self.add_fragment(&place(&ip)?, payload.payload)?;
-        tcp_segment(source, destination, &self.whole)
+        };
+        let payload = ip.payload();
+        let (other, count) = match payload.ip_number {
+            IpNumber::TCP if payload.fragmented => {
+                self.count(OtherTraffic::Fragment, 1);
+                self.add_fragment(&place(&ip)?, payload.payload)?;
+                return tcp_segment(ip.source_addr(), ip.destination_addr(), &self.whole);
+            }
+            IpNumber::TCP => {
+                let segment = tcp_segment(ip.source_addr(), ip.destination_addr(), payload.payload);
+                if segment.is_some() {
+                    return segment;
+                }
+                (OtherTraffic::Unreadable, 1)
+            }
+            IpNumber::UDP if !payload.fragmented => OtherTraffic::of_udp(payload.payload),
+            IpNumber::UDP => (OtherTraffic::Udp, 1),
+            IpNumber(number) => (OtherTraffic::Ip(number), 1),
+        };
+        self.count(other, count);
+        None
+    }
+
+    fn count(&mut self, other: OtherTraffic, count: u64) {
+        *self.other.entry(other).or_default() += count;
     }
 
     /// Keeps a fragment; some when that makes the datagram whole, which then is in `self.whole`.
@@ -102,8 +123,9 @@ impl IpStage {
             datagram.total = Some(end);
         }
         let complete = datagram.assemble(&mut self.whole);
-        if complete {
-            self.datagrams.remove(&place.id);
+        if complete && let Some(datagram) = self.datagrams.remove(&place.id) {
+            let pieces = datagram.fragments.len() as u64;
+            self.other.entry(OtherTraffic::Fragment).and_modify(|count| *count -= pieces);
         }
         complete.then_some(())
     }

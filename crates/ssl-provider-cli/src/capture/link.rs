@@ -1,6 +1,8 @@
 //! The link layers that captures of TLS come in, down to the IP packet inside.
 //! Numbers are those of `tcpdump.org/linktypes.html`.
 
+use super::other_traffic::OtherTraffic;
+
 const NULL: u16 = 0;
 const ETHERNET: u16 = 1;
 const PPP: u16 = 9;
@@ -14,67 +16,65 @@ const IPV4: u16 = 228;
 const IPV6: u16 = 229;
 const LINUX_SLL2: u16 = 276;
 
-/// What a frame holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame<'a> {
-    /// An IP packet of either version, which its first four bits tell.
-    Ip(&'a [u8]),
-    /// Something else, such as ARP, or too little to tell.
-    Other,
-    /// The link type is not known here.
-    UnknownLink,
-}
-
-/// Finds the IP packet in a frame.
-pub fn ip_packet(link_type: u16, frame: &[u8]) -> Frame<'_> {
+/// Returns the IP packet of either version in a frame, or what else the frame holds.
+///
+/// # Errors
+///
+/// The kind of traffic that has no IP packet.
+pub fn ip_packet(link_type: u16, frame: &[u8]) -> Result<&[u8], OtherTraffic> {
     let ip = match link_type {
         ETHERNET => tagged(frame, 12),
         LINUX_SLL => tagged(frame, 14),
-        LINUX_SLL2 => ether_type(frame, 0).and_then(|kind| protocol(kind, frame.get(20..)?)),
-        RAW | RAW_OPENBSD | RAW_BSDOS | IPV4 | IPV6 => Some(frame),
+        LINUX_SLL2 => protocol(ether_type(frame, 0)?, behind(frame, 20)?),
+        RAW | RAW_OPENBSD | RAW_BSDOS | IPV4 | IPV6 => Ok(frame),
         // The address family before the packet has another number on every system.
-        NULL | LOOP => frame.get(4..),
+        NULL | LOOP => behind(frame, 4),
         PPP | PPP_HDLC => ppp(frame.strip_prefix(&[0xff, 0x03]).unwrap_or(frame)),
-        _ => return Frame::UnknownLink,
-    };
-    match ip.and_then(|ip| Some((ip, ip.first()? >> 4))) {
-        Some((ip, 4 | 6)) => Frame::Ip(ip),
-        Some(_) | None => Frame::Other,
+        _ => Err(OtherTraffic::Link(link_type)),
+    }?;
+    match ip.first().map(|first| first >> 4) {
+        Some(4 | 6) => Ok(ip),
+        Some(_) | None => Err(OtherTraffic::Unreadable),
     }
 }
 
 /// The packet of a frame whose EtherType is at `at`.
-fn tagged(frame: &[u8], at: usize) -> Option<&[u8]> {
-    protocol(ether_type(frame, at)?, frame.get(at + 2..)?)
+fn tagged(frame: &[u8], at: usize) -> Result<&[u8], OtherTraffic> {
+    protocol(ether_type(frame, at)?, behind(frame, at + 2)?)
 }
 
 /// The IP packet in `payload`, behind any number of VLAN tags, or PPPoE.
-fn protocol(mut ether_type_: u16, mut payload: &[u8]) -> Option<&[u8]> {
+fn protocol(mut ether_type_: u16, mut payload: &[u8]) -> Result<&[u8], OtherTraffic> {
     loop {
         match ether_type_ {
-            0x0800 | 0x86dd => return Some(payload),
+            0x0800 | 0x86dd => return Ok(payload),
             // 802.1Q, 802.1ad, and the older number for stacked tags.
             0x8100 | 0x88a8 | 0x9100 => {
                 ether_type_ = ether_type(payload, 2)?;
-                payload = payload.get(4..)?;
+                payload = behind(payload, 4)?;
             }
-            0x8864 => return ppp(payload.get(6..)?),
-            _ => return None,
+            0x8864 => return ppp(behind(payload, 6)?),
+            other => return Err(OtherTraffic::Ethernet(other)),
         }
     }
 }
 
-fn ppp(frame: &[u8]) -> Option<&[u8]> {
+fn ppp(frame: &[u8]) -> Result<&[u8], OtherTraffic> {
     match frame {
-        [0x00, 0x21 | 0x57, ip @ ..] => Some(ip),
+        [0x00, 0x21 | 0x57, ip @ ..] => Ok(ip),
         // The protocol field may be compressed to one byte (RFC 1661 section 6.5).
-        [0x21 | 0x57, ip @ ..] => Some(ip),
-        _ => None,
+        [0x21 | 0x57, ip @ ..] => Ok(ip),
+        _ => Err(OtherTraffic::Ppp),
     }
 }
 
-fn ether_type(frame: &[u8], at: usize) -> Option<u16> {
-    frame.get(at..)?.first_chunk().map(|field| u16::from_be_bytes(*field))
+fn ether_type(frame: &[u8], at: usize) -> Result<u16, OtherTraffic> {
+    let field = behind(frame, at)?.first_chunk().ok_or(OtherTraffic::Unreadable)?;
+    Ok(u16::from_be_bytes(*field))
+}
+
+fn behind(frame: &[u8], at: usize) -> Result<&[u8], OtherTraffic> {
+    frame.get(at..).ok_or(OtherTraffic::Unreadable)
 }
 
 #[cfg(test)]
@@ -104,17 +104,19 @@ mod tests {
         ];
         for (link_type, head) in heads {
             let frame = frame(&head);
-            assert_eq!(ip_packet(link_type, &frame), Frame::Ip(PACKET), "{link_type} {head:x?}");
+            assert_eq!(ip_packet(link_type, &frame), Ok(PACKET), "{link_type} {head:x?}");
         }
     }
 
     #[test]
     fn cut_frames_and_other_protocols_are_told_apart_from_unknown_links() {
         let arp = [&[0x11; 12][..], &[8, 6]].concat();
-        assert_eq!(ip_packet(ETHERNET, &frame(&arp)), Frame::Other);
+        assert_eq!(ip_packet(ETHERNET, &frame(&arp)), Err(OtherTraffic::Ethernet(0x0806)));
         for len in 0..14 {
-            assert_eq!(ip_packet(ETHERNET, &arp[..len]), Frame::Other, "{len}");
+            assert_eq!(ip_packet(ETHERNET, &arp[..len]), Err(OtherTraffic::Unreadable), "{len}");
         }
-        assert_eq!(ip_packet(189, PACKET), Frame::UnknownLink);
+        assert_eq!(ip_packet(RAW, &[0x11]), Err(OtherTraffic::Unreadable));
+        assert_eq!(ip_packet(PPP, &[0xc0, 0x21]), Err(OtherTraffic::Ppp));
+        assert_eq!(ip_packet(189, PACKET), Err(OtherTraffic::Link(189)));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod ip;
 pub mod link;
+pub mod other_traffic;
 mod pcap;
 mod pcapng;
 pub mod reader;
@@ -11,5 +12,6 @@ pub mod tcp;
 mod window;
 
 pub use self::ip::{IpStage, Segment};
+pub use self::other_traffic::OtherTraffic;
 pub use self::reader::{CaptureError, CaptureReader, Packet};
 pub use self::tcp::{Ended, Endpoints, Limits, Moment, Peer, StreamHandler, TcpStage};

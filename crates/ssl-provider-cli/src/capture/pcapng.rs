@@ -11,6 +11,7 @@ use pcap_parser::pcapng::{
 use super::pcap::link_type;
 use super::reader::{CaptureError, MAX_PACKET_LEN, Packet, pass, take};
 use super::window::Window;
+use crate::counted::counted;
 
 /// The packet block that the enhanced one replaced.
 const OLD_PACKET: u32 = 2;
@@ -246,5 +247,5 @@ fn corrupt(offset: u64, what: &str) -> CaptureError {
 }
 
 fn too_long_or_short(offset: u64, len: u32) -> CaptureError {
-    corrupt(offset, &format!("a block claims to be {len} bytes long"))
+    corrupt(offset, &format!("a block claims to be {} long", counted(u64::from(len), "byte")))
 }

@@ -38,7 +38,7 @@ impl Peer {
 pub struct Moment {
     /// The number of the packet, counting from 1 over all captures.
     pub packet: u64,
-    /// When it passed, in nanoseconds since 1970, where the capture says.
+    /// Its timestamp in nanoseconds since 1970, if the capture has one.
     pub time: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ pub trait StreamHandler {
     /// Takes the next bytes of a direction, in order and without gaps.
     fn bytes(&mut self, from: Peer, bytes: &[u8], moment: Moment);
 
-    /// Is told that bytes of a direction were not captured.
+    /// Skips bytes of a direction that were not captured.
     fn gap(&mut self, from: Peer, missing: u64);
 
     /// Whether more bytes of a direction can be of use. Those of no use are not kept.
@@ -194,6 +194,12 @@ impl<H: StreamHandler> TcpStage<H> {
         self.connections.clear();
     }
 
+    /// The connection that a segment belongs to, while it is open.
+    pub fn open_connection(&mut self, segment: &Segment<'_>) -> Option<(Endpoints, &mut H)> {
+        let connection = self.connections.get_mut(&ConnectionKey::of(segment))?;
+        Some((connection.endpoints, connection.handler.as_mut()?))
+    }
+
     /// Connections that are followed, or whose late copies are waited for.
     pub fn len(&self) -> usize {
         self.connections.len()
@@ -250,7 +256,7 @@ impl<H: StreamHandler> TcpStage<H> {
 
 impl<H: StreamHandler> Connection<H> {
     fn new(segment: &Segment<'_>, handler: H) -> Self {
-        // The answer to a SYN tells who opened, should the SYN itself be missing.
+        // If the SYN is missing, its SYN-ACK shows who opened the connection.
         let (a, b) = if segment.syn && segment.ack {
             (segment.destination, segment.source)
         } else {
@@ -276,12 +282,12 @@ impl<H: StreamHandler> Connection<H> {
             // A copy of the SYN, or a SYN that came behind the first data.
             Some(first) if first == syn.sequence.wrapping_add(1) => false,
             Some(_) => true,
-            // The other direction is running: the answer to its SYN.
+            // The other direction is open: this is its SYN-ACK.
             None => self.handler.is_none(),
         }
     }
 
-    /// Takes a segment, and says whether the connection is over.
+    /// Takes a segment. Returns whether the connection is over.
     fn segment(&mut self, segment: &Segment<'_>, moment: Moment, early_limit: usize) -> bool {
         let peer = self.peer_of(segment);
         let Some(handler) = &mut self.handler else { return false };

@@ -1,4 +1,4 @@
-//! Walks through the handshakes of one connection and gives each session its verdict.
+//! Walks through the handshakes of one connection and reaches a verdict on each session.
 //! A handshake that is proven opens the way to the one inside its encryption (renegotiation).
 
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::{Half, Halves};
 use super::keyring::{Key, Keyring};
-use super::negotiation::{agreed, both_have, not_rsa};
+use super::negotiation::{TLS_1_3, agreed, both_have, early_draft, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
+use crate::counted::counted;
 
 /// Most handshakes of one connection that are followed.
 const MAX_HANDSHAKES: usize = 1000;
@@ -105,11 +106,11 @@ struct Flights<'h> {
 type NotProven = (Verdict, String);
 
 impl<'t> Walk<'_, 't> {
-    /// Judges a handshake, and says where the next one would start, if that can be read.
+    /// Judges a handshake. Returns where the next one would start, if that can be decrypted.
     fn handshake(&mut self, halves: &Halves<'t>, renegotiation: bool) -> Flows<'t> {
         let Halves { client, server, .. } = halves;
         if renegotiation && (client.messages.is_empty() || server.messages.is_empty()) {
-            // Nobody asked for another handshake, or it was declined.
+            // There was no renegotiation, or it was declined.
             return None;
         }
         let conversation = self.conversation;
@@ -152,7 +153,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// Both hellos. Writes down what each says as soon as it is read.
+    /// Returns both hellos. Records the fields of each in `session` as soon as it is parsed.
     fn hellos<'h>(
         &self,
         session: &mut Session,
@@ -166,6 +167,10 @@ impl<'t> Walk<'_, 't> {
         if let Some(hello) = &client_hello {
             session.client_random = Some(hello.random);
             session.offered_version = Some(hello.version);
+        }
+        if let Some((version, suite)) = early_draft(server) {
+            (session.protocol, session.suite) = (Some(version), suite);
+            return Err((Verdict::ForwardSecret, TLS_1_3.to_owned()));
         }
         let server_hello = hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse)
             .map_err(|error| malformed("ServerHello", error))?;
@@ -267,7 +272,7 @@ impl<'t> Walk<'_, 't> {
         Ok((hash, parameters))
     }
 
-    /// Tries one key. Without a proof it says why, if that is more than that the key is wrong.
+    /// Tries one key. Returns the reason if it fails for another one than a wrong key.
     fn prove(
         &self,
         parts: &Parts<'_, 't>,
@@ -348,7 +353,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// A handshake without a key exchange, under a master key of before.
+    /// An abbreviated handshake (session resumption).
     fn resumed(&mut self, session: &mut Session, parts: &Parts<'_, 't>) -> Flows<'t> {
         session.judge(Verdict::Resumed, "the session that it resumes was not opened here");
         let (client, server) = (parts.client_hello, parts.server_hello);
@@ -418,7 +423,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// Remembers a session under the names that the server gave it.
+    /// Stores a session under its session id and ticket, for resumption.
     fn learn(&mut self, parts: &Parts<'_, '_>, session: KnownSession) {
         let id = parts.server_hello.session_id;
         let id = (!id.is_empty()).then(|| SessionName::Id(id.to_vec()));
@@ -446,7 +451,8 @@ impl<'t> Walk<'_, 't> {
         let stream = self.stream(from_client);
         let why = match (&half.end, stream.start()) {
             (_, None) if stream.missing_before() > 0 => {
-                format!("{} bytes of the {side} were not captured", stream.missing_before())
+                let missing = counted(stream.missing_before(), "byte");
+                format!("the capture lacks {missing} of the {side}")
             }
             (_, None) => format!("nothing of the {side} was captured"),
             (Some(End::Stream { within_a_record: false }), Some(_))

@@ -47,7 +47,8 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Write the key log to this file, which is replaced only when it is complete
+    /// Write the key log to this file, which is replaced only when it is complete; in a live
+    /// capture, at the first line
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
@@ -90,7 +91,8 @@ const AFTER_HELP: &str = "\
 Captures are pcap or pcapng, gzip or not. TLS is found on any port, also behind STARTTLS or CONNECT.
 For each session with RSA key exchange the master key is imported as the server did it, the keys are
 derived, and the client's Finished is opened and compared. The key log has a line for every session
-that stood this test, and no other.
+that stood this test, and no other. Packets that are not TCP over IP, such as tunnels and DTLS, are
+not looked into; the summary counts them by kind.
 
 Verdicts, one for each session, on standard error or with --json on standard output:
   proven          the client's Finished was decrypted and is right
@@ -99,9 +101,9 @@ Verdicts, one for each session, on standard error or with --json on standard out
   wrong-key       none of the keys is the server's, or the exchange was tampered with or the
                   capture is damaged
   forward-secret  the key exchange is not RSA, so that no private key opens it
-  incomplete      something is missing from the capture; says what
-  malformed       a message makes no sense; says which
-  unverified      Finished cannot be checked; says why
+  incomplete      a message is missing from the capture; the reason names it
+  malformed       a message cannot be parsed; the reason names it
+  unverified      Finished cannot be checked; see the reason
   not-allowed     SSL 3.0 without --allow-ssl3
 
 The premaster secret should carry the version that the client offered. Some clients put another one
@@ -111,7 +113,9 @@ noted.
 
 With --backend all each backend computes by itself, as with --no-multi-buffer.
 
-A session is reported when its connection ends, in the order in which sessions began.
+Sessions of files are reported in the order in which they began. A capture that comes through a
+pipe, standard input among them, is live: a session is reported at Finished, or when its connection
+ends without one.
 
 Exit codes:
   0    all RSA sessions were opened
@@ -119,7 +123,7 @@ Exit codes:
   2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created,
        or the file of --dsb exists
   3    some were opened and some were not
-  4    two backends gave different answers (--backend all)
+  4    two backends returned different results (--backend all)
   5    writing standard output, --output or --dsb failed on the way, such as on a full disk
   141  the reader of standard output has gone away
 
@@ -155,7 +159,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let create = |path: &Option<PathBuf>, existing| {
         path.as_deref().map(|path| OutputFile::create(path, existing)).transpose()
     };
-    let output = create(&args.output, Existing::Replace)?;
+    let live = captures.iter().any(|it| is_pipe(it));
+    let replace = if live { Existing::ReplaceAtFirstLine } else { Existing::Replace };
+    let output = create(&args.output, replace)?;
     let dsb = create(&args.dsb, if args.force { Existing::Replace } else { Existing::Keep })?;
 
     let progress = progress_bar(args, &captures);
@@ -179,6 +185,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             .or_else(|| thread::available_parallelism().ok().map(usize::from))
             .unwrap_or(1),
         shard: args.shard.unwrap_or(Shard::ALL),
+        live,
     };
     let wrap = |capture| -> source::Input { Box::new(progress.wrap_read(capture)) };
     let summary = engine::run(&plan, &wrap, |judged| report.session(judged))?;
@@ -231,7 +238,7 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 /// Whether a capture can be read once only, as standard input, a named pipe or a process
-/// substitution. What is not there at all is told when it is opened.
+/// substitution. A file that does not exist is reported when it is opened.
 fn is_pipe(path: &Path) -> bool {
     is_stdin(path) || fs::metadata(path).is_ok_and(|found| !found.is_file())
 }

@@ -1,5 +1,8 @@
 //! One TCP connection as TLS sees it: the records of both directions, and who is the client.
-//! Gathered while packets are read; analysed as a whole when the connection ends.
+//! Gathered while packets are read; analysed when the connection ends, and in a live capture when
+//! its first handshake is complete.
+
+use ssl_provider_wire::ContentType;
 
 use crate::capture::{Endpoints, Moment, Peer, StreamHandler};
 use crate::tls::RecordStream;
@@ -9,9 +12,31 @@ use crate::tls::scan::Start;
 #[derive(Debug, Default)]
 pub struct Conversation {
     streams: [RecordStream; 2],
+    opening: Option<Opening>,
 }
 
-/// A conversation that is over, ready to be analysed.
+/// What was handed over of a conversation before its end.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    number: u64,
+    handshake_records: usize,
+}
+
+/// How much of a connection is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Its first handshake; all of it comes again when it ends.
+    Opening,
+    /// All of it, after its opening.
+    Again {
+        /// Whether there is a handshake that the opening does not have.
+        renegotiated: bool,
+    },
+}
+
+/// A conversation that is over, or its opening, ready to be analysed.
 #[derive(Debug)]
 pub struct RecordedConversation {
     /// Who talked.
@@ -20,6 +45,10 @@ pub struct RecordedConversation {
     pub client: Peer,
     /// When TLS started.
     pub moment: Moment,
+    /// Counts the connections with TLS; both parts of one have the same number.
+    pub number: u64,
+    /// How much of the connection this is.
+    pub part: Part,
     /// Whether the rest was given up to save memory.
     pub evicted: bool,
     streams: [RecordStream; 2],
@@ -29,6 +58,23 @@ impl Conversation {
     /// When TLS started; none before it did.
     pub fn started(&self) -> Option<Moment> {
         self.streams.iter().filter_map(|stream| stream.start()).map(|(_, moment)| moment).min()
+    }
+
+    /// Returns the records so far, once: when both sides have sent what may be Finished, or lack
+    /// bytes of it.
+    pub fn opening(&mut self, endpoints: Endpoints, number: u64) -> Option<RecordedConversation> {
+        if self.opening.is_some() || !self.is_settled() {
+            return None;
+        }
+        self.opening = Some(Opening { number, handshake_records: self.handshake_records() });
+        let copy = Self { streams: self.streams.clone(), opening: self.opening };
+        Some(RecordedConversation { part: Part::Opening, ..copy.finish(endpoints, false)? })
+    }
+
+    fn handshake_records(&self) -> usize {
+        let is_handshake = |content_type| content_type == ContentType::Handshake;
+        let records = self.streams.iter().flat_map(RecordStream::kept_records);
+        records.filter(|record| is_handshake(record.content_type)).count()
     }
 
     /// The recorded conversation, if there was any TLS.
@@ -46,7 +92,12 @@ impl Conversation {
             // Excluded above: without any start there is no moment.
             (None, None) => return None,
         };
-        Some(RecordedConversation { endpoints, client, moment, evicted, streams: self.streams })
+        let (number, part) = self.opening.map_or((0, Part::Whole), |opening| {
+            let renegotiated = self.handshake_records() > opening.handshake_records;
+            (opening.number, Part::Again { renegotiated })
+        });
+        let streams = self.streams;
+        Some(RecordedConversation { endpoints, client, moment, number, part, evicted, streams })
     }
 }
 
@@ -90,7 +141,8 @@ impl StreamHandler for Conversation {
     }
 
     fn is_settled(&self) -> bool {
-        self.streams.iter().all(RecordStream::has_finished)
+        let settled = |stream: &RecordStream| stream.has_finished() || !stream.wants();
+        self.streams.iter().all(settled)
     }
 
     fn memory(&self) -> usize {

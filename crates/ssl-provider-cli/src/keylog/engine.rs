@@ -1,5 +1,5 @@
 //! The pipeline: one thread reads and reassembles, workers do the cryptography, and the caller's
-//! thread takes the sessions in the order of the capture.
+//! thread takes the sessions in the order of the capture, or of their Finished where it is live.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use std::thread;
 
 use super::ahead::{CONVERSATIONS, decrypt_ahead};
 use super::analysis::{Analysis, analyse_from};
-use super::conversation::RecordedConversation;
+use super::conversation::{Part, RecordedConversation};
 use super::handshake::Halves;
 use super::input::{self, Delivery, Input, InputSummary};
 use super::keyring::Keyring;
@@ -32,10 +32,12 @@ pub(super) type Progress<'p> = dyn Fn(source::Input) -> source::Input + Sync + '
 #[derive(Debug)]
 pub(super) struct Plan<'p> {
     pub(super) captures: &'p [PathBuf],
-    /// One for each backend; the first is the one whose answers are reported.
+    /// One for each backend; the first is the one whose results are reported.
     pub(super) keyrings: &'p [Keyring],
     pub(super) threads: usize,
     pub(super) shard: Shard,
+    /// Whether a capture goes on while it is read.
+    pub(super) live: bool,
 }
 
 /// A connection on its way to a worker.
@@ -119,15 +121,12 @@ fn read(
     to_workers: &Sender<Job>,
     permits: &SyncSender<()>,
 ) -> Result<InputSummary, Failure> {
-    let mut seen = 0;
     let mut sent = 0;
     let mut send = |delivery: Delivery| {
-        let number = seen;
-        seen += 1;
-        if !plan.shard.takes(number) {
+        let Delivery { conversation, watermark } = delivery;
+        if !plan.shard.takes(conversation.number) {
             return ControlFlow::Continue(());
         }
-        let Delivery { conversation, watermark } = delivery;
         let needed = 1 + conversation.memory() / PERMIT_LEN;
         for _ in 0..needed {
             if permits.send(()).is_err() {
@@ -141,7 +140,7 @@ fn read(
             Err(_) => ControlFlow::Break(()),
         }
     };
-    let mut input = Input::default();
+    let mut input = Input::default().live(plan.live);
     for path in plan.captures {
         let capture = input::open_watched(path, progress)?;
         let read = input
@@ -161,7 +160,20 @@ fn work(
 ) {
     loop {
         let jobs = next_jobs(jobs);
-        let Some(&Job { number: first, watermark, permits, .. }) = jobs.first() else { return };
+        if jobs.is_empty() {
+            return;
+        }
+        // What was reported at Finished and has not gone on needs no second look.
+        let (known, jobs): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| job.conversation.part == Part::Again { renegotiated: false });
+        for Job { number, conversation, watermark, permits } in known {
+            let analysed = Ok(Analysed { conversation, by_backend: Vec::new() });
+            if to_caller.send(Done { number, analysed, watermark, permits }).is_err() {
+                return;
+            }
+        }
+        let Some(&Job { number: first, watermark, permits, .. }) = jobs.first() else { continue };
         // A number that never arrived would keep all later ones, and with their permits the reader,
         // waiting. Nothing that a panic may have left half-changed is used again.
         let analyses = catch_unwind(AssertUnwindSafe(|| {
@@ -237,7 +249,7 @@ mod tests {
     use super::*;
 
     /// Runs over the recorded handshakes with one permit, so that the reader soon waits for it, and
-    /// says whether that panicked.
+    /// returns whether that panicked.
     fn panics(
         analyse: impl Fn(&[&RecordedConversation]) -> Vec<Vec<Analysis>> + Send + Sync + 'static,
     ) -> bool {
@@ -245,7 +257,8 @@ mod tests {
         let (sender, ended) = channel();
         thread::spawn(move || {
             let captures = [PathBuf::from(capture)];
-            let plan = Plan { captures: &captures, keyrings: &[], threads: 2, shard: Shard::ALL };
+            let shard = Shard::ALL;
+            let plan = Plan { captures: &captures, keyrings: &[], threads: 2, shard, live: false };
             let run = || run_with(analyse, 1, &plan, &|input| input, |_| Ok(()));
             sender.send(catch_unwind(AssertUnwindSafe(run)).map(|summary| summary.unwrap()))
         });

@@ -6,6 +6,7 @@ use std::fmt;
 use ssl_provider_wire::{Assembler, ContentType, Message};
 
 use crate::capture::Moment;
+use crate::counted::counted;
 use crate::record::{RecordCipher, RecordError};
 use crate::tls::{RecordStream, Skipped, Stop};
 
@@ -39,7 +40,7 @@ impl fmt::Display for End {
                 f.write_str("the stream ends within a record")
             }
             Self::Stopped(Stop::Gap { missing, at }) => {
-                write!(f, "{missing} bytes at {at} of the stream were not captured")
+                write!(f, "the capture lacks {} at {at} of the stream", counted(*missing, "byte"))
             }
             Self::Stopped(Stop::NotARecord { at }) => {
                 write!(f, "no TLS record at {at} of the stream")

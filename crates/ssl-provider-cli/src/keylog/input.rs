@@ -1,16 +1,18 @@
 //! Reads captures one after the other and cuts them into conversations.
 //! A connection may go on from one capture to the next, as rotating capture tools leave them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::conversation::{Conversation, RecordedConversation};
-use crate::capture::link::{Frame, ip_packet};
+use super::conversation::{Conversation, Part, RecordedConversation};
+use crate::capture::link::ip_packet;
 use crate::capture::{
-    CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, TcpStage, source,
+    CaptureError, CaptureReader, Ended, IpStage, Limits, Moment, OtherTraffic, TcpStage, source,
 };
+use crate::counted::counted;
 use crate::exit::Failure;
 
 /// What was read.
@@ -18,16 +20,18 @@ use crate::exit::Failure;
 pub struct InputSummary {
     /// Packets of all captures.
     pub packets: u64,
+    /// What none of them was looked into for, and how often it was there.
+    pub other: BTreeMap<OtherTraffic, u64>,
     /// What the user should know, such as a capture that breaks off.
     pub warnings: Vec<String>,
 }
 
-/// A conversation that is over, as it is handed over.
+/// A conversation as it is handed over.
 #[derive(Debug)]
 pub struct Delivery {
     /// Its records.
     pub conversation: RecordedConversation,
-    /// No conversation that is still open started before this packet, where that is known.
+    /// Conversations that started before this packet wait for no others, where that is known.
     pub watermark: Option<u64>,
 }
 
@@ -37,9 +41,13 @@ pub struct Input {
     ip: IpStage,
     tcp: TcpStage<Conversation>,
     ended: Vec<Ended<Conversation>>,
+    /// Whether conversations are handed over at Finished too.
+    live: bool,
+    opening: Option<RecordedConversation>,
+    /// Conversations that have a number.
+    numbered: u64,
     moment: Moment,
     cut_packets: u64,
-    unknown_links: u64,
     since_watermark: usize,
     summary: InputSummary,
 }
@@ -57,12 +65,21 @@ impl Input {
             ip: IpStage::default(),
             tcp: TcpStage::new(limits),
             ended: Vec::new(),
+            live: false,
+            opening: None,
+            numbered: 0,
             moment: Moment::default(),
             cut_packets: 0,
-            unknown_links: 0,
             since_watermark: 0,
             summary: InputSummary::default(),
         }
+    }
+
+    /// The same for a capture that goes on while it is read: the opening of a conversation is
+    /// handed over at Finished, and nothing waits for older conversations to end.
+    #[must_use]
+    pub fn live(self, live: bool) -> Self {
+        Self { live, ..self }
     }
 
     /// Reads one capture and hands over what ends in it, until `take` breaks. Where the capture
@@ -85,17 +102,18 @@ impl Input {
                     self.cut_packets +=
                         u64::from((packet.original_len as usize) > packet.data.len());
                     match ip_packet(packet.link_type, packet.data) {
-                        Frame::Ip(ip) => self.ip_packet(ip),
-                        Frame::Other => {}
-                        Frame::UnknownLink => {
-                            if self.unknown_links == 0 {
-                                let kind = packet.link_type;
-                                self.warn(format!("{name}: link type {kind} is not supported"));
+                        Ok(ip) => self.ip_packet(ip),
+                        Err(other) => {
+                            let count = self.ip.other.entry(other).or_default();
+                            *count += 1;
+                            if let (OtherTraffic::Link(_), 1) = (other, *count) {
+                                self.warn(format!("{name}: {other} is not supported"));
                             }
-                            self.unknown_links += 1;
                         }
                     }
-                    if !self.ended.is_empty() && self.hand_over(&mut take).is_break() {
+                    if (self.opening.is_some() || !self.ended.is_empty())
+                        && self.hand_over(&mut take).is_break()
+                    {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
@@ -115,10 +133,12 @@ impl Input {
         // Nothing follows that a break could keep from being read.
         let _ = self.hand_over(&mut take);
         if self.cut_packets > 0 {
-            let count = self.cut_packets;
-            self.warn(format!("{count} packets were captured in part only (snap length)"));
+            let packets = counted(self.cut_packets, "packet");
+            self.warn(format!("captured in part only (snap length): {packets}"));
         }
         self.summary.packets = self.moment.packet;
+        self.summary.other = self.ip.other;
+        self.summary.other.retain(|_, count| *count > 0);
         self.summary
     }
 
@@ -126,6 +146,13 @@ impl Input {
         let Some(segment) = self.ip.segment(packet) else { return };
         let ended = &mut self.ended;
         self.tcp.segment(&segment, self.moment, Conversation::default, |end| ended.push(end));
+        if self.live
+            && let Some((endpoints, conversation)) = self.tcp.open_connection(&segment)
+            && let Some(opening) = conversation.opening(endpoints, self.numbered)
+        {
+            self.numbered += 1;
+            self.opening = Some(opening);
+        }
     }
 
     fn hand_over(&mut self, take: &mut impl FnMut(Delivery) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -133,9 +160,14 @@ impl Input {
         let mut conversations = ended
             .drain(..)
             .filter_map(|end| end.handler.finish(end.endpoints, end.evicted))
+            .chain(self.opening.take())
             .peekable();
-        while let Some(conversation) = conversations.next() {
+        while let Some(mut conversation) = conversations.next() {
             self.since_watermark += 1;
+            if conversation.part == Part::Whole {
+                conversation.number = self.numbered;
+                self.numbered += 1;
+            }
             // Those behind it in the line count as open.
             let watermark = if conversations.peek().is_none() { self.watermark() } else { None };
             take(Delivery { conversation, watermark })?;
@@ -148,6 +180,9 @@ impl Input {
     /// The packet at which the oldest open conversation started. Looking for it takes a walk over
     /// all of them, so it is done seldom where there are many.
     fn watermark(&mut self) -> Option<u64> {
+        if self.live {
+            return Some(u64::MAX);
+        }
         if self.since_watermark * 16 < self.tcp.len() {
             return None;
         }

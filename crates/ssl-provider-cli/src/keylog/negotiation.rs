@@ -7,12 +7,30 @@ use ssl_provider_wire::{ClientHello, ExtensionType, HandshakeType, ServerHello};
 
 use super::handshake::Half;
 use super::proof::Handshake;
+use super::session::suite_name;
 use crate::record::Options;
+
+/// Why no session of TLS 1.3 opens.
+pub(super) const TLS_1_3: &str = "TLS 1.3 has no RSA key exchange";
+
+/// The hello of a server that speaks a draft of TLS 1.3 before 22: version and suite. Its message
+/// has another shape than later ones; HelloRetryRequest has a type of its own there, and no suite
+/// in the first of these drafts.
+pub(super) fn early_draft(server: &Half) -> Option<(u16, Option<u16>)> {
+    let hello = server.messages.first()?;
+    let [0x7f, draft, rest @ ..] = hello.body() else { return None };
+    let suite = match hello.kind {
+        HandshakeType::SERVER_HELLO => rest.get(32..)?.first_chunk().copied(),
+        HandshakeType::HELLO_RETRY_REQUEST => None,
+        _ => return None,
+    };
+    Some((u16::from_be_bytes([0x7f, *draft]), suite.map(u16::from_be_bytes)))
+}
 
 /// Why a session has no RSA key exchange, unless it has one.
 pub(super) fn not_rsa(hello: &ServerHello<'_>, server: &Half) -> Option<String> {
     if hello.selected_version() >= Protocol::Tls1_3.wire() {
-        return Some("TLS 1.3 has no RSA key exchange".to_owned());
+        return Some(TLS_1_3.to_owned());
     }
     let id = hello.suite;
     let temporary_key = server.find(HandshakeType::SERVER_KEY_EXCHANGE);
@@ -23,7 +41,7 @@ pub(super) fn not_rsa(hello: &ServerHello<'_>, server: &Half) -> Option<String> 
         Some((other, name)) => Some(format!("{name} exchanges keys by {}", other.name())),
         // Of a suite that is not in the table, only the server's messages tell.
         None => temporary_key
-            .map(|_| format!("suite 0x{id:04x}, with a temporary key in ServerKeyExchange")),
+            .map(|_| format!("{}, with a temporary key in ServerKeyExchange", suite_name(id))),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A file that is there in full or not at all: written beside its place, then moved there.
-//! Devices and pipes are written directly.
+//! Devices and pipes are written directly, and so is the key log of a live capture.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -22,6 +22,8 @@ pub(super) struct OutputFile {
 pub(super) enum Existing {
     /// It is replaced once the new one is complete.
     Replace,
+    /// It is replaced with the first line, and every line is there at once.
+    ReplaceAtFirstLine,
     /// It stays, and the new one is refused.
     Keep,
 }
@@ -29,7 +31,7 @@ pub(super) enum Existing {
 #[derive(Debug)]
 enum Target {
     Beside(BufWriter<NamedTempFile>),
-    /// A device or pipe, which nothing can be moved to.
+    /// A device or pipe, which nothing can be moved to, or a file that is in its place.
     Direct(BufWriter<File>),
 }
 
@@ -63,22 +65,44 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), existing, target })
     }
 
-    /// Puts the file in its place.
+    /// Writes a line. Only a file that is replaced as a whole keeps it back.
+    pub(super) fn line(self, line: &str) -> Result<Self, Failure> {
+        let mut file = match self.existing {
+            Existing::ReplaceAtFirstLine => self.put_in_place()?,
+            Existing::Replace | Existing::Keep => self,
+        };
+        let written = writeln!(file, "{line}").and_then(|()| match file.target {
+            Target::Beside(_) => Ok(()),
+            Target::Direct(_) => file.flush(),
+        });
+        written.map_err(|error| file.failure(&error))?;
+        Ok(file)
+    }
+
+    /// Completes the file, and puts it in its place.
     pub(super) fn commit(self) -> Result<(), Failure> {
-        let path = &self.path;
-        let done = match self.target {
-            Target::Direct(mut file) => file.flush(),
+        let mut file = self.put_in_place()?;
+        file.flush().map_err(|error| file.failure(&error))
+    }
+
+    fn put_in_place(self) -> Result<Self, Failure> {
+        let Self { path, existing, target } = self;
+        let target = match target {
+            Target::Direct(file) => Ok(Target::Direct(file)),
             Target::Beside(file) => {
                 file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
-                    let persisted = match self.existing {
-                        Existing::Replace => file.persist(path),
-                        Existing::Keep => file.persist_noclobber(path),
+                    let persisted = match existing {
+                        Existing::Replace | Existing::ReplaceAtFirstLine => file.persist(&path),
+                        Existing::Keep => file.persist_noclobber(&path),
                     };
-                    persisted.map(drop).map_err(|error| error.error)
+                    persisted
+                        .map(|file| Target::Direct(BufWriter::new(file)))
+                        .map_err(|error| error.error)
                 })
             }
         };
-        done.map_err(|error| cannot_write(path, &error))
+        let target = target.map_err(|error| cannot_write(&path, &error))?;
+        Ok(Self { path, existing, target })
     }
 
     /// The failure that an error of writing to this file is.

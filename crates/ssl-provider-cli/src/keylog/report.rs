@@ -1,6 +1,7 @@
 //! What the user sees: key log lines, a verdict for each session, and a summary, as text or JSON.
 //! Everything secret among it is a key log line, which the user asked for.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use indicatif::ProgressBar;
@@ -11,6 +12,7 @@ use super::input::InputSummary;
 use super::order::Judged;
 use super::output_file::OutputFile;
 use super::session::{Session, Verdict};
+use crate::counted::counted;
 use crate::exit::{Failure, Outcome, show, tell};
 use crate::hex;
 
@@ -67,7 +69,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Tells the summary, puts the key log in its place, and gives the outcome.
+    /// Writes the summary and completes the key log file. Returns the outcome.
     pub(super) fn finish(self, input: &InputSummary) -> Result<Outcome, Failure> {
         self.progress.finish_and_clear();
         for warning in &input.warnings {
@@ -78,6 +80,10 @@ impl Report<'_> {
             json_line(self.stdout, &summary)?;
         } else if !self.quiet {
             show(self.counts.summary_line(input));
+            if !input.other.is_empty() {
+                let other = input.other.iter().map(|(kind, count)| kind.counted(*count));
+                show(format_args!("not looked into: {}", other.collect::<Vec<_>>().join(", ")));
+            }
         }
         self.stdout.flush()?;
         if let Some(output) = self.output {
@@ -95,8 +101,11 @@ impl Report<'_> {
         if let Some(kept) = &mut self.kept {
             kept.push(line);
         }
-        match &mut self.output {
-            Some(output) => writeln!(output, "{line}").map_err(|error| output.failure(&error)),
+        match self.output.take() {
+            Some(output) => {
+                self.output = Some(output.line(line)?);
+                Ok(())
+            }
             None if self.json => Ok(()),
             None => {
                 writeln!(self.stdout, "{line}")?;
@@ -177,14 +186,6 @@ impl Counts {
                 format!("{} in {packets}: {}", counted(sessions, "session"), parts.join(", "))
             }
         }
-    }
-}
-
-/// A number with its word, in the plural where it takes that.
-fn counted(count: u64, word: &str) -> String {
-    match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
     }
 }
 
@@ -290,6 +291,8 @@ impl<'s> JsonSession<'s> {
 struct JsonSummary<'s> {
     r#type: &'static str,
     packets: u64,
+    /// Packets that are not TCP over IP by kind; for DTLS, records.
+    not_looked_into: BTreeMap<String, u64>,
     sessions: u64,
     verdicts: serde_json::Map<String, serde_json::Value>,
     opened: u64,
@@ -304,6 +307,7 @@ impl<'s> JsonSummary<'s> {
         Self {
             r#type: "summary",
             packets: input.packets,
+            not_looked_into: input.other.iter().map(|(kind, n)| (kind.to_string(), *n)).collect(),
             sessions: counts.sessions(),
             verdicts: counts
                 .of_each()
@@ -357,12 +361,6 @@ mod tests {
         }
         let outcome = report.finish(&InputSummary::default()).unwrap();
         (String::from_utf8(stdout).unwrap(), outcome)
-    }
-
-    #[test]
-    fn one_is_not_a_plural() {
-        let said = [0, 1, 2].map(|count| counted(count, "session"));
-        assert_eq!(said, ["0 sessions", "1 session", "2 sessions"]);
     }
 
     fn proven(secret: u8) -> Session {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::capture::Moment;
 use crate::hex;
+use crate::suites::iana;
 
 /// How a session ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Whether another backend came to the same answer.
+    /// Whether another backend reached the same result.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let line = |session: &Self| session.key_log.as_ref().map(|line| line.0.clone());
         self.verdict == other.verdict
@@ -160,18 +161,24 @@ impl Session {
         let Some(number) = self.protocol else { return "unknown protocol".to_owned() };
         match Protocol::try_from(u32::from(number)) {
             Ok(protocol) => protocol.name().to_owned(),
-            Err(_) => format!("protocol 0x{number:04x}"),
+            Err(_) => match number.to_be_bytes() {
+                [0x7f, draft] => format!("TLS 1.3 draft {draft}"),
+                _ => format!("protocol 0x{number:04x}"),
+            },
         }
     }
 
     /// The name of the cipher suite, or its number.
     pub fn suite_name(&self) -> String {
         let Some(id) = self.suite else { return "unknown suite".to_owned() };
-        match CipherSuite::from_id(u32::from(id)) {
-            Some(suite) => suite.name.to_owned(),
-            None => format!("suite 0x{id:04x}"),
-        }
+        suite_name(id)
     }
+}
+
+/// The IANA name of a cipher suite, the usual one where it has none, or its number.
+pub(super) fn suite_name(id: u16) -> String {
+    let usual = || CipherSuite::from_id(u32::from(id)).map(|suite| suite.name);
+    iana::name(id).or_else(usual).map_or_else(|| format!("suite 0x{id:04x}"), str::to_owned)
 }
 
 /// A line of the key log, as NSS defined the format: label, client random, master secret. Secret.
@@ -181,7 +188,7 @@ impl KeyLogLine {
     pub(super) fn new(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Self {
         const LABEL: &str = "CLIENT_RANDOM ";
         let (client_random, secret) = (hex::encode(client_random), hex::encode(secret.expose()));
-        // The room is reserved at once, so that no part of the secret stays in a smaller one.
+        // Allocated at its size, so that no smaller buffer with part of the secret is left behind.
         let len = LABEL.len() + client_random.len() + 1 + secret.len();
         let mut line = Zeroizing::new(String::with_capacity(len));
         for part in [LABEL, &client_random, " ", &secret] {

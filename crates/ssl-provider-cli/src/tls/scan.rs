@@ -19,7 +19,7 @@ pub enum Start {
 }
 
 /// Looks for the start of TLS in a stream that is given piece by piece.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     /// The end of what was given so far, where a hello may have begun.
     carry: Vec<u8>,
@@ -95,7 +95,8 @@ fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
 /// split into records of a byte, a server may begin with an alert, a client with SSL 2.0 framing.
 fn at_the_beginning(bytes: &[u8]) -> Match {
     match *bytes {
-        [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2), ..] if fits(high, low) => {
+        // 6 is the HelloRetryRequest of drafts of TLS 1.3.
+        [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2 | 6), ..] if fits(high, low) => {
             Match::Yes(if kind == 1 { Start::ClientHello } else { Start::ServerHello })
         }
         [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..] => Match::Yes(Start::ServerHello),

@@ -63,7 +63,7 @@ pub enum Stop {
 }
 
 /// The records of one direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RecordStream {
     state: State,
     position: u64,
@@ -71,6 +71,8 @@ pub struct RecordStream {
     records: Vec<Record>,
     skipped: Skipped,
     stop: Option<Stop>,
+    /// Whether a record under encryption was seen.
+    finished: bool,
     start: Option<(Start, Moment)>,
     /// When the bytes passed that are being taken.
     moment: Moment,
@@ -78,7 +80,7 @@ pub struct RecordStream {
     missing_before: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Before TLS.
     Scanning(Scanner),
@@ -128,7 +130,7 @@ impl RecordStream {
         self.records(bytes);
     }
 
-    /// Notes that bytes are missing here.
+    /// Skips bytes that were not captured.
     pub fn gap(&mut self, missing: u64) {
         match &mut self.state {
             State::Scanning(scanner) => {
@@ -183,11 +185,9 @@ impl RecordStream {
         !matches!(self.state, State::Stopped)
     }
 
-    /// Returns whether a ChangeCipherSpec and a record behind it were seen.
+    /// Whether a record behind ChangeCipherSpec was seen, or application data.
     pub fn has_finished(&self) -> bool {
-        matches!(&self.records[..], [.., before, _]
-            if before.content_type == ContentType::ChangeCipherSpec)
-            || self.skipped.records > 0
+        self.finished
     }
 
     /// Returns how many bytes of memory are in use.
@@ -204,7 +204,7 @@ impl RecordStream {
         }
     }
 
-    /// Takes what belongs to the current state, and returns how many bytes that was.
+    /// Takes what belongs to the current state. Returns how many bytes that was.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Stopped | State::Scanning(_) => bytes.len(),
@@ -241,8 +241,7 @@ impl RecordStream {
                 let done = *left == 0;
                 self.skipped.pass(bytes.get(..taken).unwrap_or_default());
                 if done {
-                    self.skipped.records += 1;
-                    self.state = State::Header([0; RecordHeader::LEN], 0);
+                    self.passed_one();
                 }
                 taken
             }
@@ -261,8 +260,7 @@ impl RecordStream {
             (Some(ContentType::ApplicationData), _) | (None, ContentType::HEARTBEAT) => {
                 self.state = State::Passing { left };
                 if left == 0 {
-                    self.skipped.records += 1;
-                    self.state = State::Header([0; RecordHeader::LEN], 0);
+                    self.passed_one();
                 }
             }
             (Some(content_type), _) => self.keep(content_type, header.version, left),
@@ -280,9 +278,20 @@ impl RecordStream {
         }
     }
 
+    /// The fragment that was being passed over is whole.
+    fn passed_one(&mut self) {
+        self.skipped.records += 1;
+        self.finished = true;
+        self.state = State::Header([0; RecordHeader::LEN], 0);
+    }
+
     /// The fragment that was being kept is whole.
     fn kept_one(&mut self, content_type: ContentType, version: u16) {
         let start = self.records.last().map_or(0, |last| last.fragment.end);
+        self.finished |= self
+            .records
+            .last()
+            .is_some_and(|last| last.content_type == ContentType::ChangeCipherSpec);
         let skipped = mem::take(&mut self.skipped);
         let fragment = start..self.kept.len();
         let moment = self.moment;
@@ -329,7 +338,7 @@ impl Skipped {
     }
 }
 
-/// Copies into `header` until it is full, and returns how many bytes were taken.
+/// Copies into `header` until it is full. Returns how many bytes were taken.
 fn fill(header: &mut [u8], have: &mut usize, bytes: &[u8]) -> usize {
     let free = header.get_mut(*have..).unwrap_or_default();
     let taken = free.len().min(bytes.len());

@@ -92,3 +92,28 @@ pub(crate) fn workspace(path: &str) -> PathBuf {
 pub(crate) fn key(name: &str) -> PathBuf {
     workspace("tests/data/keys").join(name)
 }
+
+/// The link type of captures without a link layer.
+pub(crate) const RAW_IP: u32 = 101;
+
+/// A pcap file of this link type.
+pub(crate) fn pcap(link_type: u32, packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+    file.extend([0, 0, 0xffff, link_type].iter().flat_map(|number: &u32| number.to_le_bytes()));
+    for packet in packets {
+        let len = u32::try_from(packet.len()).expect("a short packet");
+        file.extend([0, 0, len, len].iter().flat_map(|number| number.to_le_bytes()));
+        file.extend(packet);
+    }
+    file
+}
+
+/// An IPv4 packet, with the field of flags and fragment offset.
+pub(crate) fn ip(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(20 + payload.len()).expect("a short packet").to_be_bytes();
+    let [flags, offset] = fragment.to_be_bytes();
+    let mut packet = vec![0x45, 0, len[0], len[1], 0, 9, flags, offset, 64, protocol, 0, 0];
+    packet.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+    packet.extend(payload);
+    packet
+}
