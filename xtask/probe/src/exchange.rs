@@ -1,8 +1,9 @@
 //! The public side of the exchanges: protocol, suite, parameters and ciphertexts.
 //! The count of instructions may differ between these, and must not differ within one.
 
-use ssl_provider::provider::PremasterVersion;
-use ssl_provider::{KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, Protocol};
+use ssl_provider::{
+    KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, PremasterVersion, ProtocolVersion,
+};
 
 use crate::classes::OFFERED_VERSION;
 
@@ -11,7 +12,7 @@ use crate::classes::OFFERED_VERSION;
 pub(crate) struct Variant {
     /// For people.
     pub(crate) name: String,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: ProtocolVersion,
     pub(crate) suite: u32,
     pub(crate) parameters: ParameterList,
     premaster_version: PremasterVersion,
@@ -25,13 +26,13 @@ impl Variant {
         const SHA384_SUITE: u32 = 0x009d;
         const OLD_SUITE: u32 = 0x002f;
         let base = [
-            (Protocol::Ssl3, OLD_SUITE, None),
-            (Protocol::Tls1_0, OLD_SUITE, Some(36)),
-            (Protocol::Tls1_1, OLD_SUITE, Some(36)),
-            (Protocol::Tls1_2, SHA256_SUITE, Some(32)),
-            (Protocol::Tls1_2, SHA384_SUITE, Some(48)),
-            (Protocol::Dtls1_0, OLD_SUITE, Some(36)),
-            (Protocol::Dtls1_2, SHA256_SUITE, Some(32)),
+            (ProtocolVersion::SSL3, OLD_SUITE, None),
+            (ProtocolVersion::TLS1_0, OLD_SUITE, Some(36)),
+            (ProtocolVersion::TLS1_1, OLD_SUITE, Some(36)),
+            (ProtocolVersion::TLS1_2, SHA256_SUITE, Some(32)),
+            (ProtocolVersion::TLS1_2, SHA384_SUITE, Some(48)),
+            (ProtocolVersion::DTLS1_0, OLD_SUITE, Some(36)),
+            (ProtocolVersion::DTLS1_2, SHA256_SUITE, Some(32)),
         ];
         let mut variants = Vec::new();
         for (protocol, suite, hash_len) in base {
@@ -55,12 +56,12 @@ impl Variant {
             variants.push(plain);
         }
         for (name, premaster_version) in [
-            ("either version", PremasterVersion::OfferedOrNegotiated),
-            ("any version", PremasterVersion::Any),
+            ("either version", PremasterVersion::InsecureOfferedOrNegotiated),
+            ("any version", PremasterVersion::InsecureAny),
         ] {
             variants.push(Self {
-                name: format!("{} {OLD_SUITE:#06x} {name}", Protocol::Tls1_1.name()),
-                protocol: Protocol::Tls1_1,
+                name: format!("{} {OLD_SUITE:#06x} {name}", ProtocolVersion::TLS1_1.name()),
+                protocol: ProtocolVersion::TLS1_1,
                 suite: OLD_SUITE,
                 parameters: parameters(),
                 premaster_version,
@@ -83,7 +84,7 @@ impl Variant {
     /// Length of verify_data in bytes.
     pub(crate) fn verify_data_len(&self) -> usize {
         match self.protocol {
-            Protocol::Ssl3 => 36,
+            ProtocolVersion::SSL3 => 36,
             _ => 12,
         }
     }

@@ -23,7 +23,8 @@ use std::ffi::CString;
 use std::process::ExitCode;
 
 use num_bigint::BigUint;
-use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKey, RsaPrivateKeyDer, Side};
+use ssl_provider::backend::RsaPrivateKey;
+use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKeyDer, Side};
 
 use crate::arena::Arena;
 use crate::backend::ProbeBackend;
@@ -272,7 +273,7 @@ fn measured_import(
 ) -> Result<MasterKey, ssl_provider::Error> {
     provider.import_master_key(
         key,
-        u32::from(variant.protocol.wire()),
+        variant.protocol,
         variant.suite,
         &variant.parameters,
         ciphertext,
@@ -290,7 +291,7 @@ fn derive(
     if !valgrind::is_wholly_undefined(session_keys.expose(Side::Client)?.write_key) {
         return Err(format!("{}: the mark is lost before the session keys", variant.name).into());
     }
-    let protocol = u32::from(variant.protocol.wire());
+    let protocol = variant.protocol;
     let mut handshake = provider.handshake_hash(protocol, variant.suite)?;
     handshake.update(b"handshake messages");
     for side in [Side::Client, Side::Server] {
