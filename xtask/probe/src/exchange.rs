@@ -2,7 +2,8 @@
 //! The count of instructions may differ between these, and must not differ within one.
 
 use ssl_provider::{
-    KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, PremasterVersion, ProtocolVersion,
+    CipherSuite, KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, PremasterVersion,
+    ProtocolVersion,
 };
 
 use crate::classes::OFFERED_VERSION;
@@ -13,7 +14,7 @@ pub(crate) struct Variant {
     /// For people.
     pub(crate) name: String,
     pub(crate) protocol: ProtocolVersion,
-    pub(crate) suite: u32,
+    pub(crate) suite: CipherSuite,
     pub(crate) parameters: ParameterList,
     premaster_version: PremasterVersion,
 }
@@ -22,9 +23,9 @@ impl Variant {
     /// Every variant: each protocol, plain and with the extended master secret, each PRF, and each
     /// policy on versions.
     pub(crate) fn all() -> Vec<Self> {
-        const SHA256_SUITE: u32 = 0x003c;
-        const SHA384_SUITE: u32 = 0x009d;
-        const OLD_SUITE: u32 = 0x002f;
+        const SHA256_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256;
+        const SHA384_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384;
+        const OLD_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
         let base = [
             (ProtocolVersion::SSL3, OLD_SUITE, None),
             (ProtocolVersion::TLS1_0, OLD_SUITE, Some(36)),
@@ -36,7 +37,7 @@ impl Variant {
         ];
         let mut variants = Vec::new();
         for (protocol, suite, hash_len) in base {
-            let name = format!("{} {suite:#06x}", protocol.name());
+            let name = format!("{protocol} {suite}");
             let plain = Self {
                 name: name.clone(),
                 protocol,
@@ -60,7 +61,7 @@ impl Variant {
             ("any version", PremasterVersion::InsecureAny),
         ] {
             variants.push(Self {
-                name: format!("{} {OLD_SUITE:#06x} {name}", ProtocolVersion::TLS1_1.name()),
+                name: format!("{} {OLD_SUITE} {name}", ProtocolVersion::TLS1_1),
                 protocol: ProtocolVersion::TLS1_1,
                 suite: OLD_SUITE,
                 parameters: parameters(),

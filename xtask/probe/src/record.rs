@@ -6,7 +6,8 @@ use std::ffi::CString;
 use std::hint::black_box;
 
 use ssl_provider::{
-    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, ProtocolVersion, RecordKey, Verdict,
+    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, Policy, ProtocolVersion, Provider,
+    RecordKey, RecordOptions, Verdict, WriteKeys,
 };
 
 use crate::{measured_check, valgrind};
@@ -40,14 +41,13 @@ impl Variant {
     /// on one that does not.
     pub(crate) fn all(open: &Backend, closed: &Backend) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut variants = Vec::new();
-        for (protocol, id) in [
+        for (protocol, suite) in [
             (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
             (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
             (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
             (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
             (ProtocolVersion::TLS1_2, CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384),
         ] {
-            let suite = CipherSuite(id).info().ok_or("a suite of the table")?;
             for (backend, how) in [(open, "blocks"), (closed, "lengths")] {
                 // The longer way takes seconds for each record under valgrind.
                 let lengths: &[usize] = if how == "blocks" { &[96, 400, 1040] } else { &[96, 336] };
@@ -63,19 +63,20 @@ impl Variant {
         backend: &Backend,
         how: &str,
         protocol: ProtocolVersion,
-        suite: &'static CipherSuiteInfo,
+        suite: CipherSuite,
         blocks_len: usize,
     ) -> Result<Self, Box<dyn Error>> {
-        let key = RecordKey::new(
-            backend,
-            protocol,
-            suite,
-            ssl_provider::RecordOptions::default(),
-            &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
-            &[0x4b; 32][..suite.cipher.key_len],
-            &[0x5c; 16][..suite.cipher.fixed_iv_len(protocol)],
-        )?;
-        let name = format!("record {} {:#06x} {blocks_len} by {how}", protocol.name(), suite.id);
+        let policy = Policy { legacy_ssl3: true, ..Policy::default() };
+        let provider = Provider::open(backend).with_policy(policy);
+        let connection = provider.security_parameters(protocol, suite)?;
+        let suite = connection.suite();
+        let keys = WriteKeys {
+            mac_key: &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
+            write_key: &[0x4b; 32][..suite.cipher.key_len],
+            write_iv: &[0x5c; 16][..suite.cipher.fixed_iv_len(protocol)],
+        };
+        let key = RecordKey::new(&connection, RecordOptions::default(), keys)?;
+        let name = format!("record {protocol} {:#06x} {blocks_len} by {how}", suite.id.0);
         Ok(Self { name, protocol, suite, blocks_len, key })
     }
 
