@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use ssl_provider_core::backend::{AeadCipher, BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN, RecordCiphers};
 use ssl_provider_core::{AeadAlgorithm, Error, Operation};
@@ -18,13 +18,18 @@ impl RecordCiphers for Ring {
 
 /// An AEAD cipher with its key.
 pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    let algorithm = match cipher {
-        AeadAlgorithm::Aes128Gcm => &AES_128_GCM,
-        AeadAlgorithm::Aes256Gcm => &AES_256_GCM,
-        _ => return Err(Error::Unsupported(Operation::Aead(cipher))),
-    };
+    let algorithm = algorithm(cipher).ok_or(Error::Unsupported(Operation::Aead(cipher)))?;
     let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
     Ok(Box::new(Gcm(LessSafeKey::new(key))))
+}
+
+/// Returns ring's name of a cipher, if it has it.
+pub(crate) fn algorithm(cipher: AeadAlgorithm) -> Option<&'static Algorithm> {
+    match cipher {
+        AeadAlgorithm::Aes128Gcm => Some(&AES_128_GCM),
+        AeadAlgorithm::Aes256Gcm => Some(&AES_256_GCM),
+        _ => None,
+    }
 }
 
 /// AES-GCM with its key, which ring has no way to wipe; SECURITY.md says so.

@@ -11,8 +11,8 @@ mod random;
 use std::sync::LazyLock;
 
 use ssl_provider_core::backend::{
-    AeadAlgorithm, Backend, BackendInfo, Composed, HashAlgorithm, Hashing, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RecordCiphers, SecureRandom, Support,
+    Backend, BackendInfo, Composed, HashAlgorithm, Hashing, KeyExchangeBackend, Operation,
+    PrfAlgorithm, RecordCiphers, SecureRandom, Support,
 };
 use ssl_provider_rustcrypto::RustCrypto;
 
@@ -55,13 +55,10 @@ impl KeyExchangeBackend for Ring {
             Operation::Hash(HashAlgorithm::Md5)
             | Operation::Hmac(HashAlgorithm::Md5)
             | Operation::Prf(PrfAlgorithm::Md5Sha1) => Support::Unsupported,
-            Operation::Random
-            | Operation::Hash(_)
-            | Operation::Hmac(_)
-            | Operation::Prf(_)
-            | Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => {
+            Operation::Random | Operation::Hash(_) | Operation::Hmac(_) | Operation::Prf(_) => {
                 Support::By("ring")
             }
+            Operation::Aead(cipher) if cipher::algorithm(cipher).is_some() => Support::By("ring"),
             _ => Support::Unsupported,
         }
     }
@@ -82,6 +79,7 @@ impl KeyExchangeBackend for Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ssl_provider_core::AeadAlgorithm;
     use ssl_provider_core::{Error, RsaPrivateKeyDer};
 
     #[test]

@@ -41,6 +41,34 @@ impl RecordCiphers for RustCrypto {
     }
 }
 
+/// The crates of this file with their release series.
+pub(crate) const CRATES: &[(&str, &str)] = &[
+    ("aes", "0.9"),
+    ("aes-gcm", "0.11"),
+    ("ccm", "0.6"),
+    ("cbc", "0.2"),
+    ("des", "0.9"),
+    ("camellia", "0.2"),
+    ("rc4", "0.2"),
+];
+
+/// Returns the crate of a block cipher.
+pub(crate) fn cbc_crate(cipher: CbcAlgorithm) -> &'static str {
+    match cipher {
+        CbcAlgorithm::Des | CbcAlgorithm::TripleDes => "des",
+        CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256 => "camellia",
+        _ => "aes",
+    }
+}
+
+/// Returns the crate of an AEAD cipher.
+pub(crate) fn aead_crate(cipher: AeadAlgorithm) -> &'static str {
+    match cipher {
+        AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => "aes-gcm",
+        _ => "ccm",
+    }
+}
+
 /// RC4 with its key.
 pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
     if key.len() != RC4_KEY_LEN {

@@ -53,6 +53,10 @@ impl Hashing for RustCrypto {
     }
 }
 
+/// The crates of this file, and of the HMAC, with their release series.
+pub(crate) const CRATES: &[(&str, &str)] =
+    &[("hmac", "0.13"), ("sha2", "0.11"), ("sha1", "0.11"), ("md-5", "0.11")];
+
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
     let mut context = context(hash)?;

@@ -14,30 +14,17 @@ use std::sync::LazyLock;
 
 use ssl_provider_core::HashAlgorithm;
 use ssl_provider_core::backend::{
-    AeadAlgorithm, BackendInfo, CbcAlgorithm, ConstantTime, Hashing, KeyExchangeBackend, Operation,
-    RecordCiphers, RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
+    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
+    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
 };
 
 /// The name of the backend.
 const NAME: &str = "rustcrypto";
 
-/// The release series that are linked. The crates do not export their versions, and which release
-/// of a series it is, only the lock file of the final program knows. A test compares this with the
-/// requirements of the manifest.
-const VERSIONS: [(&str, &str); 12] = [
-    ("rsa", "0.10"),
-    ("hmac", "0.13"),
-    ("sha2", "0.11"),
-    ("sha1", "0.11"),
-    ("md-5", "0.11"),
-    ("aes", "0.9"),
-    ("aes-gcm", "0.11"),
-    ("ccm", "0.6"),
-    ("cbc", "0.2"),
-    ("des", "0.9"),
-    ("camellia", "0.2"),
-    ("rc4", "0.2"),
-];
+/// The release series that are linked, each with the file that uses it. The crates do not export
+/// their versions, and which release of a series it is, only the lock file of the final program
+/// knows. A test compares this with the requirements of the manifest.
+const VERSIONS: [&[(&str, &str)]; 3] = [rsa::CRATES, hash::CRATES, cipher::CRATES];
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
@@ -52,7 +39,9 @@ pub const RSA_INFO: RsaInfo = RsaInfo {
 };
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
-    let library = VERSIONS.map(|(name, version)| format!("{name} {version}")).join(", ");
+    let crates = VERSIONS.concat();
+    let crates: Vec<_> = crates.iter().map(|(name, series)| format!("{name} {series}")).collect();
+    let library = crates.join(", ");
     BackendInfo::new(NAME, "ssl-provider RustCrypto Provider", library).with_rsa(Some(RSA_INFO))
 });
 
@@ -81,11 +70,8 @@ impl KeyExchangeBackend for RustCrypto {
                 _ => "sha2",
             },
             Operation::Rc4 => "rc4",
-            Operation::Cbc(CbcAlgorithm::Des | CbcAlgorithm::TripleDes) => "des",
-            Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => "camellia",
-            Operation::Cbc(_) => "aes",
-            Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
-            Operation::Aead(_) => "ccm",
+            Operation::Cbc(cipher) => cipher::cbc_crate(cipher),
+            Operation::Aead(cipher) => cipher::aead_crate(cipher),
             Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
             Operation::Verify(_) => "p256, p384 and p521",
             _ => return Support::Unsupported,
@@ -118,9 +104,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_the_requirements_of_the_manifest() {
-        let manifest = include_str!("../../../Cargo.toml");
-        for (name, version) in VERSIONS {
+    fn versions_are_the_requirements_of_the_manifests() {
+        let manifest = concat!(include_str!("../../../Cargo.toml"), include_str!("../Cargo.toml"));
+        for (name, version) in VERSIONS.concat() {
             let entry = format!("\n{name} = {{ version = \"{version}\",");
             assert!(manifest.contains(&entry), "{name} is not {version}");
         }

@@ -21,6 +21,9 @@ impl RsaDecryption for RustCrypto {
     }
 }
 
+/// The crate of this file with its release series.
+pub(crate) const CRATES: &[(&str, &str)] = &[("rsa", "0.10")];
+
 /// An expanded private key. The crate wipes it on drop.
 pub(crate) struct Key(rsa::PrivateKey);
 

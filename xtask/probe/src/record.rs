@@ -244,8 +244,8 @@ mod tests {
     #[test]
     fn every_verdict_is_right_and_every_variant_has_its_classes() {
         let open = ssl_provider::backend("rustcrypto").unwrap();
-        let closed = crate::backend::ProbeBackend::leak(open, crate::backend::Mark::Nothing);
-        for variant in Variant::all(open, closed).unwrap() {
+        let closed = crate::backend::ProbeBackend::leak(&open, crate::backend::Mark::Nothing);
+        for variant in Variant::all(&open, &closed.into()).unwrap() {
             let classes = variant.classes().unwrap();
             let names: HashSet<_> = classes.iter().map(|class| class.name.clone()).collect();
             assert!(names.len() == classes.len() && names.len() >= 32, "{}", variant.name);
