@@ -138,7 +138,7 @@ impl Question {
             "// SSL_PROVIDER_SEED={}: {}\n#[test]\nfn differential_regression() {{\n    \
              {exchange}\n    let ciphertext = hex(\"{ciphertext}\");\n{note}    let parameters = \
              {list};\n    for backend in ssl_provider::backends() {{\n        let provider = \
-             open(backend);\n        let key = TestKey::{key}().load(&provider);\n        let \
+             open(&backend);\n        let key = TestKey::{key}().load(&provider);\n        let \
              result = provider.import_master_key(\n            &key, \
              ProtocolVersion({:#06x}), CipherSuite({:#06x}), &parameters, &ciphertext,\n        \
              );\n        \
@@ -212,7 +212,7 @@ fn generated_imports_have_the_same_results_on_every_backend() {
     let backends: Vec<(&str, Provider, Vec<PrivateKey>)> = ssl_provider::backends()
         .iter()
         .map(|backend| {
-            let provider = open(&backend);
+            let provider = open(backend);
             let loaded = keys.iter().map(|key| key.load(&provider)).collect();
             (backend.info().name, provider, loaded)
         })

@@ -159,6 +159,8 @@ macro_rules! conformance_tests {
             hash::hash_compression_gives_the_hash
             hmac::hmac_known_answers
             hmac::hmac_with_keys_of_any_length
+            hkdf::hkdf_wycheproof_vectors
+            hkdf::hkdf_parts_and_lengths
             random::random_bytes_fill_the_buffer_and_never_repeat
             prf::prf_ietf_known_answers
             prf::prf_secret_of_any_length

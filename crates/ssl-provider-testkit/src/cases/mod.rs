@@ -8,6 +8,7 @@ pub mod exporter;
 pub mod finished;
 pub mod handshakes;
 pub mod hash;
+pub mod hkdf;
 pub mod hmac;
 pub mod import;
 pub mod key_blob;
