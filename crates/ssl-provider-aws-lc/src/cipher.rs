@@ -1,5 +1,5 @@
 //! Record ciphers of AWS-LC: RC4, CBC and AEAD, each set up once for its key.
-//! AES in CBC and GCM only reads what was set up; DES and CCM run in a context, under a lock.
+//! AES in CBC and GCM and ChaCha20-Poly1305 only read what was set up; DES and CCM run in a context, under a lock.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::fmt;
@@ -12,8 +12,8 @@ use aws_lc_sys::{
     EVP_AEAD_CTX_seal_scatter, EVP_CIPHER, EVP_CIPHER_CTX, EVP_CIPHER_CTX_ctrl,
     EVP_CIPHER_CTX_free, EVP_CIPHER_CTX_new, EVP_CIPHER_CTX_set_padding, EVP_CTRL_AEAD_GET_TAG,
     EVP_CTRL_AEAD_SET_IVLEN, EVP_CTRL_AEAD_SET_TAG, EVP_CipherInit_ex, EVP_CipherUpdate,
-    EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm, EVP_aes_128_ccm, EVP_aes_256_ccm, EVP_des_cbc,
-    EVP_des_ede3_cbc, EVP_rc4,
+    EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm, EVP_aead_chacha20_poly1305, EVP_aes_128_ccm,
+    EVP_aes_256_ccm, EVP_des_cbc, EVP_des_ede3_cbc, EVP_rc4,
 };
 use zeroize::Zeroize;
 
@@ -66,10 +66,14 @@ pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher
     check_key(key, aead.key_len())?;
     let tag_len = aead.tag_len();
     match aead {
-        // SAFETY: the call takes no pointer; so do those below.
-        AeadAlgorithm::Aes128Gcm => Ok(Box::new(Gcm::new(unsafe { EVP_aead_aes_128_gcm() }, key)?)),
-        // SAFETY: as above.
-        AeadAlgorithm::Aes256Gcm => Ok(Box::new(Gcm::new(unsafe { EVP_aead_aes_256_gcm() }, key)?)),
+        AeadAlgorithm::Aes128Gcm => {
+            // SAFETY: the call takes no pointer; so do those below.
+            Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_128_gcm() }, key)?))
+        }
+        AeadAlgorithm::Aes256Gcm => {
+            // SAFETY: as above.
+            Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_256_gcm() }, key)?))
+        }
         AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => {
             // SAFETY: as above.
             Ok(Box::new(Ccm::new(unsafe { EVP_aes_128_ccm() }, tag_len, key)?))
@@ -77,6 +81,10 @@ pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher
         AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => {
             // SAFETY: as above.
             Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
+        }
+        AeadAlgorithm::ChaCha20Poly1305 => {
+            // SAFETY: as above.
+            Ok(Box::new(OneShot::new(unsafe { EVP_aead_chacha20_poly1305() }, key)?))
         }
         _ => Err(Error::Unsupported(Operation::Aead(aead))),
     }
@@ -180,21 +188,21 @@ impl CbcCipher for DesCbc {
     }
 }
 
-/// AES in Galois/counter mode.
-struct Gcm(NonNull<EVP_AEAD_CTX>);
+/// AES in Galois/counter mode, or ChaCha20-Poly1305: both have tags of 16 bytes.
+struct OneShot(NonNull<EVP_AEAD_CTX>);
 
 // SAFETY: the context is on the heap, belongs to this value alone, and AWS-LC ties nothing in it to
 // a thread.
-unsafe impl Send for Gcm {}
+unsafe impl Send for OneShot {}
 
 // SAFETY: the context is only sealed and opened with, which AWS-LC says may be done at the same
 // time; both take it as const.
-unsafe impl Sync for Gcm {}
+unsafe impl Sync for OneShot {}
 
-impl Gcm {
+impl OneShot {
     fn new(aead: *const EVP_AEAD, key: &[u8]) -> Result<Self, Error> {
         // SAFETY: the pointers are to a constant of AWS-LC and to `key.len()` bytes.
-        let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), GCM_TAG_LEN) };
+        let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), ONE_SHOT_TAG_LEN) };
         NonNull::new(context).map(Self).ok_or_else(failure)
     }
 
@@ -213,7 +221,7 @@ impl Gcm {
         output: *mut u8,
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        if tag.len() != GCM_TAG_LEN {
+        if tag.len() != ONE_SHOT_TAG_LEN {
             return Err(BAD_TAG_LEN);
         }
         let mut written = 0;
@@ -240,7 +248,7 @@ impl Gcm {
     }
 }
 
-impl AeadCipher for Gcm {
+impl AeadCipher for OneShot {
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -277,7 +285,7 @@ impl AeadCipher for Gcm {
         text: &mut [u8],
         tag: &[u8],
     ) -> Result<(), Error> {
-        if tag.len() != GCM_TAG_LEN {
+        if tag.len() != ONE_SHOT_TAG_LEN {
             return Err(BAD_TAG_LEN);
         }
         // SAFETY: as for sealing, with the tag read only.
@@ -299,7 +307,7 @@ impl AeadCipher for Gcm {
     }
 }
 
-impl Drop for Gcm {
+impl Drop for OneShot {
     fn drop(&mut self) {
         // SAFETY: the context is live and nobody else has the pointer.
         unsafe { EVP_AEAD_CTX_free(self.0.as_ptr()) };
@@ -465,7 +473,7 @@ macro_rules! redacted_debug {
     };
 }
 
-redacted_debug! { Rc4 AesCbc DesCbc Gcm Ccm }
+redacted_debug! { Rc4 AesCbc DesCbc OneShot Ccm }
 
 /// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
 fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {
@@ -486,4 +494,4 @@ const DECRYPT: c_int = 0;
 
 const AES_BLOCK_LEN: usize = 16;
 const DES_BLOCK_LEN: usize = 8;
-const GCM_TAG_LEN: usize = 16;
+const ONE_SHOT_TAG_LEN: usize = 16;

@@ -152,7 +152,7 @@ impl BulkCipher {
     /// Returns the bytes of a block; 1 for stream ciphers, as `dwCipherBlockLen` has it.
     pub const fn block_len(&self) -> usize {
         match self.algorithm {
-            CipherAlgorithm::Null | CipherAlgorithm::Rc4 => 1,
+            CipherAlgorithm::Null | CipherAlgorithm::Rc4 | CipherAlgorithm::ChaCha20 => 1,
             CipherAlgorithm::Rc2
             | CipherAlgorithm::Idea
             | CipherAlgorithm::Des
@@ -166,17 +166,22 @@ impl BulkCipher {
 
     /// Returns whether the cipher is an AEAD.
     pub const fn is_aead(&self) -> bool {
-        matches!(self.mode, CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8)
+        matches!(
+            self.mode,
+            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 | CipherMode::Poly1305
+        )
     }
 
     /// Returns the bytes of IV or salt per direction that `version` takes from the key block: a
-    /// block for CBC up to TLS 1.0, none for CBC later, 4 for GCM and CCM (RFC 5288 section 3).
+    /// block for CBC up to TLS 1.0, none for CBC later, 4 for GCM and CCM (RFC 5288 section 3),
+    /// 12 for ChaCha20-Poly1305 (RFC 7905 section 2).
     pub const fn fixed_iv_len(&self, version: ProtocolVersion) -> usize {
         match self.mode {
             CipherMode::Stream => 0,
             CipherMode::Cbc if version.has_explicit_iv() => 0,
             CipherMode::Cbc => self.block_len(),
             CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => 4,
+            CipherMode::Poly1305 => 12,
         }
     }
 }
@@ -205,6 +210,8 @@ pub enum CipherAlgorithm {
     Seed,
     /// ARIA (RFC 5794).
     Aria,
+    /// ChaCha20 (RFC 8439).
+    ChaCha20,
 }
 
 /// How a cipher is used on records.
@@ -221,6 +228,8 @@ pub enum CipherMode {
     Ccm,
     /// Counter with CBC-MAC, 8-byte tag (RFC 6655).
     Ccm8,
+    /// A stream cipher with Poly1305, 16-byte tag (RFC 8439).
+    Poly1305,
 }
 
 impl CipherSuiteInfo {
@@ -274,6 +283,9 @@ impl CipherSuiteInfo {
             (M::Ccm, A::Aes, 32, None) => RecordCipher::Aead(AeadAlgorithm::Aes256Ccm),
             (M::Ccm8, A::Aes, 16, None) => RecordCipher::Aead(AeadAlgorithm::Aes128Ccm8),
             (M::Ccm8, A::Aes, 32, None) => RecordCipher::Aead(AeadAlgorithm::Aes256Ccm8),
+            (M::Poly1305, A::ChaCha20, _, None) => {
+                RecordCipher::Aead(AeadAlgorithm::ChaCha20Poly1305)
+            }
             _ => return None,
         })
     }
@@ -319,6 +331,9 @@ const ARIA_128: BulkCipher = cipher(CipherAlgorithm::Aria, CipherMode::Cbc, 16, 
 const ARIA_256: BulkCipher = cipher(CipherAlgorithm::Aria, CipherMode::Cbc, 32, 256);
 const ARIA_128_GCM: BulkCipher = cipher(CipherAlgorithm::Aria, CipherMode::Gcm, 16, 128);
 const ARIA_256_GCM: BulkCipher = cipher(CipherAlgorithm::Aria, CipherMode::Gcm, 32, 256);
+
+const CHACHA20_POLY1305: BulkCipher =
+    cipher(CipherAlgorithm::ChaCha20, CipherMode::Poly1305, 32, 256);
 
 const fn cipher(
     algorithm: CipherAlgorithm,
@@ -441,6 +456,13 @@ suites! {
     0xC09D TLS_RSA_WITH_AES_256_CCM Rsa AES_256_CCM Aead Sha256 TLS1_2 TLS1_2;
     0xC0A0 TLS_RSA_WITH_AES_128_CCM_8 Rsa AES_128_CCM8 Aead Sha256 TLS1_2 TLS1_2;
     0xC0A1 TLS_RSA_WITH_AES_256_CCM_8 Rsa AES_256_CCM8 Aead Sha256 TLS1_2 TLS1_2;
+    0x1303 TLS_CHACHA20_POLY1305_SHA256 Tls13 CHACHA20_POLY1305 Aead Sha256 TLS1_3 TLS1_3;
+    0xCCA8 TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        EcdheRsa CHACHA20_POLY1305 Aead Sha256 TLS1_2 TLS1_2;
+    0xCCA9 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        EcdheEcdsa CHACHA20_POLY1305 Aead Sha256 TLS1_2 TLS1_2;
+    0xCCAA TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        DheRsa CHACHA20_POLY1305 Aead Sha256 TLS1_2 TLS1_2;
     }
 }
 

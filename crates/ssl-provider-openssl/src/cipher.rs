@@ -94,6 +94,7 @@ fn aead_name(aead: AeadAlgorithm) -> Option<&'static str> {
         AeadAlgorithm::Aes256Gcm => "AES-256-GCM",
         AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => "AES-128-CCM",
         AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => "AES-256-CCM",
+        AeadAlgorithm::ChaCha20Poly1305 => "ChaCha20-Poly1305",
         _ => return None,
     })
 }
@@ -162,7 +163,10 @@ struct Aead {
 
 impl Aead {
     fn new(cipher: &Cipher, aead: AeadAlgorithm, key: &[u8]) -> Result<Self, ErrorStack> {
-        let is_ccm = !matches!(aead, AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm);
+        let is_ccm = !matches!(
+            aead,
+            AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm | AeadAlgorithm::ChaCha20Poly1305
+        );
         let tag_len = aead.tag_len();
         let (mut seal, mut open) = (CipherCtx::new()?, CipherCtx::new()?);
         seal.encrypt_init(Some(cipher), None, None)?;

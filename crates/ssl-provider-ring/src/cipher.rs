@@ -1,9 +1,12 @@
-//! AES-GCM of ring, the one cipher that it shares with the records of RSA suites.
+//! AES-GCM and ChaCha20-Poly1305 of ring.
 //! ring has no CBC, no CCM and no RC4; the composition asks RustCrypto for them.
 
 use std::fmt;
 
-use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, Tag, UnboundKey};
+use ring::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag,
+    UnboundKey,
+};
 
 use ssl_provider_core::backend::{AeadCipher, BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN, RecordCiphers};
 use ssl_provider_core::{AeadAlgorithm, Error, Operation};
@@ -20,7 +23,7 @@ impl RecordCiphers for Ring {
 pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
     let algorithm = algorithm(cipher).ok_or(Error::Unsupported(Operation::Aead(cipher)))?;
     let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
-    Ok(Box::new(Gcm(LessSafeKey::new(key))))
+    Ok(Box::new(Aead(LessSafeKey::new(key))))
 }
 
 /// Returns ring's name of a cipher, if it has it.
@@ -28,14 +31,15 @@ pub(crate) fn algorithm(cipher: AeadAlgorithm) -> Option<&'static Algorithm> {
     match cipher {
         AeadAlgorithm::Aes128Gcm => Some(&AES_128_GCM),
         AeadAlgorithm::Aes256Gcm => Some(&AES_256_GCM),
+        AeadAlgorithm::ChaCha20Poly1305 => Some(&CHACHA20_POLY1305),
         _ => None,
     }
 }
 
-/// AES-GCM with its key, which ring has no way to wipe; SECURITY.md says so.
-struct Gcm(LessSafeKey);
+/// An AEAD cipher with its key, which ring has no way to wipe; SECURITY.md says so.
+struct Aead(LessSafeKey);
 
-impl AeadCipher for Gcm {
+impl AeadCipher for Aead {
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -72,8 +76,8 @@ impl AeadCipher for Gcm {
     }
 }
 
-impl fmt::Debug for Gcm {
+impl fmt::Debug for Aead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gcm({:?})", self.0.algorithm())
+        write!(f, "Aead({:?})", self.0.algorithm())
     }
 }

@@ -16,6 +16,7 @@ use cbc::cipher::{
 use cbc::{Decryptor, Encryptor};
 use ccm::Ccm;
 use ccm::consts::{U8, U12, U16};
+use chacha20poly1305::ChaCha20Poly1305;
 use des::{Des, TdesEde3};
 use rc4::Rc4;
 
@@ -46,6 +47,7 @@ pub(crate) const CRATES: &[(&str, &str)] = &[
     ("aes", "0.9"),
     ("aes-gcm", "0.11"),
     ("ccm", "0.6"),
+    ("chacha20poly1305", "0.11"),
     ("cbc", "0.2"),
     ("des", "0.9"),
     ("camellia", "0.2"),
@@ -65,6 +67,7 @@ pub(crate) fn cbc_crate(cipher: CbcAlgorithm) -> &'static str {
 pub(crate) fn aead_crate(cipher: AeadAlgorithm) -> &'static str {
     match cipher {
         AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => "aes-gcm",
+        AeadAlgorithm::ChaCha20Poly1305 => "chacha20poly1305",
         _ => "ccm",
     }
 }
@@ -108,6 +111,7 @@ pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCiph
         AeadAlgorithm::Aes256Ccm => Aead::<Ccm<Aes256, U16, U12>>::boxed(key),
         AeadAlgorithm::Aes128Ccm8 => Aead::<Ccm<Aes128, U8, U12>>::boxed(key),
         AeadAlgorithm::Aes256Ccm8 => Aead::<Ccm<Aes256, U8, U12>>::boxed(key),
+        AeadAlgorithm::ChaCha20Poly1305 => Aead::<ChaCha20Poly1305>::boxed(key),
         _ => Err(Error::Unsupported(Operation::Aead(cipher))),
     }
 }

@@ -176,7 +176,8 @@ impl Direction {
                 }
             }
             _ => {
-                let explicit = [0x77; 8];
+                // The number is 0, so that exclusive or leaves a write IV of 12 bytes as it is.
+                let explicit = vec![0x77; 12 - self.write_iv.len()];
                 let nonce = [&self.write_iv[..], &explicit].concat().try_into().unwrap();
                 let number = sequence_number.to_be_bytes();
                 let [high, low] = self.protocol.wire().to_be_bytes();
@@ -198,6 +199,7 @@ impl Direction {
             (CipherMode::Gcm, 32) => AeadAlgorithm::Aes256Gcm,
             (CipherMode::Ccm, 16) => AeadAlgorithm::Aes128Ccm,
             (CipherMode::Ccm8, 32) => AeadAlgorithm::Aes256Ccm8,
+            (CipherMode::Poly1305, 32) => AeadAlgorithm::ChaCha20Poly1305,
             other => panic!("{other:?}: a suite that is not sealed here"),
         }
     }

@@ -191,6 +191,7 @@ macro_rules! conformance_tests {
             record::record_payloads_that_are_too_long_overflow
             record::record_keys_are_checked
             record::record_nonces_and_vectors_never_repeat
+            record::record_sequence_numbers_of_aead_keys_only_grow
             record::record_openssl_vectors
             record::record_botan_vectors
             record::record_botan_paddings

