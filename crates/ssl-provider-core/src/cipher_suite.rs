@@ -142,7 +142,7 @@ pub struct BulkCipher {
     pub mode: CipherMode,
     /// Bytes of the key that the cipher is used with.
     pub key_len: usize,
-    /// Bytes of key that the key block gives; shorter than `key_len` in export suites.
+    /// Bytes of key in the key block; shorter than `key_len` in export suites.
     pub key_material_len: usize,
     /// Bits of strength, as the header counts them.
     pub bits: u32,

@@ -16,7 +16,7 @@ pub enum Error {
     // The caller's fault.
     /// A handle is not live, is of another kind, or belongs to another provider.
     InvalidHandle,
-    /// A parameter is missing or malformed; the text names it and says what was expected.
+    /// A parameter is missing or malformed; the text names it and what was expected.
     InvalidParameter(&'static str),
     /// The flags are not the ones that the operation asks for.
     BadFlags {
@@ -47,8 +47,8 @@ pub enum Error {
     /// Authentication of a record failed. This is the one error for every reason: header, length,
     /// padding, MAC or tag, so that it is no padding oracle.
     BadRecord,
-    /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire says so, or
-    /// its payload does, and then its MAC or tag is right: only who has the keys can write it.
+    /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire shows it, or
+    /// its payload does, and then its MAC or tag is right: only a holder of the keys can write it.
     RecordOverflow,
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
@@ -66,7 +66,7 @@ pub enum Error {
     RequirementNotMet(&'static str),
 
     // The backend.
-    /// The backend cannot do this; its support table says so too.
+    /// The backend does not support this, as its `support` returns too.
     Unsupported(Operation),
     /// The library failed for a reason that no input explains.
     Backend {
@@ -77,7 +77,7 @@ pub enum Error {
     },
 
     // Our fault.
-    /// A condition that should not be possible; the text says which.
+    /// A condition that should not be possible; the text names it.
     Internal(&'static str),
 }
 

@@ -101,7 +101,7 @@ impl<T> HandleTable<T> {
         }
     }
 
-    /// Stores an object and gives a handle for it.
+    /// Stores an object and returns a handle for it.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl<T> HandleTable<T> {
         }
     }
 
-    /// Frees a live handle and gives back the object; clones of it that are in use are not touched.
+    /// Frees a live handle and returns the object; clones of it that are in use are not touched.
     ///
     /// # Errors
     ///

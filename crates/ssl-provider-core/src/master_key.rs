@@ -1,5 +1,5 @@
 //! A master key, and what is derived from it: session keys, verify_data, and its secret only where
-//! the provider's policy says so.
+//! the policy of the provider allows it.
 
 use std::fmt;
 use std::ops::Range;

@@ -2,7 +2,7 @@
 //! Padding, length and version fall into one mask, which selects the premaster or the fallback.
 //!
 //! This is the defence against Bleichenbacher's attack and its descendants (ROBOT, DROWN): a
-//! padding oracle needs an answer, and none is given. Marvin showed that time is an answer too, so
+//! padding oracle needs a visible difference, and there is none. Marvin showed that time is one, so
 //! the routine has no branch and no index that depends on the block.
 
 use crate::ct::Mask;
@@ -48,8 +48,8 @@ impl VersionCheck {
 
     /// The version that the fallback may depend on: none where any is taken.
     ///
-    /// A good premaster secret gives one answer whatever version was asked for, where any is
-    /// taken. A fallback that differed by it would tell the bad ones apart to whoever asks twice.
+    /// Where any version is accepted, a good premaster secret has one result whatever version was
+    /// expected. A fallback that differed by it would reveal the bad ones to whoever imports twice.
     pub(crate) fn fallback_version(self) -> u16 {
         if self.any { 0 } else { self.expected }
     }

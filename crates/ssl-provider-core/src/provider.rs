@@ -200,7 +200,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] says what is wrong with the key; [`Error::NotAllowed`] when it is shorter
+    /// [`Error::Key`] with what is wrong with the key; [`Error::NotAllowed`] when it is shorter
     /// than the policy asks.
     pub fn load_private_key(&self, der: &[u8]) -> Result<PrivateKey, Error> {
         let der = RsaPrivateKeyDer::from_der(der)?;

@@ -31,7 +31,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] says what is wrong with the key.
+    /// [`Error::Key`] with what is wrong with the key.
     pub fn from_der(der: &'a [u8]) -> Result<Self, Error> {
         if let Ok(info) = pkcs8::PrivateKeyInfoRef::from_der(der) {
             return match info.algorithm.oid {
@@ -120,7 +120,7 @@ impl fmt::Debug for RsaPrivateKeyDer<'_> {
     }
 }
 
-/// Says what a DER structure is that is not an RSA key.
+/// Returns the error for a DER structure that is not an RSA key.
 fn malformed(der: &[u8]) -> Error {
     // SEC1 ECPrivateKey ::= SEQUENCE { version INTEGER (1), privateKey OCTET STRING, … }, with a
     // length of one byte, or of two for the larger curves.

@@ -1,5 +1,5 @@
 //! Signatures of TLS handshakes: their schemes, and public keys as certificates carry them.
-//! Everything here is public, so a wrong signature may be an answer of its own.
+//! Everything here is public, so a wrong signature may have an error of its own.
 
 use pkcs1::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use pkcs1::der::{Decode, Encode, Error as DerError};
@@ -282,7 +282,7 @@ fn ec(curve: ObjectIdentifier, point: &[u8]) -> Option<PublicKeyParts<'_>> {
     good.then_some(PublicKeyParts::Ec { curve, point })
 }
 
-/// What every backend answers for a public key that is none.
+/// What every backend returns for an invalid public key.
 pub const BAD_PUBLIC_KEY: Error = Error::InvalidParameter(
     "public key: expected RSA of 1024 to 8192 bits, or a point on P-256, P-384 or \
      P-521, as SubjectPublicKeyInfo",

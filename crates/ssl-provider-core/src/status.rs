@@ -1,11 +1,11 @@
-//! The status codes that the interface answers, in both number spaces that its pages use.
+//! The status codes that the interface returns, in both number spaces that its pages use.
 //! The mapping from our errors is in [`crate::error`], in one place.
 
 use std::fmt;
 
 /// A `SECURITY_STATUS`: zero for success, negative for failure.
 ///
-/// It holds NTE and NTSTATUS values, known and unknown, because the documented interface answers
+/// It holds NTE and NTSTATUS values, known and unknown, because the documented interface returns
 /// from both spaces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
@@ -51,7 +51,7 @@ statuses! {
     NTE_INVALID_HANDLE = 0x8009_0026;
     /// A parameter is not valid.
     NTE_INVALID_PARAMETER = 0x8009_0027;
-    /// The buffer is too small for the answer.
+    /// The buffer is too small for the output.
     NTE_BUFFER_TOO_SMALL = 0x8009_0028;
     /// The operation is not supported.
     NTE_NOT_SUPPORTED = 0x8009_0029;

@@ -48,7 +48,7 @@ pub struct RsaInfo {
     /// Whether its arithmetic is in assembly, on processors that the library has it for. In
     /// portable code it takes several times as long.
     pub assembly: bool,
-    /// What its authors say about time.
+    /// What its authors claim about its time.
     pub constant_time: ConstantTime,
     /// Whether the ciphertext is blinded with a random factor.
     pub blinding: bool,
@@ -56,10 +56,10 @@ pub struct RsaInfo {
     pub fault_check: bool,
 }
 
-/// What the authors of an RSA implementation say about its time, weakest first.
+/// What the authors of an RSA implementation claim about its time, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConstantTime {
-    /// An open advisory says that the time may tell about the plaintext.
+    /// An open advisory states that the time may reveal the plaintext (Marvin).
     Disputed,
     /// The implementation is meant to be constant-time.
     Claimed,

@@ -49,7 +49,7 @@ pub use crate::backend::signature::Signatures;
 
 /// A crypto library, as this project uses it.
 ///
-/// A backend names the kinds that it offers, usually as `self`, and says in
+/// A backend returns the kinds that it offers, usually as `self`, and in
 /// [`support`](Self::support) whose code does each operation. Programs hold it as a [`Backend`].
 ///
 /// # Contract

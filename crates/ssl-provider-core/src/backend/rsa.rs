@@ -9,7 +9,7 @@ use crate::error::{Error, InvalidKey};
 use crate::rsa_der::RsaPrivateKeyDer;
 
 /// RSA private keys that decrypt. Core makes the whole key exchange of the raw operation; a holder
-/// of keys that gives no raw result implements [`RsaKeyExchange`](crate::RsaKeyExchange) instead.
+/// of keys that returns no raw result implements [`RsaKeyExchange`](crate::RsaKeyExchange) instead.
 pub trait RsaDecryption: fmt::Debug + Send + Sync {
     /// Loads an RSA private key into the library.
     ///
@@ -39,7 +39,7 @@ pub trait RsaPrivateKey: fmt::Debug + Send + Sync {
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error>;
 
     /// Runs [`decrypt_raw`](Self::decrypt_raw) for each job. An implementation that computes
-    /// several at once gives the same results.
+    /// several at once has the same results.
     ///
     /// # Errors
     ///

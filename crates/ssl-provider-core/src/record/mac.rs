@@ -256,7 +256,7 @@ struct Message<'a> {
 }
 
 /// What is hashed before a message, or before its hash: one block for HMAC, the key and as many
-/// bytes as RFC 6101 says for SSL 3.0.
+/// bytes as RFC 6101 has for SSL 3.0.
 struct Prefix {
     /// In a box, so that nothing is left where the key was moved from.
     bytes: Box<Zeroizing<[u8; MAX_HASH_BLOCK_LEN]>>,

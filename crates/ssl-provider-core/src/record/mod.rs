@@ -211,7 +211,7 @@ impl RecordKey {
             Some(copy) => {
                 copy.copy_from_slice(record);
                 self.decrypt_in_place(sequence_number, copy).map(|range| {
-                    // A payload is never longer than what `needed` says.
+                    // A payload is never longer than `needed`.
                     let (from, len) = (&mut copy[range.clone()], range.len());
                     payload[..len].copy_from_slice(from);
                     // The key may be idle for hours after this.

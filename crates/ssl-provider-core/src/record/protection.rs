@@ -70,7 +70,7 @@ pub(super) trait Protection: Send + Sync {
     }
 }
 
-/// What the header of a record says besides its length.
+/// The header of a record, but for its length.
 #[derive(Clone, Copy)]
 pub(super) struct RecordHeader {
     pub(super) version: ProtocolVersion,
