@@ -4,10 +4,10 @@
 use std::cmp::Reverse;
 use std::ffi::c_void;
 
-use ssl_provider::backend::{HashAlgorithm, PrfAlgorithm};
-use ssl_provider::cipher_suite::{CipherAlgorithm, CipherMode, KeyExchange};
-use ssl_provider::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS};
-use ssl_provider::{CipherSuite, Error, Protocol, Provider};
+use ssl_provider::{
+    CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, Error, HashAlgorithm, KeyExchange,
+    MAX_MODULUS_LEN, MIN_MODULUS_BITS, PrfAlgorithm, ProtocolVersion, Provider, SecurityParameters,
+};
 
 use crate::abi::{
     BCRYPT_3DES_ALGORITHM, BCRYPT_AES_ALGORITHM, BCRYPT_CHAIN_MODE_CBC, BCRYPT_CHAIN_MODE_CCM,
@@ -124,17 +124,13 @@ export! {
         let place = prf_hash.required("szPRFHash is NULL")?;
         no_flags(flags)?;
         let (protocol, suite) = find(protocol, cipher_suite, key_type)?;
-        let hash = match protocol {
-            Protocol::Tls1_2 | Protocol::Tls1_3 | Protocol::Dtls1_2 => match suite.prf {
+        let hash = match protocol.as_tls() {
+            ProtocolVersion::TLS1_2 | ProtocolVersion::TLS1_3 => match suite.prf {
                 PrfAlgorithm::Sha256 => Some(BCRYPT_SHA256_ALGORITHM),
                 PrfAlgorithm::Sha384 => Some(BCRYPT_SHA384_ALGORITHM),
-                PrfAlgorithm::Md5Sha1 => None,
+                _ => None,
             },
-            Protocol::Ssl2
-            | Protocol::Ssl3
-            | Protocol::Tls1_0
-            | Protocol::Tls1_1
-            | Protocol::Dtls1_0 => None,
+            _ => None,
         };
         let hash = hash.ok_or(Failure::Status(NTE_NOT_SUPPORTED, "no PRF hash before TLS 1.2"))?;
         place.write(name(hash));
@@ -150,7 +146,7 @@ fn next_suite<T: Copy>(
     cipher_suite: Out<*mut T>,
     state: InOut<*mut c_void>,
     flags: u32,
-    make: fn(Protocol, &CipherSuite, &Provider) -> T,
+    make: fn(ProtocolVersion, &CipherSuiteInfo, &Provider) -> T,
 ) -> Result<(), Failure> {
     cipher_suite.preset(std::ptr::null_mut());
     let (handles, blocks) = (&process().handles, &process().blocks);
@@ -183,22 +179,22 @@ fn next_suite<T: Copy>(
 
 /// Returns the suites whose key exchange and cipher the provider supports, best first, each with
 /// its protocols. SSL 3.0 is among them if the policy allows it.
-fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
+fn supported(provider: &Provider) -> Vec<(ProtocolVersion, &'static CipherSuiteInfo)> {
     if !provider.supports_import() {
         return Vec::new();
     }
-    let all = CipherSuite::all().iter();
-    let mut suites: Vec<&CipherSuite> = all
-        .filter(|suite| suite.key_exchange.is_rsa() && provider.supports_records(suite))
+    let all = CipherSuiteInfo::all().iter();
+    let mut suites: Vec<&CipherSuiteInfo> = all
+        .filter(|suite| suite.key_exchange.is_rsa() && provider.supports_records(suite.id))
         .collect();
     suites.sort_by_key(|suite| {
         (suite.key_exchange.is_export(), rank(suite), Reverse(suite.cipher.bits), suite.id)
     });
-    let protocols = Protocol::ALL.into_iter().filter(|protocol| {
-        let switched_on = *protocol != Protocol::Ssl3 || provider.policy().legacy_ssl3;
-        protocol.schedule().is_some() && switched_on
+    let protocols = ProtocolVersion::ALL.into_iter().filter(|protocol| {
+        let switched_on = *protocol != ProtocolVersion::SSL3 || provider.policy().legacy_ssl3;
+        protocol.key_schedule(PrfAlgorithm::Sha256).is_some() && switched_on
     });
-    let protocols: Vec<Protocol> = protocols.collect();
+    let protocols: Vec<ProtocolVersion> = protocols.collect();
     suites
         .into_iter()
         .flat_map(|suite| protocols.iter().map(move |protocol| (*protocol, suite)))
@@ -208,26 +204,29 @@ fn supported(provider: &Provider) -> Vec<(Protocol, &'static CipherSuite)> {
 
 /// Returns the rank of a suite's cipher: AEAD, CBC with long blocks, CBC with short blocks
 /// (Sweet32, RFC 7457 section 2.5), RC4 (RFC 7465), weak keys, no encryption.
-fn rank(suite: &CipherSuite) -> u8 {
+fn rank(suite: &CipherSuiteInfo) -> u8 {
     match (suite.cipher.mode, suite.cipher.block_len(), suite.cipher.bits) {
-        (CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8, ..) => 0,
         (_, _, 0) => 5,
         (_, _, 1..112) => 4,
         (CipherMode::Cbc, 16.., _) => 1,
         (CipherMode::Cbc, ..) => 2,
         (CipherMode::Stream, ..) => 3,
+        _ => 0,
     }
 }
 
 /// The protocol and the suite behind their numbers.
-pub(crate) fn find(
+fn find(
     protocol: u32,
     suite: u32,
     key_type: u32,
-) -> Result<(Protocol, &'static CipherSuite), Error> {
-    let protocol =
-        Protocol::try_from(protocol).map_err(|_| Error::InvalidParameter("dwProtocol: unknown"))?;
-    let suite = CipherSuite::from_id(suite)
+) -> Result<(ProtocolVersion, &'static CipherSuiteInfo), Error> {
+    let protocol = ProtocolVersion::try_from(protocol)
+        .ok()
+        .filter(|protocol| protocol.name().is_some())
+        .ok_or(Error::InvalidParameter("dwProtocol: unknown"))?;
+    let suite = CipherSuite(suite)
+        .info()
         .filter(|suite| suite.allows(protocol))
         .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
     let is_curve =
@@ -238,6 +237,22 @@ pub(crate) fn find(
     Ok((protocol, suite))
 }
 
+/// What a connection with this protocol and suite has agreed on.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] for a protocol or suite that is unknown or disabled.
+pub(crate) fn security_parameters(
+    provider: &Provider,
+    protocol: u32,
+    suite: u32,
+) -> Result<SecurityParameters, Error> {
+    let (version, suite) = find(protocol, suite, 0)?;
+    provider
+        .security_parameters(version, suite.id)
+        .map_err(|_| Error::InvalidParameter("dwProtocol: no RSA key exchange, or not enabled"))
+}
+
 /// The key type of X25519, its IANA group number. The Windows headers have no name for it.
 const X25519: u32 = 29;
 
@@ -245,19 +260,23 @@ fn is_ecdhe(key_exchange: KeyExchange) -> bool {
     matches!(key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa)
 }
 
-fn record(protocol: Protocol, suite: &CipherSuite, provider: &Provider) -> NCRYPT_SSL_CIPHER_SUITE {
+fn record(
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
+    provider: &Provider,
+) -> NCRYPT_SSL_CIPHER_SUITE {
     let (hash, hash_bits) = match suite.mac {
-        None => ("", 0),
         Some(HashAlgorithm::Md5) => (BCRYPT_MD5_ALGORITHM, 128),
         Some(HashAlgorithm::Sha1) => (BCRYPT_SHA1_ALGORITHM, 160),
         Some(HashAlgorithm::Sha256) => (BCRYPT_SHA256_ALGORITHM, 256),
         Some(HashAlgorithm::Sha384) => (BCRYPT_SHA384_ALGORITHM, 384),
+        _ => ("", 0),
     };
     let (exchange, (shortest, longest)) = exchange(suite.key_exchange, provider);
     NCRYPT_SSL_CIPHER_SUITE {
         dwProtocol: protocol.wire().into(),
-        dwCipherSuite: suite.id,
-        dwBaseCipherSuite: suite.id,
+        dwCipherSuite: suite.id.0,
+        dwBaseCipherSuite: suite.id.0,
         szCipherSuite: name(suite.name),
         szCipher: name(cipher(suite.cipher.algorithm)),
         dwCipherLen: suite.cipher.bits,
@@ -273,8 +292,8 @@ fn record(protocol: Protocol, suite: &CipherSuite, provider: &Provider) -> NCRYP
 }
 
 fn extended_record(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     provider: &Provider,
 ) -> NCRYPT_SSL_CIPHER_SUITE_EX {
     let plain = record(protocol, suite, provider);
@@ -311,7 +330,7 @@ fn exchange(key_exchange: KeyExchange, provider: &Provider) -> (&'static str, (u
         }
         KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa => (BCRYPT_ECDH_ALGORITHM, (0, 65536)),
         KeyExchange::Psk => (TLS_PSK_EXCHANGE, (0, 65536)),
-        KeyExchange::Tls13 => ("", (0, 0)),
+        _ => ("", (0, 0)),
     }
 }
 
@@ -322,13 +341,12 @@ fn certificate(key_exchange: KeyExchange) -> &'static str {
         }
         KeyExchange::DheDss | KeyExchange::DheDssExport => BCRYPT_DSA_ALGORITHM,
         KeyExchange::EcdheEcdsa => SSL_ECDSA_ALGORITHM,
-        KeyExchange::Psk | KeyExchange::Tls13 => "",
+        _ => "",
     }
 }
 
 fn cipher(algorithm: CipherAlgorithm) -> &'static str {
     match algorithm {
-        CipherAlgorithm::Null => "",
         CipherAlgorithm::Rc4 => BCRYPT_RC4_ALGORITHM,
         CipherAlgorithm::Rc2 => BCRYPT_RC2_ALGORITHM,
         CipherAlgorithm::Idea => "IDEA",
@@ -338,46 +356,39 @@ fn cipher(algorithm: CipherAlgorithm) -> &'static str {
         CipherAlgorithm::Camellia => "CAMELLIA",
         CipherAlgorithm::Seed => "SEED",
         CipherAlgorithm::Aria => "ARIA",
+        _ => "",
     }
 }
 
 fn mode(mode: CipherMode) -> &'static str {
     match mode {
-        CipherMode::Stream => BCRYPT_CHAIN_MODE_NA,
         CipherMode::Cbc => BCRYPT_CHAIN_MODE_CBC,
         CipherMode::Gcm => BCRYPT_CHAIN_MODE_GCM,
         CipherMode::Ccm | CipherMode::Ccm8 => BCRYPT_CHAIN_MODE_CCM,
+        _ => BCRYPT_CHAIN_MODE_NA,
     }
 }
 
 /// What a record adds (RFC 5246 section 6.2, RFC 5288, RFC 6655, RFC 8446 section 5.2, and eight
 /// bytes of epoch and sequence number in DTLS, RFC 6347 section 4.1).
 fn lengths_of(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
 ) -> Result<NCRYPT_SSL_CIPHER_LENGTHS, Failure> {
-    let header = match protocol {
-        // Its record headers have two or three bytes, which the fields cannot express.
-        Protocol::Ssl2 => {
-            return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 2.0: lengths not supported"));
-        }
-        Protocol::Dtls1_0 | Protocol::Dtls1_2 => 13,
-        Protocol::Ssl3
-        | Protocol::Tls1_0
-        | Protocol::Tls1_1
-        | Protocol::Tls1_2
-        | Protocol::Tls1_3 => 5,
-    };
+    // Its record headers have two or three bytes, which the fields cannot express.
+    if protocol == ProtocolVersion::SSL2 {
+        return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 2.0: lengths not supported"));
+    }
+    let header = if protocol.is_dtls() { 13 } else { 5 };
     let block = bytes(suite.cipher.block_len());
-    let is_tls13 = protocol == Protocol::Tls1_3;
+    let is_tls13 = protocol == ProtocolVersion::TLS1_3;
     let (explicit, tag) = match suite.cipher.mode {
-        CipherMode::Stream => (0, 0),
         CipherMode::Cbc if protocol.has_explicit_iv() => (block, 0),
-        CipherMode::Cbc => (0, 0),
         // The tag, and the true content type that is encrypted with the content.
         CipherMode::Gcm | CipherMode::Ccm if is_tls13 => (0, 17),
         CipherMode::Gcm | CipherMode::Ccm => (8, 16),
         CipherMode::Ccm8 => (8, 8),
+        _ => (0, 0),
     };
     let pads = suite.cipher.mode == CipherMode::Cbc;
     Ok(NCRYPT_SSL_CIPHER_LENGTHS {
@@ -413,25 +424,78 @@ mod tests {
 
     #[test]
     fn every_name_fits_its_field() {
-        for suite in CipherSuite::all() {
+        for suite in CipherSuiteInfo::all() {
             assert!(suite.name.len() < MAX_NAME_LEN, "{}", suite.name);
         }
     }
 
     #[test]
+    fn only_what_has_no_name_is_named_by_nothing() {
+        for suite in CipherSuiteInfo::all() {
+            let cipher_name = cipher(suite.cipher.algorithm);
+            let has_cipher = suite.cipher.algorithm != CipherAlgorithm::Null;
+            assert_eq!(!cipher_name.is_empty(), has_cipher, "{}", suite.name);
+            let has_mode = suite.cipher.mode != CipherMode::Stream;
+            assert_eq!(mode(suite.cipher.mode) != BCRYPT_CHAIN_MODE_NA, has_mode, "{}", suite.name);
+            let provider = Provider::open(ssl_provider::default_backend().unwrap());
+            let (exchange, _) = exchange(suite.key_exchange, &provider);
+            let has_exchange = suite.key_exchange != KeyExchange::Tls13;
+            assert_eq!(!exchange.is_empty(), has_exchange, "{}", suite.name);
+            let record = record(ProtocolVersion::TLS1_2, suite, &provider);
+            assert_eq!(record.dwHashLen != 0, suite.mac.is_some(), "{}", suite.name);
+        }
+    }
+
+    #[test]
     fn lengths_are_those_of_the_record_formats() {
-        let of = |protocol, suite| {
-            let lengths = lengths_of(protocol, CipherSuite::from_id(suite).unwrap()).unwrap();
+        let of = |protocol, suite: CipherSuite| {
+            let lengths = lengths_of(protocol, suite.info().unwrap()).unwrap();
             (lengths.dwHeaderLen, lengths.dwFixedTrailerLen, lengths.dwMaxVariableTrailerLen)
         };
-        assert_eq!(of(Protocol::Tls1_0, 0x002F), (5, 20, 16), "AES-CBC, chained");
-        assert_eq!(of(Protocol::Tls1_1, 0x002F), (21, 20, 16), "AES-CBC, explicit");
-        assert_eq!(of(Protocol::Tls1_2, 0x000A), (13, 20, 8), "3DES");
-        assert_eq!(of(Protocol::Tls1_2, 0x0005), (5, 20, 0), "RC4");
-        assert_eq!(of(Protocol::Tls1_2, 0x009C), (13, 16, 0), "GCM");
-        assert_eq!(of(Protocol::Tls1_2, 0xC0A0), (13, 8, 0), "CCM with the short tag");
-        assert_eq!(of(Protocol::Tls1_3, 0x1301), (5, 17, 0), "TLS 1.3");
-        assert_eq!(of(Protocol::Dtls1_2, 0x009C), (21, 16, 0), "DTLS");
-        assert_eq!(of(Protocol::Tls1_2, 0x003B), (5, 32, 0), "no encryption");
+        assert_eq!(
+            of(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+            (5, 20, 16),
+            "AES-CBC, chained"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+            (21, 20, 16),
+            "AES-CBC, explicit"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+            (13, 20, 8),
+            "3DES"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA),
+            (5, 20, 0),
+            "RC4"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+            (13, 16, 0),
+            "GCM"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CCM_8),
+            (13, 8, 0),
+            "CCM with the short tag"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_3, CipherSuite::TLS_AES_128_GCM_SHA256),
+            (5, 17, 0),
+            "TLS 1.3"
+        );
+        assert_eq!(
+            of(ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+            (21, 16, 0),
+            "DTLS"
+        );
+        assert_eq!(
+            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA256),
+            (5, 32, 0),
+            "no encryption"
+        );
     }
 }

@@ -10,7 +10,7 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::cipher_suites::find;
+use crate::cipher_suites::security_parameters;
 use crate::failure::Failure;
 use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Out, OutBytes, WideStr};
@@ -40,10 +40,9 @@ export! {
             BCRYPT_SHA384_ALGORITHM => HashAlgorithm::Sha384,
             _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, SHA256 or SHA384")),
         };
-        let hash = provider.provider().client_auth_hash(protocol, algorithm)?;
-        let (protocol, suite) = find(protocol, cipher_suite, 0)?;
-        let backend = provider.provider().backend();
-        let hash = RunningHash::new(backend, protocol, suite, HashUse::ClientAuth, hash);
+        let parameters = security_parameters(provider.provider(), protocol, cipher_suite)?;
+        let hash = provider.provider().client_auth_hash(parameters.version(), algorithm)?;
+        let hash = RunningHash::new(parameters, HashUse::ClientAuth, hash);
         place.write(process().handles.insert(Object::HandshakeHash(hash.into()))?);
         Ok(())
     }
@@ -80,12 +79,12 @@ export! {
             | BCRYPT_ECDSA_P521_ALGORITHM => ClientKey::DsaOrEcdsa,
             _ => return Err(Error::InvalidParameter("pszAlgId: not a signature algorithm").into()),
         };
-        if hash.protocol != master_key.key.protocol() {
+        if hash.parameters.version() != master_key.version() {
             return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol").into());
         }
         // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
-        let value = master_key.key.client_auth_hash(key, &so_far)?;
+        let value = master_key.client_auth_hash(key, &so_far)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(&value) }
     }

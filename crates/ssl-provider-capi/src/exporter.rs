@@ -2,8 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use ssl_provider::exporter::{EAP_TLS_KEY_BLOCK_LEN, RANDOMS_LEN};
-use ssl_provider::{EapKeyBlock, Error};
+use ssl_provider::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, Error, RANDOMS_LEN};
 
 use crate::abi::{KeyHandle, ProviderHandle};
 use crate::boundary::export;
@@ -48,7 +47,7 @@ export! {
         };
         let mut material = room_for(usize_of(output_len))?;
         let context = context.as_ref().map(|context| context.as_slice());
-        master_key.key.export_keying_material(&label, &randoms, context, &mut material)?;
+        master_key.export_keying_material(&label, &randoms, context, &mut material)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(output_len, &material, "pbOutput is NULL") }.map_err(Failure::from)
     }
@@ -86,7 +85,7 @@ export! {
         // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
         let mut block = room_for(len)?;
-        master_key.key.eap_key_block(kind, &randoms, &mut block)?;
+        master_key.eap_key_block(kind, &randoms, &mut block)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { place.write(&block) }
     }

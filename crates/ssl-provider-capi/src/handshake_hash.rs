@@ -1,12 +1,11 @@
 //! Handshake hashes: creation, update, duplication, and the session hash.
 
-use ssl_provider::Error;
-use ssl_provider::protocol::Schedule;
+use ssl_provider::{Error, HandshakeHash, KeySchedule};
 
 use crate::abi::{HashHandle, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::cipher_suites::find;
+use crate::cipher_suites::security_parameters;
 use crate::failure::Failure;
 use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Bytes, Out, OutBytes};
@@ -26,10 +25,9 @@ export! {
         let provider = process().handles.provider(provider)?;
         let place = handshake_hash.required("phHandshakeHash is NULL")?;
         no_flags(flags)?;
-        let hash = provider.provider().handshake_hash(protocol, cipher_suite)?;
-        let (protocol, suite) = find(protocol, cipher_suite, 0)?;
-        let backend = provider.provider().backend();
-        let hash = RunningHash::new(backend, protocol, suite, HashUse::Handshake, hash);
+        let parameters = security_parameters(provider.provider(), protocol, cipher_suite)?;
+        let hash = HandshakeHash::new(&parameters)?;
+        let hash = RunningHash::new(parameters, HashUse::Handshake, hash);
         place.write(process().handles.insert(Object::HandshakeHash(hash.into()))?);
         Ok(())
     }
@@ -73,13 +71,13 @@ export! {
         let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
-        if protocol != u32::from(hash.protocol.wire()) {
+        if protocol != u32::from(hash.parameters.version().wire()) {
             return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
         }
         if hash.hash_use == HashUse::ClientAuth {
             return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
-        if hash.protocol.schedule() == Some(Schedule::Ssl3) {
+        if hash.parameters.schedule() == KeySchedule::Ssl3 {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));
         }
         let value = hash.hash()?.current()?;
@@ -102,8 +100,7 @@ export! {
         let place = duplicate.required("phTranscriptHash is NULL")?;
         no_flags(flags)?;
         let copy = hash.hash()?.duplicate();
-        let RunningHash { backend, protocol, suite, hash_use, .. } = *hash;
-        let copy = RunningHash::new(backend, protocol, suite, hash_use, copy);
+        let copy = RunningHash::new(hash.parameters.clone(), hash.hash_use, copy);
         place.write(process().handles.insert(Object::HandshakeHash(copy.into()))?);
         Ok(())
     }

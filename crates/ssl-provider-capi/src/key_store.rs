@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pkcs1::der::Decode;
 use pkcs8::spki::SubjectPublicKeyInfoRef;
-use ssl_provider::signature::PublicKeyParts;
-use ssl_provider::{Error, PublicKeyDer};
+use ssl_provider::{Error, PublicKeyDer, PublicKeyParts};
 use ssl_provider_keys::{
     BlobType, CheckedKey, EcAlgorithm, EcPublicKey, KeyError, PublicKey, RsaPublicKey,
 };

@@ -85,7 +85,7 @@ export! {
         }
         // SAFETY: the caller of the export promises that pbKeyBlob is readable for cbKeyBlob bytes.
         let blob = unsafe { blob.copy(blob_len, "pbKeyBlob is NULL") }?;
-        let backend = provider.provider().backend();
+        let backend = provider.provider().backend().clone();
         let object = match blob_type.as_str() {
             BCRYPT_OPAQUE_KEY_BLOB => {
                 let key = provider.provider().import_record_key(&blob)?;

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use ssl_provider::{CipherSuite, Error, Flags, Protocol, RecordOptions, Side};
+use ssl_provider::{CipherSuite, Error, ProtocolVersion, RecordOptions, Side};
 
 use crate::abi::{
     HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG,
@@ -11,7 +11,7 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
-use crate::object::{HashUse, ImportedMasterKey, Object};
+use crate::object::{HashUse, Object};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 use crate::session_key::SessionKey;
@@ -60,11 +60,12 @@ export! {
         if encrypted_key_len > MAX_ENCRYPTED_LEN {
             return Err(Error::InvalidParameter("cbEncryptedKey: at most 65535").into());
         }
-        let flags = Flags(flags);
-        if flags != Flags::SERVER {
-            return Err(Error::BadFlags { given: flags.0 }.into());
+        if flags != NCRYPT_SSL_SERVER_FLAG {
+            return Err(Error::BadFlags { given: flags }.into());
         }
-        CipherSuite::for_rsa_key_exchange(cipher_suite, Protocol::try_from(protocol)?)?;
+        let (version, suite) = (ProtocolVersion::try_from(protocol)?, CipherSuite(cipher_suite));
+        suite.for_rsa_key_exchange(version)?;
+        provider.provider().security_parameters(version, suite)?;
         let parameters = parameters.parse()?;
         // SAFETY: the caller of the export promises that pbEncryptedKey is readable for
         // cbEncryptedKey bytes.
@@ -72,13 +73,11 @@ export! {
             unsafe { encrypted_key.copy(encrypted_key_len, "pbEncryptedKey is NULL") }?;
         let key = provider.provider().import_master_key(
             &private_key,
-            protocol,
-            cipher_suite,
+            version,
+            suite,
             &parameters,
             &encrypted_key,
-            flags,
         )?;
-        let key = ImportedMasterKey { backend: provider.provider().backend(), key };
         place.write(process().handles.insert(Object::MasterKey(key.into()))?);
         Ok(())
     }
@@ -110,11 +109,12 @@ export! {
         }
         no_flags(flags)?;
         let randoms = [NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM];
-        let keys = master_key.key.session_keys(&parameters.parse_only(&randoms)?)?;
+        let keys = master_key.session_keys(&parameters.parse_only(&randoms)?)?;
         // An imported master key is the server's, so it reads what the client writes.
+        let backend = master_key.security_parameters().backend();
         let insert = |writer| {
             let key = keys.record_key(writer, RecordOptions::default())?;
-            let key = SessionKey::new(master_key.backend, key);
+            let key = SessionKey::new(backend.clone(), key);
             process().handles.insert(Object::SessionKey(key.into()))
         };
         let read = insert(Side::Client)?;
@@ -154,17 +154,19 @@ export! {
         if output_len > MAX_VERIFY_DATA_LEN {
             return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
         }
-        let key = &master_key.key;
         if hash.hash_use != HashUse::Handshake {
             return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
         }
-        if hash.protocol != key.protocol() || hash.suite.prf != key.suite().prf {
+        let of_hash = &hash.parameters;
+        if of_hash.version() != master_key.version()
+            || of_hash.suite().prf != master_key.suite().prf
+        {
             return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol or PRF").into());
         }
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
         // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
-        key.verify_data(sender, &so_far, &mut verify_data)?;
+        master_key.verify_data(sender, &so_far, &mut verify_data)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(output_len, &verify_data, "pbOutput is NULL") }.map_err(Failure::from)
     }

@@ -1,12 +1,11 @@
 //! The objects behind handles, and the look-ups that each export begins with.
 //! A look-up returns a reference, so freeing a handle does not disturb a call in progress.
 
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ssl_provider::{
-    Error, Handle, HandleKind, HandleTable, HandshakeHash, KeyExchangeBackend, KeyFault, MasterKey,
-    PrivateKey, Protocol, Provider,
+    Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, InvalidKey, MasterKey,
+    PrivateKey, Provider, SecurityParameters,
 };
 use ssl_provider_keys::{EcPublicKey, PublicKey, RsaPublicKey};
 
@@ -18,7 +17,7 @@ use crate::session_key::SessionKey;
 pub(crate) enum Object {
     Provider(Arc<OpenProvider>),
     PrivateKey(OpenedKey),
-    MasterKey(Arc<ImportedMasterKey>),
+    MasterKey(Arc<MasterKey>),
     SessionKey(Arc<SessionKey>),
     HandshakeHash(Arc<RunningHash>),
     KeyStorageProvider,
@@ -66,7 +65,7 @@ impl OpenProvider {
 /// half, and no operation uses the private half yet.
 #[derive(Debug)]
 pub(crate) struct EcPrivateKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) backend: Backend,
     pub(crate) public: EcPublicKey,
 }
 
@@ -78,10 +77,10 @@ pub(crate) enum OpenedKey {
 }
 
 impl OpenedKey {
-    fn backend(&self) -> &'static dyn KeyExchangeBackend {
+    fn backend(&self) -> &Backend {
         match self {
             Self::Rsa(key) => key.backend(),
-            Self::Ec(key) => key.backend,
+            Self::Ec(key) => &key.backend,
         }
     }
 
@@ -96,17 +95,10 @@ impl OpenedKey {
     }
 }
 
-/// A master key, with the backend that it belongs to.
-#[derive(Debug)]
-pub(crate) struct ImportedMasterKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
-    pub(crate) key: MasterKey,
-}
-
 /// A public key, with the backend that it belongs to.
 #[derive(Debug)]
 pub(crate) struct ImportedPublicKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) backend: Backend,
     pub(crate) key: PublicKey,
 }
 
@@ -119,25 +111,21 @@ pub(crate) enum HashUse {
     ClientAuth,
 }
 
-/// A hash of handshake messages, with its purpose.
+/// A hash of handshake messages, with its purpose and what the connection has agreed on.
 #[derive(Debug)]
 pub(crate) struct RunningHash {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
-    pub(crate) protocol: Protocol,
-    pub(crate) suite: &'static ssl_provider::CipherSuite,
+    pub(crate) parameters: SecurityParameters,
     pub(crate) hash_use: HashUse,
     hash: Mutex<HandshakeHash>,
 }
 
 impl RunningHash {
     pub(crate) fn new(
-        backend: &'static dyn KeyExchangeBackend,
-        protocol: Protocol,
-        suite: &'static ssl_provider::CipherSuite,
+        parameters: SecurityParameters,
         hash_use: HashUse,
         hash: HandshakeHash,
     ) -> Self {
-        Self { backend, protocol, suite, hash_use, hash: Mutex::new(hash) }
+        Self { parameters, hash_use, hash: Mutex::new(hash) }
     }
 
     /// Locks the hash for one caller.
@@ -258,7 +246,7 @@ impl Handles {
     ) -> Result<Arc<PrivateKey>, Error> {
         match self.private_key(handle, provider)? {
             OpenedKey::Rsa(key) => Ok(key),
-            OpenedKey::Ec(_) => Err(Error::Key(KeyFault::NotRsa("an EC key"))),
+            OpenedKey::Ec(_) => Err(Error::Key(InvalidKey::NotRsa("an EC key"))),
         }
     }
 
@@ -266,9 +254,11 @@ impl Handles {
         &self,
         handle: usize,
         provider: &OpenProvider,
-    ) -> Result<Arc<ImportedMasterKey>, Error> {
+    ) -> Result<Arc<MasterKey>, Error> {
         match self.get(handle, HandleKind::MasterKey)? {
-            Object::MasterKey(key) => belongs(key.backend, provider).map(|()| key),
+            Object::MasterKey(key) => {
+                belongs(key.security_parameters().backend(), provider).map(|()| key)
+            }
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -279,7 +269,7 @@ impl Handles {
         provider: &OpenProvider,
     ) -> Result<Arc<SessionKey>, Error> {
         match self.get(handle, HandleKind::SessionKey)? {
-            Object::SessionKey(key) => belongs(key.backend, provider).map(|()| key),
+            Object::SessionKey(key) => belongs(&key.backend, provider).map(|()| key),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -290,7 +280,9 @@ impl Handles {
         provider: &OpenProvider,
     ) -> Result<Arc<RunningHash>, Error> {
         match self.get(handle, HandleKind::HandshakeHash)? {
-            Object::HandshakeHash(hash) => belongs(hash.backend, provider).map(|()| hash),
+            Object::HandshakeHash(hash) => {
+                belongs(hash.parameters.backend(), provider).map(|()| hash)
+            }
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -319,7 +311,7 @@ impl Handles {
             return Ok(key.public());
         }
         match self.get(handle, HandleKind::PublicKey)? {
-            Object::PublicKey(key) => belongs(key.backend, provider).map(|()| key.key.clone()),
+            Object::PublicKey(key) => belongs(&key.backend, provider).map(|()| key.key.clone()),
             _ => Err(OUT_OF_STEP),
         }
     }
@@ -342,13 +334,8 @@ impl Handles {
 const OUT_OF_STEP: Error = Error::Internal("handle table and object disagree about the kind");
 
 /// Whether an object is of the provider: two handles of one backend are the same provider.
-fn belongs(backend: &dyn KeyExchangeBackend, provider: &OpenProvider) -> Result<(), Error> {
-    // Each backend has one description, at one address.
-    if ptr::eq(backend.info(), provider.provider().backend().info()) {
-        Ok(())
-    } else {
-        Err(Error::InvalidHandle)
-    }
+fn belongs(backend: &Backend, provider: &OpenProvider) -> Result<(), Error> {
+    if backend == provider.provider().backend() { Ok(()) } else { Err(Error::InvalidHandle) }
 }
 
 fn raw(handle: usize) -> Handle {

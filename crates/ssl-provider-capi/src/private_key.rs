@@ -1,7 +1,6 @@
 //! Private keys: opened by their certificates, and their properties.
 
-use ssl_provider::signature::Curve;
-use ssl_provider::{Error, PrivateKey};
+use ssl_provider::{Curve, Error, PrivateKey};
 use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey};
 
 use crate::abi::{
@@ -52,7 +51,7 @@ export! {
                 OpenedKey::Rsa(provider.provider().load_private_key(pkcs1)?.into())
             }
             CheckedKey::Ec(public) => {
-                let backend = provider.provider().backend();
+                let backend = provider.provider().backend().clone();
                 OpenedKey::Ec(EcPrivateKey { backend, public: public.clone() }.into())
             }
         };

@@ -2,8 +2,7 @@
 //! NULL and Microsoft's name select the default backend; each backend also has its own name.
 
 use ssl_provider::{
-    Error, HandleKind, KeyExchangeBackend, KeyExportPolicy, Policy, Provider, backends,
-    default_backend,
+    Backend, Error, HandleKind, KeyExportPolicy, Policy, Provider, backends, default_backend,
 };
 
 use crate::abi::{
@@ -29,7 +28,7 @@ const LIBRARY_PROPERTY: &str = "Library";
 ///
 /// C code may use a private key with every provider of its backend, and those of `SslOpenProvider`
 /// have the default policy. A key that both may use must have one rule for the version in the
-/// premaster secret: see [`PremasterVersion`](ssl_provider::provider::PremasterVersion).
+/// premaster secret: see [`PremasterVersion`](ssl_provider::PremasterVersion).
 ///
 /// # Errors
 ///
@@ -213,20 +212,19 @@ export! {
 }
 
 /// The backend of a provider name.
-pub(crate) fn backend_of(name: Option<&str>) -> Result<&'static dyn KeyExchangeBackend, Error> {
+pub(crate) fn backend_of(name: Option<&str>) -> Result<Backend, Error> {
     match name {
         None | Some(MS_SCHANNEL_PROVIDER) => default_backend(),
         Some(name) => backends()
-            .iter()
-            .copied()
+            .into_iter()
             .find(|backend| backend.info().provider_name == name)
             .ok_or(Error::NoBackend),
     }
 }
 
 /// Returns names and comments of all providers.
-fn provider_names() -> Vec<(&'static str, &'static str)> {
-    let library = |backend: &&'static dyn KeyExchangeBackend| backend.info().library.as_str();
+fn provider_names() -> Vec<(&'static str, String)> {
+    let library = |backend: &Backend| backend.info().library.clone();
     default_backend()
         .iter()
         .map(|backend| (MS_SCHANNEL_PROVIDER, library(backend)))
@@ -235,7 +233,7 @@ fn provider_names() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The records first, then the strings that they point to, in one block.
-fn name_list(providers: &[(&str, &str)]) -> Result<Block, Error> {
+fn name_list(providers: &[(&str, String)]) -> Result<Block, Error> {
     let texts: Vec<(Vec<u8>, Vec<u8>)> =
         providers.iter().map(|(name, comment)| (wide(name), wide(comment))).collect();
     let text_len: usize = texts.iter().map(|(name, comment)| name.len() + comment.len()).sum();

@@ -4,18 +4,17 @@ use std::sync::{Mutex, MutexGuard};
 
 use zeroize::Zeroizing;
 
-use ssl_provider::record::MAX_FRAGMENT_LEN;
-use ssl_provider::{Error, KeyExchangeBackend, RecordKey};
+use ssl_provider::{Backend, Error, MAX_FRAGMENT_LEN, RecordKey};
 
 /// The key of one direction of a connection.
 #[derive(Debug)]
 pub(crate) struct SessionKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
+    pub(crate) backend: Backend,
     records: Mutex<Records>,
 }
 
 impl SessionKey {
-    pub(crate) fn new(backend: &'static dyn KeyExchangeBackend, key: RecordKey) -> Self {
+    pub(crate) fn new(backend: Backend, key: RecordKey) -> Self {
         Self { backend, records: Mutex::new(Records::new(key)) }
     }
 

@@ -9,10 +9,13 @@ use std::ptr::{null, null_mut};
 use std::sync::Barrier;
 use std::thread;
 
+use ssl_provider::backend::{
+    AeadCipher, HashContext, Hashing, RecordCiphers, RsaDecryption, RsaPrivateKey,
+};
 use ssl_provider::{
-    AeadAlgorithm, AeadCipher, BackendInfo, Error, Flags, HashAlgorithm, HashContext,
-    KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Operation, ParameterList, Policy,
-    PrfAlgorithm, Protocol, Provider, RsaPrivateKey, RsaPrivateKeyDer, Side, backends,
+    AeadAlgorithm, Backend, BackendInfo, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend,
+    KeyExportPolicy, KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, ProtocolVersion,
+    Provider, RsaPrivateKeyDer, Side, Support, backends,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
@@ -66,16 +69,17 @@ fn every_backend_computes_the_finished_of_the_rust_api() {
         ));
         assert_eq!(status, 0);
 
-        let rust = Provider::open(*backend);
+        let rust = Provider::open(&backend);
         let key = session.key.load(&rust);
         let parameters = ParameterList::new()
             .client_random(session.client_random)
             .server_random(session.server_random)
             .highest_version(TLS12);
-        let expected_key = rust
-            .import_master_key(&key, TLS12, GCM, &parameters, &session.encrypted, Flags::SERVER)
-            .unwrap();
-        let mut expected_hash = rust.handshake_hash(TLS12, GCM).unwrap();
+        let version = ProtocolVersion::TLS1_2;
+        let suite = CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256;
+        let expected_key =
+            rust.import_master_key(&key, version, suite, &parameters, &session.encrypted).unwrap();
+        let mut expected_hash = rust.handshake_hash(version, suite).unwrap();
         expected_hash.update(b"message");
         let mut expected = [0; 12];
         expected_key.verify_data(Side::Client, &expected_hash, &mut expected).unwrap();
@@ -143,8 +147,7 @@ fn a_fault_in_a_backend_is_its_status() {
 
 #[test]
 fn a_hash_that_a_panic_interrupted_is_refused_from_then_on() {
-    let provider =
-        provider_handle(Provider::open(Box::leak(Box::new(Staged::panicking())))).unwrap();
+    let provider = provider_handle(Provider::open(Backend::new(Staged::panicking()))).unwrap();
     let mut hash = 0;
     assert_eq!(call!(SslCreateHandshakeHash(provider, &raw mut hash, TLS12, GCM, 0)), 0);
     let message = [1; 100];
@@ -164,7 +167,7 @@ fn a_hash_that_a_panic_interrupted_is_refused_from_then_on() {
 
 #[test]
 fn a_session_key_that_a_panic_interrupted_is_refused_from_then_on() {
-    let staged = Box::leak(Box::new(Staged::panicking()));
+    let staged = Backend::new(Staged::panicking());
     let session = Session::open(provider_handle(Provider::open(staged)).unwrap(), 8);
     let master = session.import().unwrap();
     let (mut read, mut write) = (0, 0);
@@ -191,7 +194,8 @@ fn a_session_key_that_a_panic_interrupted_is_refused_from_then_on() {
 #[test]
 fn a_key_that_is_freed_while_it_decrypts_is_used_to_the_end() {
     let staged: &'static Staged = Box::leak(Box::new(Staged::waiting()));
-    let session = Session::open(provider_handle(Provider::open(staged)).unwrap(), 6);
+    let session =
+        Session::open(provider_handle(Provider::open(Backend::from_static(staged))).unwrap(), 6);
     thread::scope(|scope| {
         let importing = scope.spawn(|| session.import());
         staged.entered.wait();
@@ -207,7 +211,7 @@ fn the_policy_of_rust_code_holds_for_c_code() {
     let policy = Policy { legacy_ssl3: true, key_log: KeyLogPolicy::Denied, ..Policy::default() };
     let strict = provider_handle(Provider::open(Fake::new().leak())).unwrap();
     let legacy = provider_handle(Provider::open(Fake::new().leak()).with_policy(policy)).unwrap();
-    let ssl3 = u32::from(Protocol::Ssl3.wire());
+    let ssl3 = u32::from(ProtocolVersion::SSL3.wire());
     let mut hash = 0;
     assert_eq!(
         call!(SslCreateHandshakeHash(strict, &raw mut hash, ssl3, 0x002F, 0)),
@@ -510,6 +514,24 @@ impl KeyExchangeBackend for Staged {
         self.fake.info()
     }
 
+    fn support(&self, operation: Operation) -> Support {
+        self.fake.support(operation)
+    }
+
+    fn hashing(&self) -> &dyn Hashing {
+        self
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
+    }
+}
+
+impl Hashing for Staged {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
         self.fake.hash(hash, input, out)
     }
@@ -540,18 +562,19 @@ impl KeyExchangeBackend for Staged {
     ) -> Result<(), Error> {
         self.fake.prf(prf, secret, label, seed, out)
     }
+}
 
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        let key = self.fake.load_rsa_private_key(key)?;
+impl RsaDecryption for Staged {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        let key = self.fake.load(key)?;
         if self.panics {
             return Ok(key);
         }
         Ok(Box::new(WaitingKey { key, entered: self.entered, leave: self.leave }))
     }
+}
 
+impl RecordCiphers for Staged {
     fn aead(&self, _: AeadAlgorithm, _: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
         assert!(self.panics);
         Ok(Box::new(PanickingCipher))
