@@ -546,7 +546,7 @@ impl Connection {
         write: RecordKey,
     ) -> Result<(), Alert> {
         self.records.write(ContentType::ChangeCipherSpec, &[1])?;
-        self.records.write_with(write);
+        self.records.write_with(write, negotiated.choice.suite);
         let mut verify_data = vec![0; session.master_key.verify_data_len()];
         session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
         let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());

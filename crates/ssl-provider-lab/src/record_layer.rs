@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
+use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
-use ssl_provider::{Error, Protocol};
+use ssl_provider::{CipherSuite, Error, Protocol};
 
 use crate::alert::Alert;
 use crate::message::CLIENT_HELLO;
@@ -58,6 +59,8 @@ pub(crate) struct Record {
 pub(crate) struct RecordLayer {
     read: Option<Direction>,
     write: Option<Direction>,
+    /// Whether application data is written with the 1/n-1 split.
+    splits_data: bool,
     /// What the hellos agreed on.
     protocol: Option<Protocol>,
     /// Whether a record has come.
@@ -105,8 +108,11 @@ impl RecordLayer {
         self.read = Some(Direction::new(key));
     }
 
-    pub(crate) fn write_with(&mut self, key: RecordKey) {
+    /// Protects what is written from here on, in the version agreed on.
+    pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuite) {
         self.write = Some(Direction::new(key));
+        let chains_ivs = self.protocol.is_some_and(|protocol| !protocol.has_explicit_iv());
+        self.splits_data = chains_ivs && suite.cipher.mode == CipherMode::Cbc;
     }
 
     /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
@@ -200,9 +206,16 @@ impl RecordLayer {
     }
 
     /// Writes a payload, in as many records as it takes.
+    ///
+    /// In CBC suites of TLS 1.0 and SSL 3.0 the IV of a record is the last block of the one before
+    /// it, so whoever chooses the next plaintext knows the IV (BEAST, CVE-2011-3389). The first
+    /// byte of application data therefore has a record of its own (1/n-1 split): its MAC makes the
+    /// IV of the rest unpredictable.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
         let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
-        for payload in payload.chunks(MAX_PAYLOAD_LEN) {
+        let splits = self.splits_data && content_type == ContentType::ApplicationData;
+        let (first, rest) = payload.split_at(usize::from(splits).min(payload.len()));
+        for payload in first.chunks(MAX_PAYLOAD_LEN).chain(rest.chunks(MAX_PAYLOAD_LEN)) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
                 let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
