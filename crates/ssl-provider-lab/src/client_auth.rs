@@ -19,7 +19,7 @@ pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
 pub(crate) const MAX_CERTIFICATE_VERIFY_LEN: usize = 2 + 2 + 1024;
 
 /// What is asked for in TLS 1.2, best first, as numbers on the wire.
-const SCHEMES: [u16; 6] = [0x0401, 0x0501, 0x0403, 0x0503, 0x0201, 0x0203];
+const SCHEMES: [u16; 8] = [0x0401, 0x0501, 0x0601, 0x0403, 0x0503, 0x0603, 0x0201, 0x0203];
 
 /// Types of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
 const RSA_SIGN: u8 = 1;
@@ -47,13 +47,32 @@ pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, pr
     });
 }
 
-/// The schemes that the backend verifies.
-fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
+/// The schemes that the backend verifies, with hashes that it computes.
+pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
     let info = provider.backend().info();
+    let supports = |operation| info.support(operation) != Support::Unsupported;
     SCHEMES
         .into_iter()
         .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
-        .filter(|(_, scheme)| info.support(Operation::Verify(*scheme)) != Support::Unsupported)
+        .filter(move |(_, scheme)| {
+            let hashes = hashes(*scheme);
+            supports(Operation::Verify(*scheme))
+                && !hashes.is_empty()
+                && hashes.iter().all(|hash| supports(Operation::Hash(*hash)))
+        })
+}
+
+/// The hashes whose digests a scheme signs, one after the other; empty where core has none.
+pub(crate) fn hashes(scheme: SignatureScheme) -> &'static [HashAlgorithm] {
+    const ALL: &[HashAlgorithm] = &HashAlgorithm::ALL;
+    match scheme {
+        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
+        // Every other one signs a single digest, and no two hashes have digests of one length.
+        _ => {
+            let hash = ALL.iter().find(|hash| hash.output_len() == scheme.digest_len());
+            hash.map_or(&[], std::slice::from_ref)
+        }
+    }
 }
 
 /// Reads the body of a Certificate message; none when the client has no certificate.
@@ -105,18 +124,8 @@ pub(crate) fn certificate_verify(
         return Err(Alert::IllegalParameter);
     }
     let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
-    let hashes: &[HashAlgorithm] = match scheme {
-        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
-        SignatureScheme::RsaSha1 | SignatureScheme::EcdsaSha1 => &[HashAlgorithm::Sha1],
-        SignatureScheme::RsaSha256 | SignatureScheme::EcdsaSha256 => &[HashAlgorithm::Sha256],
-        SignatureScheme::RsaSha384 | SignatureScheme::EcdsaSha384 => &[HashAlgorithm::Sha384],
-        // Not asked for.
-        SignatureScheme::RsaSha512 | SignatureScheme::EcdsaSha512 => {
-            return Err(Alert::IllegalParameter);
-        }
-    };
     let mut digest = Vec::with_capacity(scheme.digest_len());
-    for hash in hashes {
+    for hash in hashes(scheme) {
         let start = digest.len();
         digest.resize(start + hash.output_len(), 0);
         provider.backend().hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())?;

@@ -13,8 +13,8 @@ use std::time::Duration;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::record::{MAX_PAYLOAD_LEN, RecordKey, RecordOptions};
 use ssl_provider::{
-    CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, KeyExportPolicy,
-    MasterKey, ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
+    CipherSuite, Flags, HandshakeHash, KeyExchangeBackend, KeyExportPolicy, MasterKey,
+    ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;

@@ -5,6 +5,7 @@ use ssl_provider::{Protocol, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
 
 use super::*;
+use crate::client_auth::{hashes, schemes};
 use crate::message::{CERTIFICATE, CERTIFICATE_VERIFY};
 use crate::settings::ClientAuth;
 
@@ -31,15 +32,24 @@ fn no_certificate() -> Vec<u8> {
 
 /// The CertificateVerify that is right here, after a change of what is signed.
 fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    certificate_verify_by(client, 0x0401, change)
+}
+
+/// The same with a scheme of TLS 1.2.
+fn certificate_verify_by(
+    client: &Client,
+    scheme: u16,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
     let backend = client.provider.backend();
     let mut messages = client.transcript.clone();
     change(&mut messages);
-    let (scheme, hashes): (_, &[HashAlgorithm]) = match client.version {
-        Protocol::Tls1_2 => (SignatureScheme::RsaSha256, &[HashAlgorithm::Sha256]),
-        _ => (SignatureScheme::RsaMd5Sha1, &[HashAlgorithm::Md5, HashAlgorithm::Sha1]),
-    };
+    let number = (client.version == Protocol::Tls1_2).then_some(scheme);
+    let scheme = number.map_or(SignatureScheme::RsaMd5Sha1, |number| {
+        SignatureScheme::from_wire(number).expect("a scheme")
+    });
     let mut digest = Vec::new();
-    for hash in hashes {
+    for hash in hashes(scheme) {
         let mut out = vec![0; hash.output_len()];
         backend.hash(*hash, &[&messages], &mut out).unwrap();
         digest.extend(out);
@@ -48,12 +58,30 @@ fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec
     let signature = sign_block(key, &encoded(scheme, &digest, key.len()));
     let mut message = Vec::new();
     put_message(&mut message, CERTIFICATE_VERIFY, |out| {
-        if client.version == Protocol::Tls1_2 {
-            out.extend([4, 1]);
-        }
+        out.extend(number.iter().flat_map(|number| number.to_be_bytes()));
         put_vec::<2>(out, |out| out.extend(signature));
     });
     message
+}
+
+#[test]
+fn every_rsa_scheme_that_is_asked_for_is_accepted() {
+    for backend in backends() {
+        let settings = settings_on(*backend, |options| {
+            options.client_auth = ClientAuth::Require;
+        });
+        let asked_for: Vec<_> =
+            schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
+        assert!(asked_for.len() >= 3, "{asked_for:?}");
+        for (number, scheme) in asked_for {
+            let mut client = asked(&settings, Protocol::Tls1_2);
+            client.send_message(&own_certificate(&settings));
+            client.key_exchange();
+            let verify = certificate_verify_by(&client, number, |_| {});
+            client.send_message(&verify);
+            assert!(client.finish().client_certificate.is_some(), "{}", scheme.name());
+        }
+    }
 }
 
 #[test]
@@ -120,7 +148,7 @@ fn a_signature_of_anything_else_is_a_decrypt_error() {
 fn certificate_verify_has_its_form() {
     let settings = asking(ClientAuth::Request);
     for (change, expected) in [
-        ((4, 6), Alert::IllegalParameter), // SHA-512 was not asked for.
+        ((4, 3), Alert::IllegalParameter), // SHA-224 was not asked for.
         ((5, 3), Alert::IllegalParameter), // ECDSA, with an RSA key.
         ((7, 0x7f), Alert::DecodeError),
         ((7, 0x81), Alert::DecodeError),
