@@ -138,7 +138,7 @@ How a connection ends:
 
 Exit codes:
   0  the server was stopped, or has served as many connections as it was asked to
-  2  the arguments are not usable, or the address is not to be had
+  2  the arguments are not usable, the address cannot be bound, or too few files may be open
   5  standard output cannot be written
   6  the server cannot go on, such as without sockets
   141  the reader of standard output has gone away
@@ -424,6 +424,9 @@ fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {
                 "advice": cause.and_then(|cause| advisor.advice(cause)),
             })
         }
+        Event::CannotAccept { error } => {
+            json!({ "event": "cannot accept", "detail": error.to_string() })
+        }
     }
 }
 
@@ -437,6 +440,9 @@ fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
             let parts = [Some(reason.to_owned()), alert, cause.map(Cause::to_string)];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             format!("{peer}: {}{advice}", parts.join(": "))
+        }
+        Event::CannotAccept { error } => {
+            format!("cannot accept connections, so idle ones are closed sooner: {error}")
         }
     }
 }

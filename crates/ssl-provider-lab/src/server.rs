@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+#[cfg(unix)]
+use rustix::io::Errno;
 
 use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
@@ -74,6 +76,11 @@ pub enum Event<'a> {
         /// What was wrong, where [`Connection::cause`] says it.
         cause: Option<&'a Cause>,
     },
+    /// A connection could not be accepted, for want of file descriptors or memory. Sent once.
+    CannotAccept {
+        /// The error, with advice.
+        error: &'a io::Error,
+    },
 }
 
 /// How a connection was over.
@@ -93,7 +100,8 @@ pub struct Server {
     listener: TcpListener,
     settings: Arc<Settings>,
     limits: Limits,
-    polls: Vec<Poll>,
+    /// What each thread waits with.
+    threads: Vec<(Poll, mio::net::TcpListener)>,
     stop: StopHandle,
 }
 
@@ -128,23 +136,30 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Those of the sockets.
+    /// Those of the sockets, and that of too few file descriptors to accept connections.
     pub fn bind(
         address: impl ToSocketAddrs,
         settings: Arc<Settings>,
         limits: Limits,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::listen(TcpListener::bind(address)?, settings, limits).map_err(with_advice)
+    }
+
+    fn listen(listener: TcpListener, settings: Arc<Settings>, limits: Limits) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let mut polls = Vec::new();
+        let mut threads = Vec::new();
         let mut wakers = Vec::new();
         for _ in 0..limits.threads.max(1) {
             let poll = Poll::new()?;
             wakers.push(Waker::new(poll.registry(), WAKER)?);
-            polls.push(poll);
+            let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
+            poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            threads.push((poll, listener));
         }
+        // Opened and closed again, to find out now whether connections can be accepted.
+        (0..SPARE_DESCRIPTORS).map(|_| listener.try_clone()).collect::<io::Result<Vec<_>>>()?;
         let stop = StopHandle { stopped: Arc::default(), wakers: wakers.into() };
-        Ok(Self { listener, settings, limits, polls, stop })
+        Ok(Self { listener, settings, limits, threads, stop })
     }
 
     /// Where the server listens.
@@ -168,14 +183,12 @@ impl Server {
     ///
     /// Those of waiting for sockets; a connection that fails is no error of the server.
     pub fn run(self, observer: &(dyn Fn(Event<'_>) + Sync)) -> io::Result<()> {
-        let Self { listener, settings, limits, polls, stop } = self;
-        let accepted = AtomicU64::new(0);
-        let capacity = limits.connections.div_ceil(polls.len());
+        let Self { settings, limits, threads, stop, .. } = self;
+        let (accepted, reported) = (AtomicU64::new(0), AtomicBool::new(false));
+        let capacity = limits.connections.div_ceil(threads.len());
         thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for poll in polls {
-                let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
-                poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            let mut workers = Vec::new();
+            for (poll, listener) in threads {
                 let worker = Worker {
                     poll,
                     listener,
@@ -187,13 +200,14 @@ impl Server {
                     settings: &settings,
                     limits,
                     accepted: &accepted,
+                    reported: &reported,
                     stop: &stop,
                     observer,
                     buffer: vec![0; READ_LEN],
                 };
-                threads.push(scope.spawn(|| worker.run()));
+                workers.push(scope.spawn(|| worker.run()));
             }
-            threads.into_iter().try_for_each(|thread| match thread.join() {
+            workers.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             })
@@ -214,8 +228,11 @@ const SWEEP: Duration = Duration::from_millis(250);
 /// nothing has to open them anew every second.
 const HANDSHAKE_WHILE_FULL: Duration = Duration::from_secs(1);
 
+/// File descriptors that must be left when the server listens: for signals, and a few clients.
+const SPARE_DESCRIPTORS: usize = 8;
+
 /// How long, and over how many bytes, a client may take to close its side after the server's last
-/// word. A socket that is closed with bytes unread is reset, and the last word is lost.
+/// alert. A socket that is closed with bytes unread is reset, and the last alert is lost.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_LEN: usize = 256 << 10;
 
@@ -224,7 +241,7 @@ struct Worker<'a> {
     listener: mio::net::TcpListener,
     /// Whether there may be clients in the listener's queue.
     listener_ready: bool,
-    /// Whether the last accept failed for want of something.
+    /// Whether the last accept failed for want of file descriptors or memory.
     out_of_resources: bool,
     clients: Vec<Option<Client>>,
     /// Places in `clients` that are free.
@@ -233,6 +250,8 @@ struct Worker<'a> {
     settings: &'a Arc<Settings>,
     limits: Limits,
     accepted: &'a AtomicU64,
+    /// Whether a lack of file descriptors or memory has been reported.
+    reported: &'a AtomicBool,
     stop: &'a StopHandle,
     observer: &'a (dyn Fn(Event<'_>) + Sync),
     buffer: Vec<u8>,
@@ -263,8 +282,8 @@ impl Worker<'_> {
             }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
-                self.out_of_resources = false;
                 self.sweep(last_sweep);
+                self.out_of_resources = false;
             }
             // One at a time, so that other threads get their share of a burst.
             if self.may_accept() && !self.out_of_resources {
@@ -311,7 +330,12 @@ impl Worker<'_> {
                 match error.kind() {
                     ErrorKind::WouldBlock => self.listener_ready = false,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => self.out_of_resources = true,
+                    _ => {
+                        self.out_of_resources = true;
+                        if !self.reported.swap(true, Ordering::AcqRel) {
+                            (self.observer)(Event::CannotAccept { error: &with_advice(error) });
+                        }
+                    }
                 }
             }
         }
@@ -343,12 +367,10 @@ impl Worker<'_> {
         }
     }
 
+    /// Removes the clients whose time is over.
     fn sweep(&mut self, now: Instant) {
-        let limits = if self.is_full() && self.listener_ready {
-            self.limits.while_others_wait()
-        } else {
-            self.limits
-        };
+        let others_wait = (self.is_full() && self.listener_ready) || self.out_of_resources;
+        let limits = if others_wait { self.limits.while_others_wait() } else { self.limits };
         for index in 0..self.clients.len() {
             let Some(Some(client)) = self.clients.get(index) else { continue };
             if client.is_late(now, &limits) {
@@ -498,6 +520,16 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("peer", &self.peer).finish_non_exhaustive()
     }
+}
+
+/// Adds what helps to an error about file descriptors.
+fn with_advice(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(&error) {
+        let advice = "raise the limit with `ulimit -n`";
+        return io::Error::new(error.kind(), format!("{error}; {advice}"));
+    }
+    error
 }
 
 #[cfg(test)]
