@@ -137,7 +137,7 @@ How a connection ends:
   timed out         the client took longer than --timeout, or did not finish the handshake in time
 
 Exit codes:
-  0  the server was stopped, or has served as many connections as it was asked to
+  0  the server was stopped (SIGINT, SIGTERM), or has served as many connections as it was asked to
   2  the arguments are not usable, the address cannot be bound, or too few files may be open
   5  standard output cannot be written
   6  the server cannot go on, such as without sockets

@@ -67,6 +67,13 @@ impl Server {
         Ok(Self { child, stdout, address })
     }
 
+    /// The next event of `--json`.
+    fn event(&mut self) -> Value {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
     #[cfg(unix)]
     fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -418,11 +425,45 @@ fn a_refusal_names_the_option_that_helps() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_stops_the_server_cleanly() {
-    let mut server = Server::with_key(&[]);
-    let _idle = server.connect();
-    server.signal("-INT");
+fn a_signal_closes_open_connections_and_stops_the_server() {
+    for signal in ["-INT", "-TERM"] {
+        let mut server = Server::with_key(&["--threads", "2", "--timeout", "600"]);
+        let (mut closes, stays_open) = (server.connect(), server.connect());
+        // Served after the others, so they have been accepted.
+        refusal(&server);
+        server.signal(signal);
+        let start = Instant::now();
+        let mut received = Vec::new();
+        closes.read_to_end(&mut received).expect("the end, not a reset");
+        assert_eq!(received, [21, 3, 1, 0, 2, 1, 0], "the warning close_notify");
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        drop(stays_open);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_an_established_connection_with_close_notify() {
+    if !is_there("openssl") {
+        return;
+    }
+    let mut server = Server::with_key(&["--json"]);
+    let client = Command::new("openssl")
+        .args(["s_client", "-connect", &server.address, "-tls1_2", "-cipher", "AES128-SHA"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the client starts");
+    assert_eq!(server.event()["event"], "established");
+    server.signal("-TERM");
+    let event = server.event();
+    assert_eq!((&event["event"], &event["reason"]), (&"ended".into(), &"closed".into()));
     assert_eq!(server.wait().code(), Some(0));
+    let output = client.wait_with_output().expect("the client ends");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !errors.contains("unexpected eof"), "{errors}");
 }
 
 /// `sslprov` with so many file descriptors.

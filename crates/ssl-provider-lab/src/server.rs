@@ -113,7 +113,8 @@ pub struct StopHandle {
 }
 
 impl StopHandle {
-    /// Stops the server; open connections are closed.
+    /// Stops the server. Open connections are sent `close_notify`; their clients have two seconds
+    /// to close them too.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.wake();
@@ -261,7 +262,12 @@ impl Worker<'_> {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut last_sweep = Instant::now();
-        while !(self.stop.is_stopped() || (self.is_exhausted() && self.is_idle())) {
+        let mut stopped_at: Option<Instant> = None;
+        while !(self.is_exhausted() && self.is_idle()) {
+            if self.stop.is_stopped() && stopped_at.is_none() {
+                stopped_at = Some(Instant::now());
+                self.close_all();
+            }
             let timeout = if self.may_accept() && !self.out_of_resources {
                 Some(Duration::ZERO)
             } else if self.is_idle() && !self.out_of_resources {
@@ -282,7 +288,7 @@ impl Worker<'_> {
             }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
-                self.sweep(last_sweep);
+                self.sweep(last_sweep, stopped_at);
                 self.out_of_resources = false;
             }
             // One at a time, so that other threads get their share of a burst.
@@ -297,8 +303,10 @@ impl Worker<'_> {
         self.clients.len() == self.free.len()
     }
 
+    /// Whether no more connections will be accepted.
     fn is_exhausted(&self) -> bool {
-        self.limits.total.is_some_and(|total| self.accepted.load(Ordering::Acquire) >= total)
+        let accepted = self.accepted.load(Ordering::Acquire);
+        self.stop.is_stopped() || self.limits.total.is_some_and(|total| accepted >= total)
     }
 
     fn is_full(&self) -> bool {
@@ -367,13 +375,25 @@ impl Worker<'_> {
         }
     }
 
+    /// Sends `close_notify` to all clients.
+    fn close_all(&mut self) {
+        for index in 0..self.clients.len() {
+            let Some(Some(client)) = self.clients.get_mut(index) else { continue };
+            client.connection.close();
+            if let Some(end) = client.flush() {
+                self.remove(index, end);
+            }
+        }
+    }
+
     /// Removes the clients whose time is over.
-    fn sweep(&mut self, now: Instant) {
+    fn sweep(&mut self, now: Instant, stopped_at: Option<Instant>) {
+        let is_over = stopped_at.is_some_and(|at| now.saturating_duration_since(at) >= LINGER);
         let others_wait = (self.is_full() && self.listener_ready) || self.out_of_resources;
         let limits = if others_wait { self.limits.while_others_wait() } else { self.limits };
         for index in 0..self.clients.len() {
             let Some(Some(client)) = self.clients.get(index) else { continue };
-            if client.is_late(now, &limits) {
+            if is_over || client.is_late(now, &limits) {
                 let end = client.connection.ending().map_or(End::TimedOut, End::Tls);
                 self.remove(index, end);
             }
