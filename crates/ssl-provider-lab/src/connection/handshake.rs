@@ -1,0 +1,402 @@
+//! The handshake: which message may come when, and what it does.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ssl_provider::record::{RecordKey, RecordOptions};
+use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
+use ssl_provider::{Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
+
+use super::{Connection, SessionInfo};
+use crate::alert::Alert;
+use crate::client_auth::{
+    ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
+    certificate_verify, put_certificate_request,
+};
+use crate::hello::{ClientHello, MAX_CLIENT_HELLO_LEN, put_server_hello};
+use crate::message::{
+    CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, HEADER_LEN,
+    SERVER_HELLO_DONE, body,
+};
+use crate::negotiation::{Choice, choose};
+use crate::record_layer::ContentType;
+use crate::refusal::{Cause, Refusal};
+use crate::session::{Session, SessionId};
+use crate::settings::{ClientAuth, Settings};
+use crate::wire::{Reader, put_message};
+
+/// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
+const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
+
+/// What the last bytes of the server's random are when it could speak a higher version than the
+/// client offers (RFC 8446 section 4.1.3).
+const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum State {
+    Hello,
+    Certificate(Box<Negotiated>),
+    KeyExchange(Box<Negotiated>),
+    CertificateVerify(Box<Negotiated>, Box<Agreed>),
+    ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
+    Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
+    Established,
+    Closed,
+}
+
+/// What the hellos said.
+#[derive(Debug)]
+pub(super) struct Negotiated {
+    choice: Choice,
+    client_random: [u8; 32],
+    server_random: [u8; 32],
+    /// The version that the client offered, which its premaster secret repeats.
+    client_version: u16,
+    server_name: Option<Box<[u8]>>,
+    session_id: SessionId,
+    hash: HandshakeHash,
+    client_certificate: Option<ClientCertificate>,
+    /// All messages so far, while the client may have to sign them.
+    messages: Option<Vec<u8>>,
+}
+
+/// The keys that both sides have from the key exchange on.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    session: Arc<Session>,
+    read: Box<RecordKey>,
+    /// The server's own; none when it has changed to it already, as it does first when it resumes.
+    write: Option<Box<RecordKey>>,
+}
+
+impl Connection {
+    pub(super) fn handshake(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        self.messages.extend(payload);
+        loop {
+            let state = &self.state;
+            let max_len = |kind| match (state, kind) {
+                (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
+                (State::Certificate(_), CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
+                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(MAX_CLIENT_KEY_EXCHANGE_LEN),
+                (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
+                    Ok(MAX_CERTIFICATE_VERIFY_LEN)
+                }
+                (State::Finished(..), FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
+                _ => Err(Alert::UnexpectedMessage),
+            };
+            let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
+            self.state = match mem::replace(&mut self.state, State::Closed) {
+                State::Hello => {
+                    self.client_hello(&ClientHello::parse(body(&message))?, &message)?
+                }
+                State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
+                State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
+                State::CertificateVerify(negotiated, agreed) => {
+                    self.certificate_verify(negotiated, agreed, &message)?
+                }
+                State::Finished(negotiated, session, write) => {
+                    self.finished(*negotiated, session, write, &message)?
+                }
+                State::Established => {
+                    self.idle()?;
+                    self.warn(Alert::NoRenegotiation)?;
+                    State::Established
+                }
+                // The length was asked for above.
+                State::ChangeCipherSpec(..) | State::Closed => {
+                    return Err(Alert::UnexpectedMessage);
+                }
+            };
+        }
+    }
+
+    /// What both sides sign of it is the message as it came (RFC 5246 appendix E.2).
+    pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
+        self.state = self.client_hello(&ClientHello::parse_ssl2(message)?, message)?;
+        Ok(())
+    }
+
+    /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
+    fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
+        let settings = Arc::clone(&self.settings);
+        let choice = choose(&settings, hello).map_err(|refusal| self.refuse(refusal))?;
+        self.records.agree_on(choice.protocol);
+        let asks = match (settings.options.client_auth, choice.protocol) {
+            // Clients of SSL 3.0 sign their master secret too, and are not asked.
+            (ClientAuth::Require, Protocol::Ssl3) => {
+                self.cause = Some(Cause::NoClientCertificateInSsl3);
+                return Err(Alert::HandshakeFailure);
+            }
+            (ClientAuth::None, _) | (_, Protocol::Ssl3) => false,
+            (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
+        };
+
+        let server_random = server_random(&settings, choice.protocol)?;
+        let mut session_id = SessionId::default();
+        match &choice.resumed {
+            Some(session) => session_id = session.id,
+            None => settings.provider.backend().random(&mut session_id)?,
+        }
+        let wire = u32::from(choice.protocol.wire());
+        let mut negotiated = Box::new(Negotiated {
+            client_random: hello.random,
+            server_random,
+            client_version: hello.version,
+            server_name: hello.server_name.map(Into::into),
+            session_id,
+            hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
+            client_certificate: None,
+            messages: asks.then(Vec::new),
+            choice,
+        });
+        let mut flight = Vec::new();
+        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
+        let shown_id = if resumable { &session_id[..] } else { &[] };
+        put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
+        negotiated.said(message);
+
+        if let Some(session) = negotiated.choice.resumed.clone() {
+            self.session_id = Some(session.id);
+            negotiated.said(&flight);
+            self.records.write(ContentType::Handshake, &flight)?;
+            let mut agreed = negotiated.agreed(session)?;
+            if let Some(write) = agreed.write.take() {
+                self.server_finished(&mut negotiated, &agreed.session, *write)?;
+            }
+            return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
+        }
+        flight.extend_from_slice(settings.identity.certificate_message());
+        if asks {
+            put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
+        }
+        put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
+        negotiated.said(&flight);
+        self.records.write(ContentType::Handshake, &flight)?;
+        Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
+    }
+
+    /// Keeps the cause of a refusal.
+    fn refuse(&mut self, refusal: Refusal) -> Alert {
+        self.cause = Some(refusal.cause);
+        refusal.alert
+    }
+
+    /// Takes the client's certificate, if it has one.
+    fn certificate(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        negotiated.said(message);
+        negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
+        if negotiated.client_certificate.is_none() {
+            if self.settings.options.client_auth == ClientAuth::Require {
+                self.cause = Some(Cause::NoClientCertificate);
+                return Err(Alert::HandshakeFailure);
+            }
+            negotiated.messages = None;
+        }
+        Ok(State::KeyExchange(negotiated))
+    }
+
+    /// Imports the master key. What the ciphertext holds decides nothing here.
+    fn key_exchange(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let settings = &self.settings;
+        let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
+        let key = settings.identity.key();
+        let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
+            .ok_or(Alert::DecodeError)?;
+        negotiated.said(message);
+        let mut parameters =
+            negotiated.randoms().highest_version(u32::from(negotiated.client_version));
+        if extended_master_secret {
+            parameters = parameters.session_hash(&negotiated.hash.current()?)?;
+        }
+        let wire = u32::from(protocol.wire());
+        let master_key = settings.provider.import_master_key(
+            key,
+            wire,
+            suite.id,
+            &parameters,
+            encrypted,
+            Flags::SERVER,
+        )?;
+        let session = negotiated.session(master_key);
+        self.session_id = Some(session.id);
+        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
+        Ok(match negotiated.client_certificate {
+            Some(_) => State::CertificateVerify(negotiated, agreed),
+            None => State::ChangeCipherSpec(negotiated, agreed),
+        })
+    }
+
+    /// The client proves that it has the key of its certificate.
+    fn certificate_verify(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        agreed: Box<Agreed>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let (Some(certificate), Some(messages)) =
+            (&negotiated.client_certificate, negotiated.messages.take())
+        else {
+            return Err(Alert::InternalError);
+        };
+        certificate_verify(
+            &self.settings.provider,
+            negotiated.choice.protocol,
+            certificate,
+            &messages,
+            body(message),
+        )?;
+        negotiated.said(message);
+        Ok(State::ChangeCipherSpec(negotiated, agreed))
+    }
+
+    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
+    pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        if !self.messages.is_empty() {
+            return Err(Alert::UnexpectedMessage);
+        }
+        let State::ChangeCipherSpec(negotiated, agreed) =
+            mem::replace(&mut self.state, State::Closed)
+        else {
+            return Err(Alert::UnexpectedMessage);
+        };
+        if payload != [1] {
+            return Err(Alert::DecodeError);
+        }
+        self.records.read_with(*agreed.read);
+        self.state = State::Finished(negotiated, agreed.session, agreed.write);
+        Ok(())
+    }
+
+    /// The client proves that it has the keys; in a full handshake the server does after it.
+    fn finished(
+        &mut self,
+        mut negotiated: Negotiated,
+        session: Arc<Session>,
+        write: Option<Box<RecordKey>>,
+        message: &[u8],
+    ) -> Result<State, Alert> {
+        let (master_key, given) = (&session.master_key, body(message));
+        if given.len() != master_key.verify_data_len() {
+            return Err(Alert::DecodeError);
+        }
+        master_key.verify_finished(Side::Client, &negotiated.hash, given).map_err(|error| {
+            match error {
+                Error::BadFinished => Alert::DecryptError,
+                other => other.into(),
+            }
+        })?;
+        if let Some(write) = write {
+            negotiated.said(message);
+            self.server_finished(&mut negotiated, &session, *write)?;
+            if let Some(sessions) = &self.settings.sessions {
+                sessions.insert(Arc::clone(&session));
+            }
+        }
+        if let Some(key_log) = &self.settings.key_log {
+            let written = key_log.write(&negotiated.client_random, &session.master_key);
+            written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
+        }
+        let choice = negotiated.choice;
+        self.established = Some(SessionInfo {
+            protocol: choice.protocol,
+            suite: choice.suite,
+            extended_master_secret: choice.extended_master_secret,
+            encrypt_then_mac: choice.encrypt_then_mac,
+            resumed: choice.resumed.is_some(),
+            secure_renegotiation: choice.secure_renegotiation,
+            client_certificate: session.client_certificate,
+        });
+        Ok(State::Established)
+    }
+
+    /// Sends ChangeCipherSpec and Finished.
+    fn server_finished(
+        &mut self,
+        negotiated: &mut Negotiated,
+        session: &Session,
+        write: RecordKey,
+    ) -> Result<(), Alert> {
+        self.records.write(ContentType::ChangeCipherSpec, &[1])?;
+        self.records.write_with(write, negotiated.choice.suite);
+        let mut verify_data = vec![0; session.master_key.verify_data_len()];
+        session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
+        let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
+        put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
+        negotiated.said(&message);
+        self.records.write(ContentType::Handshake, &message)
+    }
+}
+
+impl Negotiated {
+    /// Takes messages that were sent or received into what both sides sign.
+    fn said(&mut self, messages: &[u8]) {
+        self.hash.update(messages);
+        if let Some(all) = &mut self.messages {
+            all.extend_from_slice(messages);
+        }
+    }
+
+    fn randoms(&self) -> ParameterList {
+        ParameterList::new().client_random(self.client_random).server_random(self.server_random)
+    }
+
+    fn session(&self, master_key: MasterKey) -> Session {
+        Session {
+            id: self.session_id,
+            master_key,
+            extended_master_secret: self.choice.extended_master_secret,
+            encrypt_then_mac: self.choice.encrypt_then_mac,
+            server_name: self.server_name.clone(),
+            client_certificate: self.client_certificate.as_ref().map(|it| it.fingerprint),
+            began: Instant::now(),
+        }
+    }
+
+    /// Derives the keys of this connection.
+    fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
+        let keys = session.master_key.session_keys(&self.randoms())?;
+        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
+        let read = Box::new(keys.record_key(Side::Client, options)?);
+        let write = Some(Box::new(keys.record_key(Side::Server, options)?));
+        Ok(Agreed { session, read, write })
+    }
+}
+
+/// Returns the ciphertext of a ClientKeyExchange; `None` if its length field does not match the
+/// message. No length of the ciphertext is an error: a wrong one fails as wrong padding does
+/// (RFC 5246 section 7.4.7.1).
+///
+/// TLS has the length field, SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
+/// send one; there, the length of the whole message tells which it is.
+fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
+    let mut reader = Reader::new(body);
+    let prefixed = reader.vec16().filter(|_| reader.is_empty());
+    match (protocol, prefixed) {
+        (Protocol::Ssl3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
+        (Protocol::Ssl3, _) => Some(body),
+        (_, prefixed) => prefixed,
+    }
+}
+
+fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
+    let mut random = [0; 32];
+    settings.provider.backend().random(&mut random)?;
+    let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    if protocol < Protocol::Tls1_2
+        && best == Some(Protocol::Tls1_2)
+        && let Some(end) = random.last_chunk_mut()
+    {
+        *end = DOWNGRADE_TO_TLS_1_1;
+    }
+    Ok(random)
+}
