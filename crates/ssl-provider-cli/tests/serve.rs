@@ -544,7 +544,7 @@ fn files_and_options_that_do_not_fit_are_told() {
     let serve = |arguments: &[&str]| {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
-    serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
+    serve(&["--key", server, "--cert", other]).expect_stderr("does not match the private key");
     let advice = "has no certificate; give one with --cert, or leave out --key to have both made";
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);

@@ -1,5 +1,5 @@
-//! Certificates of clients: how they are asked for, read, and proven to be theirs.
-//! Who issued one is not looked at. That its sender has the key is, which takes all that was said.
+//! Client certificates: CertificateRequest, Certificate and CertificateVerify.
+//! Issuers are not checked; that the client holds the private key is.
 
 use ssl_provider::{
     Error, HashAlgorithm, Operation, Protocol, Provider, PublicKeyDer, SignatureScheme, Support,
@@ -12,16 +12,16 @@ use crate::message::CERTIFICATE_REQUEST;
 use crate::session::Fingerprint;
 use crate::wire::{Reader, put_message, put_vec};
 
-/// Longest Certificate message of a client in bytes.
+/// Longest Certificate message accepted from a client, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
 
 /// Longest CertificateVerify in bytes: scheme, length, and a signature of the largest RSA key.
 pub(crate) const MAX_CERTIFICATE_VERIFY_LEN: usize = 2 + 2 + 1024;
 
-/// What is asked for in TLS 1.2, best first, as numbers on the wire.
+/// Signature schemes requested in TLS 1.2, in order of preference, as on the wire.
 const SCHEMES: [u16; 8] = [0x0401, 0x0501, 0x0601, 0x0403, 0x0503, 0x0603, 0x0201, 0x0203];
 
-/// Types of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
+/// Certificate types (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
 const RSA_SIGN: u8 = 1;
 const ECDSA_SIGN: u8 = 64;
 
@@ -30,11 +30,11 @@ const ECDSA_SIGN: u8 = 64;
 pub(crate) struct ClientCertificate {
     /// Its `SubjectPublicKeyInfo` in DER.
     public_key: Vec<u8>,
-    /// SHA-256 of all of it.
+    /// SHA-256 of the certificate.
     pub(crate) fingerprint: Fingerprint,
 }
 
-/// Writes a CertificateRequest that names no authority.
+/// Writes a CertificateRequest with an empty list of authorities.
 pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, protocol: Protocol) {
     put_message(out, CERTIFICATE_REQUEST, |out| {
         put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
@@ -47,7 +47,7 @@ pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, pr
     });
 }
 
-/// The schemes that the backend verifies, with hashes that it computes.
+/// Returns the schemes that the backend verifies and whose hashes it computes.
 pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
     let info = provider.backend().info();
     let supports = |operation| info.support(operation) != Support::Unsupported;
@@ -62,12 +62,12 @@ pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, Signatu
         })
 }
 
-/// The hashes whose digests a scheme signs, one after the other; empty where core has none.
+/// Returns the hashes whose concatenated digests a scheme signs; none if core lacks the hash.
 pub(crate) fn hashes(scheme: SignatureScheme) -> &'static [HashAlgorithm] {
     const ALL: &[HashAlgorithm] = &HashAlgorithm::ALL;
     match scheme {
         SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
-        // Every other one signs a single digest, and no two hashes have digests of one length.
+        // Every other scheme signs one digest, and digest lengths are unique.
         _ => {
             let hash = ALL.iter().find(|hash| hash.output_len() == scheme.digest_len());
             hash.map_or(&[], std::slice::from_ref)
@@ -75,7 +75,7 @@ pub(crate) fn hashes(scheme: SignatureScheme) -> &'static [HashAlgorithm] {
     }
 }
 
-/// Reads the body of a Certificate message; none when the client has no certificate.
+/// Parses the body of a Certificate message. Returns `None` if its list is empty.
 pub(crate) fn certificate(
     provider: &Provider,
     body: &[u8],
@@ -98,7 +98,7 @@ pub(crate) fn certificate(
     Ok(Some(ClientCertificate { public_key, fingerprint }))
 }
 
-/// Checks the body of a CertificateVerify against all messages before it
+/// Verifies the body of a CertificateVerify over all handshake messages before it
 /// (RFC 5246 section 7.4.8, RFC 2246 section 7.4.8).
 pub(crate) fn certificate_verify(
     provider: &Provider,
@@ -112,9 +112,9 @@ pub(crate) fn certificate_verify(
     let is_rsa = key.modulus_bits().is_some();
     let scheme = match protocol {
         Protocol::Tls1_2 => {
-            let given = reader.u16().ok_or(Alert::DecodeError)?;
-            let asked_for = schemes(provider).find(|(number, _)| *number == given);
-            let (_, scheme) = asked_for.ok_or(Alert::IllegalParameter)?;
+            let received = reader.u16().ok_or(Alert::DecodeError)?;
+            let requested = schemes(provider).find(|(number, _)| *number == received);
+            let (_, scheme) = requested.ok_or(Alert::IllegalParameter)?;
             scheme
         }
         _ if is_rsa => SignatureScheme::RsaMd5Sha1,
@@ -133,7 +133,7 @@ pub(crate) fn certificate_verify(
     provider.verify_signature(&certificate.public_key, scheme, &digest, signature).map_err(
         |error| match error {
             Error::BadSignature => Alert::DecryptError,
-            // A point off its curve, or a key that is too short.
+            // A point that is not on its curve, or a key that is too short.
             Error::InvalidParameter(_) | Error::NotAllowed(_) => Alert::UnsupportedCertificate,
             other => other.into(),
         },

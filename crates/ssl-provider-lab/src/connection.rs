@@ -25,7 +25,8 @@ use crate::refusal::Cause;
 use crate::session::{Fingerprint, SessionId};
 use crate::settings::Settings;
 
-/// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
+/// How many records in a row may make no progress: empty ones, warnings, and declined
+/// renegotiations.
 const MAX_IDLE_RECORDS: u32 = 32;
 
 /// A connection of a client to the server.
@@ -34,22 +35,22 @@ pub struct Connection {
     settings: Arc<Settings>,
     state: State,
     records: RecordLayer,
-    /// The start of a record whose rest has not come.
+    /// An incomplete record.
     input: Vec<u8>,
     messages: Assembler,
-    /// The level of an alert whose description has not come.
+    /// The level of an alert whose description has not been received.
     alert_level: Option<u8>,
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
-    /// The session to forget when the connection fails.
+    /// The session to remove from the cache when the connection fails.
     session_id: Option<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
     cause: Option<Cause>,
 }
 
-/// What was agreed on with a client that has proven to have the same keys.
+/// What was negotiated with a client whose Finished has been verified.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     /// The version.
@@ -60,17 +61,17 @@ pub struct SessionInfo {
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
     pub encrypt_then_mac: bool,
-    /// Whether an earlier session goes on.
+    /// Whether an earlier session was resumed (abbreviated handshake).
     pub resumed: bool,
-    /// Whether the client speaks RFC 5746.
+    /// Whether the client supports secure renegotiation (RFC 5746).
     pub secure_renegotiation: bool,
-    /// SHA-256 of the client's certificate, where it sent one and proved to have the key. Nobody
-    /// checked who issued it.
+    /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
+    /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
 }
 
 impl SessionInfo {
-    /// The session as an object of JSON, as the page and the reports of `sslprov serve` have it.
+    /// Returns the session as a JSON object, for the page and the reports of `sslprov serve`.
     pub fn to_json(&self) -> Map<String, Value> {
         let hex = |bytes: &Fingerprint| -> String {
             bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -92,16 +93,16 @@ impl SessionInfo {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// One side said that it has no more to say.
+    /// One side sent `close_notify`.
     Closed,
-    /// The server refused what came, with this alert.
+    /// The server aborted the connection with this alert.
     Refused(Alert),
-    /// The client sent a fatal alert of this number.
+    /// The client sent a fatal alert with this number.
     FailedByClient(u8),
 }
 
 impl Connection {
-    /// A connection on which nothing has come yet.
+    /// Returns a connection that waits for a ClientHello.
     pub fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
@@ -120,8 +121,8 @@ impl Connection {
         }
     }
 
-    /// Takes bytes that the client sent. Keeps less than one record of them, and what
-    /// [`take_data`](Self::take_data) gives.
+    /// Processes bytes that the client sent. Less than one record is buffered, and what
+    /// [`take_data`](Self::take_data) returns.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.ending.is_some() || self.closed_by_client {
             return;
@@ -158,38 +159,38 @@ impl Connection {
         }
     }
 
-    /// Bytes that are to be sent to the client.
+    /// Returns the bytes that are to be sent to the client.
     pub fn output(&self) -> &[u8] {
         self.records.output()
     }
 
-    /// Is told that the first `len` bytes of the output were sent.
+    /// Removes the first `len` bytes of the output, which have been sent.
     pub fn sent(&mut self, len: usize) {
         self.records.sent(len);
     }
 
-    /// The session, when the handshake is complete.
+    /// Returns the session once the handshake is complete.
     pub fn established(&self) -> Option<&SessionInfo> {
         self.established.as_ref()
     }
 
-    /// The settings that the connection was made with.
+    /// Returns the settings that the connection was made with.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
-    /// Whether the client has said that it has no more to say. It is for the caller to
-    /// [`close`](Self::close) then; what it has to say before, the client may still read.
+    /// Whether the client sent `close_notify`. The caller then sends what it has left and calls
+    /// [`close`](Self::close); the client may still be reading.
     pub fn is_closed_by_client(&self) -> bool {
         self.closed_by_client
     }
 
-    /// Application data that has come since the last call.
+    /// Returns the application data received since the last call.
     pub fn take_data(&mut self) -> Vec<u8> {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data, when the handshake is complete and the connection open.
+    /// Sends application data if the handshake is complete and the connection open.
     pub fn send(&mut self, data: &[u8]) {
         if matches!(self.state, State::Established)
             && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
@@ -198,20 +199,21 @@ impl Connection {
         }
     }
 
-    /// Says that the server has no more to say. What comes after that is not read.
+    /// Sends `close_notify`. Nothing is read after that.
     pub fn close(&mut self) {
         if self.ending.is_none() {
             self.end(Alert::CloseNotify, Ending::Closed);
         }
     }
 
-    /// How the connection ended; none while it goes on. There may be output left to be sent.
+    /// Returns how the connection ended, or `None` while it is open. There may be output left to
+    /// send.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
-    /// What was wrong, where a client was refused for something that it said before there was a
-    /// key, or for nothing that it said. For everything else there is the alert alone.
+    /// Returns why a client was refused, if the reason was in an unencrypted message or is the
+    /// server's own. Anything else has its alert alone, so that the log is no oracle.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
@@ -222,8 +224,8 @@ impl Connection {
         if payload.is_empty() && content_type != ContentType::ApplicationData {
             return Err(Alert::UnexpectedMessage);
         }
-        // An alert may be cut, but nothing comes between its halves; keys that change there would
-        // have the second be what somebody else sent in the clear.
+        // An alert may be fragmented, but nothing may come between its halves: if keys changed
+        // there, an attacker's byte in the clear would join one that is authenticated.
         if self.alert_level.is_some() && content_type != ContentType::Alert {
             return Err(Alert::UnexpectedMessage);
         }
@@ -235,7 +237,7 @@ impl Connection {
         }
     }
 
-    /// Data may come between handshake messages, but not within one.
+    /// Application data may come between handshake messages, but not within one.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
         if !matches!(self.state, State::Established) || !self.messages.is_empty() {
             return Err(Alert::UnexpectedMessage);
@@ -248,7 +250,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Alerts may be cut and joined like other messages.
+    /// Alerts may be fragmented and coalesced, as handshake messages may.
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Alert> {
         for byte in payload {
             match self.alert_level.take() {
@@ -278,7 +280,7 @@ impl Connection {
         }
     }
 
-    /// Counts a record that says nothing.
+    /// Counts a record that makes no progress.
     fn idle(&mut self) -> Result<(), Alert> {
         self.idle_records += 1;
         if self.idle_records > MAX_IDLE_RECORDS {
@@ -287,7 +289,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a warning, or fails with what stands for it in a version that does not have it.
+    /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.
     fn warn(&mut self, alert: Alert) -> Result<(), Alert> {
         match alert.in_protocol(self.records.protocol()) {
             fatal if fatal.is_fatal() => Err(fatal),
@@ -295,7 +297,7 @@ impl Connection {
         }
     }
 
-    /// Ends the connection with a fatal alert. Its session may not be resumed
+    /// Aborts the connection with a fatal alert. Its session must not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
         let alert = alert.in_protocol(self.records.protocol());
@@ -309,10 +311,10 @@ impl Connection {
         }
     }
 
-    /// Sends a last alert, and stops.
+    /// Sends a last alert and closes.
     fn end(&mut self, alert: Alert, ending: Ending) {
         let level = if alert.is_fatal() { FATAL } else { WARNING };
-        // Where even the alert cannot be written, the end of the stream has to say it.
+        // If even the alert cannot be written, the client sees the end of the stream.
         let _ = self.records.write(ContentType::Alert, &[level, alert.code()]);
         self.stop(ending);
     }

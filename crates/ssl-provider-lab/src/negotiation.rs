@@ -1,5 +1,5 @@
-//! What the server agrees on with a client: version, suite, extensions, and whether to resume.
-//! A function of the settings, the hello and the session that the hello asks for.
+//! Negotiation: version, suite, extensions, and whether a session is resumed.
+//! A function of the settings, the ClientHello and the session that it asks for.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
 
-/// What was agreed on.
+/// What was negotiated.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) protocol: Protocol,
     pub(crate) suite: &'static CipherSuite,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
-    /// Whether the client can tell a renegotiation from a first handshake (RFC 5746).
+    /// Whether the client supports secure renegotiation (RFC 5746).
     pub(crate) secure_renegotiation: bool,
-    /// The session that goes on.
+    /// The session to resume.
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
-/// Chooses, or says which alert the hello deserves, and why.
+/// Returns the parameters of the connection, or the alert for the hello and its cause.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
     let (protocol, suites) = version(settings, hello)?;
     let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
@@ -35,13 +35,13 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
     if !hello.offers_null_compression() {
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
-    // A first handshake renegotiates nothing (RFC 5746 section 3.6).
+    // Must be empty in an initial handshake (RFC 5746 section 3.6).
     if hello.renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
     let secure_renegotiation =
         hello.renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
-    // SSL 3.0 has neither extension, whatever the hello has.
+    // SSL 3.0 has neither extension, whatever the hello offers.
     let is_tls = protocol != Protocol::Ssl3;
     let extended_master_secret =
         is_tls && settings.options.extended_master_secret && hello.extended_master_secret;
@@ -51,14 +51,14 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         protocol,
         suite,
         extended_master_secret,
-        // Streams and AEAD ciphers have no order to choose (RFC 7366 section 3).
+        // Not for stream and AEAD ciphers (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
         resumed,
     };
 
     if let Some(session) = session(settings, hello, protocol, suites) {
-        // RFC 7627 section 5.3, where the two differ.
+        // RFC 7627 section 5.3: abort, or fall back to a full handshake.
         let resumes = match (session.extended_master_secret, extended_master_secret) {
             (true, false) => {
                 let cause = Cause::SessionWithoutExtendedMasterSecret;
@@ -69,12 +69,12 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         };
         let suite = session.master_key.suite();
         let choice = with(suite, Some(session));
-        // Never a step back from encrypt-then-MAC (RFC 7366 section 3.1).
-        let went_back = choice
+        // A session must not be downgraded from encrypt-then-MAC (RFC 7366 section 3.1).
+        let is_downgrade = choice
             .resumed
             .as_ref()
             .is_some_and(|session| session.encrypt_then_mac && !choice.encrypt_then_mac);
-        if resumes && !went_back {
+        if resumes && !is_downgrade {
             // "This vector MUST include at least the cipher_suite from that session"
             // (RFC 5246 section 7.4.1.2).
             return match offers(hello, suite) {
@@ -93,7 +93,7 @@ fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
     Err(Refusal { alert, cause })
 }
 
-/// The highest version that both speak (RFC 5246 appendix E.1), with its suites.
+/// Returns the highest version that both sides support (RFC 5246 appendix E.1), with its suites.
 fn version<'a>(
     settings: &'a Settings,
     hello: &ClientHello<'_>,
@@ -104,7 +104,7 @@ fn version<'a>(
     }
 }
 
-/// The session that the client asks for, if it is one of this version and name.
+/// Returns the session that the client asks for, if its version, suite and server name match.
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
@@ -114,7 +114,7 @@ fn session(
     let session = settings.sessions.as_ref()?.get(hello.session_id)?;
     let fits = session.master_key.protocol() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
-        // Another name is another server (RFC 6066 section 3).
+        // A session belongs to its server name (RFC 6066 section 3).
         && session.server_name.as_deref() == hello.server_name;
     fits.then_some(session)
 }

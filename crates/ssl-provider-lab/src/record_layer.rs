@@ -1,5 +1,5 @@
-//! The record layer: cuts what came in into records and opens them, and writes what goes out.
-//! Keys, sequence numbers and versions of both directions are here; what records mean is not.
+//! The record layer: parses and decrypts received records, and encrypts those to be sent.
+//! It holds the keys, sequence numbers and versions of both directions; payloads are opaque to it.
 
 use std::ops::Range;
 
@@ -35,22 +35,22 @@ impl ContentType {
     }
 }
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Something of this type.
+    /// A fragment of this type.
     Tls(ContentType),
-    /// The ClientHello of an old client, in the form of SSL 2.0.
+    /// A ClientHello in the format of SSL 2.0, from an old client.
     Ssl2Hello,
 }
 
-/// A record that was opened in place.
+/// A record that was decrypted in place.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) content: Content,
-    /// Where the payload stands.
+    /// The range of the payload.
     pub(crate) payload: Range<usize>,
-    /// Bytes of the record, with its header.
+    /// Length of the record in bytes, with its header.
     pub(crate) len: usize,
 }
 
@@ -61,12 +61,12 @@ pub(crate) struct RecordLayer {
     write: Option<Direction>,
     /// Whether application data is written with the 1/n-1 split.
     splits_data: bool,
-    /// What the hellos agreed on.
+    /// The negotiated version.
     protocol: Option<Protocol>,
-    /// Whether a record has come.
+    /// Whether a record has been received.
     has_begun: bool,
-    /// The version of the client's first records: until there is an agreement it is answered in
-    /// that, which it can read, and which RFC 7507 section 3 asks for.
+    /// The version of the client's first records. Alerts carry it until a version is negotiated,
+    /// as RFC 7507 section 3 requires.
     first_version: Option<Protocol>,
     output: Vec<u8>,
 }
@@ -82,7 +82,7 @@ impl Direction {
         Self { key, sequence_number: 0 }
     }
 
-    /// The number of this record. There is no end to them that a connection could reach.
+    /// Returns the sequence number of the next record. 2^64 records cannot be reached.
     fn next(&mut self) -> u64 {
         let number = self.sequence_number;
         self.sequence_number = number.wrapping_add(1);
@@ -95,7 +95,7 @@ impl RecordLayer {
         self.protocol
     }
 
-    /// Whether a record has come.
+    /// Whether a record has been received.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
@@ -108,15 +108,15 @@ impl RecordLayer {
         self.read = Some(Direction::new(key));
     }
 
-    /// Protects what is written from here on, in the version agreed on.
+    /// Encrypts all further records with `key`, in the negotiated version.
     pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuite) {
         self.write = Some(Direction::new(key));
         let chains_ivs = self.protocol.is_some_and(|protocol| !protocol.has_explicit_iv());
         self.splits_data = chains_ivs && suite.cipher.mode == CipherMode::Cbc;
     }
 
-    /// Opens the record at the start of `input`, if it is whole. The header is judged as soon as it
-    /// is there.
+    /// Decrypts the record at the start of `input`. Returns `None` if it is incomplete. The header
+    /// is checked as soon as it is complete.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
             Some(byte) if !self.has_begun && byte & SSL2_LENGTH_OF_TWO_BYTES != 0 => {
@@ -130,7 +130,7 @@ impl RecordLayer {
 
     fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let Some(&[kind, major, minor, high, low]) = input.first_chunk::<HEADER_LEN>() else {
-            // Whoever speaks another protocol may never send five bytes.
+            // A client of another protocol may never send five bytes.
             return match input.first() {
                 Some(kind) if ContentType::from_wire(*kind).is_none() => {
                     Err(Alert::UnexpectedMessage)
@@ -141,8 +141,8 @@ impl RecordLayer {
         let content_type = ContentType::from_wire(kind).ok_or(Alert::UnexpectedMessage)?;
         self.check_version(content_type, major, minor)?;
         let fragment_len = usize::from(u16::from_be_bytes([high, low]));
-        let most = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
-        if fragment_len > most {
+        let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
+        if fragment_len > max_len {
             return Err(Alert::RecordOverflow);
         }
         let len = HEADER_LEN + fragment_len;
@@ -161,9 +161,8 @@ impl RecordLayer {
         Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
     }
 
-    /// Before the hellos have agreed, any minor version may stand in the header
-    /// (RFC 5246 appendix E.1). It may in that of an alert in the clear, too: OpenSSL refuses a
-    /// version in records of its own.
+    /// Before a version is negotiated, the header may have any minor version (RFC 5246 appendix
+    /// E.1). So may an unencrypted alert: OpenSSL rejects a version in records of its own.
     fn check_version(
         &mut self,
         content_type: ContentType,
@@ -191,8 +190,8 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// Opens a record of SSL 2.0 in which a client says that it speaks SSL 3.0 or TLS
-    /// (RFC 5246 appendix E.2). SSL 2.0 itself is nothing that anybody should speak (RFC 6176).
+    /// Parses an SSL 2.0 record with a ClientHello that offers SSL 3.0 or TLS (RFC 5246 appendix
+    /// E.2). SSL 2.0 itself is prohibited (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
         if kind != CLIENT_HELLO {
@@ -205,11 +204,11 @@ impl RecordLayer {
         Ok((input.len() >= len).then_some(whole))
     }
 
-    /// Writes a payload, in as many records as it takes.
+    /// Writes a payload in as many records as needed.
     ///
     /// In CBC suites of TLS 1.0 and SSL 3.0 the IV of a record is the last block of the one before
-    /// it, so whoever chooses the next plaintext knows the IV (BEAST, CVE-2011-3389). The first
-    /// byte of application data therefore has a record of its own (1/n-1 split): its MAC makes the
+    /// it, which an attacker who chooses the next plaintext knows (BEAST, CVE-2011-3389). The first
+    /// byte of application data therefore gets a record of its own (1/n-1 split): its MAC makes the
     /// IV of the rest unpredictable.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
         let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
@@ -235,18 +234,18 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// What is to be sent, oldest first.
+    /// Returns the bytes to be sent.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// Forgets the first `len` bytes of the output, which were sent.
+    /// Removes the first `len` bytes of the output, which have been sent.
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
 }
 
-/// Says that the header of a record of SSL 2.0 is a length of two bytes, and nothing else.
+/// Set in an SSL 2.0 record header of two bytes, which is only a length.
 const SSL2_LENGTH_OF_TWO_BYTES: u8 = 0x80;
 const SSL2_HEADER_LEN: usize = 2;
 
@@ -259,22 +258,22 @@ mod tests {
     }
 
     #[test]
-    fn before_an_agreement_a_client_is_answered_in_the_version_of_its_records() {
-        let answered = |first: &[u8]| {
+    fn alerts_before_a_version_is_negotiated_carry_that_of_the_client_s_records() {
+        let replied = |first: &[u8]| {
             let mut layer = RecordLayer::default();
             let _ = layer.open(&mut first.to_vec());
             layer.write(ContentType::Alert, &[2, 86]).unwrap();
             [layer.output()[1], layer.output()[2]]
         };
         for (minor, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (0xff, 3)] {
-            assert_eq!(answered(&[22, 3, minor, 0, 1, 1]), [3, expected]);
-            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "in the form of SSL 2.0");
+            assert_eq!(replied(&[22, 3, minor, 0, 1, 1]), [3, expected]);
+            assert_eq!(replied(&[0x80, 9, 1, 3, minor]), [3, expected], "in the format of SSL 2.0");
         }
-        assert_eq!(answered(b"GET / HTTP/1.0"), [3, 1]);
+        assert_eq!(replied(b"GET / HTTP/1.0"), [3, 1]);
     }
 
     #[test]
-    fn a_record_is_opened_when_it_is_whole() {
+    fn a_record_is_returned_when_it_is_complete() {
         let mut layer = RecordLayer::default();
         let mut record = vec![22, 3, 1, 0, 2, 7, 8, 22];
         for len in 0..7 {
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_judged_at_once() {
+    fn headers_are_checked_at_once() {
         let mut layer = RecordLayer::default();
         assert_eq!(refusal(&mut layer, b"GET "), Some(Alert::UnexpectedMessage));
         assert_eq!(refusal(&mut layer, &[24, 3, 3, 0, 1]), Some(Alert::UnexpectedMessage));

@@ -1,5 +1,5 @@
-//! Why a client was refused, in words: an alert alone does not say what to change.
-//! What a client says has words only before there is a key, when everybody could read it.
+//! Why a client was refused, as text: an alert alone does not show what to change.
+//! Only what was wrong with unencrypted messages has a text, so that the log is no oracle.
 
 use std::fmt;
 
@@ -9,41 +9,41 @@ use crate::alert::Alert;
 use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
 use crate::message::CLIENT_HELLO;
 
-/// Suites that are listed; the number of others is said.
+/// How many suites are listed; of the rest only the number is shown.
 const MAX_LISTED: usize = 8;
 
 /// What was wrong with a client's first messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The first bytes begin a request of HTTP.
+    /// The first bytes are an HTTP request.
     PlainHttp,
-    /// The first byte begins no record.
+    /// The first byte is not that of a TLS record.
     NotTls,
-    /// The highest version that the client offers is below every one that is switched on.
+    /// The highest version that the client offers is below every enabled one.
     Version(u16),
-    /// The client tries again with a lower version than both could speak (RFC 7507).
+    /// The client retries with a lower version than both support (RFC 7507).
     Fallback,
-    /// The client insists on compression.
+    /// The client does not offer null compression.
     Compression,
-    /// A first hello claims to renegotiate (RFC 5746 section 3.6).
+    /// The renegotiation_info of an initial ClientHello is not empty (RFC 5746 section 3.6).
     Renegotiation,
-    /// None of these suites, which the client offers, is switched on in the version agreed on.
+    /// None of these suites, which the client offers, is enabled in the negotiated version.
     Suites(Protocol, Box<[u16]>),
-    /// The session that is asked for had the extended master secret, and the client no longer
-    /// offers it (RFC 7627 section 5.3).
+    /// The session to resume has the extended master secret, which the client no longer offers
+    /// (RFC 7627 section 5.3).
     SessionWithoutExtendedMasterSecret,
-    /// The session that is asked for had a suite that the client no longer offers.
+    /// The session to resume has a suite that the client no longer offers.
     SessionWithoutSuite,
     /// The client sent no certificate.
     NoClientCertificate,
-    /// Client certificates are required, and SSL 3.0 is never asked for one.
+    /// Client certificates are required, and are not supported in SSL 3.0.
     NoClientCertificateInSsl3,
-    /// It is not the client's fault: its session cannot be written to the key log.
+    /// The session cannot be written to the key log, which is not the client's fault.
     KeyLog,
 }
 
-/// An alert and what it is for.
+/// An alert and its cause.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) alert: Alert,
@@ -51,12 +51,12 @@ pub(crate) struct Refusal {
 }
 
 impl Cause {
-    /// What is said of first bytes that are refused, where they show what they are.
+    /// Returns the cause for refused first bytes, or `None` if they are the start of a TLS record.
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const METHODS: [&[u8]; 7] =
             [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
         match bytes {
-            // A hello of SSL 2.0: two bytes of length, its type, the version.
+            // An SSL 2.0 ClientHello: two bytes of length, its type, the version.
             [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(0x0002)),
             [20..=23, 3, ..] => None,
             _ if METHODS.into_iter().any(|method| bytes.starts_with(method)) => {
@@ -80,16 +80,16 @@ impl fmt::Display for Cause {
                 let name = name_of_version(*version);
                 return write!(f, "{name} is the highest version that the client offers");
             }
-            Self::Fallback => "the client tries again with a lower version than both could speak",
-            Self::Compression => "the client insists on compression",
-            Self::Renegotiation => "the first hello claims to renegotiate",
+            Self::Fallback => "inappropriate fallback: both sides support a higher version",
+            Self::Compression => "the client does not offer null compression",
+            Self::Renegotiation => "the renegotiation_info of the first ClientHello is not empty",
             Self::Suites(protocol, suites) => return write_suites(f, *protocol, suites),
             Self::SessionWithoutExtendedMasterSecret => {
-                "the session had the extended master secret, which the client no longer offers"
+                "the session has the extended master secret, which the client no longer offers"
             }
-            Self::SessionWithoutSuite => "the session had a suite that the client no longer offers",
+            Self::SessionWithoutSuite => "the session has a suite that the client no longer offers",
             Self::NoClientCertificate => "the client sent no certificate",
-            Self::NoClientCertificateInSsl3 => "SSL 3.0 clients are never asked for a certificate",
+            Self::NoClientCertificateInSsl3 => "client certificates are not supported in SSL 3.0",
             Self::KeyLog => "the key log cannot be written",
         })
     }
@@ -107,7 +107,7 @@ fn name_of_version(version: u16) -> String {
 
 fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) -> fmt::Result {
     let is_suite = |suite: &&u16| {
-        // GREASE (RFC 8701 section 2) and signals are no suites.
+        // Not GREASE (RFC 8701 section 2), nor signaling values.
         **suite & 0x0f0f != 0x0a0a
             && ![EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV].contains(suite)
     };
@@ -121,7 +121,7 @@ fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) 
     if !suites.iter().any(is_rsa) {
         f.write_str("the client offers no suite with RSA key exchange: ")?;
     } else {
-        write!(f, "the client offers none of the suites that are on in {}: ", protocol.name())?;
+        write!(f, "the client offers none of the suites enabled in {}: ", protocol.name())?;
     }
     for (index, suite) in suites.iter().take(MAX_LISTED).enumerate() {
         f.write_str(if index == 0 { "" } else { ", " })?;
@@ -146,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_offers_instead_is_told() {
+    fn the_suites_that_a_client_offers_are_listed() {
         assert_eq!(suites(&[0x1a1a, 0x1301, 0x1302, 0x00ff]), "the client offers TLS 1.3 only");
         let no_rsa = "the client offers no suite with RSA key exchange: \
             TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0xff02";
         assert_eq!(suites(&[0xc02f, 0xff02, 0x00ff]), no_rsa);
-        let other = "the client offers none of the suites that are on in TLS 1.2: \
+        let other = "the client offers none of the suites enabled in TLS 1.2: \
             TLS_RSA_WITH_3DES_EDE_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
         assert_eq!(suites(&[0x000a, 0xc030]), other);
         let many: Vec<u16> = (0xff01..=0xff0b).collect();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_told_from_other_noise() {
+    fn http_is_distinguished_from_other_input() {
         assert_eq!(Cause::of_first_bytes(b"GET / HTTP/1.0\r\n"), Some(Cause::PlainHttp));
         for noise in [&b"G"[..], b"SSH-2.0-x", b"\0\0\0", b"", &[22, 0xfe, 0xfd]] {
             assert_eq!(Cause::of_first_bytes(noise), Some(Cause::NotTls));

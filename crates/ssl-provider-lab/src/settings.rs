@@ -1,5 +1,5 @@
-//! What a server is made of: provider, identity, and what it may agree on.
-//! A suite that the backend cannot do is left out when the settings are made, not in a handshake.
+//! Settings of a server: provider, identity, and what it may negotiate.
+//! A suite that the backend does not support is left out here, so no handshake fails for it.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::identity::Identity;
 use crate::key_log::KeyLog;
 use crate::session::SessionCache;
 
-/// Versions that are on unless the user says otherwise.
+/// Versions that are enabled by default.
 pub const DEFAULT_VERSIONS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
 
-/// Suites that are on unless the user says otherwise, in the order of the server's preference.
+/// Suites that are enabled by default, in the server's order of preference.
 pub const DEFAULT_SUITES: [u32; 14] = [
     0x009C, // AES_128_GCM_SHA256
     0x009D, // AES_256_GCM_SHA384
@@ -31,8 +31,7 @@ pub const DEFAULT_SUITES: [u32; 14] = [
     0x0084, // CAMELLIA_256_CBC_SHA
 ];
 
-/// Suites for old devices, which have to be asked for. Anyone on the path can read those with DES
-/// or without encryption.
+/// Suites for old devices, not enabled by default. DES gives little confidentiality and NULL none.
 pub const LEGACY_SUITES: [u32; 7] = [
     0x000A, // 3DES_EDE_CBC_SHA
     0x0005, // RC4_128_SHA
@@ -43,31 +42,31 @@ pub const LEGACY_SUITES: [u32; 7] = [
     0x0001, // NULL_MD5
 ];
 
-/// Whether a client is asked for a certificate.
+/// Whether a client certificate is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// It is not.
+    /// It is not requested.
     #[default]
     None,
-    /// It is, and may send none. Nobody checks who issued it: the server proves that the client has
-    /// the key, and shows the certificate.
+    /// It is requested; clients without one are accepted. The issuer is not checked: the server
+    /// verifies that the client holds the private key, and shows the certificate.
     Request,
-    /// It is, and must send one.
+    /// It is requested; clients without one are refused.
     Require,
 }
 
-/// What a server may agree on. The default is everything but what weakens it.
+/// What a server may negotiate. The default is everything except for legacy versions and suites.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Versions, in any order.
     pub versions: Vec<Protocol>,
     /// Numbers of suites, in the order of preference.
     pub suites: Vec<u32>,
-    /// Whether the extended master secret (RFC 7627) is answered.
+    /// Whether the extended master secret (RFC 7627) is negotiated.
     pub extended_master_secret: bool,
-    /// Whether encrypt-then-MAC (RFC 7366) is answered.
+    /// Whether encrypt-then-MAC (RFC 7366) is negotiated.
     pub encrypt_then_mac: bool,
-    /// Whether a client is asked for a certificate.
+    /// Whether a client certificate is requested.
     pub client_auth: ClientAuth,
 }
 
@@ -96,13 +95,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Puts a server together. Suites that are not of a version, not of RSA key exchange, or that
-    /// the backend has no cipher for are left out.
+    /// Returns the settings. Suites are left out that a version does not have, that have another
+    /// key exchange than RSA, or that the backend does not support.
     ///
     /// # Errors
     ///
-    /// [`Error::RequirementNotMet`] when nothing is left to agree on, [`Error::NotAllowed`] when
-    /// there is a key log and the provider's policy denies it.
+    /// [`Error::RequirementNotMet`] if no suite is left, [`Error::NotAllowed`] if the provider's
+    /// policy denies a key log that is given.
     pub fn new(
         provider: Provider,
         identity: Identity,
@@ -131,13 +130,13 @@ impl Settings {
         Ok(Arc::new(Self { provider, identity, options, usable, sessions, key_log }))
     }
 
-    /// The versions and suites that are left.
+    /// Returns the versions and suites that can be negotiated.
     pub fn usable(&self) -> &[(Protocol, Vec<&'static CipherSuite>)] {
         &self.usable
     }
 }
 
-/// Does all that a handshake does with a suite, on a ciphertext that is none.
+/// Performs every operation that a handshake needs for a suite, with an empty ciphertext.
 fn trial(
     provider: &Provider,
     identity: &Identity,
@@ -145,7 +144,7 @@ fn trial(
     suite: u32,
 ) -> Result<MasterKey, Error> {
     let chosen = CipherSuite::for_rsa_key_exchange(suite, protocol)?;
-    // An export suite takes a temporary key, which the interface does not have.
+    // Export suites need a temporary RSA key, which the interface does not have.
     if protocol.is_dtls() || chosen.key_exchange.is_export() {
         return Err(Error::UnsupportedSuite { given: suite });
     }

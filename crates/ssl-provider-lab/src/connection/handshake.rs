@@ -29,11 +29,11 @@ use crate::wire::{Reader, put_message};
 /// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
 const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
 
-/// What the last bytes of the server's random are when it could speak a higher version than the
-/// client offers (RFC 8446 section 4.1.3).
+/// Last bytes of the server random when the server supports a higher version than the one
+/// negotiated (downgrade protection, RFC 8446 section 4.1.3).
 const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
 
-/// What comes next.
+/// The message that is expected next, with what the handshake has established so far.
 #[derive(Debug)]
 pub(super) enum State {
     Hello,
@@ -46,28 +46,28 @@ pub(super) enum State {
     Closed,
 }
 
-/// What the hellos said.
+/// What the hellos negotiated.
 #[derive(Debug)]
 pub(super) struct Negotiated {
     choice: Choice,
     client_random: [u8; 32],
     server_random: [u8; 32],
-    /// The version that the client offered, which its premaster secret repeats.
+    /// The version that the client offered, which its premaster secret has to repeat.
     client_version: u16,
     server_name: Option<Box<[u8]>>,
     session_id: SessionId,
     hash: HandshakeHash,
     client_certificate: Option<ClientCertificate>,
-    /// All messages so far, while the client may have to sign them.
+    /// All handshake messages so far, while the client may have to sign them.
     messages: Option<Vec<u8>>,
 }
 
-/// The keys that both sides have from the key exchange on.
+/// The keys of both directions, from the key exchange on.
 #[derive(Debug)]
 pub(super) struct Agreed {
     session: Arc<Session>,
     read: Box<RecordKey>,
-    /// The server's own; none when it has changed to it already, as it does first when it resumes.
+    /// `None` once it is in use: in an abbreviated handshake the server sends its Finished first.
     write: Option<Box<RecordKey>>,
 }
 
@@ -104,7 +104,7 @@ impl Connection {
                     self.warn(Alert::NoRenegotiation)?;
                     State::Established
                 }
-                // The length was asked for above.
+                // `max_len` has refused it.
                 State::ChangeCipherSpec(..) | State::Closed => {
                     return Err(Alert::UnexpectedMessage);
                 }
@@ -112,19 +112,19 @@ impl Connection {
         }
     }
 
-    /// What both sides sign of it is the message as it came (RFC 5246 appendix E.2).
+    /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
     pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
         self.state = self.client_hello(&ClientHello::parse_ssl2(message)?, message)?;
         Ok(())
     }
 
-    /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
+    /// Sends the server's flight in reply to a ClientHello (RFC 5246 section 7.3).
     fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
         let settings = Arc::clone(&self.settings);
         let choice = choose(&settings, hello).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
-        let asks = match (settings.options.client_auth, choice.protocol) {
-            // Clients of SSL 3.0 sign their master secret too, and are not asked.
+        let requests_certificate = match (settings.options.client_auth, choice.protocol) {
+            // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
             (ClientAuth::Require, Protocol::Ssl3) => {
                 self.cause = Some(Cause::NoClientCertificateInSsl3);
                 return Err(Alert::HandshakeFailure);
@@ -148,18 +148,18 @@ impl Connection {
             session_id,
             hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
             client_certificate: None,
-            messages: asks.then(Vec::new),
+            messages: requests_certificate.then(Vec::new),
             choice,
         });
         let mut flight = Vec::new();
         let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
         let shown_id = if resumable { &session_id[..] } else { &[] };
         put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
-        negotiated.said(message);
+        negotiated.add_to_transcript(message);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
             self.session_id = Some(session.id);
-            negotiated.said(&flight);
+            negotiated.add_to_transcript(&flight);
             self.records.write(ContentType::Handshake, &flight)?;
             let mut agreed = negotiated.agreed(session)?;
             if let Some(write) = agreed.write.take() {
@@ -168,28 +168,31 @@ impl Connection {
             return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
         }
         flight.extend_from_slice(settings.identity.certificate_message());
-        if asks {
+        if requests_certificate {
             put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
         }
         put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
-        negotiated.said(&flight);
+        negotiated.add_to_transcript(&flight);
         self.records.write(ContentType::Handshake, &flight)?;
-        Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
+        Ok(match requests_certificate {
+            true => State::Certificate(negotiated),
+            false => State::KeyExchange(negotiated),
+        })
     }
 
-    /// Keeps the cause of a refusal.
+    /// Keeps the cause of a refusal and returns its alert.
     fn refuse(&mut self, refusal: Refusal) -> Alert {
         self.cause = Some(refusal.cause);
         refusal.alert
     }
 
-    /// Takes the client's certificate, if it has one.
+    /// Processes the client's Certificate message, which may be empty.
     fn certificate(
         &mut self,
         mut negotiated: Box<Negotiated>,
         message: &[u8],
     ) -> Result<State, Alert> {
-        negotiated.said(message);
+        negotiated.add_to_transcript(message);
         negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
@@ -201,7 +204,8 @@ impl Connection {
         Ok(State::KeyExchange(negotiated))
     }
 
-    /// Imports the master key. What the ciphertext holds decides nothing here.
+    /// Imports the master key. Implicit rejection: nothing here depends on what the ciphertext
+    /// holds (Bleichenbacher, RFC 5246 section 7.4.7.1).
     fn key_exchange(
         &mut self,
         mut negotiated: Box<Negotiated>,
@@ -212,7 +216,7 @@ impl Connection {
         let key = settings.identity.key();
         let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
             .ok_or(Alert::DecodeError)?;
-        negotiated.said(message);
+        negotiated.add_to_transcript(message);
         let mut parameters =
             negotiated.randoms().highest_version(u32::from(negotiated.client_version));
         if extended_master_secret {
@@ -236,7 +240,7 @@ impl Connection {
         })
     }
 
-    /// The client proves that it has the key of its certificate.
+    /// Verifies that the client holds the private key of its certificate.
     fn certificate_verify(
         &mut self,
         mut negotiated: Box<Negotiated>,
@@ -255,11 +259,12 @@ impl Connection {
             &messages,
             body(message),
         )?;
-        negotiated.said(message);
+        negotiated.add_to_transcript(message);
         Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
-    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
+    /// Activates the client's keys. A partial handshake message before it is refused, since its
+    /// rest would come under other keys (RFC 5246 section 7.1).
     pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
         if !self.messages.is_empty() {
             return Err(Alert::UnexpectedMessage);
@@ -277,7 +282,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The client proves that it has the keys; in a full handshake the server does after it.
+    /// Checks the client's Finished; in a full handshake the server's own follows.
     fn finished(
         &mut self,
         mut negotiated: Negotiated,
@@ -285,18 +290,18 @@ impl Connection {
         write: Option<Box<RecordKey>>,
         message: &[u8],
     ) -> Result<State, Alert> {
-        let (master_key, given) = (&session.master_key, body(message));
-        if given.len() != master_key.verify_data_len() {
+        let (master_key, received) = (&session.master_key, body(message));
+        if received.len() != master_key.verify_data_len() {
             return Err(Alert::DecodeError);
         }
-        master_key.verify_finished(Side::Client, &negotiated.hash, given).map_err(|error| {
+        master_key.verify_finished(Side::Client, &negotiated.hash, received).map_err(|error| {
             match error {
                 Error::BadFinished => Alert::DecryptError,
                 other => other.into(),
             }
         })?;
         if let Some(write) = write {
-            negotiated.said(message);
+            negotiated.add_to_transcript(message);
             self.server_finished(&mut negotiated, &session, *write)?;
             if let Some(sessions) = &self.settings.sessions {
                 sessions.insert(Arc::clone(&session));
@@ -332,14 +337,14 @@ impl Connection {
         session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
         let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
         put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
-        negotiated.said(&message);
+        negotiated.add_to_transcript(&message);
         self.records.write(ContentType::Handshake, &message)
     }
 }
 
 impl Negotiated {
-    /// Takes messages that were sent or received into what both sides sign.
-    fn said(&mut self, messages: &[u8]) {
+    /// Adds messages that were sent or received to the transcript.
+    fn add_to_transcript(&mut self, messages: &[u8]) {
         self.hash.update(messages);
         if let Some(all) = &mut self.messages {
             all.extend_from_slice(messages);
@@ -362,7 +367,7 @@ impl Negotiated {
         }
     }
 
-    /// Derives the keys of this connection.
+    /// Derives the record keys of this connection.
     fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
         let keys = session.master_key.session_keys(&self.randoms())?;
         let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
@@ -373,11 +378,11 @@ impl Negotiated {
 }
 
 /// Returns the ciphertext of a ClientKeyExchange; `None` if its length field does not match the
-/// message. No length of the ciphertext is an error: a wrong one fails as wrong padding does
+/// message. No length of the ciphertext is an error: a wrong one takes the path of wrong padding
 /// (RFC 5246 section 7.4.7.1).
 ///
-/// TLS has the length field, SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
-/// send one; there, the length of the whole message tells which it is.
+/// TLS has the length field. SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
+/// send one; the length of the whole message tells the two apart.
 fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
     let mut reader = Reader::new(body);
     let prefixed = reader.vec16().filter(|_| reader.is_empty());
