@@ -31,7 +31,7 @@ pub const DEFAULT_SUITES: [u32; 14] = [
     0x0084, // CAMELLIA_256_CBC_SHA
 ];
 
-/// Suites for old devices, not enabled by default. DES gives little confidentiality and NULL none.
+/// Suites for old devices, not enabled by default. DES provides little confidentiality, NULL none.
 pub const LEGACY_SUITES: [u32; 7] = [
     0x000A, // 3DES_EDE_CBC_SHA
     0x0005, // RC4_128_SHA

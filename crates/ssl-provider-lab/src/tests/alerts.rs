@@ -1,5 +1,5 @@
 //! What must be refused, when, and with which alert (RFC 5246 section 7.2).
-//! A test for each rule; what a ciphertext decides is in `oracles`.
+//! One test for each rule; those about ciphertexts are in `oracles`.
 
 use ssl_provider::Protocol;
 use ssl_provider::record::MAX_PAYLOAD_LEN;
@@ -10,7 +10,7 @@ fn client() -> Client {
     Client::new(&settings(), Protocol::Tls1_2)
 }
 
-/// A client that is asked for its ClientKeyExchange.
+/// A client that has received ServerHelloDone.
 fn opened() -> Client {
     let mut client = client();
     client.open(&[AES_128_GCM], &[]);
@@ -32,8 +32,8 @@ fn refusal_of_hello(offered: u16, suites: &[u16], extensions: &[(u16, &[u8])]) -
 }
 
 #[test]
-fn an_alert_that_began_in_the_clear_does_not_end_under_keys() {
-    // Somebody on the way puts half an alert in: all that are protected would be read one byte off.
+fn an_alert_cannot_span_a_change_of_keys() {
+    // Half an alert from an attacker would shift all authenticated alerts by one byte.
     let mut client = opened();
     client.key_exchange();
     client.send(ContentType::Alert, &[1]);
@@ -54,7 +54,7 @@ fn nothing_comes_between_the_halves_of_an_alert() {
 }
 
 #[test]
-fn hellos_without_an_answer_are_told_why() {
+fn each_fault_of_a_client_hello_has_its_alert() {
     let suites = &[AES_128_GCM];
     assert_eq!(refusal_of_hello(0x0200, suites, &[]), Alert::ProtocolVersion);
     assert_eq!(refusal_of_hello(0x0002, suites, &[]), Alert::ProtocolVersion);
@@ -67,7 +67,7 @@ fn hellos_without_an_answer_are_told_why() {
 }
 
 #[test]
-fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
+fn each_fault_of_a_client_hello_has_its_cause() {
     let cause_of = |offered, suites: &[u16], extensions: &[(u16, &[u8])]| {
         let mut client = client();
         client.offered = offered;
@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
     assert_eq!(cause_of(0x0302, &[0x2f, 0x5600], &[]), Some(Cause::Fallback));
     let renegotiates: &[(u16, &[u8])] = &[(0xff01, &[1, 9])];
     assert_eq!(cause_of(0x0303, &[AES_128_GCM], renegotiates), Some(Cause::Renegotiation));
-    assert_eq!(cause_of(0x0303, &[AES_128_GCM], &[]), None, "goes on");
+    assert_eq!(cause_of(0x0303, &[AES_128_GCM], &[]), None, "accepted");
 
     let mut noise = client();
     noise.server.receive(b"GET / HTTP/1.1\r\n");
@@ -89,8 +89,8 @@ fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
 }
 
 #[test]
-fn an_alert_in_the_clear_is_read_in_whatever_version_it_comes() {
-    // OpenSSL refuses the version of the ServerHello in a record of its own highest.
+fn an_unencrypted_alert_is_read_whatever_its_record_version() {
+    // OpenSSL rejects the version of a ServerHello in a record of its own highest version.
     let mut client = opened();
     client.server.receive(&[21, 3, 1, 0, 2, 2, 70]);
     assert_eq!(client.server.ending(), Some(Ending::FailedByClient(70)));
@@ -100,7 +100,7 @@ fn an_alert_in_the_clear_is_read_in_whatever_version_it_comes() {
 }
 
 #[test]
-fn nothing_is_told_of_what_comes_under_keys() {
+fn an_encrypted_record_is_refused_without_a_cause() {
     let mut client = opened();
     client.key_exchange();
     client.send(ContentType::ChangeCipherSpec, &[1]);
@@ -110,13 +110,13 @@ fn nothing_is_told_of_what_comes_under_keys() {
 }
 
 #[test]
-fn a_fallback_to_the_best_version_is_none() {
+fn a_fallback_to_the_highest_version_is_accepted() {
     let mut client = client();
     client.handshake(&[AES_128_GCM, 0x5600], &[]);
 }
 
 #[test]
-fn every_client_offers_null_compression() {
+fn a_hello_without_null_compression_is_refused() {
     let mut client = client();
     let mut hello = client.hello(&[AES_128_GCM], &[]);
     *hello.last_mut().unwrap() = 1;
@@ -125,7 +125,7 @@ fn every_client_offers_null_compression() {
 }
 
 #[test]
-fn resumption_has_rules_that_end_the_connection() {
+fn resumption_with_other_parameters_is_refused() {
     let settings = settings();
     let mut first = Client::new(&settings, Protocol::Tls1_2);
     first.handshake(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
@@ -209,7 +209,7 @@ fn messages_out_of_order_are_refused_at_their_first_byte() {
 }
 
 #[test]
-fn change_cipher_spec_has_one_place_and_one_form() {
+fn change_cipher_spec_out_of_place_or_malformed_is_refused() {
     for (count, early) in [client(), opened(), established()].iter_mut().enumerate() {
         early.send(ContentType::ChangeCipherSpec, &[1]);
         assert_eq!(early.refusal(), Alert::UnexpectedMessage, "{count}");
@@ -233,7 +233,7 @@ fn change_cipher_spec_has_one_place_and_one_form() {
 }
 
 #[test]
-fn application_data_has_to_wait_for_the_handshake() {
+fn application_data_before_finished_is_refused() {
     for mut early in [client(), opened()] {
         early.send(ContentType::ApplicationData, b"x");
         assert_eq!(early.refusal(), Alert::UnexpectedMessage);
@@ -246,7 +246,7 @@ fn application_data_has_to_wait_for_the_handshake() {
 }
 
 #[test]
-fn application_data_does_not_come_within_a_message() {
+fn application_data_within_a_handshake_message_is_refused() {
     let mut client = established();
     let hello = client.hello(&[AES_128_GCM], &[]);
     client.send(ContentType::Handshake, &hello[..7]);
@@ -255,7 +255,7 @@ fn application_data_does_not_come_within_a_message() {
 }
 
 #[test]
-fn finished_has_its_length_and_its_value() {
+fn finished_of_another_length_or_value_is_refused() {
     for (at, len, expected) in [
         (4, 16, Alert::DecryptError),
         (15, 16, Alert::DecryptError),
@@ -302,7 +302,7 @@ fn records_without_content_are_refused_but_for_a_few_of_application_data() {
 }
 
 #[test]
-fn warnings_come_to_an_end() {
+fn the_number_of_warnings_is_limited() {
     let mut client = client();
     for _ in 0..32 {
         client.send(ContentType::Alert, &[1, 90]);
@@ -322,7 +322,7 @@ fn warnings_come_to_an_end() {
 }
 
 #[test]
-fn an_alert_of_no_known_level_is_an_illegal_parameter() {
+fn an_alert_of_an_unknown_level_is_an_illegal_parameter() {
     for level in [0, 3, 255] {
         let mut client = client();
         client.send(ContentType::Alert, &[level, 0]);
@@ -339,7 +339,7 @@ fn records_longer_than_allowed_overflow() {
     let mut protected = established();
     protected.server.receive(&header(16384 + 2048 + 1));
     assert_eq!(protected.refusal(), Alert::RecordOverflow);
-    // Whatever is in it, it does not open.
+    // Of a legal length, so that it fails authentication instead.
     let mut fits = established();
     fits.server.receive(&[header(16384 + 2048), vec![0; 16384 + 2048]].concat());
     assert_eq!(fits.refusal(), Alert::BadRecordMac);
@@ -386,7 +386,7 @@ fn what_is_not_tls_is_refused_at_its_first_byte() {
 }
 
 #[test]
-fn ssl_3_is_told_in_its_own_alerts() {
+fn ssl_3_clients_get_alerts_of_ssl_3() {
     let mut client = Client::new(&settings(), Protocol::Ssl3);
     client.open(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE, 1, 0, 2]);
@@ -399,7 +399,7 @@ fn ssl_3_is_told_in_its_own_alerts() {
 }
 
 #[test]
-fn no_input_makes_the_server_panic_or_collect() {
+fn arbitrary_input_makes_the_server_neither_panic_nor_buffer() {
     let settings = settings();
     let mut rng = Rng::new(0x5e7e);
     for round in 0..3000 {

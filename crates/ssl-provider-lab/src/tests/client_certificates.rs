@@ -1,5 +1,5 @@
-//! Certificates of clients: asked for, sent, proven, and every way to get it wrong.
-//! The client signs with the server's key and shows the server's certificate, which does as well.
+//! Client certificates: requested, sent, verified, and every way in which that can fail.
+//! For simplicity the client uses the server's key and certificate.
 
 use ssl_provider::{Protocol, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
@@ -15,7 +15,7 @@ fn asking(client_auth: ClientAuth) -> Arc<Settings> {
     settings_with(|options| options.client_auth = client_auth)
 }
 
-/// A client that is asked for its certificate.
+/// A client that has received a CertificateRequest.
 fn asked(settings: &Arc<Settings>, version: Protocol) -> Client {
     let mut client = Client::new(settings, version);
     client.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
@@ -30,12 +30,12 @@ fn no_certificate() -> Vec<u8> {
     vec![CERTIFICATE, 0, 0, 3, 0, 0, 0]
 }
 
-/// The CertificateVerify that is right here, after a change of what is signed.
+/// Returns a valid CertificateVerify, but for a change of the signed messages.
 fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     certificate_verify_by(client, 0x0401, change)
 }
 
-/// The same with a scheme of TLS 1.2.
+/// The same with another signature scheme in TLS 1.2.
 fn certificate_verify_by(
     client: &Client,
     scheme: u16,
@@ -65,15 +65,15 @@ fn certificate_verify_by(
 }
 
 #[test]
-fn every_rsa_scheme_that_is_asked_for_is_accepted() {
+fn every_requested_rsa_scheme_is_accepted() {
     for backend in backends() {
         let settings = settings_on(*backend, |options| {
             options.client_auth = ClientAuth::Require;
         });
-        let asked_for: Vec<_> =
+        let requested: Vec<_> =
             schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
-        assert!(asked_for.len() >= 3, "{asked_for:?}");
-        for (number, scheme) in asked_for {
+        assert!(requested.len() >= 3, "{requested:?}");
+        for (number, scheme) in requested {
             let mut client = asked(&settings, Protocol::Tls1_2);
             client.send_message(&own_certificate(&settings));
             client.key_exchange();
@@ -85,7 +85,7 @@ fn every_rsa_scheme_that_is_asked_for_is_accepted() {
 }
 
 #[test]
-fn a_certificate_is_proven_and_stays_with_the_session() {
+fn a_verified_certificate_stays_with_the_session() {
     for backend in backends() {
         let settings = settings_on(*backend, |options| {
             options.client_auth = ClientAuth::Require;
@@ -107,7 +107,7 @@ fn a_certificate_is_proven_and_stays_with_the_session() {
 }
 
 #[test]
-fn a_client_without_a_certificate_may_or_may_not_go_on() {
+fn a_client_without_a_certificate_is_accepted_unless_one_is_required() {
     for version in TLS {
         let mut client = asked(&asking(ClientAuth::Request), version);
         client.send_message(&no_certificate());
@@ -120,7 +120,7 @@ fn a_client_without_a_certificate_may_or_may_not_go_on() {
 }
 
 #[test]
-fn ssl_3_is_not_asked() {
+fn ssl_3_clients_get_no_certificate_request() {
     let mut client = Client::new(&asking(ClientAuth::Request), Protocol::Ssl3);
     client.handshake(&[AES_128_CBC_SHA], &[]);
     let mut client = Client::new(&asking(ClientAuth::Require), Protocol::Ssl3);
@@ -130,7 +130,7 @@ fn ssl_3_is_not_asked() {
 }
 
 #[test]
-fn a_signature_of_anything_else_is_a_decrypt_error() {
+fn a_signature_over_other_messages_is_a_decrypt_error() {
     let settings = asking(ClientAuth::Request);
     for version in TLS {
         let mut client = asked(&settings, version);
@@ -145,10 +145,10 @@ fn a_signature_of_anything_else_is_a_decrypt_error() {
 }
 
 #[test]
-fn certificate_verify_has_its_form() {
+fn a_malformed_certificate_verify_is_refused() {
     let settings = asking(ClientAuth::Request);
     for (change, expected) in [
-        ((4, 3), Alert::IllegalParameter), // SHA-224 was not asked for.
+        ((4, 3), Alert::IllegalParameter), // SHA-224 was not requested.
         ((5, 3), Alert::IllegalParameter), // ECDSA, with an RSA key.
         ((7, 0x7f), Alert::DecodeError),
         ((7, 0x81), Alert::DecodeError),
@@ -165,7 +165,7 @@ fn certificate_verify_has_its_form() {
 }
 
 #[test]
-fn the_messages_of_a_certificate_have_their_order() {
+fn certificate_messages_out_of_order_are_refused() {
     let settings = asking(ClientAuth::Request);
     let mut skipped = asked(&settings, Protocol::Tls1_2);
     skipped.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE]);
@@ -185,7 +185,7 @@ fn the_messages_of_a_certificate_have_their_order() {
 }
 
 #[test]
-fn certificates_that_are_none_are_refused() {
+fn malformed_certificates_are_refused() {
     let settings = asking(ClientAuth::Request);
 
     let message = |certificate: &[u8]| {
@@ -196,7 +196,7 @@ fn certificates_that_are_none_are_refused() {
         message
     };
     let own = own_certificate(&settings);
-    // A key of a kind that is not known.
+    // A public key of an unknown algorithm.
     let mut other_key = own.clone();
     let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     let at = other_key.windows(oid.len()).position(|window| window == oid).unwrap();

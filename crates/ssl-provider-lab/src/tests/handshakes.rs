@@ -1,5 +1,5 @@
-//! What must work: every version and suite on every backend, both kinds of handshake, however the
-//! messages are cut and joined, and what an established connection does.
+//! What must work: every version and suite on every backend, full and abbreviated handshakes,
+//! fragmented and coalesced messages, and established connections.
 
 use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::{Protocol, backends};
@@ -52,7 +52,7 @@ fn exchange_data(client: &mut Client) {
 }
 
 #[test]
-fn sessions_go_on_in_every_version() {
+fn sessions_are_resumed_in_every_version() {
     let settings = settings();
     for version in VERSIONS {
         for extensions in [&[][..], &[EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC]] {
@@ -69,7 +69,7 @@ fn sessions_go_on_in_every_version() {
 }
 
 #[test]
-fn old_clients_may_say_hello_in_the_form_of_ssl_2() {
+fn a_client_hello_in_the_format_of_ssl_2_is_accepted() {
     for version in VERSIONS {
         let mut client = Client::new(&settings(), version);
         let suites = [1, 0, 0x80, 0, 0, 0x2f, 0, 0, 0xff];
@@ -86,7 +86,7 @@ fn old_clients_may_say_hello_in_the_form_of_ssl_2() {
 }
 
 #[test]
-fn a_session_of_other_parameters_does_not_go_on() {
+fn a_session_of_other_parameters_is_not_resumed() {
     let settings = settings();
     let session = || {
         let mut client = Client::new(&settings, Protocol::Tls1_2);
@@ -112,7 +112,7 @@ fn a_session_of_other_parameters_does_not_go_on() {
 }
 
 #[test]
-fn a_session_that_failed_does_not_go_on() {
+fn a_session_is_not_resumed_after_a_fatal_alert() {
     let settings = settings();
     let mut first = Client::new(&settings, Protocol::Tls1_2);
     first.handshake(&[AES_128_CBC_SHA], &[]);
@@ -123,7 +123,7 @@ fn a_session_that_failed_does_not_go_on() {
 }
 
 #[test]
-fn the_cache_holds_as_many_sessions_as_it_was_made_for() {
+fn the_cache_evicts_the_oldest_session() {
     let settings = settings();
     let connect = || {
         let mut client = Client::new(&settings, Protocol::Tls1_2);
@@ -137,7 +137,7 @@ fn the_cache_holds_as_many_sessions_as_it_was_made_for() {
 }
 
 #[test]
-fn messages_may_be_cut_anywhere() {
+fn messages_may_be_fragmented_anywhere() {
     for version in [Protocol::Ssl3, Protocol::Tls1_2] {
         let settings = settings();
         for cut in 1..200 {
@@ -196,7 +196,7 @@ fn records_may_come_in_pieces_of_any_size() {
 }
 
 #[test]
-fn the_server_takes_the_best_that_both_speak() {
+fn the_highest_common_version_and_the_server_s_first_suite_are_chosen() {
     let settings = settings();
     for (offered, expected) in [
         (0x0300, Protocol::Ssl3),
@@ -221,7 +221,7 @@ fn the_server_takes_the_best_that_both_speak() {
 }
 
 #[test]
-fn what_is_switched_off_is_not_answered() {
+fn disabled_extensions_are_not_negotiated() {
     let off = settings_with(|options| {
         options.extended_master_secret = false;
         options.encrypt_then_mac = false;
@@ -234,7 +234,7 @@ fn what_is_switched_off_is_not_answered() {
 }
 
 #[test]
-fn the_client_may_say_either_way_that_it_speaks_rfc_5746() {
+fn secure_renegotiation_is_signaled_by_suite_or_extension() {
     let settings = settings();
     let mut client = Client::new(&settings, Protocol::Ssl3);
     assert!(client.handshake(&[AES_128_CBC_SHA, 0x00ff], &[]).secure_renegotiation);
@@ -268,8 +268,8 @@ fn a_renegotiation_is_declined_with_a_warning() {
     client.send(ContentType::Handshake, &hello);
     let expected = Sent { content_type: 21, payload: vec![1, 100] };
     assert_eq!(client.received(), [expected]);
-    client.send(ContentType::ApplicationData, b"goes on");
-    assert_eq!(client.server.take_data(), b"goes on");
+    client.send(ContentType::ApplicationData, b"still open");
+    assert_eq!(client.server.take_data(), b"still open");
 
     let mut client = Client::new(&settings, Protocol::Ssl3);
     client.handshake(&[AES_128_CBC_SHA], &[]);
@@ -279,7 +279,7 @@ fn a_renegotiation_is_declined_with_a_warning() {
 }
 
 #[test]
-fn close_notify_is_answered_and_alerts_may_be_cut() {
+fn close_notify_is_returned_and_alerts_may_be_fragmented() {
     let mut client = Client::new(&settings(), Protocol::Tls1_2);
     client.handshake(&[AES_128_GCM], &[]);
     client.send(ContentType::Alert, &[1]);
