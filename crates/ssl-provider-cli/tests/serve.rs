@@ -480,21 +480,26 @@ fn with_descriptors(limit: u32) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn clients_that_do_nothing_make_room_when_descriptors_run_out() {
-    let arguments = ["--threads", "2", "--timeout", "600"];
-    let mut server = Server::spawn_with_key(with_descriptors(40), &arguments, Stdio::piped())
-        .expect("it listens");
-    let idle: Vec<_> = (0..60).map(|_| server.connect()).collect();
-    let start = Instant::now();
-    assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
-    // A handshake may take ten seconds while there is room.
-    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
-    drop(idle);
-    server.signal("-TERM");
-    assert_eq!(server.wait().code(), Some(0));
-    let mut errors = String::new();
-    server.child.stderr.take().expect("it is a pipe").read_to_string(&mut errors).unwrap();
-    assert_eq!(errors.matches("ulimit -n").count(), 1, "{errors}");
+fn idle_clients_make_room_when_descriptors_run_out() {
+    for report in [&[][..], &["--json"]] {
+        let arguments = [&["--threads", "2", "--timeout", "600"], report].concat();
+        let server = Server::spawn_with_key(with_descriptors(40), &arguments, Stdio::piped());
+        let mut server = server.expect("it listens");
+        let idle: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        let start = Instant::now();
+        assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
+        // A handshake may take ten seconds while there is room.
+        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        drop(idle);
+        server.signal("-TERM");
+        assert_eq!(server.wait().code(), Some(0));
+        let mut output = String::new();
+        server.child.stderr.take().expect("it is a pipe").read_to_string(&mut output).unwrap();
+        assert_eq!(output.is_empty(), !report.is_empty(), "{output}");
+        server.stdout.read_to_string(&mut output).unwrap();
+        assert_eq!(output.matches("cannot accept").count(), 1, "{output}");
+        assert_eq!(output.matches("ulimit -n").count(), 1, "{output}");
+    }
 }
 
 #[cfg(unix)]
