@@ -22,14 +22,13 @@ use ssl_provider_cli::keylog::input::{Delivery, Input};
 use ssl_provider_cli::keylog::keyring::Keyring;
 use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::tls::RecordStream;
-use ssl_provider_cli::tls::hello::{ClientHello, ServerHello};
-use ssl_provider_cli::tls::message::{HandshakeType, Message};
 use ssl_provider_lab::{Connection, Identity, Options, Settings};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::Exchange;
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
 use ssl_provider_testkit::signature::signers;
+use ssl_provider_wire::{ClientHello, HandshakeType, Message, ServerHello, View};
 
 use crate::mutate::MAX_LEN;
 
@@ -164,8 +163,18 @@ pub fn records(input: &[u8]) {
     }
     for (kind, ssl2_framing) in [(1, false), (1, true), (2, false)] {
         let message = Message { kind: HandshakeType(kind), bytes: bytes.to_vec(), ssl2_framing };
-        // Either answer will do.
-        let _ = (ClientHello::parse(&message), ServerHello::parse(&message));
+        let views = [View::Strict, View::Lenient];
+        // The lenient view accepts all that the strict one does, and finds the same.
+        let [strict, lenient] = views.map(|view| ClientHello::parse(&message, view));
+        assert!(strict.is_err() || strict == lenient);
+        let [strict, lenient] = views.map(|view| ServerHello::parse(&message, view));
+        assert!(strict.is_err() || strict == lenient);
+        if let Ok(hello) = strict {
+            let mut bytes = Vec::new();
+            hello.put(&mut bytes);
+            let written = Message { bytes, kind: message.kind, ssl2_framing: false };
+            assert_eq!(ServerHello::parse(&written, View::Strict), Ok(hello));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask capi`: builds the C library, proves its interface, and runs the C programs with
 //! every compiler, under the sanitizers and under valgrind.
 
+mod install;
 mod peers;
 
 use std::fs;
@@ -10,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::Package;
 
 use crate::command::{Run, is_installed};
 use crate::features::{BACKENDS, OpenSsl, feature_of};
@@ -42,9 +44,6 @@ const SERVER: &str = "server";
 const FORKS: &str = "forks";
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-g"];
-
-/// What the static library needs of the system.
-const PRIVATE_LIBRARIES: &str = "-lpthread -ldl -lm";
 
 /// A compiler in the language that it compiles the programs as.
 #[derive(Clone, Copy)]
@@ -90,7 +89,7 @@ impl Amount {
 /// What the task takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install header, libraries and pkg-config file under this directory.
+    /// Install the release build under this directory, for pkg-config and CMake to find.
     #[arg(long, value_name = "DIR")]
     prefix: Option<PathBuf>,
     /// Build and install only, without the proof and the C programs.
@@ -100,6 +99,9 @@ pub(crate) struct Options {
     /// and 10 000 000 mixed calls, on eight threads. Takes about ten minutes on two cores.
     #[arg(long, conflicts_with = "prefix")]
     full_abuse: bool,
+    /// Only check that `cargo cinstall` installs the same files as `--prefix`; needs cargo-c.
+    #[arg(long, conflicts_with_all = ["prefix", "full_abuse"])]
+    compare_cinstall: bool,
 }
 
 /// Does what `cargo xtask capi` is asked for.
@@ -111,17 +113,21 @@ pub(crate) fn task(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.full_abuse {
         return abuse(workspace);
     }
+    if options.compare_cinstall {
+        return install::compare(workspace);
+    }
     if let (true, Some(prefix)) = (options.install_only, &options.prefix) {
-        return Build::new(workspace)?.install_release(prefix);
+        Build::under(workspace, prefix)?.install(Profile::Release)?;
+        println!("installed under {}", prefix.display());
+        return Ok(());
     }
     run(workspace, Extent::Full, options.prefix.as_deref())
 }
 
 /// Runs the abuse at its full length against the release build.
 fn abuse(workspace: &Workspace) -> Result<()> {
-    let debug = Build::new(workspace)?;
-    let build = Build { libraries: workspace.target("release"), ..debug };
-    build.cargo("build").args(["--release"]).run(workspace)?;
+    let build = Build::under(workspace, &install::directory(workspace, "release")?)?;
+    build.install(Profile::Release)?;
     build.compile(GCC, ABUSE, Library::Shared, &[])?;
     FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
     println!("capi: no crash, nothing left, and every status is one that its function may answer");
@@ -144,14 +150,14 @@ pub(crate) enum Extent {
 ///
 /// Fails at the first step that does.
 pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) -> Result<()> {
-    let build = Build::new(workspace)?;
+    let build = Build::under(workspace, &install::directory(workspace, "debug")?)?;
+    build.install(Profile::Debug)?;
     let (compilers, missing): (Vec<Compiler>, Vec<Compiler>) =
         COMPILERS.into_iter().partition(|compiler| is_installed(compiler.program));
     if !missing.is_empty() {
         let names: Vec<&str> = missing.iter().map(|compiler| compiler.program).collect();
         println!("NOT TESTED: compilers that are not installed: {}", names.join(", "));
     }
-    build.libraries()?;
     if extent != Extent::Short {
         build.proofs()?;
     }
@@ -189,13 +195,13 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     build.compile(GCC, SERVER, Library::Shared, &SANITIZERS)?;
     build.converse(&[], None)?;
     build.hook()?;
-    let installed = workspace.target("capi/install");
-    build.install(&installed, &build.libraries)?;
-    build.example(&installed)?;
-    if let Some(prefix) = prefix {
-        // What was proven is the debug build, which is not for use.
-        build.install_release(prefix)?;
-    }
+    // What was proven is the debug build, which is not for use.
+    let installed = match prefix {
+        Some(prefix) => Build::under(workspace, prefix)?,
+        None => Build::under(workspace, &install::directory(workspace, "release")?)?,
+    };
+    installed.install(Profile::Release)?;
+    installed.check()?;
     println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 1);
     Ok(())
 }
@@ -206,29 +212,42 @@ enum Library {
     Static,
 }
 
-/// Where things are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Debug,
+    Release,
+}
+
+/// An installed build, and where things are.
 struct Build<'a> {
     workspace: &'a Workspace,
+    package: &'a Package,
     features: String,
     sources: PathBuf,
+    prefix: PathBuf,
     include: PathBuf,
     libraries: PathBuf,
     output: PathBuf,
 }
 
 impl<'a> Build<'a> {
-    fn new(workspace: &'a Workspace) -> Result<Self> {
+    /// What is installed under `prefix`, or is going to be.
+    fn under(workspace: &'a Workspace, prefix: &Path) -> Result<Self> {
         let openssl = OpenSsl::choose();
-        let output = workspace.target("capi");
-        fs::create_dir_all(&output)?;
-        let crate_directory = workspace.root().join("crates/ssl-provider-capi");
+        fs::create_dir_all(prefix)?;
+        let prefix = prefix.canonicalize()?;
+        let mut members = workspace.members().into_iter();
         Ok(Self {
             workspace,
+            package: members
+                .find(|member| member.name == "ssl-provider-capi")
+                .context("the workspace has no C library")?,
             features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(","),
-            sources: crate_directory.join("tests/c"),
-            include: crate_directory.join("include"),
-            libraries: workspace.target("debug"),
-            output,
+            sources: workspace.root().join("crates/ssl-provider-capi/tests/c"),
+            include: prefix.join("include"),
+            libraries: prefix.join("lib"),
+            output: workspace.target("capi"),
+            prefix,
         })
     }
 
@@ -236,10 +255,6 @@ impl<'a> Build<'a> {
         Run::cargo(subcommand)
             .args(["--package", "ssl-provider-capi", "--no-default-features", "--features"])
             .args([&self.features])
-    }
-
-    fn libraries(&self) -> Result<()> {
-        self.cargo("build").run(self.workspace)
     }
 
     /// The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
@@ -256,15 +271,24 @@ impl<'a> Build<'a> {
             .run(self.workspace)
     }
 
-    /// The shared library exports what the header declares, and nothing else.
+    /// The shared library exports what the header declares, and nothing else, each with the soname
+    /// as its version.
     fn exports(&self) -> Result<()> {
-        let library = self.libraries.join("libsslprovider.so");
         let printed = Run::new("nm")
-            .args(["--dynamic", "--defined-only", "--format=posix"])
-            .args([&library])
+            .args(["--dynamic", "--defined-only", "--with-symbol-versions", "--format=posix"])
+            .args([self.libraries.join("libsslprovider.so")])
             .read(self.workspace)?;
-        let mut exported: Vec<&str> =
-            printed.lines().filter_map(|line| line.split(' ').next()).collect();
+        let soname = self.soname();
+        // The version is a symbol too.
+        let names = printed.lines().filter_map(|line| line.split(' ').next());
+        let mut exported = names
+            .filter(|name| *name != soname)
+            .map(|name| {
+                let (name, version) = name.split_once("@@").unwrap_or((name, "none"));
+                ensure!(version == soname, "{name} has the version {version}, not {soname}");
+                Ok(name)
+            })
+            .collect::<Result<Vec<&str>>>()?;
         exported.sort_unstable();
         let header = fs::read_to_string(self.include.join("sslprovider.h"))?;
         let mut declared = declared(&header);
@@ -316,15 +340,9 @@ impl<'a> Build<'a> {
                 .args(["-lpthread"]),
             Library::Static => run
                 .args([self.libraries.join("libsslprovider.a")])
-                .args(PRIVATE_LIBRARIES.split(' '))
-                .args(self.openssl_libraries()),
+                .args(self.private_libraries().split(' ')),
         };
         run.run(self.workspace)
-    }
-
-    /// The system's OpenSSL is linked by name, one built from source is in the static library.
-    fn openssl_libraries(&self) -> &'static [&'static str] {
-        if self.features.contains("vendored") { &[] } else { &["-lssl", "-lcrypto"] }
     }
 
     fn program(&self, program: &str) -> Run {
@@ -412,70 +430,6 @@ impl<'a> Build<'a> {
         }
         println!("the hook saw {seen} client randoms, and {without} lists without one");
         Ok(())
-    }
-
-    fn install_release(&self, prefix: &Path) -> Result<()> {
-        self.cargo("build").args(["--release"]).run(self.workspace)?;
-        self.install(prefix, &self.workspace.target("release"))?;
-        println!("installed under {}", prefix.display());
-        Ok(())
-    }
-
-    /// Installs header, libraries and pkg-config file.
-    fn install(&self, prefix: &Path, libraries: &Path) -> Result<()> {
-        fs::create_dir_all(prefix)?;
-        let prefix = prefix.canonicalize()?;
-        let copy = |from: PathBuf, to: &str| -> Result<()> {
-            let to = prefix.join(to);
-            fs::create_dir_all(to.parent().context("a path below the prefix")?)?;
-            fs::copy(&from, &to).with_context(|| format!("cannot install {}", from.display()))?;
-            Ok(())
-        };
-        copy(self.include.join("sslprovider.h"), "include/sslprovider.h")?;
-        for library in ["libsslprovider.so", "libsslprovider.a"] {
-            copy(libraries.join(library), &format!("lib/{library}"))?;
-        }
-        let template = fs::read_to_string(self.include.join("../sslprovider.pc.in"))?;
-        let private = [&[PRIVATE_LIBRARIES][..], self.openssl_libraries()].concat().join(" ");
-        let filled = template
-            .replace("@prefix@", &prefix.display().to_string())
-            .replace("@version@", env!("CARGO_PKG_VERSION"))
-            .replace("@private@", &private);
-        let directory = prefix.join("lib/pkgconfig");
-        fs::create_dir_all(&directory)?;
-        fs::write(directory.join("sslprovider.pc"), filled).context("cannot write sslprovider.pc")
-    }
-
-    /// Builds and runs the example with what was installed.
-    fn example(&self, prefix: &Path) -> Result<()> {
-        let libraries = prefix.join("lib");
-        let flags = Run::new("pkg-config")
-            .args(["--cflags", "--libs", "sslprovider"])
-            .env("PKG_CONFIG_PATH", libraries.join("pkgconfig"))
-            .read(self.workspace)?;
-        let program = self.output.join("import_master_key");
-        Run::new("gcc")
-            .args(STRICT)
-            .args([self.sources.join("../../examples/import_master_key.c")])
-            .args(["-o"])
-            .args([&program])
-            .args(flags.split_whitespace())
-            .run(self.workspace)?;
-        let keys = self.workspace.root().join("tests/data/keys");
-        let certificate = self.output.join("certificate.der");
-        Run::new("openssl")
-            .args(["x509", "-outform", "DER", "-in"])
-            .args([&keys.join("server-2048.cert.pem")])
-            .args(["-out"])
-            .args([&certificate])
-            .run(self.workspace)?;
-        // No client made it, which an import does not tell.
-        let encrypted = self.output.join("encrypted");
-        fs::write(&encrypted, [0x55; 256])?;
-        Run::new(program)
-            .args([keys.join("server-2048.der"), certificate, encrypted])
-            .env("LD_LIBRARY_PATH", libraries)
-            .run(self.workspace)
     }
 }
 

@@ -79,8 +79,8 @@ fn needs(workspace: &Workspace) -> Result<()> {
 }
 
 /// Programs whose absence some steps or tests only tell; `.ci/run` installs them.
-const PROGRAMS: [&str; 8] =
-    ["clang", "curl", "g++", "gcc", "gnutls-cli", "openssl", "tshark", "valgrind"];
+const PROGRAMS: [&str; 9] =
+    ["clang", "cmake", "curl", "g++", "gcc", "gnutls-cli", "openssl", "tshark", "valgrind"];
 
 /// Checks formatting.
 ///

@@ -17,6 +17,7 @@ use ssl_provider_lab::{
     IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
     Settings,
 };
+use ssl_provider_wire::Alert;
 
 use crate::backend_choice::{MultiBufferArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, show, tell};
@@ -25,7 +26,6 @@ use crate::outputs::{self, Named};
 use crate::protocol_argument;
 use crate::serve::advice::Advisor;
 use crate::suite_argument;
-use crate::tls::alert;
 
 /// Sessions that may be resumed, and for how long.
 const SESSIONS: usize = 4096;
@@ -465,8 +465,8 @@ fn established(peer: SocketAddr, session: &SessionInfo) -> String {
 fn reason(how: End) -> (&'static str, Option<String>) {
     match how {
         End::Tls(Ending::Closed) => ("closed", None),
-        End::Tls(Ending::Refused(it)) => ("refused", Some(alert::name(it.code()))),
-        End::Tls(Ending::FailedByClient(code)) => ("failed by client", Some(alert::name(code))),
+        End::Tls(Ending::Refused(it)) => ("refused", Some(Alert::name_of(it.code()))),
+        End::Tls(Ending::FailedByClient(code)) => ("failed by client", Some(Alert::name_of(code))),
         End::Lost => ("lost", None),
         End::TimedOut => ("timed out", None),
     }

@@ -4,13 +4,12 @@
 use ssl_provider::{
     Error, HashAlgorithm, Operation, Protocol, Provider, PublicKeyDer, SignatureScheme, Support,
 };
+use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message, put_vec};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
-use crate::alert::Alert;
-use crate::message::CERTIFICATE_REQUEST;
+use crate::alert::internal_error;
 use crate::session::Fingerprint;
-use crate::wire::{Reader, put_message, put_vec};
 
 /// Longest Certificate message accepted from a client, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
@@ -36,7 +35,7 @@ pub(crate) struct ClientCertificate {
 
 /// Writes a CertificateRequest with an empty list of authorities.
 pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, protocol: Protocol) {
-    put_message(out, CERTIFICATE_REQUEST, |out| {
+    put_message(out, HandshakeType::CERTIFICATE_REQUEST, |out| {
         put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
         if protocol == Protocol::Tls1_2 {
             put_vec::<2>(out, |out| {
@@ -80,21 +79,16 @@ pub(crate) fn certificate(
     provider: &Provider,
     body: &[u8],
 ) -> Result<Option<ClientCertificate>, Alert> {
-    let mut reader = Reader::new(body);
-    let list = reader.vec24().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
-    let mut chain = Reader::new(list);
-    let mut first = None;
-    while !chain.is_empty() {
-        let certificate = chain.vec24().filter(|it| !it.is_empty()).ok_or(Alert::DecodeError)?;
-        first = first.or(Some(certificate));
-    }
-    let Some(der) = first else { return Ok(None) };
+    let Some(&der) = certificates(body)?.first() else { return Ok(None) };
     let certificate = Certificate::from_der(der).map_err(|_| Alert::BadCertificate)?;
     let info = certificate.tbs_certificate().subject_public_key_info();
     let public_key = info.to_der().map_err(|_| Alert::BadCertificate)?;
     PublicKeyDer::from_der(&public_key).map_err(|_| Alert::UnsupportedCertificate)?;
     let mut fingerprint = Fingerprint::default();
-    provider.backend().hash(HashAlgorithm::Sha256, &[der], &mut fingerprint)?;
+    provider
+        .backend()
+        .hash(HashAlgorithm::Sha256, &[der], &mut fingerprint)
+        .map_err(internal_error)?;
     Ok(Some(ClientCertificate { public_key, fingerprint }))
 }
 
@@ -108,7 +102,7 @@ pub(crate) fn certificate_verify(
     body: &[u8],
 ) -> Result<(), Alert> {
     let mut reader = Reader::new(body);
-    let key = PublicKeyDer::from_der(&certificate.public_key)?;
+    let key = PublicKeyDer::from_der(&certificate.public_key).map_err(internal_error)?;
     let is_rsa = key.modulus_bits().is_some();
     let scheme = match protocol {
         Protocol::Tls1_2 => {
@@ -128,14 +122,17 @@ pub(crate) fn certificate_verify(
     for hash in hashes(scheme) {
         let start = digest.len();
         digest.resize(start + hash.output_len(), 0);
-        provider.backend().hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())?;
+        provider
+            .backend()
+            .hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())
+            .map_err(internal_error)?;
     }
     provider.verify_signature(&certificate.public_key, scheme, &digest, signature).map_err(
         |error| match error {
             Error::BadSignature => Alert::DecryptError,
             // A point that is not on its curve, or a key that is too short.
             Error::InvalidParameter(_) | Error::NotAllowed(_) => Alert::UnsupportedCertificate,
-            other => other.into(),
+            other => internal_error(other),
         },
     )
 }

@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider_wire::{Alert, Assembler, ContentType};
 
-use crate::alert::Alert;
+use crate::alert::in_protocol;
 use crate::connection::handshake::State;
-use crate::message::Assembler;
-use crate::record_layer::{Content, ContentType, RecordLayer};
+use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::Cause;
 use crate::session::{Fingerprint, SessionId};
 use crate::settings::Settings;
@@ -266,12 +266,12 @@ impl Connection {
 
     fn alert(&mut self, level: u8, description: u8) -> Result<(), Alert> {
         match (level, description) {
-            (WARNING, CLOSE_NOTIFY) => {
+            (Alert::WARNING, CLOSE_NOTIFY) => {
                 self.closed_by_client = true;
                 Ok(())
             }
-            (WARNING, _) => self.idle(),
-            (FATAL, _) => {
+            (Alert::WARNING, _) => self.idle(),
+            (Alert::FATAL, _) => {
                 self.forget();
                 self.stop(Ending::FailedByClient(description));
                 Ok(())
@@ -291,16 +291,16 @@ impl Connection {
 
     /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.
     fn warn(&mut self, alert: Alert) -> Result<(), Alert> {
-        match alert.in_protocol(self.records.protocol()) {
+        match in_protocol(alert, self.records.protocol()) {
             fatal if fatal.is_fatal() => Err(fatal),
-            warning => self.records.write(ContentType::Alert, &[WARNING, warning.code()]),
+            warning => self.records.write(ContentType::Alert, &warning.to_bytes()),
         }
     }
 
     /// Aborts the connection with a fatal alert. Its session must not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
-        let alert = alert.in_protocol(self.records.protocol());
+        let alert = in_protocol(alert, self.records.protocol());
         self.forget();
         self.end(alert, Ending::Refused(alert));
     }
@@ -313,9 +313,8 @@ impl Connection {
 
     /// Sends a last alert and closes.
     fn end(&mut self, alert: Alert, ending: Ending) {
-        let level = if alert.is_fatal() { FATAL } else { WARNING };
         // If even the alert cannot be written, the client sees the end of the stream.
-        let _ = self.records.write(ContentType::Alert, &[level, alert.code()]);
+        let _ = self.records.write(ContentType::Alert, &alert.to_bytes());
         self.stop(ending);
     }
 
@@ -327,6 +326,4 @@ impl Connection {
     }
 }
 
-const WARNING: u8 = 1;
-const FATAL: u8 = 2;
-const CLOSE_NOTIFY: u8 = 0;
+const CLOSE_NOTIFY: u8 = Alert::CloseNotify.code();

@@ -10,6 +10,7 @@ use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::EncodePublicKey;
 use sha2::Sha256;
 use ssl_provider::{Error, PrivateKey, Provider};
+use ssl_provider_wire::put_certificate;
 use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
@@ -24,9 +25,6 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
 use zeroize::Zeroizing;
-
-use crate::message::CERTIFICATE;
-use crate::wire::{put_message, put_vec};
 
 /// Longest certificate chain in bytes.
 const MAX_CHAIN_LEN: usize = 1 << 16;
@@ -108,13 +106,7 @@ impl Identity {
             return Err(IdentityError::OtherKey);
         }
         let mut certificate_message = Vec::new();
-        put_message(&mut certificate_message, CERTIFICATE, |out| {
-            put_vec::<3>(out, |out| {
-                for certificate in chain {
-                    put_vec::<3>(out, |out| out.extend_from_slice(certificate));
-                }
-            });
-        });
+        put_certificate(&mut certificate_message, chain.iter().map(Vec::as_slice));
         Ok(Self { key, certificate_message })
     }
 

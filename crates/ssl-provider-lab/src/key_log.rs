@@ -9,9 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use ssl_provider::MasterKey;
 use ssl_provider::secret::MASTER_SECRET_LEN;
+use ssl_provider_wire::Alert;
 use zeroize::Zeroizing;
 
-use crate::alert::Alert;
+use crate::alert::internal_error;
 
 /// A file that key log lines are appended to.
 pub struct KeyLog {
@@ -76,7 +77,7 @@ impl KeyLog {
         client_random: &[u8; 32],
         master_key: &MasterKey,
     ) -> Result<(), Alert> {
-        let secret = master_key.secret_for_key_log()?;
+        let secret = master_key.secret_for_key_log().map_err(internal_error)?;
         // Allocated once, so that no copy of the secret is left in freed memory.
         let mut line = Zeroizing::new(String::with_capacity(LABEL.len() + 2 * (32 + 48) + 2));
         line.push_str(LABEL);

@@ -10,20 +10,18 @@
 mod alert;
 mod client_auth;
 mod connection;
-mod hello;
 mod http;
 mod identity;
 mod key_log;
-mod message;
 mod negotiation;
 mod record_layer;
 mod refusal;
 mod server;
 mod session;
 mod settings;
-mod wire;
 
-pub use crate::alert::Alert;
+pub use ssl_provider_wire::Alert;
+
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
 pub use crate::key_log::KeyLog;
@@ -35,7 +33,6 @@ pub use crate::session::SessionCache;
 pub use crate::settings::{
     ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES, Options, Settings,
 };
-pub use crate::wire::Reader;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider_wire::{
+    Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
+    ServerHello, put_extension,
+};
 
-use crate::alert::Alert;
-use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
 use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -25,6 +27,37 @@ pub(crate) struct Choice {
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
+impl Choice {
+    /// Writes the ServerHello.
+    pub(crate) fn put_server_hello(
+        &self,
+        out: &mut Vec<u8>,
+        server_random: [u8; 32],
+        session_id: &[u8],
+    ) {
+        let mut extensions = Vec::new();
+        for (kind, data, is_agreed) in [
+            (ExtensionType::ENCRYPT_THEN_MAC, &[][..], self.encrypt_then_mac),
+            (ExtensionType::EXTENDED_MASTER_SECRET, &[], self.extended_master_secret),
+            (ExtensionType::RENEGOTIATION_INFO, &[0], self.secure_renegotiation),
+        ] {
+            if is_agreed {
+                put_extension(&mut extensions, kind, data);
+            }
+        }
+        let hello = ServerHello {
+            version: self.protocol.wire(),
+            random: server_random,
+            session_id,
+            // Suites of TLS have numbers of two bytes.
+            suite: u16::try_from(self.suite.id).unwrap_or_default(),
+            compression: 0,
+            extensions: Extensions::new(&extensions),
+        };
+        hello.put(out);
+    }
+}
+
 /// Returns the parameters of the connection, or the alert for the hello and its cause.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
     let (protocol, suites) = version(settings, hello)?;
@@ -36,17 +69,20 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
     // Must be empty in an initial handshake (RFC 5746 section 3.6).
-    if hello.renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
+    let renegotiated_connection = hello.extensions.renegotiated_connection();
+    if renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
     let secure_renegotiation =
-        hello.renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+        renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
     // SSL 3.0 has neither extension, whatever the hello offers.
     let is_tls = protocol != Protocol::Ssl3;
-    let extended_master_secret =
-        is_tls && settings.options.extended_master_secret && hello.extended_master_secret;
-    let wants_encrypt_then_mac =
-        is_tls && settings.options.encrypt_then_mac && hello.encrypt_then_mac;
+    let extended_master_secret = is_tls
+        && settings.options.extended_master_secret
+        && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
+    let wants_encrypt_then_mac = is_tls
+        && settings.options.encrypt_then_mac
+        && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
     let with = |suite: &'static CipherSuite, resumed| Choice {
         protocol,
         suite,
@@ -115,7 +151,7 @@ fn session(
     let fits = session.master_key.protocol() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
         // A session belongs to its server name (RFC 6066 section 3).
-        && session.server_name.as_deref() == hello.server_name;
+        && session.server_name.as_deref() == hello.extensions.get(ExtensionType::SERVER_NAME);
     fits.then_some(session)
 }
 

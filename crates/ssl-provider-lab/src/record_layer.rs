@@ -6,34 +6,9 @@ use std::ops::Range;
 use ssl_provider::cipher_suite::CipherMode;
 use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
 use ssl_provider::{CipherSuite, Error, Protocol};
+use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Header};
 
-use crate::alert::Alert;
-use crate::message::CLIENT_HELLO;
-
-/// Bytes of a record header.
-pub(crate) const HEADER_LEN: usize = 5;
-
-/// The content type of a record (RFC 5246 section 6.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum ContentType {
-    ChangeCipherSpec = 20,
-    Alert = 21,
-    Handshake = 22,
-    ApplicationData = 23,
-}
-
-impl ContentType {
-    fn from_wire(byte: u8) -> Option<Self> {
-        match byte {
-            20 => Some(Self::ChangeCipherSpec),
-            21 => Some(Self::Alert),
-            22 => Some(Self::Handshake),
-            23 => Some(Self::ApplicationData),
-            _ => None,
-        }
-    }
-}
+use crate::alert::internal_error;
 
 /// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +94,7 @@ impl RecordLayer {
     /// is checked as soon as it is complete.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
-            Some(byte) if !self.has_begun && byte & SSL2_LENGTH_OF_TWO_BYTES != 0 => {
+            Some(byte) if !self.has_begun && Ssl2Header::begins_with(*byte) => {
                 self.open_ssl2_hello(input)?
             }
             _ => self.open_tls(input)?,
@@ -129,7 +104,7 @@ impl RecordLayer {
     }
 
     fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
-        let Some(&[kind, major, minor, high, low]) = input.first_chunk::<HEADER_LEN>() else {
+        let Some(header) = input.first_chunk().copied().map(RecordHeader::from_bytes) else {
             // A client of another protocol may never send five bytes.
             return match input.first() {
                 Some(kind) if ContentType::from_wire(*kind).is_none() => {
@@ -138,23 +113,24 @@ impl RecordLayer {
                 _ => Ok(None),
             };
         };
-        let content_type = ContentType::from_wire(kind).ok_or(Alert::UnexpectedMessage)?;
-        self.check_version(content_type, major, minor)?;
-        let fragment_len = usize::from(u16::from_be_bytes([high, low]));
+        let content_type =
+            ContentType::from_wire(header.content_type).ok_or(Alert::UnexpectedMessage)?;
+        self.check_version(content_type, header.version)?;
+        let fragment_len = usize::from(header.fragment_len);
         let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
         if fragment_len > max_len {
             return Err(Alert::RecordOverflow);
         }
-        let len = HEADER_LEN + fragment_len;
+        let len = RecordHeader::LEN + fragment_len;
         let Some(record) = input.get_mut(..len) else { return Ok(None) };
         let payload = match &mut self.read {
-            None => HEADER_LEN..len,
+            None => RecordHeader::LEN..len,
             Some(direction) => {
                 let number = direction.next();
                 direction.key.decrypt_in_place(number, record).map_err(|error| match error {
                     Error::BadRecord => Alert::BadRecordMac,
                     Error::RecordOverflow => Alert::RecordOverflow,
-                    other => other.into(),
+                    other => internal_error(other),
                 })?
             }
         };
@@ -163,17 +139,11 @@ impl RecordLayer {
 
     /// Before a version is negotiated, the header may have any minor version (RFC 5246 appendix
     /// E.1). So may an unencrypted alert: OpenSSL rejects a version in records of its own.
-    fn check_version(
-        &mut self,
-        content_type: ContentType,
-        major: u8,
-        minor: u8,
-    ) -> Result<(), Alert> {
-        let version = u16::from_be_bytes([major, minor]);
+    fn check_version(&mut self, content_type: ContentType, version: u16) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
             Some(protocol) if version == protocol.wire() => Ok(()),
-            Some(_) if is_clear_alert && major == 3 => Ok(()),
+            Some(_) if is_clear_alert && version >> 8 == 3 => Ok(()),
             None => self.note_version(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }
@@ -194,13 +164,12 @@ impl RecordLayer {
     /// E.2). SSL 2.0 itself is prohibited (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
-        if kind != CLIENT_HELLO {
+        if kind != HandshakeType::CLIENT_HELLO.0 {
             return Err(Alert::UnexpectedMessage);
         }
         self.note_version(u16::from_be_bytes([major, minor]))?;
-        let body_len = u16::from_be_bytes([high & !SSL2_LENGTH_OF_TWO_BYTES, low]);
-        let len = SSL2_HEADER_LEN + usize::from(body_len);
-        let whole = Record { content: Content::Ssl2Hello, payload: SSL2_HEADER_LEN..len, len };
+        let len = Ssl2Header::LEN + usize::from(Ssl2Header::from_bytes([high, low]).message_len);
+        let whole = Record { content: Content::Ssl2Hello, payload: Ssl2Header::LEN..len, len };
         Ok((input.len() >= len).then_some(whole))
     }
 
@@ -217,18 +186,22 @@ impl RecordLayer {
         for payload in first.chunks(MAX_PAYLOAD_LEN).chain(rest.chunks(MAX_PAYLOAD_LEN)) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
-                let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
-                self.output.push(content_type as u8);
-                self.output.extend(version.wire().to_be_bytes());
-                self.output.extend(len.to_be_bytes());
+                let header = RecordHeader {
+                    content_type: content_type.wire(),
+                    version: version.wire(),
+                    fragment_len: u16::try_from(payload.len()).unwrap_or(u16::MAX),
+                };
+                self.output.extend(header.to_bytes());
                 self.output.extend_from_slice(payload);
                 continue;
             };
             let number = direction.next();
             let key = &mut direction.key;
-            self.output.resize(start + key.record_len(payload.len())?, 0);
+            self.output.resize(start + key.record_len(payload.len()).map_err(internal_error)?, 0);
             let record = self.output.get_mut(start..).unwrap_or_default();
-            let len = key.encrypt_packet(number, content_type as u8, payload, record)?;
+            let len = key
+                .encrypt_packet(number, content_type.wire(), payload, record)
+                .map_err(internal_error)?;
             self.output.truncate(start + len);
         }
         Ok(())
@@ -244,10 +217,6 @@ impl RecordLayer {
         self.output.drain(..len.min(self.output.len()));
     }
 }
-
-/// Set in an SSL 2.0 record header of two bytes, which is only a length.
-const SSL2_LENGTH_OF_TWO_BYTES: u8 = 0x80;
-const SSL2_HEADER_LEN: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -325,8 +294,8 @@ mod tests {
         let mut layer = RecordLayer::default();
         layer.agree_on(Protocol::Tls1_2);
         layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
-        assert_eq!(layer.output()[..HEADER_LEN], [22, 3, 3, 0x40, 0]);
-        let second = HEADER_LEN + MAX_PAYLOAD_LEN;
+        assert_eq!(layer.output()[..RecordHeader::LEN], [22, 3, 3, 0x40, 0]);
+        let second = RecordHeader::LEN + MAX_PAYLOAD_LEN;
         assert_eq!(layer.output()[second..], [22, 3, 3, 0, 1, 5]);
         layer.sent(second);
         assert_eq!(layer.output().len(), 6);

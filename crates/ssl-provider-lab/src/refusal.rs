@@ -4,10 +4,9 @@
 use std::fmt;
 
 use ssl_provider::{CipherSuite, Protocol};
-
-use crate::alert::Alert;
-use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV};
-use crate::message::CLIENT_HELLO;
+use ssl_provider_wire::{
+    Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, HandshakeType,
+};
 
 /// How many suites are listed; of the rest only the number is shown.
 const MAX_LISTED: usize = 8;
@@ -55,6 +54,7 @@ impl Cause {
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const METHODS: [&[u8]; 7] =
             [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
+        const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
         match bytes {
             // An SSL 2.0 ClientHello: two bytes of length, its type, the version.
             [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(0x0002)),

@@ -19,17 +19,16 @@ use ssl_provider::{
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::rsa_key::TestKey;
+use ssl_provider_wire::{
+    Alert, Assembler, ContentType, ExtensionType, HandshakeType, ServerHello, View, put_extension,
+    put_message, put_vec,
+};
 
-use crate::alert::Alert;
 use crate::connection::{Connection, Ending, SessionInfo};
-use crate::hello::tests::body as hello_body;
 use crate::identity::Identity;
-use crate::message::{CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, SERVER_HELLO};
-use crate::record_layer::ContentType;
 use crate::refusal::Cause;
 use crate::session::SessionCache;
 use crate::settings::{DEFAULT_SUITES, LEGACY_SUITES, Options, Settings};
-use crate::wire::{Reader, put_message, put_vec};
 
 pub(crate) const AES_128_CBC_SHA: u16 = 0x002f;
 pub(crate) const AES_128_GCM: u16 = 0x009c;
@@ -173,7 +172,7 @@ impl Client {
 
     /// Sends a record with this payload.
     pub(crate) fn send(&mut self, content_type: ContentType, payload: &[u8]) {
-        let record = self.record(content_type as u8, payload);
+        let record = self.record(content_type.wire(), payload);
         self.server.receive(&record);
     }
 
@@ -224,11 +223,23 @@ impl Client {
 
     /// Returns a ClientHello that asks to resume the session of this client, if it has one.
     pub(crate) fn hello(&self, suites: &[u16], extensions: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut body = hello_body(self.offered, suites, extensions);
-        let len = u8::try_from(self.session_id.len()).unwrap();
-        body.splice(34..35, [&[len], &self.session_id[..]].concat());
         let mut message = Vec::new();
-        put_message(&mut message, CLIENT_HELLO, |out| out.extend(body));
+        put_message(&mut message, HandshakeType::CLIENT_HELLO, |out| {
+            out.extend(self.offered.to_be_bytes());
+            out.extend(CLIENT_RANDOM);
+            put_vec::<1>(out, |out| out.extend(&self.session_id));
+            put_vec::<2>(out, |out| {
+                out.extend(suites.iter().flat_map(|suite| suite.to_be_bytes()));
+            });
+            put_vec::<1>(out, |out| out.push(0));
+            if !extensions.is_empty() {
+                put_vec::<2>(out, |out| {
+                    for (kind, data) in extensions {
+                        put_extension(out, ExtensionType(*kind), data);
+                    }
+                });
+            }
+        });
         message
     }
 
@@ -246,22 +257,18 @@ impl Client {
         // ServerHello before it.
         let output = self.server.output().to_vec();
         assert_eq!(output[0], 22, "a flight, not {output:?}");
-        let mut reader = Reader::new(&output[5..]);
-        assert_eq!(reader.u8(), Some(SERVER_HELLO));
-        let mut hello = Reader::new(reader.vec24().unwrap());
-        let version = u32::from(hello.u16().unwrap());
-        self.version = Protocol::try_from(version).unwrap();
-        self.server_random = hello.array().unwrap();
-        self.session_id = hello.vec8().unwrap().to_vec();
-        self.suite = u32::from(hello.u16().unwrap());
-        assert_eq!(hello.u8(), Some(0));
-        (self.extended_master_secret, self.encrypt_then_mac) = (false, false);
-        let mut extensions = Reader::new(hello.vec16().unwrap_or_default());
-        while let Some(kind) = extensions.u16() {
-            extensions.vec16().unwrap();
-            self.extended_master_secret |= kind == 23;
-            self.encrypt_then_mac |= kind == 22;
-        }
+        let mut messages = Assembler::default();
+        messages.extend(&output[5..]);
+        let message = messages.next_of_any_type().unwrap();
+        assert_eq!(message.kind, HandshakeType::SERVER_HELLO);
+        let hello = ServerHello::parse(&message, View::Strict).unwrap();
+        self.version = Protocol::try_from(u32::from(hello.version)).unwrap();
+        self.server_random = hello.random;
+        self.session_id = hello.session_id.to_vec();
+        self.suite = u32::from(hello.suite);
+        assert_eq!(hello.compression, 0);
+        self.extended_master_secret = hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
+        self.encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
         let resumed = !asked.is_empty() && asked == self.session_id;
         if resumed {
             self.derive();
@@ -312,7 +319,7 @@ impl Client {
     /// Returns a ClientKeyExchange with this ciphertext.
     pub(crate) fn key_exchange_message(&self, encrypted: &[u8]) -> Vec<u8> {
         let mut message = Vec::new();
-        put_message(&mut message, CLIENT_KEY_EXCHANGE, |out| match self.version {
+        put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| match self.version {
             Protocol::Ssl3 => out.extend_from_slice(encrypted),
             _ => put_vec::<2>(out, |out| out.extend_from_slice(encrypted)),
         });
@@ -372,7 +379,7 @@ impl Client {
         let master_key = self.master_key.as_ref().unwrap();
         master_key.verify_data(Side::Client, &self.hash(), &mut verify_data).unwrap();
         let mut message = Vec::new();
-        put_message(&mut message, FINISHED, |out| out.extend(verify_data));
+        put_message(&mut message, HandshakeType::FINISHED, |out| out.extend(verify_data));
         message
     }
 

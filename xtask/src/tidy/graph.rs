@@ -20,8 +20,9 @@ struct Layer {
 }
 
 const CORE: &str = "ssl-provider-core";
+const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     Layer {
         member: CORE,
         members: &[],
@@ -67,14 +68,21 @@ const LAYERS: [Layer; 15] = [
         others: None,
     },
     Layer {
+        member: WIRE,
+        members: &[],
+        in_tests: &[],
+        // Bytes only, for endpoints and readers of captures alike.
+        others: Some(&[]),
+    },
+    Layer {
         member: "ssl-provider-lab",
-        members: &["ssl-provider"],
+        members: &["ssl-provider", WIRE],
         in_tests: TEST_KIT,
         others: None,
     },
     Layer {
         member: "ssl-provider-cli",
-        members: &["ssl-provider", CORE, "ssl-provider-lab"],
+        members: &["ssl-provider", CORE, "ssl-provider-lab", WIRE],
         in_tests: TEST_KIT,
         others: None,
     },
@@ -104,7 +112,13 @@ const LAYERS: [Layer; 15] = [
     },
     Layer {
         member: "ssl-provider-fuzz",
-        members: &["ssl-provider", "ssl-provider-cli", "ssl-provider-lab", "ssl-provider-testkit"],
+        members: &[
+            "ssl-provider",
+            "ssl-provider-cli",
+            "ssl-provider-lab",
+            "ssl-provider-testkit",
+            WIRE,
+        ],
         in_tests: &[],
         others: None,
     },

@@ -4,12 +4,12 @@
 use std::ptr;
 
 use ssl_provider::{DecryptedPremaster, Protocol};
+use ssl_provider_wire::{HandshakeType, ServerHello, View};
 
 use super::ciphertext::Ciphertext;
 use super::handshake::Halves;
 use super::keyring::{Key, Keyring};
 use super::negotiation::not_rsa;
-use crate::tls::{HandshakeType, ServerHello};
 
 /// Conversations whose private operations are done at once: two batches of a multi-buffer backend.
 pub(super) const CONVERSATIONS: usize = 16;
@@ -41,13 +41,13 @@ pub(super) fn decrypt_ahead<'k>(
 /// The key and the ciphertext that a handshake will be tried with first.
 fn wanted<'k, 'h>(keyring: &'k Keyring, halves: &'h Halves<'_>) -> Option<(&'k Key, &'h [u8])> {
     let server_hello = halves.server.messages.first()?;
-    let server_hello = ServerHello::parse(server_hello).ok()?;
+    let server_hello = ServerHello::parse(server_hello, View::Lenient).ok()?;
     if not_rsa(&server_hello, &halves.server).is_some() {
         return None;
     }
     let exchange = halves.client.find(HandshakeType::CLIENT_KEY_EXCHANGE)?;
     let key = *keyring.candidates(halves.certificate()).first()?;
-    let ssl3 = server_hello.version == Protocol::Ssl3.wire();
+    let ssl3 = server_hello.selected_version() == Protocol::Ssl3.wire();
     let ciphertext = Ciphertext::of(exchange.body(), key.private_key.modulus_len(), ssl3)?;
     Some((key, ciphertext.bytes))
 }

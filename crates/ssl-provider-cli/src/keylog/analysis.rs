@@ -4,6 +4,10 @@
 use std::sync::Arc;
 
 use ssl_provider::{DecryptedPremaster, HandshakeHash, ParameterList, Protocol, Side};
+use ssl_provider_wire::{
+    Alert, ClientHello, ExtensionType, HandshakeType, Malformed, Message, ServerHello, View,
+    session_ticket,
+};
 
 use super::certificate::PublicKey;
 use super::ciphertext::Ciphertext;
@@ -11,12 +15,10 @@ use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::{Half, Halves};
 use super::keyring::{Key, Keyring};
-use super::negotiation::{agreed, not_rsa};
+use super::negotiation::{agreed, both_have, not_rsa};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
-use crate::tls::message::session_ticket;
-use crate::tls::{ClientHello, HandshakeType, Message, ServerHello, alert};
 
 /// Most handshakes of one connection that are followed.
 const MAX_HANDSHAKES: usize = 1000;
@@ -86,8 +88,8 @@ type Flows<'t> = Option<(Flow<'t>, Flow<'t>)>;
 /// Both halves of a handshake, with its hellos.
 struct Parts<'h, 't> {
     halves: &'h Halves<'t>,
-    client_hello: &'h ClientHello,
-    server_hello: &'h ServerHello,
+    client_hello: &'h ClientHello<'h>,
+    server_hello: &'h ServerHello<'h>,
     handshake: &'h Handshake,
 }
 
@@ -129,9 +131,9 @@ impl<'t> Walk<'_, 't> {
         let (client_hello, server_hello) = self.hellos(session, halves)?;
         let handshake =
             agreed(&client_hello, &server_hello).map_err(|reason| (Verdict::Unverified, reason))?;
-        session.extended_master_secret = client_hello.extensions.extended_master_secret
-            && server_hello.extensions.extended_master_secret
-            && handshake.protocol != Protocol::Ssl3;
+        let extension = ExtensionType::EXTENDED_MASTER_SECRET;
+        session.extended_master_secret = handshake.protocol != Protocol::Ssl3
+            && both_have(&client_hello, &server_hello, extension);
         session.encrypt_then_mac = handshake.options.encrypt_then_mac;
         if handshake.protocol == Protocol::Ssl3 && !self.keyring.allows_ssl3() {
             let reason = "SSL 3.0 is off; --allow-ssl3 turns it on";
@@ -151,24 +153,24 @@ impl<'t> Walk<'_, 't> {
     }
 
     /// Both hellos. Writes down what each says as soon as it is read.
-    fn hellos(
+    fn hellos<'h>(
         &self,
         session: &mut Session,
-        halves: &Halves<'t>,
-    ) -> Result<(ClientHello, ServerHello), NotProven> {
+        halves: &'h Halves<'t>,
+    ) -> Result<(ClientHello<'h>, ServerHello<'h>), NotProven> {
         let Halves { client, server, .. } = halves;
-        let misshapen =
-            |name: &str, field: &str| (Verdict::Malformed, format!("{name}: {field} does not fit"));
+        let malformed =
+            |name: &str, error: Malformed| (Verdict::Malformed, format!("{name}: {error}"));
         let client_hello = hello(client, HandshakeType::CLIENT_HELLO, ClientHello::parse)
-            .map_err(|field| misshapen("ClientHello", field))?;
+            .map_err(|error| malformed("ClientHello", error))?;
         if let Some(hello) = &client_hello {
             session.client_random = Some(hello.random);
             session.offered_version = Some(hello.version);
         }
         let server_hello = hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse)
-            .map_err(|field| misshapen("ServerHello", field))?;
+            .map_err(|error| malformed("ServerHello", error))?;
         if let Some(hello) = &server_hello {
-            session.protocol = Some(hello.version);
+            session.protocol = Some(hello.selected_version());
             session.suite = Some(hello.suite);
             if let Some(reason) = not_rsa(hello, server) {
                 return Err((Verdict::ForwardSecret, reason));
@@ -418,8 +420,8 @@ impl<'t> Walk<'_, 't> {
 
     /// Remembers a session under the names that the server gave it.
     fn learn(&mut self, parts: &Parts<'_, '_>, session: KnownSession) {
-        let id = parts.server_hello.session_id.clone();
-        let id = (!id.is_empty()).then_some(SessionName::Id(id));
+        let id = parts.server_hello.session_id;
+        let id = (!id.is_empty()).then(|| SessionName::Id(id.to_vec()));
         let ticket = parts
             .halves
             .server
@@ -436,7 +438,10 @@ impl<'t> Walk<'_, 't> {
     fn missing(&self, message: &str, half: &Half, from_client: bool) -> String {
         let side = if from_client { "client" } else { "server" };
         if let Some(description) = half.alert {
-            return format!("no {message}: the {side} sent the alert {}", alert::name(description));
+            return format!(
+                "no {message}: the {side} sent the alert {}",
+                Alert::name_of(description)
+            );
         }
         let stream = self.stream(from_client);
         let why = match (&half.end, stream.start()) {
@@ -480,12 +485,13 @@ impl Parts<'_, '_> {
 }
 
 /// The hello of a half, parsed, if it starts with one.
-fn hello<H>(
-    half: &Half,
+fn hello<'h, H>(
+    half: &'h Half,
     kind: HandshakeType,
-    parse: impl FnOnce(&Message) -> Result<H, &'static str>,
-) -> Result<Option<H>, &'static str> {
-    half.messages.first().filter(|message| message.kind == kind).map(parse).transpose()
+    parse: impl FnOnce(&'h Message, View) -> Result<H, Malformed>,
+) -> Result<Option<H>, Malformed> {
+    let message = half.messages.first().filter(|message| message.kind == kind);
+    message.map(|message| parse(message, View::Lenient)).transpose()
 }
 
 fn wrong_key_reason(certificate: &PublicKey) -> String {

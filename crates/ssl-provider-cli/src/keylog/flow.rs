@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use ssl_provider_wire::{Assembler, ContentType, Message};
+
 use crate::capture::Moment;
 use crate::record::{RecordCipher, RecordError};
-use crate::tls::message::HEADER_LEN;
-use crate::tls::{ContentType, HandshakeType, Message, RecordStream, Skipped, Stop};
+use crate::tls::{RecordStream, Skipped, Stop};
 
 /// What comes next in a direction.
 #[derive(Debug)]
@@ -56,10 +57,7 @@ pub(super) struct Flow<'t> {
     stream: &'t RecordStream,
     next: usize,
     cipher: Option<RecordCipher>,
-    /// Handshake data of which no whole message has been made yet.
-    pending: Vec<u8>,
-    /// Bytes of `pending` that messages have been made of.
-    taken: usize,
+    messages: Assembler,
     /// When the record passed that was read last.
     moment: Moment,
     skipped: Skipped,
@@ -72,8 +70,7 @@ impl<'t> Flow<'t> {
             stream,
             next: 0,
             cipher: None,
-            pending: Vec::new(),
-            taken: 0,
+            messages: Assembler::default(),
             moment: Moment::default(),
             skipped: Skipped::default(),
         }
@@ -97,7 +94,7 @@ impl<'t> Flow<'t> {
     /// Reads on.
     pub(super) fn read(&mut self) -> Event {
         loop {
-            if let Some(message) = self.take_message() {
+            if let Some(message) = self.messages.next_of_any_type() {
                 return Event::Message(message);
             }
             let Some(record) = self.stream.kept_records().get(self.next) else {
@@ -124,12 +121,11 @@ impl<'t> Flow<'t> {
                 }
             };
             match content_type {
-                ContentType::Handshake => {
-                    self.pending.drain(..self.taken);
-                    self.taken = 0;
-                    self.pending.extend_from_slice(&plaintext);
+                ContentType::Handshake if record.is_ssl2() => {
+                    return Event::Message(Message::ssl2_client_hello(plaintext));
                 }
-                ContentType::ChangeCipherSpec if self.taken < self.pending.len() => {
+                ContentType::Handshake => self.messages.extend(&plaintext),
+                ContentType::ChangeCipherSpec if !self.messages.is_empty() => {
                     let what = "ChangeCipherSpec in the middle of a handshake message";
                     return Event::End(End::Malformed(what));
                 }
@@ -139,10 +135,8 @@ impl<'t> Flow<'t> {
                         return Event::Alert(description);
                     }
                 }
-                ContentType::Ssl2ClientHello => {
-                    let kind = HandshakeType::CLIENT_HELLO;
-                    return Event::Message(Message { kind, bytes: plaintext, ssl2_framing: true });
-                }
+                // Never kept.
+                ContentType::ApplicationData => {}
             }
         }
     }
@@ -153,14 +147,5 @@ impl<'t> Flow<'t> {
             Some(stop) => End::Stopped(stop.clone()),
             None => End::Stream { within_a_record: self.stream.ends_within_a_record() },
         }
-    }
-
-    fn take_message(&mut self) -> Option<Message> {
-        let pending = self.pending.get(self.taken..)?;
-        let [kind, a, b, c] = *pending.first_chunk::<HEADER_LEN>()?;
-        let len = HEADER_LEN + (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
-        let bytes = pending.get(..len)?.to_vec();
-        self.taken += len;
-        Some(Message { kind: HandshakeType(kind), bytes, ssl2_framing: false })
     }
 }

@@ -3,12 +3,12 @@
 
 use std::cell::OnceCell;
 
+use ssl_provider_wire::{HandshakeType, Message, first_certificate};
+
 use super::certificate::{PublicKey, public_key};
 use super::conversation::RecordedConversation;
 use super::flow::{End, Event, Flow};
 use crate::capture::Moment;
-use crate::tls::message::first_certificate;
-use crate::tls::{HandshakeType, Message};
 
 /// A handshake as it was recorded, and where both directions go on behind it.
 #[derive(Debug)]

@@ -3,15 +3,15 @@
 
 use ssl_provider::cipher_suite::KeyExchange;
 use ssl_provider::{CipherSuite, ParameterList, Protocol};
+use ssl_provider_wire::{ClientHello, ExtensionType, HandshakeType, ServerHello};
 
 use super::handshake::Half;
 use super::proof::Handshake;
 use crate::record::Options;
-use crate::tls::{ClientHello, HandshakeType, ServerHello};
 
 /// Why a session has no RSA key exchange, unless it has one.
-pub(super) fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
-    if hello.version >= Protocol::Tls1_3.wire() {
+pub(super) fn not_rsa(hello: &ServerHello<'_>, server: &Half) -> Option<String> {
+    if hello.selected_version() >= Protocol::Tls1_3.wire() {
         return Some("TLS 1.3 has no RSA key exchange".to_owned());
     }
     let id = hello.suite;
@@ -28,22 +28,34 @@ pub(super) fn not_rsa(hello: &ServerHello, server: &Half) -> Option<String> {
 }
 
 /// What both hellos agree on.
-pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Result<Handshake, String> {
-    let protocol = Protocol::try_from(u32::from(server.version))
+pub(super) fn agreed(
+    client: &ClientHello<'_>,
+    server: &ServerHello<'_>,
+) -> Result<Handshake, String> {
+    let version = server.selected_version();
+    let protocol = Protocol::try_from(u32::from(version))
         .ok()
         .filter(|protocol| protocol.schedule().is_some() && !protocol.is_dtls())
-        .ok_or_else(|| format!("protocol 0x{:04x} is not known", server.version))?;
+        .ok_or_else(|| format!("protocol 0x{version:04x} is not known"))?;
     let suite = CipherSuite::for_rsa_key_exchange(u32::from(server.suite), protocol)
         .map_err(|error| error.to_string())?;
-    let (offered, chosen) = (&client.extensions, &server.extensions);
     Ok(Handshake {
         protocol,
         suite,
         randoms: ParameterList::new().client_random(client.random).server_random(server.random),
         options: Options {
-            encrypt_then_mac: offered.encrypt_then_mac && chosen.encrypt_then_mac,
-            truncated_hmac: offered.truncated_hmac && chosen.truncated_hmac,
+            encrypt_then_mac: both_have(client, server, ExtensionType::ENCRYPT_THEN_MAC),
+            truncated_hmac: both_have(client, server, ExtensionType::TRUNCATED_HMAC),
             compression: server.compression,
         },
     })
+}
+
+/// Returns whether an extension is in both hellos, and so in force.
+pub(super) fn both_have(
+    client: &ClientHello<'_>,
+    server: &ServerHello<'_>,
+    kind: ExtensionType,
+) -> bool {
+    client.extensions.has(kind) && server.extensions.has(kind)
 }

@@ -8,11 +8,11 @@ use ssl_provider::{
     CipherSuite, DecryptedPremaster, Error, Flags, HandshakeHash, MasterKey, ParameterList,
     PrivateKey, Protocol, Provider, SessionKeys, Side,
 };
+use ssl_provider_wire::{HandshakeType, Message};
 
 use super::flow::{End, Event, Flow};
 use super::keyring::Keyring;
 use crate::record::{Options, RecordCipher, RecordError};
-use crate::tls::{HandshakeType, Message};
 
 /// What both sides know of a handshake before its keys.
 #[derive(Debug)]

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use ssl_provider::MasterKey;
 use ssl_provider::parameter_list::RANDOM_LEN;
-
-use crate::tls::{ClientHello, ServerHello};
+use ssl_provider_wire::{ClientHello, ServerHello};
 
 /// Most sessions that are remembered.
 const MAX_SESSIONS: usize = 1 << 16;
@@ -59,11 +58,14 @@ impl KnownSessions {
     }
 
     /// The session that two hellos agree to resume: that of the ticket, or of the session id.
-    pub fn find(&self, client: &ClientHello, server: &ServerHello) -> Option<&KnownSession> {
-        let ticket = &client.extensions.session_ticket;
-        let by_ticket = (!ticket.is_empty()).then(|| SessionName::of_ticket(ticket));
+    pub fn find(
+        &self,
+        client: &ClientHello<'_>,
+        server: &ServerHello<'_>,
+    ) -> Option<&KnownSession> {
+        let by_ticket = client.extensions.session_ticket().map(SessionName::of_ticket);
         let by_id = (!server.session_id.is_empty() && server.session_id == client.session_id)
-            .then(|| SessionName::Id(server.session_id.clone()));
+            .then(|| SessionName::Id(server.session_id.to_vec()));
         [by_ticket, by_id].into_iter().flatten().find_map(|name| self.by_name.get(&name))
     }
 }

@@ -2,6 +2,7 @@
 //! Any port will do; the shape of a hello in its record decides.
 
 use memchr::memchr_iter;
+use ssl_provider::record::MAX_FRAGMENT_LEN;
 
 /// Bytes that decide whether a hello starts: record header, handshake header, version.
 const PATTERN_LEN: usize = 11;
@@ -73,7 +74,7 @@ impl Scanner {
     }
 }
 
-/// Where TLS starts in `bytes`, or from where on they are needed again.
+/// Returns where TLS starts in `bytes`, or from where on they are needed again.
 fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
     match at_the_beginning(bytes) {
         Match::Yes(start) => return Ok((start, 0)),
@@ -90,8 +91,8 @@ fn find(bytes: &[u8]) -> Result<(Start, usize), usize> {
     Err(bytes.len())
 }
 
-/// The beginning of a segment is where TLS starts as a rule, so less is asked of it: a hello may be
-/// cut into records of a byte, a server may begin with an alert, a client with SSL 2.0 framing.
+/// TLS usually starts at the beginning of a segment, so less is required there: a hello may be
+/// split into records of a byte, a server may begin with an alert, a client with SSL 2.0 framing.
 fn at_the_beginning(bytes: &[u8]) -> Match {
     match *bytes {
         [0x16, 0x03, 0..=4, high, low, kind @ (1 | 2), ..] if fits(high, low) => {
@@ -153,9 +154,9 @@ fn hello_record(bytes: &[u8]) -> Match {
     }
 }
 
-/// Whether a record may be that long (RFC 5246 section 6.2.3) and is not empty.
+/// Returns whether a record may be that long (RFC 5246 section 6.2.3) and is not empty.
 fn fits(high: u8, low: u8) -> bool {
-    (1..=super::stream::MAX_FRAGMENT_LEN).contains(&usize::from(u16::from_be_bytes([high, low])))
+    (1..=MAX_FRAGMENT_LEN).contains(&usize::from(u16::from_be_bytes([high, low])))
 }
 
 #[cfg(test)]

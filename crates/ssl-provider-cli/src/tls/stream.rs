@@ -1,53 +1,29 @@
-//! One direction of a connection, cut into records. Handshake, alert and ChangeCipherSpec records
-//! are kept; of application data only what decrypting the records behind it takes.
+//! Splits one direction of a connection into records. Handshake, alert and ChangeCipherSpec records
+//! are kept; of application data only what it takes to decrypt the records behind it.
 
 use std::mem;
 use std::ops::Range;
 
+use ssl_provider::record::MAX_FRAGMENT_LEN;
+use ssl_provider_wire::{ContentType, RecordHeader, Ssl2Header};
+
 use super::scan::{Scanner, Start};
 use crate::capture::Moment;
 
-/// Longest fragment in bytes: 2^14 and the 2048 that compression and encryption may add
-/// (RFC 5246 section 6.2.3).
-pub const MAX_FRAGMENT_LEN: usize = (1 << 14) + 2048;
-
-/// Bytes of a record header.
-const HEADER_LEN: usize = 5;
+/// The version in a record of SSL 2.0, which holds a ClientHello in that framing.
+const SSL2: u16 = 0x0002;
 /// Most bytes that are kept of a direction, with what each record costs besides its fragment.
 const MAX_KEPT: usize = 1 << 20;
 /// Longest block of a cipher and longest MAC behind it (encrypt_then_mac), in bytes.
 const TAIL_LEN: usize = 16 + 48;
-
-/// The content type of a record (RFC 5246 section 6.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentType {
-    /// Switches to the keys of the handshake that is under way.
-    ChangeCipherSpec,
-    /// A warning, or the end.
-    Alert,
-    /// Handshake messages, or parts of them.
-    Handshake,
-    /// A ClientHello in the framing of SSL 2.0, of which only the message is kept.
-    Ssl2ClientHello,
-}
-
-impl ContentType {
-    /// The number on the wire, which goes into the MAC.
-    pub fn wire(self) -> u8 {
-        match self {
-            Self::ChangeCipherSpec => 20,
-            Self::Alert => 21,
-            Self::Handshake | Self::Ssl2ClientHello => 22,
-        }
-    }
-}
 
 /// A record that was kept.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The content type.
     pub content_type: ContentType,
-    /// The version in the header, which goes into the MAC.
+    /// The version in the header, which the MAC covers; 0x0002 for a ClientHello in the framing of
+    /// SSL 2.0, of which only the message is kept.
     pub version: u16,
     /// When its last byte passed.
     pub moment: Moment,
@@ -77,7 +53,7 @@ pub enum Stop {
         /// Where in the stream.
         at: u64,
     },
-    /// A record header is none.
+    /// These bytes are not a record header.
     NotARecord {
         /// Where in the stream.
         at: u64,
@@ -107,9 +83,9 @@ enum State {
     /// Before TLS.
     Scanning(Scanner),
     /// Within a record header.
-    Header([u8; HEADER_LEN], usize),
+    Header([u8; RecordHeader::LEN], usize),
     /// Within the two-byte header of SSL 2.0.
-    Ssl2Header([u8; 2], usize),
+    Ssl2Header([u8; Ssl2Header::LEN], usize),
     /// Within a fragment that is kept.
     Keeping { content_type: ContentType, version: u16, left: usize },
     /// Within a fragment that is passed over.
@@ -121,6 +97,13 @@ enum State {
 impl Default for State {
     fn default() -> Self {
         Self::Scanning(Scanner::default())
+    }
+}
+
+impl Record {
+    /// Returns whether it is a ClientHello in the framing of SSL 2.0.
+    pub fn is_ssl2(&self) -> bool {
+        self.version == SSL2
     }
 }
 
@@ -136,8 +119,8 @@ impl RecordStream {
             self.position = (self.position + found.at as u64) - found.before.len() as u64;
             self.start = Some((found.start, moment));
             self.state = match found.start {
-                Start::Ssl2ClientHello => State::Ssl2Header([0; 2], 0),
-                Start::ClientHello | Start::ServerHello => State::Header([0; HEADER_LEN], 0),
+                Start::Ssl2ClientHello => State::Ssl2Header([0; Ssl2Header::LEN], 0),
+                Start::ClientHello | Start::ServerHello => State::Header([0; RecordHeader::LEN], 0),
             };
             self.records(&found.before);
             bytes = bytes.get(found.at..).unwrap_or_default();
@@ -145,7 +128,7 @@ impl RecordStream {
         self.records(bytes);
     }
 
-    /// Is told that bytes are missing here.
+    /// Notes that bytes are missing here.
     pub fn gap(&mut self, missing: u64) {
         match &mut self.state {
             State::Scanning(scanner) => {
@@ -161,27 +144,27 @@ impl RecordStream {
         self.position += missing;
     }
 
-    /// What TLS started with, and when; none before it did.
+    /// Returns what TLS started with, and when; `None` before it did.
     pub fn start(&self) -> Option<(Start, Moment)> {
         self.start
     }
 
-    /// The records that were kept.
+    /// Returns the records that were kept.
     pub fn kept_records(&self) -> &[Record] {
         &self.records
     }
 
-    /// The fragment of a record of this stream.
+    /// Returns the fragment of a record of this stream.
     pub fn fragment(&self, record: &Record) -> &[u8] {
         self.kept.get(record.fragment.clone()).unwrap_or_default()
     }
 
-    /// Why there are no further records.
+    /// Returns why there are no further records.
     pub fn stopped(&self) -> Option<&Stop> {
         self.stop.as_ref()
     }
 
-    /// Whether the stream ends within a record.
+    /// Returns whether the stream ends within a record.
     pub fn ends_within_a_record(&self) -> bool {
         match self.state {
             State::Keeping { left, .. } | State::Passing { left } => left > 0,
@@ -190,24 +173,24 @@ impl RecordStream {
         }
     }
 
-    /// Bytes that were not captured before TLS started, or at all where it never did.
+    /// Returns how many bytes were not captured before TLS started; all if it never did.
     pub fn missing_before(&self) -> u64 {
         self.missing_before
     }
 
-    /// Whether further bytes can be of use.
+    /// Returns whether further bytes can be of use.
     pub fn wants(&self) -> bool {
         !matches!(self.state, State::Stopped)
     }
 
-    /// Whether a ChangeCipherSpec and a record behind it were seen.
+    /// Returns whether a ChangeCipherSpec and a record behind it were seen.
     pub fn has_finished(&self) -> bool {
         matches!(&self.records[..], [.., before, _]
             if before.content_type == ContentType::ChangeCipherSpec)
             || self.skipped.records > 0
     }
 
-    /// Bytes of memory in use.
+    /// Returns how many bytes of memory are in use.
     pub fn memory(&self) -> usize {
         self.kept.len() + self.records.len() * mem::size_of::<Record>()
     }
@@ -221,23 +204,23 @@ impl RecordStream {
         }
     }
 
-    /// Takes what belongs to the current state, and says how much that was.
+    /// Takes what belongs to the current state, and returns how many bytes that was.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.state {
             State::Stopped | State::Scanning(_) => bytes.len(),
             State::Header(header, have) => {
                 let taken = fill(header, have, bytes);
-                if *have == HEADER_LEN {
-                    let header = *header;
+                if *have == RecordHeader::LEN {
+                    let header = RecordHeader::from_bytes(*header);
                     self.begin(header);
                 }
                 taken
             }
             State::Ssl2Header(header, have) => {
                 let taken = fill(header, have, bytes);
-                if let ([high, low], 2) = (*header, *have) {
-                    let left = usize::from(u16::from_be_bytes([high & 0x7f, low]));
-                    self.keep(ContentType::Ssl2ClientHello, 2, left);
+                if *have == Ssl2Header::LEN {
+                    let left = usize::from(Ssl2Header::from_bytes(*header).message_len);
+                    self.keep(ContentType::Handshake, SSL2, left);
                 }
                 taken
             }
@@ -259,7 +242,7 @@ impl RecordStream {
                 self.skipped.pass(bytes.get(..taken).unwrap_or_default());
                 if done {
                     self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.state = State::Header([0; RecordHeader::LEN], 0);
                 }
                 taken
             }
@@ -267,28 +250,23 @@ impl RecordStream {
     }
 
     /// Begins the record with this header.
-    fn begin(&mut self, header: [u8; HEADER_LEN]) {
-        let [kind, major, minor, high, low] = header;
-        let left = usize::from(u16::from_be_bytes([high, low]));
+    fn begin(&mut self, header: RecordHeader) {
+        let left = usize::from(header.fragment_len);
         // The position is still that before the last bytes of the header; near enough to find it.
         let at = self.position;
-        if major != 3 || left > MAX_FRAGMENT_LEN {
+        if header.version >> 8 != 3 || left > MAX_FRAGMENT_LEN {
             return self.stop(Stop::NotARecord { at });
         }
-        let version = u16::from_be_bytes([major, minor]);
-        match kind {
-            20 => self.keep(ContentType::ChangeCipherSpec, version, left),
-            21 => self.keep(ContentType::Alert, version, left),
-            22 => self.keep(ContentType::Handshake, version, left),
-            // Application data, and heartbeats.
-            23 | 24 => {
+        match (ContentType::from_wire(header.content_type), header.content_type) {
+            (Some(ContentType::ApplicationData), _) | (None, ContentType::HEARTBEAT) => {
                 self.state = State::Passing { left };
                 if left == 0 {
                     self.skipped.records += 1;
-                    self.state = State::Header([0; HEADER_LEN], 0);
+                    self.state = State::Header([0; RecordHeader::LEN], 0);
                 }
             }
-            _ => self.stop(Stop::NotARecord { at }),
+            (Some(content_type), _) => self.keep(content_type, header.version, left),
+            (None, _) => self.stop(Stop::NotARecord { at }),
         }
     }
 
@@ -309,7 +287,7 @@ impl RecordStream {
         let fragment = start..self.kept.len();
         let moment = self.moment;
         self.records.push(Record { content_type, version, moment, skipped, fragment });
-        self.state = State::Header([0; HEADER_LEN], 0);
+        self.state = State::Header([0; RecordHeader::LEN], 0);
     }
 
     fn stop(&mut self, stop: Stop) {
@@ -351,7 +329,7 @@ impl Skipped {
     }
 }
 
-/// Copies into `header` until it is full, and says how many bytes were taken.
+/// Copies into `header` until it is full, and returns how many bytes were taken.
 fn fill(header: &mut [u8], have: &mut usize, bytes: &[u8]) -> usize {
     let free = header.get_mut(*have..).unwrap_or_default();
     let taken = free.len().min(bytes.len());
@@ -381,7 +359,7 @@ mod tests {
             &hello(),
             &record(20, &[1]),
             &record(23, &data),
-            &record(23, &[7; 3]),
+            &record(ContentType::HEARTBEAT, &[7; 3]),
             &record(21, &[1, 0]),
         ]
         .concat();

@@ -7,24 +7,21 @@ use std::time::Instant;
 use ssl_provider::record::{RecordKey, RecordOptions};
 use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
 use ssl_provider::{Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
+use ssl_provider_wire::{
+    Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
+    put_message,
+};
 
 use super::{Connection, SessionInfo};
-use crate::alert::Alert;
+use crate::alert::internal_error;
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
 };
-use crate::hello::{ClientHello, MAX_CLIENT_HELLO_LEN, put_server_hello};
-use crate::message::{
-    CERTIFICATE, CERTIFICATE_VERIFY, CLIENT_HELLO, CLIENT_KEY_EXCHANGE, FINISHED, HEADER_LEN,
-    SERVER_HELLO_DONE, body,
-};
 use crate::negotiation::{Choice, choose};
-use crate::record_layer::ContentType;
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
-use crate::wire::{Reader, put_message};
 
 /// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
 const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
@@ -77,20 +74,22 @@ impl Connection {
         loop {
             let state = &self.state;
             let max_len = |kind| match (state, kind) {
-                (State::Hello | State::Established, CLIENT_HELLO) => Ok(MAX_CLIENT_HELLO_LEN),
-                (State::Certificate(_), CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
-                (State::KeyExchange(_), CLIENT_KEY_EXCHANGE) => Ok(MAX_CLIENT_KEY_EXCHANGE_LEN),
-                (State::CertificateVerify(..), CERTIFICATE_VERIFY) => {
+                (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
+                    Ok(ClientHello::MAX_LEN)
+                }
+                (State::Certificate(_), HandshakeType::CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
+                (State::KeyExchange(_), HandshakeType::CLIENT_KEY_EXCHANGE) => {
+                    Ok(MAX_CLIENT_KEY_EXCHANGE_LEN)
+                }
+                (State::CertificateVerify(..), HandshakeType::CERTIFICATE_VERIFY) => {
                     Ok(MAX_CERTIFICATE_VERIFY_LEN)
                 }
-                (State::Finished(..), FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
+                (State::Finished(..), HandshakeType::FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
                 _ => Err(Alert::UnexpectedMessage),
             };
             let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
             self.state = match mem::replace(&mut self.state, State::Closed) {
-                State::Hello => {
-                    self.client_hello(&ClientHello::parse(body(&message))?, &message)?
-                }
+                State::Hello => self.client_hello(&message)?,
                 State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
                 State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
                 State::CertificateVerify(negotiated, agreed) => {
@@ -114,14 +113,15 @@ impl Connection {
 
     /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
     pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
-        self.state = self.client_hello(&ClientHello::parse_ssl2(message)?, message)?;
+        self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
         Ok(())
     }
 
     /// Sends the server's flight in reply to a ClientHello (RFC 5246 section 7.3).
-    fn client_hello(&mut self, hello: &ClientHello<'_>, message: &[u8]) -> Result<State, Alert> {
+    fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
+        let hello = ClientHello::parse(message, View::Strict)?;
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, hello).map_err(|refusal| self.refuse(refusal))?;
+        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
         let requests_certificate = match (settings.options.client_auth, choice.protocol) {
             // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
@@ -137,16 +137,19 @@ impl Connection {
         let mut session_id = SessionId::default();
         match &choice.resumed {
             Some(session) => session_id = session.id,
-            None => settings.provider.backend().random(&mut session_id)?,
+            None => settings.provider.backend().random(&mut session_id).map_err(internal_error)?,
         }
         let wire = u32::from(choice.protocol.wire());
         let mut negotiated = Box::new(Negotiated {
             client_random: hello.random,
             server_random,
             client_version: hello.version,
-            server_name: hello.server_name.map(Into::into),
+            server_name: hello.extensions.get(ExtensionType::SERVER_NAME).map(Into::into),
             session_id,
-            hash: settings.provider.handshake_hash(wire, choice.suite.id)?,
+            hash: settings
+                .provider
+                .handshake_hash(wire, choice.suite.id)
+                .map_err(internal_error)?,
             client_certificate: None,
             messages: requests_certificate.then(Vec::new),
             choice,
@@ -154,8 +157,8 @@ impl Connection {
         let mut flight = Vec::new();
         let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
         let shown_id = if resumable { &session_id[..] } else { &[] };
-        put_server_hello(&mut flight, &negotiated.choice, &server_random, shown_id);
-        negotiated.add_to_transcript(message);
+        negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
+        negotiated.add_to_transcript(&message.bytes);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
             self.session_id = Some(session.id);
@@ -171,7 +174,7 @@ impl Connection {
         if requests_certificate {
             put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
         }
-        put_message(&mut flight, SERVER_HELLO_DONE, |_| {});
+        put_message(&mut flight, HandshakeType::SERVER_HELLO_DONE, |_| {});
         negotiated.add_to_transcript(&flight);
         self.records.write(ContentType::Handshake, &flight)?;
         Ok(match requests_certificate {
@@ -190,10 +193,10 @@ impl Connection {
     fn certificate(
         &mut self,
         mut negotiated: Box<Negotiated>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
-        negotiated.add_to_transcript(message);
-        negotiated.client_certificate = certificate(&self.settings.provider, body(message))?;
+        negotiated.add_to_transcript(&message.bytes);
+        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
                 self.cause = Some(Cause::NoClientCertificate);
@@ -209,28 +212,25 @@ impl Connection {
     fn key_exchange(
         &mut self,
         mut negotiated: Box<Negotiated>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
         let settings = &self.settings;
         let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
         let key = settings.identity.key();
-        let encrypted = encrypted_premaster(protocol, body(message), key.modulus_len())
+        let encrypted = encrypted_premaster(protocol, message.body(), key.modulus_len())
             .ok_or(Alert::DecodeError)?;
-        negotiated.add_to_transcript(message);
+        negotiated.add_to_transcript(&message.bytes);
         let mut parameters =
             negotiated.randoms().highest_version(u32::from(negotiated.client_version));
         if extended_master_secret {
-            parameters = parameters.session_hash(&negotiated.hash.current()?)?;
+            let hash = negotiated.hash.current().map_err(internal_error)?;
+            parameters = parameters.session_hash(&hash).map_err(internal_error)?;
         }
         let wire = u32::from(protocol.wire());
-        let master_key = settings.provider.import_master_key(
-            key,
-            wire,
-            suite.id,
-            &parameters,
-            encrypted,
-            Flags::SERVER,
-        )?;
+        let master_key = settings
+            .provider
+            .import_master_key(key, wire, suite.id, &parameters, encrypted, Flags::SERVER)
+            .map_err(internal_error)?;
         let session = negotiated.session(master_key);
         self.session_id = Some(session.id);
         let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
@@ -245,7 +245,7 @@ impl Connection {
         &mut self,
         mut negotiated: Box<Negotiated>,
         agreed: Box<Agreed>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
         let (Some(certificate), Some(messages)) =
             (&negotiated.client_certificate, negotiated.messages.take())
@@ -257,9 +257,9 @@ impl Connection {
             negotiated.choice.protocol,
             certificate,
             &messages,
-            body(message),
+            message.body(),
         )?;
-        negotiated.add_to_transcript(message);
+        negotiated.add_to_transcript(&message.bytes);
         Ok(State::ChangeCipherSpec(negotiated, agreed))
     }
 
@@ -288,20 +288,20 @@ impl Connection {
         mut negotiated: Negotiated,
         session: Arc<Session>,
         write: Option<Box<RecordKey>>,
-        message: &[u8],
+        message: &Message,
     ) -> Result<State, Alert> {
-        let (master_key, received) = (&session.master_key, body(message));
+        let (master_key, received) = (&session.master_key, message.body());
         if received.len() != master_key.verify_data_len() {
             return Err(Alert::DecodeError);
         }
         master_key.verify_finished(Side::Client, &negotiated.hash, received).map_err(|error| {
             match error {
                 Error::BadFinished => Alert::DecryptError,
-                other => other.into(),
+                other => internal_error(other),
             }
         })?;
         if let Some(write) = write {
-            negotiated.add_to_transcript(message);
+            negotiated.add_to_transcript(&message.bytes);
             self.server_finished(&mut negotiated, &session, *write)?;
             if let Some(sessions) = &self.settings.sessions {
                 sessions.insert(Arc::clone(&session));
@@ -334,9 +334,14 @@ impl Connection {
         self.records.write(ContentType::ChangeCipherSpec, &[1])?;
         self.records.write_with(write, negotiated.choice.suite);
         let mut verify_data = vec![0; session.master_key.verify_data_len()];
-        session.master_key.verify_data(Side::Server, &negotiated.hash, &mut verify_data)?;
-        let mut message = Vec::with_capacity(HEADER_LEN + verify_data.len());
-        put_message(&mut message, FINISHED, |out| out.extend_from_slice(&verify_data));
+        session
+            .master_key
+            .verify_data(Side::Server, &negotiated.hash, &mut verify_data)
+            .map_err(internal_error)?;
+        let mut message = Vec::with_capacity(Message::HEADER_LEN + verify_data.len());
+        put_message(&mut message, HandshakeType::FINISHED, |out| {
+            out.extend_from_slice(&verify_data);
+        });
         negotiated.add_to_transcript(&message);
         self.records.write(ContentType::Handshake, &message)
     }
@@ -369,10 +374,11 @@ impl Negotiated {
 
     /// Derives the record keys of this connection.
     fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
-        let keys = session.master_key.session_keys(&self.randoms())?;
+        let keys = session.master_key.session_keys(&self.randoms()).map_err(internal_error)?;
         let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
-        let read = Box::new(keys.record_key(Side::Client, options)?);
-        let write = Some(Box::new(keys.record_key(Side::Server, options)?));
+        let record_key = |side| keys.record_key(side, options).map(Box::new);
+        let read = record_key(Side::Client).map_err(internal_error)?;
+        let write = Some(record_key(Side::Server).map_err(internal_error)?);
         Ok(Agreed { session, read, write })
     }
 }
@@ -395,7 +401,7 @@ fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> O
 
 fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
     let mut random = [0; 32];
-    settings.provider.backend().random(&mut random)?;
+    settings.provider.backend().random(&mut random).map_err(internal_error)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
     if protocol < Protocol::Tls1_2
         && best == Some(Protocol::Tls1_2)

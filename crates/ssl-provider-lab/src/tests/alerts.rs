@@ -161,7 +161,9 @@ fn a_length_field_that_does_not_match_its_message_is_a_decode_error() {
     for body in bodies {
         let mut client = opened();
         let mut message = Vec::new();
-        put_message(&mut message, CLIENT_KEY_EXCHANGE, |out| out.extend_from_slice(&body));
+        put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| {
+            out.extend_from_slice(&body)
+        });
         client.send(ContentType::Handshake, &message);
         assert_eq!(client.refusal(), Alert::DecodeError, "{} bytes", body.len());
     }
@@ -171,7 +173,7 @@ fn a_length_field_that_does_not_match_its_message_is_a_decode_error() {
     {
         let mut client = Client::new(&settings(), version);
         client.open(&[AES_128_CBC_SHA], &[]);
-        client.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE, 1, 0, 2]);
+        client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
         assert_eq!(client.refusal(), expected, "before anything is collected");
     }
 }
@@ -227,7 +229,7 @@ fn change_cipher_spec_out_of_place_or_malformed_is_refused() {
     assert_eq!(twice.refusal(), Alert::UnexpectedMessage);
     // Within a message, and with the start of the next one before it.
     let mut within = opened();
-    within.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE, 0]);
+    within.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 0]);
     within.send(ContentType::ChangeCipherSpec, &[1]);
     assert_eq!(within.refusal(), Alert::UnexpectedMessage);
 }
@@ -374,7 +376,7 @@ fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
 fn a_record_of_another_version_than_agreed_is_refused() {
     let mut client = opened();
     client.version = Protocol::Tls1_1;
-    client.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE]);
+    client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(client.refusal(), Alert::ProtocolVersion);
 }
 
@@ -389,7 +391,7 @@ fn what_is_not_tls_is_refused_at_its_first_byte() {
 fn ssl_3_clients_get_alerts_of_ssl_3() {
     let mut client = Client::new(&settings(), Protocol::Ssl3);
     client.open(&[AES_128_CBC_SHA], &[]);
-    client.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE, 1, 0, 2]);
+    client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
     assert_eq!(client.refusal(), Alert::HandshakeFailure);
     let off = settings_with(|options| options.versions = vec![Protocol::Tls1_2]);
     let mut client = Client::new(&off, Protocol::Ssl3);

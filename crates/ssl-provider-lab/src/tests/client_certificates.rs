@@ -3,11 +3,13 @@
 
 use ssl_provider::{Protocol, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
+use ssl_provider_wire::put_certificate;
 
 use super::*;
 use crate::client_auth::{hashes, schemes};
-use crate::message::{CERTIFICATE, CERTIFICATE_VERIFY};
 use crate::settings::ClientAuth;
+
+const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
 
 const TLS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
 
@@ -57,7 +59,7 @@ fn certificate_verify_by(
     let key = &client.test_key;
     let signature = sign_block(key, &encoded(scheme, &digest, key.len()));
     let mut message = Vec::new();
-    put_message(&mut message, CERTIFICATE_VERIFY, |out| {
+    put_message(&mut message, HandshakeType::CERTIFICATE_VERIFY, |out| {
         out.extend(number.iter().flat_map(|number| number.to_be_bytes()));
         put_vec::<2>(out, |out| out.extend(signature));
     });
@@ -168,7 +170,7 @@ fn a_malformed_certificate_verify_is_refused() {
 fn certificate_messages_out_of_order_are_refused() {
     let settings = asking(ClientAuth::Request);
     let mut skipped = asked(&settings, Protocol::Tls1_2);
-    skipped.send(ContentType::Handshake, &[CLIENT_KEY_EXCHANGE]);
+    skipped.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(skipped.refusal(), Alert::UnexpectedMessage);
 
     let mut unproven = asked(&settings, Protocol::Tls1_2);
@@ -180,7 +182,7 @@ fn certificate_messages_out_of_order_are_refused() {
     let mut proof_of_nothing = asked(&settings, Protocol::Tls1_2);
     proof_of_nothing.send_message(&no_certificate());
     proof_of_nothing.key_exchange();
-    proof_of_nothing.send(ContentType::Handshake, &[CERTIFICATE_VERIFY]);
+    proof_of_nothing.send(ContentType::Handshake, &[HandshakeType::CERTIFICATE_VERIFY.0]);
     assert_eq!(proof_of_nothing.refusal(), Alert::UnexpectedMessage);
 }
 
@@ -190,9 +192,7 @@ fn malformed_certificates_are_refused() {
 
     let message = |certificate: &[u8]| {
         let mut message = Vec::new();
-        put_message(&mut message, CERTIFICATE, |out| {
-            put_vec::<3>(out, |out| put_vec::<3>(out, |out| out.extend_from_slice(certificate)));
-        });
+        put_certificate(&mut message, [certificate]);
         message
     };
     let own = own_certificate(&settings);

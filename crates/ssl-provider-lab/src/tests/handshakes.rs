@@ -249,7 +249,7 @@ fn the_key_exchange_of_ssl_3_comes_with_and_without_a_length() {
         client.open(&[AES_128_CBC_SHA], &[]);
         let encrypted = client.encrypted_premaster();
         let mut message = Vec::new();
-        put_message(&mut message, CLIENT_KEY_EXCHANGE, |out| match with_length {
+        put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| match with_length {
             true => put_vec::<2>(out, |out| out.extend_from_slice(&encrypted)),
             false => out.extend_from_slice(&encrypted),
         });

@@ -1,0 +1,162 @@
+//! Extensions of the hellos: their types, the walk over a list, and the checks of the strict view.
+//! Unknown extensions are ignored (RFC 5246 section 7.4.1.4).
+
+use std::mem;
+
+use crate::alert::Alert;
+use crate::reader::{Malformed, Reader, View, put_vec};
+
+/// The type of an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExtensionType(pub u16);
+
+impl ExtensionType {
+    /// The host names of the server (RFC 6066 section 3).
+    pub const SERVER_NAME: Self = Self(0);
+    /// Truncated MACs (RFC 6066 section 7).
+    pub const TRUNCATED_HMAC: Self = Self(4);
+    /// Supported signature algorithms (RFC 5246 section 7.4.1.4.1).
+    pub const SIGNATURE_ALGORITHMS: Self = Self(13);
+    /// Records are encrypted before they are authenticated (RFC 7366).
+    pub const ENCRYPT_THEN_MAC: Self = Self(22);
+    /// The master secret depends on the whole handshake (RFC 7627).
+    pub const EXTENDED_MASTER_SECRET: Self = Self(23);
+    /// A ticket, or a request for one (RFC 5077).
+    pub const SESSION_TICKET: Self = Self(35);
+    /// Versions from TLS 1.3 on (RFC 8446 section 4.2.1).
+    pub const SUPPORTED_VERSIONS: Self = Self(43);
+    /// Binds a renegotiation to the handshake before it (RFC 5746).
+    pub const RENEGOTIATION_INFO: Self = Self(0xff01);
+}
+
+/// The extensions of a hello.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions<'a>(&'a [u8]);
+
+/// Whose hello it is; that of a client with the version that it offers.
+#[derive(Clone, Copy)]
+pub(crate) enum Sender {
+    Client(u16),
+    Server,
+}
+
+impl<'a> Extensions<'a> {
+    /// Takes a list that [`put_extension`] has written.
+    pub fn new(list: &'a [u8]) -> Self {
+        Self(list)
+    }
+
+    /// Parses the extensions, which end a hello and may be absent.
+    pub(crate) fn parse(
+        mut reader: Reader<'a>,
+        sender: Sender,
+        view: View,
+    ) -> Result<Self, Malformed> {
+        if reader.is_empty() {
+            return Ok(Self::default());
+        }
+        let list = reader.vec16().ok_or("extensions exceed the message")?;
+        view.require(reader.is_empty(), "message continues behind the extensions")?;
+        let mut kinds = Vec::new();
+        let mut reader = Reader::new(list);
+        while !reader.is_empty() {
+            let (kind, data) = next(&mut reader).ok_or("extension exceeds the list")?;
+            if view == View::Strict {
+                check(kind, data, sender)?;
+                kinds.push(kind);
+            }
+        }
+        kinds.sort_unstable();
+        // "There MUST NOT be more than one extension of the same type" (RFC 5246 7.4.1.4).
+        match kinds.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            true => Err(Malformed { reason: "repeated extension", alert: Alert::IllegalParameter }),
+            false => Ok(Self(list)),
+        }
+    }
+
+    /// Returns the content of an extension; that of the last one if the lenient view let several of
+    /// the same type pass.
+    pub fn get(self, kind: ExtensionType) -> Option<&'a [u8]> {
+        let mut reader = Reader::new(self.0);
+        let list = std::iter::from_fn(move || next(&mut reader));
+        list.filter(|(found, _)| *found == kind).map(|(_, data)| data).last()
+    }
+
+    /// Returns whether an extension is present.
+    pub fn has(self, kind: ExtensionType) -> bool {
+        self.get(kind).is_some()
+    }
+
+    /// Returns the renegotiated_connection of renegotiation_info (RFC 5746 section 3.2).
+    pub fn renegotiated_connection(self) -> Option<&'a [u8]> {
+        Reader::new(self.get(ExtensionType::RENEGOTIATION_INFO)?).vec8()
+    }
+
+    /// Returns the ticket that a client offers (RFC 5077); `None` for an empty one, which requests
+    /// one.
+    pub fn session_ticket(self) -> Option<&'a [u8]> {
+        self.get(ExtensionType::SESSION_TICKET).filter(|ticket| !ticket.is_empty())
+    }
+
+    /// Writes the extensions behind their length; nothing if there are none, since a peer that sent
+    /// none may not support any.
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        if !self.0.is_empty() {
+            put_vec::<2>(out, |out| out.extend_from_slice(self.0));
+        }
+    }
+}
+
+/// Appends an extension to a list.
+pub fn put_extension(list: &mut Vec<u8>, kind: ExtensionType, data: &[u8]) {
+    list.extend(kind.0.to_be_bytes());
+    put_vec::<2>(list, |list| list.extend_from_slice(data));
+}
+
+fn next<'a>(reader: &mut Reader<'a>) -> Option<(ExtensionType, &'a [u8])> {
+    Some((ExtensionType(reader.u16()?), reader.vec16()?))
+}
+
+/// Checks the content of an extension, as far as one that is not negotiated still has to be
+/// well-formed. A server ignores that of truncated_hmac, session_ticket and supported_versions.
+fn check(kind: ExtensionType, data: &[u8], sender: Sender) -> Result<(), Malformed> {
+    let mut reader = Reader::new(data);
+    let good = match (kind, sender) {
+        (ExtensionType::SERVER_NAME, Sender::Client(_)) => return check_server_name(data),
+        // Older versions do not have it (RFC 5246 section 7.4.1.4.1).
+        (ExtensionType::SIGNATURE_ALGORITHMS, Sender::Client(version)) if version >= TLS1_2 => {
+            let list = reader.vec16().unwrap_or_default();
+            !list.is_empty() && list.len().is_multiple_of(2) && reader.is_empty()
+        }
+        (ExtensionType::SUPPORTED_VERSIONS, Sender::Server) => data.len() == 2,
+        (ExtensionType::RENEGOTIATION_INFO, _) => reader.vec8().is_some() && reader.is_empty(),
+        (ExtensionType::ENCRYPT_THEN_MAC | ExtensionType::EXTENDED_MASTER_SECRET, _)
+        | (
+            ExtensionType::SERVER_NAME
+            | ExtensionType::TRUNCATED_HMAC
+            | ExtensionType::SESSION_TICKET,
+            Sender::Server,
+        ) => data.is_empty(),
+        _ => true,
+    };
+    if good { Ok(()) } else { Err("malformed extension".into()) }
+}
+
+/// A list of names, at most one of a type (RFC 6066 section 3). Any name is accepted.
+fn check_server_name(data: &[u8]) -> Result<(), Malformed> {
+    const REASON: &str = "malformed server_name";
+    let mut reader = Reader::new(data);
+    let list = reader.vec16().filter(|list| !list.is_empty() && reader.is_empty());
+    let mut list = Reader::new(list.ok_or(REASON)?);
+    let mut seen = [false; 256];
+    while !list.is_empty() {
+        let kind = list.u8().ok_or(REASON)?;
+        list.vec16().filter(|name| !name.is_empty()).ok_or(REASON)?;
+        if mem::replace(&mut seen[usize::from(kind)], true) {
+            return Err(Malformed { reason: REASON, alert: Alert::IllegalParameter });
+        }
+    }
+    Ok(())
+}
+
+const TLS1_2: u16 = 0x0303;

@@ -1,0 +1,23 @@
+//! Messages of SSL 3.0 to TLS 1.2 as bytes: records, handshake messages, hellos and alerts.
+//! Endpoints parse with [`View::Strict`], readers of captures with [`View::Lenient`].
+//!
+//! Nothing here indexes by a number that a peer sent, so that no length field causes a panic.
+
+#![forbid(unsafe_code)]
+
+mod alert;
+mod extension;
+mod handshake;
+mod hello;
+mod reader;
+mod record;
+
+pub use crate::alert::Alert;
+pub use crate::extension::{ExtensionType, Extensions, put_extension};
+pub use crate::handshake::{
+    Assembler, HandshakeType, Message, certificates, first_certificate, put_certificate,
+    put_message, session_ticket,
+};
+pub use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, ServerHello};
+pub use crate::reader::{Malformed, Reader, View, put_vec};
+pub use crate::record::{ContentType, RecordHeader, Ssl2Header};
