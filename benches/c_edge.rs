@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 
-use ssl_provider::{Flags, Provider};
+use ssl_provider::Provider;
 use ssl_provider_benches::c_interface::CProvider;
 use ssl_provider_benches::exchange::{KEYS, PROTOCOL, SUITE, ciphertexts, parameters};
 use ssl_provider_benches::paired::{self, Contestant};
@@ -31,21 +31,14 @@ fn c_interface(criterion: &mut Criterion) {
     for backend in ssl_provider::backends() {
         let info = backend.info();
         let c = CProvider::open(info.provider_name, key.der);
-        let provider = Provider::open(*backend);
+        let provider = Provider::open(&backend);
         let private_key = provider.load_private_key(key.der).expect("the key is well-formed");
         let parameters = parameters();
         let from_c = |round: usize| c.import(&encrypted[round % encrypted.len()]);
         let from_rust = |round: usize| {
             let ciphertext = &encrypted[round % encrypted.len()];
             let master_key = provider
-                .import_master_key(
-                    &private_key,
-                    PROTOCOL,
-                    SUITE,
-                    &parameters,
-                    ciphertext,
-                    Flags::SERVER,
-                )
+                .import_master_key(&private_key, PROTOCOL, SUITE, &parameters, ciphertext)
                 .expect("a good exchange");
             black_box(master_key);
         };

@@ -70,7 +70,7 @@ pub fn parameters() -> ParameterList {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ssl_provider::{Flags, KeyLogPolicy, Policy, Provider};
+    use ssl_provider::{KeyLogPolicy, Policy, Provider};
 
     #[test]
     fn every_backend_imports_every_exchange_alike() {
@@ -78,7 +78,7 @@ mod tests {
         for key in &KEYS[..1] {
             for ciphertext in ciphertexts(key).unwrap() {
                 let mut secrets = ssl_provider::backends().iter().map(|backend| {
-                    let provider = Provider::open(*backend).with_policy(policy);
+                    let provider = Provider::open(&backend).with_policy(policy);
                     let private_key = provider.load_private_key(key.der).unwrap();
                     let master_key = provider
                         .import_master_key(
@@ -87,7 +87,6 @@ mod tests {
                             SUITE,
                             &parameters(),
                             &ciphertext,
-                            Flags::SERVER,
                         )
                         .unwrap();
                     *master_key.secret_for_key_log().unwrap().expose()

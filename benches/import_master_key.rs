@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 
-use ssl_provider::{Flags, KeyExchangeBackend, Provider, RsaPrivateKeyDer};
+use ssl_provider::{Backend, Provider, RsaPrivateKeyDer};
 use ssl_provider_benches::exchange::{KEYS, Key, PROTOCOL, SUITE, ciphertexts, parameters};
 use ssl_provider_benches::library::raw_operation;
 use ssl_provider_benches::paired::{self, Contestant};
@@ -26,7 +26,7 @@ fn main() {
         group.sampling_mode(SamplingMode::Flat);
         for backend in ssl_provider::backends() {
             let name = backend.info().name;
-            paired::bench(&mut group, key.name, name, &mut contestants(*backend, key))
+            paired::bench(&mut group, key.name, name, &mut contestants(&backend, key))
                 .expect("the file of notes can be written");
         }
         group.finish();
@@ -35,10 +35,7 @@ fn main() {
 }
 
 /// The import, the raw operation behind it, and the same of the library without our trait.
-fn contestants(
-    backend: &'static dyn KeyExchangeBackend,
-    key: &'static Key,
-) -> Vec<Contestant<'static>> {
+fn contestants(backend: &Backend, key: &'static Key) -> Vec<Contestant<'static>> {
     let ciphertexts = ciphertexts(key).expect("OpenSSL takes the keys of the benchmark");
     let len = ciphertexts[0].len();
 
@@ -54,14 +51,13 @@ fn contestants(
                 SUITE,
                 &parameters,
                 &encrypted[round % encrypted.len()],
-                Flags::SERVER,
             )
             .expect("a good exchange");
         black_box(master_key);
     };
 
     let der = RsaPrivateKeyDer::from_der(key.der).expect("a good key");
-    let raw_key = backend.load_rsa_private_key(&der).expect("every backend takes the key");
+    let raw_key = backend.rsa_decryption().load(&der).expect("every backend takes the key");
     let encrypted = ciphertexts.clone();
     let mut em = vec![0; len];
     let raw = move |round: usize| {

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 
-use ssl_provider::premaster::recover_premaster;
 use ssl_provider::{
     Handle, HandleKind, HandleTable, MasterKey, PremasterSecret, PrfAlgorithm, Provider,
-    VersionCheck, with_multi_buffer,
+    VersionCheck, recover_premaster, with_multi_buffer,
 };
 use ssl_provider_benches::exchange::{KEYS, ciphertexts};
 use ssl_provider_benches::paired::{self, Contestant};

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 
-use ssl_provider::record::MAX_PAYLOAD_LEN;
 use ssl_provider::{
-    CbcAlgorithm, CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey,
+    Backend, CbcAlgorithm, CipherSuite, HashAlgorithm, MAX_PAYLOAD_LEN, ProtocolVersion, RecordKey,
     RecordOptions,
 };
 use ssl_provider_benches::library::aes_128_gcm;
@@ -23,14 +22,14 @@ fn main() {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
-    type Contestants = fn(&'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>>;
+    type Contestants = fn(&Backend) -> Vec<Contestant<'static>>;
     let groups: [(&str, Contestants); 3] =
         [("record-gcm", gcm), ("record-gcm-in-place", gcm_in_place), ("record-cbc", cbc)];
     for (name, contestants) in groups {
         let mut group = criterion.benchmark_group(name);
         group.sampling_mode(SamplingMode::Flat);
         for backend in ssl_provider::backends() {
-            paired::bench(&mut group, name, backend.info().name, &mut contestants(*backend))
+            paired::bench(&mut group, name, backend.info().name, &mut contestants(&backend))
                 .expect("the file of notes can be written");
         }
         group.finish();
@@ -39,23 +38,23 @@ fn main() {
 }
 
 /// The key of a direction of TLS 1.2.
-fn record_key(backend: &'static dyn KeyExchangeBackend, suite: u32) -> RecordKey {
-    let suite = CipherSuite::from_id(suite).expect("a suite of the table");
+fn record_key(backend: &Backend, suite: u32) -> RecordKey {
+    let suite = CipherSuite(suite).info().expect("a suite of the table");
     RecordKey::new(
         backend,
-        Protocol::Tls1_2,
+        ProtocolVersion::TLS1_2,
         suite,
         RecordOptions::default(),
         &[0x3a; 64][..suite.mac.map_or(0, HashAlgorithm::output_len)],
         &[0x4b; 32][..suite.cipher.key_len],
-        &[0x5c; 16][..suite.cipher.fixed_iv_len(Protocol::Tls1_2)],
+        &[0x5c; 16][..suite.cipher.fixed_iv_len(ProtocolVersion::TLS1_2)],
     )
     .expect("every backend has AES")
 }
 
 /// AES-128-GCM on 16 KiB, from one buffer to another: a packet, and the cipher of the library with
 /// nothing of ours around.
-fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+fn gcm(backend: &Backend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut key = record_key(backend, AES_128_GCM);
     let mut record = vec![0; key.record_len(payload.len()).expect("the longest payload")];
@@ -78,7 +77,7 @@ fn gcm(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
 }
 
 /// As [`gcm`], with the payload in its place already.
-fn gcm_in_place(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+fn gcm_in_place(backend: &Backend) -> Vec<Contestant<'static>> {
     let mut key = record_key(backend, AES_128_GCM);
     let mut record = vec![0x6d; key.record_len(MAX_PAYLOAD_LEN).expect("the longest payload")];
     let encrypt_in_place = move |round: usize| {
@@ -108,7 +107,7 @@ fn nonce(round: usize) -> [u8; 12] {
 
 /// AES-128-CBC with HMAC-SHA-1 on 16 KiB: opening a packet, in constant time, and cipher and HMAC
 /// alone.
-fn cbc(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
+fn cbc(backend: &Backend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut writer = record_key(backend, AES_128_CBC_SHA);
     let mut record = vec![0; writer.record_len(payload.len()).expect("a payload")];
@@ -120,12 +119,18 @@ fn cbc(backend: &'static dyn KeyExchangeBackend) -> Vec<Contestant<'static>> {
         black_box(&opened);
     };
 
-    let cipher = backend.cbc(CbcAlgorithm::Aes128, &[0x4b; 16]).expect("every backend has it");
+    let cipher = backend
+        .record_ciphers()
+        .cbc(CbcAlgorithm::Aes128, &[0x4b; 16])
+        .expect("every backend has it");
     let mut blocks = vec![0x6d; MAX_PAYLOAD_LEN + 32];
     let mut mac = [0; 20];
     let parts = move |_| {
         cipher.decrypt(&[7; 16], &mut blocks).expect("whole blocks");
-        backend.hmac(HashAlgorithm::Sha1, &[0x3a; 20], &[&blocks], &mut mac).expect("SHA-1");
+        backend
+            .hashing()
+            .hmac(HashAlgorithm::Sha1, &[0x3a; 20], &[&blocks], &mut mac)
+            .expect("SHA-1");
         black_box((&blocks, &mac));
     };
     vec![

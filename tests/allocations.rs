@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ssl_provider::Protocol;
+use ssl_provider::{CipherSuite, ProtocolVersion};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::ciphertext::KINDS;
 use ssl_provider_testkit::direction::Direction;
@@ -88,13 +88,14 @@ const REPETITIONS: usize = 32;
 fn an_import_allocates_the_same_whatever_the_plaintext() {
     let test_key = TestKey::rsa_1024();
     let exchanges = [
-        Exchange::new(Protocol::Ssl3, 0x0035),
-        Exchange::new(Protocol::Tls1_0, 0x002F),
-        Exchange::new(Protocol::Tls1_2, 0x009C),
-        Exchange::new(Protocol::Tls1_2, 0x009D).extended(),
+        Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+        Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
+            .extended(),
     ];
     for backend in ssl_provider::backends() {
-        let provider = open(*backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
         for exchange in &exchanges {
             let mut rng = Rng::new(70);
@@ -117,7 +118,7 @@ fn an_import_allocates_the_same_whatever_the_plaintext() {
                     expected,
                     "{}, {}: {:?} allocates otherwise than {other:?}",
                     backend.info().name,
-                    exchange.protocol.name(),
+                    exchange.protocol,
                     kind.name,
                 );
             }
@@ -128,9 +129,11 @@ fn an_import_allocates_the_same_whatever_the_plaintext() {
 #[test]
 fn opening_a_record_allocates_the_same_whatever_padding_and_mac() {
     for backend in ssl_provider::backends() {
-        for (protocol, suite) in
-            [(Protocol::Ssl3, 0x002F), (Protocol::Tls1_0, 0x000A), (Protocol::Tls1_2, 0x003C)]
-        {
+        for (protocol, suite) in [
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+            (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
+        ] {
             let direction = Direction::of(protocol, suite, false);
             let mut first = None;
             for last in 0..=u8::MAX {
@@ -138,8 +141,8 @@ fn opening_a_record_allocates_the_same_whatever_padding_and_mac() {
                 // right.
                 let mut blocks = [0x11; 320];
                 blocks[320 - usize::from(last % 64) - 1..].fill(last);
-                let mut record = direction.forge(*backend, &blocks);
-                let mut key = direction.key(*backend).unwrap();
+                let mut record = direction.forge(&backend, &blocks);
+                let mut key = direction.key(&backend).unwrap();
                 let (opened, trace) = traced(|| key.decrypt_in_place(0, &mut record).map(drop));
                 assert!(opened.is_err());
                 let expected = *first.get_or_insert(trace);
@@ -153,10 +156,10 @@ fn opening_a_record_allocates_the_same_whatever_padding_and_mac() {
 #[test]
 fn records_of_aead_suites_allocate_nothing() {
     for backend in ssl_provider::backends() {
-        for suite in [0x009C, 0x009D, 0xC09C, 0xC0A0] {
-            let direction = Direction::of(Protocol::Tls1_2, suite, false);
+        for suite in [0x009C, 0x009D, 0xC09C, 0xC0A0].map(CipherSuite) {
+            let direction = Direction::of(ProtocolVersion::TLS1_2, suite, false);
             let (mut writer, mut reader) =
-                (direction.key(*backend).unwrap(), direction.key(*backend).unwrap());
+                (direction.key(&backend).unwrap(), direction.key(&backend).unwrap());
             let (payload, mut opened) = ([7; 1000], [0; 1000]);
             let mut record = vec![0; writer.record_len(payload.len()).unwrap()];
             let mut round_trip = |sequence_number| {

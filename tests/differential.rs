@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use ssl_provider::{Flags, ParameterList, PrivateKey, Provider};
+use ssl_provider::{CipherSuite, ParameterList, PrivateKey, ProtocolVersion, Provider};
 use ssl_provider_testkit::bytes::{Rng, number_from_env, to_hex};
 use ssl_provider_testkit::ciphertext::{KINDS, Kind};
 use ssl_provider_testkit::exchange::{Exchange, concatenated, open, session_hash_len};
@@ -20,7 +20,6 @@ use ssl_provider_testkit::rsa_key::TestKey;
 const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
 const DEFAULT_IMPORTS: u64 = 10_500;
 
-const BAD_FLAGS: u32 = 0x8009_0009;
 const INVALID_PARAMETER: u32 = 0x8009_0027;
 const NOT_SUPPORTED: u32 = 0x8009_0029;
 
@@ -47,10 +46,9 @@ struct Question {
 
 /// The public arguments as they are passed, which may be wrong where the exchange is right.
 struct Arguments {
-    protocol: u32,
-    suite: u32,
+    version: ProtocolVersion,
+    suite: CipherSuite,
     parameters: ParameterList,
-    flags: Flags,
 }
 
 impl Question {
@@ -90,15 +88,9 @@ impl Question {
     }
 
     fn ask(&self, provider: &Provider, key: &PrivateKey) -> Answer {
-        let Arguments { protocol, suite, parameters, flags } = &self.arguments;
-        let result = provider.import_master_key(
-            key,
-            *protocol,
-            *suite,
-            parameters,
-            &self.ciphertext,
-            *flags,
-        );
+        let Arguments { version, suite, parameters } = &self.arguments;
+        let result =
+            provider.import_master_key(key, *version, *suite, parameters, &self.ciphertext);
         match result {
             Ok(master_key) => {
                 let randoms = self.exchange.parameters();
@@ -133,7 +125,7 @@ impl Question {
 
     /// The input as a test.
     fn paste(&self, keys: &[TestKey]) -> String {
-        let Arguments { protocol, suite, parameters, flags } = &self.arguments;
+        let Arguments { version, suite, parameters } = &self.arguments;
         let exchange = self.exchange.describe().replace('\n', "\n    ");
         let ciphertext = to_hex(&self.ciphertext);
         let key = keys[self.key].name.replace('-', "_");
@@ -146,12 +138,13 @@ impl Question {
             "// SSL_PROVIDER_SEED={}: {}\n#[test]\nfn differential_regression() {{\n    \
              {exchange}\n    let ciphertext = hex(\"{ciphertext}\");\n{note}    let parameters = \
              {list};\n    for backend in ssl_provider::backends() {{\n        let provider = \
-             open(*backend);\n        let key = TestKey::{key}().load(&provider);\n        let \
-             result = provider.import_master_key(\n            &key, {protocol:#06x}, \
-             {suite:#06x}, &parameters, &ciphertext, Flags({}),\n        );\n        \
+             open(&backend);\n        let key = TestKey::{key}().load(&provider);\n        let \
+             result = provider.import_master_key(\n            &key, \
+             ProtocolVersion({:#06x}), CipherSuite({:#06x}), &parameters, &ciphertext,\n        \
+             );\n        \
              println!(\"{{}} {{:?}}\", backend.info().name, result.map(|key| {{\n            \
              to_hex(key.secret_for_key_log().unwrap().expose())\n        }}));\n    }}\n}}",
-            self.seed, self.kind.name, flags.0,
+            self.seed, self.kind.name, version.0, suite.0,
         )
     }
 }
@@ -159,32 +152,28 @@ impl Question {
 /// The arguments for an exchange: mostly right, one in sixteen wrong in a way that has a status.
 fn arguments(exchange: &Exchange, rng: &mut Rng) -> (Arguments, u32) {
     let mut arguments = Arguments {
-        protocol: u32::from(exchange.protocol.wire()),
+        version: exchange.protocol,
         suite: exchange.suite.id,
         parameters: exchange.parameters(),
-        flags: Flags::SERVER,
     };
     if !rng.one_in(16) {
         return (arguments, 0);
     }
-    let status = match rng.below(6) {
+    let status = match rng.below(5) {
         0 => {
-            arguments.flags = Flags(*rng.pick(&[0, 1, 3, 6, 0x8000_0002]));
-            BAD_FLAGS
+            arguments.version = ProtocolVersion(*rng.pick(&[0, 2, 0x0304, 0xfefe, 0x0305]));
+            NOT_SUPPORTED
         }
         1 => {
-            arguments.protocol = *rng.pick(&[0, 2, 0x0304, 0xfefe, 0x1_0303]);
+            let others = [0, 0xC02F, 0x009E, 0x1301, 0x1_0080, 0xFFFF];
+            arguments.suite = CipherSuite(*rng.pick(&others));
             NOT_SUPPORTED
         }
         2 => {
-            arguments.suite = *rng.pick(&[0, 0xC02F, 0x009E, 0x1301, 0x1_0080, 0xFFFF]);
-            NOT_SUPPORTED
-        }
-        3 => {
             arguments.parameters = ParameterList::new().client_random(exchange.client_random);
             INVALID_PARAMETER
         }
-        4 => {
+        3 => {
             arguments.parameters = ParameterList::new().highest_version(0x0303);
             INVALID_PARAMETER
         }
@@ -223,7 +212,7 @@ fn generated_imports_have_the_same_answers_on_every_backend() {
     let backends: Vec<(&str, Provider, Vec<PrivateKey>)> = ssl_provider::backends()
         .iter()
         .map(|backend| {
-            let provider = open(*backend);
+            let provider = open(&backend);
             let loaded = keys.iter().map(|key| key.load(&provider)).collect();
             (backend.info().name, provider, loaded)
         })

@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use ssl_provider::{
-    Error, KeyExportPolicy, Policy, Protocol, Provider, RecordKey, backend, backends,
+    CipherSuite, Error, KeyExportPolicy, Policy, ProtocolVersion, Provider, RecordKey, backend,
+    backends,
 };
 use ssl_provider_testkit::bytes::{Rng, hex, to_hex};
 use ssl_provider_testkit::exchange::{Exchange, POLICY};
@@ -19,7 +20,8 @@ const BACKEND: &str = "SSL_PROVIDER_TEST_BACKEND";
 
 /// TLS 1.0 with AES-128-CBC, whose vectors chain from record to record.
 fn record_key(provider: &Provider) -> RecordKey {
-    let exchange = Exchange::new(Protocol::Tls1_0, 0x002F);
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
     let key = TestKey::rsa_1024();
     let mut rng = Rng::new(4);
     let ciphertext = key.encrypt(&key.pad(&exchange.premaster_secret(&mut rng), &mut rng));
@@ -40,7 +42,7 @@ fn another_process_goes_on_with_an_exported_key() {
         return the_other_process(&name);
     }
     for backend in backends() {
-        let provider = Provider::open(*backend).with_policy(POLICY);
+        let provider = Provider::open(&backend).with_policy(POLICY);
         let mut key = record_key(&provider);
         seal(&mut key, 0, b"the first record is written here");
         let blob = key.export().unwrap();
@@ -63,9 +65,9 @@ fn another_process_goes_on_with_an_exported_key() {
 #[test]
 fn no_backend_takes_the_blob_of_another() {
     for from in backends() {
-        let blob = record_key(&Provider::open(*from).with_policy(POLICY)).export().unwrap();
+        let blob = record_key(&Provider::open(&from).with_policy(POLICY)).export().unwrap();
         for to in backends() {
-            let taken = Provider::open(*to).with_policy(POLICY).import_record_key(blob.expose());
+            let taken = Provider::open(&to).with_policy(POLICY).import_record_key(blob.expose());
             let (from, to) = (from.info().name, to.info().name);
             if from == to {
                 assert!(taken.is_ok());

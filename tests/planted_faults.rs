@@ -5,11 +5,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ssl_provider::cipher::NONCE_LEN;
+use ssl_provider::backend::{
+    AeadCipher, CbcCipher, CompressionFunction, HashContext, Hashing, NONCE_LEN, RawDecryption,
+    RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
+};
 use ssl_provider::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction, Error,
-    HashAlgorithm, HashContext, KeyExchangeBackend, KeyFault, Operation, PrfAlgorithm,
-    PublicKeyDer, RawDecryption, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, InvalidKey,
+    KeyExchangeBackend, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
     Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
@@ -49,7 +51,7 @@ enum Plant {
 
 /// Each fault with a case that must find it.
 const PLANTS: &[(Plant, &str)] = &[
-    (Plant::DescriptionMoves, "import::import_takes_the_server_flag_alone"),
+    (Plant::DescriptionMoves, "import::import_takes_rsa_suites_of_the_protocol"),
     (Plant::PrfOfAnotherHash, "prf::prf_ietf_known_answers"),
     (Plant::PrfOfAnotherHash, "schedule::schedule_known_answers"),
     (Plant::PrfOfAnotherHash, "session_keys::session_keys_are_cut_from_the_key_block_in_order"),
@@ -104,7 +106,7 @@ const PLANTS: &[(Plant, &str)] = &[
 /// A backend with a fault in it.
 #[derive(Debug)]
 struct Planted {
-    inner: &'static dyn KeyExchangeBackend,
+    inner: Backend,
     plant: Plant,
     info: BackendInfo,
     moved_info: BackendInfo,
@@ -112,19 +114,16 @@ struct Planted {
 }
 
 impl Planted {
-    fn leak(inner: &'static dyn KeyExchangeBackend, plant: Plant) -> &'static Self {
-        let mut info = inner.info().clone();
-        if plant == Plant::SupportIsNotAnnounced {
-            let mut support = info.support.to_vec();
-            for row in &mut support {
-                if row.0 == Operation::Hash(HashAlgorithm::Md5) {
-                    row.1 = Support::Unsupported;
-                }
-            }
-            info.support = support.leak();
-        }
-        let (moved_info, has_moved) = (info.clone(), AtomicBool::new(false));
-        Box::leak(Box::new(Self { inner, plant, info, moved_info, has_moved }))
+    fn share(inner: &Backend, plant: Plant) -> Backend {
+        let BackendInfo { name, provider_name, library, rsa, .. } = inner.info();
+        let info = || BackendInfo::new(name, provider_name, library.clone()).with_rsa(*rsa);
+        Backend::new(Self {
+            inner: inner.clone(),
+            plant,
+            info: info(),
+            moved_info: info(),
+            has_moved: AtomicBool::new(false),
+        })
     }
 }
 
@@ -137,31 +136,79 @@ impl KeyExchangeBackend for Planted {
         &self.info
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            Operation::Hash(HashAlgorithm::Md5) if self.plant == Plant::SupportIsNotAnnounced => {
+                Support::Unsupported
+            }
+            _ => self.inner.support(operation),
+        }
+    }
+
+    fn random(&self) -> &dyn SecureRandom {
+        self
+    }
+
+    fn hashing(&self) -> &dyn Hashing {
+        self
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
+    }
+
+    fn signatures(&self) -> &dyn Signatures {
+        self
+    }
+}
+
+impl SecureRandom for Planted {
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
         if self.plant == Plant::RandomIsZero {
             out.fill(0);
             return Ok(());
         }
-        self.inner.random(out)
+        self.inner.random().fill(out)
     }
+}
 
+impl Hashing for Planted {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
         if self.plant == Plant::AnnouncedSupportIsMissing && hash == HashAlgorithm::Sha1 {
             return Err(Error::Unsupported(Operation::Hash(hash)));
         }
         if self.plant == Plant::HashStopsAfterABlock {
             let input = input.concat();
-            return self.inner.hash(hash, &[&input[..input.len().min(hash.block_len())]], out);
+            return self.inner.hashing().hash(
+                hash,
+                &[&input[..input.len().min(hash.block_len())]],
+                out,
+            );
         }
-        self.inner.hash(hash, input, out)
+        self.inner.hashing().hash(hash, input, out)
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        let inner = self.inner.hash_context(hash)?;
+        let inner = self.inner.hashing().hash_context(hash)?;
         if self.plant != Plant::HashContextForgetsOnDuplication {
             return Ok(inner);
         }
         Ok(Box::new(Forgetful { fresh: inner.duplicate(), inner }))
+    }
+
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        let inner = self.inner.hashing().compression_function(hash)?;
+        if self.plant != Plant::CompressionIsOneBitOff {
+            return Ok(inner);
+        }
+        Ok(Box::new(OneBitOff(inner)))
     }
 
     fn hmac(
@@ -173,7 +220,7 @@ impl KeyExchangeBackend for Planted {
     ) -> Result<(), Error> {
         let cut = self.plant == Plant::HmacCutsLongKeys;
         let key = if cut { &key[..key.len().min(64)] } else { key };
-        self.inner.hmac(hash, key, input, out)
+        self.inner.hashing().hmac(hash, key, input, out)
     }
 
     fn prf(
@@ -186,80 +233,29 @@ impl KeyExchangeBackend for Planted {
     ) -> Result<(), Error> {
         match (self.plant, prf, seed) {
             (Plant::PrfOfAnotherHash, PrfAlgorithm::Sha384, _) => {
-                self.inner.prf(PrfAlgorithm::Sha256, secret, label, seed, out)
+                self.inner.hashing().prf(PrfAlgorithm::Sha256, secret, label, seed, out)
             }
             (Plant::PrfDropsTheLastSeedPart, _, [first, _, ..]) => {
-                self.inner.prf(prf, secret, label, &[first], out)
+                self.inner.hashing().prf(prf, secret, label, &[first], out)
             }
             (Plant::PrfRefusesEmptySecrets, _, _) if secret.is_empty() => {
                 Err(Error::Backend { backend: "planted", code: 0 })
             }
-            _ => self.inner.prf(prf, secret, label, seed, out),
+            _ => self.inner.hashing().prf(prf, secret, label, seed, out),
         }
     }
+}
 
-    fn compression_function(
-        &self,
-        hash: HashAlgorithm,
-    ) -> Result<Box<dyn CompressionFunction>, Error> {
-        let inner = self.inner.compression_function(hash)?;
-        if self.plant != Plant::CompressionIsOneBitOff {
-            return Ok(inner);
-        }
-        Ok(Box::new(OneBitOff(inner)))
-    }
-
-    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        if self.plant != Plant::Rc4StartsAnew {
-            return self.inner.rc4(key);
-        }
-        Ok(Box::new(StartsAnew { backend: self.inner, key: key.to_vec() }))
-    }
-
-    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        let inner = self.inner.cbc(cipher, key)?;
-        if self.plant != Plant::CbcIgnoresTheVector {
-            return Ok(inner);
-        }
-        Ok(Box::new(IgnoresTheVector(inner)))
-    }
-
-    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        Ok(Box::new(PlantedAead { inner: self.inner.aead(cipher, key)?, plant: self.plant }))
-    }
-
-    fn verify_signature(
-        &self,
-        key: &PublicKeyDer<'_>,
-        scheme: SignatureScheme,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        let verify = |signature| self.inner.verify_signature(key, scheme, digest, signature);
-        match (self.plant, verify(signature), signature) {
-            (Plant::SignatureIsNotChecked, Err(Error::BadSignature), _) => Ok(()),
-            (Plant::SignatureMayBeTooLong, Err(Error::BadSignature), [shorter @ .., _]) => {
-                verify(shorter)
-            }
-            (Plant::BadPublicKeysAreBadSignatures, Err(Error::InvalidParameter(_)), _) => {
-                Err(Error::BadSignature)
-            }
-            (_, answer, _) => answer,
-        }
-    }
-
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+impl RsaDecryption for Planted {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
         if self.plant == Plant::SmallKeysAreRefused && key.modulus().len() < 256 {
             let bits = key.modulus().len() * 8;
-            return Err(Error::Key(KeyFault::Modulus { bits }));
+            return Err(Error::Key(InvalidKey::Modulus { bits }));
         }
-        let inner = match (self.inner.load_rsa_private_key(key), self.plant) {
+        let inner = match (self.inner.rsa_decryption().load(key), self.plant) {
             (Err(_), Plant::WrongPrimesAreTaken) => {
                 let other = TestKey::rsa_1024();
-                self.inner.load_rsa_private_key(&RsaPrivateKeyDer::from_der(&other.der)?)?
+                self.inner.rsa_decryption().load(&RsaPrivateKeyDer::from_der(&other.der)?)?
             }
             (Err(_), Plant::BadKeysHaveAnErrorOfTheirOwn) => {
                 return Err(Error::Backend { backend: "planted", code: 0 });
@@ -272,6 +268,52 @@ impl KeyExchangeBackend for Planted {
             Vec::new()
         };
         Ok(Box::new(PlantedKey { inner, plant: self.plant, shown }))
+    }
+}
+
+impl RecordCiphers for Planted {
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        if self.plant != Plant::Rc4StartsAnew {
+            return self.inner.record_ciphers().rc4(key);
+        }
+        Ok(Box::new(StartsAnew { backend: self.inner.clone(), key: key.to_vec() }))
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        let inner = self.inner.record_ciphers().cbc(cipher, key)?;
+        if self.plant != Plant::CbcIgnoresTheVector {
+            return Ok(inner);
+        }
+        Ok(Box::new(IgnoresTheVector(inner)))
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        Ok(Box::new(PlantedAead {
+            inner: self.inner.record_ciphers().aead(cipher, key)?,
+            plant: self.plant,
+        }))
+    }
+}
+
+impl Signatures for Planted {
+    fn verify(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        let verify = |signature| self.inner.signatures().verify(key, scheme, digest, signature);
+        match (self.plant, verify(signature), signature) {
+            (Plant::SignatureIsNotChecked, Err(Error::BadSignature), _) => Ok(()),
+            (Plant::SignatureMayBeTooLong, Err(Error::BadSignature), [shorter @ .., _]) => {
+                verify(shorter)
+            }
+            (Plant::BadPublicKeysAreBadSignatures, Err(Error::InvalidParameter(_)), _) => {
+                Err(Error::BadSignature)
+            }
+            (_, answer, _) => answer,
+        }
     }
 }
 
@@ -332,13 +374,13 @@ impl CompressionFunction for OneBitOff {
 /// RC4 that begins its key stream again with each call.
 #[derive(Debug)]
 struct StartsAnew {
-    backend: &'static dyn KeyExchangeBackend,
+    backend: Backend,
     key: Vec<u8>,
 }
 
 impl StreamCipher for StartsAnew {
     fn apply(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
-        self.backend.rc4(&self.key)?.apply(bytes)
+        self.backend.record_ciphers().rc4(&self.key)?.apply(bytes)
     }
 }
 
@@ -415,7 +457,7 @@ impl HashContext for Forgetful {
     }
 }
 
-fn outcome(name: &str, backend: &'static dyn KeyExchangeBackend) -> Option<String> {
+fn outcome(name: &str, backend: &Backend) -> Option<String> {
     let case = cases().iter().find(|case| case.name == name);
     run(case.unwrap_or_else(|| panic!("no case {name}")), backend).failure
 }
@@ -423,14 +465,14 @@ fn outcome(name: &str, backend: &'static dyn KeyExchangeBackend) -> Option<Strin
 #[test]
 fn each_planted_fault_is_found_by_the_case_that_is_there_for_it() {
     // Which library is behind the fault does not matter.
-    let inner = ssl_provider::backends()[0];
+    let inner = &ssl_provider::backends()[0];
     for (plant, name) in PLANTS {
         assert!(
-            outcome(name, Planted::leak(inner, *plant)).is_some(),
+            outcome(name, &Planted::share(inner, *plant)).is_some(),
             "{name} passes although {plant:?}"
         );
         // The case fails for the fault and not for being wrapped.
-        let sound = outcome(name, Planted::leak(inner, Plant::Nothing));
+        let sound = outcome(name, &Planted::share(inner, Plant::Nothing));
         assert_eq!(sound, None, "{name} fails without a fault");
     }
 }

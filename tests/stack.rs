@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use ssl_provider::{
-    ClientKey, EapKeyBlock, Error, KeyExchangeBackend, Protocol, RecordOptions, Side,
+    Backend, CipherSuite, ClientKey, EapKeyBlock, Error, ProtocolVersion, RecordOptions, Side,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
@@ -27,12 +27,12 @@ fn assert_nothing_left(what: &str, secrets: &Secrets, call: impl FnOnce() + Send
 }
 
 /// Every backend, and every one with multi-buffer RSA around it.
-fn backends() -> Vec<(String, &'static dyn KeyExchangeBackend)> {
+fn backends() -> Vec<(String, Backend)> {
     let mut all = Vec::new();
     for backend in ssl_provider::backends() {
-        all.push((backend.info().name.to_owned(), *backend));
+        all.push((backend.info().name.to_owned(), backend.clone()));
         #[cfg(feature = "multi-buffer")]
-        match ssl_provider::with_multi_buffer(*backend) {
+        match ssl_provider::with_multi_buffer(&backend) {
             Some(around) => all.push((format!("{} in batches", backend.info().name), around)),
             None => ssl_provider_testkit::loud::not_tested(
                 "multi-buffer RSA",
@@ -59,7 +59,8 @@ fn of_private_key(key: &TestKey) -> Secrets {
 fn no_part_of_a_private_key_is_left_by_loading_and_using_it() {
     let mut rng = Rng::new(92);
     for test_key in TestKey::all() {
-        let exchange = Exchange::new(Protocol::Tls1_2, 0x009D);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384);
         let premaster_secret = exchange.premaster_secret(&mut rng);
         let block = test_key.pad(&premaster_secret, &mut rng);
         let ciphertext = test_key.encrypt(&block);
@@ -67,7 +68,7 @@ fn no_part_of_a_private_key_is_left_by_loading_and_using_it() {
             .and("block", &block)
             .and("master secret", &exchange.master_secret(&premaster_secret));
         for (name, backend) in backends() {
-            let provider = open(backend);
+            let provider = open(&backend);
             let what = |call: &str| format!("{name}, {}, {call}", test_key.name);
             let mut key = None;
             let load = || key = Some(Box::new(test_key.load(&provider)));
@@ -94,14 +95,15 @@ fn keys_len(exchange: &Exchange) -> usize {
 fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
     let test_key = TestKey::rsa_1024();
     for (name, backend) in backends() {
-        let provider = open(backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
         for exchange in [
-            Exchange::new(Protocol::Ssl3, 0x0035),
-            Exchange::new(Protocol::Tls1_0, 0x0035),
-            Exchange::new(Protocol::Tls1_2, 0x003D),
-            Exchange::new(Protocol::Tls1_2, 0x009C),
-            Exchange::new(Protocol::Tls1_2, 0x009D).extended(),
+            Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+            Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256),
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
+                .extended(),
         ] {
             let what = |call: &str| format!("{name}, {call}\n{}", exchange.describe());
             let mut rng = Rng::new(93);
@@ -122,8 +124,8 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
             let derive = || keys = master_key.session_keys(&parameters).ok();
             assert_wiped(&what("session keys"), &secrets, derive);
             let keys = keys.unwrap();
-            let (protocol, suite) = (exchange.protocol.wire(), exchange.suite.id);
-            let hash = provider.handshake_hash(protocol.into(), suite).unwrap();
+            let (protocol, suite) = (exchange.protocol, exchange.suite.id);
+            let hash = provider.handshake_hash(protocol, suite).unwrap();
             let mut finished = vec![0; master_key.verify_data_len()];
             let verify = || master_key.verify_data(Side::Client, &hash, &mut finished).unwrap();
             assert_wiped(&what("Finished"), &secrets, verify);
@@ -148,27 +150,51 @@ fn no_key_is_left_by_records() {
     let mac_then_encrypt = RecordOptions::default();
     let encrypt_then_mac = RecordOptions { encrypt_then_mac: true };
     for backend in ssl_provider::backends() {
-        let provider = open(*backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
         for (protocol, suite, options) in [
-            (Protocol::Ssl3, 0x0001, mac_then_encrypt),
-            (Protocol::Ssl3, 0x0002, mac_then_encrypt),
-            (Protocol::Ssl3, 0x0004, mac_then_encrypt),
-            (Protocol::Ssl3, 0x0005, mac_then_encrypt),
-            (Protocol::Ssl3, 0x000A, mac_then_encrypt),
-            (Protocol::Ssl3, 0x0035, mac_then_encrypt),
-            (Protocol::Tls1_0, 0x0004, mac_then_encrypt),
-            (Protocol::Tls1_0, 0x000A, mac_then_encrypt),
-            (Protocol::Tls1_0, 0x0035, mac_then_encrypt),
-            (Protocol::Tls1_1, 0x0041, mac_then_encrypt),
-            (Protocol::Tls1_2, 0x003B, mac_then_encrypt),
-            (Protocol::Tls1_2, 0x003D, mac_then_encrypt),
-            (Protocol::Tls1_2, 0x003D, encrypt_then_mac),
-            (Protocol::Tls1_2, 0x00C0, mac_then_encrypt),
-            (Protocol::Tls1_2, 0x009C, mac_then_encrypt),
-            (Protocol::Tls1_2, 0x009D, mac_then_encrypt),
-            (Protocol::Tls1_2, 0xC09C, mac_then_encrypt),
-            (Protocol::Tls1_2, 0xC0A1, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_NULL_MD5, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_NULL_SHA, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_RC4_128_MD5, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_RC4_128_SHA, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, mac_then_encrypt),
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA, mac_then_encrypt),
+            (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_RC4_128_MD5, mac_then_encrypt),
+            (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, mac_then_encrypt),
+            (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA, mac_then_encrypt),
+            (
+                ProtocolVersion::TLS1_1,
+                CipherSuite::TLS_RSA_WITH_CAMELLIA_128_CBC_SHA,
+                mac_then_encrypt,
+            ),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA256, mac_then_encrypt),
+            (
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256,
+                mac_then_encrypt,
+            ),
+            (
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256,
+                encrypt_then_mac,
+            ),
+            (
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256,
+                mac_then_encrypt,
+            ),
+            (
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+                mac_then_encrypt,
+            ),
+            (
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384,
+                mac_then_encrypt,
+            ),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CCM, mac_then_encrypt),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_CCM_8, mac_then_encrypt),
         ] {
             let exchange = Exchange::new(protocol, suite);
             let name = backend.info().name;
@@ -213,9 +239,10 @@ fn no_key_is_left_by_records() {
 fn keying_material_is_not_left() {
     let test_key = TestKey::rsa_1024();
     for (name, backend) in backends() {
-        let provider = open(backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
-        let exchange = Exchange::new(Protocol::Tls1_2, 0x009D);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384);
         let mut rng = Rng::new(94);
         let premaster_secret = exchange.premaster_secret(&mut rng);
         let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
@@ -252,7 +279,10 @@ fn a_derivation_that_is_not_wiped_is_found() {
         let Ok(backend) = ssl_provider::backend(name) else { continue };
         let mut out = vec![0; 48];
         let mut derive = || {
-            backend.prf(PrfAlgorithm::Sha384, &[1; 48], b"label", &[&[2; 64]], &mut out).unwrap();
+            backend
+                .hashing()
+                .prf(PrfAlgorithm::Sha384, &[1; 48], b"label", &[&[2; 64]], &mut out)
+                .unwrap();
         };
         derive();
         let remains = Remains::of(&mut derive);

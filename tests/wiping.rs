@@ -10,7 +10,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use ssl_provider::{Protocol, RecordOptions, Side};
+use ssl_provider::{CipherSuite, ProtocolVersion, RecordOptions, Side};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::rsa_key::TestKey;
@@ -132,16 +132,17 @@ fn a_secret_that_is_freed_as_it_is_gets_found() {
 fn no_freed_block_holds_a_secret_of_the_key_exchange() {
     let test_key = TestKey::rsa_1024();
     for backend in ssl_provider::backends() {
-        let provider = open(*backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
         for exchange in [
-            Exchange::new(Protocol::Ssl3, 0x0035),
-            Exchange::new(Protocol::Tls1_0, 0x0035),
-            Exchange::new(Protocol::Tls1_2, 0x003D),
-            Exchange::new(Protocol::Tls1_2, 0x009D).extended(),
+            Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+            Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256),
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
+                .extended(),
         ] {
             // ring's running hash cannot be wiped, and SSL 3.0 hashes secrets with it.
-            if backend.info().name == "ring" && exchange.protocol == Protocol::Ssl3 {
+            if backend.info().name == "ring" && exchange.protocol == ProtocolVersion::SSL3 {
                 continue;
             }
             let mut rng = Rng::new(80);
@@ -171,9 +172,10 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
 fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
     let test_key = TestKey::rsa_1024();
     for backend in ssl_provider::backends() {
-        let provider = open(*backend);
+        let provider = open(&backend);
         let key = test_key.load(&provider);
-        let exchange = Exchange::new(Protocol::Tls1_0, 0x0035);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA);
         let mut rng = Rng::new(81);
         let premaster_secret = exchange.premaster_secret(&mut rng);
         let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
@@ -214,7 +216,7 @@ fn no_freed_block_holds_a_part_of_the_private_key() {
     .concat();
     let der = test_key.der.clone();
     for backend in ssl_provider::backends() {
-        let provider = open(*backend);
+        let provider = open(&backend);
         let found = found_by(&needles, || {
             drop(provider.load_private_key(&der).unwrap());
         });

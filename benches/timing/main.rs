@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use ssl_provider::premaster::{VersionCheck, recover_premaster};
 use ssl_provider::{
-    Error, Flags, KeyExchangeBackend, Policy, PremasterSecret, Provider, RsaPrivateKeyDer,
+    Backend, Error, Policy, PremasterSecret, Provider, RsaPrivateKeyDer, VersionCheck,
+    recover_premaster,
 };
 use ssl_provider_benches::exchange::{PROTOCOL, SUITE, parameters};
 use ssl_provider_testkit::bytes::Rng;
@@ -48,8 +48,8 @@ fn main() -> ExitCode {
     let run = Run { blocks, calls: 1, ..run };
     for backend in ssl_provider::backends() {
         let name = backend.info().name;
-        run.time(name, &ciphertext, import(*backend, &key).expect(TAKES_KEYS));
-        match ssl_provider::with_multi_buffer(*backend) {
+        run.time(name, &ciphertext, import(&backend, &key).expect(TAKES_KEYS));
+        match ssl_provider::with_multi_buffer(&backend) {
             Some(around) => {
                 let batch = batch(around, &key).expect(TAKES_KEYS);
                 run.time(&format!("{name} in batches"), &ciphertext, batch);
@@ -162,16 +162,13 @@ fn one_branch() -> Operation<'static> {
 }
 
 /// A provider that takes the shortest key of the test kit.
-fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+fn provider(backend: &Backend) -> Provider {
     let policy = Policy { min_modulus_bits: 1024, ..Policy::default() };
     Provider::open(backend).with_policy(policy)
 }
 
 /// As many imports as multi-buffer RSA has lanes, decrypted at once.
-fn batch(
-    backend: &'static dyn KeyExchangeBackend,
-    key: &TestKey,
-) -> Result<Operation<'static>, Error> {
+fn batch(backend: &Backend, key: &TestKey) -> Result<Operation<'static>, Error> {
     const LANES: usize = 8;
     let provider = provider(backend);
     let key = provider.load_private_key(&key.der)?;
@@ -179,18 +176,14 @@ fn batch(
     Ok(Box::new(move |ciphertext| {
         let decrypted = key.decrypt_premasters(&[ciphertext; LANES]).expect("the library works");
         for premaster in &decrypted {
-            let imported =
-                provider.import_decrypted(premaster, PROTOCOL, SUITE, &parameters, Flags::SERVER);
+            let imported = provider.import_decrypted(premaster, PROTOCOL, SUITE, &parameters);
             _ = black_box(imported);
         }
     }))
 }
 
 /// The whole import.
-fn import(
-    backend: &'static dyn KeyExchangeBackend,
-    key: &TestKey,
-) -> Result<Operation<'static>, Error> {
+fn import(backend: &Backend, key: &TestKey) -> Result<Operation<'static>, Error> {
     let provider = provider(backend);
     let key = provider.load_private_key(&key.der)?;
     let parameters = parameters();

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use ssl_provider::{
-    Buffer, Error, Flags, HashAlgorithm, KeyExportPolicy, KeyLogPolicy, ParameterList, Policy,
-    PrivateKey, Protocol, Provider, PublicKeyDer, RecordKey, RecordOptions, RsaPrivateKeyDer, Side,
-    SignatureScheme, backends, default_backend,
+    Buffer, CipherSuite, Error, HashAlgorithm, KeyExportPolicy, KeyLogPolicy, ParameterList,
+    Policy, PrivateKey, ProtocolVersion, Provider, PublicKeyDer, RecordKey, RecordOptions,
+    RsaPrivateKeyDer, Side, SignatureScheme, backends, default_backend,
 };
 use ssl_provider_cli::capture::{Limits, Moment, source};
 use ssl_provider_cli::key_file::{Password, PasswordArgs, keys_in, read_keys};
@@ -98,7 +98,7 @@ pub fn import(input: &[u8]) {
     let (provider, key) = &*SERVER;
     let import = |ciphertext| {
         provider
-            .import_master_key(key, protocol, suite, &parameters, ciphertext, Flags::SERVER)
+            .import_master_key(key, protocol, suite, &parameters, ciphertext)
             .map(|key| *key.secret_for_key_log().expect("the policy allows it").expose())
     };
     let secret = import(ciphertext);
@@ -112,7 +112,7 @@ pub fn private_key(input: &[u8]) {
     let Ok(der) = RsaPrivateKeyDer::from_der(input) else { return };
     let mut answers = backends()
         .iter()
-        .map(|backend| (backend.info().name, PrivateKey::load(*backend, &der).map(drop)));
+        .map(|backend| (backend.info().name, PrivateKey::load(&backend, &der).map(drop)));
     let Some((first, expected)) = answers.next() else { return };
     for (name, answer) in answers {
         assert_eq!(answer, expected, "{name} and {first}");
@@ -186,7 +186,12 @@ pub fn server(input: &[u8]) {
         let backend = default_backend().expect("backends are compiled in");
         let provider = Provider::open(backend).with_policy(policy);
         let identity = Identity::self_signed(&provider).expect("there are random numbers").identity;
-        let versions = vec![Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+        let versions = vec![
+            ProtocolVersion::SSL3,
+            ProtocolVersion::TLS1_0,
+            ProtocolVersion::TLS1_1,
+            ProtocolVersion::TLS1_2,
+        ];
         let options = Options { versions, ..Options::default() };
         Settings::new(provider, identity, options, None, None).expect("there are suites")
     });
@@ -227,7 +232,7 @@ pub fn protected_record(input: &[u8]) {
     };
     let mut answers = backends()
         .iter()
-        .filter_map(|backend| Some((backend.info().name, open(direction.key(*backend).ok()?))));
+        .filter_map(|backend| Some((backend.info().name, open(direction.key(&backend).ok()?))));
     let Some((first, expected)) = answers.next() else { return };
     for (name, answer) in answers {
         assert_eq!(answer, expected, "{name} and {first}, {}", direction.name());
@@ -240,7 +245,10 @@ pub fn record_key(input: &[u8]) {
     let provider = permissive();
     let mut checksum = [0; 32];
     let backend = provider.backend();
-    backend.hash(HashAlgorithm::Sha256, &[input], &mut checksum).expect("every backend has it");
+    backend
+        .hashing()
+        .hash(HashAlgorithm::Sha256, &[input], &mut checksum)
+        .expect("every backend has it");
     let blob = [input, &checksum].concat();
     let Ok(key) = provider.import_record_key(&blob) else { return };
     assert_eq!(key.export().expect("the policy allows it").expose(), blob);
@@ -255,7 +263,7 @@ pub fn public_key(input: &[u8]) {
     };
     let signature = vec![0x11; key.modulus_bits().map_or(70, |bits| bits.div_ceil(8))];
     for backend in backends() {
-        let verified = backend.verify_signature(&key, scheme, &[7; 32], &signature);
+        let verified = backend.signatures().verify(&key, scheme, &[7; 32], &signature);
         let name = backend.info().name;
         let refused = matches!(verified, Err(Error::BadSignature | Error::InvalidParameter(_)));
         assert!(refused, "{name}: {verified:?}");
@@ -289,10 +297,10 @@ fn parameter_lists() -> Vec<Vec<u8>> {
 fn imports() -> Vec<Vec<u8>> {
     let (key, mut rng) = (TestKey::rsa_1024(), Rng::new(1));
     [
-        (Protocol::Ssl3, 0x002f),
-        (Protocol::Tls1_0, 0x002f),
-        (Protocol::Tls1_2, 0x009d),
-        (Protocol::Dtls1_2, 0x003c),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
     ]
     .map(|(protocol, suite)| {
         let secret = Exchange::new(protocol, suite).premaster_secret(&mut rng);
@@ -382,7 +390,7 @@ fn flights() -> Vec<Vec<u8>> {
 
 fn protected_records() -> Vec<Vec<u8>> {
     let sealed = |(which, direction): (u8, Direction)| {
-        let key = backends().iter().find_map(|backend| direction.key(*backend).ok());
+        let key = backends().iter().find_map(|backend| direction.key(&backend).ok());
         let mut key = key?;
         let mut record = vec![0; key.record_len(40).expect("short")];
         key.encrypt_packet(0, 23, &[0x61; 40], &mut record).expect("room for it");
@@ -397,10 +405,10 @@ fn record_keys() -> Vec<Vec<u8>> {
     let key = provider.load_private_key(&test_key.der).expect("a good key");
     let mut rng = Rng::new(2);
     [
-        (Protocol::Ssl3, 0x0005),
-        (Protocol::Tls1_0, 0x002f),
-        (Protocol::Tls1_2, 0x003c),
-        (Protocol::Tls1_2, 0x009d),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_RC4_128_SHA),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
     ]
     .map(|(protocol, suite)| {
         let exchange = Exchange::new(protocol, suite);

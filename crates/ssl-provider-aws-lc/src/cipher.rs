@@ -17,14 +17,27 @@ use aws_lc_sys::{
 };
 use zeroize::Zeroize;
 
-use ssl_provider_core::cipher::{
-    BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, NONCE_LEN, RC4_KEY_LEN,
+use ssl_provider_core::backend::{
+    AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
+    RC4_KEY_LEN, RecordCiphers, StreamCipher,
 };
-use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation, StreamCipher,
-};
+use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error, Operation};
 
-use crate::{failure, succeeded};
+use crate::{AwsLc, failure, succeeded};
+
+impl RecordCiphers for AwsLc {
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        rc4(key)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        aead(cipher, key)
+    }
+}
 
 /// RC4 under a key of 16 bytes.
 pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
@@ -44,9 +57,7 @@ pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>
         CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(unsafe { EVP_des_cbc() }, key)?)),
         // SAFETY: as above.
         CbcAlgorithm::TripleDes => Ok(Box::new(DesCbc::new(unsafe { EVP_des_ede3_cbc() }, key)?)),
-        CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256 => {
-            Err(Error::Unsupported(Operation::Cbc(cipher)))
-        }
+        _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
     }
 }
 
@@ -67,6 +78,7 @@ pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher
             // SAFETY: as above.
             Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
         }
+        _ => Err(Error::Unsupported(Operation::Aead(aead))),
     }
 }
 

@@ -7,20 +7,25 @@ use std::mem::MaybeUninit;
 
 use aws_lc_sys::{
     MD5_CTX, MD5_Init, MD5_Update, SHA_CTX, SHA1_Init, SHA1_Update, SHA256_CTX, SHA256_Init,
-    SHA256_Update, SHA384_Init, SHA384_Update, SHA512_CTX,
+    SHA256_Update, SHA384_Init, SHA384_Update, SHA512_CTX, SHA512_Init, SHA512_Update,
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::{CompressionFunction, HashAlgorithm};
+use ssl_provider_core::backend::CompressionFunction;
+use ssl_provider_core::{Error, HashAlgorithm, Operation};
 
 /// A compression function with the first chaining value of its hash.
-pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
-    match hash {
+pub(crate) fn compression_function(
+    hash: HashAlgorithm,
+) -> Result<Box<dyn CompressionFunction>, Error> {
+    Ok(match hash {
         HashAlgorithm::Md5 => Box::new(Md5::new()),
         HashAlgorithm::Sha1 => Box::new(Sha1::new()),
         HashAlgorithm::Sha256 => Box::new(Sha256::new()),
         HashAlgorithm::Sha384 => Box::new(Sha384::new()),
-    }
+        HashAlgorithm::Sha512 => Box::new(Sha512::new()),
+        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+    })
 }
 
 /// Defines the state of one hash, over a context of AWS-LC, two functions on it, and how a word of
@@ -73,3 +78,4 @@ state!(Md5, MD5_CTX, MD5_Init, MD5_Update, u32::to_le_bytes);
 state!(Sha1, SHA_CTX, SHA1_Init, SHA1_Update, u32::to_be_bytes);
 state!(Sha256, SHA256_CTX, SHA256_Init, SHA256_Update, u32::to_be_bytes);
 state!(Sha384, SHA512_CTX, SHA384_Init, SHA384_Update, u64::to_be_bytes);
+state!(Sha512, SHA512_CTX, SHA512_Init, SHA512_Update, u64::to_be_bytes);

@@ -8,11 +8,52 @@ use std::ptr::{self, NonNull};
 use aws_lc_sys::{
     EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX,
     EVP_MD_CTX_copy_ex, EVP_MD_CTX_free, EVP_MD_CTX_new, EVP_md5, EVP_sha1, EVP_sha256, EVP_sha384,
+    EVP_sha512,
 };
 
-use ssl_provider_core::{Error, HashAlgorithm, HashContext};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::succeeded;
+use crate::compression::compression_function;
+use crate::{AwsLc, prf, succeeded};
+
+impl Hashing for AwsLc {
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        context(hash)
+    }
+
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        compression_function(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+}
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -25,15 +66,16 @@ pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Resu
 
 /// A running hash.
 pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+    let digest = digest(hash)?;
     let mut context = Context::new(hash).ok_or(Error::NoMemory)?;
     // SAFETY: the context is live and ours, the digest is AWS-LC's, and null is for no engine.
-    succeeded(unsafe { EVP_DigestInit_ex(context.as_ptr(), digest(hash), ptr::null_mut()) })?;
+    succeeded(unsafe { EVP_DigestInit_ex(context.as_ptr(), digest, ptr::null_mut()) })?;
     Ok(Box::new(context))
 }
 
 /// The digest of AWS-LC for a hash: a constant of the library.
-pub(crate) fn digest(hash: HashAlgorithm) -> *const EVP_MD {
-    match hash {
+pub(crate) fn digest(hash: HashAlgorithm) -> Result<*const EVP_MD, Error> {
+    Ok(match hash {
         // SAFETY: the call takes no pointer; so do those below.
         HashAlgorithm::Md5 => unsafe { EVP_md5() },
         // SAFETY: as above.
@@ -42,7 +84,10 @@ pub(crate) fn digest(hash: HashAlgorithm) -> *const EVP_MD {
         HashAlgorithm::Sha256 => unsafe { EVP_sha256() },
         // SAFETY: as above.
         HashAlgorithm::Sha384 => unsafe { EVP_sha384() },
-    }
+        // SAFETY: as above.
+        HashAlgorithm::Sha512 => unsafe { EVP_sha512() },
+        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+    })
 }
 
 /// Owns a context. AWS-LC wipes what it frees.
@@ -90,10 +135,10 @@ impl HashContext for Context {
 
     fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
         if out.len() != self.hash.output_len() {
-            return Err(Error::Internal("output is not of the hash's length"));
+            return Err(BAD_OUTPUT_LEN);
         }
         // SAFETY: the context is live and set up; the pointer is to as many writable bytes as the
-        // hash has; null is for a length that nobody asks.
+        // hash has; null is for a length that is not needed.
         succeeded(unsafe { EVP_DigestFinal_ex(self.as_ptr(), out.as_mut_ptr(), ptr::null_mut()) })
     }
 }

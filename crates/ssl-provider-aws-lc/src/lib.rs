@@ -5,79 +5,33 @@ mod cipher;
 mod compression;
 mod hash;
 mod prf;
+mod random;
 mod rsa;
 mod signature;
 
 use std::ffi::{CStr, c_int};
 use std::sync::LazyLock;
 
-use aws_lc_rs::rand;
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
-use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
-    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme,
-    StreamCipher, Support,
+use ssl_provider_core::backend::{
+    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
+    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
 };
+use ssl_provider_core::{CbcAlgorithm, Error};
 
 /// The name of the backend.
 const NAME: &str = "aws-lc";
 
-/// Camellia is not in AWS-LC.
-static SUPPORT: [(Operation, Support); 37] = [
-    (Operation::RsaDecryptRaw, Support::By("AWS-LC")),
-    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("AWS-LC")),
-    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("AWS-LC")),
-    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("AWS-LC")),
-    (Operation::Hash(HashAlgorithm::Md5), Support::By("AWS-LC")),
-    (Operation::Hash(HashAlgorithm::Sha1), Support::By("AWS-LC")),
-    (Operation::Hash(HashAlgorithm::Sha256), Support::By("AWS-LC")),
-    (Operation::Hash(HashAlgorithm::Sha384), Support::By("AWS-LC")),
-    (Operation::Hmac(HashAlgorithm::Md5), Support::By("AWS-LC")),
-    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("AWS-LC")),
-    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("AWS-LC")),
-    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("AWS-LC")),
-    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("AWS-LC")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("AWS-LC")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("AWS-LC")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("AWS-LC")),
-    (Operation::Rc4, Support::By("AWS-LC")),
-    (Operation::Cbc(CbcAlgorithm::Des), Support::By("AWS-LC")),
-    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("AWS-LC")),
-    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("AWS-LC")),
-    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("AWS-LC")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("AWS-LC")),
-    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("AWS-LC")),
-    (Operation::Random, Support::By("AWS-LC")),
-];
-
-static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
-    name: NAME,
-    provider_name: "ssl-provider AWS-LC Provider",
-    library: library_version(),
-    rsa: Some(RsaInfo {
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
+    let rsa = RsaInfo {
         implementation: "AWS-LC",
         assembly: true,
         constant_time: ConstantTime::Claimed,
         blinding: true,
         fault_check: true,
-    }),
-    fips: FipsStatus::NotValidated,
-    support: &SUPPORT,
+    };
+    BackendInfo::new(NAME, "ssl-provider AWS-LC Provider", library_version()).with_rsa(Some(rsa))
 });
 
 /// The backend.
@@ -94,77 +48,38 @@ impl KeyExchangeBackend for AwsLc {
         &INFO
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
-        rand::fill(out).map_err(|_| Error::Random)
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            // Camellia is not in AWS-LC.
+            Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => {
+                Support::Unsupported
+            }
+            _ => Support::By("AWS-LC"),
+        }
     }
 
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        hash::hash(hash, input, out)
+    fn random(&self) -> &dyn SecureRandom {
+        self
     }
 
-    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        hash::context(hash)
+    fn hashing(&self) -> &dyn Hashing {
+        self
     }
 
-    fn compression_function(
-        &self,
-        hash: HashAlgorithm,
-    ) -> Result<Box<dyn CompressionFunction>, Error> {
-        Ok(compression::compression_function(hash))
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
     }
 
-    fn hmac(
-        &self,
-        hash: HashAlgorithm,
-        key: &[u8],
-        input: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
     }
 
-    fn prf(
-        &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
-    }
-
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        Ok(Box::new(rsa::Key::load(key)?))
-    }
-
-    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        cipher::rc4(key)
-    }
-
-    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cipher::cbc(cipher, key)
-    }
-
-    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        cipher::aead(cipher, key)
-    }
-
-    fn verify_signature(
-        &self,
-        key: &PublicKeyDer<'_>,
-        scheme: SignatureScheme,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        signature::verify(key, scheme, digest, signature)
+    fn signatures(&self) -> &dyn Signatures {
+        self
     }
 }
 
-/// Translates AWS-LC's usual answer, where 1 is success.
+/// Translates AWS-LC's usual result, where 1 is success.
 fn succeeded(answer: c_int) -> Result<(), Error> {
     if answer == 1 { Ok(()) } else { Err(failure()) }
 }

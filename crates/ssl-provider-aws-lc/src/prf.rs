@@ -8,7 +8,8 @@ use aws_lc_sys::{
     HMAC_Update,
 };
 
-use ssl_provider_core::{Error, HashAlgorithm, PrfAlgorithm};
+use ssl_provider_core::backend::BAD_OUTPUT_LEN;
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
 use crate::hash::digest;
 use crate::succeeded;
@@ -21,26 +22,21 @@ pub(crate) fn hmac(
     out: &mut [u8],
 ) -> Result<(), Error> {
     if out.len() != hash.output_len() {
-        return Err(Error::Internal("output is not of the hash's length"));
+        return Err(BAD_OUTPUT_LEN);
     }
+    let digest = digest(hash).map_err(|_| Error::Unsupported(Operation::Hmac(hash)))?;
     let context = Context::new()?;
     // SAFETY: the context is live; the key's pointer is to `key.len()` bytes and not null even for
     // none, which would mean the previous key; the digest is AWS-LC's; null is for no engine.
     succeeded(unsafe {
-        HMAC_Init_ex(
-            context.0.as_ptr(),
-            key.as_ptr().cast(),
-            key.len(),
-            digest(hash),
-            ptr::null_mut(),
-        )
+        HMAC_Init_ex(context.0.as_ptr(), key.as_ptr().cast(), key.len(), digest, ptr::null_mut())
     })?;
     for part in input {
         // SAFETY: the context is live and has a key; the pointer is to `part.len()` bytes.
         succeeded(unsafe { HMAC_Update(context.0.as_ptr(), part.as_ptr(), part.len()) })?;
     }
     // SAFETY: the context is live and has a key; the pointer is to as many writable bytes as the
-    // hash has; null is for a length that nobody asks.
+    // hash has; null is for a length that is not needed.
     succeeded(unsafe { HMAC_Final(context.0.as_ptr(), out.as_mut_ptr(), ptr::null_mut()) })
 }
 
@@ -55,8 +51,9 @@ pub(crate) fn prf(
     let digest = match prf {
         // SAFETY: the call takes no pointer.
         PrfAlgorithm::Md5Sha1 => unsafe { EVP_md5_sha1() },
-        PrfAlgorithm::Sha256 => digest(HashAlgorithm::Sha256),
-        PrfAlgorithm::Sha384 => digest(HashAlgorithm::Sha384),
+        PrfAlgorithm::Sha256 => digest(HashAlgorithm::Sha256)?,
+        PrfAlgorithm::Sha384 => digest(HashAlgorithm::Sha384)?,
+        _ => return Err(Error::Unsupported(Operation::Prf(prf))),
     };
     let joined;
     let (first, second): (&[u8], &[u8]) = match seed {

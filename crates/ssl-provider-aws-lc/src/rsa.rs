@@ -1,5 +1,5 @@
 //! The RSA private operation of AWS-LC: blinded, checked against faults, never unpadded.
-//! Its PKCS#1 mode would answer an error for bad padding, which core must not know.
+//! Its PKCS#1 mode returns an error for bad padding, which would be a padding oracle.
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -8,10 +8,16 @@ use aws_lc_sys::{
     RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_size,
 };
 
-use ssl_provider_core::backend::trial_decryption;
-use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
+use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
 
-use crate::{failure, succeeded};
+use crate::{AwsLc, failure, succeeded};
+
+impl RsaDecryption for AwsLc {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(Key::load(key)?))
+    }
+}
 
 /// Owns a private key with its Montgomery forms and pool of blinding factors.
 pub(crate) struct Key {
@@ -34,7 +40,7 @@ impl Key {
         // SAFETY: the pointer is to `pkcs1.len()` bytes.
         let rsa = unsafe { RSA_private_key_from_bytes(pkcs1.as_ptr(), pkcs1.len()) };
         let Some(rsa) = NonNull::new(rsa) else {
-            // Core has checked the shape, so it is the numbers; the library's words add nothing.
+            // Core has checked the shape, so it is the numbers; the library's error adds nothing.
             let _ = failure();
             return Err(INCONSISTENT);
         };
@@ -68,7 +74,7 @@ impl RsaPrivateKey for Key {
             )
         })?;
         if written != em.len() {
-            return Err(Error::Internal("block is not of the modulus' length"));
+            return Err(BAD_BLOCK_LEN);
         }
         Ok(())
     }
@@ -87,7 +93,7 @@ impl fmt::Debug for Key {
     }
 }
 
-const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 
 #[cfg(test)]
 mod tests {

@@ -7,10 +7,22 @@ use aws_lc_sys::{
     EVP_parse_public_key, NID_md5_sha1, NID_sha1, NID_sha256, NID_sha384, NID_sha512, RSA_verify,
 };
 
-use ssl_provider_core::signature::BAD_PUBLIC_KEY;
-use ssl_provider_core::{Error, PublicKeyDer, SignatureScheme};
+use ssl_provider_core::backend::Signatures;
+use ssl_provider_core::{BAD_PUBLIC_KEY, Error, Operation, PublicKeyDer, SignatureScheme};
 
-use crate::{failure, succeeded};
+use crate::{AwsLc, failure, succeeded};
+
+impl Signatures for AwsLc {
+    fn verify(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        verify(key, scheme, digest, signature)
+    }
+}
 
 /// Verifies `signature` over `digest`.
 pub(crate) fn verify(
@@ -26,6 +38,7 @@ pub(crate) fn verify(
         SignatureScheme::RsaSha256 | SignatureScheme::EcdsaSha256 => NID_sha256,
         SignatureScheme::RsaSha384 | SignatureScheme::EcdsaSha384 => NID_sha384,
         SignatureScheme::RsaSha512 | SignatureScheme::EcdsaSha512 => NID_sha512,
+        _ => return Err(Error::Unsupported(Operation::Verify(scheme))),
     };
     let (digest_len, signature_len) = (digest.len(), signature.len());
     let (digest, signature) = (digest.as_ptr(), signature.as_ptr());
@@ -49,7 +62,7 @@ impl Key {
         let mut input = CBS { data: der.as_ptr(), len: der.len() };
         // SAFETY: the pointer is to a reader of `der.len()` bytes.
         let key = unsafe { EVP_parse_public_key(&raw mut input) };
-        // Core has checked the shape, so it is the numbers; the library's words add nothing.
+        // Core has checked the shape, so it is the numbers; the library's error adds nothing.
         NonNull::new(key).map(Self).ok_or_else(|| (failure(), BAD_PUBLIC_KEY).1)
     }
 

@@ -1,13 +1,13 @@
 //! What a client signs in CertificateVerify: a hash of the handshake messages before it.
 //! Which hash that is depends on the version, and before TLS 1.2 on the kind of its key.
 
-use crate::backend::HashAlgorithm;
+use crate::backend::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::master_key::MasterKey;
-use crate::protocol::Schedule;
 use crate::provider::Provider;
-use crate::schedule::schedule_of;
+use crate::schedule::SSL3_VERIFY_DATA_LEN;
+use crate::version::{KeySchedule, ProtocolVersion};
 
 /// The kind of key that a client signs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +25,14 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a protocol that is not TLS 1.2 or DTLS 1.2, where clients
-    /// have no choice; and what the backend answers.
+    /// [`Error::InvalidParameter`] for a version that is not TLS 1.2 or DTLS 1.2, where clients
+    /// have no choice; and errors of the backend.
     pub fn client_auth_hash(
         &self,
-        protocol: u32,
+        version: ProtocolVersion,
         hash: HashAlgorithm,
     ) -> Result<HandshakeHash, Error> {
-        let schedule = self.protocol(protocol).and_then(schedule_of);
-        if schedule != Ok(Schedule::SuiteHash) {
+        if version.as_tls() != ProtocolVersion::TLS1_2 {
             return Err(Error::InvalidParameter("protocol: expected TLS 1.2 or DTLS 1.2"));
         }
         HandshakeHash::of_algorithm(self.backend(), hash)
@@ -48,24 +47,25 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when the hash is of another protocol, and what the backend
-    /// answers.
+    /// [`Error::InvalidParameter`] when the hash is of another version, and errors of the backend.
     pub fn client_auth_hash(
         &self,
         key: ClientKey,
         handshake: &HandshakeHash,
     ) -> Result<Vec<u8>, Error> {
-        let schedule = schedule_of(self.protocol)?;
-        if handshake.is_md5_sha1() == (schedule == Schedule::SuiteHash) {
-            return Err(Error::InvalidParameter("handshake hash: not one of this protocol"));
+        let schedule = self.parameters.schedule();
+        let md5_sha1 =
+            matches!(schedule, KeySchedule::Ssl3 | KeySchedule::Tls(PrfAlgorithm::Md5Sha1));
+        if handshake.is_md5_sha1() != md5_sha1 {
+            return Err(Error::InvalidParameter("handshake hash: not one of this version"));
         }
         let mut hash = match schedule {
-            Schedule::SuiteHash => return handshake.current(),
-            Schedule::Md5Sha1 => handshake.current()?,
-            Schedule::Ssl3 => {
-                let mut hash = vec![0; MD5_LEN + SHA1_LEN];
-                handshake.ssl3_hash(self.backend, &[], self.secret.expose(), &mut hash)?;
-                hash
+            KeySchedule::Tls(PrfAlgorithm::Md5Sha1) => handshake.current()?,
+            KeySchedule::Tls(_) => return handshake.current(),
+            KeySchedule::Ssl3 => {
+                let mut hash = [0; SSL3_VERIFY_DATA_LEN];
+                handshake.ssl3_hash(&self.parameters, &[], self.secret.expose(), &mut hash)?;
+                hash.to_vec()
             }
         };
         match key {
@@ -76,4 +76,3 @@ impl MasterKey {
 }
 
 const MD5_LEN: usize = 16;
-const SHA1_LEN: usize = 20;

@@ -9,7 +9,7 @@ use crate::status::SecurityStatus;
 /// Why an operation did not happen.
 ///
 /// A premaster secret that is wrong in padding, length or version is *not* here: such an import
-/// succeeds with a fallback secret, so that nobody can ask this library about a ciphertext.
+/// succeeds with a fallback secret (implicit rejection), so that this library is no oracle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,7 +23,7 @@ pub enum Error {
         /// The flags as given.
         given: u32,
     },
-    /// The protocol is unknown, or not one of this operation, or switched off by policy.
+    /// The protocol version is unknown, not one of this operation, or disabled by policy.
     UnsupportedProtocol {
         /// The protocol as given, such as 0x0304.
         given: u32,
@@ -34,25 +34,25 @@ pub enum Error {
         given: u32,
     },
     /// The private key cannot be used; see the reason.
-    Key(KeyFault),
-    /// A buffer is smaller than the answer.
+    Key(InvalidKey),
+    /// A buffer is smaller than the output.
     BufferTooSmall {
-        /// Bytes that the answer takes.
+        /// Bytes that the output takes.
         needed: usize,
     },
     /// The policy of the provider forbids it; the text names the policy.
     NotAllowed(&'static str),
 
     // The peer's fault.
-    /// A record does not open. This is the one answer for every reason: header, length, padding,
-    /// MAC or tag, so that it tells an attacker nothing.
+    /// Authentication of a record failed. This is the one error for every reason: header, length,
+    /// padding, MAC or tag, so that it is no padding oracle.
     BadRecord,
     /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire says so, or
     /// its payload does, and then its MAC or tag is right: only who has the keys can write it.
     RecordOverflow,
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
-    /// A Finished message that is not the one that must come.
+    /// The verify_data of a Finished message does not match.
     BadFinished,
 
     // The environment's fault.
@@ -65,7 +65,7 @@ pub enum Error {
     /// The backend lacks a property that the caller required.
     RequirementNotMet(&'static str),
 
-    // The backend's answer.
+    // The backend.
     /// The backend cannot do this; its support table says so too.
     Unsupported(Operation),
     /// The library failed for a reason that no input explains.
@@ -84,7 +84,7 @@ pub enum Error {
 /// What is wrong with a private key. Keys are not attacker-controlled, so this may be precise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyFault {
+pub enum InvalidKey {
     /// Not a PKCS#1 `RSAPrivateKey` or PKCS#8 `PrivateKeyInfo` structure.
     Malformed,
     /// A key of another algorithm; the text names it.
@@ -103,7 +103,7 @@ pub enum KeyFault {
 }
 
 impl Error {
-    /// The status that the C interface answers for this error.
+    /// Returns the status of the C interface for this error.
     pub const fn status(self) -> SecurityStatus {
         match self {
             Self::InvalidHandle => SecurityStatus::NTE_INVALID_HANDLE,
@@ -113,7 +113,7 @@ impl Error {
             | Self::UnsupportedSuite { .. }
             | Self::RequirementNotMet(_)
             | Self::Unsupported(_) => SecurityStatus::NTE_NOT_SUPPORTED,
-            Self::Key(KeyFault::NotRsa(_)) => SecurityStatus::NTE_BAD_TYPE,
+            Self::Key(InvalidKey::NotRsa(_)) => SecurityStatus::NTE_BAD_TYPE,
             Self::Key(_) => SecurityStatus::NTE_BAD_KEY,
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
@@ -135,19 +135,20 @@ impl fmt::Display for Error {
             Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
             Self::BadFlags { given } => write!(f, "flags 0x{given:08x} are not allowed here"),
             Self::UnsupportedProtocol { given } => {
-                write!(f, "protocol 0x{given:04x} is not supported here or not switched on")
+                write!(f, "protocol version 0x{given:04x} is not supported or not enabled")
             }
-            Self::UnsupportedSuite { given } => write!(
-                f,
-                "cipher suite 0x{given:04x} is not supported here or not one of this protocol"
-            ),
+            Self::UnsupportedSuite { given } => {
+                write!(f, "cipher suite 0x{given:04x} is not supported here or not of this version")
+            }
             Self::Key(fault) => write!(f, "private key: {fault}"),
-            Self::BufferTooSmall { needed } => write!(f, "the buffer needs {needed} bytes"),
+            Self::BufferTooSmall { needed } => {
+                write!(f, "buffer too small: {needed} bytes are needed")
+            }
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
-            Self::BadRecord => f.write_str("the record does not open"),
-            Self::RecordOverflow => f.write_str("the record is longer than one may be"),
+            Self::BadRecord => f.write_str("record authentication failed"),
+            Self::RecordOverflow => f.write_str("the record is longer than TLS allows"),
             Self::BadSignature => f.write_str("the signature is not valid"),
-            Self::BadFinished => f.write_str("the Finished message is not the one that must come"),
+            Self::BadFinished => f.write_str("Finished verify_data does not match"),
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
             Self::NoBackend => f.write_str(
@@ -155,7 +156,7 @@ impl fmt::Display for Error {
                  aws-lc, openssl, openssl-vendored, rustcrypto, ring",
             ),
             Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
-            Self::Unsupported(operation) => write!(f, "the backend cannot do {operation}"),
+            Self::Unsupported(operation) => write!(f, "the backend does not support {operation}"),
             Self::Backend { backend, code } => {
                 write!(f, "the {backend} library failed (its code 0x{code:x})")
             }
@@ -164,7 +165,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for KeyFault {
+impl fmt::Display for InvalidKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => f.write_str("expected an RSA key as PKCS#1 or PKCS#8"),
@@ -194,18 +195,18 @@ mod tests {
         (Error::BadFlags { given: 3 }, 0x8009_0009, "0x00000003"),
         (Error::UnsupportedProtocol { given: 0x0304 }, 0x8009_0029, "0x0304"),
         (Error::UnsupportedSuite { given: 0x1301 }, 0x8009_0029, "0x1301"),
-        (Error::Key(KeyFault::Malformed), 0x8009_0003, "PKCS#8"),
-        (Error::Key(KeyFault::NotRsa("EC")), 0x8009_000A, "EC"),
-        (Error::Key(KeyFault::MultiPrime), 0x8009_0003, "two primes"),
-        (Error::Key(KeyFault::Modulus { bits: 512 }), 0x8009_0003, "512"),
-        (Error::Key(KeyFault::Exponent), 0x8009_0003, "exponent"),
-        (Error::Key(KeyFault::Inconsistent), 0x8009_0003, "belong together"),
+        (Error::Key(InvalidKey::Malformed), 0x8009_0003, "PKCS#8"),
+        (Error::Key(InvalidKey::NotRsa("EC")), 0x8009_000A, "EC"),
+        (Error::Key(InvalidKey::MultiPrime), 0x8009_0003, "two primes"),
+        (Error::Key(InvalidKey::Modulus { bits: 512 }), 0x8009_0003, "512"),
+        (Error::Key(InvalidKey::Exponent), 0x8009_0003, "exponent"),
+        (Error::Key(InvalidKey::Inconsistent), 0x8009_0003, "belong together"),
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
-        (Error::BadRecord, 0x8009_002C, "does not open"),
+        (Error::BadRecord, 0x8009_002C, "authentication failed"),
         (Error::RecordOverflow, 0x8009_002C, "longer"),
         (Error::BadSignature, 0x8009_0006, "signature"),
-        (Error::BadFinished, 0x8009_0006, "Finished"),
+        (Error::BadFinished, 0x8009_0006, "verify_data"),
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),

@@ -1,16 +1,14 @@
 //! Keying material for other protocols, derived from the master key: exporters (RFC 5705) and the
 //! key blocks of EAP methods (`SslExportKeyingMaterial`, `SslComputeEapKeyBlock`).
 
-use crate::backend::PrfAlgorithm;
 use crate::error::Error;
 use crate::master_key::MasterKey;
 use crate::parameter_list::RANDOM_LEN;
-use crate::schedule::schedule_of;
 
 /// Length of the two randoms together in bytes: the client's, then the server's.
 pub const RANDOMS_LEN: usize = 2 * RANDOM_LEN;
 
-/// Length in bytes of the key block of EAP-TLS: 128 of keys and 64 of initialisation vectors
+/// Length in bytes of the key block of EAP-TLS: 128 of keys and 64 of IVs
 /// (RFC 5216 section 2.3, `SecPkgContext_EapKeyBlock`).
 pub const EAP_TLS_KEY_BLOCK_LEN: usize = EAP_TLS_KEYS_LEN + 64;
 
@@ -75,7 +73,7 @@ impl MasterKey {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when a length or the label is not as said, or the label is one
-    /// of TLS itself; [`Error::UnsupportedProtocol`] for SSL 3.0; and what the backend answers.
+    /// of TLS itself; [`Error::UnsupportedProtocol`] for SSL 3.0; errors of the backend.
     pub fn export_keying_material(
         &self,
         label: &[u8],
@@ -88,10 +86,10 @@ impl MasterKey {
             return Err(Error::InvalidParameter("label: expected printable ASCII"));
         }
         if RESERVED_LABELS.iter().any(|reserved| reserved.starts_with(label)) {
-            return Err(Error::InvalidParameter("label: TLS derives its own secrets by it"));
+            return Err(Error::InvalidParameter("label: reserved by TLS"));
         }
         check(randoms, out)?;
-        let prf = self.prf()?;
+        let prf = self.parameters.prf()?;
         let Some(context) = context else {
             return self.derive(prf, label, &[randoms], out);
         };
@@ -106,7 +104,7 @@ impl MasterKey {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when a length is not as said, [`Error::UnsupportedProtocol`] for
-    /// SSL 3.0, and what the backend answers.
+    /// SSL 3.0, and errors of the backend.
     pub fn eap_key_block(
         &self,
         kind: EapKeyBlock,
@@ -114,7 +112,7 @@ impl MasterKey {
         out: &mut [u8],
     ) -> Result<(), Error> {
         check(randoms, out)?;
-        let prf = self.prf()?;
+        let prf = self.parameters.prf()?;
         match kind {
             EapKeyBlock::Tls => {
                 const LABEL: &[u8] = b"client EAP encryption";
@@ -123,18 +121,12 @@ impl MasterKey {
                     .filter(|(_, ivs)| ivs.len() == EAP_TLS_KEY_BLOCK_LEN - EAP_TLS_KEYS_LEN)
                     .ok_or(Error::InvalidParameter("EAP-TLS key block: expected 192 bytes"))?;
                 self.derive(prf, LABEL, &[randoms], keys)?;
-                // Nothing secret goes into the vectors.
-                self.backend.prf(prf, &[], LABEL, &[randoms], ivs)
+                // The IVs are not secret.
+                self.parameters.hashing().prf(prf, &[], LABEL, &[randoms], ivs)
             }
             EapKeyBlock::TtlsV0 => self.derive(prf, b"ttls keying material", &[randoms], out),
             EapKeyBlock::TtlsV0Challenge => self.derive(prf, b"ttls challenge", &[randoms], out),
         }
-    }
-
-    fn prf(&self) -> Result<PrfAlgorithm, Error> {
-        let number = u32::from(self.protocol.wire());
-        let schedule = schedule_of(self.protocol)?;
-        schedule.prf(self.suite.prf).ok_or(Error::UnsupportedProtocol { given: number })
     }
 }
 

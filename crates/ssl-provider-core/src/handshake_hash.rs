@@ -5,12 +5,12 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::backend::{HashAlgorithm, HashContext, KeyExchangeBackend, PrfAlgorithm};
-use crate::cipher_suite::CipherSuite;
+use crate::backend::{Backend, HashAlgorithm, HashContext, PrfAlgorithm};
 use crate::error::Error;
-use crate::protocol::Protocol;
-use crate::schedule::schedule_of;
-use crate::secret::{STACK_LEN, on_wiped_stack};
+use crate::schedule::SSL3_VERIFY_DATA_LEN;
+use crate::secret::{STACK_LEN, with_stack_wiped};
+use crate::security_parameters::SecurityParameters;
+use crate::version::KeySchedule;
 
 /// A running handshake hash: MD5 and SHA-1 side by side up to TLS 1.1, the suite's hash in 1.2.
 pub struct HandshakeHash {
@@ -23,38 +23,32 @@ enum Digest {
 }
 
 impl HandshakeHash {
-    /// Starts a hash for a protocol and a suite (`SslCreateHandshakeHash`).
+    /// Starts the hash of a connection (`SslCreateHandshakeHash`).
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedProtocol`] for SSL 2.0 and TLS 1.3, and what the backend answers.
-    pub fn new(
-        backend: &dyn KeyExchangeBackend,
-        protocol: Protocol,
-        suite: &CipherSuite,
-    ) -> Result<Self, Error> {
-        let hash = match schedule_of(protocol)?.prf(suite.prf) {
-            None | Some(PrfAlgorithm::Md5Sha1) => {
-                let md5 = backend.hash_context(HashAlgorithm::Md5)?;
-                let sha1 = backend.hash_context(HashAlgorithm::Sha1)?;
+    /// Errors of the backend.
+    pub fn new(parameters: &SecurityParameters) -> Result<Self, Error> {
+        let backend = parameters.backend();
+        let hash = match parameters.schedule() {
+            KeySchedule::Ssl3 | KeySchedule::Tls(PrfAlgorithm::Md5Sha1) => {
+                let md5 = backend.hashing().hash_context(HashAlgorithm::Md5)?;
+                let sha1 = backend.hashing().hash_context(HashAlgorithm::Sha1)?;
                 return Ok(Self { digest: Digest::Md5Sha1 { md5, sha1 } });
             }
-            Some(PrfAlgorithm::Sha256) => HashAlgorithm::Sha256,
-            Some(PrfAlgorithm::Sha384) => HashAlgorithm::Sha384,
+            KeySchedule::Tls(PrfAlgorithm::Sha256) => HashAlgorithm::Sha256,
+            KeySchedule::Tls(PrfAlgorithm::Sha384) => HashAlgorithm::Sha384,
         };
         Self::of_algorithm(backend, hash)
     }
 
     /// Starts a hash of one algorithm, whatever the handshake hash is.
-    pub(crate) fn of_algorithm(
-        backend: &dyn KeyExchangeBackend,
-        hash: HashAlgorithm,
-    ) -> Result<Self, Error> {
-        let context = backend.hash_context(hash)?;
+    pub(crate) fn of_algorithm(backend: &Backend, hash: HashAlgorithm) -> Result<Self, Error> {
+        let context = backend.hashing().hash_context(hash)?;
         Ok(Self { digest: Digest::One { context, len: hash.output_len() } })
     }
 
-    /// Whether this is MD5 and SHA-1 side by side.
+    /// Returns whether this is MD5 and SHA-1 side by side.
     pub(crate) fn is_md5_sha1(&self) -> bool {
         matches!(self.digest, Digest::Md5Sha1 { .. })
     }
@@ -70,7 +64,7 @@ impl HandshakeHash {
         }
     }
 
-    /// A second hash that has been fed the same messages.
+    /// Returns a second hash that has been fed the same messages.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         let digest = match &self.digest {
@@ -82,12 +76,12 @@ impl HandshakeHash {
         Self { digest }
     }
 
-    /// The hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32 or 48 in
+    /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32 or 48 in
     /// TLS 1.2. Fed up to and including ClientKeyExchange, it is the session hash of RFC 7627.
     ///
     /// # Errors
     ///
-    /// What the backend answers.
+    /// Errors of the backend.
     pub fn current(&self) -> Result<Vec<u8>, Error> {
         match &self.digest {
             Digest::Md5Sha1 { md5, sha1 } => {
@@ -109,19 +103,18 @@ impl HandshakeHash {
     /// (section 5.6.8): 36 bytes.
     pub(crate) fn ssl3_hash(
         &self,
-        backend: &dyn KeyExchangeBackend,
+        parameters: &SecurityParameters,
         sender: &[u8],
         master_secret: &[u8],
-        out: &mut [u8],
+        out: &mut [u8; SSL3_VERIFY_DATA_LEN],
     ) -> Result<(), Error> {
         let Digest::Md5Sha1 { md5, sha1 } = &self.digest else {
             return Err(Error::InvalidParameter("handshake hash: not one of SSL 3.0"));
         };
-        let (md5_out, sha1_out) =
-            out.split_at_mut_checked(16).ok_or(Error::Internal("a hash of SSL 3.0 is 36 bytes"))?;
+        let (md5_out, sha1_out) = out.split_at_mut(16);
         let halves =
             [(HashAlgorithm::Md5, md5, 48, md5_out), (HashAlgorithm::Sha1, sha1, 40, sha1_out)];
-        on_wiped_stack::<_, STACK_LEN>(|| {
+        with_stack_wiped::<_, STACK_LEN>(|| {
             for (hash, context, pad_len, out) in halves {
                 let mut inner = Zeroizing::new([0; 20]);
                 let inner = &mut inner[..hash.output_len()];
@@ -130,7 +123,8 @@ impl HandshakeHash {
                 context.update(master_secret);
                 context.update(&[0x36; 48][..pad_len]);
                 context.finish(inner)?;
-                backend.hash(hash, &[master_secret, &[0x5c; 48][..pad_len], inner], out)?;
+                let outer = [master_secret, &[0x5c; 48][..pad_len], inner];
+                parameters.hashing().hash(hash, &outer, out)?;
             }
             Ok(())
         })

@@ -18,55 +18,58 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
-pub mod cipher;
-pub mod cipher_suite;
-pub mod client_auth;
-pub mod compose;
+mod cipher_suite;
+mod client_auth;
 mod ct;
-pub mod error;
-pub mod exporter;
-pub mod handle;
-pub mod handshake_hash;
-pub mod master_key;
-pub mod parameter_list;
-pub mod premaster;
-pub mod prf;
-pub mod private_key;
-pub mod protocol;
-pub mod provider;
-pub mod record;
-pub mod rsa_der;
-pub mod schedule;
-pub mod secret;
-pub mod signature;
-pub mod status;
+mod error;
+mod exporter;
+mod handle;
+mod handshake_hash;
+mod master_key;
+mod parameter_list;
+mod premaster;
+mod private_key;
+mod provider;
+mod record;
+mod rsa_der;
+mod schedule;
+mod secret;
+mod security_parameters;
+mod signature;
+mod status;
+mod version;
 /// What the handle table shares with threads; `xtask/model` puts other locks in their place.
 mod sync {
     pub(crate) use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 }
 
 pub use crate::backend::{
-    BackendInfo, CompressionFunction, ConstantTime, FipsStatus, HashAlgorithm, HashContext,
-    KeyExchangeBackend, Operation, PrfAlgorithm, RawDecryption, RsaInfo, RsaPrivateKey, Support,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, ConstantTime, FipsStatus, HashAlgorithm,
+    KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo, Support,
 };
-pub use crate::cipher::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, StreamCipher};
-pub use crate::cipher_suite::CipherSuite;
+pub use crate::cipher_suite::{
+    BulkCipher, CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, KeyExchange,
+};
 pub use crate::client_auth::ClientKey;
-pub use crate::compose::Composed;
-pub use crate::error::{Error, KeyFault};
-pub use crate::exporter::EapKeyBlock;
+pub use crate::error::{Error, InvalidKey};
+pub use crate::exporter::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, RANDOMS_LEN};
 pub use crate::handle::{Handle, HandleKind, HandleTable};
 pub use crate::handshake_hash::HandshakeHash;
 pub use crate::master_key::{MasterKey, SessionKeys, Side, WriteKeys};
-pub use crate::parameter_list::{Buffer, BufferType, ParameterList};
-pub use crate::premaster::VersionCheck;
-pub use crate::private_key::{DecryptedPremaster, PrivateKey};
-pub use crate::protocol::Protocol;
+pub use crate::parameter_list::{Buffer, BufferType, ParameterList, RANDOM_LEN};
+pub use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
+pub use crate::private_key::{DecryptedPremaster, PrivateKey, RsaExchange, RsaKeyExchange};
 pub use crate::provider::{
-    Flags, KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements,
+    KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements,
 };
-pub use crate::record::{OpaqueKeyBlob, RecordKey, RecordOptions};
-pub use crate::rsa_der::RsaPrivateKeyDer;
-pub use crate::secret::{MasterSecret, PremasterSecret};
-pub use crate::signature::{PublicKeyDer, SignatureScheme};
+pub use crate::record::{
+    MAX_FRAGMENT_LEN, MAX_KEY_STREAM_POSITION, MAX_PAYLOAD_LEN, OpaqueKeyBlob, RecordKey,
+    RecordOptions, Verdict,
+};
+pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
+pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
+pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret, with_stack_wiped};
+pub use crate::security_parameters::SecurityParameters;
+pub use crate::signature::{BAD_PUBLIC_KEY, Curve, PublicKeyDer, PublicKeyParts, SignatureScheme};
 pub use crate::status::SecurityStatus;
+pub use crate::version::{KeySchedule, ProtocolVersion};

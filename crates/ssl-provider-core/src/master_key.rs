@@ -1,4 +1,4 @@
-//! A master key, and what may be had from it: session keys, verify_data, and its secret only where
+//! A master key, and what is derived from it: session keys, verify_data, and its secret only where
 //! the provider's policy says so.
 
 use std::fmt;
@@ -6,19 +6,18 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::backend::{KeyExchangeBackend, PrfAlgorithm};
-use crate::cipher_suite::CipherSuite;
+use crate::backend::PrfAlgorithm;
+use crate::cipher_suite::CipherSuiteInfo;
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
-use crate::parameter_list::{ParameterList, RANDOM_LEN};
-use crate::protocol::{Protocol, Schedule};
-use crate::provider::{KeyExportPolicy, KeyLogPolicy};
+use crate::parameter_list::ParameterList;
+use crate::provider::KeyLogPolicy;
 use crate::record::{RecordKey, RecordOptions};
-use crate::schedule::{
-    SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN, export_ivs, export_write_key, key_block, schedule_of,
-};
-use crate::secret::{MasterSecret, STACK_LEN, on_wiped_stack};
+use crate::schedule::{Randoms, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
+use crate::secret::{MasterSecret, STACK_LEN, with_stack_wiped};
+use crate::security_parameters::SecurityParameters;
+use crate::version::{KeySchedule, ProtocolVersion};
 
 /// One side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,28 +28,26 @@ pub enum Side {
     Server,
 }
 
-/// The client's random and the server's.
-type Randoms<'r> = (&'r [u8; RANDOM_LEN], &'r [u8; RANDOM_LEN]);
-
 /// The master key of a session: an opaque object, as `SslImportMasterKey` returns.
 pub struct MasterKey {
-    pub(crate) backend: &'static dyn KeyExchangeBackend,
-    pub(crate) protocol: Protocol,
-    pub(crate) suite: &'static CipherSuite,
+    pub(crate) parameters: SecurityParameters,
     pub(crate) secret: Box<MasterSecret>,
-    pub(crate) key_log: KeyLogPolicy,
-    pub(crate) key_export: KeyExportPolicy,
 }
 
 impl MasterKey {
-    /// The protocol that the key was made for.
-    pub fn protocol(&self) -> Protocol {
-        self.protocol
+    /// Returns what the session has agreed on.
+    pub fn security_parameters(&self) -> &SecurityParameters {
+        &self.parameters
     }
 
-    /// The cipher suite that the key was made for.
-    pub fn suite(&self) -> &'static CipherSuite {
-        self.suite
+    /// Returns the version that the key was made for.
+    pub fn version(&self) -> ProtocolVersion {
+        self.parameters.version()
+    }
+
+    /// Returns the cipher suite that the key was made for.
+    pub fn suite(&self) -> &'static CipherSuiteInfo {
+        self.parameters.suite()
     }
 
     /// Derives the session keys (`SslGenerateSessionKeys`) from the two randoms in `parameters`;
@@ -58,38 +55,30 @@ impl MasterKey {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when a random is missing, and what the backend answers.
+    /// [`Error::InvalidParameter`] when a random is missing, and errors of the backend.
     pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
         let randoms = parameters.randoms()?;
-        let layout = Layout::new(self.protocol, self.suite);
+        let layout = Layout::new(&self.parameters);
         let mut bytes = Zeroizing::new(vec![0; layout.len()]);
-        on_wiped_stack::<_, STACK_LEN>(|| {
-            if self.suite.key_exchange.is_export() {
+        with_stack_wiped::<_, STACK_LEN>(|| {
+            if self.suite().key_exchange.is_export() {
                 self.export_keys(randoms, layout, &mut bytes)
             } else {
                 self.key_block(randoms, &mut bytes)
             }
         })?;
-        Ok(SessionKeys {
-            bytes,
-            layout,
-            backend: self.backend,
-            protocol: self.protocol,
-            suite: self.suite,
-            key_export: self.key_export,
-        })
+        Ok(SessionKeys { bytes, layout, parameters: self.parameters.clone() })
     }
 
-    /// The keys of an export suite, which takes short keys from the block and derives those that
-    /// are used from them, and takes no initialisation vectors (RFC 2246 section 6.3.1).
+    /// The keys of an export suite, which takes short keys from the block, derives the write keys
+    /// from them, and takes no IVs (RFC 2246 section 6.3.1).
     fn export_keys(
         &self,
         randoms: Randoms<'_>,
         layout: Layout,
         out: &mut [u8],
     ) -> Result<(), Error> {
-        let (client_random, server_random) = randoms;
-        let short = self.suite.cipher.key_material_len;
+        let short = self.suite().cipher.key_material_len;
         let mut block = Zeroizing::new(vec![0; 2 * (layout.mac_len + short)]);
         self.key_block(randoms, &mut block)?;
 
@@ -100,33 +89,13 @@ impl MasterKey {
         let (server_key, ivs) = rest.split_at_mut(layout.key_len);
         let (client_iv, server_iv) = ivs.split_at_mut(layout.iv_len);
         mac_out.copy_from_slice(macs);
-        for (writer, short_key, out) in
-            [(Side::Client, client_short, client_key), (Side::Server, server_short, server_key)]
-        {
-            export_write_key(
-                self.backend,
-                self.protocol,
-                short_key,
-                client_random,
-                server_random,
-                writer,
-                out,
-            )?;
-        }
-        export_ivs(self.backend, self.protocol, client_random, server_random, client_iv, server_iv)
+        self.parameters.export_write_key(client_short, randoms, Side::Client, client_key)?;
+        self.parameters.export_write_key(server_short, randoms, Side::Server, server_key)?;
+        self.parameters.export_ivs(randoms, client_iv, server_iv)
     }
 
-    fn key_block(&self, randoms: Randoms<'_>, out: &mut [u8]) -> Result<(), Error> {
-        let (client_random, server_random) = randoms;
-        key_block(
-            self.backend,
-            self.protocol,
-            self.suite,
-            &self.secret,
-            client_random,
-            server_random,
-            out,
-        )
+    fn key_block(&self, (client, server): Randoms<'_>, out: &mut [u8]) -> Result<(), Error> {
+        self.parameters.key_block(&self.secret, client, server, out)
     }
 
     /// Computes the verify_data of a Finished message that `sender` sends
@@ -135,32 +104,26 @@ impl MasterKey {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know, and
-    /// when the hash is of another protocol or suite; and what the backend answers.
+    /// when the hash is of another protocol or suite; and errors of the backend.
     pub fn verify_data(
         &self,
         sender: Side,
         handshake: &HandshakeHash,
         out: &mut [u8],
     ) -> Result<(), Error> {
-        let schedule = schedule_of(self.protocol)?;
-        let good_len = match schedule {
-            Schedule::Ssl3 => out.len() == SSL3_VERIFY_DATA_LEN,
-            Schedule::Md5Sha1 | Schedule::SuiteHash => out.len() >= VERIFY_DATA_LEN,
-        };
-        if !good_len {
-            return Err(Error::InvalidParameter(
-                "verify_data: expected 36 bytes for SSL 3.0, at least 12 for TLS",
-            ));
-        }
-        match schedule.prf(self.suite.prf) {
-            None => {
+        match self.parameters.schedule() {
+            KeySchedule::Ssl3 => {
+                let out = out.try_into().map_err(|_| BAD_VERIFY_DATA_LEN)?;
                 let sender = match sender {
                     Side::Client => b"CLNT",
                     Side::Server => b"SRVR",
                 };
-                handshake.ssl3_hash(self.backend, sender, self.secret.expose(), out)
+                handshake.ssl3_hash(&self.parameters, sender, self.secret.expose(), out)
             }
-            Some(prf) => {
+            KeySchedule::Tls(prf) => {
+                if out.len() < VERIFY_DATA_LEN {
+                    return Err(BAD_VERIFY_DATA_LEN);
+                }
                 let label: &[u8] = match sender {
                     Side::Client => b"client finished",
                     Side::Server => b"server finished",
@@ -168,7 +131,7 @@ impl MasterKey {
                 let hash = handshake.current()?;
                 if hash.len() != prf.handshake_hash_len() {
                     return Err(Error::InvalidParameter(
-                        "handshake hash: not one of this protocol and suite",
+                        "handshake hash: not one of this version and suite",
                     ));
                 }
                 self.derive(prf, label, &[&hash], out)
@@ -184,21 +147,21 @@ impl MasterKey {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        on_wiped_stack::<_, STACK_LEN>(|| {
-            self.backend.prf(prf, self.secret.expose(), label, seed, out)
+        with_stack_wiped::<_, STACK_LEN>(|| {
+            self.parameters.hashing().prf(prf, self.secret.expose(), label, seed, out)
         })
     }
 
-    /// Length in bytes of the verify_data that this protocol sends: 12, or 36 in SSL 3.0.
+    /// Returns the length in bytes of the verify_data of this version: 12, or 36 in SSL 3.0.
     pub fn verify_data_len(&self) -> usize {
-        match self.protocol {
-            Protocol::Ssl3 => SSL3_VERIFY_DATA_LEN,
-            _ => VERIFY_DATA_LEN,
+        match self.parameters.schedule() {
+            KeySchedule::Ssl3 => SSL3_VERIFY_DATA_LEN,
+            KeySchedule::Tls(_) => VERIFY_DATA_LEN,
         }
     }
 
     /// Checks that `received` is the verify_data of the Finished message that `sender` must send
-    /// now. The time does not tell where it differs.
+    /// now, in constant time.
     ///
     /// # Errors
     ///
@@ -215,14 +178,14 @@ impl MasterKey {
         if Mask::eq_bytes(expected, received).reveal() { Ok(()) } else { Err(Error::BadFinished) }
     }
 
-    /// The master secret itself, for a key log. The application must have asked for it when it
+    /// Returns the master secret itself, for a key log. The application must have asked for it when it
     /// opened the provider.
     ///
     /// # Errors
     ///
     /// [`Error::NotAllowed`] unless the provider's policy is [`KeyLogPolicy::Allowed`].
     pub fn secret_for_key_log(&self) -> Result<&MasterSecret, Error> {
-        match self.key_log {
+        match self.parameters.policy().key_log {
             KeyLogPolicy::Allowed => Ok(&self.secret),
             KeyLogPolicy::Denied => {
                 Err(Error::NotAllowed("the provider was opened without key log"))
@@ -233,11 +196,7 @@ impl MasterKey {
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MasterKey")
-            .field("backend", &self.backend.info().name)
-            .field("protocol", &self.protocol)
-            .field("suite", &self.suite.name)
-            .finish_non_exhaustive()
+        f.debug_struct("MasterKey").field("parameters", &self.parameters).finish_non_exhaustive()
     }
 }
 
@@ -246,10 +205,7 @@ impl fmt::Debug for MasterKey {
 pub struct SessionKeys {
     bytes: Zeroizing<Vec<u8>>,
     layout: Layout,
-    backend: &'static dyn KeyExchangeBackend,
-    protocol: Protocol,
-    suite: &'static CipherSuite,
-    key_export: KeyExportPolicy,
+    parameters: SecurityParameters,
 }
 
 #[derive(Clone, Copy)]
@@ -260,11 +216,12 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(protocol: Protocol, suite: &CipherSuite) -> Self {
+    fn new(parameters: &SecurityParameters) -> Self {
+        let suite = parameters.suite();
         Self {
             mac_len: suite.mac.map_or(0, |hash| hash.output_len()),
             key_len: suite.cipher.key_len,
-            iv_len: suite.cipher.fixed_iv_len(protocol),
+            iv_len: suite.cipher.fixed_iv_len(parameters.version()),
         }
     }
 
@@ -274,36 +231,27 @@ impl Layout {
 }
 
 impl SessionKeys {
-    /// The key that protects the records which `writer` writes; the other side opens them with the
-    /// same key. It starts at the beginning of the direction: call this once for each direction.
+    /// Returns the key that protects the records which `writer` writes; the other side decrypts them
+    /// with the same key. It starts at the beginning of the direction: call this once for each
+    /// direction.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when the options are not for this protocol and suite,
+    /// [`Error::InvalidParameter`] when the options are not for this version and suite,
     /// [`Error::UnsupportedSuite`] for a cipher that this crate does not know, and
     /// [`Error::Unsupported`] for one that the backend lacks.
     pub fn record_key(&self, writer: Side, options: RecordOptions) -> Result<RecordKey, Error> {
-        let WriteKeys { mac_key, write_key, write_iv } = self.of(writer);
-        let key = RecordKey::new(
-            self.backend,
-            self.protocol,
-            self.suite,
-            options,
-            mac_key,
-            write_key,
-            write_iv,
-        )?;
-        Ok(key.with_export(self.key_export, mac_key, write_key))
+        RecordKey::new(&self.parameters, options, self.of(writer))
     }
 
-    /// The bytes of what `writer` writes with. The application must have asked for them when it
-    /// opened the provider; [`record_key`](Self::record_key) needs no leave.
+    /// Returns the bytes of what `writer` writes with. The application must have asked for them when
+    /// it opened the provider; [`record_key`](Self::record_key) does not require this policy.
     ///
     /// # Errors
     ///
     /// [`Error::NotAllowed`] unless the provider's policy is [`KeyExportPolicy::Allowed`].
     pub fn expose(&self, writer: Side) -> Result<WriteKeys<'_>, Error> {
-        self.key_export.check()?;
+        self.parameters.policy().key_export.check()?;
         Ok(self.of(writer))
     }
 
@@ -326,14 +274,14 @@ impl SessionKeys {
     }
 }
 
-/// What one side writes with, from [`SessionKeys::expose`]. Secret.
+/// What one side writes with (RFC 5246 section 6.3). Secret.
+#[derive(Clone, Copy)]
 pub struct WriteKeys<'a> {
     /// The key of the record MAC; empty for AEAD ciphers.
     pub mac_key: &'a [u8],
     /// The key of the cipher; empty for NULL.
     pub write_key: &'a [u8],
-    /// The first initialisation vector, or the salt of an AEAD cipher; empty where records carry
-    /// their own.
+    /// The first IV, or the salt of an AEAD cipher; empty where records carry their own.
     pub write_iv: &'a [u8],
 }
 
@@ -348,3 +296,6 @@ impl fmt::Debug for SessionKeys {
         f.debug_struct("SessionKeys").finish_non_exhaustive()
     }
 }
+
+const BAD_VERIFY_DATA_LEN: Error =
+    Error::InvalidParameter("verify_data: expected 36 bytes for SSL 3.0, at least 12 for TLS");

@@ -1,5 +1,9 @@
-//! From the decrypted RSA block to 48 bytes, without a branch: the one unpadding routine.
+//! Implicit rejection: from the decrypted RSA block to 48 bytes in constant time.
 //! Padding, length and version fall into one mask, which selects the premaster or the fallback.
+//!
+//! This is the defence against Bleichenbacher's attack and its descendants (ROBOT, DROWN): a
+//! padding oracle needs an answer, and none is given. Marvin showed that time is an answer too, so
+//! the routine has no branch and no index that depends on the block.
 
 use crate::ct::Mask;
 use crate::error::Error;
@@ -37,6 +41,11 @@ impl VersionCheck {
         Self { expected: 0, alternate: 0, any: true }
     }
 
+    /// Returns the versions that are accepted; none where every version is.
+    pub fn accepted(self) -> Option<[u16; 2]> {
+        (!self.any).then_some([self.expected, self.alternate])
+    }
+
     /// The version that the fallback may depend on: none where any is taken.
     ///
     /// A good premaster secret gives one answer whatever version was asked for, where any is
@@ -46,11 +55,12 @@ impl VersionCheck {
     }
 }
 
-/// Recovers a premaster secret from `em`, the full block that the raw private operation gave, or
-/// takes `fallback` in its place where padding, length or version are wrong.
+/// Recovers a premaster secret from `em`, the full block that the raw private operation returned,
+/// or selects `fallback` where padding, length or version are wrong (implicit rejection,
+/// RFC 5246 section 7.4.7.1).
 ///
 /// Time, memory access and control flow depend on the length of `em` alone, which is the public
-/// modulus length. Which of the two was taken is not reported to anybody.
+/// modulus length. Which of the two was selected is not reported.
 ///
 /// # Errors
 ///
@@ -63,13 +73,11 @@ pub fn recover_premaster(
     out: &mut PremasterSecret,
 ) -> Result<(), Error> {
     // The length is public: it is the modulus size.
-    let (padded, secret) = em
-        .split_last_chunk::<MASTER_SECRET_LEN>()
-        .filter(|_| em.len() >= MIN_BLOCK_LEN)
-        .ok_or(Error::InvalidParameter("RSA block: expected at least 59 bytes"))?;
-    let [first, second, padding @ .., separator] = padded else {
-        return Err(Error::Internal("a block of 59 bytes has a head"));
-    };
+    let (padded, secret) = em.split_last_chunk::<MASTER_SECRET_LEN>().ok_or(TOO_SHORT)?;
+    let [first, second, padding @ .., separator] = padded else { return Err(TOO_SHORT) };
+    if em.len() < MIN_BLOCK_LEN {
+        return Err(TOO_SHORT);
+    }
 
     let mut good = Mask::is_zero(*first).and(Mask::eq(*second, 2)).and(Mask::is_zero(*separator));
     for byte in padding {
@@ -89,6 +97,8 @@ fn version_mask(secret: &[u8; MASTER_SECRET_LEN], version: VersionCheck) -> Mask
     };
     is(version.expected).or(is(version.alternate)).or(Mask::public(version.any))
 }
+
+const TOO_SHORT: Error = Error::InvalidParameter("RSA block: expected at least 59 bytes");
 
 #[cfg(test)]
 mod tests {

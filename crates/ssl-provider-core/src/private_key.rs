@@ -1,94 +1,169 @@
-//! An RSA private key, loaded by a backend, with what core adds: the checks on ciphertexts that are
-//! public, and the key of the deterministic fallback.
+//! An RSA private key that master keys are imported with, by one of two doors: the raw private
+//! operation, of which core makes the exchange, or the whole exchange of a holder of keys.
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{HashAlgorithm, KeyExchangeBackend, RawDecryption, RsaPrivateKey};
-use crate::error::Error;
-use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer};
-use crate::secret::{RejectKey, on_wiped_stack};
+use crate::backend::{
+    Backend, HashAlgorithm, KeyExchangeBackend, PrfAlgorithm, RawDecryption, RsaPrivateKey,
+};
+use crate::error::{Error, InvalidKey};
+use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
+use crate::provider::PremasterVersion;
+use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer, bit_len, is_even};
+use crate::schedule::MasterSeed;
+use crate::secret::{MasterSecret, PremasterSecret, RejectKey, STACK_LEN, with_stack_wiped};
+use crate::security_parameters::SecurityParameters;
+
+/// The whole RSA key exchange: ciphertext and seed in, master secret out.
+///
+/// For holders of keys that return no raw result, such as a key server or a token with TLS
+/// mechanisms; [`Provider::private_key_of_exchange`](crate::Provider::private_key_of_exchange)
+/// takes one. For a [`RsaPrivateKey`] core does all of this itself.
+///
+/// # Contract
+///
+/// Implicit rejection is the implementation's (RFC 5246 section 7.4.7.1): a ciphertext that is
+/// wrong in length, range, padding or version returns success, with a master secret that nobody
+/// without the key can predict, that is the same each time, and in the same time as a good one.
+/// Anything else is the oracle of Bleichenbacher's attack.
+pub trait RsaKeyExchange: fmt::Debug + Send + Sync {
+    /// Decrypts the premaster secret and writes the master secret derived from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] or [`Error::Backend`], for reasons that the ciphertext does not decide.
+    fn master_secret(
+        &self,
+        exchange: &RsaExchange<'_>,
+        out: &mut MasterSecret,
+    ) -> Result<(), Error>;
+}
+
+/// One RSA key exchange; all of it is public.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RsaExchange<'a> {
+    /// The RSA ciphertext as the client sent it, of any length.
+    pub ciphertext: &'a [u8],
+    /// Which versions the premaster secret may carry.
+    pub premaster_version: VersionCheck,
+    /// Version, suite and key schedule of the connection.
+    pub parameters: &'a SecurityParameters,
+    /// What the master secret is derived from besides.
+    pub seed: MasterSeed<'a>,
+}
 
 /// An RSA private key that a provider can import master keys with.
 ///
-/// It belongs to the backend that loaded it. Share it between threads behind an `Arc`; no lock is
-/// held around the private operation other than what the library itself takes.
+/// It belongs to the backend that loaded it, and to the rule about premaster versions that it was
+/// loaded under. Share it between threads behind an `Arc`; no lock is held around the private
+/// operation other than what the library itself takes.
 pub struct PrivateKey {
-    backend: &'static dyn KeyExchangeBackend,
-    key: Box<dyn RsaPrivateKey>,
-    /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
-    modulus_minus_one: Box<[u8]>,
-    /// As long as the modulus.
-    two: Box<[u8]>,
-    modulus_bits: usize,
+    backend: Backend,
+    modulus: Box<[u8]>,
     public_exponent: Box<[u8]>,
-    reject_key: Box<RejectKey>,
+    premaster_version: PremasterVersion,
+    door: Door,
+}
+
+enum Door {
+    Raw(RawKeyExchange),
+    Whole(Box<dyn RsaKeyExchange>),
 }
 
 impl PrivateKey {
     /// Loads a key into `backend`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Key`] when the backend refuses the key, [`Error::Unsupported`] when it has no RSA
-    /// private operation, [`Error::Internal`] when it reports another modulus length.
-    pub fn load(
-        backend: &'static dyn KeyExchangeBackend,
+    pub(crate) fn load(
+        backend: Backend,
         der: &RsaPrivateKeyDer<'_>,
+        premaster_version: PremasterVersion,
     ) -> Result<Self, Error> {
-        let mut modulus_minus_one: Box<[u8]> = der.modulus().into();
-        if let Some(last) = modulus_minus_one.last_mut() {
-            *last &= 0xfe;
-        }
-        let (reject_key, key) = on_wiped_stack::<_, RSA_STACK_LEN>(|| {
-            Ok((reject_key(backend, der)?, backend.load_rsa_private_key(der)?))
+        let (reject_key, key) = with_stack_wiped::<_, RSA_STACK_LEN>(|| {
+            Ok((reject_key(&*backend, der)?, backend.rsa_decryption().load(der)?))
         })?;
-        if key.modulus_len() != modulus_minus_one.len() {
-            return Err(Error::Internal("the backend disagrees about the modulus length"));
-        }
-        let modulus_bits = der.modulus_bits();
-        let public_exponent = der.public_exponent().into();
-        let mut two: Box<[u8]> = vec![0; modulus_minus_one.len()].into();
-        if let Some(last) = two.last_mut() {
-            *last = 2;
-        }
-        Ok(Self { backend, key, modulus_minus_one, two, modulus_bits, public_exponent, reject_key })
+        let (modulus, exponent) = (der.modulus(), der.public_exponent());
+        let door = Door::Raw(RawKeyExchange::new(&backend, key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, exponent, premaster_version, door))
     }
 
-    /// Length of the modulus, and so of a ciphertext, in bytes.
+    /// Takes a key that does the raw operation outside of the backend.
+    pub(crate) fn of_raw(
+        backend: Backend,
+        modulus: &[u8],
+        public_exponent: &[u8],
+        premaster_version: PremasterVersion,
+        key: Box<dyn RsaPrivateKey>,
+    ) -> Result<Self, Error> {
+        check_modulus(modulus)?;
+        // The exponent is hidden, so that nothing of it can be hashed.
+        let mut reject_key = Box::new(RejectKey::zeroed());
+        backend.random().fill(reject_key.expose_mut())?;
+        let door = Door::Raw(RawKeyExchange::new(&backend, key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, door))
+    }
+
+    /// Takes a key that does the whole exchange.
+    pub(crate) fn of_exchange(
+        backend: Backend,
+        modulus: &[u8],
+        public_exponent: &[u8],
+        premaster_version: PremasterVersion,
+        exchange: Box<dyn RsaKeyExchange>,
+    ) -> Result<Self, Error> {
+        check_modulus(modulus)?;
+        let door = Door::Whole(exchange);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, door))
+    }
+
+    fn new(
+        backend: Backend,
+        modulus: &[u8],
+        public_exponent: &[u8],
+        premaster_version: PremasterVersion,
+        door: Door,
+    ) -> Self {
+        let (modulus, public_exponent) = (modulus.into(), public_exponent.into());
+        Self { backend, modulus, public_exponent, premaster_version, door }
+    }
+
+    /// Returns the length of the modulus, and so of a ciphertext, in bytes.
     pub fn modulus_len(&self) -> usize {
-        self.modulus_minus_one.len()
+        self.modulus.len()
     }
 
-    /// Length of the modulus in bits.
+    /// Returns the length of the modulus in bits.
     pub fn modulus_bits(&self) -> usize {
-        self.modulus_bits
+        bit_len(&self.modulus)
     }
 
-    /// The modulus, big-endian without leading zeros. Public.
-    pub fn modulus(&self) -> Vec<u8> {
-        let mut modulus = self.modulus_minus_one.to_vec();
-        if let Some(last) = modulus.last_mut() {
-            *last |= 1;
-        }
-        modulus
+    /// Returns the modulus, big-endian without leading zeros. Public.
+    pub fn modulus(&self) -> &[u8] {
+        &self.modulus
     }
 
-    /// The public exponent, big-endian without leading zeros.
+    /// Returns the public exponent, big-endian without leading zeros.
     pub fn public_exponent(&self) -> &[u8] {
         &self.public_exponent
     }
 
-    /// The backend that holds the key.
-    pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
-        self.backend
+    /// Returns the backend that holds the key.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
     }
 
-    /// Runs the private operation on many ciphertexts, for [`crate::Provider::import_decrypted`].
+    /// Returns the rule about premaster versions that the key was loaded under.
+    pub fn premaster_version(&self) -> PremasterVersion {
+        self.premaster_version
+    }
+
+    /// Runs the private operation on many ciphertexts, for
+    /// [`Provider::import_decrypted`](crate::Provider::import_decrypted).
     ///
-    /// A backend that computes several at once does so here; the answers are the same as one by
-    /// one. As there, nothing that a ciphertext decides is an error.
+    /// A backend that computes several at once does so here, with the same results as one by one.
+    /// Nothing that a ciphertext decides is an error. A key that does the whole exchange does it
+    /// on import.
     ///
     /// # Errors
     ///
@@ -97,41 +172,140 @@ impl PrivateKey {
         &self,
         ciphertexts: &[&[u8]],
     ) -> Result<Vec<DecryptedPremaster<'_>>, Error> {
-        let mut all: Vec<DecryptedPremaster<'_>> = ciphertexts
-            .iter()
-            .map(|ciphertext| DecryptedPremaster {
+        let blocks = match &self.door {
+            Door::Raw(raw) => raw.decrypt_blocks(ciphertexts)?.into_iter().map(Some).collect(),
+            Door::Whole(_) => ciphertexts.iter().map(|_| None).collect::<Vec<_>>(),
+        };
+        let all = ciphertexts.iter().zip(blocks);
+        Ok(all
+            .map(|(ciphertext, block)| DecryptedPremaster {
                 key: self,
                 ciphertext: ciphertext.to_vec(),
-                block: Box::new(Block::new()),
+                block,
             })
-            .collect();
-        let mut jobs = Vec::with_capacity(all.len());
-        for DecryptedPremaster { ciphertext, block, .. } in &mut all {
-            let em = block.start(self.modulus_len());
-            if let Some(operand) = self.operand(ciphertext) {
-                jobs.push(RawDecryption { ciphertext: operand, em });
-            }
-        }
-        on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
-        for DecryptedPremaster { ciphertext, block, .. } in &mut all {
-            if !self.is_proper_ciphertext(ciphertext) {
-                block.clear();
-            }
-        }
-        Ok(all)
+            .collect())
     }
 
-    pub(crate) fn reject_key(&self) -> &RejectKey {
-        &self.reject_key
+    /// Derives the master secret of an exchange whose private operation may have been done before.
+    pub(crate) fn master_secret(
+        &self,
+        exchange: &RsaExchange<'_>,
+        decrypted: Option<&Block>,
+        out: &mut MasterSecret,
+    ) -> Result<(), Error> {
+        match (&self.door, decrypted) {
+            (Door::Raw(raw), decrypted) => raw.derive(exchange, decrypted, out),
+            (Door::Whole(whole), _) => whole.master_secret(exchange, out),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKey")
+            .field("backend", &self.backend)
+            .field("modulus_len", &self.modulus_len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The adapter that makes the whole exchange of a raw private operation.
+struct RawKeyExchange {
+    backend: Backend,
+    key: Box<dyn RsaPrivateKey>,
+    /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
+    modulus_minus_one: Box<[u8]>,
+    /// The number 2, as long as the modulus.
+    two: Box<[u8]>,
+    reject_key: Box<RejectKey>,
+}
+
+impl RawKeyExchange {
+    fn new(
+        backend: &Backend,
+        key: Box<dyn RsaPrivateKey>,
+        modulus: &[u8],
+        reject_key: Box<RejectKey>,
+    ) -> Result<Self, Error> {
+        if key.modulus_len() != modulus.len() {
+            return Err(Error::Internal("the backend disagrees about the modulus length"));
+        }
+        let mut modulus_minus_one: Box<[u8]> = modulus.into();
+        let mut two: Box<[u8]> = vec![0; modulus.len()].into();
+        if let (Some(last), Some(two)) = (modulus_minus_one.last_mut(), two.last_mut()) {
+            *last &= 0xfe;
+            *two = 2;
+        }
+        Ok(Self { backend: backend.clone(), key, modulus_minus_one, two, reject_key })
     }
 
-    /// Runs the private operation, or leaves zeros, which no version of the padding check accepts,
-    /// where the ciphertext cannot be one: of another length, not below n, or 0, 1 or n - 1,
-    /// which some libraries refuse. All of that is public.
-    pub(crate) fn decrypt_block(&self, ciphertext: &[u8], block: &mut Block) -> Result<(), Error> {
-        let em = block.start(self.modulus_len());
+    /// Derives the master secret, from the block of `decrypted` where the private operation was
+    /// done before.
+    fn derive(
+        &self,
+        exchange: &RsaExchange<'_>,
+        decrypted: Option<&Block>,
+        out: &mut MasterSecret,
+    ) -> Result<(), Error> {
+        with_stack_wiped::<_, STACK_LEN>(|| {
+            // Everything is ready before the plaintext is: memory, and the fallback.
+            let mut fallback = PremasterSecret::zeroed();
+            self.fallback_premaster(exchange, &mut fallback)?;
+            let mut premaster_secret = PremasterSecret::zeroed();
+            let mut decrypted_now = Block::new();
+            let block = match decrypted {
+                Some(block) => block,
+                None => {
+                    self.decrypt_block(exchange.ciphertext, &mut decrypted_now)?;
+                    &decrypted_now
+                }
+            };
+            let version = exchange.premaster_version;
+            recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
+            exchange.parameters.master_secret(&premaster_secret, exchange.seed, out)
+        })
+    }
+
+    /// Computes the fallback premaster secret of implicit rejection, which takes the place of a bad
+    /// one.
+    ///
+    /// A key is derived from the reject key and the ciphertext as in draft-irtf-cfrg-rsa-guidance,
+    /// and expanded over the expected version and the randoms or session hash, so that the same
+    /// input has the same result. Protocol and suite stay out: those that derive alike have the
+    /// same result for a good premaster secret too. Computed always, before the plaintext is known.
+    fn fallback_premaster(
+        &self,
+        exchange: &RsaExchange<'_>,
+        out: &mut PremasterSecret,
+    ) -> Result<(), Error> {
+        let mut derivation_key = Zeroizing::new([0; 32]);
+        self.backend.hashing().hmac(
+            HashAlgorithm::Sha256,
+            self.reject_key.expose(),
+            &[exchange.ciphertext],
+            derivation_key.as_mut(),
+        )?;
+        let version = exchange.premaster_version.fallback_version().to_be_bytes();
+        let (first, second): (&[u8], &[u8]) = match exchange.seed {
+            MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
+            MasterSeed::SessionHash(hash) => (hash, &[]),
+        };
+        self.backend.hashing().prf(
+            PrfAlgorithm::Sha256,
+            derivation_key.as_ref(),
+            b"fallback premaster secret",
+            &[&version, first, second],
+            out.expose_mut(),
+        )
+    }
+
+    /// Decrypts `ciphertext` into `block`. A publicly invalid ciphertext (wrong length, not below
+    /// n, or 0, 1 or n - 1, which some libraries refuse) yields zeros, which never pass the padding
+    /// check; a dummy operation keeps the time equal.
+    fn decrypt_block(&self, ciphertext: &[u8], block: &mut Block) -> Result<(), Error> {
+        let em = block.start(self.two.len());
         if let Some(operand) = self.operand(ciphertext) {
-            on_wiped_stack::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(operand, em))?;
+            with_stack_wiped::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(operand, em))?;
         }
         if !self.is_proper_ciphertext(ciphertext) {
             block.clear();
@@ -139,13 +313,33 @@ impl PrivateKey {
         Ok(())
     }
 
-    /// What goes through the private operation: a ciphertext of the right length, or in its place
-    /// the number 2 where it cannot be one, so that it takes as long. Of another length, none.
+    /// Runs the private operation on each ciphertext, several at once where the library does that.
+    #[expect(clippy::vec_box, reason = "a block that is moved must leave no copy behind")]
+    fn decrypt_blocks(&self, ciphertexts: &[&[u8]]) -> Result<Vec<Box<Block>>, Error> {
+        let mut blocks: Vec<_> = ciphertexts.iter().map(|_| Box::new(Block::new())).collect();
+        let mut jobs = Vec::with_capacity(blocks.len());
+        for (ciphertext, block) in ciphertexts.iter().zip(&mut blocks) {
+            let em = block.start(self.two.len());
+            if let Some(operand) = self.operand(ciphertext) {
+                jobs.push(RawDecryption { ciphertext: operand, em });
+            }
+        }
+        with_stack_wiped::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
+        for (ciphertext, block) in ciphertexts.iter().zip(&mut blocks) {
+            if !self.is_proper_ciphertext(ciphertext) {
+                block.clear();
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Returns what goes through the private operation: the ciphertext, or the number 2 in place of
+    /// an invalid one, so that it takes as long. None for one of another length.
     fn operand<'o>(&'o self, ciphertext: &'o [u8]) -> Option<&'o [u8]> {
         if self.is_proper_ciphertext(ciphertext) {
             Some(ciphertext)
         } else {
-            (ciphertext.len() == self.modulus_len()).then_some(&self.two)
+            (ciphertext.len() == self.two.len()).then_some(&self.two)
         }
     }
 
@@ -153,7 +347,7 @@ impl PrivateKey {
         let Some((last, high)) = ciphertext.split_last() else { return false };
         let above_one = *last > 1 || high.iter().any(|byte| *byte != 0);
         // Slices of equal length compare like the big-endian numbers that they are.
-        ciphertext.len() == self.modulus_len() && above_one && *ciphertext < *self.modulus_minus_one
+        ciphertext.len() == self.two.len() && above_one && *ciphertext < *self.modulus_minus_one
     }
 }
 
@@ -161,18 +355,18 @@ impl PrivateKey {
 /// to use 29 000 for a key of 8192 bits.
 const RSA_STACK_LEN: usize = 40 * 1024;
 
-/// SHA-256 of one prime, xor that of the other.
+/// Computes the key of implicit rejection: SHA-256 of one prime, xor that of the other.
 ///
 /// draft-irtf-cfrg-rsa-guidance hashes the private exponent, which has many forms: reduced by
-/// lambda(n), by phi(n), or not. A key that is loaded in two of them must give a bad ciphertext the
-/// same answer in both, as it does a good one. The primes have one form, in either order.
+/// lambda(n), by phi(n), or not. A key that is loaded in two of them must have the same fallback in
+/// both, as it has the same good results. The primes have one form, in either order.
 fn reject_key(
     backend: &dyn KeyExchangeBackend,
     der: &RsaPrivateKeyDer<'_>,
 ) -> Result<Box<RejectKey>, Error> {
     let [mut of_p, mut of_q] = [(); 2].map(|()| Box::new(RejectKey::zeroed()));
     for (prime, hash) in der.primes().into_iter().zip([&mut of_p, &mut of_q]) {
-        backend.hash(HashAlgorithm::Sha256, &[prime], hash.expose_mut())?;
+        backend.hashing().hash(HashAlgorithm::Sha256, &[prime], hash.expose_mut())?;
     }
     for (to, from) in of_p.expose_mut().iter_mut().zip(of_q.expose()) {
         *to ^= from;
@@ -180,30 +374,34 @@ fn reject_key(
     Ok(of_p)
 }
 
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKey")
-            .field("backend", &self.backend.info().name)
-            .field("modulus_len", &self.modulus_len())
-            .finish_non_exhaustive()
+/// Checks the modulus of a key that is not loaded from DER: odd, and a block of its length holds a
+/// premaster secret.
+fn check_modulus(modulus: &[u8]) -> Result<(), Error> {
+    if !(MIN_BLOCK_LEN..=MAX_MODULUS_LEN).contains(&modulus.len())
+        || is_even(modulus)
+        || modulus.first() == Some(&0)
+    {
+        return Err(Error::Key(InvalidKey::Modulus { bits: bit_len(modulus) }));
     }
+    Ok(())
 }
 
-/// What the private operation made of a ciphertext, which nobody is told.
+/// Result of the RSA private operation on one ciphertext; opaque.
 pub struct DecryptedPremaster<'k> {
     pub(crate) key: &'k PrivateKey,
     pub(crate) ciphertext: Vec<u8>,
-    /// Boxed, so that a value that is moved leaves no copy of the block behind.
-    pub(crate) block: Box<Block>,
+    /// Boxed, so that a value that is moved leaves no copy of the block behind. None where the key
+    /// does the whole exchange.
+    pub(crate) block: Option<Box<Block>>,
 }
 
 impl DecryptedPremaster<'_> {
-    /// The key that did it.
+    /// Returns the key.
     pub fn key(&self) -> &PrivateKey {
         self.key
     }
 
-    /// The ciphertext.
+    /// Returns the ciphertext.
     pub fn ciphertext(&self) -> &[u8] {
         &self.ciphertext
     }
@@ -222,11 +420,11 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { bytes: [0; MAX_MODULUS_LEN], len: 0 }
     }
 
-    /// The block as `len` bytes, zeros so far.
+    /// Returns the block as `len` bytes, zeros so far.
     fn start(&mut self, len: usize) -> &mut [u8] {
         self.len = len.min(MAX_MODULUS_LEN);
         &mut self.bytes[..self.len]
@@ -237,7 +435,7 @@ impl Block {
         self.bytes[..self.len].zeroize();
     }
 
-    pub(crate) fn expose(&self) -> &[u8] {
+    fn expose(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
@@ -251,7 +449,6 @@ impl Drop for Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::premaster::MIN_BLOCK_LEN;
 
     #[test]
     fn moving_a_decrypted_premaster_moves_no_block() {

@@ -1,37 +1,21 @@
 //! A provider: a backend with a policy, opened by the application. Here the master key is imported.
 //! The contract of [`Provider::import_master_key`] is that of `SslImportMasterKey`.
 
-use std::ptr;
-
-use zeroize::Zeroizing;
-
 use crate::backend::{
-    ConstantTime, FipsStatus, HashAlgorithm, KeyExchangeBackend, Operation, PrfAlgorithm, Support,
+    Backend, ConstantTime, FipsStatus, KeyExchangeBackend, Operation, PrfAlgorithm, RsaPrivateKey,
 };
 use crate::cipher_suite::CipherSuite;
 use crate::error::Error;
-use crate::handshake_hash::HandshakeHash;
 use crate::master_key::MasterKey;
 use crate::parameter_list::ParameterList;
-use crate::premaster::{VersionCheck, recover_premaster};
-use crate::private_key::{Block, DecryptedPremaster, PrivateKey};
-use crate::protocol::Protocol;
-use crate::record::has_cipher;
+use crate::premaster::VersionCheck;
+use crate::private_key::{Block, DecryptedPremaster, PrivateKey, RsaExchange, RsaKeyExchange};
 use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
-use crate::schedule::{MasterSeed, master_secret, schedule_of};
-use crate::secret::{MasterSecret, PremasterSecret, STACK_LEN, on_wiped_stack};
+use crate::schedule::MasterSeed;
+use crate::secret::MasterSecret;
+use crate::security_parameters::SecurityParameters;
 use crate::signature::{PublicKeyDer, SignatureScheme};
-
-/// Flags of the interface, as a number because callers may pass any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags(pub u32);
-
-impl Flags {
-    /// `NCRYPT_SSL_CLIENT_FLAG`.
-    pub const CLIENT: Self = Self(1);
-    /// `NCRYPT_SSL_SERVER_FLAG`.
-    pub const SERVER: Self = Self(2);
-}
+use crate::version::{KeySchedule, ProtocolVersion};
 
 /// Whether the application may read master secrets to write a key log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +23,7 @@ pub enum KeyLogPolicy {
     /// Master secrets stay inside.
     #[default]
     Denied,
-    /// [`MasterKey::secret_for_key_log`] answers.
+    /// [`MasterKey::secret_for_key_log`] returns them.
     Allowed,
 }
 
@@ -50,7 +34,7 @@ pub enum KeyExportPolicy {
     #[default]
     Denied,
     /// [`RecordKey::export`](crate::RecordKey::export) and
-    /// [`SessionKeys::expose`](crate::SessionKeys::expose) answer.
+    /// [`SessionKeys::expose`](crate::SessionKeys::expose) return them.
     Allowed,
 }
 
@@ -65,8 +49,9 @@ impl KeyExportPolicy {
 
 /// Which version the premaster secret must carry.
 ///
-/// Use one rule for a key. The answers to one ciphertext under two rules tell whether it is
-/// well-formed.
+/// A key keeps the rule that it was loaded under, and an import under another is refused: the
+/// results of one ciphertext under two rules tell whether it is well-formed, and no fallback can
+/// hide that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PremasterVersion {
     /// The one that the client offered: type 22 of the list, or the negotiated one without it.
@@ -75,11 +60,23 @@ pub enum PremasterVersion {
     /// That, or the negotiated one, for clients with an old defect (RFC 5246 section 7.4.7.1).
     ///
     /// Only where whoever imports can choose neither version. One ciphertext imported with two
-    /// offered versions has equal answers exactly when it is well-formed and carries the negotiated
-    /// version; with two negotiated ones, different answers. No fallback can hide that.
-    OfferedOrNegotiated,
-    /// Any. Rollback protection is then left to Finished.
-    Any,
+    /// offered versions has equal results exactly when it is well-formed and carries the negotiated
+    /// version; with two negotiated ones, different results.
+    InsecureOfferedOrNegotiated,
+    /// Any. Protection against version rollback is then left to Finished.
+    InsecureAny,
+}
+
+impl PremasterVersion {
+    fn check(self, offered: u16, negotiated: u16) -> VersionCheck {
+        match self {
+            Self::Offered => VersionCheck::offered(offered),
+            Self::InsecureOfferedOrNegotiated => {
+                VersionCheck::offered_or_negotiated(offered, negotiated)
+            }
+            Self::InsecureAny => VersionCheck::any(),
+        }
+    }
 }
 
 /// What an application allows on a provider.
@@ -96,8 +93,23 @@ pub struct Policy {
     pub key_export: KeyExportPolicy,
     /// Which version the premaster secret must carry.
     pub premaster_version: PremasterVersion,
-    /// Shortest modulus in bits that a key may have; less than 1024 has no effect.
+    /// Shortest modulus in bits that a key may have. Keys loaded from DER have at least 1024.
     pub min_modulus_bits: usize,
+}
+
+impl Policy {
+    /// Returns the key schedule of a version that the policy allows.
+    pub(crate) fn key_schedule(
+        &self,
+        version: ProtocolVersion,
+        suite_prf: PrfAlgorithm,
+    ) -> Result<KeySchedule, Error> {
+        match version.key_schedule(suite_prf) {
+            Some(KeySchedule::Ssl3) if !self.legacy_ssl3 => Err(version.unsupported()),
+            Some(schedule) => Ok(schedule),
+            None => Err(version.unsupported()),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -141,17 +153,17 @@ impl Requirements {
     }
 }
 
-/// An open provider, as `SslOpenProvider` returns. Cheap to copy and to share between threads.
-#[derive(Clone, Copy, Debug)]
+/// An open provider, as `SslOpenProvider` returns. Cheap to clone and to share between threads.
+#[derive(Clone, Debug)]
 pub struct Provider {
-    backend: &'static dyn KeyExchangeBackend,
+    backend: Backend,
     policy: Policy,
 }
 
 impl Provider {
     /// Opens a provider on `backend` with the strict policy.
-    pub fn open(backend: &'static dyn KeyExchangeBackend) -> Self {
-        Self { backend, policy: Policy::default() }
+    pub fn open(backend: impl Into<Backend>) -> Self {
+        Self { backend: backend.into(), policy: Policy::default() }
     }
 
     /// Opens a provider on `backend` if it has the required properties.
@@ -160,25 +172,26 @@ impl Provider {
     ///
     /// [`Error::RequirementNotMet`] names the property that is missing.
     pub fn open_requiring(
-        backend: &'static dyn KeyExchangeBackend,
+        backend: impl Into<Backend>,
         requirements: Requirements,
     ) -> Result<Self, Error> {
-        requirements.check(backend)?;
-        Ok(Self::open(backend))
+        let provider = Self::open(backend);
+        requirements.check(&*provider.backend)?;
+        Ok(provider)
     }
 
-    /// The same provider with another policy.
+    /// Returns the same provider with another policy.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
     }
 
-    /// The backend behind the provider.
-    pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
-        self.backend
+    /// Returns the backend behind the provider.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
     }
 
-    /// The policy in force.
+    /// Returns the policy in force.
     pub fn policy(&self) -> Policy {
         self.policy
     }
@@ -187,66 +200,88 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] says what is wrong with the key, [`Error::NotAllowed`] that it is shorter
+    /// [`Error::Key`] says what is wrong with the key; [`Error::NotAllowed`] when it is shorter
     /// than the policy asks.
     pub fn load_private_key(&self, der: &[u8]) -> Result<PrivateKey, Error> {
         let der = RsaPrivateKeyDer::from_der(der)?;
-        if der.modulus_bits() < self.policy.min_modulus_bits {
-            return Err(KEY_TOO_SHORT);
-        }
-        PrivateKey::load(self.backend, &der)
+        self.check_modulus(der.modulus_bits())?;
+        PrivateKey::load(self.backend.clone(), &der, self.policy.premaster_version)
     }
 
-    /// Starts a handshake hash (`SslCreateHandshakeHash`).
+    /// Takes an RSA private key whose raw operation is done elsewhere, such as by a token.
+    ///
+    /// - `modulus`, `public_exponent`: big-endian without leading zeros.
+    ///
+    /// The fallback of implicit rejection is random for each such key object: two that stand for
+    /// one key differ in it.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for unknown numbers, for a protocol that policy forbids and for
-    /// a suite that is not of the protocol: this function answers so where the import of a master
-    /// key answers that it is not supported.
-    pub fn handshake_hash(&self, protocol: u32, suite: u32) -> Result<HandshakeHash, Error> {
-        let protocol = self
-            .protocol(protocol)
-            .map_err(|_| Error::InvalidParameter("protocol: unknown or not switched on"))?;
-        let suite = CipherSuite::from_id(suite)
-            .filter(|suite| suite.allows(protocol))
-            .ok_or(Error::InvalidParameter("cipher suite: unknown or not of this protocol"))?;
-        HandshakeHash::new(self.backend, protocol, suite)
+    /// [`Error::Key`] for a modulus that is even, or shorter than 59 or longer than 1024 bytes;
+    /// [`Error::NotAllowed`] when it is shorter than the policy asks; [`Error::Random`].
+    pub fn private_key_of_raw(
+        &self,
+        modulus: &[u8],
+        public_exponent: &[u8],
+        key: Box<dyn RsaPrivateKey>,
+    ) -> Result<PrivateKey, Error> {
+        let (backend, rule) = (self.backend.clone(), self.policy.premaster_version);
+        let key = PrivateKey::of_raw(backend, modulus, public_exponent, rule, key)?;
+        self.check_modulus(key.modulus_bits())?;
+        Ok(key)
+    }
+
+    /// Takes an RSA private key that does the whole key exchange, such as one of a key server.
+    ///
+    /// - `modulus`, `public_exponent`: big-endian without leading zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for a modulus that is even, or shorter than 59 or longer than 1024 bytes;
+    /// [`Error::NotAllowed`] when it is shorter than the policy asks.
+    pub fn private_key_of_exchange(
+        &self,
+        modulus: &[u8],
+        public_exponent: &[u8],
+        exchange: Box<dyn RsaKeyExchange>,
+    ) -> Result<PrivateKey, Error> {
+        let (backend, rule) = (self.backend.clone(), self.policy.premaster_version);
+        let key = PrivateKey::of_exchange(backend, modulus, public_exponent, rule, exchange)?;
+        self.check_modulus(key.modulus_bits())?;
+        Ok(key)
     }
 
     /// Decrypts a premaster secret and derives the master key from it (`SslImportMasterKey`).
     ///
-    /// - `protocol`: the negotiated version, such as 0x0303; `suite`: an RSA suite of it.
+    /// - `version`: the negotiated version; `suite`: an RSA suite of it.
     /// - `parameters`: both randoms, or the session hash for the extended master secret, which wins
     ///   when both are given; optionally the version that the client offered.
     /// - `encrypted_premaster`: the RSA ciphertext, without the length prefix that TLS puts before
     ///   it (RFC 5246 section 7.4.7.1).
-    /// - `flags`: exactly [`Flags::SERVER`].
     ///
-    /// Nothing that the ciphertext decides is an error. A premaster secret that is wrong in
-    /// padding, length or version, and a ciphertext of another length or out of range, give a
-    /// master key too, derived from a secret that depends on the key, the ciphertext, the expected
-    /// version and the randoms or session hash, and that nobody without the key can predict. The
-    /// handshake then fails at Finished, as RFC 5246 section 7.4.7.1 asks.
+    /// Nothing that the ciphertext decides is an error (implicit rejection). A premaster secret
+    /// that is wrong in padding, length or version, and a ciphertext of another length or out of
+    /// range, return a master key too, derived from a secret that depends on the key, the
+    /// ciphertext, the expected version and the randoms or session hash, and that nobody without
+    /// the key can predict. The handshake then fails at Finished, as RFC 5246 section 7.4.7.1 asks.
     ///
     /// # Errors
     ///
     /// - [`Error::InvalidHandle`]: the key is of another backend.
-    /// - [`Error::NotAllowed`]: the key is shorter than the policy asks.
-    /// - [`Error::BadFlags`], [`Error::UnsupportedProtocol`], [`Error::UnsupportedSuite`].
+    /// - [`Error::NotAllowed`]: the key is shorter than the policy asks, or was loaded under
+    ///   another rule about premaster versions.
+    /// - [`Error::UnsupportedProtocol`], [`Error::UnsupportedSuite`].
     /// - [`Error::InvalidParameter`]: randoms or session hash are missing or of a wrong length.
     /// - [`Error::Random`], [`Error::Backend`]: the library failed.
     pub fn import_master_key(
         &self,
         key: &PrivateKey,
-        protocol: u32,
-        suite: u32,
+        version: ProtocolVersion,
+        suite: CipherSuite,
         parameters: &ParameterList,
         encrypted_premaster: &[u8],
-        flags: Flags,
     ) -> Result<MasterKey, Error> {
-        let premaster = Premaster::Encrypted(key, encrypted_premaster);
-        self.import(premaster, protocol, suite, parameters, flags)
+        self.import(key, version, suite, parameters, encrypted_premaster, None)
     }
 
     /// As [`import_master_key`](Self::import_master_key), for a ciphertext whose private operation
@@ -258,35 +293,32 @@ impl Provider {
     pub fn import_decrypted(
         &self,
         premaster: &DecryptedPremaster<'_>,
-        protocol: u32,
-        suite: u32,
+        version: ProtocolVersion,
+        suite: CipherSuite,
         parameters: &ParameterList,
-        flags: Flags,
     ) -> Result<MasterKey, Error> {
-        self.import(Premaster::Decrypted(premaster), protocol, suite, parameters, flags)
+        let DecryptedPremaster { key, ciphertext, block } = premaster;
+        self.import(key, version, suite, parameters, ciphertext, block.as_deref())
     }
 
     fn import(
         &self,
-        premaster: Premaster<'_>,
-        protocol: u32,
-        suite: u32,
+        key: &PrivateKey,
+        version: ProtocolVersion,
+        suite: CipherSuite,
         parameters: &ParameterList,
-        flags: Flags,
+        ciphertext: &[u8],
+        decrypted: Option<&Block>,
     ) -> Result<MasterKey, Error> {
-        let key = premaster.key();
-        // Each backend has one description, at one address.
-        if !ptr::eq(key.backend().info(), self.backend.info()) {
+        if *key.backend() != self.backend {
             return Err(Error::InvalidHandle);
         }
-        if key.modulus_bits() < self.policy.min_modulus_bits {
-            return Err(KEY_TOO_SHORT);
+        self.check_modulus(key.modulus_bits())?;
+        let rule = self.policy.premaster_version;
+        if key.premaster_version() != rule {
+            return Err(OTHER_VERSION_RULE);
         }
-        if flags != Flags::SERVER {
-            return Err(Error::BadFlags { given: flags.0 });
-        }
-        let protocol = self.protocol(protocol)?;
-        let suite = CipherSuite::for_rsa_key_exchange(suite, protocol)?;
+        let connection = self.rsa_parameters(version, suite)?;
         let seed = match parameters.extended_hash() {
             Some(hash) => MasterSeed::SessionHash(hash.as_bytes()),
             None => {
@@ -294,32 +326,28 @@ impl Provider {
                 MasterSeed::Randoms(client_random, server_random)
             }
         };
-        seed.check(protocol, suite)?;
-        let negotiated = protocol.wire();
-        let offered = parameters.offered_version().unwrap_or(negotiated);
-        let version = match self.policy.premaster_version {
-            PremasterVersion::Offered => VersionCheck::offered(offered),
-            PremasterVersion::OfferedOrNegotiated => {
-                VersionCheck::offered_or_negotiated(offered, negotiated)
-            }
-            PremasterVersion::Any => VersionCheck::any(),
-        };
-
-        // Everything is ready before the plaintext is: memory, and the fallback.
+        seed.check(&connection)?;
+        let offered = parameters.offered_version().unwrap_or(version.0);
+        let premaster_version = rule.check(offered, version.0);
+        let exchange = RsaExchange { ciphertext, premaster_version, parameters: &connection, seed };
         let mut secret = Box::new(MasterSecret::zeroed());
-        on_wiped_stack::<_, STACK_LEN>(|| {
-            let mut fallback = PremasterSecret::zeroed();
-            let asked = version.fallback_version();
-            fallback_premaster(key, premaster.ciphertext(), asked, seed, &mut fallback)?;
-            let mut premaster_secret = PremasterSecret::zeroed();
-            let mut decrypted_now = Block::new();
-            let block = premaster.block(&mut decrypted_now)?;
-            recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
-            master_secret(self.backend, protocol, suite, &premaster_secret, seed, &mut secret)
-        })?;
+        key.master_secret(&exchange, decrypted, &mut secret)?;
+        Ok(MasterKey { parameters: connection, secret })
+    }
 
-        let Policy { key_log, key_export, .. } = self.policy;
-        Ok(MasterKey { backend: self.backend, protocol, suite, secret, key_log, key_export })
+    /// Returns the parameters of a connection with an RSA key exchange.
+    fn rsa_parameters(
+        &self,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<SecurityParameters, Error> {
+        self.policy.key_schedule(version, PrfAlgorithm::Sha256)?;
+        let suite = suite.for_rsa_key_exchange(version)?;
+        SecurityParameters::new(self.backend.clone(), self.policy, version, suite)
+    }
+
+    fn check_modulus(&self, bits: usize) -> Result<(), Error> {
+        if bits < self.policy.min_modulus_bits { Err(KEY_TOO_SHORT) } else { Ok(()) }
     }
 
     /// Verifies a signature over a digest (`SslVerifySignature`), such as a client's in its
@@ -331,7 +359,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// - [`Error::BadSignature`]: it is not the signature.
+    /// - [`Error::BadSignature`]: verification failed.
     /// - [`Error::InvalidParameter`]: the key is malformed, of another kind or not on its curve, or
     ///   the digest has another length.
     /// - [`Error::NotAllowed`]: the key is shorter than the policy asks.
@@ -348,103 +376,23 @@ impl Provider {
         if key.modulus_bits().is_some_and(|bits| bits < self.policy.min_modulus_bits) {
             return Err(Error::NotAllowed("the public key is shorter than min_modulus_bits"));
         }
-        self.backend.verify_signature(&key, scheme, digest, signature)
+        self.backend.signatures().verify(&key, scheme, digest, signature)
     }
 
-    /// A protocol that this interface derives keys for and that policy allows.
-    pub(crate) fn protocol(&self, number: u32) -> Result<Protocol, Error> {
-        let protocol = Protocol::try_from(number)?;
-        schedule_of(protocol)?;
-        if protocol == Protocol::Ssl3 && !self.policy.legacy_ssl3 {
-            return Err(Error::UnsupportedProtocol { given: number });
-        }
-        Ok(protocol)
-    }
-
-    /// Whether the backend supports everything that importing a master key takes.
+    /// Returns whether the backend supports everything that importing a master key takes.
     pub fn supports_import(&self) -> bool {
-        let info = self.backend.info();
-        let mut needed = Operation::ALL.into_iter().filter(|operation| operation.is_for_import());
-        needed.all(|operation| info.support(operation) != Support::Unsupported)
+        let mut needed = Operation::all().filter(|operation| operation.is_for_import());
+        needed.all(|operation| self.backend.support(operation).is_supported())
     }
 
-    /// Whether the backend has the cipher of a suite, for records of sessions with it.
-    pub fn supports_records(&self, suite: &CipherSuite) -> bool {
-        has_cipher(self.backend.info(), suite)
-    }
-}
-
-/// A premaster secret on its way in.
-#[derive(Clone, Copy)]
-enum Premaster<'p> {
-    Encrypted(&'p PrivateKey, &'p [u8]),
-    Decrypted(&'p DecryptedPremaster<'p>),
-}
-
-impl<'p> Premaster<'p> {
-    fn key(self) -> &'p PrivateKey {
-        match self {
-            Self::Encrypted(key, _) => key,
-            Self::Decrypted(premaster) => premaster.key,
-        }
-    }
-
-    fn ciphertext(self) -> &'p [u8] {
-        match self {
-            Self::Encrypted(_, ciphertext) => ciphertext,
-            Self::Decrypted(premaster) => &premaster.ciphertext,
-        }
-    }
-
-    /// The decrypted block, in `room` where the private operation is still to be done.
-    fn block<'b>(self, room: &'b mut Block) -> Result<&'b Block, Error>
-    where
-        'p: 'b,
-    {
-        match self {
-            Self::Encrypted(key, ciphertext) => {
-                key.decrypt_block(ciphertext, room)?;
-                Ok(room)
-            }
-            Self::Decrypted(premaster) => Ok(&premaster.block),
-        }
+    /// Returns whether the suite is known and the backend has its cipher, for records.
+    pub fn supports_records(&self, suite: CipherSuite) -> bool {
+        suite.info().is_some_and(|info| info.has_records(&*self.backend))
     }
 }
 
 pub(crate) const NO_KEY_EXPORT: Error =
     Error::NotAllowed("the provider was opened without key export");
 const KEY_TOO_SHORT: Error = Error::NotAllowed("the private key is shorter than min_modulus_bits");
-
-/// The premaster secret that stands in for a bad one.
-///
-/// A key is derived from the reject key and the ciphertext as in draft-irtf-cfrg-rsa-guidance, and
-/// expanded over the expected version and the randoms or session hash, so that the same question
-/// has the same answer. Protocol and suite stay out: those that derive alike get the same answer
-/// for a good premaster secret too. Computed always, before the plaintext is known.
-fn fallback_premaster(
-    key: &PrivateKey,
-    ciphertext: &[u8],
-    expected_version: u16,
-    seed: MasterSeed<'_>,
-    out: &mut PremasterSecret,
-) -> Result<(), Error> {
-    let mut derivation_key = Zeroizing::new([0; 32]);
-    key.backend().hmac(
-        HashAlgorithm::Sha256,
-        key.reject_key().expose(),
-        &[ciphertext],
-        derivation_key.as_mut(),
-    )?;
-    let version = expected_version.to_be_bytes();
-    let (first, second): (&[u8], &[u8]) = match seed {
-        MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
-        MasterSeed::SessionHash(hash) => (hash, &[]),
-    };
-    key.backend().prf(
-        PrfAlgorithm::Sha256,
-        derivation_key.as_ref(),
-        b"fallback premaster secret",
-        &[&version, first, second],
-        out.expose_mut(),
-    )
-}
+const OTHER_VERSION_RULE: Error =
+    Error::NotAllowed("the private key was loaded under another premaster_version");

@@ -5,7 +5,7 @@ use std::fmt;
 
 use pkcs8::der::Decode;
 
-use crate::error::{Error, KeyFault};
+use crate::error::{Error, InvalidKey};
 
 /// Longest modulus in bytes: 8192 bits.
 pub const MAX_MODULUS_LEN: usize = 1024;
@@ -36,7 +36,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
         if let Ok(info) = pkcs8::PrivateKeyInfoRef::from_der(der) {
             return match info.algorithm.oid {
                 pkcs1::ALGORITHM_OID => Self::from_pkcs1(info.private_key.as_bytes()),
-                other => Err(Error::Key(KeyFault::NotRsa(algorithm_name(&other.to_string())))),
+                other => Err(Error::Key(InvalidKey::NotRsa(algorithm_name(&other.to_string())))),
             };
         }
         Self::from_pkcs1(der)
@@ -51,15 +51,15 @@ impl<'a> RsaPrivateKeyDer<'a> {
 
     fn check(&self) -> Result<(), Error> {
         if self.parts.version() != pkcs1::Version::TwoPrime {
-            return Err(Error::Key(KeyFault::MultiPrime));
+            return Err(Error::Key(InvalidKey::MultiPrime));
         }
         let bits = self.modulus_bits();
         if !(MIN_MODULUS_BITS..=MAX_MODULUS_LEN * 8).contains(&bits) || is_even(self.modulus()) {
-            return Err(Error::Key(KeyFault::Modulus { bits }));
+            return Err(Error::Key(InvalidKey::Modulus { bits }));
         }
         let exponent = self.public_exponent();
         if is_even(exponent) || exponent == [1] || bit_len(exponent) > MAX_EXPONENT_BITS {
-            return Err(Error::Key(KeyFault::Exponent));
+            return Err(Error::Key(InvalidKey::Exponent));
         }
         // RFC 8017 section 3.2 has d below n, which AWS-LC does not check; shorter is less, strings
         // of one length compare like the numbers. The other parts are bounded so that no library
@@ -67,7 +67,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
         let (n, d) = (self.modulus(), self.private_exponent());
         let mut others = self.primes().into_iter().chain(self.crt_parts());
         if (d.len(), d) >= (n.len(), n) || others.any(|part| part.len() > n.len()) {
-            return Err(Error::Key(KeyFault::Inconsistent));
+            return Err(Error::Key(InvalidKey::Inconsistent));
         }
         Ok(())
     }
@@ -130,9 +130,9 @@ fn malformed(der: &[u8]) -> Error {
         _ => &[],
     };
     Error::Key(if content.starts_with(&VERSION_1_THEN_OCTET_STRING) {
-        KeyFault::NotRsa("an EC key")
+        InvalidKey::NotRsa("an EC key")
     } else {
-        KeyFault::Malformed
+        InvalidKey::Malformed
     })
 }
 
@@ -171,7 +171,7 @@ mod tests {
         for der in [&[][..], &[0x30], &[0x30, 0x82], &[0x30, 0x03, 0x02, 0x01, 0x00], &[0xff; 64]] {
             assert_eq!(
                 RsaPrivateKeyDer::from_der(der).unwrap_err(),
-                Error::Key(KeyFault::Malformed),
+                Error::Key(InvalidKey::Malformed),
                 "{der:?}"
             );
         }
@@ -183,7 +183,7 @@ mod tests {
         let sec1 = [0x30, 0x09, 0x02, 0x01, 0x01, 0x04, 0x04, 1, 2, 3, 4];
         assert_eq!(
             RsaPrivateKeyDer::from_der(&sec1).unwrap_err(),
-            Error::Key(KeyFault::NotRsa("an EC key"))
+            Error::Key(InvalidKey::NotRsa("an EC key"))
         );
     }
 

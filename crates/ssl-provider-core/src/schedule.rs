@@ -1,21 +1,24 @@
-//! The key schedule of SSL 3.0 to TLS 1.2: master secret, key block, Finished.
-//! Every choice here is made by public facts: protocol, suite, and whether a session hash is given.
+//! The key schedule of SSL 3.0 to TLS 1.2: master secret and key block.
+//! Every choice here is made by public facts: version, suite, and whether a session hash is given.
 
 use zeroize::Zeroizing;
 
-use crate::backend::{HashAlgorithm, KeyExchangeBackend, PrfAlgorithm};
-use crate::cipher_suite::CipherSuite;
+use crate::backend::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
 use crate::master_key::Side;
 use crate::parameter_list::RANDOM_LEN;
-use crate::protocol::{Protocol, Schedule};
 use crate::secret::{MasterSecret, PremasterSecret};
+use crate::security_parameters::SecurityParameters;
+use crate::version::KeySchedule;
 
 /// Length of verify_data in bytes from TLS 1.0 on (RFC 5246 section 7.4.9).
 pub const VERIFY_DATA_LEN: usize = 12;
 
 /// Length of verify_data in bytes in SSL 3.0: an MD5 and a SHA-1 hash (RFC 6101 section 5.6.9).
 pub const SSL3_VERIFY_DATA_LEN: usize = 36;
+
+/// The client's random and the server's.
+pub(crate) type Randoms<'r> = (&'r [u8; RANDOM_LEN], &'r [u8; RANDOM_LEN]);
 
 /// What a master secret is derived from besides the premaster secret.
 #[derive(Clone, Copy, Debug)]
@@ -27,182 +30,162 @@ pub enum MasterSeed<'a> {
 }
 
 impl MasterSeed<'_> {
-    /// Checks that the seed is one of this protocol and suite.
-    pub(crate) fn check(&self, protocol: Protocol, suite: &CipherSuite) -> Result<(), Error> {
-        let schedule = schedule_of(protocol)?;
-        match (self, schedule.prf(suite.prf)) {
-            (Self::Randoms(..), _) => Ok(()),
-            // SSL 3.0 has no extended master secret.
-            (Self::SessionHash(_), None) => {
-                Err(Error::UnsupportedProtocol { given: u32::from(protocol.wire()) })
+    /// Checks that the seed is one of this version and suite.
+    pub(crate) fn check(&self, parameters: &SecurityParameters) -> Result<(), Error> {
+        let Self::SessionHash(hash) = self else { return Ok(()) };
+        // SSL 3.0 has no extended master secret.
+        if hash.len() == parameters.prf()?.handshake_hash_len() {
+            Ok(())
+        } else {
+            Err(Error::InvalidParameter(
+                "session hash: length differs from that of the handshake hash of the suite",
+            ))
+        }
+    }
+}
+
+impl SecurityParameters {
+    /// Derives the master secret (RFC 5246 section 8.1, RFC 7627 section 4, RFC 6101 section 6.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedProtocol`] for a session hash in SSL 3.0, [`Error::InvalidParameter`] for
+    /// one of a wrong length, and errors of the backend.
+    pub fn master_secret(
+        &self,
+        premaster_secret: &PremasterSecret,
+        seed: MasterSeed<'_>,
+        out: &mut MasterSecret,
+    ) -> Result<(), Error> {
+        seed.check(self)?;
+        let (secret, out) = (premaster_secret.expose(), out.expose_mut());
+        match (self.schedule(), seed) {
+            (KeySchedule::Ssl3, MasterSeed::Randoms(client, server)) => {
+                self.ssl3_expand(secret, &[client, server], out)
             }
-            (Self::SessionHash(hash), Some(prf)) if hash.len() == prf.handshake_hash_len() => {
+            (KeySchedule::Ssl3, MasterSeed::SessionHash(_)) => Err(self.version().unsupported()),
+            (KeySchedule::Tls(prf), MasterSeed::Randoms(client, server)) => {
+                self.hashing().prf(prf, secret, b"master secret", &[client, server], out)
+            }
+            (KeySchedule::Tls(prf), MasterSeed::SessionHash(hash)) => {
+                self.hashing().prf(prf, secret, b"extended master secret", &[hash], out)
+            }
+        }
+    }
+
+    /// Derives the key block (RFC 5246 section 6.3, RFC 6101 section 6.2.2) and fills `out`, which
+    /// is at most 416 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the backend.
+    pub fn key_block(
+        &self,
+        master_secret: &MasterSecret,
+        client_random: &[u8; RANDOM_LEN],
+        server_random: &[u8; RANDOM_LEN],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let secret = master_secret.expose();
+        let seed: [&[u8]; 2] = [server_random, client_random];
+        match self.schedule() {
+            KeySchedule::Ssl3 => self.ssl3_expand(secret, &seed, out),
+            KeySchedule::Tls(prf) => self.hashing().prf(prf, secret, b"key expansion", &seed, out),
+        }
+    }
+
+    /// Derives one write key of an export suite from the short key of the key block
+    /// (RFC 2246 section 6.3.1, RFC 6101 section 6.2.2.1).
+    pub(crate) fn export_write_key(
+        &self,
+        short_key: &[u8],
+        (client_random, server_random): Randoms<'_>,
+        writer: Side,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        match self.export_prf() {
+            None => {
+                let (first, second) = match writer {
+                    Side::Client => (client_random, server_random),
+                    Side::Server => (server_random, client_random),
+                };
+                self.md5_prefix(&[short_key, first, second], out)
+            }
+            Some(prf) => {
+                let label: &[u8] = match writer {
+                    Side::Client => b"client write key",
+                    Side::Server => b"server write key",
+                };
+                self.hashing().prf(prf, short_key, label, &[client_random, server_random], out)
+            }
+        }
+    }
+
+    /// Derives both IVs of an export suite, which come from the randoms alone.
+    pub(crate) fn export_ivs(
+        &self,
+        (client_random, server_random): Randoms<'_>,
+        client_iv: &mut [u8],
+        server_iv: &mut [u8],
+    ) -> Result<(), Error> {
+        match self.export_prf() {
+            None => {
+                self.md5_prefix(&[client_random, server_random], client_iv)?;
+                self.md5_prefix(&[server_random, client_random], server_iv)
+            }
+            Some(prf) => {
+                let mut block = [0; 2 * MAX_IV_LEN];
+                let seed: [&[u8]; 2] = [client_random, server_random];
+                self.hashing().prf(prf, &[], b"IV block", &seed, &mut block)?;
+                for (to, from) in client_iv.iter_mut().chain(server_iv).zip(block) {
+                    *to = from;
+                }
                 Ok(())
             }
-            (Self::SessionHash(_), Some(_)) => Err(Error::InvalidParameter(
-                "session hash: its length is not that of the handshake hash of the suite",
-            )),
         }
+    }
+
+    /// The PRF of the export derivation. The suites were withdrawn before TLS 1.2; stacks that used
+    /// them there kept its default PRF.
+    fn export_prf(&self) -> Option<PrfAlgorithm> {
+        match self.version().key_schedule(PrfAlgorithm::Sha256) {
+            Some(KeySchedule::Tls(prf)) => Some(prf),
+            Some(KeySchedule::Ssl3) | None => None,
+        }
+    }
+
+    /// The first bytes of an MD5 hash, for keys and IVs of at most 16 bytes.
+    fn md5_prefix(&self, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        let mut digest = Zeroizing::new([0; 16]);
+        self.hashing().hash(HashAlgorithm::Md5, input, digest.as_mut())?;
+        for (to, from) in out.iter_mut().zip(digest.iter()) {
+            *to = *from;
+        }
+        Ok(())
+    }
+
+    /// The expansion of SSL 3.0: MD5(secret, SHA1("A", secret, seed)), then with "BB", "CCC", …
+    /// (RFC 6101 sections 6.1 and 6.2.2).
+    fn ssl3_expand(&self, secret: &[u8], seed: &[&[u8]; 2], out: &mut [u8]) -> Result<(), Error> {
+        let mut inner = Zeroizing::new([0; 20]);
+        let mut outer = Zeroizing::new([0; 16]);
+        for ((len, letter), chunk) in (1..).zip(b'A'..=b'Z').zip(out.chunks_mut(16)) {
+            let salt = &[letter; 26][..len];
+            self.hashing().hash(
+                HashAlgorithm::Sha1,
+                &[salt, secret, seed[0], seed[1]],
+                inner.as_mut(),
+            )?;
+            self.hashing().hash(HashAlgorithm::Md5, &[secret, inner.as_ref()], outer.as_mut())?;
+            chunk.copy_from_slice(&outer[..chunk.len()]);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn hashing(&self) -> &dyn crate::backend::Hashing {
+        self.backend().hashing()
     }
 }
 
-/// Derives the master secret (RFC 5246 section 8.1, RFC 7627 section 4, RFC 6101 section 6.1).
-///
-/// # Errors
-///
-/// [`Error::UnsupportedProtocol`] for a protocol without this exchange, and what the backend
-/// answers.
-pub fn master_secret(
-    backend: &dyn KeyExchangeBackend,
-    protocol: Protocol,
-    suite: &CipherSuite,
-    premaster_secret: &PremasterSecret,
-    seed: MasterSeed<'_>,
-    out: &mut MasterSecret,
-) -> Result<(), Error> {
-    seed.check(protocol, suite)?;
-    let secret = premaster_secret.expose();
-    match (schedule_of(protocol)?.prf(suite.prf), seed) {
-        (None, MasterSeed::Randoms(client, server)) => {
-            ssl3_expand(backend, secret, &[client, server], out.expose_mut())
-        }
-        (None, MasterSeed::SessionHash(_)) => {
-            Err(Error::Internal("the seed has been checked against the protocol"))
-        }
-        (Some(prf), MasterSeed::Randoms(client, server)) => {
-            backend.prf(prf, secret, b"master secret", &[client, server], out.expose_mut())
-        }
-        (Some(prf), MasterSeed::SessionHash(hash)) => {
-            backend.prf(prf, secret, b"extended master secret", &[hash], out.expose_mut())
-        }
-    }
-}
-
-/// Derives the key block (RFC 5246 section 6.3, RFC 6101 section 6.2.2) and fills `out`.
-///
-/// # Errors
-///
-/// [`Error::UnsupportedProtocol`] for a protocol without this exchange, and what the backend
-/// answers.
-pub fn key_block(
-    backend: &dyn KeyExchangeBackend,
-    protocol: Protocol,
-    suite: &CipherSuite,
-    master_secret: &MasterSecret,
-    client_random: &[u8; RANDOM_LEN],
-    server_random: &[u8; RANDOM_LEN],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    let secret = master_secret.expose();
-    let seed: [&[u8]; 2] = [server_random, client_random];
-    match schedule_of(protocol)?.prf(suite.prf) {
-        None => ssl3_expand(backend, secret, &seed, out),
-        Some(prf) => backend.prf(prf, secret, b"key expansion", &seed, out),
-    }
-}
-
-/// Derives one write key of an export suite from the short key of the key block
-/// (RFC 2246 section 6.3.1, RFC 6101 section 6.2.2.1).
-pub(crate) fn export_write_key(
-    backend: &dyn KeyExchangeBackend,
-    protocol: Protocol,
-    short_key: &[u8],
-    client_random: &[u8; RANDOM_LEN],
-    server_random: &[u8; RANDOM_LEN],
-    writer: Side,
-    out: &mut [u8],
-) -> Result<(), Error> {
-    match export_prf(protocol)? {
-        None => {
-            let (first, second) = match writer {
-                Side::Client => (client_random, server_random),
-                Side::Server => (server_random, client_random),
-            };
-            md5_prefix(backend, &[short_key, first, second], out)
-        }
-        Some(prf) => {
-            let label = match writer {
-                Side::Client => b"client write key",
-                Side::Server => b"server write key",
-            };
-            backend.prf(prf, short_key, label, &[client_random, server_random], out)
-        }
-    }
-}
-
-/// Derives both initialisation vectors of an export suite, which come from the randoms alone.
-pub(crate) fn export_ivs(
-    backend: &dyn KeyExchangeBackend,
-    protocol: Protocol,
-    client_random: &[u8; RANDOM_LEN],
-    server_random: &[u8; RANDOM_LEN],
-    client_iv: &mut [u8],
-    server_iv: &mut [u8],
-) -> Result<(), Error> {
-    match export_prf(protocol)? {
-        None => {
-            md5_prefix(backend, &[client_random, server_random], client_iv)?;
-            md5_prefix(backend, &[server_random, client_random], server_iv)
-        }
-        Some(prf) => {
-            let mut block = [0; 64];
-            let both = block
-                .get_mut(..client_iv.len() + server_iv.len())
-                .ok_or(Error::Internal("initialisation vectors of an export suite are short"))?;
-            backend.prf(prf, &[], b"IV block", &[client_random, server_random], both)?;
-            let (client, server) = both.split_at(client_iv.len());
-            client_iv.copy_from_slice(client);
-            server_iv.copy_from_slice(server);
-            Ok(())
-        }
-    }
-}
-
-/// The PRF of the export derivation. The suites were withdrawn before TLS 1.2; stacks that used
-/// them there kept its default PRF.
-fn export_prf(protocol: Protocol) -> Result<Option<PrfAlgorithm>, Error> {
-    Ok(schedule_of(protocol)?.prf(PrfAlgorithm::Sha256))
-}
-
-fn md5_prefix(
-    backend: &dyn KeyExchangeBackend,
-    input: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    let mut digest = Zeroizing::new([0; 16]);
-    backend.hash(HashAlgorithm::Md5, input, digest.as_mut())?;
-    let prefix = digest.get(..out.len()).ok_or(Error::Internal("more than an MD5 hash asked"))?;
-    out.copy_from_slice(prefix);
-    Ok(())
-}
-
-/// The schedule of a protocol that has an RSA key exchange.
-pub(crate) fn schedule_of(protocol: Protocol) -> Result<Schedule, Error> {
-    protocol.schedule().ok_or(Error::UnsupportedProtocol { given: u32::from(protocol.wire()) })
-}
-
-/// The expansion of SSL 3.0: MD5(secret, SHA1("A", secret, seed)), then with "BB", "CCC", …
-/// (RFC 6101 sections 6.1 and 6.2.2).
-fn ssl3_expand(
-    backend: &dyn KeyExchangeBackend,
-    secret: &[u8],
-    seed: &[&[u8]; 2],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let mut inner = Zeroizing::new([0; 20]);
-    let mut outer = Zeroizing::new([0; 16]);
-    for (round, chunk) in out.chunks_mut(16).enumerate() {
-        let letter =
-            *LETTERS.get(round).ok_or(Error::Internal("SSL 3.0 expands at most 416 bytes"))?;
-        let salt = [letter; 26];
-        backend.hash(
-            HashAlgorithm::Sha1,
-            &[&salt[..=round], secret, seed[0], seed[1]],
-            inner.as_mut(),
-        )?;
-        backend.hash(HashAlgorithm::Md5, &[secret, inner.as_ref()], outer.as_mut())?;
-        chunk.copy_from_slice(&outer[..chunk.len()]);
-    }
-    Ok(())
-}
+/// Longest IV of a cipher in bytes.
+const MAX_IV_LEN: usize = 16;

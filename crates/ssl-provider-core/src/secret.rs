@@ -9,24 +9,24 @@ use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
 pub const MASTER_SECRET_LEN: usize = 48;
 
 macro_rules! secret {
-    ($(#[$doc:meta])* $name:ident, $len:expr) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident, $len:expr) => {
         $(#[$doc])*
         #[derive(Zeroize, ZeroizeOnDrop)]
-        pub struct $name([u8; $len]);
+        $vis struct $name([u8; $len]);
 
         impl $name {
-            /// A value of all zeros, to be filled through [`expose_mut`](Self::expose_mut).
-            pub fn zeroed() -> Self {
+            /// Returns a value of all zeros, to be filled through [`expose_mut`](Self::expose_mut).
+            $vis fn zeroed() -> Self {
                 Self([0; $len])
             }
 
-            /// The secret bytes. Whoever calls this answers for where they go.
-            pub fn expose(&self) -> &[u8; $len] {
+            /// Returns the secret bytes. The caller is responsible for where they go.
+            $vis fn expose(&self) -> &[u8; $len] {
                 &self.0
             }
 
-            /// The secret bytes, to be written in place so that no copy stays behind.
-            pub fn expose_mut(&mut self) -> &mut [u8; $len] {
+            /// Returns the secret bytes, to be written in place so that no copy stays behind.
+            $vis fn expose_mut(&mut self) -> &mut [u8; $len] {
                 &mut self.0
             }
         }
@@ -41,17 +41,17 @@ macro_rules! secret {
 
 secret! {
     /// The 48-byte premaster secret of an RSA key exchange: two version bytes and 46 random ones.
-    PremasterSecret, MASTER_SECRET_LEN
+    pub PremasterSecret, MASTER_SECRET_LEN
 }
 
 secret! {
     /// The 48-byte master secret of a session.
-    MasterSecret, MASTER_SECRET_LEN
+    pub MasterSecret, MASTER_SECRET_LEN
 }
 
 secret! {
-    /// The 32-byte key of the deterministic fallback, derived from the primes of the private key.
-    RejectKey, 32
+    /// The 32-byte key of implicit rejection, derived from the primes of the private key.
+    pub(crate) RejectKey, 32
 }
 
 /// Bytes of stack that a library may use while it derives secrets or makes a cipher of a key: 8 000
@@ -60,7 +60,7 @@ pub(crate) const STACK_LEN: usize = 16 * 1024;
 
 /// Does `work`, and wipes the `N` bytes of stack below it, where it may have left secrets that it
 /// made or moved there, also where it panics.
-pub fn on_wiped_stack<T, const N: usize>(work: impl FnOnce() -> T) -> T {
+pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
     /// Keeps what `work` puts on the stack below the frame of the caller.
     #[inline(never)]
     fn below<T>(work: impl FnOnce() -> T) -> T {

@@ -10,6 +10,7 @@ use crate::rsa_der::{MAX_EXPONENT_BITS, MAX_MODULUS_LEN, MIN_MODULUS_BITS, bit_l
 
 /// How a digest was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SignatureScheme {
     /// RSASSA-PKCS1-v1_5 over MD5 and SHA-1, one after the other, without a name of the hash: for
     /// RSA keys up to TLS 1.1 (RFC 2246 section 7.4.3).

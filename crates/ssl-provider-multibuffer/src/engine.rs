@@ -7,7 +7,8 @@ use std::fmt;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
 
-use ssl_provider_core::{Error, RawDecryption, RsaPrivateKeyDer};
+use ssl_provider_core::backend::RawDecryption;
+use ssl_provider_core::{Error, RsaPrivateKeyDer};
 use zeroize::Zeroizing;
 
 #[cfg(any(test, feature = "__probe"))]

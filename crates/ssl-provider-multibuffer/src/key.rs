@@ -2,22 +2,19 @@
 
 use std::fmt;
 
-use ssl_provider_core::secret::on_wiped_stack;
-use ssl_provider_core::{
-    Error, KeyExchangeBackend, RawDecryption, RsaPrivateKey, RsaPrivateKeyDer,
-};
+use ssl_provider_core::backend::{Backend, RawDecryption, RsaPrivateKey};
+use ssl_provider_core::{Error, RsaPrivateKeyDer, with_stack_wiped};
 
 use crate::engine::Engine;
 use crate::kernel::Kernel;
 use crate::number::LANES;
 
-/// Wraps a key that a library has loaded, for batches of `least` operations and more; gives it back
-/// as it is where no engine is for its size.
+/// Wraps a key that a library has loaded, for batches of `least` operations and more; returns it as it is where no engine has its size.
 pub(crate) fn with_batches<K: Kernel>(
     kernel: K,
     der: &RsaPrivateKeyDer<'_>,
     single: Box<dyn RsaPrivateKey>,
-    library: &'static dyn KeyExchangeBackend,
+    library: Backend,
     least: usize,
 ) -> Box<dyn RsaPrivateKey> {
     // Primes of 512, 1024 and 1536 bits. With more digits the kernel runs out of registers, and
@@ -37,7 +34,7 @@ struct Key<K, const H: usize, const N: usize> {
     engine: Engine<K, H, N>,
     single: Box<dyn RsaPrivateKey>,
     /// For random numbers.
-    library: &'static dyn KeyExchangeBackend,
+    library: Backend,
     least: usize,
 }
 
@@ -51,13 +48,13 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 
     fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
-        let random = |bytes: &mut [u8]| self.library.random(bytes);
+        let random = |bytes: &mut [u8]| self.library.random().fill(bytes);
         for jobs in jobs.chunks_mut(LANES) {
             if jobs.len() < self.least {
                 self.single.decrypt_raw_batch(jobs)?;
                 continue;
             }
-            let good = on_wiped_stack::<_, STACK_LEN>(|| self.engine.decrypt(jobs, &random))?;
+            let good = with_stack_wiped::<_, STACK_LEN>(|| self.engine.decrypt(jobs, &random))?;
             for (job, _) in jobs.iter_mut().zip(good).filter(|(_, good)| !good) {
                 self.single.decrypt_raw(job.ciphertext, job.em)?;
             }
@@ -81,7 +78,7 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> 
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider_core::Operation;
+    use ssl_provider_core::{KeyExchangeBackend, Operation};
     use ssl_provider_testkit::fake::Fake;
     use ssl_provider_testkit::rsa_key::TestKey;
 
@@ -97,8 +94,8 @@ mod tests {
             [(1, 1, 0), (1, 9, 0), (2, 1, 1), (2, 2, 0), (2, 8, 0), (2, 9, 1), (2, 10, 0)]
         {
             let fake = Fake::new().leak();
-            let single = fake.load_rsa_private_key(&der).unwrap();
-            let wrapped = with_batches(Portable, &der, single, fake, least);
+            let single = fake.rsa_decryption().load(&der).unwrap();
+            let wrapped = with_batches(Portable, &der, single, fake.into(), least);
             let ciphertext = vec![0x11; key.len()];
             let mut blocks = vec![vec![0; key.len()]; jobs];
             let mut batch: Vec<_> =
@@ -133,12 +130,12 @@ mod tests {
             .and("q^-1 mod p", &parts.qinv.to_bytes_be());
         let fake = Fake::new().leak();
         let load = || {
-            let single = fake.load_rsa_private_key(&der).unwrap();
-            with_batches(Portable, &der, single, fake, 1)
+            let single = fake.rsa_decryption().load(&der).unwrap();
+            with_batches(Portable, &der, single, fake.into(), 1)
         };
         let (unwiped, wiped) = (
             Remains::of(|| drop(load())),
-            Remains::of(|| drop(on_wiped_stack::<_, STACK_LEN>(load))),
+            Remains::of(|| drop(with_stack_wiped::<_, STACK_LEN>(load))),
         );
         assert_ne!(unwiped.found(&secrets), BTreeSet::new());
         assert_eq!(wiped.found(&secrets), BTreeSet::new());
@@ -151,7 +148,7 @@ mod tests {
         let wrapped = load();
         let mut em = vec![0; key.len()];
         let unwiped = Remains::of(|| {
-            let random = |bytes: &mut [u8]| fake.random(bytes);
+            let random = |bytes: &mut [u8]| fake.random().fill(bytes);
             let mut jobs = [RawDecryption { ciphertext: &ciphertext, em: &mut em }];
             engine.decrypt(&mut jobs, &random).unwrap();
         });

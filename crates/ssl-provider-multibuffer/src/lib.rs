@@ -12,7 +12,7 @@
 //!
 //! Every result is raised to the public exponent and compared with the ciphertext. One that fails
 //! is computed again by the inner library, so a fault of the arithmetic costs time, never a wrong
-//! answer. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
+//! result. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
 //! windows of fixed length, and each look-up reads the whole table.
 
 mod engine;
@@ -20,10 +20,11 @@ mod kernel;
 mod key;
 mod number;
 
-use ssl_provider_core::secret::on_wiped_stack;
-use ssl_provider_core::{
-    BackendInfo, Composed, Error, FipsStatus, KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer,
+use ssl_provider_core::backend::{
+    Backend, BackendInfo, Composed, KeyExchangeBackend, Operation, RsaDecryption, RsaPrivateKey,
+    Support,
 };
+use ssl_provider_core::{Error, RsaPrivateKeyDer, with_stack_wiped};
 
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
@@ -44,28 +45,30 @@ pub fn is_supported() -> bool {
     Avx512::detect().is_some()
 }
 
-/// Puts multi-buffer RSA around a backend; none where [`is_supported`] says no, or where the
+/// Puts multi-buffer RSA around a backend; none where [`is_supported`] returns false, or where the
 /// backend has no RSA private operation.
 ///
 /// The new backend has the name of the inner one. It is another backend all the same: each refuses
 /// the keys of the other.
-pub fn around(inner: &'static dyn KeyExchangeBackend) -> Option<MultiBuffer> {
+pub fn around(inner: &Backend) -> Option<MultiBuffer> {
     let kernel = Avx512::detect()?;
-    let mut info = inner.info().clone();
-    let (least, what) = match info.rsa?.assembly {
+    let BackendInfo { name, provider_name, library, rsa, .. } = inner.info();
+    let (least, what) = match (*rsa)?.assembly {
         true => (WORTH_BESIDE_ASSEMBLY, "batches of RSA"),
         false => (WORTH_BESIDE_PORTABLE_CODE, "RSA"),
     };
-    info.library = format!("{}, {what} by multi-buffer AVX-512 IFMA", info.library);
-    info.fips = FipsStatus::NotValidated;
-    Some(Composed::new(info, Batches { kernel, inner, least }, inner))
+    let library = format!("{library}, {what} by multi-buffer AVX-512 IFMA");
+    // None of it is FIPS validated.
+    let info = BackendInfo::new(name, provider_name, library).with_rsa(*rsa);
+    let batches = Batches { kernel, inner: inner.clone(), least };
+    Some(Composed::new(info, batches, inner.clone()))
 }
 
 /// The part of [`MultiBuffer`] that is new: the loading of RSA keys.
 #[derive(Debug)]
 pub struct Batches {
     kernel: Avx512,
-    inner: &'static dyn KeyExchangeBackend,
+    inner: Backend,
     /// Fewest operations that go to the engine.
     least: usize,
 }
@@ -75,13 +78,23 @@ impl KeyExchangeBackend for Batches {
         self.inner.info()
     }
 
-    fn load_rsa_private_key(
-        &self,
-        der: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        let single = self.inner.load_rsa_private_key(der)?;
-        Ok(on_wiped_stack::<_, { key::STACK_LEN }>(|| {
-            key::with_batches(self.kernel, der, single, self.inner, self.least)
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            Operation::RsaDecryptRaw => self.inner.support(operation),
+            _ => Support::Unsupported,
+        }
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+}
+
+impl RsaDecryption for Batches {
+    fn load(&self, der: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        let single = self.inner.rsa_decryption().load(der)?;
+        Ok(with_stack_wiped::<_, { key::STACK_LEN }>(|| {
+            key::with_batches(self.kernel, der, single, self.inner.clone(), self.least)
         }))
     }
 }

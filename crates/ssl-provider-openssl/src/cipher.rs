@@ -9,14 +9,36 @@ use openssl::cipher_ctx::CipherCtx;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
-use ssl_provider_core::cipher::{BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN};
-use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, Operation};
+#[cfg(not(openssl_without_rc4))]
+use ssl_provider_core::backend::StreamCipher;
+use ssl_provider_core::backend::{
+    AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, CbcCipher, NONCE_LEN, RecordCiphers,
+};
+use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error, Operation};
 
-use crate::failure;
+#[cfg(not(openssl_without_rc4))]
+use crate::rc4::Rc4;
+use crate::{OpenSsl, failure};
+
+impl RecordCiphers for OpenSsl {
+    #[cfg(not(openssl_without_rc4))]
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        Ok(Rc4::new(key)?)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        aead(cipher, key)
+    }
+}
 
 /// A block cipher in CBC mode.
 pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-    let found = fetch(cbc_name(cipher)).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
+    let found =
+        cbc_name(cipher).and_then(fetch).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
     check_key(key, cipher.key_len())?;
     let tripled;
     let key = match cipher {
@@ -32,7 +54,7 @@ pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>
 
 /// An authenticated cipher.
 pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    let found = fetch(aead_name(aead)).ok_or(Error::Unsupported(Operation::Aead(aead)))?;
+    let found = aead_name(aead).and_then(fetch).ok_or(Error::Unsupported(Operation::Aead(aead)))?;
     check_key(key, aead.key_len())?;
     Ok(Box::new(Aead::new(&found, aead, key).map_err(failure)?))
 }
@@ -41,8 +63,8 @@ pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher
 pub(crate) fn is_built_in(operation: Operation) -> bool {
     match operation {
         Operation::Rc4 => cfg!(not(openssl_without_rc4)),
-        Operation::Cbc(cipher) => fetch(cbc_name(cipher)).is_some(),
-        Operation::Aead(aead) => fetch(aead_name(aead)).is_some(),
+        Operation::Cbc(cipher) => cbc_name(cipher).and_then(fetch).is_some(),
+        Operation::Aead(aead) => aead_name(aead).and_then(fetch).is_some(),
         _ => true,
     }
 }
@@ -55,23 +77,25 @@ fn fetch(name: &str) -> Option<Cipher> {
     Cipher::fetch(None, name, None).ok()
 }
 
-fn cbc_name(cipher: CbcAlgorithm) -> &'static str {
-    match cipher {
+fn cbc_name(cipher: CbcAlgorithm) -> Option<&'static str> {
+    Some(match cipher {
         CbcAlgorithm::Des | CbcAlgorithm::TripleDes => "DES-EDE3-CBC",
         CbcAlgorithm::Aes128 => "AES-128-CBC",
         CbcAlgorithm::Aes256 => "AES-256-CBC",
         CbcAlgorithm::Camellia128 => "CAMELLIA-128-CBC",
         CbcAlgorithm::Camellia256 => "CAMELLIA-256-CBC",
-    }
+        _ => return None,
+    })
 }
 
-fn aead_name(aead: AeadAlgorithm) -> &'static str {
-    match aead {
+fn aead_name(aead: AeadAlgorithm) -> Option<&'static str> {
+    Some(match aead {
         AeadAlgorithm::Aes128Gcm => "AES-128-GCM",
         AeadAlgorithm::Aes256Gcm => "AES-256-GCM",
         AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => "AES-128-CCM",
         AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => "AES-256-CCM",
-    }
+        _ => return None,
+    })
 }
 
 /// A block cipher in CBC mode: a context for each direction. OpenSSL wipes what it frees.
@@ -138,13 +162,7 @@ struct Aead {
 
 impl Aead {
     fn new(cipher: &Cipher, aead: AeadAlgorithm, key: &[u8]) -> Result<Self, ErrorStack> {
-        let is_ccm = match aead {
-            AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => false,
-            AeadAlgorithm::Aes128Ccm
-            | AeadAlgorithm::Aes256Ccm
-            | AeadAlgorithm::Aes128Ccm8
-            | AeadAlgorithm::Aes256Ccm8 => true,
-        };
+        let is_ccm = !matches!(aead, AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm);
         let tag_len = aead.tag_len();
         let (mut seal, mut open) = (CipherCtx::new()?, CipherCtx::new()?);
         seal.encrypt_init(Some(cipher), None, None)?;

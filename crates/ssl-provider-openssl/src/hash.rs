@@ -9,15 +9,57 @@ use std::mem::MaybeUninit;
 
 use openssl_sys::{
     SHA_CTX, SHA1_Final, SHA1_Init, SHA1_Update, SHA256_CTX, SHA256_Final, SHA256_Init,
-    SHA256_Update, SHA384_Final, SHA384_Init, SHA384_Update, SHA512_CTX,
+    SHA256_Update, SHA384_Final, SHA384_Init, SHA384_Update, SHA512_CTX, SHA512_Final, SHA512_Init,
+    SHA512_Update,
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::{CompressionFunction, Error, HashAlgorithm, HashContext};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
+
+use crate::{OpenSsl, prf};
+
+impl Hashing for OpenSsl {
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        context(hash)
+    }
+
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        compression_function(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+}
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash);
+    let mut context = context(hash)?;
     for part in input {
         context.update(part);
     }
@@ -25,23 +67,29 @@ pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Resu
 }
 
 /// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
-    match hash {
+pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+    Ok(match hash {
         HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
         HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
         HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
         HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-    }
+        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+    })
 }
 
 /// A compression function with the first chaining value of its hash.
-pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
-    match hash {
+pub(crate) fn compression_function(
+    hash: HashAlgorithm,
+) -> Result<Box<dyn CompressionFunction>, Error> {
+    Ok(match hash {
         HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
         HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
         HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
         HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-    }
+        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+    })
 }
 
 /// The state of a hash, wiped on drop.
@@ -131,6 +179,9 @@ digest!(Sha256, SHA256_CTX, 64, SHA256_Init, SHA256_Update, SHA256_Final, |conte
 digest!(Sha384, SHA512_CTX, 128, SHA384_Init, SHA384_Update, SHA384_Final, |context| context
     .h
     .map(u64::to_be_bytes));
+digest!(Sha512, SHA512_CTX, 128, SHA512_Init, SHA512_Update, SHA512_Final, |context| context
+    .h
+    .map(u64::to_be_bytes));
 
 /// OpenSSL's `MD5_CTX` of `openssl/md5.h`, which `openssl-sys` leaves out.
 #[repr(C)]
@@ -163,7 +214,7 @@ impl<D: Digest> HashContext for Context<D> {
 
     fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
         if out.len() != D::HASH.output_len() {
-            return Err(Error::Internal("output is not of the hash's length"));
+            return Err(BAD_OUTPUT_LEN);
         }
         self.0.finish(out);
         Ok(())
@@ -203,6 +254,7 @@ mod tests {
             (HashAlgorithm::Sha1, MessageDigest::sha1()),
             (HashAlgorithm::Sha256, MessageDigest::sha256()),
             (HashAlgorithm::Sha384, MessageDigest::sha384()),
+            (HashAlgorithm::Sha512, MessageDigest::sha512()),
         ] {
             for len in 0..input.len() {
                 let (first, second) = input[..len].split_at(len / 3);

@@ -4,6 +4,7 @@
 mod cipher;
 mod hash;
 mod prf;
+mod random;
 #[cfg(not(openssl_without_rc4))]
 mod rc4;
 mod rsa;
@@ -12,14 +13,12 @@ mod signature;
 use std::sync::LazyLock;
 
 use openssl::error::ErrorStack;
-use openssl::{rand, version};
+use openssl::version;
 
-#[cfg(not(openssl_without_rc4))]
-use ssl_provider_core::StreamCipher;
-use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
-    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, Support,
+use ssl_provider_core::Error;
+use ssl_provider_core::backend::{
+    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
+    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
 };
 
 /// The name of the backend.
@@ -28,59 +27,8 @@ const NAME: &str = "openssl";
 /// OpenSSL 3.0.8 is the first of its line without CVE-2022-4304, a timing oracle in RSA decryption.
 const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
 
-/// Everything is OpenSSL's own, but that HMAC and PRF are put together here from its hashes.
-static COMPLETE: [(Operation, Support); 39] = [
-    (Operation::RsaDecryptRaw, Support::By("OpenSSL")),
-    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("OpenSSL hashes")),
-    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("OpenSSL hashes")),
-    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("OpenSSL hashes")),
-    (Operation::Hash(HashAlgorithm::Md5), Support::By("OpenSSL")),
-    (Operation::Hash(HashAlgorithm::Sha1), Support::By("OpenSSL")),
-    (Operation::Hash(HashAlgorithm::Sha256), Support::By("OpenSSL")),
-    (Operation::Hash(HashAlgorithm::Sha384), Support::By("OpenSSL")),
-    (Operation::Hmac(HashAlgorithm::Md5), Support::By("OpenSSL hashes")),
-    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("OpenSSL hashes")),
-    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("OpenSSL hashes")),
-    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("OpenSSL hashes")),
-    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("OpenSSL")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("OpenSSL")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("OpenSSL")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("OpenSSL")),
-    (Operation::Rc4, Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::Des), Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::Camellia128), Support::By("OpenSSL")),
-    (Operation::Cbc(CbcAlgorithm::Camellia256), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("OpenSSL")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("OpenSSL")),
-    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("OpenSSL")),
-    (Operation::Random, Support::By("OpenSSL")),
-];
-
-/// The ciphers that the OpenSSL at hand was built without are known at run time only.
-static SUPPORT: LazyLock<Vec<(Operation, Support)>> = LazyLock::new(|| {
-    COMPLETE.into_iter().filter(|(operation, _)| cipher::is_built_in(*operation)).collect()
-});
-
-static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
-    name: NAME,
-    provider_name: "ssl-provider OpenSSL Provider",
-    library: version::version().to_owned(),
-    rsa: Some(RsaInfo {
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
+    let rsa = RsaInfo {
         implementation: "OpenSSL",
         assembly: true,
         constant_time: if version::number() >= CONSTANT_TIME_SINCE {
@@ -91,9 +39,9 @@ static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
         blinding: true,
         // OpenSSL raises the result to e, and computes again without the primes when that differs.
         fault_check: true,
-    }),
-    fips: FipsStatus::NotValidated,
-    support: &SUPPORT,
+    };
+    let library = version::version().to_owned();
+    BackendInfo::new(NAME, "ssl-provider OpenSSL Provider", library).with_rsa(Some(rsa))
 });
 
 /// The backend.
@@ -110,76 +58,34 @@ impl KeyExchangeBackend for OpenSsl {
         &INFO
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
-        // OpenSSL takes a C int for the length.
-        out.chunks_mut(1 << 20).try_for_each(rand::rand_priv_bytes).map_err(|_| Error::Random)
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            // HMAC and PRF are put together here from its hashes.
+            Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
+            // Which ciphers the OpenSSL at hand was built with is known at run time only.
+            _ if cipher::is_built_in(operation) => Support::By("OpenSSL"),
+            _ => Support::Unsupported,
+        }
     }
 
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        hash::hash(hash, input, out)
+    fn random(&self) -> &dyn SecureRandom {
+        self
     }
 
-    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        Ok(hash::context(hash))
+    fn hashing(&self) -> &dyn Hashing {
+        self
     }
 
-    fn compression_function(
-        &self,
-        hash: HashAlgorithm,
-    ) -> Result<Box<dyn CompressionFunction>, Error> {
-        Ok(hash::compression_function(hash))
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
     }
 
-    fn hmac(
-        &self,
-        hash: HashAlgorithm,
-        key: &[u8],
-        input: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
     }
 
-    fn prf(
-        &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out);
-        Ok(())
-    }
-
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        Ok(Box::new(rsa::Key::load(key)?))
-    }
-
-    #[cfg(not(openssl_without_rc4))]
-    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        Ok(rc4::Rc4::new(key)?)
-    }
-
-    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cipher::cbc(cipher, key)
-    }
-
-    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        cipher::aead(cipher, key)
-    }
-
-    fn verify_signature(
-        &self,
-        key: &PublicKeyDer<'_>,
-        scheme: SignatureScheme,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        signature::verify(key, scheme, digest, signature)
+    fn signatures(&self) -> &dyn Signatures {
+        self
     }
 }
 

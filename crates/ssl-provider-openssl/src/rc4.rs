@@ -6,8 +6,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
-use ssl_provider_core::cipher::{BAD_KEY_LEN, RC4_KEY_LEN};
-use ssl_provider_core::{Error, StreamCipher};
+use ssl_provider_core::Error;
+use ssl_provider_core::backend::{BAD_KEY_LEN, RC4_KEY_LEN, StreamCipher};
 
 /// RC4 with its state.
 pub(crate) struct Rc4(RC4_KEY);

@@ -1,5 +1,5 @@
 //! The RSA private operation of OpenSSL: blinded, checked against faults, never unpadded.
-//! Its PKCS#1 mode answers bad padding with an error or with random bytes, as the release has it.
+//! Its PKCS#1 mode returns an error or random bytes for bad padding, depending on the release.
 
 use std::fmt;
 
@@ -8,10 +8,16 @@ use openssl::error::ErrorStack;
 use openssl::pkey::Private;
 use openssl::rsa::{Padding, Rsa};
 
-use ssl_provider_core::backend::trial_decryption;
-use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
+use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
 
-use crate::failure;
+use crate::{OpenSsl, failure};
+
+impl RsaDecryption for OpenSsl {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(Key::load(key)?))
+    }
+}
 
 /// A private key with its Montgomery forms and blinding factors. OpenSSL wipes it when it is freed.
 pub(crate) struct Key(Rsa<Private>);
@@ -52,11 +58,11 @@ impl RsaPrivateKey for Key {
         let len = self.modulus_len();
         // OpenSSL would pad a shorter ciphertext.
         if ciphertext.len() != len || em.len() != len {
-            return Err(Error::Internal("block is not of the modulus' length"));
+            return Err(BAD_BLOCK_LEN);
         }
         let written = self.0.private_decrypt(ciphertext, em, Padding::NONE).map_err(failure)?;
         if written != len {
-            return Err(Error::Internal("block is not of the modulus' length"));
+            return Err(BAD_BLOCK_LEN);
         }
         Ok(())
     }
@@ -68,7 +74,7 @@ impl fmt::Debug for Key {
     }
 }
 
-const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 
 /// Whether the parts of a key are what RFC 8017 section 3.2 says, as far as arithmetic can tell.
 fn is_consistent(der: &RsaPrivateKeyDer<'_>) -> Result<bool, ErrorStack> {
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn a_length_that_openssl_would_pad_is_refused() {
         let key = load(include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der")).unwrap();
-        let refused = Err(Error::Internal("block is not of the modulus' length"));
+        let refused = Err(BAD_BLOCK_LEN);
         assert_eq!(key.decrypt_raw(&[1; 127], &mut [0; 128]), refused);
         assert_eq!(key.decrypt_raw(&[1; 128], &mut [0; 129]), refused);
     }

@@ -5,20 +5,23 @@ use std::fmt;
 
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 
-use ssl_provider_core::cipher::{BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN};
-use ssl_provider_core::{AeadAlgorithm, AeadCipher, Error, Operation};
+use ssl_provider_core::backend::{AeadCipher, BAD_KEY_LEN, BAD_TAG_LEN, NONCE_LEN, RecordCiphers};
+use ssl_provider_core::{AeadAlgorithm, Error, Operation};
 
-use crate::NAME;
+use crate::{NAME, Ring};
+
+impl RecordCiphers for Ring {
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        aead(cipher, key)
+    }
+}
 
 /// An AEAD cipher with its key.
 pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
     let algorithm = match cipher {
         AeadAlgorithm::Aes128Gcm => &AES_128_GCM,
         AeadAlgorithm::Aes256Gcm => &AES_256_GCM,
-        AeadAlgorithm::Aes128Ccm
-        | AeadAlgorithm::Aes256Ccm
-        | AeadAlgorithm::Aes128Ccm8
-        | AeadAlgorithm::Aes256Ccm8 => return Err(Error::Unsupported(Operation::Aead(cipher))),
+        _ => return Err(Error::Unsupported(Operation::Aead(cipher))),
     };
     let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
     Ok(Box::new(Gcm(LessSafeKey::new(key))))

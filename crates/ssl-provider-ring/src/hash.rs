@@ -5,7 +5,41 @@ use std::fmt;
 
 use ring::digest::{self, Algorithm};
 
-use ssl_provider_core::{Error, HashAlgorithm, HashContext, Operation};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HashContext, Hashing};
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
+
+use crate::{Ring, prf};
+
+impl Hashing for Ring {
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        context(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+}
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
@@ -25,10 +59,11 @@ pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error
 
 fn algorithm(hash: HashAlgorithm) -> Result<&'static Algorithm, Error> {
     match hash {
-        HashAlgorithm::Md5 => Err(Error::Unsupported(Operation::Hash(hash))),
         HashAlgorithm::Sha1 => Ok(&digest::SHA1_FOR_LEGACY_USE_ONLY),
         HashAlgorithm::Sha256 => Ok(&digest::SHA256),
         HashAlgorithm::Sha384 => Ok(&digest::SHA384),
+        HashAlgorithm::Sha512 => Ok(&digest::SHA512),
+        _ => Err(Error::Unsupported(Operation::Hash(hash))),
     }
 }
 
@@ -52,7 +87,7 @@ impl HashContext for Context {
 /// Writes the hash of what `context` was fed.
 fn write(context: digest::Context, out: &mut [u8]) -> Result<(), Error> {
     if out.len() != context.algorithm().output_len() {
-        return Err(Error::Internal("output is not of the hash's length"));
+        return Err(BAD_OUTPUT_LEN);
     }
     out.copy_from_slice(context.finish().as_ref());
     Ok(())

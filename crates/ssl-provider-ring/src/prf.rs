@@ -3,7 +3,7 @@
 
 use ring::hmac;
 
-use ssl_provider_core::prf::{HmacKey, prf_sha2};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HmacKey, prf_sha2};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
 /// Computes HMAC over the parts of `input`, one after another.
@@ -14,13 +14,14 @@ pub(crate) fn hmac(
     out: &mut [u8],
 ) -> Result<(), Error> {
     let algorithm = match hash {
-        HashAlgorithm::Md5 => return Err(Error::Unsupported(Operation::Hmac(hash))),
         HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
         HashAlgorithm::Sha384 => hmac::HMAC_SHA384,
+        HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
+        _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
     };
     if out.len() != hash.output_len() {
-        return Err(Error::Internal("output is not of the hash's length"));
+        return Err(BAD_OUTPUT_LEN);
     }
     Key(hmac::Key::new(algorithm, key)).mac(&[], &[], input, out);
     Ok(())
@@ -35,9 +36,9 @@ pub(crate) fn prf(
     out: &mut [u8],
 ) -> Result<(), Error> {
     let algorithm = match prf {
-        PrfAlgorithm::Md5Sha1 => return Err(Error::Unsupported(Operation::Prf(prf))),
         PrfAlgorithm::Sha256 => hmac::HMAC_SHA256,
         PrfAlgorithm::Sha384 => hmac::HMAC_SHA384,
+        _ => return Err(Error::Unsupported(Operation::Prf(prf))),
     };
     prf_sha2(&Key(hmac::Key::new(algorithm, secret)), label, seed, out);
     Ok(())

@@ -19,13 +19,27 @@ use ccm::consts::{U8, U12, U16};
 use des::{Des, TdesEde3};
 use rc4::Rc4;
 
-use ssl_provider_core::cipher::{
-    BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, NONCE_LEN, RC4_KEY_LEN,
+use ssl_provider_core::backend::{
+    AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
+    RC4_KEY_LEN, RecordCiphers, StreamCipher,
 };
-use ssl_provider_core::secret::on_wiped_stack;
-use ssl_provider_core::{AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, StreamCipher};
+use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error, Operation, with_stack_wiped};
 
-use crate::NAME;
+use crate::{NAME, RustCrypto};
+
+impl RecordCiphers for RustCrypto {
+    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        rc4(key)
+    }
+
+    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        cbc(cipher, key)
+    }
+
+    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        aead(cipher, key)
+    }
+}
 
 /// RC4 with its key.
 pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
@@ -38,7 +52,7 @@ pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
 /// Makes a cipher in a box and wipes what its key schedule left on the stack, where the crates make
 /// it and move it from. They pass round keys on by value while they work, too.
 fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, Error> {
-    on_wiped_stack::<_, STACK_LEN>(|| make().map(Box::new)).map_err(|_| BAD_KEY_LEN)
+    with_stack_wiped::<_, STACK_LEN>(|| make().map(Box::new)).map_err(|_| BAD_KEY_LEN)
 }
 
 /// Bytes of stack that a constructor or an operation may leave round keys in: 7 600 were seen.
@@ -53,6 +67,7 @@ pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>
         CbcAlgorithm::Aes256 => Cbc::<Aes256>::boxed(key),
         CbcAlgorithm::Camellia128 => Cbc::<Camellia128>::boxed(key),
         CbcAlgorithm::Camellia256 => Cbc::<Camellia256>::boxed(key),
+        _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
     }
 }
 
@@ -65,6 +80,7 @@ pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCiph
         AeadAlgorithm::Aes256Ccm => Aead::<Ccm<Aes256, U16, U12>>::boxed(key),
         AeadAlgorithm::Aes128Ccm8 => Aead::<Ccm<Aes128, U8, U12>>::boxed(key),
         AeadAlgorithm::Aes256Ccm8 => Aead::<Ccm<Aes256, U8, U12>>::boxed(key),
+        _ => Err(Error::Unsupported(Operation::Aead(cipher))),
     }
 }
 
@@ -95,14 +111,14 @@ where
     fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
         let mut mode = Encryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| BAD_BLOCKS)?;
         let blocks = whole_blocks::<C>(blocks)?;
-        on_wiped_stack::<_, STACK_LEN>(|| mode.encrypt_blocks(blocks));
+        with_stack_wiped::<_, STACK_LEN>(|| mode.encrypt_blocks(blocks));
         Ok(())
     }
 
     fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error> {
         let mut mode = Decryptor::inner_iv_slice_init(&self.0, iv).map_err(|_| BAD_BLOCKS)?;
         let blocks = whole_blocks::<C>(blocks)?;
-        on_wiped_stack::<_, STACK_LEN>(|| mode.decrypt_blocks(blocks));
+        with_stack_wiped::<_, STACK_LEN>(|| mode.decrypt_blocks(blocks));
         Ok(())
     }
 }
@@ -135,7 +151,7 @@ impl<A: AeadInOut<NonceSize = U12>> Aead<A> {
         let tag = <&mut Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let seal = || self.0.encrypt_inout_detached(nonce, aad, texts);
         // Fails for texts longer than the mode allows only; the crate has no error numbers.
-        *tag = on_wiped_stack::<_, STACK_LEN>(seal)
+        *tag = with_stack_wiped::<_, STACK_LEN>(seal)
             .map_err(|_| Error::Backend { backend: NAME, code: 0 })?;
         Ok(())
     }
@@ -174,7 +190,7 @@ impl<A: AeadInOut<NonceSize = U12> + Send + Sync> AeadCipher for Aead<A> {
         let nonce: &Nonce<A> = nonce.into();
         let tag = <&Tag<A>>::try_from(tag).map_err(|_| BAD_TAG_LEN)?;
         let open = || self.0.decrypt_inout_detached(nonce, aad, text.into(), tag);
-        on_wiped_stack::<_, STACK_LEN>(open).map_err(|_| Error::BadRecord)
+        with_stack_wiped::<_, STACK_LEN>(open).map_err(|_| Error::BadRecord)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Hashes of the RustCrypto crates, at once and running, and the compression functions inside them.
-//! The four are told apart here, and only here and in the HMAC.
+//! An algorithm becomes a type here, and only here and in the HMAC.
 
 use std::any;
 use std::fmt;
@@ -7,14 +7,55 @@ use std::fmt;
 use hmac::digest::{Digest, FixedOutputReset};
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Sha256, Sha384};
+use sha2::{Sha256, Sha384, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use ssl_provider_core::{CompressionFunction, Error, HashAlgorithm, HashContext};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
+
+use crate::{RustCrypto, prf};
+
+impl Hashing for RustCrypto {
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        self::hash(hash, input, out)
+    }
+
+    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+        context(hash)
+    }
+
+    fn compression_function(
+        &self,
+        hash: HashAlgorithm,
+    ) -> Result<Box<dyn CompressionFunction>, Error> {
+        compression_function(hash)
+    }
+
+    fn hmac(
+        &self,
+        hash: HashAlgorithm,
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::hmac(hash, key, input, out)
+    }
+
+    fn prf(
+        &self,
+        prf: PrfAlgorithm,
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        prf::prf(prf, secret, label, seed, out)
+    }
+}
 
 /// Hashes the parts of `input`, one after another.
 pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash);
+    let mut context = context(hash)?;
     for part in input {
         context.update(part);
     }
@@ -22,18 +63,22 @@ pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Resu
 }
 
 /// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Box<dyn HashContext> {
-    match hash {
+pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
+    Ok(match hash {
         HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
         HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
         HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
         HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-    }
+        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+    })
 }
 
 /// A compression function with the first chaining value of its hash (RFC 1321, FIPS 180-4).
-pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFunction> {
-    Box::new(match hash {
+pub(crate) fn compression_function(
+    hash: HashAlgorithm,
+) -> Result<Box<dyn CompressionFunction>, Error> {
+    Ok(Box::new(match hash {
         HashAlgorithm::Md5 => State::Md5([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]),
         HashAlgorithm::Sha1 => {
             State::Sha1([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0])
@@ -58,7 +103,18 @@ pub(crate) fn compression_function(hash: HashAlgorithm) -> Box<dyn CompressionFu
             0xdb0c_2e0d_64f9_8fa7,
             0x47b5_481d_befa_4fa4,
         ]),
-    })
+        HashAlgorithm::Sha512 => State::Sha512([
+            0x6a09_e667_f3bc_c908,
+            0xbb67_ae85_84ca_a73b,
+            0x3c6e_f372_fe94_f82b,
+            0xa54f_f53a_5f1d_36f1,
+            0x510e_527f_ade6_82d1,
+            0x9b05_688c_2b3e_6c1f,
+            0x1f83_d9ab_fb41_bd6b,
+            0x5be0_cd19_137e_2179,
+        ]),
+        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+    }))
 }
 
 #[derive(Clone)]
@@ -74,8 +130,7 @@ impl<D: Digest + FixedOutputReset + Clone + Send + Sync + 'static> HashContext f
     }
 
     fn finish(mut self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
-        let out =
-            out.try_into().map_err(|_| Error::Internal("output is not of the hash's length"))?;
+        let out = out.try_into().map_err(|_| BAD_OUTPUT_LEN)?;
         // In place, so that the state is wiped where it lies: one that is moved out of its box
         // leaves its bytes behind there.
         Digest::finalize_into_reset(&mut self.0, out);
@@ -96,6 +151,7 @@ enum State {
     Sha1([u32; 5]),
     Sha256([u32; 8]),
     Sha384([u64; 8]),
+    Sha512([u64; 8]),
 }
 
 impl CompressionFunction for State {
@@ -104,7 +160,9 @@ impl CompressionFunction for State {
             Self::Md5(state) => md5::block_api::compress(state, blocks.as_chunks().0),
             Self::Sha1(state) => sha1::block_api::compress(state, blocks.as_chunks().0),
             Self::Sha256(state) => sha2::block_api::compress256(state, blocks.as_chunks().0),
-            Self::Sha384(state) => sha2::block_api::compress512(state, blocks.as_chunks().0),
+            Self::Sha384(state) | Self::Sha512(state) => {
+                sha2::block_api::compress512(state, blocks.as_chunks().0);
+            }
         }
     }
 
@@ -113,7 +171,7 @@ impl CompressionFunction for State {
             Self::Md5(state) => write(out, state.map(u32::to_le_bytes)),
             Self::Sha1(state) => write(out, state.map(u32::to_be_bytes)),
             Self::Sha256(state) => write(out, state.map(u32::to_be_bytes)),
-            Self::Sha384(state) => write(out, state.map(u64::to_be_bytes)),
+            Self::Sha384(state) | Self::Sha512(state) => write(out, state.map(u64::to_be_bytes)),
         }
     }
 }
@@ -132,6 +190,7 @@ impl fmt::Debug for State {
             Self::Sha1(_) => "State(Sha1)",
             Self::Sha256(_) => "State(Sha256)",
             Self::Sha384(_) => "State(Sha384)",
+            Self::Sha512(_) => "State(Sha512)",
         })
     }
 }

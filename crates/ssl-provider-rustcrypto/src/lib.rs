@@ -6,19 +6,16 @@
 mod cipher;
 mod hash;
 mod prf;
+mod random;
 mod rsa;
 mod signature;
 
 use std::sync::LazyLock;
 
-use getrandom::SysRng;
-use getrandom::rand_core::TryRng;
-
-use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
-    ConstantTime, Error, FipsStatus, HashAlgorithm, HashContext, KeyExchangeBackend, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaInfo, RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme,
-    StreamCipher, Support,
+use ssl_provider_core::HashAlgorithm;
+use ssl_provider_core::backend::{
+    AeadAlgorithm, BackendInfo, CbcAlgorithm, ConstantTime, Hashing, KeyExchangeBackend, Operation,
+    RecordCiphers, RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
 };
 
 /// The name of the backend.
@@ -54,55 +51,9 @@ pub const RSA_INFO: RsaInfo = RsaInfo {
     fault_check: true,
 };
 
-static SUPPORT: [(Operation, Support); 39] = [
-    (Operation::RsaDecryptRaw, Support::By("rsa")),
-    (Operation::Prf(PrfAlgorithm::Md5Sha1), Support::By("hmac")),
-    (Operation::Prf(PrfAlgorithm::Sha256), Support::By("hmac")),
-    (Operation::Prf(PrfAlgorithm::Sha384), Support::By("hmac")),
-    (Operation::Hash(HashAlgorithm::Md5), Support::By("md-5")),
-    (Operation::Hash(HashAlgorithm::Sha1), Support::By("sha1")),
-    (Operation::Hash(HashAlgorithm::Sha256), Support::By("sha2")),
-    (Operation::Hash(HashAlgorithm::Sha384), Support::By("sha2")),
-    (Operation::Hmac(HashAlgorithm::Md5), Support::By("hmac")),
-    (Operation::Hmac(HashAlgorithm::Sha1), Support::By("hmac")),
-    (Operation::Hmac(HashAlgorithm::Sha256), Support::By("hmac")),
-    (Operation::Hmac(HashAlgorithm::Sha384), Support::By("hmac")),
-    (Operation::CompressionFunction(HashAlgorithm::Md5), Support::By("md-5")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha1), Support::By("sha1")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha256), Support::By("sha2")),
-    (Operation::CompressionFunction(HashAlgorithm::Sha384), Support::By("sha2")),
-    (Operation::Rc4, Support::By("rc4")),
-    (Operation::Cbc(CbcAlgorithm::Des), Support::By("des")),
-    (Operation::Cbc(CbcAlgorithm::TripleDes), Support::By("des")),
-    (Operation::Cbc(CbcAlgorithm::Aes128), Support::By("aes")),
-    (Operation::Cbc(CbcAlgorithm::Aes256), Support::By("aes")),
-    (Operation::Cbc(CbcAlgorithm::Camellia128), Support::By("camellia")),
-    (Operation::Cbc(CbcAlgorithm::Camellia256), Support::By("camellia")),
-    (Operation::Aead(AeadAlgorithm::Aes128Gcm), Support::By("aes-gcm")),
-    (Operation::Aead(AeadAlgorithm::Aes256Gcm), Support::By("aes-gcm")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm), Support::By("ccm")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm), Support::By("ccm")),
-    (Operation::Aead(AeadAlgorithm::Aes128Ccm8), Support::By("ccm")),
-    (Operation::Aead(AeadAlgorithm::Aes256Ccm8), Support::By("ccm")),
-    (Operation::Verify(SignatureScheme::RsaMd5Sha1), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::RsaSha1), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::RsaSha256), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::RsaSha384), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::RsaSha512), Support::By("rsa")),
-    (Operation::Verify(SignatureScheme::EcdsaSha1), Support::By("p256, p384 and p521")),
-    (Operation::Verify(SignatureScheme::EcdsaSha256), Support::By("p256, p384 and p521")),
-    (Operation::Verify(SignatureScheme::EcdsaSha384), Support::By("p256, p384 and p521")),
-    (Operation::Verify(SignatureScheme::EcdsaSha512), Support::By("p256, p384 and p521")),
-    (Operation::Random, Support::By("getrandom")),
-];
-
-static INFO: LazyLock<BackendInfo> = LazyLock::new(|| BackendInfo {
-    name: NAME,
-    provider_name: "ssl-provider RustCrypto Provider",
-    library: VERSIONS.map(|(name, version)| format!("{name} {version}")).join(", "),
-    rsa: Some(RSA_INFO),
-    fips: FipsStatus::NotValidated,
-    support: &SUPPORT,
+static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
+    let library = VERSIONS.map(|(name, version)| format!("{name} {version}")).join(", ");
+    BackendInfo::new(NAME, "ssl-provider RustCrypto Provider", library).with_rsa(Some(RSA_INFO))
 });
 
 /// The backend.
@@ -119,74 +70,46 @@ impl KeyExchangeBackend for RustCrypto {
         &INFO
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
-        SysRng.try_fill_bytes(out).map_err(|_| Error::Random)
+    fn support(&self, operation: Operation) -> Support {
+        Support::By(match operation {
+            Operation::Random => "getrandom",
+            Operation::RsaDecryptRaw => "rsa",
+            Operation::Hmac(_) | Operation::Prf(_) => "hmac",
+            Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
+                HashAlgorithm::Md5 => "md-5",
+                HashAlgorithm::Sha1 => "sha1",
+                _ => "sha2",
+            },
+            Operation::Rc4 => "rc4",
+            Operation::Cbc(CbcAlgorithm::Des | CbcAlgorithm::TripleDes) => "des",
+            Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => "camellia",
+            Operation::Cbc(_) => "aes",
+            Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
+            Operation::Aead(_) => "ccm",
+            Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
+            Operation::Verify(_) => "p256, p384 and p521",
+            _ => return Support::Unsupported,
+        })
     }
 
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        hash::hash(hash, input, out)
+    fn random(&self) -> &dyn SecureRandom {
+        self
     }
 
-    fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        Ok(hash::context(hash))
+    fn hashing(&self) -> &dyn Hashing {
+        self
     }
 
-    fn compression_function(
-        &self,
-        hash: HashAlgorithm,
-    ) -> Result<Box<dyn CompressionFunction>, Error> {
-        Ok(hash::compression_function(hash))
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
     }
 
-    fn hmac(
-        &self,
-        hash: HashAlgorithm,
-        key: &[u8],
-        input: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
     }
 
-    fn prf(
-        &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out);
-        Ok(())
-    }
-
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        Ok(Box::new(rsa::Key::load(key)?))
-    }
-
-    fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        cipher::rc4(key)
-    }
-
-    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cipher::cbc(cipher, key)
-    }
-
-    fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        cipher::aead(cipher, key)
-    }
-
-    fn verify_signature(
-        &self,
-        key: &PublicKeyDer<'_>,
-        scheme: SignatureScheme,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<(), Error> {
-        signature::verify(key, scheme, digest, signature)
+    fn signatures(&self) -> &dyn Signatures {
+        self
     }
 }
 

@@ -5,10 +5,10 @@ use hmac::digest::{FixedOutput, OutputSizeUser};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Sha256, Sha384};
+use sha2::{Sha256, Sha384, Sha512};
 
-use ssl_provider_core::prf::{HmacKey, prf_md5_sha1, prf_sha2, split_secret};
-use ssl_provider_core::{Error, HashAlgorithm, PrfAlgorithm};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HmacKey, prf_md5_sha1, prf_sha2, split_secret};
+use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
 /// Computes HMAC over the parts of `input`, one after another.
 pub(crate) fn hmac(
@@ -18,19 +18,27 @@ pub(crate) fn hmac(
     out: &mut [u8],
 ) -> Result<(), Error> {
     if out.len() != hash.output_len() {
-        return Err(Error::Internal("output is not of the hash's length"));
+        return Err(BAD_OUTPUT_LEN);
     }
     match hash {
         HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
         HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
         HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
         HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+        HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+        _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
     }
     Ok(())
 }
 
 /// Computes the TLS PRF.
-pub(crate) fn prf(prf: PrfAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+pub(crate) fn prf(
+    prf: PrfAlgorithm,
+    secret: &[u8],
+    label: &[u8],
+    seed: &[&[u8]],
+    out: &mut [u8],
+) -> Result<(), Error> {
     match prf {
         PrfAlgorithm::Md5Sha1 => {
             let (first, second) = split_secret(secret);
@@ -38,7 +46,9 @@ pub(crate) fn prf(prf: PrfAlgorithm, secret: &[u8], label: &[u8], seed: &[&[u8]]
         }
         PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
         PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+        _ => return Err(Error::Unsupported(Operation::Prf(prf))),
     }
+    Ok(())
 }
 
 /// An HMAC key: two hash states, which are wiped on drop by the crates' feature `zeroize`.
@@ -82,5 +92,6 @@ mod tests {
         check::<Sha1>();
         check::<Sha256>();
         check::<Sha384>();
+        check::<Sha512>();
     }
 }

@@ -10,10 +10,16 @@ use rsa::hazmat::rsa_decrypt_and_check;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::backend::trial_decryption;
-use ssl_provider_core::{Error, KeyFault, RsaPrivateKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
+use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
 
-use crate::NAME;
+use crate::{NAME, RustCrypto};
+
+impl RsaDecryption for RustCrypto {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        Ok(Box::new(Key::load(key)?))
+    }
+}
 
 /// An expanded private key. The crate wipes it on drop.
 pub(crate) struct Key(rsa::PrivateKey);
@@ -59,13 +65,13 @@ impl Key {
         em: &mut [u8],
     ) -> Result<(), Error> {
         let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
-            .map_err(|_| Error::Internal("ciphertext is longer than the modulus"))?;
+            .map_err(|_| BAD_BLOCK_LEN)?;
         let m = rsa_decrypt_and_check(&self.0, Some(rng), &c).map_err(failure)?;
         let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
         // The number is as wide as the modulus in whole words, and below it: what is cut is zero.
         let start = bytes.len().saturating_sub(em.len());
         let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
-        em.copy_from_slice(bytes.ok_or(Error::Internal("block is longer than the modulus"))?);
+        em.copy_from_slice(bytes.ok_or(BAD_BLOCK_LEN)?);
         Ok(())
     }
 }
@@ -86,7 +92,7 @@ impl fmt::Debug for Key {
     }
 }
 
-const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 
 /// A number of a key, which core has made sure is no longer than the modulus.
 fn number(big_endian: &[u8]) -> Result<BoxedUint, Error> {

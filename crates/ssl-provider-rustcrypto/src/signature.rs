@@ -7,8 +7,24 @@ use rsa::{BoxedUint, PublicKey};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
-use ssl_provider_core::signature::{BAD_PUBLIC_KEY, Curve, PublicKeyParts};
-use ssl_provider_core::{Error, PublicKeyDer, SignatureScheme};
+use ssl_provider_core::backend::Signatures;
+use ssl_provider_core::{
+    BAD_PUBLIC_KEY, Curve, Error, Operation, PublicKeyDer, PublicKeyParts, SignatureScheme,
+};
+
+use crate::RustCrypto;
+
+impl Signatures for RustCrypto {
+    fn verify(
+        &self,
+        key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        verify(key, scheme, digest, signature)
+    }
+}
 
 /// Verifies `signature` over `digest`.
 pub(crate) fn verify(
@@ -27,8 +43,8 @@ pub(crate) fn verify(
                 SignatureScheme::RsaSha256 => Pkcs1v15Sign::new::<Sha256>(),
                 SignatureScheme::RsaSha384 => Pkcs1v15Sign::new::<Sha384>(),
                 SignatureScheme::RsaSha512 => Pkcs1v15Sign::new::<Sha512>(),
-                // Core has matched the key with the scheme, which leaves MD5 and SHA-1.
-                _ => Pkcs1v15Sign::new_unprefixed(),
+                SignatureScheme::RsaMd5Sha1 => Pkcs1v15Sign::new_unprefixed(),
+                _ => return Err(Error::Unsupported(Operation::Verify(scheme))),
             };
             key.verify(padding, digest, signature).map_err(|_| Error::BadSignature)
         }

@@ -1,22 +1,22 @@
 //! One direction of a connection with its keys: a protocol, a suite, and what the hellos agreed on.
 //! It also makes records that no honest peer would: of any decrypted blocks, and of any length.
 
-use ssl_provider_core::cipher_suite::{CipherAlgorithm, CipherMode};
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol,
-    RecordKey, RecordOptions,
+    AeadAlgorithm, Backend, CbcAlgorithm, CipherAlgorithm, CipherMode, CipherSuite,
+    CipherSuiteInfo, Error, HashAlgorithm, ProtocolVersion, RecordKey, RecordOptions, WriteKeys,
 };
 
 use crate::bytes::Rng;
+use crate::exchange::{PROTOCOLS, open};
 use crate::reference;
 
 /// A suite of a protocol with the keys of one direction, for tests.
 #[derive(Clone, Debug)]
 pub struct Direction {
     /// The protocol.
-    pub protocol: Protocol,
+    pub protocol: ProtocolVersion,
     /// The suite.
-    pub suite: &'static CipherSuite,
+    pub suite: &'static CipherSuiteInfo,
     /// What the hellos agreed on.
     pub options: RecordOptions,
     /// The key of the MAC; empty for AEAD suites.
@@ -29,8 +29,12 @@ pub struct Direction {
 
 impl Direction {
     /// A direction with keys that are the same on every call.
-    pub fn new(protocol: Protocol, suite: &'static CipherSuite, encrypt_then_mac: bool) -> Self {
-        let mut rng = Rng::new(u64::from(suite.id));
+    pub fn new(
+        protocol: ProtocolVersion,
+        suite: &'static CipherSuiteInfo,
+        encrypt_then_mac: bool,
+    ) -> Self {
+        let mut rng = Rng::new(u64::from(suite.id.0));
         let mut bytes = |len| (0..len).map(|_| rng.byte()).collect();
         Self {
             protocol,
@@ -43,21 +47,21 @@ impl Direction {
     }
 
     /// The same, for the suite with this number.
-    pub fn of(protocol: Protocol, suite: u32, encrypt_then_mac: bool) -> Self {
-        Self::new(protocol, CipherSuite::from_id(suite).unwrap(), encrypt_then_mac)
+    pub fn of(protocol: ProtocolVersion, suite: CipherSuite, encrypt_then_mac: bool) -> Self {
+        Self::new(protocol, suite.info().unwrap(), encrypt_then_mac)
     }
 
     /// Every protocol with every RSA suite that records are defined for, and with encrypt-then-MAC
     /// where that exists.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.schedule().is_some()) {
-            for suite in CipherSuite::all() {
+        for protocol in PROTOCOLS {
+            for suite in CipherSuiteInfo::all() {
                 if !suite.key_exchange.is_rsa() || !suite.allows(protocol) {
                     continue;
                 }
                 all.push(Self::new(protocol, suite, false));
-                if suite.cipher.mode == CipherMode::Cbc && protocol != Protocol::Ssl3 {
+                if suite.cipher.mode == CipherMode::Cbc && protocol != ProtocolVersion::SSL3 {
                     all.push(Self::new(protocol, suite, true));
                 }
             }
@@ -69,23 +73,22 @@ impl Direction {
     ///
     /// # Errors
     ///
-    /// Those of [`RecordKey::new`].
-    pub fn key(&self, backend: &'static dyn KeyExchangeBackend) -> Result<RecordKey, Error> {
-        RecordKey::new(
-            backend,
-            self.protocol,
-            self.suite,
-            self.options,
-            &self.mac_key,
-            &self.write_key,
-            &self.write_iv,
-        )
+    /// Those of [`Provider::security_parameters`](ssl_provider_core::Provider::security_parameters)
+    /// and of [`RecordKey::new`].
+    pub fn key(&self, backend: &Backend) -> Result<RecordKey, Error> {
+        let connection = open(backend).security_parameters(self.protocol, self.suite.id)?;
+        RecordKey::new(&connection, self.options, self.write_keys())
+    }
+
+    /// The keys as a record key takes them.
+    pub fn write_keys(&self) -> WriteKeys<'_> {
+        WriteKeys { mac_key: &self.mac_key, write_key: &self.write_key, write_iv: &self.write_iv }
     }
 
     /// Protocol, suite and options, for messages.
     pub fn name(&self) -> String {
         let then_mac = if self.options.encrypt_then_mac { ", encrypt-then-MAC" } else { "" };
-        format!("{} {}{then_mac}", self.protocol.name(), self.suite.name)
+        format!("{} {}{then_mac}", self.protocol, self.suite.name)
     }
 
     /// A header for a fragment of this length.
@@ -105,7 +108,7 @@ impl Direction {
         let number = sequence_number.to_be_bytes();
         let version = self.protocol.wire().to_be_bytes();
         let len = u16::try_from(payload.len()).unwrap().to_be_bytes();
-        if self.protocol == Protocol::Ssl3 {
+        if self.protocol == ProtocolVersion::SSL3 {
             let pad_len = if hash == HashAlgorithm::Md5 { 48 } else { 40 };
             let (first, second) = (vec![0x36; pad_len], vec![0x5c; pad_len]);
             let head = [content_type, len[0], len[1]];
@@ -118,7 +121,7 @@ impl Direction {
 
     /// A CBC record whose decrypted blocks are `blocks`, whatever they are; with encrypt-then-MAC
     /// its outer MAC is right. The first record of the direction.
-    pub fn forge(&self, backend: &dyn KeyExchangeBackend, blocks: &[u8]) -> Vec<u8> {
+    pub fn forge(&self, backend: &Backend, blocks: &[u8]) -> Vec<u8> {
         let (sequence_number, content_type) = (0, 23);
         let algorithm = match (self.suite.cipher.block_len(), self.suite.cipher.key_len) {
             (8, 24) => CbcAlgorithm::TripleDes,
@@ -132,7 +135,12 @@ impl Direction {
             self.write_iv.clone()
         };
         let mut sealed = blocks.to_vec();
-        backend.cbc(algorithm, &self.write_key).unwrap().encrypt(&iv, &mut sealed).unwrap();
+        backend
+            .record_ciphers()
+            .cbc(algorithm, &self.write_key)
+            .unwrap()
+            .encrypt(&iv, &mut sealed)
+            .unwrap();
         let mut fragment = if explicit { [iv, sealed].concat() } else { sealed };
         if self.options.encrypt_then_mac {
             fragment.extend(self.mac(sequence_number, content_type, &fragment.clone()));
@@ -142,7 +150,7 @@ impl Direction {
 
     /// The first record of the direction around a payload of any length, also of one that no record
     /// may have.
-    pub fn seal(&self, backend: &dyn KeyExchangeBackend, payload: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, backend: &Backend, payload: &[u8]) -> Vec<u8> {
         let cipher = self.suite.cipher;
         let (sequence_number, content_type) = (0_u64, 23);
         let mut fragment = payload.to_vec();
@@ -159,10 +167,15 @@ impl Direction {
             CipherMode::Stream => {
                 fragment.extend(self.mac(sequence_number, content_type, payload));
                 if cipher.algorithm == CipherAlgorithm::Rc4 {
-                    backend.rc4(&self.write_key).unwrap().apply(&mut fragment).unwrap();
+                    backend
+                        .record_ciphers()
+                        .rc4(&self.write_key)
+                        .unwrap()
+                        .apply(&mut fragment)
+                        .unwrap();
                 }
             }
-            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => {
+            _ => {
                 let explicit = [0x77; 8];
                 let nonce = [&self.write_iv[..], &explicit].concat().try_into().unwrap();
                 let number = sequence_number.to_be_bytes();
@@ -171,7 +184,7 @@ impl Direction {
                 let aad = [&number[..], &[content_type, high, low], &len].concat();
                 let algorithm = self.aead_algorithm();
                 let mut tag = vec![0; algorithm.tag_len()];
-                let aead = backend.aead(algorithm, &self.write_key).unwrap();
+                let aead = backend.record_ciphers().aead(algorithm, &self.write_key).unwrap();
                 aead.seal(&nonce, &aad, &mut fragment, &mut tag).unwrap();
                 fragment = [&explicit[..], &fragment, &tag].concat();
             }

@@ -1,10 +1,10 @@
 //! One RSA key exchange: its public facts, how a backend imports it, and what the answer must be.
 //! The expected values come from [`crate::reference`], never from the code under test.
 
-use ssl_provider_core::provider::PremasterVersion;
 use ssl_provider_core::{
-    CipherSuite, Error, Flags, KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, MasterKey,
-    ParameterList, Policy, PrfAlgorithm, PrivateKey, Protocol, Provider, SessionKeys, Side,
+    Backend, CipherSuite, CipherSuiteInfo, Error, KeyExportPolicy, KeyLogPolicy, MasterKey,
+    ParameterList, Policy, PremasterVersion, PrfAlgorithm, PrivateKey, ProtocolVersion, Provider,
+    SecurityParameters, SessionKeys, Side,
 };
 
 use crate::bytes::{Rng, counting, to_hex};
@@ -21,17 +21,26 @@ pub const POLICY: Policy = Policy {
 };
 
 /// Opens a provider with [`POLICY`].
-pub fn open(backend: &'static dyn KeyExchangeBackend) -> Provider {
+pub fn open(backend: &Backend) -> Provider {
     Provider::open(backend).with_policy(POLICY)
+}
+
+/// Returns what a connection with this version and suite agrees on, under [`POLICY`].
+pub fn connection(
+    backend: &Backend,
+    version: ProtocolVersion,
+    suite: CipherSuite,
+) -> SecurityParameters {
+    open(backend).security_parameters(version, suite).expect("a suite of the version")
 }
 
 /// The public facts of an RSA key exchange.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// The negotiated version.
-    pub protocol: Protocol,
+    pub protocol: ProtocolVersion,
     /// The negotiated suite.
-    pub suite: &'static CipherSuite,
+    pub suite: &'static CipherSuiteInfo,
     /// The random of the ClientHello.
     pub client_random: [u8; 32],
     /// The random of the ServerHello.
@@ -44,10 +53,10 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange with the randoms 00 01 … 1f and 20 21 … 3f.
-    pub fn new(protocol: Protocol, suite: u32) -> Self {
+    pub fn new(protocol: ProtocolVersion, suite: CipherSuite) -> Self {
         Self {
             protocol,
-            suite: CipherSuite::from_id(suite).expect("a suite of the table"),
+            suite: suite.info().expect("a suite of the table"),
             client_random: counting(0x00),
             server_random: counting(0x20),
             session_hash: None,
@@ -121,11 +130,10 @@ impl Exchange {
     ) -> Result<MasterKey, Error> {
         provider.import_master_key(
             key,
-            u32::from(self.protocol.wire()),
+            self.protocol,
             self.suite.id,
             &self.parameters(),
             ciphertext,
-            Flags::SERVER,
         )
     }
 
@@ -202,12 +210,12 @@ impl Exchange {
              server_random: hex(\"{}\").try_into().unwrap(),\n    \
              session_hash: {session_hash},\n    \
              client_version: {:?},\n    \
-             ..Exchange::new(Protocol::{:?}, 0x{:04X})\n}};",
+             ..Exchange::new(ProtocolVersion(0x{:04x}), CipherSuite(0x{:04X}))\n}};",
             to_hex(&self.client_random),
             to_hex(&self.server_random),
             self.client_version,
-            self.protocol,
-            self.suite.id,
+            self.protocol.wire(),
+            self.suite.id.0,
         )
     }
 }
@@ -220,30 +228,31 @@ pub fn premaster_secret(version: u16, rng: &mut Rng) -> [u8; 48] {
 }
 
 /// Length of the session hash in bytes; none in SSL 3.0, which has no extended master secret.
-pub fn session_hash_len(protocol: Protocol, suite: &CipherSuite) -> Option<usize> {
+pub fn session_hash_len(protocol: ProtocolVersion, suite: &CipherSuiteInfo) -> Option<usize> {
     reference::prf_of(protocol, suite).map(|prf| match prf {
         PrfAlgorithm::Md5Sha1 => 36,
         PrfAlgorithm::Sha256 => 32,
         PrfAlgorithm::Sha384 => 48,
+        other => panic!("{}: a PRF that is not known here", other.name()),
     })
 }
 
 /// The protocols that have an RSA key exchange here.
-pub const PROTOCOLS: [Protocol; 6] = [
-    Protocol::Ssl3,
-    Protocol::Tls1_0,
-    Protocol::Tls1_1,
-    Protocol::Tls1_2,
-    Protocol::Dtls1_0,
-    Protocol::Dtls1_2,
+pub const PROTOCOLS: [ProtocolVersion; 6] = [
+    ProtocolVersion::SSL3,
+    ProtocolVersion::TLS1_0,
+    ProtocolVersion::TLS1_1,
+    ProtocolVersion::TLS1_2,
+    ProtocolVersion::DTLS1_0,
+    ProtocolVersion::DTLS1_2,
 ];
 
 /// Every pair of a protocol and an RSA suite of it.
-pub fn rsa_suites() -> Vec<(Protocol, &'static CipherSuite)> {
+pub fn rsa_suites() -> Vec<(ProtocolVersion, &'static CipherSuiteInfo)> {
     PROTOCOLS
         .iter()
         .flat_map(|protocol| {
-            CipherSuite::all()
+            CipherSuiteInfo::all()
                 .iter()
                 .filter(|suite| suite.key_exchange.is_rsa() && suite.allows(*protocol))
                 .map(|suite| (*protocol, suite))

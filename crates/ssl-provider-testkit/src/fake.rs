@@ -4,11 +4,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ssl_provider_core::cipher::NONCE_LEN;
+use ssl_provider_core::backend::{
+    AeadCipher, BAD_OUTPUT_LEN, Backend, CbcCipher, HashContext, Hashing, NONCE_LEN, RecordCiphers,
+    RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
+};
 use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, BackendInfo, CbcAlgorithm, CbcCipher, Error, FipsStatus,
-    HashAlgorithm, HashContext, KeyExchangeBackend, Operation, PrfAlgorithm, PublicKeyDer,
-    RsaPrivateKey, RsaPrivateKeyDer, SignatureScheme, StreamCipher, Support,
+    AeadAlgorithm, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, KeyExchangeBackend, Operation,
+    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 
 /// What an operation of the fake does instead of answering.
@@ -37,29 +39,11 @@ struct Shared {
     log: Mutex<Vec<Operation>>,
 }
 
-/// Everything is done by the fake itself.
-const SUPPORT: [(Operation, Support); Operation::ALL.len()] = {
-    let mut table = [(Operation::Random, Support::By("fake")); Operation::ALL.len()];
-    let mut i = 0;
-    while i < table.len() {
-        table[i].0 = Operation::ALL[i];
-        i += 1;
-    }
-    table
-};
-
 impl Fake {
     /// A fake that answers everything; decryption returns the ciphertext.
     pub fn new() -> Self {
         Self {
-            info: BackendInfo {
-                name: "fake",
-                provider_name: "Fake Provider Without Security",
-                library: "none".to_owned(),
-                rsa: None,
-                fips: FipsStatus::NotValidated,
-                support: &SUPPORT,
-            },
+            info: BackendInfo::new("fake", "Fake Provider Without Security", "none".to_owned()),
             faults: Vec::new(),
             shared: Arc::default(),
         }
@@ -93,7 +77,13 @@ impl Fake {
         self
     }
 
-    /// The fake as providers want it. It is never freed, which tests can afford.
+    /// Returns the fake as a backend that a provider takes.
+    pub fn share(self) -> Backend {
+        Backend::new(self)
+    }
+
+    /// Returns the fake for as long as the program runs, so that a test can read its
+    /// [`log`](Self::log) besides.
     pub fn leak(self) -> &'static Self {
         Box::leak(Box::new(self))
     }
@@ -107,6 +97,12 @@ impl Fake {
         self.shared.note(operation);
         let fault = self.faults.iter().find(|(with_fault, _)| *with_fault == operation);
         raise(fault.map(|(_, fault)| *fault))
+    }
+}
+
+impl From<&'static Fake> for Backend {
+    fn from(fake: &'static Fake) -> Self {
+        Self::from_static(fake)
     }
 }
 
@@ -141,12 +137,40 @@ impl KeyExchangeBackend for Fake {
         &self.info
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
+    fn support(&self, _operation: Operation) -> Support {
+        Support::By("fake")
+    }
+
+    fn random(&self) -> &dyn SecureRandom {
+        self
+    }
+
+    fn hashing(&self) -> &dyn Hashing {
+        self
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
+    }
+
+    fn signatures(&self) -> &dyn Signatures {
+        self
+    }
+}
+
+impl SecureRandom for Fake {
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
         self.start(Operation::Random)?;
         mix(b"random", &[], out);
         Ok(())
     }
+}
 
+impl Hashing for Fake {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
         self.start(Operation::Hash(hash))?;
         mix(hash.name().as_bytes(), &[&input.concat()], out);
@@ -182,14 +206,15 @@ impl KeyExchangeBackend for Fake {
         mix(b"prf", &[prf.name().as_bytes(), secret, label, &seed.concat()], out);
         Ok(())
     }
+}
 
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+impl RsaDecryption for Fake {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(FakeKey { len: key.modulus().len(), shared: Arc::clone(&self.shared) }))
     }
+}
 
+impl RecordCiphers for Fake {
     fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
         self.start(Operation::Rc4)?;
         Ok(Box::new(FakeCipher))
@@ -204,8 +229,10 @@ impl KeyExchangeBackend for Fake {
         self.start(Operation::Aead(cipher))?;
         Ok(Box::new(FakeCipher))
     }
+}
 
-    fn verify_signature(
+impl Signatures for Fake {
+    fn verify(
         &self,
         key: &PublicKeyDer<'_>,
         scheme: SignatureScheme,
@@ -307,7 +334,7 @@ impl HashContext for FakeHash {
 
     fn finish(self: Box<Self>, out: &mut [u8]) -> Result<(), Error> {
         if out.len() != self.hash.output_len() {
-            return Err(Error::Internal("the output has another length than the hash"));
+            return Err(BAD_OUTPUT_LEN);
         }
         mix(self.hash.name().as_bytes(), &[&self.input], out);
         Ok(())

@@ -6,7 +6,7 @@
 //!
 //! // `Fake` has no security and no real algorithm, so the suite has to find that out.
 //! # std::panic::set_hook(Box::new(|_| {}));
-//! let report = check(Fake::new().leak());
+//! let report = check(Fake::new().share());
 //! assert!(!report.passed());
 //! assert!(report.failures().any(|failed| failed.name == "prf::prf_ietf_known_answers"));
 //! ```
@@ -26,7 +26,8 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ssl_provider_core::KeyExchangeBackend;
+#[doc(no_inline)]
+pub use ssl_provider_core::Backend;
 
 pub mod bytes;
 pub mod cases;
@@ -49,7 +50,7 @@ pub struct Case {
     /// Its module and its function, such as `prf::prf_secret_of_any_length`.
     pub name: &'static str,
     /// The case. It returns when the backend conforms and panics when it does not.
-    pub run: fn(&'static dyn KeyExchangeBackend),
+    pub run: fn(&Backend),
 }
 
 /// Every case, in the order of the modules.
@@ -105,13 +106,14 @@ impl fmt::Display for Report {
 /// Runs every case on a backend, to the end, whatever fails.
 ///
 /// The panic hook still prints each failure as it happens; set another hook to keep it quiet.
-pub fn check(backend: &'static dyn KeyExchangeBackend) -> Report {
+pub fn check(backend: impl Into<Backend>) -> Report {
+    let backend = &backend.into();
     let outcomes = cases().iter().map(|case| run(case, backend)).collect();
     Report { backend: backend.info().name, outcomes }
 }
 
 /// Runs one case.
-pub fn run(case: &Case, backend: &'static dyn KeyExchangeBackend) -> Outcome {
+pub fn run(case: &Case, backend: &Backend) -> Outcome {
     let result = catch_unwind(AssertUnwindSafe(|| (case.run)(backend)));
     Outcome { name: case.name, failure: result.err().map(|panic| message(panic.as_ref())) }
 }
@@ -121,11 +123,11 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("panic without a message").to_owned()
 }
 
-/// Stamps one test for each case: `conformance_tests!(aws_lc, backend)` makes a module `aws_lc`
+/// Stamps one test for each case: `conformance_tests!(aws_lc, backend())` makes a module `aws_lc`
 /// with tests such as `aws_lc::prf_secret_of_any_length`. The expression is evaluated in each.
 ///
 /// ```
-/// ssl_provider_testkit::conformance_tests!(mine, ssl_provider_testkit::fake::Fake::new().leak());
+/// ssl_provider_testkit::conformance_tests!(mine, ssl_provider_testkit::fake::Fake::new().share());
 /// ```
 #[macro_export]
 macro_rules! conformance_tests {
@@ -136,7 +138,7 @@ macro_rules! conformance_tests {
         mod $name {
             $(#[test]
             fn $case() {
-                $crate::cases::$module::$case($backend);
+                $crate::cases::$module::$case(&$crate::Backend::from($backend));
             })*
         }
     };
@@ -232,7 +234,6 @@ macro_rules! conformance_tests {
             keys::keys_of_another_algorithm_are_named
             keys::keys_cut_short_or_extended_are_refused
             keys::keys_from_primes_reject_the_mbedtls_vectors
-            import::import_takes_the_server_flag_alone
             import::import_takes_the_protocols_with_an_rsa_exchange
             import::import_takes_rsa_suites_of_the_protocol
             import::import_needs_randoms_or_session_hash

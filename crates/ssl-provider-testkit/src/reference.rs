@@ -4,9 +4,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha384};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use ssl_provider_core::{CipherSuite, HashAlgorithm, PrfAlgorithm, Protocol};
+use ssl_provider_core::{CipherSuiteInfo, HashAlgorithm, PrfAlgorithm, ProtocolVersion};
 
 /// A hash of the concatenation of `parts`.
 pub fn hash(algorithm: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
@@ -16,6 +16,8 @@ pub fn hash(algorithm: HashAlgorithm, parts: &[&[u8]]) -> Vec<u8> {
         HashAlgorithm::Sha1 => Sha1::digest(input).to_vec(),
         HashAlgorithm::Sha256 => Sha256::digest(input).to_vec(),
         HashAlgorithm::Sha384 => Sha384::digest(input).to_vec(),
+        HashAlgorithm::Sha512 => Sha512::digest(input).to_vec(),
+        other => panic!("{}: a hash that is not known here", other.name()),
     }
 }
 
@@ -32,6 +34,8 @@ pub fn hmac(algorithm: HashAlgorithm, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         HashAlgorithm::Sha1 => mac::<Hmac<Sha1>>(key, &input),
         HashAlgorithm::Sha256 => mac::<Hmac<Sha256>>(key, &input),
         HashAlgorithm::Sha384 => mac::<Hmac<Sha384>>(key, &input),
+        HashAlgorithm::Sha512 => mac::<Hmac<Sha512>>(key, &input),
+        other => panic!("{}: a hash that is not known here", other.name()),
     }
 }
 
@@ -65,6 +69,7 @@ pub fn prf(
         }
         PrfAlgorithm::Sha256 => p_hash(HashAlgorithm::Sha256, secret, &seed, len),
         PrfAlgorithm::Sha384 => p_hash(HashAlgorithm::Sha384, secret, &seed, len),
+        other => panic!("{}: a PRF that is not known here", other.name()),
     }
 }
 
@@ -83,19 +88,21 @@ pub fn ssl3_expand(secret: &[u8], seed: &[&[u8]], len: usize) -> Vec<u8> {
 }
 
 /// The PRF of a protocol and a suite; none in SSL 3.0.
-pub fn prf_of(protocol: Protocol, suite: &CipherSuite) -> Option<PrfAlgorithm> {
+pub fn prf_of(protocol: ProtocolVersion, suite: &CipherSuiteInfo) -> Option<PrfAlgorithm> {
     match protocol {
-        Protocol::Ssl3 => None,
-        Protocol::Tls1_0 | Protocol::Tls1_1 | Protocol::Dtls1_0 => Some(PrfAlgorithm::Md5Sha1),
-        Protocol::Tls1_2 | Protocol::Dtls1_2 => Some(suite.prf),
-        Protocol::Ssl2 | Protocol::Tls1_3 => panic!("{} has no such schedule", protocol.name()),
+        ProtocolVersion::SSL3 => None,
+        ProtocolVersion::TLS1_0 | ProtocolVersion::TLS1_1 | ProtocolVersion::DTLS1_0 => {
+            Some(PrfAlgorithm::Md5Sha1)
+        }
+        ProtocolVersion::TLS1_2 | ProtocolVersion::DTLS1_2 => Some(suite.prf),
+        _ => panic!("{protocol} has no such schedule"),
     }
 }
 
 /// The master secret from a premaster secret and both randoms (RFC 5246 section 8.1).
 pub fn master_secret(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     premaster_secret: &[u8],
     client_random: &[u8],
     server_random: &[u8],
@@ -109,8 +116,8 @@ pub fn master_secret(
 
 /// The extended master secret (RFC 7627 section 4).
 pub fn extended_master_secret(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     premaster_secret: &[u8],
     session_hash: &[u8],
 ) -> Vec<u8> {
@@ -120,8 +127,8 @@ pub fn extended_master_secret(
 
 /// The key block (RFC 5246 section 6.3), `len` bytes.
 pub fn key_block(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     master_secret: &[u8],
     client_random: &[u8],
     server_random: &[u8],
@@ -138,8 +145,8 @@ pub fn key_block(
 /// initialisation vectors. Export suites derive the last four again (RFC 2246 section 6.3.1,
 /// RFC 6101 section 6.2.2.1).
 pub fn session_keys(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     master_secret: &[u8],
     client_random: &[u8],
     server_random: &[u8],
@@ -199,13 +206,18 @@ pub fn ssl3_verify_data(sender: &[u8], master_secret: &[u8], messages: &[u8]) ->
 }
 
 /// The handshake hash over `messages`: 36 bytes up to TLS 1.1, that of the suite in TLS 1.2.
-pub fn handshake_hash(protocol: Protocol, suite: &CipherSuite, messages: &[u8]) -> Vec<u8> {
+pub fn handshake_hash(
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
+    messages: &[u8],
+) -> Vec<u8> {
     match prf_of(protocol, suite) {
         None | Some(PrfAlgorithm::Md5Sha1) => {
             [hash(HashAlgorithm::Md5, &[messages]), hash(HashAlgorithm::Sha1, &[messages])].concat()
         }
         Some(PrfAlgorithm::Sha256) => hash(HashAlgorithm::Sha256, &[messages]),
         Some(PrfAlgorithm::Sha384) => hash(HashAlgorithm::Sha384, &[messages]),
+        Some(other) => panic!("{}: a PRF that is not known here", other.name()),
     }
 }
 

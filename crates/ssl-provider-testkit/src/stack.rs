@@ -119,7 +119,7 @@ fn read() -> Vec<u8> {
 mod tests {
     use std::panic::catch_unwind;
 
-    use ssl_provider_core::secret::on_wiped_stack;
+    use ssl_provider_core::with_stack_wiped;
 
     use super::*;
     use crate::bytes::Rng;
@@ -150,11 +150,11 @@ mod tests {
         let words: Vec<u8> = secret.chunks(4).flat_map(|word| word.iter().rev().copied()).collect();
         assert_eq!(left.found(&Secrets::default().and("planted", &words)), planted);
 
-        let wiped = Remains::of(|| on_wiped_stack::<_, LEN>(|| leave::<64>(&secret)));
+        let wiped = Remains::of(|| with_stack_wiped::<_, LEN>(|| leave::<64>(&secret)));
         assert_eq!(wiped.found(&secrets), BTreeSet::new());
         assert!(wiped.wiped_to_the_bottom());
 
-        let deeper = Remains::of(|| on_wiped_stack::<_, LEN>(|| leave::<LEN>(&secret)));
+        let deeper = Remains::of(|| with_stack_wiped::<_, LEN>(|| leave::<LEN>(&secret)));
         assert_eq!(deeper.found(&secrets), planted);
         assert!(!deeper.wiped_to_the_bottom());
     }
@@ -171,7 +171,7 @@ mod tests {
         let left = Remains::of(|| assert!(catch_unwind(panics).is_err()));
         assert_eq!(left.found(&secrets), BTreeSet::from(["planted"]));
         let wiped = Remains::of(|| {
-            assert!(catch_unwind(|| on_wiped_stack::<(), LEN>(panics)).is_err());
+            assert!(catch_unwind(|| with_stack_wiped::<(), LEN>(panics)).is_err());
         });
         assert_eq!(wiped.found(&secrets), BTreeSet::new());
     }

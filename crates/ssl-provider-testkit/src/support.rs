@@ -43,7 +43,7 @@ pub const fn support_matrix() -> &'static [Column] {
             backend: "ring",
             provider_name: "ssl-provider ring Provider",
             support: |operation| match ring_alone(operation) {
-                Support::Unsupported => Support::By("RustCrypto"),
+                Support::Unsupported => rustcrypto(operation),
                 by_ring => by_ring,
             },
             may_lack: |_| false,
@@ -83,7 +83,7 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
             HashAlgorithm::Md5 => "md-5",
             HashAlgorithm::Sha1 => "sha1",
-            HashAlgorithm::Sha256 | HashAlgorithm::Sha384 => "sha2",
+            _ => "sha2",
         },
         Operation::Rc4 => "rc4",
         Operation::Cbc(CbcAlgorithm::Des | CbcAlgorithm::TripleDes) => "des",

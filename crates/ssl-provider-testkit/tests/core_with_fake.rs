@@ -5,15 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use ssl_provider_core::backend::{Backend, CbcCipher, HashContext, Hashing, RecordCiphers};
 use ssl_provider_core::{
-    BackendInfo, CbcAlgorithm, CbcCipher, CipherSuite, Error, Flags, HandleKind, HandleTable,
-    HashAlgorithm, HashContext, KeyExchangeBackend, MasterKey, Operation, PrfAlgorithm, Protocol,
-    Provider,
+    BackendInfo, CbcAlgorithm, CipherSuite, Error, HandleKind, HandleTable, HashAlgorithm,
+    KeyExchangeBackend, MasterKey, Operation, PrfAlgorithm, ProtocolVersion, Provider, RecordKey,
+    Support,
 };
 use ssl_provider_testkit::bytes::{Rng, hex};
 use ssl_provider_testkit::ciphertext::KINDS;
 use ssl_provider_testkit::direction::Direction;
-use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::exchange::{Exchange, connection, open};
 use ssl_provider_testkit::fake::{Fake, Fault};
 use ssl_provider_testkit::reference;
 use ssl_provider_testkit::rsa_key::TestKey;
@@ -24,7 +25,7 @@ const FALLBACK: [Operation; 2] =
 const LIBRARY_FAILURE: Error = Error::Backend { backend: "fake", code: 0x42 };
 
 fn exchange() -> Exchange {
-    Exchange::new(Protocol::Tls1_2, 0x009D)
+    Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
 }
 
 /// A number in the middle of the range, as any ciphertext is to the fake.
@@ -33,7 +34,7 @@ fn proper_ciphertext(key: &TestKey) -> Vec<u8> {
 }
 
 fn import(fake: &'static Fake, ciphertext: &[u8]) -> Result<MasterKey, Error> {
-    let provider = open(fake);
+    let provider = open(&fake.into());
     exchange().import(&provider, &TestKey::rsa_1024().load(&provider), ciphertext)
 }
 
@@ -42,7 +43,8 @@ fn master_secret(fake: &Fake, premaster_secret: &[u8]) -> [u8; 48] {
     let Exchange { client_random, server_random, .. } = exchange();
     let seed: [&[u8]; 2] = [&client_random, &server_random];
     let mut out = [0; 48];
-    fake.prf(PrfAlgorithm::Sha384, premaster_secret, b"master secret", &seed, &mut out)
+    fake.hashing()
+        .prf(PrfAlgorithm::Sha384, premaster_secret, b"master secret", &seed, &mut out)
         .expect("the fake has no fault here");
     out
 }
@@ -96,7 +98,7 @@ fn the_fallback_is_computed_before_the_decryption_and_always() {
     for kind in KINDS {
         let Some(block) = kind.block(&mut rng, key.len(), 0x0303) else { continue };
         let fake = Fake::new().decrypting_to(&block).leak();
-        let provider = open(fake);
+        let provider = open(&fake.into());
         let loaded = key.load(&provider);
         let before = fake.log().len();
         exchange().import(&provider, &loaded, &ciphertext).unwrap();
@@ -120,7 +122,7 @@ fn improper(key: &TestKey) -> [Vec<u8>; 5] {
 fn a_ciphertext_that_cannot_be_one_takes_a_private_operation_all_the_same() {
     let key = TestKey::rsa_1024();
     let fake = Fake::new().leak();
-    let provider = open(fake);
+    let provider = open(&fake.into());
     let loaded = key.load(&provider);
     let asked_for = |ciphertext: &[u8]| {
         let before = fake.log().len();
@@ -150,19 +152,13 @@ fn what_is_decrypted_in_place_of_a_ciphertext_that_cannot_be_one_is_forgotten() 
     // Whatever it decrypts has a premaster secret in it, and no other one does here.
     let (fake, none) = (Fake::new().decrypting_to(&block).leak(), Fake::new().leak());
     let secret = |fake: &'static Fake, ciphertext: &[u8]| {
-        let provider = open(fake);
+        let provider = open(&fake.into());
         let loaded = key.load(&provider);
         let one = exchange().import(&provider, &loaded, ciphertext).unwrap();
         let decrypted = loaded.decrypt_premasters(&[ciphertext]).unwrap();
-        let (protocol, suite) = (exchange().protocol.wire().into(), exchange().suite.id);
+        let (protocol, suite) = (exchange().protocol, exchange().suite.id);
         let two = provider
-            .import_decrypted(
-                &decrypted[0],
-                protocol,
-                suite,
-                &exchange().parameters(),
-                Flags::SERVER,
-            )
+            .import_decrypted(&decrypted[0], protocol, suite, &exchange().parameters())
             .unwrap();
         let [one, two] = [one, two].map(|key| *key.secret_for_key_log().unwrap().expose());
         assert_eq!(one, two);
@@ -178,23 +174,20 @@ fn what_is_decrypted_in_place_of_a_ciphertext_that_cannot_be_one_is_forgotten() 
 #[test]
 fn public_faults_are_found_before_anything_is_asked_of_the_library() {
     let fake = Fake::new().leak();
-    let provider = open(fake);
+    let provider = open(&fake.into());
     let key = TestKey::rsa_1024();
     let loaded = key.load(&provider);
     let before = fake.log().len();
     let parameters = exchange().parameters();
     let ciphertext = proper_ciphertext(&key);
-    let flags = Flags::SERVER;
     let empty = ssl_provider_core::ParameterList::new();
-    for (protocol, suite, parameters, flags) in [
-        (0x0303, 0x009D, &parameters, Flags(0)),
-        (0x0304, 0x1301, &parameters, flags),
-        (0x0303, 0xC02F, &parameters, flags),
-        (0x0303, 0x009D, &empty, flags),
+    let suite = exchange().suite.id;
+    for (version, suite, parameters) in [
+        (ProtocolVersion::TLS1_3, CipherSuite::TLS_AES_128_GCM_SHA256, &parameters),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, &parameters),
+        (ProtocolVersion::TLS1_2, suite, &empty),
     ] {
-        provider
-            .import_master_key(&loaded, protocol, suite, parameters, &ciphertext, flags)
-            .unwrap_err();
+        provider.import_master_key(&loaded, version, suite, parameters, &ciphertext).unwrap_err();
     }
     assert_eq!(fake.log().len(), before);
 }
@@ -246,7 +239,7 @@ fn a_fault_before_the_decryption_leaves_the_private_key_alone() {
 fn a_fault_in_the_hash_keeps_a_key_from_loading() {
     let operation = Operation::Hash(HashAlgorithm::Sha256);
     let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
-    let error = TestKey::rsa_1024().try_load(&open(fake)).unwrap_err();
+    let error = TestKey::rsa_1024().try_load(&open(&fake.into())).unwrap_err();
     assert_eq!(error, LIBRARY_FAILURE);
 }
 
@@ -262,7 +255,7 @@ fn a_fault_in_the_derivation_reaches_the_caller_of_the_derivation() {
 #[test]
 fn a_panic_of_the_library_passes_through_and_harms_nothing_else() {
     let panicking = Fake::new().with_fault(Operation::RsaDecryptRaw, Fault::Panic).leak();
-    let provider = open(panicking);
+    let provider = open(&panicking.into());
     let key = TestKey::rsa_1024();
     let loaded = key.load(&provider);
     let table = HandleTable::new();
@@ -288,7 +281,10 @@ fn a_panic_of_the_library_passes_through_and_harms_nothing_else() {
 #[test]
 fn a_record_that_cannot_be_sealed_is_wiped() {
     let fake = Fake::new().with_fault(Operation::Random, Fault::Error(LIBRARY_FAILURE)).leak();
-    let mut key = Direction::of(Protocol::Tls1_2, 0x002F, false).key(fake).unwrap();
+    let mut key =
+        Direction::of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, false)
+            .key(&fake.into())
+            .unwrap();
     let mut record = [0xa5; 100];
     let sealed = key.encrypt_packet(0, 23, b"plaintext", &mut record);
     assert_eq!(sealed, Err(LIBRARY_FAILURE));
@@ -300,17 +296,33 @@ fn a_record_that_cannot_be_sealed_is_wiped() {
 /// A backend whose block cipher leaves blocks as they are, so that CBC only chains them, and whose
 /// hashes are zero, as in the tests that the vectors were made for.
 #[derive(Debug)]
-struct Zero(&'static Fake);
+struct Zero(BackendInfo);
 
 impl KeyExchangeBackend for Zero {
     fn info(&self) -> &BackendInfo {
-        self.0.info()
+        &self.0
     }
 
+    fn support(&self, _operation: Operation) -> Support {
+        Support::By("nobody")
+    }
+
+    fn hashing(&self) -> &dyn Hashing {
+        self
+    }
+
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self
+    }
+}
+
+impl Hashing for Zero {
     fn hash_context(&self, _hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         Ok(Box::new(ZeroHash))
     }
+}
 
+impl RecordCiphers for Zero {
     fn cbc(&self, _cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
         Ok(Box::new(Chain))
     }
@@ -349,7 +361,8 @@ impl HashContext for ZeroHash {
 
 #[test]
 fn records_of_botan_with_a_mac_of_zeros_are_told_apart() {
-    let backend: &'static Zero = Box::leak(Box::new(Zero(Fake::new().leak())));
+    let info = BackendInfo::new("zero", "Provider of zeros", "none".to_owned());
+    let backend = Backend::new(Zero(info));
     with_folder(10, |vectors| {
         let cases = paragraphs(&vectors.text("botan/tls_cbc.vec"));
         for case in &cases {
@@ -361,18 +374,18 @@ fn records_of_botan_with_a_mac_of_zeros_are_told_apart() {
                 other => panic!("{other}"),
             };
             // No suite has AES with MD5, so the suite is made up.
-            let suite = CipherSuite {
-                mac: Some(mac),
-                lowest: Protocol::Ssl3,
-                ..*CipherSuite::from_id(0x002F).unwrap()
-            };
-            let suite = Box::leak(Box::new(suite));
+            let suite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
+            let connection = connection(&backend, ProtocolVersion::TLS1_0, suite)
+                .for_vectors(ProtocolVersion::TLS1_0, Some(mac));
             let blocks = hex(get("Record"));
-            let mut direction = Direction::new(Protocol::Tls1_0, suite, false);
+            let mut direction = Direction::of(ProtocolVersion::TLS1_0, suite, false);
             direction.write_iv.fill(0);
+            direction.mac_key.resize(mac.output_len(), 0);
             let header = direction.header(0, 23, blocks.len());
             let mut record = [header, blocks].concat();
-            let opened = direction.key(backend).unwrap().decrypt_in_place(0, &mut record);
+            let opened = RecordKey::new(&connection, direction.options, direction.write_keys())
+                .unwrap()
+                .decrypt_in_place(0, &mut record);
             let expected = get("Valid") == "1";
             assert_eq!(opened.is_ok(), expected, "{case:?}");
             assert!(expected || opened == Err(Error::BadRecord), "{case:?}");
@@ -402,7 +415,6 @@ fn the_suite_notices_that_the_fake_is_no_crypto() {
     }
     // What is core's alone holds over any backend.
     for name in [
-        "import::import_takes_the_server_flag_alone",
         "import::import_takes_the_protocols_with_an_rsa_exchange",
         "import::import_takes_rsa_suites_of_the_protocol",
         "import::import_checks_in_a_fixed_order",
@@ -423,6 +435,7 @@ fn a_provider_is_for_its_own_backend_alone() {
     let (one, other) = (Fake::new().leak(), Fake::new().leak());
     let key = TestKey::rsa_1024();
     let loaded = key.load(&Provider::open(one));
-    let error = exchange().import(&open(other), &loaded, &proper_ciphertext(&key)).unwrap_err();
+    let error =
+        exchange().import(&open(&other.into()), &loaded, &proper_ciphertext(&key)).unwrap_err();
     assert_eq!(error, Error::InvalidHandle, "two fakes are two backends, whatever their names");
 }

@@ -4,7 +4,7 @@
 //! `SSL_PROVIDER_SEED` chooses the inputs.
 
 use ssl_provider_core::{
-    Buffer, Error, KeyFault, ParameterList, Protocol, RsaPrivateKeyDer, SecurityStatus,
+    Buffer, Error, InvalidKey, ParameterList, ProtocolVersion, RsaPrivateKeyDer, SecurityStatus,
 };
 use ssl_provider_testkit::bytes::{Rng, number_from_env, to_hex};
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
@@ -156,7 +156,7 @@ fn lengths_that_lie_are_malformed() {
     ] {
         let key = TestKey::rsa_1024();
         for der in [head.to_vec(), [head, &key.der].concat()] {
-            assert_eq!(touch(&der), Err(Error::Key(KeyFault::Malformed)), "{}", to_hex(head));
+            assert_eq!(touch(&der), Err(Error::Key(InvalidKey::Malformed)), "{}", to_hex(head));
         }
     }
 }
@@ -167,7 +167,7 @@ fn every_32_bit_number_is_a_protocol_or_refused() {
     let far = (0..100_000).map(|_| u32::from_be_bytes(rng.array()) | 0x1_0000);
     let known = (0..=u32::from(u16::MAX))
         .chain(far)
-        .filter(|number| Protocol::try_from(*number).is_ok())
+        .filter(|number| ProtocolVersion::try_from(*number).is_ok())
         .count();
-    assert_eq!(known, Protocol::ALL.len());
+    assert_eq!(known, ProtocolVersion::ALL.len());
 }

@@ -2,7 +2,7 @@
 //! This crate is the front door: everything of the core, and the list of backends compiled in.
 //!
 //! ```
-//! use ssl_provider::{Flags, ParameterList, Provider};
+//! use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider};
 //!
 //! # fn demo(key_der: &[u8], encrypted_premaster: &[u8]) -> Result<(), ssl_provider::Error> {
 //! let provider = Provider::open(ssl_provider::default_backend()?);
@@ -13,11 +13,10 @@
 //!     .highest_version(0x0303);
 //! let master_key = provider.import_master_key(
 //!     &key,
-//!     0x0303, // TLS 1.2
-//!     0x009C, // TLS_RSA_WITH_AES_128_GCM_SHA256
+//!     ProtocolVersion::TLS1_2,
+//!     CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
 //!     &parameters,
 //!     encrypted_premaster,
-//!     Flags::SERVER,
 //! )?;
 //! let session_keys = master_key.session_keys(&parameters)?;
 //! # let _ = session_keys;
@@ -31,7 +30,7 @@
 //! chooses by value: [`backend()`] finds one by name, [`default_backend`] takes the first in the
 //! documented order aws-lc, openssl, rustcrypto, ring. Adding a feature can therefore move the
 //! default only to a backend that stands earlier in that order, and never changes a program that
-//! names its backend.
+//! names its backend. [`register`] adds a backend from elsewhere.
 
 #![forbid(unsafe_code)]
 
@@ -46,4 +45,4 @@ mod registry;
 
 #[cfg(feature = "multi-buffer")]
 pub use crate::registry::with_multi_buffer;
-pub use crate::registry::{backend, backends, default_backend};
+pub use crate::registry::{backend, backends, default_backend, register};

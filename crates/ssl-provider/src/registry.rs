@@ -1,29 +1,26 @@
-//! The backends that are compiled in, and the choice of the default: the one place with features.
-//! Order is preference: aws-lc, openssl, rustcrypto, ring.
+//! The backends of the process: those that are compiled in, and those that the program registers.
+//! Order is preference: aws-lc, openssl, rustcrypto, ring. The one place with features.
 
-#[cfg(feature = "multi-buffer")]
-use std::ptr;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use cfg_if::cfg_if;
-use ssl_provider_core::{Error, KeyExchangeBackend};
-#[cfg(feature = "multi-buffer")]
-use ssl_provider_multibuffer::MultiBuffer;
+use ssl_provider_core::{Backend, BackendInfo, Error};
 
-static BACKENDS: LazyLock<Vec<&'static dyn KeyExchangeBackend>> = LazyLock::new(|| {
-    vec![
+static BACKENDS: LazyLock<RwLock<Vec<Backend>>> = LazyLock::new(|| {
+    RwLock::new(vec![
         #[cfg(feature = "aws-lc")]
-        ssl_provider_aws_lc::backend(),
+        ssl_provider_aws_lc::backend().into(),
         #[cfg(feature = "openssl")]
-        ssl_provider_openssl::backend(),
+        ssl_provider_openssl::backend().into(),
         #[cfg(feature = "rustcrypto")]
-        ssl_provider_rustcrypto::backend(),
+        ssl_provider_rustcrypto::backend().into(),
         #[cfg(feature = "ring")]
-        ssl_provider_ring::backend(),
-    ]
+        ssl_provider_ring::backend().into(),
+    ])
 });
 
-/// The backends that are compiled in, in order of preference.
+/// Returns the backends that are compiled in, in order of preference, then those that were
+/// [registered](register), in the order of registration.
 ///
 /// # Examples
 ///
@@ -32,46 +29,66 @@ static BACKENDS: LazyLock<Vec<&'static dyn KeyExchangeBackend>> = LazyLock::new(
 ///     println!("{}: {}", backend.info().name, backend.info().library);
 /// }
 /// ```
-pub fn backends() -> &'static [&'static dyn KeyExchangeBackend] {
-    &BACKENDS
+pub fn backends() -> Vec<Backend> {
+    BACKENDS.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The backend with this name: `aws-lc`, `openssl`, `rustcrypto` or `ring`.
+/// Adds a backend to [`backends`], where it is found by its name, by `--backend` of a program that
+/// has the command-line interface linked in, by `SslEnumProtocolProviders` and by
+/// [`with_multi_buffer`]. The default stays what it was.
 ///
 /// # Errors
 ///
-/// [`Error::NoBackend`] when it is not compiled in.
-pub fn backend(name: &str) -> Result<&'static dyn KeyExchangeBackend, Error> {
-    backends().iter().find(|backend| backend.info().name == name).copied().ok_or(Error::NoBackend)
+/// [`Error::InvalidParameter`] when another backend has its name or its provider name.
+pub fn register(backend: impl Into<Backend>) -> Result<(), Error> {
+    let backend = backend.into();
+    let mut backends = BACKENDS.write().unwrap_or_else(PoisonError::into_inner);
+    let (name, provider_name) = (backend.info().name, backend.info().provider_name);
+    let is_taken = |info: &BackendInfo| info.name == name || info.provider_name == provider_name;
+    if backends.iter().any(|other| is_taken(other.info())) {
+        return Err(Error::InvalidParameter("backend: another one has its name"));
+    }
+    backends.push(backend);
+    Ok(())
 }
 
-/// The backend for an application that names none.
+/// Returns the backend with this name: `aws-lc`, `openssl`, `rustcrypto`, `ring`, or the name of
+/// one that was registered.
+///
+/// # Errors
+///
+/// [`Error::NoBackend`] when it is neither compiled in nor registered.
+pub fn backend(name: &str) -> Result<Backend, Error> {
+    backends().into_iter().find(|backend| backend.info().name == name).ok_or(Error::NoBackend)
+}
+
+/// Returns the backend for an application that names none.
 ///
 /// # Errors
 ///
 /// [`Error::NoBackend`] when no backend is compiled in.
-pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
+pub fn default_backend() -> Result<Backend, Error> {
     cfg_if! {
         if #[cfg(feature = "aws-lc")] {
-            Ok(ssl_provider_aws_lc::backend())
+            Ok(ssl_provider_aws_lc::backend().into())
         } else if #[cfg(feature = "openssl")] {
-            Ok(ssl_provider_openssl::backend())
+            Ok(ssl_provider_openssl::backend().into())
         } else if #[cfg(feature = "rustcrypto")] {
-            Ok(ssl_provider_rustcrypto::backend())
+            Ok(ssl_provider_rustcrypto::backend().into())
         } else if #[cfg(feature = "ring")] {
-            Ok(ssl_provider_ring::backend())
+            Ok(ssl_provider_ring::backend().into())
         } else {
             Err(Error::NoBackend)
         }
     }
 }
 
-/// A backend with multi-buffer RSA around it, where the processor supports that; see
-/// [`ssl_provider_multibuffer`]. None where it does not, and for a backend that is not one of
-/// [`backends`].
+/// Returns a backend with multi-buffer RSA around it, where the processor supports that; see
+/// [`ssl_provider_multibuffer`]. None where it does not, or where the backend has no RSA.
 ///
-/// Single private operations take part where those of the backend's own library are portable code.
-/// The loading of a key and each operation need 320 KiB of stack.
+/// For one of [`backends`] it is the same backend on every call, which takes the keys of the calls
+/// before. Single private operations take part where those of the backend's own library are
+/// portable code. The loading of a key and each operation need 320 KiB of stack.
 ///
 /// # Examples
 ///
@@ -79,22 +96,25 @@ pub fn default_backend() -> Result<&'static dyn KeyExchangeBackend, Error> {
 /// # fn demo() -> Result<(), ssl_provider::Error> {
 /// let backend = ssl_provider::default_backend()?;
 /// // Batches of eight private operations are then more than twice as fast.
-/// let backend = ssl_provider::with_multi_buffer(backend).unwrap_or(backend);
+/// let backend = ssl_provider::with_multi_buffer(&backend).unwrap_or(backend);
 /// # let _ = backend;
 /// # Ok(())
 /// # }
 /// ```
 #[cfg(feature = "multi-buffer")]
-pub fn with_multi_buffer(
-    backend: &'static dyn KeyExchangeBackend,
-) -> Option<&'static dyn KeyExchangeBackend> {
-    static AROUND: LazyLock<Vec<Option<MultiBuffer>>> = LazyLock::new(|| {
-        backends().iter().map(|backend| ssl_provider_multibuffer::around(*backend)).collect()
-    });
-    // Each backend has one description, at one address.
-    let position = backends().iter().position(|other| ptr::eq(other.info(), backend.info()))?;
-    let around = AROUND.get(position)?.as_ref()?;
-    Some(around)
+pub fn with_multi_buffer(backend: &Backend) -> Option<Backend> {
+    static AROUND: RwLock<Vec<(Backend, Option<Backend>)>> = RwLock::new(Vec::new());
+    let make = || ssl_provider_multibuffer::around(backend).map(Backend::new);
+    if !backends().contains(backend) {
+        return make();
+    }
+    let mut known = AROUND.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, around)) = known.iter().find(|(inner, _)| inner == backend) {
+        return around.clone();
+    }
+    let around = make();
+    known.push((backend.clone(), around.clone()));
+    around
 }
 
 #[cfg(test)]
@@ -103,8 +123,6 @@ mod tests {
 
     #[test]
     fn the_default_is_the_first_of_all_that_are_compiled_in() {
-        let name = |backend: &dyn KeyExchangeBackend| backend.info().name;
-        let first = backends().first().map(|backend| name(*backend));
-        assert_eq!(default_backend().ok().map(name), first);
+        assert_eq!(default_backend().ok(), backends().into_iter().next());
     }
 }

@@ -1,12 +1,15 @@
-//! A backend whose RSA private operation gives a block that the probe has prepared.
+//! A backend whose RSA private operation returns a block that the probe has prepared.
 //! All else is the library's under test, but for the compression functions, which are kept back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ssl_provider::backend::{
+    HashContext, Hashing, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom,
+};
 use ssl_provider::{
-    BackendInfo, CbcAlgorithm, CbcCipher, Error, HashAlgorithm, HashContext, KeyExchangeBackend,
-    PrfAlgorithm, RsaPrivateKey, RsaPrivateKeyDer,
+    Backend, BackendInfo, Error, HashAlgorithm, KeyExchangeBackend, Operation, PrfAlgorithm,
+    RsaPrivateKeyDer, Support,
 };
 
 use crate::valgrind;
@@ -23,7 +26,7 @@ pub(crate) enum Mark {
 /// The backend.
 #[derive(Debug)]
 pub(crate) struct ProbeBackend {
-    library: &'static dyn KeyExchangeBackend,
+    library: Backend,
     shared: Arc<Shared>,
 }
 
@@ -37,9 +40,9 @@ struct Shared {
 
 impl ProbeBackend {
     /// A backend that lives as long as the program, as a provider asks.
-    pub(crate) fn leak(library: &'static dyn KeyExchangeBackend, mark: Mark) -> &'static Self {
+    pub(crate) fn leak(library: &Backend, mark: Mark) -> &'static Self {
         Box::leak(Box::new(Self {
-            library,
+            library: library.clone(),
             shared: Arc::new(Shared {
                 mark,
                 next_block: RwLock::default(),
@@ -107,16 +110,37 @@ impl KeyExchangeBackend for ProbeBackend {
         self.library.info()
     }
 
-    fn random(&self, out: &mut [u8]) -> Result<(), Error> {
-        self.library.random(out)
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            Operation::CompressionFunction(_) => Support::Unsupported,
+            _ => self.library.support(operation),
+        }
     }
 
+    fn random(&self) -> &dyn SecureRandom {
+        self.library.random()
+    }
+
+    fn hashing(&self) -> &dyn Hashing {
+        self
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        self.library.record_ciphers()
+    }
+}
+
+impl Hashing for ProbeBackend {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self.library.hash(hash, input, out)
+        self.library.hashing().hash(hash, input, out)
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        self.library.hash_context(hash)
+        self.library.hashing().hash_context(hash)
     }
 
     fn hmac(
@@ -126,7 +150,7 @@ impl KeyExchangeBackend for ProbeBackend {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.library.hmac(hash, key, input, out)
+        self.library.hashing().hmac(hash, key, input, out)
     }
 
     fn prf(
@@ -137,17 +161,18 @@ impl KeyExchangeBackend for ProbeBackend {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.library.prf(prf, secret, label, seed, out)
+        self.library.hashing().prf(prf, secret, label, seed, out)
     }
+}
 
-    fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        self.library.cbc(cipher, key)
+impl From<&'static ProbeBackend> for Backend {
+    fn from(backend: &'static ProbeBackend) -> Self {
+        Self::from_static(backend)
     }
+}
 
-    fn load_rsa_private_key(
-        &self,
-        key: &RsaPrivateKeyDer<'_>,
-    ) -> Result<Box<dyn RsaPrivateKey>, Error> {
+impl RsaDecryption for ProbeBackend {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(ProbeKey {
             shared: Arc::clone(&self.shared),
             modulus_len: key.modulus().len(),

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ssl_provider::secret::MASTER_SECRET_LEN;
+use ssl_provider::MASTER_SECRET_LEN;
 
 /// One kind of block.
 pub(crate) struct Class {

@@ -1,8 +1,10 @@
 //! The public side of the exchanges: protocol, suite, parameters and ciphertexts.
 //! The count of instructions may differ between these, and must not differ within one.
 
-use ssl_provider::provider::PremasterVersion;
-use ssl_provider::{KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, Protocol};
+use ssl_provider::{
+    CipherSuite, KeyExportPolicy, KeyLogPolicy, ParameterList, Policy, PremasterVersion,
+    ProtocolVersion,
+};
 
 use crate::classes::OFFERED_VERSION;
 
@@ -11,8 +13,8 @@ use crate::classes::OFFERED_VERSION;
 pub(crate) struct Variant {
     /// For people.
     pub(crate) name: String,
-    pub(crate) protocol: Protocol,
-    pub(crate) suite: u32,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) suite: CipherSuite,
     pub(crate) parameters: ParameterList,
     premaster_version: PremasterVersion,
 }
@@ -21,21 +23,21 @@ impl Variant {
     /// Every variant: each protocol, plain and with the extended master secret, each PRF, and each
     /// policy on versions.
     pub(crate) fn all() -> Vec<Self> {
-        const SHA256_SUITE: u32 = 0x003c;
-        const SHA384_SUITE: u32 = 0x009d;
-        const OLD_SUITE: u32 = 0x002f;
+        const SHA256_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256;
+        const SHA384_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384;
+        const OLD_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
         let base = [
-            (Protocol::Ssl3, OLD_SUITE, None),
-            (Protocol::Tls1_0, OLD_SUITE, Some(36)),
-            (Protocol::Tls1_1, OLD_SUITE, Some(36)),
-            (Protocol::Tls1_2, SHA256_SUITE, Some(32)),
-            (Protocol::Tls1_2, SHA384_SUITE, Some(48)),
-            (Protocol::Dtls1_0, OLD_SUITE, Some(36)),
-            (Protocol::Dtls1_2, SHA256_SUITE, Some(32)),
+            (ProtocolVersion::SSL3, OLD_SUITE, None),
+            (ProtocolVersion::TLS1_0, OLD_SUITE, Some(36)),
+            (ProtocolVersion::TLS1_1, OLD_SUITE, Some(36)),
+            (ProtocolVersion::TLS1_2, SHA256_SUITE, Some(32)),
+            (ProtocolVersion::TLS1_2, SHA384_SUITE, Some(48)),
+            (ProtocolVersion::DTLS1_0, OLD_SUITE, Some(36)),
+            (ProtocolVersion::DTLS1_2, SHA256_SUITE, Some(32)),
         ];
         let mut variants = Vec::new();
         for (protocol, suite, hash_len) in base {
-            let name = format!("{} {suite:#06x}", protocol.name());
+            let name = format!("{protocol} {suite}");
             let plain = Self {
                 name: name.clone(),
                 protocol,
@@ -55,12 +57,12 @@ impl Variant {
             variants.push(plain);
         }
         for (name, premaster_version) in [
-            ("either version", PremasterVersion::OfferedOrNegotiated),
-            ("any version", PremasterVersion::Any),
+            ("either version", PremasterVersion::InsecureOfferedOrNegotiated),
+            ("any version", PremasterVersion::InsecureAny),
         ] {
             variants.push(Self {
-                name: format!("{} {OLD_SUITE:#06x} {name}", Protocol::Tls1_1.name()),
-                protocol: Protocol::Tls1_1,
+                name: format!("{} {OLD_SUITE} {name}", ProtocolVersion::TLS1_1),
+                protocol: ProtocolVersion::TLS1_1,
                 suite: OLD_SUITE,
                 parameters: parameters(),
                 premaster_version,
@@ -83,7 +85,7 @@ impl Variant {
     /// Length of verify_data in bytes.
     pub(crate) fn verify_data_len(&self) -> usize {
         match self.protocol {
-            Protocol::Ssl3 => 36,
+            ProtocolVersion::SSL3 => 36,
             _ => 12,
         }
     }

@@ -23,7 +23,8 @@ use std::ffi::CString;
 use std::process::ExitCode;
 
 use num_bigint::BigUint;
-use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKey, RsaPrivateKeyDer, Side};
+use ssl_provider::backend::RsaPrivateKey;
+use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKeyDer, Side};
 
 use crate::arena::Arena;
 use crate::backend::ProbeBackend;
@@ -70,18 +71,19 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
     if !valgrind::is_running() {
         return Err("not under valgrind: nothing would be checked".into());
     }
-    let backend = ProbeBackend::leak(ssl_provider::backend(library)?, backend::Mark::Secret);
-    let key = Provider::open(backend).load_private_key(KEY)?;
-    let classes = classes::all(key.modulus_len());
-    let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
+    let backend = ProbeBackend::leak(&ssl_provider::backend(library)?, backend::Mark::Secret);
+    let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
+    let classes = classes::all(len);
+    let ciphertexts = ciphertexts(len, ciphertext_count.parse()?);
     let mut imports = 0;
     for variant in Variant::all() {
+        let provider = Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Allowed));
+        // A key keeps the rule about premaster versions that it was loaded under.
+        let key = provider.load_private_key(KEY)?;
         for class in &classes {
             for ciphertext in &ciphertexts {
                 let name = format!("{}, {}", variant.name, class.name);
                 backend.next_block(&class.block);
-                let provider =
-                    Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Allowed));
                 let master_key = measured_import(&provider, &key, &variant, ciphertext)?;
                 if !valgrind::is_wholly_undefined(master_key.secret_for_key_log()?.expose()) {
                     return Err(format!("{name}: the mark is lost before the master secret").into());
@@ -143,12 +145,13 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
         return Err("not under valgrind: nothing would be counted".into());
     }
     let rustcrypto = ssl_provider::backend("rustcrypto")?;
-    let backend = ProbeBackend::leak(rustcrypto, backend::Mark::Nothing);
-    let key = Provider::open(backend).load_private_key(KEY)?;
-    let classes = classes::all(key.modulus_len());
-    let ciphertexts = ciphertexts(key.modulus_len(), ciphertext_count.parse()?);
+    let backend = ProbeBackend::leak(&rustcrypto, backend::Mark::Nothing);
+    let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
+    let classes = classes::all(len);
+    let ciphertexts = ciphertexts(len, ciphertext_count.parse()?);
     for variant in Variant::all() {
         let provider = Provider::open(backend).with_policy(variant.policy(KeyLogPolicy::Denied));
+        let key = provider.load_private_key(KEY)?;
         let import = |class: &classes::Class, ciphertext: &[u8]| {
             backend.next_block(&class.block);
             // The key is dropped outside the measured function.
@@ -187,7 +190,7 @@ fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
         return Err("not under valgrind: nothing would be counted".into());
     }
     let der = RsaPrivateKeyDer::from_der(KEY)?;
-    let key = ssl_provider::backend(library)?.load_rsa_private_key(&der)?;
+    let key = ssl_provider::backend(library)?.rsa_decryption().load(&der)?;
     let modulus = BigUint::from_bytes_be(der.modulus());
     let exponent = BigUint::from_bytes_be(der.public_exponent());
     let mut em = vec![0; key.modulus_len()];
@@ -231,7 +234,8 @@ fn records(
         return Err("not under valgrind: nothing would be checked".into());
     }
     let open = ssl_provider::backend(library)?;
-    let variants = record::Variant::all(open, ProbeBackend::leak(open, backend::Mark::Nothing))?;
+    let variants =
+        record::Variant::all(&open, &ProbeBackend::leak(&open, backend::Mark::Nothing).into())?;
     let checked = check(&variants)?;
     let errors = valgrind::error_count();
     Ok(format!("{checked} records in {} variants, errors so far: {errors}", variants.len()))
@@ -243,7 +247,7 @@ fn records(
 fn measured_check(
     variant: &record::Variant,
     blocks: &[u8],
-) -> Result<ssl_provider::record::Verdict, ssl_provider::Error> {
+) -> Result<ssl_provider::Verdict, ssl_provider::Error> {
     #[cfg(feature = "planted-leak")]
     record::planted_leak(blocks);
     variant.check(blocks)
@@ -272,11 +276,10 @@ fn measured_import(
 ) -> Result<MasterKey, ssl_provider::Error> {
     provider.import_master_key(
         key,
-        u32::from(variant.protocol.wire()),
+        variant.protocol,
         variant.suite,
         &variant.parameters,
         ciphertext,
-        ssl_provider::Flags::SERVER,
     )
 }
 
@@ -290,7 +293,7 @@ fn derive(
     if !valgrind::is_wholly_undefined(session_keys.expose(Side::Client)?.write_key) {
         return Err(format!("{}: the mark is lost before the session keys", variant.name).into());
     }
-    let protocol = u32::from(variant.protocol.wire());
+    let protocol = variant.protocol;
     let mut handshake = provider.handshake_hash(protocol, variant.suite)?;
     handshake.update(b"handshake messages");
     for side in [Side::Client, Side::Server] {

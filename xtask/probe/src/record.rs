@@ -5,8 +5,10 @@ use std::error::Error;
 use std::ffi::CString;
 use std::hint::black_box;
 
-use ssl_provider::record::Verdict;
-use ssl_provider::{CipherSuite, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey};
+use ssl_provider::{
+    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, Policy, ProtocolVersion, Provider,
+    RecordKey, RecordOptions, Verdict, WriteKeys,
+};
 
 use crate::{measured_check, valgrind};
 
@@ -18,8 +20,8 @@ const MAC_KEY: [u8; 48] = [0x3a; 48];
 pub(crate) struct Variant {
     /// For people.
     pub(crate) name: String,
-    protocol: Protocol,
-    suite: &'static CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &'static CipherSuiteInfo,
     blocks_len: usize,
     key: RecordKey,
 }
@@ -37,19 +39,15 @@ pub(crate) struct Class {
 impl Variant {
     /// Every hash, padding rule and length, on a library that shows its compression functions, and
     /// on one that does not.
-    pub(crate) fn all(
-        open: &'static dyn KeyExchangeBackend,
-        closed: &'static dyn KeyExchangeBackend,
-    ) -> Result<Vec<Self>, Box<dyn Error>> {
+    pub(crate) fn all(open: &Backend, closed: &Backend) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut variants = Vec::new();
-        for (protocol, id) in [
-            (Protocol::Ssl3, 0x002f),
-            (Protocol::Tls1_0, 0x000a),
-            (Protocol::Tls1_2, 0x002f),
-            (Protocol::Tls1_2, 0x003c),
-            (Protocol::Tls1_2, 0xc028),
+        for (protocol, suite) in [
+            (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+            (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384),
         ] {
-            let suite = CipherSuite::from_id(id).ok_or("a suite of the table")?;
             for (backend, how) in [(open, "blocks"), (closed, "lengths")] {
                 // The longer way takes seconds for each record under valgrind.
                 let lengths: &[usize] = if how == "blocks" { &[96, 400, 1040] } else { &[96, 336] };
@@ -62,22 +60,23 @@ impl Variant {
     }
 
     fn new(
-        backend: &'static dyn KeyExchangeBackend,
+        backend: &Backend,
         how: &str,
-        protocol: Protocol,
-        suite: &'static CipherSuite,
+        protocol: ProtocolVersion,
+        suite: CipherSuite,
         blocks_len: usize,
     ) -> Result<Self, Box<dyn Error>> {
-        let key = RecordKey::new(
-            backend,
-            protocol,
-            suite,
-            ssl_provider::RecordOptions::default(),
-            &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
-            &[0x4b; 32][..suite.cipher.key_len],
-            &[0x5c; 16][..suite.cipher.fixed_iv_len(protocol)],
-        )?;
-        let name = format!("record {} {:#06x} {blocks_len} by {how}", protocol.name(), suite.id);
+        let policy = Policy { legacy_ssl3: true, ..Policy::default() };
+        let provider = Provider::open(backend).with_policy(policy);
+        let connection = provider.security_parameters(protocol, suite)?;
+        let suite = connection.suite();
+        let keys = WriteKeys {
+            mac_key: &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
+            write_key: &[0x4b; 32][..suite.cipher.key_len],
+            write_iv: &[0x5c; 16][..suite.cipher.fixed_iv_len(protocol)],
+        };
+        let key = RecordKey::new(&connection, RecordOptions::default(), keys)?;
+        let name = format!("record {protocol} {:#06x} {blocks_len} by {how}", suite.id.0);
         Ok(Self { name, protocol, suite, blocks_len, key })
     }
 
@@ -85,7 +84,7 @@ impl Variant {
     pub(crate) fn classes(&self) -> Result<Vec<Class>, Box<dyn Error>> {
         let mac_len = self.mac()?.output_len();
         let longest_padding = match self.protocol {
-            Protocol::Ssl3 => self.suite.cipher.block_len(),
+            ProtocolVersion::SSL3 => self.suite.cipher.block_len(),
             _ => 256.min(self.blocks_len - mac_len),
         };
         let mut classes = Vec::new();
@@ -127,7 +126,7 @@ impl Variant {
 
     /// What core does with decrypted blocks, up to the verdict.
     pub(crate) fn check(&self, blocks: &[u8]) -> Result<Verdict, ssl_provider::Error> {
-        self.key.check_blocks(SEQUENCE_NUMBER, CONTENT_TYPE, blocks)
+        self.key.verify_padding_and_mac(SEQUENCE_NUMBER, CONTENT_TYPE, blocks)
     }
 
     /// A record with this much padding, good where the padding is not more than allowed.
@@ -147,15 +146,19 @@ impl Variant {
         let number = SEQUENCE_NUMBER.to_be_bytes();
         let len = u16::try_from(payload.len())?.to_be_bytes();
         let mut mac = vec![0; hash.output_len()];
-        if self.protocol == Protocol::Ssl3 {
+        if self.protocol == ProtocolVersion::SSL3 {
             let mut inner = mac.clone();
             let head = [CONTENT_TYPE, len[0], len[1]];
-            library.hash(hash, &[key, &[0x36; 40], &number, &head, payload], &mut inner)?;
-            library.hash(hash, &[key, &[0x5c; 40], &inner], &mut mac)?;
+            library.hashing().hash(
+                hash,
+                &[key, &[0x36; 40], &number, &head, payload],
+                &mut inner,
+            )?;
+            library.hashing().hash(hash, &[key, &[0x5c; 40], &inner], &mut mac)?;
         } else {
             let [major, minor] = self.protocol.wire().to_be_bytes();
             let head = [CONTENT_TYPE, major, minor, len[0], len[1]];
-            library.hmac(hash, key, &[&number, &head, payload], &mut mac)?;
+            library.hashing().hmac(hash, key, &[&number, &head, payload], &mut mac)?;
         }
         Ok(mac)
     }

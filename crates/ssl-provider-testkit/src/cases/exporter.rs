@@ -1,8 +1,10 @@
 //! Keying material for other protocols: exporters (RFC 5705) and the key blocks of EAP methods.
 //! Known answers come from sessions of OpenSSL's own client and server.
 
-use ssl_provider_core::exporter::{EAP_TLS_KEY_BLOCK_LEN, RANDOMS_LEN};
-use ssl_provider_core::{EapKeyBlock, Error, KeyExchangeBackend, MasterKey, Protocol};
+use ssl_provider_core::{
+    Backend, CipherSuite, EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, Error, MasterKey, ProtocolVersion,
+    RANDOMS_LEN,
+};
 
 use crate::bytes::{Rng, hex, to_hex};
 use crate::exchange::{Exchange, open, rsa_suites};
@@ -12,8 +14,8 @@ use crate::rsa_key::TestKey;
 /// What OpenSSL 3.0.22 printed as `Keying material` for `-keymatexport LABEL`, with the premaster
 /// secret and the randoms of the session from its key log and its trace.
 struct Known {
-    protocol: Protocol,
-    suite: u32,
+    protocol: ProtocolVersion,
+    suite: CipherSuite,
     label: &'static str,
     premaster_secret: &'static str,
     client_random: &'static str,
@@ -23,8 +25,8 @@ struct Known {
 
 const KNOWN: [Known; 4] = [
     Known {
-        protocol: Protocol::Tls1_0,
-        suite: 0x002F,
+        protocol: ProtocolVersion::TLS1_0,
+        suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
         label: "EXPERIMENTAL ssl-provider",
         premaster_secret: "0301d9df7efaee96538872c9a861dd58e69fe4b9b87b516377f5e716b6bb183e\
                            beb094a1e266840c3a0d5c874bc31725",
@@ -34,8 +36,8 @@ const KNOWN: [Known; 4] = [
                    98948b1d5cd5992c",
     },
     Known {
-        protocol: Protocol::Tls1_2,
-        suite: 0x003C,
+        protocol: ProtocolVersion::TLS1_2,
+        suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256,
         label: "EXPERIMENTAL ssl-provider",
         premaster_secret: "030398be2c16eb974efc343567b1f6e30be721b58284a02b28a8803d6a80a35e\
                            addbfe5a921e0d1c0895150dfe2c9995",
@@ -45,8 +47,8 @@ const KNOWN: [Known; 4] = [
                    8235e66661b25b00",
     },
     Known {
-        protocol: Protocol::Tls1_2,
-        suite: 0x009D,
+        protocol: ProtocolVersion::TLS1_2,
+        suite: CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384,
         label: "EXPERIMENTAL ssl-provider",
         premaster_secret: "0303be05037ce356199edaa7090718846ace45944b7fac0c2a84529ec8da9c85\
                            b91776920f1ea27f9a4b0e30c619493d",
@@ -57,8 +59,8 @@ const KNOWN: [Known; 4] = [
     },
     // The keys of EAP-TLS are this exporter too (RFC 5216 section 2.3).
     Known {
-        protocol: Protocol::Tls1_2,
-        suite: 0x002F,
+        protocol: ProtocolVersion::TLS1_2,
+        suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
         label: "client EAP encryption",
         premaster_secret: "0303ae239bc87c93f0799d795f72b86540d6eeda107480ae07d6a06910d15050\
                            d34ee2f2d3424fca36ab99ef550abb33",
@@ -73,7 +75,7 @@ const KNOWN: [Known; 4] = [
 
 /// A master key from a premaster secret, and both randoms together.
 fn imported(
-    backend: &'static dyn KeyExchangeBackend,
+    backend: &Backend,
     exchange: &Exchange,
     premaster_secret: &[u8],
 ) -> (MasterKey, Vec<u8>) {
@@ -85,7 +87,7 @@ fn imported(
 }
 
 /// OpenSSL's sessions give the same keying material here.
-pub fn exporter_known_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn exporter_known_answers(backend: &Backend) {
     for known in KNOWN {
         let exchange = Exchange {
             client_random: hex(known.client_random).try_into().unwrap(),
@@ -106,7 +108,7 @@ pub fn exporter_known_answers(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Every suite that an import takes, with and without a context, of any length.
-pub fn exporter_of_every_suite(backend: &'static dyn KeyExchangeBackend) {
+pub fn exporter_of_every_suite(backend: &Backend) {
     let mut rng = Rng::new(0x5705);
     for (protocol, suite) in rsa_suites() {
         let exchange = Exchange::new(protocol, suite.id);
@@ -139,10 +141,9 @@ pub fn exporter_of_every_suite(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// A context is up to 65535 bytes, whose length goes into the derivation with both bytes.
-pub fn exporter_takes_a_context_as_long_as_its_length_field(
-    backend: &'static dyn KeyExchangeBackend,
-) {
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
+pub fn exporter_takes_a_context_as_long_as_its_length_field(backend: &Backend) {
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(2)));
     let context = vec![7; 0x1_0000];
     let (mut out, mut other) = ([0; 32], [0; 32]);
@@ -158,8 +159,9 @@ pub fn exporter_takes_a_context_as_long_as_its_length_field(
 
 /// Labels under which TLS derives its own secrets are refused, their beginnings too, and so is what
 /// is no label; nothing is written then.
-pub fn exporter_refuses_reserved_and_malformed_requests(backend: &'static dyn KeyExchangeBackend) {
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
+pub fn exporter_refuses_reserved_and_malformed_requests(backend: &Backend) {
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(3)));
     let mut out = [0xaa; 16];
     let bad_labels: [&[u8]; 15] = [
@@ -198,11 +200,13 @@ pub fn exporter_refuses_reserved_and_malformed_requests(backend: &'static dyn Ke
 
 /// The derivations of EAP-TLS and EAP-TTLSv0 are those of RFC 5216 section 2.3 and RFC 5281
 /// sections 8 and 11.1, under each PRF.
-pub fn exporter_eap_key_blocks(backend: &'static dyn KeyExchangeBackend) {
+pub fn exporter_eap_key_blocks(backend: &Backend) {
     let mut rng = Rng::new(0x5216);
-    for (protocol, suite) in
-        [(Protocol::Tls1_0, 0x002F), (Protocol::Tls1_2, 0x003C), (Protocol::Dtls1_2, 0x009D)]
-    {
+    for (protocol, suite) in [
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
+    ] {
         let exchange = Exchange::new(protocol, suite);
         let premaster_secret = exchange.premaster_secret(&mut rng);
         let (key, randoms) = imported(backend, &exchange, &premaster_secret);

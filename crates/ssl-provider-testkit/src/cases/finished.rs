@@ -1,14 +1,14 @@
 //! Finished: lengths of verify_data, and that the handshake hash goes on running.
 //! The values themselves are compared in the handshakes of [`super::handshakes`].
 
-use ssl_provider_core::{Error, KeyExchangeBackend, MasterKey, Protocol, Side};
+use ssl_provider_core::{Backend, CipherSuite, Error, MasterKey, ProtocolVersion, Side};
 
 use super::handshakes::expected_verify_data;
 use crate::bytes::Rng;
 use crate::exchange::{Exchange, open};
 use crate::rsa_key::TestKey;
 
-fn master_key(backend: &'static dyn KeyExchangeBackend, exchange: &Exchange) -> MasterKey {
+fn master_key(backend: &Backend, exchange: &Exchange) -> MasterKey {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let mut rng = Rng::new(8);
@@ -18,26 +18,25 @@ fn master_key(backend: &'static dyn KeyExchangeBackend, exchange: &Exchange) -> 
 }
 
 /// TLS gives 12 bytes or more, of which shorter ones are the beginning; SSL 3.0 gives 36.
-pub fn finished_has_the_lengths_of_its_protocol(backend: &'static dyn KeyExchangeBackend) {
+pub fn finished_has_the_lengths_of_its_protocol(backend: &Backend) {
     for protocol in crate::exchange::PROTOCOLS {
-        let exchange = Exchange::new(protocol, 0x002F);
+        let exchange = Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
         let key = master_key(backend, &exchange);
-        let hash =
-            open(backend).handshake_hash(u32::from(protocol.wire()), exchange.suite.id).unwrap();
+        let hash = open(backend).handshake_hash(protocol, exchange.suite.id).unwrap();
         let mut longest = [0; 64];
-        if protocol != Protocol::Ssl3 {
+        if protocol != ProtocolVersion::SSL3 {
             key.verify_data(Side::Client, &hash, &mut longest).unwrap();
         }
         for len in 0..=64 {
             let mut out = vec![0xa5; len];
             let result = key.verify_data(Side::Client, &hash, &mut out);
-            let good = if protocol == Protocol::Ssl3 { len == 36 } else { len >= 12 };
-            assert_eq!(result.is_ok(), good, "{} {len}", protocol.name());
+            let good = if protocol == ProtocolVersion::SSL3 { len == 36 } else { len >= 12 };
+            assert_eq!(result.is_ok(), good, "{} {len}", protocol);
             match result {
-                Ok(()) if protocol == Protocol::Ssl3 => {}
-                Ok(()) => assert_eq!(out, longest[..len], "{} {len}", protocol.name()),
+                Ok(()) if protocol == ProtocolVersion::SSL3 => {}
+                Ok(()) => assert_eq!(out, longest[..len], "{} {len}", protocol),
                 Err(error) => {
-                    assert_eq!(error.status().code(), 0x8009_0027, "{}", protocol.name());
+                    assert_eq!(error.status().code(), 0x8009_0027, "{}", protocol);
                     assert!(out.iter().all(|byte| *byte == 0xa5), "written on failure");
                 }
             }
@@ -47,51 +46,48 @@ pub fn finished_has_the_lengths_of_its_protocol(backend: &'static dyn KeyExchang
 
 /// The verify_data of a side is taken from that side, but not with any bit flipped, and not when it
 /// is shorter or longer.
-pub fn finished_is_verified_down_to_a_bit(backend: &'static dyn KeyExchangeBackend) {
+pub fn finished_is_verified_down_to_a_bit(backend: &Backend) {
     for protocol in crate::exchange::PROTOCOLS {
-        let exchange = Exchange::new(protocol, 0x002F);
+        let exchange = Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
         let key = master_key(backend, &exchange);
-        let mut hash =
-            open(backend).handshake_hash(u32::from(protocol.wire()), exchange.suite.id).unwrap();
+        let mut hash = open(backend).handshake_hash(protocol, exchange.suite.id).unwrap();
         hash.update(b"hello");
         let mut good = vec![0; key.verify_data_len()];
         key.verify_data(Side::Client, &hash, &mut good).unwrap();
         let verify = |side, data: &[u8]| key.verify_finished(side, &hash, data);
         let bad = Err(Error::BadFinished);
-        assert_eq!(verify(Side::Client, &good), Ok(()), "{}", protocol.name());
-        assert_eq!(verify(Side::Server, &good), bad, "{}", protocol.name());
+        assert_eq!(verify(Side::Client, &good), Ok(()), "{}", protocol);
+        assert_eq!(verify(Side::Server, &good), bad, "{}", protocol);
         for bit in 0..good.len() * 8 {
             let mut flipped = good.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify(Side::Client, &flipped), bad, "{} {bit}", protocol.name());
+            assert_eq!(verify(Side::Client, &flipped), bad, "{} {bit}", protocol);
         }
         for len in 0..good.len() {
-            assert_eq!(verify(Side::Client, &good[..len]), bad, "{} {len}", protocol.name());
+            assert_eq!(verify(Side::Client, &good[..len]), bad, "{} {len}", protocol);
         }
         let longer = [&good[..], &[0]].concat();
-        assert_eq!(verify(Side::Client, &longer), bad, "{}", protocol.name());
+        assert_eq!(verify(Side::Client, &longer), bad, "{}", protocol);
     }
 }
 
 /// A hash of another length would give a verify_data that no peer computes.
-pub fn finished_refuses_the_hash_of_another_protocol_or_suite(
-    backend: &'static dyn KeyExchangeBackend,
-) {
+pub fn finished_refuses_the_hash_of_another_protocol_or_suite(backend: &Backend) {
     // No two of these share a handshake hash but the first two, in which SSL 3.0 differs by its
     // verify_data alone.
     let kinds = [
-        (Protocol::Ssl3, 0x002F, 36),
-        (Protocol::Tls1_0, 0x002F, 36),
-        (Protocol::Tls1_2, 0x009C, 32),
-        (Protocol::Tls1_2, 0x009D, 48),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, 36),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, 36),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256, 32),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384, 48),
     ];
     for (protocol, suite, hash_len) in kinds {
         let key = master_key(backend, &Exchange::new(protocol, suite));
         for (other, other_suite, other_len) in kinds {
-            let hash = open(backend).handshake_hash(u32::from(other.wire()), other_suite).unwrap();
-            let mut out = vec![0xa5; if protocol == Protocol::Ssl3 { 36 } else { 12 }];
+            let hash = open(backend).handshake_hash(other, other_suite).unwrap();
+            let mut out = vec![0xa5; if protocol == ProtocolVersion::SSL3 { 36 } else { 12 }];
             let result = key.verify_data(Side::Client, &hash, &mut out);
-            let name = format!("{} with a hash of {}", protocol.name(), other.name());
+            let name = format!("{} with a hash of {}", protocol, other);
             assert_eq!(result.is_ok(), hash_len == other_len, "{name}");
             if let Err(error) = result {
                 assert_eq!(error.status().code(), 0x8009_0027, "{name}");
@@ -103,14 +99,16 @@ pub fn finished_refuses_the_hash_of_another_protocol_or_suite(
 
 /// Asking for verify_data or for the hash so far does not end or change the running hash, and a
 /// duplicate goes its own way.
-pub fn finished_leaves_the_hash_running(backend: &'static dyn KeyExchangeBackend) {
-    for (protocol, suite) in
-        [(Protocol::Ssl3, 0x002F), (Protocol::Tls1_0, 0x002F), (Protocol::Tls1_2, 0x009D)]
-    {
+pub fn finished_leaves_the_hash_running(backend: &Backend) {
+    for (protocol, suite) in [
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
+    ] {
         let exchange = Exchange::new(protocol, suite);
         let key = master_key(backend, &exchange);
         let secret = *key.secret_for_key_log().unwrap().expose();
-        let mut hash = open(backend).handshake_hash(u32::from(protocol.wire()), suite).unwrap();
+        let mut hash = open(backend).handshake_hash(protocol, suite).unwrap();
         let mut aside = hash.duplicate();
         aside.update(b"of no interest");
         let mut messages = Vec::new();
@@ -123,12 +121,12 @@ pub fn finished_leaves_the_hash_running(backend: &'static dyn KeyExchangeBackend
                 let mut out = vec![0; expected.len()];
                 for _ in 0..2 {
                     key.verify_data(side, &hash, &mut out).unwrap();
-                    assert_eq!(out, expected, "{} {side:?}", protocol.name());
+                    assert_eq!(out, expected, "{} {side:?}", protocol);
                 }
             }
             let current = hash.duplicate().current().unwrap();
             let expected = crate::reference::handshake_hash(protocol, exchange.suite, &messages);
-            assert_eq!(current, expected, "{}", protocol.name());
+            assert_eq!(current, expected, "{}", protocol);
         }
     }
 }

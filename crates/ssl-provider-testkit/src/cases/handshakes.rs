@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use ssl_provider_core::cipher_suite::CipherMode;
 use ssl_provider_core::{
-    CipherSuite, KeyExchangeBackend, MasterSecret, PrfAlgorithm, Protocol, Side, schedule,
+    Backend, CipherMode, CipherSuite, CipherSuiteInfo, MasterSecret, PrfAlgorithm, ProtocolVersion,
+    Side,
 };
 
 use crate::bytes::hex;
@@ -25,14 +25,14 @@ struct Recorded {
 impl Recorded {
     fn new(vectors: &Vectors, folder: &str, json: Value) -> Self {
         let number = |name: &str| u32::from_str_radix(field(&json, name), 16).unwrap();
-        let protocol = Protocol::try_from(number("version")).unwrap();
+        let protocol = ProtocolVersion::try_from(number("version")).unwrap();
         let session_hash = hex_field(&json, "session_hash");
         let exchange = Exchange {
             client_random: hex_field(&json, "client_random").try_into().unwrap(),
             server_random: hex_field(&json, "server_random").try_into().unwrap(),
             session_hash: (!session_hash.is_empty()).then_some(session_hash),
             client_version: Some(number("client_version").try_into().unwrap()),
-            ..Exchange::new(protocol, number("suite_id"))
+            ..Exchange::new(protocol, CipherSuite(number("suite_id")))
         };
         let path = field(&json, "key");
         // The keys of the captures lie beside them, whatever folder the file names.
@@ -41,9 +41,9 @@ impl Recorded {
         Self { exchange, key, encrypted_premaster: hex_field(&json, "encrypted_premaster"), json }
     }
 
-    fn check(&self, backend: &'static dyn KeyExchangeBackend) {
+    fn check(&self, backend: &Backend) {
         let Exchange { protocol, suite, .. } = self.exchange;
-        let name = format!("{} {} {}", field(&self.json, "file"), protocol.name(), suite.name);
+        let name = format!("{} {} {}", field(&self.json, "file"), protocol, suite.name);
         let provider = open(backend);
         let key = self.key.load(&provider);
         let master_key = self.exchange.import(&provider, &key, &self.encrypted_premaster).unwrap();
@@ -56,16 +56,8 @@ impl Recorded {
         let Exchange { client_random, server_random, .. } = &self.exchange;
         let mut master_secret = MasterSecret::zeroed();
         master_secret.expose_mut().copy_from_slice(secret);
-        schedule::key_block(
-            backend,
-            protocol,
-            suite,
-            &master_secret,
-            client_random,
-            server_random,
-            &mut block,
-        )
-        .unwrap();
+        let connection = master_key.security_parameters();
+        connection.key_block(&master_secret, client_random, server_random, &mut block).unwrap();
         assert_eq!(block, key_block, "{name}: key block");
         let session_keys = master_key.session_keys(&self.exchange.parameters()).unwrap();
         let session_keys = concatenated(&session_keys);
@@ -80,7 +72,7 @@ impl Recorded {
             for (side, label) in [("client", "client finished"), ("server", "server finished")] {
                 let hash = hex_field(&self.json, &format!("{side}_handshake_hash"));
                 let mut out = [0; 12];
-                backend.prf(prf, secret, label.as_bytes(), &[&hash], &mut out).unwrap();
+                backend.hashing().prf(prf, secret, label.as_bytes(), &[&hash], &mut out).unwrap();
                 let expected = hex_field(&self.json, &format!("{side}_verify_data"));
                 assert_eq!(out, expected.as_slice(), "{name}: {side} verify_data");
             }
@@ -101,7 +93,7 @@ fn recorded(vectors: &Vectors, folder: &str) -> Vec<Recorded> {
 }
 
 /// Go with OpenSSL, most with the extended master secret: 24 RSA key exchanges.
-pub fn handshakes_of_go(backend: &'static dyn KeyExchangeBackend) {
+pub fn handshakes_of_go(backend: &Backend) {
     with_folder(24, |vectors| {
         let handshakes = recorded(vectors, "go-tls");
         assert_eq!(handshakes.iter().filter(|one| one.exchange.session_hash.is_some()).count(), 24);
@@ -111,7 +103,7 @@ pub fn handshakes_of_go(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// An earlier Go, which has no extended master secret: 24 RSA key exchanges.
-pub fn handshakes_of_go_without_extended_master_secret(backend: &'static dyn KeyExchangeBackend) {
+pub fn handshakes_of_go_without_extended_master_secret(backend: &Backend) {
     with_folder(24, |vectors| {
         let handshakes = recorded(vectors, "go-tls-no-ems");
         assert!(handshakes.iter().all(|one| one.exchange.session_hash.is_none()));
@@ -121,7 +113,7 @@ pub fn handshakes_of_go_without_extended_master_secret(backend: &'static dyn Key
 }
 
 /// Captures from the wild: SSL 3.0 twice, and TLS 1.2 with a key whose first prime is the smaller.
-pub fn handshakes_of_captures(backend: &'static dyn KeyExchangeBackend) {
+pub fn handshakes_of_captures(backend: &Backend) {
     with_folder(3, |vectors| {
         let handshakes = recorded(vectors, "captures");
         handshakes.iter().for_each(|handshake| handshake.check(backend));
@@ -131,7 +123,7 @@ pub fn handshakes_of_captures(backend: &'static dyn KeyExchangeBackend) {
 
 /// The Go recordings once more, from the bytes on the wire: a running handshake hash over the
 /// messages gives the session hash and both verify_data.
-pub fn handshakes_verify_over_the_recorded_messages(backend: &'static dyn KeyExchangeBackend) {
+pub fn handshakes_verify_over_the_recorded_messages(backend: &Backend) {
     with_folder(48, |vectors| {
         let folders = ["go-tls", "go-tls-no-ems"];
         let mut count = 0;
@@ -147,15 +139,14 @@ pub fn handshakes_verify_over_the_recorded_messages(backend: &'static dyn KeyExc
     });
 }
 
-fn verify(backend: &'static dyn KeyExchangeBackend, handshake: &Recorded, wire: Messages) {
+fn verify(backend: &Backend, handshake: &Recorded, wire: Messages) {
     let Exchange { protocol, suite, .. } = handshake.exchange;
     let name = field(&handshake.json, "file");
     let provider = open(backend);
     let key = handshake.key.load(&provider);
     let ciphertext = &handshake.encrypted_premaster;
     let master_key = handshake.exchange.import(&provider, &key, ciphertext).unwrap();
-    let mut hash =
-        provider.handshake_hash(u32::from(protocol.wire()), suite.id).expect("a known suite");
+    let mut hash = provider.handshake_hash(protocol, suite.id).expect("a known suite");
 
     // The session hash covers the messages up to ClientKeyExchange; what follows it before the
     // client's Finished is CertificateVerify.
@@ -225,7 +216,7 @@ fn dump_line(line: &str) -> Vec<u8> {
 
 /// Every pair of protocol and suite, so that a new row of the table is tried without being named:
 /// good ciphertexts give the true master secret, the session keys and the Finished of both sides.
-pub fn handshakes_of_every_suite(backend: &'static dyn KeyExchangeBackend) {
+pub fn handshakes_of_every_suite(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -248,9 +239,7 @@ pub fn handshakes_of_every_suite(backend: &'static dyn KeyExchangeBackend) {
             assert_eq!(concatenated(&keys), exchange.session_keys(&expected), "{name}");
 
             let messages = rng.bytes(777);
-            let mut hash = provider
-                .handshake_hash(u32::from(protocol.wire()), suite.id)
-                .expect("a known suite");
+            let mut hash = provider.handshake_hash(protocol, suite.id).expect("a known suite");
             hash.update(&messages);
             for side in [Side::Client, Side::Server] {
                 let expected = expected_verify_data(protocol, suite, side, &expected, &messages);
@@ -264,8 +253,8 @@ pub fn handshakes_of_every_suite(backend: &'static dyn KeyExchangeBackend) {
 
 /// The verify_data by the reference.
 pub(crate) fn expected_verify_data(
-    protocol: Protocol,
-    suite: &CipherSuite,
+    protocol: ProtocolVersion,
+    suite: &CipherSuiteInfo,
     side: Side,
     master_secret: &[u8],
     messages: &[u8],

@@ -1,19 +1,19 @@
 //! Hashes: published digests, agreement with the reference at every length, and running hashes.
 //! Lengths around the block sizes are where padding goes wrong.
 
-use ssl_provider_core::{HashAlgorithm, KeyExchangeBackend, Operation, Support};
+use ssl_provider_core::{Backend, HashAlgorithm, Operation, Support};
 
 use crate::bytes::{Rng, hex};
 use crate::reference;
 
-fn hash(backend: &dyn KeyExchangeBackend, algorithm: HashAlgorithm, input: &[&[u8]]) -> Vec<u8> {
+fn hash(backend: &Backend, algorithm: HashAlgorithm, input: &[&[u8]]) -> Vec<u8> {
     let mut out = vec![0xa5; algorithm.output_len()];
-    backend.hash(algorithm, input, &mut out).unwrap();
+    backend.hashing().hash(algorithm, input, &mut out).unwrap();
     out
 }
 
 /// Digests of RFC 1321 and FIPS 180 examples come out.
-pub fn hash_known_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_known_answers(backend: &Backend) {
     let long = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq".as_slice();
     let rows: [(HashAlgorithm, &[u8], &str); 9] = [
         // RFC 1321 appendix A.5.
@@ -47,7 +47,7 @@ pub fn hash_known_answers(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Input of 0 to 300 bytes, in one part or in several, hashes to what the reference says.
-pub fn hash_of_parts_is_the_hash_of_the_whole(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_of_parts_is_the_hash_of_the_whole(backend: &Backend) {
     let mut rng = Rng::new(1);
     for algorithm in HashAlgorithm::ALL {
         for len in 0..=300 {
@@ -64,12 +64,12 @@ pub fn hash_of_parts_is_the_hash_of_the_whole(backend: &'static dyn KeyExchangeB
 }
 
 /// A running hash that is fed piece by piece ends as the hash of the whole.
-pub fn hash_context_takes_input_in_pieces(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_context_takes_input_in_pieces(backend: &Backend) {
     let mut rng = Rng::new(2);
     for algorithm in HashAlgorithm::ALL {
         for len in [0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 1000] {
             let input = rng.bytes(len);
-            let mut context = backend.hash_context(algorithm).unwrap();
+            let mut context = backend.hashing().hash_context(algorithm).unwrap();
             let mut rest = input.as_slice();
             while !rest.is_empty() {
                 let (piece, next) = rest.split_at(1 + rng.below(rest.len()));
@@ -84,9 +84,9 @@ pub fn hash_context_takes_input_in_pieces(backend: &'static dyn KeyExchangeBacke
 }
 
 /// A duplicate of a running hash has the same past and a future of its own.
-pub fn hash_context_duplicates_run_apart(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_context_duplicates_run_apart(backend: &Backend) {
     for algorithm in HashAlgorithm::ALL {
-        let mut first = backend.hash_context(algorithm).unwrap();
+        let mut first = backend.hashing().hash_context(algorithm).unwrap();
         first.update(b"common ");
         let mut second = first.duplicate();
         let third = second.duplicate();
@@ -103,11 +103,11 @@ pub fn hash_context_duplicates_run_apart(backend: &'static dyn KeyExchangeBacken
 }
 
 /// An output buffer of another length than the hash is refused, and stays as it was.
-pub fn hash_context_refuses_other_output_lengths(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_context_refuses_other_output_lengths(backend: &Backend) {
     for algorithm in HashAlgorithm::ALL {
         for len in [0, 1, algorithm.output_len() - 1, algorithm.output_len() + 1] {
             let mut out = vec![0xa5; len];
-            let context = backend.hash_context(algorithm).unwrap();
+            let context = backend.hashing().hash_context(algorithm).unwrap();
             assert!(context.finish(&mut out).is_err(), "{} into {len}", algorithm.name());
             assert!(out.iter().all(|byte| *byte == 0xa5), "{} into {len}", algorithm.name());
         }
@@ -116,15 +116,15 @@ pub fn hash_context_refuses_other_output_lengths(backend: &'static dyn KeyExchan
 
 /// The compression function, where the backend has it, gives the hash of a message with the padding
 /// that the standards describe, block by block and several blocks at once.
-pub fn hash_compression_gives_the_hash(backend: &'static dyn KeyExchangeBackend) {
+pub fn hash_compression_gives_the_hash(backend: &Backend) {
     for hash in HashAlgorithm::ALL {
-        if backend.info().support(Operation::CompressionFunction(hash)) == Support::Unsupported {
+        if backend.support(Operation::CompressionFunction(hash)) == Support::Unsupported {
             continue;
         }
         let block_len = hash.block_len();
         for len in [0, 1, 55, 56, 63, 64, 111, 112, 127, 128, 1000] {
-            let mut whole = backend.compression_function(hash).unwrap();
-            let mut stepwise = backend.compression_function(hash).unwrap();
+            let mut whole = backend.hashing().compression_function(hash).unwrap();
+            let mut stepwise = backend.hashing().compression_function(hash).unwrap();
             let message: Vec<u8> = (0..=255).cycle().take(len).collect();
             let count = u64::try_from(8 * len).unwrap();
             let count = match hash {

@@ -1,9 +1,9 @@
-//! The contract of `SslImportMasterKey`: which flags, protocols, suites and lists are taken, and
+//! The contract of `SslImportMasterKey`: which versions, suites and lists are taken, and
 //! the status for each that is not. All of it is public, decided before the private key is used.
 
 use ssl_provider_core::{
-    CipherSuite, Error, Flags, KeyExchangeBackend, MasterKey, ParameterList, Policy, PrivateKey,
-    Protocol, Provider,
+    Backend, CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, Policy, PrivateKey,
+    ProtocolVersion, Provider,
 };
 
 use crate::bytes::Rng;
@@ -11,7 +11,6 @@ use crate::exchange::{Exchange, POLICY, open};
 use crate::fake::Fake;
 use crate::rsa_key::TestKey;
 
-const BAD_FLAGS: u32 = 0x8009_0009;
 const INVALID_HANDLE: u32 = 0x8009_0026;
 const INVALID_PARAMETER: u32 = 0x8009_0027;
 const NOT_SUPPORTED: u32 = 0x8009_0029;
@@ -24,35 +23,33 @@ struct Import {
     suite: u32,
     parameters: ParameterList,
     ciphertext: Vec<u8>,
-    flags: Flags,
 }
 
 impl Import {
-    fn new(backend: &'static dyn KeyExchangeBackend) -> Self {
+    fn new(backend: &Backend) -> Self {
         let provider = open(backend);
         let test_key = TestKey::rsa_1024();
         let mut rng = Rng::new(40);
-        let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
         let premaster_secret = exchange.premaster_secret(&mut rng);
         Self {
-            provider,
             key: test_key.load(&provider),
+            provider,
             protocol: 0x0303,
             suite: 0x003C,
             parameters: exchange.parameters(),
             ciphertext: test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng)),
-            flags: Flags::SERVER,
         }
     }
 
     fn run(&self) -> Result<MasterKey, Error> {
         self.provider.import_master_key(
             &self.key,
-            self.protocol,
-            self.suite,
+            ProtocolVersion::try_from(self.protocol)?,
+            CipherSuite(self.suite),
             &self.parameters,
             &self.ciphertext,
-            self.flags,
         )
     }
 
@@ -69,20 +66,9 @@ impl Import {
     }
 }
 
-/// Exactly the server flag is taken.
-pub fn import_takes_the_server_flag_alone(backend: &'static dyn KeyExchangeBackend) {
-    let mut import = Import::new(backend);
-    assert_eq!(import.status(), 0);
-    let unknown_bits = (2..32).map(|bit| 1 << bit);
-    for flags in [0, 1, 3, 6, 0x8000_0002, u32::MAX].into_iter().chain(unknown_bits) {
-        import.flags = Flags(flags);
-        assert_eq!(import.status(), BAD_FLAGS, "{flags:#x}");
-    }
-}
-
 /// The six protocols with an RSA key exchange are taken, SSL 3.0 where policy says so; all else is
 /// not supported.
-pub fn import_takes_the_protocols_with_an_rsa_exchange(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_takes_the_protocols_with_an_rsa_exchange(backend: &Backend) {
     let mut import = Import::new(backend);
     import.suite = 0x002F;
     let taken = [0x0300, 0x0301, 0x0302, 0x0303, 0xfeff, 0xfefd];
@@ -102,21 +88,21 @@ pub fn import_takes_the_protocols_with_an_rsa_exchange(backend: &'static dyn Key
 
 /// Every suite of the table with every protocol: taken exactly where the suite exchanges by RSA and
 /// belongs to the protocol. Numbers that are no suite are not supported.
-pub fn import_takes_rsa_suites_of_the_protocol(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_takes_rsa_suites_of_the_protocol(backend: &Backend) {
     let mut import = Import::new(backend);
     let mut taken = 0;
-    for protocol in Protocol::ALL {
-        for suite in CipherSuite::all() {
-            (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id);
+    for protocol in ProtocolVersion::ALL {
+        for suite in CipherSuiteInfo::all() {
+            (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id.0);
             let named_rsa = suite.name.starts_with("TLS_RSA_");
-            let known = protocol != Protocol::Ssl2 && protocol != Protocol::Tls1_3;
+            let known = protocol != ProtocolVersion::SSL2 && protocol != ProtocolVersion::TLS1_3;
             let expected = if named_rsa && known && suite.allows(protocol) {
                 taken += 1;
                 0
             } else {
                 NOT_SUPPORTED
             };
-            assert_eq!(import.status(), expected, "{} {}", protocol.name(), suite.name);
+            assert_eq!(import.status(), expected, "{} {}", protocol, suite.name);
         }
     }
     assert_eq!(taken, crate::exchange::rsa_suites().len());
@@ -149,7 +135,7 @@ pub fn import_takes_rsa_suites_of_the_protocol(backend: &'static dyn KeyExchange
 }
 
 /// Either both randoms or the session hash must be in the list.
-pub fn import_needs_randoms_or_session_hash(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_needs_randoms_or_session_hash(backend: &Backend) {
     let mut import = Import::new(backend);
     let list = ParameterList::new;
     let (random, hash) = ([7; 32], [8; 32]);
@@ -170,7 +156,7 @@ pub fn import_needs_randoms_or_session_hash(backend: &'static dyn KeyExchangeBac
 }
 
 /// The session hash has the length of the handshake hash; SSL 3.0 has no extended master secret.
-pub fn import_takes_a_session_hash_of_the_right_length(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_takes_a_session_hash_of_the_right_length(backend: &Backend) {
     let mut import = Import::new(backend);
     let rows = [
         (0x0301, 0x002F, 36),
@@ -201,11 +187,13 @@ pub fn import_takes_a_session_hash_of_the_right_length(backend: &'static dyn Key
 }
 
 /// With a session hash the randoms do not count; they are not mixed in.
-pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x009D).extended();
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
+            .extended();
     let hash = exchange.session_hash.clone().unwrap();
     let mut rng = Rng::new(41);
     let premaster_secret = exchange.premaster_secret(&mut rng);
@@ -220,7 +208,13 @@ pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &'static dyn K
             alone.clone().client_random([5; 32]),
         ] {
             let master_key = provider
-                .import_master_key(&key, 0x0303, 0x009D, &parameters, ciphertext, Flags::SERVER)
+                .import_master_key(
+                    &key,
+                    exchange.protocol,
+                    exchange.suite.id,
+                    &parameters,
+                    ciphertext,
+                )
                 .unwrap();
             assert_eq!(master_key.secret_for_key_log().unwrap().expose(), &expected);
         }
@@ -231,50 +225,51 @@ pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &'static dyn K
 
 /// Without the offered version in the list, the negotiated one is expected; of the version in the
 /// list only 16 bits count.
-pub fn import_expects_the_negotiated_version_by_default(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_expects_the_negotiated_version_by_default(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
     let mut rng = Rng::new(42);
     for protocol in crate::exchange::PROTOCOLS {
-        let exchange = Exchange { client_version: None, ..Exchange::new(protocol, 0x002F) };
+        let exchange = Exchange {
+            client_version: None,
+            ..Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA)
+        };
         let premaster_secret = exchange.premaster_secret(&mut rng);
         assert_eq!(premaster_secret[..2], protocol.wire().to_be_bytes());
         let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
         let secret = exchange.imported_secret(&provider, &key, &ciphertext);
         let expected = exchange.master_secret(&premaster_secret);
-        assert_eq!(secret.as_slice(), expected, "{}", protocol.name());
+        assert_eq!(secret.as_slice(), expected, "{}", protocol);
 
         let parameters =
             exchange.parameters().highest_version(0xabcd_0000 | u32::from(protocol.wire()));
-        let number = u32::from(protocol.wire());
         let master_key = provider
-            .import_master_key(&key, number, 0x002F, &parameters, &ciphertext, Flags::SERVER)
+            .import_master_key(&key, protocol, exchange.suite.id, &parameters, &ciphertext)
             .unwrap();
         assert_eq!(
             master_key.secret_for_key_log().unwrap().expose(),
             expected.as_slice(),
             "{} with high bits",
-            protocol.name()
+            protocol
         );
     }
 }
 
 /// A key of another backend is not a key of this provider.
-pub fn import_refuses_a_key_of_another_backend(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_refuses_a_key_of_another_backend(backend: &Backend) {
     let mut import = Import::new(backend);
-    let stranger = Provider::open(Fake::new().leak());
+    let stranger = Provider::open(Fake::new().share());
     import.key = TestKey::rsa_1024().load(&stranger);
     assert_eq!(import.status(), INVALID_HANDLE);
     // The handle comes first: nothing else about the call is looked at.
-    import.flags = Flags(0);
     import.protocol = 0;
     assert_eq!(import.status(), INVALID_HANDLE);
 }
 
-/// Several faults at once are reported in the documented order: handle, flags, protocol, suite,
-/// list.
-pub fn import_checks_in_a_fixed_order(backend: &'static dyn KeyExchangeBackend) {
+/// Several faults at once are reported in the documented order: handle, protocol, suite, list. The
+/// flags are for the C interface.
+pub fn import_checks_in_a_fixed_order(backend: &Backend) {
     let mut import = Import::new(backend);
     import.parameters = ParameterList::new();
     assert_eq!(import.status(), INVALID_PARAMETER);
@@ -282,24 +277,20 @@ pub fn import_checks_in_a_fixed_order(backend: &'static dyn KeyExchangeBackend) 
     assert_eq!(import.run().unwrap_err(), Error::UnsupportedSuite { given: 0xC02F });
     import.protocol = 0x0304;
     assert_eq!(import.run().unwrap_err(), Error::UnsupportedProtocol { given: 0x0304 });
-    import.flags = Flags::CLIENT;
-    assert_eq!(import.run().unwrap_err(), Error::BadFlags { given: 1 });
 }
 
 /// The master key remembers what it was made for.
-pub fn import_gives_a_master_key_of_its_protocol_and_suite(
-    backend: &'static dyn KeyExchangeBackend,
-) {
+pub fn import_gives_a_master_key_of_its_protocol_and_suite(backend: &Backend) {
     let mut import = Import::new(backend);
     for (protocol, suite) in crate::exchange::rsa_suites() {
-        (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id);
+        (import.protocol, import.suite) = (u32::from(protocol.wire()), suite.id.0);
         let master_key = import.run().unwrap();
-        assert_eq!((master_key.protocol(), master_key.suite().id), (protocol, suite.id));
+        assert_eq!((master_key.version(), master_key.suite().id), (protocol, suite.id));
     }
 }
 
 /// A backend that says it supports everything that an import takes is one on which imports work.
-pub fn import_is_announced_by_the_provider(backend: &'static dyn KeyExchangeBackend) {
+pub fn import_is_announced_by_the_provider(backend: &Backend) {
     assert!(open(backend).supports_import());
     assert!(Import::new(backend).run().is_ok());
 }

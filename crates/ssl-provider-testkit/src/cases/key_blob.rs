@@ -1,11 +1,9 @@
 //! Record keys on their way to another process: the copy goes on where the key was, and nothing
 //! that is not such a key comes in.
 
-use ssl_provider_core::cipher_suite::CipherMode;
-use ssl_provider_core::record::MAX_KEY_STREAM_POSITION;
 use ssl_provider_core::{
-    Error, KeyExchangeBackend, KeyExportPolicy, Policy, Protocol, Provider, RecordKey,
-    RecordOptions, Side,
+    Backend, CipherMode, CipherSuite, Error, KeyExportPolicy, MAX_KEY_STREAM_POSITION, Policy,
+    ProtocolVersion, Provider, RecordKey, RecordOptions, Side,
 };
 
 use crate::bytes::Rng;
@@ -16,14 +14,14 @@ use crate::rsa_key::TestKey;
 /// The record key that the server writes with after an exchange, from a provider with this policy;
 /// none where the backend has no such cipher.
 fn record_key(
-    backend: &'static dyn KeyExchangeBackend,
+    backend: &Backend,
     policy: Policy,
     exchange: &Exchange,
     encrypt_then_mac: bool,
 ) -> Option<RecordKey> {
     let provider = Provider::open(backend).with_policy(policy);
     let key = TestKey::rsa_1024();
-    let mut rng = Rng::new(u64::from(exchange.suite.id));
+    let mut rng = Rng::new(u64::from(exchange.suite.id.0));
     let ciphertext = key.encrypt(&key.pad(&exchange.premaster_secret(&mut rng), &mut rng));
     let master_key = exchange.import(&provider, &key.load(&provider), &ciphertext).unwrap();
     let keys = master_key.session_keys(&exchange.parameters()).unwrap();
@@ -50,11 +48,11 @@ fn unseal(key: &mut RecordKey, sequence_number: u64, record: &[u8]) -> Vec<u8> {
 
 /// A key of any protocol, suite and option goes on in its copy, with chained vectors and key
 /// streams where they were; the copy opens what the key writes, and the other way round.
-pub fn key_blob_goes_on_where_the_key_was(backend: &'static dyn KeyExchangeBackend) {
+pub fn key_blob_goes_on_where_the_key_was(backend: &Backend) {
     let provider = open(backend);
     let mut count = 0;
     for (protocol, suite) in rsa_suites() {
-        let cbc = suite.cipher.mode == CipherMode::Cbc && protocol != Protocol::Ssl3;
+        let cbc = suite.cipher.mode == CipherMode::Cbc && protocol != ProtocolVersion::SSL3;
         for encrypt_then_mac in [false, true].into_iter().filter(|on| !on || cbc) {
             let exchange = Exchange::new(protocol, suite.id);
             let Some(mut writer) = record_key(backend, POLICY, &exchange, encrypt_then_mac) else {
@@ -85,9 +83,12 @@ pub fn key_blob_goes_on_where_the_key_was(backend: &'static dyn KeyExchangeBacke
 }
 
 /// Any bit flipped, any byte missing or too many: refused, as a parameter.
-pub fn key_blob_is_refused_when_damaged(backend: &'static dyn KeyExchangeBackend) {
+pub fn key_blob_is_refused_when_damaged(backend: &Backend) {
     let provider = open(backend);
-    for (protocol, suite) in [(Protocol::Tls1_2, 0x009C), (Protocol::Tls1_0, 0x002F)] {
+    for (protocol, suite) in [
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+    ] {
         let exchange = Exchange::new(protocol, suite);
         let key = record_key(backend, POLICY, &exchange, false).unwrap();
         let blob = key.export().unwrap();
@@ -112,15 +113,15 @@ pub fn key_blob_is_refused_when_damaged(backend: &'static dyn KeyExchangeBackend
 }
 
 /// Contents that a right checksum stands behind are still read with care.
-pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &'static dyn KeyExchangeBackend) {
+pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &Backend) {
     let provider = open(backend);
-    let exchange = Exchange::new(Protocol::Ssl3, 0x0035);
+    let exchange = Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA);
     let blob = record_key(backend, POLICY, &exchange, false).unwrap().export().unwrap();
-    let strict = provider.with_policy(Policy { legacy_ssl3: false, ..POLICY });
+    let strict = provider.clone().with_policy(Policy { legacy_ssl3: false, ..POLICY });
     let error = strict.import_record_key(blob.expose()).unwrap_err();
     assert_eq!(error, Error::UnsupportedProtocol { given: 0x0300 });
 
-    let other = open(Fake::new().leak());
+    let other = open(&Fake::new().share());
     let error = other.import_record_key(blob.expose()).unwrap_err();
     assert!(matches!(error, Error::InvalidParameter(_)), "{error}");
 
@@ -154,10 +155,11 @@ pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &'static dyn Ke
 
 /// Without the policy nothing leaves, whether the key was derived here or imported; no blob shows
 /// its bytes.
-pub fn key_blob_is_given_only_where_policy_allows(backend: &'static dyn KeyExchangeBackend) {
+pub fn key_blob_is_given_only_where_policy_allows(backend: &Backend) {
     let denied = Policy { key_export: KeyExportPolicy::Denied, ..POLICY };
     assert_eq!(Policy::default().key_export, KeyExportPolicy::Denied);
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x009C);
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
     let key = record_key(backend, denied, &exchange, false).unwrap();
     assert!(matches!(key.export(), Err(Error::NotAllowed(_))));
 
@@ -170,8 +172,8 @@ pub fn key_blob_is_given_only_where_policy_allows(backend: &'static dyn KeyExcha
 }
 
 /// RC4 has to run as far as it was; beyond a limit, a key is not exported any more.
-pub fn key_blob_of_rc4_ends_where_it_costs_too_much(backend: &'static dyn KeyExchangeBackend) {
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x0005);
+pub fn key_blob_of_rc4_ends_where_it_costs_too_much(backend: &Backend) {
+    let exchange = Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA);
     let Some(mut key) = record_key(backend, POLICY, &exchange, false) else { return };
     let payload = vec![0; 1 << 14];
     let mut written = 0;

@@ -1,14 +1,14 @@
 //! The TLS PRF: published vectors, and agreement with the reference for secrets, seeds and outputs
 //! of any length.
 
-use ssl_provider_core::{KeyExchangeBackend, PrfAlgorithm};
+use ssl_provider_core::{Backend, PrfAlgorithm};
 
 use crate::bytes::{Rng, hex};
 use crate::reference;
 use crate::vectors::{colon_lines, paragraphs, value, with_folder};
 
 fn prf(
-    backend: &dyn KeyExchangeBackend,
+    backend: &Backend,
     algorithm: PrfAlgorithm,
     secret: &[u8],
     label: &[u8],
@@ -16,12 +16,12 @@ fn prf(
     len: usize,
 ) -> Vec<u8> {
     let mut out = vec![0xa5; len];
-    backend.prf(algorithm, secret, label, seed, &mut out).unwrap();
+    backend.hashing().prf(algorithm, secret, label, seed, &mut out).unwrap();
     out
 }
 
 /// The values that the TLS working group's mailing list agreed on for TLS 1.2 (message 03416).
-pub fn prf_ietf_known_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_ietf_known_answers(backend: &Backend) {
     let rows = [
         (
             PrfAlgorithm::Sha256,
@@ -49,7 +49,7 @@ pub fn prf_ietf_known_answers(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Secrets of 0 to 130 bytes: halves that share a byte, keys longer than a block, and none at all.
-pub fn prf_secret_of_any_length(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_secret_of_any_length(backend: &Backend) {
     let mut rng = Rng::new(4);
     for algorithm in PrfAlgorithm::ALL {
         for len in (0..=130).chain([255, 256, 257, 1024]) {
@@ -62,7 +62,7 @@ pub fn prf_secret_of_any_length(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Outputs of 0 to 200 bytes are the beginnings of one another and of what the reference says.
-pub fn prf_output_of_any_length(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_output_of_any_length(backend: &Backend) {
     let mut rng = Rng::new(5);
     let (secret, seed) = (rng.bytes(48), rng.bytes(64));
     for algorithm in PrfAlgorithm::ALL {
@@ -75,7 +75,7 @@ pub fn prf_output_of_any_length(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Label and parts of the seed are one string, wherever they are cut, and may be empty.
-pub fn prf_label_and_seed_are_one_string(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_label_and_seed_are_one_string(backend: &Backend) {
     let mut rng = Rng::new(6);
     for algorithm in PrfAlgorithm::ALL {
         for _ in 0..200 {
@@ -92,7 +92,7 @@ pub fn prf_label_and_seed_are_one_string(backend: &'static dyn KeyExchangeBacken
 }
 
 /// The TLS1-PRF cases of OpenSSL's own tests that expect an output and use a hash that we have.
-pub fn prf_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_openssl_vectors(backend: &Backend) {
     // 15 expect an output; two of them use SHA-512/256.
     with_folder(13, |vectors| {
         let files = ["evpkdf_tls11_prf.txt", "evpkdf_tls12_prf.txt", "evppkey_kdf_tls1_prf.txt"];
@@ -131,7 +131,7 @@ pub fn prf_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Botan's PRF cases: 32 of TLS 1.0 with outputs of 1 to 32 bytes, and TLS 1.2 with our hashes.
-pub fn prf_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_botan_vectors(backend: &Backend) {
     with_folder(34, |vectors| {
         let text = vectors.text("botan/tls_prf.vec");
         let mut count = 0;
@@ -157,7 +157,7 @@ pub fn prf_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Mbed TLS: the PRF of each version, and the TLS 1.2 PRF of its PSA interface.
-pub fn prf_mbedtls_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn prf_mbedtls_vectors(backend: &Backend) {
     // 4 of the first file (its fifth is SSL 3.0), 10 and 6 of the second.
     with_folder(20, |vectors| {
         let mut count = 0;

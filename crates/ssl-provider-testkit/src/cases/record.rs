@@ -4,22 +4,21 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use ssl_provider_core::cipher_suite::CipherMode;
-use ssl_provider_core::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN};
 use ssl_provider_core::{
-    CipherSuite, Error, HashAlgorithm, KeyExchangeBackend, Protocol, RecordKey, RecordOptions,
-    Support,
+    Backend, CipherMode, CipherSuite, CipherSuiteInfo, Error, HashAlgorithm, MAX_FRAGMENT_LEN,
+    MAX_PAYLOAD_LEN, ProtocolVersion, RecordKey, RecordOptions, Support,
 };
 
 use crate::bytes::hex;
 use crate::direction::Direction;
+use crate::exchange::connection;
 use crate::vectors::{field, hex_field, paragraphs, value, with_folder};
 
 /// Opens the first record of a direction both ways, which must agree, and leave nothing behind when
 /// it does not open.
 fn open(
     direction: &Direction,
-    backend: &'static dyn KeyExchangeBackend,
+    backend: &Backend,
     sequence_number: u64,
     record: &[u8],
 ) -> Result<Vec<u8>, Error> {
@@ -56,7 +55,7 @@ fn payload(len: usize) -> Vec<u8> {
 
 /// Every protocol, suite and option that the backend has ciphers for: what one side writes, apart
 /// and in place, the other opens, with headers and lengths as the RFCs give them.
-pub fn record_round_trips(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_round_trips(backend: &Backend) {
     for direction in Direction::all() {
         let Some((mut writer, mut reader)) = keys(&direction, backend) else { continue };
         let name = direction.name();
@@ -97,19 +96,16 @@ pub fn record_round_trips(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// A writer and a reader, or none where the backend has no such cipher and says so.
-fn keys(
-    direction: &Direction,
-    backend: &'static dyn KeyExchangeBackend,
-) -> Option<(RecordKey, RecordKey)> {
+fn keys(direction: &Direction, backend: &Backend) -> Option<(RecordKey, RecordKey)> {
     match direction.key(backend) {
         Ok(writer) => Some((writer, direction.key(backend).unwrap())),
         Err(Error::Unsupported(operation)) => {
-            assert_eq!(backend.info().support(operation), Support::Unsupported, "{operation}");
+            assert_eq!(backend.support(operation), Support::Unsupported, "{operation}");
             None
         }
         // A cipher that no backend has.
         Err(error) => {
-            let given = direction.suite.id;
+            let given = direction.suite.id.0;
             assert_eq!(error, Error::UnsupportedSuite { given }, "{}", direction.name());
             None
         }
@@ -117,35 +113,32 @@ fn keys(
 }
 
 /// Whether the backend has what a fixed list of test directions needs; its table then says so too.
-fn available(
-    directions: Vec<Direction>,
-    backend: &'static dyn KeyExchangeBackend,
-) -> Vec<Direction> {
+fn available(directions: Vec<Direction>, backend: &Backend) -> Vec<Direction> {
     directions.into_iter().filter(|direction| keys(direction, backend).is_some()).collect()
 }
 
 /// A suite of each kind, with every way to protect a record.
 fn kinds() -> Vec<Direction> {
     [
-        (Protocol::Tls1_2, 0x003B, false),
-        (Protocol::Ssl3, 0x0001, false),
-        (Protocol::Ssl3, 0x0005, false),
-        (Protocol::Tls1_0, 0x0004, false),
-        (Protocol::Ssl3, 0x002F, false),
-        (Protocol::Ssl3, 0x000A, false),
-        (Protocol::Tls1_0, 0x002F, false),
-        (Protocol::Tls1_0, 0x002F, true),
-        (Protocol::Tls1_1, 0x000A, false),
-        (Protocol::Tls1_1, 0x000A, true),
-        (Protocol::Tls1_2, 0x003C, false),
-        (Protocol::Tls1_2, 0x003C, true),
-        (Protocol::Tls1_2, 0x009C, false),
-        (Protocol::Tls1_2, 0x009D, false),
-        (Protocol::Tls1_2, 0xC09C, false),
-        (Protocol::Tls1_2, 0xC0A1, false),
-        (Protocol::Dtls1_0, 0x002F, false),
-        (Protocol::Dtls1_2, 0x003C, true),
-        (Protocol::Dtls1_2, 0x009C, false),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA256, false),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_NULL_MD5, false),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_RC4_128_SHA, false),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_RC4_128_MD5, false),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, false),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, false),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, false),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, true),
+        (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, false),
+        (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, true),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256, false),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256, true),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256, false),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384, false),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CCM, false),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_CCM_8, false),
+        (ProtocolVersion::DTLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, false),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256, true),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256, false),
     ]
     .map(|(protocol, suite, encrypt_then_mac)| Direction::of(protocol, suite, encrypt_then_mac))
     .to_vec()
@@ -153,7 +146,7 @@ fn kinds() -> Vec<Direction> {
 
 /// One bit of any byte flipped, any length cut off, anything added, another sequence number: each
 /// gives the one error, and nothing of the plaintext.
-pub fn record_tampering_has_one_answer(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_tampering_has_one_answer(backend: &Backend) {
     for direction in available(kinds(), backend) {
         let name = direction.name();
         // The padding, where there is one, is shorter than a block.
@@ -196,14 +189,14 @@ pub fn record_tampering_has_one_answer(backend: &'static dyn KeyExchangeBackend)
 /// Directions with CBC and the MAC inside, of which the forged records are.
 fn cbc_directions() -> Vec<Direction> {
     [
-        (Protocol::Ssl3, 0x002F),
-        (Protocol::Ssl3, 0x000A),
-        (Protocol::Tls1_0, 0x002F),
-        (Protocol::Tls1_0, 0x000A),
-        (Protocol::Tls1_1, 0x002F),
-        (Protocol::Tls1_2, 0x000A),
-        (Protocol::Tls1_2, 0x003C),
-        (Protocol::Dtls1_0, 0x002F),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+        (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
+        (ProtocolVersion::DTLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
     ]
     .map(|(protocol, suite)| Direction::of(protocol, suite, false))
     .to_vec()
@@ -211,7 +204,7 @@ fn cbc_directions() -> Vec<Direction> {
 
 /// Every length of padding that a peer may choose opens, and one that is longer than the record, or
 /// than SSL 3.0 allows, does not.
-pub fn record_padding_of_any_length_opens(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_padding_of_any_length_opens(backend: &Backend) {
     for direction in available(cbc_directions(), backend) {
         let block_len = direction.suite.cipher.block_len();
         for padding in 0..=u8::MAX {
@@ -224,7 +217,8 @@ pub fn record_padding_of_any_length_opens(backend: &'static dyn KeyExchangeBacke
                 let mac = direction.mac(0, 23, &payload);
                 let blocks = [payload.clone(), mac, vec![padding; padding_len]].concat();
                 let opened = open(&direction, backend, 0, &direction.forge(backend, &blocks));
-                let allowed = direction.protocol != Protocol::Ssl3 || padding_len <= block_len;
+                let allowed =
+                    direction.protocol != ProtocolVersion::SSL3 || padding_len <= block_len;
                 let expected = if allowed { Ok(payload) } else { Err(Error::BadRecord) };
                 assert_eq!(opened, expected, "{} padding {padding}", direction.name());
             }
@@ -234,12 +228,12 @@ pub fn record_padding_of_any_length_opens(backend: &'static dyn KeyExchangeBacke
 
 /// Every byte of padding and MAC made wrong, with everything else right; padding that claims more
 /// than there is; and blocks of one value throughout.
-pub fn record_padding_and_mac_errors_have_one_answer(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_padding_and_mac_errors_have_one_answer(backend: &Backend) {
     for direction in available(cbc_directions(), backend) {
         let name = direction.name();
         let block_len = direction.suite.cipher.block_len();
         let mac_len = direction.suite.mac.unwrap().output_len();
-        let is_ssl3 = direction.protocol == Protocol::Ssl3;
+        let is_ssl3 = direction.protocol == ProtocolVersion::SSL3;
         for padding_len in [1, 2, block_len, 2 * block_len - 1, 100, 255, 256] {
             if is_ssl3 && padding_len > block_len {
                 continue;
@@ -271,7 +265,7 @@ pub fn record_padding_and_mac_errors_have_one_answer(backend: &'static dyn KeyEx
 
 /// Payloads and fragments at and above their limits, headers of another version, and buffers that
 /// are too small, after which the record can be tried again.
-pub fn record_limits_are_kept(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_limits_are_kept(backend: &Backend) {
     for direction in available(kinds(), backend) {
         let name = direction.name();
         let mut key = direction.key(backend).unwrap();
@@ -323,7 +317,7 @@ pub fn record_limits_are_kept(backend: &'static dyn KeyExchangeBackend) {
 
 /// A payload of more than 2^14 bytes is told apart from a bad record when the record is right
 /// otherwise, and only then: a wrong MAC, tag or padding is `BadRecord` at any length.
-pub fn record_payloads_that_are_too_long_overflow(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_payloads_that_are_too_long_overflow(backend: &Backend) {
     for direction in available(kinds(), backend) {
         let name = direction.name();
         for len in [MAX_PAYLOAD_LEN, MAX_PAYLOAD_LEN + 1, MAX_PAYLOAD_LEN + 900] {
@@ -346,25 +340,45 @@ pub fn record_payloads_that_are_too_long_overflow(backend: &'static dyn KeyExcha
 
 /// Keys of a wrong size, protocols and suites without such records, and encrypt-then-MAC where it
 /// does not exist.
-pub fn record_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_keys_are_checked(backend: &Backend) {
     let misuse = |protocol, suite| {
         let made = Direction::of(protocol, suite, true).key(backend);
         let expected = Error::InvalidParameter("encrypt-then-MAC: only for CBC suites of TLS");
-        assert_eq!(made.map(drop), Err(expected), "{protocol:?} {suite:04x}");
+        assert_eq!(made.map(drop), Err(expected), "{protocol} {suite}");
     };
-    misuse(Protocol::Ssl3, 0x002F);
-    misuse(Protocol::Tls1_2, 0x009C);
-    misuse(Protocol::Tls1_2, 0x0005);
-    misuse(Protocol::Tls1_2, 0x0002);
+    misuse(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
+    misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+    misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA);
+    misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA);
     for (protocol, suite, expected) in [
-        (Protocol::Tls1_1, 0x009C, Error::UnsupportedSuite { given: 0x009C }),
-        (Protocol::Dtls1_2, 0x0005, Error::UnsupportedSuite { given: 0x0005 }),
-        (Protocol::Tls1_2, 0x0096, Error::UnsupportedSuite { given: 0x0096 }),
-        (Protocol::Tls1_3, 0x1301, Error::UnsupportedProtocol { given: 0x0304 }),
-        (Protocol::Ssl2, 0x1_0080, Error::UnsupportedProtocol { given: 0x0002 }),
+        (
+            ProtocolVersion::TLS1_1,
+            CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+            Error::UnsupportedSuite { given: 0x009C },
+        ),
+        (
+            ProtocolVersion::DTLS1_2,
+            CipherSuite::TLS_RSA_WITH_RC4_128_SHA,
+            Error::UnsupportedSuite { given: 0x0005 },
+        ),
+        (
+            ProtocolVersion::TLS1_2,
+            CipherSuite::TLS_RSA_WITH_SEED_CBC_SHA,
+            Error::UnsupportedSuite { given: 0x0096 },
+        ),
+        (
+            ProtocolVersion::TLS1_3,
+            CipherSuite::TLS_AES_128_GCM_SHA256,
+            Error::UnsupportedProtocol { given: 0x0304 },
+        ),
+        (
+            ProtocolVersion::SSL2,
+            CipherSuite::SSL_CK_RC4_128_WITH_MD5,
+            Error::UnsupportedProtocol { given: 0x0002 },
+        ),
     ] {
         let made = Direction::of(protocol, suite, false).key(backend);
-        assert_eq!(made.map(drop), Err(expected), "{protocol:?} {suite:04x}");
+        assert_eq!(made.map(drop), Err(expected), "{protocol} {suite}");
     }
     for direction in kinds() {
         type Part = fn(&mut Direction) -> &mut Vec<u8>;
@@ -380,7 +394,7 @@ pub fn record_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
 
 /// The nonce of an AEAD record carries the sequence number, so no two are alike; the vector of a
 /// CBC record is random, and the key stream of RC4 goes on, so two records of one plaintext differ.
-pub fn record_nonces_and_vectors_never_repeat(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_nonces_and_vectors_never_repeat(backend: &Backend) {
     for direction in available(kinds(), backend) {
         let name = direction.name();
         let explicit_len = match direction.suite.cipher.mode {
@@ -388,7 +402,7 @@ pub fn record_nonces_and_vectors_never_repeat(backend: &'static dyn KeyExchangeB
             CipherMode::Stream => 0,
             CipherMode::Cbc if !direction.protocol.has_explicit_iv() => continue,
             CipherMode::Cbc => direction.suite.cipher.block_len(),
-            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => 8,
+            _ => 8,
         };
         let mut key = direction.key(backend).unwrap();
         let mut seal = |sequence_number| {
@@ -397,7 +411,7 @@ pub fn record_nonces_and_vectors_never_repeat(backend: &'static dyn KeyExchangeB
             record.split_off(key.header_len())
         };
         if direction.suite.cipher.is_aead() {
-            for sequence_number in [0, 1, 0x0102_0304_0506_0708, u64::MAX] {
+            for sequence_number in [0, 1, 0x0102_0304_0506_0708, u64::MAX - 1] {
                 let fragment = seal(sequence_number);
                 assert_eq!(fragment[..explicit_len], sequence_number.to_be_bytes(), "{name}");
             }
@@ -412,7 +426,7 @@ pub fn record_nonces_and_vectors_never_repeat(backend: &'static dyn KeyExchangeB
 }
 
 /// OpenSSL's records of CBC with HMAC and of RC4 with HMAC.
-pub fn record_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_openssl_vectors(backend: &Backend) {
     with_folder(14, |vectors| {
         let mut count = 0;
         for file in ["openssl/evpciph_aes_stitched.txt", "openssl/evpciph_rc4_stitched.txt"] {
@@ -421,11 +435,11 @@ pub fn record_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
                 count += 1;
                 let cipher = value(&case, "Cipher").unwrap();
                 let suite = match cipher {
-                    "AES-128-CBC-HMAC-SHA1" => 0x002F,
-                    "AES-256-CBC-HMAC-SHA1" => 0x0035,
-                    "AES-128-CBC-HMAC-SHA256" => 0x003C,
-                    "AES-256-CBC-HMAC-SHA256" => 0x003D,
-                    "RC4-HMAC-MD5" => 0x0004,
+                    "AES-128-CBC-HMAC-SHA1" => CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+                    "AES-256-CBC-HMAC-SHA1" => CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA,
+                    "AES-128-CBC-HMAC-SHA256" => CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256,
+                    "AES-256-CBC-HMAC-SHA256" => CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256,
+                    "RC4-HMAC-MD5" => CipherSuite::TLS_RSA_WITH_RC4_128_MD5,
                     other => panic!("{other}"),
                 };
                 openssl_vector(backend, suite, &aad, &case);
@@ -435,18 +449,10 @@ pub fn record_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
     });
 }
 
-fn openssl_vector(
-    backend: &'static dyn KeyExchangeBackend,
-    suite: u32,
-    aad: &[u8],
-    case: &[(String, String)],
-) {
+fn openssl_vector(backend: &Backend, suite: CipherSuite, aad: &[u8], case: &[(String, String)]) {
     let get = |name| hex(value(case, name).unwrap());
-    let suite = CipherSuite::from_id(suite).unwrap();
-    let version = u32::from(u16::from_be_bytes([aad[9], aad[10]]));
-    let protocol = Protocol::try_from(version).unwrap();
-    // The suites with SHA-256 are of TLS 1.2; these vectors have them in TLS 1.0 and 1.1.
-    let suite: &CipherSuite = Box::leak(Box::new(CipherSuite { lowest: Protocol::Ssl3, ..*suite }));
+    let suite = suite.info().unwrap();
+    let protocol = ProtocolVersion(u16::from_be_bytes([aad[9], aad[10]]));
     let mut mac_key = get("MACKey");
     // HMAC fills a short key up with zeros.
     mac_key.resize(suite.mac.unwrap().output_len(), 0);
@@ -470,18 +476,23 @@ fn openssl_vector(
     let start = if explicit { 16 } else { 0 };
     let extra = if !is_cbc && covered == get("Ciphertext").len() { 16 } else { 0 };
     let payload = &get("Plaintext")[start..covered - extra];
-    let opened = open(&direction, backend, sequence_number, &record);
-    assert_eq!(opened.as_deref(), Ok(payload), "{}", direction.name());
+    // The suites with SHA-256 are of TLS 1.2; these vectors have them in TLS 1.0 and 1.1.
+    let connection =
+        connection(backend, ProtocolVersion::TLS1_2, suite.id).for_vectors(protocol, suite.mac);
+    let key = || RecordKey::new(&connection, direction.options, direction.write_keys()).unwrap();
+    let mut opened = vec![0; record.len()];
+    let len = key().decrypt_packet(sequence_number, &record, &mut opened).unwrap();
+    assert_eq!(&opened[..len], payload, "{}", direction.name());
     if !explicit {
         let mut sealed = vec![0; record.len()];
-        let mut key = direction.key(backend).unwrap();
+        let mut key = key();
         key.encrypt_packet(sequence_number, aad[8], payload, &mut sealed).unwrap();
         assert_eq!(sealed, record, "{}", direction.name());
     }
 }
 
 /// Botan's records of CBC with HMAC, before and after encryption, in TLS 1.2 and DTLS 1.2.
-pub fn record_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_botan_vectors(backend: &Backend) {
     with_folder(10, |vectors| {
         let mut count = 0;
         for case in paragraphs(&vectors.text("botan/tls_cbc_kat.vec")) {
@@ -491,15 +502,19 @@ pub fn record_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
             let aad = get("AssociatedData");
             let version = u32::from(u16::from_be_bytes([aad[9], aad[10]]));
             let suite = match (cipher, value(&case, "MAC").unwrap()) {
-                ("AES-128", "HMAC(SHA-256)") => CipherSuite::from_id(0x003C).unwrap(),
-                ("TripleDES", "HMAC(SHA-1)") => CipherSuite::from_id(0x000A).unwrap(),
+                ("AES-128", "HMAC(SHA-256)") => {
+                    CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256.info().unwrap()
+                }
+                ("TripleDES", "HMAC(SHA-1)") => {
+                    CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA.info().unwrap()
+                }
                 other => panic!("{other:?}"),
             };
             // The key of the MAC, then that of the cipher, as in a key block.
             let mut mac_key = get("Key");
             let write_key = mac_key.split_off(suite.mac.unwrap().output_len());
             let direction = Direction {
-                protocol: Protocol::try_from(version).unwrap(),
+                protocol: ProtocolVersion::try_from(version).unwrap(),
                 suite,
                 options: RecordOptions {
                     encrypt_then_mac: value(&case, "EncryptThenMAC") == Some("true"),
@@ -521,8 +536,9 @@ pub fn record_botan_vectors(backend: &'static dyn KeyExchangeBackend) {
 
 /// Botan's paddings. With encrypt-then-MAC a record may hold any decrypted bytes, so each stands at
 /// the end of one, behind bytes that are no padding.
-pub fn record_botan_paddings(backend: &'static dyn KeyExchangeBackend) {
-    let direction = Direction::of(Protocol::Tls1_2, 0x002F, true);
+pub fn record_botan_paddings(backend: &Backend) {
+    let direction =
+        Direction::of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, true);
     with_folder(22, |vectors| {
         let mut count = 0;
         for case in paragraphs(&vectors.text("botan/tls_cbc_padding.vec")) {
@@ -544,7 +560,7 @@ pub fn record_botan_paddings(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Botan's MACs of the NULL cipher. Their header is no header of a record, so HMAC itself answers.
-pub fn record_botan_null_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_botan_null_vectors(backend: &Backend) {
     with_folder(5, |vectors| {
         let text = vectors.text("botan/tls_null.vec");
         let (valid, invalid) = text.split_once("[InvalidMAC]").unwrap();
@@ -561,7 +577,7 @@ pub fn record_botan_null_vectors(backend: &'static dyn KeyExchangeBackend) {
                 let message = get("Message");
                 let input: [&[u8]; 2] = [&get("AssociatedData"), &message];
                 let mut mac = vec![0; hash.output_len()];
-                backend.hmac(hash, &get("Key"), &input, &mut mac).unwrap();
+                backend.hashing().hmac(hash, &get("Key"), &input, &mut mac).unwrap();
                 assert_eq!([message, mac].concat() == get("Fragment"), is_valid, "{case:?}");
                 count += 1;
             }
@@ -572,7 +588,7 @@ pub fn record_botan_null_vectors(backend: &'static dyn KeyExchangeBackend) {
 
 /// The records of handshakes that Go and OpenSSL recorded, and of captures with SSL 3.0: both
 /// directions, from the Finished message on.
-pub fn record_recorded_connections(backend: &'static dyn KeyExchangeBackend) {
+pub fn record_recorded_connections(backend: &Backend) {
     for (folder, expected) in [("go-tls", 231), ("go-tls-no-ems", 235), ("captures", 35)] {
         with_folder(expected, |vectors| {
             let handshakes = vectors.json(&format!("{folder}/handshakes.json"));
@@ -588,15 +604,15 @@ type Keys = BTreeMap<String, (Direction, RecordKey, RecordKey)>;
 
 /// Opens the records of one handshake, and seals them again where that gives the same bytes. A side
 /// has the keys of the handshake before until it begins to count anew.
-fn recorded(backend: &'static dyn KeyExchangeBackend, handshake: &Value, keys: &mut Keys) -> usize {
+fn recorded(backend: &Backend, handshake: &Value, keys: &mut Keys) -> usize {
     let id = u32::from_str_radix(field(handshake, "suite_id"), 16).unwrap();
     // ChaCha20-Poly1305 is of no RSA suite, and not in the header.
-    let Some(suite) = CipherSuite::from_id(id) else {
+    let Some(suite) = CipherSuite(id).info() else {
         assert!([0xcca8, 0xcca9].contains(&id), "{id:04x}");
         return 0;
     };
     let version = u32::from_str_radix(field(handshake, "version"), 16).unwrap();
-    let protocol = Protocol::try_from(version).unwrap();
+    let protocol = ProtocolVersion::try_from(version).unwrap();
     let [client, server] = cut(&hex_field(handshake, "key_block"), protocol, suite);
     let records = handshake["records"].as_array().unwrap();
     for entry in records {
@@ -617,7 +633,7 @@ fn recorded(backend: &'static dyn KeyExchangeBackend, handshake: &Value, keys: &
         let len = opened.unwrap_or_else(|error| panic!("{} {entry}: {error}", direction.name()));
         assert_eq!(payload[..len], expected, "{} {entry}", direction.name());
         // Vectors that are random, nonces of the peer's choice and free padding cannot be repeated.
-        if protocol == Protocol::Tls1_0 || suite.cipher.mode == CipherMode::Stream {
+        if protocol == ProtocolVersion::TLS1_0 || suite.cipher.mode == CipherMode::Stream {
             let mut sealed = vec![0; record.len()];
             writer.encrypt_packet(sequence_number, content_type, &expected, &mut sealed).unwrap();
             assert_eq!(sealed, record, "{} {entry}", direction.name());
@@ -627,7 +643,11 @@ fn recorded(backend: &'static dyn KeyExchangeBackend, handshake: &Value, keys: &
 }
 
 /// Both directions out of a key block (RFC 5246 section 6.3), the client's first.
-fn cut(key_block: &[u8], protocol: Protocol, suite: &'static CipherSuite) -> [Direction; 2] {
+fn cut(
+    key_block: &[u8],
+    protocol: ProtocolVersion,
+    suite: &'static CipherSuiteInfo,
+) -> [Direction; 2] {
     let mut rest = key_block;
     let mut next = |len| {
         let (part, after) = rest.split_at(len);

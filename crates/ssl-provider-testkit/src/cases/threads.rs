@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use ssl_provider_core::KeyExchangeBackend;
+use ssl_provider_core::Backend;
 
 use crate::bytes::Rng;
 use crate::ciphertext::KINDS;
@@ -15,7 +15,7 @@ const THREADS: usize = 8;
 
 /// Eight threads import the same ciphertexts, good and bad, with the same key at the same time, and
 /// all read what one thread reads.
-pub fn threads_that_share_a_key_get_the_same_answers(backend: &'static dyn KeyExchangeBackend) {
+pub fn threads_that_share_a_key_get_the_same_answers(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&provider);
@@ -35,14 +35,14 @@ pub fn threads_that_share_a_key_get_the_same_answers(backend: &'static dyn KeyEx
     let start = Barrier::new(THREADS);
     thread::scope(|scope| {
         for offset in 0..THREADS {
-            let (start, key, questions) = (&start, &key, &questions);
+            let (start, provider, key, questions) = (&start, &provider, &key, &questions);
             scope.spawn(move || {
                 start.wait();
                 // Each thread begins elsewhere, so that different questions meet.
                 for i in 0..questions.len() {
                     let (exchange, ciphertext, expected) =
                         &questions[(i + offset * 7) % questions.len()];
-                    let secret = exchange.imported_secret(&provider, key, ciphertext);
+                    let secret = exchange.imported_secret(provider, key, ciphertext);
                     assert_eq!(secret.as_slice(), expected, "{}", exchange.describe());
                 }
             });
@@ -51,14 +51,15 @@ pub fn threads_that_share_a_key_get_the_same_answers(backend: &'static dyn KeyEx
 }
 
 /// A master key is read by many threads at once, and a key outlives the thread that loaded it.
-pub fn threads_that_share_a_master_key_get_the_same_keys(backend: &'static dyn KeyExchangeBackend) {
+pub fn threads_that_share_a_master_key_get_the_same_keys(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let exchange = Exchange::random(&mut Rng::new(61));
     let mut rng = Rng::new(62);
     let premaster_secret = exchange.premaster_secret(&mut rng);
     let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-    let key = thread::spawn(move || test_key.load(&provider)).join().unwrap();
+    let loader = provider.clone();
+    let key = thread::spawn(move || test_key.load(&loader)).join().unwrap();
     let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
     let expected = exchange.session_keys(&exchange.master_secret(&premaster_secret));
     thread::scope(|scope| {

@@ -1,9 +1,40 @@
-//! The ciphers of records, as a library supplies them: stream, CBC and AEAD.
+//! The kind of record ciphers: stream, CBC and AEAD.
 //! They know keys and blocks only; headers, padding and MACs are in [`crate::record`].
 
 use std::fmt;
 
+use crate::backend::Operation;
 use crate::error::Error;
+
+/// The ciphers of records. A key of another length than the cipher's is [`BAD_KEY_LEN`].
+pub trait RecordCiphers: fmt::Debug + Send + Sync {
+    /// Makes RC4 with `key`, which is [`RC4_KEY_LEN`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`BAD_KEY_LEN`].
+    fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+        Err(Error::Unsupported(Operation::Rc4))
+    }
+
+    /// Makes a block cipher in CBC mode with `key`, which is [`CbcAlgorithm::key_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`BAD_KEY_LEN`].
+    fn cbc(&self, cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
+        Err(Error::Unsupported(Operation::Cbc(cipher)))
+    }
+
+    /// Makes an AEAD cipher with `key`, which is [`AeadAlgorithm::key_len`] bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when the library lacks it, [`BAD_KEY_LEN`].
+    fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
+        Err(Error::Unsupported(Operation::Aead(cipher)))
+    }
+}
 
 /// Length in bytes of the nonce of every AEAD cipher here (RFC 5288 section 3, RFC 6655 section 3).
 pub const NONCE_LEN: usize = 12;
@@ -23,8 +54,8 @@ pub trait StreamCipher: fmt::Debug + Send + Sync {
 
 /// A block cipher with its key, in CBC mode.
 ///
-/// `iv` is one block and `blocks` are whole blocks; another length is [`Error::Internal`]. There is
-/// no padding here.
+/// `iv` is one block and `blocks` are whole blocks; another length is [`BAD_BLOCKS`]. There is no
+/// padding here.
 pub trait CbcCipher: fmt::Debug + Send + Sync {
     /// Encrypts in place.
     ///
@@ -33,7 +64,7 @@ pub trait CbcCipher: fmt::Debug + Send + Sync {
     /// [`Error::Backend`] when the library fails.
     fn encrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
 
-    /// Decrypts in place, in time that the plaintext does not decide.
+    /// Decrypts in place, in constant time.
     ///
     /// # Errors
     ///
@@ -41,9 +72,9 @@ pub trait CbcCipher: fmt::Debug + Send + Sync {
     fn decrypt(&self, iv: &[u8], blocks: &mut [u8]) -> Result<(), Error>;
 }
 
-/// A cipher with its key that authenticates by itself.
+/// An AEAD cipher with its key.
 ///
-/// `tag` is exactly [`AeadAlgorithm::tag_len`] bytes; another length is [`Error::Internal`].
+/// `tag` is exactly [`AeadAlgorithm::tag_len`] bytes; another length is [`BAD_TAG_LEN`].
 pub trait AeadCipher: fmt::Debug + Send + Sync {
     /// Encrypts `text` in place and writes the tag.
     ///
@@ -63,7 +94,7 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`seal`](Self::seal), and [`Error::Internal`] when the lengths differ.
+    /// Those of [`seal`](Self::seal), and [`BAD_TEXT_LEN`] when the lengths differ.
     fn seal_apart(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -94,23 +125,22 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
     ) -> Result<(), Error>;
 }
 
-/// What every backend answers for a key that is not of the cipher's length.
-pub const BAD_KEY_LEN: Error = Error::Internal("the key is not of the cipher's length");
+/// What every backend returns for a key that is not of the cipher's length.
+pub const BAD_KEY_LEN: Error = Error::Internal("key length differs from that of the cipher");
 
-/// What every backend answers for a vector that is not one block, or blocks that are not whole.
-pub const BAD_BLOCKS: Error = Error::Internal("CBC takes a vector of one block, and whole blocks");
+/// What every backend returns for an IV that is not one block, or blocks that are not whole.
+pub const BAD_BLOCKS: Error =
+    Error::Internal("CBC needs a one-block IV and a whole number of blocks");
 
-/// What every backend answers for a tag that is not of the cipher's length.
-pub const BAD_TAG_LEN: Error = Error::Internal("the tag is not of the cipher's length");
+/// What every backend returns for a tag that is not of the cipher's length.
+pub const BAD_TAG_LEN: Error = Error::Internal("tag length differs from that of the cipher");
 
-/// What every backend answers for room that is not as long as the text.
-pub const BAD_TEXT_LEN: Error = Error::Internal("the room is not as long as the text");
-
-/// The traits are used as boxes; this keeps them so.
-const _: Option<(&dyn StreamCipher, &dyn CbcCipher, &dyn AeadCipher)> = None;
+/// What every backend returns for an output that is not as long as the plaintext.
+pub const BAD_TEXT_LEN: Error = Error::Internal("output length differs from plaintext length");
 
 /// A block cipher in CBC mode, as records use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum CbcAlgorithm {
     /// DES, whose 56 bits a home computer searches: for old captures and devices.
     Des,
@@ -137,7 +167,7 @@ impl CbcAlgorithm {
         Self::Camellia256,
     ];
 
-    /// Length of the key in bytes.
+    /// Returns the length of the key in bytes.
     pub const fn key_len(self) -> usize {
         match self {
             Self::Des => 8,
@@ -147,7 +177,7 @@ impl CbcAlgorithm {
         }
     }
 
-    /// Length of a block, and of the initialisation vector, in bytes.
+    /// Returns the length of a block, and of the IV, in bytes.
     pub const fn block_len(self) -> usize {
         match self {
             Self::Des | Self::TripleDes => 8,
@@ -155,7 +185,7 @@ impl CbcAlgorithm {
         }
     }
 
-    /// The usual name.
+    /// Returns the usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Des => "DES-CBC",
@@ -168,8 +198,9 @@ impl CbcAlgorithm {
     }
 }
 
-/// A cipher that authenticates by itself, as records use it.
+/// An AEAD cipher, as records use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AeadAlgorithm {
     /// AES in Galois/counter mode with a 128-bit key (RFC 5288).
     Aes128Gcm,
@@ -196,7 +227,7 @@ impl AeadAlgorithm {
         Self::Aes256Ccm8,
     ];
 
-    /// Length of the key in bytes.
+    /// Returns the length of the key in bytes.
     pub const fn key_len(self) -> usize {
         match self {
             Self::Aes128Gcm | Self::Aes128Ccm | Self::Aes128Ccm8 => 16,
@@ -204,7 +235,7 @@ impl AeadAlgorithm {
         }
     }
 
-    /// Length of the tag in bytes.
+    /// Returns the length of the tag in bytes.
     pub const fn tag_len(self) -> usize {
         match self {
             Self::Aes128Gcm | Self::Aes256Gcm | Self::Aes128Ccm | Self::Aes256Ccm => 16,
@@ -212,7 +243,7 @@ impl AeadAlgorithm {
         }
     }
 
-    /// The usual name.
+    /// Returns the usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "AES-128-GCM",

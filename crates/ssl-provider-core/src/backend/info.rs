@@ -1,0 +1,75 @@
+//! A backend's description of itself.
+
+use crate::backend::BackendId;
+
+/// A backend's description of itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BackendInfo {
+    /// The identity of the backend. A key that was loaded by one backend is refused by all others.
+    pub id: BackendId,
+    /// The short name: the Cargo feature and the argument of `--backend`.
+    pub name: &'static str,
+    /// The provider name that `SslOpenProvider` takes for this backend.
+    pub provider_name: &'static str,
+    /// Libraries with their versions as they report them, such as `OpenSSL 3.0.19 27 Jan 2026`.
+    pub library: String,
+    /// Properties of the RSA private operation; none when it is unsupported.
+    pub rsa: Option<RsaInfo>,
+    /// Whether the code that runs has a FIPS 140 validation.
+    pub fips: FipsStatus,
+}
+
+impl BackendInfo {
+    /// Describes a new backend with an identity of its own, without RSA and without a validation.
+    pub fn new(name: &'static str, provider_name: &'static str, library: String) -> Self {
+        let fips = FipsStatus::NotValidated;
+        Self { id: BackendId::unique(), name, provider_name, library, rsa: None, fips }
+    }
+
+    /// Sets the properties of the RSA private operation.
+    #[must_use]
+    pub fn with_rsa(self, rsa: Option<RsaInfo>) -> Self {
+        Self { rsa, ..self }
+    }
+
+    /// Sets the FIPS 140 status.
+    #[must_use]
+    pub fn with_fips(self, fips: FipsStatus) -> Self {
+        Self { fips, ..self }
+    }
+}
+
+/// Properties of a backend's RSA private operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RsaInfo {
+    /// Whose code runs.
+    pub implementation: &'static str,
+    /// Whether its arithmetic is in assembly, on processors that the library has it for. In
+    /// portable code it takes several times as long.
+    pub assembly: bool,
+    /// What its authors say about time.
+    pub constant_time: ConstantTime,
+    /// Whether the ciphertext is blinded with a random factor.
+    pub blinding: bool,
+    /// Whether the result is checked against faults before it is used.
+    pub fault_check: bool,
+}
+
+/// What the authors of an RSA implementation say about its time, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConstantTime {
+    /// An open advisory says that the time may tell about the plaintext.
+    Disputed,
+    /// The implementation is meant to be constant-time.
+    Claimed,
+}
+
+/// FIPS 140 status, weakest first, so that the status of a whole is the minimum of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FipsStatus {
+    /// No validated module is in use.
+    NotValidated,
+    /// A validated module is in use.
+    Validated,
+}

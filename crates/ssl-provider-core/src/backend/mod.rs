@@ -1,0 +1,101 @@
+//! What a crypto library must supply: the backend trait, its kinds of operation, its description.
+//! A backend translates arguments and errors; protocol decisions are made elsewhere in this crate.
+//!
+//! [`KeyExchangeBackend`] groups what a library offers by kind. Each kind is a small trait whose
+//! methods return [`Error::Unsupported`] by default, so a backend implements what its library has:
+//!
+//! | Kind | Trait |
+//! |---|---|
+//! | random numbers | [`SecureRandom`] |
+//! | hash, HMAC, PRF, HKDF | [`Hashing`] |
+//! | RSA private operation | [`RsaDecryption`] |
+//! | record ciphers | [`RecordCiphers`] |
+//! | signatures | [`Signatures`] |
+//!
+//! Inputs that hold several parts are lists of slices, processed one after another; outputs go to
+//! the caller's buffer.
+
+mod cipher;
+mod compose;
+mod handle;
+mod hash;
+mod hkdf;
+mod info;
+mod operation;
+mod prf;
+mod random;
+mod rsa;
+mod signature;
+
+use std::fmt;
+
+pub use crate::backend::cipher::{
+    AeadAlgorithm, AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcAlgorithm,
+    CbcCipher, NONCE_LEN, RC4_KEY_LEN, RecordCiphers, StreamCipher,
+};
+pub use crate::backend::compose::Composed;
+pub use crate::backend::handle::{Backend, BackendId};
+pub use crate::backend::hash::{
+    BAD_OUTPUT_LEN, CompressionFunction, HashAlgorithm, HashContext, Hashing,
+};
+pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
+pub use crate::backend::operation::{Operation, Support};
+pub use crate::backend::prf::{HmacKey, PrfAlgorithm, prf_md5_sha1, prf_sha2, split_secret};
+pub use crate::backend::random::SecureRandom;
+pub use crate::backend::rsa::{
+    BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,
+};
+pub use crate::backend::signature::Signatures;
+
+/// A crypto library, as this project uses it.
+///
+/// A backend names the kinds that it offers, usually as `self`, and says in
+/// [`support`](Self::support) whose code does each operation. Programs hold it as a [`Backend`].
+///
+/// # Contract
+///
+/// - Errors never depend on the value of a secret, only on public facts and on the environment.
+/// - `out` is written only on success.
+pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
+    /// Returns the description of the library, the same on every call.
+    fn info(&self) -> &BackendInfo;
+
+    /// Returns whose code does `operation`. What is [`Support::Unsupported`] here returns
+    /// [`Error::Unsupported`](crate::Error::Unsupported), and nothing else does.
+    fn support(&self, operation: Operation) -> Support;
+
+    /// Returns the generator of random numbers.
+    fn random(&self) -> &dyn SecureRandom {
+        &NotOffered
+    }
+
+    /// Returns the hashes, HMAC, the TLS PRF and HKDF.
+    fn hashing(&self) -> &dyn Hashing {
+        &NotOffered
+    }
+
+    /// Returns the RSA private operation.
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        &NotOffered
+    }
+
+    /// Returns the ciphers of records.
+    fn record_ciphers(&self) -> &dyn RecordCiphers {
+        &NotOffered
+    }
+
+    /// Returns the verification of signatures.
+    fn signatures(&self) -> &dyn Signatures {
+        &NotOffered
+    }
+}
+
+/// The kinds that a backend does not offer: every operation is unsupported.
+#[derive(Debug)]
+struct NotOffered;
+
+impl SecureRandom for NotOffered {}
+impl Hashing for NotOffered {}
+impl RsaDecryption for NotOffered {}
+impl RecordCiphers for NotOffered {}
+impl Signatures for NotOffered {}

@@ -1,0 +1,101 @@
+//! Operations as data: what a backend may or may not support, generated from the algorithms.
+
+use std::fmt;
+
+use crate::backend::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
+use crate::signature::SignatureScheme;
+
+/// An operation that a backend may or may not support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`SecureRandom::fill`](crate::backend::SecureRandom::fill).
+    Random,
+    /// [`Hashing::hash`](crate::backend::Hashing::hash) and
+    /// [`Hashing::hash_context`](crate::backend::Hashing::hash_context).
+    Hash(HashAlgorithm),
+    /// [`Hashing::compression_function`](crate::backend::Hashing::compression_function).
+    CompressionFunction(HashAlgorithm),
+    /// [`Hashing::hmac`](crate::backend::Hashing::hmac).
+    Hmac(HashAlgorithm),
+    /// [`Hashing::prf`](crate::backend::Hashing::prf).
+    Prf(PrfAlgorithm),
+    /// [`RsaDecryption::load`](crate::backend::RsaDecryption::load) and
+    /// [`RsaPrivateKey::decrypt_raw`](crate::backend::RsaPrivateKey::decrypt_raw).
+    RsaDecryptRaw,
+    /// [`RecordCiphers::rc4`](crate::backend::RecordCiphers::rc4).
+    Rc4,
+    /// [`RecordCiphers::cbc`](crate::backend::RecordCiphers::cbc).
+    Cbc(CbcAlgorithm),
+    /// [`RecordCiphers::aead`](crate::backend::RecordCiphers::aead).
+    Aead(AeadAlgorithm),
+    /// [`Signatures::verify`](crate::backend::Signatures::verify).
+    Verify(SignatureScheme),
+}
+
+impl Operation {
+    /// Returns every operation, in the order of the support matrix.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let hashes = HashAlgorithm::ALL.into_iter();
+        [Self::RsaDecryptRaw]
+            .into_iter()
+            .chain(PrfAlgorithm::ALL.into_iter().map(Self::Prf))
+            .chain(hashes.clone().map(Self::Hash))
+            .chain(hashes.clone().map(Self::Hmac))
+            .chain(hashes.map(Self::CompressionFunction))
+            .chain([Self::Rc4])
+            .chain(CbcAlgorithm::ALL.into_iter().map(Self::Cbc))
+            .chain(AeadAlgorithm::ALL.into_iter().map(Self::Aead))
+            .chain(SignatureScheme::ALL.into_iter().map(Self::Verify))
+            .chain([Self::Random])
+    }
+
+    /// Returns whether importing a master key takes this operation, with one suite and version or
+    /// another.
+    pub const fn is_for_import(self) -> bool {
+        match self {
+            Self::Random | Self::Prf(_) | Self::RsaDecryptRaw => true,
+            Self::Hash(hash) | Self::Hmac(hash) => !matches!(hash, HashAlgorithm::Sha512),
+            Self::CompressionFunction(_)
+            | Self::Rc4
+            | Self::Cbc(_)
+            | Self::Aead(_)
+            | Self::Verify(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random => f.write_str("random numbers"),
+            Self::Hash(hash) => f.write_str(hash.name()),
+            Self::CompressionFunction(hash) => {
+                write!(f, "compression function of {}", hash.name())
+            }
+            Self::Hmac(hash) => write!(f, "HMAC-{}", hash.name()),
+            Self::Prf(prf) => write!(f, "PRF {}", prf.name()),
+            Self::RsaDecryptRaw => f.write_str("RSA private operation"),
+            Self::Rc4 => f.write_str("RC4"),
+            Self::Cbc(cipher) => f.write_str(cipher.name()),
+            Self::Aead(cipher) => f.write_str(cipher.name()),
+            Self::Verify(scheme) => f.write_str(scheme.name()),
+        }
+    }
+}
+
+/// Whose code does an operation in a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Code of the named library.
+    By(&'static str),
+    /// Nobody's: the operation returns [`Error::Unsupported`](crate::Error::Unsupported).
+    Unsupported,
+}
+
+impl Support {
+    /// Returns whether the operation is supported.
+    pub const fn is_supported(self) -> bool {
+        matches!(self, Self::By(_))
+    }
+}

@@ -1,0 +1,31 @@
+//! The kind of signatures. Schemes and public keys are in [`crate::signature`].
+
+use std::fmt;
+
+use crate::backend::Operation;
+use crate::error::Error;
+use crate::signature::{PublicKeyDer, SignatureScheme};
+
+/// Verification of signatures.
+pub trait Signatures: fmt::Debug + Send + Sync {
+    /// Verifies `signature` over `digest`, whose length is [`SignatureScheme::digest_len`], with a
+    /// key that is of the scheme.
+    ///
+    /// RSA signatures are as long as the modulus; ECDSA signatures are a DER `Ecdsa-Sig-Value`
+    /// (RFC 8422 section 5.10).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadSignature`] when verification fails, for whatever reason;
+    /// [`BAD_PUBLIC_KEY`](crate::BAD_PUBLIC_KEY) for a key that the library refuses, such as a
+    /// point that is not on its curve; [`Error::Unsupported`] when the library lacks the scheme.
+    fn verify(
+        &self,
+        _key: &PublicKeyDer<'_>,
+        scheme: SignatureScheme,
+        _digest: &[u8],
+        _signature: &[u8],
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Verify(scheme)))
+    }
+}

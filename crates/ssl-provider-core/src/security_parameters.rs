@@ -1,0 +1,137 @@
+//! What a connection has agreed on, made once when its key exchange starts (RFC 5246 section 6.1).
+
+use std::fmt;
+
+use crate::backend::{Backend, HashAlgorithm, PrfAlgorithm};
+use crate::cipher_suite::CipherSuiteInfo;
+use crate::error::Error;
+use crate::provider::{Policy, Provider};
+use crate::version::{KeySchedule, ProtocolVersion};
+use crate::{CipherSuite, HandshakeHash};
+
+/// The version and the cipher suite of a connection, with the backend that computes and what policy
+/// allows.
+///
+/// [`Provider::security_parameters`] makes it; one that exists has a key schedule and a suite of its
+/// version. Master key, session keys, record keys and handshake hash carry it.
+#[derive(Clone)]
+pub struct SecurityParameters {
+    backend: Backend,
+    version: ProtocolVersion,
+    suite: &'static CipherSuiteInfo,
+    schedule: KeySchedule,
+    policy: Policy,
+}
+
+impl SecurityParameters {
+    /// Takes a version that `policy` allows, and a suite.
+    pub(crate) fn new(
+        backend: Backend,
+        policy: Policy,
+        version: ProtocolVersion,
+        suite: &'static CipherSuiteInfo,
+    ) -> Result<Self, Error> {
+        let schedule = policy.key_schedule(version, suite.prf)?;
+        if !suite.allows(version) {
+            return Err(Error::UnsupportedSuite { given: suite.id.0 });
+        }
+        Ok(Self { backend, version, suite, schedule, policy })
+    }
+
+    /// Returns the same with another version and another hash of the MAC, for published records that
+    /// no suite of TLS has: never dropped, since only tests ask for it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn for_vectors(self, version: ProtocolVersion, mac: Option<HashAlgorithm>) -> Self {
+        let suite = CipherSuiteInfo { mac, lowest: version, ..*self.suite };
+        let schedule = version.key_schedule(suite.prf).unwrap_or(self.schedule);
+        Self { version, schedule, suite: Box::leak(Box::new(suite)), ..self }
+    }
+
+    /// Returns the backend.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Returns the negotiated version.
+    pub fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
+    /// Returns the negotiated cipher suite.
+    pub fn suite(&self) -> &'static CipherSuiteInfo {
+        self.suite
+    }
+
+    /// Returns the key schedule.
+    pub fn schedule(&self) -> KeySchedule {
+        self.schedule
+    }
+
+    /// Returns the policy of the provider that the parameters come from.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Returns the PRF.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedProtocol`] for SSL 3.0, which has none.
+    pub(crate) fn prf(&self) -> Result<PrfAlgorithm, Error> {
+        match self.schedule {
+            KeySchedule::Tls(prf) => Ok(prf),
+            KeySchedule::Ssl3 => Err(self.version.unsupported()),
+        }
+    }
+}
+
+impl Provider {
+    /// Returns the parameters of a connection with this version and suite.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedProtocol`] for a version that is unknown, that has no key schedule here
+    /// or that policy forbids; [`Error::UnsupportedSuite`] for a suite that is unknown or not of the
+    /// version.
+    pub fn security_parameters(
+        &self,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<SecurityParameters, Error> {
+        self.policy().key_schedule(version, PrfAlgorithm::Sha256)?;
+        let suite = suite.info().ok_or(Error::UnsupportedSuite { given: suite.0 })?;
+        SecurityParameters::new(self.backend().clone(), self.policy(), version, suite)
+    }
+
+    /// Starts a handshake hash (`SslCreateHandshakeHash`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a version or suite that
+    /// [`security_parameters`](Self::security_parameters) refuses: `SslCreateHandshakeHash` has that
+    /// status where `SslImportMasterKey` has `NTE_NOT_SUPPORTED`. Errors of the backend.
+    pub fn handshake_hash(
+        &self,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<HandshakeHash, Error> {
+        let parameters = self.security_parameters(version, suite).map_err(|error| match error {
+            Error::UnsupportedSuite { .. } => {
+                Error::InvalidParameter("cipher suite: unknown or not of this version")
+            }
+            _ => Error::InvalidParameter("protocol: unknown or not enabled"),
+        })?;
+        HandshakeHash::new(&parameters)
+    }
+}
+
+impl fmt::Debug for SecurityParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityParameters")
+            .field("backend", &self.backend)
+            .field("version", &self.version)
+            .field("suite", &self.suite.name)
+            .finish_non_exhaustive()
+    }
+}
