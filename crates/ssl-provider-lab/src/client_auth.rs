@@ -2,7 +2,7 @@
 //! Issuers are not checked; that the client holds the private key is.
 
 use ssl_provider::{
-    Error, HashAlgorithm, Operation, Protocol, Provider, PublicKeyDer, SignatureScheme, Support,
+    Error, HashAlgorithm, Operation, ProtocolVersion, Provider, PublicKeyDer, SignatureScheme,
 };
 use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message, put_vec};
 use x509_cert::Certificate;
@@ -34,10 +34,14 @@ pub(crate) struct ClientCertificate {
 }
 
 /// Writes a CertificateRequest with an empty list of authorities.
-pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, protocol: Protocol) {
+pub(crate) fn put_certificate_request(
+    out: &mut Vec<u8>,
+    provider: &Provider,
+    protocol: ProtocolVersion,
+) {
     put_message(out, HandshakeType::CERTIFICATE_REQUEST, |out| {
         put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
-        if protocol == Protocol::Tls1_2 {
+        if protocol == ProtocolVersion::TLS1_2 {
             put_vec::<2>(out, |out| {
                 out.extend(schemes(provider).flat_map(|(number, _)| number.to_be_bytes()));
             });
@@ -48,8 +52,7 @@ pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, pr
 
 /// Returns the schemes that the backend verifies and whose hashes it computes.
 pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
-    let info = provider.backend().info();
-    let supports = |operation| info.support(operation) != Support::Unsupported;
+    let supports = |operation| provider.backend().support(operation).is_supported();
     SCHEMES
         .into_iter()
         .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
@@ -87,6 +90,7 @@ pub(crate) fn certificate(
     let mut fingerprint = Fingerprint::default();
     provider
         .backend()
+        .hashing()
         .hash(HashAlgorithm::Sha256, &[der], &mut fingerprint)
         .map_err(internal_error)?;
     Ok(Some(ClientCertificate { public_key, fingerprint }))
@@ -96,7 +100,7 @@ pub(crate) fn certificate(
 /// (RFC 5246 section 7.4.8, RFC 2246 section 7.4.8).
 pub(crate) fn certificate_verify(
     provider: &Provider,
-    protocol: Protocol,
+    protocol: ProtocolVersion,
     certificate: &ClientCertificate,
     messages: &[u8],
     body: &[u8],
@@ -105,7 +109,7 @@ pub(crate) fn certificate_verify(
     let key = PublicKeyDer::from_der(&certificate.public_key).map_err(internal_error)?;
     let is_rsa = key.modulus_bits().is_some();
     let scheme = match protocol {
-        Protocol::Tls1_2 => {
+        ProtocolVersion::TLS1_2 => {
             let received = reader.u16().ok_or(Alert::DecodeError)?;
             let requested = schemes(provider).find(|(number, _)| *number == received);
             let (_, scheme) = requested.ok_or(Alert::IllegalParameter)?;
@@ -124,6 +128,7 @@ pub(crate) fn certificate_verify(
         digest.resize(start + hash.output_len(), 0);
         provider
             .backend()
+            .hashing()
             .hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())
             .map_err(internal_error)?;
     }

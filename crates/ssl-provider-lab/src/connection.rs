@@ -15,7 +15,7 @@ use std::mem;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider::{CipherSuiteInfo, ProtocolVersion};
 use ssl_provider_wire::{Alert, Assembler, ContentType};
 
 use crate::alert::in_protocol;
@@ -54,9 +54,9 @@ pub struct Connection {
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     /// The version.
-    pub protocol: Protocol,
+    pub protocol: ProtocolVersion,
     /// The cipher suite.
-    pub suite: &'static CipherSuite,
+    pub suite: &'static CipherSuiteInfo,
     /// Whether the master secret depends on the whole handshake (RFC 7627).
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
@@ -77,9 +77,9 @@ impl SessionInfo {
             bytes.iter().map(|byte| format!("{byte:02x}")).collect()
         };
         let facts: [(&str, Value); 8] = [
-            ("version", self.protocol.name().into()),
+            ("version", self.protocol.to_string().into()),
             ("suite", self.suite.name.into()),
-            ("suite_id", format!("0x{:04x}", self.suite.id).into()),
+            ("suite_id", format!("0x{:04x}", self.suite.id.0).into()),
             ("extended_master_secret", self.extended_master_secret.into()),
             ("encrypt_then_mac", self.encrypt_then_mac.into()),
             ("resumed", self.resumed.into()),

@@ -7,8 +7,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ssl_provider::MasterKey;
-use ssl_provider::secret::MASTER_SECRET_LEN;
+use ssl_provider::{MASTER_SECRET_LEN, MasterKey};
 use ssl_provider_wire::Alert;
 use zeroize::Zeroizing;
 

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider::{CipherMode, CipherSuiteInfo, ProtocolVersion};
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
     ServerHello, put_extension,
@@ -17,8 +16,8 @@ use crate::settings::Settings;
 /// What was negotiated.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
-    pub(crate) protocol: Protocol,
-    pub(crate) suite: &'static CipherSuite,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) suite: &'static CipherSuiteInfo,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
     /// Whether the client supports secure renegotiation (RFC 5746).
@@ -50,7 +49,7 @@ impl Choice {
             random: server_random,
             session_id,
             // Suites of TLS have numbers of two bytes.
-            suite: u16::try_from(self.suite.id).unwrap_or_default(),
+            suite: u16::try_from(self.suite.id.0).unwrap_or_default(),
             compression: 0,
             extensions: Extensions::new(&extensions),
         };
@@ -60,9 +59,10 @@ impl Choice {
 
 /// Returns the parameters of the connection, or the alert for the hello and its cause.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
-    let (protocol, suites) = version(settings, hello)?;
-    let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
-    if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > hello.version) {
+    let offered = ProtocolVersion(hello.version);
+    let (protocol, suites) = version(settings, offered)?;
+    let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > offered) {
         return refused(Alert::InappropriateFallback, Cause::Fallback);
     }
     if !hello.offers_null_compression() {
@@ -76,14 +76,14 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
     let secure_renegotiation =
         renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
     // SSL 3.0 has neither extension, whatever the hello offers.
-    let is_tls = protocol != Protocol::Ssl3;
+    let is_tls = protocol != ProtocolVersion::SSL3;
     let extended_master_secret = is_tls
         && settings.options.extended_master_secret
         && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-    let with = |suite: &'static CipherSuite, resumed| Choice {
+    let with = |suite: &'static CipherSuiteInfo, resumed| Choice {
         protocol,
         suite,
         extended_master_secret,
@@ -130,13 +130,13 @@ fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
 }
 
 /// Returns the highest version that both sides support (RFC 5246 appendix E.1), with its suites.
-fn version<'a>(
-    settings: &'a Settings,
-    hello: &ClientHello<'_>,
-) -> Result<(Protocol, &'a [&'static CipherSuite]), Refusal> {
-    match settings.usable.iter().find(|(protocol, _)| protocol.wire() <= hello.version) {
+fn version(
+    settings: &Settings,
+    offered: ProtocolVersion,
+) -> Result<(ProtocolVersion, &[&'static CipherSuiteInfo]), Refusal> {
+    match settings.usable.iter().find(|(protocol, _)| *protocol <= offered) {
         Some((protocol, suites)) => Ok((*protocol, suites)),
-        None => refused(Alert::ProtocolVersion, Cause::Version(hello.version)),
+        None => refused(Alert::ProtocolVersion, Cause::Version(offered)),
     }
 }
 
@@ -144,17 +144,17 @@ fn version<'a>(
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
-    protocol: Protocol,
-    suites: &[&'static CipherSuite],
+    protocol: ProtocolVersion,
+    suites: &[&'static CipherSuiteInfo],
 ) -> Option<Arc<Session>> {
     let session = settings.sessions.as_ref()?.get(hello.session_id)?;
-    let fits = session.master_key.protocol() == protocol
+    let fits = session.master_key.version() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
         // A session belongs to its server name (RFC 6066 section 3).
         && session.server_name.as_deref() == hello.extensions.get(ExtensionType::SERVER_NAME);
     fits.then_some(session)
 }
 
-fn offers(hello: &ClientHello<'_>, suite: &CipherSuite) -> bool {
-    u16::try_from(suite.id).is_ok_and(|id| hello.offers(id))
+fn offers(hello: &ClientHello<'_>, suite: &CipherSuiteInfo) -> bool {
+    u16::try_from(suite.id.0).is_ok_and(|id| hello.offers(id))
 }

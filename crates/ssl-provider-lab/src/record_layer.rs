@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
-use ssl_provider::{CipherSuite, Error, Protocol};
+use ssl_provider::{
+    CipherMode, CipherSuiteInfo, Error, MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, ProtocolVersion,
+    RecordKey,
+};
 use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Header};
 
 use crate::alert::internal_error;
@@ -37,12 +38,12 @@ pub(crate) struct RecordLayer {
     /// Whether application data is written with the 1/n-1 split.
     splits_data: bool,
     /// The negotiated version.
-    protocol: Option<Protocol>,
+    protocol: Option<ProtocolVersion>,
     /// Whether a record has been received.
     has_begun: bool,
     /// The version of the client's first records. Alerts carry it until a version is negotiated,
     /// as RFC 7507 section 3 requires.
-    first_version: Option<Protocol>,
+    first_version: Option<ProtocolVersion>,
     output: Vec<u8>,
 }
 
@@ -66,7 +67,7 @@ impl Direction {
 }
 
 impl RecordLayer {
-    pub(crate) fn protocol(&self) -> Option<Protocol> {
+    pub(crate) fn protocol(&self) -> Option<ProtocolVersion> {
         self.protocol
     }
 
@@ -75,7 +76,7 @@ impl RecordLayer {
         self.has_begun
     }
 
-    pub(crate) fn agree_on(&mut self, protocol: Protocol) {
+    pub(crate) fn agree_on(&mut self, protocol: ProtocolVersion) {
         self.protocol = Some(protocol);
     }
 
@@ -84,7 +85,7 @@ impl RecordLayer {
     }
 
     /// Encrypts all further records with `key`, in the negotiated version.
-    pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuite) {
+    pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuiteInfo) {
         self.write = Some(Direction::new(key));
         let chains_ivs = self.protocol.is_some_and(|protocol| !protocol.has_explicit_iv());
         self.splits_data = chains_ivs && suite.cipher.mode == CipherMode::Cbc;
@@ -115,7 +116,7 @@ impl RecordLayer {
         };
         let content_type =
             ContentType::from_wire(header.content_type).ok_or(Alert::UnexpectedMessage)?;
-        self.check_version(content_type, header.version)?;
+        self.check_version(content_type, ProtocolVersion(header.version))?;
         let fragment_len = usize::from(header.fragment_len);
         let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
         if fragment_len > max_len {
@@ -139,24 +140,25 @@ impl RecordLayer {
 
     /// Before a version is negotiated, the header may have any minor version (RFC 5246 appendix
     /// E.1). So may an unencrypted alert: OpenSSL rejects a version in records of its own.
-    fn check_version(&mut self, content_type: ContentType, version: u16) -> Result<(), Alert> {
+    fn check_version(
+        &mut self,
+        content_type: ContentType,
+        version: ProtocolVersion,
+    ) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
-            Some(protocol) if version == protocol.wire() => Ok(()),
-            Some(_) if is_clear_alert && version >> 8 == 3 => Ok(()),
+            Some(protocol) if version == protocol => Ok(()),
+            Some(_) if is_clear_alert && is_ssl3_or_tls(version) => Ok(()),
             None => self.note_version(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }
     }
 
-    fn note_version(&mut self, version: u16) -> Result<(), Alert> {
-        self.first_version = Some(match version {
-            0x0300 => Protocol::Ssl3,
-            0x0301 => Protocol::Tls1_0,
-            0x0302 => Protocol::Tls1_1,
-            0x0303..=0x03ff => Protocol::Tls1_2,
-            _ => return Err(Alert::ProtocolVersion),
-        });
+    fn note_version(&mut self, version: ProtocolVersion) -> Result<(), Alert> {
+        if !is_ssl3_or_tls(version) {
+            return Err(Alert::ProtocolVersion);
+        }
+        self.first_version = Some(version.min(ProtocolVersion::TLS1_2));
         Ok(())
     }
 
@@ -167,7 +169,7 @@ impl RecordLayer {
         if kind != HandshakeType::CLIENT_HELLO.0 {
             return Err(Alert::UnexpectedMessage);
         }
-        self.note_version(u16::from_be_bytes([major, minor]))?;
+        self.note_version(ProtocolVersion(u16::from_be_bytes([major, minor])))?;
         let len = Ssl2Header::LEN + usize::from(Ssl2Header::from_bytes([high, low]).message_len);
         let whole = Record { content: Content::Ssl2Hello, payload: Ssl2Header::LEN..len, len };
         Ok((input.len() >= len).then_some(whole))
@@ -180,7 +182,7 @@ impl RecordLayer {
     /// byte of application data therefore gets a record of its own (1/n-1 split): its MAC makes the
     /// IV of the rest unpredictable.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
-        let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
+        let version = self.protocol.or(self.first_version).unwrap_or(ProtocolVersion::TLS1_0);
         let splits = self.splits_data && content_type == ContentType::ApplicationData;
         let (first, rest) = payload.split_at(usize::from(splits).min(payload.len()));
         for payload in first.chunks(MAX_PAYLOAD_LEN).chain(rest.chunks(MAX_PAYLOAD_LEN)) {
@@ -216,6 +218,11 @@ impl RecordLayer {
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
+}
+
+/// Whether the major version is that of SSL 3.0 and TLS.
+fn is_ssl3_or_tls(version: ProtocolVersion) -> bool {
+    version.wire() >> 8 == 3
 }
 
 #[cfg(test)]
@@ -281,7 +288,7 @@ mod tests {
         for minor in [0, 1, 3, 4, 0xff] {
             assert_eq!(refusal(&mut layer, &[22, 3, minor, 0, 1, 1]), None);
         }
-        layer.agree_on(Protocol::Tls1_1);
+        layer.agree_on(ProtocolVersion::TLS1_1);
         assert_eq!(refusal(&mut layer, &[22, 3, 2, 0, 1, 1]), None);
         for minor in [0, 1, 3] {
             let record = [22, 3, minor, 0, 1, 1];
@@ -292,7 +299,7 @@ mod tests {
     #[test]
     fn a_long_payload_takes_several_records() {
         let mut layer = RecordLayer::default();
-        layer.agree_on(Protocol::Tls1_2);
+        layer.agree_on(ProtocolVersion::TLS1_2);
         layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
         assert_eq!(layer.output()[..RecordHeader::LEN], [22, 3, 3, 0x40, 0]);
         let second = RecordHeader::LEN + MAX_PAYLOAD_LEN;

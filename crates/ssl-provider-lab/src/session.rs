@@ -111,7 +111,7 @@ impl fmt::Debug for SessionCache {
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider::{Flags, ParameterList, Provider, default_backend};
+    use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider, default_backend};
     use ssl_provider_testkit::rsa_key::TestKey;
 
     use super::*;
@@ -122,7 +122,13 @@ mod tests {
         let key = TestKey::rsa_1024().load(&provider);
         let randoms = ParameterList::new().client_random([1; 32]).server_random([2; 32]);
         provider
-            .import_master_key(&key, 0x0303, 0x002f, &randoms, &[], Flags::SERVER)
+            .import_master_key(
+                &key,
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+                &randoms,
+                &[],
+            )
             .expect("a wrong ciphertext is not an error")
     }
 

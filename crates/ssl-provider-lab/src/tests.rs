@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
-use ssl_provider::record::{MAX_PAYLOAD_LEN, RecordKey, RecordOptions};
 use ssl_provider::{
-    CipherSuite, Flags, HandshakeHash, KeyExchangeBackend, KeyExportPolicy, MasterKey,
-    ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
+    Backend, CipherSuite, HandshakeHash, KeyExportPolicy, MAX_PAYLOAD_LEN, MasterKey,
+    ParameterList, Policy, PrivateKey, ProtocolVersion, Provider, RecordKey, RecordOptions, Side,
+    default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
@@ -36,24 +36,25 @@ pub(crate) const EXTENDED_MASTER_SECRET: (u16, &[u8]) = (23, &[]);
 pub(crate) const ENCRYPT_THEN_MAC: (u16, &[u8]) = (22, &[]);
 
 /// Every version.
-pub(crate) const VERSIONS: [Protocol; 4] =
-    [Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+pub(crate) const VERSIONS: [ProtocolVersion; 4] = [
+    ProtocolVersion::SSL3,
+    ProtocolVersion::TLS1_0,
+    ProtocolVersion::TLS1_1,
+    ProtocolVersion::TLS1_2,
+];
 
 /// Settings with everything enabled, on the default backend.
 pub(crate) fn settings() -> Arc<Settings> {
-    settings_on(default_backend().unwrap(), |_| {})
+    settings_on(&default_backend().unwrap(), |_| {})
 }
 
 /// The same with a change.
 pub(crate) fn settings_with(change: impl FnOnce(&mut Options)) -> Arc<Settings> {
-    settings_on(default_backend().unwrap(), change)
+    settings_on(&default_backend().unwrap(), change)
 }
 
 /// The same on a backend.
-pub(crate) fn settings_on(
-    backend: &'static dyn KeyExchangeBackend,
-    change: impl FnOnce(&mut Options),
-) -> Arc<Settings> {
+pub(crate) fn settings_on(backend: &Backend, change: impl FnOnce(&mut Options)) -> Arc<Settings> {
     let provider = provider(backend);
     let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
     let identity = Identity::of(&provider, key).unwrap().identity;
@@ -67,14 +68,14 @@ pub(crate) fn settings_on(
     Settings::new(provider, identity, options, Some(sessions), None).unwrap()
 }
 
-fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
-    Provider::open(backend).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
+fn provider(backend: &Backend) -> Provider {
+    Provider::open(backend.clone()).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
 }
 
 /// The provider of the client, which needs the bytes of its keys to build malformed records.
-fn client_provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+fn client_provider(backend: &Backend) -> Provider {
     let key_export = KeyExportPolicy::Allowed;
-    Provider::open(backend).with_policy(Policy {
+    Provider::open(backend.clone()).with_policy(Policy {
         legacy_ssl3: true,
         key_export,
         ..Policy::default()
@@ -88,8 +89,8 @@ fn test_key() -> TestKey {
 /// A session of TLS 1.2 with AES_128_CBC_SHA.
 pub(crate) fn session_info() -> SessionInfo {
     SessionInfo {
-        protocol: Protocol::Tls1_2,
-        suite: CipherSuite::from_id(u32::from(AES_128_CBC_SHA)).unwrap(),
+        protocol: ProtocolVersion::TLS1_2,
+        suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA.info().unwrap(),
         extended_master_secret: true,
         encrypt_then_mac: true,
         resumed: false,
@@ -113,13 +114,13 @@ pub(crate) struct Client {
     key: PrivateKey,
     pub(crate) rng: Rng,
     /// The version in the headers of records.
-    pub(crate) version: Protocol,
+    pub(crate) version: ProtocolVersion,
     /// The version of the ClientHello.
     pub(crate) offered: u16,
     transcript: Vec<u8>,
     server_random: [u8; 32],
     pub(crate) session_id: Vec<u8>,
-    suite: u32,
+    suite: CipherSuite,
     extended_master_secret: bool,
     encrypt_then_mac: bool,
     master_key: Option<Arc<MasterKey>>,
@@ -131,7 +132,7 @@ pub(crate) struct Client {
 const CLIENT_RANDOM: [u8; 32] = [7; 32];
 
 impl Client {
-    pub(crate) fn new(settings: &Arc<Settings>, version: Protocol) -> Self {
+    pub(crate) fn new(settings: &Arc<Settings>, version: ProtocolVersion) -> Self {
         let provider = client_provider(settings.provider.backend());
         let test_key = test_key();
         Self {
@@ -145,7 +146,7 @@ impl Client {
             transcript: Vec::new(),
             server_random: [0; 32],
             session_id: Vec::new(),
-            suite: 0,
+            suite: CipherSuite(0),
             extended_master_secret: false,
             encrypt_then_mac: false,
             master_key: None,
@@ -262,10 +263,10 @@ impl Client {
         let message = messages.next_of_any_type().unwrap();
         assert_eq!(message.kind, HandshakeType::SERVER_HELLO);
         let hello = ServerHello::parse(&message, View::Strict).unwrap();
-        self.version = Protocol::try_from(u32::from(hello.version)).unwrap();
+        self.version = ProtocolVersion(hello.version);
         self.server_random = hello.random;
         self.session_id = hello.session_id.to_vec();
-        self.suite = u32::from(hello.suite);
+        self.suite = CipherSuite(hello.suite.into());
         assert_eq!(hello.compression, 0);
         self.extended_master_secret = hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
         self.encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
@@ -320,7 +321,7 @@ impl Client {
     pub(crate) fn key_exchange_message(&self, encrypted: &[u8]) -> Vec<u8> {
         let mut message = Vec::new();
         put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| match self.version {
-            Protocol::Ssl3 => out.extend_from_slice(encrypted),
+            ProtocolVersion::SSL3 => out.extend_from_slice(encrypted),
             _ => put_vec::<2>(out, |out| out.extend_from_slice(encrypted)),
         });
         message
@@ -328,7 +329,6 @@ impl Client {
 
     /// Derives the keys for a ciphertext whose message has been sent.
     pub(crate) fn take_keys_of(&mut self, encrypted: &[u8]) {
-        let version = u32::from(self.version.wire());
         let mut parameters = self.parameters().highest_version(u32::from(self.offered));
         if self.extended_master_secret {
             let hash = self.hash().current().unwrap();
@@ -336,22 +336,14 @@ impl Client {
         }
         let master_key = self
             .provider
-            .import_master_key(
-                &self.key,
-                version,
-                self.suite,
-                &parameters,
-                encrypted,
-                Flags::SERVER,
-            )
+            .import_master_key(&self.key, self.version, self.suite, &parameters, encrypted)
             .unwrap();
         self.master_key = Some(Arc::new(master_key));
         self.derive();
     }
 
     fn hash(&self) -> HandshakeHash {
-        let version = u32::from(self.version.wire());
-        let mut hash = self.provider.handshake_hash(version, self.suite).unwrap();
+        let mut hash = self.provider.handshake_hash(self.version, self.suite).unwrap();
         hash.update(&self.transcript);
         hash
     }
@@ -374,7 +366,7 @@ impl Client {
 
     /// Returns the correct Finished message.
     pub(crate) fn finished_message(&self) -> Vec<u8> {
-        let len = if self.version == Protocol::Ssl3 { 36 } else { 12 };
+        let len = if self.version == ProtocolVersion::SSL3 { 36 } else { 12 };
         let mut verify_data = vec![0; len];
         let master_key = self.master_key.as_ref().unwrap();
         master_key.verify_data(Side::Client, &self.hash(), &mut verify_data).unwrap();

@@ -4,9 +4,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ssl_provider::record::{RecordKey, RecordOptions};
-use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
-use ssl_provider::{Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side};
+use ssl_provider::{
+    Error, HandshakeHash, MasterKey, ParameterList, ProtocolVersion, RecordKey, RecordOptions,
+    SSL3_VERIFY_DATA_LEN, Side,
+};
 use ssl_provider_wire::{
     Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
     put_message,
@@ -125,11 +126,11 @@ impl Connection {
         self.records.agree_on(choice.protocol);
         let requests_certificate = match (settings.options.client_auth, choice.protocol) {
             // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
-            (ClientAuth::Require, Protocol::Ssl3) => {
+            (ClientAuth::Require, ProtocolVersion::SSL3) => {
                 self.cause = Some(Cause::NoClientCertificateInSsl3);
                 return Err(Alert::HandshakeFailure);
             }
-            (ClientAuth::None, _) | (_, Protocol::Ssl3) => false,
+            (ClientAuth::None, _) | (_, ProtocolVersion::SSL3) => false,
             (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
         };
 
@@ -137,9 +138,13 @@ impl Connection {
         let mut session_id = SessionId::default();
         match &choice.resumed {
             Some(session) => session_id = session.id,
-            None => settings.provider.backend().random(&mut session_id).map_err(internal_error)?,
+            None => settings
+                .provider
+                .backend()
+                .random()
+                .fill(&mut session_id)
+                .map_err(internal_error)?,
         }
-        let wire = u32::from(choice.protocol.wire());
         let mut negotiated = Box::new(Negotiated {
             client_random: hello.random,
             server_random,
@@ -148,7 +153,7 @@ impl Connection {
             session_id,
             hash: settings
                 .provider
-                .handshake_hash(wire, choice.suite.id)
+                .handshake_hash(choice.protocol, choice.suite.id)
                 .map_err(internal_error)?,
             client_certificate: None,
             messages: requests_certificate.then(Vec::new),
@@ -226,10 +231,9 @@ impl Connection {
             let hash = negotiated.hash.current().map_err(internal_error)?;
             parameters = parameters.session_hash(&hash).map_err(internal_error)?;
         }
-        let wire = u32::from(protocol.wire());
         let master_key = settings
             .provider
-            .import_master_key(key, wire, suite.id, &parameters, encrypted, Flags::SERVER)
+            .import_master_key(key, protocol, suite.id, &parameters, encrypted)
             .map_err(internal_error)?;
         let session = negotiated.session(master_key);
         self.session_id = Some(session.id);
@@ -389,22 +393,26 @@ impl Negotiated {
 ///
 /// TLS has the length field. SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
 /// send one; the length of the whole message tells the two apart.
-fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
+fn encrypted_premaster(
+    protocol: ProtocolVersion,
+    body: &[u8],
+    modulus_len: usize,
+) -> Option<&[u8]> {
     let mut reader = Reader::new(body);
     let prefixed = reader.vec16().filter(|_| reader.is_empty());
     match (protocol, prefixed) {
-        (Protocol::Ssl3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
-        (Protocol::Ssl3, _) => Some(body),
+        (ProtocolVersion::SSL3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
+        (ProtocolVersion::SSL3, _) => Some(body),
         (_, prefixed) => prefixed,
     }
 }
 
-fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
+fn server_random(settings: &Settings, protocol: ProtocolVersion) -> Result<[u8; 32], Alert> {
     let mut random = [0; 32];
-    settings.provider.backend().random(&mut random).map_err(internal_error)?;
+    settings.provider.backend().random().fill(&mut random).map_err(internal_error)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
-    if protocol < Protocol::Tls1_2
-        && best == Some(Protocol::Tls1_2)
+    if protocol < ProtocolVersion::TLS1_2
+        && best == Some(ProtocolVersion::TLS1_2)
         && let Some(end) = random.last_chunk_mut()
     {
         *end = DOWNGRADE_TO_TLS_1_1;

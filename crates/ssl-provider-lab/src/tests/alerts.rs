@@ -1,13 +1,12 @@
 //! What must be refused, when, and with which alert (RFC 5246 section 7.2).
 //! One test for each rule; those about ciphertexts are in `oracles`.
 
-use ssl_provider::Protocol;
-use ssl_provider::record::MAX_PAYLOAD_LEN;
+use ssl_provider::{MAX_PAYLOAD_LEN, ProtocolVersion};
 
 use super::*;
 
 fn client() -> Client {
-    Client::new(&settings(), Protocol::Tls1_2)
+    Client::new(&settings(), ProtocolVersion::TLS1_2)
 }
 
 /// A client that has received ServerHelloDone.
@@ -75,8 +74,12 @@ fn each_fault_of_a_client_hello_has_its_cause() {
         client.send(ContentType::Handshake, &hello);
         client.server.cause().cloned()
     };
-    assert_eq!(cause_of(0x0200, &[AES_128_GCM], &[]), Some(Cause::Version(0x0200)));
-    let none_in_common = Cause::Suites(Protocol::Tls1_0, [AES_128_GCM].into());
+    assert_eq!(
+        cause_of(0x0200, &[AES_128_GCM], &[]),
+        Some(Cause::Version(ProtocolVersion(0x0200)))
+    );
+    let none_in_common =
+        Cause::Suites(ProtocolVersion::TLS1_0, [CipherSuite(AES_128_GCM.into())].into());
     assert_eq!(cause_of(0x0301, &[AES_128_GCM], &[]), Some(none_in_common));
     assert_eq!(cause_of(0x0302, &[0x2f, 0x5600], &[]), Some(Cause::Fallback));
     let renegotiates: &[(u16, &[u8])] = &[(0xff01, &[1, 9])];
@@ -127,7 +130,7 @@ fn a_hello_without_null_compression_is_refused() {
 #[test]
 fn resumption_with_other_parameters_is_refused() {
     let settings = settings();
-    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
     first.handshake(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
     // RFC 7627 section 5.3.
     let mut without = first.again();
@@ -168,9 +171,10 @@ fn a_length_field_that_does_not_match_its_message_is_a_decode_error() {
         assert_eq!(client.refusal(), Alert::DecodeError, "{} bytes", body.len());
     }
     // One byte more than the length field can express.
-    for (version, expected) in
-        [(Protocol::Tls1_2, Alert::DecodeError), (Protocol::Ssl3, Alert::HandshakeFailure)]
-    {
+    for (version, expected) in [
+        (ProtocolVersion::TLS1_2, Alert::DecodeError),
+        (ProtocolVersion::SSL3, Alert::HandshakeFailure),
+    ] {
         let mut client = Client::new(&settings(), version);
         client.open(&[AES_128_CBC_SHA], &[]);
         client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
@@ -350,10 +354,10 @@ fn records_longer_than_allowed_overflow() {
 #[test]
 fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
     for (version, suite, extensions) in [
-        (Protocol::Tls1_2, AES_128_GCM, &[][..]),
-        (Protocol::Tls1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
-        (Protocol::Tls1_1, AES_128_CBC_SHA, &[]),
-        (Protocol::Tls1_0, 0x0005, &[]),
+        (ProtocolVersion::TLS1_2, AES_128_GCM, &[][..]),
+        (ProtocolVersion::TLS1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
+        (ProtocolVersion::TLS1_1, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::TLS1_0, 0x0005, &[]),
     ] {
         let overlong = |damage: u8| {
             let mut client = Client::new(&settings(), version);
@@ -361,7 +365,7 @@ fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
             client.key_exchange();
             let payload = vec![b'x'; MAX_PAYLOAD_LEN + 1];
             let backend = default_backend().unwrap();
-            let mut record = client.write_direction().seal(backend, &payload);
+            let mut record = client.write_direction().seal(&backend, &payload);
             *record.last_mut().unwrap() ^= damage;
             client.change_cipher_spec();
             client.server.receive(&record);
@@ -375,7 +379,7 @@ fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
 #[test]
 fn a_record_of_another_version_than_agreed_is_refused() {
     let mut client = opened();
-    client.version = Protocol::Tls1_1;
+    client.version = ProtocolVersion::TLS1_1;
     client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(client.refusal(), Alert::ProtocolVersion);
 }
@@ -389,12 +393,12 @@ fn what_is_not_tls_is_refused_at_its_first_byte() {
 
 #[test]
 fn ssl_3_clients_get_alerts_of_ssl_3() {
-    let mut client = Client::new(&settings(), Protocol::Ssl3);
+    let mut client = Client::new(&settings(), ProtocolVersion::SSL3);
     client.open(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
     assert_eq!(client.refusal(), Alert::HandshakeFailure);
-    let off = settings_with(|options| options.versions = vec![Protocol::Tls1_2]);
-    let mut client = Client::new(&off, Protocol::Ssl3);
+    let off = settings_with(|options| options.versions = vec![ProtocolVersion::TLS1_2]);
+    let mut client = Client::new(&off, ProtocolVersion::SSL3);
     let hello = client.hello(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &hello);
     assert_eq!(client.server.output(), [21, 3, 0, 0, 2, 2, 70], "in a record of SSL 3.0");

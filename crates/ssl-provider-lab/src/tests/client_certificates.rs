@@ -1,7 +1,7 @@
 //! Client certificates: requested, sent, verified, and every way in which that can fail.
 //! For simplicity the client uses the server's key and certificate.
 
-use ssl_provider::{Protocol, SignatureScheme, backends};
+use ssl_provider::{ProtocolVersion, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
 use ssl_provider_wire::put_certificate;
 
@@ -11,14 +11,15 @@ use crate::settings::ClientAuth;
 
 const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
 
-const TLS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+const TLS: [ProtocolVersion; 3] =
+    [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2];
 
 fn asking(client_auth: ClientAuth) -> Arc<Settings> {
     settings_with(|options| options.client_auth = client_auth)
 }
 
 /// A client that has received a CertificateRequest.
-fn asked(settings: &Arc<Settings>, version: Protocol) -> Client {
+fn asked(settings: &Arc<Settings>, version: ProtocolVersion) -> Client {
     let mut client = Client::new(settings, version);
     client.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
     client
@@ -46,14 +47,14 @@ fn certificate_verify_by(
     let backend = client.provider.backend();
     let mut messages = client.transcript.clone();
     change(&mut messages);
-    let number = (client.version == Protocol::Tls1_2).then_some(scheme);
+    let number = (client.version == ProtocolVersion::TLS1_2).then_some(scheme);
     let scheme = number.map_or(SignatureScheme::RsaMd5Sha1, |number| {
         SignatureScheme::from_wire(number).expect("a scheme")
     });
     let mut digest = Vec::new();
     for hash in hashes(scheme) {
         let mut out = vec![0; hash.output_len()];
-        backend.hash(*hash, &[&messages], &mut out).unwrap();
+        backend.hashing().hash(*hash, &[&messages], &mut out).unwrap();
         digest.extend(out);
     }
     let key = &client.test_key;
@@ -69,14 +70,14 @@ fn certificate_verify_by(
 #[test]
 fn every_requested_rsa_scheme_is_accepted() {
     for backend in backends() {
-        let settings = settings_on(*backend, |options| {
+        let settings = settings_on(&backend, |options| {
             options.client_auth = ClientAuth::Require;
         });
         let requested: Vec<_> =
             schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
         assert!(requested.len() >= 3, "{requested:?}");
         for (number, scheme) in requested {
-            let mut client = asked(&settings, Protocol::Tls1_2);
+            let mut client = asked(&settings, ProtocolVersion::TLS1_2);
             client.send_message(&own_certificate(&settings));
             client.key_exchange();
             let verify = certificate_verify_by(&client, number, |_| {});
@@ -89,7 +90,7 @@ fn every_requested_rsa_scheme_is_accepted() {
 #[test]
 fn a_verified_certificate_stays_with_the_session() {
     for backend in backends() {
-        let settings = settings_on(*backend, |options| {
+        let settings = settings_on(&backend, |options| {
             options.client_auth = ClientAuth::Require;
         });
         for version in TLS {
@@ -123,9 +124,9 @@ fn a_client_without_a_certificate_is_accepted_unless_one_is_required() {
 
 #[test]
 fn ssl_3_clients_get_no_certificate_request() {
-    let mut client = Client::new(&asking(ClientAuth::Request), Protocol::Ssl3);
+    let mut client = Client::new(&asking(ClientAuth::Request), ProtocolVersion::SSL3);
     client.handshake(&[AES_128_CBC_SHA], &[]);
-    let mut client = Client::new(&asking(ClientAuth::Require), Protocol::Ssl3);
+    let mut client = Client::new(&asking(ClientAuth::Require), ProtocolVersion::SSL3);
     let hello = client.hello(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &hello);
     assert_eq!(client.refusal(), Alert::HandshakeFailure);
@@ -155,7 +156,7 @@ fn a_malformed_certificate_verify_is_refused() {
         ((7, 0x7f), Alert::DecodeError),
         ((7, 0x81), Alert::DecodeError),
     ] {
-        let mut client = asked(&settings, Protocol::Tls1_2);
+        let mut client = asked(&settings, ProtocolVersion::TLS1_2);
         client.send_message(&own_certificate(&settings));
         client.key_exchange();
         let mut verify = certificate_verify(&client, |_| {});
@@ -169,17 +170,17 @@ fn a_malformed_certificate_verify_is_refused() {
 #[test]
 fn certificate_messages_out_of_order_are_refused() {
     let settings = asking(ClientAuth::Request);
-    let mut skipped = asked(&settings, Protocol::Tls1_2);
+    let mut skipped = asked(&settings, ProtocolVersion::TLS1_2);
     skipped.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(skipped.refusal(), Alert::UnexpectedMessage);
 
-    let mut unproven = asked(&settings, Protocol::Tls1_2);
+    let mut unproven = asked(&settings, ProtocolVersion::TLS1_2);
     unproven.send_message(&own_certificate(&settings));
     unproven.key_exchange();
     unproven.send(ContentType::ChangeCipherSpec, &[1]);
     assert_eq!(unproven.refusal(), Alert::UnexpectedMessage);
 
-    let mut proof_of_nothing = asked(&settings, Protocol::Tls1_2);
+    let mut proof_of_nothing = asked(&settings, ProtocolVersion::TLS1_2);
     proof_of_nothing.send_message(&no_certificate());
     proof_of_nothing.key_exchange();
     proof_of_nothing.send(ContentType::Handshake, &[HandshakeType::CERTIFICATE_VERIFY.0]);
@@ -210,7 +211,7 @@ fn malformed_certificates_are_refused() {
         (other_key, Alert::UnsupportedCertificate),
         (vec![CERTIFICATE, 1, 0, 0], Alert::DecodeError),
     ] {
-        let mut client = asked(&settings, Protocol::Tls1_2);
+        let mut client = asked(&settings, ProtocolVersion::TLS1_2);
         client.send(ContentType::Handshake, &message);
         assert_eq!(client.refusal(), expected, "{message:?}");
     }

@@ -1,24 +1,24 @@
 //! What must work: every version and suite on every backend, full and abbreviated handshakes,
 //! fragmented and coalesced messages, and established connections.
 
-use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{Protocol, backends};
+use ssl_provider::{CipherMode, ProtocolVersion, backends};
 
 use super::*;
 
 #[test]
 fn every_version_suite_and_extension_works_on_every_backend() {
     for backend in backends() {
-        let settings = settings_on(*backend, |_| {});
+        let settings = settings_on(&backend, |_| {});
         let mut count = 0;
         for (version, suites) in settings.usable() {
             for suite in suites {
                 for extensions in [&[][..], &[EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC]] {
                     let mut client = Client::new(&settings, *version);
-                    let id = u16::try_from(suite.id).unwrap();
+                    let id = u16::try_from(suite.id.0).unwrap();
                     let session = client.handshake(&[id], extensions);
                     assert_eq!((session.protocol, session.suite.id), (*version, suite.id));
-                    let with_extensions = !extensions.is_empty() && *version != Protocol::Ssl3;
+                    let with_extensions =
+                        !extensions.is_empty() && *version != ProtocolVersion::SSL3;
                     assert_eq!(session.extended_master_secret, with_extensions);
                     let is_cbc = suite.name.contains("CBC");
                     assert_eq!(session.encrypt_then_mac, with_extensions && is_cbc);
@@ -41,8 +41,8 @@ fn exchange_data(client: &mut Client) {
     client.server.send(&[b'y'; 20_000]);
     let lens: Vec<_> = client.received().iter().map(|record| record.payload.len()).collect();
     // The 1/n-1 split: up to TLS 1.0, CBC chains its IVs.
-    let mode = CipherSuite::from_id(client.suite).unwrap().cipher.mode;
-    let chains_ivs = client.version < Protocol::Tls1_1 && mode == CipherMode::Cbc;
+    let mode = client.suite.info().unwrap().cipher.mode;
+    let chains_ivs = client.version < ProtocolVersion::TLS1_1 && mode == CipherMode::Cbc;
     assert_eq!(lens, if chains_ivs { vec![1, 16384, 3615] } else { vec![16384, 3616] });
     client.server.send(b"z");
     assert_eq!(client.received().len(), 1);
@@ -79,7 +79,10 @@ fn a_client_hello_in_the_format_of_ssl_2_is_accepted() {
         assert!(!client.read_flight());
         client.key_exchange();
         let session = client.finish();
-        assert_eq!((session.protocol, session.suite.id), (version, 0x002f));
+        assert_eq!(
+            (session.protocol, session.suite.id),
+            (version, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA)
+        );
         assert!(session.secure_renegotiation && !session.extended_master_secret);
         exchange_data(&mut client);
     }
@@ -89,7 +92,7 @@ fn a_client_hello_in_the_format_of_ssl_2_is_accepted() {
 fn a_session_of_other_parameters_is_not_resumed() {
     let settings = settings();
     let session = || {
-        let mut client = Client::new(&settings, Protocol::Tls1_2);
+        let mut client = Client::new(&settings, ProtocolVersion::TLS1_2);
         client.handshake(&[AES_128_CBC_SHA], &[]);
         client.again()
     };
@@ -106,7 +109,7 @@ fn a_session_of_other_parameters_is_not_resumed() {
     assert!(!short.open(&[AES_128_CBC_SHA], &[]));
     assert!(session().open(&[AES_128_CBC_SHA], &[]), "and the right one does");
 
-    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
     first.handshake(&[AES_128_CBC_SHA], &[ENCRYPT_THEN_MAC]);
     assert!(!first.again().open(&[AES_128_CBC_SHA], &[]), "no step back from encrypt-then-MAC");
 }
@@ -114,7 +117,7 @@ fn a_session_of_other_parameters_is_not_resumed() {
 #[test]
 fn a_session_is_not_resumed_after_a_fatal_alert() {
     let settings = settings();
-    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
     first.handshake(&[AES_128_CBC_SHA], &[]);
     first.send(ContentType::Alert, &[2, 80]);
     assert_eq!(first.server.ending(), Some(Ending::FailedByClient(80)));
@@ -126,7 +129,7 @@ fn a_session_is_not_resumed_after_a_fatal_alert() {
 fn the_cache_evicts_the_oldest_session() {
     let settings = settings();
     let connect = || {
-        let mut client = Client::new(&settings, Protocol::Tls1_2);
+        let mut client = Client::new(&settings, ProtocolVersion::TLS1_2);
         client.handshake(&[AES_128_GCM], &[]);
         client
     };
@@ -138,7 +141,7 @@ fn the_cache_evicts_the_oldest_session() {
 
 #[test]
 fn messages_may_be_fragmented_anywhere() {
-    for version in [Protocol::Ssl3, Protocol::Tls1_2] {
+    for version in [ProtocolVersion::SSL3, ProtocolVersion::TLS1_2] {
         let settings = settings();
         for cut in 1..200 {
             let mut client = Client::new(&settings, version);
@@ -169,7 +172,7 @@ fn send_in_two(client: &mut Client, message: &[u8], cut: usize) {
 #[test]
 fn records_may_come_in_pieces_of_any_size() {
     for piece_len in [1, 2, 3, 5, 7, 100] {
-        let mut client = Client::new(&settings(), Protocol::Tls1_2);
+        let mut client = Client::new(&settings(), ProtocolVersion::TLS1_2);
         let hello = client.hello(&[AES_128_GCM], &[]);
         client.transcript.extend_from_slice(&hello);
         let record = client.record(22, &hello);
@@ -199,25 +202,31 @@ fn records_may_come_in_pieces_of_any_size() {
 fn the_highest_common_version_and_the_server_s_first_suite_are_chosen() {
     let settings = settings();
     for (offered, expected) in [
-        (0x0300, Protocol::Ssl3),
-        (0x0301, Protocol::Tls1_0),
-        (0x0303, Protocol::Tls1_2),
-        (0x0304, Protocol::Tls1_2),
-        (0x0399, Protocol::Tls1_2),
-        (0xffff, Protocol::Tls1_2),
+        (0x0300, ProtocolVersion::SSL3),
+        (0x0301, ProtocolVersion::TLS1_0),
+        (0x0303, ProtocolVersion::TLS1_2),
+        (0x0304, ProtocolVersion::TLS1_2),
+        (0x0399, ProtocolVersion::TLS1_2),
+        (0xffff, ProtocolVersion::TLS1_2),
     ] {
-        let mut client = Client::new(&settings, Protocol::Tls1_0);
+        let mut client = Client::new(&settings, ProtocolVersion::TLS1_0);
         client.offered = offered;
         client.open(&[0x0035, AES_128_CBC_SHA], &[]);
         assert_eq!(client.version, expected);
-        assert_eq!(client.suite, 0x002f, "the server's order counts");
+        assert_eq!(
+            client.suite,
+            CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+            "the server's order counts"
+        );
         let marked = client.server_random.ends_with(b"DOWNGRD\0");
-        assert_eq!(marked, expected < Protocol::Tls1_2);
+        assert_eq!(marked, expected < ProtocolVersion::TLS1_2);
     }
-    let gap = settings_with(|options| options.versions = vec![Protocol::Tls1_0, Protocol::Tls1_2]);
-    let mut client = Client::new(&gap, Protocol::Tls1_1);
+    let gap = settings_with(|options| {
+        options.versions = vec![ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_2]
+    });
+    let mut client = Client::new(&gap, ProtocolVersion::TLS1_1);
     client.open(&[AES_128_CBC_SHA], &[]);
-    assert_eq!(client.version, Protocol::Tls1_0);
+    assert_eq!(client.version, ProtocolVersion::TLS1_0);
 }
 
 #[test]
@@ -226,7 +235,7 @@ fn disabled_extensions_are_not_negotiated() {
         options.extended_master_secret = false;
         options.encrypt_then_mac = false;
     });
-    let mut client = Client::new(&off, Protocol::Tls1_2);
+    let mut client = Client::new(&off, ProtocolVersion::TLS1_2);
     let extensions = [EXTENDED_MASTER_SECRET, ENCRYPT_THEN_MAC];
     let session = client.handshake(&[AES_128_CBC_SHA], &extensions);
     assert!(!session.extended_master_secret && !session.encrypt_then_mac);
@@ -236,16 +245,16 @@ fn disabled_extensions_are_not_negotiated() {
 #[test]
 fn secure_renegotiation_is_signaled_by_suite_or_extension() {
     let settings = settings();
-    let mut client = Client::new(&settings, Protocol::Ssl3);
+    let mut client = Client::new(&settings, ProtocolVersion::SSL3);
     assert!(client.handshake(&[AES_128_CBC_SHA, 0x00ff], &[]).secure_renegotiation);
-    let mut client = Client::new(&settings, Protocol::Tls1_0);
+    let mut client = Client::new(&settings, ProtocolVersion::TLS1_0);
     assert!(client.handshake(&[AES_128_CBC_SHA], &[(0xff01, &[0])]).secure_renegotiation);
 }
 
 #[test]
 fn the_key_exchange_of_ssl_3_comes_with_and_without_a_length() {
     for with_length in [false, true] {
-        let mut client = Client::new(&settings(), Protocol::Ssl3);
+        let mut client = Client::new(&settings(), ProtocolVersion::SSL3);
         client.open(&[AES_128_CBC_SHA], &[]);
         let encrypted = client.encrypted_premaster();
         let mut message = Vec::new();
@@ -262,7 +271,7 @@ fn the_key_exchange_of_ssl_3_comes_with_and_without_a_length() {
 #[test]
 fn a_renegotiation_is_declined_with_a_warning() {
     let settings = settings();
-    let mut client = Client::new(&settings, Protocol::Tls1_2);
+    let mut client = Client::new(&settings, ProtocolVersion::TLS1_2);
     client.handshake(&[AES_128_GCM], &[]);
     let hello = client.hello(&[AES_128_GCM], &[]);
     client.send(ContentType::Handshake, &hello);
@@ -271,7 +280,7 @@ fn a_renegotiation_is_declined_with_a_warning() {
     client.send(ContentType::ApplicationData, b"still open");
     assert_eq!(client.server.take_data(), b"still open");
 
-    let mut client = Client::new(&settings, Protocol::Ssl3);
+    let mut client = Client::new(&settings, ProtocolVersion::SSL3);
     client.handshake(&[AES_128_CBC_SHA], &[]);
     let hello = client.hello(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &hello);
@@ -280,7 +289,7 @@ fn a_renegotiation_is_declined_with_a_warning() {
 
 #[test]
 fn close_notify_is_returned_and_alerts_may_be_fragmented() {
-    let mut client = Client::new(&settings(), Protocol::Tls1_2);
+    let mut client = Client::new(&settings(), ProtocolVersion::TLS1_2);
     client.handshake(&[AES_128_GCM], &[]);
     client.send(ContentType::Alert, &[1]);
     client.send(ContentType::Alert, &[90, 1, 0]);
