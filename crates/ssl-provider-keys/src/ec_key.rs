@@ -8,9 +8,7 @@ use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
 
-use ssl_provider_core::secret::on_wiped_stack;
-use ssl_provider_core::signature::Curve;
-use ssl_provider_core::{Error, KeyFault};
+use ssl_provider_core::{Curve, Error, InvalidKey, with_stack_wiped};
 
 use crate::KeyError;
 use crate::blob::{self, Blob};
@@ -52,7 +50,7 @@ impl EcPublicKey {
     /// [`KeyError::Curve`], and [`KeyError::Key`] for a key that is malformed or whose halves do
     /// not belong together.
     pub(crate) fn of_pkcs8(der: &[u8]) -> Result<Option<Self>, KeyError> {
-        const MALFORMED: KeyError = KeyError::Key(Error::Key(KeyFault::Malformed));
+        const MALFORMED: KeyError = KeyError::Key(Error::Key(InvalidKey::Malformed));
         let Ok(info) = PrivateKeyInfoRef::from_der(der) else { return Ok(None) };
         if info.algorithm.oid.to_string() != EC_PUBLIC_KEY {
             return Ok(None);
@@ -146,7 +144,7 @@ macro_rules! with_curve {
 /// `given`, compressed or not, is another point.
 fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
     // The crates take the scalar apart on the stack.
-    on_wiped_stack::<_, STACK_LEN>(|| {
+    with_stack_wiped::<_, STACK_LEN>(|| {
         with_curve!(curve, |library| {
             let point = library::SecretKey::from_slice(scalar).ok()?.public_key();
             if let Some(given) = given
@@ -171,7 +169,7 @@ fn uncompressed(x: &[u8], y: &[u8]) -> Box<[u8]> {
     [&[4], x, y].concat().into()
 }
 
-const INCONSISTENT: KeyError = KeyError::Key(Error::Key(KeyFault::Inconsistent));
+const INCONSISTENT: KeyError = KeyError::Key(Error::Key(InvalidKey::Inconsistent));
 
 /// id-ecPublicKey (RFC 5480 section 2.1.1).
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";

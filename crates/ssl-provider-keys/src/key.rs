@@ -5,8 +5,7 @@ use std::fmt;
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::signature::PublicKeyParts;
-use ssl_provider_core::{Error, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, PublicKeyParts, RsaPrivateKeyDer};
 
 use crate::blob::Blob;
 use crate::rsa_key::{check_consistency, pkcs1_of_blob};

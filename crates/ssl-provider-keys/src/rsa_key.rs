@@ -9,9 +9,7 @@ use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::rsa_der::MAX_MODULUS_LEN;
-use ssl_provider_core::secret::on_wiped_stack;
-use ssl_provider_core::{Error, KeyFault, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, InvalidKey, MAX_MODULUS_LEN, RsaPrivateKeyDer, with_stack_wiped};
 
 use crate::blob::{self, Blob};
 use crate::{BlobType, KeyError};
@@ -83,7 +81,7 @@ pub(crate) fn pkcs1_of_blob(blob: &Blob<'_>) -> Result<Zeroizing<Vec<u8>>, KeyEr
             let [e, n, p, q] = blob.numbers::<HEADER_FIELDS, _>([e, n, p, q])?;
             check_bit_length(n, bits)?;
             let Completed { private_exponent: d, exponent1, exponent2, coefficient } =
-                on_wiped_stack::<_, STACK_LEN>(|| complete(e, n, p, q))?;
+                with_stack_wiped::<_, STACK_LEN>(|| complete(e, n, p, q))?;
             encode([e, n, p, q, &exponent1, &exponent2, &coefficient, &d])
         }
         BlobType::RsaFullPrivate => {
@@ -113,7 +111,7 @@ fn bit_len(number: &[u8]) -> usize {
 /// Numbers of a key that are not computed with are refused; neither has leading zeros.
 fn check_size(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
     if modulus.len() > MAX_MODULUS_LEN || exponent.len() > modulus.len() {
-        return Err(Error::Key(KeyFault::Modulus { bits: modulus.len() * 8 }));
+        return Err(Error::Key(InvalidKey::Modulus { bits: modulus.len() * 8 }));
     }
     Ok(())
 }
@@ -121,7 +119,7 @@ fn check_size(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
 /// Writes PKCS#1 of the numbers in the order of a full blob: e, n, p, q, d mod p-1, d mod q-1,
 /// q^-1 mod p, d. Leading zeros are allowed.
 fn encode(numbers: [&[u8]; 8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let malformed = |_| Error::Key(KeyFault::Malformed);
+    let malformed = |_| Error::Key(InvalidKey::Malformed);
     let number = |at: usize| UintRef::new(numbers[at]).map_err(malformed);
     let key = pkcs1::RsaPrivateKeyRef {
         public_exponent: number(0)?,
@@ -207,7 +205,7 @@ pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error>
     let modulo = |value: &BoxedUint, modulus: BoxedUint| {
         Ok::<_, Error>(Zeroizing::new(value.rem(&*non_zero(modulus)?)))
     };
-    on_wiped_stack::<_, STACK_LEN>(|| {
+    with_stack_wiped::<_, STACK_LEN>(|| {
         let one = BoxedUint::one_with_precision(precision);
         let (e, n, d) = (
             number(key.public_exponent())?,
@@ -227,7 +225,7 @@ pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error>
     })
 }
 
-const INCONSISTENT: Error = Error::Key(KeyFault::Inconsistent);
+const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 
 /// A big-endian number, with as many bits of room.
 fn number(bytes: &[u8], precision: u32) -> Result<Zeroizing<BoxedUint>, Error> {
@@ -396,7 +394,7 @@ mod tests {
             bad[at] = value;
             assert_eq!(
                 pkcs1(&bad).unwrap_err(),
-                KeyError::Key(Error::Key(KeyFault::Inconsistent)),
+                KeyError::Key(Error::Key(InvalidKey::Inconsistent)),
                 "{at}"
             );
         }

@@ -4,7 +4,7 @@ use p12_keystore::{CertificateBag, Pkcs12Archive};
 use pkcs8::der::{AnyRef, Decode, Tag, Tagged};
 use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
-use ssl_provider_core::{Error, KeyFault};
+use ssl_provider_core::{Error, InvalidKey};
 use zeroize::Zeroizing;
 
 use crate::key::fields;
@@ -26,7 +26,7 @@ pub(super) fn read(der: &[u8], password: &Password, parts: &mut Vec<Part>) -> Re
             let decrypted = decrypt_pkcs8(der, password)?;
             // With a wrong password the padding is right once in 256 times, and the key malformed.
             parts.push(classify_key(decrypted).map_err(|error| match error {
-                Error::Key(KeyFault::Malformed) => Fault::WrongPassword,
+                Error::Key(InvalidKey::Malformed) => Fault::WrongPassword,
                 other => Fault::Key(other),
             })?);
         }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use ssl_provider_core::{Error, KeyFault, SecurityStatus};
+use ssl_provider_core::{Error, InvalidKey, SecurityStatus};
 
 use crate::KeyError;
 
@@ -144,7 +144,7 @@ impl From<KeyError> for Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match error {
-            Error::Key(KeyFault::NotRsa(found)) => Self::NoRsaKey { found: vec![found] },
+            Error::Key(InvalidKey::NotRsa(found)) => Self::NoRsaKey { found: vec![found] },
             other => Self::Key(other),
         }
     }

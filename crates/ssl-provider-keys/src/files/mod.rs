@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ssl_provider_core::{Error, KeyFault};
+use ssl_provider_core::{Error, InvalidKey};
 use zeroize::Zeroizing;
 
 use crate::key::checked_rsa;
@@ -190,7 +190,7 @@ fn read_block(
 fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
     match checked_rsa(&der).map(drop) {
         Ok(()) => Ok(Part::Key(der)),
-        Err(Error::Key(KeyFault::NotRsa(found))) => Ok(Part::Other(found)),
+        Err(Error::Key(InvalidKey::NotRsa(found))) => Ok(Part::Other(found)),
         Err(error) => Err(error),
     }
 }
