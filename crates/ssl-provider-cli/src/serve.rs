@@ -139,8 +139,8 @@ How a connection ends:
   timed out         the connection took longer than --timeout, or the handshake took too long
 
 Exit codes:
-  0  the server was stopped, or has served the requested number of connections
-  2  the arguments are not usable, or the address cannot be bound
+  0  the server was stopped (SIGINT, SIGTERM), or has served the requested number of connections
+  2  the arguments are not usable, the address cannot be bound, or too few files may be open
   5  standard output cannot be written
   6  the server cannot continue, such as without sockets
   141  the reader of standard output has gone away
@@ -429,6 +429,9 @@ fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {
                 "advice": cause.and_then(|cause| advisor.advice(cause)),
             })
         }
+        Event::CannotAccept { error } => {
+            json!({ "event": "cannot accept", "detail": error.to_string() })
+        }
     }
 }
 
@@ -442,6 +445,9 @@ fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
             let parts = [Some(reason.to_owned()), alert, cause.map(Cause::to_string)];
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             format!("{peer}: {}{advice}", parts.join(": "))
+        }
+        Event::CannotAccept { error } => {
+            format!("cannot accept connections, so idle ones are closed sooner: {error}")
         }
     }
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,29 +30,54 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = command()
+        Self::spawn(command(), arguments, Stdio::null()).expect("it listens")
+    }
+
+    /// With a key of the corpus, which need not be generated.
+    fn with_key(arguments: &[&str]) -> Self {
+        Self::spawn_with_key(command(), arguments, Stdio::null()).expect("it listens")
+    }
+
+    fn spawn_with_key(sslprov: Command, arguments: &[&str], stderr: Stdio) -> Result<Self, Output> {
+        let (key, cert) = (key("server-2048.pem"), key("server-2048.cert.pem"));
+        let files = ["--key", key.to_str().unwrap(), "--cert", cert.to_str().unwrap()];
+        Self::spawn(sslprov, &[&files, arguments].concat(), stderr)
+    }
+
+    /// Starts a server, or returns the output of one that ends before it listens.
+    fn spawn(mut sslprov: Command, arguments: &[&str], stderr: Stdio) -> Result<Self, Output> {
+        let mut child = sslprov
             .env_remove("SSLKEYLOGFILE")
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("sslprov starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");
+        if line.is_empty() {
+            return Err(child.wait_with_output().expect("it ends"));
+        }
         let address = match serde_json::from_str::<Value>(&line) {
             Ok(event) => event["address"].as_str().expect("an address").to_owned(),
             Err(_) => line.strip_prefix("listening on ").expect("where").trim().to_owned(),
         };
-        Self { child, stdout, address }
+        Ok(Self { child, stdout, address })
     }
 
-    /// With a key of the corpus, which need not be generated.
-    fn with_key(arguments: &[&str]) -> Self {
-        let (key, cert) = (key("server-2048.pem"), key("server-2048.cert.pem"));
-        let files = ["--key", key.to_str().unwrap(), "--cert", cert.to_str().unwrap()];
-        Self::start(&[&files, arguments].concat())
+    /// The next event of `--json`.
+    fn event(&mut self) -> Value {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
     }
 
     fn connect(&self) -> TcpStream {
@@ -400,13 +425,104 @@ fn a_refusal_names_the_option_that_helps() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_stops_the_server_cleanly() {
-    let mut server = Server::with_key(&[]);
-    let _idle = server.connect();
-    let pid = server.child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
-    assert!(sent.success());
+fn a_signal_closes_open_connections_and_stops_the_server() {
+    for signal in ["-INT", "-TERM"] {
+        let mut server = Server::with_key(&["--threads", "2", "--timeout", "600"]);
+        let (mut closes, stays_open) = (server.connect(), server.connect());
+        // Served after the others, so they have been accepted.
+        refusal(&server);
+        server.signal(signal);
+        let start = Instant::now();
+        let mut received = Vec::new();
+        closes.read_to_end(&mut received).expect("the end, not a reset");
+        assert_eq!(received, [21, 3, 1, 0, 2, 1, 0], "the warning close_notify");
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        drop(stays_open);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_an_established_connection_with_close_notify() {
+    if !is_there("openssl") {
+        return;
+    }
+    let mut server = Server::with_key(&["--json"]);
+    let client = Command::new("openssl")
+        .args(["s_client", "-connect", &server.address, "-tls1_2", "-cipher", "AES128-SHA"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the client starts");
+    assert_eq!(server.event()["event"], "established");
+    server.signal("-TERM");
+    let event = server.event();
+    assert_eq!((&event["event"], &event["reason"]), (&"ended".into(), &"closed".into()));
     assert_eq!(server.wait().code(), Some(0));
+    let output = client.wait_with_output().expect("the client ends");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !errors.contains("unexpected eof"), "{errors}");
+}
+
+/// `sslprov` with so many file descriptors.
+#[cfg(unix)]
+fn with_descriptors(limit: u32) -> Command {
+    let mut shell = Command::new("sh");
+    for (variable, _) in command().get_envs() {
+        shell.env_remove(variable);
+    }
+    shell.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""));
+    shell.arg(command().get_program());
+    shell
+}
+
+#[cfg(unix)]
+#[test]
+fn idle_clients_make_room_when_descriptors_run_out() {
+    for report in [&[][..], &["--json"]] {
+        let arguments = [&["--threads", "2", "--timeout", "600"], report].concat();
+        let server = Server::spawn_with_key(with_descriptors(40), &arguments, Stdio::piped());
+        let mut server = server.expect("it listens");
+        let idle: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        let start = Instant::now();
+        assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
+        // A handshake may take ten seconds while there is room.
+        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        drop(idle);
+        server.signal("-TERM");
+        assert_eq!(server.wait().code(), Some(0));
+        let mut output = String::new();
+        server.child.stderr.take().expect("it is a pipe").read_to_string(&mut output).unwrap();
+        assert_eq!(output.is_empty(), !report.is_empty(), "{output}");
+        server.stdout.read_to_string(&mut output).unwrap();
+        assert_eq!(output.matches("cannot accept").count(), 1, "{output}");
+        assert_eq!(output.matches("ulimit -n").count(), 1, "{output}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_limit_of_descriptors_is_refused_at_start_or_leaves_room_for_a_client() {
+    let (mut served, mut refused) = (0, 0);
+    for limit in 6..40 {
+        let arguments = ["--threads", "2", "--once"];
+        match Server::spawn_with_key(with_descriptors(limit), &arguments, Stdio::piped()) {
+            Ok(mut server) => {
+                assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10], "{limit}");
+                assert_eq!(server.wait().code(), Some(0), "{limit}");
+                served += 1;
+            }
+            Err(output) => {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), Some(2), "{limit}: {errors}");
+                assert!(errors.contains("ulimit -n"), "{limit}: {errors}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(served > 0 && refused > 0, "{served} {refused}");
 }
 
 #[test]
@@ -433,7 +549,7 @@ fn files_and_options_that_do_not_match_are_errors() {
     let serve = |arguments: &[&str]| {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
-    serve(&["--key", server, "--cert", other]).expect_stderr("is not of the private key");
+    serve(&["--key", server, "--cert", other]).expect_stderr("does not match the private key");
     let advice = "has no certificate; add one with --cert, or omit --key to have both generated";
     serve(&["--key", server]).expect_stderr(advice);
     serve(&["--key", server, "--cert", server]).expect_stderr(advice);

@@ -1,6 +1,6 @@
 //! The alert for a failed call of the provider, and the alert that a version has for it.
 
-use ssl_provider::{Error, Protocol};
+use ssl_provider::{Error, ProtocolVersion};
 use ssl_provider_wire::Alert;
 
 /// Returns the alert for a failed call of the provider. No ciphertext makes one fail.
@@ -9,8 +9,8 @@ pub(crate) fn internal_error(_: Error) -> Alert {
 }
 
 /// Returns the alert to send in `protocol` in place of `alert`; SSL 3.0 has fewer.
-pub(crate) fn in_protocol(alert: Alert, protocol: Option<Protocol>) -> Alert {
-    if protocol == Some(Protocol::Ssl3) { alert.in_ssl3() } else { alert }
+pub(crate) fn in_protocol(alert: Alert, protocol: Option<ProtocolVersion>) -> Alert {
+    if protocol == Some(ProtocolVersion::SSL3) { alert.in_ssl3() } else { alert }
 }
 
 #[cfg(test)]
@@ -20,8 +20,8 @@ mod tests {
     #[test]
     fn only_ssl_3_gets_another_alert() {
         let alert = Alert::DecodeError;
-        assert_eq!(in_protocol(alert, Some(Protocol::Ssl3)), Alert::HandshakeFailure);
-        assert_eq!(in_protocol(alert, Some(Protocol::Tls1_0)), alert);
+        assert_eq!(in_protocol(alert, Some(ProtocolVersion::SSL3)), Alert::HandshakeFailure);
+        assert_eq!(in_protocol(alert, Some(ProtocolVersion::TLS1_0)), alert);
         assert_eq!(in_protocol(alert, None), alert);
     }
 }

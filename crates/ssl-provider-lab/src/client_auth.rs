@@ -1,8 +1,8 @@
-//! Certificates of clients: how they are asked for, read, and proven to be theirs.
-//! Who issued one is not looked at. That its sender has the key is, which takes all that was said.
+//! Client certificates: CertificateRequest, Certificate and CertificateVerify.
+//! Issuers are not checked; that the client holds the private key is.
 
 use ssl_provider::{
-    Error, HashAlgorithm, Operation, Protocol, Provider, PublicKeyDer, SignatureScheme, Support,
+    Error, HashAlgorithm, Operation, ProtocolVersion, Provider, PublicKeyDer, SignatureScheme,
 };
 use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message, put_vec};
 use x509_cert::Certificate;
@@ -11,16 +11,16 @@ use x509_cert::der::{Decode, Encode};
 use crate::alert::internal_error;
 use crate::session::Fingerprint;
 
-/// Longest Certificate message of a client in bytes.
+/// Longest Certificate message accepted from a client, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
 
 /// Longest CertificateVerify in bytes: scheme, length, and a signature of the largest RSA key.
 pub(crate) const MAX_CERTIFICATE_VERIFY_LEN: usize = 2 + 2 + 1024;
 
-/// What is asked for in TLS 1.2, best first, as numbers on the wire.
-const SCHEMES: [u16; 6] = [0x0401, 0x0501, 0x0403, 0x0503, 0x0201, 0x0203];
+/// Signature schemes requested in TLS 1.2, in order of preference, as on the wire.
+const SCHEMES: [u16; 8] = [0x0401, 0x0501, 0x0601, 0x0403, 0x0503, 0x0603, 0x0201, 0x0203];
 
-/// Types of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
+/// Certificate types (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
 const RSA_SIGN: u8 = 1;
 const ECDSA_SIGN: u8 = 64;
 
@@ -29,15 +29,19 @@ const ECDSA_SIGN: u8 = 64;
 pub(crate) struct ClientCertificate {
     /// Its `SubjectPublicKeyInfo` in DER.
     public_key: Vec<u8>,
-    /// SHA-256 of all of it.
+    /// SHA-256 of the certificate.
     pub(crate) fingerprint: Fingerprint,
 }
 
-/// Writes a CertificateRequest that names no authority.
-pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, protocol: Protocol) {
+/// Writes a CertificateRequest with an empty list of authorities.
+pub(crate) fn put_certificate_request(
+    out: &mut Vec<u8>,
+    provider: &Provider,
+    protocol: ProtocolVersion,
+) {
     put_message(out, HandshakeType::CERTIFICATE_REQUEST, |out| {
         put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
-        if protocol == Protocol::Tls1_2 {
+        if protocol == ProtocolVersion::TLS1_2 {
             put_vec::<2>(out, |out| {
                 out.extend(schemes(provider).flat_map(|(number, _)| number.to_be_bytes()));
             });
@@ -46,16 +50,34 @@ pub(crate) fn put_certificate_request(out: &mut Vec<u8>, provider: &Provider, pr
     });
 }
 
-/// The schemes that the backend verifies.
-fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
-    let info = provider.backend().info();
+/// Returns the schemes that the backend verifies and whose hashes it computes.
+pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
+    let supports = |operation| provider.backend().support(operation).is_supported();
     SCHEMES
         .into_iter()
         .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
-        .filter(|(_, scheme)| info.support(Operation::Verify(*scheme)) != Support::Unsupported)
+        .filter(move |(_, scheme)| {
+            let hashes = hashes(*scheme);
+            supports(Operation::Verify(*scheme))
+                && !hashes.is_empty()
+                && hashes.iter().all(|hash| supports(Operation::Hash(*hash)))
+        })
 }
 
-/// Reads the body of a Certificate message; none when the client has no certificate.
+/// Returns the hashes whose concatenated digests a scheme signs; none if core lacks the hash.
+pub(crate) fn hashes(scheme: SignatureScheme) -> &'static [HashAlgorithm] {
+    const ALL: &[HashAlgorithm] = &HashAlgorithm::ALL;
+    match scheme {
+        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
+        // Every other scheme signs one digest, and digest lengths are unique.
+        _ => {
+            let hash = ALL.iter().find(|hash| hash.output_len() == scheme.digest_len());
+            hash.map_or(&[], std::slice::from_ref)
+        }
+    }
+}
+
+/// Parses the body of a Certificate message. Returns `None` if its list is empty.
 pub(crate) fn certificate(
     provider: &Provider,
     body: &[u8],
@@ -68,16 +90,17 @@ pub(crate) fn certificate(
     let mut fingerprint = Fingerprint::default();
     provider
         .backend()
+        .hashing()
         .hash(HashAlgorithm::Sha256, &[der], &mut fingerprint)
         .map_err(internal_error)?;
     Ok(Some(ClientCertificate { public_key, fingerprint }))
 }
 
-/// Checks the body of a CertificateVerify against all messages before it
+/// Verifies the body of a CertificateVerify over all handshake messages before it
 /// (RFC 5246 section 7.4.8, RFC 2246 section 7.4.8).
 pub(crate) fn certificate_verify(
     provider: &Provider,
-    protocol: Protocol,
+    protocol: ProtocolVersion,
     certificate: &ClientCertificate,
     messages: &[u8],
     body: &[u8],
@@ -86,10 +109,10 @@ pub(crate) fn certificate_verify(
     let key = PublicKeyDer::from_der(&certificate.public_key).map_err(internal_error)?;
     let is_rsa = key.modulus_bits().is_some();
     let scheme = match protocol {
-        Protocol::Tls1_2 => {
-            let given = reader.u16().ok_or(Alert::DecodeError)?;
-            let asked_for = schemes(provider).find(|(number, _)| *number == given);
-            let (_, scheme) = asked_for.ok_or(Alert::IllegalParameter)?;
+        ProtocolVersion::TLS1_2 => {
+            let received = reader.u16().ok_or(Alert::DecodeError)?;
+            let requested = schemes(provider).find(|(number, _)| *number == received);
+            let (_, scheme) = requested.ok_or(Alert::IllegalParameter)?;
             scheme
         }
         _ if is_rsa => SignatureScheme::RsaMd5Sha1,
@@ -99,29 +122,20 @@ pub(crate) fn certificate_verify(
         return Err(Alert::IllegalParameter);
     }
     let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
-    let hashes: &[HashAlgorithm] = match scheme {
-        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
-        SignatureScheme::RsaSha1 | SignatureScheme::EcdsaSha1 => &[HashAlgorithm::Sha1],
-        SignatureScheme::RsaSha256 | SignatureScheme::EcdsaSha256 => &[HashAlgorithm::Sha256],
-        SignatureScheme::RsaSha384 | SignatureScheme::EcdsaSha384 => &[HashAlgorithm::Sha384],
-        // Not asked for.
-        SignatureScheme::RsaSha512 | SignatureScheme::EcdsaSha512 => {
-            return Err(Alert::IllegalParameter);
-        }
-    };
     let mut digest = Vec::with_capacity(scheme.digest_len());
-    for hash in hashes {
+    for hash in hashes(scheme) {
         let start = digest.len();
         digest.resize(start + hash.output_len(), 0);
         provider
             .backend()
+            .hashing()
             .hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())
             .map_err(internal_error)?;
     }
     provider.verify_signature(&certificate.public_key, scheme, &digest, signature).map_err(
         |error| match error {
             Error::BadSignature => Alert::DecryptError,
-            // A point off its curve, or a key that is too short.
+            // A point that is not on its curve, or a key that is too short.
             Error::InvalidParameter(_) | Error::NotAllowed(_) => Alert::UnsupportedCertificate,
             other => internal_error(other),
         },

@@ -1,48 +1,33 @@
 //! The server's side of a connection, without sockets: bytes in, bytes out.
-//! Which message may come when, what it does, and which alert answers what may not.
+//! Records, alerts and application data are here; the handshake is in [`handshake`].
 //!
 //! # What an attacker at the socket can learn
 //!
-//! Everything that is refused before the client's Finished is refused for reasons that he sent in
-//! the clear: order, lengths, lists. A ClientKeyExchange whose length field fits always goes on,
-//! whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1), and the first
-//! record that fails to open ends the connection with `bad_record_mac`, for one reason or another.
+//! Every refusal before the client's Finished has its reason in what the client sent in the clear:
+//! order, lengths, lists. A ClientKeyExchange whose length field fits always continues the
+//! handshake, whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1):
+//! there is no padding oracle (Bleichenbacher, ROBOT). The first record that fails authentication
+//! ends the connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
+
+mod handshake;
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Map, Value};
-use ssl_provider::record::{RecordKey, RecordOptions};
-use ssl_provider::schedule::SSL3_VERIFY_DATA_LEN;
-use ssl_provider::{
-    CipherSuite, Error, Flags, HandshakeHash, MasterKey, ParameterList, Protocol, Side,
-};
-use ssl_provider_wire::{
-    Alert, Assembler, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader,
-    View, put_message,
-};
+use ssl_provider::{CipherSuiteInfo, ProtocolVersion};
+use ssl_provider_wire::{Alert, Assembler, ContentType};
 
-use crate::alert::{in_protocol, internal_error};
-use crate::client_auth::{
-    ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
-    certificate_verify, put_certificate_request,
-};
-use crate::negotiation::{Choice, choose};
+use crate::alert::in_protocol;
+use crate::connection::handshake::State;
 use crate::record_layer::{Content, RecordLayer};
-use crate::refusal::{Cause, Refusal};
-use crate::session::{Fingerprint, Session, SessionId};
-use crate::settings::{ClientAuth, Settings};
+use crate::refusal::Cause;
+use crate::session::{Fingerprint, SessionId};
+use crate::settings::Settings;
 
-/// How many records in a row may say nothing: empty ones, warnings, and hellos that are refused.
+/// How many records in a row may make no progress: empty ones, warnings, and declined
+/// renegotiations.
 const MAX_IDLE_RECORDS: u32 = 32;
-
-/// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
-const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
-
-/// What the last bytes of the server's random are when it could speak a higher version than the
-/// client offers (RFC 8446 section 4.1.3).
-const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
 
 /// A connection of a client to the server.
 #[derive(Debug)]
@@ -50,89 +35,51 @@ pub struct Connection {
     settings: Arc<Settings>,
     state: State,
     records: RecordLayer,
-    /// The start of a record whose rest has not come.
+    /// An incomplete record.
     input: Vec<u8>,
     messages: Assembler,
-    /// The level of an alert whose description has not come.
+    /// The level of an alert whose description has not been received.
     alert_level: Option<u8>,
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
-    /// The session to forget when the connection fails.
+    /// The session to remove from the cache when the connection fails.
     session_id: Option<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
     cause: Option<Cause>,
 }
 
-/// What comes next.
-#[derive(Debug)]
-enum State {
-    Hello,
-    Certificate(Box<Negotiated>),
-    KeyExchange(Box<Negotiated>),
-    CertificateVerify(Box<Negotiated>, Box<Agreed>),
-    ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
-    Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
-    Established,
-    Closed,
-}
-
-/// What the hellos said.
-#[derive(Debug)]
-struct Negotiated {
-    choice: Choice,
-    client_random: [u8; 32],
-    server_random: [u8; 32],
-    /// The version that the client offered, which its premaster secret repeats.
-    client_version: u16,
-    server_name: Option<Box<[u8]>>,
-    session_id: SessionId,
-    hash: HandshakeHash,
-    client_certificate: Option<ClientCertificate>,
-    /// All messages so far, while the client may have to sign them.
-    messages: Option<Vec<u8>>,
-}
-
-/// The keys that both sides have from the key exchange on.
-#[derive(Debug)]
-struct Agreed {
-    session: Arc<Session>,
-    read: Box<RecordKey>,
-    /// The server's own; none when it has changed to it already, as it does first when it resumes.
-    write: Option<Box<RecordKey>>,
-}
-
-/// What was agreed on with a client that has proven to have the same keys.
+/// What was negotiated with a client whose Finished has been verified.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     /// The version.
-    pub protocol: Protocol,
+    pub protocol: ProtocolVersion,
     /// The cipher suite.
-    pub suite: &'static CipherSuite,
+    pub suite: &'static CipherSuiteInfo,
     /// Whether the master secret depends on the whole handshake (RFC 7627).
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
     pub encrypt_then_mac: bool,
-    /// Whether an earlier session goes on.
+    /// Whether an earlier session was resumed (abbreviated handshake).
     pub resumed: bool,
-    /// Whether the client speaks RFC 5746.
+    /// Whether the client supports secure renegotiation (RFC 5746).
     pub secure_renegotiation: bool,
-    /// SHA-256 of the client's certificate, where it sent one and proved to have the key. Nobody
-    /// checked who issued it.
+    /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
+    /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
 }
 
 impl SessionInfo {
-    /// The session as an object of JSON, as the page and the reports of `sslprov serve` have it.
+    /// Returns the session as a JSON object, for the page and the reports of `sslprov serve`.
     pub fn to_json(&self) -> Map<String, Value> {
         let hex = |bytes: &Fingerprint| -> String {
             bytes.iter().map(|byte| format!("{byte:02x}")).collect()
         };
         let facts: [(&str, Value); 8] = [
-            ("version", self.protocol.name().into()),
+            ("version", self.protocol.to_string().into()),
             ("suite", self.suite.name.into()),
-            ("suite_id", format!("0x{:04x}", self.suite.id).into()),
+            ("suite_id", format!("0x{:04x}", self.suite.id.0).into()),
             ("extended_master_secret", self.extended_master_secret.into()),
             ("encrypt_then_mac", self.encrypt_then_mac.into()),
             ("resumed", self.resumed.into()),
@@ -146,16 +93,16 @@ impl SessionInfo {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// One side said that it has no more to say.
+    /// One side sent `close_notify`.
     Closed,
-    /// The server refused what came, with this alert.
+    /// The server aborted the connection with this alert.
     Refused(Alert),
-    /// The client sent a fatal alert of this number.
+    /// The client sent a fatal alert with this number.
     FailedByClient(u8),
 }
 
 impl Connection {
-    /// A connection on which nothing has come yet.
+    /// Returns a connection that waits for a ClientHello.
     pub fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
@@ -174,8 +121,8 @@ impl Connection {
         }
     }
 
-    /// Takes bytes that the client sent. Keeps less than one record of them, and what
-    /// [`take_data`](Self::take_data) gives.
+    /// Processes bytes that the client sent. Less than one record is buffered, and what
+    /// [`take_data`](Self::take_data) returns.
     pub fn receive(&mut self, bytes: &[u8]) {
         if self.ending.is_some() || self.closed_by_client {
             return;
@@ -212,38 +159,38 @@ impl Connection {
         }
     }
 
-    /// Bytes that are to be sent to the client.
+    /// Returns the bytes that are to be sent to the client.
     pub fn output(&self) -> &[u8] {
         self.records.output()
     }
 
-    /// Is told that the first `len` bytes of the output were sent.
+    /// Removes the first `len` bytes of the output, which have been sent.
     pub fn sent(&mut self, len: usize) {
         self.records.sent(len);
     }
 
-    /// The session, when the handshake is complete.
+    /// Returns the session once the handshake is complete.
     pub fn established(&self) -> Option<&SessionInfo> {
         self.established.as_ref()
     }
 
-    /// The settings that the connection was made with.
+    /// Returns the settings that the connection was made with.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
-    /// Whether the client has said that it has no more to say. It is for the caller to
-    /// [`close`](Self::close) then; what it has to say before, the client may still read.
+    /// Whether the client sent `close_notify`. The caller then sends what it has left and calls
+    /// [`close`](Self::close); the client may still be reading.
     pub fn is_closed_by_client(&self) -> bool {
         self.closed_by_client
     }
 
-    /// Application data that has come since the last call.
+    /// Returns the application data received since the last call.
     pub fn take_data(&mut self) -> Vec<u8> {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data, when the handshake is complete and the connection open.
+    /// Sends application data if the handshake is complete and the connection open.
     pub fn send(&mut self, data: &[u8]) {
         if matches!(self.state, State::Established)
             && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
@@ -252,20 +199,21 @@ impl Connection {
         }
     }
 
-    /// Says that the server has no more to say. What comes after that is not read.
+    /// Sends `close_notify`. Nothing is read after that.
     pub fn close(&mut self) {
         if self.ending.is_none() {
             self.end(Alert::CloseNotify, Ending::Closed);
         }
     }
 
-    /// How the connection ended; none while it goes on. There may be output left to be sent.
+    /// Returns how the connection ended, or `None` while it is open. There may be output left to
+    /// send.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
-    /// What was wrong, where a client was refused for something that it said before there was a
-    /// key, or for nothing that it said. For everything else there is the alert alone.
+    /// Returns why a client was refused, if the reason was in an unencrypted message or is the
+    /// server's own. Anything else has its alert alone, so that the log is no oracle.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
@@ -276,8 +224,8 @@ impl Connection {
         if payload.is_empty() && content_type != ContentType::ApplicationData {
             return Err(Alert::UnexpectedMessage);
         }
-        // An alert may be cut, but nothing comes between its halves; keys that change there would
-        // have the second be what somebody else sent in the clear.
+        // An alert may be fragmented, but nothing may come between its halves: if keys changed
+        // there, an attacker's byte in the clear would join one that is authenticated.
         if self.alert_level.is_some() && content_type != ContentType::Alert {
             return Err(Alert::UnexpectedMessage);
         }
@@ -289,279 +237,7 @@ impl Connection {
         }
     }
 
-    fn handshake(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        self.messages.extend(payload);
-        loop {
-            let state = &self.state;
-            let max_len = |kind| match (state, kind) {
-                (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
-                    Ok(ClientHello::MAX_LEN)
-                }
-                (State::Certificate(_), HandshakeType::CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
-                (State::KeyExchange(_), HandshakeType::CLIENT_KEY_EXCHANGE) => {
-                    Ok(MAX_CLIENT_KEY_EXCHANGE_LEN)
-                }
-                (State::CertificateVerify(..), HandshakeType::CERTIFICATE_VERIFY) => {
-                    Ok(MAX_CERTIFICATE_VERIFY_LEN)
-                }
-                (State::Finished(..), HandshakeType::FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
-                _ => Err(Alert::UnexpectedMessage),
-            };
-            let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
-            self.state = match mem::replace(&mut self.state, State::Closed) {
-                State::Hello => self.client_hello(&message)?,
-                State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
-                State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
-                State::CertificateVerify(negotiated, agreed) => {
-                    self.certificate_verify(negotiated, agreed, &message)?
-                }
-                State::Finished(negotiated, session, write) => {
-                    self.finished(*negotiated, session, write, &message)?
-                }
-                State::Established => {
-                    self.idle()?;
-                    self.warn(Alert::NoRenegotiation)?;
-                    State::Established
-                }
-                // The length was asked for above.
-                State::ChangeCipherSpec(..) | State::Closed => {
-                    return Err(Alert::UnexpectedMessage);
-                }
-            };
-        }
-    }
-
-    /// What both sides sign of it is the message as it came (RFC 5246 appendix E.2).
-    fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
-        self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
-        Ok(())
-    }
-
-    /// Answers a ClientHello with the server's flight (RFC 5246 section 7.3).
-    fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
-        let hello = ClientHello::parse(message, View::Strict)?;
-        let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
-        self.records.agree_on(choice.protocol);
-        let asks = match (settings.options.client_auth, choice.protocol) {
-            // Clients of SSL 3.0 sign their master secret too, and are not asked.
-            (ClientAuth::Require, Protocol::Ssl3) => {
-                self.cause = Some(Cause::NoClientCertificateInSsl3);
-                return Err(Alert::HandshakeFailure);
-            }
-            (ClientAuth::None, _) | (_, Protocol::Ssl3) => false,
-            (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
-        };
-
-        let server_random = server_random(&settings, choice.protocol)?;
-        let mut session_id = SessionId::default();
-        match &choice.resumed {
-            Some(session) => session_id = session.id,
-            None => settings.provider.backend().random(&mut session_id).map_err(internal_error)?,
-        }
-        let wire = u32::from(choice.protocol.wire());
-        let mut negotiated = Box::new(Negotiated {
-            client_random: hello.random,
-            server_random,
-            client_version: hello.version,
-            server_name: hello.extensions.get(ExtensionType::SERVER_NAME).map(Into::into),
-            session_id,
-            hash: settings
-                .provider
-                .handshake_hash(wire, choice.suite.id)
-                .map_err(internal_error)?,
-            client_certificate: None,
-            messages: asks.then(Vec::new),
-            choice,
-        });
-        let mut flight = Vec::new();
-        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
-        let shown_id = if resumable { &session_id[..] } else { &[] };
-        negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
-        negotiated.said(&message.bytes);
-
-        if let Some(session) = negotiated.choice.resumed.clone() {
-            self.session_id = Some(session.id);
-            negotiated.said(&flight);
-            self.records.write(ContentType::Handshake, &flight)?;
-            let mut agreed = negotiated.agreed(session)?;
-            if let Some(write) = agreed.write.take() {
-                self.server_finished(&mut negotiated, &agreed.session, *write)?;
-            }
-            return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
-        }
-        flight.extend_from_slice(settings.identity.certificate_message());
-        if asks {
-            put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
-        }
-        put_message(&mut flight, HandshakeType::SERVER_HELLO_DONE, |_| {});
-        negotiated.said(&flight);
-        self.records.write(ContentType::Handshake, &flight)?;
-        Ok(if asks { State::Certificate(negotiated) } else { State::KeyExchange(negotiated) })
-    }
-
-    /// Keeps the cause of a refusal.
-    fn refuse(&mut self, refusal: Refusal) -> Alert {
-        self.cause = Some(refusal.cause);
-        refusal.alert
-    }
-
-    /// Takes the client's certificate, if it has one.
-    fn certificate(
-        &mut self,
-        mut negotiated: Box<Negotiated>,
-        message: &Message,
-    ) -> Result<State, Alert> {
-        negotiated.said(&message.bytes);
-        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
-        if negotiated.client_certificate.is_none() {
-            if self.settings.options.client_auth == ClientAuth::Require {
-                self.cause = Some(Cause::NoClientCertificate);
-                return Err(Alert::HandshakeFailure);
-            }
-            negotiated.messages = None;
-        }
-        Ok(State::KeyExchange(negotiated))
-    }
-
-    /// Imports the master key. What the ciphertext holds decides nothing here.
-    fn key_exchange(
-        &mut self,
-        mut negotiated: Box<Negotiated>,
-        message: &Message,
-    ) -> Result<State, Alert> {
-        let settings = &self.settings;
-        let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
-        let key = settings.identity.key();
-        let encrypted = encrypted_premaster(protocol, message.body(), key.modulus_len())
-            .ok_or(Alert::DecodeError)?;
-        negotiated.said(&message.bytes);
-        let mut parameters =
-            negotiated.randoms().highest_version(u32::from(negotiated.client_version));
-        if extended_master_secret {
-            let hash = negotiated.hash.current().map_err(internal_error)?;
-            parameters = parameters.session_hash(&hash).map_err(internal_error)?;
-        }
-        let wire = u32::from(protocol.wire());
-        let master_key = settings
-            .provider
-            .import_master_key(key, wire, suite.id, &parameters, encrypted, Flags::SERVER)
-            .map_err(internal_error)?;
-        let session = negotiated.session(master_key);
-        self.session_id = Some(session.id);
-        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
-        Ok(match negotiated.client_certificate {
-            Some(_) => State::CertificateVerify(negotiated, agreed),
-            None => State::ChangeCipherSpec(negotiated, agreed),
-        })
-    }
-
-    /// The client proves that it has the key of its certificate.
-    fn certificate_verify(
-        &mut self,
-        mut negotiated: Box<Negotiated>,
-        agreed: Box<Agreed>,
-        message: &Message,
-    ) -> Result<State, Alert> {
-        let (Some(certificate), Some(messages)) =
-            (&negotiated.client_certificate, negotiated.messages.take())
-        else {
-            return Err(Alert::InternalError);
-        };
-        certificate_verify(
-            &self.settings.provider,
-            negotiated.choice.protocol,
-            certificate,
-            &messages,
-            message.body(),
-        )?;
-        negotiated.said(&message.bytes);
-        Ok(State::ChangeCipherSpec(negotiated, agreed))
-    }
-
-    /// The client changes to the new keys. No message may be half done (RFC 5246 section 7.1).
-    fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !self.messages.is_empty() {
-            return Err(Alert::UnexpectedMessage);
-        }
-        let State::ChangeCipherSpec(negotiated, agreed) =
-            mem::replace(&mut self.state, State::Closed)
-        else {
-            return Err(Alert::UnexpectedMessage);
-        };
-        if payload != [1] {
-            return Err(Alert::DecodeError);
-        }
-        self.records.read_with(*agreed.read);
-        self.state = State::Finished(negotiated, agreed.session, agreed.write);
-        Ok(())
-    }
-
-    /// The client proves that it has the keys; in a full handshake the server does after it.
-    fn finished(
-        &mut self,
-        mut negotiated: Negotiated,
-        session: Arc<Session>,
-        write: Option<Box<RecordKey>>,
-        message: &Message,
-    ) -> Result<State, Alert> {
-        let (master_key, given) = (&session.master_key, message.body());
-        if given.len() != master_key.verify_data_len() {
-            return Err(Alert::DecodeError);
-        }
-        master_key.verify_finished(Side::Client, &negotiated.hash, given).map_err(|error| {
-            match error {
-                Error::BadFinished => Alert::DecryptError,
-                other => internal_error(other),
-            }
-        })?;
-        if let Some(write) = write {
-            negotiated.said(&message.bytes);
-            self.server_finished(&mut negotiated, &session, *write)?;
-            if let Some(sessions) = &self.settings.sessions {
-                sessions.insert(Arc::clone(&session));
-            }
-        }
-        if let Some(key_log) = &self.settings.key_log {
-            let written = key_log.write(&negotiated.client_random, &session.master_key);
-            written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
-        }
-        let choice = negotiated.choice;
-        self.established = Some(SessionInfo {
-            protocol: choice.protocol,
-            suite: choice.suite,
-            extended_master_secret: choice.extended_master_secret,
-            encrypt_then_mac: choice.encrypt_then_mac,
-            resumed: choice.resumed.is_some(),
-            secure_renegotiation: choice.secure_renegotiation,
-            client_certificate: session.client_certificate,
-        });
-        Ok(State::Established)
-    }
-
-    /// Sends ChangeCipherSpec and Finished.
-    fn server_finished(
-        &mut self,
-        negotiated: &mut Negotiated,
-        session: &Session,
-        write: RecordKey,
-    ) -> Result<(), Alert> {
-        self.records.write(ContentType::ChangeCipherSpec, &[1])?;
-        self.records.write_with(write);
-        let mut verify_data = vec![0; session.master_key.verify_data_len()];
-        session
-            .master_key
-            .verify_data(Side::Server, &negotiated.hash, &mut verify_data)
-            .map_err(internal_error)?;
-        let mut message = Vec::with_capacity(Message::HEADER_LEN + verify_data.len());
-        put_message(&mut message, HandshakeType::FINISHED, |out| {
-            out.extend_from_slice(&verify_data)
-        });
-        negotiated.said(&message);
-        self.records.write(ContentType::Handshake, &message)
-    }
-
-    /// Data may come between handshake messages, but not within one.
+    /// Application data may come between handshake messages, but not within one.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
         if !matches!(self.state, State::Established) || !self.messages.is_empty() {
             return Err(Alert::UnexpectedMessage);
@@ -574,7 +250,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Alerts may be cut and joined like other messages.
+    /// Alerts may be fragmented and coalesced, as handshake messages may.
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Alert> {
         for byte in payload {
             match self.alert_level.take() {
@@ -604,7 +280,7 @@ impl Connection {
         }
     }
 
-    /// Counts a record that says nothing.
+    /// Counts a record that makes no progress.
     fn idle(&mut self) -> Result<(), Alert> {
         self.idle_records += 1;
         if self.idle_records > MAX_IDLE_RECORDS {
@@ -613,7 +289,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a warning, or fails with what stands for it in a version that does not have it.
+    /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.
     fn warn(&mut self, alert: Alert) -> Result<(), Alert> {
         match in_protocol(alert, self.records.protocol()) {
             fatal if fatal.is_fatal() => Err(fatal),
@@ -621,7 +297,7 @@ impl Connection {
         }
     }
 
-    /// Ends the connection with a fatal alert. Its session may not be resumed
+    /// Aborts the connection with a fatal alert. Its session must not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
         let alert = in_protocol(alert, self.records.protocol());
@@ -635,9 +311,9 @@ impl Connection {
         }
     }
 
-    /// Sends a last alert, and stops.
+    /// Sends a last alert and closes.
     fn end(&mut self, alert: Alert, ending: Ending) {
-        // Where even the alert cannot be written, the end of the stream has to say it.
+        // If even the alert cannot be written, the client sees the end of the stream.
         let _ = self.records.write(ContentType::Alert, &alert.to_bytes());
         self.stop(ending);
     }
@@ -648,71 +324,6 @@ impl Connection {
         self.messages = Assembler::default();
         self.ending = Some(ending);
     }
-}
-
-impl Negotiated {
-    /// Takes messages that were sent or received into what both sides sign.
-    fn said(&mut self, messages: &[u8]) {
-        self.hash.update(messages);
-        if let Some(all) = &mut self.messages {
-            all.extend_from_slice(messages);
-        }
-    }
-
-    fn randoms(&self) -> ParameterList {
-        ParameterList::new().client_random(self.client_random).server_random(self.server_random)
-    }
-
-    fn session(&self, master_key: MasterKey) -> Session {
-        Session {
-            id: self.session_id,
-            master_key,
-            extended_master_secret: self.choice.extended_master_secret,
-            encrypt_then_mac: self.choice.encrypt_then_mac,
-            server_name: self.server_name.clone(),
-            client_certificate: self.client_certificate.as_ref().map(|it| it.fingerprint),
-            began: Instant::now(),
-        }
-    }
-
-    /// Derives the keys of this connection.
-    fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
-        let keys = session.master_key.session_keys(&self.randoms()).map_err(internal_error)?;
-        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
-        let record_key = |side| keys.record_key(side, options).map(Box::new);
-        let read = record_key(Side::Client).map_err(internal_error)?;
-        let write = Some(record_key(Side::Server).map_err(internal_error)?);
-        Ok(Agreed { session, read, write })
-    }
-}
-
-/// Returns the ciphertext of a ClientKeyExchange; `None` if its length field does not match the
-/// message. No length of the ciphertext is an error: a wrong one fails as wrong padding does
-/// (RFC 5246 section 7.4.7.1).
-///
-/// TLS has the length field, SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
-/// send one; there, the length of the whole message tells which it is.
-fn encrypted_premaster(protocol: Protocol, body: &[u8], modulus_len: usize) -> Option<&[u8]> {
-    let mut reader = Reader::new(body);
-    let prefixed = reader.vec16().filter(|_| reader.is_empty());
-    match (protocol, prefixed) {
-        (Protocol::Ssl3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
-        (Protocol::Ssl3, _) => Some(body),
-        (_, prefixed) => prefixed,
-    }
-}
-
-fn server_random(settings: &Settings, protocol: Protocol) -> Result<[u8; 32], Alert> {
-    let mut random = [0; 32];
-    settings.provider.backend().random(&mut random).map_err(internal_error)?;
-    let best = settings.usable.first().map(|(protocol, _)| *protocol);
-    if protocol < Protocol::Tls1_2
-        && best == Some(Protocol::Tls1_2)
-        && let Some(end) = random.last_chunk_mut()
-    {
-        *end = DOWNGRADE_TO_TLS_1_1;
-    }
-    Ok(random)
 }
 
 const CLOSE_NOTIFY: u8 = Alert::CloseNotify.code();

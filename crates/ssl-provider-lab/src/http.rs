@@ -1,4 +1,4 @@
-//! The page: one HTTP request on a connection, one answer about the session, and the end.
+//! The page: one HTTP request on a connection, one response about the session, then closed.
 //! Nothing that the client sent is shown, so there is nothing to escape.
 
 use std::fmt::Write as _;
@@ -8,43 +8,43 @@ use serde_json::{Map, Value};
 use crate::connection::SessionInfo;
 use crate::settings::Settings;
 
-/// Longest request in bytes, up to the empty line that ends its header.
+/// Longest request in bytes, up to the empty line that ends its header section.
 const MAX_REQUEST_LEN: usize = 8 << 10;
 
-/// A request as it comes in.
+/// A request that is being received.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     bytes: Vec<u8>,
 }
 
 impl Request {
-    /// Takes further bytes, and gives the answer when there is one.
+    /// Adds bytes, and returns the response once the request is complete or too long.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
         settings: &Settings,
         session: &SessionInfo,
     ) -> Option<Vec<u8>> {
-        // Enough of a long request is kept to say that it is too long.
+        // One byte more than the limit is kept, which shows that it was exceeded.
         let room = (MAX_REQUEST_LEN + 1).saturating_sub(self.bytes.len());
-        // The end may have begun in what came before.
+        // The empty line may have begun in earlier bytes.
         let start = self.bytes.len().saturating_sub(3);
         self.bytes.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         if !ends_header(self.bytes.get(start..).unwrap_or_default()) {
             let too_long = self.bytes.len() > MAX_REQUEST_LEN;
             return too_long.then(|| error("431 Request Header Fields Too Large"));
         }
-        Some(answer(&self.bytes, settings, session))
+        Some(respond(&self.bytes, settings, session))
     }
 }
 
-/// Whether the empty line has come, also from who types newlines only.
+/// Whether the empty line has been received; bare LF is accepted.
 fn ends_header(bytes: &[u8]) -> bool {
     let has = |end: &[u8]| bytes.windows(end.len()).any(|window| window == end);
     has(b"\r\n\r\n") || has(b"\n\n")
 }
 
-fn answer(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8> {
+fn respond(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8> {
     let line = request.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut words = line.split(|byte| *byte == b' ');
@@ -85,11 +85,11 @@ fn response(status: &str, content_type: &str, body: &str, with_body: bool) -> Ve
     .into_bytes()
 }
 
-/// Words on the page, and the value.
+/// A label on the page, and its value.
 type Fact = (&'static str, Value);
 
-/// Keys in the JSON with their words on the page, in the order of the page.
-const WORDS: [(&str, &str); 10] = [
+/// Keys in the JSON with their labels on the page, in the order of the page.
+const LABELS: [(&str, &str); 10] = [
     ("version", "Version"),
     ("suite", "Cipher suite"),
     ("suite_id", "Suite number"),
@@ -111,8 +111,8 @@ fn object(settings: &Settings, session: &SessionInfo) -> Map<String, Value> {
 }
 
 fn facts(mut object: Map<String, Value>) -> Vec<Fact> {
-    let fact = |(key, words)| (words, object.remove(key).unwrap_or_default());
-    WORDS.map(fact).into()
+    let fact = |(key, label)| (label, object.remove(key).unwrap_or_default());
+    LABELS.map(fact).into()
 }
 
 fn words(value: &Value) -> &str {
@@ -128,7 +128,8 @@ fn html(facts: &[Fact]) -> String {
     let mut page = String::from(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <title>sslprov serve</title></head>\n<body><h1>sslprov serve</h1>\n\
-         <p>A server for the lab. Who gets its key can read this session later.</p>\n<table>\n",
+         <p>A server for the lab. Anyone who obtains its key can decrypt this session later.</p>\n\
+         <table>\n",
     );
     for (name, value) in facts {
         // Writing to a string cannot fail.
@@ -180,13 +181,13 @@ mod tests {
     fn what_the_json_has_is_on_the_page_too() {
         let object = object(&crate::tests::settings(), &crate::tests::session_info());
         for key in object.keys() {
-            assert!(WORDS.iter().any(|(known, _)| known == key), "{key}");
+            assert!(LABELS.iter().any(|(known, _)| known == key), "{key}");
         }
-        assert_eq!(object.len(), WORDS.len());
+        assert_eq!(object.len(), LABELS.len());
     }
 
     #[test]
-    fn the_length_is_that_of_the_body_also_where_it_is_left_out() {
+    fn a_response_to_head_has_the_length_of_the_body_that_it_leaves_out() {
         let text = |method| {
             let response = reply(&format!("{method} / HTTP/1.0\n\n"), 100).unwrap();
             String::from_utf8(response).unwrap()
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_are_told_what_is_wrong() {
+    fn other_requests_get_the_status_of_their_error() {
         assert_eq!(status("POST / HTTP/1.1\r\n\r\n"), "405");
         assert_eq!(status("GET /nowhere HTTP/1.1\r\n\r\n"), "404");
         for bad in ["GET /\r\n\r\n", "\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET /  HTTP/1.1\r\n\r\n"]

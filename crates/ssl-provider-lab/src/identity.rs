@@ -1,5 +1,5 @@
-//! The server's private key with its certificates, and one made on the spot for who has none.
-//! Whether anybody trusts the certificates is not looked at; that the key is theirs is.
+//! The server's private key and certificates, or a self-signed certificate with a new key.
+//! That key and certificate match is checked; whether clients trust them is not.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,18 +26,18 @@ use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
 use zeroize::Zeroizing;
 
-/// Most bytes of certificates that a server sends.
+/// Longest certificate chain in bytes.
 const MAX_CHAIN_LEN: usize = 1 << 16;
 
-/// A private key and the certificates that go with it.
+/// A private key and its certificates.
 #[derive(Debug)]
 pub struct Identity {
     key: PrivateKey,
-    /// The Certificate message, which is the same for every client.
+    /// The Certificate message, the same for every client.
     certificate_message: Vec<u8>,
 }
 
-/// An identity that was made on the spot, with what a user needs to keep it.
+/// A new key with a self-signed certificate, and both as DER to be stored.
 pub struct SelfSigned {
     /// The identity.
     pub identity: Identity,
@@ -47,30 +47,30 @@ pub struct SelfSigned {
     pub certificate_der: Vec<u8>,
 }
 
-/// Why a key and certificates are no identity.
+/// Why a key and certificates cannot be used.
 #[derive(Debug)]
 pub enum IdentityError {
-    /// There is no certificate.
+    /// The chain is empty.
     NoCertificate,
-    /// The certificates are longer than any client reads.
+    /// The chain is longer than 64 KiB.
     TooLong,
-    /// The first certificate cannot be read.
+    /// The first certificate is malformed or has no RSA key.
     Unreadable,
-    /// The first certificate is of another key.
+    /// The first certificate does not match the private key.
     OtherKey,
     /// The provider refused the key.
     Provider(Error),
-    /// A key or certificate could not be made; the text says which step.
+    /// A key or certificate could not be made; the text names the step.
     NotMade(&'static str),
 }
 
 impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCertificate => f.write_str("there is no certificate"),
-            Self::TooLong => write!(f, "the certificates have more than {MAX_CHAIN_LEN} bytes"),
-            Self::Unreadable => f.write_str("the first certificate cannot be read"),
-            Self::OtherKey => f.write_str("the first certificate is not of the private key"),
+            Self::NoCertificate => f.write_str("no certificate"),
+            Self::TooLong => write!(f, "the certificate chain exceeds {MAX_CHAIN_LEN} bytes"),
+            Self::Unreadable => f.write_str("the first certificate is malformed or has no RSA key"),
+            Self::OtherKey => f.write_str("the first certificate does not match the private key"),
             Self::Provider(error) => write!(f, "the key: {error}"),
             Self::NotMade(step) => write!(f, "cannot make a key and certificate: {step}"),
         }
@@ -92,11 +92,11 @@ impl fmt::Debug for SelfSigned {
 }
 
 impl Identity {
-    /// Puts a key together with its certificates as DER, the server's own first.
+    /// Returns the identity of a key and its chain of DER certificates, the server's own first.
     ///
     /// # Errors
     ///
-    /// Those of [`IdentityError`] that speak of certificates.
+    /// Those of [`IdentityError`] that are about certificates.
     pub fn new(key: PrivateKey, chain: &[Vec<u8>]) -> Result<Self, IdentityError> {
         let leaf = chain.first().ok_or(IdentityError::NoCertificate)?;
         if chain.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_LEN {
@@ -110,7 +110,7 @@ impl Identity {
         Ok(Self { key, certificate_message })
     }
 
-    /// Makes an RSA key of 2048 bits, with a certificate for `localhost` that it signs itself.
+    /// Makes a 2048-bit RSA key with a self-signed certificate for `localhost`.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Identity {
         Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key"))?)
     }
 
-    /// Makes the certificate of a key.
+    /// Makes the self-signed certificate of a key.
     pub(crate) fn of(
         provider: &Provider,
         key: rsa::PrivateKey,
@@ -142,7 +142,7 @@ impl Identity {
     }
 }
 
-/// The modulus of a certificate's RSA key, big-endian without leading zeros.
+/// Returns the modulus of a certificate's RSA key, big-endian without leading zeros.
 fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
     let certificate = Certificate::from_der(certificate).ok()?;
     let info = certificate.tbs_certificate().subject_public_key_info();
@@ -153,11 +153,11 @@ fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(key.modulus.as_bytes().to_vec())
 }
 
-/// A certificate for `localhost`, signed by its own key, good for a year.
+/// Makes a self-signed certificate for `localhost` that is valid for a year.
 fn certificate(key: rsa::PrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let public = key.to_public_key().to_public_key_der()?;
     let info = SubjectPublicKeyInfo::from_der(public.as_bytes())?;
-    // Clients refuse a second certificate with the number of one that they remember.
+    // Random, since some clients reject a second certificate with a known issuer and serial number.
     let mut serial = [0; 16];
     getrandom::fill(&mut serial)?;
     let serial = SerialNumber::new(&serial.map(|byte| byte & 0x7f | 0x01))?;
@@ -167,14 +167,14 @@ fn certificate(key: rsa::PrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Erro
         GeneralName::DnsName(Ia5String::new("localhost")?),
         GeneralName::IpAddress(OctetString::new([127, 0, 0, 1])?),
     ]))?;
-    // An RSA key exchange takes a key that may encipher keys (RFC 5246 section 7.4.2).
+    // RSA key exchange requires keyEncipherment (RFC 5246 section 7.4.2).
     builder.add_extension(&KeyUsage(KeyUsages::KeyEncipherment | KeyUsages::DigitalSignature))?;
     builder.add_extension(&BasicConstraints { ca: false, path_len_constraint: None })?;
     let certificate = builder.build(&SigningKey::<Sha256>::new(key))?;
     Ok(certificate.to_der()?)
 }
 
-/// Who the certificate is of, and by.
+/// The profile of the self-signed certificate.
 struct Localhost;
 
 impl BuilderProfile for Localhost {
@@ -183,7 +183,7 @@ impl BuilderProfile for Localhost {
     }
 
     fn get_subject(&self) -> Name {
-        // A text that is known to be a name.
+        // The text is a valid name.
         "CN=localhost".parse().unwrap_or_default()
     }
 

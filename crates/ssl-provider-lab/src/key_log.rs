@@ -1,5 +1,5 @@
-//! The key log of NSS, which Wireshark and `sslprov keylog` write and read.
-//! One line for each completed handshake: a label, the client random, the master secret.
+//! The key log in the format of NSS, which `sslprov keylog` writes and Wireshark reads.
+//! One line for each completed handshake: label, client random, master secret.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -7,14 +7,13 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ssl_provider::MasterKey;
-use ssl_provider::secret::MASTER_SECRET_LEN;
+use ssl_provider::{MASTER_SECRET_LEN, MasterKey};
 use ssl_provider_wire::Alert;
 use zeroize::Zeroizing;
 
 use crate::alert::internal_error;
 
-/// A file that key log lines are added to.
+/// A file that key log lines are appended to.
 pub struct KeyLog {
     file: Mutex<File>,
 }
@@ -23,18 +22,18 @@ pub struct KeyLog {
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// The user of this process alone.
+    /// Only the user of this process.
     Owner,
-    /// Others too: its permissions say so.
+    /// Others too, by its permissions.
     Others,
-    /// Another user, whose file it is.
+    /// Another user, who owns it.
     AnotherOwner,
-    /// Whoever is at the other end: it is a pipe or a device.
+    /// Unknown: it is a pipe or a device.
     NotAFile,
 }
 
 impl KeyLog {
-    /// Opens a file to be added to. A new file can be read by its owner only.
+    /// Opens a file to append to. A new file is readable by its owner only.
     ///
     /// # Errors
     ///
@@ -50,11 +49,11 @@ impl KeyLog {
         Ok(Self { file: Mutex::new(options.open(path)?) })
     }
 
-    /// Who can read the file, as its owner and its permissions say.
+    /// Returns who can read the file, by its owner and permissions.
     ///
     /// # Errors
     ///
-    /// Those of asking the system for them.
+    /// Those of reading its metadata.
     #[cfg(unix)]
     pub fn readers(&self) -> io::Result<Readers> {
         use std::os::unix::fs::MetadataExt;
@@ -71,14 +70,14 @@ impl KeyLog {
         })
     }
 
-    /// Adds the line of a session. A session whose line is lost does not go on.
+    /// Appends the line of a session. If that fails, the handshake fails.
     pub(crate) fn write(
         &self,
         client_random: &[u8; 32],
         master_key: &MasterKey,
     ) -> Result<(), Alert> {
         let secret = master_key.secret_for_key_log().map_err(internal_error)?;
-        // Room for all of it, so that no copy stays behind.
+        // Allocated once, so that no copy of the secret is left in freed memory.
         let mut line = Zeroizing::new(String::with_capacity(LABEL.len() + 2 * (32 + 48) + 2));
         line.push_str(LABEL);
         hex(&mut line, client_random);
@@ -92,7 +91,7 @@ impl KeyLog {
 }
 
 const LABEL: &str = "CLIENT_RANDOM ";
-const _: () = assert!(MASTER_SECRET_LEN == 48, "the room of a line");
+const _: () = assert!(MASTER_SECRET_LEN == 48, "the capacity of a line");
 
 fn hex(out: &mut String, bytes: &[u8]) {
     for byte in bytes {

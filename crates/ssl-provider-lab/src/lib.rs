@@ -1,9 +1,9 @@
 //! A TLS server for the lab: RSA key exchange from SSL 3.0 to TLS 1.2, on top of `ssl-provider`.
-//! For tests, captures and old devices. It is not a TLS stack for the internet: its suites have no
-//! forward secrecy, and it speaks no others.
+//! For tests, captures and old devices. It is not a TLS stack for the internet: it has no suites
+//! with forward secrecy.
 //!
-//! [`Connection`] is the whole protocol without sockets: bytes in, bytes out. [`Server`] serves
-//! many of them on a few threads and answers HTTP requests with a page about the session.
+//! [`Connection`] is the whole protocol without sockets: bytes in, bytes out. [`Server`] runs many
+//! of them on a few threads and responds to HTTP requests with a page about the session.
 
 #![forbid(unsafe_code)]
 

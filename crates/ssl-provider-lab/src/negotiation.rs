@@ -1,10 +1,9 @@
-//! Negotiates version, suite, extensions and resumption with a client.
-//! A function of the settings, the hello and the session that the hello asks for.
+//! Negotiation: version, suite, extensions, and whether a session is resumed.
+//! A function of the settings, the ClientHello and the session that it asks for.
 
 use std::sync::Arc;
 
-use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider::{CipherMode, CipherSuiteInfo, ProtocolVersion};
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
     ServerHello, put_extension,
@@ -17,13 +16,13 @@ use crate::settings::Settings;
 /// What was negotiated.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
-    pub(crate) protocol: Protocol,
-    pub(crate) suite: &'static CipherSuite,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) suite: &'static CipherSuiteInfo,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
-    /// Whether the client can tell a renegotiation from a first handshake (RFC 5746).
+    /// Whether the client supports secure renegotiation (RFC 5746).
     pub(crate) secure_renegotiation: bool,
-    /// The session that is resumed.
+    /// The session to resume.
     pub(crate) resumed: Option<Arc<Session>>,
 }
 
@@ -50,7 +49,7 @@ impl Choice {
             random: server_random,
             session_id,
             // Suites of TLS have numbers of two bytes.
-            suite: u16::try_from(self.suite.id).unwrap_or_default(),
+            suite: u16::try_from(self.suite.id.0).unwrap_or_default(),
             compression: 0,
             extensions: Extensions::new(&extensions),
         };
@@ -58,43 +57,44 @@ impl Choice {
     }
 }
 
-/// Negotiates. Returns the alert and its cause if that fails.
+/// Returns the parameters of the connection, or the alert for the hello and its cause.
 pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
-    let (protocol, suites) = version(settings, hello)?;
-    let best = settings.usable.first().map(|(protocol, _)| protocol.wire());
-    if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > hello.version) {
+    let offered = ProtocolVersion(hello.version);
+    let (protocol, suites) = version(settings, offered)?;
+    let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > offered) {
         return refused(Alert::InappropriateFallback, Cause::Fallback);
     }
     if !hello.offers_null_compression() {
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
-    // A first handshake renegotiates nothing (RFC 5746 section 3.6).
+    // Must be empty in an initial handshake (RFC 5746 section 3.6).
     let renegotiated_connection = hello.extensions.renegotiated_connection();
     if renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
     let secure_renegotiation =
         renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
-    // SSL 3.0 has neither extension, whatever the hello has.
-    let is_tls = protocol != Protocol::Ssl3;
+    // SSL 3.0 has neither extension, whatever the hello offers.
+    let is_tls = protocol != ProtocolVersion::SSL3;
     let extended_master_secret = is_tls
         && settings.options.extended_master_secret
         && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-    let with = |suite: &'static CipherSuite, resumed| Choice {
+    let with = |suite: &'static CipherSuiteInfo, resumed| Choice {
         protocol,
         suite,
         extended_master_secret,
-        // Stream and AEAD ciphers have no such choice (RFC 7366 section 3).
+        // Not for stream and AEAD ciphers (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
         resumed,
     };
 
     if let Some(session) = session(settings, hello, protocol, suites) {
-        // RFC 7627 section 5.3, where the two differ.
+        // RFC 7627 section 5.3: abort, or fall back to a full handshake.
         let resumes = match (session.extended_master_secret, extended_master_secret) {
             (true, false) => {
                 let cause = Cause::SessionWithoutExtendedMasterSecret;
@@ -105,12 +105,12 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         };
         let suite = session.master_key.suite();
         let choice = with(suite, Some(session));
-        // A resumed session never loses encrypt-then-MAC (RFC 7366 section 3.1).
-        let went_back = choice
+        // A session must not be downgraded from encrypt-then-MAC (RFC 7366 section 3.1).
+        let is_downgrade = choice
             .resumed
             .as_ref()
             .is_some_and(|session| session.encrypt_then_mac && !choice.encrypt_then_mac);
-        if resumes && !went_back {
+        if resumes && !is_downgrade {
             // "This vector MUST include at least the cipher_suite from that session"
             // (RFC 5246 section 7.4.1.2).
             return match offers(hello, suite) {
@@ -129,14 +129,14 @@ fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
     Err(Refusal { alert, cause })
 }
 
-/// Returns the highest version that both support (RFC 5246 appendix E.1), with its suites.
-fn version<'a>(
-    settings: &'a Settings,
-    hello: &ClientHello<'_>,
-) -> Result<(Protocol, &'a [&'static CipherSuite]), Refusal> {
-    match settings.usable.iter().find(|(protocol, _)| protocol.wire() <= hello.version) {
+/// Returns the highest version that both sides support (RFC 5246 appendix E.1), with its suites.
+fn version(
+    settings: &Settings,
+    offered: ProtocolVersion,
+) -> Result<(ProtocolVersion, &[&'static CipherSuiteInfo]), Refusal> {
+    match settings.usable.iter().find(|(protocol, _)| *protocol <= offered) {
         Some((protocol, suites)) => Ok((*protocol, suites)),
-        None => refused(Alert::ProtocolVersion, Cause::Version(hello.version)),
+        None => refused(Alert::ProtocolVersion, Cause::Version(offered)),
     }
 }
 
@@ -144,17 +144,17 @@ fn version<'a>(
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
-    protocol: Protocol,
-    suites: &[&'static CipherSuite],
+    protocol: ProtocolVersion,
+    suites: &[&'static CipherSuiteInfo],
 ) -> Option<Arc<Session>> {
     let session = settings.sessions.as_ref()?.get(hello.session_id)?;
-    let fits = session.master_key.protocol() == protocol
+    let fits = session.master_key.version() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
-        // A session is bound to its server name (RFC 6066 section 3).
+        // A session belongs to its server name (RFC 6066 section 3).
         && session.server_name.as_deref() == hello.extensions.get(ExtensionType::SERVER_NAME);
     fits.then_some(session)
 }
 
-fn offers(hello: &ClientHello<'_>, suite: &CipherSuite) -> bool {
-    u16::try_from(suite.id).is_ok_and(|id| hello.offers(id))
+fn offers(hello: &ClientHello<'_>, suite: &CipherSuiteInfo) -> bool {
+    u16::try_from(suite.id.0).is_ok_and(|id| hello.offers(id))
 }

@@ -1,10 +1,12 @@
-//! The record layer: splits the input into records and decrypts them, and writes records.
-//! It has the keys, sequence numbers and versions of both directions, and ignores the content.
+//! The record layer: parses and decrypts received records, and encrypts those to be sent.
+//! It holds the keys, sequence numbers and versions of both directions; payloads are opaque to it.
 
 use std::ops::Range;
 
-use ssl_provider::record::{MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, RecordKey};
-use ssl_provider::{Error, Protocol};
+use ssl_provider::{
+    CipherMode, CipherSuiteInfo, Error, MAX_FRAGMENT_LEN, MAX_PAYLOAD_LEN, ProtocolVersion,
+    RecordKey,
+};
 use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Header};
 
 use crate::alert::internal_error;
@@ -12,9 +14,9 @@ use crate::alert::internal_error;
 /// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// A payload of this type.
+    /// A fragment of this type.
     Tls(ContentType),
-    /// The ClientHello of an old client, in the framing of SSL 2.0.
+    /// A ClientHello in the format of SSL 2.0, from an old client.
     Ssl2Hello,
 }
 
@@ -22,9 +24,9 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) content: Content,
-    /// Where the payload is.
+    /// The range of the payload.
     pub(crate) payload: Range<usize>,
-    /// Length of the record with its header, in bytes.
+    /// Length of the record in bytes, with its header.
     pub(crate) len: usize,
 }
 
@@ -33,13 +35,15 @@ pub(crate) struct Record {
 pub(crate) struct RecordLayer {
     read: Option<Direction>,
     write: Option<Direction>,
+    /// Whether application data is written with the 1/n-1 split.
+    splits_data: bool,
     /// The negotiated version.
-    protocol: Option<Protocol>,
-    /// Whether a record was received.
+    protocol: Option<ProtocolVersion>,
+    /// Whether a record has been received.
     has_begun: bool,
-    /// The version of the client's first records. Records that are sent before a version is
-    /// negotiated have it, as RFC 7507 section 3 requires, so that the client can read them.
-    first_version: Option<Protocol>,
+    /// The version of the client's first records. Alerts carry it until a version is negotiated,
+    /// as RFC 7507 section 3 requires.
+    first_version: Option<ProtocolVersion>,
     output: Vec<u8>,
 }
 
@@ -54,7 +58,7 @@ impl Direction {
         Self { key, sequence_number: 0 }
     }
 
-    /// Returns the sequence number of the next record. No connection lives to exhaust them.
+    /// Returns the sequence number of the next record. 2^64 records cannot be reached.
     fn next(&mut self) -> u64 {
         let number = self.sequence_number;
         self.sequence_number = number.wrapping_add(1);
@@ -63,16 +67,16 @@ impl Direction {
 }
 
 impl RecordLayer {
-    pub(crate) fn protocol(&self) -> Option<Protocol> {
+    pub(crate) fn protocol(&self) -> Option<ProtocolVersion> {
         self.protocol
     }
 
-    /// Returns whether a record was received.
+    /// Whether a record has been received.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
-    pub(crate) fn agree_on(&mut self, protocol: Protocol) {
+    pub(crate) fn agree_on(&mut self, protocol: ProtocolVersion) {
         self.protocol = Some(protocol);
     }
 
@@ -80,12 +84,15 @@ impl RecordLayer {
         self.read = Some(Direction::new(key));
     }
 
-    pub(crate) fn write_with(&mut self, key: RecordKey) {
+    /// Encrypts all further records with `key`, in the negotiated version.
+    pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuiteInfo) {
         self.write = Some(Direction::new(key));
+        let chains_ivs = self.protocol.is_some_and(|protocol| !protocol.has_explicit_iv());
+        self.splits_data = chains_ivs && suite.cipher.mode == CipherMode::Cbc;
     }
 
-    /// Decrypts the record at the start of `input`, if it is complete. The header is checked as
-    /// soon as it is.
+    /// Decrypts the record at the start of `input`. Returns `None` if it is incomplete. The header
+    /// is checked as soon as it is complete.
     pub(crate) fn open(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
         let record = match input.first() {
             Some(byte) if !self.has_begun && Ssl2Header::begins_with(*byte) => {
@@ -109,10 +116,10 @@ impl RecordLayer {
         };
         let content_type =
             ContentType::from_wire(header.content_type).ok_or(Alert::UnexpectedMessage)?;
-        self.check_version(content_type, header.version)?;
+        self.check_version(content_type, ProtocolVersion(header.version))?;
         let fragment_len = usize::from(header.fragment_len);
-        let most = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
-        if fragment_len > most {
+        let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
+        if fragment_len > max_len {
             return Err(Alert::RecordOverflow);
         }
         let len = RecordHeader::LEN + fragment_len;
@@ -131,47 +138,54 @@ impl RecordLayer {
         Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
     }
 
-    /// Before a version is negotiated, the header may have any minor version
-    /// (RFC 5246 appendix E.1). So may that of an unencrypted alert: OpenSSL refuses a version in
-    /// records of its own version.
-    fn check_version(&mut self, content_type: ContentType, version: u16) -> Result<(), Alert> {
+    /// Before a version is negotiated, the header may have any minor version (RFC 5246 appendix
+    /// E.1). So may an unencrypted alert: OpenSSL rejects a version in records of its own.
+    fn check_version(
+        &mut self,
+        content_type: ContentType,
+        version: ProtocolVersion,
+    ) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
-            Some(protocol) if version == protocol.wire() => Ok(()),
-            Some(_) if is_clear_alert && version >> 8 == 3 => Ok(()),
+            Some(protocol) if version == protocol => Ok(()),
+            Some(_) if is_clear_alert && is_ssl3_or_tls(version) => Ok(()),
             None => self.note_version(version),
             Some(_) => Err(Alert::ProtocolVersion),
         }
     }
 
-    fn note_version(&mut self, version: u16) -> Result<(), Alert> {
-        self.first_version = Some(match version {
-            0x0300 => Protocol::Ssl3,
-            0x0301 => Protocol::Tls1_0,
-            0x0302 => Protocol::Tls1_1,
-            0x0303..=0x03ff => Protocol::Tls1_2,
-            _ => return Err(Alert::ProtocolVersion),
-        });
+    fn note_version(&mut self, version: ProtocolVersion) -> Result<(), Alert> {
+        if !is_ssl3_or_tls(version) {
+            return Err(Alert::ProtocolVersion);
+        }
+        self.first_version = Some(version.min(ProtocolVersion::TLS1_2));
         Ok(())
     }
 
-    /// Takes a record of SSL 2.0 with a ClientHello that offers SSL 3.0 or TLS
-    /// (RFC 5246 appendix E.2). SSL 2.0 itself is refused (RFC 6176).
+    /// Parses an SSL 2.0 record with a ClientHello that offers SSL 3.0 or TLS (RFC 5246 appendix
+    /// E.2). SSL 2.0 itself is prohibited (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
         if kind != HandshakeType::CLIENT_HELLO.0 {
             return Err(Alert::UnexpectedMessage);
         }
-        self.note_version(u16::from_be_bytes([major, minor]))?;
+        self.note_version(ProtocolVersion(u16::from_be_bytes([major, minor])))?;
         let len = Ssl2Header::LEN + usize::from(Ssl2Header::from_bytes([high, low]).message_len);
         let whole = Record { content: Content::Ssl2Hello, payload: Ssl2Header::LEN..len, len };
         Ok((input.len() >= len).then_some(whole))
     }
 
-    /// Writes a payload, split into as many records as needed.
+    /// Writes a payload in as many records as needed.
+    ///
+    /// In CBC suites of TLS 1.0 and SSL 3.0 the IV of a record is the last block of the one before
+    /// it, which an attacker who chooses the next plaintext knows (BEAST, CVE-2011-3389). The first
+    /// byte of application data therefore gets a record of its own (1/n-1 split): its MAC makes the
+    /// IV of the rest unpredictable.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
-        let version = self.protocol.or(self.first_version).unwrap_or(Protocol::Tls1_0);
-        for payload in payload.chunks(MAX_PAYLOAD_LEN) {
+        let version = self.protocol.or(self.first_version).unwrap_or(ProtocolVersion::TLS1_0);
+        let splits = self.splits_data && content_type == ContentType::ApplicationData;
+        let (first, rest) = payload.split_at(usize::from(splits).min(payload.len()));
+        for payload in first.chunks(MAX_PAYLOAD_LEN).chain(rest.chunks(MAX_PAYLOAD_LEN)) {
             let start = self.output.len();
             let Some(direction) = &mut self.write else {
                 let header = RecordHeader {
@@ -195,15 +209,20 @@ impl RecordLayer {
         Ok(())
     }
 
-    /// Returns the bytes to send.
+    /// Returns the bytes to be sent.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    /// Removes the first `len` bytes of the output, which were sent.
+    /// Removes the first `len` bytes of the output, which have been sent.
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
+}
+
+/// Whether the major version is that of SSL 3.0 and TLS.
+fn is_ssl3_or_tls(version: ProtocolVersion) -> bool {
+    version.wire() >> 8 == 3
 }
 
 #[cfg(test)]
@@ -215,22 +234,22 @@ mod tests {
     }
 
     #[test]
-    fn before_an_agreement_a_client_is_answered_in_the_version_of_its_records() {
-        let answered = |first: &[u8]| {
+    fn alerts_before_a_version_is_negotiated_carry_that_of_the_client_s_records() {
+        let replied = |first: &[u8]| {
             let mut layer = RecordLayer::default();
             let _ = layer.open(&mut first.to_vec());
             layer.write(ContentType::Alert, &[2, 86]).unwrap();
             [layer.output()[1], layer.output()[2]]
         };
         for (minor, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 3), (0xff, 3)] {
-            assert_eq!(answered(&[22, 3, minor, 0, 1, 1]), [3, expected]);
-            assert_eq!(answered(&[0x80, 9, 1, 3, minor]), [3, expected], "SSL 2.0 framing");
+            assert_eq!(replied(&[22, 3, minor, 0, 1, 1]), [3, expected]);
+            assert_eq!(replied(&[0x80, 9, 1, 3, minor]), [3, expected], "in the format of SSL 2.0");
         }
-        assert_eq!(answered(b"GET / HTTP/1.0"), [3, 1]);
+        assert_eq!(replied(b"GET / HTTP/1.0"), [3, 1]);
     }
 
     #[test]
-    fn a_record_is_opened_when_it_is_whole() {
+    fn a_record_is_returned_when_it_is_complete() {
         let mut layer = RecordLayer::default();
         let mut record = vec![22, 3, 1, 0, 2, 7, 8, 22];
         for len in 0..7 {
@@ -259,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_judged_at_once() {
+    fn headers_are_checked_at_once() {
         let mut layer = RecordLayer::default();
         assert_eq!(refusal(&mut layer, b"GET "), Some(Alert::UnexpectedMessage));
         assert_eq!(refusal(&mut layer, &[24, 3, 3, 0, 1]), Some(Alert::UnexpectedMessage));
@@ -269,7 +288,7 @@ mod tests {
         for minor in [0, 1, 3, 4, 0xff] {
             assert_eq!(refusal(&mut layer, &[22, 3, minor, 0, 1, 1]), None);
         }
-        layer.agree_on(Protocol::Tls1_1);
+        layer.agree_on(ProtocolVersion::TLS1_1);
         assert_eq!(refusal(&mut layer, &[22, 3, 2, 0, 1, 1]), None);
         for minor in [0, 1, 3] {
             let record = [22, 3, minor, 0, 1, 1];
@@ -280,7 +299,7 @@ mod tests {
     #[test]
     fn a_long_payload_takes_several_records() {
         let mut layer = RecordLayer::default();
-        layer.agree_on(Protocol::Tls1_2);
+        layer.agree_on(ProtocolVersion::TLS1_2);
         layer.write(ContentType::Handshake, &[5; MAX_PAYLOAD_LEN + 1]).unwrap();
         assert_eq!(layer.output()[..RecordHeader::LEN], [22, 3, 3, 0x40, 0]);
         let second = RecordHeader::LEN + MAX_PAYLOAD_LEN;

@@ -1,14 +1,14 @@
-//! The cause of a refusal, in words: an alert alone does not tell what to change.
-//! Only unencrypted messages have one, which anybody on the network can read anyway.
+//! Why a client was refused, as text: an alert alone does not show what to change.
+//! Only what was wrong with unencrypted messages has a text, so that the log is no oracle.
 
 use std::fmt;
 
-use ssl_provider::{CipherSuite, Protocol};
+use ssl_provider::{CipherSuite, ProtocolVersion};
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, HandshakeType,
 };
 
-/// Most suites that are listed by name; the others are counted.
+/// How many suites are listed; of the rest only the number is shown.
 const MAX_LISTED: usize = 8;
 
 /// What was wrong with a client's first messages.
@@ -17,28 +17,28 @@ const MAX_LISTED: usize = 8;
 pub enum Cause {
     /// The first bytes are an HTTP request.
     PlainHttp,
-    /// The first byte is not that of a record.
+    /// The first byte is not that of a TLS record.
     NotTls,
-    /// The highest version that the client offers is below all that are enabled.
-    Version(u16),
-    /// The client falls back to a lower version than both support (RFC 7507).
+    /// The highest version that the client offers is below every enabled one.
+    Version(ProtocolVersion),
+    /// The client retries with a lower version than both support (RFC 7507).
     Fallback,
-    /// The client insists on compression.
+    /// The client does not offer null compression.
     Compression,
-    /// A first hello claims to renegotiate (RFC 5746 section 3.6).
+    /// The renegotiation_info of an initial ClientHello is not empty (RFC 5746 section 3.6).
     Renegotiation,
     /// None of these suites, which the client offers, is enabled in the negotiated version.
-    Suites(Protocol, Box<[u16]>),
-    /// The session that is asked for had the extended master secret, and the client no longer
-    /// offers it (RFC 7627 section 5.3).
+    Suites(ProtocolVersion, Box<[CipherSuite]>),
+    /// The session to resume has the extended master secret, which the client no longer offers
+    /// (RFC 7627 section 5.3).
     SessionWithoutExtendedMasterSecret,
-    /// The session that is asked for had a suite that the client no longer offers.
+    /// The session to resume has a suite that the client no longer offers.
     SessionWithoutSuite,
     /// The client sent no certificate.
     NoClientCertificate,
-    /// Client certificates are required, and SSL 3.0 is never asked for one.
+    /// Client certificates are required, and are not supported in SSL 3.0.
     NoClientCertificateInSsl3,
-    /// It is not the client's fault: its session cannot be written to the key log.
+    /// The session cannot be written to the key log, which is not the client's fault.
     KeyLog,
 }
 
@@ -50,14 +50,14 @@ pub(crate) struct Refusal {
 }
 
 impl Cause {
-    /// Returns what the first bytes show to be wrong, if they are not a TLS record.
+    /// Returns the cause for refused first bytes, or `None` if they are the start of a TLS record.
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const METHODS: [&[u8]; 7] =
             [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"CONNECT "];
         const CLIENT_HELLO: u8 = HandshakeType::CLIENT_HELLO.0;
         match bytes {
-            // A hello of SSL 2.0: two bytes of length, its type, the version.
-            [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(0x0002)),
+            // An SSL 2.0 ClientHello: two bytes of length, its type, the version.
+            [0x80..=0xff, _, CLIENT_HELLO, 0, 2, ..] => Some(Self::Version(ProtocolVersion::SSL2)),
             [20..=23, 3, ..] => None,
             _ if METHODS.into_iter().any(|method| bytes.starts_with(method)) => {
                 Some(Self::PlainHttp)
@@ -66,8 +66,8 @@ impl Cause {
         }
     }
 
-    pub(crate) fn no_suite(protocol: Protocol, hello: &ClientHello<'_>) -> Self {
-        Self::Suites(protocol, hello.suites().collect())
+    pub(crate) fn no_suite(protocol: ProtocolVersion, hello: &ClientHello<'_>) -> Self {
+        Self::Suites(protocol, hello.suites().map(|suite| CipherSuite(suite.into())).collect())
     }
 }
 
@@ -77,58 +77,45 @@ impl fmt::Display for Cause {
             Self::PlainHttp => "this is HTTP without TLS; use https://",
             Self::NotTls => "this is not TLS",
             Self::Version(version) => {
-                let name = name_of_version(*version);
-                return write!(f, "{name} is the highest version that the client offers");
+                return write!(f, "{version} is the highest version that the client offers");
             }
-            Self::Fallback => "the client tries again with a lower version than both could speak",
-            Self::Compression => "the client insists on compression",
-            Self::Renegotiation => "the first hello claims to renegotiate",
+            Self::Fallback => "inappropriate fallback: both sides support a higher version",
+            Self::Compression => "the client does not offer null compression",
+            Self::Renegotiation => "the renegotiation_info of the first ClientHello is not empty",
             Self::Suites(protocol, suites) => return write_suites(f, *protocol, suites),
             Self::SessionWithoutExtendedMasterSecret => {
-                "the session had the extended master secret, which the client no longer offers"
+                "the session has the extended master secret, which the client no longer offers"
             }
-            Self::SessionWithoutSuite => "the session had a suite that the client no longer offers",
+            Self::SessionWithoutSuite => "the session has a suite that the client no longer offers",
             Self::NoClientCertificate => "the client sent no certificate",
-            Self::NoClientCertificateInSsl3 => "SSL 3.0 clients are never asked for a certificate",
+            Self::NoClientCertificateInSsl3 => "client certificates are not supported in SSL 3.0",
             Self::KeyLog => "the key log cannot be written",
         })
     }
 }
 
-fn name_of_version(version: u16) -> String {
-    if version == 0x0002 {
-        return "SSL 2.0".to_owned();
-    }
-    match Protocol::try_from(u32::from(version)) {
-        Ok(protocol) => protocol.name().to_owned(),
-        Err(_) => format!("version {version:#06x}"),
-    }
-}
-
-fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) -> fmt::Result {
-    let is_suite = |suite: &&u16| {
-        // GREASE (RFC 8701 section 2) and signaling values are not suites.
-        **suite & 0x0f0f != 0x0a0a
-            && ![EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV].contains(suite)
+fn write_suites(
+    f: &mut fmt::Formatter<'_>,
+    protocol: ProtocolVersion,
+    suites: &[CipherSuite],
+) -> fmt::Result {
+    let is_suite = |suite: &&CipherSuite| {
+        // Not GREASE (RFC 8701 section 2), nor signaling values.
+        suite.0 & 0x0f0f != 0x0a0a
+            && ![EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV].map(u32::from).contains(&suite.0)
     };
-    let suites: Vec<u16> = suites.iter().filter(is_suite).copied().collect();
-    if !suites.is_empty() && suites.iter().all(|suite| suite >> 8 == 0x13) {
+    let suites: Vec<_> = suites.iter().filter(is_suite).copied().collect();
+    if !suites.is_empty() && suites.iter().all(|suite| suite.0 >> 8 == 0x13) {
         return f.write_str("the client offers TLS 1.3 only");
     }
-    let is_rsa = |suite: &u16| {
-        CipherSuite::from_id(u32::from(*suite)).is_some_and(|suite| suite.key_exchange.is_rsa())
-    };
+    let is_rsa = |suite: &CipherSuite| suite.info().is_some_and(|info| info.key_exchange.is_rsa());
     if !suites.iter().any(is_rsa) {
         f.write_str("the client offers no suite with RSA key exchange: ")?;
     } else {
-        write!(f, "the client offers none of the suites that are on in {}: ", protocol.name())?;
+        write!(f, "the client offers none of the suites enabled in {protocol}: ")?;
     }
     for (index, suite) in suites.iter().take(MAX_LISTED).enumerate() {
-        f.write_str(if index == 0 { "" } else { ", " })?;
-        match CipherSuite::from_id(u32::from(*suite)) {
-            Some(known) => f.write_str(known.name)?,
-            None => write!(f, "{suite:#06x}")?,
-        }
+        write!(f, "{}{suite}", if index == 0 { "" } else { ", " })?;
     }
     match suites.len().saturating_sub(MAX_LISTED) {
         0 if suites.is_empty() => f.write_str("none at all"),
@@ -141,28 +128,31 @@ fn write_suites(f: &mut fmt::Formatter<'_>, protocol: Protocol, suites: &[u16]) 
 mod tests {
     use super::*;
 
-    fn suites(suites: &[u16]) -> String {
-        Cause::Suites(Protocol::Tls1_2, suites.into()).to_string()
+    fn suites(suites: &[u32]) -> String {
+        Cause::Suites(ProtocolVersion::TLS1_2, suites.iter().copied().map(CipherSuite).collect())
+            .to_string()
     }
 
     #[test]
-    fn what_a_client_offers_instead_is_told() {
+    fn the_suites_that_a_client_offers_are_listed() {
         assert_eq!(suites(&[0x1a1a, 0x1301, 0x1302, 0x00ff]), "the client offers TLS 1.3 only");
         let no_rsa = "the client offers no suite with RSA key exchange: \
-            TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0xff02";
+            TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0xFF02";
         assert_eq!(suites(&[0xc02f, 0xff02, 0x00ff]), no_rsa);
-        let other = "the client offers none of the suites that are on in TLS 1.2: \
+        let other = "the client offers none of the suites enabled in TLS 1.2: \
             TLS_RSA_WITH_3DES_EDE_CBC_SHA, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
         assert_eq!(suites(&[0x000a, 0xc030]), other);
-        let many: Vec<u16> = (0xff01..=0xff0b).collect();
-        assert!(suites(&many).ends_with(", 0xff08 and 3 more"), "{}", suites(&many));
+        let many: Vec<_> = (0xff01..=0xff0b).collect();
+        assert!(suites(&many).ends_with(", 0xFF08 and 3 more"), "{}", suites(&many));
         assert!(suites(&[0x00ff]).ends_with("none at all"));
-        assert!(Cause::Version(0x0300).to_string().starts_with("SSL 3.0 is the highest"));
-        assert!(Cause::Version(0x0200).to_string().starts_with("version 0x0200"));
+        assert!(
+            Cause::Version(ProtocolVersion::SSL3).to_string().starts_with("SSL 3.0 is the highest")
+        );
+        assert!(Cause::Version(ProtocolVersion(0x0200)).to_string().starts_with("0x0200"));
     }
 
     #[test]
-    fn http_is_told_from_other_noise() {
+    fn http_is_distinguished_from_other_input() {
         assert_eq!(Cause::of_first_bytes(b"GET / HTTP/1.0\r\n"), Some(Cause::PlainHttp));
         for noise in [&b"G"[..], b"SSH-2.0-x", b"\0\0\0", b"", &[22, 0xfe, 0xfd]] {
             assert_eq!(Cause::of_first_bytes(noise), Some(Cause::NotTls));

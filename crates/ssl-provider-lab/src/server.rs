@@ -1,5 +1,5 @@
-//! Many connections on a few threads, within limits of number, memory and time.
-//! Each thread waits for its own sockets and for the listener that all share.
+//! Many connections on a few threads, with limits on their number, memory and time.
+//! Each thread polls its own sockets and the listener, which all share.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,25 +11,26 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+#[cfg(unix)]
+use rustix::io::Errno;
 
 use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
 use crate::refusal::Cause;
 use crate::settings::Settings;
 
-/// How much a server takes on. A connection holds half a megabyte at most, and a few kB
-/// usually.
+/// Limits of a server. A connection takes a few kB of memory usually, and half a megabyte at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Threads that serve.
+    /// Number of threads.
     pub threads: usize,
-    /// Connections at a time; more wait in the listener's queue.
+    /// Concurrent connections; more wait in the listener's queue.
     pub connections: usize,
-    /// Time for the handshake; a second at most while others wait for a place.
+    /// Time for the handshake; at most one second while the server is full.
     pub handshake: Duration,
-    /// Time for a connection, handshake included; while others wait, as much as for a handshake.
+    /// Time for a connection, handshake included; while the server is full, that for a handshake.
     pub connection: Duration,
-    /// Connections after which the server stops; none for no end.
+    /// Connections after which the server stops, if any.
     pub total: Option<u64>,
 }
 
@@ -46,7 +47,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn while_others_wait(self) -> Self {
+    fn while_full(self) -> Self {
         Self {
             handshake: self.handshake.min(HANDSHAKE_WHILE_FULL),
             connection: self.connection.min(self.handshake),
@@ -62,38 +63,44 @@ pub enum Event<'a> {
     Established {
         /// The client's address.
         peer: SocketAddr,
-        /// What was agreed on.
+        /// What was negotiated.
         session: &'a SessionInfo,
     },
-    /// The connection is over.
+    /// The connection has ended.
     Ended {
         /// The client's address.
         peer: SocketAddr,
         /// How it ended.
         how: End,
-        /// What was wrong, where [`Connection::cause`] says it.
+        /// Why the client was refused, if known; see [`Connection::cause`].
         cause: Option<&'a Cause>,
+    },
+    /// A connection could not be accepted for lack of file descriptors or memory. Reported once.
+    CannotAccept {
+        /// The error, with advice.
+        error: &'a io::Error,
     },
 }
 
-/// How a connection was over.
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// As TLS has it.
+    /// By an alert.
     Tls(Ending),
-    /// The socket was closed without a word.
+    /// The client closed the socket without an alert.
     Lost,
-    /// It took too long.
+    /// The time limit was reached.
     TimedOut,
 }
 
-/// A server that listens.
+/// A listening server.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     settings: Arc<Settings>,
     limits: Limits,
-    polls: Vec<Poll>,
+    /// One poll and one handle of the listener for each thread.
+    threads: Vec<(Poll, mio::net::TcpListener)>,
     stop: StopHandle,
 }
 
@@ -105,7 +112,8 @@ pub struct StopHandle {
 }
 
 impl StopHandle {
-    /// Stops the server; open connections are closed.
+    /// Stops the server. Open connections are sent `close_notify`; their clients have two seconds
+    /// to close them too.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.wake();
@@ -113,7 +121,7 @@ impl StopHandle {
 
     fn wake(&self) {
         for waker in self.wakers.iter() {
-            // A thread that cannot be woken has ended.
+            // Fails only for a thread that has ended.
             let _ = waker.wake();
         }
     }
@@ -128,26 +136,33 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Those of the sockets.
+    /// Those of the sockets, and when too few file descriptors are left to accept connections.
     pub fn bind(
         address: impl ToSocketAddrs,
         settings: Arc<Settings>,
         limits: Limits,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::listen(TcpListener::bind(address)?, settings, limits).map_err(with_advice)
+    }
+
+    fn listen(listener: TcpListener, settings: Arc<Settings>, limits: Limits) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let mut polls = Vec::new();
+        let mut threads = Vec::new();
         let mut wakers = Vec::new();
         for _ in 0..limits.threads.max(1) {
             let poll = Poll::new()?;
             wakers.push(Waker::new(poll.registry(), WAKER)?);
-            polls.push(poll);
+            let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
+            poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            threads.push((poll, listener));
         }
+        // Opened and closed again, to fail here rather than when a client connects.
+        (0..SPARE_DESCRIPTORS).map(|_| listener.try_clone()).collect::<io::Result<Vec<_>>>()?;
         let stop = StopHandle { stopped: Arc::default(), wakers: wakers.into() };
-        Ok(Self { listener, settings, limits, polls, stop })
+        Ok(Self { listener, settings, limits, threads, stop })
     }
 
-    /// Where the server listens.
+    /// Returns the address that the server listens on.
     ///
     /// # Errors
     ///
@@ -156,26 +171,24 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// What stops the server.
+    /// Returns a handle that stops the server.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// Serves until it is stopped, or has served as many connections as the limits say. `observer`
-    /// is told of each connection, by several threads at once.
+    /// Serves until it is stopped or [`Limits::total`] is reached. `observer` is called for each
+    /// event, from several threads at once.
     ///
     /// # Errors
     ///
-    /// Those of waiting for sockets; a connection that fails is no error of the server.
+    /// Those of polling sockets; a failed connection is not an error of the server.
     pub fn run(self, observer: &(dyn Fn(Event<'_>) + Sync)) -> io::Result<()> {
-        let Self { listener, settings, limits, polls, stop } = self;
-        let accepted = AtomicU64::new(0);
-        let capacity = limits.connections.div_ceil(polls.len());
+        let Self { settings, limits, threads, stop, .. } = self;
+        let (accepted, reported) = (AtomicU64::new(0), AtomicBool::new(false));
+        let capacity = limits.connections.div_ceil(threads.len());
         thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for poll in polls {
-                let mut listener = mio::net::TcpListener::from_std(listener.try_clone()?);
-                poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            let mut workers = Vec::new();
+            for (poll, listener) in threads {
                 let worker = Worker {
                     poll,
                     listener,
@@ -187,13 +200,14 @@ impl Server {
                     settings: &settings,
                     limits,
                     accepted: &accepted,
+                    reported: &reported,
                     stop: &stop,
                     observer,
                     buffer: vec![0; READ_LEN],
                 };
-                threads.push(scope.spawn(|| worker.run()));
+                workers.push(scope.spawn(|| worker.run()));
             }
-            threads.into_iter().try_for_each(|thread| match thread.join() {
+            workers.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             })
@@ -204,35 +218,40 @@ impl Server {
 const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const READ_LEN: usize = 16 << 10;
 
-/// How often limits of time are looked at.
+/// How often time limits are checked.
 const SWEEP: Duration = Duration::from_millis(250);
 
-/// Time for the handshake while others wait. Whoever fills the server with connections that do
-/// nothing has to open them anew every second.
+/// Time for the handshake while the server is full. An attacker who fills it with idle connections
+/// has to reopen them every second.
 const HANDSHAKE_WHILE_FULL: Duration = Duration::from_secs(1);
 
-/// How long, and over how many bytes, a client may take to close its side after the server's last
-/// word. A socket that is closed with bytes unread is reset, and the last word is lost.
+/// File descriptors that must be left once the server listens: for signals and a few clients.
+const SPARE_DESCRIPTORS: usize = 8;
+
+/// How long a client may take, and how many bytes it may send, until it closes its side after the
+/// server's last alert. Closing a socket with unread bytes resets it, and the alert is lost.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_LEN: usize = 256 << 10;
 
 struct Worker<'a> {
     poll: Poll,
     listener: mio::net::TcpListener,
-    /// Whether there may be clients in the listener's queue.
+    /// Whether the listener's queue may have connections.
     listener_ready: bool,
-    /// Whether the last accept failed for want of something.
+    /// Whether the last accept failed for lack of file descriptors or memory.
     out_of_resources: bool,
     clients: Vec<Option<Client>>,
-    /// Places in `clients` that are free.
+    /// Free indices of `clients`.
     free: Vec<usize>,
     capacity: usize,
     settings: &'a Arc<Settings>,
     limits: Limits,
     accepted: &'a AtomicU64,
+    /// Whether a lack of file descriptors or memory has been reported.
+    reported: &'a AtomicBool,
     stop: &'a StopHandle,
     observer: &'a (dyn Fn(Event<'_>) + Sync),
     buffer: Vec<u8>,
@@ -242,7 +261,12 @@ impl Worker<'_> {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut last_sweep = Instant::now();
-        while !(self.stop.is_stopped() || (self.is_exhausted() && self.is_idle())) {
+        let mut stopped_at: Option<Instant> = None;
+        while !(self.is_exhausted() && self.is_idle()) {
+            if self.stop.is_stopped() && stopped_at.is_none() {
+                stopped_at = Some(Instant::now());
+                self.close_all();
+            }
             let timeout = if self.may_accept() && !self.out_of_resources {
                 Some(Duration::ZERO)
             } else if self.is_idle() && !self.out_of_resources {
@@ -263,10 +287,10 @@ impl Worker<'_> {
             }
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
+                self.sweep(last_sweep, stopped_at);
                 self.out_of_resources = false;
-                self.sweep(last_sweep);
             }
-            // One at a time, so that other threads get their share of a burst.
+            // One at a time, so that a burst is shared among the threads.
             if self.may_accept() && !self.out_of_resources {
                 self.accept();
             }
@@ -278,8 +302,10 @@ impl Worker<'_> {
         self.clients.len() == self.free.len()
     }
 
+    /// Whether no more connections will be accepted.
     fn is_exhausted(&self) -> bool {
-        self.limits.total.is_some_and(|total| self.accepted.load(Ordering::Acquire) >= total)
+        let accepted = self.accepted.load(Ordering::Acquire);
+        self.stop.is_stopped() || self.limits.total.is_some_and(|total| accepted >= total)
     }
 
     fn is_full(&self) -> bool {
@@ -291,7 +317,7 @@ impl Worker<'_> {
     }
 
     fn accept(&mut self) {
-        // A connection is counted before it is accepted, so that no two threads take the last one.
+        // Counted before it is accepted, so that two threads cannot both take the last one.
         let number = self.accepted.fetch_add(1, Ordering::AcqRel) + 1;
         let last = self.limits.total.is_some_and(|total| number >= total);
         if self.limits.total.is_some_and(|total| number > total) {
@@ -302,7 +328,7 @@ impl Worker<'_> {
             Ok((stream, peer)) => {
                 self.add(stream, peer);
                 if last {
-                    // Threads that have nothing to do may end.
+                    // Idle threads may end.
                     self.stop.wake();
                 }
             }
@@ -311,7 +337,12 @@ impl Worker<'_> {
                 match error.kind() {
                     ErrorKind::WouldBlock => self.listener_ready = false,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => self.out_of_resources = true,
+                    _ => {
+                        self.out_of_resources = true;
+                        if !self.reported.swap(true, Ordering::AcqRel) {
+                            (self.observer)(Event::CannotAccept { error: &with_advice(error) });
+                        }
+                    }
                 }
             }
         }
@@ -322,7 +353,7 @@ impl Worker<'_> {
             self.clients.push(None);
             self.clients.len() - 1
         });
-        // Each flight is written at once; there is nothing to wait for.
+        // Each flight is written as a whole, so Nagle's algorithm would only delay it.
         let ready = stream.set_nodelay(true).and_then(|()| {
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, Token(index), interest)
@@ -334,7 +365,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Goes on with a client whose socket is ready, or has been closed by the client.
+    /// Continues a connection whose socket is ready or closed by the client.
     fn serve(&mut self, index: usize, is_closed: bool) {
         let Some(Some(client)) = self.clients.get_mut(index) else { return };
         let end = client.proceed(&mut self.buffer, is_closed, self.observer);
@@ -343,15 +374,25 @@ impl Worker<'_> {
         }
     }
 
-    fn sweep(&mut self, now: Instant) {
-        let limits = if self.is_full() && self.listener_ready {
-            self.limits.while_others_wait()
-        } else {
-            self.limits
-        };
+    /// Sends `close_notify` to all clients.
+    fn close_all(&mut self) {
+        for index in 0..self.clients.len() {
+            let Some(Some(client)) = self.clients.get_mut(index) else { continue };
+            client.connection.close();
+            if let Some(end) = client.flush() {
+                self.remove(index, end);
+            }
+        }
+    }
+
+    /// Removes the clients that have reached a time limit.
+    fn sweep(&mut self, now: Instant, stopped_at: Option<Instant>) {
+        let ends_now = stopped_at.is_some_and(|at| now.saturating_duration_since(at) >= LINGER);
+        let is_full = (self.is_full() && self.listener_ready) || self.out_of_resources;
+        let limits = if is_full { self.limits.while_full() } else { self.limits };
         for index in 0..self.clients.len() {
             let Some(Some(client)) = self.clients.get(index) else { continue };
-            if client.is_late(now, &limits) {
+            if ends_now || client.is_late(now, &limits) {
                 let end = client.connection.ending().map_or(End::TimedOut, End::Tls);
                 self.remove(index, end);
             }
@@ -362,7 +403,7 @@ impl Worker<'_> {
         let Some(client) = self.clients.get_mut(index).and_then(Option::take) else { return };
         self.free.push(index);
         let Client { stream, peer, connection, .. } = client;
-        // The socket is closed before anybody is told.
+        // The socket is closed before the event is reported.
         drop(stream);
         (self.observer)(Event::Ended { peer, how, cause: connection.cause() });
     }
@@ -378,7 +419,7 @@ struct Client {
     lingering: Option<Lingering>,
 }
 
-/// Nothing more is said to the client, which has yet to close its side.
+/// The server has sent everything; the client has yet to close its side.
 struct Lingering {
     since: Instant,
     read: usize,
@@ -397,8 +438,7 @@ impl Client {
         }
     }
 
-    /// Reads what there is and writes what there is to write. Says how the connection was over,
-    /// when it is.
+    /// Reads and writes as much as the socket allows. Returns how the connection ended, if it did.
     fn proceed(
         &mut self,
         buffer: &mut [u8],
@@ -408,7 +448,7 @@ impl Client {
         loop {
             let len = match self.stream.read(buffer) {
                 Ok(0) => {
-                    // The end may come in the same turn as what is still to be answered.
+                    // The end may be read together with bytes whose reply is still to be sent.
                     return self.flush().or_else(|| Some(self.end()));
                 }
                 Ok(len) => len,
@@ -425,19 +465,19 @@ impl Client {
                 }
             } else {
                 self.connection.receive(buffer.get(..len).unwrap_or_default());
-                self.answer(observer);
+                self.respond(observer);
                 if self.connection.is_closed_by_client() {
                     self.connection.close();
                 }
-                // From here on what comes is counted, though it may never pause.
+                // From here on received bytes are counted, even if they never pause.
                 if self.connection.ending().is_some()
                     && let Some(end) = self.flush()
                 {
                     return Some(end);
                 }
             }
-            // The socket is drained, and says so when there is more; but the end of the stream may
-            // have come with the last bytes.
+            // The socket is drained, and another event follows when there is more; but the end of
+            // the stream may have come with the last bytes.
             if len < buffer.len() && !is_closed {
                 break;
             }
@@ -445,7 +485,7 @@ impl Client {
         self.flush()
     }
 
-    fn answer(&mut self, observer: &(dyn Fn(Event<'_>) + Sync)) {
+    fn respond(&mut self, observer: &(dyn Fn(Event<'_>) + Sync)) {
         let data = self.connection.take_data();
         let Some(session) = self.connection.established() else { return };
         if !self.announced {
@@ -474,7 +514,7 @@ impl Client {
         }
         if self.connection.ending().is_some() && self.lingering.is_none() {
             self.lingering = Some(Lingering { since: Instant::now(), read: 0 });
-            // When the client has gone away, reading says so.
+            // If the client has gone away, the next read fails.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
         None
@@ -500,13 +540,23 @@ impl fmt::Debug for Client {
     }
 }
 
+/// Adds advice to an error about file descriptors.
+fn with_advice(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(&error) {
+        let advice = "raise the limit with `ulimit -n`";
+        return io::Error::new(error.kind(), format!("{error}; {advice}"));
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use std::net;
 
     use super::*;
 
-    /// Serves while `work` runs, which is given the address.
+    /// Runs a server while `work` runs on its address.
     fn serving(limits: Limits, work: impl FnOnce(SocketAddr)) {
         let server = Server::bind("127.0.0.1:0", crate::tests::settings(), limits).unwrap();
         let (address, stop) = (server.local_address().unwrap(), server.stop_handle());
@@ -518,26 +568,26 @@ mod tests {
         });
     }
 
-    /// What the server says to bytes that are no record, and after how long.
+    /// Returns the reply to bytes that are not a record, and the time it took.
     fn refusal(address: SocketAddr) -> (Vec<u8>, Duration) {
         let start = Instant::now();
         let mut stream = net::TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.write_all(b"GET / HTTP/1.0").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        let mut said = Vec::new();
-        stream.read_to_end(&mut said).unwrap();
-        (said, start.elapsed())
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        (reply, start.elapsed())
     }
 
     #[test]
-    fn clients_that_do_nothing_make_room_for_others() {
+    fn idle_clients_make_room_for_others() {
         let limits = Limits { threads: 1, connections: 4, ..Limits::default() };
         serving(limits, |address| {
             let slow: Vec<_> = (0..9).map(|_| net::TcpStream::connect(address).unwrap()).collect();
-            // Two rounds of four, and what a busy machine adds.
-            let (said, took) = refusal(address);
-            assert_eq!(said, [21, 3, 1, 0, 2, 2, 10]);
+            // Two rounds of four, with a margin for a busy machine.
+            let (reply, took) = refusal(address);
+            assert_eq!(reply, [21, 3, 1, 0, 2, 2, 10]);
             assert!(took < limits.handshake, "{took:?}");
             drop(slow);
         });
@@ -552,10 +602,10 @@ mod tests {
             let mut record = [22, 3, 1, 0x40, 0].into_iter().chain(std::iter::repeat(0));
             while slow.write_all(&[record.next().unwrap()]).is_ok() {
                 thread::sleep(Duration::from_millis(20));
-                assert!(start.elapsed() < Duration::from_secs(20), "it goes on");
+                assert!(start.elapsed() < Duration::from_secs(20), "it is still open");
             }
             assert!(start.elapsed() >= handshake);
-            assert_eq!(refusal(address).0, [21, 3, 1, 0, 2, 2, 10], "and the server goes on");
+            assert_eq!(refusal(address).0, [21, 3, 1, 0, 2, 2, 10], "the server still serves");
         });
     }
 }

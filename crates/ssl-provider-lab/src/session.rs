@@ -1,5 +1,5 @@
-//! Sessions that may be resumed, and the bounded cache that holds them.
-//! The server chooses the identifiers, so nobody else decides what is evicted or found.
+//! Session resumption by session id, from a bounded cache.
+//! The server chooses the ids, so clients cannot choose what is found or evicted.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -11,26 +11,26 @@ use ssl_provider::MasterKey;
 /// A session id of this server.
 pub(crate) type SessionId = [u8; 32];
 
-/// Longest server_name extension of a session that is kept, in bytes: one name of 255.
+/// Longest server_name extension of a cached session, in bytes: one name of 255.
 const MAX_SERVER_NAME_LEN: usize = 2 + 1 + 2 + 255;
 
 /// SHA-256 of a client's certificate.
 pub(crate) type Fingerprint = [u8; 32];
 
-/// What a completed handshake agreed on, and its master key.
+/// What a completed handshake negotiated, and its master key.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) master_key: MasterKey,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
-    /// The server_name extension of the handshake, unread.
+    /// The server_name extension of the handshake, unparsed.
     pub(crate) server_name: Option<Box<[u8]>>,
     pub(crate) client_certificate: Option<Fingerprint>,
     pub(crate) began: Instant,
 }
 
-/// Completed sessions. The oldest makes room for a new one.
+/// A cache of completed sessions that evicts the oldest.
 pub struct SessionCache {
     sessions: Mutex<Sessions>,
     capacity: usize,
@@ -53,13 +53,13 @@ impl Sessions {
 }
 
 impl SessionCache {
-    /// A cache of so many sessions, each of which may be resumed for `lifetime`.
+    /// Returns a cache of `capacity` sessions, each of which may be resumed for `lifetime`.
     pub fn new(capacity: usize, lifetime: Duration) -> Self {
         Self { sessions: Mutex::default(), capacity, lifetime }
     }
 
-    /// Keeps a session, unless it is for a name longer than any in DNS, of which a cache full would
-    /// take the memory of a small machine.
+    /// Adds a session, unless its server name is longer than any in DNS, which bounds the memory of
+    /// the cache.
     pub(crate) fn insert(&self, session: Arc<Session>) {
         if session.server_name.as_ref().is_some_and(|name| name.len() > MAX_SERVER_NAME_LEN) {
             return;
@@ -75,12 +75,11 @@ impl SessionCache {
 
     pub(crate) fn get(&self, id: &[u8]) -> Option<Arc<Session>> {
         let id: &SessionId = id.try_into().ok()?;
-        // In the order of insertion an older session may come behind a younger one.
+        // In the order of insertion an older session may follow a younger one.
         self.locked(|sessions| sessions.by_id.get(id).filter(|it| self.is_good(it)).cloned())
     }
 
-    /// Forgets a session: one that ended in a fatal alert may not be resumed
-    /// (RFC 5246 section 7.2.2).
+    /// Removes a session: after a fatal alert it must not be resumed (RFC 5246 section 7.2.2).
     pub(crate) fn remove(&self, id: &SessionId) {
         self.locked(|sessions| sessions.by_id.remove(id));
     }
@@ -89,10 +88,10 @@ impl SessionCache {
         session.began.elapsed() < self.lifetime
     }
 
-    /// Works on the sessions after those at the front whose time is over, and their master keys,
-    /// are gone.
+    /// Runs `work` on the sessions, after the expired ones at the front, with their master keys,
+    /// have been dropped.
     fn locked<T>(&self, work: impl FnOnce(&mut Sessions) -> T) -> T {
-        // No step of any work can panic between two changes that belong together.
+        // `work` never panics between two changes that belong together.
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = sessions.order.front().copied() {
             match sessions.by_id.get(&oldest) {
@@ -112,19 +111,25 @@ impl fmt::Debug for SessionCache {
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider::{Flags, ParameterList, Provider, default_backend};
+    use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider, default_backend};
     use ssl_provider_testkit::rsa_key::TestKey;
 
     use super::*;
 
-    /// Of whatever the fallback gives for no ciphertext at all.
+    /// The master key that implicit rejection yields for an empty ciphertext.
     fn master_key() -> MasterKey {
         let provider = Provider::open(default_backend().unwrap());
         let key = TestKey::rsa_1024().load(&provider);
         let randoms = ParameterList::new().client_random([1; 32]).server_random([2; 32]);
         provider
-            .import_master_key(&key, 0x0303, 0x002f, &randoms, &[], Flags::SERVER)
-            .expect("what a ciphertext decides is no error")
+            .import_master_key(
+                &key,
+                ProtocolVersion::TLS1_2,
+                CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+                &randoms,
+                &[],
+            )
+            .expect("a wrong ciphertext is not an error")
     }
 
     fn session(number: u8, server_name: Option<Box<[u8]>>, began: Instant) -> Arc<Session> {
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_for_a_name_that_cannot_be_is_not_kept() {
+    fn a_session_for_an_overlong_server_name_is_not_kept() {
         let cache = SessionCache::new(10, Duration::from_secs(100));
         for (number, len, kept) in [(1, 260, true), (2, 261, false)] {
             cache.insert(session(number, Some(vec![0; len].into()), Instant::now()));
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_master_key_of_a_session_goes_when_its_time_is_over() {
+    fn the_master_key_of_an_expired_session_is_dropped() {
         let session = |number, began| session(number, None, began);
         let lifetime = Duration::from_secs(100);
         let cache = SessionCache::new(10, lifetime);
@@ -160,7 +165,7 @@ mod tests {
         assert!(watched.upgrade().is_none());
         cache.insert(session(2, Instant::now()));
         assert!(cache.get(&[2; 32]).is_some());
-        // Its client took its time between key exchange and Finished.
+        // Its client took long between ClientKeyExchange and Finished.
         cache.insert(session(3, Instant::now().checked_sub(lifetime).unwrap()));
         assert!(cache.get(&[3; 32]).is_none());
     }

@@ -1,73 +1,75 @@
-//! What a server is made of: provider, identity, and what it may agree on.
-//! A suite that the backend cannot do is left out when the settings are made, not in a handshake.
+//! Settings of a server: provider, identity, and what it may negotiate.
+//! A suite that the backend does not support is left out here, so no handshake fails for it.
 
 use std::sync::Arc;
 
-use ssl_provider::record::RecordOptions;
-use ssl_provider::{CipherSuite, Error, Flags, MasterKey, ParameterList, Protocol, Provider, Side};
+use ssl_provider::{
+    CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, ProtocolVersion, Provider,
+    RecordOptions, Side,
+};
 
 use crate::identity::Identity;
 use crate::key_log::KeyLog;
 use crate::session::SessionCache;
 
-/// Versions that are on unless the user says otherwise.
-pub const DEFAULT_VERSIONS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+/// Versions that are enabled by default.
+pub const DEFAULT_VERSIONS: [ProtocolVersion; 3] =
+    [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2];
 
-/// Suites that are on unless the user says otherwise, in the order of the server's preference.
-pub const DEFAULT_SUITES: [u32; 14] = [
-    0x009C, // AES_128_GCM_SHA256
-    0x009D, // AES_256_GCM_SHA384
-    0xC09C, // AES_128_CCM
-    0xC09D, // AES_256_CCM
-    0xC0A0, // AES_128_CCM_8
-    0xC0A1, // AES_256_CCM_8
-    0x003C, // AES_128_CBC_SHA256
-    0x003D, // AES_256_CBC_SHA256
-    0x002F, // AES_128_CBC_SHA
-    0x0035, // AES_256_CBC_SHA
-    0x00BA, // CAMELLIA_128_CBC_SHA256
-    0x00C0, // CAMELLIA_256_CBC_SHA256
-    0x0041, // CAMELLIA_128_CBC_SHA
-    0x0084, // CAMELLIA_256_CBC_SHA
+/// Suites that are enabled by default, in the server's order of preference.
+pub const DEFAULT_SUITES: [CipherSuite; 14] = [
+    CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite::TLS_RSA_WITH_AES_128_CCM,
+    CipherSuite::TLS_RSA_WITH_AES_256_CCM,
+    CipherSuite::TLS_RSA_WITH_AES_128_CCM_8,
+    CipherSuite::TLS_RSA_WITH_AES_256_CCM_8,
+    CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256,
+    CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA256,
+    CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+    CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA,
+    CipherSuite::TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256,
+    CipherSuite::TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256,
+    CipherSuite::TLS_RSA_WITH_CAMELLIA_128_CBC_SHA,
+    CipherSuite::TLS_RSA_WITH_CAMELLIA_256_CBC_SHA,
 ];
 
-/// Suites for old devices, which have to be asked for. Anyone on the path can read those with DES
-/// or without encryption.
-pub const LEGACY_SUITES: [u32; 7] = [
-    0x000A, // 3DES_EDE_CBC_SHA
-    0x0005, // RC4_128_SHA
-    0x0004, // RC4_128_MD5
-    0x0009, // DES_CBC_SHA
-    0x003B, // NULL_SHA256
-    0x0002, // NULL_SHA
-    0x0001, // NULL_MD5
+/// Suites for old devices, not enabled by default. DES provides little confidentiality, NULL none.
+pub const LEGACY_SUITES: [CipherSuite; 7] = [
+    CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA,
+    CipherSuite::TLS_RSA_WITH_RC4_128_SHA,
+    CipherSuite::TLS_RSA_WITH_RC4_128_MD5,
+    CipherSuite::TLS_RSA_WITH_DES_CBC_SHA,
+    CipherSuite::TLS_RSA_WITH_NULL_SHA256,
+    CipherSuite::TLS_RSA_WITH_NULL_SHA,
+    CipherSuite::TLS_RSA_WITH_NULL_MD5,
 ];
 
-/// Whether a client is asked for a certificate.
+/// Whether a client certificate is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// It is not.
+    /// It is not requested.
     #[default]
     None,
-    /// It is, and may send none. Nobody checks who issued it: the server proves that the client has
-    /// the key, and shows the certificate.
+    /// It is requested; clients without one are accepted. The issuer is not checked: the server
+    /// verifies that the client holds the private key, and shows the certificate.
     Request,
-    /// It is, and must send one.
+    /// It is requested; clients without one are refused.
     Require,
 }
 
-/// What a server may agree on. The default is everything but what weakens it.
+/// What a server may negotiate. The default is everything except for legacy versions and suites.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Versions, in any order.
-    pub versions: Vec<Protocol>,
-    /// Numbers of suites, in the order of preference.
-    pub suites: Vec<u32>,
-    /// Whether the extended master secret (RFC 7627) is answered.
+    pub versions: Vec<ProtocolVersion>,
+    /// Suites, in the order of preference.
+    pub suites: Vec<CipherSuite>,
+    /// Whether the extended master secret (RFC 7627) is negotiated.
     pub extended_master_secret: bool,
-    /// Whether encrypt-then-MAC (RFC 7366) is answered.
+    /// Whether encrypt-then-MAC (RFC 7366) is negotiated.
     pub encrypt_then_mac: bool,
-    /// Whether a client is asked for a certificate.
+    /// Whether a client certificate is requested.
     pub client_auth: ClientAuth,
 }
 
@@ -90,19 +92,19 @@ pub struct Settings {
     pub(crate) identity: Identity,
     pub(crate) options: Options,
     /// The suites of each version, best version first; none is empty.
-    pub(crate) usable: Vec<(Protocol, Vec<&'static CipherSuite>)>,
+    pub(crate) usable: Vec<(ProtocolVersion, Vec<&'static CipherSuiteInfo>)>,
     pub(crate) sessions: Option<SessionCache>,
     pub(crate) key_log: Option<KeyLog>,
 }
 
 impl Settings {
-    /// Puts a server together. Suites that are not of a version, not of RSA key exchange, or that
-    /// the backend has no cipher for are left out.
+    /// Returns the settings. Suites are left out that a version does not have, that have another
+    /// key exchange than RSA, or that the backend does not support.
     ///
     /// # Errors
     ///
-    /// [`Error::RequirementNotMet`] when nothing is left to agree on, [`Error::NotAllowed`] when
-    /// there is a key log and the provider's policy denies it.
+    /// [`Error::RequirementNotMet`] if no suite is left, [`Error::NotAllowed`] if the provider's
+    /// policy denies a key log that is given.
     pub fn new(
         provider: Provider,
         identity: Identity,
@@ -116,7 +118,8 @@ impl Settings {
         let usable: Vec<_> = versions
             .into_iter()
             .map(|protocol| {
-                let works = |id: &u32| trial(&provider, &identity, protocol, *id).ok();
+                let works =
+                    |suite: &CipherSuite| trial(&provider, &identity, protocol, *suite).ok();
                 let keys = options.suites.iter().filter_map(works);
                 (protocol, keys.map(|key| key.suite()).collect::<Vec<_>>())
             })
@@ -131,30 +134,28 @@ impl Settings {
         Ok(Arc::new(Self { provider, identity, options, usable, sessions, key_log }))
     }
 
-    /// The versions and suites that are left.
-    pub fn usable(&self) -> &[(Protocol, Vec<&'static CipherSuite>)] {
+    /// Returns the versions and suites that can be negotiated.
+    pub fn usable(&self) -> &[(ProtocolVersion, Vec<&'static CipherSuiteInfo>)] {
         &self.usable
     }
 }
 
-/// Does all that a handshake does with a suite, on a ciphertext that is none.
+/// Performs every operation that a handshake needs for a suite, with an empty ciphertext.
 fn trial(
     provider: &Provider,
     identity: &Identity,
-    protocol: Protocol,
-    suite: u32,
+    protocol: ProtocolVersion,
+    suite: CipherSuite,
 ) -> Result<MasterKey, Error> {
-    let chosen = CipherSuite::for_rsa_key_exchange(suite, protocol)?;
-    // An export suite takes a temporary key, which the interface does not have.
+    let chosen = suite.for_rsa_key_exchange(protocol)?;
+    // Export suites need a temporary RSA key, which the interface does not have.
     if protocol.is_dtls() || chosen.key_exchange.is_export() {
-        return Err(Error::UnsupportedSuite { given: suite });
+        return Err(Error::UnsupportedSuite { given: suite.0 });
     }
-    provider.handshake_hash(u32::from(protocol.wire()), suite)?;
+    provider.handshake_hash(protocol, suite)?;
     let parameters = ParameterList::new().client_random([0; 32]).server_random([0; 32]);
     let key = identity.key();
-    let wire = u32::from(protocol.wire());
-    let master_key =
-        provider.import_master_key(key, wire, suite, &parameters, &[], Flags::SERVER)?;
+    let master_key = provider.import_master_key(key, protocol, suite, &parameters, &[])?;
     master_key.session_keys(&parameters)?.record_key(Side::Server, RecordOptions::default())?;
     Ok(master_key)
 }

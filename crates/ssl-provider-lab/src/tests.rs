@@ -1,9 +1,10 @@
-//! Conversations with a client that is made of the same provider, and may do anything wrong.
-//! It holds the server's private key, which gives it the keys of any ciphertext.
+//! Conversations with a client on the same provider that can deviate from the protocol anywhere.
+//! It holds the server's private key, and so has the session keys of any ciphertext.
 
 mod alerts;
 mod client_certificates;
 mod handshakes;
+mod openssl_client;
 mod oracles;
 
 use std::ops::Range;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
-use ssl_provider::record::{MAX_PAYLOAD_LEN, RecordKey, RecordOptions};
 use ssl_provider::{
-    CipherSuite, Flags, HandshakeHash, HashAlgorithm, KeyExchangeBackend, KeyExportPolicy,
-    MasterKey, ParameterList, Policy, PrivateKey, Protocol, Provider, Side, default_backend,
+    Backend, CipherSuite, HandshakeHash, KeyExportPolicy, MAX_PAYLOAD_LEN, MasterKey,
+    ParameterList, Policy, PrivateKey, ProtocolVersion, Provider, RecordKey, RecordOptions, Side,
+    default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
@@ -36,24 +37,25 @@ pub(crate) const EXTENDED_MASTER_SECRET: (u16, &[u8]) = (23, &[]);
 pub(crate) const ENCRYPT_THEN_MAC: (u16, &[u8]) = (22, &[]);
 
 /// Every version.
-pub(crate) const VERSIONS: [Protocol; 4] =
-    [Protocol::Ssl3, Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+pub(crate) const VERSIONS: [ProtocolVersion; 4] = [
+    ProtocolVersion::SSL3,
+    ProtocolVersion::TLS1_0,
+    ProtocolVersion::TLS1_1,
+    ProtocolVersion::TLS1_2,
+];
 
-/// Settings with everything on, on the default backend.
+/// Settings with everything enabled, on the default backend.
 pub(crate) fn settings() -> Arc<Settings> {
-    settings_on(default_backend().unwrap(), |_| {})
+    settings_on(&default_backend().unwrap(), |_| {})
 }
 
 /// The same with a change.
 pub(crate) fn settings_with(change: impl FnOnce(&mut Options)) -> Arc<Settings> {
-    settings_on(default_backend().unwrap(), change)
+    settings_on(&default_backend().unwrap(), change)
 }
 
 /// The same on a backend.
-pub(crate) fn settings_on(
-    backend: &'static dyn KeyExchangeBackend,
-    change: impl FnOnce(&mut Options),
-) -> Arc<Settings> {
+pub(crate) fn settings_on(backend: &Backend, change: impl FnOnce(&mut Options)) -> Arc<Settings> {
     let provider = provider(backend);
     let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
     let identity = Identity::of(&provider, key).unwrap().identity;
@@ -67,14 +69,14 @@ pub(crate) fn settings_on(
     Settings::new(provider, identity, options, Some(sessions), None).unwrap()
 }
 
-fn provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
-    Provider::open(backend).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
+fn provider(backend: &Backend) -> Provider {
+    Provider::open(backend.clone()).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
 }
 
-/// The provider of the client, which needs the bytes of its keys to do wrong with them.
-fn client_provider(backend: &'static dyn KeyExchangeBackend) -> Provider {
+/// The provider of the client, which needs the bytes of its keys to build malformed records.
+fn client_provider(backend: &Backend) -> Provider {
     let key_export = KeyExportPolicy::Allowed;
-    Provider::open(backend).with_policy(Policy {
+    Provider::open(backend.clone()).with_policy(Policy {
         legacy_ssl3: true,
         key_export,
         ..Policy::default()
@@ -85,11 +87,11 @@ fn test_key() -> TestKey {
     TestKey::rsa_1024()
 }
 
-/// What a session of TLS 1.2 with AES_128_CBC_SHA looks like.
+/// A session of TLS 1.2 with AES_128_CBC_SHA.
 pub(crate) fn session_info() -> SessionInfo {
     SessionInfo {
-        protocol: Protocol::Tls1_2,
-        suite: CipherSuite::from_id(u32::from(AES_128_CBC_SHA)).unwrap(),
+        protocol: ProtocolVersion::TLS1_2,
+        suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA.info().unwrap(),
         extended_master_secret: true,
         encrypt_then_mac: true,
         resumed: false,
@@ -98,14 +100,14 @@ pub(crate) fn session_info() -> SessionInfo {
     }
 }
 
-/// A record that the server sent, opened.
+/// A record that the server sent, decrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) content_type: u8,
     pub(crate) payload: Vec<u8>,
 }
 
-/// A client with its connection to a server.
+/// A client and its connection to a server.
 pub(crate) struct Client {
     pub(crate) server: Connection,
     pub(crate) test_key: TestKey,
@@ -113,13 +115,13 @@ pub(crate) struct Client {
     key: PrivateKey,
     pub(crate) rng: Rng,
     /// The version in the headers of records.
-    pub(crate) version: Protocol,
+    pub(crate) version: ProtocolVersion,
     /// The version of the ClientHello.
     pub(crate) offered: u16,
     transcript: Vec<u8>,
     server_random: [u8; 32],
     pub(crate) session_id: Vec<u8>,
-    suite: u32,
+    suite: CipherSuite,
     extended_master_secret: bool,
     encrypt_then_mac: bool,
     master_key: Option<Arc<MasterKey>>,
@@ -131,7 +133,7 @@ pub(crate) struct Client {
 const CLIENT_RANDOM: [u8; 32] = [7; 32];
 
 impl Client {
-    pub(crate) fn new(settings: &Arc<Settings>, version: Protocol) -> Self {
+    pub(crate) fn new(settings: &Arc<Settings>, version: ProtocolVersion) -> Self {
         let provider = client_provider(settings.provider.backend());
         let test_key = test_key();
         Self {
@@ -145,7 +147,7 @@ impl Client {
             transcript: Vec::new(),
             server_random: [0; 32],
             session_id: Vec::new(),
-            suite: 0,
+            suite: CipherSuite(0),
             extended_master_secret: false,
             encrypt_then_mac: false,
             master_key: None,
@@ -155,7 +157,7 @@ impl Client {
         }
     }
 
-    /// A record with this payload, protected where keys are in force.
+    /// Returns a record with this payload, encrypted once keys are in use.
     pub(crate) fn record(&mut self, content_type: u8, payload: &[u8]) -> Vec<u8> {
         if let Some((key, number)) = &mut self.write {
             let mut record = vec![0; key.record_len(payload.len()).unwrap()];
@@ -184,14 +186,14 @@ impl Client {
         }
     }
 
-    /// Sends a ClientHello in a record of SSL 2.0, and takes it into the transcript.
+    /// Sends a ClientHello in an SSL 2.0 record, and adds it to the transcript.
     pub(crate) fn send_ssl2_hello(&mut self, message: &[u8]) {
         self.transcript.extend_from_slice(message);
         let header = (0x8000 | u16::try_from(message.len()).unwrap()).to_be_bytes();
         self.server.receive(&[&header[..], message].concat());
     }
 
-    /// What the server has sent since the last call.
+    /// Returns what the server has sent since the last call.
     pub(crate) fn received(&mut self) -> Vec<Sent> {
         let mut output = self.server.output().to_vec();
         self.server.sent(output.len());
@@ -221,7 +223,7 @@ impl Client {
         found
     }
 
-    /// A ClientHello that asks for the session of this client, if it has one.
+    /// Returns a ClientHello that asks to resume the session of this client, if it has one.
     pub(crate) fn hello(&self, suites: &[u16], extensions: &[(u16, &[u8])]) -> Vec<u8> {
         let mut message = Vec::new();
         put_message(&mut message, HandshakeType::CLIENT_HELLO, |out| {
@@ -243,18 +245,18 @@ impl Client {
         message
     }
 
-    /// Sends a hello and reads the server's flight. Whether the session was resumed.
+    /// Sends a ClientHello and reads the server's flight. Returns whether the session was resumed.
     pub(crate) fn open(&mut self, suites: &[u16], extensions: &[(u16, &[u8])]) -> bool {
         let hello = self.hello(suites, extensions);
         self.send_message(&hello);
         self.read_flight()
     }
 
-    /// Reads what answers a hello. Whether the session was resumed.
+    /// Reads the reply to a ClientHello. Returns whether the session was resumed.
     pub(crate) fn read_flight(&mut self) -> bool {
         let asked = self.session_id.clone();
-        // Records of the flight are in the clear up to the server's ChangeCipherSpec, which needs
-        // the keys, which need the hello in front of it.
+        // The flight is unencrypted up to the server's ChangeCipherSpec, whose keys depend on the
+        // ServerHello before it.
         let output = self.server.output().to_vec();
         assert_eq!(output[0], 22, "a flight, not {output:?}");
         let mut messages = Assembler::default();
@@ -262,10 +264,10 @@ impl Client {
         let message = messages.next_of_any_type().unwrap();
         assert_eq!(message.kind, HandshakeType::SERVER_HELLO);
         let hello = ServerHello::parse(&message, View::Strict).unwrap();
-        self.version = Protocol::try_from(u32::from(hello.version)).unwrap();
+        self.version = ProtocolVersion(hello.version);
         self.server_random = hello.random;
         self.session_id = hello.session_id.to_vec();
-        self.suite = u32::from(hello.suite);
+        self.suite = CipherSuite(hello.suite.into());
         assert_eq!(hello.compression, 0);
         self.extended_master_secret = hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
         self.encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
@@ -287,7 +289,7 @@ impl Client {
         self.new_write = Some(keys.record_key(Side::Client, options).unwrap());
     }
 
-    /// The keys that the client writes with from its ChangeCipherSpec on.
+    /// Returns the keys that the client writes with after its ChangeCipherSpec.
     pub(crate) fn write_direction(&self) -> Direction {
         let master_key = self.master_key.as_ref().unwrap();
         let keys = master_key.session_keys(&self.parameters()).unwrap();
@@ -308,7 +310,7 @@ impl Client {
         self.read = Some((keys.record_key(Side::Server, options).unwrap(), 0));
     }
 
-    /// An encrypted premaster secret that is right in every way.
+    /// Returns a well-formed encrypted premaster secret.
     pub(crate) fn encrypted_premaster(&mut self) -> Vec<u8> {
         let mut premaster: [u8; 48] = self.rng.array();
         premaster[..2].copy_from_slice(&self.offered.to_be_bytes());
@@ -316,19 +318,18 @@ impl Client {
         self.test_key.encrypt(&block)
     }
 
-    /// A ClientKeyExchange around a ciphertext.
+    /// Returns a ClientKeyExchange with this ciphertext.
     pub(crate) fn key_exchange_message(&self, encrypted: &[u8]) -> Vec<u8> {
         let mut message = Vec::new();
         put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| match self.version {
-            Protocol::Ssl3 => out.extend_from_slice(encrypted),
+            ProtocolVersion::SSL3 => out.extend_from_slice(encrypted),
             _ => put_vec::<2>(out, |out| out.extend_from_slice(encrypted)),
         });
         message
     }
 
-    /// Takes the keys that go with a ciphertext, after its message was sent.
+    /// Derives the keys for a ciphertext whose message has been sent.
     pub(crate) fn take_keys_of(&mut self, encrypted: &[u8]) {
-        let version = u32::from(self.version.wire());
         let mut parameters = self.parameters().highest_version(u32::from(self.offered));
         if self.extended_master_secret {
             let hash = self.hash().current().unwrap();
@@ -336,22 +337,14 @@ impl Client {
         }
         let master_key = self
             .provider
-            .import_master_key(
-                &self.key,
-                version,
-                self.suite,
-                &parameters,
-                encrypted,
-                Flags::SERVER,
-            )
+            .import_master_key(&self.key, self.version, self.suite, &parameters, encrypted)
             .unwrap();
         self.master_key = Some(Arc::new(master_key));
         self.derive();
     }
 
     fn hash(&self) -> HandshakeHash {
-        let version = u32::from(self.version.wire());
-        let mut hash = self.provider.handshake_hash(version, self.suite).unwrap();
+        let mut hash = self.provider.handshake_hash(self.version, self.suite).unwrap();
         hash.update(&self.transcript);
         hash
     }
@@ -372,9 +365,9 @@ impl Client {
         self.write = self.new_write.take().map(|key| (key, 0));
     }
 
-    /// The Finished message that is right here.
+    /// Returns the correct Finished message.
     pub(crate) fn finished_message(&self) -> Vec<u8> {
-        let len = if self.version == Protocol::Ssl3 { 36 } else { 12 };
+        let len = if self.version == ProtocolVersion::SSL3 { 36 } else { 12 };
         let mut verify_data = vec![0; len];
         let master_key = self.master_key.as_ref().unwrap();
         master_key.verify_data(Side::Client, &self.hash(), &mut verify_data).unwrap();
@@ -383,7 +376,7 @@ impl Client {
         message
     }
 
-    /// ChangeCipherSpec and Finished, after which the connection must be open.
+    /// Sends ChangeCipherSpec and Finished, and expects an established connection.
     pub(crate) fn finish(&mut self) -> SessionInfo {
         self.change_cipher_spec();
         let finished = self.finished_message();
@@ -395,7 +388,7 @@ impl Client {
         session.clone()
     }
 
-    /// A whole handshake.
+    /// Performs a whole handshake.
     pub(crate) fn handshake(&mut self, suites: &[u16], extensions: &[(u16, &[u8])]) -> SessionInfo {
         if !self.open(suites, extensions) {
             self.key_exchange();
@@ -403,7 +396,7 @@ impl Client {
         self.finish()
     }
 
-    /// The next connection of the same client, which asks for its session.
+    /// Returns the next connection of the same client, which asks to resume its session.
     pub(crate) fn again(&self) -> Self {
         let mut next = Self::new(self.server.settings(), self.version);
         next.offered = self.offered;
@@ -412,8 +405,7 @@ impl Client {
         next
     }
 
-    /// The alert that the server refused with. It is the last thing that it says, and it says so
-    /// once.
+    /// Returns the fatal alert of the server, which must be its only one and its last record.
     #[track_caller]
     pub(crate) fn refusal(&mut self) -> Alert {
         let Some(Ending::Refused(alert)) = self.server.ending() else {
@@ -424,11 +416,11 @@ impl Client {
         assert_eq!(alerts.len(), 1, "{sent:?}");
         assert_eq!(sent.last().unwrap().payload, [2, alert.code()]);
         self.server.receive(&[22, 3, 3, 0, 1, 1]);
-        assert!(self.server.output().is_empty(), "something after the last word");
+        assert!(self.server.output().is_empty(), "a record after the fatal alert");
         alert
     }
 
-    /// Asserts that the connection goes on and the server has said nothing.
+    /// Asserts that the connection is open and the server has sent nothing.
     #[track_caller]
     pub(crate) fn expect_silence(&self) {
         assert_eq!(self.server.ending(), None);

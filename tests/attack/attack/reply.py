@@ -168,6 +168,17 @@ def completes_and_says_so() -> Expectation:
     return Expectation("a page and a close_notify", accepts)
 
 
+def splits_off_first_byte() -> Expectation:
+    """A page and a close_notify; the page's first byte comes in a record of its own."""
+    page = completes_and_says_so()
+
+    def accepts(reply: Reply) -> bool:
+        data = [event.detail for event in reply.events if event.kind == "data"]
+        return page.accepts(reply) and [len(part) > 1 for part in data] == [False, True]
+
+    return Expectation("a page in records of 1 and n - 1 bytes, and a close_notify", accepts)
+
+
 def either(*expectations: Expectation) -> Expectation:
     """One of several."""
     return Expectation(

@@ -1,16 +1,15 @@
 //! What must be refused, when, and with which alert (RFC 5246 section 7.2).
-//! A test for each rule; what a ciphertext decides is in `oracles`.
+//! One test for each rule; those about ciphertexts are in `oracles`.
 
-use ssl_provider::Protocol;
-use ssl_provider::record::MAX_PAYLOAD_LEN;
+use ssl_provider::{MAX_PAYLOAD_LEN, ProtocolVersion};
 
 use super::*;
 
 fn client() -> Client {
-    Client::new(&settings(), Protocol::Tls1_2)
+    Client::new(&settings(), ProtocolVersion::TLS1_2)
 }
 
-/// A client that is asked for its ClientKeyExchange.
+/// A client that has received ServerHelloDone.
 fn opened() -> Client {
     let mut client = client();
     client.open(&[AES_128_GCM], &[]);
@@ -32,8 +31,8 @@ fn refusal_of_hello(offered: u16, suites: &[u16], extensions: &[(u16, &[u8])]) -
 }
 
 #[test]
-fn an_alert_that_began_in_the_clear_does_not_end_under_keys() {
-    // Somebody on the way puts half an alert in: all that are protected would be read one byte off.
+fn an_alert_cannot_span_a_change_of_keys() {
+    // Half an alert from an attacker would shift all authenticated alerts by one byte.
     let mut client = opened();
     client.key_exchange();
     client.send(ContentType::Alert, &[1]);
@@ -54,7 +53,7 @@ fn nothing_comes_between_the_halves_of_an_alert() {
 }
 
 #[test]
-fn hellos_without_an_answer_are_told_why() {
+fn each_fault_of_a_client_hello_has_its_alert() {
     let suites = &[AES_128_GCM];
     assert_eq!(refusal_of_hello(0x0200, suites, &[]), Alert::ProtocolVersion);
     assert_eq!(refusal_of_hello(0x0002, suites, &[]), Alert::ProtocolVersion);
@@ -67,7 +66,7 @@ fn hellos_without_an_answer_are_told_why() {
 }
 
 #[test]
-fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
+fn each_fault_of_a_client_hello_has_its_cause() {
     let cause_of = |offered, suites: &[u16], extensions: &[(u16, &[u8])]| {
         let mut client = client();
         client.offered = offered;
@@ -75,13 +74,17 @@ fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
         client.send(ContentType::Handshake, &hello);
         client.server.cause().cloned()
     };
-    assert_eq!(cause_of(0x0200, &[AES_128_GCM], &[]), Some(Cause::Version(0x0200)));
-    let none_in_common = Cause::Suites(Protocol::Tls1_0, [AES_128_GCM].into());
+    assert_eq!(
+        cause_of(0x0200, &[AES_128_GCM], &[]),
+        Some(Cause::Version(ProtocolVersion(0x0200)))
+    );
+    let none_in_common =
+        Cause::Suites(ProtocolVersion::TLS1_0, [CipherSuite(AES_128_GCM.into())].into());
     assert_eq!(cause_of(0x0301, &[AES_128_GCM], &[]), Some(none_in_common));
     assert_eq!(cause_of(0x0302, &[0x2f, 0x5600], &[]), Some(Cause::Fallback));
     let renegotiates: &[(u16, &[u8])] = &[(0xff01, &[1, 9])];
     assert_eq!(cause_of(0x0303, &[AES_128_GCM], renegotiates), Some(Cause::Renegotiation));
-    assert_eq!(cause_of(0x0303, &[AES_128_GCM], &[]), None, "goes on");
+    assert_eq!(cause_of(0x0303, &[AES_128_GCM], &[]), None, "accepted");
 
     let mut noise = client();
     noise.server.receive(b"GET / HTTP/1.1\r\n");
@@ -89,8 +92,8 @@ fn what_is_wrong_with_a_hello_is_told_to_the_owner_of_the_server() {
 }
 
 #[test]
-fn an_alert_in_the_clear_is_read_in_whatever_version_it_comes() {
-    // OpenSSL refuses the version of the ServerHello in a record of its own highest.
+fn an_unencrypted_alert_is_read_whatever_its_record_version() {
+    // OpenSSL rejects the version of a ServerHello in a record of its own highest version.
     let mut client = opened();
     client.server.receive(&[21, 3, 1, 0, 2, 2, 70]);
     assert_eq!(client.server.ending(), Some(Ending::FailedByClient(70)));
@@ -100,7 +103,7 @@ fn an_alert_in_the_clear_is_read_in_whatever_version_it_comes() {
 }
 
 #[test]
-fn nothing_is_told_of_what_comes_under_keys() {
+fn an_encrypted_record_is_refused_without_a_cause() {
     let mut client = opened();
     client.key_exchange();
     client.send(ContentType::ChangeCipherSpec, &[1]);
@@ -110,13 +113,13 @@ fn nothing_is_told_of_what_comes_under_keys() {
 }
 
 #[test]
-fn a_fallback_to_the_best_version_is_none() {
+fn a_fallback_to_the_highest_version_is_accepted() {
     let mut client = client();
     client.handshake(&[AES_128_GCM, 0x5600], &[]);
 }
 
 #[test]
-fn every_client_offers_null_compression() {
+fn a_hello_without_null_compression_is_refused() {
     let mut client = client();
     let mut hello = client.hello(&[AES_128_GCM], &[]);
     *hello.last_mut().unwrap() = 1;
@@ -125,9 +128,9 @@ fn every_client_offers_null_compression() {
 }
 
 #[test]
-fn resumption_has_rules_that_end_the_connection() {
+fn resumption_with_other_parameters_is_refused() {
     let settings = settings();
-    let mut first = Client::new(&settings, Protocol::Tls1_2);
+    let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
     first.handshake(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
     // RFC 7627 section 5.3.
     let mut without = first.again();
@@ -168,9 +171,10 @@ fn a_length_field_that_does_not_match_its_message_is_a_decode_error() {
         assert_eq!(client.refusal(), Alert::DecodeError, "{} bytes", body.len());
     }
     // One byte more than the length field can express.
-    for (version, expected) in
-        [(Protocol::Tls1_2, Alert::DecodeError), (Protocol::Ssl3, Alert::HandshakeFailure)]
-    {
+    for (version, expected) in [
+        (ProtocolVersion::TLS1_2, Alert::DecodeError),
+        (ProtocolVersion::SSL3, Alert::HandshakeFailure),
+    ] {
         let mut client = Client::new(&settings(), version);
         client.open(&[AES_128_CBC_SHA], &[]);
         client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
@@ -211,7 +215,7 @@ fn messages_out_of_order_are_refused_at_their_first_byte() {
 }
 
 #[test]
-fn change_cipher_spec_has_one_place_and_one_form() {
+fn change_cipher_spec_out_of_place_or_malformed_is_refused() {
     for (count, early) in [client(), opened(), established()].iter_mut().enumerate() {
         early.send(ContentType::ChangeCipherSpec, &[1]);
         assert_eq!(early.refusal(), Alert::UnexpectedMessage, "{count}");
@@ -235,7 +239,7 @@ fn change_cipher_spec_has_one_place_and_one_form() {
 }
 
 #[test]
-fn application_data_has_to_wait_for_the_handshake() {
+fn application_data_before_finished_is_refused() {
     for mut early in [client(), opened()] {
         early.send(ContentType::ApplicationData, b"x");
         assert_eq!(early.refusal(), Alert::UnexpectedMessage);
@@ -248,7 +252,7 @@ fn application_data_has_to_wait_for_the_handshake() {
 }
 
 #[test]
-fn application_data_does_not_come_within_a_message() {
+fn application_data_within_a_handshake_message_is_refused() {
     let mut client = established();
     let hello = client.hello(&[AES_128_GCM], &[]);
     client.send(ContentType::Handshake, &hello[..7]);
@@ -257,7 +261,7 @@ fn application_data_does_not_come_within_a_message() {
 }
 
 #[test]
-fn finished_has_its_length_and_its_value() {
+fn finished_of_another_length_or_value_is_refused() {
     for (at, len, expected) in [
         (4, 16, Alert::DecryptError),
         (15, 16, Alert::DecryptError),
@@ -304,7 +308,7 @@ fn records_without_content_are_refused_but_for_a_few_of_application_data() {
 }
 
 #[test]
-fn warnings_come_to_an_end() {
+fn the_number_of_warnings_is_limited() {
     let mut client = client();
     for _ in 0..32 {
         client.send(ContentType::Alert, &[1, 90]);
@@ -324,7 +328,7 @@ fn warnings_come_to_an_end() {
 }
 
 #[test]
-fn an_alert_of_no_known_level_is_an_illegal_parameter() {
+fn an_alert_of_an_unknown_level_is_an_illegal_parameter() {
     for level in [0, 3, 255] {
         let mut client = client();
         client.send(ContentType::Alert, &[level, 0]);
@@ -341,7 +345,7 @@ fn records_longer_than_allowed_overflow() {
     let mut protected = established();
     protected.server.receive(&header(16384 + 2048 + 1));
     assert_eq!(protected.refusal(), Alert::RecordOverflow);
-    // Whatever is in it, it does not open.
+    // Of a legal length, so that it fails authentication instead.
     let mut fits = established();
     fits.server.receive(&[header(16384 + 2048), vec![0; 16384 + 2048]].concat());
     assert_eq!(fits.refusal(), Alert::BadRecordMac);
@@ -350,10 +354,10 @@ fn records_longer_than_allowed_overflow() {
 #[test]
 fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
     for (version, suite, extensions) in [
-        (Protocol::Tls1_2, AES_128_GCM, &[][..]),
-        (Protocol::Tls1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
-        (Protocol::Tls1_1, AES_128_CBC_SHA, &[]),
-        (Protocol::Tls1_0, 0x0005, &[]),
+        (ProtocolVersion::TLS1_2, AES_128_GCM, &[][..]),
+        (ProtocolVersion::TLS1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
+        (ProtocolVersion::TLS1_1, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::TLS1_0, 0x0005, &[]),
     ] {
         let overlong = |damage: u8| {
             let mut client = Client::new(&settings(), version);
@@ -361,7 +365,7 @@ fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
             client.key_exchange();
             let payload = vec![b'x'; MAX_PAYLOAD_LEN + 1];
             let backend = default_backend().unwrap();
-            let mut record = client.write_direction().seal(backend, &payload);
+            let mut record = client.write_direction().seal(&backend, &payload);
             *record.last_mut().unwrap() ^= damage;
             client.change_cipher_spec();
             client.server.receive(&record);
@@ -375,7 +379,7 @@ fn a_payload_that_is_too_long_overflows_once_its_mac_is_right() {
 #[test]
 fn a_record_of_another_version_than_agreed_is_refused() {
     let mut client = opened();
-    client.version = Protocol::Tls1_1;
+    client.version = ProtocolVersion::TLS1_1;
     client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(client.refusal(), Alert::ProtocolVersion);
 }
@@ -388,20 +392,20 @@ fn what_is_not_tls_is_refused_at_its_first_byte() {
 }
 
 #[test]
-fn ssl_3_is_told_in_its_own_alerts() {
-    let mut client = Client::new(&settings(), Protocol::Ssl3);
+fn ssl_3_clients_get_alerts_of_ssl_3() {
+    let mut client = Client::new(&settings(), ProtocolVersion::SSL3);
     client.open(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0, 1, 0, 2]);
     assert_eq!(client.refusal(), Alert::HandshakeFailure);
-    let off = settings_with(|options| options.versions = vec![Protocol::Tls1_2]);
-    let mut client = Client::new(&off, Protocol::Ssl3);
+    let off = settings_with(|options| options.versions = vec![ProtocolVersion::TLS1_2]);
+    let mut client = Client::new(&off, ProtocolVersion::SSL3);
     let hello = client.hello(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &hello);
     assert_eq!(client.server.output(), [21, 3, 0, 0, 2, 2, 70], "in a record of SSL 3.0");
 }
 
 #[test]
-fn no_input_makes_the_server_panic_or_collect() {
+fn arbitrary_input_makes_the_server_neither_panic_nor_buffer() {
     let settings = settings();
     let mut rng = Rng::new(0x5e7e);
     for round in 0..3000 {

@@ -1,23 +1,25 @@
-//! Certificates of clients: asked for, sent, proven, and every way to get it wrong.
-//! The client signs with the server's key and shows the server's certificate, which does as well.
+//! Client certificates: requested, sent, verified, and every way in which that can fail.
+//! For simplicity the client uses the server's key and certificate.
 
-use ssl_provider::{Protocol, SignatureScheme, backends};
+use ssl_provider::{ProtocolVersion, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
-use ssl_provider_wire::put_certificate;
+use ssl_provider_wire::{Reader, put_certificate};
 
 use super::*;
+use crate::client_auth::{hashes, schemes};
 use crate::settings::ClientAuth;
 
 const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
 
-const TLS: [Protocol; 3] = [Protocol::Tls1_0, Protocol::Tls1_1, Protocol::Tls1_2];
+const TLS: [ProtocolVersion; 3] =
+    [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2];
 
 fn asking(client_auth: ClientAuth) -> Arc<Settings> {
     settings_with(|options| options.client_auth = client_auth)
 }
 
-/// A client that is asked for its certificate.
-fn asked(settings: &Arc<Settings>, version: Protocol) -> Client {
+/// A client that has received a CertificateRequest.
+fn asked(settings: &Arc<Settings>, version: ProtocolVersion) -> Client {
     let mut client = Client::new(settings, version);
     client.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]);
     client
@@ -31,37 +33,83 @@ fn no_certificate() -> Vec<u8> {
     vec![CERTIFICATE, 0, 0, 3, 0, 0, 0]
 }
 
-/// The CertificateVerify that is right here, after a change of what is signed.
+/// Returns a valid CertificateVerify, but for a change of the signed messages.
 fn certificate_verify(client: &Client, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    certificate_verify_by(client, 0x0401, change)
+}
+
+/// The same with another signature scheme in TLS 1.2.
+fn certificate_verify_by(
+    client: &Client,
+    scheme: u16,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
     let backend = client.provider.backend();
     let mut messages = client.transcript.clone();
     change(&mut messages);
-    let (scheme, hashes): (_, &[HashAlgorithm]) = match client.version {
-        Protocol::Tls1_2 => (SignatureScheme::RsaSha256, &[HashAlgorithm::Sha256]),
-        _ => (SignatureScheme::RsaMd5Sha1, &[HashAlgorithm::Md5, HashAlgorithm::Sha1]),
-    };
+    let number = (client.version == ProtocolVersion::TLS1_2).then_some(scheme);
+    let scheme = number.map_or(SignatureScheme::RsaMd5Sha1, |number| {
+        SignatureScheme::from_wire(number).expect("a scheme")
+    });
     let mut digest = Vec::new();
-    for hash in hashes {
+    for hash in hashes(scheme) {
         let mut out = vec![0; hash.output_len()];
-        backend.hash(*hash, &[&messages], &mut out).unwrap();
+        backend.hashing().hash(*hash, &[&messages], &mut out).unwrap();
         digest.extend(out);
     }
     let key = &client.test_key;
     let signature = sign_block(key, &encoded(scheme, &digest, key.len()));
     let mut message = Vec::new();
     put_message(&mut message, HandshakeType::CERTIFICATE_VERIFY, |out| {
-        if client.version == Protocol::Tls1_2 {
-            out.extend([4, 1]);
-        }
+        out.extend(number.iter().flat_map(|number| number.to_be_bytes()));
         put_vec::<2>(out, |out| out.extend(signature));
     });
     message
 }
 
 #[test]
-fn a_certificate_is_proven_and_stays_with_the_session() {
+fn sha_512_is_requested_with_rsa_and_ecdsa() {
     for backend in backends() {
-        let settings = settings_on(*backend, |options| {
+        let settings = settings_on(&backend, |options| options.client_auth = ClientAuth::Request);
+        let client = asked(&settings, ProtocolVersion::TLS1_2);
+        let mut messages = Assembler::default();
+        messages.extend(&client.transcript);
+        let request = std::iter::from_fn(|| messages.next_of_any_type())
+            .find(|message| message.kind == HandshakeType::CERTIFICATE_REQUEST)
+            .expect("a CertificateRequest");
+        let mut reader = Reader::new(request.body());
+        assert_eq!(reader.vec8(), Some(&[1, 64][..]), "rsa_sign and ecdsa_sign");
+        let schemes: Vec<_> = reader.vec16().unwrap().chunks(2).collect();
+        for sha_512 in [[6, 1], [6, 3]] {
+            assert!(schemes.contains(&&sha_512[..]), "{}: {schemes:?}", backend.info().name);
+        }
+    }
+}
+
+#[test]
+fn every_requested_rsa_scheme_is_accepted() {
+    for backend in backends() {
+        let settings = settings_on(&backend, |options| {
+            options.client_auth = ClientAuth::Require;
+        });
+        let requested: Vec<_> =
+            schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
+        assert_eq!(requested.len(), 4, "{requested:?}");
+        for (number, scheme) in requested {
+            let mut client = asked(&settings, ProtocolVersion::TLS1_2);
+            client.send_message(&own_certificate(&settings));
+            client.key_exchange();
+            let verify = certificate_verify_by(&client, number, |_| {});
+            client.send_message(&verify);
+            assert!(client.finish().client_certificate.is_some(), "{}", scheme.name());
+        }
+    }
+}
+
+#[test]
+fn a_verified_certificate_stays_with_the_session() {
+    for backend in backends() {
+        let settings = settings_on(&backend, |options| {
             options.client_auth = ClientAuth::Require;
         });
         for version in TLS {
@@ -81,7 +129,7 @@ fn a_certificate_is_proven_and_stays_with_the_session() {
 }
 
 #[test]
-fn a_client_without_a_certificate_may_or_may_not_go_on() {
+fn a_client_without_a_certificate_is_accepted_unless_one_is_required() {
     for version in TLS {
         let mut client = asked(&asking(ClientAuth::Request), version);
         client.send_message(&no_certificate());
@@ -94,17 +142,17 @@ fn a_client_without_a_certificate_may_or_may_not_go_on() {
 }
 
 #[test]
-fn ssl_3_is_not_asked() {
-    let mut client = Client::new(&asking(ClientAuth::Request), Protocol::Ssl3);
+fn ssl_3_clients_get_no_certificate_request() {
+    let mut client = Client::new(&asking(ClientAuth::Request), ProtocolVersion::SSL3);
     client.handshake(&[AES_128_CBC_SHA], &[]);
-    let mut client = Client::new(&asking(ClientAuth::Require), Protocol::Ssl3);
+    let mut client = Client::new(&asking(ClientAuth::Require), ProtocolVersion::SSL3);
     let hello = client.hello(&[AES_128_CBC_SHA], &[]);
     client.send(ContentType::Handshake, &hello);
     assert_eq!(client.refusal(), Alert::HandshakeFailure);
 }
 
 #[test]
-fn a_signature_of_anything_else_is_a_decrypt_error() {
+fn a_signature_over_other_messages_is_a_decrypt_error() {
     let settings = asking(ClientAuth::Request);
     for version in TLS {
         let mut client = asked(&settings, version);
@@ -119,15 +167,15 @@ fn a_signature_of_anything_else_is_a_decrypt_error() {
 }
 
 #[test]
-fn certificate_verify_has_its_form() {
+fn a_malformed_certificate_verify_is_refused() {
     let settings = asking(ClientAuth::Request);
     for (change, expected) in [
-        ((4, 6), Alert::IllegalParameter), // SHA-512 was not asked for.
+        ((4, 3), Alert::IllegalParameter), // SHA-224 was not requested.
         ((5, 3), Alert::IllegalParameter), // ECDSA, with an RSA key.
         ((7, 0x7f), Alert::DecodeError),
         ((7, 0x81), Alert::DecodeError),
     ] {
-        let mut client = asked(&settings, Protocol::Tls1_2);
+        let mut client = asked(&settings, ProtocolVersion::TLS1_2);
         client.send_message(&own_certificate(&settings));
         client.key_exchange();
         let mut verify = certificate_verify(&client, |_| {});
@@ -139,19 +187,19 @@ fn certificate_verify_has_its_form() {
 }
 
 #[test]
-fn the_messages_of_a_certificate_have_their_order() {
+fn certificate_messages_out_of_order_are_refused() {
     let settings = asking(ClientAuth::Request);
-    let mut skipped = asked(&settings, Protocol::Tls1_2);
+    let mut skipped = asked(&settings, ProtocolVersion::TLS1_2);
     skipped.send(ContentType::Handshake, &[HandshakeType::CLIENT_KEY_EXCHANGE.0]);
     assert_eq!(skipped.refusal(), Alert::UnexpectedMessage);
 
-    let mut unproven = asked(&settings, Protocol::Tls1_2);
+    let mut unproven = asked(&settings, ProtocolVersion::TLS1_2);
     unproven.send_message(&own_certificate(&settings));
     unproven.key_exchange();
     unproven.send(ContentType::ChangeCipherSpec, &[1]);
     assert_eq!(unproven.refusal(), Alert::UnexpectedMessage);
 
-    let mut proof_of_nothing = asked(&settings, Protocol::Tls1_2);
+    let mut proof_of_nothing = asked(&settings, ProtocolVersion::TLS1_2);
     proof_of_nothing.send_message(&no_certificate());
     proof_of_nothing.key_exchange();
     proof_of_nothing.send(ContentType::Handshake, &[HandshakeType::CERTIFICATE_VERIFY.0]);
@@ -159,7 +207,7 @@ fn the_messages_of_a_certificate_have_their_order() {
 }
 
 #[test]
-fn certificates_that_are_none_are_refused() {
+fn malformed_certificates_are_refused() {
     let settings = asking(ClientAuth::Request);
 
     let message = |certificate: &[u8]| {
@@ -168,7 +216,7 @@ fn certificates_that_are_none_are_refused() {
         message
     };
     let own = own_certificate(&settings);
-    // A key of a kind that is not known.
+    // A public key of an unknown algorithm.
     let mut other_key = own.clone();
     let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     let at = other_key.windows(oid.len()).position(|window| window == oid).unwrap();
@@ -182,7 +230,7 @@ fn certificates_that_are_none_are_refused() {
         (other_key, Alert::UnsupportedCertificate),
         (vec![CERTIFICATE, 1, 0, 0], Alert::DecodeError),
     ] {
-        let mut client = asked(&settings, Protocol::Tls1_2);
+        let mut client = asked(&settings, ProtocolVersion::TLS1_2);
         client.send(ContentType::Handshake, &message);
         assert_eq!(client.refusal(), expected, "{message:?}");
     }

@@ -1,7 +1,7 @@
-//! What an attacker asks: ciphertexts and records that are wrong in every way he can think of.
-//! All that are wrong alike must meet the same answer at the same point.
+//! Oracles: ciphertexts and records that are malformed in every way an attacker would try.
+//! None may be distinguishable by its replies (Bleichenbacher, ROBOT, Vaudenay).
 
-use ssl_provider::{Protocol, backends};
+use ssl_provider::{ProtocolVersion, backends};
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn blocks(client: &mut Client) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Ciphertexts that are numbers of note, which some libraries treat apart.
+/// Ciphertexts that some libraries treat specially.
 fn numbers(key: &TestKey) -> Vec<(&'static str, Vec<u8>)> {
     let modulus = key.left_pad(key.modulus());
     let mut below = modulus.clone();
@@ -82,8 +82,8 @@ fn lengths(client: &mut Client) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What the server says to a ciphertext: after each of ClientKeyExchange, ChangeCipherSpec, and a
-/// Finished under the keys of another ciphertext, which is all that an attacker has.
+/// Returns the server's replies to a ciphertext: after each of ClientKeyExchange, ChangeCipherSpec,
+/// and a Finished under the keys of another ciphertext, as an attacker cannot do better.
 fn replies(client: &mut Client, encrypted: &[u8]) -> Vec<Vec<Sent>> {
     let message = client.key_exchange_message(encrypted);
     client.send_message(&message);
@@ -99,12 +99,12 @@ fn replies(client: &mut Client, encrypted: &[u8]) -> Vec<Vec<Sent>> {
 }
 
 #[test]
-fn every_ciphertext_meets_the_same_replies_at_any_length() {
+fn every_ciphertext_gets_the_same_replies_at_any_length() {
     for backend in backends() {
-        let settings = settings_on(*backend, |_| {});
+        let settings = settings_on(&backend, |_| {});
         for version in VERSIONS {
             let suites: &[u16] = match version {
-                Protocol::Tls1_2 => &[AES_128_GCM, AES_128_CBC_SHA, 0x003d],
+                ProtocolVersion::TLS1_2 => &[AES_128_GCM, AES_128_CBC_SHA, 0x003d],
                 _ => &[AES_128_CBC_SHA, 0x000a],
             };
             for suite in suites {
@@ -125,11 +125,11 @@ fn every_ciphertext_meets_the_same_replies_at_any_length() {
                     assert_eq!(ciphertexts.len(), 36);
                     for (what, encrypted) in ciphertexts {
                         let mut client = open();
-                        let said = replies(&mut client, &encrypted);
+                        let replies = replies(&mut client, &encrypted);
                         let alert = Sent { content_type: 21, payload: vec![2, 20] };
                         let name = backend.info().name;
                         assert_eq!(
-                            said,
+                            replies,
                             [vec![], vec![], vec![alert]],
                             "{name}, {version:?}, {suite:04x}: {what}"
                         );
@@ -142,28 +142,28 @@ fn every_ciphertext_meets_the_same_replies_at_any_length() {
 
 #[test]
 fn a_rollback_of_the_version_in_the_premaster_fails() {
-    // The hello was changed on its way: the client offered TLS 1.2 and says so in the premaster.
-    let mut client = Client::new(&settings(), Protocol::Tls1_0);
+    // An attacker changed the ClientHello: the client offered TLS 1.2, as its premaster shows.
+    let mut client = Client::new(&settings(), ProtocolVersion::TLS1_0);
     client.open(&[AES_128_CBC_SHA], &[]);
     client.offered = 0x0303;
     let encrypted = client.encrypted_premaster();
     client.offered = 0x0301;
-    let said = replies(&mut client, &encrypted);
-    assert_eq!(said[2], [Sent { content_type: 21, payload: vec![2, 20] }]);
+    let replies = replies(&mut client, &encrypted);
+    assert_eq!(replies[2], [Sent { content_type: 21, payload: vec![2, 20] }]);
 }
 
 #[test]
 fn a_record_changed_anywhere_meets_bad_record_mac() {
     let settings = settings();
     for (version, suite, extensions) in [
-        (Protocol::Tls1_2, AES_128_GCM, &[][..]),
-        (Protocol::Tls1_2, AES_128_CBC_SHA, &[]),
-        (Protocol::Tls1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
-        (Protocol::Tls1_1, AES_128_CBC_SHA, &[]),
-        (Protocol::Tls1_0, AES_128_CBC_SHA, &[]),
-        (Protocol::Ssl3, AES_128_CBC_SHA, &[]),
-        (Protocol::Tls1_2, 0x0005, &[]),
-        (Protocol::Tls1_2, 0x0002, &[]),
+        (ProtocolVersion::TLS1_2, AES_128_GCM, &[][..]),
+        (ProtocolVersion::TLS1_2, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::TLS1_2, AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC]),
+        (ProtocolVersion::TLS1_1, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::TLS1_0, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::SSL3, AES_128_CBC_SHA, &[]),
+        (ProtocolVersion::TLS1_2, 0x0005, &[]),
+        (ProtocolVersion::TLS1_2, 0x0002, &[]),
     ] {
         let mut len = 6;
         let mut at = 5;
@@ -172,9 +172,9 @@ fn a_record_changed_anywhere_meets_bad_record_mac() {
             client.handshake(&[suite], extensions);
             let mut record = client.record(23, b"GET / HTTP/1.0");
             len = record.len();
-            // Padding of SSL 3.0 may hold anything but in its last byte (RFC 6101 section 5.2.3.2),
-            // and a change of the block before shows in the last block.
-            let is_free = version == Protocol::Ssl3 && at >= len - 16 && at < len - 1;
+            // SSL 3.0 padding is arbitrary except for its last byte (RFC 6101 section 5.2.3.2,
+            // POODLE), which a change of the block before would alter.
+            let is_free = version == ProtocolVersion::SSL3 && at >= len - 16 && at < len - 1;
             record[at] ^= 0x40;
             if !is_free {
                 client.server.receive(&record);
@@ -192,7 +192,7 @@ fn a_record_cut_short_meets_bad_record_mac() {
         [(AES_128_GCM, &[][..]), (AES_128_CBC_SHA, &[]), (AES_128_CBC_SHA, &[ENCRYPT_THEN_MAC])]
     {
         for cut in 0..=64 {
-            let mut client = Client::new(&settings, Protocol::Tls1_2);
+            let mut client = Client::new(&settings, ProtocolVersion::TLS1_2);
             client.handshake(&[suite], extensions);
             let record = client.record(23, &[b'x'; 80]);
             let mut record = record[..5 + cut].to_vec();
@@ -205,13 +205,13 @@ fn a_record_cut_short_meets_bad_record_mac() {
 
 #[test]
 fn a_record_out_of_its_turn_meets_bad_record_mac() {
-    let mut client = Client::new(&settings(), Protocol::Tls1_2);
+    let mut client = Client::new(&settings(), ProtocolVersion::TLS1_2);
     client.handshake(&[AES_128_GCM], &[]);
     let first = client.record(23, b"one");
     client.server.receive(&first);
     client.server.receive(&first);
     assert_eq!(client.refusal(), Alert::BadRecordMac);
-    let mut client = Client::new(&settings(), Protocol::Tls1_2);
+    let mut client = Client::new(&settings(), ProtocolVersion::TLS1_2);
     client.handshake(&[AES_128_GCM], &[]);
     client.record(23, b"lost");
     let second = client.record(23, b"two");

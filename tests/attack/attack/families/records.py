@@ -16,6 +16,7 @@ from attack.reply import (
     ends_with,
     fatal,
     says_goodbye,
+    splits_off_first_byte,
     waits,
 )
 from attack.suites import AES128_GCM, AES128_SHA, Profile
@@ -53,6 +54,12 @@ def cases(scope: Scope) -> Iterator[Case]:
         yield from _pieces(profile)
         yield from _labels(profile)
         yield from _endings(profile)
+    for profile in scope.profiles(of=_chains_ivs):
+        yield Case(
+            f"{profile}: a page by the 1/n-1 split (BEAST)",
+            splits_off_first_byte(),
+            partial(_send, profile, [(ContentType.APPLICATION_DATA, REQUEST)]),
+        )
     for profile in scope.profiles(of=lambda profile: profile.suite.mac is None):
         for name, explicit in _NONCES.items():
             yield Case(
@@ -61,6 +68,11 @@ def cases(scope: Scope) -> Iterator[Case]:
                 completes(),
                 partial(_nonces, profile, explicit),
             )
+
+
+def _chains_ivs(profile: Profile) -> bool:
+    """Whether the IV of a CBC record is the last block of the one before it."""
+    return profile.version <= Version.TLS1_0 and bool(profile.suite.block)
 
 
 def _lengths(profile: Profile) -> Iterator[Case]:

@@ -1,0 +1,421 @@
+//! The handshake: which message may come when, and what it does.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ssl_provider::{
+    Error, HandshakeHash, MasterKey, ParameterList, ProtocolVersion, RecordKey, RecordOptions,
+    SSL3_VERIFY_DATA_LEN, Side,
+};
+use ssl_provider_wire::{
+    Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
+    put_message,
+};
+
+use super::{Connection, SessionInfo};
+use crate::alert::internal_error;
+use crate::client_auth::{
+    ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
+    certificate_verify, put_certificate_request,
+};
+use crate::negotiation::{Choice, choose};
+use crate::refusal::{Cause, Refusal};
+use crate::session::{Session, SessionId};
+use crate::settings::{ClientAuth, Settings};
+
+/// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
+const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
+
+/// Last bytes of the server random when the server supports a higher version than the one
+/// negotiated (downgrade protection, RFC 8446 section 4.1.3).
+const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
+
+/// The message that is expected next, with what the handshake has established so far.
+#[derive(Debug)]
+pub(super) enum State {
+    Hello,
+    Certificate(Box<Negotiated>),
+    KeyExchange(Box<Negotiated>),
+    CertificateVerify(Box<Negotiated>, Box<Agreed>),
+    ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
+    Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
+    Established,
+    Closed,
+}
+
+/// What the hellos negotiated.
+#[derive(Debug)]
+pub(super) struct Negotiated {
+    choice: Choice,
+    client_random: [u8; 32],
+    server_random: [u8; 32],
+    /// The version that the client offered, which its premaster secret has to repeat.
+    client_version: u16,
+    server_name: Option<Box<[u8]>>,
+    session_id: SessionId,
+    hash: HandshakeHash,
+    client_certificate: Option<ClientCertificate>,
+    /// All handshake messages so far, while the client may have to sign them.
+    messages: Option<Vec<u8>>,
+}
+
+/// The keys of both directions, from the key exchange on.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    session: Arc<Session>,
+    read: Box<RecordKey>,
+    /// `None` once it is in use: in an abbreviated handshake the server sends its Finished first.
+    write: Option<Box<RecordKey>>,
+}
+
+impl Connection {
+    pub(super) fn handshake(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        self.messages.extend(payload);
+        loop {
+            let state = &self.state;
+            let max_len = |kind| match (state, kind) {
+                (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
+                    Ok(ClientHello::MAX_LEN)
+                }
+                (State::Certificate(_), HandshakeType::CERTIFICATE) => Ok(MAX_CERTIFICATE_LEN),
+                (State::KeyExchange(_), HandshakeType::CLIENT_KEY_EXCHANGE) => {
+                    Ok(MAX_CLIENT_KEY_EXCHANGE_LEN)
+                }
+                (State::CertificateVerify(..), HandshakeType::CERTIFICATE_VERIFY) => {
+                    Ok(MAX_CERTIFICATE_VERIFY_LEN)
+                }
+                (State::Finished(..), HandshakeType::FINISHED) => Ok(SSL3_VERIFY_DATA_LEN),
+                _ => Err(Alert::UnexpectedMessage),
+            };
+            let Some(message) = self.messages.next(max_len)? else { return Ok(()) };
+            self.state = match mem::replace(&mut self.state, State::Closed) {
+                State::Hello => self.client_hello(&message)?,
+                State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
+                State::KeyExchange(negotiated) => self.key_exchange(negotiated, &message)?,
+                State::CertificateVerify(negotiated, agreed) => {
+                    self.certificate_verify(negotiated, agreed, &message)?
+                }
+                State::Finished(negotiated, session, write) => {
+                    self.finished(*negotiated, session, write, &message)?
+                }
+                State::Established => {
+                    self.idle()?;
+                    self.warn(Alert::NoRenegotiation)?;
+                    State::Established
+                }
+                // `max_len` has refused it.
+                State::ChangeCipherSpec(..) | State::Closed => {
+                    return Err(Alert::UnexpectedMessage);
+                }
+            };
+        }
+    }
+
+    /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
+    pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
+        self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
+        Ok(())
+    }
+
+    /// Sends the server's flight in reply to a ClientHello (RFC 5246 section 7.3).
+    fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
+        let hello = ClientHello::parse(message, View::Strict)?;
+        let settings = Arc::clone(&self.settings);
+        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
+        self.records.agree_on(choice.protocol);
+        let requests_certificate = match (settings.options.client_auth, choice.protocol) {
+            // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
+            (ClientAuth::Require, ProtocolVersion::SSL3) => {
+                self.cause = Some(Cause::NoClientCertificateInSsl3);
+                return Err(Alert::HandshakeFailure);
+            }
+            (ClientAuth::None, _) | (_, ProtocolVersion::SSL3) => false,
+            (ClientAuth::Request | ClientAuth::Require, _) => choice.resumed.is_none(),
+        };
+
+        let server_random = server_random(&settings, choice.protocol)?;
+        let mut session_id = SessionId::default();
+        match &choice.resumed {
+            Some(session) => session_id = session.id,
+            None => settings
+                .provider
+                .backend()
+                .random()
+                .fill(&mut session_id)
+                .map_err(internal_error)?,
+        }
+        let mut negotiated = Box::new(Negotiated {
+            client_random: hello.random,
+            server_random,
+            client_version: hello.version,
+            server_name: hello.extensions.get(ExtensionType::SERVER_NAME).map(Into::into),
+            session_id,
+            hash: settings
+                .provider
+                .handshake_hash(choice.protocol, choice.suite.id)
+                .map_err(internal_error)?,
+            client_certificate: None,
+            messages: requests_certificate.then(Vec::new),
+            choice,
+        });
+        let mut flight = Vec::new();
+        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
+        let shown_id = if resumable { &session_id[..] } else { &[] };
+        negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
+        negotiated.add_to_transcript(&message.bytes);
+
+        if let Some(session) = negotiated.choice.resumed.clone() {
+            self.session_id = Some(session.id);
+            negotiated.add_to_transcript(&flight);
+            self.records.write(ContentType::Handshake, &flight)?;
+            let mut agreed = negotiated.agreed(session)?;
+            if let Some(write) = agreed.write.take() {
+                self.server_finished(&mut negotiated, &agreed.session, *write)?;
+            }
+            return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
+        }
+        flight.extend_from_slice(settings.identity.certificate_message());
+        if requests_certificate {
+            put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
+        }
+        put_message(&mut flight, HandshakeType::SERVER_HELLO_DONE, |_| {});
+        negotiated.add_to_transcript(&flight);
+        self.records.write(ContentType::Handshake, &flight)?;
+        Ok(match requests_certificate {
+            true => State::Certificate(negotiated),
+            false => State::KeyExchange(negotiated),
+        })
+    }
+
+    /// Keeps the cause of a refusal and returns its alert.
+    fn refuse(&mut self, refusal: Refusal) -> Alert {
+        self.cause = Some(refusal.cause);
+        refusal.alert
+    }
+
+    /// Processes the client's Certificate message, which may be empty.
+    fn certificate(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &Message,
+    ) -> Result<State, Alert> {
+        negotiated.add_to_transcript(&message.bytes);
+        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
+        if negotiated.client_certificate.is_none() {
+            if self.settings.options.client_auth == ClientAuth::Require {
+                self.cause = Some(Cause::NoClientCertificate);
+                return Err(Alert::HandshakeFailure);
+            }
+            negotiated.messages = None;
+        }
+        Ok(State::KeyExchange(negotiated))
+    }
+
+    /// Imports the master key. Implicit rejection: nothing here depends on what the ciphertext
+    /// holds (Bleichenbacher, RFC 5246 section 7.4.7.1).
+    fn key_exchange(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        message: &Message,
+    ) -> Result<State, Alert> {
+        let settings = &self.settings;
+        let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
+        let key = settings.identity.key();
+        let encrypted = encrypted_premaster(protocol, message.body(), key.modulus_len())
+            .ok_or(Alert::DecodeError)?;
+        negotiated.add_to_transcript(&message.bytes);
+        let mut parameters =
+            negotiated.randoms().highest_version(u32::from(negotiated.client_version));
+        if extended_master_secret {
+            let hash = negotiated.hash.current().map_err(internal_error)?;
+            parameters = parameters.session_hash(&hash).map_err(internal_error)?;
+        }
+        let master_key = settings
+            .provider
+            .import_master_key(key, protocol, suite.id, &parameters, encrypted)
+            .map_err(internal_error)?;
+        let session = negotiated.session(master_key);
+        self.session_id = Some(session.id);
+        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
+        Ok(match negotiated.client_certificate {
+            Some(_) => State::CertificateVerify(negotiated, agreed),
+            None => State::ChangeCipherSpec(negotiated, agreed),
+        })
+    }
+
+    /// Verifies that the client holds the private key of its certificate.
+    fn certificate_verify(
+        &mut self,
+        mut negotiated: Box<Negotiated>,
+        agreed: Box<Agreed>,
+        message: &Message,
+    ) -> Result<State, Alert> {
+        let (Some(certificate), Some(messages)) =
+            (&negotiated.client_certificate, negotiated.messages.take())
+        else {
+            return Err(Alert::InternalError);
+        };
+        certificate_verify(
+            &self.settings.provider,
+            negotiated.choice.protocol,
+            certificate,
+            &messages,
+            message.body(),
+        )?;
+        negotiated.add_to_transcript(&message.bytes);
+        Ok(State::ChangeCipherSpec(negotiated, agreed))
+    }
+
+    /// Activates the client's keys. A partial handshake message before it is refused, since its
+    /// rest would come under other keys (RFC 5246 section 7.1).
+    pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        if !self.messages.is_empty() {
+            return Err(Alert::UnexpectedMessage);
+        }
+        let State::ChangeCipherSpec(negotiated, agreed) =
+            mem::replace(&mut self.state, State::Closed)
+        else {
+            return Err(Alert::UnexpectedMessage);
+        };
+        if payload != [1] {
+            return Err(Alert::DecodeError);
+        }
+        self.records.read_with(*agreed.read);
+        self.state = State::Finished(negotiated, agreed.session, agreed.write);
+        Ok(())
+    }
+
+    /// Checks the client's Finished; in a full handshake the server's own follows.
+    fn finished(
+        &mut self,
+        mut negotiated: Negotiated,
+        session: Arc<Session>,
+        write: Option<Box<RecordKey>>,
+        message: &Message,
+    ) -> Result<State, Alert> {
+        let (master_key, received) = (&session.master_key, message.body());
+        if received.len() != master_key.verify_data_len() {
+            return Err(Alert::DecodeError);
+        }
+        master_key.verify_finished(Side::Client, &negotiated.hash, received).map_err(|error| {
+            match error {
+                Error::BadFinished => Alert::DecryptError,
+                other => internal_error(other),
+            }
+        })?;
+        if let Some(write) = write {
+            negotiated.add_to_transcript(&message.bytes);
+            self.server_finished(&mut negotiated, &session, *write)?;
+            if let Some(sessions) = &self.settings.sessions {
+                sessions.insert(Arc::clone(&session));
+            }
+        }
+        if let Some(key_log) = &self.settings.key_log {
+            let written = key_log.write(&negotiated.client_random, &session.master_key);
+            written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
+        }
+        let choice = negotiated.choice;
+        self.established = Some(SessionInfo {
+            protocol: choice.protocol,
+            suite: choice.suite,
+            extended_master_secret: choice.extended_master_secret,
+            encrypt_then_mac: choice.encrypt_then_mac,
+            resumed: choice.resumed.is_some(),
+            secure_renegotiation: choice.secure_renegotiation,
+            client_certificate: session.client_certificate,
+        });
+        Ok(State::Established)
+    }
+
+    /// Sends ChangeCipherSpec and Finished.
+    fn server_finished(
+        &mut self,
+        negotiated: &mut Negotiated,
+        session: &Session,
+        write: RecordKey,
+    ) -> Result<(), Alert> {
+        self.records.write(ContentType::ChangeCipherSpec, &[1])?;
+        self.records.write_with(write, negotiated.choice.suite);
+        let mut verify_data = vec![0; session.master_key.verify_data_len()];
+        session
+            .master_key
+            .verify_data(Side::Server, &negotiated.hash, &mut verify_data)
+            .map_err(internal_error)?;
+        let mut message = Vec::with_capacity(Message::HEADER_LEN + verify_data.len());
+        put_message(&mut message, HandshakeType::FINISHED, |out| {
+            out.extend_from_slice(&verify_data);
+        });
+        negotiated.add_to_transcript(&message);
+        self.records.write(ContentType::Handshake, &message)
+    }
+}
+
+impl Negotiated {
+    /// Adds messages that were sent or received to the transcript.
+    fn add_to_transcript(&mut self, messages: &[u8]) {
+        self.hash.update(messages);
+        if let Some(all) = &mut self.messages {
+            all.extend_from_slice(messages);
+        }
+    }
+
+    fn randoms(&self) -> ParameterList {
+        ParameterList::new().client_random(self.client_random).server_random(self.server_random)
+    }
+
+    fn session(&self, master_key: MasterKey) -> Session {
+        Session {
+            id: self.session_id,
+            master_key,
+            extended_master_secret: self.choice.extended_master_secret,
+            encrypt_then_mac: self.choice.encrypt_then_mac,
+            server_name: self.server_name.clone(),
+            client_certificate: self.client_certificate.as_ref().map(|it| it.fingerprint),
+            began: Instant::now(),
+        }
+    }
+
+    /// Derives the record keys of this connection.
+    fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
+        let keys = session.master_key.session_keys(&self.randoms()).map_err(internal_error)?;
+        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
+        let record_key = |side| keys.record_key(side, options).map(Box::new);
+        let read = record_key(Side::Client).map_err(internal_error)?;
+        let write = Some(record_key(Side::Server).map_err(internal_error)?);
+        Ok(Agreed { session, read, write })
+    }
+}
+
+/// Returns the ciphertext of a ClientKeyExchange; `None` if its length field does not match the
+/// message. No length of the ciphertext is an error: a wrong one takes the path of wrong padding
+/// (RFC 5246 section 7.4.7.1).
+///
+/// TLS has the length field. SSL 3.0 does not (RFC 6101 section 5.6.7.1), but some of its clients
+/// send one; the length of the whole message tells the two apart.
+fn encrypted_premaster(
+    protocol: ProtocolVersion,
+    body: &[u8],
+    modulus_len: usize,
+) -> Option<&[u8]> {
+    let mut reader = Reader::new(body);
+    let prefixed = reader.vec16().filter(|_| reader.is_empty());
+    match (protocol, prefixed) {
+        (ProtocolVersion::SSL3, Some(encrypted)) if encrypted.len() == modulus_len => prefixed,
+        (ProtocolVersion::SSL3, _) => Some(body),
+        (_, prefixed) => prefixed,
+    }
+}
+
+fn server_random(settings: &Settings, protocol: ProtocolVersion) -> Result<[u8; 32], Alert> {
+    let mut random = [0; 32];
+    settings.provider.backend().random().fill(&mut random).map_err(internal_error)?;
+    let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    if protocol < ProtocolVersion::TLS1_2
+        && best == Some(ProtocolVersion::TLS1_2)
+        && let Some(end) = random.last_chunk_mut()
+    {
+        *end = DOWNGRADE_TO_TLS_1_1;
+    }
+    Ok(random)
+}
