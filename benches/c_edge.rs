@@ -8,7 +8,7 @@ use criterion::{Criterion, SamplingMode};
 
 use ssl_provider::Provider;
 use ssl_provider_benches::c_interface::CProvider;
-use ssl_provider_benches::exchange::{KEYS, PROTOCOL, SUITE, ciphertexts, parameters};
+use ssl_provider_benches::exchange::{KEYS, SUITE, VERSION, ciphertexts, parameters};
 use ssl_provider_benches::paired::{self, Contestant};
 
 fn main() {
@@ -38,7 +38,7 @@ fn c_interface(criterion: &mut Criterion) {
         let from_rust = |round: usize| {
             let ciphertext = &encrypted[round % encrypted.len()];
             let master_key = provider
-                .import_master_key(&private_key, PROTOCOL, SUITE, &parameters, ciphertext)
+                .import_master_key(&private_key, VERSION, SUITE, &parameters, ciphertext)
                 .expect("a good exchange");
             black_box(master_key);
         };

@@ -16,7 +16,7 @@ use windows_sys::Win32::Security::Cryptography::{
 // Links the library of these declarations.
 use sslprovider as _;
 
-use crate::exchange::{PROTOCOL, SUITE};
+use crate::exchange::{SUITE, VERSION};
 
 /// `NCRYPT_SSL_SERVER_FLAG`.
 const SERVER: u32 = 2;
@@ -80,7 +80,7 @@ impl CProvider {
             private_key,
             client_random: [0xc1; 32],
             server_random: [0x5e; 32],
-            highest_version: PROTOCOL,
+            highest_version: VERSION.wire().into(),
         }
     }
 
@@ -110,8 +110,8 @@ impl CProvider {
                 self.provider,
                 self.private_key,
                 &raw mut master_key,
-                PROTOCOL,
-                SUITE,
+                VERSION.wire().into(),
+                SUITE.0,
                 &raw const list,
                 encrypted_premaster.as_ptr(),
                 len(encrypted_premaster),

@@ -3,13 +3,13 @@
 
 use openssl::rsa::{Padding, Rsa};
 
-use ssl_provider::ParameterList;
+use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion};
 
-/// The protocol of every exchange: TLS 1.2.
-pub const PROTOCOL: u32 = 0x0303;
+/// The version of every exchange.
+pub const VERSION: ProtocolVersion = ProtocolVersion::TLS1_2;
 
-/// The suite of every exchange: TLS_RSA_WITH_AES_128_GCM_SHA256.
-pub const SUITE: u32 = 0x009c;
+/// The suite of every exchange.
+pub const SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256;
 
 /// How many different ciphertexts are imported in turn.
 const CIPHERTEXTS: u8 = 16;
@@ -64,7 +64,7 @@ pub fn parameters() -> ParameterList {
     ParameterList::new()
         .client_random([0xc1; 32])
         .server_random([0x5e; 32])
-        .highest_version(PROTOCOL)
+        .highest_version(VERSION.wire().into())
 }
 
 #[cfg(test)]
@@ -77,17 +77,11 @@ mod tests {
         let policy = Policy { key_log: KeyLogPolicy::Allowed, ..Policy::default() };
         for key in &KEYS[..1] {
             for ciphertext in ciphertexts(key).unwrap() {
-                let mut secrets = ssl_provider::backends().iter().map(|backend| {
-                    let provider = Provider::open(&backend).with_policy(policy);
+                let mut secrets = ssl_provider::backends().into_iter().map(|backend| {
+                    let provider = Provider::open(backend).with_policy(policy);
                     let private_key = provider.load_private_key(key.der).unwrap();
                     let master_key = provider
-                        .import_master_key(
-                            &private_key,
-                            PROTOCOL,
-                            SUITE,
-                            &parameters(),
-                            &ciphertext,
-                        )
+                        .import_master_key(&private_key, VERSION, SUITE, &parameters(), &ciphertext)
                         .unwrap();
                     *master_key.secret_for_key_log().unwrap().expose()
                 });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode};
 
 use ssl_provider::{Backend, Provider, RsaPrivateKeyDer};
-use ssl_provider_benches::exchange::{KEYS, Key, PROTOCOL, SUITE, ciphertexts, parameters};
+use ssl_provider_benches::exchange::{KEYS, Key, SUITE, VERSION, ciphertexts, parameters};
 use ssl_provider_benches::library::raw_operation;
 use ssl_provider_benches::paired::{self, Contestant};
 
@@ -47,7 +47,7 @@ fn contestants(backend: &Backend, key: &'static Key) -> Vec<Contestant<'static>>
         let master_key = provider
             .import_master_key(
                 &private_key,
-                PROTOCOL,
+                VERSION,
                 SUITE,
                 &parameters,
                 &encrypted[round % encrypted.len()],

@@ -7,14 +7,14 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode};
 
 use ssl_provider::{
-    Backend, CbcAlgorithm, CipherSuite, HashAlgorithm, MAX_PAYLOAD_LEN, ProtocolVersion, RecordKey,
-    RecordOptions,
+    Backend, CbcAlgorithm, CipherSuite, HashAlgorithm, MAX_PAYLOAD_LEN, ProtocolVersion, Provider,
+    RecordKey, RecordOptions, WriteKeys,
 };
 use ssl_provider_benches::library::aes_128_gcm;
 use ssl_provider_benches::paired::{self, Contestant};
 
-const AES_128_GCM: u32 = 0x009C;
-const AES_128_CBC_SHA: u32 = 0x002F;
+const AES_128_GCM: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256;
+const AES_128_CBC_SHA: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -38,18 +38,17 @@ fn main() {
 }
 
 /// The key of a direction of TLS 1.2.
-fn record_key(backend: &Backend, suite: u32) -> RecordKey {
-    let suite = CipherSuite(suite).info().expect("a suite of the table");
-    RecordKey::new(
-        backend,
-        ProtocolVersion::TLS1_2,
-        suite,
-        RecordOptions::default(),
-        &[0x3a; 64][..suite.mac.map_or(0, HashAlgorithm::output_len)],
-        &[0x4b; 32][..suite.cipher.key_len],
-        &[0x5c; 16][..suite.cipher.fixed_iv_len(ProtocolVersion::TLS1_2)],
-    )
-    .expect("every backend has AES")
+fn record_key(backend: &Backend, suite: CipherSuite) -> RecordKey {
+    let connection = Provider::open(backend)
+        .security_parameters(ProtocolVersion::TLS1_2, suite)
+        .expect("a suite of TLS 1.2");
+    let suite = connection.suite();
+    let keys = WriteKeys {
+        mac_key: &[0x3a; 64][..suite.mac.map_or(0, HashAlgorithm::output_len)],
+        write_key: &[0x4b; 32][..suite.cipher.key_len],
+        write_iv: &[0x5c; 16][..suite.cipher.fixed_iv_len(ProtocolVersion::TLS1_2)],
+    };
+    RecordKey::new(&connection, RecordOptions::default(), keys).expect("every backend has AES")
 }
 
 /// AES-128-GCM on 16 KiB, from one buffer to another: a record, and the library's cipher alone.
@@ -57,8 +56,10 @@ fn gcm(backend: &Backend) -> Vec<Contestant<'static>> {
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
     let mut key = record_key(backend, AES_128_GCM);
     let mut record = vec![0; key.record_len(payload.len()).expect("the longest payload")];
-    let encrypt_packet = move |round: usize| {
-        key.encrypt_packet(round as u64, 23, &payload, &mut record).expect("room for the record");
+    let mut sequence_numbers = 0..;
+    let encrypt_packet = move |_| {
+        let number = sequence_numbers.next().unwrap_or_default();
+        key.encrypt_packet(number, 23, &payload, &mut record).expect("room for the record");
         black_box(&record);
     };
     let text = vec![0x6d; MAX_PAYLOAD_LEN];
@@ -79,8 +80,10 @@ fn gcm(backend: &Backend) -> Vec<Contestant<'static>> {
 fn gcm_in_place(backend: &Backend) -> Vec<Contestant<'static>> {
     let mut key = record_key(backend, AES_128_GCM);
     let mut record = vec![0x6d; key.record_len(MAX_PAYLOAD_LEN).expect("the longest payload")];
-    let encrypt_in_place = move |round: usize| {
-        key.encrypt_in_place(round as u64, 23, MAX_PAYLOAD_LEN, &mut record)
+    let mut sequence_numbers = 0..;
+    let encrypt_in_place = move |_| {
+        let number = sequence_numbers.next().unwrap_or_default();
+        key.encrypt_in_place(number, 23, MAX_PAYLOAD_LEN, &mut record)
             .expect("room for the record");
         black_box(&record);
     };
@@ -107,11 +110,12 @@ fn nonce(round: usize) -> [u8; 12] {
 /// AES-128-CBC with HMAC-SHA-1 on 16 KiB: decrypting a record in constant time, and the cipher and
 /// the HMAC alone.
 fn cbc(backend: &Backend) -> Vec<Contestant<'static>> {
+    let backend = backend.clone();
     let payload = vec![0x6d; MAX_PAYLOAD_LEN];
-    let mut writer = record_key(backend, AES_128_CBC_SHA);
+    let mut writer = record_key(&backend, AES_128_CBC_SHA);
     let mut record = vec![0; writer.record_len(payload.len()).expect("a payload")];
     writer.encrypt_packet(0, 23, &payload, &mut record).expect("room for the record");
-    let mut key = record_key(backend, AES_128_CBC_SHA);
+    let mut key = record_key(&backend, AES_128_CBC_SHA);
     let mut opened = vec![0; key.max_payload_len(record.len())];
     let decrypt_packet = move |_| {
         key.decrypt_packet(0, &record, &mut opened).expect("a good record");

@@ -19,7 +19,7 @@ use ssl_provider::{
     Backend, Error, Policy, PremasterSecret, Provider, RsaPrivateKeyDer, VersionCheck,
     recover_premaster,
 };
-use ssl_provider_benches::exchange::{PROTOCOL, SUITE, parameters};
+use ssl_provider_benches::exchange::{SUITE, VERSION, parameters};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;
 
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         run.time(name, &ciphertext, import(&backend, &key).expect(TAKES_KEYS));
         match ssl_provider::with_multi_buffer(&backend) {
             Some(around) => {
-                let batch = batch(around, &key).expect(TAKES_KEYS);
+                let batch = batch(&around, &key).expect(TAKES_KEYS);
                 run.time(&format!("{name} in batches"), &ciphertext, batch);
             }
             None => eprintln!("NOT TIMED: {name} in batches: the processor has no AVX-512 IFMA"),
@@ -176,7 +176,7 @@ fn batch(backend: &Backend, key: &TestKey) -> Result<Operation<'static>, Error> 
     Ok(Box::new(move |ciphertext| {
         let decrypted = key.decrypt_premasters(&[ciphertext; LANES]).expect("the library works");
         for premaster in &decrypted {
-            let imported = provider.import_decrypted(premaster, PROTOCOL, SUITE, &parameters);
+            let imported = provider.import_decrypted(premaster, VERSION, SUITE, &parameters);
             _ = black_box(imported);
         }
     }))
@@ -188,9 +188,7 @@ fn import(backend: &Backend, key: &TestKey) -> Result<Operation<'static>, Error>
     let key = provider.load_private_key(&key.der)?;
     let parameters = parameters();
     Ok(Box::new(move |ciphertext| {
-        let flags = Flags::SERVER;
-        let imported =
-            provider.import_master_key(&key, PROTOCOL, SUITE, &parameters, ciphertext, flags);
+        let imported = provider.import_master_key(&key, VERSION, SUITE, &parameters, ciphertext);
         _ = black_box(imported);
     }))
 }
@@ -198,7 +196,7 @@ fn import(backend: &Backend, key: &TestKey) -> Result<Operation<'static>, Error>
 /// The positive control: a server that decrypts and then checks the padding step by step.
 fn careless_server(key: &TestKey) -> Result<Operation<'static>, Error> {
     let der = RsaPrivateKeyDer::from_der(&key.der)?;
-    let key = ssl_provider::default_backend()?.load_rsa_private_key(&der)?;
+    let key = ssl_provider::default_backend()?.rsa_decryption().load(&der)?;
     let mut em = vec![0; key.modulus_len()];
     Ok(Box::new(move |ciphertext| {
         _ = black_box(key.decrypt_raw(ciphertext, &mut em));
