@@ -72,7 +72,7 @@ fn records_without_random_vectors_are_the_same_bytes_from_every_backend() {
         }
         let sealed: Vec<_> = ssl_provider::backends()
             .iter()
-            .filter_map(|backend| Some((backend.info().name, seal(&backend, &direction)?)))
+            .filter_map(|backend| Some((backend.info().name, seal(backend, &direction)?)))
             .collect();
         for [(one, first), (other, second)] in sealed.array_windows() {
             assert_eq!(first, second, "{} by {one} and {other}", direction.name());
