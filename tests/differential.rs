@@ -212,7 +212,7 @@ fn generated_imports_have_the_same_answers_on_every_backend() {
     let backends: Vec<(&str, Provider, Vec<PrivateKey>)> = ssl_provider::backends()
         .iter()
         .map(|backend| {
-            let provider = open(&backend);
+            let provider = open(backend);
             let loaded = keys.iter().map(|key| key.load(&provider)).collect();
             (backend.info().name, provider, loaded)
         })

@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, fuzz, interop, matrix, test, tidy, timing, tshark,
-    valgrind,
+    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, test, tidy, timing,
+    tshark, valgrind,
 };
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -30,6 +30,7 @@ const STEPS: [Step; 18] = [
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
+    ("downstream", downstream::run),
     ("benches", bench_report::run_once),
     ("residue", test::residue),
     ("timing", timing::smoke),

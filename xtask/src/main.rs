@@ -12,6 +12,7 @@ mod command;
 mod corpus;
 mod deny;
 mod doc;
+mod downstream;
 mod features;
 mod fuzz;
 mod handshakes;
@@ -62,6 +63,8 @@ enum Task {
     Clippy,
     /// Build the documentation; warnings are errors.
     Doc,
+    /// Build and test a workspace that depends on this one, as others do.
+    Downstream,
     /// Check duplicates, licences and sources of all dependencies with cargo-deny.
     Deny,
     /// Run the benchmarks and write docs/benchmarks.md with its charts.
@@ -150,6 +153,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fmt => ci::fmt(&workspace),
         Task::Clippy => ci::clippy(&workspace),
         Task::Doc => doc::run(&workspace),
+        Task::Downstream => downstream::run(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Readme { check } => readme::run(&workspace, check),
