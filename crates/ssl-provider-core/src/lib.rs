@@ -1,5 +1,6 @@
 //! Types, backend trait and protocol logic of `ssl-provider`, with no crypto library in it.
-//! Start at [`Provider::import_master_key`]; implement [`KeyExchangeBackend`] to add a backend.
+//! Start at [`Provider::import_master_key`]; implement [`KeyExchangeBackend`] to add a backend. The
+//! guide is in the crate `ssl-provider`, as `ssl_provider::guide`, which re-exports all of this.
 //!
 //! Everything that is decided by the protocol lives here, written once and the same for every
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version
@@ -9,8 +10,8 @@
 //!
 //! # Invariants
 //!
-//! - Nothing that the plaintext of a ciphertext decides is visible: not as a status, a branch, an
-//!   allocation or a time. A premaster secret that is wrong in padding, length or version yields
+//! - Nothing that the plaintext of a ciphertext decides is visible: not as a status, nor through a
+//!   side channel such as a branch, an allocation or a time. A premaster secret that is wrong in padding, length or version yields
 //!   success and a master secret derived from a fallback (RFC 5246 section 7.4.7.1).
 //! - No `unsafe`, no crypto dependency, no C type.
 //! - Secret types have no `Clone`, no `PartialEq` and a redacted `Debug`, and are wiped on drop.

@@ -2,7 +2,8 @@
 //! A backend translates arguments and errors; protocol decisions are made elsewhere in this crate.
 //!
 //! [`KeyExchangeBackend`] groups what a library offers by kind. Each kind is a small trait whose
-//! methods return [`Error::Unsupported`] by default, so a backend implements what its library has:
+//! methods return [`Error::Unsupported`](crate::Error::Unsupported) by default, so a backend
+//! implements what its library has:
 //!
 //! | Kind | Trait |
 //! |---|---|
