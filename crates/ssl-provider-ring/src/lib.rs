@@ -11,8 +11,10 @@ mod random;
 use std::sync::LazyLock;
 
 use ssl_provider_core::backend::{
-    AeadAlgorithm, Backend, BackendInfo, Composed, HashAlgorithm, Hashing, KeyExchangeBackend,
-    Operation, PrfAlgorithm, RecordCiphers, SecureRandom, Support,
+    Composed, Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom,
+};
+use ssl_provider_core::{
+    AeadAlgorithm, Backend, BackendInfo, HashAlgorithm, Operation, PrfAlgorithm, Support,
 };
 use ssl_provider_rustcrypto::RustCrypto;
 

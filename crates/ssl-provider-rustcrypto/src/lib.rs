@@ -12,10 +12,12 @@ mod signature;
 
 use std::sync::LazyLock;
 
-use ssl_provider_core::HashAlgorithm;
 use ssl_provider_core::backend::{
-    AeadAlgorithm, BackendInfo, CbcAlgorithm, ConstantTime, Hashing, KeyExchangeBackend, Operation,
-    RecordCiphers, RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
+    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
+};
+use ssl_provider_core::{
+    AeadAlgorithm, BackendInfo, CbcAlgorithm, ConstantTime, HashAlgorithm, Operation, RsaInfo,
+    Support,
 };
 
 /// The name of the backend.
