@@ -5,13 +5,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ssl_provider::backend::{
-    AeadCipher, CbcCipher, CompressionFunction, HashContext, Hashing, NONCE_LEN, RawDecryption,
-    RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
+    AeadCipher, CbcCipher, CompressionFunction, HashContext, Hashing, KeyExchangeBackend,
+    NONCE_LEN, RawDecryption, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom,
+    Signatures, StreamCipher,
 };
 use ssl_provider::{
-    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, InvalidKey,
-    KeyExchangeBackend, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
-    Support,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, InvalidKey, Operation,
+    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};

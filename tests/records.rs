@@ -3,10 +3,11 @@
 
 #![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
 
-use ssl_provider::backend::{HashContext, Hashing, RecordCiphers, SecureRandom};
+use ssl_provider::backend::{
+    HashContext, Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom,
+};
 use ssl_provider::{
-    Backend, BackendInfo, CipherMode, Error, HashAlgorithm, KeyExchangeBackend, Operation,
-    RecordKey, Support,
+    Backend, BackendInfo, CipherMode, Error, HashAlgorithm, Operation, RecordKey, Support,
 };
 use ssl_provider_testkit::cases::record::{
     record_padding_and_mac_errors_have_one_answer, record_padding_of_any_length_opens,

@@ -13,6 +13,7 @@ mod corpus;
 mod cross;
 mod deny;
 mod doc;
+mod downstream;
 mod features;
 mod fuzz;
 mod handshakes;
@@ -69,6 +70,8 @@ enum Task {
     Clippy,
     /// Build the documentation; warnings are errors.
     Doc,
+    /// Build and test a workspace that depends on this one, as others do.
+    Downstream,
     /// Check duplicates, licences and sources of all dependencies with cargo-deny.
     Deny,
     /// Run the benchmarks and write docs/benchmarks.md with its charts.
@@ -161,6 +164,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fmt => ci::fmt(&workspace),
         Task::Clippy => ci::clippy(&workspace),
         Task::Doc => doc::run(&workspace),
+        Task::Downstream => downstream::run(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Support { check } => support::run(&workspace, check),

@@ -15,10 +15,11 @@ use std::sync::LazyLock;
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
 use ssl_provider_core::backend::{
-    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
-    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
+    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
 };
-use ssl_provider_core::{CbcAlgorithm, Error};
+use ssl_provider_core::{
+    BackendInfo, CbcAlgorithm, ConstantTime, Error, Operation, RsaInfo, Support,
+};
 
 /// The name of the backend.
 const NAME: &str = "aws-lc";

@@ -7,8 +7,8 @@ use aws_lc_sys::{
     EVP_parse_public_key, NID_md5_sha1, NID_sha1, NID_sha256, NID_sha384, NID_sha512, RSA_verify,
 };
 
-use ssl_provider_core::backend::Signatures;
-use ssl_provider_core::{BAD_PUBLIC_KEY, Error, Operation, PublicKeyDer, SignatureScheme};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::{Error, Operation, PublicKeyDer, SignatureScheme};
 
 use crate::{AwsLc, failure, succeeded};
 

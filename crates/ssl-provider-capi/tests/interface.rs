@@ -10,12 +10,13 @@ use std::sync::Barrier;
 use std::thread;
 
 use ssl_provider::backend::{
-    AeadCipher, HashContext, Hashing, RecordCiphers, RsaDecryption, RsaPrivateKey,
+    AeadCipher, HashContext, Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption,
+    RsaPrivateKey,
 };
 use ssl_provider::{
-    AeadAlgorithm, Backend, BackendInfo, CipherSuite, Error, HashAlgorithm, KeyExchangeBackend,
-    KeyExportPolicy, KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, ProtocolVersion,
-    Provider, RsaPrivateKeyDer, Side, Support, backends,
+    AeadAlgorithm, Backend, BackendInfo, CipherSuite, Error, HashAlgorithm, KeyExportPolicy,
+    KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, ProtocolVersion, Provider,
+    RsaPrivateKeyDer, Side, Support, backends,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;

@@ -1,17 +1,19 @@
 //! Types, backend trait and protocol logic of `ssl-provider`, with no crypto library in it.
-//! Start at [`Provider::import_master_key`]; implement [`KeyExchangeBackend`] to add a backend.
+//! Start at [`Provider::import_master_key`]; [`backend`] has what a new backend implements. The guide
+//! is in the crate `ssl-provider`, as `ssl_provider::guide`, which re-exports all of this.
 //!
 //! Everything that is decided by the protocol lives here, written once and the same for every
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version
 //! without a branch, choosing the label and the hash, cutting the key block. What a library has to
-//! supply is in [`KeyExchangeBackend`]: the raw RSA private operation, hashes and their compression
+//! supply is in [`backend`]: the raw RSA private operation, hashes and their compression
 //! functions, HMAC, the TLS PRF, ciphers, the verification of signatures, and random numbers.
 //!
 //! # Invariants
 //!
-//! - Nothing that the plaintext of a ciphertext decides is visible: not as a status, a branch, an
-//!   allocation or a time. A premaster secret that is wrong in padding, length or version yields
-//!   success and a master secret derived from a fallback (RFC 5246 section 7.4.7.1).
+//! - Nothing that the plaintext of a ciphertext decides is visible: not as a status, nor through a
+//!   side channel such as a branch, an allocation or a time. A premaster secret that is wrong in
+//!   padding, length or version yields success and a master secret derived from a fallback
+//!   (RFC 5246 section 7.4.7.1).
 //! - No `unsafe`, no crypto dependency, no C type.
 //! - Secret types have no `Clone`, no `PartialEq` and a redacted `Debug`, and are wiped on drop.
 
@@ -43,10 +45,12 @@ mod sync {
     pub(crate) use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 }
 
-pub use crate::backend::{
-    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, ConstantTime, FipsStatus, HashAlgorithm,
-    KeyExchangeBackend, Operation, PrfAlgorithm, RsaInfo, Support,
-};
+pub use crate::backend::cipher::{AeadAlgorithm, CbcAlgorithm};
+pub use crate::backend::handle::Backend;
+pub use crate::backend::hash::HashAlgorithm;
+pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
+pub use crate::backend::operation::{Operation, Support};
+pub use crate::backend::prf::PrfAlgorithm;
 pub use crate::cipher_suite::{
     BulkCipher, CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, KeyExchange,
 };
@@ -68,8 +72,8 @@ pub use crate::record::{
 };
 pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
 pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
-pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret, with_stack_wiped};
+pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret};
 pub use crate::security_parameters::SecurityParameters;
-pub use crate::signature::{BAD_PUBLIC_KEY, Curve, PublicKeyDer, PublicKeyParts, SignatureScheme};
+pub use crate::signature::{Curve, PublicKeyDer, PublicKeyParts, SignatureScheme};
 pub use crate::status::SecurityStatus;
 pub use crate::version::{KeySchedule, ProtocolVersion};

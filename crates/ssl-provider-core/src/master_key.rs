@@ -29,6 +29,9 @@ pub enum Side {
 }
 
 /// The master key of a session: an opaque object, as `SslImportMasterKey` returns.
+///
+/// Kept for session resumption, it derives the session keys of an abbreviated handshake from the
+/// new randoms.
 pub struct MasterKey {
     pub(crate) parameters: SecurityParameters,
     pub(crate) secret: Box<MasterSecret>,
@@ -249,7 +252,8 @@ impl SessionKeys {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] unless the provider's policy is [`KeyExportPolicy::Allowed`].
+    /// [`Error::NotAllowed`] unless the provider's policy is
+    /// [`KeyExportPolicy::Allowed`](crate::KeyExportPolicy::Allowed).
     pub fn expose(&self, writer: Side) -> Result<WriteKeys<'_>, Error> {
         self.parameters.policy().key_export.check()?;
         Ok(self.of(writer))

@@ -8,7 +8,8 @@ use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
 use sec1::EcPrivateKey;
 
-use ssl_provider_core::{Curve, Error, InvalidKey, with_stack_wiped};
+use ssl_provider_core::backend::with_stack_wiped;
+use ssl_provider_core::{Curve, Error, InvalidKey};
 
 use crate::KeyError;
 use crate::blob::{self, Blob};

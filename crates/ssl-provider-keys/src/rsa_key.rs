@@ -9,7 +9,8 @@ use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Encode, Length};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::{Error, InvalidKey, MAX_MODULUS_LEN, RsaPrivateKeyDer, with_stack_wiped};
+use ssl_provider_core::backend::with_stack_wiped;
+use ssl_provider_core::{Error, InvalidKey, MAX_MODULUS_LEN, RsaPrivateKeyDer};
 
 use crate::blob::{self, Blob};
 use crate::{BlobType, KeyError};

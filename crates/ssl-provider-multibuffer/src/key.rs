@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ssl_provider_core::backend::{Backend, RawDecryption, RsaPrivateKey};
-use ssl_provider_core::{Error, RsaPrivateKeyDer, with_stack_wiped};
+use ssl_provider_core::backend::{RawDecryption, RsaPrivateKey, with_stack_wiped};
+use ssl_provider_core::{Backend, Error, RsaPrivateKeyDer};
 
 use crate::engine::Engine;
 use crate::kernel::Kernel;
@@ -78,7 +78,8 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> 
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider_core::{KeyExchangeBackend, Operation};
+    use ssl_provider_core::Operation;
+    use ssl_provider_core::backend::KeyExchangeBackend;
     use ssl_provider_testkit::fake::Fake;
     use ssl_provider_testkit::rsa_key::TestKey;
 

@@ -21,10 +21,9 @@ mod key;
 mod number;
 
 use ssl_provider_core::backend::{
-    Backend, BackendInfo, Composed, KeyExchangeBackend, Operation, RsaDecryption, RsaPrivateKey,
-    Support,
+    Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey, with_stack_wiped,
 };
-use ssl_provider_core::{Error, RsaPrivateKeyDer, with_stack_wiped};
+use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
 
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;

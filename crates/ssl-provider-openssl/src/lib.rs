@@ -15,11 +15,10 @@ use std::sync::LazyLock;
 use openssl::error::ErrorStack;
 use openssl::version;
 
-use ssl_provider_core::Error;
 use ssl_provider_core::backend::{
-    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
-    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
+    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
 };
+use ssl_provider_core::{BackendInfo, ConstantTime, Error, Operation, RsaInfo, Support};
 
 /// The name of the backend.
 const NAME: &str = "openssl";

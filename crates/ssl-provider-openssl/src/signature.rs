@@ -6,8 +6,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Public};
 use openssl::pkey_ctx::PkeyCtx;
 
-use ssl_provider_core::backend::Signatures;
-use ssl_provider_core::{BAD_PUBLIC_KEY, Error, Operation, PublicKeyDer, SignatureScheme};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::{Error, Operation, PublicKeyDer, SignatureScheme};
 
 use crate::{OpenSsl, failure};
 

@@ -11,9 +11,9 @@ mod random;
 use std::sync::LazyLock;
 
 use ssl_provider_core::backend::{
-    Backend, BackendInfo, Composed, HashAlgorithm, Hashing, KeyExchangeBackend, Operation,
-    PrfAlgorithm, RecordCiphers, SecureRandom, Support,
+    Composed, Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom,
 };
+use ssl_provider_core::{Backend, BackendInfo, HashAlgorithm, Operation, PrfAlgorithm, Support};
 use ssl_provider_rustcrypto::RustCrypto;
 
 /// The name of the backend.

@@ -22,9 +22,9 @@ use rc4::Rc4;
 
 use ssl_provider_core::backend::{
     AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
-    RC4_KEY_LEN, RecordCiphers, StreamCipher,
+    RC4_KEY_LEN, RecordCiphers, StreamCipher, with_stack_wiped,
 };
-use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error, Operation, with_stack_wiped};
+use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error, Operation};
 
 use crate::{NAME, RustCrypto};
 

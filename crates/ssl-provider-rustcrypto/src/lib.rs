@@ -12,11 +12,10 @@ mod signature;
 
 use std::sync::LazyLock;
 
-use ssl_provider_core::HashAlgorithm;
 use ssl_provider_core::backend::{
-    BackendInfo, ConstantTime, Hashing, KeyExchangeBackend, Operation, RecordCiphers,
-    RsaDecryption, RsaInfo, SecureRandom, Signatures, Support,
+    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
 };
+use ssl_provider_core::{BackendInfo, ConstantTime, HashAlgorithm, Operation, RsaInfo, Support};
 
 /// The name of the backend.
 const NAME: &str = "rustcrypto";

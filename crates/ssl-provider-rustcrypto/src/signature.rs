@@ -7,10 +7,8 @@ use rsa::{BoxedUint, PublicKey};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
-use ssl_provider_core::backend::Signatures;
-use ssl_provider_core::{
-    BAD_PUBLIC_KEY, Curve, Error, Operation, PublicKeyDer, PublicKeyParts, SignatureScheme,
-};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::{Curve, Error, Operation, PublicKeyDer, PublicKeyParts, SignatureScheme};
 
 use crate::RustCrypto;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssl_provider_core::backend::{
-    AeadCipher, BAD_OUTPUT_LEN, Backend, CbcCipher, HashContext, Hashing, NONCE_LEN, RecordCiphers,
-    RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
+    AeadCipher, BAD_OUTPUT_LEN, CbcCipher, HashContext, Hashing, KeyExchangeBackend, NONCE_LEN,
+    RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
 };
 use ssl_provider_core::{
-    AeadAlgorithm, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, KeyExchangeBackend, Operation,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, Operation,
     PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support,
 };
 

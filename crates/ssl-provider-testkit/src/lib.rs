@@ -26,7 +26,8 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-#[doc(no_inline)]
+// For `conformance_tests!`.
+#[doc(hidden)]
 pub use ssl_provider_core::Backend;
 
 pub mod bytes;

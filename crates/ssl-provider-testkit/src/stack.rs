@@ -119,7 +119,7 @@ fn read() -> Vec<u8> {
 mod tests {
     use std::panic::catch_unwind;
 
-    use ssl_provider_core::with_stack_wiped;
+    use ssl_provider_core::backend::with_stack_wiped;
 
     use super::*;
     use crate::bytes::Rng;

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use ssl_provider_core::backend::{Backend, CbcCipher, HashContext, Hashing, RecordCiphers};
+use ssl_provider_core::backend::{
+    CbcCipher, HashContext, Hashing, KeyExchangeBackend, RecordCiphers,
+};
 use ssl_provider_core::{
-    BackendInfo, CbcAlgorithm, CipherSuite, Error, HandleKind, HandleTable, HashAlgorithm,
-    KeyExchangeBackend, MasterKey, Operation, PrfAlgorithm, ProtocolVersion, Provider, RecordKey,
-    Support,
+    Backend, BackendInfo, CbcAlgorithm, CipherSuite, Error, HandleKind, HandleTable, HashAlgorithm,
+    MasterKey, Operation, PrfAlgorithm, ProtocolVersion, Provider, RecordKey, Support,
 };
 use ssl_provider_testkit::bytes::{Rng, hex};
 use ssl_provider_testkit::ciphertext::KINDS;

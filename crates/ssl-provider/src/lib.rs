@@ -24,13 +24,14 @@
 //! # }
 //! ```
 //!
-//! # Choosing a backend
+//! The [`guide`] goes on from here: [choosing a backend](guide::choose_a_backend),
+//! [records](guide::protect_records), [backends of one's own](guide::write_a_backend), and
+//! [what is defended](guide::what_is_defended).
 //!
-//! Each Cargo feature adds one backend to [`backends`] and does nothing else. The application
-//! chooses by value: [`backend()`] finds one by name, [`default_backend`] takes the first in the
-//! documented order aws-lc, openssl, rustcrypto, ring. Adding a feature can therefore move the
-//! default only to a backend that stands earlier in that order, and never changes a program that
-//! names its backend. [`register`] adds a backend from elsewhere.
+//! Each Cargo feature adds one backend to [`backends`] and does nothing else. [`default_backend`]
+//! takes the first of aws-lc, openssl, rustcrypto, ring: a feature moves the default only to a
+//! backend that stands earlier in that order, and never changes a program that names its backend by
+//! [`backend()`].
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +42,15 @@ pub struct Readme;
 
 pub use ssl_provider_core::*;
 
+// Its examples run on the default backend.
+#[cfg(any(
+    all(doc, not(doctest)),
+    feature = "aws-lc",
+    feature = "openssl",
+    feature = "rustcrypto",
+    feature = "ring"
+))]
+pub mod guide;
 mod registry;
 
 #[cfg(feature = "multi-buffer")]

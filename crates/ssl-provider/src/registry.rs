@@ -35,7 +35,7 @@ pub fn backends() -> Vec<Backend> {
 
 /// Adds a backend to [`backends`], where it is found by its name, by `--backend` of a program that
 /// has the command-line interface linked in, by `SslEnumProtocolProviders` and by
-/// [`with_multi_buffer`]. The default stays what it was.
+/// `with_multi_buffer`. The default stays what it was.
 ///
 /// # Errors
 ///

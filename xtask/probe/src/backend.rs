@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ssl_provider::backend::{
-    HashContext, Hashing, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom,
+    HashContext, Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaPrivateKey,
+    SecureRandom,
 };
 use ssl_provider::{
-    Backend, BackendInfo, Error, HashAlgorithm, KeyExchangeBackend, Operation, PrfAlgorithm,
-    RsaPrivateKeyDer, Support,
+    Backend, BackendInfo, Error, HashAlgorithm, Operation, PrfAlgorithm, RsaPrivateKeyDer, Support,
 };
 
 use crate::valgrind;

@@ -2,7 +2,8 @@
 //! A backend translates arguments and errors; protocol decisions are made elsewhere in this crate.
 //!
 //! [`KeyExchangeBackend`] groups what a library offers by kind. Each kind is a small trait whose
-//! methods return [`Error::Unsupported`] by default, so a backend implements what its library has:
+//! methods return [`Error::Unsupported`](crate::Error::Unsupported) by default, so a backend
+//! implements what its library has:
 //!
 //! | Kind | Trait |
 //! |---|---|
@@ -15,14 +16,14 @@
 //! Inputs that hold several parts are lists of slices, processed one after another; outputs go to
 //! the caller's buffer.
 
-mod cipher;
+pub(crate) mod cipher;
 mod compose;
-mod handle;
-mod hash;
+pub(crate) mod handle;
+pub(crate) mod hash;
 mod hkdf;
-mod info;
-mod operation;
-mod prf;
+pub(crate) mod info;
+pub(crate) mod operation;
+pub(crate) mod prf;
 mod random;
 mod rsa;
 mod signature;
@@ -30,22 +31,28 @@ mod signature;
 use std::fmt;
 
 pub use crate::backend::cipher::{
-    AeadAlgorithm, AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcAlgorithm,
-    CbcCipher, NONCE_LEN, RC4_KEY_LEN, RecordCiphers, StreamCipher,
+    AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
+    RC4_KEY_LEN, RecordCiphers, StreamCipher,
 };
 pub use crate::backend::compose::Composed;
-pub use crate::backend::handle::{Backend, BackendId};
-pub use crate::backend::hash::{
-    BAD_OUTPUT_LEN, CompressionFunction, HashAlgorithm, HashContext, Hashing,
-};
-pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
-pub use crate::backend::operation::{Operation, Support};
-pub use crate::backend::prf::{HmacKey, PrfAlgorithm, prf_md5_sha1, prf_sha2, split_secret};
+pub use crate::backend::handle::BackendId;
+pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+pub use crate::backend::prf::{HmacKey, prf_md5_sha1, prf_sha2, split_secret};
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
     BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,
 };
 pub use crate::backend::signature::Signatures;
+pub use crate::secret::with_stack_wiped;
+pub use crate::signature::BAD_PUBLIC_KEY;
+
+// What programs need too has its public path at the root of the crate.
+pub(crate) use crate::backend::cipher::{AeadAlgorithm, CbcAlgorithm};
+pub(crate) use crate::backend::handle::Backend;
+pub(crate) use crate::backend::hash::HashAlgorithm;
+pub(crate) use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus};
+pub(crate) use crate::backend::operation::{Operation, Support};
+pub(crate) use crate::backend::prf::PrfAlgorithm;
 
 /// A crypto library, as this project uses it.
 ///

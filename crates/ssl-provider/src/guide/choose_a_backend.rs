@@ -1,0 +1,66 @@
+//! Which crypto library does the work, and what it must claim.
+//!
+//! # Compile backends in
+//!
+//! Each Cargo feature adds one backend and changes nothing else, so that the features which other
+//! crates of a program ask for do no harm.
+//!
+//! | Feature | Library | RSA private operation | Needs |
+//! |---|---|---|---|
+//! | `aws-lc` (default) | AWS-LC | AWS-LC, in assembly | a C compiler |
+//! | `openssl` | OpenSSL 3 of the system | OpenSSL, in assembly | OpenSSL's headers |
+//! | `openssl-vendored` | OpenSSL, built from source | the same | a C compiler and Perl |
+//! | `rustcrypto` | the RustCrypto crates | `rsa`, portable code | nothing but Rust |
+//! | `ring` | ring, with RustCrypto for what it lacks | `rsa`, portable code | a C compiler |
+//!
+//! All return the same bytes and the same errors for the same input.
+//!
+//! # Choose one
+//!
+//! A backend is a value. [`backends`](crate::backends) lists those that are compiled in,
+//! [`backend(name)`](crate::backend()) finds one, and
+//! [`default_backend`](crate::default_backend) is for programs that leave the choice to whoever
+//! builds them.
+//!
+//! ```
+//! use ssl_provider::Provider;
+//!
+//! # fn main() -> Result<(), ssl_provider::Error> {
+//! for backend in ssl_provider::backends() {
+//!     println!("{}: {}", backend.info().name, backend.info().library);
+//! }
+//! let provider = Provider::open(ssl_provider::default_backend()?);
+//! # assert!(provider.supports_import());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What each operation of a backend is done by, [`support`] says.
+//!
+//! # Require properties
+//!
+//! A server that depends on constant time, on blinding or on a FIPS 140 validation asks for it;
+//! [`Error::RequirementNotMet`] then names what a backend lacks. rustcrypto and ring are refused
+//! for constant time: RUSTSEC-2023-0071 (Marvin) disputes the claim of their RSA.
+//!
+//! ```
+//! use ssl_provider::{Error, Provider, Requirements};
+//!
+//! let required = Requirements { constant_time_rsa: true, ..Requirements::default() };
+//! for backend in ssl_provider::backends() {
+//!     match Provider::open_requiring(&backend, required) {
+//!         Ok(provider) => println!("{:?}", provider),
+//!         Err(Error::RequirementNotMet(what)) => println!("{}: no {what}", backend.info().name),
+//!         Err(error) => panic!("{error}"),
+//!     }
+//! }
+//! ```
+//!
+//! # Many imports at once
+//!
+//! With the feature `multi-buffer`, `with_multi_buffer` puts RSA for AVX-512 around any backend.
+//! Batches of [`PrivateKey::decrypt_premasters`] are then more than twice as fast.
+//!
+//! [`support`]: crate::backend::KeyExchangeBackend::support
+//! [`Error::RequirementNotMet`]: crate::Error::RequirementNotMet
+//! [`PrivateKey::decrypt_premasters`]: crate::PrivateKey::decrypt_premasters
