@@ -1,11 +1,11 @@
 //! Which backends a subcommand uses: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
 //! The order and the list of names are the facade's; nothing here depends on a Cargo feature.
 
-use ssl_provider::{KeyExchangeBackend, backend, backends, default_backend, with_multi_buffer};
+use ssl_provider::{Backend, Error, backend, backends, default_backend, with_multi_buffer};
 
 use crate::exit::Failure;
 
-/// The value of `--backend` for all backends that are compiled in.
+/// The value of `--backend` for all backends that are compiled in or registered.
 const ALL: &str = "all";
 
 /// The option `--backend`, for subcommands that can use several.
@@ -38,11 +38,8 @@ pub struct MultiBufferArgs {
 impl MultiBufferArgs {
     /// Wraps the backend in multi-buffer RSA, unless that is turned off or the processor does not
     /// support it.
-    pub fn around(
-        self,
-        backend: &'static dyn KeyExchangeBackend,
-    ) -> &'static dyn KeyExchangeBackend {
-        if self.no_multi_buffer { backend } else { with_multi_buffer(backend).unwrap_or(backend) }
+    pub fn around(self, backend: Backend) -> Backend {
+        if self.no_multi_buffer { backend } else { with_multi_buffer(&backend).unwrap_or(backend) }
     }
 }
 
@@ -52,9 +49,9 @@ impl OneBackendArgs {
     /// # Errors
     ///
     /// Those of [`BackendArgs::choose`], and [`Failure::Usage`] for several.
-    pub fn choose(&self) -> Result<&'static dyn KeyExchangeBackend, Failure> {
-        match (BackendArgs { backend: self.backend.clone() }).choose()?[..] {
-            [backend] => Ok(backend),
+    pub fn choose(&self) -> Result<Backend, Failure> {
+        match (BackendArgs { backend: self.backend.clone() }).choose()?.as_slice() {
+            [backend] => Ok(backend.clone()),
             _ => Err(Failure::usage(
                 "--backend all: a server uses one backend; `sslprov backends` lists them",
             )),
@@ -69,12 +66,15 @@ impl BackendArgs {
     ///
     /// [`Failure::Usage`] when no backend is compiled in, and for an unknown name; the text lists
     /// the names that are compiled in.
-    pub fn choose(&self) -> Result<Vec<&'static dyn KeyExchangeBackend>, Failure> {
-        let default = default_backend().map_err(Failure::usage)?;
+    pub fn choose(&self) -> Result<Vec<Backend>, Failure> {
+        let all = backends();
+        if all.is_empty() {
+            return Err(Failure::usage(Error::NoBackend));
+        }
         // An empty variable counts as not set.
         match self.backend.as_deref().filter(|name| !name.is_empty()) {
-            None => Ok(vec![default]),
-            Some(ALL) => Ok(backends().to_vec()),
+            None => Ok(vec![default_backend().map_err(Failure::usage)?]),
+            Some(ALL) => Ok(all),
             Some(name) => match backend(name) {
                 Ok(backend) => Ok(vec![backend]),
                 Err(_) => Err(Failure::Usage(unknown(name))),

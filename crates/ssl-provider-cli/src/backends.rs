@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use ssl_provider::{
-    BackendInfo, ConstantTime, FipsStatus, Operation, RsaInfo, Support, backends, default_backend,
+    Backend, ConstantTime, Error, FipsStatus, Operation, RsaInfo, Support, backends,
+    default_backend,
 };
 
 use crate::exit::{Failure, Outcome};
@@ -43,14 +44,18 @@ Examples:
 /// [`Failure::Usage`] when no backend is compiled in; the text lists the features that add one,
 /// and [`Failure::Output`] when standard output cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let default = default_backend().map_err(Failure::usage)?.info().name;
-    let infos: Vec<_> = backends().iter().map(|backend| backend.info()).collect();
+    let backends = backends();
+    if backends.is_empty() {
+        return Err(Failure::usage(Error::NoBackend));
+    }
+    let default = default_backend().ok();
     let text = if args.json {
-        json(&infos, default)
+        json(&backends, default.as_ref())
     } else if args.markdown {
-        markdown(&infos)
+        markdown(&backends)
     } else {
-        infos.iter().map(|info| description(info, default)).collect::<Vec<_>>().join("\n")
+        let described = backends.iter().map(|backend| description(backend, default.as_ref()));
+        described.collect::<Vec<_>>().join("\n")
     };
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -59,9 +64,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 /// Returns a paragraph about one backend.
-fn description(info: &BackendInfo, default: &str) -> String {
+fn description(backend: &Backend, default: Option<&Backend>) -> String {
+    let info = backend.info();
     let mut text = String::new();
-    let mark = if info.name == default { " (default)" } else { "" };
+    let mark = if default == Some(backend) { " (default)" } else { "" };
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}{mark}", info.name);
     let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
@@ -74,12 +80,12 @@ fn description(info: &BackendInfo, default: &str) -> String {
         let _ = writeln!(text, "  {name}: {value}");
     }
     for (name, group) in groups() {
-        let _ = writeln!(text, "  {name}: {}", whose(info, &group));
+        let _ = writeln!(text, "  {name}: {}", whose(backend, &group));
     }
     text
 }
 
-fn markdown(infos: &[&BackendInfo]) -> String {
+fn markdown(backends: &[Backend]) -> String {
     let mut table = Table::new([
         "Backend",
         "RSA private operation",
@@ -92,10 +98,11 @@ fn markdown(infos: &[&BackendInfo]) -> String {
         "Random numbers",
         "FIPS 140",
     ]);
-    for info in infos {
+    for backend in backends {
+        let info = backend.info();
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
         let [prf, hash, compression, hmac, ciphers, signatures, random] =
-            groups().map(|(_, group)| whose(info, &group));
+            groups().map(|(_, group)| whose(backend, &group));
         let name = format!("`{}`", info.name);
         let fips = fips(info.fips).to_owned();
         table.row([name, rsa, prf, hash, compression, hmac, ciphers, signatures, random, fips]);
@@ -105,7 +112,7 @@ fn markdown(infos: &[&BackendInfo]) -> String {
 
 /// Returns all operations except RSA, by kind.
 fn groups() -> [(&'static str, Vec<Operation>); 7] {
-    let of = |wanted: fn(&Operation) -> bool| Operation::ALL.into_iter().filter(wanted).collect();
+    let of = |wanted: fn(&Operation) -> bool| Operation::all().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
         ("hashes", of(|operation| matches!(operation, Operation::Hash(_)))),
@@ -126,10 +133,10 @@ fn is_cipher(operation: &Operation) -> bool {
 
 /// Returns whose code performs a group of operations: one name, or several, each with its
 /// operations.
-fn whose(info: &BackendInfo, group: &[Operation]) -> String {
+fn whose(backend: &Backend, group: &[Operation]) -> String {
     let mut owners: Vec<(&str, Vec<String>)> = Vec::new();
     for operation in group {
-        let owner = match info.support(*operation) {
+        let owner = match backend.support(*operation) {
             Support::By(owner) => owner,
             Support::Unsupported => "unsupported",
         };
@@ -173,7 +180,7 @@ fn fips(status: FipsStatus) -> &'static str {
 
 /// A backend as JSON.
 #[derive(Serialize)]
-struct Backend<'a> {
+struct JsonBackend<'a> {
     name: &'a str,
     default: bool,
     provider_name: &'a str,
@@ -199,24 +206,25 @@ struct OperationSupport<'a> {
     by: Option<&'a str>,
 }
 
-fn json(infos: &[&BackendInfo], default: &str) -> String {
-    let backends: Vec<_> = infos.iter().map(|info| Backend::new(info, default)).collect();
+fn json(backends: &[Backend], default: Option<&Backend>) -> String {
+    let backends: Vec<_> = backends.iter().map(|it| JsonBackend::new(it, default)).collect();
     // Strings and booleans into memory: neither the types nor the writing can fail.
     serde_json::to_string_pretty(&backends).unwrap_or_default() + "\n"
 }
 
-impl<'a> Backend<'a> {
-    fn new(info: &'a BackendInfo, default: &str) -> Self {
+impl<'a> JsonBackend<'a> {
+    fn new(backend: &'a Backend, default: Option<&Backend>) -> Self {
+        let info = backend.info();
         let support = |operation: Operation| OperationSupport {
             operation: operation.to_string(),
-            by: match info.support(operation) {
+            by: match backend.support(operation) {
                 Support::By(owner) => Some(owner),
                 Support::Unsupported => None,
             },
         };
         Self {
             name: info.name,
-            default: info.name == default,
+            default: default == Some(backend),
             provider_name: info.provider_name,
             library: &info.library,
             rsa: info.rsa.map(|rsa| Rsa {
@@ -230,7 +238,7 @@ impl<'a> Backend<'a> {
                 fault_check: rsa.fault_check,
             }),
             fips_validated: info.fips >= FipsStatus::Validated,
-            operations: Operation::ALL.into_iter().map(support).collect(),
+            operations: Operation::all().map(support).collect(),
         }
     }
 }

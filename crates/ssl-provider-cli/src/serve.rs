@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use ssl_provider::{KeyLogPolicy, Policy, Protocol, Provider};
+use ssl_provider::{CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::{
     Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity,
     IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
@@ -51,7 +51,7 @@ pub struct Args {
     /// Protocol versions to accept. Default: TLS 1.0 to 1.2
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
     #[arg(value_parser = protocol_argument::known)]
-    pub versions: Vec<Protocol>,
+    pub versions: Vec<ProtocolVersion>,
 
     /// Accept SSL 3.0 too
     #[arg(long)]
@@ -176,7 +176,7 @@ impl From<AskForCertificate> for ClientAuth {
 
 /// The suites that one value of `--suites` stands for.
 #[derive(Clone, Debug)]
-pub struct SuiteList(Vec<u32>);
+pub struct SuiteList(Vec<CipherSuite>);
 
 fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
@@ -194,7 +194,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// when standard output cannot be written, [`Failure::Server`] when the server cannot continue.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let backend = args.multi_buffer.around(args.backend.choose()?);
-    let provider = Provider::open(backend).with_policy(Policy {
+    let provider = Provider::open(&backend).with_policy(Policy {
         legacy_ssl3: args.allow_ssl3,
         key_log: match args.keylog() {
             Some(_) => KeyLogPolicy::Allowed,
@@ -324,9 +324,9 @@ impl Args {
         let mut versions = self.versions.clone();
         if versions.is_empty() {
             versions.extend(DEFAULT_VERSIONS);
-            versions.extend(self.allow_ssl3.then_some(Protocol::Ssl3));
+            versions.extend(self.allow_ssl3.then_some(ProtocolVersion::SSL3));
         }
-        if versions.contains(&Protocol::Ssl3) && !self.allow_ssl3 {
+        if versions.contains(&ProtocolVersion::SSL3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
         Ok(Options {
@@ -375,13 +375,13 @@ impl Args {
             })?;
         for version in versions {
             if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
-                tell(format_args!("{}: none of the suites is usable", version.name()));
+                tell(format_args!("{version}: none of the suites is usable"));
             }
         }
         Ok(settings)
     }
 
-    fn suites(&self) -> Vec<u32> {
+    fn suites(&self) -> Vec<CipherSuite> {
         self.suites.iter().flat_map(|list| &list.0).copied().collect()
     }
 
@@ -453,7 +453,7 @@ fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
 }
 
 fn established(peer: SocketAddr, session: &SessionInfo) -> String {
-    let mut line = format!("{peer}: {}, {}", session.protocol.name(), session.suite.name);
+    let mut line = format!("{peer}: {}, {}", session.protocol, session.suite.name);
     for (flag, text) in [
         (session.extended_master_secret, ", extended master secret"),
         (session.encrypt_then_mac, ", encrypt-then-MAC"),

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use ssl_provider::{
-    CipherSuite, Flags, KeyExportPolicy, ParameterList, Policy, Protocol, Provider, Side,
+    CipherSuite, KeyExportPolicy, ParameterList, Policy, ProtocolVersion, Provider, Side,
     default_backend,
 };
 use ssl_provider_cli::key_file::{PasswordArgs, read_keys};
@@ -31,8 +31,8 @@ fn number(handshake: &Value, field: &str) -> u16 {
 
 /// Decrypts the records of one handshake, and counts them.
 fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize {
-    let protocol = Protocol::try_from(u32::from(number(handshake, "version"))).unwrap();
-    let suite = CipherSuite::from_id(u32::from(number(handshake, "suite_id"))).unwrap();
+    let protocol = ProtocolVersion(number(handshake, "version"));
+    let suite = CipherSuite(number(handshake, "suite_id").into()).info().unwrap();
     let randoms = ParameterList::new()
         .client_random(bytes(handshake, "client_random").try_into().unwrap())
         .server_random(bytes(handshake, "server_random").try_into().unwrap());
@@ -45,10 +45,8 @@ fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize 
     let key = read_keys(&key, &PasswordArgs::default().password().unwrap()).unwrap();
     let key = provider.load_private_key(&key[0].der).unwrap();
     let encrypted = bytes(handshake, "encrypted_premaster");
-    let wire = u32::from(protocol.wire());
-    let master_key = provider
-        .import_master_key(&key, wire, suite.id, &parameters, &encrypted, Flags::SERVER)
-        .unwrap();
+    let master_key =
+        provider.import_master_key(&key, protocol, suite.id, &parameters, &encrypted).unwrap();
     let keys = master_key.session_keys(&randoms).unwrap();
     let options = Options {
         encrypt_then_mac: handshake["etm"] == true,

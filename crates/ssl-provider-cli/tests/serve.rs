@@ -152,8 +152,8 @@ fn openssl_reads_the_page_from_every_backend() {
     }
     for backend in backends() {
         let name = backend.info().name;
-        let around = with_multi_buffer(*backend).unwrap_or(*backend);
-        for (option, used) in [(None, around), (Some("--no-multi-buffer"), *backend)] {
+        let around = with_multi_buffer(&backend).unwrap_or(backend.clone());
+        for (option, used) in [(None, around), (Some("--no-multi-buffer"), backend.clone())] {
             let arguments: Vec<_> = ["--backend", name].into_iter().chain(option).collect();
             let server = Server::start(&arguments);
             let page = page(&s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"]));

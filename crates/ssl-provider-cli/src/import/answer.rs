@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use ssl_provider::{
-    Error, Flags, HashAlgorithm, KeyExchangeBackend, KeyLogPolicy, MasterKey, Policy, PrivateKey,
-    Protocol, Provider,
+    Backend, Error, HashAlgorithm, KeyLogPolicy, MasterKey, Policy, PrivateKey, ProtocolVersion,
+    Provider,
 };
 use zeroize::Zeroizing;
 
@@ -51,16 +51,10 @@ enum Line<'a> {
 }
 
 impl Importer {
-    pub(super) fn new(
-        backends: &[&'static dyn KeyExchangeBackend],
-        policy: Policy,
-        reveal_secrets: bool,
-    ) -> Self {
+    pub(super) fn new(backends: &[Backend], policy: Policy, reveal_secrets: bool) -> Self {
         // Secrets are compared between backends even when they are not shown.
         let policy = Policy { key_log: KeyLogPolicy::Allowed, ..policy };
-        let open = |backend: &&'static dyn KeyExchangeBackend| {
-            Provider::open(*backend).with_policy(policy)
-        };
+        let open = |backend: &Backend| Provider::open(backend).with_policy(policy);
         Self { providers: backends.iter().map(open).collect(), reveal_secrets }
     }
 
@@ -114,7 +108,7 @@ impl Importer {
             return Ok(Shown::Secret(hex::encode(secret)));
         }
         let mut fingerprint = [0; 32];
-        provider.backend().hash(HashAlgorithm::Sha256, &[secret], &mut fingerprint)?;
+        provider.backend().hashing().hash(HashAlgorithm::Sha256, &[secret], &mut fingerprint)?;
         Ok(Shown::Fingerprint(hex::encode(&fingerprint)))
     }
 
@@ -148,11 +142,10 @@ fn import(
     let key = key.as_ref().map_err(|error| *error)?;
     provider.import_master_key(
         key,
-        exchange.protocol,
+        exchange.version,
         exchange.suite,
         &exchange.parameters,
         &exchange.encrypted_premaster,
-        Flags::SERVER,
     )
 }
 
@@ -180,7 +173,7 @@ fn other_length(index: u64, exchange: &Exchange, keys: &LoadedKey) -> Option<Str
 /// Converts an error, and adds the option that helps, if any.
 fn explain(error: Error) -> Problem {
     let mut problem = Problem::from(error);
-    if error == (Error::UnsupportedProtocol { given: u32::from(Protocol::Ssl3.wire()) }) {
+    if error == (Error::UnsupportedProtocol { given: ProtocolVersion::SSL3.0.into() }) {
         problem.text += " (--allow-ssl3 enables SSL 3.0)";
     }
     problem
@@ -280,19 +273,33 @@ const MAX_LINE_LEN: usize = 256;
     any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring")
 ))]
 mod tests {
-    use ssl_provider::{BackendInfo, Composed, ParameterList, PrfAlgorithm, backends};
+    use ssl_provider::backend::{Composed, Hashing};
+    use ssl_provider::{
+        BackendInfo, CipherSuite, KeyExchangeBackend, Operation, ParameterList, PrfAlgorithm,
+        Support, backends,
+    };
 
     use super::*;
 
     /// The PRF of a backend with one bit flipped; everything else is the backend's own.
     #[derive(Debug)]
-    struct OneBitOff(&'static dyn KeyExchangeBackend);
+    struct OneBitOff(Backend);
 
     impl KeyExchangeBackend for OneBitOff {
         fn info(&self) -> &BackendInfo {
             self.0.info()
         }
 
+        fn support(&self, operation: Operation) -> Support {
+            self.0.support(operation)
+        }
+
+        fn hashing(&self) -> &dyn Hashing {
+            self
+        }
+    }
+
+    impl Hashing for OneBitOff {
         fn prf(
             &self,
             prf: PrfAlgorithm,
@@ -301,23 +308,23 @@ mod tests {
             seed: &[&[u8]],
             out: &mut [u8],
         ) -> Result<(), Error> {
-            self.0.prf(prf, secret, label, seed, out)?;
+            self.0.hashing().prf(prf, secret, label, seed, out)?;
             out[47] ^= 1;
             Ok(())
         }
     }
 
-    fn one_bit_off(backend: &'static dyn KeyExchangeBackend) -> &'static dyn KeyExchangeBackend {
-        let info = BackendInfo { name: "one-bit-off", ..backend.info().clone() };
-        Box::leak(Box::new(Composed::new(info, OneBitOff(backend), backend)))
+    fn one_bit_off(backend: &Backend) -> Backend {
+        let info = BackendInfo::new("one-bit-off", "One bit off", String::new());
+        Backend::new(Composed::new(info, OneBitOff(backend.clone()), backend.clone()))
     }
 
     const KEY: &[u8] = include_bytes!("../../../../tests/data/keys/server-2048.der");
 
-    fn answer(backends: &[&'static dyn KeyExchangeBackend], suite: u32) -> Answer {
-        let importer = Importer::new(backends, Policy::default(), true);
+    fn answer(backends: [&Backend; 2], suite: CipherSuite) -> Answer {
+        let importer = Importer::new(&backends.map(Backend::clone), Policy::default(), true);
         let exchange = Exchange {
-            protocol: 0x0303,
+            version: ProtocolVersion::TLS1_2,
             suite,
             parameters: ParameterList::new().client_random([1; 32]).server_random([2; 32]),
             encrypted_premaster: vec![3; 256],
@@ -335,7 +342,10 @@ mod tests {
     fn one_bit_of_difference_between_backends_is_reported() {
         for backend in backends() {
             let name = backend.info().name;
-            let answer = answer(&[*backend, one_bit_off(*backend)], 0x002f);
+            let answer = answer(
+                [&backend, &one_bit_off(&backend)],
+                CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+            );
             let told = answer.disagreement.as_deref().unwrap_or_default();
             assert!(told.contains("exchange 7") && told.contains("one-bit-off"), "{told}");
             assert!(told.contains(name) && told.contains("different master secrets"), "{told}");
@@ -349,10 +359,11 @@ mod tests {
     #[test]
     fn equal_secrets_and_equal_statuses_are_agreement() {
         for backend in backends() {
-            let good = answer(&[*backend, *backend], 0x002f);
+            let good = answer([&backend, &backend], CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
             assert!(good.disagreement.is_none());
             assert_eq!(tally(&good).0, Outcome::All);
-            let refused = answer(&[*backend, *backend], 0xc02f);
+            let refused =
+                answer([&backend, &backend], CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);
             assert!(refused.disagreement.is_none());
             assert_eq!(tally(&refused).0, Outcome::None);
         }
@@ -361,8 +372,8 @@ mod tests {
     #[test]
     fn lines_never_outgrow_their_buffer() {
         for backend in backends() {
-            let answer = answer(&[*backend], 0x002f);
-            assert!(answer.lines.len() < MAX_LINE_LEN, "{}", answer.lines.len());
+            let answer = answer([&backend, &backend], CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
+            assert!(answer.lines.len() < 2 * MAX_LINE_LEN, "{}", answer.lines.len());
         }
     }
 }

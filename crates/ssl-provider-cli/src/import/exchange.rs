@@ -1,7 +1,7 @@
 //! Parses one RSA key exchange from text to numbers, parameters and a ciphertext.
 //! All errors in the text are found here, and only here.
 
-use ssl_provider::{Error, ParameterList, SecurityStatus};
+use ssl_provider::{CipherSuite, Error, ParameterList, ProtocolVersion, SecurityStatus};
 
 use crate::hex;
 
@@ -10,8 +10,8 @@ use super::batch::{Entry, Field};
 /// A key exchange, ready to be imported.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) protocol: u32,
-    pub(super) suite: u32,
+    pub(super) version: ProtocolVersion,
+    pub(super) suite: CipherSuite,
     pub(super) parameters: ParameterList,
     pub(super) encrypted_premaster: Vec<u8>,
 }
@@ -38,8 +38,8 @@ impl From<Error> for Problem {
 
 /// The fields of an exchange as hex text. An empty one counts as absent.
 pub(super) struct Fields<'a> {
-    pub(super) protocol: u32,
-    pub(super) suite: u32,
+    pub(super) version: ProtocolVersion,
+    pub(super) suite: CipherSuite,
     pub(super) client_version: Option<&'a str>,
     pub(super) client_random: Option<&'a str>,
     pub(super) server_random: Option<&'a str>,
@@ -73,7 +73,7 @@ impl Fields<'_> {
             }
         }
         Ok(Exchange {
-            protocol: self.protocol,
+            version: self.version,
             suite: self.suite,
             parameters,
             encrypted_premaster: bytes("encrypted_premaster", self.encrypted_premaster)?,
@@ -101,8 +101,8 @@ impl Exchange {
             None => Err(Problem::parameter(format!("{}: missing", field.name()))),
         };
         let fields = Fields {
-            protocol: required(Field::Version)?,
-            suite: required(Field::SuiteId)?,
+            version: ProtocolVersion::try_from(required(Field::Version)?)?,
+            suite: CipherSuite(required(Field::SuiteId)?),
             client_version: text(Field::ClientVersion)?,
             client_random: text(Field::ClientRandom)?,
             server_random: text(Field::ServerRandom)?,

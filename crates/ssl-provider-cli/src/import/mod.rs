@@ -14,7 +14,7 @@ use std::thread;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use ssl_provider::{Policy, PremasterVersion};
+use ssl_provider::{CipherSuite, Policy, PremasterVersion, ProtocolVersion};
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, tell};
@@ -48,10 +48,10 @@ pub struct Args {
     #[arg(
         long,
         value_name = "VERSION",
-        value_parser = protocol_argument::number,
+        value_parser = protocol_argument::version,
         required_unless_present = "batch"
     )]
-    pub protocol: Option<u32>,
+    pub protocol: Option<ProtocolVersion>,
 
     /// Negotiated cipher suite: its number in hex such as 0x002f, or its name
     #[arg(
@@ -60,7 +60,7 @@ pub struct Args {
         value_parser = suite_argument::suite,
         required_unless_present = "batch"
     )]
-    pub suite: Option<u32>,
+    pub suite: Option<CipherSuite>,
 
     /// Version in the ClientHello, in hex, which the premaster secret must repeat. Default: the
     /// negotiated version
@@ -243,8 +243,9 @@ fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
 /// Returns the exchange that the arguments describe.
 fn single(args: &Args) -> Result<Exchange, Failure> {
     let fields = Fields {
-        protocol: args.protocol.unwrap_or_default(),
-        suite: args.suite.unwrap_or_default(),
+        // clap guarantees that both are there.
+        version: args.protocol.unwrap_or(ProtocolVersion::TLS1_2),
+        suite: args.suite.unwrap_or(CipherSuite(0)),
         client_version: args.client_version.as_deref(),
         client_random: args.client_random.as_deref(),
         server_random: args.server_random.as_deref(),
@@ -280,8 +281,8 @@ impl From<VersionRule> for PremasterVersion {
     fn from(rule: VersionRule) -> Self {
         match rule {
             VersionRule::Offered => Self::Offered,
-            VersionRule::OfferedOrNegotiated => Self::OfferedOrNegotiated,
-            VersionRule::Any => Self::Any,
+            VersionRule::OfferedOrNegotiated => Self::InsecureOfferedOrNegotiated,
+            VersionRule::Any => Self::InsecureAny,
         }
     }
 }

@@ -3,13 +3,13 @@
 
 use std::ptr;
 
-use ssl_provider::{DecryptedPremaster, Protocol};
+use ssl_provider::{DecryptedPremaster, ProtocolVersion};
 use ssl_provider_wire::{HandshakeType, ServerHello, View};
 
 use super::ciphertext::Ciphertext;
 use super::handshake::Halves;
 use super::keyring::{Key, Keyring};
-use super::negotiation::not_rsa;
+use super::negotiation::{not_rsa, version_of};
 
 /// Conversations whose private operations are done at once: two batches of a multi-buffer backend.
 pub(super) const CONVERSATIONS: usize = 16;
@@ -47,7 +47,7 @@ fn wanted<'k, 'h>(keyring: &'k Keyring, halves: &'h Halves<'_>) -> Option<(&'k K
     }
     let exchange = halves.client.find(HandshakeType::CLIENT_KEY_EXCHANGE)?;
     let key = *keyring.candidates(halves.certificate()).first()?;
-    let ssl3 = server_hello.selected_version() == Protocol::Ssl3.wire();
+    let ssl3 = version_of(&server_hello) == ProtocolVersion::SSL3;
     let ciphertext = Ciphertext::of(exchange.body(), key.private_key.modulus_len(), ssl3)?;
     Some((key, ciphertext.bytes))
 }

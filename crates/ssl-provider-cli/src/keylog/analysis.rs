@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{DecryptedPremaster, HandshakeHash, ParameterList, Protocol, Side};
+use ssl_provider::{DecryptedPremaster, HandshakeHash, ParameterList, ProtocolVersion, Side};
 use ssl_provider_wire::{
     Alert, ClientHello, ExtensionType, HandshakeType, Malformed, Message, ServerHello, View,
     session_ticket,
@@ -15,7 +15,7 @@ use super::conversation::RecordedConversation;
 use super::flow::{End, Flow};
 use super::handshake::{Half, Halves};
 use super::keyring::{Key, Keyring};
-use super::negotiation::{TLS_1_3, agreed, both_have, early_draft, not_rsa};
+use super::negotiation::{TLS_1_3, agreed, both_have, early_draft, not_rsa, suite_of, version_of};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
@@ -133,10 +133,10 @@ impl<'t> Walk<'_, 't> {
         let handshake =
             agreed(&client_hello, &server_hello).map_err(|reason| (Verdict::Unverified, reason))?;
         let extension = ExtensionType::EXTENDED_MASTER_SECRET;
-        session.extended_master_secret = handshake.protocol != Protocol::Ssl3
+        session.extended_master_secret = handshake.version != ProtocolVersion::SSL3
             && both_have(&client_hello, &server_hello, extension);
         session.encrypt_then_mac = handshake.options.encrypt_then_mac;
-        if handshake.protocol == Protocol::Ssl3 && !self.keyring.allows_ssl3() {
+        if handshake.version == ProtocolVersion::SSL3 && !self.keyring.allows_ssl3() {
             let reason = "SSL 3.0 is off; --allow-ssl3 turns it on";
             return Err((Verdict::NotAllowed, reason.to_owned()));
         }
@@ -175,8 +175,8 @@ impl<'t> Walk<'_, 't> {
         let server_hello = hello(server, HandshakeType::SERVER_HELLO, ServerHello::parse)
             .map_err(|error| malformed("ServerHello", error))?;
         if let Some(hello) = &server_hello {
-            session.protocol = Some(hello.selected_version());
-            session.suite = Some(hello.suite);
+            session.protocol = Some(version_of(hello));
+            session.suite = Some(suite_of(hello));
             if let Some(reason) = not_rsa(hello, server) {
                 return Err((Verdict::ForwardSecret, reason));
             }
@@ -256,8 +256,8 @@ impl<'t> Walk<'_, 't> {
         flights: &Flights<'_>,
         extended_master_secret: bool,
     ) -> Result<(HandshakeHash, ParameterList), ssl_provider::Error> {
-        let Handshake { protocol, suite, .. } = *parts.handshake;
-        let mut hash = HandshakeHash::new(self.keyring.backend(), protocol, suite)?;
+        let Handshake { version, suite, .. } = *parts.handshake;
+        let mut hash = self.keyring.strict().handshake_hash(version, suite.id)?;
         // The client's flight starts with its hello, which comes before the server's.
         let (client_hello, client_flight) = flights.to_key_exchange.split_at(1);
         for messages in [client_hello, flights.to_hello_done, client_flight] {
@@ -282,7 +282,7 @@ impl<'t> Walk<'_, 't> {
         parameters: &ParameterList,
     ) -> Result<(Proven<'t>, Option<&'static str>), Option<NotProven>> {
         let body = flights.to_key_exchange.last().map(Message::body).unwrap_or_default();
-        let ssl3 = parts.handshake.protocol == Protocol::Ssl3;
+        let ssl3 = parts.handshake.version == ProtocolVersion::SSL3;
         let Some(ciphertext) = Ciphertext::of(body, key.private_key.modulus_len(), ssl3) else {
             let reason = "ClientKeyExchange: the length of the ciphertext does not fit";
             return Err(Some((Verdict::Malformed, reason.to_owned())));
@@ -296,7 +296,7 @@ impl<'t> Walk<'_, 't> {
             transcript: transcript.duplicate(),
             client: &parts.halves.client_flow,
         };
-        match exchange.prove(self.keyring, &key.private_key) {
+        match exchange.prove(self.keyring, key) {
             Ok(proven) => Ok((proven, ciphertext.note)),
             Err(NoProof::WrongKey) => Err(None),
             Err(NoProof::Incomplete(end)) => {
@@ -389,16 +389,15 @@ impl<'t> Walk<'_, 't> {
         let master_key = &known.master_key;
         let handshake = parts.handshake;
         let halves = parts.halves;
-        if (master_key.protocol(), master_key.suite().id)
-            != (handshake.protocol, handshake.suite.id)
+        if (master_key.version(), master_key.suite().id) != (handshake.version, handshake.suite.id)
         {
             return Err("protocol or suite differ from those of the session it resumes".to_owned());
         }
         let setup = |error: ssl_provider::Error| error.to_string();
         let keys = master_key.session_keys(&handshake.randoms).map_err(setup)?;
-        let backend = self.keyring.backend();
+        let provider = self.keyring.strict();
         let mut transcript =
-            HandshakeHash::new(backend, handshake.protocol, handshake.suite).map_err(setup)?;
+            provider.handshake_hash(handshake.version, handshake.suite.id).map_err(setup)?;
         for message in halves.client.messages.iter().chain(&halves.server.messages) {
             transcript.update(&message.bytes);
         }

@@ -229,7 +229,7 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
     backends
         .into_iter()
         .map(|backend| if compared { backend } else { args.multi_buffer.around(backend) })
-        .map(|backend| Keyring::load(backend, &keys, args.allow_ssl3).map_err(refused))
+        .map(|backend| Keyring::load(&backend, &keys, args.allow_ssl3).map_err(refused))
         .collect()
 }
 

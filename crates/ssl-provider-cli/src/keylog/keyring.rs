@@ -1,9 +1,8 @@
 //! The private keys of a run, loaded into one backend, and which of them a certificate asks for.
 //! Each backend of a run has a keyring of its own.
 
-use ssl_provider::provider::PremasterVersion;
 use ssl_provider::{
-    Error, KeyExchangeBackend, KeyExportPolicy, KeyLogPolicy, Policy, PrivateKey, Provider,
+    Backend, Error, KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion, PrivateKey, Provider,
 };
 
 use super::certificate::PublicKey;
@@ -14,9 +13,10 @@ use crate::key_file::KeyDer;
 pub struct Key {
     /// The file, and the number of the key in it where there are several.
     pub label: String,
-    modulus: Vec<u8>,
-    /// The key.
+    /// The key, for premaster secrets with the offered version.
     pub private_key: PrivateKey,
+    /// The key once more, for premaster secrets with any version: a key keeps its rule.
+    pub(super) lenient_key: PrivateKey,
 }
 
 /// A backend with the keys of the run.
@@ -34,7 +34,7 @@ impl Keyring {
     ///
     /// Names the key that the backend refuses, and why.
     pub fn load(
-        backend: &'static dyn KeyExchangeBackend,
+        backend: &Backend,
         keys: &[KeyDer],
         allow_ssl3: bool,
     ) -> Result<Self, (String, Error)> {
@@ -45,15 +45,20 @@ impl Keyring {
             ..Policy::default()
         };
         let strict = Provider::open(backend).with_policy(policy);
-        let lenient =
-            strict.with_policy(Policy { premaster_version: PremasterVersion::Any, ..policy });
+        let lenient = strict
+            .clone()
+            .with_policy(Policy { premaster_version: PremasterVersion::InsecureAny, ..policy });
         let mut loaded: Vec<Key> = Vec::new();
         for key in keys {
-            let private_key =
-                strict.load_private_key(&key.der).map_err(|error| (key.label.clone(), error))?;
+            let load = |provider: &Provider| {
+                let loaded = provider.load_private_key(&key.der);
+                loaded.map_err(|error| (key.label.clone(), error))
+            };
+            let private_key = load(&strict)?;
             let modulus = private_key.modulus();
-            if loaded.iter().all(|other| other.modulus != modulus) {
-                loaded.push(Key { label: key.label.clone(), modulus, private_key });
+            if loaded.iter().all(|other| other.private_key.modulus() != modulus) {
+                let (label, lenient_key) = (key.label.clone(), load(&lenient)?);
+                loaded.push(Key { label, private_key, lenient_key });
             }
         }
         Ok(Self { keys: loaded, strict, lenient })
@@ -64,7 +69,7 @@ impl Keyring {
     pub(super) fn candidates(&self, certificate: &PublicKey) -> Vec<&Key> {
         match certificate {
             PublicKey::Rsa(modulus) => {
-                self.keys.iter().filter(|key| key.modulus == *modulus).collect()
+                self.keys.iter().filter(|key| key.private_key.modulus() == *modulus).collect()
             }
             PublicKey::Other => Vec::new(),
             PublicKey::Unreadable => self.keys.iter().collect(),
@@ -77,7 +82,7 @@ impl Keyring {
     }
 
     /// The backend.
-    pub fn backend(&self) -> &'static dyn KeyExchangeBackend {
+    pub fn backend(&self) -> &Backend {
         self.strict.backend()
     }
 

@@ -5,20 +5,20 @@ use std::ptr;
 use std::sync::Arc;
 
 use ssl_provider::{
-    CipherSuite, DecryptedPremaster, Error, Flags, HandshakeHash, MasterKey, ParameterList,
-    PrivateKey, Protocol, Provider, SessionKeys, Side,
+    CipherSuiteInfo, DecryptedPremaster, Error, HandshakeHash, MasterKey, ParameterList,
+    PrivateKey, ProtocolVersion, Provider, SessionKeys, Side,
 };
 use ssl_provider_wire::{HandshakeType, Message};
 
 use super::flow::{End, Event, Flow};
-use super::keyring::Keyring;
+use super::keyring::{Key, Keyring};
 use crate::record::{Options, RecordCipher, RecordError};
 
 /// What both sides know of a handshake before its keys.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    pub(super) protocol: Protocol,
-    pub(super) suite: &'static CipherSuite,
+    pub(super) version: ProtocolVersion,
+    pub(super) suite: &'static CipherSuiteInfo,
     /// Both randoms.
     pub(super) randoms: ParameterList,
     pub(super) options: Options,
@@ -77,16 +77,17 @@ struct Finish<'t> {
 impl<'t> Exchange<'_, 't> {
     /// Imports the master key with `key` and proves it. The premaster secret must carry the offered
     /// version first, then it may carry any; in that case the version is found out.
-    pub(super) fn prove(&self, keyring: &Keyring, key: &PrivateKey) -> Result<Proven<'t>, NoProof> {
+    pub(super) fn prove(&self, keyring: &Keyring, key: &Key) -> Result<Proven<'t>, NoProof> {
+        let strict_key = &key.private_key;
         let offered = self.offered_version;
-        match self.prove_with(keyring.strict(), key, offered) {
+        match self.prove_with(keyring.strict(), strict_key, offered) {
             Err(NoProof::WrongKey) => {}
             Ok(proven) => return Ok(Proven { premaster_version: Some(offered), ..proven }),
             Err(other) => return Err(other),
         }
-        let proven = self.prove_with(keyring.lenient(), key, offered)?;
+        let proven = self.prove_with(keyring.lenient(), &key.lenient_key, offered)?;
         let premaster_version =
-            self.version_of_premaster(keyring.strict(), key, &proven.master_key)?;
+            self.version_of_premaster(keyring.strict(), strict_key, &proven.master_key)?;
         Ok(Proven { premaster_version, ..proven })
     }
 
@@ -116,24 +117,16 @@ impl<'t> Exchange<'_, 't> {
         key: &PrivateKey,
         version: u16,
     ) -> Result<MasterKey, Error> {
-        let protocol = u32::from(self.handshake.protocol.wire());
-        let suite = self.handshake.suite.id;
+        let (negotiated, suite) = (self.handshake.version, self.handshake.suite.id);
         let parameters = self.parameters.clone().highest_version(u32::from(version));
         let ciphertext = self.encrypted_premaster;
         match self.decrypted {
             Some(decrypted)
                 if ptr::eq(decrypted.key(), key) && decrypted.ciphertext() == ciphertext =>
             {
-                provider.import_decrypted(decrypted, protocol, suite, &parameters, Flags::SERVER)
+                provider.import_decrypted(decrypted, negotiated, suite, &parameters)
             }
-            _ => provider.import_master_key(
-                key,
-                protocol,
-                suite,
-                &parameters,
-                ciphertext,
-                Flags::SERVER,
-            ),
+            _ => provider.import_master_key(key, negotiated, suite, &parameters, ciphertext),
         }
     }
 
@@ -145,7 +138,7 @@ impl<'t> Exchange<'_, 't> {
         key: &PrivateKey,
         proven: &MasterKey,
     ) -> Result<Option<u16>, Error> {
-        let negotiated = self.handshake.protocol.wire();
+        let negotiated = self.handshake.version.wire();
         for version in [negotiated, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0x0002] {
             let imported = self.import(strict, key, version)?;
             if imported.secret_for_key_log()?.expose() == proven.secret_for_key_log()?.expose() {
@@ -167,7 +160,7 @@ impl Handshake {
         behind_change: &Flow<'t>,
         transcript: HandshakeHash,
     ) -> Result<(Flow<'t>, HandshakeHash), NoProof> {
-        let cipher = RecordCipher::new(self.protocol, self.suite, keys, sender, self.options)
+        let cipher = RecordCipher::new(self.version, self.suite, keys, sender, self.options)
             .map_err(NoProof::Unverified)?;
         let mut finish = Finish { flow: behind_change.with_cipher(cipher), transcript };
         let finished = finish.read_finished()?;

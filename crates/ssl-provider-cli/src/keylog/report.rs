@@ -6,6 +6,7 @@ use std::io::Write;
 
 use indicatif::ProgressBar;
 use serde::Serialize;
+use ssl_provider::ProtocolVersion;
 use zeroize::Zeroizing;
 
 use super::input::InputSummary;
@@ -261,9 +262,9 @@ impl<'s> JsonSession<'s> {
                 .time
                 .map(|time| format!("{}.{:09}", time / 1_000_000_000, time % 1_000_000_000)),
             client_random: session.client_random.map(|random| digits(&random)),
-            protocol: number(session.protocol),
+            protocol: number(session.protocol.map(ProtocolVersion::wire)),
             offered_version: number(session.offered_version),
-            suite: number(session.suite),
+            suite: session.suite.map(|suite| format!("{:04x}", suite.0)),
             suite_name: session.suite_name(),
             ems: session.extended_master_secret,
             etm: session.encrypt_then_mac,

@@ -5,8 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use ssl_provider::MasterKey;
-use ssl_provider::parameter_list::RANDOM_LEN;
+use ssl_provider::{MasterKey, RANDOM_LEN};
 use ssl_provider_wire::{ClientHello, ServerHello};
 
 /// Most sessions that are remembered.

@@ -3,8 +3,7 @@
 
 use std::fmt;
 
-use ssl_provider::parameter_list::RANDOM_LEN;
-use ssl_provider::{CipherSuite, MasterSecret, Protocol};
+use ssl_provider::{CipherSuite, MasterSecret, ProtocolVersion, RANDOM_LEN};
 use zeroize::Zeroizing;
 
 use crate::capture::Moment;
@@ -70,11 +69,11 @@ pub struct Session {
     /// The client random, where the ClientHello was captured.
     pub client_random: Option<[u8; RANDOM_LEN]>,
     /// The negotiated version.
-    pub protocol: Option<u16>,
+    pub protocol: Option<ProtocolVersion>,
     /// The version that the client offered, up to TLS 1.2.
     pub offered_version: Option<u16>,
     /// The cipher suite.
-    pub suite: Option<u16>,
+    pub suite: Option<CipherSuite>,
     /// Whether extended_master_secret is in force.
     pub extended_master_secret: bool,
     /// Whether encrypt_then_mac is in force.
@@ -158,27 +157,26 @@ impl Session {
 
     /// The name of the protocol, or its number.
     pub fn protocol_name(&self) -> String {
-        let Some(number) = self.protocol else { return "unknown protocol".to_owned() };
-        match Protocol::try_from(u32::from(number)) {
-            Ok(protocol) => protocol.name().to_owned(),
-            Err(_) => match number.to_be_bytes() {
-                [0x7f, draft] => format!("TLS 1.3 draft {draft}"),
-                _ => format!("protocol 0x{number:04x}"),
-            },
+        let Some(version) = self.protocol else { return "unknown protocol".to_owned() };
+        match (version.name(), version.wire().to_be_bytes()) {
+            (Some(name), _) => name.to_owned(),
+            (None, [0x7f, draft]) => format!("TLS 1.3 draft {draft}"),
+            (None, _) => format!("protocol {version}"),
         }
     }
 
     /// The name of the cipher suite, or its number.
     pub fn suite_name(&self) -> String {
-        let Some(id) = self.suite else { return "unknown suite".to_owned() };
-        suite_name(id)
+        let Some(suite) = self.suite else { return "unknown suite".to_owned() };
+        suite_name(suite)
     }
 }
 
 /// The IANA name of a cipher suite, the usual one where it has none, or its number.
-pub(super) fn suite_name(id: u16) -> String {
-    let usual = || CipherSuite::from_id(u32::from(id)).map(|suite| suite.name);
-    iana::name(id).or_else(usual).map_or_else(|| format!("suite 0x{id:04x}"), str::to_owned)
+pub(super) fn suite_name(suite: CipherSuite) -> String {
+    let registered = u16::try_from(suite.0).ok().and_then(iana::name);
+    let usual = || suite.info().map(|info| info.name);
+    registered.or_else(usual).map_or_else(|| format!("suite 0x{:04x}", suite.0), str::to_owned)
 }
 
 /// A line of the key log, as NSS defined the format: label, client random, master secret. Secret.

@@ -15,7 +15,7 @@ use idea::Idea;
 use kisaseed::SEED;
 use rc2::Rc2;
 use rc4::Rc4;
-use ssl_provider::cipher_suite::{CipherAlgorithm, CipherMode};
+use ssl_provider::{CipherAlgorithm, CipherMode};
 
 /// Decrypts whole blocks in place: key, IV, blocks. `None` if the key or the IV has a wrong
 /// length.
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_rsa_suite_finds_its_cipher() {
-        for suite in ssl_provider::CipherSuite::all() {
+        for suite in ssl_provider::CipherSuiteInfo::all() {
             let cipher = suite.cipher;
             let known = match cipher.mode {
                 CipherMode::Stream => stream(cipher.algorithm, &[0; 16]).is_some(),

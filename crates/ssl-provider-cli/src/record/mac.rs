@@ -65,11 +65,11 @@ impl RecordMac {
         let mac = match (self.hash, self.ssl3) {
             (HashAlgorithm::Md5, true) => self.ssl3::<Md5>(48, header, data),
             (HashAlgorithm::Sha1, true) => self.ssl3::<Sha1>(40, header, data),
-            (HashAlgorithm::Sha256 | HashAlgorithm::Sha384, true) => return false,
             (HashAlgorithm::Md5, false) => self.hmac::<Hmac<Md5>>(header, data),
             (HashAlgorithm::Sha1, false) => self.hmac::<Hmac<Sha1>>(header, data),
             (HashAlgorithm::Sha256, false) => self.hmac::<Hmac<Sha256>>(header, data),
             (HashAlgorithm::Sha384, false) => self.hmac::<Hmac<Sha384>>(header, data),
+            _ => return false,
         };
         mac.get(..self.len) == Some(given)
     }

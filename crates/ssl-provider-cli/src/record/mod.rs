@@ -9,8 +9,7 @@ mod mac;
 
 use std::fmt;
 
-use ssl_provider::cipher_suite::CipherMode;
-use ssl_provider::{CipherSuite, Protocol, SessionKeys, Side, WriteKeys};
+use ssl_provider::{CipherMode, CipherSuiteInfo, ProtocolVersion, SessionKeys, Side, WriteKeys};
 use zeroize::Zeroizing;
 
 use self::bulk::{AeadOpen, CbcDecrypt, Rc4Stream};
@@ -85,8 +84,8 @@ impl RecordCipher {
     ///
     /// Names the cipher or compression method that is not supported.
     pub fn new(
-        protocol: Protocol,
-        suite: &CipherSuite,
+        protocol: ProtocolVersion,
+        suite: &CipherSuiteInfo,
         keys: &SessionKeys,
         writer: Side,
         options: Options,
@@ -112,12 +111,11 @@ impl RecordCipher {
                 let key = Zeroizing::new(key.to_vec());
                 Protection::Cbc { decrypt, key, block_len: cipher.block_len(), chain }
             }
-            CipherMode::Gcm | CipherMode::Ccm | CipherMode::Ccm8 => Protection::Aead {
-                open: bulk::aead(cipher.algorithm, cipher.mode, key.len())
-                    .ok_or_else(unsupported)?,
+            mode => Protection::Aead {
+                open: bulk::aead(cipher.algorithm, mode, key.len()).ok_or_else(unsupported)?,
                 key: Zeroizing::new(key.to_vec()),
                 salt: Zeroizing::new(write_iv.to_vec()),
-                tag_len: if cipher.mode == CipherMode::Ccm8 { 8 } else { 16 },
+                tag_len: if mode == CipherMode::Ccm8 { 8 } else { 16 },
             },
         };
         let inflate = match options.compression {
@@ -125,7 +123,7 @@ impl RecordCipher {
             1 => Some(Inflate::new()),
             other => return Err(format!("compression method {other} is not supported")),
         };
-        let ssl3 = protocol == Protocol::Ssl3;
+        let ssl3 = protocol == ProtocolVersion::SSL3;
         let mac = suite
             .mac
             .map(|hash| RecordMac::new(hash, ssl3, mac_key, options.truncated_hmac && !ssl3));

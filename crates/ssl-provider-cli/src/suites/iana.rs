@@ -10,7 +10,7 @@ pub(crate) fn name(suite: u16) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider::CipherSuite;
+    use ssl_provider::CipherSuiteInfo;
 
     use super::*;
 
@@ -21,9 +21,9 @@ mod tests {
         assert_eq!(name(0xc02f), Some("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"));
         assert_eq!(name(0x00c7), Some("TLS_SM4_CCM_SM3"));
         assert_eq!([0x0a0a, 0xcc13, 0xe011, 0xffff].map(name), [None; 4]);
-        for suite in CipherSuite::all() {
+        for suite in CipherSuiteInfo::all() {
             // Those of SSL 2.0 have longer numbers.
-            let registered = u16::try_from(suite.id).ok().and_then(name);
+            let registered = u16::try_from(suite.id.0).ok().and_then(name);
             assert!(registered.is_none_or(|name| name == suite.name), "{}", suite.name);
         }
     }

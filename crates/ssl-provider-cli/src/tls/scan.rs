@@ -2,7 +2,7 @@
 //! Any port will do; the shape of a hello in its record decides.
 
 use memchr::memchr_iter;
-use ssl_provider::record::MAX_FRAGMENT_LEN;
+use ssl_provider::MAX_FRAGMENT_LEN;
 
 /// Bytes that decide whether a hello starts: record header, handshake header, version.
 const PATTERN_LEN: usize = 11;

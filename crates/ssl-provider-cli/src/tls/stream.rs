@@ -4,7 +4,7 @@
 use std::mem;
 use std::ops::Range;
 
-use ssl_provider::record::MAX_FRAGMENT_LEN;
+use ssl_provider::MAX_FRAGMENT_LEN;
 use ssl_provider_wire::{ContentType, RecordHeader, Ssl2Header};
 
 use super::scan::{Scanner, Start};
