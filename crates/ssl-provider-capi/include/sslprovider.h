@@ -1590,9 +1590,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     DWORD dwFlags);
 
 /*
- * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256" or "SHA384"; add the
- * same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms, and
- * NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
+ * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or "SHA512";
+ * add the same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms,
+ * and NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
