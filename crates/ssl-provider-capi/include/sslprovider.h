@@ -1590,9 +1590,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     DWORD dwFlags);
 
 /*
- * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256" or "SHA384"; add the
- * same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms, and
- * NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
+ * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or "SHA512";
+ * add the same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms,
+ * and NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1727,7 +1727,9 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
 /*
  * Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
  * header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
- * epoch. Records of one key must be processed in order.
+ * epoch. Records of one key must be processed in order. For an AEAD suite, a number that is not
+ * above that of the key's last record returns NTE_INVALID_PARAMETER, so that no nonce is used
+ * twice.
  *
  * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the

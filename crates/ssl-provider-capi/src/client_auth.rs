@@ -6,7 +6,7 @@ use crate::abi::{
     BCRYPT_DSA_ALGORITHM, BCRYPT_ECDSA_ALGORITHM, BCRYPT_ECDSA_P256_ALGORITHM,
     BCRYPT_ECDSA_P384_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM, BCRYPT_RSA_ALGORITHM,
     BCRYPT_RSA_SIGN_ALGORITHM, BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
-    BCRYPT_SHA384_ALGORITHM, HashHandle, KeyHandle, NTE_NOT_SUPPORTED, ProviderHandle,
+    BCRYPT_SHA384_ALGORITHM, BCRYPT_SHA512_ALGORITHM, HashHandle, KeyHandle, NTE_NOT_SUPPORTED, ProviderHandle,
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
@@ -17,10 +17,10 @@ use crate::pointer::{Out, OutBytes, WideStr};
 use crate::process::process;
 
 export! {
-    /// Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256" or "SHA384"; add
-    /// the same messages as to the handshake hash. Returns `NTE_NOT_SUPPORTED` for other
-    /// algorithms, and `NTE_INVALID_PARAMETER` for other protocols, where the handshake hash is
-    /// used.
+    /// Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or
+    /// "SHA512"; add the same messages as to the handshake hash. Returns `NTE_NOT_SUPPORTED` for
+    /// other algorithms, and `NTE_INVALID_PARAMETER` for other protocols, where the handshake hash
+    /// is used.
     fn SslCreateClientAuthHash is CreateClientAuthHashFn(
         provider: ProviderHandle,
         handshake_hash: Out<HashHandle>,
@@ -38,7 +38,8 @@ export! {
             BCRYPT_SHA1_ALGORITHM => HashAlgorithm::Sha1,
             BCRYPT_SHA256_ALGORITHM => HashAlgorithm::Sha256,
             BCRYPT_SHA384_ALGORITHM => HashAlgorithm::Sha384,
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, SHA256 or SHA384")),
+            BCRYPT_SHA512_ALGORITHM => HashAlgorithm::Sha512,
+            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, or SHA256 to SHA512")),
         };
         let parameters = security_parameters(provider.provider(), protocol, cipher_suite)?;
         let hash = provider.provider().client_auth_hash(parameters.version(), algorithm)?;

@@ -14,7 +14,9 @@ use crate::process::process;
 export! {
     /// Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
     /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
-    /// epoch. Records of one key must be processed in order.
+    /// epoch. Records of one key must be processed in order. For an AEAD suite, a number that is
+    /// not above that of the key's last record returns `NTE_INVALID_PARAMETER`, so that no nonce is
+    /// used twice.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether

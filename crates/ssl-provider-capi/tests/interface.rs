@@ -23,8 +23,9 @@ use ssl_provider_testkit::exchange::premaster_secret;
 use ssl_provider_testkit::fake::{Fake, Fault};
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
 use sslprovider::abi::{
-    NTE_BAD_FLAGS, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR, NTE_INVALID_HANDLE,
-    NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, NTE_PERM, STATUS_INVALID_HANDLE,
+    NTE_BAD_FLAGS, NTE_BUFFER_TOO_SMALL, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR,
+    NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, NTE_PERM,
+    STATUS_INVALID_HANDLE,
 };
 use sslprovider::provider_handle;
 use windows_sys::Win32::Security::Cryptography::{
@@ -193,6 +194,40 @@ fn a_session_key_that_a_panic_interrupted_is_refused_from_then_on() {
 }
 
 #[test]
+fn an_aead_key_refuses_a_number_that_is_not_above_the_last_and_writes_nothing() {
+    let session = Session::open(provider_handle(Provider::open(Fake::new().share())).unwrap(), 10);
+    let master = session.import().unwrap();
+    let (mut read, mut write) = (0, 0);
+    assert_eq!(session.generate(master, 0, &mut read, &mut write), 0);
+    let encrypt = |number, room: u32| {
+        let (payload, mut record, mut len) = ([1; 10], [7; 100], 77);
+        let (from, to) = (payload.as_ptr(), record.as_mut_ptr());
+        let status = call!(SslEncryptPacket(
+            session.provider,
+            write,
+            from,
+            10,
+            to,
+            room,
+            &raw mut len,
+            number,
+            23,
+            0
+        ));
+        (status, len, record[0])
+    };
+    let refused = (NTE_INVALID_PARAMETER, 77, 7);
+    let written = (0, 5 + 8 + 10 + 16, 23);
+    assert_eq!(encrypt(5, 100), written);
+    for used in [5, 4, 0] {
+        assert_eq!(encrypt(used, 100), refused, "{used}");
+    }
+    assert_eq!(encrypt(6, 1), (NTE_BUFFER_TOO_SMALL, written.1, 7), "which uses no number up");
+    assert_eq!(encrypt(6, 100), written);
+    free(&[read, write, master, session.private_key, session.provider]);
+}
+
+#[test]
 fn a_key_that_is_freed_while_it_decrypts_is_used_to_the_end() {
     let staged: &'static Staged = Box::leak(Box::new(Staged::waiting()));
     let session =
@@ -226,6 +261,29 @@ fn the_policy_of_rust_code_holds_for_c_code() {
         call!(SslComputeSessionHash(legacy, hash, ssl3, out.as_mut_ptr(), 48, &raw mut len, 0));
     assert_eq!(status, NTE_NOT_SUPPORTED);
     free(&[hash, strict, legacy]);
+}
+
+#[test]
+fn a_disabled_protocol_is_refused_before_the_list() {
+    let session = Session::open(provider_handle(Provider::open(Fake::new().share())).unwrap(), 11);
+    let randoms = Randoms::of(&session);
+    let no_randoms = randoms.list(0);
+    let mut master = 77;
+    for (protocol, expected) in [(0x0300, NTE_NOT_SUPPORTED), (TLS12, NTE_INVALID_PARAMETER)] {
+        let status = call!(SslImportMasterKey(
+            session.provider,
+            session.private_key,
+            &raw mut master,
+            protocol,
+            0x002F,
+            &raw const no_randoms,
+            session.encrypted.as_ptr(),
+            256,
+            SERVER,
+        ));
+        assert_eq!((status, master), (expected, 0), "{protocol:#x}");
+    }
+    free(&[session.private_key, session.provider]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #include "test.h"
 
 static NCRYPT_PROV_HANDLE provider;
-static unsigned char output[64];
+static unsigned char output[65];
 
 /* A public key in key storage, without a private half. */
 static NCRYPT_KEY_HANDLE store_blob(LPCWSTR type, const unsigned char *blob, size_t len)
@@ -87,8 +87,9 @@ static void every_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
                          const struct exchange *exchange)
 {
     LPCWSTR algorithms[] = {BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
-                            BCRYPT_SHA384_ALGORITHM};
-    LPCWSTR keys[] = {BCRYPT_RSA_ALGORITHM, BCRYPT_ECDSA_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM};
+                            BCRYPT_SHA384_ALGORITHM, BCRYPT_SHA512_ALGORITHM};
+    LPCWSTR keys[] = {BCRYPT_RSA_ALGORITHM, BCRYPT_ECDSA_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM,
+                      BCRYPT_RSA_ALGORITHM};
     NCRYPT_KEY_HANDLE master = import_master_key(provider, private_key, exchange);
     NCRYPT_HASH_HANDLE handshake =
         hash_of_transcript(provider, exchange->protocol, exchange->suite);
@@ -150,7 +151,7 @@ static void refusals(NCRYPT_KEY_HANDLE key, const struct exchange *exchange,
     EXPECT(NTE_BAD_FLAGS, SslCreateClientAuthHash(provider, &out, 0x303, 0x9c, sha, 1));
     EXPECT(NTE_NOT_SUPPORTED, SslCreateClientAuthHash(provider, &out, 0x303, 0x9c, rsa, 0));
     EXPECT(NTE_NOT_SUPPORTED,
-           SslCreateClientAuthHash(provider, &out, 0x303, 0x9c, BCRYPT_SHA512_ALGORITHM, 0));
+           SslCreateClientAuthHash(provider, &out, 0x303, 0x9c, BCRYPT_MD5_ALGORITHM, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslCreateClientAuthHash(provider, &out, 0x304, 0x1301, sha, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslCreateClientAuthHash(provider, &out, 0x303, 0xffff, sha, 0));
     CHECK(out == 0);

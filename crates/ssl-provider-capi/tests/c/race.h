@@ -51,7 +51,8 @@ static const struct operation {
     {"SslImportMasterKey", 1, {ERROR_SUCCESS}},
     {"SslGenerateSessionKeys", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslComputeFinishedHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
-    {"SslEncryptPacket", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    /* Another thread may have used the key with a later number in the meantime. */
+    {"SslEncryptPacket", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslDecryptPacket", 2, {NTE_DECRYPTION_FAILURE, NTE_INVALID_HANDLE}},
     {"SslExportKeyingMaterial", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslComputeEapKeyBlock", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
@@ -73,7 +74,7 @@ static NCRYPT_PROV_HANDLE shared_provider;
 static NCRYPT_KEY_HANDLE shared_key, shared_stored_key;
 static ULONG_PTR pool[64];
 static answers answered;
-static uint64_t calls_of_a_thread, frees, made;
+static uint64_t calls_of_a_thread, frees, made, last_number;
 static int racing;
 static double started;
 
@@ -161,7 +162,8 @@ static void *race(void *argument)
             break;
         case 7:
             status = SslEncryptPacket(shared_provider, peek(&state), in(transcript), 20, output,
-                                      sizeof(output), &len, next(&state), 23, 0);
+                                      sizeof(output), &len,
+                                      __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED), 23, 0);
             break;
         case 8:
             memset(output, 0, 100);

@@ -220,6 +220,30 @@ static void overlaps(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
     }
 }
 
+/* An AEAD key writes under increasing numbers only; a refusal uses none up. */
+static void numbers_only_grow(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                              const struct exchange *exchange)
+{
+    static const ULONGLONG used[] = {5, 4, 0};
+    struct keys keys = keys_of(provider, private_key, exchange);
+    SECURITY_STATUS status = exchange->protocol == 0x303 ? NTE_INVALID_PARAMETER : ERROR_SUCCESS;
+    DWORD len = 0, each;
+    OK(SslEncryptPacket(provider, keys.write, payload, 10, record, ROOM, &len, 5, 23, 0));
+    for (each = 0; each < COUNT(used); each++) {
+        memset(record, 0xa5, ROOM);
+        len = 77;
+        EXPECT(status, SslEncryptPacket(provider, keys.write, payload, 10, record, ROOM, &len,
+                                        used[each], 23, 0));
+        CHECK((record[0] == 0xa5) == (status != ERROR_SUCCESS));
+        CHECK((len == 77) == (status != ERROR_SUCCESS));
+    }
+    EXPECT(NTE_BUFFER_TOO_SMALL,
+           SslEncryptPacket(provider, keys.write, payload, 10, record, 1, &len, 6, 23, 0));
+    OK(SslEncryptPacket(provider, keys.write, payload, 10, NULL, 0, &len, 6, 23, 0));
+    OK(SslEncryptPacket(provider, keys.write, payload, 10, record, ROOM, &len, 6, 23, 0));
+    free_keys(keys);
+}
+
 static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
 {
     struct keys keys = keys_of(provider, private_key, &exchanges[4]);
@@ -270,6 +294,7 @@ int main(void)
     /* Every other exchange is one with the extended master secret: the same records. */
     for (each = 0; each < COUNT(exchanges); each += 2) {
         round_trips(provider, key, &exchanges[each]);
+        numbers_only_grow(provider, key, &exchanges[each]);
         bad_records(provider, key, &exchanges[each]);
         overlaps_at_every_distance(provider, key, &exchanges[each]);
         overlaps(provider, key, &exchanges[each]);
