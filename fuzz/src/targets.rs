@@ -91,14 +91,16 @@ pub fn import(input: &[u8]) {
         (provider, key)
     });
     let Some((head, ciphertext)) = input.split_first_chunk::<6>() else { return };
-    let number = |high: u8, low: u8| u32::from(u16::from_be_bytes([high, low]));
-    let [protocol, suite, offered] = [0, 2, 4].map(|at| number(head[at], head[at + 1]));
-    let parameters =
-        ParameterList::new().client_random([1; 32]).server_random([2; 32]).highest_version(offered);
+    let number = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    let (version, suite) = (ProtocolVersion(number(0)), CipherSuite(number(2).into()));
+    let parameters = ParameterList::new()
+        .client_random([1; 32])
+        .server_random([2; 32])
+        .highest_version(number(4).into());
     let (provider, key) = &*SERVER;
     let import = |ciphertext| {
         provider
-            .import_master_key(key, protocol, suite, &parameters, ciphertext)
+            .import_master_key(key, version, suite, &parameters, ciphertext)
             .map(|key| *key.secret_for_key_log().expect("the policy allows it").expose())
     };
     let secret = import(ciphertext);
@@ -109,10 +111,9 @@ pub fn import(input: &[u8]) {
 
 /// A private key as DER: every backend accepts it, or each refuses it for the same reason.
 pub fn private_key(input: &[u8]) {
-    let Ok(der) = RsaPrivateKeyDer::from_der(input) else { return };
-    let mut answers = backends()
-        .iter()
-        .map(|backend| (backend.info().name, PrivateKey::load(&backend, &der).map(drop)));
+    let mut answers = backends().into_iter().map(|backend| {
+        (backend.info().name, Provider::open(backend).load_private_key(input).map(drop))
+    });
     let Some((first, expected)) = answers.next() else { return };
     for (name, answer) in answers {
         assert_eq!(answer, expected, "{name} and {first}");
@@ -135,7 +136,7 @@ pub fn capture(input: &[u8]) {
         let password = PasswordArgs::default().password().expect("none is fine");
         let keys = read_keys(&data("keys/server-2048.pem"), &password).expect("a good key");
         let backend = default_backend().expect("backends are compiled in");
-        Keyring::load(backend, &keys, true).expect("a good key")
+        Keyring::load(&backend, &keys, true).expect("a good key")
     });
     let Ok(reader) = source::decompress(Cursor::new(input.to_vec())) else { return };
     let mut take = |delivery: Delivery| {
@@ -150,8 +151,8 @@ pub fn capture(input: &[u8]) {
     }
 }
 
-/// One direction of a connection, in pieces whose length is the first byte; the rest also as a
-/// hello of either side.
+/// One direction of a connection in pieces of the length that the first byte says, and the rest as
+/// a hello of either side.
 pub fn records(input: &[u8]) {
     let Some((piece_len, bytes)) = input.split_first() else { return };
     let mut stream = RecordStream::default();
@@ -163,8 +164,18 @@ pub fn records(input: &[u8]) {
     }
     for (kind, ssl2_framing) in [(1, false), (1, true), (2, false)] {
         let message = Message { kind: HandshakeType(kind), bytes: bytes.to_vec(), ssl2_framing };
-        // Success and failure are both fine.
-        let _ = (ClientHello::parse(&message), ServerHello::parse(&message));
+        let views = [View::Strict, View::Lenient];
+        // The lenient view accepts all that the strict one does, and finds the same.
+        let [strict, lenient] = views.map(|view| ClientHello::parse(&message, view));
+        assert!(strict.is_err() || strict == lenient);
+        let [strict, lenient] = views.map(|view| ServerHello::parse(&message, view));
+        assert!(strict.is_err() || strict == lenient);
+        if let Ok(hello) = strict {
+            let mut bytes = Vec::new();
+            hello.put(&mut bytes);
+            let written = Message { bytes, kind: message.kind, ssl2_framing: false };
+            assert_eq!(ServerHello::parse(&written, View::Strict), Ok(hello));
+        }
     }
 }
 
@@ -221,7 +232,7 @@ pub fn protected_record(input: &[u8]) {
         }
     };
     let mut answers = backends()
-        .iter()
+        .into_iter()
         .filter_map(|backend| Some((backend.info().name, open(direction.key(&backend).ok()?))));
     let Some((first, expected)) = answers.next() else { return };
     for (name, answer) in answers {
@@ -295,7 +306,7 @@ fn imports() -> Vec<Vec<u8>> {
     .map(|(protocol, suite)| {
         let secret = Exchange::new(protocol, suite).premaster_secret(&mut rng);
         let version = protocol.wire().to_be_bytes();
-        let suite = u16::try_from(suite).expect("two bytes on the wire").to_be_bytes();
+        let suite = u16::try_from(suite.0).expect("two bytes on the wire").to_be_bytes();
         [&version[..], &suite, &version, &key.encrypt(&key.pad(&secret, &mut rng))].concat()
     })
     .into()
@@ -381,7 +392,7 @@ fn flights() -> Vec<Vec<u8>> {
 
 fn protected_records() -> Vec<Vec<u8>> {
     let sealed = |(which, direction): (u8, Direction)| {
-        let key = backends().iter().find_map(|backend| direction.key(&backend).ok());
+        let key = backends().iter().find_map(|backend| direction.key(backend).ok());
         let mut key = key?;
         let mut record = vec![0; key.record_len(40).expect("short")];
         key.encrypt_packet(0, 23, &[0x61; 40], &mut record).expect("room for it");

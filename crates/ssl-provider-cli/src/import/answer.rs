@@ -273,10 +273,9 @@ const MAX_LINE_LEN: usize = 256;
     any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring")
 ))]
 mod tests {
-    use ssl_provider::backend::{Composed, Hashing};
+    use ssl_provider::backend::{Composed, Hashing, KeyExchangeBackend};
     use ssl_provider::{
-        BackendInfo, CipherSuite, KeyExchangeBackend, Operation, ParameterList, PrfAlgorithm,
-        Support, backends,
+        BackendInfo, CipherSuite, Operation, ParameterList, PrfAlgorithm, Support, backends,
     };
 
     use super::*;
