@@ -11,7 +11,7 @@ use ssl_provider::backend::{
 };
 use ssl_provider::{
     AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, InvalidKey, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support,
+    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureAlgorithm, SignatureScheme, Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
@@ -35,6 +35,8 @@ enum Plant {
     AeadIgnoresTheAad,
     SignatureIsNotChecked,
     SignatureMayBeTooLong,
+    DigestInfoIsOptional,
+    PssMayBePkcs1,
     BadPublicKeysAreBadSignatures,
     DecryptionDropsLeadingZeros,
     DecryptionFailsOnBadPadding,
@@ -81,6 +83,11 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::SignatureIsNotChecked, "signature::signature_verifies_under_its_own_scheme_only"),
     (Plant::SignatureIsNotChecked, "signature::signature_of_malformed_blocks_is_refused"),
     (Plant::SignatureIsNotChecked, "signature::signature_of_numbers_at_the_edges_is_refused"),
+    (Plant::SignatureIsNotChecked, "signature::signature_of_malformed_pss_blocks_is_refused"),
+    (Plant::SignatureIsNotChecked, "signature::signature_without_digest_info_is_over_any_length"),
+    (Plant::SignatureIsNotChecked, "signature::signature_rsa_pss_wycheproof_vectors"),
+    (Plant::DigestInfoIsOptional, "signature::signature_of_malformed_blocks_is_refused"),
+    (Plant::PssMayBePkcs1, "signature::signature_verifies_under_its_own_scheme_only"),
     (Plant::SignatureMayBeTooLong, "signature::signature_with_a_flipped_bit_is_refused"),
     (Plant::BadPublicKeysAreBadSignatures, "signature::signature_keys_are_checked"),
     (Plant::DecryptionDropsLeadingZeros, "rsa::rsa_keeps_leading_zeros"),
@@ -302,11 +309,24 @@ impl Signatures for Planted {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        let verify = |signature| self.inner.signatures().verify(key, scheme, digest, signature);
+        let under =
+            |scheme, signature| self.inner.signatures().verify(key, scheme, digest, signature);
+        let verify = |signature| under(scheme, signature);
         match (self.plant, verify(signature), signature) {
             (Plant::SignatureIsNotChecked, Err(Error::BadSignature), _) => Ok(()),
             (Plant::SignatureMayBeTooLong, Err(Error::BadSignature), [shorter @ .., _]) => {
                 verify(shorter)
+            }
+            (Plant::DigestInfoIsOptional, Err(Error::BadSignature), _) if scheme.is_rsa() => {
+                under(SignatureScheme::RsaWithoutDigestInfo, signature)
+            }
+            (Plant::PssMayBePkcs1, Err(Error::BadSignature), _) if scheme.is_rsa() => {
+                let is_pkcs1 = |other: &SignatureScheme| {
+                    other.algorithm() == SignatureAlgorithm::RsaPkcs1
+                        && other.hashes() == scheme.hashes()
+                };
+                let pkcs1 = SignatureScheme::ALL.into_iter().find(is_pkcs1);
+                pkcs1.map_or(Err(Error::BadSignature), |pkcs1| under(pkcs1, signature))
             }
             (Plant::BadPublicKeysAreBadSignatures, Err(Error::InvalidParameter(_)), _) => {
                 Err(Error::BadSignature)

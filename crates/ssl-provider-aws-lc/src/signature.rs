@@ -1,14 +1,17 @@
-//! Verification of signatures by AWS-LC, over digests: RSA PKCS#1 v1.5, and ECDSA.
+//! Verification of signatures by AWS-LC, over digests: RSA PKCS#1 v1.5 and PSS, and ECDSA.
 
 use std::ptr::NonNull;
 
 use aws_lc_sys::{
-    CBS, ECDSA_verify, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA,
-    EVP_parse_public_key, NID_md5_sha1, NID_sha1, NID_sha256, NID_sha384, NID_sha512, RSA_verify,
+    CBS, ECDSA_verify, EVP_MD_type, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_EC_KEY,
+    EVP_PKEY_get0_RSA, EVP_parse_public_key, RSA_NO_PADDING, RSA_PSS_SALTLEN_DIGEST, RSA_verify,
+    RSA_verify_pss_mgf1, RSA_verify_raw,
 };
 
 use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
-use ssl_provider_core::{Error, Operation, PublicKeyDer, SignatureScheme};
+use ssl_provider_core::{
+    Error, MAX_MODULUS_LEN, Operation, PublicKeyDer, SignatureAlgorithm, SignatureScheme,
+};
 
 use crate::{AwsLc, failure, succeeded};
 
@@ -32,24 +35,48 @@ pub(crate) fn verify(
     signature: &[u8],
 ) -> Result<(), Error> {
     let key = Key::parse(key.der())?;
-    let hash = match scheme {
-        SignatureScheme::RsaMd5Sha1 => NID_md5_sha1,
-        SignatureScheme::RsaSha1 | SignatureScheme::EcdsaSha1 => NID_sha1,
-        SignatureScheme::RsaSha256 | SignatureScheme::EcdsaSha256 => NID_sha256,
-        SignatureScheme::RsaSha384 | SignatureScheme::EcdsaSha384 => NID_sha384,
-        SignatureScheme::RsaSha512 | SignatureScheme::EcdsaSha512 => NID_sha512,
+    let (len, signature_len) = (digest.len(), signature.len());
+    let (data, signature) = (digest.as_ptr(), signature.as_ptr());
+    let answer = match (scheme.algorithm(), scheme.hashes()) {
+        (SignatureAlgorithm::Ecdsa, _) => {
+            let ec = key.ec()?;
+            // SAFETY: the key is live as long as `key`; the pointers are to as many bytes as said.
+            // AWS-LC ignores the first argument.
+            unsafe { ECDSA_verify(0, data, len, signature, signature_len, ec.as_ptr()) }
+        }
+        (SignatureAlgorithm::RsaPss, [hash]) => {
+            let (rsa, hash) = (key.rsa()?.as_ptr(), crate::hash::digest(*hash)?);
+            let salt = RSA_PSS_SALTLEN_DIGEST;
+            // SAFETY: as above; the digest method is a constant of the library.
+            unsafe {
+                RSA_verify_pss_mgf1(rsa, data, len, hash, hash, salt, signature, signature_len)
+            }
+        }
+        (SignatureAlgorithm::RsaPkcs1, [hash]) => {
+            let (rsa, hash) = (key.rsa()?.as_ptr(), crate::hash::digest(*hash)?);
+            // SAFETY: the digest method is a constant of the library.
+            let hash = unsafe { EVP_MD_type(hash) };
+            // SAFETY: as for ECDSA.
+            unsafe { RSA_verify(hash, data, len, signature, signature_len, rsa) }
+        }
+        (SignatureAlgorithm::RsaPkcs1, _) => {
+            let rsa = key.rsa()?.as_ptr();
+            let (mut block, mut block_len) = ([0; MAX_MODULUS_LEN], 0);
+            let (out, room, out_len) = (block.as_mut_ptr(), block.len(), &raw mut block_len);
+            let padding = RSA_NO_PADDING;
+            // SAFETY: as for ECDSA; the output has as much room as said.
+            let answer = unsafe {
+                RSA_verify_raw(rsa, out_len, out, room, signature, signature_len, padding)
+            };
+            // The block is not taken apart but made once more (RFC 8017 section 8.2.2).
+            let padding = vec![0xff; block_len.saturating_sub(3 + len)];
+            let expected = [&[0, 1], &padding[..], &[0], digest].concat();
+            if answer == 1 && block.get(..block_len) != Some(&expected[..]) {
+                return Err(Error::BadSignature);
+            }
+            answer
+        }
         _ => return Err(Error::Unsupported(Operation::Verify(scheme))),
-    };
-    let (digest_len, signature_len) = (digest.len(), signature.len());
-    let (digest, signature) = (digest.as_ptr(), signature.as_ptr());
-    let answer = if scheme.is_rsa() {
-        let rsa = key.rsa()?;
-        // SAFETY: the key is live as long as `key`; the pointers are to as many bytes as said.
-        unsafe { RSA_verify(hash, digest, digest_len, signature, signature_len, rsa.as_ptr()) }
-    } else {
-        let ec = key.ec()?;
-        // SAFETY: as above. AWS-LC ignores its first argument.
-        unsafe { ECDSA_verify(0, digest, digest_len, signature, signature_len, ec.as_ptr()) }
     };
     succeeded(answer).map_err(|_| Error::BadSignature)
 }

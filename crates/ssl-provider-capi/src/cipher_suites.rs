@@ -10,15 +10,15 @@ use ssl_provider::{
 };
 
 use crate::abi::{
-    BCRYPT_3DES_ALGORITHM, BCRYPT_AES_ALGORITHM, BCRYPT_CHAIN_MODE_CBC, BCRYPT_CHAIN_MODE_CCM,
-    BCRYPT_CHAIN_MODE_GCM, BCRYPT_CHAIN_MODE_NA, BCRYPT_DES_ALGORITHM, BCRYPT_DH_ALGORITHM,
-    BCRYPT_DSA_ALGORITHM, BCRYPT_ECDH_ALGORITHM, BCRYPT_MD5_ALGORITHM, BCRYPT_RC2_ALGORITHM,
-    BCRYPT_RC4_ALGORITHM, BCRYPT_RSA_ALGORITHM, BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
-    BCRYPT_SHA384_ALGORITHM, KeyHandle, MAX_NAME_LEN, NCRYPT_SSL_CIPHER_LENGTHS,
-    NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING, NCRYPT_SSL_CIPHER_SUITE, NCRYPT_SSL_CIPHER_SUITE_EX,
-    NCRYPT_SSL_CIPHER_SUITE_EX_VERSION, NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, Name, ProviderHandle,
-    SSL_ECDSA_ALGORITHM, TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
-    TLS_PSK_EXCHANGE,
+    BCRYPT_3DES_ALGORITHM, BCRYPT_AES_ALGORITHM, BCRYPT_CHACHA20_POLY1305_ALGORITHM,
+    BCRYPT_CHAIN_MODE_CBC, BCRYPT_CHAIN_MODE_CCM, BCRYPT_CHAIN_MODE_GCM, BCRYPT_CHAIN_MODE_NA,
+    BCRYPT_DES_ALGORITHM, BCRYPT_DH_ALGORITHM, BCRYPT_DSA_ALGORITHM, BCRYPT_ECDH_ALGORITHM,
+    BCRYPT_MD5_ALGORITHM, BCRYPT_RC2_ALGORITHM, BCRYPT_RC4_ALGORITHM, BCRYPT_RSA_ALGORITHM,
+    BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM, BCRYPT_SHA384_ALGORITHM, KeyHandle,
+    MAX_NAME_LEN, NCRYPT_SSL_CIPHER_LENGTHS, NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING,
+    NCRYPT_SSL_CIPHER_SUITE, NCRYPT_SSL_CIPHER_SUITE_EX, NCRYPT_SSL_CIPHER_SUITE_EX_VERSION,
+    NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, Name, ProviderHandle, SSL_ECDSA_ALGORITHM,
+    TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE, TLS_PSK_EXCHANGE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
@@ -356,6 +356,7 @@ fn cipher(algorithm: CipherAlgorithm) -> &'static str {
         CipherAlgorithm::Camellia => "CAMELLIA",
         CipherAlgorithm::Seed => "SEED",
         CipherAlgorithm::Aria => "ARIA",
+        CipherAlgorithm::ChaCha20 => BCRYPT_CHACHA20_POLY1305_ALGORITHM,
         _ => "",
     }
 }
@@ -388,6 +389,8 @@ fn lengths_of(
         CipherMode::Gcm | CipherMode::Ccm if is_tls13 => (0, 17),
         CipherMode::Gcm | CipherMode::Ccm => (8, 16),
         CipherMode::Ccm8 => (8, 8),
+        CipherMode::Poly1305 if is_tls13 => (0, 17),
+        CipherMode::Poly1305 => (0, 16),
         _ => (0, 0),
     };
     let pads = suite.cipher.mode == CipherMode::Cbc;
@@ -435,7 +438,7 @@ mod tests {
             let cipher_name = cipher(suite.cipher.algorithm);
             let has_cipher = suite.cipher.algorithm != CipherAlgorithm::Null;
             assert_eq!(!cipher_name.is_empty(), has_cipher, "{}", suite.name);
-            let has_mode = suite.cipher.mode != CipherMode::Stream;
+            let has_mode = !matches!(suite.cipher.mode, CipherMode::Stream | CipherMode::Poly1305);
             assert_eq!(mode(suite.cipher.mode) != BCRYPT_CHAIN_MODE_NA, has_mode, "{}", suite.name);
             let provider = Provider::open(ssl_provider::default_backend().unwrap());
             let (exchange, _) = exchange(suite.key_exchange, &provider);

@@ -147,6 +147,7 @@ fn algorithm(algorithm: CipherAlgorithm) -> &'static str {
         CipherAlgorithm::Camellia => "Camellia",
         CipherAlgorithm::Seed => "SEED",
         CipherAlgorithm::Aria => "ARIA",
+        CipherAlgorithm::ChaCha20 => "ChaCha20",
         _ => UNNAMED,
     }
 }
@@ -158,6 +159,7 @@ fn mode(mode: CipherMode) -> Option<&'static str> {
         CipherMode::Gcm => Some("GCM"),
         CipherMode::Ccm => Some("CCM"),
         CipherMode::Ccm8 => Some("CCM-8"),
+        CipherMode::Poly1305 => Some("Poly1305"),
         _ => Some(UNNAMED),
     }
 }

@@ -74,6 +74,8 @@ pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
 pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
 pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret};
 pub use crate::security_parameters::SecurityParameters;
-pub use crate::signature::{Curve, PublicKeyDer, PublicKeyParts, SignatureScheme};
+pub use crate::signature::{
+    Curve, PublicKeyDer, PublicKeyParts, SignatureAlgorithm, SignatureScheme,
+};
 pub use crate::status::SecurityStatus;
 pub use crate::version::{KeySchedule, ProtocolVersion};

@@ -354,8 +354,10 @@ impl Provider {
     /// CertificateVerify.
     ///
     /// - `public_key`: the `SubjectPublicKeyInfo` of the certificate, in DER.
-    /// - `digest`: [`SignatureScheme::digest_len`] bytes.
-    /// - `signature`: as the message carries it.
+    /// - `digest`: [`SignatureScheme::digest_len`] bytes; without a DigestInfo, 1 byte or more, and
+    ///   at least 11 less than the modulus has.
+    /// - `signature`: as the message carries it, in DER for ECDSA; r ‖ s goes through
+    ///   [`PublicKeyDer::ecdsa_signature_to_der`].
     ///
     /// # Errors
     ///

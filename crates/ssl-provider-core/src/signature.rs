@@ -2,103 +2,137 @@
 //! Everything here is public, so a wrong signature may have an error of its own.
 
 use pkcs1::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
-use pkcs1::der::{Decode, Encode, Error as DerError};
+use pkcs1::der::{Decode, Encode, Error as DerError, Tag};
 use pkcs8::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
+use crate::backend::HashAlgorithm;
 use crate::error::Error;
 use crate::rsa_der::{MAX_EXPONENT_BITS, MAX_MODULUS_LEN, MIN_MODULUS_BITS, bit_len, is_even};
 
-/// How a digest was signed.
+/// The algorithm of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum SignatureScheme {
-    /// RSASSA-PKCS1-v1_5 over MD5 and SHA-1, one after the other, without a name of the hash: for
-    /// RSA keys up to TLS 1.1 (RFC 2246 section 7.4.3).
-    RsaMd5Sha1,
-    /// RSASSA-PKCS1-v1_5 over SHA-1 (RFC 8017 section 8.2; so are those below).
-    RsaSha1,
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2).
+    RsaPkcs1,
+    /// RSASSA-PSS (RFC 8017 section 8.1) with a salt as long as the hash and MGF1 of that hash, for
+    /// keys under the object identifier rsaEncryption (RFC 8446 section 4.2.3).
+    RsaPss,
+    /// ECDSA (FIPS 186-5 section 6).
+    Ecdsa,
+}
+
+/// What is known of a scheme.
+#[derive(Clone, Copy)]
+struct Row {
+    algorithm: SignatureAlgorithm,
+    hashes: &'static [HashAlgorithm],
+    wire: Option<u16>,
+    name: &'static str,
+}
+
+macro_rules! schemes {
+    ($(
+        $(#[$doc:meta])*
+        $scheme:ident: $algorithm:ident $hashes:expr, $wire:expr, $name:literal;
+    )*) => {
+        /// How a digest was signed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum SignatureScheme {
+            $($(#[$doc])* $scheme,)*
+        }
+
+        impl SignatureScheme {
+            /// Every scheme of the interface.
+            pub const ALL: [Self; [$(Self::$scheme),*].len()] = [$(Self::$scheme),*];
+
+            const fn row(self) -> Row {
+                match self {
+                    $(Self::$scheme => Row {
+                        algorithm: SignatureAlgorithm::$algorithm,
+                        hashes: &$hashes,
+                        wire: $wire,
+                        name: $name,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+schemes! {
+    /// RSASSA-PKCS1-v1_5 over a digest of any length without a DigestInfo, which would name the
+    /// hash. TLS has no such scheme but the next one.
+    RsaWithoutDigestInfo: RsaPkcs1 [], None, "RSA without DigestInfo";
+    /// RSASSA-PKCS1-v1_5 over MD5 and SHA-1, one after the other, without a DigestInfo: for RSA
+    /// keys up to TLS 1.1 (RFC 2246 section 7.4.3).
+    RsaMd5Sha1: RsaPkcs1 [HashAlgorithm::Md5, HashAlgorithm::Sha1], None, "RSA with MD5+SHA-1";
+    /// RSASSA-PKCS1-v1_5 over SHA-1.
+    RsaSha1: RsaPkcs1 [HashAlgorithm::Sha1], Some(0x0201), "RSA with SHA-1";
     /// RSASSA-PKCS1-v1_5 over SHA-256.
-    RsaSha256,
+    RsaSha256: RsaPkcs1 [HashAlgorithm::Sha256], Some(0x0401), "RSA with SHA-256";
     /// RSASSA-PKCS1-v1_5 over SHA-384.
-    RsaSha384,
+    RsaSha384: RsaPkcs1 [HashAlgorithm::Sha384], Some(0x0501), "RSA with SHA-384";
     /// RSASSA-PKCS1-v1_5 over SHA-512.
-    RsaSha512,
+    RsaSha512: RsaPkcs1 [HashAlgorithm::Sha512], Some(0x0601), "RSA with SHA-512";
+    /// RSASSA-PSS over SHA-256: `rsa_pss_rsae_sha256`.
+    RsaPssSha256: RsaPss [HashAlgorithm::Sha256], Some(0x0804), "RSA-PSS with SHA-256";
+    /// RSASSA-PSS over SHA-384: `rsa_pss_rsae_sha384`.
+    RsaPssSha384: RsaPss [HashAlgorithm::Sha384], Some(0x0805), "RSA-PSS with SHA-384";
+    /// RSASSA-PSS over SHA-512: `rsa_pss_rsae_sha512`, for keys of 1034 bits or more.
+    RsaPssSha512: RsaPss [HashAlgorithm::Sha512], Some(0x0806), "RSA-PSS with SHA-512";
     /// ECDSA over SHA-1, which is also that of TLS 1.1 and earlier (RFC 8422 section 5.10).
-    EcdsaSha1,
+    EcdsaSha1: Ecdsa [HashAlgorithm::Sha1], Some(0x0203), "ECDSA with SHA-1";
     /// ECDSA over SHA-256.
-    EcdsaSha256,
+    EcdsaSha256: Ecdsa [HashAlgorithm::Sha256], Some(0x0403), "ECDSA with SHA-256";
     /// ECDSA over SHA-384.
-    EcdsaSha384,
+    EcdsaSha384: Ecdsa [HashAlgorithm::Sha384], Some(0x0503), "ECDSA with SHA-384";
     /// ECDSA over SHA-512.
-    EcdsaSha512,
+    EcdsaSha512: Ecdsa [HashAlgorithm::Sha512], Some(0x0603), "ECDSA with SHA-512";
 }
 
 impl SignatureScheme {
-    /// Every scheme of the interface.
-    pub const ALL: [Self; 9] = [
-        Self::RsaMd5Sha1,
-        Self::RsaSha1,
-        Self::RsaSha256,
-        Self::RsaSha384,
-        Self::RsaSha512,
-        Self::EcdsaSha1,
-        Self::EcdsaSha256,
-        Self::EcdsaSha384,
-        Self::EcdsaSha512,
-    ];
-
-    /// The scheme of a `SignatureAndHashAlgorithm` of TLS 1.2, its two bytes as a big-endian number
-    /// such as 0x0401 (RFC 5246 section 7.4.1.4.1); none for one that is not verified here.
-    pub const fn from_wire(number: u16) -> Option<Self> {
-        match number {
-            0x0201 => Some(Self::RsaSha1),
-            0x0401 => Some(Self::RsaSha256),
-            0x0501 => Some(Self::RsaSha384),
-            0x0601 => Some(Self::RsaSha512),
-            0x0203 => Some(Self::EcdsaSha1),
-            0x0403 => Some(Self::EcdsaSha256),
-            0x0503 => Some(Self::EcdsaSha384),
-            0x0603 => Some(Self::EcdsaSha512),
-            _ => None,
-        }
+    /// Returns the scheme of a number on the wire, such as 0x0401: a `SignatureAndHashAlgorithm` of
+    /// TLS 1.2 (RFC 5246 section 7.4.1.4.1) or a `SignatureScheme` (RFC 8446 section 4.2.3); none
+    /// for one that is not verified here.
+    pub fn from_wire(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.wire() == Some(number))
     }
 
-    /// Length of the digest in bytes.
-    pub const fn digest_len(self) -> usize {
-        match self {
-            Self::RsaMd5Sha1 => 36,
-            Self::RsaSha1 | Self::EcdsaSha1 => 20,
-            Self::RsaSha256 | Self::EcdsaSha256 => 32,
-            Self::RsaSha384 | Self::EcdsaSha384 => 48,
-            Self::RsaSha512 | Self::EcdsaSha512 => 64,
-        }
+    /// Returns the number on the wire; none for a scheme that TLS does not negotiate.
+    pub const fn wire(self) -> Option<u16> {
+        self.row().wire
     }
 
-    /// Whether keys of this scheme are RSA keys; they are on a curve otherwise.
+    /// Returns the algorithm.
+    pub const fn algorithm(self) -> SignatureAlgorithm {
+        self.row().algorithm
+    }
+
+    /// Returns the hashes that make up the digest, one after the other: two for
+    /// [`RsaMd5Sha1`](Self::RsaMd5Sha1), none where the scheme does not say, else one.
+    pub const fn hashes(self) -> &'static [HashAlgorithm] {
+        self.row().hashes
+    }
+
+    /// Returns the length of the digest in bytes; none where it may be any length.
+    pub fn digest_len(self) -> Option<usize> {
+        let lengths = self.hashes().iter().map(|hash| hash.output_len());
+        lengths.reduce(|sum, len| sum + len)
+    }
+
+    /// Returns whether keys of this scheme are RSA keys; they are on a curve otherwise.
     pub const fn is_rsa(self) -> bool {
-        match self {
-            Self::RsaMd5Sha1
-            | Self::RsaSha1
-            | Self::RsaSha256
-            | Self::RsaSha384
-            | Self::RsaSha512 => true,
-            Self::EcdsaSha1 | Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => false,
+        match self.algorithm() {
+            SignatureAlgorithm::RsaPkcs1 | SignatureAlgorithm::RsaPss => true,
+            SignatureAlgorithm::Ecdsa => false,
         }
     }
 
-    /// The usual name.
+    /// Returns the usual name.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::RsaMd5Sha1 => "RSA with MD5+SHA-1",
-            Self::RsaSha1 => "RSA with SHA-1",
-            Self::RsaSha256 => "RSA with SHA-256",
-            Self::RsaSha384 => "RSA with SHA-384",
-            Self::RsaSha512 => "RSA with SHA-512",
-            Self::EcdsaSha1 => "ECDSA with SHA-1",
-            Self::EcdsaSha256 => "ECDSA with SHA-256",
-            Self::EcdsaSha384 => "ECDSA with SHA-384",
-            Self::EcdsaSha512 => "ECDSA with SHA-512",
-        }
+        self.row().name
     }
 }
 
@@ -251,15 +285,35 @@ impl<'a> PublicKeyDer<'a> {
         }
     }
 
+    /// Returns the DER of an ECDSA signature that is r ‖ s, each as long as a coordinate: the form
+    /// of CNG and of IEEE P1363, in place of the `Ecdsa-Sig-Value` that
+    /// [`Provider::verify_signature`](crate::Provider::verify_signature) takes. None when the key
+    /// is not on a curve or the signature has another length; r and s may be any numbers.
+    pub fn ecdsa_signature_to_der(&self, fixed: &[u8]) -> Option<Vec<u8>> {
+        let PublicKeyParts::Ec { curve, .. } = self.parts else { return None };
+        if fixed.len() != 2 * curve.coordinate_len() {
+            return None;
+        }
+        let (r, s) = fixed.split_at(curve.coordinate_len());
+        let integer = |bytes| UintRef::new(bytes)?.to_der();
+        let integers = [integer(r).ok()?, integer(s).ok()?].concat();
+        AnyRef::new(Tag::Sequence, &integers).ok()?.to_der().ok()
+    }
+
     /// Checks that the key and a digest are of `scheme`.
     pub(crate) fn check(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
-        if digest.len() != scheme.digest_len() {
-            return Err(Error::InvalidParameter("digest: its length is not that of the scheme"));
-        }
         if self.modulus_bits().is_some() != scheme.is_rsa() {
             return Err(Error::InvalidParameter("public key: not of the kind that signed so"));
         }
-        Ok(())
+        let good = match (scheme.digest_len(), self.parts) {
+            (Some(len), _) => digest.len() == len,
+            // 11 bytes of the block are padding at least (RFC 8017 section 9.2).
+            (None, PublicKeyParts::Rsa { modulus, .. }) => {
+                (1..=modulus.len() - 11).contains(&digest.len())
+            }
+            (None, PublicKeyParts::Ec { .. }) => false,
+        };
+        if good { Ok(()) } else { Err(BAD_DIGEST_LEN) }
     }
 }
 
@@ -287,6 +341,9 @@ pub const BAD_PUBLIC_KEY: Error = Error::InvalidParameter(
     "public key: expected RSA of 1024 to 8192 bits, or a point on P-256, P-384 or \
      P-521, as SubjectPublicKeyInfo",
 );
+
+const BAD_DIGEST_LEN: Error =
+    Error::InvalidParameter("digest: its length is not that of the scheme or too long for the key");
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
@@ -317,14 +374,89 @@ mod tests {
 
     #[test]
     fn wire_numbers_name_hash_and_key() {
+        use HashAlgorithm::{Sha1, Sha256, Sha384, Sha512};
+
+        let mut count = 0;
         for number in 0..=u16::MAX {
             let Some(scheme) = SignatureScheme::from_wire(number) else { continue };
-            let [hash, key] = number.to_be_bytes();
-            assert_eq!(scheme.is_rsa(), key == 1, "{number:04x}");
-            assert_eq!(scheme.digest_len(), [20, 0, 32, 48, 64][usize::from(hash) - 2]);
+            let (algorithm, hash) = match number.to_be_bytes() {
+                // RFC 5246 section 7.4.1.4.1.
+                [hash, 1] => (SignatureAlgorithm::RsaPkcs1, hash),
+                [hash, 3] => (SignatureAlgorithm::Ecdsa, hash),
+                // RFC 8446 section 4.2.3.
+                [8, hash] => (SignatureAlgorithm::RsaPss, hash),
+                other => panic!("{other:?}"),
+            };
+            let hash = [Sha1, Sha1, Sha256, Sha384, Sha512][usize::from(hash) - 2];
+            assert_ne!(hash, if number >> 8 == 3 { Sha1 } else { HashAlgorithm::Md5 }, "SHA-224");
+            assert_eq!(scheme.algorithm(), algorithm, "{number:04x}");
+            assert_eq!(scheme.hashes(), [hash], "{number:04x}");
+            assert_eq!(scheme.digest_len(), Some(hash.output_len()), "{number:04x}");
+            assert_eq!(scheme.wire(), Some(number));
+            count += 1;
         }
+        assert_eq!(count, 11);
         assert_eq!(SignatureScheme::from_wire(0x0101), None, "MD5");
         assert_eq!(SignatureScheme::from_wire(0x0202), None, "DSA");
-        assert_eq!(SignatureScheme::from_wire(0x0804), None, "RSA-PSS");
+        assert_eq!(SignatureScheme::from_wire(0x0809), None, "keys for RSA-PSS only");
+    }
+
+    #[test]
+    fn schemes_that_tls_does_not_negotiate_have_no_number_and_no_name_of_a_hash() {
+        let unnumbered = SignatureScheme::ALL.into_iter().filter(|scheme| scheme.wire().is_none());
+        let lengths = unnumbered.map(|scheme| (scheme, scheme.digest_len()));
+        assert_eq!(
+            lengths.collect::<Vec<_>>(),
+            [
+                (SignatureScheme::RsaWithoutDigestInfo, None),
+                (SignatureScheme::RsaMd5Sha1, Some(36))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_signature_of_fixed_length_becomes_der_with_the_shortest_integers() {
+        let key = |curve: Curve| {
+            let point = [&[4_u8][..], &vec![7; 2 * curve.coordinate_len()]].concat();
+            PublicKeyParts::Ec { curve, point: &point }.to_der().unwrap()
+        };
+        let p256 = key(Curve::P256);
+        let p256 = PublicKeyDer::from_der(&p256).unwrap();
+        let mut fixed = [0; 64];
+        let der = |fixed: &[u8]| p256.ecdsa_signature_to_der(fixed).unwrap();
+        assert_eq!(der(&fixed), [0x30, 6, 2, 1, 0, 2, 1, 0]);
+        fixed[31] = 0x7f;
+        fixed[63] = 0x80;
+        assert_eq!(der(&fixed), [0x30, 7, 2, 1, 0x7f, 2, 2, 0, 0x80]);
+        fixed = [0xff; 64];
+        let integer = [&[2, 33, 0][..], &[0xff; 32]].concat();
+        assert_eq!(der(&fixed), [&[0x30, 70][..], &integer, &integer].concat());
+
+        // The longest needs a length of two bytes.
+        let p521 = key(Curve::P521);
+        let p521 = PublicKeyDer::from_der(&p521).unwrap();
+        let integer = [&[2, 66][..], &[1; 66]].concat();
+        let der = p521.ecdsa_signature_to_der(&[1; 132]).unwrap();
+        assert_eq!(der, [&[0x30, 0x81, 136][..], &integer, &integer].concat());
+
+        for len in [0, 63, 65, 96, 132] {
+            assert_eq!(p256.ecdsa_signature_to_der(&vec![1; len]), None, "{len}");
+        }
+        let rsa = PublicKeyParts::Rsa { modulus: &[0xff; 128], exponent: &[1, 0, 1] };
+        let rsa = rsa.to_der().unwrap();
+        assert_eq!(PublicKeyDer::from_der(&rsa).unwrap().ecdsa_signature_to_der(&[1; 64]), None);
+    }
+
+    #[test]
+    fn a_digest_without_digest_info_leaves_room_for_the_padding() {
+        let der = PublicKeyParts::Rsa { modulus: &[0xff; 128], exponent: &[1, 0, 1] };
+        let der = der.to_der().unwrap();
+        let key = PublicKeyDer::from_der(&der).unwrap();
+        for (len, expected) in
+            [(0, Err(BAD_DIGEST_LEN)), (1, Ok(())), (117, Ok(())), (118, Err(BAD_DIGEST_LEN))]
+        {
+            let checked = key.check(SignatureScheme::RsaWithoutDigestInfo, &vec![0; len]);
+            assert_eq!(checked, expected, "{len}");
+        }
     }
 }

@@ -57,24 +57,9 @@ pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, Signatu
         .into_iter()
         .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
         .filter(move |(_, scheme)| {
-            let hashes = hashes(*scheme);
             supports(Operation::Verify(*scheme))
-                && !hashes.is_empty()
-                && hashes.iter().all(|hash| supports(Operation::Hash(*hash)))
+                && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
         })
-}
-
-/// Returns the hashes whose concatenated digests a scheme signs; none if core lacks the hash.
-pub(crate) fn hashes(scheme: SignatureScheme) -> &'static [HashAlgorithm] {
-    const ALL: &[HashAlgorithm] = &HashAlgorithm::ALL;
-    match scheme {
-        SignatureScheme::RsaMd5Sha1 => &[HashAlgorithm::Md5, HashAlgorithm::Sha1],
-        // Every other scheme signs one digest, and digest lengths are unique.
-        _ => {
-            let hash = ALL.iter().find(|hash| hash.output_len() == scheme.digest_len());
-            hash.map_or(&[], std::slice::from_ref)
-        }
-    }
 }
 
 /// Parses the body of a Certificate message. Returns `None` if its list is empty.
@@ -122,8 +107,8 @@ pub(crate) fn certificate_verify(
         return Err(Alert::IllegalParameter);
     }
     let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
-    let mut digest = Vec::with_capacity(scheme.digest_len());
-    for hash in hashes(scheme) {
+    let mut digest = Vec::new();
+    for hash in scheme.hashes() {
         let start = digest.len();
         digest.resize(start + hash.output_len(), 0);
         provider

@@ -1,14 +1,19 @@
-//! Verification of signatures over digests: RSA PKCS#1 v1.5 by the `rsa` crate, ECDSA by `p256`,
-//! `p384` and `p521`.
+//! Verification of signatures over digests: RSA PKCS#1 v1.5 and PSS by the `rsa` crate, ECDSA by
+//! `p256`, `p384` and `p521`.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::{BoxedUint, PublicKey};
 use sha1::Sha1;
+use sha2::digest::const_oid::AssociatedOid;
+use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha256, Sha384, Sha512};
 
 use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
-use ssl_provider_core::{Curve, Error, Operation, PublicKeyDer, PublicKeyParts, SignatureScheme};
+use ssl_provider_core::{
+    Curve, Error, HashAlgorithm, Operation, PublicKeyDer, PublicKeyParts, SignatureAlgorithm,
+    SignatureScheme,
+};
 
 use crate::RustCrypto;
 
@@ -36,15 +41,15 @@ pub(crate) fn verify(
             let number = BoxedUint::from_be_slice_vartime;
             let key =
                 PublicKey::new(number(modulus), number(exponent)).map_err(|_| BAD_PUBLIC_KEY)?;
-            let padding = match scheme {
-                SignatureScheme::RsaSha1 => Pkcs1v15Sign::new::<Sha1>(),
-                SignatureScheme::RsaSha256 => Pkcs1v15Sign::new::<Sha256>(),
-                SignatureScheme::RsaSha384 => Pkcs1v15Sign::new::<Sha384>(),
-                SignatureScheme::RsaSha512 => Pkcs1v15Sign::new::<Sha512>(),
-                SignatureScheme::RsaMd5Sha1 => Pkcs1v15Sign::new_unprefixed(),
-                _ => return Err(Error::Unsupported(Operation::Verify(scheme))),
-            };
-            key.verify(padding, digest, signature).map_err(|_| Error::BadSignature)
+            match scheme.hashes() {
+                [HashAlgorithm::Sha1] => verify_rsa::<Sha1>(&key, scheme, digest, signature),
+                [HashAlgorithm::Sha256] => verify_rsa::<Sha256>(&key, scheme, digest, signature),
+                [HashAlgorithm::Sha384] => verify_rsa::<Sha384>(&key, scheme, digest, signature),
+                [HashAlgorithm::Sha512] => verify_rsa::<Sha512>(&key, scheme, digest, signature),
+                [_] => return Err(Error::Unsupported(Operation::Verify(scheme))),
+                _ => key.verify(Pkcs1v15Sign::new_unprefixed(), digest, signature),
+            }
+            .map_err(|_| Error::BadSignature)
         }
         PublicKeyParts::Ec { curve, point } => {
             // The crates refuse a digest of less than half a coordinate; zeros before it change
@@ -76,5 +81,18 @@ pub(crate) fn verify(
             }
             .map_err(|_| Error::BadSignature)
         }
+    }
+}
+
+/// Verifies an RSA signature over a digest of the hash `D`.
+fn verify_rsa<D: Digest + AssociatedOid + FixedOutputReset>(
+    key: &PublicKey,
+    scheme: SignatureScheme,
+    digest: &[u8],
+    signature: &[u8],
+) -> rsa::errors::Result<()> {
+    match scheme.algorithm() {
+        SignatureAlgorithm::RsaPss => key.pss_verify_prehash::<D>(digest, signature),
+        _ => key.verify(Pkcs1v15Sign::new::<D>(), digest, signature),
     }
 }

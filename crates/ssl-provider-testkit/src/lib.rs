@@ -271,9 +271,12 @@ macro_rules! conformance_tests {
             signature::signature_over_another_digest_is_refused
             signature::signature_verifies_under_its_own_scheme_only
             signature::signature_of_malformed_blocks_is_refused
+            signature::signature_of_malformed_pss_blocks_is_refused
+            signature::signature_without_digest_info_is_over_any_length
             signature::signature_of_numbers_at_the_edges_is_refused
             signature::signature_keys_are_checked
             signature::signature_rsa_wycheproof_vectors
+            signature::signature_rsa_pss_wycheproof_vectors
             signature::signature_ecdsa_wycheproof_vectors
             support::support_is_what_the_backend_says
             support::support_is_what_the_matrix_says

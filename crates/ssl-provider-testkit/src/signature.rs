@@ -1,11 +1,13 @@
-//! Signatures for tests: RSA ones made here with the private exponent, and ECDSA ones that OpenSSL
-//! made. Digests count up from 00, since a signature does not know of what its digest is.
+//! Signatures for tests: RSA ones made here with the private exponent, and RSA-PSS and ECDSA ones
+//! that OpenSSL made. Digests count up from 00, since a signature does not know of what its digest
+//! is.
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::SignatureScheme;
+use ssl_provider_core::{HashAlgorithm, SignatureAlgorithm, SignatureScheme};
 
 use crate::bytes::{counting, hex};
+use crate::reference::hash;
 use crate::rsa_key::TestKey;
 
 /// A public key, and signatures of its private key.
@@ -17,22 +19,29 @@ pub struct Signer {
     pub signatures: Vec<(SignatureScheme, Vec<u8>)>,
 }
 
-/// The digest that is signed.
+/// The digest that is signed: of 21 bytes, as no hash has, where the scheme leaves the length open.
 pub fn digest(scheme: SignatureScheme) -> Vec<u8> {
-    counting::<64>(0)[..scheme.digest_len()].to_vec()
+    counting::<64>(0)[..scheme.digest_len().unwrap_or(21)].to_vec()
 }
 
-/// Keys and signatures of every scheme: one RSA key, and one on each curve.
+/// Keys and signatures of every scheme: two RSA keys, and one on each curve.
 pub fn signers() -> Vec<Signer> {
-    vec![rsa(&TestKey::rsa_1024()), p256(), p384(), p521()]
+    vec![rsa(&TestKey::rsa_1024()), pss(), p256(), p384(), p521()]
 }
 
-/// Every scheme of an RSA key.
+/// Every scheme of an RSA key that is long enough for it.
 pub fn rsa(key: &TestKey) -> Signer {
-    let schemes = SignatureScheme::ALL.into_iter().filter(|scheme| scheme.is_rsa());
-    let signatures = schemes
-        .map(|scheme| (scheme, sign_block(key, &encoded(scheme, &digest(scheme), key.len()))));
-    Signer { public_key: rsa_public_key(key), signatures: signatures.collect() }
+    let signature = |scheme: SignatureScheme| {
+        let digest = digest(scheme);
+        let block = match (scheme.algorithm(), scheme.hashes()) {
+            (SignatureAlgorithm::RsaPkcs1, _) => encoded(scheme, &digest, key.len()),
+            (SignatureAlgorithm::RsaPss, [hash]) => Pss::new(*hash).encode(&digest, key)?,
+            _ => return None,
+        };
+        Some((scheme, sign_block(key, &block)))
+    };
+    let signatures = SignatureScheme::ALL.into_iter().filter_map(signature).collect();
+    Signer { public_key: rsa_public_key(key), signatures }
 }
 
 /// The `SubjectPublicKeyInfo` of an RSA key.
@@ -66,6 +75,48 @@ pub fn encoded(scheme: SignatureScheme, digest: &[u8], len: usize) -> Vec<u8> {
     [&[0, 1], &padding[..], &[0], &content].concat()
 }
 
+/// What the block of RSASSA-PSS is made of (RFC 8017 section 9.1.1), to be changed where it shall
+/// be malformed.
+#[derive(Clone, Debug)]
+pub struct Pss {
+    /// The hash of the digest and the salt.
+    pub hash: HashAlgorithm,
+    /// The hash of the mask.
+    pub mask_hash: HashAlgorithm,
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// The last byte of the padding, zero.
+    pub padding: u8,
+    /// The byte between padding and salt, 01.
+    pub separator: u8,
+    /// The last byte, bc.
+    pub trailer: u8,
+}
+
+impl Pss {
+    /// That of `rsa_pss_rsae_*` (RFC 8446 section 4.2.3), with a salt of a0, a1, and so on.
+    pub fn new(hash: HashAlgorithm) -> Self {
+        let salt = counting::<64>(0xa0)[..hash.output_len()].to_vec();
+        Self { hash, mask_hash: hash, salt, padding: 0, separator: 1, trailer: 0xbc }
+    }
+
+    /// The block, as long as the modulus; none for a key that is too short.
+    pub fn encode(&self, digest: &[u8], key: &TestKey) -> Option<Vec<u8>> {
+        let bits = usize::try_from(key.modulus().bits()).expect("a key") - 1;
+        let len = bits.div_ceil(8);
+        let hashed = hash(self.hash, &[&[0; 8], digest, &self.salt]);
+        let mut padding = vec![0; len.checked_sub(hashed.len() + self.salt.len() + 2)?];
+        if let Some(last) = padding.last_mut() {
+            *last = self.padding;
+        }
+        let mut block = [&padding[..], &[self.separator], &self.salt].concat();
+        let mask = (0_u32..).flat_map(|n| hash(self.mask_hash, &[&hashed, &n.to_be_bytes()]));
+        block.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+        block[0] &= 0xff >> (8 * len - bits);
+        Some([&vec![0; key.len() - len][..], &block, &hashed, &[self.trailer]].concat())
+    }
+}
+
 /// The RSA private operation on a block.
 pub fn sign_block(key: &TestKey, block: &[u8]) -> Vec<u8> {
     let exponent = BigUint::from_bytes_be(&key.private_exponent());
@@ -84,6 +135,35 @@ fn der(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
     out.extend(len);
     out.extend(content);
     out
+}
+
+/// Made by OpenSSL 3.0.19, of digests whose bytes count up from 00, for each of the three hashes:
+/// `openssl pkeyutl -sign -keyform DER -inkey rsa-1536.der -in DIGEST -pkeyopt digest:sha256
+/// -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:digest`.
+fn pss() -> Signer {
+    let signatures = [
+        "a4a7c8aaa506c40457835c92e0e93a86dd0cfc19d5fbaa02e8e3e52aa2987de8f94f9fe44a8102fa241151\
+         3af5b884ab70a29d57ff008e6030dd47ba136a320a45a1c66e9b632a2758e91f3308dd5c3d7810ed1ea53f\
+         226c8fbfdb0875f1837d2822a2f21041250491484962f6069ee1ad3f4c158e41f4237665c137bf20ee1682\
+         6f1603be213bb68f09d9edb380d26be04c4e305b783528317e28fffc46e3105cc7873fc5ddfc03c3770988\
+         e6e1f59031a6465c35eeb07d21576600156b54a3",
+        "1bc2f3f9618ffd82f0dafd9ad7ba7d8d9eb4018e1c11789da9c6308084b04408a152a3d485e2a0edb32c4f\
+         34b522763686d1af517a8a44932f5c8034cc555afba62d43fc64e559fcd664060c4dd339b22372cf164dd0\
+         b24e267565301ba414530846c6fec74b0ad0e0e9c641df0d913523764a2e2860b3d0bfa3f69cde45adba95\
+         1c92f89329abcea358de9fc203824edcac3f837da8baf42243e5966f9d5230f8abc09de78dfb84da3f52a1\
+         99d5f75fa46cd00dbddd5ade611d0f2f3e2ede87",
+        "40a64f82a44eef6e20ba30a8dafb923ae19a35b2759978d31897968790ef9182b2d496d9c507d71112e63d\
+         b3d967b2c8baf199482b13aef6dadf9d22420b313988ecbfbdbdf4eb21eae8f9d354f8d75e62ea45be566b\
+         ea3bdf3298f61c945cff89a267c474360bb8777feffdf71caf5f741c56f3abf2deb20bd29e24b332e07b92\
+         111a9ff3d86b1588cf3ba28608b4b02decafc348d6d2595ad92365a02459cc77faed1e34b6c486304dad75\
+         e76b0050601d8fbfeb9ee38cb3e9c3dac1a82df1",
+    ];
+    let schemes = SignatureScheme::ALL.into_iter();
+    let schemes = schemes.filter(|scheme| scheme.algorithm() == SignatureAlgorithm::RsaPss);
+    Signer {
+        public_key: rsa_public_key(&TestKey::rsa_1536()),
+        signatures: schemes.zip(signatures.map(hex)).collect(),
+    }
 }
 
 /// Made by `openssl ecparam -genkey` and `openssl pkeyutl -sign` of OpenSSL 3.0.22.
@@ -160,4 +240,39 @@ fn ecdsa(public_key: &str, signatures: [&str; 4]) -> Signer {
     let schemes = SignatureScheme::ALL.into_iter().filter(|scheme| !scheme.is_rsa());
     let signatures = schemes.zip(signatures.map(hex)).collect();
     Signer { public_key: hex(public_key), signatures }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `openssl pkeyutl -sign -keyform DER -inkey rsa-1024.der -in DIGEST` of OpenSSL 3.0.19, which
+    /// writes no DigestInfo unless it is told a hash.
+    #[test]
+    fn a_signature_without_digest_info_is_that_of_openssl() {
+        let expected = "70a19b49d7bdf474a4f48f8dde326e627d096c0bb375e01fb0d353f5382d02fbefece1b1\
+                        f73b4125bbb6b7abeb5ce8cdc798a5ab7f2d940afb28b28ef71c1f138f82f8daa419035a\
+                        1ddd40c9afdf9b6741073eec63133c3eeff8aeedf776c356cfb3a5dd13f9df4decc69da2\
+                        997a577d3b6b16abe0466eb389d70c8a1c6b4f49";
+        let made = rsa(&TestKey::rsa_1024()).signatures;
+        let scheme = SignatureScheme::RsaWithoutDigestInfo;
+        assert!(made.contains(&(scheme, hex(expected))));
+    }
+
+    #[test]
+    fn a_key_too_short_for_the_hash_and_its_salt_has_no_pss_signature() {
+        let digest = digest(SignatureScheme::RsaPssSha512);
+        let pss = Pss::new(HashAlgorithm::Sha512);
+        assert_eq!(pss.encode(&digest, &TestKey::rsa_1024()), None);
+        assert!(pss.encode(&digest, &TestKey::rsa_1536()).is_some());
+    }
+
+    #[test]
+    fn there_is_a_signature_of_every_scheme() {
+        let signers = signers();
+        for scheme in SignatureScheme::ALL {
+            let mut known = signers.iter().flat_map(|signer| &signer.signatures);
+            assert!(known.any(|(known, _)| *known == scheme), "{}", scheme.name());
+        }
+    }
 }

