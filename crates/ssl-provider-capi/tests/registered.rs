@@ -5,9 +5,9 @@
 
 use std::ptr::{null, null_mut};
 
-use ssl_provider::backends;
+use ssl_provider::{ConstantTime, RsaInfo, backends, default_backend};
 use ssl_provider_testkit::fake::Fake;
-use sslprovider::abi::{NTE_NOT_SUPPORTED, SSL_PROVIDER_POLICY};
+use sslprovider::abi::{NTE_NOT_SUPPORTED, NTE_PROV_DLL_NOT_FOUND, SSL_PROVIDER_POLICY};
 use sslprovider::pointer::{Out, PolicyPointer, WideStr};
 use sslprovider::policy::SslProviderOpenWithPolicy;
 use windows_sys::Win32::Security::Cryptography::{
@@ -26,12 +26,18 @@ fn a_registered_backend_is_listed_last_and_opens_by_its_name_and_not_by_default(
     assert_eq!(after[..before.len()], before[..]);
     assert_eq!(&after[before.len()..], std::slice::from_ref(&wide));
     assert_eq!(open(wide.as_ptr()), 0);
-    // It has no RSA that anybody claims to be constant-time.
-    assert_eq!(open_requiring(wide.as_ptr(), false), 0);
-    assert_eq!(open_requiring(wide.as_ptr(), true), NTE_NOT_SUPPORTED);
-    assert_eq!(open_requiring(null(), true), 0, "aws-lc claims it");
-    assert_ne!(ssl_provider::default_backend().as_ref(), Ok(&fake));
-    assert_eq!(open(null()), 0);
+    assert_ne!(default_backend().as_ref(), Ok(&fake));
+    let by_default = if default_backend().is_ok() { 0 } else { NTE_PROV_DLL_NOT_FOUND };
+    assert_eq!(open(null()), by_default);
+    for backend in backends() {
+        let name: Vec<u16> = backend.info().provider_name.encode_utf16().chain([0]).collect();
+        let is_claimed = |rsa: RsaInfo| rsa.constant_time >= ConstantTime::Claimed;
+        let expected =
+            if backend.info().rsa.is_some_and(is_claimed) { 0 } else { NTE_NOT_SUPPORTED };
+        assert_eq!(open_requiring(name.as_ptr(), true), expected, "{backend:?}");
+        assert_eq!(open_requiring(name.as_ptr(), false), 0, "{backend:?}");
+    }
+    assert_eq!(fake.info().rsa, None, "so that one of them lacks what is required");
 }
 
 /// Opens a provider and frees it again; returns the status.
