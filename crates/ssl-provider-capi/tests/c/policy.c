@@ -1,4 +1,4 @@
-/* Providers with a policy: what zeros forbid, what each field allows, and structures of every age. */
+/* Providers with a policy: what zeros forbid, what each field allows, and older structures. */
 
 #include "test.h"
 
