@@ -18,9 +18,10 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 16] = [
     "layout",
     "providers",
+    "policy",
     "suites",
     "keys",
     "curves",

@@ -67,6 +67,7 @@ typedef uint32_t DWORD;
 typedef uint32_t ULONG;
 typedef uint64_t ULONGLONG;
 typedef int32_t LONG;
+typedef int BOOL;
 typedef LONG NTSTATUS;
 typedef LONG SECURITY_STATUS;
 typedef uintptr_t ULONG_PTR;
@@ -1995,6 +1996,35 @@ SSLP_API void WINAPI SslProviderSetTrace(
 SSLP_API SECURITY_STATUS WINAPI SslProviderCountLive(
     DWORD *pcHandles,
     DWORD *pcBuffers);
+
+/*
+ * What the caller of SslProviderOpenWithPolicy allows and requires. Set all to 0, then cbSize, then
+ * what differs. Later versions of this header may add fields; programs that were compiled with this
+ * one pass its size, and the new fields are then 0.
+ */
+typedef struct _SSL_PROVIDER_POLICY {
+    DWORD cbSize;                 /* sizeof(SSL_PROVIDER_POLICY). */
+    DWORD dwMinKeyBits;           /* The shortest RSA key, 1024 to 8192; 0 is 2048. */
+    BOOL fAllowSsl3;              /* SSL 3.0 is accepted and listed. */
+    BOOL fAllowKeyExport;         /* SslExportKey exports session keys. */
+    BOOL fRequireConstantTimeRsa; /* The RSA private operation is claimed to be constant-time. */
+} SSL_PROVIDER_POLICY, *PSSL_PROVIDER_POLICY;
+
+/*
+ * Opens a provider as SslOpenProvider does, with the policy of the caller. It applies to every
+ * object that is made with the handle, and stays with it. All zeros but for cbSize are the
+ * strictest policy: keys of 2048 bits and more, no SSL 3.0, and session keys cannot be exported.
+ *
+ * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure of this header,
+ * or not a whole number of fields, and for a dwMinKeyBits that is neither 0 nor from 1024 to 8192;
+ * NTE_NOT_SUPPORTED if the backend lacks what the policy requires; and what SslOpenProvider
+ * returns. With the handle, keys that are too short return NTE_PERM. An extension of this library.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslProviderOpenWithPolicy(
+    NCRYPT_PROV_HANDLE *phSslProvider,
+    LPCWSTR pszProviderName,
+    const SSL_PROVIDER_POLICY *pPolicy,
+    DWORD dwFlags);
 
 #ifdef __cplusplus
 }

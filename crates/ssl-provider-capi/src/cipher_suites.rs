@@ -434,13 +434,13 @@ mod tests {
 
     #[test]
     fn only_what_has_no_name_is_named_by_nothing() {
+        let provider = Provider::open(ssl_provider_testkit::fake::Fake::new().share());
         for suite in CipherSuiteInfo::all() {
             let cipher_name = cipher(suite.cipher.algorithm);
             let has_cipher = suite.cipher.algorithm != CipherAlgorithm::Null;
             assert_eq!(!cipher_name.is_empty(), has_cipher, "{}", suite.name);
             let has_mode = !matches!(suite.cipher.mode, CipherMode::Stream | CipherMode::Poly1305);
             assert_eq!(mode(suite.cipher.mode) != BCRYPT_CHAIN_MODE_NA, has_mode, "{}", suite.name);
-            let provider = Provider::open(ssl_provider::default_backend().unwrap());
             let (exchange, _) = exchange(suite.key_exchange, &provider);
             let has_exchange = suite.key_exchange != KeyExchange::Tls13;
             assert_eq!(!exchange.is_empty(), has_exchange, "{}", suite.name);
@@ -451,54 +451,22 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_the_record_formats() {
-        let of = |protocol, suite: CipherSuite| {
-            let lengths = lengths_of(protocol, suite.info().unwrap()).unwrap();
-            (lengths.dwHeaderLen, lengths.dwFixedTrailerLen, lengths.dwMaxVariableTrailerLen)
-        };
-        assert_eq!(
-            of(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
-            (5, 20, 16),
-            "AES-CBC, chained"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
-            (21, 20, 16),
-            "AES-CBC, explicit"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
-            (13, 20, 8),
-            "3DES"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA),
-            (5, 20, 0),
-            "RC4"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
-            (13, 16, 0),
-            "GCM"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CCM_8),
-            (13, 8, 0),
-            "CCM with the short tag"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_3, CipherSuite::TLS_AES_128_GCM_SHA256),
-            (5, 17, 0),
-            "TLS 1.3"
-        );
-        assert_eq!(
-            of(ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
-            (21, 16, 0),
-            "DTLS"
-        );
-        assert_eq!(
-            of(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA256),
-            (5, 32, 0),
-            "no encryption"
-        );
+        use CipherSuite as Suite;
+        use ProtocolVersion as Version;
+        for (version, suite, expected) in [
+            (Version::TLS1_0, Suite::TLS_RSA_WITH_AES_128_CBC_SHA, (5, 20, 16)),
+            (Version::TLS1_1, Suite::TLS_RSA_WITH_AES_128_CBC_SHA, (21, 20, 16)),
+            (Version::TLS1_2, Suite::TLS_RSA_WITH_3DES_EDE_CBC_SHA, (13, 20, 8)),
+            (Version::TLS1_2, Suite::TLS_RSA_WITH_RC4_128_SHA, (5, 20, 0)),
+            (Version::TLS1_2, Suite::TLS_RSA_WITH_AES_128_GCM_SHA256, (13, 16, 0)),
+            (Version::TLS1_2, Suite::TLS_RSA_WITH_AES_128_CCM_8, (13, 8, 0)),
+            (Version::TLS1_3, Suite::TLS_AES_128_GCM_SHA256, (5, 17, 0)),
+            (Version::DTLS1_2, Suite::TLS_RSA_WITH_AES_128_GCM_SHA256, (21, 16, 0)),
+            (Version::TLS1_2, Suite::TLS_RSA_WITH_NULL_SHA256, (5, 32, 0)),
+        ] {
+            let of = lengths_of(version, suite.info().unwrap()).unwrap();
+            let lengths = (of.dwHeaderLen, of.dwFixedTrailerLen, of.dwMaxVariableTrailerLen);
+            assert_eq!(lengths, expected, "{version}, {suite}");
+        }
     }
 }

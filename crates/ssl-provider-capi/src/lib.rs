@@ -46,6 +46,7 @@ pub mod ncrypt;
 pub mod not_supported;
 mod object;
 pub mod pointer;
+pub mod policy;
 pub mod private_key;
 mod process;
 pub mod provider;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::abi::{
     CERT_CONTEXT, MAX_NAME_LEN, NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCRYPTBUFFER_SSL_SESSION_HASH, NCryptBuffer, NCryptBufferDesc,
+    SSL_PROVIDER_POLICY,
 };
 
 /// Characters that are read of a string before it counts as unterminated. The longest name
@@ -486,6 +487,48 @@ impl CertContext {
     }
 }
 
+/// A policy: NULL, or a structure that is readable for as many bytes as its first field says, and
+/// for four at least.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyPointer(*const SSL_PROVIDER_POLICY);
+
+impl PolicyPointer {
+    /// Takes a pointer of the caller.
+    ///
+    /// # Safety
+    ///
+    /// It must be as the type documents until the call that it is passed to returns.
+    pub const unsafe fn new(pointer: *const SSL_PROVIDER_POLICY) -> Self {
+        Self(pointer)
+    }
+
+    /// Returns a copy. Fields that an older caller does not have are 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for NULL and for a size that no version of the structure has.
+    pub(crate) fn read(self) -> Result<SSL_PROVIDER_POLICY, Error> {
+        const FIELD_LEN: usize = size_of::<u32>();
+        let first = NonNull::new(self.0.cast_mut().cast::<u32>())
+            .ok_or(Error::InvalidParameter("pPolicy is NULL"))?;
+        // SAFETY: the maker promised four readable bytes; no alignment is asked for.
+        let len = usize_of(unsafe { first.read_unaligned() });
+        if !(FIELD_LEN..=size_of::<SSL_PROVIDER_POLICY>()).contains(&len)
+            || !len.is_multiple_of(FIELD_LEN)
+        {
+            return Err(Error::InvalidParameter("pPolicy: cbSize is of no known version"));
+        }
+        let mut policy = SSL_PROVIDER_POLICY::default();
+        // SAFETY: the maker promised `cbSize` readable bytes; `policy` is a local of at least that
+        // size, which overlaps nothing of the caller's, and every value of its fields is valid.
+        unsafe {
+            first.cast::<u8>().copy_to_nonoverlapping(NonNull::from(&mut policy).cast(), len)
+        };
+        Ok(policy)
+    }
+}
+
 /// An opaque pointer that is compared and never followed.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
@@ -607,6 +650,19 @@ mod tests {
         assert_eq!(read(&longest).unwrap().unwrap().len(), MAX_STRING_LEN - 1);
         // SAFETY: NULL is allowed.
         assert_eq!(unsafe { WideStr::new(std::ptr::null()) }.read(), Ok(None));
+    }
+
+    #[test]
+    fn a_policy_is_read_at_any_alignment_and_no_further_than_its_size() {
+        for (len, expected) in [(4, (4, 0, 0)), (8, (8, 7, 0)), (12, (12, 7, -1))] {
+            let fields = [i32::try_from(len).unwrap(), 7, -1].map(i32::to_ne_bytes).concat();
+            let at_odd_address = [&[0xa5][..], &fields[..len]].concat();
+            // SAFETY: as many bytes are readable as the first field says.
+            let pointer = unsafe { PolicyPointer::new(at_odd_address[1..].as_ptr().cast()) };
+            let SSL_PROVIDER_POLICY { cbSize, dwMinKeyBits, fAllowSsl3, .. } =
+                pointer.read().unwrap();
+            assert_eq!((cbSize, dwMinKeyBits, fAllowSsl3), expected);
+        }
     }
 
     #[test]

@@ -162,3 +162,15 @@ pub struct BCRYPT_RSAKEY_BLOB {
     pub cbPrime1: u32,
     pub cbPrime2: u32,
 }
+
+/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the strictest policy.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(non_snake_case)]
+pub struct SSL_PROVIDER_POLICY {
+    pub cbSize: u32,
+    pub dwMinKeyBits: u32,
+    pub fAllowSsl3: i32,
+    pub fAllowKeyExport: i32,
+    pub fRequireConstantTimeRsa: i32,
+}

@@ -69,11 +69,11 @@ static const DWORD known_suites[] = {0x009c, 0x009d, 0x003c, 0x003d, 0x002f, 0x0
 /* What clients may sign with: kinds of certificates (RFC 5246 section 7.4.4, RFC 8422 section 5.5),
  * and for TLS 1.2 hash and kind of key, best first (RFC 5246 section 7.4.1.4.1). */
 enum { RSA_SIGN = 1, ECDSA_SIGN = 64, RSA_KEY = 1, ECDSA_KEY = 3 };
-static const unsigned char schemes[] = {4, RSA_KEY,   5, RSA_KEY,   2, RSA_KEY,
-                                        4, ECDSA_KEY, 5, ECDSA_KEY, 2, ECDSA_KEY};
+static const unsigned char schemes[] = {4, RSA_KEY,   5, RSA_KEY,   6, RSA_KEY,   2, RSA_KEY,
+                                        4, ECDSA_KEY, 5, ECDSA_KEY, 6, ECDSA_KEY, 2, ECDSA_KEY};
 
 /* The hashes of those, as they are numbered there. */
-static const unsigned char client_hashes[] = {2, 4, 5};
+static const unsigned char client_hashes[] = {2, 4, 5, 6};
 
 struct connection {
     int socket;
@@ -313,7 +313,7 @@ static int choose_suite(struct connection *c, struct cursor offered)
 static int start_hashes(struct connection *c)
 {
     LPCWSTR names[COUNT(client_hashes)] = {BCRYPT_SHA1_ALGORITHM, BCRYPT_SHA256_ALGORITHM,
-                                           BCRYPT_SHA384_ALGORITHM};
+                                           BCRYPT_SHA384_ALGORITHM, BCRYPT_SHA512_ALGORITHM};
     DWORD suite = c->suite.dwCipherSuite;
     size_t each;
     TRY_CALL(SslCreateHandshakeHash(c->provider, &c->hash, c->protocol, suite, 0));

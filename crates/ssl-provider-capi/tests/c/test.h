@@ -65,22 +65,34 @@ static inline int nothing_is_left(void)
     return 0;
 }
 
-/* Opens the default provider, or the one at the index that SSL_PROVIDER_TEST_INDEX says. */
-static inline NCRYPT_PROV_HANDLE open_provider(void)
+/* Opens the default provider, or the one at the index that SSL_PROVIDER_TEST_INDEX says, with a
+ * policy or without. */
+static inline SECURITY_STATUS open_with(NCRYPT_PROV_HANDLE *provider,
+                                        const SSL_PROVIDER_POLICY *policy)
 {
     const char *wanted = getenv("SSL_PROVIDER_TEST_INDEX");
-    NCRYPT_PROV_HANDLE provider = 0;
     NCryptProviderName *names = NULL;
+    LPCWSTR name = NULL;
     DWORD count = 0;
-    if (wanted == NULL) {
-        OK(SslOpenProvider(&provider, NULL, 0));
-    } else {
+    SECURITY_STATUS status;
+    if (wanted != NULL) {
         OK(SslEnumProtocolProviders(&count, &names, 0));
         CHECK((DWORD)atoi(wanted) < count);
-        OK(SslOpenProvider(&provider, names[atoi(wanted)].pszName, 0));
+        name = names[atoi(wanted)].pszName;
+    }
+    status = policy == NULL ? SslOpenProvider(provider, name, 0)
+                            : SslProviderOpenWithPolicy(provider, name, policy, 0);
+    if (names != NULL) {
         OK(SslFreeBuffer(names));
     }
-    CHECK(provider != 0);
+    CHECK((*provider != 0) == (status == ERROR_SUCCESS));
+    return status;
+}
+
+static inline NCRYPT_PROV_HANDLE open_provider(void)
+{
+    NCRYPT_PROV_HANDLE provider = 0;
+    OK(open_with(&provider, NULL));
     return provider;
 }
 
