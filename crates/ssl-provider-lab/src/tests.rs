@@ -4,6 +4,7 @@
 mod alerts;
 mod client_certificates;
 mod handshakes;
+mod openssl_client;
 mod oracles;
 
 use std::ops::Range;

@@ -3,7 +3,7 @@
 
 use ssl_provider::{ProtocolVersion, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
-use ssl_provider_wire::put_certificate;
+use ssl_provider_wire::{Reader, put_certificate};
 
 use super::*;
 use crate::client_auth::{hashes, schemes};
@@ -68,6 +68,25 @@ fn certificate_verify_by(
 }
 
 #[test]
+fn sha_512_is_requested_with_rsa_and_ecdsa() {
+    for backend in backends() {
+        let settings = settings_on(&backend, |options| options.client_auth = ClientAuth::Request);
+        let client = asked(&settings, ProtocolVersion::TLS1_2);
+        let mut messages = Assembler::default();
+        messages.extend(&client.transcript);
+        let request = std::iter::from_fn(|| messages.next_of_any_type())
+            .find(|message| message.kind == HandshakeType::CERTIFICATE_REQUEST)
+            .expect("a CertificateRequest");
+        let mut reader = Reader::new(request.body());
+        assert_eq!(reader.vec8(), Some(&[1, 64][..]), "rsa_sign and ecdsa_sign");
+        let schemes: Vec<_> = reader.vec16().unwrap().chunks(2).collect();
+        for sha_512 in [[6, 1], [6, 3]] {
+            assert!(schemes.contains(&&sha_512[..]), "{}: {schemes:?}", backend.info().name);
+        }
+    }
+}
+
+#[test]
 fn every_requested_rsa_scheme_is_accepted() {
     for backend in backends() {
         let settings = settings_on(&backend, |options| {
@@ -75,7 +94,7 @@ fn every_requested_rsa_scheme_is_accepted() {
         });
         let requested: Vec<_> =
             schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
-        assert!(requested.len() >= 3, "{requested:?}");
+        assert_eq!(requested.len(), 4, "{requested:?}");
         for (number, scheme) in requested {
             let mut client = asked(&settings, ProtocolVersion::TLS1_2);
             client.send_message(&own_certificate(&settings));
