@@ -42,8 +42,8 @@ pub struct Args {
     #[arg(long)]
     pub allow_ssl3: bool,
 
-    /// Take RSA keys that are refused otherwise: below 1024 bits, or with a public exponent above 33
-    /// bits
+    /// Take RSA keys that are refused otherwise: below 1024 bits, or with a public exponent above
+    /// 33 bits
     #[arg(long)]
     pub allow_weak_keys: bool,
 
