@@ -131,7 +131,7 @@ export! {
         };
         let scheme = SignatureScheme::ALL
             .into_iter()
-            .find(|scheme| schemes(*scheme) && scheme.digest_len() == usize_of(hash_len))
+            .find(|scheme| schemes(*scheme) && scheme.digest_len() == Some(usize_of(hash_len)))
             .ok_or(Error::InvalidParameter("cbHashValue: not valid for this key type"))?;
         let has_name = scheme.is_rsa() && scheme != SignatureScheme::RsaMd5Sha1;
         no_flags(if has_name { flags & !NCRYPT_SSL_SIGN_INCLUDE_HASHOID } else { flags })?;

@@ -35,7 +35,7 @@ fn keyring() -> Keyring {
     let backend = default_backend().unwrap();
     let password = PasswordArgs::default().password().unwrap();
     let keys = read_keys(&key("server-2048.pem"), &password).unwrap();
-    Keyring::load(&backend, &keys, true).unwrap()
+    Keyring::load(backend, &keys, true).unwrap()
 }
 
 /// The results for a capture, in memory.

@@ -66,7 +66,7 @@ fn keyring() -> Keyring {
     let backend = default_backend().unwrap();
     let password = PasswordArgs::default().password().unwrap();
     let keys = read_keys(&key("server-2048.pem"), &password).unwrap();
-    Keyring::load(&backend, &keys, false).unwrap()
+    Keyring::load(backend, &keys, false).unwrap()
 }
 
 /// Feeds a conversation in pieces, first all of one side and then all of the other.

@@ -140,7 +140,7 @@ impl fmt::Debug for CheckedKey {
 /// An RSA key as PKCS#1 or PKCS#8, whose numbers belong together.
 pub(crate) fn checked_rsa(der: &[u8]) -> Result<RsaPrivateKeyDer<'_>, Error> {
     let key = RsaPrivateKeyDer::from_der(der)?;
-    check_consistency(&key)?;
+    check_consistency(key.pkcs1())?;
     Ok(key)
 }
 

@@ -6,11 +6,11 @@ use std::mem;
 
 use crypto_bigint::{BoxedUint, Gcd, Integer, NonZero};
 use pkcs1::der::asn1::UintRef;
-use pkcs1::der::{Encode, Length};
+use pkcs1::der::{Decode, Encode, Length};
 use zeroize::Zeroizing;
 
 use ssl_provider_core::backend::with_stack_wiped;
-use ssl_provider_core::{Error, InvalidKey, MAX_MODULUS_LEN, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, InvalidKey, MAX_MODULUS_LEN};
 
 use crate::blob::{self, Blob};
 use crate::{BlobType, KeyError};
@@ -189,17 +189,19 @@ fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> 
     })
 }
 
-/// Whether the numbers of a key belong together (RFC 8017 section 3.2), in a time that depends on
-/// their sizes only. Whether its factors are prime is not looked at.
+/// Whether the numbers of a PKCS#1 structure belong together (RFC 8017 section 3.2), in a time that
+/// depends on their sizes only. Whether its factors are prime is not looked at.
 ///
 /// # Errors
 ///
 /// [`Error::Key`] when they do not.
-pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error> {
-    let ([p, q], [dp, dq, coefficient]) = (key.primes(), key.crt_parts());
+pub(crate) fn check_consistency(pkcs1: &[u8]) -> Result<(), Error> {
+    let key =
+        pkcs1::RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| Error::Key(InvalidKey::Malformed))?;
     // Room for the product of any two, as none is longer than the modulus.
-    let precision = u32::try_from(2 * key.modulus().len() * 8).map_err(|_| INCONSISTENT)?;
-    let number = |bytes: &[u8]| number(bytes, precision);
+    let room = 2 * key.modulus.as_bytes().len() * 8;
+    let precision = u32::try_from(room).map_err(|_| INCONSISTENT)?;
+    let number = |part: UintRef<'_>| number(part.as_bytes(), precision);
     let product = |one: &BoxedUint, other: &BoxedUint| {
         Option::<BoxedUint>::from(one.checked_mul(other)).map(Zeroizing::new).ok_or(INCONSISTENT)
     };
@@ -208,19 +210,17 @@ pub(crate) fn check_consistency(key: &RsaPrivateKeyDer<'_>) -> Result<(), Error>
     };
     with_stack_wiped::<_, STACK_LEN>(|| {
         let one = BoxedUint::one_with_precision(precision);
-        let (e, n, d) = (
-            number(key.public_exponent())?,
-            number(key.modulus())?,
-            number(key.private_exponent())?,
-        );
-        let (p, q) = (number(p)?, number(q)?);
+        let (e, n, d) =
+            (number(key.public_exponent)?, number(key.modulus)?, number(key.private_exponent)?);
+        let (p, q) = (number(key.prime1)?, number(key.prime2)?);
+        let (dp, dq) = (number(key.exponent1)?, number(key.exponent2)?);
         let mut good = *product(&p, &q)? == *n;
-        for (prime, exponent) in [(&p, number(dp)?), (&q, number(dq)?)] {
+        for (prime, exponent) in [(&p, dp), (&q, dq)] {
             let less_one = || prime.wrapping_sub(&one);
             good &= *modulo(&*product(&e, &exponent)?, less_one())? == one;
             good &= *modulo(&d, less_one())? == *exponent;
         }
-        let inverse = product(&q, &*number(coefficient)?)?;
+        let inverse = product(&q, &*number(key.coefficient)?)?;
         good &= *modulo(&inverse, BoxedUint::clone(&p))? == one;
         if good { Ok(()) } else { Err(INCONSISTENT) }
     })
@@ -250,6 +250,8 @@ fn without_zeros(number: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use ssl_provider_core::RsaPrivateKeyDer;
 
     use super::*;
 
@@ -317,7 +319,7 @@ mod tests {
                 .and("q^-1 mod p", coefficient);
             let blob = private_blob(&key);
             let complete = Remains::of(|| drop(pkcs1(&blob).unwrap()));
-            let check = Remains::of(|| check_consistency(&key).unwrap());
+            let check = Remains::of(|| check_consistency(key.pkcs1()).unwrap());
             for remains in [complete, check] {
                 assert_eq!(remains.found(&secrets), BTreeSet::new());
                 assert!(remains.wiped_to_the_bottom());
@@ -335,7 +337,7 @@ mod tests {
         };
         let checked = |parts: &[Vec<u8>; 8]| {
             let der = encode(parts.each_ref().map(Vec::as_slice));
-            check_consistency(&RsaPrivateKeyDer::from_der(&der.unwrap())?)
+            check_consistency(RsaPrivateKeyDer::from_der(&der.unwrap())?.pkcs1())
         };
         for key in &keys {
             assert_eq!(checked(&parts(key)), Ok(()));

@@ -18,7 +18,7 @@ use super::{dsb, input};
 use crate::backend_choice::{BackendArgs, MultiBufferArgs};
 use crate::capture::source;
 use crate::exit::{Failure, Outcome};
-use crate::key_file::{KeyDer, PasswordArgs, read_keys};
+use crate::key_file::{Fault, KeyDer, KeyFileError, PasswordArgs, read_keys, read_keys_even_weak};
 use crate::outputs::{self, Named};
 
 /// Arguments of `sslprov keylog`.
@@ -41,6 +41,11 @@ pub struct Args {
     /// Open SSL 3.0 sessions too
     #[arg(long)]
     pub allow_ssl3: bool,
+
+    /// Take RSA keys that are refused otherwise: below 1024 bits, or with a public exponent above
+    /// 33 bits
+    #[arg(long)]
+    pub allow_weak_keys: bool,
 
     /// Write one JSON object for each session to standard output, and a summary as the last one.
     /// They hold the key log lines; the key log by itself is then written only with --output
@@ -110,6 +115,9 @@ The premaster secret should carry the version that the client offered. Some clie
 there; such a session is proven too, and the verdict says which version it is. A ciphertext with the
 length before it that SSL 3.0 does not have, or without the one that TLS has, is taken as well, and
 noted.
+
+With --allow-weak-keys the private operation of a weak key is this program's own, whatever the
+backend. It is neither blinded nor checked for faults, which matters to servers only.
 
 With --backend all each backend computes by itself, as with --no-multi-buffer.
 
@@ -220,8 +228,9 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
     let backends = args.backend.choose()?;
     let password = args.password.password()?;
     let mut keys: Vec<KeyDer> = Vec::new();
+    let read = if args.allow_weak_keys { read_keys_even_weak } else { read_keys };
     for path in &args.key {
-        keys.extend(read_keys(path, &password).map_err(Failure::usage)?);
+        keys.extend(read(path, &password).map_err(unusable)?);
     }
     let refused = |(label, error)| Failure::Usage(format!("{label}: {error}"));
     // Where backends are compared, each computes by itself.
@@ -229,8 +238,16 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
     backends
         .into_iter()
         .map(|backend| if compared { backend } else { args.multi_buffer.around(backend) })
-        .map(|backend| Keyring::load(&backend, &keys, args.allow_ssl3).map_err(refused))
+        .map(|backend| Keyring::load(backend, &keys, args.allow_ssl3).map_err(refused))
         .collect()
+}
+
+/// What is wrong with a key file, with the option that helps.
+fn unusable(error: KeyFileError) -> Failure {
+    match error.fault {
+        Fault::Weak(_) => Failure::Usage(format!("{error}; --allow-weak-keys takes it")),
+        _ => error.into(),
+    }
 }
 
 fn is_stdin(path: &Path) -> bool {

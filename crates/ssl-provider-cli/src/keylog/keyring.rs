@@ -6,6 +6,7 @@ use ssl_provider::{
 };
 
 use super::certificate::PublicKey;
+use super::weak_key;
 use crate::key_file::KeyDer;
 
 /// A key with the name of its file.
@@ -34,7 +35,7 @@ impl Keyring {
     ///
     /// Names the key that the backend refuses, and why.
     pub fn load(
-        backend: &Backend,
+        backend: impl Into<Backend>,
         keys: &[KeyDer],
         allow_ssl3: bool,
     ) -> Result<Self, (String, Error)> {
@@ -42,6 +43,8 @@ impl Keyring {
             legacy_ssl3: allow_ssl3,
             key_log: KeyLogPolicy::Allowed,
             key_export: KeyExportPolicy::Allowed,
+            // Which keys are taken is decided where they are read.
+            min_modulus_bits: 0,
             ..Policy::default()
         };
         let strict = Provider::open(backend).with_policy(policy);
@@ -51,7 +54,10 @@ impl Keyring {
         let mut loaded: Vec<Key> = Vec::new();
         for key in keys {
             let load = |provider: &Provider| {
-                let loaded = provider.load_private_key(&key.der);
+                let loaded = match key.weakness {
+                    Some(_) => weak_key::load(provider, &key.der),
+                    None => provider.load_private_key(&key.der),
+                };
                 loaded.map_err(|error| (key.label.clone(), error))
             };
             let private_key = load(&strict)?;

@@ -27,3 +27,4 @@ mod report;
 pub mod resumption;
 pub mod session;
 mod shard;
+mod weak_key;

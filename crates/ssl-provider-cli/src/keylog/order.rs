@@ -151,7 +151,7 @@ mod tests {
     fn a_session_is_reported_once_and_when_it_is_complete() {
         let key = Path::new(DATA).join("keys/server-2048.pem");
         let keys = read_keys(&key, &PasswordArgs::default().password().unwrap()).unwrap();
-        let keyring = [Keyring::load(&default_backend().unwrap(), &keys, false).unwrap()];
+        let keyring = [Keyring::load(default_backend().unwrap(), &keys, false).unwrap()];
         let whole = fs::read(Path::new(DATA).join("no-close.pcap")).unwrap();
         // Without the packet that has the client's Finished.
         let part_len = whole.len() / 2 - 200;

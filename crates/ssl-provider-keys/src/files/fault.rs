@@ -54,6 +54,8 @@ pub enum Fault {
     Container(String),
     /// The key itself cannot be used.
     Key(Error),
+    /// Providers refuse the key for its size or public exponent; nothing else is wrong with it.
+    Weak(Error),
 }
 
 impl KeyFileError {
@@ -62,7 +64,7 @@ impl KeyFileError {
         match &self.fault {
             Fault::Unreadable(_) => SecurityStatus::NTE_NOT_FOUND,
             Fault::NoRsaKey { .. } => SecurityStatus::NTE_BAD_TYPE,
-            Fault::Key(error) => error.status(),
+            Fault::Key(error) | Fault::Weak(error) => error.status(),
             Fault::NoPassword | Fault::WrongPassword => SecurityStatus::NTE_PERM,
             Fault::LegacyEncryption | Fault::UnsupportedEncryption(_) => {
                 SecurityStatus::NTE_NOT_SUPPORTED
@@ -125,7 +127,7 @@ impl fmt::Display for Fault {
                 write!(f, "the key is encrypted in a way that is not supported ({what})")
             }
             Self::Container(what) => f.write_str(what),
-            Self::Key(error) => error.fmt(f),
+            Self::Key(error) | Self::Weak(error) => error.fmt(f),
         }
     }
 }

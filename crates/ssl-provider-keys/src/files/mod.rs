@@ -8,6 +8,7 @@
 mod container;
 mod fault;
 mod pem;
+mod weak;
 
 use std::fmt;
 use std::fs::File;
@@ -17,8 +18,10 @@ use std::path::Path;
 use ssl_provider_core::{Error, InvalidKey};
 use zeroize::Zeroizing;
 
+use crate::blob::Blob;
 use crate::key::checked_rsa;
-use crate::{BlobType, CheckedKey, KeyError};
+use crate::rsa_key::pkcs1_of_blob;
+use crate::{BlobType, EcPublicKey, KeyError};
 
 pub use self::fault::{Fault, KeyFileError};
 
@@ -30,8 +33,11 @@ pub struct Password(pub Option<Zeroizing<String>>);
 pub struct KeyDer {
     /// The file, and the number of the key in it where there are several: `server.pem#2`.
     pub label: String,
-    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` takes. Secret.
+    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` takes unless the key is
+    /// weak. Secret.
     pub der: Zeroizing<Vec<u8>>,
+    /// Why providers refuse the key, for its size or public exponent; `der` is then PKCS#1.
+    pub weakness: Option<Error>,
 }
 
 impl fmt::Debug for KeyDer {
@@ -55,19 +61,37 @@ impl fmt::Debug for Password {
 ///
 /// [`KeyFileError`] names the file and what was found in place of a key.
 pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
+    let keys = read_keys_even_weak(path, password)?;
+    match keys.iter().find_map(|key| key.weakness) {
+        Some(error) => Err(KeyFileError { file: path.to_owned(), fault: Fault::Weak(error) }),
+        None => Ok(keys),
+    }
+}
+
+/// As [`read_keys`], also the keys that providers refuse for their size or public exponent. Only
+/// captures may be read with those.
+///
+/// # Errors
+///
+/// Those of [`read_keys`], except for [`Fault::Weak`].
+pub fn read_keys_even_weak(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
     let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
     let content = match read_bounded(path) {
         Ok(Some(content)) => content,
         Ok(None) => return Err(wrap(Fault::TooLarge)),
         Err(error) => return Err(wrap(Fault::Unreadable(error))),
     };
-    let keys = keys_in(&content, password).map_err(wrap)?;
+    let keys = find_keys(&content, password).map_err(wrap)?;
     let alone = keys.len() == 1;
     let label = |number| match alone {
         true => path.display().to_string(),
         false => format!("{}#{number}", path.display()),
     };
-    Ok((1..).zip(keys).map(|(number, der)| KeyDer { label: label(number), der }).collect())
+    let keys = (1..).zip(keys).map(|(number, (der, weakness))| {
+        let label = label(number);
+        KeyDer { label, der, weakness }
+    });
+    Ok(keys.collect())
 }
 
 /// Reads a file that must have one RSA private key.
@@ -110,8 +134,8 @@ pub fn read_certificates(path: &Path, password: &Password) -> Result<Vec<Vec<u8>
 
 /// What a part of a file turned out to be.
 enum Part {
-    /// An RSA private key that core takes.
-    Key(Zeroizing<Vec<u8>>),
+    /// An RSA private key that core takes, or why it does not where only captures do.
+    Key(Zeroizing<Vec<u8>>, Option<Error>),
     /// Something else, in words for the message that no key was found.
     Other(&'static str),
 }
@@ -122,6 +146,17 @@ enum Part {
 ///
 /// [`Fault`] names what was found in place of a key.
 pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
+    let strong = |(der, weakness): (_, Option<Error>)| match weakness {
+        Some(error) => Err(Fault::Weak(error)),
+        None => Ok(der),
+    };
+    find_keys(content, password)?.into_iter().map(strong).collect()
+}
+
+/// A key, and why core refuses it if it is weak.
+type Found = (Zeroizing<Vec<u8>>, Option<Error>);
+
+fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
@@ -139,7 +174,7 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
     let mut others = Vec::new();
     for part in parts {
         match part {
-            Part::Key(der) => keys.push(der),
+            Part::Key(der, weakness) => keys.push((der, weakness)),
             Part::Other(what) => others.push(what),
         }
     }
@@ -155,10 +190,13 @@ fn read_blob(blob_type: BlobType, blob: &[u8]) -> Result<Part, KeyError> {
     if blob_type.is_public() {
         return Ok(Part::Other("a public key"));
     }
-    Ok(match CheckedKey::from_blob(blob)? {
-        CheckedKey::Rsa { pkcs1, .. } => Part::Key(pkcs1),
-        CheckedKey::Ec(_) => Part::Other("an EC key"),
-    })
+    let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
+    match blob_type {
+        BlobType::EcPrivate => {
+            EcPublicKey::of_private_blob(&blob).map(|_| Part::Other("an EC key"))
+        }
+        _ => Ok(classify_key(pkcs1_of_blob(&blob)?)?),
+    }
 }
 
 /// Reads one block of a PEM file. Labels: RFC 7468, and those of OpenSSL.
@@ -189,8 +227,11 @@ fn read_block(
 /// Looks at unencrypted DER: an RSA key, a key of another algorithm, or an error.
 fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
     match checked_rsa(&der).map(drop) {
-        Ok(()) => Ok(Part::Key(der)),
+        Ok(()) => Ok(Part::Key(der, None)),
         Err(Error::Key(InvalidKey::NotRsa(found))) => Ok(Part::Other(found)),
+        Err(error @ Error::Key(InvalidKey::Modulus { .. } | InvalidKey::Exponent)) => {
+            weak::pkcs1_of(&der).map(|pkcs1| Part::Key(pkcs1, Some(error))).ok_or(error)
+        }
         Err(error) => Err(error),
     }
 }

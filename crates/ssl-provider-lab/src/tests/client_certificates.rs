@@ -6,7 +6,7 @@ use ssl_provider_testkit::signature::{encoded, sign_block};
 use ssl_provider_wire::{Reader, put_certificate};
 
 use super::*;
-use crate::client_auth::{hashes, schemes};
+use crate::client_auth::schemes;
 use crate::settings::ClientAuth;
 
 const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
@@ -52,7 +52,7 @@ fn certificate_verify_by(
         SignatureScheme::from_wire(number).expect("a scheme")
     });
     let mut digest = Vec::new();
-    for hash in hashes(scheme) {
+    for hash in scheme.hashes() {
         let mut out = vec![0; hash.output_len()];
         backend.hashing().hash(*hash, &[&messages], &mut out).unwrap();
         digest.extend(out);
