@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, test, tidy, timing,
-    tshark, valgrind,
+    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, public_api, test,
+    tidy, timing, tshark, valgrind,
 };
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -30,6 +30,7 @@ const STEPS: [Step; 19] = [
     ("tidy", tidy::run),
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("doc", doc::run),
+    ("public-api", |workspace| public_api::run(workspace, false)),
     ("downstream", downstream::run),
     ("benches", bench_report::run_once),
     ("residue", test::residue),

@@ -26,6 +26,7 @@ impl Handle {
 
 /// What a handle stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum HandleKind {
     /// An open provider.

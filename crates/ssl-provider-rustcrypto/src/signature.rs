@@ -76,5 +76,6 @@ pub(crate) fn verify(
             }
             .map_err(|_| Error::BadSignature)
         }
+        _ => Err(Error::Unsupported(Operation::Verify(scheme))),
     }
 }
