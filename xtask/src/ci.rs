@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::{OpenSsl, all_of_facade};
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, release, test,
-    tidy, timing, tshark, valgrind,
+    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, public_api,
+    release, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 21] = [
+const STEPS: [Step; 22] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -32,6 +32,7 @@ const STEPS: [Step; 21] = [
     ("matrix", |workspace| matrix::run(workspace, false)),
     ("msrv", msrv::run),
     ("doc", doc::run),
+    ("public-api", |workspace| public_api::run(workspace, false)),
     ("downstream", downstream::run),
     ("benches", bench_report::run_once),
     ("residue", test::residue),

@@ -1,4 +1,4 @@
-//! `cargo xtask downstream`: `tests/downstream`, a workspace of programs as others write them, which
+//! `cargo xtask downstream`: `tests/downstream`, a workspace of programs as others write them. They
 //! depend on this one by path, with backends and dependencies of their own choice.
 
 use std::fs;

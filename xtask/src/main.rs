@@ -21,6 +21,7 @@ mod interop;
 mod matrix;
 mod miri;
 mod msrv;
+mod public_api;
 mod python;
 mod release;
 mod support;
@@ -72,6 +73,12 @@ enum Task {
     Doc,
     /// Build and test a workspace that depends on this one, as others do.
     Downstream,
+    /// Compare the public API of core and facade with tests/public-api.
+    PublicApi {
+        /// Write the snapshots anew.
+        #[arg(long)]
+        update: bool,
+    },
     /// Check duplicates, licences and sources of all dependencies with cargo-deny.
     Deny,
     /// Run the benchmarks and write docs/benchmarks.md with its charts.
@@ -164,6 +171,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fmt => ci::fmt(&workspace),
         Task::Clippy => ci::clippy(&workspace),
         Task::Doc => doc::run(&workspace),
+        Task::PublicApi { update } => public_api::run(&workspace, update),
         Task::Downstream => downstream::run(&workspace),
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),

@@ -1,5 +1,6 @@
 //! Record ciphers of AWS-LC: RC4, CBC and AEAD, each set up once for its key.
-//! AES in CBC and GCM and ChaCha20-Poly1305 only read what was set up; DES and CCM run in a context, under a lock.
+//! AES in CBC and GCM and ChaCha20-Poly1305 only read what was set up; DES and CCM run in a
+//! context, under a lock.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::fmt;

@@ -135,6 +135,7 @@ impl KeyExchange {
 
 /// A cipher with its mode and sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BulkCipher {
     /// The algorithm.
     pub algorithm: CipherAlgorithm,

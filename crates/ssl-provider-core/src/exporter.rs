@@ -30,6 +30,7 @@ const RESERVED_LABELS: [&[u8]; 8] = [
 
 /// A derivation of an EAP method over a TLS session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EapKeyBlock {
     /// The key block of EAP-TLS (RFC 5216 section 2.3): [`EAP_TLS_KEY_BLOCK_LEN`] bytes.
     Tls,

@@ -26,6 +26,7 @@ impl Handle {
 
 /// What a handle stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum HandleKind {
     /// An open provider.
@@ -55,9 +56,9 @@ const CHUNKS: usize = (1 << INDEX_BITS) / CHUNK_LEN;
 ///
 /// An object is something that is cheap to clone, such as an `Arc` with its reference count.
 /// Looking up takes one uncontended lock of one slot, clones the object and lets go before it is
-/// used, so freeing a handle in another thread cannot pull the object from under an operation. A slot counts its
-/// generations, 2^38 of them, and is retired at the last, so no value ever comes back. The
-/// permutation is keyed per table: a value that was not handed out is a live handle with
+/// used, so freeing a handle in another thread cannot pull the object from under an operation. A
+/// slot counts its generations, 2^38 of them, and is retired at the last, so no value ever comes
+/// back. The permutation is keyed per table: a value that was not handed out is a live handle with
 /// probability of live handles / 2^64.
 pub struct HandleTable<T> {
     key: RandomState,

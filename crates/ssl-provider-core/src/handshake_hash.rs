@@ -76,8 +76,9 @@ impl HandshakeHash {
         Self { digest }
     }
 
-    /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32 or 48 in
-    /// TLS 1.2. Fed up to and including ClientKeyExchange, it is the session hash of RFC 7627.
+    /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32
+    /// or 48 in TLS 1.2. Fed up to and including ClientKeyExchange, it is the session hash of RFC
+    /// 7627.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! Types, backend trait and protocol logic of `ssl-provider`, with no crypto library in it.
-//! Start at [`Provider::import_master_key`]; [`backend`] has what a new backend implements. The guide
-//! is in the crate `ssl-provider`, as `ssl_provider::guide`, which re-exports all of this.
+//! Types, backend trait and protocol logic of `ssl-provider`, with no crypto library in it. Start
+//! at [`Provider::import_master_key`]; [`backend`] has what a new backend implements. The guide is
+//! in the crate `ssl-provider`, as `ssl_provider::guide`, which re-exports all of this.
 //!
 //! Everything that is decided by the protocol lives here, written once and the same for every
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version

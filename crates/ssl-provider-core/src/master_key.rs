@@ -181,8 +181,8 @@ impl MasterKey {
         if Mask::eq_bytes(expected, received).reveal() { Ok(()) } else { Err(Error::BadFinished) }
     }
 
-    /// Returns the master secret itself, for a key log. The application must have asked for it when it
-    /// opened the provider.
+    /// Returns the master secret itself, for a key log. The application must have asked for it when
+    /// it opened the provider.
     ///
     /// # Errors
     ///
@@ -234,8 +234,8 @@ impl Layout {
 }
 
 impl SessionKeys {
-    /// Returns the key that protects the records which `writer` writes; the other side decrypts them
-    /// with the same key. It starts at the beginning of the direction: call this once for each
+    /// Returns the key that protects the records which `writer` writes; the other side decrypts
+    /// them with the same key. It starts at the beginning of the direction: call this once for each
     /// direction.
     ///
     /// # Errors
@@ -247,8 +247,8 @@ impl SessionKeys {
         RecordKey::new(&self.parameters, options, self.of(writer))
     }
 
-    /// Returns the bytes of what `writer` writes with. The application must have asked for them when
-    /// it opened the provider; [`record_key`](Self::record_key) does not require this policy.
+    /// Returns the bytes of what `writer` writes with. The application must have asked for them
+    /// when it opened the provider; [`record_key`](Self::record_key) does not require this policy.
     ///
     /// # Errors
     ///

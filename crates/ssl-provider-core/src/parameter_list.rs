@@ -11,6 +11,7 @@ const MAX_SESSION_HASH_LEN: usize = 48;
 
 /// The type of a buffer, as `ncrypt.h` numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum BufferType {
     /// `NCRYPTBUFFER_EMPTY`: skipped.

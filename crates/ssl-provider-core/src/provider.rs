@@ -82,7 +82,8 @@ impl PremasterVersion {
 /// What an application allows on a provider.
 ///
 /// The default is strict but for the key size: 1024-bit keys are taken, because captures and old
-/// devices have them. A server should ask for 2048.
+/// devices have them. A server should ask for 2048. Later versions have more fields: end with
+/// `..Policy::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whether SSL 3.0 is spoken.
@@ -125,6 +126,8 @@ impl Default for Policy {
 }
 
 /// Properties that a backend must have for a provider to open on it.
+///
+/// Later versions have more fields: end with `..Requirements::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
     /// The RSA private operation must be claimed to be constant-time.

@@ -49,8 +49,8 @@ impl SecurityParameters {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedProtocol`] for a session hash in SSL 3.0, [`Error::InvalidParameter`] for
-    /// one of a wrong length, and errors of the backend.
+    /// [`Error::UnsupportedProtocol`] for a session hash in SSL 3.0, [`Error::InvalidParameter`]
+    /// for one of a wrong length, and errors of the backend.
     pub fn master_secret(
         &self,
         premaster_secret: &PremasterSecret,

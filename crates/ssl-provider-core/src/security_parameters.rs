@@ -12,8 +12,8 @@ use crate::{CipherSuite, HandshakeHash};
 /// The version and the cipher suite of a connection, with the backend that computes and what policy
 /// allows.
 ///
-/// [`Provider::security_parameters`] makes it; one that exists has a key schedule and a suite of its
-/// version. Master key, session keys, record keys and handshake hash carry it.
+/// [`Provider::security_parameters`] makes it; one that exists has a key schedule and a suite of
+/// its version. Master key, session keys, record keys and handshake hash carry it.
 #[derive(Clone)]
 pub struct SecurityParameters {
     backend: Backend,
@@ -38,8 +38,8 @@ impl SecurityParameters {
         Ok(Self { backend, version, suite, schedule, policy })
     }
 
-    /// Returns the same with another version and another hash of the MAC, for published records that
-    /// no suite of TLS has: never dropped, since only tests ask for it.
+    /// Returns the same with another version and another hash of the MAC, for published records
+    /// that no suite of TLS has: never dropped, since only tests ask for it.
     #[doc(hidden)]
     #[must_use]
     pub fn for_vectors(self, version: ProtocolVersion, mac: Option<HashAlgorithm>) -> Self {
@@ -92,8 +92,8 @@ impl Provider {
     /// # Errors
     ///
     /// [`Error::UnsupportedProtocol`] for a version that is unknown, that has no key schedule here
-    /// or that policy forbids; [`Error::UnsupportedSuite`] for a suite that is unknown or not of the
-    /// version.
+    /// or that policy forbids; [`Error::UnsupportedSuite`] for a suite that is unknown or not of
+    /// the version.
     pub fn security_parameters(
         &self,
         version: ProtocolVersion,
@@ -109,8 +109,8 @@ impl Provider {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] for a version or suite that
-    /// [`security_parameters`](Self::security_parameters) refuses: `SslCreateHandshakeHash` has that
-    /// status where `SslImportMasterKey` has `NTE_NOT_SUPPORTED`. Errors of the backend.
+    /// [`security_parameters`](Self::security_parameters) refuses: `SslCreateHandshakeHash` has
+    /// that status where `SslImportMasterKey` has `NTE_NOT_SUPPORTED`. Errors of the backend.
     pub fn handshake_hash(
         &self,
         version: ProtocolVersion,

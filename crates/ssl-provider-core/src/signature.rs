@@ -148,6 +148,7 @@ pub struct PublicKeyDer<'a> {
 
 /// What a public key consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PublicKeyParts<'a> {
     /// An RSA key of 1024 to 8192 bits; both numbers are big-endian without leading zeros.
     Rsa {

@@ -8,8 +8,9 @@ use crate::error::Error;
 
 /// A protocol version: the two bytes on the wire as a big-endian number.
 ///
-/// Any number can be held, because peers and C callers send any. [`key_schedule`](Self::key_schedule)
-/// and [`name`](Self::name) return nothing for one that is not known.
+/// Any number can be held, because peers and C callers send any.
+/// [`key_schedule`](Self::key_schedule) and [`name`](Self::name) return nothing for one that is not
+/// known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProtocolVersion(pub u16);
 

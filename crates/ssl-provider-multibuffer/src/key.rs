@@ -9,7 +9,8 @@ use crate::engine::Engine;
 use crate::kernel::Kernel;
 use crate::number::LANES;
 
-/// Wraps a key that a library has loaded, for batches of `least` operations and more; returns it as it is where no engine has its size.
+/// Wraps a key that a library has loaded, for batches of `least` operations and more; returns it as
+/// it is where no engine has its size.
 pub(crate) fn with_batches<K: Kernel>(
     kernel: K,
     der: &RsaPrivateKeyDer<'_>,

@@ -40,8 +40,8 @@ pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }
 
-/// ring alone. It returns [`Error::Unsupported`](ssl_provider_core::Error::Unsupported) for RSA and MD5, so it cannot import master keys,
-/// and for every cipher of records but AES-GCM.
+/// ring alone. It returns [`Error::Unsupported`](ssl_provider_core::Error::Unsupported) for RSA and
+/// MD5, so it cannot import master keys, and for every cipher of records but AES-GCM.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
 

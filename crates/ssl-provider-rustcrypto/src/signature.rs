@@ -81,6 +81,7 @@ pub(crate) fn verify(
             }
             .map_err(|_| Error::BadSignature)
         }
+        _ => Err(Error::Unsupported(Operation::Verify(scheme))),
     }
 }
 

@@ -14,7 +14,8 @@ use crate::backend::KeyExchangeBackend;
 /// the last provider or key made with it.
 ///
 /// ```
-/// # use ssl_provider_core::backend::{Backend, BackendInfo, KeyExchangeBackend, Operation, Support};
+/// # use ssl_provider_core::backend::KeyExchangeBackend;
+/// # use ssl_provider_core::{Backend, BackendInfo, Operation, Support};
 /// #[derive(Debug)]
 /// struct Token { info: BackendInfo }
 ///

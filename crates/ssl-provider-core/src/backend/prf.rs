@@ -28,7 +28,8 @@ impl PrfAlgorithm {
         }
     }
 
-    /// Returns the length in bytes of the handshake hash that goes with this PRF (RFC 7627 section 3).
+    /// Returns the length in bytes of the handshake hash that goes with this PRF (RFC 7627 section
+    /// 3).
     pub const fn handshake_hash_len(self) -> usize {
         match self {
             Self::Md5Sha1 => 36,

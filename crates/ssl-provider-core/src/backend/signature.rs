@@ -18,8 +18,9 @@ pub trait Signatures: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`Error::BadSignature`] when verification fails, for whatever reason;
-    /// [`BAD_PUBLIC_KEY`](crate::BAD_PUBLIC_KEY) for a key that the library refuses, such as a
-    /// point that is not on its curve; [`Error::Unsupported`] when the library lacks the scheme.
+    /// [`BAD_PUBLIC_KEY`](crate::backend::BAD_PUBLIC_KEY) for a key that the library refuses, such
+    /// as a point that is not on its curve; [`Error::Unsupported`] when the library lacks the
+    /// scheme.
     fn verify(
         &self,
         _key: &PublicKeyDer<'_>,

@@ -44,6 +44,8 @@ const HEADER_LEN: usize = 5;
 const DTLS_HEADER_LEN: usize = 13;
 
 /// Record-layer extensions negotiated in the hellos.
+///
+/// Later versions have more fields: end with `..RecordOptions::default()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordOptions {
     /// Encrypt, then MAC (RFC 7366): for CBC suites of TLS and DTLS.

@@ -22,8 +22,8 @@ fn aead(backend: &Backend, algorithm: AeadAlgorithm, key: &[u8]) -> Option<Box<d
     (!lacks).then(|| backend.record_ciphers().aead(algorithm, key).unwrap())
 }
 
-/// Wycheproof's AES-GCM, AES-CCM and ChaCha20-Poly1305 with the nonces and tags of records: the good ones are sealed
-/// and opened, the tampered ones are bad records.
+/// Wycheproof's AES-GCM, AES-CCM and ChaCha20-Poly1305 with the nonces and tags of records: the
+/// good ones are sealed and opened, the tampered ones are bad records.
 pub fn cipher_wycheproof_aead(backend: &Backend) {
     use wycheproof::aead::{TestName, TestSet};
 
