@@ -16,7 +16,7 @@ use crate::provider::{backend_of, provider_handle};
 const DEFAULT_MIN_KEY_BITS: usize = 2048;
 
 export! {
-    /// Opens a provider as [`SslOpenProvider`] does, with the policy of the caller. It applies to
+    /// Opens a provider as `SslOpenProvider` does, with the policy of the caller. It applies to
     /// every object that is made with the handle, and stays with it. All zeros but for `cbSize` are
     /// the strictest policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor
     /// master secrets leave the library.
@@ -24,7 +24,7 @@ export! {
     /// Returns `NTE_INVALID_PARAMETER` for a `cbSize` that is 0, longer than the structure of this
     /// header, or not a whole number of fields, and for a `dwMinKeyBits` that is neither 0 nor from
     /// 1024 to 8192; `NTE_NOT_SUPPORTED` if the backend lacks what the policy requires; and what
-    /// [`SslOpenProvider`] returns. With the handle, keys that are too short return `NTE_PERM`. An
+    /// `SslOpenProvider` returns. With the handle, keys that are too short return `NTE_PERM`. An
     /// extension of this library.
     fn SslProviderOpenWithPolicy(
         provider: Out<ProviderHandle>,
