@@ -178,7 +178,8 @@ static void key_log(void)
     OK(secret_of(provider, keys.master, again));
     CHECK(memcmp(secret, again, 48) == 0);
     CHECK(memcmp(secret, master_secret_0301, 48) == 0);
-    EXPECT(NTE_INVALID_HANDLE, SslProviderGetMasterSecret(provider, keys.read, secret, 48, &len, 0));
+    EXPECT(NTE_INVALID_HANDLE,
+           SslProviderGetMasterSecret(provider, keys.read, secret, 48, &len, 0));
     EXPECT(NTE_INVALID_HANDLE, SslProviderGetMasterSecret(0, keys.master, secret, 48, &len, 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslProviderGetMasterSecret(provider, keys.master, secret, 48, NULL, 0));
