@@ -1661,7 +1661,7 @@ SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
  *
  * Returns, in the order of the checks: NTE_INVALID_HANDLE; NTE_BAD_TYPE for a key that is not RSA;
  * NTE_INVALID_PARAMETER for a NULL pointer; NTE_BAD_FLAGS; NTE_NOT_SUPPORTED for protocol or suite;
- * NTE_INVALID_PARAMETER for the list.
+ * NTE_INVALID_PARAMETER for the list; NTE_PERM for a key that the policy of the provider forbids.
  *
  * No content of the ciphertext is an error (implicit rejection), so that the call is no padding
  * oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a master key that
@@ -2008,12 +2008,14 @@ typedef struct _SSL_PROVIDER_POLICY {
     BOOL fAllowSsl3;              /* SSL 3.0 is accepted and listed. */
     BOOL fAllowKeyExport;         /* SslExportKey exports session keys. */
     BOOL fRequireConstantTimeRsa; /* The RSA private operation is claimed to be constant-time. */
+    BOOL fAllowKeyLog;            /* SslProviderGetMasterSecret returns master secrets. */
 } SSL_PROVIDER_POLICY, *PSSL_PROVIDER_POLICY;
 
 /*
  * Opens a provider as SslOpenProvider does, with the policy of the caller. It applies to every
  * object that is made with the handle, and stays with it. All zeros but for cbSize are the
- * strictest policy: keys of 2048 bits and more, no SSL 3.0, and session keys cannot be exported.
+ * strictest policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor master
+ * secrets leave the library.
  *
  * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure of this header,
  * or not a whole number of fields, and for a dwMinKeyBits that is neither 0 nor from 1024 to 8192;
@@ -2024,6 +2026,19 @@ SSLP_API SECURITY_STATUS WINAPI SslProviderOpenWithPolicy(
     NCRYPT_PROV_HANDLE *phSslProvider,
     LPCWSTR pszProviderName,
     const SSL_PROVIDER_POLICY *pPolicy,
+    DWORD dwFlags);
+
+/*
+ * Returns the master secret of a master key, 48 bytes, for a key log with which others can decrypt
+ * the connection. Returns NTE_PERM unless the provider that imported the key was opened with
+ * fAllowKeyLog. An extension of this library.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslProviderGetMasterSecret(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hMasterKey,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
     DWORD dwFlags);
 
 #ifdef __cplusplus

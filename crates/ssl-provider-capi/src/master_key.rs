@@ -31,7 +31,8 @@ export! {
     ///
     /// Returns, in the order of the checks: `NTE_INVALID_HANDLE`; `NTE_BAD_TYPE` for a key that is
     /// not RSA; `NTE_INVALID_PARAMETER` for a NULL pointer; `NTE_BAD_FLAGS`; `NTE_NOT_SUPPORTED`
-    /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list.
+    /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list; `NTE_PERM` for a key that
+    /// the policy of the provider forbids.
     ///
     /// No content of the ciphertext is an error (implicit rejection), so that the call is no
     /// padding oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a

@@ -503,6 +503,10 @@ impl PolicyPointer {
         Self(pointer)
     }
 
+    pub(crate) fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+
     /// Returns a copy. Fields that an older caller does not have are 0.
     ///
     /// # Errors

@@ -15,12 +15,13 @@ use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
 use windows_sys::Win32::Security::Cryptography as windows;
 
 /// What the header declares beyond the interface, by name.
-const KEY_STORAGE_AND_EXTENSIONS: [&str; 7] = [
+const KEY_STORAGE_AND_EXTENSIONS: [&str; 8] = [
     "NCryptExportKey",
     "NCryptFreeObject",
     "NCryptImportKey",
     "NCryptOpenStorageProvider",
     "SslProviderCountLive",
+    "SslProviderGetMasterSecret",
     "SslProviderOpenWithPolicy",
     "SslProviderSetTrace",
 ];

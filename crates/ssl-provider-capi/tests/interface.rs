@@ -15,8 +15,8 @@ use ssl_provider::backend::{
 };
 use ssl_provider::{
     AeadAlgorithm, Backend, BackendInfo, CipherSuite, Error, HashAlgorithm, KeyExportPolicy,
-    KeyLogPolicy, Operation, ParameterList, Policy, PrfAlgorithm, ProtocolVersion, Provider,
-    RsaPrivateKeyDer, Side, Support, backends,
+    KeyLogPolicy, Operation, ParameterList, Policy, PremasterVersion, PrfAlgorithm,
+    ProtocolVersion, Provider, RsaPrivateKeyDer, Side, Support, backends,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
@@ -284,6 +284,23 @@ fn a_disabled_protocol_is_refused_before_the_list() {
         assert_eq!((status, master), (expected, 0), "{protocol:#x}");
     }
     free(&[session.private_key, session.provider]);
+}
+
+#[test]
+fn a_key_is_refused_under_another_rule_for_the_version_than_it_was_opened_under() {
+    let backend = Fake::new().share();
+    let insecure = PremasterVersion::InsecureAny;
+    let policy = Policy { premaster_version: insecure, ..Policy::default() };
+    let strict = provider_handle(Provider::open(&backend)).unwrap();
+    let lenient = provider_handle(Provider::open(&backend).with_policy(policy)).unwrap();
+    for (opened_with, other) in [(strict, lenient), (lenient, strict)] {
+        let session = Session::open(opened_with, 12);
+        free(&[session.import().unwrap()]);
+        let elsewhere = Session { provider: other, ..session.clone() };
+        assert_eq!(elsewhere.import(), Err(NTE_PERM));
+        free(&[session.private_key]);
+    }
+    free(&[strict, lenient]);
 }
 
 #[test]

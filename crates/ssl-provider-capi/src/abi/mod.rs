@@ -173,4 +173,5 @@ pub struct SSL_PROVIDER_POLICY {
     pub fAllowSsl3: i32,
     pub fAllowKeyExport: i32,
     pub fRequireConstantTimeRsa: i32,
+    pub fAllowKeyLog: i32,
 }

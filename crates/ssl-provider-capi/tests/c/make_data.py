@@ -265,6 +265,8 @@ def main():
                 seed = digest if extended else CLIENT_RANDOM + SERVER_RANDOM
                 master = prf(name, premaster, label, seed, 48)
                 suffix = f"{version:04x}_{suite:04x}_{extended}"
+                if version == 0x0301 and not extended:
+                    array("master_secret_0301", master)
                 for side in ("client", "server"):
                     finished = prf(name, master, f"{side} finished".encode(), digest, 12)
                     array(f"{side}_finished_{suffix}", finished)

@@ -76,6 +76,15 @@ static SECURITY_STATUS export_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE 
     return SslExportKey(provider, key, BCRYPT_OPAQUE_KEY_BLOB, NULL, 0, &len, 0);
 }
 
+static SECURITY_STATUS secret_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key,
+                                 unsigned char secret[48])
+{
+    DWORD len = 77;
+    SECURITY_STATUS status = SslProviderGetMasterSecret(provider, key, secret, 48, &len, 0);
+    CHECK(len == (status == ERROR_SUCCESS ? 48 : 77));
+    return status;
+}
+
 /* Nothing is allowed, also not to objects of the provider through another handle of its backend. */
 static void zeros(void)
 {
@@ -83,6 +92,10 @@ static void zeros(void)
     struct keys keys = keys_of(provider, TLS1_0_PROTOCOL_VERSION);
     struct keys usual_keys = keys_of(usual, TLS1_0_PROTOCOL_VERSION);
     NCRYPT_HASH_HANDLE hash = 77;
+    unsigned char secret[48];
+    EXPECT(NTE_PERM, secret_of(provider, keys.master, secret));
+    EXPECT(NTE_PERM, secret_of(usual, keys.master, secret));
+    EXPECT(NTE_PERM, secret_of(usual, usual_keys.master, secret));
     EXPECT(NTE_INVALID_PARAMETER, create_ssl3_hash(provider, &hash));
     CHECK(hash == 0 && !lists_ssl3(provider, 2048) && !lists_ssl3(usual, 1024));
     EXPECT(NTE_PERM, export_of(provider, keys.read));
@@ -139,6 +152,39 @@ static void key_export(void)
     keys = keys_of(provider, TLS1_0_PROTOCOL_VERSION);
     OK(export_of(provider, keys.read));
     EXPECT(NTE_INVALID_PARAMETER, create_ssl3_hash(provider, &hash));
+    free_keys(keys);
+    OK(SslFreeObject(provider, 0));
+}
+
+/* The secret is that of the other side, which make_data.py computes. */
+static void key_log(void)
+{
+    SSL_PROVIDER_POLICY policy = strictest();
+    NCRYPT_PROV_HANDLE provider;
+    struct keys keys;
+    unsigned char secret[49], again[48];
+    DWORD len = 0;
+    policy.fAllowKeyLog = 1;
+    provider = open_policy(policy);
+    keys = keys_of(provider, TLS1_0_PROTOCOL_VERSION);
+    memset(secret, 0xa5, sizeof(secret));
+    OK(SslProviderGetMasterSecret(provider, keys.master, NULL, 0, &len, 0));
+    CHECK(len == 48);
+    EXPECT(NTE_BUFFER_TOO_SMALL,
+           SslProviderGetMasterSecret(provider, keys.master, secret, 47, &len, 0));
+    CHECK(len == 48 && secret[0] == 0xa5);
+    OK(secret_of(provider, keys.master, secret));
+    CHECK(secret[48] == 0xa5);
+    OK(secret_of(provider, keys.master, again));
+    CHECK(memcmp(secret, again, 48) == 0);
+    CHECK(memcmp(secret, master_secret_0301, 48) == 0);
+    EXPECT(NTE_INVALID_HANDLE,
+           SslProviderGetMasterSecret(provider, keys.read, secret, 48, &len, 0));
+    EXPECT(NTE_INVALID_HANDLE, SslProviderGetMasterSecret(0, keys.master, secret, 48, &len, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslProviderGetMasterSecret(provider, keys.master, secret, 48, NULL, 0));
+    EXPECT(NTE_BAD_FLAGS, SslProviderGetMasterSecret(provider, keys.master, secret, 48, &len, 1));
+    EXPECT(NTE_PERM, export_of(provider, keys.read));
     free_keys(keys);
     OK(SslFreeObject(provider, 0));
 }
@@ -221,6 +267,11 @@ static void refusals(void)
     for (flag = 1; flag != 0; flag <<= 1) {
         EXPECT(NTE_BAD_FLAGS, SslProviderOpenWithPolicy(&none, NULL, &policy, flag));
     }
+    /* Flags are checked before what the policy says. */
+    policy.cbSize = 0;
+    EXPECT(NTE_BAD_FLAGS, SslProviderOpenWithPolicy(&none, NULL, &policy, 1));
+    EXPECT(NTE_INVALID_PARAMETER, SslProviderOpenWithPolicy(&none, NULL, &policy, 0));
+    policy.cbSize = sizeof(policy);
     EXPECT(NTE_PROV_DLL_NOT_FOUND,
            SslProviderOpenWithPolicy(&none, BCRYPT_RSA_ALGORITHM, &policy, 0));
 }
@@ -230,6 +281,7 @@ int main(void)
     zeros();
     ssl3();
     key_export();
+    key_log();
     key_lengths();
     sizes();
     refusals();
