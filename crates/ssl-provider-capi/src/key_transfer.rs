@@ -107,8 +107,8 @@ export! {
     /// Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
     /// storage. `dwFlags` says how it was made, as for `SslSignHash`:
     ///
-    /// - RSA, 0: PKCS#1 v1.5 without a DigestInfo. `pbHashValue` is any bytes, at most 11 fewer than
-    ///   the modulus has, such as the 36 of MD5 and SHA-1 before TLS 1.2.
+    /// - RSA, 0: PKCS#1 v1.5 without a DigestInfo. `pbHashValue` is any bytes, at most 11 fewer
+    ///   than the modulus has, such as the 36 of MD5 and SHA-1 before TLS 1.2.
     /// - RSA, `NCRYPT_SSL_SIGN_INCLUDE_HASHOID`: PKCS#1 v1.5 with the DigestInfo, as in TLS 1.2.
     ///   `pbHashValue` is the name of the hash, "SHA1", "SHA256", "SHA384" or "SHA512", in UTF-16
     ///   with its NUL, and right behind it the digest; `cbHashValue` counts the bytes of both.
@@ -147,8 +147,8 @@ export! {
         let key = key.subject_public_key_info()?;
         // SAFETY: as above.
         let signature = unsafe { signature.copy(signature_len, "pbSignature is NULL") }?;
-        let verify =
-            |signature: &[u8]| provider.provider().verify_signature(&key, scheme, digest, signature);
+        let provider = provider.provider();
+        let verify = |form: &[u8]| provider.verify_signature(&key, scheme, digest, form);
         // DER may be as long as r and s of fixed length.
         let fixed = PublicKeyDer::from_der(&key)?.ecdsa_signature_to_der(&signature);
         if fixed.is_none_or(|der| verify(&der).is_err()) {
