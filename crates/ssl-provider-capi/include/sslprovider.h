@@ -1634,12 +1634,24 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     DWORD dwFlags);
 
 /*
- * Verifies a signature over a hash with the public half of an RSA or ECDSA key, of this provider or
- * of key storage. RSA is PKCS#1 v1.5: a hash of 36 bytes (MD5 and SHA-1) without DigestInfo, or one
- * of 20, 32, 48 or 64 bytes with the DigestInfo of the SHA of that length, where
- * NCRYPT_SSL_SIGN_INCLUDE_HASHOID may be set. For ECDSA the hash has 20, 32, 48 or 64 bytes, and
- * the signature is in DER, as in CertificateVerify (RFC 8422, 5.4). Returns NTE_BAD_SIGNATURE if
- * verification fails, and NTE_BAD_TYPE for an ECDH key.
+ * Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
+ * storage. dwFlags says how it was made, as for SslSignHash:
+ *
+ * - RSA, 0: PKCS#1 v1.5 without a DigestInfo. pbHashValue is any bytes, at most 11 fewer than the
+ *   modulus has, such as the 36 of MD5 and SHA-1 before TLS 1.2.
+ * - RSA, NCRYPT_SSL_SIGN_INCLUDE_HASHOID: PKCS#1 v1.5 with the DigestInfo, as in TLS 1.2.
+ *   pbHashValue is the name of the hash, "SHA1", "SHA256", "SHA384" or "SHA512", in UTF-16 with its
+ *   NUL, and right behind it the digest; cbHashValue counts the bytes of both.
+ * - RSA, NCRYPT_SSL_SIGN_USE_PSS_PADDING: PSS with a salt as long as the digest and MGF1 of the
+ *   same hash. pbHashValue is name and digest as above, or the digest alone; SHA-256, SHA-384 or
+ *   SHA-512.
+ * - ECDSA, 0: pbHashValue is a digest alone, of 20, 32, 48 or 64 bytes. The signature is in DER, as
+ *   in CertificateVerify (RFC 8422, 5.4), or r and s one after the other, each as long as a
+ *   coordinate.
+ *
+ * Returns NTE_BAD_SIGNATURE if verification fails, NTE_BAD_FLAGS for other flags, also both
+ * together, NTE_INVALID_PARAMETER for an unknown name, a missing NUL or a digest of the wrong
+ * length, and NTE_BAD_TYPE for an ECDH key.
  */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,

@@ -17,6 +17,14 @@ use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Out, OutBytes, WideStr};
 use crate::process::process;
 
+/// The hashes that are signed, by name.
+pub(crate) const SIGNED_HASHES: [(&str, HashAlgorithm); 4] = [
+    (BCRYPT_SHA1_ALGORITHM, HashAlgorithm::Sha1),
+    (BCRYPT_SHA256_ALGORITHM, HashAlgorithm::Sha256),
+    (BCRYPT_SHA384_ALGORITHM, HashAlgorithm::Sha384),
+    (BCRYPT_SHA512_ALGORITHM, HashAlgorithm::Sha512),
+];
+
 export! {
     /// Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or
     /// "SHA512"; add the same messages as to the handshake hash. Returns `NTE_NOT_SUPPORTED` for
@@ -35,13 +43,10 @@ export! {
         let place = handshake_hash.required("phHandshakeHash is NULL")?;
         let algorithm = algorithm.required("pszHashAlgId is NULL")?;
         no_flags(flags)?;
-        let algorithm = match algorithm.as_str() {
-            BCRYPT_SHA1_ALGORITHM => HashAlgorithm::Sha1,
-            BCRYPT_SHA256_ALGORITHM => HashAlgorithm::Sha256,
-            BCRYPT_SHA384_ALGORITHM => HashAlgorithm::Sha384,
-            BCRYPT_SHA512_ALGORITHM => HashAlgorithm::Sha512,
-            _ => return Err(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, or SHA256 to SHA512")),
-        };
+        let (_, algorithm) = SIGNED_HASHES
+            .into_iter()
+            .find(|(name, _)| *name == algorithm)
+            .ok_or(Failure::Status(NTE_NOT_SUPPORTED, "not SHA1, or SHA256 to SHA512"))?;
         let parameters = security_parameters(provider.provider(), protocol, cipher_suite)?;
         let hash = provider.provider().client_auth_hash(parameters.version(), algorithm)?;
         let hash = RunningHash::new(parameters, HashUse::ClientAuth, hash);

@@ -40,10 +40,19 @@ static int is_signed(NCRYPT_KEY_HANDLE master, NCRYPT_HASH_HANDLE hash, LPCWSTR 
 static void verify(size_t index, NCRYPT_KEY_HANDLE rsa)
 {
     const struct signature *known = &signatures[index];
+    unsigned char value[80];
+    DWORD len = known->hash_len, flags = 0;
+    PBYTE signature_of_rsa = in(known->bare);
     size_t each;
     NCRYPT_KEY_HANDLE key = store_blob(BCRYPT_RSAPUBLIC_BLOB, public_blob, sizeof(public_blob));
-    OK(SslVerifySignature(provider, rsa, output, known->hash_len, in(known->signature), 256, 0));
-    OK(SslVerifySignature(provider, key, output, known->hash_len, in(known->signature), 256, 0));
+    memcpy(value, output, len);
+    if (known->name != NULL) {
+        len = name_hash(value, known->name, output, len);
+        flags = NCRYPT_SSL_SIGN_INCLUDE_HASHOID;
+        signature_of_rsa = in(known->signature);
+    }
+    OK(SslVerifySignature(provider, rsa, value, len, signature_of_rsa, 256, flags));
+    OK(SslVerifySignature(provider, key, value, len, signature_of_rsa, 256, flags));
     OK(NCryptFreeObject(key));
     for (each = 0; index > 0 && each < COUNT(curve_keys); each++) {
         const struct bytes *blob = &curve_keys[each].ecdsa_public;
@@ -69,7 +78,7 @@ static void one_choice(NCRYPT_KEY_HANDLE private_key, NCRYPT_KEY_HANDLE rsa,
     CHECK(is_signed(master, hash, BCRYPT_RSA_ALGORITHM, &signatures[0], 0));
     EXPECT(NTE_INVALID_HANDLE,
            SslVerifySignature(provider, master, output, signatures[0].hash_len,
-                              in(signatures[0].signature), 256, 0));
+                              in(signatures[0].bare), 256, 0));
     verify(0, rsa);
     CHECK(is_signed(master, hash, BCRYPT_ECDSA_ALGORITHM, &signatures[0], 16));
     CHECK(is_signed(master, hash, BCRYPT_DSA_ALGORITHM, &signatures[0], 16));

@@ -169,6 +169,55 @@ static void bad_imports(const struct curve_key *key, const struct curve_key *oth
     OK(NCryptFreeObject(storage));
 }
 
+/* r and s of a signature in DER, one after the other and each as long as a coordinate. */
+static DWORD fixed_length(unsigned char *fixed, DWORD width, const struct bytes *der)
+{
+    const unsigned char *at = der->data + (der->data[1] == 0x81 ? 3 : 2);
+    DWORD each;
+    memset(fixed, 0, 2 * width);
+    for (each = 1; each <= 2; each++) {
+        DWORD len = at[1], zero = len > width;
+        CHECK(at[0] == 2 && len <= width + 1);
+        memcpy(fixed + each * width - (len - zero), at + 2 + zero, len - zero);
+        at += 2 + len;
+    }
+    CHECK(at == der->data + der->len);
+    return 2 * width;
+}
+
+/* A good signature in one of its forms, in `memory`. */
+static void signature_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE public_key,
+                         const struct signature *hashed, DWORD len)
+{
+    DWORD hash_len = hashed->hash_len, at, flag;
+    unsigned char hash[64], named[80];
+    memcpy(hash, hashed->hash, hash_len);
+    OK(SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
+    for (flag = 1; flag != 0; flag <<= 1) {
+        EXPECT(NTE_BAD_FLAGS,
+               SslVerifySignature(provider, public_key, hash, hash_len, memory, len, flag));
+    }
+    at = name_hash(named, hashed->name, hash, hash_len);
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslVerifySignature(provider, public_key, named, at, memory, len, 0));
+    EXPECT(NTE_BAD_FLAGS, SslVerifySignature(provider, public_key, named, at, memory, len,
+                                             NCRYPT_SSL_SIGN_INCLUDE_HASHOID));
+    for (at = 0; at < len; at++) {
+        memory[at] ^= 1;
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
+        memory[at] ^= 1;
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, public_key, hash, hash_len, memory, at, 0));
+    }
+    memory[len] = 0;
+    EXPECT(NTE_BAD_SIGNATURE,
+           SslVerifySignature(provider, public_key, hash, hash_len, memory, len + 1, 0));
+    hash[0] ^= 1;
+    EXPECT(NTE_BAD_SIGNATURE,
+           SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
+}
+
 static void signatures_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE public_key,
                           const struct curve_key *key)
 {
@@ -176,27 +225,51 @@ static void signatures_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE public_
     for (each = 0; each < 4; each++) {
         /* The first of all hashes is MD5 and SHA-1, which only RSA keys sign. */
         const struct signature *hashed = &signatures[each + 1];
-        DWORD hash_len = hashed->hash_len, len = key->signatures[each].len, at;
-        unsigned char hash[64];
-        memcpy(hash, hashed->hash, hash_len);
-        memcpy(memory, key->signatures[each].data, len);
-        OK(SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
-        EXPECT(NTE_BAD_FLAGS, SslVerifySignature(provider, public_key, hash, hash_len, memory, len,
-                                                 NCRYPT_SSL_SIGN_INCLUDE_HASHOID));
-        for (at = 0; at < len; at++) {
-            memory[at] ^= 1;
-            EXPECT(NTE_BAD_SIGNATURE,
-                   SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
-            memory[at] ^= 1;
-            EXPECT(NTE_BAD_SIGNATURE,
-                   SslVerifySignature(provider, public_key, hash, hash_len, memory, at, 0));
-        }
-        hash[0] ^= 1;
-        EXPECT(NTE_BAD_SIGNATURE,
-               SslVerifySignature(provider, public_key, hash, hash_len, memory, len, 0));
+        const struct bytes *der = &key->signatures[each];
+        memcpy(memory, der->data, der->len);
+        signature_of(provider, public_key, hashed, der->len);
+        signature_of(provider, public_key, hashed,
+                     fixed_length(memory, (key->bits + 7) / 8, der));
     }
     EXPECT(NTE_INVALID_PARAMETER,
            SslVerifySignature(provider, public_key, in(signatures[0].hash), 36, memory, 70, 0));
+}
+
+/*
+ * DER that is as long as both coordinates. The key is 1, so that the point is the generator of
+ * P-256; so is the random number, so that r is the generator's x; s is 26 times 11, and the digest
+ * is s - r modulo the order.
+ */
+static void der_as_long_as_two_coordinates(void)
+{
+    static const unsigned char blob[] = {
+        'E',  'C',  'S',  '1',  32,   0,    0,    0,    0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42,
+        0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb,
+        0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe,
+        0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57,
+        0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5};
+    static const unsigned char digest[] = {0x94, 0xe8, 0x2e, 0x0c, 0x1e, 0xd3, 0xce, 0xca,
+                                           0x18, 0x54, 0x2a, 0x2b, 0xad, 0x6c, 0xd0, 0x1e,
+                                           0x56, 0xf4, 0x8e, 0x3d, 0x8a, 0x3d, 0x7b, 0xf5,
+                                           0x10, 0x29, 0xa2, 0x8e, 0x34, 0xdb, 0x73, 0xcc};
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    NCRYPT_KEY_HANDLE key = 0;
+    unsigned char der[64] = {0x30, 62, 2, 32}, fixed[64] = {0};
+    memcpy(der + 4, blob + 8, 32);
+    der[36] = 2;
+    der[37] = 26;
+    memset(der + 38, 0x11, 26);
+    memcpy(fixed, blob + 8, 32);
+    memset(fixed + 38, 0x11, 26);
+    OK(SslImportKey(provider, &key, BCRYPT_ECCPUBLIC_BLOB, in(blob), (DWORD)sizeof(blob), 0));
+    OK(SslVerifySignature(provider, key, in(digest), 32, der, 64, 0));
+    OK(SslVerifySignature(provider, key, in(digest), 32, fixed, 64, 0));
+    der[63] ^= 1;
+    fixed[63] ^= 1;
+    EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, in(digest), 32, der, 64, 0));
+    EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, in(digest), 32, fixed, 64, 0));
+    OK(SslFreeObject(key, 0));
+    OK(SslFreeObject(provider, 0));
 }
 
 static void public_keys(const struct curve_key *key)
@@ -246,5 +319,6 @@ int main(void)
         bad_imports(key, &curve_keys[(each + 1) % COUNT(curve_keys)]);
         public_keys(key);
     }
+    der_as_long_as_two_coordinates();
     return nothing_is_left();
 }

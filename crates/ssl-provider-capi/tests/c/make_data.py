@@ -147,19 +147,60 @@ def records(version, suite, name, master):
         yield record(version, key, mac_key, iv, explicit, TRANSCRIPT)
 
 
-def sign(name, n, d):
-    """RSASSA-PKCS1-v1_5 of the transcript, before TLS 1.2 without the name of the hash."""
-    names = {
-        "md5sha1": "",
-        "sha1": "3021300906052b0e03021a05000414",
-        "sha256": "3031300d060960864801650304020105000420",
-        "sha384": "3041300d060960864801650304020205000430",
-        "sha512": "3051300d060960864801650304020305000440",
-    }
-    info = bytes.fromhex(names[name]) + transcript_hash(name)
+DIGEST_INFOS = {
+    "sha1": "3021300906052b0e03021a05000414",
+    "sha256": "3031300d060960864801650304020105000420",
+    "sha384": "3041300d060960864801650304020205000430",
+    "sha512": "3051300d060960864801650304020305000440",
+}
+
+
+def sign(data, n, d):
+    """RSASSA-PKCS1-v1_5 around bytes that are a DigestInfo, or without one the data itself."""
     length = (n.bit_length() + 7) // 8
-    block = b"\0\1" + b"\xff" * (length - 3 - len(info)) + b"\0" + info
+    block = b"\0\1" + b"\xff" * (length - 3 - len(data)) + b"\0" + data
     return number(pow(int.from_bytes(block, "big"), d, n), length)
+
+
+def sign_pss(name, digest, n, d):
+    """RSASSA-PSS (RFC 8017 section 9.1.1), with a fixed salt as long as the digest."""
+    length = (n.bit_length() + 6) // 8
+    salt = bytes(range(len(digest)))
+    tag = hashlib.new(name, bytes(8) + digest + salt).digest()
+    block = bytes(length - 2 * len(digest) - 2) + b"\1" + salt
+    counts = range(len(block) // len(tag) + 1)
+    mask = b"".join(hashlib.new(name, tag + number(count, 4)).digest() for count in counts)
+    masked = bytearray(x ^ y for x, y in zip(block, mask))
+    masked[0] &= 0xFF >> (8 * length - (n.bit_length() - 1))
+    encoded = int.from_bytes(bytes(masked) + tag + b"\xbc", "big")
+    return number(pow(encoded, d, n), (n.bit_length() + 7) // 8)
+
+
+def signatures(n, d):
+    """The transcript signed with the RSA key in every way that a hash allows."""
+    print("struct signature {\n    /* Of the hash; none for MD5 and SHA-1 together. */")
+    print("    const char *name;\n    unsigned hash_len;\n    const unsigned char *hash;")
+    print("    /* PKCS#1 v1.5 with the DigestInfo and without, and PSS. */")
+    print("    const unsigned char *signature, *bare, *pss;\n};\n")
+    rows = []
+    for name in ("md5sha1", "sha1", "sha256", "sha384", "sha512"):
+        digest = transcript_hash(name)
+        array(f"signed_{name}", digest)
+        forms = ["NULL", f"bare_{name}", "NULL"]
+        array(forms[1], sign(digest, n, d))
+        if name in DIGEST_INFOS:
+            forms[0] = f"signature_{name}"
+            array(forms[0], sign(bytes.fromhex(DIGEST_INFOS[name]) + digest, n, d))
+        if len(digest) in (32, 48, 64):
+            forms[2] = f"pss_{name}"
+            array(forms[2], sign_pss(name, digest, n, d))
+        title = f'"{name.upper()}"' if name in DIGEST_INFOS else "NULL"
+        rows.append(f"    {{{title}, {len(digest)}, signed_{name}, {', '.join(forms)}}}")
+    print("static const struct signature signatures[] = {\n" + ",\n".join(rows) + "\n};\n")
+    print("/* Bytes that fill the block but for the least padding, and their signature. */")
+    longest = bytes(range((n.bit_length() + 7) // 8 - 11))
+    array("longest", longest)
+    array("bare_longest", sign(longest, n, d))
 
 
 # Curves by the bits of a coordinate: OpenSSL's name, and the last byte of CNG's magics.
@@ -291,15 +332,7 @@ def main():
                     f"     keying_material_{suffix}, eap_{suffix}}}"
                 )
     print("static const struct exchange exchanges[] = {\n" + ",\n".join(exchanges) + "\n};\n")
-    print("struct signature {\n    unsigned hash_len;\n    const unsigned char *hash;")
-    print("    const unsigned char *signature;\n};\n")
-    rows = []
-    for name in ("md5sha1", "sha1", "sha256", "sha384", "sha512"):
-        digest = transcript_hash(name)
-        array(f"signed_{name}", digest)
-        array(f"signature_{name}", sign(name, n, d))
-        rows.append(f"    {{{len(digest)}, signed_{name}, signature_{name}}}")
-    print("static const struct signature signatures[] = {\n" + ",\n".join(rows) + "\n};\n")
+    signatures(n, d)
     print("struct bytes {\n    const unsigned char *data;\n    unsigned len;\n};\n")
     print("struct curve_key {\n    unsigned bits;\n    struct bytes certificate, pkcs8;")
     print("    struct bytes ecdsa_private, ecdh_private, ecdsa_public, ecdh_public;")

@@ -74,6 +74,7 @@ static const unsigned char schemes[] = {4, RSA_KEY,   5, RSA_KEY,   6, RSA_KEY, 
 
 /* The hashes of those, as they are numbered there. */
 static const unsigned char client_hashes[] = {2, 4, 5, 6};
+static const char *const client_hash_names[] = {"SHA1", "SHA256", "SHA384", "SHA512"};
 
 struct connection {
     int socket;
@@ -570,8 +571,9 @@ static int read_certificate_verify(struct connection *c)
 {
     NCRYPT_HASH_HANDLE hash = c->hash;
     struct cursor message, signature;
-    unsigned char value[64];
-    DWORD len = 0;
+    const char *name = NULL;
+    unsigned char digest[64], value[80];
+    DWORD len = 0, flags = 0;
     SECURITY_STATUS status;
     if (c->client_key == 0) {
         return NONE;
@@ -585,6 +587,7 @@ static int read_certificate_verify(struct connection *c)
             return ILLEGAL_PARAMETER;
         }
         hash = c->hashes[(const unsigned char *)known - client_hashes];
+        name = client_hash_names[(const unsigned char *)known - client_hashes];
     }
     signature = take_part(&message, 2);
     if (message.failed || message.left > 0) {
@@ -593,10 +596,16 @@ static int read_certificate_verify(struct connection *c)
     /* Before the message itself is hashed. */
     TRY_CALL(SslComputeClientAuthHash(
         c->provider, c->master_key, hash,
-        c->client_kind == RSA_KEY ? BCRYPT_RSA_ALGORITHM : BCRYPT_ECDSA_ALGORITHM, value,
-        sizeof(value), &len, 0));
+        c->client_kind == RSA_KEY ? BCRYPT_RSA_ALGORITHM : BCRYPT_ECDSA_ALGORITHM, digest,
+        sizeof(digest), &len, 0));
+    memcpy(value, digest, len);
+    /* An RSA signature of TLS 1.2 names its hash. */
+    if (c->client_kind == RSA_KEY && name != NULL) {
+        len = name_hash(value, name, digest, len);
+        flags = NCRYPT_SSL_SIGN_INCLUDE_HASHOID;
+    }
     status = SslVerifySignature(c->provider, c->client_key, value, len, in(signature.at),
-                                (DWORD)signature.left, 0);
+                                (DWORD)signature.left, flags);
     if (status == NTE_BAD_SIGNATURE) {
         return DECRYPT_ERROR;
     }

@@ -108,6 +108,21 @@ static inline NCRYPT_KEY_HANDLE import_key(void)
     return key;
 }
 
+/* A hash as NCRYPT_SSL_SIGN_INCLUDE_HASHOID takes it: its name, NUL, and the digest. Returns the
+ * length, of 78 bytes at most for the hashes of data.h. */
+static inline DWORD name_hash(unsigned char *to, const char *name, const unsigned char *hash,
+                              DWORD len)
+{
+    DWORD at = 0;
+    do {
+        WCHAR unit = (WCHAR)*name;
+        memcpy(to + at, &unit, sizeof(unit));
+        at += (DWORD)sizeof(unit);
+    } while (*name++ != 0);
+    memcpy(to + at, hash, len);
+    return at + len;
+}
+
 static inline CERT_CONTEXT context_of(const unsigned char *encoded, size_t len)
 {
     CERT_CONTEXT context;

@@ -109,36 +109,130 @@ static void public_keys(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_k
     OK(NCryptFreeObject(stored));
 }
 
+/* A good signature, and the same with a bit changed in it or in the digest, which starts at
+ * `name_len`. */
+static void signature_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key,
+                         const unsigned char *hash, DWORD len, DWORD name_len,
+                         const unsigned char *good, DWORD flags)
+{
+    unsigned char value[256], signature[256];
+    DWORD bit;
+    memcpy(value, hash, len);
+    memcpy(signature, good, sizeof(signature));
+    OK(SslVerifySignature(provider, key, value, len, signature, 256, flags));
+    for (bit = 0; bit < 8; bit++) {
+        DWORD at = name_len + (len - name_len) * bit / 8;
+        value[at] ^= (unsigned char)(1u << bit);
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, key, value, len, signature, 256, flags));
+        value[at] ^= (unsigned char)(1u << bit);
+        signature[32 * bit] ^= (unsigned char)(1u << bit);
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, key, value, len, signature, 256, flags));
+        signature[32 * bit] ^= (unsigned char)(1u << bit);
+    }
+    EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, value, len, signature, 255, flags));
+    EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, value, len, signature, 0, flags));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslVerifySignature(provider, key, NULL, len, signature, 256, flags));
+    EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, key, value, len, NULL, 256, flags));
+    for (bit = 4; bit != 0; bit <<= 1) {
+        EXPECT(NTE_BAD_FLAGS,
+               SslVerifySignature(provider, key, value, len, signature, 256, flags | bit));
+    }
+    EXPECT(NTE_BAD_FLAGS, SslVerifySignature(provider, key, value, len, signature, 256,
+                                             NCRYPT_SSL_SIGN_INCLUDE_HASHOID |
+                                                 NCRYPT_SSL_SIGN_USE_PSS_PADDING));
+}
+
+/* Each flag has a kind of signature of its own, and a form of the hash. */
 static void signatures_of(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
 {
+    const DWORD pkcs1 = NCRYPT_SSL_SIGN_INCLUDE_HASHOID, pss = NCRYPT_SSL_SIGN_USE_PSS_PADDING;
     size_t each;
     for (each = 0; each < COUNT(signatures); each++) {
-        DWORD len = signatures[each].hash_len, bit;
-        unsigned char hash[64], signature[256];
-        memcpy(hash, signatures[each].hash, len);
-        memcpy(signature, signatures[each].signature, sizeof(signature));
-        OK(SslVerifySignature(provider, key, hash, len, signature, 256, 0));
-        EXPECT(len == 36 ? NTE_BAD_FLAGS : ERROR_SUCCESS,
-               SslVerifySignature(provider, key, hash, len, signature, 256,
-                                  NCRYPT_SSL_SIGN_INCLUDE_HASHOID));
-        EXPECT(NTE_BAD_FLAGS, SslVerifySignature(provider, key, hash, len, signature, 256, 2));
-        for (bit = 0; bit < 8; bit++) {
-            hash[len * bit / 8] ^= (unsigned char)(1u << bit);
-            EXPECT(NTE_BAD_SIGNATURE,
-                   SslVerifySignature(provider, key, hash, len, signature, 256, 0));
-            hash[len * bit / 8] ^= (unsigned char)(1u << bit);
-            signature[32 * bit] ^= (unsigned char)(1u << bit);
-            EXPECT(NTE_BAD_SIGNATURE,
-                   SslVerifySignature(provider, key, hash, len, signature, 256, 0));
-            signature[32 * bit] ^= (unsigned char)(1u << bit);
+        const struct signature *known = &signatures[each];
+        PBYTE hash = in(known->hash), bare = in(known->bare), info = in(known->signature);
+        DWORD len = known->hash_len, named_len;
+        unsigned char named[80] = {0};
+        signature_of(provider, key, hash, len, 0, bare, 0);
+        EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len - 1, bare, 256, 0));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, hash, len, bare, 256, pkcs1));
+        if (known->name == NULL) {
+            continue;
         }
-        EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 255, 0));
-        EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, signature, 0, 0));
+        named_len = name_hash(named, known->name, hash, len);
+        signature_of(provider, key, named, named_len, named_len - len, info, pkcs1);
+        EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, info, 256, 0));
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, key, named, named_len, info, 256, 0));
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, key, named, named_len, bare, 256, pkcs1));
         EXPECT(NTE_INVALID_PARAMETER,
-               SslVerifySignature(provider, key, hash, len - 1, signature, 256, 0));
+               SslVerifySignature(provider, key, named, named_len - 1, info, 256, pkcs1));
         EXPECT(NTE_INVALID_PARAMETER,
-               SslVerifySignature(provider, key, NULL, len, signature, 256, 0));
-        EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, key, hash, len, NULL, 256, 0));
+               SslVerifySignature(provider, key, named, named_len + 1, info, 256, pkcs1));
+        if (known->pss == NULL) {
+            EXPECT(NTE_INVALID_PARAMETER,
+                   SslVerifySignature(provider, key, named, named_len, info, 256, pss));
+            EXPECT(NTE_INVALID_PARAMETER,
+                   SslVerifySignature(provider, key, hash, len, info, 256, pss));
+            continue;
+        }
+        signature_of(provider, key, named, named_len, named_len - len, known->pss, pss);
+        signature_of(provider, key, hash, len, 0, known->pss, pss);
+        EXPECT(NTE_BAD_SIGNATURE, SslVerifySignature(provider, key, hash, len, info, 256, pss));
+        EXPECT(NTE_BAD_SIGNATURE,
+               SslVerifySignature(provider, key, named, named_len, in(known->pss), 256, pkcs1));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, named, named_len - 1, in(known->pss), 256, pss));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, hash, len - 1, in(known->pss), 256, pss));
+    }
+}
+
+/* Without DigestInfo, any bytes that leave room for the padding. */
+static void any_bytes(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
+{
+    const DWORD most = (DWORD)sizeof(longest);
+    PBYTE signature = in(bare_longest);
+    unsigned char longer[sizeof(longest) + 1] = {0};
+    CHECK(most == 256 - 11);
+    memcpy(longer, longest, most);
+    signature_of(provider, key, longest, most, 0, signature, 0);
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslVerifySignature(provider, key, longer, most + 1, signature, 256, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslVerifySignature(provider, key, longer, 0, signature, 256, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslVerifySignature(provider, key, longer, 0xffffffffu, signature, 256, 0));
+}
+
+/* A name that no signature has, or one for a digest of another length, or without its NUL. */
+static void bad_names(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
+{
+    const char *names[] = {"",         "MD5",    "SHA",    "SHA1", "SHA224",
+                           "SHA3-256", "SHA384", "sha256", "RSA"};
+    const struct signature *known = &signatures[2];
+    unsigned char named[80];
+    DWORD len, flags;
+    size_t each;
+    for (flags = 1; flags <= 2; flags++) {
+        PBYTE good = in(flags == NCRYPT_SSL_SIGN_INCLUDE_HASHOID ? known->signature : known->pss);
+        for (each = 0; each < COUNT(names); each++) {
+            len = name_hash(named, names[each], known->hash, known->hash_len);
+            EXPECT(NTE_INVALID_PARAMETER,
+                   SslVerifySignature(provider, key, named, len, good, 256, flags));
+        }
+        len = name_hash(named, known->name, known->hash, known->hash_len);
+        OK(SslVerifySignature(provider, key, named, len, good, 256, flags));
+        memmove(named + 12, named + 14, known->hash_len);
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, named, len - 2, good, 256, flags));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, named, 12, good, 256, flags));
+        EXPECT(NTE_INVALID_PARAMETER,
+               SslVerifySignature(provider, key, named, 0, good, 256, flags));
     }
 }
 
@@ -196,6 +290,8 @@ int main(int count, char **arguments)
                     (DWORD)sizeof(public_blob), 0));
     signatures_of(provider, public_key);
     signatures_of(provider, key);
+    any_bytes(provider, public_key);
+    bad_names(provider, public_key);
     refusals(provider, key);
     OK(SslFreeObject(public_key, 0));
     OK(SslFreeObject(key, 0));
