@@ -54,7 +54,10 @@ export! {
         let payload = room(work, offset, payload_len)?;
         // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(payload, "pbInput is NULL") }?;
-        let len = key.encrypt_in_place(sequence_number, content_type, payload_len, work)?;
+        // A payload that is refused must not stay behind until the next record.
+        let len = key
+            .encrypt_in_place(sequence_number, content_type, payload_len, work)
+            .inspect_err(|_| work.zeroize())?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { place.write(room(work, 0, len)?) }
     }

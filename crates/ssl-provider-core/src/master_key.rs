@@ -102,7 +102,7 @@ impl MasterKey {
     }
 
     /// Computes the verify_data of a Finished message that `sender` sends
-    /// (`SslComputeFinishedHash`): 12 bytes or more, 36 in SSL 3.0. The hash goes on running.
+    /// (`SslComputeFinishedHash`): 12 bytes or more, 36 in SSL 3.0. More messages can be added afterwards.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 //! operation, of which core makes the exchange, or the whole exchange of a holder of keys.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -24,10 +25,13 @@ use crate::security_parameters::SecurityParameters;
 ///
 /// # Contract
 ///
-/// Implicit rejection is the implementation's (RFC 5246 section 7.4.7.1): a ciphertext that is
-/// wrong in length, range, padding or version returns success, with a master secret that nobody
-/// without the key can predict, that is the same each time, and in the same time as a good one.
-/// Anything else is the oracle of Bleichenbacher's attack.
+/// Implicit rejection is the implementation's (RFC 5246 section 7.4.7.1). A ciphertext that is wrong
+/// in length, range, padding or version returns success, in the same time as a good one: its
+/// premaster secret is replaced by the fallback of [`RsaExchange::fallback_premaster`], or by
+/// another PRF under a secret key of exactly the same inputs, and the master secret is derived from
+/// that as from a good one. A fallback that depends on more or less is an oracle for whoever imports
+/// one ciphertext twice, and so is anything else that tells good ciphertexts from bad ones
+/// (Bleichenbacher).
 pub trait RsaKeyExchange: fmt::Debug + Send + Sync {
     /// Decrypts the premaster secret and writes the master secret derived from it.
     ///
@@ -53,6 +57,47 @@ pub struct RsaExchange<'a> {
     pub parameters: &'a SecurityParameters,
     /// What the master secret is derived from besides.
     pub seed: MasterSeed<'a>,
+}
+
+impl RsaExchange<'_> {
+    /// Computes the fallback premaster secret of implicit rejection, which takes the place of a bad
+    /// one, with the backend of the provider.
+    ///
+    /// A key is derived from `reject_key`, a secret of the private key, and the ciphertext as in
+    /// draft-irtf-cfrg-rsa-guidance, and expanded over the expected version (none where any is
+    /// accepted) and the randoms or session hash, so that the same input has the same result.
+    /// Protocol and suite stay out: those that derive alike have the same result for a good
+    /// premaster secret too. Compute it always, before the plaintext is known.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the backend.
+    pub fn fallback_premaster(
+        &self,
+        reject_key: &[u8; 32],
+        out: &mut PremasterSecret,
+    ) -> Result<(), Error> {
+        let hashing = self.parameters.backend().hashing();
+        let mut derivation_key = Zeroizing::new([0; 32]);
+        hashing.hmac(
+            HashAlgorithm::Sha256,
+            reject_key,
+            &[self.ciphertext],
+            derivation_key.as_mut(),
+        )?;
+        let version = self.premaster_version.fallback_version().to_be_bytes();
+        let (first, second): (&[u8], &[u8]) = match self.seed {
+            MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
+            MasterSeed::SessionHash(hash) => (hash, &[]),
+        };
+        hashing.prf(
+            PrfAlgorithm::Sha256,
+            derivation_key.as_ref(),
+            b"fallback premaster secret",
+            &[&version, first, second],
+            out.expose_mut(),
+        )
+    }
 }
 
 /// An RSA private key that a provider can import master keys with.
@@ -84,7 +129,7 @@ impl PrivateKey {
             Ok((reject_key(&*backend, der)?, backend.rsa_decryption().load(der)?))
         })?;
         let (modulus, exponent) = (der.modulus(), der.public_exponent());
-        let door = Door::Raw(RawKeyExchange::new(&backend, key, modulus, reject_key)?);
+        let door = Door::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
         Ok(Self::new(backend, modulus, exponent, premaster_version, door))
     }
 
@@ -97,10 +142,13 @@ impl PrivateKey {
         key: Box<dyn RsaPrivateKey>,
     ) -> Result<Self, Error> {
         check_modulus(modulus)?;
-        // The exponent is hidden, so that nothing of it can be hashed.
-        let mut reject_key = Box::new(RejectKey::zeroed());
-        backend.random().fill(reject_key.expose_mut())?;
-        let door = Door::Raw(RawKeyExchange::new(&backend, key, modulus, reject_key)?);
+        if key.modulus_len() != modulus.len() {
+            return Err(Error::InvalidParameter(
+                "modulus: its length differs from that of the key",
+            ));
+        }
+        let reject_key = hidden_reject_key(&*backend, modulus)?;
+        let door = Door::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
         Ok(Self::new(backend, modulus, public_exponent, premaster_version, door))
     }
 
@@ -195,7 +243,11 @@ impl PrivateKey {
     ) -> Result<(), Error> {
         match (&self.door, decrypted) {
             (Door::Raw(raw), decrypted) => raw.derive(exchange, decrypted, out),
-            (Door::Whole(whole), _) => whole.master_secret(exchange, out),
+            (Door::Whole(whole), _) => {
+                // One that reports success and writes nothing leaves a secret that nobody knows.
+                self.backend.random().fill(out.expose_mut())?;
+                with_stack_wiped::<_, RSA_STACK_LEN>(|| whole.master_secret(exchange, out))
+            }
         }
     }
 }
@@ -211,7 +263,6 @@ impl fmt::Debug for PrivateKey {
 
 /// The adapter that makes the whole exchange of a raw private operation.
 struct RawKeyExchange {
-    backend: Backend,
     key: Box<dyn RsaPrivateKey>,
     /// Big-endian. The modulus is odd, so this differs from it in the last bit only.
     modulus_minus_one: Box<[u8]>,
@@ -222,7 +273,6 @@ struct RawKeyExchange {
 
 impl RawKeyExchange {
     fn new(
-        backend: &Backend,
         key: Box<dyn RsaPrivateKey>,
         modulus: &[u8],
         reject_key: Box<RejectKey>,
@@ -236,7 +286,7 @@ impl RawKeyExchange {
             *last &= 0xfe;
             *two = 2;
         }
-        Ok(Self { backend: backend.clone(), key, modulus_minus_one, two, reject_key })
+        Ok(Self { key, modulus_minus_one, two, reject_key })
     }
 
     /// Derives the master secret, from the block of `decrypted` where the private operation was
@@ -250,7 +300,7 @@ impl RawKeyExchange {
         with_stack_wiped::<_, STACK_LEN>(|| {
             // Everything is ready before the plaintext is: memory, and the fallback.
             let mut fallback = PremasterSecret::zeroed();
-            self.fallback_premaster(exchange, &mut fallback)?;
+            exchange.fallback_premaster(self.reject_key.expose(), &mut fallback)?;
             let mut premaster_secret = PremasterSecret::zeroed();
             let mut decrypted_now = Block::new();
             let block = match decrypted {
@@ -264,39 +314,6 @@ impl RawKeyExchange {
             recover_premaster(block.expose(), version, &fallback, &mut premaster_secret)?;
             exchange.parameters.master_secret(&premaster_secret, exchange.seed, out)
         })
-    }
-
-    /// Computes the fallback premaster secret of implicit rejection, which takes the place of a bad
-    /// one.
-    ///
-    /// A key is derived from the reject key and the ciphertext as in draft-irtf-cfrg-rsa-guidance,
-    /// and expanded over the expected version and the randoms or session hash, so that the same
-    /// input has the same result. Protocol and suite stay out: those that derive alike have the
-    /// same result for a good premaster secret too. Computed always, before the plaintext is known.
-    fn fallback_premaster(
-        &self,
-        exchange: &RsaExchange<'_>,
-        out: &mut PremasterSecret,
-    ) -> Result<(), Error> {
-        let mut derivation_key = Zeroizing::new([0; 32]);
-        self.backend.hashing().hmac(
-            HashAlgorithm::Sha256,
-            self.reject_key.expose(),
-            &[exchange.ciphertext],
-            derivation_key.as_mut(),
-        )?;
-        let version = exchange.premaster_version.fallback_version().to_be_bytes();
-        let (first, second): (&[u8], &[u8]) = match exchange.seed {
-            MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
-            MasterSeed::SessionHash(hash) => (hash, &[]),
-        };
-        self.backend.hashing().prf(
-            PrfAlgorithm::Sha256,
-            derivation_key.as_ref(),
-            b"fallback premaster secret",
-            &[&version, first, second],
-            out.expose_mut(),
-        )
     }
 
     /// Decrypts `ciphertext` into `block`. A publicly invalid ciphertext (wrong length, not below
@@ -372,6 +389,29 @@ fn reject_key(
         *to ^= from;
     }
     Ok(of_p)
+}
+
+/// Computes the key of implicit rejection for a private key whose numbers are hidden: HMAC-SHA-256 of
+/// the modulus under a random secret of this process. Two objects of one key have the same, since
+/// different ones would tell a bad ciphertext from a good one.
+fn hidden_reject_key(
+    backend: &dyn KeyExchangeBackend,
+    modulus: &[u8],
+) -> Result<Box<RejectKey>, Error> {
+    static SECRET: Mutex<Option<RejectKey>> = Mutex::new(None);
+    let mut secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
+    let secret = match &mut *secret {
+        Some(secret) => secret,
+        none => {
+            let mut random = RejectKey::zeroed();
+            backend.random().fill(random.expose_mut())?;
+            none.insert(random)
+        }
+    };
+    let mut reject_key = Box::new(RejectKey::zeroed());
+    let out = reject_key.expose_mut();
+    backend.hashing().hmac(HashAlgorithm::Sha256, secret.expose(), &[modulus], out)?;
+    Ok(reject_key)
 }
 
 /// Checks the modulus of a key that is not loaded from DER: odd, and a block of its length holds a

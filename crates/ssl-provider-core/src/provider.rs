@@ -14,7 +14,7 @@ use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
 use crate::schedule::MasterSeed;
 use crate::secret::MasterSecret;
 use crate::security_parameters::SecurityParameters;
-use crate::signature::{PublicKeyDer, SignatureScheme};
+use crate::signature::{PublicKeyDer, PublicKeyParts, SignatureScheme};
 use crate::version::{KeySchedule, ProtocolVersion};
 
 /// Whether the application may read master secrets to write a key log.
@@ -51,7 +51,8 @@ impl KeyExportPolicy {
 ///
 /// A key keeps the rule that it was loaded under, and an import under another is refused: the
 /// results of one ciphertext under two rules tell whether it is well-formed, and no fallback can
-/// hide that.
+/// hide that. Load a key under one policy only: two objects of one key under two rules are the same
+/// oracle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PremasterVersion {
     /// The one that the client offered: type 22 of the list, or the negotiated one without it.
@@ -63,7 +64,7 @@ pub enum PremasterVersion {
     /// offered versions has equal results exactly when it is well-formed and carries the negotiated
     /// version; with two negotiated ones, different results.
     InsecureOfferedOrNegotiated,
-    /// Any. Protection against version rollback is then left to Finished.
+    /// Any version; rollback is then detected by Finished only.
     InsecureAny,
 }
 
@@ -86,7 +87,7 @@ impl PremasterVersion {
 /// `..Policy::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Whether SSL 3.0 is spoken.
+    /// Whether SSL 3.0 is allowed.
     pub legacy_ssl3: bool,
     /// Whether master secrets may be read.
     pub key_log: KeyLogPolicy,
@@ -215,8 +216,10 @@ impl Provider {
     ///
     /// - `modulus`, `public_exponent`: big-endian without leading zeros.
     ///
-    /// The fallback of implicit rejection is random for each such key object: two that stand for
-    /// one key differ in it.
+    /// The fallback of implicit rejection is keyed with a random secret of this process and the
+    /// modulus, since the private exponent is hidden: it is the same for every object of one key,
+    /// and another in another process. Requirements on RSA that the provider was opened with are
+    /// not checked for this key.
     ///
     /// # Errors
     ///
@@ -380,6 +383,12 @@ impl Provider {
         key.check(scheme, digest)?;
         if key.modulus_bits().is_some_and(|bits| bits < self.policy.min_modulus_bits) {
             return Err(Error::NotAllowed("the public key is shorter than min_modulus_bits"));
+        }
+        // RFC 8017 sections 8.1.2 and 8.2.2, step 1: some libraries accept shorter ones.
+        if let PublicKeyParts::Rsa { modulus, .. } = key.parts()
+            && signature.len() != modulus.len()
+        {
+            return Err(Error::BadSignature);
         }
         self.backend.signatures().verify(&key, scheme, digest, signature)
     }

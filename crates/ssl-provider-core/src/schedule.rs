@@ -73,12 +73,11 @@ impl SecurityParameters {
         }
     }
 
-    /// Derives the key block (RFC 5246 section 6.3, RFC 6101 section 6.2.2) and fills `out`, which
-    /// is at most 416 bytes.
+    /// Derives the key block (RFC 5246 section 6.3, RFC 6101 section 6.2.2) and fills `out`.
     ///
     /// # Errors
     ///
-    /// Errors of the backend.
+    /// [`Error::InvalidParameter`] for more than 416 bytes in SSL 3.0, and errors of the backend.
     pub fn key_block(
         &self,
         master_secret: &MasterSecret,
@@ -167,6 +166,9 @@ impl SecurityParameters {
     /// The expansion of SSL 3.0: MD5(secret, SHA1("A", secret, seed)), then with "BB", "CCC", …
     /// (RFC 6101 sections 6.1 and 6.2.2).
     fn ssl3_expand(&self, secret: &[u8], seed: &[&[u8]; 2], out: &mut [u8]) -> Result<(), Error> {
+        if out.len() > SSL3_MAX_LEN {
+            return Err(Error::InvalidParameter("key block: SSL 3.0 derives at most 416 bytes"));
+        }
         let mut inner = Zeroizing::new([0; 20]);
         let mut outer = Zeroizing::new([0; 16]);
         for ((len, letter), chunk) in (1..).zip(b'A'..=b'Z').zip(out.chunks_mut(16)) {
@@ -186,6 +188,9 @@ impl SecurityParameters {
         self.backend().hashing()
     }
 }
+
+/// Most bytes that SSL 3.0 derives: an MD5 hash for each letter.
+const SSL3_MAX_LEN: usize = 26 * 16;
 
 /// Longest IV of a cipher in bytes.
 const MAX_IV_LEN: usize = 16;

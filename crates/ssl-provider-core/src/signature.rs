@@ -304,7 +304,9 @@ impl<'a> PublicKeyDer<'a> {
     /// Checks that the key and a digest are of `scheme`.
     pub(crate) fn check(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
         if self.modulus_bits().is_some() != scheme.is_rsa() {
-            return Err(Error::InvalidParameter("public key: not of the kind that signed so"));
+            return Err(Error::InvalidParameter(
+                "public key: algorithm does not match the signature scheme",
+            ));
         }
         let good = match (scheme.digest_len(), self.parts) {
             (Some(len), _) => digest.len() == len,

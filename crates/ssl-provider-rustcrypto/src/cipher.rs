@@ -260,6 +260,7 @@ mod tests {
         check::<Aes128>();
         check::<Aes256>();
         check::<Camellia128>();
+        check::<ChaCha20Poly1305>();
         check::<Camellia256>();
     }
 

@@ -27,8 +27,8 @@ const VERSIONS: [&[(&str, &str)]; 3] = [rsa::CRATES, hash::CRATES, cipher::CRATE
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
-/// RUSTSEC-2023-0071 (Marvin) says that its time may reveal the plaintext. Its authors state that
-/// 0.10 is fixed; the advisory named no patched release when it was last read (2026-11-22).
+/// RUSTSEC-2023-0071 (Marvin) states that its time may reveal the plaintext. Its authors state that
+/// 0.10 is fixed; as of 2026-11-22 the advisory lists no patched release.
 pub const RSA_INFO: RsaInfo = RsaInfo {
     implementation: "RustCrypto rsa",
     assembly: false,

@@ -245,9 +245,14 @@ macro_rules! conformance_tests {
             import::import_lets_the_session_hash_win_over_the_randoms
             import::import_expects_the_negotiated_version_by_default
             import::import_refuses_a_key_of_another_backend
+            import::import_refuses_a_key_of_another_premaster_rule
             import::import_checks_in_a_fixed_order
             import::import_gives_a_master_key_of_its_protocol_and_suite
             import::import_is_announced_by_the_provider
+            doors::doors_raw_operation_of_a_token
+            doors::doors_whole_exchange_of_a_key_server
+            doors::doors_whole_exchange_that_writes_nothing_is_not_known
+            doors::doors_refuse_a_modulus_that_cannot_be_one
             rejection::rejection_looks_like_success
             rejection::rejection_is_the_same_for_every_size_of_key
             rejection::rejection_finds_a_change_of_any_byte
@@ -274,6 +279,7 @@ macro_rules! conformance_tests {
             signature::signature_of_malformed_pss_blocks_is_refused
             signature::signature_without_digest_info_is_over_any_length
             signature::signature_of_numbers_at_the_edges_is_refused
+            signature::signature_of_another_length_is_refused
             signature::signature_keys_are_checked
             signature::signature_rsa_wycheproof_vectors
             signature::signature_rsa_pss_wycheproof_vectors

@@ -19,6 +19,9 @@ static BACKENDS: LazyLock<RwLock<Vec<Backend>>> = LazyLock::new(|| {
     ])
 });
 
+/// The name under which `SslOpenProvider` opens the default backend (`MS_SCHANNEL_PROVIDER`).
+const DEFAULT_PROVIDER: &str = "Microsoft SSL Protocol Provider";
+
 /// Returns the backends that are compiled in, in order of preference, then those that were
 /// [registered](register), in the order of registration.
 ///
@@ -39,13 +42,14 @@ pub fn backends() -> Vec<Backend> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidParameter`] when another backend has its name or its provider name.
+/// [`Error::InvalidParameter`] when another backend has its name or its provider name, and for the
+/// provider name that stands for the default.
 pub fn register(backend: impl Into<Backend>) -> Result<(), Error> {
     let backend = backend.into();
     let mut backends = BACKENDS.write().unwrap_or_else(PoisonError::into_inner);
     let (name, provider_name) = (backend.info().name, backend.info().provider_name);
     let is_taken = |info: &BackendInfo| info.name == name || info.provider_name == provider_name;
-    if backends.iter().any(|other| is_taken(other.info())) {
+    if provider_name == DEFAULT_PROVIDER || backends.iter().any(|other| is_taken(other.info())) {
         return Err(Error::InvalidParameter("backend: another one has its name"));
     }
     backends.push(backend);

@@ -44,7 +44,7 @@ pub const RC4_KEY_LEN: usize = 16;
 
 /// A stream cipher with its key.
 pub trait StreamCipher: fmt::Debug + Send + Sync {
-    /// Adds key stream to `bytes` and goes on from there with the next call.
+    /// XORs the key stream into `bytes`; the next call continues it.
     ///
     /// # Errors
     ///

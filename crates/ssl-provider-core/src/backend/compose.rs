@@ -111,6 +111,26 @@ impl<P: KeyExchangeBackend> Hashing for Composed<P> {
     ) -> Result<(), Error> {
         self.either(|backend| backend.hashing().prf(prf, secret, label, seed, out))
     }
+
+    fn hkdf_extract(
+        &self,
+        hash: HashAlgorithm,
+        salt: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.either(|backend| backend.hashing().hkdf_extract(hash, salt, input, out))
+    }
+
+    fn hkdf_expand(
+        &self,
+        hash: HashAlgorithm,
+        secret: &[u8],
+        info: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.either(|backend| backend.hashing().hkdf_expand(hash, secret, info, out))
+    }
 }
 
 impl<P: KeyExchangeBackend> RsaDecryption for Composed<P> {

@@ -81,7 +81,7 @@ impl From<&Backend> for Backend {
 impl PartialEq for Backend {
     /// Compares the identities.
     fn eq(&self, other: &Self) -> bool {
-        self.info().id == other.info().id
+        self.info().id() == other.info().id()
     }
 }
 

@@ -1,6 +1,6 @@
 //! HKDF from HMAC (RFC 5869), for libraries that have no HKDF of their own.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::backend::{BAD_OUTPUT_LEN, HashAlgorithm, Hashing};
 use crate::error::Error;
@@ -35,14 +35,19 @@ pub(super) fn expand<H: Hashing + ?Sized>(
     let mut block = Zeroizing::new([0; MAX_OUTPUT_LEN]);
     let mut previous = Zeroizing::new([0; MAX_OUTPUT_LEN]);
     let mut previous_len = 0;
-    for (counter, chunk) in (1..=u8::MAX).zip(out.chunks_mut(len)) {
+    for (counter, start) in (1..=u8::MAX).zip((0..out.len()).step_by(len)) {
         let counter = [counter];
         let mut input = Vec::with_capacity(info.len() + 2);
         input.push(&previous[..previous_len]);
         input.extend_from_slice(info);
         input.push(&counter);
-        hashing.hmac(hash, secret, &input, &mut block[..len])?;
-        chunk.copy_from_slice(&block[..chunk.len()]);
+        if let Err(error) = hashing.hmac(hash, secret, &input, &mut block[..len]) {
+            out.zeroize();
+            return Err(error);
+        }
+        for (to, from) in out.iter_mut().skip(start).zip(&block[..len]) {
+            *to = *from;
+        }
         previous.copy_from_slice(block.as_ref());
         previous_len = len;
     }

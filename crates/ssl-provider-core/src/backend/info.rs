@@ -6,8 +6,7 @@ use crate::backend::BackendId;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BackendInfo {
-    /// The identity of the backend. A key that was loaded by one backend is refused by all others.
-    pub id: BackendId,
+    id: BackendId,
     /// The short name: the Cargo feature and the argument of `--backend`.
     pub name: &'static str,
     /// The provider name that `SslOpenProvider` takes for this backend.
@@ -25,6 +24,12 @@ impl BackendInfo {
     pub fn new(name: &'static str, provider_name: &'static str, library: String) -> Self {
         let fips = FipsStatus::NotValidated;
         Self { id: BackendId::unique(), name, provider_name, library, rsa: None, fips }
+    }
+
+    /// Returns the identity of the backend. A key that was loaded by one backend is refused by all
+    /// others.
+    pub fn id(&self) -> BackendId {
+        self.id
     }
 
     /// Sets the properties of the RSA private operation.

@@ -64,7 +64,8 @@ pub(crate) use crate::backend::prf::PrfAlgorithm;
 /// - Errors never depend on the value of a secret, only on public facts and on the environment.
 /// - `out` is written only on success.
 pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
-    /// Returns the description of the library, the same on every call.
+    /// Returns the description of the library, the same on every call. It is the identity of the
+    /// backend: a wrapper around another backend has one of its own.
     fn info(&self) -> &BackendInfo;
 
     /// Returns whose code does `operation`. What is [`Support::Unsupported`] here returns

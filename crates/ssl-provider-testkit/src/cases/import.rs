@@ -2,8 +2,8 @@
 //! the status for each that is not. All of it is public, decided before the private key is used.
 
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, Policy, PrivateKey,
-    ProtocolVersion, Provider,
+    Backend, CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, Policy,
+    PremasterVersion, PrivateKey, ProtocolVersion, Provider,
 };
 
 use crate::bytes::Rng;
@@ -14,6 +14,7 @@ use crate::rsa_key::TestKey;
 const INVALID_HANDLE: u32 = 0x8009_0026;
 const INVALID_PARAMETER: u32 = 0x8009_0027;
 const NOT_SUPPORTED: u32 = 0x8009_0029;
+const PERM: u32 = 0x8009_0010;
 
 /// An import of which single arguments can be changed.
 struct Import {
@@ -265,6 +266,31 @@ pub fn import_refuses_a_key_of_another_backend(backend: &Backend) {
     // The handle comes first: nothing else about the call is looked at.
     import.protocol = 0;
     assert_eq!(import.status(), INVALID_HANDLE);
+}
+
+/// A key keeps the rule about premaster versions that it was loaded under: a provider with another
+/// rule refuses it, whatever the ciphertext.
+pub fn import_refuses_a_key_of_another_premaster_rule(backend: &Backend) {
+    let rules = [
+        PremasterVersion::Offered,
+        PremasterVersion::InsecureOfferedOrNegotiated,
+        PremasterVersion::InsecureAny,
+    ];
+    let provider = |premaster_version| open_with(backend, Policy { premaster_version, ..POLICY });
+    for loaded in rules {
+        let mut import = Import::new(backend);
+        import.key = TestKey::rsa_1024().load(&provider(loaded));
+        assert_eq!(import.key.premaster_version(), loaded);
+        for rule in rules {
+            import.provider = provider(rule);
+            let expected = if rule == loaded { 0 } else { PERM };
+            assert_eq!(import.status(), expected, "{loaded:?} under {rule:?}");
+        }
+    }
+}
+
+fn open_with(backend: &Backend, policy: Policy) -> Provider {
+    Provider::open(backend).with_policy(policy)
 }
 
 /// Several faults at once are reported in the documented order: handle, protocol, suite, list. The

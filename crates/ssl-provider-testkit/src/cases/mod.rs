@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod cipher;
 pub mod client_auth;
+pub mod doors;
 pub mod exporter;
 pub mod finished;
 pub mod handshakes;

@@ -9,7 +9,7 @@ use ssl_provider_core::{
     SignatureScheme, Support,
 };
 
-use crate::bytes::counting;
+use crate::bytes::{Rng, counting};
 use crate::exchange::{POLICY, open};
 use crate::rsa_key::{KeyParts, TestKey};
 use crate::signature::{Pss, Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
@@ -332,6 +332,33 @@ pub fn signature_keys_are_checked(backend: &Backend) {
         let verified = strict.verify_signature(key, scheme, &digest, signature);
         assert_eq!(verified.map_or_else(|error| error.status().code(), |()| 0), expected);
     });
+}
+
+/// An RSA signature is as long as the modulus (RFC 8017 sections 8.1.2 and 8.2.2, step 1): one that
+/// begins with zero is refused without it, and so is any with a zero before it.
+pub fn signature_of_another_length_is_refused(backend: &Backend) {
+    let (provider, key) = (open(backend), TestKey::rsa_1024());
+    let public_key = rsa_public_key(&key);
+    let mut rng = Rng::new(93);
+    for scheme in [SignatureScheme::RsaSha256, SignatureScheme::RsaMd5Sha1] {
+        if !has(backend, scheme) {
+            continue;
+        }
+        let (digest, signature) = loop {
+            let digest = rng.bytes(scheme.digest_len().unwrap());
+            let signature = sign_block(&key, &encoded(scheme, &digest, key.len()));
+            if signature[0] == 0 {
+                break (digest, signature);
+            }
+        };
+        let verify = |signature: &[u8]| {
+            provider.verify_signature(&public_key, scheme, &digest, signature)
+        };
+        assert_eq!(verify(&signature), Ok(()));
+        assert_eq!(verify(&signature[1..]), Err(Error::BadSignature), "{scheme:?}");
+        let longer = [&[0], &signature[..]].concat();
+        assert_eq!(verify(&longer), Err(Error::BadSignature), "{scheme:?}");
+    }
 }
 
 /// Wycheproof's RSA signatures with SHA-256, SHA-384 and SHA-512.
