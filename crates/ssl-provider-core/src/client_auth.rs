@@ -43,7 +43,8 @@ impl MasterKey {
     /// Computes what the client signs (`SslComputeClientAuthHash`), from a hash of all messages up
     /// to ClientKeyExchange: MD5 and SHA-1 for RSA, 36 bytes, and SHA-1 for other keys, before TLS
     /// 1.2 (RFC 2246 section 7.4.8), with the master secret in SSL 3.0 (RFC 6101 section 5.6.8);
-    /// the hash as it is in TLS 1.2 (RFC 5246 section 7.4.8). More messages can be added afterwards.
+    /// the hash as it is in TLS 1.2 (RFC 5246 section 7.4.8). More messages can be added
+    /// afterwards.
     ///
     /// # Errors
     ///

@@ -102,7 +102,8 @@ impl MasterKey {
     }
 
     /// Computes the verify_data of a Finished message that `sender` sends
-    /// (`SslComputeFinishedHash`): 12 bytes or more, 36 in SSL 3.0. More messages can be added afterwards.
+    /// (`SslComputeFinishedHash`): 12 bytes or more, 36 in SSL 3.0. More messages can be added
+    /// afterwards.
     ///
     /// # Errors
     ///

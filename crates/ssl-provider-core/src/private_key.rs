@@ -25,12 +25,12 @@ use crate::security_parameters::SecurityParameters;
 ///
 /// # Contract
 ///
-/// Implicit rejection is the implementation's (RFC 5246 section 7.4.7.1). A ciphertext that is wrong
-/// in length, range, padding or version returns success, in the same time as a good one: its
+/// Implicit rejection is the implementation's (RFC 5246 section 7.4.7.1). A ciphertext that is
+/// wrong in length, range, padding or version returns success, in the same time as a good one: its
 /// premaster secret is replaced by the fallback of [`RsaExchange::fallback_premaster`], or by
 /// another PRF under a secret key of exactly the same inputs, and the master secret is derived from
-/// that as from a good one. A fallback that depends on more or less is an oracle for whoever imports
-/// one ciphertext twice, and so is anything else that tells good ciphertexts from bad ones
+/// that as from a good one. A fallback that depends on more or less is an oracle for whoever
+/// imports one ciphertext twice, and so is anything else that tells good ciphertexts from bad ones
 /// (Bleichenbacher).
 pub trait RsaKeyExchange: fmt::Debug + Send + Sync {
     /// Decrypts the premaster secret and writes the master secret derived from it.
@@ -391,9 +391,9 @@ fn reject_key(
     Ok(of_p)
 }
 
-/// Computes the key of implicit rejection for a private key whose numbers are hidden: HMAC-SHA-256 of
-/// the modulus under a random secret of this process. Two objects of one key have the same, since
-/// different ones would tell a bad ciphertext from a good one.
+/// Computes the key of implicit rejection for a private key whose numbers are hidden: HMAC-SHA-256
+/// of the modulus under a random secret of this process. Two objects of one key have the same,
+/// since different ones would tell a bad ciphertext from a good one.
 fn hidden_reject_key(
     backend: &dyn KeyExchangeBackend,
     modulus: &[u8],

@@ -41,7 +41,8 @@ pub fn backend() -> &'static dyn KeyExchangeBackend {
 }
 
 /// ring alone. It returns [`Error::Unsupported`](ssl_provider_core::Error::Unsupported) for RSA and
-/// MD5, so it cannot import master keys, and for every cipher of records but AES-GCM and ChaCha20-Poly1305.
+/// MD5, so it cannot import master keys, and for every cipher of records but AES-GCM and
+/// ChaCha20-Poly1305.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
 

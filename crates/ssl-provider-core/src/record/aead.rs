@@ -107,5 +107,5 @@ impl Protection for Aead {
 }
 
 const USED_SEQUENCE_NUMBER: Error = Error::InvalidParameter(
-    "sequence number: expected a larger one than that of the last record (AEAD nonces must not repeat)",
+    "sequence number: expected a larger one than the last (AEAD nonces must not repeat)",
 );

@@ -351,9 +351,8 @@ pub fn signature_of_another_length_is_refused(backend: &Backend) {
                 break (digest, signature);
             }
         };
-        let verify = |signature: &[u8]| {
-            provider.verify_signature(&public_key, scheme, &digest, signature)
-        };
+        let verify =
+            |signature: &[u8]| provider.verify_signature(&public_key, scheme, &digest, signature);
         assert_eq!(verify(&signature), Ok(()));
         assert_eq!(verify(&signature[1..]), Err(Error::BadSignature), "{scheme:?}");
         let longer = [&[0], &signature[..]].concat();
