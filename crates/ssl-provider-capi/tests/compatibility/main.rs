@@ -124,9 +124,6 @@ same_layout! { ours::NCRYPT_SSL_CIPHER_LENGTHS, windows::NCRYPT_SSL_CIPHER_LENGT
 same_layout! { ours::NCRYPT_SSL_ECC_CURVE, windows::NCRYPT_SSL_ECC_CURVE:
     szCurveName szOID dwPublicKeyLength dwCurveType dwFlags
 }
-same_layout! { ours::BCRYPT_RSAKEY_BLOB, windows::BCRYPT_RSAKEY_BLOB:
-    Magic BitLength cbPublicExp cbModulus cbPrime1 cbPrime2
-}
 same_layout! {
     sslprovider::function_table::NCRYPT_SSL_FUNCTION_TABLE, windows::NCRYPT_SSL_FUNCTION_TABLE:
     Version
