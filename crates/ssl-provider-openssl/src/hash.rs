@@ -20,19 +20,29 @@ use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 use crate::{OpenSsl, prf};
 
 impl Hashing for OpenSsl {
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
-    }
-
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        Ok(match hash {
+            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+            _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+        })
     }
 
     fn compression_function(
         &self,
         hash: HashAlgorithm,
     ) -> Result<Box<dyn CompressionFunction>, Error> {
-        compression_function(hash)
+        Ok(match hash {
+            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+            _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+        })
     }
 
     fn hmac(
@@ -55,41 +65,6 @@ impl Hashing for OpenSsl {
     ) -> Result<(), Error> {
         prf::prf(prf, secret, label, seed, out)
     }
-}
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash)?;
-    for part in input {
-        context.update(part);
-    }
-    context.finish(out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    Ok(match hash {
-        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
-    })
-}
-
-/// A compression function with the first chaining value of its hash.
-pub(crate) fn compression_function(
-    hash: HashAlgorithm,
-) -> Result<Box<dyn CompressionFunction>, Error> {
-    Ok(match hash {
-        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
-    })
 }
 
 /// The state of a hash, wiped on drop.
@@ -259,7 +234,7 @@ mod tests {
             for len in 0..input.len() {
                 let (first, second) = input[..len].split_at(len / 3);
                 let mut out = vec![0; algorithm.output_len()];
-                hash(algorithm, &[first, second], &mut out).unwrap();
+                OpenSsl.hash(algorithm, &[first, second], &mut out).unwrap();
                 let expected = openssl::hash::hash(other, &input[..len]).unwrap();
                 assert_eq!(out, *expected, "{} of {len} bytes", algorithm.name());
             }

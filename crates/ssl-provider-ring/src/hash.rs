@@ -12,11 +12,17 @@ use crate::{Ring, prf};
 
 impl Hashing for Ring {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
+        // Not in a box: ring does not wipe its contexts, and what is freed lies about for longer
+        // than what is on the stack.
+        let mut context = digest::Context::new(algorithm(hash)?);
+        for part in input {
+            context.update(part);
+        }
+        write(context, out)
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
     }
 
     fn hmac(
@@ -39,22 +45,6 @@ impl Hashing for Ring {
     ) -> Result<(), Error> {
         prf::prf(prf, secret, label, seed, out)
     }
-}
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    // Not in a box: ring does not wipe its contexts, and what is freed lies about for longer than
-    // what is on the stack.
-    let mut context = digest::Context::new(algorithm(hash)?);
-    for part in input {
-        context.update(part);
-    }
-    write(context, out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
 }
 
 fn algorithm(hash: HashAlgorithm) -> Result<&'static Algorithm, Error> {
