@@ -14,10 +14,14 @@ use openssl_sys::{
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::backend::{
+    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey, prf_md5_sha1, prf_sha2,
+    split_secret,
+};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::{OpenSsl, prf};
+use crate::OpenSsl;
+use crate::prf::Key;
 
 impl Hashing for OpenSsl {
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
@@ -52,7 +56,18 @@ impl Hashing for OpenSsl {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        match hash {
+            HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
+        }
+        Ok(())
     }
 
     fn prf(
@@ -63,7 +78,16 @@ impl Hashing for OpenSsl {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        match prf {
+            PrfAlgorithm::Md5Sha1 => {
+                let (first, second) = split_secret(secret);
+                prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
+            }
+            PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
+            PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        }
+        Ok(())
     }
 }
 

@@ -10,10 +10,14 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::backend::{
+    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey, prf_md5_sha1, prf_sha2,
+    split_secret,
+};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::{RustCrypto, prf};
+use crate::RustCrypto;
+use crate::prf::Key;
 
 impl Hashing for RustCrypto {
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
@@ -78,7 +82,18 @@ impl Hashing for RustCrypto {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        match hash {
+            HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
+        }
+        Ok(())
     }
 
     fn prf(
@@ -89,7 +104,16 @@ impl Hashing for RustCrypto {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        match prf {
+            PrfAlgorithm::Md5Sha1 => {
+                let (first, second) = split_secret(secret);
+                prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
+            }
+            PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
+            PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        }
+        Ok(())
     }
 }
 
