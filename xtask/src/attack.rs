@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::python;
 use crate::workspace::Workspace;
 
@@ -32,9 +32,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let requirements = if scans { &[REQUIREMENTS, SCANNERS][..] } else { &[REQUIREMENTS] };
     let python = python::prepare(workspace, requirements)?;
     if !has(&["--planted", "--openssl", "--help", "-h"]) {
-        let features = all_of_facade(OpenSsl::choose());
         Run::cargo("build")
-            .args(["--package", "ssl-provider-cli", "--features", features.as_str()])
+            .args(["--package", "ssl-provider-cli", "--features", &all_of_facade()])
             .run(workspace)?;
     }
     Run::new(&python)

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::chart::{self, Bar};
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// Runs the benchmarks, unless the last run is to be used, and writes the report.
@@ -69,9 +69,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
 ///
 /// Fails when a benchmark does.
 pub(crate) fn run_once(workspace: &Workspace) -> Result<()> {
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("test")
-        .args(["--quiet", "--workspace", "--bench", "*", "--features", features.as_str()])
+        .args(["--quiet", "--workspace", "--bench", "*", "--features", &all_of_facade()])
         .args(["--", "--test"])
         .run(workspace)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use crate::command::{Run, is_installed};
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
     attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, public_api,
@@ -101,9 +101,8 @@ pub(crate) fn fmt(workspace: &Workspace) -> Result<()> {
 ///
 /// Fails on the first warning.
 pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("clippy")
-        .args(["--workspace", "--all-targets", "--features", features.as_str()])
+        .args(["--workspace", "--all-targets", "--features", &all_of_facade()])
         .args(["--", "-D", "warnings"])
         .run(workspace)
 }

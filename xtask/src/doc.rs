@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// Builds the documentation.
@@ -13,9 +13,8 @@ use crate::workspace::Workspace;
 ///
 /// Fails on the first warning.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("doc")
         .env("RUSTDOCFLAGS", "-D warnings")
-        .args(["--workspace", "--no-deps", "--features", features.as_str()])
+        .args(["--workspace", "--no-deps", "--features", &all_of_facade()])
         .run(workspace)
 }

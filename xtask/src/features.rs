@@ -62,7 +62,8 @@ pub(crate) fn feature_of(backend: &'static str, openssl: OpenSsl) -> &'static st
 }
 
 /// All features, with all four backends, as the argument of `--features` for the whole workspace.
-pub(crate) fn all_of_facade(openssl: OpenSsl) -> String {
+pub(crate) fn all_of_facade() -> String {
+    let openssl = OpenSsl::choose();
     let backends = BACKENDS.map(|backend| feature_of(backend, openssl));
     let features = backends.iter().chain(&["multi-buffer"]);
     features.map(|feature| format!("ssl-provider/{feature}")).collect::<Vec<_>>().join(",")

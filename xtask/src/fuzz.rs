@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// The seconds that CI spends on all targets together.
@@ -16,10 +16,9 @@ const SMOKE: u32 = 20;
 ///
 /// Fails when an input makes a target panic or hang; the input is kept.
 pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> {
-    let features = all_of_facade(OpenSsl::choose());
     // The dev profile checks for overflows, and compiles the crypto with optimisation.
     Run::cargo("run")
-        .args(["--quiet", "--package", "ssl-provider-fuzz", "--features", features.as_str(), "--"])
+        .args(["--quiet", "--package", "ssl-provider-fuzz", "--features", &all_of_facade(), "--"])
         .args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string(), "--failures"])
         .args([workspace.target("fuzz")])
         .run(workspace)

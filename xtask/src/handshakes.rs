@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade, chosen_backends};
+use crate::features::{all_of_facade, chosen_backends};
 use crate::interop::process::Dialogue;
 use crate::interop::server::{CERTIFICATE, KEY};
 use crate::workspace::Workspace;
@@ -43,9 +43,8 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let backends = chosen_backends(&options.backends)?;
     ensure!(cfg!(target_os = "linux"), "processor time is read from /proc: this needs Linux");
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("build")
-        .args(["--release", "--package", "ssl-provider-cli", "--features", features.as_str()])
+        .args(["--release", "--package", "ssl-provider-cli", "--features", &all_of_facade()])
         .run(workspace)?;
     println!("| backend | handshakes per second of processor time | openssl s_server | ratio |");
     println!("| --- | --- | --- | --- |");

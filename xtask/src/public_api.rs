@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// Compares each crate with its snapshot, or writes the snapshots anew.
@@ -22,9 +22,8 @@ pub(crate) fn run(workspace: &Workspace, update: bool) -> Result<()> {
         println!("WARNING: the public API is NOT compared with tests/public-api.");
         return Ok(());
     }
-    let features = all_of_facade(OpenSsl::choose());
     let core = check(workspace, "ssl-provider-core", &[], update);
-    core.and(check(workspace, "ssl-provider", &["--features", &features], update))
+    core.and(check(workspace, "ssl-provider", &["--features", &all_of_facade()], update))
 }
 
 fn check(workspace: &Workspace, package: &str, features: &[&str], update: bool) -> Result<()> {

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// The file with the generated table.
@@ -34,9 +34,8 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
 
 /// The support table, as `sslprov backends` prints it with all backends compiled in.
 fn backend_table(workspace: &Workspace) -> Result<String> {
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("run")
-        .args(["--quiet", "--package", "ssl-provider-cli", "--features", features.as_str()])
+        .args(["--quiet", "--package", "ssl-provider-cli", "--features", &all_of_facade()])
         .args(["--", "backends", "--markdown"])
         .read(workspace)
 }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::features::{BACKENDS, all_of_facade};
 use crate::workspace::Workspace;
 
 /// Runs the tests.
@@ -16,11 +16,9 @@ use crate::workspace::Workspace;
 ///
 /// Fails when a test does.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let openssl = OpenSsl::choose();
     println!("backends under test: {}", BACKENDS.join(", "));
-    let features = all_of_facade(openssl);
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
-        .args(["--workspace", "--no-fail-fast", "--features", features.as_str()])
+        .args(["--workspace", "--no-fail-fast", "--features", &all_of_facade()])
         .run(workspace)?;
     println!("all tests passed on {}", BACKENDS.join(", "));
     Ok(())
@@ -33,9 +31,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 ///
 /// Fails when one is found.
 pub(crate) fn residue(workspace: &Workspace) -> Result<()> {
-    let features = all_of_facade(OpenSsl::choose());
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
-        .args(["--release", "--package", "ssl-provider", "--features", features.as_str()])
+        .args(["--release", "--package", "ssl-provider", "--features", &all_of_facade()])
         .args(["--test", "stack", "--test", "wiping"])
         .run(workspace)
 }

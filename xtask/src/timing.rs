@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::Run;
-use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::features::{BACKENDS, all_of_facade};
 use crate::workspace::Workspace;
 
 /// How much is measured.
@@ -95,9 +95,8 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds it as the tests are built, whose libraries it shares.
 fn build_for_tests(workspace: &Workspace) -> Result<PathBuf> {
-    let features = all_of_facade(OpenSsl::choose());
     Run::cargo("build")
-        .args(["--quiet", "--workspace", "--bin", PROGRAM, "--features", features.as_str()])
+        .args(["--quiet", "--workspace", "--bin", PROGRAM, "--features", &all_of_facade()])
         .run(workspace)?;
     Ok(workspace.target("debug").join(PROGRAM))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::command::Run;
 use crate::corpus;
-use crate::features::{OpenSsl, all_of_facade};
+use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
 /// Writes our own key logs next to copies of the captures; the corpus generator verifies them.
@@ -28,8 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .with_context(|| format!("cannot read {}", manifest.display()))?;
     fs::copy(&manifest, own.join("manifest.json")).context("cannot copy the manifest")?;
 
-    let features = all_of_facade(OpenSsl::choose());
-    let build = ["--package", "ssl-provider-cli", "--features", features.as_str()];
+    let build = ["--package", "ssl-provider-cli", "--features", &all_of_facade()];
     Run::cargo("build").args(build).run(workspace)?;
     let sslprov = workspace.target("debug").join("sslprov");
     for capture in captures(&text)? {

@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Run;
-use crate::features::{BACKENDS, OpenSsl, all_of_facade};
+use crate::features::{BACKENDS, all_of_facade};
 use crate::workspace::Workspace;
 
 /// How the probe is compiled, beside the release profile.
@@ -201,7 +201,7 @@ fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) 
     let mut features = Vec::new();
     let mut name = format!("probe-o{}", level.opt_level);
     if libraries == Libraries::All {
-        features.push(all_of_facade(OpenSsl::choose()));
+        features.push(all_of_facade());
         name.push_str("-libraries");
     }
     if kind == Kind::PlantedLeak {

@@ -18,12 +18,12 @@ use crate::compression::compression_function;
 use crate::{AwsLc, prf, succeeded};
 
 impl Hashing for AwsLc {
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
-    }
-
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        let digest = digest(hash)?;
+        let mut context = Context::new(hash).ok_or(Error::NoMemory)?;
+        // SAFETY: the context is live and ours, the digest is AWS-LC's, and null is for no engine.
+        succeeded(unsafe { EVP_DigestInit_ex(context.as_ptr(), digest, ptr::null_mut()) })?;
+        Ok(Box::new(context))
     }
 
     fn compression_function(
@@ -53,24 +53,6 @@ impl Hashing for AwsLc {
     ) -> Result<(), Error> {
         prf::prf(prf, secret, label, seed, out)
     }
-}
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash)?;
-    for part in input {
-        context.update(part);
-    }
-    context.finish(out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    let digest = digest(hash)?;
-    let mut context = Context::new(hash).ok_or(Error::NoMemory)?;
-    // SAFETY: the context is live and ours, the digest is AWS-LC's, and null is for no engine.
-    succeeded(unsafe { EVP_DigestInit_ex(context.as_ptr(), digest, ptr::null_mut()) })?;
-    Ok(Box::new(context))
 }
 
 /// The digest of AWS-LC for a hash: a constant of the library.

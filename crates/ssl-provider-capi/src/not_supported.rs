@@ -63,8 +63,7 @@ export! {
         _flags: u32,
     ) {
         premaster_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(public_key, &provider)?;
+        live(provider, &[public_key], None)?;
         premaster_key.required("phPreMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
         result_len.required("pcbResult is NULL")?;
@@ -90,11 +89,10 @@ export! {
         _flags: u32,
     ) {
         master_key.preset(0);
-        let provider = process().handles.provider(provider)?;
         if private_key != 0 {
-            process().handles.any_key(private_key, &provider)?;
+            live(provider, &[private_key], None)?;
         }
-        process().handles.any_key(public_key, &provider)?;
+        live(provider, &[public_key], None)?;
         master_key.required("phMasterKey is NULL")?;
         not_null(parameters.is_null(), "pParameterList is NULL")?;
         // Only an RSA key exchange has an output; others pass NULL for both.
@@ -139,9 +137,9 @@ export! {
         _flags: u32,
     ) {
         early_key.preset(0);
-        let provider = process().handles.provider(provider)?;
+        live(provider, &[], None)?;
         if pre_shared_key != 0 {
-            process().handles.any_key(pre_shared_key, &provider)?;
+            live(provider, &[pre_shared_key], None)?;
         }
         early_key.required("phEarlyKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
@@ -161,10 +159,7 @@ export! {
         _flags: u32,
     ) {
         handshake_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(private_key, &provider)?;
-        process().handles.any_key(public_key, &provider)?;
-        process().handles.any_key(early_key, &provider)?;
+        live(provider, &[private_key, public_key, early_key], None)?;
         handshake_key.required("phHandshakeKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -181,8 +176,7 @@ export! {
         _flags: u32,
     ) {
         master_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(handshake_key, &provider)?;
+        live(provider, &[handshake_key], None)?;
         master_key.required("phMasterKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -202,9 +196,7 @@ export! {
     ) {
         client_key.preset(0);
         server_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(base_key, &provider)?;
-        process().handles.handshake_hash(hash, &provider)?;
+        live(provider, &[base_key], Some(hash))?;
         not_yet("TLS 1.3 is not supported yet")
     }
 }
@@ -220,8 +212,7 @@ export! {
         _flags: u32,
     ) {
         write_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(base_traffic_key, &provider)?;
+        live(provider, &[base_traffic_key], None)?;
         write_key.required("phWriteKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -239,9 +230,7 @@ export! {
         _flags: u32,
     ) {
         exporter_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(base_key, &provider)?;
-        process().handles.handshake_hash(hash, &provider)?;
+        live(provider, &[base_key], Some(hash))?;
         exporter_key.required("phExporterMasterKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -259,9 +248,7 @@ export! {
         _flags: u32,
     ) {
         resumption_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(master_key, &provider)?;
-        process().handles.handshake_hash(hash, &provider)?;
+        live(provider, &[master_key], Some(hash))?;
         resumption_key.required("phResumptionMasterKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -278,8 +265,7 @@ export! {
         _flags: u32,
     ) {
         binder_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(early_key, &provider)?;
+        live(provider, &[early_key], None)?;
         binder_key.required("phBinderKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
@@ -298,11 +284,22 @@ export! {
         _flags: u32,
     ) {
         pre_shared_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(resumption_key, &provider)?;
+        live(provider, &[resumption_key], None)?;
         pre_shared_key.required("phPreSharedKey is NULL")?;
         not_yet("TLS 1.3 is not supported yet")
     }
+}
+
+/// Checks that the provider, keys of any kind and perhaps a handshake hash are live and its own.
+fn live(
+    provider: ProviderHandle,
+    keys: &[KeyHandle],
+    hash: Option<HashHandle>,
+) -> Result<(), Error> {
+    let handles = &process().handles;
+    let provider = handles.provider(provider)?;
+    keys.iter().try_for_each(|key| handles.any_key(*key, &provider))?;
+    hash.map_or(Ok(()), |hash| handles.handshake_hash(hash, &provider).map(|_| ()))
 }
 
 /// Fails as every operation that is not implemented yet.

@@ -14,25 +14,39 @@ use openssl_sys::{
 };
 use zeroize::zeroize_flat_type;
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::backend::{
+    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey, prf_md5_sha1, prf_sha2,
+    split_secret,
+};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::{OpenSsl, prf};
+use crate::OpenSsl;
+use crate::prf::Key;
 
 impl Hashing for OpenSsl {
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
-    }
-
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        Ok(match hash {
+            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+            _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+        })
     }
 
     fn compression_function(
         &self,
         hash: HashAlgorithm,
     ) -> Result<Box<dyn CompressionFunction>, Error> {
-        compression_function(hash)
+        Ok(match hash {
+            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+            _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+        })
     }
 
     fn hmac(
@@ -42,7 +56,18 @@ impl Hashing for OpenSsl {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        match hash {
+            HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
+        }
+        Ok(())
     }
 
     fn prf(
@@ -53,43 +78,17 @@ impl Hashing for OpenSsl {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        match prf {
+            PrfAlgorithm::Md5Sha1 => {
+                let (first, second) = split_secret(secret);
+                prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
+            }
+            PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
+            PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        }
+        Ok(())
     }
-}
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash)?;
-    for part in input {
-        context.update(part);
-    }
-    context.finish(out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    Ok(match hash {
-        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
-    })
-}
-
-/// A compression function with the first chaining value of its hash.
-pub(crate) fn compression_function(
-    hash: HashAlgorithm,
-) -> Result<Box<dyn CompressionFunction>, Error> {
-    Ok(match hash {
-        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
-    })
 }
 
 /// The state of a hash, wiped on drop.
@@ -259,7 +258,7 @@ mod tests {
             for len in 0..input.len() {
                 let (first, second) = input[..len].split_at(len / 3);
                 let mut out = vec![0; algorithm.output_len()];
-                hash(algorithm, &[first, second], &mut out).unwrap();
+                OpenSsl.hash(algorithm, &[first, second], &mut out).unwrap();
                 let expected = openssl::hash::hash(other, &input[..len]).unwrap();
                 assert_eq!(out, *expected, "{} of {len} bytes", algorithm.name());
             }

@@ -22,27 +22,17 @@ impl Signatures for OpenSsl {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        verify(key, scheme, digest, signature)
-    }
-}
-
-/// Verifies `signature` over `digest`.
-pub(crate) fn verify(
-    key: &PublicKeyDer<'_>,
-    scheme: SignatureScheme,
-    digest: &[u8],
-    signature: &[u8],
-) -> Result<(), Error> {
-    let key = PKey::public_key_from_der(key.der()).map_err(|_| BAD_PUBLIC_KEY)?;
-    let hash = match scheme.hashes() {
-        [hash] => Some(md(*hash).ok_or(Error::Unsupported(Operation::Verify(scheme)))?),
-        _ => None,
-    };
-    let mut context = set_up(&key, hash, scheme.algorithm()).map_err(failure)?;
-    // OpenSSL may have an error of its own for a signature that is not well formed.
-    match context.verify(digest, signature) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Error::BadSignature),
+        let key = PKey::public_key_from_der(key.der()).map_err(|_| BAD_PUBLIC_KEY)?;
+        let hash = match scheme.hashes() {
+            [hash] => Some(md(*hash).ok_or(Error::Unsupported(Operation::Verify(scheme)))?),
+            _ => None,
+        };
+        let mut context = set_up(&key, hash, scheme.algorithm()).map_err(failure)?;
+        // OpenSSL may have an error of its own for a signature that is not well formed.
+        match context.verify(digest, signature) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Error::BadSignature),
+        }
     }
 }
 

@@ -4,19 +4,27 @@
 use std::fmt;
 
 use ring::digest::{self, Algorithm};
+use ring::hmac;
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HashContext, Hashing};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HashContext, Hashing, HmacKey, prf_sha2};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::{Ring, prf};
+use crate::Ring;
+use crate::prf::Key;
 
 impl Hashing for Ring {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
+        // Not in a box: ring does not wipe its contexts, and what is freed lies about for longer
+        // than what is on the stack.
+        let mut context = digest::Context::new(algorithm(hash)?);
+        for part in input {
+            context.update(part);
+        }
+        write(context, out)
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
     }
 
     fn hmac(
@@ -26,7 +34,18 @@ impl Hashing for Ring {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        let algorithm = match hash {
+            HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            HashAlgorithm::Sha256 => hmac::HMAC_SHA256,
+            HashAlgorithm::Sha384 => hmac::HMAC_SHA384,
+            HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
+        };
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        Key(hmac::Key::new(algorithm, key)).mac(&[], &[], input, out);
+        Ok(())
     }
 
     fn prf(
@@ -37,24 +56,14 @@ impl Hashing for Ring {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        let algorithm = match prf {
+            PrfAlgorithm::Sha256 => hmac::HMAC_SHA256,
+            PrfAlgorithm::Sha384 => hmac::HMAC_SHA384,
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        };
+        prf_sha2(&Key(hmac::Key::new(algorithm, secret)), label, seed, out);
+        Ok(())
     }
-}
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    // Not in a box: ring does not wipe its contexts, and what is freed lies about for longer than
-    // what is on the stack.
-    let mut context = digest::Context::new(algorithm(hash)?);
-    for part in input {
-        context.update(part);
-    }
-    write(context, out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
 }
 
 fn algorithm(hash: HashAlgorithm) -> Result<&'static Algorithm, Error> {

@@ -10,25 +10,69 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+use ssl_provider_core::backend::{
+    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey, prf_md5_sha1, prf_sha2,
+    split_secret,
+};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
-use crate::{RustCrypto, prf};
+use crate::RustCrypto;
+use crate::prf::Key;
 
 impl Hashing for RustCrypto {
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self::hash(hash, input, out)
-    }
-
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        context(hash)
+        Ok(match hash {
+            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+            _ => return Err(Error::Unsupported(Operation::Hash(hash))),
+        })
     }
 
     fn compression_function(
         &self,
         hash: HashAlgorithm,
     ) -> Result<Box<dyn CompressionFunction>, Error> {
-        compression_function(hash)
+        // The first chaining value of each hash (RFC 1321, FIPS 180-4).
+        Ok(Box::new(match hash {
+            HashAlgorithm::Md5 => State::Md5([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]),
+            HashAlgorithm::Sha1 => {
+                State::Sha1([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0])
+            }
+            HashAlgorithm::Sha256 => State::Sha256([
+                0x6a09_e667,
+                0xbb67_ae85,
+                0x3c6e_f372,
+                0xa54f_f53a,
+                0x510e_527f,
+                0x9b05_688c,
+                0x1f83_d9ab,
+                0x5be0_cd19,
+            ]),
+            HashAlgorithm::Sha384 => State::Sha384([
+                0xcbbb_9d5d_c105_9ed8,
+                0x629a_292a_367c_d507,
+                0x9159_015a_3070_dd17,
+                0x152f_ecd8_f70e_5939,
+                0x6733_2667_ffc0_0b31,
+                0x8eb4_4a87_6858_1511,
+                0xdb0c_2e0d_64f9_8fa7,
+                0x47b5_481d_befa_4fa4,
+            ]),
+            HashAlgorithm::Sha512 => State::Sha512([
+                0x6a09_e667_f3bc_c908,
+                0xbb67_ae85_84ca_a73b,
+                0x3c6e_f372_fe94_f82b,
+                0xa54f_f53a_5f1d_36f1,
+                0x510e_527f_ade6_82d1,
+                0x9b05_688c_2b3e_6c1f,
+                0x1f83_d9ab_fb41_bd6b,
+                0x5be0_cd19_137e_2179,
+            ]),
+            _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
+        }))
     }
 
     fn hmac(
@@ -38,7 +82,18 @@ impl Hashing for RustCrypto {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        match hash {
+            HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
+        }
+        Ok(())
     }
 
     fn prf(
@@ -49,77 +104,22 @@ impl Hashing for RustCrypto {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        match prf {
+            PrfAlgorithm::Md5Sha1 => {
+                let (first, second) = split_secret(secret);
+                prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
+            }
+            PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
+            PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        }
+        Ok(())
     }
 }
 
 /// The crates of this file, and of the HMAC, with their release series.
 pub(crate) const CRATES: &[(&str, &str)] =
     &[("hmac", "0.13"), ("sha2", "0.11"), ("sha1", "0.11"), ("md-5", "0.11")];
-
-/// Hashes the parts of `input`, one after another.
-pub(crate) fn hash(hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    let mut context = context(hash)?;
-    for part in input {
-        context.update(part);
-    }
-    context.finish(out)
-}
-
-/// A running hash.
-pub(crate) fn context(hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-    Ok(match hash {
-        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-        _ => return Err(Error::Unsupported(Operation::Hash(hash))),
-    })
-}
-
-/// A compression function with the first chaining value of its hash (RFC 1321, FIPS 180-4).
-pub(crate) fn compression_function(
-    hash: HashAlgorithm,
-) -> Result<Box<dyn CompressionFunction>, Error> {
-    Ok(Box::new(match hash {
-        HashAlgorithm::Md5 => State::Md5([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476]),
-        HashAlgorithm::Sha1 => {
-            State::Sha1([0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0])
-        }
-        HashAlgorithm::Sha256 => State::Sha256([
-            0x6a09_e667,
-            0xbb67_ae85,
-            0x3c6e_f372,
-            0xa54f_f53a,
-            0x510e_527f,
-            0x9b05_688c,
-            0x1f83_d9ab,
-            0x5be0_cd19,
-        ]),
-        HashAlgorithm::Sha384 => State::Sha384([
-            0xcbbb_9d5d_c105_9ed8,
-            0x629a_292a_367c_d507,
-            0x9159_015a_3070_dd17,
-            0x152f_ecd8_f70e_5939,
-            0x6733_2667_ffc0_0b31,
-            0x8eb4_4a87_6858_1511,
-            0xdb0c_2e0d_64f9_8fa7,
-            0x47b5_481d_befa_4fa4,
-        ]),
-        HashAlgorithm::Sha512 => State::Sha512([
-            0x6a09_e667_f3bc_c908,
-            0xbb67_ae85_84ca_a73b,
-            0x3c6e_f372_fe94_f82b,
-            0xa54f_f53a_5f1d_36f1,
-            0x510e_527f_ade6_82d1,
-            0x9b05_688c_2b3e_6c1f,
-            0x1f83_d9ab_fb41_bd6b,
-            0x5be0_cd19_137e_2179,
-        ]),
-        _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
-    }))
-}
 
 #[derive(Clone)]
 struct Context<D>(D);

@@ -3,59 +3,14 @@
 
 use hmac::digest::{FixedOutput, OutputSizeUser};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HmacKey, prf_md5_sha1, prf_sha2, split_secret};
-use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
-
-/// Computes HMAC over the parts of `input`, one after another.
-pub(crate) fn hmac(
-    hash: HashAlgorithm,
-    key: &[u8],
-    input: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    if out.len() != hash.output_len() {
-        return Err(BAD_OUTPUT_LEN);
-    }
-    match hash {
-        HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
-        HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
-        HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
-        HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
-        HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
-        _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
-    }
-    Ok(())
-}
-
-/// Computes the TLS PRF.
-pub(crate) fn prf(
-    prf: PrfAlgorithm,
-    secret: &[u8],
-    label: &[u8],
-    seed: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), Error> {
-    match prf {
-        PrfAlgorithm::Md5Sha1 => {
-            let (first, second) = split_secret(secret);
-            prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
-        }
-        PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
-        PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
-        _ => return Err(Error::Unsupported(Operation::Prf(prf))),
-    }
-    Ok(())
-}
+use ssl_provider_core::backend::HmacKey;
 
 /// An HMAC key: two hash states, which are wiped on drop by the crates' feature `zeroize`.
-struct Key<D: EagerHash>(Hmac<D>);
+pub(crate) struct Key<D: EagerHash>(Hmac<D>);
 
 impl<D: EagerHash> Key<D> {
-    fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         // HMAC takes keys of every length (RFC 2104 section 3), so this never fails.
         Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
     }
@@ -73,15 +28,16 @@ impl<D: EagerHash + Clone> HmacKey for Key<D> {
         for part in seed {
             mac.update(part);
         }
-        // The callers in this file and in core pass exactly `output_len` bytes.
+        // The callers in this crate and in core pass exactly `output_len` bytes.
         mac.finalize_into(out.try_into().expect("out is of the hash's length"));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
+    use md5::Md5;
+    use sha1::Sha1;
+    use sha2::{Sha256, Sha384, Sha512};
     use zeroize::ZeroizeOnDrop;
 
     /// Holds by compiling, and no longer does when a feature `zeroize` is lost.

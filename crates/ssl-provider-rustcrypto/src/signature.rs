@@ -25,63 +25,59 @@ impl Signatures for RustCrypto {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        verify(key, scheme, digest, signature)
-    }
-}
-
-/// Verifies `signature` over `digest`.
-pub(crate) fn verify(
-    key: &PublicKeyDer<'_>,
-    scheme: SignatureScheme,
-    digest: &[u8],
-    signature: &[u8],
-) -> Result<(), Error> {
-    match key.parts() {
-        PublicKeyParts::Rsa { modulus, exponent } => {
-            let number = BoxedUint::from_be_slice_vartime;
-            let key =
-                PublicKey::new(number(modulus), number(exponent)).map_err(|_| BAD_PUBLIC_KEY)?;
-            match scheme.hashes() {
-                [HashAlgorithm::Sha1] => verify_rsa::<Sha1>(&key, scheme, digest, signature),
-                [HashAlgorithm::Sha256] => verify_rsa::<Sha256>(&key, scheme, digest, signature),
-                [HashAlgorithm::Sha384] => verify_rsa::<Sha384>(&key, scheme, digest, signature),
-                [HashAlgorithm::Sha512] => verify_rsa::<Sha512>(&key, scheme, digest, signature),
-                [_] => return Err(Error::Unsupported(Operation::Verify(scheme))),
-                _ => key.verify(Pkcs1v15Sign::new_unprefixed(), digest, signature),
+        match key.parts() {
+            PublicKeyParts::Rsa { modulus, exponent } => {
+                let number = BoxedUint::from_be_slice_vartime;
+                let key = PublicKey::new(number(modulus), number(exponent))
+                    .map_err(|_| BAD_PUBLIC_KEY)?;
+                match scheme.hashes() {
+                    [HashAlgorithm::Sha1] => verify_rsa::<Sha1>(&key, scheme, digest, signature),
+                    [HashAlgorithm::Sha256] => {
+                        verify_rsa::<Sha256>(&key, scheme, digest, signature)
+                    }
+                    [HashAlgorithm::Sha384] => {
+                        verify_rsa::<Sha384>(&key, scheme, digest, signature)
+                    }
+                    [HashAlgorithm::Sha512] => {
+                        verify_rsa::<Sha512>(&key, scheme, digest, signature)
+                    }
+                    [_] => return Err(Error::Unsupported(Operation::Verify(scheme))),
+                    _ => key.verify(Pkcs1v15Sign::new_unprefixed(), digest, signature),
+                }
+                .map_err(|_| Error::BadSignature)
             }
-            .map_err(|_| Error::BadSignature)
-        }
-        PublicKeyParts::Ec { curve, point } => {
-            // The crates refuse a digest of less than half a coordinate; zeros before it change
-            // nothing about its number (FIPS 186-5 section 6.4.2).
-            let mut padded = [0; 66];
-            let len = digest.len().max(curve.coordinate_len());
-            let start = len - digest.len();
-            padded[start..len].copy_from_slice(digest);
-            let digest = &padded[..len];
-            match curve {
-                Curve::P256 => {
-                    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                        .map_err(|_| BAD_PUBLIC_KEY)?;
-                    p256::ecdsa::Signature::from_der(signature)
-                        .and_then(|signature| key.verify_prehash(digest, &signature))
+            PublicKeyParts::Ec { curve, point } => {
+                // The crates refuse a digest of less than half a coordinate; zeros before it change
+                // nothing about its number (FIPS 186-5 section 6.4.2).
+                let mut padded = [0; 66];
+                let len = digest.len().max(curve.coordinate_len());
+                let start = len - digest.len();
+                padded[start..len].copy_from_slice(digest);
+                let digest = &padded[..len];
+                match curve {
+                    Curve::P256 => {
+                        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                            .map_err(|_| BAD_PUBLIC_KEY)?;
+                        p256::ecdsa::Signature::from_der(signature)
+                            .and_then(|signature| key.verify_prehash(digest, &signature))
+                    }
+                    Curve::P384 => {
+                        let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                            .map_err(|_| BAD_PUBLIC_KEY)?;
+                        p384::ecdsa::Signature::from_der(signature)
+                            .and_then(|signature| key.verify_prehash(digest, &signature))
+                    }
+                    Curve::P521 => {
+                        let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                            .map_err(|_| BAD_PUBLIC_KEY)?;
+                        p521::ecdsa::Signature::from_der(signature)
+                            .and_then(|signature| key.verify_prehash(digest, &signature))
+                    }
                 }
-                Curve::P384 => {
-                    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                        .map_err(|_| BAD_PUBLIC_KEY)?;
-                    p384::ecdsa::Signature::from_der(signature)
-                        .and_then(|signature| key.verify_prehash(digest, &signature))
-                }
-                Curve::P521 => {
-                    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                        .map_err(|_| BAD_PUBLIC_KEY)?;
-                    p521::ecdsa::Signature::from_der(signature)
-                        .and_then(|signature| key.verify_prehash(digest, &signature))
-                }
+                .map_err(|_| Error::BadSignature)
             }
-            .map_err(|_| Error::BadSignature)
+            _ => Err(Error::Unsupported(Operation::Verify(scheme))),
         }
-        _ => Err(Error::Unsupported(Operation::Verify(scheme))),
     }
 }
 

@@ -135,161 +135,112 @@ macro_rules! conformance_tests {
     ($name:ident, $backend:expr) => {
         $crate::conformance_tests! { @cases (@tests $name, $backend) }
     };
-    (@tests $name:ident, $backend:expr; $($module:ident::$case:ident)*) => {
+    (@tests $name:ident, $backend:expr; $($module:ident: $($case:ident)*;)*) => {
         mod $name {
-            $(#[test]
+            $($(#[test]
             fn $case() {
                 $crate::cases::$module::$case(&$crate::Backend::from($backend));
-            })*
+            })*)*
         }
     };
-    (@list; $($module:ident::$case:ident)*) => {
-        &[$($crate::Case {
+    (@list; $($module:ident: $($case:ident)*;)*) => {
+        &[$($($crate::Case {
             name: concat!(stringify!($module), "::", stringify!($case)),
             run: $crate::cases::$module::$case,
-        }),*]
+        }),*),*]
     };
-    // The list of cases, in one place.
+    // The list of cases by module, in one place.
     (@cases ($($then:tt)*)) => {
         $crate::conformance_tests! { $($then)*;
-            hash::hash_known_answers
-            hash::hash_of_parts_is_the_hash_of_the_whole
-            hash::hash_context_takes_input_in_pieces
-            hash::hash_context_duplicates_run_apart
-            hash::hash_context_refuses_other_output_lengths
-            hash::hash_compression_gives_the_hash
-            hmac::hmac_known_answers
-            hmac::hmac_with_keys_of_any_length
-            hkdf::hkdf_wycheproof_vectors
-            hkdf::hkdf_parts_and_lengths
-            random::random_bytes_fill_the_buffer_and_never_repeat
-            prf::prf_ietf_known_answers
-            prf::prf_secret_of_any_length
-            prf::prf_output_of_any_length
-            prf::prf_label_and_seed_are_one_string
-            prf::prf_openssl_vectors
-            prf::prf_botan_vectors
-            prf::prf_mbedtls_vectors
-            schedule::schedule_known_answers
-            schedule::schedule_nist_vectors
-            schedule::schedule_boringssl_and_aws_lc_vectors
-            schedule::schedule_mbedtls_ssl3_vector
-            finished::finished_has_the_lengths_of_its_protocol
-            finished::finished_leaves_the_hash_running
-            finished::finished_is_verified_down_to_a_bit
-            finished::finished_refuses_the_hash_of_another_protocol_or_suite
-            client_auth::client_auth_hash_of_every_version
-            client_auth::client_auth_hash_of_every_algorithm
-            client_auth::client_auth_hash_refuses_the_hash_of_another_version
-            session_keys::session_keys_are_cut_from_the_key_block_in_order
-            session_keys::session_keys_of_export_suites_are_derived_again
-            session_keys::session_keys_take_both_randoms_from_the_list
-            record::record_round_trips
-            record::record_tampering_has_one_answer
-            record::record_padding_of_any_length_opens
-            record::record_padding_and_mac_errors_have_one_answer
-            record::record_limits_are_kept
-            record::record_payloads_that_are_too_long_overflow
-            record::record_keys_are_checked
-            record::record_nonces_and_vectors_never_repeat
-            record::record_sequence_numbers_of_aead_keys_only_grow
-            record::record_openssl_vectors
-            record::record_botan_vectors
-            record::record_botan_paddings
-            record::record_botan_null_vectors
-            record::record_recorded_connections
-            cipher::cipher_wycheproof_aead
-            cipher::cipher_wycheproof_cbc
-            cipher::cipher_keys_are_shared_by_threads
-            cipher::cipher_lengths_are_checked
-            exporter::exporter_known_answers
-            exporter::exporter_of_every_suite
-            exporter::exporter_takes_a_context_as_long_as_its_length_field
-            exporter::exporter_refuses_reserved_and_malformed_requests
-            exporter::exporter_eap_key_blocks
-            handshakes::handshakes_of_go
-            handshakes::handshakes_of_go_without_extended_master_secret
-            handshakes::handshakes_of_captures
-            handshakes::handshakes_verify_over_the_recorded_messages
-            handshakes::handshakes_of_every_suite
-            rsa::rsa_decrypts_with_every_size_of_key
-            rsa::rsa_keeps_leading_zeros
-            rsa::rsa_decrypts_ciphertexts_at_the_edges
-            rsa::rsa_answers_alike_every_time
-            batch::batch_decrypts_with_every_size_of_key
-            batch::batch_of_every_kind_is_imported_as_one_by_one
-            batch::batch_is_imported_under_the_same_conditions
-            key_blob::key_blob_goes_on_where_the_key_was
-            key_blob::key_blob_is_refused_when_damaged
-            key_blob::key_blob_is_refused_by_another_backend_or_policy
-            key_blob::key_blob_is_given_only_where_policy_allows
-            key_blob::key_blob_of_rc4_ends_where_it_costs_too_much
-            keys::keys_load_from_both_containers
-            keys::keys_of_a_size_out_of_range_are_refused
-            keys::keys_shorter_than_the_policy_are_refused
-            keys::keys_shorter_than_the_policy_import_nothing
-            keys::keys_with_a_bad_public_exponent_are_refused
-            keys::keys_of_more_than_two_primes_are_refused
-            keys::keys_whose_parts_disagree_are_refused
-            keys::keys_with_a_flipped_bit_are_refused
-            keys::keys_with_a_factor_that_is_not_prime_are_refused
-            keys::keys_with_the_primes_in_either_order_are_taken
-            keys::keys_answer_alike_however_they_are_written
-            keys::keys_of_another_algorithm_are_named
-            keys::keys_cut_short_or_extended_are_refused
-            keys::keys_from_primes_reject_the_mbedtls_vectors
-            import::import_takes_the_protocols_with_an_rsa_exchange
-            import::import_takes_rsa_suites_of_the_protocol
-            import::import_needs_randoms_or_session_hash
-            import::import_takes_a_session_hash_of_the_right_length
-            import::import_lets_the_session_hash_win_over_the_randoms
-            import::import_expects_the_negotiated_version_by_default
-            import::import_refuses_a_key_of_another_backend
-            import::import_refuses_a_key_of_another_premaster_rule
-            import::import_checks_in_a_fixed_order
-            import::import_gives_a_master_key_of_its_protocol_and_suite
-            import::import_is_announced_by_the_provider
-            doors::doors_raw_operation_of_a_token
-            doors::doors_whole_exchange_of_a_key_server
-            doors::doors_whole_exchange_that_writes_nothing_is_not_known
-            doors::doors_refuse_a_modulus_that_cannot_be_one
-            rejection::rejection_looks_like_success
-            rejection::rejection_is_the_same_for_every_size_of_key
-            rejection::rejection_finds_a_change_of_any_byte
-            rejection::rejection_of_every_length_of_ciphertext
-            rejection::rejection_of_numbers_at_the_edges
-            rejection::rejection_answers_alike_every_time
-            rejection::rejection_depends_on_everything_that_was_asked
-            rejection::rejection_never_gives_the_secret_of_a_bad_block
-            rejection::rejection_of_versions_follows_the_policy
-            rejection::rejection_of_padding_is_the_same_under_every_policy
-            rejection::rejection_tells_nothing_to_who_asks_with_two_versions
-            rejection::rejection_leaves_a_master_key_like_any_other
-            rejection::rejection_of_wycheproof_vectors
-            rejection::rejection_of_openssl_vectors
-            rejection::rejection_of_published_blocks
-            rejection::rejection_of_ciphertexts_for_another_key
-            secrets::secrets_are_not_in_debug_output
-            secrets::secrets_are_read_only_where_policy_allows
-            signature::signature_known_answers
-            signature::signature_with_a_flipped_bit_is_refused
-            signature::signature_over_another_digest_is_refused
-            signature::signature_verifies_under_its_own_scheme_only
-            signature::signature_of_malformed_blocks_is_refused
-            signature::signature_of_malformed_pss_blocks_is_refused
-            signature::signature_without_digest_info_is_over_any_length
-            signature::signature_of_numbers_at_the_edges_is_refused
-            signature::signature_of_another_length_is_refused
-            signature::signature_keys_are_checked
-            signature::signature_rsa_wycheproof_vectors
-            signature::signature_rsa_pss_wycheproof_vectors
-            signature::signature_ecdsa_wycheproof_vectors
-            support::support_is_what_the_backend_says
-            support::support_is_what_the_matrix_says
-            support::support_table_is_well_formed
-            support::support_requirements_are_met_or_refused
-            threads::threads_that_share_a_key_get_the_same_answers
-            threads::threads_that_share_a_master_key_get_the_same_keys
+            hash: hash_known_answers hash_of_parts_is_the_hash_of_the_whole
+                hash_context_takes_input_in_pieces hash_context_duplicates_run_apart
+                hash_context_refuses_other_output_lengths hash_compression_gives_the_hash;
+            hmac: hmac_known_answers hmac_with_keys_of_any_length;
+            hkdf: hkdf_wycheproof_vectors hkdf_parts_and_lengths;
+            random: random_bytes_fill_the_buffer_and_never_repeat;
+            prf: prf_ietf_known_answers prf_secret_of_any_length prf_output_of_any_length
+                prf_label_and_seed_are_one_string prf_openssl_vectors prf_botan_vectors
+                prf_mbedtls_vectors;
+            schedule: schedule_known_answers schedule_nist_vectors
+                schedule_boringssl_and_aws_lc_vectors schedule_mbedtls_ssl3_vector;
+            finished: finished_has_the_lengths_of_its_protocol finished_leaves_the_hash_running
+                finished_is_verified_down_to_a_bit
+                finished_refuses_the_hash_of_another_protocol_or_suite;
+            client_auth: client_auth_hash_of_every_version client_auth_hash_of_every_algorithm
+                client_auth_hash_refuses_the_hash_of_another_version;
+            session_keys: session_keys_are_cut_from_the_key_block_in_order
+                session_keys_of_export_suites_are_derived_again
+                session_keys_take_both_randoms_from_the_list;
+            record: record_round_trips record_tampering_has_one_answer
+                record_padding_of_any_length_opens record_padding_and_mac_errors_have_one_answer
+                record_limits_are_kept record_payloads_that_are_too_long_overflow
+                record_keys_are_checked record_nonces_and_vectors_never_repeat
+                record_sequence_numbers_of_aead_keys_only_grow record_openssl_vectors
+                record_botan_vectors record_botan_paddings record_botan_null_vectors
+                record_recorded_connections;
+            cipher: cipher_wycheproof_aead cipher_wycheproof_cbc cipher_keys_are_shared_by_threads
+                cipher_lengths_are_checked;
+            exporter: exporter_known_answers exporter_of_every_suite
+                exporter_takes_a_context_as_long_as_its_length_field
+                exporter_refuses_reserved_and_malformed_requests exporter_eap_key_blocks;
+            handshakes: handshakes_of_go handshakes_of_go_without_extended_master_secret
+                handshakes_of_captures handshakes_verify_over_the_recorded_messages
+                handshakes_of_every_suite;
+            rsa: rsa_decrypts_with_every_size_of_key rsa_keeps_leading_zeros
+                rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time;
+            batch: batch_decrypts_with_every_size_of_key
+                batch_of_every_kind_is_imported_as_one_by_one
+                batch_is_imported_under_the_same_conditions;
+            key_blob: key_blob_goes_on_where_the_key_was key_blob_is_refused_when_damaged
+                key_blob_is_refused_by_another_backend_or_policy
+                key_blob_is_given_only_where_policy_allows
+                key_blob_of_rc4_ends_where_it_costs_too_much;
+            keys: keys_load_from_both_containers keys_of_a_size_out_of_range_are_refused
+                keys_shorter_than_the_policy_are_refused keys_shorter_than_the_policy_import_nothing
+                keys_with_a_bad_public_exponent_are_refused keys_of_more_than_two_primes_are_refused
+                keys_whose_parts_disagree_are_refused keys_with_a_flipped_bit_are_refused
+                keys_with_a_factor_that_is_not_prime_are_refused
+                keys_with_the_primes_in_either_order_are_taken
+                keys_answer_alike_however_they_are_written keys_of_another_algorithm_are_named
+                keys_cut_short_or_extended_are_refused keys_from_primes_reject_the_mbedtls_vectors;
+            import: import_takes_the_protocols_with_an_rsa_exchange
+                import_takes_rsa_suites_of_the_protocol import_needs_randoms_or_session_hash
+                import_takes_a_session_hash_of_the_right_length
+                import_lets_the_session_hash_win_over_the_randoms
+                import_expects_the_negotiated_version_by_default
+                import_refuses_a_key_of_another_backend
+                import_refuses_a_key_of_another_premaster_rule import_checks_in_a_fixed_order
+                import_gives_a_master_key_of_its_protocol_and_suite
+                import_is_announced_by_the_provider;
+            doors: doors_raw_operation_of_a_token doors_whole_exchange_of_a_key_server
+                doors_whole_exchange_that_writes_nothing_is_not_known
+                doors_refuse_a_modulus_that_cannot_be_one;
+            rejection: rejection_looks_like_success rejection_is_the_same_for_every_size_of_key
+                rejection_finds_a_change_of_any_byte rejection_of_every_length_of_ciphertext
+                rejection_of_numbers_at_the_edges rejection_answers_alike_every_time
+                rejection_depends_on_everything_that_was_asked
+                rejection_never_gives_the_secret_of_a_bad_block
+                rejection_of_versions_follows_the_policy
+                rejection_of_padding_is_the_same_under_every_policy
+                rejection_tells_nothing_to_who_asks_with_two_versions
+                rejection_leaves_a_master_key_like_any_other rejection_of_wycheproof_vectors
+                rejection_of_openssl_vectors rejection_of_published_blocks
+                rejection_of_ciphertexts_for_another_key;
+            secrets: secrets_are_not_in_debug_output secrets_are_read_only_where_policy_allows;
+            signature: signature_known_answers signature_with_a_flipped_bit_is_refused
+                signature_over_another_digest_is_refused
+                signature_verifies_under_its_own_scheme_only
+                signature_of_malformed_blocks_is_refused
+                signature_of_malformed_pss_blocks_is_refused
+                signature_without_digest_info_is_over_any_length
+                signature_of_numbers_at_the_edges_is_refused
+                signature_of_another_length_is_refused signature_keys_are_checked
+                signature_rsa_wycheproof_vectors signature_rsa_pss_wycheproof_vectors
+                signature_ecdsa_wycheproof_vectors;
+            support: support_is_what_the_backend_says support_is_what_the_matrix_says
+                support_table_is_well_formed support_requirements_are_met_or_refused;
+            threads: threads_that_share_a_key_get_the_same_answers
+                threads_that_share_a_master_key_get_the_same_keys;
         }
     };
 }

@@ -12,57 +12,28 @@ use crate::command::is_installed;
 /// The clients, with the Debian package of each.
 const CLIENTS: [(&str, &str); 2] = [("openssl", "openssl"), ("gnutls-cli", "gnutls-bin")];
 
-/// What is negotiated: a version and a suite, as the page and each client name them.
-struct Conversation {
+/// What is negotiated: a version, the suite, and the suite as each client names it.
+type Conversation = (&'static Version, &'static str, &'static str, &'static str);
+
+/// A version, as the page and each client name it.
+struct Version {
     protocol: &'static str,
-    suite: &'static str,
-    openssl: [&'static str; 2],
+    openssl: &'static str,
     gnutls: &'static str,
 }
 
+const TLS1_0: Version = Version { protocol: "0301", openssl: "-tls1", gnutls: "+VERS-TLS1.0" };
+const TLS1_1: Version = Version { protocol: "0302", openssl: "-tls1_1", gnutls: "+VERS-TLS1.1" };
+const TLS1_2: Version = Version { protocol: "0303", openssl: "-tls1_2", gnutls: "+VERS-TLS1.2" };
+
 const CONVERSATIONS: [Conversation; 7] = [
-    Conversation {
-        protocol: "0301",
-        suite: "TLS_RSA_WITH_AES_128_CBC_SHA",
-        openssl: ["-tls1", "AES128-SHA"],
-        gnutls: "+VERS-TLS1.0:+AES-128-CBC:+SHA1",
-    },
-    Conversation {
-        protocol: "0302",
-        suite: "TLS_RSA_WITH_AES_256_CBC_SHA",
-        openssl: ["-tls1_1", "AES256-SHA"],
-        gnutls: "+VERS-TLS1.1:+AES-256-CBC:+SHA1",
-    },
-    Conversation {
-        protocol: "0303",
-        suite: "TLS_RSA_WITH_AES_128_CBC_SHA",
-        openssl: ["-tls1_2", "AES128-SHA"],
-        gnutls: "+VERS-TLS1.2:+AES-128-CBC:+SHA1",
-    },
-    Conversation {
-        protocol: "0303",
-        suite: "TLS_RSA_WITH_AES_128_CBC_SHA256",
-        openssl: ["-tls1_2", "AES128-SHA256"],
-        gnutls: "+VERS-TLS1.2:+AES-128-CBC:+SHA256",
-    },
-    Conversation {
-        protocol: "0303",
-        suite: "TLS_RSA_WITH_AES_256_CBC_SHA256",
-        openssl: ["-tls1_2", "AES256-SHA256"],
-        gnutls: "+VERS-TLS1.2:+AES-256-CBC:+SHA256",
-    },
-    Conversation {
-        protocol: "0303",
-        suite: "TLS_RSA_WITH_AES_128_GCM_SHA256",
-        openssl: ["-tls1_2", "AES128-GCM-SHA256"],
-        gnutls: "+VERS-TLS1.2:+AES-128-GCM:+AEAD",
-    },
-    Conversation {
-        protocol: "0303",
-        suite: "TLS_RSA_WITH_AES_256_GCM_SHA384",
-        openssl: ["-tls1_2", "AES256-GCM-SHA384"],
-        gnutls: "+VERS-TLS1.2:+AES-256-GCM:+AEAD",
-    },
+    (&TLS1_0, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", "+AES-128-CBC:+SHA1"),
+    (&TLS1_1, "TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA", "+AES-256-CBC:+SHA1"),
+    (&TLS1_2, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", "+AES-128-CBC:+SHA1"),
+    (&TLS1_2, "TLS_RSA_WITH_AES_128_CBC_SHA256", "AES128-SHA256", "+AES-128-CBC:+SHA256"),
+    (&TLS1_2, "TLS_RSA_WITH_AES_256_CBC_SHA256", "AES256-SHA256", "+AES-256-CBC:+SHA256"),
+    (&TLS1_2, "TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256", "+AES-128-GCM:+AEAD"),
+    (&TLS1_2, "TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384", "+AES-256-GCM:+AEAD"),
 ];
 
 /// Who the clients are: what the page says about it, and the key with its certificate.
@@ -162,21 +133,21 @@ fn hold(
     identity: &str,
     files: Option<[PathBuf; 2]>,
 ) -> Result<()> {
-    let Conversation { protocol, suite, openssl: [version, cipher], gnutls } = conversation;
+    let (Version { protocol, openssl, gnutls }, suite, cipher, ciphers) = conversation;
     // A client that waits for ever must not stop the run.
     let mut command = Command::new("timeout");
     command.args(["60", client]);
     if client == "openssl" {
         let address = format!("127.0.0.1:{port}");
         let cipher = format!("{cipher}:@SECLEVEL=0");
-        command.args(["s_client", "-connect", &address, version, "-cipher", &cipher]);
+        command.args(["s_client", "-connect", &address, openssl, "-cipher", &cipher]);
         command.args(["-ign_eof", "-quiet"]);
         if let Some([certificate, key]) = files {
             command.arg("-cert").arg(certificate).arg("-key").arg(key);
         }
     } else {
         let fixed = "NONE:+RSA:+COMP-NULL:+CTYPE-X509:+SIGN-ALL:+GROUP-ALL";
-        let priority = format!("{fixed}:{gnutls}");
+        let priority = format!("{fixed}:{gnutls}:{ciphers}");
         command.args(["--insecure", "--port", port, "--priority", &priority, "127.0.0.1"]);
         if let Some([certificate, key]) = files {
             command.arg("--x509certfile").arg(certificate).arg("--x509keyfile").arg(key);

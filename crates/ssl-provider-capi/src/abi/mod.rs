@@ -150,19 +150,6 @@ pub struct NCRYPT_SSL_ECC_CURVE {
     pub dwFlags: u32,
 }
 
-/// `BCRYPT_RSAKEY_BLOB`: lengths of the big-endian numbers that follow it, in bytes.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
-pub struct BCRYPT_RSAKEY_BLOB {
-    pub Magic: u32,
-    pub BitLength: u32,
-    pub cbPublicExp: u32,
-    pub cbModulus: u32,
-    pub cbPrime1: u32,
-    pub cbPrime2: u32,
-}
-
 /// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the strictest policy.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

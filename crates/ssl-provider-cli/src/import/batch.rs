@@ -27,7 +27,7 @@ pub(super) enum Entry {
 /// The fields of an entry that are read.
 #[derive(Debug, Default)]
 pub(super) struct Object {
-    fields: [Option<Box<Entry>>; Field::ALL.len()],
+    fields: [Option<Box<Entry>>; Field::NAMES.len()],
 }
 
 /// A field that is read.
@@ -44,28 +44,20 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 8] = [
-        Self::Version,
-        Self::SuiteId,
-        Self::ClientVersion,
-        Self::ClientRandom,
-        Self::ServerRandom,
-        Self::SessionHash,
-        Self::EncryptedPremaster,
-        Self::Key,
+    /// The names, in the order of the fields.
+    const NAMES: [&str; 8] = [
+        "version",
+        "suite_id",
+        "client_version",
+        "client_random",
+        "server_random",
+        "session_hash",
+        "encrypted_premaster",
+        "key",
     ];
 
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Version => "version",
-            Self::SuiteId => "suite_id",
-            Self::ClientVersion => "client_version",
-            Self::ClientRandom => "client_random",
-            Self::ServerRandom => "server_random",
-            Self::SessionHash => "session_hash",
-            Self::EncryptedPremaster => "encrypted_premaster",
-            Self::Key => "key",
-        }
+        Self::NAMES[self as usize]
     }
 }
 
@@ -239,16 +231,10 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
         let mut object = Object::default();
         while let Some(name) = map.next_key::<String>()? {
-            match Field::ALL.into_iter().find(|field| field.name() == name) {
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Some(field) => {
-                    let value = map.next_value()?;
-                    if let Some(place) = object.fields.get_mut(field as usize) {
-                        *place = Some(Box::new(value));
-                    }
-                }
+            let mut places = Field::NAMES.iter().zip(&mut object.fields);
+            match places.find(|(field, _)| **field == name) {
+                None => drop(map.next_value::<IgnoredAny>()?),
+                Some((_, place)) => *place = Some(Box::new(map.next_value()?)),
             }
         }
         Ok(Entry::Object(object))

@@ -8,13 +8,16 @@ use crate::error::Error;
 /// Hashes, HMAC and the TLS PRF. A library without a PRF makes one of its HMAC by
 /// [`prf_sha2`](crate::backend::prf_sha2) and [`prf_md5_sha1`](crate::backend::prf_md5_sha1).
 pub trait Hashing: fmt::Debug + Send + Sync {
-    /// Hashes `input`; `out` is exactly [`HashAlgorithm::output_len`] bytes.
+    /// Hashes `input`; `out` is exactly [`HashAlgorithm::output_len`] bytes. The default uses
+    /// [`hash_context`](Self::hash_context).
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] for a hash that the library lacks, [`BAD_OUTPUT_LEN`].
-    fn hash(&self, hash: HashAlgorithm, _input: &[&[u8]], _out: &mut [u8]) -> Result<(), Error> {
-        Err(Error::Unsupported(Operation::Hash(hash)))
+    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+        let mut context = self.hash_context(hash)?;
+        input.iter().for_each(|part| context.update(part));
+        context.finish(out)
     }
 
     /// Starts a running hash.
