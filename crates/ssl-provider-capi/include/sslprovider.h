@@ -2026,7 +2026,7 @@ typedef struct _SSL_PROVIDER_POLICY {
 /*
  * Opens a provider as SslOpenProvider does, with the policy of the caller. It applies to every
  * object that is made with the handle, and stays with it. All zeros but for cbSize are the
- * strictest policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor master
+ * default policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor master
  * secrets leave the library.
  *
  * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure of this header,

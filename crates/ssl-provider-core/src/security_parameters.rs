@@ -9,8 +9,8 @@ use crate::provider::{Policy, Provider};
 use crate::version::{KeySchedule, ProtocolVersion};
 use crate::{CipherSuite, HandshakeHash};
 
-/// The version and the cipher suite of a connection, with the backend that computes and what policy
-/// allows.
+/// The version and the cipher suite of a connection, with the backend that computes and the policy
+/// of the provider.
 ///
 /// [`Provider::security_parameters`] makes it; one that exists has a key schedule and a suite of
 /// its version. Master key, session keys, record keys and handshake hash carry it.

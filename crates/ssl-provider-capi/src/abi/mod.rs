@@ -150,7 +150,7 @@ pub struct NCRYPT_SSL_ECC_CURVE {
     pub dwFlags: u32,
 }
 
-/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the strictest policy.
+/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the default policy.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(non_snake_case)]

@@ -54,7 +54,7 @@ pub(super) struct Proven<'t> {
 /// Why there is no proof.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoProof {
-    /// The record does not open, or verify_data is wrong.
+    /// Authentication of the record failed, or verify_data does not match.
     WrongKey,
     /// Finished is not there in full.
     Incomplete(End),

@@ -35,7 +35,7 @@
 //! # }
 //! ```
 //!
-//! What each operation of a backend is done by, [`support`] says.
+//! [`support`] returns which library performs an operation.
 //!
 //! # Require properties
 //!

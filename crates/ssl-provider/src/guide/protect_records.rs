@@ -15,7 +15,7 @@
 //! // One key for each direction, named by who writes with it.
 //! let session_keys = master_key.session_keys(&parameters)?;
 //! let mut write = session_keys.record_key(Side::Server, RecordOptions::default())?;
-//! let mut read = session_keys.record_key(Side::Server, RecordOptions::default())?; // the client's
+//! let mut read = session_keys.record_key(Side::Server, RecordOptions::default())?; // in the client
 //!
 //! // Sequence numbers are the caller's: 0 with each new key, and one more for each record.
 //! let mut record = vec![0; write.record_len(5)?];
