@@ -117,6 +117,16 @@ impl Exchange {
         }
     }
 
+    /// Imports a premaster secret that is the same every time.
+    pub fn master_key(&self, backend: &Backend) -> MasterKey {
+        let test_key = TestKey::rsa_1024();
+        let mut rng = Rng::new(0x5246);
+        let premaster_secret = self.premaster_secret(&mut rng);
+        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let provider = open(backend);
+        self.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
+    }
+
     /// Imports `ciphertext` as a server does.
     ///
     /// # Errors

@@ -1,29 +1,16 @@
 //! What clients sign in CertificateVerify, by version and kind of key.
 
-use ssl_provider_core::{
-    Backend, CipherSuite, ClientKey, HashAlgorithm, MasterKey, ProtocolVersion,
-};
+use ssl_provider_core::{Backend, CipherSuite, ClientKey, HashAlgorithm, ProtocolVersion};
 
-use crate::bytes::Rng;
 use crate::exchange::{Exchange, PROTOCOLS, open};
 use crate::reference;
-use crate::rsa_key::TestKey;
-
-fn master_key(backend: &Backend, exchange: &Exchange) -> MasterKey {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let mut rng = Rng::new(0x5246);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-    exchange.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
-}
 
 /// From the handshake hash: MD5 and SHA-1 for RSA keys and SHA-1 for others, with the master secret
 /// in SSL 3.0; the suite's hash in TLS 1.2. The hash goes on running.
 pub fn client_auth_hash_of_every_version(backend: &Backend) {
     for protocol in PROTOCOLS {
         let exchange = Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
-        let key = master_key(backend, &exchange);
+        let key = exchange.master_key(backend);
         let secret = *key.secret_for_key_log().unwrap().expose();
         let mut hash = open(backend).handshake_hash(protocol, exchange.suite.id).unwrap();
         let mut messages = Vec::new();
@@ -54,10 +41,8 @@ pub fn client_auth_hash_of_every_algorithm(backend: &Backend) {
     let provider = open(backend);
     for protocol in PROTOCOLS {
         let has_choice = matches!(protocol, ProtocolVersion::TLS1_2 | ProtocolVersion::DTLS1_2);
-        let key = master_key(
-            backend,
-            &Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
-        );
+        let key =
+            Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA).master_key(backend);
         for algorithm in HashAlgorithm::ALL {
             let Ok(mut hash) = provider.client_auth_hash(protocol, algorithm) else {
                 assert!(!has_choice, "{}", protocol);
@@ -86,10 +71,8 @@ pub fn client_auth_hash_refuses_the_hash_of_another_version(backend: &Backend) {
         ProtocolVersion::DTLS1_0,
     ];
     for protocol in PROTOCOLS {
-        let key = master_key(
-            backend,
-            &Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
-        );
+        let key =
+            Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA).master_key(backend);
         for other in PROTOCOLS {
             let hash = open(backend)
                 .handshake_hash(other, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA)

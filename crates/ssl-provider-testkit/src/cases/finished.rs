@@ -1,27 +1,16 @@
 //! Finished: lengths of verify_data, and that the handshake hash goes on running.
 //! The values themselves are compared in the handshakes of [`super::handshakes`].
 
-use ssl_provider_core::{Backend, CipherSuite, Error, MasterKey, ProtocolVersion, Side};
+use ssl_provider_core::{Backend, CipherSuite, Error, ProtocolVersion, Side};
 
 use super::handshakes::expected_verify_data;
-use crate::bytes::Rng;
 use crate::exchange::{Exchange, open};
-use crate::rsa_key::TestKey;
-
-fn master_key(backend: &Backend, exchange: &Exchange) -> MasterKey {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let mut rng = Rng::new(8);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-    exchange.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
-}
 
 /// TLS gives 12 bytes or more, of which shorter ones are the beginning; SSL 3.0 gives 36.
 pub fn finished_has_the_lengths_of_its_protocol(backend: &Backend) {
     for protocol in crate::exchange::PROTOCOLS {
         let exchange = Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
-        let key = master_key(backend, &exchange);
+        let key = exchange.master_key(backend);
         let hash = open(backend).handshake_hash(protocol, exchange.suite.id).unwrap();
         let mut longest = [0; 64];
         if protocol != ProtocolVersion::SSL3 {
@@ -49,7 +38,7 @@ pub fn finished_has_the_lengths_of_its_protocol(backend: &Backend) {
 pub fn finished_is_verified_down_to_a_bit(backend: &Backend) {
     for protocol in crate::exchange::PROTOCOLS {
         let exchange = Exchange::new(protocol, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
-        let key = master_key(backend, &exchange);
+        let key = exchange.master_key(backend);
         let mut hash = open(backend).handshake_hash(protocol, exchange.suite.id).unwrap();
         hash.update(b"hello");
         let mut good = vec![0; key.verify_data_len()];
@@ -82,7 +71,7 @@ pub fn finished_refuses_the_hash_of_another_protocol_or_suite(backend: &Backend)
         (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384, 48),
     ];
     for (protocol, suite, hash_len) in kinds {
-        let key = master_key(backend, &Exchange::new(protocol, suite));
+        let key = Exchange::new(protocol, suite).master_key(backend);
         for (other, other_suite, other_len) in kinds {
             let hash = open(backend).handshake_hash(other, other_suite).unwrap();
             let mut out = vec![0xa5; if protocol == ProtocolVersion::SSL3 { 36 } else { 12 }];
@@ -106,7 +95,7 @@ pub fn finished_leaves_the_hash_running(backend: &Backend) {
         (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384),
     ] {
         let exchange = Exchange::new(protocol, suite);
-        let key = master_key(backend, &exchange);
+        let key = exchange.master_key(backend);
         let secret = *key.secret_for_key_log().unwrap().expose();
         let mut hash = open(backend).handshake_hash(protocol, suite).unwrap();
         let mut aside = hash.duplicate();

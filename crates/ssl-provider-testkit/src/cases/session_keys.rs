@@ -2,23 +2,11 @@
 //! Export suites derive twice, which no other case reaches.
 
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, MasterKey, ParameterList,
-    ProtocolVersion, Side,
+    Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, ParameterList, ProtocolVersion, Side,
 };
 
-use crate::bytes::Rng;
-use crate::exchange::{Exchange, concatenated, open};
+use crate::exchange::{Exchange, concatenated};
 use crate::reference;
-use crate::rsa_key::TestKey;
-
-fn imported(backend: &Backend, exchange: &Exchange) -> MasterKey {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let mut rng = Rng::new(9);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-    exchange.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
-}
 
 /// Each part has the length that the suite and the version say, and lies where RFC 5246
 /// section 6.3 puts it.
@@ -40,7 +28,7 @@ pub fn session_keys_are_cut_from_the_key_block_in_order(backend: &Backend) {
     ];
     for (protocol, suite, mac_len, key_len, iv_len) in rows {
         let exchange = Exchange::new(protocol, suite);
-        let key = imported(backend, &exchange);
+        let key = exchange.master_key(backend);
         let secret = *key.secret_for_key_log().unwrap().expose();
         let keys = key.session_keys(&exchange.parameters()).unwrap();
         let block = reference::key_block(
@@ -79,7 +67,7 @@ pub fn session_keys_of_export_suites_are_derived_again(backend: &Backend) {
                 continue;
             }
             let exchange = Exchange::new(protocol, suite.id);
-            let key = imported(backend, &exchange);
+            let key = exchange.master_key(backend);
             let secret = *key.secret_for_key_log().unwrap().expose();
             let keys = key.session_keys(&exchange.parameters()).unwrap();
             assert_eq!(concatenated(&keys), exchange.session_keys(&secret), "{}", suite.name);
@@ -96,7 +84,7 @@ pub fn session_keys_of_export_suites_are_derived_again(backend: &Backend) {
 pub fn session_keys_take_both_randoms_from_the_list(backend: &Backend) {
     let exchange =
         Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
-    let key = imported(backend, &exchange);
+    let key = exchange.master_key(backend);
     let secret = *key.secret_for_key_log().unwrap().expose();
     let both = ParameterList::new().client_random([1; 32]).server_random([2; 32]);
     let keys = concatenated(&key.session_keys(&both).unwrap());
