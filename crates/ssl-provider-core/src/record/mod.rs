@@ -58,8 +58,8 @@ pub struct RecordOptions {
 ///
 /// Sequence numbers are the caller's. They count from 0 with each new key, and for DTLS the upper
 /// 16 bits are the epoch. An AEAD suite, whose nonces are made of them, refuses to write under a
-/// number that is not above the last. A second key of the same bytes knows nothing of the first: one
-/// of the same session keys, or one that was imported twice, must not write the same records.
+/// number that is not above the last. A second key of the same bytes knows nothing of the first:
+/// one of the same session keys, or one that was imported twice, must not write the same records.
 ///
 /// After [`Error::BadRecord`] TLS ends the connection; the key is then of no more use where
 /// something carries over.

@@ -15,7 +15,8 @@
 //! // One key for each direction, named by who writes with it.
 //! let session_keys = master_key.session_keys(&parameters)?;
 //! let mut write = session_keys.record_key(Side::Server, RecordOptions::default())?;
-//! let mut read = session_keys.record_key(Side::Server, RecordOptions::default())?; // in the client
+//! // The client reads the server's records with the same key.
+//! let mut read = session_keys.record_key(Side::Server, RecordOptions::default())?;
 //!
 //! // Sequence numbers are the caller's: 0 with each new key, and one more for each record.
 //! let mut record = vec![0; write.record_len(5)?];
