@@ -64,7 +64,7 @@ pub fn parameters() -> ParameterList {
     ParameterList::new()
         .client_random([0xc1; 32])
         .server_random([0x5e; 32])
-        .highest_version(VERSION.wire().into())
+        .highest_version(VERSION)
 }
 
 #[cfg(test)]

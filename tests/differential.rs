@@ -174,7 +174,7 @@ fn arguments(exchange: &Exchange, rng: &mut Rng) -> (Arguments, u32) {
             INVALID_PARAMETER
         }
         3 => {
-            arguments.parameters = ParameterList::new().highest_version(0x0303);
+            arguments.parameters = ParameterList::new().highest_version(ProtocolVersion::TLS1_2);
             INVALID_PARAMETER
         }
         _ => {

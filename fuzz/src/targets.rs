@@ -96,7 +96,7 @@ pub fn import(input: &[u8]) {
     let parameters = ParameterList::new()
         .client_random([1; 32])
         .server_random([2; 32])
-        .highest_version(number(4).into());
+        .highest_version(ProtocolVersion(number(4)));
     let (provider, key) = &*SERVER;
     let import = |ciphertext| {
         provider

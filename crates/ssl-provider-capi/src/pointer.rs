@@ -556,6 +556,8 @@ pub(crate) const fn usize_of(len: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use ssl_provider::ProtocolVersion;
+
     use super::*;
 
     /// A copy of a value at an odd address, in memory of its very size and one byte.
@@ -597,7 +599,7 @@ mod tests {
         let expected = ParameterList::new()
             .client_random([1; 32])
             .server_random([2; 32])
-            .highest_version(0x0303);
+            .highest_version(ProtocolVersion::TLS1_2);
         assert_eq!(parse(list.pointer()), Ok(expected));
     }
 

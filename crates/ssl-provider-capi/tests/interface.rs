@@ -76,7 +76,7 @@ fn every_backend_computes_the_finished_of_the_rust_api() {
         let parameters = ParameterList::new()
             .client_random(session.client_random)
             .server_random(session.server_random)
-            .highest_version(TLS12);
+            .highest_version(ProtocolVersion::TLS1_2);
         let version = ProtocolVersion::TLS1_2;
         let suite = CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256;
         let expected_key =

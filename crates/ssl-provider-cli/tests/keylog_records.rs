@@ -37,7 +37,7 @@ fn open_records(folder: &Path, handshake: &Value, provider: &Provider) -> usize 
         .client_random(bytes(handshake, "client_random").try_into().unwrap())
         .server_random(bytes(handshake, "server_random").try_into().unwrap());
     let mut parameters =
-        randoms.clone().highest_version(u32::from(number(handshake, "client_version")));
+        randoms.clone().highest_version(ProtocolVersion(number(handshake, "client_version")));
     if handshake["ems"] == true {
         parameters = parameters.session_hash(&bytes(handshake, "session_hash")).unwrap();
     }

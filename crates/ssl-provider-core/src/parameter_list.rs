@@ -2,6 +2,7 @@
 //! It is parsed once; nobody below looks at raw buffers again.
 
 use crate::error::Error;
+use crate::version::ProtocolVersion;
 
 /// Length of a client or server random in bytes (RFC 5246 section 7.4.1.2).
 pub const RANDOM_LEN: usize = 32;
@@ -54,19 +55,19 @@ pub struct Buffer<'a> {
 /// The parameters of a key derivation, parsed and owned.
 ///
 /// ```
-/// use ssl_provider_core::ParameterList;
+/// use ssl_provider_core::{ParameterList, ProtocolVersion};
 ///
 /// let parameters = ParameterList::new()
 ///     .client_random([1; 32])
 ///     .server_random([2; 32])
-///     .highest_version(0x0303);
+///     .highest_version(ProtocolVersion::TLS1_2);
 /// # assert!(format!("{parameters:?}").contains("highest_version"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParameterList {
     client_random: Option<[u8; RANDOM_LEN]>,
     server_random: Option<[u8; RANDOM_LEN]>,
-    highest_version: Option<u32>,
+    highest_version: Option<ProtocolVersion>,
     session_hash: Option<SessionHash>,
 }
 
@@ -115,9 +116,9 @@ impl ParameterList {
     }
 
     /// Sets the version that the client offered (`ClientHello.client_version`), which the
-    /// premaster secret repeats. Only the low 16 bits count.
+    /// premaster secret repeats.
     #[must_use]
-    pub fn highest_version(mut self, version: u32) -> Self {
+    pub fn highest_version(mut self, version: ProtocolVersion) -> Self {
         self.highest_version = Some(version);
         self
     }
@@ -135,7 +136,8 @@ impl ParameterList {
     /// Parses a raw list with the `ulVersion` of its descriptor.
     ///
     /// Entries may come in any order. Entries of type empty and of unknown types are ignored; of
-    /// several entries of one type the last counts, as in Microsoft's sample provider.
+    /// several entries of one type the last counts, as in Microsoft's sample provider. Of the
+    /// highest version the low 16 bits count.
     ///
     /// # Errors
     ///
@@ -162,7 +164,9 @@ impl ParameterList {
                     let bytes = data.try_into().map_err(|_| {
                         Error::InvalidParameter("highest version: expected 4 bytes")
                     })?;
-                    list.highest_version = Some(u32::from_ne_bytes(bytes));
+                    let [_, _, high, low] = u32::from_ne_bytes(bytes).to_be_bytes();
+                    let version = u16::from_be_bytes([high, low]);
+                    list.highest_version = Some(ProtocolVersion(version));
                 }
                 BufferType::SessionHash => list.session_hash = Some(SessionHash::new(data)?),
             }
@@ -179,12 +183,9 @@ impl ParameterList {
         }
     }
 
-    /// The version that the client offered, its low 16 bits.
-    pub(crate) fn offered_version(&self) -> Option<u16> {
-        self.highest_version.map(|version| {
-            let [_, _, high, low] = version.to_be_bytes();
-            u16::from_be_bytes([high, low])
-        })
+    /// The version that the client offered.
+    pub(crate) fn offered_version(&self) -> Option<ProtocolVersion> {
+        self.highest_version
     }
 
     pub(crate) fn extended_hash(&self) -> Option<&SessionHash> {
@@ -219,7 +220,7 @@ mod tests {
         let built = ParameterList::new()
             .client_random(client)
             .server_random(server)
-            .highest_version(0x0303);
+            .highest_version(ProtocolVersion::TLS1_2);
         assert_eq!(ParameterList::parse(0, &buffers), Ok(built.clone()));
         let reversed: Vec<_> = buffers.iter().rev().copied().collect();
         assert_eq!(ParameterList::parse(0, &reversed), Ok(built));
@@ -253,7 +254,8 @@ mod tests {
 
     #[test]
     fn only_the_low_16_bits_of_the_highest_version_count() {
-        let list = ParameterList::new().highest_version(0xabcd_0302);
-        assert_eq!(list.offered_version(), Some(0x0302));
+        let version = 0xabcd_0302_u32.to_ne_bytes();
+        let list = ParameterList::parse(0, &[entry(22, &version)]).unwrap();
+        assert_eq!(list.offered_version(), Some(ProtocolVersion::TLS1_1));
     }
 }

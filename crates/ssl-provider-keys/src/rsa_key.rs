@@ -31,7 +31,7 @@ impl RsaPublicKey {
             return Self::of_capi_blob(blob);
         }
         let [bits, exponent, modulus, ..] = blob.header::<HEADER_FIELDS>()?;
-        let [exponent, modulus] = blob.numbers::<HEADER_FIELDS, _>([exponent, modulus])?;
+        let [exponent, modulus] = blob.numbers::<HEADER_FIELDS, 2>([exponent, modulus])?;
         Self::checked(modulus, exponent, bits)
     }
 
@@ -79,14 +79,14 @@ pub(crate) fn pkcs1_of_blob(blob: &Blob<'_>) -> Result<Zeroizing<Vec<u8>>, KeyEr
     let [bits, e, n, p, q] = blob.header()?;
     match blob.blob_type {
         BlobType::RsaPrivate => {
-            let [e, n, p, q] = blob.numbers::<HEADER_FIELDS, _>([e, n, p, q])?;
+            let [e, n, p, q] = blob.numbers::<HEADER_FIELDS, 4>([e, n, p, q])?;
             check_bit_length(n, bits)?;
             let Completed { private_exponent: d, exponent1, exponent2, coefficient } =
                 with_stack_wiped::<_, STACK_LEN>(|| complete(e, n, p, q))?;
             encode([e, n, p, q, &exponent1, &exponent2, &coefficient, &d])
         }
         BlobType::RsaFullPrivate => {
-            let numbers = blob.numbers::<HEADER_FIELDS, _>([e, n, p, q, p, q, p, n])?;
+            let numbers = blob.numbers::<HEADER_FIELDS, 8>([e, n, p, q, p, q, p, n])?;
             check_bit_length(numbers[1], bits)?;
             encode(numbers)
         }

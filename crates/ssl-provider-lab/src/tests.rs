@@ -330,7 +330,7 @@ impl Client {
 
     /// Derives the keys for a ciphertext whose message has been sent.
     pub(crate) fn take_keys_of(&mut self, encrypted: &[u8]) {
-        let mut parameters = self.parameters().highest_version(u32::from(self.offered));
+        let mut parameters = self.parameters().highest_version(ProtocolVersion(self.offered));
         if self.extended_master_secret {
             let hash = self.hash().current().unwrap();
             parameters = parameters.session_hash(&hash).unwrap();

@@ -109,7 +109,7 @@ impl Exchange {
             .client_random(self.client_random)
             .server_random(self.server_random);
         if let Some(version) = self.client_version {
-            parameters = parameters.highest_version(u32::from(version));
+            parameters = parameters.highest_version(ProtocolVersion(version));
         }
         match &self.session_hash {
             Some(hash) => parameters.session_hash(hash).expect("a known length"),

@@ -27,7 +27,8 @@ fn expected_list(version: u32, buffers: &[(u32, Option<Vec<u8>>)]) -> Option<Par
             (20, Some(random)) => list.client_random(random.try_into().ok()?),
             (21, Some(random)) => list.server_random(random.try_into().ok()?),
             (22, Some(version)) => {
-                list.highest_version(u32::from_ne_bytes(version.try_into().ok()?))
+                let version = u32::from_ne_bytes(version.try_into().ok()?);
+                list.highest_version(ProtocolVersion((version & 0xffff) as u16))
             }
             (25, Some(hash)) if [32, 36, 48].contains(&hash.len()) => {
                 list.session_hash(hash).ok()?

@@ -13,7 +13,7 @@ pub(crate) fn parameters() -> ParameterList {
     ParameterList::new()
         .client_random(CLIENT_RANDOM)
         .server_random(SERVER_RANDOM)
-        .highest_version(0x0303)
+        .highest_version(ProtocolVersion::TLS1_2)
 }
 
 /// 00, 01, … 1f.

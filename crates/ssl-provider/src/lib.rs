@@ -10,7 +10,7 @@
 //! let parameters = ParameterList::new()
 //!     .client_random([1; 32])
 //!     .server_random([2; 32])
-//!     .highest_version(0x0303);
+//!     .highest_version(ProtocolVersion::TLS1_2);
 //! let master_key = provider.import_master_key(
 //!     &key,
 //!     ProtocolVersion::TLS1_2,

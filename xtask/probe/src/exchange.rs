@@ -95,7 +95,7 @@ fn parameters() -> ParameterList {
     ParameterList::new()
         .client_random([0xc1; 32])
         .server_random([0x5e; 32])
-        .highest_version(u32::from(OFFERED_VERSION))
+        .highest_version(ProtocolVersion(OFFERED_VERSION))
 }
 
 /// Ciphertexts of the right length and below every modulus of that length. Their last byte is above

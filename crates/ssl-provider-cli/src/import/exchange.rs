@@ -61,7 +61,10 @@ impl Fields<'_> {
             parameters = parameters.session_hash(&bytes("session_hash", text)?)?;
         }
         if let Some(text) = self.client_version.filter(|text| !text.is_empty()) {
-            parameters = parameters.highest_version(number("client_version", text)?);
+            let version = u16::try_from(number("client_version", text)?).map_err(|_| {
+                Problem::parameter("client_version: expected 1 to 4 hex digits".to_owned())
+            })?;
+            parameters = parameters.highest_version(ProtocolVersion(version));
         }
         if !given(self.session_hash) {
             for (name, value) in

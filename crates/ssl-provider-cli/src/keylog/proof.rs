@@ -118,7 +118,7 @@ impl<'t> Exchange<'_, 't> {
         version: u16,
     ) -> Result<MasterKey, Error> {
         let (negotiated, suite) = (self.handshake.version, self.handshake.suite.id);
-        let parameters = self.parameters.clone().highest_version(u32::from(version));
+        let parameters = self.parameters.clone().highest_version(ProtocolVersion(version));
         let ciphertext = self.encrypted_premaster;
         match self.decrypted {
             Some(decrypted)

@@ -226,7 +226,7 @@ impl Connection {
             .ok_or(Alert::DecodeError)?;
         negotiated.add_to_transcript(&message.bytes);
         let mut parameters =
-            negotiated.randoms().highest_version(u32::from(negotiated.client_version));
+            negotiated.randoms().highest_version(ProtocolVersion(negotiated.client_version));
         if extended_master_secret {
             let hash = negotiated.hash.current().map_err(internal_error)?;
             parameters = parameters.session_hash(&hash).map_err(internal_error)?;

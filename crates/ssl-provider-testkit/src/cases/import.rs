@@ -2,7 +2,7 @@
 //! the status for each that is not. All of it is public, decided before the private key is used.
 
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, Policy,
+    Backend, Buffer, CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, Policy,
     PremasterVersion, PrivateKey, ProtocolVersion, Provider,
 };
 
@@ -142,7 +142,7 @@ pub fn import_needs_randoms_or_session_hash(backend: &Backend) {
     let (random, hash) = ([7; 32], [8; 32]);
     let rows = [
         (list(), INVALID_PARAMETER),
-        (list().highest_version(0x0303), INVALID_PARAMETER),
+        (list().highest_version(ProtocolVersion::TLS1_2), INVALID_PARAMETER),
         (list().client_random(random), INVALID_PARAMETER),
         (list().server_random(random), INVALID_PARAMETER),
         (list().client_random(random).server_random(random), 0),
@@ -243,8 +243,14 @@ pub fn import_expects_the_negotiated_version_by_default(backend: &Backend) {
         let expected = exchange.master_secret(&premaster_secret);
         assert_eq!(secret.as_slice(), expected, "{}", protocol);
 
-        let parameters =
-            exchange.parameters().highest_version(0xabcd_0000 | u32::from(protocol.wire()));
+        let version = (0xabcd_0000 | u32::from(protocol.wire())).to_ne_bytes();
+        let entry = |buffer_type, data| Buffer { buffer_type, data: Some(data) };
+        let buffers = [
+            entry(20, &exchange.client_random[..]),
+            entry(21, &exchange.server_random),
+            entry(22, &version),
+        ];
+        let parameters = ParameterList::parse(0, &buffers).unwrap();
         let master_key = provider
             .import_master_key(&key, protocol, exchange.suite.id, &parameters, &ciphertext)
             .unwrap();

@@ -90,7 +90,7 @@ pub fn session_keys_take_both_randoms_from_the_list(backend: &Backend) {
     let keys = concatenated(&key.session_keys(&both).unwrap());
     let resumed = Exchange { client_random: [1; 32], server_random: [2; 32], ..exchange };
     assert_eq!(keys, resumed.session_keys(&secret));
-    let more = both.highest_version(0x0301).session_hash(&[3; 32]).unwrap();
+    let more = both.highest_version(ProtocolVersion::TLS1_0).session_hash(&[3; 32]).unwrap();
     assert_eq!(concatenated(&key.session_keys(&more).unwrap()), keys);
 
     for incomplete in [

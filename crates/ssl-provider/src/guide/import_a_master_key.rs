@@ -15,7 +15,7 @@
 //! let parameters = ParameterList::new()
 //!     .client_random(client_random)
 //!     .server_random(server_random)
-//!     .highest_version(0x0303);
+//!     .highest_version(ProtocolVersion::TLS1_2);
 //! let master_key = provider.import_master_key(
 //!     &key,
 //!     ProtocolVersion::TLS1_2,
