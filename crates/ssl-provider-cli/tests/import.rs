@@ -206,6 +206,7 @@ fn a_bad_entry_is_a_result_and_the_batch_continues() {
         (with("version", "0999"), "0x80090029", "0x0999"),
         (with("suite_id", "c02f"), "0x80090029", "0xc02f"),
         (with("suite_id", "ffff"), "0x80090029", "0xffff"),
+        (with("client_version", "abcd0303"), "0x80090027", "client_version: expected 1 to 4 hex"),
         (with("client_version", json!({})), "0x80090027", "client_version"),
         (with("key", "absent.pem"), "0x80090011", "absent.pem"),
         (with("key", key("ec-p256.pem").to_str().unwrap()), "0x8009000a", "an EC key"),
