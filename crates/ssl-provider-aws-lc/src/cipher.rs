@@ -28,66 +28,53 @@ use crate::{AwsLc, failure, succeeded};
 
 impl RecordCiphers for AwsLc {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        rc4(key)
+        check_key(key, RC4_KEY_LEN)?;
+        // SAFETY: the call takes no pointer.
+        let mut context = Context::new(unsafe { EVP_rc4() })?;
+        context.set_key(key)?;
+        Ok(Box::new(Rc4(context)))
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cbc(cipher, key)
+        check_key(key, cipher.key_len())?;
+        match cipher {
+            CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256 => Ok(AesCbc::new(key)?),
+            // SAFETY: the call takes no pointer.
+            CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(unsafe { EVP_des_cbc() }, key)?)),
+            CbcAlgorithm::TripleDes => {
+                // SAFETY: as above.
+                Ok(Box::new(DesCbc::new(unsafe { EVP_des_ede3_cbc() }, key)?))
+            }
+            _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
+        }
     }
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        aead(cipher, key)
-    }
-}
-
-/// RC4 under a key of 16 bytes.
-pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-    check_key(key, RC4_KEY_LEN)?;
-    // SAFETY: the call takes no pointer.
-    let mut context = Context::new(unsafe { EVP_rc4() })?;
-    context.set_key(key)?;
-    Ok(Box::new(Rc4(context)))
-}
-
-/// A block cipher in CBC mode.
-pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-    check_key(key, cipher.key_len())?;
-    match cipher {
-        CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256 => Ok(AesCbc::new(key)?),
-        // SAFETY: the call takes no pointer.
-        CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(unsafe { EVP_des_cbc() }, key)?)),
-        // SAFETY: as above.
-        CbcAlgorithm::TripleDes => Ok(Box::new(DesCbc::new(unsafe { EVP_des_ede3_cbc() }, key)?)),
-        _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
-    }
-}
-
-/// An authenticated cipher.
-pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    check_key(key, aead.key_len())?;
-    let tag_len = aead.tag_len();
-    match aead {
-        AeadAlgorithm::Aes128Gcm => {
-            // SAFETY: the call takes no pointer; so do those below.
-            Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_128_gcm() }, key)?))
+        check_key(key, cipher.key_len())?;
+        let tag_len = cipher.tag_len();
+        match cipher {
+            AeadAlgorithm::Aes128Gcm => {
+                // SAFETY: the call takes no pointer; so do those below.
+                Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_128_gcm() }, key)?))
+            }
+            AeadAlgorithm::Aes256Gcm => {
+                // SAFETY: as above.
+                Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_256_gcm() }, key)?))
+            }
+            AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => {
+                // SAFETY: as above.
+                Ok(Box::new(Ccm::new(unsafe { EVP_aes_128_ccm() }, tag_len, key)?))
+            }
+            AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => {
+                // SAFETY: as above.
+                Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
+            }
+            AeadAlgorithm::ChaCha20Poly1305 => {
+                // SAFETY: as above.
+                Ok(Box::new(OneShot::new(unsafe { EVP_aead_chacha20_poly1305() }, key)?))
+            }
+            _ => Err(Error::Unsupported(Operation::Aead(cipher))),
         }
-        AeadAlgorithm::Aes256Gcm => {
-            // SAFETY: as above.
-            Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_256_gcm() }, key)?))
-        }
-        AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => {
-            // SAFETY: as above.
-            Ok(Box::new(Ccm::new(unsafe { EVP_aes_128_ccm() }, tag_len, key)?))
-        }
-        AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => {
-            // SAFETY: as above.
-            Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
-        }
-        AeadAlgorithm::ChaCha20Poly1305 => {
-            // SAFETY: as above.
-            Ok(Box::new(OneShot::new(unsafe { EVP_aead_chacha20_poly1305() }, key)?))
-        }
-        _ => Err(Error::Unsupported(Operation::Aead(aead))),
     }
 }
 

@@ -27,36 +27,27 @@ impl RecordCiphers for OpenSsl {
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cbc(cipher, key)
+        let found =
+            cbc_name(cipher).and_then(fetch).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
+        check_key(key, cipher.key_len())?;
+        let tripled;
+        let key = match cipher {
+            // OpenSSL 3 keeps DES alone in a module that many systems do not install.
+            CbcAlgorithm::Des => {
+                tripled = Zeroizing::new(key.repeat(3));
+                &tripled
+            }
+            _ => key,
+        };
+        Ok(Box::new(Cbc::new(&found, cipher.block_len(), key).map_err(failure)?))
     }
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        aead(cipher, key)
+        let found =
+            aead_name(cipher).and_then(fetch).ok_or(Error::Unsupported(Operation::Aead(cipher)))?;
+        check_key(key, cipher.key_len())?;
+        Ok(Box::new(Aead::new(&found, cipher, key).map_err(failure)?))
     }
-}
-
-/// A block cipher in CBC mode.
-pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-    let found =
-        cbc_name(cipher).and_then(fetch).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
-    check_key(key, cipher.key_len())?;
-    let tripled;
-    let key = match cipher {
-        // OpenSSL 3 keeps DES alone in a module that many systems do not install.
-        CbcAlgorithm::Des => {
-            tripled = Zeroizing::new(key.repeat(3));
-            &tripled
-        }
-        _ => key,
-    };
-    Ok(Box::new(Cbc::new(&found, cipher.block_len(), key).map_err(failure)?))
-}
-
-/// An authenticated cipher.
-pub(crate) fn aead(aead: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    let found = aead_name(aead).and_then(fetch).ok_or(Error::Unsupported(Operation::Aead(aead)))?;
-    check_key(key, aead.key_len())?;
-    Ok(Box::new(Aead::new(&found, aead, key).map_err(failure)?))
 }
 
 /// Whether the OpenSSL at hand was built with the cipher that an operation takes.

@@ -25,28 +25,14 @@ use crate::prf::Key;
 
 impl Hashing for OpenSsl {
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        Ok(match hash {
-            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-            _ => return Err(Error::Unsupported(Operation::Hash(hash))),
-        })
+        Ok(context(hash).ok_or(Error::Unsupported(Operation::Hash(hash)))?)
     }
 
     fn compression_function(
         &self,
         hash: HashAlgorithm,
     ) -> Result<Box<dyn CompressionFunction>, Error> {
-        Ok(match hash {
-            HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
-            HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
-            HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
-            HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
-            HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
-            _ => return Err(Error::Unsupported(Operation::CompressionFunction(hash))),
-        })
+        Ok(context(hash).ok_or(Error::Unsupported(Operation::CompressionFunction(hash)))?)
     }
 
     fn hmac(
@@ -89,6 +75,23 @@ impl Hashing for OpenSsl {
         }
         Ok(())
     }
+}
+
+/// A context of OpenSSL, which serves as both.
+trait HashAndCompression: HashContext + CompressionFunction {}
+
+impl<D: Digest> HashAndCompression for Context<D> {}
+
+/// Returns the context of a hash before any input, if OpenSSL has the hash.
+fn context(hash: HashAlgorithm) -> Option<Box<dyn HashAndCompression>> {
+    Some(match hash {
+        HashAlgorithm::Md5 => Box::new(Context(Md5::new())),
+        HashAlgorithm::Sha1 => Box::new(Context(Sha1::new())),
+        HashAlgorithm::Sha256 => Box::new(Context(Sha256::new())),
+        HashAlgorithm::Sha384 => Box::new(Context(Sha384::new())),
+        HashAlgorithm::Sha512 => Box::new(Context(Sha512::new())),
+        _ => return None,
+    })
 }
 
 /// The state of a hash, wiped on drop.

@@ -15,15 +15,10 @@ use crate::{NAME, Ring};
 
 impl RecordCiphers for Ring {
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        aead(cipher, key)
+        let algorithm = algorithm(cipher).ok_or(Error::Unsupported(Operation::Aead(cipher)))?;
+        let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
+        Ok(Box::new(Aead(LessSafeKey::new(key))))
     }
-}
-
-/// An AEAD cipher with its key.
-pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    let algorithm = algorithm(cipher).ok_or(Error::Unsupported(Operation::Aead(cipher)))?;
-    let key = UnboundKey::new(algorithm, key).map_err(|_| BAD_KEY_LEN)?;
-    Ok(Box::new(Aead(LessSafeKey::new(key))))
 }
 
 /// Returns ring's name of a cipher, if it has it.

@@ -30,15 +30,35 @@ use crate::{NAME, RustCrypto};
 
 impl RecordCiphers for RustCrypto {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        rc4(key)
+        if key.len() != RC4_KEY_LEN {
+            return Err(BAD_KEY_LEN);
+        }
+        boxed(|| Rc4::new_from_slice(key).map(Stream)).map(|cipher| cipher as _)
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        cbc(cipher, key)
+        match cipher {
+            CbcAlgorithm::Des => Cbc::<Des>::boxed(key),
+            CbcAlgorithm::TripleDes => Cbc::<TdesEde3>::boxed(key),
+            CbcAlgorithm::Aes128 => Cbc::<Aes128>::boxed(key),
+            CbcAlgorithm::Aes256 => Cbc::<Aes256>::boxed(key),
+            CbcAlgorithm::Camellia128 => Cbc::<Camellia128>::boxed(key),
+            CbcAlgorithm::Camellia256 => Cbc::<Camellia256>::boxed(key),
+            _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
+        }
     }
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        aead(cipher, key)
+        match cipher {
+            AeadAlgorithm::Aes128Gcm => Aead::<AesGcm<Aes128, U12>>::boxed(key),
+            AeadAlgorithm::Aes256Gcm => Aead::<AesGcm<Aes256, U12>>::boxed(key),
+            AeadAlgorithm::Aes128Ccm => Aead::<Ccm<Aes128, U16, U12>>::boxed(key),
+            AeadAlgorithm::Aes256Ccm => Aead::<Ccm<Aes256, U16, U12>>::boxed(key),
+            AeadAlgorithm::Aes128Ccm8 => Aead::<Ccm<Aes128, U8, U12>>::boxed(key),
+            AeadAlgorithm::Aes256Ccm8 => Aead::<Ccm<Aes256, U8, U12>>::boxed(key),
+            AeadAlgorithm::ChaCha20Poly1305 => Aead::<ChaCha20Poly1305>::boxed(key),
+            _ => Err(Error::Unsupported(Operation::Aead(cipher))),
+        }
     }
 }
 
@@ -72,14 +92,6 @@ pub(crate) fn aead_crate(cipher: AeadAlgorithm) -> &'static str {
     }
 }
 
-/// RC4 with its key.
-pub(crate) fn rc4(key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-    if key.len() != RC4_KEY_LEN {
-        return Err(BAD_KEY_LEN);
-    }
-    boxed(|| Rc4::new_from_slice(key).map(Stream)).map(|cipher| cipher as _)
-}
-
 /// Makes a cipher in a box and wipes what its key schedule left on the stack, where the crates make
 /// it and move it from. They pass round keys on by value while they work, too.
 fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, Error> {
@@ -88,33 +100,6 @@ fn boxed<T>(make: impl FnOnce() -> Result<T, InvalidLength>) -> Result<Box<T>, E
 
 /// Bytes of stack that a constructor or an operation may leave round keys in: 7 600 were seen.
 const STACK_LEN: usize = 12 * 1024;
-
-/// A block cipher with its key.
-pub(crate) fn cbc(cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-    match cipher {
-        CbcAlgorithm::Des => Cbc::<Des>::boxed(key),
-        CbcAlgorithm::TripleDes => Cbc::<TdesEde3>::boxed(key),
-        CbcAlgorithm::Aes128 => Cbc::<Aes128>::boxed(key),
-        CbcAlgorithm::Aes256 => Cbc::<Aes256>::boxed(key),
-        CbcAlgorithm::Camellia128 => Cbc::<Camellia128>::boxed(key),
-        CbcAlgorithm::Camellia256 => Cbc::<Camellia256>::boxed(key),
-        _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
-    }
-}
-
-/// An AEAD cipher with its key.
-pub(crate) fn aead(cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-    match cipher {
-        AeadAlgorithm::Aes128Gcm => Aead::<AesGcm<Aes128, U12>>::boxed(key),
-        AeadAlgorithm::Aes256Gcm => Aead::<AesGcm<Aes256, U12>>::boxed(key),
-        AeadAlgorithm::Aes128Ccm => Aead::<Ccm<Aes128, U16, U12>>::boxed(key),
-        AeadAlgorithm::Aes256Ccm => Aead::<Ccm<Aes256, U16, U12>>::boxed(key),
-        AeadAlgorithm::Aes128Ccm8 => Aead::<Ccm<Aes128, U8, U12>>::boxed(key),
-        AeadAlgorithm::Aes256Ccm8 => Aead::<Ccm<Aes256, U8, U12>>::boxed(key),
-        AeadAlgorithm::ChaCha20Poly1305 => Aead::<ChaCha20Poly1305>::boxed(key),
-        _ => Err(Error::Unsupported(Operation::Aead(cipher))),
-    }
-}
 
 struct Stream(Rc4);
 
@@ -266,18 +251,18 @@ mod tests {
 
     #[test]
     fn wrong_lengths_are_refused() {
-        assert_eq!(rc4(&[0; 5]).map(drop), Err(BAD_KEY_LEN));
-        assert_eq!(aead(AeadAlgorithm::Aes128Gcm, &[0; 32]).map(drop), Err(BAD_KEY_LEN));
+        assert_eq!(RustCrypto.rc4(&[0; 5]).map(drop), Err(BAD_KEY_LEN));
+        assert_eq!(RustCrypto.aead(AeadAlgorithm::Aes128Gcm, &[0; 32]).map(drop), Err(BAD_KEY_LEN));
         for cipher in CbcAlgorithm::ALL {
-            assert_eq!(cbc(cipher, &[0; 15]).map(drop), Err(BAD_KEY_LEN), "{cipher:?}");
-            let made = cbc(cipher, &[0; 32][..cipher.key_len()]).unwrap();
+            assert_eq!(RustCrypto.cbc(cipher, &[0; 15]).map(drop), Err(BAD_KEY_LEN), "{cipher:?}");
+            let made = RustCrypto.cbc(cipher, &[0; 32][..cipher.key_len()]).unwrap();
             let (iv, mut blocks) = ([0; 16], [0; 32]);
             let iv = &iv[..cipher.block_len()];
             assert!(made.encrypt(&iv[1..], &mut blocks).is_err(), "{cipher:?}");
             assert!(made.decrypt(iv, &mut blocks[1..]).is_err(), "{cipher:?}");
             assert_eq!(blocks, [0; 32], "{cipher:?}");
         }
-        let gcm = aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
+        let gcm = RustCrypto.aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
         assert_eq!(gcm.seal(&[0; 12], &[], &mut [0; 3], &mut [0; 8]), Err(BAD_TAG_LEN));
     }
 
@@ -300,7 +285,7 @@ mod tests {
         let mut cipher = None;
         for algorithm in CbcAlgorithm::ALL {
             let (key, iv) = (&key[..algorithm.key_len()], &[0; 16][..algorithm.block_len()]);
-            let made = Remains::of(|| cipher = cbc(algorithm, key).ok());
+            let made = Remains::of(|| cipher = RustCrypto.cbc(algorithm, key).ok());
             let cipher = cipher.as_ref().unwrap();
             let sealed = Remains::of(|| cipher.encrypt(iv, &mut blocks).unwrap());
             let opened = Remains::of(|| cipher.decrypt(iv, &mut blocks).unwrap());
@@ -312,7 +297,9 @@ mod tests {
         let mut cipher = None;
         for algorithm in AeadAlgorithm::ALL {
             let mut tag = vec![0; algorithm.tag_len()];
-            let made = Remains::of(|| cipher = aead(algorithm, &key[..algorithm.key_len()]).ok());
+            let made = Remains::of(|| {
+                cipher = RustCrypto.aead(algorithm, &key[..algorithm.key_len()]).ok()
+            });
             let cipher = cipher.as_ref().unwrap();
             let sealed = Remains::of(|| cipher.seal(&[0; 12], &[], &mut blocks, &mut tag).unwrap());
             let opened = Remains::of(|| cipher.open(&[0; 12], &[], &mut blocks, &tag).unwrap());
