@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use crate::backend::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, KeyExchangeBackend, Operation, PrfAlgorithm,
-};
+use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
+use crate::backend::KeyExchangeBackend;
 use crate::error::Error;
+use crate::operation::Operation;
 use crate::version::ProtocolVersion;
 
 /// A cipher suite: its number in the IANA registry, two bytes on the wire; three for SSL 2.0.

@@ -1,7 +1,7 @@
 //! What a client signs in CertificateVerify: a hash of the handshake messages before it.
 //! Which hash that is depends on the version, and before TLS 1.2 on the kind of its key.
 
-use crate::backend::{HashAlgorithm, PrfAlgorithm};
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::master_key::MasterKey;

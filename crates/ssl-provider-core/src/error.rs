@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::backend::Operation;
+use crate::operation::Operation;
 use crate::status::SecurityStatus;
 
 /// Why an operation did not happen.

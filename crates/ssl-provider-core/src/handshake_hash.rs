@@ -5,7 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, HashAlgorithm, HashContext, PrfAlgorithm};
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
+use crate::backend::{Backend, HashContext};
 use crate::error::Error;
 use crate::schedule::SSL3_VERIFY_DATA_LEN;
 use crate::secret::{STACK_LEN, with_stack_wiped};

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod algorithm;
 pub mod backend;
 mod cipher_suite;
 mod client_auth;
@@ -28,16 +29,18 @@ mod exporter;
 mod handle;
 mod handshake_hash;
 mod master_key;
+mod operation;
 mod parameter_list;
+mod policy;
 mod premaster;
 mod private_key;
 mod provider;
+mod public_key;
 mod record;
 mod rsa_der;
 mod schedule;
 mod secret;
 mod security_parameters;
-mod signature;
 mod status;
 mod version;
 /// What the handle table shares with threads; `xtask/model` puts other locks in their place.
@@ -45,12 +48,11 @@ mod sync {
     pub(crate) use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 }
 
-pub use crate::backend::cipher::{AeadAlgorithm, CbcAlgorithm};
+pub use crate::algorithm::{
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureAlgorithm, SignatureScheme,
+};
 pub use crate::backend::handle::Backend;
-pub use crate::backend::hash::HashAlgorithm;
 pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
-pub use crate::backend::operation::{Operation, Support};
-pub use crate::backend::prf::PrfAlgorithm;
 pub use crate::cipher_suite::{
     BulkCipher, CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, KeyExchange,
 };
@@ -59,23 +61,21 @@ pub use crate::error::{Error, InvalidKey};
 pub use crate::exporter::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, RANDOMS_LEN};
 pub use crate::handle::{Handle, HandleKind, HandleTable};
 pub use crate::handshake_hash::HandshakeHash;
-pub use crate::master_key::{MasterKey, SessionKeys, Side, WriteKeys};
+pub use crate::master_key::{MasterKey, SessionKeys};
+pub use crate::operation::{Operation, Support};
 pub use crate::parameter_list::{Buffer, BufferType, ParameterList, RANDOM_LEN};
+pub use crate::policy::{KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion};
 pub use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
 pub use crate::private_key::{DecryptedPremaster, PrivateKey, RsaExchange, RsaKeyExchange};
-pub use crate::provider::{
-    KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion, Provider, Requirements,
-};
+pub use crate::provider::{Provider, Requirements};
+pub use crate::public_key::{Curve, PublicKeyDer, PublicKeyParts};
 pub use crate::record::{
     MAX_FRAGMENT_LEN, MAX_KEY_STREAM_POSITION, MAX_PAYLOAD_LEN, OpaqueKeyBlob, RecordKey,
-    RecordOptions, Verdict,
+    RecordOptions, Verdict, WriteKeys,
 };
 pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
-pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
+pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};
 pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret};
 pub use crate::security_parameters::SecurityParameters;
-pub use crate::signature::{
-    Curve, PublicKeyDer, PublicKeyParts, SignatureAlgorithm, SignatureScheme,
-};
 pub use crate::status::SecurityStatus;
 pub use crate::version::{KeySchedule, ProtocolVersion};

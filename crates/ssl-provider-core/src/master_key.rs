@@ -6,27 +6,18 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::backend::PrfAlgorithm;
+use crate::algorithm::PrfAlgorithm;
 use crate::cipher_suite::CipherSuiteInfo;
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::parameter_list::ParameterList;
-use crate::provider::KeyLogPolicy;
-use crate::record::{RecordKey, RecordOptions};
-use crate::schedule::{Randoms, SSL3_VERIFY_DATA_LEN, VERIFY_DATA_LEN};
+use crate::policy::KeyLogPolicy;
+use crate::record::{RecordKey, RecordOptions, WriteKeys};
+use crate::schedule::{Randoms, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};
 use crate::secret::{MasterSecret, STACK_LEN, with_stack_wiped};
 use crate::security_parameters::SecurityParameters;
 use crate::version::{KeySchedule, ProtocolVersion};
-
-/// One side of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The client.
-    Client,
-    /// The server.
-    Server,
-}
 
 /// The master key of a session: an opaque object, as `SslImportMasterKey` returns.
 ///
@@ -276,23 +267,6 @@ impl SessionKeys {
         };
         let range: Range<usize> = start..start + len;
         &self.bytes[range]
-    }
-}
-
-/// What one side writes with (RFC 5246 section 6.3). Secret.
-#[derive(Clone, Copy)]
-pub struct WriteKeys<'a> {
-    /// The key of the record MAC; empty for AEAD ciphers.
-    pub mac_key: &'a [u8],
-    /// The key of the cipher; empty for NULL.
-    pub write_key: &'a [u8],
-    /// The first IV, or the salt of an AEAD cipher; empty where records carry their own.
-    pub write_iv: &'a [u8],
-}
-
-impl fmt::Debug for WriteKeys<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteKeys").finish_non_exhaustive()
     }
 }
 

@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{
-    Backend, HashAlgorithm, KeyExchangeBackend, PrfAlgorithm, RawDecryption, RsaPrivateKey,
-};
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
+use crate::backend::{Backend, KeyExchangeBackend, RawDecryption, RsaPrivateKey};
 use crate::error::{Error, InvalidKey};
+use crate::policy::PremasterVersion;
 use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
-use crate::provider::PremasterVersion;
 use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer, bit_len, is_even};
 use crate::schedule::MasterSeed;
 use crate::secret::{MasterSecret, PremasterSecret, RejectKey, STACK_LEN, with_stack_wiped};

@@ -1,130 +1,23 @@
 //! A provider: a backend with a policy, opened by the application. Here the master key is imported.
 //! The contract of [`Provider::import_master_key`] is that of `SslImportMasterKey`.
 
-use crate::backend::{
-    Backend, ConstantTime, FipsStatus, KeyExchangeBackend, Operation, PrfAlgorithm, RsaPrivateKey,
-};
+use crate::algorithm::SignatureScheme;
+use crate::backend::{Backend, ConstantTime, FipsStatus, KeyExchangeBackend, RsaPrivateKey};
 use crate::cipher_suite::CipherSuite;
 use crate::error::Error;
+use crate::handshake_hash::HandshakeHash;
 use crate::master_key::MasterKey;
+use crate::operation::Operation;
 use crate::parameter_list::ParameterList;
-use crate::premaster::VersionCheck;
+use crate::policy::Policy;
 use crate::private_key::{Block, DecryptedPremaster, PrivateKey, RsaExchange, RsaKeyExchange};
-use crate::rsa_der::{MIN_MODULUS_BITS, RsaPrivateKeyDer};
+use crate::public_key::{PublicKeyDer, PublicKeyParts};
+use crate::record::RecordKey;
+use crate::rsa_der::RsaPrivateKeyDer;
 use crate::schedule::MasterSeed;
 use crate::secret::MasterSecret;
 use crate::security_parameters::SecurityParameters;
-use crate::signature::{PublicKeyDer, PublicKeyParts, SignatureScheme};
-use crate::version::{KeySchedule, ProtocolVersion};
-
-/// Whether the application may read master secrets to write a key log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyLogPolicy {
-    /// Master secrets stay inside.
-    #[default]
-    Denied,
-    /// [`MasterKey::secret_for_key_log`] returns them.
-    Allowed,
-}
-
-/// Whether the application may see record keys, and take them to another process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyExportPolicy {
-    /// Record keys stay inside.
-    #[default]
-    Denied,
-    /// [`RecordKey::export`](crate::RecordKey::export) and
-    /// [`SessionKeys::expose`](crate::SessionKeys::expose) return them.
-    Allowed,
-}
-
-impl KeyExportPolicy {
-    pub(crate) fn check(self) -> Result<(), Error> {
-        match self {
-            Self::Allowed => Ok(()),
-            Self::Denied => Err(NO_KEY_EXPORT),
-        }
-    }
-}
-
-/// Which version the premaster secret must carry.
-///
-/// A key keeps the rule that it was loaded under, and an import under another is refused: the
-/// results of one ciphertext under two rules tell whether it is well-formed, and no fallback can
-/// hide that. Load a key under one policy only: two objects of one key under two rules are the same
-/// oracle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PremasterVersion {
-    /// The one that the client offered: type 22 of the list, or the negotiated one without it.
-    #[default]
-    Offered,
-    /// That, or the negotiated one, for clients with an old defect (RFC 5246 section 7.4.7.1).
-    ///
-    /// Only where whoever imports can choose neither version. One ciphertext imported with two
-    /// offered versions has equal results exactly when it is well-formed and carries the negotiated
-    /// version; with two negotiated ones, different results.
-    InsecureOfferedOrNegotiated,
-    /// Any version; rollback is then detected by Finished only.
-    InsecureAny,
-}
-
-impl PremasterVersion {
-    fn check(self, offered: u16, negotiated: u16) -> VersionCheck {
-        match self {
-            Self::Offered => VersionCheck::offered(offered),
-            Self::InsecureOfferedOrNegotiated => {
-                VersionCheck::offered_or_negotiated(offered, negotiated)
-            }
-            Self::InsecureAny => VersionCheck::any(),
-        }
-    }
-}
-
-/// What an application allows on a provider.
-///
-/// The default is strict but for the key size: 1024-bit keys are taken, because captures and old
-/// devices have them. A server should ask for 2048. Later versions have more fields: end with
-/// `..Policy::default()`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether SSL 3.0 is allowed.
-    pub legacy_ssl3: bool,
-    /// Whether master secrets may be read.
-    pub key_log: KeyLogPolicy,
-    /// Whether record keys may be seen, and taken to another process.
-    pub key_export: KeyExportPolicy,
-    /// Which version the premaster secret must carry.
-    pub premaster_version: PremasterVersion,
-    /// Shortest modulus in bits that a key may have. Keys loaded from DER have at least 1024.
-    pub min_modulus_bits: usize,
-}
-
-impl Policy {
-    /// Returns the key schedule of a version that the policy allows.
-    pub(crate) fn key_schedule(
-        &self,
-        version: ProtocolVersion,
-        suite_prf: PrfAlgorithm,
-    ) -> Result<KeySchedule, Error> {
-        match version.key_schedule(suite_prf) {
-            Some(KeySchedule::Ssl3) if !self.legacy_ssl3 => Err(version.unsupported()),
-            Some(schedule) => Ok(schedule),
-            None => Err(version.unsupported()),
-        }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            legacy_ssl3: false,
-            key_log: KeyLogPolicy::Denied,
-            key_export: KeyExportPolicy::Denied,
-            premaster_version: PremasterVersion::Offered,
-            min_modulus_bits: MIN_MODULUS_BITS,
-        }
-    }
-}
+use crate::version::ProtocolVersion;
 
 /// Properties that a backend must have for a provider to open on it.
 ///
@@ -347,13 +240,62 @@ impl Provider {
         version: ProtocolVersion,
         suite: CipherSuite,
     ) -> Result<SecurityParameters, Error> {
-        self.policy.key_schedule(version, PrfAlgorithm::Sha256)?;
-        let suite = suite.for_rsa_key_exchange(version)?;
-        SecurityParameters::new(self.backend.clone(), self.policy, version, suite)
+        let parameters = self.security_parameters(version, suite)?;
+        suite.for_rsa_key_exchange(version)?;
+        Ok(parameters)
     }
 
     fn check_modulus(&self, bits: usize) -> Result<(), Error> {
         if bits < self.policy.min_modulus_bits { Err(KEY_TOO_SHORT) } else { Ok(()) }
+    }
+
+    /// Returns the parameters of a connection with this version and suite.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsupportedProtocol`] for a version that is unknown, that has no key schedule here
+    /// or that policy forbids; [`Error::UnsupportedSuite`] for a suite that is unknown or not of
+    /// the version.
+    pub fn security_parameters(
+        &self,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<SecurityParameters, Error> {
+        SecurityParameters::new(self.backend.clone(), self.policy, version, suite)
+    }
+
+    /// Starts a handshake hash (`SslCreateHandshakeHash`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for a version or suite that
+    /// [`security_parameters`](Self::security_parameters) refuses: `SslCreateHandshakeHash` has
+    /// that status where `SslImportMasterKey` has `NTE_NOT_SUPPORTED`. Errors of the backend.
+    pub fn handshake_hash(
+        &self,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<HandshakeHash, Error> {
+        let parameters = self.security_parameters(version, suite).map_err(|error| match error {
+            Error::UnsupportedSuite { .. } => {
+                Error::InvalidParameter("cipher suite: unknown or not of this version")
+            }
+            _ => Error::InvalidParameter("protocol: unknown or not enabled"),
+        })?;
+        HandshakeHash::new(&parameters)
+    }
+
+    /// Takes over a record key from another process of the same backend (`SslImportKey` with
+    /// `OpaqueKeyBlob`). What it can be used for is decided by the policy of this provider.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::InvalidParameter`]: the blob is damaged, or of another version or backend.
+    /// - [`Error::UnsupportedProtocol`]: policy forbids the version.
+    /// - [`Error::UnsupportedSuite`]: the suite is not of the version.
+    /// - Those of [`RecordKey::new`].
+    pub fn import_record_key(&self, blob: &[u8]) -> Result<RecordKey, Error> {
+        RecordKey::import(&self.backend, self.policy, blob)
     }
 
     /// Verifies a signature over a digest (`SslVerifySignature`), such as a client's in its
@@ -405,8 +347,6 @@ impl Provider {
     }
 }
 
-pub(crate) const NO_KEY_EXPORT: Error =
-    Error::NotAllowed("the provider was opened without key export");
 const KEY_TOO_SHORT: Error = Error::NotAllowed("the private key is shorter than min_modulus_bits");
 const OTHER_VERSION_RULE: Error =
     Error::NotAllowed("the private key was loaded under another premaster_version");

@@ -3,9 +3,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{HashAlgorithm, PrfAlgorithm};
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
-use crate::master_key::Side;
 use crate::parameter_list::RANDOM_LEN;
 use crate::secret::{MasterSecret, PremasterSecret};
 use crate::security_parameters::SecurityParameters;
@@ -16,6 +15,15 @@ pub const VERIFY_DATA_LEN: usize = 12;
 
 /// Length of verify_data in bytes in SSL 3.0: an MD5 and a SHA-1 hash (RFC 6101 section 5.6.9).
 pub const SSL3_VERIFY_DATA_LEN: usize = 36;
+
+/// One side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
 
 /// The client's random and the server's.
 pub(crate) type Randoms<'r> = (&'r [u8; RANDOM_LEN], &'r [u8; RANDOM_LEN]);

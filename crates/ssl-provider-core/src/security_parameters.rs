@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use crate::backend::{Backend, HashAlgorithm, PrfAlgorithm};
-use crate::cipher_suite::CipherSuiteInfo;
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
+use crate::backend::Backend;
+use crate::cipher_suite::{CipherSuite, CipherSuiteInfo};
 use crate::error::Error;
-use crate::provider::{Policy, Provider};
+use crate::policy::Policy;
 use crate::version::{KeySchedule, ProtocolVersion};
-use crate::{CipherSuite, HandshakeHash};
 
 /// The version and the cipher suite of a connection, with the backend that computes and the policy
 /// of the provider.
 ///
-/// [`Provider::security_parameters`] makes it; one that exists has a key schedule and a suite of
+/// [`Provider::security_parameters`](crate::Provider::security_parameters) makes it; one that exists has a key schedule and a suite of
 /// its version. Master key, session keys, record keys and handshake hash carry it.
 #[derive(Clone)]
 pub struct SecurityParameters {
@@ -24,17 +24,17 @@ pub struct SecurityParameters {
 }
 
 impl SecurityParameters {
-    /// Takes a version that `policy` allows, and a suite.
+    /// Takes a version that `policy` allows, and a suite of it.
     pub(crate) fn new(
         backend: Backend,
         policy: Policy,
         version: ProtocolVersion,
-        suite: &'static CipherSuiteInfo,
+        suite: CipherSuite,
     ) -> Result<Self, Error> {
+        policy.key_schedule(version, PrfAlgorithm::Sha256)?;
+        let info = suite.info().filter(|info| info.allows(version));
+        let suite = info.ok_or(Error::UnsupportedSuite { given: suite.0 })?;
         let schedule = policy.key_schedule(version, suite.prf)?;
-        if !suite.allows(version) {
-            return Err(Error::UnsupportedSuite { given: suite.id.0 });
-        }
         Ok(Self { backend, version, suite, schedule, policy })
     }
 
@@ -83,46 +83,6 @@ impl SecurityParameters {
             KeySchedule::Tls(prf) => Ok(prf),
             KeySchedule::Ssl3 => Err(self.version.unsupported()),
         }
-    }
-}
-
-impl Provider {
-    /// Returns the parameters of a connection with this version and suite.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnsupportedProtocol`] for a version that is unknown, that has no key schedule here
-    /// or that policy forbids; [`Error::UnsupportedSuite`] for a suite that is unknown or not of
-    /// the version.
-    pub fn security_parameters(
-        &self,
-        version: ProtocolVersion,
-        suite: CipherSuite,
-    ) -> Result<SecurityParameters, Error> {
-        self.policy().key_schedule(version, PrfAlgorithm::Sha256)?;
-        let suite = suite.info().ok_or(Error::UnsupportedSuite { given: suite.0 })?;
-        SecurityParameters::new(self.backend().clone(), self.policy(), version, suite)
-    }
-
-    /// Starts a handshake hash (`SslCreateHandshakeHash`).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidParameter`] for a version or suite that
-    /// [`security_parameters`](Self::security_parameters) refuses: `SslCreateHandshakeHash` has
-    /// that status where `SslImportMasterKey` has `NTE_NOT_SUPPORTED`. Errors of the backend.
-    pub fn handshake_hash(
-        &self,
-        version: ProtocolVersion,
-        suite: CipherSuite,
-    ) -> Result<HandshakeHash, Error> {
-        let parameters = self.security_parameters(version, suite).map_err(|error| match error {
-            Error::UnsupportedSuite { .. } => {
-                Error::InvalidParameter("cipher suite: unknown or not of this version")
-            }
-            _ => Error::InvalidParameter("protocol: unknown or not enabled"),
-        })?;
-        HandshakeHash::new(&parameters)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::backend::PrfAlgorithm;
+use crate::algorithm::PrfAlgorithm;
 use crate::error::Error;
 
 /// A protocol version: the two bytes on the wire as a big-endian number.

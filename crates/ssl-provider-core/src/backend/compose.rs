@@ -1,14 +1,17 @@
 //! A backend made of two: what the first does not support, the second does.
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
+use crate::algorithm::SignatureScheme;
+use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
 use crate::backend::{
-    AeadAlgorithm, AeadCipher, Backend, BackendInfo, CbcAlgorithm, CbcCipher, CompressionFunction,
-    HashAlgorithm, HashContext, Hashing, KeyExchangeBackend, Operation, PrfAlgorithm,
-    RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher, Support,
+    AeadCipher, Backend, BackendInfo, CbcCipher, CompressionFunction, HashContext, Hashing,
+    KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures,
+    StreamCipher,
 };
 use crate::error::Error;
+use crate::operation::{Operation, Support};
+use crate::public_key::PublicKeyDer;
 use crate::rsa_der::RsaPrivateKeyDer;
-use crate::signature::{PublicKeyDer, SignatureScheme};
 
 /// Two backends as one. Each operation goes to `primary`; where that returns
 /// [`Error::Unsupported`], and only there, it goes to `secondary`.

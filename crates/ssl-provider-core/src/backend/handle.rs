@@ -108,7 +108,8 @@ impl BackendId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{BackendInfo, Operation, Support};
+    use crate::backend::BackendInfo;
+    use crate::operation::{Operation, Support};
 
     #[derive(Debug)]
     struct Double(BackendInfo, #[expect(dead_code, reason = "counts the users")] Arc<()>);

@@ -2,7 +2,8 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::backend::{BAD_OUTPUT_LEN, HashAlgorithm, Hashing};
+use crate::algorithm::HashAlgorithm;
+use crate::backend::{BAD_OUTPUT_LEN, Hashing};
 use crate::error::Error;
 
 /// Longest HMAC output in bytes: SHA-512.

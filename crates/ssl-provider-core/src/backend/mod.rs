@@ -16,19 +16,20 @@
 //! Inputs that hold several parts are lists of slices, processed one after another; outputs go to
 //! the caller's buffer.
 
-pub(crate) mod cipher;
+mod cipher;
 mod compose;
 pub(crate) mod handle;
-pub(crate) mod hash;
+mod hash;
 mod hkdf;
 pub(crate) mod info;
-pub(crate) mod operation;
-pub(crate) mod prf;
+mod prf;
 mod random;
 mod rsa;
 mod signature;
 
 use std::fmt;
+
+use crate::operation::{Operation, Support};
 
 pub use crate::backend::cipher::{
     AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
@@ -43,16 +44,12 @@ pub use crate::backend::rsa::{
     BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,
 };
 pub use crate::backend::signature::Signatures;
+pub use crate::public_key::BAD_PUBLIC_KEY;
 pub use crate::secret::with_stack_wiped;
-pub use crate::signature::BAD_PUBLIC_KEY;
 
 // What programs need too has its public path at the root of the crate.
-pub(crate) use crate::backend::cipher::{AeadAlgorithm, CbcAlgorithm};
 pub(crate) use crate::backend::handle::Backend;
-pub(crate) use crate::backend::hash::HashAlgorithm;
 pub(crate) use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus};
-pub(crate) use crate::backend::operation::{Operation, Support};
-pub(crate) use crate::backend::prf::PrfAlgorithm;
 
 /// A crypto library, as this project uses it.
 ///

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::backend::Operation;
 use crate::error::Error;
+use crate::operation::Operation;
 
 /// A generator of random numbers that is fit for keys.
 pub trait SecureRandom: fmt::Debug + Send + Sync {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::backend::Operation;
 use crate::error::{Error, InvalidKey};
+use crate::operation::Operation;
 use crate::rsa_der::RsaPrivateKeyDer;
 
 /// RSA private keys that decrypt. Core makes the whole key exchange of the raw operation; a holder

@@ -1,10 +1,11 @@
-//! The kind of signatures. Schemes and public keys are in [`crate::signature`].
+//! The kind of signatures. Schemes are in [`crate::algorithm`], public keys in [`crate::public_key`].
 
 use std::fmt;
 
-use crate::backend::Operation;
+use crate::algorithm::SignatureScheme;
 use crate::error::Error;
-use crate::signature::{PublicKeyDer, SignatureScheme};
+use crate::operation::Operation;
+use crate::public_key::PublicKeyDer;
 
 /// Verification of signatures.
 pub trait Signatures: fmt::Debug + Send + Sync {

@@ -10,21 +10,23 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{RecordKey, RecordOptions};
-use crate::backend::{HashAlgorithm, KeyExchangeBackend};
+use super::{RecordKey, RecordOptions, WriteKeys};
+use crate::algorithm::HashAlgorithm;
+use crate::backend::{Backend, KeyExchangeBackend};
 use crate::cipher_suite::{CipherAlgorithm, CipherSuite};
 use crate::ct::Mask;
 use crate::error::Error;
-use crate::master_key::WriteKeys;
-use crate::provider::{KeyExportPolicy, NO_KEY_EXPORT, Provider};
+use crate::policy::{KeyExportPolicy, NO_KEY_EXPORT, Policy};
 use crate::secret::{STACK_LEN, with_stack_wiped};
+use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
 
 /// Furthest position in the key stream of RC4 that a key is exported at, in bytes: whoever imports
 /// it has to run that far.
 pub const MAX_KEY_STREAM_POSITION: u64 = 1 << 24;
 
-/// A record key in bytes, for [`Provider::import_record_key`] in this or another process.
+/// A record key in bytes, for
+/// [`Provider::import_record_key`](crate::Provider::import_record_key) in this or another process.
 ///
 /// It is as secret as the key: it is not encrypted, and its checksum finds damage, not forgery.
 /// Send it over nothing that others read or write.
@@ -108,22 +110,12 @@ impl RecordKey {
         blob.extend_from_slice(checksum.as_ref());
         Ok(OpaqueKeyBlob(blob))
     }
-}
 
-impl Provider {
-    /// Takes over a record key from another process of the same backend (`SslImportKey` with
-    /// `OpaqueKeyBlob`). What it can be used for is decided by the policy of this provider.
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::InvalidParameter`]: the blob is damaged, or of another version or backend.
-    /// - [`Error::UnsupportedProtocol`]: policy forbids the version.
-    /// - [`Error::UnsupportedSuite`]: the suite is not of the version.
-    /// - Those of [`RecordKey::new`].
-    pub fn import_record_key(&self, blob: &[u8]) -> Result<RecordKey, Error> {
+    /// Takes a blob of [`export`](Self::export), for a provider with this backend and policy.
+    pub(crate) fn import(backend: &Backend, policy: Policy, blob: &[u8]) -> Result<Self, Error> {
         let content_len = blob.len().checked_sub(CHECKSUM_LEN).ok_or(DAMAGED)?;
         let (content, found) = blob.split_at(content_len);
-        let expected = checksum(&**self.backend(), content)?;
+        let expected = checksum(&**backend, content)?;
         if !Mask::eq_bytes(expected.as_ref(), found).reveal() {
             return Err(DAMAGED);
         }
@@ -145,13 +137,13 @@ impl Provider {
         if !rest.is_empty() {
             return Err(DAMAGED);
         }
-        if name != self.backend().info().provider_name.as_bytes() {
+        if name != backend.info().provider_name.as_bytes() {
             return Err(Error::InvalidParameter("opaque key blob: of another backend"));
         }
         if suite.info().is_none() {
             return Err(DAMAGED);
         }
-        let parameters = self.security_parameters(version, suite)?;
+        let parameters = SecurityParameters::new(backend.clone(), policy, version, suite)?;
         let keys = WriteKeys { mac_key, write_key, write_iv };
         let mut key = RecordKey::new(&parameters, options, keys)?;
         if key.uses_key_stream() && position > MAX_KEY_STREAM_POSITION {
@@ -160,9 +152,7 @@ impl Provider {
         key.protection.resume_at(position).map_err(|_| DAMAGED)?;
         Ok(key)
     }
-}
 
-impl RecordKey {
     /// Returns whether the key has a key stream, whose position whoever imports it runs up to.
     fn uses_key_stream(&self) -> bool {
         self.parameters.suite().cipher.algorithm == CipherAlgorithm::Rc4

@@ -3,7 +3,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::backend::{Backend, CompressionFunction, HashAlgorithm, HashContext};
+use crate::algorithm::HashAlgorithm;
+use crate::backend::{Backend, CompressionFunction, HashContext};
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::record::padding::Verdict;

@@ -17,7 +17,6 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::cipher_suite::RecordCipher;
 use crate::error::Error;
-use crate::master_key::WriteKeys;
 use crate::record::aead::Aead;
 use crate::record::blob::KeyParts;
 use crate::record::cbc::{Cbc, Iv};
@@ -50,6 +49,23 @@ const DTLS_HEADER_LEN: usize = 13;
 pub struct RecordOptions {
     /// Encrypt, then MAC (RFC 7366): for CBC suites of TLS and DTLS.
     pub encrypt_then_mac: bool,
+}
+
+/// What one side writes with (RFC 5246 section 6.3). Secret.
+#[derive(Clone, Copy)]
+pub struct WriteKeys<'a> {
+    /// The key of the record MAC; empty for AEAD ciphers.
+    pub mac_key: &'a [u8],
+    /// The key of the cipher; empty for NULL.
+    pub write_key: &'a [u8],
+    /// The first IV, or the salt of an AEAD cipher; empty where records carry their own.
+    pub write_iv: &'a [u8],
+}
+
+impl fmt::Debug for WriteKeys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteKeys").finish_non_exhaustive()
+    }
 }
 
 /// The key of one direction of a connection, with what carries over from record to record: the

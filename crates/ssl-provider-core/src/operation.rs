@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::backend::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
-use crate::signature::SignatureScheme;
+use crate::algorithm::SignatureScheme;
+use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
 
 /// An operation that a backend may or may not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

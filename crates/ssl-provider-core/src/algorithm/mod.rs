@@ -1,0 +1,12 @@
+//! Algorithms by name, one file for each kind, with the facts that any caller needs: lengths,
+//! numbers on the wire, the usual name. Whose code computes them is for [`crate::backend`].
+
+mod cipher;
+mod hash;
+mod prf;
+mod signature;
+
+pub use crate::algorithm::cipher::{AeadAlgorithm, CbcAlgorithm};
+pub use crate::algorithm::hash::HashAlgorithm;
+pub use crate::algorithm::prf::PrfAlgorithm;
+pub use crate::algorithm::signature::{SignatureAlgorithm, SignatureScheme};
