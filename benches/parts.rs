@@ -11,8 +11,8 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 
 use ssl_provider::{
-    Handle, HandleKind, HandleTable, MasterKey, PremasterSecret, PrfAlgorithm, Provider,
-    VersionCheck, recover_premaster, with_multi_buffer,
+    Handle, HandleKind, HandleTable, MasterKey, PremasterSecret, PrfAlgorithm, ProtocolVersion,
+    Provider, VersionCheck, recover_premaster, with_multi_buffer,
 };
 use ssl_provider_benches::exchange::{KEYS, ciphertexts};
 use ssl_provider_benches::paired::{self, Contestant};
@@ -61,7 +61,7 @@ fn premaster(criterion: &mut Criterion) {
         em[..2].copy_from_slice(&[0, 2]);
         let secret = em.len() - 48;
         em[secret - 1..secret + 2].copy_from_slice(&[0, 3, 3]);
-        let version = VersionCheck::offered(0x0303);
+        let version = VersionCheck::offered(ProtocolVersion::TLS1_2);
         group.bench_function(BenchmarkId::new("recover_premaster", bits), |bencher| {
             let fallback = PremasterSecret::zeroed();
             let mut out = PremasterSecret::zeroed();

@@ -98,7 +98,7 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::DecryptionIsOneBitOff, "rsa::rsa_decrypts_with_every_size_of_key"),
     (Plant::DecryptionIsOneBitOff, "threads::threads_that_share_a_key_get_the_same_answers"),
     (Plant::DecryptionIsOneBitOff, "handshakes::handshakes_of_every_suite"),
-    (Plant::DecryptionIsOneBitOff, "doors::doors_raw_operation_of_a_token"),
+    (Plant::DecryptionIsOneBitOff, "external_key::external_key_raw_operation_of_a_token"),
     (Plant::BatchMixesUpItsJobs, "batch::batch_decrypts_with_every_size_of_key"),
     (Plant::BatchMixesUpItsJobs, "batch::batch_of_every_kind_is_imported_as_one_by_one"),
     (Plant::WrongPrimesAreTaken, "keys::keys_whose_parts_disagree_are_refused"),

@@ -136,7 +136,7 @@ impl Run<'_> {
 
 /// The routine that checks the padding and selects the premaster, by itself.
 fn selection() -> Operation<'static> {
-    let version = VersionCheck::offered(classes::VERSION);
+    let version = VersionCheck::offered(VERSION);
     let fallback = PremasterSecret::zeroed();
     let mut secret = PremasterSecret::zeroed();
     Box::new(move |em| {
@@ -148,7 +148,7 @@ fn selection() -> Operation<'static> {
 /// The smallest fault that a careless change could add to the routine: selection by masks, followed
 /// by one branch on the result.
 fn one_branch() -> Operation<'static> {
-    let version = VersionCheck::offered(classes::VERSION);
+    let version = VersionCheck::offered(VERSION);
     let fallback = PremasterSecret::zeroed();
     let mut secret = PremasterSecret::zeroed();
     let mut rejected = 0_u32;

@@ -58,7 +58,11 @@ pub enum PremasterVersion {
 }
 
 impl PremasterVersion {
-    pub(crate) fn check(self, offered: u16, negotiated: u16) -> VersionCheck {
+    pub(crate) fn check(
+        self,
+        offered: ProtocolVersion,
+        negotiated: ProtocolVersion,
+    ) -> VersionCheck {
         match self {
             Self::Offered => VersionCheck::offered(offered),
             Self::InsecureOfferedOrNegotiated => {

@@ -8,6 +8,7 @@
 use crate::ct::Mask;
 use crate::error::Error;
 use crate::secret::{MASTER_SECRET_LEN, PremasterSecret};
+use crate::version::ProtocolVersion;
 
 /// Shortest RSA block in bytes that can hold a premaster secret: 00 02, eight bytes of padding,
 /// 00, and the secret (RFC 8017 section 7.2.1).
@@ -18,31 +19,31 @@ pub const MIN_BLOCK_LEN: usize = 2 + 8 + 1 + MASTER_SECRET_LEN;
 /// All of it is public: it follows from the ClientHello and from policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionCheck {
-    expected: u16,
-    alternate: u16,
+    expected: ProtocolVersion,
+    alternate: ProtocolVersion,
     any: bool,
 }
 
 impl VersionCheck {
     /// Only the version that the client offered.
-    pub fn offered(offered: u16) -> Self {
+    pub fn offered(offered: ProtocolVersion) -> Self {
         Self { expected: offered, alternate: offered, any: false }
     }
 
     /// The version that the client offered, or the negotiated one, which clients with an old
     /// defect send (RFC 5246 section 7.4.7.1).
-    pub fn offered_or_negotiated(offered: u16, negotiated: u16) -> Self {
+    pub fn offered_or_negotiated(offered: ProtocolVersion, negotiated: ProtocolVersion) -> Self {
         Self { expected: offered, alternate: negotiated, any: false }
     }
 
     /// Every version. The padding then is the only check, as in servers that leave rollback
     /// protection to Finished.
     pub fn any() -> Self {
-        Self { expected: 0, alternate: 0, any: true }
+        Self { expected: NO_VERSION, alternate: NO_VERSION, any: true }
     }
 
     /// Returns the versions that are accepted; none where every version is.
-    pub fn accepted(self) -> Option<[u16; 2]> {
+    pub fn accepted(self) -> Option<[ProtocolVersion; 2]> {
         (!self.any).then_some([self.expected, self.alternate])
     }
 
@@ -50,8 +51,8 @@ impl VersionCheck {
     ///
     /// Where any version is accepted, a good premaster secret has one result whatever version was
     /// expected. A fallback that differed by it would reveal the bad ones to whoever imports twice.
-    pub(crate) fn fallback_version(self) -> u16 {
-        if self.any { 0 } else { self.expected }
+    pub(crate) fn fallback_version(self) -> ProtocolVersion {
+        if self.any { NO_VERSION } else { self.expected }
     }
 }
 
@@ -91,12 +92,15 @@ pub fn recover_premaster(
 
 /// True where the premaster secret begins with an accepted version.
 fn version_mask(secret: &[u8; MASTER_SECRET_LEN], version: VersionCheck) -> Mask {
-    let is = |version: u16| {
-        let [major, minor] = version.to_be_bytes();
+    let is = |version: ProtocolVersion| {
+        let [major, minor] = version.wire().to_be_bytes();
         Mask::eq(secret[0], major).and(Mask::eq(secret[1], minor))
     };
     is(version.expected).or(is(version.alternate)).or(Mask::public(version.any))
 }
+
+/// Stands for the expected version where any is accepted.
+const NO_VERSION: ProtocolVersion = ProtocolVersion(0);
 
 const TOO_SHORT: Error = Error::InvalidParameter("RSA block: expected at least 59 bytes");
 
@@ -131,7 +135,10 @@ mod tests {
     #[test]
     fn a_well_formed_block_yields_its_last_48_bytes() {
         for len in SIZES {
-            assert!(accepted(&block(len, 0x0303), VersionCheck::offered(0x0303)), "{len}");
+            assert!(
+                accepted(&block(len, 0x0303), VersionCheck::offered(ProtocolVersion::TLS1_2)),
+                "{len}"
+            );
         }
     }
 
@@ -148,7 +155,7 @@ mod tests {
                         separator if separator == len - 49 => value == 0,
                         _ => value != 0,
                     };
-                    let got = accepted(&em, VersionCheck::offered(0x0303));
+                    let got = accepted(&em, VersionCheck::offered(ProtocolVersion::TLS1_2));
                     assert_eq!(got, good, "len {len} position {position} value {value}");
                 }
             }
@@ -157,17 +164,18 @@ mod tests {
 
     #[test]
     fn of_65536_versions_only_the_offered_one_is_taken() {
-        for offered in [0x0300, 0x0301, 0x0303, 0xfeff, 0x0000] {
+        for offered in [0x0300, 0x0301, 0x0303, 0xfeff, 0x0000].map(ProtocolVersion) {
             let taken: Vec<u16> = (0..=u16::MAX)
                 .filter(|carried| accepted(&block(64, *carried), VersionCheck::offered(offered)))
                 .collect();
-            assert_eq!(taken, [offered]);
+            assert_eq!(taken, [offered.wire()]);
         }
     }
 
     #[test]
     fn the_alternate_version_and_any_version_are_opt_in() {
-        let both = VersionCheck::offered_or_negotiated(0x0303, 0x0301);
+        let both =
+            VersionCheck::offered_or_negotiated(ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_0);
         let taken: Vec<u16> =
             (0..=u16::MAX).filter(|carried| accepted(&block(64, *carried), both)).collect();
         assert_eq!(taken, [0x0301, 0x0303]);

@@ -1,4 +1,4 @@
-//! An RSA private key that master keys are imported with, by one of two doors: the raw private
+//! An RSA private key that master keys are imported with, by one of two interfaces: the raw private
 //! operation, of which core makes the exchange, or the whole exchange of a holder of keys.
 
 use std::fmt;
@@ -84,7 +84,7 @@ impl RsaExchange<'_> {
             &[self.ciphertext],
             derivation_key.as_mut(),
         )?;
-        let version = self.premaster_version.fallback_version().to_be_bytes();
+        let version = self.premaster_version.fallback_version().wire().to_be_bytes();
         let (first, second): (&[u8], &[u8]) = match self.seed {
             MasterSeed::Randoms(client_random, server_random) => (client_random, server_random),
             MasterSeed::SessionHash(hash) => (hash, &[]),
@@ -109,11 +109,11 @@ pub struct PrivateKey {
     modulus: Box<[u8]>,
     public_exponent: Box<[u8]>,
     premaster_version: PremasterVersion,
-    door: Door,
+    exchange: Exchange,
 }
 
-enum Door {
-    Raw(RawKeyExchange),
+enum Exchange {
+    OfRaw(RawKeyExchange),
     Whole(Box<dyn RsaKeyExchange>),
 }
 
@@ -128,8 +128,8 @@ impl PrivateKey {
             Ok((reject_key(&*backend, der)?, backend.rsa_decryption().load(der)?))
         })?;
         let (modulus, exponent) = (der.modulus(), der.public_exponent());
-        let door = Door::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
-        Ok(Self::new(backend, modulus, exponent, premaster_version, door))
+        let exchange = Exchange::OfRaw(RawKeyExchange::new(key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, exponent, premaster_version, exchange))
     }
 
     /// Takes a key that does the raw operation outside of the backend.
@@ -147,8 +147,8 @@ impl PrivateKey {
             ));
         }
         let reject_key = hidden_reject_key(&*backend, modulus)?;
-        let door = Door::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
-        Ok(Self::new(backend, modulus, public_exponent, premaster_version, door))
+        let exchange = Exchange::OfRaw(RawKeyExchange::new(key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, exchange))
     }
 
     /// Takes a key that does the whole exchange.
@@ -160,8 +160,8 @@ impl PrivateKey {
         exchange: Box<dyn RsaKeyExchange>,
     ) -> Result<Self, Error> {
         check_modulus(modulus)?;
-        let door = Door::Whole(exchange);
-        Ok(Self::new(backend, modulus, public_exponent, premaster_version, door))
+        let exchange = Exchange::Whole(exchange);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, exchange))
     }
 
     fn new(
@@ -169,10 +169,10 @@ impl PrivateKey {
         modulus: &[u8],
         public_exponent: &[u8],
         premaster_version: PremasterVersion,
-        door: Door,
+        exchange: Exchange,
     ) -> Self {
         let (modulus, public_exponent) = (modulus.into(), public_exponent.into());
-        Self { backend, modulus, public_exponent, premaster_version, door }
+        Self { backend, modulus, public_exponent, premaster_version, exchange }
     }
 
     /// Returns the length of the modulus, and so of a ciphertext, in bytes.
@@ -219,9 +219,11 @@ impl PrivateKey {
         &self,
         ciphertexts: &[&[u8]],
     ) -> Result<Vec<DecryptedPremaster<'_>>, Error> {
-        let blocks = match &self.door {
-            Door::Raw(raw) => raw.decrypt_blocks(ciphertexts)?.into_iter().map(Some).collect(),
-            Door::Whole(_) => ciphertexts.iter().map(|_| None).collect::<Vec<_>>(),
+        let blocks = match &self.exchange {
+            Exchange::OfRaw(raw) => {
+                raw.decrypt_blocks(ciphertexts)?.into_iter().map(Some).collect()
+            }
+            Exchange::Whole(_) => ciphertexts.iter().map(|_| None).collect::<Vec<_>>(),
         };
         let all = ciphertexts.iter().zip(blocks);
         Ok(all
@@ -240,9 +242,9 @@ impl PrivateKey {
         decrypted: Option<&Block>,
         out: &mut MasterSecret,
     ) -> Result<(), Error> {
-        match (&self.door, decrypted) {
-            (Door::Raw(raw), decrypted) => raw.derive(exchange, decrypted, out),
-            (Door::Whole(whole), _) => {
+        match &self.exchange {
+            Exchange::OfRaw(raw) => raw.derive(exchange, decrypted, out),
+            Exchange::Whole(whole) => {
                 // One that reports success and writes nothing leaves a secret that nobody knows.
                 self.backend.random().fill(out.expose_mut())?;
                 with_stack_wiped::<_, RSA_STACK_LEN>(|| whole.master_secret(exchange, out))

@@ -226,8 +226,8 @@ impl Provider {
             }
         };
         seed.check(&connection)?;
-        let offered = parameters.offered_version().unwrap_or(version).0;
-        let premaster_version = rule.check(offered, version.0);
+        let offered = parameters.offered_version().unwrap_or(version);
+        let premaster_version = rule.check(offered, version);
         let exchange = RsaExchange { ciphertext, premaster_version, parameters: &connection, seed };
         let mut secret = Box::new(MasterSecret::zeroed());
         key.master_secret(&exchange, decrypted, &mut secret)?;

@@ -212,9 +212,10 @@ macro_rules! conformance_tests {
                 import_refuses_a_key_of_another_premaster_rule import_checks_in_a_fixed_order
                 import_gives_a_master_key_of_its_protocol_and_suite
                 import_is_announced_by_the_provider;
-            doors: doors_raw_operation_of_a_token doors_whole_exchange_of_a_key_server
-                doors_whole_exchange_that_writes_nothing_is_not_known
-                doors_refuse_a_modulus_that_cannot_be_one;
+            external_key: external_key_raw_operation_of_a_token
+                external_key_whole_exchange_of_a_key_server
+                external_key_whole_exchange_that_writes_nothing_is_not_known
+                external_key_of_an_impossible_modulus_is_refused;
             rejection: rejection_looks_like_success rejection_is_the_same_for_every_size_of_key
                 rejection_finds_a_change_of_any_byte rejection_of_every_length_of_ciphertext
                 rejection_of_numbers_at_the_edges rejection_answers_alike_every_time

@@ -1,5 +1,5 @@
 //! Portable implementation of the CNG SSL provider interface, with swappable crypto backends.
-//! This crate is the front door: everything of the core, and the list of backends compiled in.
+//! This crate has everything of the core, and the list of backends compiled in.
 //!
 //! ```
 //! use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider};

@@ -4,8 +4,8 @@
 pub mod batch;
 pub mod cipher;
 pub mod client_auth;
-pub mod doors;
 pub mod exporter;
+pub mod external_key;
 pub mod finished;
 pub mod handshakes;
 pub mod hash;

@@ -3,7 +3,7 @@
 //! # A key elsewhere
 //!
 //! When only the private key is elsewhere, no backend is needed. Open a provider on any backend and
-//! give it the key by one of two doors:
+//! give it the key by one of two interfaces:
 //!
 //! | The holder of the key returns | Implement | Pass it to |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! Both doors of the RSA key exchange for keys outside the backend: a raw operation of which core
+//! RSA keys outside the backend, by both interfaces: a raw operation of which core
 //! makes the exchange, and a whole exchange.
 
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ fn raw_key(backend: &Backend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
 /// A key that does the raw operation elsewhere imports as one that the backend loads. Its fallback
 /// is another, as the primes are hidden, and the same for two objects of one key, which would be an
 /// oracle otherwise.
-pub fn doors_raw_operation_of_a_token(backend: &Backend) {
+pub fn external_key_raw_operation_of_a_token(backend: &Backend) {
     let (provider, test_key, exchange) = (open(backend), TestKey::rsa_1024(), exchange());
     let (n, e) = (test_key.modulus().to_bytes_be(), vec![1, 0, 1]);
     let token = || provider.private_key_of_raw(&n, &e, raw_key(backend, &test_key)).unwrap();
@@ -58,7 +58,7 @@ pub fn doors_raw_operation_of_a_token(backend: &Backend) {
 }
 
 /// What a key server was asked: the ciphertext, the versions that it may accept, and the seed.
-type Asked = (Vec<u8>, Option<[u16; 2]>, Vec<u8>);
+type Asked = (Vec<u8>, Option<[ProtocolVersion; 2]>, Vec<u8>);
 
 /// A key server that returns a master secret of its own.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ impl RsaKeyExchange for KeyServer {
 
 /// A key that does the whole exchange gets ciphertexts of any length with all that decides, and its
 /// master secret is the one of the session, also in batches. What it fails with is the error.
-pub fn doors_whole_exchange_of_a_key_server(backend: &Backend) {
+pub fn external_key_whole_exchange_of_a_key_server(backend: &Backend) {
     let (provider, n) = (open(backend), TestKey::rsa_1024().modulus().to_bytes_be());
     let asked = Arc::default();
     let server = KeyServer { asked: Arc::clone(&asked), fails: false };
@@ -107,7 +107,7 @@ pub fn doors_whole_exchange_of_a_key_server(backend: &Backend) {
             let (version, suite) = (exchange.protocol, exchange.suite.id);
             let batch = provider.import_decrypted(&decrypted[0], version, suite, &parameters);
             assert_eq!(batch.unwrap().secret_for_key_log().unwrap().expose(), &secret);
-            let expected = (ciphertext, Some([0x0303, 0x0303]), seed.clone());
+            let expected = (ciphertext, Some([ProtocolVersion::TLS1_2; 2]), seed.clone());
             assert_eq!(std::mem::take(&mut *asked.lock().unwrap()), [expected.clone(), expected]);
         }
     }
@@ -118,7 +118,7 @@ pub fn doors_whole_exchange_of_a_key_server(backend: &Backend) {
 }
 
 /// A key server that reports success and writes nothing yields a secret that nobody knows.
-pub fn doors_whole_exchange_that_writes_nothing_is_not_known(backend: &Backend) {
+pub fn external_key_whole_exchange_that_writes_nothing_is_not_known(backend: &Backend) {
     #[derive(Debug)]
     struct Silent;
 
@@ -142,7 +142,7 @@ pub fn doors_whole_exchange_that_writes_nothing_is_not_known(backend: &Backend) 
 
 /// A modulus that no block with a premaster secret is as long as, or that is even, is refused; so
 /// is a raw key that reports another length.
-pub fn doors_refuse_a_modulus_that_cannot_be_one(backend: &Backend) {
+pub fn external_key_of_an_impossible_modulus_is_refused(backend: &Backend) {
     let provider = open(backend)
         .with_policy(ssl_provider_core::Policy { min_modulus_bits: 0, ..crate::exchange::POLICY });
     let server = || Box::<KeyServer>::default();
