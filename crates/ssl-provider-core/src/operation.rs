@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::algorithm::SignatureScheme;
-use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
+use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureScheme};
 
 /// An operation that a backend may or may not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

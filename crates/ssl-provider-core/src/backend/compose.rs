@@ -1,8 +1,7 @@
 //! A backend made of two: what the first does not support, the second does.
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
-use crate::algorithm::SignatureScheme;
-use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm};
+use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureScheme};
 use crate::backend::{
     AeadCipher, Backend, BackendInfo, CbcCipher, CompressionFunction, HashContext, Hashing,
     KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures,
