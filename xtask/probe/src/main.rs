@@ -40,6 +40,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
+        _ if !valgrind::is_running() => {
+            Err("not under valgrind: nothing would be checked or counted".into())
+        }
         ["poison", library, number] => poison(library, number),
         ["count", number] => count(number),
         ["raw", library, number] => raw(library, number),
@@ -68,9 +71,6 @@ fn main() -> ExitCode {
 ///
 /// Names where the mark was not set or was lost: then a clean run would prove nothing.
 fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
-    if !valgrind::is_running() {
-        return Err("not under valgrind: nothing would be checked".into());
-    }
     let backend = ProbeBackend::leak(&ssl_provider::backend(library)?, backend::Mark::Secret);
     let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
     let classes = classes::all(len);
@@ -112,9 +112,6 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
 ///
 /// Names where the mark was lost: then a clean run would prove nothing.
 fn arithmetic() -> Result<String, Box<dyn Error>> {
-    if !valgrind::is_running() {
-        return Err("not under valgrind: nothing would be checked".into());
-    }
     // Any odd number serves as a prime, and the rest need not match it.
     let (mut p, mut q) = ([0xb5; 64], [0xc7; 64]);
     let (mut dp, mut dq, mut coefficient) = ([0x6d; 64], [0x93; 64], [0x5a; 64]);
@@ -141,9 +138,6 @@ fn arithmetic() -> Result<String, Box<dyn Error>> {
 ///
 /// Names what failed.
 fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
-    if !valgrind::is_running() {
-        return Err("not under valgrind: nothing would be counted".into());
-    }
     let rustcrypto = ssl_provider::backend("rustcrypto")?;
     let backend = ProbeBackend::leak(&rustcrypto, backend::Mark::Nothing);
     let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
@@ -186,9 +180,6 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
 ///
 /// Names what failed.
 fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
-    if !valgrind::is_running() {
-        return Err("not under valgrind: nothing would be counted".into());
-    }
     let der = RsaPrivateKeyDer::from_der(KEY)?;
     let key = ssl_provider::backend(library)?.rsa_decryption().load(&der)?;
     let modulus = BigUint::from_bytes_be(der.modulus());
@@ -230,9 +221,6 @@ fn records(
     library: &str,
     check: impl Fn(&[record::Variant]) -> Result<usize, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
-    if !valgrind::is_running() {
-        return Err("not under valgrind: nothing would be checked".into());
-    }
     let open = ssl_provider::backend(library)?;
     let variants =
         record::Variant::all(&open, &ProbeBackend::leak(&open, backend::Mark::Nothing).into())?;
