@@ -158,8 +158,7 @@ pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &Backend) {
 pub fn key_blob_is_given_only_where_policy_allows(backend: &Backend) {
     let denied = Policy { key_export: KeyExportPolicy::Denied, ..POLICY };
     assert_eq!(Policy::default().key_export, KeyExportPolicy::Denied);
-    let exchange =
-        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+    let exchange = Exchange::tls1_2();
     let key = record_key(backend, denied, &exchange, false).unwrap();
     assert!(matches!(key.export(), Err(Error::NotAllowed(_))));
 
