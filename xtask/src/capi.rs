@@ -294,9 +294,7 @@ impl<'a> Build<'a> {
             bail!("the library exports {exported:?}, the header declares {declared:?}");
         }
         let interface = exported.iter().filter(|name| is_of_interface(name)).count();
-        if interface != 47 {
-            bail!("{interface} functions of the interface instead of 47");
-        }
+        ensure!(interface == 47, "{interface} functions of the interface instead of 47");
         println!(
             "{interface} functions of the interface are exported, and {} others",
             exported.len() - interface

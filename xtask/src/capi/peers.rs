@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::is_installed;
 use crate::interop::process::Killed;
@@ -67,9 +67,7 @@ pub(super) fn converse(
             );
         }
     }
-    if clients.is_empty() {
-        bail!("no TLS client is installed to shake hands with");
-    }
+    ensure!(!clients.is_empty(), "no TLS client is installed to shake hands with");
     let count = clients.len() * CONVERSATIONS.len() * IDENTITIES.len();
     let words = [wrapper, &[server.display().to_string(), count.to_string()]].concat();
     println!("$ {}", words.join(" "));
@@ -91,9 +89,7 @@ pub(super) fn converse(
         }
     }
     let status = running.child.wait().context("cannot wait for the server")?;
-    if !status.success() {
-        bail!("the server failed: {status}");
-    }
+    ensure!(status.success(), "the server failed: {status}");
     println!("the server and {} held {count} conversations", clients.join(" and "));
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, is_installed};
 use crate::interop::cell::{Cell, Mac, Version};
@@ -38,9 +38,8 @@ impl Tool {
     /// Fails when the command is missing.
     pub(crate) fn version(self, workspace: &Workspace, packages: &str) -> Result<String> {
         let program = self.program();
-        if !is_installed(program) {
-            bail!("{program} is not installed; on Debian: apt-get install {packages}");
-        }
+        let installed = is_installed(program);
+        ensure!(installed, "{program} is not installed; on Debian: apt-get install {packages}");
         let (argument, word) = match self {
             Self::OpenSsl => ("version", 1),
             Self::GnuTls => ("--version", 1),
@@ -74,9 +73,8 @@ impl Tool {
                 Self::Botan => botan(&mut command, place, cell)?,
             }
             let printed = ask_once(&mut command, REQUEST)?;
-            if Session::find(&printed.output).is_err() {
-                bail!("no response: {}", printed.complaint);
-            }
+            let responded = Session::find(&printed.output).is_ok();
+            ensure!(responded, "no response: {}", printed.complaint);
             answers.push(printed.output);
         }
         let secrets = if key_log.exists() {
