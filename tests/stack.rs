@@ -107,8 +107,7 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
         ] {
             let what = |call: &str| format!("{name}, {call}\n{}", exchange.describe());
             let mut rng = Rng::new(93);
-            let premaster_secret = exchange.premaster_secret(&mut rng);
-            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
             let master_secret = exchange.master_secret(&premaster_secret);
             let session_keys = exchange.session_keys(&master_secret);
             let secrets = Secrets::default()
@@ -200,8 +199,7 @@ fn no_key_is_left_by_records() {
             let name = backend.info().name;
             let what = |call: &str| format!("{name}, {options:?}, {call}\n{}", exchange.describe());
             let mut rng = Rng::new(95);
-            let premaster_secret = exchange.premaster_secret(&mut rng);
-            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
             let session_keys = exchange.session_keys(&exchange.master_secret(&premaster_secret));
             let session_keys = &session_keys[..keys_len(&exchange)];
             let padded = |pad: u8| session_keys.iter().map(|byte| byte ^ pad).collect::<Vec<_>>();
@@ -244,8 +242,7 @@ fn keying_material_is_not_left() {
         let exchange =
             Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384);
         let mut rng = Rng::new(94);
-        let premaster_secret = exchange.premaster_secret(&mut rng);
-        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
         let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
         let randoms = [exchange.client_random, exchange.server_random].concat();
         let mut out = vec![0; 64];

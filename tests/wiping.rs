@@ -146,8 +146,7 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
                 continue;
             }
             let mut rng = Rng::new(80);
-            let premaster_secret = exchange.premaster_secret(&mut rng);
-            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
             let parameters = exchange.parameters();
             let master_secret = exchange.master_secret(&premaster_secret);
             let session_keys = exchange.session_keys(&master_secret);
@@ -177,8 +176,7 @@ fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
         let exchange =
             Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA);
         let mut rng = Rng::new(81);
-        let premaster_secret = exchange.premaster_secret(&mut rng);
-        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
         let parameters = exchange.parameters();
         let session_keys = exchange.session_keys(&exchange.master_secret(&premaster_secret));
         // Two MAC keys of 20 bytes, then two write keys of 32; the server's are the second.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::chart::{self, Bar};
+use crate::chart::{self, Bar, distinct};
 use crate::command::Run;
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
@@ -23,10 +23,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
     let directory = workspace.target("bench-report");
     let notes = directory.join("notes.jsonl");
     if !no_run {
-        if directory.exists() {
-            fs::remove_dir_all(&directory).context("cannot remove the last run")?;
-        }
-        fs::create_dir_all(&directory).context("cannot create the folder of the run")?;
+        workspace.empty_target("bench-report")?;
         fs::write(directory.join("load"), load_average()).context("cannot record the load")?;
         let short: &[&str] = if quick {
             &["--sample-size", "10", "--warm-up-time", "0.1", "--measurement-time", "0.2"]
@@ -245,16 +242,8 @@ impl Group {
     /// The section of the report.
     fn section(&self, measured: &Measured) -> Result<String> {
         let cells = self.cells(measured);
-        let mut functions: Vec<&str> = Vec::new();
-        let mut rows: Vec<&str> = Vec::new();
-        for (key, _) in &cells {
-            if !functions.contains(&key.function.as_str()) {
-                functions.push(&key.function);
-            }
-            if !rows.contains(&key.row.as_str()) {
-                rows.push(&key.row);
-            }
-        }
+        let functions = distinct(cells.iter().map(|(key, _)| key.function.as_str()));
+        let rows = distinct(cells.iter().map(|(key, _)| key.row.as_str()));
         ensure!(!rows.is_empty(), "{} was not measured", self.name);
         let time = |row: &str, function: &str| {
             cells
@@ -306,15 +295,8 @@ struct Measured {
 impl Measured {
     /// Returns the paired comparisons of a group: the first operation with each other one.
     fn compared_in(&self, group: &str) -> Vec<(&str, &str)> {
-        let mut compared = Vec::new();
-        for note in self.notes.iter().filter(|note| note["group"] == group) {
-            if let (Some(name), Some(other)) = (note["name"].as_str(), note["other"].as_str())
-                && !compared.contains(&(name, other))
-            {
-                compared.push((name, other));
-            }
-        }
-        compared
+        let of_group = self.notes.iter().filter(|note| note["group"] == group);
+        distinct(of_group.filter_map(|note| note["name"].as_str().zip(note["other"].as_str())))
     }
 
     /// The paired ratio of the first operation to another one, as text.

@@ -127,7 +127,7 @@ pub(crate) fn task(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// Runs the abuse at its full length against the release build.
 fn abuse(workspace: &Workspace) -> Result<()> {
-    let build = Build::under(workspace, &install::directory(workspace, "release")?)?;
+    let build = Build::under(workspace, &workspace.empty_target("capi/release")?)?;
     build.install(Profile::Release)?;
     build.compile(GCC, ABUSE, Library::Shared, &[])?;
     FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
@@ -151,7 +151,7 @@ pub(crate) enum Extent {
 ///
 /// Fails at the first step that does.
 pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) -> Result<()> {
-    let build = Build::under(workspace, &install::directory(workspace, "debug")?)?;
+    let build = Build::under(workspace, &workspace.empty_target("capi/debug")?)?;
     build.install(Profile::Debug)?;
     let (compilers, missing): (Vec<Compiler>, Vec<Compiler>) =
         COMPILERS.into_iter().partition(|compiler| is_installed(compiler.program));
@@ -160,7 +160,8 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         println!("NOT TESTED: compilers that are not installed: {}", names.join(", "));
     }
     if extent != Extent::Short {
-        build.proofs()?;
+        // The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
+        build.cargo("test").run(workspace)?;
     }
     build.model()?;
     build.exports()?;
@@ -199,7 +200,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     // What was proven is the debug build, which is not for use.
     let installed = match prefix {
         Some(prefix) => Build::under(workspace, prefix)?,
-        None => Build::under(workspace, &install::directory(workspace, "release")?)?,
+        None => Build::under(workspace, &workspace.empty_target("capi/release")?)?,
     };
     installed.install(Profile::Release)?;
     installed.check()?;
@@ -258,11 +259,6 @@ impl<'a> Build<'a> {
             .args([&self.features])
     }
 
-    /// The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
-    fn proofs(&self) -> Result<()> {
-        self.cargo("test").run(self.workspace)
-    }
-
     /// The handle table under thousands of schedules of the threads that use and free a handle.
     fn model(&self) -> Result<()> {
         Run::cargo("test")
@@ -298,9 +294,7 @@ impl<'a> Build<'a> {
             bail!("the library exports {exported:?}, the header declares {declared:?}");
         }
         let interface = exported.iter().filter(|name| is_of_interface(name)).count();
-        if interface != 47 {
-            bail!("{interface} functions of the interface instead of 47");
-        }
+        ensure!(interface == 47, "{interface} functions of the interface instead of 47");
         println!(
             "{interface} functions of the interface are exported, and {} others",
             exported.len() - interface

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
@@ -59,9 +59,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     println!("\n{}", render(&table));
     let failed: Vec<_> = table.iter().filter(|row| !row.passed).map(|row| row.name).collect();
-    if !failed.is_empty() {
-        bail!("failed: {}", failed.join(", "));
-    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     println!("all {} steps passed", table.len());
     Ok(())
 }

@@ -7,12 +7,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::workspace::Workspace;
 
 /// A command to run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Run {
     program: OsString,
     shown: String,
@@ -25,13 +25,8 @@ impl Run {
     /// A command that runs `program`.
     pub(crate) fn new(program: impl AsRef<Path>) -> Self {
         let program = program.as_ref();
-        Self {
-            program: program.into(),
-            shown: program.display().to_string(),
-            args: Vec::new(),
-            envs: Vec::new(),
-            quiet: false,
-        }
+        let shown = program.display().to_string();
+        Self { program: program.into(), shown, ..Self::default() }
     }
 
     /// A cargo command, of the toolchain that runs this program.
@@ -105,9 +100,7 @@ impl Run {
     }
 
     fn check(&self, status: ExitStatus) -> Result<()> {
-        if !status.success() {
-            bail!("`{}` failed: {status}", self.line());
-        }
+        ensure!(status.success(), "`{}` failed: {status}", self.line());
         Ok(())
     }
 

@@ -72,15 +72,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if !options.smoke {
         judge(&differences)?;
     }
+    let verdict = match options.smoke {
+        true => "everything was measured; a run this short judges no time",
+        false => "no class stands out, and every control does",
+    };
     if !options.json {
-        println!(
-            "timing: {}",
-            if options.smoke {
-                "everything was measured; a run this short judges no time"
-            } else {
-                "no class stands out, and every control does"
-            }
-        );
+        println!("timing: {verdict}");
     }
     Ok(())
 }

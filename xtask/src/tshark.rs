@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, anyhow, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::command::Run;
 use crate::corpus;
@@ -18,11 +18,7 @@ use crate::workspace::Workspace;
 /// Fails when tshark is missing, and when it cannot read a session with our key log.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let data = workspace.root().join("tests/data");
-    let own = workspace.target("tshark");
-    if own.exists() {
-        fs::remove_dir_all(&own).with_context(|| format!("cannot empty {}", own.display()))?;
-    }
-    fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
+    let own = workspace.empty_target("tshark")?;
     let manifest = data.join("manifest.json");
     let text = fs::read_to_string(&manifest)
         .with_context(|| format!("cannot read {}", manifest.display()))?;
@@ -50,7 +46,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     corpus::run(workspace, &["verify".into(), own.display().to_string()])
 }
 
+#[derive(Deserialize)]
+struct Manifest {
+    captures: Vec<Capture>,
+}
+
 /// A capture in the manifest.
+#[derive(Deserialize)]
 struct Capture {
     file: String,
     key_log: String,
@@ -58,23 +60,10 @@ struct Capture {
 }
 
 fn captures(manifest: &str) -> Result<Vec<Capture>> {
-    let manifest: Value = serde_json::from_str(manifest).context("the manifest is not JSON")?;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    manifest["captures"]
-        .as_array()
-        .filter(|captures| !captures.is_empty())
-        .ok_or_else(|| anyhow!("the manifest lists no captures"))?
-        .iter()
-        .map(|capture| {
-            let keys = capture["keys"].as_array()?.iter().map(text).collect::<Option<_>>()?;
-            Some(Capture {
-                file: text(&capture["file"])?,
-                key_log: text(&capture["key_log"])?,
-                keys,
-            })
-        })
-        .collect::<Option<_>>()
-        .ok_or_else(|| anyhow!("a capture in the manifest lacks file, key_log or keys"))
+    let Manifest { captures } =
+        serde_json::from_str(manifest).context("unexpected format of the manifest")?;
+    ensure!(!captures.is_empty(), "the manifest lists no captures");
+    Ok(captures)
 }
 
 #[cfg(test)]

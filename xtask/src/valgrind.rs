@@ -269,9 +269,7 @@ fn counts(
         .args([&probe])
         .args(arguments)
         .outcome(workspace)?;
-    if !status.success() {
-        bail!("the probe failed under callgrind ({status}):\n{printed}");
-    }
+    ensure!(status.success(), "the probe failed under callgrind ({status}):\n{printed}");
     let text = fs::read_to_string(&out).context("cannot read callgrind's counts")?;
     let counts = parse_counts(&text)?;
     // It has the profile of every import: a hundred megabytes.

@@ -2,6 +2,7 @@
 //! Read from `cargo metadata`, so it is correct for any target directory.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -40,6 +41,20 @@ impl Workspace {
     /// A path in the target directory.
     pub(crate) fn target(&self, path: &str) -> PathBuf {
         self.metadata.target_directory.as_std_path().join(path)
+    }
+
+    /// Makes the folder `path` below [`Self::target`] anew, without what was in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be removed or created.
+    pub(crate) fn empty_target(&self, path: &str) -> Result<PathBuf> {
+        let directory = self.target(path);
+        if directory.exists() {
+            fs::remove_dir_all(&directory).with_context(|| format!("cannot empty {path}"))?;
+        }
+        fs::create_dir_all(&directory).with_context(|| format!("cannot create {path}"))?;
+        Ok(directory)
     }
 
     /// The members.

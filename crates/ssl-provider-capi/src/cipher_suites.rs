@@ -22,7 +22,7 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::no_flags;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::memory::{Block, Enumeration};
 use crate::object::OpenedKey;
 use crate::pointer::{InOut, Out};
@@ -98,9 +98,7 @@ export! {
     ) {
         process().handles.provider(provider)?;
         let place = lengths.required("pCipherLengths is NULL")?;
-        if lengths_len < LENGTHS_LEN {
-            return Err(Error::InvalidParameter("cbCipherLengths: expected at least 20").into());
-        }
+        ensure(lengths_len >= LENGTHS_LEN, "cbCipherLengths: expected at least 20")?;
         no_flags(flags)?;
         let (protocol, suite) = find(protocol, cipher_suite, key_type)?;
         place.write(lengths_of(protocol, suite)?);
@@ -150,12 +148,12 @@ fn next_suite<T: Copy>(
 ) -> Result<(), Failure> {
     cipher_suite.preset(std::ptr::null_mut());
     let (handles, blocks) = (&process().handles, &process().blocks);
-    let provider = handles.provider(provider)?;
     // RSA key exchange is what is enumerated, which is for every RSA key and for no other.
     let serves = match private_key {
         0 => true,
-        key => matches!(handles.private_key(key, &provider)?, OpenedKey::Rsa(_)),
+        key => matches!(handles.private_key(key, provider)?, OpenedKey::Rsa(_)),
     };
+    let provider = handles.provider(provider)?;
     let place = cipher_suite.required("ppCipherSuite is NULL")?;
     let (state, state_place) =
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
@@ -231,9 +229,8 @@ fn find(
         .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
     let is_curve =
         matches!(key_type, TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE | X25519);
-    if key_type != 0 && !(is_ecdhe(suite.key_exchange) && is_curve) {
-        return Err(Error::InvalidParameter("dwKeyType: expected 0, or a curve of an ECDHE suite"));
-    }
+    let fits = key_type == 0 || is_ecdhe(suite.key_exchange) && is_curve;
+    ensure(fits, "dwKeyType: expected 0, or a curve of an ECDHE suite")?;
     Ok((protocol, suite))
 }
 

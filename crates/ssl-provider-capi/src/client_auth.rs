@@ -12,7 +12,7 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
 use crate::cipher_suites::security_parameters;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Out, OutBytes, WideStr};
 use crate::process::process;
@@ -71,9 +71,8 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        let master_key = process().handles.master_key(master_key, provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
         let algorithm = algorithm.required("pszAlgId is NULL")?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
@@ -86,9 +85,8 @@ export! {
             | BCRYPT_ECDSA_P521_ALGORITHM => ClientKey::DsaOrEcdsa,
             _ => return Err(Error::InvalidParameter("pszAlgId: not a signature algorithm").into()),
         };
-        if hash.parameters.version() != master_key.version() {
-            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol").into());
-        }
+        let same_version = hash.parameters.version() == master_key.version();
+        ensure(same_version, "hHandshakeHash: wrong protocol")?;
         // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();
         let value = master_key.client_auth_hash(key, &so_far)?;

@@ -7,7 +7,7 @@ use ssl_provider::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, Error, RANDOMS_LEN};
 use crate::abi::{KeyHandle, ProviderHandle};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::pointer::{AsciiStr, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
@@ -28,13 +28,10 @@ export! {
         output_len: u32,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
+        let master_key = process().handles.master_key(master_key, provider)?;
         // SAFETY: the caller of the export promises that sLabel is terminated.
         let label = unsafe { label.read("sLabel is NULL") }?;
-        if output.is_null() {
-            return Err(Error::InvalidParameter("pbOutput is NULL").into());
-        }
+        ensure(!output.is_null(), "pbOutput is NULL")?;
         no_flags(flags)?;
         // SAFETY: the caller of the export promises that pbRandoms is readable for cbRandoms bytes.
         let randoms = unsafe { copy_randoms(randoms, randoms_len) }?;
@@ -69,11 +66,8 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
-        if randoms.is_null() {
-            return Err(Error::InvalidParameter("pbRandoms is NULL").into());
-        }
+        let master_key = process().handles.master_key(master_key, provider)?;
+        ensure(!randoms.is_null(), "pbRandoms is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         let wanted_len =
             if output.is_null() { EAP_TLS_KEY_BLOCK_LEN } else { usize_of(output_len) };
@@ -100,16 +94,12 @@ const MAX_OUTPUT_LEN: usize = 1 << 16;
 ///
 /// Unless the pointer is NULL, `len` bytes must be valid for reading.
 unsafe fn copy_randoms(randoms: Bytes, len: u32) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if usize_of(len) != RANDOMS_LEN {
-        return Err(Error::InvalidParameter("cbRandoms: expected 64 bytes, the client's first"));
-    }
+    ensure(usize_of(len) == RANDOMS_LEN, "cbRandoms: expected 64 bytes, the client's first")?;
     // SAFETY: the caller of this function promises `len` readable bytes.
     unsafe { randoms.copy(len, "pbRandoms is NULL") }
 }
 
 fn room_for(len: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if len > MAX_OUTPUT_LEN {
-        return Err(Error::InvalidParameter("cbOutput: expected at most 65536 bytes"));
-    }
+    ensure(len <= MAX_OUTPUT_LEN, "cbOutput: expected at most 65536 bytes")?;
     Ok(Zeroizing::new(vec![0; len]))
 }

@@ -47,3 +47,8 @@ impl From<KeyError> for Failure {
         Self::Key(error)
     }
 }
+
+/// Returns an error of the caller unless `condition` holds.
+pub(crate) fn ensure(condition: bool, message: &'static str) -> Result<(), Error> {
+    if condition { Ok(()) } else { Err(Error::InvalidParameter(message)) }
+}

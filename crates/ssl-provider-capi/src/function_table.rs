@@ -3,50 +3,18 @@
 
 use crate::abi::{BCRYPT_INTERFACE_VERSION, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND};
 use crate::boundary::export;
-use crate::cipher_suites::{
-    CipherSuitePrfHashFn, EnumCipherSuitesExFn, EnumCipherSuitesFn, LookupCipherLengthsFn,
-    LookupCipherSuiteInfoFn, SslEnumCipherSuites, SslEnumCipherSuitesEx,
-    SslGetCipherSuitePRFHashAlgorithm, SslLookupCipherLengths, SslLookupCipherSuiteInfo,
-};
-use crate::client_auth::{
-    ComputeClientAuthHashFn, CreateClientAuthHashFn, SslComputeClientAuthHash,
-    SslCreateClientAuthHash,
-};
-use crate::exporter::{
-    ComputeEapKeyBlockFn, ExportKeyingMaterialFn, SslComputeEapKeyBlock, SslExportKeyingMaterial,
-};
+use crate::cipher_suites::*;
+use crate::client_auth::*;
+use crate::exporter::*;
 use crate::failure::Failure;
-use crate::handshake_hash::{
-    ComputeSessionHashFn, CreateHandshakeHashFn, DuplicateTranscriptHashFn, HashHandshakeFn,
-    SslComputeSessionHash, SslCreateHandshakeHash, SslDuplicateTranscriptHash, SslHashHandshake,
-};
-use crate::key_transfer::{
-    ExportKeyFn, ImportKeyFn, SslExportKey, SslImportKey, SslVerifySignature, VerifySignatureFn,
-};
-use crate::master_key::{
-    ComputeFinishedHashFn, GenerateSessionKeysFn, ImportMasterKeyFn, SslComputeFinishedHash,
-    SslGenerateSessionKeys, SslImportMasterKey,
-};
-use crate::not_supported::{
-    CreateEphemeralKeyFn, EnumEccCurvesFn, ExpandBinderKeyFn, ExpandExporterMasterKeyFn,
-    ExpandPreSharedKeyFn, ExpandResumptionMasterKeyFn, ExpandTrafficKeysFn, ExpandWriteKeyFn,
-    ExtractEarlyKeyFn, ExtractHandshakeKeyFn, ExtractMasterKeyFn, GenerateMasterKeyFn,
-    GeneratePreMasterKeyFn, SignHashFn, SslCreateEphemeralKey, SslEnumEccCurves,
-    SslExpandBinderKey, SslExpandExporterMasterKey, SslExpandPreSharedKey,
-    SslExpandResumptionMasterKey, SslExpandTrafficKeys, SslExpandWriteKey, SslExtractEarlyKey,
-    SslExtractHandshakeKey, SslExtractMasterKey, SslGenerateMasterKey, SslGeneratePreMasterKey,
-    SslSignHash,
-};
+use crate::handshake_hash::*;
+use crate::key_transfer::*;
+use crate::master_key::*;
+use crate::not_supported::*;
 use crate::pointer::{Out, WideStr};
-use crate::private_key::{
-    GetKeyPropertyFn, OpenPrivateKeyFn, SslGetKeyProperty, SslOpenPrivateKey,
-};
-use crate::provider::backend_of;
-use crate::provider::{
-    FreeBufferFn, FreeObjectFn, GetProviderPropertyFn, OpenProviderFn, SslFreeBuffer,
-    SslFreeObject, SslGetProviderProperty, SslOpenProvider,
-};
-use crate::record::{DecryptPacketFn, EncryptPacketFn, SslDecryptPacket, SslEncryptPacket};
+use crate::private_key::*;
+use crate::provider::*;
+use crate::record::*;
 
 /// Defines the table and its one instance, field by field.
 macro_rules! function_table {

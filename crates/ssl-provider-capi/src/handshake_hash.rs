@@ -1,12 +1,12 @@
 //! Handshake hashes: creation, update, duplication, and the session hash.
 
-use ssl_provider::{Error, HandshakeHash, KeySchedule};
+use ssl_provider::{HandshakeHash, KeySchedule};
 
 use crate::abi::{HashHandle, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
 use crate::cipher_suites::security_parameters;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::object::{HashUse, Object, RunningHash};
 use crate::pointer::{Bytes, Out, OutBytes};
 use crate::process::process;
@@ -43,8 +43,7 @@ export! {
         input_len: u32,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
         no_flags(flags)?;
         let mut hash = hash.hash()?;
         // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
@@ -67,16 +66,12 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
-        if protocol != u32::from(hash.parameters.version().wire()) {
-            return Err(Error::InvalidParameter("dwProtocol: not that of the hash").into());
-        }
-        if hash.hash_use == HashUse::ClientAuth {
-            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
-        }
+        let version = u32::from(hash.parameters.version().wire());
+        ensure(protocol == version, "dwProtocol: not that of the hash")?;
+        ensure(hash.hash_use == HashUse::Handshake, "hHandshakeHash: not a handshake hash")?;
         if hash.parameters.schedule() == KeySchedule::Ssl3 {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "SSL 3.0 has no session hash"));
         }
@@ -95,8 +90,7 @@ export! {
         flags: u32,
     ) {
         duplicate.preset(0);
-        let provider = process().handles.provider(provider)?;
-        let hash = process().handles.handshake_hash(transcript_hash, &provider)?;
+        let hash = process().handles.handshake_hash(transcript_hash, provider)?;
         let place = duplicate.required("phTranscriptHash is NULL")?;
         no_flags(flags)?;
         let copy = hash.hash()?.duplicate();

@@ -13,11 +13,12 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
 use crate::client_auth::SIGNED_HASHES;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::key_store::{MAX_BLOB_LEN, check_blob_type, public_blob};
 use crate::object::{ImportedPublicKey, Object};
 use crate::pointer::{Bytes, Out, OutBytes, WideStr};
 use crate::process::process;
+use crate::provider::wide;
 use crate::session_key::SessionKey;
 
 export! {
@@ -37,24 +38,20 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.any_key(key, &provider)?;
+        process().handles.any_key(key, provider)?;
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         match blob_type.as_str() {
             BCRYPT_OPAQUE_KEY_BLOB => {
-                let key = process().handles.session_key(key, &provider).map_err(|_| NOT_VALID)?;
+                let key = process().handles.session_key(key, provider).map_err(|_| NOT_VALID)?;
                 let blob = key.records()?.key().export()?;
                 // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
                 // bytes.
                 unsafe { output.write(blob.expose()) }
             }
             other => {
-                let Ok(key) = process().handles.public_half(key, &provider) else {
-                    let reason = "pszBlobType: not valid for this key type";
-                    return Err(Failure::Status(NTE_NOT_SUPPORTED, reason));
-                };
+                let key = process().handles.public_half(key, provider).map_err(|_| NOT_VALID)?;
                 // SAFETY: as above.
                 unsafe { output.write(&public_blob(&key, other)?) }
             }
@@ -79,11 +76,9 @@ export! {
         let provider = process().handles.provider(provider)?;
         let place = key.required("phKey is NULL")?;
         let blob_type = blob_type.required("pszBlobType is NULL")?;
-        blob.not_null("pbKeyBlob is NULL")?;
+        ensure(!blob.is_null(), "pbKeyBlob is NULL")?;
         no_flags(flags)?;
-        if blob_len > MAX_BLOB_LEN {
-            return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
-        }
+        ensure(blob_len <= MAX_BLOB_LEN, "key blob: longer than 64 KiB")?;
         // SAFETY: the caller of the export promises that pbKeyBlob is readable for cbKeyBlob bytes.
         let blob = unsafe { blob.copy(blob_len, "pbKeyBlob is NULL") }?;
         let backend = provider.provider().backend().clone();
@@ -131,13 +126,11 @@ export! {
         signature_len: u32,
         flags: u32,
     ) {
+        let key = process().handles.public_half(public_key, provider)?;
         let provider = process().handles.provider(provider)?;
-        let key = process().handles.public_half(public_key, &provider)?;
-        hash.not_null("pbHashValue is NULL")?;
-        signature.not_null("pbSignature is NULL")?;
-        if hash_len > MAX_BLOB_LEN {
-            return Err(Error::InvalidParameter("cbHashValue: more than 64 KiB").into());
-        }
+        ensure(!hash.is_null(), "pbHashValue is NULL")?;
+        ensure(!signature.is_null(), "pbSignature is NULL")?;
+        ensure(hash_len <= MAX_BLOB_LEN, "cbHashValue: more than 64 KiB")?;
         // SAFETY: the caller of the export promises that each is readable for its size.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
         let (scheme, digest) = scheme_and_digest(&key, flags, &hash)?;
@@ -174,10 +167,9 @@ fn scheme_and_digest<'a>(
         (PublicKey::Rsa(_), NCRYPT_SSL_SIGN_USE_PSS_PADDING) => SignatureAlgorithm::RsaPss,
         _ => return Err(Error::BadFlags { given: flags }.into()),
     };
-    let named = SIGNED_HASHES.into_iter().find_map(|(name, algorithm)| {
-        let name: Vec<u8> = name.encode_utf16().chain([0]).flat_map(u16::to_ne_bytes).collect();
-        Some((algorithm, hash.strip_prefix(&*name)?))
-    });
+    let named = SIGNED_HASHES
+        .into_iter()
+        .find_map(|(name, algorithm)| Some((algorithm, hash.strip_prefix(&*wide(name))?)));
     let find = |scheme: SignatureScheme| {
         let &[hashed] = scheme.hashes() else { return None };
         let named = named.filter(|(algorithm, _)| *algorithm == hashed).map(|(_, digest)| digest);

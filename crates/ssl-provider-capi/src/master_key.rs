@@ -10,7 +10,7 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::no_flags;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::object::{HashUse, Object};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
@@ -49,18 +49,12 @@ export! {
         flags: u32,
     ) {
         master_key.preset(0);
+        let private_key = process().handles.rsa_private_key(private_key, provider)?;
         let provider = process().handles.provider(provider)?;
-        let private_key = process().handles.rsa_private_key(private_key, &provider)?;
         let place = master_key.required("phMasterKey is NULL")?;
-        if parameters.is_null() {
-            return Err(Error::InvalidParameter("pParameterList is NULL").into());
-        }
-        if encrypted_key.is_null() {
-            return Err(Error::InvalidParameter("pbEncryptedKey is NULL").into());
-        }
-        if encrypted_key_len > MAX_ENCRYPTED_LEN {
-            return Err(Error::InvalidParameter("cbEncryptedKey: at most 65535").into());
-        }
+        ensure(!parameters.is_null(), "pParameterList is NULL")?;
+        ensure(!encrypted_key.is_null(), "pbEncryptedKey is NULL")?;
+        ensure(encrypted_key_len <= MAX_ENCRYPTED_LEN, "cbEncryptedKey: at most 65535")?;
         if flags != NCRYPT_SSL_SERVER_FLAG {
             return Err(Error::BadFlags { given: flags }.into());
         }
@@ -98,16 +92,11 @@ export! {
     ) {
         read_key.preset(0);
         write_key.preset(0);
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
+        let master_key = process().handles.master_key(master_key, provider)?;
         let read_place = read_key.required("phReadKey is NULL")?;
         let write_place = write_key.required("phWriteKey is NULL")?;
-        if read_key.is_same(write_key) {
-            return Err(Error::InvalidParameter("phReadKey and phWriteKey are the same").into());
-        }
-        if parameters.is_null() {
-            return Err(Error::InvalidParameter("pParameterList is NULL").into());
-        }
+        ensure(!read_key.is_same(write_key), "phReadKey and phWriteKey are the same")?;
+        ensure(!parameters.is_null(), "pParameterList is NULL")?;
         no_flags(flags)?;
         let randoms = [NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM];
         let keys = master_key.session_keys(&parameters.parse_only(&randoms)?)?;
@@ -141,29 +130,20 @@ export! {
         output_len: u32,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
-        if output.is_null() {
-            return Err(Error::InvalidParameter("pbOutput is NULL").into());
-        }
+        let master_key = process().handles.master_key(master_key, provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
+        ensure(!output.is_null(), "pbOutput is NULL")?;
         let sender = match flags {
             NCRYPT_SSL_CLIENT_FLAG => Side::Client,
             NCRYPT_SSL_SERVER_FLAG => Side::Server,
             _ => return Err(Error::BadFlags { given: flags }.into()),
         };
-        if output_len > MAX_VERIFY_DATA_LEN {
-            return Err(Error::InvalidParameter("cbOutput: longer than any verify_data").into());
-        }
-        if hash.hash_use != HashUse::Handshake {
-            return Err(Error::InvalidParameter("hHandshakeHash: not a handshake hash").into());
-        }
+        ensure(output_len <= MAX_VERIFY_DATA_LEN, "cbOutput: longer than any verify_data")?;
+        ensure(hash.hash_use == HashUse::Handshake, "hHandshakeHash: not a handshake hash")?;
         let of_hash = &hash.parameters;
-        if of_hash.version() != master_key.version()
-            || of_hash.suite().prf != master_key.suite().prf
-        {
-            return Err(Error::InvalidParameter("hHandshakeHash: wrong protocol or PRF").into());
-        }
+        let is_alike = of_hash.version() == master_key.version()
+            && of_hash.suite().prf == master_key.suite().prf;
+        ensure(is_alike, "hHandshakeHash: wrong protocol or PRF")?;
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
         // A copy is finalized, so that other callers of the hash do not wait.
         let so_far = hash.hash()?.duplicate();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{Error, HandleKind};
+use ssl_provider::HandleKind;
 use ssl_provider_keys::{CheckedKey, PublicKey};
 
 use crate::abi::{
@@ -13,7 +13,7 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::key_store::{MAX_BLOB_LEN, StoredKey, check_blob_type, public_blob};
 use crate::object::Object;
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, WideStr};
@@ -74,9 +74,7 @@ export! {
         if parameters.has_entries()? {
             return Err(Failure::Status(NTE_NOT_SUPPORTED, "pParameterList: not supported here"));
         }
-        if data_len > MAX_BLOB_LEN {
-            return Err(Error::InvalidParameter("key blob: longer than 64 KiB").into());
-        }
+        ensure(data_len <= MAX_BLOB_LEN, "key blob: longer than 64 KiB")?;
         // SAFETY: the caller of the export promises that pbData is readable for cbData bytes.
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
         let key = match blob_type.as_str() {

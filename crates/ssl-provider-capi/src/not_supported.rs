@@ -5,7 +5,7 @@ use ssl_provider::Error;
 
 use crate::abi::{HashHandle, KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
-use crate::failure::Failure;
+use crate::failure::{Failure, ensure};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes};
 use crate::process::process;
 
@@ -65,7 +65,7 @@ export! {
         premaster_key.preset(0);
         live(provider, &[public_key], None)?;
         premaster_key.required("phPreMasterKey is NULL")?;
-        not_null(parameters.is_null(), "pParameterList is NULL")?;
+        ensure(!parameters.is_null(), "pParameterList is NULL")?;
         result_len.required("pcbResult is NULL")?;
         not_yet("this key exchange is not supported yet")
     }
@@ -94,7 +94,7 @@ export! {
         }
         live(provider, &[public_key], None)?;
         master_key.required("phMasterKey is NULL")?;
-        not_null(parameters.is_null(), "pParameterList is NULL")?;
+        ensure(!parameters.is_null(), "pParameterList is NULL")?;
         // Only an RSA key exchange has an output; others pass NULL for both.
         if !output.is_null() {
             result_len.required("pcbResult is NULL")?;
@@ -116,9 +116,8 @@ export! {
         result_len: Out<u32>,
         _flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.private_key(private_key, &provider)?;
-        not_null(hash.is_null(), "pbHashValue is NULL")?;
+        process().handles.private_key(private_key, provider)?;
+        ensure(!hash.is_null(), "pbHashValue is NULL")?;
         result_len.required("pcbResult is NULL")?;
         not_yet("signing is not supported yet")
     }
@@ -297,17 +296,12 @@ fn live(
     hash: Option<HashHandle>,
 ) -> Result<(), Error> {
     let handles = &process().handles;
-    let provider = handles.provider(provider)?;
-    keys.iter().try_for_each(|key| handles.any_key(*key, &provider))?;
-    hash.map_or(Ok(()), |hash| handles.handshake_hash(hash, &provider).map(|_| ()))
+    handles.provider(provider)?;
+    keys.iter().try_for_each(|key| handles.any_key(*key, provider))?;
+    hash.map_or(Ok(()), |hash| handles.handshake_hash(hash, provider).map(|_| ()))
 }
 
 /// Fails as every operation that is not implemented yet.
 fn not_yet(operation: &'static str) -> Result<(), Failure> {
     Err(Failure::Status(NTE_NOT_SUPPORTED, operation))
-}
-
-/// Refuses a pointer that may not be NULL.
-fn not_null(is_null: bool, name_is_null: &'static str) -> Result<(), Error> {
-    if is_null { Err(Error::InvalidParameter(name_is_null)) } else { Ok(()) }
 }

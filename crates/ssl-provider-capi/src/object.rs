@@ -161,12 +161,8 @@ impl Handles {
     ///
     /// [`Error::InvalidHandle`] for every other value.
     pub(crate) fn free(&self, handle: usize, kinds: &[HandleKind]) -> Result<(), Error> {
-        for kind in kinds {
-            if self.0.remove(raw(handle), *kind).is_ok() {
-                return Ok(());
-            }
-        }
-        Err(Error::InvalidHandle)
+        let mut removed = kinds.iter().filter_map(|kind| self.0.remove(raw(handle), *kind).ok());
+        removed.next().map(drop).ok_or(Error::InvalidHandle)
     }
 
     /// Returns whether the handle is a live one of one of `kinds`.
@@ -211,27 +207,24 @@ impl Handles {
     }
 
     pub(crate) fn provider(&self, handle: usize) -> Result<Arc<OpenProvider>, Error> {
-        match self.get(handle, HandleKind::Provider)? {
-            Object::Provider(provider) => Ok(provider),
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::Provider(provider) = self.get(handle, HandleKind::Provider)? else {
+            return Err(OUT_OF_STEP);
+        };
+        Ok(provider)
     }
 
     /// A private key of either kind, of any provider.
     pub(crate) fn any_private_key(&self, handle: usize) -> Result<OpenedKey, Error> {
-        match self.get(handle, HandleKind::PrivateKey)? {
-            Object::PrivateKey(key) => Ok(key),
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::PrivateKey(key) = self.get(handle, HandleKind::PrivateKey)? else {
+            return Err(OUT_OF_STEP);
+        };
+        Ok(key)
     }
 
     /// A private key of either kind.
-    pub(crate) fn private_key(
-        &self,
-        handle: usize,
-        provider: &OpenProvider,
-    ) -> Result<OpenedKey, Error> {
-        self.any_private_key(handle).and_then(|key| belongs(key.backend(), provider).map(|()| key))
+    pub(crate) fn private_key(&self, handle: usize, provider: usize) -> Result<OpenedKey, Error> {
+        self.any_private_key(handle)
+            .and_then(|key| self.belongs(key.backend(), provider).map(|()| key))
     }
 
     /// A private key for RSA key exchange.
@@ -242,7 +235,7 @@ impl Handles {
     pub(crate) fn rsa_private_key(
         &self,
         handle: usize,
-        provider: &OpenProvider,
+        provider: usize,
     ) -> Result<Arc<PrivateKey>, Error> {
         match self.private_key(handle, provider)? {
             OpenedKey::Rsa(key) => Ok(key),
@@ -253,38 +246,34 @@ impl Handles {
     pub(crate) fn master_key(
         &self,
         handle: usize,
-        provider: &OpenProvider,
+        provider: usize,
     ) -> Result<Arc<MasterKey>, Error> {
-        match self.get(handle, HandleKind::MasterKey)? {
-            Object::MasterKey(key) => {
-                belongs(key.security_parameters().backend(), provider).map(|()| key)
-            }
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::MasterKey(key) = self.get(handle, HandleKind::MasterKey)? else {
+            return Err(OUT_OF_STEP);
+        };
+        self.belongs(key.security_parameters().backend(), provider).map(|()| key)
     }
 
     pub(crate) fn session_key(
         &self,
         handle: usize,
-        provider: &OpenProvider,
+        provider: usize,
     ) -> Result<Arc<SessionKey>, Error> {
-        match self.get(handle, HandleKind::SessionKey)? {
-            Object::SessionKey(key) => belongs(&key.backend, provider).map(|()| key),
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::SessionKey(key) = self.get(handle, HandleKind::SessionKey)? else {
+            return Err(OUT_OF_STEP);
+        };
+        self.belongs(&key.backend, provider).map(|()| key)
     }
 
     pub(crate) fn handshake_hash(
         &self,
         handle: usize,
-        provider: &OpenProvider,
+        provider: usize,
     ) -> Result<Arc<RunningHash>, Error> {
-        match self.get(handle, HandleKind::HandshakeHash)? {
-            Object::HandshakeHash(hash) => {
-                belongs(hash.parameters.backend(), provider).map(|()| hash)
-            }
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::HandshakeHash(hash) = self.get(handle, HandleKind::HandshakeHash)? else {
+            return Err(OUT_OF_STEP);
+        };
+        self.belongs(hash.parameters.backend(), provider).map(|()| hash)
     }
 
     pub(crate) fn key_storage_provider(&self, handle: usize) -> Result<(), Error> {
@@ -292,37 +281,39 @@ impl Handles {
     }
 
     pub(crate) fn stored_key(&self, handle: usize) -> Result<StoredKey, Error> {
-        match self.get(handle, HandleKind::StoredKey)? {
-            Object::StoredKey(key) => Ok(key),
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::StoredKey(key) = self.get(handle, HandleKind::StoredKey)? else {
+            return Err(OUT_OF_STEP);
+        };
+        Ok(key)
     }
 
     /// The public half of a private key, of an imported public key or of a key in key storage.
-    pub(crate) fn public_half(
-        &self,
-        handle: usize,
-        provider: &OpenProvider,
-    ) -> Result<PublicKey, Error> {
+    pub(crate) fn public_half(&self, handle: usize, provider: usize) -> Result<PublicKey, Error> {
         if let Ok(stored) = self.stored_key(handle) {
-            return Ok(stored.public());
+            return self.provider(provider).map(|_| stored.public());
         }
         if let Ok(key) = self.private_key(handle, provider) {
             return Ok(key.public());
         }
-        match self.get(handle, HandleKind::PublicKey)? {
-            Object::PublicKey(key) => belongs(&key.backend, provider).map(|()| key.key.clone()),
-            _ => Err(OUT_OF_STEP),
-        }
+        let Object::PublicKey(key) = self.get(handle, HandleKind::PublicKey)? else {
+            return Err(OUT_OF_STEP);
+        };
+        self.belongs(&key.backend, provider).map(|()| key.key.clone())
     }
 
     /// A key of any kind that the provider may use: of its own, or from key storage.
-    pub(crate) fn any_key(&self, handle: usize, provider: &OpenProvider) -> Result<(), Error> {
+    pub(crate) fn any_key(&self, handle: usize, provider: usize) -> Result<(), Error> {
         self.private_key(handle, provider)
             .map(|_| ())
             .or_else(|_| self.master_key(handle, provider).map(|_| ()))
             .or_else(|_| self.session_key(handle, provider).map(|_| ()))
             .or_else(|_| self.public_half(handle, provider).map(|_| ()))
+    }
+
+    /// Whether an object is of the provider: two handles of one backend are the same provider.
+    fn belongs(&self, backend: &Backend, provider: usize) -> Result<(), Error> {
+        let is_own = self.provider(provider)?.provider().backend() == backend;
+        if is_own { Ok(()) } else { Err(Error::InvalidHandle) }
     }
 
     fn get(&self, handle: usize, kind: HandleKind) -> Result<Object, Error> {
@@ -332,11 +323,6 @@ impl Handles {
 
 /// The table returned an object of another kind than was requested, which it never does.
 const OUT_OF_STEP: Error = Error::Internal("handle table and object disagree about the kind");
-
-/// Whether an object is of the provider: two handles of one backend are the same provider.
-fn belongs(backend: &Backend, provider: &OpenProvider) -> Result<(), Error> {
-    if backend == provider.provider().backend() { Ok(()) } else { Err(Error::InvalidHandle) }
-}
 
 fn raw(handle: usize) -> Handle {
     // This library is built for 64-bit targets only.

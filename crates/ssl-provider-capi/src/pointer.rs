@@ -12,6 +12,7 @@ use crate::abi::{
     NCRYPTBUFFER_SSL_SERVER_RANDOM, NCRYPTBUFFER_SSL_SESSION_HASH, NCryptBuffer, NCryptBufferDesc,
     SSL_PROVIDER_POLICY,
 };
+use crate::failure::ensure;
 
 /// Characters that are read of a string before it counts as unterminated. The longest name
 /// that the interface knows, and every name field of it, is shorter.
@@ -64,7 +65,7 @@ impl<T: Copy> Out<T> {
     ///
     /// [`Error::InvalidParameter`] with `name_is_null` when the pointer is NULL.
     pub(crate) fn required(self, name_is_null: &'static str) -> Result<OutSlot<T>, Error> {
-        NonNull::new(self.0).map(OutSlot).ok_or(Error::InvalidParameter(name_is_null))
+        non_null(self.0, name_is_null).map(OutSlot)
     }
 
     /// Whether both pointers name the same place.
@@ -126,15 +127,6 @@ impl Bytes {
         self.0.is_null()
     }
 
-    /// Refuses NULL, also where no byte is read.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidParameter`] for NULL.
-    pub(crate) fn not_null(self, name_is_null: &'static str) -> Result<(), Error> {
-        if self.is_null() { Err(Error::InvalidParameter(name_is_null)) } else { Ok(()) }
-    }
-
     /// Copies as many bytes as `to` is long. A length of 0 touches no memory.
     ///
     /// # Safety
@@ -149,8 +141,7 @@ impl Bytes {
         to: &mut [u8],
         name_is_null: &'static str,
     ) -> Result<(), Error> {
-        let pointer =
-            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let pointer = non_null(self.0, name_is_null)?;
         // SAFETY: the caller promises that many readable bytes; `to` is memory of ours, so it does
         // not overlap the caller's.
         unsafe { pointer.as_ptr().copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
@@ -171,8 +162,7 @@ impl Bytes {
         len: u32,
         name_is_null: &'static str,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let pointer =
-            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let pointer = non_null(self.0, name_is_null)?;
         let len = usize_of(len);
         let mut copy = Zeroizing::new(Vec::new());
         copy.try_reserve_exact(len).map_err(|_| Error::NoMemory)?;
@@ -203,8 +193,7 @@ impl Bytes {
         if len == 0 {
             return Ok(());
         }
-        let pointer =
-            NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let pointer = non_null(self.0, name_is_null)?;
         let mut chunk = [0; 4096];
         let mut done = 0;
         while done < usize_of(len) {
@@ -251,7 +240,7 @@ impl OutBytes {
         bytes: &[u8],
         name_is_null: &'static str,
     ) -> Result<(), Error> {
-        let pointer = NonNull::new(self.0).ok_or(Error::InvalidParameter(name_is_null))?;
+        let pointer = non_null(self.0, name_is_null)?;
         if bytes.len() > usize_of(len) {
             return Err(Error::BufferTooSmall { needed: bytes.len() });
         }
@@ -339,7 +328,7 @@ impl AsciiStr {
     /// [`Error::InvalidParameter`] for a NULL pointer, with `name_is_null`, and when there is no
     /// terminator within [`MAX_STRING_LEN`] bytes.
     pub(crate) unsafe fn read(self, name_is_null: &'static str) -> Result<Vec<u8>, Error> {
-        let start = NonNull::new(self.0.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))?;
+        let start = non_null(self.0, name_is_null)?;
         let mut bytes = Vec::with_capacity(MAX_NAME_LEN);
         for index in 0..MAX_STRING_LEN {
             // SAFETY: no byte before this one was the terminator and `index` is below the maximum,
@@ -400,8 +389,7 @@ impl BufferList {
 
     /// As [`parse`](Self::parse), of the entries of these types; others are passed over.
     pub(crate) fn parse_only(self, types: &[u32]) -> Result<ParameterList, Error> {
-        let descriptor = NonNull::new(self.0.cast_mut())
-            .ok_or(Error::InvalidParameter("pParameterList is NULL"))?;
+        let descriptor = non_null(self.0, "pParameterList is NULL")?;
         let (version, entries) = Self::entries(descriptor)?;
         let mut contents = Vec::with_capacity(entries.len());
         for entry in &entries {
@@ -432,14 +420,11 @@ impl BufferList {
     fn entries(descriptor: NonNull<NCryptBufferDesc>) -> Result<(u32, Vec<NCryptBuffer>), Error> {
         // SAFETY: the maker of the list promised a readable descriptor; no alignment is asked for.
         let descriptor = unsafe { descriptor.read_unaligned() };
-        if descriptor.cBuffers > MAX_LIST_LEN {
-            return Err(Error::InvalidParameter("pParameterList: more than 256 entries"));
-        }
+        ensure(descriptor.cBuffers <= MAX_LIST_LEN, "pParameterList: more than 256 entries")?;
         let count = usize_of(descriptor.cBuffers);
         let mut entries = Vec::with_capacity(count);
         if count > 0 {
-            let first = NonNull::new(descriptor.pBuffers)
-                .ok_or(Error::InvalidParameter("pParameterList: pBuffers is NULL"))?;
+            let first = non_null(descriptor.pBuffers, "pParameterList: pBuffers is NULL")?;
             for index in 0..count {
                 // SAFETY: `index` is below the number of entries that the maker promised.
                 let entry = unsafe { first.add(index) };
@@ -474,13 +459,10 @@ impl CertContext {
     /// [`Error::InvalidParameter`] for NULL at either level, and for more than
     /// [`MAX_CERTIFICATE_LEN`] bytes.
     pub(crate) fn encoded(self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let context = NonNull::new(self.0.cast_mut())
-            .ok_or(Error::InvalidParameter("pCertContext is NULL"))?;
+        let context = non_null(self.0, "pCertContext is NULL")?;
         // SAFETY: the maker promised a readable context; no alignment is asked for.
         let context = unsafe { context.read_unaligned() };
-        if context.cbCertEncoded > MAX_CERTIFICATE_LEN {
-            return Err(Error::InvalidParameter("pCertContext: longer than 1 MiB"));
-        }
+        ensure(context.cbCertEncoded <= MAX_CERTIFICATE_LEN, "pCertContext: longer than 1 MiB")?;
         let encoded = Bytes::new(context.pbCertEncoded.cast_const());
         // SAFETY: the maker promised `cbCertEncoded` readable bytes.
         unsafe { encoded.copy(context.cbCertEncoded, "pCertContext: pbCertEncoded is NULL") }
@@ -514,8 +496,7 @@ impl PolicyPointer {
     /// [`Error::InvalidParameter`] for NULL and for a size that no version of the structure has.
     pub(crate) fn read(self) -> Result<SSL_PROVIDER_POLICY, Error> {
         const FIELD_LEN: usize = size_of::<u32>();
-        let first = NonNull::new(self.0.cast_mut().cast::<u32>())
-            .ok_or(Error::InvalidParameter("pPolicy is NULL"))?;
+        let first = non_null(self.0.cast::<u32>(), "pPolicy is NULL")?;
         // SAFETY: the maker promised four readable bytes; no alignment is asked for.
         let len = usize_of(unsafe { first.read_unaligned() });
         if !(FIELD_LEN..=size_of::<SSL_PROVIDER_POLICY>()).contains(&len)
@@ -547,6 +528,11 @@ impl Opaque {
     pub(crate) fn address(self) -> usize {
         self.0.addr()
     }
+}
+
+/// The pointer, or an error of the caller for NULL.
+fn non_null<T>(pointer: *const T, name_is_null: &'static str) -> Result<NonNull<T>, Error> {
+    NonNull::new(pointer.cast_mut()).ok_or(Error::InvalidParameter(name_is_null))
 }
 
 /// A length of the interface as a length here. This library is built for 64-bit targets only.

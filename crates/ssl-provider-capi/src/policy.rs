@@ -8,6 +8,7 @@ use ssl_provider::{
 use crate::abi::{KeyHandle, ProviderHandle, SSL_PROVIDER_POLICY};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
+use crate::failure::ensure;
 use crate::pointer::{Out, OutBytes, PolicyPointer, WideStr, usize_of};
 use crate::process::process;
 use crate::provider::{backend_of, provider_handle};
@@ -34,9 +35,7 @@ export! {
     ) {
         provider.preset(0);
         let place = provider.required("phSslProvider is NULL")?;
-        if policy.is_null() {
-            return Err(Error::InvalidParameter("pPolicy is NULL").into());
-        }
+        ensure(!policy.is_null(), "pPolicy is NULL")?;
         no_flags(flags)?;
         let given = policy.read()?;
         let policy = policy_of(&given)?;
@@ -61,8 +60,7 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
+        let master_key = process().handles.master_key(master_key, provider)?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let secret = master_key.secret_for_key_log()?;

@@ -8,6 +8,7 @@ use ssl_provider::Error;
 use crate::abi::{CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, ProviderHandle};
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
+use crate::failure::ensure;
 use crate::pointer::{Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 
@@ -34,9 +35,8 @@ export! {
         content_type: u32,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let key = process().handles.session_key(key, &provider)?;
-        input.not_null("pbInput is NULL")?;
+        let key = process().handles.session_key(key, provider)?;
+        ensure(!input.is_null(), "pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let content_type = u8::try_from(content_type)
@@ -82,9 +82,8 @@ export! {
         sequence_number: u64,
         flags: u32,
     ) {
-        let provider = process().handles.provider(provider)?;
-        let key = process().handles.session_key(key, &provider)?;
-        input.not_null("pbInput is NULL")?;
+        let key = process().handles.session_key(key, provider)?;
+        ensure(!input.is_null(), "pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let mut records = key.records()?;

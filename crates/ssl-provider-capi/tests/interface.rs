@@ -21,7 +21,8 @@ use ssl_provider::{
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
 use ssl_provider_testkit::fake::{Fake, Fault};
-use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
+use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, der, pkcs8};
+use ssl_provider_testkit::signature::rsa_public_key;
 use sslprovider::abi::{
     NTE_BAD_FLAGS, NTE_BUFFER_TOO_SMALL, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR,
     NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, NTE_PERM,
@@ -510,34 +511,13 @@ fn import(storage: usize, key: &TestKey) -> usize {
 
 /// A certificate of the key, with nothing in it but what is read.
 fn certificate(key: &TestKey) -> Vec<u8> {
-    let mut public = Vec::new();
-    for number in [&key.parts().n, &key.parts().e] {
-        let mut bytes = number.to_bytes_be();
-        if bytes[0] >= 0x80 {
-            bytes.insert(0, 0);
-        }
-        push_tlv(&mut public, 0x02, &bytes);
-    }
-    let mut bits = vec![0];
-    push_tlv(&mut bits, 0x30, &public);
-    let mut algorithm = Vec::new();
-    push_tlv(&mut algorithm, 0x06, RSA_OID);
-    push_tlv(&mut algorithm, 0x05, &[]);
-    let mut info = Vec::new();
-    push_tlv(&mut info, 0x30, &algorithm);
-    push_tlv(&mut info, 0x03, &bits);
-    let mut content = Vec::new();
-    push_tlv(&mut content, 0xa0, &[0x02, 1, 2]);
-    push_tlv(&mut content, 0x02, &[1]);
-    for _ in 0..4 {
-        push_tlv(&mut content, 0x30, &[]);
-    }
-    push_tlv(&mut content, 0x30, &info);
-    let mut to_be_signed = Vec::new();
-    push_tlv(&mut to_be_signed, 0x30, &content);
-    let mut certificate = Vec::new();
-    push_tlv(&mut certificate, 0x30, &to_be_signed);
-    certificate
+    let fields = [
+        der(0xa0, &[&[0x02, 1, 2]]),
+        der(0x02, &[&[1]]),
+        der(0x30, &[]).repeat(4),
+        rsa_public_key(key),
+    ];
+    der(0x30, &[&der(0x30, &[&fields.concat()])])
 }
 
 fn context(certificate: &[u8]) -> CERT_CONTEXT {

@@ -2,7 +2,6 @@
 //! Everything shown comes from `BackendInfo`; the table of docs/support.md is this one as Markdown.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
 use serde::Serialize;
 use ssl_provider::{
@@ -10,7 +9,7 @@ use ssl_provider::{
     default_backend,
 };
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, print};
 use crate::table::Table;
 
 /// Arguments of `sslprov backends`.
@@ -57,9 +56,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let described = backends.iter().map(|backend| description(backend, default.as_ref()));
         described.collect::<Vec<_>>().join("\n")
     };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
+    print(text)?;
     Ok(Outcome::All)
 }
 

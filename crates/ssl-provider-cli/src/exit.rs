@@ -93,6 +93,17 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Writes to standard output, at once.
+///
+/// # Errors
+///
+/// Fails when standard output cannot be written.
+pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_ref())?;
+    stdout.flush()
+}
+
 /// Writes a message to standard error, prefixed with the name of the program.
 pub fn tell(text: impl fmt::Display) {
     show(format_args!("sslprov: {text}"));

@@ -3,7 +3,7 @@
 
 mod advice;
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ use ssl_provider_lab::{
 use ssl_provider_wire::Alert;
 
 use crate::backend_choice::{MultiBufferArgs, OneBackendArgs};
-use crate::exit::{Failure, Outcome, show, tell};
+use crate::exit::{Failure, Outcome, print, show, tell};
 use crate::key_file::{self, PasswordArgs};
 use crate::outputs::{self, Named};
 use crate::protocol_argument;
@@ -219,16 +219,18 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    if args.json {
-        print(&json!({
+    let listening = if args.json {
+        let listening = json!({
             "event": "listening",
             "address": address.to_string(),
             "backend": backend.info().name,
             "library": backend.info().library,
-        }))?;
+        });
+        listening.to_string()
     } else {
-        print(&format_args!("listening on {address}"))?;
-    }
+        format!("listening on {address}")
+    };
+    print(listening + "\n")?;
     if !address.ip().is_loopback() && !args.quiet {
         tell("this address is reachable from other machines; this server is for use in a lab only");
     }
@@ -238,7 +240,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let stop = server.stop_handle();
     let observer = |event: Event<'_>| {
         if args.json {
-            if let Err(error) = print(&as_json(event, &advisor)) {
+            if let Err(error) = print(format!("{}\n", as_json(event, &advisor))) {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 stop.stop();
             }
@@ -401,13 +403,6 @@ impl Args {
             ..default
         }
     }
-}
-
-/// Prints a line and flushes it, for a reader that waits for it.
-fn print(line: &dyn std::fmt::Display) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
-    stdout.flush()
 }
 
 fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {

@@ -3,12 +3,10 @@
 
 pub(crate) mod iana;
 
-use std::io::{self, Write};
-
 use serde::Serialize;
 use ssl_provider::{CipherAlgorithm, CipherMode, CipherSuiteInfo, ProtocolVersion};
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, print};
 use crate::protocol_argument;
 use crate::table::Table;
 
@@ -53,9 +51,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     } else {
         table(&suites)
     };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
+    print(text)?;
     Ok(Outcome::All)
 }
 

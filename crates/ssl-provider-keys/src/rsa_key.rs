@@ -81,7 +81,7 @@ pub(crate) fn pkcs1_of_blob(blob: &Blob<'_>) -> Result<Zeroizing<Vec<u8>>, KeyEr
         BlobType::RsaPrivate => {
             let [e, n, p, q] = blob.numbers::<HEADER_FIELDS, 4>([e, n, p, q])?;
             check_bit_length(n, bits)?;
-            let Completed { private_exponent: d, exponent1, exponent2, coefficient } =
+            let [exponent1, exponent2, coefficient, d] =
                 with_stack_wiped::<_, STACK_LEN>(|| complete(e, n, p, q))?;
             encode([e, n, p, q, &exponent1, &exponent2, &coefficient, &d])
         }
@@ -139,18 +139,13 @@ fn encode(numbers: [&[u8]; 8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     Ok(der)
 }
 
-/// What a private blob leaves out.
-struct Completed {
-    private_exponent: Zeroizing<Box<[u8]>>,
-    exponent1: Zeroizing<Box<[u8]>>,
-    exponent2: Zeroizing<Box<[u8]>>,
-    coefficient: Zeroizing<Box<[u8]>>,
-}
+/// What a private blob leaves out, in the order of a full one.
+type Completed = [Zeroizing<Box<[u8]>>; 4];
 
 /// Bytes of stack that completing a key may use, of any length, as numbers are on the heap.
 const STACK_LEN: usize = 16 * 1024;
 
-/// Computes d = e^-1 mod lcm(p-1, q-1), d mod p-1, d mod q-1 and q^-1 mod p (RFC 8017 section 3.2),
+/// Computes d mod p-1, d mod q-1, q^-1 mod p and d = e^-1 mod lcm(p-1, q-1) (RFC 8017 section 3.2),
 /// in a time that depends on the sizes only.
 fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> {
     let (e, n) = (without_zeros(e), without_zeros(n));
@@ -181,12 +176,12 @@ fn complete(e: &[u8], n: &[u8], p: &[u8], q: &[u8]) -> Result<Completed, Error> 
     let coefficient = Option::<BoxedUint>::from(q.invert_mod(&p)).ok_or(INCONSISTENT)?;
 
     let bytes = |number: BoxedUint| Zeroizing::new(Zeroizing::new(number).to_be_bytes());
-    Ok(Completed {
-        exponent1: bytes(d.rem(&p_minus_1)),
-        exponent2: bytes(d.rem(&q_minus_1)),
-        coefficient: bytes(coefficient),
-        private_exponent: Zeroizing::new(d.to_be_bytes()),
-    })
+    Ok([
+        bytes(d.rem(&p_minus_1)),
+        bytes(d.rem(&q_minus_1)),
+        bytes(coefficient),
+        Zeroizing::new(d.to_be_bytes()),
+    ])
 }
 
 /// Whether the numbers of a PKCS#1 structure belong together (RFC 8017 section 3.2), in a time that

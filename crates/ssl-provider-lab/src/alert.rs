@@ -8,6 +8,11 @@ pub(crate) fn internal_error(_: Error) -> Alert {
     Alert::InternalError
 }
 
+/// Returns `alert` unless what the client sent is good.
+pub(crate) fn require(good: bool, alert: Alert) -> Result<(), Alert> {
+    if good { Ok(()) } else { Err(alert) }
+}
+
 /// Returns the alert to send in `protocol` in place of `alert`; SSL 3.0 has fewer.
 pub(crate) fn in_protocol(alert: Alert, protocol: Option<ProtocolVersion>) -> Alert {
     if protocol == Some(ProtocolVersion::SSL3) { alert.in_ssl3() } else { alert }

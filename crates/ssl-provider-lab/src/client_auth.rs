@@ -8,7 +8,7 @@ use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message,
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
-use crate::alert::internal_error;
+use crate::alert::{internal_error, require};
 use crate::session::Fingerprint;
 
 /// Longest Certificate message accepted from a client, in bytes.
@@ -103,9 +103,7 @@ pub(crate) fn certificate_verify(
         _ if is_rsa => SignatureScheme::RsaMd5Sha1,
         _ => SignatureScheme::EcdsaSha1,
     };
-    if scheme.is_rsa() != is_rsa {
-        return Err(Alert::IllegalParameter);
-    }
+    require(scheme.is_rsa() == is_rsa, Alert::IllegalParameter)?;
     let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
     let mut digest = Vec::new();
     for hash in scheme.hashes() {

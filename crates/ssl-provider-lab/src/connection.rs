@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use ssl_provider::{CipherSuiteInfo, ProtocolVersion};
 use ssl_provider_wire::{Alert, Assembler, ContentType};
 
-use crate::alert::in_protocol;
+use crate::alert::{in_protocol, require};
 use crate::connection::handshake::State;
 use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::Cause;
@@ -239,9 +239,8 @@ impl Connection {
 
     /// Application data may come between handshake messages, but not within one.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !matches!(self.state, State::Established) || !self.messages.is_empty() {
-            return Err(Alert::UnexpectedMessage);
-        }
+        let in_session = matches!(self.state, State::Established) && self.messages.is_empty();
+        require(in_session, Alert::UnexpectedMessage)?;
         if payload.is_empty() {
             return self.idle();
         }
@@ -283,10 +282,7 @@ impl Connection {
     /// Counts a record that makes no progress.
     fn idle(&mut self) -> Result<(), Alert> {
         self.idle_records += 1;
-        if self.idle_records > MAX_IDLE_RECORDS {
-            return Err(Alert::UnexpectedMessage);
-        }
-        Ok(())
+        require(self.idle_records <= MAX_IDLE_RECORDS, Alert::UnexpectedMessage)
     }
 
     /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.

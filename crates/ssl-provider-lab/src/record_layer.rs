@@ -9,7 +9,7 @@ use ssl_provider::{
 };
 use ssl_provider_wire::{Alert, ContentType, HandshakeType, RecordHeader, Ssl2Header};
 
-use crate::alert::internal_error;
+use crate::alert::{internal_error, require};
 
 /// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +119,7 @@ impl RecordLayer {
         self.check_version(content_type, ProtocolVersion(header.version))?;
         let fragment_len = usize::from(header.fragment_len);
         let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
-        if fragment_len > max_len {
-            return Err(Alert::RecordOverflow);
-        }
+        require(fragment_len <= max_len, Alert::RecordOverflow)?;
         let len = RecordHeader::LEN + fragment_len;
         let Some(record) = input.get_mut(..len) else { return Ok(None) };
         let payload = match &mut self.read {
@@ -155,9 +153,7 @@ impl RecordLayer {
     }
 
     fn note_version(&mut self, version: ProtocolVersion) -> Result<(), Alert> {
-        if !is_ssl3_or_tls(version) {
-            return Err(Alert::ProtocolVersion);
-        }
+        require(is_ssl3_or_tls(version), Alert::ProtocolVersion)?;
         self.first_version = Some(version.min(ProtocolVersion::TLS1_2));
         Ok(())
     }
@@ -166,9 +162,7 @@ impl RecordLayer {
     /// E.2). SSL 2.0 itself is prohibited (RFC 6176).
     fn open_ssl2_hello(&mut self, input: &[u8]) -> Result<Option<Record>, Alert> {
         let Some(&[high, low, kind, major, minor]) = input.first_chunk() else { return Ok(None) };
-        if kind != HandshakeType::CLIENT_HELLO.0 {
-            return Err(Alert::UnexpectedMessage);
-        }
+        require(kind == HandshakeType::CLIENT_HELLO.0, Alert::UnexpectedMessage)?;
         self.note_version(ProtocolVersion(u16::from_be_bytes([major, minor])))?;
         let len = Ssl2Header::LEN + usize::from(Ssl2Header::from_bytes([high, low]).message_len);
         let whole = Record { content: Content::Ssl2Hello, payload: Ssl2Header::LEN..len, len };

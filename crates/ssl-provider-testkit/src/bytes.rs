@@ -17,13 +17,18 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// `N` bytes that count up from `first`, as the published example values do.
 pub fn counting<const N: usize>(first: u8) -> [u8; N] {
-    let mut bytes = [0; N];
-    let mut next = first;
-    for byte in &mut bytes {
-        *byte = next;
-        next = next.wrapping_add(1);
+    let mut bytes = [first; N];
+    for index in 1..N {
+        bytes[index] = bytes[index - 1].wrapping_add(1);
     }
     bytes
+}
+
+/// A copy of `bytes` with one bit flipped.
+pub fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    flipped
 }
 
 /// A seeded generator of test inputs.

@@ -7,7 +7,7 @@ use ssl_provider_core::{
 };
 
 use crate::bytes::Rng;
-use crate::exchange::{PROTOCOLS, open};
+use crate::exchange::{open, rsa_suites};
 use crate::reference;
 
 /// A suite of a protocol with the keys of one direction, for tests.
@@ -55,15 +55,10 @@ impl Direction {
     /// where that exists.
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for protocol in PROTOCOLS {
-            for suite in CipherSuiteInfo::all() {
-                if !suite.key_exchange.is_rsa() || !suite.allows(protocol) {
-                    continue;
-                }
-                all.push(Self::new(protocol, suite, false));
-                if suite.cipher.mode == CipherMode::Cbc && protocol != ProtocolVersion::SSL3 {
-                    all.push(Self::new(protocol, suite, true));
-                }
+        for (protocol, suite) in rsa_suites() {
+            all.push(Self::new(protocol, suite, false));
+            if suite.cipher.mode == CipherMode::Cbc && protocol != ProtocolVersion::SSL3 {
+                all.push(Self::new(protocol, suite, true));
             }
         }
         all
@@ -129,18 +124,13 @@ impl Direction {
             other => panic!("{other:?}: a suite that is not forged here"),
         };
         let explicit = self.protocol.has_explicit_iv();
-        let iv = if explicit {
-            vec![0x77; self.suite.cipher.block_len()]
-        } else {
-            self.write_iv.clone()
+        let iv = match explicit {
+            true => vec![0x77; self.suite.cipher.block_len()],
+            false => self.write_iv.clone(),
         };
         let mut sealed = blocks.to_vec();
-        backend
-            .record_ciphers()
-            .cbc(algorithm, &self.write_key)
-            .unwrap()
-            .encrypt(&iv, &mut sealed)
-            .unwrap();
+        let cipher = backend.record_ciphers().cbc(algorithm, &self.write_key).unwrap();
+        cipher.encrypt(&iv, &mut sealed).unwrap();
         let mut fragment = if explicit { [iv, sealed].concat() } else { sealed };
         if self.options.encrypt_then_mac {
             fragment.extend(self.mac(sequence_number, content_type, &fragment.clone()));
@@ -167,12 +157,8 @@ impl Direction {
             CipherMode::Stream => {
                 fragment.extend(self.mac(sequence_number, content_type, payload));
                 if cipher.algorithm == CipherAlgorithm::Rc4 {
-                    backend
-                        .record_ciphers()
-                        .rc4(&self.write_key)
-                        .unwrap()
-                        .apply(&mut fragment)
-                        .unwrap();
+                    let mut rc4 = backend.record_ciphers().rc4(&self.write_key).unwrap();
+                    rc4.apply(&mut fragment).unwrap();
                 }
             }
             _ => {
@@ -203,4 +189,24 @@ impl Direction {
             other => panic!("{other:?}: a suite that is not sealed here"),
         }
     }
+}
+
+/// Encrypts a record.
+pub fn seal(
+    key: &mut RecordKey,
+    sequence_number: u64,
+    content_type: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut record = vec![0; key.record_len(payload.len()).unwrap()];
+    key.encrypt_packet(sequence_number, content_type, payload, &mut record).unwrap();
+    record
+}
+
+/// Decrypts a record.
+pub fn unseal(key: &mut RecordKey, sequence_number: u64, record: &[u8]) -> Vec<u8> {
+    let mut payload = vec![0; key.max_payload_len(record.len())];
+    let len = key.decrypt_packet(sequence_number, record, &mut payload).unwrap();
+    payload.truncate(len);
+    payload
 }

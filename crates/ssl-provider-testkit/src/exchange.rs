@@ -25,6 +25,13 @@ pub fn open(backend: &Backend) -> Provider {
     Provider::open(backend).with_policy(POLICY)
 }
 
+/// Opens the backend, and loads an RSA key with 1024 bits.
+pub fn open_with_key(backend: &Backend) -> (Provider, TestKey, PrivateKey) {
+    let (provider, test_key) = (open(backend), TestKey::rsa_1024());
+    let key = test_key.load(&provider);
+    (provider, test_key, key)
+}
+
 /// Returns what a connection with this version and suite agrees on, under [`POLICY`].
 pub fn connection(
     backend: &Backend,
@@ -62,6 +69,11 @@ impl Exchange {
             session_hash: None,
             client_version: Some(protocol.wire()),
         }
+    }
+
+    /// TLS 1.2 with AES-128-GCM, for cases that any protocol and suite would do for.
+    pub fn tls1_2() -> Self {
+        Self::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
     }
 
     /// The same exchange with the extended master secret over the session hash 40 41 ….
@@ -103,6 +115,12 @@ impl Exchange {
         premaster_secret(self.expected_version(), rng)
     }
 
+    /// A premaster secret with the version that the import expects, and its encryption.
+    pub fn encrypted(&self, key: &TestKey, rng: &mut Rng) -> ([u8; 48], Vec<u8>) {
+        let premaster_secret = self.premaster_secret(rng);
+        (premaster_secret, key.encrypt(&key.pad(&premaster_secret, rng)))
+    }
+
     /// The parameter list: both randoms, and whichever of version and session hash there are.
     pub fn parameters(&self) -> ParameterList {
         let mut parameters = ParameterList::new()
@@ -119,12 +137,10 @@ impl Exchange {
 
     /// Imports a premaster secret that is the same every time.
     pub fn master_key(&self, backend: &Backend) -> MasterKey {
-        let test_key = TestKey::rsa_1024();
+        let (provider, test_key, key) = open_with_key(backend);
         let mut rng = Rng::new(0x5246);
-        let premaster_secret = self.premaster_secret(&mut rng);
-        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
-        let provider = open(backend);
-        self.import(&provider, &test_key.load(&provider), &ciphertext).unwrap()
+        let (_, ciphertext) = self.encrypted(&test_key, &mut rng);
+        self.import(&provider, &key, &ciphertext).unwrap()
     }
 
     /// Imports `ciphertext` as a server does.
@@ -173,6 +189,19 @@ impl Exchange {
                 &self.client_random,
                 &self.server_random,
             ),
+        }
+    }
+
+    /// The master secret of a ciphertext that holds `premaster_secret`, or that is rejected.
+    pub fn expected_secret(
+        &self,
+        key: &TestKey,
+        ciphertext: &[u8],
+        premaster_secret: Option<&[u8]>,
+    ) -> Vec<u8> {
+        match premaster_secret {
+            Some(premaster_secret) => self.master_secret(premaster_secret),
+            None => self.rejected_master_secret(key, ciphertext),
         }
     }
 

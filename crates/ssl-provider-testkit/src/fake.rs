@@ -27,7 +27,6 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Fake {
     info: BackendInfo,
-    faults: Vec<(Operation, Fault)>,
     shared: Arc<Shared>,
 }
 
@@ -35,7 +34,7 @@ pub struct Fake {
 #[derive(Default)]
 struct Shared {
     block: Option<Vec<u8>>,
-    decrypt_fault: Option<Fault>,
+    faults: Vec<(Operation, Fault)>,
     log: Mutex<Vec<Operation>>,
 }
 
@@ -44,37 +43,27 @@ impl Fake {
     pub fn new() -> Self {
         Self {
             info: BackendInfo::new("fake", "Fake Provider Without Security", "none".to_owned()),
-            faults: Vec::new(),
             shared: Arc::default(),
         }
     }
 
     /// The same fake, whose decryption returns `block`, which has the modulus length.
     #[must_use]
-    pub fn decrypting_to(self, block: &[u8]) -> Self {
-        let shared = Shared {
-            block: Some(block.to_vec()),
-            decrypt_fault: self.shared.decrypt_fault,
-            log: Mutex::default(),
-        };
-        Self { shared: Arc::new(shared), ..self }
+    pub fn decrypting_to(mut self, block: &[u8]) -> Self {
+        self.shared_mut().block = Some(block.to_vec());
+        self
     }
 
     /// The same fake, in which `operation` goes wrong. For [`Operation::RsaDecryptRaw`] keys still
     /// load, and decryption goes wrong.
     #[must_use]
     pub fn with_fault(mut self, operation: Operation, fault: Fault) -> Self {
-        if operation == Operation::RsaDecryptRaw {
-            let shared = Shared {
-                block: self.shared.block.clone(),
-                decrypt_fault: Some(fault),
-                log: Mutex::default(),
-            };
-            self.shared = Arc::new(shared);
-        } else {
-            self.faults.push((operation, fault));
-        }
+        self.shared_mut().faults.push((operation, fault));
         self
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared {
+        Arc::get_mut(&mut self.shared).expect("no key is loaded before the fake is complete")
     }
 
     /// Returns the fake as a backend that a provider takes.
@@ -92,12 +81,6 @@ impl Fake {
     pub fn log(&self) -> Vec<Operation> {
         self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-
-    fn start(&self, operation: Operation) -> Result<(), Error> {
-        self.shared.note(operation);
-        let fault = self.faults.iter().find(|(with_fault, _)| *with_fault == operation);
-        raise(fault.map(|(_, fault)| *fault))
-    }
 }
 
 impl From<&'static Fake> for Backend {
@@ -113,22 +96,19 @@ impl Default for Fake {
 }
 
 impl Shared {
-    fn note(&self, operation: Operation) {
+    fn start(&self, operation: Operation) -> Result<(), Error> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+        match self.faults.iter().find(|(with_fault, _)| *with_fault == operation) {
+            None => Ok(()),
+            Some((_, Fault::Error(error))) => Err(*error),
+            Some((_, Fault::Panic)) => panic!("the fake was told to panic"),
+        }
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-fn raise(fault: Option<Fault>) -> Result<(), Error> {
-    match fault {
-        None => Ok(()),
-        Some(Fault::Error(error)) => Err(error),
-        Some(Fault::Panic) => panic!("the fake was told to panic"),
     }
 }
 
@@ -164,7 +144,7 @@ impl KeyExchangeBackend for Fake {
 
 impl SecureRandom for Fake {
     fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
-        self.start(Operation::Random)?;
+        self.shared.start(Operation::Random)?;
         mix(b"random", &[], out);
         Ok(())
     }
@@ -172,13 +152,13 @@ impl SecureRandom for Fake {
 
 impl Hashing for Fake {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self.start(Operation::Hash(hash))?;
+        self.shared.start(Operation::Hash(hash))?;
         mix(hash.name().as_bytes(), &[&input.concat()], out);
         Ok(())
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        self.start(Operation::Hash(hash))?;
+        self.shared.start(Operation::Hash(hash))?;
         Ok(Box::new(FakeHash { hash, input: Vec::new() }))
     }
 
@@ -189,7 +169,7 @@ impl Hashing for Fake {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.start(Operation::Hmac(hash))?;
+        self.shared.start(Operation::Hmac(hash))?;
         mix(b"hmac", &[hash.name().as_bytes(), key, &input.concat()], out);
         Ok(())
     }
@@ -202,7 +182,7 @@ impl Hashing for Fake {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.start(Operation::Prf(prf))?;
+        self.shared.start(Operation::Prf(prf))?;
         mix(b"prf", &[prf.name().as_bytes(), secret, label, &seed.concat()], out);
         Ok(())
     }
@@ -216,17 +196,17 @@ impl RsaDecryption for Fake {
 
 impl RecordCiphers for Fake {
     fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        self.start(Operation::Rc4)?;
+        self.shared.start(Operation::Rc4)?;
         Ok(Box::new(FakeCipher))
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, _key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        self.start(Operation::Cbc(cipher))?;
+        self.shared.start(Operation::Cbc(cipher))?;
         Ok(Box::new(FakeCipher))
     }
 
     fn aead(&self, cipher: AeadAlgorithm, _key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        self.start(Operation::Aead(cipher))?;
+        self.shared.start(Operation::Aead(cipher))?;
         Ok(Box::new(FakeCipher))
     }
 }
@@ -239,7 +219,7 @@ impl Signatures for Fake {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        self.start(Operation::Verify(scheme))?;
+        self.shared.start(Operation::Verify(scheme))?;
         let mut expected = [0; 32];
         mix(b"signature", &[key.der(), scheme.name().as_bytes(), digest], &mut expected);
         if signature == expected { Ok(()) } else { Err(Error::BadSignature) }
@@ -259,8 +239,7 @@ impl RsaPrivateKey for FakeKey {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
-        self.shared.note(Operation::RsaDecryptRaw);
-        raise(self.shared.decrypt_fault)?;
+        self.shared.start(Operation::RsaDecryptRaw)?;
         em.copy_from_slice(self.shared.block.as_deref().unwrap_or(ciphertext));
         Ok(())
     }

@@ -200,59 +200,40 @@ impl KeyParts {
 
     /// The parts as a PKCS#1 `RSAPrivateKey` (RFC 8017 appendix A.1.2).
     pub fn to_der(&self) -> Vec<u8> {
-        let mut content = vec![0x02, 1, self.version];
-        for number in [&self.n, &self.e, &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qinv]
-        {
-            let mut bytes = number.to_bytes_be();
-            if bytes[0] >= 0x80 {
-                bytes.insert(0, 0);
-            }
-            push_tlv(&mut content, 0x02, &bytes);
-        }
-        if self.version == 1 {
-            // OtherPrimeInfos with one further prime, of whatever value.
-            let mut other = Vec::new();
-            for _ in 0..3 {
-                push_tlv(&mut other, 0x02, &[3]);
-            }
-            let mut list = Vec::new();
-            push_tlv(&mut list, 0x30, &other);
-            push_tlv(&mut content, 0x30, &list);
-        }
-        let mut der = Vec::new();
-        push_tlv(&mut der, 0x30, &content);
-        der
+        let Self { n, e, d, p, q, dp, dq, qinv, .. } = self;
+        let numbers = [n, e, d, p, q, dp, dq, qinv].map(integer).concat();
+        // Another prime, with its exponent and its coefficient.
+        let other = der(0x30, &[&[0x02, 1, 3].repeat(3)]);
+        let others = if self.version == 1 { der(0x30, &[&other]) } else { Vec::new() };
+        der(0x30, &[&[0x02, 1, self.version], &numbers, &others])
     }
 }
 
-/// Appends a DER element.
-pub fn push_tlv(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
-    out.push(tag);
+/// A DER element with these contents.
+pub fn der(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+    let content = contents.concat();
     let len = content.len().to_be_bytes();
-    let short: Vec<u8> = len.iter().copied().skip_while(|byte| *byte == 0).collect();
-    match short.as_slice() {
-        [] => out.push(0),
-        [len] if *len < 0x80 => out.push(*len),
-        long => {
-            out.push(0x80 | u8::try_from(long.len()).expect("at most 8"));
-            out.extend(long);
-        }
-    }
-    out.extend(content);
+    let len: Vec<u8> = len.into_iter().skip_while(|byte| *byte == 0).collect();
+    let head = match len.as_slice() {
+        [] => vec![tag, 0],
+        [len] if *len < 0x80 => vec![tag, *len],
+        long => [&[tag, 0x80 | u8::try_from(long.len()).expect("at most 8")], long].concat(),
+    };
+    [head, content].concat()
+}
+
+/// A DER INTEGER.
+pub fn integer(number: &BigUint) -> Vec<u8> {
+    let bytes = number.to_bytes_be();
+    let sign: &[u8] = if bytes[0] >= 0x80 { &[0] } else { &[] };
+    der(0x02, &[sign, &bytes])
 }
 
 /// A PKCS#8 `PrivateKeyInfo` (RFC 5958) around `key`, under the algorithm with the DER-encoded
 /// object identifier `oid` and NULL parameters.
 pub fn pkcs8(oid: &[u8], key: &[u8]) -> Vec<u8> {
-    let mut algorithm = Vec::new();
-    push_tlv(&mut algorithm, 0x06, oid);
-    push_tlv(&mut algorithm, 0x05, &[]);
-    let mut content = vec![0x02, 1, 0];
-    push_tlv(&mut content, 0x30, &algorithm);
-    push_tlv(&mut content, 0x04, key);
-    let mut der = Vec::new();
-    push_tlv(&mut der, 0x30, &content);
-    der
+    let algorithm = der(0x30, &[&der(0x06, &[oid]), &der(0x05, &[])]);
+    der(0x30, &[&[0x02, 1, 0], &algorithm, &der(0x04, &[key])])
 }
 
 /// The content of the object identifier of RSA keys, 1.2.840.113549.1.1.1.

@@ -8,7 +8,7 @@ use ssl_provider_core::{HashAlgorithm, SignatureAlgorithm, SignatureScheme};
 
 use crate::bytes::{counting, hex};
 use crate::reference::hash;
-use crate::rsa_key::TestKey;
+use crate::rsa_key::{TestKey, der, integer};
 
 /// A public key, and signatures of its private key.
 #[derive(Clone, Debug)]
@@ -47,14 +47,7 @@ pub fn rsa(key: &TestKey) -> Signer {
 /// The `SubjectPublicKeyInfo` of an RSA key.
 pub fn rsa_public_key(key: &TestKey) -> Vec<u8> {
     let parts = key.parts();
-    let number = |number: &BigUint| {
-        let mut bytes = number.to_bytes_be();
-        if bytes[0] >= 0x80 {
-            bytes.insert(0, 0);
-        }
-        der(0x02, &[&bytes])
-    };
-    let pkcs1 = der(0x30, &[&number(&parts.n), &number(&parts.e)]);
+    let pkcs1 = der(0x30, &[&integer(&parts.n), &integer(&parts.e)]);
     // rsaEncryption (1.2.840.113549.1.1.1), NULL.
     let algorithm = hex("300d06092a864886f70d0101010500");
     der(0x30, &[&algorithm, &der(0x03, &[&[0], &pkcs1])])
@@ -121,20 +114,6 @@ impl Pss {
 pub fn sign_block(key: &TestKey, block: &[u8]) -> Vec<u8> {
     let exponent = BigUint::from_bytes_be(&key.private_exponent());
     key.left_pad(&BigUint::from_bytes_be(block).modpow(&exponent, key.modulus()))
-}
-
-/// A structure of DER with these contents.
-fn der(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
-    let content = contents.concat();
-    let len = content.len().to_be_bytes();
-    let len: Vec<u8> = len.into_iter().skip_while(|byte| *byte == 0).collect();
-    let mut out = vec![tag];
-    if content.len() >= 0x80 {
-        out.push(0x80 | u8::try_from(len.len()).expect("a few bytes"));
-    }
-    out.extend(len);
-    out.extend(content);
-    out
 }
 
 /// Made by OpenSSL 3.0.19, of digests whose bytes count up from 00, for each of the three hashes:

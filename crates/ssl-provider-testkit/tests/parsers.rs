@@ -7,7 +7,7 @@ use ssl_provider_core::{
     Buffer, Error, InvalidKey, ParameterList, ProtocolVersion, RsaPrivateKeyDer, SecurityStatus,
 };
 use ssl_provider_testkit::bytes::{Rng, number_from_env, to_hex};
-use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, push_tlv};
+use ssl_provider_testkit::rsa_key::{self, RSA_OID, TestKey, pkcs8};
 
 fn rng() -> Rng {
     let seed = number_from_env("SSL_PROVIDER_SEED", 1);
@@ -140,8 +140,7 @@ fn garbage_is_no_key() {
         let mut der = rng.bytes(len);
         // Garbage that looks like DER gets further than garbage that does not.
         if rng.one_in(2) {
-            let content = std::mem::take(&mut der);
-            push_tlv(&mut der, 0x30, &content);
+            der = rsa_key::der(0x30, &[&der]);
         }
         assert!(matches!(touch(&der), Err(Error::Key(_))), "{}", to_hex(&der));
     }

@@ -10,20 +10,11 @@ use super::{Build, Profile, STRICT};
 use crate::command::{Run, is_installed};
 use crate::workspace::Workspace;
 
-/// An empty directory to install in.
-pub(super) fn directory(workspace: &Workspace, name: &str) -> Result<PathBuf> {
-    let directory = workspace.target("capi").join(name);
-    if directory.exists() {
-        fs::remove_dir_all(&directory)?;
-    }
-    Ok(directory)
-}
-
 /// Checks what we install and what cargo-c does, and that they are the same files.
 pub(super) fn compare(workspace: &Workspace) -> Result<()> {
-    let ours = Build::under(workspace, &directory(workspace, "release")?)?;
+    let ours = Build::under(workspace, &workspace.empty_target("capi/release")?)?;
     ours.install(Profile::Release)?;
-    let theirs = Build::under(workspace, &directory(workspace, "cinstall")?)?;
+    let theirs = Build::under(workspace, &workspace.empty_target("capi/cinstall")?)?;
     theirs
         .cargo("cinstall")
         .args(["--locked", "--libdir", "lib", "--prefix"])
@@ -173,7 +164,7 @@ impl Build<'_> {
             );
             return Ok(());
         }
-        let directory = directory(self.workspace, "cmake")?;
+        let directory = self.workspace.empty_target("capi/cmake")?;
         Run::new("cmake")
             .args(["-S".as_ref(), self.sources.join("../cmake").as_os_str()])
             .args(["-B".as_ref(), directory.as_os_str()])

@@ -3,11 +3,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::is_installed;
+use crate::interop::process::Killed;
 
 /// The clients, with the Debian package of each.
 const CLIENTS: [(&str, &str); 2] = [("openssl", "openssl"), ("gnutls-cli", "gnutls-bin")];
@@ -66,14 +67,15 @@ pub(super) fn converse(
             );
         }
     }
-    if clients.is_empty() {
-        bail!("no TLS client is installed to shake hands with");
-    }
+    ensure!(!clients.is_empty(), "no TLS client is installed to shake hands with");
     let count = clients.len() * CONVERSATIONS.len() * IDENTITIES.len();
-    let words = wrapper.iter().cloned().chain([server.display().to_string(), count.to_string()]);
-    println!("$ {}", words.collect::<Vec<_>>().join(" "));
-    let mut running = Running(start(server, wrapper, provider, count)?);
-    let output = running.0.stdout.take().context("the output of the server")?;
+    let words = [wrapper, &[server.display().to_string(), count.to_string()]].concat();
+    println!("$ {}", words.join(" "));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command.envs(provider.map(|index| ("SSL_PROVIDER_TEST_INDEX", index.to_string())));
+    let mut running = Killed::start(&mut command)?;
+    let output = running.child.stdout.take().context("the output of the server")?;
     let mut port = String::new();
     BufReader::new(output).read_line(&mut port).context("cannot read the port of the server")?;
     for conversation in &CONVERSATIONS {
@@ -86,44 +88,10 @@ pub(super) fn converse(
             }
         }
     }
-    let status = running.0.wait().context("cannot wait for the server")?;
-    if !status.success() {
-        bail!("the server failed: {status}");
-    }
+    let status = running.child.wait().context("cannot wait for the server")?;
+    ensure!(status.success(), "the server failed: {status}");
     println!("the server and {} held {count} conversations", clients.join(" and "));
     Ok(())
-}
-
-/// A server that is stopped when it is not waited for.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has exited when all went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(
-    server: &Path,
-    wrapper: &[String],
-    provider: Option<usize>,
-    count: usize,
-) -> Result<Child> {
-    let mut command = match wrapper {
-        [] => Command::new(server),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(server);
-            command
-        }
-    };
-    if let Some(index) = provider {
-        command.env("SSL_PROVIDER_TEST_INDEX", index.to_string());
-    }
-    command.arg(count.to_string()).stdout(Stdio::piped());
-    command.spawn().with_context(|| format!("cannot start {}", server.display()))
 }
 
 fn hold(

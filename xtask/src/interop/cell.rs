@@ -47,6 +47,46 @@ pub(crate) enum Cipher {
     Aes256Ccm8,
 }
 
+/// What a cipher is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CipherName {
+    /// As an operation of a backend.
+    pub(crate) operation: &'static str,
+    /// In the suites of OpenSSL, which omits the key exchange and the mode of IANA's names.
+    pub(crate) openssl: &'static str,
+    /// In the priorities of GnuTLS.
+    pub(crate) gnutls: &'static str,
+    /// In the policies of Botan.
+    pub(crate) botan: &'static str,
+}
+
+impl Cipher {
+    /// Returns its names.
+    pub(crate) const fn name(self) -> CipherName {
+        let (operation, openssl, gnutls, botan) = match self {
+            Self::Null => ("NULL", "NULL", "NULL", "NULL"),
+            Self::Rc4 => ("RC4", "RC4", "ARCFOUR-128", "RC4"),
+            Self::Des => ("DES-CBC", "DES-CBC", "DES-CBC", "DES"),
+            Self::TripleDes => ("3DES-CBC", "DES-CBC3", "3DES-CBC", "3DES"),
+            Self::Aes128Cbc => ("AES-128-CBC", "AES128", "AES-128-CBC", "AES-128"),
+            Self::Aes256Cbc => ("AES-256-CBC", "AES256", "AES-256-CBC", "AES-256"),
+            Self::Camellia128Cbc => {
+                ("Camellia-128-CBC", "CAMELLIA128", "CAMELLIA-128-CBC", "Camellia-128")
+            }
+            Self::Camellia256Cbc => {
+                ("Camellia-256-CBC", "CAMELLIA256", "CAMELLIA-256-CBC", "Camellia-256")
+            }
+            Self::Aes128Gcm => ("AES-128-GCM", "AES128-GCM-SHA256", "AES-128-GCM", "AES-128/GCM"),
+            Self::Aes256Gcm => ("AES-256-GCM", "AES256-GCM-SHA384", "AES-256-GCM", "AES-256/GCM"),
+            Self::Aes128Ccm => ("AES-128-CCM", "AES128-CCM", "AES-128-CCM", "AES-128/CCM"),
+            Self::Aes256Ccm => ("AES-256-CCM", "AES256-CCM", "AES-256-CCM", "AES-256/CCM"),
+            Self::Aes128Ccm8 => ("AES-128-CCM-8", "AES128-CCM8", "AES-128-CCM-8", "AES-128/CCM(8)"),
+            Self::Aes256Ccm8 => ("AES-256-CCM-8", "AES256-CCM8", "AES-256-CCM-8", "AES-256/CCM(8)"),
+        };
+        CipherName { operation, openssl, gnutls, botan }
+    }
+}
+
 /// The MAC of a suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mac {

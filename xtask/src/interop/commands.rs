@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::{Cell, Cipher, Mac, Version};
+use crate::interop::cell::{Cell, Mac, Version};
 use crate::interop::conversation::{Conversation, REQUEST, Secret, Session};
 use crate::interop::process::ask_once;
 use crate::interop::stacks::Place;
@@ -38,9 +38,8 @@ impl Tool {
     /// Fails when the command is missing.
     pub(crate) fn version(self, workspace: &Workspace, packages: &str) -> Result<String> {
         let program = self.program();
-        if !is_installed(program) {
-            bail!("{program} is not installed; on Debian: apt-get install {packages}");
-        }
+        let installed = is_installed(program);
+        ensure!(installed, "{program} is not installed; on Debian: apt-get install {packages}");
         let (argument, word) = match self {
             Self::OpenSsl => ("version", 1),
             Self::GnuTls => ("--version", 1),
@@ -74,9 +73,8 @@ impl Tool {
                 Self::Botan => botan(&mut command, place, cell)?,
             }
             let printed = ask_once(&mut command, REQUEST)?;
-            if Session::find(&printed.output).is_err() {
-                bail!("no response: {}", printed.complaint);
-            }
+            let responded = Session::find(&printed.output).is_ok();
+            ensure!(responded, "no response: {}", printed.complaint);
             answers.push(printed.output);
         }
         let secrets = if key_log.exists() {
@@ -115,56 +113,21 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
 
 /// Returns OpenSSL's name, which omits the key exchange and the mode of IANA's.
 fn openssl_name(cell: &Cell) -> String {
-    let cipher = match cell.suite.cipher {
-        Cipher::Null => "NULL",
-        Cipher::Rc4 => "RC4",
-        Cipher::Des => "DES-CBC",
-        Cipher::TripleDes => "DES-CBC3",
-        Cipher::Aes128Cbc => "AES128",
-        Cipher::Aes256Cbc => "AES256",
-        Cipher::Camellia128Cbc => "CAMELLIA128",
-        Cipher::Camellia256Cbc => "CAMELLIA256",
-        Cipher::Aes128Gcm => return "AES128-GCM-SHA256".into(),
-        Cipher::Aes256Gcm => return "AES256-GCM-SHA384".into(),
-        Cipher::Aes128Ccm => return "AES128-CCM".into(),
-        Cipher::Aes256Ccm => return "AES256-CCM".into(),
-        Cipher::Aes128Ccm8 => return "AES128-CCM8".into(),
-        Cipher::Aes256Ccm8 => return "AES256-CCM8".into(),
-    };
-    let mac = match cell.suite.mac {
-        Mac::Md5 => "MD5",
-        Mac::Sha1 | Mac::Aead => "SHA",
-        Mac::Sha256 => "SHA256",
-    };
-    format!("{cipher}-{mac}")
+    let cipher = cell.suite.cipher.name().openssl;
+    match cell.suite.mac {
+        Mac::Md5 => format!("{cipher}-MD5"),
+        Mac::Sha1 => format!("{cipher}-SHA"),
+        Mac::Sha256 => format!("{cipher}-SHA256"),
+        Mac::Aead => cipher.to_owned(),
+    }
 }
 
 /// The first connection of `--resume` only fetches a session, so it comes after one without.
 fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
     // Re-enables what the distribution's policy disables.
     write(&place.directory.join("gnutls.conf"), "")?;
-    let version = match cell.version {
-        Version::Ssl3 => "SSL3.0",
-        Version::Tls1_0 => "TLS1.0",
-        Version::Tls1_1 => "TLS1.1",
-        Version::Tls1_2 => "TLS1.2",
-    };
-    let cipher = match cell.suite.cipher {
-        Cipher::Null => "NULL",
-        Cipher::Rc4 => "ARCFOUR-128",
-        Cipher::Des => "DES-CBC",
-        Cipher::TripleDes => "3DES-CBC",
-        Cipher::Aes128Cbc => "AES-128-CBC",
-        Cipher::Aes256Cbc => "AES-256-CBC",
-        Cipher::Camellia128Cbc => "CAMELLIA-128-CBC",
-        Cipher::Camellia256Cbc => "CAMELLIA-256-CBC",
-        Cipher::Aes128Gcm => "AES-128-GCM",
-        Cipher::Aes256Gcm => "AES-256-GCM",
-        Cipher::Aes128Ccm => "AES-128-CCM",
-        Cipher::Aes256Ccm => "AES-256-CCM",
-        Cipher::Aes128Ccm8 => "AES-128-CCM-8",
-        Cipher::Aes256Ccm8 => "AES-256-CCM-8",
-    };
+    let version = cell.version.name().replace(' ', "");
+    let cipher = cell.suite.cipher.name().gnutls;
     let mac = match cell.suite.mac {
         Mac::Md5 => "MD5",
         Mac::Sha1 => "SHA1",
@@ -190,22 +153,7 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
 
 /// The session is in a database, found by the name of the host.
 fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
-    let cipher = match cell.suite.cipher {
-        Cipher::Null => "NULL",
-        Cipher::Rc4 => "RC4",
-        Cipher::Des => "DES",
-        Cipher::TripleDes => "3DES",
-        Cipher::Aes128Cbc => "AES-128",
-        Cipher::Aes256Cbc => "AES-256",
-        Cipher::Camellia128Cbc => "Camellia-128",
-        Cipher::Camellia256Cbc => "Camellia-256",
-        Cipher::Aes128Gcm => "AES-128/GCM",
-        Cipher::Aes256Gcm => "AES-256/GCM",
-        Cipher::Aes128Ccm => "AES-128/CCM",
-        Cipher::Aes256Ccm => "AES-256/CCM",
-        Cipher::Aes128Ccm8 => "AES-128/CCM(8)",
-        Cipher::Aes256Ccm8 => "AES-256/CCM(8)",
-    };
+    let cipher = cell.suite.cipher.name().botan;
     let mac = match cell.suite.mac {
         Mac::Md5 => "MD5",
         Mac::Sha1 => "SHA-1",
@@ -219,14 +167,9 @@ fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
         cell.encrypt_then_mac
     );
     write(&place.directory.join("policy"), &policy)?;
-    let version = match cell.version {
-        Version::Ssl3 => "--ssl3",
-        Version::Tls1_0 => "--tls1.0",
-        Version::Tls1_1 => "--tls1.1",
-        Version::Tls1_2 => "--tls1.2",
-    };
+    let version = cell.version.name().replace(' ', "").to_lowercase();
     command
-        .args(["tls_client", "localhost", version, "--policy=policy"])
+        .args(["tls_client", "localhost", &format!("--{version}"), "--policy=policy"])
         .arg(format!("--port={}", place.port))
         .arg("--skip-system-cert-store")
         .arg(format!("--trusted-cas={}", place.certificate.display()))

@@ -1,8 +1,8 @@
 //! What a client reports about a cell, and its comparison with what the cell requested.
 //! Every cell is two connections: the second offers the session of the first.
 
-use anyhow::{Context, Result, anyhow, ensure};
-use serde_json::Value;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
 
 use crate::interop::cell::Cell;
 
@@ -50,7 +50,7 @@ impl Secret {
 }
 
 /// A session as the server describes it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Session {
     version: String,
     suite: String,
@@ -70,23 +70,11 @@ impl Session {
         let text = String::from_utf8_lossy(answer);
         let response = text.find("HTTP/1.").and_then(|start| text.get(start..));
         let object = response.and_then(|response| response.get(response.find('{')?..));
-        let object: Value = serde_json::Deserializer::from_str(object.context("no response")?)
+        serde_json::Deserializer::from_str(object.context("no response")?)
             .into_iter()
             .next()
             .context("no response")?
-            .context("the response is not JSON")?;
-        let text = |name: &str| {
-            object[name].as_str().map(str::to_owned).ok_or_else(|| anyhow!("no `{name}`"))
-        };
-        let flag = |name: &str| object[name].as_bool().ok_or_else(|| anyhow!("no flag `{name}`"));
-        Ok(Self {
-            version: text("version")?,
-            suite: text("suite")?,
-            backend: text("backend")?,
-            extended_master_secret: flag("extended_master_secret")?,
-            encrypt_then_mac: flag("encrypt_then_mac")?,
-            resumed: flag("resumed")?,
-        })
+            .context("the response does not describe a session")
     }
 
     /// Returns the session that a cell requests.

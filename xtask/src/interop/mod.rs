@@ -144,6 +144,14 @@ impl StackRun {
     fn count(&self, wanted: fn(&Verdict) -> bool) -> usize {
         self.cells.iter().filter(|(_, verdict)| wanted(verdict)).count()
     }
+
+    fn green(&self) -> usize {
+        self.count(|verdict| *verdict == Verdict::Green)
+    }
+
+    fn red(&self) -> usize {
+        self.count(|verdict| matches!(verdict, Verdict::Red(_)))
+    }
 }
 
 /// What all runs share.
@@ -197,12 +205,8 @@ impl Bench<'_> {
         cells: &[Cell],
     ) -> Result<Vec<(Cell, Verdict)>> {
         let stack = ready.stack;
-        let directory =
-            self.workspace.target("interop/runs").join(format!("{}-{backend}", stack.key));
-        if directory.exists() {
-            fs::remove_dir_all(&directory).context("cannot remove the last run")?;
-        }
-        fs::create_dir_all(&directory).context("cannot create the folder of the run")?;
+        let run = format!("interop/runs/{}-{backend}", stack.key);
+        let directory = self.workspace.empty_target(&run)?;
         let mut server = self.servers.start(backend, &directory)?;
         let certificate = self.servers.certificate.clone();
         let mut client = ready.client(Place { port: server.port, certificate, directory });
@@ -266,7 +270,6 @@ fn check(
 
 /// One line for a run, and one for each red cell.
 fn summary(run: &StackRun) -> String {
-    let green = run.count(|verdict| *verdict == Verdict::Green);
     let peer = run.count(|verdict| matches!(verdict, Verdict::PeerCannot(_)));
     let backend = run.count(|verdict| *verdict == Verdict::BackendCannot);
     let red = run.cells.iter().filter_map(|(cell, verdict)| match verdict {
@@ -275,22 +278,20 @@ fn summary(run: &StackRun) -> String {
     });
     let red: Vec<_> = red.collect();
     format!(
-        "{:<13} {:<10} {green:>4} green, {peer:>3} peer cannot, {backend:>3} backend cannot, {:>3} \
+        "{:<13} {:<10} {:>4} green, {peer:>3} peer cannot, {backend:>3} backend cannot, {:>3} \
          red{}",
         run.stack.key,
         run.backend,
+        run.green(),
         red.len(),
         red.concat()
     )
 }
 
 fn conclude(runs: &[StackRun]) -> Result<()> {
-    let count = |wanted| runs.iter().map(|run| run.count(wanted)).sum::<usize>();
-    let green = count(|verdict| *verdict == Verdict::Green);
-    let red = count(|verdict| matches!(verdict, Verdict::Red(_)));
-    if red > 0 {
-        bail!("interop: {red} red cells, {green} green");
-    }
+    let green: usize = runs.iter().map(StackRun::green).sum();
+    let red: usize = runs.iter().map(StackRun::red).sum();
+    ensure!(red == 0, "interop: {red} red cells, {green} green");
     ensure!(green > 0, "interop: no cell was run");
     println!("interop: {green} cells green, none red");
     Ok(())

@@ -132,12 +132,17 @@ impl Dialogue {
 
 /// A child process that does not outlive this value.
 #[derive(Debug)]
-struct Killed {
-    child: Child,
+pub(crate) struct Killed {
+    pub(crate) child: Child,
 }
 
 impl Killed {
-    fn start(command: &mut Command) -> Result<Self> {
+    /// Starts it, with pipes for its input and its output.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
             .stdin(Stdio::piped())

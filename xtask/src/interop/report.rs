@@ -6,6 +6,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use serde_json::json;
 
+use crate::chart::distinct;
 use crate::interop::cell::{SUITES, Suite, Version};
 use crate::interop::stacks::{ClientKind, Ready};
 use crate::interop::{StackRun, Verdict};
@@ -30,7 +31,7 @@ listed in advance, tried all the same, and must fail.
 /// Returns the page.
 pub(crate) fn markdown(ready: &[Ready], runs: &[StackRun]) -> String {
     let mut page = INTRODUCTION.to_owned();
-    let backends = backends_of(runs);
+    let backends = distinct(runs.iter().map(|run| run.backend));
     page.push_str("\n## Stacks\n\n");
     page.push_str(
         "| Stack | Client | EMS | EtM | Resumption | Master secrets compared |\n\
@@ -63,7 +64,7 @@ pub(crate) fn markdown(ready: &[Ready], runs: &[StackRun]) -> String {
         page.push_str(&format!("| {} |", stack.name));
         for backend in &backends {
             let run = runs.iter().find(|run| run.stack.key == stack.key && run.backend == *backend);
-            let (green, red) = run.map_or((0, 0), |run| (count_green(run), count_red(run)));
+            let (green, red) = run.map_or((0, 0), |run| (run.green(), run.red()));
             total += green;
             let red = if red > 0 { format!(", **{red} red**") } else { String::new() };
             page.push_str(&format!(" {green}{red} |"));
@@ -179,24 +180,6 @@ pub(crate) fn json(runs: &[StackRun]) -> Result<String> {
     let mut text = serde_json::to_string_pretty(&cells.collect::<Vec<_>>())?;
     writeln!(text)?;
     Ok(text)
-}
-
-fn backends_of(runs: &[StackRun]) -> Vec<&'static str> {
-    let mut backends = Vec::new();
-    for run in runs {
-        if !backends.contains(&run.backend) {
-            backends.push(run.backend);
-        }
-    }
-    backends
-}
-
-fn count_green(run: &StackRun) -> usize {
-    run.count(|verdict| *verdict == Verdict::Green)
-}
-
-fn count_red(run: &StackRun) -> usize {
-    run.count(|verdict| matches!(verdict, Verdict::Red(_)))
 }
 
 #[cfg(test)]

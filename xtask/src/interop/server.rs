@@ -55,23 +55,8 @@ impl Servers {
 
     /// Returns whether the backend supports the cipher.
     pub(crate) fn has(&self, backend: &str, cipher: Cipher) -> bool {
-        let operation = match cipher {
-            Cipher::Null => return true,
-            Cipher::Rc4 => "RC4",
-            Cipher::Des => "DES-CBC",
-            Cipher::TripleDes => "3DES-CBC",
-            Cipher::Aes128Cbc => "AES-128-CBC",
-            Cipher::Aes256Cbc => "AES-256-CBC",
-            Cipher::Camellia128Cbc => "Camellia-128-CBC",
-            Cipher::Camellia256Cbc => "Camellia-256-CBC",
-            Cipher::Aes128Gcm => "AES-128-GCM",
-            Cipher::Aes256Gcm => "AES-256-GCM",
-            Cipher::Aes128Ccm => "AES-128-CCM",
-            Cipher::Aes256Ccm => "AES-256-CCM",
-            Cipher::Aes128Ccm8 => "AES-128-CCM-8",
-            Cipher::Aes256Ccm8 => "AES-256-CCM-8",
-        };
-        self.operations.get(backend).is_some_and(|operations| operations.contains(operation))
+        let operations = self.operations.get(backend);
+        cipher == Cipher::Null || operations.is_some_and(|it| it.contains(cipher.name().operation))
     }
 
     /// Starts a server with `backend` that keeps its files in `directory`.

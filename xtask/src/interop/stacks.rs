@@ -167,45 +167,50 @@ const NO_SUITE: &str = "not implemented";
 const NOT_BUILT: &str = "disabled in Debian's build";
 const WITHDRAWN: &str = "not in TLS 1.2 (RFC 5469)";
 
+/// What most stacks have in common; each overrides what differs.
+const COMMON: Stack = Stack {
+    key: "",
+    name: "",
+    packages: "",
+    extended_master_secret: Offer::AsAsked,
+    encrypt_then_mac: Offer::AsAsked,
+    no_resumption: None,
+    no_secrets: None,
+    client: ClientKind::Command(Tool::OpenSsl),
+    refusal: |_, _| None,
+};
+
 /// Every stack of the matrix.
 pub(crate) const STACKS: [Stack; 10] = [
     Stack {
         key: "openssl",
         name: "OpenSSL",
         packages: "openssl",
-        extended_master_secret: Offer::AsAsked,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Command(Tool::OpenSsl),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
             Cipher::Rc4 | Cipher::Des | Cipher::TripleDes => Some(NOT_BUILT),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "gnutls",
         name: "GnuTLS",
         packages: "gnutls-bin",
-        extended_master_secret: Offer::AsAsked,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Command(Tool::GnuTls),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
             Cipher::Des => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "nss",
         name: "NSS",
         packages: "gcc pkg-config libnss3-dev",
-        extended_master_secret: Offer::AsAsked,
         encrypt_then_mac: Offer::Never,
-        no_resumption: None,
         no_secrets: Some("Debian builds it without a key log"),
         client: ClientKind::Program(Program {
             source: "nss_client.c",
@@ -219,29 +224,24 @@ pub(crate) const STACKS: [Stack; 10] = [
             ) => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "tlslite-ng",
         name: "tlslite-ng",
         packages: "python3 python3-venv",
-        extended_master_secret: Offer::AsAsked,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
         refusal: |_, suite| match suite.cipher {
             Cipher::Des | Cipher::Camellia128Cbc | Cipher::Camellia256Cbc => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "jsse",
         name: "Java JSSE",
         packages: "default-jdk-headless",
-        extended_master_secret: Offer::AsAsked,
         encrypt_then_mac: Offer::Never,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Program(Program {
             source: "JsseClient.java",
             build: Build::Java { class: "JsseClient", libraries: &[] },
@@ -256,15 +256,12 @@ pub(crate) const STACKS: [Stack; 10] = [
             Cipher::Des if version == Version::Tls1_2 => Some(WITHDRAWN),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "bouncy-castle",
         name: "Bouncy Castle",
         packages: "default-jdk-headless libbctls-java",
-        extended_master_secret: Offer::AsAsked,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Program(Program {
             source: "BouncyCastleClient.java",
             build: Build::Java {
@@ -276,6 +273,7 @@ pub(crate) const STACKS: [Stack; 10] = [
             (Cipher::Rc4 | Cipher::Des, _) | (Cipher::Null, Mac::Md5) => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "go",
@@ -284,7 +282,6 @@ pub(crate) const STACKS: [Stack; 10] = [
         extended_master_secret: Offer::Never,
         encrypt_then_mac: Offer::Never,
         no_resumption: Some("resumes only by tickets"),
-        no_secrets: None,
         client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
         refusal: |version, suite| match (suite.cipher, suite.mac) {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
@@ -294,14 +291,13 @@ pub(crate) const STACKS: [Stack; 10] = [
             | (Cipher::Aes128Gcm | Cipher::Aes256Gcm, _) => None,
             _ => Some(NO_SUITE),
         },
+        ..COMMON
     },
     Stack {
         key: "botan",
         name: "Botan",
         packages: "botan",
         extended_master_secret: Offer::Always,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
         no_secrets: Some("its command has no key log"),
         client: ClientKind::Command(Tool::Botan),
         refusal: |version, suite| match suite.cipher {
@@ -309,15 +305,12 @@ pub(crate) const STACKS: [Stack; 10] = [
             Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "mbedtls",
         name: "mbedTLS",
         packages: "gcc libmbedtls-dev",
-        extended_master_secret: Offer::AsAsked,
-        encrypt_then_mac: Offer::AsAsked,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Program(Program {
             source: "mbedtls_client.c",
             build: Build::C {
@@ -330,6 +323,7 @@ pub(crate) const STACKS: [Stack; 10] = [
             Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NOT_BUILT),
             _ => None,
         },
+        ..COMMON
     },
     Stack {
         key: "bearssl",
@@ -337,8 +331,6 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "gcc libbearssl-dev",
         extended_master_secret: Offer::Never,
         encrypt_then_mac: Offer::Never,
-        no_resumption: None,
-        no_secrets: None,
         client: ClientKind::Program(Program {
             source: "bearssl_client.c",
             build: Build::C { header: "bearssl.h", library: CLibrary::Names(&["bearssl"]) },
@@ -352,6 +344,7 @@ pub(crate) const STACKS: [Stack; 10] = [
             | Cipher::Camellia256Cbc => Some(NO_SUITE),
             _ => None,
         },
+        ..COMMON
     },
 ];
 

@@ -31,22 +31,21 @@ const LAYERS: [Layer; 17] = [
         // Formats and wiping. No crypto library.
         others: Some(&["pkcs1", "pkcs8", "zeroize"]),
     },
-    Layer { member: "ssl-provider-rustcrypto", members: &[CORE], in_tests: TEST_KIT, others: None },
+    Layer { member: "ssl-provider-rustcrypto", ..COMMON },
     Layer {
         member: "ssl-provider-ring",
         // ring has neither RSA decryption nor MD5.
         members: &[CORE, "ssl-provider-rustcrypto"],
-        in_tests: TEST_KIT,
-        others: None,
+        ..COMMON
     },
-    Layer { member: "ssl-provider-aws-lc", members: &[CORE], in_tests: TEST_KIT, others: None },
-    Layer { member: "ssl-provider-openssl", members: &[CORE], in_tests: TEST_KIT, others: None },
+    Layer { member: "ssl-provider-aws-lc", ..COMMON },
+    Layer { member: "ssl-provider-openssl", ..COMMON },
     Layer {
         member: "ssl-provider-multibuffer",
-        members: &[CORE],
         in_tests: &["ssl-provider-rustcrypto", "ssl-provider-testkit"],
         // Its own arithmetic.
         others: Some(&["bytemuck", "zeroize"]),
+        ..COMMON
     },
     Layer {
         member: "ssl-provider",
@@ -58,15 +57,14 @@ const LAYERS: [Layer; 17] = [
             "ssl-provider-ring",
             "ssl-provider-multibuffer",
         ],
-        in_tests: TEST_KIT,
         others: Some(&["cfg-if"]),
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-testkit",
-        // Any backend may be tested, so none is known by name.
-        members: &[CORE],
         in_tests: &["ssl-provider"],
-        others: None,
+        // Any backend may be tested, so none is known by name.
+        ..COMMON
     },
     Layer {
         member: WIRE,
@@ -75,22 +73,14 @@ const LAYERS: [Layer; 17] = [
         // Bytes only, for endpoints and readers of captures alike.
         others: Some(&[]),
     },
-    Layer {
-        member: "ssl-provider-lab",
-        members: &["ssl-provider", WIRE],
-        in_tests: TEST_KIT,
-        others: None,
-    },
+    Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
     Layer {
         member: "ssl-provider-cli",
         members: &["ssl-provider", CORE, "ssl-provider-lab", "ssl-provider-keys", WIRE],
-        in_tests: TEST_KIT,
-        others: None,
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-keys",
-        members: &[CORE],
-        in_tests: TEST_KIT,
         // Key formats, and the arithmetic that completes or checks a key; the crypto is the
         // backends'.
         others: Some(&[
@@ -105,19 +95,20 @@ const LAYERS: [Layer; 17] = [
             "sec1",
             "zeroize",
         ]),
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-capi",
         members: &["ssl-provider", "ssl-provider-keys"],
-        in_tests: TEST_KIT,
         // Key formats; the crypto is the backends'.
         others: Some(&["libc", "pkcs1", "pkcs8", "zeroize"]),
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-benches",
         members: &["ssl-provider", CORE, "ssl-provider-capi", "ssl-provider-testkit"],
         in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
-        others: None,
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-fuzz",
@@ -129,7 +120,7 @@ const LAYERS: [Layer; 17] = [
             WIRE,
         ],
         in_tests: &[],
-        others: None,
+        ..COMMON
     },
     Layer {
         member: "ssl-provider-probe",
@@ -137,10 +128,12 @@ const LAYERS: [Layer; 17] = [
         in_tests: &[],
         others: Some(&["num-bigint"]),
     },
-    Layer { member: "xtask", members: &[], in_tests: &[], others: None },
+    Layer { member: "xtask", members: &[], in_tests: &[], ..COMMON },
 ];
 
-const TEST_KIT: &[&str] = &["ssl-provider-testkit"];
+/// What most members may use: core, the test kit in tests, and any crate of others.
+const COMMON: Layer =
+    Layer { member: "", members: &[CORE], in_tests: &["ssl-provider-testkit"], others: None };
 
 /// Checks every dependency between members, and those on other crates where they are listed.
 pub(super) fn check_layers(workspace: &Workspace) -> Vec<Finding> {

@@ -1,6 +1,9 @@
 //! Rule on licences: every package offers one of the licences that we may combine with ours.
 //! A small reader of SPDX expressions; what it cannot read is a finding.
 
+use std::iter::Peekable;
+use std::str::SplitWhitespace;
+
 use cargo_metadata::Package;
 
 use super::Finding;
@@ -43,14 +46,13 @@ fn finding(place: &str, licence: Option<&str>) -> Option<Finding> {
 fn is_allowed(expression: &str) -> bool {
     // An old notation, before SPDX expressions, for OR.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let mut reader = Reader { words: &words };
+    let mut reader = Reader { words: spaced.split_whitespace().peekable() };
     let allowed = reader.any();
-    reader.words.is_empty() && allowed == Some(true)
+    reader.words.next().is_none() && allowed == Some(true)
 }
 
 struct Reader<'a> {
-    words: &'a [&'a str],
+    words: Peekable<SplitWhitespace<'a>>,
 }
 
 impl Reader<'_> {
@@ -75,24 +77,16 @@ impl Reader<'_> {
             let allowed = self.any()?;
             return self.take(")").then_some(allowed);
         }
-        let (licence, rest) = self.words.split_first()?;
-        self.words = rest;
+        let licence = self.words.next()?;
         if self.take("WITH") {
-            let (exception, rest) = self.words.split_first()?;
-            self.words = rest;
+            let exception = self.words.next()?;
             return Some(ALLOWED.contains(&format!("{licence} WITH {exception}").as_str()));
         }
-        Some(ALLOWED.contains(licence))
+        Some(ALLOWED.contains(&licence))
     }
 
     fn take(&mut self, word: &str) -> bool {
-        match self.words.split_first() {
-            Some((first, rest)) if *first == word => {
-                self.words = rest;
-                true
-            }
-            _ => false,
-        }
+        self.words.next_if_eq(&word).is_some()
     }
 }
 

@@ -9,30 +9,20 @@ use super::Finding;
 /// Checks every rule that applies to a file of this name.
 pub(super) fn check(path: &Path, contents: &str) -> Vec<Finding> {
     let mut findings = forbidden_words(path, contents);
-    match path.extension().and_then(OsStr::to_str) {
-        Some("rs") => {
-            findings.extend(header(path, contents, "//! "));
-            findings.extend(width(path, contents));
-            findings.extend(unsafe_code(path, contents));
-            findings.extend(padding_modes(path, contents));
-        }
-        Some("py") => {
-            findings.extend(header(path, contents, "\"\"\""));
-            findings.extend(width(path, contents));
-        }
-        Some("go" | "java") => {
-            findings.extend(header(path, contents, "// "));
-            findings.extend(width(path, contents));
-        }
-        Some("sh") => {
-            findings.extend(header(path, contents, "# "));
-            findings.extend(width(path, contents));
-        }
-        Some("c" | "h") => {
-            findings.extend(header(path, contents, "/*"));
-            findings.extend(width(path, contents));
-        }
-        _ => {}
+    let extension = path.extension().and_then(OsStr::to_str);
+    let opening = match extension {
+        Some("rs") => "//! ",
+        Some("py") => "\"\"\"",
+        Some("go" | "java") => "// ",
+        Some("sh") => "# ",
+        Some("c" | "h") => "/*",
+        _ => return findings,
+    };
+    findings.extend(header(path, contents, opening));
+    findings.extend(width(path, contents));
+    if extension == Some("rs") {
+        findings.extend(unsafe_code(path, contents));
+        findings.extend(padding_modes(path, contents));
     }
     findings
 }

@@ -2,7 +2,7 @@
 //! Pointers in prototypes are of [`crate::pointer`]; layouts are compared with windows-sys.
 
 // The names of types and fields are those of the Windows headers, and documented there.
-#![allow(missing_docs)]
+#![allow(missing_docs, non_snake_case)]
 
 mod constants;
 
@@ -28,7 +28,6 @@ pub type Name = [u16; MAX_NAME_LEN];
 /// `BCRYPT_INTERFACE_VERSION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(non_snake_case)]
 pub struct BCRYPT_INTERFACE_VERSION {
     pub MajorVersion: u16,
     pub MinorVersion: u16,
@@ -37,7 +36,6 @@ pub struct BCRYPT_INTERFACE_VERSION {
 /// `NCryptBuffer`, one entry of a parameter list.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCryptBuffer {
     /// Bytes at `pvBuffer`.
     pub cbBuffer: u32,
@@ -49,7 +47,6 @@ pub struct NCryptBuffer {
 /// `NCryptBufferDesc`, a parameter list.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCryptBufferDesc {
     /// 0, `NCRYPTBUFFER_VERSION`.
     pub ulVersion: u32,
@@ -61,7 +58,6 @@ pub struct NCryptBufferDesc {
 /// `CERT_CONTEXT`. Only the encoded certificate is read.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct CERT_CONTEXT {
     pub dwCertEncodingType: u32,
     pub pbCertEncoded: *mut u8,
@@ -76,7 +72,6 @@ pub struct CERT_CONTEXT {
 /// `NCryptProviderName`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCryptProviderName {
     pub pszName: *mut u16,
     pub pszComment: *mut u16,
@@ -85,7 +80,6 @@ pub struct NCryptProviderName {
 /// `NCRYPT_SSL_CIPHER_SUITE`: lengths are in bits, except `dwCipherBlockLen`, which is in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCRYPT_SSL_CIPHER_SUITE {
     pub dwProtocol: u32,
     pub dwCipherSuite: u32,
@@ -106,7 +100,6 @@ pub struct NCRYPT_SSL_CIPHER_SUITE {
 /// `NCRYPT_SSL_CIPHER_SUITE_EX`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCRYPT_SSL_CIPHER_SUITE_EX {
     pub dwVersion: u32,
     pub dwProtocol: u32,
@@ -129,7 +122,6 @@ pub struct NCRYPT_SSL_CIPHER_SUITE_EX {
 /// `NCRYPT_SSL_CIPHER_LENGTHS`: what a record adds to its content, in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCRYPT_SSL_CIPHER_LENGTHS {
     pub cbLength: u32,
     pub dwHeaderLen: u32,
@@ -141,7 +133,6 @@ pub struct NCRYPT_SSL_CIPHER_LENGTHS {
 /// `NCRYPT_SSL_ECC_CURVE`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(non_snake_case)]
 pub struct NCRYPT_SSL_ECC_CURVE {
     pub szCurveName: [u16; 255],
     pub szOID: [c_char; 255],
@@ -153,7 +144,6 @@ pub struct NCRYPT_SSL_ECC_CURVE {
 /// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the default policy.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-#[allow(non_snake_case)]
 pub struct SSL_PROVIDER_POLICY {
     pub cbSize: u32,
     pub dwMinKeyBits: u32,

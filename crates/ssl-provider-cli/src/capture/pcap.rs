@@ -12,7 +12,7 @@ use pcap_parser::pcap::{
 };
 use pcap_parser::{Linktype, PcapError};
 
-use super::reader::{CaptureError, MAX_PACKET_LEN, Packet, pass, take};
+use super::reader::{CaptureError, MAX_PACKET_LEN, Packet};
 use super::window::Window;
 
 const FILE_HEADER_LEN: usize = 24;
@@ -37,7 +37,7 @@ impl Pcap {
     /// Parses the file header.
     pub(super) fn start<R: Read>(window: &mut Window<R>) -> Result<Self, CaptureError> {
         // Where the file is shorter, its magic number still tells whether it is a capture.
-        take(window, FILE_HEADER_LEN)?;
+        window.peek(FILE_HEADER_LEN)?;
         let mut header = window.available().to_vec();
         header.truncate(FILE_HEADER_LEN);
         // The parser knows the longer packet headers in little endian only.
@@ -50,7 +50,7 @@ impl Pcap {
             Err(Failed::Incomplete(_)) => return Err(CaptureError::Truncated { offset: 0 }),
             Err(_) => return Err(CaptureError::NotACapture),
         };
-        pass(window, FILE_HEADER_LEN as u64)?;
+        window.skip(FILE_HEADER_LEN as u64)?;
         let (parse_frame, packet_header_len): (fn(&[u8]) -> Frame<'_>, _) = if modified_big_endian {
             (parse_frame_modified_be, 24)
         } else if header.is_modified_format() {
@@ -73,15 +73,10 @@ impl Pcap {
         &mut self,
         window: &'w mut Window<R>,
     ) -> Result<Option<Packet<'w>>, CaptureError> {
-        pass(window, self.unread)?;
+        window.skip(self.unread)?;
         self.unread = 0;
         let offset = window.offset();
-        let Some(header) = take(window, self.packet_header_len)? else {
-            return match window.available() {
-                [] => Ok(None),
-                _ => Err(CaptureError::Truncated { offset }),
-            };
-        };
+        let Some(header) = window.head(self.packet_header_len)? else { return Ok(None) };
         // Given the header alone, the parser asks for exactly the bytes that were captured.
         let captured = match (self.parse_frame)(header) {
             Err(Failed::Incomplete(Needed::Size(captured))) => captured.get(),
@@ -92,7 +87,7 @@ impl Pcap {
             return Err(CaptureError::Corrupt { offset, what });
         }
         let len = self.packet_header_len + captured;
-        let frame = take(window, len)?.ok_or(CaptureError::Truncated { offset })?;
+        let frame = window.peek(len)?.ok_or(CaptureError::Truncated { offset })?;
         let Ok((_, frame)) = (self.parse_frame)(frame) else {
             let what = "a packet has an unknown format".to_owned();
             return Err(CaptureError::Corrupt { offset, what });

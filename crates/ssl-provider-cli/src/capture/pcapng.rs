@@ -9,7 +9,7 @@ use pcap_parser::pcapng::{
 };
 
 use super::pcap::link_type;
-use super::reader::{CaptureError, MAX_PACKET_LEN, Packet, pass, take};
+use super::reader::{CaptureError, MAX_PACKET_LEN, Packet};
 use super::window::Window;
 use crate::counted::counted;
 
@@ -59,7 +59,7 @@ impl Pcapng {
         &mut self,
         window: &'w mut Window<R>,
     ) -> Result<Option<Packet<'w>>, CaptureError> {
-        pass(window, self.unread)?;
+        window.skip(self.unread)?;
         self.unread = 0;
         // Finds the packet first and borrows it last, which is what the borrow checker can follow.
         let head = loop {
@@ -79,12 +79,12 @@ impl Pcapng {
                 }
                 _ => {}
             }
-            pass(window, u64::from(head.len))?;
+            window.skip(u64::from(head.len))?;
         };
         let limit = match head.kind {
             SPB_MAGIC => MAX_PACKET_LEN,
             // Only the packet itself may be long; its length stands at the same place in both.
-            _ => take(window, 24)?.map_or(0, |block| self.order.u32(block, 20)).min(MAX_PACKET_LEN),
+            _ => window.peek(24)?.map_or(0, |block| self.order.u32(block, 20)).min(MAX_PACKET_LEN),
         };
         let offset = window.offset();
         let block = self.load(head, limit + MAX_OPTIONS_LEN, window)?;
@@ -100,12 +100,7 @@ impl Pcapng {
         window: &mut Window<R>,
     ) -> Result<Option<Head>, CaptureError> {
         let offset = window.offset();
-        let Some(head) = take(window, FRAME_LEN as usize)? else {
-            return match window.available() {
-                [] => Ok(None),
-                _ => Err(CaptureError::Truncated { offset }),
-            };
-        };
+        let Some(head) = window.head(FRAME_LEN as usize)? else { return Ok(None) };
         if head.starts_with(&Self::MAGIC) {
             self.order = [ByteOrder::Little, ByteOrder::Big]
                 .into_iter()
@@ -132,10 +127,8 @@ impl Pcapng {
         if head.len > limit {
             return Err(too_long_or_short(offset, head.written_len));
         }
-        let block = window
-            .peek_mut(head.len as usize)
-            .map_err(|error| CaptureError::Io { offset, error })?
-            .ok_or(CaptureError::Truncated { offset })?;
+        let block =
+            window.peek_mut(head.len as usize)?.ok_or(CaptureError::Truncated { offset })?;
         self.modernise(head, block);
         let parsed = match self.order {
             ByteOrder::Little => parse_block_le(block),

@@ -87,7 +87,7 @@ impl<R: Read> CaptureReader<R> {
     /// [`CaptureError`] when the file is empty, is not a capture, or ends within its header.
     pub fn new(input: R) -> Result<Self, CaptureError> {
         let mut window = Window::new(input);
-        let Some(magic) = take(&mut window, 4)? else {
+        let Some(magic) = window.peek(4)? else {
             return Err(match window.available() {
                 [] => CaptureError::Empty,
                 _ => CaptureError::NotACapture,
@@ -125,26 +125,6 @@ impl<R> fmt::Debug for CaptureReader<R> {
         f.debug_struct("CaptureReader").finish_non_exhaustive()
     }
 }
-
-/// The first `len` bytes of the window.
-pub(super) fn take<R: Read>(
-    window: &mut Window<R>,
-    len: usize,
-) -> Result<Option<&[u8]>, CaptureError> {
-    let offset = window.offset();
-    window.peek(len).map_err(|error| CaptureError::Io { offset, error })
-}
-
-/// Moves past `len` bytes that must be there.
-pub(super) fn pass<R: Read>(window: &mut Window<R>, len: u64) -> Result<(), CaptureError> {
-    let offset = window.offset();
-    match window.skip(len) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(CaptureError::Truncated { offset }),
-        Err(error) => Err(CaptureError::Io { offset, error }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::pcapng::ByteOrder;

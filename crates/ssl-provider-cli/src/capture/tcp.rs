@@ -87,7 +87,7 @@ impl Default for Limits {
 }
 
 /// Follows the connections of a capture.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TcpStage<H> {
     connections: HashMap<ConnectionKey, Connection<H>>,
     limits: Limits,
@@ -169,7 +169,9 @@ impl<H: StreamHandler> TcpStage<H> {
             if !segment.syn && segment.payload.is_empty() {
                 return;
             }
-            self.make_room(&mut ended);
+            if self.connections.len() >= self.limits.connections {
+                self.evict(&mut ended);
+            }
             self.connections.insert(key, Connection::new(segment, start()));
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
@@ -213,12 +215,6 @@ impl<H: StreamHandler> TcpStage<H> {
     /// The handlers of the connections that are open, in no order.
     pub fn handlers(&self) -> impl Iterator<Item = &H> {
         self.connections.values().filter_map(|connection| connection.handler.as_ref())
-    }
-
-    fn make_room(&mut self, ended: &mut impl FnMut(Ended<H>)) {
-        if self.connections.len() >= self.limits.connections {
-            self.evict(ended);
-        }
     }
 
     /// Gives up a quarter of the connections: those that have ended, then those silent longest.
@@ -321,20 +317,6 @@ struct Out<'h, H> {
     handler: &'h mut H,
 }
 
-impl<H: StreamHandler> Out<'_, H> {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.handler.bytes(self.peer, bytes, self.moment);
-    }
-
-    fn gap(&mut self, missing: u64) {
-        self.handler.gap(self.peer, missing);
-    }
-
-    fn wants(&self) -> bool {
-        self.handler.wants(self.peer)
-    }
-}
-
 impl Direction {
     /// The position of a sequence number, the one nearest to where the direction is; none before
     /// its start.
@@ -364,10 +346,10 @@ impl Direction {
         }
         if at == self.position && self.early.is_empty() {
             self.position += bytes.len() as u64;
-            out.bytes(bytes);
+            out.handler.bytes(out.peer, bytes, out.moment);
             return;
         }
-        if !out.wants() {
+        if !out.handler.wants(out.peer) {
             // Only the position counts from here on.
             self.position = self.position.max(at + bytes.len() as u64);
             return;
@@ -407,7 +389,7 @@ impl Direction {
             let bytes = entry.remove();
             self.early_len -= bytes.len() + EARLY_COST;
             self.position += bytes.len() as u64;
-            out.bytes(&bytes);
+            out.handler.bytes(out.peer, &bytes, out.moment);
         }
     }
 
@@ -416,8 +398,8 @@ impl Direction {
         let Some((start, _)) = self.early.first_key_value() else { return };
         let missing = start.saturating_sub(self.position);
         self.position = *start;
-        out.gap(missing);
-        if out.wants() {
+        out.handler.gap(out.peer, missing);
+        if out.handler.wants(out.peer) {
             self.hand_out(out);
         } else {
             self.position = self
@@ -436,7 +418,7 @@ impl Direction {
         }
         let missing = self.end.map_or(0, |end| end.saturating_sub(self.position));
         if missing > 0 {
-            out.gap(missing);
+            out.handler.gap(out.peer, missing);
         }
     }
 }

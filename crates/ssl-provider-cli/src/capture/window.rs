@@ -3,6 +3,8 @@
 
 use std::io::{self, Read};
 
+use super::reader::CaptureError;
+
 /// Bytes that are read at a time.
 const CHUNK: usize = 256 * 1024;
 
@@ -25,14 +27,37 @@ impl<R: Read> Window<R> {
         self.offset
     }
 
+    /// The first `len` bytes of the window, or none at the end of the input.
+    ///
+    /// # Errors
+    ///
+    /// Fails when reading does, and when the input ends within these bytes.
+    pub(super) fn head(&mut self, len: usize) -> Result<Option<&[u8]>, CaptureError> {
+        let offset = self.offset;
+        match self.peek(len)?.is_none() {
+            true if self.available().is_empty() => Ok(None),
+            true => Err(CaptureError::Truncated { offset }),
+            false => self.peek(len),
+        }
+    }
+
     /// The first `len` bytes of the window, or none where the input has no such bytes any more.
-    pub(super) fn peek(&mut self, len: usize) -> io::Result<Option<&[u8]>> {
+    ///
+    /// # Errors
+    ///
+    /// Fails when reading does.
+    pub(super) fn peek(&mut self, len: usize) -> Result<Option<&[u8]>, CaptureError> {
         Ok(self.peek_mut(len)?.map(|bytes| &*bytes))
     }
 
     /// The same bytes to be rewritten in memory.
-    pub(super) fn peek_mut(&mut self, len: usize) -> io::Result<Option<&mut [u8]>> {
-        self.fill(len)?;
+    ///
+    /// # Errors
+    ///
+    /// Fails when reading does.
+    pub(super) fn peek_mut(&mut self, len: usize) -> Result<Option<&mut [u8]>, CaptureError> {
+        let offset = self.offset;
+        self.fill(len).map_err(|error| CaptureError::Io { offset, error })?;
         Ok(self.buffer.get_mut(self.start..self.end).and_then(|window| window.get_mut(..len)))
     }
 
@@ -41,8 +66,13 @@ impl<R: Read> Window<R> {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Moves on by `len` bytes, and says whether the input had as many.
-    pub(super) fn skip(&mut self, len: u64) -> io::Result<bool> {
+    /// Moves on by `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when reading does, and when the input has fewer bytes.
+    pub(super) fn skip(&mut self, len: u64) -> Result<(), CaptureError> {
+        let offset = self.offset;
         let mut left = len;
         loop {
             let step = left.min(self.available().len() as u64);
@@ -51,11 +81,11 @@ impl<R: Read> Window<R> {
             self.offset += step;
             left -= step;
             if left == 0 {
-                return Ok(true);
+                return Ok(());
             }
-            self.fill(1)?;
+            self.fill(1).map_err(|error| CaptureError::Io { offset, error })?;
             if self.available().is_empty() {
-                return Ok(false);
+                return Err(CaptureError::Truncated { offset });
             }
         }
     }
@@ -92,12 +122,13 @@ mod tests {
         let input: Vec<u8> = (0..600_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let mut window = Window::new(&input[..]);
         assert_eq!(window.peek(4).unwrap(), Some(&[0, 1, 2, 3][..]));
-        assert!(window.skip(2).unwrap());
+        window.skip(2).unwrap();
         assert_eq!(window.peek(500_000).unwrap().unwrap().len(), 500_000);
-        assert!(window.skip(599_990).unwrap());
+        window.skip(599_990).unwrap();
         assert_eq!(window.offset(), 599_992);
         assert_eq!(window.peek(9).unwrap(), None);
         assert_eq!(window.peek(8).unwrap().unwrap().len(), 8);
-        assert!(!window.skip(9).unwrap());
+        assert!(window.head(9).is_err());
+        assert!(window.skip(9).is_err());
     }
 }

@@ -28,6 +28,7 @@ pub(super) type LoadedKey = Vec<Result<PrivateKey, Error>>;
 pub(super) type Request = Result<Option<(Exchange, Arc<LoadedKey>)>, Problem>;
 
 /// The results of one exchange.
+#[derive(Default)]
 pub(super) struct Answer {
     /// Lines of JSON, one for each backend. They may contain a secret.
     pub(super) lines: Zeroizing<Vec<u8>>,
@@ -67,11 +68,7 @@ impl Importer {
     pub(super) fn answer(&self, index: u64, request: Request) -> Answer {
         let mut answer = Answer {
             lines: Zeroizing::new(Vec::with_capacity(self.providers.len() * MAX_LINE_LEN)),
-            succeeded: 0,
-            failed: 0,
-            skipped: false,
-            note: None,
-            disagreement: None,
+            ..Answer::default()
         };
         match request {
             Ok(None) => {

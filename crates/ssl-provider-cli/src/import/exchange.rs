@@ -47,32 +47,30 @@ pub(super) struct Fields<'a> {
     pub(super) encrypted_premaster: &'a str,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     pub(super) fn parse(&self) -> Result<Exchange, Problem> {
-        let given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+        let given = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
         let mut parameters = ParameterList::new();
-        if let Some(text) = self.client_random.filter(|text| !text.is_empty()) {
+        if let Some(text) = given(self.client_random) {
             parameters = parameters.client_random(random("client_random", text)?);
         }
-        if let Some(text) = self.server_random.filter(|text| !text.is_empty()) {
+        if let Some(text) = given(self.server_random) {
             parameters = parameters.server_random(random("server_random", text)?);
         }
-        if let Some(text) = self.session_hash.filter(|text| !text.is_empty()) {
+        if let Some(text) = given(self.session_hash) {
             parameters = parameters.session_hash(&bytes("session_hash", text)?)?;
         }
-        if let Some(text) = self.client_version.filter(|text| !text.is_empty()) {
+        if let Some(text) = given(self.client_version) {
             let version = u16::try_from(number("client_version", text)?).map_err(|_| {
                 Problem::parameter("client_version: expected 1 to 4 hex digits".to_owned())
             })?;
             parameters = parameters.highest_version(ProtocolVersion(version));
         }
-        if !given(self.session_hash) {
-            for (name, value) in
-                [("client_random", self.client_random), ("server_random", self.server_random)]
-            {
-                if !given(value) {
-                    return Err(Problem::parameter(format!("{name}: missing")));
-                }
+        if given(self.session_hash).is_none() {
+            let randoms =
+                [("client_random", self.client_random), ("server_random", self.server_random)];
+            if let Some((name, _)) = randoms.iter().find(|(_, value)| given(*value).is_none()) {
+                return Err(Problem::parameter(format!("{name}: missing")));
             }
         }
         Ok(Exchange {

@@ -8,7 +8,7 @@ mod keys;
 mod pipeline;
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssl_provider::{CipherSuite, Policy, PremasterVersion, ProtocolVersion};
 
 use crate::backend_choice::BackendArgs;
-use crate::exit::{Failure, Outcome, tell};
+use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::PasswordArgs;
 use crate::protocol_argument;
 use crate::suite_argument;
@@ -163,7 +163,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let password = args.password.password()?;
     match &args.batch {
         Some(path) => {
-            let keys = Keys::new(&importer, &password, folder_of(path), args.key.clone());
+            // Key paths are relative to the folder of the batch; for standard input, to the
+            // current folder.
+            let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+            let keys = Keys::new(&importer, &password, folder, args.key.clone());
             run_batch(&importer, keys, path)
         }
         None => {
@@ -234,10 +237,7 @@ fn write_answer(answer: &Answer, tally: &mut Tally) -> Result<(), Failure> {
     if let Some(disagreement) = &answer.disagreement {
         tell(format_args!("BACKENDS DISAGREE: {disagreement}"));
     }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(&answer.lines)?;
-    stdout.flush()?;
-    Ok(())
+    Ok(print(&*answer.lines)?)
 }
 
 /// Returns the exchange that the arguments describe.
@@ -253,11 +253,6 @@ fn single(args: &Args) -> Result<Exchange, Failure> {
         encrypted_premaster: args.encrypted_premaster.as_deref().unwrap_or_default(),
     };
     fields.parse().map_err(|problem| Failure::Usage(problem.text.replace('_', "-")))
-}
-
-/// Key paths are relative to the folder of the batch; for standard input, to the current folder.
-fn folder_of(batch: &Path) -> PathBuf {
-    batch.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 fn batch_name(path: &Path) -> String {

@@ -21,7 +21,7 @@ pub(super) fn decrypt_ahead<'k>(
 ) -> Vec<Option<DecryptedPremaster<'k>>> {
     let wanted: Vec<_> = openings.iter().map(|halves| wanted(keyring, halves)).collect();
     let mut decrypted: Vec<_> = openings.iter().map(|_| None).collect();
-    for key in keyring.keys() {
+    for key in &keyring.keys {
         let (places, ciphertexts): (Vec<usize>, Vec<&[u8]>) = wanted
             .iter()
             .enumerate()

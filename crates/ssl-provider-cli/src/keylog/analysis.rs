@@ -243,8 +243,8 @@ impl<'t> Walk<'_, 't> {
             return Err(missing("Finished", client, true));
         }
         if !client_flow.has_more() {
-            let reason = self.missing_behind("Finished", client_flow, true);
-            return Err((Verdict::Incomplete, reason));
+            let behind_change = Half { end: Some(client_flow.end()), ..Half::default() };
+            return Err(missing("Finished", &behind_change, true));
         }
         Ok(Flights { to_hello_done, behind_hello_done, to_key_exchange, behind_key_exchange })
     }
@@ -257,7 +257,7 @@ impl<'t> Walk<'_, 't> {
         extended_master_secret: bool,
     ) -> Result<(HandshakeHash, ParameterList), ssl_provider::Error> {
         let Handshake { version, suite, .. } = *parts.handshake;
-        let mut hash = self.keyring.strict().handshake_hash(version, suite.id)?;
+        let mut hash = self.keyring.strict.handshake_hash(version, suite.id)?;
         // The client's flight starts with its hello, which comes before the server's.
         let (client_hello, client_flight) = flights.to_key_exchange.split_at(1);
         for messages in [client_hello, flights.to_hello_done, client_flight] {
@@ -395,7 +395,7 @@ impl<'t> Walk<'_, 't> {
         }
         let setup = |error: ssl_provider::Error| error.to_string();
         let keys = master_key.session_keys(&handshake.randoms).map_err(setup)?;
-        let provider = self.keyring.strict();
+        let provider = &self.keyring.strict;
         let mut transcript =
             provider.handshake_hash(handshake.version, handshake.suite.id).map_err(setup)?;
         for message in halves.client.messages.iter().chain(&halves.server.messages) {
@@ -447,7 +447,8 @@ impl<'t> Walk<'_, 't> {
                 Alert::name_of(description)
             );
         }
-        let stream = self.stream(from_client);
+        let client = self.conversation.client;
+        let stream = self.conversation.stream(if from_client { client } else { client.other() });
         let why = match (&half.end, stream.start()) {
             (_, None) if stream.missing_before() > 0 => {
                 let missing = counted(stream.missing_before(), "byte");
@@ -463,17 +464,6 @@ impl<'t> Walk<'_, 't> {
             (None, Some(_)) => format!("the {side} left it out"),
         };
         format!("no {message} of the {side}: {why}")
-    }
-
-    /// Why a message is missing behind ChangeCipherSpec.
-    fn missing_behind(&self, message: &str, flow: &Flow<'_>, from_client: bool) -> String {
-        let half = Half { end: Some(flow.end()), ..Half::default() };
-        self.missing(message, &half, from_client)
-    }
-
-    fn stream(&self, of_client: bool) -> &crate::tls::RecordStream {
-        let client = self.conversation.client;
-        self.conversation.stream(if of_client { client } else { client.other() })
     }
 }
 

@@ -189,9 +189,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         keyrings: &keyrings,
         threads: args
             .threads
-            .map(usize::from)
-            .or_else(|| thread::available_parallelism().ok().map(usize::from))
-            .unwrap_or(1),
+            .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from),
         shard: args.shard.unwrap_or(Shard::ALL),
         live,
     };

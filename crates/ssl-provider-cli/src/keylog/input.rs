@@ -36,7 +36,7 @@ pub struct Delivery {
 }
 
 /// Reads captures and hands over each conversation with TLS in it when it ends.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Input {
     ip: IpStage,
     tcp: TcpStage<Conversation>,
@@ -52,27 +52,10 @@ pub struct Input {
     summary: InputSummary,
 }
 
-impl Default for Input {
-    fn default() -> Self {
-        Self::new(Limits::default())
-    }
-}
-
 impl Input {
     /// Starts with nothing read.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            ip: IpStage::default(),
-            tcp: TcpStage::new(limits),
-            ended: Vec::new(),
-            live: false,
-            opening: None,
-            numbered: 0,
-            moment: Moment::default(),
-            cut_packets: 0,
-            since_watermark: 0,
-            summary: InputSummary::default(),
-        }
+        Self { tcp: TcpStage::new(limits), ..Self::default() }
     }
 
     /// The same for a capture that goes on while it is read: the opening of a conversation is

@@ -23,9 +23,11 @@ pub struct Key {
 /// A backend with the keys of the run.
 #[derive(Debug)]
 pub struct Keyring {
-    keys: Vec<Key>,
-    strict: Provider,
-    lenient: Provider,
+    pub(super) keys: Vec<Key>,
+    /// Takes the offered version only.
+    pub(super) strict: Provider,
+    /// Takes a premaster secret with any version.
+    pub(super) lenient: Provider,
 }
 
 impl Keyring {
@@ -82,11 +84,6 @@ impl Keyring {
         }
     }
 
-    /// The keys.
-    pub(super) fn keys(&self) -> &[Key] {
-        &self.keys
-    }
-
     /// The backend.
     pub fn backend(&self) -> &Backend {
         self.strict.backend()
@@ -95,15 +92,5 @@ impl Keyring {
     /// Whether SSL 3.0 is spoken.
     pub(super) fn allows_ssl3(&self) -> bool {
         self.strict.policy().legacy_ssl3
-    }
-
-    /// Takes only premaster secrets with the version that it is told.
-    pub(super) fn strict(&self) -> &Provider {
-        &self.strict
-    }
-
-    /// Takes premaster secrets with any version.
-    pub(super) fn lenient(&self) -> &Provider {
-        &self.lenient
     }
 }

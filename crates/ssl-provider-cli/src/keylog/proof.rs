@@ -68,26 +68,20 @@ impl From<Error> for NoProof {
     }
 }
 
-/// What follows a ChangeCipherSpec up to Finished.
-struct Finish<'t> {
-    flow: Flow<'t>,
-    transcript: HandshakeHash,
-}
-
 impl<'t> Exchange<'_, 't> {
     /// Imports the master key with `key` and proves it. The premaster secret must carry the offered
     /// version first, then it may carry any; in that case the version is found out.
     pub(super) fn prove(&self, keyring: &Keyring, key: &Key) -> Result<Proven<'t>, NoProof> {
         let strict_key = &key.private_key;
         let offered = self.offered_version;
-        match self.prove_with(keyring.strict(), strict_key, offered) {
+        match self.prove_with(&keyring.strict, strict_key, offered) {
             Err(NoProof::WrongKey) => {}
             Ok(proven) => return Ok(Proven { premaster_version: Some(offered), ..proven }),
             Err(other) => return Err(other),
         }
-        let proven = self.prove_with(keyring.lenient(), &key.lenient_key, offered)?;
+        let proven = self.prove_with(&keyring.lenient, &key.lenient_key, offered)?;
         let premaster_version =
-            self.version_of_premaster(keyring.strict(), strict_key, &proven.master_key)?;
+            self.version_of_premaster(&keyring.strict, strict_key, &proven.master_key)?;
         Ok(Proven { premaster_version, ..proven })
     }
 
@@ -158,45 +152,40 @@ impl Handshake {
         keys: &SessionKeys,
         sender: Side,
         behind_change: &Flow<'t>,
-        transcript: HandshakeHash,
+        mut transcript: HandshakeHash,
     ) -> Result<(Flow<'t>, HandshakeHash), NoProof> {
         let cipher = RecordCipher::new(self.version, self.suite, keys, sender, self.options)
             .map_err(NoProof::Unverified)?;
-        let mut finish = Finish { flow: behind_change.with_cipher(cipher), transcript };
-        let finished = finish.read_finished()?;
+        let mut flow = behind_change.with_cipher(cipher);
+        let finished = read_finished(&mut flow, &mut transcript)?;
         let given = finished.body();
         let mut expected = vec![0; given.len()];
         // A length that no Finished has is an answer too: these are not the keys.
-        if master_key.verify_data(sender, &finish.transcript, &mut expected).is_err()
-            || expected != given
+        if master_key.verify_data(sender, &transcript, &mut expected).is_err() || expected != given
         {
             return Err(NoProof::WrongKey);
         }
-        finish.transcript.update(&finished.bytes);
-        Ok((finish.flow, finish.transcript))
+        transcript.update(&finished.bytes);
+        Ok((flow, transcript))
     }
 }
 
-impl Finish<'_> {
-    /// Reads up to Finished. A few extensions put messages before it, such as NextProtocol.
-    fn read_finished(&mut self) -> Result<Message, NoProof> {
-        loop {
-            match self.flow.read() {
-                Event::Message(message) if message.kind == HandshakeType::FINISHED => {
-                    return Ok(message);
-                }
-                Event::Message(message) => self.transcript.update(&message.bytes),
-                Event::Alert(_) => {}
-                Event::End(End::Sealed(RecordError::Bad(_))) | Event::ChangeCipherSpec => {
-                    return Err(NoProof::WrongKey);
-                }
-                Event::End(End::Sealed(RecordError::Missing(why))) => {
-                    return Err(NoProof::Unverified(why.to_owned()));
-                }
-                Event::End(End::Malformed(_)) => return Err(NoProof::WrongKey),
-                Event::End(end @ (End::Stream { .. } | End::Stopped(_))) => {
-                    return Err(NoProof::Incomplete(end));
-                }
+/// Reads up to Finished. A few extensions put messages before it, such as NextProtocol.
+fn read_finished(flow: &mut Flow<'_>, transcript: &mut HandshakeHash) -> Result<Message, NoProof> {
+    loop {
+        match flow.read() {
+            Event::Message(message) if message.kind == HandshakeType::FINISHED => {
+                return Ok(message);
+            }
+            Event::Message(message) => transcript.update(&message.bytes),
+            Event::Alert(_) => {}
+            Event::End(End::Sealed(RecordError::Bad(_)) | End::Malformed(_))
+            | Event::ChangeCipherSpec => return Err(NoProof::WrongKey),
+            Event::End(End::Sealed(RecordError::Missing(why))) => {
+                return Err(NoProof::Unverified(why.to_owned()));
+            }
+            Event::End(end @ (End::Stream { .. } | End::Stopped(_))) => {
+                return Err(NoProof::Incomplete(end));
             }
         }
     }

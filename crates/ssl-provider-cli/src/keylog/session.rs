@@ -11,7 +11,7 @@ use crate::hex;
 use crate::suites::iana;
 
 /// How a session ended up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
     /// The client's Finished was decrypted and is right.
     Proven,
@@ -22,6 +22,7 @@ pub enum Verdict {
     /// Its key exchange is not RSA.
     ForwardSecret,
     /// Something is missing.
+    #[default]
     Incomplete,
     /// A message makes no sense.
     Malformed,
@@ -60,7 +61,7 @@ impl Verdict {
 }
 
 /// A session and its verdict.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Session {
     /// Where its ClientHello is in the capture, or what there is in its place.
     pub moment: Moment,
@@ -101,25 +102,7 @@ pub struct Session {
 impl Session {
     /// A session about which nothing is known yet.
     pub(super) fn new(moment: Moment, stream: String, renegotiation: bool) -> Self {
-        Self {
-            moment,
-            stream,
-            client_random: None,
-            protocol: None,
-            offered_version: None,
-            suite: None,
-            extended_master_secret: false,
-            encrypt_then_mac: false,
-            renegotiation,
-            refused: false,
-            verdict: Verdict::Incomplete,
-            reason: String::new(),
-            notes: Vec::new(),
-            key: None,
-            premaster_version: None,
-            resumes: None,
-            key_log: None,
-        }
+        Self { moment, stream, renegotiation, ..Self::default() }
     }
 
     /// Sets the verdict.

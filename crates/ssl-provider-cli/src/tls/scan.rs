@@ -1,6 +1,8 @@
 //! Finds where TLS begins in a stream: at once, or behind another protocol's STARTTLS or CONNECT.
 //! Any port will do; the shape of a hello in its record decides.
 
+use std::ops::RangeInclusive;
+
 use memchr::memchr_iter;
 use ssl_provider::MAX_FRAGMENT_LEN;
 
@@ -132,20 +134,10 @@ fn ssl2_client_hello(bytes: &[u8]) -> Match {
 
 /// A whole pattern, for the middle of other data.
 fn hello_record(bytes: &[u8]) -> Match {
-    let shape: [fn(u8) -> bool; PATTERN_LEN] = [
-        |b| b == 0x16,
-        |b| b == 3,
-        |b| b <= 4,
-        |b| b <= 0x48,
-        |_| true,
-        |b| b == 1 || b == 2,
-        |b| b == 0,
-        |_| true,
-        |_| true,
-        |b| b == 3,
-        |b| b <= 4,
-    ];
-    if !bytes.iter().zip(shape).all(|(byte, fits)| fits(*byte)) {
+    const ANY: RangeInclusive<u8> = 0..=0xff;
+    const SHAPE: [RangeInclusive<u8>; PATTERN_LEN] =
+        [0x16..=0x16, 3..=3, 0..=4, 0..=0x48, ANY, 1..=2, 0..=0, ANY, ANY, 3..=3, 0..=4];
+    if !bytes.iter().zip(SHAPE).all(|(byte, range)| range.contains(byte)) {
         return Match::No;
     }
     match bytes.get(5) {

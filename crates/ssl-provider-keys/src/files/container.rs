@@ -62,19 +62,15 @@ enum Shape {
 impl Shape {
     /// The shape of DER; BER with indefinite lengths is refused.
     fn definite(der: &[u8]) -> Result<Self, Fault> {
-        match der {
-            [0x30, 0x80, ..] => Err(Fault::Container(
+        if let [0x30, 0x80, ..] = der {
+            return Err(Fault::Container(
                 "expected DER, found BER with indefinite lengths; convert it: openssl pkcs12 -nodes"
                     .to_owned(),
-            )),
-            _ => Ok(Self::of(der)),
+            ));
         }
-    }
-
-    fn of(der: &[u8]) -> Self {
-        let Some(fields) = fields(der) else { return Self::PrivateKey };
+        let Some(fields) = fields(der) else { return Ok(Self::PrivateKey) };
         let tags: Vec<_> = fields.iter().map(|field| field.tag()).collect();
-        match tags.as_slice() {
+        Ok(match tags.as_slice() {
             // EncryptedPrivateKeyInfo, RFC 5208 section 6.
             [Tag::Sequence, Tag::OctetString] => Self::EncryptedPkcs8,
             // PFX, RFC 7292 section 4: version 3, content, and mostly a MAC.
@@ -88,16 +84,9 @@ impl Shape {
                 Self::Other("a public key")
             }
             // OpenSSL's DSAPrivateKey: version, p, q, g, y, x.
-            [
-                Tag::Integer,
-                Tag::Integer,
-                Tag::Integer,
-                Tag::Integer,
-                Tag::Integer,
-                Tag::Integer,
-            ] => Self::Other("a DSA key"),
+            _ if tags == [Tag::Integer; 6] => Self::Other("a DSA key"),
             _ => Self::PrivateKey,
-        }
+        })
     }
 }
 

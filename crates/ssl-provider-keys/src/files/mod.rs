@@ -75,13 +75,7 @@ pub fn read_keys(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFil
 ///
 /// Those of [`read_keys`], except for [`Fault::Weak`].
 pub fn read_keys_even_weak(path: &Path, password: &Password) -> Result<Vec<KeyDer>, KeyFileError> {
-    let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
-    let content = match read_bounded(path) {
-        Ok(Some(content)) => content,
-        Ok(None) => return Err(wrap(Fault::TooLarge)),
-        Err(error) => return Err(wrap(Fault::Unreadable(error))),
-    };
-    let keys = find_keys(&content, password).map_err(wrap)?;
+    let keys = in_file(path, |content| find_keys(content, password))?;
     let alone = keys.len() == 1;
     let label = |number| match alone {
         true => path.display().to_string(),
@@ -116,20 +110,27 @@ pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError
 ///
 /// [`KeyFileError`] when the file cannot be read, is damaged, or takes another password.
 pub fn read_certificates(path: &Path, password: &Password) -> Result<Vec<Vec<u8>>, KeyFileError> {
-    let wrap = |fault| KeyFileError { file: path.to_owned(), fault };
-    let content = match read_bounded(path) {
-        Ok(Some(content)) => content,
-        Ok(None) => return Err(wrap(Fault::TooLarge)),
-        Err(error) => return Err(wrap(Fault::Unreadable(error))),
+    in_file(path, |content| {
+        if container::is_sequence(content) {
+            return container::certificates(content, password);
+        }
+        let mut blocks = pem::blocks(content)?;
+        blocks.retain(|block| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE"));
+        blocks.iter().map(|block| Ok(block.decode()?.to_vec())).collect()
+    })
+}
+
+/// Runs `find` on the content of a file, and names the file in what it reports.
+fn in_file<T>(
+    path: &Path,
+    find: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<T, KeyFileError> {
+    let found = match read_bounded(path) {
+        Ok(Some(content)) => find(&content),
+        Ok(None) => Err(Fault::TooLarge),
+        Err(error) => Err(Fault::Unreadable(error)),
     };
-    if container::is_sequence(&content) {
-        return container::certificates(&content, password).map_err(wrap);
-    }
-    let is_certificate =
-        |block: &pem::Block<'_>| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE");
-    let blocks = pem::blocks(&content).map_err(wrap)?;
-    let decoded = blocks.iter().filter(|block| is_certificate(block)).map(pem::Block::decode);
-    decoded.map(|der| der.map(|der| der.to_vec()).map_err(wrap)).collect()
+    found.map_err(|fault| KeyFileError { file: path.to_owned(), fault })
 }
 
 /// What a part of a file turned out to be.

@@ -14,7 +14,7 @@ use ssl_provider_wire::{
 };
 
 use super::{Connection, SessionInfo};
-use crate::alert::internal_error;
+use crate::alert::{internal_error, require};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
@@ -270,17 +270,13 @@ impl Connection {
     /// Activates the client's keys. A partial handshake message before it is refused, since its
     /// rest would come under other keys (RFC 5246 section 7.1).
     pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        if !self.messages.is_empty() {
-            return Err(Alert::UnexpectedMessage);
-        }
+        require(self.messages.is_empty(), Alert::UnexpectedMessage)?;
         let State::ChangeCipherSpec(negotiated, agreed) =
             mem::replace(&mut self.state, State::Closed)
         else {
             return Err(Alert::UnexpectedMessage);
         };
-        if payload != [1] {
-            return Err(Alert::DecodeError);
-        }
+        require(payload == [1], Alert::DecodeError)?;
         self.records.read_with(*agreed.read);
         self.state = State::Finished(negotiated, agreed.session, agreed.write);
         Ok(())
@@ -295,9 +291,7 @@ impl Connection {
         message: &Message,
     ) -> Result<State, Alert> {
         let (master_key, received) = (&session.master_key, message.body());
-        if received.len() != master_key.verify_data_len() {
-            return Err(Alert::DecodeError);
-        }
+        require(received.len() == master_key.verify_data_len(), Alert::DecodeError)?;
         master_key.verify_finished(Side::Client, &negotiated.hash, received).map_err(|error| {
             match error {
                 Error::BadFinished => Alert::DecryptError,

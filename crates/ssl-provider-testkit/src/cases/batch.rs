@@ -11,7 +11,7 @@ use ssl_provider_core::{
 
 use crate::bytes::Rng;
 use crate::ciphertext::KINDS;
-use crate::exchange::{Exchange, POLICY, open};
+use crate::exchange::{Exchange, POLICY, open, open_with_key};
 use crate::fake::Fake;
 use crate::rsa_key::TestKey;
 
@@ -69,8 +69,7 @@ pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &Backend) {
     let mut rng = Rng::new(71);
     for test_key in [TestKey::rsa_1024(), TestKey::rsa_2048_p_lt_q()] {
         let key = test_key.load(&provider);
-        let exchange =
-            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+        let exchange = Exchange::tls1_2();
         let version = exchange.expected_version();
         let ciphertexts: Vec<Vec<u8>> =
             KINDS.iter().map(|kind| kind.sample(&mut rng, &test_key, version).ciphertext).collect();
@@ -91,9 +90,7 @@ pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &Backend) {
 
 /// What was decrypted ahead is imported under the same conditions as a ciphertext.
 pub fn batch_is_imported_under_the_same_conditions(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let mut rng = Rng::new(72);
     let exchange =
         Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);

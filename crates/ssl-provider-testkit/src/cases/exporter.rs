@@ -142,8 +142,7 @@ pub fn exporter_of_every_suite(backend: &Backend) {
 
 /// A context is up to 65535 bytes, whose length goes into the derivation with both bytes.
 pub fn exporter_takes_a_context_as_long_as_its_length_field(backend: &Backend) {
-    let exchange =
-        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+    let exchange = Exchange::tls1_2();
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(2)));
     let context = vec![7; 0x1_0000];
     let (mut out, mut other) = ([0; 32], [0; 32]);
@@ -160,8 +159,7 @@ pub fn exporter_takes_a_context_as_long_as_its_length_field(backend: &Backend) {
 /// Labels under which TLS derives its own secrets are refused, their beginnings too, and so is what
 /// is no label; nothing is written then.
 pub fn exporter_refuses_reserved_and_malformed_requests(backend: &Backend) {
-    let exchange =
-        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+    let exchange = Exchange::tls1_2();
     let (key, randoms) = imported(backend, &exchange, &exchange.premaster_secret(&mut Rng::new(3)));
     let mut out = [0xaa; 16];
     let bad_labels: [&[u8]; 15] = [

@@ -5,18 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use ssl_provider_core::backend::RsaPrivateKey;
 use ssl_provider_core::{
-    Backend, CipherSuite, Error, InvalidKey, MasterSecret, MasterSeed, ProtocolVersion,
-    RsaExchange, RsaKeyExchange, RsaPrivateKeyDer,
+    Backend, Error, InvalidKey, MasterSecret, MasterSeed, ProtocolVersion, RsaExchange,
+    RsaKeyExchange, RsaPrivateKeyDer,
 };
 
 use crate::bytes::Rng;
 use crate::ciphertext::KINDS;
 use crate::exchange::{Exchange, open};
 use crate::rsa_key::TestKey;
-
-fn exchange() -> Exchange {
-    Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
-}
 
 fn raw_key(backend: &Backend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
     backend.rsa_decryption().load(&RsaPrivateKeyDer::from_der(&key.der).unwrap()).unwrap()
@@ -26,7 +22,7 @@ fn raw_key(backend: &Backend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
 /// is another, as the primes are hidden, and the same for two objects of one key, which would be an
 /// oracle otherwise.
 pub fn external_key_raw_operation_of_a_token(backend: &Backend) {
-    let (provider, test_key, exchange) = (open(backend), TestKey::rsa_1024(), exchange());
+    let (provider, test_key, exchange) = (open(backend), TestKey::rsa_1024(), Exchange::tls1_2());
     let (n, e) = (test_key.modulus().to_bytes_be(), vec![1, 0, 1]);
     let token = || provider.private_key_of_raw(&n, &e, raw_key(backend, &test_key)).unwrap();
     let (one, other, loaded) = (token(), token(), test_key.load(&provider));
@@ -94,7 +90,7 @@ pub fn external_key_whole_exchange_of_a_key_server(backend: &Backend) {
     let asked = Arc::default();
     let server = KeyServer { asked: Arc::clone(&asked), fails: false };
     let key = provider.private_key_of_exchange(&n, &[3], Box::new(server)).unwrap();
-    for exchange in [exchange(), exchange().extended()] {
+    for exchange in [Exchange::tls1_2(), Exchange::tls1_2().extended()] {
         let seed = exchange
             .session_hash
             .clone()
@@ -113,7 +109,7 @@ pub fn external_key_whole_exchange_of_a_key_server(backend: &Backend) {
     }
     let server = KeyServer { fails: true, ..KeyServer::default() };
     let key = provider.private_key_of_exchange(&n, &[3], Box::new(server)).unwrap();
-    let error = exchange().import(&provider, &key, &[7; 128]).unwrap_err();
+    let error = Exchange::tls1_2().import(&provider, &key, &[7; 128]).unwrap_err();
     assert_eq!(error, Error::Backend { backend: "key server", code: 7 });
 }
 
@@ -134,7 +130,7 @@ pub fn external_key_whole_exchange_that_writes_nothing_is_not_known(backend: &Ba
 
     let (provider, n) = (open(backend), TestKey::rsa_1024().modulus().to_bytes_be());
     let key = provider.private_key_of_exchange(&n, &[3], Box::new(Silent)).unwrap();
-    let secret = || exchange().imported_secret(&provider, &key, &[7; 128]);
+    let secret = || Exchange::tls1_2().imported_secret(&provider, &key, &[7; 128]);
     let (first, second) = (secret(), secret());
     assert_ne!(first, [0; 48]);
     assert_ne!(first, second);

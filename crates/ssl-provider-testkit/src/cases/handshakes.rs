@@ -9,7 +9,7 @@ use ssl_provider_core::{
 };
 
 use crate::bytes::hex;
-use crate::exchange::{Exchange, concatenated, open};
+use crate::exchange::{Exchange, concatenated, open, open_with_key};
 use crate::reference;
 use crate::rsa_key::TestKey;
 use crate::vectors::{Vectors, field, hex_field, with_folder};
@@ -217,9 +217,7 @@ fn dump_line(line: &str) -> Vec<u8> {
 /// Every pair of protocol and suite, so that a new row of the table is tried without being named:
 /// good ciphertexts give the true master secret, the session keys and the Finished of both sides.
 pub fn handshakes_of_every_suite(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let mut rng = crate::bytes::Rng::new(7);
     for (protocol, suite) in crate::exchange::rsa_suites() {
         let plain = Exchange::new(protocol, suite.id);
@@ -228,8 +226,7 @@ pub fn handshakes_of_every_suite(backend: &Backend) {
             None => vec![plain],
         };
         for exchange in variants {
-            let premaster_secret = exchange.premaster_secret(&mut rng);
-            let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+            let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
             let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
             let name = exchange.describe();
             let expected = exchange.master_secret(&premaster_secret);

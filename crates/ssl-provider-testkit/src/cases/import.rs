@@ -7,7 +7,7 @@ use ssl_provider_core::{
 };
 
 use crate::bytes::Rng;
-use crate::exchange::{Exchange, POLICY, open};
+use crate::exchange::{Exchange, POLICY, open, open_with_key};
 use crate::fake::Fake;
 use crate::rsa_key::TestKey;
 
@@ -189,16 +189,13 @@ pub fn import_takes_a_session_hash_of_the_right_length(backend: &Backend) {
 
 /// With a session hash the randoms do not count; they are not mixed in.
 pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let exchange =
         Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
             .extended();
     let hash = exchange.session_hash.clone().unwrap();
     let mut rng = Rng::new(41);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let good = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let (premaster_secret, good) = exchange.encrypted(&test_key, &mut rng);
     let bad = test_key.encrypt(&test_key.pad(b"bad", &mut rng));
     let alone = ParameterList::new().session_hash(&hash).unwrap();
     for ciphertext in [&good, &bad] {
@@ -227,9 +224,7 @@ pub fn import_lets_the_session_hash_win_over_the_randoms(backend: &Backend) {
 /// Without the offered version in the list, the negotiated one is expected; of the version in the
 /// list only 16 bits count.
 pub fn import_expects_the_negotiated_version_by_default(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let mut rng = Rng::new(42);
     for protocol in crate::exchange::PROTOCOLS {
         let exchange = Exchange {

