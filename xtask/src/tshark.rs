@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .with_context(|| format!("cannot copy {}", capture.file))?;
         let keys = capture.keys.iter().flat_map(|key| ["--key".into(), data.join(key)]);
         let (status, printed) = Run::new(&sslprov)
-            .args(["keylog", "--quiet", "--allow-ssl3", "--output"])
+            .args(["keylog", "--quiet", "--allow-ssl3", "--force", "--output"])
             .args([own.join(&capture.key_log)])
             .args(keys)
             .args([data.join(&capture.file)])

@@ -269,9 +269,9 @@ fn an_output_file_is_written_whole_or_not_at_all() {
     fs::write(&garbage, [7; 1000]).unwrap();
     let key = key("server-2048.pem");
     let run = |capture: &Path| {
-        let fixed: [&Path; 5] = ["keylog", "--key", "", "--output", ""].map(Path::new);
+        let fixed: [&Path; 6] = ["keylog", "--force", "--key", "", "--output", ""].map(Path::new);
         let mut arguments = fixed.to_vec();
-        (arguments[2], arguments[4]) = (&key, &output);
+        (arguments[3], arguments[5]) = (&key, &output);
         arguments.push(capture);
         sslprov(arguments)
     };
@@ -379,18 +379,22 @@ fn the_copy_with_secrets_holds_the_packets_and_the_key_log() {
 }
 
 #[test]
-fn a_copy_with_secrets_replaces_an_existing_file_only_when_told_to() {
+fn an_existing_file_is_replaced_only_when_told_to() {
     let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("opened.pcapng");
-    fs::write(&copy, "before").unwrap();
-    let arguments = ["--dsb", copy.to_str().unwrap()];
-    handshakes(&arguments).expect_code(2).expect_stderr("the file exists").expect_stderr("--force");
-    assert_eq!(fs::read_to_string(&copy).unwrap(), "before");
-    handshakes(&["--force", arguments[0], arguments[1]]).expect_code(0);
-    assert!(fs::read(&copy).unwrap().starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]));
-    fs::remove_file(&copy).unwrap();
-    handshakes(&arguments).expect_code(0);
-    handshakes(&["--force"]).expect_code(2).expect_stderr("--dsb");
+    for (option, start) in [("--dsb", &b"\x0a\x0d\x0d\x0a"[..]), ("--output", b"CLIENT_RANDOM ")] {
+        let file = folder.path().join("written");
+        fs::write(&file, "before").unwrap();
+        let arguments = [option, file.to_str().unwrap()];
+        let refused = handshakes(&arguments).expect_code(2);
+        refused.expect_stderr("the file exists").expect_stderr("--force");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+        handshakes(&["--force", option, arguments[1]]).expect_code(0);
+        assert!(fs::read(&file).unwrap().starts_with(start), "{option}");
+        fs::remove_file(&file).unwrap();
+        handshakes(&arguments).expect_code(0);
+        fs::remove_file(&file).unwrap();
+    }
+    handshakes(&["--force"]).expect_code(2).expect_stderr("--output");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn the_output_file_of_a_live_capture_has_each_line_at_once() {
     fs::write(&output, "before").unwrap();
     let (capture, first_finished) = four_connections();
     let read = || fs::read_to_string(&output).unwrap();
-    let mut live = Live::start(&["--output", output.to_str().unwrap()]);
+    let mut live = Live::start(&["--force", "--output", output.to_str().unwrap()]);
     live.write(&capture[..PCAP_HEADER_LEN]);
     assert_eq!(read(), "before", "no line yet");
     live.write(&capture[PCAP_HEADER_LEN..first_finished]);

@@ -6,12 +6,12 @@ use std::io::{BufWriter, stdout};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use clap::value_parser;
+use clap::{ArgGroup, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::engine::{self, Plan};
 use super::keyring::Keyring;
-use super::output_file::{Existing, OutputFile};
+use super::output_file::{Mode, OutputFile};
 use super::report::{Counts, KeptLines, Report};
 use super::shard::Shard;
 use super::{dsb, input};
@@ -24,6 +24,7 @@ use crate::outputs::{self, Named};
 /// Arguments of `sslprov keylog`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
+#[command(group = ArgGroup::new("outputs").multiple(true))]
 pub struct Args {
     /// Private key of the server: PEM, DER, PKCS#12 or CNG blob, encrypted or not. May be repeated;
     /// the certificates in the capture tell which key is whose
@@ -52,18 +53,18 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Write the key log to this file, which is replaced only when it is complete; in a live
-    /// capture, at the first line
-    #[arg(long, short, value_name = "FILE")]
+    /// Write the key log to this file, once it is complete; in a live capture, from the first line
+    /// on
+    #[arg(long, short, value_name = "FILE", group = "outputs")]
     pub output: Option<PathBuf>,
 
     /// Write a copy of the capture as pcapng, with the key log inside (Decryption Secrets Block),
     /// so that Wireshark opens it without further settings
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "outputs")]
     pub dsb: Option<PathBuf>,
 
-    /// Replace the file of --dsb if it exists
-    #[arg(long, requires = "dsb")]
+    /// Replace the files of --output and --dsb if they exist
+    #[arg(long, requires = "outputs")]
     pub force: bool,
 
     /// Threads for the cryptography; as many as there are processors without it
@@ -105,7 +106,8 @@ Verdicts, one for each session, on standard error or with --json on standard out
                   Finished of this one is right
   wrong-key       none of the keys is the server's, or the exchange was tampered with or the
                   capture is damaged
-  forward-secret  the key exchange is not RSA, so that no private key opens it
+  forward-secret  the key exchange is not RSA, so that the private key does not open it: (EC)DHE
+                  and TLS 1.3; also PSK and static DH, which need other keys
   incomplete      a message is missing from the capture; the reason names it
   malformed       a message cannot be parsed; the reason names it
   unverified      Finished cannot be checked; see the reason
@@ -129,7 +131,7 @@ Exit codes:
   0    all RSA sessions were opened
   1    none was, or there was none
   2    the arguments, keys or captures are not usable, or --output or --dsb cannot be created,
-       or the file of --dsb exists
+       or exists and --force is not given
   3    some were opened and some were not
   4    two backends returned different results (--backend all)
   5    writing standard output, --output or --dsb failed on the way, such as on a full disk
@@ -164,13 +166,12 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     keep_outputs_apart(args, &captures)?;
     let keyrings = load_keys(args)?;
     input::check(&captures)?;
-    let create = |path: &Option<PathBuf>, existing| {
-        path.as_deref().map(|path| OutputFile::create(path, existing)).transpose()
-    };
     let live = captures.iter().any(|it| is_pipe(it));
-    let replace = if live { Existing::ReplaceAtFirstLine } else { Existing::Replace };
-    let output = create(&args.output, replace)?;
-    let dsb = create(&args.dsb, if args.force { Existing::Replace } else { Existing::Keep })?;
+    let create = |path: &Option<PathBuf>, live| {
+        let mode = Mode { replace: args.force, live };
+        path.as_deref().map(|path| OutputFile::create(path, mode)).transpose()
+    };
+    let (output, dsb) = (create(&args.output, live)?, create(&args.dsb, false)?);
 
     let progress = progress_bar(args, &captures);
     let mut stdout = BufWriter::new(stdout().lock());

@@ -13,19 +13,18 @@ use crate::exit::Failure;
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
-    existing: Existing,
+    mode: Mode,
     target: Target,
 }
 
-/// What becomes of a file that exists already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Existing {
-    /// It is replaced once the new one is complete.
-    Replace,
-    /// It is replaced with the first line, and every line is there at once.
-    ReplaceAtFirstLine,
-    /// It stays, and the new one is refused.
-    Keep,
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    /// Whether a file that exists already is replaced, or stays, and the new one is refused.
+    pub(super) replace: bool,
+    /// Whether the file is in its place from the first line on, with every line at once, and not
+    /// only when it is complete.
+    pub(super) live: bool,
 }
 
 #[derive(Debug)]
@@ -37,12 +36,12 @@ enum Target {
 
 impl OutputFile {
     /// Starts writing; only the owner may read the file, for it holds secrets.
-    pub(super) fn create(path: &Path, existing: Existing) -> Result<Self, Failure> {
+    pub(super) fn create(path: &Path, mode: Mode) -> Result<Self, Failure> {
         let target = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 return Err(Failure::Usage(format!("{}: is a directory", path.display())));
             }
-            Ok(metadata) if metadata.is_file() && existing == Existing::Keep => {
+            Ok(metadata) if metadata.is_file() && !mode.replace => {
                 return Err(Failure::Usage(format!(
                     "{}: the file exists; choose another name, or replace it with --force",
                     path.display()
@@ -62,15 +61,12 @@ impl OutputFile {
         let target = target.map_err(|error| {
             Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
         })?;
-        Ok(Self { path: path.to_owned(), existing, target })
+        Ok(Self { path: path.to_owned(), mode, target })
     }
 
     /// Writes a line. Only a file that is replaced as a whole keeps it back.
     pub(super) fn line(self, line: &str) -> Result<Self, Failure> {
-        let mut file = match self.existing {
-            Existing::ReplaceAtFirstLine => self.put_in_place()?,
-            Existing::Replace | Existing::Keep => self,
-        };
+        let mut file = if self.mode.live { self.put_in_place()? } else { self };
         let written = writeln!(file, "{line}").and_then(|()| match file.target {
             Target::Beside(_) => Ok(()),
             Target::Direct(_) => file.flush(),
@@ -86,14 +82,14 @@ impl OutputFile {
     }
 
     fn put_in_place(self) -> Result<Self, Failure> {
-        let Self { path, existing, target } = self;
+        let Self { path, mode, target } = self;
         let target = match target {
             Target::Direct(file) => Ok(Target::Direct(file)),
             Target::Beside(file) => {
                 file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
-                    let persisted = match existing {
-                        Existing::Replace | Existing::ReplaceAtFirstLine => file.persist(&path),
-                        Existing::Keep => file.persist_noclobber(&path),
+                    let persisted = match mode.replace {
+                        true => file.persist(&path),
+                        false => file.persist_noclobber(&path),
                     };
                     persisted
                         .map(|file| Target::Direct(BufWriter::new(file)))
@@ -102,7 +98,7 @@ impl OutputFile {
             }
         };
         let target = target.map_err(|error| cannot_write(&path, &error))?;
-        Ok(Self { path, existing, target })
+        Ok(Self { path, mode, target })
     }
 
     /// The failure that an error of writing to this file is.
