@@ -10,10 +10,12 @@
  *     handle or pointer to be returned is set to 0, and NTE_BUFFER_TOO_SMALL comes with the size.
  *   - Checks are made in this order: handles, NULL pointers, flags, protocol and suite, lists.
  *   - dwFlags is 0 unless the function defines flags; other bits are NTE_BAD_FLAGS.
- *   - Handles are opaque numbers. A value that is not a live handle of the right kind and of the
- *     same provider is NTE_INVALID_HANDLE, or STATUS_INVALID_HANDLE where a function says so.
+ *   - Handles are opaque numbers. A value that is not a live handle of the right kind, of a
+ *     provider with the same backend, is NTE_INVALID_HANDLE, or STATUS_INVALID_HANDLE where a
+ *     function says so. The policy in force is that of the provider that made the object.
  *   - Strings are UTF-16 with a terminator within 256 characters.
- *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment.
+ *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment. An input of
+ *     0 bytes needs a pointer that is not NULL too, except for SslHashHandshake.
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
@@ -1290,8 +1292,9 @@ typedef SECURITY_STATUS (WINAPI *SslInitializeInterfaceFn)(
 
 /*
  * Opens a provider. NULL and MS_SCHANNEL_PROVIDER select the default backend; each name that
- * SslEnumProtocolProviders lists selects the backend of that name. The provider has the default
- * policy, except that session keys may be exported. Free the handle with SslFreeObject.
+ * SslEnumProtocolProviders lists selects the backend of that name. RSA keys of 1024 bits and more
+ * are taken, SSL 3.0 is off, session keys may be exported, and master secrets may not be read; for
+ * another policy use SslProviderOpenWithPolicy. Free the handle with SslFreeObject.
  *
  * Returns NTE_PROV_DLL_NOT_FOUND for an unknown name, and for the default if no backend is compiled
  * in.
@@ -1579,7 +1582,7 @@ SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
 
 /*
  * Computes the verify_data of a Finished message, the client's (NCRYPT_SSL_CLIENT_FLAG) or the
- * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 in TLS, 36 in SSL 3.0. More
+ * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 or more in TLS, 36 in SSL 3.0. More
  * messages can be added to the hash afterwards.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
@@ -1742,7 +1745,8 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
  * header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
  * epoch. Records of one key must be processed in order. For an AEAD suite, a number that is not
  * above that of the key's last record returns NTE_INVALID_PARAMETER, so that no nonce is used
- * twice.
+ * twice; so do the read key of SslGenerateSessionKeys and every key that has decrypted a record,
+ * under whose nonces the peer writes.
  *
  * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the
@@ -1763,8 +1767,9 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
 /*
  * Decrypts a whole record, with its header, and returns its content, which may be empty. pbOutput
  * needs room for the longest content that a record of this length can hold, because the length of
- * the padding is secret; a NULL pbOutput asks for that size. Sequence numbers and overlap are as
- * for SslEncryptPacket.
+ * the padding is secret; a NULL pbOutput asks for that size. Sequence numbers count and buffers
+ * overlap as for SslEncryptPacket, but a number may repeat: protection against replay is the
+ * caller's.
  *
  * Returns NTE_DECRYPTION_FAILURE for every record that fails authentication, for whatever reason,
  * and writes nothing.
@@ -1940,7 +1945,7 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
 
 /*
  * Imports a private key: BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB
- * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted). RSA keys have 1024 to 8192 bits; EC keys
+ * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted; PKCS#1 too, an extension). RSA keys have 1024 to 8192 bits; EC keys
  * are on P-256, P-384 or P-521. While the handle is live, SslOpenPrivateKey finds the key by a
  * certificate with the same public key. hImportKey is 0, and pParameterList is NULL or empty.
  *
@@ -2025,9 +2030,9 @@ typedef struct _SSL_PROVIDER_POLICY {
 
 /*
  * Opens a provider as SslOpenProvider does, with the policy of the caller. It applies to every
- * object that is made with the handle, and stays with it. All zeros but for cbSize are the
- * default policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor master
- * secrets leave the library.
+ * object that is made with the handle, and stays with it. All zeros but for cbSize allow keys of
+ * 2048 bits and more, no SSL 3.0, and neither session keys nor master secrets to leave the library:
+ * a stricter policy than that of SslOpenProvider.
  *
  * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure of this header,
  * or not a whole number of fields, and for a dwMinKeyBits that is neither 0 nor from 1024 to 8192;

@@ -104,6 +104,7 @@ export! {
         let backend = master_key.security_parameters().backend();
         let insert = |writer| {
             let key = keys.record_key(writer, RecordOptions::default())?;
+            let key = if writer == Side::Client { key.for_reading() } else { key };
             let key = SessionKey::new(backend.clone(), key);
             process().handles.insert(Object::SessionKey(key.into()))
         };
@@ -120,8 +121,8 @@ export! {
 
 export! {
     /// Computes the verify_data of a Finished message, the client's (`NCRYPT_SSL_CLIENT_FLAG`) or
-    /// the server's (`NCRYPT_SSL_SERVER_FLAG`). It fills `cbOutput` bytes: 12 in TLS, 36 in SSL
-    /// 3.0. More messages can be added to the hash afterwards.
+    /// the server's (`NCRYPT_SSL_SERVER_FLAG`). It fills `cbOutput` bytes: 12 or more in TLS, 36 in
+    /// SSL 3.0. More messages can be added to the hash afterwards.
     fn SslComputeFinishedHash is ComputeFinishedHashFn(
         provider: ProviderHandle,
         master_key: KeyHandle,

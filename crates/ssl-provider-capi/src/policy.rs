@@ -18,9 +18,9 @@ const DEFAULT_MIN_KEY_BITS: usize = 2048;
 
 export! {
     /// Opens a provider as `SslOpenProvider` does, with the policy of the caller. It applies to
-    /// every object that is made with the handle, and stays with it. All zeros but for `cbSize` are
-    /// the default policy: keys of 2048 bits and more, no SSL 3.0, and neither session keys nor
-    /// master secrets leave the library.
+    /// every object that is made with the handle, and stays with it. All zeros but for `cbSize`
+    /// allow keys of 2048 bits and more, no SSL 3.0, and neither session keys nor master secrets to
+    /// leave the library: a stricter policy than that of `SslOpenProvider`.
     ///
     /// Returns `NTE_INVALID_PARAMETER` for a `cbSize` that is 0, longer than the structure of this
     /// header, or not a whole number of fields, and for a `dwMinKeyBits` that is neither 0 nor from

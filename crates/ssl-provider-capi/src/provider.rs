@@ -27,7 +27,7 @@ const LIBRARY_PROPERTY: &str = "Library";
 /// it like one of `SslOpenProvider`.
 ///
 /// C code may use a private key with every provider of its backend, and those of `SslOpenProvider`
-/// have the default policy. A key keeps the rule for the version in the premaster secret that it
+/// take keys of 1024 bits and let session keys be exported. A key keeps the rule for the version in the premaster secret that it
 /// was opened under, and an import under another returns `NTE_PERM`: see
 /// [`PremasterVersion`](ssl_provider::PremasterVersion).
 ///
@@ -40,8 +40,9 @@ pub fn provider_handle(provider: Provider) -> Result<ProviderHandle, Error> {
 
 export! {
     /// Opens a provider. NULL and `MS_SCHANNEL_PROVIDER` select the default backend; each name that
-    /// [`SslEnumProtocolProviders`] lists selects the backend of that name. The provider has the
-    /// default policy, except that session keys may be exported. Free the handle with
+    /// [`SslEnumProtocolProviders`] lists selects the backend of that name. RSA keys of 1024 bits
+    /// and more are taken, SSL 3.0 is off, session keys may be exported, and master secrets may not
+    /// be read; for another policy use `SslProviderOpenWithPolicy`. Free the handle with
     /// [`SslFreeObject`].
     ///
     /// Returns `NTE_PROV_DLL_NOT_FOUND` for an unknown name, and for the default if no backend is

@@ -17,7 +17,8 @@ export! {
     /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
     /// epoch. Records of one key must be processed in order. For an AEAD suite, a number that is
     /// not above that of the key's last record returns `NTE_INVALID_PARAMETER`, so that no nonce is
-    /// used twice.
+    /// used twice; so do the read key of `SslGenerateSessionKeys` and every key that has decrypted a
+    /// record, under whose nonces the peer writes.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether
@@ -67,7 +68,8 @@ export! {
     /// Decrypts a whole record, with its header, and returns its content, which may be empty.
     /// `pbOutput` needs room for the longest content that a record of this length can hold, because
     /// the length of the padding is secret; a NULL `pbOutput` asks for that size. Sequence numbers
-    /// and overlap are as for [`SslEncryptPacket`].
+    /// count and buffers overlap as for [`SslEncryptPacket`], but a number may repeat: protection
+    /// against replay is the caller's.
     ///
     /// Returns `NTE_DECRYPTION_FAILURE` for every record that fails authentication, for whatever
     /// reason, and writes nothing.

@@ -131,7 +131,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidHandle => f.write_str("the handle is not valid for this provider"),
+            Self::InvalidHandle => {
+                f.write_str("the key or handle is not live, of another kind, or of another backend")
+            }
             Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
             Self::BadFlags { given } => write!(f, "flags 0x{given:08x} are not allowed here"),
             Self::UnsupportedProtocol { given } => {
@@ -168,11 +170,17 @@ impl fmt::Display for Error {
 impl fmt::Display for InvalidKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("expected an RSA key as PKCS#1 or PKCS#8"),
+            Self::Malformed => f.write_str(
+                "expected an RSA key in DER, as PKCS#1 or PKCS#8; PEM has to be decoded",
+            ),
             Self::NotRsa(found) => write!(f, "expected an RSA key, found {found}"),
             Self::MultiPrime => f.write_str("keys of more than two primes are not supported"),
             Self::Modulus { bits } => {
-                write!(f, "expected an odd modulus of 1024 to 8192 bits, found {bits} bits")
+                write!(
+                    f,
+                    "expected an odd modulus of 1024 to 8192 bits without leading zeros, \
+                     found {bits} bits"
+                )
             }
             Self::Exponent => {
                 f.write_str("expected an odd public exponent of at least 3 and at most 33 bits")

@@ -99,7 +99,8 @@ impl MasterKey {
     /// # Errors
     ///
     /// [`Error::InvalidParameter`] when `out` has a length that the protocol does not know, and
-    /// when the hash is of another protocol or suite; and errors of the backend.
+    /// when the hash is of another length than that of this version and suite; errors of the
+    /// backend.
     pub fn verify_data(
         &self,
         sender: Side,

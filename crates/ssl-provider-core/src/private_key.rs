@@ -140,7 +140,7 @@ impl PrivateKey {
         premaster_version: PremasterVersion,
         key: Box<dyn RsaPrivateKey>,
     ) -> Result<Self, Error> {
-        check_modulus(modulus)?;
+        check_public_key(modulus, public_exponent)?;
         if key.modulus_len() != modulus.len() {
             return Err(Error::InvalidParameter(
                 "modulus: its length differs from that of the key",
@@ -159,7 +159,7 @@ impl PrivateKey {
         premaster_version: PremasterVersion,
         exchange: Box<dyn RsaKeyExchange>,
     ) -> Result<Self, Error> {
-        check_modulus(modulus)?;
+        check_public_key(modulus, public_exponent)?;
         let exchange = Exchange::Whole(exchange);
         Ok(Self::new(backend, modulus, public_exponent, premaster_version, exchange))
     }
@@ -415,14 +415,17 @@ fn hidden_reject_key(
     Ok(reject_key)
 }
 
-/// Checks the modulus of a key that is not loaded from DER: odd, and a block of its length holds a
-/// premaster secret.
-fn check_modulus(modulus: &[u8]) -> Result<(), Error> {
+/// Checks the public half of a key that is not loaded from DER: odd numbers without leading zeros,
+/// a block of the modulus' length holds a premaster secret, and the exponent is no 1.
+fn check_public_key(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
     if !(MIN_BLOCK_LEN..=MAX_MODULUS_LEN).contains(&modulus.len())
         || is_even(modulus)
         || modulus.first() == Some(&0)
     {
         return Err(Error::Key(InvalidKey::Modulus { bits: bit_len(modulus) }));
+    }
+    if is_even(exponent) || exponent.first() == Some(&0) || exponent == [1] {
+        return Err(Error::Key(InvalidKey::Exponent));
     }
     Ok(())
 }

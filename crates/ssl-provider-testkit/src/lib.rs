@@ -175,7 +175,8 @@ macro_rules! conformance_tests {
                 record_padding_of_any_length_opens record_padding_and_mac_errors_have_one_answer
                 record_limits_are_kept record_payloads_that_are_too_long_overflow
                 record_keys_are_checked record_nonces_and_vectors_never_repeat
-                record_sequence_numbers_of_aead_keys_only_grow record_openssl_vectors
+                record_sequence_numbers_of_aead_keys_only_grow
+                record_keys_that_read_do_not_write record_openssl_vectors
                 record_botan_vectors record_botan_paddings record_botan_null_vectors
                 record_recorded_connections;
             cipher: cipher_wycheproof_aead cipher_wycheproof_cbc cipher_keys_are_shared_by_threads
@@ -215,7 +216,7 @@ macro_rules! conformance_tests {
             external_key: external_key_raw_operation_of_a_token
                 external_key_whole_exchange_of_a_key_server
                 external_key_whole_exchange_that_writes_nothing_is_not_known
-                external_key_of_an_impossible_modulus_is_refused;
+                external_key_of_impossible_numbers_is_refused;
             rejection: rejection_looks_like_success rejection_is_the_same_for_every_size_of_key
                 rejection_finds_a_change_of_any_byte rejection_of_every_length_of_ciphertext
                 rejection_of_numbers_at_the_edges rejection_answers_alike_every_time

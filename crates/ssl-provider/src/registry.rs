@@ -22,6 +22,9 @@ static BACKENDS: LazyLock<RwLock<Vec<Backend>>> = LazyLock::new(|| {
 /// The name under which `SslOpenProvider` opens the default backend (`MS_SCHANNEL_PROVIDER`).
 const DEFAULT_PROVIDER: &str = "Microsoft SSL Protocol Provider";
 
+/// Longest provider name that the C interface reads, in UTF-16 code units.
+const MAX_PROVIDER_NAME_LEN: usize = 255;
+
 /// Returns the backends that are compiled in, in order of preference, then those that were
 /// [registered](register), in the order of registration.
 ///
@@ -42,14 +45,21 @@ pub fn backends() -> Vec<Backend> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidParameter`] when another backend has its name or its provider name, and for the
-/// provider name that stands for the default.
+/// [`Error::InvalidParameter`] when another backend has its name or its provider name, and for names
+/// that nobody could ask for: empty ones, `all`, the provider name that stands for the default, and
+/// a provider name of more than 255 UTF-16 code units.
 pub fn register(backend: impl Into<Backend>) -> Result<(), Error> {
     let backend = backend.into();
     let mut backends = BACKENDS.write().unwrap_or_else(PoisonError::into_inner);
     let (name, provider_name) = (backend.info().name, backend.info().provider_name);
     let is_taken = |info: &BackendInfo| info.name == name || info.provider_name == provider_name;
-    if provider_name == DEFAULT_PROVIDER || backends.iter().any(|other| is_taken(other.info())) {
+    if ["", "all"].contains(&name)
+        || ["", DEFAULT_PROVIDER].contains(&provider_name)
+        || provider_name.encode_utf16().count() > MAX_PROVIDER_NAME_LEN
+    {
+        return Err(Error::InvalidParameter("backend: its name is empty, too long or reserved"));
+    }
+    if backends.iter().any(|other| is_taken(other.info())) {
         return Err(Error::InvalidParameter("backend: another one has its name"));
     }
     backends.push(backend);
@@ -123,7 +133,37 @@ pub fn with_multi_buffer(backend: &Backend) -> Option<Backend> {
 
 #[cfg(test)]
 mod tests {
+    use ssl_provider_core::backend::KeyExchangeBackend;
+    use ssl_provider_core::{Operation, Support};
+
     use super::*;
+
+    #[derive(Debug)]
+    struct Named(BackendInfo);
+
+    impl KeyExchangeBackend for Named {
+        fn info(&self) -> &BackendInfo {
+            &self.0
+        }
+
+        fn support(&self, _: Operation) -> Support {
+            Support::Unsupported
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_could_ask_for_is_not_registered() {
+        let long = String::leak("x".repeat(256));
+        let good = "of this test";
+        for (name, provider_name) in
+            [("", good), ("all", good), (good, ""), (good, DEFAULT_PROVIDER), (good, &*long)]
+        {
+            let info = BackendInfo::new(name, provider_name, "none".to_owned());
+            let refused = register(Backend::new(Named(info)));
+            assert!(matches!(refused, Err(Error::InvalidParameter(_))), "{name} {provider_name}");
+        }
+        assert_eq!(backend(good), Err(Error::NoBackend));
+    }
 
     #[test]
     fn the_default_is_the_first_of_all_that_are_compiled_in() {

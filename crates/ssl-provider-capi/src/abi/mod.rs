@@ -141,7 +141,7 @@ pub struct NCRYPT_SSL_ECC_CURVE {
     pub dwFlags: u32,
 }
 
-/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the default policy.
+/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the strictest policy.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SSL_PROVIDER_POLICY {

@@ -244,6 +244,23 @@ static void numbers_only_grow(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE pri
     free_keys(keys);
 }
 
+/* A key under whose nonces the peer writes encrypts nothing, whether it has decrypted or not. */
+static void read_keys_do_not_write(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key,
+                                   const struct exchange *exchange)
+{
+    struct keys writer = keys_of(provider, private_key, exchange);
+    struct keys keys = keys_of(provider, private_key, exchange);
+    DWORD len = 0, got = 0;
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslEncryptPacket(provider, keys.read, payload, 10, record, ROOM, &len, 0, 23, 0));
+    OK(SslEncryptPacket(provider, writer.write, payload, 10, record, ROOM, &len, 0, 23, 0));
+    OK(SslDecryptPacket(provider, keys.write, record, len, opened, ROOM, &got, 0, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslEncryptPacket(provider, keys.write, payload, 10, record, ROOM, &len, 1, 23, 0));
+    free_keys(writer);
+    free_keys(keys);
+}
+
 static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE private_key)
 {
     struct keys keys = keys_of(provider, private_key, &exchanges[4]);
@@ -295,6 +312,7 @@ int main(void)
     for (each = 0; each < COUNT(exchanges); each += 2) {
         round_trips(provider, key, &exchanges[each]);
         numbers_only_grow(provider, key, &exchanges[each]);
+        read_keys_do_not_write(provider, key, &exchanges[each]);
         bad_records(provider, key, &exchanges[each]);
         overlaps_at_every_distance(provider, key, &exchanges[each]);
         overlaps(provider, key, &exchanges[each]);

@@ -12,8 +12,8 @@ use crate::operation::{Operation, Support};
 use crate::public_key::PublicKeyDer;
 use crate::rsa_der::RsaPrivateKeyDer;
 
-/// Two backends as one. Each operation goes to `primary`; where that returns
-/// [`Error::Unsupported`], and only there, it goes to `secondary`.
+/// Two backends as one. Each operation goes to `primary` if its [`KeyExchangeBackend::support`] says
+/// that it has it, and else to `secondary`, so that whoever is announced does the work.
 #[derive(Debug)]
 pub struct Composed<P> {
     info: BackendInfo,
@@ -27,13 +27,12 @@ impl<P: KeyExchangeBackend> Composed<P> {
         Self { info, primary, secondary }
     }
 
-    fn either<T>(
-        &self,
-        mut operation: impl FnMut(&dyn KeyExchangeBackend) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        match operation(&self.primary) {
-            Err(Error::Unsupported(_)) => operation(&*self.secondary),
-            result => result,
+    /// The backend that does `operation`.
+    fn of(&self, operation: Operation) -> &dyn KeyExchangeBackend {
+        if self.primary.support(operation).is_supported() {
+            &self.primary
+        } else {
+            &*self.secondary
         }
     }
 }
@@ -44,10 +43,7 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
     }
 
     fn support(&self, operation: Operation) -> Support {
-        match self.primary.support(operation) {
-            Support::Unsupported => self.secondary.support(operation),
-            by_primary => by_primary,
-        }
+        self.of(operation).support(operation)
     }
 
     fn random(&self) -> &dyn SecureRandom {
@@ -73,24 +69,24 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
 
 impl<P: KeyExchangeBackend> SecureRandom for Composed<P> {
     fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
-        self.either(|backend| backend.random().fill(out))
+        self.of(Operation::Random).random().fill(out)
     }
 }
 
 impl<P: KeyExchangeBackend> Hashing for Composed<P> {
     fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        self.either(|backend| backend.hashing().hash(hash, input, out))
+        self.of(Operation::Hash(hash)).hashing().hash(hash, input, out)
     }
 
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
-        self.either(|backend| backend.hashing().hash_context(hash))
+        self.of(Operation::Hash(hash)).hashing().hash_context(hash)
     }
 
     fn compression_function(
         &self,
         hash: HashAlgorithm,
     ) -> Result<Box<dyn CompressionFunction>, Error> {
-        self.either(|backend| backend.hashing().compression_function(hash))
+        self.of(Operation::CompressionFunction(hash)).hashing().compression_function(hash)
     }
 
     fn hmac(
@@ -100,7 +96,7 @@ impl<P: KeyExchangeBackend> Hashing for Composed<P> {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.either(|backend| backend.hashing().hmac(hash, key, input, out))
+        self.of(Operation::Hmac(hash)).hashing().hmac(hash, key, input, out)
     }
 
     fn prf(
@@ -111,7 +107,7 @@ impl<P: KeyExchangeBackend> Hashing for Composed<P> {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.either(|backend| backend.hashing().prf(prf, secret, label, seed, out))
+        self.of(Operation::Prf(prf)).hashing().prf(prf, secret, label, seed, out)
     }
 
     fn hkdf_extract(
@@ -121,7 +117,7 @@ impl<P: KeyExchangeBackend> Hashing for Composed<P> {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.either(|backend| backend.hashing().hkdf_extract(hash, salt, input, out))
+        self.of(Operation::Hmac(hash)).hashing().hkdf_extract(hash, salt, input, out)
     }
 
     fn hkdf_expand(
@@ -131,27 +127,27 @@ impl<P: KeyExchangeBackend> Hashing for Composed<P> {
         info: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        self.either(|backend| backend.hashing().hkdf_expand(hash, secret, info, out))
+        self.of(Operation::Hmac(hash)).hashing().hkdf_expand(hash, secret, info, out)
     }
 }
 
 impl<P: KeyExchangeBackend> RsaDecryption for Composed<P> {
     fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        self.either(|backend| backend.rsa_decryption().load(key))
+        self.of(Operation::RsaDecryptRaw).rsa_decryption().load(key)
     }
 }
 
 impl<P: KeyExchangeBackend> RecordCiphers for Composed<P> {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
-        self.either(|backend| backend.record_ciphers().rc4(key))
+        self.of(Operation::Rc4).record_ciphers().rc4(key)
     }
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
-        self.either(|backend| backend.record_ciphers().cbc(cipher, key))
+        self.of(Operation::Cbc(cipher)).record_ciphers().cbc(cipher, key)
     }
 
     fn aead(&self, cipher: AeadAlgorithm, key: &[u8]) -> Result<Box<dyn AeadCipher>, Error> {
-        self.either(|backend| backend.record_ciphers().aead(cipher, key))
+        self.of(Operation::Aead(cipher)).record_ciphers().aead(cipher, key)
     }
 }
 
@@ -163,6 +159,61 @@ impl<P: KeyExchangeBackend> Signatures for Composed<P> {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        self.either(|backend| backend.signatures().verify(key, scheme, digest, signature))
+        self.of(Operation::Verify(scheme)).signatures().verify(key, scheme, digest, signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Announces(BackendInfo, Operation);
+
+    impl KeyExchangeBackend for Announces {
+        fn info(&self) -> &BackendInfo {
+            &self.0
+        }
+
+        fn support(&self, operation: Operation) -> Support {
+            if operation == self.1 { Support::By(self.0.name) } else { Support::Unsupported }
+        }
+    }
+
+    #[derive(Debug)]
+    struct Rc4(BackendInfo);
+
+    impl KeyExchangeBackend for Rc4 {
+        fn info(&self) -> &BackendInfo {
+            &self.0
+        }
+
+        fn support(&self, _: Operation) -> Support {
+            Support::By(self.0.name)
+        }
+
+        fn record_ciphers(&self) -> &dyn RecordCiphers {
+            self
+        }
+    }
+
+    impl RecordCiphers for Rc4 {
+        fn rc4(&self, _: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
+            Err(Error::NoMemory)
+        }
+    }
+
+    #[test]
+    fn the_backend_that_is_announced_does_the_work() {
+        let info = |name| BackendInfo::new(name, name, String::new());
+        for (announced, by, result) in [
+            (Operation::Rc4, "first", Error::Unsupported(Operation::Rc4)),
+            (Operation::Random, "second", Error::NoMemory),
+        ] {
+            let second = Backend::new(Rc4(info("second")));
+            let both = Composed::new(info("both"), Announces(info("first"), announced), second);
+            assert_eq!(both.support(Operation::Rc4), Support::By(by));
+            assert_eq!(both.record_ciphers().rc4(&[0; 16]).unwrap_err(), result);
+        }
     }
 }

@@ -53,8 +53,10 @@ impl Protection for Aead {
     /// Refuses a number that is not above that of the record before: no nonce is used twice, since
     /// two records under one nonce give away the plaintext and the key of the tags.
     fn start_sealing(&mut self, sequence_number: u64) -> Result<(), Error> {
-        let after = sequence_number.checked_add(1).filter(|_| sequence_number >= self.next);
-        self.next = after.ok_or(USED_SEQUENCE_NUMBER)?;
+        if sequence_number < self.next {
+            return Err(USED_SEQUENCE_NUMBER);
+        }
+        self.next = sequence_number.checked_add(1).ok_or(LAST_SEQUENCE_NUMBER)?;
         Ok(())
     }
 
@@ -106,6 +108,8 @@ impl Protection for Aead {
     }
 }
 
+const LAST_SEQUENCE_NUMBER: Error =
+    Error::InvalidParameter("sequence number: expected less than 2^64 - 1");
 const USED_SEQUENCE_NUMBER: Error = Error::InvalidParameter(
     "sequence number: expected a larger one than the last (AEAD nonces must not repeat)",
 );

@@ -2,7 +2,7 @@
 //! `SslImportKey` hand it over when one process shakes hands and another goes on from there.
 //!
 //! Numbers are big-endian. In order: magic and version (8 bytes), protocol (2), suite (4), options
-//! (1: bit 0 is encrypt-then-MAC), position (8: bytes of key stream used by RC4, next sequence
+//! (1: bit 0 is encrypt-then-MAC, bit 1 a key that reads), position (8: bytes of key stream used by RC4, next sequence
 //! number of an AEAD cipher); then, each after its length in one byte, the provider name, the MAC
 //! key, the write key and the IV or salt; and SHA-256 of all that.
 
@@ -89,7 +89,7 @@ impl RecordKey {
             MAGIC.as_slice(),
             &self.parameters.version().wire().to_be_bytes(),
             &self.parameters.suite().id.0.to_be_bytes(),
-            &[u8::from(self.options.encrypt_then_mac)],
+            &[u8::from(self.options.encrypt_then_mac) | u8::from(self.reads) << 1],
             &position.to_be_bytes(),
         ];
         let backend = self.parameters.backend();
@@ -125,11 +125,12 @@ impl RecordKey {
         }
         let version = ProtocolVersion(u16::from_be_bytes(take(&mut rest)?));
         let suite = CipherSuite(u32::from_be_bytes(take(&mut rest)?));
-        let options = match take(&mut rest)? {
-            [0] => RecordOptions { encrypt_then_mac: false },
-            [1] => RecordOptions { encrypt_then_mac: true },
-            _ => return Err(DAMAGED),
-        };
+        let [options] = take(&mut rest)?;
+        if options > 3 {
+            return Err(DAMAGED);
+        }
+        let (reads, options) =
+            (options & 2 != 0, RecordOptions { encrypt_then_mac: options & 1 != 0 });
         let position = u64::from_be_bytes(take(&mut rest)?);
         let name = counted(&mut rest)?;
         let (mac_key, write_key) = (counted(&mut rest)?, counted(&mut rest)?);
@@ -150,7 +151,7 @@ impl RecordKey {
             return Err(DAMAGED);
         }
         key.protection.resume_at(position).map_err(|_| DAMAGED)?;
-        Ok(key)
+        Ok(Self { reads, ..key })
     }
 
     /// Returns whether the key has a key stream, whose position whoever imports it runs up to.

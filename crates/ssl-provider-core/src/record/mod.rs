@@ -90,6 +90,8 @@ pub struct RecordKey {
     parameters: SecurityParameters,
     options: RecordOptions,
     protection: Box<dyn Protection>,
+    /// Whether the key is the peer's, and encrypts nothing.
+    reads: bool,
     /// Where [`decrypt_packet`](Self::decrypt_packet) works; empty before the first call.
     scratch: Zeroizing<Vec<u8>>,
     /// What [`export`](Self::export) needs besides; none where policy forbids that.
@@ -129,9 +131,18 @@ impl RecordKey {
             parameters: parameters.clone(),
             options,
             protection,
+            reads: false,
             scratch: Zeroizing::default(),
             exportable: KeyParts::keep(parameters.policy().key_export, keys),
         })
+    }
+
+    /// Returns the key for decryption only. A key that has decrypted a record is so anyway: it is the
+    /// key that the peer writes with, and a record under one of the peer's nonces would give away
+    /// the plaintext of both.
+    #[must_use]
+    pub fn for_reading(self) -> Self {
+        Self { reads: true, ..self }
     }
 
     /// Returns the bytes of the header: 5, and 13 for DTLS.
@@ -166,13 +177,14 @@ impl RecordKey {
     }
 
     /// Writes a record with its header into `record` and returns its length (`SslEncryptPacket`).
+    /// The content type is written as it is, known or not.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a payload of more than [`MAX_PAYLOAD_LEN`] bytes, and for a
-    /// sequence number that an AEAD suite has passed already;
-    /// [`Error::BufferTooSmall`] when `record` is shorter than [`record_len`](Self::record_len),
-    /// and errors of the backend.
+    /// [`Error::InvalidParameter`] for a payload of more than [`MAX_PAYLOAD_LEN`] bytes, for a
+    /// sequence number that an AEAD suite has passed already, or 2^64 - 1, and for a key that reads
+    /// ([`for_reading`](Self::for_reading)); [`Error::BufferTooSmall`] when `record` is shorter than
+    /// [`record_len`](Self::record_len); and errors of the backend.
     pub fn encrypt_packet(
         &mut self,
         sequence_number: u64,
@@ -200,7 +212,8 @@ impl RecordKey {
     }
 
     /// Decrypts a whole record with its header, writes the payload and returns its length
-    /// (`SslDecryptPacket`). Nothing is written on failure.
+    /// (`SslDecryptPacket`). Nothing is written on failure. A sequence number may come again:
+    /// protection against replay is the caller's, where a transport does not have it.
     ///
     /// # Errors
     ///
@@ -255,6 +268,7 @@ impl RecordKey {
         sequence_number: u64,
         record: &mut [u8],
     ) -> Result<Range<usize>, Error> {
+        self.reads = true;
         let Some((header, fragment)) = record.split_at_mut_checked(self.header_len()) else {
             return Err(Error::BadRecord);
         };
@@ -309,6 +323,9 @@ impl RecordKey {
     ) -> Result<usize, Error> {
         let needed = self.record_len(payload.len())?;
         let record = record.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
+        if self.reads {
+            return Err(READS);
+        }
         self.protection.start_sealing(sequence_number)?;
         let (header, fragment) = record.split_at_mut(self.header_len());
         let contents = self.header(sequence_number, content_type);
@@ -403,6 +420,8 @@ impl fmt::Debug for RecordKey {
     }
 }
 
+const READS: Error =
+    Error::InvalidParameter("record key: it reads what the peer writes, and encrypts nothing");
 const BAD_CBC_BLOCKS: Error =
     Error::InvalidParameter("blocks: expected those of a CBC record with a MAC");
 const BAD_POSITION: Error = Error::InvalidParameter("key: this cipher has no position");

@@ -138,7 +138,7 @@ pub fn external_key_whole_exchange_that_writes_nothing_is_not_known(backend: &Ba
 
 /// A modulus that no block with a premaster secret is as long as, or that is even, is refused; so
 /// is a raw key that reports another length.
-pub fn external_key_of_an_impossible_modulus_is_refused(backend: &Backend) {
+pub fn external_key_of_impossible_numbers_is_refused(backend: &Backend) {
     let provider = open(backend)
         .with_policy(ssl_provider_core::Policy { min_modulus_bits: 0, ..crate::exchange::POLICY });
     let server = || Box::<KeyServer>::default();
@@ -147,6 +147,10 @@ pub fn external_key_of_an_impossible_modulus_is_refused(backend: &Backend) {
     for modulus in [vec![], vec![0xff; 58], vec![0xff; 1025], vec![0; 128], even] {
         let refused = provider.private_key_of_exchange(&modulus, &[3], server()).map(drop);
         assert!(matches!(refused, Err(Error::Key(InvalidKey::Modulus { .. }))), "{refused:?}");
+    }
+    for exponent in [&[][..], &[0], &[1], &[2], &[0, 3]] {
+        let refused = provider.private_key_of_exchange(&[0xff; 59], exponent, server()).map(drop);
+        assert_eq!(refused, Err(Error::Key(InvalidKey::Exponent)), "{exponent:?}");
     }
     assert!(provider.private_key_of_exchange(&[0xff; 59], &[3], server()).is_ok());
     let short = open(backend).private_key_of_exchange(&[0xff; 59], &[3], server()).map(drop);

@@ -124,7 +124,7 @@ pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &Backend) {
         ("magic", &|content| content[0] ^= 1),
         ("version", &|content| content[7] += 1),
         ("suite", &|content| content[10..14].fill(0xff)),
-        ("options", &|content| content[14] = 2),
+        ("options", &|content| content[14] = 4),
         ("a position for a cipher without key stream", &|content| content[22] = 1),
         ("a position too far on", &|content| content[15..23].fill(0xff)),
         ("name", &|content| content[24] ^= 1),

@@ -438,6 +438,25 @@ pub fn record_sequence_numbers_of_aead_keys_only_grow(backend: &Backend) {
     }
 }
 
+/// A key that has decrypted, also one that was exported then, or that is for reading, encrypts
+/// nothing: it is the peer's, whose nonces and key stream would be used twice.
+pub fn record_keys_that_read_do_not_write(backend: &Backend) {
+    for direction in available(kinds(), backend) {
+        let key = || direction.key(backend).unwrap();
+        let (mut writer, mut reader) = (key(), key());
+        let mut record = seal(&mut writer, 0, 23, b"plaintext");
+        assert!(reader.decrypt_in_place(0, &mut record).is_ok());
+        let blob = reader.export().unwrap();
+        let imported = crate::exchange::open(backend).import_record_key(blob.expose()).unwrap();
+        for mut reader in [reader, imported, key().for_reading()] {
+            let untouched = record.clone();
+            let sealed = reader.encrypt_packet(1, 23, b"plaintext", &mut record);
+            assert!(matches!(sealed, Err(Error::InvalidParameter(_))), "{}", direction.name());
+            assert_eq!(record, untouched, "{}", direction.name());
+        }
+    }
+}
+
 /// OpenSSL's records of CBC with HMAC and of RC4 with HMAC.
 pub fn record_openssl_vectors(backend: &Backend) {
     with_folder(14, |vectors| {
