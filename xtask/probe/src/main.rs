@@ -18,10 +18,10 @@ mod record;
 mod valgrind;
 
 use std::env;
-use std::error::Error;
 use std::ffi::CString;
 use std::process::ExitCode;
 
+use anyhow::{Result, anyhow, ensure};
 use num_bigint::BigUint;
 use ssl_provider::backend::RsaPrivateKey;
 use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKeyDer, Side};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {
         _ if !valgrind::is_running() => {
-            Err("not under valgrind: nothing would be checked or counted".into())
+            Err(anyhow!("not under valgrind: nothing would be checked or counted"))
         }
         ["poison", library, number] => poison(library, number),
         ["count", number] => count(number),
@@ -49,9 +49,10 @@ fn main() -> ExitCode {
         ["poison-records", library] => records(library, record::poison),
         ["count-records"] => records("rustcrypto", record::count),
         ["poison-arithmetic"] => arithmetic(),
-        _ => Err("usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
+        _ => Err(anyhow!(
+            "usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
                   poison-records LIBRARY | count-records | poison-arithmetic, under valgrind"
-            .into()),
+        )),
     };
     match outcome {
         Ok(summary) => {
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
 /// # Errors
 ///
 /// Names where the mark was not set or was lost: then a clean run would prove nothing.
-fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
+fn poison(library: &str, ciphertext_count: &str) -> Result<String> {
     let backend = ProbeBackend::leak(&ssl_provider::backend(library)?, backend::Mark::Secret);
     let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
     let classes = classes::all(len);
@@ -85,19 +86,16 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
                 let name = format!("{}, {}", variant.name, class.name);
                 backend.next_block(&class.block);
                 let master_key = measured_import(&provider, &key, &variant, ciphertext)?;
-                if !valgrind::is_wholly_undefined(master_key.secret_for_key_log()?.expose()) {
-                    return Err(format!("{name}: the mark is lost before the master secret").into());
-                }
+                let secret = master_key.secret_for_key_log()?.expose();
+                let is_marked = valgrind::is_wholly_undefined(secret);
+                ensure!(is_marked, "{name}: the mark is lost before the master secret");
                 derive(&provider, &variant, &master_key)?;
                 imports += 1;
             }
         }
     }
-    if backend.blocks_marked() != imports {
-        return Err(
-            format!("{} blocks marked in {imports} imports", backend.blocks_marked()).into()
-        );
-    }
+    let marked = backend.blocks_marked();
+    ensure!(marked == imports, "{marked} blocks marked in {imports} imports");
     Ok(format!(
         "{imports} imports of {} classes in {} variants, errors so far: {}",
         classes.len(),
@@ -111,7 +109,7 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String, Box<dyn Error
 /// # Errors
 ///
 /// Names where the mark was lost: then a clean run would prove nothing.
-fn arithmetic() -> Result<String, Box<dyn Error>> {
+fn arithmetic() -> Result<String> {
     // Any odd number serves as a prime, and the rest need not match it.
     let (mut p, mut q) = ([0xb5; 64], [0xc7; 64]);
     let (mut dp, mut dq, mut coefficient) = ([0x6d; 64], [0x93; 64], [0x5a; 64]);
@@ -123,9 +121,7 @@ fn arithmetic() -> Result<String, Box<dyn Error>> {
     let powers = [&mut few[..], &mut many];
     ssl_provider_multibuffer::private_power([&p, &q], [&dp, &dq], &coefficient, &number, powers);
     for power in [few, many] {
-        if !valgrind::is_wholly_undefined(&power) {
-            return Err("the mark is lost before the result".into());
-        }
+        ensure!(valgrind::is_wholly_undefined(&power), "the mark is lost before the result");
         #[cfg(feature = "planted-leak")]
         backend::planted_leak(&power);
     }
@@ -137,7 +133,7 @@ fn arithmetic() -> Result<String, Box<dyn Error>> {
 /// # Errors
 ///
 /// Names what failed.
-fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
+fn count(ciphertext_count: &str) -> Result<String> {
     let rustcrypto = ssl_provider::backend("rustcrypto")?;
     let backend = ProbeBackend::leak(&rustcrypto, backend::Mark::Nothing);
     let len = Provider::open(backend).load_private_key(KEY)?.modulus_len();
@@ -179,7 +175,7 @@ fn count(ciphertext_count: &str) -> Result<String, Box<dyn Error>> {
 /// # Errors
 ///
 /// Names what failed.
-fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
+fn raw(library: &str, samples: &str) -> Result<String> {
     let der = RsaPrivateKeyDer::from_der(KEY)?;
     let key = ssl_provider::backend(library)?.rsa_decryption().load(&der)?;
     let modulus = BigUint::from_bytes_be(der.modulus());
@@ -205,9 +201,7 @@ fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
     for (label, class, ciphertext) in &operations {
         measured_raw(key.as_ref(), ciphertext, &mut em)?;
         valgrind::dump_counts(label);
-        if em != class.block {
-            return Err(format!("{}: decrypted to another block", class.name).into());
-        }
+        ensure!(em == class.block, "{}: decrypted to another block", class.name);
     }
     Ok(format!("{} private operations of {library}", operations.len()))
 }
@@ -217,10 +211,7 @@ fn raw(library: &str, samples: &str) -> Result<String, Box<dyn Error>> {
 /// # Errors
 ///
 /// The error of the check.
-fn records(
-    library: &str,
-    check: impl Fn(&[record::Variant]) -> Result<usize, Box<dyn Error>>,
-) -> Result<String, Box<dyn Error>> {
+fn records(library: &str, check: impl Fn(&[record::Variant]) -> Result<usize>) -> Result<String> {
     let open = ssl_provider::backend(library)?;
     let variants =
         record::Variant::all(&open, &ProbeBackend::leak(&open, backend::Mark::Nothing).into())?;
@@ -272,15 +263,10 @@ fn measured_import(
 }
 
 /// Derives session keys and both verify_data from a master key that is marked as secret.
-fn derive(
-    provider: &Provider,
-    variant: &Variant,
-    master_key: &MasterKey,
-) -> Result<(), Box<dyn Error>> {
+fn derive(provider: &Provider, variant: &Variant, master_key: &MasterKey) -> Result<()> {
     let session_keys = master_key.session_keys(&variant.parameters)?;
-    if !valgrind::is_wholly_undefined(session_keys.expose(Side::Client)?.write_key) {
-        return Err(format!("{}: the mark is lost before the session keys", variant.name).into());
-    }
+    let is_marked = valgrind::is_wholly_undefined(session_keys.expose(Side::Client)?.write_key);
+    ensure!(is_marked, "{}: the mark is lost before the session keys", variant.name);
     let protocol = variant.protocol;
     let mut handshake = provider.handshake_hash(protocol, variant.suite)?;
     handshake.update(b"handshake messages");
@@ -288,9 +274,8 @@ fn derive(
         let mut verify_data = [0; 36];
         let verify_data = &mut verify_data[..variant.verify_data_len()];
         master_key.verify_data(side, &handshake, verify_data)?;
-        if !valgrind::is_wholly_undefined(verify_data) {
-            return Err(format!("{}: the mark is lost before verify_data", variant.name).into());
-        }
+        let is_marked = valgrind::is_wholly_undefined(verify_data);
+        ensure!(is_marked, "{}: the mark is lost before verify_data", variant.name);
     }
     Ok(())
 }

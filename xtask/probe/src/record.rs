@@ -1,10 +1,10 @@
 //! CBC records after decryption: every class of padding and MAC, good and bad, of several lengths.
 //! Core's work up to the verdict must not depend on their content (Lucky Thirteen).
 
-use std::error::Error;
 use std::ffi::CString;
 use std::hint::black_box;
 
+use anyhow::{Context, Result, ensure};
 use ssl_provider::{
     Backend, CipherSuite, CipherSuiteInfo, HashAlgorithm, Policy, ProtocolVersion, Provider,
     RecordKey, RecordOptions, Verdict, WriteKeys,
@@ -39,7 +39,7 @@ pub(crate) struct Class {
 impl Variant {
     /// Every hash, padding rule and length, on a library that exposes its compression functions and
     /// on one that does not.
-    pub(crate) fn all(open: &Backend, closed: &Backend) -> Result<Vec<Self>, Box<dyn Error>> {
+    pub(crate) fn all(open: &Backend, closed: &Backend) -> Result<Vec<Self>> {
         let mut variants = Vec::new();
         for (protocol, suite) in [
             (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
@@ -65,7 +65,7 @@ impl Variant {
         protocol: ProtocolVersion,
         suite: CipherSuite,
         blocks_len: usize,
-    ) -> Result<Self, Box<dyn Error>> {
+    ) -> Result<Self> {
         let policy = Policy { legacy_ssl3: true, ..Policy::default() };
         let provider = Provider::open(backend).with_policy(policy);
         let connection = provider.security_parameters(protocol, suite)?;
@@ -81,7 +81,7 @@ impl Variant {
     }
 
     /// Every class: each length of padding that is good, then every way to be bad.
-    pub(crate) fn classes(&self) -> Result<Vec<Class>, Box<dyn Error>> {
+    pub(crate) fn classes(&self) -> Result<Vec<Class>> {
         let mac_len = self.mac()?.output_len();
         let longest_padding = match self.protocol {
             ProtocolVersion::SSL3 => self.suite.cipher.block_len(),
@@ -102,7 +102,7 @@ impl Variant {
             let mut blocks = self.good(padding_len)?;
             change(&mut blocks);
             classes.push(Class { name: name.into(), blocks, payload_len: None });
-            Ok::<_, Box<dyn Error>>(())
+            anyhow::Ok(())
         };
         let end = self.blocks_len;
         for padding_len in [1, 2, 7, 8] {
@@ -130,7 +130,7 @@ impl Variant {
     }
 
     /// A record with this much padding, valid if the padding is not longer than allowed.
-    fn good(&self, padding_len: usize) -> Result<Vec<u8>, Box<dyn Error>> {
+    fn good(&self, padding_len: usize) -> Result<Vec<u8>> {
         let payload_len = self.blocks_len - self.mac()?.output_len() - padding_len;
         let mut blocks: Vec<u8> = (0..=u8::MAX).cycle().take(payload_len).collect();
         blocks.extend(self.mac_of(&blocks)?);
@@ -139,7 +139,7 @@ impl Variant {
     }
 
     /// The MAC of a payload, by the one-shot functions of the library.
-    fn mac_of(&self, payload: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    fn mac_of(&self, payload: &[u8]) -> Result<Vec<u8>> {
         let library = ssl_provider::backend("rustcrypto")?;
         let hash = self.mac()?;
         let key = &MAC_KEY[..hash.output_len()];
@@ -163,8 +163,8 @@ impl Variant {
         Ok(mac)
     }
 
-    fn mac(&self) -> Result<HashAlgorithm, Box<dyn Error>> {
-        Ok(self.suite.mac.ok_or("a suite with a MAC")?)
+    fn mac(&self) -> Result<HashAlgorithm> {
+        self.suite.mac.context("a suite without a MAC")
     }
 }
 
@@ -173,24 +173,20 @@ impl Variant {
 /// # Errors
 ///
 /// Names where the mark was not set or was lost, and which verdict is wrong.
-pub(crate) fn poison(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
+pub(crate) fn poison(variants: &[Variant]) -> Result<usize> {
     let mut checked = 0;
     for variant in variants {
         for class in variant.classes()? {
             let name = format!("{}, {}", variant.name, class.name);
             let mut blocks = class.blocks;
             valgrind::mark_undefined(&mut blocks);
-            if !valgrind::is_wholly_undefined(&blocks) {
-                return Err(format!("{name}: valgrind has not marked the blocks").into());
-            }
+            let is_marked = valgrind::is_wholly_undefined(&blocks);
+            ensure!(is_marked, "{name}: valgrind has not marked the blocks");
             let mut verdict = measured_check(variant, &blocks)?;
-            if !valgrind::is_wholly_undefined(&[verdict.secret()]) {
-                return Err(format!("{name}: the mark is lost before the verdict").into());
-            }
+            let is_marked = valgrind::is_wholly_undefined(&[verdict.secret()]);
+            ensure!(is_marked, "{name}: the mark is lost before the verdict");
             valgrind::mark_defined(&mut verdict);
-            if verdict.reveal().ok() != class.payload_len {
-                return Err(format!("{name}: the verdict is wrong").into());
-            }
+            ensure!(verdict.reveal().ok() == class.payload_len, "{name}: the verdict is wrong");
             checked += 1;
         }
     }
@@ -202,7 +198,7 @@ pub(crate) fn poison(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
 /// # Errors
 ///
 /// Names what failed.
-pub(crate) fn count(variants: &[Variant]) -> Result<usize, Box<dyn Error>> {
+pub(crate) fn count(variants: &[Variant]) -> Result<usize> {
     let mut checked = 0;
     for variant in variants {
         let classes = variant.classes()?;
