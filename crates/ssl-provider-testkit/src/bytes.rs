@@ -24,6 +24,13 @@ pub fn counting<const N: usize>(first: u8) -> [u8; N] {
     bytes
 }
 
+/// A copy of `bytes` with one bit flipped.
+pub fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    flipped
+}
+
 /// A seeded generator of test inputs.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);

@@ -190,3 +190,23 @@ impl Direction {
         }
     }
 }
+
+/// Encrypts a record.
+pub fn seal(
+    key: &mut RecordKey,
+    sequence_number: u64,
+    content_type: u8,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut record = vec![0; key.record_len(payload.len()).unwrap()];
+    key.encrypt_packet(sequence_number, content_type, payload, &mut record).unwrap();
+    record
+}
+
+/// Decrypts a record.
+pub fn unseal(key: &mut RecordKey, sequence_number: u64, record: &[u8]) -> Vec<u8> {
+    let mut payload = vec![0; key.max_payload_len(record.len())];
+    let len = key.decrypt_packet(sequence_number, record, &mut payload).unwrap();
+    payload.truncate(len);
+    payload
+}

@@ -4,6 +4,7 @@
 use ssl_provider_core::{Backend, CipherSuite, Error, ProtocolVersion, Side};
 
 use super::handshakes::expected_verify_data;
+use crate::bytes::flipped;
 use crate::exchange::{Exchange, open};
 
 /// TLS gives 12 bytes or more, of which shorter ones are the beginning; SSL 3.0 gives 36.
@@ -48,9 +49,7 @@ pub fn finished_is_verified_down_to_a_bit(backend: &Backend) {
         assert_eq!(verify(Side::Client, &good), Ok(()), "{}", protocol);
         assert_eq!(verify(Side::Server, &good), bad, "{}", protocol);
         for bit in 0..good.len() * 8 {
-            let mut flipped = good.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify(Side::Client, &flipped), bad, "{} {bit}", protocol);
+            assert_eq!(verify(Side::Client, &flipped(&good, bit)), bad, "{protocol} {bit}");
         }
         for len in 0..good.len() {
             assert_eq!(verify(Side::Client, &good[..len]), bad, "{} {len}", protocol);

@@ -6,7 +6,8 @@ use ssl_provider_core::{
     ProtocolVersion, Provider, RecordKey, RecordOptions, Side,
 };
 
-use crate::bytes::Rng;
+use crate::bytes::{Rng, flipped};
+use crate::direction::{seal, unseal};
 use crate::exchange::{Exchange, POLICY, open, rsa_suites};
 use crate::fake::Fake;
 use crate::rsa_key::TestKey;
@@ -33,19 +34,6 @@ fn record_key(
     }
 }
 
-fn seal(key: &mut RecordKey, sequence_number: u64, payload: &[u8]) -> Vec<u8> {
-    let mut record = vec![0; key.record_len(payload.len()).unwrap()];
-    key.encrypt_packet(sequence_number, 23, payload, &mut record).unwrap();
-    record
-}
-
-fn unseal(key: &mut RecordKey, sequence_number: u64, record: &[u8]) -> Vec<u8> {
-    let mut payload = vec![0; key.max_payload_len(record.len())];
-    let len = key.decrypt_packet(sequence_number, record, &mut payload).unwrap();
-    payload.truncate(len);
-    payload
-}
-
 /// A key of any protocol, suite and option goes on in its copy, with chained vectors and key
 /// streams where they were; the copy opens what the key writes, and the other way round.
 pub fn key_blob_goes_on_where_the_key_was(backend: &Backend) {
@@ -60,7 +48,7 @@ pub fn key_blob_goes_on_where_the_key_was(backend: &Backend) {
             };
             let mut reader = record_key(backend, POLICY, &exchange, encrypt_then_mac).unwrap();
             for number in 0..3 {
-                let record = seal(&mut writer, number, b"before");
+                let record = seal(&mut writer, number, 23, b"before");
                 assert_eq!(unseal(&mut reader, number, &record), b"before");
             }
             let import = |key: &RecordKey| {
@@ -70,7 +58,7 @@ pub fn key_blob_goes_on_where_the_key_was(backend: &Backend) {
             // The copy of a copy goes on as well.
             let mut second_copy = import(&reader_copy);
             for number in 3..6 {
-                let record = seal(&mut writer_copy, number, b"after it");
+                let record = seal(&mut writer_copy, number, 23, b"after it");
                 for reader in [&mut reader, &mut reader_copy, &mut second_copy] {
                     let name = exchange.suite.name;
                     assert_eq!(unseal(reader, number, &record), b"after it", "{name}");
@@ -98,9 +86,7 @@ pub fn key_blob_is_refused_when_damaged(backend: &Backend) {
             assert!(matches!(error, Error::InvalidParameter(_)), "{what}: {error}");
         };
         for bit in 0..blob.len() * 8 {
-            let mut flipped = blob.to_vec();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            refused(&flipped, "flipped");
+            refused(&flipped(blob, bit), "flipped");
         }
         for len in 0..blob.len() {
             refused(&blob[..len], "cut short");
@@ -177,13 +163,13 @@ pub fn key_blob_of_rc4_ends_where_it_costs_too_much(backend: &Backend) {
     let payload = vec![0; 1 << 14];
     let mut written = 0;
     while written + (1 << 14) + 20 <= MAX_KEY_STREAM_POSITION {
-        seal(&mut key, 0, &payload);
+        seal(&mut key, 0, 23, &payload);
         written += (1 << 14) + 20;
     }
     let blob = key.export().unwrap();
     let mut copy = open(backend).import_record_key(blob.expose()).unwrap();
-    assert_eq!(seal(&mut copy, 1, b"next"), seal(&mut key, 1, b"next"));
-    seal(&mut key, 2, &payload);
+    assert_eq!(seal(&mut copy, 1, 23, b"next"), seal(&mut key, 1, 23, b"next"));
+    seal(&mut key, 2, 23, &payload);
     let error = key.export().unwrap_err();
     assert!(matches!(error, Error::InvalidParameter(_)), "{error}");
 }

@@ -9,8 +9,8 @@ use ssl_provider_core::{
     MAX_PAYLOAD_LEN, ProtocolVersion, RecordKey, RecordOptions, Support,
 };
 
-use crate::bytes::hex;
-use crate::direction::Direction;
+use crate::bytes::{flipped, hex};
+use crate::direction::{Direction, seal, unseal};
 use crate::exchange::connection;
 use crate::vectors::{field, hex_field, paragraphs, value, with_folder};
 
@@ -147,10 +147,8 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
         let name = direction.name();
         // The padding, where there is one, is shorter than a block.
         let payload = payload(37);
-        let mut record = vec![0; 400];
         let mut writer = direction.key(backend).unwrap();
-        let len = writer.encrypt_packet(5, 23, &payload, &mut record).unwrap();
-        record.truncate(len);
+        let record = seal(&mut writer, 5, 23, &payload);
         assert_eq!(open(&direction, backend, 5, &record), Ok(payload), "{name}");
 
         let refused = |what: &str, position: usize, record: &[u8]| {
@@ -158,9 +156,8 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
             assert_eq!(opened, Err(Error::BadRecord), "{name}: {what} {position}");
         };
         for position in 0..record.len() {
-            record[position] ^= 1 << (position % 8);
-            refused("flipped bit in byte", position, &record);
-            record[position] ^= 1 << (position % 8);
+            let bit = 8 * position + position % 8;
+            refused("flipped bit in byte", position, &flipped(&record, bit));
         }
         for len in 0..record.len() {
             refused("cut to", len, &record[..len]);
@@ -172,9 +169,10 @@ pub fn record_tampering_has_one_answer(backend: &Backend) {
             }
         }
         let longer = [&record[..], &[0]].concat();
-        refused("longer by a byte", len, &longer);
+        refused("longer by a byte", longer.len(), &longer);
         let header = direction.header(5, 23, longer.len() - writer.header_len());
-        refused("longer, and named", len, &[&header, &longer[header.len()..]].concat());
+        let named = [&header, &longer[header.len()..]].concat();
+        refused("longer, and named", named.len(), &named);
         for sequence_number in [4, 6, 5 << 48] {
             let opened = open(&direction, backend, sequence_number, &record);
             assert_eq!(opened, Err(Error::BadRecord), "{name}: number {sequence_number}");
@@ -278,8 +276,7 @@ pub fn record_limits_are_kept(backend: &Backend) {
         assert_eq!(sealed, Err(Error::BufferTooSmall { needed }), "{name}");
         assert!(small.iter().all(|byte| *byte == 0xa5), "{name}: written on failure");
 
-        let mut record = vec![0; needed];
-        key.encrypt_packet(0, 23, &[1; 20], &mut record).unwrap();
+        let record = seal(&mut key, 0, 23, &[1; 20]);
         let mut reader = direction.key(backend).unwrap();
         let needed = reader.max_payload_len(record.len());
         let mut payload = vec![0xa5; needed];
@@ -297,8 +294,7 @@ pub fn record_limits_are_kept(backend: &Backend) {
             let opened = open(&direction, backend, 0, &record);
             assert_eq!(opened, Err(expected), "{name} {fragment_len}");
         }
-        let mut record = vec![0; key.record_len(3).unwrap()];
-        direction.key(backend).unwrap().encrypt_packet(0, 23, b"abc", &mut record).unwrap();
+        let mut record = seal(&mut direction.key(backend).unwrap(), 0, 23, b"abc");
         for version in [0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0xfefd, 0xfeff_u16] {
             record[1..3].copy_from_slice(&version.to_be_bytes());
             let is_right = version == direction.protocol.wire();
@@ -385,21 +381,19 @@ pub fn record_nonces_and_vectors_never_repeat(backend: &Backend) {
             _ => 12 - direction.write_iv.len(),
         };
         let mut key = direction.key(backend).unwrap();
-        let mut seal = |sequence_number| {
-            let mut record = vec![0; key.record_len(9).unwrap()];
-            key.encrypt_packet(sequence_number, 23, b"plaintext", &mut record).unwrap();
-            record.split_off(key.header_len())
+        let mut fragment = |sequence_number| {
+            seal(&mut key, sequence_number, 23, b"plaintext").split_off(key.header_len())
         };
         if direction.suite.cipher.is_aead() {
             let mut fragments = HashSet::new();
             for sequence_number in [0, 1, 0x0102_0304_0506_0708, u64::MAX - 1] {
-                let fragment = seal(sequence_number);
+                let fragment = fragment(sequence_number);
                 let number = &sequence_number.to_be_bytes()[..explicit_len];
                 assert_eq!(&fragment[..explicit_len], number, "{name}");
                 assert!(fragments.insert(fragment), "{name} {sequence_number}");
             }
         } else {
-            let (first, second) = (seal(7), seal(7));
+            let (first, second) = (fragment(7), fragment(7));
             if explicit_len > 0 {
                 assert_ne!(first[..explicit_len], second[..explicit_len], "{name}");
             }
@@ -499,13 +493,10 @@ fn openssl_vector(backend: &Backend, suite: CipherSuite, aad: &[u8], case: &[(St
     let connection =
         connection(backend, ProtocolVersion::TLS1_2, suite.id).for_vectors(protocol, suite.mac);
     let key = || RecordKey::new(&connection, direction.options, direction.write_keys()).unwrap();
-    let mut opened = vec![0; record.len()];
-    let len = key().decrypt_packet(sequence_number, &record, &mut opened).unwrap();
-    assert_eq!(&opened[..len], payload, "{}", direction.name());
+    let opened = unseal(&mut key(), sequence_number, &record);
+    assert_eq!(opened, payload, "{}", direction.name());
     if !explicit {
-        let mut sealed = vec![0; record.len()];
-        let mut key = key();
-        key.encrypt_packet(sequence_number, aad[8], payload, &mut sealed).unwrap();
+        let sealed = seal(&mut key(), sequence_number, aad[8], payload);
         assert_eq!(sealed, record, "{}", direction.name());
     }
 }
@@ -646,8 +637,7 @@ fn recorded(backend: &Backend, handshake: &Value, keys: &mut Keys) -> usize {
         assert_eq!(payload[..len], expected, "{} {entry}", direction.name());
         // Vectors that are random, nonces of the peer's choice and free padding cannot be repeated.
         if protocol == ProtocolVersion::TLS1_0 || suite.cipher.mode == CipherMode::Stream {
-            let mut sealed = vec![0; record.len()];
-            writer.encrypt_packet(sequence_number, content_type, &expected, &mut sealed).unwrap();
+            let sealed = seal(writer, sequence_number, content_type, &expected);
             assert_eq!(sealed, record, "{} {entry}", direction.name());
         }
     }

@@ -7,7 +7,7 @@ use ssl_provider_core::{
     SignatureScheme, Support,
 };
 
-use crate::bytes::{Rng, counting};
+use crate::bytes::{Rng, counting, flipped};
 use crate::exchange::{POLICY, open};
 use crate::reference;
 use crate::rsa_key::{KeyParts, TestKey};
@@ -67,9 +67,8 @@ pub fn signature_with_a_flipped_bit_is_refused(backend: &Backend) {
             provider.verify_signature(&signer.public_key, scheme, &digest, signature)
         };
         for bit in bits(scheme, signature.len()) {
-            let mut flipped = signature.to_vec();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verify(&flipped), Err(Error::BadSignature), "{} {bit}", scheme.name());
+            let verified = verify(&flipped(signature, bit));
+            assert_eq!(verified, Err(Error::BadSignature), "{} {bit}", scheme.name());
         }
         for len in 0..signature.len() {
             let cut = verify(&signature[..len]);
@@ -93,8 +92,7 @@ pub fn signature_over_another_digest_is_refused(backend: &Backend) {
     for_each(backend, |signer, scheme, signature| {
         let digest = digest(scheme);
         for bit in bits(scheme, digest.len()) {
-            let mut digest = digest.clone();
-            digest[bit / 8] ^= 1 << (bit % 8);
+            let digest = flipped(&digest, bit);
             let verified =
                 provider.verify_signature(&signer.public_key, scheme, &digest, signature);
             // ECDSA takes no more bits than the order of the curve has.
@@ -303,9 +301,7 @@ pub fn signature_keys_are_checked(backend: &Backend) {
         let longer = [key, &[0][..]].concat();
         assert!(matches!(verify(&longer), Err(Error::InvalidParameter(_))));
         for bit in 0..key.len() * 8 {
-            let mut flipped = key.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            let verified = verify(&flipped);
+            let verified = verify(&flipped(key, bit));
             assert!(
                 matches!(verified, Err(Error::InvalidParameter(_) | Error::BadSignature)),
                 "{} {bit}: {verified:?}",
