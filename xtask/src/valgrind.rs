@@ -21,12 +21,6 @@ struct Level {
     cpu: Option<&'static str>,
 }
 
-impl Level {
-    const fn new(opt_level: &'static str) -> Self {
-        Self { opt_level, cpu: None }
-    }
-}
-
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "opt-level {}", self.opt_level)?;
@@ -35,22 +29,23 @@ impl fmt::Display for Level {
 }
 
 /// The levels that CI checks: those of shipped programs.
-const SHIPPED: [Level; 2] = [Level::new("2"), Level::new("3")];
+const SHIPPED: [Level; 2] =
+    [Level { opt_level: "2", cpu: None }, Level { opt_level: "3", cpu: None }];
 
 /// Every level, and a processor with vectors of 256 bits.
 const EVERY: [Level; 8] = [
-    Level::new("0"),
-    Level::new("1"),
-    Level::new("2"),
-    Level::new("3"),
-    Level::new("s"),
-    Level::new("z"),
+    Level { opt_level: "0", cpu: None },
+    Level { opt_level: "1", cpu: None },
+    Level { opt_level: "2", cpu: None },
+    Level { opt_level: "3", cpu: None },
+    Level { opt_level: "s", cpu: None },
+    Level { opt_level: "z", cpu: None },
     Level { opt_level: "2", cpu: Some("x86-64-v3") },
     Level { opt_level: "3", cpu: Some("x86-64-v3") },
 ];
 
 /// The release profile as it is.
-const RELEASE: Level = Level::new("3");
+const RELEASE: Level = Level { opt_level: "3", cpu: None };
 
 /// The library that is all Rust, so that every level applies to it too.
 const IN_RUST: &str = "rustcrypto";

@@ -42,17 +42,22 @@ impl From<Outcome> for ExitCode {
 }
 
 /// Why a subcommand could not do its work.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The arguments, or the files that they name, are not usable: exit code 2. The text names them
     /// and the reason.
+    #[error("{0}")]
     Usage(String),
     /// Standard output could not be written: 5, or 141 when its reader has closed it, which is what
-    /// a shell shows for a program that SIGPIPE ended.
-    Output(io::Error),
+    /// a shell shows for a program that SIGPIPE ended. Errors of reading name their file as
+    /// `Usage`.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
     /// Writing an output file failed part-way: 5. The text names the file and the reason.
+    #[error("{0}")]
     Write(String),
     /// The server cannot continue, such as without sockets: 6.
+    #[error("the server cannot continue: {0}")]
     Server(io::Error),
 }
 
@@ -64,32 +69,16 @@ impl Failure {
 
     /// Reports the failure on standard error and returns the exit code.
     pub fn report(&self) -> ExitCode {
-        match self {
-            Self::Usage(text) => {
-                tell(text);
-                ExitCode::from(2)
+        let code = match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return ExitCode::from(141);
             }
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
-            Self::Output(error) => {
-                tell(format_args!("cannot write to standard output: {error}"));
-                ExitCode::from(5)
-            }
-            Self::Write(text) => {
-                tell(text);
-                ExitCode::from(5)
-            }
-            Self::Server(error) => {
-                tell(format_args!("the server cannot continue: {error}"));
-                ExitCode::from(6)
-            }
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    /// For errors of writing to standard output; errors of reading name their file as `Usage`.
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
+            Self::Usage(_) => 2,
+            Self::Output(_) | Self::Write(_) => 5,
+            Self::Server(_) => 6,
+        };
+        tell(self);
+        ExitCode::from(code)
     }
 }
 

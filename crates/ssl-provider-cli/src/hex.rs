@@ -1,23 +1,18 @@
 //! Hexadecimal numbers and bytes in arguments and JSON.
 //! Reads both cases, with or without a 0x prefix; writes lower case.
 
-use std::fmt::Write;
-
+use base16ct::{Error, lower, mixed};
 use zeroize::Zeroizing;
 
 /// Reads bytes. The error text never repeats the input.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(format!("expected hex, found an odd number of digits ({})", digits.len()));
-    }
-    let value = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
-    pairs
-        .iter()
-        .map(value)
-        .collect::<Option<_>>()
-        .ok_or_else(|| "expected hex, found another character".to_owned())
+    mixed::decode_vec(digits).map_err(|error| match error {
+        Error::InvalidLength => {
+            format!("expected hex, found an odd number of digits ({})", digits.len())
+        }
+        Error::InvalidEncoding => "expected hex, found another character".to_owned(),
+    })
 }
 
 /// Reads a number of at most 32 bits, such as `0x002f`.
@@ -33,17 +28,7 @@ pub(crate) fn number(text: &str) -> Result<u32, String> {
 
 /// Writes bytes, which may be secret: the text is wiped on drop and never grows.
 pub(crate) fn encode(bytes: &[u8]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn digit(character: u8) -> Option<u8> {
-    let value = char::from(character).to_digit(16)?;
-    u8::try_from(value).ok()
+    Zeroizing::new(lower::encode_string(bytes))
 }
 
 #[cfg(test)]

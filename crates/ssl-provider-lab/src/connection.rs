@@ -73,9 +73,7 @@ pub struct SessionInfo {
 impl SessionInfo {
     /// Returns the session as a JSON object, for the page and the reports of `sslprov serve`.
     pub fn to_json(&self) -> Map<String, Value> {
-        let hex = |bytes: &Fingerprint| -> String {
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-        };
+        let hex = |bytes: &Fingerprint| base16ct::lower::encode_string(bytes);
         let facts: [(&str, Value); 8] = [
             ("version", self.protocol.to_string().into()),
             ("suite", self.suite.name.into()),

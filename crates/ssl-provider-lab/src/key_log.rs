@@ -1,13 +1,14 @@
 //! The key log in the format of NSS, which `sslprov keylog` writes and Wireshark reads.
 //! One line for each completed handshake: label, client random, master secret.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ssl_provider::{MASTER_SECRET_LEN, MasterKey};
+use base16ct::lower::encode_string;
+use ssl_provider::{MasterKey, MasterSecret, RANDOM_LEN};
 use ssl_provider_wire::Alert;
 use zeroize::Zeroizing;
 
@@ -77,27 +78,19 @@ impl KeyLog {
         master_key: &MasterKey,
     ) -> Result<(), Alert> {
         let secret = master_key.secret_for_key_log().map_err(internal_error)?;
-        // Allocated once, so that no copy of the secret is left in freed memory.
-        let mut line = Zeroizing::new(String::with_capacity(LABEL.len() + 2 * (32 + 48) + 2));
-        line.push_str(LABEL);
-        hex(&mut line, client_random);
-        line.push(' ');
-        hex(&mut line, secret.expose());
-        line.push('\n');
+        let line = Zeroizing::new([&key_log_line(client_random, secret), "\n"].concat());
         // A poisoned lock means a panic between two lines; the file is whole.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(line.as_bytes()).map_err(|_| Alert::InternalError)
     }
 }
 
-const LABEL: &str = "CLIENT_RANDOM ";
-const _: () = assert!(MASTER_SECRET_LEN == 48, "the capacity of a line");
-
-fn hex(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
+/// The line of a session in a key log, without its end. Each part is allocated once, so that no
+/// copy of the secret is left in freed memory.
+pub fn key_log_line(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Zeroizing<String> {
+    let client_random = encode_string(client_random);
+    let secret = Zeroizing::new(encode_string(secret.expose()));
+    Zeroizing::new(["CLIENT_RANDOM ", &client_random, " ", &secret].concat())
 }
 
 impl fmt::Debug for KeyLog {

@@ -24,9 +24,9 @@ pub use ssl_provider_wire::Alert;
 
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
-pub use crate::key_log::KeyLog;
 #[cfg(unix)]
 pub use crate::key_log::Readers;
+pub use crate::key_log::{KeyLog, key_log_line};
 pub use crate::refusal::Cause;
 pub use crate::server::{End, Event, Limits, Server, StopHandle};
 pub use crate::session::SessionCache;

@@ -126,7 +126,7 @@ const LAYERS: [Layer; 17] = [
         member: "ssl-provider-probe",
         members: &["ssl-provider", "ssl-provider-multibuffer"],
         in_tests: &[],
-        others: Some(&["num-bigint"]),
+        others: Some(&["anyhow", "num-bigint"]),
     },
     Layer { member: "xtask", members: &[], in_tests: &[], ..COMMON },
 ];

@@ -25,18 +25,22 @@ pub struct Packet<'a> {
 }
 
 /// Why a capture could not be read, or not to its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The file has no content.
+    #[error("the file is empty")]
     Empty,
     /// The first bytes are not those of a capture file.
+    #[error("not a pcap or pcapng file")]
     NotACapture,
     /// The file ends within a header, block or packet.
+    #[error("the file ends in the middle of what starts at byte {offset}")]
     Truncated {
         /// Where that header, block or packet starts.
         offset: u64,
     },
     /// A header or block makes no sense; the text says which and how.
+    #[error("at byte {offset}: {what}")]
     Corrupt {
         /// Where it starts.
         offset: u64,
@@ -44,6 +48,7 @@ pub enum CaptureError {
         what: String,
     },
     /// The input could not be read.
+    #[error("reading failed after byte {offset}: {error}")]
     Io {
         /// Where reading stopped.
         offset: u64,
@@ -51,22 +56,6 @@ pub enum CaptureError {
         error: io::Error,
     },
 }
-
-impl fmt::Display for CaptureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the file is empty"),
-            Self::NotACapture => f.write_str("not a pcap or pcapng file"),
-            Self::Truncated { offset } => {
-                write!(f, "the file ends in the middle of what starts at byte {offset}")
-            }
-            Self::Corrupt { offset, what } => write!(f, "at byte {offset}: {what}"),
-            Self::Io { offset, error } => write!(f, "reading failed after byte {offset}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for CaptureError {}
 
 /// A capture file, open for reading.
 pub struct CaptureReader<R> {

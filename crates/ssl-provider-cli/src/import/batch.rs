@@ -85,23 +85,14 @@ impl Object {
 }
 
 /// Why the reading ended early.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     /// The input cannot be read.
+    #[error("cannot read: {0}")]
     Unreadable(io::Error),
     /// The input is not JSON from this position on.
+    #[error("line {line} column {column}: not JSON: {what}")]
     NotJson { line: usize, column: usize, what: String },
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(error) => write!(f, "cannot read: {error}"),
-            Self::NotJson { line, column, what } => {
-                write!(f, "line {line} column {column}: not JSON: {what}")
-            }
-        }
-    }
 }
 
 /// Reads entries and passes each to `take`, until that breaks or the input ends.

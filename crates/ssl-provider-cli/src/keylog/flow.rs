@@ -1,12 +1,9 @@
 //! Reads the handshake messages of one direction, through the record protection where there is one.
 //! A position can be taken up again with other keys, to try one key after the other.
 
-use std::fmt;
-
 use ssl_provider_wire::{Assembler, ContentType, Message};
 
 use crate::capture::Moment;
-use crate::counted::counted;
 use crate::record::{RecordCipher, RecordError};
 use crate::tls::{RecordStream, Skipped, Stop};
 
@@ -20,36 +17,20 @@ pub(super) enum Event {
 }
 
 /// Why nothing more can be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum End {
     /// The connection or the capture ended, in the middle of a record or not.
+    #[error("the stream ends {}", if *within_a_record { "within a record" } else { "before it" })]
     Stream { within_a_record: bool },
     /// The stream broke off.
+    #[error(transparent)]
     Stopped(Stop),
     /// The handshake layer makes no sense.
+    #[error("{0}")]
     Malformed(&'static str),
     /// A record cannot be opened.
+    #[error(transparent)]
     Sealed(RecordError),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stream { within_a_record: false } => f.write_str("the stream ends before it"),
-            Self::Stream { within_a_record: true } => {
-                f.write_str("the stream ends within a record")
-            }
-            Self::Stopped(Stop::Gap { missing, at }) => {
-                write!(f, "the capture lacks {} at {at} of the stream", counted(*missing, "byte"))
-            }
-            Self::Stopped(Stop::NotARecord { at }) => {
-                write!(f, "no TLS record at {at} of the stream")
-            }
-            Self::Stopped(Stop::TooMuch) => f.write_str("more handshake data than is kept"),
-            Self::Malformed(what) => f.write_str(what),
-            Self::Sealed(error) => write!(f, "{error}"),
-        }
-    }
 }
 
 /// A position in a direction, with what is needed to read on from there.

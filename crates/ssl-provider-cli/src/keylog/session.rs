@@ -4,10 +4,10 @@
 use std::fmt;
 
 use ssl_provider::{CipherSuite, MasterSecret, ProtocolVersion, RANDOM_LEN};
+use ssl_provider_lab::key_log_line;
 use zeroize::Zeroizing;
 
 use crate::capture::Moment;
-use crate::hex;
 use crate::suites::iana;
 
 /// How a session ended up.
@@ -167,15 +167,7 @@ pub struct KeyLogLine(Zeroizing<String>);
 
 impl KeyLogLine {
     pub(super) fn new(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Self {
-        const LABEL: &str = "CLIENT_RANDOM ";
-        let (client_random, secret) = (hex::encode(client_random), hex::encode(secret.expose()));
-        // Allocated at its size, so that no smaller buffer with part of the secret is left behind.
-        let len = LABEL.len() + client_random.len() + 1 + secret.len();
-        let mut line = Zeroizing::new(String::with_capacity(len));
-        for part in [LABEL, &client_random, " ", &secret] {
-            line.push_str(part);
-        }
-        Self(line)
+        Self(key_log_line(client_random, secret))
     }
 
     /// The line, without its end.

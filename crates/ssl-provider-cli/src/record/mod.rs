@@ -35,22 +35,15 @@ pub struct Options {
 }
 
 /// Why a record could not be decrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Length, padding, MAC or tag are wrong: the keys are not those of the record, or it is
     /// corrupt.
+    #[error("the record has a wrong {0}")]
     Bad(&'static str),
     /// The record depends on records that were not kept.
+    #[error("{0}")]
     Missing(&'static str),
-}
-
-impl fmt::Display for RecordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bad(what) => write!(f, "the record has a wrong {what}"),
-            Self::Missing(what) => f.write_str(what),
-        }
-    }
 }
 
 /// The read state of one direction: decrypts its records in order.

@@ -9,6 +9,7 @@ use ssl_provider_wire::{ContentType, RecordHeader, Ssl2Header};
 
 use super::scan::{Scanner, Start};
 use crate::capture::Moment;
+use crate::counted::counted;
 
 /// The version in a record of SSL 2.0, which holds a ClientHello in that framing.
 const SSL2: u16 = 0x0002;
@@ -44,9 +45,10 @@ pub struct Skipped {
 }
 
 /// Why a direction has no further records, other than that the connection or the capture ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
     /// Bytes were not captured.
+    #[error("the capture lacks {} at {at} of the stream", counted(*missing, "byte"))]
     Gap {
         /// How many.
         missing: u64,
@@ -54,11 +56,13 @@ pub enum Stop {
         at: u64,
     },
     /// These bytes are not a record header.
+    #[error("no TLS record at {at} of the stream")]
     NotARecord {
         /// Where in the stream.
         at: u64,
     },
     /// More handshake data than is kept.
+    #[error("more handshake data than is kept")]
     TooMuch,
 }
 
