@@ -167,6 +167,16 @@ fn pkcs12_of_old_and_of_new_tools_is_read() {
 }
 
 #[test]
+fn pkcs12_with_the_empty_password_is_read_whatever_password_is_given() {
+    let folder = TempDir::new().unwrap();
+    let file = fs::read(key("server-2048.p12")).unwrap();
+    let store = KeyStore::from_pkcs12(&file, PASSWORD, Pkcs12ImportPolicy::Relaxed).unwrap();
+    let path = write(&folder, "made.pfx", &store.writer("").write().unwrap());
+    assert_eq!(modulus(&path, Some("of the others")), modulus(&key("server-2048.pem"), None));
+    assert_eq!(read_certificates(&path, &given(Some("of the others"))).unwrap().len(), 1);
+}
+
+#[test]
 fn certificates_of_pkcs12_are_read_with_that_of_the_key_first() {
     let folder = TempDir::new().unwrap();
     let pem = |name| read_certificates(&key(name), &given(None)).unwrap().remove(0);
