@@ -286,6 +286,10 @@ fn what_came_in_place_of_a_key_is_named() {
         (write(&folder, "public.pem", public.as_bytes()), "a public key"),
         (write(&folder, "dsa.pem", dsa.as_bytes()), "a DSA key"),
         (write(&folder, "public.blob", &cng_blob(b"RSA1", 2048)), "a public key"),
+        (
+            write(&folder, "capi.blob", b"\x07\x02\0\0\0\xa4\0\0RSA2\0\x08\0\0"),
+            "a CAPI PRIVATEKEYBLOB",
+        ),
         (write(&folder, "text", b"hello"), "none of these"),
         (write(&folder, "zeros", &[0; 1000]), "none of these"),
         (write(&folder, "empty", b""), "empty"),
