@@ -419,7 +419,8 @@ fn bytes_that_are_no_batch_are_refused_without_a_panic() {
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
-        batch(&path, &[]).expect_code(2).expect_stderr(name);
+        let run = batch(&path, &[]).expect_code(2).expect_stderr(name);
+        assert!(!run.stderr.contains("0 imported"), "{}", run.stderr);
     }
     batch(&folder.path().join("absent"), &[]).expect_code(2).expect_stderr("absent");
     batch(folder.path(), &[]).expect_code(2);

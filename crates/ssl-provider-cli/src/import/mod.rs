@@ -216,7 +216,10 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
     );
     progress.finish_and_clear();
     written?;
-    tell(format_args!("{name}: {tally}"));
+    // Where the first entry is not JSON, the error says all.
+    if index > 0 || read.is_ok() {
+        tell(format_args!("{name}: {tally}"));
+    }
     match read {
         // A disagreement of backends is the more serious error.
         Err(fault) if tally.outcome() == Outcome::Disagreement => {
