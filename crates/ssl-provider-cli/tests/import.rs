@@ -159,7 +159,7 @@ fn arguments_and_batch_have_the_same_result() {
 
     let extended = ["--session-hash", &"04".repeat(32)];
     assert_ne!(single(&extended).expect_code(0).stdout, batch(&[]), "extended master secret");
-    single(&["--session-hash", "0405"]).expect_code(2).expect_stderr("session hash");
+    single(&["--session-hash", "0405"]).expect_code(2).expect_stderr("--session-hash: expected 32");
     single(&["--batch", "x"]).expect_code(2).expect_stderr("--batch");
 }
 
@@ -193,15 +193,17 @@ fn a_bad_entry_is_a_result_and_the_batch_continues() {
     let bad = [
         (with("client_random", "01".repeat(31)), "0x80090027", "32 bytes, found 31"),
         (with("client_random", "zz".repeat(32)), "0x80090027", "client_random"),
-        (with("server_random", ""), "0x80090027", "server_random: missing"),
+        (with("server_random", ""), "0x80090027", "server_random: expected a string"),
+        (with("client_version", ""), "0x80090027", "found an empty one"),
+        (with("key", ""), "0x80090027", "key: expected a string"),
         (with("server_random", Value::Null), "0x80090027", "server_random: missing"),
-        (with("session_hash", "00".repeat(31)), "0x80090027", "session hash"),
+        (with("session_hash", "00".repeat(31)), "0x80090027", "48 bytes, found 31"),
         (with("encrypted_premaster", "0"), "0x80090027", "odd number"),
         (with("encrypted_premaster", "00".repeat(65536)), "0x80090027", "65535"),
         (with("encrypted_premaster", 5), "0x80090027", "expected a string, found a number"),
         (with("version", 771), "0x80090027", "version: expected a string"),
         (with("version", "tls1.2"), "0x80090027", "version"),
-        (with("version", ""), "0x80090027", "version: missing"),
+        (with("version", ""), "0x80090027", "found an empty one"),
         (with("version", "0304"), "0x80090029", "0x0304"),
         (with("version", "0999"), "0x80090029", "0x0999"),
         (with("suite_id", "c02f"), "0x80090029", "0xc02f"),
@@ -448,9 +450,16 @@ fn arguments_that_are_missing_or_wrong_are_usage_errors() {
         let mut fewer = complete.to_vec();
         fewer.remove(place);
         run(&fewer).expect_code(2).expect_stderr(name);
+        let mut empty = complete.to_vec();
+        empty[place].1.clear();
+        run(&empty).expect_code(2);
         let mut wrong = complete.to_vec();
         wrong[place].1 = "xyz".to_owned();
-        run(&wrong).expect_code(2).expect_stderr(if *name == "--key" { "xyz" } else { &name[2..] });
+        run(&wrong).expect_code(2).expect_stderr(if *name == "--key" { "xyz" } else { name });
+    }
+    for option in ["--session-hash", "--client-version"] {
+        let empty = [&complete[..], &[(option, String::new())]].concat();
+        run(&empty).expect_code(2).expect_stderr(option);
     }
     let mut unsupported = complete.to_vec();
     unsupported[1].1 = "0304".to_owned();

@@ -33,7 +33,8 @@ pub struct Args {
     /// Import every exchange of a JSON file, or of standard input: JSON lines or one array of
     /// objects. Fields, all strings: version, suite_id, client_version, client_random,
     /// server_random, session_hash, encrypted_premaster (all hex), and key, the path of a key file
-    /// relative to the batch file. Other fields are ignored
+    /// relative to the batch file. An empty session_hash or encrypted_premaster counts as absent.
+    /// Other fields are ignored
     #[arg(long, value_name = "FILE|-")]
     #[arg(conflicts_with_all = ["protocol", "suite", "client_version", "client_random",
         "server_random", "session_hash", "encrypted_premaster"])]
@@ -255,7 +256,9 @@ fn single(args: &Args) -> Result<Exchange, Failure> {
         session_hash: args.session_hash.as_deref(),
         encrypted_premaster: args.encrypted_premaster.as_deref().unwrap_or_default(),
     };
-    fields.parse().map_err(|problem| Failure::Usage(problem.text.replace('_', "-")))
+    fields
+        .parse()
+        .map_err(|problem| Failure::Usage(format!("--{}", problem.text.replace('_', "-"))))
 }
 
 fn batch_name(path: &Path) -> String {
