@@ -4,6 +4,8 @@
 use ssl_provider::{CipherSuite, Error, ParameterList, ProtocolVersion, SecurityStatus};
 
 use crate::hex;
+use crate::protocol_argument::version;
+use crate::suite_argument::suite;
 
 use super::batch::{Entry, Field};
 
@@ -36,11 +38,11 @@ impl From<Error> for Problem {
     }
 }
 
-/// The fields of an exchange as hex text.
+/// The fields of an exchange; bytes as hex text.
 pub(super) struct Fields<'a> {
     pub(super) version: ProtocolVersion,
     pub(super) suite: CipherSuite,
-    pub(super) client_version: Option<&'a str>,
+    pub(super) client_version: Option<ProtocolVersion>,
     pub(super) client_random: Option<&'a str>,
     pub(super) server_random: Option<&'a str>,
     pub(super) session_hash: Option<&'a str>,
@@ -64,11 +66,8 @@ impl Fields<'_> {
                 Problem::parameter(text)
             })?;
         }
-        if let Some(text) = self.client_version {
-            let version = u16::try_from(number("client_version", text)?).map_err(|_| {
-                Problem::parameter("client_version: expected 1 to 4 hex digits".to_owned())
-            })?;
-            parameters = parameters.highest_version(ProtocolVersion(version));
+        if let Some(version) = self.client_version {
+            parameters = parameters.highest_version(version);
         }
         if self.session_hash.is_none() {
             let randoms =
@@ -106,13 +105,14 @@ impl Exchange {
         };
         let Some(encrypted_premaster) = text(Field::EncryptedPremaster)? else { return Ok(None) };
         let required = |field: Field| match text(field)? {
-            Some(text) => number(field.name(), text),
+            Some(text) => Ok(text),
             None => Err(Problem::parameter(format!("{}: missing", field.name()))),
         };
+        let client_version = text(Field::ClientVersion)?;
         let fields = Fields {
-            version: ProtocolVersion::try_from(required(Field::Version)?)?,
-            suite: CipherSuite(required(Field::SuiteId)?),
-            client_version: text(Field::ClientVersion)?,
+            version: named(Field::Version, version(required(Field::Version)?))?,
+            suite: named(Field::SuiteId, suite(required(Field::SuiteId)?))?,
+            client_version: named(Field::ClientVersion, client_version.map(version).transpose())?,
             client_random: text(Field::ClientRandom)?,
             server_random: text(Field::ServerRandom)?,
             session_hash: text(Field::SessionHash)?,
@@ -143,8 +143,8 @@ fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn number(name: &str, text: &str) -> Result<u32, Problem> {
-    hex::number(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
+fn named<T>(field: Field, result: Result<T, String>) -> Result<T, Problem> {
+    result.map_err(|what| Problem::parameter(format!("{}: {what}", field.name())))
 }
 
 /// The length field of a ciphertext has two bytes.
