@@ -155,7 +155,8 @@ macro_rules! conformance_tests {
             hash: hash_known_answers hash_of_parts_is_the_hash_of_the_whole
                 hash_context_takes_input_in_pieces hash_context_duplicates_run_apart
                 hash_context_refuses_other_output_lengths hash_compression_gives_the_hash;
-            hmac: hmac_known_answers hmac_with_keys_of_any_length;
+            hmac: hmac_known_answers hmac_with_keys_of_any_length
+                hmac_refuses_other_output_lengths;
             hkdf: hkdf_wycheproof_vectors hkdf_parts_and_lengths;
             random: random_bytes_fill_the_buffer_and_never_repeat;
             prf: prf_ietf_known_answers prf_secret_of_any_length prf_output_of_any_length
