@@ -135,7 +135,7 @@ fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     let bytes = hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))?;
     match bytes.len() {
         0 => Err(Problem::parameter(format!("{name}: expected hex, found nothing"))),
-        ..=MAX_LEN => Ok(bytes),
+        1..=MAX_LEN => Ok(bytes),
         _ => Err(Problem::parameter(format!(
             "{name}: expected at most {MAX_LEN} bytes, found {}",
             bytes.len()
