@@ -209,13 +209,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let identity = args.identity(&provider)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
-    if args.key.is_none() && !args.quiet {
-        tell("generated a 2048-bit key and a certificate for localhost, for this run only");
-    }
     let server = Server::bind(&addresses[..], settings, args.limits()).map_err(|error| {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
+    if args.key.is_none() && !args.quiet {
+        tell("generated a 2048-bit key and a certificate for localhost, for this run only");
+    }
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;

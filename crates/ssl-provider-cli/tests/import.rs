@@ -142,7 +142,7 @@ fn arguments_and_batch_have_the_same_result() {
             ("--key", field("key")),
             ("--protocol", "tls1.2".to_owned()),
             ("--suite", "TLS_RSA_WITH_AES_128_CBC_SHA".to_owned()),
-            ("--client-version", "0x0303".to_owned()),
+            ("--client-version", "tls1.2".to_owned()),
             ("--client-random", field("client_random").to_uppercase()),
             ("--server-random", field("server_random")),
             ("--encrypted-premaster", field("encrypted_premaster")),
@@ -159,8 +159,18 @@ fn arguments_and_batch_have_the_same_result() {
 
     let extended = ["--session-hash", &"04".repeat(32)];
     assert_ne!(single(&extended).expect_code(0).stdout, batch(&[]), "extended master secret");
-    single(&["--session-hash", "0405"]).expect_code(2).expect_stderr("session hash");
+    single(&["--session-hash", "0405"]).expect_code(2).expect_stderr("--session-hash: expected 32");
     single(&["--batch", "x"]).expect_code(2).expect_stderr("--batch");
+}
+
+#[test]
+fn names_and_numbers_are_taken_alike() {
+    let expected = batch_of(&exchange().to_string(), &[]).expect_code(0).stdout;
+    let suite = "tls_rsa_with_aes_128_cbc_sha";
+    for (field, name) in [("version", "tls1.2"), ("client_version", "TLS 1.2"), ("suite_id", suite)]
+    {
+        assert_eq!(batch_of(&with(field, name).to_string(), &[]).stdout, expected, "{field}");
+    }
 }
 
 #[test]
@@ -193,20 +203,26 @@ fn a_bad_entry_is_a_result_and_the_batch_continues() {
     let bad = [
         (with("client_random", "01".repeat(31)), "0x80090027", "32 bytes, found 31"),
         (with("client_random", "zz".repeat(32)), "0x80090027", "client_random"),
-        (with("server_random", ""), "0x80090027", "server_random: missing"),
+        (with("server_random", ""), "0x80090027", "server_random: expected a string"),
+        (with("client_version", ""), "0x80090027", "found an empty one"),
+        (with("key", ""), "0x80090027", "key: expected a string"),
         (with("server_random", Value::Null), "0x80090027", "server_random: missing"),
-        (with("session_hash", "00".repeat(31)), "0x80090027", "session hash"),
+        (with("session_hash", "00".repeat(31)), "0x80090027", "48 bytes, found 31"),
         (with("encrypted_premaster", "0"), "0x80090027", "odd number"),
         (with("encrypted_premaster", "00".repeat(65536)), "0x80090027", "65535"),
         (with("encrypted_premaster", 5), "0x80090027", "expected a string, found a number"),
         (with("version", 771), "0x80090027", "version: expected a string"),
-        (with("version", "tls1.2"), "0x80090027", "version"),
-        (with("version", ""), "0x80090027", "version: missing"),
+        (
+            with("version", "tls1.9"),
+            "0x80090027",
+            "version: expected a hex number such as 0303, or",
+        ),
+        (with("version", ""), "0x80090027", "found an empty one"),
         (with("version", "0304"), "0x80090029", "0x0304"),
         (with("version", "0999"), "0x80090029", "0x0999"),
         (with("suite_id", "c02f"), "0x80090029", "0xc02f"),
         (with("suite_id", "ffff"), "0x80090029", "0xffff"),
-        (with("client_version", "abcd0303"), "0x80090027", "client_version: expected 1 to 4 hex"),
+        (with("client_version", "abcd0303"), "0x80090027", "client_version: expected a hex number"),
         (with("client_version", json!({})), "0x80090027", "client_version"),
         (with("key", "absent.pem"), "0x80090011", "absent.pem"),
         (with("key", key("ec-p256.pem").to_str().unwrap()), "0x8009000a", "an EC key"),
@@ -419,7 +435,8 @@ fn bytes_that_are_no_batch_are_refused_without_a_panic() {
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
-        batch(&path, &[]).expect_code(2).expect_stderr(name);
+        let run = batch(&path, &[]).expect_code(2).expect_stderr(name);
+        assert!(!run.stderr.contains("0 imported"), "{}", run.stderr);
     }
     batch(&folder.path().join("absent"), &[]).expect_code(2).expect_stderr("absent");
     batch(folder.path(), &[]).expect_code(2);
@@ -447,9 +464,16 @@ fn arguments_that_are_missing_or_wrong_are_usage_errors() {
         let mut fewer = complete.to_vec();
         fewer.remove(place);
         run(&fewer).expect_code(2).expect_stderr(name);
+        let mut empty = complete.to_vec();
+        empty[place].1.clear();
+        run(&empty).expect_code(2);
         let mut wrong = complete.to_vec();
         wrong[place].1 = "xyz".to_owned();
-        run(&wrong).expect_code(2).expect_stderr(if *name == "--key" { "xyz" } else { &name[2..] });
+        run(&wrong).expect_code(2).expect_stderr(if *name == "--key" { "xyz" } else { name });
+    }
+    for option in ["--session-hash", "--client-version"] {
+        let empty = [&complete[..], &[(option, String::new())]].concat();
+        run(&empty).expect_code(2).expect_stderr(option);
     }
     let mut unsupported = complete.to_vec();
     unsupported[1].1 = "0304".to_owned();

@@ -167,6 +167,16 @@ fn pkcs12_of_old_and_of_new_tools_is_read() {
 }
 
 #[test]
+fn pkcs12_with_the_empty_password_is_read_whatever_password_is_given() {
+    let folder = TempDir::new().unwrap();
+    let file = fs::read(key("server-2048.p12")).unwrap();
+    let store = KeyStore::from_pkcs12(&file, PASSWORD, Pkcs12ImportPolicy::Relaxed).unwrap();
+    let path = write(&folder, "made.pfx", &store.writer("").write().unwrap());
+    assert_eq!(modulus(&path, Some("of the others")), modulus(&key("server-2048.pem"), None));
+    assert_eq!(read_certificates(&path, &given(Some("of the others"))).unwrap().len(), 1);
+}
+
+#[test]
 fn certificates_of_pkcs12_are_read_with_that_of_the_key_first() {
     let folder = TempDir::new().unwrap();
     let pem = |name| read_certificates(&key(name), &given(None)).unwrap().remove(0);
@@ -276,6 +286,10 @@ fn what_came_in_place_of_a_key_is_named() {
         (write(&folder, "public.pem", public.as_bytes()), "a public key"),
         (write(&folder, "dsa.pem", dsa.as_bytes()), "a DSA key"),
         (write(&folder, "public.blob", &cng_blob(b"RSA1", 2048)), "a public key"),
+        (
+            write(&folder, "capi.blob", b"\x07\x02\0\0\0\xa4\0\0RSA2\0\x08\0\0"),
+            "a CAPI PRIVATEKEYBLOB",
+        ),
         (write(&folder, "text", b"hello"), "none of these"),
         (write(&folder, "zeros", &[0; 1000]), "none of these"),
         (write(&folder, "empty", b""), "empty"),

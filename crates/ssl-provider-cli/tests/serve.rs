@@ -576,5 +576,5 @@ fn files_and_options_that_do_not_match_are_errors() {
     assert!(help.contains("--backend <NAME>") && !help.contains("`all`"), "{help}");
     let taken = Server::with_key(&[]);
     let run = sslprov(["serve", "--listen", &taken.address]).expect_code(2);
-    run.expect_stderr("--listen").expect_stderr("cannot bind the address");
+    tells_no_key(run.expect_stderr("--listen").expect_stderr("cannot bind the address"));
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::bytes::hex;
 use crate::loud::not_tested;
+use crate::skip_current;
 
 /// The variable that says where the vectors are: a folder; `require` for the one beside the
 /// repository, `../shared/vectors`, which must exist; or `none` to skip the tests on them. Where it
@@ -34,7 +35,7 @@ pub fn folder() -> Option<PathBuf> {
         Err(reason) => {
             // The test runner names the thread of a test after it.
             let thread = thread::current();
-            let test = thread.name().unwrap_or("a test");
+            let test = skip_current().or(thread.name()).unwrap_or("a test");
             not_tested(&format!("{test}, on published vectors"), reason);
             None
         }

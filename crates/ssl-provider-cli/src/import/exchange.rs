@@ -4,6 +4,8 @@
 use ssl_provider::{CipherSuite, Error, ParameterList, ProtocolVersion, SecurityStatus};
 
 use crate::hex;
+use crate::protocol_argument::version;
+use crate::suite_argument::suite;
 
 use super::batch::{Entry, Field};
 
@@ -36,40 +38,41 @@ impl From<Error> for Problem {
     }
 }
 
-/// The fields of an exchange as hex text. An empty one counts as absent.
+/// The fields of an exchange; bytes as hex text.
 pub(super) struct Fields<'a> {
     pub(super) version: ProtocolVersion,
     pub(super) suite: CipherSuite,
-    pub(super) client_version: Option<&'a str>,
+    pub(super) client_version: Option<ProtocolVersion>,
     pub(super) client_random: Option<&'a str>,
     pub(super) server_random: Option<&'a str>,
     pub(super) session_hash: Option<&'a str>,
     pub(super) encrypted_premaster: &'a str,
 }
 
-impl<'a> Fields<'a> {
+impl Fields<'_> {
     pub(super) fn parse(&self) -> Result<Exchange, Problem> {
-        let given = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
         let mut parameters = ParameterList::new();
-        if let Some(text) = given(self.client_random) {
+        if let Some(text) = self.client_random {
             parameters = parameters.client_random(random("client_random", text)?);
         }
-        if let Some(text) = given(self.server_random) {
+        if let Some(text) = self.server_random {
             parameters = parameters.server_random(random("server_random", text)?);
         }
-        if let Some(text) = given(self.session_hash) {
-            parameters = parameters.session_hash(&bytes("session_hash", text)?)?;
-        }
-        if let Some(text) = given(self.client_version) {
-            let version = u16::try_from(number("client_version", text)?).map_err(|_| {
-                Problem::parameter("client_version: expected 1 to 4 hex digits".to_owned())
+        if let Some(text) = self.session_hash {
+            let hash = bytes("session_hash", text)?;
+            let found = hash.len();
+            parameters = parameters.session_hash(&hash).map_err(|_| {
+                let text = format!("session_hash: expected 32, 36 or 48 bytes, found {found}");
+                Problem::parameter(text)
             })?;
-            parameters = parameters.highest_version(ProtocolVersion(version));
         }
-        if given(self.session_hash).is_none() {
+        if let Some(version) = self.client_version {
+            parameters = parameters.highest_version(version);
+        }
+        if self.session_hash.is_none() {
             let randoms =
                 [("client_random", self.client_random), ("server_random", self.server_random)];
-            if let Some((name, _)) = randoms.iter().find(|(_, value)| given(*value).is_none()) {
+            if let Some((name, _)) = randoms.iter().find(|(_, value)| value.is_none()) {
                 return Err(Problem::parameter(format!("{name}: missing")));
             }
         }
@@ -89,22 +92,27 @@ impl Exchange {
             let found = entry.kind();
             return Err(Problem::parameter(format!("expected an object, found {found}")));
         };
-        let text = |field: Field| match object.text(field) {
-            Ok(text) => Ok(text.filter(|text| !text.is_empty())),
-            Err(found) => {
-                let name = field.name();
-                Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
-            }
+        let text = |field: Field| {
+            let found = match (object.text(field), field) {
+                // So recorded handshakes write what a session did not have.
+                (Ok(Some("")), Field::SessionHash | Field::EncryptedPremaster) => return Ok(None),
+                (Ok(Some("")), _) => "an empty one",
+                (Ok(text), _) => return Ok(text),
+                (Err(found), _) => found,
+            };
+            let name = field.name();
+            Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
         };
         let Some(encrypted_premaster) = text(Field::EncryptedPremaster)? else { return Ok(None) };
         let required = |field: Field| match text(field)? {
-            Some(text) => number(field.name(), text),
+            Some(text) => Ok(text),
             None => Err(Problem::parameter(format!("{}: missing", field.name()))),
         };
+        let client_version = text(Field::ClientVersion)?;
         let fields = Fields {
-            version: ProtocolVersion::try_from(required(Field::Version)?)?,
-            suite: CipherSuite(required(Field::SuiteId)?),
-            client_version: text(Field::ClientVersion)?,
+            version: named(Field::Version, version(required(Field::Version)?))?,
+            suite: named(Field::SuiteId, suite(required(Field::SuiteId)?))?,
+            client_version: named(Field::ClientVersion, client_version.map(version).transpose())?,
             client_random: text(Field::ClientRandom)?,
             server_random: text(Field::ServerRandom)?,
             session_hash: text(Field::SessionHash)?,
@@ -126,7 +134,8 @@ fn random(name: &str, text: &str) -> Result<[u8; 32], Problem> {
 fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     let bytes = hex::decode(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))?;
     match bytes.len() {
-        ..=MAX_LEN => Ok(bytes),
+        0 => Err(Problem::parameter(format!("{name}: expected hex, found nothing"))),
+        1..=MAX_LEN => Ok(bytes),
         _ => Err(Problem::parameter(format!(
             "{name}: expected at most {MAX_LEN} bytes, found {}",
             bytes.len()
@@ -134,8 +143,8 @@ fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn number(name: &str, text: &str) -> Result<u32, Problem> {
-    hex::number(text).map_err(|what| Problem::parameter(format!("{name}: {what}")))
+fn named<T>(field: Field, result: Result<T, String>) -> Result<T, Problem> {
+    result.map_err(|what| Problem::parameter(format!("{}: {what}", field.name())))
 }
 
 /// The length field of a ciphertext has two bytes.

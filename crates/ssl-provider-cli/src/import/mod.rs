@@ -31,9 +31,10 @@ use self::keys::Keys;
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
     /// Import every exchange of a JSON file, or of standard input: JSON lines or one array of
-    /// objects. Fields, all strings: version, suite_id, client_version, client_random,
-    /// server_random, session_hash, encrypted_premaster (all hex), and key, the path of a key file
-    /// relative to the batch file. Other fields are ignored
+    /// objects. Fields, all strings: version, suite_id, client_version (in hex or by name),
+    /// client_random, server_random, session_hash, encrypted_premaster (in hex), and key, the path
+    /// of a key file relative to the batch file. An empty session_hash or encrypted_premaster counts
+    /// as absent. Other fields are ignored
     #[arg(long, value_name = "FILE|-")]
     #[arg(conflicts_with_all = ["protocol", "suite", "client_version", "client_random",
         "server_random", "session_hash", "encrypted_premaster"])]
@@ -62,10 +63,10 @@ pub struct Args {
     )]
     pub suite: Option<CipherSuite>,
 
-    /// Version in the ClientHello, in hex, which the premaster secret must repeat. Default: the
-    /// negotiated version
-    #[arg(long, value_name = "HEX")]
-    pub client_version: Option<String>,
+    /// Version in the ClientHello, which the premaster secret must repeat: a number or a name.
+    /// Default: the negotiated version
+    #[arg(long, value_name = "VERSION", value_parser = protocol_argument::version)]
+    pub client_version: Option<ProtocolVersion>,
 
     /// Random of the ClientHello, 32 bytes
     #[arg(long, value_name = "HEX", required_unless_present_any = ["session_hash", "batch"])]
@@ -216,7 +217,10 @@ fn run_batch(importer: &Importer, mut keys: Keys<'_>, path: &Path) -> Result<Out
     );
     progress.finish_and_clear();
     written?;
-    tell(format_args!("{name}: {tally}"));
+    // Where the first entry is not JSON, the error says all.
+    if index > 0 || read.is_ok() {
+        tell(format_args!("{name}: {tally}"));
+    }
     match read {
         // A disagreement of backends is the more serious error.
         Err(fault) if tally.outcome() == Outcome::Disagreement => {
@@ -246,13 +250,15 @@ fn single(args: &Args) -> Result<Exchange, Failure> {
         // clap guarantees that both are there.
         version: args.protocol.unwrap_or(ProtocolVersion::TLS1_2),
         suite: args.suite.unwrap_or(CipherSuite(0)),
-        client_version: args.client_version.as_deref(),
+        client_version: args.client_version,
         client_random: args.client_random.as_deref(),
         server_random: args.server_random.as_deref(),
         session_hash: args.session_hash.as_deref(),
         encrypted_premaster: args.encrypted_premaster.as_deref().unwrap_or_default(),
     };
-    fields.parse().map_err(|problem| Failure::Usage(problem.text.replace('_', "-")))
+    fields
+        .parse()
+        .map_err(|problem| Failure::Usage(format!("--{}", problem.text.replace('_', "-"))))
 }
 
 fn batch_name(path: &Path) -> String {

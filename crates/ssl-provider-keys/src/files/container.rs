@@ -137,9 +137,13 @@ fn open_pkcs12(der: &[u8], password: &Password) -> Result<Pkcs12Archive, Fault> 
     use p12_keystore::error::Error as P12;
 
     let given = password.0.as_ref();
-    // Without a password the empty one is tried, which many files have.
-    let text = given.map_or("", |password| password.as_str());
-    Pkcs12Archive::from_pkcs12(der, text).map_err(|error| match error {
+    let open = |password: &str| Pkcs12Archive::from_pkcs12(der, password);
+    // Many files have the empty password, also beside files for which another one is given.
+    let archive = match given {
+        Some(password) => open(password).or_else(|error| open("").map_err(|_| error)),
+        None => open(""),
+    };
+    archive.map_err(|error| match error {
         P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_) => match given {
             Some(_) => Fault::WrongPassword,
             None => Fault::NoPassword,

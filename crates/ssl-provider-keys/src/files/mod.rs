@@ -161,6 +161,12 @@ fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
+    } else if let [7, 2, 0, 0, _, _, _, _, b'R', b'S', b'A', b'2', ..] = content {
+        return Err(Fault::Container(
+            "expected RSAPRIVATEBLOB or RSAFULLPRIVATEBLOB, found a CAPI PRIVATEKEYBLOB; convert \
+             it: openssl rsa -inform MSBLOB"
+                .to_owned(),
+        ));
     } else if let Some(blob_type) = BlobType::of(content) {
         parts.push(read_blob(blob_type, content)?);
     } else if container::is_sequence(content) {

@@ -22,7 +22,9 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Fault> {
     let text = file.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(file);
     for line in text.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii) {
         if let Some(label) = boundary(line, b"-----BEGIN ") {
-            if open.is_some() {
+            if label.contains("-----") {
+                return Err(LINE_BREAKS);
+            } else if open.is_some() {
                 return Err(Fault::Pem("a block begins inside another one"));
             }
             open = Some(Block { label, legacy_encryption: false, body: Vec::new() });
@@ -33,6 +35,9 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Fault> {
                 None => return Err(Fault::Pem("an END without a BEGIN")),
             }
         } else if let Some(block) = &mut open {
+            if line.ends_with(b"-----") {
+                return Err(LINE_BREAKS);
+            }
             // No header line is base64, which has no colon.
             if !line.contains(&b':') {
                 block.body.push(line);
@@ -70,6 +75,8 @@ fn boundary(line: &[u8], start: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(label).into_owned())
 }
 
+const LINE_BREAKS: Fault = Fault::Pem("line breaks are missing; each boundary needs its own line");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +106,11 @@ mod tests {
     #[test]
     fn damage_is_named() {
         assert!(message("-----BEGIN A-----\nAQID\n").contains("cut off"));
+        for joined in
+            ["-----BEGIN A-----AQID-----END A-----", "-----BEGIN A-----\nAQID -----END A-----"]
+        {
+            assert!(message(joined).contains("line breaks are missing"), "{joined}");
+        }
         assert!(message("-----BEGIN A-----\nAQID\n-----END B-----").contains("differ"));
         assert!(message("-----END A-----").contains("without a BEGIN"));
         assert!(message("-----BEGIN A-----\n-----BEGIN A-----").contains("inside"));

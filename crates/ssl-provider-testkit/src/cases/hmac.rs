@@ -1,6 +1,7 @@
 //! HMAC: published values, and agreement with the reference for keys of every length.
 //! Keys longer than a block are hashed first, which is the branch that is easily missed.
 
+use ssl_provider_core::backend::BAD_OUTPUT_LEN;
 use ssl_provider_core::{Backend, HashAlgorithm};
 
 use crate::bytes::{Rng, hex};
@@ -46,5 +47,18 @@ pub fn hmac_with_keys_of_any_length(backend: &Backend) {
         }
         let nothing = hmac(backend, algorithm, b"key", &[]);
         assert_eq!(nothing, reference::hmac(algorithm, b"key", &[]), "no message");
+    }
+}
+
+/// Output that is not as long as the hash is refused, and stays as it was.
+pub fn hmac_refuses_other_output_lengths(backend: &Backend) {
+    for algorithm in HashAlgorithm::ALL {
+        let right = algorithm.output_len();
+        for len in [0, right - 1, right + 1] {
+            let (name, mut out) = (algorithm.name(), vec![0xa5; len]);
+            let refused = backend.hashing().hmac(algorithm, b"key", &[b"input"], &mut out);
+            assert_eq!(refused, Err(BAD_OUTPUT_LEN), "{name} into {len}");
+            assert!(out.iter().all(|byte| *byte == 0xa5), "{name} into {len}");
+        }
     }
 }
