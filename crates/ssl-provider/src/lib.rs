@@ -1,5 +1,9 @@
-//! Portable implementation of the CNG SSL provider interface, with swappable crypto backends.
-//! This crate has everything of the core, and the list of backends compiled in.
+//! Portable implementation of the CNG SSL provider interface (Microsoft's `Sslprovider.h`), with
+//! swappable crypto backends: the core, and the list of backends that are compiled in.
+//!
+//! For servers, and readers of captures, with RSA key exchange in TLS 1.0 to 1.2, DTLS 1.0 and 1.2
+//! and, by policy, SSL 3.0. It is not a TLS stack, and RSA key exchange has no forward secrecy: do
+//! not deploy it. A bad ciphertext is never an error of the import; the handshake fails at Finished.
 //!
 //! ```
 //! use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider};
@@ -24,12 +28,14 @@
 //! # }
 //! ```
 //!
-//! The [`guide`] goes on from here: [choosing a backend](guide::choose_a_backend),
-//! [records](guide::protect_records), [backends of one's own](guide::write_a_backend), and
+//! The [`guide`] goes on from here: [the import](guide::import_a_master_key),
+//! [records](guide::protect_records), [choosing a backend](guide::choose_a_backend),
+//! [backends of one's own](guide::write_a_backend), [C](guide::use_from_c), and
 //! [what is defended](guide::what_is_defended).
 //!
-//! Each Cargo feature adds one backend to [`backends`] and does nothing else. [`default_backend`]
-//! takes the first of aws-lc, openssl, rustcrypto, ring: a feature moves the default only to a
+//! A feature with the name of a backend adds it to [`backends`] and changes nothing else;
+//! `openssl-vendored` and `wasm-js` change how one is built, and `multi-buffer` adds
+//! `with_multi_buffer`. [`default_backend`] takes the first of aws-lc, openssl, rustcrypto, ring: a feature moves the default only to a
 //! backend that stands earlier in that order, and never changes a program that names its backend by
 //! [`backend()`].
 

@@ -2,8 +2,8 @@
 //!
 //! # Compile backends in
 //!
-//! Each Cargo feature adds one backend and changes nothing else, so that the features which other
-//! crates of a program ask for do no harm.
+//! A feature with the name of a backend adds it and changes nothing else, so that the features which
+//! other crates of a program ask for do no harm.
 //!
 //! | Feature | Library | RSA private operation | Needs |
 //! |---|---|---|---|
@@ -12,8 +12,10 @@
 //! | `openssl-vendored` | OpenSSL, built from source | the same | a C compiler and Perl |
 //! | `rustcrypto` | the RustCrypto crates | `rsa`, portable code | nothing but Rust |
 //! | `ring` | ring, with RustCrypto for what it lacks | `rsa`, portable code | a C compiler |
+//! | `wasm-js` | `rustcrypto`, with random numbers from JavaScript | the same | `wasm32` |
 //!
-//! All return the same bytes and the same errors for the same input.
+//! All return the same bytes and the same errors for the same input, in every operation that they
+//! support. All support the import; of the record ciphers, aws-lc lacks Camellia.
 //!
 //! # Choose one
 //!

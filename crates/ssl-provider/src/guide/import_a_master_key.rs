@@ -28,9 +28,12 @@
 //! # }
 //! ```
 //!
-//! - The key is DER, PKCS#1 or PKCS#8. Keys outside of memory: [`write_a_backend`].
+//! - The key is DER, PKCS#1 or PKCS#8. For PEM, PKCS#12 and encrypted keys, the crate
+//!   `ssl-provider-keys` has readers (`files::read_keys`, with its feature `files`). Keys outside of
+//!   memory: [`write_a_backend`].
 //! - Version and suite are the negotiated ones. `highest_version` is `ClientHello.client_version`,
-//!   which the premaster secret must repeat; without it, the negotiated version is expected.
+//!   which the premaster secret must repeat, and not the version of the record layer; without it,
+//!   the negotiated version is expected. A wrong one is no error: the handshake fails at Finished.
 //! - The ciphertext is what follows the two length bytes of ClientKeyExchange.
 //! - A version or suite that arrives as a number becomes a type where it arrives:
 //!   `ProtocolVersion(0x0303)`, `CipherSuite(0x009C)`. Any number can be held, and an unknown one
@@ -54,12 +57,23 @@
 //! # let provider = Provider::open(ssl_provider::default_backend()?);
 //! # let (version, suite) = (ProtocolVersion::TLS1_2, CipherSuite(0x009C));
 //! # let messages: [&[u8]; 2] = [b"ClientHello and so on", b"ClientKeyExchange"];
+//! # let key_der = include_bytes!(concat!(
+//! #     env!("CARGO_MANIFEST_DIR"), "/crates/ssl-provider-testkit/keys/rsa-2048.der"));
+//! # let key = provider.load_private_key(key_der)?;
+//! # let (client_random, server_random) = ([1; 32], [2; 32]);
 //! let mut handshake = provider.handshake_hash(version, suite)?;
 //! for message in messages {
 //!     handshake.update(message);
 //! }
-//! let parameters = ParameterList::new().session_hash(&handshake.current()?)?;
-//! # let _ = parameters;
+//! // The session keys still need the randoms.
+//! let parameters = ParameterList::new()
+//!     .client_random(client_random)
+//!     .server_random(server_random)
+//!     .highest_version(ProtocolVersion::TLS1_2)
+//!     .session_hash(&handshake.current()?)?;
+//! let master_key = provider.import_master_key(&key, version, suite, &parameters, &[3; 256])?;
+//! let session_keys = master_key.session_keys(&parameters)?;
+//! # let _ = session_keys;
 //! # Ok(())
 //! # }
 //! ```

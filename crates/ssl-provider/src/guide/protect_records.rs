@@ -14,20 +14,21 @@
 //! # let master_key = provider.import_master_key(&key, version, suite, &parameters, &[3; 256])?;
 //! // One key for each direction, named by who writes with it.
 //! let session_keys = master_key.session_keys(&parameters)?;
-//! let mut write = session_keys.record_key(Side::Server, RecordOptions::default())?;
-//! // The client reads the server's records with the same key.
-//! let mut read = session_keys.record_key(Side::Server, RecordOptions::default())?;
+//! let mut server_writes = session_keys.record_key(Side::Server, RecordOptions::default())?;
+//! // A server reads with `record_key(Side::Client, …)`. This is the client's side of the above:
+//! let mut client_reads = session_keys.record_key(Side::Server, RecordOptions::default())?;
 //!
 //! // Sequence numbers are the caller's: 0 with each new key, and one more for each record.
-//! let mut record = vec![0; write.record_len(5)?];
-//! write.encrypt_packet(0, 23, b"hello", &mut record)?;
+//! let mut record = vec![0; server_writes.record_len(5)?];
+//! server_writes.encrypt_packet(0, 23, b"hello", &mut record)?;
 //!
-//! let mut payload = vec![0; read.max_payload_len(record.len())];
-//! let len = read.decrypt_packet(0, &record, &mut payload)?;
+//! let mut payload = vec![0; client_reads.max_payload_len(record.len())];
+//! let len = client_reads.decrypt_packet(0, &record, &mut payload)?;
 //! assert_eq!(&payload[..len], b"hello");
 //!
 //! record[8] ^= 1;
-//! assert_eq!(read.decrypt_packet(0, &record, &mut payload), Err(Error::BadRecord));
+//! let refused = client_reads.decrypt_packet(0, &record, &mut payload);
+//! assert_eq!(refused, Err(Error::BadRecord));
 //! # Ok(())
 //! # }
 //! ```
@@ -48,7 +49,7 @@
 //!   length, padding, MAC or tag, so that it is no padding oracle; send `bad_record_mac` for all of
 //!   it.
 //! - **Never reuse a sequence number.** Nonces of AEAD suites are made of it; a key refuses to
-//!   write under one that is not above the last.
+//!   write under one that is not above the last, and a key that has decrypted refuses to write.
 //! - **Split application data in TLS 1.0 and SSL 3.0** into one byte and the rest, against BEAST:
 //!   [`RecordKey`] says why.
 //! - **Negotiate encrypt-then-MAC** (RFC 7366) for CBC suites where the peer can, in

@@ -30,18 +30,28 @@
 //! | `SslComputeFinishedHash` | [`MasterKey::verify_data`] |
 //! | `SslEncryptPacket` | [`RecordKey::encrypt_packet`] |
 //! | `SslDecryptPacket` | [`RecordKey::decrypt_packet`] |
+//! | `SslVerifySignature` | [`Provider::verify_signature`] |
+//! | `SslExportKeyingMaterial` | [`MasterKey::export_keying_material`] |
+//! | `SslExportKey`, `SslImportKey` | [`RecordKey::export`], [`Provider::import_record_key`] |
 //! | `SECURITY_STATUS` | [`Error`], and [`Error::status`] for the number |
+//!
+//! `SslOpenProvider` lets session keys be exported, which [`Provider::open`] does not.
 //!
 //! # Handles
 //!
 //! A handle is an opaque number, never a pointer. A value that is not a live handle of the right
-//! kind and provider is `NTE_INVALID_HANDLE`, also one that was freed. Objects behind handles have
+//! kind and backend is `NTE_INVALID_HANDLE`, also one that was freed (`STATUS_INVALID_HANDLE` from
+//! the functions that free). Objects behind handles have
 //! a reference count: freeing one in a thread while another is using it does no harm.
 //!
 //! [`Provider::open`]: crate::Provider::open
 //! [`Provider::load_private_key`]: crate::Provider::load_private_key
 //! [`Provider::import_master_key`]: crate::Provider::import_master_key
 //! [`Provider::handshake_hash`]: crate::Provider::handshake_hash
+//! [`Provider::verify_signature`]: crate::Provider::verify_signature
+//! [`Provider::import_record_key`]: crate::Provider::import_record_key
+//! [`MasterKey::export_keying_material`]: crate::MasterKey::export_keying_material
+//! [`RecordKey::export`]: crate::RecordKey::export
 //! [`Backend`]: crate::Backend
 //! [`ParameterList`]: crate::ParameterList
 //! [`MasterKey::session_keys`]: crate::MasterKey::session_keys

@@ -32,7 +32,7 @@
 //! - **BEAST 2011**: chained IVs in TLS 1.0 and SSL 3.0. The caller splits off the first byte
 //!   ([`RecordKey`]).
 //! - **Nonce reuse** in AEAD suites: a key refuses to write under a sequence number that is not
-//!   above the last ([`RecordKey::encrypt_packet`]).
+//!   above the last ([`RecordKey::encrypt_packet`]), and to write at all once it has read.
 //!
 //! # The process
 //!
@@ -50,7 +50,8 @@
 //! # Not defended against
 //!
 //! An attacker who can read the memory of the process; power and electromagnetic side channels;
-//! swap, core dumps and hibernation; copies that a crypto library keeps inside.
+//! swap, core dumps and hibernation; copies that a crypto library keeps inside. Sweet32 (3DES), the
+//! biases of RC4 and POODLE are properties of what was negotiated: offer none of it.
 //!
 //! # How it is tested
 //!
