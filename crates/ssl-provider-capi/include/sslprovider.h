@@ -1582,8 +1582,8 @@ SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
 
 /*
  * Computes the verify_data of a Finished message, the client's (NCRYPT_SSL_CLIENT_FLAG) or the
- * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 or more in TLS, 36 in SSL 3.0. More
- * messages can be added to the hash afterwards.
+ * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 or more in TLS, 36 in SSL 3.0.
+ * More messages can be added to the hash afterwards.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1945,9 +1945,10 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
 
 /*
  * Imports a private key: BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_ECCPRIVATE_BLOB
- * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted; PKCS#1 too, an extension). RSA keys have 1024 to 8192 bits; EC keys
- * are on P-256, P-384 or P-521. While the handle is live, SslOpenPrivateKey finds the key by a
- * certificate with the same public key. hImportKey is 0, and pParameterList is NULL or empty.
+ * or NCRYPT_PKCS8_PRIVATE_KEY_BLOB (DER, not encrypted; PKCS#1 too, an extension). RSA keys have
+ * 1024 to 8192 bits; EC keys are on P-256, P-384 or P-521. While the handle is live,
+ * SslOpenPrivateKey finds the key by a certificate with the same public key. hImportKey is 0, and
+ * pParameterList is NULL or empty.
  *
  * Imports a public key for SslVerifySignature too: BCRYPT_RSAPUBLIC_BLOB, BCRYPT_ECCPUBLIC_BLOB,
  * BCRYPT_PUBLIC_KEY_BLOB, which is either of them, or LEGACY_RSAPUBLIC_BLOB.

@@ -41,9 +41,9 @@ export! {
 export! {
     /// Imports a private key: `BCRYPT_RSAPRIVATE_BLOB`, `BCRYPT_RSAFULLPRIVATE_BLOB`,
     /// `BCRYPT_ECCPRIVATE_BLOB` or `NCRYPT_PKCS8_PRIVATE_KEY_BLOB` (DER, not encrypted; PKCS#1 too,
-    /// an extension). RSA keys have 1024 to 8192 bits; EC keys are on P-256, P-384 or P-521. While the handle is live,
-    /// `SslOpenPrivateKey` finds the key by a certificate with the same public key. `hImportKey` is
-    /// 0, and `pParameterList` is NULL or empty.
+    /// an extension). RSA keys have 1024 to 8192 bits; EC keys are on P-256, P-384 or P-521. While
+    /// the handle is live, `SslOpenPrivateKey` finds the key by a certificate with the same public
+    /// key. `hImportKey` is 0, and `pParameterList` is NULL or empty.
     ///
     /// Imports a public key for `SslVerifySignature` too: `BCRYPT_RSAPUBLIC_BLOB`,
     /// `BCRYPT_ECCPUBLIC_BLOB`, `BCRYPT_PUBLIC_KEY_BLOB`, which is either of them, or

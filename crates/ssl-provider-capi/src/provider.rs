@@ -27,9 +27,9 @@ const LIBRARY_PROPERTY: &str = "Library";
 /// it like one of `SslOpenProvider`.
 ///
 /// C code may use a private key with every provider of its backend, and those of `SslOpenProvider`
-/// take keys of 1024 bits and let session keys be exported. A key keeps the rule for the version in the premaster secret that it
-/// was opened under, and an import under another returns `NTE_PERM`: see
-/// [`PremasterVersion`](ssl_provider::PremasterVersion).
+/// take keys of 1024 bits and let session keys be exported. A key keeps the rule for the version in
+/// the premaster secret that it was opened under, and an import under another returns `NTE_PERM`:
+/// see [`PremasterVersion`](ssl_provider::PremasterVersion).
 ///
 /// # Errors
 ///

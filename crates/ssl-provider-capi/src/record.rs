@@ -17,8 +17,8 @@ export! {
     /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
     /// epoch. Records of one key must be processed in order. For an AEAD suite, a number that is
     /// not above that of the key's last record returns `NTE_INVALID_PARAMETER`, so that no nonce is
-    /// used twice; so do the read key of `SslGenerateSessionKeys` and every key that has decrypted a
-    /// record, under whose nonces the peer writes.
+    /// used twice; so do the read key of `SslGenerateSessionKeys` and every key that has decrypted
+    /// a record, under whose nonces the peer writes.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether

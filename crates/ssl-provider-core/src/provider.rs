@@ -58,7 +58,8 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Opens a provider on `backend` with the default policy, which takes keys of 1024 bits and more.
+    /// Opens a provider on `backend` with the default policy, which takes keys of 1024 bits and
+    /// more.
     pub fn open(backend: impl Into<Backend>) -> Self {
         Self { backend: backend.into(), policy: Policy::default() }
     }
@@ -116,8 +117,8 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// - [`Error::Key`] for a modulus that is even, starts with 0, or is shorter than 59 or longer than
-    ///   1024 bytes, and for an exponent that is even, starts with 0, or is 1.
+    /// - [`Error::Key`] for a modulus that is even, starts with 0, or is shorter than 59 or longer
+    ///   than 1024 bytes, and for an exponent that is even, starts with 0, or is 1.
     /// - [`Error::InvalidParameter`] when the modulus has another length than `key` says.
     /// - [`Error::NotAllowed`] when it is shorter than the policy asks.
     /// - [`Error::Random`].
@@ -139,9 +140,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] for a modulus that is even, starts with 0, or is shorter than 59 or longer than
-    /// 1024 bytes, and for an exponent that is even, starts with 0, or is 1; [`Error::NotAllowed`]
-    /// when the modulus is shorter than the policy asks.
+    /// [`Error::Key`] for a modulus that is even, starts with 0, or is shorter than 59 or longer
+    /// than 1024 bytes, and for an exponent that is even, starts with 0, or is 1;
+    /// [`Error::NotAllowed`] when the modulus is shorter than the policy asks.
     pub fn private_key_of_exchange(
         &self,
         modulus: &[u8],

@@ -12,8 +12,9 @@ use crate::version::{KeySchedule, ProtocolVersion};
 /// The version and the cipher suite of a connection, with the backend that computes and the policy
 /// of the provider.
 ///
-/// [`Provider::security_parameters`](crate::Provider::security_parameters) makes it; one that exists has a key schedule and a suite of
-/// its version. Master key, session keys, record keys and handshake hash carry it.
+/// [`Provider::security_parameters`](crate::Provider::security_parameters) makes it; one that
+/// exists has a key schedule and a suite of its version. Master key, session keys, record keys and
+/// handshake hash carry it.
 #[derive(Clone)]
 pub struct SecurityParameters {
     backend: Backend,

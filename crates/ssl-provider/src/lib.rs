@@ -3,7 +3,8 @@
 //!
 //! For servers, and readers of captures, with RSA key exchange in TLS 1.0 to 1.2, DTLS 1.0 and 1.2
 //! and, by policy, SSL 3.0. It is not a TLS stack, and RSA key exchange has no forward secrecy: do
-//! not deploy it. A bad ciphertext is never an error of the import; the handshake fails at Finished.
+//! not deploy it. A bad ciphertext is never an error of the import; the handshake fails at
+//! Finished.
 //!
 //! ```
 //! use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider};
@@ -35,9 +36,9 @@
 //!
 //! A feature with the name of a backend adds it to [`backends`] and changes nothing else;
 //! `openssl-vendored` and `wasm-js` change how one is built, and `multi-buffer` adds
-//! `with_multi_buffer`. [`default_backend`] takes the first of aws-lc, openssl, rustcrypto, ring: a feature moves the default only to a
-//! backend that stands earlier in that order, and never changes a program that names its backend by
-//! [`backend()`].
+//! `with_multi_buffer`. [`default_backend`] takes the first of aws-lc, openssl, rustcrypto, ring: a
+//! feature moves the default only to a backend that stands earlier in that order, and never changes
+//! a program that names its backend by [`backend()`].
 
 #![forbid(unsafe_code)]
 

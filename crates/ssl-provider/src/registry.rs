@@ -45,9 +45,9 @@ pub fn backends() -> Vec<Backend> {
 ///
 /// # Errors
 ///
-/// [`Error::InvalidParameter`] when another backend has its name or its provider name, and for names
-/// that nobody could ask for: empty ones, `all`, the provider name that stands for the default, and
-/// a provider name of more than 255 UTF-16 code units.
+/// [`Error::InvalidParameter`] when another backend has its name or its provider name, and for
+/// names that nobody could ask for: empty ones, `all`, the provider name that stands for the
+/// default, and a provider name of more than 255 UTF-16 code units.
 pub fn register(backend: impl Into<Backend>) -> Result<(), Error> {
     let backend = backend.into();
     let mut backends = BACKENDS.write().unwrap_or_else(PoisonError::into_inner);

@@ -33,8 +33,8 @@ pub struct Args {
     /// Import every exchange of a JSON file, or of standard input: JSON lines or one array of
     /// objects. Fields, all strings: version, suite_id, client_version (in hex or by name),
     /// client_random, server_random, session_hash, encrypted_premaster (in hex), and key, the path
-    /// of a key file relative to the batch file. An empty session_hash or encrypted_premaster counts
-    /// as absent. Other fields are ignored
+    /// of a key file relative to the batch file. An empty session_hash or encrypted_premaster
+    /// counts as absent. Other fields are ignored
     #[arg(long, value_name = "FILE|-")]
     #[arg(conflicts_with_all = ["protocol", "suite", "client_version", "client_random",
         "server_random", "session_hash", "encrypted_premaster"])]

@@ -1,4 +1,5 @@
-//! The kind of signatures. Schemes are in [`crate::algorithm`], public keys in [`crate::public_key`].
+//! The kind of signatures. Schemes are in [`crate::algorithm`], public keys in
+//! [`crate::public_key`].
 
 use std::fmt;
 

@@ -2,9 +2,9 @@
 //! `SslImportKey` hand it over when one process shakes hands and another goes on from there.
 //!
 //! Numbers are big-endian. In order: magic and version (8 bytes), protocol (2), suite (4), options
-//! (1: bit 0 is encrypt-then-MAC, bit 1 a key that reads), position (8: bytes of key stream used by RC4, next sequence
-//! number of an AEAD cipher); then, each after its length in one byte, the provider name, the MAC
-//! key, the write key and the IV or salt; and SHA-256 of all that.
+//! (1: bit 0 is encrypt-then-MAC, bit 1 a key that reads), position (8: bytes of key stream used by
+//! RC4, next sequence number of an AEAD cipher); then, each after its length in one byte, the
+//! provider name, the MAC key, the write key and the IV or salt; and SHA-256 of all that.
 
 use std::fmt;
 

@@ -137,9 +137,9 @@ impl RecordKey {
         })
     }
 
-    /// Returns the key for decryption only. A key that has decrypted a record is so anyway: it is the
-    /// key that the peer writes with, and a record under one of the peer's nonces would give away
-    /// the plaintext of both.
+    /// Returns the key for decryption only. A key that has decrypted a record is so anyway: it is
+    /// the key that the peer writes with, and a record under one of the peer's nonces would give
+    /// away the plaintext of both.
     #[must_use]
     pub fn for_reading(self) -> Self {
         Self { reads: true, ..self }
@@ -183,8 +183,8 @@ impl RecordKey {
     ///
     /// [`Error::InvalidParameter`] for a payload of more than [`MAX_PAYLOAD_LEN`] bytes, for a
     /// sequence number that an AEAD suite has passed already, or 2^64 - 1, and for a key that reads
-    /// ([`for_reading`](Self::for_reading)); [`Error::BufferTooSmall`] when `record` is shorter than
-    /// [`record_len`](Self::record_len); and errors of the backend.
+    /// ([`for_reading`](Self::for_reading)); [`Error::BufferTooSmall`] when `record` is shorter
+    /// than [`record_len`](Self::record_len); and errors of the backend.
     pub fn encrypt_packet(
         &mut self,
         sequence_number: u64,

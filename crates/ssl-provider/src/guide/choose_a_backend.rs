@@ -2,8 +2,8 @@
 //!
 //! # Compile backends in
 //!
-//! A feature with the name of a backend adds it and changes nothing else, so that the features which
-//! other crates of a program ask for do no harm.
+//! A feature with the name of a backend adds it and changes nothing else, so that the features
+//! which other crates of a program ask for do no harm.
 //!
 //! | Feature | Library | RSA private operation | Needs |
 //! |---|---|---|---|

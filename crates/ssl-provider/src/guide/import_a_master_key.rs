@@ -29,8 +29,8 @@
 //! ```
 //!
 //! - The key is DER, PKCS#1 or PKCS#8. For PEM, PKCS#12 and encrypted keys, the crate
-//!   `ssl-provider-keys` has readers (`files::read_keys`, with its feature `files`). Keys outside of
-//!   memory: [`write_a_backend`].
+//!   `ssl-provider-keys` has readers (`files::read_keys`, with its feature `files`). Keys outside
+//!   of memory: [`write_a_backend`].
 //! - Version and suite are the negotiated ones. `highest_version` is `ClientHello.client_version`,
 //!   which the premaster secret must repeat, and not the version of the record layer; without it,
 //!   the negotiated version is expected. A wrong one is no error: the handshake fails at Finished.
