@@ -212,11 +212,7 @@ fn a_bad_entry_is_a_result_and_the_batch_continues() {
         (with("encrypted_premaster", "00".repeat(65536)), "0x80090027", "65535"),
         (with("encrypted_premaster", 5), "0x80090027", "expected a string, found a number"),
         (with("version", 771), "0x80090027", "version: expected a string"),
-        (
-            with("version", "tls1.9"),
-            "0x80090027",
-            "version: expected a hex number such as 0303, or",
-        ),
+        (with("version", "tls1.9"), "0x80090027", "hex number such as 0303, or"),
         (with("version", ""), "0x80090027", "found an empty one"),
         (with("version", "0304"), "0x80090029", "0x0304"),
         (with("version", "0999"), "0x80090029", "0x0999"),
@@ -464,10 +460,9 @@ fn arguments_that_are_missing_or_wrong_are_usage_errors() {
         let mut fewer = complete.to_vec();
         fewer.remove(place);
         run(&fewer).expect_code(2).expect_stderr(name);
-        let mut empty = complete.to_vec();
-        empty[place].1.clear();
-        run(&empty).expect_code(2);
         let mut wrong = complete.to_vec();
+        wrong[place].1.clear();
+        run(&wrong).expect_code(2);
         wrong[place].1 = "xyz".to_owned();
         run(&wrong).expect_code(2).expect_stderr(if *name == "--key" { "xyz" } else { name });
     }

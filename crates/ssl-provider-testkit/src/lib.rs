@@ -278,8 +278,7 @@ mod tests {
         let skip_and_fail = |_: &Backend| panic!("{:?}", skip_current());
         let backend = &fake::Fake::new().share();
         let cases: [fn(&Backend); 3] = [skip, skip_and_fail, |_| ()];
-        let outcomes =
-            cases.map(|case| run(&Case { name: "a::case", run: case }, backend)).to_vec();
+        let outcomes = cases.map(|run| self::run(&Case { name: "a::case", run }, backend)).to_vec();
         assert_eq!(skip_current(), None, "no case runs");
         let report = Report { backend: "fake", outcomes };
         assert!(report.to_string().ends_with("fake: 1 passed, 1 skipped, 1 failed"), "{report}");

@@ -60,11 +60,8 @@ impl Fields<'_> {
         }
         if let Some(text) = self.session_hash {
             let hash = bytes("session_hash", text)?;
-            let found = hash.len();
-            parameters = parameters.session_hash(&hash).map_err(|_| {
-                let text = format!("session_hash: expected 32, 36 or 48 bytes, found {found}");
-                Problem::parameter(text)
-            })?;
+            let what = format!("session_hash: expected 32, 36 or 48 bytes, found {}", hash.len());
+            parameters = parameters.session_hash(&hash).map_err(|_| Problem::parameter(what))?;
         }
         if let Some(version) = self.client_version {
             parameters = parameters.highest_version(version);

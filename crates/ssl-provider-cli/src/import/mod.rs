@@ -23,7 +23,7 @@ use crate::protocol_argument;
 use crate::suite_argument;
 
 use self::answer::{Answer, Importer, Tally};
-use self::exchange::{Exchange, Fields};
+use self::exchange::{Exchange, Fields, Problem};
 use self::keys::Keys;
 
 /// Arguments of `sslprov import`.
@@ -256,9 +256,8 @@ fn single(args: &Args) -> Result<Exchange, Failure> {
         session_hash: args.session_hash.as_deref(),
         encrypted_premaster: args.encrypted_premaster.as_deref().unwrap_or_default(),
     };
-    fields
-        .parse()
-        .map_err(|problem| Failure::Usage(format!("--{}", problem.text.replace('_', "-"))))
+    let by_option = |problem: Problem| format!("--{}", problem.text.replace('_', "-"));
+    fields.parse().map_err(|problem| Failure::Usage(by_option(problem)))
 }
 
 fn batch_name(path: &Path) -> String {
