@@ -287,7 +287,10 @@ mod tests {
         }
 
         fn support(&self, operation: Operation) -> Support {
-            self.0.support(operation)
+            match operation {
+                Operation::Prf(_) => self.0.support(operation),
+                _ => Support::Unsupported,
+            }
         }
 
         fn hashing(&self) -> &dyn Hashing {
