@@ -3,7 +3,6 @@
 //! context, under a lock.
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -450,18 +449,9 @@ impl Drop for Context {
     }
 }
 
-/// Ciphers show their name and nothing of their key.
-macro_rules! redacted_debug {
-    ($($name:ident)*) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        })*
-    };
+ssl_provider_core::redacted_debug! {
+    Rc4 { .. } AesCbc { .. } DesCbc { .. } OneShot { .. } Ccm { .. }
 }
-
-redacted_debug! { Rc4 AesCbc DesCbc OneShot Ccm }
 
 /// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
 fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {

@@ -2,7 +2,6 @@
 //! One context type serves every hash.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::fmt;
 use std::ptr::{self, NonNull};
 
 use aws_lc_sys::{
@@ -132,8 +131,4 @@ impl Drop for Context {
     }
 }
 
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({})", self.hash.name())
-    }
-}
+ssl_provider_core::redacted_debug! { Context { hash, .. } }
