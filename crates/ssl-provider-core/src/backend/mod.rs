@@ -95,6 +95,23 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     }
 }
 
+/// Implements the accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that are
+/// named, in the `impl` of a backend that has the traits of these kinds itself:
+/// `offers! { random, hashing }`.
+#[macro_export]
+macro_rules! offers {
+    (@kind random) => { dyn $crate::backend::SecureRandom };
+    (@kind hashing) => { dyn $crate::backend::Hashing };
+    (@kind rsa_decryption) => { dyn $crate::backend::RsaDecryption };
+    (@kind record_ciphers) => { dyn $crate::backend::RecordCiphers };
+    (@kind signatures) => { dyn $crate::backend::Signatures };
+    ($($accessor:ident),+) => {
+        $(fn $accessor(&self) -> &$crate::offers!(@kind $accessor) {
+            self
+        })+
+    };
+}
+
 /// The kinds that a backend does not offer: every operation is unsupported.
 #[derive(Debug)]
 struct NotOffered;
