@@ -38,7 +38,7 @@ pub use crate::backend::cipher::{
 pub use crate::backend::compose::Composed;
 pub use crate::backend::handle::BackendId;
 pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
-pub use crate::backend::prf::{HmacKey, prf_md5_sha1, prf_sha2, split_secret};
+pub use crate::backend::prf::HmacKey;
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
     BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,

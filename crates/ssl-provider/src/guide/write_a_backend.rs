@@ -66,8 +66,8 @@
 //! it does not look at a decrypted block: [`RsaPrivateKey::decrypt_raw`] returns it with its
 //! padding, and core checks that in constant time.
 //!
-//! A library with HMAC and no PRF wraps its key in [`HmacKey`] and calls [`prf_sha2`]; HKDF comes
-//! with HMAC by itself.
+//! A library with HMAC and no PRF wraps its key in [`HmacKey`] and has [`Hashing::with_hmac_key`];
+//! HMAC, the PRF and HKDF come with it by themselves.
 //!
 //! # Its life
 //!
@@ -85,7 +85,7 @@
 //! [`KeyExchangeBackend`]: crate::backend::KeyExchangeBackend
 //! [`Composed`]: crate::backend::Composed
 //! [`HmacKey`]: crate::backend::HmacKey
-//! [`prf_sha2`]: crate::backend::prf_sha2
+//! [`Hashing::with_hmac_key`]: crate::backend::Hashing::with_hmac_key
 //! [`RsaPrivateKey`]: crate::backend::RsaPrivateKey
 //! [`RsaPrivateKey::decrypt_raw`]: crate::backend::RsaPrivateKey::decrypt_raw
 //! [`RsaKeyExchange`]: crate::RsaKeyExchange
