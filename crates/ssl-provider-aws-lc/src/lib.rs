@@ -4,7 +4,6 @@
 mod cipher;
 mod compression;
 mod hash;
-mod prf;
 mod random;
 mod rsa;
 mod signature;
