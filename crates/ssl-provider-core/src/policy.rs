@@ -12,7 +12,7 @@ pub enum KeyLogPolicy {
     /// Master secrets stay inside.
     #[default]
     Denied,
-    /// [`MasterKey::secret_for_key_log`] returns them.
+    /// [`MasterKey::secret_for_key_log`](crate::MasterKey::secret_for_key_log) returns them.
     Allowed,
 }
 
