@@ -16,8 +16,9 @@
 //! # A library
 //!
 //! Implement [`KeyExchangeBackend`] and the traits of the kinds that the library has: the table in
-//! [`backend`](mod@crate::backend) lists them. [`offers!`](crate::offers) names the kinds in the `impl`.
-//! What a library lacks is left out, and comes from another backend by [`Composed`].
+//! [`backend`](mod@crate::backend) lists them. [`offers!`](crate::offers) implements the accessors
+//! of the kinds that it names. What a library lacks is left out, and comes from another backend by
+//! [`Composed`].
 //!
 //! ```
 //! use ssl_provider::backend::{Composed, KeyExchangeBackend, SecureRandom};
