@@ -3,7 +3,6 @@
 //! context, under a lock.
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,8 +28,7 @@ use crate::{AwsLc, failure, succeeded};
 impl RecordCiphers for AwsLc {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
         check_key(key, RC4_KEY_LEN)?;
-        // SAFETY: the call takes no pointer.
-        let mut context = Context::new(unsafe { EVP_rc4() })?;
+        let mut context = Context::new(EVP_rc4)?;
         context.set_key(key)?;
         Ok(Box::new(Rc4(context)))
     }
@@ -39,12 +37,8 @@ impl RecordCiphers for AwsLc {
         check_key(key, cipher.key_len())?;
         match cipher {
             CbcAlgorithm::Aes128 | CbcAlgorithm::Aes256 => Ok(AesCbc::new(key)?),
-            // SAFETY: the call takes no pointer.
-            CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(unsafe { EVP_des_cbc() }, key)?)),
-            CbcAlgorithm::TripleDes => {
-                // SAFETY: as above.
-                Ok(Box::new(DesCbc::new(unsafe { EVP_des_ede3_cbc() }, key)?))
-            }
+            CbcAlgorithm::Des => Ok(Box::new(DesCbc::new(EVP_des_cbc, key)?)),
+            CbcAlgorithm::TripleDes => Ok(Box::new(DesCbc::new(EVP_des_ede3_cbc, key)?)),
             _ => Err(Error::Unsupported(Operation::Cbc(cipher))),
         }
     }
@@ -53,30 +47,24 @@ impl RecordCiphers for AwsLc {
         check_key(key, cipher.key_len())?;
         let tag_len = cipher.tag_len();
         match cipher {
-            AeadAlgorithm::Aes128Gcm => {
-                // SAFETY: the call takes no pointer; so do those below.
-                Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_128_gcm() }, key)?))
-            }
-            AeadAlgorithm::Aes256Gcm => {
-                // SAFETY: as above.
-                Ok(Box::new(OneShot::new(unsafe { EVP_aead_aes_256_gcm() }, key)?))
-            }
+            AeadAlgorithm::Aes128Gcm => Ok(Box::new(OneShot::new(EVP_aead_aes_128_gcm, key)?)),
+            AeadAlgorithm::Aes256Gcm => Ok(Box::new(OneShot::new(EVP_aead_aes_256_gcm, key)?)),
             AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes128Ccm8 => {
-                // SAFETY: as above.
-                Ok(Box::new(Ccm::new(unsafe { EVP_aes_128_ccm() }, tag_len, key)?))
+                Ok(Box::new(Ccm::new(EVP_aes_128_ccm, tag_len, key)?))
             }
             AeadAlgorithm::Aes256Ccm | AeadAlgorithm::Aes256Ccm8 => {
-                // SAFETY: as above.
-                Ok(Box::new(Ccm::new(unsafe { EVP_aes_256_ccm() }, tag_len, key)?))
+                Ok(Box::new(Ccm::new(EVP_aes_256_ccm, tag_len, key)?))
             }
             AeadAlgorithm::ChaCha20Poly1305 => {
-                // SAFETY: as above.
-                Ok(Box::new(OneShot::new(unsafe { EVP_aead_chacha20_poly1305() }, key)?))
+                Ok(Box::new(OneShot::new(EVP_aead_chacha20_poly1305, key)?))
             }
             _ => Err(Error::Unsupported(Operation::Aead(cipher))),
         }
     }
 }
+
+/// A function of AWS-LC that takes nothing and returns one of its constants.
+type Constant<T> = unsafe extern "C" fn() -> *const T;
 
 struct Rc4(Context);
 
@@ -148,7 +136,7 @@ impl Drop for AesCbc {
 struct DesCbc(Mutex<Context>);
 
 impl DesCbc {
-    fn new(cipher: *const EVP_CIPHER, key: &[u8]) -> Result<Self, Error> {
+    fn new(cipher: Constant<EVP_CIPHER>, key: &[u8]) -> Result<Self, Error> {
         let mut context = Context::new(cipher)?;
         context.set_key(key)?;
         // SAFETY: the context is live and has a cipher.
@@ -188,7 +176,9 @@ unsafe impl Send for OneShot {}
 unsafe impl Sync for OneShot {}
 
 impl OneShot {
-    fn new(aead: *const EVP_AEAD, key: &[u8]) -> Result<Self, Error> {
+    fn new(aead: Constant<EVP_AEAD>, key: &[u8]) -> Result<Self, Error> {
+        // SAFETY: the call takes no pointer.
+        let aead = unsafe { aead() };
         // SAFETY: the pointers are to a constant of AWS-LC and to `key.len()` bytes.
         let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), ONE_SHOT_TAG_LEN) };
         NonNull::new(context).map(Self).ok_or_else(failure)
@@ -309,7 +299,7 @@ struct Ccm {
 }
 
 impl Ccm {
-    fn new(cipher: *const EVP_CIPHER, tag_len: usize, key: &[u8]) -> Result<Self, Error> {
+    fn new(cipher: Constant<EVP_CIPHER>, tag_len: usize, key: &[u8]) -> Result<Self, Error> {
         let mut context = Context::new(cipher)?;
         context.control(EVP_CTRL_AEAD_SET_IVLEN, int(NONCE_LEN)?)?;
         context.control(EVP_CTRL_AEAD_SET_TAG, int(tag_len)?)?;
@@ -375,9 +365,11 @@ unsafe impl Send for Context {}
 unsafe impl Sync for Context {}
 
 impl Context {
-    /// A context for `cipher`, one of AWS-LC's constants, without a key.
-    fn new(cipher: *const EVP_CIPHER) -> Result<Self, Error> {
+    /// A context for `cipher`, without a key.
+    fn new(cipher: Constant<EVP_CIPHER>) -> Result<Self, Error> {
         // SAFETY: the call takes no pointer.
+        let cipher = unsafe { cipher() };
+        // SAFETY: as above.
         let context = NonNull::new(unsafe { EVP_CIPHER_CTX_new() }).ok_or(Error::NoMemory)?;
         let mut context = Self(context);
         context.init(cipher, ptr::null(), ptr::null(), ENCRYPT)?;
@@ -450,18 +442,9 @@ impl Drop for Context {
     }
 }
 
-/// Ciphers show their name and nothing of their key.
-macro_rules! redacted_debug {
-    ($($name:ident)*) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        })*
-    };
+ssl_provider_core::redacted_debug! {
+    Rc4 { .. } AesCbc { .. } DesCbc { .. } OneShot { .. } Ccm { .. }
 }
-
-redacted_debug! { Rc4 AesCbc DesCbc OneShot Ccm }
 
 /// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
 fn lock(context: &Mutex<Context>) -> MutexGuard<'_, Context> {

@@ -1,8 +1,6 @@
 //! The compression functions of AWS-LC, through the hash contexts that are plain memory.
 //! A context that is fed whole blocks has taken them in, and nothing else.
 
-use std::any;
-use std::fmt;
 use std::mem::MaybeUninit;
 
 use aws_lc_sys::{
@@ -66,11 +64,7 @@ macro_rules! state {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(any::type_name::<Self>())
-            }
-        }
+        ssl_provider_core::redacted_debug! { $name { .. } }
     };
 }
 

@@ -1,21 +1,22 @@
-//! Hashes of AWS-LC, at once and running, and the digests that HMAC and PRF take.
-//! One context type serves every hash.
+//! Hashes of AWS-LC, at once and running, HMAC, and the TLS PRF, which AWS-LC has as a whole.
+//! One context type serves every hash. `CRYPTO_tls1_prf` takes two parts of a seed; more are joined
+//! first.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::fmt;
 use std::ptr::{self, NonNull};
 
 use aws_lc_sys::{
-    EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX,
-    EVP_MD_CTX_copy_ex, EVP_MD_CTX_free, EVP_MD_CTX_new, EVP_md5, EVP_sha1, EVP_sha256, EVP_sha384,
-    EVP_sha512,
+    CRYPTO_tls1_prf, EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX,
+    EVP_MD_CTX_copy_ex, EVP_MD_CTX_free, EVP_MD_CTX_new, EVP_md5, EVP_md5_sha1, EVP_sha1,
+    EVP_sha256, EVP_sha384, EVP_sha512, HMAC_CTX, HMAC_CTX_free, HMAC_CTX_new, HMAC_Final,
+    HMAC_Init_ex, HMAC_Update,
 };
 
 use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
 use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
 
 use crate::compression::compression_function;
-use crate::{AwsLc, prf, succeeded};
+use crate::{AwsLc, succeeded};
 
 impl Hashing for AwsLc {
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
@@ -40,7 +41,25 @@ impl Hashing for AwsLc {
         input: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::hmac(hash, key, input, out)
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        let digest = digest(hash).map_err(|_| Error::Unsupported(Operation::Hmac(hash)))?;
+        let context = Hmac::new()?;
+        let (key, key_len) = (key.as_ptr().cast(), key.len());
+        // SAFETY: the context is live; the key's pointer is to `key_len` bytes and not null even
+        // for none, which would mean the previous key; the digest is AWS-LC's; null is for no
+        // engine.
+        succeeded(unsafe {
+            HMAC_Init_ex(context.0.as_ptr(), key, key_len, digest, ptr::null_mut())
+        })?;
+        for part in input {
+            // SAFETY: the context is live and has a key; the pointer is to `part.len()` bytes.
+            succeeded(unsafe { HMAC_Update(context.0.as_ptr(), part.as_ptr(), part.len()) })?;
+        }
+        // SAFETY: the context is live and has a key; the pointer is to as many writable bytes as
+        // the hash has; null is for a length that is not needed.
+        succeeded(unsafe { HMAC_Final(context.0.as_ptr(), out.as_mut_ptr(), ptr::null_mut()) })
     }
 
     fn prf(
@@ -51,7 +70,42 @@ impl Hashing for AwsLc {
         seed: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        prf::prf(prf, secret, label, seed, out)
+        let digest = match prf {
+            // SAFETY: the call takes no pointer.
+            PrfAlgorithm::Md5Sha1 => unsafe { EVP_md5_sha1() },
+            PrfAlgorithm::Sha256 => digest(HashAlgorithm::Sha256)?,
+            PrfAlgorithm::Sha384 => digest(HashAlgorithm::Sha384)?,
+            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+        };
+        let joined;
+        let (first, second): (&[u8], &[u8]) = match seed {
+            [] => (&[], &[]),
+            [first] => (first, &[]),
+            [first, second] => (first, second),
+            [first, rest @ ..] => {
+                // Seeds are randoms, hashes, versions and the contexts of exporters: none is a
+                // secret.
+                joined = rest.concat();
+                (first, &joined)
+            }
+        };
+        // SAFETY: each pointer is to as many bytes as the length after it says, `out` is writable
+        // and overlaps none of the others, and the digest is AWS-LC's.
+        succeeded(unsafe {
+            CRYPTO_tls1_prf(
+                digest,
+                out.as_mut_ptr(),
+                out.len(),
+                secret.as_ptr(),
+                secret.len(),
+                label.as_ptr().cast(),
+                label.len(),
+                first.as_ptr(),
+                first.len(),
+                second.as_ptr(),
+                second.len(),
+            )
+        })
     }
 }
 
@@ -132,8 +186,41 @@ impl Drop for Context {
     }
 }
 
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Context({})", self.hash.name())
+ssl_provider_core::redacted_debug! { Context { hash, .. } }
+
+/// Owns an HMAC context. AWS-LC wipes what it frees.
+struct Hmac(NonNull<HMAC_CTX>);
+
+impl Hmac {
+    fn new() -> Result<Self, Error> {
+        // SAFETY: the call takes no pointer.
+        NonNull::new(unsafe { HMAC_CTX_new() }).map(Self).ok_or(Error::NoMemory)
+    }
+}
+
+impl Drop for Hmac {
+    fn drop(&mut self) {
+        // SAFETY: the context is live and nobody else has the pointer.
+        unsafe { HMAC_CTX_free(self.0.as_ptr()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_in_parts_is_the_seed_in_one() {
+        let seed: Vec<u8> = (0..40).collect();
+        for algorithm in PrfAlgorithm::ALL {
+            let mut whole = [0; 100];
+            AwsLc.prf(algorithm, b"secret", b"label", &[&seed], &mut whole).unwrap();
+            for part_len in [1, 7, 20, 39] {
+                let parts: Vec<&[u8]> = seed.chunks(part_len).collect();
+                let mut out = [0; 100];
+                AwsLc.prf(algorithm, b"secret", b"label", &parts, &mut out).unwrap();
+                assert_eq!(out, whole, "{algorithm:?} in parts of {part_len}");
+            }
+        }
     }
 }

@@ -4,7 +4,6 @@
 mod cipher;
 mod compression;
 mod hash;
-mod prf;
 mod random;
 mod rsa;
 mod signature;
@@ -14,9 +13,7 @@ use std::sync::LazyLock;
 
 use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_version};
 
-use ssl_provider_core::backend::{
-    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
-};
+use ssl_provider_core::backend::KeyExchangeBackend;
 use ssl_provider_core::{
     BackendInfo, CbcAlgorithm, ConstantTime, Error, Operation, RsaInfo, Support,
 };
@@ -59,25 +56,7 @@ impl KeyExchangeBackend for AwsLc {
         }
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
-
-    fn signatures(&self) -> &dyn Signatures {
-        self
-    }
+    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
 }
 
 /// Translates AWS-LC's usual result, where 1 is success.

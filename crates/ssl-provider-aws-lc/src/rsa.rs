@@ -1,7 +1,6 @@
 //! The RSA private operation of AWS-LC: blinded, checked against faults, never unpadded.
 //! Its PKCS#1 mode returns an error for bad padding, which would be a padding oracle.
 
-use std::fmt;
 use std::ptr::NonNull;
 
 use aws_lc_sys::{
@@ -87,11 +86,7 @@ impl Drop for Key {
     }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("modulus_len", &self.modulus_len).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { Key { modulus_len, .. } }
 
 const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 

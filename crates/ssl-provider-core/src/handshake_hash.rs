@@ -1,8 +1,6 @@
 //! The running hash over the handshake messages, and what is computed from it.
 //! Messages are fed whole, each with its four-byte header and without record headers.
 
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
@@ -133,8 +131,4 @@ impl HandshakeHash {
     }
 }
 
-impl fmt::Debug for HandshakeHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandshakeHash").finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { HandshakeHash { .. } }

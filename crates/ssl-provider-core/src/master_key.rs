@@ -1,7 +1,6 @@
 //! A master key, and what is derived from it: session keys, verify_data, and its secret only where
 //! the policy of the provider allows it.
 
-use std::fmt;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -190,11 +189,7 @@ impl MasterKey {
     }
 }
 
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MasterKey").field("parameters", &self.parameters).finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { MasterKey { parameters, .. } }
 
 /// The keys that protect the records of a connection, cut from the key block
 /// (RFC 5246 section 6.3).
@@ -271,11 +266,7 @@ impl SessionKeys {
     }
 }
 
-impl fmt::Debug for SessionKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionKeys").finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { SessionKeys { .. } }
 
 const BAD_VERIFY_DATA_LEN: Error =
     Error::InvalidParameter("verify_data: expected 36 bytes for SSL 3.0, at least 12 for TLS");

@@ -253,14 +253,7 @@ impl PrivateKey {
     }
 }
 
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKey")
-            .field("backend", &self.backend)
-            .field("modulus_len", &self.modulus_len())
-            .finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { PrivateKey { backend, modulus_len(), .. } }
 
 /// The adapter that makes the whole exchange of a raw private operation.
 struct RawKeyExchange {
@@ -451,11 +444,7 @@ impl DecryptedPremaster<'_> {
     }
 }
 
-impl fmt::Debug for DecryptedPremaster<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecryptedPremaster").field("key", &self.key).finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { DecryptedPremaster<'_> { key, .. } }
 
 /// Room for a decrypted RSA block of any supported size. Wiped on drop, over the bytes in use.
 pub(crate) struct Block {

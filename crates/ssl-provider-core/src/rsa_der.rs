@@ -1,8 +1,6 @@
 //! RSA private keys as DER: parsed and checked once, the same for every backend.
 //! PEM, encryption and containers are the business of whoever reads files.
 
-use std::fmt;
-
 use pkcs8::der::Decode;
 
 use crate::error::{Error, InvalidKey};
@@ -112,13 +110,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
     }
 }
 
-impl fmt::Debug for RsaPrivateKeyDer<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RsaPrivateKeyDer")
-            .field("modulus_bits", &self.modulus_bits())
-            .finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { RsaPrivateKeyDer<'_> { modulus_bits(), .. } }
 
 /// Returns the error for a DER structure that is not an RSA key.
 fn malformed(der: &[u8]) -> Error {

@@ -1,8 +1,6 @@
 //! The secrets of a key exchange, each in a type of its own that wipes itself.
 //! None of them can be cloned, compared or printed; bytes come out through `expose` only.
 
-use std::fmt;
-
 use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
 
 /// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
@@ -31,11 +29,23 @@ macro_rules! secret {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+        $crate::redacted_debug! { $name { .. } }
+    };
+}
+
+/// Implements `Debug` for each type: its name and the fields or methods that are listed, which are
+/// not secret, and `..` for all the rest.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! redacted_debug {
+    ($($name:ident $(<$lifetime:lifetime>)? { $($field:ident $(($($none:tt)?))?,)* .. })+) => {
+        $(impl ::std::fmt::Debug for $name $(<$lifetime>)? {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($field), &self.$field $(($($none)?))?))*
+                    .finish_non_exhaustive()
             }
-        }
+        })+
     };
 }
 

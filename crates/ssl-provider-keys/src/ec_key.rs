@@ -1,8 +1,6 @@
 //! Keys on curves: private keys are read from CNG's blobs or PKCS#8, public keys read and written.
 //! That both halves of a key belong together is checked here, for all backends.
 
-use std::fmt;
-
 use p256::elliptic_curve::sec1::ToSec1Point;
 use pkcs8::PrivateKeyInfoRef;
 use pkcs8::der::Decode;
@@ -93,14 +91,7 @@ impl EcPublicKey {
     }
 }
 
-impl fmt::Debug for EcPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EcPublicKey")
-            .field("algorithm", &self.algorithm)
-            .field("curve", &self.curve)
-            .finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { EcPublicKey { algorithm, curve, .. } }
 
 /// Returns the algorithm and the curve by the magic, and the `N` numbers after the header, each as
 /// long as a coordinate of the curve.

@@ -1,7 +1,5 @@
 //! Keys of either algorithm: public ones in and out, private ones in.
 
-use std::fmt;
-
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
@@ -131,11 +129,7 @@ impl CheckedKey {
     }
 }
 
-impl fmt::Debug for CheckedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CheckedKey").field("public", &self.public()).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { CheckedKey { public(), .. } }
 
 /// An RSA key as PKCS#1 or PKCS#8, whose numbers belong together.
 pub(crate) fn checked_rsa(der: &[u8]) -> Result<RsaPrivateKeyDer<'_>, Error> {

@@ -85,11 +85,7 @@ impl From<Error> for IdentityError {
     }
 }
 
-impl fmt::Debug for SelfSigned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SelfSigned").field("identity", &self.identity).finish_non_exhaustive()
-    }
-}
+ssl_provider::redacted_debug! { SelfSigned { identity, .. } }
 
 impl Identity {
     /// Returns the identity of a key and its chain of DER certificates, the server's own first.

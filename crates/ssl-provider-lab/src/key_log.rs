@@ -1,7 +1,6 @@
 //! The key log in the format of NSS, which `sslprov keylog` writes and Wireshark reads.
 //! One line for each completed handshake: label, client random, master secret.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -93,8 +92,4 @@ pub fn key_log_line(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> 
     Zeroizing::new(["CLIENT_RANDOM ", &client_random, " ", &secret].concat())
 }
 
-impl fmt::Debug for KeyLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyLog").finish_non_exhaustive()
-    }
-}
+ssl_provider::redacted_debug! { KeyLog { .. } }

@@ -1,7 +1,6 @@
 //! Many connections on a few threads, with limits on their number, memory and time.
 //! Each thread polls its own sockets and the listener, which all share.
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -534,11 +533,7 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("peer", &self.peer).finish_non_exhaustive()
-    }
-}
+ssl_provider::redacted_debug! { Client { peer, .. } }
 
 /// Adds advice to an error about file descriptors.
 fn with_advice(error: io::Error) -> io::Error {

@@ -2,7 +2,6 @@
 //! The server chooses the ids, so clients cannot choose what is found or evicted.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -103,11 +102,7 @@ impl SessionCache {
     }
 }
 
-impl fmt::Debug for SessionCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionCache").field("capacity", &self.capacity).finish_non_exhaustive()
-    }
-}
+ssl_provider::redacted_debug! { SessionCache { capacity, .. } }
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! Record ciphers of OpenSSL but RC4: CBC and AEAD, each set up once for its key.
 //! They run in contexts that each record changes, and so under a lock.
 
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use openssl::cipher::Cipher;
@@ -220,18 +219,7 @@ impl AeadCipher for Aead {
     }
 }
 
-/// Ciphers show their name and nothing of their key.
-macro_rules! redacted_debug {
-    ($($name:ident)*) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        })*
-    };
-}
-
-redacted_debug! { Cbc Aead }
+ssl_provider_core::redacted_debug! { Cbc { .. } Aead { .. } }
 
 /// Takes the lock. What a panic left in a context does not matter: each record starts it anew.
 fn lock(context: &Mutex<CipherCtx>) -> MutexGuard<'_, CipherCtx> {

@@ -15,9 +15,7 @@ use std::sync::LazyLock;
 use openssl::error::ErrorStack;
 use openssl::version;
 
-use ssl_provider_core::backend::{
-    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
-};
+use ssl_provider_core::backend::KeyExchangeBackend;
 use ssl_provider_core::{BackendInfo, ConstantTime, Error, Operation, RsaInfo, Support};
 
 /// The name of the backend.
@@ -67,25 +65,7 @@ impl KeyExchangeBackend for OpenSsl {
         }
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
-
-    fn signatures(&self) -> &dyn Signatures {
-        self
-    }
+    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
 }
 
 /// Translates OpenSSL's errors, which the `openssl` crate has taken off the thread's queue.

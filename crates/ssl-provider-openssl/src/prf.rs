@@ -37,10 +37,6 @@ impl<D: Digest> Key<D> {
 }
 
 impl<D: Digest> HmacKey for Key<D> {
-    fn output_len(&self) -> usize {
-        D::HASH.output_len()
-    }
-
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         let mut inner = self.inner.clone();
         inner.update(head);

@@ -2,7 +2,6 @@
 //! do not install. An OpenSSL may be built without it; then this file is left out.
 
 use std::ffi::{c_int, c_uchar, c_uint};
-use std::fmt;
 
 use zeroize::Zeroize;
 
@@ -41,11 +40,7 @@ impl Drop for Rc4 {
     }
 }
 
-impl fmt::Debug for Rc4 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rc4").finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { Rc4 { .. } }
 
 /// OpenSSL's `RC4_KEY` of `openssl/rc4.h`, which `openssl-sys` leaves out: two indices and a table
 /// of 256, of a type that is an unsigned int or, on some processors, shorter.

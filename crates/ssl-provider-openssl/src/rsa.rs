@@ -1,8 +1,6 @@
 //! The RSA private operation of OpenSSL: blinded, checked against faults, never unpadded.
 //! Its PKCS#1 mode returns an error or random bytes for bad padding, depending on the release.
 
-use std::fmt;
-
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::error::ErrorStack;
 use openssl::pkey::Private;
@@ -68,11 +66,7 @@ impl RsaPrivateKey for Key {
     }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("modulus_len", &self.modulus_len()).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { Key { modulus_len(), .. } }
 
 const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 

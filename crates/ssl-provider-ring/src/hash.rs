@@ -6,8 +6,8 @@ use std::fmt;
 use ring::digest::{self, Algorithm};
 use ring::hmac;
 
-use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HashContext, Hashing, HmacKey, prf_sha2};
-use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
+use ssl_provider_core::backend::{BAD_OUTPUT_LEN, HashContext, Hashing, HmacKey};
+use ssl_provider_core::{Error, HashAlgorithm, Operation};
 
 use crate::Ring;
 use crate::prf::Key;
@@ -27,12 +27,11 @@ impl Hashing for Ring {
         Ok(Box::new(Context(digest::Context::new(algorithm(hash)?))))
     }
 
-    fn hmac(
+    fn with_hmac_key(
         &self,
         hash: HashAlgorithm,
         key: &[u8],
-        input: &[&[u8]],
-        out: &mut [u8],
+        work: &mut dyn FnMut(&dyn HmacKey),
     ) -> Result<(), Error> {
         let algorithm = match hash {
             HashAlgorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -41,27 +40,7 @@ impl Hashing for Ring {
             HashAlgorithm::Sha512 => hmac::HMAC_SHA512,
             _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
         };
-        if out.len() != hash.output_len() {
-            return Err(BAD_OUTPUT_LEN);
-        }
-        Key(hmac::Key::new(algorithm, key)).mac(&[], &[], input, out);
-        Ok(())
-    }
-
-    fn prf(
-        &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        let algorithm = match prf {
-            PrfAlgorithm::Sha256 => hmac::HMAC_SHA256,
-            PrfAlgorithm::Sha384 => hmac::HMAC_SHA384,
-            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
-        };
-        prf_sha2(&Key(hmac::Key::new(algorithm, secret)), label, seed, out);
+        work(&Key(hmac::Key::new(algorithm, key)));
         Ok(())
     }
 }

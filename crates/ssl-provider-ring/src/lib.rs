@@ -10,9 +10,7 @@ mod random;
 
 use std::sync::LazyLock;
 
-use ssl_provider_core::backend::{
-    Composed, Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom,
-};
+use ssl_provider_core::backend::{Composed, KeyExchangeBackend};
 use ssl_provider_core::{Backend, BackendInfo, HashAlgorithm, Operation, PrfAlgorithm, Support};
 use ssl_provider_rustcrypto::RustCrypto;
 
@@ -64,17 +62,7 @@ impl KeyExchangeBackend for Ring {
         }
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
+    ssl_provider_core::offers! { random, hashing, record_ciphers }
 }
 
 #[cfg(test)]

@@ -9,10 +9,6 @@ use ssl_provider_core::backend::HmacKey;
 pub(crate) struct Key(pub(crate) hmac::Key);
 
 impl HmacKey for Key {
-    fn output_len(&self) -> usize {
-        self.0.algorithm().digest_algorithm().output_len()
-    }
-
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(head);
@@ -20,7 +16,7 @@ impl HmacKey for Key {
         for part in seed {
             context.update(part);
         }
-        // The callers in this crate and in core pass exactly `output_len` bytes.
+        // The callers in this crate and in core pass exactly as many bytes.
         out.copy_from_slice(context.sign().as_ref());
     }
 }

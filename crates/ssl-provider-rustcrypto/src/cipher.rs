@@ -211,11 +211,7 @@ impl<A: AeadInOut<NonceSize = U12> + Send + Sync> AeadCipher for Aead<A> {
     }
 }
 
-impl fmt::Debug for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stream(Rc4)")
-    }
-}
+ssl_provider_core::redacted_debug! { Stream { .. } }
 
 impl<C> fmt::Debug for Cbc<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

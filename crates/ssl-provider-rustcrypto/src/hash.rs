@@ -11,10 +11,9 @@ use sha2::{Sha256, Sha384, Sha512};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use ssl_provider_core::backend::{
-    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey, prf_md5_sha1, prf_sha2,
-    split_secret,
+    BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing, HmacKey,
 };
-use ssl_provider_core::{Error, HashAlgorithm, Operation, PrfAlgorithm};
+use ssl_provider_core::{Error, HashAlgorithm, Operation};
 
 use crate::RustCrypto;
 use crate::prf::Key;
@@ -75,43 +74,19 @@ impl Hashing for RustCrypto {
         }))
     }
 
-    fn hmac(
+    fn with_hmac_key(
         &self,
         hash: HashAlgorithm,
         key: &[u8],
-        input: &[&[u8]],
-        out: &mut [u8],
+        work: &mut dyn FnMut(&dyn HmacKey),
     ) -> Result<(), Error> {
-        if out.len() != hash.output_len() {
-            return Err(BAD_OUTPUT_LEN);
-        }
         match hash {
-            HashAlgorithm::Md5 => Key::<Md5>::new(key).mac(&[], &[], input, out),
-            HashAlgorithm::Sha1 => Key::<Sha1>::new(key).mac(&[], &[], input, out),
-            HashAlgorithm::Sha256 => Key::<Sha256>::new(key).mac(&[], &[], input, out),
-            HashAlgorithm::Sha384 => Key::<Sha384>::new(key).mac(&[], &[], input, out),
-            HashAlgorithm::Sha512 => Key::<Sha512>::new(key).mac(&[], &[], input, out),
+            HashAlgorithm::Md5 => work(&Key::<Md5>::new(key)),
+            HashAlgorithm::Sha1 => work(&Key::<Sha1>::new(key)),
+            HashAlgorithm::Sha256 => work(&Key::<Sha256>::new(key)),
+            HashAlgorithm::Sha384 => work(&Key::<Sha384>::new(key)),
+            HashAlgorithm::Sha512 => work(&Key::<Sha512>::new(key)),
             _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
-        }
-        Ok(())
-    }
-
-    fn prf(
-        &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), Error> {
-        match prf {
-            PrfAlgorithm::Md5Sha1 => {
-                let (first, second) = split_secret(secret);
-                prf_md5_sha1(&Key::<Md5>::new(first), &Key::<Sha1>::new(second), label, seed, out);
-            }
-            PrfAlgorithm::Sha256 => prf_sha2(&Key::<Sha256>::new(secret), label, seed, out),
-            PrfAlgorithm::Sha384 => prf_sha2(&Key::<Sha384>::new(secret), label, seed, out),
-            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
         }
         Ok(())
     }

@@ -12,9 +12,7 @@ mod signature;
 
 use std::sync::LazyLock;
 
-use ssl_provider_core::backend::{
-    Hashing, KeyExchangeBackend, RecordCiphers, RsaDecryption, SecureRandom, Signatures,
-};
+use ssl_provider_core::backend::KeyExchangeBackend;
 use ssl_provider_core::{BackendInfo, ConstantTime, HashAlgorithm, Operation, RsaInfo, Support};
 
 /// The name of the backend.
@@ -77,25 +75,7 @@ impl KeyExchangeBackend for RustCrypto {
         })
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
-
-    fn signatures(&self) -> &dyn Signatures {
-        self
-    }
+    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
 }
 
 #[cfg(test)]

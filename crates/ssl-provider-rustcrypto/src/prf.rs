@@ -1,7 +1,7 @@
 //! HMAC of the RustCrypto crates, and the TLS PRF made of it by core's adapter.
 //! A keyed `Hmac` has the padded key already hashed, so copying it saves that for every message.
 
-use hmac::digest::{FixedOutput, OutputSizeUser};
+use hmac::digest::FixedOutput;
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 
 use ssl_provider_core::backend::HmacKey;
@@ -17,10 +17,6 @@ impl<D: EagerHash> Key<D> {
 }
 
 impl<D: EagerHash + Clone> HmacKey for Key<D> {
-    fn output_len(&self) -> usize {
-        Hmac::<D>::output_size()
-    }
-
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         let mut mac = self.0.clone();
         mac.update(head);
@@ -28,7 +24,7 @@ impl<D: EagerHash + Clone> HmacKey for Key<D> {
         for part in seed {
             mac.update(part);
         }
-        // The callers in this crate and in core pass exactly `output_len` bytes.
+        // The callers in this crate and in core pass exactly as many bytes.
         mac.finalize_into(out.try_into().expect("out is of the hash's length"));
     }
 }

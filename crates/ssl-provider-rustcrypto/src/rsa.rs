@@ -1,8 +1,6 @@
 //! The RSA private operation of the `rsa` crate: blinded, checked against faults, never unpadded.
 //! The crate's own decryption would remove the padding, which core does without a branch.
 
-use std::fmt;
-
 use getrandom::SysRng;
 use getrandom::rand_core::TryCryptoRng;
 use rsa::BoxedUint;
@@ -89,11 +87,7 @@ impl RsaPrivateKey for Key {
     }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("modulus_len", &self.modulus_len()).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { Key { modulus_len(), .. } }
 
 const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 

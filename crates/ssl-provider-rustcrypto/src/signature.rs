@@ -17,6 +17,16 @@ use ssl_provider_core::{
 
 use crate::RustCrypto;
 
+/// Verifies an ECDSA signature with the crate of the curve; each has types of its own.
+macro_rules! verify_ecdsa {
+    ($curve:ident, $point:ident, $digest:ident, $signature:ident) => {{
+        let key =
+            $curve::ecdsa::VerifyingKey::from_sec1_bytes($point).map_err(|_| BAD_PUBLIC_KEY)?;
+        $curve::ecdsa::Signature::from_der($signature)
+            .and_then(|signature| key.verify_prehash($digest, &signature))
+    }};
+}
+
 impl Signatures for RustCrypto {
     fn verify(
         &self,
@@ -55,24 +65,9 @@ impl Signatures for RustCrypto {
                 padded[start..len].copy_from_slice(digest);
                 let digest = &padded[..len];
                 match curve {
-                    Curve::P256 => {
-                        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                            .map_err(|_| BAD_PUBLIC_KEY)?;
-                        p256::ecdsa::Signature::from_der(signature)
-                            .and_then(|signature| key.verify_prehash(digest, &signature))
-                    }
-                    Curve::P384 => {
-                        let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                            .map_err(|_| BAD_PUBLIC_KEY)?;
-                        p384::ecdsa::Signature::from_der(signature)
-                            .and_then(|signature| key.verify_prehash(digest, &signature))
-                    }
-                    Curve::P521 => {
-                        let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point)
-                            .map_err(|_| BAD_PUBLIC_KEY)?;
-                        p521::ecdsa::Signature::from_der(signature)
-                            .and_then(|signature| key.verify_prehash(digest, &signature))
-                    }
+                    Curve::P256 => verify_ecdsa!(p256, point, digest, signature),
+                    Curve::P384 => verify_ecdsa!(p384, point, digest, signature),
+                    Curve::P521 => verify_ecdsa!(p521, point, digest, signature),
                 }
                 .map_err(|_| Error::BadSignature)
             }

@@ -1,10 +1,12 @@
 //! One RSA key exchange: its public facts, how a backend imports it, and what the answer must be.
 //! The expected values come from [`crate::reference`], never from the code under test.
 
+use std::fmt;
+
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, Error, KeyExportPolicy, KeyLogPolicy, MasterKey,
-    ParameterList, Policy, PremasterVersion, PrfAlgorithm, PrivateKey, ProtocolVersion, Provider,
-    SecurityParameters, SessionKeys, Side,
+    Backend, CipherSuite, CipherSuiteInfo, DecryptedPremaster, Error, KeyExportPolicy,
+    KeyLogPolicy, MasterKey, ParameterList, Policy, PremasterVersion, PrfAlgorithm, PrivateKey,
+    ProtocolVersion, Provider, SecurityParameters, SessionKeys, Side,
 };
 
 use crate::bytes::{Rng, counting, to_hex};
@@ -25,9 +27,16 @@ pub fn open(backend: &Backend) -> Provider {
     Provider::open(backend).with_policy(POLICY)
 }
 
+/// A provider, and a key that it has loaded.
+pub type Opened = (Provider, TestKey, PrivateKey);
+
 /// Opens the backend, and loads an RSA key with 1024 bits.
-pub fn open_with_key(backend: &Backend) -> (Provider, TestKey, PrivateKey) {
-    let (provider, test_key) = (open(backend), TestKey::rsa_1024());
+pub fn open_with_key(backend: &Backend) -> Opened {
+    load(open(backend), TestKey::rsa_1024())
+}
+
+/// Loads a key.
+pub fn load(provider: Provider, test_key: TestKey) -> Opened {
     let key = test_key.load(&provider);
     (provider, test_key, key)
 }
@@ -174,6 +183,30 @@ impl Exchange {
             .import(provider, key, ciphertext)
             .unwrap_or_else(|error| panic!("import failed with {error}\n{}", self.describe()));
         *master_key.secret_for_key_log().expect("the policy allows it").expose()
+    }
+
+    /// Imports what was decrypted ahead, which must succeed, and reads the master secret.
+    pub fn decrypted_secret(
+        &self,
+        provider: &Provider,
+        premaster: &DecryptedPremaster<'_>,
+    ) -> [u8; 48] {
+        let (version, suite) = (self.protocol, self.suite.id);
+        let imported = provider.import_decrypted(premaster, version, suite, &self.parameters());
+        *imported.unwrap().secret_for_key_log().unwrap().expose()
+    }
+
+    /// Asserts that importing `ciphertext` gives its [`expected_secret`](Self::expected_secret).
+    pub fn check(
+        &self,
+        (provider, test_key, key): &Opened,
+        ciphertext: &[u8],
+        premaster_secret: Option<&[u8]>,
+        what: impl fmt::Display,
+    ) {
+        let secret = self.imported_secret(provider, key, ciphertext);
+        let expected = self.expected_secret(test_key, ciphertext, premaster_secret);
+        assert_eq!(secret.as_slice(), expected, "{what}\n{}", self.describe());
     }
 
     /// The master secret that this premaster secret must give.

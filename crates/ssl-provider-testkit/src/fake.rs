@@ -1,7 +1,6 @@
 //! A backend without any security, for tests of core alone: its answers are predictable, its RSA
 //! returns whatever block the test chooses, and any operation can be made to fail or to panic.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssl_provider_core::backend::{
@@ -106,11 +105,7 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { Shared { .. } }
 
 impl KeyExchangeBackend for Fake {
     fn info(&self) -> &BackendInfo {
@@ -121,25 +116,7 @@ impl KeyExchangeBackend for Fake {
         Support::By("fake")
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
-
-    fn signatures(&self) -> &dyn Signatures {
-        self
-    }
+    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
 }
 
 impl SecureRandom for Fake {
@@ -296,11 +273,7 @@ struct FakeHash {
     input: Vec<u8>,
 }
 
-impl fmt::Debug for FakeHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeHash").field("hash", &self.hash).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { FakeHash { hash, .. } }
 
 impl HashContext for FakeHash {
     fn update(&mut self, input: &[u8]) {

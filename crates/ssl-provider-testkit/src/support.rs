@@ -18,43 +18,31 @@ pub struct Column {
     pub may_lack: fn(Operation) -> bool,
 }
 
+impl Column {
+    /// The column of a backend that has what its table says, on every system.
+    const fn new(
+        backend: &'static str,
+        provider_name: &'static str,
+        support: fn(Operation) -> Support,
+    ) -> Self {
+        Self { backend, provider_name, support, may_lack: |_| false }
+    }
+}
+
 /// The expected support of the backends of this project, and of ring by itself.
 pub const fn support_matrix() -> &'static [Column] {
-    &[
-        Column {
-            backend: "aws-lc",
-            provider_name: "ssl-provider AWS-LC Provider",
-            support: aws_lc,
-            may_lack: |_| false,
-        },
-        Column {
-            backend: "openssl",
-            provider_name: "ssl-provider OpenSSL Provider",
-            support: openssl,
-            may_lack: |operation| matches!(operation, Operation::Rc4) || is_camellia(operation),
-        },
-        Column {
-            backend: "rustcrypto",
-            provider_name: "ssl-provider RustCrypto Provider",
-            support: rustcrypto,
-            may_lack: |_| false,
-        },
-        Column {
-            backend: "ring",
-            provider_name: "ssl-provider ring Provider",
-            support: |operation| match ring_alone(operation) {
-                Support::Unsupported => rustcrypto(operation),
-                by_ring => by_ring,
+    const {
+        &[
+            Column::new("aws-lc", "ssl-provider AWS-LC Provider", aws_lc),
+            Column {
+                may_lack: |operation| matches!(operation, Operation::Rc4) || is_camellia(operation),
+                ..Column::new("openssl", "ssl-provider OpenSSL Provider", openssl)
             },
-            may_lack: |_| false,
-        },
-        Column {
-            backend: "ring",
-            provider_name: "ssl-provider ring Provider without RSA",
-            support: ring_alone,
-            may_lack: |_| false,
-        },
-    ]
+            Column::new("rustcrypto", "ssl-provider RustCrypto Provider", rustcrypto),
+            Column::new("ring", "ssl-provider ring Provider", ring),
+            Column::new("ring", "ssl-provider ring Provider without RSA", ring_alone),
+        ]
+    }
 }
 
 /// The column of a backend by its provider name; none for a backend of somebody else.
@@ -96,6 +84,14 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Verify(_) => "p256, p384 and p521",
         _ => "getrandom",
     })
+}
+
+/// What ring leaves out, RustCrypto does.
+fn ring(operation: Operation) -> Support {
+    match ring_alone(operation) {
+        Support::Unsupported => rustcrypto(operation),
+        by_ring => by_ring,
+    }
 }
 
 /// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every

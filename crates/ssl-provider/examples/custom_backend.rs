@@ -7,13 +7,13 @@ use std::error::Error as StdError;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha384};
 use ssl_provider::backend::{
-    BAD_OUTPUT_LEN, Composed, HashContext, Hashing, HmacKey, KeyExchangeBackend, prf_sha2,
+    BAD_OUTPUT_LEN, Composed, HashContext, Hashing, HmacKey, KeyExchangeBackend,
 };
 use ssl_provider::{
     Backend, BackendInfo, Error, HashAlgorithm, Operation, PrfAlgorithm, Provider, Support,
 };
 
-/// SHA-256, and the PRF of TLS 1.2 made of HMAC.
+/// SHA-256, HMAC, and the PRF of TLS 1.2 made of it.
 #[derive(Debug)]
 struct Sha2Crates(BackendInfo);
 
@@ -25,23 +25,16 @@ impl KeyExchangeBackend for Sha2Crates {
     fn support(&self, operation: Operation) -> Support {
         match operation {
             Operation::Hash(HashAlgorithm::Sha256) => Support::By("sha2"),
-            Operation::Prf(PrfAlgorithm::Sha256 | PrfAlgorithm::Sha384) => Support::By("hmac"),
+            Operation::Hmac(HashAlgorithm::Sha256 | HashAlgorithm::Sha384)
+            | Operation::Prf(PrfAlgorithm::Sha256 | PrfAlgorithm::Sha384) => Support::By("hmac"),
             _ => Support::Unsupported,
         }
     }
 
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
+    ssl_provider::offers! { hashing }
 }
 
 impl Hashing for Sha2Crates {
-    fn hash(&self, hash: HashAlgorithm, input: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-        let mut context = self.hash_context(hash)?;
-        input.iter().for_each(|part| context.update(part));
-        context.finish(out)
-    }
-
     fn hash_context(&self, hash: HashAlgorithm) -> Result<Box<dyn HashContext>, Error> {
         match hash {
             HashAlgorithm::Sha256 => Ok(Box::new(Running(Sha256::new()))),
@@ -49,26 +42,22 @@ impl Hashing for Sha2Crates {
         }
     }
 
-    fn prf(
+    fn with_hmac_key(
         &self,
-        prf: PrfAlgorithm,
-        secret: &[u8],
-        label: &[u8],
-        seed: &[&[u8]],
-        out: &mut [u8],
+        hash: HashAlgorithm,
+        key: &[u8],
+        work: &mut dyn FnMut(&dyn HmacKey),
     ) -> Result<(), Error> {
         // A key of any length is a key of HMAC (RFC 2104 section 2).
         let failed = |_| Error::Internal("HMAC refused a key");
-        match prf {
-            PrfAlgorithm::Sha256 => {
-                let key = Hmac::<Sha256>::new_from_slice(secret).map_err(failed)?;
-                prf_sha2(&Key(key), label, seed, out);
+        match hash {
+            HashAlgorithm::Sha256 => {
+                work(&Key(Hmac::<Sha256>::new_from_slice(key).map_err(failed)?));
             }
-            PrfAlgorithm::Sha384 => {
-                let key = Hmac::<Sha384>::new_from_slice(secret).map_err(failed)?;
-                prf_sha2(&Key(key), label, seed, out);
+            HashAlgorithm::Sha384 => {
+                work(&Key(Hmac::<Sha384>::new_from_slice(key).map_err(failed)?));
             }
-            _ => return Err(Error::Unsupported(Operation::Prf(prf))),
+            _ => return Err(Error::Unsupported(Operation::Hmac(hash))),
         }
         Ok(())
     }
@@ -92,14 +81,10 @@ impl HashContext for Running {
     }
 }
 
-/// An HMAC key, of which core makes the PRF.
+/// An HMAC key, of which core makes HMAC and the PRF.
 struct Key<M>(M);
 
 impl<M: Mac + Clone> HmacKey for Key<M> {
-    fn output_len(&self) -> usize {
-        M::output_size()
-    }
-
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         let mac = self.0.clone().chain_update(head).chain_update(label);
         let mac = seed.iter().fold(mac, |mac, part| mac.chain_update(part));

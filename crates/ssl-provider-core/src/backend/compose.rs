@@ -46,25 +46,7 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
         self.of(operation).support(operation)
     }
 
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-
-    fn record_ciphers(&self) -> &dyn RecordCiphers {
-        self
-    }
-
-    fn signatures(&self) -> &dyn Signatures {
-        self
-    }
+    crate::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
 }
 
 impl<P: KeyExchangeBackend> SecureRandom for Composed<P> {

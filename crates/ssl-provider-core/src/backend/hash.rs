@@ -3,12 +3,12 @@
 use std::fmt;
 
 use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
-use crate::backend::hkdf;
+use crate::backend::{HmacKey, hkdf, prf};
 use crate::error::Error;
 use crate::operation::Operation;
 
-/// Hashes, HMAC and the TLS PRF. A library without a PRF makes one of its HMAC by
-/// [`prf_sha2`](crate::backend::prf_sha2) and [`prf_md5_sha1`](crate::backend::prf_md5_sha1).
+/// Hashes, HMAC and the TLS PRF. A library without a PRF, or that computes HMAC in steps, has
+/// [`with_hmac_key`](Self::with_hmac_key), of which both are made.
 pub trait Hashing: fmt::Debug + Send + Sync {
     /// Hashes `input`; `out` is exactly [`HashAlgorithm::output_len`] bytes. The default uses
     /// [`hash_context`](Self::hash_context).
@@ -45,7 +45,24 @@ pub trait Hashing: fmt::Debug + Send + Sync {
         Err(Error::Unsupported(Operation::CompressionFunction(hash)))
     }
 
-    /// Computes HMAC (RFC 2104); `out` is exactly [`HashAlgorithm::output_len`] bytes.
+    /// Makes an HMAC key and calls `work` with it, once. The key is a reference so that it need not
+    /// be moved, which would leave a copy behind. Only the defaults of [`hmac`](Self::hmac) and
+    /// [`prf`](Self::prf) call this; a library that has both as a whole leaves it out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a hash that the library lacks; `work` is not called then.
+    fn with_hmac_key(
+        &self,
+        hash: HashAlgorithm,
+        _key: &[u8],
+        _work: &mut dyn FnMut(&dyn HmacKey),
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::Hmac(hash)))
+    }
+
+    /// Computes HMAC (RFC 2104); `out` is exactly [`HashAlgorithm::output_len`] bytes. The default
+    /// uses [`with_hmac_key`](Self::with_hmac_key).
     ///
     /// # Errors
     ///
@@ -53,15 +70,19 @@ pub trait Hashing: fmt::Debug + Send + Sync {
     fn hmac(
         &self,
         hash: HashAlgorithm,
-        _key: &[u8],
-        _input: &[&[u8]],
-        _out: &mut [u8],
+        key: &[u8],
+        input: &[&[u8]],
+        out: &mut [u8],
     ) -> Result<(), Error> {
-        Err(Error::Unsupported(Operation::Hmac(hash)))
+        if out.len() != hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        self.with_hmac_key(hash, key, &mut |key| key.mac(&[], &[], input, out))
     }
 
     /// Computes the TLS PRF of `secret`, `label` and the concatenation of `seed`
     /// (RFC 2246 section 5, RFC 5246 section 5) and fills `out`, whatever its length.
+    /// The default uses [`with_hmac_key`](Self::with_hmac_key).
     ///
     /// # Errors
     ///
@@ -69,12 +90,12 @@ pub trait Hashing: fmt::Debug + Send + Sync {
     fn prf(
         &self,
         prf: PrfAlgorithm,
-        _secret: &[u8],
-        _label: &[u8],
-        _seed: &[&[u8]],
-        _out: &mut [u8],
+        secret: &[u8],
+        label: &[u8],
+        seed: &[&[u8]],
+        out: &mut [u8],
     ) -> Result<(), Error> {
-        Err(Error::Unsupported(Operation::Prf(prf)))
+        prf::prf(self, prf, secret, label, seed, out)
     }
 
     /// Computes HKDF-Extract (RFC 5869 section 2.2) of the concatenation of `input`; `out` is

@@ -38,7 +38,7 @@ pub use crate::backend::cipher::{
 pub use crate::backend::compose::Composed;
 pub use crate::backend::handle::BackendId;
 pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
-pub use crate::backend::prf::{HmacKey, prf_md5_sha1, prf_sha2, split_secret};
+pub use crate::backend::prf::HmacKey;
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
     BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,
@@ -93,6 +93,23 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     fn signatures(&self) -> &dyn Signatures {
         &NotOffered
     }
+}
+
+/// Implements the accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that are
+/// named, in the `impl` of a backend that has the traits of these kinds itself:
+/// `offers! { random, hashing }`.
+#[macro_export]
+macro_rules! offers {
+    (@kind random) => { dyn $crate::backend::SecureRandom };
+    (@kind hashing) => { dyn $crate::backend::Hashing };
+    (@kind rsa_decryption) => { dyn $crate::backend::RsaDecryption };
+    (@kind record_ciphers) => { dyn $crate::backend::RecordCiphers };
+    (@kind signatures) => { dyn $crate::backend::Signatures };
+    ($($accessor:ident),+) => {
+        $(fn $accessor(&self) -> &$crate::offers!(@kind $accessor) {
+            self
+        })+
+    };
 }
 
 /// The kinds that a backend does not offer: every operation is unsupported.

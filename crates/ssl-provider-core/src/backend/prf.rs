@@ -1,52 +1,71 @@
-//! The TLS PRF for libraries that have HMAC but no PRF.
-//! Such a backend wraps its HMAC key in [`HmacKey`] and calls [`prf_sha2`] or [`prf_md5_sha1`].
+//! The TLS PRF for libraries that have HMAC but no PRF: what [`Hashing::prf`] does by default.
 
 use zeroize::Zeroizing;
+
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
+use crate::backend::Hashing;
+use crate::error::Error;
+use crate::operation::Operation;
 
 /// Longest HMAC output in bytes that the PRF uses: SHA-384.
 const MAX_OUTPUT_LEN: usize = 48;
 
 /// An HMAC key that is ready for many messages, with the padded key already hashed.
 pub trait HmacKey {
-    /// Length of the HMAC in bytes: 1 to 48.
-    fn output_len(&self) -> usize;
-
     /// Computes the HMAC over `head`, `label` and the parts of `seed`, one after another.
-    /// `out` is exactly [`output_len`](Self::output_len) bytes.
+    /// `out` is exactly [`HashAlgorithm::output_len`] bytes.
     fn mac(&self, head: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]);
 }
 
-/// The PRF of TLS 1.2: P_hash (RFC 5246 section 5), filling `out`.
-pub fn prf_sha2<K: HmacKey>(key: &K, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    out.fill(0);
-    xor_p_hash(key, label, seed, out);
-}
-
-/// The PRF of TLS 1.0 and 1.1: P_MD5 of the first half of the secret xor P_SHA1 of the second
-/// (RFC 2246 section 5), filling `out`. See [`split_secret`] for the halves.
-pub fn prf_md5_sha1<M: HmacKey, S: HmacKey>(
-    md5: &M,
-    sha1: &S,
+/// The PRF of TLS 1.2 is P_hash (RFC 5246 section 5); that of TLS 1.0 and 1.1 is P_MD5 of the first
+/// half of the secret xor P_SHA1 of the second (RFC 2246 section 5).
+pub(super) fn prf(
+    hashing: &(impl Hashing + ?Sized),
+    prf: PrfAlgorithm,
+    secret: &[u8],
     label: &[u8],
     seed: &[&[u8]],
     out: &mut [u8],
-) {
-    out.fill(0);
-    xor_p_hash(md5, label, seed, out);
-    xor_p_hash(sha1, label, seed, out);
+) -> Result<(), Error> {
+    let mut p_hash = |hash, secret| {
+        hashing.with_hmac_key(hash, secret, &mut |key| {
+            out.fill(0);
+            xor_p_hash(key, hash.output_len(), label, seed, out);
+        })
+    };
+    let done = match prf {
+        PrfAlgorithm::Sha256 => p_hash(HashAlgorithm::Sha256, secret),
+        PrfAlgorithm::Sha384 => p_hash(HashAlgorithm::Sha384, secret),
+        PrfAlgorithm::Md5Sha1 => {
+            let (first, second) = split_secret(secret);
+            // Both keys are there before anything is written.
+            let mut by_sha1 = Ok(());
+            let by_md5 = hashing.with_hmac_key(HashAlgorithm::Md5, first, &mut |md5| {
+                by_sha1 = hashing.with_hmac_key(HashAlgorithm::Sha1, second, &mut |sha1| {
+                    out.fill(0);
+                    xor_p_hash(md5, HashAlgorithm::Md5.output_len(), label, seed, out);
+                    xor_p_hash(sha1, HashAlgorithm::Sha1.output_len(), label, seed, out);
+                });
+            });
+            by_md5.and(by_sha1)
+        }
+    };
+    done.map_err(|error| match error {
+        Error::Unsupported(_) => Error::Unsupported(Operation::Prf(prf)),
+        other => other,
+    })
 }
 
 /// The halves of a secret for P_MD5 and P_SHA1; they share the middle byte when the length is odd
 /// (RFC 2246 section 5).
-pub fn split_secret(secret: &[u8]) -> (&[u8], &[u8]) {
+fn split_secret(secret: &[u8]) -> (&[u8], &[u8]) {
     // The length is public: 48 bytes, or that of a shared key.
     let half = secret.len().div_ceil(2);
     (&secret[..half], &secret[secret.len() - half..])
 }
 
-/// Adds P_hash to `out` by exclusive or.
-fn xor_p_hash<K: HmacKey>(key: &K, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let len = key.output_len();
+/// Adds P_hash to `out` by exclusive or, with HMACs of `len` bytes.
+fn xor_p_hash(key: &dyn HmacKey, len: usize, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     // A(i), then the output block of the same round.
     let mut a = Zeroizing::new([0; MAX_OUTPUT_LEN]);
     let mut block = Zeroizing::new([0; MAX_OUTPUT_LEN]);

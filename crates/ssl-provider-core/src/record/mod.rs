@@ -9,7 +9,6 @@ mod padding;
 mod protection;
 mod stream;
 
-use std::fmt;
 use std::mem;
 use std::ops::Range;
 
@@ -62,11 +61,7 @@ pub struct WriteKeys<'a> {
     pub write_iv: &'a [u8],
 }
 
-impl fmt::Debug for WriteKeys<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteKeys").finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { WriteKeys<'_> { .. } }
 
 /// The key of one direction of a connection, with what carries over from record to record: the
 /// chained IV of TLS 1.0 and earlier, the key stream of RC4, and the sequence numbers that an AEAD
@@ -411,14 +406,7 @@ fn protection(
     })
 }
 
-impl fmt::Debug for RecordKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordKey")
-            .field("parameters", &self.parameters)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { RecordKey { parameters, options, .. } }
 
 const READS: Error =
     Error::InvalidParameter("record key: it reads what the peer writes, and encrypts nothing");

@@ -1,8 +1,6 @@
 //! The padding of CBC records: minimal when written, and removed without telling how long it was.
 //! Which bytes are read, and how often, follows from the length of the record alone.
 
-use std::fmt;
-
 use crate::ct::Mask;
 use crate::error::Error;
 
@@ -48,11 +46,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Debug for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verdict").field("bounds", &self.bounds).finish_non_exhaustive()
-    }
-}
+crate::redacted_debug! { Verdict { bounds, .. } }
 
 /// Fills `padding`, which is 1 to 256 bytes, with its length less one.
 pub(super) fn fill(padding: &mut [u8]) {

@@ -40,11 +40,7 @@ pub struct KeyDer {
     pub weakness: Option<Error>,
 }
 
-impl fmt::Debug for KeyDer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyDer").field("label", &self.label).finish_non_exhaustive()
-    }
-}
+ssl_provider_core::redacted_debug! { KeyDer { label, .. } }
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,18 +20,6 @@ fn decrypt<'k>(key: &'k PrivateKey, ciphertexts: &[Vec<u8>]) -> Vec<DecryptedPre
     key.decrypt_premasters(&ciphertexts).unwrap()
 }
 
-fn imported_secret(
-    exchange: &Exchange,
-    provider: &Provider,
-    premaster: &DecryptedPremaster<'_>,
-) -> [u8; 48] {
-    let protocol = exchange.protocol;
-    let parameters = exchange.parameters();
-    let master_key =
-        provider.import_decrypted(premaster, protocol, exchange.suite.id, &parameters).unwrap();
-    *master_key.secret_for_key_log().unwrap().expose()
-}
-
 /// Blocks decrypt to what was encrypted, with every size of key and in batches of 0 to 17.
 pub fn batch_decrypts_with_every_size_of_key(backend: &Backend) {
     let mut rng = Rng::new(70);
@@ -78,7 +66,7 @@ pub fn batch_of_every_kind_is_imported_as_one_by_one(backend: &Backend) {
         for ((kind, ciphertext), premaster) in KINDS.iter().zip(&ciphertexts).zip(&decrypted) {
             assert_eq!(premaster.ciphertext(), ciphertext);
             assert_eq!(
-                imported_secret(&exchange, &provider, premaster),
+                exchange.decrypted_secret(&provider, premaster),
                 exchange.imported_secret(&provider, &key, ciphertext),
                 "{} with {}",
                 kind.name,

@@ -41,15 +41,7 @@ pub fn external_key_raw_operation_of_a_token(backend: &Backend) {
         }
         assert_eq!(first, elsewhere, "{}", kind.name);
         let decrypted = one.decrypt_premasters(&[&sample.ciphertext]).unwrap();
-        let batch = provider
-            .import_decrypted(
-                &decrypted[0],
-                exchange.protocol,
-                exchange.suite.id,
-                &exchange.parameters(),
-            )
-            .unwrap();
-        assert_eq!(batch.secret_for_key_log().unwrap().expose(), &first, "{}", kind.name);
+        assert_eq!(exchange.decrypted_secret(&provider, &decrypted[0]), first, "{}", kind.name);
     }
 }
 
@@ -99,10 +91,7 @@ pub fn external_key_whole_exchange_of_a_key_server(backend: &Backend) {
             let secret = exchange.imported_secret(&provider, &key, &ciphertext);
             assert_eq!(secret, [0x5e; 48]);
             let decrypted = key.decrypt_premasters(&[&ciphertext]).unwrap();
-            let parameters = exchange.parameters();
-            let (version, suite) = (exchange.protocol, exchange.suite.id);
-            let batch = provider.import_decrypted(&decrypted[0], version, suite, &parameters);
-            assert_eq!(batch.unwrap().secret_for_key_log().unwrap().expose(), &secret);
+            assert_eq!(exchange.decrypted_secret(&provider, &decrypted[0]), secret);
             let expected = (ciphertext, Some([ProtocolVersion::TLS1_2; 2]), seed.clone());
             assert_eq!(std::mem::take(&mut *asked.lock().unwrap()), [expected.clone(), expected]);
         }

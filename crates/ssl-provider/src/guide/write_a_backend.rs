@@ -16,8 +16,9 @@
 //! # A library
 //!
 //! Implement [`KeyExchangeBackend`] and the traits of the kinds that the library has: the table in
-//! [`backend`](mod@crate::backend) lists them. What a library lacks is left out, and comes from
-//! another backend by [`Composed`].
+//! [`backend`](mod@crate::backend) lists them. [`offers!`](crate::offers) implements the accessors
+//! of the kinds that it names. What a library lacks is left out, and comes from another backend by
+//! [`Composed`].
 //!
 //! ```
 //! use ssl_provider::backend::{Composed, KeyExchangeBackend, SecureRandom};
@@ -39,9 +40,7 @@
 //!         }
 //!     }
 //!
-//!     fn random(&self) -> &dyn SecureRandom {
-//!         self
-//!     }
+//!     ssl_provider::offers! { random }
 //! }
 //!
 //! impl SecureRandom for Generator {
@@ -68,8 +67,8 @@
 //! it does not look at a decrypted block: [`RsaPrivateKey::decrypt_raw`] returns it with its
 //! padding, and core checks that in constant time.
 //!
-//! A library with HMAC and no PRF wraps its key in [`HmacKey`] and calls [`prf_sha2`]; HKDF comes
-//! with HMAC by itself.
+//! A library with HMAC and no PRF wraps its key in [`HmacKey`] and has [`Hashing::with_hmac_key`];
+//! HMAC, the PRF and HKDF come with it by themselves.
 //!
 //! # Its life
 //!
@@ -87,7 +86,7 @@
 //! [`KeyExchangeBackend`]: crate::backend::KeyExchangeBackend
 //! [`Composed`]: crate::backend::Composed
 //! [`HmacKey`]: crate::backend::HmacKey
-//! [`prf_sha2`]: crate::backend::prf_sha2
+//! [`Hashing::with_hmac_key`]: crate::backend::Hashing::with_hmac_key
 //! [`RsaPrivateKey`]: crate::backend::RsaPrivateKey
 //! [`RsaPrivateKey::decrypt_raw`]: crate::backend::RsaPrivateKey::decrypt_raw
 //! [`RsaKeyExchange`]: crate::RsaKeyExchange
