@@ -293,23 +293,9 @@ fn extended_record(
     suite: &CipherSuiteInfo,
     provider: &Provider,
 ) -> NCRYPT_SSL_CIPHER_SUITE_EX {
-    let plain = record(protocol, suite, provider);
     NCRYPT_SSL_CIPHER_SUITE_EX {
         dwVersion: NCRYPT_SSL_CIPHER_SUITE_EX_VERSION,
-        dwProtocol: plain.dwProtocol,
-        dwCipherSuite: plain.dwCipherSuite,
-        dwBaseCipherSuite: plain.dwBaseCipherSuite,
-        szCipherSuite: plain.szCipherSuite,
-        szCipher: plain.szCipher,
-        dwCipherLen: plain.dwCipherLen,
-        dwCipherBlockLen: plain.dwCipherBlockLen,
-        szHash: plain.szHash,
-        dwHashLen: plain.dwHashLen,
-        szExchange: plain.szExchange,
-        dwMinExchangeLen: plain.dwMinExchangeLen,
-        dwMaxExchangeLen: plain.dwMaxExchangeLen,
-        szCertificate: plain.szCertificate,
-        dwKeyType: plain.dwKeyType,
+        CipherSuite: record(protocol, suite, provider),
         szCipherMode: name(mode(suite.cipher.mode)),
     }
 }
