@@ -94,30 +94,9 @@ const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, padd
     confidence interval.";
 
 const GROUPS: [Group; 12] = [
-    Group {
-        name: "rsa-2048",
-        title: "Import of a master key, RSA with 2048 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: IMPORT_TEXT,
-    },
-    Group {
-        name: "rsa-3072",
-        title: "Import of a master key, RSA with 3072 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: "As above.",
-    },
-    Group {
-        name: "rsa-4096",
-        title: "Import of a master key, RSA with 4096 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: "As above.",
-    },
+    import("rsa-2048", "Import of a master key, RSA with 2048 bits", IMPORT_TEXT),
+    import("rsa-3072", "Import of a master key, RSA with 3072 bits", "As above."),
+    import("rsa-4096", "Import of a master key, RSA with 4096 bits", "As above."),
     Group {
         name: "prf",
         title: "PRF, the 48 bytes of a master secret",
@@ -201,6 +180,17 @@ const GROUPS: [Group; 12] = [
             `1 thread, cold` looks up all live handles in an order that defeats the caches.",
     },
 ];
+
+const fn import(name: &'static str, title: &'static str, text: &'static str) -> Group {
+    Group {
+        name,
+        title,
+        unit: "operations per second on one core, longer is faster",
+        row: "backend",
+        compared: Some("import_master_key"),
+        text,
+    }
+}
 
 impl Group {
     fn is_rate(&self) -> bool {
