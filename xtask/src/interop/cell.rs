@@ -96,6 +96,30 @@ pub(crate) enum Mac {
     Aead,
 }
 
+/// What a MAC is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MacName {
+    /// At the end of OpenSSL's suites; those with AEAD ciphers end in the name of the cipher.
+    pub(crate) openssl: &'static str,
+    /// In the priorities of GnuTLS.
+    pub(crate) gnutls: &'static str,
+    /// In the policies of Botan.
+    pub(crate) botan: &'static str,
+}
+
+impl Mac {
+    /// Returns its names.
+    pub(crate) const fn name(self) -> MacName {
+        let (openssl, gnutls, botan) = match self {
+            Self::Md5 => ("-MD5", "MD5", "MD5"),
+            Self::Sha1 => ("-SHA", "SHA1", "SHA-1"),
+            Self::Sha256 => ("-SHA256", "SHA256", "SHA-256"),
+            Self::Aead => ("", "AEAD", "AEAD"),
+        };
+        MacName { openssl, gnutls, botan }
+    }
+}
+
 /// A cipher suite with RSA key exchange.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Suite {

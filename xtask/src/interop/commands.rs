@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::{Cell, Mac, Version};
+use crate::interop::cell::{Cell, Version};
 use crate::interop::conversation::{Conversation, REQUEST, Secret, Session};
 use crate::interop::process::ask_once;
 use crate::interop::stacks::Place;
@@ -102,24 +102,15 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
         Version::Tls1_1 => "-tls1_1",
         Version::Tls1_2 => "-tls1_2",
     };
+    let cipher = cell.suite.cipher.name().openssl;
+    let mac = cell.suite.mac.name().openssl;
     command
         .env("OPENSSL_CONF", "openssl.cnf")
         .args(["s_client", "-quiet", "-ign_eof", "-no_ticket", version])
         .args(["-connect", &format!("127.0.0.1:{}", place.port)])
-        .args(["-cipher", &format!("{}:@SECLEVEL=0", openssl_name(cell))])
+        .args(["-cipher", &format!("{cipher}{mac}:@SECLEVEL=0")])
         .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"]);
     Ok(())
-}
-
-/// Returns OpenSSL's name, which omits the key exchange and the mode of IANA's.
-fn openssl_name(cell: &Cell) -> String {
-    let cipher = cell.suite.cipher.name().openssl;
-    match cell.suite.mac {
-        Mac::Md5 => format!("{cipher}-MD5"),
-        Mac::Sha1 => format!("{cipher}-SHA"),
-        Mac::Sha256 => format!("{cipher}-SHA256"),
-        Mac::Aead => cipher.to_owned(),
-    }
 }
 
 /// The first connection of `--resume` only fetches a session, so it comes after one without.
@@ -128,12 +119,7 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
     write(&place.directory.join("gnutls.conf"), "")?;
     let version = cell.version.name().replace(' ', "");
     let cipher = cell.suite.cipher.name().gnutls;
-    let mac = match cell.suite.mac {
-        Mac::Md5 => "MD5",
-        Mac::Sha1 => "SHA1",
-        Mac::Sha256 => "SHA256",
-        Mac::Aead => "AEAD",
-    };
+    let mac = cell.suite.mac.name().gnutls;
     let mut priority =
         format!("NONE:+RSA:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509");
     if !cell.extended_master_secret {
@@ -154,12 +140,7 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
 /// The session is in a database, found by the name of the host.
 fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
     let cipher = cell.suite.cipher.name().botan;
-    let mac = match cell.suite.mac {
-        Mac::Md5 => "MD5",
-        Mac::Sha1 => "SHA-1",
-        Mac::Sha256 => "SHA-256",
-        Mac::Aead => "AEAD",
-    };
+    let mac = cell.suite.mac.name().botan;
     let policy = format!(
         "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {cipher}\n\
          macs = {mac}\nkey_exchange_methods = RSA\nsignature_methods = IMPLICIT RSA\n\

@@ -121,12 +121,19 @@ enum Start {
     Program(Launch),
 }
 
+/// A client. For each cell it makes two connections as the cell wants them, the second with the
+/// session of the first; it fails when a connection does, with the client's own message.
+pub(crate) type Client<'a> = Box<dyn FnMut(&Cell) -> Result<Conversation> + 'a>;
+
 impl Ready {
-    /// A client that has not started yet.
-    pub(crate) fn client(&self, place: Place) -> Client {
+    /// Returns a client that has not started yet.
+    pub(crate) fn client(&self, place: Place) -> Client<'_> {
         match &self.start {
-            Start::Command(tool) => Client::Command(*tool, place),
-            Start::Program(launch) => Client::Program(Running::new(launch.clone()), place),
+            Start::Command(tool) => Box::new(move |cell| tool.converse(&place, cell)),
+            Start::Program(launch) => {
+                let mut running = Running::new(launch);
+                Box::new(move |cell| running.converse(&place, cell))
+            }
         }
     }
 }
@@ -139,27 +146,6 @@ pub(crate) struct Place {
     pub(crate) certificate: PathBuf,
     /// Of this client alone.
     pub(crate) directory: PathBuf,
-}
-
-/// A client in a place.
-#[derive(Debug)]
-pub(crate) enum Client {
-    Command(Tool, Place),
-    Program(Running, Place),
-}
-
-impl Client {
-    /// Two connections as the cell wants them, the second with the session of the first.
-    ///
-    /// # Errors
-    ///
-    /// Fails when a connection does, with the client's own message.
-    pub(crate) fn converse(&mut self, cell: &Cell) -> Result<Conversation> {
-        match self {
-            Self::Command(tool, place) => tool.converse(place, cell),
-            Self::Program(running, place) => running.converse(place, cell),
-        }
-    }
 }
 
 const NO_SSL3: &str = "no SSL 3.0";
