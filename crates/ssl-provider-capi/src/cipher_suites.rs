@@ -160,7 +160,7 @@ fn next_suite<T: Copy>(
     no_flags(flags)?;
     let suites = if serves { supported(provider.provider()) } else { Vec::new() };
     // Everything is allocated before anything is returned or counted.
-    let item = Block::of::<T>()?;
+    let item = Block::new(size_of::<T>())?;
     let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let index =
         if state.is_null() { Some(0) } else { blocks.advance(state.addr(), me, suites.len())? };
