@@ -72,10 +72,9 @@ impl Tool {
                 Self::GnuTls => gnutls(&mut command, place, cell, resume)?,
                 Self::Botan => botan(&mut command, place, cell)?,
             }
-            let printed = ask_once(&mut command, REQUEST)?;
-            let responded = Session::find(&printed.output).is_ok();
-            ensure!(responded, "no response: {}", printed.complaint);
-            answers.push(printed.output);
+            let (output, complaint) = ask_once(&mut command, REQUEST)?;
+            ensure!(Session::find(&output).is_ok(), "no response: {complaint}");
+            answers.push(output);
         }
         let secrets = if key_log.exists() {
             Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?)
@@ -102,8 +101,8 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
         Version::Tls1_1 => "-tls1_1",
         Version::Tls1_2 => "-tls1_2",
     };
-    let cipher = cell.suite.cipher.name().openssl;
-    let mac = cell.suite.mac.name().openssl;
+    let cipher = cell.suite.cipher.openssl;
+    let mac = cell.suite.mac.openssl;
     command
         .env("OPENSSL_CONF", "openssl.cnf")
         .args(["s_client", "-quiet", "-ign_eof", "-no_ticket", version])
@@ -118,8 +117,8 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
     // Re-enables what the distribution's policy disables.
     write(&place.directory.join("gnutls.conf"), "")?;
     let version = cell.version.name().replace(' ', "");
-    let cipher = cell.suite.cipher.name().gnutls;
-    let mac = cell.suite.mac.name().gnutls;
+    let cipher = cell.suite.cipher.gnutls;
+    let mac = cell.suite.mac.gnutls;
     let mut priority =
         format!("NONE:+RSA:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509");
     if !cell.extended_master_secret {
@@ -139,8 +138,8 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
 
 /// The session is in a database, found by the name of the host.
 fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
-    let cipher = cell.suite.cipher.name().botan;
-    let mac = cell.suite.mac.name().botan;
+    let cipher = cell.suite.cipher.botan;
+    let mac = cell.suite.mac.botan;
     let policy = format!(
         "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {cipher}\n\
          macs = {mac}\nkey_exchange_methods = RSA\nsignature_methods = IMPLICIT RSA\n\

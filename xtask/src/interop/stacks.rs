@@ -175,7 +175,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::OpenSsl),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Rc4 | Cipher::Des | Cipher::TripleDes => Some(NOT_BUILT),
+            Cipher::RC4 | Cipher::DES | Cipher::TRIPLE_DES => Some(NOT_BUILT),
             _ => None,
         },
         ..COMMON
@@ -187,7 +187,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::GnuTls),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Des => Some(NO_SUITE),
+            Cipher::DES => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -203,9 +203,12 @@ pub(crate) const STACKS: [Stack; 10] = [
             build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
         }),
         refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::Camellia128Cbc | Cipher::Camellia256Cbc, Mac::Sha256)
+            (Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC, Mac::SHA256)
             | (
-                Cipher::Aes128Ccm | Cipher::Aes256Ccm | Cipher::Aes128Ccm8 | Cipher::Aes256Ccm8,
+                Cipher::AES_128_CCM
+                | Cipher::AES_256_CCM
+                | Cipher::AES_128_CCM_8
+                | Cipher::AES_256_CCM_8,
                 _,
             ) => Some(NO_SUITE),
             _ => None,
@@ -218,7 +221,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "python3 python3-venv",
         client: ClientKind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
         refusal: |_, suite| match suite.cipher {
-            Cipher::Des | Cipher::Camellia128Cbc | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            Cipher::DES | Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -233,13 +236,13 @@ pub(crate) const STACKS: [Stack; 10] = [
             build: Build::Java { class: "JsseClient", libraries: &[] },
         }),
         refusal: |version, suite| match suite.cipher {
-            Cipher::Camellia128Cbc
-            | Cipher::Camellia256Cbc
-            | Cipher::Aes128Ccm
-            | Cipher::Aes256Ccm
-            | Cipher::Aes128Ccm8
-            | Cipher::Aes256Ccm8 => Some(NO_SUITE),
-            Cipher::Des if version == Version::Tls1_2 => Some(WITHDRAWN),
+            Cipher::CAMELLIA_128_CBC
+            | Cipher::CAMELLIA_256_CBC
+            | Cipher::AES_128_CCM
+            | Cipher::AES_256_CCM
+            | Cipher::AES_128_CCM_8
+            | Cipher::AES_256_CCM_8 => Some(NO_SUITE),
+            Cipher::DES if version == Version::Tls1_2 => Some(WITHDRAWN),
             _ => None,
         },
         ..COMMON
@@ -256,7 +259,7 @@ pub(crate) const STACKS: [Stack; 10] = [
             },
         }),
         refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::Rc4 | Cipher::Des, _) | (Cipher::Null, Mac::Md5) => Some(NO_SUITE),
+            (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -271,10 +274,10 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
         refusal: |version, suite| match (suite.cipher, suite.mac) {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            (Cipher::Rc4 | Cipher::TripleDes, Mac::Sha1)
-            | (Cipher::Aes128Cbc, _)
-            | (Cipher::Aes256Cbc, Mac::Sha1)
-            | (Cipher::Aes128Gcm | Cipher::Aes256Gcm, _) => None,
+            (Cipher::RC4 | Cipher::TRIPLE_DES, Mac::SHA1)
+            | (Cipher::AES_128_CBC, _)
+            | (Cipher::AES_256_CBC, Mac::SHA1)
+            | (Cipher::AES_128_GCM | Cipher::AES_256_GCM, _) => None,
             _ => Some(NO_SUITE),
         },
         ..COMMON
@@ -288,7 +291,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::Botan),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NO_SUITE),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -306,7 +309,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         }),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NOT_BUILT),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NOT_BUILT),
             _ => None,
         },
         ..COMMON
@@ -323,11 +326,11 @@ pub(crate) const STACKS: [Stack; 10] = [
         }),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::Null
-            | Cipher::Rc4
-            | Cipher::Des
-            | Cipher::Camellia128Cbc
-            | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            Cipher::NULL
+            | Cipher::RC4
+            | Cipher::DES
+            | Cipher::CAMELLIA_128_CBC
+            | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -348,7 +351,7 @@ mod tests {
                 let able = STACKS.iter().filter(|stack| stack.refusal(version, suite).is_none());
                 let able = able.count();
                 // Only NSS has DES in TLS 1.2, which RFC 5469 withdrew.
-                let enough = suite.cipher == Cipher::Des && version == Version::Tls1_2;
+                let enough = suite.cipher == Cipher::DES && version == Version::Tls1_2;
                 assert!(
                     able >= 2 || enough && able == 1,
                     "{} {}: {able}",
