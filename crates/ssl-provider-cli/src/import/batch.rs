@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The JSON of an entry or of one of its fields, of any type.
@@ -19,13 +19,18 @@ pub(super) type Object<'a> = BTreeMap<String, &'a Json>;
 
 /// Returns the fields of an entry; the error is the type of an entry that is no object, in words.
 pub(super) fn object(entry: &Json) -> Result<Object<'_>, &'static str> {
-    serde_json::from_str(entry.get()).map_err(|_| kind(entry))
+    parse(entry)
 }
 
 /// Returns the string of a field, none if it is absent or null; the error is its type in words.
 pub(super) fn text(object: &Object<'_>, field: &str) -> Result<Option<String>, &'static str> {
-    let Some(value) = object.get(field) else { return Ok(None) };
-    serde_json::from_str(value.get()).map_err(|_| kind(value))
+    object.get(field).map_or(Ok(None), |value| parse(value))
+}
+
+/// Parses a value; the error is its type in words, or that it has surrogates without a partner.
+fn parse<'a, T: Deserialize<'a>>(value: &'a Json) -> Result<T, &'static str> {
+    serde_json::from_str(value.get())
+        .map_err(|error| if error.is_data() { kind(value) } else { "text that is not Unicode" })
 }
 
 /// Returns the type of a value, in words.
@@ -206,7 +211,8 @@ mod tests {
     #[test]
     fn wrong_types_are_handed_on_and_the_rest_is_read() {
         let input = "[5, null, [[1],{}], \"x\", true, -1.5, {\"version\":7}, {\"version\":{}}, \
-                     {\"version\":null}, {\"version\":\"0303\"}]";
+                     {\"version\":null}, {\"version\":\"0303\"}, {\"version\":\"\\ud800\"}, \
+                     {\"\\ud800\":1}]";
         let expected = [
             "a number",
             "null",
@@ -218,6 +224,8 @@ mod tests {
             "an object",
             "absent",
             "0303",
+            "text that is not Unicode",
+            "text that is not Unicode",
         ];
         assert_eq!(versions(input), (expected.map(str::to_owned).to_vec(), None));
     }
