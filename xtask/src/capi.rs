@@ -163,7 +163,11 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     for program in PROGRAMS {
         build.compile(GCC, program, Library::Shared, &[])?;
         if extent != Extent::Short {
-            build.every_provider(program)?;
+            // The provider of each backend; the one at index 0 is the default by name.
+            for index in 0..=BACKENDS.len() {
+                let run = build.program(program);
+                run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(workspace)?;
+            }
         }
         build.compile(GCC, program, Library::Static, &[])?;
         build.program(program).run(workspace)?;
@@ -328,15 +332,6 @@ impl<'a> Build<'a> {
 
     fn program(&self, program: &str) -> Run {
         Run::new(self.output.join(program))
-    }
-
-    /// A program with the provider of each backend; the one at index 0 is the default by name.
-    fn every_provider(&self, program: &str) -> Result<()> {
-        for index in 0..=BACKENDS.len() {
-            let run = self.program(program);
-            run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(self.workspace)?;
-        }
-        Ok(())
     }
 
     /// The server, with every client.

@@ -90,11 +90,8 @@ fn unsafe_code(path: &Path, contents: &str) -> Vec<Finding> {
     let allowed = ALLOWED.iter().any(|prefix| path.starts_with(prefix));
     let lines: Vec<&str> = contents.lines().collect();
     let mut findings = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
-        let uses = has_word(code_of(line), &keyword);
-        if !uses {
-            continue;
-        }
+    let uses = |(_, line): &(usize, &&str)| has_word(code_of(line), &keyword);
+    for (index, line) in lines.iter().enumerate().filter(uses) {
         if !allowed {
             let message = format!("`{keyword}` outside the crates that may use it");
             findings.push(Finding::at(path, index + 1, message));
