@@ -153,7 +153,8 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[private_key, public_key, early_key], None, handshake_key, "phHandshakeKey is NULL")
+        let keys = [private_key, public_key, early_key];
+        derive(provider, &keys, None, handshake_key, "phHandshakeKey is NULL")
     }
 }
 
@@ -264,7 +265,8 @@ export! {
     }
 }
 
-/// Fails as every operation of TLS 1.3 that makes one key, once its handles and its output are good.
+/// Fails as every operation of TLS 1.3 that makes one key, after it has checked its handles and its
+/// output.
 fn derive(
     provider: ProviderHandle,
     from: &[KeyHandle],
