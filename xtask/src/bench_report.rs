@@ -94,30 +94,9 @@ const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, padd
     confidence interval.";
 
 const GROUPS: [Group; 12] = [
-    Group {
-        name: "rsa-2048",
-        title: "Import of a master key, RSA with 2048 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: IMPORT_TEXT,
-    },
-    Group {
-        name: "rsa-3072",
-        title: "Import of a master key, RSA with 3072 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: "As above.",
-    },
-    Group {
-        name: "rsa-4096",
-        title: "Import of a master key, RSA with 4096 bits",
-        unit: "operations per second on one core, longer is faster",
-        row: "backend",
-        compared: Some("import_master_key"),
-        text: "As above.",
-    },
+    import("rsa-2048", "Import of a master key, RSA with 2048 bits", IMPORT_TEXT),
+    import("rsa-3072", "Import of a master key, RSA with 3072 bits", "As above."),
+    import("rsa-4096", "Import of a master key, RSA with 4096 bits", "As above."),
     Group {
         name: "prf",
         title: "PRF, the 48 bytes of a master secret",
@@ -202,6 +181,17 @@ const GROUPS: [Group; 12] = [
     },
 ];
 
+const fn import(name: &'static str, title: &'static str, text: &'static str) -> Group {
+    Group {
+        name,
+        title,
+        unit: "operations per second on one core, longer is faster",
+        row: "backend",
+        compared: Some("import_master_key"),
+        text,
+    }
+}
+
 impl Group {
     fn is_rate(&self) -> bool {
         self.name.starts_with("rsa-")
@@ -259,7 +249,7 @@ impl Group {
         }
         let paired = measured.compared_in(self.name);
         header.extend(paired.iter().map(|(name, other)| format!("paired: {name} / {other}")));
-        let mut table = Table::new(&header);
+        let mut lines = Vec::new();
         for row in &rows {
             let mut line = vec![(*row).to_owned()];
             line.extend(functions.iter().map(|function| {
@@ -275,10 +265,11 @@ impl Group {
             for (_, other) in &paired {
                 line.push(measured.ratio(self.name, row, other)?);
             }
-            table.row(&line);
+            lines.push(line);
         }
         let Self { name, title, text, .. } = self;
-        Ok(format!("## {title}\n\n{text}\n\n{}\n![{title}](benchmarks/{name}.svg)\n", table.text))
+        let table = table(header, lines);
+        Ok(format!("## {title}\n\n{text}\n\n{table}\n![{title}](benchmarks/{name}.svg)\n"))
     }
 }
 
@@ -322,9 +313,7 @@ fn parse_notes(text: &str) -> Result<Vec<Value>> {
 /// criterion, which are of sums over many calls and include interruptions.
 fn noted_times(notes: &[Value]) -> impl Iterator<Item = (Key, f64)> {
     notes.iter().filter_map(|note| {
-        let text = |name: &str| note[name].as_str().map(str::to_owned);
-        let key = Key { group: text("group")?, function: text("name")?, row: text("backend")? };
-        Some((key, note["nanoseconds"].as_f64()?))
+        Some((Key::of(note, ["group", "name", "backend"])?, note["nanoseconds"].as_f64()?))
     })
 }
 
@@ -334,6 +323,14 @@ struct Key {
     group: String,
     function: String,
     row: String,
+}
+
+impl Key {
+    /// Reads it from the fields of these names.
+    fn of(value: &Value, fields: [&str; 3]) -> Option<Self> {
+        let [group, function, row] = fields.map(|field| value[field].as_str().map(str::to_owned));
+        Some(Self { group: group?, function: function?, row: row? })
+    }
 }
 
 /// Reads every `new/benchmark.json` with the `estimates.json` beside it.
@@ -360,9 +357,7 @@ fn read_times(directory: &Path) -> Result<BTreeMap<Key, f64>> {
 }
 
 fn time(benchmark: &Value, estimates: &Value) -> Option<(Key, f64)> {
-    let text = |name: &str| benchmark[name].as_str().map(str::to_owned);
-    let key =
-        Key { group: text("group_id")?, function: text("function_id")?, row: text("value_str")? };
+    let key = Key::of(benchmark, ["group_id", "function_id", "value_str"])?;
     Some((key, estimates["median"]["point_estimate"].as_f64()?))
 }
 
@@ -381,39 +376,27 @@ fn render(measured: &Measured) -> Result<String> {
     if measured.quick {
         report.push_str("**A brief run: these figures are not to be quoted.**\n\n");
     }
-    let mut table = Table::new(&["".into(), "".into()]);
-    for (name, value) in &measured.environment {
-        table.row(&[(*name).to_owned(), value.clone()]);
-    }
+    let environment = measured.environment.iter();
+    let mut rows: Vec<_> =
+        environment.map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
     for note in &measured.notes {
         if let Some(library) = note["library"].as_str() {
             let backend = note["backend"].as_str().context("a library without a backend")?;
-            table.row(&[format!("`{backend}`"), library.to_owned()]);
+            rows.push(vec![format!("`{backend}`"), library.to_owned()]);
         }
     }
-    report.push_str(&table.text);
+    report.push_str(&table(vec![String::new(); 2], rows));
     for group in &GROUPS {
         let _ = write!(report, "\n{}", group.section(measured)?);
     }
     Ok(report)
 }
 
-/// A Markdown table.
-struct Table {
-    text: String,
-}
-
-impl Table {
-    fn new(header: &[String]) -> Self {
-        let mut table = Self { text: String::new() };
-        table.row(header);
-        table.row(&vec!["---".to_owned(); header.len()]);
-        table
-    }
-
-    fn row(&mut self, cells: &[String]) {
-        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
-    }
+/// Returns a Markdown table.
+fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
+    let rule = vec!["---".to_owned(); header.len()];
+    let lines = [header, rule].into_iter().chain(rows);
+    lines.map(|cells| format!("| {} |\n", cells.join(" | "))).collect()
 }
 
 /// Returns the machine and the versions of the run.

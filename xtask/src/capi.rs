@@ -5,15 +5,12 @@ mod install;
 mod peers;
 
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Package;
 
-use crate::command::{Run, is_installed};
+use crate::command::{Run, in_parallel, is_installed};
 use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
@@ -66,25 +63,14 @@ const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-re
 /// The program that forges handles and races.
 const ABUSE: &str = "abuse";
 
-/// How much of both a program does.
-#[derive(Clone, Copy)]
-struct Amount {
-    /// Values that were never handed out.
-    values: u32,
-    /// Calls of the threads that race, together.
-    calls: u32,
-}
+/// How many forged values and how many calls, of all threads that race, it makes: at full length,
+/// and under valgrind, which takes a hundred times as long.
+const FULL_ABUSE: [u32; 2] = [100_000_000, 10_000_000];
+const LITTLE_ABUSE: [u32; 2] = [10_000, 2_000];
 
-const FULL_ABUSE: Amount = Amount { values: 100_000_000, calls: 10_000_000 };
-
-/// For valgrind, which takes a hundred times as long.
-const LITTLE_ABUSE: Amount = Amount { values: 10_000, calls: 2_000 };
-
-impl Amount {
-    fn of(self, run: Run) -> Run {
-        run.env("SSL_PROVIDER_ABUSE_VALUES", self.values.to_string())
-            .env("SSL_PROVIDER_ABUSE_CALLS", self.calls.to_string())
-    }
+fn with_abuse(run: Run, [values, calls]: [u32; 2]) -> Run {
+    run.env("SSL_PROVIDER_ABUSE_VALUES", values.to_string())
+        .env("SSL_PROVIDER_ABUSE_CALLS", calls.to_string())
 }
 
 /// What the task takes.
@@ -130,7 +116,7 @@ fn abuse(workspace: &Workspace) -> Result<()> {
     let build = Build::under(workspace, &workspace.empty_target("capi/release")?)?;
     build.install(Profile::Release)?;
     build.compile(GCC, ABUSE, Library::Shared, &[])?;
-    FULL_ABUSE.of(build.program(ABUSE)).run(workspace)?;
+    with_abuse(build.program(ABUSE), FULL_ABUSE).run(workspace)?;
     println!("capi: no crash, nothing left, and every status is one that its function may return");
     Ok(())
 }
@@ -177,7 +163,11 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     for program in PROGRAMS {
         build.compile(GCC, program, Library::Shared, &[])?;
         if extent != Extent::Short {
-            build.every_provider(program)?;
+            // The provider of each backend; the one at index 0 is the default by name.
+            for index in 0..=BACKENDS.len() {
+                let run = build.program(program);
+                run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(workspace)?;
+            }
         }
         build.compile(GCC, program, Library::Static, &[])?;
         build.program(program).run(workspace)?;
@@ -344,15 +334,6 @@ impl<'a> Build<'a> {
         Run::new(self.output.join(program))
     }
 
-    /// A program with the provider of each backend; the one at index 0 is the default by name.
-    fn every_provider(&self, program: &str) -> Result<()> {
-        for index in 0..=BACKENDS.len() {
-            let run = self.program(program);
-            run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(self.workspace)?;
-        }
-        Ok(())
-    }
-
     /// The server, with every client.
     fn converse(&self, wrapper: &[String], provider: Option<usize>) -> Result<()> {
         let keys = self.workspace.root().join("tests/data/keys");
@@ -361,27 +342,16 @@ impl<'a> Build<'a> {
 
     /// Every program under valgrind, as many at a time as there are processors.
     fn valgrind(&self) -> Result<()> {
-        let programs = Mutex::new(PROGRAMS.into_iter());
-        let next = || programs.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let work = || -> Result<()> {
-            while let Some(program) = next() {
-                let valgrind = self.valgrind_for(program);
-                let run = Run::new(&valgrind[0]).args(&valgrind[1..]);
-                let run = LITTLE_ABUSE.of(run.args([self.output.join(program)]));
-                let (status, printed) = run.outcome(self.workspace)?;
-                ensure!(status.success(), "{program} failed under valgrind: {status}\n{printed}");
-                println!("{program}: under valgrind no error, and nothing lost\n{printed}");
-            }
+        let outcomes = in_parallel(&PROGRAMS, |program| {
+            let valgrind = self.valgrind_for(program);
+            let run = Run::new(&valgrind[0]).args(&valgrind[1..]);
+            let run = with_abuse(run.args([self.output.join(program)]), LITTLE_ABUSE);
+            let (status, printed) = run.outcome(self.workspace)?;
+            ensure!(status.success(), "{program} failed under valgrind: {status}\n{printed}");
+            println!("{program}: under valgrind no error, and nothing lost\n{printed}");
             Ok(())
-        };
-        let workers = thread::available_parallelism().map_or(2, NonZero::get);
-        thread::scope(|scope| {
-            let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            started.into_iter().try_for_each(|worker| match worker.join() {
-                Ok(outcome) => outcome,
-                Err(_) => bail!("a thread panicked"),
-            })
-        })
+        });
+        outcomes.into_iter().collect()
     }
 
     /// The command that a program runs under for valgrind: no error, and not a byte lost.

@@ -1,11 +1,16 @@
 //! Runs other programs: each command is printed in shell syntax, then run at the root.
 //! The error for a missing program names the package that has it, where that is known.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
@@ -120,6 +125,26 @@ impl Run {
         let args = self.args.iter().map(|arg| quoted(arg));
         envs.chain([self.shown.clone()]).chain(args).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Does `work` on each of `items`, on as many at a time as there are processors, and returns the
+/// results in the order of the items.
+pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let workers = thread::available_parallelism().map_or(2, NonZero::get).min(items.len());
+    let waiting = Mutex::new(items.iter().enumerate());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let (sender, done) = channel();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((index, item)) = next() {
+                    let _ = sender.send((index, work(item)));
+                }
+            });
+        }
+    });
+    drop(sender);
+    done.into_iter().collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Whether a program is on the path.

@@ -67,11 +67,11 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
     let levels: &[Level] = if full { &EVERY } else { &SHIPPED };
     for level in levels {
-        poison(workspace, *level, Libraries::InRust, IN_RUST)?;
+        poison(workspace, Probe::clean(*level), IN_RUST)?;
     }
     if full {
         for library in BACKENDS {
-            poison(workspace, RELEASE, Libraries::All, library)?;
+            poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library)?;
         }
     }
     Ok(())
@@ -79,10 +79,11 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
 
 /// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the
 /// same with the planted branch.
-fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &str) -> Result<()> {
+fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
+    let level = probe.level;
     let runs: [&[&str]; 3] =
         [&["poison", library, "2"], &["poison-records", library], &["poison-arithmetic"]];
-    let clean = build(workspace, level, Kind::Clean, libraries)?;
+    let clean = probe.build(workspace)?;
     for arguments in runs {
         let (status, printed) = memcheck(workspace, &clean, arguments)?;
         if !status.success() {
@@ -91,7 +92,7 @@ fn poison(workspace: &Workspace, level: Level, libraries: Libraries, library: &s
         }
         println!("{level}, {library}: clean: {}", printed.trim_end());
     }
-    let planted = build(workspace, level, Kind::PlantedLeak, libraries)?;
+    let planted = probe.planted().build(workspace)?;
     for arguments in runs {
         let (status, printed) = memcheck(workspace, &planted, arguments)?;
         let reports = printed.matches("depends on uninitialised value").count();
@@ -120,13 +121,14 @@ pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
             ("one import", &["count", "3"][..], &["count", "1"][..]),
             ("the check of one record", &["count-records"], &["count-records"]),
         ] {
-            let clean = counts(workspace, level, Kind::Clean, Libraries::InRust, arguments)?;
+            let probe = Probe::clean(level);
+            let clean = counts(workspace, probe, arguments)?;
             let variants = Variants::collect(&clean);
             println!("{level}: instructions of {what}, over all blocks");
             println!("{variants}");
             variants.ensure_equal().with_context(|| level.to_string())?;
 
-            let planted = counts(workspace, level, Kind::PlantedLeak, Libraries::InRust, control)?;
+            let planted = counts(workspace, probe.planted(), control)?;
             let spread = Variants::collect(&planted).smallest_spread();
             ensure!(spread > 0, "{level}: the planted branch makes no difference");
             println!("{level}: with the planted branch the spread is {spread} or more");
@@ -147,33 +149,20 @@ fn count_private_operations(workspace: &Workspace, library: &str) -> Result<()> 
     const TOLERANCE: u64 = 200;
     // Blinding draws a number until it is below the modulus: a few times in a row.
     const SAMPLES: &str = "12";
-    let spread = |kind| -> Result<u64> {
-        let counts = counts(workspace, RELEASE, kind, Libraries::All, &["raw", library, SAMPLES])?;
+    let spread = |probe| -> Result<u64> {
+        let counts = counts(workspace, probe, &["raw", library, SAMPLES])?;
         let cheapest = cheapest(&counts);
         ensure!(cheapest.len() >= 32, "{library}: only {} kinds of block", cheapest.len());
         Ok(spread(&cheapest.into_values().map(|count| (count, ())).collect()))
     };
-    let clean = spread(Kind::Clean)?;
+    let probe = Probe { libraries: true, ..Probe::clean(RELEASE) };
+    let clean = spread(probe)?;
     println!("{library}: the private operation differs by {clean} instructions at most");
     ensure!(clean <= TOLERANCE, "{library}: the private operation differs by {clean} instructions");
-    let planted = spread(Kind::PlantedLeak)?;
+    let planted = spread(probe.planted())?;
     ensure!(planted > TOLERANCE, "{library}: the planted branch differs by {planted} only");
     println!("{library}: with the planted branch it differs by {planted}");
     Ok(())
-}
-
-/// Which probe.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Clean,
-    PlantedLeak,
-}
-
-/// Which libraries are compiled into the probe.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Libraries {
-    InRust,
-    All,
 }
 
 fn ensure_platform() -> Result<()> {
@@ -184,36 +173,52 @@ fn ensure_platform() -> Result<()> {
     Ok(())
 }
 
-/// Builds a probe with the release profile at an optimisation level.
-fn build(workspace: &Workspace, level: Level, kind: Kind, libraries: Libraries) -> Result<PathBuf> {
-    // A directory for each processor: cargo would rebuild everything at each change of flags.
-    let mut directory = workspace.target("probe");
-    let mut run = Run::cargo("build").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level.opt_level);
-    if let Some(cpu) = level.cpu {
-        directory.set_file_name(format!("probe-{cpu}"));
-        run = run.env("RUSTFLAGS", format!("-C target-cpu={cpu}"));
+/// Which probe.
+#[derive(Clone, Copy)]
+struct Probe {
+    level: Level,
+    /// Has every library and not only the one in Rust.
+    libraries: bool,
+    planted_leak: bool,
+}
+
+impl Probe {
+    fn clean(level: Level) -> Self {
+        Self { level, libraries: false, planted_leak: false }
     }
-    let mut features = Vec::new();
-    let mut name = format!("probe-o{}", level.opt_level);
-    if libraries == Libraries::All {
-        features.push(all_of_facade());
-        name.push_str("-libraries");
+
+    fn planted(self) -> Self {
+        Self { planted_leak: true, ..self }
     }
-    if kind == Kind::PlantedLeak {
-        features.push("planted-leak".to_owned());
-        name.push_str("-planted");
+
+    /// Builds it with the release profile at its optimisation level.
+    fn build(self, workspace: &Workspace) -> Result<PathBuf> {
+        let Level { opt_level, cpu } = self.level;
+        // A directory for each processor: cargo would rebuild everything at each change of flags.
+        let mut directory = workspace.target("probe");
+        let mut run = Run::cargo("build").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+        if let Some(cpu) = cpu {
+            directory.set_file_name(format!("probe-{cpu}"));
+            run = run.env("RUSTFLAGS", format!("-C target-cpu={cpu}"));
+        }
+        let mut name = format!("probe-o{opt_level}");
+        if self.libraries {
+            run = run.args(["--features", &all_of_facade()]);
+            name.push_str("-libraries");
+        }
+        if self.planted_leak {
+            run = run.args(["--features", "planted-leak"]);
+            name.push_str("-planted");
+        }
+        run.args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
+            .args([&directory])
+            .run(workspace)?;
+        // The next build of another kind overwrites the program.
+        let program = directory.join(name);
+        fs::copy(directory.join("release/ssl-provider-probe"), &program)
+            .context("cannot copy the probe")?;
+        Ok(program)
     }
-    if !features.is_empty() {
-        run = run.args(["--features", &features.join(",")]);
-    }
-    run.args(["--quiet", "--release", "--package", "ssl-provider-probe", "--target-dir"])
-        .args([&directory])
-        .run(workspace)?;
-    // The next build of another kind overwrites the program.
-    let program = directory.join(name);
-    fs::copy(directory.join("release/ssl-provider-probe"), &program)
-        .context("cannot copy the probe")?;
-    Ok(program)
 }
 
 fn memcheck(
@@ -248,14 +253,8 @@ fn cheapest(counts: &[Count]) -> BTreeMap<&str, u64> {
     cheapest
 }
 
-fn counts(
-    workspace: &Workspace,
-    level: Level,
-    kind: Kind,
-    libraries: Libraries,
-    arguments: &[&str],
-) -> Result<Vec<Count>> {
-    let probe = build(workspace, level, kind, libraries)?;
+fn counts(workspace: &Workspace, probe: Probe, arguments: &[&str]) -> Result<Vec<Count>> {
+    let probe = probe.build(workspace)?;
     let out = probe.with_extension("callgrind");
     let (status, printed) = Run::new("valgrind")
         .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::measured_*"])

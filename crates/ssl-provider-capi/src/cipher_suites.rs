@@ -160,7 +160,7 @@ fn next_suite<T: Copy>(
     no_flags(flags)?;
     let suites = if serves { supported(provider.provider()) } else { Vec::new() };
     // Everything is allocated before anything is returned or counted.
-    let item = Block::of::<T>()?;
+    let item = Block::new(size_of::<T>())?;
     let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
     let index =
         if state.is_null() { Some(0) } else { blocks.advance(state.addr(), me, suites.len())? };
@@ -293,23 +293,9 @@ fn extended_record(
     suite: &CipherSuiteInfo,
     provider: &Provider,
 ) -> NCRYPT_SSL_CIPHER_SUITE_EX {
-    let plain = record(protocol, suite, provider);
     NCRYPT_SSL_CIPHER_SUITE_EX {
         dwVersion: NCRYPT_SSL_CIPHER_SUITE_EX_VERSION,
-        dwProtocol: plain.dwProtocol,
-        dwCipherSuite: plain.dwCipherSuite,
-        dwBaseCipherSuite: plain.dwBaseCipherSuite,
-        szCipherSuite: plain.szCipherSuite,
-        szCipher: plain.szCipher,
-        dwCipherLen: plain.dwCipherLen,
-        dwCipherBlockLen: plain.dwCipherBlockLen,
-        szHash: plain.szHash,
-        dwHashLen: plain.dwHashLen,
-        szExchange: plain.szExchange,
-        dwMinExchangeLen: plain.dwMinExchangeLen,
-        dwMaxExchangeLen: plain.dwMaxExchangeLen,
-        szCertificate: plain.szCertificate,
-        dwKeyType: plain.dwKeyType,
+        CipherSuite: record(protocol, suite, provider),
         szCipherMode: name(mode(suite.cipher.mode)),
     }
 }

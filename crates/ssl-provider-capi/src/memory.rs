@@ -141,15 +141,6 @@ impl Block {
         Ok(Self { start: NonNull::new(start).ok_or(Error::NoMemory)?, layout })
     }
 
-    /// A block for a structure.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoMemory`].
-    pub(crate) fn of<T>() -> Result<Self, Error> {
-        Self::new(size_of::<T>())
-    }
-
     /// Where the byte at `offset` will be for the caller.
     pub(crate) fn address_of(&self, offset: usize) -> *mut u8 {
         self.start.as_ptr().wrapping_add(offset)

@@ -135,13 +135,9 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        early_key.preset(0);
-        live(provider, &[], None)?;
-        if pre_shared_key != 0 {
-            live(provider, &[pre_shared_key], None)?;
-        }
-        early_key.required("phEarlyKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        let keys = [pre_shared_key];
+        let keys = if pre_shared_key == 0 { &keys[1..] } else { &keys };
+        derive(provider, keys, None, early_key, "phEarlyKey is NULL")
     }
 }
 
@@ -157,10 +153,8 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        handshake_key.preset(0);
-        live(provider, &[private_key, public_key, early_key], None)?;
-        handshake_key.required("phHandshakeKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        let keys = [private_key, public_key, early_key];
+        derive(provider, &keys, None, handshake_key, "phHandshakeKey is NULL")
     }
 }
 
@@ -174,10 +168,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        master_key.preset(0);
-        live(provider, &[handshake_key], None)?;
-        master_key.required("phMasterKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[handshake_key], None, master_key, "phMasterKey is NULL")
     }
 }
 
@@ -210,10 +201,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        write_key.preset(0);
-        live(provider, &[base_traffic_key], None)?;
-        write_key.required("phWriteKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[base_traffic_key], None, write_key, "phWriteKey is NULL")
     }
 }
 
@@ -228,10 +216,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        exporter_key.preset(0);
-        live(provider, &[base_key], Some(hash))?;
-        exporter_key.required("phExporterMasterKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[base_key], Some(hash), exporter_key, "phExporterMasterKey is NULL")
     }
 }
 
@@ -246,10 +231,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        resumption_key.preset(0);
-        live(provider, &[master_key], Some(hash))?;
-        resumption_key.required("phResumptionMasterKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[master_key], Some(hash), resumption_key, "phResumptionMasterKey is NULL")
     }
 }
 
@@ -263,10 +245,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        binder_key.preset(0);
-        live(provider, &[early_key], None)?;
-        binder_key.required("phBinderKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[early_key], None, binder_key, "phBinderKey is NULL")
     }
 }
 
@@ -282,11 +261,23 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        pre_shared_key.preset(0);
-        live(provider, &[resumption_key], None)?;
-        pre_shared_key.required("phPreSharedKey is NULL")?;
-        not_yet("TLS 1.3 is not supported yet")
+        derive(provider, &[resumption_key], None, pre_shared_key, "phPreSharedKey is NULL")
     }
+}
+
+/// Fails as every operation of TLS 1.3 that makes one key, after it has checked its handles and its
+/// output.
+fn derive(
+    provider: ProviderHandle,
+    from: &[KeyHandle],
+    hash: Option<HashHandle>,
+    output: Out<KeyHandle>,
+    output_is_null: &'static str,
+) -> Result<(), Failure> {
+    output.preset(0);
+    live(provider, from, hash)?;
+    output.required(output_is_null)?;
+    not_yet("TLS 1.3 is not supported yet")
 }
 
 /// Checks that the provider, keys of any kind and perhaps a handshake hash are live and its own.

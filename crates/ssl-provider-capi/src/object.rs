@@ -1,7 +1,8 @@
 //! The objects behind handles, and the look-ups that each export begins with.
 //! A look-up returns a reference, so freeing a handle does not disturb a call in progress.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ssl_provider::{
     Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, InvalidKey, MasterKey,
@@ -44,20 +45,23 @@ impl Object {
 #[derive(Debug)]
 pub(crate) struct OpenProvider {
     provider: Provider,
-    references: Mutex<u64>,
+    references: AtomicU64,
 }
 
 impl OpenProvider {
     pub(crate) fn new(provider: Provider) -> Self {
-        Self { provider, references: Mutex::new(1) }
+        Self { provider, references: AtomicU64::new(1) }
     }
 
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    fn references(&self) -> MutexGuard<'_, u64> {
-        self.references.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts the references with `next`, and returns how many there were.
+    fn count(&self, next: fn(u64) -> Option<u64>) -> Result<u64, Error> {
+        self.references
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next)
+            .map_err(|_| Error::InvalidHandle)
     }
 }
 
@@ -140,6 +144,16 @@ impl RunningHash {
     }
 }
 
+/// The object of a kind behind a handle; returns early if there is none.
+macro_rules! object {
+    ($handles:expr, $handle:expr, $kind:ident) => {
+        match $handles.get($handle, HandleKind::$kind)? {
+            Object::$kind(object) => object,
+            _ => return Err(OUT_OF_STEP),
+        }
+    };
+}
+
 /// The live handles of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Handles(HandleTable<Object>);
@@ -181,14 +195,9 @@ impl Handles {
     ///
     /// [`Error::InvalidHandle`] when it is not a live provider.
     pub(crate) fn reference(&self, handle: usize) -> Result<(), Error> {
-        let provider = self.provider(handle)?;
-        let mut references = provider.references();
-        // The last reference may have gone between the look-up and the lock.
-        if *references == 0 {
-            return Err(Error::InvalidHandle);
-        }
-        *references = references.checked_add(1).ok_or(Error::NoMemory)?;
-        Ok(())
+        // The last reference may have gone since the look-up.
+        let add = |references| if references == 0 { None } else { Some(references + 1) };
+        self.provider(handle)?.count(add).map(|_| ())
     }
 
     /// Drops a reference to a provider's handle, and frees the handle with the last one.
@@ -197,28 +206,19 @@ impl Handles {
     ///
     /// [`Error::InvalidHandle`] when it is not a live provider.
     pub(crate) fn release(&self, handle: usize) -> Result<(), Error> {
-        let provider = self.provider(handle)?;
-        let mut references = provider.references();
-        *references = references.checked_sub(1).ok_or(Error::InvalidHandle)?;
-        if *references == 0 {
-            self.free(handle, &[HandleKind::Provider])?;
+        match self.provider(handle)?.count(|references| references.checked_sub(1))? {
+            1 => self.free(handle, &[HandleKind::Provider]),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(crate) fn provider(&self, handle: usize) -> Result<Arc<OpenProvider>, Error> {
-        let Object::Provider(provider) = self.get(handle, HandleKind::Provider)? else {
-            return Err(OUT_OF_STEP);
-        };
-        Ok(provider)
+        Ok(object!(self, handle, Provider))
     }
 
     /// A private key of either kind, of any provider.
     pub(crate) fn any_private_key(&self, handle: usize) -> Result<OpenedKey, Error> {
-        let Object::PrivateKey(key) = self.get(handle, HandleKind::PrivateKey)? else {
-            return Err(OUT_OF_STEP);
-        };
-        Ok(key)
+        Ok(object!(self, handle, PrivateKey))
     }
 
     /// A private key of either kind.
@@ -248,9 +248,7 @@ impl Handles {
         handle: usize,
         provider: usize,
     ) -> Result<Arc<MasterKey>, Error> {
-        let Object::MasterKey(key) = self.get(handle, HandleKind::MasterKey)? else {
-            return Err(OUT_OF_STEP);
-        };
+        let key = object!(self, handle, MasterKey);
         self.belongs(key.security_parameters().backend(), provider).map(|()| key)
     }
 
@@ -259,9 +257,7 @@ impl Handles {
         handle: usize,
         provider: usize,
     ) -> Result<Arc<SessionKey>, Error> {
-        let Object::SessionKey(key) = self.get(handle, HandleKind::SessionKey)? else {
-            return Err(OUT_OF_STEP);
-        };
+        let key = object!(self, handle, SessionKey);
         self.belongs(&key.backend, provider).map(|()| key)
     }
 
@@ -270,9 +266,7 @@ impl Handles {
         handle: usize,
         provider: usize,
     ) -> Result<Arc<RunningHash>, Error> {
-        let Object::HandshakeHash(hash) = self.get(handle, HandleKind::HandshakeHash)? else {
-            return Err(OUT_OF_STEP);
-        };
+        let hash = object!(self, handle, HandshakeHash);
         self.belongs(hash.parameters.backend(), provider).map(|()| hash)
     }
 
@@ -281,10 +275,7 @@ impl Handles {
     }
 
     pub(crate) fn stored_key(&self, handle: usize) -> Result<StoredKey, Error> {
-        let Object::StoredKey(key) = self.get(handle, HandleKind::StoredKey)? else {
-            return Err(OUT_OF_STEP);
-        };
-        Ok(key)
+        Ok(object!(self, handle, StoredKey))
     }
 
     /// The public half of a private key, of an imported public key or of a key in key storage.
@@ -295,9 +286,7 @@ impl Handles {
         if let Ok(key) = self.private_key(handle, provider) {
             return Ok(key.public());
         }
-        let Object::PublicKey(key) = self.get(handle, HandleKind::PublicKey)? else {
-            return Err(OUT_OF_STEP);
-        };
+        let key = object!(self, handle, PublicKey);
         self.belongs(&key.backend, provider).map(|()| key.key.clone())
     }
 

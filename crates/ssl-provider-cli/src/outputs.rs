@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 
-/// A file of the command line, with the name of its option, such as `--output`.
-pub(crate) type Named<'a> = (&'a str, &'a Path);
+/// A file of the command line if it is given, with the name of its option, such as `--output`.
+pub(crate) type Named<'a> = (&'a str, Option<&'a Path>);
 
 /// Checks that no output is also an input or another output, through any path or link.
 /// Devices and pipes lose nothing when written, so they are not checked.
@@ -17,9 +17,11 @@ pub(crate) type Named<'a> = (&'a str, &'a Path);
 ///
 /// [`Failure::Usage`] that names both files.
 pub(crate) fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Failure> {
+    let outputs: Vec<_> = outputs.iter().filter_map(given).collect();
     for (at, (name, path)) in outputs.iter().enumerate() {
         let Some(place) = Place::of(path) else { continue };
-        for (other_name, other) in inputs.iter().chain(outputs.iter().skip(at + 1)) {
+        let later = outputs.iter().skip(at + 1).copied();
+        for (other_name, other) in inputs.iter().filter_map(given).chain(later) {
             if Place::of(other).is_some_and(|other| other.is_same(&place)) {
                 return Err(Failure::Usage(format!(
                     "{name} {} is the same file as {other_name} {}; choose another",
@@ -30,6 +32,10 @@ pub(crate) fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<
         }
     }
     Ok(())
+}
+
+fn given<'a>((name, path): &Named<'a>) -> Option<(&'a str, &'a Path)> {
+    path.map(|path| (*name, path))
 }
 
 /// Where a file is, or will be.

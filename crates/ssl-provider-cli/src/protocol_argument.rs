@@ -6,21 +6,14 @@ use crate::hex;
 
 /// Reads a protocol that may be unknown; the provider refuses those.
 pub(crate) fn version(text: &str) -> Result<ProtocolVersion, String> {
-    match by_name(text) {
-        Some(version) => Ok(version),
-        None => hex::number(text)
-            .ok()
-            .and_then(|number| ProtocolVersion::try_from(number).ok())
-            .ok_or_else(|| EXPECTED.to_owned()),
-    }
+    let by_number = || ProtocolVersion::try_from(hex::number(text).ok()?).ok();
+    by_name(text).or_else(by_number).ok_or_else(|| EXPECTED.to_owned())
 }
 
 /// Reads a protocol that must be known.
 pub(crate) fn known(text: &str) -> Result<ProtocolVersion, String> {
-    version(text).and_then(|version| match version.name() {
-        Some(_) => Ok(version),
-        None => Err(EXPECTED.to_owned()),
-    })
+    let version = version(text)?;
+    version.name().map(|_| version).ok_or_else(|| EXPECTED.to_owned())
 }
 
 /// Finds a name in any case, with or without space or a zero at the end: `tls1` is TLS 1.0.

@@ -22,7 +22,7 @@ use ssl_provider_wire::Alert;
 use crate::backend_choice::{MultiBufferArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, show, tell};
 use crate::key_file::{self, PasswordArgs};
-use crate::outputs::{self, Named};
+use crate::outputs;
 use crate::protocol_argument;
 use crate::serve::advice::Advisor;
 use crate::suite_argument;
@@ -282,23 +282,18 @@ fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
 
 impl Args {
     /// Returns the path of the key log; an empty variable counts as not set.
-    fn keylog(&self) -> Option<&PathBuf> {
-        self.keylog.as_ref().filter(|path| !path.as_os_str().is_empty())
+    fn keylog(&self) -> Option<&Path> {
+        self.keylog.as_deref().filter(|path| !path.as_os_str().is_empty())
     }
 
     /// Checks that the key log is not also an input.
     fn keep_key_log_apart(&self) -> Result<(), Failure> {
         let inputs = [
-            ("--key", &self.key),
-            ("--cert", &self.cert),
-            ("--key-password-file", &self.password.key_password_file),
+            ("--key", self.key.as_deref()),
+            ("--cert", self.cert.as_deref()),
+            ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
-        let inputs: Vec<Named<'_>> =
-            inputs.iter().filter_map(|(name, path)| Some((*name, path.as_deref()?))).collect();
-        match self.keylog() {
-            Some(path) => outputs::keep_apart(&[("--keylog", path)], &inputs),
-            None => Ok(()),
-        }
+        outputs::keep_apart(&[("--keylog", self.keylog())], &inputs)
     }
 
     fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {

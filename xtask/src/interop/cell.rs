@@ -28,28 +28,9 @@ impl Version {
     }
 }
 
-/// The cipher of a suite.
+/// The cipher of a suite, by its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cipher {
-    Null,
-    Rc4,
-    Des,
-    TripleDes,
-    Aes128Cbc,
-    Aes256Cbc,
-    Camellia128Cbc,
-    Camellia256Cbc,
-    Aes128Gcm,
-    Aes256Gcm,
-    Aes128Ccm,
-    Aes256Ccm,
-    Aes128Ccm8,
-    Aes256Ccm8,
-}
-
-/// What a cipher is called.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CipherName {
+pub(crate) struct Cipher {
     /// As an operation of a backend.
     pub(crate) operation: &'static str,
     /// In the suites of OpenSSL, which omits the key exchange and the mode of IANA's names.
@@ -61,39 +42,55 @@ pub(crate) struct CipherName {
 }
 
 impl Cipher {
-    /// Returns its names.
-    pub(crate) const fn name(self) -> CipherName {
-        let (operation, openssl, gnutls, botan) = match self {
-            Self::Null => ("NULL", "NULL", "NULL", "NULL"),
-            Self::Rc4 => ("RC4", "RC4", "ARCFOUR-128", "RC4"),
-            Self::Des => ("DES-CBC", "DES-CBC", "DES-CBC", "DES"),
-            Self::TripleDes => ("3DES-CBC", "DES-CBC3", "3DES-CBC", "3DES"),
-            Self::Aes128Cbc => ("AES-128-CBC", "AES128", "AES-128-CBC", "AES-128"),
-            Self::Aes256Cbc => ("AES-256-CBC", "AES256", "AES-256-CBC", "AES-256"),
-            Self::Camellia128Cbc => {
-                ("Camellia-128-CBC", "CAMELLIA128", "CAMELLIA-128-CBC", "Camellia-128")
-            }
-            Self::Camellia256Cbc => {
-                ("Camellia-256-CBC", "CAMELLIA256", "CAMELLIA-256-CBC", "Camellia-256")
-            }
-            Self::Aes128Gcm => ("AES-128-GCM", "AES128-GCM-SHA256", "AES-128-GCM", "AES-128/GCM"),
-            Self::Aes256Gcm => ("AES-256-GCM", "AES256-GCM-SHA384", "AES-256-GCM", "AES-256/GCM"),
-            Self::Aes128Ccm => ("AES-128-CCM", "AES128-CCM", "AES-128-CCM", "AES-128/CCM"),
-            Self::Aes256Ccm => ("AES-256-CCM", "AES256-CCM", "AES-256-CCM", "AES-256/CCM"),
-            Self::Aes128Ccm8 => ("AES-128-CCM-8", "AES128-CCM8", "AES-128-CCM-8", "AES-128/CCM(8)"),
-            Self::Aes256Ccm8 => ("AES-256-CCM-8", "AES256-CCM8", "AES-256-CCM-8", "AES-256/CCM(8)"),
-        };
-        CipherName { operation, openssl, gnutls, botan }
-    }
+    pub(crate) const NULL: Self = cipher("NULL", "NULL", "NULL", "NULL");
+    pub(crate) const RC4: Self = cipher("RC4", "RC4", "ARCFOUR-128", "RC4");
+    pub(crate) const DES: Self = cipher("DES-CBC", "DES-CBC", "DES-CBC", "DES");
+    pub(crate) const TRIPLE_DES: Self = cipher("3DES-CBC", "DES-CBC3", "3DES-CBC", "3DES");
+    pub(crate) const AES_128_CBC: Self = cipher("AES-128-CBC", "AES128", "AES-128-CBC", "AES-128");
+    pub(crate) const AES_256_CBC: Self = cipher("AES-256-CBC", "AES256", "AES-256-CBC", "AES-256");
+    pub(crate) const CAMELLIA_128_CBC: Self =
+        cipher("Camellia-128-CBC", "CAMELLIA128", "CAMELLIA-128-CBC", "Camellia-128");
+    pub(crate) const CAMELLIA_256_CBC: Self =
+        cipher("Camellia-256-CBC", "CAMELLIA256", "CAMELLIA-256-CBC", "Camellia-256");
+    pub(crate) const AES_128_GCM: Self =
+        cipher("AES-128-GCM", "AES128-GCM-SHA256", "AES-128-GCM", "AES-128/GCM");
+    pub(crate) const AES_256_GCM: Self =
+        cipher("AES-256-GCM", "AES256-GCM-SHA384", "AES-256-GCM", "AES-256/GCM");
+    pub(crate) const AES_128_CCM: Self =
+        cipher("AES-128-CCM", "AES128-CCM", "AES-128-CCM", "AES-128/CCM");
+    pub(crate) const AES_256_CCM: Self =
+        cipher("AES-256-CCM", "AES256-CCM", "AES-256-CCM", "AES-256/CCM");
+    pub(crate) const AES_128_CCM_8: Self =
+        cipher("AES-128-CCM-8", "AES128-CCM8", "AES-128-CCM-8", "AES-128/CCM(8)");
+    pub(crate) const AES_256_CCM_8: Self =
+        cipher("AES-256-CCM-8", "AES256-CCM8", "AES-256-CCM-8", "AES-256/CCM(8)");
 }
 
-/// The MAC of a suite.
+const fn cipher(
+    operation: &'static str,
+    openssl: &'static str,
+    gnutls: &'static str,
+    botan: &'static str,
+) -> Cipher {
+    Cipher { operation, openssl, gnutls, botan }
+}
+
+/// The MAC of a suite, by its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mac {
-    Md5,
-    Sha1,
-    Sha256,
-    Aead,
+pub(crate) struct Mac {
+    /// At the end of OpenSSL's suites; those with AEAD ciphers end in the name of the cipher.
+    pub(crate) openssl: &'static str,
+    /// In the priorities of GnuTLS.
+    pub(crate) gnutls: &'static str,
+    /// In the policies of Botan.
+    pub(crate) botan: &'static str,
+}
+
+impl Mac {
+    pub(crate) const MD5: Self = Self { openssl: "-MD5", gnutls: "MD5", botan: "MD5" };
+    pub(crate) const SHA1: Self = Self { openssl: "-SHA", gnutls: "SHA1", botan: "SHA-1" };
+    pub(crate) const SHA256: Self = Self { openssl: "-SHA256", gnutls: "SHA256", botan: "SHA-256" };
+    pub(crate) const AEAD: Self = Self { openssl: "", gnutls: "AEAD", botan: "AEAD" };
 }
 
 /// A cipher suite with RSA key exchange.
@@ -109,27 +106,27 @@ pub(crate) struct Suite {
 
 /// The suites of the matrix: every RSA suite whose records the project encrypts.
 pub(crate) const SUITES: [Suite; 21] = [
-    suite(0x0001, "TLS_RSA_WITH_NULL_MD5", Cipher::Null, Mac::Md5),
-    suite(0x0002, "TLS_RSA_WITH_NULL_SHA", Cipher::Null, Mac::Sha1),
-    suite(0x0004, "TLS_RSA_WITH_RC4_128_MD5", Cipher::Rc4, Mac::Md5),
-    suite(0x0005, "TLS_RSA_WITH_RC4_128_SHA", Cipher::Rc4, Mac::Sha1),
-    suite(0x0009, "TLS_RSA_WITH_DES_CBC_SHA", Cipher::Des, Mac::Sha1),
-    suite(0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA", Cipher::TripleDes, Mac::Sha1),
-    suite(0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA", Cipher::Aes128Cbc, Mac::Sha1),
-    suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", Cipher::Aes256Cbc, Mac::Sha1),
-    suite(0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA", Cipher::Camellia128Cbc, Mac::Sha1),
-    suite(0x0084, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA", Cipher::Camellia256Cbc, Mac::Sha1),
-    suite(0x003B, "TLS_RSA_WITH_NULL_SHA256", Cipher::Null, Mac::Sha256),
-    suite(0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256", Cipher::Aes128Cbc, Mac::Sha256),
-    suite(0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256", Cipher::Aes256Cbc, Mac::Sha256),
-    suite(0x00BA, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256", Cipher::Camellia128Cbc, Mac::Sha256),
-    suite(0x00C0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256", Cipher::Camellia256Cbc, Mac::Sha256),
-    suite(0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256", Cipher::Aes128Gcm, Mac::Aead),
-    suite(0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384", Cipher::Aes256Gcm, Mac::Aead),
-    suite(0xC09C, "TLS_RSA_WITH_AES_128_CCM", Cipher::Aes128Ccm, Mac::Aead),
-    suite(0xC09D, "TLS_RSA_WITH_AES_256_CCM", Cipher::Aes256Ccm, Mac::Aead),
-    suite(0xC0A0, "TLS_RSA_WITH_AES_128_CCM_8", Cipher::Aes128Ccm8, Mac::Aead),
-    suite(0xC0A1, "TLS_RSA_WITH_AES_256_CCM_8", Cipher::Aes256Ccm8, Mac::Aead),
+    suite(0x0001, "TLS_RSA_WITH_NULL_MD5", Cipher::NULL, Mac::MD5),
+    suite(0x0002, "TLS_RSA_WITH_NULL_SHA", Cipher::NULL, Mac::SHA1),
+    suite(0x0004, "TLS_RSA_WITH_RC4_128_MD5", Cipher::RC4, Mac::MD5),
+    suite(0x0005, "TLS_RSA_WITH_RC4_128_SHA", Cipher::RC4, Mac::SHA1),
+    suite(0x0009, "TLS_RSA_WITH_DES_CBC_SHA", Cipher::DES, Mac::SHA1),
+    suite(0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA", Cipher::TRIPLE_DES, Mac::SHA1),
+    suite(0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA", Cipher::AES_128_CBC, Mac::SHA1),
+    suite(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA", Cipher::AES_256_CBC, Mac::SHA1),
+    suite(0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA", Cipher::CAMELLIA_128_CBC, Mac::SHA1),
+    suite(0x0084, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA", Cipher::CAMELLIA_256_CBC, Mac::SHA1),
+    suite(0x003B, "TLS_RSA_WITH_NULL_SHA256", Cipher::NULL, Mac::SHA256),
+    suite(0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256", Cipher::AES_128_CBC, Mac::SHA256),
+    suite(0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256", Cipher::AES_256_CBC, Mac::SHA256),
+    suite(0x00BA, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256", Cipher::CAMELLIA_128_CBC, Mac::SHA256),
+    suite(0x00C0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256", Cipher::CAMELLIA_256_CBC, Mac::SHA256),
+    suite(0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256", Cipher::AES_128_GCM, Mac::AEAD),
+    suite(0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384", Cipher::AES_256_GCM, Mac::AEAD),
+    suite(0xC09C, "TLS_RSA_WITH_AES_128_CCM", Cipher::AES_128_CCM, Mac::AEAD),
+    suite(0xC09D, "TLS_RSA_WITH_AES_256_CCM", Cipher::AES_256_CCM, Mac::AEAD),
+    suite(0xC0A0, "TLS_RSA_WITH_AES_128_CCM_8", Cipher::AES_128_CCM_8, Mac::AEAD),
+    suite(0xC0A1, "TLS_RSA_WITH_AES_256_CCM_8", Cipher::AES_256_CCM_8, Mac::AEAD),
 ];
 
 const fn suite(id: u16, name: &'static str, cipher: Cipher, mac: Mac) -> Suite {
@@ -139,24 +136,13 @@ const fn suite(id: u16, name: &'static str, cipher: Cipher, mac: Mac) -> Suite {
 impl Suite {
     /// Whether its cipher is a block cipher in CBC mode, which encrypt-then-MAC is for (RFC 7366
     /// section 3).
-    pub(crate) const fn is_cbc(&self) -> bool {
-        matches!(
-            self.cipher,
-            Cipher::Des
-                | Cipher::TripleDes
-                | Cipher::Aes128Cbc
-                | Cipher::Aes256Cbc
-                | Cipher::Camellia128Cbc
-                | Cipher::Camellia256Cbc
-        )
+    pub(crate) fn is_cbc(&self) -> bool {
+        self.cipher.operation.ends_with("-CBC")
     }
 
     /// Whether the suite exists in `version`: MACs of SHA-256 and AEAD ciphers came with TLS 1.2.
     pub(crate) fn exists_in(&self, version: Version) -> bool {
-        match self.mac {
-            Mac::Md5 | Mac::Sha1 => true,
-            Mac::Sha256 | Mac::Aead => version == Version::Tls1_2,
-        }
+        version == Version::Tls1_2 || matches!(self.mac, Mac::MD5 | Mac::SHA1)
     }
 }
 
@@ -171,18 +157,17 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// Whether both sides are to use encrypt-then-MAC: a server declines it for other ciphers.
-    pub(crate) const fn agrees_encrypt_then_mac(&self) -> bool {
+    pub(crate) fn agrees_encrypt_then_mac(&self) -> bool {
         self.encrypt_then_mac && self.suite.is_cbc()
     }
 
     /// Whether the short run has it: one suite in every version, one AEAD suite, and of what the
     /// client may offer all or nothing.
     fn is_in_smoke(&self) -> bool {
-        let suite = match self.suite.cipher {
-            Cipher::Aes128Cbc => self.suite.mac == Mac::Sha1,
-            Cipher::Aes128Gcm => true,
-            _ => false,
-        };
+        let suite = matches!(
+            (self.suite.cipher, self.suite.mac),
+            (Cipher::AES_128_CBC, Mac::SHA1) | (Cipher::AES_128_GCM, _)
+        );
         suite && (self.extended_master_secret == self.encrypt_then_mac || !self.suite.is_cbc())
     }
 }

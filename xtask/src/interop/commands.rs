@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::{Cell, Mac, Version};
+use crate::interop::cell::{Cell, Version};
 use crate::interop::conversation::{Conversation, REQUEST, Secret, Session};
 use crate::interop::process::ask_once;
 use crate::interop::stacks::Place;
@@ -72,10 +72,9 @@ impl Tool {
                 Self::GnuTls => gnutls(&mut command, place, cell, resume)?,
                 Self::Botan => botan(&mut command, place, cell)?,
             }
-            let printed = ask_once(&mut command, REQUEST)?;
-            let responded = Session::find(&printed.output).is_ok();
-            ensure!(responded, "no response: {}", printed.complaint);
-            answers.push(printed.output);
+            let (output, complaint) = ask_once(&mut command, REQUEST)?;
+            ensure!(Session::find(&output).is_ok(), "no response: {complaint}");
+            answers.push(output);
         }
         let secrets = if key_log.exists() {
             Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?)
@@ -102,24 +101,15 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
         Version::Tls1_1 => "-tls1_1",
         Version::Tls1_2 => "-tls1_2",
     };
+    let cipher = cell.suite.cipher.openssl;
+    let mac = cell.suite.mac.openssl;
     command
         .env("OPENSSL_CONF", "openssl.cnf")
         .args(["s_client", "-quiet", "-ign_eof", "-no_ticket", version])
         .args(["-connect", &format!("127.0.0.1:{}", place.port)])
-        .args(["-cipher", &format!("{}:@SECLEVEL=0", openssl_name(cell))])
+        .args(["-cipher", &format!("{cipher}{mac}:@SECLEVEL=0")])
         .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"]);
     Ok(())
-}
-
-/// Returns OpenSSL's name, which omits the key exchange and the mode of IANA's.
-fn openssl_name(cell: &Cell) -> String {
-    let cipher = cell.suite.cipher.name().openssl;
-    match cell.suite.mac {
-        Mac::Md5 => format!("{cipher}-MD5"),
-        Mac::Sha1 => format!("{cipher}-SHA"),
-        Mac::Sha256 => format!("{cipher}-SHA256"),
-        Mac::Aead => cipher.to_owned(),
-    }
 }
 
 /// The first connection of `--resume` only fetches a session, so it comes after one without.
@@ -127,13 +117,8 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
     // Re-enables what the distribution's policy disables.
     write(&place.directory.join("gnutls.conf"), "")?;
     let version = cell.version.name().replace(' ', "");
-    let cipher = cell.suite.cipher.name().gnutls;
-    let mac = match cell.suite.mac {
-        Mac::Md5 => "MD5",
-        Mac::Sha1 => "SHA1",
-        Mac::Sha256 => "SHA256",
-        Mac::Aead => "AEAD",
-    };
+    let cipher = cell.suite.cipher.gnutls;
+    let mac = cell.suite.mac.gnutls;
     let mut priority =
         format!("NONE:+RSA:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509");
     if !cell.extended_master_secret {
@@ -153,13 +138,8 @@ fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Re
 
 /// The session is in a database, found by the name of the host.
 fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
-    let cipher = cell.suite.cipher.name().botan;
-    let mac = match cell.suite.mac {
-        Mac::Md5 => "MD5",
-        Mac::Sha1 => "SHA-1",
-        Mac::Sha256 => "SHA-256",
-        Mac::Aead => "AEAD",
-    };
+    let cipher = cell.suite.cipher.botan;
+    let mac = cell.suite.mac.botan;
     let policy = format!(
         "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {cipher}\n\
          macs = {mac}\nkey_exchange_methods = RSA\nsignature_methods = IMPLICIT RSA\n\

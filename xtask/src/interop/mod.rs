@@ -12,15 +12,12 @@ pub(crate) mod server;
 mod stacks;
 
 use std::fs;
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::command::in_parallel;
 use crate::features::{BACKENDS, chosen_backends};
 use crate::interop::cell::{Cell, cells_of};
 use crate::interop::conversation::{Conversation, Secret};
@@ -84,7 +81,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .iter()
         .flat_map(|backend| ready.iter().map(move |stack| (stack, *backend)))
         .collect();
-    let runs = bench.run_all(&pairs);
+    let runs = in_parallel(&pairs, |(ready, backend)| {
+        let run = bench.run_one(ready, backend);
+        println!("{}", summary(&run));
+        run
+    });
 
     let whole = ready.len() == STACKS.len() && backends.len() == BACKENDS.len() && !options.smoke;
     let directory = if whole { workspace.root().join("docs") } else { workspace.target("interop") };
@@ -162,31 +163,6 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs every pair, a few at a time, and returns the runs in the order of the pairs.
-    fn run_all(&self, pairs: &[(&Ready, &'static str)]) -> Vec<StackRun> {
-        let workers = thread::available_parallelism().map_or(2, NonZero::get).min(pairs.len());
-        let next = AtomicUsize::new(0);
-        let runs = Mutex::new(Vec::new());
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((ready, backend)) = pairs.get(index) else { break };
-                        let run = self.run_one(ready, backend);
-                        println!("{}", summary(&run));
-                        if let Ok(mut runs) = runs.lock() {
-                            runs.push((index, run));
-                        }
-                    }
-                });
-            }
-        });
-        let mut runs = runs.into_inner().unwrap_or_default();
-        runs.sort_by_key(|(index, _)| *index);
-        runs.into_iter().map(|(_, run)| run).collect()
-    }
-
     /// If the run itself fails, every cell has failed.
     fn run_one(&self, ready: &Ready, backend: &'static str) -> StackRun {
         let stack = ready.stack;
@@ -212,7 +188,7 @@ impl Bench<'_> {
         let mut client = ready.client(Place { port: server.port, certificate, directory });
         let mut conversations = Vec::new();
         for cell in cells {
-            conversations.push((*cell, client.converse(cell)));
+            conversations.push((*cell, client(cell)));
         }
         let secrets = server.secrets()?;
         let judged = conversations.into_iter().map(|(cell, outcome)| {

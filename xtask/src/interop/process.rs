@@ -26,20 +26,13 @@ impl fmt::Display for OutOfTime {
 
 impl Error for OutOfTime {}
 
-/// What a process printed.
-#[derive(Debug)]
-pub(crate) struct Printed {
-    pub(crate) output: Vec<u8>,
-    /// The last line of its error output.
-    pub(crate) complaint: String,
-}
-
-/// Runs `command` with `input`, without closing its standard input, and returns what it prints.
+/// Runs `command` with `input`, without closing its standard input, and returns its output and the
+/// last line of its error output.
 ///
 /// # Errors
 ///
 /// Fails when it does not start, or does not end in time.
-pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<Printed> {
+pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<(Vec<u8>, String)> {
     let mut child = Killed::start(command.stderr(Stdio::piped()))?;
     let output = child.child.stdout.take().map(read_to_end).context("no standard output")?;
     let errors = child.child.stderr.take().map(read_to_end).context("no standard error")?;
@@ -50,7 +43,7 @@ pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<Printed> {
     let errors = errors.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
     let complaint = String::from_utf8_lossy(&errors);
     let complaint = complaint.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    Ok(Printed { output, complaint: complaint.trim().to_owned() })
+    Ok((output, complaint.trim().to_owned()))
 }
 
 fn read_to_end(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
@@ -168,9 +161,8 @@ mod tests {
     #[test]
     fn a_process_is_asked_and_its_complaint_kept() {
         let script = "read line; echo \"heard $line\"; echo first >&2; echo last >&2; echo >&2";
-        let printed = ask_once(Command::new("sh").args(["-c", script]), b"this\n").unwrap();
-        assert_eq!(printed.output, b"heard this\n");
-        assert_eq!(printed.complaint, "last");
+        let asked = ask_once(Command::new("sh").args(["-c", script]), b"this\n").unwrap();
+        assert_eq!(asked, (b"heard this\n".to_vec(), "last".to_owned()));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl CLibrary {
 }
 
 /// How a client is started.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Launch {
     program: PathBuf,
     arguments: Vec<String>,
@@ -189,14 +189,14 @@ impl Launch {
 
 /// Running clients of one kind: one process, or one for each value that a stack reads once.
 #[derive(Debug)]
-pub(crate) struct Running {
-    launch: Launch,
+pub(crate) struct Running<'a> {
+    launch: &'a Launch,
     without: Option<Dialogue>,
     with: Option<Dialogue>,
 }
 
-impl Running {
-    pub(crate) fn new(launch: Launch) -> Self {
+impl<'a> Running<'a> {
+    pub(crate) fn new(launch: &'a Launch) -> Self {
         Self { launch, without: None, with: None }
     }
 

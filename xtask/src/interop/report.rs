@@ -111,29 +111,27 @@ fn entry(runs: &[&StackRun], version: Version, suite: &Suite, reasons: &mut Vec<
     let mut green = 0;
     let mut red = 0;
     let mut noted: Vec<String> = Vec::new();
+    let mut note = |reason: String| {
+        let number = reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
+            reasons.push(reason);
+            reasons.len() - 1
+        });
+        let number = format!("({})", number + 1);
+        if !noted.contains(&number) {
+            noted.push(number);
+        }
+    };
     for run in runs {
         let cells = run.cells.iter();
         for (_, verdict) in cells.filter(|(cell, _)| cell.version == version && cell.suite == suite)
         {
-            let reason = match verdict {
-                Verdict::Green => {
-                    green += 1;
-                    continue;
+            match verdict {
+                Verdict::Green => green += 1,
+                Verdict::Red(_) => red += 1,
+                Verdict::PeerCannot(reason) => note((*reason).to_owned()),
+                Verdict::BackendCannot => {
+                    note(format!("{} does not support the cipher", run.backend));
                 }
-                Verdict::Red(_) => {
-                    red += 1;
-                    continue;
-                }
-                Verdict::PeerCannot(reason) => (*reason).to_owned(),
-                Verdict::BackendCannot => format!("{} does not support the cipher", run.backend),
-            };
-            let number = reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
-                reasons.push(reason);
-                reasons.len() - 1
-            });
-            let number = format!("({})", number + 1);
-            if !noted.contains(&number) {
-                noted.push(number);
             }
         }
     }

@@ -56,7 +56,7 @@ impl Servers {
     /// Returns whether the backend supports the cipher.
     pub(crate) fn has(&self, backend: &str, cipher: Cipher) -> bool {
         let operations = self.operations.get(backend);
-        cipher == Cipher::Null || operations.is_some_and(|it| it.contains(cipher.name().operation))
+        cipher == Cipher::NULL || operations.is_some_and(|it| it.contains(cipher.operation))
     }
 
     /// Starts a server with `backend` that keeps its files in `directory`.

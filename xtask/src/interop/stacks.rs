@@ -121,12 +121,19 @@ enum Start {
     Program(Launch),
 }
 
+/// A client. For each cell it makes two connections as the cell wants them, the second with the
+/// session of the first; it fails when a connection does, with the client's own message.
+pub(crate) type Client<'a> = Box<dyn FnMut(&Cell) -> Result<Conversation> + 'a>;
+
 impl Ready {
-    /// A client that has not started yet.
-    pub(crate) fn client(&self, place: Place) -> Client {
+    /// Returns a client that has not started yet.
+    pub(crate) fn client(&self, place: Place) -> Client<'_> {
         match &self.start {
-            Start::Command(tool) => Client::Command(*tool, place),
-            Start::Program(launch) => Client::Program(Running::new(launch.clone()), place),
+            Start::Command(tool) => Box::new(move |cell| tool.converse(&place, cell)),
+            Start::Program(launch) => {
+                let mut running = Running::new(launch);
+                Box::new(move |cell| running.converse(&place, cell))
+            }
         }
     }
 }
@@ -139,27 +146,6 @@ pub(crate) struct Place {
     pub(crate) certificate: PathBuf,
     /// Of this client alone.
     pub(crate) directory: PathBuf,
-}
-
-/// A client in a place.
-#[derive(Debug)]
-pub(crate) enum Client {
-    Command(Tool, Place),
-    Program(Running, Place),
-}
-
-impl Client {
-    /// Two connections as the cell wants them, the second with the session of the first.
-    ///
-    /// # Errors
-    ///
-    /// Fails when a connection does, with the client's own message.
-    pub(crate) fn converse(&mut self, cell: &Cell) -> Result<Conversation> {
-        match self {
-            Self::Command(tool, place) => tool.converse(place, cell),
-            Self::Program(running, place) => running.converse(place, cell),
-        }
-    }
 }
 
 const NO_SSL3: &str = "no SSL 3.0";
@@ -189,7 +175,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::OpenSsl),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Rc4 | Cipher::Des | Cipher::TripleDes => Some(NOT_BUILT),
+            Cipher::RC4 | Cipher::DES | Cipher::TRIPLE_DES => Some(NOT_BUILT),
             _ => None,
         },
         ..COMMON
@@ -201,7 +187,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::GnuTls),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Des => Some(NO_SUITE),
+            Cipher::DES => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -217,9 +203,12 @@ pub(crate) const STACKS: [Stack; 10] = [
             build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
         }),
         refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::Camellia128Cbc | Cipher::Camellia256Cbc, Mac::Sha256)
+            (Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC, Mac::SHA256)
             | (
-                Cipher::Aes128Ccm | Cipher::Aes256Ccm | Cipher::Aes128Ccm8 | Cipher::Aes256Ccm8,
+                Cipher::AES_128_CCM
+                | Cipher::AES_256_CCM
+                | Cipher::AES_128_CCM_8
+                | Cipher::AES_256_CCM_8,
                 _,
             ) => Some(NO_SUITE),
             _ => None,
@@ -232,7 +221,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "python3 python3-venv",
         client: ClientKind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
         refusal: |_, suite| match suite.cipher {
-            Cipher::Des | Cipher::Camellia128Cbc | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            Cipher::DES | Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -247,13 +236,13 @@ pub(crate) const STACKS: [Stack; 10] = [
             build: Build::Java { class: "JsseClient", libraries: &[] },
         }),
         refusal: |version, suite| match suite.cipher {
-            Cipher::Camellia128Cbc
-            | Cipher::Camellia256Cbc
-            | Cipher::Aes128Ccm
-            | Cipher::Aes256Ccm
-            | Cipher::Aes128Ccm8
-            | Cipher::Aes256Ccm8 => Some(NO_SUITE),
-            Cipher::Des if version == Version::Tls1_2 => Some(WITHDRAWN),
+            Cipher::CAMELLIA_128_CBC
+            | Cipher::CAMELLIA_256_CBC
+            | Cipher::AES_128_CCM
+            | Cipher::AES_256_CCM
+            | Cipher::AES_128_CCM_8
+            | Cipher::AES_256_CCM_8 => Some(NO_SUITE),
+            Cipher::DES if version == Version::Tls1_2 => Some(WITHDRAWN),
             _ => None,
         },
         ..COMMON
@@ -270,7 +259,7 @@ pub(crate) const STACKS: [Stack; 10] = [
             },
         }),
         refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::Rc4 | Cipher::Des, _) | (Cipher::Null, Mac::Md5) => Some(NO_SUITE),
+            (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -285,10 +274,10 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
         refusal: |version, suite| match (suite.cipher, suite.mac) {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            (Cipher::Rc4 | Cipher::TripleDes, Mac::Sha1)
-            | (Cipher::Aes128Cbc, _)
-            | (Cipher::Aes256Cbc, Mac::Sha1)
-            | (Cipher::Aes128Gcm | Cipher::Aes256Gcm, _) => None,
+            (Cipher::RC4 | Cipher::TRIPLE_DES, Mac::SHA1)
+            | (Cipher::AES_128_CBC, _)
+            | (Cipher::AES_256_CBC, Mac::SHA1)
+            | (Cipher::AES_128_GCM | Cipher::AES_256_GCM, _) => None,
             _ => Some(NO_SUITE),
         },
         ..COMMON
@@ -302,7 +291,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         client: ClientKind::Command(Tool::Botan),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NO_SUITE),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -320,7 +309,7 @@ pub(crate) const STACKS: [Stack; 10] = [
         }),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::Null | Cipher::Rc4 | Cipher::Des => Some(NOT_BUILT),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NOT_BUILT),
             _ => None,
         },
         ..COMMON
@@ -337,11 +326,11 @@ pub(crate) const STACKS: [Stack; 10] = [
         }),
         refusal: |version, suite| match suite.cipher {
             _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::Null
-            | Cipher::Rc4
-            | Cipher::Des
-            | Cipher::Camellia128Cbc
-            | Cipher::Camellia256Cbc => Some(NO_SUITE),
+            Cipher::NULL
+            | Cipher::RC4
+            | Cipher::DES
+            | Cipher::CAMELLIA_128_CBC
+            | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
             _ => None,
         },
         ..COMMON
@@ -362,7 +351,7 @@ mod tests {
                 let able = STACKS.iter().filter(|stack| stack.refusal(version, suite).is_none());
                 let able = able.count();
                 // Only NSS has DES in TLS 1.2, which RFC 5469 withdrew.
-                let enough = suite.cipher == Cipher::Des && version == Version::Tls1_2;
+                let enough = suite.cipher == Cipher::DES && version == Version::Tls1_2;
                 assert!(
                     able >= 2 || enough && able == 1,
                     "{} {}: {able}",

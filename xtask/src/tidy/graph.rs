@@ -146,31 +146,22 @@ pub(super) fn check_layers(workspace: &Workspace) -> Vec<Finding> {
             continue;
         };
         for dependency in &member.dependencies {
-            let arrow = Arrow {
-                to: &dependency.name,
-                is_member: names.contains(dependency.name.as_str()),
-                in_tests: dependency.kind == DependencyKind::Development,
-            };
-            findings.extend(check_arrow(layer, &arrow));
+            let is_member = names.contains(dependency.name.as_str());
+            let in_tests = dependency.kind == DependencyKind::Development;
+            findings.extend(check_arrow(layer, &dependency.name, is_member, in_tests));
         }
     }
     findings
 }
 
-struct Arrow<'a> {
-    to: &'a str,
-    is_member: bool,
-    in_tests: bool,
-}
-
-fn check_arrow(layer: &Layer, arrow: &Arrow<'_>) -> Option<Finding> {
-    let allowed = match (arrow.is_member, arrow.in_tests) {
-        (true, false) => layer.members.contains(&arrow.to),
-        (true, true) => layer.members.contains(&arrow.to) || layer.in_tests.contains(&arrow.to),
-        (false, false) => layer.others.is_none_or(|others| others.contains(&arrow.to)),
+fn check_arrow(layer: &Layer, to: &str, is_member: bool, in_tests: bool) -> Option<Finding> {
+    let allowed = match (is_member, in_tests) {
+        (true, false) => layer.members.contains(&to),
+        (true, true) => layer.members.contains(&to) || layer.in_tests.contains(&to),
+        (false, false) => layer.others.is_none_or(|others| others.contains(&to)),
         (false, true) => true,
     };
-    let message = || format!("may not depend on `{}`: arrows point inward", arrow.to);
+    let message = || format!("may not depend on `{to}`: arrows point inward");
     (!allowed).then(|| Finding::new(layer.member, message()))
 }
 
@@ -277,7 +268,7 @@ mod tests {
     }
 
     fn is_refused(member: &str, to: &str, is_member: bool, in_tests: bool) -> bool {
-        check_arrow(layer(member), &Arrow { to, is_member, in_tests }).is_some()
+        check_arrow(layer(member), to, is_member, in_tests).is_some()
     }
 
     #[test]

@@ -45,10 +45,10 @@ fn header(path: &Path, contents: &str, opening: &str) -> Vec<Finding> {
 
 /// No line is longer than 100 columns.
 fn width(path: &Path, contents: &str) -> Vec<Finding> {
-    let long = |(_, line): &(usize, &str)| line.chars().count() > 100;
-    numbered(contents)
-        .filter(long)
-        .map(|(number, _)| Finding::at(path, number, "longer than 100 columns"))
+    let lines = contents.lines().enumerate();
+    lines
+        .filter(|(_, line)| line.chars().count() > 100)
+        .map(|(index, _)| Finding::at(path, index + 1, "longer than 100 columns"))
         .collect()
 }
 
@@ -69,15 +69,7 @@ fn forbidden_words(path: &Path, contents: &str) -> Vec<Finding> {
         .map(|directory| (format!("/{directory}/"), "is a path of one machine"));
     let words: Vec<_> = unfinished.into_iter().chain(hosts).chain(paths).collect();
 
-    let mut findings = Vec::new();
-    for (number, line) in numbered(contents) {
-        for (word, why) in &words {
-            if has_word(line, word) {
-                findings.push(Finding::at(path, number, format!("`{word}` {why}")));
-            }
-        }
-    }
-    findings
+    with_words(path, contents.lines(), &words)
 }
 
 /// Unsafe code is only where C, valgrind or AVX-512 is called, and each use has its argument.
@@ -98,11 +90,8 @@ fn unsafe_code(path: &Path, contents: &str) -> Vec<Finding> {
     let allowed = ALLOWED.iter().any(|prefix| path.starts_with(prefix));
     let lines: Vec<&str> = contents.lines().collect();
     let mut findings = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
-        let uses = has_word(code_of(line), &keyword);
-        if !uses {
-            continue;
-        }
+    let uses = |(_, line): &(usize, &&str)| has_word(code_of(line), &keyword);
+    for (index, line) in lines.iter().enumerate().filter(uses) {
         if !allowed {
             let message = format!("`{keyword}` outside the crates that may use it");
             findings.push(Finding::at(path, index + 1, message));
@@ -153,24 +142,24 @@ fn padding_modes(path: &Path, contents: &str) -> Vec<Finding> {
         ["RSA_PKCS1_WITH_TLS_", "PADDING"],
         ["Pkcs1PrivateDecrypting", "Key"],
     ]
-    .map(|pieces| pieces.concat());
+    .map(|pieces| (pieces.concat(), "is not for backends, which do the raw RSA operation only"));
+    let before_tests = contents.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+    with_words(path, before_tests.map(code_of), &modes)
+}
+
+/// A finding for each of the words in each of the lines, with what is wrong with it.
+fn with_words<'a>(
+    path: &Path,
+    lines: impl Iterator<Item = &'a str>,
+    words: &[(String, &str)],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (number, line) in numbered(contents) {
-        if line.trim() == "#[cfg(test)]" {
-            break;
-        }
-        for mode in &modes {
-            if has_word(code_of(line), mode) {
-                let message = format!("`{mode}`: a backend does the raw RSA operation only");
-                findings.push(Finding::at(path, number, message));
-            }
+    for (index, line) in lines.enumerate() {
+        for (word, why) in words.iter().filter(|(word, _)| has_word(line, word)) {
+            findings.push(Finding::at(path, index + 1, format!("`{word}` {why}")));
         }
     }
     findings
-}
-
-fn numbered(contents: &str) -> impl Iterator<Item = (usize, &str)> {
-    contents.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 /// The line without a comment that fills it or ends it.

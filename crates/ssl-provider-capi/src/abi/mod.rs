@@ -97,25 +97,12 @@ pub struct NCRYPT_SSL_CIPHER_SUITE {
     pub dwKeyType: u32,
 }
 
-/// `NCRYPT_SSL_CIPHER_SUITE_EX`.
+/// `NCRYPT_SSL_CIPHER_SUITE_EX`, which has the fields of the other structure in its midst.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NCRYPT_SSL_CIPHER_SUITE_EX {
     pub dwVersion: u32,
-    pub dwProtocol: u32,
-    pub dwCipherSuite: u32,
-    pub dwBaseCipherSuite: u32,
-    pub szCipherSuite: Name,
-    pub szCipher: Name,
-    pub dwCipherLen: u32,
-    pub dwCipherBlockLen: u32,
-    pub szHash: Name,
-    pub dwHashLen: u32,
-    pub szExchange: Name,
-    pub dwMinExchangeLen: u32,
-    pub dwMaxExchangeLen: u32,
-    pub szCertificate: Name,
-    pub dwKeyType: u32,
+    pub CipherSuite: NCRYPT_SSL_CIPHER_SUITE,
     pub szCipherMode: Name,
 }
 

@@ -19,13 +19,15 @@ pub(crate) trait Abi {
 /// Takes an export and the function of windows-sys that it must be.
 pub(crate) fn assign<F: Abi>(_export: F, _windows: F::Windows) {}
 
-/// Compares size and alignment of a structure, and the offset of each of its fields.
+/// Compares size and alignment of a structure, and the offset of each of its fields, also of those
+/// that are in a structure of their own here.
 macro_rules! same_layout {
-    ($ours:ty, $theirs:ty: $($field:ident)*) => {
+    ($ours:ty, $theirs:ty: $($field:ident)* $(; $inner:ident: $($nested:ident)*)?) => {
         const _: () = {
             assert!(size_of::<$ours>() == size_of::<$theirs>());
             assert!(align_of::<$ours>() == align_of::<$theirs>());
             $(assert!(offset_of!($ours, $field) == offset_of!($theirs, $field));)*
+            $($(assert!(offset_of!($ours, $inner.$nested) == offset_of!($theirs, $nested));)*)?
         };
     };
 }

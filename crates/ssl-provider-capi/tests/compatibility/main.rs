@@ -114,9 +114,10 @@ same_layout! { ours::NCRYPT_SSL_CIPHER_SUITE, windows::NCRYPT_SSL_CIPHER_SUITE:
     szCertificate dwKeyType
 }
 same_layout! { ours::NCRYPT_SSL_CIPHER_SUITE_EX, windows::NCRYPT_SSL_CIPHER_SUITE_EX:
-    dwVersion dwProtocol dwCipherSuite dwBaseCipherSuite szCipherSuite szCipher
-    dwCipherLen dwCipherBlockLen szHash dwHashLen szExchange dwMinExchangeLen
-    dwMaxExchangeLen szCertificate dwKeyType szCipherMode
+    dwVersion szCipherMode; CipherSuite:
+    dwProtocol dwCipherSuite dwBaseCipherSuite szCipherSuite szCipher dwCipherLen
+    dwCipherBlockLen szHash dwHashLen szExchange dwMinExchangeLen dwMaxExchangeLen
+    szCertificate dwKeyType
 }
 same_layout! { ours::NCRYPT_SSL_CIPHER_LENGTHS, windows::NCRYPT_SSL_CIPHER_LENGTHS:
     cbLength dwHeaderLen dwFixedTrailerLen dwMaxVariableTrailerLen dwFlags

@@ -2,85 +2,46 @@
 //! An entry of the wrong type is passed on as such; only input that is not JSON ends the reading.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
-    Visitor,
-};
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// A JSON value in the place of an entry or of one of its fields.
-#[derive(Debug)]
-pub(super) enum Entry {
-    /// The expected type of an entry.
-    Object(Object),
-    /// The expected type of the fields.
-    String(String),
-    Null,
-    /// Another type, in words.
-    Other(&'static str),
+/// The JSON of an entry or of one of its fields, of any type.
+pub(super) type Json = RawValue;
+
+/// The fields of an entry by their names.
+pub(super) type Object<'a> = BTreeMap<String, &'a Json>;
+
+/// Returns the fields of an entry; the error is the type of an entry that is no object, in words.
+pub(super) fn object(entry: &Json) -> Result<Object<'_>, &'static str> {
+    parse(entry)
 }
 
-/// The fields of an entry that are read.
-#[derive(Debug, Default)]
-pub(super) struct Object {
-    fields: [Option<Box<Entry>>; Field::NAMES.len()],
+/// Returns the string of a field, none if it is absent or null; the error is its type in words.
+pub(super) fn text(object: &Object<'_>, field: &str) -> Result<Option<String>, &'static str> {
+    object.get(field).map_or(Ok(None), |value| parse(value))
 }
 
-/// A field that is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Field {
-    Version,
-    SuiteId,
-    ClientVersion,
-    ClientRandom,
-    ServerRandom,
-    SessionHash,
-    EncryptedPremaster,
-    Key,
+/// Parses a value; the error is its type in words, or that it has surrogates without a partner.
+fn parse<'a, T: Deserialize<'a>>(value: &'a Json) -> Result<T, &'static str> {
+    serde_json::from_str(value.get())
+        .map_err(|error| if error.is_data() { kind(value) } else { "text that is not Unicode" })
 }
 
-impl Field {
-    /// The names, in the order of the fields.
-    const NAMES: [&str; 8] = [
-        "version",
-        "suite_id",
-        "client_version",
-        "client_random",
-        "server_random",
-        "session_hash",
-        "encrypted_premaster",
-        "key",
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-}
-
-impl Entry {
-    /// Returns the type of the value, in words.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Object(_) => "an object",
-            Self::String(_) => "a string",
-            Self::Null => "null",
-            Self::Other(kind) => kind,
-        }
-    }
-}
-
-impl Object {
-    /// Returns the string of a field, none if it is absent or null; the error is its type in words.
-    pub(super) fn text(&self, field: Field) -> Result<Option<&str>, &'static str> {
-        match self.fields.get(field as usize).and_then(Option::as_deref) {
-            None | Some(Entry::Null) => Ok(None),
-            Some(Entry::String(text)) => Ok(Some(text)),
-            Some(other) => Err(other.kind()),
-        }
+/// Returns the type of a value, in words.
+fn kind(value: &Json) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "true or false",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }
 
@@ -98,7 +59,7 @@ pub(super) enum Fault {
 /// Reads entries and passes each to `take`, until that breaks or the input ends.
 pub(super) fn read(
     input: impl Read,
-    mut take: impl FnMut(Entry) -> ControlFlow<()>,
+    mut take: impl FnMut(&Json) -> ControlFlow<()>,
 ) -> Result<(), Fault> {
     let mut input = BufReader::new(input);
     let start = Start::skip(&mut input).map_err(Fault::Unreadable)?;
@@ -108,18 +69,18 @@ pub(super) fn read(
     if start.is_array {
         let mut stopped = false;
         let entries = Entries { take: &mut take, stopped: &mut stopped, budget: &budget };
-        let read = entries.deserialize(&mut json).and_then(|()| json.end());
+        let read = json.deserialize_seq(entries).and_then(|()| json.end());
         return match read {
             Err(error) if !stopped => Err(start.fault(error)),
             _ => Ok(()),
         };
     }
-    for entry in json.into_iter::<Entry>() {
+    for entry in json.into_iter::<Box<Json>>() {
         budget.set(MAX_ENTRY_LEN);
         match entry {
             Err(error) => return Err(start.fault(error)),
             Ok(entry) => {
-                if take(entry).is_break() {
+                if take(&entry).is_break() {
                     return Ok(());
                 }
             }
@@ -176,15 +137,7 @@ struct Entries<'a, F> {
     budget: &'a Cell<usize>,
 }
 
-impl<'de, F: FnMut(Entry) -> ControlFlow<()>> DeserializeSeed<'de> for Entries<'_, F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, F: FnMut(Entry) -> ControlFlow<()>> Visitor<'de> for Entries<'_, F> {
+impl<'de, F: FnMut(&Json) -> ControlFlow<()>> Visitor<'de> for Entries<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,72 +145,14 @@ impl<'de, F: FnMut(Entry) -> ControlFlow<()>> Visitor<'de> for Entries<'_, F> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some(entry) = entries.next_element()? {
+        while let Some(entry) = entries.next_element::<Box<Json>>()? {
             self.budget.set(MAX_ENTRY_LEN);
-            if (self.take)(entry).is_break() {
+            if (self.take)(&entry).is_break() {
                 *self.stopped = true;
                 return Err(A::Error::custom("no more entries are wanted"));
             }
         }
         Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Entry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
-    }
-}
-
-/// Accepts a JSON value of any type and keeps the parts that an entry uses.
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Entry;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
-        let mut object = Object::default();
-        while let Some(name) = map.next_key::<String>()? {
-            let mut places = Field::NAMES.iter().zip(&mut object.fields);
-            match places.find(|(field, _)| **field == name) {
-                None => drop(map.next_value::<IgnoredAny>()?),
-                Some((_, place)) => *place = Some(Box::new(map.next_value()?)),
-            }
-        }
-        Ok(Entry::Object(object))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Entry, E> {
-        Ok(Entry::String(text.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Entry, E> {
-        Ok(Entry::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Entry, A::Error> {
-        while values.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Entry::Other("an array"))
-    }
-
-    fn visit_bool<E>(self, _value: bool) -> Result<Entry, E> {
-        Ok(Entry::Other("true or false"))
-    }
-
-    fn visit_u64<E>(self, _value: u64) -> Result<Entry, E> {
-        Ok(Entry::Other("a number"))
-    }
-
-    fn visit_i64<E>(self, _value: i64) -> Result<Entry, E> {
-        Ok(Entry::Other("a number"))
-    }
-
-    fn visit_f64<E>(self, _value: f64) -> Result<Entry, E> {
-        Ok(Entry::Other("a number"))
     }
 }
 
@@ -291,12 +186,10 @@ mod tests {
     fn versions(input: &str) -> (Vec<String>, Option<String>) {
         let mut versions = Vec::new();
         let read = read(input.as_bytes(), |entry| {
-            versions.push(match &entry {
-                Entry::Object(object) => match object.text(Field::Version) {
-                    Ok(text) => text.unwrap_or("absent").to_owned(),
-                    Err(kind) => kind.to_owned(),
-                },
-                other => other.kind().to_owned(),
+            let version = object(entry).and_then(|object| text(&object, "version"));
+            versions.push(match version {
+                Ok(text) => text.unwrap_or("absent".to_owned()),
+                Err(kind) => kind.to_owned(),
             });
             ControlFlow::Continue(())
         });
@@ -318,7 +211,8 @@ mod tests {
     #[test]
     fn wrong_types_are_handed_on_and_the_rest_is_read() {
         let input = "[5, null, [[1],{}], \"x\", true, -1.5, {\"version\":7}, {\"version\":{}}, \
-                     {\"version\":null}, {\"version\":\"0303\"}]";
+                     {\"version\":null}, {\"version\":\"0303\"}, {\"version\":\"\\ud800\"}, \
+                     {\"\\ud800\":1}]";
         let expected = [
             "a number",
             "null",
@@ -330,6 +224,8 @@ mod tests {
             "an object",
             "absent",
             "0303",
+            "text that is not Unicode",
+            "text that is not Unicode",
         ];
         assert_eq!(versions(input), (expected.map(str::to_owned).to_vec(), None));
     }
@@ -348,7 +244,7 @@ mod tests {
         assert!(versions("[{}").1.unwrap().contains("EOF"));
         assert!(versions("[{}] x").1.unwrap().contains("trailing"));
         assert!(versions(&"[".repeat(100_000)).1.unwrap().contains("EOF"));
-        assert!(versions(&"{\"key\":".repeat(100_000)).1.unwrap().contains("recursion"));
+        assert!(versions(&"{\"key\":".repeat(100_000)).1.unwrap().contains("EOF"));
     }
 
     #[test]

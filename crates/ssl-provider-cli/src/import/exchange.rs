@@ -7,7 +7,7 @@ use crate::hex;
 use crate::protocol_argument::version;
 use crate::suite_argument::suite;
 
-use super::batch::{Entry, Field};
+use super::batch::{self, Json};
 
 /// A key exchange, ready to be imported.
 #[derive(Debug)]
@@ -84,39 +84,40 @@ impl Fields<'_> {
 
 impl Exchange {
     /// Reads an entry of a batch, with the path of its key; returns none if it has no ciphertext.
-    pub(super) fn from_entry(entry: Entry) -> Result<Option<(Self, Option<String>)>, Problem> {
-        let Entry::Object(object) = entry else {
-            let found = entry.kind();
-            return Err(Problem::parameter(format!("expected an object, found {found}")));
-        };
-        let text = |field: Field| {
-            let found = match (object.text(field), field) {
-                // So recorded handshakes write what a session did not have.
-                (Ok(Some("")), Field::SessionHash | Field::EncryptedPremaster) => return Ok(None),
-                (Ok(Some("")), _) => "an empty one",
-                (Ok(text), _) => return Ok(text),
-                (Err(found), _) => found,
+    pub(super) fn from_entry(entry: &Json) -> Result<Option<(Self, Option<String>)>, Problem> {
+        let object = batch::object(entry)
+            .map_err(|found| Problem::parameter(format!("expected an object, found {found}")))?;
+        let text = |name: &str| {
+            let found = match batch::text(&object, name) {
+                Ok(Some(text)) if text.is_empty() => match name {
+                    // So recorded handshakes write what a session did not have.
+                    "session_hash" | "encrypted_premaster" => return Ok(None),
+                    _ => "an empty one",
+                },
+                Ok(text) => return Ok(text),
+                Err(found) => found,
             };
-            let name = field.name();
             Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
         };
-        let Some(encrypted_premaster) = text(Field::EncryptedPremaster)? else { return Ok(None) };
-        let required = |field: Field| match text(field)? {
-            Some(text) => Ok(text),
-            None => Err(Problem::parameter(format!("{}: missing", field.name()))),
-        };
-        let client_version = text(Field::ClientVersion)?;
-        let fields = Fields {
-            version: named(Field::Version, version(required(Field::Version)?))?,
-            suite: named(Field::SuiteId, suite(required(Field::SuiteId)?))?,
-            client_version: named(Field::ClientVersion, client_version.map(version).transpose())?,
-            client_random: text(Field::ClientRandom)?,
-            server_random: text(Field::ServerRandom)?,
-            session_hash: text(Field::SessionHash)?,
-            encrypted_premaster,
-        };
-        let key = text(Field::Key)?.map(str::to_owned);
-        Ok(Some((fields.parse()?, key)))
+        let Some(encrypted_premaster) = text("encrypted_premaster")? else { return Ok(None) };
+        let required =
+            |name: &str| text(name)?.ok_or_else(|| Problem::parameter(format!("{name}: missing")));
+        let client_version = text("client_version")?;
+        let key = text("key")?;
+        let exchange = Fields {
+            version: named("version", version(&required("version")?))?,
+            suite: named("suite_id", suite(&required("suite_id")?))?,
+            client_version: named(
+                "client_version",
+                client_version.as_deref().map(version).transpose(),
+            )?,
+            client_random: text("client_random")?.as_deref(),
+            server_random: text("server_random")?.as_deref(),
+            session_hash: text("session_hash")?.as_deref(),
+            encrypted_premaster: &encrypted_premaster,
+        }
+        .parse()?;
+        Ok(Some((exchange, key)))
     }
 }
 
@@ -140,8 +141,8 @@ fn bytes(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn named<T>(field: Field, result: Result<T, String>) -> Result<T, Problem> {
-    result.map_err(|what| Problem::parameter(format!("{}: {what}", field.name())))
+fn named<T>(name: &str, result: Result<T, String>) -> Result<T, Problem> {
+    result.map_err(|what| Problem::parameter(format!("{name}: {what}")))
 }
 
 /// The length field of a ciphertext has two bytes.

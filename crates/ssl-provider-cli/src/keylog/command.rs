@@ -19,7 +19,7 @@ use crate::backend_choice::{BackendArgs, MultiBufferArgs};
 use crate::capture::source;
 use crate::exit::{Failure, Outcome};
 use crate::key_file::{Fault, KeyDer, KeyFileError, PasswordArgs, read_keys, read_keys_even_weak};
-use crate::outputs::{self, Named};
+use crate::outputs;
 
 /// Arguments of `sslprov keylog`.
 #[derive(Debug, clap::Args)]
@@ -207,16 +207,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
 /// Makes sure that what is written is not what is read.
 fn keep_outputs_apart(args: &Args, captures: &[PathBuf]) -> Result<(), Failure> {
-    let outputs = [("--output", &args.output), ("--dsb", &args.dsb)];
-    let outputs: Vec<Named<'_>> =
-        outputs.iter().filter_map(|(name, path)| Some((*name, path.as_deref()?))).collect();
-    let keys = args.key.iter().map(|path| ("--key", path.as_path()));
-    let password = args.password.key_password_file.iter();
-    let password = password.map(|path| ("--key-password-file", path.as_path()));
+    let outputs = [("--output", args.output.as_deref()), ("--dsb", args.dsb.as_deref())];
+    let keys = args.key.iter().map(|path| ("--key", Some(path.as_path())));
+    let password = [("--key-password-file", args.password.key_password_file.as_deref())];
     let captures = captures.iter().map(|path| match is_stdin(path) {
         // A file that is redirected there, where the system has a name for that.
-        true => ("standard input", Path::new("/dev/stdin")),
-        false => ("the capture", path.as_path()),
+        true => ("standard input", Some(Path::new("/dev/stdin"))),
+        false => ("the capture", Some(path.as_path())),
     });
     let inputs: Vec<_> = keys.chain(password).chain(captures).collect();
     outputs::keep_apart(&outputs, &inputs)

@@ -2,7 +2,7 @@
 //! (pcapng specification, section 4.7). It stands before all packets, where every reader finds it.
 
 use std::fmt::Display;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 use super::input;
@@ -91,9 +91,7 @@ impl Copy<'_> {
         let head = [&kind.to_le_bytes()[..], &len];
         let tail = [&[0; 3][..padding], &len];
         let mut pieces = head.iter().chain(parts).chain(&tail);
-        pieces
-            .try_for_each(|piece| self.out.write_all(piece))
-            .map_err(|error| self.out.failure(&error))
+        pieces.try_for_each(|piece| self.out.write(piece))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, TempPath};
 
 use crate::exit::Failure;
 
@@ -14,7 +14,10 @@ use crate::exit::Failure;
 pub(super) struct OutputFile {
     path: PathBuf,
     mode: Mode,
-    target: Target,
+    file: BufWriter<File>,
+    /// Where the file is until it is in its place. None for a device or pipe, which nothing can be
+    /// moved to.
+    beside: Option<TempPath>,
 }
 
 /// How a file is written.
@@ -27,17 +30,10 @@ pub(super) struct Mode {
     pub(super) live: bool,
 }
 
-#[derive(Debug)]
-enum Target {
-    Beside(BufWriter<NamedTempFile>),
-    /// A device or pipe, which nothing can be moved to, or a file that is in its place.
-    Direct(BufWriter<File>),
-}
-
 impl OutputFile {
     /// Starts writing; only the owner may read the file, for it holds secrets.
     pub(super) fn create(path: &Path, mode: Mode) -> Result<Self, Failure> {
-        let target = match fs::metadata(path) {
+        let file = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 return Err(Failure::Usage(format!("{}: is a directory", path.display())));
             }
@@ -47,79 +43,58 @@ impl OutputFile {
                     path.display()
                 )));
             }
-            Ok(metadata) if !metadata.is_file() => File::options()
-                .write(true)
-                .open(path)
-                .map(|file| Target::Direct(BufWriter::new(file))),
+            Ok(metadata) if !metadata.is_file() => {
+                File::options().write(true).open(path).map(|file| (file, None))
+            }
             Ok(_) | Err(_) => {
                 let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                Builder::new()
-                    .make_in(folder.unwrap_or(Path::new(".")), create_new)
-                    .map(|file| Target::Beside(BufWriter::new(file)))
+                let file = Builder::new().make_in(folder.unwrap_or(Path::new(".")), create_new);
+                file.map(|file| file.into_parts()).map(|(file, beside)| (file, Some(beside)))
             }
         };
-        let target = target.map_err(|error| {
+        let (file, beside) = file.map_err(|error| {
             Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
         })?;
-        Ok(Self { path: path.to_owned(), mode, target })
+        Ok(Self { path: path.to_owned(), mode, file: BufWriter::new(file), beside })
     }
 
     /// Writes a line. Only a file that is replaced as a whole keeps it back.
-    pub(super) fn line(self, line: &str) -> Result<Self, Failure> {
-        let mut file = if self.mode.live { self.put_in_place()? } else { self };
-        let written = writeln!(file, "{line}").and_then(|()| match file.target {
-            Target::Beside(_) => Ok(()),
-            Target::Direct(_) => file.flush(),
-        });
-        written.map_err(|error| file.failure(&error))?;
-        Ok(file)
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Failure> {
+        if self.mode.live {
+            self.put_in_place()?;
+        }
+        self.write(line.as_bytes())?;
+        self.write(b"\n")?;
+        if self.beside.is_some() { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes bytes, perhaps not at once.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| self.failure(&error))
     }
 
     /// Completes the file, and puts it in its place.
-    pub(super) fn commit(self) -> Result<(), Failure> {
-        let mut file = self.put_in_place()?;
-        file.flush().map_err(|error| file.failure(&error))
+    pub(super) fn commit(mut self) -> Result<(), Failure> {
+        self.put_in_place()?;
+        self.flush()
     }
 
-    fn put_in_place(self) -> Result<Self, Failure> {
-        let Self { path, mode, target } = self;
-        let target = match target {
-            Target::Direct(file) => Ok(Target::Direct(file)),
-            Target::Beside(file) => {
-                file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
-                    let persisted = match mode.replace {
-                        true => file.persist(&path),
-                        false => file.persist_noclobber(&path),
-                    };
-                    persisted
-                        .map(|file| Target::Direct(BufWriter::new(file)))
-                        .map_err(|error| error.error)
-                })
-            }
+    fn put_in_place(&mut self) -> Result<(), Failure> {
+        let Some(beside) = self.beside.take() else { return Ok(()) };
+        self.flush()?;
+        let placed = match self.mode.replace {
+            true => beside.persist(&self.path),
+            false => beside.persist_noclobber(&self.path),
         };
-        let target = target.map_err(|error| cannot_write(&path, &error))?;
-        Ok(Self { path, mode, target })
+        placed.map_err(|error| self.failure(&error.error))
     }
 
-    /// The failure that an error of writing to this file is.
-    pub(super) fn failure(&self, error: &io::Error) -> Failure {
-        cannot_write(&self.path, error)
-    }
-}
-
-impl Write for OutputFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.target {
-            Target::Beside(file) => file.write(bytes),
-            Target::Direct(file) => file.write(bytes),
-        }
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.file.flush().map_err(|error| self.failure(&error))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.target {
-            Target::Beside(file) => file.flush(),
-            Target::Direct(file) => file.flush(),
-        }
+    fn failure(&self, error: &io::Error) -> Failure {
+        Failure::Write(format!("{}: cannot be written: {error}", self.path.display()))
     }
 }
 
@@ -131,8 +106,4 @@ fn create_new(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::Write(format!("{}: cannot be written: {error}", path.display()))
 }

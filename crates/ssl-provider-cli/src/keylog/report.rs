@@ -35,7 +35,7 @@ pub(super) struct Report<'r> {
 /// What has been seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    verdicts: [u64; Verdict::ALL.len()],
+    verdicts: [u64; Verdict::NAMES.len()],
     opened: u64,
     not_opened: u64,
     disagreements: u64,
@@ -102,11 +102,8 @@ impl Report<'_> {
         if let Some(kept) = &mut self.kept {
             kept.push(line);
         }
-        match self.output.take() {
-            Some(output) => {
-                self.output = Some(output.line(line)?);
-                Ok(())
-            }
+        match &mut self.output {
+            Some(output) => output.line(line),
             None if self.json => Ok(()),
             None => {
                 writeln!(self.stdout, "{line}")?;
@@ -156,9 +153,7 @@ fn json_line(out: &mut dyn Write, line: &impl Serialize) -> Result<(), Failure> 
 
 impl Counts {
     fn add(&mut self, session: &Session) {
-        for (count, verdict) in self.verdicts.iter_mut().zip(Verdict::ALL) {
-            *count += u64::from(verdict == session.verdict);
-        }
+        self.verdicts[session.verdict as usize] += 1;
         match session.counts() {
             Some(true) => self.opened += 1,
             Some(false) => self.not_opened += 1,
@@ -167,7 +162,7 @@ impl Counts {
     }
 
     fn of_each(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Verdict::ALL.into_iter().map(Verdict::name).zip(self.verdicts)
+        Verdict::NAMES.into_iter().zip(self.verdicts)
     }
 
     fn sessions(&self) -> u64 {

@@ -33,30 +33,21 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict, in the order of the summary.
-    pub const ALL: [Self; 8] = [
-        Self::Proven,
-        Self::Resumed,
-        Self::WrongKey,
-        Self::ForwardSecret,
-        Self::Incomplete,
-        Self::Malformed,
-        Self::Unverified,
-        Self::NotAllowed,
+    /// The names in lists and in JSON, in the order of the variants.
+    pub const NAMES: [&str; 8] = [
+        "proven",
+        "resumed",
+        "wrong-key",
+        "forward-secret",
+        "incomplete",
+        "malformed",
+        "unverified",
+        "not-allowed",
     ];
 
-    /// The word for it.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Resumed => "resumed",
-            Self::WrongKey => "wrong-key",
-            Self::ForwardSecret => "forward-secret",
-            Self::Incomplete => "incomplete",
-            Self::Malformed => "malformed",
-            Self::Unverified => "unverified",
-            Self::NotAllowed => "not-allowed",
-        }
+        Self::NAMES[self as usize]
     }
 }
 
