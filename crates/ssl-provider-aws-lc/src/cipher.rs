@@ -63,7 +63,7 @@ impl RecordCiphers for AwsLc {
     }
 }
 
-/// A function of AWS-LC that takes nothing and returns one of its constants.
+/// A getter of AWS-LC, which takes nothing, has no precondition and returns a constant.
 type Constant<T> = unsafe extern "C" fn() -> *const T;
 
 struct Rc4(Context);
@@ -177,7 +177,7 @@ unsafe impl Sync for OneShot {}
 
 impl OneShot {
     fn new(aead: Constant<EVP_AEAD>, key: &[u8]) -> Result<Self, Error> {
-        // SAFETY: the call takes no pointer.
+        // SAFETY: the callers in this file pass only getters of AWS-LC, which have no precondition.
         let aead = unsafe { aead() };
         // SAFETY: the pointers are to a constant of AWS-LC and to `key.len()` bytes.
         let context = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), ONE_SHOT_TAG_LEN) };
@@ -367,7 +367,7 @@ unsafe impl Sync for Context {}
 impl Context {
     /// A context for `cipher`, without a key.
     fn new(cipher: Constant<EVP_CIPHER>) -> Result<Self, Error> {
-        // SAFETY: the call takes no pointer.
+        // SAFETY: the callers in this file pass only getters of AWS-LC, which have no precondition.
         let cipher = unsafe { cipher() };
         // SAFETY: as above.
         let context = NonNull::new(unsafe { EVP_CIPHER_CTX_new() }).ok_or(Error::NoMemory)?;

@@ -1,6 +1,5 @@
 //! Hashes of AWS-LC, at once and running, HMAC, and the TLS PRF, which AWS-LC has as a whole.
-//! One context type serves every hash. `CRYPTO_tls1_prf` takes two parts of a seed; more are joined
-//! first.
+//! One context type serves every hash.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::{self, NonNull};

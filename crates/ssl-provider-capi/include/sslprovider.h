@@ -15,7 +15,8 @@
  *     function says so. The policy in force is that of the provider that made the object.
  *   - Strings are UTF-16 with a terminator within 256 characters.
  *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment. An input of
- *     0 bytes needs a pointer that is not NULL too, except for SslHashHandshake.
+ *     0 bytes needs a pointer that is not NULL too, except for pbInput of SslHashHandshake and
+ *     pbContextValue of SslExportKeyingMaterial.
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
@@ -1744,9 +1745,9 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
  * Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
  * header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
  * epoch. Records of one key must be processed in order. For an AEAD suite, a number that is not
- * above that of the key's last record returns NTE_INVALID_PARAMETER, so that no nonce is used
- * twice; so do the read key of SslGenerateSessionKeys and every key that has decrypted a record,
- * under whose nonces the peer writes.
+ * above that of the key's last record, or is 2^64 - 1, returns NTE_INVALID_PARAMETER, so that no
+ * nonce is used twice. With any suite, a key for decryption returns it too: the read key of
+ * SslGenerateSessionKeys, and a key that SslDecryptPacket was called with, successfully or not.
  *
  * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the

@@ -148,12 +148,12 @@ fn next_suite<T: Copy>(
 ) -> Result<(), Failure> {
     cipher_suite.preset(std::ptr::null_mut());
     let (handles, blocks) = (&process().handles, &process().blocks);
+    let provider = handles.provider(provider)?;
     // RSA key exchange is what is enumerated, which is for every RSA key and for no other.
     let serves = match private_key {
         0 => true,
-        key => matches!(handles.private_key(key, provider)?, OpenedKey::Rsa(_)),
+        key => matches!(handles.private_key(key, &provider)?, OpenedKey::Rsa(_)),
     };
-    let provider = handles.provider(provider)?;
     let place = cipher_suite.required("ppCipherSuite is NULL")?;
     let (state, state_place) =
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;

@@ -71,8 +71,9 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let master_key = process().handles.master_key(master_key, provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         let algorithm = algorithm.required("pszAlgId is NULL")?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;

@@ -28,7 +28,8 @@ export! {
         output_len: u32,
         flags: u32,
     ) {
-        let master_key = process().handles.master_key(master_key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
         // SAFETY: the caller of the export promises that sLabel is terminated.
         let label = unsafe { label.read("sLabel is NULL") }?;
         ensure(!output.is_null(), "pbOutput is NULL")?;
@@ -66,7 +67,8 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let master_key = process().handles.master_key(master_key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
         ensure(!randoms.is_null(), "pbRandoms is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         let wanted_len =

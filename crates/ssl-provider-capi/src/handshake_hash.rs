@@ -43,7 +43,8 @@ export! {
         input_len: u32,
         flags: u32,
     ) {
-        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         no_flags(flags)?;
         let mut hash = hash.hash()?;
         // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
@@ -66,7 +67,8 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let version = u32::from(hash.parameters.version().wire());
@@ -90,7 +92,8 @@ export! {
         flags: u32,
     ) {
         duplicate.preset(0);
-        let hash = process().handles.handshake_hash(transcript_hash, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let hash = process().handles.handshake_hash(transcript_hash, &provider)?;
         let place = duplicate.required("phTranscriptHash is NULL")?;
         no_flags(flags)?;
         let copy = hash.hash()?.duplicate();

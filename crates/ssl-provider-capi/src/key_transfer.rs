@@ -38,20 +38,21 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        process().handles.any_key(key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        process().handles.any_key(key, &provider)?;
         let blob_type = blob_type.required("pszBlobType is NULL")?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         match blob_type.as_str() {
             BCRYPT_OPAQUE_KEY_BLOB => {
-                let key = process().handles.session_key(key, provider).map_err(|_| NOT_VALID)?;
+                let key = process().handles.session_key(key, &provider).map_err(|_| NOT_VALID)?;
                 let blob = key.records()?.key().export()?;
                 // SAFETY: the caller of the export promises that pbOutput has room for cbOutput
                 // bytes.
                 unsafe { output.write(blob.expose()) }
             }
             other => {
-                let key = process().handles.public_half(key, provider).map_err(|_| NOT_VALID)?;
+                let key = process().handles.public_half(key, &provider).map_err(|_| NOT_VALID)?;
                 // SAFETY: as above.
                 unsafe { output.write(&public_blob(&key, other)?) }
             }
@@ -126,8 +127,8 @@ export! {
         signature_len: u32,
         flags: u32,
     ) {
-        let key = process().handles.public_half(public_key, provider)?;
         let provider = process().handles.provider(provider)?;
+        let key = process().handles.public_half(public_key, &provider)?;
         ensure(!hash.is_null(), "pbHashValue is NULL")?;
         ensure(!signature.is_null(), "pbSignature is NULL")?;
         ensure(hash_len <= MAX_BLOB_LEN, "cbHashValue: more than 64 KiB")?;

@@ -16,8 +16,8 @@
 //!   returned is set to 0 first, and the size is also written when a buffer is too small.
 //! - A handle is a number from a table, never an address. A value that is not live is
 //!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function documents that.
-//! - Every backend's provider may be open at once. An object may be used with any handle of the
-//!   provider that it belongs to, and with no other provider.
+//! - Every backend's provider may be open at once. An object may be used with any handle of a
+//!   provider with the same backend, and with no other.
 //! - Any function may be called from any thread. Hashes and session keys serve one caller at a
 //!   time; everything else runs at once.
 //! - A child made by `fork` starts without handles, buffers and keys; those of its parent are not

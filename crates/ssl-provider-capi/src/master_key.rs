@@ -49,8 +49,8 @@ export! {
         flags: u32,
     ) {
         master_key.preset(0);
-        let private_key = process().handles.rsa_private_key(private_key, provider)?;
         let provider = process().handles.provider(provider)?;
+        let private_key = process().handles.rsa_private_key(private_key, &provider)?;
         let place = master_key.required("phMasterKey is NULL")?;
         ensure(!parameters.is_null(), "pParameterList is NULL")?;
         ensure(!encrypted_key.is_null(), "pbEncryptedKey is NULL")?;
@@ -92,7 +92,8 @@ export! {
     ) {
         read_key.preset(0);
         write_key.preset(0);
-        let master_key = process().handles.master_key(master_key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
         let read_place = read_key.required("phReadKey is NULL")?;
         let write_place = write_key.required("phWriteKey is NULL")?;
         ensure(!read_key.is_same(write_key), "phReadKey and phWriteKey are the same")?;
@@ -131,8 +132,9 @@ export! {
         output_len: u32,
         flags: u32,
     ) {
-        let master_key = process().handles.master_key(master_key, provider)?;
-        let hash = process().handles.handshake_hash(handshake_hash, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
+        let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         ensure(!output.is_null(), "pbOutput is NULL")?;
         let sender = match flags {
             NCRYPT_SSL_CLIENT_FLAG => Side::Client,

@@ -116,7 +116,8 @@ export! {
         result_len: Out<u32>,
         _flags: u32,
     ) {
-        process().handles.private_key(private_key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        process().handles.private_key(private_key, &provider)?;
         ensure(!hash.is_null(), "pbHashValue is NULL")?;
         result_len.required("pcbResult is NULL")?;
         not_yet("signing is not supported yet")
@@ -135,9 +136,8 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        let keys = [pre_shared_key];
-        let keys = if pre_shared_key == 0 { &keys[1..] } else { &keys };
-        derive(provider, keys, None, early_key, "phEarlyKey is NULL")
+        let keys: &[KeyHandle] = if pre_shared_key == 0 { &[] } else { &[pre_shared_key] };
+        refuse(provider, keys, None, early_key, "phEarlyKey is NULL")
     }
 }
 
@@ -154,7 +154,7 @@ export! {
         _flags: u32,
     ) {
         let keys = [private_key, public_key, early_key];
-        derive(provider, &keys, None, handshake_key, "phHandshakeKey is NULL")
+        refuse(provider, &keys, None, handshake_key, "phHandshakeKey is NULL")
     }
 }
 
@@ -168,7 +168,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[handshake_key], None, master_key, "phMasterKey is NULL")
+        refuse(provider, &[handshake_key], None, master_key, "phMasterKey is NULL")
     }
 }
 
@@ -201,7 +201,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[base_traffic_key], None, write_key, "phWriteKey is NULL")
+        refuse(provider, &[base_traffic_key], None, write_key, "phWriteKey is NULL")
     }
 }
 
@@ -216,7 +216,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[base_key], Some(hash), exporter_key, "phExporterMasterKey is NULL")
+        refuse(provider, &[base_key], Some(hash), exporter_key, "phExporterMasterKey is NULL")
     }
 }
 
@@ -231,7 +231,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[master_key], Some(hash), resumption_key, "phResumptionMasterKey is NULL")
+        refuse(provider, &[master_key], Some(hash), resumption_key, "phResumptionMasterKey is NULL")
     }
 }
 
@@ -245,7 +245,7 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[early_key], None, binder_key, "phBinderKey is NULL")
+        refuse(provider, &[early_key], None, binder_key, "phBinderKey is NULL")
     }
 }
 
@@ -261,13 +261,13 @@ export! {
         _parameters: BufferList,
         _flags: u32,
     ) {
-        derive(provider, &[resumption_key], None, pre_shared_key, "phPreSharedKey is NULL")
+        refuse(provider, &[resumption_key], None, pre_shared_key, "phPreSharedKey is NULL")
     }
 }
 
-/// Fails as every operation of TLS 1.3 that makes one key, after it has checked its handles and its
-/// output.
-fn derive(
+/// Checks the handles and the output of a TLS 1.3 key derivation, then fails: none is implemented
+/// yet.
+fn refuse(
     provider: ProviderHandle,
     from: &[KeyHandle],
     hash: Option<HashHandle>,
@@ -287,9 +287,9 @@ fn live(
     hash: Option<HashHandle>,
 ) -> Result<(), Error> {
     let handles = &process().handles;
-    handles.provider(provider)?;
-    keys.iter().try_for_each(|key| handles.any_key(*key, provider))?;
-    hash.map_or(Ok(()), |hash| handles.handshake_hash(hash, provider).map(|_| ()))
+    let provider = handles.provider(provider)?;
+    keys.iter().try_for_each(|key| handles.any_key(*key, &provider))?;
+    hash.map_or(Ok(()), |hash| handles.handshake_hash(hash, &provider).map(|_| ()))
 }
 
 /// Fails as every operation that is not implemented yet.

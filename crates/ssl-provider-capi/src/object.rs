@@ -57,7 +57,8 @@ impl OpenProvider {
         &self.provider
     }
 
-    /// Counts the references with `next`, and returns how many there were.
+    /// Sets the references to what `next` returns, and returns the number before; fails with
+    /// [`Error::InvalidHandle`] where `next` returns none.
     fn count(&self, next: fn(u64) -> Option<u64>) -> Result<u64, Error> {
         self.references
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next)
@@ -196,7 +197,7 @@ impl Handles {
     /// [`Error::InvalidHandle`] when it is not a live provider.
     pub(crate) fn reference(&self, handle: usize) -> Result<(), Error> {
         // The last reference may have gone since the look-up.
-        let add = |references| if references == 0 { None } else { Some(references + 1) };
+        let add = |references: u64| if references == 0 { None } else { references.checked_add(1) };
         self.provider(handle)?.count(add).map(|_| ())
     }
 
@@ -222,9 +223,12 @@ impl Handles {
     }
 
     /// A private key of either kind.
-    pub(crate) fn private_key(&self, handle: usize, provider: usize) -> Result<OpenedKey, Error> {
-        self.any_private_key(handle)
-            .and_then(|key| self.belongs(key.backend(), provider).map(|()| key))
+    pub(crate) fn private_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<OpenedKey, Error> {
+        self.any_private_key(handle).and_then(|key| belongs(key.backend(), provider).map(|()| key))
     }
 
     /// A private key for RSA key exchange.
@@ -235,7 +239,7 @@ impl Handles {
     pub(crate) fn rsa_private_key(
         &self,
         handle: usize,
-        provider: usize,
+        provider: &OpenProvider,
     ) -> Result<Arc<PrivateKey>, Error> {
         match self.private_key(handle, provider)? {
             OpenedKey::Rsa(key) => Ok(key),
@@ -246,28 +250,28 @@ impl Handles {
     pub(crate) fn master_key(
         &self,
         handle: usize,
-        provider: usize,
+        provider: &OpenProvider,
     ) -> Result<Arc<MasterKey>, Error> {
         let key = object!(self, handle, MasterKey);
-        self.belongs(key.security_parameters().backend(), provider).map(|()| key)
+        belongs(key.security_parameters().backend(), provider).map(|()| key)
     }
 
     pub(crate) fn session_key(
         &self,
         handle: usize,
-        provider: usize,
+        provider: &OpenProvider,
     ) -> Result<Arc<SessionKey>, Error> {
         let key = object!(self, handle, SessionKey);
-        self.belongs(&key.backend, provider).map(|()| key)
+        belongs(&key.backend, provider).map(|()| key)
     }
 
     pub(crate) fn handshake_hash(
         &self,
         handle: usize,
-        provider: usize,
+        provider: &OpenProvider,
     ) -> Result<Arc<RunningHash>, Error> {
         let hash = object!(self, handle, HandshakeHash);
-        self.belongs(hash.parameters.backend(), provider).map(|()| hash)
+        belongs(hash.parameters.backend(), provider).map(|()| hash)
     }
 
     pub(crate) fn key_storage_provider(&self, handle: usize) -> Result<(), Error> {
@@ -279,19 +283,23 @@ impl Handles {
     }
 
     /// The public half of a private key, of an imported public key or of a key in key storage.
-    pub(crate) fn public_half(&self, handle: usize, provider: usize) -> Result<PublicKey, Error> {
+    pub(crate) fn public_half(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<PublicKey, Error> {
         if let Ok(stored) = self.stored_key(handle) {
-            return self.provider(provider).map(|_| stored.public());
+            return Ok(stored.public());
         }
         if let Ok(key) = self.private_key(handle, provider) {
             return Ok(key.public());
         }
         let key = object!(self, handle, PublicKey);
-        self.belongs(&key.backend, provider).map(|()| key.key.clone())
+        belongs(&key.backend, provider).map(|()| key.key.clone())
     }
 
     /// A key of any kind that the provider may use: of its own, or from key storage.
-    pub(crate) fn any_key(&self, handle: usize, provider: usize) -> Result<(), Error> {
+    pub(crate) fn any_key(&self, handle: usize, provider: &OpenProvider) -> Result<(), Error> {
         self.private_key(handle, provider)
             .map(|_| ())
             .or_else(|_| self.master_key(handle, provider).map(|_| ()))
@@ -299,15 +307,14 @@ impl Handles {
             .or_else(|_| self.public_half(handle, provider).map(|_| ()))
     }
 
-    /// Whether an object is of the provider: two handles of one backend are the same provider.
-    fn belongs(&self, backend: &Backend, provider: usize) -> Result<(), Error> {
-        let is_own = self.provider(provider)?.provider().backend() == backend;
-        if is_own { Ok(()) } else { Err(Error::InvalidHandle) }
-    }
-
     fn get(&self, handle: usize, kind: HandleKind) -> Result<Object, Error> {
         self.0.get(raw(handle), kind)
     }
+}
+
+/// Checks that an object is of this provider: two handles of one backend are the same provider.
+fn belongs(backend: &Backend, provider: &OpenProvider) -> Result<(), Error> {
+    if backend == provider.provider().backend() { Ok(()) } else { Err(Error::InvalidHandle) }
 }
 
 /// The table returned an object of another kind than was requested, which it never does.

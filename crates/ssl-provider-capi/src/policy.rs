@@ -60,7 +60,8 @@ export! {
         result_len: Out<u32>,
         flags: u32,
     ) {
-        let master_key = process().handles.master_key(master_key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let master_key = process().handles.master_key(master_key, &provider)?;
         let output = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
         let secret = master_key.secret_for_key_log()?;

@@ -16,9 +16,10 @@ export! {
     /// Encrypts up to 16384 bytes of content of type 20 to 23 and writes a whole record, with its
     /// header. The sequence number starts at 0 with each new key; in DTLS its upper 16 bits are the
     /// epoch. Records of one key must be processed in order. For an AEAD suite, a number that is
-    /// not above that of the key's last record returns `NTE_INVALID_PARAMETER`, so that no nonce is
-    /// used twice; so do the read key of `SslGenerateSessionKeys` and every key that has decrypted
-    /// a record, under whose nonces the peer writes.
+    /// not above that of the key's last record, or is 2^64 - 1, returns `NTE_INVALID_PARAMETER`, so
+    /// that no nonce is used twice. With any suite, a key for decryption returns it too: the read
+    /// key of `SslGenerateSessionKeys`, and a key that [`SslDecryptPacket`] was called with,
+    /// successfully or not.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether
@@ -36,7 +37,8 @@ export! {
         content_type: u32,
         flags: u32,
     ) {
-        let key = process().handles.session_key(key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let key = process().handles.session_key(key, &provider)?;
         ensure(!input.is_null(), "pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;
@@ -84,7 +86,8 @@ export! {
         sequence_number: u64,
         flags: u32,
     ) {
-        let key = process().handles.session_key(key, provider)?;
+        let provider = process().handles.provider(provider)?;
+        let key = process().handles.session_key(key, &provider)?;
         ensure(!input.is_null(), "pbInput is NULL")?;
         let place = SizedOutput::new(output, output_len, result_len)?;
         no_flags(flags)?;

@@ -14,7 +14,7 @@ use crate::status::SecurityStatus;
 #[non_exhaustive]
 pub enum Error {
     // The caller's fault.
-    /// A handle is not live, is of another kind, or belongs to another provider.
+    /// A key or handle is not live, is of another kind, or belongs to another backend.
     InvalidHandle,
     /// A parameter is missing or malformed; the text names it and what was expected.
     InvalidParameter(&'static str),
@@ -91,12 +91,13 @@ pub enum InvalidKey {
     NotRsa(&'static str),
     /// More than two primes.
     MultiPrime,
-    /// The modulus is smaller than 1024 or larger than 8192 bits, or not odd.
+    /// The modulus is smaller than 1024 or larger than 8192 bits, or even, or has leading zeros.
     Modulus {
         /// Bits of the modulus.
         bits: usize,
     },
-    /// The public exponent is even, smaller than 3, or larger than 33 bits.
+    /// The public exponent is even, smaller than 3, larger than 33 bits, or has leading zeros. The
+    /// upper limit holds for keys loaded from DER.
     Exponent,
     /// The parts of the key do not belong together.
     Inconsistent,
@@ -131,9 +132,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidHandle => {
-                f.write_str("the key or handle is not live, of another kind, or of another backend")
-            }
+            Self::InvalidHandle => f.write_str(
+                "the key or handle is not live, is of another kind, or belongs to another backend",
+            ),
             Self::InvalidParameter(what) => write!(f, "invalid parameter: {what}"),
             Self::BadFlags { given } => write!(f, "flags 0x{given:08x} are not allowed here"),
             Self::UnsupportedProtocol { given } => {

@@ -1,5 +1,5 @@
-//! An RSA private key that master keys are imported with, by one of two interfaces: the raw private
-//! operation, of which core makes the exchange, or the whole exchange of a holder of keys.
+//! An RSA private key that master keys are imported with. Its holder does the raw private
+//! operation, of which core makes the exchange, or the whole exchange.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -109,12 +109,13 @@ pub struct PrivateKey {
     modulus: Box<[u8]>,
     public_exponent: Box<[u8]>,
     premaster_version: PremasterVersion,
-    exchange: Exchange,
+    holder: KeyHolder,
 }
 
-enum Exchange {
-    OfRaw(RawKeyExchange),
-    Whole(Box<dyn RsaKeyExchange>),
+/// Who turns a ciphertext into a master secret.
+enum KeyHolder {
+    Raw(RawKeyExchange),
+    Exchange(Box<dyn RsaKeyExchange>),
 }
 
 impl PrivateKey {
@@ -128,8 +129,8 @@ impl PrivateKey {
             Ok((reject_key(&*backend, der)?, backend.rsa_decryption().load(der)?))
         })?;
         let (modulus, exponent) = (der.modulus(), der.public_exponent());
-        let exchange = Exchange::OfRaw(RawKeyExchange::new(key, modulus, reject_key)?);
-        Ok(Self::new(backend, modulus, exponent, premaster_version, exchange))
+        let holder = KeyHolder::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, exponent, premaster_version, holder))
     }
 
     /// Takes a key that does the raw operation outside of the backend.
@@ -146,9 +147,10 @@ impl PrivateKey {
                 "modulus: its length differs from that of the key",
             ));
         }
-        let reject_key = hidden_reject_key(&*backend, modulus)?;
-        let exchange = Exchange::OfRaw(RawKeyExchange::new(key, modulus, reject_key)?);
-        Ok(Self::new(backend, modulus, public_exponent, premaster_version, exchange))
+        let reject_key =
+            with_stack_wiped::<_, STACK_LEN>(|| hidden_reject_key(&*backend, modulus))?;
+        let holder = KeyHolder::Raw(RawKeyExchange::new(key, modulus, reject_key)?);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, holder))
     }
 
     /// Takes a key that does the whole exchange.
@@ -160,8 +162,8 @@ impl PrivateKey {
         exchange: Box<dyn RsaKeyExchange>,
     ) -> Result<Self, Error> {
         check_public_key(modulus, public_exponent)?;
-        let exchange = Exchange::Whole(exchange);
-        Ok(Self::new(backend, modulus, public_exponent, premaster_version, exchange))
+        let holder = KeyHolder::Exchange(exchange);
+        Ok(Self::new(backend, modulus, public_exponent, premaster_version, holder))
     }
 
     fn new(
@@ -169,10 +171,10 @@ impl PrivateKey {
         modulus: &[u8],
         public_exponent: &[u8],
         premaster_version: PremasterVersion,
-        exchange: Exchange,
+        holder: KeyHolder,
     ) -> Self {
         let (modulus, public_exponent) = (modulus.into(), public_exponent.into());
-        Self { backend, modulus, public_exponent, premaster_version, exchange }
+        Self { backend, modulus, public_exponent, premaster_version, holder }
     }
 
     /// Returns the length of the modulus, and so of a ciphertext, in bytes.
@@ -219,11 +221,9 @@ impl PrivateKey {
         &self,
         ciphertexts: &[&[u8]],
     ) -> Result<Vec<DecryptedPremaster<'_>>, Error> {
-        let blocks = match &self.exchange {
-            Exchange::OfRaw(raw) => {
-                raw.decrypt_blocks(ciphertexts)?.into_iter().map(Some).collect()
-            }
-            Exchange::Whole(_) => ciphertexts.iter().map(|_| None).collect::<Vec<_>>(),
+        let blocks = match &self.holder {
+            KeyHolder::Raw(raw) => raw.decrypt_blocks(ciphertexts)?.into_iter().map(Some).collect(),
+            KeyHolder::Exchange(_) => ciphertexts.iter().map(|_| None).collect::<Vec<_>>(),
         };
         let all = ciphertexts.iter().zip(blocks);
         Ok(all
@@ -242,9 +242,9 @@ impl PrivateKey {
         decrypted: Option<&Block>,
         out: &mut MasterSecret,
     ) -> Result<(), Error> {
-        match &self.exchange {
-            Exchange::OfRaw(raw) => raw.derive(exchange, decrypted, out),
-            Exchange::Whole(whole) => {
+        match &self.holder {
+            KeyHolder::Raw(raw) => raw.derive(exchange, decrypted, out),
+            KeyHolder::Exchange(whole) => {
                 // One that reports success and writes nothing leaves a secret that nobody knows.
                 self.backend.random().fill(out.expose_mut())?;
                 with_stack_wiped::<_, RSA_STACK_LEN>(|| whole.master_secret(exchange, out))
@@ -392,12 +392,12 @@ fn hidden_reject_key(
     backend: &dyn KeyExchangeBackend,
     modulus: &[u8],
 ) -> Result<Box<RejectKey>, Error> {
-    static SECRET: Mutex<Option<RejectKey>> = Mutex::new(None);
+    static SECRET: Mutex<Option<Box<RejectKey>>> = Mutex::new(None);
     let mut secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
     let secret = match &mut *secret {
         Some(secret) => secret,
         none => {
-            let mut random = RejectKey::zeroed();
+            let mut random = Box::new(RejectKey::zeroed());
             backend.random().fill(random.expose_mut())?;
             none.insert(random)
         }

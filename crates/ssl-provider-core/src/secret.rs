@@ -33,11 +33,13 @@ macro_rules! secret {
     };
 }
 
-/// Implements `Debug` for each type: its name and the fields or methods that are listed, which are
-/// not secret, and `..` for all the rest.
+/// Implements `Debug` for each type, with the listed fields or methods without arguments, which are
+/// not secret: `Key { modulus_len(), .. }`. For the crates of this project only; it is no part of
+/// the public API.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! redacted_debug {
+    // The optional parentheses are those of a method call; nothing stands in them.
     ($($name:ident $(<$lifetime:lifetime>)? { $($field:ident $(($($none:tt)?))?,)* .. })+) => {
         $(impl ::std::fmt::Debug for $name $(<$lifetime>)? {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {

@@ -25,13 +25,15 @@ pub struct SecurityParameters {
 }
 
 impl SecurityParameters {
-    /// Takes a version that `policy` allows, and a suite of it.
+    /// Takes a version that `policy` allows, and a suite of that version; errors as in
+    /// [`Provider::security_parameters`](crate::Provider::security_parameters).
     pub(crate) fn new(
         backend: Backend,
         policy: Policy,
         version: ProtocolVersion,
         suite: CipherSuite,
     ) -> Result<Self, Error> {
+        // A bad version is reported before a bad suite; the PRF does not matter for that.
         policy.key_schedule(version, PrfAlgorithm::Sha256)?;
         let info = suite.info().filter(|info| info.allows(version));
         let suite = info.ok_or(Error::UnsupportedSuite { given: suite.0 })?;

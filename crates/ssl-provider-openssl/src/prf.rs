@@ -1,4 +1,4 @@
-//! HMAC (RFC 2104) on OpenSSL's hashes, and the TLS PRF made of it by core's adapter.
+//! An HMAC key (RFC 2104) on OpenSSL's hashes, of which core makes HMAC, the TLS PRF and HKDF.
 //! OpenSSL's own TLS1-PRF and HMAC look algorithms up and allocate at every call.
 
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! HMAC of ring, and the TLS PRF made of it by core's adapter.
+//! The HMAC key of ring, of which core makes HMAC, the TLS PRF and HKDF.
 //! A `hmac::Key` has the padded key already hashed, so it serves many messages.
 
 use ring::hmac;
@@ -16,7 +16,7 @@ impl HmacKey for Key {
         for part in seed {
             context.update(part);
         }
-        // The callers in this crate and in core pass exactly as many bytes.
+        // Core passes exactly as many bytes as the hash has.
         out.copy_from_slice(context.sign().as_ref());
     }
 }

@@ -1,4 +1,4 @@
-//! HMAC of the RustCrypto crates, and the TLS PRF made of it by core's adapter.
+//! The HMAC key of the RustCrypto crates, of which core makes HMAC, the TLS PRF and HKDF.
 //! A keyed `Hmac` has the padded key already hashed, so copying it saves that for every message.
 
 use hmac::digest::FixedOutput;
@@ -24,7 +24,7 @@ impl<D: EagerHash + Clone> HmacKey for Key<D> {
         for part in seed {
             mac.update(part);
         }
-        // The callers in this crate and in core pass exactly as many bytes.
+        // Core passes exactly as many bytes as the hash has.
         mac.finalize_into(out.try_into().expect("out is of the hash's length"));
     }
 }

@@ -1,7 +1,8 @@
 //! The types of the C interface, laid out as the Windows headers lay them out.
 //! Pointers in prototypes are of [`crate::pointer`]; layouts are compared with windows-sys.
 
-// The names of types and fields are those of the Windows headers, and documented there.
+// The names of types and fields are those of the Windows headers, but for `CipherSuite`, and
+// documented there.
 #![allow(missing_docs, non_snake_case)]
 
 mod constants;
@@ -97,7 +98,8 @@ pub struct NCRYPT_SSL_CIPHER_SUITE {
     pub dwKeyType: u32,
 }
 
-/// `NCRYPT_SSL_CIPHER_SUITE_EX`, which has the fields of the other structure in its midst.
+/// `NCRYPT_SSL_CIPHER_SUITE_EX`. `CipherSuite` stands for the fields of
+/// [`NCRYPT_SSL_CIPHER_SUITE`], which the Windows header repeats at the same offsets.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct NCRYPT_SSL_CIPHER_SUITE_EX {
@@ -128,7 +130,8 @@ pub struct NCRYPT_SSL_ECC_CURVE {
     pub dwFlags: u32,
 }
 
-/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros are the strictest policy.
+/// `SSL_PROVIDER_POLICY`, an extension of this library: zeros allow nothing that is
+/// optional, and keys of 2048 bits and more.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SSL_PROVIDER_POLICY {

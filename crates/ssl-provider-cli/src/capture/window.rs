@@ -34,11 +34,11 @@ impl<R: Read> Window<R> {
     /// Fails when reading does, and when the input ends within these bytes.
     pub(super) fn head(&mut self, len: usize) -> Result<Option<&[u8]>, CaptureError> {
         let offset = self.offset;
-        match self.peek(len)?.is_none() {
-            true if self.available().is_empty() => Ok(None),
-            true => Err(CaptureError::Truncated { offset }),
-            false => self.peek(len),
+        if self.peek(len)?.is_none() {
+            let ended = self.available().is_empty();
+            return if ended { Ok(None) } else { Err(CaptureError::Truncated { offset }) };
         }
+        self.peek(len)
     }
 
     /// The first `len` bytes of the window, or none where the input has no such bytes any more.

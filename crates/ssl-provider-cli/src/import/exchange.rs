@@ -7,7 +7,7 @@ use crate::hex;
 use crate::protocol_argument::version;
 use crate::suite_argument::suite;
 
-use super::batch::{self, Json};
+use super::batch::{self, Json, Object};
 
 /// A key exchange, ready to be imported.
 #[derive(Debug)]
@@ -87,18 +87,7 @@ impl Exchange {
     pub(super) fn from_entry(entry: &Json) -> Result<Option<(Self, Option<String>)>, Problem> {
         let object = batch::object(entry)
             .map_err(|found| Problem::parameter(format!("expected an object, found {found}")))?;
-        let text = |name: &str| {
-            let found = match batch::text(&object, name) {
-                Ok(Some(text)) if text.is_empty() => match name {
-                    // So recorded handshakes write what a session did not have.
-                    "session_hash" | "encrypted_premaster" => return Ok(None),
-                    _ => "an empty one",
-                },
-                Ok(text) => return Ok(text),
-                Err(found) => found,
-            };
-            Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
-        };
+        let text = |name: &str| text(&object, name);
         let Some(encrypted_premaster) = text("encrypted_premaster")? else { return Ok(None) };
         let required =
             |name: &str| text(name)?.ok_or_else(|| Problem::parameter(format!("{name}: missing")));
@@ -120,6 +109,20 @@ impl Exchange {
         Ok(Some((exchange, key)))
     }
 }
+
+/// Returns the text of a field, none if it is absent.
+fn text(object: &Object<'_>, name: &str) -> Result<Option<String>, Problem> {
+    let found = match batch::text(object, name) {
+        Ok(Some(text)) if !text.is_empty() => return Ok(Some(text)),
+        Ok(Some(_)) if !MAY_BE_EMPTY.contains(&name) => "an empty one",
+        Ok(_) => return Ok(None),
+        Err(found) => found,
+    };
+    Err(Problem::parameter(format!("{name}: expected a string, found {found}")))
+}
+
+/// Recorded handshakes have "" for what a session did not have.
+const MAY_BE_EMPTY: [&str; 2] = ["session_hash", "encrypted_premaster"];
 
 fn random(name: &str, text: &str) -> Result<[u8; 32], Problem> {
     let bytes = bytes(name, text)?;

@@ -185,12 +185,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         kept: dsb.as_ref().map(|_| KeptLines::default()),
         counts: Counts::default(),
     };
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
     let plan = Plan {
         captures: &captures,
         keyrings: &keyrings,
-        threads: args
-            .threads
-            .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from),
+        threads: args.threads.map_or_else(processors, usize::from),
         shard: args.shard.unwrap_or(Shard::ALL),
         live,
     };

@@ -23,7 +23,7 @@ pub(super) struct OutputFile {
 /// How a file is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mode {
-    /// Whether a file that exists already is replaced, or stays, and the new one is refused.
+    /// Whether a file that exists already is replaced; otherwise the new one is refused.
     pub(super) replace: bool,
     /// Whether the file is in its place from the first line on, with every line at once, and not
     /// only when it is complete.
@@ -58,7 +58,8 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), mode, file: BufWriter::new(file), beside })
     }
 
-    /// Writes a line. Only a file that is replaced as a whole keeps it back.
+    /// Writes a line. It is in the file at once, unless the file is put in its place only when
+    /// complete.
     pub(super) fn line(&mut self, line: &str) -> Result<(), Failure> {
         if self.mode.live {
             self.put_in_place()?;

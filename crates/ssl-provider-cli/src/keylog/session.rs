@@ -45,11 +45,13 @@ impl Verdict {
         "not-allowed",
     ];
 
-    /// Returns its name.
+    /// Returns the name.
     pub fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
 }
+
+const _: () = assert!(Verdict::NotAllowed as usize + 1 == Verdict::NAMES.len());
 
 /// A session and its verdict.
 #[derive(Debug, Default)]

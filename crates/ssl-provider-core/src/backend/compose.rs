@@ -12,8 +12,9 @@ use crate::operation::{Operation, Support};
 use crate::public_key::PublicKeyDer;
 use crate::rsa_der::RsaPrivateKeyDer;
 
-/// Two backends as one. Each operation goes to `primary` if its [`KeyExchangeBackend::support`]
-/// says that it has it, and else to `secondary`, so that whoever is announced does the work.
+/// Two backends as one. An operation goes to `primary` if `primary.support(operation)` is not
+/// [`Support::Unsupported`], else to `secondary`; HKDF goes where HMAC goes. Every error of the
+/// chosen backend is returned: the other one is not tried.
 #[derive(Debug)]
 pub struct Composed<P> {
     info: BackendInfo,

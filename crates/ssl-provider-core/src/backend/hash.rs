@@ -7,8 +7,8 @@ use crate::backend::{HmacKey, hkdf, prf};
 use crate::error::Error;
 use crate::operation::Operation;
 
-/// Hashes, HMAC and the TLS PRF. A library without a PRF, or that computes HMAC in steps, has
-/// [`with_hmac_key`](Self::with_hmac_key), of which both are made.
+/// Hashes, HMAC, the TLS PRF and HKDF. A backend implements [`hmac`](Self::hmac) and
+/// [`prf`](Self::prf), or only [`with_hmac_key`](Self::with_hmac_key), which both use by default.
 pub trait Hashing: fmt::Debug + Send + Sync {
     /// Hashes `input`; `out` is exactly [`HashAlgorithm::output_len`] bytes. The default uses
     /// [`hash_context`](Self::hash_context).
@@ -45,9 +45,11 @@ pub trait Hashing: fmt::Debug + Send + Sync {
         Err(Error::Unsupported(Operation::CompressionFunction(hash)))
     }
 
-    /// Makes an HMAC key and calls `work` with it, once. The key is a reference so that it need not
-    /// be moved, which would leave a copy behind. Only the defaults of [`hmac`](Self::hmac) and
-    /// [`prf`](Self::prf) call this; a library that has both as a whole leaves it out.
+    /// Makes an HMAC key and calls `work` with it, once, unless it fails. `work` may make another
+    /// key meanwhile. The key is a reference so that it need not be moved, which would leave a copy
+    /// behind. Only the defaults of [`hmac`](Self::hmac) and [`prf`](Self::prf) call this; a
+    /// library that has both as a whole leaves it out. A backend that has it announces in `support`
+    /// every PRF whose hashes it has.
     ///
     /// # Errors
     ///
@@ -77,7 +79,7 @@ pub trait Hashing: fmt::Debug + Send + Sync {
         if out.len() != hash.output_len() {
             return Err(BAD_OUTPUT_LEN);
         }
-        self.with_hmac_key(hash, key, &mut |key| key.mac(&[], &[], input, out))
+        prf::with_key(self, hash, key, out, |key, out| key.mac(&[], &[], input, out))
     }
 
     /// Computes the TLS PRF of `secret`, `label` and the concatenation of `seed`

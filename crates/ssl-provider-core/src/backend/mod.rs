@@ -95,8 +95,9 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
     }
 }
 
-/// Implements the accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that are
-/// named, in the `impl` of a backend that has the traits of these kinds itself:
+/// Implements accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that return
+/// `self`: any of `random`, `hashing`, `rsa_decryption`, `record_ciphers` and `signatures`. It
+/// stands in the `impl` of a backend that implements the traits of these kinds itself:
 /// `offers! { random, hashing }`.
 #[macro_export]
 macro_rules! offers {

@@ -71,6 +71,8 @@ crate::redacted_debug! { WriteKeys<'_> { .. } }
 /// 16 bits are the epoch. An AEAD suite, whose nonces are made of them, refuses to write under a
 /// number that is not above the last. A second key of the same bytes knows nothing of the first:
 /// one of the same session keys, or one that was imported twice, must not write the same records.
+/// A key that was used to decrypt, or that [`for_reading`](Self::for_reading) marked, encrypts
+/// nothing.
 ///
 /// After [`Error::BadRecord`] TLS ends the connection; the key is then of no more use where
 /// something carries over.
@@ -85,7 +87,7 @@ pub struct RecordKey {
     parameters: SecurityParameters,
     options: RecordOptions,
     protection: Box<dyn Protection>,
-    /// Whether the key is the peer's, and encrypts nothing.
+    /// Whether the key is for decryption only.
     reads: bool,
     /// Where [`decrypt_packet`](Self::decrypt_packet) works; empty before the first call.
     scratch: Zeroizing<Vec<u8>>,
@@ -132,7 +134,8 @@ impl RecordKey {
         })
     }
 
-    /// Returns the key for decryption only. A key that has decrypted a record is so anyway: it is
+    /// Returns the key for decryption only: [`encrypt_packet`](Self::encrypt_packet) refuses it. A
+    /// key that was once used to decrypt, successfully or not, is for decryption only too: it is
     /// the key that the peer writes with, and a record under one of the peer's nonces would give
     /// away the plaintext of both.
     #[must_use]
@@ -409,7 +412,7 @@ fn protection(
 crate::redacted_debug! { RecordKey { parameters, options, .. } }
 
 const READS: Error =
-    Error::InvalidParameter("record key: it reads what the peer writes, and encrypts nothing");
+    Error::InvalidParameter("record key: for decryption only; encrypt with the key of this side");
 const BAD_CBC_BLOCKS: Error =
     Error::InvalidParameter("blocks: expected those of a CBC record with a MAC");
 const BAD_POSITION: Error = Error::InvalidParameter("key: this cipher has no position");

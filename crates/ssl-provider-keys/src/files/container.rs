@@ -138,13 +138,18 @@ fn open_pkcs12(der: &[u8], password: &Password) -> Result<Pkcs12Archive, Fault> 
 
     let given = password.0.as_ref();
     let open = |password: &str| Pkcs12Archive::from_pkcs12(der, password);
-    // Many files have the empty password, also beside files for which another one is given.
+    // Many files have the empty password, and the password that was given may be for other keys.
+    let is_password =
+        |error: &P12| matches!(error, P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_));
     let archive = match given {
-        Some(password) => open(password).or_else(|error| open("").map_err(|_| error)),
         None => open(""),
+        Some(password) => match open(password) {
+            Err(error) if is_password(&error) => open("").map_err(|_| error),
+            archive => archive,
+        },
     };
     archive.map_err(|error| match error {
-        P12::MacError(_) | P12::UnpadError | P12::Pkcs5Error(_) => match given {
+        error if is_password(&error) => match given {
             Some(_) => Fault::WrongPassword,
             None => Fault::NoPassword,
         },

@@ -157,6 +157,7 @@ fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
+    // BLOBHEADER with PRIVATEKEYBLOB (7) and version 2, then the magic of RSAPUBKEY (wincrypt.h).
     } else if let [7, 2, 0, 0, _, _, _, _, b'R', b'S', b'A', b'2', ..] = content {
         return Err(Fault::Container(
             "expected RSAPRIVATEBLOB or RSAFULLPRIVATEBLOB, found a CAPI PRIVATEKEYBLOB; convert \

@@ -21,14 +21,12 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Fault> {
     let mut open: Option<Block<'_>> = None;
     let text = file.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(file);
     for line in text.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii) {
-        if let Some(label) = boundary(line, b"-----BEGIN ") {
-            if label.contains("-----") {
-                return Err(LINE_BREAKS);
-            } else if open.is_some() {
+        if let Some(label) = boundary(line, b"-----BEGIN ")? {
+            if open.is_some() {
                 return Err(Fault::Pem("a block begins inside another one"));
             }
             open = Some(Block { label, legacy_encryption: false, body: Vec::new() });
-        } else if let Some(label) = boundary(line, b"-----END ") {
+        } else if let Some(label) = boundary(line, b"-----END ")? {
             match open.take() {
                 Some(block) if block.label == label => blocks.push(block),
                 Some(_) => return Err(Fault::Pem("the labels of BEGIN and END differ")),
@@ -70,9 +68,13 @@ impl Block<'_> {
     }
 }
 
-fn boundary(line: &[u8], start: &[u8]) -> Option<String> {
-    let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
-    Some(String::from_utf8_lossy(label).into_owned())
+fn boundary(line: &[u8], start: &[u8]) -> Result<Option<String>, Fault> {
+    let label = line.strip_prefix(start).and_then(|rest| rest.strip_suffix(b"-----"));
+    match label {
+        // What would be the label has the key in it, so no copy of it is made.
+        Some(label) if label.windows(5).any(|part| part == b"-----") => Err(LINE_BREAKS),
+        label => Ok(label.map(|label| String::from_utf8_lossy(label).into_owned())),
+    }
 }
 
 const LINE_BREAKS: Fault = Fault::Pem("line breaks are missing; each boundary needs its own line");

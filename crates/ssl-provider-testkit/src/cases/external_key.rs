@@ -1,5 +1,5 @@
-//! RSA keys outside the backend, by both interfaces: a raw operation of which core
-//! makes the exchange, and a whole exchange.
+//! RSA keys outside the backend: those that do the raw operation, of which core makes the exchange,
+//! and those that do the whole exchange.
 
 use std::sync::{Arc, Mutex};
 
@@ -125,8 +125,8 @@ pub fn external_key_whole_exchange_that_writes_nothing_is_not_known(backend: &Ba
     assert_ne!(first, second);
 }
 
-/// A modulus that no block with a premaster secret is as long as, or that is even, is refused; so
-/// is a raw key that reports another length.
+/// A modulus that is even or that no block with a premaster secret is as long as, and an exponent
+/// that is empty, even, 1 or padded, are refused; so is a raw key that reports another length.
 pub fn external_key_of_impossible_numbers_is_refused(backend: &Backend) {
     let provider = open(backend)
         .with_policy(ssl_provider_core::Policy { min_modulus_bits: 0, ..crate::exchange::POLICY });

@@ -246,7 +246,7 @@ pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
         for (premaster_version, taken) in policies {
             let policy = Policy { premaster_version, ..POLICY };
             let opened = load(open(backend).with_policy(policy), test_key.clone());
-            // Not reached where any version is taken.
+            // Under InsecureAny every version is taken, so the fallback is not expected there.
             let premaster_secret = taken.then_some(&secret[..]);
             let what = format_args!("carried: {carried:04x}, {premaster_version:?}");
             exchange.check(&opened, &ciphertext, premaster_secret, what);

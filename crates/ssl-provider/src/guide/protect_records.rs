@@ -15,8 +15,9 @@
 //! // One key for each direction, named by who writes with it.
 //! let session_keys = master_key.session_keys(&parameters)?;
 //! let mut server_writes = session_keys.record_key(Side::Server, RecordOptions::default())?;
-//! // A server reads with `record_key(Side::Client, …)`. This is the client's side of the above:
-//! let mut client_reads = session_keys.record_key(Side::Server, RecordOptions::default())?;
+//! // The client reads with the same key; a server reads with that of `Side::Client`.
+//! let client_reads = session_keys.record_key(Side::Server, RecordOptions::default())?;
+//! let mut client_reads = client_reads.for_reading();
 //!
 //! // Sequence numbers are the caller's: 0 with each new key, and one more for each record.
 //! let mut record = vec![0; server_writes.record_len(5)?];
@@ -49,7 +50,8 @@
 //!   length, padding, MAC or tag, so that it is no padding oracle; send `bad_record_mac` for all of
 //!   it.
 //! - **Never reuse a sequence number.** Nonces of AEAD suites are made of it; a key refuses to
-//!   write under one that is not above the last, and a key that has decrypted refuses to write.
+//!   write under one that is not above the last, and a key that was used to decrypt refuses to
+//!   write.
 //! - **Split application data in TLS 1.0 and SSL 3.0** into one byte and the rest, against BEAST:
 //!   [`RecordKey`] says why.
 //! - **Negotiate encrypt-then-MAC** (RFC 7366) for CBC suites where the peer can, in
