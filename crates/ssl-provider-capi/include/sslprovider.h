@@ -20,7 +20,8 @@
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
- *   - After fork() the child has no handles; those that it inherits are invalid in it.
+ *   - After fork() the child has no handles; those that it inherits are invalid in it. fork() waits
+ *     up to a second for calls of other threads to return, since a library may hold locks in them.
  *   - Exit handlers may make calls. End other threads before exit(): AWS-LC shuts its random number
  *     generator down then, and aborts when a new thread asks for random numbers.
  *   - Returns NTE_NO_MEMORY if a returned object cannot be allocated. Failure of an internal

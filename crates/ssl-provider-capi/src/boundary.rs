@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use ssl_provider::SecurityStatus;
 
 use crate::failure::Failure;
+use crate::process::InCall;
 
 /// Defines an export of the C interface.
 ///
@@ -80,7 +81,11 @@ pub unsafe extern "system" fn SslProviderSetTrace(trace: Option<TraceFn>) {
 /// A panic becomes `NTE_INTERNAL_ERROR`. The state behind the handles stays usable, because locks
 /// recover from poisoning and half-changed objects are refused.
 pub(crate) fn call(name: &'static str, body: impl FnOnce() -> Result<(), Failure>) -> i32 {
-    let outcome = match catch_unwind(AssertUnwindSafe(body)) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let _in_call = InCall::begin();
+        body()
+    }));
+    let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(payload) => {
             discard(payload);

@@ -21,7 +21,7 @@
 //! - Any function may be called from any thread. Hashes and session keys serve one caller at a
 //!   time; everything else runs at once.
 //! - A child made by `fork` starts without handles, buffers and keys; those of its parent are not
-//!   valid in it.
+//!   valid in it. `fork` waits up to a second for calls of other threads to return.
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!(

@@ -2,7 +2,8 @@
 //! A forked child starts with nothing, because what it inherits belongs to its parent.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::thread;
 
 use crate::key_store::KeyStore;
 use crate::memory::Blocks;
@@ -56,6 +57,44 @@ fn start() -> &'static Process {
     unsafe { &*current }
 }
 
+/// A call in progress. `fork` waits until other threads are in none: AWS-LC takes locks of its own,
+/// and one that is held at that moment is held in the child forever.
+pub(crate) struct InCall(&'static AtomicUsize);
+
+/// The calls in progress. A thread counts on one line, so that threads do not wait for each other.
+static CALLS: [Line; 16] = [const { Line(AtomicUsize::new(0)) }; 16];
+
+/// A count on a cache line of its own.
+#[repr(align(64))]
+struct Line(AtomicUsize);
+
+/// The number of forks that wait for calls to end; calls that begin wait for these.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+impl InCall {
+    pub(crate) fn begin() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static LINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % CALLS.len();
+        }
+        loop {
+            let call = Self(&CALLS[LINE.with(|line| *line)].0);
+            call.0.fetch_add(1, Ordering::SeqCst);
+            if FORKS.load(Ordering::SeqCst) == 0 {
+                return call;
+            }
+            drop(call);
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for InCall {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Registers the handlers of `fork`, by which a child starts without handles. A second thread at
 /// the same moment registers them again, which does no harm; a lock in its place could block a
 /// child forever.
@@ -72,24 +111,41 @@ fn watch_forks() {
     // Miri has no fork.
     #[cfg(all(unix, not(miri)))]
     {
-        // SAFETY: the handlers are functions that live as long as the library; `before_fork` runs
-        // in an ordinary context, and `in_child` does nothing but two atomic operations, which is
-        // allowed between `fork` and `exec` of a process with threads.
-        let error = unsafe { libc::pthread_atfork(Some(before_fork), None, Some(in_child)) };
+        // SAFETY: the handlers are functions that live as long as the library; `before_fork` and
+        // `in_parent` run in an ordinary context, and `in_child` does nothing but atomic
+        // operations, which is allowed between `fork` and `exec` of a process with threads.
+        let error =
+            unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
         assert_eq!(error, 0, "no memory for the handlers of fork");
     }
     WATCHED.store(true, Ordering::Release);
 }
 
-/// Completes every once-only initialisation: a child would wait forever for an initialisation that
-/// another thread had begun at `fork`.
+/// Completes every once-only initialisation, for which a child would wait forever if another thread
+/// had begun it at `fork`, and waits for calls in progress.
 #[cfg(all(unix, not(miri)))]
 extern "C" fn before_fork() {
     warm_up();
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    // A second in all: a `fork` that is made within a call would wait for itself.
+    for _ in 0..20_000 {
+        if CALLS.iter().all(|line| line.0.load(Ordering::SeqCst) == 0) {
+            return;
+        }
+        thread::sleep(std::time::Duration::from_micros(50));
+    }
+}
+
+#[cfg(all(unix, not(miri)))]
+extern "C" fn in_parent() {
+    // A handler that was registered after `before_fork` has nothing to take back.
+    let _ = FORKS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |forks| forks.checked_sub(1));
 }
 
 #[cfg(all(unix, not(miri)))]
 extern "C" fn in_child() {
+    FORKS.store(0, Ordering::SeqCst);
+    CALLS.iter().for_each(|line| line.0.store(0, Ordering::SeqCst));
     let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
     // Registered twice, it has nothing left to do the second time.
     if !parents.is_null() {

@@ -121,13 +121,7 @@ impl KeyExchangeBackend for ProbeBackend {
         self.library.random()
     }
 
-    fn hashing(&self) -> &dyn Hashing {
-        self
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
+    ssl_provider::offers! { hashing, rsa_decryption }
 
     fn record_ciphers(&self) -> &dyn RecordCiphers {
         self.library.record_ciphers()

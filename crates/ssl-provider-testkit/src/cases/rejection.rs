@@ -22,7 +22,7 @@ use crate::vectors::{paragraphs, pem_blocks, value, with_folder};
 /// the fallback.
 pub(crate) fn assert_rejected(backend: &Backend, key: &TestKey, ciphertext: &[u8]) {
     let opened = load(open(backend), key.clone());
-    let what = format_args!("{} {}", key.name, crate::bytes::to_hex(ciphertext));
+    let what = format!("{} {}", key.name, crate::bytes::to_hex(ciphertext));
     Exchange::tls1_2().check(&opened, ciphertext, None, what);
 }
 
@@ -62,7 +62,7 @@ pub fn rejection_is_the_same_for_every_size_of_key(backend: &Backend) {
         for kind in KINDS.iter().step_by(step) {
             let sample = kind.sample(&mut rng, &test_key, 0x0303);
             let premaster_secret = sample.premaster_secret.as_deref();
-            let what = format_args!("{} {}", test_key.name, kind.name);
+            let what = format!("{} {}", test_key.name, kind.name);
             Exchange::tls1_2().check(&opened, &sample.ciphertext, premaster_secret, what);
         }
     }
@@ -80,7 +80,7 @@ pub fn rejection_finds_a_change_of_any_byte(backend: &Backend) {
             block[position] = value;
             let ciphertext = test_key.encrypt(&block);
             let premaster_secret = reference::unpad(&block, Some(0x0303));
-            let what = format_args!("byte {position} = {value}");
+            let what = format!("byte {position} = {value}");
             Exchange::tls1_2().check(&opened, &ciphertext, premaster_secret.as_deref(), what);
         }
     }
@@ -248,7 +248,7 @@ pub fn rejection_of_versions_follows_the_policy(backend: &Backend) {
             let opened = load(open(backend).with_policy(policy), test_key.clone());
             // Under InsecureAny every version is taken, so the fallback is not expected there.
             let premaster_secret = taken.then_some(&secret[..]);
-            let what = format_args!("carried: {carried:04x}, {premaster_version:?}");
+            let what = format!("carried: {carried:04x}, {premaster_version:?}");
             exchange.check(&opened, &ciphertext, premaster_secret, what);
         }
     }
@@ -352,7 +352,7 @@ pub fn rejection_of_wycheproof_vectors(backend: &Backend) {
                 load(open(backend), TestKey::from_der(&format!("{name:?}"), der))
             });
             for test in group.tests {
-                let what = format_args!("{name:?} {}", test.tc_id);
+                let what = format!("{name:?} {}", test.tc_id);
                 Exchange::tls1_2().check(&opened, &test.ct, None, what);
                 assert_ne!(test.pt.len(), 48);
                 count += 1;
