@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::chart::{self, Bar, distinct};
 use crate::command::Run;
 use crate::features::all_of_facade;
+use crate::multi_buffer::bench::{self, Comparison};
 use crate::workspace::Workspace;
 
 /// Runs the benchmarks, unless the last run is to be used, and writes the report.
@@ -36,13 +37,23 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
             .args(["--package", "ssl-provider-benches", "--"])
             .args(short)
             .run(workspace)?;
+        let extent = if quick { bench::QUICK } else { bench::USUAL };
+        fs::write(directory.join(COMPARISON), bench::measure(workspace, extent)?)
+            .context("cannot record the comparison with crypto_mb")?;
     }
     let notes = fs::read_to_string(&notes).context("there is no run to report")?;
     let notes = parse_notes(&notes)?;
     let mut times = read_times(&directory)?;
     times.extend(noted_times(&notes));
-    let measured =
-        Measured { times, notes, environment: environment(workspace, &directory)?, quick };
+    let comparison = fs::read_to_string(directory.join(COMPARISON))
+        .context("the last run has no comparison with crypto_mb")?;
+    let measured = Measured {
+        times,
+        notes,
+        comparison: Comparison::parse(&comparison)?,
+        environment: environment(workspace, &directory)?,
+        quick,
+    };
     ensure!(!measured.times.is_empty(), "the benchmarks measured nothing");
 
     // A quick run shows that everything works; its figures are not for quoting.
@@ -71,6 +82,12 @@ pub(crate) fn run_once(workspace: &Workspace) -> Result<()> {
         .args(["--", "--test"])
         .run(workspace)
 }
+
+/// The file with the lines of the comparison with crypto_mb.
+const COMPARISON: &str = "multi-buffer.jsonl";
+
+/// The group whose section is followed by that comparison.
+const BEFORE_COMPARISON: &str = "multi_buffer_single";
 
 /// A group of benchmarks that is one section of the report and one chart.
 struct Group {
@@ -279,6 +296,8 @@ struct Measured {
     times: BTreeMap<Key, f64>,
     /// Paired ratios, and the versions of the libraries.
     notes: Vec<Value>,
+    /// With crypto_mb, in turns.
+    comparison: Comparison,
     environment: Vec<(&'static str, String)>,
     quick: bool,
 }
@@ -388,12 +407,15 @@ fn render(measured: &Measured) -> Result<String> {
     report.push_str(&table(vec![String::new(); 2], rows));
     for group in &GROUPS {
         let _ = write!(report, "\n{}", group.section(measured)?);
+        if group.name == BEFORE_COMPARISON {
+            let _ = write!(report, "\n{}", measured.comparison.section());
+        }
     }
     Ok(report)
 }
 
 /// Returns a Markdown table.
-fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(header: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let rule = vec!["---".to_owned(); header.len()];
     let lines = [header, rule].into_iter().chain(rows);
     lines.map(|cells| format!("| {} |\n", cells.join(" | "))).collect()
@@ -469,7 +491,7 @@ fn duration(nanoseconds: f64) -> String {
 }
 
 /// Returns a number with three digits, or all those before the decimal point.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value {
         v if v < 10.0 => format!("{v:.2}"),
         v if v < 100.0 => format!("{v:.1}"),
@@ -503,6 +525,7 @@ mod tests {
         Measured {
             times,
             notes: parse_notes(&format!("{ratio}\n{library}\n")).unwrap(),
+            comparison: Comparison::parse(&bench::tests::lines()).unwrap(),
             environment: vec![("processor", "a processor".into())],
             quick: false,
         }
@@ -517,6 +540,7 @@ mod tests {
             "| aws-lc | 5000/s (200 µs) | 1.00 | 1.0123 (1.0100 to 1.0150) |",
             "| openssl | 4000/s (250 µs) | 1.25 | – |",
             "(benchmarks/rsa-2048.svg)",
+            "## Multi-buffer RSA and crypto_mb",
         ] {
             assert!(report.contains(part), "{part} in:\n{report}");
         }

@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, public_api,
-    release, test, tidy, timing, tshark, valgrind,
+    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, multi_buffer,
+    public_api, release, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -35,6 +35,7 @@ const STEPS: [Step; 22] = [
     ("public-api", |workspace| public_api::run(workspace, false)),
     ("downstream", downstream::run),
     ("benches", bench_report::run_once),
+    ("multi-buffer", multi_buffer::smoke),
     ("residue", test::residue),
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
@@ -114,7 +115,7 @@ struct Row {
 fn render(table: &[Row]) -> String {
     let line = |name: &str, took: Duration, result: &str| {
         let seconds = took.as_secs();
-        format!("{name:<10} {:>4}:{:02}  {result}\n", seconds / 60, seconds % 60)
+        format!("{name:<12} {:>4}:{:02}  {result}\n", seconds / 60, seconds % 60)
     };
     let rows = table
         .iter()
@@ -134,9 +135,9 @@ mod tests {
             Row { name: "fmt", took: seconds(2), passed: true },
             Row { name: "test", took: seconds(78), passed: false },
         ];
-        let expected = "fmt           0:02  passed\n\
-                        test          1:18  FAILED\n\
-                        total         1:20";
+        let expected = "fmt             0:02  passed\n\
+                        test            1:18  FAILED\n\
+                        total           1:20";
         assert_eq!(render(&table), expected);
     }
 }

@@ -21,6 +21,7 @@ mod interop;
 mod matrix;
 mod miri;
 mod msrv;
+mod multi_buffer;
 mod public_api;
 mod python;
 mod release;
@@ -112,6 +113,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Multi-buffer RSA: compare its speed, check many results, search its machine code.
+    #[command(subcommand)]
+    MultiBuffer(multi_buffer::Task),
     /// Compare the full handshakes per second of the lab server and of `openssl s_server`.
     Handshakes(handshakes::Options),
     /// Build and test the C library; run its C programs under sanitizers and valgrind.
@@ -180,6 +184,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),
+        Task::MultiBuffer(task) => multi_buffer::run(&workspace, &task),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),

@@ -14,6 +14,19 @@ use crate::workspace::Workspace;
 ///
 /// Fails when Python or a package is missing.
 pub(crate) fn prepare(workspace: &Workspace, requirements: &[&str]) -> Result<PathBuf> {
+    install(workspace, requirements, &[])
+}
+
+/// As [`prepare`], without what the packages depend on.
+///
+/// # Errors
+///
+/// As for [`prepare`].
+pub(crate) fn prepare_alone(workspace: &Workspace, requirements: &[&str]) -> Result<PathBuf> {
+    install(workspace, requirements, &["--no-deps"])
+}
+
+fn install(workspace: &Workspace, requirements: &[&str], options: &[&str]) -> Result<PathBuf> {
     let environment = workspace.target("venv");
     let python = environment.join("bin/python");
     if !python.is_file() {
@@ -21,6 +34,7 @@ pub(crate) fn prepare(workspace: &Workspace, requirements: &[&str]) -> Result<Pa
     }
     Run::new(&python)
         .args(["-m", "pip", "install", "--quiet"])
+        .args(options)
         .args(requirements.iter().flat_map(|file| ["--requirement", file]))
         .run(workspace)?;
     Ok(python)

@@ -188,10 +188,15 @@ impl KeyParts {
 
     /// A key of exactly `bits` bits, found from `seed`. Slow; for sizes that no file has.
     pub fn generate(bits: u64, seed: u64) -> Self {
+        Self::generate_uneven([bits - bits / 2, bits / 2], seed)
+    }
+
+    /// A key whose primes have these bits, found from `seed`; the modulus has as many as both.
+    pub fn generate_uneven([p, q]: [u64; 2], seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let half = bits / 2;
+        let bits = p + q;
         loop {
-            let (p, q) = (prime(bits - half, &mut rng), prime(half, &mut rng));
+            let (p, q) = (prime(p, &mut rng), prime(q, &mut rng));
             if p != q && (&p * &q).bits() == bits {
                 return Self::from_primes(p, q, 65537);
             }
@@ -312,5 +317,7 @@ mod tests {
     #[test]
     fn a_generated_key_has_the_asked_size() {
         assert_eq!(KeyParts::generate(257, 5).n.bits(), 257);
+        let uneven = KeyParts::generate_uneven([100, 156], 5);
+        assert_eq!([uneven.p.bits(), uneven.q.bits(), uneven.n.bits()], [100, 156, 256]);
     }
 }

@@ -1,0 +1,336 @@
+//! Searches the machine code of the kernels of multi-buffer RSA for what depends on data: valgrind
+//! does not support AVX-512, so `cargo xtask ctgrind` runs plain Rust in their place.
+
+use std::fmt;
+
+use anyhow::{Result, ensure};
+
+use crate::command::Run;
+use crate::workspace::Workspace;
+
+/// The library that has the kernels.
+const PACKAGE: &str = "ssl-provider-multibuffer";
+
+/// What the path of a kernel has: that of the crate, and one of the words.
+const CRATE: &str = "ssl_provider_multibuffer::";
+const KERNELS: [&str; 2] = ["avx512", "ifma"];
+
+/// Kernels that are found at least, with the instances for each size of key.
+const AT_LEAST: usize = 6;
+
+/// Disassembles the release build and searches the kernels.
+///
+/// # Errors
+///
+/// Fails with the number of findings, after printing each, and when there are too few kernels.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        println!("NOT CHECKED: the kernels: they are machine code of x86_64 only");
+        return Ok(());
+    }
+    Run::cargo("build").args(["--quiet", "--release", "--package", PACKAGE]).run(workspace)?;
+    let library = format!("lib{}.rlib", PACKAGE.replace('-', "_"));
+    let disassembly = Run::new("objdump")
+        .args(["--disassemble", "--demangle", "--no-show-raw-insn", "--wide"])
+        .args([workspace.target("release").join(library)])
+        .read(workspace)?;
+    let kernels = kernels(&disassembly);
+    let found: Vec<_> = kernels.iter().flat_map(Function::findings).collect();
+    for finding in &found {
+        println!("{finding}");
+    }
+    let (count, instructions) =
+        (kernels.len(), kernels.iter().map(|kernel| kernel.instructions.len()).sum::<usize>());
+    ensure!(found.is_empty(), "{} findings in {count} kernels", found.len());
+    ensure!(count >= AT_LEAST, "expected {AT_LEAST} kernels or more, found {count}");
+    println!("multi-buffer: {count} kernels, {instructions} instructions, nothing found");
+    Ok(())
+}
+
+/// A function of the disassembly.
+#[derive(Debug)]
+struct Function<'a> {
+    name: &'a str,
+    instructions: Vec<Instruction<'a>>,
+}
+
+/// An instruction in the syntax of AT&T: the destination is the last operand.
+#[derive(Clone, Copy, Debug)]
+struct Instruction<'a> {
+    mnemonic: &'a str,
+    operands: &'a str,
+}
+
+/// Something that may depend on data.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding<'a> {
+    function: &'a str,
+    instruction: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Jump,
+    Gather,
+    MaskedMemory,
+    Mask,
+    Reveal,
+    Division,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jump => "a conditional jump that is not on a count",
+            Self::Gather => "a memory access whose addresses are data",
+            Self::MaskedMemory => "a memory access under a mask",
+            Self::Mask => "a comparison of vectors into a mask",
+            Self::Reveal => "a part of a vector in a general register, which can be branched on",
+            Self::Division => "a division, whose time depends on the operands",
+        })
+    }
+}
+
+impl fmt::Display for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.function, self.rule, self.instruction)
+    }
+}
+
+/// Returns the kernels of a disassembly by objdump.
+fn kernels(disassembly: &str) -> Vec<Function<'_>> {
+    let mut kernels: Vec<Function<'_>> = Vec::new();
+    let mut in_kernel = false;
+    for line in disassembly.lines() {
+        if let Some(name) = function_name(line) {
+            in_kernel = name.contains(CRATE) && KERNELS.iter().any(|word| name.contains(word));
+            if in_kernel {
+                kernels.push(Function { name, instructions: Vec::new() });
+            }
+        } else if let Some(kernel) = kernels.last_mut().filter(|_| in_kernel) {
+            kernel.instructions.extend(instruction(line));
+        }
+    }
+    kernels
+}
+
+/// The name in a line such as `0000000000000000 <name>:`.
+fn function_name(line: &str) -> Option<&str> {
+    let (address, name) = line.split_once(" <")?;
+    let name = name.strip_suffix(">:")?;
+    address.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(name)
+}
+
+/// The instruction in a line such as `  1f:\tvpandq 0x0(%rip),%zmm0,%zmm8        # 29 <name>`.
+fn instruction(line: &str) -> Option<Instruction<'_>> {
+    let (address, text) = line.split_once(":\t")?;
+    let is_address = address.trim().bytes().all(|byte| byte.is_ascii_hexdigit());
+    let text = text.split('#').next().unwrap_or(text).trim();
+    let (mnemonic, operands) = text.split_once(' ').unwrap_or((text, ""));
+    is_address.then_some(Instruction { mnemonic, operands: operands.trim() })
+}
+
+impl<'a> Function<'a> {
+    fn findings(&self) -> Vec<Finding<'a>> {
+        let found = self.instructions.iter().enumerate().filter_map(|(index, instruction)| {
+            let rule = if instruction.is_conditional_jump() {
+                (!self.is_counted(index)).then_some(Rule::Jump)
+            } else {
+                instruction.rule()
+            };
+            Some(Finding { function: self.name, instruction: instruction.to_string(), rule: rule? })
+        });
+        found.collect()
+    }
+
+    /// Whether the jump at `index` is on flags that general registers have set.
+    fn is_counted(&self, index: usize) -> bool {
+        let before = self.instructions[..index].iter().rev();
+        let flags = before.into_iter().find(|instruction| !instruction.keeps_flags());
+        flags.is_some_and(Instruction::counts)
+    }
+}
+
+impl Instruction<'_> {
+    fn is_conditional_jump(&self) -> bool {
+        self.mnemonic.starts_with('j') && !self.mnemonic.starts_with("jmp")
+    }
+
+    /// Whether it leaves the flags as they are.
+    fn keeps_flags(&self) -> bool {
+        let name = self.mnemonic;
+        let of_vectors = name.starts_with('v') && !name.starts_with("vptest");
+        let compares = ["vtest", "vcomi", "vucomi"].iter().any(|prefix| name.starts_with(prefix));
+        of_vectors && !compares
+            || ["mov", "lea", "nop"].iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Whether it compares or changes a count, which is in a register or has been spilled to the
+    /// stack.
+    fn counts(&self) -> bool {
+        let is_of = |stem: &str| {
+            let suffix = self.mnemonic.strip_prefix(stem);
+            suffix.is_some_and(|suffix| ["", "b", "w", "l", "q"].contains(&suffix))
+        };
+        let on_stack = |operand: &str| ["(%rsp)", "(%rbp)"].iter().any(|it| operand.ends_with(it));
+        ["cmp", "test", "dec", "inc", "add", "sub"].into_iter().any(is_of)
+            && self.operands().iter().all(|operand| !operand.contains('(') || on_stack(operand))
+    }
+
+    fn rule(&self) -> Option<Rule> {
+        let name = self.mnemonic;
+        let operands = self.operands();
+        let (destination, _) = operands.last().map_or(("", ""), |last| split_mask(last));
+        let in_memory = operands.iter().any(|operand| operand.contains('('));
+        let masked = operands.iter().any(|operand| split_mask(operand).1.starts_with("{%k"));
+        if name.contains("gather") || name.contains("scatter") {
+            Some(Rule::Gather)
+        } else if in_memory && masked {
+            Some(Rule::MaskedMemory)
+        } else if name.starts_with('v') && is_mask(destination) {
+            Some(Rule::Mask)
+        } else if name.starts_with(['v', 'k']) && is_general(destination) {
+            Some(Rule::Reveal)
+        } else if name.starts_with("div") || name.starts_with("idiv") {
+            Some(Rule::Division)
+        } else {
+            None
+        }
+    }
+
+    /// The operands. Those in memory have commas of their own.
+    fn operands(&self) -> Vec<&str> {
+        let mut depth = 0;
+        let split = self.operands.split(|letter| {
+            match letter {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            letter == ',' && depth == 0
+        });
+        split.collect()
+    }
+}
+
+/// An operand, and what stands behind it in braces.
+fn split_mask(operand: &str) -> (&str, &str) {
+    operand.split_at(operand.find('{').unwrap_or(operand.len()))
+}
+
+fn is_mask(operand: &str) -> bool {
+    operand.strip_prefix("%k").is_some_and(|number| number.parse::<u8>().is_ok())
+}
+
+fn is_general(operand: &str) -> bool {
+    let vector = ["%xmm", "%ymm", "%zmm"].iter().any(|prefix| operand.starts_with(prefix));
+    let memory = operand.contains('(');
+    operand.starts_with('%') && !vector && !memory && !is_mask(operand)
+}
+
+impl fmt::Display for Instruction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.mnemonic, self.operands)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disassembly with a kernel of these instructions, between functions that are none.
+    fn with_kernel(instructions: &[&str]) -> String {
+        let body = |lines: &[&str]| {
+            let numbered = lines.iter().enumerate();
+            numbered.map(|(at, line)| format!(" {at:3x}:\t{line}\n")).collect::<String>()
+        };
+        let bad = body(&["idiv   %rcx", "kortestw %k0,%k0", "je     0 <other>"]);
+        let kernel = body(instructions);
+        format!(
+            "\nDisassembly of section .text.multiply:\n\n\
+             0000000000000000 <ssl_provider_multibuffer::engine::decrypt>:\n{bad}\n\
+             0000000000000000 <ssl_provider_multibuffer::kernel::avx512::multiply>:\n{kernel}\n\
+             0000000000000000 <other::avx512::multiply>:\n{bad}\n"
+        )
+    }
+
+    fn rules(instructions: &[&str]) -> Vec<Rule> {
+        let disassembly = with_kernel(instructions);
+        let kernels = kernels(&disassembly);
+        assert_eq!(kernels.len(), 1);
+        assert_eq!(kernels[0].instructions.len(), instructions.len());
+        kernels[0].findings().into_iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn arithmetic_in_counted_loops_is_taken() {
+        let kernel = [
+            "push   %rbp",
+            "mov    $0x80,%al",
+            "kmovw  %eax,%k1",
+            "vpsrlq $0x38,%zmm0,%zmm8{%k1}",
+            "vpaddq 0x0(%rip){1to8},%zmm14,%zmm14        # f6 <select+0xf6>",
+            "vpmadd52luq -0x740(%rdi,%rax,1),%zmm14,%zmm31",
+            "vmovdqa64 %zmm1,(%rsp,%rsi,1)",
+            "vpbroadcastq %rcx,%zmm14",
+            "vmovq  %xmm0,0x8(%rax)",
+            "cmp    $0x7f40,%rax",
+            "vpmadd52huq %zmm0,%zmm30,%zmm31",
+            "lea    0x8(%rax),%rax",
+            "jne    e0 <select+0xe0>",
+            "decq   0x18(%rsp)",
+            "jne    e0 <select+0xe0>",
+            "test   %ecx,%ecx",
+            "je     e0 <select+0xe0>",
+            "jmp    e0 <select+0xe0>",
+            "call   0 <memcpy>",
+            "vzeroupper",
+            "ret",
+        ];
+        assert_eq!(rules(&kernel), []);
+    }
+
+    #[test]
+    fn every_planted_fault_is_found() {
+        let jump = "jne    40 <multiply+0x40>";
+        for (planted, rule) in [
+            (&["vmovdqu64 (%rdi),%zmm0{%k1}{z}"][..], Rule::MaskedMemory),
+            (&["vpaddq (%rdi,%rax,8),%zmm1,%zmm0{%k1}"], Rule::MaskedMemory),
+            (&["vmovdqu64 %zmm0,(%rdi){%k1}"], Rule::MaskedMemory),
+            (&["vpaddq (%rdi){1to8},%zmm1,%zmm0{%k2}"], Rule::MaskedMemory),
+            (&["vpgatherqq (%rdi,%zmm1,8),%zmm0{%k1}"], Rule::Gather),
+            (&["vpscatterqq %zmm0,(%rdi,%zmm1,8){%k1}"], Rule::Gather),
+            (&["vptestmq %zmm0,%zmm1,%k1"], Rule::Mask),
+            (&["vpcmpltuq (%rdi),%zmm1,%k1"], Rule::Mask),
+            (&["vpcmpeqq %zmm0,%zmm1,%k3{%k1}"], Rule::Mask),
+            (&["vpmovq2m %zmm0,%k1"], Rule::Mask),
+            (&["vmovq  %xmm0,%rax"], Rule::Reveal),
+            (&["vpextrq $0x1,%xmm0,%rcx"], Rule::Reveal),
+            (&["vpmovmskb %ymm0,%eax"], Rule::Reveal),
+            (&["kmovw  %k1,%eax"], Rule::Reveal),
+            (&["div    %rcx"], Rule::Division),
+            (&["idivq  (%rdi)"], Rule::Division),
+            (&["vptest %ymm0,%ymm0", jump], Rule::Jump),
+            (&["kortestw %k0,%k1", jump], Rule::Jump),
+            (&["ktestb %k0,%k1", "nop", jump], Rule::Jump),
+            (&["vucomisd %xmm0,%xmm1", jump], Rule::Jump),
+            (&["cmpq   $0x0,(%rdi)", jump], Rule::Jump),
+            (&["cmp    %rax,(%rsp,%rdi,8)", jump], Rule::Jump),
+            (&["and    %rax,%rcx", jump], Rule::Jump),
+            (&["shr    %rcx", "jb     40 <multiply+0x40>"], Rule::Jump),
+            (&[jump], Rule::Jump),
+        ] {
+            assert_eq!(rules(planted), [rule], "{planted:?}");
+        }
+    }
+
+    #[test]
+    fn a_finding_names_the_function_and_the_instruction() {
+        let disassembly = with_kernel(&["vmovq  %xmm0,%rax"]);
+        let finding = kernels(&disassembly)[0].findings().remove(0);
+        let shown = "ssl_provider_multibuffer::kernel::avx512::multiply: a part of a vector in a \
+                     general register, which can be branched on: vmovq %xmm0,%rax";
+        assert_eq!(finding.to_string(), shown);
+    }
+}
