@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::clock;
+use crate::{clock, rank};
 
 /// Multiply-adds of eight lanes in a second.
 #[derive(Clone, Copy, Debug)]
@@ -61,15 +61,14 @@ pub(crate) fn summary(rates: &[IssueRates]) -> Value {
     };
     let register =
         |pick: fn(f64, f64) -> f64| rates.iter().map(|rates| rates.register).reduce(pick);
-    let mut memory: Vec<f64> = rates.iter().map(|rates| rates.memory).collect();
-    memory.sort_by(f64::total_cmp);
+    let median = |of: fn(&IssueRates) -> f64| rank(&rates.iter().map(of).collect::<Vec<_>>(), 0.5);
     json!({ "issue_rate": {
         "first": first.register,
         "last": last.register,
         "best": register(f64::max),
         "worst": register(f64::min),
-        "memory_median": memory[memory.len() / 2],
-        "memory_best": memory[memory.len() - 1],
+        "median": median(|rates| rates.register),
+        "memory_median": median(|rates| rates.memory),
     }})
 }
 
@@ -176,7 +175,7 @@ mod tests {
             .map(|(register, memory)| IssueRates { register, memory });
         let expected = json!({ "issue_rate": {
             "first": 5.0, "last": 5.5, "best": 6.0, "worst": 5.0,
-            "memory_median": 4.0, "memory_best": 4.5,
+            "median": 5.5, "memory_median": 4.0,
         }});
         assert_eq!(summary(&rates), expected);
         assert_eq!(summary(&[]), json!({ "issue_rate": null }));

@@ -104,7 +104,8 @@ fn kernels(disassembly: &str) -> Vec<Function<'_>> {
     let mut in_kernel = false;
     for line in disassembly.lines() {
         if let Some(name) = function_name(line) {
-            in_kernel = name.contains(CRATE) && KERNELS.iter().any(|word| name.contains(word));
+            let path = path(name);
+            in_kernel = path.contains(CRATE) && KERNELS.iter().any(|word| path.contains(word));
             if in_kernel {
                 kernels.push(Function { name, instructions: Vec::new() });
             }
@@ -120,6 +121,13 @@ fn function_name(line: &str) -> Option<&str> {
     let (address, name) = line.split_once(" <")?;
     let name = name.strip_suffix(">:")?;
     address.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(name)
+}
+
+/// The path of a function or of the type that it belongs to, without what it is generic over.
+fn path(name: &str) -> &str {
+    let path = name.trim_start_matches('<');
+    let path = path.split(" as ").next().unwrap_or(path);
+    path.split('<').next().unwrap_or(path)
 }
 
 /// The instruction in a line such as `  1f:\tvpandq 0x0(%rip),%zmm0,%zmm8        # 29 <name>`.
@@ -323,6 +331,21 @@ mod tests {
         ] {
             assert_eq!(rules(planted), [rule], "{planted:?}");
         }
+    }
+
+    #[test]
+    fn kernels_are_known_by_their_path_and_not_by_what_others_are_generic_over() {
+        let kernel = "ssl_provider_multibuffer::kernel::avx512::Avx512";
+        assert_eq!(path(kernel), kernel);
+        assert_eq!(
+            path(&format!("<{kernel} as ssl_provider_multibuffer::Kernel>::select")),
+            kernel
+        );
+        assert_eq!(path(&format!("<{kernel}<20>>::square")), kernel);
+        assert_eq!(
+            path(&format!("core::ptr::drop_in_place<{kernel}>")),
+            "core::ptr::drop_in_place"
+        );
     }
 
     #[test]
