@@ -59,16 +59,15 @@ pub(crate) fn summary(rates: &[IssueRates]) -> Value {
     let (Some(first), Some(last)) = (rates.first(), rates.last()) else {
         return json!({ "issue_rate": null });
     };
-    let register =
-        |pick: fn(f64, f64) -> f64| rates.iter().map(|rates| rates.register).reduce(pick);
-    let median = |of: fn(&IssueRates) -> f64| rank(&rates.iter().map(of).collect::<Vec<_>>(), 0.5);
+    let register: Vec<f64> = rates.iter().map(|rates| rates.register).collect();
+    let memory: Vec<f64> = rates.iter().map(|rates| rates.memory).collect();
     json!({ "issue_rate": {
         "first": first.register,
         "last": last.register,
-        "best": register(f64::max),
-        "worst": register(f64::min),
-        "median": median(|rates| rates.register),
-        "memory_median": median(|rates| rates.memory),
+        "low": rank(&register, 0.1),
+        "median": rank(&register, 0.5),
+        "high": rank(&register, 0.9),
+        "memory_median": rank(&memory, 0.5),
     }})
 }
 
@@ -170,12 +169,12 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_has_the_extremes_and_the_ends() {
+    fn the_summary_has_the_spread_and_the_ends() {
         let rates = [(5.0, 4.0), (6.0, 4.5), (5.5, 3.0)]
             .map(|(register, memory)| IssueRates { register, memory });
         let expected = json!({ "issue_rate": {
-            "first": 5.0, "last": 5.5, "best": 6.0, "worst": 5.0,
-            "median": 5.5, "memory_median": 4.0,
+            "first": 5.0, "last": 5.5, "low": 5.0, "median": 5.5, "high": 6.0,
+            "memory_median": 4.0,
         }});
         assert_eq!(summary(&rates), expected);
         assert_eq!(summary(&[]), json!({ "issue_rate": null }));

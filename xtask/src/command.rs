@@ -158,6 +158,8 @@ fn package_of(program: &str) -> Option<&'static str> {
         "valgrind" => Some("valgrind"),
         "git" => Some("git"),
         "python3" => Some("python3 python3-venv"),
+        "objdump" => Some("binutils"),
+        "cc" => Some("gcc"),
         _ => None,
     }
 }

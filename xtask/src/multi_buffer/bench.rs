@@ -228,7 +228,7 @@ impl Comparison {
     fn state(&self) -> Option<String> {
         let rate = |name: &str| self.issue_rate[name].as_f64();
         let (first, last, median) = (rate("first")?, rate("last")?, rate("median")?);
-        let (worst, best) = (rate("worst")? / median, rate("best")? / median);
+        let (low, high) = (rate("low")? / median, rate("high")? / median);
         let of_memory = rate("memory_median")? / median;
         let slower = self.sizes.iter().flat_map(|size| {
             ["library", "crypto_mb", "ours"].map(|name| {
@@ -237,7 +237,7 @@ impl Comparison {
             })
         });
         let slower = slower.flatten().fold(1.0, f64::max);
-        let quiet = worst > 0.98 && best < 1.02 && of_memory > 0.97 && slower < 1.05;
+        let quiet = low > 0.98 && high < 1.02 && of_memory > 0.97 && slower < 1.05;
         let verdict = match quiet {
             true => "The machine was quiet",
             false => "The machine was disturbed: only ratios in one row mean anything",
@@ -245,9 +245,9 @@ impl Comparison {
         let [first, last, median] = [first, last, median].map(|rate| format!("{:.2}", rate / 1e9));
         Some(format!(
             "{verdict}. Issue rate in G multiply-adds a second: {first} at the beginning, {last} \
-             at the end, median {median}, which is that of the bound; relative to it, the worst \
-             was {worst:.3}, the best {best:.3}, the median with operands from the cache \
-             {of_memory:.3}. Of the times, the largest median was {slower:.3} of its tenth \
+             at the end, median {median}, which is that of the bound. Relative to it, the tenth \
+             percentile was {low:.3}, the ninetieth {high:.3}, the median with operands from the \
+             cache {of_memory:.3}. Of the times, the largest median was {slower:.3} of its tenth \
              percentile."
         ))
     }
@@ -292,7 +292,7 @@ pub(crate) mod tests {
             line
         }));
         lines.push(json!({ "issue_rate": {
-            "first": 5.5e9, "last": 5.49e9, "best": 5.55e9, "worst": 5.48e9,
+            "first": 5.5e9, "last": 5.49e9, "low": 5.5e9, "high": 5.55e9,
             "median": 5.54e9, "memory_median": 5.5e9,
         }}));
         lines
@@ -319,7 +319,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_disturbed_machine_shows() {
-        let disturbed = [("worst", 5.3e9), ("best", 5.8e9), ("memory_median", 4.4e9)];
+        let disturbed = [("low", 5.3e9), ("high", 5.8e9), ("memory_median", 4.4e9)];
         for (name, value) in disturbed {
             let mut lines = values();
             lines.last_mut().unwrap()["issue_rate"][name] = json!(value);
