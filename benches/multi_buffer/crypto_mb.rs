@@ -70,8 +70,10 @@ impl CryptoMb {
         let Ok(version) = self.symbol::<GetVersion>("mbx_getversion") else {
             return "unknown".to_owned();
         };
-        // SAFETY: the call takes nothing, and returns null or a pointer to what is static.
-        match unsafe { version().as_ref() } {
+        // SAFETY: the call takes nothing.
+        let version = unsafe { version() };
+        // SAFETY: the pointer is null or to what is static, until the library is unloaded.
+        match unsafe { version.as_ref() } {
             Some(Version { major, minor, revision, .. }) => format!("{major}.{minor}.{revision}"),
             None => "unknown".to_owned(),
         }

@@ -1,8 +1,8 @@
 //! Compares multi-buffer RSA with the library that it is around and with Intel's crypto_mb, and
 //! prints JSON lines. `cargo xtask multi-buffer bench` runs it and makes a table of them.
 //!
-//! `multi-buffer ROUNDS MILLISECONDS [CRYPTO-MB]`: in each round every contestant works for at least
-//! this long, in turns, and its processor time is taken. CRYPTO-MB is the shared library.
+//! `multi-buffer ROUNDS MILLISECONDS [CRYPTO-MB]`: in each round every contestant works for at
+//! least this long, in turns, and its processor time is taken. CRYPTO-MB is the shared library.
 
 mod clock;
 mod crypto_mb;

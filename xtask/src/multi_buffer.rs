@@ -1,5 +1,5 @@
-//! `cargo xtask multi-buffer`: compares the speed of multi-buffer RSA with a library and with
-//! Intel's crypto_mb, checks many results, and searches its machine code for secret-dependent steps.
+//! `cargo xtask multi-buffer`: compares the speed of multi-buffer RSA with a library and Intel's
+//! crypto_mb, checks many results, and searches its machine code for steps that depend on data.
 
 pub(crate) mod bench;
 mod check;

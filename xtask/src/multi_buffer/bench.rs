@@ -259,9 +259,9 @@ const BITS: [u64; 5] = [1024, 1536, 2048, 3072, 4096];
 /// Operations in a batch of the bound.
 const LANES: f64 = 8.0;
 
-const TEXT: &str = "Private operations a second of one core, by processor time. All contestants run \
-    in one process, in turns; rates are of the tenth percentile of their times, the ratio is the \
-    median over the rounds with the tenth and the ninetieth percentile. `ours` is \
+const TEXT: &str = "Private operations a second of one core, by processor time. All contestants \
+    run in one process, in turns; rates are of the tenth percentile of their times, the ratio is \
+    the median over the rounds with the tenth and the ninetieth percentile. `ours` is \
     `decrypt_premasters` with sixteen ciphertexts: conversion, blinding, the check of every result \
     and wiping included. Intel's crypto_mb does the private operation only, eight at once: it has \
     no blinding and no check for faults. It has no keys of 1536 bits. The bound is the number of \
