@@ -2,8 +2,10 @@
 //! does not support AVX-512, so `cargo xtask ctgrind` runs plain Rust in their place.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
 use crate::workspace::Workspace;
@@ -18,22 +20,29 @@ const KERNELS: [&str; 2] = ["avx512", "ifma"];
 /// Kernels that are found at least, with the instances for each size of key.
 const AT_LEAST: usize = 6;
 
-/// Disassembles the release build and searches the kernels.
+/// Faults that are compiled and must be found, by the name of the function.
+const PLANTED: [(&str, &[Rule]); 4] = [
+    ("jump", &[Rule::Jump]),
+    ("masked_memory", &[Rule::MaskedMemory]),
+    ("mask_and_reveal", &[Rule::Mask, Rule::Reveal]),
+    ("division", &[Rule::Division]),
+];
+
+/// Disassembles the release build and searches the kernels, after those with planted faults.
 ///
 /// # Errors
 ///
-/// Fails with the number of findings, after printing each, and when there are too few kernels.
+/// Fails with the number of findings, after printing each, when there are too few kernels, and when
+/// a planted fault is not found.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         println!("NOT CHECKED: the kernels: they are machine code of x86_64 only");
         return Ok(());
     }
+    find_planted(workspace)?;
     Run::cargo("build").args(["--quiet", "--release", "--package", PACKAGE]).run(workspace)?;
     let library = format!("lib{}.rlib", PACKAGE.replace('-', "_"));
-    let disassembly = Run::new("objdump")
-        .args(["--disassemble", "--demangle", "--no-show-raw-insn", "--wide"])
-        .args([workspace.target("release").join(library)])
-        .read(workspace)?;
+    let disassembly = disassemble(workspace, &workspace.target("release").join(library))?;
     let kernels = kernels(&disassembly);
     let found: Vec<_> = kernels.iter().flat_map(Function::findings).collect();
     for finding in &found {
@@ -45,6 +54,37 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     ensure!(count >= AT_LEAST, "expected {AT_LEAST} kernels or more, found {count}");
     println!("multi-buffer: {count} kernels, {instructions} instructions, nothing found");
     Ok(())
+}
+
+/// Compiles kernels with faults, which must all be found: compilers and objdump change.
+fn find_planted(workspace: &Workspace) -> Result<()> {
+    let directory = workspace.target("multi-buffer");
+    fs::create_dir_all(&directory).context("cannot create the folder of planted faults")?;
+    let library = directory.join("planted.rlib");
+    Run::new("rustc")
+        .args(["--edition", "2024", "-O", "--crate-type", "rlib"])
+        .args(["--crate-name", CRATE.trim_end_matches(':'), "xtask/planted/kernels.rs", "-o"])
+        .args([&library])
+        .run(workspace)?;
+    let disassembly = disassemble(workspace, &library)?;
+    let kernels = kernels(&disassembly);
+    for (name, rules) in PLANTED {
+        let kernel = kernels.iter().find(|kernel| kernel.name.ends_with(&format!("::{name}")));
+        let found = kernel.with_context(|| format!("the planted `{name}` is missing"))?.findings();
+        for rule in rules {
+            let is_found = found.iter().any(|finding| finding.rule == *rule);
+            ensure!(is_found, "the planted fault in `{name}` was not found: {rule}");
+        }
+    }
+    println!("multi-buffer: the faults in {} planted kernels are found", PLANTED.len());
+    Ok(())
+}
+
+fn disassemble(workspace: &Workspace, library: &Path) -> Result<String> {
+    Run::new("objdump")
+        .args(["--disassemble", "--demangle", "--no-show-raw-insn", "--wide"])
+        .args([library])
+        .read(workspace)
 }
 
 /// A function of the disassembly.
