@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// Measure briefly, to see that everything runs; the figures are not for quoting.
     #[arg(long)]
     quick: bool,
-    /// Print one JSON object for each key size instead of the table.
+    /// Print the JSON lines of the program instead of the table.
     #[arg(long)]
     json: bool,
 }
