@@ -239,7 +239,7 @@ impl Comparison {
         let slower = slower.flatten().fold(1.0, f64::max);
         let quiet = low > 0.98 && high < 1.02 && of_memory > 0.97 && slower < 1.05;
         let verdict = match quiet {
-            true => "The machine was quiet",
+            true => "No disturbance of the machine shows",
             false => "The machine was disturbed: only ratios in one row mean anything",
         };
         let [first, last, median] = [first, last, median].map(|rate| format!("{:.2}", rate / 1e9));
@@ -310,8 +310,8 @@ pub(crate) mod tests {
             "| 2048 | 4000 | 8000 | 10000 | 1.25 (1.20 to 1.30) | 14050 | 0.71 |",
             "| 1536 | 4000 | – | 10000 | – | 14050 | 0.71 |",
             "crypto_mb is version 2.3.0.",
-            "The machine was quiet. Issue rate in G multiply-adds a second: 5.50 at the beginning, \
-             5.49 at the end",
+            "No disturbance of the machine shows. Issue rate in G multiply-adds a second: 5.50 at \
+             the beginning, 5.49 at the end",
         ] {
             assert!(text.contains(part), "{part} in:\n{text}");
         }
