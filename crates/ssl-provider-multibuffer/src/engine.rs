@@ -11,22 +11,30 @@ use ssl_provider_core::backend::RawDecryption;
 use ssl_provider_core::{Error, RsaPrivateKeyDer};
 use zeroize::Zeroizing;
 
-#[cfg(any(test, feature = "__probe"))]
-use crate::kernel::Portable;
-use crate::kernel::{Kernel, Modulus, TABLE_LEN, Window};
+use crate::blocks::{IndexBits, PARTS, TABLE_LEN, Window};
+use crate::montgomery::{Context, Lookup, Modulus, Table, multiply_and_add};
 use crate::number::{
     DIGIT_BITS, HALF, LANES, Number, SPARE_BITS, digits_of, power_of_two, side_by_side,
 };
+use crate::vector::Kernel;
+#[cfg(any(test, feature = "__probe"))]
+use crate::vector::Portable;
 
 /// Batches after which the blinding factors are made anew; in between they are squared.
 const BLINDING_USES: u32 = 32;
 
-/// Percent of an engine's digits that a prime has to fill.
-const LEAST_FILLED: usize = 80;
+/// Percent of an engine's digits that a prime has to fill. With less, a batch takes as long as a
+/// library for one after the other.
+const LEAST_FILLED: usize = 55;
 
 /// Bits of an exponent that one multiplication takes; 16 is the size of the kernel's table.
 const WINDOW_BITS: usize = 4;
-const _: () = assert!(1 << WINDOW_BITS == TABLE_LEN);
+const _: () = assert!(1 << WINDOW_BITS == TABLE_LEN && WINDOW_BITS == PARTS);
+
+/// Digits of primes that are computed with in two streams, p beside q, where the kernel
+/// [starts two multiplications a cycle](Kernel::starts_two_a_cycle). The tables of longer primes
+/// would not fit into the cache side by side.
+const IN_TWO_STREAMS: usize = 10;
 
 /// A private key whose primes have `H` digits and whose modulus has `N`, twice as many.
 pub(crate) struct Engine<K, const H: usize, const N: usize> {
@@ -43,10 +51,10 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
 
 /// The private key, for computing modulo its primes and putting the results together.
 struct Crt<const H: usize> {
-    p: Primes<H>,
-    q: Primes<H>,
+    p: Box<Primes<H>>,
+    q: Box<Primes<H>>,
     /// p in the lower half of the lanes, q in the upper.
-    p_beside_q: Primes<H>,
+    p_beside_q: Box<Primes<H>>,
     /// q^-1 mod p.
     coefficient: Number<H>,
 }
@@ -104,23 +112,27 @@ struct Blinding<const N: usize> {
 impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     const HALVES: () = assert!(N == 2 * H);
 
-    /// Loads a key, if its primes have the length that this engine is for.
-    pub(crate) fn new(kernel: K, der: &RsaPrivateKeyDer<'_>) -> Option<Self> {
+    /// Whether the longer prime of a key has the length that this engine is for.
+    pub(crate) fn takes(der: &RsaPrivateKeyDer<'_>) -> bool {
         let () = Self::HALVES;
-        let [p, q] = der.primes();
-        let [dp, dq, coefficient] = der.crt_parts();
         let short_enough = |bytes: &[u8], digits: usize| {
             // Without leading zeros; the lengths are public.
             8 * bytes.len() <= digits * DIGIT_BITS - SPARE_BITS
         };
-        let fits = [p, q, dp, dq, coefficient].iter().all(|part| short_enough(part, H));
+        let primes = der.primes();
+        let fits = primes.iter().chain(&der.crt_parts()).all(|part| short_enough(part, H));
         // Shorter primes would pay for digits that are empty.
-        let fills = p.len() >= H * DIGIT_BITS / 8 * LEAST_FILLED / 100;
-        if !fits || !short_enough(der.modulus(), N) || !fills {
-            return None;
-        }
+        let longest = primes.iter().map(|prime| prime.len()).max().unwrap_or(0);
+        let fills = longest >= H * DIGIT_BITS / 8 * LEAST_FILLED / 100;
+        fits && short_enough(der.modulus(), N) && fills
+    }
+
+    /// Loads a key that the engine [takes](Self::takes).
+    pub(crate) fn new(kernel: K, der: &RsaPrivateKeyDer<'_>) -> Self {
+        let [p, q] = der.primes();
+        let [dp, dq, coefficient] = der.crt_parts();
         let digits = digits_of(der.modulus());
-        Some(Self {
+        Self {
             kernel,
             crt: Crt::new(kernel, [p, q], [dp, dq], coefficient),
             modulus: Modulus::new(&digits),
@@ -132,7 +144,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 .iter()
                 .fold(0, |value, byte| value << 8 | u64::from(*byte)),
             blindings: [Mutex::new(None), Mutex::new(None)],
-        })
+        }
     }
 
     /// Runs the private operation for up to eight jobs. Says for each whether its result passed the
@@ -154,11 +166,12 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 ciphertext.set_lane(lane, job.ciphertext);
             }
         }
-        let blinding = self.next_blinding(width, random)?;
-        let blinded = self.multiply(&ciphertext, &blinding.factor);
+        let mut context = self.context();
+        let blinding = self.next_blinding(&mut context, width, random)?;
+        let blinded = context.product(&ciphertext, &blinding.factor);
         let power = self.crt.power(self.kernel, &blinded, Power::Private, width);
-        let em = self.multiply(&power, &blinding.inverse).reduce_once(&self.modulus.number);
-        let good = self.public_power(&em).equal_lanes(&ciphertext);
+        let em = context.product(&power, &blinding.inverse).reduce_once(&self.modulus.number);
+        let good = self.public_power(&mut context, &em).equal_lanes(&ciphertext);
         for (lane, job) in jobs.iter_mut().enumerate().take(LANES) {
             if good[lane] {
                 em.write_lane(lane, job.em);
@@ -170,6 +183,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
     /// Factors for one batch. Those for the next are their squares.
     fn next_blinding(
         &self,
+        context: &mut Context<'_, K, 1, N>,
         width: Width,
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<Blinding<N>, Error> {
@@ -182,11 +196,11 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match kept.take() {
             Some(last) if last.uses < BLINDING_USES => Blinding {
-                factor: self.multiply(&last.factor, &last.factor),
-                inverse: self.multiply(&last.inverse, &last.inverse),
+                factor: context.squared(&last.factor),
+                inverse: context.squared(&last.inverse),
                 uses: last.uses + 1,
             },
-            _ => self.new_blinding(width, random)?,
+            _ => self.new_blinding(context, width, random)?,
         };
         *kept = Some(next.copy());
         Ok(next)
@@ -194,6 +208,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
 
     fn new_blinding(
         &self,
+        context: &mut Context<'_, K, 1, N>,
         width: Width,
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<Blinding<N>, Error> {
@@ -206,34 +221,35 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             }
         }
         let inverse = self.crt.power(self.kernel, &number, Power::Inverse, width);
+        let factor = self.public_power(context, &number);
         Ok(Blinding {
-            factor: self.montgomery_form(&self.public_power(&number)),
-            inverse: self.montgomery_form(&inverse),
+            factor: context.product(&factor, &self.r_squared),
+            inverse: context.product(&inverse, &self.r_squared),
             uses: 1,
         })
     }
 
     /// The number to the public exponent, reduced.
-    fn public_power(&self, number: &Number<N>) -> Number<N> {
-        let number = self.montgomery_form(number);
-        let mut power = number.copy();
+    fn public_power(&self, context: &mut Context<'_, K, 1, N>, number: &Number<N>) -> Number<N> {
+        let in_montgomery_form = context.product(number, &self.r_squared);
+        let [mut power, mut next] = [&mut in_montgomery_form.copy(), &mut Number::zero()];
         // The exponent is odd and above 1, as `RsaPrivateKeyDer` has checked, so it has bits.
         let bits = u64::BITS - self.public_exponent.leading_zeros();
         for bit in (0..bits - 1).rev() {
-            power = self.multiply(&power, &power);
+            context.square([power], [next]);
+            mem::swap(&mut power, &mut next);
             if self.public_exponent >> bit & 1 == 1 {
-                power = self.multiply(&power, &number);
+                // The last factor takes the power out of Montgomery form.
+                let factor = if bit == 0 { number } else { &in_montgomery_form };
+                context.multiply([power], [factor], [next]);
+                mem::swap(&mut power, &mut next);
             }
         }
-        self.multiply(&power, &Number::one()).reduce_once(&self.modulus.number)
+        power.reduce_once(&self.modulus.number)
     }
 
-    fn montgomery_form(&self, number: &Number<N>) -> Number<N> {
-        self.multiply(number, &self.r_squared)
-    }
-
-    fn multiply(&self, a: &Number<N>, b: &Number<N>) -> Number<N> {
-        multiply(self.kernel, a, b, &self.modulus)
+    fn context(&self) -> Context<'_, K, 1, N> {
+        Context::new(self.kernel, [&self.modulus])
     }
 }
 
@@ -265,32 +281,40 @@ impl<const H: usize> Crt<H> {
     ) -> Number<N> {
         let (p, q) = (&self.p, &self.q);
         let [mod_p, mod_q] = match width {
-            Width::Half => self.p_beside_q.power(kernel, number, power).halves(),
-            Width::Full => [p, q].map(|prime| prime.power(kernel, number, power)),
+            Width::Half => {
+                let [both] = Primes::power(kernel, [&self.p_beside_q], number, power);
+                both.halves()
+            }
+            Width::Full if H == IN_TWO_STREAMS && kernel.starts_two_a_cycle() => {
+                Primes::power(kernel, [p, q], number, power)
+            }
+            Width::Full => [p, q].map(|prime| {
+                let [residue] = Primes::power(kernel, [prime], number, power);
+                residue
+            }),
         };
-        let mod_q = multiply(kernel, &mod_q, &Number::one(), &q.modulus);
-        let mod_q = mod_q.reduce_once(&q.modulus.number);
+        let [mut modulo_p, mut modulo_q] =
+            [p, q].map(|prime| Context::new(kernel, [&prime.modulus]));
+        let mod_q = modulo_q.product(&mod_q, &Number::one()).reduce_once(&q.modulus.number);
         // Garner's formula: the difference in Montgomery form, plus 2 p to be positive, times the
         // plain coefficient is plain.
-        let subtrahend = multiply(kernel, &mod_q, &p.r_squared, &p.modulus);
+        let subtrahend = modulo_p.product(&mod_q, &p.r_squared);
         let twice_p = p.modulus.number.add(&p.modulus.number);
         let (difference, _) = mod_p.add(&twice_p).subtract(&subtrahend);
-        let factor = multiply(kernel, &difference, &self.coefficient, &p.modulus);
+        let factor = modulo_p.product(&difference, &self.coefficient);
         let factor = factor.reduce_once(&p.modulus.number);
-        let mut result = mod_q.part::<N>(0);
-        result.add_product(&factor, &q.modulus.number);
-        result
+        multiply_and_add(kernel, &factor, &q.modulus.number, &mod_q)
     }
 }
 
 impl<const H: usize> Primes<H> {
     /// The same prime in every lane, with exponents for primes of up to `len` bytes.
-    fn new<K: Kernel>(kernel: K, prime: &[u8], exponent: &[u8], len: usize) -> Self {
+    fn new<K: Kernel>(kernel: K, prime: &[u8], exponent: &[u8], len: usize) -> Box<Self> {
         let digits = Zeroizing::new(digits_of(prime));
         let modulus = Modulus::new(&digits);
         let r_squared = Zeroizing::new(power_of_two(2 * DIGIT_BITS * H, &digits));
         let r_squared = Number::splat(&r_squared);
-        let r_cubed = multiply(kernel, &r_squared, &r_squared, &modulus);
+        let r_cubed = Context::new(kernel, [&modulus]).squared(&r_squared);
         let mut less_two = Zeroizing::new(prime.to_vec());
         // An odd number above 2: only the lowest byte changes unless it is 1.
         let mut borrow = 2;
@@ -300,61 +324,103 @@ impl<const H: usize> Primes<H> {
             borrow = u8::from(below_zero);
         }
         let inversion = windows(&less_two, len);
-        Self { modulus, r_squared, r_cubed, exponent: windows(exponent, len), inversion }
+        let exponent = windows(exponent, len);
+        Box::new(Self { modulus, r_squared, r_cubed, exponent, inversion })
     }
 
     /// The primes of half of the lanes beside half of others, whose exponents are as long.
-    fn beside(&self, other: &Self) -> Self {
+    fn beside(&self, other: &Self) -> Box<Self> {
         let beside = |lower: &[Window], upper: &[Window]| {
             let both = lower.iter().zip(upper).map(|(lower, upper)| side_by_side(*lower, *upper));
             Zeroizing::new(both.collect::<Vec<_>>())
         };
-        Self {
+        Box::new(Self {
             modulus: self.modulus.beside(&other.modulus),
             r_squared: self.r_squared.beside(&other.r_squared),
             r_cubed: self.r_cubed.beside(&other.r_cubed),
             exponent: beside(&self.exponent, &other.exponent),
             inversion: beside(&self.inversion, &other.inversion),
-        }
+        })
     }
 
-    /// A power of a number below R, in Montgomery form.
-    fn power<K: Kernel, const N: usize>(
-        &self,
+    /// Powers of a number below R^2 modulo each of `S` primes, in Montgomery form.
+    // Not inlined: the caller has one for each width, and their tables would share a frame.
+    #[inline(never)]
+    fn power<K: Kernel, const S: usize, const N: usize>(
         kernel: K,
+        primes: [&Self; S],
         number: &Number<N>,
         power: Power,
-    ) -> Number<H> {
+    ) -> [Number<H>; S] {
+        let mut context = Context::new(kernel, primes.map(|prime| &prime.modulus));
+        let mut result = [const { Number::zero() }; S];
+        let mut other = [const { Number::zero() }; S];
+        let mut entry = [const { Number::zero() }; S];
         // number = high R + low, so that number R = high R^3 / R + low R^2 / R.
         let (low, high) = (number.part::<H>(0), number.part::<H>(H));
-        let modulus = &self.modulus;
-        let base = multiply(kernel, &low, &self.r_squared, modulus);
-        let base = base.add(&multiply(kernel, &high, &self.r_cubed, modulus));
+        context.multiply([&low; S], primes.map(|it| &it.r_squared), result.each_mut());
+        context.multiply([&high; S], primes.map(|it| &it.r_cubed), other.each_mut());
+        let base: [_; S] = array::from_fn(|stream| result[stream].add(&other[stream]));
 
-        let mut last = multiply(kernel, &Number::one(), &self.r_squared, modulus);
-        let table: [Number<H>; TABLE_LEN] = array::from_fn(|_| {
-            let next = multiply(kernel, &last, &base, modulus);
-            mem::replace(&mut last, next)
-        });
-        let windows = match power {
-            Power::Private => &self.exponent,
-            Power::Inverse => &self.inversion,
-        };
-        // The hot loop: it goes back and forth between the two numbers.
-        let mut result = table[0].copy();
-        let mut other = Number::zero();
-        let mut entry = Number::zero();
-        for window in windows.iter() {
-            for _ in 0..WINDOW_BITS / 2 {
-                kernel.multiply(&result, &result, modulus, &mut other);
-                kernel.multiply(&other, &other, modulus, &mut result);
+        // The powers from 0 to 15, of which each is a square or one base more than the last.
+        let mut tables = [const { Table::zero() }; S];
+        let one = Number::one();
+        context.multiply([&one; S], primes.map(|it| &it.r_squared), other.each_mut());
+        for place in 0..TABLE_LEN {
+            if place > 0 && place % 2 == 0 {
+                for (table, root) in tables.iter().zip(&mut entry) {
+                    table.get(place / 2, root);
+                }
+                context.square(entry.each_ref(), other.each_mut());
+            } else if place > 0 {
+                for (table, last) in tables.iter().zip(&mut entry) {
+                    table.get(place - 1, last);
+                }
+                context.multiply(base.each_ref(), entry.each_ref(), other.each_mut());
             }
-            kernel.select(&table, *window, &mut entry);
-            kernel.multiply(&result, &entry, modulus, &mut other);
+            for (table, power) in tables.iter_mut().zip(&other) {
+                table.set(place, power);
+            }
+        }
+
+        let windows = primes.map(|prime| match power {
+            Power::Private => &prime.exponent[..],
+            Power::Inverse => &prime.inversion[..],
+        });
+        // All streams have as many windows, as the length is that of the longer prime.
+        let len = windows.iter().map(|windows| windows.len()).min().unwrap_or(0);
+        let [mut result, mut other] = [&mut result, &mut other];
+        for mut lookup in
+            lookups(&tables, &windows.map(|windows| IndexBits::of(windows[0])), result)
+        {
+            lookup.run(kernel);
+        }
+        // The hot loop: it goes back and forth between the two numbers.
+        for place in 1..len {
+            let indices = windows.map(|windows| IndexBits::of(windows[place]));
+            for part in 0..PARTS {
+                let lookups = &mut lookups(&tables, &indices, &mut entry);
+                context.square_and_look_up(result.each_ref(), other.each_mut(), lookups, part);
+                mem::swap(&mut result, &mut other);
+            }
+            context.multiply(result.each_ref(), entry.each_ref(), other.each_mut());
             mem::swap(&mut result, &mut other);
         }
-        result
+        result.each_ref().map(Number::copy)
     }
+}
+
+/// What is to be looked up in each stream.
+fn lookups<'a, const S: usize, const H: usize>(
+    tables: &'a [Table<H>; S],
+    indices: &'a [IndexBits; S],
+    entries: &'a mut [Number<H>; S],
+) -> [Lookup<'a, H>; S] {
+    let mut streams = 0..S;
+    entries.each_mut().map(|entry| {
+        let stream = streams.next().unwrap_or(0);
+        Lookup { table: &tables[stream], index: &indices[stream], entry }
+    })
 }
 
 /// Raises a number of 128 bytes to the power of a private key with primes of 64 bytes, and writes
@@ -379,17 +445,6 @@ pub fn private_power(
     for (out, width) in out.into_iter().zip([Width::Half, Width::Full]) {
         crt.power(Portable, &numbers, Power::Private, width).write_lane(0, out);
     }
-}
-
-fn multiply<K: Kernel, const N: usize>(
-    kernel: K,
-    a: &Number<N>,
-    b: &Number<N>,
-    modulus: &Modulus<N>,
-) -> Number<N> {
-    let mut product = Number::zero();
-    kernel.multiply(a, b, modulus, &mut product);
-    product
 }
 
 /// A big-endian number as windows of four bits in every lane, as many as `len` bytes have.
@@ -422,19 +477,27 @@ mod tests {
 
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::Rng;
-    use ssl_provider_testkit::rsa_key::TestKey;
+    use ssl_provider_testkit::loud::not_tested;
+    use ssl_provider_testkit::rsa_key::{KeyParts, TestKey};
 
     use super::*;
-    use crate::kernel::Avx512;
-    use crate::key::STACK_LEN;
+    use crate::key::STACK_LENS;
+    use crate::vector::{Avx512, AvxIfmaTwin, on_every_kernel};
 
     type Portable1024 = Engine<Portable, 10, 20>;
 
     fn engine<K: Kernel, const H: usize, const N: usize>(
         kernel: K,
         key: &TestKey,
-    ) -> Option<Engine<K, H, N>> {
-        Engine::new(kernel, &RsaPrivateKeyDer::from_der(&key.der).unwrap())
+    ) -> Engine<K, H, N> {
+        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+        assert!(Engine::<K, H, N>::takes(&der), "{}", key.name);
+        Engine::new(kernel, &der)
+    }
+
+    /// A key whose primes have these bits.
+    fn of_lengths(lengths: [u64; 2]) -> TestKey {
+        TestKey::from_der("generated", &KeyParts::generate_uneven(lengths, 92).to_der())
     }
 
     /// A generator that goes on from call to call.
@@ -483,14 +546,54 @@ mod tests {
     }
 
     #[test]
-    fn results_are_those_of_big_integers() {
-        let key = TestKey::rsa_1024();
-        assert_decrypts(&engine::<_, 10, 20>(Portable, &key).unwrap(), &key, 3);
-        for key in [TestKey::rsa_2048(), TestKey::rsa_2048_e3(), TestKey::rsa_2048_p_lt_q()] {
-            assert_decrypts(&engine::<_, 20, 40>(Portable, &key).unwrap(), &key, 1);
+    fn results_are_those_of_big_integers_for_every_size_on_every_kernel() {
+        fn assert_kernel<K: Kernel>(kernel: K) {
+            let key = TestKey::rsa_1024();
+            assert_decrypts(&engine::<K, 10, 20>(kernel, &key), &key, 10);
+            let key = TestKey::rsa_1536();
+            assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, 2);
+            for key in [TestKey::rsa_2048(), TestKey::rsa_2048_e3(), TestKey::rsa_2048_p_lt_q()] {
+                assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, 1);
+            }
+            let key = TestKey::rsa_3072();
+            assert_decrypts(&engine::<K, 30, 60>(kernel, &key), &key, 1);
         }
-        let key = TestKey::rsa_3072();
-        assert_decrypts(&engine::<_, 30, 60>(Portable, &key).unwrap(), &key, 1);
+        on_every_kernel!(assert_kernel);
+    }
+
+    /// Too slow in plain Rust.
+    #[test]
+    fn results_are_those_of_big_integers_for_long_keys() {
+        fn assert_kernel<K: Kernel>(kernel: K) {
+            // Half of the width, and all of it.
+            let key = TestKey::rsa_4096();
+            let engine = Box::new(engine::<K, 40, 80>(kernel, &key));
+            assert_decrypts(&engine, &key, 5);
+            let key = TestKey::rsa_8192();
+            let engine = Box::new(self::engine::<K, 80, 160>(kernel, &key));
+            assert_decrypts(&engine, &key, 1);
+        }
+        match (Avx512::detect(), AvxIfmaTwin::detect()) {
+            (Some(kernel), Some(twin)) => {
+                assert_kernel(kernel);
+                assert_kernel(twin);
+            }
+            _ => not_tested("multi-buffer RSA of 4096 and 8192 bits", "there is no AVX-512 IFMA"),
+        }
+    }
+
+    #[test]
+    fn primes_of_uneven_length_are_computed_by_the_engine_of_the_longer_one() {
+        fn assert_kernel<K: Kernel>(kernel: K) {
+            for lengths in [[589, 435], [435, 589], [480, 544], [600, 424]] {
+                let key = of_lengths(lengths);
+                assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, 5);
+            }
+            // The shorter prime would fit into fewer digits.
+            let key = of_lengths([520, 900]);
+            assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, 1);
+        }
+        on_every_kernel!(assert_kernel);
     }
 
     #[test]
@@ -509,15 +612,17 @@ mod tests {
     #[test]
     fn blinding_factors_are_renewed_and_still_cancel() {
         let key = TestKey::rsa_1024();
-        let engine: Portable1024 = engine(Portable, &key).unwrap();
+        let engine: Portable1024 = engine(Portable, &key);
         let random = generator();
         let mut factors: Vec<Vec<u8>> = Vec::new();
         for width in [Width::Half, Width::Full] {
             for uses in (1..=BLINDING_USES).chain([1, 2]) {
-                let blinding = engine.next_blinding(width, &random).unwrap();
+                let context = &mut engine.context();
+                let blinding = engine.next_blinding(context, width, &random).unwrap();
                 assert_eq!(blinding.uses, uses);
-                let inverse = engine.multiply(&blinding.inverse, &Number::one());
-                let product = engine.multiply(&blinding.factor, &engine.public_power(&inverse));
+                let inverse = context.product(&blinding.inverse, &Number::one());
+                let inverse = engine.public_power(context, &inverse);
+                let product = context.product(&blinding.factor, &inverse);
                 let product = product.reduce_once(&engine.modulus.number);
                 assert_eq!(product.equal_lanes(&Number::one()), [true; LANES]);
                 let lanes = lanes(&blinding.factor);
@@ -542,7 +647,7 @@ mod tests {
     #[test]
     fn a_result_that_does_not_encrypt_back_is_not_handed_out() {
         let key = TestKey::rsa_1024();
-        let mut engine: Portable1024 = engine(Portable, &key).unwrap();
+        let mut engine: Portable1024 = engine(Portable, &key);
         // A fault in the half of one prime would give away the other (Boneh, DeMillo, Lipton).
         for primes in [&mut engine.crt.p, &mut engine.crt.p_beside_q] {
             primes.exponent.last_mut().unwrap()[0] ^= 1;
@@ -562,7 +667,7 @@ mod tests {
     #[test]
     fn a_failing_generator_is_an_error_and_the_next_batch_is_well() {
         let key = TestKey::rsa_1024();
-        let engine: Portable1024 = engine(Portable, &key).unwrap();
+        let engine: Portable1024 = engine(Portable, &key);
         let ciphertext = vec![0x11; key.len()];
         let mut em = vec![0; key.len()];
         let mut jobs = [RawDecryption { ciphertext: &ciphertext, em: &mut em }];
@@ -574,31 +679,58 @@ mod tests {
     /// On a thread with less stack than it takes, it would end the process.
     #[test]
     fn the_stack_that_is_wiped_holds_a_batch_and_the_loading_of_a_key() {
-        fn load_and_decrypt(kernel: impl Kernel) {
-            let key = TestKey::rsa_3072();
-            let engine = Box::new(engine::<_, 30, 60>(kernel, &key).unwrap());
-            for jobs in [1, LANES] {
-                let (_, good) = decrypt(&engine, &vec![vec![0x11; key.len()]; jobs]);
-                assert_eq!(good, [true; LANES]);
-            }
+        fn assert_fits<K: Kernel, const H: usize, const N: usize>(
+            kernel: K,
+            key: &TestKey,
+            len: usize,
+        ) {
+            let der = key.der.clone();
+            let ciphertexts = vec![vec![0x11; key.len()]; LANES];
+            let run = move || {
+                let der = RsaPrivateKeyDer::from_der(&der).unwrap();
+                let engine = Box::new(Engine::<K, H, N>::new(kernel, &der));
+                for jobs in [1, LANES] {
+                    let (_, good) = decrypt(&engine, &ciphertexts[..jobs]);
+                    assert_eq!(good, [true; LANES]);
+                }
+            };
+            thread::Builder::new().stack_size(len).spawn(run).unwrap().join().unwrap();
         }
-        let run = || match Avx512::detect() {
-            Some(kernel) => load_and_decrypt(kernel),
-            None => load_and_decrypt(Portable),
-        };
-        thread::Builder::new().stack_size(STACK_LEN).spawn(run).unwrap().join().unwrap();
+        fn assert_kernel<K: Kernel>(kernel: K) {
+            assert_fits::<K, 10, 20>(kernel, &TestKey::rsa_1024(), STACK_LENS[0]);
+            assert_fits::<K, 20, 40>(kernel, &TestKey::rsa_2048(), STACK_LENS[1]);
+            assert_fits::<K, 40, 80>(kernel, &TestKey::rsa_4096(), STACK_LENS[2]);
+            assert_fits::<K, 80, 160>(kernel, &TestKey::rsa_8192(), STACK_LENS[3]);
+        }
+        match (Avx512::detect(), AvxIfmaTwin::detect()) {
+            (Some(kernel), Some(twin)) => {
+                assert_kernel(kernel);
+                assert_kernel(twin);
+            }
+            _ => not_tested("the stack of multi-buffer RSA", "there is no AVX-512 IFMA"),
+        }
     }
 
     #[test]
     fn keys_whose_primes_do_not_fill_the_digits_are_left_to_the_library() {
-        for key in [TestKey::rsa_1536(), TestKey::rsa_2056(), TestKey::rsa_4096()] {
-            let fits = (
-                engine::<_, 10, 20>(Portable, &key).is_some(),
-                engine::<_, 20, 40>(Portable, &key).is_some(),
-                engine::<_, 30, 60>(Portable, &key).is_some(),
-            );
-            let expected = (false, key.name == "rsa-2056", false);
-            assert_eq!(fits, expected, "{}", key.name);
+        // Two lengths just too long and too short for an engine, and those between two engines.
+        for (key, engine) in [
+            (TestKey::rsa_2056(), Some(20)),
+            (of_lengths([513, 512]), Some(15)),
+            (of_lengths([1033, 512]), Some(30)),
+            (of_lengths([2073, 512]), None),
+        ] {
+            let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+            let takes = [
+                (10, Engine::<Portable, 10, 20>::takes(&der)),
+                (15, Engine::<Portable, 15, 30>::takes(&der)),
+                (20, Engine::<Portable, 20, 40>::takes(&der)),
+                (30, Engine::<Portable, 30, 60>::takes(&der)),
+                (40, Engine::<Portable, 40, 80>::takes(&der)),
+                (80, Engine::<Portable, 80, 160>::takes(&der)),
+            ];
+            let first = takes.into_iter().find(|(_, takes)| *takes).map(|(digits, _)| digits);
+            assert_eq!(first, engine, "{} bytes", key.len());
         }
     }
 }

@@ -6,29 +6,46 @@ use ssl_provider_core::backend::{RawDecryption, RsaPrivateKey, with_stack_wiped}
 use ssl_provider_core::{Backend, Error, RsaPrivateKeyDer};
 
 use crate::engine::Engine;
-use crate::kernel::Kernel;
 use crate::number::LANES;
+use crate::vector::Kernel;
 
-/// Wraps a key that a library has loaded, for batches of `least` operations and more; returns it as
-/// it is where no engine has its size.
+/// Fewest operations that are worth a batch, in place of a library in portable code.
+const WORTH_BESIDE_PORTABLE_CODE: usize = 1;
+
+/// Wraps a key that a library, in assembly or not, has loaded; returns it as it is where no engine
+/// has its size.
 pub(crate) fn with_batches<K: Kernel>(
     kernel: K,
     der: &RsaPrivateKeyDer<'_>,
     single: Box<dyn RsaPrivateKey>,
     library: Backend,
-    least: usize,
+    in_assembly: bool,
 ) -> Box<dyn RsaPrivateKey> {
-    // Primes of 512, 1024 and 1536 bits. With more digits the kernel runs out of registers, and
-    // libraries are faster.
-    if let Some(engine) = Engine::<K, 10, 20>::new(kernel, der) {
-        Box::new(Key { engine, single, library, least })
-    } else if let Some(engine) = Engine::<K, 20, 40>::new(kernel, der) {
-        Box::new(Key { engine, single, library, least })
-    } else if let Some(engine) = Engine::<K, 30, 60>::new(kernel, der) {
-        Box::new(Key { engine, single, library, least })
-    } else {
-        single
+    macro_rules! engines {
+        ($($digits_of_primes:literal and $digits_of_modulus:literal,)*) => { $(
+            if Engine::<K, $digits_of_primes, $digits_of_modulus>::takes(der) {
+                return with_stack_wiped_for($digits_of_primes, || {
+                    let engine =
+                        Engine::<K, $digits_of_primes, $digits_of_modulus>::new(kernel, der);
+                    let least = match in_assembly {
+                        true => kernel.least_beside_assembly($digits_of_primes),
+                        false => WORTH_BESIDE_PORTABLE_CODE,
+                    };
+                    Box::new(Key { engine, single, library, least })
+                });
+            }
+        )* };
     }
+    // Moduli of 1024, 1536, 2048, 3072, 4096 and 8192 bits.
+    engines! {
+        10 and 20,
+        15 and 30,
+        20 and 40,
+        30 and 60,
+        40 and 80,
+        80 and 160,
+    }
+    single
 }
 
 struct Key<K, const H: usize, const N: usize> {
@@ -36,6 +53,7 @@ struct Key<K, const H: usize, const N: usize> {
     single: Box<dyn RsaPrivateKey>,
     /// For random numbers.
     library: Backend,
+    /// Fewest operations that go to the engine.
     least: usize,
 }
 
@@ -55,7 +73,7 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
                 self.single.decrypt_raw_batch(jobs)?;
                 continue;
             }
-            let good = with_stack_wiped::<_, STACK_LEN>(|| self.engine.decrypt(jobs, &random))?;
+            let good = with_stack_wiped_for(H, || self.engine.decrypt(jobs, &random))?;
             for (job, _) in jobs.iter_mut().zip(good).filter(|(_, good)| !good) {
                 self.single.decrypt_raw(job.ciphertext, job.em)?;
             }
@@ -64,9 +82,20 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 }
 
-/// Bytes of stack that a batch or the loading of a key may use: a table of 16 numbers of 1536 bits
-/// in eight lanes, the numbers around it, and copies that the compiler makes.
-pub(crate) const STACK_LEN: usize = 320 * 1024;
+/// Does `work`, and wipes the stack that a batch or the loading of a key takes, by the digits of
+/// the primes: most of it is a table of 16 numbers in eight lanes. Wiping more takes time.
+fn with_stack_wiped_for<T>(digits: usize, work: impl FnOnce() -> T) -> T {
+    match digits {
+        ..=10 => with_stack_wiped::<_, { STACK_LENS[0] }>(work),
+        ..=20 => with_stack_wiped::<_, { STACK_LENS[1] }>(work),
+        ..=40 => with_stack_wiped::<_, { STACK_LENS[2] }>(work),
+        _ => with_stack_wiped::<_, { STACK_LENS[3] }>(work),
+    }
+}
+
+/// Bytes of stack for primes of up to 10, 20, 40 and 80 digits; 80, 160, 320 and 640 KiB were seen
+/// to be enough.
+pub(crate) const STACK_LENS: [usize; 4] = [96 << 10, 192 << 10, 384 << 10, 768 << 10];
 
 impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Key<K, H, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,19 +114,25 @@ mod tests {
     use ssl_provider_testkit::rsa_key::TestKey;
 
     use super::*;
-    use crate::kernel::Portable;
+    use crate::vector::Portable;
 
     /// What the engine does not do, the fake does: it gives back the ciphertext.
     #[test]
     fn as_many_operations_as_the_engine_is_worth_go_there_and_fewer_to_the_library() {
         let key = TestKey::rsa_1024();
         let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
-        for (least, jobs, by_library) in
-            [(1, 1, 0), (1, 9, 0), (2, 1, 1), (2, 2, 0), (2, 8, 0), (2, 9, 1), (2, 10, 0)]
-        {
+        for (in_assembly, jobs, by_library) in [
+            (false, 1, 0),
+            (false, 9, 0),
+            (true, 1, 1),
+            (true, 2, 0),
+            (true, 8, 0),
+            (true, 9, 1),
+            (true, 10, 0),
+        ] {
             let fake = Fake::new().leak();
             let single = fake.rsa_decryption().load(&der).unwrap();
-            let wrapped = with_batches(Portable, &der, single, fake.into(), least);
+            let wrapped = with_batches(Portable, &der, single, fake.into(), in_assembly);
             let ciphertext = vec![0x11; key.len()];
             let mut blocks = vec![vec![0; key.len()]; jobs];
             let mut batch: Vec<_> =
@@ -107,10 +142,13 @@ mod tests {
                 batch => wrapped.decrypt_raw_batch(batch).unwrap(),
             }
             let (engine, library) = blocks.split_at(jobs - by_library);
-            assert!(engine.iter().all(|block| key.encrypt(block) == ciphertext), "{least}, {jobs}");
-            assert!(library.iter().all(|block| *block == ciphertext), "{least}, {jobs}");
+            assert!(
+                engine.iter().all(|block| key.encrypt(block) == ciphertext),
+                "{in_assembly}, {jobs}"
+            );
+            assert!(library.iter().all(|block| *block == ciphertext), "{in_assembly}, {jobs}");
             let asked = fake.log().iter().filter(|it| **it == Operation::RsaDecryptRaw).count();
-            assert_eq!(asked, by_library, "{least}, {jobs}");
+            assert_eq!(asked, by_library, "{in_assembly}, {jobs}");
         }
     }
 
@@ -133,11 +171,11 @@ mod tests {
         let fake = Fake::new().leak();
         let load = || {
             let single = fake.rsa_decryption().load(&der).unwrap();
-            with_batches(Portable, &der, single, fake.into(), 1)
+            with_batches(Portable, &der, single, fake.into(), false)
         };
         let (unwiped, wiped) = (
+            Remains::of(|| drop(Box::new(Engine::<_, 10, 20>::new(Portable, &der)))),
             Remains::of(|| drop(load())),
-            Remains::of(|| drop(with_stack_wiped::<_, STACK_LEN>(load))),
         );
         assert_ne!(unwiped.found(&secrets), BTreeSet::new());
         assert_eq!(wiped.found(&secrets), BTreeSet::new());
@@ -146,7 +184,7 @@ mod tests {
         let block = Rng::new(97).bytes(key.len() - 1);
         let secrets = secrets.and("block", &block);
         let ciphertext = key.encrypt(&block);
-        let engine = Box::new(Engine::<_, 10, 20>::new(Portable, &der).unwrap());
+        let engine = Box::new(Engine::<_, 10, 20>::new(Portable, &der));
         let wrapped = load();
         let mut em = vec![0; key.len()];
         let unwiped = Remains::of(|| {

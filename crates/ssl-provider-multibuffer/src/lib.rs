@@ -15,33 +15,26 @@
 //! result. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
 //! windows of fixed length, and each look-up reads the whole table.
 
+mod blocks;
 mod engine;
-mod kernel;
 mod key;
+mod montgomery;
 mod number;
+mod vector;
 
-use ssl_provider_core::backend::{
-    Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey, with_stack_wiped,
-};
+use ssl_provider_core::backend::{Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey};
 use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
 
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
-use crate::kernel::Avx512;
+use crate::vector::{Avx512, AvxIfma};
 
 /// A backend around another one, with a private operation that takes batches.
 pub type MultiBuffer = Composed<Batches>;
 
-/// Fewest operations that the engine is worth, around a library with assembly: a batch of up to
-/// four takes less time than two of its own.
-const WORTH_BESIDE_ASSEMBLY: usize = 2;
-
-/// Fewest operations that the engine is worth, around a library in portable code.
-const WORTH_BESIDE_PORTABLE_CODE: usize = 1;
-
 /// Whether this processor can compute batches.
 pub fn is_supported() -> bool {
-    Avx512::detect().is_some()
+    Processor::detect().is_some()
 }
 
 /// Puts multi-buffer RSA around a backend; none where [`is_supported`] returns false, or where the
@@ -50,26 +43,44 @@ pub fn is_supported() -> bool {
 /// The new backend has the name of the inner one. It is another backend all the same: each refuses
 /// the keys of the other.
 pub fn around(inner: &Backend) -> Option<MultiBuffer> {
-    let kernel = Avx512::detect()?;
+    let processor = Processor::detect()?;
     let BackendInfo { name, provider_name, library, rsa, .. } = inner.info();
-    let (least, what) = match (*rsa)?.assembly {
-        true => (WORTH_BESIDE_ASSEMBLY, "batches of RSA"),
-        false => (WORTH_BESIDE_PORTABLE_CODE, "RSA"),
+    let what = match (*rsa)?.assembly {
+        true => "batches of RSA",
+        false => "RSA",
     };
-    let library = format!("{library}, {what} by multi-buffer AVX-512 IFMA");
+    let library = format!("{library}, {what} by multi-buffer {}", processor.name());
     // None of it is FIPS validated.
     let info = BackendInfo::new(name, provider_name, library).with_rsa(*rsa);
-    let batches = Batches { kernel, inner: inner.clone(), least };
+    let batches = Batches { processor, inner: inner.clone() };
     Some(Composed::new(info, batches, inner.clone()))
+}
+
+/// The kernels that ship, the fastest first.
+#[derive(Clone, Copy, Debug)]
+enum Processor {
+    Avx512(Avx512),
+    AvxIfma(AvxIfma),
+}
+
+impl Processor {
+    fn detect() -> Option<Self> {
+        Avx512::detect().map(Self::Avx512).or_else(|| AvxIfma::detect().map(Self::AvxIfma))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Avx512(_) => "AVX-512 IFMA",
+            Self::AvxIfma(_) => "AVX-IFMA",
+        }
+    }
 }
 
 /// The part of [`MultiBuffer`] that is new: the loading of RSA keys.
 #[derive(Debug)]
 pub struct Batches {
-    kernel: Avx512,
+    processor: Processor,
     inner: Backend,
-    /// Fewest operations that go to the engine.
-    least: usize,
 }
 
 impl KeyExchangeBackend for Batches {
@@ -92,8 +103,15 @@ impl KeyExchangeBackend for Batches {
 impl RsaDecryption for Batches {
     fn load(&self, der: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
         let single = self.inner.rsa_decryption().load(der)?;
-        Ok(with_stack_wiped::<_, { key::STACK_LEN }>(|| {
-            key::with_batches(self.kernel, der, single, self.inner.clone(), self.least)
-        }))
+        let library = self.inner.clone();
+        let in_assembly = library.info().rsa.is_some_and(|rsa| rsa.assembly);
+        Ok(match self.processor {
+            Processor::Avx512(kernel) => {
+                key::with_batches(kernel, der, single, library, in_assembly)
+            }
+            Processor::AvxIfma(kernel) => {
+                key::with_batches(kernel, der, single, library, in_assembly)
+            }
+        })
     }
 }

@@ -1,0 +1,461 @@
+//! The few instructions that the arithmetic is made of, for each kind of processor. Each takes the
+//! same time whatever the numbers are.
+
+use crate::number::{DIGIT_BITS, Digit};
+#[cfg(any(test, feature = "__probe"))]
+use crate::number::{DIGIT_MASK, LANES};
+
+/// Takes a sum to what it carries into the next digit.
+const DIGIT_SHIFT: u32 = 52;
+const _: () = assert!(DIGIT_SHIFT as usize == DIGIT_BITS);
+
+/// Registers that hold a digit of several lanes, and what is done with them.
+pub(crate) trait Vector: Copy {
+    /// A digit, or a sum of up to 64 bits, of each lane.
+    type Register: Copy;
+
+    /// Columns of a product that are summed up at once: as many as leave registers for the rest.
+    const COLUMNS: usize;
+
+    /// Digits of the largest block; see [`blocks`](crate::blocks).
+    const LARGEST_BLOCK: usize;
+
+    fn zero(self) -> Self::Register;
+
+    fn load(self, digit: &Digit) -> Self::Register;
+
+    fn store(self, digit: &mut Digit, value: Self::Register);
+
+    /// `sum` + the lower 52 bits of the product of two digits. Of each factor the lower 52 bits
+    /// count.
+    fn add_low(self, sum: Self::Register, a: Self::Register, b: Self::Register) -> Self::Register;
+
+    /// `sum` + the upper 52 bits of the product of two digits. Of each factor the lower 52 bits
+    /// count.
+    fn add_high(self, sum: Self::Register, a: Self::Register, b: Self::Register) -> Self::Register;
+
+    fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
+
+    /// What is above the lower 52 bits.
+    fn carry(self, sum: Self::Register) -> Self::Register;
+
+    /// The bits of `one` where `mask` has ones, and those of `other` where it has zeros.
+    fn choose(
+        self,
+        mask: Self::Register,
+        one: Self::Register,
+        other: Self::Register,
+    ) -> Self::Register;
+}
+
+/// Arithmetic for any kind of registers.
+pub(crate) trait Work {
+    /// Does the work in the lanes that `vector` stands for. To be inlined, since only the caller
+    /// may use the instructions.
+    fn run<V: Vector>(&mut self, vector: V);
+}
+
+/// A kind of processor. A value is the proof that this processor is of that kind.
+pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
+    /// Does the work in all lanes.
+    fn run(self, work: impl Work);
+
+    /// Whether it starts two multiplications of all lanes in each cycle. One stream of short
+    /// numbers then waits for its own results, and two do not.
+    fn starts_two_a_cycle(self) -> bool;
+
+    /// Fewest operations that are worth a batch, in place of a library with assembly for one after
+    /// the other, for primes of this many digits. Measured; see `docs/support.md`.
+    fn least_beside_assembly(self, digits_of_primes: usize) -> usize;
+
+    /// The largest block of the registers that it has; see [`Vector::LARGEST_BLOCK`].
+    const LARGEST_BLOCK: usize;
+}
+
+/// Plain Rust. Too slow to be of use, but it runs everywhere: under Miri, under valgrind, and
+/// beside the other kernels in their tests.
+#[cfg(any(test, feature = "__probe"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portable;
+
+#[cfg(any(test, feature = "__probe"))]
+impl Kernel for Portable {
+    const LARGEST_BLOCK: usize = <Self as Vector>::LARGEST_BLOCK;
+
+    fn run(self, mut work: impl Work) {
+        work.run(self);
+    }
+
+    fn starts_two_a_cycle(self) -> bool {
+        true
+    }
+
+    fn least_beside_assembly(self, _digits_of_primes: usize) -> usize {
+        2
+    }
+}
+
+#[cfg(any(test, feature = "__probe"))]
+impl Portable {
+    fn product(a: u64, b: u64) -> u128 {
+        u128::from(a & DIGIT_MASK) * u128::from(b & DIGIT_MASK)
+    }
+}
+
+/// Not inlined: the blocks use hundreds of each.
+#[cfg(any(test, feature = "__probe"))]
+impl Vector for Portable {
+    type Register = Digit;
+
+    // Those of AVX-512, so that both do the same.
+    const COLUMNS: usize = 20;
+    const LARGEST_BLOCK: usize = 20;
+
+    fn zero(self) -> Digit {
+        Digit::ZERO
+    }
+
+    fn load(self, digit: &Digit) -> Digit {
+        *digit
+    }
+
+    fn store(self, digit: &mut Digit, value: Digit) {
+        *digit = value;
+    }
+
+    #[inline(never)]
+    fn add_low(self, sum: Digit, a: Digit, b: Digit) -> Digit {
+        let low = |lane: usize| {
+            #[expect(clippy::cast_possible_truncation, reason = "the lower 52 bits are asked for")]
+            let low = Self::product(a.0[lane], b.0[lane]) as u64 & DIGIT_MASK;
+            sum.0[lane].wrapping_add(low)
+        };
+        Digit(std::array::from_fn::<_, LANES, _>(low))
+    }
+
+    #[inline(never)]
+    fn add_high(self, sum: Digit, a: Digit, b: Digit) -> Digit {
+        let high = |lane: usize| {
+            #[expect(clippy::cast_possible_truncation, reason = "52 bits of 104 are left")]
+            let high = (Self::product(a.0[lane], b.0[lane]) >> DIGIT_SHIFT) as u64;
+            sum.0[lane].wrapping_add(high)
+        };
+        Digit(std::array::from_fn::<_, LANES, _>(high))
+    }
+
+    #[inline(never)]
+    fn add(self, a: Digit, b: Digit) -> Digit {
+        Digit(std::array::from_fn(|lane| a.0[lane].wrapping_add(b.0[lane])))
+    }
+
+    #[inline(never)]
+    fn carry(self, sum: Digit) -> Digit {
+        Digit(sum.0.map(|sum| sum >> DIGIT_SHIFT))
+    }
+
+    #[inline(never)]
+    fn choose(self, mask: Digit, one: Digit, other: Digit) -> Digit {
+        let choose = |lane: usize| (one.0[lane] & mask.0[lane]) | (other.0[lane] & !mask.0[lane]);
+        Digit(std::array::from_fn(choose))
+    }
+}
+
+#[cfg(all(test, not(target_arch = "x86_64")))]
+pub(crate) use elsewhere::AvxIfmaTwin;
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) use elsewhere::{Avx512, AvxIfma};
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use x86_64::AvxIfmaTwin;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{Avx512, AvxIfma};
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64 {
+    use std::arch::x86_64::{
+        __cpuid, __m256i, __m512i, _mm256_add_epi64, _mm256_and_si256, _mm256_andnot_si256,
+        _mm256_madd52hi_avx_epu64, _mm256_madd52lo_avx_epu64, _mm256_or_si256,
+        _mm256_setzero_si256, _mm256_srli_epi64, _mm512_add_epi64, _mm512_madd52hi_epu64,
+        _mm512_madd52lo_epu64, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_ternarylogic_epi64,
+    };
+    #[cfg(test)]
+    use std::arch::x86_64::{_mm256_madd52hi_epu64, _mm256_madd52lo_epu64};
+
+    use super::{DIGIT_SHIFT, Kernel, Vector, Work};
+    use crate::number::Digit;
+
+    /// Methods that are one instruction, or a few, of a processor that `self` is the proof of.
+    macro_rules! instructions {
+        ($($name:ident($($argument:ident),*) = $instructions:expr;)*) => { $(
+            #[inline(always)]
+            fn $name(self $(, $argument: Self::Register)*) -> Self::Register {
+                #[allow(clippy::multiple_unsafe_ops_per_block, reason = "all need the same")]
+                // SAFETY: the instructions take any values, and need the features that were
+                // detected when `self` was made.
+                unsafe { $instructions }
+            }
+        )* };
+    }
+
+    /// AVX-512 with IFMA: a register holds a digit of all lanes.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Avx512 {
+        starts_two_a_cycle: bool,
+    }
+
+    impl Avx512 {
+        /// The kernel, where the processor and the operating system support it.
+        pub(crate) fn detect() -> Option<Self> {
+            let is_supported =
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma");
+            is_supported.then(|| Self { starts_two_a_cycle: !is_zen4() })
+        }
+    }
+
+    /// Whether this is AMD's Zen 4 (family 19h with AVX-512), which computes 512 bits in halves.
+    #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+    fn is_zen4() -> bool {
+        // SAFETY: every processor of 64 bits has the instruction, and these two leaves.
+        let [vendor, version] = [0, 1].map(|leaf| unsafe { __cpuid(leaf) });
+        let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened()
+            == b"AuthenticAMD";
+        // The family, and what is added to it where it is 15.
+        is_amd && version.eax >> 8 & 0xf == 0xf && version.eax >> 20 & 0xff == 0x19 - 0xf
+    }
+
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[inline(never)]
+    fn avx512<W: Work>(kernel: Avx512, work: &mut W) {
+        work.run(kernel);
+    }
+
+    impl Kernel for Avx512 {
+        const LARGEST_BLOCK: usize = <Self as Vector>::LARGEST_BLOCK;
+
+        fn run(self, mut work: impl Work) {
+            // SAFETY: the features were detected when `self` was made.
+            unsafe { avx512(self, &mut work) }
+        }
+
+        fn starts_two_a_cycle(self) -> bool {
+            self.starts_two_a_cycle
+        }
+
+        fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
+            match digits_of_primes {
+                ..=10 => 1,
+                _ if self.starts_two_a_cycle => 2,
+                _ => 3,
+            }
+        }
+    }
+
+    impl Vector for Avx512 {
+        type Register = __m512i;
+
+        // Of 32 registers.
+        const COLUMNS: usize = 20;
+        const LARGEST_BLOCK: usize = 20;
+
+        #[inline(always)]
+        fn load(self, digit: &Digit) -> __m512i {
+            bytemuck::must_cast(*digit)
+        }
+
+        #[inline(always)]
+        fn store(self, digit: &mut Digit, value: __m512i) {
+            *digit = bytemuck::must_cast(value);
+        }
+
+        instructions! {
+            zero() = _mm512_setzero_si512();
+            add_low(sum, a, b) = _mm512_madd52lo_epu64(sum, a, b);
+            add_high(sum, a, b) = _mm512_madd52hi_epu64(sum, a, b);
+            add(a, b) = _mm512_add_epi64(a, b);
+            carry(sum) = _mm512_srli_epi64::<DIGIT_SHIFT>(sum);
+            // The bits of the number are the answers for mask, one and other from 000 to 111.
+            choose(mask, one, other) = _mm512_ternarylogic_epi64::<0b1100_1010>(mask, one, other);
+        }
+    }
+
+    /// A kernel for registers of half of the lanes. The multiplications are a parameter: AVX-IFMA
+    /// and AVX-512 each have instructions for them, which mean the same.
+    macro_rules! kernel_of_halves {
+        (
+            $(#[$doc:meta])* $kernel:ident, $half:ident, $entry:ident,
+            $features:literal = [$($feature:tt),*], $low:ident, $high:ident
+        ) => {
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub(crate) struct $kernel(());
+
+            impl $kernel {
+                /// The kernel, where the processor and the operating system support it.
+                pub(crate) fn detect() -> Option<Self> {
+                    let is_supported = $(is_x86_feature_detected!($feature) &&)* true;
+                    is_supported.then_some(Self(()))
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            fn $entry<W: Work>(half: $half, work: &mut W) {
+                work.run(half);
+            }
+
+            impl Kernel for $kernel {
+                const LARGEST_BLOCK: usize = <$half as Vector>::LARGEST_BLOCK;
+
+                fn run(self, mut work: impl Work) {
+                    for upper in [0, 1] {
+                        let half = $half { _kernel: self, upper };
+                        // SAFETY: the features were detected when `self` was made.
+                        unsafe { $entry(half, &mut work) }
+                    }
+                }
+
+                // It has too few registers for two streams.
+                fn starts_two_a_cycle(self) -> bool {
+                    false
+                }
+
+                fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
+                    match digits_of_primes {
+                        ..=10 => 2,
+                        _ => 3,
+                    }
+                }
+            }
+
+            /// Half of the lanes.
+            #[derive(Clone, Copy, Debug)]
+            struct $half {
+                /// The proof that the processor has the instructions.
+                _kernel: $kernel,
+                /// 0 for the lower lanes, 1 for the upper.
+                upper: usize,
+            }
+
+            impl Vector for $half {
+                type Register = __m256i;
+
+                // Of 16 registers.
+                const COLUMNS: usize = 10;
+                const LARGEST_BLOCK: usize = 10;
+
+                #[inline(always)]
+                fn load(self, digit: &Digit) -> __m256i {
+                    let halves: &[__m256i; 2] = bytemuck::must_cast_ref(digit);
+                    halves[self.upper & 1]
+                }
+
+                #[inline(always)]
+                fn store(self, digit: &mut Digit, value: __m256i) {
+                    let halves: &mut [__m256i; 2] = bytemuck::must_cast_mut(digit);
+                    halves[self.upper & 1] = value;
+                }
+
+                instructions! {
+                    zero() = _mm256_setzero_si256();
+                    add_low(sum, a, b) = $low(sum, a, b);
+                    add_high(sum, a, b) = $high(sum, a, b);
+                    add(a, b) = _mm256_add_epi64(a, b);
+                    carry(sum) = _mm256_srli_epi64::<{ DIGIT_SHIFT.cast_signed() }>(sum);
+                    choose(mask, one, other) = _mm256_or_si256(
+                        _mm256_and_si256(mask, one),
+                        _mm256_andnot_si256(mask, other)
+                    );
+                }
+            }
+        };
+    }
+
+    kernel_of_halves! {
+        /// AVX-IFMA, which processors without AVX-512 have.
+        AvxIfma, HalfOfAvxIfma, avx_ifma,
+        "avx2,avxifma" = ["avx2", "avxifma"],
+        _mm256_madd52lo_avx_epu64, _mm256_madd52hi_avx_epu64
+    }
+
+    #[cfg(test)]
+    kernel_of_halves! {
+        /// The twin of AVX-IFMA that processors with AVX-512 have, for tests.
+        AvxIfmaTwin, HalfOfTwin, avx_ifma_twin,
+        "avx2,avx512ifma,avx512vl" = ["avx2", "avx512ifma", "avx512vl"],
+        _mm256_madd52lo_epu64, _mm256_madd52hi_epu64
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod elsewhere {
+    use super::{Kernel, Work};
+
+    macro_rules! absent {
+        ($($(#[$doc:meta])* $name:ident;)*) => { $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub(crate) enum $name {}
+
+            impl $name {
+                pub(crate) fn detect() -> Option<Self> {
+                    None
+                }
+            }
+
+            impl Kernel for $name {
+                const LARGEST_BLOCK: usize = 20;
+
+                fn run(self, _work: impl Work) {
+                    match self {}
+                }
+
+                fn starts_two_a_cycle(self) -> bool {
+                    match self {}
+                }
+
+                fn least_beside_assembly(self, _digits_of_primes: usize) -> usize {
+                    match self {}
+                }
+            }
+        )* };
+    }
+
+    absent! {
+        /// No other processor has AVX-512, so there is no value.
+        Avx512;
+        /// No other processor has AVX-IFMA, so there is no value.
+        AvxIfma;
+    }
+
+    #[cfg(test)]
+    absent! {
+        /// As [`AvxIfma`].
+        AvxIfmaTwin;
+    }
+}
+
+/// Runs a generic function with every kernel: the one in plain Rust, and those of this processor.
+/// Where one is missing, that is said.
+#[cfg(test)]
+macro_rules! on_every_kernel {
+    ($test:ident) => {{
+        use ssl_provider_testkit::loud::not_tested;
+
+        use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin, Portable};
+
+        $test(Portable);
+        match Avx512::detect() {
+            Some(kernel) => $test(kernel),
+            None => not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA"),
+        }
+        match (AvxIfma::detect(), AvxIfmaTwin::detect()) {
+            (Some(kernel), _) => $test(kernel),
+            (None, Some(twin)) => $test(twin),
+            (None, None) => {
+                not_tested("RSA by AVX-IFMA", "this processor has neither AVX-IFMA nor AVX-512VL");
+            }
+        }
+    }};
+}
+
+#[cfg(test)]
+pub(crate) use on_every_kernel;
