@@ -15,6 +15,7 @@
 //! result. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
 //! windows of fixed length, and each look-up reads the whole table.
 
+mod batcher;
 mod engine;
 mod kernel;
 mod key;
@@ -25,6 +26,7 @@ use ssl_provider_core::backend::{
 };
 use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
 
+pub use crate::batcher::{BatchCounts, BatchSettings, Batcher, Collecting};
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
 use crate::kernel::Avx512;
