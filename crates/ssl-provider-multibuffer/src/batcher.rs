@@ -163,7 +163,8 @@ struct Job {
 #[derive(Default)]
 struct Call {
     progress: Mutex<Progress>,
-    /// Signalled, under the lock of the queue, when the call is complete and when it may lead.
+    /// Signalled when the call is complete, and when it may lead. Waited for with the lock of the
+    /// queue.
     changed: Condvar,
 }
 
@@ -227,8 +228,10 @@ impl Key {
             ciphertext: job.ciphertext.into(),
             em: Zeroizing::new(vec![0; job.em.len()].into()),
         }));
-        if queue.jobs.len() >= MAX_BATCH {
-            queue.wake_leader();
+        if queue.jobs.len() >= MAX_BATCH
+            && let Some(leader) = queue.leader()
+        {
+            leader.changed.notify_one();
         }
         self.wait_for(&call, queue);
 
@@ -281,8 +284,11 @@ impl Key {
         let batch: Vec<Job> = queue.jobs.drain(..len).collect();
         let mut running = Running::start(self, &mut queue, len, batch);
         // Who is first now may lead another batch, or begins to wait for one.
-        queue.wake_leader();
+        let next = queue.leader();
         drop(queue);
+        if let Some(next) = next {
+            next.changed.notify_one();
+        }
         let mut jobs: Vec<_> = running
             .batch
             .iter_mut()
@@ -305,10 +311,8 @@ impl Queue {
         self.jobs.front().is_some_and(|job| Arc::ptr_eq(&job.call, call))
     }
 
-    fn wake_leader(&self) {
-        if let Some(job) = self.jobs.front() {
-            job.call.changed.notify_one();
-        }
+    fn leader(&self) -> Option<Arc<Call>> {
+        self.jobs.front().map(|job| Arc::clone(&job.call))
     }
 }
 
@@ -338,6 +342,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut queue = self.key.lock();
         queue.running -= 1;
+        let mut complete = Vec::new();
         for Job { call, place, em, .. } in self.batch.drain(..) {
             let mut progress = call.progress();
             progress.left -= 1;
@@ -345,11 +350,14 @@ impl Drop for Running<'_> {
                 Ok(()) => progress.blocks.push((place, em)),
                 Err(error) => progress.error = Some(error),
             }
-            if progress.left == 0 {
-                call.changed.notify_one();
-            }
+            let is_complete = progress.left == 0;
+            drop(progress);
+            complete.extend(is_complete.then_some(call));
         }
-        queue.wake_leader();
+        let next = queue.leader();
+        // Threads that wake up need the lock.
+        drop(queue);
+        complete.into_iter().chain(next).for_each(|call| call.changed.notify_one());
     }
 }
 

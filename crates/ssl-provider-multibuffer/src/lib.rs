@@ -8,6 +8,9 @@
 //! 3072 bits, and all keys where the processor has no AVX-512 IFMA. No library that Rust programs
 //! can depend on offers this, which is why the arithmetic is here.
 //!
+//! [`BatchSettings`] is for servers in which each thread has one operation at a time: the backend
+//! that it makes collects the operations of all threads into batches.
+//!
 //! # Trust
 //!
 //! Every result is raised to the public exponent and compared with the ciphertext. One that fails
