@@ -154,7 +154,7 @@ impl Server {
     fn ours(workspace: &Workspace, backend: &str, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(workspace.target("release").join("sslprov"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend])
+            .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
             .args(["--key", KEY, "--cert", CERTIFICATE])
             .args(arguments)
             .current_dir(workspace.root())
