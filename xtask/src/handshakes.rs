@@ -89,7 +89,8 @@ fn with_clients(workspace: &Workspace, options: &Options, backend: &str) -> Resu
     servers.push(("--no-multi-buffer".to_owned(), vec!["--no-multi-buffer"]));
     println!("{backend}:");
     println!(
-        "| clients | server | handshakes per second of processor time | / openssl | per second | median | 99 % |"
+        "| clients | server | handshakes per second of processor time | / openssl | per second | \
+         median | 99 % |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for clients in &options.clients {

@@ -11,10 +11,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use getrandom::SysRng;
-use rsa::pkcs8::DecodePublicKey;
-use rsa::traits::PublicKeyParts;
-use rsa::{Pkcs1v15Encrypt, PublicKey};
+use openssl::rsa::Padding;
+use openssl::x509::X509;
 use ssl_provider::{
     CipherSuite, Error, MasterSecret, ParameterList, PremasterSecret, PrivateKey, ProtocolVersion,
     Provider, RecordOptions, RsaExchange, RsaKeyExchange, Side, default_backend,
@@ -23,8 +21,6 @@ use ssl_provider_wire::{
     Assembler, ContentType, ExtensionType, HandshakeType, Message, ServerHello, View,
     put_extension, put_message, put_vec,
 };
-use x509_cert::Certificate;
-use x509_cert::der::{Decode, Encode};
 
 const VERSION: ProtocolVersion = ProtocolVersion::TLS1_2;
 const SUITE: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
@@ -106,12 +102,15 @@ impl Client {
         // Two lengths of three bytes: that of the list and that of its first entry.
         let der = message.body().get(6..).ok_or("no certificate in the list")?;
         let len = message.body()[3..6].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
-        let certificate = Certificate::from_der(der.get(..len).ok_or("the list is cut short")?)?;
-        let info = certificate.tbs_certificate().subject_public_key_info().to_der()?;
-        let public = PublicKey::from_public_key_der(&info)?;
-        let ciphertext = public.encrypt(&mut SysRng, Pkcs1v15Encrypt, &premaster())?;
+        let certificate = X509::from_der(der.get(..len).ok_or("the list is cut short")?)?;
+        let public = certificate.public_key()?.rsa()?;
+        let (modulus, exponent) = (public.n().to_vec(), public.e().to_vec());
+        // PKCS#1 v1.5 with padding that is not random; nothing here is secret.
+        let padding = modulus.len().checked_sub(3 + 48).ok_or("the key is too short")?;
+        let block = [&[0, 2][..], &vec![1; padding], &[0], &premaster()].concat();
+        let mut ciphertext = vec![0; modulus.len()];
+        public.public_encrypt(&block, &mut ciphertext, Padding::NONE)?;
         let provider = Provider::open(default_backend()?);
-        let [modulus, exponent] = [public.n_bytes(), public.e_bytes()];
         let key = provider.private_key_of_exchange(&modulus, &exponent, Box::new(Known))?;
         Ok(Self { address: address.to_owned(), provider, key, ciphertext })
     }
