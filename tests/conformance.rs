@@ -124,6 +124,24 @@ fn every_backend_conforms_with_multi_buffer_around_it() {
     }
 }
 
+/// Every case again, on every backend with a batcher around it.
+#[cfg(feature = "multi-buffer")]
+#[test]
+fn every_backend_conforms_with_a_batcher_around_it() {
+    use std::time::Duration;
+
+    use ssl_provider_testkit::check;
+
+    for backend in ssl_provider::backends() {
+        // Without AVX-512 IFMA the batcher is around the library's own operations.
+        let inner = ssl_provider::with_multi_buffer(&backend).unwrap_or(backend);
+        let around = ssl_provider::with_batcher(&inner, Duration::from_micros(50)).unwrap();
+        assert_ne!(around, inner);
+        let report = check(around);
+        assert!(report.passed(), "with a batcher: {report}");
+    }
+}
+
 #[cfg(not(any(
     feature = "aws-lc",
     feature = "openssl",

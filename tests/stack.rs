@@ -26,14 +26,19 @@ fn assert_nothing_left(what: &str, secrets: &Secrets, call: impl FnOnce() + Send
     assert_eq!(Remains::of(call).found(secrets), BTreeSet::new(), "{what}");
 }
 
-/// Every backend, and every one with multi-buffer RSA around it.
+/// Every backend, every one with multi-buffer RSA around it, and that with a batcher.
 fn backends() -> Vec<(String, Backend)> {
     let mut all = Vec::new();
     for backend in ssl_provider::backends() {
         all.push((backend.info().name.to_owned(), backend.clone()));
         #[cfg(feature = "multi-buffer")]
         match ssl_provider::with_multi_buffer(&backend) {
-            Some(around) => all.push((format!("{} in batches", backend.info().name), around)),
+            Some(around) => {
+                let batcher = ssl_provider::with_batcher(&around, std::time::Duration::ZERO);
+                let batcher = batcher.expect("it has RSA");
+                all.push((format!("{} with a batcher", backend.info().name), batcher));
+                all.push((format!("{} in batches", backend.info().name), around));
+            }
             None => ssl_provider_testkit::loud::not_tested(
                 "multi-buffer RSA",
                 "this processor has no AVX-512 IFMA",

@@ -15,10 +15,11 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 17] = [
     "layout",
     "providers",
     "policy",
+    "batches",
     "suites",
     "keys",
     "curves",
@@ -234,7 +235,8 @@ impl<'a> Build<'a> {
             package: members
                 .find(|member| member.name == "ssl-provider-capi")
                 .context("the workspace has no C library")?,
-            features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(","),
+            features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(",")
+                + ",multi-buffer",
             sources: workspace.root().join("crates/ssl-provider-capi/tests/c"),
             include: prefix.join("include"),
             libraries: prefix.join("lib"),

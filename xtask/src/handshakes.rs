@@ -1,5 +1,9 @@
 //! `cargo xtask handshakes`: compares the full RSA handshakes per second of processor time of the
 //! lab server and of `openssl s_server`, with the same key, suite and client, in turns.
+//!
+//! With `--clients` there are many connections at once, of a client that costs less than the
+//! servers: `examples/load.rs` of the lab. Latencies are then printed too; they are those of a
+//! machine that runs client and server.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Run;
 use crate::features::{all_of_facade, chosen_backends};
@@ -33,6 +37,12 @@ pub(crate) struct Options {
     /// Compare this backend only; may be given several times.
     #[arg(long = "backend", value_name = "NAME")]
     backends: Vec<String>,
+    /// Concurrent connections; may be given several times. Default: one, of `openssl s_time`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    clients: Vec<u32>,
+    /// With `--clients`: measure this `--batch-wait` in microseconds; may be given several times.
+    #[arg(long, value_name = "MICROSECONDS", requires = "clients", default_value = "50")]
+    batch_wait: Vec<u16>,
 }
 
 /// Measures every backend against OpenSSL, and prints a table.
@@ -46,12 +56,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Run::cargo("build")
         .args(["--release", "--package", "ssl-provider-cli", "--features", &all_of_facade()])
         .run(workspace)?;
+    if !options.clients.is_empty() {
+        Run::cargo("build")
+            .args(["--release", "--package", "ssl-provider-lab", "--example", "load"])
+            .run(workspace)?;
+        return backends.iter().try_for_each(|backend| with_clients(workspace, options, backend));
+    }
     println!("| backend | handshakes per second of processor time | openssl s_server | ratio |");
     println!("| --- | --- | --- | --- |");
     for backend in backends {
         let mut rounds = Vec::new();
         for _ in 0..options.rounds {
-            let ours = Server::ours(workspace, backend)?.rate(options.seconds)?;
+            let ours = Server::ours(workspace, backend, &[])?.rate(options.seconds)?;
             let theirs = Server::openssl(workspace)?.rate(options.seconds)?;
             rounds.push((ours / theirs, ours, theirs));
         }
@@ -62,6 +78,73 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Measures servers with many connections at once, and prints a table. A value is the median of
+/// the rounds, by itself; the ratio is that of the rounds' ratios.
+fn with_clients(workspace: &Workspace, options: &Options, backend: &str) -> Result<()> {
+    let waits = options.batch_wait.iter().map(u16::to_string).collect::<Vec<_>>();
+    let mut servers: Vec<(String, Vec<&str>)> = waits
+        .iter()
+        .map(|wait| (format!("--batch-wait {wait}"), vec!["--batch-wait", wait]))
+        .collect();
+    servers.push(("--no-multi-buffer".to_owned(), vec!["--no-multi-buffer"]));
+    println!("{backend}:");
+    println!(
+        "| clients | server | handshakes per second of processor time | / openssl | per second | \
+         median | 99 % |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for clients in &options.clients {
+        let load = |server: &Server| server.load(workspace, *clients, options.seconds);
+        let mut rounds: Vec<Vec<Load>> = vec![Vec::new(); servers.len() + 1];
+        for _ in 0..options.rounds {
+            for ((_, arguments), results) in servers.iter().zip(&mut rounds) {
+                results.push(load(&Server::ours(workspace, backend, arguments)?)?);
+            }
+            if let Some(theirs) = rounds.last_mut() {
+                theirs.push(load(&Server::openssl(workspace)?)?);
+            }
+        }
+        let (theirs, ours) = rounds.split_last().context("there is a server")?;
+        for ((name, _), results) in servers.iter().zip(ours) {
+            print_loads(*clients, &format!("`sslprov serve {name}`"), results, theirs);
+        }
+        print_loads(*clients, "`openssl s_server`", theirs, theirs);
+    }
+    Ok(())
+}
+
+fn print_loads(clients: u32, name: &str, rounds: &[Load], theirs: &[Load]) {
+    let of = |value: fn(&Load) -> f64| median(rounds.iter().map(value));
+    let ratio =
+        median(rounds.iter().zip(theirs).map(|(it, other)| it.efficiency / other.efficiency));
+    println!(
+        "| {clients} | {name} | {:.0} | {ratio:.2} | {:.0} | {:.2} ms | {:.2} ms |",
+        of(|it| it.efficiency),
+        of(|it| it.rate),
+        of(|it| it.median) / 1000.0,
+        of(|it| it.high) / 1000.0,
+    );
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What one run of the load client measured.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    /// Handshakes per second of the server's processor time.
+    efficiency: f64,
+    /// Handshakes per second.
+    rate: f64,
+    /// Of the time of a handshake, in microseconds.
+    median: f64,
+    /// The 99th percentile of that.
+    high: f64,
+}
+
 /// A server that runs until it is dropped.
 struct Server {
     process: Dialogue,
@@ -69,11 +152,12 @@ struct Server {
 }
 
 impl Server {
-    fn ours(workspace: &Workspace, backend: &str) -> Result<Self> {
+    fn ours(workspace: &Workspace, backend: &str, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(workspace.target("release").join("sslprov"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--backend", backend])
+            .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
             .args(["--key", KEY, "--cert", CERTIFICATE])
+            .args(arguments)
             .current_dir(workspace.root())
             .stderr(Stdio::null());
         let mut process = Dialogue::start(&mut command).context("the lab server does not start")?;
@@ -121,6 +205,25 @@ impl Server {
         ensure!(handshakes > 0.0, "no handshake was done");
         let used = self.processor_time()? - before;
         Ok(handshakes / used.as_secs_f64())
+    }
+
+    /// Performs handshakes on many connections at once.
+    fn load(&self, workspace: &Workspace, clients: u32, seconds: u32) -> Result<Load> {
+        let before = self.processor_time()?;
+        let output = Command::new(workspace.target("release").join("examples/load"))
+            .args([&self.address, &clients.to_string(), &seconds.to_string()])
+            .output()
+            .context("the load client does not start")?;
+        let used = (self.processor_time()? - before).as_secs_f64();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "the load client failed: {complaint}");
+        let text = String::from_utf8(output.stdout)?;
+        let numbers: Vec<f64> =
+            text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        let [handshakes, took, median, high] = numbers[..] else {
+            bail!("the load client printed {text}");
+        };
+        Ok(Load { efficiency: handshakes / used, rate: handshakes / took, median, high })
     }
 
     /// Returns the processor time of all threads so far.

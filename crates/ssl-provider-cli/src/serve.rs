@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use ssl_provider::{CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
+use ssl_provider::{
+    Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider, with_batcher,
+};
 use ssl_provider_lab::{
     Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity,
     IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
@@ -117,6 +119,13 @@ pub struct Args {
     #[command(flatten)]
     pub multi_buffer: MultiBufferArgs,
 
+    /// Longest time, in microseconds, that a private operation waits for those of other threads,
+    /// to run in one batch with them; at most 1000. A single client never waits
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u16).range(0..=1000))]
+    #[arg(conflicts_with = "no_multi_buffer")]
+    pub batch_wait: u16,
+
     /// The password of the key.
     #[command(flatten)]
     pub password: PasswordArgs,
@@ -193,7 +202,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
 /// [`Failure::Usage`] when a file, an option or the address cannot be used, [`Failure::Output`]
 /// when standard output cannot be written, [`Failure::Server`] when the server cannot continue.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let backend = args.multi_buffer.around(args.backend.choose()?);
+    let backend = args.backend()?;
     let provider = Provider::open(&backend).with_policy(Policy {
         legacy_ssl3: args.allow_ssl3,
         key_log: match args.keylog() {
@@ -281,6 +290,18 @@ fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
 }
 
 impl Args {
+    /// Returns the chosen backend. Around multi-buffer RSA the threads share batches; a library by
+    /// itself gains nothing by them.
+    fn backend(&self) -> Result<Backend, Failure> {
+        let library = self.backend.choose()?;
+        let backend = self.multi_buffer.around(library.clone());
+        if backend == library {
+            return Ok(backend);
+        }
+        let wait = Duration::from_micros(self.batch_wait.into());
+        Ok(with_batcher(&backend, wait).unwrap_or(backend))
+    }
+
     /// Returns the path of the key log; an empty variable counts as not set.
     fn keylog(&self) -> Option<&Path> {
         self.keylog.as_deref().filter(|path| !path.as_os_str().is_empty())

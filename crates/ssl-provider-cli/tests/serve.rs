@@ -578,3 +578,24 @@ fn files_and_options_that_do_not_match_are_errors() {
     let run = sslprov(["serve", "--listen", &taken.address]).expect_code(2);
     tells_no_key(run.expect_stderr("--listen").expect_stderr("cannot bind the address"));
 }
+
+#[test]
+fn the_wait_for_a_batch_has_a_limit_and_needs_multi_buffer_rsa() {
+    for wrong in [&["--batch-wait", "1001"][..], &["--batch-wait", "5", "--no-multi-buffer"]] {
+        sslprov([&["serve", "--listen", "127.0.0.1:0", "--once"], wrong].concat()).expect_code(2);
+    }
+    if !is_there("openssl") {
+        return;
+    }
+    for wait in ["0", "1000"] {
+        let server = Server::with_key(&["--batch-wait", wait]);
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..12)
+                .map(|_| scope.spawn(|| s_client(&server, &["-tls1_2", "-cipher", "AES128-SHA"])))
+                .collect();
+            for client in clients {
+                assert_eq!(page(&client.join().unwrap())["resumed"], false, "{wait}");
+            }
+        });
+    }
+}

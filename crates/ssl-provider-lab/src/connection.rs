@@ -1,6 +1,9 @@
 //! The server's side of a connection, without sockets: bytes in, bytes out.
 //! Records, alerts and application data are here; the handshake is in [`handshake`].
 //!
+//! A connection that has received a ClientKeyExchange pauses, so that its owner can decrypt many
+//! premaster secrets at once. Whether it pauses depends on the type of the message only.
+//!
 //! # What an attacker at the socket can learn
 //!
 //! Every refusal before the client's Finished has its reason in what the client sent in the clear:
@@ -15,7 +18,7 @@ use std::mem;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use ssl_provider::{CipherSuiteInfo, ProtocolVersion};
+use ssl_provider::{CipherSuiteInfo, DecryptedPremaster, Error, ProtocolVersion};
 use ssl_provider_wire::{Alert, Assembler, ContentType};
 
 use crate::alert::{in_protocol, require};
@@ -122,13 +125,25 @@ impl Connection {
     /// Processes bytes that the client sent. Less than one record is buffered, and what
     /// [`take_data`](Self::take_data) returns.
     pub fn receive(&mut self, bytes: &[u8]) {
+        self.receive_until_decryption(bytes);
+        let settings = Arc::clone(&self.settings);
+        while let Some(ciphertext) = self.pending_ciphertext() {
+            let decrypted = settings.identity.key().decrypt_premasters(&[ciphertext]);
+            self.continue_with(decrypted.map(|decrypted| decrypted.into_iter().next()));
+        }
+    }
+
+    /// As [`receive`](Self::receive), but stops at a ClientKeyExchange, whose ciphertext
+    /// [`pending_ciphertext`](Self::pending_ciphertext) then returns. What follows it is buffered:
+    /// receive no more before [`continue_with`](Self::continue_with).
+    pub fn receive_until_decryption(&mut self, bytes: &[u8]) {
         if self.ending.is_some() || self.closed_by_client {
             return;
         }
         let mut input = mem::take(&mut self.input);
         input.extend_from_slice(bytes);
         let mut done = 0;
-        while self.ending.is_none() && !self.closed_by_client {
+        while self.ending.is_none() && !self.closed_by_client && !self.is_paused() {
             let rest = input.get_mut(done..).unwrap_or_default();
             let step = match self.records.open(rest) {
                 Ok(None) => break,
@@ -155,6 +170,31 @@ impl Connection {
             input.drain(..done);
             self.input = input;
         }
+    }
+
+    /// Returns the ciphertext of a paused connection, to be decrypted with the key of its settings.
+    pub fn pending_ciphertext(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Decryption(waiting) => Some(waiting.ciphertext()),
+            _ => None,
+        }
+    }
+
+    /// Continues a paused connection with its decrypted premaster secret, and processes what was
+    /// buffered. An error of the library, or none where there should be one, ends it with
+    /// `internal_error`. Does nothing for a connection that is not paused.
+    pub fn continue_with(&mut self, decrypted: Result<Option<DecryptedPremaster<'_>>, Error>) {
+        if !self.is_paused() {
+            return;
+        }
+        if let Err(alert) = self.decrypted(decrypted) {
+            self.fail(alert);
+        }
+        self.receive_until_decryption(&[]);
+    }
+
+    fn is_paused(&self) -> bool {
+        matches!(self.state, State::Decryption(_))
     }
 
     /// Returns the bytes that are to be sent to the client.

@@ -1,7 +1,10 @@
 //! Many connections on a few threads, with limits on their number, memory and time.
-//! Each thread polls its own sockets and the listener, which all share.
+//! Each thread polls its own sockets and the listener, which all share, and decrypts the premaster
+//! secrets of its clients in batches.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -195,6 +198,8 @@ impl Server {
                     out_of_resources: false,
                     clients: Vec::new(),
                     free: Vec::new(),
+                    paused: VecDeque::new(),
+                    have_waited: false,
                     capacity,
                     settings: &settings,
                     limits,
@@ -219,6 +224,9 @@ const LISTENER: Token = Token(usize::MAX - 1);
 
 /// Bytes read at once.
 const READ_LEN: usize = 16 << 10;
+
+/// Premaster secrets that are decrypted at once: as many as multi-buffer RSA has lanes.
+const BATCH_LEN: usize = 8;
 
 /// How often time limits are checked.
 const SWEEP: Duration = Duration::from_millis(250);
@@ -245,6 +253,10 @@ struct Worker<'a> {
     clients: Vec<Option<Client>>,
     /// Free indices of `clients`.
     free: Vec<usize>,
+    /// Indices of paused clients, in the order in which they paused.
+    paused: VecDeque<usize>,
+    /// Whether some of them have waited while others were polled.
+    have_waited: bool,
     capacity: usize,
     settings: &'a Arc<Settings>,
     limits: Limits,
@@ -266,7 +278,8 @@ impl Worker<'_> {
                 stopped_at = Some(Instant::now());
                 self.close_all();
             }
-            let timeout = if self.may_accept() && !self.out_of_resources {
+            let is_accepting = self.may_accept() && !self.out_of_resources;
+            let timeout = if is_accepting || !self.paused.is_empty() {
                 Some(Duration::ZERO)
             } else if self.is_idle() && !self.out_of_resources {
                 None
@@ -284,14 +297,17 @@ impl Worker<'_> {
                     Token(index) => self.serve(index, event.is_read_closed()),
                 }
             }
+            self.decrypt();
             if last_sweep.elapsed() >= SWEEP {
                 last_sweep = Instant::now();
                 self.sweep(last_sweep, stopped_at);
                 self.out_of_resources = false;
             }
-            // One at a time, so that a burst is shared among the threads.
-            if self.may_accept() && !self.out_of_resources {
-                self.accept();
+            // A batch at a time: fewer would leave batches short, and more a burst unshared.
+            for _ in 0..BATCH_LEN {
+                if self.may_accept() && !self.out_of_resources {
+                    self.accept();
+                }
             }
         }
         Ok(())
@@ -367,9 +383,48 @@ impl Worker<'_> {
     /// Continues a connection whose socket is ready or closed by the client.
     fn serve(&mut self, index: usize, is_closed: bool) {
         let Some(Some(client)) = self.clients.get_mut(index) else { return };
+        let was_paused = client.is_paused();
         let end = client.proceed(&mut self.buffer, is_closed, self.observer);
+        if client.is_paused() && !was_paused {
+            self.paused.push_back(index);
+        }
         if let Some(end) = end {
             self.remove(index, end);
+        }
+    }
+
+    /// Decrypts the premaster secrets of paused clients, in full batches. What is left over waits
+    /// for one more poll, which does not block, and then is a batch too.
+    fn decrypt(&mut self) {
+        let is_their_turn = mem::take(&mut self.have_waited);
+        while self.paused.len() >= BATCH_LEN || (is_their_turn && !self.paused.is_empty()) {
+            let len = self.paused.len().min(BATCH_LEN);
+            let batch: Vec<usize> = self.paused.drain(..len).collect();
+            self.decrypt_batch(&batch);
+        }
+        self.have_waited = !self.paused.is_empty();
+    }
+
+    fn decrypt_batch(&mut self, batch: &[usize]) {
+        let settings = self.settings;
+        let waiting = batch.iter().filter_map(|index| {
+            self.clients.get(*index)?.as_ref()?.connection.pending_ciphertext()
+        });
+        let ciphertexts: Vec<&[u8]> = waiting.collect();
+        let (mut decrypted, error) = match settings.identity.key().decrypt_premasters(&ciphertexts)
+        {
+            Ok(decrypted) => (decrypted.into_iter(), None),
+            Err(error) => (Vec::new().into_iter(), Some(error)),
+        };
+        for index in batch {
+            let Some(Some(client)) = self.clients.get_mut(*index) else { continue };
+            // One that the server has closed meanwhile is not paused any more.
+            if client.is_paused() {
+                client.connection.continue_with(error.map_or_else(|| Ok(decrypted.next()), Err));
+            }
+            if let Some(end) = client.resume(&mut self.buffer, self.observer) {
+                self.remove(*index, end);
+            }
         }
     }
 
@@ -401,6 +456,7 @@ impl Worker<'_> {
     fn remove(&mut self, index: usize, how: End) {
         let Some(client) = self.clients.get_mut(index).and_then(Option::take) else { return };
         self.free.push(index);
+        self.paused.retain(|paused| *paused != index);
         let Client { stream, peer, connection, .. } = client;
         // The socket is closed before the event is reported.
         drop(stream);
@@ -415,6 +471,10 @@ struct Client {
     request: Request,
     began: Instant,
     announced: bool,
+    /// Whether the client has closed its side.
+    is_closed: bool,
+    /// Whether the socket may have more to read after a pause.
+    is_unread: bool,
     lingering: Option<Lingering>,
 }
 
@@ -433,8 +493,15 @@ impl Client {
             request: Request::default(),
             began: Instant::now(),
             announced: false,
+            is_closed: false,
+            is_unread: false,
             lingering: None,
         }
+    }
+
+    /// Whether the client waits for the decryption of its premaster secret. Nothing is read then.
+    fn is_paused(&self) -> bool {
+        self.connection.pending_ciphertext().is_some()
     }
 
     /// Reads and writes as much as the socket allows. Returns how the connection ended, if it did.
@@ -444,6 +511,21 @@ impl Client {
         is_closed: bool,
         observer: &(dyn Fn(Event<'_>) + Sync),
     ) -> Option<End> {
+        self.is_closed |= is_closed;
+        if self.is_paused() {
+            self.is_unread = true;
+            return self.flush();
+        }
+        self.read(buffer, observer)
+    }
+
+    /// Continues after a pause, as [`proceed`](Self::proceed).
+    fn resume(&mut self, buffer: &mut [u8], observer: &(dyn Fn(Event<'_>) + Sync)) -> Option<End> {
+        self.respond(observer);
+        if mem::take(&mut self.is_unread) { self.read(buffer, observer) } else { self.flush() }
+    }
+
+    fn read(&mut self, buffer: &mut [u8], observer: &(dyn Fn(Event<'_>) + Sync)) -> Option<End> {
         loop {
             let len = match self.stream.read(buffer) {
                 Ok(0) => {
@@ -463,11 +545,13 @@ impl Client {
                     return Some(self.end());
                 }
             } else {
-                self.connection.receive(buffer.get(..len).unwrap_or_default());
-                self.respond(observer);
-                if self.connection.is_closed_by_client() {
-                    self.connection.close();
+                let received = buffer.get(..len).unwrap_or_default();
+                self.connection.receive_until_decryption(received);
+                if self.is_paused() {
+                    self.is_unread = self.is_closed || len == buffer.len();
+                    return None;
                 }
+                self.respond(observer);
                 // From here on received bytes are counted, even if they never pause.
                 if self.connection.ending().is_some()
                     && let Some(end) = self.flush()
@@ -477,14 +561,22 @@ impl Client {
             }
             // The socket is drained, and another event follows when there is more; but the end of
             // the stream may have come with the last bytes.
-            if len < buffer.len() && !is_closed {
+            if len < buffer.len() && !self.is_closed {
                 break;
             }
         }
         self.flush()
     }
 
+    /// Reports a complete handshake, replies to data, and closes if the client has closed.
     fn respond(&mut self, observer: &(dyn Fn(Event<'_>) + Sync)) {
+        self.reply(observer);
+        if self.connection.is_closed_by_client() {
+            self.connection.close();
+        }
+    }
+
+    fn reply(&mut self, observer: &(dyn Fn(Event<'_>) + Sync)) {
         let data = self.connection.take_data();
         let Some(session) = self.connection.established() else { return };
         if !self.announced {
@@ -548,12 +640,134 @@ fn with_advice(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use std::net;
+    use std::sync::{Condvar, Mutex};
+
+    use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
+    use ssl_provider::backend::{
+        Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey,
+    };
+    use ssl_provider::{
+        Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support, default_backend,
+    };
 
     use super::*;
 
+    /// A backend whose batches are recorded, and of which the first waits to be let go.
+    #[derive(Clone, Debug)]
+    struct Gate {
+        library: Backend,
+        shared: Arc<(Mutex<Batches>, Condvar)>,
+    }
+
+    #[derive(Debug, Default)]
+    struct Batches {
+        lens: Vec<usize>,
+        is_open: bool,
+    }
+
+    impl KeyExchangeBackend for Gate {
+        fn info(&self) -> &BackendInfo {
+            self.library.info()
+        }
+
+        fn support(&self, operation: Operation) -> Support {
+            match operation {
+                Operation::RsaDecryptRaw => self.library.support(operation),
+                _ => Support::Unsupported,
+            }
+        }
+
+        fn rsa_decryption(&self) -> &dyn RsaDecryption {
+            self
+        }
+    }
+
+    impl RsaDecryption for Gate {
+        fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+            let key = self.library.rsa_decryption().load(key)?;
+            Ok(Box::new(GatedKey { key, gate: self.clone() }))
+        }
+    }
+
+    #[derive(Debug)]
+    struct GatedKey {
+        key: Box<dyn RsaPrivateKey>,
+        gate: Gate,
+    }
+
+    impl RsaPrivateKey for GatedKey {
+        fn modulus_len(&self) -> usize {
+            self.key.modulus_len()
+        }
+
+        fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+            self.key.decrypt_raw(ciphertext, em)
+        }
+
+        fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
+            let (batches, changed) = &*self.gate.shared;
+            let mut batches = batches.lock().unwrap();
+            // The trials of the suites have no ciphertext.
+            if !jobs.is_empty() {
+                batches.lens.push(jobs.len());
+                changed.notify_all();
+                drop(changed.wait_while(batches, |batches| !batches.is_open).unwrap());
+            }
+            self.key.decrypt_raw_batch(jobs)
+        }
+    }
+
+    fn connect(address: SocketAddr) -> SslStream<net::TcpStream> {
+        let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+        context.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        // The server's test key has 1024 bits.
+        context.set_cipher_list("AES128-SHA:@SECLEVEL=0").unwrap();
+        let socket = net::TcpStream::connect(address).unwrap();
+        let mut stream = SslStream::new(Ssl::new(&context.build()).unwrap(), socket).unwrap();
+        stream.connect().unwrap();
+        stream
+    }
+
+    #[test]
+    fn clients_that_wait_at_the_same_time_are_decrypted_together_and_each_is_served() {
+        let library = default_backend().unwrap();
+        let info = BackendInfo::new("gate", "Gate", String::new()).with_rsa(library.info().rsa);
+        let gate = Gate { library: library.clone(), shared: Arc::default() };
+        let (batches, changed) = &*gate.shared;
+        let backend = Backend::new(Composed::new(info, gate.clone(), library));
+        let settings = crate::tests::settings_on(&backend, |_| {});
+        serving_with(settings, Limits { threads: 1, ..Limits::default() }, |address| {
+            thread::scope(|scope| {
+                let mut clients = vec![scope.spawn(move || connect(address))];
+                let first = batches.lock().unwrap();
+                drop(changed.wait_while(first, |batches| batches.lens.is_empty()).unwrap());
+                clients.extend((0..20).map(|_| scope.spawn(move || connect(address))));
+                // The others can connect now, but have no reply to their hellos.
+                thread::sleep(Duration::from_millis(200));
+                batches.lock().unwrap().is_open = true;
+                changed.notify_all();
+                for client in clients {
+                    let mut client = client.join().unwrap();
+                    client.write_all(b"GET /plain HTTP/1.0\r\n\r\n").unwrap();
+                    let mut page = String::new();
+                    client.read_to_string(&mut page).unwrap();
+                    assert!(page.contains("TLS_RSA_WITH_AES_128_CBC_SHA"), "{page}");
+                }
+            });
+        });
+        let lens = &batches.lock().unwrap().lens;
+        assert_eq!((lens.first(), lens.iter().sum()), (Some(&1), 21));
+        assert!(lens.iter().any(|len| *len > 1), "{lens:?}");
+        assert!(lens.iter().all(|len| *len <= BATCH_LEN), "{lens:?}");
+    }
+
     /// Runs a server while `work` runs on its address.
     fn serving(limits: Limits, work: impl FnOnce(SocketAddr)) {
-        let server = Server::bind("127.0.0.1:0", crate::tests::settings(), limits).unwrap();
+        serving_with(crate::tests::settings(), limits, work);
+    }
+
+    fn serving_with(settings: Arc<Settings>, limits: Limits, work: impl FnOnce(SocketAddr)) {
+        let server = Server::bind("127.0.0.1:0", settings, limits).unwrap();
         let (address, stop) = (server.local_address().unwrap(), server.stop_handle());
         thread::scope(|scope| {
             let running = scope.spawn(|| server.run(&|_| {}));

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod client_certificates;
+mod decryption;
 mod handshakes;
 mod openssl_client;
 mod oracles;

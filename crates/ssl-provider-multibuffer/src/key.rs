@@ -6,7 +6,7 @@ use ssl_provider_core::backend::{RawDecryption, RsaPrivateKey, with_stack_wiped}
 use ssl_provider_core::{Backend, Error, RsaPrivateKeyDer};
 
 use crate::engine::Engine;
-use crate::number::LANES;
+use crate::number::{HALF, LANES};
 use crate::vector::Kernel;
 
 /// Fewest operations that are worth a batch, in place of a library in portable code.
@@ -68,7 +68,10 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
 
     fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
         let random = |bytes: &mut [u8]| self.library.random().fill(bytes);
-        for jobs in jobs.chunks_mut(LANES) {
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let (jobs, later) = rest.split_at_mut(batch_len(rest.len(), self.least));
+            rest = later;
             if jobs.len() < self.least {
                 self.single.decrypt_raw_batch(jobs)?;
                 continue;
@@ -79,6 +82,15 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
             }
         }
         Ok(())
+    }
+}
+
+/// How many of these operations to do next. Up to half of the lanes take half of the time, so where
+/// few would be left over, the rest is quicker by the library.
+fn batch_len(jobs: usize, least: usize) -> usize {
+    match jobs.min(LANES) {
+        most if most > HALF && most < HALF + least => HALF,
+        most => most,
     }
 }
 
@@ -129,6 +141,10 @@ mod tests {
             (true, 8, 0),
             (true, 9, 1),
             (true, 10, 0),
+            // Half of the lanes, and one by the library.
+            (true, 5, 1),
+            (true, 6, 0),
+            (true, 13, 1),
         ] {
             let fake = Fake::new().leak();
             let single = fake.rsa_decryption().load(&der).unwrap();

@@ -8,6 +8,9 @@
 //! 3072 bits, and all keys where the processor has no AVX-512 IFMA. No library that Rust programs
 //! can depend on offers this, which is why the arithmetic is here.
 //!
+//! [`BatchSettings`] is for servers in which each thread has one operation at a time: the backend
+//! that it makes collects the operations of all threads into batches.
+//!
 //! # Trust
 //!
 //! Every result is raised to the public exponent and compared with the ciphertext. One that fails
@@ -15,6 +18,7 @@
 //! result. Ciphertexts are blinded. No step branches or indexes by a secret: exponents are read in
 //! windows of fixed length, and each look-up reads the whole table.
 
+mod batcher;
 mod blocks;
 mod engine;
 mod key;
@@ -25,6 +29,7 @@ mod vector;
 use ssl_provider_core::backend::{Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey};
 use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
 
+pub use crate::batcher::{BatchCounts, BatchSettings, Batcher, Collecting};
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
 use crate::vector::{Avx512, AvxIfma};

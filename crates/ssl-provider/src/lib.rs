@@ -36,9 +36,9 @@
 //!
 //! A feature with the name of a backend adds it to [`backends`] and changes nothing else;
 //! `openssl-vendored` and `wasm-js` change how one is built, and `multi-buffer` adds
-//! `with_multi_buffer`. [`default_backend`] takes the first of aws-lc, openssl, rustcrypto, ring: a
-//! feature moves the default only to a backend that stands earlier in that order, and never changes
-//! a program that names its backend by [`backend()`].
+//! `with_multi_buffer` and `with_batcher`. [`default_backend`] takes the first of aws-lc, openssl,
+//! rustcrypto, ring: a feature moves the default only to a backend that stands earlier in that
+//! order, and never changes a program that names its backend by [`backend()`].
 
 #![forbid(unsafe_code)]
 
@@ -60,6 +60,6 @@ pub use ssl_provider_core::*;
 pub mod guide;
 mod registry;
 
-#[cfg(feature = "multi-buffer")]
-pub use crate::registry::with_multi_buffer;
 pub use crate::registry::{backend, backends, default_backend, register};
+#[cfg(feature = "multi-buffer")]
+pub use crate::registry::{with_batcher, with_multi_buffer};

@@ -2,9 +2,13 @@
 //! Order is preference: aws-lc, openssl, rustcrypto, ring. The one place with features.
 
 use std::sync::{LazyLock, PoisonError, RwLock};
+#[cfg(feature = "multi-buffer")]
+use std::time::Duration;
 
 use cfg_if::cfg_if;
 use ssl_provider_core::{Backend, BackendInfo, Error};
+#[cfg(feature = "multi-buffer")]
+use ssl_provider_multibuffer::BatchSettings;
 
 static BACKENDS: LazyLock<RwLock<Vec<Backend>>> = LazyLock::new(|| {
     RwLock::new(vec![
@@ -117,17 +121,74 @@ pub fn default_backend() -> Result<Backend, Error> {
 /// ```
 #[cfg(feature = "multi-buffer")]
 pub fn with_multi_buffer(backend: &Backend) -> Option<Backend> {
-    static AROUND: RwLock<Vec<(Backend, Option<Backend>)>> = RwLock::new(Vec::new());
     let make = || ssl_provider_multibuffer::around(backend).map(Backend::new);
-    if !backends().contains(backend) {
-        return make();
-    }
-    let mut known = AROUND.write().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, around)) = known.iter().find(|(inner, _)| inner == backend) {
+    wrapped(backend, Wrapper::MultiBuffer, make)
+}
+
+/// Returns a backend around another one that collects the RSA private operations of all threads
+/// into batches; see [`ssl_provider_multibuffer::BatchSettings`]. None where the backend has no
+/// RSA. For servers in which each thread has one operation at a time, around the backend of
+/// [`with_multi_buffer`].
+///
+/// - `wait`: how long the first operation of a batch waits for others where some are likely to
+///   come, in whole microseconds, at most 1000: more counts as that, and a fraction is dropped. A
+///   lone caller never waits. With 0 a batch takes what queues up while others run.
+///
+/// For one of [`backends`], and for what `with_multi_buffer` makes of it, it is the same backend on
+/// every call with the same wait.
+///
+/// # Examples
+///
+/// ```
+/// # fn demo() -> Result<(), ssl_provider::Error> {
+/// use std::time::Duration;
+///
+/// use ssl_provider::{with_batcher, with_multi_buffer};
+///
+/// let mut backend = ssl_provider::default_backend()?;
+/// if let Some(fast) = with_multi_buffer(&backend) {
+///     backend = with_batcher(&fast, Duration::from_micros(50)).unwrap_or(fast);
+/// }
+/// # let _ = backend;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "multi-buffer")]
+pub fn with_batcher(backend: &Backend, wait: Duration) -> Option<Backend> {
+    let wait = wait.min(BatchSettings::MAX_WAIT);
+    let wait = Duration::from_micros(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
+    let make = || BatchSettings::new(wait).around(backend).map(Backend::new);
+    wrapped(backend, Wrapper::Batcher(wait), make)
+}
+
+/// What is put around a backend.
+#[cfg(feature = "multi-buffer")]
+#[derive(PartialEq, Eq)]
+enum Wrapper {
+    MultiBuffer,
+    Batcher(Duration),
+}
+
+/// Wraps a backend, and remembers the result for one that lives as long as the process: one of the
+/// list, or one that is remembered.
+#[cfg(feature = "multi-buffer")]
+fn wrapped(
+    backend: &Backend,
+    wrapper: Wrapper,
+    make: impl FnOnce() -> Option<Backend>,
+) -> Option<Backend> {
+    static WRAPPED: RwLock<Vec<(Backend, Wrapper, Option<Backend>)>> = RwLock::new(Vec::new());
+    let mut known = WRAPPED.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some((.., around)) =
+        known.iter().find(|(inner, by, _)| inner == backend && *by == wrapper)
+    {
         return around.clone();
     }
     let around = make();
-    known.push((backend.clone(), around.clone()));
+    let is_known = |(.., around): &(_, _, Option<Backend>)| around.as_ref() == Some(backend);
+    if backends().contains(backend) || known.iter().any(is_known) {
+        known.push((backend.clone(), wrapper, around.clone()));
+    }
     around
 }
 
@@ -163,6 +224,29 @@ mod tests {
             assert!(matches!(refused, Err(Error::InvalidParameter(_))), "{name} {provider_name}");
         }
         assert_eq!(backend(good), Err(Error::NoBackend));
+    }
+
+    #[cfg(feature = "multi-buffer")]
+    #[test]
+    fn a_backend_of_the_list_has_one_batcher_for_each_wait_and_another_a_new_one_each_time() {
+        let micros = Duration::from_micros;
+        for backend in backends().iter().filter(|backend| backend.info().rsa.is_some()) {
+            let fast = with_multi_buffer(backend).unwrap_or(backend.clone());
+            let fifty = with_batcher(&fast, micros(50)).unwrap();
+            assert_ne!(fifty, fast);
+            assert_eq!(with_batcher(&fast, micros(50)), Some(fifty.clone()));
+            assert_eq!(with_batcher(&fast, Duration::from_nanos(50_900)), Some(fifty.clone()));
+            assert_ne!(with_batcher(&fast, micros(49)), Some(fifty.clone()));
+            let longest = with_batcher(&fast, BatchSettings::MAX_WAIT);
+            assert_eq!(with_batcher(&fast, Duration::MAX), longest);
+
+            let info = BackendInfo::new("unlisted", "Unlisted", String::new());
+            let unlisted = Backend::new(Named(info.with_rsa(backend.info().rsa)));
+            let [one, other] = [(); 2].map(|()| with_batcher(&unlisted, micros(50)).unwrap());
+            assert_ne!(one, other);
+        }
+        let info = BackendInfo::new("without RSA", "Without RSA", String::new());
+        assert_eq!(with_batcher(&Backend::new(Named(info)), micros(50)), None);
     }
 
     #[test]

@@ -141,4 +141,5 @@ pub struct SSL_PROVIDER_POLICY {
     pub fAllowKeyExport: i32,
     pub fRequireConstantTimeRsa: i32,
     pub fAllowKeyLog: i32,
+    pub dwBatchWaitMicroseconds: u32,
 }

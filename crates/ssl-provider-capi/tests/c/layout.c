@@ -145,13 +145,14 @@ int main(void)
     AT(SecPkgContext_EapKeyBlock, rgbKeys, 0);
     AT(SecPkgContext_EapKeyBlock, rgbIVs, 128);
     SIZE(BOOL, 4);
-    SIZE(SSL_PROVIDER_POLICY, 24);
+    SIZE(SSL_PROVIDER_POLICY, 28);
     AT(SSL_PROVIDER_POLICY, cbSize, 0);
     AT(SSL_PROVIDER_POLICY, dwMinKeyBits, 4);
     AT(SSL_PROVIDER_POLICY, fAllowSsl3, 8);
     AT(SSL_PROVIDER_POLICY, fAllowKeyExport, 12);
     AT(SSL_PROVIDER_POLICY, fRequireConstantTimeRsa, 16);
     AT(SSL_PROVIDER_POLICY, fAllowKeyLog, 20);
+    AT(SSL_PROVIDER_POLICY, dwBatchWaitMicroseconds, 24);
     SIZE(NCRYPT_SSL_FUNCTION_TABLE, 336);
     AT(NCRYPT_SSL_FUNCTION_TABLE, Version, 0);
     AT(NCRYPT_SSL_FUNCTION_TABLE, ComputeClientAuthHash, 8);

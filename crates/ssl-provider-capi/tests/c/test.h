@@ -89,6 +89,16 @@ static inline SECURITY_STATUS open_with(NCRYPT_PROV_HANDLE *provider,
     return status;
 }
 
+/* Opens a provider whose imports run in batches. */
+static inline SECURITY_STATUS open_batches(NCRYPT_PROV_HANDLE *provider, DWORD wait)
+{
+    SSL_PROVIDER_POLICY policy;
+    memset(&policy, 0, sizeof(policy));
+    policy.cbSize = sizeof(policy);
+    policy.dwBatchWaitMicroseconds = wait;
+    return open_with(provider, &policy);
+}
+
 static inline NCRYPT_PROV_HANDLE open_provider(void)
 {
     NCRYPT_PROV_HANDLE provider = 0;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ssl_provider::{
-    Error, HandshakeHash, MasterKey, ParameterList, ProtocolVersion, RecordKey, RecordOptions,
-    SSL3_VERIFY_DATA_LEN, Side,
+    DecryptedPremaster, Error, HandshakeHash, MasterKey, ParameterList, ProtocolVersion, RecordKey,
+    RecordOptions, SSL3_VERIFY_DATA_LEN, Side,
 };
 use ssl_provider_wire::{
     Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
@@ -37,6 +37,8 @@ pub(super) enum State {
     Hello,
     Certificate(Box<Negotiated>),
     KeyExchange(Box<Negotiated>),
+    /// The connection is paused: its owner decrypts the premaster secret.
+    Decryption(Box<Encrypted>),
     CertificateVerify(Box<Negotiated>, Box<Agreed>),
     ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
     Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
@@ -60,6 +62,20 @@ pub(super) struct Negotiated {
     messages: Option<Vec<u8>>,
 }
 
+/// A premaster secret that is to be decrypted, and what its import takes besides.
+#[derive(Debug)]
+pub(super) struct Encrypted {
+    negotiated: Box<Negotiated>,
+    parameters: ParameterList,
+    ciphertext: Box<[u8]>,
+}
+
+impl Encrypted {
+    pub(super) fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+}
+
 /// The keys of both directions, from the key exchange on.
 #[derive(Debug)]
 pub(super) struct Agreed {
@@ -73,6 +89,9 @@ impl Connection {
     pub(super) fn handshake(&mut self, payload: &[u8]) -> Result<(), Alert> {
         self.messages.extend(payload);
         loop {
+            if matches!(self.state, State::Decryption(_)) {
+                return Ok(());
+            }
             let state = &self.state;
             let max_len = |kind| match (state, kind) {
                 (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
@@ -105,7 +124,7 @@ impl Connection {
                     State::Established
                 }
                 // `max_len` has refused it.
-                State::ChangeCipherSpec(..) | State::Closed => {
+                State::Decryption(_) | State::ChangeCipherSpec(..) | State::Closed => {
                     return Err(Alert::UnexpectedMessage);
                 }
             };
@@ -212,18 +231,17 @@ impl Connection {
         Ok(State::KeyExchange(negotiated))
     }
 
-    /// Imports the master key. Implicit rejection: nothing here depends on what the ciphertext
-    /// holds (Bleichenbacher, RFC 5246 section 7.4.7.1).
+    /// Pauses for the decryption of the premaster secret, whatever the ciphertext is.
     fn key_exchange(
         &mut self,
         mut negotiated: Box<Negotiated>,
         message: &Message,
     ) -> Result<State, Alert> {
-        let settings = &self.settings;
-        let Choice { protocol, suite, extended_master_secret, .. } = negotiated.choice;
-        let key = settings.identity.key();
-        let encrypted = encrypted_premaster(protocol, message.body(), key.modulus_len())
-            .ok_or(Alert::DecodeError)?;
+        let Choice { protocol, extended_master_secret, .. } = negotiated.choice;
+        let modulus_len = self.settings.identity.key().modulus_len();
+        let ciphertext = encrypted_premaster(protocol, message.body(), modulus_len)
+            .ok_or(Alert::DecodeError)?
+            .into();
         negotiated.add_to_transcript(&message.bytes);
         let mut parameters =
             negotiated.randoms().highest_version(ProtocolVersion(negotiated.client_version));
@@ -231,17 +249,35 @@ impl Connection {
             let hash = negotiated.hash.current().map_err(internal_error)?;
             parameters = parameters.session_hash(&hash).map_err(internal_error)?;
         }
-        let master_key = settings
+        Ok(State::Decryption(Box::new(Encrypted { negotiated, parameters, ciphertext })))
+    }
+
+    /// Imports the master key and processes handshake messages that were buffered. Implicit
+    /// rejection: nothing here depends on what the ciphertext holds (Bleichenbacher, RFC 5246
+    /// section 7.4.7.1).
+    pub(super) fn decrypted(
+        &mut self,
+        decrypted: Result<Option<DecryptedPremaster<'_>>, Error>,
+    ) -> Result<(), Alert> {
+        let State::Decryption(encrypted) = mem::replace(&mut self.state, State::Closed) else {
+            return Err(Alert::InternalError);
+        };
+        let Encrypted { negotiated, parameters, .. } = *encrypted;
+        let Choice { protocol, suite, .. } = negotiated.choice;
+        let premaster = decrypted.map_err(internal_error)?.ok_or(Alert::InternalError)?;
+        let master_key = self
+            .settings
             .provider
-            .import_master_key(key, protocol, suite.id, &parameters, encrypted)
+            .import_decrypted(&premaster, protocol, suite.id, &parameters)
             .map_err(internal_error)?;
         let session = negotiated.session(master_key);
         self.session_id = Some(session.id);
         let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
-        Ok(match negotiated.client_certificate {
+        self.state = match negotiated.client_certificate {
             Some(_) => State::CertificateVerify(negotiated, agreed),
             None => State::ChangeCipherSpec(negotiated, agreed),
-        })
+        };
+        self.handshake(&[])
     }
 
     /// Verifies that the client holds the private key of its certificate.

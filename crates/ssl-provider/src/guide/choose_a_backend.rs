@@ -61,7 +61,8 @@
 //! # Many imports at once
 //!
 //! With the feature `multi-buffer`, `with_multi_buffer` puts RSA for AVX-512 around any backend.
-//! Batches of [`PrivateKey::decrypt_premasters`] are then more than twice as fast.
+//! Batches of [`PrivateKey::decrypt_premasters`] are then faster. Where many threads import one
+//! master key each at the same time, `with_batcher` around that backend collects them into batches.
 //!
 //! [`support`]: crate::backend::KeyExchangeBackend::support
 //! [`Error::RequirementNotMet`]: crate::Error::RequirementNotMet
