@@ -1,6 +1,7 @@
 //! The RSA private operation in eight lanes: exponentiation by the Chinese remainder theorem,
 //! blinded, and checked against faults by its public inverse. Eight operations take an
-//! exponentiation modulo each prime; up to four take one, with half of the lanes for each prime.
+//! exponentiation modulo each prime; up to four take one, with half of the lanes for each prime, and
+//! up to two take one in half of the lanes.
 
 use std::array;
 use std::fmt;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::blocks::{IndexBits, PARTS, TABLE_LEN, Window};
 use crate::montgomery::{Context, Lookup, Modulus, Table, multiply_and_add};
 use crate::number::{
-    DIGIT_BITS, HALF, LANES, Number, SPARE_BITS, digits_of, power_of_two, side_by_side,
+    DIGIT_BITS, HALF, LANES, Number, QUARTER, SPARE_BITS, digits_of, power_of_two, side_by_side,
 };
 use crate::vector::Kernel;
 #[cfg(any(test, feature = "__probe"))]
@@ -46,14 +47,14 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
     modulus_len: usize,
     public_exponent: u64,
     /// For batches of each width.
-    blindings: [Mutex<Option<Blinding<N>>>; 2],
+    blindings: [Mutex<Option<Blinding<N>>>; 3],
 }
 
 /// The private key, for computing modulo its primes and putting the results together.
 struct Crt<const H: usize> {
     p: Box<Primes<H>>,
     q: Box<Primes<H>>,
-    /// p in the lower half of the lanes, q in the upper.
+    /// Both, for less than the full width.
     p_beside_q: Box<Primes<H>>,
     /// q^-1 mod p.
     coefficient: Number<H>,
@@ -74,7 +75,10 @@ struct Primes<const H: usize> {
 /// How many numbers are raised to a power at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Width {
-    /// [`HALF`] as many as there are lanes, each in two lanes: one for each prime.
+    /// A quarter as many as there are lanes, in the lower half of them; each is in two lanes, one
+    /// for each prime.
+    Quarter,
+    /// Half as many as there are lanes; each is in two lanes, one for each prime.
     Half,
     /// As many as there are lanes, modulo one prime after the other.
     Full,
@@ -82,11 +86,40 @@ enum Width {
 
 impl Width {
     fn of(jobs: usize) -> Self {
-        if jobs <= HALF { Self::Half } else { Self::Full }
+        match jobs {
+            ..=QUARTER => Self::Quarter,
+            ..=HALF => Self::Half,
+            _ => Self::Full,
+        }
+    }
+
+    /// The number in a lane; see [`side_by_side`].
+    fn number_in(self, lane: usize) -> usize {
+        match self {
+            Self::Quarter => lane % QUARTER,
+            Self::Half => lane / HALF * QUARTER + lane % QUARTER,
+            Self::Full => lane,
+        }
+    }
+
+    /// The lane in which the result for a number is.
+    fn lane_of(self, number: usize) -> usize {
+        match self {
+            Self::Quarter | Self::Full => number,
+            Self::Half => number / QUARTER * HALF + number % QUARTER,
+        }
+    }
+
+    fn kernel<K: Kernel>(self, kernel: K) -> K {
+        match self {
+            Self::Quarter => kernel.lower(),
+            Self::Half | Self::Full => kernel,
+        }
     }
 
     fn numbers(self) -> usize {
         match self {
+            Self::Quarter => QUARTER,
             Self::Half => HALF,
             Self::Full => LANES,
         }
@@ -143,7 +176,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 .public_exponent()
                 .iter()
                 .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-            blindings: [Mutex::new(None), Mutex::new(None)],
+            blindings: [const { Mutex::new(None) }; 3],
         }
     }
 
@@ -162,19 +195,20 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let mut ciphertext = Number::zero();
         for lane in 0..LANES {
             // A lane to spare repeats the first job.
-            if let Some(job) = jobs.get(lane % width.numbers()).or(jobs.first()) {
+            if let Some(job) = jobs.get(width.number_in(lane)).or(jobs.first()) {
                 ciphertext.set_lane(lane, job.ciphertext);
             }
         }
-        let mut context = self.context();
+        let mut context = self.context(width);
         let blinding = self.next_blinding(&mut context, width, random)?;
         let blinded = context.product(&ciphertext, &blinding.factor);
         let power = self.crt.power(self.kernel, &blinded, Power::Private, width);
         let em = context.product(&power, &blinding.inverse).reduce_once(&self.modulus.number);
         let good = self.public_power(&mut context, &em).equal_lanes(&ciphertext);
-        for (lane, job) in jobs.iter_mut().enumerate().take(LANES) {
-            if good[lane] {
-                em.write_lane(lane, job.em);
+        let good = array::from_fn(|job| job < jobs.len() && good[width.lane_of(job)]);
+        for (number, (job, good)) in jobs.iter_mut().zip(good).enumerate() {
+            if good {
+                em.write_lane(width.lane_of(number), job.em);
             }
         }
         Ok(good)
@@ -187,8 +221,9 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         width: Width,
         random: &dyn Fn(&mut [u8]) -> Result<(), Error>,
     ) -> Result<Blinding<N>, Error> {
-        let [half, full] = &self.blindings;
+        let [quarter, half, full] = &self.blindings;
         let kept = match width {
+            Width::Quarter => quarter,
             Width::Half => half,
             Width::Full => full,
         };
@@ -216,7 +251,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let mut number = Number::zero();
         for first in 0..width.numbers() {
             random(&mut bytes)?;
-            for lane in (first..LANES).step_by(width.numbers()) {
+            for lane in (0..LANES).filter(|lane| width.number_in(*lane) == first) {
                 number.set_lane(lane, &bytes);
             }
         }
@@ -248,8 +283,8 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         power.reduce_once(&self.modulus.number)
     }
 
-    fn context(&self) -> Context<'_, K, 1, N> {
-        Context::new(self.kernel, [&self.modulus])
+    fn context(&self, width: Width) -> Context<'_, K, 1, N> {
+        Context::new(width.kernel(self.kernel), [&self.modulus])
     }
 }
 
@@ -270,8 +305,8 @@ impl<const H: usize> Crt<H> {
         Self { p_beside_q: p.beside(&q), p, q, coefficient: Number::splat(&coefficient) }
     }
 
-    /// A power of a number below 2^(104 H), reduced. With half the width the number is the same in
-    /// both halves of the lanes, and so is the power.
+    /// A power of a number below 2^(104 H), reduced. With less than the full width, the number is the
+    /// same in the lanes of both primes, and so is the power.
     fn power<K: Kernel, const N: usize>(
         &self,
         kernel: K,
@@ -280,10 +315,11 @@ impl<const H: usize> Crt<H> {
         width: Width,
     ) -> Number<N> {
         let (p, q) = (&self.p, &self.q);
+        let kernel = width.kernel(kernel);
         let [mod_p, mod_q] = match width {
-            Width::Half => {
+            Width::Quarter | Width::Half => {
                 let [both] = Primes::power(kernel, [&self.p_beside_q], number, power);
-                both.halves()
+                both.apart()
             }
             Width::Full if H == IN_TWO_STREAMS && kernel.starts_two_a_cycle() => {
                 Primes::power(kernel, [p, q], number, power)
@@ -527,20 +563,20 @@ mod tests {
     fn assert_decrypts<K: Kernel, const H: usize, const N: usize>(
         engine: &Engine<K, H, N>,
         key: &TestKey,
-        batches: usize,
+        batches: &[usize],
     ) {
         let mut rng = Rng::new(86);
         let d = BigUint::from_bytes_be(&key.private_exponent());
-        for batch in 0..batches {
-            let numbers: Vec<BigUint> = (0..1 + batch % LANES)
+        for jobs in batches.iter().copied() {
+            let numbers: Vec<BigUint> = (0..jobs)
                 .map(|_| BigUint::from_bytes_be(&rng.bytes(key.len())) % key.modulus())
                 .collect();
             let ciphertexts: Vec<_> = numbers.iter().map(|number| key.left_pad(number)).collect();
             let (blocks, good) = decrypt(engine, &ciphertexts);
-            assert_eq!(good, [true; LANES], "{}", key.name);
+            assert_eq!(good[..jobs], [true; LANES][..jobs], "{}", key.name);
             for (number, block) in numbers.iter().zip(blocks) {
                 let expected = key.left_pad(&number.modpow(&d, key.modulus()));
-                assert_eq!(block, expected, "{}, batch {batch}", key.name);
+                assert_eq!(block, expected, "{}, batch of {jobs}", key.name);
             }
         }
     }
@@ -549,14 +585,18 @@ mod tests {
     fn results_are_those_of_big_integers_for_every_size_on_every_kernel() {
         fn assert_kernel<K: Kernel>(kernel: K) {
             let key = TestKey::rsa_1024();
-            assert_decrypts(&engine::<K, 10, 20>(kernel, &key), &key, 10);
+            assert_decrypts(
+                &engine::<K, 10, 20>(kernel, &key),
+                &key,
+                &[1, 2, 3, 4, 5, 6, 7, 8, 1, 8],
+            );
             let key = TestKey::rsa_1536();
-            assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, 2);
+            assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, &[1, 4, 8]);
             for key in [TestKey::rsa_2048(), TestKey::rsa_2048_e3(), TestKey::rsa_2048_p_lt_q()] {
-                assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, 1);
+                assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, &[2, 3, 8]);
             }
             let key = TestKey::rsa_3072();
-            assert_decrypts(&engine::<K, 30, 60>(kernel, &key), &key, 1);
+            assert_decrypts(&engine::<K, 30, 60>(kernel, &key), &key, &[2, 3, 8]);
         }
         on_every_kernel!(assert_kernel);
     }
@@ -565,13 +605,13 @@ mod tests {
     #[test]
     fn results_are_those_of_big_integers_for_long_keys() {
         fn assert_kernel<K: Kernel>(kernel: K) {
-            // Half of the width, and all of it.
+            // Each width.
             let key = TestKey::rsa_4096();
             let engine = Box::new(engine::<K, 40, 80>(kernel, &key));
-            assert_decrypts(&engine, &key, 5);
+            assert_decrypts(&engine, &key, &[1, 3, 8]);
             let key = TestKey::rsa_8192();
             let engine = Box::new(self::engine::<K, 80, 160>(kernel, &key));
-            assert_decrypts(&engine, &key, 1);
+            assert_decrypts(&engine, &key, &[1, 4, 8]);
         }
         match (Avx512::detect(), AvxIfmaTwin::detect()) {
             (Some(kernel), Some(twin)) => {
@@ -587,11 +627,11 @@ mod tests {
         fn assert_kernel<K: Kernel>(kernel: K) {
             for lengths in [[589, 435], [435, 589], [480, 544], [600, 424]] {
                 let key = of_lengths(lengths);
-                assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, 5);
+                assert_decrypts(&engine::<K, 15, 30>(kernel, &key), &key, &[1, 2, 3, 5, 8]);
             }
             // The shorter prime would fit into fewer digits.
             let key = of_lengths([520, 900]);
-            assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, 1);
+            assert_decrypts(&engine::<K, 20, 40>(kernel, &key), &key, &[2, 3, 8]);
         }
         on_every_kernel!(assert_kernel);
     }
@@ -610,14 +650,28 @@ mod tests {
     }
 
     #[test]
+    fn every_number_has_a_lane_of_its_own_and_the_lanes_of_both_primes() {
+        for width in [Width::Quarter, Width::Half, Width::Full] {
+            for number in 0..width.numbers() {
+                let lane = width.lane_of(number);
+                assert_eq!(width.number_in(lane), number, "{width:?}");
+                if width != Width::Full {
+                    assert_eq!(side_by_side([0; LANES], [1; LANES])[lane], 0, "{width:?}");
+                    assert_eq!(width.number_in(lane ^ QUARTER), number, "{width:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn blinding_factors_are_renewed_and_still_cancel() {
         let key = TestKey::rsa_1024();
         let engine: Portable1024 = engine(Portable, &key);
         let random = generator();
         let mut factors: Vec<Vec<u8>> = Vec::new();
-        for width in [Width::Half, Width::Full] {
+        for width in [Width::Quarter, Width::Half, Width::Full] {
             for uses in (1..=BLINDING_USES).chain([1, 2]) {
-                let context = &mut engine.context();
+                let context = &mut engine.context(width);
                 let blinding = engine.next_blinding(context, width, &random).unwrap();
                 assert_eq!(blinding.uses, uses);
                 let inverse = context.product(&blinding.inverse, &Number::one());
@@ -626,13 +680,13 @@ mod tests {
                 let product = product.reduce_once(&engine.modulus.number);
                 assert_eq!(product.equal_lanes(&Number::one()), [true; LANES]);
                 let lanes = lanes(&blinding.factor);
-                factors.extend(lanes.into_iter().take(width.numbers()));
+                factors.extend((0..width.numbers()).map(|it| lanes[width.lane_of(it)].clone()));
             }
         }
         // No factor is that of another number, of an earlier batch, or of those before renewal.
         let all: BTreeSet<&Vec<u8>> = factors.iter().collect();
         assert_eq!(all.len(), factors.len());
-        assert_decrypts(&engine, &key, 3);
+        assert_decrypts(&engine, &key, &[1, 3, 8]);
     }
 
     /// The number in each lane.
@@ -652,13 +706,10 @@ mod tests {
         for primes in [&mut engine.crt.p, &mut engine.crt.p_beside_q] {
             primes.exponent.last_mut().unwrap()[0] ^= 1;
         }
-        for jobs in [1, HALF, HALF + 1, LANES] {
+        for jobs in [1, QUARTER, HALF, HALF + 1, LANES] {
             let ciphertexts = vec![vec![0x11; key.len()]; jobs];
             let (blocks, good) = decrypt(&engine, &ciphertexts);
-            let mut expected = [true; LANES];
-            for faulty in expected.iter_mut().step_by(Width::of(jobs).numbers()) {
-                *faulty = false;
-            }
+            let expected: [bool; LANES] = array::from_fn(|job| job > 0 && job < jobs);
             assert_eq!(good, expected, "{jobs} jobs");
             assert_eq!(blocks[0], vec![0xa5; key.len()], "{jobs} jobs");
         }
@@ -673,7 +724,7 @@ mod tests {
         let mut jobs = [RawDecryption { ciphertext: &ciphertext, em: &mut em }];
         let failed = engine.decrypt(&mut jobs, &|_| Err(Error::Random));
         assert_eq!(failed, Err(Error::Random));
-        assert_decrypts(&engine, &key, 1);
+        assert_decrypts(&engine, &key, &[1, 4, 8]);
     }
 
     /// On a thread with less stack than it takes, it would end the process.
@@ -691,7 +742,7 @@ mod tests {
                 let engine = Box::new(Engine::<K, H, N>::new(kernel, &der));
                 for jobs in [1, LANES] {
                     let (_, good) = decrypt(&engine, &ciphertexts[..jobs]);
-                    assert_eq!(good, [true; LANES]);
+                    assert_eq!(good[..jobs], [true; LANES][..jobs]);
                 }
             };
             thread::Builder::new().stack_size(len).spawn(run).unwrap().join().unwrap();

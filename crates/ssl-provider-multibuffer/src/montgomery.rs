@@ -48,7 +48,7 @@ impl<const N: usize> Modulus<N> {
         Self { number: Number::splat(digits), negative_inverse: Digit([negative_inverse; LANES]) }
     }
 
-    /// Half of the lanes of one modulus beside half of those of another.
+    /// Lanes of one modulus beside lanes of another; see [`side_by_side`].
     pub(crate) fn beside(&self, other: &Self) -> Self {
         Self {
             number: self.number.beside(&other.number),
@@ -441,7 +441,7 @@ mod tests {
 
     use super::*;
     use crate::blocks::PARTS;
-    use crate::number::{DIGIT_BITS, SPARE_BITS, digits_of};
+    use crate::number::{DIGIT_BITS, HALF, SPARE_BITS, digits_of};
     use crate::vector::{Avx512, Portable, on_every_kernel};
 
     /// Products that are computed where the environment names no other number.
@@ -496,10 +496,11 @@ mod tests {
         kernel: K,
         seed: u64,
         count: u64,
+        lanes: usize,
     ) {
         let mut rng = Rng::new(seed);
         let bits = N * DIGIT_BITS;
-        for _ in 0..count.div_ceil((2 * S * LANES) as u64) {
+        for _ in 0..count.div_ceil((2 * S * lanes) as u64) {
             let halves: [[BigUint; 2]; S] = array::from_fn(|_| {
                 array::from_fn(|_| (adversarial::<N>(&mut rng) >> SPARE_BITS) | BigUint::from(1u32))
             });
@@ -509,7 +510,8 @@ mod tests {
                     [lower, upper].map(|n| Modulus::<N>::new(&digits_of(&n.to_bytes_be())));
                 lower.beside(&upper)
             });
-            let modulus = |stream: usize, lane: usize| &halves[stream][lane / (LANES / 2)];
+            let of_lanes = side_by_side([0; LANES], [1; LANES]);
+            let modulus = |stream: usize, lane: usize| &halves[stream][of_lanes[lane]];
             // One factor is anything, the other is below the modulus.
             let (a, a_values): (Vec<_>, Vec<_>) =
                 (0..S).map(|_| numbers(|_, rng| adversarial::<N>(rng), &mut rng)).unzip();
@@ -532,7 +534,7 @@ mod tests {
             let mut squares: [Number<N>; S] = array::from_fn(|_| Number::zero());
             context.square(array::from_fn(|s| &b[s]), squares.each_mut());
             for stream in 0..S {
-                for lane in 0..LANES {
+                for lane in 0..lanes {
                     let n = modulus(stream, lane);
                     let b = &b_values[stream][lane];
                     for (found, a) in [(&found, &a_values[stream][lane]), (&squares, b)] {
@@ -547,23 +549,24 @@ mod tests {
     }
 
     /// Every length, and two streams where they are used.
-    fn assert_products_of_all_lengths<K: Kernel>(kernel: K, seed: u64, count: u64) {
+    fn assert_products_of_all_lengths<K: Kernel>(kernel: K, seed: u64, count: u64, lanes: usize) {
         let count = count.div_ceil(9);
-        assert_products::<K, 1, 10>(kernel, seed, count);
-        assert_products::<K, 2, 10>(kernel, seed, count);
-        assert_products::<K, 1, 15>(kernel, seed, count);
-        assert_products::<K, 1, 20>(kernel, seed, count);
-        assert_products::<K, 1, 30>(kernel, seed, count);
-        assert_products::<K, 1, 40>(kernel, seed, count);
-        assert_products::<K, 1, 60>(kernel, seed, count);
-        assert_products::<K, 1, 80>(kernel, seed, count);
-        assert_products::<K, 1, 160>(kernel, seed, count);
+        assert_products::<K, 1, 10>(kernel, seed, count, lanes);
+        assert_products::<K, 2, 10>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 15>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 20>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 30>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 40>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 60>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 80>(kernel, seed, count, lanes);
+        assert_products::<K, 1, 160>(kernel, seed, count, lanes);
     }
 
     #[test]
     fn products_are_those_of_big_integers_on_every_kernel() {
         fn assert_kernel(kernel: impl Kernel) {
-            assert_products_of_all_lengths(kernel, 80, 500);
+            assert_products_of_all_lengths(kernel, 80, 500, LANES);
+            assert_products_of_all_lengths(kernel.lower(), 81, 500, HALF);
         }
         on_every_kernel!(assert_kernel);
     }
@@ -582,8 +585,14 @@ mod tests {
                     for round in 0..rounds {
                         let seed = 1000 + round * workers + worker;
                         match Avx512::detect() {
-                            Some(kernel) => assert_products_of_all_lengths(kernel, seed, ROUND),
-                            None => assert_products_of_all_lengths(Portable, seed, ROUND),
+                            Some(kernel) if round % 4 == 3 => {
+                                let kernel = kernel.lower();
+                                assert_products_of_all_lengths(kernel, seed, ROUND, HALF);
+                            }
+                            Some(kernel) => {
+                                assert_products_of_all_lengths(kernel, seed, ROUND, LANES);
+                            }
+                            None => assert_products_of_all_lengths(Portable, seed, ROUND, LANES),
                         }
                         if worker == 0 && count > PRODUCTS {
                             progress(format_args!(

@@ -12,8 +12,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 /// Numbers that are computed with at once.
 pub(crate) const LANES: usize = 8;
 
-/// Lanes that compute modulo one prime while the others compute modulo the other.
+/// Half of the lanes.
 pub(crate) const HALF: usize = LANES / 2;
+
+/// A quarter of the lanes.
+pub(crate) const QUARTER: usize = LANES / 4;
 
 /// Bits of a digit: what AVX-512 IFMA multiplies.
 pub(crate) const DIGIT_BITS: usize = 52;
@@ -116,23 +119,23 @@ impl<const N: usize> Number<N> {
         Self(self.0)
     }
 
-    /// Half of the lanes of one number beside half of those of another; see [`side_by_side`].
+    /// Lanes of one number beside lanes of another; see [`side_by_side`].
     pub(crate) fn beside(&self, other: &Self) -> Self {
         let mut both = Self::zero();
-        for ((both, lower), upper) in both.0.iter_mut().zip(&self.0).zip(&other.0) {
-            both.0 = side_by_side(lower.0, upper.0);
+        for ((both, a), b) in both.0.iter_mut().zip(&self.0).zip(&other.0) {
+            both.0 = side_by_side(a.0, b.0);
         }
         both
     }
 
-    /// Undoes [`beside`](Self::beside): what is in the lower lanes, and what is in the upper, each
-    /// in both halves.
-    pub(crate) fn halves(&self) -> [Self; 2] {
+    /// Takes apart what stands [side by side](side_by_side): what is in the lanes of the first
+    /// number, and what is in those of the second, each in the other's lanes too.
+    pub(crate) fn apart(&self) -> [Self; 2] {
         let mut swapped = self.copy();
         for digit in &mut swapped.0 {
-            digit.0.rotate_left(HALF);
+            digit.0 = array::from_fn(|lane| digit.0[lane ^ QUARTER]);
         }
-        [self.beside(self), swapped.beside(&swapped)]
+        [self.beside(&swapped), swapped.beside(self)]
     }
 
     /// The digits from `start` on, without carries above them, and with zeros above the last.
@@ -205,9 +208,10 @@ pub(crate) fn mask(bit: u64) -> u64 {
     black_box(bit.wrapping_neg())
 }
 
-/// The lower half of the lanes, beside the lower half of others.
-pub(crate) fn side_by_side<T: Copy>(lower: [T; LANES], upper: [T; LANES]) -> [T; LANES] {
-    array::from_fn(|lane| if lane < HALF { lower[lane] } else { upper[lane - HALF] })
+/// In each half of the lanes, the lower of one beside the upper of another: a quarter of all lanes,
+/// so that half of the lanes has some of both.
+pub(crate) fn side_by_side<T: Copy>(one: [T; LANES], other: [T; LANES]) -> [T; LANES] {
+    array::from_fn(|lane| if lane % HALF < QUARTER { one[lane] } else { other[lane] })
 }
 
 /// The digits of a big-endian number, which fits.
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_numbers_that_stand_side_by_side_come_apart() {
+    fn numbers_that_stand_side_by_side_come_apart() {
         let mut rng = Rng::new(88);
         let mut random = || {
             let mut number = Number::<10>::zero();
@@ -292,11 +296,13 @@ mod tests {
         };
         let numbers = [random(), random()];
         let both = numbers[0].0.beside(&numbers[1].0);
-        for (half, (_, values)) in both.halves().iter().zip(&numbers) {
-            for lane in 0..LANES {
+        // Where the lanes of each number are that were taken.
+        let lanes = [[0, 1, 0, 1, 4, 5, 4, 5], [2, 3, 2, 3, 6, 7, 6, 7]];
+        for ((part, (_, values)), lanes) in both.apart().iter().zip(&numbers).zip(lanes) {
+            for (lane, from) in lanes.into_iter().enumerate() {
                 let mut found = vec![0; 64];
-                half.write_lane(lane, &mut found);
-                assert_eq!(found, values[lane % HALF], "lane {lane}");
+                part.write_lane(lane, &mut found);
+                assert_eq!(found, values[from], "lane {lane}");
             }
         }
     }

@@ -60,6 +60,10 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Does the work in all lanes.
     fn run(self, work: impl Work);
 
+    /// The same for the lower half of the lanes only, which may take less time. What the upper half
+    /// holds afterwards is of no use.
+    fn lower(self) -> Self;
+
     /// Whether it starts two multiplications of all lanes in each cycle. One stream of short
     /// numbers then waits for its own results, and two do not.
     fn starts_two_a_cycle(self) -> bool;
@@ -84,6 +88,10 @@ impl Kernel for Portable {
 
     fn run(self, mut work: impl Work) {
         work.run(self);
+    }
+
+    fn lower(self) -> Self {
+        self
     }
 
     fn starts_two_a_cycle(self) -> bool {
@@ -173,12 +181,11 @@ pub(crate) use x86_64::{Avx512, AvxIfma};
 mod x86_64 {
     use std::arch::x86_64::{
         __cpuid, __m256i, __m512i, _mm256_add_epi64, _mm256_and_si256, _mm256_andnot_si256,
-        _mm256_madd52hi_avx_epu64, _mm256_madd52lo_avx_epu64, _mm256_or_si256,
-        _mm256_setzero_si256, _mm256_srli_epi64, _mm512_add_epi64, _mm512_madd52hi_epu64,
-        _mm512_madd52lo_epu64, _mm512_setzero_si512, _mm512_srli_epi64, _mm512_ternarylogic_epi64,
+        _mm256_madd52hi_avx_epu64, _mm256_madd52hi_epu64, _mm256_madd52lo_avx_epu64,
+        _mm256_madd52lo_epu64, _mm256_or_si256, _mm256_setzero_si256, _mm256_srli_epi64,
+        _mm512_add_epi64, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_setzero_si512,
+        _mm512_srli_epi64, _mm512_ternarylogic_epi64,
     };
-    #[cfg(test)]
-    use std::arch::x86_64::{_mm256_madd52hi_epu64, _mm256_madd52lo_epu64};
 
     use super::{DIGIT_SHIFT, Kernel, Vector, Work};
     use crate::number::Digit;
@@ -196,18 +203,20 @@ mod x86_64 {
         )* };
     }
 
-    /// AVX-512 with IFMA: a register holds a digit of all lanes.
+    /// AVX-512 with IFMA: a register holds a digit of all lanes, or of half of them.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Avx512 {
         starts_two_a_cycle: bool,
+        only_lower: bool,
     }
 
     impl Avx512 {
         /// The kernel, where the processor and the operating system support it.
         pub(crate) fn detect() -> Option<Self> {
-            let is_supported =
-                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma");
-            is_supported.then(|| Self { starts_two_a_cycle: !is_zen4() })
+            let is_supported = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512ifma")
+                && is_x86_feature_detected!("avx512vl");
+            is_supported.then(|| Self { starts_two_a_cycle: !is_zen4(), only_lower: false })
         }
     }
 
@@ -228,12 +237,28 @@ mod x86_64 {
         work.run(kernel);
     }
 
+    #[target_feature(enable = "avx512f,avx512ifma,avx512vl")]
+    #[inline(never)]
+    fn avx512_lower<W: Work>(half: HalfOfAvx512, work: &mut W) {
+        work.run(half);
+    }
+
     impl Kernel for Avx512 {
         const LARGEST_BLOCK: usize = <Self as Vector>::LARGEST_BLOCK;
 
         fn run(self, mut work: impl Work) {
-            // SAFETY: the features were detected when `self` was made.
-            unsafe { avx512(self, &mut work) }
+            if self.only_lower {
+                let half = HalfOfAvx512 { _kernel: self, upper: 0 };
+                // SAFETY: the features were detected when `self` was made.
+                unsafe { avx512_lower(half, &mut work) }
+            } else {
+                // SAFETY: the features were detected when `self` was made.
+                unsafe { avx512(self, &mut work) }
+            }
+        }
+
+        fn lower(self) -> Self {
+            Self { only_lower: true, ..self }
         }
 
         fn starts_two_a_cycle(self) -> bool {
@@ -242,9 +267,8 @@ mod x86_64 {
 
         fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
             match digits_of_primes {
-                ..=10 => 1,
-                _ if self.starts_two_a_cycle => 2,
-                _ => 3,
+                ..=15 => 1,
+                _ => 2,
             }
         }
     }
@@ -277,56 +301,14 @@ mod x86_64 {
         }
     }
 
-    /// A kernel for registers of half of the lanes. The multiplications are a parameter: AVX-IFMA
-    /// and AVX-512 each have instructions for them, which mean the same.
-    macro_rules! kernel_of_halves {
+    /// Registers of half of the lanes. The multiplications are parameters: AVX-IFMA and AVX-512 each
+    /// have instructions for them, which mean the same.
+    macro_rules! half_of_lanes {
         (
-            $(#[$doc:meta])* $kernel:ident, $half:ident, $entry:ident,
-            $features:literal = [$($feature:tt),*], $low:ident, $high:ident
+            $half:ident of $kernel:ident,
+            $columns:literal columns of $registers:literal registers, $low:ident, $high:ident
         ) => {
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug)]
-            pub(crate) struct $kernel(());
-
-            impl $kernel {
-                /// The kernel, where the processor and the operating system support it.
-                pub(crate) fn detect() -> Option<Self> {
-                    let is_supported = $(is_x86_feature_detected!($feature) &&)* true;
-                    is_supported.then_some(Self(()))
-                }
-            }
-
-            #[target_feature(enable = $features)]
-            #[inline(never)]
-            fn $entry<W: Work>(half: $half, work: &mut W) {
-                work.run(half);
-            }
-
-            impl Kernel for $kernel {
-                const LARGEST_BLOCK: usize = <$half as Vector>::LARGEST_BLOCK;
-
-                fn run(self, mut work: impl Work) {
-                    for upper in [0, 1] {
-                        let half = $half { _kernel: self, upper };
-                        // SAFETY: the features were detected when `self` was made.
-                        unsafe { $entry(half, &mut work) }
-                    }
-                }
-
-                // It has too few registers for two streams.
-                fn starts_two_a_cycle(self) -> bool {
-                    false
-                }
-
-                fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
-                    match digits_of_primes {
-                        ..=10 => 2,
-                        _ => 3,
-                    }
-                }
-            }
-
-            /// Half of the lanes.
+            #[doc = concat!("Half of the lanes, in ", $registers, " registers.")]
             #[derive(Clone, Copy, Debug)]
             struct $half {
                 /// The proof that the processor has the instructions.
@@ -338,9 +320,8 @@ mod x86_64 {
             impl Vector for $half {
                 type Register = __m256i;
 
-                // Of 16 registers.
-                const COLUMNS: usize = 10;
-                const LARGEST_BLOCK: usize = 10;
+                const COLUMNS: usize = $columns;
+                const LARGEST_BLOCK: usize = $columns;
 
                 #[inline(always)]
                 fn load(self, digit: &Digit) -> __m256i {
@@ -369,19 +350,89 @@ mod x86_64 {
         };
     }
 
+    half_of_lanes! {
+        HalfOfAvx512 of Avx512, 20 columns of 32 registers,
+        _mm256_madd52lo_epu64, _mm256_madd52hi_epu64
+    }
+
+    half_of_lanes! {
+        HalfOfAvxIfma of AvxIfma, 10 columns of 16 registers,
+        _mm256_madd52lo_avx_epu64, _mm256_madd52hi_avx_epu64
+    }
+
+    /// A kernel that computes one half of the lanes after the other.
+    macro_rules! kernel_of_halves {
+        (
+            $(#[$doc:meta])* $kernel:ident of $half:ident, $entry:ident,
+            $features:literal = [$($feature:tt),*]
+        ) => {
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub(crate) struct $kernel {
+                only_lower: bool,
+            }
+
+            impl $kernel {
+                /// The kernel, where the processor and the operating system support it.
+                pub(crate) fn detect() -> Option<Self> {
+                    let is_supported = $(is_x86_feature_detected!($feature) &&)* true;
+                    is_supported.then_some(Self { only_lower: false })
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            fn $entry<W: Work>(half: $half, work: &mut W) {
+                work.run(half);
+            }
+
+            impl Kernel for $kernel {
+                const LARGEST_BLOCK: usize = <$half as Vector>::LARGEST_BLOCK;
+
+                fn run(self, mut work: impl Work) {
+                    let halves = if self.only_lower { 0..1 } else { 0..2 };
+                    for upper in halves {
+                        let half = $half { _kernel: self, upper };
+                        // SAFETY: the features were detected when `self` was made.
+                        unsafe { $entry(half, &mut work) }
+                    }
+                }
+
+                fn lower(self) -> Self {
+                    Self { only_lower: true }
+                }
+
+                // It has too few registers for two streams.
+                fn starts_two_a_cycle(self) -> bool {
+                    false
+                }
+
+                fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
+                    match digits_of_primes {
+                        ..=15 => 1,
+                        _ => 2,
+                    }
+                }
+            }
+        };
+    }
+
     kernel_of_halves! {
         /// AVX-IFMA, which processors without AVX-512 have.
-        AvxIfma, HalfOfAvxIfma, avx_ifma,
-        "avx2,avxifma" = ["avx2", "avxifma"],
-        _mm256_madd52lo_avx_epu64, _mm256_madd52hi_avx_epu64
+        AvxIfma of HalfOfAvxIfma, avx_ifma, "avx2,avxifma" = ["avx2", "avxifma"]
+    }
+
+    #[cfg(test)]
+    half_of_lanes! {
+        HalfOfTwin of AvxIfmaTwin, 10 columns of 16 registers,
+        _mm256_madd52lo_epu64, _mm256_madd52hi_epu64
     }
 
     #[cfg(test)]
     kernel_of_halves! {
         /// The twin of AVX-IFMA that processors with AVX-512 have, for tests.
-        AvxIfmaTwin, HalfOfTwin, avx_ifma_twin,
-        "avx2,avx512ifma,avx512vl" = ["avx2", "avx512ifma", "avx512vl"],
-        _mm256_madd52lo_epu64, _mm256_madd52hi_epu64
+        AvxIfmaTwin of HalfOfTwin, avx_ifma_twin,
+        "avx2,avx512ifma,avx512vl" = ["avx2", "avx512ifma", "avx512vl"]
     }
 }
 
@@ -406,6 +457,10 @@ mod elsewhere {
 
                 fn run(self, _work: impl Work) {
                     match self {}
+                }
+
+                fn lower(self) -> Self {
+                    self
                 }
 
                 fn starts_two_a_cycle(self) -> bool {
