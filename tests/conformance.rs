@@ -113,7 +113,7 @@ fn every_backend_conforms_with_multi_buffer_around_it() {
         let Some(around) = ssl_provider::with_multi_buffer(&backend) else {
             ssl_provider_testkit::loud::not_tested(
                 "multi-buffer RSA",
-                "this processor has no AVX-512 IFMA",
+                "this processor has neither AVX-512 IFMA nor AVX-IFMA",
             );
             return;
         };

@@ -41,7 +41,7 @@ fn backends() -> Vec<(String, Backend)> {
             }
             None => ssl_provider_testkit::loud::not_tested(
                 "multi-buffer RSA",
-                "this processor has no AVX-512 IFMA",
+                "this processor has neither AVX-512 IFMA nor AVX-IFMA",
             ),
         }
     }

@@ -54,7 +54,7 @@ fn run(arguments: &[String]) -> Result<(), String> {
     let library = backend(LIBRARY).map_err(|error| error.to_string())?;
     let around = with_multi_buffer(&library);
     if around.is_none() {
-        print(&missing("ours", "this processor has no AVX-512 IFMA"));
+        print(&missing("ours", "this processor has neither AVX-512 IFMA nor AVX-IFMA"));
     }
     let crypto_mb = match path {
         [path] => CryptoMb::load(Path::new(path)),

@@ -54,7 +54,9 @@ fn main() -> ExitCode {
                 let batch = batch(&around, &key).expect(TAKES_KEYS);
                 run.time(&format!("{name} in batches"), &ciphertext, batch);
             }
-            None => eprintln!("NOT TIMED: {name} in batches: the processor has no AVX-512 IFMA"),
+            None => eprintln!(
+                "NOT TIMED: {name} in batches: the processor has neither AVX-512 IFMA nor AVX-IFMA"
+            ),
         }
     }
     let control = careless_server(&key).expect("a backend that takes the keys of the test kit");

@@ -30,3 +30,14 @@ pub mod avx512 {
         a.checked_div(b).unwrap_or(0)
     }
 }
+
+pub mod avx_ifma {
+    use std::arch::x86_64::{__m256i, _mm256_maskload_epi64};
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    pub fn masked_memory_of_halves(mask: __m256i, a: &[i64; 4]) -> __m256i {
+        // SAFETY: there are four numbers.
+        unsafe { _mm256_maskload_epi64(a.as_ptr(), mask) }
+    }
+}

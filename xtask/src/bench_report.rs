@@ -137,7 +137,7 @@ const GROUPS: [Group; 12] = [
         row: "key",
         compared: None,
         text: "With the default backend's library one by one, and with multi-buffer RSA around it, \
-            on processors with AVX-512 IFMA.",
+            on processors with AVX-512 IFMA or AVX-IFMA.",
     },
     Group {
         name: "multi_buffer_single",

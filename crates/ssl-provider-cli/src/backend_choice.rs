@@ -30,7 +30,7 @@ pub struct OneBackendArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct MultiBufferArgs {
     /// Do RSA private operations with the backend's library only. By default, processors with
-    /// AVX-512 IFMA run up to eight at once, and single ones where that library is slower
+    /// AVX-512 IFMA or AVX-IFMA run up to eight at once, and single ones where that is faster
     #[arg(long)]
     pub no_multi_buffer: bool,
 }

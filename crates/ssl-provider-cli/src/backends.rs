@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use ssl_provider::{
     Backend, ConstantTime, Error, FipsStatus, Operation, RsaInfo, Support, backends,
-    default_backend,
+    default_backend, multi_buffer_instructions,
 };
 
 use crate::exit::{Failure, Outcome, print};
@@ -54,7 +54,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         markdown(&backends)
     } else {
         let described = backends.iter().map(|backend| description(backend, default.as_ref()));
-        described.collect::<Vec<_>>().join("\n")
+        let multi_buffer = multi_buffer_instructions().unwrap_or("not supported by this processor");
+        let multi_buffer = format!("multi-buffer RSA: {multi_buffer}\n");
+        described.chain([multi_buffer]).collect::<Vec<_>>().join("\n")
     };
     print(text)?;
     Ok(Outcome::All)
@@ -184,6 +186,8 @@ struct JsonBackend<'a> {
     library: &'a str,
     rsa: Option<Rsa<'a>>,
     fips_validated: bool,
+    /// The instructions of multi-buffer RSA around it; null if this processor has none.
+    multi_buffer: Option<&'a str>,
     operations: Vec<OperationSupport<'a>>,
 }
 
@@ -235,6 +239,7 @@ impl<'a> JsonBackend<'a> {
                 fault_check: rsa.fault_check,
             }),
             fips_validated: info.fips >= FipsStatus::Validated,
+            multi_buffer: multi_buffer_instructions(),
             operations: Operation::all().map(support).collect(),
         }
     }

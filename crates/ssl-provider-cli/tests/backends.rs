@@ -4,7 +4,7 @@
 mod common;
 
 use serde_json::Value;
-use ssl_provider::{CipherSuiteInfo, Operation, Support, backends};
+use ssl_provider::{CipherSuiteInfo, Operation, Support, backends, multi_buffer_instructions};
 
 use common::sslprov;
 
@@ -19,6 +19,7 @@ fn the_json_table_has_every_backend_and_every_operation() {
         assert_eq!(row["name"], info.name);
         assert_eq!(row["provider_name"], info.provider_name);
         assert_eq!(row["library"], info.library);
+        assert_eq!(row["multi_buffer"], Value::from(multi_buffer_instructions()));
         let operations = row["operations"].as_array().unwrap();
         assert_eq!(operations.len(), Operation::all().count());
         for (shown, operation) in operations.iter().zip(Operation::all()) {
@@ -38,6 +39,9 @@ fn the_json_table_has_every_backend_and_every_operation() {
 fn text_and_markdown_name_every_backend() {
     let text = sslprov(["backends"]).expect_code(0).stdout;
     let markdown = sslprov(["backends", "--markdown"]).expect_code(0).stdout;
+    let instructions = multi_buffer_instructions().unwrap_or("not supported by this processor");
+    assert!(text.ends_with(&format!("\nmulti-buffer RSA: {instructions}\n")), "{text}");
+    assert!(!markdown.contains("multi-buffer"), "processors differ between machines: {markdown}");
     for backend in backends() {
         let info = backend.info();
         assert!(text.contains(&info.library), "{text}");

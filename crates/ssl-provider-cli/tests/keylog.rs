@@ -146,7 +146,7 @@ fn every_capture_gives_the_verdicts_and_keys_of_the_manifest_on_all_backends() {
 fn every_capture_gives_the_same_with_multi_buffer_as_without() {
     let backend = ssl_provider::default_backend().unwrap();
     if ssl_provider::with_multi_buffer(&backend).is_none() {
-        not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA");
+        not_tested("multi-buffer RSA", "this processor has neither AVX-512 IFMA nor AVX-IFMA");
     }
     for capture in corpus() {
         let options = ["--json", "--allow-ssl3"];

@@ -8,7 +8,7 @@
 //! thread computes at most one batch for each of its own; and as many batches run at once as there
 //! are processors.
 //!
-//! A leader waits only where company is likely: while other threads are inside a call of this key,
+//! A leader waits only where others are likely: while other threads are inside a call of this key,
 //! or after a batch that had operations of several threads. Waits that gain nothing become rare.
 //! What is batched with what depends on the times of arrival only.
 //!
@@ -27,6 +27,8 @@ use ssl_provider_core::backend::{
 };
 use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
 use zeroize::Zeroizing;
+
+use crate::number::LANES;
 
 /// A backend around another one, whose RSA keys collect the operations of all threads.
 pub type Collecting = Composed<Batcher>;
@@ -54,7 +56,7 @@ impl BatchSettings {
         self.wait
     }
 
-    /// Puts a batcher around a backend; none where that has no RSA private operation.
+    /// Puts a batcher around a backend; returns `None` if that has no RSA private operation.
     ///
     /// It has the name and the description of the inner one. It is another backend all the same:
     /// each refuses the keys of the other. It is worth its queue around [`around`](crate::around),
@@ -144,9 +146,11 @@ struct Queue {
     /// Batches that run.
     running: usize,
     /// Whether the last batch had jobs of several threads.
-    had_company: bool,
+    was_shared: bool,
     /// Waits in a row that gained nothing.
-    waits_in_vain: u32,
+    empty_waits: u32,
+    /// Batches so far.
+    batches: u64,
 }
 
 /// A private operation in the queue.
@@ -215,7 +219,7 @@ impl Key {
     fn decrypt_chunk(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
         let mut queue = self.lock();
         let is_first = queue.jobs.is_empty() && queue.running < self.at_once;
-        if is_first && (jobs.len() == MAX_BATCH || !self.is_company_likely(&queue)) {
+        if is_first && (jobs.len() == MAX_BATCH || !self.expects_others(&queue)) {
             let _running = Running::start(self, &mut queue, jobs.len(), Vec::new());
             drop(queue);
             return self.inner.decrypt_raw_batch(jobs);
@@ -249,13 +253,13 @@ impl Key {
 
     /// Waits until all jobs of a call are complete. Leads whenever the first job is one of them.
     fn wait_for<'k>(&'k self, call: &Arc<Call>, mut queue: MutexGuard<'k, Queue>) {
-        let patience = match self.is_company_likely(&queue) {
+        let patience = match self.expects_others(&queue) {
             true => self.settings.wait,
             false => Duration::ZERO,
         };
         let until = Instant::now() + patience;
         // Jobs in the queue when the wait for others began.
-        let mut began_with = None;
+        let mut len_before_wait = None;
         while call.progress().left > 0 {
             let may_lead = queue.running < self.at_once && queue.is_led_by(call);
             if !may_lead {
@@ -264,13 +268,15 @@ impl Key {
             }
             let remaining = until.saturating_duration_since(Instant::now());
             if queue.jobs.len() < MAX_BATCH && !remaining.is_zero() {
-                began_with.get_or_insert(queue.jobs.len());
+                len_before_wait.get_or_insert(queue.jobs.len());
                 queue = wait_for_at_most(&call.changed, queue, remaining);
                 continue;
             }
-            match began_with.take() {
-                Some(before) if before == queue.jobs.len() => queue.waits_in_vain += 1,
-                Some(_) => queue.waits_in_vain = 0,
+            match len_before_wait.take() {
+                Some(before) if before == queue.jobs.len() => {
+                    queue.empty_waits = queue.empty_waits.saturating_add(1)
+                }
+                Some(_) => queue.empty_waits = 0,
                 None => {}
             }
             self.lead(queue);
@@ -298,10 +304,9 @@ impl Key {
     }
 
     /// Whether it is worth while to wait for jobs of other threads.
-    fn is_company_likely(&self, queue: &Queue) -> bool {
-        let others = queue.running > 0 || queue.had_company || !queue.jobs.is_empty();
-        let batches = self.settings.counters.batches.load(Ordering::Relaxed);
-        let is_due = queue.waits_in_vain < PATIENCE || batches.is_multiple_of(RETRY);
+    fn expects_others(&self, queue: &Queue) -> bool {
+        let others = queue.running > 0 || queue.was_shared || !queue.jobs.is_empty();
+        let is_due = queue.empty_waits < MAX_EMPTY_WAITS || queue.batches.is_multiple_of(RETRY);
         others && is_due
     }
 }
@@ -327,7 +332,8 @@ struct Running<'k> {
 impl<'k> Running<'k> {
     fn start(key: &'k Key, queue: &mut Queue, len: usize, batch: Vec<Job>) -> Self {
         queue.running += 1;
-        queue.had_company = batch.windows(2).any(|two| match two {
+        queue.batches = queue.batches.wrapping_add(1);
+        queue.was_shared = batch.windows(2).any(|two| match two {
             [one, other] => !Arc::ptr_eq(&one.call, &other.call),
             _ => false,
         });
@@ -374,10 +380,10 @@ fn wait_for_at_most<'q>(
 }
 
 /// Most operations of a batch: the lanes of the engine.
-const MAX_BATCH: usize = 8;
+const MAX_BATCH: usize = LANES;
 
 /// After so many waits in a row that gained nothing, one batch in [`RETRY`] waits.
-const PATIENCE: u32 = 4;
+const MAX_EMPTY_WAITS: u32 = 4;
 const RETRY: u64 = 16;
 
 const PANICKED: Error = Error::Internal("a private operation of the same batch panicked");
@@ -506,7 +512,7 @@ mod tests {
             (1..=3).for_each(|id| decrypt(&lone, id).unwrap());
             done.send(()).unwrap();
         });
-        is_done.recv_timeout(LONG_ENOUGH).expect("it waits for company");
+        is_done.recv_timeout(LONG_ENOUGH).expect("it waits for others");
         assert_eq!(gate.started(3), [[1], [2], [3]]);
         assert_eq!(key.settings.counts(), BatchCounts { batches: 3, operations: 3 });
     }
@@ -531,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_waits_for_company_as_long_as_the_limit_and_then_runs_alone() {
+    fn a_job_waits_for_others_as_long_as_the_limit_and_then_runs_alone() {
         let gate = Gate::default();
         let limit = Duration::from_millis(20);
         let key = key(&gate, limit, 2);
@@ -544,7 +550,7 @@ mod tests {
             assert!(start.elapsed() >= limit);
             gate.admit(2);
         });
-        assert_eq!(key.lock().waits_in_vain, 1);
+        assert_eq!(key.lock().empty_waits, 1);
     }
 
     #[test]
@@ -563,10 +569,10 @@ mod tests {
     }
 
     #[test]
-    fn after_waits_in_vain_a_job_does_not_wait() {
+    fn after_empty_waits_a_job_does_not_wait() {
         let gate = Gate::default();
         let key = key(&gate, EVER, 2);
-        key.lock().waits_in_vain = PATIENCE;
+        key.lock().empty_waits = MAX_EMPTY_WAITS;
         scope(|scope| {
             scope.spawn(|| decrypt(&key, 0));
             gate.started(1);

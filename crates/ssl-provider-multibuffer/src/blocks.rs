@@ -15,6 +15,7 @@
 //! | upper halves | N |
 //! | the same of the quotients and the modulus | 2 N |
 //! | the carry of the column below | 1 |
+//! | rounding up of the column below, which becomes zero | 1 |
 //!
 //! which 64 bits hold for all N below 1024. A square counts the products of two different digits
 //! once and is then doubled, which comes to the same.
@@ -22,14 +23,16 @@
 //! Digits that leave a block may have a carry above their 52 bits that the next digit has already
 //! been given; multiplications ignore it, and [`Number`](crate::number::Number) masks it.
 
+#![allow(clippy::absurd_extreme_comparisons, reason = "unrolled indexes are compared with limits")]
+
 use std::array;
 use std::hint::black_box;
 
 use crate::number::{DIGIT_MASK, Digit, LANES};
 use crate::vector::{Vector, Work};
 
-/// Repeats a block with a constant that counts from zero: for pairs of rows and for columns, as
-/// many as the largest block has.
+/// Repeats a block with a constant that counts from zero: over streams, over pairs of rows, or over
+/// the columns that two rows of the largest block reach.
 macro_rules! unroll {
     ($index:ident in STREAMS $body:block) => { unroll!(@ $index $body 0 1) };
     ($index:ident in PAIRS $body:block) => { unroll!(@ $index $body 0 1 2 3 4 5 6 7 8 9) };
@@ -108,6 +111,7 @@ fn columns<
     b: [&[Digit; B]; S],
     sum: &mut [&mut [Digit; T]; S],
 ) {
+    const { assert!(T == 2 * B && B <= 20, "as `unroll` repeats") };
     let mut sums: [[V::Register; W]; S] = [[vector.zero(); W]; S];
     if !FRESH {
         for (sums, sum) in sums.iter_mut().zip(&*sum) {
@@ -182,7 +186,7 @@ const fn within(place: usize, len: usize, start: usize) -> bool {
     place >= start && place < start + len
 }
 
-/// Whether one of the three columns from `place` on is.
+/// Whether one of the columns from `place` to `place` + 2 is.
 const fn reaches(place: usize, len: usize, start: usize) -> bool {
     place + 2 >= start && place < start + len
 }
@@ -204,15 +208,25 @@ pub(crate) struct Reduce<'a, const S: usize, const B: usize, const T: usize, A> 
     pub(crate) sum: [&'a mut [Digit; T]; S],
     /// The factors of the modulus, for its higher digits.
     pub(crate) quotients: [&'a mut [Digit; B]; S],
-    pub(crate) beside: A,
+    pub(crate) interleaved: A,
 }
 
-impl<const S: usize, const B: usize, const T: usize, A: Beside> Work for Reduce<'_, S, B, T, A> {
+impl<'a, const S: usize, const B: usize, const T: usize> Reduce<'a, S, B, T, ()> {
+    /// The same with something done meanwhile.
+    pub(crate) fn beside<A>(self, interleaved: A) -> Reduce<'a, S, B, T, A> {
+        let Self { modulus_block, sum, quotients, .. } = self;
+        Reduce { modulus_block, sum, quotients, interleaved }
+    }
+}
+
+impl<const S: usize, const B: usize, const T: usize, A: Interleaved> Work
+    for Reduce<'_, S, B, T, A>
+{
     #[inline(always)]
     fn run<V: Vector>(&mut self, vector: V) {
-        let Self { modulus_block, sum, quotients, beside } = self;
+        let Self { modulus_block, sum, quotients, interleaved } = self;
         let sums = array::from_fn(|stream| &*sum[stream]);
-        let sums = reduce(vector, *modulus_block, sums, Some(quotients), beside);
+        let sums = reduce(vector, *modulus_block, sums, Some(quotients), interleaved);
         for (sum, sums) in sum.iter_mut().zip(&sums) {
             unroll!(K in COLUMNS {
                 if const { K < B } {
@@ -228,16 +242,16 @@ pub(crate) struct ReduceAndCarry<'a, const S: usize, const B: usize, const T: us
     pub(crate) modulus_block: ModulusBlock<'a, S, B>,
     pub(crate) sum: [&'a [Digit; T]; S],
     pub(crate) number: [&'a mut [Digit; B]; S],
-    pub(crate) beside: A,
+    pub(crate) interleaved: A,
 }
 
-impl<const S: usize, const B: usize, const T: usize, A: Beside> Work
+impl<const S: usize, const B: usize, const T: usize, A: Interleaved> Work
     for ReduceAndCarry<'_, S, B, T, A>
 {
     #[inline(always)]
     fn run<V: Vector>(&mut self, vector: V) {
-        let Self { modulus_block, sum, number, beside } = self;
-        let sums = reduce(vector, *modulus_block, *sum, None, beside);
+        let Self { modulus_block, sum, number, interleaved } = self;
+        let sums = reduce(vector, *modulus_block, *sum, None, interleaved);
         for (number, sums) in number.iter_mut().zip(&sums) {
             let mut carry = vector.zero();
             unroll!(K in COLUMNS {
@@ -251,30 +265,30 @@ impl<const S: usize, const B: usize, const T: usize, A: Beside> Work
     }
 }
 
-/// What is done beside a reduction, whose multiplications leave time for loads.
-pub(crate) trait Beside {
+/// What is done during a reduction, whose multiplications leave time for loads.
+pub(crate) trait Interleaved {
     /// Does a bit of it, for each stream and pair of rows. To be inlined, as [`Work::run`].
     fn run<V: Vector>(&mut self, vector: V, stream: usize, pair: usize);
 }
 
-/// Nothing beside it.
-impl Beside for () {
+/// Nothing.
+impl Interleaved for () {
     #[inline(always)]
     fn run<V: Vector>(&mut self, _vector: V, _stream: usize, _pair: usize) {}
 }
 
 /// A part of a selection in each stream.
-pub(crate) struct Part<'a, const S: usize, const B: usize> {
+pub(crate) struct LookupPart<'a, const S: usize, const B: usize> {
     pub(crate) selections: [Selection<'a, B>; S],
-    /// Which one, below [`PARTS`].
+    /// Which one, below [`LOOKUP_PARTS`].
     pub(crate) part: usize,
 }
 
-impl<const S: usize, const B: usize> Beside for Part<'_, S, B> {
+impl<const S: usize, const B: usize> Interleaved for LookupPart<'_, S, B> {
     #[inline(always)]
     fn run<V: Vector>(&mut self, vector: V, stream: usize, pair: usize) {
-        if pair < B.div_ceil(PARTS) {
-            let place = self.part * B.div_ceil(PARTS) + pair;
+        if pair < B.div_ceil(LOOKUP_PARTS) {
+            let place = self.part * B.div_ceil(LOOKUP_PARTS) + pair;
             self.selections[stream].select(vector, place);
         }
     }
@@ -291,8 +305,9 @@ fn reduce<V: Vector, const S: usize, const B: usize, const T: usize>(
     ModulusBlock { modulus, negative_inverse }: ModulusBlock<'_, S, B>,
     sum: [&[Digit; T]; S],
     mut kept: Option<&mut [&mut [Digit; B]; S]>,
-    beside: &mut impl Beside,
+    interleaved: &mut impl Interleaved,
 ) -> [[V::Register; T]; S] {
+    const { assert!(T == 2 * B && B <= 20, "as `unroll` repeats") };
     let mut sums = [[vector.zero(); T]; S];
     // By stream, those of the next two rows.
     let mut quotients = [[vector.zero(); 2]; S];
@@ -335,12 +350,12 @@ fn reduce<V: Vector, const S: usize, const B: usize, const T: usize>(
                         }
                         sums[2 * PAIR + K] = add_multiples(vector, column, K, modulus, pair, rows);
                     }
-                    // Once the second and the fourth column of the next rows are complete, but for
-                    // what these rows add themselves.
+                    // The first of the next quotients, whose column is complete.
                     if const { K == 2 && 2 * PAIR + 2 < B } {
                         let inverse = vector.load(negative_inverse[stream]);
                         next[0] = vector.add_low(vector.zero(), sums[2 * PAIR + 2], inverse);
                     }
+                    // The second, when the first has had time.
                     if const { K == half(B) && 2 * PAIR + 2 < B } {
                         let (column, below) = (sums[2 * PAIR + 3], sums[2 * PAIR + 2]);
                         let column = finish(vector, column, below, next[0], modulus);
@@ -352,7 +367,7 @@ fn reduce<V: Vector, const S: usize, const B: usize, const T: usize>(
                 if const { 2 * PAIR + 2 < B } {
                     quotients[stream] = next;
                 }
-                beside.run(vector, stream, PAIR);
+                interleaved.run(vector, stream, PAIR);
             }});
         }
     });
@@ -415,7 +430,8 @@ fn add_multiples<V: Vector, const B: usize>(
     column
 }
 
-/// Brings sums down to digits, in `S` streams at once.
+/// Adds to each sum what the one below carries. The carry stays in the digit too, where it does not
+/// count.
 pub(crate) struct Carry<'a, const N: usize> {
     pub(crate) sums: &'a [Digit; N],
     pub(crate) number: &'a mut [Digit; N],
@@ -451,7 +467,7 @@ impl IndexBits {
 }
 
 /// Parts of a selection: as many as there are squarings for a window.
-pub(crate) const PARTS: usize = 4;
+pub(crate) const LOOKUP_PARTS: usize = 4;
 
 /// Takes in each lane the entry of a table at a secret index. Reads every entry.
 pub(crate) struct Selection<'a, const N: usize> {
@@ -463,7 +479,8 @@ pub(crate) struct Selection<'a, const N: usize> {
 }
 
 impl<const N: usize> Selection<'_, N> {
-    /// Takes a digit, if there is one at this place, by a tree of choices by one bit each.
+    /// Selects a digit by a tree of choices by one bit each. Beyond the last it selects that again,
+    /// so that all parts are equally long.
     #[inline(always)]
     fn select<V: Vector>(&mut self, vector: V, place: usize) {
         let IndexBits(bits) = self.index;
@@ -489,11 +506,11 @@ impl<const N: usize> Work for Selection<'_, N> {
 fn of_eight<V: Vector>(
     vector: V,
     digits: &[Digit; TABLE_LEN],
-    at: usize,
+    first: usize,
     bits: &[Digit; 4],
 ) -> V::Register {
-    let lower = of_four(vector, digits, at, bits);
-    let upper = of_four(vector, digits, at + 4, bits);
+    let lower = of_four(vector, digits, first, bits);
+    let upper = of_four(vector, digits, first + 4, bits);
     vector.choose(vector.load(&bits[2]), upper, lower)
 }
 
@@ -502,11 +519,11 @@ fn of_eight<V: Vector>(
 fn of_four<V: Vector>(
     vector: V,
     digits: &[Digit; TABLE_LEN],
-    at: usize,
+    first: usize,
     bits: &[Digit; 4],
 ) -> V::Register {
-    let lower = of_two(vector, digits, at, bits);
-    let upper = of_two(vector, digits, at + 2, bits);
+    let lower = of_two(vector, digits, first, bits);
+    let upper = of_two(vector, digits, first + 2, bits);
     vector.choose(vector.load(&bits[1]), upper, lower)
 }
 
@@ -515,9 +532,9 @@ fn of_four<V: Vector>(
 fn of_two<V: Vector>(
     vector: V,
     digits: &[Digit; TABLE_LEN],
-    at: usize,
+    first: usize,
     bits: &[Digit; 4],
 ) -> V::Register {
-    let [lower, upper] = [vector.load(&digits[at]), vector.load(&digits[at + 1])];
+    let [lower, upper] = [vector.load(&digits[first]), vector.load(&digits[first + 1])];
     vector.choose(vector.load(&bits[0]), upper, lower)
 }

@@ -1,7 +1,7 @@
 //! The RSA private operation in eight lanes: exponentiation by the Chinese remainder theorem,
 //! blinded, and checked against faults by its public inverse. Eight operations take an
-//! exponentiation modulo each prime; up to four take one, with half of the lanes for each prime, and
-//! up to two take one in half of the lanes.
+//! exponentiation modulo each prime; up to four take one, with half of the lanes for each prime,
+//! and up to two take one in half of the lanes.
 
 use std::array;
 use std::fmt;
@@ -12,7 +12,7 @@ use ssl_provider_core::backend::RawDecryption;
 use ssl_provider_core::{Error, RsaPrivateKeyDer};
 use zeroize::Zeroizing;
 
-use crate::blocks::{IndexBits, PARTS, TABLE_LEN, Window};
+use crate::blocks::{IndexBits, LOOKUP_PARTS, TABLE_LEN, Window};
 use crate::montgomery::{Context, Lookup, Modulus, Table, multiply_and_add};
 use crate::number::{
     DIGIT_BITS, HALF, LANES, Number, QUARTER, SPARE_BITS, digits_of, power_of_two, side_by_side,
@@ -30,7 +30,7 @@ const LEAST_FILLED: usize = 55;
 
 /// Bits of an exponent that one multiplication takes; 16 is the size of the kernel's table.
 const WINDOW_BITS: usize = 4;
-const _: () = assert!(1 << WINDOW_BITS == TABLE_LEN && WINDOW_BITS == PARTS);
+const _: () = assert!(1 << WINDOW_BITS == TABLE_LEN && WINDOW_BITS == LOOKUP_PARTS);
 
 /// Digits of primes that are computed with in two streams, p beside q, where the kernel
 /// [starts two multiplications a cycle](Kernel::starts_two_a_cycle). The tables of longer primes
@@ -87,8 +87,8 @@ enum Width {
 impl Width {
     fn of(jobs: usize) -> Self {
         match jobs {
-            ..=QUARTER => Self::Quarter,
-            ..=HALF => Self::Half,
+            0..=QUARTER => Self::Quarter,
+            _ if jobs <= HALF => Self::Half,
             _ => Self::Full,
         }
     }
@@ -153,11 +153,16 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             8 * bytes.len() <= digits * DIGIT_BITS - SPARE_BITS
         };
         let primes = der.primes();
-        let fits = primes.iter().chain(&der.crt_parts()).all(|part| short_enough(part, H));
+        let fits = primes.iter().all(|prime| short_enough(prime, H));
+        // Which a library need not check. Longer ones would have windows that are never read.
+        let [p, q] = primes;
+        let [dp, dq, coefficient] = der.crt_parts();
+        let are_reduced =
+            dp.len() <= p.len() && dq.len() <= q.len() && coefficient.len() <= p.len();
         // Shorter primes would pay for digits that are empty.
         let longest = primes.iter().map(|prime| prime.len()).max().unwrap_or(0);
         let fills = longest >= H * DIGIT_BITS / 8 * LEAST_FILLED / 100;
-        fits && short_enough(der.modulus(), N) && fills
+        fits && are_reduced && short_enough(der.modulus(), N) && fills
     }
 
     /// Loads a key that the engine [takes](Self::takes).
@@ -180,8 +185,8 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         }
     }
 
-    /// Runs the private operation for up to eight jobs. Says for each whether its result passed the
-    /// check; where it did not, nothing was written.
+    /// Runs the private operation for up to eight jobs. Returns for each whether its result passed
+    /// the check; where it did not, nothing was written.
     ///
     /// # Errors
     ///
@@ -305,8 +310,8 @@ impl<const H: usize> Crt<H> {
         Self { p_beside_q: p.beside(&q), p, q, coefficient: Number::splat(&coefficient) }
     }
 
-    /// A power of a number below 2^(104 H), reduced. With less than the full width, the number is the
-    /// same in the lanes of both primes, and so is the power.
+    /// A power of a number below 2^(104 H), reduced. With less than the full width, the number is
+    /// the same in the lanes of both primes, and so is the power.
     fn power<K: Kernel, const N: usize>(
         &self,
         kernel: K,
@@ -380,6 +385,15 @@ impl<const H: usize> Primes<H> {
     }
 
     /// Powers of a number below R^2 modulo each of `S` primes, in Montgomery form.
+    ///
+    /// A modulus m is below R / 2^8, and what is multiplied stays below R m:
+    ///
+    /// | number | below |
+    /// |---|---|
+    /// | product, square, entry of the table | 2 m |
+    /// | base, a sum of two products | 4 m |
+    /// | difference of Garner's formula | 4 p |
+    /// | coefficient of Garner's formula | p |
     // Not inlined: the caller has one for each width, and their tables would share a frame.
     #[inline(never)]
     fn power<K: Kernel, const S: usize, const N: usize>(
@@ -434,7 +448,7 @@ impl<const H: usize> Primes<H> {
         // The hot loop: it goes back and forth between the two numbers.
         for place in 1..len {
             let indices = windows.map(|windows| IndexBits::of(windows[place]));
-            for part in 0..PARTS {
+            for part in 0..LOOKUP_PARTS {
                 let lookups = &mut lookups(&tables, &indices, &mut entry);
                 context.square_and_look_up(result.each_ref(), other.each_mut(), lookups, part);
                 mem::swap(&mut result, &mut other);
@@ -513,12 +527,11 @@ mod tests {
 
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::Rng;
-    use ssl_provider_testkit::loud::not_tested;
     use ssl_provider_testkit::rsa_key::{KeyParts, TestKey};
 
     use super::*;
     use crate::key::STACK_LENS;
-    use crate::vector::{Avx512, AvxIfmaTwin, on_every_kernel};
+    use crate::vector::{on_every_fast_kernel, on_every_kernel};
 
     type Portable1024 = Engine<Portable, 10, 20>;
 
@@ -601,7 +614,7 @@ mod tests {
         on_every_kernel!(assert_kernel);
     }
 
-    /// Too slow in plain Rust.
+    /// Not with plain Rust, which is too slow for these keys.
     #[test]
     fn results_are_those_of_big_integers_for_long_keys() {
         fn assert_kernel<K: Kernel>(kernel: K) {
@@ -613,13 +626,7 @@ mod tests {
             let engine = Box::new(self::engine::<K, 80, 160>(kernel, &key));
             assert_decrypts(&engine, &key, &[1, 4, 8]);
         }
-        match (Avx512::detect(), AvxIfmaTwin::detect()) {
-            (Some(kernel), Some(twin)) => {
-                assert_kernel(kernel);
-                assert_kernel(twin);
-            }
-            _ => not_tested("multi-buffer RSA of 4096 and 8192 bits", "there is no AVX-512 IFMA"),
-        }
+        on_every_fast_kernel!(assert_kernel);
     }
 
     #[test]
@@ -753,23 +760,20 @@ mod tests {
             assert_fits::<K, 40, 80>(kernel, &TestKey::rsa_4096(), STACK_LENS[2]);
             assert_fits::<K, 80, 160>(kernel, &TestKey::rsa_8192(), STACK_LENS[3]);
         }
-        match (Avx512::detect(), AvxIfmaTwin::detect()) {
-            (Some(kernel), Some(twin)) => {
-                assert_kernel(kernel);
-                assert_kernel(twin);
-            }
-            _ => not_tested("the stack of multi-buffer RSA", "there is no AVX-512 IFMA"),
-        }
+        on_every_fast_kernel!(assert_kernel);
     }
 
     #[test]
-    fn keys_whose_primes_do_not_fill_the_digits_are_left_to_the_library() {
-        // Two lengths just too long and too short for an engine, and those between two engines.
+    fn a_key_goes_to_the_shortest_engine_that_its_longer_prime_fits_and_fills() {
+        // Primes a byte too long for the engine before, and the shortest and longest that none
+        // takes.
         for (key, engine) in [
             (TestKey::rsa_2056(), Some(20)),
             (of_lengths([513, 512]), Some(15)),
             (of_lengths([1033, 512]), Some(30)),
             (of_lengths([2073, 512]), None),
+            (of_lengths([2280, 512]), None),
+            (of_lengths([2281, 512]), Some(80)),
         ] {
             let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
             let takes = [

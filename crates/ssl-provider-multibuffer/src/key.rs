@@ -6,11 +6,11 @@ use ssl_provider_core::backend::{RawDecryption, RsaPrivateKey, with_stack_wiped}
 use ssl_provider_core::{Backend, Error, RsaPrivateKeyDer};
 
 use crate::engine::Engine;
-use crate::number::{HALF, LANES};
+use crate::number::{HALF, LANES, QUARTER};
 use crate::vector::Kernel;
 
 /// Fewest operations that are worth a batch, in place of a library in portable code.
-const WORTH_BESIDE_PORTABLE_CODE: usize = 1;
+const MIN_BATCH_WITH_PORTABLE_CODE: usize = 1;
 
 /// Wraps a key that a library, in assembly or not, has loaded; returns it as it is where no engine
 /// has its size.
@@ -28,10 +28,14 @@ pub(crate) fn with_batches<K: Kernel>(
                     let engine =
                         Engine::<K, $digits_of_primes, $digits_of_modulus>::new(kernel, der);
                     let least = match in_assembly {
-                        true => kernel.least_beside_assembly($digits_of_primes),
-                        false => WORTH_BESIDE_PORTABLE_CODE,
+                        true => kernel.min_batch_with_assembly($digits_of_primes),
+                        false => MIN_BATCH_WITH_PORTABLE_CODE,
                     };
-                    Box::new(Key { engine, single, library, least })
+                    let most_apart = match kernel.starts_two_a_cycle() {
+                        true => least - 1,
+                        false => QUARTER.max(least - 1),
+                    };
+                    Box::new(Key { engine, single, library, least, most_apart })
                 });
             }
         )* };
@@ -55,6 +59,8 @@ struct Key<K, const H: usize, const N: usize> {
     library: Backend,
     /// Fewest operations that go to the engine.
     least: usize,
+    /// Most operations that are left for later, where they exceed half of the lanes.
+    most_apart: usize,
 }
 
 impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
@@ -70,7 +76,7 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
         let random = |bytes: &mut [u8]| self.library.random().fill(bytes);
         let mut rest = jobs;
         while !rest.is_empty() {
-            let (jobs, later) = rest.split_at_mut(batch_len(rest.len(), self.least));
+            let (jobs, later) = rest.split_at_mut(batch_len(rest.len(), self.most_apart));
             rest = later;
             if jobs.len() < self.least {
                 self.single.decrypt_raw_batch(jobs)?;
@@ -85,11 +91,11 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 }
 
-/// How many of these operations to do next. Up to half of the lanes take half of the time, so where
-/// few would be left over, the rest is quicker by the library.
-fn batch_len(jobs: usize, least: usize) -> usize {
+/// Returns how many of these operations to do next. Up to half of the lanes take half of the time,
+/// so that few more than that are quicker apart.
+fn batch_len(jobs: usize, most_apart: usize) -> usize {
     match jobs.min(LANES) {
-        most if most > HALF && most < HALF + least => HALF,
+        most if (HALF + 1..=HALF + most_apart).contains(&most) => HALF,
         most => most,
     }
 }
@@ -98,9 +104,9 @@ fn batch_len(jobs: usize, least: usize) -> usize {
 /// the primes: most of it is a table of 16 numbers in eight lanes. Wiping more takes time.
 fn with_stack_wiped_for<T>(digits: usize, work: impl FnOnce() -> T) -> T {
     match digits {
-        ..=10 => with_stack_wiped::<_, { STACK_LENS[0] }>(work),
-        ..=20 => with_stack_wiped::<_, { STACK_LENS[1] }>(work),
-        ..=40 => with_stack_wiped::<_, { STACK_LENS[2] }>(work),
+        0..=10 => with_stack_wiped::<_, { STACK_LENS[0] }>(work),
+        11..=20 => with_stack_wiped::<_, { STACK_LENS[1] }>(work),
+        21..=40 => with_stack_wiped::<_, { STACK_LENS[2] }>(work),
         _ => with_stack_wiped::<_, { STACK_LENS[3] }>(work),
     }
 }
@@ -165,6 +171,25 @@ mod tests {
             assert!(library.iter().all(|block| *block == ciphertext), "{in_assembly}, {jobs}");
             let asked = fake.log().iter().filter(|it| **it == Operation::RsaDecryptRaw).count();
             assert_eq!(asked, by_library, "{in_assembly}, {jobs}");
+        }
+    }
+
+    #[test]
+    fn operations_that_exceed_half_of_the_lanes_by_few_are_done_apart() {
+        let cases = [
+            (1, 2, 1),
+            (4, 2, 4),
+            (5, 0, 5),
+            (5, 1, 4),
+            (6, 1, 6),
+            (6, 2, 4),
+            (7, 2, 7),
+            (8, 2, 8),
+            (9, 2, 8),
+            (13, 2, 8),
+        ];
+        for (jobs, most_apart, expected) in cases {
+            assert_eq!(batch_len(jobs, most_apart), expected, "{jobs}, {most_apart}");
         }
     }
 

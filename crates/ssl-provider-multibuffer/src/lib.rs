@@ -1,12 +1,11 @@
 //! Multi-buffer RSA for any backend of ssl-provider: up to eight private operations at once, on
-//! processors with AVX-512 IFMA. Up to four take less time than two by a fast library, and eight
-//! less than four.
+//! processors with AVX-512 IFMA or AVX-IFMA.
 //!
-//! [`MultiBuffer`] is a backend around another one. A single operation stays with the inner library
-//! if that has it in assembly; where it is portable code, a batch of one is faster. Everything but
-//! the RSA private operation stays there too, and so do keys that are not of about 1024, 2048 or
-//! 3072 bits, and all keys where the processor has no AVX-512 IFMA. No library that Rust programs
-//! can depend on offers this, which is why the arithmetic is here.
+//! [`MultiBuffer`] is a backend around another one. What the inner library does faster stays there:
+//! a single operation in assembly, unless the key is shorter than 2048 bits, and keys whose longer
+//! prime has 2073 to 2280 bits or more than 4152. So does everything but the RSA private operation,
+//! and that too where the processor has neither. No library that Rust programs can depend on offers
+//! this, which is why the arithmetic is here.
 //!
 //! [`BatchSettings`] is for servers in which each thread has one operation at a time: the backend
 //! that it makes collects the operations of all threads into batches.
@@ -37,13 +36,14 @@ use crate::vector::{Avx512, AvxIfma};
 /// A backend around another one, with a private operation that takes batches.
 pub type MultiBuffer = Composed<Batches>;
 
-/// Whether this processor can compute batches.
-pub fn is_supported() -> bool {
-    Processor::detect().is_some()
+/// Returns the name of the instructions that batches use on this processor, such as `AVX-IFMA`;
+/// `None` if it has none of them.
+pub fn instructions() -> Option<&'static str> {
+    Processor::detect().map(Processor::name)
 }
 
-/// Puts multi-buffer RSA around a backend; none where [`is_supported`] returns false, or where the
-/// backend has no RSA private operation.
+/// Puts multi-buffer RSA around a backend; returns `None` if this processor has no
+/// [`instructions`] for it, or the backend no RSA private operation.
 ///
 /// The new backend has the name of the inner one. It is another backend all the same: each refuses
 /// the keys of the other.
@@ -51,7 +51,7 @@ pub fn around(inner: &Backend) -> Option<MultiBuffer> {
     let processor = Processor::detect()?;
     let BackendInfo { name, provider_name, library, rsa, .. } = inner.info();
     let what = match (*rsa)?.assembly {
-        true => "batches of RSA",
+        true => "batches of RSA, and all of it for short keys,",
         false => "RSA",
     };
     let library = format!("{library}, {what} by multi-buffer {}", processor.name());

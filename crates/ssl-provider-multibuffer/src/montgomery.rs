@@ -3,8 +3,8 @@
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 use crate::blocks::{
-    AddProduct, AddSquare, Beside, Carry, IndexBits, ModulusBlock, Part, Reduce, ReduceAndCarry,
-    Selection, TABLE_LEN,
+    AddProduct, AddSquare, Carry, IndexBits, Interleaved, LookupPart, ModulusBlock, Reduce,
+    ReduceAndCarry, Selection, TABLE_LEN,
 };
 use crate::number::{DIGIT_MASK, Digit, Digits, LANES, Number, side_by_side};
 use crate::vector::Kernel;
@@ -72,7 +72,8 @@ impl<const N: usize> Drop for Product<N> {
 
 /// Montgomery multiplication modulo `S` moduli at once, with the room that it takes.
 ///
-/// R is 2^(52 N). For a b below R times the modulus, a product a b / R is below twice the modulus.
+/// R is 2^(52 N). If the product of a and b is below R times the modulus, the result is below twice
+/// the modulus.
 pub(crate) struct Context<'m, K, const S: usize, const N: usize> {
     kernel: K,
     moduli: [&'m Modulus<N>; S],
@@ -106,8 +107,9 @@ impl<'m, K: Kernel, const S: usize, const N: usize> Context<'m, K, S, N> {
         });
     }
 
-    /// Squares, and does one of the [`PARTS`](crate::blocks::PARTS) of `lookups` beside it. Two
-    /// streams need all registers, so there it is done first, at once.
+    /// Squares, and does one of the [`LOOKUP_PARTS`](crate::blocks::LOOKUP_PARTS) of `lookups`
+    /// meanwhile. Two streams need all registers: with them, all of it is done before the first
+    /// squaring.
     pub(crate) fn square_and_look_up(
         &mut self,
         a: [&Number<N>; S],
@@ -175,7 +177,7 @@ impl<'m, K: Kernel, const S: usize, const N: usize> Context<'m, K, S, N> {
     ) {
         if const { N == B } {
             let selections = lookups.each_mut().map(|lookup| lookup.of_block::<B>(0));
-            self.reduce_block::<B, T>(results, Part { selections, part });
+            self.reduce_block::<B, T>(results, LookupPart { selections, part });
             return;
         }
         for (stream, (result, lookup)) in results.into_iter().zip(lookups).enumerate() {
@@ -187,7 +189,7 @@ impl<'m, K: Kernel, const S: usize, const N: usize> Context<'m, K, S, N> {
     fn reduce_block<const B: usize, const T: usize>(
         &mut self,
         results: [&mut Number<N>; S],
-        beside: impl Beside,
+        interleaved: impl Interleaved,
     ) {
         self.kernel.run(ReduceAndCarry::<S, B, T, _> {
             modulus_block: ModulusBlock {
@@ -196,11 +198,11 @@ impl<'m, K: Kernel, const S: usize, const N: usize> Context<'m, K, S, N> {
             },
             sum: self.products.each_ref().map(|product| chunk(product.0.as_flattened(), 0)),
             number: results.map(|result| chunk_mut(&mut result.0, 0)),
-            beside,
+            interleaved,
         });
     }
 
-    /// Reduces numbers of several blocks, with a part of a lookup beside it.
+    /// Reduces numbers of several blocks, and does a part of a lookup meanwhile.
     fn reduce_blocks<const B: usize, const T: usize>(
         &mut self,
         stream: usize,
@@ -216,26 +218,15 @@ impl<'m, K: Kernel, const S: usize, const N: usize> Context<'m, K, S, N> {
                 modulus: [chunk(&modulus.0, 0)],
                 negative_inverse: [negative_inverse],
             };
-            let (sum, found) = ([chunk_mut(sums, row)], [&mut quotients]);
+            let sum = [chunk_mut::<T, _>(sums, row)];
+            let row_reduction =
+                Reduce { modulus_block, sum, quotients: [&mut quotients], interleaved: () };
             match &mut lookup {
                 Some(lookup) => {
-                    let beside = Part { selections: [lookup.of_block::<B>(row)], part };
-                    self.kernel.run(Reduce::<1, B, T, _> {
-                        modulus_block,
-                        sum,
-                        quotients: found,
-                        beside,
-                    });
+                    let selections = [lookup.of_block::<B>(row)];
+                    self.kernel.run(row_reduction.beside(LookupPart { selections, part }));
                 }
-                None => {
-                    let beside = ();
-                    self.kernel.run(Reduce::<1, B, T, _> {
-                        modulus_block,
-                        sum,
-                        quotients: found,
-                        beside,
-                    });
-                }
+                None => self.kernel.run(row_reduction),
             }
             for column in (B..N).step_by(B) {
                 let at = &mut sums[row..];
@@ -336,7 +327,7 @@ pub(crate) fn multiply_and_add<K: Kernel, const H: usize, const N: usize>(
 /// Digits of the longest block that a number of `len` digits is made of.
 const fn block_len(len: usize, longest: usize) -> usize {
     let mut block = 20;
-    while len % block != 0 || block > longest {
+    while !len.is_multiple_of(block) || block > longest {
         block -= 5;
     }
     block
@@ -440,9 +431,9 @@ mod tests {
     use ssl_provider_testkit::loud::progress;
 
     use super::*;
-    use crate::blocks::PARTS;
+    use crate::blocks::LOOKUP_PARTS;
     use crate::number::{DIGIT_BITS, HALF, SPARE_BITS, digits_of};
-    use crate::vector::{Avx512, Portable, on_every_kernel};
+    use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin, Portable, on_every_kernel};
 
     /// Products that are computed where the environment names no other number.
     const PRODUCTS: u64 = 20_000;
@@ -469,7 +460,7 @@ mod tests {
         for (lane, value) in values.iter().enumerate() {
             numbers.set_lane(lane, &value.to_bytes_be());
         }
-        if rng.next_u64() % 2 == 0 {
+        if rng.next_u64().is_multiple_of(2) {
             for digit in &mut numbers.0 {
                 digit.0 = digit.0.map(|digit| digit | rng.next_u64() << DIGIT_BITS);
             }
@@ -573,7 +564,7 @@ mod tests {
 
     /// `cargo xtask multi-buffer check` asks for ten million.
     #[test]
-    fn products_of_the_fastest_kernel_are_those_of_big_integers() {
+    fn products_of_the_fast_kernels_are_those_of_big_integers() {
         /// Between two reports of progress.
         const ROUND: u64 = 10_000;
         let count = number_from_env("SSL_PROVIDER_PRODUCTS", PRODUCTS);
@@ -584,15 +575,23 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..rounds {
                         let seed = 1000 + round * workers + worker;
-                        match Avx512::detect() {
-                            Some(kernel) if round % 4 == 3 => {
+                        match (Avx512::detect(), AvxIfma::detect(), AvxIfmaTwin::detect()) {
+                            (Some(kernel), _, _) if round % 4 == 1 => {
                                 let kernel = kernel.lower();
                                 assert_products_of_all_lengths(kernel, seed, ROUND, HALF);
                             }
-                            Some(kernel) => {
+                            (_, None, Some(kernel)) if round % 4 == 2 => {
                                 assert_products_of_all_lengths(kernel, seed, ROUND, LANES);
                             }
-                            None => assert_products_of_all_lengths(Portable, seed, ROUND, LANES),
+                            (Some(kernel), _, _) => {
+                                assert_products_of_all_lengths(kernel, seed, ROUND, LANES);
+                            }
+                            (None, Some(kernel), _) => {
+                                assert_products_of_all_lengths(kernel, seed, ROUND, LANES);
+                            }
+                            (None, None, _) => {
+                                assert_products_of_all_lengths(Portable, seed, ROUND, LANES);
+                            }
                         }
                         if worker == 0 && count > PRODUCTS {
                             progress(format_args!(
@@ -644,7 +643,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_looked_up_by_themselves_and_beside_squares() {
+    fn entries_are_looked_up_by_themselves_and_during_squares() {
         fn assert_lookups<K: Kernel, const N: usize>(kernel: K) {
             let mut rng = Rng::new(81);
             let n = adversarial::<N>(&mut rng) >> SPARE_BITS | BigUint::from(1u32);
@@ -660,11 +659,12 @@ mod tests {
             let square = context.squared(&a);
             for first in 0..TABLE_LEN {
                 // Every index is asked for in every lane, beside others.
-                let window = array::from_fn(|lane| ((first + 5 * lane) % TABLE_LEN) as u8);
+                let window =
+                    array::from_fn(|lane| u8::try_from((first + 5 * lane) % TABLE_LEN).unwrap());
                 let index = IndexBits::of(window);
                 let [mut alone, mut beside] = [Number::<N>::one(), Number::one()];
                 Lookup { table: &table, index: &index, entry: &mut alone }.run(kernel);
-                for part in 0..PARTS {
+                for part in 0..LOOKUP_PARTS {
                     let mut result = Number::zero();
                     let lookup = Lookup { table: &table, index: &index, entry: &mut beside };
                     context.square_and_look_up([&a], [&mut result], &mut [lookup], part);

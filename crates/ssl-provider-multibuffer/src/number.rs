@@ -18,7 +18,7 @@ pub(crate) const HALF: usize = LANES / 2;
 /// A quarter of the lanes.
 pub(crate) const QUARTER: usize = LANES / 4;
 
-/// Bits of a digit: what AVX-512 IFMA multiplies.
+/// Bits of a digit: what the instructions of IFMA multiply.
 pub(crate) const DIGIT_BITS: usize = 52;
 
 /// All bits of a digit.

@@ -1,5 +1,6 @@
-//! The few instructions that the arithmetic is made of, for each kind of processor. Each takes the
-//! same time whatever the numbers are.
+//! The instructions of each kind of processor. [`Work`] is arithmetic written once for any
+//! registers, [`Vector`] is the instructions on registers, and [`Kernel`] is the entry to them, the
+//! only one. Each instruction takes the same time whatever the numbers are.
 
 use crate::number::{DIGIT_BITS, Digit};
 #[cfg(any(test, feature = "__probe"))]
@@ -69,15 +70,16 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn starts_two_a_cycle(self) -> bool;
 
     /// Fewest operations that are worth a batch, in place of a library with assembly for one after
-    /// the other, for primes of this many digits. Measured; see `docs/support.md`.
-    fn least_beside_assembly(self, digits_of_primes: usize) -> usize;
+    /// the other, for primes of this many digits. Measured with AVX-512, and for AVX-IFMA estimated
+    /// from the half of the lanes that AVX-512 computes in as many cycles.
+    fn min_batch_with_assembly(self, digits_of_primes: usize) -> usize;
 
     /// The largest block of the registers that it has; see [`Vector::LARGEST_BLOCK`].
     const LARGEST_BLOCK: usize;
 }
 
-/// Plain Rust. Too slow to be of use, but it runs everywhere: under Miri, under valgrind, and
-/// beside the other kernels in their tests.
+/// Plain Rust. Too slow to be of use, but it runs everywhere: under valgrind, and beside the other
+/// kernels in their tests.
 #[cfg(any(test, feature = "__probe"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable;
@@ -98,7 +100,7 @@ impl Kernel for Portable {
         true
     }
 
-    fn least_beside_assembly(self, _digits_of_primes: usize) -> usize {
+    fn min_batch_with_assembly(self, _digits_of_primes: usize) -> usize {
         2
     }
 }
@@ -110,7 +112,7 @@ impl Portable {
     }
 }
 
-/// Not inlined: the blocks use hundreds of each.
+/// Not inlined: a block has hundreds of calls, and compiling would take minutes.
 #[cfg(any(test, feature = "__probe"))]
 impl Vector for Portable {
     type Register = Digit;
@@ -225,10 +227,27 @@ mod x86_64 {
     fn is_zen4() -> bool {
         // SAFETY: every processor of 64 bits has the instruction, and these two leaves.
         let [vendor, version] = [0, 1].map(|leaf| unsafe { __cpuid(leaf) });
-        let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened()
-            == b"AuthenticAMD";
+        is_zen4_signature([vendor.ebx, vendor.edx, vendor.ecx], version.eax)
+    }
+
+    /// Whether CPUID says AMD and family 19h: Zen 4, or Zen 3, which has no AVX-512.
+    fn is_zen4_signature(vendor: [u32; 3], version: u32) -> bool {
+        let is_amd = vendor.map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD";
         // The family, and what is added to it where it is 15.
-        is_amd && version.eax >> 8 & 0xf == 0xf && version.eax >> 20 & 0xff == 0x19 - 0xf
+        is_amd && version >> 8 & 0xf == 0xf && version >> 20 & 0xff == 0x19 - 0xf
+    }
+
+    #[test]
+    fn zen_4_is_told_from_processors_that_start_two_multiplications_a_cycle() {
+        let vendor = |name: &[u8; 12]| {
+            let (words, _) = name.as_chunks::<4>();
+            [words[0], words[1], words[2]].map(u32::from_le_bytes)
+        };
+        let amd = vendor(b"AuthenticAMD");
+        assert!(is_zen4_signature(amd, 0x00a1_0f11), "Genoa");
+        assert!(is_zen4_signature(amd, 0x00a6_0f12), "Raphael");
+        assert!(!is_zen4_signature(amd, 0x00b0_0f21), "Turin, Zen 5");
+        assert!(!is_zen4_signature(vendor(b"GenuineIntel"), 0x0008_06f8), "Sapphire Rapids");
     }
 
     #[target_feature(enable = "avx512f,avx512ifma")]
@@ -265,7 +284,7 @@ mod x86_64 {
             self.starts_two_a_cycle
         }
 
-        fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
+        fn min_batch_with_assembly(self, digits_of_primes: usize) -> usize {
             match digits_of_primes {
                 ..=15 => 1,
                 _ => 2,
@@ -296,13 +315,13 @@ mod x86_64 {
             add_high(sum, a, b) = _mm512_madd52hi_epu64(sum, a, b);
             add(a, b) = _mm512_add_epi64(a, b);
             carry(sum) = _mm512_srli_epi64::<DIGIT_SHIFT>(sum);
-            // The bits of the number are the answers for mask, one and other from 000 to 111.
+            // A truth table: the bit 4 mask + 2 one + other is the result.
             choose(mask, one, other) = _mm512_ternarylogic_epi64::<0b1100_1010>(mask, one, other);
         }
     }
 
-    /// Registers of half of the lanes. The multiplications are parameters: AVX-IFMA and AVX-512 each
-    /// have instructions for them, which mean the same.
+    /// Registers of half of the lanes. The multiplications are parameters: AVX-IFMA and AVX-512
+    /// each have instructions for them, which mean the same.
     macro_rules! half_of_lanes {
         (
             $half:ident of $kernel:ident,
@@ -407,7 +426,7 @@ mod x86_64 {
                     false
                 }
 
-                fn least_beside_assembly(self, digits_of_primes: usize) -> usize {
+                fn min_batch_with_assembly(self, digits_of_primes: usize) -> usize {
                     match digits_of_primes {
                         ..=15 => 1,
                         _ => 2,
@@ -467,7 +486,7 @@ mod elsewhere {
                     match self {}
                 }
 
-                fn least_beside_assembly(self, _digits_of_primes: usize) -> usize {
+                fn min_batch_with_assembly(self, _digits_of_primes: usize) -> usize {
                     match self {}
                 }
             }
@@ -488,16 +507,23 @@ mod elsewhere {
     }
 }
 
-/// Runs a generic function with every kernel: the one in plain Rust, and those of this processor.
-/// Where one is missing, that is said.
+/// Runs a generic function with every kernel: the one in plain Rust, and the fast ones.
 #[cfg(test)]
 macro_rules! on_every_kernel {
     ($test:ident) => {{
+        $test(crate::vector::Portable);
+        crate::vector::on_every_fast_kernel!($test);
+    }};
+}
+
+/// Runs a generic function with the kernels of this processor. Where one is missing, that is said.
+#[cfg(test)]
+macro_rules! on_every_fast_kernel {
+    ($test:ident) => {{
         use ssl_provider_testkit::loud::not_tested;
 
-        use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin, Portable};
+        use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin};
 
-        $test(Portable);
         match Avx512::detect() {
             Some(kernel) => $test(kernel),
             None => not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA"),
@@ -513,4 +539,4 @@ macro_rules! on_every_kernel {
 }
 
 #[cfg(test)]
-pub(crate) use on_every_kernel;
+pub(crate) use {on_every_fast_kernel, on_every_kernel};

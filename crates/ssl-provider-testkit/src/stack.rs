@@ -10,8 +10,8 @@ use std::thread;
 
 use crate::bytes::to_hex;
 
-/// Bytes of stack that are looked at. Multi-buffer RSA wipes 320 KiB.
-const DEPTH: usize = 512 * 1024;
+/// Bytes of stack that are looked at. Multi-buffer RSA wipes 768 KiB for keys of 8192 bits.
+const DEPTH: usize = 1024 * 1024;
 
 /// What they hold before the call.
 const PAINT: u8 = 0xa5;
@@ -86,6 +86,7 @@ impl Remains {
         /// The shortest wipe is of 12 KiB, and what comes after it may lie in its upper part.
         const LEAST_WIPED: usize = 8 * 1024;
         let bottom = self.0.iter().position(|byte| *byte != PAINT).unwrap();
+        assert_ne!(bottom, 0, "more stack was used than is looked at");
         let zeros = self.0.iter().skip(bottom + FRAME_LEN).take(LEAST_WIPED);
         zeros.filter(|byte| **byte == 0).count() == LEAST_WIPED
     }

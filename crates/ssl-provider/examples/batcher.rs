@@ -17,7 +17,7 @@ fn main() -> Result<(), Error> {
     let milliseconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1000);
     let library = default_backend()?;
     let Some(fast) = with_multi_buffer(&library) else {
-        println!("this processor has no AVX-512 IFMA");
+        println!("this processor has neither AVX-512 IFMA nor AVX-IFMA");
         return Ok(());
     };
     let mut backends = vec![("library".to_owned(), library)];

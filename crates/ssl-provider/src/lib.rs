@@ -63,3 +63,5 @@ mod registry;
 pub use crate::registry::{backend, backends, default_backend, register};
 #[cfg(feature = "multi-buffer")]
 pub use crate::registry::{with_batcher, with_multi_buffer};
+#[cfg(feature = "multi-buffer")]
+pub use ssl_provider_multibuffer::instructions as multi_buffer_instructions;

@@ -102,18 +102,19 @@ pub fn default_backend() -> Result<Backend, Error> {
 }
 
 /// Returns a backend with multi-buffer RSA around it, where the processor supports that; see
-/// [`ssl_provider_multibuffer`]. None where it does not, or where the backend has no RSA.
+/// [`ssl_provider_multibuffer`]. `None` if it does not, or if the backend has no RSA.
 ///
 /// For one of [`backends`] it is the same backend on every call, which takes the keys of the calls
 /// before. Single private operations take part where those of the backend's own library are
-/// portable code. The loading of a key and each operation need 320 KiB of stack.
+/// portable code, and with keys shorter than 2048 bits. The loading of a key and each operation
+/// need 512 KiB of stack, and 1 MiB for keys of more than 4096 bits.
 ///
 /// # Examples
 ///
 /// ```
 /// # fn demo() -> Result<(), ssl_provider::Error> {
 /// let backend = ssl_provider::default_backend()?;
-/// // Batches of eight private operations are then more than twice as fast.
+/// // Batches of eight private operations are then faster.
 /// let backend = ssl_provider::with_multi_buffer(&backend).unwrap_or(backend);
 /// # let _ = backend;
 /// # Ok(())
@@ -126,13 +127,14 @@ pub fn with_multi_buffer(backend: &Backend) -> Option<Backend> {
 }
 
 /// Returns a backend around another one that collects the RSA private operations of all threads
-/// into batches; see [`ssl_provider_multibuffer::BatchSettings`]. None where the backend has no
+/// into batches; see [`ssl_provider_multibuffer::BatchSettings`]. `None` if the backend has no
 /// RSA. For servers in which each thread has one operation at a time, around the backend of
 /// [`with_multi_buffer`].
 ///
 /// - `wait`: how long the first operation of a batch waits for others where some are likely to
 ///   come, in whole microseconds, at most 1000: more counts as that, and a fraction is dropped. A
-///   lone caller never waits. With 0 a batch takes what queues up while others run.
+///   lone caller does not wait, but once after others have left. With 0 a batch takes what queues
+///   up while others run.
 ///
 /// For one of [`backends`], and for what `with_multi_buffer` makes of it, it is the same backend on
 /// every call with the same wait.

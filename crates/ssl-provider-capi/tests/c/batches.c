@@ -56,7 +56,7 @@ int main(void)
     EXPECT(NTE_INVALID_PARAMETER, open_batches(&other, 0xffffffffu));
     status = open_batches(&provider, 50);
     if (status == NTE_NOT_SUPPORTED) {
-        printf("NOT TESTED: batches: this processor has no AVX-512 IFMA\n");
+        printf("NOT TESTED: batches: this processor has neither AVX-512 IFMA nor AVX-IFMA\n");
         return nothing_is_left();
     }
     OK(status);

@@ -60,9 +60,10 @@
 //!
 //! # Many imports at once
 //!
-//! With the feature `multi-buffer`, `with_multi_buffer` puts RSA for AVX-512 around any backend.
-//! Batches of [`PrivateKey::decrypt_premasters`] are then faster. Where many threads import one
-//! master key each at the same time, `with_batcher` around that backend collects them into batches.
+//! With the feature `multi-buffer`, `with_multi_buffer` puts RSA for AVX-512 and AVX-IFMA around
+//! any backend. Batches of [`PrivateKey::decrypt_premasters`] are then faster. Where many threads
+//! import one master key each at the same time, `with_batcher` around that backend collects them
+//! into batches.
 //!
 //! [`support`]: crate::backend::KeyExchangeBackend::support
 //! [`Error::RequirementNotMet`]: crate::Error::RequirementNotMet
