@@ -473,12 +473,15 @@ fn lookups<'a, const S: usize, const H: usize>(
     })
 }
 
-/// Raises a number of 128 bytes to the power of a private key with primes of 64 bytes, and writes
-/// the result, which is as long, twice: as one of a few and as one of many. This is the private
-/// operation, as it ships but for the kernel and the blinding, in a form that `cargo xtask ctgrind`
-/// runs under valgrind, which knows no AVX-512.
+/// Raises a number to the power of a private key, and writes the result twice: as one of a few and
+/// as one of many. This is the private operation, as it ships but for the kernel and the blinding,
+/// in a form that `cargo xtask ctgrind` runs under valgrind, which knows neither AVX-512 nor
+/// AVX-IFMA.
 ///
-/// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p.
+/// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p. With
+/// primes of 64 bytes, which are one block of digits, it is all of the operation. With primes of 192
+/// bytes, which are two, it is that of the highest 16 bits of each exponent: all steps are there.
+/// Number and results are as long as both primes.
 #[cfg(any(test, feature = "__probe"))]
 pub fn private_power(
     primes: [&[u8]; 2],
@@ -487,13 +490,25 @@ pub fn private_power(
     number: &[u8],
     out: [&mut [u8]; 2],
 ) {
-    let crt = Crt::<10>::new(Portable, primes, exponents, coefficient);
-    let mut numbers = Number::<20>::zero();
-    for lane in 0..LANES {
-        numbers.set_lane(lane, number);
+    fn write<const H: usize, const N: usize>(crt: &Crt<H>, number: &[u8], out: [&mut [u8]; 2]) {
+        let mut numbers = Number::<N>::zero();
+        for lane in 0..LANES {
+            numbers.set_lane(lane, number);
+        }
+        for (out, width) in out.into_iter().zip([Width::Half, Width::Full]) {
+            crt.power(Portable, &numbers, Power::Private, width).write_lane(0, out);
+        }
     }
-    for (out, width) in out.into_iter().zip([Width::Half, Width::Full]) {
-        crt.power(Portable, &numbers, Power::Private, width).write_lane(0, out);
+
+    if primes[0].len() == 64 {
+        let crt = Crt::<10>::new(Portable, primes, exponents, coefficient);
+        write::<10, 20>(&crt, number, out);
+    } else {
+        let mut crt = Crt::<30>::new(Portable, primes, exponents, coefficient);
+        for primes in [&mut crt.p, &mut crt.q, &mut crt.p_beside_q] {
+            primes.exponent.truncate(16 / WINDOW_BITS);
+        }
+        write::<30, 60>(&crt, number, out);
     }
 }
 
@@ -645,15 +660,24 @@ mod tests {
 
     #[test]
     fn a_private_power_is_that_of_big_integers() {
-        let key = TestKey::rsa_1024();
-        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
-        let [dp, dq, coefficient] = der.crt_parts();
-        let number = Rng::new(87).bytes(128);
-        let [mut few, mut many] = [[0; 128]; 2];
-        private_power(der.primes(), [dp, dq], coefficient, &number, [&mut few, &mut many]);
-        let d = BigUint::from_bytes_be(&key.private_exponent());
-        let expected = key.left_pad(&BigUint::from_bytes_be(&number).modpow(&d, key.modulus()));
-        assert_eq!([few.to_vec(), many.to_vec()], [expected.clone(), expected]);
+        for (key, bits) in [(TestKey::rsa_1024(), 512), (TestKey::rsa_3072(), 16)] {
+            let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+            let [dp, dq, coefficient] = der.crt_parts();
+            let number = Rng::new(87).bytes(key.len());
+            let [mut few, mut many] = [(); 2].map(|()| vec![0; key.len()]);
+            let out = [&mut few[..], &mut many];
+            private_power(der.primes(), [dp, dq], coefficient, &number, out);
+            let number = BigUint::from_bytes_be(&number);
+            for ((prime, exponent), out) in
+                der.primes().into_iter().zip([dp, dq]).flat_map(|it| [(it, &few), (it, &many)])
+            {
+                // The highest bits of as many as the prime has.
+                let exponent = BigUint::from_bytes_be(exponent) >> (8 * prime.len() - bits);
+                let prime = BigUint::from_bytes_be(prime);
+                let found = BigUint::from_bytes_be(out) % &prime;
+                assert_eq!(found, number.modpow(&exponent, &prime), "{}", key.name);
+            }
+        }
     }
 
     #[test]

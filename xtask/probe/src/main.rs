@@ -110,14 +110,22 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String> {
 ///
 /// Names where the mark was lost: then a clean run would prove nothing.
 fn arithmetic() -> Result<String> {
+    // Primes of one block of digits, and of two.
+    for prime_len in [64, 192] {
+        arithmetic_with_primes_of(prime_len)?;
+    }
+    Ok(format!("arithmetic of multi-buffer RSA, errors so far: {}", valgrind::error_count()))
+}
+
+fn arithmetic_with_primes_of(len: usize) -> Result<()> {
     // Any odd number serves as a prime, and the rest need not match it.
-    let (mut p, mut q) = ([0xb5; 64], [0xc7; 64]);
-    let (mut dp, mut dq, mut coefficient) = ([0x6d; 64], [0x93; 64], [0x5a; 64]);
-    let mut number = [0xa7; 128];
+    let [mut p, mut q] = [0xb5, 0xc7].map(|byte| vec![byte; len]);
+    let [mut dp, mut dq, mut coefficient] = [0x6d, 0x93, 0x5a].map(|byte| vec![byte; len]);
+    let mut number = vec![0xa7; 2 * len];
     for secret in [&mut p[..], &mut q, &mut dp, &mut dq, &mut coefficient, &mut number] {
         valgrind::mark_undefined(secret);
     }
-    let [mut few, mut many] = [[0; 128]; 2];
+    let [mut few, mut many] = [(); 2].map(|()| vec![0; 2 * len]);
     let powers = [&mut few[..], &mut many];
     ssl_provider_multibuffer::private_power([&p, &q], [&dp, &dq], &coefficient, &number, powers);
     for power in [few, many] {
@@ -125,7 +133,7 @@ fn arithmetic() -> Result<String> {
         #[cfg(feature = "planted-leak")]
         backend::planted_leak(&power);
     }
-    Ok(format!("arithmetic of multi-buffer RSA, errors so far: {}", valgrind::error_count()))
+    Ok(())
 }
 
 /// Counts the instructions of each import: one dump of callgrind for each, named by what it was.
