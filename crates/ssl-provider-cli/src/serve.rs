@@ -119,9 +119,9 @@ pub struct Args {
     #[command(flatten)]
     pub multi_buffer: MultiBufferArgs,
 
-    /// Longest time, in microseconds, that a private operation waits for those of other threads,
-    /// to run in one batch with them; at most 1000. A single client never waits
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 50)]
+    /// Longest time, in microseconds, that a private operation waits for those of other threads, to
+    /// run in one batch with them; at most 1000. With 0 it joins those that have queued up
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u16).range(0..=1000))]
     #[arg(conflicts_with = "no_multi_buffer")]
     pub batch_wait: u16,
