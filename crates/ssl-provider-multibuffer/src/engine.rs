@@ -479,9 +479,9 @@ fn lookups<'a, const S: usize, const H: usize>(
 /// AVX-IFMA.
 ///
 /// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p. With
-/// primes of 64 bytes, which are one block of digits, it is all of the operation. With primes of 192
-/// bytes, which are two, it is that of the highest 16 bits of each exponent: all steps are there.
-/// Number and results are as long as both primes.
+/// primes of 64 bytes, which are one block of digits, it is all of the operation. With primes of
+/// 192 bytes, which are two, it is that of the highest 16 bits of each exponent: all steps are
+/// there. Number and results are as long as both primes.
 #[cfg(any(test, feature = "__probe"))]
 pub fn private_power(
     primes: [&[u8]; 2],
