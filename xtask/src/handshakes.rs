@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     clients: Vec<u32>,
     /// With `--clients`: measure this `--batch-wait` in microseconds; may be given several times.
-    #[arg(long, value_name = "MICROSECONDS", requires = "clients", default_value = "50")]
+    #[arg(long, value_name = "MICROSECONDS", requires = "clients", default_value = "0")]
     batch_wait: Vec<u16>,
 }
 

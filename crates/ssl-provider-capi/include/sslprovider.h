@@ -2029,7 +2029,7 @@ typedef struct _SSL_PROVIDER_POLICY {
     BOOL fAllowKeyExport;         /* SslExportKey exports session keys. */
     BOOL fRequireConstantTimeRsa; /* The RSA private operation is claimed to be constant-time. */
     BOOL fAllowKeyLog;            /* SslProviderGetMasterSecret returns master secrets. */
-    DWORD dwBatchWaitMicroseconds; /* RSA in batches, each of which waits so long; 0: none. */
+    DWORD dwBatchWaitMicroseconds; /* Longest wait of an RSA batch, 1 to 1000; 0: no batches. */
 } SSL_PROVIDER_POLICY, *PSSL_PROVIDER_POLICY;
 
 /*
@@ -2038,20 +2038,23 @@ typedef struct _SSL_PROVIDER_POLICY {
  * 2048 bits and more, no SSL 3.0, and neither session keys nor master secrets to leave the library:
  * a stricter policy than that of SslOpenProvider.
  *
- * With a dwBatchWaitMicroseconds, imports of several threads with one key are decrypted
- * together, up to eight at once, by arithmetic of this library for AVX-512 IFMA or AVX-IFMA. It
- * is for servers in which many threads import at the same time: each import waits for others so
- * long at most, and for those that run; a single thread does not wait. Calls then need 512 KiB
- * of stack, and 1 MiB for keys of more than 4096 bits. Keys belong to providers that were opened
- * with the same wait: others return NTE_INVALID_HANDLE for them.
+ * With a dwBatchWaitMicroseconds, imports of several threads with one handle of
+ * SslOpenPrivateKey are decrypted together, up to eight at once, by arithmetic of this library
+ * for AVX-512 IFMA or AVX-IFMA. It is for servers in which many threads import at the same time
+ * and share the handle. The first import of a batch waits for others at most so long, plus about
+ * 50 microseconds of the system's timer, and any import waits for batches that run; a single
+ * thread does not wait, except once after others have left. SslOpenPrivateKey and
+ * SslImportMasterKey then need 512 KiB of stack, and 1 MiB for keys of more than 4096 bits. Keys
+ * belong to providers that were opened with the same wait: others return NTE_INVALID_HANDLE for
+ * them.
  *
- * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure of this
- * header, or not a whole number of fields, for a dwMinKeyBits that is neither 0 nor from 1024 to
- * 8192, and for a dwBatchWaitMicroseconds above 1000; NTE_NOT_SUPPORTED if the backend lacks
- * what the policy requires, for batches with fRequireConstantTimeRsa, which nobody claims of
- * that arithmetic, and for batches that this processor or build of the library does not support;
- * and what SslOpenProvider returns. With the handle, keys that are too short return NTE_PERM. An
- * extension of this library.
+ * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure that this
+ * library knows, or not a whole number of fields, for a dwMinKeyBits that is neither 0 nor from
+ * 1024 to 8192, and for a dwBatchWaitMicroseconds above 1000; NTE_NOT_SUPPORTED if the backend
+ * lacks what the policy requires, for batches with fRequireConstantTimeRsa, which nobody claims
+ * of that arithmetic, and for batches that this processor or build of the library does not
+ * support; and what SslOpenProvider returns. With the handle, keys that are too short return
+ * NTE_PERM. An extension of this library.
  */
 SSLP_API SECURITY_STATUS WINAPI SslProviderOpenWithPolicy(
     NCRYPT_PROV_HANDLE *phSslProvider,

@@ -1,20 +1,5 @@
 //! Collects the RSA private operations of many threads into batches, for servers in which each
 //! thread has one at a time.
-//!
-//! Each key has a queue. A thread whose operation comes when nobody else uses the key computes it
-//! at once, as without a batcher. Otherwise it queues the operation, and the owner of the first one
-//! in the queue leads: it takes up to eight, from the front, as soon as there are eight or a limit
-//! of time has passed, and computes them in its own thread. So the order is first in, first out; a
-//! thread computes at most one batch for each of its own; and as many batches run at once as there
-//! are processors.
-//!
-//! A leader waits only where others are likely: while other threads are inside a call of this key,
-//! or after a batch that had operations of several threads. Waits that gain nothing become rare.
-//! What is batched with what depends on the times of arrival only.
-//!
-//! An operation waits for batches that run, and for the limit of time, but never for another
-//! thread to arrive. An error reaches the operations of its batch and no others; after a panic they
-//! return [`Error::Internal`], and the next in the queue leads.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +14,27 @@ use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer
 use zeroize::Zeroizing;
 
 use crate::number::LANES;
+use crate::of_rsa_only;
 
 /// A backend around another one, whose RSA keys collect the operations of all threads.
 pub type Collecting = Composed<Batcher>;
 
 /// Makes backends that collect, and counts what they do. Cheap to clone; clones count together.
+///
+/// Each loaded key has a queue. A thread whose operation comes when nobody else uses the key
+/// computes it at once, as without a batcher. Otherwise it queues the operation, and the owner of
+/// the first one in the queue leads: it takes up to eight, from the front, as soon as there are
+/// eight or a limit of time has passed, and computes them in its own thread. So the order is first
+/// in, first out; a thread computes at most one batch for each of its own; and as many batches run
+/// at once as there are processors.
+///
+/// A leader waits only where others are likely: while other threads are inside a call of this key,
+/// or after a batch that had operations of several threads. Waits that gain nothing become rare.
+/// What is batched with what depends on the times of arrival only.
+///
+/// An operation waits for batches that run, and for the limit of time, but never for another
+/// thread to arrive. An error reaches the operations of its batch and no others; after a panic they
+/// return [`Error::Internal`], and the next in the queue leads.
 #[derive(Clone, Debug)]
 pub struct BatchSettings {
     wait: Duration,
@@ -103,22 +104,7 @@ pub struct Batcher {
     settings: BatchSettings,
 }
 
-impl KeyExchangeBackend for Batcher {
-    fn info(&self) -> &BackendInfo {
-        self.inner.info()
-    }
-
-    fn support(&self, operation: Operation) -> Support {
-        match operation {
-            Operation::RsaDecryptRaw => self.inner.support(operation),
-            _ => Support::Unsupported,
-        }
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-}
+of_rsa_only! { Batcher }
 
 impl RsaDecryption for Batcher {
     fn load(&self, der: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {

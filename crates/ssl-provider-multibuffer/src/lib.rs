@@ -2,7 +2,7 @@
 //! processors with AVX-512 IFMA or AVX-IFMA.
 //!
 //! [`MultiBuffer`] is a backend around another one. What the inner library does faster stays there:
-//! a single operation in assembly, unless the key is shorter than 2048 bits, and keys whose longer
+//! a single operation in assembly, unless the primes have at most 768 bits, and keys whose longer
 //! prime has 2073 to 2280 bits or more than 4152. So does everything but the RSA private operation,
 //! and that too where the processor has neither. No library that Rust programs can depend on offers
 //! this, which is why the arithmetic is here.
@@ -32,6 +32,30 @@ pub use crate::batcher::{BatchCounts, BatchSettings, Batcher, Collecting};
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
 use crate::vector::{Avx512, AvxIfma};
+
+/// Makes a type with an `inner` backend the part of it that loads RSA keys.
+macro_rules! of_rsa_only {
+    ($name:ident) => {
+        impl KeyExchangeBackend for $name {
+            fn info(&self) -> &BackendInfo {
+                self.inner.info()
+            }
+
+            fn support(&self, operation: Operation) -> Support {
+                match operation {
+                    Operation::RsaDecryptRaw => self.inner.support(operation),
+                    _ => Support::Unsupported,
+                }
+            }
+
+            fn rsa_decryption(&self) -> &dyn RsaDecryption {
+                self
+            }
+        }
+    };
+}
+
+use of_rsa_only;
 
 /// A backend around another one, with a private operation that takes batches.
 pub type MultiBuffer = Composed<Batches>;
@@ -88,22 +112,7 @@ pub struct Batches {
     inner: Backend,
 }
 
-impl KeyExchangeBackend for Batches {
-    fn info(&self) -> &BackendInfo {
-        self.inner.info()
-    }
-
-    fn support(&self, operation: Operation) -> Support {
-        match operation {
-            Operation::RsaDecryptRaw => self.inner.support(operation),
-            _ => Support::Unsupported,
-        }
-    }
-
-    fn rsa_decryption(&self) -> &dyn RsaDecryption {
-        self
-    }
-}
+of_rsa_only! { Batches }
 
 impl RsaDecryption for Batches {
     fn load(&self, der: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {

@@ -105,9 +105,15 @@ pub fn default_backend() -> Result<Backend, Error> {
 /// [`ssl_provider_multibuffer`]. `None` if it does not, or if the backend has no RSA.
 ///
 /// For one of [`backends`] it is the same backend on every call, which takes the keys of the calls
-/// before. Single private operations take part where those of the backend's own library are
-/// portable code, and with keys shorter than 2048 bits. The loading of a key and each operation
-/// need 512 KiB of stack, and 1 MiB for keys of more than 4096 bits.
+/// before. Load keys with the new backend, since it refuses those of the other, and wrap once.
+/// Single private operations take part where those of the backend's own library are portable code,
+/// and with keys whose primes have at most 768 bits. The loading of a key and each operation need
+/// 512 KiB of stack, and 1 MiB for keys of more than 4096 bits.
+///
+/// [`BackendInfo::rsa`](ssl_provider_core::BackendInfo::rsa) and
+/// [`Requirements`](ssl_provider_core::Requirements) go on describing the backend's own library:
+/// nobody claims that the arithmetic of batches is constant-time. Do not use it where you require
+/// that.
 ///
 /// # Examples
 ///
@@ -137,7 +143,12 @@ pub fn with_multi_buffer(backend: &Backend) -> Option<Backend> {
 ///   up while others run.
 ///
 /// For one of [`backends`], and for what `with_multi_buffer` makes of it, it is the same backend on
-/// every call with the same wait.
+/// every call with the same wait. With another wait it is another backend, which refuses its keys.
+///
+/// Share one [`PrivateKey`](ssl_provider_core::PrivateKey) between the threads: each that is loaded
+/// has a queue of its own. The stack is that of `with_multi_buffer`. After a panic in a batch, its
+/// other operations return [`Error::Internal`](ssl_provider_core::Error::Internal). Programs that
+/// count batches depend on `ssl-provider-multibuffer` and use `BatchSettings::counts`.
 ///
 /// # Examples
 ///
