@@ -32,12 +32,12 @@ pub mod avx512 {
 }
 
 pub mod avx_ifma {
-    use std::arch::x86_64::{__m256i, _mm256_maskload_epi64};
+    use std::arch::x86_64::{__m256i, _mm256_maskstore_epi64};
 
     #[inline(never)]
     #[target_feature(enable = "avx2")]
-    pub fn masked_memory_of_halves(mask: __m256i, a: &[i64; 4]) -> __m256i {
-        // SAFETY: there are four numbers.
-        unsafe { _mm256_maskload_epi64(a.as_ptr(), mask) }
+    pub fn masked_memory_of_halves(mask: __m256i, a: __m256i, out: &mut [i64; 4]) {
+        // SAFETY: there is room for four numbers.
+        unsafe { _mm256_maskstore_epi64(out.as_mut_ptr(), mask, a) }
     }
 }
