@@ -61,12 +61,7 @@ impl<const S: usize, const B: usize, const T: usize, const FRESH: bool> Work
     #[inline(always)]
     fn run<V: Vector>(&mut self, vector: V) {
         let Self { a, b, sum } = self;
-        if const { S * T <= V::COLUMNS } {
-            columns::<V, S, B, T, T, 0, FRESH, false>(vector, *a, *b, sum);
-        } else {
-            columns::<V, S, B, T, B, 0, FRESH, false>(vector, *a, *b, sum);
-            columns::<V, S, B, T, B, B, FRESH, false>(vector, *a, *b, sum);
-        }
+        all_columns::<V, S, B, T, FRESH, false>(vector, *a, *b, sum);
     }
 }
 
@@ -82,12 +77,31 @@ impl<const S: usize, const B: usize, const T: usize, const FRESH: bool> Work
     #[inline(always)]
     fn run<V: Vector>(&mut self, vector: V) {
         let Self { a, sum } = self;
-        if const { S * T <= V::COLUMNS } {
-            columns::<V, S, B, T, T, 0, FRESH, true>(vector, *a, *a, sum);
-        } else {
-            columns::<V, S, B, T, B, 0, FRESH, true>(vector, *a, *a, sum);
-            columns::<V, S, B, T, B, B, FRESH, true>(vector, *a, *a, sum);
-        }
+        all_columns::<V, S, B, T, FRESH, true>(vector, *a, *a, sum);
+    }
+}
+
+/// A product, or a square where `a` and `b` are the same: all columns at once if the registers hold
+/// them, else the lower half and then the upper.
+#[inline(always)]
+fn all_columns<
+    V: Vector,
+    const S: usize,
+    const B: usize,
+    const T: usize,
+    const FRESH: bool,
+    const SQUARE: bool,
+>(
+    vector: V,
+    a: [&[Digit; B]; S],
+    b: [&[Digit; B]; S],
+    sum: &mut [&mut [Digit; T]; S],
+) {
+    if const { S * T <= V::COLUMNS } {
+        columns::<V, S, B, T, T, 0, FRESH, SQUARE>(vector, a, b, sum);
+    } else {
+        columns::<V, S, B, T, B, 0, FRESH, SQUARE>(vector, a, b, sum);
+        columns::<V, S, B, T, B, B, FRESH, SQUARE>(vector, a, b, sum);
     }
 }
 

@@ -369,7 +369,7 @@ impl<const H: usize> Primes<H> {
         Box::new(Self { modulus, r_squared, r_cubed, exponent, inversion })
     }
 
-    /// The primes of half of the lanes beside half of others, whose exponents are as long.
+    /// Lanes of these primes beside lanes of others, whose exponents are as long.
     fn beside(&self, other: &Self) -> Box<Self> {
         let beside = |lower: &[Window], upper: &[Window]| {
             let both = lower.iter().zip(upper).map(|(lower, upper)| side_by_side(*lower, *upper));

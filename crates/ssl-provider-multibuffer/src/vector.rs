@@ -18,9 +18,6 @@ pub(crate) trait Vector: Copy {
     /// Columns of a product that are summed up at once: as many as leave registers for the rest.
     const COLUMNS: usize;
 
-    /// Digits of the largest block; see [`blocks`](crate::blocks).
-    const LARGEST_BLOCK: usize;
-
     fn zero(self) -> Self::Register;
 
     fn load(self, digit: &Digit) -> Self::Register;
@@ -74,7 +71,7 @@ pub(crate) trait Kernel: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// from the half of the lanes that AVX-512 computes in as many cycles.
     fn min_batch_with_assembly(self, digits_of_primes: usize) -> usize;
 
-    /// The largest block of the registers that it has; see [`Vector::LARGEST_BLOCK`].
+    /// Digits of the largest [block](crate::blocks): one half of its product is summed up at once.
     const LARGEST_BLOCK: usize;
 }
 
@@ -86,7 +83,7 @@ pub(crate) struct Portable;
 
 #[cfg(any(test, feature = "__probe"))]
 impl Kernel for Portable {
-    const LARGEST_BLOCK: usize = <Self as Vector>::LARGEST_BLOCK;
+    const LARGEST_BLOCK: usize = <Self as Vector>::COLUMNS;
 
     fn run(self, mut work: impl Work) {
         work.run(self);
@@ -119,7 +116,6 @@ impl Vector for Portable {
 
     // Those of AVX-512, so that both do the same.
     const COLUMNS: usize = 20;
-    const LARGEST_BLOCK: usize = 20;
 
     fn zero(self) -> Digit {
         Digit::ZERO
@@ -263,7 +259,7 @@ mod x86_64 {
     }
 
     impl Kernel for Avx512 {
-        const LARGEST_BLOCK: usize = <Self as Vector>::LARGEST_BLOCK;
+        const LARGEST_BLOCK: usize = <Self as Vector>::COLUMNS;
 
         fn run(self, mut work: impl Work) {
             if self.only_lower {
@@ -297,7 +293,6 @@ mod x86_64 {
 
         // Of 32 registers.
         const COLUMNS: usize = 20;
-        const LARGEST_BLOCK: usize = 20;
 
         #[inline(always)]
         fn load(self, digit: &Digit) -> __m512i {
@@ -340,7 +335,6 @@ mod x86_64 {
                 type Register = __m256i;
 
                 const COLUMNS: usize = $columns;
-                const LARGEST_BLOCK: usize = $columns;
 
                 #[inline(always)]
                 fn load(self, digit: &Digit) -> __m256i {
@@ -406,7 +400,7 @@ mod x86_64 {
             }
 
             impl Kernel for $kernel {
-                const LARGEST_BLOCK: usize = <$half as Vector>::LARGEST_BLOCK;
+                const LARGEST_BLOCK: usize = <$half as Vector>::COLUMNS;
 
                 fn run(self, mut work: impl Work) {
                     let halves = if self.only_lower { 0..1 } else { 0..2 };
