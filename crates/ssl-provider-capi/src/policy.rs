@@ -40,10 +40,10 @@ export! {
     /// Returns `NTE_INVALID_PARAMETER` for a `cbSize` that is 0, longer than the structure that
     /// this library knows, or not a whole number of fields, for a `dwMinKeyBits` that is neither 0
     /// nor from 1024 to 8192, and for a `dwBatchWaitMicroseconds` above 1000; `NTE_NOT_SUPPORTED`
-    /// if the backend lacks what the policy requires, for batches with `fRequireConstantTimeRsa`,
-    /// which nobody claims of that arithmetic, and for batches that this processor or build of the
-    /// library does not support; and what `SslOpenProvider` returns. With the handle, keys that are
-    /// too short return `NTE_PERM`. An extension of this library.
+    /// if the backend, or the arithmetic of the batches, lacks what the policy requires, and for
+    /// batches that this processor or build of the library does not support; and what
+    /// `SslOpenProvider` returns. With the handle, keys that are too short return `NTE_PERM`. An
+    /// extension of this library.
     fn SslProviderOpenWithPolicy(
         provider: Out<ProviderHandle>,
         name: WideStr,
@@ -61,9 +61,6 @@ export! {
         let backend = backend_of(name.read()?.as_deref())?;
         let backend = match given.dwBatchWaitMicroseconds {
             0 => backend,
-            _ if constant_time_rsa => {
-                return Err(Error::RequirementNotMet("constant-time RSA in batches").into());
-            }
             wait => with_batches(&backend, Duration::from_micros(wait.into()))?,
         };
         let provider = Provider::open_requiring(backend, requirements)?;

@@ -24,6 +24,10 @@ use crate::vector::Portable;
 /// Batches after which the blinding factors are made anew; in between they are squared.
 const BLINDING_USES: u32 = 32;
 
+/// Blinding factors that are kept for each width: as many as there are threads that decrypt with a
+/// key at once, unless they are more.
+const BLINDINGS_KEPT: usize = 16;
+
 /// Percent of an engine's digits that a prime has to fill. With less, a batch takes as long as a
 /// library for one after the other.
 const LEAST_FILLED: usize = 55;
@@ -46,8 +50,8 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
     r_squared: Number<N>,
     modulus_len: usize,
     public_exponent: u64,
-    /// For batches of each width.
-    blindings: [Mutex<Option<Blinding<N>>>; 3],
+    /// For batches of each width. A batch takes one, and puts back its successor.
+    blindings: [Mutex<Vec<Blinding<N>>>; 3],
 }
 
 /// The private key, for computing modulo its primes and putting the results together.
@@ -181,7 +185,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
                 .public_exponent()
                 .iter()
                 .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-            blindings: [const { Mutex::new(None) }; 3],
+            blindings: [const { Mutex::new(Vec::new()) }; 3],
         }
     }
 
@@ -219,7 +223,8 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         Ok(good)
     }
 
-    /// Factors for one batch. Those for the next are their squares.
+    /// Factors for one batch, which no other batch has: the squares of those of an earlier batch,
+    /// or new ones. No other thread waits while they are computed.
     fn next_blinding(
         &self,
         context: &mut Context<'_, K, 1, N>,
@@ -232,9 +237,10 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             Width::Half => half,
             Width::Full => full,
         };
-        // Factors are replaced as a whole, so a panic elsewhere leaves them usable.
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match kept.take() {
+        // Factors are moved as a whole, so a panic elsewhere leaves them usable.
+        let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = kept().pop();
+        let next = match last {
             Some(last) if last.uses < BLINDING_USES => Blinding {
                 factor: context.squared(&last.factor),
                 inverse: context.squared(&last.inverse),
@@ -242,7 +248,10 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             },
             _ => self.new_blinding(context, width, random)?,
         };
-        *kept = Some(next.copy());
+        let mut kept = kept();
+        if kept.len() < BLINDINGS_KEPT {
+            kept.push(next.copy());
+        }
         Ok(next)
     }
 

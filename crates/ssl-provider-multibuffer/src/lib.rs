@@ -26,7 +26,9 @@ mod number;
 mod vector;
 
 use ssl_provider_core::backend::{Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey};
-use ssl_provider_core::{Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support};
+use ssl_provider_core::{
+    Backend, BackendInfo, ConstantTime, Error, Operation, RsaInfo, RsaPrivateKeyDer, Support,
+};
 
 pub use crate::batcher::{BatchCounts, BatchSettings, Batcher, Collecting};
 #[cfg(any(test, feature = "__probe"))]
@@ -60,6 +62,15 @@ use of_rsa_only;
 /// A backend around another one, with a private operation that takes batches.
 pub type MultiBuffer = Composed<Batches>;
 
+/// What we claim of multi-buffer RSA: of the arithmetic alone, without the library that is inside.
+pub const RSA_INFO: RsaInfo = RsaInfo {
+    implementation: "multi-buffer RSA of ssl-provider",
+    assembly: false,
+    constant_time: ConstantTime::Claimed,
+    blinding: true,
+    fault_check: true,
+};
+
 /// Returns the name of the instructions that batches use on this processor, such as `AVX-IFMA`;
 /// `None` if it has none of them.
 pub fn instructions() -> Option<&'static str> {
@@ -70,17 +81,20 @@ pub fn instructions() -> Option<&'static str> {
 /// [`instructions`] for it, or the backend no RSA private operation.
 ///
 /// The new backend has the name of the inner one. It is another backend all the same: each refuses
-/// the keys of the other.
+/// the keys of the other. Of its RSA private operation it claims what [`RSA_INFO`] and the inner
+/// one claim both, as either may run.
 pub fn around(inner: &Backend) -> Option<MultiBuffer> {
     let processor = Processor::detect()?;
     let BackendInfo { name, provider_name, library, rsa, .. } = inner.info();
-    let what = match (*rsa)?.assembly {
+    let rsa = (*rsa)?;
+    let what = match rsa.assembly {
         true => "batches of RSA, and all of it for short keys,",
         false => "RSA",
     };
     let library = format!("{library}, {what} by multi-buffer {}", processor.name());
     // None of it is FIPS validated.
-    let info = BackendInfo::new(name, provider_name, library).with_rsa(*rsa);
+    let both = RSA_INFO.of_both(rsa, "multi-buffer RSA of ssl-provider, and the library");
+    let info = BackendInfo::new(name, provider_name, library).with_rsa(Some(both));
     let batches = Batches { processor, inner: inner.clone() };
     Some(Composed::new(info, batches, inner.clone()))
 }

@@ -61,6 +61,20 @@ pub struct RsaInfo {
     pub fault_check: bool,
 }
 
+impl RsaInfo {
+    /// Returns what holds of two implementations of which either may run, by the name of both.
+    #[must_use]
+    pub fn of_both(self, other: Self, implementation: &'static str) -> Self {
+        Self {
+            implementation,
+            assembly: self.assembly && other.assembly,
+            constant_time: self.constant_time.min(other.constant_time),
+            blinding: self.blinding && other.blinding,
+            fault_check: self.fault_check && other.fault_check,
+        }
+    }
+}
+
 /// What the authors of an RSA implementation claim about its time, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConstantTime {
