@@ -101,6 +101,8 @@ pub enum InvalidKey {
     Exponent,
     /// The parts of the key do not belong together.
     Inconsistent,
+    /// The key usage in the PKCS#8 structure allows no decryption.
+    Usage,
 }
 
 impl Error {
@@ -187,6 +189,10 @@ impl fmt::Display for InvalidKey {
                 f.write_str("expected an odd public exponent of at least 3 and at most 33 bits")
             }
             Self::Inconsistent => f.write_str("the parts of the key do not belong together"),
+            Self::Usage => f.write_str(
+                "its key usage allows no decryption; as PKCS#1, which has no key usage, the key \
+                 can be loaded all the same",
+            ),
         }
     }
 }

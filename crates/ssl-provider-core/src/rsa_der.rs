@@ -1,7 +1,8 @@
 //! RSA private keys as DER: parsed and checked once, the same for every backend.
 //! PEM, encryption and containers are the business of whoever reads files.
 
-use pkcs8::der::Decode;
+use pkcs8::der::asn1::{BitStringRef, ObjectIdentifier};
+use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tagged};
 
 use crate::error::{Error, InvalidKey};
 
@@ -25,7 +26,8 @@ pub struct RsaPrivateKeyDer<'a> {
 
 impl<'a> RsaPrivateKeyDer<'a> {
     /// Takes DER of either kind: a PKCS#1 `RSAPrivateKey` (RFC 8017 appendix A.1.2) or a PKCS#8
-    /// `PrivateKeyInfo` (RFC 5958) that holds one.
+    /// `PrivateKeyInfo` (RFC 5958) that holds one. A key usage in its attributes must allow the
+    /// encipherment of keys or data, of which Windows writes the second.
     ///
     /// # Errors
     ///
@@ -33,7 +35,15 @@ impl<'a> RsaPrivateKeyDer<'a> {
     pub fn from_der(der: &'a [u8]) -> Result<Self, Error> {
         if let Ok(info) = pkcs8::PrivateKeyInfoRef::from_der(der) {
             return match info.algorithm.oid {
-                pkcs1::ALGORITHM_OID => Self::from_pkcs1(info.private_key.as_bytes()),
+                pkcs1::ALGORITHM_OID => {
+                    let key = Self::from_pkcs1(info.private_key.as_bytes())?;
+                    match key_usage(der) {
+                        Some(usage) if usage & ENCIPHERMENT == 0 => {
+                            Err(Error::Key(InvalidKey::Usage))
+                        }
+                        Some(_) | None => Ok(key),
+                    }
+                }
                 other => Err(Error::Key(InvalidKey::NotRsa(algorithm_name(&other.to_string())))),
             };
         }
@@ -112,6 +122,44 @@ impl<'a> RsaPrivateKeyDer<'a> {
 
 crate::redacted_debug! { RsaPrivateKeyDer<'_> { modulus_bits(), .. } }
 
+/// The bits keyEncipherment and dataEncipherment of a key usage (RFC 5280 section 4.2.1.3).
+const ENCIPHERMENT: u8 = 0x30;
+
+/// Returns the first byte of the key usage among the attributes of a PKCS#8 structure, if there is
+/// one. The structure has been parsed before, except for its attributes.
+fn key_usage(pkcs8: &[u8]) -> Option<u8> {
+    /// The extension of certificates by this number (RFC 5280), used as an attribute.
+    const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+
+    let [_version, _algorithm, _key, attributes, ..] = &elements(AnyRef::from_der(pkcs8).ok()?)[..]
+    else {
+        return None;
+    };
+    // The attributes have the tag [0]; a public key has [1].
+    if attributes.tag().number().value() != 0 || !attributes.tag().is_context_specific() {
+        return None;
+    }
+    elements(*attributes).into_iter().find_map(|attribute| match &elements(attribute)[..] {
+        [name, values] if name.decode_as::<ObjectIdentifier>() == Ok(KEY_USAGE) => {
+            let value = elements(*values).first()?.decode_as::<BitStringRef<'_>>().ok()?;
+            Some(value.raw_bytes().first().copied().unwrap_or(0))
+        }
+        _ => None,
+    })
+}
+
+/// The elements of a constructed value, as far as they are well-formed.
+fn elements(constructed: AnyRef<'_>) -> Vec<AnyRef<'_>> {
+    let Ok(mut reader) = SliceReader::new(constructed.value()) else { return Vec::new() };
+    let mut elements = Vec::new();
+    while !reader.is_finished()
+        && let Ok(element) = AnyRef::decode(&mut reader)
+    {
+        elements.push(element);
+    }
+    elements
+}
+
 /// Returns the error for a DER structure that is not an RSA key.
 fn malformed(der: &[u8]) -> Error {
     // SEC1 ECPrivateKey ::= SEQUENCE { version INTEGER (1), privateKey OCTET STRING, … }, with a
@@ -177,6 +225,42 @@ mod tests {
             RsaPrivateKeyDer::from_der(&sec1).unwrap_err(),
             Error::Key(InvalidKey::NotRsa("an EC key"))
         );
+    }
+
+    /// PKCS#8 around PKCS#1, with attributes if there are any.
+    fn pkcs8(pkcs1: &[u8], attributes: &[u8]) -> Vec<u8> {
+        // INTEGER 0, SEQUENCE { OBJECT IDENTIFIER rsaEncryption, NULL }.
+        const VERSION_AND_ALGORITHM: [u8; 18] =
+            *b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+        let len = |content: &[u8]| u16::try_from(content.len()).unwrap().to_be_bytes();
+        let key = [&[0x04, 0x82], &len(pkcs1)[..], pkcs1].concat();
+        let content = [&VERSION_AND_ALGORITHM[..], &key, attributes].concat();
+        [&[0x30, 0x82], &len(&content)[..], &content].concat()
+    }
+
+    /// [0] { SEQUENCE { OBJECT IDENTIFIER 2.5.29.15, SET { BIT STRING of a byte } } }.
+    fn key_usage_attribute(usage: u8) -> Vec<u8> {
+        vec![0xa0, 13, 0x30, 11, 0x06, 3, 0x55, 0x1d, 0x0f, 0x31, 4, 0x03, 2, 0, usage]
+    }
+
+    #[test]
+    fn a_key_usage_that_allows_no_encipherment_is_refused_and_none_allows_all() {
+        const PKCS1: &[u8] = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
+        let load = |attributes: &[u8]| RsaPrivateKeyDer::from_der(&pkcs8(PKCS1, attributes)).err();
+        assert_eq!(load(&[]), None);
+        // What Windows and `openssl pkcs12 -keyex` write, and keyEncipherment.
+        for usage in [0x10, 0x20, 0xa0, 0xff] {
+            assert_eq!(load(&key_usage_attribute(usage)), None, "{usage:#x}");
+        }
+        // What they write for signatures, and nothing.
+        for usage in [0x80, 0x40, 0x08, 0x00] {
+            let refused = Some(Error::Key(InvalidKey::Usage));
+            assert_eq!(load(&key_usage_attribute(usage)), refused, "{usage:#x}");
+        }
+        // An attribute of another name says nothing about the usage.
+        let mut other = key_usage_attribute(0x80);
+        other[8] = 0x0e;
+        assert_eq!(load(&other), None);
     }
 
     #[test]

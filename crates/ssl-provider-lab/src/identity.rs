@@ -58,6 +58,8 @@ pub enum IdentityError {
     Unreadable,
     /// The first certificate does not match the private key.
     OtherKey,
+    /// The key usage of the first certificate has no keyEncipherment.
+    Usage,
     /// The provider refused the key.
     Provider(Error),
     /// A key or certificate could not be made; the text names the step.
@@ -71,6 +73,10 @@ impl fmt::Display for IdentityError {
             Self::TooLong => write!(f, "the certificate chain exceeds {MAX_CHAIN_LEN} bytes"),
             Self::Unreadable => f.write_str("the first certificate is malformed or has no RSA key"),
             Self::OtherKey => f.write_str("the first certificate does not match the private key"),
+            Self::Usage => f.write_str(
+                "the key usage of the first certificate has no keyEncipherment: clients refuse it \
+                 for RSA key exchange",
+            ),
             Self::Provider(error) => write!(f, "the key: {error}"),
             Self::NotMade(step) => write!(f, "cannot make a key and certificate: {step}"),
         }
@@ -98,8 +104,15 @@ impl Identity {
         if chain.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_LEN {
             return Err(IdentityError::TooLong);
         }
-        if rsa_modulus(leaf).ok_or(IdentityError::Unreadable)? != key.modulus() {
+        let leaf = Certificate::from_der(leaf).map_err(|_| IdentityError::Unreadable)?;
+        if rsa_modulus(&leaf).ok_or(IdentityError::Unreadable)? != key.modulus() {
             return Err(IdentityError::OtherKey);
+        }
+        // RFC 5246 section 7.4.2. Without a key usage, any use is allowed.
+        let usage = leaf.tbs_certificate().get_extension::<KeyUsage>();
+        match usage.map_err(|_| IdentityError::Unreadable)? {
+            Some((_, usage)) if !usage.key_encipherment() => return Err(IdentityError::Usage),
+            Some(_) | None => {}
         }
         let mut certificate_message = Vec::new();
         put_certificate(&mut certificate_message, chain.iter().map(Vec::as_slice));
@@ -123,7 +136,9 @@ impl Identity {
     ) -> Result<SelfSigned, IdentityError> {
         let failed = IdentityError::NotMade;
         let key_der = key.to_pkcs1_der().map_err(|_| failed("the key as DER"))?.to_bytes();
-        let certificate_der = certificate(key).map_err(|_| failed("the certificate"))?;
+        // RSA key exchange requires keyEncipherment (RFC 5246 section 7.4.2).
+        let usage = KeyUsage(KeyUsages::KeyEncipherment | KeyUsages::DigitalSignature);
+        let certificate_der = certificate(key, usage).map_err(|_| failed("the certificate"))?;
         let loaded = provider.load_private_key(&key_der)?;
         let identity = Self::new(loaded, std::slice::from_ref(&certificate_der))?;
         Ok(SelfSigned { identity, key_der, certificate_der })
@@ -139,8 +154,7 @@ impl Identity {
 }
 
 /// Returns the modulus of a certificate's RSA key, big-endian without leading zeros.
-fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
-    let certificate = Certificate::from_der(certificate).ok()?;
+fn rsa_modulus(certificate: &Certificate) -> Option<Vec<u8>> {
     let info = certificate.tbs_certificate().subject_public_key_info();
     if info.algorithm.oid != pkcs1::ALGORITHM_OID {
         return None;
@@ -150,7 +164,10 @@ fn rsa_modulus(certificate: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Makes a self-signed certificate for `localhost` that is valid for a year.
-fn certificate(key: rsa::PrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn certificate(
+    key: rsa::PrivateKey,
+    usage: KeyUsage,
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let public = key.to_public_key().to_public_key_der()?;
     let info = SubjectPublicKeyInfo::from_der(public.as_bytes())?;
     // Random, since some clients reject a second certificate with a known issuer and serial number.
@@ -163,8 +180,7 @@ fn certificate(key: rsa::PrivateKey) -> Result<Vec<u8>, Box<dyn std::error::Erro
         GeneralName::DnsName(Ia5String::new("localhost")?),
         GeneralName::IpAddress(OctetString::new([127, 0, 0, 1])?),
     ]))?;
-    // RSA key exchange requires keyEncipherment (RFC 5246 section 7.4.2).
-    builder.add_extension(&KeyUsage(KeyUsages::KeyEncipherment | KeyUsages::DigitalSignature))?;
+    builder.add_extension(&usage)?;
     builder.add_extension(&BasicConstraints { ca: false, path_len_constraint: None })?;
     let certificate = builder.build(&SigningKey::<Sha256>::new(key))?;
     Ok(certificate.to_der()?)
@@ -190,5 +206,28 @@ impl BuilderProfile for Localhost {
         _certificate: &TbsCertificate,
     ) -> x509_cert::builder::Result<Vec<Extension>> {
         Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rsa::pkcs1::DecodeRsaPrivateKey;
+    use ssl_provider::default_backend;
+    use ssl_provider_testkit::rsa_key::TestKey;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_whose_key_usage_has_no_key_encipherment_is_refused() {
+        let der = TestKey::rsa_1024().der.clone();
+        let provider = Provider::open(default_backend().unwrap());
+        let identity = |usage: KeyUsage| {
+            let key = rsa::PrivateKey::from_pkcs1_der(&der).unwrap();
+            let chain = [certificate(key, usage).unwrap()];
+            Identity::new(provider.load_private_key(&der).unwrap(), &chain)
+        };
+        assert!(identity(KeyUsage(KeyUsages::KeyEncipherment.into())).is_ok());
+        let refused = identity(KeyUsage(KeyUsages::DigitalSignature.into()));
+        assert!(matches!(refused, Err(IdentityError::Usage)));
     }
 }
