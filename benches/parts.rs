@@ -135,7 +135,7 @@ fn handle_lookup(criterion: &mut Criterion) {
     const IN_USE: usize = 64;
     let mut group = criterion.benchmark_group("handle_lookup");
     for live in [10_usize, 1_000, 100_000, 1_000_000] {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         let handles: Vec<Handle> = (0..live)
             .map(|number| {
                 table

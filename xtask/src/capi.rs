@@ -15,7 +15,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "layout",
     "providers",
     "policy",
@@ -32,6 +32,7 @@ const PROGRAMS: [&str; 17] = [
     "not_supported",
     "abuse",
     "at_exit",
+    "stack",
     "forks",
 ];
 
@@ -199,6 +200,19 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     Ok(())
 }
 
+/// Installs the release build, and compiles one of the C programs against its shared library.
+/// Returns the program.
+///
+/// # Errors
+///
+/// Fails when one of them does.
+pub(crate) fn compile_with_release(workspace: &Workspace, program: &str) -> Result<PathBuf> {
+    let build = Build::under(workspace, &workspace.empty_target("capi/release")?)?;
+    build.install(Profile::Release)?;
+    build.compile(GCC, program, Library::Shared, &[])?;
+    Ok(build.output.join(program))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Library {
     Shared,
@@ -236,7 +250,7 @@ impl<'a> Build<'a> {
                 .find(|member| member.name == "ssl-provider-capi")
                 .context("the workspace has no C library")?,
             features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(",")
-                + ",multi-buffer",
+                + ",multi-buffer,wiping-allocator",
             sources: workspace.root().join("crates/ssl-provider-capi/tests/c"),
             include: prefix.join("include"),
             libraries: prefix.join("lib"),

@@ -10,13 +10,13 @@ use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
     attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, multi_buffer,
-    public_api, release, test, tidy, timing, tshark, valgrind,
+    public_api, release, residue, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -36,7 +36,8 @@ const STEPS: [Step; 23] = [
     ("downstream", downstream::run),
     ("benches", bench_report::run_once),
     ("multi-buffer", multi_buffer::smoke),
-    ("residue", test::residue),
+    ("residue", residue::calls),
+    ("process", residue::process),
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
@@ -82,8 +83,19 @@ fn needs(workspace: &Workspace) -> Result<()> {
 }
 
 /// Programs without which some steps or tests only print a warning; `.ci/run` installs them.
-const PROGRAMS: [&str; 9] =
-    ["clang", "cmake", "curl", "g++", "gcc", "gnutls-cli", "openssl", "tshark", "valgrind"];
+const PROGRAMS: [&str; 11] = [
+    "clang",
+    "cmake",
+    "curl",
+    "g++",
+    "gcc",
+    "gdb",
+    "gnutls-cli",
+    "python3",
+    "openssl",
+    "tshark",
+    "valgrind",
+];
 
 /// Checks formatting.
 ///

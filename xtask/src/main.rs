@@ -25,6 +25,7 @@ mod multi_buffer;
 mod public_api;
 mod python;
 mod release;
+mod residue;
 mod support;
 mod test;
 mod tidy;
@@ -136,7 +137,11 @@ enum Task {
     /// Run the handle table and the code that reads C pointers under Miri; needs nightly Rust.
     Miri,
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
-    Residue,
+    Residue {
+        /// Search the whole memory and the registers of a C program that has freed everything.
+        #[arg(long)]
+        process: bool,
+    },
     /// Check with a clock that the time of an import does not depend on its plaintext.
     Timing(timing::Options),
     /// Check with memcheck that no branch or index depends on the decrypted RSA block.
@@ -190,7 +195,8 @@ fn run(task: Task) -> Result<()> {
         Task::Tshark => tshark::run(&workspace),
         Task::Miri => miri::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
-        Task::Residue => test::residue(&workspace),
+        Task::Residue { process: false } => residue::calls(&workspace),
+        Task::Residue { process: true } => residue::process(&workspace),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
         Task::Callgrind { full } => valgrind::callgrind(&workspace, full),

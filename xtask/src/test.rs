@@ -20,21 +20,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
         .args(["--workspace", "--no-fail-fast", "--features", &all_of_facade()])
         .run(workspace)?;
+    // Has an allocator of its own, so the library must not have one.
+    with_expectations(Run::cargo("test"), workspace, &BACKENDS)
+        .args(["--package", "ssl-provider-capi", "--no-default-features"])
+        .args(["--features", &all_of_facade(), "--test", "no_memory"])
+        .run(workspace)?;
     println!("all tests passed on {}", BACKENDS.join(", "));
     Ok(())
-}
-
-/// Searches the stack and the heap for secrets that calls leave there, in the release build: where
-/// they are depends on the optimiser.
-///
-/// # Errors
-///
-/// Fails when one is found.
-pub(crate) fn residue(workspace: &Workspace) -> Result<()> {
-    with_expectations(Run::cargo("test"), workspace, &BACKENDS)
-        .args(["--release", "--package", "ssl-provider", "--features", &all_of_facade()])
-        .args(["--test", "stack", "--test", "wiping"])
-        .run(workspace)
 }
 
 /// Tells the tests which backends must answer, and where the third-party vectors are.

@@ -20,8 +20,11 @@
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
- *   - After fork() the child has no handles; those that it inherits are invalid in it. fork() waits
- *     up to a second for calls of other threads to return, since a library may hold locks in them.
+ *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy. What a
+ *     call leaves on the stack and in vector registers is wiped.
+ *   - After fork() the child has no handles: those of its parent and its siblings are invalid in
+ *     it. So they are after _Fork() and clone(), but only fork() waits up to a second for calls of
+ *     other threads to return, since a library may hold locks in them.
  *   - Exit handlers may make calls. End other threads before exit(): AWS-LC shuts its random number
  *     generator down then, and aborts when a new thread asks for random numbers.
  *   - Returns NTE_NO_MEMORY if a returned object cannot be allocated. Failure of an internal
@@ -2050,11 +2053,10 @@ typedef struct _SSL_PROVIDER_POLICY {
  *
  * Returns NTE_INVALID_PARAMETER for a cbSize that is 0, longer than the structure that this
  * library knows, or not a whole number of fields, for a dwMinKeyBits that is neither 0 nor from
- * 1024 to 8192, and for a dwBatchWaitMicroseconds above 1000; NTE_NOT_SUPPORTED if the backend
- * lacks what the policy requires, for batches with fRequireConstantTimeRsa, which nobody claims
- * of that arithmetic, and for batches that this processor or build of the library does not
- * support; and what SslOpenProvider returns. With the handle, keys that are too short return
- * NTE_PERM. An extension of this library.
+ * 1024 to 8192, and for a dwBatchWaitMicroseconds above 1000; NTE_NOT_SUPPORTED if the backend,
+ * or the arithmetic of the batches, lacks what the policy requires, and for batches that this
+ * processor or build of the library does not support; and what SslOpenProvider returns. With the
+ * handle, keys that are too short return NTE_PERM. An extension of this library.
  */
 SSLP_API SECURITY_STATUS WINAPI SslProviderOpenWithPolicy(
     NCRYPT_PROV_HANDLE *phSslProvider,

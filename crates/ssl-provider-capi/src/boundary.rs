@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use ssl_provider::SecurityStatus;
+use ssl_provider::{SecurityStatus, wipe_vector_registers};
 
 use crate::failure::Failure;
 use crate::process::InCall;
@@ -76,7 +76,8 @@ pub unsafe extern "system" fn SslProviderSetTrace(trace: Option<TraceFn>) {
     TRACE.store(pointer, Ordering::Release);
 }
 
-/// Runs the body of an export.
+/// Runs the body of an export, and leaves nothing in the vector registers, which whoever saves them
+/// next puts on the stack.
 ///
 /// A panic becomes `NTE_INTERNAL_ERROR`. The state behind the handles stays usable, because locks
 /// recover from poisoning and half-changed objects are refused.
@@ -98,6 +99,7 @@ pub(crate) fn call(name: &'static str, body: impl FnOnce() -> Result<(), Failure
         Err(failure) => failure.status(),
     };
     trace(name, status, outcome);
+    wipe_vector_registers();
     status.0
 }
 

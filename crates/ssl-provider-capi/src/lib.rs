@@ -56,6 +56,11 @@ mod session_key;
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;
 
+/// Freed memory of this library holds no secret, whatever a crypto library in Rust leaves there.
+#[cfg(feature = "wiping-allocator")]
+#[global_allocator]
+static ALLOCATOR: ssl_provider::WipingAllocator = ssl_provider::WipingAllocator::system();
+
 /// The comparison with Microsoft's metadata can fail: this compiles,
 ///
 /// ```

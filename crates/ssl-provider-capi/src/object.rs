@@ -156,10 +156,15 @@ macro_rules! object {
 }
 
 /// The live handles of a process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Handles(HandleTable<Object>);
 
 impl Handles {
+    /// No handles; see [`HandleTable::new`] for the key.
+    pub(crate) fn new(key: &[u8; 16]) -> Self {
+        Self(HandleTable::new(key))
+    }
+
     /// Makes a handle for an object.
     ///
     /// # Errors

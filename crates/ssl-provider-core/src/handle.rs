@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::error::Error;
 use crate::sync::{Mutex, OnceLock, PoisonError, RwLock};
@@ -61,7 +61,8 @@ const CHUNKS: usize = (1 << INDEX_BITS) / CHUNK_LEN;
 /// back. The permutation is keyed per table: a value that was not handed out is a live handle with
 /// probability of live handles / 2^64.
 pub struct HandleTable<T> {
-    key: RandomState,
+    /// A hash that has taken the key.
+    keyed: DefaultHasher,
     chunks: Box<[OnceLock<Chunk<T>>]>,
     free: Mutex<FreeSlots>,
     last_generation: u64,
@@ -89,13 +90,19 @@ struct FreeSlots {
 
 impl<T> HandleTable<T> {
     /// An empty table for up to 1 048 576 live handles.
-    pub fn new() -> Self {
-        Self::with_last_generation((1 << GENERATION_BITS) - 1)
+    ///
+    /// - `key`: random bytes of the operating system, which no other table has. A generator in the
+    ///   process is not enough, because forked siblings inherit its state: each would take the
+    ///   other's handles for its own.
+    pub fn new(key: &[u8; 16]) -> Self {
+        Self::with_last_generation(key, (1 << GENERATION_BITS) - 1)
     }
 
-    fn with_last_generation(last_generation: u64) -> Self {
+    fn with_last_generation(key: &[u8; 16], last_generation: u64) -> Self {
+        let mut keyed = DefaultHasher::new();
+        keyed.write(key);
         Self {
-            key: RandomState::new(),
+            keyed,
             chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect(),
             free: Mutex::default(),
             last_generation,
@@ -231,9 +238,11 @@ impl<T> HandleTable<T> {
         of_kind.then_some((u32::try_from(index).ok()?, plain & ((1 << GENERATION_BITS) - 1)))
     }
 
-    /// The round function of the Feistel permutation: the keyed SipHash of the standard library.
+    /// The round function of the Feistel permutation: SipHash, of the key first.
     fn round(&self, round: u8, half: u32) -> u32 {
-        split(self.key.hash_one((round, half))).1
+        let mut hasher = self.keyed.clone();
+        (round, half).hash(&mut hasher);
+        split(hasher.finish()).1
     }
 }
 
@@ -248,12 +257,6 @@ fn join(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-impl<T> Default for HandleTable<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T> fmt::Debug for HandleTable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandleTable").field("live", &self.len()).finish_non_exhaustive()
@@ -262,6 +265,7 @@ impl<T> fmt::Debug for HandleTable<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
@@ -277,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_handle_finds_its_object_until_it_is_freed_and_never_after() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         let handle = table.insert(KIND, Arc::new(7)).unwrap();
         assert_eq!(*table.get(handle, KIND).unwrap(), 7);
         assert_eq!(*table.remove(handle, KIND).unwrap(), 7);
@@ -291,8 +295,8 @@ mod tests {
 
     #[test]
     fn a_handle_of_another_kind_or_table_is_refused() {
-        let table = HandleTable::new();
-        let other = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
+        let other = HandleTable::new(&[2; 16]);
         let handle = table.insert(KIND, Arc::new(7)).unwrap();
         other.insert(KIND, Arc::new(8)).unwrap();
         assert!(table.get(handle, HandleKind::Provider).is_err());
@@ -301,9 +305,21 @@ mod tests {
         assert!(table.get(handle, KIND).is_ok());
     }
 
+    /// So a key that two processes share would make each other's handles valid.
+    #[test]
+    fn handles_follow_from_the_key_and_differ_between_keys() {
+        let handles = |key: u8| {
+            let table = HandleTable::new(&[key; 16]);
+            (0..100).map(|_| table.insert(KIND, Arc::new(())).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(handles(1), handles(1));
+        let (one, other) = (handles(1), handles(2));
+        assert!(one.iter().all(|handle| !other.contains(handle)));
+    }
+
     #[test]
     fn forged_values_are_refused() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         let live: Vec<Handle> =
             (0..times(1000)).map(|i| table.insert(KIND, Arc::new(i)).unwrap()).collect();
         let numbers = RandomState::new();
@@ -324,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_slot_is_retired_at_its_last_generation() {
-        let table = HandleTable::with_last_generation(5);
+        let table = HandleTable::with_last_generation(&[1; 16], 5);
         let mut seen = Vec::new();
         for _ in 0..100 {
             let handle = table.insert(KIND, Arc::new(())).unwrap();
@@ -338,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_full_table_says_so_and_works_on() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         table.free.lock().unwrap().never_used = (1 << INDEX_BITS) - 1;
         let last = table.insert(KIND, Arc::new(1)).unwrap();
         assert_eq!(table.insert(KIND, Arc::new(2)).unwrap_err(), Error::NoMemory);
@@ -348,7 +364,7 @@ mod tests {
 
     #[test]
     fn an_object_in_use_outlives_its_handle() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         let handle = table.insert(KIND, Arc::new(AtomicUsize::new(0))).unwrap();
         thread::scope(|scope| {
             let in_use = table.get(handle, KIND).unwrap();
@@ -360,7 +376,7 @@ mod tests {
 
     #[test]
     fn of_many_threads_that_free_one_handle_exactly_one_succeeds() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         for _ in 0..times(500) {
             let handle = table.insert(KIND, Arc::new(())).unwrap();
             let freed = AtomicUsize::new(0);
@@ -381,7 +397,7 @@ mod tests {
 
     #[test]
     fn threads_that_insert_and_free_leave_an_empty_table_and_never_share_a_handle() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         thread::scope(|scope| {
             for thread in 0..4_usize {
                 let table = &table;
@@ -400,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_panic_with_a_lock_held_leaves_the_table_usable() {
-        let table = HandleTable::new();
+        let table = HandleTable::new(&[1; 16]);
         let handle = table.insert(KIND, Arc::new(7)).unwrap();
         let panicked = thread::scope(|scope| {
             scope

@@ -79,3 +79,7 @@ pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret};
 pub use crate::security_parameters::SecurityParameters;
 pub use crate::status::SecurityStatus;
 pub use crate::version::{KeySchedule, ProtocolVersion};
+pub use ssl_provider_memory::{
+    SecretMemory, WipingAllocator, secret_memory, wipe_secret_memory_in_children,
+    wipe_vector_registers,
+};

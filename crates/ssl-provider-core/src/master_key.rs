@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use ssl_provider_memory::SecretBytes;
 use zeroize::Zeroizing;
 
 use crate::algorithm::PrfAlgorithm;
@@ -24,7 +25,7 @@ use crate::version::{KeySchedule, ProtocolVersion};
 /// new randoms.
 pub struct MasterKey {
     pub(crate) parameters: SecurityParameters,
-    pub(crate) secret: Box<MasterSecret>,
+    pub(crate) secret: MasterSecret,
 }
 
 impl MasterKey {
@@ -52,7 +53,7 @@ impl MasterKey {
     pub fn session_keys(&self, parameters: &ParameterList) -> Result<SessionKeys, Error> {
         let randoms = parameters.randoms()?;
         let layout = Layout::new(&self.parameters);
-        let mut bytes = Zeroizing::new(vec![0; layout.len()]);
+        let mut bytes = SecretBytes::zeroed(layout.len());
         with_stack_wiped::<_, STACK_LEN>(|| {
             if self.suite().key_exchange.is_export() {
                 self.export_keys(randoms, layout, &mut bytes)
@@ -194,7 +195,7 @@ crate::redacted_debug! { MasterKey { parameters, .. } }
 /// The keys that protect the records of a connection, cut from the key block
 /// (RFC 5246 section 6.3).
 pub struct SessionKeys {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: SecretBytes,
     layout: Layout,
     parameters: SecurityParameters,
 }

@@ -13,7 +13,9 @@ use crate::policy::PremasterVersion;
 use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
 use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer, bit_len, is_even};
 use crate::schedule::MasterSeed;
-use crate::secret::{MasterSecret, PremasterSecret, RejectKey, STACK_LEN, with_stack_wiped};
+use crate::secret::{
+    MasterSecret, PremasterSecret, ProcessSecret, RejectKey, STACK_LEN, with_stack_wiped,
+};
 use crate::security_parameters::SecurityParameters;
 
 /// The whole RSA key exchange: ciphertext and seed in, master secret out.
@@ -262,14 +264,14 @@ struct RawKeyExchange {
     modulus_minus_one: Box<[u8]>,
     /// The number 2, as long as the modulus.
     two: Box<[u8]>,
-    reject_key: Box<RejectKey>,
+    reject_key: RejectKey,
 }
 
 impl RawKeyExchange {
     fn new(
         key: Box<dyn RsaPrivateKey>,
         modulus: &[u8],
-        reject_key: Box<RejectKey>,
+        reject_key: RejectKey,
     ) -> Result<Self, Error> {
         if key.modulus_len() != modulus.len() {
             return Err(Error::Internal("the backend disagrees about the modulus length"));
@@ -366,18 +368,24 @@ impl RawKeyExchange {
 /// to use 29 000 for a key of 8192 bits.
 const RSA_STACK_LEN: usize = 40 * 1024;
 
-/// Computes the key of implicit rejection: SHA-256 of one prime, xor that of the other.
+/// Sets the key of implicit rejection apart from other values that are computed from the primes.
+const REJECT_KEY_LABEL: &[u8] = b"ssl-provider implicit rejection";
+
+/// Computes the key of implicit rejection: HMAC-SHA-256 of one prime under a label, xor that of the
+/// other.
 ///
 /// draft-irtf-cfrg-rsa-guidance hashes the private exponent, which has many forms: reduced by
 /// lambda(n), by phi(n), or not. A key that is loaded in two of them must have the same fallback in
-/// both, as it has the same good results. The primes have one form, in either order.
+/// both, as it has the same good results. The primes have one form, in either order, and xor needs
+/// no comparison of them.
 fn reject_key(
     backend: &dyn KeyExchangeBackend,
     der: &RsaPrivateKeyDer<'_>,
-) -> Result<Box<RejectKey>, Error> {
-    let [mut of_p, mut of_q] = [(); 2].map(|()| Box::new(RejectKey::zeroed()));
-    for (prime, hash) in der.primes().into_iter().zip([&mut of_p, &mut of_q]) {
-        backend.hashing().hash(HashAlgorithm::Sha256, &[prime], hash.expose_mut())?;
+) -> Result<RejectKey, Error> {
+    let [mut of_p, mut of_q] = [(); 2].map(|()| RejectKey::zeroed());
+    for (prime, mac) in der.primes().into_iter().zip([&mut of_p, &mut of_q]) {
+        let mac = mac.expose_mut();
+        backend.hashing().hmac(HashAlgorithm::Sha256, REJECT_KEY_LABEL, &[prime], mac)?;
     }
     for (to, from) in of_p.expose_mut().iter_mut().zip(of_q.expose()) {
         *to ^= from;
@@ -388,21 +396,18 @@ fn reject_key(
 /// Computes the key of implicit rejection for a private key whose numbers are hidden: HMAC-SHA-256
 /// of the modulus under a random secret of this process. Two objects of one key have the same,
 /// since different ones would tell a bad ciphertext from a good one.
-fn hidden_reject_key(
-    backend: &dyn KeyExchangeBackend,
-    modulus: &[u8],
-) -> Result<Box<RejectKey>, Error> {
-    static SECRET: Mutex<Option<Box<RejectKey>>> = Mutex::new(None);
+fn hidden_reject_key(backend: &dyn KeyExchangeBackend, modulus: &[u8]) -> Result<RejectKey, Error> {
+    static SECRET: Mutex<Option<Box<ProcessSecret>>> = Mutex::new(None);
     let mut secret = SECRET.lock().unwrap_or_else(PoisonError::into_inner);
     let secret = match &mut *secret {
         Some(secret) => secret,
         none => {
-            let mut random = Box::new(RejectKey::zeroed());
+            let mut random = Box::new(ProcessSecret::zeroed());
             backend.random().fill(random.expose_mut())?;
             none.insert(random)
         }
     };
-    let mut reject_key = Box::new(RejectKey::zeroed());
+    let mut reject_key = RejectKey::zeroed();
     let out = reject_key.expose_mut();
     backend.hashing().hmac(HashAlgorithm::Sha256, secret.expose(), &[modulus], out)?;
     Ok(reject_key)

@@ -234,7 +234,7 @@ impl Provider {
         let offered = parameters.offered_version().unwrap_or(version);
         let premaster_version = rule.check(offered, version);
         let exchange = RsaExchange { ciphertext, premaster_version, parameters: &connection, seed };
-        let mut secret = Box::new(MasterSecret::zeroed());
+        let mut secret = MasterSecret::zeroed();
         key.master_secret(&exchange, decrypted, &mut secret)?;
         Ok(MasterKey { parameters: connection, secret })
     }

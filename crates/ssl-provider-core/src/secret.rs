@@ -1,31 +1,42 @@
 //! The secrets of a key exchange, each in a type of its own that wipes itself.
 //! None of them can be cloned, compared or printed; bytes come out through `expose` only.
 
+use ssl_provider_memory::{SecretBytes, wipe_vector_registers};
 use zeroize::{Zeroize, ZeroizeOnDrop, zeroize_stack};
 
 /// Length of a premaster secret and of a master secret in bytes (RFC 5246 sections 7.4.7.1, 8.1).
 pub const MASTER_SECRET_LEN: usize = 48;
 
+const AS_LONG: &str = "a secret is made with its length";
+
 macro_rules! secret {
+    // Lives for one operation: an array, to be kept behind a reference or in a box.
     ($(#[$doc:meta])* $vis:vis $name:ident, $len:expr) => {
+        secret! { $(#[$doc])* $vis $name, $len, [u8; $len], [0; $len] }
+    };
+    // Lives as long as an object: locked memory.
+    ($(#[$doc:meta])* $vis:vis $name:ident, $len:expr, kept) => {
+        secret! { $(#[$doc])* $vis $name, $len, SecretBytes, SecretBytes::zeroed($len) }
+    };
+    ($(#[$doc:meta])* $vis:vis $name:ident, $len:expr, $bytes:ty, $zeroed:expr) => {
         $(#[$doc])*
         #[derive(Zeroize, ZeroizeOnDrop)]
-        $vis struct $name([u8; $len]);
+        $vis struct $name($bytes);
 
         impl $name {
             /// Returns a value of all zeros, to be filled through [`expose_mut`](Self::expose_mut).
             $vis fn zeroed() -> Self {
-                Self([0; $len])
+                Self($zeroed)
             }
 
             /// Returns the secret bytes. The caller is responsible for where they go.
             $vis fn expose(&self) -> &[u8; $len] {
-                &self.0
+                self.0[..].try_into().expect(AS_LONG)
             }
 
             /// Returns the secret bytes, to be written in place so that no copy stays behind.
             $vis fn expose_mut(&mut self) -> &mut [u8; $len] {
-                &mut self.0
+                (&mut self.0[..]).try_into().expect(AS_LONG)
             }
         }
 
@@ -58,20 +69,26 @@ secret! {
 
 secret! {
     /// The 48-byte master secret of a session.
-    pub MasterSecret, MASTER_SECRET_LEN
+    pub MasterSecret, MASTER_SECRET_LEN, kept
 }
 
 secret! {
     /// The 32-byte key of implicit rejection, derived from the primes of the private key.
-    pub(crate) RejectKey, 32
+    pub(crate) RejectKey, 32, kept
+}
+
+secret! {
+    /// A 32-byte secret of the process, from which keys of implicit rejection are derived where the
+    /// private key is hidden. A child has the same, so it is not in memory that may be wiped there.
+    pub(crate) ProcessSecret, 32
 }
 
 /// Bytes of stack that a library may use while it derives secrets or makes a cipher of a key: 8 000
 /// were seen, and a backend that wipes by itself wipes 12 KiB.
 pub(crate) const STACK_LEN: usize = 16 * 1024;
 
-/// Does `work`, and wipes the `N` bytes of stack below it, where it may have left secrets that it
-/// made or moved there, also where it panics.
+/// Does `work`, and wipes the vector registers and the `N` bytes of stack below it, where it may
+/// have left secrets that it made or moved there, also where it panics.
 pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
     /// Keeps what `work` puts on the stack below the frame of the caller.
     #[inline(never)]
@@ -83,6 +100,7 @@ pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
 
     impl<const N: usize> Drop for Wipe<N> {
         fn drop(&mut self) {
+            wipe_vector_registers();
             zeroize_stack::<N>();
         }
     }

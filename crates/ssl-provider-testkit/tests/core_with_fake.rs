@@ -228,17 +228,16 @@ fn a_fault_in_the_decryption_is_the_same_error_for_every_ciphertext() {
 
 #[test]
 fn a_fault_before_the_decryption_leaves_the_private_key_alone() {
-    for operation in FALLBACK {
-        let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
-        let error = import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap_err();
-        assert_eq!(error, LIBRARY_FAILURE, "{operation}");
-        assert!(!fake.log().contains(&Operation::RsaDecryptRaw), "{operation}");
-    }
+    let operation = Operation::Prf(PrfAlgorithm::Sha256);
+    let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
+    let error = import(fake, &proper_ciphertext(&TestKey::rsa_1024())).unwrap_err();
+    assert_eq!(error, LIBRARY_FAILURE);
+    assert!(!fake.log().contains(&Operation::RsaDecryptRaw));
 }
 
 #[test]
-fn a_fault_in_the_hash_keeps_a_key_from_loading() {
-    let operation = Operation::Hash(HashAlgorithm::Sha256);
+fn a_fault_in_hmac_keeps_a_key_from_loading() {
+    let operation = Operation::Hmac(HashAlgorithm::Sha256);
     let fake = Fake::new().with_fault(operation, Fault::Error(LIBRARY_FAILURE)).leak();
     let error = TestKey::rsa_1024().try_load(&open(&fake.into())).unwrap_err();
     assert_eq!(error, LIBRARY_FAILURE);
@@ -259,7 +258,7 @@ fn a_panic_of_the_library_passes_through_and_harms_nothing_else() {
     let provider = open(&panicking.into());
     let key = TestKey::rsa_1024();
     let loaded = key.load(&provider);
-    let table = HandleTable::new();
+    let table = HandleTable::new(&[1; 16]);
     let handle = table.insert(HandleKind::PrivateKey, Arc::new(loaded)).unwrap();
 
     thread::scope(|scope| {

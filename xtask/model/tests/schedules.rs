@@ -44,7 +44,7 @@ impl Drop for Used {
 #[test]
 fn an_object_freed_while_in_use_lives_until_its_last_user_is_done() {
     under_many_schedules(|| {
-        let table = Arc::new(HandleTable::new());
+        let table = Arc::new(HandleTable::new(&[1; 16]));
         let dropped = Arc::new(AtomicUsize::new(0));
         let object = Used { dropped: Arc::clone(&dropped) };
         let handle = table.insert(KIND, Arc::new(object)).unwrap();
@@ -69,7 +69,7 @@ fn an_object_freed_while_in_use_lives_until_its_last_user_is_done() {
 #[test]
 fn of_two_threads_that_free_a_handle_one_succeeds_and_no_newer_object_is_touched() {
     under_many_schedules(|| {
-        let table = Arc::new(HandleTable::new());
+        let table = Arc::new(HandleTable::new(&[1; 16]));
         let first = table.insert(KIND, Arc::new(1)).unwrap();
         let freeing: Vec<_> = (0..2)
             .map(|_| {

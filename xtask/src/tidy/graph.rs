@@ -21,12 +21,20 @@ struct Layer {
 }
 
 const CORE: &str = "ssl-provider-core";
+const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
+    Layer {
+        member: MEMORY,
+        members: &[],
+        in_tests: &[],
+        // What the operating system does with memory.
+        others: Some(&["rustix", "zeroize"]),
+    },
     Layer {
         member: CORE,
-        members: &[],
+        members: &[MEMORY],
         in_tests: &[],
         // Formats and wiping. No crypto library.
         others: Some(&["pkcs1", "pkcs8", "zeroize"]),
@@ -101,7 +109,7 @@ const LAYERS: [Layer; 17] = [
         member: "ssl-provider-capi",
         members: &["ssl-provider", "ssl-provider-keys"],
         // Key formats; the crypto is the backends'.
-        others: Some(&["libc", "pkcs1", "pkcs8", "zeroize"]),
+        others: Some(&["getrandom", "libc", "pkcs1", "pkcs8", "zeroize"]),
         ..COMMON
     },
     Layer {

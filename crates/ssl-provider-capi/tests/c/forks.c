@@ -1,16 +1,100 @@
 /* Forks while other threads are at work: a child has nothing, and can start anew. */
 
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* for syscall */
 
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "race.h"
 
+static void wait_for(pid_t child)
+{
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "a child ended with status 0x%x\n", (unsigned)status);
+        exit(1);
+    }
+}
+
+/* A child that runs none of the handlers of fork, as _Fork and some sandboxes make it. */
+static pid_t fork_without_handlers(void)
+{
+#ifdef SYS_clone
+    return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+#else
+    return fork();
+#endif
+}
+
+#define SIBLING_HANDLES 100
+
+/* Makes handles that nobody else has. */
+static void make_handles(NCRYPT_PROV_HANDLE *providers)
+{
+    size_t each;
+    for (each = 0; each < SIBLING_HANDLES; each++) {
+        providers[each] = open_provider();
+    }
+}
+
+/* Two children of one parent: the handles of one are not valid in the other, although both began
+   with the same memory. */
+static void fork_siblings(pid_t (*make_child)(void))
+{
+    NCRYPT_PROV_HANDLE theirs[SIBLING_HANDLES], ours[SIBLING_HANDLES];
+    int ends[2];
+    pid_t child;
+    size_t each, other;
+    CHECK(pipe(ends) == 0);
+    child = make_child();
+    CHECK(child >= 0);
+    if (child == 0) {
+        make_handles(ours);
+        CHECK(write(ends[1], ours, sizeof(ours)) == (ssize_t)sizeof(ours));
+        _exit(0);
+    }
+    CHECK(read(ends[0], theirs, sizeof(theirs)) == (ssize_t)sizeof(theirs));
+    wait_for(child);
+    child = make_child();
+    CHECK(child >= 0);
+    if (child == 0) {
+        make_handles(ours);
+        for (each = 0; each < SIBLING_HANDLES; each++) {
+            for (other = 0; other < SIBLING_HANDLES; other++) {
+                CHECK(ours[each] != theirs[other]);
+            }
+            EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(theirs[each], 0));
+        }
+        for (each = 0; each < SIBLING_HANDLES; each++) {
+            OK(SslFreeObject(ours[each], 0));
+        }
+        _exit(nothing_is_left());
+    }
+    wait_for(child);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+/* In a child that ran no handlers, the parent's handles are not valid, and new ones work. */
+static void fork_unnoticed(void)
+{
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    pid_t child = fork_without_handlers();
+    CHECK(child >= 0);
+    if (child == 0) {
+        EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(provider, 0));
+        OK(SslFreeObject(open_provider(), 0));
+        _exit(nothing_is_left());
+    }
+    wait_for(child);
+    OK(SslFreeObject(provider, 0));
+}
+
 /* In a child, everything inherited is invalid, and everything new works. */
 static void fork_once(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, PVOID block)
 {
-    int status = 0;
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -36,11 +120,7 @@ static void fork_once(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, PVOID 
         }
         _exit(nothing_is_left());
     }
-    CHECK(waitpid(child, &status, 0) == child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "a child ended with status 0x%x\n", (unsigned)status);
-        exit(1);
-    }
+    wait_for(child);
 }
 
 static NCRYPT_PROV_HANDLE batch_provider;
@@ -62,6 +142,9 @@ int main(void)
     PBYTE block = NULL;
     DWORD len = 0;
     int forks = 0;
+    fork_unnoticed();
+    fork_siblings(fork);
+    fork_siblings(fork_without_handlers);
     if (open_batches(&batch_provider, 50) == ERROR_SUCCESS) {
         count = COUNT(importers);
         batch_key = open_key(batch_provider);

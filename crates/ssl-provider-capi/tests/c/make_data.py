@@ -6,16 +6,22 @@ library with something else. Run it as
 
     python3 make_data.py > data.h
 
+and, for the secrets behind it, which `cargo xtask residue --process` looks for, as
+
+    python3 make_data.py secrets
+
 The certificates and the encrypted key differ from run to run, and so do the keys on curves with all
 that is made of them.
 """
 
 import hashlib
 import hmac
+import json
 import pathlib
 import random
 import struct
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -81,13 +87,17 @@ def transcript_hash(name):
     return hashlib.new(name, TRANSCRIPT).digest()
 
 
-def encrypt(premaster, n, e, seed):
+def pad(premaster, n, seed):
     """PKCS#1 v1.5, block type 2, with padding from a fixed seed."""
     length = (n.bit_length() + 7) // 8
     source = random.Random(seed)
     padding = bytes(source.randrange(1, 256) for _ in range(length - 3 - len(premaster)))
-    block = b"\0\2" + padding + b"\0" + premaster
-    return number(pow(int.from_bytes(block, "big"), e, n), length)
+    return b"\0\2" + padding + b"\0" + premaster
+
+
+def encrypt(premaster, n, e, seed):
+    block = pad(premaster, n, seed)
+    return number(pow(int.from_bytes(block, "big"), e, n), len(block))
 
 
 def aes(mode, key, iv, text):
@@ -129,20 +139,30 @@ def record(version, key, mac_key, iv, explicit, content):
     return b"\x16" + number(version, 2) + number(len(fragment), 2) + fragment
 
 
-def records(version, suite, name, master):
-    """The record that each side writes first, of the transcript."""
-    mac_len, key_len, iv_len, explicit = {
-        (0x0301, 0x002F): (20, 16, 16, b""),
-        (0x0302, 0x002F): (20, 16, 0, bytes(range(0xC0, 0xD0))),
-        (0x0303, 0x009C): (0, 16, 4, bytes(8)),
-        (0x0303, 0x009D): (0, 32, 4, bytes(8)),
-    }[version, suite]
-    lengths = [mac_len, mac_len, key_len, key_len, iv_len, iv_len]
+# Lengths of MAC key, key and IV, and the explicit IV or nonce of the first record.
+LENGTHS = {
+    (0x0301, 0x002F): (20, 16, 16, b""),
+    (0x0302, 0x002F): (20, 16, 0, bytes(range(0xC0, 0xD0))),
+    (0x0303, 0x009C): (0, 16, 4, bytes(8)),
+    (0x0303, 0x009D): (0, 32, 4, bytes(8)),
+}
+
+
+def key_block(version, suite, name, master):
+    """The keys of RFC 5246 section 6.3: MAC keys, keys and IVs, of the client and the server."""
+    lengths = [length for length in LENGTHS[version, suite][:3] for _ in range(2)]
     block = prf(name, master, b"key expansion", SERVER_RANDOM + CLIENT_RANDOM, sum(lengths))
     parts = []
     for length in lengths:
         parts.append(block[:length])
         block = block[length:]
+    return parts
+
+
+def records(version, suite, name, master):
+    """The record that each side writes first, of the transcript."""
+    explicit = LENGTHS[version, suite][3]
+    parts = key_block(version, suite, name, master)
     for mac_key, key, iv in (parts[0::2], parts[1::2]):
         yield record(version, key, mac_key, iv, explicit, TRANSCRIPT)
 
@@ -249,6 +269,55 @@ def array(name, data):
     print(f"static const unsigned char {name}[{len(data)}] = {{\n{body}\n}};\n")
 
 
+def premaster_of(version):
+    return struct.pack(">H", version) + bytes(range(0x80, 0xAE))
+
+
+def suites_of(version):
+    """The suites of the exchanges, and the hashes of their PRF."""
+    return {0x0303: [(0x009C, "sha256"), (0x009D, "sha384")]}.get(version, [(0x002F, "md5sha1")])
+
+
+def master_of(name, premaster, extended):
+    label = b"extended master secret" if extended else b"master secret"
+    seed = transcript_hash(name) if extended else CLIENT_RANDOM + SERVER_RANDOM
+    return prf(name, premaster, label, seed, 48)
+
+
+def secrets():
+    """What the library must not leave behind, by name; numbers are big-endian."""
+    n, e, d, p, q, dp, dq, coefficient = integers(KEY.read_bytes())
+    half = len(number(p))
+    found = {"d": number(d), "p": number(p), "q": number(q), "dp": number(dp), "dq": number(dq)}
+    found["q^-1 mod p"] = number(coefficient, half)
+    # What Montgomery multiplication keeps, with words of 64 bits.
+    r = 1 << 8 * half
+    found["R^2 mod p"] = number(r * r % p, half)
+    found["R^2 mod q"] = number(r * r % q, half)
+    found["q^-1 R mod p"] = number(coefficient * r % p, half)
+    label = b"ssl-provider implicit rejection"
+    of_p, of_q = (hmac.new(label, number(prime), "sha256").digest() for prime in (p, q))
+    found["reject key"] = bytes(x ^ y for x, y in zip(of_p, of_q))
+    for version in (0x0301, 0x0302, 0x0303):
+        premaster = premaster_of(version)
+        found[f"block {version:04x}"] = pad(premaster, n, version)
+        found[f"premaster secret {version:04x}"] = premaster
+        for suite, name in suites_of(version):
+            for extended in (0, 1):
+                master = master_of(name, premaster, extended)
+                suffix = f"{version:04x} {suite:04x} {extended}"
+                found[f"master secret {suffix}"] = master
+                names = ["client MAC key", "server MAC key", "client key", "server key"]
+                for which, key in zip(names, key_block(version, suite, name, master)):
+                    if key:
+                        found[f"{which} {suffix}"] = key
+    digits = {}
+    for name, prime in (("p", p), ("q", q)):
+        # Multi-buffer RSA has digits of 52 bits, each in several lanes.
+        digits[name] = [prime >> 52 * at & (1 << 52) - 1 for at in range(20)]
+    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": digits}))
+
+
 def main():
     der = KEY.read_bytes()
     n, e, d, p, q, dp, dq, coefficient = integers(der)
@@ -292,19 +361,14 @@ def main():
     print("    const unsigned char *eap;\n};\n")
     exchanges = []
     for version in (0x0301, 0x0302, 0x0303):
-        premaster = struct.pack(">H", version) + bytes(range(0x80, 0xAE))
+        premaster = premaster_of(version)
         encrypted = f"encrypted_{version:04x}"
         array(encrypted, encrypt(premaster, n, e, version))
-        hashes = [(0x002F, "md5sha1")]
-        if version == 0x0303:
-            hashes = [(0x009C, "sha256"), (0x009D, "sha384")]
-        for suite, name in hashes:
+        for suite, name in suites_of(version):
             digest = transcript_hash(name)
             array(f"hash_{version:04x}_{suite:04x}", digest)
             for extended in (0, 1):
-                label = b"extended master secret" if extended else b"master secret"
-                seed = digest if extended else CLIENT_RANDOM + SERVER_RANDOM
-                master = prf(name, premaster, label, seed, 48)
+                master = master_of(name, premaster, extended)
                 suffix = f"{version:04x}_{suite:04x}_{extended}"
                 if version == 0x0301 and not extended:
                     array("master_secret_0301", master)
@@ -342,4 +406,7 @@ def main():
     print("#endif")
 
 
-main()
+if sys.argv[1:] == ["secrets"]:
+    secrets()
+else:
+    main()

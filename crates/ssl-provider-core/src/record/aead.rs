@@ -1,6 +1,6 @@
 //! Records under an AEAD cipher (RFC 5246 section 6.2.3.3).
 
-use zeroize::Zeroizing;
+use ssl_provider_memory::SecretBytes;
 
 use crate::backend::{AeadCipher, NONCE_LEN};
 use crate::error::Error;
@@ -13,7 +13,7 @@ const SALT_LEN: usize = 4;
 pub(super) struct Aead {
     cipher: Box<dyn AeadCipher>,
     tag_len: usize,
-    write_iv: Zeroizing<Vec<u8>>,
+    write_iv: SecretBytes,
     /// The lowest sequence number that may be sealed next.
     next: u64,
 }
@@ -23,7 +23,7 @@ impl Aead {
     /// (RFC 5288 section 3), or of 12 bytes, to which the sequence number is added by exclusive or
     /// (RFC 7905 section 2).
     pub(super) fn new(cipher: Box<dyn AeadCipher>, tag_len: usize, write_iv: &[u8]) -> Self {
-        Self { cipher, tag_len, write_iv: Zeroizing::new(write_iv.to_vec()), next: 0 }
+        Self { cipher, tag_len, write_iv: SecretBytes::copied(write_iv), next: 0 }
     }
 
     /// Returns the nonce of a record, of which `explicit` is what the record carries.

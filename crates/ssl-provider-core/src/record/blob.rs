@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use ssl_provider_memory::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::{RecordKey, RecordOptions, WriteKeys};
@@ -47,14 +48,14 @@ impl fmt::Debug for OpaqueKeyBlob {
 
 /// What an exportable key keeps of what it was made from.
 pub(super) struct KeyParts {
-    mac_key: Zeroizing<Vec<u8>>,
-    write_key: Zeroizing<Vec<u8>>,
+    mac_key: SecretBytes,
+    write_key: SecretBytes,
 }
 
 impl KeyParts {
     /// Keeps the keys if `policy` allows to export them.
     pub(super) fn keep(policy: KeyExportPolicy, keys: WriteKeys<'_>) -> Option<Self> {
-        let kept = |part: &[u8]| Zeroizing::new(part.to_vec());
+        let kept = SecretBytes::copied;
         match policy {
             KeyExportPolicy::Denied => None,
             KeyExportPolicy::Allowed => {

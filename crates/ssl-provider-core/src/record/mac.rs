@@ -1,6 +1,7 @@
 //! The MAC of records: HMAC (RFC 5246 section 6.2.3.1), and what SSL 3.0 had before it
 //! (RFC 6101 section 5.2.3.1). Also over a payload whose length is secret.
 
+use ssl_provider_memory::SecretBytes;
 use zeroize::Zeroizing;
 
 use crate::algorithm::HashAlgorithm;
@@ -259,9 +260,7 @@ struct Message<'a> {
 /// What is hashed before a message, or before its hash: one block for HMAC, the key and as many
 /// bytes as RFC 6101 has for SSL 3.0.
 struct Prefix {
-    /// In a box, so that nothing is left where the key was moved from.
-    bytes: Box<Zeroizing<[u8; MAX_HASH_BLOCK_LEN]>>,
-    len: usize,
+    bytes: SecretBytes,
 }
 
 impl Prefix {
@@ -271,16 +270,17 @@ impl Prefix {
             (KeySchedule::Ssl3, _) => (key.len() + 40, 0),
             (KeySchedule::Tls(_), _) => (hash.block_len(), pad),
         };
-        let mut bytes = Box::new(Zeroizing::new([pad; MAX_HASH_BLOCK_LEN]));
+        // At most a block: a key of SSL 3.0 is as long as its hash, MD5 or SHA-1.
+        let mut bytes = SecretBytes::zeroed(len);
+        bytes.fill(pad);
         for (to, from) in bytes.iter_mut().zip(key) {
             *to = from ^ key_pad;
         }
-        Self { bytes, len }
+        Self { bytes }
     }
 
     fn as_bytes(&self) -> &[u8] {
-        // At most a block: a key of SSL 3.0 is as long as its hash, MD5 or SHA-1.
-        &self.bytes[..self.len]
+        &self.bytes
     }
 }
 

@@ -1,0 +1,251 @@
+//! `cargo xtask residue`: what calls leave on the stack and in freed blocks; with `--process`, what
+//! the shipped C library leaves in a process.
+//!
+//! For that, a C program works with keys, frees everything and waits; gdb writes its memory and
+//! registers to a file, pages included that are kept from core dumps; the file is searched for
+//! every secret. The same program without freeing is the control: there, each kind of secret must
+//! be found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+use aho_corasick::AhoCorasick;
+use anyhow::{Context, Result, bail, ensure};
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+
+use crate::capi;
+use crate::command::Run;
+use crate::features::{BACKENDS, all_of_facade};
+use crate::interop::process::Dialogue;
+use crate::test::with_expectations;
+use crate::workspace::Workspace;
+
+/// Bytes of a secret that must not be found together.
+const WINDOW: usize = 16;
+
+/// Secrets of which something must be found in the program that has freed nothing.
+const IN_CONTROL: [&str; 4] = ["p", "reject key", "master secret", "client key"];
+
+/// Searches the stack and the heap for secrets that calls leave there, in the release build: where
+/// they are depends on the optimiser.
+///
+/// # Errors
+///
+/// Fails when one is found.
+pub(crate) fn calls(workspace: &Workspace) -> Result<()> {
+    // What the rest relies on: freed blocks and registers are wiped, also where code is optimised.
+    Run::cargo("test")
+        .args(["--release", "--package", "ssl-provider-memory", "--lib"])
+        .run(workspace)?;
+    with_expectations(Run::cargo("test"), workspace, &BACKENDS)
+        .args(["--release", "--package", "ssl-provider", "--features", &all_of_facade()])
+        .args(["--test", "stack", "--test", "wiping"])
+        .run(workspace)
+}
+
+/// Runs the program with every backend, with and without batches.
+///
+/// # Errors
+///
+/// Names what was found where; fails too when the control finds nothing.
+pub(crate) fn process(workspace: &Workspace) -> Result<()> {
+    let secrets = Secrets::read(workspace)?;
+    let program = capi::compile_with_release(workspace, "residue")?;
+    let mut left = Vec::new();
+    // The provider at index 0 is the default one.
+    for (index, backend) in (1..).zip(BACKENDS) {
+        for options in [&[][..], &["batches"]] {
+            let name = [&[backend], options].concat().join(", ");
+            let look = |mode: &str| {
+                let mut command = Command::new(&program);
+                command.arg(mode).args(options);
+                command.env("SSL_PROVIDER_TEST_INDEX", index.to_string());
+                secrets.found_in(workspace, &mut command)
+            };
+            let Some(live) = look("live")? else {
+                println!("WARNING: {name}: not looked at, for lack of AVX-512 IFMA and AVX-IFMA");
+                continue;
+            };
+            let is_found = |kind: &str| live.keys().any(|secret| secret.contains(kind));
+            for kind in IN_CONTROL {
+                ensure!(is_found(kind), "{name}: the program that frees nothing has no {kind}");
+            }
+            let released = look("released")?.context("batches come and go")?;
+            let (found, still) = (live.len(), released.len());
+            println!("{name}: {found} secrets found while they live, {still} after");
+            left.extend(released.into_iter().map(|(secret, places)| {
+                format!("{name}: {secret} in {}", Vec::from_iter(places).join(", "))
+            }));
+        }
+    }
+    ensure!(left.is_empty(), "left behind:\n{}", left.join("\n"));
+    println!("nothing is left in heap, stack and registers, with every backend");
+    Ok(())
+}
+
+/// What was found, and in which mappings.
+type Found<'a> = BTreeMap<&'a str, BTreeSet<String>>;
+
+/// What is looked for: pieces of secrets, in each form that a library may keep them in.
+struct Secrets {
+    /// The name of the secret that each piece is of.
+    names: Vec<String>,
+    pieces: AhoCorasick,
+}
+
+/// The output of `make_data.py secrets`.
+#[derive(Deserialize)]
+struct Printed {
+    bytes: BTreeMap<String, String>,
+    /// Digits of 52 bits.
+    digits: BTreeMap<String, Vec<u64>>,
+}
+
+impl Secrets {
+    fn read(workspace: &Workspace) -> Result<Self> {
+        let script = "crates/ssl-provider-capi/tests/c/make_data.py";
+        let printed = Run::new("python3").quiet().args([script, "secrets"]).read(workspace)?;
+        let printed: Printed = serde_json::from_str(&printed).context("what the script prints")?;
+        let (mut names, mut pieces) = (Vec::new(), Vec::new());
+        for (name, bytes) in printed.bytes {
+            let bytes = HEXLOWER.decode(bytes.as_bytes()).context("what the script prints")?;
+            for form in forms(&bytes) {
+                // Pieces at every word, and the last one.
+                let last = form.len().checked_sub(WINDOW).context("a secret is too short")?;
+                for start in (0..last).step_by(8).chain([last]) {
+                    names.push(name.clone());
+                    pieces.push(form[start..start + WINDOW].to_vec());
+                }
+            }
+        }
+        for (name, digits) in printed.digits {
+            // A digit stands in several lanes, side by side.
+            for digit in digits.into_iter().filter(|digit| *digit >> 40 != 0) {
+                names.push(name.clone());
+                pieces.push([digit.to_le_bytes(), digit.to_le_bytes()].concat());
+            }
+        }
+        Ok(Self { names, pieces: AhoCorasick::new(pieces).context("a search for all secrets")? })
+    }
+
+    /// Starts a program, waits until it is ready, and searches it. `None` if it cannot do what is
+    /// asked on this machine.
+    fn found_in(&self, workspace: &Workspace, command: &mut Command) -> Result<Option<Found<'_>>> {
+        let image = workspace.target("residue.core");
+        let mut program = Dialogue::start(command).context("the C program does not start")?;
+        match program.receive().context("the C program")?.as_str() {
+            "ready" => {}
+            "no batches" => return Ok(None),
+            other => bail!("the C program says: {other}"),
+        }
+        let maps = fs::read_to_string(format!("/proc/{}/maps", program.id()))
+            .context("cannot read the mappings of the program")?;
+        // Pages that are kept from core dumps are of interest here.
+        Run::new("gdb")
+            .quiet()
+            .args(["--batch", "--nx", "-ex", "set dump-excluded-mappings on"])
+            .args(["-ex", &format!("generate-core-file {}", image.display())])
+            .args(["--pid", &program.id().to_string()])
+            .read(workspace)?;
+        let bytes = fs::read(&image).context("gdb wrote no image of the process")?;
+        fs::remove_file(&image).context("cannot remove the image of the process")?;
+        program.send("go on")?;
+        let segments = segments(&bytes).context("gdb wrote an image that is cut off")?;
+        let mut found = Found::new();
+        for segment in segments {
+            for hit in self.pieces.find_overlapping_iter(segment.bytes) {
+                let place = segment.place(hit.start(), &maps);
+                found.entry(&self.names[hit.pattern()]).or_default().insert(place);
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+/// A secret as it is, and as numbers in words of the processor: reversed as a whole, in words of
+/// eight bytes and of four.
+fn forms(bytes: &[u8]) -> [Vec<u8>; 4] {
+    let in_words = |len: usize| {
+        let words = bytes.chunks(len);
+        words.flat_map(|word| word.iter().rev().copied().collect::<Vec<_>>()).collect()
+    };
+    [bytes.to_vec(), bytes.iter().rev().copied().collect(), in_words(8), in_words(4)]
+}
+
+/// A part of the image: memory at an address, or the registers.
+struct Segment<'a> {
+    address: Option<u64>,
+    bytes: &'a [u8],
+}
+
+impl Segment<'_> {
+    /// The name of the mapping that an offset is in.
+    fn place(&self, offset: usize, maps: &str) -> String {
+        let Some(start) = self.address else { return "registers".to_owned() };
+        let address = start + offset as u64;
+        let mapping = maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let [from, to] = [from, to].map(|end| u64::from_str_radix(end, 16).ok());
+            (from?..to?).contains(&address).then(|| rest.split_whitespace().nth(4))
+        });
+        mapping.flatten().map_or("anonymous memory", |name| name).to_owned()
+    }
+}
+
+/// The segments of a core file for a 64-bit little-endian processor; `None` if it is cut off.
+fn segments(core: &[u8]) -> Option<Vec<Segment<'_>>> {
+    const PT_LOAD: u64 = 1;
+    const PT_NOTE: u64 = 4;
+    let number = |at: usize, len: usize| {
+        let mut bytes = [0; 8];
+        bytes.get_mut(..len)?.copy_from_slice(core.get(at..at + len)?);
+        Some(u64::from_le_bytes(bytes))
+    };
+    let offset = |at: usize| usize::try_from(number(at, 8)?).ok();
+    let table = offset(0x20)?;
+    let (entry_len, count) = (number(0x36, 2)?, number(0x38, 2)?);
+    let mut segments = Vec::new();
+    for index in 0..count {
+        let entry = table + usize::try_from(index * entry_len).ok()?;
+        let kind = number(entry, 4)?;
+        let (start, len) = (offset(entry + 0x08)?, offset(entry + 0x20)?);
+        let address = match kind {
+            PT_LOAD => Some(number(entry + 0x10, 8)?),
+            PT_NOTE => None,
+            _ => continue,
+        };
+        segments.push(Segment { address, bytes: core.get(start..start + len)? });
+    }
+    Some(segments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_looked_for_in_both_byte_orders_and_in_words() {
+        let forms = forms(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        assert_eq!(forms[1], [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(forms[2], [8, 7, 6, 5, 4, 3, 2, 1, 12, 11, 10, 9]);
+        assert_eq!(forms[3], [4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9]);
+    }
+
+    #[test]
+    fn a_place_is_named_by_its_mapping() {
+        let maps = "1000-2000 rw-p 00000000 00:00 0 [heap]\n2000-3000 rw-p 00000000 00:00 0\n";
+        let segment = Segment { address: Some(0x1000), bytes: &[] };
+        assert_eq!(segment.place(0xfff, maps), "[heap]");
+        assert_eq!(segment.place(0x1000, maps), "anonymous memory");
+        assert_eq!(Segment { address: None, ..segment }.place(0, maps), "registers");
+    }
+
+    #[test]
+    fn an_image_that_is_cut_off_has_no_segments() {
+        assert!(segments(&[0; 16]).is_none());
+        assert!(segments(&[0; 64]).is_some_and(|segments| segments.is_empty()));
+    }
+}
