@@ -146,8 +146,8 @@ const GROUPS: [Group; 12] = [
         row: "backend",
         compared: None,
         text: "With the backend's library, and with multi-buffer RSA around the same backend, on \
-            processors with AVX-512 IFMA or AVX-IFMA. Multi-buffer RSA runs single operations where \
-            the library has portable code, and for shorter keys with every library.",
+            processors with AVX-512 IFMA or AVX-IFMA. Multi-buffer RSA runs single operations \
+            where the library has portable code, and for shorter keys with every library.",
     },
     Group {
         name: "record-gcm",

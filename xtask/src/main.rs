@@ -37,7 +37,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::workspace::Workspace;
 
@@ -47,6 +47,11 @@ use crate::workspace::Workspace;
 struct Arguments {
     #[command(subcommand)]
     task: Task,
+}
+
+/// The names of the tasks.
+fn commands() -> Vec<String> {
+    Arguments::command().get_subcommands().map(|task| task.get_name().to_owned()).collect()
 }
 
 #[derive(Debug, Subcommand)]

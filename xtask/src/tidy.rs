@@ -5,6 +5,7 @@
 mod graph;
 mod licences;
 mod manifests;
+mod requirements;
 mod text;
 
 use std::fmt;
@@ -49,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             findings.extend(manifests::check(path, contents));
         }
     }
+    findings.extend(requirements::check(&files, &crate::commands()));
     findings.extend(graph::check_layers(workspace));
     findings.extend(graph::check_circles(&files));
     findings.extend(supply_chain_findings(workspace));

@@ -547,6 +547,8 @@ impl<K: fmt::Debug, const H: usize, const N: usize> fmt::Debug for Engine<K, H, 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use num_bigint::BigUint;
@@ -727,6 +729,37 @@ mod tests {
         let all: BTreeSet<&Vec<u8>> = factors.iter().collect();
         assert_eq!(all.len(), factors.len());
         assert_decrypts(&engine, &key, &[1, 3, 8]);
+    }
+
+    /// Each waits inside until the other has come there too, so a lock around it would never open.
+    #[test]
+    fn threads_take_blinding_factors_of_their_own() {
+        let key = TestKey::rsa_1024();
+        let engine: Portable1024 = engine(Portable, &key);
+        let (generator, both) = (generator(), Barrier::new(2));
+        let is_first = AtomicBool::new(true);
+        let random = |bytes: &mut [u8]| {
+            // Later rounds square what the first has made.
+            if is_first.load(Ordering::Relaxed) {
+                both.wait();
+            }
+            generator(bytes)
+        };
+        let factor = || {
+            let context = &mut engine.context(Width::Quarter);
+            let blinding = engine.next_blinding(context, Width::Quarter, &random).unwrap();
+            lanes(&blinding.factor)
+        };
+        let mut factors = BTreeSet::new();
+        for _ in 0..3 {
+            let pair = thread::scope(|scope| {
+                let other = scope.spawn(factor);
+                [factor(), other.join().unwrap()]
+            });
+            factors.extend(pair);
+            is_first.store(false, Ordering::Relaxed);
+        }
+        assert_eq!(factors.len(), 6, "no two batches have the same factor");
     }
 
     /// The number in each lane.
