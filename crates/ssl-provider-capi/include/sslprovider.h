@@ -20,8 +20,7 @@
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
- *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy. What a
- *     call leaves on the stack and in vector registers is wiped.
+ *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy.
  *   - After fork() the child has no handles: those of its parent and its siblings are invalid in
  *     it. So they are after _Fork() and clone(), but only fork() waits up to a second for calls of
  *     other threads to return, since a library may hold locks in them.

@@ -98,6 +98,8 @@ pub(crate) fn call(name: &'static str, body: impl FnOnce() -> Result<(), Failure
         Ok(()) => SecurityStatus::ERROR_SUCCESS,
         Err(failure) => failure.status(),
     };
+    // Before and after: the caller's function is called, and the outcome is freed.
+    wipe_vector_registers();
     trace(name, status, outcome);
     wipe_vector_registers();
     status.0

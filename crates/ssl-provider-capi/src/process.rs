@@ -54,9 +54,10 @@ pub(crate) fn process() -> &'static Process {
 
 #[cold]
 fn start() -> &'static Process {
-    fork::watch();
-    // A child refuses its parent's handles, so it needs none of the secrets behind them.
+    // A child refuses its parent's handles, so it needs none of the secrets behind them. Its
+    // handlers of `fork` hold locks, so they must run after those that wait for calls to end.
     ssl_provider::wipe_secret_memory_in_children();
+    fork::watch();
     warm_up();
     let fresh = Box::into_raw(Box::new(Process::new()));
     let published =
@@ -212,9 +213,11 @@ mod fork {
             let _ =
                 MARK.compare_exchange(ptr::null_mut(), mark, Ordering::AcqRel, Ordering::Acquire);
         }
-        // SAFETY: the handlers are functions that live as long as the library, and run in an
-        // ordinary context.
-        let error = unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), None) };
+        // SAFETY: the handlers are functions that live as long as the library; `before_fork` and
+        // `in_parent` run in an ordinary context, and `in_child` does nothing but atomic
+        // operations, which is allowed between `fork` and `exec` of a process with threads.
+        let error =
+            unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
         assert_eq!(error, 0, "no memory for the handlers of fork");
         WATCHED.store(true, Ordering::Release);
     }
@@ -231,8 +234,9 @@ mod fork {
             return None;
         }
         // SAFETY: the mapping above, which nobody else has.
-        if unsafe { libc::madvise(page, LEN, libc::MADV_WIPEONFORK) } != 0 {
-            // Linux before 4.14.
+        let advise = |advice| unsafe { libc::madvise(page, LEN, advice) };
+        // Linux before 4.14 refuses it, and some emulators take every advice and follow none.
+        if advise(-1) == 0 || advise(libc::MADV_WIPEONFORK) != 0 {
             // SAFETY: as above; it is not used any more.
             unsafe { libc::munmap(page, LEN) };
             return None;
@@ -270,6 +274,16 @@ mod fork {
         // A handler that was registered after `before_fork` has nothing to take back.
         let _ =
             FORKS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |forks| forks.checked_sub(1));
+    }
+
+    extern "C" fn in_child() {
+        disown();
+        let mark = MARK.load(Ordering::Acquire);
+        // SAFETY: as in `disown_in_child`.
+        if let Some(mark) = unsafe { mark.as_ref() } {
+            let mine = if ptr::eq(mark, &ID) { process_id() } else { MINE };
+            mark.store(mine, Ordering::Release);
+        }
     }
 }
 

@@ -131,33 +131,35 @@ fn key_usage(pkcs8: &[u8]) -> Option<u8> {
     /// The extension of certificates by this number (RFC 5280), used as an attribute.
     const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 
-    let [_version, _algorithm, _key, attributes, ..] = &elements(AnyRef::from_der(pkcs8).ok()?)[..]
-    else {
-        return None;
-    };
+    let structure = elements(AnyRef::from_der(pkcs8).ok()?)?;
+    let [_version, _algorithm, _key, attributes, ..] = &structure[..] else { return None };
     // The attributes have the tag [0]; a public key has [1].
     if attributes.tag().number().value() != 0 || !attributes.tag().is_context_specific() {
         return None;
     }
-    elements(*attributes).into_iter().find_map(|attribute| match &elements(attribute)[..] {
-        [name, values] if name.decode_as::<ObjectIdentifier>() == Ok(KEY_USAGE) => {
-            let value = elements(*values).first()?.decode_as::<BitStringRef<'_>>().ok()?;
-            Some(value.raw_bytes().first().copied().unwrap_or(0))
+    // What cannot be read allows nothing.
+    let usage_in = |attribute| {
+        let parts = elements(attribute)?;
+        match &parts[..] {
+            [name, values] if name.decode_as::<ObjectIdentifier>() == Ok(KEY_USAGE) => {
+                let value = elements(*values)?.first()?.decode_as::<BitStringRef<'_>>().ok()?;
+                Some(Some(value.raw_bytes().first().copied().unwrap_or(0)))
+            }
+            _ => Some(None),
         }
-        _ => None,
-    })
+    };
+    let Some(attributes) = elements(*attributes) else { return Some(0) };
+    attributes.into_iter().find_map(|attribute| usage_in(attribute).unwrap_or(Some(0)))
 }
 
-/// The elements of a constructed value, as far as they are well-formed.
-fn elements(constructed: AnyRef<'_>) -> Vec<AnyRef<'_>> {
-    let Ok(mut reader) = SliceReader::new(constructed.value()) else { return Vec::new() };
+/// The elements of a constructed value; `None` if one is malformed.
+fn elements(constructed: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(constructed.value()).ok()?;
     let mut elements = Vec::new();
-    while !reader.is_finished()
-        && let Ok(element) = AnyRef::decode(&mut reader)
-    {
-        elements.push(element);
+    while !reader.is_finished() {
+        elements.push(AnyRef::decode(&mut reader).ok()?);
     }
-    elements
+    Some(elements)
 }
 
 /// Returns the error for a DER structure that is not an RSA key.
@@ -257,6 +259,10 @@ mod tests {
             let refused = Some(Error::Key(InvalidKey::Usage));
             assert_eq!(load(&key_usage_attribute(usage)), refused, "{usage:#x}");
         }
+        // One that cannot be read allows nothing.
+        let mut malformed = key_usage_attribute(0x20);
+        malformed[12] = 0x7f;
+        assert_eq!(load(&malformed), Some(Error::Key(InvalidKey::Usage)));
         // An attribute of another name says nothing about the usage.
         let mut other = key_usage_attribute(0x80);
         other[8] = 0x0e;

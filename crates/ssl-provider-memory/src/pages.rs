@@ -11,10 +11,7 @@ pub(crate) struct Pages {
 
 /// Maps pages; locks them, and keeps them from core dumps, and from forked children if asked, as
 /// far as the system can.
-///
-/// # Panics
-///
-/// Panics if there is no memory.
+/// Where the system maps nothing, the memory is that of the allocator.
 #[cfg(all(unix, not(miri)))]
 pub(crate) fn map(len: usize, wiped_in_children: bool) -> Pages {
     use rustix::mm::{MapFlags, ProtFlags, mlock, mmap_anonymous};
@@ -24,7 +21,7 @@ pub(crate) fn map(len: usize, wiped_in_children: bool) -> Pages {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         mmap_anonymous(std::ptr::null_mut(), len, protection, MapFlags::PRIVATE)
     };
-    let start = NonNull::new(start.expect("no memory for secrets")).expect("a mapping is not NULL");
+    let Some(start) = start.ok().and_then(NonNull::new) else { return from_allocator(len) };
     #[cfg(target_os = "linux")]
     {
         use rustix::mm::{Advice, madvise};
@@ -44,6 +41,10 @@ pub(crate) fn map(len: usize, wiped_in_children: bool) -> Pages {
 
 #[cfg(not(all(unix, not(miri))))]
 pub(crate) fn map(len: usize, _wiped_in_children: bool) -> Pages {
+    from_allocator(len)
+}
+
+fn from_allocator(len: usize) -> Pages {
     let memory = Box::leak(vec![0_u8; len].into_boxed_slice());
     Pages { start: NonNull::from(memory).cast(), is_locked: false }
 }

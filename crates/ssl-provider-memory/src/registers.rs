@@ -2,7 +2,7 @@
 //! whoever saves them next, such as the dynamic linker, puts them on the stack.
 
 /// Clears all vector and mask registers of x86-64 and AArch64 that a function may change. On other
-/// processors, where the libraries use none, it does nothing.
+/// processors it does nothing.
 #[inline(never)]
 pub fn wipe_vector_registers() {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -33,9 +33,9 @@ mod x86_64 {
     #[inline(always)]
     pub(super) fn wipe() {
         if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor and the system have AVX-512, as was detected above. Nothing
-            // outside `xmm0` to `xmm15` is changed but registers that every function may change,
-            // and this function is compiled without AVX-512 and inlined only into one that is not.
+            // SAFETY: the processor and the system have AVX-512, as was detected above. Besides
+            // `xmm0` to `xmm15`, which are listed, only registers are changed that every function
+            // may change; this is all of one, which is not inlined and keeps nothing in them.
             unsafe {
                 clear! {
                     "vzeroall",
@@ -55,6 +55,7 @@ mod x86_64 {
                     "vpxord zmm29, zmm29, zmm29",
                     "vpxord zmm30, zmm30, zmm30",
                     "vpxord zmm31, zmm31, zmm31",
+                    "kxorw k0, k0, k0",
                     "kxorw k1, k1, k1",
                     "kxorw k2, k2, k2",
                     "kxorw k3, k3, k3",

@@ -61,8 +61,62 @@ impl Slot {
 ///
 /// Only for programs whose children do not use what their parent has made, such as the C interface:
 /// a server that loads its key before it forks its workers is none of them.
+///
+/// Handlers of `fork` that the program registers afterwards run before those of this memory.
 pub fn wipe_secret_memory_in_children() {
+    fork::watch();
     WIPED_IN_CHILDREN.store(true, Ordering::Relaxed);
+}
+
+/// What `fork` does: it waits until no thread holds a lock, and a child begins with memory of its
+/// own, since what it inherited is not locked.
+#[cfg(all(unix, not(miri)))]
+mod fork {
+    use std::cell::RefCell;
+    use std::sync::atomic::Ordering;
+    use std::sync::{MutexGuard, Once, PoisonError};
+
+    use super::{FREE, LOCKED, Slot, UNLOCKED};
+
+    type Guards = [MutexGuard<'static, Vec<Slot>>; FREE.len()];
+
+    thread_local! {
+        /// The locks, while this thread forks.
+        static HELD: RefCell<Option<Guards>> = const { RefCell::new(None) };
+    }
+
+    /// Registers the handlers of `fork`; without memory for that, there are none.
+    pub(super) fn watch() {
+        static WATCHED: Once = Once::new();
+        WATCHED.call_once(|| {
+            // SAFETY: the handlers are functions that live as long as the program, and do nothing
+            // but take and release locks, and forget what lists hold.
+            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        });
+    }
+
+    extern "C" fn before() {
+        let lock = |list| std::sync::Mutex::lock(list).unwrap_or_else(PoisonError::into_inner);
+        HELD.set(Some(FREE.each_ref().map(lock)));
+    }
+
+    extern "C" fn in_parent() {
+        HELD.take();
+    }
+
+    extern "C" fn in_child() {
+        for list in HELD.take().iter_mut().flatten() {
+            list.clear();
+        }
+        LOCKED.store(0, Ordering::Relaxed);
+        UNLOCKED.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Other systems have no `fork`, and neither has Miri.
+#[cfg(not(all(unix, not(miri))))]
+mod fork {
+    pub(super) fn watch() {}
 }
 
 /// The memory of [`SecretBytes`] in this process so far.
@@ -103,11 +157,11 @@ impl SecretBytes {
     ///
     /// # Panics
     ///
-    /// Panics for more than [`MAX_LEN`](Self::MAX_LEN) bytes, and if the system has no memory.
+    /// Panics for more than [`MAX_LEN`](Self::MAX_LEN) bytes.
     pub fn zeroed(len: usize) -> Self {
         let class = class_of(len);
         let mut free = FREE[class].lock().unwrap_or_else(PoisonError::into_inner);
-        // A child begins with memory of its own: what it inherited is not locked.
+        // A child that ran no handler finds wiped slots, which are not locked either.
         if free.last().is_some_and(|slot| !slot.is_marked()) {
             free.clear();
         }
@@ -163,8 +217,11 @@ impl Drop for SecretBytes {
 }
 
 impl Zeroize for SecretBytes {
+    /// Wipes the bytes; those that a fork has wiped are left alone.
     fn zeroize(&mut self) {
-        self.deref_mut().zeroize();
+        if self.slot.is_marked() {
+            self.deref_mut().zeroize();
+        }
     }
 }
 
@@ -183,6 +240,7 @@ fn class_of(len: usize) -> usize {
 }
 
 fn new_slots(slot_len: usize) -> impl Iterator<Item = Slot> {
+    fork::watch();
     let slab = pages::map(SLAB_LEN, WIPED_IN_CHILDREN.load(Ordering::Relaxed));
     let counter = if slab.is_locked { &LOCKED } else { &UNLOCKED };
     counter.fetch_add(SLAB_LEN, Ordering::Relaxed);

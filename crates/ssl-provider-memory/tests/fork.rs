@@ -4,8 +4,16 @@
 #![cfg(target_os = "linux")]
 
 use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use std::thread;
 
 use ssl_provider_memory::{SecretBytes, secret_memory, wipe_secret_memory_in_children};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A secret type as others make them.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Key(SecretBytes);
 
 /// Runs `check` in a forked child, and returns whether it was true there.
 fn in_child(check: impl FnOnce() -> bool) -> bool {
@@ -30,16 +38,35 @@ fn a_child_may_use_what_its_parent_made_unless_the_program_has_it_wiped() {
 
     wipe_secret_memory_in_children();
     // Of another length, so that it is in memory that is mapped from here on.
-    let wiped = SecretBytes::copied(&[0xa5; 200]);
+    let mut wiped = SecretBytes::copied(&[0xa5; 200]);
+    let key = Key(SecretBytes::copied(&[0xa5; 200]));
     assert!(in_child(|| {
         panic::set_hook(Box::new(|_| {}));
         let refused = panic::catch_unwind(|| wiped.len()).is_err();
+        wiped.zeroize();
+        drop(key);
         // What is new in the child is its own.
         let before = secret_memory();
         let mut new = SecretBytes::zeroed(200);
         let is_empty = *new == [0; 200];
         new.fill(1);
-        refused && is_empty && *new == [1; 200] && secret_memory() != before && *kept == [0xa5; 48]
+        let grown = secret_memory() != before;
+        refused && is_empty && *new == [1; 200] && grown && *kept == [0xa5; 48]
     }));
     assert_eq!(*wiped, [0xa5; 200], "the parent has lost nothing");
+
+    // Other threads hold the locks of the lists at any time.
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    drop(SecretBytes::zeroed(48));
+                }
+            });
+        }
+        let all = (0..200).all(|_| in_child(|| *SecretBytes::zeroed(48) == [0; 48]));
+        stop.store(true, Ordering::Relaxed);
+        assert!(all);
+    });
 }

@@ -6,6 +6,7 @@
 use std::array;
 use std::fmt;
 use std::mem;
+use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use ssl_provider_core::backend::RawDecryption;
@@ -51,7 +52,7 @@ pub(crate) struct Engine<K, const H: usize, const N: usize> {
     modulus_len: usize,
     public_exponent: u64,
     /// For batches of each width. A batch takes one, and puts back its successor.
-    blindings: [Mutex<Vec<Blinding<N>>>; 3],
+    blindings: [Mutex<Vec<Box<Blinding<N>>>>; 3],
 }
 
 /// The private key, for computing modulo its primes and putting the results together.
@@ -144,6 +145,8 @@ struct Blinding<const N: usize> {
     factor: Number<N>,
     inverse: Number<N>,
     uses: u32,
+    /// The process that made them: a forked child inherits those of its parent.
+    process: u32,
 }
 
 impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
@@ -241,16 +244,17 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
         let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
         let last = kept().pop();
         let next = match last {
-            Some(last) if last.uses < BLINDING_USES => Blinding {
+            Some(last) if last.uses < BLINDING_USES && last.process == process::id() => Blinding {
                 factor: context.squared(&last.factor),
                 inverse: context.squared(&last.inverse),
                 uses: last.uses + 1,
+                process: last.process,
             },
             _ => self.new_blinding(context, width, random)?,
         };
         let mut kept = kept();
         if kept.len() < BLINDINGS_KEPT {
-            kept.push(next.copy());
+            kept.push(Box::new(next.copy()));
         }
         Ok(next)
     }
@@ -275,6 +279,7 @@ impl<K: Kernel, const H: usize, const N: usize> Engine<K, H, N> {
             factor: context.product(&factor, &self.r_squared),
             inverse: context.product(&inverse, &self.r_squared),
             uses: 1,
+            process: process::id(),
         })
     }
 
@@ -531,7 +536,8 @@ fn windows(number: &[u8], len: usize) -> Zeroizing<Vec<Window>> {
 
 impl<const N: usize> Blinding<N> {
     fn copy(&self) -> Self {
-        Self { factor: self.factor.copy(), inverse: self.inverse.copy(), uses: self.uses }
+        let Self { factor, inverse, uses, process } = self;
+        Self { factor: factor.copy(), inverse: inverse.copy(), uses: *uses, process: *process }
     }
 }
 

@@ -221,8 +221,8 @@ pub fn handshake_hash(
     }
 }
 
-/// What the fallback of a private key depends on: SHA-256 of one prime xor that of the other, each
-/// big-endian without leading zeros.
+/// What the fallback of a private key depends on: HMAC-SHA-256 of one prime under a label, xor that
+/// of the other, each big-endian without leading zeros.
 pub fn reject_key(primes: [&[u8]; 2]) -> Vec<u8> {
     const LABEL: &[u8] = b"ssl-provider implicit rejection";
     let [of_p, of_q] = primes.map(|prime| hmac(HashAlgorithm::Sha256, LABEL, &[prime]));

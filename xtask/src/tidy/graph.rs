@@ -30,7 +30,7 @@ const LAYERS: [Layer; 18] = [
         members: &[],
         in_tests: &[],
         // What the operating system does with memory.
-        others: Some(&["rustix", "zeroize"]),
+        others: Some(&["libc", "rustix", "zeroize"]),
     },
     Layer {
         member: CORE,

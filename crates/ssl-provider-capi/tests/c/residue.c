@@ -4,7 +4,8 @@
  *
  *     residue released | live [batches]
  *
- * When it waits, everything has been freed, or nothing.
+ * When it waits, everything has been freed, or nothing. Each thread then has a pattern on its stack,
+ * and where the compiler can do that in a vector register, which must be found.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -63,6 +64,26 @@ static void release(struct work *work)
     OK(SslFreeObject(work->provider, 0));
 }
 
+#define PATTERN_LEN 32
+
+/* Computed, so that it is nowhere else. */
+static void make_pattern(volatile unsigned char *pattern)
+{
+    unsigned at;
+    for (at = 0; at < PATTERN_LEN; at++) {
+        pattern[at] = (unsigned char)(37 * at + 11);
+    }
+}
+
+static void put_into_register(const volatile unsigned char *pattern)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    __asm__ volatile("movdqu (%0), %%xmm15" : : "r"(pattern) : "xmm15", "memory");
+#else
+    (void)pattern;
+#endif
+}
+
 static void do_work(struct work *work)
 {
     CERT_CONTEXT context = context_of(certificate, sizeof(certificate));
@@ -90,8 +111,11 @@ static void do_work(struct work *work)
 /* The other thread still exists, with its stack and registers, while the memory is searched. */
 static void *run(void *unused)
 {
+    volatile unsigned char pattern[PATTERN_LEN];
     (void)unused;
     do_work(&works[0]);
+    make_pattern(pattern);
+    put_into_register(pattern);
     pthread_barrier_wait(&done);
     pthread_barrier_wait(&seen);
     return NULL;
@@ -100,6 +124,7 @@ static void *run(void *unused)
 int main(int count, char **arguments)
 {
     pthread_t thread;
+    volatile unsigned char pattern[PATTERN_LEN];
     char line[16];
     CHECK(count >= 2);
     is_live = strcmp(arguments[1], "live") == 0;
@@ -111,6 +136,8 @@ int main(int count, char **arguments)
     do_work(&works[1]);
     printf("ready\n");
     fflush(stdout);
+    make_pattern(pattern);
+    put_into_register(pattern);
     CHECK(fgets(line, sizeof(line), stdin) != NULL);
     pthread_barrier_wait(&seen);
     CHECK(pthread_join(thread, NULL) == 0);
