@@ -78,6 +78,14 @@ fn needs(workspace: &Workspace) -> Result<()> {
         println!("WARNING: tests on third-party vectors will not run: SSL_PROVIDER_VECTORS is not");
         println!("WARNING: set to their folder, and there is none beside the repository.");
     }
+    for (name, shown, is_present) in test::cpu_features() {
+        if !is_present {
+            println!(
+                "WARNING: this processor has no {shown}: multi-buffer RSA with it will not be"
+            );
+            println!("WARNING: tested. {}={name} makes that a failure.", test::EXPECT_CPU);
+        }
+    }
     Ok(())
 }
 
