@@ -55,6 +55,7 @@ pub(super) fn fill(padding: &mut [u8]) {
 }
 
 /// Checks and removes the padding at the end of `blocks`, which hold more than `mac_len` bytes.
+#[cfg_attr(feature = "__asm", inline(never))]
 pub(super) fn remove(blocks: &[u8], rule: Rule, mac_len: usize) -> Verdict {
     let room = blocks.len().saturating_sub(mac_len);
     let longest = room.min(match rule {
