@@ -57,6 +57,22 @@ fn is_hexadecimal(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The path in a mangled name such as `_ZN4core3mem4swap17h0123456789abcdefE`; any other name as
+/// it is.
+pub(crate) fn demangled(name: &str) -> String {
+    let Some(mut rest) = name.strip_prefix("_ZN") else { return name.to_owned() };
+    let mut words = Vec::new();
+    while let Some(end) = rest.find(|letter: char| !letter.is_ascii_digit()) {
+        let Ok(len) = rest[..end].parse::<usize>() else { break };
+        let Some(word) = rest.get(end..end + len) else { break };
+        words.push(word);
+        rest = &rest[end + len..];
+    }
+    // The last one is a hash.
+    words.pop();
+    words.join("::")
+}
+
 impl<'a> Instruction<'a> {
     /// The operands. Those in memory and lists of registers have commas of their own.
     pub(crate) fn operands(&self) -> Vec<&'a str> {

@@ -137,7 +137,7 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run the handle table and the code that reads C pointers under Miri; needs nightly Rust.
+    /// Run what handles pointers, handles and secret bytes under Miri; needs nightly Rust.
     Miri,
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue,

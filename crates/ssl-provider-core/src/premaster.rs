@@ -194,11 +194,12 @@ mod tests {
         // Bytes that are not zero, one after another.
         let mut nonzero = [1, 0x80, 0xff, 2, 0x7f].into_iter().cycle();
         let mut count = 0;
-        // Under Miri, the shortest.
-        for len in MIN_BLOCK_LEN..=if cfg!(miri) { MIN_BLOCK_LEN } else { MIN_BLOCK_LEN + 3 } {
+        // Under Miri, a few shapes of the shortest.
+        let (lengths, step) = if cfg!(miri) { (1, 37) } else { (4, 1) };
+        for len in (MIN_BLOCK_LEN..).take(lengths) {
             let mut em = block(len, 0x0303);
             let padding = 2..len - 49;
-            for zeros in 0..1_u32 << padding.len() {
+            for zeros in (0..1_u32 << padding.len()).step_by(step) {
                 for (bit, byte) in em[padding.clone()].iter_mut().enumerate() {
                     let is_zero = zeros >> bit & 1 == 1;
                     *byte = if is_zero { 0 } else { nonzero.next().unwrap() };
@@ -234,7 +235,7 @@ mod tests {
     #[test]
     fn blocks_of_59_to_62_bytes_agree_with_the_specification_in_every_shape() {
         let count = compare_by_shape(accepted).unwrap();
-        let expected = if cfg!(miri) { 100_000 } else { 900_000 };
+        let expected = if cfg!(miri) { 7_000 } else { 900_000 };
         assert!(count > expected, "{count}");
     }
 

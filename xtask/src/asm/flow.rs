@@ -8,7 +8,7 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
-use crate::disassembly::Instruction;
+use crate::disassembly::{Instruction, demangled};
 
 /// How much is known of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,7 +151,7 @@ struct State {
 const MEMORY_CALLS: [(&str, &[usize]); 3] =
     [("memcpy", &[0, 1, 2]), ("memmove", &[0, 1, 2]), ("memset", &[0, 2])];
 
-/// Calls that end in a panic, which happens on public lengths only, or wipe.
+/// Calls that end in a panic, for which a branch has to be on something public, or that wipe.
 const OTHER_CALLS: [&str; 5] = [
     "core::panicking::",
     "core::slice::index::",
@@ -209,7 +209,7 @@ pub(super) fn findings<'a, I: Isa>(
                 waiting.extend(target(label).map(|target| (target, after)));
             }
             Step::Jump(label) => waiting.extend(target(label).map(|target| (target, after))),
-            Step::Call(name) if is_panic(name) => {}
+            Step::Call(name) if is_panic(&demangled(name)) => {}
             Step::Call(_) | Step::CallBy(_) => waiting.push((place + 1, after)),
             Step::Indirect | Step::End => {}
         }
@@ -285,6 +285,7 @@ impl State {
 
     /// Whether a function must not be called, or not with these arguments.
     fn breaks_call<I: Isa>(&self, name: &str) -> bool {
+        let name = demangled(name);
         match MEMORY_CALLS.iter().find(|(known, _)| name.contains(known)) {
             Some((_, places)) => {
                 let public: Vec<_> = places.iter().map(|place| I::ARGUMENTS[*place]).collect();

@@ -59,14 +59,14 @@ impl Isa for X86_64 {
                         Step::Jump(instruction.symbol.unwrap_or(target).to_owned())
                     }
                     (Some(_), _) => Step::Indirect,
-                    (None, _) => Step::Jump(target_of(label()).to_owned()),
+                    (None, _) => Step::Jump(target_of(instruction.operands).to_owned()),
                 };
                 return Effect { step, ..Effect::default() };
             }
             _ if name.starts_with('j') => {
                 return Effect {
                     reads: flags_of(&name[1..]),
-                    step: Step::Branch(target_of(label()).to_owned()),
+                    step: Step::Branch(target_of(instruction.operands).to_owned()),
                     ..Effect::default()
                 };
             }
