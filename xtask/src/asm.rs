@@ -343,12 +343,14 @@ fn functions_of_assembly(assembly: &str) -> Vec<Function<'_>> {
             } else {
                 functions.push(Function { name: demangled(label), ..Function::default() });
             }
-        } else if line.starts_with('\t') && !text.starts_with(['.', '#']) && !text.is_empty() {
-            if let Some(function) = functions.last_mut() {
-                // Comments on x86-64; on aarch64 it is before a number, without a space.
-                let text = text.split("# ").next().unwrap_or(text).trim();
-                function.instructions.push(parse(text, None));
-            }
+        } else if line.starts_with('\t')
+            && !text.starts_with(['.', '#'])
+            && !text.is_empty()
+            && let Some(function) = functions.last_mut()
+        {
+            // Comments on x86-64; on aarch64 it is before a number, without a space.
+            let text = text.split("# ").next().unwrap_or(text).trim();
+            function.instructions.push(parse(text, None));
         }
     }
     functions

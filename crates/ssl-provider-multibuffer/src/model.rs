@@ -2,8 +2,8 @@
 //! that every operand and every modulus can be tried, and compared with plain integers.
 //!
 //! The model is a [`Vector`], so what runs on it is [`blocks`](crate::blocks) and
-//! [`montgomery`](crate::montgomery) as they ship. It also checks that no sum exceeds the bound that
-//! the table of [`blocks`](crate::blocks) proves.
+//! [`montgomery`](crate::montgomery) as they ship. It also checks that no sum exceeds the bound
+//! that the table of [`blocks`](crate::blocks) proves.
 
 use std::array;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -284,7 +284,7 @@ impl<const BITS: u32, const COLUMNS: usize, const FAULT: u8, const B: usize, con
         }
     }
 
-    /// Every pair of factors that `choose` takes and whose product may be reduced. Returns how many.
+    /// Tries every pair of factors whose product may be reduced. Returns how many.
     fn check_pairs(&mut self, modulus: u64, factors: &[u64]) -> u64 {
         // The other stream has another modulus, and other factors.
         let other = modulus ^ 2;

@@ -135,19 +135,21 @@ fn data(name: &str, operands: &[&str]) -> Effect {
     }
     if name.starts_with("cmov") {
         effect.kind = Kind::Select;
-        effect.reads.extend(flags_of(&name[4..]));
+        // The condition is followed by a length.
+        effect.reads.extend([FLAGS, CARRY]);
     } else if let Some(condition) = name.strip_prefix("set") {
         effect.reads.extend(flags_of(condition));
     } else if ["adc", "sbb", "rcl", "rcr"].iter().any(|prefix| name.starts_with(prefix)) {
         effect.reads.push(CARRY);
     }
-    let is_wide = operands.len() == 1;
     let divides = name.starts_with("div") || name.starts_with("idiv");
-    if is_wide && (divides || name.starts_with("mul") || name.starts_with("imul")) {
+    let multiplies = name.starts_with("mul") || name.starts_with("imul");
+    let into_rax = operands.len() == 1 && (divides || multiplies);
+    if into_rax {
         // Of rdx and rax, into both.
         effect.reads.extend(["rax", "rdx"].iter().take(if divides { 2 } else { 1 }));
         effect.writes.extend(["rax", "rdx"]);
-        if divides && !of_vectors {
+        if divides {
             effect.kind = Kind::Division;
         }
     }
@@ -155,7 +157,7 @@ fn data(name: &str, operands: &[&str]) -> Effect {
         if is_memory(last) {
             let access = match () {
                 () if is_prefetch => Access::Prefetch,
-                () if compares || is_wide && !effect.writes.is_empty() => Access::Load,
+                () if compares || into_rax => Access::Load,
                 () if name.starts_with("lea") => Access::Prefetch,
                 () if moves => Access::Store,
                 () => Access::Both,
@@ -169,10 +171,10 @@ fn data(name: &str, operands: &[&str]) -> Effect {
                 .any(|prefix| name.starts_with(prefix));
             if same && clears && is_whole {
                 effect.is_constant = true;
-            } else if is_wide && effect.writes.contains(&"rax") || compares || !moves || !is_whole {
+            } else if into_rax || compares || !moves || !is_whole {
                 effect.reads.push(register);
             }
-            if !compares && !(is_wide && effect.writes.contains(&"rax")) {
+            if !compares && !into_rax {
                 effect.writes.push(register);
             }
         }
