@@ -206,7 +206,7 @@ mod tests {
                 }
                 // Every value beside a padding that is good or nearly so, else a few.
                 let around = match zeros.count_ones() {
-                    0 | 1 => &[0, 1, 2, 3, 0x80, 0x82, 0xff][..],
+                    0 | 1 if !cfg!(miri) => &[0, 1, 2, 3, 0x80, 0x82, 0xff][..],
                     _ => &[0, 2],
                 };
                 for (first, second, separator) in combinations(around) {
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn blocks_of_59_to_62_bytes_agree_with_the_specification_in_every_shape() {
         let count = compare_by_shape(accepted).unwrap();
-        let expected = if cfg!(miri) { 7_000 } else { 900_000 };
+        let expected = if cfg!(miri) { 1_000 } else { 900_000 };
         assert!(count > expected, "{count}");
     }
 

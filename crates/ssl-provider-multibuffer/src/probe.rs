@@ -14,7 +14,7 @@ use crate::vector::Portable;
 /// right: from there on that is public.
 static REVEALED: OnceLock<fn(&mut [u64; LANES])> = OnceLock::new();
 
-/// Loads a key with primes of 417 to 1032 bits and runs the private operation on each batch: with
+/// Loads a key with primes of up to 768 bits and runs the private operation on each batch: with
 /// new blinding factors the first time for each width, with their squares the next, each result
 /// unblinded and checked. Returns whether all results passed the check.
 ///
@@ -47,7 +47,6 @@ pub fn private_operations(
     engines! {
         10 and 20,
         15 and 30,
-        20 and 40,
     }
     Err(Error::Internal("the probe has a key that no engine takes"))
 }
