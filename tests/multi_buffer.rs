@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use ssl_provider::backend::{RawDecryption, RsaPrivateKey};
 use ssl_provider::{Backend, RsaPrivateKeyDer, backend, with_multi_buffer};
 use ssl_provider_testkit::bytes::{Rng, to_hex};
-use ssl_provider_testkit::loud::{not_tested, progress};
+use ssl_provider_testkit::loud::{CPU_FEATURES, not_tested_without, progress};
 use ssl_provider_testkit::rsa_key::{KeyParts, TestKey};
 
 /// The variable with the number of private operations with each key.
@@ -57,7 +57,7 @@ fn backends() -> Option<(Backend, Backend)> {
     let library = backend("aws-lc").expect("the feature is on");
     let around = with_multi_buffer(&library);
     if around.is_none() {
-        not_tested("multi-buffer RSA", "this processor has neither AVX-512 IFMA nor AVX-IFMA");
+        not_tested_without(&CPU_FEATURES, "multi-buffer RSA");
     }
     around.map(|around| (library, around))
 }

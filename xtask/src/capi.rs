@@ -225,6 +225,13 @@ enum Profile {
     Release,
 }
 
+/// What the library is built with.
+pub(crate) fn features() -> String {
+    let openssl = OpenSsl::choose();
+    BACKENDS.map(|backend| feature_of(backend, openssl)).join(",")
+        + ",multi-buffer,wiping-allocator"
+}
+
 /// An installed build, and where things are.
 struct Build<'a> {
     workspace: &'a Workspace,
@@ -240,7 +247,6 @@ struct Build<'a> {
 impl<'a> Build<'a> {
     /// What is installed under `prefix`, or is going to be.
     fn under(workspace: &'a Workspace, prefix: &Path) -> Result<Self> {
-        let openssl = OpenSsl::choose();
         fs::create_dir_all(prefix)?;
         let prefix = prefix.canonicalize()?;
         let mut members = workspace.members().into_iter();
@@ -249,8 +255,7 @@ impl<'a> Build<'a> {
             package: members
                 .find(|member| member.name == "ssl-provider-capi")
                 .context("the workspace has no C library")?,
-            features: BACKENDS.map(|backend| feature_of(backend, openssl)).join(",")
-                + ",multi-buffer,wiping-allocator",
+            features: features(),
             sources: workspace.root().join("crates/ssl-provider-capi/tests/c"),
             include: prefix.join("include"),
             libraries: prefix.join("lib"),

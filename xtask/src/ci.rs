@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, multi_buffer,
-    public_api, release, residue, test, tidy, timing, tshark, valgrind,
+    asm, attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv,
+    multi_buffer, public_api, release, residue, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 24] = [
+const STEPS: [Step; 25] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -36,6 +36,7 @@ const STEPS: [Step; 24] = [
     ("downstream", downstream::run),
     ("benches", bench_report::run_once),
     ("multi-buffer", multi_buffer::smoke),
+    ("asm", asm::smoke),
     ("residue", residue::calls),
     ("process", residue::process),
     ("timing", timing::smoke),
@@ -78,6 +79,14 @@ fn needs(workspace: &Workspace) -> Result<()> {
     if test::find_vectors(workspace).is_none() {
         println!("WARNING: tests on third-party vectors will not run: SSL_PROVIDER_VECTORS is not");
         println!("WARNING: set to their folder, and there is none beside the repository.");
+    }
+    for (name, shown, is_present) in test::cpu_features() {
+        if !is_present {
+            println!(
+                "WARNING: this processor has no {shown}: multi-buffer RSA with it will not be"
+            );
+            println!("WARNING: tested. {}={name} makes that a failure.", test::EXPECT_CPU);
+        }
     }
     Ok(())
 }

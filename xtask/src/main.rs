@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asm;
 mod attack;
 mod bench_report;
 mod capi;
@@ -12,6 +13,7 @@ mod command;
 mod corpus;
 mod cross;
 mod deny;
+mod disassembly;
 mod doc;
 mod downstream;
 mod features;
@@ -119,6 +121,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Follow secrets through the machine code of unpadding, record padding, MACs and masks.
+    Asm(asm::Options),
     /// Multi-buffer RSA: compare its speed, check many results, search its machine code.
     #[command(subcommand)]
     MultiBuffer(multi_buffer::Task),
@@ -139,7 +143,7 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Run the handle table and the code that reads C pointers under Miri; needs nightly Rust.
+    /// Run what handles pointers, handles and secret bytes under Miri; needs nightly Rust.
     Miri,
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue {
@@ -193,6 +197,7 @@ fn run(task: Task) -> Result<()> {
         Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
+        Task::Asm(options) => asm::run(&workspace, &options),
         Task::Capi(options) => capi::task(&workspace, &options),
         Task::MultiBuffer(task) => multi_buffer::run(&workspace, &task),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),

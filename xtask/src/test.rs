@@ -29,10 +29,48 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Tells the tests which backends must answer, and where the third-party vectors are.
+/// Tells the tests which backends must answer, what the processor has, and where the third-party
+/// vectors are.
 pub(crate) fn with_expectations(run: Run, workspace: &Workspace, backends: &[&str]) -> Run {
+    // Whoever asks for more gets it.
+    let cpu = env::var_os(EXPECT_CPU).unwrap_or_else(|| {
+        let present = cpu_features().into_iter().filter(|(.., is_present)| *is_present);
+        present.map(|(name, ..)| name).collect::<Vec<_>>().join(",").into()
+    });
     run.env("SSL_PROVIDER_EXPECT_BACKENDS", backends.join(","))
+        .env(EXPECT_CPU, cpu)
         .env("SSL_PROVIDER_VECTORS", vectors(workspace))
+}
+
+/// The variable that lists what the processor must have; tests that need it then do not skip.
+pub(crate) const EXPECT_CPU: &str = "SSL_PROVIDER_EXPECT_CPU";
+
+/// What multi-buffer RSA computes with: the name in [`EXPECT_CPU`], the name for people, and
+/// whether this processor has it.
+pub(crate) fn cpu_features() -> [(&'static str, &'static str, bool); 2] {
+    [("avx512ifma", "AVX-512 IFMA", has_avx512()), ("avxifma", "AVX-IFMA", has_avx_ifma())]
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512ifma")
+        && is_x86_feature_detected!("avx512vl")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx_ifma() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxifma")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_avx_ifma() -> bool {
+    false
 }
 
 /// What the tests are told about the third-party vectors; their absence is said loudly.

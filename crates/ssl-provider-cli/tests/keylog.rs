@@ -13,7 +13,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use ssl_provider::backends;
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::loud::{CPU_FEATURES, not_tested_without};
 use ssl_provider_testkit::vectors;
 
 use common::{command, key, sslprov, sslprov_with, workspace};
@@ -146,7 +146,7 @@ fn every_capture_gives_the_verdicts_and_keys_of_the_manifest_on_all_backends() {
 fn every_capture_gives_the_same_with_multi_buffer_as_without() {
     let backend = ssl_provider::default_backend().unwrap();
     if ssl_provider::with_multi_buffer(&backend).is_none() {
-        not_tested("multi-buffer RSA", "this processor has neither AVX-512 IFMA nor AVX-IFMA");
+        not_tested_without(&CPU_FEATURES, "multi-buffer RSA");
     }
     for capture in corpus() {
         let options = ["--json", "--allow-ssl3"];

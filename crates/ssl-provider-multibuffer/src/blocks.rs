@@ -6,19 +6,29 @@
 //!
 //! # How large a sum gets
 //!
-//! Sums are not carried before the end. A column of a product of numbers of N digits takes, in
-//! units of 2^52:
+//! Sums are not carried before the end. With D for 2^52 and N for the digits of the numbers:
 //!
-//! | from | at most |
-//! |---|---|
-//! | lower halves of the products of two digits | N |
-//! | upper halves | N |
-//! | the same of the quotients and the modulus | 2 N |
-//! | the carry of the column below | 1 |
-//! | rounding up of the column below, which becomes zero | 1 |
+//! | what | at most | since |
+//! |---|---|---|
+//! | factor | D - 1 | multiplications take the lower 52 bits of a digit |
+//! | lower half of a product | D - 1 | |
+//! | upper half | D - 2 | (D - 1)^2 = (D - 2) D + 1 |
+//! | quotient | D - 1 | it is a lower half |
+//! | column of a product | (2 N - 1) (D - 1) | N lower and N - 1 upper halves, or the reverse |
+//! | column of a square | the same | half as many products of two digits, then doubled |
+//! | column of quotients times modulus | the same | it is a product |
+//! | carry of a column that becomes zero | 4 N - 1 | it is rounded up, by D - 1 |
+//! | column, with the carry from below | (4 N - 2) D + 1 | two products and the carry |
+//! | any sum | (4 N - 1) D | a column and D - 1 |
+//! | digit that leaves a block | (4 N - 1) D | a column and the carry from below |
 //!
-//! which 64 bits hold for all N below 1024. A square counts the products of two different digits
-//! once and is then doubled, which comes to the same.
+//! 64 bits hold 4096 D, so all of it fits for N up to 1024; the longest numbers have 160 digits.
+//! The bounds hold for any D, and the tests assert the last but one at every sum, with small D.
+//!
+//! A product a b that is reduced is below R m, for a modulus m and R = D^N. The quotients make q
+//! below R, so the result, (a b + q m) / R, is below 2 m, and fits where m is below R / 2. Moduli
+//! are below R / 2^8 ([`SPARE_BITS`](crate::number::SPARE_BITS)); the sums and differences of
+//! results, which the next product takes, need two of these bits.
 //!
 //! Digits that leave a block may have a carry above their 52 bits that the next digit has already
 //! been given; multiplications ignore it, and [`Number`](crate::number::Number) masks it.
@@ -28,7 +38,7 @@
 use std::array;
 use std::hint::black_box;
 
-use crate::number::{DIGIT_MASK, Digit, LANES};
+use crate::number::{Digit, LANES};
 use crate::vector::{Vector, Work};
 
 /// Repeats a block with a constant that counts from zero: over streams, over pairs of rows, or over
@@ -412,11 +422,8 @@ fn finish<V: Vector, const B: usize>(
 /// the lowest digit of the modulus is not needed for that.
 #[inline(always)]
 fn carry_of_zero<V: Vector>(vector: V, column: V::Register) -> V::Register {
-    vector.carry(vector.add(column, vector.load(&ALMOST_ONE)))
+    vector.carry(vector.add(column, vector.load(V::LARGEST_DIGIT)))
 }
-
-/// 2^52 - 1 in every lane.
-static ALMOST_ONE: Digit = Digit([DIGIT_MASK; LANES]);
 
 /// Adds to the column `place`, as counted from the first row, its products of both rows. Those of
 /// the first two columns are added where the quotients are found.

@@ -487,15 +487,15 @@ fn lookups<'a, const S: usize, const H: usize>(
     })
 }
 
-/// Raises a number to the power of a private key, and writes the result twice: as one of a few and
-/// as one of many. This is the private operation, as it ships but for the kernel and the blinding,
-/// in a form that `cargo xtask ctgrind` runs under valgrind, which knows neither AVX-512 nor
-/// AVX-IFMA.
+/// Raises a number to the highest 16 bits of a private key's exponents, and writes the result
+/// twice: as one of a few and as one of many. All steps of an exponentiation are there, in a form
+/// that `cargo xtask ctgrind` runs under valgrind, which knows neither AVX-512 nor AVX-IFMA, with
+/// keys whose whole operation takes minutes there. For short keys it runs
+/// [`private_operations`](crate::private_operations).
 ///
-/// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p. With
-/// primes of 64 bytes, which are one block of digits, it is all of the operation. With primes of
-/// 192 bytes, which are two, it is that of the highest 16 bits of each exponent: all steps are
-/// there. Number and results are as long as both primes.
+/// `primes`, `exponents` and `coefficient` are p and q, d mod p-1 and q-1, and q^-1 mod p. Primes
+/// have 128 bytes, which are one block of digits, or 192, which are two. Number and results are as
+/// long as both.
 #[cfg(any(test, feature = "__probe"))]
 pub fn private_power(
     primes: [&[u8]; 2],
@@ -504,7 +504,10 @@ pub fn private_power(
     number: &[u8],
     out: [&mut [u8]; 2],
 ) {
-    fn write<const H: usize, const N: usize>(crt: &Crt<H>, number: &[u8], out: [&mut [u8]; 2]) {
+    fn write<const H: usize, const N: usize>(mut crt: Crt<H>, number: &[u8], out: [&mut [u8]; 2]) {
+        for primes in [&mut crt.p, &mut crt.q, &mut crt.p_beside_q] {
+            primes.exponent.truncate(16 / WINDOW_BITS);
+        }
         let mut numbers = Number::<N>::zero();
         for lane in 0..LANES {
             numbers.set_lane(lane, number);
@@ -514,15 +517,10 @@ pub fn private_power(
         }
     }
 
-    if primes[0].len() == 64 {
-        let crt = Crt::<10>::new(Portable, primes, exponents, coefficient);
-        write::<10, 20>(&crt, number, out);
+    if primes[0].len() == 128 {
+        write::<20, 40>(Crt::new(Portable, primes, exponents, coefficient), number, out);
     } else {
-        let mut crt = Crt::<30>::new(Portable, primes, exponents, coefficient);
-        for primes in [&mut crt.p, &mut crt.q, &mut crt.p_beside_q] {
-            primes.exponent.truncate(16 / WINDOW_BITS);
-        }
-        write::<30, 60>(&crt, number, out);
+        write::<30, 60>(Crt::new(Portable, primes, exponents, coefficient), number, out);
     }
 }
 
@@ -677,7 +675,7 @@ mod tests {
 
     #[test]
     fn a_private_power_is_that_of_big_integers() {
-        for (key, bits) in [(TestKey::rsa_1024(), 512), (TestKey::rsa_3072(), 16)] {
+        for (key, bits) in [(TestKey::rsa_2048(), 16), (TestKey::rsa_3072(), 16)] {
             let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
             let [dp, dq, coefficient] = der.crt_parts();
             let number = Rng::new(87).bytes(key.len());

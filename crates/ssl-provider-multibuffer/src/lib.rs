@@ -21,8 +21,12 @@ mod batcher;
 mod blocks;
 mod engine;
 mod key;
+#[cfg(test)]
+mod model;
 mod montgomery;
 mod number;
+#[cfg(feature = "__probe")]
+mod probe;
 mod vector;
 
 use ssl_provider_core::backend::{Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey};
@@ -33,6 +37,8 @@ use ssl_provider_core::{
 pub use crate::batcher::{BatchCounts, BatchSettings, Batcher, Collecting};
 #[cfg(any(test, feature = "__probe"))]
 pub use crate::engine::private_power;
+#[cfg(feature = "__probe")]
+pub use crate::probe::private_operations;
 use crate::vector::{Avx512, AvxIfma};
 
 /// Makes a type with an `inner` backend the part of it that loads RSA keys.

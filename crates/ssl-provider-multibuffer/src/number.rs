@@ -196,6 +196,8 @@ impl<const N: usize> Number<N> {
                 difference[lane] |= a.lane(lane) ^ b.lane(lane);
             }
         }
+        #[cfg(feature = "__probe")]
+        crate::probe::reveal(&mut difference);
         difference.map(|difference| difference == 0)
     }
 }
@@ -260,11 +262,33 @@ pub(crate) fn power_of_two<const N: usize>(exponent: usize, modulus: &Digits<N>)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::Rng;
 
     use super::*;
+
+    /// A digit of this many bits at which carries go wrong: none, one, all ones, the highest bit,
+    /// all below it, and any.
+    pub(crate) fn awkward_digit(bits: usize, rng: &mut Rng) -> u64 {
+        let all = (1 << bits) - 1;
+        match rng.next_u64() % 8 {
+            0 => 0,
+            1 => 1,
+            2 | 3 => all,
+            4 => all - 1,
+            5 => 1 << (bits - 1),
+            6 => all >> 1,
+            _ => rng.next_u64() & all,
+        }
+    }
+
+    /// A number of `N` awkward digits.
+    pub(crate) fn adversarial<const N: usize>(rng: &mut Rng) -> BigUint {
+        (0..N).fold(BigUint::ZERO, |number, _| {
+            (number << DIGIT_BITS) | BigUint::from(awkward_digit(DIGIT_BITS, rng))
+        })
+    }
 
     #[test]
     fn what_is_put_into_a_lane_comes_out_of_it() {
@@ -310,22 +334,25 @@ mod tests {
     #[test]
     fn sums_and_differences_are_those_of_big_integers() {
         let mut rng = Rng::new(83);
-        let modulus = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
-        let digits = Number::<10>::splat(&digits_of(&modulus.to_bytes_be()));
-        for _ in 0..100 {
+        for _ in 0..if cfg!(miri) { 5 } else { 1000 } {
+            let modulus = adversarial::<10>(&mut rng) >> SPARE_BITS | BigUint::from(1u32);
+            let digits = Number::<10>::splat(&digits_of(&modulus.to_bytes_be()));
             let values: [BigUint; 2] =
-                std::array::from_fn(|_| BigUint::from_bytes_be(&rng.bytes(64)) % &modulus);
+                std::array::from_fn(|_| adversarial::<10>(&mut rng) % &modulus);
             let [a, b] = [&values[0], &values[1]].map(|value| {
                 let mut number = Number::<10>::zero();
                 number.set_lane(3, &value.to_bytes_be());
+                // What is above a digit does not count.
+                for digit in &mut number.0 {
+                    digit.0[3] |= rng.next_u64() << DIGIT_BITS;
+                }
                 number
             });
-            let value = |bytes: &mut [u8], number: &dyn Fn(&mut [u8])| {
-                number(bytes);
-                BigUint::from_bytes_be(bytes)
+            let of = |number: &Number<10>| {
+                let mut bytes = [0; 66];
+                number.write_lane(3, &mut bytes);
+                BigUint::from_bytes_be(&bytes)
             };
-            let of =
-                |number: &Number<10>| value(&mut [0; 66], &|bytes| number.write_lane(3, bytes));
             assert_eq!(of(&a.add(&b)), &values[0] + &values[1]);
             assert_eq!(of(&a.add(&b).reduce_once(&digits)), (&values[0] + &values[1]) % &modulus);
             let (difference, negative) = a.subtract(&b);
@@ -333,6 +360,7 @@ mod tests {
                 assert_eq!(of(&difference), &values[0] - &values[1]);
             }
             assert_eq!(negative[3] == u64::MAX, values[0] < values[1]);
+            assert_eq!(negative[3] == 0, values[0] >= values[1]);
         }
     }
 
@@ -340,10 +368,12 @@ mod tests {
     fn powers_of_two_are_reduced() {
         let mut rng = Rng::new(84);
         for exponent in [0, 1, 511, 512, 1040, 3120] {
-            let modulus = BigUint::from_bytes_be(&rng.bytes(64)) | BigUint::from(1u32);
-            let power = power_of_two::<10>(exponent, &digits_of(&modulus.to_bytes_be()));
-            let expected = (BigUint::from(1u32) << exponent) % &modulus;
-            assert_eq!(power, digits_of(&expected.to_bytes_be()), "2^{exponent}");
+            for _ in 0..if cfg!(miri) { 1 } else { 20 } {
+                let modulus = adversarial::<10>(&mut rng) >> SPARE_BITS | BigUint::from(3u32);
+                let power = power_of_two::<10>(exponent, &digits_of(&modulus.to_bytes_be()));
+                let expected = (BigUint::from(1u32) << exponent) % &modulus;
+                assert_eq!(power, digits_of(&expected.to_bytes_be()), "2^{exponent} mod {modulus}");
+            }
         }
     }
 }

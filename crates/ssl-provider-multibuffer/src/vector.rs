@@ -2,9 +2,7 @@
 //! registers, [`Vector`] is the instructions on registers, and [`Kernel`] is the entry to them, the
 //! only one. Each instruction takes the same time whatever the numbers are.
 
-use crate::number::{DIGIT_BITS, Digit};
-#[cfg(any(test, feature = "__probe"))]
-use crate::number::{DIGIT_MASK, LANES};
+use crate::number::{DIGIT_BITS, DIGIT_MASK, Digit, LANES};
 
 /// Takes a sum to what it carries into the next digit.
 const DIGIT_SHIFT: u32 = 52;
@@ -17,6 +15,10 @@ pub(crate) trait Vector: Copy {
 
     /// Columns of a product that are summed up at once: as many as leave registers for the rest.
     const COLUMNS: usize;
+
+    /// The largest digit in every lane: what is added before a carry that rounds up. Only the model
+    /// of the tests, whose digits are shorter, has another.
+    const LARGEST_DIGIT: &'static Digit = &Digit([DIGIT_MASK; LANES]);
 
     fn zero(self) -> Self::Register;
 
@@ -510,27 +512,49 @@ macro_rules! on_every_kernel {
     }};
 }
 
-/// Runs a generic function with the kernels of this processor. Where one is missing, that is said.
+/// Runs a generic function with the kernels of this processor. Where one is missing, that is said,
+/// or the test fails if `SSL_PROVIDER_EXPECT_CPU` lists it.
 #[cfg(test)]
 macro_rules! on_every_fast_kernel {
     ($test:ident) => {{
-        use ssl_provider_testkit::loud::not_tested;
+        use ssl_provider_testkit::loud::{assert_not_expected, not_tested_without};
 
         use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin};
 
         match Avx512::detect() {
             Some(kernel) => $test(kernel),
-            None => not_tested("multi-buffer RSA", "this processor has no AVX-512 IFMA"),
+            None => not_tested_without(&["avx512ifma"], "multi-buffer RSA by AVX-512"),
         }
         match (AvxIfma::detect(), AvxIfmaTwin::detect()) {
             (Some(kernel), _) => $test(kernel),
-            (None, Some(twin)) => $test(twin),
-            (None, None) => {
-                not_tested("RSA by AVX-IFMA", "this processor has neither AVX-IFMA nor AVX-512VL");
+            (None, Some(twin)) => {
+                assert_not_expected(&["avxifma"]);
+                $test(twin);
             }
+            (None, None) => not_tested_without(&["avxifma"], "multi-buffer RSA by AVX-IFMA"),
         }
     }};
 }
 
 #[cfg(test)]
 pub(crate) use {on_every_fast_kernel, on_every_kernel};
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider_testkit::loud::{EXPECT_CPU, expected_cpu_features};
+
+    use super::*;
+
+    /// The tests above the kernels pass where there is none, so this one asks for them.
+    #[test]
+    fn the_kernels_are_those_that_the_environment_expects() {
+        for name in expected_cpu_features() {
+            let is_there = match name.as_str() {
+                "avx512ifma" => Avx512::detect().is_some(),
+                "avxifma" => AvxIfma::detect().is_some(),
+                _ => false,
+            };
+            assert!(is_there, "{EXPECT_CPU} lists {name}, for which no kernel was found here");
+        }
+    }
+}

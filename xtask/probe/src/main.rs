@@ -7,7 +7,7 @@
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
-//! `probe poison-arithmetic` marks key and number of multi-buffer RSA. With the feature
+//! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA. With the feature
 //! `planted-leak` a branch on the block is in the path, and all must notice.
 
 mod arena;
@@ -17,13 +17,15 @@ mod exchange;
 mod record;
 mod valgrind;
 
+use std::cell::Cell;
 use std::env;
 use std::ffi::CString;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Result, anyhow, ensure};
 use num_bigint::BigUint;
-use ssl_provider::backend::RsaPrivateKey;
+use ssl_provider::backend::{RawDecryption, RsaPrivateKey};
 use ssl_provider::{KeyLogPolicy, MasterKey, Provider, RsaPrivateKeyDer, Side};
 
 use crate::arena::Arena;
@@ -35,6 +37,10 @@ static ARENA: Arena = Arena::new();
 
 /// A 2048-bit key. Only its modulus is used, which decides which ciphertexts are valid.
 const KEY: &[u8] = include_bytes!("../../../tests/data/keys/server-2048.der");
+
+/// Keys that multi-buffer RSA decrypts with.
+const RSA_1024: &[u8] = include_bytes!("../../../crates/ssl-provider-testkit/keys/rsa-1024.der");
+const RSA_1536: &[u8] = include_bytes!("../../../crates/ssl-provider-testkit/keys/rsa-1536.der");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -104,25 +110,92 @@ fn poison(library: &str, ciphertext_count: &str) -> Result<String> {
     ))
 }
 
-/// Runs the arithmetic of multi-buffer RSA with key and number marked as undefined.
+/// Runs multi-buffer RSA with the key, the blinding factors and the number marked as undefined.
 ///
 /// # Errors
 ///
-/// Names where the mark was lost: then a clean run would prove nothing.
+/// Names where the mark was not set or was lost: then a clean run would prove nothing.
 fn arithmetic() -> Result<String> {
-    // Primes of one block of digits, and of two.
-    for prime_len in [64, 192] {
-        arithmetic_with_primes_of(prime_len)?;
+    let mut operations = 0;
+    // Blocks of 10 digits, two at once or with half of the lanes for each prime, and of 15.
+    for (key, batches) in [(RSA_1024, &[1, 3, 8, 8][..]), (RSA_1536, &[2])] {
+        operations += whole_operations(key, batches)?;
     }
-    Ok(format!("arithmetic of multi-buffer RSA, errors so far: {}", valgrind::error_count()))
+    // Primes of one block of 20 digits, and of two of 15.
+    for prime_len in [128, 192] {
+        powers_with_primes_of(prime_len)?;
+    }
+    let errors = valgrind::error_count();
+    Ok(format!("multi-buffer RSA: {operations} private operations, errors so far: {errors}"))
 }
 
-fn arithmetic_with_primes_of(len: usize) -> Result<()> {
+/// Loads a key and decrypts: from the blinding to the check for faults, which passes.
+fn whole_operations(key: &[u8], batches: &[usize]) -> Result<usize> {
+    let der = RsaPrivateKeyDer::from_der(key)?;
+    let len = der.modulus().len();
+    // Only the lengths of these are public, and those have been read.
+    let secrets = der.primes().into_iter().chain(der.crt_parts());
+    for secret in secrets.chain([der.private_exponent()]) {
+        valgrind::mark_undefined(secret);
+    }
+    let mut seed = 0x5b_u8;
+    let ciphertexts: Vec<Vec<u8>> = (0..8)
+        .map(|_| {
+            seed = seed.wrapping_mul(5).wrapping_add(1);
+            // Below the modulus, whose highest bit is set.
+            (0..len).map(|at| if at == 0 { 0x3a } else { seed ^ at.to_le_bytes()[0] }).collect()
+        })
+        .collect();
+    let mut blocks: Vec<Vec<Vec<u8>>> =
+        batches.iter().map(|jobs| vec![vec![0; len]; *jobs]).collect();
+    let mut jobs: Vec<Vec<RawDecryption<'_>>> = blocks
+        .iter_mut()
+        .map(|blocks| {
+            let jobs = blocks.iter_mut().zip(&ciphertexts);
+            jobs.map(|(em, ciphertext)| RawDecryption { ciphertext, em }).collect()
+        })
+        .collect();
+    let drawn = Cell::new(0_u8);
+    let random = |bytes: &mut [u8]| {
+        for byte in bytes.iter_mut() {
+            drawn.set(drawn.get().wrapping_mul(29).wrapping_add(71));
+            *byte = drawn.get();
+        }
+        // Less than the modulus, which is all that the blinding asks.
+        bytes[0] &= 0x3f;
+        valgrind::mark_undefined(bytes);
+        Ok(())
+    };
+    let before = CHECKS.load(Ordering::Relaxed);
+    let random: &dyn Fn(&mut [u8]) -> Result<(), ssl_provider::Error> = &random;
+    let all_good = ssl_provider_multibuffer::private_operations(&der, &mut jobs, random, reveal)?;
+    ensure!(all_good, "a result of multi-buffer RSA is wrong");
+    let checks = CHECKS.load(Ordering::Relaxed) - before;
+    ensure!(checks == batches.len(), "{checks} marked checks in {} batches", batches.len());
+    for block in blocks.iter().flatten() {
+        ensure!(valgrind::is_wholly_undefined(block), "the mark is lost before the result");
+    }
+    Ok(blocks.iter().flatten().count())
+}
+
+/// Checks for faults whose input was marked.
+static CHECKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a result is right is public, and the only thing that is. A lane without a mark would
+/// show that something else was checked.
+fn reveal(found: &mut [u64; 8]) {
+    // The bits above a digit are known to be zero.
+    let is_marked = found.iter().all(|lane| valgrind::is_undefined_in_part(&lane.to_ne_bytes()));
+    CHECKS.fetch_add(usize::from(is_marked), Ordering::Relaxed);
+    valgrind::mark_defined(found);
+}
+
+fn powers_with_primes_of(len: usize) -> Result<()> {
     // Any odd number serves as a prime, and the rest need not match it.
-    let [mut p, mut q] = [0xb5, 0xc7].map(|byte| vec![byte; len]);
-    let [mut dp, mut dq, mut coefficient] = [0x6d, 0x93, 0x5a].map(|byte| vec![byte; len]);
-    let mut number = vec![0xa7; 2 * len];
-    for secret in [&mut p[..], &mut q, &mut dp, &mut dq, &mut coefficient, &mut number] {
+    let [p, q] = [0xb5, 0xc7].map(|byte| vec![byte; len]);
+    let [dp, dq, coefficient] = [0x6d, 0x93, 0x5a].map(|byte| vec![byte; len]);
+    let number = vec![0xa7; 2 * len];
+    for secret in [&p[..], &q, &dp, &dq, &coefficient, &number] {
         valgrind::mark_undefined(secret);
     }
     let [mut few, mut many] = [(); 2].map(|()| vec![0; 2 * len]);
@@ -130,8 +203,6 @@ fn arithmetic_with_primes_of(len: usize) -> Result<()> {
     ssl_provider_multibuffer::private_power([&p, &q], [&dp, &dq], &coefficient, &number, powers);
     for power in [few, many] {
         ensure!(valgrind::is_wholly_undefined(&power), "the mark is lost before the result");
-        #[cfg(feature = "planted-leak")]
-        backend::planted_leak(&power);
     }
     Ok(())
 }

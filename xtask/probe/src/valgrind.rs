@@ -15,9 +15,9 @@ pub(crate) fn error_count() -> usize {
     request(COUNT_ERRORS, 0, 0, 0)
 }
 
-/// Marks `bytes` as undefined: no branch or address may depend on them.
-pub(crate) fn mark_undefined(bytes: &mut [u8]) {
-    request(MAKE_MEM_UNDEFINED, bytes.as_mut_ptr().expose_provenance(), bytes.len(), 0);
+/// Marks `bytes` as undefined: no branch or address may depend on them. They stay as they are.
+pub(crate) fn mark_undefined(bytes: &[u8]) {
+    request(MAKE_MEM_UNDEFINED, bytes.as_ptr().expose_provenance(), bytes.len(), 0);
 }
 
 /// Marks `value` as defined from here on.
@@ -27,9 +27,20 @@ pub(crate) fn mark_defined<T>(value: &mut T) {
 }
 
 /// Returns whether memcheck regards every bit of `bytes` as undefined.
+pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
+    let bits = undefined_bits(bytes);
+    !bits.is_empty() && bits.iter().all(|bits| *bits == 0xff)
+}
+
+/// Returns whether memcheck regards some bits of `bytes` as undefined.
+pub(crate) fn is_undefined_in_part(bytes: &[u8]) -> bool {
+    undefined_bits(bytes).iter().any(|bits| *bits != 0)
+}
+
+/// Returns the bits that memcheck regards as undefined; none where it does not know the memory.
 ///
 /// The request itself is not reported as an error, and its result is not derived from the bytes.
-pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
+fn undefined_bits(bytes: &[u8]) -> Vec<u8> {
     let mut bits = vec![0u8; bytes.len()];
     let answer = request(
         GET_VBITS,
@@ -38,7 +49,7 @@ pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
         bits.len(),
     );
     // 1 means that all of the memory is addressable and the bits are written.
-    answer == 1 && !bits.is_empty() && bits.iter().all(|bits| *bits == 0xff)
+    if answer == 1 { bits } else { Vec::new() }
 }
 
 /// Sets callgrind's counts to zero.
@@ -110,10 +121,10 @@ mod tests {
         }
         assert_eq!(error_count(), 0);
         let mut bytes = [1, 2, 3];
-        mark_undefined(&mut bytes);
+        mark_undefined(&bytes);
         assert_eq!(bytes, [1, 2, 3]);
         mark_defined(&mut bytes);
         assert_eq!(bytes, [1, 2, 3]);
-        assert!(!is_wholly_undefined(&bytes));
+        assert!(!is_wholly_undefined(&bytes) && !is_undefined_in_part(&bytes));
     }
 }

@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::command::Run;
+use crate::disassembly::{Instruction, disassemble, function_name, instruction};
 use crate::workspace::Workspace;
 
 /// The library that has the kernels.
@@ -84,25 +84,11 @@ fn find_planted(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn disassemble(workspace: &Workspace, library: &Path) -> Result<String> {
-    Run::new("objdump")
-        .args(["--disassemble", "--demangle", "--no-show-raw-insn", "--wide"])
-        .args([library])
-        .read(workspace)
-}
-
 /// A function of the disassembly.
 #[derive(Debug)]
 struct Function<'a> {
     name: &'a str,
     instructions: Vec<Instruction<'a>>,
-}
-
-/// An instruction in the syntax of AT&T: the destination is the last operand.
-#[derive(Clone, Copy, Debug)]
-struct Instruction<'a> {
-    mnemonic: &'a str,
-    operands: &'a str,
 }
 
 /// Something that may depend on data.
@@ -154,17 +140,10 @@ fn kernels(disassembly: &str) -> Vec<Function<'_>> {
                 kernels.push(Function { name, instructions: Vec::new() });
             }
         } else if let Some(kernel) = kernels.last_mut().filter(|_| in_kernel) {
-            kernel.instructions.extend(instruction(line));
+            kernel.instructions.extend(instruction(line).map(|(_, instruction)| instruction));
         }
     }
     kernels
-}
-
-/// The name in a line such as `0000000000000000 <name>:`.
-fn function_name(line: &str) -> Option<&str> {
-    let (address, name) = line.split_once(" <")?;
-    let name = name.strip_suffix(">:")?;
-    address.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(name)
 }
 
 /// The path of a function or of the type that it belongs to, without what it is generic over.
@@ -172,15 +151,6 @@ fn path(name: &str) -> &str {
     let path = name.trim_start_matches('<');
     let path = path.split(" as ").next().unwrap_or(path);
     path.split('<').next().unwrap_or(path)
-}
-
-/// The instruction in a line such as `  1f:\tvpandq 0x0(%rip),%zmm0,%zmm8        # 29 <name>`.
-fn instruction(line: &str) -> Option<Instruction<'_>> {
-    let (address, text) = line.split_once(":\t")?;
-    let is_address = address.trim().bytes().all(|byte| byte.is_ascii_hexdigit());
-    let text = text.split('#').next().unwrap_or(text).trim();
-    let (mnemonic, operands) = text.split_once(' ').unwrap_or((text, ""));
-    is_address.then_some(Instruction { mnemonic, operands: operands.trim() })
 }
 
 impl<'a> Function<'a> {
@@ -204,6 +174,7 @@ impl<'a> Function<'a> {
     }
 }
 
+/// What an instruction is, in the syntax of AT&T: the destination is the last operand.
 impl Instruction<'_> {
     fn is_conditional_jump(&self) -> bool {
         self.mnemonic.starts_with('j') && !self.mnemonic.starts_with("jmp")
@@ -250,20 +221,6 @@ impl Instruction<'_> {
             None
         }
     }
-
-    /// The operands. Those in memory have commas of their own.
-    fn operands(&self) -> Vec<&str> {
-        let mut depth = 0;
-        let split = self.operands.split(|letter| {
-            match letter {
-                '(' => depth += 1,
-                ')' => depth -= 1,
-                _ => {}
-            }
-            letter == ',' && depth == 0
-        });
-        split.collect()
-    }
 }
 
 /// An operand, and what stands behind it in braces.
@@ -279,12 +236,6 @@ fn is_general(operand: &str) -> bool {
     let vector = ["%xmm", "%ymm", "%zmm"].iter().any(|prefix| operand.starts_with(prefix));
     let memory = operand.contains('(');
     operand.starts_with('%') && !vector && !memory && !is_mask(operand)
-}
-
-impl fmt::Display for Instruction<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.mnemonic, self.operands)
-    }
 }
 
 #[cfg(test)]

@@ -289,6 +289,7 @@ const WINDOW_LEN: usize = 2 * 256 + MAX_MAC_LEN;
 
 /// The bytes of `window` from `offset` on, which is secret and less than 256: the window is moved
 /// by each power of two, or not.
+#[cfg_attr(feature = "__asm", inline(never))]
 fn extract(window: &[u8], offset: usize) -> Zeroizing<[u8; WINDOW_LEN]> {
     let mut bytes = Zeroizing::new([0; WINDOW_LEN]);
     for (to, from) in bytes.iter_mut().zip(window) {

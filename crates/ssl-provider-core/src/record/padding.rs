@@ -55,6 +55,7 @@ pub(super) fn fill(padding: &mut [u8]) {
 }
 
 /// Checks and removes the padding at the end of `blocks`, which hold more than `mac_len` bytes.
+#[cfg_attr(feature = "__asm", inline(never))]
 pub(super) fn remove(blocks: &[u8], rule: Rule, mac_len: usize) -> Verdict {
     let room = blocks.len().saturating_sub(mac_len);
     let longest = room.min(match rule {
@@ -107,10 +108,11 @@ mod tests {
 
     #[test]
     fn every_last_byte_on_every_size_agrees_with_the_plain_reading() {
+        let step = if cfg!(miri) { 19 } else { 1 };
         for (block_len, mac_len) in [(8, 16), (8, 20), (16, 20), (16, 32), (16, 48), (16, 0)] {
-            for count in (mac_len / block_len + 1)..(320 / block_len) {
+            for count in ((mac_len / block_len + 1)..(320 / block_len)).step_by(step) {
                 let mut blocks = vec![0; count * block_len];
-                for last in 0..=u8::MAX {
+                for last in (0..=u8::MAX).step_by(step) {
                     blocks.fill(last);
                     check(&blocks, Rule::Tls, mac_len);
                     check(&blocks, Rule::Ssl3 { block_len }, mac_len);
@@ -122,10 +124,11 @@ mod tests {
     #[test]
     fn every_wrong_byte_of_padding_is_found_in_tls_and_ignored_in_ssl3() {
         let mut blocks = [0xaa; 336];
-        for len in 1..=256 {
+        let step = if cfg!(miri) { 85 } else { 1 };
+        for len in (1..=256).step_by(step) {
             fill(&mut blocks[336 - len..]);
             check(&blocks, Rule::Tls, 20);
-            for position in 336 - len..336 {
+            for position in (336 - len..336).step_by(step) {
                 blocks[position] ^= 0x80;
                 check(&blocks, Rule::Tls, 20);
                 check(&blocks, Rule::Ssl3 { block_len: 16 }, 20);

@@ -1,0 +1,345 @@
+//! Follows secrets through a function: from its secret arguments and from everything that it reads
+//! from memory, through registers and flags, to what must not depend on them.
+//!
+//! Public are the other arguments, constants, and what the function itself has saved on its stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::{Result, ensure};
+
+use crate::disassembly::{Instruction, demangled};
+
+/// How much is known of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Taint {
+    /// The same in every call. On the stack it is the first content of a variable, which a secret
+    /// may replace through a pointer; so it is not trusted when it is read again.
+    Constant,
+    Public,
+    Secret,
+}
+
+/// What an instruction does.
+#[derive(Debug, Default)]
+pub(super) struct Effect {
+    /// Registers and flags that it computes with.
+    pub(super) reads: Vec<&'static str>,
+    /// Those that it sets.
+    pub(super) writes: Vec<&'static str>,
+    /// The memory that it reads, writes or fetches in advance.
+    pub(super) memory: Option<Memory>,
+    pub(super) step: Step,
+    /// What it is besides, of which something must not be secret.
+    pub(super) kind: Kind,
+    /// It sets the same whatever it reads.
+    pub(super) is_constant: bool,
+    /// It loads the address of this function.
+    pub(super) function: Option<String>,
+}
+
+/// An access to memory.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    /// The registers of which the address is made.
+    pub(super) address: Vec<&'static str>,
+    pub(super) access: Access,
+    /// What is there.
+    pub(super) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Load,
+    Store,
+    Both,
+    Prefetch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// So many bytes from the stack pointer.
+    Stack(i64),
+    /// A constant of the program, or the address of one.
+    Static,
+    Elsewhere,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Step {
+    #[default]
+    Next,
+    /// One or the other.
+    Branch(String),
+    Jump(String),
+    /// To an address in a register.
+    Indirect,
+    Call(String),
+    /// Of what this register has the address.
+    CallBy(&'static str),
+    End,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Plain,
+    Division,
+    /// A conditional move.
+    Select,
+}
+
+/// A processor.
+pub(super) trait Isa {
+    /// Registers of arguments, in order.
+    const ARGUMENTS: &'static [&'static str];
+    /// The register with the place of a result in memory; `None` if it is the first argument.
+    const RESULT: Option<&'static str>;
+    const STACK_POINTER: &'static str;
+    /// What a call may change.
+    const CLOBBERED: &'static [&'static str];
+
+    fn effect(instruction: &Instruction<'_>) -> Effect;
+}
+
+/// Something that depends on a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rule {
+    Branch,
+    Address,
+    ConditionalLoad,
+    Division,
+    Call,
+    Indirect,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Branch => "a branch on a secret",
+            Self::Address => "an address that depends on a secret: a look-up or a chosen pointer",
+            Self::ConditionalLoad => "a conditional move from memory on a secret",
+            Self::Division => "a division of or by a secret, whose time depends on it",
+            Self::Call => "a call of what is not checked here",
+            Self::Indirect => "a jump to an address in a register",
+        })
+    }
+}
+
+/// A function: its instructions, and the names of places in it.
+#[derive(Debug, Default)]
+pub(super) struct Function<'a> {
+    pub(super) name: String,
+    pub(super) instructions: Vec<Instruction<'a>>,
+    pub(super) labels: BTreeMap<&'a str, usize>,
+}
+
+/// What is known before an instruction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    /// Others are public.
+    registers: BTreeMap<&'static str, Taint>,
+    /// Public words on the stack; others are secret.
+    public_slots: BTreeSet<i64>,
+    /// Registers with the address of a function.
+    functions: BTreeMap<&'static str, String>,
+}
+
+/// Calls that copy or set memory: the arguments that say where and how much. The compiler makes
+/// them out of loops.
+const MEMORY_CALLS: [(&str, &[usize]); 3] =
+    [("memcpy", &[0, 1, 2]), ("memmove", &[0, 1, 2]), ("memset", &[0, 2])];
+
+/// Calls that end in a panic, for which a branch has to be on something public, or that wipe.
+const OTHER_CALLS: [&str; 5] = [
+    "core::panicking::",
+    "core::slice::index::",
+    "core::option::unwrap_failed",
+    "core::slice::copy_from_slice_impl::len_mismatch_fail",
+    "zeroize::",
+];
+
+/// Finds what depends on secrets in a function whose arguments with these numbers are secret.
+///
+/// # Errors
+///
+/// Names a secret argument that the function never reads: then the convention of calls is another
+/// than is thought here, and nothing would be found.
+pub(super) fn findings<'a, I: Isa>(
+    function: &Function<'a>,
+    secret_arguments: &[usize],
+    result_in_memory: bool,
+) -> Result<BTreeMap<usize, (Rule, Instruction<'a>)>> {
+    let effects: Vec<Effect> = function.instructions.iter().map(I::effect).collect();
+    // The place of the result takes the register of the first argument where it has none of its
+    // own. Functions that only one crate calls do without that of their own.
+    let has_own = I::RESULT.is_some_and(|register| is_argument(&effects, register));
+    let shift = usize::from(result_in_memory && !has_own);
+    let mut entry = State::default();
+    for place in secret_arguments {
+        let register = I::ARGUMENTS[place + shift];
+        ensure!(
+            is_argument(&effects, register),
+            "{}: argument {place} was expected in {register}, which is not read",
+            function.name
+        );
+        entry.registers.insert(register, Taint::Secret);
+    }
+    let mut before: Vec<Option<State>> = vec![None; effects.len()];
+    let mut waiting = vec![(0, entry)];
+    let mut found = BTreeMap::new();
+    while let Some((place, state)) = waiting.pop() {
+        let Some(known) = before.get_mut(place) else { continue };
+        let joined = known.as_ref().map_or_else(|| state.clone(), |known| known.join(&state));
+        if known.as_ref() == Some(&joined) {
+            continue;
+        }
+        *known = Some(joined.clone());
+        let effect = &effects[place];
+        if let Some(rule) = joined.rule::<I>(effect) {
+            found.insert(place, (rule, function.instructions[place]));
+        }
+        let after = joined.after::<I>(effect);
+        let target = |label: &String| function.labels.get(label.as_str()).copied();
+        match &effect.step {
+            Step::Next => waiting.push((place + 1, after)),
+            Step::Branch(label) => {
+                waiting.push((place + 1, after.clone()));
+                waiting.extend(target(label).map(|target| (target, after)));
+            }
+            Step::Jump(label) => waiting.extend(target(label).map(|target| (target, after))),
+            Step::Call(name) if is_panic(&demangled(name)) => {}
+            Step::Call(_) | Step::CallBy(_) => waiting.push((place + 1, after)),
+            Step::Indirect | Step::End => {}
+        }
+        // A jump out of the function is a call that returns to the caller.
+        if let Step::Jump(label) | Step::Branch(label) = &effect.step
+            && target(label).is_none()
+            && joined.breaks_call::<I>(label)
+        {
+            found.insert(place, (Rule::Call, function.instructions[place]));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the caller sets a register: in the order of the code, it is read before it is written.
+fn is_argument(effects: &[Effect], register: &str) -> bool {
+    let reads = |effect: &Effect| {
+        let address = effect.memory.iter().flat_map(|memory| &memory.address);
+        effect.reads.iter().chain(address).any(|read| *read == register)
+    };
+    let first = effects.iter().find(|it| reads(it) || it.writes.contains(&register));
+    first.is_some_and(reads)
+}
+
+fn is_panic(name: &str) -> bool {
+    OTHER_CALLS.iter().any(|known| name.contains(known)) && !name.contains("zeroize::")
+}
+
+impl State {
+    fn of(&self, register: &str) -> Taint {
+        self.registers.get(register).copied().unwrap_or(Taint::Public)
+    }
+
+    fn any_secret(&self, registers: &[&str]) -> bool {
+        registers.iter().any(|register| self.of(register) == Taint::Secret)
+    }
+
+    fn join(&self, other: &Self) -> Self {
+        let names = self.registers.keys().chain(other.registers.keys());
+        Self {
+            registers: names.map(|name| (*name, self.of(name).max(other.of(name)))).collect(),
+            public_slots: self.public_slots.intersection(&other.public_slots).copied().collect(),
+            functions: self
+                .functions
+                .iter()
+                .filter(|(register, name)| other.functions.get(*register) == Some(name))
+                .map(|(register, name)| (*register, name.clone()))
+                .collect(),
+        }
+    }
+
+    /// What must not be.
+    fn rule<I: Isa>(&self, effect: &Effect) -> Option<Rule> {
+        let memory = effect.memory.as_ref();
+        if memory.is_some_and(|memory| self.any_secret(&memory.address)) {
+            return Some(Rule::Address);
+        }
+        let loads = memory.map(|memory| self.loaded(memory)) == Some(Taint::Secret);
+        let reads_secret = self.any_secret(&effect.reads);
+        match (effect.kind, &effect.step) {
+            (Kind::Division, _) if reads_secret || loads => Some(Rule::Division),
+            (Kind::Select, _) if reads_secret && memory.is_some() => Some(Rule::ConditionalLoad),
+            (_, Step::Branch(_)) if reads_secret => Some(Rule::Branch),
+            (_, Step::Indirect) => Some(Rule::Indirect),
+            (_, Step::Call(name)) if self.breaks_call::<I>(name) => Some(Rule::Call),
+            (_, Step::CallBy(register)) => {
+                let name = self.functions.get(register);
+                name.is_none_or(|name| self.breaks_call::<I>(name)).then_some(Rule::Call)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a function must not be called, or not with these arguments.
+    fn breaks_call<I: Isa>(&self, name: &str) -> bool {
+        let name = demangled(name);
+        match MEMORY_CALLS.iter().find(|(known, _)| name.contains(known)) {
+            Some((_, places)) => {
+                let public: Vec<_> = places.iter().map(|place| I::ARGUMENTS[*place]).collect();
+                self.any_secret(&public)
+            }
+            None => !OTHER_CALLS.iter().any(|known| name.contains(known)),
+        }
+    }
+
+    fn loaded(&self, memory: &Memory) -> Taint {
+        match (memory.access, memory.place) {
+            (Access::Store | Access::Prefetch, _) => Taint::Constant,
+            (_, Place::Static) => Taint::Public,
+            (_, Place::Stack(offset)) if self.public_slots.contains(&offset) => Taint::Public,
+            _ => Taint::Secret,
+        }
+    }
+
+    fn after<I: Isa>(&self, effect: &Effect) -> Self {
+        let mut after = self.clone();
+        let mut value = effect.reads.iter().map(|it| self.of(it)).max().unwrap_or(Taint::Constant);
+        if let Some(memory) = &effect.memory {
+            value = value.max(self.loaded(memory));
+            if let (Access::Store | Access::Both, Place::Stack(offset)) =
+                (memory.access, memory.place)
+            {
+                // What overlaps is no longer what it was; the longest store has 64 bytes.
+                after.public_slots.retain(|slot| *slot + 8 <= offset || *slot >= offset + 64);
+                if value == Taint::Public {
+                    after.public_slots.insert(offset);
+                }
+            }
+        }
+        if effect.is_constant {
+            value = Taint::Constant;
+        }
+        for register in &effect.writes {
+            after.registers.insert(register, value);
+            after.functions.remove(register);
+            if let Some(function) = &effect.function {
+                after.functions.insert(register, function.clone());
+            }
+            if *register == I::STACK_POINTER {
+                // Places on the stack are counted from there.
+                after.registers.insert(register, Taint::Public);
+                after.public_slots.clear();
+            }
+        }
+        if matches!(effect.step, Step::Call(_) | Step::CallBy(_)) {
+            for register in I::CLOBBERED {
+                after.registers.insert(register, Taint::Public);
+                after.functions.remove(register);
+            }
+        }
+        after
+    }
+}
