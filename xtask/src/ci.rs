@@ -10,13 +10,13 @@ use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
     attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, multi_buffer,
-    public_api, release, test, tidy, timing, tshark, valgrind,
+    prove, public_api, release, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -40,6 +40,7 @@ const STEPS: [Step; 23] = [
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
+    ("prove", prove::smoke),
 ];
 
 /// Runs every step.

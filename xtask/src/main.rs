@@ -22,6 +22,7 @@ mod matrix;
 mod miri;
 mod msrv;
 mod multi_buffer;
+mod prove;
 mod public_api;
 mod python;
 mod release;
@@ -113,6 +114,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Prove by symbolic execution that routines of the shipped library have one path and the
+    /// specified result; `cargo xtask prove --help` lists the options.
+    #[command(disable_help_flag = true)]
+    Prove {
+        /// Arguments for tests/proof/run.py.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Multi-buffer RSA: compare its speed, check many results, search its machine code.
     #[command(subcommand)]
     MultiBuffer(multi_buffer::Task),
@@ -183,6 +192,7 @@ fn run(task: Task) -> Result<()> {
         Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
+        Task::Prove { arguments } => prove::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),
         Task::MultiBuffer(task) => multi_buffer::run(&workspace, &task),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),
