@@ -5,6 +5,7 @@ use std::arch::x86_64::{_MM_HINT_T0, _mm_lfence, _mm_prefetch};
 use std::hint::black_box;
 use std::ptr::copy_nonoverlapping;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 const SECRET_LEN: usize = 48;
 
@@ -12,6 +13,8 @@ const SECRET_LEN: usize = 48;
 const OK: u8 = 0x13;
 
 static TABLE: [u8; 256] = [1; 256];
+
+static LAST: AtomicU8 = AtomicU8::new(0);
 
 /// 0xff where a byte is zero.
 #[inline(always)]
@@ -117,6 +120,11 @@ planted!(table_look_up, |block, version, fallback, out| {
 planted!(prefetch, |block, version, fallback, out| {
     // SAFETY: a prefetch never faults.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(TABLE.as_ptr().add(usize::from(block[2])).cast()) };
+    select(is_good(block, version), block, fallback, out);
+});
+
+planted!(kept_copy, |block, version, fallback, out| {
+    black_box(&LAST).store(block[block.len() - 1], Ordering::Relaxed);
     select(is_good(block, version), block, fallback, out);
 });
 

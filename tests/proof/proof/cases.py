@@ -16,6 +16,7 @@ def cases(*, full: bool) -> list[Case]:
     return [
         *map(premaster, _PREMASTER_FULL if full else _PREMASTER),
         *_padding(_PADDING_FULL if full else _PADDING),
+        *_padding_before_mac((16, 20, 32, 48) if full else (20,)),
         *_records(full),
     ]
 
@@ -25,16 +26,22 @@ def _padding(lengths: tuple[int, ...]) -> list[Case]:
     for length in lengths:
         found.append(padding_removal(length))
         found.append(padding_removal(length, ssl3_block_len=16))
-    for mac_len in (16, 20, 32, 48):
-        found.append(padding_removal(64, mac_len))
-        found.append(padding_removal(64, mac_len, 8))
     return found
+
+
+def _padding_before_mac(mac_lens: tuple[int, ...]) -> list[Case]:
+    """The lengths of the MAC with which `Cbc::open` calls it."""
+    return [
+        padding_removal(64, mac_len, ssl3_block_len)
+        for mac_len in mac_lens
+        for ssl3_block_len in (None, 8)
+    ]
 
 
 def _records(full: bool) -> list[Case]:
     before_mac = [
         Record(SHA256, 64),
-        Record(SHA1, 320),
+        Record(SHA1, 288),
         Record(SHA1, 48, 8, SSL3),
         # Refused before anything secret is read: no room for payload, a part of a block.
         Record(SHA256, 32),
@@ -47,12 +54,11 @@ def _records(full: bool) -> list[Case]:
     ]
     macs = [
         Record(SHA1, 280, 8),
-        Record(SHA384, 112),
-        Record(SHA256, 80, is_shared=True),
+        Record(SHA384, 80),
+        Record(SHA256, 64, is_shared=True),
         Record(MD5, 96, 8, SSL3),
-        Record(SHA1, 96, 8, SSL3, is_shared=True),
         Record(SHA1, 64, knows_compression=False),
-        *(Record(hash, 64, 8, SSL3, knows_compression=False) for hash in (MD5, SHA256, SHA384)),
+        Record(SHA384, 64, 8, SSL3, knows_compression=False),
         Record(SHA1, 64, 8, SSL3, knows_compression=False, is_shared=True),
         Record(SHA1, 64, 8, SSL3, knows_compression=False, failure="finish"),
         Record(SHA1, 64, 8, failure="finish"),
@@ -66,6 +72,7 @@ def _records(full: bool) -> list[Case]:
             *(Record(SHA256, length) for length in (48, 64, 128, 256, 272, 512)),
             *(Record(SHA384, length) for length in (64, 128, 192)),
             *(Record(hash, length, 8, SSL3) for hash in (MD5, SHA1) for length in (32, 64, 264)),
+            *(Record(hash, 64, 8, SSL3, knows_compression=False) for hash in (MD5, SHA256)),
             *(Record(hash, 288, knows_compression=False) for hash in (SHA1, SHA384)),
         ]
     return [*map(record_padding, before_mac), *opened, *map(record_mac, macs)]
@@ -97,7 +104,7 @@ USERS = {
 
 SOURCES = Path("crates/ssl-provider-core/src")
 
-_PREMASTER = (47, 58, 59, 64, 83, 84, 128, 256, 257, 384, 512)
+_PREMASTER = (47, 58, 59, 64, 83, 84, 128, 256, 257)
 _PREMASTER_FULL = (47, 58, *range(59, 132), 192, 255, 256, 257, 384, 512, 768, 1024)
 _PADDING = (0, 16, 256)
 _PADDING_FULL = (0, *range(16, 272, 16), 320, 512)

@@ -70,6 +70,7 @@ class Execution(Machine):
         self.bases = {
             region.name: _MEMORY + _APART * index for index, region in enumerate(call.regions)
         }
+        self._sizes = [len(region.bytes) for region in call.regions]
         codes = {name: _CODE + _CODE_APART * index for index, name in enumerate(call.functions)}
         self._codes = codes
         self._stubs = stubs | {codes[name]: stub for name, stub in call.functions.items()}
@@ -120,6 +121,14 @@ class Execution(Machine):
                 raise Finding(Kind.INSTRUCTION, self._shown(instruction))
         elif instruction.mnemonic not in ON_ANY_OPERAND:
             raise Finding(Kind.INSTRUCTION, f"{self._shown(instruction)} is on neither list")
+
+    def check_write(self, address: int) -> None:
+        """Checks that what is written is known afterwards, or is stack that was given back."""
+        index, offset = divmod(address - _MEMORY, _APART)
+        is_ours = 0 <= index < len(self._sizes) and offset < self._sizes[index]
+        if not is_ours and not _STACK - _STACK_SIZE <= address < _STACK:
+            at = self._instruction(self._state.scratch.ins_addr)
+            raise Finding(Kind.WRITE, f"{self._shown(at)}, to {self.library.shown(address)}")
 
     def _start(self, function: Function) -> SimState:
         state = self.library.project.factory.blank_state(
@@ -238,6 +247,12 @@ class _Engine(HeavyVEXMixin):
         self._execution.check(stmt.addr)
         super()._handle_vex_stmt_IMark(stmt)
 
+    def _perform_vex_stmt_Store(self, addr, data, endness, **kwargs) -> None:
+        # One that is symbolic is refused where it is resolved.
+        if not addr.symbolic:
+            self._execution.check_write(addr.concrete_value)
+        super()._perform_vex_stmt_Store(addr, data, endness, **kwargs)
+
 
 _ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
 _CLOBBERED = (
@@ -250,5 +265,6 @@ _RETURN = 0x6000_0000_0000
 _CODE = 0x6100_0000_0000
 _CODE_APART = 0x100
 _STACK = 0x5000_0000_0000
+_STACK_SIZE = 0x1_0000
 _MEMORY = 0x1000_0000
 _APART = 0x100_0000

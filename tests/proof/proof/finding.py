@@ -8,6 +8,7 @@ class Kind(Enum):
 
     BRANCH = "a branch depends on a secret"
     ADDRESS = "an address depends on a secret"
+    WRITE = "something is written outside the stack and the memory of the call"
     ARGUMENT = "an argument of a call depends on a secret"
     INSTRUCTION = "the time of an instruction may depend on a secret"
     CALL = "code is reached that is not on the list"

@@ -103,6 +103,7 @@ _FUNCTIONS = (
     ("pointer_select", Kind.ADDRESS),
     ("table_look_up", Kind.ADDRESS),
     ("prefetch", Kind.ADDRESS),
+    ("kept_copy", Kind.WRITE),
     ("secret_length", Kind.ARGUMENT),
     ("division", Kind.INSTRUCTION),
     ("unlisted_instruction", Kind.INSTRUCTION),
