@@ -24,6 +24,7 @@ mod matrix;
 mod miri;
 mod msrv;
 mod multi_buffer;
+mod prove;
 mod public_api;
 mod python;
 mod release;
@@ -123,6 +124,14 @@ enum Task {
     },
     /// Follow secrets through the machine code of unpadding, record padding, MACs and masks.
     Asm(asm::Options),
+    /// Prove by symbolic execution that routines of the shipped library have one path and the
+    /// specified result; `cargo xtask prove --help` lists the options.
+    #[command(disable_help_flag = true)]
+    Prove {
+        /// Arguments for tests/proof/run.py.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Multi-buffer RSA: compare its speed, check many results, search its machine code.
     #[command(subcommand)]
     MultiBuffer(multi_buffer::Task),
@@ -198,6 +207,7 @@ fn run(task: Task) -> Result<()> {
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Asm(options) => asm::run(&workspace, &options),
+        Task::Prove { arguments } => prove::run(&workspace, &arguments),
         Task::Capi(options) => capi::task(&workspace, &options),
         Task::MultiBuffer(task) => multi_buffer::run(&workspace, &task),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),

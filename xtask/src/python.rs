@@ -14,7 +14,20 @@ use crate::workspace::Workspace;
 ///
 /// Fails when Python or a package is missing.
 pub(crate) fn prepare(workspace: &Workspace, requirements: &[&str]) -> Result<PathBuf> {
-    install(workspace, requirements, &[])
+    install(workspace, "venv", requirements, &[])
+}
+
+/// As [`prepare_alone`], in an environment of its own, since others pin other versions.
+///
+/// # Errors
+///
+/// As for [`prepare`].
+pub(crate) fn prepare_apart(
+    workspace: &Workspace,
+    environment: &str,
+    requirements: &[&str],
+) -> Result<PathBuf> {
+    install(workspace, environment, requirements, &["--no-deps"])
 }
 
 /// As [`prepare`], without what the packages depend on.
@@ -23,11 +36,16 @@ pub(crate) fn prepare(workspace: &Workspace, requirements: &[&str]) -> Result<Pa
 ///
 /// As for [`prepare`].
 pub(crate) fn prepare_alone(workspace: &Workspace, requirements: &[&str]) -> Result<PathBuf> {
-    install(workspace, requirements, &["--no-deps"])
+    install(workspace, "venv", requirements, &["--no-deps"])
 }
 
-fn install(workspace: &Workspace, requirements: &[&str], options: &[&str]) -> Result<PathBuf> {
-    let environment = workspace.target("venv");
+fn install(
+    workspace: &Workspace,
+    environment: &str,
+    requirements: &[&str],
+    options: &[&str],
+) -> Result<PathBuf> {
+    let environment = workspace.target(environment);
     let python = environment.join("bin/python");
     if !python.is_file() {
         Run::new("python3").args(["-m", "venv"]).args([&environment]).run(workspace)?;

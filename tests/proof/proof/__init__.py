@@ -1,0 +1,1 @@
+"""Symbolic execution of the routines of the shipped library that handle secrets of an attacker."""

@@ -1,0 +1,180 @@
+"""The MAC behind a payload of secret length (Lucky Thirteen)."""
+
+from collections.abc import Sequence
+from random import Random
+
+import claripy
+from claripy.ast.bool import Bool
+from claripy.ast.bv import BV
+
+from proof import specification
+from proof.call import Call, Pointer, Region
+from proof.case import Case, any_of, kept, spoil, unequal, word
+from proof.engine import Outcome
+from proof.finding import expect
+from proof.names import (
+    DEALLOC,
+    HASH_BY_BLOCKS,
+    HASH_BY_LENGTHS,
+    VERIFY_BEHIND_PADDING,
+    WITH_STACK_WIPED,
+    ZEROIZE_STACK,
+)
+from proof.record import Record, backend_of, header_of, record_mac_fields
+from proof.solver import Split
+
+
+def record_mac(record: Record, **options) -> Case:
+    """The MAC behind a payload of secret length: what is hashed, where the MAC is looked for, and
+    the verdict."""
+    payload_len = claripy.BVS("payload_len_0", 64, explicit_name=True)
+    good = claripy.BVS("good_0", 8, explicit_name=True)
+    shortest, longest = record.bounds
+    assumptions = [
+        claripy.UGE(payload_len, shortest),
+        claripy.ULE(payload_len, longest),
+        claripy.Or(good == 0, good == 0xFF),
+    ]
+
+    def call() -> Call:
+        regions, functions = backend_of(record)
+        verdict = Region("verdict", 32).set(0, 8, shortest).set(8, 8, longest)
+        verdict.set(16, 8, payload_len).set(24, 1, good)
+        regions += [
+            Region("result", 40),
+            record_mac_fields(record, Region("mac", 0x50)),
+            header_of(record),
+            Region("blocks", record.length),
+            verdict,
+        ]
+        names = ["result", "mac", "header", "blocks"]
+        arguments = [*map(Pointer, names), record.length, Pointer("verdict")]
+        return Call(arguments, regions, assumptions, functions)
+
+    def differs(outcome: Outcome) -> Bool:
+        call = outcome.execution.call
+        blocks = call.region("blocks").bytes
+        result = outcome.region("result")
+        if record.failure:
+            return any_of([unequal(result[:8], [1, *[0] * 7]), kept(outcome, ["result"])])
+        _, hash_of_message, mac = outcome.given("duplicate outer", "update", "finish")
+        hashed = outcome.notes[:-3]
+        compare = _blocks_differ if record.knows_compression else _lengths_differ
+        matches = specification.mac_matches(blocks, payload_len, record.bounds, mac)
+        expected_good = claripy.If(claripy.And(good == 0xFF, matches), _TRUE, _FALSE)
+        return any_of(
+            [
+                compare(record, call, payload_len, hashed, hash_of_message),
+                unequal(result[:8], [0] * 8),
+                word(result, 8) != shortest,
+                word(result, 16) != longest,
+                word(result, 24) != payload_len,
+                result[32] != expected_good,
+                kept(outcome, ["result"]),
+            ]
+        )
+
+    def sample(random: Random, given: dict[str, int]) -> None:
+        at = random.randint(shortest, longest)
+        given["payload_len_0"] = at
+        given["good_0"] = random.choice((0, 0xFF, 0xFF))
+        # The MAC is the last value that is made.
+        last = 0 if record.knows_compression else longest - shortest + 1
+        for index in range(record.hash.output_len):
+            given[f"finish{last}_{index}"] = given[f"blocks_{at + index}"]
+        spoil(random, given, "blocks", record.length)
+
+    return Case(
+        f"MAC of secret length, {record}",
+        VERIFY_BEHIND_PADDING,
+        call,
+        differs,
+        {"result": 1 if record.failure else 33},
+        # With destructors, memory of ours would be given to the allocator.
+        None if record.is_shared else sample,
+        inside=[HASH_BY_BLOCKS, HASH_BY_LENGTHS, WITH_STACK_WIPED, ZEROIZE_STACK],
+        stubs=[DEALLOC],
+        weight=1000 + record.length * len(record.hash.name),
+        split=Split(payload_len, range(shortest, longest + 1)),
+        **options,
+    )
+
+
+_TRUE, _FALSE = claripy.BVV(0xFF, 8), claripy.BVV(0, 8)
+
+
+def _blocks_differ(
+    record: Record,
+    call: Call,
+    payload_len: BV,
+    notes: Sequence[tuple[str, list[BV]]],
+    result: Sequence[BV],
+) -> Bool:
+    """Whether the blocks are not those of the message of this length, or the result is not the
+    chaining value after the last of them."""
+    hash = record.hash
+    message = [*_prefix_and_header(record, call, payload_len), *call.region("blocks").bytes]
+    head_len = len(message) - record.length
+    stream: list[BV] = []
+    values: dict[int, list[BV]] = {}
+    for what, content in notes:
+        if what == "compress":
+            stream += content
+        elif what == "chaining_value":
+            values[len(stream) // hash.block_len - 1] = content
+    length = payload_len + head_len
+    right = specification.padded(message, length, hash, len(stream))
+    wrong = [
+        claripy.And(is_part, found != expected)
+        for found, (is_part, expected) in zip(stream, right, strict=True)
+    ]
+    last = specification.last_block(length, hash)
+    known = [
+        claripy.And(last == index, claripy.Not(unequal(result, value)))
+        for index, value in values.items()
+    ]
+    return any_of([*wrong, claripy.Not(any_of(known))])
+
+
+def _lengths_differ(
+    record: Record,
+    call: Call,
+    payload_len: BV,
+    notes: Sequence[tuple[str, list[BV]]],
+    result: Sequence[BV],
+) -> Bool:
+    """Whether the result is not that of the context after the header and the payload."""
+    message = _prefix_and_header(record, call, payload_len)[record.prefix_len :]
+    head_len = len(message)
+    message += call.region("blocks").bytes
+    stream: list[BV] = []
+    values: dict[int, list[BV]] = {}
+    contexts = [what for what, _ in notes if what.startswith("duplicate")]
+    copies = ["duplicate copy"] * (len(contexts) - 1)
+    expect(contexts == ["duplicate inner", *copies], f"copies of the context, found {contexts}")
+    for what, content in notes:
+        if what == "update":
+            stream += content
+        elif what == "finish":
+            values[len(stream) - head_len] = content
+    wrong = unequal(stream, message[: len(stream)])
+    known = [
+        claripy.And(payload_len == length, claripy.Not(unequal(result, value)))
+        for length, value in values.items()
+    ]
+    return any_of([wrong, claripy.Not(any_of(known))])
+
+
+def _prefix_and_header(record: Record, call: Call, payload_len: BV) -> list[BV]:
+    """RFC 5246 section 6.2.3.1, RFC 6101 section 5.2.3.1: what is hashed before the payload."""
+    header = call.region("header").content(lambda value: value)
+    version = [] if record.is_ssl3 else [claripy.BVV(record.version >> 8, 8)]
+    version += [] if record.is_ssl3 else [claripy.BVV(record.version & 0xFF, 8)]
+    return [
+        *call.region("prefix").bytes[: record.prefix_len],
+        *reversed(header[:8]),
+        header[10],
+        *version,
+        payload_len[15:8],
+        payload_len[7:0],
+    ]

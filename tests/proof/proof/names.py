@@ -1,0 +1,12 @@
+"""How the functions of the library are called that are run, used or left out: the ends of names."""
+
+RECOVER_PREMASTER = "premaster::recover_premaster"
+REMOVE_PADDING = "padding::remove"
+OPEN = "Cbc as ssl_provider_core::record::protection::Protection>::open"
+VERIFY_PADDING_AND_MAC = "Protection>::verify_padding_and_mac"
+VERIFY_BEHIND_PADDING = "RecordMac::verify_behind_padding"
+HASH_BY_BLOCKS = "RecordMac::hash_by_blocks"
+HASH_BY_LENGTHS = "RecordMac::hash_by_lengths"
+DEALLOC = "__rust_dealloc"
+WITH_STACK_WIPED = "secret::with_stack_wiped::below"
+ZEROIZE_STACK = "stack::zeroize_stack"

@@ -1,0 +1,72 @@
+"""`padding::remove`: from decrypted blocks to the length of what is before the padding."""
+
+from collections.abc import Sequence
+from random import Random
+
+import claripy
+from claripy.ast.bool import Bool
+from claripy.ast.bv import BV
+
+from proof import specification
+from proof.call import Call, Pointer, Region, Value
+from proof.case import Case, any_of, kept, spoil, word
+from proof.engine import Outcome
+from proof.names import REMOVE_PADDING
+
+
+def padding_removal(
+    length: int, mac_len: int = 0, ssl3_block_len: int | None = None, **options
+) -> Case:
+    """`padding::remove`, as it is called under encrypt-then-MAC."""
+    rule = RULE_TLS if ssl3_block_len is None else RULE_SSL3
+
+    def call() -> Call:
+        block_len: Value = ssl3_block_len or claripy.BVS("unused_0", 64, explicit_name=True)
+        regions = [Region("verdict", 32), Region("blocks", length)]
+        arguments = [Pointer("verdict"), Pointer("blocks"), length, rule, block_len, mac_len]
+        return Call(arguments, regions)
+
+    def differs(outcome: Outcome) -> Bool:
+        blocks = outcome.execution.call.region("blocks").bytes
+        expected = specification.padding(blocks, mac_len, ssl3_block_len)
+        wrong = verdict_differs(outcome.region("verdict"), expected)
+        return any_of([wrong, kept(outcome, ["verdict"])])
+
+    name = f"padding::remove, {protocol(ssl3_block_len)}, {length} bytes"
+
+    def sample(random: Random, given: dict[str, int]) -> None:
+        _pad(random, given, length)
+
+    return Case(
+        name, REMOVE_PADDING, call, differs, {"verdict": 25}, sample, weight=3 * length, **options
+    )
+
+
+def _pad(random: Random, given: dict[str, int], length: int) -> None:
+    """Ends the blocks in padding, which is good in one of three cases."""
+    if length == 0:
+        return
+    pad = random.randint(1, min(length, 256))
+    for index in range(length - pad, length):
+        given[f"blocks_{index}"] = pad - 1
+    spoil(random, given, "blocks", length)
+
+
+def protocol(ssl3_block_len: int | None) -> str:
+    return "TLS" if ssl3_block_len is None else f"SSL 3.0 with blocks of {ssl3_block_len}"
+
+
+def verdict_differs(verdict: Sequence[BV], expected: specification.Padding) -> Bool:
+    """A `Verdict` has the bounds, the length of the payload, and a mask of one byte."""
+    shortest, longest, payload_len = (word(verdict, offset) for offset in (0, 8, 16))
+    return any_of(
+        [
+            shortest != expected.bounds[0] % 2**64,
+            longest != expected.bounds[1] % 2**64,
+            payload_len != expected.payload_len,
+            verdict[24] != claripy.If(expected.good, claripy.BVV(0xFF, 8), claripy.BVV(0, 8)),
+        ]
+    )
+
+
+RULE_SSL3, RULE_TLS = 0, 1

@@ -1,0 +1,48 @@
+"""Functions that are left out of a run: those of the C library, the allocator, and ours that are
+proved by themselves."""
+
+from collections.abc import Sequence
+
+import claripy
+
+from proof.call import Machine, Stub
+from proof.case import Case
+from proof.cbc import verify_behind_padding
+from proof.library import Library
+from proof.names import DEALLOC, VERIFY_BEHIND_PADDING
+
+
+def of(library: Library, case: Case) -> dict[int, Stub]:
+    """What runs instead, by the address where it is called."""
+    stubs = {library.imported(name): stub for name, stub in _IMPORTED.items()}
+    stubs |= {library.function(name).start: _OURS[name] for name in case.stubs}
+    stubs.pop(0, None)
+    return stubs
+
+
+def _memcpy(machine: Machine, arguments: Sequence[int]) -> int:
+    to, source, size = arguments
+    machine.write(to, machine.read(source, size))
+    return to
+
+
+def _memset(machine: Machine, arguments: Sequence[int]) -> int:
+    to, value, size = arguments
+    machine.write(to, [claripy.BVV(value & 0xFF, 8)] * size)
+    return to
+
+
+def _dealloc(machine: Machine, arguments: Sequence[int]) -> None:
+    del machine, arguments
+
+
+_IMPORTED = {
+    "memcpy": Stub(_memcpy, 3),
+    "memmove": Stub(_memcpy, 3),
+    "memset": Stub(_memset, 3),
+}
+
+_OURS = {
+    DEALLOC: Stub(_dealloc, 3),
+    VERIFY_BEHIND_PADDING: Stub(verify_behind_padding, 6),
+}
