@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
-    attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv, multi_buffer,
-    public_api, release, test, tidy, timing, tshark, valgrind,
+    attack, bench_report, capi, deny, doc, downstream, faults, fuzz, interop, matrix, msrv,
+    multi_buffer, public_api, release, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -37,6 +37,7 @@ const STEPS: [Step; 23] = [
     ("benches", bench_report::run_once),
     ("multi-buffer", multi_buffer::smoke),
     ("residue", test::residue),
+    ("faults", faults::smoke),
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),

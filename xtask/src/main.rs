@@ -14,6 +14,7 @@ mod cross;
 mod deny;
 mod doc;
 mod downstream;
+mod faults;
 mod features;
 mod fuzz;
 mod handshakes;
@@ -135,6 +136,8 @@ enum Task {
     },
     /// Run the handle table and the code that reads C pointers under Miri; needs nightly Rust.
     Miri,
+    /// Flip bits of loaded private keys in memory; no result of a faulty operation may come out.
+    Faults(faults::Options),
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue,
     /// Check with a clock that the time of an import does not depend on its plaintext.
@@ -190,6 +193,7 @@ fn run(task: Task) -> Result<()> {
         Task::Tshark => tshark::run(&workspace),
         Task::Miri => miri::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
+        Task::Faults(options) => faults::run(&workspace, &options),
         Task::Residue => test::residue(&workspace),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),

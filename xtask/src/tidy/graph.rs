@@ -23,7 +23,7 @@ struct Layer {
 const CORE: &str = "ssl-provider-core";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
     Layer {
         member: CORE,
         members: &[],
@@ -127,6 +127,12 @@ const LAYERS: [Layer; 17] = [
         members: &["ssl-provider", "ssl-provider-multibuffer"],
         in_tests: &[],
         others: Some(&["anyhow", "num-bigint"]),
+    },
+    Layer {
+        member: "ssl-provider-faults",
+        members: &["ssl-provider", "ssl-provider-testkit"],
+        in_tests: &[],
+        others: Some(&["anyhow", "num-bigint", "serde_json"]),
     },
     Layer { member: "xtask", members: &[], in_tests: &[], ..COMMON },
 ];
