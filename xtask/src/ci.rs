@@ -9,14 +9,14 @@ use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
-    asm, attack, bench_report, capi, deny, doc, downstream, fuzz, interop, matrix, msrv,
+    asm, attack, bench_report, capi, deny, doc, downstream, faults, fuzz, interop, matrix, msrv,
     multi_buffer, prove, public_api, release, residue, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 26] = [
+const STEPS: [Step; 27] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -39,6 +39,7 @@ const STEPS: [Step; 26] = [
     ("asm", asm::smoke),
     ("residue", residue::calls),
     ("process", residue::process),
+    ("faults", faults::smoke),
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),

@@ -16,6 +16,7 @@ mod deny;
 mod disassembly;
 mod doc;
 mod downstream;
+mod faults;
 mod features;
 mod fuzz;
 mod handshakes;
@@ -154,6 +155,8 @@ enum Task {
     },
     /// Run what handles pointers, handles and secret bytes under Miri; needs nightly Rust.
     Miri,
+    /// Flip bits of loaded private keys in memory; no result of a faulty operation may come out.
+    Faults(faults::Options),
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue {
         /// Search the whole memory and the registers of a C program that has freed everything.
@@ -217,6 +220,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
         Task::Residue { process: false } => residue::calls(&workspace),
         Task::Residue { process: true } => residue::process(&workspace),
+        Task::Faults(options) => faults::run(&workspace, &options),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
         Task::Callgrind { full } => valgrind::callgrind(&workspace, full),

@@ -1,6 +1,8 @@
 //! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, built with the release profile.
 //! Each run has a positive control: a probe with a planted branch, which must be reported.
 
+mod private_operation;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -96,7 +98,13 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
         }
         println!("{level}, {library}: clean: {}", printed.trim_end());
     }
+    if library == IN_RUST {
+        private_operation::check(workspace, &clean, level)?;
+    }
     let planted = probe.planted().build(workspace)?;
+    if library == IN_RUST {
+        private_operation::check_planted(workspace, &planted, level)?;
+    }
     for (arguments, place) in runs {
         let (status, printed) = memcheck(workspace, &planted, arguments)?;
         let reports = printed.matches("depends on uninitialised value").count();

@@ -26,6 +26,10 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
+`disputed by an advisory`: RUSTSEC-2023-0071 (Marvin) names no patched release of the crate `rsa`.
+Under valgrind, no branch or address of its private operation depends on the key or on the
+ciphertext, except for comparisons whose outcome is public. SECURITY.md has the details.
+
 Exit codes:
   0  at least one backend is compiled in
   2  no backend is compiled in, or the arguments are not usable

@@ -24,6 +24,11 @@ impl Arena {
     pub(crate) const fn new() -> Self {
         Self { memory: UnsafeCell::new([0; LEN]), used: AtomicUsize::new(0) }
     }
+
+    /// The address where the next piece begins.
+    pub(crate) fn end(&self) -> usize {
+        self.memory.get().expose_provenance() + self.used.load(Ordering::Relaxed)
+    }
 }
 
 // SAFETY: no reference to the memory is made here, only pointers to pieces that do not overlap;

@@ -7,13 +7,15 @@
 //! import, `probe raw LIBRARY N` for those of the library's private operation. N is how many
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
-//! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA. With the feature
-//! `planted-leak` a branch on the block is in the path, and all must notice.
+//! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA, and
+//! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation. With
+//! the feature `planted-leak` a branch on the block is in the path, and all must notice.
 
 mod arena;
 mod backend;
 mod classes;
 mod exchange;
+mod private_operation;
 mod record;
 mod valgrind;
 
@@ -55,9 +57,11 @@ fn main() -> ExitCode {
         ["poison-records", library] => records(library, record::poison),
         ["count-records"] => records("rustcrypto", record::count),
         ["poison-arithmetic"] => arithmetic(),
+        ["poison-private-operation", secret] => private_operation::poison(KEY, secret),
         _ => Err(anyhow!(
             "usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
-                  poison-records LIBRARY | count-records | poison-arithmetic, under valgrind"
+                  poison-records LIBRARY | count-records | poison-arithmetic | \
+                  poison-private-operation key|ciphertext, under valgrind"
         )),
     };
     match outcome {

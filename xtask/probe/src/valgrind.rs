@@ -26,6 +26,15 @@ pub(crate) fn mark_defined<T>(value: &mut T) {
     request(MAKE_MEM_DEFINED, address, size_of::<T>(), 0);
 }
 
+/// Marks memory of the arena as undefined, where a library keeps a number; of an odd one all bits
+/// but the lowest, which is no secret.
+pub(crate) fn mark_number_at(address: usize, len: usize, is_odd: bool) {
+    request(MAKE_MEM_UNDEFINED, address, len, 0);
+    if is_odd {
+        request(SET_VBITS, address, [0xfe_u8].as_ptr().expose_provenance(), 1);
+    }
+}
+
 /// Returns whether memcheck regards every bit of `bytes` as undefined.
 pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
     let bits = undefined_bits(bytes);
@@ -74,8 +83,8 @@ fn request(number: usize, first: usize, second: usize, third: usize) -> usize {
     // leaves it as it was, and exchange rbx with itself; only the flags change, which an asm block
     // may do. Under valgrind the result is in rdx, declared as output. `arguments` outlives
     // the block, and every address among them, with its length, is that of a live slice or string
-    // of the one caller, mutable where the request writes. The block is not `nomem`, so the
-    // compiler expects memory to be read and written.
+    // of the one caller, mutable where the request writes, or of the arena, which is never freed.
+    // The block is not `nomem`, so the compiler expects memory to be read and written.
     unsafe {
         asm!(
             "rol rdi, 3",
@@ -102,6 +111,7 @@ const COUNT_ERRORS: usize = 0x1201;
 const MAKE_MEM_UNDEFINED: usize = tool(b'M', b'C') + 1;
 const MAKE_MEM_DEFINED: usize = tool(b'M', b'C') + 2;
 const GET_VBITS: usize = tool(b'M', b'C') + 8;
+const SET_VBITS: usize = tool(b'M', b'C') + 9;
 const ZERO_STATS: usize = tool(b'C', b'T') + 1;
 const DUMP_STATS_AT: usize = tool(b'C', b'T') + 3;
 

@@ -24,7 +24,7 @@ const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 18] = [
+const LAYERS: [Layer; 19] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -135,6 +135,12 @@ const LAYERS: [Layer; 18] = [
         members: &["ssl-provider", "ssl-provider-multibuffer"],
         in_tests: &[],
         others: Some(&["anyhow", "num-bigint"]),
+    },
+    Layer {
+        member: "ssl-provider-faults",
+        members: &["ssl-provider", "ssl-provider-testkit"],
+        in_tests: &[],
+        others: Some(&["anyhow", "num-bigint", "serde_json"]),
     },
     Layer { member: "xtask", members: &[], in_tests: &[], ..COMMON },
 ];
