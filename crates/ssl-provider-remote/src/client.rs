@@ -345,7 +345,8 @@ impl Connection {
     fn open(shared: &Shared) -> Result<Self, KeyServerError> {
         let connected = || {
             let socket = stream_socket()?;
-            let limit = shared.time_limit;
+            // 0 would be no limit.
+            let limit = shared.time_limit.max(Duration::from_millis(1));
             let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
             let limit = TimeVal::new(seconds, limit.subsec_micros().into());
             setsockopt(&socket, SendTimeout, &limit)?;

@@ -1,10 +1,8 @@
-#![doc = include_str!("../README.md")]
+//! Private keys in a process of their own, the key server, behind a Unix socket: server and client.
+//! [`protocol`] has the messages. A client sends a request and waits for the reply before it sends
+//! the next one; it opens a connection for each call that it makes at the same time.
 //!
-//! # Protocol
-//!
-//! A client sends a request and waits for the reply before it sends the next one; it opens a
-//! connection for each call that it makes at the same time. [`protocol`] has the messages.
-
+#![cfg_attr(target_os = "linux", doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
 pub mod protocol;

@@ -213,7 +213,8 @@ impl Running<'_> {
     /// Accepts the connections that wait.
     fn accept(&self) {
         let listener = &self.server.listener;
-        loop {
+        // Not all at once, so that others who connect do not keep this thread from its clients.
+        for _ in 0..MAX_ACCEPTED {
             match listener.socket.accept() {
                 Ok((stream, _)) => self.add(stream),
                 Err(error) => match error.kind() {
@@ -424,6 +425,9 @@ fn once(data: u64) -> EpollEvent {
 
 const STOP: u64 = u64::MAX;
 const LISTENER: u64 = u64::MAX - 1;
+
+/// Connections that a thread accepts at once.
+const MAX_ACCEPTED: usize = 16;
 
 /// How often time limits are checked while a request is incomplete, in milliseconds.
 const SWEEP: u16 = 250;

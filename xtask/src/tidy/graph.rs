@@ -23,7 +23,7 @@ struct Layer {
 const CORE: &str = "ssl-provider-core";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 17] = [
+const LAYERS: [Layer; 18] = [
     Layer {
         member: CORE,
         members: &[],
@@ -73,10 +73,24 @@ const LAYERS: [Layer; 17] = [
         // Bytes only, for endpoints and readers of captures alike.
         others: Some(&[]),
     },
+    Layer {
+        member: "ssl-provider-remote",
+        in_tests: &["ssl-provider", "ssl-provider-testkit"],
+        // Sockets; the crypto is the backends'.
+        others: Some(&["nix", "zeroize"]),
+        ..COMMON
+    },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
     Layer {
         member: "ssl-provider-cli",
-        members: &["ssl-provider", CORE, "ssl-provider-lab", "ssl-provider-keys", WIRE],
+        members: &[
+            "ssl-provider",
+            CORE,
+            "ssl-provider-lab",
+            "ssl-provider-keys",
+            "ssl-provider-remote",
+            WIRE,
+        ],
         ..COMMON
     },
     Layer {
@@ -99,7 +113,7 @@ const LAYERS: [Layer; 17] = [
     },
     Layer {
         member: "ssl-provider-capi",
-        members: &["ssl-provider", "ssl-provider-keys"],
+        members: &["ssl-provider", "ssl-provider-keys", "ssl-provider-remote"],
         // Key formats; the crypto is the backends'.
         others: Some(&["libc", "pkcs1", "pkcs8", "zeroize"]),
         ..COMMON
@@ -116,6 +130,7 @@ const LAYERS: [Layer; 17] = [
             "ssl-provider",
             "ssl-provider-cli",
             "ssl-provider-lab",
+            "ssl-provider-remote",
             "ssl-provider-testkit",
             WIRE,
         ],
