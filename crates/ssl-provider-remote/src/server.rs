@@ -187,9 +187,13 @@ impl Running<'_> {
         let batch = self.server.limits.batch.max(1);
         let mut events = vec![EpollEvent::empty(); batch];
         let mut complete = Vec::with_capacity(batch);
+        let mut last_sweep = Instant::now();
         while !self.server.stop.0.stopped.load(Ordering::Acquire) {
             let is_sweeping = self.incomplete.load(Ordering::Relaxed) > 0;
-            let timeout = if is_sweeping { SWEEP.into() } else { EpollTimeout::NONE };
+            let timeout = match is_sweeping {
+                true => SWEEP.try_into().unwrap_or(EpollTimeout::ZERO),
+                false => EpollTimeout::NONE,
+            };
             let ready = match self.server.epoll.wait(&mut events, timeout) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
@@ -203,8 +207,9 @@ impl Running<'_> {
                 }
             }
             self.respond(&mut complete);
-            if is_sweeping {
+            if is_sweeping && last_sweep.elapsed() >= SWEEP {
                 self.sweep();
+                last_sweep = Instant::now();
             }
         }
         Ok(())
@@ -429,8 +434,8 @@ const LISTENER: u64 = u64::MAX - 1;
 /// Connections that a thread accepts at once.
 const MAX_ACCEPTED: usize = 16;
 
-/// How often time limits are checked while a request is incomplete, in milliseconds.
-const SWEEP: u16 = 250;
+/// How often time limits are checked while a request is incomplete.
+const SWEEP: Duration = Duration::from_millis(250);
 
 /// How long a server without file descriptors waits before it accepts again.
 const PAUSE: Duration = Duration::from_millis(50);
