@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use ssl_provider::{
-    Buffer, CipherSuite, Error, HashAlgorithm, KeyExportPolicy, KeyLogPolicy, ParameterList,
-    Policy, PrivateKey, ProtocolVersion, Provider, PublicKeyDer, RecordKey, RecordOptions,
-    RsaPrivateKeyDer, Side, SignatureScheme, backends, default_backend,
+    Buffer, CipherSuite, Error, HashAlgorithm, KeyExportPolicy, KeyLogPolicy, MasterSeed,
+    ParameterList, Policy, PrivateKey, ProtocolVersion, Provider, PublicKeyDer, RecordKey,
+    RecordOptions, RsaPrivateKeyDer, Side, SignatureScheme, backends, default_backend,
 };
 use ssl_provider_cli::capture::{Limits, Moment, source};
 use ssl_provider_cli::key_file::{Password, PasswordArgs, keys_in, read_keys};
@@ -23,6 +23,10 @@ use ssl_provider_cli::keylog::keyring::Keyring;
 use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::tls::RecordStream;
 use ssl_provider_lab::{Connection, Identity, Options, Settings};
+use ssl_provider_remote::protocol::{
+    self, Command, KeyId, MAX_REPLY_LEN, MAX_REQUEST_LEN, PublicKeyContent, Reply, Request,
+    message_len,
+};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::Exchange;
@@ -44,7 +48,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
     Target { name: "import", run: import, corpus: imports },
     Target { name: "private_key", run: private_key, corpus: private_keys },
@@ -55,6 +59,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "protected_record", run: protected_record, corpus: protected_records },
     Target { name: "record_key", run: record_key, corpus: record_keys },
     Target { name: "public_key", run: public_key, corpus: public_keys },
+    Target { name: "key_server", run: key_server, corpus: key_server_messages },
 ];
 
 /// A parameter list as a C caller passes it: the version, then type, length and content of each
@@ -107,6 +112,22 @@ pub fn import(input: &[u8]) {
     assert_eq!(secret, import(ciphertext), "asked twice");
     let good = &[7; 128];
     assert_eq!(secret.map(drop), import(good).map(drop), "the ciphertext decides");
+}
+
+/// A message of a key server or one of its clients: what is parsed is written as the same bytes, so
+/// that no message has two meanings, and a message has no other length than it says.
+pub fn key_server(input: &[u8]) {
+    if let Ok(request) = Request::parse(input) {
+        assert_eq!(request.to_bytes().as_deref(), Ok(input));
+        assert_eq!(message_len(input, MAX_REQUEST_LEN), Ok(Some(input.len())));
+    }
+    if let Ok(reply) = Reply::parse(input) {
+        assert_eq!(reply.to_bytes().as_deref().map(Vec::as_slice), Ok(input));
+        assert_eq!(message_len(input, MAX_REPLY_LEN), Ok(Some(input.len())));
+        if let Some(key) = reply.content.ok().and_then(|it| PublicKeyContent::parse(it).ok()) {
+            assert_eq!(key.to_bytes().as_deref().ok(), reply.content.ok());
+        }
+    }
 }
 
 /// A private key as DER: every backend accepts it, or each refuses it for the same reason.
@@ -293,6 +314,34 @@ fn parameter_lists() -> Vec<Vec<u8>> {
     [&[][..], &version, &hash(32), &hash(36), &hash(48), &[20, 0xff], &buffer(99, b"unknown")]
         .map(|last| [&[0], &randoms[..], last].concat())
         .into()
+}
+
+fn key_server_messages() -> Vec<Vec<u8>> {
+    let exchange = |seed, ciphertext| {
+        Command::MasterSecret(protocol::Exchange {
+            key: KeyId([5; KeyId::LEN]),
+            version: ProtocolVersion::TLS1_2,
+            suite: CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+            offered: ProtocolVersion::TLS1_2,
+            seed,
+            ciphertext,
+        })
+    };
+    let requests = [
+        Command::PublicKey { index: 1 },
+        exchange(MasterSeed::Randoms(&[1; 32], &[2; 32]), &[3; 128]),
+        exchange(MasterSeed::SessionHash(&[4; 48]), &[]),
+    ];
+    let key = PublicKeyContent { modulus: &[0xc5; 128], exponent: &[1, 0, 1] };
+    let key = key.to_bytes().expect("it is short");
+    let contents = protocol::Status::ALL.iter().map(|status| Err(*status));
+    let contents = contents.chain([Ok(&key[..]), Ok(&[6; 48])]);
+    let requests = requests.map(|command| Request { id: 7, command }.to_bytes());
+    let mut messages: Vec<_> = requests.into_iter().map(|it| it.expect("it is short")).collect();
+    messages.extend(
+        contents.map(|content| Reply { id: 7, content }.to_bytes().expect("it is short").to_vec()),
+    );
+    messages
 }
 
 fn imports() -> Vec<Vec<u8>> {

@@ -39,6 +39,7 @@ examples:
   cargo xtask attack                          everything, on all four backends
   cargo xtask attack --smoke                  a sample, in less than a minute
   cargo xtask attack --backend ring --only resumption
+  cargo xtask attack --key-server --only bleichenbacher
   cargo xtask attack --planted                show that faults are found
 """
 
@@ -115,7 +116,12 @@ def _server(
     if arguments.openssl:
         return servers.openssl(credentials, client_auth=client_auth)
     return servers.sslprov(
-        arguments.sslprov, credentials, backend, old=old, client_auth=client_auth
+        arguments.sslprov,
+        credentials,
+        backend,
+        old=old,
+        client_auth=client_auth,
+        key_server=arguments.key_server,
     )
 
 
@@ -147,6 +153,11 @@ def _parser() -> argparse.ArgumentParser:
         "--planted",
         action="store_true",
         help="attack servers with faults planted in them, and insist that each is found",
+    )
+    parser.add_argument(
+        "--key-server",
+        action="store_true",
+        help="keep the key in `sslprov key-server`, a process of its own",
     )
     parser.add_argument(
         "--openssl",

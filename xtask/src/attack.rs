@@ -11,6 +11,18 @@ use crate::workspace::Workspace;
 const REQUIREMENTS: &str = "tests/attack/requirements.txt";
 const SCANNERS: &str = "tests/attack/scanners.txt";
 
+/// The conversations about premaster secrets, with a server whose key is in another process.
+const KEY_SERVER: [&str; 8] = [
+    "--smoke",
+    "--key-server",
+    "--backend",
+    "aws-lc",
+    "--only",
+    "bleichenbacher",
+    "--only",
+    "key-exchange",
+];
+
 /// Runs a sample of the conversations, and checks that planted faults are found.
 ///
 /// # Errors
@@ -18,6 +30,9 @@ const SCANNERS: &str = "tests/attack/scanners.txt";
 /// As [`run`].
 pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &["--smoke".into()])?;
+    if cfg!(target_os = "linux") {
+        run(workspace, &KEY_SERVER.map(str::to_owned))?;
+    }
     run(workspace, &["--planted".into()])
 }
 

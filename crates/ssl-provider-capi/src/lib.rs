@@ -38,6 +38,8 @@ pub mod exporter;
 mod failure;
 pub mod function_table;
 pub mod handshake_hash;
+#[cfg(target_os = "linux")]
+mod key_server;
 mod key_store;
 pub mod key_transfer;
 pub mod master_key;

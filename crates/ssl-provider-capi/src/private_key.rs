@@ -1,6 +1,10 @@
 //! Private keys: opened by their certificates, and their properties.
 
+#[cfg(not(target_os = "linux"))]
+use ssl_provider::Provider;
 use ssl_provider::{Curve, Error, PrivateKey};
+#[cfg(not(target_os = "linux"))]
+use ssl_provider_keys::PublicKey;
 use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey};
 
 use crate::abi::{
@@ -16,6 +20,8 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::Failure;
+#[cfg(target_os = "linux")]
+use crate::key_server::private_key as key_of_key_server;
 use crate::key_store::certificate_key;
 use crate::object::{EcPrivateKey, Object, OpenedKey};
 use crate::pointer::{CertContext, Out, WideStr};
@@ -28,8 +34,16 @@ export! {
     /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An EC key has properties and a public
     /// half, but no listed suite uses it yet.
     ///
-    /// Returns `NTE_NO_KEY` if there is no such key, and `NTE_BAD_TYPE` if the key of the
-    /// certificate is neither RSA nor on P-256, P-384 or P-521.
+    /// On Linux, an RSA key that was not imported is one of the key server whose socket the
+    /// environment variable `SSL_PROVIDER_KEY_SERVER` names, if it has the key: see `sslprov
+    /// key-server`. It runs as the same user, as root, or as the user whose number is in
+    /// `SSL_PROVIDER_KEY_SERVER_UID`, and does the key exchange of `SslImportMasterKey`, which
+    /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. What a policy requires of RSA is
+    /// not checked for such a key.
+    ///
+    /// Returns `NTE_NO_KEY` if there is no such key, `NTE_DEVICE_NOT_READY` if the key server
+    /// cannot be reached, and `NTE_BAD_TYPE` if the key of the certificate is neither RSA nor on
+    /// P-256, P-384 or P-521.
     fn SslOpenPrivateKey is OpenPrivateKeyFn(
         provider: ProviderHandle,
         private_key: Out<KeyHandle>,
@@ -42,17 +56,18 @@ export! {
         let certificate = cert_context.encoded()?;
         no_flags(flags)?;
         let public = certificate_key(&certificate)?;
-        let stored = process().keys.find(&public)?.ok_or(Failure::Status(
-            NTE_NO_KEY,
-            "no imported key with the public key of the certificate",
-        ))?;
-        let key = match &*stored {
-            CheckedKey::Rsa { pkcs1, .. } => {
+        let stored = process().keys.find(&public)?;
+        let key = match stored.as_deref() {
+            Some(CheckedKey::Rsa { pkcs1, .. }) => {
                 OpenedKey::Rsa(provider.provider().load_private_key(pkcs1)?.into())
             }
-            CheckedKey::Ec(public) => {
+            Some(CheckedKey::Ec(public)) => {
                 let backend = provider.provider().backend().clone();
                 OpenedKey::Ec(EcPrivateKey { backend, public: public.clone() }.into())
+            }
+            None => {
+                let key = key_of_key_server(provider.provider(), &public)?;
+                OpenedKey::Rsa(key.ok_or(NO_KEY)?.into())
             }
         };
         place.write(process().handles.insert(Object::PrivateKey(key))?);
@@ -89,6 +104,15 @@ export! {
         Ok(())
     }
 }
+
+/// There are key servers on Linux only.
+#[cfg(not(target_os = "linux"))]
+fn key_of_key_server(_: &Provider, _: &PublicKey) -> Result<Option<PrivateKey>, Failure> {
+    Ok(None)
+}
+
+const NO_KEY: Failure =
+    Failure::Status(NTE_NO_KEY, "no key with the public key of the certificate was imported");
 
 /// Returns a property of an RSA key, or `None` for an unknown name.
 fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {

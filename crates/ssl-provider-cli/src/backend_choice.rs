@@ -1,7 +1,11 @@
 //! Which backends a subcommand uses: `--backend`, then `SSL_PROVIDER_BACKEND`, then the default.
 //! The order and the list of names are the facade's; nothing here depends on a Cargo feature.
 
-use ssl_provider::{Backend, Error, backend, backends, default_backend, with_multi_buffer};
+use std::time::Duration;
+
+use ssl_provider::{
+    Backend, Error, backend, backends, default_backend, with_batcher, with_multi_buffer,
+};
 
 use crate::exit::Failure;
 
@@ -40,6 +44,34 @@ impl MultiBufferArgs {
     /// support it.
     pub fn around(self, backend: Backend) -> Backend {
         if self.no_multi_buffer { backend } else { with_multi_buffer(&backend).unwrap_or(backend) }
+    }
+}
+
+/// The options of a server whose threads share batches of private operations.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct BatchArgs {
+    /// Whether private operations are done by multi-buffer RSA.
+    #[command(flatten)]
+    pub multi_buffer: MultiBufferArgs,
+
+    /// Longest time, in microseconds, that a private operation waits for those of other threads, to
+    /// run in one batch with them; at most 1000. With 0 it joins those that have queued up
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u16).range(0..=1000))]
+    #[arg(conflicts_with = "no_multi_buffer")]
+    pub batch_wait: u16,
+}
+
+impl BatchArgs {
+    /// Wraps the backend, if batches are faster with it: around multi-buffer RSA the threads share
+    /// batches; a library by itself gains nothing by them.
+    pub fn around(self, library: Backend) -> Backend {
+        let backend = self.multi_buffer.around(library.clone());
+        if backend == library {
+            return backend;
+        }
+        let wait = Duration::from_micros(self.batch_wait.into());
+        with_batcher(&backend, wait).unwrap_or(backend)
     }
 }
 

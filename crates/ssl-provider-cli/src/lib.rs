@@ -11,6 +11,8 @@ pub mod exit;
 mod hex;
 pub mod import;
 pub mod key_file;
+#[cfg(target_os = "linux")]
+pub mod key_server;
 pub mod keylog;
 mod outputs;
 mod protocol_argument;
@@ -45,6 +47,9 @@ pub enum Command {
     Import(Box<import::Args>),
     /// Run a TLS server with RSA key exchange, for tests, captures and old devices in a lab
     Serve(Box<serve::Args>),
+    /// Keep private keys in a process of their own, which does RSA key exchanges for others
+    #[cfg(target_os = "linux")]
+    KeyServer(Box<key_server::Args>),
     /// List the compiled-in crypto backends, and whose code performs each operation
     Backends(backends::Args),
     /// List the known cipher suites
@@ -57,6 +62,8 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::Keylog(args) => keylog::command::run(args),
         Command::Import(args) => import::run(args),
         Command::Serve(args) => serve::run(args),
+        #[cfg(target_os = "linux")]
+        Command::KeyServer(args) => key_server::run(args),
         Command::Backends(args) => backends::run(args),
         Command::Suites(args) => suites::run(args),
     };

@@ -3,6 +3,8 @@
 
 mod advice;
 
+#[cfg(target_os = "linux")]
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -12,18 +14,22 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{
-    Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider, with_batcher,
+    Backend, CipherSuite, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion, Provider,
 };
 use ssl_provider_lab::{
     Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity,
     IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
     Settings,
 };
+#[cfg(target_os = "linux")]
+use ssl_provider_remote::KeyServer;
 use ssl_provider_wire::Alert;
 
-use crate::backend_choice::{MultiBufferArgs, OneBackendArgs};
+use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, show, tell};
 use crate::key_file::{self, PasswordArgs};
+#[cfg(target_os = "linux")]
+use crate::keylog::certificate::{self, PublicKey};
 use crate::outputs;
 use crate::protocol_argument;
 use crate::serve::advice::Advisor;
@@ -43,11 +49,22 @@ pub struct Args {
 
     /// Key file of the server: PEM, DER, PKCS#12 or CNG blob. Default: a key and a certificate are
     /// generated, and discarded when the server stops
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", group = "private_key")]
     pub key: Option<PathBuf>,
 
+    /// Socket of the `sslprov key-server` that has the key of --cert. It decrypts with a backend
+    /// and in batches of its own
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "SOCKET", group = "private_key", requires = "cert")]
+    pub key_server: Option<PathBuf>,
+
+    /// Trust a key server of this user, by number, and not only of one's own or of root
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "UID", requires = "key_server")]
+    pub key_server_uid: Option<u32>,
+
     /// PEM or PKCS#12 file of certificates, the server's own first. Default: those in the key file
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "private_key")]
     pub cert: Option<PathBuf>,
 
     /// Protocol versions to accept. Default: TLS 1.0 to 1.2
@@ -86,7 +103,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
     pub keylog: Option<PathBuf>,
 
-    /// Worker threads. Default: one for each processor
+    /// Worker threads. Default: one for each processor, and with --key-server at least 8
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
@@ -115,16 +132,9 @@ pub struct Args {
     #[command(flatten)]
     pub backend: OneBackendArgs,
 
-    /// Whether private operations are done by multi-buffer RSA.
+    /// Batches of private operations.
     #[command(flatten)]
-    pub multi_buffer: MultiBufferArgs,
-
-    /// Longest time, in microseconds, that a private operation waits for those of other threads, to
-    /// run in one batch with them; at most 1000. With 0 it joins those that have queued up
-    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
-    #[arg(value_parser = clap::value_parser!(u16).range(0..=1000))]
-    #[arg(conflicts_with = "no_multi_buffer")]
-    pub batch_wait: u16,
+    pub batches: BatchArgs,
 
     /// The password of the key.
     #[command(flatten)]
@@ -159,6 +169,7 @@ Examples:
   sslprov serve --key server.pem --cert chain.pem --keylog keys.txt --listen 127.0.0.1:0
   sslprov serve --versions tls1.2 --suites 0x009c,TLS_RSA_WITH_AES_128_CBC_SHA --backend openssl
   sslprov serve --allow-ssl3 --suites default,legacy
+  sslprov serve --key-server /run/user/1000/keys.sock --cert chain.pem    (on Linux)
   curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
 /// The values of `--client-auth`.
@@ -222,7 +233,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
-    if args.key.is_none() && !args.quiet {
+    if args.key.is_none() && args.cert.is_none() && !args.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
 
@@ -290,16 +301,8 @@ fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
 }
 
 impl Args {
-    /// Returns the chosen backend. Around multi-buffer RSA the threads share batches; a library by
-    /// itself gains nothing by them.
     fn backend(&self) -> Result<Backend, Failure> {
-        let library = self.backend.choose()?;
-        let backend = self.multi_buffer.around(library.clone());
-        if backend == library {
-            return Ok(backend);
-        }
-        let wait = Duration::from_micros(self.batch_wait.into());
-        Ok(with_batcher(&backend, wait).unwrap_or(backend))
+        Ok(self.batches.around(self.backend.choose()?))
     }
 
     /// Returns the path of the key log; an empty variable counts as not set.
@@ -318,17 +321,25 @@ impl Args {
     }
 
     fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {
-        let Some(path) = &self.key else {
+        let Some(cert) = self.cert.as_ref().or(self.key.as_ref()) else {
             return Ok(Identity::self_signed(provider).map_err(Failure::usage)?.identity);
         };
         let password = self.password.password()?;
-        let key = key_file::read_key(path, &password)?;
-        let key = provider
-            .load_private_key(&key.der)
-            .map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
-        let cert = self.cert.as_ref().unwrap_or(path);
+        let key = match &self.key {
+            Some(path) => {
+                let key = key_file::read_key(path, &password)?;
+                let key = provider.load_private_key(&key.der);
+                key.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
+                    .map(Some)?
+            }
+            None => None,
+        };
         let chain = key_file::read_certificates(cert, &password)?;
         let file = cert.display();
+        let key = match key {
+            Some(key) => key,
+            None => self.remote_key(provider, chain.first().map(Vec::as_slice))?,
+        };
         Identity::new(key, &chain).map_err(|error| match error {
             IdentityError::NoCertificate => Failure::usage(format_args!(
                 "{file} has no certificate; add one with --cert, or omit --key to have both \
@@ -336,6 +347,34 @@ impl Args {
             )),
             other => Failure::usage(format_args!("{file}: {other}")),
         })
+    }
+
+    /// Returns the key of a certificate from the key server.
+    #[cfg(target_os = "linux")]
+    fn remote_key(
+        &self,
+        provider: &Provider,
+        certificate: Option<&[u8]>,
+    ) -> Result<PrivateKey, Failure> {
+        let path = self.key_server.as_deref().unwrap_or(Path::new(""));
+        let failure = |why: &dyn fmt::Display| {
+            Failure::usage(format_args!("--key-server {}: {why}", path.display()))
+        };
+        match certificate.map(certificate::public_key) {
+            Some(PublicKey::Rsa(modulus)) => self
+                .key_server_uid
+                .iter()
+                .fold(KeyServer::at(path), |server, uid| server.trusting(*uid))
+                .private_key(provider, &modulus)
+                .map_err(|error| failure(&error)),
+            _ => Err(failure(&"--cert has no certificate with an RSA key")),
+        }
+    }
+
+    /// Not reached, as there is no option that leads here.
+    #[cfg(not(target_os = "linux"))]
+    fn remote_key(&self, _: &Provider, _: Option<&[u8]>) -> Result<PrivateKey, Failure> {
+        Err(Failure::usage("key servers need Linux"))
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -408,11 +447,17 @@ impl Args {
         Advisor { backend, versions, suites, allow_ssl3: self.allow_ssl3 }
     }
 
+    /// One thread for each processor; with a key server more, which wait for its replies.
+    fn default_threads(&self) -> usize {
+        let processors = Limits::default().threads;
+        if self.cert.is_some() && self.key.is_none() { processors.max(8) } else { processors }
+    }
+
     fn limits(&self) -> Limits {
         let default = Limits::default();
         let connection = Duration::from_secs(self.timeout);
         Limits {
-            threads: self.threads.map_or(default.threads, Into::into),
+            threads: self.threads.map_or_else(|| self.default_threads(), Into::into),
             connection,
             handshake: default.handshake.min(connection),
             total: if self.once { Some(1) } else { self.max_connections },

@@ -85,7 +85,9 @@ fn suites_can_be_cut_down_to_a_protocol() {
 
 #[test]
 fn every_help_has_examples_and_exit_codes() {
-    for command in ["keylog", "import", "serve", "backends", "suites"] {
+    let mut commands = vec!["keylog", "import", "serve", "backends", "suites"];
+    commands.extend(cfg!(target_os = "linux").then_some("key-server"));
+    for command in commands {
         let help = sslprov([command, "--help"]).expect_code(0).stdout;
         assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{command}: {help}");
         let listed = |code: &str| {

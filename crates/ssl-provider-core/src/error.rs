@@ -64,6 +64,8 @@ pub enum Error {
     NoBackend,
     /// The backend lacks a property that the caller required.
     RequirementNotMet(&'static str),
+    /// What holds the private key cannot be reached, such as a key server; the text says why.
+    Unavailable(&'static str),
 
     // The backend.
     /// The backend does not support this, as its `support` returns too.
@@ -122,7 +124,7 @@ impl Error {
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
             Self::BadRecord | Self::RecordOverflow => SecurityStatus::NTE_DECRYPTION_FAILURE,
             Self::BadSignature | Self::BadFinished => SecurityStatus::NTE_BAD_SIGNATURE,
-            Self::Random => SecurityStatus::NTE_DEVICE_NOT_READY,
+            Self::Random | Self::Unavailable(_) => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
             Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
             Self::Backend { .. } => SecurityStatus::NTE_FAIL,
@@ -161,6 +163,7 @@ impl fmt::Display for Error {
                  aws-lc, openssl, openssl-vendored, rustcrypto, ring",
             ),
             Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
+            Self::Unavailable(why) => f.write_str(why),
             Self::Unsupported(operation) => write!(f, "the backend does not support {operation}"),
             Self::Backend { backend, code } => {
                 write!(f, "the {backend} library failed (its code 0x{code:x})")
@@ -226,6 +229,7 @@ mod tests {
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),
         (Error::RequirementNotMet("FIPS"), 0x8009_0029, "FIPS"),
+        (Error::Unavailable("the key server is gone"), 0x8009_0030, "key server"),
         (Error::Unsupported(Operation::RsaDecryptRaw), 0x8009_0029, "RSA"),
         (Error::Backend { backend: "openssl", code: 0x41 }, 0x8009_0020, "0x41"),
         (Error::Internal("out of step"), 0x8009_002D, "out of step"),

@@ -38,7 +38,8 @@ pub trait RsaKeyExchange: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] or [`Error::Backend`], for reasons that the ciphertext does not decide.
+    /// [`Error::Random`], [`Error::Backend`] or [`Error::Unavailable`], for reasons that the
+    /// ciphertext does not decide.
     fn master_secret(
         &self,
         exchange: &RsaExchange<'_>,

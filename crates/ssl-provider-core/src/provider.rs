@@ -177,6 +177,7 @@ impl Provider {
     /// - [`Error::UnsupportedProtocol`], [`Error::UnsupportedSuite`].
     /// - [`Error::InvalidParameter`]: randoms or session hash are missing or of a wrong length.
     /// - [`Error::Random`], [`Error::Backend`]: the library failed.
+    /// - [`Error::Unavailable`]: what holds the key cannot be reached.
     pub fn import_master_key(
         &self,
         key: &PrivateKey,

@@ -14,6 +14,7 @@ _START_TIME = 30.0
 """Seconds that a server may take to start."""
 
 _LISTENING = re.compile(r"listening on (\S+):(\d+)")
+_LISTENING_AT = re.compile(r"listening on (\S+)()")
 _ACCEPT = re.compile(r"ACCEPT (\S+):(\d+)")
 
 
@@ -29,11 +30,12 @@ class Server:
     address: tuple[str, int]
     process: subprocess.Popen[str] | None
     log: IO[str] | None = None
+    key_server: "Server | None" = None
 
     def trouble(self) -> str | None:
-        """Whether the server has died, and its last words."""
+        """Whether the server or its key server has died, and its last words."""
         if self.process is None or self.process.poll() is None:
-            return None
+            return self.key_server.trouble() if self.key_server else None
         return f"the server ended with status {self.process.returncode}: {self.last_words()}"
 
     def last_words(self) -> str:
@@ -54,21 +56,43 @@ class Credentials:
 
 @contextmanager
 def sslprov(
-    program: Path, credentials: Credentials, backend: str, *, old: bool, client_auth: str
+    program: Path,
+    credentials: Credentials,
+    backend: str,
+    *,
+    old: bool,
+    client_auth: str,
+    key_server: bool,
 ) -> Iterator[Server]:
     """`sslprov serve` on a free port of the loopback interface.
 
     With `old`, it speaks SSL 3.0, 3DES and RC4 too, which are findings of their own to a scanner.
+    With `key_server`, a process of its own has the key.
     """
-    command = [str(program), "serve", "--key", str(credentials.key)]
-    command += ["--cert", str(credentials.certificate)]
+    command = [str(program), "serve", "--cert", str(credentials.certificate)]
     command += ["--listen", "127.0.0.1:0", "--backend", backend, "--quiet"]
     if old:
         command += ["--allow-ssl3", "--suites", "default,0x000a,0x0005"]
     if client_auth != "none":
         command += ["--client-auth", client_auth]
-    with _started(backend, command, _LISTENING) as server:
-        yield server
+    if not key_server:
+        command += ["--key", str(credentials.key)]
+        with _started(backend, command, _LISTENING) as server:
+            yield server
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        socket = f"{folder}/keys.sock"
+        holder = [str(program), "key-server", "--key", str(credentials.key), "--listen", socket]
+        holder += ["--backend", backend, "--quiet"]
+        if old:
+            holder += ["--allow-ssl3"]
+        command += ["--key-server", socket]
+        with (
+            _started(f"{backend} key server", holder, _LISTENING_AT) as keys,
+            _started(backend, command, _LISTENING) as server,
+        ):
+            server.key_server = keys
+            yield server
 
 
 @contextmanager
@@ -113,7 +137,7 @@ def _address(server: Server, command: list[str], sign: re.Pattern[str]) -> tuple
         for line in output:
             if found := sign.search(line):
                 threading.Thread(target=output.read, daemon=True).start()
-                return found[1], int(found[2])
+                return found[1], int(found[2] or 0)
     finally:
         timer.cancel()
     shown = " ".join(command)

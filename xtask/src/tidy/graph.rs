@@ -24,7 +24,7 @@ const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 19] = [
+const LAYERS: [Layer; 20] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -81,10 +81,24 @@ const LAYERS: [Layer; 19] = [
         // Bytes only, for endpoints and readers of captures alike.
         others: Some(&[]),
     },
+    Layer {
+        member: "ssl-provider-remote",
+        in_tests: &["ssl-provider", "ssl-provider-testkit"],
+        // Sockets; the crypto is the backends'.
+        others: Some(&["nix", "zeroize"]),
+        ..COMMON
+    },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
     Layer {
         member: "ssl-provider-cli",
-        members: &["ssl-provider", CORE, "ssl-provider-lab", "ssl-provider-keys", WIRE],
+        members: &[
+            "ssl-provider",
+            CORE,
+            "ssl-provider-lab",
+            "ssl-provider-keys",
+            "ssl-provider-remote",
+            WIRE,
+        ],
         ..COMMON
     },
     Layer {
@@ -107,7 +121,7 @@ const LAYERS: [Layer; 19] = [
     },
     Layer {
         member: "ssl-provider-capi",
-        members: &["ssl-provider", "ssl-provider-keys"],
+        members: &["ssl-provider", "ssl-provider-keys", "ssl-provider-remote"],
         // Key formats; the crypto is the backends'.
         others: Some(&["getrandom", "libc", "pkcs1", "pkcs8", "zeroize"]),
         ..COMMON
@@ -124,6 +138,7 @@ const LAYERS: [Layer; 19] = [
             "ssl-provider",
             "ssl-provider-cli",
             "ssl-provider-lab",
+            "ssl-provider-remote",
             "ssl-provider-testkit",
             WIRE,
         ],
