@@ -4,8 +4,8 @@
  *
  *     residue released | live [batches]
  *
- * When it waits, everything has been freed, or nothing. Each thread then has a pattern on its stack,
- * and where the compiler can do that in a vector register, which must be found.
+ * When it waits, everything has been freed, or nothing. Each thread then has a pattern on its
+ * stack, and on x86-64 in a vector register, which must be found.
  */
 
 #define _POSIX_C_SOURCE 200809L
