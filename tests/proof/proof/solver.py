@@ -109,5 +109,5 @@ def _z3(formula: Bool | BV) -> z3.ExprRef:
     return claripy.backends.z3.convert(formula)
 
 
-_TIMEOUT = 300
-"""Seconds for a question."""
+_TIMEOUT = 1800
+"""Seconds for a question, of which the longest block takes some hundred."""
