@@ -8,8 +8,8 @@
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
 //! `probe poison-arithmetic` marks key and number of multi-buffer RSA, and
-//! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation. With the feature
-//! `planted-leak` a branch on the block is in the path, and all must notice.
+//! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation. With
+//! the feature `planted-leak` a branch on the block is in the path, and all must notice.
 
 mod arena;
 mod backend;
