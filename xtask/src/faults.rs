@@ -217,8 +217,8 @@ impl fmt::Display for Report {
         let idle: Vec<_> = idle.iter().map(|(part, form)| format!("{part} ({form})")).collect();
         write!(
             f,
-            "{}: {} flips, {in_use} in numbers that are used; outcomes: {}; problems: {problems}\n  \
-             places: {}",
+            "{}: {} flips, {in_use} in numbers that are used; outcomes: {}; \
+             problems: {problems}\n  places: {}",
             self.target,
             self.flips.len(),
             list(outcomes),
