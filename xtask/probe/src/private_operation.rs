@@ -26,11 +26,11 @@ pub(crate) fn poison(der: &[u8], secret: &str) -> Result<String> {
     let key = ssl_provider::backend("rustcrypto")?.rsa_decryption().load(&parsed)?;
     let loaded = start..ARENA.end();
     // Below the modulus, whose highest bit is set.
-    let mut ciphertext = vec![0x2c; key.modulus_len()];
+    let ciphertext = vec![0x2c; key.modulus_len()];
     let places = match secret {
         "key" => mark(&numbers, loaded)?,
         "ciphertext" => {
-            valgrind::mark_undefined(&mut ciphertext);
+            valgrind::mark_undefined(&ciphertext);
             1
         }
         _ => bail!("neither `key` nor `ciphertext`: {secret}"),

@@ -178,8 +178,8 @@ pub(crate) fn poison(variants: &[Variant]) -> Result<usize> {
     for variant in variants {
         for class in variant.classes()? {
             let name = format!("{}, {}", variant.name, class.name);
-            let mut blocks = class.blocks;
-            valgrind::mark_undefined(&mut blocks);
+            let blocks = class.blocks;
+            valgrind::mark_undefined(&blocks);
             let is_marked = valgrind::is_wholly_undefined(&blocks);
             ensure!(is_marked, "{name}: valgrind has not marked the blocks");
             let mut verdict = measured_check(variant, &blocks)?;
