@@ -140,7 +140,7 @@ enum Task {
     Faults(faults::Options),
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue,
-    /// Check with a clock that the time of an import does not depend on its plaintext.
+    /// Check by cycles or a clock that the time of an import does not depend on its plaintext.
     Timing(timing::Options),
     /// Check with memcheck that no branch or index depends on the decrypted RSA block.
     Ctgrind {
