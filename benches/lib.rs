@@ -2,6 +2,7 @@
 //! Setup is done here, outside of the measured code.
 
 pub mod c_interface;
+pub mod clock;
 pub mod exchange;
 pub mod library;
 pub mod paired;

@@ -4,7 +4,6 @@
 //! `multi-buffer ROUNDS MILLISECONDS [CRYPTO-MB]`: in each round every contestant works for at
 //! least this long, in turns, and its processor time is taken. CRYPTO-MB is the shared library.
 
-mod clock;
 mod crypto_mb;
 mod rate;
 
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 
 use ssl_provider::backend::RawDecryption;
 use ssl_provider::{Backend, Provider, RsaPrivateKeyDer, backend, with_multi_buffer};
+use ssl_provider_benches::clock;
 use ssl_provider_benches::library::raw_operation;
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;

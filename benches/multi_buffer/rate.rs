@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{clock, rank};
+use ssl_provider_benches::clock;
+
+use crate::rank;
 
 /// Multiply-adds of eight lanes in a second.
 #[derive(Clone, Copy, Debug)]

@@ -163,7 +163,7 @@ enum Task {
         #[arg(long)]
         process: bool,
     },
-    /// Check with a clock that the time of an import does not depend on its plaintext.
+    /// Check by cycles or a clock that the time of an import does not depend on its plaintext.
     Timing(timing::Options),
     /// Check with memcheck that no branch or index depends on the decrypted RSA block.
     Ctgrind {

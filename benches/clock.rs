@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 /// Returns the processor time of this thread so far.
-pub(crate) fn thread_time() -> Duration {
+///
+/// # Panics
+///
+/// On a system that has no such clock.
+pub fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable, and the clock is one that Linux and macOS have.
     let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
