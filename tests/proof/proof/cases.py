@@ -105,6 +105,6 @@ USERS = {
 SOURCES = Path("crates/ssl-provider-core/src")
 
 _PREMASTER = (47, 58, 59, 64, 83, 84, 128, 256, 257)
-_PREMASTER_FULL = (47, 58, *range(59, 132), 192, 255, 256, 257, 384, 512, 768, 1024)
+_PREMASTER_FULL = (47, 58, *range(59, 132), 192, 255, 256, 257, 384, 512, 768)
 _PADDING = (0, 16, 256)
 _PADDING_FULL = (0, *range(16, 272, 16), 320, 512)
