@@ -21,6 +21,7 @@ mod features;
 mod fuzz;
 mod handshakes;
 mod interop;
+mod key_server;
 mod matrix;
 mod miri;
 mod msrv;
@@ -138,6 +139,8 @@ enum Task {
     MultiBuffer(multi_buffer::Task),
     /// Compare the full handshakes per second of the lab server and of `openssl s_server`.
     Handshakes(handshakes::Options),
+    /// Compare imports by `sslprov key-server` with imports in the process: latency, throughput.
+    KeyServer(key_server::Options),
     /// Build and test the C library; run its C programs under sanitizers and valgrind.
     Capi(capi::Options),
     /// Test `sslprov serve` with real TLS clients, and write docs/interop.md.
@@ -214,6 +217,7 @@ fn run(task: Task) -> Result<()> {
         Task::Capi(options) => capi::task(&workspace, &options),
         Task::MultiBuffer(task) => multi_buffer::run(&workspace, &task),
         Task::Handshakes(options) => handshakes::run(&workspace, &options),
+        Task::KeyServer(options) => key_server::run(&workspace, &options),
         Task::Interop(options) => interop::run(&workspace, &options),
         Task::Tshark => tshark::run(&workspace),
         Task::Miri => miri::run(&workspace),
