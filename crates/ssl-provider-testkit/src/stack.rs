@@ -165,8 +165,9 @@ mod tests {
         const LEN: usize = 12 * 1024;
         let secret = Rng::new(90).bytes(48);
         let secrets = Secrets::default().and("planted", &secret);
+        // Deeper than what unwinding writes to, which would wipe it in the control too.
         let panics = || {
-            leave::<64>(&secret);
+            leave::<4096>(&secret);
             resume_unwind(Box::new("planted"));
         };
         let left = Remains::of(|| assert!(catch_unwind(panics).is_err()));

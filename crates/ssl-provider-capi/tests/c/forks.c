@@ -1,6 +1,8 @@
 /* Forks while other threads are at work: a child has nothing, and can start anew. */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for syscall */
+#endif
 
 #include <signal.h>
 #include <sys/syscall.h>
