@@ -13,21 +13,6 @@ use crate::workspace::Workspace;
 const REQUIREMENTS: &str = "tests/proof/requirements.txt";
 const PLANTED: &str = "xtask/planted/premaster.rs";
 
-/// Runs every routine with a few lengths, and finds the planted faults.
-///
-/// # Errors
-///
-/// As [`run`].
-pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
-    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        println!(
-            "NOT CHECKED: the proof on the binary: it reads machine code of x86_64 Linux only"
-        );
-        return Ok(());
-    }
-    run(workspace, &[])
-}
-
 /// Prepares Python and the libraries, and runs the program with `arguments`.
 ///
 /// # Errors
