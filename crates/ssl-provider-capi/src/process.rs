@@ -169,10 +169,7 @@ mod fork {
 
     /// Lets go of the parent's state when this is a child.
     pub(super) fn disown_in_child() {
-        let mark = MARK.load(Ordering::Acquire);
-        // SAFETY: a pointer in MARK is NULL or to a number that lives as long as the process.
-        let Some(mark) = (unsafe { mark.as_ref() }) else { return };
-        let mine = if ptr::eq(mark, &ID) { process_id() } else { MINE };
+        let Some((mark, mine)) = mark() else { return };
         let mut seen = mark.load(Ordering::Acquire);
         while seen != mine {
             // One thread does it, and others wait: for a few atomic operations only.
@@ -188,6 +185,13 @@ mod fork {
             thread::yield_now();
             seen = mark.load(Ordering::Acquire);
         }
+    }
+
+    /// The mark, and what it is in this process; none before the first call.
+    fn mark() -> Option<(&'static AtomicU32, u32)> {
+        // SAFETY: a pointer in MARK is NULL or to a number that lives as long as the process.
+        let mark = unsafe { MARK.load(Ordering::Acquire).as_ref() }?;
+        Some((mark, if ptr::eq(mark, &ID) { process_id() } else { MINE }))
     }
 
     fn process_id() -> u32 {
@@ -278,10 +282,7 @@ mod fork {
 
     extern "C" fn in_child() {
         disown();
-        let mark = MARK.load(Ordering::Acquire);
-        // SAFETY: as in `disown_in_child`.
-        if let Some(mark) = unsafe { mark.as_ref() } {
-            let mine = if ptr::eq(mark, &ID) { process_id() } else { MINE };
+        if let Some((mark, mine)) = mark() {
             mark.store(mine, Ordering::Release);
         }
     }
