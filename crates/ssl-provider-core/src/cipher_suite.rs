@@ -112,6 +112,21 @@ impl KeyExchange {
         matches!(self, Self::Rsa | Self::RsaExport)
     }
 
+    /// Returns whether both sides agree with ephemeral keys on a curve.
+    pub const fn is_ecdhe(self) -> bool {
+        matches!(self, Self::EcdheEcdsa | Self::EcdheRsa)
+    }
+
+    /// Returns whether both sides agree with ephemeral keys in a finite field.
+    pub const fn is_dhe(self) -> bool {
+        matches!(self, Self::DheDss | Self::DheDssExport | Self::DheRsa)
+    }
+
+    /// Returns whether the premaster secret is made of a pre-shared key alone.
+    pub const fn is_psk(self) -> bool {
+        matches!(self, Self::Psk)
+    }
+
     /// Returns whether write keys go through the export derivation.
     pub const fn is_export(self) -> bool {
         matches!(self, Self::RsaExport | Self::DheDssExport)

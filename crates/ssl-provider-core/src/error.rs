@@ -50,6 +50,9 @@ pub enum Error {
     /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire shows it, or
     /// its payload does, and then its MAC or tag is right: only a holder of the keys can write it.
     RecordOverflow,
+    /// A public key of the peer in a key agreement is malformed, not of the group, or one whose
+    /// shared secret anybody knows.
+    BadKeyShare,
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
     /// The verify_data of a Finished message does not match.
@@ -103,7 +106,11 @@ pub enum InvalidKey {
     Exponent,
     /// The parts of the key do not belong together.
     Inconsistent,
-    /// The key usage in the PKCS#8 structure allows no decryption.
+    /// Not a key that can sign: neither of RSA nor on a curve, or not in DER.
+    NotRsaOrEc,
+    /// A key on a curve other than P-256, P-384 and P-521, or whose curve is not named.
+    Curve,
+    /// The key usage in the PKCS#8 structure does not allow what the key is loaded for.
     Usage,
 }
 
@@ -118,10 +125,13 @@ impl Error {
             | Self::UnsupportedSuite { .. }
             | Self::RequirementNotMet(_)
             | Self::Unsupported(_) => SecurityStatus::NTE_NOT_SUPPORTED,
-            Self::Key(InvalidKey::NotRsa(_)) => SecurityStatus::NTE_BAD_TYPE,
+            Self::Key(InvalidKey::NotRsa(_) | InvalidKey::NotRsaOrEc | InvalidKey::Curve) => {
+                SecurityStatus::NTE_BAD_TYPE
+            }
             Self::Key(_) => SecurityStatus::NTE_BAD_KEY,
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
+            Self::BadKeyShare => SecurityStatus::NTE_BAD_DATA,
             Self::BadRecord | Self::RecordOverflow => SecurityStatus::NTE_DECRYPTION_FAILURE,
             Self::BadSignature | Self::BadFinished => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random | Self::Unavailable(_) => SecurityStatus::NTE_DEVICE_NOT_READY,
@@ -154,6 +164,7 @@ impl fmt::Display for Error {
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
             Self::BadRecord => f.write_str("record authentication failed"),
             Self::RecordOverflow => f.write_str("the record is longer than TLS allows"),
+            Self::BadKeyShare => f.write_str("the peer's public key is not one of the group"),
             Self::BadSignature => f.write_str("the signature is not valid"),
             Self::BadFinished => f.write_str("Finished verify_data does not match"),
             Self::Random => f.write_str("the random number generator failed"),
@@ -192,8 +203,12 @@ impl fmt::Display for InvalidKey {
                 f.write_str("expected an odd public exponent of at least 3 and at most 33 bits")
             }
             Self::Inconsistent => f.write_str("the parts of the key do not belong together"),
+            Self::NotRsaOrEc => f.write_str(
+                "expected an RSA key, or one on a curve, in DER, as PKCS#1, SEC 1 or PKCS#8",
+            ),
+            Self::Curve => f.write_str("expected a key on P-256, P-384 or P-521"),
             Self::Usage => f.write_str(
-                "its key usage allows no decryption; as PKCS#1, which has no key usage, the key \
+                "its key usage does not allow this; as PKCS#1, which has no key usage, the key \
                  can be loaded all the same",
             ),
         }
@@ -220,9 +235,12 @@ mod tests {
         (Error::Key(InvalidKey::Exponent), 0x8009_0003, "exponent"),
         (Error::Key(InvalidKey::Inconsistent), 0x8009_0003, "belong together"),
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
+        (Error::Key(InvalidKey::NotRsaOrEc), 0x8009_000A, "SEC 1"),
+        (Error::Key(InvalidKey::Curve), 0x8009_000A, "P-384"),
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
         (Error::BadRecord, 0x8009_002C, "authentication failed"),
         (Error::RecordOverflow, 0x8009_002C, "longer"),
+        (Error::BadKeyShare, 0x8009_0005, "group"),
         (Error::BadSignature, 0x8009_0006, "signature"),
         (Error::BadFinished, 0x8009_0006, "verify_data"),
         (Error::Random, 0x8009_0030, "random"),

@@ -24,6 +24,8 @@ pub mod backend;
 mod cipher_suite;
 mod client_auth;
 mod ct;
+mod dh_parameters;
+mod ephemeral_key;
 mod error;
 mod exporter;
 mod handle;
@@ -33,6 +35,7 @@ mod operation;
 mod parameter_list;
 mod policy;
 mod premaster;
+mod premaster_key;
 mod private_key;
 mod provider;
 mod public_key;
@@ -41,6 +44,8 @@ mod rsa_der;
 mod schedule;
 mod secret;
 mod security_parameters;
+mod signing_key;
+mod signing_key_der;
 mod status;
 mod version;
 /// What the handle table shares with threads; `xtask/model` puts other locks in their place.
@@ -49,7 +54,8 @@ mod sync {
 }
 
 pub use crate::algorithm::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureAlgorithm, SignatureScheme,
+    AeadAlgorithm, CbcAlgorithm, FfdheGroup, HashAlgorithm, NamedCurve, PrfAlgorithm,
+    SignatureAlgorithm, SignatureScheme,
 };
 pub use crate::backend::handle::Backend;
 pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
@@ -57,6 +63,8 @@ pub use crate::cipher_suite::{
     BulkCipher, CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, KeyExchange,
 };
 pub use crate::client_auth::ClientKey;
+pub use crate::dh_parameters::DhParameters;
+pub use crate::ephemeral_key::{EphemeralKey, Group, PeerPublicKey};
 pub use crate::error::{Error, InvalidKey};
 pub use crate::exporter::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, RANDOMS_LEN};
 pub use crate::handle::{Handle, HandleKind, HandleTable};
@@ -66,6 +74,7 @@ pub use crate::operation::{Operation, Support};
 pub use crate::parameter_list::{Buffer, BufferType, ParameterList, RANDOM_LEN};
 pub use crate::policy::{KeyExportPolicy, KeyLogPolicy, Policy, PremasterVersion};
 pub use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
+pub use crate::premaster_key::PremasterKey;
 pub use crate::private_key::{DecryptedPremaster, PrivateKey, RsaExchange, RsaKeyExchange};
 pub use crate::provider::{Provider, Requirements};
 pub use crate::public_key::{Curve, PublicKeyDer, PublicKeyParts};
@@ -77,6 +86,8 @@ pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
 pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};
 pub use crate::secret::{MASTER_SECRET_LEN, MasterSecret, PremasterSecret};
 pub use crate::security_parameters::SecurityParameters;
+pub use crate::signing_key::SigningKey;
+pub use crate::signing_key_der::{EcPrivateKeyDer, SigningKeyDer};
 pub use crate::status::SecurityStatus;
 pub use crate::version::{KeySchedule, ProtocolVersion};
 pub use ssl_provider_memory::{

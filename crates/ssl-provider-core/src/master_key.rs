@@ -14,7 +14,7 @@ use crate::handshake_hash::HandshakeHash;
 use crate::parameter_list::ParameterList;
 use crate::policy::KeyLogPolicy;
 use crate::record::{RecordKey, RecordOptions, WriteKeys};
-use crate::schedule::{Randoms, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};
+use crate::schedule::{MasterSeed, Randoms, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};
 use crate::secret::{MasterSecret, STACK_LEN, with_stack_wiped};
 use crate::security_parameters::SecurityParameters;
 use crate::version::{KeySchedule, ProtocolVersion};
@@ -25,10 +25,30 @@ use crate::version::{KeySchedule, ProtocolVersion};
 /// new randoms.
 pub struct MasterKey {
     pub(crate) parameters: SecurityParameters,
+    pub(crate) side: Side,
     pub(crate) secret: MasterSecret,
 }
 
 impl MasterKey {
+    /// Derives a master key from a premaster secret of any length.
+    pub(crate) fn of_premaster(
+        connection: &SecurityParameters,
+        side: Side,
+        premaster: &[u8],
+        seed: MasterSeed<'_>,
+    ) -> Result<Self, Error> {
+        let mut secret = MasterSecret::zeroed();
+        with_stack_wiped::<_, STACK_LEN>(|| {
+            connection.master_secret_of(premaster, seed, &mut secret)
+        })?;
+        Ok(Self { parameters: connection.clone(), side, secret })
+    }
+
+    /// Returns the side that the key was made on.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
     /// Returns what the session has agreed on.
     pub fn security_parameters(&self) -> &SecurityParameters {
         &self.parameters

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureScheme};
+use crate::algorithm::{
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, PrfAlgorithm, SignatureScheme,
+};
 
 /// An operation that a backend may or may not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +24,16 @@ pub enum Operation {
     /// [`RsaDecryption::load`](crate::backend::RsaDecryption::load) and
     /// [`RsaPrivateKey::decrypt_raw`](crate::backend::RsaPrivateKey::decrypt_raw).
     RsaDecryptRaw,
+    /// [`RsaEncryption::encrypt_raw`](crate::backend::RsaEncryption::encrypt_raw).
+    RsaEncryptRaw,
+    /// [`KeyAgreement::generate_ecdh`](crate::backend::KeyAgreement::generate_ecdh), and the
+    /// agreement.
+    Ecdh(NamedCurve),
+    /// [`KeyAgreement::load_ecdh`](crate::backend::KeyAgreement::load_ecdh).
+    EcdhLoad(NamedCurve),
+    /// [`KeyAgreement::generate_dh`](crate::backend::KeyAgreement::generate_dh) and
+    /// [`load_dh`](crate::backend::KeyAgreement::load_dh), and the agreement.
+    Dh,
     /// [`RecordCiphers::rc4`](crate::backend::RecordCiphers::rc4).
     Rc4,
     /// [`RecordCiphers::cbc`](crate::backend::RecordCiphers::cbc).
@@ -30,14 +42,21 @@ pub enum Operation {
     Aead(AeadAlgorithm),
     /// [`Signatures::verify`](crate::backend::Signatures::verify).
     Verify(SignatureScheme),
+    /// [`Signatures::load`](crate::backend::Signatures::load) and
+    /// [`SignatureKey::sign`](crate::backend::SignatureKey::sign).
+    Sign(SignatureScheme),
 }
 
 impl Operation {
     /// Returns every operation, in the order of the support matrix.
     pub fn all() -> impl Iterator<Item = Self> {
         let hashes = HashAlgorithm::ALL.into_iter();
-        [Self::RsaDecryptRaw]
+        let (curves, schemes) = (NamedCurve::ALL.into_iter(), SignatureScheme::ALL.into_iter());
+        [Self::RsaDecryptRaw, Self::RsaEncryptRaw]
             .into_iter()
+            .chain(curves.clone().map(Self::Ecdh))
+            .chain(curves.map(Self::EcdhLoad))
+            .chain([Self::Dh])
             .chain(PrfAlgorithm::ALL.into_iter().map(Self::Prf))
             .chain(hashes.clone().map(Self::Hash))
             .chain(hashes.clone().map(Self::Hmac))
@@ -45,7 +64,8 @@ impl Operation {
             .chain([Self::Rc4])
             .chain(CbcAlgorithm::ALL.into_iter().map(Self::Cbc))
             .chain(AeadAlgorithm::ALL.into_iter().map(Self::Aead))
-            .chain(SignatureScheme::ALL.into_iter().map(Self::Verify))
+            .chain(schemes.clone().map(Self::Verify))
+            .chain(schemes.map(Self::Sign))
             .chain([Self::Random])
     }
 
@@ -59,7 +79,12 @@ impl Operation {
             | Self::Rc4
             | Self::Cbc(_)
             | Self::Aead(_)
-            | Self::Verify(_) => false,
+            | Self::RsaEncryptRaw
+            | Self::Ecdh(_)
+            | Self::EcdhLoad(_)
+            | Self::Dh
+            | Self::Verify(_)
+            | Self::Sign(_) => false,
         }
     }
 }
@@ -78,7 +103,12 @@ impl fmt::Display for Operation {
             Self::Rc4 => f.write_str("RC4"),
             Self::Cbc(cipher) => f.write_str(cipher.name()),
             Self::Aead(cipher) => f.write_str(cipher.name()),
+            Self::RsaEncryptRaw => f.write_str("RSA public operation"),
+            Self::Ecdh(curve) => write!(f, "ECDH {}", curve.name()),
+            Self::EcdhLoad(curve) => write!(f, "ECDH {} with a given key", curve.name()),
+            Self::Dh => f.write_str("Diffie-Hellman"),
             Self::Verify(scheme) => f.write_str(scheme.name()),
+            Self::Sign(scheme) => write!(f, "signing {}", scheme.name()),
         }
     }
 }

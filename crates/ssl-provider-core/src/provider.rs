@@ -14,7 +14,7 @@ use crate::private_key::{Block, DecryptedPremaster, PrivateKey, RsaExchange, Rsa
 use crate::public_key::{PublicKeyDer, PublicKeyParts};
 use crate::record::RecordKey;
 use crate::rsa_der::RsaPrivateKeyDer;
-use crate::schedule::MasterSeed;
+use crate::schedule::{MasterSeed, Side};
 use crate::secret::MasterSecret;
 use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
@@ -224,24 +224,17 @@ impl Provider {
             return Err(OTHER_VERSION_RULE);
         }
         let connection = self.rsa_parameters(version, suite)?;
-        let seed = match parameters.extended_hash() {
-            Some(hash) => MasterSeed::SessionHash(hash.as_bytes()),
-            None => {
-                let (client_random, server_random) = parameters.randoms()?;
-                MasterSeed::Randoms(client_random, server_random)
-            }
-        };
-        seed.check(&connection)?;
+        let seed = MasterSeed::of(parameters, &connection)?;
         let offered = parameters.offered_version().unwrap_or(version);
         let premaster_version = rule.check(offered, version);
         let exchange = RsaExchange { ciphertext, premaster_version, parameters: &connection, seed };
         let mut secret = MasterSecret::zeroed();
         key.master_secret(&exchange, decrypted, &mut secret)?;
-        Ok(MasterKey { parameters: connection, secret })
+        Ok(MasterKey { parameters: connection, side: Side::Server, secret })
     }
 
     /// Returns the parameters of a connection with an RSA key exchange.
-    fn rsa_parameters(
+    pub(crate) fn rsa_parameters(
         &self,
         version: ProtocolVersion,
         suite: CipherSuite,
@@ -251,7 +244,14 @@ impl Provider {
         Ok(parameters)
     }
 
-    fn check_modulus(&self, bits: usize) -> Result<(), Error> {
+    pub(crate) fn check_public_key(&self, key: &PublicKeyDer<'_>) -> Result<(), Error> {
+        if key.modulus_bits().is_some_and(|bits| bits < self.policy.min_modulus_bits) {
+            return Err(Error::NotAllowed("the public key is shorter than min_modulus_bits"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_modulus(&self, bits: usize) -> Result<(), Error> {
         if bits < self.policy.min_modulus_bits { Err(KEY_TOO_SHORT) } else { Ok(()) }
     }
 
@@ -329,9 +329,7 @@ impl Provider {
     ) -> Result<(), Error> {
         let key = PublicKeyDer::from_der(public_key)?;
         key.check(scheme, digest)?;
-        if key.modulus_bits().is_some_and(|bits| bits < self.policy.min_modulus_bits) {
-            return Err(Error::NotAllowed("the public key is shorter than min_modulus_bits"));
-        }
+        self.check_public_key(&key)?;
         // RFC 8017 sections 8.1.2 and 8.2.2, step 1: some libraries accept shorter ones.
         if let PublicKeyParts::Rsa { modulus, .. } = key.parts()
             && signature.len() != modulus.len()

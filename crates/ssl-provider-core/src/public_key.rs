@@ -72,6 +72,15 @@ impl Curve {
         }
     }
 
+    /// Length in bytes of a number modulo the order with its sign, as DER writes it: P-521 has room
+    /// for the sign.
+    pub(crate) const fn signature_number_len(self) -> usize {
+        match self {
+            Self::P256 | Self::P384 => 1 + self.coordinate_len(),
+            Self::P521 => self.coordinate_len(),
+        }
+    }
+
     /// Length of a coordinate, and of the order, in bits.
     pub const fn bits(self) -> u32 {
         match self {
@@ -176,18 +185,36 @@ impl<'a> PublicKeyDer<'a> {
 
     /// Checks that the key and a digest are of `scheme`.
     pub(crate) fn check(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
-        if self.modulus_bits().is_some() != scheme.is_rsa() {
+        let kind = match self.parts {
+            PublicKeyParts::Rsa { modulus, .. } => KeyKind::Rsa(modulus.len()),
+            PublicKeyParts::Ec { curve, .. } => KeyKind::Ec(curve),
+        };
+        kind.check(scheme, digest)
+    }
+}
+
+/// The kind of a key that signs or verifies, with its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// RSA, with the length of the modulus in bytes.
+    Rsa(usize),
+    /// On a curve.
+    Ec(Curve),
+}
+
+impl KeyKind {
+    /// Checks that the key and a digest are of `scheme`.
+    pub(crate) fn check(self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
+        if matches!(self, Self::Rsa(_)) != scheme.is_rsa() {
             return Err(Error::InvalidParameter(
-                "public key: algorithm does not match the signature scheme",
+                "the algorithm of the key does not match the signature scheme",
             ));
         }
-        let good = match (scheme.digest_len(), self.parts) {
+        let good = match (scheme.digest_len(), self) {
             (Some(len), _) => digest.len() == len,
             // 11 bytes of the block are padding at least (RFC 8017 section 9.2).
-            (None, PublicKeyParts::Rsa { modulus, .. }) => {
-                (1..=modulus.len() - 11).contains(&digest.len())
-            }
-            (None, PublicKeyParts::Ec { .. }) => false,
+            (None, Self::Rsa(modulus_len)) => (1..=modulus_len - 11).contains(&digest.len()),
+            (None, Self::Ec(_)) => false,
         };
         if good { Ok(()) } else { Err(BAD_DIGEST_LEN) }
     }
@@ -221,7 +248,8 @@ pub const BAD_PUBLIC_KEY: Error = Error::InvalidParameter(
 const BAD_DIGEST_LEN: Error =
     Error::InvalidParameter("digest: its length is not that of the scheme or too long for the key");
 
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 #[cfg(test)]
 mod tests {

@@ -33,12 +33,17 @@ impl<'a> RsaPrivateKeyDer<'a> {
     ///
     /// [`Error::Key`] with what is wrong with the key.
     pub fn from_der(der: &'a [u8]) -> Result<Self, Error> {
+        Self::from_der_for(der, KeyUse::Decryption)
+    }
+
+    /// As [`from_der`](Self::from_der), for a key usage that allows `key_use`.
+    pub(crate) fn from_der_for(der: &'a [u8], key_use: KeyUse) -> Result<Self, Error> {
         if let Ok(info) = pkcs8::PrivateKeyInfoRef::from_der(der) {
             return match info.algorithm.oid {
                 pkcs1::ALGORITHM_OID => {
                     let key = Self::from_pkcs1(info.private_key.as_bytes())?;
                     match key_usage(der) {
-                        Some(usage) if usage & ENCIPHERMENT == 0 => {
+                        Some(usage) if usage & key_use.bits() == 0 => {
                             Err(Error::Key(InvalidKey::Usage))
                         }
                         Some(_) | None => Ok(key),
@@ -122,8 +127,23 @@ impl<'a> RsaPrivateKeyDer<'a> {
 
 crate::redacted_debug! { RsaPrivateKeyDer<'_> { modulus_bits(), .. } }
 
-/// The bits keyEncipherment and dataEncipherment of a key usage (RFC 5280 section 4.2.1.3).
-const ENCIPHERMENT: u8 = 0x30;
+/// What a private key is loaded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    Decryption,
+    Signing,
+}
+
+impl KeyUse {
+    /// The bits of a key usage that allow it (RFC 5280 section 4.2.1.3): keyEncipherment and
+    /// dataEncipherment, or digitalSignature.
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Decryption => 0x30,
+            Self::Signing => 0x80,
+        }
+    }
+}
 
 /// Returns the first byte of the key usage among the attributes of a PKCS#8 structure, if there is
 /// one. The structure has been parsed before, except for its attributes.

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
-use crate::parameter_list::RANDOM_LEN;
+use crate::parameter_list::{ParameterList, RANDOM_LEN};
 use crate::secret::{MasterSecret, PremasterSecret};
 use crate::security_parameters::SecurityParameters;
 use crate::version::KeySchedule;
@@ -37,7 +37,23 @@ pub enum MasterSeed<'a> {
     SessionHash(&'a [u8]),
 }
 
-impl MasterSeed<'_> {
+impl<'a> MasterSeed<'a> {
+    /// The seed in a list: the session hash, which wins, or both randoms.
+    pub(crate) fn of(
+        list: &'a ParameterList,
+        connection: &SecurityParameters,
+    ) -> Result<Self, Error> {
+        let seed = match list.extended_hash() {
+            Some(hash) => Self::SessionHash(hash.as_bytes()),
+            None => {
+                let (client_random, server_random) = list.randoms()?;
+                Self::Randoms(client_random, server_random)
+            }
+        };
+        seed.check(connection)?;
+        Ok(seed)
+    }
+
     /// Checks that the seed is one of this version and suite.
     pub(crate) fn check(&self, parameters: &SecurityParameters) -> Result<(), Error> {
         let Self::SessionHash(hash) = self else { return Ok(()) };
@@ -65,8 +81,18 @@ impl SecurityParameters {
         seed: MasterSeed<'_>,
         out: &mut MasterSecret,
     ) -> Result<(), Error> {
+        self.master_secret_of(premaster_secret.expose(), seed, out)
+    }
+
+    /// As [`master_secret`](Self::master_secret), for a premaster secret of any length.
+    pub(crate) fn master_secret_of(
+        &self,
+        secret: &[u8],
+        seed: MasterSeed<'_>,
+        out: &mut MasterSecret,
+    ) -> Result<(), Error> {
         seed.check(self)?;
-        let (secret, out) = (premaster_secret.expose(), out.expose_mut());
+        let out = out.expose_mut();
         match (self.schedule(), seed) {
             (KeySchedule::Ssl3, MasterSeed::Randoms(client, server)) => {
                 self.ssl3_expand(secret, &[client, server], out)

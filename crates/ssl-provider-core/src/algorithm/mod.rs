@@ -2,11 +2,13 @@
 //! numbers on the wire, the usual name. Whose code computes them is for [`crate::backend`].
 
 mod cipher;
+mod group;
 mod hash;
 mod prf;
 mod signature;
 
 pub use crate::algorithm::cipher::{AeadAlgorithm, CbcAlgorithm};
+pub use crate::algorithm::group::{FfdheGroup, NamedCurve};
 pub use crate::algorithm::hash::HashAlgorithm;
 pub use crate::algorithm::prf::PrfAlgorithm;
 pub use crate::algorithm::signature::{SignatureAlgorithm, SignatureScheme};

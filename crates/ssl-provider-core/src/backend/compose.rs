@@ -1,20 +1,25 @@
 //! A backend made of two: what the first does not support, the second does.
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
-use crate::algorithm::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, PrfAlgorithm, SignatureScheme};
-use crate::backend::{
-    AeadCipher, Backend, BackendInfo, CbcCipher, CompressionFunction, HashContext, Hashing,
-    KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures,
-    StreamCipher,
+use crate::algorithm::{
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, PrfAlgorithm, SignatureScheme,
 };
+use crate::backend::{
+    AeadCipher, AgreementKey, Backend, BackendInfo, CbcCipher, CompressionFunction, HashContext,
+    Hashing, KeyAgreement, KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaEncryption,
+    RsaPrivateKey, SecureRandom, SignatureKey, Signatures, StreamCipher,
+};
+use crate::dh_parameters::DhParameters;
 use crate::error::Error;
 use crate::operation::{Operation, Support};
 use crate::public_key::PublicKeyDer;
 use crate::rsa_der::RsaPrivateKeyDer;
+use crate::signing_key_der::SigningKeyDer;
 
 /// Two backends as one. An operation goes to `primary` if `primary.support(operation)` is not
-/// [`Support::Unsupported`], else to `secondary`; HKDF goes where HMAC goes. Every error of the
-/// chosen backend is returned: the other one is not tried.
+/// [`Support::Unsupported`], else to `secondary`; HKDF goes where HMAC goes, and a key that signs
+/// where a scheme goes that all keys of its kind have. Every error of the chosen backend is
+/// returned: the other one is not tried.
 #[derive(Debug)]
 pub struct Composed<P> {
     info: BackendInfo,
@@ -47,7 +52,9 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
         self.of(operation).support(operation)
     }
 
-    crate::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
+    crate::offers! {
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+    }
 }
 
 impl<P: KeyExchangeBackend> SecureRandom for Composed<P> {
@@ -120,6 +127,43 @@ impl<P: KeyExchangeBackend> RsaDecryption for Composed<P> {
     }
 }
 
+impl<P: KeyExchangeBackend> RsaEncryption for Composed<P> {
+    fn encrypt_raw(
+        &self,
+        key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        self.of(Operation::RsaEncryptRaw).rsa_encryption().encrypt_raw(key, em, ciphertext)
+    }
+}
+
+impl<P: KeyExchangeBackend> KeyAgreement for Composed<P> {
+    fn generate_ecdh(&self, curve: NamedCurve) -> Result<Box<dyn AgreementKey>, Error> {
+        self.of(Operation::Ecdh(curve)).key_agreement().generate_ecdh(curve)
+    }
+
+    fn load_ecdh(
+        &self,
+        curve: NamedCurve,
+        private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        self.of(Operation::EcdhLoad(curve)).key_agreement().load_ecdh(curve, private_key)
+    }
+
+    fn generate_dh(&self, group: &DhParameters) -> Result<Box<dyn AgreementKey>, Error> {
+        self.of(Operation::Dh).key_agreement().generate_dh(group)
+    }
+
+    fn load_dh(
+        &self,
+        group: &DhParameters,
+        private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        self.of(Operation::Dh).key_agreement().load_dh(group, private_key)
+    }
+}
+
 impl<P: KeyExchangeBackend> RecordCiphers for Composed<P> {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
         self.of(Operation::Rc4).record_ciphers().rc4(key)
@@ -143,6 +187,10 @@ impl<P: KeyExchangeBackend> Signatures for Composed<P> {
         signature: &[u8],
     ) -> Result<(), Error> {
         self.of(Operation::Verify(scheme)).signatures().verify(key, scheme, digest, signature)
+    }
+
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        self.of(Operation::Sign(key.any_scheme())).signatures().load(key)
     }
 }
 

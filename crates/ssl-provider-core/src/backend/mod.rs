@@ -10,12 +10,15 @@
 //! | random numbers | [`SecureRandom`] |
 //! | hash, HMAC, PRF, HKDF | [`Hashing`] |
 //! | RSA private operation | [`RsaDecryption`] |
+//! | RSA public operation | [`RsaEncryption`] |
+//! | Diffie-Hellman key agreement | [`KeyAgreement`] |
 //! | record ciphers | [`RecordCiphers`] |
 //! | signatures | [`Signatures`] |
 //!
 //! Inputs that hold several parts are lists of slices, processed one after another; outputs go to
 //! the caller's buffer.
 
+mod agreement;
 mod cipher;
 mod compose;
 pub(crate) mod handle;
@@ -31,6 +34,7 @@ use std::fmt;
 
 use crate::operation::{Operation, Support};
 
+pub use crate::backend::agreement::{AgreementKey, BAD_AGREEMENT_KEY, KeyAgreement};
 pub use crate::backend::cipher::{
     AeadCipher, BAD_BLOCKS, BAD_KEY_LEN, BAD_TAG_LEN, BAD_TEXT_LEN, CbcCipher, NONCE_LEN,
     RC4_KEY_LEN, RecordCiphers, StreamCipher,
@@ -41,9 +45,9 @@ pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext,
 pub use crate::backend::prf::HmacKey;
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
-    BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaPrivateKey, trial_decryption,
+    BAD_BLOCK_LEN, RawDecryption, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
 };
-pub use crate::backend::signature::Signatures;
+pub use crate::backend::signature::{SignatureKey, Signatures};
 pub use crate::public_key::BAD_PUBLIC_KEY;
 pub use crate::secret::with_stack_wiped;
 
@@ -84,26 +88,38 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
         &NotOffered
     }
 
+    /// Returns the RSA public operation.
+    fn rsa_encryption(&self) -> &dyn RsaEncryption {
+        &NotOffered
+    }
+
+    /// Returns the key agreement.
+    fn key_agreement(&self) -> &dyn KeyAgreement {
+        &NotOffered
+    }
+
     /// Returns the ciphers of records.
     fn record_ciphers(&self) -> &dyn RecordCiphers {
         &NotOffered
     }
 
-    /// Returns the verification of signatures.
+    /// Returns the signatures.
     fn signatures(&self) -> &dyn Signatures {
         &NotOffered
     }
 }
 
 /// Implements accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that return
-/// `self`: any of `random`, `hashing`, `rsa_decryption`, `record_ciphers` and `signatures`. It
-/// stands in the `impl` of a backend that implements the traits of these kinds itself:
-/// `offers! { random, hashing }`.
+/// `self`: any of `random`, `hashing`, `rsa_decryption`, `rsa_encryption`, `key_agreement`,
+/// `record_ciphers` and `signatures`. It stands in the `impl` of a backend that implements the
+/// traits of these kinds itself: `offers! { random, hashing }`.
 #[macro_export]
 macro_rules! offers {
     (@kind random) => { dyn $crate::backend::SecureRandom };
     (@kind hashing) => { dyn $crate::backend::Hashing };
     (@kind rsa_decryption) => { dyn $crate::backend::RsaDecryption };
+    (@kind rsa_encryption) => { dyn $crate::backend::RsaEncryption };
+    (@kind key_agreement) => { dyn $crate::backend::KeyAgreement };
     (@kind record_ciphers) => { dyn $crate::backend::RecordCiphers };
     (@kind signatures) => { dyn $crate::backend::Signatures };
     ($($accessor:ident),+) => {
@@ -120,5 +136,7 @@ struct NotOffered;
 impl SecureRandom for NotOffered {}
 impl Hashing for NotOffered {}
 impl RsaDecryption for NotOffered {}
+impl RsaEncryption for NotOffered {}
+impl KeyAgreement for NotOffered {}
 impl RecordCiphers for NotOffered {}
 impl Signatures for NotOffered {}

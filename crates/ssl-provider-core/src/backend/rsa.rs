@@ -1,4 +1,5 @@
-//! The kind of RSA decryption: the raw private operation, whose result core alone looks at.
+//! The kinds of RSA decryption and encryption: the raw operations, whose blocks core alone makes and
+//! looks at.
 
 use std::fmt;
 
@@ -6,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, InvalidKey};
 use crate::operation::Operation;
+use crate::public_key::PublicKeyDer;
 use crate::rsa_der::RsaPrivateKeyDer;
 
 /// RSA private keys that decrypt. Core makes the whole key exchange of the raw operation; a holder
@@ -46,6 +48,27 @@ pub trait RsaPrivateKey: fmt::Debug + Send + Sync {
     /// Those of [`decrypt_raw`](Self::decrypt_raw); some results may then have been written.
     fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
         jobs.iter_mut().try_for_each(|job| self.decrypt_raw(job.ciphertext, job.em))
+    }
+}
+
+/// RSA encryption to the public key of a server.
+pub trait RsaEncryption: fmt::Debug + Send + Sync {
+    /// The raw public operation, RSAEP of RFC 8017 section 5.1.1: `ciphertext` = `em`^e mod n.
+    ///
+    /// Both slices are as long as the modulus, and the first byte of the block is 0. The block is
+    /// secret; the key is not.
+    ///
+    /// # Errors
+    ///
+    /// [`BAD_PUBLIC_KEY`](crate::backend::BAD_PUBLIC_KEY) for a key that is not of RSA or that the
+    /// library refuses; [`Error::Backend`].
+    fn encrypt_raw(
+        &self,
+        _key: &PublicKeyDer<'_>,
+        _em: &[u8],
+        _ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        Err(Error::Unsupported(Operation::RsaEncryptRaw))
     }
 }
 

@@ -7,8 +7,9 @@ use crate::algorithm::SignatureScheme;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::public_key::PublicKeyDer;
+use crate::signing_key_der::SigningKeyDer;
 
-/// Verification of signatures.
+/// Signatures: verification, and private keys that sign.
 pub trait Signatures: fmt::Debug + Send + Sync {
     /// Verifies `signature` over `digest` with a key that is of the scheme. The digest is
     /// [`SignatureScheme::digest_len`] bytes; without a DigestInfo, from 1 byte to 11 less than the
@@ -32,4 +33,26 @@ pub trait Signatures: fmt::Debug + Send + Sync {
     ) -> Result<(), Error> {
         Err(Error::Unsupported(Operation::Verify(scheme)))
     }
+
+    /// Loads a private key that signs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] when the library refuses the key, for the same keys in all backends;
+    /// [`Error::Unsupported`] when it signs with no key of the kind.
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        Err(Error::Unsupported(Operation::Sign(key.any_scheme())))
+    }
+}
+
+/// A private key that signs, inside a library.
+pub trait SignatureKey: fmt::Debug + Send + Sync {
+    /// Signs `digest`, whose length is right for the scheme, which is one of the key. The result is
+    /// in the form that [`Signatures::verify`] takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`], [`Error::Backend`]; [`Error::Unsupported`] when the library lacks the
+    /// scheme.
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error>;
 }
