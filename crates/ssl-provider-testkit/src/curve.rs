@@ -74,8 +74,7 @@ impl Curve {
         let found = (0_u32..100).find_map(|x| self.point_at(&BigUint::from(x)))?;
         let (x, y) = self.decode(&found)?;
         let x = x + &self.p;
-        (x.bits().div_ceil(8) as usize <= self.curve.coordinate_len())
-            .then(|| self.encode(&Some((x, y))))
+        (x.to_bytes_be().len() <= self.curve.coordinate_len()).then(|| self.encode(&Some((x, y))))
     }
 
     fn coordinate(&self, number: &BigUint) -> Vec<u8> {

@@ -37,9 +37,12 @@ fn agree_with(
     agree(key, peer, curve.coordinate_len())
 }
 
+/// The secret of a peer and of the public key that it is given.
+type SecretWith = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A public key of the peer by the independent arithmetic, and the secret that a backend's key
 /// shares with it.
-fn peer_on(curve: NamedCurve, rng: &mut Rng) -> (Vec<u8>, Box<dyn Fn(&[u8]) -> Vec<u8>>) {
+fn peer_on(curve: NamedCurve, rng: &mut Rng) -> (Vec<u8>, SecretWith) {
     match Curve::new(curve) {
         Some(arithmetic) => {
             let bytes = rng.bytes(curve.coordinate_len());
