@@ -61,7 +61,7 @@ impl KeyExchangeBackend for OpenSsl {
         match operation {
             // HMAC and PRF are put together here from its hashes.
             Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
-            // Which ciphers and curves the OpenSSL at hand was built with is known at run time only.
+            // Which curves and ciphers the OpenSSL at hand has is known at run time only.
             Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
                 if !agreement::is_built_in(curve) =>
             {
