@@ -1,5 +1,6 @@
 //! Backend of ssl-provider on OpenSSL: the system's, or one built from source (feature `vendored`).
-//! The `openssl` crate does most of it; the hashes under the PRF are called directly, for speed.
+//! The `openssl` crate does most of it; the hashes under the PRF and key agreement are called
+//! directly, for speed.
 
 mod agreement;
 mod cipher;
