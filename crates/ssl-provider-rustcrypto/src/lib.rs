@@ -115,7 +115,7 @@ mod tests {
         use ssl_provider_testkit::rsa_key::TestKey;
         use ssl_provider_testkit::stack::Remains;
 
-        let provider = Provider::open(&Backend::from_static(backend()));
+        let provider = Provider::open(Backend::from_static(backend()));
         let assert_wiped = |what: &str, call: &mut (dyn FnMut() + Send)| {
             assert!(Remains::of(call).wiped_to_the_bottom(), "{what}");
         };
