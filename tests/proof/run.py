@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--layout",
         type=Path,
-        default=target / "proof" / "layout.o",
+        default=target / "proof" / "core" / "layout.o",
         help="ssl-provider-core of the same source, with full debug information",
     )
     parser.add_argument(
