@@ -35,6 +35,7 @@ def padding_removal(
 
     good = layout.field(VERDICT, "good")
     name = f"padding::remove, {protocol(ssl3_block_len)}, {length} bytes"
+    name += f" with a MAC of {mac_len}" if mac_len else ""
 
     def sample(random: Random, given: dict[str, int]) -> None:
         _pad(random, given, length)
