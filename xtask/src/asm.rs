@@ -436,6 +436,12 @@ mod tests {
             (&["movzbl %sil, %eax", "movb (%rdx,%rax), %al"], Rule::Address),
             (&["testb %sil, %sil", "cmoveq %rdx, %rcx", "movq (%rcx), %rax"], Rule::Address),
             (&["testb %sil, %sil", "cmoveq (%rdx), %rcx"], Rule::ConditionalLoad),
+            (&["movq (%rdi), %rdi", "movb (%rdi), %al"], Rule::Address),
+            (&["btsq %rsi, %rcx", "testq %rcx, %rcx", "je .L1", ".L1:", "retq"], Rule::Branch),
+            (
+                &["vpternlogq $1, (%rdx), %zmm0, %zmm1", "vmovq %xmm1, %rax", "movb (%rax), %al"],
+                Rule::Address,
+            ),
             (&["prefetcht0 (%rsi)"], Rule::Address),
             (&["movl %esi, %eax", "xorl %edx, %edx", "divl %ecx"], Rule::Division),
             (&["callq bcmp@PLT"], Rule::Call),
@@ -465,6 +471,9 @@ mod tests {
             (&["cbz w1, .L1", ".L1:", "ret"][..], Rule::Branch),
             (&["ldrb w8, [x0], #1", "cmp w8, #2", "b.ne .L1", ".L1:", "ret"], Rule::Branch),
             (&["tbnz w1, #3, .L1", ".L1:", "ret"], Rule::Branch),
+            // What is loaded replaces the address that it was loaded from.
+            (&["ldrb w0, [x0]", "cbz w0, .L1", ".L1:", "ret"], Rule::Branch),
+            (&["ldp x2, x3, [x3]", "ldr x4, [x3]"], Rule::Address),
             (&["and x8, x1, #0xff", "ldrb w0, [x2, x8]"], Rule::Address),
             (&["cmp w1, #0", "csel x8, x2, x3, eq", "ldr x0, [x8]"], Rule::Address),
             (&["ldp q0, q1, [x0]", "umov w8, v1.b[0]", "strb w2, [x3, w8, uxtw]"], Rule::Address),
@@ -487,6 +496,7 @@ mod tests {
         for (lines, rule) in [
             (&["beqz a1, .L1", ".L1:", "ret"][..], Rule::Branch),
             (&["lbu a3, 0(a0)", "li a4, 2", "bne a3, a4, .L1", ".L1:", "ret"], Rule::Branch),
+            (&["lbu a0, 0(a0)", "beqz a0, .L1", ".L1:", "ret"], Rule::Branch),
             (&["add a2, a2, a1", "lbu a0, 0(a2)"], Rule::Address),
             (&["divuw a0, a1, a2"], Rule::Division),
             (&["call bcmp"], Rule::Call),

@@ -105,13 +105,14 @@ fn transfer(operands: &[&str], is_load: bool) -> Effect {
     let access = if is_load { Access::Load } else { Access::Store };
     for operand in operands {
         if operand.starts_with('[') {
-            let place = memory(operand, access);
-            // Before, as in `[sp, #-16]!`, or behind it, as in `[x0], #16`.
+            let memory = memory(operand, access);
+            // Before, as in `[sp, #-16]!`, or behind it, as in `[x0], #16`. Another base changes by
+            // a constant, so it stays as public as it was.
             let changes = operand.ends_with('!') || operands.last() != Some(operand);
-            if changes {
-                effect.writes.extend(place.address.iter().take(1));
+            if changes && memory.address.first() == Some(&"sp") {
+                effect.writes.push("sp");
             }
-            effect.memory = Some(place);
+            effect.memory = Some(memory);
         } else if effect.memory.is_none() {
             let inside = operand.trim_matches(['{', '}']);
             let registers = inside.split(',').filter_map(register);
@@ -125,14 +126,6 @@ fn transfer(operands: &[&str], is_load: bool) -> Effect {
     if effect.memory.is_none() {
         let (address, place) = (Vec::new(), Place::Static);
         effect.memory = Some(Memory { address, access, place });
-    }
-    // The base is changed by a constant, and stays as public as the rule has it.
-    let base = effect.memory.iter().flat_map(|memory| memory.address.first()).copied().next();
-    if let Some(base) = base
-        && effect.writes.contains(&base)
-        && base != "sp"
-    {
-        effect.writes.retain(|it| *it != base);
     }
     effect
 }

@@ -108,15 +108,10 @@ fn data(name: &str, operands: &[&str]) -> Effect {
         }
     }
     let of_vectors = operands.iter().any(|operand| operand.contains("mm"));
-    let moves = ["mov", "lea", "cvt", "kmov", "vmov", "vbroadcast", "vpbroadcast"]
+    let moves = ["mov", "lea", "cvt", "kmov", "vmov", "vbroadcast", "vpbroadcast", "pshufd"]
         .iter()
-        .any(|prefix| name.starts_with(prefix))
-        || name.starts_with("pshufd")
-        || name.starts_with('v');
-    let compares = ["cmp", "test", "bt", "comis", "ucomis", "ptest", "vptest", "vtest"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        && !name.starts_with("cmpxchg");
+        .any(|prefix| name.starts_with(prefix));
+    let compares = is_comparison(name);
     if name == "push" || name == "pushq" || name == "pop" || name == "popq" {
         let is_push = name.starts_with("push");
         let value: Vec<_> = last.into_iter().filter_map(register).collect();
@@ -158,7 +153,6 @@ fn data(name: &str, operands: &[&str]) -> Effect {
             let access = match () {
                 () if is_prefetch => Access::Prefetch,
                 () if compares || into_rax => Access::Load,
-                () if name.starts_with("lea") => Access::Prefetch,
                 () if moves => Access::Store,
                 () => Access::Both,
             };
@@ -200,6 +194,15 @@ fn data(name: &str, operands: &[&str]) -> Effect {
         }
     }
     effect
+}
+
+/// Whether an instruction sets flags and nothing else. Others begin with the same letters and have
+/// a destination: `bts`, and comparisons of vectors.
+fn is_comparison(name: &str) -> bool {
+    match name.trim_end_matches(['b', 'w', 'l', 'q']) {
+        "cmp" | "test" | "bt" | "ptest" | "vptest" | "vtestps" | "vtestpd" => true,
+        name => name.trim_start_matches('v').trim_start_matches('u').starts_with("comis"),
+    }
 }
 
 fn is_memory(operand: &str) -> bool {
