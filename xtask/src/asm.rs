@@ -137,12 +137,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         |triple: &str| options.target.is_empty() || options.target.iter().any(|it| it == triple);
     let mut found = 0;
     for target in TARGETS.iter().filter(|target| is_chosen(target.triple)) {
-        if !is_there(workspace, target.triple)? {
+        if !add_target(workspace, target.triple)? {
             let triple = target.triple;
             ensure!(
                 options.allow_missing,
-                "{triple}: the standard library is absent: `rustup target add {triple}`; or pass \
-                 --allow-missing, and the check is less than it claims"
+                "{triple}: the standard library is absent; run `rustup target add {triple}`, or \
+                 pass --allow-missing to skip this target"
             );
             println!("NOT CHECKED: {triple}: its standard library is absent, and was not added");
             continue;
@@ -152,7 +152,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if is_chosen(X86_64) {
         found += check_shipped(workspace)?;
     }
-    ensure!(found == 0, "{found} findings, which are above");
+    ensure!(found == 0, "{found} findings; each is printed above");
     Ok(())
 }
 
@@ -165,20 +165,21 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &Options { target: Vec::new(), allow_missing: true })
 }
 
-/// Whether the standard library of a target is installed, after asking rustup for it.
-fn is_there(workspace: &Workspace, triple: &str) -> Result<bool> {
-    let is_there = || -> Result<bool> {
+/// Has rustup install the standard library of a target where it is absent, and returns whether it
+/// is there then.
+fn add_target(workspace: &Workspace, triple: &str) -> Result<bool> {
+    let is_present = || -> Result<bool> {
         let printed = Run::new("rustc")
             .args(["--print", "target-libdir", "--target", triple])
             .quiet()
             .read(workspace)?;
         Ok(Path::new(printed.trim()).is_dir())
     };
-    if !is_there()? && is_installed("rustup") {
+    if !is_present()? && is_installed("rustup") {
         // Offline it fails, which the caller says.
         let _ = Run::new("rustup").args(["--quiet", "target", "add", triple]).outcome(workspace)?;
     }
-    is_there()
+    is_present()
 }
 
 impl Target {
