@@ -348,7 +348,7 @@ fn other_users_are_refused_on_both_sides_unless_they_are_named() {
     let server = KeyServer::at(&socket);
     let refused = server.public_keys().unwrap_err().to_string();
     assert!(refused.contains("runs as user 65534"), "{refused}");
-    let server = server.trusting(NOBODY);
+    let server = server.trusting([NOBODY]);
     let refused = server.public_keys().unwrap_err().to_string();
     assert!(refused.contains("does not serve this user"), "{refused}");
     for option in ["--allow-uid", "--allow-gid"] {
