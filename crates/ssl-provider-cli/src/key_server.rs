@@ -208,6 +208,11 @@ fn parts(event: Event<'_>) -> (&'static str, Option<Peer>, String) {
             ("cannot accept", None, format!("cannot accept connections: {error}"))
         }
         Event::Failed(error) => ("failed", None, error.to_string()),
+        Event::Panicked(peer) => {
+            let detail = "the key server panicked and goes on; report the message of the panic, \
+                          which is on standard error";
+            ("panicked", peer, detail.to_owned())
+        }
     }
 }
 
