@@ -2,7 +2,6 @@
 //! Windows. The server is `ssl-provider-remote`; this module has its options and reports.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use ssl_provider_remote::{
@@ -10,8 +9,9 @@ use ssl_provider_remote::{
 };
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
-use crate::exit::{Failure, Outcome, print, show, tell};
+use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, PasswordArgs};
+use crate::report::{ReportArgs, Reporter};
 
 /// Arguments of `sslprov key-server`.
 #[derive(Debug, clap::Args)]
@@ -49,13 +49,9 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the path
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -132,7 +128,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let server = Server::new(listener, keys, limits).map_err(Failure::Server)?;
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    if args.json {
+    if args.report.json {
         let keys: Vec<_> =
             shown.iter().map(|(id, bits)| json!({ "id": id, "bits": bits })).collect();
         let listening = json!({
@@ -145,31 +141,18 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         print(format!("{listening}\n"))?;
     } else {
         print(format!("listening on {path}\n"))?;
-        if !args.quiet {
+        if !args.report.quiet {
             for (id, bits) in shown {
                 tell(format_args!("key {id}, {bits} bits"));
             }
         }
     }
 
-    // An observer cannot return an error, so the first one is kept, and stops the server.
-    let failed = Mutex::new(None);
     let stop = server.stop_handle();
-    let observer = |event: Event<'_>| {
-        if args.json {
-            if let Err(error) = print(format!("{}\n", as_json(event))) {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                stop.stop();
-            }
-        } else if !args.quiet {
-            show(as_text(event));
-        }
-    };
+    let reporter = Reporter::new(args.report, move || stop.stop());
+    let observer = |event: Event<'_>| reporter.report(|| as_json(event), || as_text(event));
     server.run(&observer).map_err(Failure::Server)?;
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => Ok(Outcome::All),
-    }
+    reporter.outcome()
 }
 
 impl Args {

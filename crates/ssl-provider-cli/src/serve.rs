@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -26,12 +26,13 @@ use ssl_provider_remote::KeyServer;
 use ssl_provider_wire::Alert;
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
-use crate::exit::{Failure, Outcome, print, show, tell};
+use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, PasswordArgs};
 #[cfg(target_os = "linux")]
 use crate::keylog::certificate::{self, PublicKey};
 use crate::outputs;
 use crate::protocol_argument;
+use crate::report::{ReportArgs, Reporter};
 use crate::serve::advice::Advisor;
 use crate::suite_argument;
 
@@ -120,13 +121,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_connections: Option<u64>,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the listening address, and that secrets are written
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -233,13 +230,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
-    if args.key.is_none() && args.cert.is_none() && !args.quiet {
+    if args.key.is_none() && args.cert.is_none() && !args.report.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    let listening = if args.json {
+    let listening = if args.report.json {
         let listening = json!({
             "event": "listening",
             "address": address.to_string(),
@@ -251,28 +248,17 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         format!("listening on {address}")
     };
     print(listening + "\n")?;
-    if !address.ip().is_loopback() && !args.quiet {
+    if !address.ip().is_loopback() && !args.report.quiet {
         tell("this address is reachable from other machines; this server is for use in a lab only");
     }
 
-    // An observer cannot return an error, so the first one is kept, and stops the server.
-    let failed = Mutex::new(None);
     let stop = server.stop_handle();
+    let reporter = Reporter::new(args.report, move || stop.stop());
     let observer = |event: Event<'_>| {
-        if args.json {
-            if let Err(error) = print(format!("{}\n", as_json(event, &advisor))) {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                stop.stop();
-            }
-        } else if !args.quiet {
-            show(as_text(event, &advisor));
-        }
+        reporter.report(|| as_json(event, &advisor), || as_text(event, &advisor));
     };
     server.run(&observer).map_err(Failure::Server)?;
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => Ok(Outcome::All),
-    }
+    reporter.outcome()
 }
 
 #[cfg(unix)]
@@ -431,7 +417,8 @@ impl Args {
                 Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
             })?;
         for version in versions {
-            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
+            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.report.quiet
+            {
                 tell(format_args!("{version}: none of the suites is usable"));
             }
         }
