@@ -13,7 +13,7 @@ use ssl_provider_remote::{
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, PasswordArgs};
-use crate::reporter::Reporter;
+use crate::report::{ReportArgs, Reporter};
 
 /// Arguments of `sslprov key-server`.
 #[derive(Debug, clap::Args)]
@@ -51,13 +51,9 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the path
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -127,7 +123,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     args.report_start(backend.info(), &names)?;
 
     let stop = server.stop_handle();
-    let reporter = Reporter::new(args.json, args.quiet, || stop.stop());
+    let reporter = Reporter::new(args.report, || stop.stop());
     let observer = |event: Event<'_>| reporter.report(|| as_json(event), || as_text(event));
     server.run(&observer).map_err(Failure::Server)?;
     reporter.outcome()
@@ -161,7 +157,7 @@ impl Args {
     /// Reports where the server listens, and with which keys.
     fn report_start(&self, backend: &BackendInfo, keys: &[(KeyId, usize)]) -> Result<(), Failure> {
         let path = self.listen.display().to_string();
-        if self.json {
+        if self.report.json {
             let keys: Vec<_> = keys
                 .iter()
                 .map(|(id, bits)| json!({ "id": id.to_string(), "bits": bits }))
@@ -176,7 +172,7 @@ impl Args {
             print(format!("{listening}\n"))?;
         } else {
             print(format!("listening on {path}\n"))?;
-            if !self.quiet {
+            if !self.report.quiet {
                 for (id, bits) in keys {
                     tell(format_args!("key {id}, {bits} bits"));
                 }
@@ -208,6 +204,11 @@ fn parts(event: Event<'_>) -> (&'static str, Option<Peer>, String) {
             ("cannot accept", None, format!("cannot accept connections: {error}"))
         }
         Event::Failed(error) => ("failed", None, error.to_string()),
+        Event::Panicked(peer) => {
+            let detail = "the key server panicked and goes on; report the message of the panic, \
+                          which is on standard error";
+            ("panicked", peer, detail.to_owned())
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, Password, PasswordArgs};
 use crate::outputs;
 use crate::protocol_argument;
-use crate::reporter::Reporter;
+use crate::report::{ReportArgs, Reporter};
 use crate::serve::advice::Advisor;
 pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
@@ -110,13 +110,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_connections: Option<u64>,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the listening address, and that secrets are written
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -223,13 +219,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
-    if args.key.is_none() && args.cert.is_none() && !args.quiet {
+    if args.key.is_none() && args.cert.is_none() && !args.report.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    let listening = if args.json {
+    let listening = if args.report.json {
         let listening = json!({
             "event": "listening",
             "address": address.to_string(),
@@ -241,12 +237,12 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         format!("listening on {address}")
     };
     print(listening + "\n")?;
-    if !address.ip().is_loopback() && !args.quiet {
+    if !address.ip().is_loopback() && !args.report.quiet {
         tell("this address is reachable from other machines; this server is for use in a lab only");
     }
 
     let stop = server.stop_handle();
-    let reporter = Reporter::new(args.json, args.quiet, || stop.stop());
+    let reporter = Reporter::new(args.report, || stop.stop());
     let observer = |event: Event<'_>| {
         reporter.report(|| as_json(event, &advisor), || as_text(event, &advisor));
     };
@@ -382,7 +378,8 @@ impl Args {
                 Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
             })?;
         for version in versions {
-            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
+            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.report.quiet
+            {
                 tell(format_args!("{version}: none of the suites is usable"));
             }
         }
