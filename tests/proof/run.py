@@ -101,6 +101,10 @@ def _run(runner: Runner, wanted: list[Case], workers: int) -> list[Result]:
             except BrokenProcessPool:
                 crash = Finding(Kind.PROCESSOR, "a call ended the process; see --workers 1 --only")
                 result = Result(running[done], set(), finding=crash)
+            except Exception as error:
+                # Of the tool itself; the other cases count all the same.
+                crash = Finding(Kind.CRASH, f"{type(error).__name__}: {error}")
+                result = Result(running[done], set(), finding=crash)
             print(result, flush=True)
             results.append(result)
     return results
