@@ -1,5 +1,6 @@
 //! No heap memory is freed with a secret in it: searches every freed block for the premaster
-//! secret, master secret and keys. A separate program, because it replaces the allocator.
+//! secret, master secret, session keys and private key. A separate program, because it replaces the
+//! allocator.
 //!
 //! It does not see what C libraries free through their own allocator, nor stacks. Padding inside a
 //! freed value is formally uninitialised, and is read all the same: knowingly, and only in this
@@ -9,6 +10,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ptr;
 
 use ssl_provider::{CipherSuite, ProtocolVersion, RecordOptions, Side};
 use ssl_provider_testkit::bytes::Rng;
@@ -17,10 +19,18 @@ use ssl_provider_testkit::rsa_key::TestKey;
 
 /// Length of a searched piece: long enough not to occur in other memory by chance.
 const NEEDLE_LEN: usize = 12;
-const NEEDLES: usize = 12;
+const NEEDLES: usize = 24;
+
+/// Most blocks that are live at once while needles are wanted.
+const BLOCKS: usize = 4096;
 
 /// The system's allocator, which searches freed blocks.
 struct Searching;
+
+/// A block: where it is, and how long.
+type Block = (*mut u8, usize);
+
+const NO_BLOCK: Block = (ptr::null_mut(), 0);
 
 thread_local! {
     // Constant and without a destructor, so that the allocator may use them at any time.
@@ -28,6 +38,21 @@ thread_local! {
         const { Cell::new([None; NEEDLES]) };
     // Of each needle, whether it was found.
     static FOUND: Cell<[bool; NEEDLES]> = const { Cell::new([false; NEEDLES]) };
+    // What was allocated while needles were wanted, and is live.
+    static LIVE: [Cell<Block>; BLOCKS] = const { [const { Cell::new(NO_BLOCK) }; BLOCKS] };
+}
+
+/// Replaces the entry of a live block, or an empty one; nothing where there is none.
+fn replace_live(pointer: *mut u8, block: Block) {
+    LIVE.with(|live| {
+        if let Some(entry) = live.iter().find(|entry| entry.get().0 == pointer) {
+            entry.set(block);
+        }
+    });
+}
+
+fn is_searching() -> bool {
+    WANTED.with(Cell::get).iter().any(Option::is_some)
 }
 
 /// Searches a block that is about to be freed for the needles.
@@ -36,10 +61,10 @@ thread_local! {
 ///
 /// `pointer` is live for reads of `size` bytes, all of which have been written at least once.
 unsafe fn search(pointer: *const u8, size: usize) {
-    let wanted = WANTED.with(Cell::get);
-    if wanted.iter().all(Option::is_none) {
+    if !is_searching() {
         return;
     }
+    let wanted = WANTED.with(Cell::get);
     let mut window = [0; NEEDLE_LEN];
     for offset in 0..size {
         window.rotate_left(1);
@@ -64,12 +89,19 @@ unsafe impl GlobalAlloc for Searching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // Zeroed, so that `search` never reads uninitialised memory.
         // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`, which is the same.
-        unsafe { System.alloc_zeroed(layout) }
+        let pointer = unsafe { System.alloc_zeroed(layout) };
+        if !pointer.is_null() && is_searching() {
+            replace_live(ptr::null_mut(), (pointer, layout.size()));
+        }
+        pointer
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: the block is live until the next line, and was zeroed when it was allocated.
         unsafe { search(pointer, layout.size()) };
+        if is_searching() {
+            replace_live(pointer, NO_BLOCK);
+        }
         // SAFETY: the pointer came from `System` through `alloc` above, with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -81,36 +113,66 @@ unsafe impl GlobalAlloc for Searching {
 #[global_allocator]
 static ALLOCATOR: Searching = Searching;
 
+/// A piece of a secret, with its name.
+type Needle = (String, Vec<u8>);
+
 /// Returns the needles that were found in the blocks that `work` freed.
-fn found_by(needles: &[(&'static str, Vec<u8>)], work: impl FnOnce()) -> Vec<&'static str> {
+fn found_by(needles: &[Needle], work: impl FnOnce()) -> Vec<&str> {
+    want(needles);
+    work();
+    found(needles)
+}
+
+/// Returns the needles that are in live blocks that `make` has allocated for its result.
+fn kept_by<T>(needles: &[Needle], make: impl FnOnce() -> T) -> Vec<&str> {
+    want(needles);
+    let made = make();
+    FOUND.with(|found| found.set([false; NEEDLES]));
+    LIVE.with(|live| {
+        for (pointer, size) in live.iter().map(Cell::get) {
+            // SAFETY: the block is live, since `dealloc` would have removed it, and was zeroed.
+            unsafe { search(pointer, size) };
+        }
+    });
+    let kept = found(needles);
+    drop(made);
+    kept
+}
+
+fn want(needles: &[Needle]) {
     let mut wanted = [None; NEEDLES];
+    assert!(needles.len() <= NEEDLES);
     for (slot, (_, needle)) in wanted.iter_mut().zip(needles) {
         *slot = Some(needle.as_slice().try_into().expect("a needle of the right length"));
     }
+    LIVE.with(|live| live.iter().for_each(|entry| entry.set(NO_BLOCK)));
     FOUND.with(|found| found.set([false; NEEDLES]));
     WANTED.with(|cell| cell.set(wanted));
-    work();
+}
+
+/// Ends the search.
+fn found(needles: &[Needle]) -> Vec<&str> {
     WANTED.with(|cell| cell.set([None; NEEDLES]));
     let found = FOUND.with(Cell::get);
-    needles.iter().zip(found).filter(|(_, found)| *found).map(|((name, _), _)| *name).collect()
+    needles.iter().zip(found).filter(|(_, found)| *found).map(|((name, _), _)| &**name).collect()
 }
 
 /// Two pieces of a secret, and one in little-endian order, as numbers are stored.
-fn pieces(names: [&'static str; 3], secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+fn pieces(name: &str, secret: &[u8]) -> [Needle; 3] {
     let middle = secret.len() / 2;
     let mut reversed = secret[middle..middle + NEEDLE_LEN].to_vec();
     reversed.reverse();
-    vec![
-        (names[0], secret[secret.len() - NEEDLE_LEN..].to_vec()),
-        (names[1], secret[middle..middle + NEEDLE_LEN].to_vec()),
-        (names[2], reversed),
+    [
+        (format!("{name} end"), secret[secret.len() - NEEDLE_LEN..].to_vec()),
+        (name.to_owned(), secret[middle..middle + NEEDLE_LEN].to_vec()),
+        (format!("{name} reversed"), reversed),
     ]
 }
 
 #[test]
 fn a_secret_that_is_freed_as_it_is_gets_found() {
     let secret: Vec<u8> = (1..).take(NEEDLE_LEN).collect();
-    let needles = vec![("planted", secret.clone())];
+    let needles = vec![("planted".to_owned(), secret.clone())];
     assert_eq!(found_by(&needles, || drop(secret.clone())), ["planted"]);
     assert_eq!(found_by(&needles, || drop([vec![9; 5], secret.clone()].concat())), ["planted"]);
     // Left behind by growing.
@@ -151,9 +213,9 @@ fn no_freed_block_holds_a_secret_of_the_key_exchange() {
             let master_secret = exchange.master_secret(&premaster_secret);
             let session_keys = exchange.session_keys(&master_secret);
             let needles = [
-                pieces(["premaster end", "premaster", "premaster reversed"], &premaster_secret),
-                pieces(["master end", "master", "master reversed"], &master_secret),
-                pieces(["keys end", "keys", "keys reversed"], &session_keys),
+                pieces("premaster", &premaster_secret),
+                pieces("master", &master_secret),
+                pieces("keys", &session_keys),
             ]
             .concat();
             let found = found_by(&needles, || {
@@ -180,11 +242,9 @@ fn no_freed_block_holds_a_record_key_that_is_used_and_exported() {
         let parameters = exchange.parameters();
         let session_keys = exchange.session_keys(&exchange.master_secret(&premaster_secret));
         // Two MAC keys of 20 bytes, then two write keys of 32; the server's are the second.
-        let needles = [
-            pieces(["MAC key end", "MAC key", "MAC key reversed"], &session_keys[16..40]),
-            pieces(["write key end", "write key", "write key reversed"], &session_keys[72..104]),
-        ]
-        .concat();
+        let needles =
+            [pieces("MAC key", &session_keys[16..40]), pieces("write key", &session_keys[72..104])]
+                .concat();
         let found = found_by(&needles, || {
             let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
             let keys = master_key.session_keys(&parameters).unwrap();
@@ -206,23 +266,40 @@ fn no_freed_block_holds_a_part_of_the_private_key() {
     // With the reject key, one can recognise every rejected ciphertext.
     let reject_key = test_key.reject_key();
     let needles = [
-        pieces(["reject key end", "reject key", "reject key reversed"], &reject_key),
-        pieces(["d end", "d", "d reversed"], &parts.d.to_bytes_be()),
-        pieces(["p end", "p", "p reversed"], &parts.p.to_bytes_be()),
-        pieces(["d mod q-1 end", "d mod q-1", "d mod q-1 reversed"], &parts.dq.to_bytes_be()),
+        pieces("reject key", &reject_key),
+        pieces("d", &parts.d.to_bytes_be()),
+        pieces("p", &parts.p.to_bytes_be()),
+        pieces("q", &parts.q.to_bytes_be()),
+        pieces("dp", &parts.dp.to_bytes_be()),
+        pieces("dq", &parts.dq.to_bytes_be()),
+        pieces("qinv", &parts.qinv.to_bytes_be()),
     ]
     .concat();
     let der = test_key.der.clone();
+    let all_found = found_by(&needles, || drop(der.clone()));
+    let of_der = ["d", "p", "q", "dp", "dq", "qinv"];
+    let expected: Vec<_> =
+        of_der.iter().flat_map(|it| [format!("{it} end"), (*it).into()]).collect();
+    assert_eq!(all_found, expected, "DER that is not wiped is found");
     for backend in ssl_provider::backends() {
         let provider = open(&backend);
         let found = found_by(&needles, || {
             drop(provider.load_private_key(&der).unwrap());
         });
-        // The rsa crate multiplies the primes to check the modulus and does not wipe intermediates.
-        let left_behind: &[&str] = match backend.info().name {
-            "rustcrypto" | "ring" => &["p reversed"],
-            _ => &[],
+        let name = backend.info().name;
+        // The rsa crate multiplies the primes to check the modulus, inverts q, and does not wipe
+        // intermediates.
+        let (left_behind, kept): (&[&str], &[&str]) = match name {
+            "rustcrypto" | "ring" => (
+                &["p reversed", "q reversed", "qinv reversed"],
+                // Of q^-1 it has the Montgomery form.
+                &["d reversed", "p reversed", "q reversed", "dp reversed", "dq reversed"],
+            ),
+            // Their keys are in memory of `malloc`, which `cargo xtask residue --process` searches.
+            _ => (&[], &[]),
         };
-        assert_eq!(found, left_behind, "{}", backend.info().name);
+        assert_eq!(found, left_behind, "{name}");
+        // While the key lives, what is looked for is there.
+        assert_eq!(kept_by(&needles, || provider.load_private_key(&der).unwrap()), kept, "{name}");
     }
 }

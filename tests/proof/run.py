@@ -26,6 +26,7 @@ try:
     from proof.cases import COPIES, SOURCES, USERS, cases
     from proof.claims import check_copies, check_coverage, check_users
     from proof.finding import Finding, Kind
+    from proof.layout import Layout
     from proof.library import CannotProve, Library, LineTable
     from proof.runner import Result, Runner
 except ModuleNotFoundError as missing:
@@ -37,6 +38,7 @@ except ModuleNotFoundError as missing:
 _COVERED = {
     names.RECOVER_PREMASTER: 1.0,
     names.REMOVE_PADDING: 1.0,
+    names.SECRET_BYTES: 1.0,
     names.VERIFY_PADDING_AND_MAC: 1.0,
     # The rest is for outputs of lengths that no hash has, and for messages without a byte.
     names.VERIFY_BEHIND_PADDING: 0.99,
@@ -59,7 +61,7 @@ def main() -> int:
     print(f"seed {arguments.seed}", flush=True)
     try:
         failed = _prove(arguments)
-    except CannotProve as reason:
+    except (CannotProve, Finding) as reason:
         print(f"error: {reason}", file=sys.stderr)
         return 2
     took = time.monotonic() - start
@@ -68,8 +70,9 @@ def main() -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
+    layout = Layout(arguments.layout)
     runner = Runner(Library(arguments.library), arguments.seed, arguments.calls)
-    wanted = [one for one in cases(full=arguments.full) if arguments.only in one.name]
+    wanted = [one for one in cases(layout, full=arguments.full) if arguments.only in one.name]
     if not wanted:
         raise CannotProve(f"no case has `{arguments.only}` in its name")
     results = _run(runner, wanted, arguments.workers)
@@ -78,7 +81,7 @@ def _prove(arguments: argparse.Namespace) -> int:
         print("NOT CHECKED: copies, callers and coverage, which take all cases")
     else:
         findings += _check_library(runner.library, arguments.lines, results)
-    findings += planted.find_all(runner, arguments.planted)
+    findings += planted.find_all(runner, layout, arguments.planted)
     return len(findings)
 
 
@@ -97,6 +100,10 @@ def _run(runner: Runner, wanted: list[Case], workers: int) -> list[Result]:
                 result = done.result()
             except BrokenProcessPool:
                 crash = Finding(Kind.PROCESSOR, "a call ended the process; see --workers 1 --only")
+                result = Result(running[done], set(), finding=crash)
+            except Exception as error:
+                # Of the tool itself; the other cases count all the same.
+                crash = Finding(Kind.CRASH, f"{type(error).__name__}: {error}")
                 result = Result(running[done], set(), finding=crash)
             print(result, flush=True)
             results.append(result)
@@ -158,6 +165,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=target / "proof" / "lines.so",
         help="the same object files, linked with their line tables",
+    )
+    parser.add_argument(
+        "--layout",
+        type=Path,
+        default=target / "proof" / "core" / "layout.o",
+        help="ssl-provider-core of the same source, with full debug information",
     )
     parser.add_argument(
         "--planted",

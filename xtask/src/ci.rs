@@ -10,13 +10,13 @@ use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
     asm, attack, bench_report, capi, deny, doc, downstream, faults, fuzz, interop, matrix, msrv,
-    multi_buffer, public_api, release, residue, test, tidy, timing, tshark, valgrind,
+    multi_buffer, prove, public_api, release, residue, test, tidy, timing, tshark, valgrind,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 26] = [
+const STEPS: [Step; 27] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -43,6 +43,7 @@ const STEPS: [Step; 26] = [
     ("timing", timing::smoke),
     ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
     ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
+    ("prove", prove::smoke),
 ];
 
 /// Runs every step.

@@ -13,6 +13,21 @@ use crate::workspace::Workspace;
 const REQUIREMENTS: &str = "tests/proof/requirements.txt";
 const PLANTED: &str = "xtask/planted/premaster.rs";
 
+/// Runs every routine with a few lengths, and finds the planted faults.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        println!(
+            "NOT CHECKED: the proof on the binary: it reads machine code of x86_64 Linux only"
+        );
+        return Ok(());
+    }
+    run(workspace, &[])
+}
+
 /// Prepares Python and the libraries, and runs the program with `arguments`.
 ///
 /// # Errors
@@ -28,6 +43,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let directory = workspace.target("proof");
     fs::create_dir_all(&directory).context("cannot create the folder of the proof")?;
     let (lines, planted) = (directory.join("lines.so"), directory.join("libplanted.so"));
+    let core = directory.join("core");
+    let layout = core.join("layout.o");
     let release = workspace.target("release");
     if !arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
         Run::cargo("build")
@@ -41,6 +58,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             .args(["-Wl,--allow-multiple-definition", "-o"])
             .args([&lines])
             .run(workspace)?;
+        // Where fields lie does not depend on debug information, but only the full one has it.
+        Run::cargo("rustc")
+            .args(["--release", "--package", "ssl-provider-core", "--lib", "--target-dir"])
+            .args([&core])
+            .args(["--config", "profile.release.package.ssl-provider-core.debug=2", "--"])
+            .args(["-C", "codegen-units=1"])
+            .args([format!("--emit=obj={}", layout.display())])
+            .run(workspace)?;
         Run::new("rustc")
             .args(["--edition", "2024", "-C", "opt-level=3", "-C", "debuginfo=line-tables-only"])
             .args(["--crate-type", "cdylib", PLANTED, "-o"])
@@ -52,6 +77,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .args([release.join("libsslprovider.so")])
         .args(["--lines"])
         .args([lines])
+        .args(["--layout"])
+        .args([layout])
         .args(["--planted"])
         .args([planted])
         .args(arguments)

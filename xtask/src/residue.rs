@@ -26,8 +26,9 @@ use crate::workspace::Workspace;
 const WINDOW: usize = 16;
 
 /// Secrets of which something must be found in the program that has freed nothing: names, or their
-/// beginnings.
-const IN_CONTROL: [&str; 4] = ["p", "reject key", "master secret ", "client key "];
+/// beginnings. Every part of the private key is there, as the C library stores imported keys.
+const IN_CONTROL: [&str; 9] =
+    ["d", "p", "q", "dp", "dq", "q^-1 mod p", "reject key", "master secret ", "client key "];
 
 /// The name of the pattern that the program puts on its stacks and into a register.
 const PATTERN: &str = "planted pattern";

@@ -34,8 +34,8 @@
  *   Windows finds the key of a certificate in its store. Here a key must first be imported with
  *   NCryptImportKey. While its handle is live, SslOpenPrivateKey finds it by any certificate with
  *   the same public key. Of the CERT_CONTEXT only pbCertEncoded and cbCertEncoded (DER) are read,
- *   so the rest may be zero. On Linux, keys can also be in another process, the key server, which
- *   the environment variable SSL_PROVIDER_KEY_SERVER names.
+ *   so the rest may be zero. On Linux, keys can also be in another process, the key server, whose
+ *   socket the environment variable SSL_PROVIDER_KEY_SERVER names.
  */
 
 #ifndef SSLPROVIDER_H
@@ -1471,9 +1471,9 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
  * cbCertEncoded (DER) are read. An EC key has properties and a public half, but no listed suite
  * uses it yet.
  *
- * On Linux, an RSA key that was not imported is one of the key server whose socket the environment
- * variable SSL_PROVIDER_KEY_SERVER names, if it has the key: see sslprov key-server. It runs as
- * the same user, as root, or as the user whose number is in SSL_PROVIDER_KEY_SERVER_UID, and does
+ * On Linux, an RSA key that was not imported is looked for in the key server (sslprov
+ * key-server) whose socket the environment variable SSL_PROVIDER_KEY_SERVER names. It must run as
+ * the same user, as root, or as the user whose number is in SSL_PROVIDER_KEY_SERVER_UID. It does
  * the key exchange of SslImportMasterKey, which returns NTE_DEVICE_NOT_READY while it cannot be
  * reached. What a policy requires of RSA is not checked for such a key.
  *

@@ -2,6 +2,7 @@
 //! imported none.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -11,8 +12,10 @@ use ssl_provider_remote::{KeyServer, KeyServerError};
 
 use crate::failure::Failure;
 
-/// The variables with the path of the key server's socket, and with the number of its user.
-const VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER";
+/// The variable with the path of the key server's socket.
+const PATH_VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER";
+
+/// The variable with the number of its user, if that is neither root nor the user of this process.
 const UID_VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER_UID";
 
 /// Returns the private half of a public key from the key server, if the environment names one and
@@ -27,31 +30,32 @@ pub(crate) fn private_key(
     public: &PublicKey,
 ) -> Result<Option<PrivateKey>, Failure> {
     let PublicKey::Rsa(public) = public else { return Ok(None) };
-    let Some(path) = env::var_os(VARIABLE).filter(|path| !path.is_empty()) else {
-        return Ok(None);
-    };
-    let uid = match env::var_os(UID_VARIABLE).filter(|uid| !uid.is_empty()) {
+    let Some(path) = variable(PATH_VARIABLE) else { return Ok(None) };
+    let uid = match variable(UID_VARIABLE) {
         Some(uid) => Some(uid.to_str().and_then(|uid| uid.parse().ok()).ok_or(BAD_UID)?),
         None => None,
     };
     match server(Path::new(&path), uid).private_key(provider, &public.modulus) {
         Ok(key) => Ok(Some(key)),
         Err(KeyServerError::NoSuchKey) => Ok(None),
-        Err(error) => Err(error.as_error().into()),
+        Err(error) => Err(Error::from(error).into()),
     }
 }
 
-/// Returns the key server of this path and user. Keys share its connections.
+/// Returns the value of an environment variable; an empty one counts as not set.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns the key server of this path and user. Keys share its connections, so the last one is
+/// kept.
 fn server(path: &Path, uid: Option<u32>) -> KeyServer {
     static LAST: Mutex<Option<(KeyServer, Option<u32>)>> = Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((server, of)) = &*last
-        && (server.path(), *of) == (path, uid)
-    {
-        return server.clone();
+    match &*last {
+        Some((server, last_uid)) if (server.path(), *last_uid) == (path, uid) => server.clone(),
+        Some(_) | None => last.insert((KeyServer::at(path).trusting(uid), uid)).0.clone(),
     }
-    let server = uid.iter().fold(KeyServer::at(path), |server, uid| server.trusting(*uid));
-    last.insert((server, uid)).0.clone()
 }
 
 const BAD_UID: Error =

@@ -34,10 +34,10 @@ export! {
     /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An EC key has properties and a public
     /// half, but no listed suite uses it yet.
     ///
-    /// On Linux, an RSA key that was not imported is one of the key server whose socket the
-    /// environment variable `SSL_PROVIDER_KEY_SERVER` names, if it has the key: see `sslprov
-    /// key-server`. It runs as the same user, as root, or as the user whose number is in
-    /// `SSL_PROVIDER_KEY_SERVER_UID`, and does the key exchange of `SslImportMasterKey`, which
+    /// On Linux, an RSA key that was not imported is looked for in the key server (`sslprov
+    /// key-server`) whose socket the environment variable `SSL_PROVIDER_KEY_SERVER` names. It must
+    /// run as the same user, as root, or as the user whose number is in
+    /// `SSL_PROVIDER_KEY_SERVER_UID`. It does the key exchange of `SslImportMasterKey`, which
     /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. What a policy requires of RSA is
     /// not checked for such a key.
     ///

@@ -34,12 +34,6 @@ impl Process {
 /// The state of this process; NULL before the first call, and in a child.
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
-/// What a child inherited. Its locks may be held by threads that do not exist here, so it is never
-/// touched again; this keeps it reachable for tools that look for leaks. Nothing reads it, so
-/// `#[used]` keeps it.
-#[used]
-static INHERITED: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
-
 /// The state of this process, made when it is first asked for.
 pub(crate) fn process() -> &'static Process {
     fork::disown_in_child();
@@ -73,17 +67,6 @@ fn start() -> &'static Process {
     };
     // SAFETY: as in `process`; the pointer is one that has been published, so it is not NULL.
     unsafe { &*current }
-}
-
-/// Lets go of what a child inherited. Does nothing but atomic operations.
-fn disown() {
-    let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
-    if !parents.is_null() {
-        INHERITED.store(parents, Ordering::Release);
-    }
-    FORKS.store(0, Ordering::SeqCst);
-    EPOCH.fetch_add(1, Ordering::SeqCst);
-    CALLS.iter().for_each(|line| line.0.store(0, Ordering::SeqCst));
 }
 
 /// A call in progress. `fork` waits until other threads are in none: AWS-LC takes locks of its own,
@@ -151,7 +134,7 @@ mod fork {
     use std::time::Duration;
     use std::{ptr, thread};
 
-    use super::{CALLS, DEPTH, FORKS, disown, warm_up};
+    use super::{CALLS, CURRENT, DEPTH, EPOCH, FORKS, Process, warm_up};
 
     /// A number by which a process knows itself; NULL before the first call. It is 0 in a child,
     /// where it is on a page that the system wipes there; else the process id. So children are
@@ -166,6 +149,12 @@ mod fork {
 
     /// The mark while a thread of a child lets go of what it inherited. No process has this id.
     const BUSY: u32 = u32::MAX;
+
+    /// What a child inherited. Its locks may be held by threads that do not exist here, so it is
+    /// never touched again; this keeps it reachable for tools that look for leaks. Nothing reads
+    /// it, so `#[used]` keeps it.
+    #[used]
+    static INHERITED: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
 
     /// Lets go of the parent's state when this is a child.
     pub(super) fn disown_in_child() {
@@ -185,6 +174,17 @@ mod fork {
             thread::yield_now();
             seen = mark.load(Ordering::Acquire);
         }
+    }
+
+    /// Lets go of what a child inherited. Does nothing but atomic operations.
+    fn disown() {
+        let parents = CURRENT.swap(ptr::null_mut(), Ordering::AcqRel);
+        if !parents.is_null() {
+            INHERITED.store(parents, Ordering::Release);
+        }
+        FORKS.store(0, Ordering::SeqCst);
+        EPOCH.fetch_add(1, Ordering::SeqCst);
+        CALLS.iter().for_each(|line| line.0.store(0, Ordering::SeqCst));
     }
 
     /// The mark, and what it is in this process; none before the first call.

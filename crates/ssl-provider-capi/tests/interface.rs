@@ -4,6 +4,8 @@
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod common;
+
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::sync::Barrier;
@@ -21,8 +23,7 @@ use ssl_provider::{
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
 use ssl_provider_testkit::fake::{Fake, Fault};
-use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, der, pkcs8};
-use ssl_provider_testkit::signature::rsa_public_key;
+use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
 use sslprovider::abi::{
     NTE_BAD_FLAGS, NTE_BUFFER_TOO_SMALL, NTE_DEVICE_NOT_READY, NTE_FAIL, NTE_INTERNAL_ERROR,
     NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_NO_KEY, NTE_NOT_SUPPORTED, NTE_PERM,
@@ -30,14 +31,15 @@ use sslprovider::abi::{
 };
 use sslprovider::provider_handle;
 use windows_sys::Win32::Security::Cryptography::{
-    BCryptBuffer, BCryptBufferDesc, CERT_CONTEXT, NCRYPT_PKCS8_PRIVATE_KEY_BLOB,
-    NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_HIGHEST_VERSION,
-    NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject, NCryptImportKey, NCryptOpenStorageProvider,
-    SslComputeFinishedHash, SslComputeSessionHash, SslCreateHandshakeHash,
-    SslDuplicateTranscriptHash, SslEncryptPacket, SslEnumCipherSuites, SslExportKey, SslFreeBuffer,
-    SslFreeObject, SslGenerateSessionKeys, SslHashHandshake, SslImportMasterKey, SslOpenPrivateKey,
-    SslOpenProvider,
+    BCryptBuffer, BCryptBufferDesc, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NCRYPTBUFFER_SSL_CLIENT_RANDOM,
+    NCRYPTBUFFER_SSL_HIGHEST_VERSION, NCRYPTBUFFER_SSL_SERVER_RANDOM, NCryptFreeObject,
+    NCryptImportKey, NCryptOpenStorageProvider, SslComputeFinishedHash, SslComputeSessionHash,
+    SslCreateHandshakeHash, SslDuplicateTranscriptHash, SslEncryptPacket, SslEnumCipherSuites,
+    SslExportKey, SslFreeBuffer, SslFreeObject, SslGenerateSessionKeys, SslHashHandshake,
+    SslImportMasterKey, SslOpenPrivateKey, SslOpenProvider,
 };
+
+use common::{certificate, context};
 
 const TLS12: u32 = 0x0303;
 const GCM: u32 = 0x009C;
@@ -503,27 +505,6 @@ fn import(storage: usize, key: &TestKey) -> usize {
     ));
     assert_eq!(status, 0);
     stored
-}
-
-/// A certificate of the key, with nothing in it but what is read.
-fn certificate(key: &TestKey) -> Vec<u8> {
-    let fields = [
-        der(0xa0, &[&[0x02, 1, 2]]),
-        der(0x02, &[&[1]]),
-        der(0x30, &[]).repeat(4),
-        rsa_public_key(key),
-    ];
-    der(0x30, &[&der(0x30, &[&fields.concat()])])
-}
-
-fn context(certificate: &[u8]) -> CERT_CONTEXT {
-    CERT_CONTEXT {
-        dwCertEncodingType: 1,
-        pbCertEncoded: certificate.as_ptr().cast_mut(),
-        cbCertEncoded: u32::try_from(certificate.len()).unwrap(),
-        pCertInfo: null_mut(),
-        hCertStore: null_mut(),
-    }
 }
 
 fn count_suites(provider: usize, protocol: u32) -> usize {

@@ -3,8 +3,9 @@
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::env;
-use std::ptr::null_mut;
 use std::thread;
 
 use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider, Side, default_backend};
@@ -12,14 +13,15 @@ use ssl_provider_remote::{Limits, Listener, Peers, ServedKeys, Server};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::premaster_secret;
 use ssl_provider_testkit::loud::not_tested;
-use ssl_provider_testkit::rsa_key::{TestKey, der};
-use ssl_provider_testkit::signature::rsa_public_key;
+use ssl_provider_testkit::rsa_key::TestKey;
 use sslprovider::abi::{NTE_DEVICE_NOT_READY, NTE_INVALID_PARAMETER, NTE_NO_KEY};
 use windows_sys::Win32::Security::Cryptography::{
-    BCryptBuffer, BCryptBufferDesc, CERT_CONTEXT, NCRYPTBUFFER_SSL_CLIENT_RANDOM,
-    NCRYPTBUFFER_SSL_SERVER_RANDOM, SslComputeFinishedHash, SslCreateHandshakeHash, SslFreeObject,
-    SslImportMasterKey, SslOpenPrivateKey, SslOpenProvider,
+    BCryptBuffer, BCryptBufferDesc, NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM,
+    SslComputeFinishedHash, SslCreateHandshakeHash, SslFreeObject, SslImportMasterKey,
+    SslOpenPrivateKey, SslOpenProvider,
 };
+
+use common::{certificate, context};
 
 const TLS12: u32 = 0x0303;
 const GCM: u32 = 0x009C;
@@ -84,15 +86,8 @@ fn a_c_program_uses_the_keys_of_a_key_server_as_its_own() {
 
 /// Opens the private key by a certificate with its public half.
 fn open(provider: usize, key: &TestKey) -> Result<usize, i32> {
-    let fields = [der(0x02, &[&[1]]), der(0x30, &[]).repeat(4), rsa_public_key(key)].concat();
-    let certificate = der(0x30, &[&der(0x30, &[&fields])]);
-    let context = CERT_CONTEXT {
-        dwCertEncodingType: 1,
-        pbCertEncoded: certificate.as_ptr().cast_mut(),
-        cbCertEncoded: u32::try_from(certificate.len()).unwrap(),
-        pCertInfo: null_mut(),
-        hCertStore: null_mut(),
-    };
+    let certificate = certificate(key);
+    let context = context(&certificate);
     let mut handle = 77;
     match call!(SslOpenPrivateKey(provider, &raw mut handle, &raw const context, 0)) {
         0 => Ok(handle),

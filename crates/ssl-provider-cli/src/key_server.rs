@@ -2,16 +2,18 @@
 //! Windows. The server is `ssl-provider-remote`; this module has its options and reports.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use ssl_provider::{Backend, BackendInfo};
+use ssl_provider_remote::protocol::KeyId;
 use ssl_provider_remote::{
     Event, Limits, Listener, Peer, Peers, ServedKeys, Server, deny_inspection,
 };
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
-use crate::exit::{Failure, Outcome, print, show, tell};
+use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, PasswordArgs};
+use crate::report::{ReportArgs, Reporter};
 
 /// Arguments of `sslprov key-server`.
 #[derive(Debug, clap::Args)]
@@ -49,13 +51,9 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the path
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -107,73 +105,45 @@ const BATCH_LEN: usize = 8;
 /// [`Failure::Usage`] when a file, an option or the path cannot be used, [`Failure::Output`] when
 /// standard output cannot be written, [`Failure::Server`] when the server cannot continue.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    // Before there is anything to see.
-    deny_inspection().map_err(Failure::usage)?;
+    // Before there is a key to see.
+    deny_inspection().map_err(|error| {
+        Failure::usage(format_args!("cannot keep others from reading this memory: {error}"))
+    })?;
     let library = args.backend.choose()?;
     let backend = args.batches.around(library.clone());
-    // A library by itself decrypts one after another: another thread may be free for the next.
-    let batch = if backend == library { 1 } else { BATCH_LEN };
-    let default = Limits::default();
-    let limits = Limits {
-        threads: args.threads.map_or(default.threads, Into::into),
-        connections: args.max_connections.into(),
-        batch,
-        ..default
-    };
-    let (name, library) = (backend.info().name, backend.info().library.clone());
-    let mut keys = ServedKeys::new(backend, args.allow_ssl3);
-    args.load(&mut keys)?;
-    let shown: Vec<_> = keys.names().map(|(id, bits)| (id.to_string(), bits)).collect();
-
+    let limits = args.limits(backend != library);
+    let keys = args.keys(&backend)?;
+    let names: Vec<_> = keys.names().collect();
     let listener = Listener::bind(&args.listen, args.peers()).map_err(|error| {
         Failure::usage(format_args!("--listen {}: {error}", args.listen.display()))
     })?;
-    let path = args.listen.display().to_string();
     let server = Server::new(listener, keys, limits).map_err(Failure::Server)?;
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    if args.json {
-        let keys: Vec<_> =
-            shown.iter().map(|(id, bits)| json!({ "id": id, "bits": bits })).collect();
-        let listening = json!({
-            "event": "listening",
-            "path": path,
-            "backend": name,
-            "library": library,
-            "keys": keys,
-        });
-        print(format!("{listening}\n"))?;
-    } else {
-        print(format!("listening on {path}\n"))?;
-        if !args.quiet {
-            for (id, bits) in shown {
-                tell(format_args!("key {id}, {bits} bits"));
-            }
-        }
-    }
+    args.report_start(backend.info(), &names)?;
 
-    // An observer cannot return an error, so the first one is kept, and stops the server.
-    let failed = Mutex::new(None);
     let stop = server.stop_handle();
-    let observer = |event: Event<'_>| {
-        if args.json {
-            if let Err(error) = print(format!("{}\n", as_json(event))) {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                stop.stop();
-            }
-        } else if !args.quiet {
-            show(as_text(event));
-        }
-    };
+    let reporter = Reporter::new(args.report, || stop.stop());
+    let observer = |event: Event<'_>| reporter.report(|| as_json(event), || as_text(event));
     server.run(&observer).map_err(Failure::Server)?;
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => Ok(Outcome::All),
-    }
+    reporter.outcome()
 }
 
 impl Args {
-    fn load(&self, keys: &mut ServedKeys) -> Result<(), Failure> {
+    fn limits(&self, has_batches: bool) -> Limits {
+        let default = Limits::default();
+        Limits {
+            threads: self.threads.map_or(default.threads, Into::into),
+            connections: self.max_connections.into(),
+            // A library by itself decrypts one after another: another thread may be free for the
+            // next.
+            batch: if has_batches { BATCH_LEN } else { 1 },
+            ..default
+        }
+    }
+
+    fn keys(&self, backend: &Backend) -> Result<ServedKeys, Failure> {
+        let mut keys = ServedKeys::new(backend, self.allow_ssl3);
         let password = self.password.password()?;
         for path in &self.key {
             for key in key_file::read_keys(path, &password)? {
@@ -181,13 +151,39 @@ impl Args {
                     .map_err(|error| Failure::usage(format_args!("{}: {error}", key.label)))?;
             }
         }
+        Ok(keys)
+    }
+
+    /// Reports where the server listens, and with which keys.
+    fn report_start(&self, backend: &BackendInfo, keys: &[(KeyId, usize)]) -> Result<(), Failure> {
+        let path = self.listen.display().to_string();
+        if self.report.json {
+            let keys: Vec<_> = keys
+                .iter()
+                .map(|(id, bits)| json!({ "id": id.to_string(), "bits": bits }))
+                .collect();
+            let listening = json!({
+                "event": "listening",
+                "path": path,
+                "backend": backend.name,
+                "library": backend.library,
+                "keys": keys,
+            });
+            print(format!("{listening}\n"))?;
+        } else {
+            print(format!("listening on {path}\n"))?;
+            if !self.report.quiet {
+                for (id, bits) in keys {
+                    tell(format_args!("key {id}, {bits} bits"));
+                }
+            }
+        }
         Ok(())
     }
 
     fn peers(&self) -> Peers {
-        let with_users =
-            self.allow_uid.iter().fold(Peers::same_user(), |it, uid| it.and_user(*uid));
-        self.allow_gid.iter().fold(with_users, |it, gid| it.and_group(*gid))
+        let (uids, gids) = (self.allow_uid.iter().copied(), self.allow_gid.iter().copied());
+        Peers::same_user().and_users(uids).and_groups(gids)
     }
 }
 
@@ -202,12 +198,17 @@ fn parts(event: Event<'_>) -> (&'static str, Option<Peer>, String) {
         }
         Event::Malformed(peer, what) => ("malformed", Some(peer), what.to_string()),
         Event::TooSlow(peer) => {
-            ("too slow", Some(peer), "the request or reply took long".to_owned())
+            ("too slow", Some(peer), "it did not send a request or read a reply in time".to_owned())
         }
         Event::CannotAccept(error) => {
             ("cannot accept", None, format!("cannot accept connections: {error}"))
         }
         Event::Failed(error) => ("failed", None, error.to_string()),
+        Event::Panicked(peer) => {
+            let detail = "the key server panicked and goes on; report the message of the panic, \
+                          which is on standard error";
+            ("panicked", peer, detail.to_owned())
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod keylog;
 mod outputs;
 mod protocol_argument;
 pub mod record;
+pub mod report;
 pub mod serve;
 mod suite_argument;
 pub mod suites;

@@ -2,13 +2,12 @@
 //! The server is `ssl-provider-lab`; this module has its options, files and reports.
 
 mod advice;
+mod key_server_args;
 
-#[cfg(target_os = "linux")]
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -21,18 +20,16 @@ use ssl_provider_lab::{
     IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
     Settings,
 };
-#[cfg(target_os = "linux")]
-use ssl_provider_remote::KeyServer;
 use ssl_provider_wire::Alert;
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
-use crate::exit::{Failure, Outcome, print, show, tell};
-use crate::key_file::{self, PasswordArgs};
-#[cfg(target_os = "linux")]
-use crate::keylog::certificate::{self, PublicKey};
+use crate::exit::{Failure, Outcome, print, tell};
+use crate::key_file::{self, Password, PasswordArgs};
 use crate::outputs;
 use crate::protocol_argument;
+use crate::report::{ReportArgs, Reporter};
 use crate::serve::advice::Advisor;
+pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
 
 /// How many sessions can be resumed, and for how long.
@@ -52,16 +49,9 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE", group = "private_key")]
     pub key: Option<PathBuf>,
 
-    /// Socket of the `sslprov key-server` that has the key of --cert. It decrypts with a backend
-    /// and in batches of its own
-    #[cfg(target_os = "linux")]
-    #[arg(long, value_name = "SOCKET", group = "private_key", requires = "cert")]
-    pub key_server: Option<PathBuf>,
-
-    /// Trust a key server of this user, by number, and not only of one's own or of root
-    #[cfg(target_os = "linux")]
-    #[arg(long, value_name = "UID", requires = "key_server")]
-    pub key_server_uid: Option<u32>,
+    /// Where the key is, if it is in no file.
+    #[command(flatten)]
+    pub key_server: KeyServerArgs,
 
     /// PEM or PKCS#12 file of certificates, the server's own first. Default: those in the key file
     #[arg(long, value_name = "FILE", requires = "private_key")]
@@ -120,13 +110,9 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_connections: Option<u64>,
 
-    /// Report as JSON lines on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Report only the listening address, and that secrets are written
-    #[arg(long, short, conflicts_with = "json")]
-    pub quiet: bool,
+    /// The reports.
+    #[command(flatten)]
+    pub report: ReportArgs,
 
     /// The backend.
     #[command(flatten)]
@@ -233,13 +219,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
-    if args.key.is_none() && args.cert.is_none() && !args.quiet {
+    if args.key.is_none() && args.cert.is_none() && !args.report.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
 
     let stop = server.stop_handle();
     ctrlc::set_handler(move || stop.stop()).map_err(Failure::usage)?;
-    let listening = if args.json {
+    let listening = if args.report.json {
         let listening = json!({
             "event": "listening",
             "address": address.to_string(),
@@ -251,28 +237,23 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         format!("listening on {address}")
     };
     print(listening + "\n")?;
-    if !address.ip().is_loopback() && !args.quiet {
+    if !address.ip().is_loopback() && !args.report.quiet {
         tell("this address is reachable from other machines; this server is for use in a lab only");
     }
 
-    // An observer cannot return an error, so the first one is kept, and stops the server.
-    let failed = Mutex::new(None);
     let stop = server.stop_handle();
+    let reporter = Reporter::new(args.report, || stop.stop());
     let observer = |event: Event<'_>| {
-        if args.json {
-            if let Err(error) = print(format!("{}\n", as_json(event, &advisor))) {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                stop.stop();
-            }
-        } else if !args.quiet {
-            show(as_text(event, &advisor));
-        }
+        reporter.report(|| as_json(event, &advisor), || as_text(event, &advisor));
     };
     server.run(&observer).map_err(Failure::Server)?;
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => Ok(Outcome::All),
-    }
+    reporter.outcome()
+}
+
+fn load_key(provider: &Provider, path: &Path, password: &Password) -> Result<PrivateKey, Failure> {
+    let key = key_file::read_key(path, password)?;
+    let loaded = provider.load_private_key(&key.der);
+    loaded.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
 }
 
 #[cfg(unix)]
@@ -325,21 +306,15 @@ impl Args {
             return Ok(Identity::self_signed(provider).map_err(Failure::usage)?.identity);
         };
         let password = self.password.password()?;
-        let key = match &self.key {
-            Some(path) => {
-                let key = key_file::read_key(path, &password)?;
-                let key = provider.load_private_key(&key.der);
-                key.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
-                    .map(Some)?
-            }
-            None => None,
-        };
+        let of_file = self.key.as_deref().map(|path| load_key(provider, path, &password));
+        let of_file = of_file.transpose()?;
         let chain = key_file::read_certificates(cert, &password)?;
-        let file = cert.display();
-        let key = match key {
-            Some(key) => key,
-            None => self.remote_key(provider, chain.first().map(Vec::as_slice))?,
+        let key = match of_file {
+            Some(key) => Some(key),
+            None => self.key_server.private_key(provider, &chain)?,
         };
+        let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
+        let file = cert.display();
         Identity::new(key, &chain).map_err(|error| match error {
             IdentityError::NoCertificate => Failure::usage(format_args!(
                 "{file} has no certificate; add one with --cert, or omit --key to have both \
@@ -347,34 +322,6 @@ impl Args {
             )),
             other => Failure::usage(format_args!("{file}: {other}")),
         })
-    }
-
-    /// Returns the key of a certificate from the key server.
-    #[cfg(target_os = "linux")]
-    fn remote_key(
-        &self,
-        provider: &Provider,
-        certificate: Option<&[u8]>,
-    ) -> Result<PrivateKey, Failure> {
-        let path = self.key_server.as_deref().unwrap_or(Path::new(""));
-        let failure = |why: &dyn fmt::Display| {
-            Failure::usage(format_args!("--key-server {}: {why}", path.display()))
-        };
-        match certificate.map(certificate::public_key) {
-            Some(PublicKey::Rsa(modulus)) => self
-                .key_server_uid
-                .iter()
-                .fold(KeyServer::at(path), |server, uid| server.trusting(*uid))
-                .private_key(provider, &modulus)
-                .map_err(|error| failure(&error)),
-            _ => Err(failure(&"--cert has no certificate with an RSA key")),
-        }
-    }
-
-    /// Not reached, as there is no option that leads here.
-    #[cfg(not(target_os = "linux"))]
-    fn remote_key(&self, _: &Provider, _: Option<&[u8]>) -> Result<PrivateKey, Failure> {
-        Err(Failure::usage("key servers need Linux"))
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -431,7 +378,8 @@ impl Args {
                 Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
             })?;
         for version in versions {
-            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.quiet {
+            if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.report.quiet
+            {
                 tell(format_args!("{version}: none of the suites is usable"));
             }
         }
@@ -450,7 +398,7 @@ impl Args {
     /// One thread for each processor; with a key server more, which wait for its replies.
     fn default_threads(&self) -> usize {
         let processors = Limits::default().threads;
-        if self.cert.is_some() && self.key.is_none() { processors.max(8) } else { processors }
+        if self.key_server.is_given() { processors.max(8) } else { processors }
     }
 
     fn limits(&self) -> Limits {

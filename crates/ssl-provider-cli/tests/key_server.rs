@@ -8,16 +8,14 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use ssl_provider::{Error, PrivateKey, Provider, default_backend};
 use ssl_provider_cli::key_file::{PasswordArgs, read_key};
 use ssl_provider_remote::KeyServer;
@@ -26,42 +24,24 @@ use ssl_provider_testkit::exchange::{Exchange, POLICY};
 use ssl_provider_testkit::loud::not_tested;
 use ssl_provider_testkit::rsa_key::TestKey;
 
+use common::server::{Server, is_installed, run_client};
 use common::{command, key, sslprov};
 
 const LONG_ENOUGH: Duration = Duration::from_secs(20);
 const KEY: &str = "server-2048.pem";
 const CERTIFICATE: &str = "server-2048.cert.pem";
 
-/// A process that runs, and is ended with the test.
-struct Process {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    /// Where it listens.
-    place: String,
+/// Starts a server that listens.
+fn start_server(command: Command) -> Server {
+    Server::start_command(command).expect("it listens")
 }
 
-impl Process {
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .env_remove("SSLKEYLOGFILE")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sslprov starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a line");
-        let place = match serde_json::from_str::<Value>(&line) {
-            Ok(event) => event["path"].as_str().expect("a path").to_owned(),
-            Err(_) => line.strip_prefix("listening on ").expect("it listens").trim().to_owned(),
-        };
-        Self { child, stdout, place }
-    }
-
+impl Server {
     fn key_server(socket: &Path, arguments: &[&str]) -> Self {
         let mut sslprov = command();
         sslprov.args(["key-server", "--key"]).arg(key(KEY)).arg("--listen").arg(socket);
         sslprov.args(arguments);
-        Self::spawn(sslprov)
+        start_server(sslprov)
     }
 
     fn serve(socket: &Path, arguments: &[&str]) -> Self {
@@ -70,31 +50,7 @@ impl Process {
             .args(["serve", "--listen", "127.0.0.1:0", "--quiet", "--cert"])
             .arg(key(CERTIFICATE));
         sslprov.arg("--key-server").arg(socket).args(arguments);
-        Self::spawn(sslprov)
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        while start.elapsed() < LONG_ENOUGH {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the process goes on");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        start_server(sslprov)
     }
 }
 
@@ -104,36 +60,10 @@ fn folder_and_socket() -> (tempfile::TempDir, PathBuf) {
     (folder, socket)
 }
 
-/// Runs a client, and returns what it prints.
-fn run(program: &str, arguments: &[&str], input: &[u8]) -> String {
-    let child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) => panic!("{program}: {error}"),
-    };
-    // A client that fails reads no input; its output has the reason.
-    let _ = child.stdin.take().expect("standard input is a pipe").write_all(input);
-    let output = child.wait_with_output().expect("the client ends");
-    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
-}
-
-/// Returns whether a program is installed; if not, prints that the test is skipped.
-fn is_there(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        not_tested(program, "it is not installed");
-    }
-    found
-}
-
 fn s_client(address: &str, arguments: &[&str]) -> String {
-    let fixed = ["s_client", "-connect", address, "-ign_eof"];
-    run("openssl", &[&fixed, arguments].concat(), b"GET /plain HTTP/1.0\r\n\r\n")
+    let mut client = Command::new("openssl");
+    client.args(["s_client", "-connect", address, "-ign_eof"]).args(arguments);
+    run_client(client, b"GET /plain HTTP/1.0\r\n\r\n")
 }
 
 #[test]
@@ -142,10 +72,10 @@ fn clients_of_the_lab_server_do_not_notice_where_the_key_is() {
     for (batches, extension) in
         [(&["--no-multi-buffer"][..], &["--no-ems"][..]), (&["--batch-wait", "50"], &[])]
     {
-        let key_server = Process::key_server(&socket, batches);
-        assert_eq!(Path::new(&key_server.place), socket);
-        let serve = Process::serve(&socket, extension);
-        if is_there("openssl") {
+        let key_server = Server::key_server(&socket, batches);
+        assert_eq!(Path::new(&key_server.address), socket);
+        let serve = Server::serve(&socket, extension);
+        if is_installed("openssl") {
             for (version, cipher) in [
                 ("-tls1", "AES128-SHA"),
                 ("-tls1_1", "AES256-SHA"),
@@ -153,14 +83,16 @@ fn clients_of_the_lab_server_do_not_notice_where_the_key_is() {
                 ("-tls1_2", "AES256-GCM-SHA384"),
             ] {
                 let cipher = format!("{cipher}:@SECLEVEL=0");
-                let page = s_client(&serve.place, &[version, "-cipher", &cipher]);
+                let page = s_client(&serve.address, &[version, "-cipher", &cipher]);
                 assert!(page.contains("Cipher suite: TLS_RSA_WITH_AES"), "{version}: {page}");
             }
         }
-        if is_there("curl") {
-            let url = format!("https://{}/plain", serve.place);
-            let options = ["-sk", "--tlsv1.0", "--tls-max", "1.2", "--ciphers", "kRSA:@SECLEVEL=0"];
-            let page = run("curl", &[&options[..], &[&url]].concat(), b"");
+        if is_installed("curl") {
+            let mut client = Command::new("curl");
+            client.args(["-sk", "--tlsv1.0", "--tls-max", "1.2"]);
+            client.args(["--ciphers", "kRSA:@SECLEVEL=0"]);
+            client.arg(format!("https://{}/plain", serve.address));
+            let page = run_client(client, b"");
             assert!(page.contains("Version: TLS 1.2\n"), "{page}");
         }
     }
@@ -178,8 +110,8 @@ fn local_and_remote(socket: &Path) -> (Provider, PrivateKey, PrivateKey) {
 #[test]
 fn killed_and_restarted_under_load_it_fails_calls_cleanly_and_then_serves_again() {
     let (_folder, socket) = folder_and_socket();
-    let mut key_server = Process::key_server(&socket, &["--quiet"]);
-    let serve = Process::serve(&socket, &[]);
+    let mut key_server = Server::key_server(&socket, &["--quiet"]);
+    let serve = Server::serve(&socket, &[]);
     let (provider, local, remote) = local_and_remote(&socket);
     let (ended, imported, failed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let load = |seed| {
@@ -212,8 +144,8 @@ fn killed_and_restarted_under_load_it_fails_calls_cleanly_and_then_serves_again(
             self.0.store(true, Ordering::Relaxed);
         }
     }
-    let handshake = || s_client(&serve.place, &["-tls1_2", "-cipher", "AES128-SHA"]);
-    let has_openssl = is_there("openssl");
+    let handshake = || s_client(&serve.address, &["-tls1_2", "-cipher", "AES128-SHA"]);
+    let has_openssl = is_installed("openssl");
     thread::scope(|scope| {
         let _end = End(&ended);
         for seed in 0..4 {
@@ -230,7 +162,7 @@ fn killed_and_restarted_under_load_it_fails_calls_cleanly_and_then_serves_again(
                 let refused = handshake();
                 assert!(refused.contains("alert internal error"), "{refused}");
             }
-            key_server = Process::key_server(&socket, &["--quiet"]);
+            key_server = Server::key_server(&socket, &["--quiet"]);
             grows(&imported, "imports after the restart");
             let failures = failed.load(Ordering::Relaxed);
             grows(&imported, "imports after the restart");
@@ -252,7 +184,7 @@ fn read_der() -> Vec<u8> {
 fn signals_end_it_and_remove_the_socket() {
     let (_folder, socket) = folder_and_socket();
     for signal in ["-TERM", "-INT"] {
-        let mut key_server = Process::key_server(&socket, &["--quiet"]);
+        let mut key_server = Server::key_server(&socket, &["--quiet"]);
         let metadata = fs::symlink_metadata(&socket).unwrap();
         assert!(metadata.file_type().is_socket());
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
@@ -272,7 +204,7 @@ fn what_cannot_be_used_is_refused_with_advice() {
     let start = |listen: &str, more: &[&str]| {
         sslprov([&["key-server", "--key", key, "--listen", listen], more].concat()).expect_code(2)
     };
-    let _running = Process::key_server(&socket, &["--quiet"]);
+    let _running = Server::key_server(&socket, &["--quiet"]);
     start(&socket_name, &[]).expect_stderr("another process listens");
     assert!(socket.exists());
     let file = folder.path().join("file");
@@ -300,13 +232,11 @@ fn what_cannot_be_used_is_refused_with_advice() {
 #[test]
 fn who_is_not_served_is_disconnected_and_reported() {
     let (_folder, socket) = folder_and_socket();
-    let mut key_server = Process::key_server(&socket, &["--json", "--max-connections", "1"]);
+    let mut key_server = Server::key_server(&socket, &["--json", "--max-connections", "1"]);
     let (_provider, _, _remote) = local_and_remote(&socket);
     let refused = KeyServer::at(&socket).public_keys().unwrap_err().to_string();
     assert!(refused.contains("--allow-uid"), "{refused}");
-    let mut line = String::new();
-    key_server.stdout.read_line(&mut line).unwrap();
-    let event: Value = serde_json::from_str(&line).unwrap();
+    let event = key_server.event();
     assert_eq!(event["event"], "full");
     assert_eq!(event["pid"], std::process::id());
     assert!(event["detail"].as_str().unwrap().contains("--max-connections"), "{event}");
@@ -341,14 +271,14 @@ fn other_users_are_refused_on_both_sides_unless_they_are_named() {
         let mut sslprov = of_nobody(folder.path())?;
         sslprov.args(["key-server", "--quiet", "--key"]).arg(folder.path().join(KEY));
         sslprov.arg("--listen").arg(&socket).args(arguments);
-        Some(Process::spawn(sslprov))
+        Some(start_server(sslprov))
     };
     let Some(mut key_server) = start(&[]) else { return };
     // Root opens the socket in spite of its mode, and does not trust what it reaches.
     let server = KeyServer::at(&socket);
     let refused = server.public_keys().unwrap_err().to_string();
     assert!(refused.contains("runs as user 65534"), "{refused}");
-    let server = server.trusting(NOBODY);
+    let server = server.trusting([NOBODY]);
     let refused = server.public_keys().unwrap_err().to_string();
     assert!(refused.contains("does not serve this user"), "{refused}");
     for option in ["--allow-uid", "--allow-gid"] {
@@ -369,7 +299,7 @@ fn other_users_are_refused_on_both_sides_unless_they_are_named() {
     sslprov(serve(&[])).expect_code(2).expect_stderr("runs as user 65534");
     let mut trusting = command();
     trusting.args(serve(&["--key-server-uid", "65534"]));
-    assert!(Process::spawn(trusting).place.starts_with("127.0.0.1:"));
+    assert!(start_server(trusting).address.starts_with("127.0.0.1:"));
 }
 
 #[test]
@@ -381,7 +311,7 @@ fn other_processes_of_the_same_user_cannot_read_its_memory() {
     let key_file = folder.path().join(KEY);
     let key_file = if key_file.exists() { key_file } else { key(KEY) };
     sslprov.args(["key-server", "--quiet", "--key"]).arg(key_file);
-    let key_server = Process::spawn({
+    let key_server = start_server({
         sslprov.arg("--listen").arg(&socket);
         sslprov
     });

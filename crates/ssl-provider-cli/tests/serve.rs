@@ -11,22 +11,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ssl_provider::{backends, with_multi_buffer};
-use ssl_provider_testkit::loud::not_tested;
 
+use common::server::{Server, is_installed, run_client};
 use common::{Run, command, key, sslprov};
-
-/// A server that runs, and is ended with the test.
-struct Server {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: String,
-}
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
@@ -44,40 +37,9 @@ impl Server {
         Self::spawn(sslprov, &[&files, arguments].concat(), stderr)
     }
 
-    /// Starts a server, or returns the output of one that ends before it listens.
     fn spawn(mut sslprov: Command, arguments: &[&str], stderr: Stdio) -> Result<Self, Output> {
-        let mut child = sslprov
-            .env_remove("SSLKEYLOGFILE")
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("sslprov starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a line");
-        if line.is_empty() {
-            return Err(child.wait_with_output().expect("it ends"));
-        }
-        let address = match serde_json::from_str::<Value>(&line) {
-            Ok(event) => event["address"].as_str().expect("an address").to_owned(),
-            Err(_) => line.strip_prefix("listening on ").expect("where").trim().to_owned(),
-        };
-        Ok(Self { child, stdout, address })
-    }
-
-    /// The next event of `--json`.
-    fn event(&mut self) -> Value {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("a line");
-        serde_json::from_str(&line).expect("JSON")
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+        sslprov.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments).stderr(stderr);
+        Self::start_command(sslprov)
     }
 
     fn connect(&self) -> TcpStream {
@@ -85,48 +47,6 @@ impl Server {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
-
-    fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(20) {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server goes on");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Returns whether a program is installed; if not, prints that the test is skipped.
-fn is_there(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    if !found {
-        not_tested(program, "it is not installed");
-    }
-    found
-}
-
-/// Runs a client on this input and returns its output.
-fn run(mut client: Command, input: &[u8]) -> String {
-    let mut child = client
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    // A client that fails reads no input; its output has the reason.
-    let _ = child.stdin.take().expect("standard input is a pipe").write_all(input);
-    let output = child.wait_with_output().expect("the client ends");
-    [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
 }
 
 const REQUEST: &[u8] = b"GET /session.json HTTP/1.0\r\n\r\n";
@@ -134,7 +54,7 @@ const REQUEST: &[u8] = b"GET /session.json HTTP/1.0\r\n\r\n";
 fn s_client(server: &Server, arguments: &[&str]) -> String {
     let mut client = Command::new("openssl");
     client.args(["s_client", "-connect", &server.address, "-ign_eof"]).args(arguments);
-    run(client, REQUEST)
+    run_client(client, REQUEST)
 }
 
 /// Returns the JSON of the page in the output of a client.
@@ -147,7 +67,7 @@ fn page(printed: &str) -> Value {
 
 #[test]
 fn openssl_reads_the_page_from_every_backend() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     for backend in backends() {
@@ -171,7 +91,7 @@ fn openssl_reads_the_page_from_every_backend() {
 
 #[test]
 fn openssl_speaks_every_version_and_suite_that_it_has() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     let server = Server::with_key(&["--suites", "default,legacy"]);
@@ -202,7 +122,7 @@ fn openssl_speaks_every_version_and_suite_that_it_has() {
 
 #[test]
 fn openssl_resumes_its_session_unless_that_is_off() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     let session = tempfile::NamedTempFile::new().unwrap();
@@ -218,7 +138,7 @@ fn openssl_resumes_its_session_unless_that_is_off() {
 
 #[test]
 fn openssl_shows_a_certificate_and_proves_it() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     let server = Server::with_key(&["--client-auth", "request"]);
@@ -242,30 +162,30 @@ fn openssl_shows_a_certificate_and_proves_it() {
 fn gnutls_and_curl_read_the_page() {
     let server = Server::with_key(&[]);
     let port = server.address.rsplit(':').next().unwrap().to_owned();
-    if is_there("gnutls-cli") {
+    if is_installed("gnutls-cli") {
         for version in ["TLS1.0", "TLS1.1", "TLS1.2"] {
             for extensions in ["", ":%NO_SESSION_HASH:%NO_ETM"] {
                 let mut client = Command::new("gnutls-cli");
                 let priority = format!("LEGACY:-KX-ALL:+RSA:-VERS-ALL:+VERS-{version}{extensions}");
                 client.args(["--insecure", "--port", &port, "127.0.0.1", "--priority", &priority]);
-                let page = page(&run(client, REQUEST));
+                let page = page(&run_client(client, REQUEST));
                 assert_eq!(page["version"], version.replace("TLS", "TLS "));
                 assert_eq!(page["extended_master_secret"], extensions.is_empty());
             }
         }
     }
-    if is_there("curl") {
+    if is_installed("curl") {
         let mut client = Command::new("curl");
         client.args(["-sk", "--tlsv1.0", "--tls-max", "1.2", "--ciphers", "kRSA:@SECLEVEL=0"]);
         client.arg(format!("https://{}/plain", server.address));
-        let printed = run(client, b"");
+        let printed = run_client(client, b"");
         assert!(printed.contains("Version: TLS 1.2\n"), "{printed}");
     }
 }
 
 #[test]
 fn the_key_log_has_a_line_for_each_session() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -445,7 +365,7 @@ fn a_signal_closes_open_connections_and_stops_the_server() {
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_an_established_connection_with_close_notify() {
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     let mut server = Server::with_key(&["--json"]);
@@ -533,7 +453,7 @@ fn key_and_certificate_of_a_pkcs12_file_are_served() {
     let (store, word) = (key("server-2048.p12"), word.to_str().unwrap());
     let files = ["--key", store.to_str().unwrap(), "--key-password-file", word];
     let server = Server::start(&files);
-    if is_there("openssl") {
+    if is_installed("openssl") {
         let arguments = ["-tls1_2", "-cipher", "AES128-SHA", "-showcerts"];
         let printed = s_client(&server, &arguments);
         let pem = fs::read_to_string(key("server-2048.cert.pem")).unwrap();
@@ -584,7 +504,7 @@ fn the_wait_for_a_batch_has_a_limit_and_needs_multi_buffer_rsa() {
     for wrong in [&["--batch-wait", "1001"][..], &["--batch-wait", "5", "--no-multi-buffer"]] {
         sslprov([&["serve", "--listen", "127.0.0.1:0", "--once"], wrong].concat()).expect_code(2);
     }
-    if !is_there("openssl") {
+    if !is_installed("openssl") {
         return;
     }
     for wait in ["0", "1000"] {

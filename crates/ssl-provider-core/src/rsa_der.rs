@@ -146,40 +146,43 @@ impl KeyUse {
 }
 
 /// Returns the first byte of the key usage among the attributes of a PKCS#8 structure, if there is
-/// one. The structure has been parsed before, except for its attributes.
+/// one. Attributes that cannot be read allow nothing.
 fn key_usage(pkcs8: &[u8]) -> Option<u8> {
+    read_key_usage(pkcs8).unwrap_or(Some(0))
+}
+
+fn read_key_usage(pkcs8: &[u8]) -> pkcs8::der::Result<Option<u8>> {
     /// The extension of certificates by this number (RFC 5280), used as an attribute.
     const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 
-    let structure = elements(AnyRef::from_der(pkcs8).ok()?)?;
-    let [_version, _algorithm, _key, attributes, ..] = &structure[..] else { return None };
+    let structure = elements(AnyRef::from_der(pkcs8)?)?;
+    let [_version, _algorithm, _key, attributes, ..] = &structure[..] else { return Ok(None) };
     // The attributes have the tag [0]; a public key has [1].
     if attributes.tag().number().value() != 0 || !attributes.tag().is_context_specific() {
-        return None;
+        return Ok(None);
     }
-    // What cannot be read allows nothing.
-    let usage_in = |attribute| {
-        let parts = elements(attribute)?;
-        match &parts[..] {
-            [name, values] if name.decode_as::<ObjectIdentifier>() == Ok(KEY_USAGE) => {
-                let value = elements(*values)?.first()?.decode_as::<BitStringRef<'_>>().ok()?;
-                Some(Some(value.raw_bytes().first().copied().unwrap_or(0)))
-            }
-            _ => Some(None),
+    for attribute in elements(*attributes)? {
+        let name_and_values = elements(attribute)?;
+        if let [name, values] = &name_and_values[..]
+            && name.decode_as() == Ok(KEY_USAGE)
+        {
+            let values = elements(*values)?;
+            let bits = values.first().copied().map(AnyRef::decode_as::<BitStringRef<'_>>);
+            let bits = bits.transpose()?;
+            return Ok(Some(bits.and_then(|bits| bits.raw_bytes().first().copied()).unwrap_or(0)));
         }
-    };
-    let Some(attributes) = elements(*attributes) else { return Some(0) };
-    attributes.into_iter().find_map(|attribute| usage_in(attribute).unwrap_or(Some(0)))
+    }
+    Ok(None)
 }
 
-/// The elements of a constructed value; `None` if one is malformed.
-fn elements(constructed: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
-    let mut reader = SliceReader::new(constructed.value()).ok()?;
+/// The elements of a constructed value.
+fn elements(constructed: AnyRef<'_>) -> pkcs8::der::Result<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(constructed.value())?;
     let mut elements = Vec::new();
     while !reader.is_finished() {
-        elements.push(AnyRef::decode(&mut reader).ok()?);
+        elements.push(AnyRef::decode(&mut reader)?);
     }
-    Some(elements)
+    Ok(elements)
 }
 
 /// Returns the error for a DER structure that is not an RSA key.

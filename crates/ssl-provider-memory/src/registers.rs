@@ -1,5 +1,5 @@
 //! Vector registers, in which ciphers and hashes leave round keys and blocks. Nothing clears them:
-//! whoever saves them next, such as the dynamic linker, puts them on the stack.
+//! whoever saves them next, such as the dynamic linker, writes them to the stack.
 
 /// Clears all vector and mask registers of x86-64 and AArch64 that a function may change. On other
 /// processors it does nothing.
@@ -15,27 +15,23 @@ pub fn wipe_vector_registers() {
 mod x86_64 {
     use std::arch::asm;
 
-    /// Runs instructions that change vector registers and nothing else. The compiler saves those
-    /// that a function must keep, as Windows asks of some.
+    /// Runs instructions that change vector and mask registers and nothing else. A function of the
+    /// System V ABI may change all of these; of those that Windows keeps, the compiler saves what
+    /// it has to.
     macro_rules! clear {
         ($($instruction:literal,)*) => {
             asm!(
                 $($instruction,)*
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-                out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-                out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                clobber_abi("sysv64"),
                 options(nomem, nostack, preserves_flags),
             )
         };
     }
 
-    #[inline(always)]
     pub(super) fn wipe() {
         if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor and the system have AVX-512, as was detected above. Besides
-            // `xmm0` to `xmm15`, which are listed, only registers are changed that every function
-            // may change; this is all of one, which is not inlined and keeps nothing in them.
+            // SAFETY: the processor and the system have AVX-512, as was detected above; all
+            // registers that are changed are among those that `clobber_abi` declares.
             unsafe {
                 clear! {
                     "vzeroall",
@@ -66,12 +62,13 @@ mod x86_64 {
                 }
             }
         } else if is_x86_feature_detected!("avx") {
-            // SAFETY: the processor and the system have AVX, as was detected above.
+            // SAFETY: the processor and the system have AVX, as was detected above; the registers
+            // are declared, as above.
             unsafe {
                 clear! { "vzeroall", }
             }
         } else {
-            // SAFETY: every x86-64 processor has SSE2.
+            // SAFETY: every x86-64 processor has SSE2; the registers are declared, as above.
             unsafe {
                 clear! {
                     "pxor xmm0, xmm0", "pxor xmm1, xmm1", "pxor xmm2, xmm2", "pxor xmm3, xmm3",
@@ -89,7 +86,6 @@ mod x86_64 {
 mod aarch64 {
     use std::arch::asm;
 
-    #[inline(always)]
     pub(super) fn wipe() {
         // SAFETY: changes only vector registers, all of which are listed, so that the compiler
         // saves the lower halves of `v8` to `v15`, which a function must keep.
@@ -120,56 +116,76 @@ mod aarch64 {
 #[cfg(all(test, target_arch = "x86_64", not(miri)))]
 mod tests {
     use std::arch::asm;
-    use std::arch::x86_64::{__m256i, _mm256_set1_epi8, _mm256_storeu_si256};
 
     use super::*;
 
-    /// Fills the first and the last register of each kind, then does `work`, and returns whether
-    /// any of them still has the pattern. The registers are saved by the reading itself.
-    #[target_feature(enable = "avx2")]
-    fn is_left_after(work: extern "C" fn()) -> bool {
-        let pattern: __m256i = _mm256_set1_epi8(0x5a);
+    static PATTERN: [u8; 64] = [0x5a; 64];
+
+    /// Fills the first and the last vector register of AVX, calls `work`, and returns whether
+    /// either still has the pattern. The processor must have AVX.
+    fn is_left_by_avx(work: extern "C" fn()) -> bool {
         let mut left = [[0_u8; 32]; 2];
-        // SAFETY: AVX2 is there, as the attribute demands; the call keeps to the calling
-        // convention, whose changes `clobber_abi` declares, with the stack aligned by hand, as the
-        // block is not in a leaf; `r12` and `r13` are kept by the callee.
+        // SAFETY: AVX is there. The pattern and `left` are as long as what is read and written. The
+        // call keeps to the C calling convention, whose changes `clobber_abi` declares and of which
+        // `r13` is none; without `nostack`, the stack is aligned for a call.
         unsafe {
             asm!(
                 "vmovdqu ymm0, [rdi]",
                 "vmovdqa ymm15, ymm0",
-                "mov r12, rsp",
-                "and rsp, -64",
                 "call r14",
-                "mov rsp, r12",
                 "vmovdqu [r13], ymm0",
                 "vmovdqu [r13 + 32], ymm15",
-                in("rdi") &raw const pattern,
+                in("rdi") &raw const PATTERN,
                 in("r13") &raw mut left,
                 in("r14") work,
-                out("r12") _,
                 clobber_abi("C"),
             );
         }
-        let mut expected = [0; 32];
-        // SAFETY: 32 bytes have room for the register.
-        unsafe { _mm256_storeu_si256((&raw mut expected).cast(), pattern) };
-        left.contains(&expected)
+        left.iter().any(|register| register == &PATTERN[..32])
+    }
+
+    /// The same of the registers that AVX-512 adds: the first and the last one, and a mask. The
+    /// processor must have AVX-512.
+    fn is_left_by_avx512(work: extern "C" fn()) -> bool {
+        let mut left = [[0_u8; 64]; 3];
+        // SAFETY: as in `is_left_by_avx`, with AVX-512.
+        unsafe {
+            asm!(
+                "vmovdqu64 zmm16, [rdi]",
+                "vmovdqa64 zmm31, zmm16",
+                "kmovw k7, [rdi]",
+                "call r14",
+                "vmovdqu64 [r13], zmm16",
+                "vmovdqu64 [r13 + 64], zmm31",
+                "kmovw [r13 + 128], k7",
+                in("rdi") &raw const PATTERN,
+                in("r13") &raw mut left,
+                in("r14") work,
+                clobber_abi("C"),
+            );
+        }
+        left[..2].contains(&PATTERN) || left[2][..2] == PATTERN[..2]
+    }
+
+    extern "C" fn nothing() {}
+
+    extern "C" fn wipe() {
+        wipe_vector_registers();
     }
 
     #[test]
     fn a_register_keeps_its_contents_over_a_call_and_loses_them_when_wiped() {
-        if !is_x86_feature_detected!("avx2") {
-            println!("WARNING: no AVX2 here; the registers were not looked at");
-            return;
+        if is_x86_feature_detected!("avx") {
+            assert!(is_left_by_avx(nothing));
+            assert!(!is_left_by_avx(wipe));
+        } else {
+            println!("NOT TESTED: this processor has no AVX");
         }
-        extern "C" fn nothing() {}
-        extern "C" fn wipe() {
-            wipe_vector_registers();
+        if is_x86_feature_detected!("avx512f") {
+            assert!(is_left_by_avx512(nothing));
+            assert!(!is_left_by_avx512(wipe));
+        } else {
+            println!("NOT TESTED: this processor has no AVX-512");
         }
-
-        // SAFETY: AVX2 was detected above.
-        assert!(unsafe { is_left_after(nothing) });
-        // SAFETY: AVX2 was detected above.
-        assert!(!unsafe { is_left_after(wipe) });
     }
 }

@@ -270,7 +270,9 @@ mod tests {
             }
             let place = values[0].slot.bytes();
             drop(values);
-            // SAFETY: slots are never unmapped; another test may write here, but leaves zeros.
+            // SAFETY: slots are never unmapped. Nobody else writes to this one meanwhile: it was
+            // freed first, so all others are taken before it, for which the other tests take too
+            // few.
             let left = unsafe { std::slice::from_raw_parts(place.as_ptr(), len.min(1)) };
             assert_eq!(left, vec![0; len.min(1)]);
         }

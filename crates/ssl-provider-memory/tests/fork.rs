@@ -1,11 +1,10 @@
-//! Locked memory in a forked child. A program of its own, as the child of a program with threads
-//! may find their locks held.
+//! Locked memory in a forked child. A program of its own, as the child of a program with other
+//! tests may find their locks held.
 
 #![cfg(target_os = "linux")]
 
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
-
 use std::thread;
 
 use ssl_provider_memory::{SecretBytes, secret_memory, wipe_secret_memory_in_children};
@@ -17,7 +16,8 @@ struct Key(SecretBytes);
 
 /// Runs `check` in a forked child, and returns whether it was true there.
 fn in_child(check: impl FnOnce() -> bool) -> bool {
-    // SAFETY: this process has one thread besides that of the test harness, which waits.
+    // SAFETY: of what other threads may hold locks of, the child uses only the allocator, which the
+    // system leaves usable after `fork`, and the memory for secrets, whose locks are under test.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
     if child == 0 {

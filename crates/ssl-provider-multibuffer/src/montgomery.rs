@@ -582,8 +582,7 @@ mod tests {
                         let seed = 1000 + round * workers + worker;
                         match (Avx512::detect(), AvxIfma::detect(), AvxIfmaTwin::detect()) {
                             (Some(kernel), _, _) if round % 4 == 1 => {
-                                let kernel = kernel.lower();
-                                assert_products_of_all_lengths(kernel, seed, ROUND, HALF);
+                                assert_products_of_all_lengths(kernel.lower(), seed, ROUND, HALF);
                             }
                             (_, None, Some(kernel)) if round % 4 == 2 => {
                                 assert_products_of_all_lengths(kernel, seed, ROUND, LANES);

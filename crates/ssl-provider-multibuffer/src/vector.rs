@@ -453,13 +453,38 @@ mod x86_64 {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod elsewhere {
-    use super::{Kernel, Work};
+    use super::{Kernel, Vector, Work};
+    use crate::number::Digit;
 
     macro_rules! absent {
         ($($(#[$doc:meta])* $name:ident;)*) => { $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
             pub(crate) enum $name {}
+
+            // So that the compiler checks the arithmetic here too, and does not call it unused.
+            impl Vector for $name {
+                type Register = Digit;
+
+                const COLUMNS: usize = 20;
+
+                absent! { @instructions
+                    zero();
+                    add_low(Digit, Digit, Digit);
+                    add_high(Digit, Digit, Digit);
+                    add(Digit, Digit);
+                    carry(Digit);
+                    choose(Digit, Digit, Digit);
+                }
+
+                fn load(self, _digit: &Digit) -> Digit {
+                    match self {}
+                }
+
+                fn store(self, _digit: &mut Digit, _value: Digit) {
+                    match self {}
+                }
+            }
 
             impl $name {
                 pub(crate) fn detect() -> Option<Self> {
@@ -468,10 +493,10 @@ mod elsewhere {
             }
 
             impl Kernel for $name {
-                const LARGEST_BLOCK: usize = 20;
+                const LARGEST_BLOCK: usize = <Self as Vector>::COLUMNS;
 
-                fn run(self, _work: impl Work) {
-                    match self {}
+                fn run(self, mut work: impl Work) {
+                    work.run(self);
                 }
 
                 fn lower(self) -> Self {
@@ -485,6 +510,11 @@ mod elsewhere {
                 fn min_batch_with_assembly(self, _digits_of_primes: usize) -> usize {
                     match self {}
                 }
+            }
+        )* };
+        (@instructions $($name:ident($($argument:ty),*);)*) => { $(
+            fn $name(self $(, _: $argument)*) -> Digit {
+                match self {}
             }
         )* };
     }

@@ -106,7 +106,7 @@ impl fmt::Display for KeyServerError {
             Self::TimedOut => f.write_str("the key server took too long to reply"),
             Self::Io(error) => write!(f, "the connection to the key server failed: {error}"),
             Self::Malformed(what) => write!(f, "reply of the key server: {what}"),
-            Self::Refused(status) => write!(f, "the key server refused: {status:?}"),
+            Self::Refused(status) => write!(f, "the key server refused the request: {status}"),
             Self::NoSuchKey => f.write_str("the key server does not have the key"),
             Self::Provider(error) => error.fmt(f),
         }
@@ -127,21 +127,22 @@ impl From<Malformed> for KeyServerError {
     }
 }
 
-impl KeyServerError {
-    /// Returns core's error for it.
-    pub fn as_error(&self) -> Error {
-        Error::Unavailable(match self {
-            Self::CannotConnect(..) => "the key server cannot be connected to",
-            Self::OtherUser(_) => "the key server runs as a user who is not trusted",
-            Self::Closed | Self::Io(_) => "the key server closed the connection",
-            Self::TimedOut => "the key server took too long to reply",
-            Self::Malformed(_) => "the key server sent a malformed reply",
-            Self::Refused(Status::NoSuchKey) | Self::NoSuchKey => {
+impl From<KeyServerError> for Error {
+    fn from(error: KeyServerError) -> Self {
+        Self::Unavailable(match error {
+            KeyServerError::CannotConnect(..) => "the key server cannot be connected to",
+            KeyServerError::OtherUser(_) => "the key server runs as a user who is not trusted",
+            KeyServerError::Closed | KeyServerError::Io(_) => {
+                "the key server closed the connection"
+            }
+            KeyServerError::TimedOut => "the key server took too long to reply",
+            KeyServerError::Malformed(_) => "the key server sent a malformed reply",
+            KeyServerError::Refused(Status::NoSuchKey) | KeyServerError::NoSuchKey => {
                 "the key server does not have the key"
             }
-            Self::Refused(Status::Failed) => "the library of the key server failed",
-            Self::Refused(_) => "the key server refused the request",
-            Self::Provider(error) => return *error,
+            KeyServerError::Refused(Status::Failed) => "the library of the key server failed",
+            KeyServerError::Refused(_) => "the key server refused the request",
+            KeyServerError::Provider(error) => return error,
         })
     }
 }
@@ -158,11 +159,11 @@ impl KeyServer {
         Self::new(self.0.path.clone(), time_limit, self.0.trusted.clone())
     }
 
-    /// Trusts a key server of this user too.
+    /// Trusts a key server of these users too.
     #[must_use]
-    pub fn trusting(self, uid: u32) -> Self {
+    pub fn trusting(self, uids: impl IntoIterator<Item = u32>) -> Self {
         let mut trusted = self.0.trusted.clone();
-        trusted.push(uid);
+        trusted.extend(uids);
         Self::new(self.0.path.clone(), self.0.time_limit, trusted)
     }
 
@@ -266,10 +267,10 @@ impl RsaKeyExchange for RemoteKey {
             KeyServerError::Refused(Status::UnsupportedSuite | Status::Unsupported) => {
                 Error::UnsupportedSuite { given: suite.0 }
             }
-            other => other.as_error(),
+            other => other.into(),
         })?;
         let secret: &[u8; MASTER_SECRET_LEN] =
-            secret.try_into().map_err(|_| KeyServerError::from(Malformed::Syntax).as_error())?;
+            secret.try_into().map_err(|_| KeyServerError::Malformed(Malformed::Syntax))?;
         out.expose_mut().copy_from_slice(secret);
         Ok(())
     }

@@ -170,7 +170,7 @@ mod tests {
     fn the_mode_is_narrow_by_default_and_the_umask_does_not_matter() {
         let path = directory("mode").join("socket");
         for (peers, mode) in
-            [(Peers::same_user(), 0o600), (Peers::same_user().and_group(u32::MAX), 0o666)]
+            [(Peers::same_user(), 0o600), (Peers::same_user().and_groups([u32::MAX]), 0o666)]
         {
             let listener = Listener::bind(&path, peers).unwrap();
             let metadata = fs::symlink_metadata(listener.path()).unwrap();

@@ -46,17 +46,17 @@ impl Peers {
         Self { uids: vec![geteuid().as_raw()], gids: Vec::new() }
     }
 
-    /// Processes of this user too.
+    /// Processes of these users too.
     #[must_use]
-    pub fn and_user(mut self, uid: u32) -> Self {
-        self.uids.push(uid);
+    pub fn and_users(mut self, uids: impl IntoIterator<Item = u32>) -> Self {
+        self.uids.extend(uids);
         self
     }
 
-    /// Processes whose effective group is this one too.
+    /// Processes whose effective group is one of these too.
     #[must_use]
-    pub fn and_group(mut self, gid: u32) -> Self {
-        self.gids.push(gid);
+    pub fn and_groups(mut self, gids: impl IntoIterator<Item = u32>) -> Self {
+        self.gids.extend(gids);
         self
     }
 
@@ -99,10 +99,10 @@ mod tests {
         let peers = Peers::same_user();
         assert!(peers.allow(&peer(own, 5)) && !peers.allow(&peer(other, 5)));
         assert!(!peers.has_others());
-        let peers = peers.and_user(other);
+        let peers = peers.and_users([other]);
         assert!(peers.allow(&peer(other, 5)) && !peers.allow(&peer(own + 2, 5)));
         assert!(peers.has_others());
-        let peers = Peers::same_user().and_group(5);
+        let peers = Peers::same_user().and_groups([5]);
         assert!(peers.allow(&peer(other, 5)) && !peers.allow(&peer(other, 6)));
         assert!(peers.has_others());
     }

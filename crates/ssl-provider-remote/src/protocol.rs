@@ -61,7 +61,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(version) => {
-                write!(f, "version {version} of the protocol; this program has version {VERSION}")
+                write!(f, "version of the protocol: expected {VERSION}, got {version}")
             }
             Self::Syntax => f.write_str("not a message of this protocol"),
         }
@@ -261,6 +261,23 @@ statuses! {
     Unsupported = 7;
     /// The library of the key server failed, for a reason that no input explains.
     Failed = 8;
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the request is malformed",
+            Self::Version => {
+                "it has another version of the protocol; use the same release for both"
+            }
+            Self::NoSuchKey => "it does not have the key",
+            Self::UnsupportedProtocol => "the TLS version is unknown to it or not enabled",
+            Self::UnsupportedSuite => "the suite is not one of RSA key exchange for this version",
+            Self::InvalidParameter => "the session hash has another length than that of the suite",
+            Self::Unsupported => "its library does not support the operation",
+            Self::Failed => "its library failed",
+        })
+    }
 }
 
 /// The reply to a request, with the rest of its bytes. The content of a reply to

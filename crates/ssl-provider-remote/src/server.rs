@@ -1,9 +1,12 @@
 //! Many connections on a few threads. All of them wait on one epoll instance; a connection that has
-//! a request goes to one of them, so a thread that is free never waits for one that computes.
+//! a request goes to one of them, so a thread that is free never waits for one that computes. A
+//! panic closes the connection that it served, and the thread goes on.
 
 use std::io::{self, Read};
+use std::mem;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,6 +17,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::socket::{MsgFlags, send};
 use ssl_provider_core::Error;
+use zeroize::Zeroizing;
 
 use crate::keys::ServedKeys;
 use crate::listener::Listener;
@@ -59,6 +63,8 @@ pub enum Event<'a> {
     CannotAccept(&'a io::Error),
     /// The library failed.
     Failed(Error),
+    /// A thread panicked and goes on. It served this peer, which was disconnected, or none.
+    Panicked(Option<Peer>),
 }
 
 /// A key server that listens.
@@ -124,7 +130,7 @@ impl Server {
         let running = Running {
             slots: (0..connections).map(|_| Mutex::default()).collect(),
             free: Mutex::new((0..connections).rev().collect()),
-            incomplete: AtomicUsize::new(0),
+            incomplete: Arc::default(),
             observer,
             server: self,
         };
@@ -151,7 +157,7 @@ struct Running<'a> {
     slots: Vec<Mutex<Option<Connection>>>,
     free: Mutex<Vec<usize>>,
     /// Connections with a part of a request.
-    incomplete: AtomicUsize,
+    incomplete: Arc<AtomicUsize>,
     observer: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
@@ -160,11 +166,49 @@ struct Connection {
     peer: Peer,
     /// The request so far.
     received: Vec<u8>,
-    /// When it began, if it is not complete.
-    incomplete_since: Option<Instant>,
+    /// Set while it has begun and is not complete.
+    incomplete: Option<Incomplete>,
 }
 
-/// Stops the other threads when one ends, also by a panic.
+/// A request that is not complete, which is counted as long as this exists.
+struct Incomplete {
+    since: Instant,
+    count: Arc<AtomicUsize>,
+}
+
+impl Incomplete {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self { since: Instant::now(), count: Arc::clone(count) }
+    }
+}
+
+impl Drop for Incomplete {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that a thread works on. Dropped, also by a panic, it is closed.
+struct Taken<'r> {
+    // Closed before the slot is free, else the next connection could get its events.
+    connection: Connection,
+    slot: Slot<'r>,
+}
+
+/// A slot that no other connection has. Dropped, it is free.
+struct Slot<'r> {
+    index: usize,
+    free: &'r Mutex<Vec<usize>>,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        lock(self.free).push(self.index);
+    }
+}
+
+/// Stops the other threads when one ends.
 struct StopOthers<'a>(&'a StopHandle);
 
 impl Drop for StopOthers<'_> {
@@ -202,17 +246,34 @@ impl Running<'_> {
             for event in events.iter().take(ready) {
                 match event.data() {
                     STOP => {}
-                    LISTENER => self.accept(),
-                    index => complete.extend(self.receive(index)),
+                    LISTENER => {
+                        self.survive(None, || self.accept());
+                        self.rearm(&self.server.listener.socket, LISTENER);
+                    }
+                    index => complete.extend(self.take(index).and_then(|taken| {
+                        self.survive(Some(taken.connection.peer), || self.receive(taken))?
+                    })),
                 }
             }
             self.respond(&mut complete);
             if is_sweeping && last_sweep.elapsed() >= SWEEP {
-                self.sweep();
+                self.survive(None, || self.sweep());
                 last_sweep = Instant::now();
             }
         }
         Ok(())
+    }
+
+    /// Does some work for a peer. After a panic, reports it and returns `None`.
+    fn survive<T>(&self, peer: Option<Peer>, work: impl FnOnce() -> T) -> Option<T> {
+        // What the work shares with other threads is a slot, which is empty or has a connection,
+        // and counts, which drops keep.
+        let done = catch_unwind(AssertUnwindSafe(work)).ok();
+        if done.is_none() {
+            // An observer that panics cannot be told of it.
+            let _ = catch_unwind(AssertUnwindSafe(|| (self.observer)(Event::Panicked(peer))));
+        }
+        done
     }
 
     /// Accepts the connections that wait.
@@ -234,7 +295,6 @@ impl Running<'_> {
                 },
             }
         }
-        self.rearm(&listener.socket, LISTENER);
     }
 
     fn add(&self, stream: UnixStream) {
@@ -242,47 +302,51 @@ impl Running<'_> {
         if !self.server.listener.peers.allow(&peer) {
             return (self.observer)(Event::Refused(peer));
         }
-        let Some(index) = lock(&self.free).pop() else {
+        let Some(slot) = self.free_slot() else {
             return (self.observer)(Event::Full(peer));
         };
-        let Some(slot) = self.slots.get(index) else { return };
-        let mut slot = lock(slot);
+        // The slot is empty, so an end of the connection before it is kept has no effect.
+        let not_yet = EpollEvent::new(EpollFlags::EPOLLONESHOT, slot.index as u64);
         let added = stream
             .set_nonblocking(true)
-            .and_then(|()| Ok(self.server.epoll.add(&stream, once(index as u64))?));
+            .and_then(|()| Ok(self.server.epoll.add(&stream, not_yet)?));
         match added {
             Ok(()) => {
                 let received = Vec::with_capacity(MAX_REQUEST_LEN);
-                *slot = Some(Connection { stream, peer, received, incomplete_since: None });
+                let connection = Connection { stream, peer, received, incomplete: None };
+                self.keep(Taken { connection, slot });
             }
-            Err(error) => {
-                lock(&self.free).push(index);
-                (self.observer)(Event::CannotAccept(&error));
-            }
+            Err(error) => (self.observer)(Event::CannotAccept(&error)),
         }
     }
 
-    /// Reads from a connection, and returns it with its index once it has a whole request.
-    fn receive(&self, index: u64) -> Option<(usize, Connection)> {
+    fn free_slot(&self) -> Option<Slot<'_>> {
+        let index = lock(&self.free).pop()?;
+        Some(Slot { index, free: &self.free })
+    }
+
+    /// Takes a connection out of its slot, which is empty where another thread has closed it.
+    fn take(&self, index: u64) -> Option<Taken<'_>> {
         let index = usize::try_from(index).ok()?;
-        // Empty where another thread has closed it.
-        let mut connection = lock(self.slots.get(index)?).take()?;
-        let since = connection.incomplete_since.take();
-        let progress = connection.read();
-        let is_incomplete = matches!(progress, Progress::Incomplete) && !connection.is_empty();
-        match (since.is_some(), is_incomplete) {
-            (false, true) => _ = self.incomplete.fetch_add(1, Ordering::Relaxed),
-            (true, false) => _ = self.incomplete.fetch_sub(1, Ordering::Relaxed),
-            (true, true) | (false, false) => {}
-        }
-        match progress {
-            Progress::Complete => return Some((index, connection)),
-            Progress::Incomplete => {
-                connection.incomplete_since =
-                    is_incomplete.then(|| since.unwrap_or_else(Instant::now));
-                self.keep(index, connection);
+        let connection = lock(self.slots.get(index)?).take()?;
+        Some(Taken { connection, slot: Slot { index, free: &self.free } })
+    }
+
+    /// Reads from a connection, and returns it once it has a whole request.
+    fn receive<'r>(&'r self, mut taken: Taken<'r>) -> Option<Taken<'r>> {
+        let connection = &mut taken.connection;
+        match connection.read() {
+            Progress::Complete => {
+                connection.incomplete = None;
+                return Some(taken);
             }
-            Progress::Closed => self.drop_connection(index, connection),
+            Progress::Incomplete => {
+                if !connection.received.is_empty() {
+                    connection.incomplete.get_or_insert_with(|| Incomplete::new(&self.incomplete));
+                }
+                self.keep(taken);
+            }
+            Progress::Closed => {}
             Progress::Malformed(what) => {
                 (self.observer)(Event::Malformed(connection.peer, what));
                 let status = match what {
@@ -293,68 +357,77 @@ impl Running<'_> {
                     // It is closed in any case.
                     let _ = connection.write(&reply);
                 }
-                self.drop_connection(index, connection);
             }
         }
         None
     }
 
     /// Replies to the requests of several connections.
-    fn respond(&self, complete: &mut Vec<(usize, Connection)>) {
-        if complete.is_empty() {
-            return;
-        }
-        let mut replies = {
-            // They were parsed when they were received.
-            let requests: Vec<_> =
-                complete.iter().filter_map(|(_, it)| Request::parse(&it.received).ok()).collect();
-            self.server.keys.respond(&requests, &|error| (self.observer)(Event::Failed(error)))
-        }
-        .into_iter();
-        for (index, mut connection) in complete.drain(..) {
-            connection.received.clear();
-            match connection.write(&replies.next().unwrap_or_default()) {
-                Ok(()) => self.keep(index, connection),
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        (self.observer)(Event::TooSlow(connection.peer));
-                    }
-                    self.drop_connection(index, connection);
+    fn respond(&self, complete: &mut Vec<Taken<'_>>) {
+        let replies = match &complete[..] {
+            [] => return,
+            [taken] => self.survive(Some(taken.connection.peer), || self.replies(complete)),
+            // Whose request it is that panics is not known, so each is computed alone then.
+            several => catch_unwind(AssertUnwindSafe(|| self.replies(several))).ok(),
+        };
+        match replies {
+            Some(replies) => {
+                for (taken, reply) in complete.drain(..).zip(replies) {
+                    self.survive(Some(taken.connection.peer), || self.send(taken, &reply));
                 }
             }
+            None if complete.len() > 1 => {
+                complete.drain(..).for_each(|taken| self.respond(&mut vec![taken]));
+            }
+            None => complete.clear(),
+        }
+    }
+
+    fn replies(&self, complete: &[Taken<'_>]) -> Vec<Zeroizing<Vec<u8>>> {
+        // They were parsed when they were received.
+        let requests: Vec<_> = complete
+            .iter()
+            .filter_map(|taken| Request::parse(&taken.connection.received).ok())
+            .collect();
+        self.server.keys.respond(&requests, &|error| (self.observer)(Event::Failed(error)))
+    }
+
+    fn send(&self, mut taken: Taken<'_>, reply: &[u8]) {
+        let connection = &mut taken.connection;
+        connection.received.clear();
+        match connection.write(reply) {
+            Ok(()) => self.keep(taken),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                (self.observer)(Event::TooSlow(connection.peer));
+            }
+            Err(_) => {}
         }
     }
 
     /// Closes connections whose requests take too long.
     fn sweep(&self) {
         for (index, slot) in self.slots.iter().enumerate() {
-            let mut slot = lock(slot);
             let is_late = |connection: &mut Connection| {
-                let since = connection.incomplete_since;
+                let since = connection.incomplete.as_ref().map(|it| it.since);
                 since.is_some_and(|since| since.elapsed() >= self.server.limits.request)
             };
-            if let Some(connection) = slot.take_if(is_late) {
-                drop(slot);
-                self.incomplete.fetch_sub(1, Ordering::Relaxed);
-                (self.observer)(Event::TooSlow(connection.peer));
-                self.drop_connection(index, connection);
+            let late = lock(slot).take_if(is_late);
+            if let Some(connection) = late {
+                let peer = connection.peer;
+                drop(Taken { connection, slot: Slot { index, free: &self.free } });
+                (self.observer)(Event::TooSlow(peer));
             }
         }
     }
 
     /// Puts a connection back and waits for its next bytes.
-    fn keep(&self, index: usize, connection: Connection) {
-        let Some(slot) = self.slots.get(index) else { return };
-        let mut slot = lock(slot);
+    fn keep(&self, Taken { connection, slot }: Taken<'_>) {
+        let Some(place) = self.slots.get(slot.index) else { return };
+        let mut place = lock(place);
         // Under the lock, since another thread may have its next event before this returns.
-        let connection = slot.insert(connection);
-        self.rearm(&connection.stream, index as u64);
-    }
-
-    fn drop_connection(&self, index: usize, connection: Connection) {
-        // Closed before the slot is free, else the next connection could get its events.
-        drop(connection);
-        lock(&self.free).push(index);
+        let connection = place.insert(connection);
+        self.rearm(&connection.stream, slot.index as u64);
+        mem::forget(slot);
     }
 
     fn rearm(&self, source: &impl std::os::fd::AsFd, data: u64) {
@@ -365,10 +438,6 @@ impl Running<'_> {
 }
 
 impl Connection {
-    fn is_empty(&self) -> bool {
-        self.received.is_empty()
-    }
-
     /// Reads what is there, without waiting.
     fn read(&mut self) -> Progress {
         let mut buffer = [0; MAX_REQUEST_LEN];

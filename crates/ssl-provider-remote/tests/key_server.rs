@@ -9,14 +9,17 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ssl_provider::backend::RsaPrivateKey;
+use ssl_provider::backend::{
+    Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey,
+};
 use ssl_provider::{
-    CipherSuite, Error, MasterSeed, Policy, PremasterVersion, PrivateKey, ProtocolVersion,
-    Provider, RsaPrivateKeyDer, default_backend, with_batcher, with_multi_buffer,
+    Backend, BackendInfo, CipherSuite, Error, MasterSeed, Operation, Policy, PremasterVersion,
+    PrivateKey, ProtocolVersion, Provider, RsaPrivateKeyDer, Support, default_backend,
+    with_batcher, with_multi_buffer,
 };
 use ssl_provider_remote::protocol::{
     Command, Exchange as RemoteExchange, KeyId, MASTER_SECRET_REPLY_LEN, MAX_REQUEST_LEN, Reply,
@@ -525,6 +528,146 @@ fn requests_of_many_clients_are_decrypted_together_with_their_own_results() {
         });
     });
     assert_eq!(events, [""; 0]);
+}
+
+/// A library that panics at ciphertexts with [`PANICS`], and computes only while the gate is free.
+#[derive(Clone, Debug)]
+struct Panicking {
+    library: Backend,
+    gate: Arc<Mutex<()>>,
+    /// The longest batch with such a ciphertext.
+    longest: Arc<AtomicU32>,
+}
+
+/// What such a ciphertext begins with.
+const PANICS: [u8; 4] = [0, 1, 2, 3];
+
+impl Panicking {
+    fn new() -> Self {
+        Self { library: default_backend().unwrap(), gate: Arc::default(), longest: Arc::default() }
+    }
+
+    fn backend(&self) -> Backend {
+        let info = BackendInfo::new("panicking", "Panicking", String::new());
+        let info = info.with_rsa(self.library.info().rsa);
+        Backend::new(Composed::new(info, self.clone(), self.library.clone()))
+    }
+}
+
+impl KeyExchangeBackend for Panicking {
+    fn info(&self) -> &BackendInfo {
+        self.library.info()
+    }
+
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            Operation::RsaDecryptRaw => self.library.support(operation),
+            _ => Support::Unsupported,
+        }
+    }
+
+    fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+}
+
+impl RsaDecryption for Panicking {
+    fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
+        let key = self.library.rsa_decryption().load(key)?;
+        Ok(Box::new(PanickingKey { key, of: self.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct PanickingKey {
+    key: Box<dyn RsaPrivateKey>,
+    of: Panicking,
+}
+
+impl RsaPrivateKey for PanickingKey {
+    fn modulus_len(&self) -> usize {
+        self.key.modulus_len()
+    }
+
+    fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        self.decrypt_raw_batch(&mut [RawDecryption { ciphertext, em }])
+    }
+
+    fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
+        drop(self.of.gate.lock().unwrap());
+        if jobs.iter().any(|job| job.ciphertext.starts_with(&PANICS)) {
+            let len = u32::try_from(jobs.len()).unwrap();
+            self.of.longest.fetch_max(len, Ordering::Relaxed);
+            panic!("planted in a test");
+        }
+        self.key.decrypt_raw_batch(jobs)
+    }
+}
+
+#[test]
+fn a_panic_costs_the_connection_that_it_served_and_no_other() {
+    const ROUNDS: usize = 5;
+    let test_key = TestKey::rsa_1024();
+    let provider = provider();
+    let id = key_id(&provider, &test_key.load(&provider));
+    let good = request(id, &Exchange::tls1_2(), &[7; 128]);
+    let panics = request(id, &Exchange::tls1_2(), &[&PANICS[..], &[7; 124]].concat());
+    for batch in [1, 8] {
+        let library = Panicking::new();
+        let mut served = ServedKeys::new(library.backend(), true);
+        served.add(&test_key.der).unwrap();
+        // One thread, which must go on, and fewer places than are used, which must be free again.
+        let limits = Limits { threads: 1, connections: 8, batch, ..Limits::default() };
+        let path = socket_path();
+        let events = serving_with(served, limits, &path, || {
+            let mut idle = connect(&path);
+            let expected = ask(&mut idle, &good);
+            assert!(Reply::parse(&expected).unwrap().content.is_ok());
+            for _ in 0..ROUNDS {
+                let mut streams = [(); 3].map(|()| connect(&path));
+                let closed = library.gate.lock().unwrap();
+                for (stream, request) in streams.iter_mut().zip([&good, &panics, &good]) {
+                    stream.write_all(request).unwrap();
+                }
+                drop(closed);
+                let [before, culprit, after] = &mut streams;
+                assert_eq!(ask(before, &[]), expected);
+                assert_eq!(culprit.read(&mut [0]).unwrap(), 0, "it is closed without a reply");
+                assert_eq!(ask(after, &[]), expected);
+                assert_eq!(ask(&mut idle, &good), expected);
+            }
+        });
+        assert_eq!(events.len(), ROUNDS, "{events:?}");
+        assert!(events.iter().all(|event| event.starts_with("Panicked(Some")), "{events:?}");
+        assert_eq!(library.longest.load(Ordering::Relaxed) > 1, batch > 1, "were they together?");
+    }
+}
+
+#[test]
+fn a_panic_of_the_observer_costs_no_more_than_the_connection_that_it_is_about() {
+    let test_key = TestKey::rsa_1024();
+    let path = socket_path();
+    let listener = Listener::bind(&path, Peers::same_user()).unwrap();
+    let limits = Limits { threads: 1, connections: 3, ..Limits::default() };
+    let server = Server::new(listener, keys(&[&test_key], true), limits).unwrap();
+    let stop = server.stop_handle();
+    thread::scope(|scope| {
+        let running = scope.spawn(|| server.run(&|event| panic!("planted in a test: {event:?}")));
+        let public_key =
+            Request { id: 1, command: Command::PublicKey { index: 0 } }.to_bytes().unwrap();
+        let mut idle = connect(&path);
+        for _ in 0..5 {
+            let mut stream = connect(&path);
+            ask(&mut stream, b"GET / HTTP/1.1\r\n\r\n");
+            assert!(!matches!(stream.read(&mut [0]), Ok(1..)), "it is closed");
+            assert!(Reply::parse(&ask(&mut idle, &public_key)).is_ok());
+        }
+        let _others = [(); 2].map(|()| connect(&path));
+        assert!(ask(&mut connect(&path), &public_key).is_empty(), "it is one too many");
+        assert!(Reply::parse(&ask(&mut idle, &public_key)).is_ok());
+        stop.stop();
+        running.join().unwrap().unwrap();
+    });
 }
 
 #[test]

@@ -1,18 +1,20 @@
 """A case: one call of a routine, and what must hold afterwards.
 
-Where things lie in memory and registers follows from the machine code, since Rust promises nothing
-about it. A wrong guess cannot pass: the result would differ from the specification."""
+Where the fields of structures lie follows from the debug information, and which registers hold
+the arguments from the machine code, since Rust promises nothing about either. A wrong guess cannot
+pass: the result would differ from the specification."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 
 import claripy
 from claripy.ast.bool import Bool
 from claripy.ast.bv import BV
 
-from proof.call import Call
+from proof.call import Call, Stub
 from proof.engine import Outcome
+from proof.layout import Tag
 from proof.solver import Split
 
 
@@ -32,8 +34,8 @@ class Case:
     not run on the processor."""
     inside: Sequence[str] = ()
     """Functions that it may call."""
-    stubs: Sequence[str] = ()
-    """Functions of ours that are left out and proved by themselves."""
+    stubs: Mapping[str, Stub] = field(default_factory=dict)
+    """Functions of ours that are left out, by name, and what runs in their place."""
     split: Split | None = None
     weight: int = 0
     """About how long it takes."""
@@ -54,6 +56,12 @@ def kept(outcome: Outcome, but: Sequence[str]) -> Bool:
     return any_of([old != new for old, new in zip(pairs[::2], pairs[1::2], strict=True)])
 
 
+def is_tagged(content: Sequence[BV], tag: Tag) -> Bool:
+    """Whether a value is this variant, which has a number."""
+    number = claripy.Concat(*reversed(content[tag.offset : tag.offset + tag.size]))
+    return number == tag.value
+
+
 def word(content: Sequence[BV], offset: int) -> BV:
     return claripy.Concat(*reversed(content[offset : offset + 8]))
 
@@ -64,5 +72,5 @@ def spoil(random: Random, given: dict[str, int], region: str, length: int) -> No
         given[f"{region}_{random.randrange(length)}"] = random.choice((0, 1, 2, 3, 15, 255))
 
 
-OK = 0x13
-"""The first byte of a `Result<(), Error>` without an error."""
+RESULT = "Result<(), ssl_provider_core::error::Error>"
+"""What a function returns that returns nothing but errors."""

@@ -5,40 +5,42 @@ from pathlib import Path
 from proof import names
 from proof.case import Case
 from proof.cbc import record_opened, record_padding
+from proof.layout import Layout
 from proof.mac import record_mac
 from proof.padding import padding_removal
-from proof.premaster import premaster
+from proof.premaster import Convention, premaster
 from proof.record import MD5, SHA1, SHA256, SHA384, SSL3, Record
 
 
-def cases(*, full: bool) -> list[Case]:
+def cases(layout: Layout, *, full: bool) -> list[Case]:
     """All cases, or those that CI runs."""
+    convention = Convention.of(layout)
     return [
-        *map(premaster, _PREMASTER_FULL if full else _PREMASTER),
-        *_padding(_PADDING_FULL if full else _PADDING),
-        *_padding_before_mac((16, 20, 32, 48) if full else (20,)),
-        *_records(full),
+        *(premaster(convention, length) for length in (_PREMASTER_FULL if full else _PREMASTER)),
+        *_padding(layout, _PADDING_FULL if full else _PADDING),
+        *_padding_before_mac(layout, (16, 20, 32, 48) if full else (20,)),
+        *_records(layout, full),
     ]
 
 
-def _padding(lengths: tuple[int, ...]) -> list[Case]:
+def _padding(layout: Layout, lengths: tuple[int, ...]) -> list[Case]:
     found = []
     for length in lengths:
-        found.append(padding_removal(length))
-        found.append(padding_removal(length, ssl3_block_len=16))
+        found.append(padding_removal(layout, length))
+        found.append(padding_removal(layout, length, ssl3_block_len=16))
     return found
 
 
-def _padding_before_mac(mac_lens: tuple[int, ...]) -> list[Case]:
+def _padding_before_mac(layout: Layout, mac_lens: tuple[int, ...]) -> list[Case]:
     """The lengths of the MAC with which `Cbc::open` calls it."""
     return [
-        padding_removal(64, mac_len, ssl3_block_len)
+        padding_removal(layout, 64, mac_len, ssl3_block_len)
         for mac_len in mac_lens
         for ssl3_block_len in (None, 8)
     ]
 
 
-def _records(full: bool) -> list[Case]:
+def _records(layout: Layout, full: bool) -> list[Case]:
     before_mac = [
         Record(SHA256, 64),
         Record(SHA1, 288),
@@ -49,8 +51,8 @@ def _records(full: bool) -> list[Case]:
         Record(SHA1, (1 << 32) + 1, 8),
     ]
     opened = [
-        record_opened(Record(SHA256, 64), explicit_iv=True),
-        record_opened(Record(SHA1, 48, 8, SSL3), explicit_iv=False),
+        record_opened(layout, Record(SHA256, 64), explicit_iv=True),
+        record_opened(layout, Record(SHA1, 48, 8, SSL3), explicit_iv=False),
     ]
     macs = [
         Record(SHA1, 280, 8),
@@ -75,7 +77,11 @@ def _records(full: bool) -> list[Case]:
             *(Record(hash, 64, 8, SSL3, knows_compression=False) for hash in (MD5, SHA256)),
             *(Record(hash, 288, knows_compression=False) for hash in (SHA1, SHA384)),
         ]
-    return [*map(record_padding, before_mac), *opened, *map(record_mac, macs)]
+    return [
+        *(record_padding(layout, record) for record in before_mac),
+        *opened,
+        *(record_mac(layout, record) for record in macs),
+    ]
 
 
 COPIES = {

@@ -16,6 +16,8 @@ class Kind(Enum):
     RESULT = "the result differs from the specification"
     UNDECIDED = "a solver did not answer in time"
     DISAGREEMENT = "the two solvers disagree"
+    CRASH = "a case did not end"
+    LAYOUT = "a structure of the build has changed, and tests/proof/proof must follow"
     COVERAGE = "too few instructions are executed by any case"
     COPY = "there is a copy or a caller that is not on the list"
     PROCESSOR = "the lifter and the processor disagree"

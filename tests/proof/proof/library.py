@@ -196,6 +196,19 @@ class LineTable:
         return None
 
 
+def trait_methods(source: Path, trait: str) -> list[str]:
+    """The methods of a trait, in their order in the table of a trait object: that of our source,
+    behind the one of `Debug`, if that is the first of the traits before it."""
+    lines = source.read_text().splitlines()
+    start = re.compile(rf"pub(\([a-z]+\))? trait {trait}: (fmt::Debug \+ )?Send \+ Sync {{")
+    for first, line in enumerate(lines):
+        if found := start.match(line):
+            end = lines.index("}", first)
+            methods = (re.match(r"    fn ([a-z0-9_]+)", line) for line in lines[first:end])
+            return ["fmt"] * bool(found[2]) + [method[1] for method in methods if method]
+    raise Finding(Kind.LAYOUT, f"expected `pub trait {trait}: Send + Sync` in {source}")
+
+
 def functions_of(path: Path, base: int) -> list[Function]:
     """All functions of a file that is loaded at an address, in the order of their addresses."""
     command = ["nm", "--demangle", "--defined-only", "--print-size", "--numeric-sort", path]

@@ -9,17 +9,22 @@ from proof.call import Call
 from proof.case import Case
 from proof.claims import check_copies, check_coverage, check_users
 from proof.finding import Finding, Kind
+from proof.layout import Field, Layout, Tag
 from proof.library import Library, LineTable
 from proof.names import RECOVER_PREMASTER
-from proof.premaster import premaster
+from proof.padding import VERDICT, padding_removal
+from proof.premaster import Convention, premaster
 from proof.runner import Result, Runner
 
 _LENGTH = 84
 
+_CONVENTION = Convention(0, 16, 32, Tag(0, 1, 0x13), 1)
+"""That of xtask/planted/premaster.rs."""
 
-def find_all(runner: Runner, path: Path) -> list[Finding]:
+
+def find_all(runner: Runner, layout: Layout, path: Path) -> list[Finding]:
     """Returns a finding for each fault that is not found, and prints those that are."""
-    library = Library(path)
+    library, convention = Library(path), Convention.of(layout)
     planted = Runner(library, 0, 20)
     missed = []
     clean = planted.run(_case("clean"))
@@ -31,9 +36,11 @@ def find_all(runner: Runner, path: Path) -> list[Finding]:
             (name, kind, lambda name=name: _raise(planted.run(_case(name))))
             for name, kind in _FUNCTIONS
         ),
-        ("exchanged_arguments", Kind.RESULT, lambda: _raise(runner.run(_exchanged()))),
+        ("exchanged_arguments", Kind.RESULT, lambda: _raise(runner.run(_exchanged(convention)))),
+        ("moved_field", Kind.RESULT, lambda: _raise(runner.run(_with_moved_field(layout)))),
+        ("missing_field", Kind.LAYOUT, lambda: layout.field(VERDICT, "bounds.__2")),
         ("processor", Kind.PROCESSOR, lambda: _compare_with_other(planted)),
-        ("coverage", Kind.COVERAGE, lambda: _cover_too_little(runner)),
+        ("coverage", Kind.COVERAGE, lambda: _cover_too_little(runner, convention)),
         ("copy", Kind.COPY, lambda: _miss_a_copy(path)),
         ("caller", Kind.COPY, lambda: check_users(library, {"not_inlined": set()})),
     ]
@@ -57,12 +64,12 @@ def _raise(result: Result) -> None:
 
 
 def _case(function: str) -> Case:
-    return replace(premaster(_LENGTH), name=function, function=function)
+    return replace(premaster(_CONVENTION, _LENGTH), name=function, function=function)
 
 
-def _exchanged() -> Case:
+def _exchanged(convention: Convention) -> Case:
     """The shipped routine, with fallback and output exchanged in the registers."""
-    case = premaster(_LENGTH)
+    case = premaster(convention, _LENGTH)
 
     def call() -> Call:
         right = case.call()
@@ -70,6 +77,20 @@ def _exchanged() -> Case:
         return replace(right, arguments=[*others, out, fallback])
 
     return replace(case, call=call)
+
+
+def _with_moved_field(layout: Layout) -> Case:
+    """The shipped routine, as if two fields of what it returns were exchanged."""
+
+    class Moved(Layout):
+        def __init__(self) -> None:
+            self.__dict__ = layout.__dict__
+
+        def field(self, name: str, path: str) -> Field:
+            exchanged = {"bounds.__0": "bounds.__1", "bounds.__1": "bounds.__0"}
+            return super().field(name, exchanged.get(path, path))
+
+    return padding_removal(Moved(), 64)
 
 
 def _compare_with_other(planted: Runner) -> None:
@@ -84,9 +105,9 @@ def _compare_with_other(planted: Runner) -> None:
     planted.processor.compare(other, planted.execute(case), 20, Random(1))
 
 
-def _cover_too_little(runner: Runner) -> None:
+def _cover_too_little(runner: Runner, convention: Convention) -> None:
     """A length for which the loop over 32 bytes at a time is not entered."""
-    outcome = runner.execute(premaster(59))
+    outcome = runner.execute(premaster(convention, 59))
     function = runner.library.function(RECOVER_PREMASTER)
     check_coverage(runner.library, function, outcome.covered)
 

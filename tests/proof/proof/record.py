@@ -1,18 +1,36 @@
 """A CBC record, the key of its MAC, and what stands for the library of a backend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from proof.call import Code, Machine, Pointer, Region, Stub
-from proof.case import OK
-from proof.finding import expect
+from proof.call import Code, Machine, Pointer, Region, Stub, Value
+from proof.case import RESULT
+from proof.finding import Finding, Kind, expect
+from proof.layout import Layout, Tag
+from proof.library import trait_methods
 from proof.padding import protocol
 from proof.specification import Hash
 
-MD5 = Hash("MD5", 0, 16, is_little=True)
-SHA1 = Hash("SHA-1", 1, 20)
-SHA256 = Hash("SHA-256", 2, 32)
-SHA384 = Hash("SHA-384", 3, 48, block_len=128)
+MD5 = Hash("MD5", "Md5", 16, is_little=True)
+SHA1 = Hash("SHA-1", "Sha1", 20)
+SHA256 = Hash("SHA-256", "Sha256", 32)
+SHA384 = Hash("SHA-384", "Sha384", 48, block_len=128)
+
+RECORD_MAC, RECORD_HEADER = "record::mac::RecordMac", "record::protection::RecordHeader"
+
+ERROR = "ssl_provider_core::error::Error"
+
+# The build has one with a box of another trait object, which lies alike.
+COMPRESSION_RESULT = (
+    "Result<alloc::boxed::Box<dyn ssl_provider_core::backend::hash::HashContext, "
+    f"alloc::alloc::Global>, {ERROR}>"
+)
+
+MARK = b"not void"
+"""What memory for secrets begins with (crates/ssl-provider-memory/src/slab.rs)."""
+
+BACKENDS = Path(__file__).resolve().parents[3] / "crates/ssl-provider-core/src/backend"
 
 TLS_1_2, SSL3 = 0x0303, 0x0300
 
@@ -53,6 +71,10 @@ class Record:
         room = self.length - self.hash.output_len
         return room - min(room, self.ssl3_block_len or 256), room - 1
 
+    @property
+    def backend_kind(self) -> str:
+        return "Instance" if self.is_shared else "Static"
+
     def __str__(self) -> str:
         text = f"{protocol(self.ssl3_block_len)}, {self.hash.name}, {self.length} bytes"
         text += "" if self.knows_compression else ", hashed by lengths"
@@ -60,43 +82,85 @@ class Record:
         return f"{text}, {self.failure} fails" if self.failure else text
 
 
-def record_mac_fields(record: Record, region: Region, at: int = 0) -> Region:
+def record_mac_fields(layout: Layout, record: Record, region: Region, at: int = 0) -> Region:
     """Sets the fields of a `RecordMac` that begins at an offset."""
-    region.set(at + 0x00, 8, int(record.is_shared))
-    region.set(at + 0x08, 8, Pointer("backend")).set(at + 0x10, 8, Pointer("backend_methods"))
-    region.set(at + 0x18, 8, Pointer("prefix")).set(at + 0x20, 8, record.prefix_len)
-    region.set(at + 0x28, 8, Pointer("inner")).set(at + 0x30, 8, Pointer("context_methods"))
-    region.set(at + 0x38, 8, Pointer("outer")).set(at + 0x40, 8, Pointer("context_methods"))
-    region.set(at + 0x48, 1, int(record.is_ssl3)).set(at + 0x49, 1, record.hash.number)
+
+    def put(path: str, value: Value) -> None:
+        layout.put(region, RECORD_MAC, path, value, at)
+
+    kind = record.backend_kind
+    layout.choose(region, RECORD_MAC, kind, "backend.__0", at)
+    put(f"backend.__0.{kind}.__0..pointer", Pointer("backend"))
+    put(f"backend.__0.{kind}.__0..vtable", Pointer("backend_methods"))
+    put("prefix.bytes.slot", Pointer("prefix"))
+    put("prefix.bytes.len", record.prefix_len)
+    for context in ("inner", "outer"):
+        put(f"{context}.pointer", Pointer(context))
+        put(f"{context}.vtable", Pointer("context_methods"))
+    put("hashes_key", int(record.is_ssl3))
+    layout.choose(region, RECORD_MAC, record.hash.rust_name, "hash", at)
     return region
 
 
-def header_of(record: Record) -> Region:
+def header_of(layout: Layout, record: Record) -> Region:
     """A `RecordHeader`: sequence number, version, content type."""
-    return Region("header", 16).set(8, 2, record.version)
+    header = Region("header", layout.size(RECORD_HEADER))
+    layout.put(header, RECORD_HEADER, "version", record.version)
+    return header
 
 
-def methods_of(record: Record, name: str, methods: dict[int, str]) -> Region:
-    """The methods of a trait object, behind its destructor, size and alignment."""
-    region = Region(name, 0x60).set(0, 8, Code("drop") if record.is_shared else 0)
+def methods_of(
+    record: Record, name: str, trait: tuple[str, str], wanted: Sequence[str]
+) -> tuple[Region, dict[str, Stub]]:
+    """The methods of a trait object, behind its destructor, size and alignment, with functions for
+    those that must not be called."""
+    methods = trait_methods(BACKENDS / trait[0], trait[1])
+    region = Region(name, 8 * (3 + len(methods))).set(0, 8, Code("drop") if record.is_shared else 0)
     region.set(8, 8, 16 if record.is_shared else 0).set(16, 8, 8)
-    for offset, method in methods.items():
-        region.set(offset, 8, Code(method))
-    return region
+    if unknown := set(wanted) - set(methods):
+        what = f"{trait[1]}: expected {sorted(unknown)}, found {methods}"
+        raise Finding(Kind.LAYOUT, what)
+    others = {}
+    for index, method in enumerate(methods, 3):
+        code = method if method in wanted else f"{trait[1]}::{method}"
+        region.set(8 * index, 8, Code(code))
+        if method not in wanted:
+            others[code] = Stub(_refused(code), 0)
+    return region, others
 
 
-def backend_of(record: Record) -> tuple[list[Region], dict[str, Stub]]:
+def _refused(name: str) -> Callable[[Machine, Sequence[int]], None]:
+    def run(machine: Machine, arguments: Sequence[int]) -> None:
+        del machine, arguments
+        raise Finding(Kind.CALL, name)
+
+    return run
+
+
+def backend_of(layout: Layout, record: Record) -> tuple[list[Region], dict[str, Stub]]:
     """Stands for the library of a backend: each chaining value and each MAC may be anything."""
     regions = [Region(name, 16) for name in ("backend", "hashing", "compression")]
     regions += [Region(name, 16) for name in ("inner", "outer", "copy")]
     regions += [
-        Region("prefix", 128),
-        methods_of(record, "backend_methods", {0x38: "hashing"}),
-        methods_of(record, "hashing_methods", {0x30: "compression_function"}),
-        methods_of(record, "compression_methods", {0x20: "compress", 0x28: "chaining_value"}),
-        methods_of(record, "context_methods", {0x20: "update", 0x28: "duplicate", 0x30: "finish"}),
+        Region("prefix", len(MARK) + 128).set(0, len(MARK), int.from_bytes(MARK, "little")),
     ]
+    refused: dict[str, Stub] = {}
+    for name, trait, wanted in (
+        ("backend", ("mod.rs", "KeyExchangeBackend"), ["hashing"]),
+        ("hashing", ("hash.rs", "Hashing"), ["compression_function"]),
+        ("compression", ("hash.rs", "CompressionFunction"), ["compress", "chaining_value"]),
+        ("context", ("hash.rs", "HashContext"), ["update", "duplicate", "finish"]),
+    ):
+        region, others = methods_of(record, f"{name}_methods", trait, wanted)
+        regions.append(region)
+        refused |= others
     counts = {"chaining_value": 0, "finish": 0}
+
+    def write_error(machine: Machine, address: int, result: str, error: str) -> None:
+        write_tag(machine, address, layout.tag(result, "Err"))
+        write_tag(
+            machine, address + layout.field(result, "Err.__0").offset, layout.tag(ERROR, error)
+        )
 
     def write_fresh(machine: Machine, what: str, address: int, size: int) -> None:
         value = machine.fresh(f"{what}{counts[what]}", size)
@@ -107,10 +171,14 @@ def backend_of(record: Record) -> tuple[list[Region], dict[str, Stub]]:
     def compression_function(machine: Machine, arguments: Sequence[int]) -> None:
         result, *_ = arguments
         is_known = record.knows_compression and record.failure != "compression_function"
-        unknown = _FAILED if record.failure == "compression_function" else _UNSUPPORTED
-        machine.write_field(result, 1, OK if is_known else unknown)
-        machine.write_field(result + 8, 8, Pointer("compression"))
-        machine.write_field(result + 16, 8, Pointer("compression_methods"))
+        if is_known:
+            write_tag(machine, result, layout.tag(COMPRESSION_RESULT, "Ok"))
+            for part, region in ("pointer", "compression"), ("vtable", "compression_methods"):
+                place = layout.field(COMPRESSION_RESULT, f"Ok.__0.{part}")
+                machine.write_field(result + place.offset, place.size, Pointer(region))
+        else:
+            failed = record.failure == "compression_function"
+            write_error(machine, result, COMPRESSION_RESULT, "Random" if failed else "Unsupported")
 
     def compress(machine: Machine, arguments: Sequence[int]) -> None:
         _, blocks, size = arguments
@@ -131,7 +199,10 @@ def backend_of(record: Record) -> tuple[list[Region], dict[str, Stub]]:
 
     def finish(machine: Machine, arguments: Sequence[int]) -> None:
         result, _, out, size = arguments
-        machine.write_field(result, 1, _FAILED if record.failure == "finish" else OK)
+        if record.failure == "finish":
+            write_error(machine, result, RESULT, "Random")
+        else:
+            write_tag(machine, result, layout.tag(RESULT, "Ok"))
         write_fresh(machine, "finish", out, size)
 
     def hashing(machine: Machine, arguments: Sequence[int]) -> None:
@@ -144,7 +215,7 @@ def backend_of(record: Record) -> tuple[list[Region], dict[str, Stub]]:
         [dropped] = arguments
         machine.note(f"drop {_which(machine, dropped, ('compression', 'copy'))}", [])
 
-    functions = {
+    functions = refused | {
         "drop": Stub(drop, 1),
         "hashing": Stub(hashing, 1, (Pointer("hashing"), Pointer("hashing_methods"))),
         "compression_function": Stub(compression_function, 3),
@@ -157,7 +228,10 @@ def backend_of(record: Record) -> tuple[list[Region], dict[str, Stub]]:
     return regions, functions
 
 
-_UNSUPPORTED, _FAILED = 0x10, 0
+def write_tag(machine: Machine, address: int, tag: Tag) -> None:
+    """Writes which variant a value is, which may be known by what is in it."""
+    if tag.value is not None:
+        machine.write_field(address + tag.offset, tag.size, tag.value)
 
 
 def _which(machine: Machine, address: int, names: Sequence[str]) -> str:

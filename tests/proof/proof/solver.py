@@ -102,7 +102,8 @@ class Evaluator:
         value = z3.simplify(z3.substitute(self._term, pairs))
         if not z3.is_bv_value(value):
             raise Finding(Kind.PROCESSOR, f"the result depends on more than the call: {value}")
-        return value.as_long().to_bytes(self._size, "big")
+        # Not in decimal, of which Python reads no more than 4300 digits.
+        return int(value.as_binary_string(), 2).to_bytes(self._size, "big")
 
 
 def _z3(formula: Bool | BV) -> z3.ExprRef:

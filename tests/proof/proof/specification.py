@@ -51,10 +51,10 @@ def padding(blocks: Sequence[BV], mac_len: int, ssl3_block_len: int | None) -> P
 
 @dataclass(frozen=True)
 class Hash:
-    """Lengths of a hash, and whether it counts bits in little endian."""
+    """Names and lengths of a hash, and whether it counts bits in little endian."""
 
     name: str
-    number: int
+    rust_name: str
     output_len: int
     block_len: int = 64
     is_little: bool = False

@@ -1,5 +1,4 @@
-"""Functions that are left out of a run: those of the C library, the allocator, and ours that are
-proved by themselves."""
+"""Functions that are left out of a run: those of the C library, and those that the case names."""
 
 from collections.abc import Sequence
 
@@ -7,15 +6,13 @@ import claripy
 
 from proof.call import Machine, Stub
 from proof.case import Case
-from proof.cbc import verify_behind_padding
 from proof.library import Library
-from proof.names import DEALLOC, VERIFY_BEHIND_PADDING
 
 
 def of(library: Library, case: Case) -> dict[int, Stub]:
     """What runs instead, by the address where it is called."""
     stubs = {library.imported(name): stub for name, stub in _IMPORTED.items()}
-    stubs |= {library.function(name).start: _OURS[name] for name in case.stubs}
+    stubs |= {library.function(name).start: stub for name, stub in case.stubs.items()}
     stubs.pop(0, None)
     return stubs
 
@@ -32,17 +29,8 @@ def _memset(machine: Machine, arguments: Sequence[int]) -> int:
     return to
 
 
-def _dealloc(machine: Machine, arguments: Sequence[int]) -> None:
-    del machine, arguments
-
-
 _IMPORTED = {
     "memcpy": Stub(_memcpy, 3),
     "memmove": Stub(_memcpy, 3),
     "memset": Stub(_memset, 3),
-}
-
-_OURS = {
-    DEALLOC: Stub(_dealloc, 3),
-    VERIFY_BEHIND_PADDING: Stub(verify_behind_padding, 6),
 }

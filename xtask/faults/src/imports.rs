@@ -242,7 +242,7 @@ mod tests {
         assert!(right.judge(&inputs, &right).is_right());
 
         let mut wrong = seen(&inputs);
-        wrong.operations[0].block.as_mut().unwrap()[200 % 128] ^= 1;
+        wrong.operations[0].block.as_mut().unwrap()[72] ^= 1;
         has_problem(&wrong, &inputs, &right, "wrong plaintext");
 
         let mut wrong = seen(&inputs);

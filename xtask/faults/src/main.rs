@@ -16,12 +16,12 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 use crate::forms::Form;
-use crate::imports::{Input, observe};
+use crate::imports::{Input, Observation, observe};
 use crate::memory::{Memory, Place};
 use crate::targets::{Loaded, Target};
 
@@ -43,51 +43,93 @@ fn run(arguments: &[String]) -> Result<()> {
         println!("{}", json!({ "missing": "AVX-512 IFMA or AVX-IFMA, for multi-buffer RSA" }));
         return Ok(());
     };
-    let (forms, inputs) = {
-        // Dropped before a key is loaded, so that its numbers are not taken for the library's. The
-        // allocator overwrites what is freed; see `cargo xtask faults`.
-        let key = TestKey::rsa_2048();
-        (forms::all(&key.parts(), target.engine()), imports::inputs(&key))
-    };
     // What a panic would print on each of many flips is in the outcome.
     std::panic::set_hook(Box::new(|_| ()));
-    let mut memory = Memory::open()?;
-    let good = observe(&target.load()?, &inputs);
-    let verdict = good.judge(&inputs, &good);
-    ensure!(verdict.is_right(), "without a flip: {verdict:?}");
-
+    let mut injection = Injection::new(&target)?;
     let mut rng = Rng::new(seed.parse().context("SEED is a number")?);
+    let parts = target.parts();
     for number in 0..flips.parse().context("FLIPS is a number")? {
-        let (part, turn) =
-            (target.parts()[number % target.parts().len()], number / target.parts().len());
-        // A key of its own, since the one before may have kept what it computed with a wrong bit.
-        let loaded = target.load()?;
-        let places = memory.places(&forms)?;
-        let of_part: Vec<&Place> =
-            places.iter().filter(|place| forms[place.form].part == part).collect();
-        let Some(place) = in_turn(&of_part, turn) else {
-            println!("{}", json!({ "part": part, "places": 0 }));
-            continue;
-        };
-        let bit = rng.below(place.bits(&forms));
-        let form = forms[place.form].name;
-        // Before it happens, in case that the process ends.
-        println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
-        memory.flip(place, &forms, bit)?;
-        let seen = observe(&loaded, &inputs);
-        let verdict = seen.judge(&inputs, &good);
-        let in_use = !verdict.is_right()
-            || is_in_use(&memory, (&loaded, &inputs), (place, bit), (&places, &forms))?;
-        memory.flip(place, &forms, bit)?;
-        println!(
-            "{}",
-            json!({
-                "part": part, "form": form, "places": of_part.len(), "bit": bit, "in_use": in_use,
-                "outcome": verdict.outcome, "problems": verdict.problems,
-            })
-        );
+        let result = injection.flip(parts[number % parts.len()], number / parts.len(), &mut rng)?;
+        println!("{result}");
     }
     Ok(())
+}
+
+/// A target, and what its keys are searched for and tried with.
+struct Injection<'t> {
+    target: &'t Target,
+    forms: Vec<Form>,
+    inputs: Vec<Input>,
+    memory: Memory,
+    /// What is seen without a flip.
+    good: Observation,
+}
+
+impl<'t> Injection<'t> {
+    fn new(target: &'t Target) -> Result<Self> {
+        let (forms, inputs) = {
+            // Dropped before a key is loaded, so that its numbers are not taken for the library's.
+            // The allocator overwrites what is freed; see `cargo xtask faults`.
+            let key = TestKey::rsa_2048();
+            (forms::all(&key.parts(), target.engine()), imports::inputs(&key))
+        };
+        let memory = Memory::open()?;
+        let good = observe(&target.load()?, &inputs);
+        let verdict = good.judge(&inputs, &good);
+        ensure!(verdict.is_right(), "without a flip: {verdict:?}");
+        Ok(Self { target, forms, inputs, memory, good })
+    }
+
+    /// Flips a random bit of a part of a key, in the place that takes this turn, and returns what
+    /// came of it.
+    fn flip(&mut self, part: &str, turn: usize, rng: &mut Rng) -> Result<Value> {
+        // A key of its own, since the one before may have kept what it computed with a wrong bit.
+        let loaded = self.target.load()?;
+        let places = self.memory.places(&self.forms)?;
+        let of_part: Vec<&Place> =
+            places.iter().filter(|place| self.forms[place.form].part == part).collect();
+        let Some(place) = in_turn(&of_part, turn) else {
+            return Ok(json!({ "part": part, "places": 0 }));
+        };
+        let bit = rng.below(place.bits(&self.forms));
+        let form = self.forms[place.form].name;
+        // Before it happens, in case that the process ends.
+        println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
+        self.memory.flip(place, &self.forms, bit)?;
+        let verdict = observe(&loaded, &self.inputs).judge(&self.inputs, &self.good);
+        let in_use = !verdict.is_right() || self.is_in_use(&loaded, &places, place, bit)?;
+        self.memory.flip(place, &self.forms, bit)?;
+        Ok(json!({
+            "part": part, "form": form, "places": of_part.len(), "bit": bit, "in_use": in_use,
+            "outcome": verdict.outcome, "problems": verdict.problems,
+        }))
+    }
+
+    /// Whether a place is read at all where its flip changed no result: OpenSSL computes a result
+    /// that its check does not pass again, with the private exponent. A second fault, in that
+    /// exponent or in dp, shows the first: where nobody reads the place, all is as with the second
+    /// alone.
+    fn is_in_use(
+        &self,
+        loaded: &Loaded<'_>,
+        places: &[Place],
+        place: &Place,
+        bit: usize,
+    ) -> Result<bool> {
+        let Self { forms, inputs, memory, .. } = self;
+        let second = if forms[place.form].part == "d" { "dp" } else { "d" };
+        let flip_second = || {
+            let mut others = places.iter().filter(|other| forms[other.form].part == second);
+            others.try_for_each(|other| memory.flip(other, forms, MIDDLE))
+        };
+        flip_second()?;
+        let both = observe(loaded, inputs);
+        memory.flip(place, forms, bit)?;
+        let second_alone = observe(loaded, inputs);
+        memory.flip(place, forms, bit)?;
+        flip_second()?;
+        Ok(both != second_alone)
+    }
 }
 
 /// The place that is flipped in this turn. Forms take turns, and the places of each do, in steps: a
@@ -98,29 +140,6 @@ fn in_turn<'p>(places: &[&'p Place], turn: usize) -> Option<&'p Place> {
     let of_form: Vec<_> = places.iter().filter(|place| place.form == *form).collect();
     let step = if of_form.len().is_multiple_of(5) { 7 } else { 5 };
     of_form.get(turn / forms.len() * step % of_form.len()).map(|place| **place)
-}
-
-/// Whether a place is read at all where its flip changed no result: OpenSSL computes a result that
-/// its check does not pass again, with the private exponent. A second fault, in that exponent or in
-/// dp, shows the first: where nobody reads the place, all is as with the second alone.
-fn is_in_use(
-    memory: &Memory,
-    (loaded, inputs): (&Loaded<'_>, &[Input]),
-    (place, bit): (&Place, usize),
-    (places, forms): (&[Place], &[Form]),
-) -> Result<bool> {
-    let second = if forms[place.form].part == "d" { "dp" } else { "d" };
-    let flip_second = || {
-        let mut others = places.iter().filter(|other| forms[other.form].part == second);
-        others.try_for_each(|other| memory.flip(other, forms, MIDDLE))
-    };
-    flip_second()?;
-    let both = observe(loaded, inputs);
-    memory.flip(place, forms, bit)?;
-    let second_alone = observe(loaded, inputs);
-    memory.flip(place, forms, bit)?;
-    flip_second()?;
-    Ok(both != second_alone)
 }
 
 /// A bit of every part.

@@ -20,83 +20,73 @@ impl Isa for Aarch64 {
     fn effect(instruction: &Instruction<'_>) -> Effect {
         let name = instruction.mnemonic;
         let operands = instruction.operands();
-        let label = || operands.last().copied().unwrap_or("").to_owned();
-        let registers = || operands.iter().filter_map(|it| register(it)).collect::<Vec<_>>();
-        match name {
-            "ret" | "brk" | "udf" => return Effect { step: Step::End, ..Effect::default() },
-            "nop" | "hint" | "bti" | "paciasp" | "autiasp" | "dmb" | "yield" => {
-                return Effect::default();
-            }
-            "b" => return Effect { step: Step::Jump(label()), ..Effect::default() },
-            "bl" => return Effect { step: Step::Call(label()), ..Effect::default() },
-            "br" => return Effect { step: Step::Indirect, ..Effect::default() },
-            "blr" => {
-                let by = operands.first().and_then(|it| register(it)).unwrap_or("sp");
-                return Effect { step: Step::CallBy(by), ..Effect::default() };
-            }
-            "cbz" | "cbnz" | "tbz" | "tbnz" => {
-                return Effect {
-                    reads: registers(),
-                    step: Step::Branch(label()),
-                    ..Effect::default()
-                };
-            }
-            _ if name.starts_with("b.") => {
-                return Effect {
-                    reads: vec![FLAGS],
-                    step: Step::Branch(label()),
-                    ..Effect::default()
-                };
-            }
-            "prfm" | "prfum" => {
-                let memory = operands.last().map(|it| memory(it, Access::Prefetch));
-                return Effect { memory, ..Effect::default() };
-            }
-            _ => {}
+        if let Some(effect) = control(name, &operands) {
+            return effect;
         }
         let is_load = name.starts_with("ld");
         if is_load || name.starts_with("st") {
-            return transfer(&operands, is_load);
+            transfer(&operands, is_load)
+        } else {
+            computation(name, &operands)
         }
-        let mut effect = Effect::default();
-        let compares =
-            ["cmp", "cmn", "tst", "ccmp", "ccmn", "fcmp"].iter().any(|it| name.starts_with(it));
-        let selects = name.starts_with("cs")
-            || name.starts_with("cinc")
-            || name.starts_with("cinv")
-            || name.starts_with("cneg")
-            || name.starts_with("fcsel");
-        // These change a part of the destination.
-        let in_part = ["movk", "bfi", "bfxil", "bfm", "ins", "mla", "mls", "bsl", "bit", "bif"]
-            .iter()
-            .any(|it| name.starts_with(it))
+    }
+}
+
+/// The effect of a jump, a call, a prefetch or nothing.
+fn control(name: &str, operands: &[&str]) -> Option<Effect> {
+    let label = operands.last().copied().unwrap_or("");
+    Some(match name {
+        "ret" | "brk" | "udf" => Step::End.into(),
+        "nop" | "hint" | "bti" | "paciasp" | "autiasp" | "dmb" | "yield" => Effect::default(),
+        "b" => Step::Jump(label.to_owned()).into(),
+        "bl" => Step::Call(label.to_owned()).into(),
+        "br" => Step::Indirect.into(),
+        "blr" => Step::CallBy(operands.first().and_then(|it| register(it)).unwrap_or("sp")).into(),
+        "cbz" | "cbnz" | "tbz" | "tbnz" => {
+            Effect::branch(operands.iter().filter_map(|it| register(it)).collect(), label)
+        }
+        _ if name.starts_with("b.") => Effect::branch(vec![FLAGS], label),
+        "prfm" | "prfum" => {
+            let memory = operands.last().map(|it| memory(it, Access::Prefetch));
+            Effect { memory, ..Effect::default() }
+        }
+        _ => return None,
+    })
+}
+
+/// The effect of an instruction that computes.
+fn computation(name: &str, operands: &[&str]) -> Effect {
+    let starts_with_any = |prefixes: &[&str]| prefixes.iter().any(|it| name.starts_with(it));
+    let compares = starts_with_any(&["cmp", "cmn", "tst", "ccmp", "ccmn", "fcmp"]);
+    let selects = starts_with_any(&["cs", "cinc", "cinv", "cneg", "fcsel"]);
+    // These change a part of the destination.
+    let in_part =
+        starts_with_any(&["movk", "bfi", "bfxil", "bfm", "ins", "mla", "mls", "bsl", "bit", "bif"])
             || name.ends_with('2')
             || operands.first().is_some_and(|it| it.contains('['));
-        let (destination, sources) = match operands.split_first() {
-            Some((first, sources)) if !compares => (register(first), sources),
-            _ => (None, &operands[..]),
-        };
-        effect.reads.extend(sources.iter().filter_map(|it| register(it)));
-        effect.writes.extend(destination);
-        if in_part {
-            effect.reads.extend(destination);
-        }
-        if selects {
-            effect.kind = Kind::Select;
-        }
-        let reads_flags = ["adc", "sbc", "ngc", "ccm"].iter().any(|it| name.starts_with(it));
-        if selects || reads_flags {
-            effect.reads.push(FLAGS);
-        }
-        let sets_flags = ["adds", "subs", "ands", "bics", "negs", "adcs", "sbcs", "ngcs"];
-        if compares || sets_flags.contains(&name) {
-            effect.writes.push(FLAGS);
-        }
-        if name == "udiv" || name == "sdiv" {
-            effect.kind = Kind::Division;
-        }
-        effect
+    let (destination, sources) = match operands.split_first() {
+        Some((first, sources)) if !compares => (register(first), sources),
+        _ => (None, operands),
+    };
+    let mut effect = Effect::default();
+    effect.reads.extend(sources.iter().filter_map(|it| register(it)));
+    effect.writes.extend(destination);
+    if in_part {
+        effect.reads.extend(destination);
     }
+    if selects || starts_with_any(&["adc", "sbc", "ngc", "ccm"]) {
+        effect.reads.push(FLAGS);
+    }
+    let sets_flags = ["adds", "subs", "ands", "bics", "negs", "adcs", "sbcs", "ngcs"];
+    if compares || sets_flags.contains(&name) {
+        effect.writes.push(FLAGS);
+    }
+    effect.kind = match name {
+        "udiv" | "sdiv" => Kind::Division,
+        _ if selects => Kind::Select,
+        _ => Kind::Plain,
+    };
+    effect
 }
 
 /// A load or a store: registers, a place, and perhaps a number that is added to its address.
@@ -105,13 +95,14 @@ fn transfer(operands: &[&str], is_load: bool) -> Effect {
     let access = if is_load { Access::Load } else { Access::Store };
     for operand in operands {
         if operand.starts_with('[') {
-            let place = memory(operand, access);
-            // Before, as in `[sp, #-16]!`, or behind it, as in `[x0], #16`.
+            let memory = memory(operand, access);
+            // Before, as in `[sp, #-16]!`, or behind it, as in `[x0], #16`. Another base changes by
+            // a constant, so it stays as public as it was.
             let changes = operand.ends_with('!') || operands.last() != Some(operand);
-            if changes {
-                effect.writes.extend(place.address.iter().take(1));
+            if changes && memory.address.first() == Some(&"sp") {
+                effect.writes.push("sp");
             }
-            effect.memory = Some(place);
+            effect.memory = Some(memory);
         } else if effect.memory.is_none() {
             let inside = operand.trim_matches(['{', '}']);
             let registers = inside.split(',').filter_map(register);
@@ -125,14 +116,6 @@ fn transfer(operands: &[&str], is_load: bool) -> Effect {
     if effect.memory.is_none() {
         let (address, place) = (Vec::new(), Place::Static);
         effect.memory = Some(Memory { address, access, place });
-    }
-    // The base is changed by a constant, and stays as public as the rule has it.
-    let base = effect.memory.iter().flat_map(|memory| memory.address.first()).copied().next();
-    if let Some(base) = base
-        && effect.writes.contains(&base)
-        && base != "sp"
-    {
-        effect.writes.retain(|it| *it != base);
     }
     effect
 }

@@ -1,5 +1,5 @@
-//! Follows secrets through a function: from its secret arguments and from everything that it reads
-//! from memory, through registers and flags, to what must not depend on them.
+//! Taint analysis of a function: follows secrets from its secret arguments and from everything that
+//! it reads from memory, through registers and flags, to what must not depend on them.
 //!
 //! Public are the other arguments, constants, and what the function itself has saved on its stack.
 
@@ -36,6 +36,19 @@ pub(super) struct Effect {
     pub(super) is_constant: bool,
     /// It loads the address of this function.
     pub(super) function: Option<String>,
+}
+
+impl From<Step> for Effect {
+    fn from(step: Step) -> Self {
+        Self { step, ..Self::default() }
+    }
+}
+
+impl Effect {
+    /// A conditional jump on what these registers or flags hold.
+    pub(super) fn branch(reads: Vec<&'static str>, label: &str) -> Self {
+        Self { reads, ..Step::Branch(label.to_owned()).into() }
+    }
 }
 
 /// An access to memory.
@@ -151,14 +164,16 @@ struct State {
 const MEMORY_CALLS: [(&str, &[usize]); 3] =
     [("memcpy", &[0, 1, 2]), ("memmove", &[0, 1, 2]), ("memset", &[0, 2])];
 
-/// Calls that end in a panic, for which a branch has to be on something public, or that wipe.
-const OTHER_CALLS: [&str; 5] = [
+/// Calls that do not return: they panic, for which a branch has to be on something public.
+const PANICS: [&str; 4] = [
     "core::panicking::",
     "core::slice::index::",
     "core::option::unwrap_failed",
     "core::slice::copy_from_slice_impl::len_mismatch_fail",
-    "zeroize::",
 ];
+
+/// Calls that wipe memory.
+const WIPES: &str = "zeroize::";
 
 /// Finds what depends on secrets in a function whose arguments with these numbers are secret.
 ///
@@ -187,9 +202,9 @@ pub(super) fn findings<'a, I: Isa>(
         entry.registers.insert(register, Taint::Secret);
     }
     let mut before: Vec<Option<State>> = vec![None; effects.len()];
-    let mut waiting = vec![(0, entry)];
+    let mut worklist = vec![(0, entry)];
     let mut found = BTreeMap::new();
-    while let Some((place, state)) = waiting.pop() {
+    while let Some((place, state)) = worklist.pop() {
         let Some(known) = before.get_mut(place) else { continue };
         let joined = known.as_ref().map_or_else(|| state.clone(), |known| known.join(&state));
         if known.as_ref() == Some(&joined) {
@@ -203,14 +218,14 @@ pub(super) fn findings<'a, I: Isa>(
         let after = joined.after::<I>(effect);
         let target = |label: &String| function.labels.get(label.as_str()).copied();
         match &effect.step {
-            Step::Next => waiting.push((place + 1, after)),
+            Step::Next => worklist.push((place + 1, after)),
             Step::Branch(label) => {
-                waiting.push((place + 1, after.clone()));
-                waiting.extend(target(label).map(|target| (target, after)));
+                worklist.push((place + 1, after.clone()));
+                worklist.extend(target(label).map(|target| (target, after)));
             }
-            Step::Jump(label) => waiting.extend(target(label).map(|target| (target, after))),
+            Step::Jump(label) => worklist.extend(target(label).map(|target| (target, after))),
             Step::Call(name) if is_panic(&demangled(name)) => {}
-            Step::Call(_) | Step::CallBy(_) => waiting.push((place + 1, after)),
+            Step::Call(_) | Step::CallBy(_) => worklist.push((place + 1, after)),
             Step::Indirect | Step::End => {}
         }
         // A jump out of the function is a call that returns to the caller.
@@ -235,22 +250,24 @@ fn is_argument(effects: &[Effect], register: &str) -> bool {
 }
 
 fn is_panic(name: &str) -> bool {
-    OTHER_CALLS.iter().any(|known| name.contains(known)) && !name.contains("zeroize::")
+    PANICS.iter().any(|known| name.contains(known))
 }
 
 impl State {
-    fn of(&self, register: &str) -> Taint {
+    fn taint_of(&self, register: &str) -> Taint {
         self.registers.get(register).copied().unwrap_or(Taint::Public)
     }
 
     fn any_secret(&self, registers: &[&str]) -> bool {
-        registers.iter().any(|register| self.of(register) == Taint::Secret)
+        registers.iter().any(|register| self.taint_of(register) == Taint::Secret)
     }
 
     fn join(&self, other: &Self) -> Self {
         let names = self.registers.keys().chain(other.registers.keys());
         Self {
-            registers: names.map(|name| (*name, self.of(name).max(other.of(name)))).collect(),
+            registers: names
+                .map(|name| (*name, self.taint_of(name).max(other.taint_of(name))))
+                .collect(),
             public_slots: self.public_slots.intersection(&other.public_slots).copied().collect(),
             functions: self
                 .functions
@@ -261,7 +278,7 @@ impl State {
         }
     }
 
-    /// What must not be.
+    /// The rule that an instruction breaks.
     fn rule<I: Isa>(&self, effect: &Effect) -> Option<Rule> {
         let memory = effect.memory.as_ref();
         if memory.is_some_and(|memory| self.any_secret(&memory.address)) {
@@ -291,10 +308,11 @@ impl State {
                 let public: Vec<_> = places.iter().map(|place| I::ARGUMENTS[*place]).collect();
                 self.any_secret(&public)
             }
-            None => !OTHER_CALLS.iter().any(|known| name.contains(known)),
+            None => !is_panic(&name) && !name.contains(WIPES),
         }
     }
 
+    /// How much is known of what is loaded from memory.
     fn loaded(&self, memory: &Memory) -> Taint {
         match (memory.access, memory.place) {
             (Access::Store | Access::Prefetch, _) => Taint::Constant,
@@ -304,9 +322,11 @@ impl State {
         }
     }
 
+    /// What is known after an instruction.
     fn after<I: Isa>(&self, effect: &Effect) -> Self {
         let mut after = self.clone();
-        let mut value = effect.reads.iter().map(|it| self.of(it)).max().unwrap_or(Taint::Constant);
+        let mut value =
+            effect.reads.iter().map(|it| self.taint_of(it)).max().unwrap_or(Taint::Constant);
         if let Some(memory) = &effect.memory {
             value = value.max(self.loaded(memory));
             if let (Access::Store | Access::Both, Place::Stack(offset)) =

@@ -16,42 +16,50 @@ impl Isa for Riscv64 {
     ];
 
     fn effect(instruction: &Instruction<'_>) -> Effect {
-        let name = instruction.mnemonic;
         let operands = instruction.operands();
-        let label = || operands.last().copied().unwrap_or("").to_owned();
-        let registers = || operands.iter().filter_map(|it| register(it)).collect::<Vec<_>>();
-        match name {
-            "ret" | "unimp" | "ebreak" => return Effect { step: Step::End, ..Effect::default() },
-            "nop" | "fence" => return Effect::default(),
-            "j" | "tail" => return Effect { step: Step::Jump(label()), ..Effect::default() },
-            "call" => return Effect { step: Step::Call(label()), ..Effect::default() },
-            "jr" => return Effect { step: Step::Indirect, ..Effect::default() },
-            "jalr" | "jal" => return Effect { step: Step::Call(label()), ..Effect::default() },
-            _ if name.starts_with('b') && operands.last().is_some_and(|it| it.starts_with('.')) => {
-                return Effect {
-                    reads: registers(),
-                    step: Step::Branch(label()),
-                    ..Effect::default()
-                };
-            }
-            _ => {}
+        control(instruction.mnemonic, &operands)
+            .or_else(|| transfer(instruction.mnemonic, &operands))
+            .unwrap_or_else(|| computation(instruction.mnemonic, &operands))
+    }
+}
+
+/// The effect of a jump, a call or nothing.
+fn control(name: &str, operands: &[&str]) -> Option<Effect> {
+    let label = operands.last().copied().unwrap_or("");
+    Some(match name {
+        "ret" | "unimp" | "ebreak" => Step::End.into(),
+        "nop" | "fence" => Effect::default(),
+        "j" | "tail" => Step::Jump(label.to_owned()).into(),
+        "call" | "jal" | "jalr" => Step::Call(label.to_owned()).into(),
+        "jr" => Step::Indirect.into(),
+        _ if name.starts_with('b') && label.starts_with('.') => {
+            Effect::branch(operands.iter().filter_map(|it| register(it)).collect(), label)
         }
-        let loads = ["lb", "lbu", "lh", "lhu", "lw", "lwu", "ld", "flw", "fld"].contains(&name);
-        let stores = ["sb", "sh", "sw", "sd", "fsw", "fsd"].contains(&name);
-        if loads || stores {
-            let access = if loads { Access::Load } else { Access::Store };
-            let value = operands.first().and_then(|it| register(it)).into_iter().collect();
-            let (reads, writes) = if loads { (vec![], value) } else { (value, vec![]) };
-            let memory = operands.get(1).map(|it| memory(it, access));
-            return Effect { reads, writes, memory, ..Effect::default() };
+        _ => return None,
+    })
+}
+
+/// The effect of a load or a store.
+fn transfer(name: &str, operands: &[&str]) -> Option<Effect> {
+    let value = operands.first().and_then(|it| register(it)).into_iter().collect();
+    let (access, reads, writes) = match name {
+        "lb" | "lbu" | "lh" | "lhu" | "lw" | "lwu" | "ld" | "flw" | "fld" => {
+            (Access::Load, vec![], value)
         }
-        let divides = name.starts_with("div") || name.starts_with("rem");
-        Effect {
-            reads: operands.iter().skip(1).filter_map(|it| register(it)).collect(),
-            writes: operands.first().and_then(|it| register(it)).into_iter().collect(),
-            kind: if divides { Kind::Division } else { Kind::Plain },
-            ..Effect::default()
-        }
+        "sb" | "sh" | "sw" | "sd" | "fsw" | "fsd" => (Access::Store, value, vec![]),
+        _ => return None,
+    };
+    let memory = operands.get(1).map(|it| memory(it, access));
+    Some(Effect { reads, writes, memory, ..Effect::default() })
+}
+
+fn computation(name: &str, operands: &[&str]) -> Effect {
+    let divides = name.starts_with("div") || name.starts_with("rem");
+    Effect {
+        reads: operands.iter().skip(1).filter_map(|it| register(it)).collect(),
+        writes: operands.first().and_then(|it| register(it)).into_iter().collect(),
+        kind: if divides { Kind::Division } else { Kind::Plain },
+        ..Effect::default()
     }
 }
 

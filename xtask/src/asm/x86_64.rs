@@ -19,65 +19,60 @@ impl Isa for X86_64 {
 
     fn effect(instruction: &Instruction<'_>) -> Effect {
         let name = instruction.mnemonic;
-        if let Some(rest) = ["lock", "rep", "repz", "repnz", "data16", "cs", "notrack", "bnd"]
-            .contains(&name)
-            .then_some(instruction.operands)
-        {
-            let inner = crate::disassembly::parse(rest, instruction.symbol);
-            let mut effect = Self::effect(&inner);
-            if name.starts_with("rep") && inner.mnemonic.len() > 3 {
-                let address = vec!["rdi", "rsi", "rcx"];
-                let (access, place) = (Access::Both, Place::Elsewhere);
-                effect.memory = Some(Memory { address, access, place });
-                effect.writes = vec!["rdi", "rsi", "rcx"];
-                effect.is_constant = true;
-            }
-            return effect;
+        if PREFIXES.contains(&name) {
+            return prefixed(instruction);
         }
         let operands = instruction.operands();
-        let label = || operands.last().copied().unwrap_or("");
-        match name {
-            "ret" | "retq" | "ud2" | "hlt" | "int3" => {
-                return Effect { step: Step::End, ..Effect::default() };
-            }
-            "endbr64" | "vzeroupper" | "pause" | "leave" => return Effect::default(),
-            _ if name.starts_with("nop")
-                || name == "xchg" && operands.first() == operands.last() =>
-            {
-                return Effect::default();
-            }
-            "call" | "callq" => {
-                let step = match label().strip_prefix('*').and_then(register) {
-                    Some(register) => Step::CallBy(register),
-                    None => Step::Call(instruction.symbol.unwrap_or(label()).to_owned()),
-                };
-                return Effect { step, ..Effect::default() };
-            }
-            "jmp" | "jmpq" => {
-                let step = match (label().strip_prefix('*'), instruction.symbol) {
-                    (Some(target), _) if target.contains("(%rip)") => {
-                        Step::Jump(instruction.symbol.unwrap_or(target).to_owned())
-                    }
-                    (Some(_), _) => Step::Indirect,
-                    (None, _) => Step::Jump(target_of(instruction.operands).to_owned()),
-                };
-                return Effect { step, ..Effect::default() };
-            }
-            _ if name.starts_with('j') => {
-                return Effect {
-                    reads: flags_of(&name[1..]),
-                    step: Step::Branch(target_of(instruction.operands).to_owned()),
-                    ..Effect::default()
-                };
-            }
-            _ => {}
+        if let Some(effect) = control(instruction, &operands) {
+            return effect;
         }
-        let mut effect = data(name, &operands);
+        let mut effect = implicit(name, &operands).unwrap_or_else(|| computation(name, &operands));
         if name.starts_with("mov") && operands.first().is_some_and(|it| it.ends_with("(%rip)")) {
             effect.function = instruction.symbol.or(operands.first().copied()).map(str::to_owned);
         }
         effect
     }
+}
+
+const PREFIXES: [&str; 8] = ["lock", "rep", "repz", "repnz", "data16", "cs", "notrack", "bnd"];
+
+/// The effect of what follows a prefix; repeated, it goes through memory.
+fn prefixed(instruction: &Instruction<'_>) -> Effect {
+    let inner = crate::disassembly::parse(instruction.operands, instruction.symbol);
+    let mut effect = X86_64::effect(&inner);
+    if instruction.mnemonic.starts_with("rep") && inner.mnemonic.len() > 3 {
+        let address = vec!["rdi", "rsi", "rcx"];
+        effect.writes.clone_from(&address);
+        effect.memory = Some(Memory { address, access: Access::Both, place: Place::Elsewhere });
+        effect.is_constant = true;
+    }
+    effect
+}
+
+/// The effect of a jump, a call or nothing.
+fn control(instruction: &Instruction<'_>, operands: &[&str]) -> Option<Effect> {
+    let (name, symbol) = (instruction.mnemonic, instruction.symbol);
+    let label = operands.last().copied().unwrap_or("");
+    let target = || target_of(instruction.operands);
+    Some(match name {
+        "ret" | "retq" | "ud2" | "hlt" | "int3" => Step::End.into(),
+        "endbr64" | "vzeroupper" | "pause" | "leave" => Effect::default(),
+        "xchg" if operands.first() == operands.last() => Effect::default(),
+        _ if name.starts_with("nop") => Effect::default(),
+        "call" | "callq" => match label.strip_prefix('*').and_then(register) {
+            Some(register) => Step::CallBy(register).into(),
+            None => Step::Call(symbol.unwrap_or(label).to_owned()).into(),
+        },
+        "jmp" | "jmpq" => match label.strip_prefix('*') {
+            Some(target) if target.contains("(%rip)") => {
+                Step::Jump(symbol.unwrap_or(target).to_owned()).into()
+            }
+            Some(_) => Step::Indirect.into(),
+            None => Step::Jump(target().to_owned()).into(),
+        },
+        _ if name.starts_with('j') => Effect::branch(flags_of(&name[1..]), target()),
+        _ => return None,
+    })
 }
 
 /// The address in `1f20 <name+0x10>`, or the label.
@@ -94,10 +89,27 @@ fn flags_of(condition: &str) -> Vec<&'static str> {
     }
 }
 
+/// The effect of an instruction with operands that are not written: the stack, rax and rdx.
+fn implicit(name: &str, operands: &[&str]) -> Option<Effect> {
+    let writes = match name {
+        "push" | "pushq" => vec!["rsp"],
+        // What the caller had there.
+        "pop" | "popq" => operands.iter().filter_map(|it| register(it)).chain(["rsp"]).collect(),
+        "cltd" | "cqto" | "cdq" | "cqo" => {
+            return Some(Effect { reads: vec!["rax"], writes: vec!["rdx"], ..Effect::default() });
+        }
+        "cltq" | "cdqe" | "cwtl" | "cbtw" => {
+            return Some(Effect { reads: vec!["rax"], writes: vec!["rax"], ..Effect::default() });
+        }
+        _ => return None,
+    };
+    Some(Effect { writes, ..Effect::default() })
+}
+
 /// The effect of an instruction that computes.
-fn data(name: &str, operands: &[&str]) -> Effect {
+fn computation(name: &str, operands: &[&str]) -> Effect {
     let mut effect = Effect::default();
-    let is_prefetch = name.starts_with("prefetch");
+    let starts_with_any = |prefixes: &[&str]| prefixes.iter().any(|it| name.starts_with(it));
     let (last, sources) =
         operands.split_last().map_or((None, &[][..]), |(it, rest)| (Some(*it), rest));
     for source in sources {
@@ -107,44 +119,17 @@ fn data(name: &str, operands: &[&str]) -> Effect {
             effect.reads.extend(register(source));
         }
     }
-    let of_vectors = operands.iter().any(|operand| operand.contains("mm"));
-    let moves = ["mov", "lea", "cvt", "kmov", "vmov", "vbroadcast", "vpbroadcast"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        || name.starts_with("pshufd")
-        || name.starts_with('v');
-    let compares = ["cmp", "test", "bt", "comis", "ucomis", "ptest", "vptest", "vtest"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        && !name.starts_with("cmpxchg");
-    if name == "push" || name == "pushq" || name == "pop" || name == "popq" {
-        let is_push = name.starts_with("push");
-        let value: Vec<_> = last.into_iter().filter_map(register).collect();
-        effect.writes.push("rsp");
-        if !is_push {
-            // What the caller had there.
-            effect.writes.extend(value);
-        }
-        return effect;
-    }
-    if name.starts_with("cqto") || name.starts_with("cltd") || name == "cdq" || name == "cqo" {
-        return Effect { reads: vec!["rax"], writes: vec!["rdx"], ..effect };
-    }
-    if ["cltq", "cdqe", "cwtl", "cbtw"].contains(&name) {
-        return Effect { reads: vec!["rax"], writes: vec!["rax"], ..effect };
-    }
     if name.starts_with("cmov") {
         effect.kind = Kind::Select;
         // The condition is followed by a length.
         effect.reads.extend([FLAGS, CARRY]);
     } else if let Some(condition) = name.strip_prefix("set") {
         effect.reads.extend(flags_of(condition));
-    } else if ["adc", "sbb", "rcl", "rcr"].iter().any(|prefix| name.starts_with(prefix)) {
+    } else if starts_with_any(&["adc", "sbb", "rcl", "rcr"]) {
         effect.reads.push(CARRY);
     }
-    let divides = name.starts_with("div") || name.starts_with("idiv");
-    let multiplies = name.starts_with("mul") || name.starts_with("imul");
-    let into_rax = operands.len() == 1 && (divides || multiplies);
+    let divides = starts_with_any(&["div", "idiv"]);
+    let into_rax = operands.len() == 1 && (divides || starts_with_any(&["mul", "imul"]));
     if into_rax {
         // Of rdx and rax, into both.
         effect.reads.extend(["rax", "rdx"].iter().take(if divides { 2 } else { 1 }));
@@ -153,23 +138,24 @@ fn data(name: &str, operands: &[&str]) -> Effect {
             effect.kind = Kind::Division;
         }
     }
+    let moves =
+        starts_with_any(&["mov", "lea", "cvt", "kmov", "vmov", "vbroadcast", "vpbroadcast"])
+            || name.starts_with("pshufd");
+    let compares = is_comparison(name);
     if let Some(last) = last {
         if is_memory(last) {
             let access = match () {
-                () if is_prefetch => Access::Prefetch,
+                () if name.starts_with("prefetch") => Access::Prefetch,
                 () if compares || into_rax => Access::Load,
-                () if name.starts_with("lea") => Access::Prefetch,
                 () if moves => Access::Store,
                 () => Access::Both,
             };
             effect.memory = Some(memory(last, access));
         } else if let Some(register) = register(last) {
             let is_whole = !is_part(last);
-            let same = sources.len() == 1 && sources[0] == last;
-            let clears = ["xor", "sub", "pxor", "xorp", "pcmpeq", "psub"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if same && clears && is_whole {
+            let clears = sources == [last]
+                && starts_with_any(&["xor", "sub", "pxor", "xorp", "pcmpeq", "psub"]);
+            if clears && is_whole {
                 effect.is_constant = true;
             } else if into_rax || compares || !moves || !is_whole {
                 effect.reads.push(register);
@@ -185,21 +171,37 @@ fn data(name: &str, operands: &[&str]) -> Effect {
             effect.reads.extend(memory.address);
         }
     }
-    if name.starts_with("xchg") || name.starts_with("xadd") {
+    if starts_with_any(&["xchg", "xadd"]) {
         effect.writes.extend(sources.iter().filter_map(|source| register(source)));
     }
-    let keeps = ["mov", "lea", "not", "cmov", "set", "bswap", "prefetch", "xchg"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-        || ["shlx", "shrx", "sarx", "rorx", "mulx", "pdep", "pext"].contains(&name)
-        || of_vectors && !compares;
-    if !keeps {
-        effect.writes.push(FLAGS);
-        if !name.starts_with("inc") && !name.starts_with("dec") {
-            effect.writes.push(CARRY);
-        }
-    }
+    effect.writes.extend(flags_that_change(name, operands));
     effect
+}
+
+/// The flags that an instruction that computes sets.
+fn flags_that_change(name: &str, operands: &[&str]) -> &'static [&'static str] {
+    const KEEP: [&str; 8] = ["mov", "lea", "not", "cmov", "set", "bswap", "prefetch", "xchg"];
+    const OF_BMI2: [&str; 7] = ["shlx", "shrx", "sarx", "rorx", "mulx", "pdep", "pext"];
+    let of_vectors = operands.iter().any(|operand| operand.contains("mm"));
+    if KEEP.iter().any(|prefix| name.starts_with(prefix))
+        || OF_BMI2.contains(&name)
+        || of_vectors && !is_comparison(name)
+    {
+        &[]
+    } else if name.starts_with("inc") || name.starts_with("dec") {
+        &[FLAGS]
+    } else {
+        &[FLAGS, CARRY]
+    }
+}
+
+/// Whether an instruction sets flags and nothing else. Others begin with the same letters and have
+/// a destination: `bts`, and comparisons of vectors.
+fn is_comparison(name: &str) -> bool {
+    match name.trim_end_matches(['b', 'w', 'l', 'q']) {
+        "cmp" | "test" | "bt" | "ptest" | "vptest" | "vtestps" | "vtestpd" => true,
+        name => name.trim_start_matches('v').trim_start_matches('u').starts_with("comis"),
+    }
 }
 
 fn is_memory(operand: &str) -> bool {

@@ -3,6 +3,8 @@
 // Each test program uses some of this.
 #![allow(dead_code)]
 
+pub(crate) mod server;
+
 use std::env;
 use std::ffi::OsStr;
 use std::io::Write;

@@ -1,0 +1,83 @@
+//! The options with which `sslprov serve` uses the key of a key server: none, except on Linux.
+
+#[cfg(target_os = "linux")]
+pub use self::linux::KeyServerArgs;
+#[cfg(not(target_os = "linux"))]
+pub use self::other::KeyServerArgs;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::path::PathBuf;
+
+    use ssl_provider::{PrivateKey, Provider};
+    use ssl_provider_remote::KeyServer;
+
+    use crate::exit::Failure;
+    use crate::keylog::certificate::{PublicKey, public_key};
+
+    /// A key server, which has the key in place of a file.
+    #[derive(Clone, Debug, Default, clap::Args)]
+    pub struct KeyServerArgs {
+        /// Socket of the `sslprov key-server` that has the key of --cert. It decrypts with a
+        /// backend and in batches of its own
+        #[arg(long, value_name = "SOCKET", group = "private_key", requires = "cert")]
+        pub key_server: Option<PathBuf>,
+
+        /// Trust a key server of this user, by number, and not only of one's own or of root
+        #[arg(long, value_name = "UID", requires = "key_server")]
+        pub key_server_uid: Option<u32>,
+    }
+
+    impl KeyServerArgs {
+        /// Whether a key server is named.
+        pub(crate) fn is_given(&self) -> bool {
+            self.key_server.is_some()
+        }
+
+        /// Returns the private key of the first certificate, or `None` without a key server.
+        ///
+        /// # Errors
+        ///
+        /// [`Failure::Usage`] when the certificate has no RSA key, and when the key server cannot
+        /// be used or does not have the key.
+        pub(crate) fn private_key(
+            &self,
+            provider: &Provider,
+            chain: &[Vec<u8>],
+        ) -> Result<Option<PrivateKey>, Failure> {
+            let Some(path) = &self.key_server else { return Ok(None) };
+            let Some(PublicKey::Rsa(modulus)) = chain.first().map(|leaf| public_key(leaf)) else {
+                return Err(Failure::usage("--cert: no certificate with an RSA key"));
+            };
+            let server = KeyServer::at(path).trusting(self.key_server_uid);
+            server.private_key(provider, &modulus).map(Some).map_err(|error| {
+                Failure::usage(format_args!("--key-server {}: {error}", path.display()))
+            })
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod other {
+    use ssl_provider::{PrivateKey, Provider};
+
+    use crate::exit::Failure;
+
+    /// No options.
+    #[derive(Clone, Debug, Default, clap::Args)]
+    pub struct KeyServerArgs {}
+
+    impl KeyServerArgs {
+        pub(crate) fn is_given(&self) -> bool {
+            false
+        }
+
+        pub(crate) fn private_key(
+            &self,
+            _provider: &Provider,
+            _chain: &[Vec<u8>],
+        ) -> Result<Option<PrivateKey>, Failure> {
+            Ok(None)
+        }
+    }
+}
