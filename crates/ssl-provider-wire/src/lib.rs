@@ -9,6 +9,7 @@ mod alert;
 mod extension;
 mod handshake;
 mod hello;
+mod key_exchange;
 mod reader;
 mod record;
 
@@ -19,5 +20,8 @@ pub use crate::handshake::{
     put_message, session_ticket,
 };
 pub use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, ServerHello};
+pub use crate::key_exchange::{
+    KeyExchangeParameters, ServerKeyExchange, dhe_public_key, ecdhe_public_key, put_signature,
+};
 pub use crate::reader::{Malformed, Reader, View, put_vec};
 pub use crate::record::{ContentType, RecordHeader, Ssl2Header};
