@@ -27,15 +27,14 @@ export! {
     /// that message: hash it, then pass the session hash and `*phPreMasterKey` to
     /// `SslGenerateMasterKey`.
     ///
-    /// `hPublicKey` is a key of `SslImportKey`, of
-    /// `SslOpenPrivateKey` or of key storage. The list may hold the version that the client offered
-    /// (type 22), which the premaster secret carries, without it `dwProtocol`; other entries are
-    /// ignored. `dwFlags` is 0 or `NCRYPT_SSL_CLIENT_FLAG`. With a NULL or short `pbOutput` no
-    /// premaster secret is made.
+    /// `hPublicKey` is a key of `SslImportKey`, of `SslOpenPrivateKey` or of key storage. The list
+    /// may hold the version that the client offered (type 22), which the premaster secret carries,
+    /// without it `dwProtocol`; other entries are ignored. `dwFlags` is 0 or
+    /// `NCRYPT_SSL_CLIENT_FLAG`. With a NULL or short `pbOutput` no premaster secret is made.
     ///
-    /// Returns `NTE_BAD_TYPE` for a key that is not RSA, `NTE_NOT_SUPPORTED` for a protocol or suite
-    /// without RSA key exchange, `NTE_INVALID_PARAMETER` for a modulus that is not of 1024 to 8192
-    /// bits, and `NTE_PERM` for one that is shorter than the policy asks.
+    /// Returns `NTE_BAD_TYPE` for a key that is not RSA, `NTE_NOT_SUPPORTED` for a protocol or
+    /// suite without RSA key exchange, `NTE_INVALID_PARAMETER` for a modulus that is not of 1024 to
+    /// 8192 bits, and `NTE_PERM` for one that is shorter than the policy asks.
     fn SslGeneratePreMasterKey is GeneratePreMasterKeyFn(
         provider: ProviderHandle,
         public_key: KeyHandle,

@@ -91,8 +91,8 @@ export! {
     ///
     /// Returns `NTE_INVALID_PARAMETER` for a blob that is not as its header says or has another
     /// magic, `NTE_BAD_KEY` for a point that is not on P-256, P-384 or P-521 and for a number that
-    /// is not between 1 and p - 1, and `NTE_BAD_TYPE` for a curve that is not known. Points of other
-    /// curves are checked when they agree.
+    /// is not between 1 and p - 1, and `NTE_BAD_TYPE` for a curve that is not known. Points of
+    /// other curves are checked when they agree.
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,

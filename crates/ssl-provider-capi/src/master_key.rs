@@ -81,7 +81,8 @@ export! {
 export! {
     /// Derives both session keys from a master key and the two randoms in the list; other entries
     /// are ignored. The read key is the key that the peer writes with, and the side is that which
-    /// the master key was made on. On failure both handles are 0. Returns `NTE_NOT_SUPPORTED` if the backend does not have the cipher.
+    /// the master key was made on. On failure both handles are 0. Returns `NTE_NOT_SUPPORTED` if
+    /// the backend does not have the cipher.
     fn SslGenerateSessionKeys is GenerateSessionKeysFn(
         provider: ProviderHandle,
         master_key: KeyHandle,

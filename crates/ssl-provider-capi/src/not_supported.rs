@@ -1,5 +1,5 @@
-//! Operations of TLS 1.3, interface 4.0 and 5.0, which the Rust API does not have yet: each checks its
-//! handles and pointers, and fails. One that is implemented moves to a module of its own.
+//! Operations of TLS 1.3 (interface 4.0 and 5.0), which the Rust API does not have yet: each checks
+//! its handles and pointers, and fails. One that is implemented moves to a module of its own.
 
 use ssl_provider::Error;
 

@@ -73,9 +73,9 @@ export! {
 export! {
     /// Verifies a signature with a public key of `SslImportKey`, or the public half of an RSA or
     /// ECDSA key of this provider or of key storage. Key, `dwFlags` and `pbHashValue` are those of
-    /// [`SslSignHash`]: without `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` an RSA signature with a DigestInfo
-    /// is that of a hash with it. An ECDSA signature is in DER, or r and s one after the other,
-    /// each as long as a coordinate.
+    /// [`SslSignHash`]: without `NCRYPT_SSL_SIGN_INCLUDE_HASHOID` an RSA signature with a
+    /// DigestInfo is that of a hash with it. An ECDSA signature is in DER, or r and s one after the
+    /// other, each as long as a coordinate.
     ///
     /// Returns `NTE_BAD_SIGNATURE` if verification fails, `NTE_BAD_FLAGS` for other flags, also
     /// both together, `NTE_INVALID_PARAMETER` for an unknown name, a missing NUL or a digest of the

@@ -159,7 +159,7 @@ macro_rules! with_curve {
 
 /// The point of a private scalar, uncompressed; `None` when it is no scalar of the curve, or when
 /// `given`, compressed or not, is another point.
-fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
+pub(crate) fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
     // The crates take the scalar apart on the stack.
     with_stack_wiped::<_, STACK_LEN>(|| {
         with_curve!(curve, |library| {

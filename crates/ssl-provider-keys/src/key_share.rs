@@ -224,3 +224,176 @@ const SSL_HEADER_LEN: usize = 8;
 
 /// `BCRYPT_DH_PARAMETER_HEADER`: cbLength, dwMagic, cbKeyLength.
 const DH_HEADER_LEN: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider_core::FfdheGroup;
+
+    use super::*;
+    use crate::ec_key::public_half;
+
+    /// A key of each group, and the formats that hold it.
+    fn shares() -> Vec<(KeyShare, Vec<ShareFormat>)> {
+        let curves = NamedCurve::ALL.into_iter().map(|curve| {
+            let mut scalar = vec![0; curve.coordinate_len()];
+            scalar[curve.coordinate_len() - 1] = 5;
+            let key = match named(curve) {
+                Some(named) => public_half(named, &scalar, None).unwrap().into(),
+                None if curve.is_montgomery() => vec![0x9a; 32],
+                None => [&[4][..], &vec![7; 2 * curve.coordinate_len()]].concat(),
+            };
+            let with_magic = named(curve).is_some() || curve.is_montgomery();
+            let formats = [ShareFormat::SslEcc, ShareFormat::Ecc];
+            let formats = formats[..1 + usize::from(with_magic)].to_vec();
+            (KeyShare::new(&curve.into(), &key).unwrap(), formats)
+        });
+        let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+        let number = KeyShare::new(&group.into(), &[0, 0, 3]).unwrap();
+        curves.chain([(number, vec![ShareFormat::Dh])]).collect()
+    }
+
+    fn read(format: ShareFormat, blob: &[u8]) -> Result<KeyShare, KeyError> {
+        match format {
+            ShareFormat::SslEcc => KeyShare::from_ssl_blob(blob),
+            ShareFormat::Ecc | ShareFormat::Dh => KeyShare::from_blob(blob),
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_written_is_read_again_from_each_format_of_its_group() {
+        for (share, formats) in shares() {
+            for format in [ShareFormat::SslEcc, ShareFormat::Ecc, ShareFormat::Dh] {
+                let Some(blob) = share.to_blob(format) else {
+                    assert!(!formats.contains(&format), "{share:?} {format:?}");
+                    continue;
+                };
+                assert!(formats.contains(&format), "{share:?} {format:?}");
+                assert_eq!(read(format, &blob).as_ref(), Ok(&share));
+            }
+        }
+    }
+
+    #[test]
+    fn x25519_is_the_curve_without_a_name_and_has_zeros_in_place_of_y() {
+        let share = KeyShare::new(&NamedCurve::X25519.into(), &[0x9a; 32]).unwrap();
+        let blob = share.to_blob(ShareFormat::Ecc).unwrap();
+        let expected = [&b"ECKP\x20\0\0\0"[..], &[0x9a; 32], &[0; 32]].concat();
+        assert_eq!(blob, expected);
+        let ssl_blob = share.to_blob(ShareFormat::SslEcc).unwrap();
+        assert_eq!(ssl_blob, [&[29, 0, 0, 0, 32, 0, 0, 0][..], &[0x9a; 32]].concat());
+        for at in 40..72 {
+            let mut point = blob.clone();
+            point[at] = 1;
+            assert_eq!(KeyShare::from_blob(&point), Err(KeyError::Curve), "{at}");
+        }
+    }
+
+    #[test]
+    fn every_truncation_and_every_extension_is_refused() {
+        for (share, formats) in shares() {
+            for format in formats {
+                let blob = share.to_blob(format).unwrap();
+                for len in 0..blob.len() {
+                    assert!(read(format, &blob[..len]).is_err(), "{share:?}: {len}");
+                }
+                let longer = [&blob[..], &[0]].concat();
+                let lengths = KeyError::Length { expected: blob.len(), got: longer.len() };
+                assert_eq!(read(format, &longer), Err(lengths));
+            }
+        }
+    }
+
+    /// A header that differs is refused, but for the number of a curve of the same size; a point of
+    /// a NIST curve is refused, other keys differ.
+    #[test]
+    fn every_bit_that_is_flipped_is_seen() {
+        for (share, formats) in shares() {
+            for format in formats {
+                let blob = share.to_blob(format).unwrap();
+                let Group::Curve(curve) = share.as_peer().group() else { continue };
+                for bit in 0..8 * blob.len() {
+                    let mut bad = blob.clone();
+                    bad[bit / 8] ^= 1 << (bit % 8);
+                    match read(format, &bad) {
+                        Err(_) => {}
+                        Ok(other) => {
+                            assert_ne!(other, share, "{share:?}: {bit}");
+                            let has_checked_point = named(*curve).is_some() && bit >= 64;
+                            assert!(!has_checked_point, "{share:?}: {bit}");
+                            let is_number_of_curve = format == ShareFormat::SslEcc && bit < 32;
+                            assert!(bit >= 64 || is_number_of_curve, "{share:?}: {bit}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_finite_field_has_numbers_of_one_length_and_a_key_in_range() {
+        let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+        let share = KeyShare::new(&group.clone().into(), &[9; 256]).unwrap();
+        let blob = share.to_blob(ShareFormat::Dh).unwrap();
+        assert_eq!(blob.len(), 8 + 3 * 256);
+        let key = 8 + 2 * 256;
+        let with_key = |number: &[u8]| {
+            let zeros = vec![0; 256 - number.len()];
+            KeyShare::from_blob(&[&blob[..key], &zeros, number].concat())
+        };
+        let mut below = group.prime().to_vec();
+        below[255] -= 1;
+        for bad in [&[][..], &[1], &below, group.prime(), &[0xff; 256]] {
+            assert_eq!(with_key(bad), Err(INCONSISTENT), "{:?}", bad.len());
+        }
+        below[255] -= 1;
+        for good in [&[2][..], &below] {
+            assert_eq!(with_key(good).unwrap().as_peer().as_bytes().len(), 256);
+        }
+        let mut even = blob.clone();
+        even[8 + 255] ^= 1;
+        assert!(KeyShare::from_blob(&even).is_err());
+        // A prime with leading zeros is not as long as its blob says.
+        let zeros = [&blob[..4], &260_u32.to_le_bytes(), &[0; 4], group.prime()].concat();
+        let zeros = [&zeros[..], &vec![0; 259], &[2], &vec![0; 258], &[0, 9]].concat();
+        let wrong = KeyError::Header { field: "cbKey", expected: 256, got: 260 };
+        assert_eq!(KeyShare::from_blob(&zeros), Err(wrong));
+    }
+
+    #[test]
+    fn parameters_that_are_written_are_read_again_and_a_wrong_header_is_refused() {
+        for group in FfdheGroup::ALL.map(DhParameters::named) {
+            let bytes = write_dh_parameters(&group);
+            assert_eq!(read_dh_parameters(&bytes), Ok(group.clone()));
+            for len in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+                assert!(read_dh_parameters(&bytes[..len]).is_err(), "{len}");
+            }
+            assert!(read_dh_parameters(&[&bytes[..], &[0]].concat()).is_err());
+            for bit in 0..8 * DH_HEADER_LEN {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(read_dh_parameters(&bad).is_err(), "{bit}");
+            }
+        }
+        assert!(read_dh_parameters(&[0xff; 12]).is_err());
+        let no_numbers = [&12_u32.to_le_bytes()[..], b"DHPM", &[0; 4]].concat();
+        assert!(read_dh_parameters(&no_numbers).is_err());
+    }
+
+    #[test]
+    fn blobs_of_other_keys_are_none() {
+        let ecdsa = EcPublicKey {
+            algorithm: EcAlgorithm::Ecdsa,
+            curve: Curve::P256,
+            point: public_half(Curve::P256, &[1; 32], None).unwrap(),
+        };
+        assert_eq!(KeyShare::from_blob(&ecdsa.to_blob()), Err(KeyError::Magic));
+        assert_eq!(KeyShare::of_ec(&ecdsa), None);
+        let ecdh = EcPublicKey { algorithm: EcAlgorithm::Ecdh, ..ecdsa };
+        assert_eq!(KeyShare::from_blob(&ecdh.to_blob()).ok(), KeyShare::of_ec(&ecdh));
+        assert!(KeyShare::of_ec(&ecdh).is_some());
+        for magic in [b"RSA1", b"RSA2", b"ECK2", b"ECS1", b"KDBM", b"DHPM"] {
+            let blob = [&magic[..], &[32, 0, 0, 0], &[7; 64]].concat();
+            assert!(KeyShare::from_blob(&blob).is_err(), "{magic:?}");
+        }
+    }
+}
