@@ -108,6 +108,40 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
+/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of the
+/// function table, which are those of interface 1.0 to 3.0.
+#[test]
+fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
+    let source = text("src/not_supported.rs");
+    let left: Vec<String> = exports(&source).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        left,
+        [
+            "SslExtractEarlyKey",
+            "SslExtractHandshakeKey",
+            "SslExtractMasterKey",
+            "SslExpandTrafficKeys",
+            "SslExpandWriteKey",
+            "SslExpandExporterMasterKey",
+            "SslExpandResumptionMasterKey",
+            "SslExpandBinderKey",
+            "SslExpandPreSharedKey",
+        ]
+    );
+    let table = text("src/function_table.rs");
+    let (_, table) = table.split_once("\nfunction_table! {\n").unwrap();
+    let (table, _) = table.split_once("\n}\n").unwrap();
+    let slots: Vec<&str> = table
+        .lines()
+        .map(|line| line.rsplit_once(" = ").unwrap().1.trim_end_matches(';'))
+        .collect();
+    assert_eq!(slots.len(), 41);
+    for name in left {
+        let slot = slots.iter().position(|slot| *slot == name).unwrap();
+        assert!(slot >= 30, "{name} has slot {slot}, which is of interface 3.0 or older");
+    }
+}
+
 /// Constants that only the header has, from Microsoft's metadata.
 macro_rules! of_metadata {
     ($list:ident: $type:ty = $module:ident: $($name:ident)*) => {

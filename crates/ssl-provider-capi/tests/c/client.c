@@ -2,7 +2,7 @@
  * A whole client, TLS 1.0 to 1.2, with RSA, ECDHE and DHE key exchange, with and without the
  * extended master secret, and with client certificates. Sockets, records and handshake messages are
  * here and in tls.h, and everything cryptographic is asked of the interface. It believes any
- * certificate, but not that it is the server's: a server without its key fails. A test, not a client
+ * certificate, but not that it is the server's: a server without its key fails. A test, no client
  * for any network.
  *
  *     client PORT PROTOCOL SUITE IDENTITY EXTENDED [GROUP]
