@@ -42,7 +42,7 @@ same_prototypes! {
     master_key::SslComputeFinishedHash(_, _, _, _, _, _);
     handshake_hash::SslComputeSessionHash(_, _, _, _, _, _, _);
     client_auth::SslCreateClientAuthHash(_, _, _, _, _, _);
-    not_supported::SslCreateEphemeralKey(_, _, _, _, _, _, _, _, _);
+    ephemeral_key::SslCreateEphemeralKey(_, _, _, _, _, _, _, _, _);
     handshake_hash::SslCreateHandshakeHash(_, _, _, _, _);
     provider::SslDecrementProviderReferenceCount(_);
     record::SslDecryptPacket(_, _, _, _, _, _, _, _, _);
@@ -50,7 +50,7 @@ same_prototypes! {
     record::SslEncryptPacket(_, _, _, _, _, _, _, _, _, _);
     cipher_suites::SslEnumCipherSuites(_, _, _, _, _);
     cipher_suites::SslEnumCipherSuitesEx(_, _, _, _, _);
-    not_supported::SslEnumEccCurves(_, _, _, _);
+    ephemeral_key::SslEnumEccCurves(_, _, _, _);
     provider::SslEnumProtocolProviders(_, _, _);
     not_supported::SslExpandBinderKey(_, _, _, _, _);
     not_supported::SslExpandExporterMasterKey(_, _, _, _, _, _);
@@ -65,8 +65,8 @@ same_prototypes! {
     not_supported::SslExtractMasterKey(_, _, _, _, _);
     provider::SslFreeBuffer(_);
     provider::SslFreeObject(_, _);
-    not_supported::SslGenerateMasterKey(_, _, _, _, _, _, _, _, _, _, _);
-    not_supported::SslGeneratePreMasterKey(_, _, _, _, _, _, _, _, _, _);
+    key_exchange::SslGenerateMasterKey(_, _, _, _, _, _, _, _, _, _, _);
+    key_exchange::SslGeneratePreMasterKey(_, _, _, _, _, _, _, _, _, _);
     master_key::SslGenerateSessionKeys(_, _, _, _, _, _);
     cipher_suites::SslGetCipherSuitePRFHashAlgorithm(_, _, _, _, _, _);
     private_key::SslGetKeyProperty(_, _, _, _, _);
@@ -79,8 +79,8 @@ same_prototypes! {
     cipher_suites::SslLookupCipherSuiteInfo(_, _, _, _, _, _);
     private_key::SslOpenPrivateKey(_, _, _, _);
     provider::SslOpenProvider(_, _, _);
-    not_supported::SslSignHash(_, _, _, _, _, _, _, _);
-    key_transfer::SslVerifySignature(_, _, _, _, _, _, _);
+    signature::SslSignHash(_, _, _, _, _, _, _, _);
+    signature::SslVerifySignature(_, _, _, _, _, _, _);
 }
 
 /// The metadata has the type of this function, and not the function.
