@@ -42,7 +42,8 @@ static void is_verified(NCRYPT_KEY_HANDLE key, const unsigned char *hash, DWORD 
         EXPECT(NTE_BAD_SIGNATURE,
                SslVerifySignature(provider, key, value, hash_len, signature, at, flags));
     }
-    value[hash_len - 1] ^= 1;
+    /* A short curve signs the start of a long digest; with a flag a name stands there. */
+    value[flags == 0 ? 0 : hash_len - 1] ^= 1;
     EXPECT(NTE_BAD_SIGNATURE,
            SslVerifySignature(provider, key, value, hash_len, signature, len, flags));
 }
