@@ -17,7 +17,8 @@
  *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment. An input of
  *     0 bytes needs a pointer that is not NULL too, except for pbInput of SslHashHandshake and
  *     pbContextValue of SslExportKeyingMaterial.
- *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
+ *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds;
+ *     SslGenerateMasterKey does so for RSA only.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
  *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy.

@@ -396,7 +396,7 @@ fn curves(provider: usize) -> Vec<u32> {
     assert_eq!(call!(SslEnumEccCurves(provider, &raw mut count, &raw mut curves, 0)), 0);
     let types = (0..count as usize)
         // SAFETY: the call succeeded, so there are so many, not freed yet.
-        .map(|index| unsafe { curves.add(index).read_unaligned() }.dwCurveType)
+        .map(|index| unsafe { curves.wrapping_add(index).read_unaligned() }.dwCurveType)
         .collect();
     assert_eq!(call!(SslFreeBuffer(curves.cast())), 0);
     types
