@@ -15,7 +15,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 18] = [
+const PROGRAMS: [&str; 22] = [
     "layout",
     "providers",
     "policy",
@@ -29,6 +29,10 @@ const PROGRAMS: [&str; 18] = [
     "exporters",
     "transfer",
     "client_auth",
+    "agreement",
+    "rsa_client",
+    "signing",
+    "direct_caller",
     "not_supported",
     "abuse",
     "at_exit",
@@ -36,8 +40,9 @@ const PROGRAMS: [&str; 18] = [
     "forks",
 ];
 
-/// The whole server, which needs clients to talk to.
+/// The whole server and the whole client, which need somebody to talk to.
 const SERVER: &str = "server";
+const CLIENT: &str = "client";
 
 /// Forks with other threads at work, which the allocator of AddressSanitizer does not survive, and
 /// whose children lose what those threads were working with.
@@ -159,7 +164,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
             build.compile(compiler, program, Library::Shared, &[])?;
             build.program(program).run(workspace)?;
         }
-        build.compile(compiler, SERVER, Library::Shared, &[])?;
+        build.compile_peers(compiler, &[])?;
         build.converse(&[], None)?;
     }
     for program in PROGRAMS {
@@ -175,7 +180,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         build.program(program).run(workspace)?;
     }
     build.valgrind()?;
-    build.compile(GCC, SERVER, Library::Shared, &[])?;
+    build.compile_peers(GCC, &[])?;
     if extent != Extent::Short {
         for index in 0..=BACKENDS.len() {
             build.converse(&[], Some(index))?;
@@ -186,7 +191,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         build.compile(GCC, program, Library::Shared, &SANITIZERS)?;
         build.program(program).run(workspace)?;
     }
-    build.compile(GCC, SERVER, Library::Shared, &SANITIZERS)?;
+    build.compile_peers(GCC, &SANITIZERS)?;
     build.converse(&[], None)?;
     build.hook()?;
     // What was proven is the debug build, which is not for use.
@@ -196,7 +201,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
     };
     installed.install(Profile::Release)?;
     installed.check()?;
-    println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 1);
+    println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 2);
     Ok(())
 }
 
@@ -355,10 +360,17 @@ impl<'a> Build<'a> {
         Run::new(self.output.join(program))
     }
 
-    /// The server, with every client.
+    /// The server and the client.
+    fn compile_peers(&self, compiler: Compiler, options: &[&str]) -> Result<()> {
+        self.compile(compiler, SERVER, Library::Shared, options)?;
+        self.compile(compiler, CLIENT, Library::Shared, options)
+    }
+
+    /// The server with every client, and the client with another server.
     fn converse(&self, wrapper: &[String], provider: Option<usize>) -> Result<()> {
         let keys = self.workspace.root().join("tests/data/keys");
-        peers::converse(&self.output.join(SERVER), &keys, wrapper, provider)
+        let [server, client] = [SERVER, CLIENT].map(|program| self.output.join(program));
+        peers::Peers { server: &server, client: &client, keys: &keys, wrapper, provider }.converse()
     }
 
     /// Every program under valgrind, as many at a time as there are processors.

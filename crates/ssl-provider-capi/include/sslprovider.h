@@ -17,7 +17,8 @@
  *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment. An input of
  *     0 bytes needs a pointer that is not NULL too, except for pbInput of SslHashHandshake and
  *     pbContextValue of SslExportKeyingMaterial.
- *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds.
+ *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds;
+ *     SslGenerateMasterKey does so for RSA only.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
  *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy.
@@ -1394,8 +1395,9 @@ SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
 /*
  * Returns one cipher suite of one protocol per call, best first, until NTE_NO_MORE_ITEMS.
  * *ppEnumState is NULL in the first call. Only suites that the provider supports are listed.
- * hPrivateKey is 0, or a key that limits the list to the suites that it can be used with: all of
- * them for an RSA key, none for an EC key. Free suites and state with SslFreeBuffer.
+ * hPrivateKey is 0, or a key of a server that limits the list to the suites that it can be used
+ * with: RSA suites, and DHE_RSA and ECDHE_RSA if it signs, for an RSA key, ECDHE_ECDSA for an ECDSA
+ * key, and none for an ECDH key. Free suites and state with SslFreeBuffer.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1414,8 +1416,8 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuitesEx(
 
 /*
  * Returns the properties of a cipher suite in a protocol, whether or not the provider supports it.
- * dwKeyType is 0, or for ECDHE suites 23, 24 or 25 (NIST curves) or 29 (X25519). Returns
- * NTE_INVALID_PARAMETER for an unknown combination.
+ * dwKeyType is 0, or for ECDHE suites the number of a curve in TLS, 22 to 29, such as 23 (P-256).
+ * Returns NTE_INVALID_PARAMETER for an unknown combination.
  */
 SSLP_API SECURITY_STATUS WINAPI SslLookupCipherSuiteInfo(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1454,8 +1456,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetCipherSuitePRFHashAlgorithm(
     DWORD dwFlags);
 
 /*
- * Lists the curves of ephemeral keys. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Lists the curves of ephemeral keys that the backend has, best first, in one array, which
+ * SslFreeBuffer frees. dwPublicKeyLength is in bits, dwCurveType is what SslCreateEphemeralKey
+ * takes as dwKeyType, szOID is empty for curve25519 (X25519), and dwFlags is 0. The groups of DHE
+ * are the server's choice, and not listed.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1468,14 +1472,14 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
 /*
  * Opens the private key of a certificate: a key that NCryptImportKey has imported, whose handle is
  * live, and whose public key is that of the certificate. Of the certificate only pbCertEncoded and
- * cbCertEncoded (DER) are read. An EC key has properties and a public half, but no listed suite
- * uses it yet.
+ * cbCertEncoded (DER) are read. An RSA key decrypts and signs; an EC key signs if it was imported
+ * for ECDSA.
  *
  * On Linux, an RSA key that was not imported is looked for in the key server (sslprov
  * key-server) whose socket the environment variable SSL_PROVIDER_KEY_SERVER names. It must run as
  * the same user, as root, or as the user whose number is in SSL_PROVIDER_KEY_SERVER_UID. It does
  * the key exchange of SslImportMasterKey, which returns NTE_DEVICE_NOT_READY while it cannot be
- * reached. What a policy requires of RSA is not checked for such a key.
+ * reached. Such a key does not sign, and what a policy requires of RSA is not checked for it.
  *
  * Returns NTE_NO_KEY if there is no such key, NTE_DEVICE_NOT_READY if the key server cannot be
  * reached, and NTE_BAD_TYPE if the key of the certificate is neither RSA nor on P-256, P-384 or
@@ -1501,8 +1505,22 @@ SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
     DWORD dwFlags);
 
 /*
- * Generates an ephemeral key for one (EC)DHE key agreement. Not supported yet: checks its handles
- * and pointers, and returns NTE_NOT_SUPPORTED.
+ * Generates a private key for one key agreement of a DHE or ECDHE suite. SslExportKey returns its
+ * public half, for ServerKeyExchange or ClientKeyExchange, and SslGenerateMasterKey agrees with it,
+ * once: a key of Diffie-Hellman that is used again may be found through the leading zeros of its
+ * secrets (Raccoon).
+ *
+ * - ECDHE: dwKeyType is the number of a curve in TLS, 22 to 29: secp256k1, P-256 (23), P-384 (24),
+ *   P-521 (25), three brainpool curves, X25519 (29); dwKeyBitLen is then ignored. With a dwKeyType
+ *   of 0, a dwKeyBitLen of 256, 384 or 521 is a NIST curve, and 255 is X25519. pbParams is NULL.
+ * - DHE: pbParams is the group that the server chose, a BCRYPT_DH_PARAMETER_HEADER with prime and
+ *   generator behind it, of cbParams bytes in all; on a client too, of ServerKeyExchange. dwKeyType
+ *   is 0, and dwKeyBitLen is 0 or the length of the prime.
+ *
+ * Returns NTE_INVALID_PARAMETER for an unknown curve and for numbers that are no group, that is an
+ * odd prime of at most 8192 bits and 1 < g < p - 1; that the prime is one is not checked. Returns
+ * NTE_PERM for a prime that is shorter than what the policy asks of RSA, and NTE_NOT_SUPPORTED for
+ * another suite and for a group that the backend does not have.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1516,9 +1534,17 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     DWORD dwFlags);
 
 /*
- * Exports a session key for another process (OpaqueKeyBlob), or the public half of another key
- * (RSAPUBLICBLOB, ECCPUBLICBLOB). Returns NTE_NOT_SUPPORTED for a blob type that is not valid for
- * this key type, and NTE_PERM if the policy of the provider denies the export of session keys.
+ * Exports a session key for another process (OpaqueKeyBlob), or the public half of another key:
+ * RSAPUBLICBLOB; ECCPUBLICBLOB of a key on P-256, P-384 or P-521, or of X25519, which has the magic
+ * BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC, the 32 bytes of TLS as x and zeros as y; SSLECCPUBLICBLOB of an
+ * ECDH key on any curve, where X25519 has no y; DHPUBLICBLOB; and PUBLICBLOB, which is that of its
+ * algorithm. An ephemeral key is exported before and after it has agreed. A point of TLS is 04 and
+ * both coordinates, and a number of DHE is as long as the prime in the blob; TLS lets it have
+ * leading zeros.
+ *
+ * Returns NTE_NOT_SUPPORTED for a blob type that is not valid for this key type, and NTE_PERM if
+ * the policy of the provider denies the export of session keys. Premaster, master and pre-shared
+ * keys are not exported.
  *
  * An opaque blob holds the key unencrypted, with its position in the connection: the importer
  * continues with the next record, and the exported key must not be used for the same records.
@@ -1533,10 +1559,26 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
     DWORD dwFlags);
 
 /*
- * Imports a session key that another process exported from a provider with the same backend
- * (OpaqueKeyBlob), or a public key for SslVerifySignature (RSAPUBLICBLOB, ECCPUBLICBLOB on P-256,
- * P-384 or P-521, PUBLICBLOB, which is either of them, or CAPIPUBLICBLOB). Returns
- * NTE_NOT_SUPPORTED for other blob types.
+ * Imports one of these, and returns NTE_NOT_SUPPORTED for other blob types:
+ *
+ * - OpaqueKeyBlob: a session key that another process exported from a provider with the same
+ *   backend.
+ * - RSAPUBLICBLOB, CAPIPUBLICBLOB, or ECCPUBLICBLOB with a magic of ECDSA: a public key for
+ *   SslVerifySignature, or of RSA for SslGenerateMasterKey.
+ * - ECCPUBLICBLOB with a magic of ECDH, SSLECCPUBLICBLOB, DHPUBLICBLOB: the peer's key of an
+ *   (EC)DHE key agreement, in the form that SslExportKey writes. An ECCPUBLICBLOB of the generic
+ *   magic is X25519; of other curves it would not say which, so they need an SSLECCPUBLICBLOB,
+ *   whose dwCurveType is the number of the curve in TLS. A DHPUBLICBLOB has the prime and generator
+ *   of one's own ephemeral key.
+ * - PUBLICBLOB: RSAPUBLICBLOB, ECCPUBLICBLOB or DHPUBLICBLOB, which the magic tells.
+ * - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob or else the bare key: a pre-shared
+ *   key of 1 to 1024 bytes. That it is then the hPrivateKey of SslGenerateMasterKey is an extension
+ *   of this library.
+ *
+ * Returns NTE_INVALID_PARAMETER for a blob that is not as its header says or has another magic,
+ * NTE_BAD_KEY for a point that is not on P-256, P-384 or P-521 and for a number that is not between
+ * 1 and p - 1, and NTE_BAD_TYPE for a curve that is not known. Points of other curves are checked
+ * when they agree.
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1636,7 +1678,28 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
     DWORD dwFlags);
 
 /*
- * Signs a hash. Not supported yet: checks its handles and pointers, and returns NTE_NOT_SUPPORTED.
+ * Signs a hash with a key of SslOpenPrivateKey, for ServerKeyExchange or CertificateVerify. The key
+ * and dwFlags say how:
+ *
+ * - RSA, 0: PKCS#1 v1.5 without a DigestInfo. pbHashValue is any bytes, at least 1 and at most 11
+ *   fewer than the modulus has, such as the 36 of MD5 and SHA-1 before TLS 1.2.
+ * - RSA, NCRYPT_SSL_SIGN_INCLUDE_HASHOID: PKCS#1 v1.5 with the DigestInfo, as in TLS 1.2.
+ *   pbHashValue is the name of the hash, "SHA1", "SHA256", "SHA384" or "SHA512", in UTF-16 with its
+ *   NUL, and right behind it the digest; cbHashValue counts the bytes of both.
+ * - RSA, NCRYPT_SSL_SIGN_USE_PSS_PADDING: PSS with a salt as long as the digest and MGF1 of the
+ *   same hash. pbHashValue is name and digest as above, or the digest alone; SHA-256, SHA-384 or
+ *   SHA-512.
+ * - ECDSA, 0: pbHashValue is a digest alone, of 20, 32, 48 or 64 bytes. The signature is in DER, as
+ *   TLS carries it (RFC 8422, 5.4); what Windows returns is not documented.
+ *
+ * An RSA signature is as long as the modulus. An ECDSA signature differs in length from the next: a
+ * NULL pbSignature asks for the longest, for which it must have room, and *pcbResult is then the
+ * length of this one.
+ *
+ * Returns NTE_BAD_FLAGS for other flags, also both together, NTE_INVALID_PARAMETER for an unknown
+ * name, a missing NUL or a digest of the wrong length or too long for the modulus, NTE_BAD_TYPE for
+ * an ECDH key, and NTE_NOT_SUPPORTED for a key of a key server and for a key or a hash that the
+ * backend does not sign with.
  */
 SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1649,24 +1712,14 @@ SSLP_API SECURITY_STATUS WINAPI SslSignHash(
     DWORD dwFlags);
 
 /*
- * Verifies a signature with the public half of an RSA or ECDSA key, of this provider or of key
- * storage. dwFlags says how it was made, as for SslSignHash:
- *
- * - RSA, 0: PKCS#1 v1.5 without a DigestInfo. pbHashValue is any bytes, at most 11 fewer than the
- *   modulus has, such as the 36 of MD5 and SHA-1 before TLS 1.2.
- * - RSA, NCRYPT_SSL_SIGN_INCLUDE_HASHOID: PKCS#1 v1.5 with the DigestInfo, as in TLS 1.2.
- *   pbHashValue is the name of the hash, "SHA1", "SHA256", "SHA384" or "SHA512", in UTF-16 with its
- *   NUL, and right behind it the digest; cbHashValue counts the bytes of both.
- * - RSA, NCRYPT_SSL_SIGN_USE_PSS_PADDING: PSS with a salt as long as the digest and MGF1 of the
- *   same hash. pbHashValue is name and digest as above, or the digest alone; SHA-256, SHA-384 or
- *   SHA-512.
- * - ECDSA, 0: pbHashValue is a digest alone, of 20, 32, 48 or 64 bytes. The signature is in DER, as
- *   in CertificateVerify (RFC 8422, 5.4), or r and s one after the other, each as long as a
- *   coordinate.
+ * Verifies a signature with a public key of SslImportKey, or the public half of an RSA or ECDSA key
+ * of this provider or of key storage. Key, dwFlags and pbHashValue are those of SslSignHash:
+ * without NCRYPT_SSL_SIGN_INCLUDE_HASHOID an RSA signature with a DigestInfo is that of a hash with
+ * it. An ECDSA signature is in DER, or r and s one after the other, each as long as a coordinate.
  *
  * Returns NTE_BAD_SIGNATURE if verification fails, NTE_BAD_FLAGS for other flags, also both
  * together, NTE_INVALID_PARAMETER for an unknown name, a missing NUL or a digest of the wrong
- * length, and NTE_BAD_TYPE for an ECDH key.
+ * length, and NTE_BAD_TYPE for a key of ECDH or DH.
  */
 SSLP_API SECURITY_STATUS WINAPI SslVerifySignature(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1706,9 +1759,33 @@ SSLP_API SECURITY_STATUS WINAPI SslImportMasterKey(
     DWORD dwFlags);
 
 /*
- * Computes the master key of a client, or of an (EC)DHE key agreement. hPrivateKey may be 0, and
- * pcbResult may be NULL if pbOutput is. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Computes the master key of a client with RSA key exchange, or of either side of (EC)DHE and PSK.
+ * dwFlags is NCRYPT_SSL_CLIENT_FLAG or NCRYPT_SSL_SERVER_FLAG, the side that the caller is on. What
+ * is computed depends on the keys:
+ *
+ * - (EC)DHE: hPrivateKey is an ephemeral key, which this uses up; hPublicKey is the key of the
+ *   peer, from SslImportKey, in the same group.
+ * - RSA: hPrivateKey is 0, hPublicKey is the key of the server, as for SslGeneratePreMasterKey,
+ *   which describes what is written to pbOutput.
+ * - RSA, after SslGeneratePreMasterKey: its *phPreMasterKey is hPrivateKey, with the key of the
+ *   server or 0 as hPublicKey, or it is hPublicKey, and hPrivateKey is 0. Which of the two Windows
+ *   takes is not documented. Protocol and suite are those of the first call.
+ * - PSK (RFC 4279), an extension of this library: hPrivateKey is a pre-shared key of SslImportKey,
+ *   and hPublicKey is 0.
+ *
+ * The list holds both randoms, or the session hash, which selects the extended master secret and
+ * takes precedence; and for RSA optionally the version that the client offered. Only RSA without a
+ * premaster key has an output: with a NULL pbOutput it returns the size, and no master key. The
+ * others ignore pbOutput, and set *pcbResult to 0 unless it is NULL.
+ *
+ * Returns, in the order of the checks: NTE_INVALID_HANDLE, also for keys that are none of these
+ * combinations; NTE_BAD_TYPE for a public key of another algorithm, such as ECDSA in place of ECDH;
+ * NTE_BAD_KEY_STATE for an ephemeral key that has agreed before; NTE_INVALID_PARAMETER for a NULL
+ * pointer; NTE_BAD_FLAGS, also for a server with RSA; NTE_NOT_SUPPORTED for protocol or suite, also
+ * of another key exchange; NTE_INVALID_PARAMETER for the list, for a peer's key of another group,
+ * and for another protocol or suite than that of the premaster key; NTE_BUFFER_TOO_SMALL. Up to
+ * here an ephemeral key is not used up. Then NTE_BAD_DATA for a peer's key that is not on its
+ * curve, or of small order.
  */
 SSLP_API SECURITY_STATUS WINAPI SslGenerateMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1724,8 +1801,19 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateMasterKey(
     DWORD dwFlags);
 
 /*
- * Generates the premaster secret of a client and encrypts it. Not supported yet: checks its handles
- * and pointers, and returns NTE_NOT_SUPPORTED.
+ * Generates the premaster secret of a client, and writes it to pbOutput encrypted to the RSA key of
+ * the server, for ClientKeyExchange: as many bytes as the modulus has, without the length that TLS
+ * puts before them. It is for the extended master secret, which depends on that message: hash it,
+ * then pass the session hash and *phPreMasterKey to SslGenerateMasterKey.
+ *
+ * hPublicKey is a key of SslImportKey, of SslOpenPrivateKey or of key storage. The list may hold
+ * the version that the client offered (type 22), which the premaster secret carries, without it
+ * dwProtocol; other entries are ignored. dwFlags is 0 or NCRYPT_SSL_CLIENT_FLAG. With a NULL or
+ * short pbOutput no premaster secret is made.
+ *
+ * Returns NTE_BAD_TYPE for a key that is not RSA, NTE_NOT_SUPPORTED for a protocol or suite without
+ * RSA key exchange, NTE_INVALID_PARAMETER for a modulus that is not of 1024 to 8192 bits, and
+ * NTE_PERM for one that is shorter than the policy asks.
  */
 SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1741,8 +1829,9 @@ SSLP_API SECURITY_STATUS WINAPI SslGeneratePreMasterKey(
 
 /*
  * Derives both session keys from a master key and the two randoms in the list; other entries are
- * ignored. The read key is the key that the peer writes with. On failure both handles are 0.
- * Returns NTE_NOT_SUPPORTED if the backend does not have the cipher.
+ * ignored. The read key is the key that the peer writes with, and the side is that which the master
+ * key was made on. On failure both handles are 0. Returns NTE_NOT_SUPPORTED if the backend does not
+ * have the cipher.
  */
 SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1962,8 +2051,8 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
  * SslOpenPrivateKey finds the key by a certificate with the same public key. hImportKey is 0, and
  * pParameterList is NULL or empty.
  *
- * Imports a public key for SslVerifySignature too: BCRYPT_RSAPUBLIC_BLOB, BCRYPT_ECCPUBLIC_BLOB,
- * BCRYPT_PUBLIC_KEY_BLOB, which is either of them, or LEGACY_RSAPUBLIC_BLOB.
+ * Imports a public key too, for SslVerifySignature or SslGenerateMasterKey: BCRYPT_RSAPUBLIC_BLOB,
+ * BCRYPT_ECCPUBLIC_BLOB, BCRYPT_PUBLIC_KEY_BLOB, which is either of them, or LEGACY_RSAPUBLIC_BLOB.
  *
  * Returns NTE_BAD_KEY for a key whose numbers are invalid or do not belong together, NTE_BAD_TYPE
  * for another kind of key, and NTE_NOT_SUPPORTED for an encrypted key or another blob type.

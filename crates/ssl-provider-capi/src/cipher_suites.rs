@@ -6,7 +6,8 @@ use std::ffi::c_void;
 
 use ssl_provider::{
     CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, Error, HashAlgorithm, KeyExchange,
-    MAX_MODULUS_LEN, MIN_MODULUS_BITS, PrfAlgorithm, ProtocolVersion, Provider, SecurityParameters,
+    MAX_MODULUS_LEN, MIN_MODULUS_BITS, NamedCurve, Operation, PrfAlgorithm, ProtocolVersion,
+    Provider, SecurityParameters, SignatureAlgorithm, SignatureScheme,
 };
 
 use crate::abi::{
@@ -18,21 +19,23 @@ use crate::abi::{
     MAX_NAME_LEN, NCRYPT_SSL_CIPHER_LENGTHS, NCRYPT_SSL_CIPHER_LENGTHS_BLOCK_PADDING,
     NCRYPT_SSL_CIPHER_SUITE, NCRYPT_SSL_CIPHER_SUITE_EX, NCRYPT_SSL_CIPHER_SUITE_EX_VERSION,
     NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, Name, ProviderHandle, SSL_ECDSA_ALGORITHM,
-    TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE, TLS_PSK_EXCHANGE,
+    TLS_PSK_EXCHANGE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
+use crate::ephemeral_key::supported_curves;
 use crate::failure::{Failure, ensure};
 use crate::memory::{Block, Enumeration};
-use crate::object::OpenedKey;
+use crate::object::{OpenedKey, OpenedKind};
 use crate::pointer::{InOut, Out};
 use crate::process::process;
 
 export! {
     /// Returns one cipher suite of one protocol per call, best first, until `NTE_NO_MORE_ITEMS`.
     /// `*ppEnumState` is NULL in the first call. Only suites that the provider supports are listed.
-    /// `hPrivateKey` is 0, or a key that limits the list to the suites that it can be used with:
-    /// all of them for an RSA key, none for an EC key. Free suites and state with `SslFreeBuffer`.
+    /// `hPrivateKey` is 0, or a key of a server that limits the list to the suites that it can be
+    /// used with: RSA suites, and DHE_RSA and ECDHE_RSA if it signs, for an RSA key, ECDHE_ECDSA
+    /// for an ECDSA key, and none for an ECDH key. Free suites and state with `SslFreeBuffer`.
     fn SslEnumCipherSuites is EnumCipherSuitesFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -60,8 +63,8 @@ export! {
 
 export! {
     /// Returns the properties of a cipher suite in a protocol, whether or not the provider supports
-    /// it. `dwKeyType` is 0, or for ECDHE suites 23, 24 or 25 (NIST curves) or 29 (X25519). Returns
-    /// `NTE_INVALID_PARAMETER` for an unknown combination.
+    /// it. `dwKeyType` is 0, or for ECDHE suites the number of a curve in TLS, 22 to 29, such as 23
+    /// (P-256). Returns `NTE_INVALID_PARAMETER` for an unknown combination.
     fn SslLookupCipherSuiteInfo is LookupCipherSuiteInfoFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -149,16 +152,15 @@ fn next_suite<T: Copy>(
     cipher_suite.preset(std::ptr::null_mut());
     let (handles, blocks) = (&process().handles, &process().blocks);
     let provider = handles.provider(provider)?;
-    // RSA key exchange is what is enumerated, which is for every RSA key and for no other.
-    let serves = match private_key {
-        0 => true,
-        key => matches!(handles.private_key(key, &provider)?, OpenedKey::Rsa(_)),
+    let key = match private_key {
+        0 => None,
+        key => Some(handles.private_key(key, &provider)?),
     };
     let place = cipher_suite.required("ppCipherSuite is NULL")?;
     let (state, state_place) =
         state.read().ok_or(Error::InvalidParameter("ppEnumState is NULL"))?;
     no_flags(flags)?;
-    let suites = if serves { supported(provider.provider()) } else { Vec::new() };
+    let suites = supported(provider.provider(), key.as_ref());
     // Everything is allocated before anything is returned or counted.
     let item = Block::new(size_of::<T>())?;
     let new_state = if state.is_null() { Some(Block::new(1)?) } else { None };
@@ -176,17 +178,46 @@ fn next_suite<T: Copy>(
 }
 
 /// Returns the suites whose key exchange and cipher the provider supports, best first, each with
-/// its protocols. SSL 3.0 is among them if the policy allows it.
-fn supported(provider: &Provider) -> Vec<(ProtocolVersion, &'static CipherSuiteInfo)> {
-    if !provider.supports_import() {
+/// its protocols; with a key of a server, those that it is for. SSL 3.0 is among them if the policy
+/// allows it.
+fn supported(
+    provider: &Provider,
+    key: Option<&OpenedKey>,
+) -> Vec<(ProtocolVersion, &'static CipherSuiteInfo)> {
+    let supports = |operation| provider.backend().support(operation).is_supported();
+    // What is for import is for every key exchange, but for the RSA operation.
+    let mut needed = Operation::all()
+        .filter(|operation| operation.is_for_import() && *operation != Operation::RsaDecryptRaw);
+    if !needed.all(supports) {
         return Vec::new();
     }
+    let verifies = |algorithm: SignatureAlgorithm| {
+        let mut schemes = SignatureScheme::ALL.into_iter();
+        schemes.any(|scheme| scheme.algorithm() == algorithm && supports(Operation::Verify(scheme)))
+    };
+    let (rsa, ecdsa) =
+        (verifies(SignatureAlgorithm::RsaPkcs1), verifies(SignatureAlgorithm::Ecdsa));
+    let has_curves = !supported_curves(provider.backend()).is_empty();
+    let is_supported = |exchange| match exchange {
+        KeyExchange::Rsa | KeyExchange::RsaExport => supports(Operation::RsaDecryptRaw),
+        KeyExchange::DheRsa => rsa && supports(Operation::Dh),
+        KeyExchange::EcdheRsa => rsa && has_curves,
+        KeyExchange::EcdheEcdsa => ecdsa && has_curves,
+        KeyExchange::Psk => true,
+        _ => false,
+    };
+    let serves = |exchange| key.is_none_or(|key| is_for(key, exchange));
     let all = CipherSuiteInfo::all().iter();
     let mut suites: Vec<&CipherSuiteInfo> = all
-        .filter(|suite| suite.key_exchange.is_rsa() && provider.supports_records(suite.id))
+        .filter(|suite| is_supported(suite.key_exchange) && serves(suite.key_exchange))
+        .filter(|suite| provider.supports_records(suite.id))
         .collect();
     suites.sort_by_key(|suite| {
-        (suite.key_exchange.is_export(), rank(suite), Reverse(suite.cipher.bits), suite.id)
+        let ((kind, exchange), cipher) = (exchange_rank(suite.key_exchange), rank(suite));
+        // The kind of exchange counts before that of a good cipher, and after that of a bad one.
+        let bad_cipher = if cipher < SHORT_BLOCKS { 0 } else { cipher };
+        let order = (suite.key_exchange.is_export(), bad_cipher, kind, cipher, exchange);
+        (order, Reverse(suite.cipher.bits), suite.id)
     });
     let protocols = ProtocolVersion::ALL.into_iter().filter(|protocol| {
         let switched_on = *protocol != ProtocolVersion::SSL3 || provider.policy().legacy_ssl3;
@@ -200,6 +231,28 @@ fn supported(provider: &Provider) -> Vec<(ProtocolVersion, &'static CipherSuiteI
         .collect()
 }
 
+/// Returns whether a key of a server is for suites of a key exchange.
+fn is_for(key: &OpenedKey, exchange: KeyExchange) -> bool {
+    match (&key.kind, exchange) {
+        (OpenedKind::Rsa(_), KeyExchange::Rsa | KeyExchange::RsaExport) => true,
+        (OpenedKind::Rsa(_), KeyExchange::DheRsa | KeyExchange::EcdheRsa)
+        | (OpenedKind::Ec(..), KeyExchange::EcdheEcdsa) => key.signing.is_ok(),
+        _ => false,
+    }
+}
+
+/// Returns the rank of the kind of a key exchange, with forward secrecy, RSA, or a key that both
+/// sides must have, and its rank among those of the kind.
+fn exchange_rank(exchange: KeyExchange) -> (u8, u8) {
+    match exchange {
+        KeyExchange::EcdheEcdsa => (0, 0),
+        KeyExchange::EcdheRsa => (0, 1),
+        KeyExchange::DheRsa => (0, 2),
+        KeyExchange::Psk => (2, 0),
+        _ => (1, 0),
+    }
+}
+
 /// Returns the rank of a suite's cipher: AEAD, CBC with long blocks, CBC with short blocks
 /// (Sweet32, RFC 7457 section 2.5), RC4 (RFC 7465), weak keys, no encryption.
 fn rank(suite: &CipherSuiteInfo) -> u8 {
@@ -207,11 +260,14 @@ fn rank(suite: &CipherSuiteInfo) -> u8 {
         (_, _, 0) => 5,
         (_, _, 1..112) => 4,
         (CipherMode::Cbc, 16.., _) => 1,
-        (CipherMode::Cbc, ..) => 2,
+        (CipherMode::Cbc, ..) => SHORT_BLOCKS,
         (CipherMode::Stream, ..) => 3,
         _ => 0,
     }
 }
+
+/// The rank from which on ciphers are bad.
+const SHORT_BLOCKS: u8 = 2;
 
 /// The protocol and the suite behind their numbers.
 fn find(
@@ -227,9 +283,8 @@ fn find(
         .info()
         .filter(|suite| suite.allows(protocol))
         .ok_or(Error::InvalidParameter("dwCipherSuite: unknown or not of this protocol"))?;
-    let is_curve =
-        matches!(key_type, TLS_ECC_P256_CURVE_KEY_TYPE..=TLS_ECC_P521_CURVE_KEY_TYPE | X25519);
-    let fits = key_type == 0 || is_ecdhe(suite.key_exchange) && is_curve;
+    let is_curve = u16::try_from(key_type).is_ok_and(|key| NamedCurve::from_wire(key).is_some());
+    let fits = key_type == 0 || suite.key_exchange.is_ecdhe() && is_curve;
     ensure(fits, "dwKeyType: expected 0, or a curve of an ECDHE suite")?;
     Ok((protocol, suite))
 }
@@ -247,14 +302,7 @@ pub(crate) fn security_parameters(
     let (version, suite) = find(protocol, suite, 0)?;
     provider
         .security_parameters(version, suite.id)
-        .map_err(|_| Error::InvalidParameter("dwProtocol: no RSA key exchange, or not enabled"))
-}
-
-/// The key type of X25519, its IANA group number. The Windows headers have no name for it.
-const X25519: u32 = 29;
-
-fn is_ecdhe(key_exchange: KeyExchange) -> bool {
-    matches!(key_exchange, KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa)
+        .map_err(|_| Error::InvalidParameter("dwProtocol: no key exchange here, or not enabled"))
 }
 
 fn record(
@@ -300,8 +348,8 @@ fn extended_record(
     }
 }
 
-/// The exchange, and the shortest and longest keys of it in bits. For RSA these are what this
-/// provider takes, for the others what Windows shows.
+/// The exchange, and the shortest and longest keys of it in bits. For RSA and DHE these are what
+/// this provider takes, for the others what Windows shows.
 fn exchange(key_exchange: KeyExchange, provider: &Provider) -> (&'static str, (u32, u32)) {
     match key_exchange {
         KeyExchange::Rsa | KeyExchange::RsaExport => {
@@ -309,7 +357,8 @@ fn exchange(key_exchange: KeyExchange, provider: &Provider) -> (&'static str, (u
             (BCRYPT_RSA_ALGORITHM, (bytes(shortest), bytes(MAX_MODULUS_LEN * 8)))
         }
         KeyExchange::DheDss | KeyExchange::DheDssExport | KeyExchange::DheRsa => {
-            (BCRYPT_DH_ALGORITHM, (1024, 1024))
+            let shortest = provider.policy().min_modulus_bits;
+            (BCRYPT_DH_ALGORITHM, (bytes(shortest), bytes(MAX_MODULUS_LEN * 8)))
         }
         KeyExchange::EcdheEcdsa | KeyExchange::EcdheRsa => (BCRYPT_ECDH_ALGORITHM, (0, 65536)),
         KeyExchange::Psk => (TLS_PSK_EXCHANGE, (0, 65536)),

@@ -5,9 +5,11 @@ use crate::abi::{BCRYPT_INTERFACE_VERSION, STATUS_INVALID_PARAMETER, STATUS_NOT_
 use crate::boundary::export;
 use crate::cipher_suites::*;
 use crate::client_auth::*;
+use crate::ephemeral_key::*;
 use crate::exporter::*;
 use crate::failure::Failure;
 use crate::handshake_hash::*;
+use crate::key_exchange::*;
 use crate::key_transfer::*;
 use crate::master_key::*;
 use crate::not_supported::*;
@@ -15,6 +17,7 @@ use crate::pointer::{Out, WideStr};
 use crate::private_key::*;
 use crate::provider::*;
 use crate::record::*;
+use crate::signature::*;
 
 /// Defines the table and its one instance, field by field.
 macro_rules! function_table {

@@ -12,9 +12,9 @@ use ssl_provider_keys::{
 };
 
 use crate::abi::{
-    BCRYPT_ECCPRIVATE_BLOB, BCRYPT_ECCPUBLIC_BLOB, BCRYPT_RSAFULLPRIVATE_BLOB,
-    BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAPUBLIC_BLOB, LEGACY_RSAPUBLIC_BLOB, NTE_BAD_TYPE,
-    NTE_NOT_SUPPORTED,
+    BCRYPT_DH_PUBLIC_BLOB, BCRYPT_ECCPRIVATE_BLOB, BCRYPT_ECCPUBLIC_BLOB, BCRYPT_PUBLIC_KEY_BLOB,
+    BCRYPT_RSAFULLPRIVATE_BLOB, BCRYPT_RSAPRIVATE_BLOB, BCRYPT_RSAPUBLIC_BLOB,
+    LEGACY_RSAPUBLIC_BLOB, NTE_BAD_TYPE, NTE_NOT_SUPPORTED,
 };
 use crate::failure::Failure;
 
@@ -35,26 +35,29 @@ pub(crate) fn check_blob_type(
     if !named.iter().any(|blob_type| allowed(*blob_type)) {
         return Err(Failure::Status(NTE_NOT_SUPPORTED, "pszBlobType: not valid here"));
     }
-    let found = BlobType::of(blob).filter(|found| named.contains(found));
+    let found = BlobType::of(blob).filter(|found| named.contains(found) && allowed(*found));
     Ok(found.ok_or(KeyError::Magic)?)
 }
 
 /// The types that a name stands for; none for a name that is not supported.
 fn blob_types(name: &str) -> &'static [BlobType] {
     match name {
-        PUBLIC_KEY_BLOB => &[BlobType::RsaPublic, BlobType::EcPublic],
+        BCRYPT_PUBLIC_KEY_BLOB => &[
+            BlobType::RsaPublic,
+            BlobType::EcPublic,
+            BlobType::EcGenericPublic,
+            BlobType::DhPublic,
+        ],
         BCRYPT_RSAPUBLIC_BLOB => &[BlobType::RsaPublic],
         LEGACY_RSAPUBLIC_BLOB => &[BlobType::RsaCapiPublic],
         BCRYPT_RSAPRIVATE_BLOB => &[BlobType::RsaPrivate],
         BCRYPT_RSAFULLPRIVATE_BLOB => &[BlobType::RsaFullPrivate],
-        BCRYPT_ECCPUBLIC_BLOB => &[BlobType::EcPublic],
+        BCRYPT_ECCPUBLIC_BLOB => &[BlobType::EcPublic, BlobType::EcGenericPublic],
+        BCRYPT_DH_PUBLIC_BLOB => &[BlobType::DhPublic],
         BCRYPT_ECCPRIVATE_BLOB => &[BlobType::EcPrivate],
         _ => &[],
     }
 }
-
-/// `BCRYPT_PUBLIC_KEY_BLOB`: a public blob of either algorithm, told apart by its magic.
-const PUBLIC_KEY_BLOB: &str = "PUBLICBLOB";
 
 /// The public key as a blob of this type.
 ///

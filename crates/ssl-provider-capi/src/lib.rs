@@ -34,10 +34,12 @@ mod boundary;
 mod check;
 pub mod cipher_suites;
 pub mod client_auth;
+pub mod ephemeral_key;
 pub mod exporter;
 mod failure;
 pub mod function_table;
 pub mod handshake_hash;
+pub mod key_exchange;
 #[cfg(target_os = "linux")]
 mod key_server;
 mod key_store;
@@ -54,6 +56,7 @@ mod process;
 pub mod provider;
 pub mod record;
 mod session_key;
+pub mod signature;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;

@@ -80,8 +80,9 @@ export! {
 
 export! {
     /// Derives both session keys from a master key and the two randoms in the list; other entries
-    /// are ignored. The read key is the key that the peer writes with. On failure both handles are
-    /// 0. Returns `NTE_NOT_SUPPORTED` if the backend does not have the cipher.
+    /// are ignored. The read key is the key that the peer writes with, and the side is that which
+    /// the master key was made on. On failure both handles are 0. Returns `NTE_NOT_SUPPORTED` if
+    /// the backend does not have the cipher.
     fn SslGenerateSessionKeys is GenerateSessionKeysFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -101,16 +102,20 @@ export! {
         no_flags(flags)?;
         let randoms = [NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM];
         let keys = master_key.session_keys(&parameters.parse_only(&randoms)?)?;
-        // An imported master key is the server's, so it reads what the client writes.
+        let own = master_key.side();
+        let peer = match own {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        };
         let backend = master_key.security_parameters().backend();
         let insert = |writer| {
             let key = keys.record_key(writer, RecordOptions::default())?;
-            let key = if writer == Side::Client { key.for_reading() } else { key };
+            let key = if writer == peer { key.for_reading() } else { key };
             let key = SessionKey::new(backend.clone(), key);
             process().handles.insert(Object::SessionKey(key.into()))
         };
-        let read = insert(Side::Client)?;
-        let write = insert(Side::Server).inspect_err(|_| {
+        let read = insert(peer)?;
+        let write = insert(own).inspect_err(|_| {
             // The caller has not seen this handle yet.
             let _ = process().handles.free(read, &[ssl_provider::HandleKind::SessionKey]);
         })?;

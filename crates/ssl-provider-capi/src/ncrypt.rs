@@ -45,9 +45,9 @@ export! {
     /// the handle is live, `SslOpenPrivateKey` finds the key by a certificate with the same public
     /// key. `hImportKey` is 0, and `pParameterList` is NULL or empty.
     ///
-    /// Imports a public key for `SslVerifySignature` too: `BCRYPT_RSAPUBLIC_BLOB`,
-    /// `BCRYPT_ECCPUBLIC_BLOB`, `BCRYPT_PUBLIC_KEY_BLOB`, which is either of them, or
-    /// `LEGACY_RSAPUBLIC_BLOB`.
+    /// Imports a public key too, for `SslVerifySignature` or `SslGenerateMasterKey`:
+    /// `BCRYPT_RSAPUBLIC_BLOB`, `BCRYPT_ECCPUBLIC_BLOB`, `BCRYPT_PUBLIC_KEY_BLOB`, which is either
+    /// of them, or `LEGACY_RSAPUBLIC_BLOB`.
     ///
     /// Returns `NTE_BAD_KEY` for a key whose numbers are invalid or do not belong together,
     /// `NTE_BAD_TYPE` for another kind of key, and `NTE_NOT_SUPPORTED` for an encrypted key or
@@ -79,7 +79,7 @@ export! {
         let blob = unsafe { data.copy(data_len, "pbData is NULL") }?;
         let key = match blob_type.as_str() {
             NCRYPT_PKCS8_PRIVATE_KEY_BLOB => CheckedKey::from_der(&blob)?,
-            other if check_blob_type(other, &blob, |_| true)?.is_public() => {
+            other if check_blob_type(other, &blob, |found| !found.is_key_share())?.is_public() => {
                 let stored = StoredKey::Public(PublicKey::from_blob(&blob)?.into());
                 place.write(process().handles.insert(Object::StoredKey(stored))?);
                 return Ok(());

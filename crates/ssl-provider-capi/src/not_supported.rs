@@ -1,128 +1,13 @@
-//! Operations that the Rust API does not have yet: each checks its handles and pointers, and fails.
-//! An operation that is implemented moves to a module of its own.
+//! Operations of TLS 1.3 (interface 4.0 and 5.0), which the Rust API does not have yet: each checks
+//! its handles and pointers, and fails. One that is implemented moves to a module of its own.
 
 use ssl_provider::Error;
 
-use crate::abi::{HashHandle, KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_NOT_SUPPORTED, ProviderHandle};
+use crate::abi::{HashHandle, KeyHandle, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
-use crate::failure::{Failure, ensure};
-use crate::pointer::{BufferList, Bytes, Out, OutBytes};
+use crate::failure::Failure;
+use crate::pointer::{BufferList, Bytes, Out};
 use crate::process::process;
-
-export! {
-    /// Generates an ephemeral key for one (EC)DHE key agreement. Not supported yet: checks its
-    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
-    fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
-        provider: ProviderHandle,
-        key: Out<KeyHandle>,
-        _protocol: u32,
-        _cipher_suite: u32,
-        _key_type: u32,
-        _key_bits: u32,
-        _parameters: Bytes,
-        _parameters_len: u32,
-        _flags: u32,
-    ) {
-        key.preset(0);
-        process().handles.provider(provider)?;
-        key.required("phEphemeralKey is NULL")?;
-        not_yet("ephemeral keys are not supported yet")
-    }
-}
-
-export! {
-    /// Lists the curves of ephemeral keys. Not supported yet: checks its handles and pointers, and
-    /// returns `NTE_NOT_SUPPORTED`.
-    fn SslEnumEccCurves is EnumEccCurvesFn(
-        provider: ProviderHandle,
-        count: Out<u32>,
-        curves: Out<*mut NCRYPT_SSL_ECC_CURVE>,
-        _flags: u32,
-    ) {
-        curves.preset(std::ptr::null_mut());
-        process().handles.provider(provider)?;
-        count.required("pEccCurveCount is NULL")?;
-        curves.required("ppEccCurve is NULL")?;
-        not_yet("ephemeral keys are not supported yet")
-    }
-}
-
-export! {
-    /// Generates the premaster secret of a client and encrypts it. Not supported yet: checks its
-    /// handles and pointers, and returns `NTE_NOT_SUPPORTED`.
-    fn SslGeneratePreMasterKey is GeneratePreMasterKeyFn(
-        provider: ProviderHandle,
-        public_key: KeyHandle,
-        premaster_key: Out<KeyHandle>,
-        _protocol: u32,
-        _cipher_suite: u32,
-        parameters: BufferList,
-        _output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        premaster_key.preset(0);
-        live(provider, &[public_key], None)?;
-        premaster_key.required("phPreMasterKey is NULL")?;
-        ensure(!parameters.is_null(), "pParameterList is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("this key exchange is not supported yet")
-    }
-}
-
-export! {
-    /// Computes the master key of a client, or of an (EC)DHE key agreement. `hPrivateKey` may be 0,
-    /// and `pcbResult` may be NULL if `pbOutput` is. Not supported yet: checks its handles and
-    /// pointers, and returns `NTE_NOT_SUPPORTED`.
-    fn SslGenerateMasterKey is GenerateMasterKeyFn(
-        provider: ProviderHandle,
-        private_key: KeyHandle,
-        public_key: KeyHandle,
-        master_key: Out<KeyHandle>,
-        _protocol: u32,
-        _cipher_suite: u32,
-        parameters: BufferList,
-        output: OutBytes,
-        _output_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        master_key.preset(0);
-        if private_key != 0 {
-            live(provider, &[private_key], None)?;
-        }
-        live(provider, &[public_key], None)?;
-        master_key.required("phMasterKey is NULL")?;
-        ensure(!parameters.is_null(), "pParameterList is NULL")?;
-        // Only an RSA key exchange has an output; others pass NULL for both.
-        if !output.is_null() {
-            result_len.required("pcbResult is NULL")?;
-        }
-        not_yet("this key exchange is not supported yet")
-    }
-}
-
-export! {
-    /// Signs a hash. Not supported yet: checks its handles and pointers, and returns
-    /// `NTE_NOT_SUPPORTED`.
-    fn SslSignHash is SignHashFn(
-        provider: ProviderHandle,
-        private_key: KeyHandle,
-        hash: Bytes,
-        _hash_len: u32,
-        _signature: OutBytes,
-        _signature_len: u32,
-        result_len: Out<u32>,
-        _flags: u32,
-    ) {
-        let provider = process().handles.provider(provider)?;
-        process().handles.private_key(private_key, &provider)?;
-        ensure(!hash.is_null(), "pbHashValue is NULL")?;
-        result_len.required("pcbResult is NULL")?;
-        not_yet("signing is not supported yet")
-    }
-}
 
 export! {
     /// Starts the key schedule of TLS 1.3; `hPreSharedKey` may be 0. Not supported yet: checks its

@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use ssl_provider::{
     Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, InvalidKey, MasterKey,
-    PrivateKey, Provider, SecurityParameters,
+    PremasterKey, PrivateKey, Provider, SecurityParameters, SigningKey,
 };
-use ssl_provider_keys::{EcPublicKey, PublicKey, RsaPublicKey};
+use ssl_provider_keys::{EcPublicKey, KeyShare, PublicKey, RsaPublicKey};
+use zeroize::Zeroizing;
 
+use crate::ephemeral_key::OwnKey;
+use crate::failure::Failure;
 use crate::key_store::StoredKey;
 use crate::session_key::SessionKey;
 
@@ -24,6 +27,9 @@ pub(crate) enum Object {
     KeyStorageProvider,
     StoredKey(StoredKey),
     PublicKey(Arc<ImportedPublicKey>),
+    EphemeralKey(Arc<OwnKey>),
+    PremasterKey(Arc<PremasterKey>),
+    PreSharedKey(Arc<PreSharedKey>),
 }
 
 impl Object {
@@ -37,6 +43,9 @@ impl Object {
             Self::KeyStorageProvider => HandleKind::KeyStorageProvider,
             Self::StoredKey(_) => HandleKind::StoredKey,
             Self::PublicKey(_) => HandleKind::PublicKey,
+            Self::EphemeralKey(_) => HandleKind::EphemeralKey,
+            Self::PremasterKey(_) => HandleKind::PremasterKey,
+            Self::PreSharedKey(_) => HandleKind::PreSharedKey,
         }
     }
 }
@@ -66,36 +75,37 @@ impl OpenProvider {
     }
 }
 
-/// An EC private key, with the backend that it belongs to. Its properties follow from the public
-/// half, and no operation uses the private half yet.
-#[derive(Debug)]
-pub(crate) struct EcPrivateKey {
-    pub(crate) backend: Backend,
-    pub(crate) public: EcPublicKey,
+/// A private key that was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenedKey {
+    pub(crate) kind: OpenedKind,
+    /// The key as one that signs, or the reason why it does not.
+    pub(crate) signing: Result<Arc<SigningKey>, Failure>,
 }
 
-/// A private key that was opened, of either kind.
+/// A private key by its algorithm.
 #[derive(Clone, Debug)]
-pub(crate) enum OpenedKey {
+pub(crate) enum OpenedKind {
     Rsa(Arc<PrivateKey>),
-    Ec(Arc<EcPrivateKey>),
+    /// With the backend that the key belongs to.
+    Ec(Backend, Arc<EcPublicKey>),
 }
 
 impl OpenedKey {
     fn backend(&self) -> &Backend {
-        match self {
-            Self::Rsa(key) => key.backend(),
-            Self::Ec(key) => &key.backend,
+        match &self.kind {
+            OpenedKind::Rsa(key) => key.backend(),
+            OpenedKind::Ec(backend, _) => backend,
         }
     }
 
-    fn public(&self) -> PublicKey {
-        match self {
-            Self::Rsa(key) => PublicKey::Rsa(RsaPublicKey {
+    pub(crate) fn public(&self) -> PublicKey {
+        match &self.kind {
+            OpenedKind::Rsa(key) => PublicKey::Rsa(RsaPublicKey {
                 modulus: key.modulus().into(),
                 exponent: key.public_exponent().into(),
             }),
-            Self::Ec(key) => PublicKey::Ec(key.public.clone()),
+            OpenedKind::Ec(_, public) => PublicKey::Ec(EcPublicKey::clone(public)),
         }
     }
 }
@@ -104,8 +114,35 @@ impl OpenedKey {
 #[derive(Debug)]
 pub(crate) struct ImportedPublicKey {
     pub(crate) backend: Backend,
-    pub(crate) key: PublicKey,
+    pub(crate) key: PublicHalf,
 }
+
+/// A public key, or the public half of another.
+#[derive(Clone, Debug)]
+pub(crate) enum PublicHalf {
+    /// A key such as certificates have, or on one of their curves.
+    Key(PublicKey),
+    /// A key for one key agreement.
+    Share(KeyShare),
+}
+
+/// A pre-shared key, with the backend that it belongs to.
+pub(crate) struct PreSharedKey {
+    pub(crate) backend: Backend,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl PreSharedKey {
+    pub(crate) fn new(backend: Backend, key: Zeroizing<Vec<u8>>) -> Self {
+        Self { backend, key }
+    }
+
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+ssl_provider::redacted_debug! { PreSharedKey { backend, .. } }
 
 /// The purpose of a running hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,9 +283,9 @@ impl Handles {
         handle: usize,
         provider: &OpenProvider,
     ) -> Result<Arc<PrivateKey>, Error> {
-        match self.private_key(handle, provider)? {
-            OpenedKey::Rsa(key) => Ok(key),
-            OpenedKey::Ec(_) => Err(Error::Key(InvalidKey::NotRsa("an EC key"))),
+        match self.private_key(handle, provider)?.kind {
+            OpenedKind::Rsa(key) => Ok(key),
+            OpenedKind::Ec(..) => Err(Error::Key(InvalidKey::NotRsa("an EC key"))),
         }
     }
 
@@ -287,17 +324,44 @@ impl Handles {
         Ok(object!(self, handle, StoredKey))
     }
 
+    pub(crate) fn ephemeral_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<OwnKey>, Error> {
+        let key = object!(self, handle, EphemeralKey);
+        belongs(&key.backend, provider).map(|()| key)
+    }
+
+    pub(crate) fn premaster_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<PremasterKey>, Error> {
+        let key = object!(self, handle, PremasterKey);
+        belongs(key.security_parameters().backend(), provider).map(|()| key)
+    }
+
+    pub(crate) fn pre_shared_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<PreSharedKey>, Error> {
+        let key = object!(self, handle, PreSharedKey);
+        belongs(&key.backend, provider).map(|()| key)
+    }
+
     /// The public half of a private key, of an imported public key or of a key in key storage.
     pub(crate) fn public_half(
         &self,
         handle: usize,
         provider: &OpenProvider,
-    ) -> Result<PublicKey, Error> {
+    ) -> Result<PublicHalf, Error> {
         if let Ok(stored) = self.stored_key(handle) {
-            return Ok(stored.public());
+            return Ok(PublicHalf::Key(stored.public()));
         }
         if let Ok(key) = self.private_key(handle, provider) {
-            return Ok(key.public());
+            return Ok(PublicHalf::Key(key.public()));
         }
         let key = object!(self, handle, PublicKey);
         belongs(&key.backend, provider).map(|()| key.key.clone())
@@ -309,6 +373,9 @@ impl Handles {
             .map(|_| ())
             .or_else(|_| self.master_key(handle, provider).map(|_| ()))
             .or_else(|_| self.session_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.ephemeral_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.premaster_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.pre_shared_key(handle, provider).map(|_| ()))
             .or_else(|_| self.public_half(handle, provider).map(|_| ()))
     }
 

@@ -1,8 +1,8 @@
 //! Private keys: opened by their certificates, and their properties.
 
-#[cfg(not(target_os = "linux"))]
-use ssl_provider::Provider;
-use ssl_provider::{Curve, Error, PrivateKey};
+use std::sync::Arc;
+
+use ssl_provider::{Curve, Error, PrivateKey, Provider, SigningKey};
 #[cfg(not(target_os = "linux"))]
 use ssl_provider_keys::PublicKey;
 use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey};
@@ -13,9 +13,9 @@ use crate::abi::{
     BCRYPT_ECDSA_P256_ALGORITHM, BCRYPT_ECDSA_P384_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM,
     BCRYPT_PUBLIC_KEY_LENGTH, BCRYPT_RSA_ALGORITHM, KeyHandle, NCRYPT_ALGORITHM_GROUP_PROPERTY,
     NCRYPT_ALGORITHM_PROPERTY, NCRYPT_BLOCK_LENGTH_PROPERTY, NCRYPT_EXPORT_POLICY_PROPERTY,
-    NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_KEY_USAGE_PROPERTY, NCRYPT_LENGTH_PROPERTY, NTE_NO_KEY,
-    NTE_NOT_SUPPORTED, ProviderHandle, SSL_KEY_TYPE_PROPERTY, TLS_ECC_P256_CURVE_KEY_TYPE,
-    TLS_ECC_P384_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
+    NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_KEY_USAGE_PROPERTY, NCRYPT_LENGTH_PROPERTY, NTE_BAD_TYPE,
+    NTE_NO_KEY, NTE_NOT_SUPPORTED, ProviderHandle, SSL_KEY_TYPE_PROPERTY,
+    TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P384_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
@@ -23,7 +23,7 @@ use crate::failure::Failure;
 #[cfg(target_os = "linux")]
 use crate::key_server::private_key as key_of_key_server;
 use crate::key_store::certificate_key;
-use crate::object::{EcPrivateKey, Object, OpenedKey};
+use crate::object::{Object, OpenedKey, OpenedKind};
 use crate::pointer::{CertContext, Out, WideStr};
 use crate::process::process;
 use crate::provider::{SOFTWARE, wide};
@@ -31,15 +31,15 @@ use crate::provider::{SOFTWARE, wide};
 export! {
     /// Opens the private key of a certificate: a key that `NCryptImportKey` has imported, whose
     /// handle is live, and whose public key is that of the certificate. Of the certificate only
-    /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An EC key has properties and a public
-    /// half, but no listed suite uses it yet.
+    /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An RSA key decrypts and signs; an EC key
+    /// signs if it was imported for ECDSA.
     ///
     /// On Linux, an RSA key that was not imported is looked for in the key server (`sslprov
     /// key-server`) whose socket the environment variable `SSL_PROVIDER_KEY_SERVER` names. It must
     /// run as the same user, as root, or as the user whose number is in
     /// `SSL_PROVIDER_KEY_SERVER_UID`. It does the key exchange of `SslImportMasterKey`, which
-    /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. What a policy requires of RSA is
-    /// not checked for such a key.
+    /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. Such a key does not sign, and what
+    /// a policy requires of RSA is not checked for it.
     ///
     /// Returns `NTE_NO_KEY` if there is no such key, `NTE_DEVICE_NOT_READY` if the key server
     /// cannot be reached, and `NTE_BAD_TYPE` if the key of the certificate is neither RSA nor on
@@ -57,17 +57,22 @@ export! {
         no_flags(flags)?;
         let public = certificate_key(&certificate)?;
         let stored = process().keys.find(&public)?;
+        let provider = provider.provider();
         let key = match stored.as_deref() {
-            Some(CheckedKey::Rsa { pkcs1, .. }) => {
-                OpenedKey::Rsa(provider.provider().load_private_key(pkcs1)?.into())
-            }
-            Some(CheckedKey::Ec(public)) => {
-                let backend = provider.provider().backend().clone();
-                OpenedKey::Ec(EcPrivateKey { backend, public: public.clone() }.into())
-            }
+            Some(CheckedKey::Rsa { pkcs1, .. }) => OpenedKey {
+                kind: OpenedKind::Rsa(provider.load_private_key(pkcs1)?.into()),
+                signing: signing_key(provider, pkcs1)?,
+            },
+            Some(CheckedKey::Ec { sec1, public }) => OpenedKey {
+                kind: OpenedKind::Ec(provider.backend().clone(), public.clone().into()),
+                signing: match public.algorithm {
+                    EcAlgorithm::Ecdsa => signing_key(provider, sec1)?,
+                    EcAlgorithm::Ecdh => Err(NO_ECDH),
+                },
+            },
             None => {
-                let key = key_of_key_server(provider.provider(), &public)?;
-                OpenedKey::Rsa(key.ok_or(NO_KEY)?.into())
+                let key = key_of_key_server(provider, &public)?.ok_or(NO_KEY)?;
+                OpenedKey { kind: OpenedKind::Rsa(key.into()), signing: Err(NO_KEY_SERVER) }
             }
         };
         place.write(process().handles.insert(Object::PrivateKey(key))?);
@@ -93,9 +98,9 @@ export! {
         let output_place = output.required("ppbOutput is NULL")?;
         let len_place = output_len.required("pcbOutput is NULL")?;
         no_flags(flags)?;
-        let value = match &key {
-            OpenedKey::Rsa(key) => rsa_property(key, &property),
-            OpenedKey::Ec(key) => ec_property(&key.public, &property),
+        let value = match &key.kind {
+            OpenedKind::Rsa(rsa) => rsa_property(rsa, key.signing.is_ok(), &property),
+            OpenedKind::Ec(_, public) => ec_property(public, &property),
         };
         let value = value.ok_or(Failure::Status(NTE_NOT_SUPPORTED, "no such key property"))?;
         let len = u32::try_from(value.len()).map_err(|_| Error::NoMemory)?;
@@ -114,8 +119,22 @@ fn key_of_key_server(_: &Provider, _: &PublicKey) -> Result<Option<PrivateKey>, 
 const NO_KEY: Failure =
     Failure::Status(NTE_NO_KEY, "no key with the public key of the certificate was imported");
 
+/// Returns a key as one that signs, or the reason why the library has no such key. A failure of
+/// anything but the key is an error.
+fn signing_key(provider: &Provider, der: &[u8]) -> Result<Result<Arc<SigningKey>, Failure>, Error> {
+    match provider.load_signing_key(der) {
+        Ok(key) => Ok(Ok(key.into())),
+        Err(error @ (Error::Unsupported(_) | Error::Key(_))) => Ok(Err(error.into())),
+        Err(error) => Err(error),
+    }
+}
+
+const NO_ECDH: Failure = Failure::Status(NTE_BAD_TYPE, "an ECDH key does not sign");
+const NO_KEY_SERVER: Failure =
+    Failure::Status(NTE_NOT_SUPPORTED, "a key of a key server does not sign");
+
 /// Returns a property of an RSA key, or `None` for an unknown name.
-fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
+fn rsa_property(key: &PrivateKey, signs: bool, property: &str) -> Option<Vec<u8>> {
     let size = |value: usize| u32::try_from(value).ok().map(number);
     match property {
         NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => size(key.modulus_bits()),
@@ -123,7 +142,9 @@ fn rsa_property(key: &PrivateKey, property: &str) -> Option<Vec<u8>> {
         NCRYPT_ALGORITHM_PROPERTY | NCRYPT_ALGORITHM_GROUP_PROPERTY => {
             Some(wide(BCRYPT_RSA_ALGORITHM))
         }
-        NCRYPT_KEY_USAGE_PROPERTY => Some(number(ALLOW_DECRYPT)),
+        NCRYPT_KEY_USAGE_PROPERTY => {
+            Some(number(ALLOW_DECRYPT | if signs { ALLOW_SIGNING } else { 0 }))
+        }
         SSL_KEY_TYPE_PROPERTY => Some(number(0)),
         _ => common_property(property),
     }

@@ -71,12 +71,15 @@ export! {
     /// Returns `STATUS_INVALID_HANDLE` for a value that is not a live handle, such as one freed
     /// before, with any flags.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
-        const OTHERS: [HandleKind; 5] = [
+        const OTHERS: [HandleKind; 8] = [
             HandleKind::PrivateKey,
             HandleKind::MasterKey,
             HandleKind::SessionKey,
             HandleKind::HandshakeHash,
             HandleKind::PublicKey,
+            HandleKind::EphemeralKey,
+            HandleKind::PremasterKey,
+            HandleKind::PreSharedKey,
         ];
         let handles = &process().handles;
         let invalid = Failure::Status(STATUS_INVALID_HANDLE, "hObject is not a live handle");

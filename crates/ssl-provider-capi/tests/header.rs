@@ -108,6 +108,40 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
+/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of the
+/// function table, which are those of interface 1.0 to 3.0.
+#[test]
+fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
+    let source = text("src/not_supported.rs");
+    let left: Vec<String> = exports(&source).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        left,
+        [
+            "SslExtractEarlyKey",
+            "SslExtractHandshakeKey",
+            "SslExtractMasterKey",
+            "SslExpandTrafficKeys",
+            "SslExpandWriteKey",
+            "SslExpandExporterMasterKey",
+            "SslExpandResumptionMasterKey",
+            "SslExpandBinderKey",
+            "SslExpandPreSharedKey",
+        ]
+    );
+    let table = text("src/function_table.rs");
+    let (_, table) = table.split_once("\nfunction_table! {\n").unwrap();
+    let (table, _) = table.split_once("\n}\n").unwrap();
+    let slots: Vec<&str> = table
+        .lines()
+        .map(|line| line.rsplit_once(" = ").unwrap().1.trim_end_matches(';'))
+        .collect();
+    assert_eq!(slots.len(), 41);
+    for name in left {
+        let slot = slots.iter().position(|slot| *slot == name).unwrap();
+        assert!(slot >= 30, "{name} has slot {slot}, which is of interface 3.0 or older");
+    }
+}
+
 /// Constants that only the header has, from Microsoft's metadata.
 macro_rules! of_metadata {
     ($list:ident: $type:ty = $module:ident: $($name:ident)*) => {
@@ -174,7 +208,7 @@ of_metadata! { NUMBERS_OF_THE_HEADER: u32 = windows:
 
 of_metadata! { STATUSES_OF_THE_HEADER: i32 = foundation:
     NTE_BAD_UID NTE_BAD_HASH NTE_BAD_LEN NTE_BAD_DATA NTE_BAD_SIGNATURE NTE_BAD_VER
-    NTE_BAD_ALGID NTE_BAD_KEY_STATE NTE_BAD_HASH_STATE NTE_EXISTS NTE_NOT_FOUND
+    NTE_BAD_ALGID NTE_BAD_HASH_STATE NTE_EXISTS NTE_NOT_FOUND
     NTE_DOUBLE_ENCRYPT NTE_BAD_PROVIDER NTE_BAD_PROV_TYPE NTE_BAD_PUBLIC_KEY NTE_BAD_KEYSET
     NTE_PROV_TYPE_NOT_DEF NTE_PROV_TYPE_ENTRY_BAD NTE_KEYSET_NOT_DEF NTE_KEYSET_ENTRY_BAD
     NTE_PROV_TYPE_NO_MATCH NTE_SIGNATURE_FILE_BAD NTE_PROVIDER_DLL_FAIL NTE_BAD_KEYSET_PARAM
@@ -190,11 +224,10 @@ of_metadata! { STATUSES_OF_THE_HEADER: i32 = foundation:
 }
 
 of_metadata! { TEXTS_OF_THE_HEADER: *const u16 = windows:
-    TLS_RSA_PSK_EXCHANGE SSL_ECCPUBLIC_BLOB BCRYPT_DH_PUBLIC_BLOB BCRYPT_DH_PARAMETERS
-    BCRYPT_KEY_DATA_BLOB BCRYPT_3DES_112_ALGORITHM BCRYPT_DESX_ALGORITHM BCRYPT_MD2_ALGORITHM
+    TLS_RSA_PSK_EXCHANGE BCRYPT_DH_PARAMETERS BCRYPT_3DES_112_ALGORITHM BCRYPT_DESX_ALGORITHM BCRYPT_MD2_ALGORITHM
     BCRYPT_MD4_ALGORITHM BCRYPT_CHAIN_MODE_ECB BCRYPT_CHAIN_MODE_CFB NCRYPT_UNIQUE_NAME_PROPERTY
     NCRYPT_LENGTHS_PROPERTY NCRYPT_KEY_TYPE_PROPERTY NCRYPT_PROVIDER_HANDLE_PROPERTY
-    BCRYPT_SIGNATURE_LENGTH BCRYPT_PUBLIC_KEY_BLOB BCRYPT_PRIVATE_KEY_BLOB
+    BCRYPT_SIGNATURE_LENGTH BCRYPT_PRIVATE_KEY_BLOB
     BCRYPT_DH_PRIVATE_BLOB BCRYPT_ECC_CURVE_25519 BCRYPT_ECC_CURVE_NISTP192
     BCRYPT_ECC_CURVE_NISTP224 BCRYPT_ECC_CURVE_NISTP256 BCRYPT_ECC_CURVE_NISTP384
     BCRYPT_ECC_CURVE_NISTP521 BCRYPT_ECC_CURVE_BRAINPOOLP256R1 BCRYPT_ECC_CURVE_BRAINPOOLP384R1
@@ -228,8 +261,7 @@ const NEWER_NUMBERS: &[(&str, u32)] = &[
 ];
 
 /// Texts that the metadata does not have.
-const NEWER_TEXTS: [(&str, &str); 10] = [
-    ("TLS_13_PRE_SHARED_KEY", "TLS13PRESHAREDKEY"),
+const NEWER_TEXTS: [(&str, &str); 9] = [
     ("TLS_HYBRID_KEYEXCHANGE", "TLS_HYBRID_KEYEXCHANGE"),
     ("TLS_KEM_CIPHERTEXT", "TLS_KEM_CIPHER_TEXT"),
     ("BCRYPT_MLKEM_PUBLIC_BLOB", "MLKEMPUBLICBLOB"),

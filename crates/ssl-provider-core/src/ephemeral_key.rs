@@ -13,6 +13,7 @@ use crate::parameter_list::ParameterList;
 use crate::provider::Provider;
 use crate::schedule::{MasterSeed, Side};
 use crate::secret::with_stack_wiped;
+use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
 
 /// The group of an ephemeral key.
@@ -136,13 +137,8 @@ impl EphemeralKey {
         self.key.public_key()
     }
 
-    /// Computes the shared secret, a premaster secret of TLS up to 1.2.
+    /// Computes the shared secret, a premaster secret of TLS up to 1.2, with a key of the same group.
     fn agree(self, peer: &PeerPublicKey) -> Result<Zeroizing<Vec<u8>>, Error> {
-        if self.group != peer.group {
-            return Err(Error::InvalidParameter(
-                "public key: not of the group of the ephemeral key",
-            ));
-        }
         let (_, len) = self.group.lengths();
         let mut secret = Zeroizing::new(vec![0; len]);
         self.key.agree(&peer.bytes, &mut secret)?;
@@ -229,18 +225,9 @@ impl Provider {
         parameters: &ParameterList,
         side: Side,
     ) -> Result<MasterKey, Error> {
-        if key.backend != *self.backend() {
-            return Err(Error::InvalidHandle);
-        }
-        let connection = self.security_parameters(version, suite)?;
-        let exchange = connection.suite().key_exchange;
-        let strips_zeros = match key.group {
-            Group::Curve(_) if exchange.is_ecdhe() => false,
-            // RFC 5246 section 8.1.2.
-            Group::FiniteField(_) if exchange.is_dhe() => true,
-            _ => return Err(Error::UnsupportedSuite { given: suite.0 }),
-        };
-        let seed = MasterSeed::of(parameters, &connection)?;
+        let (connection, seed) = self.agreement(&key, peer, version, suite, parameters)?;
+        // RFC 5246 section 8.1.2.
+        let strips_zeros = matches!(key.group, Group::FiniteField(_));
         with_stack_wiped::<_, AGREEMENT_STACK_LEN>(|| {
             let secret = key.agree(peer)?;
             let zeros = match strips_zeros {
@@ -249,6 +236,52 @@ impl Provider {
             };
             MasterKey::of_premaster(&connection, side, &secret[zeros..], seed)
         })
+    }
+
+    /// Checks what [`generate_master_key`](Self::generate_master_key) checks before it uses the key
+    /// up: for a program that wants to keep the key when it has made a mistake.
+    ///
+    /// # Errors
+    ///
+    /// Those of `generate_master_key` but for the last two.
+    pub fn check_agreement(
+        &self,
+        key: &EphemeralKey,
+        peer: &PeerPublicKey,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+        parameters: &ParameterList,
+    ) -> Result<(), Error> {
+        self.agreement(key, peer, version, suite, parameters).map(|_| ())
+    }
+
+    fn agreement<'p>(
+        &self,
+        key: &EphemeralKey,
+        peer: &PeerPublicKey,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+        parameters: &'p ParameterList,
+    ) -> Result<(SecurityParameters, MasterSeed<'p>), Error> {
+        if key.backend != *self.backend() {
+            return Err(Error::InvalidHandle);
+        }
+        let connection = self.security_parameters(version, suite)?;
+        let exchange = connection.suite().key_exchange;
+        let fits = match key.group {
+            Group::Curve(_) => exchange.is_ecdhe(),
+            Group::FiniteField(_) => exchange.is_dhe(),
+        };
+        if !fits {
+            return Err(Error::UnsupportedSuite { given: suite.0 });
+        }
+        if key.group != peer.group {
+            return Err(Error::InvalidParameter(
+                "public key: not of the group of the ephemeral key",
+            ));
+        }
+        let seed = MasterSeed::of(parameters, &connection)?;
+        Ok((connection, seed))
     }
 
     /// Derives a master key from a pre-shared key (RFC 4279 section 2).

@@ -43,8 +43,14 @@ pub enum HandleKind {
     KeyStorageProvider = 6,
     /// A key in key storage.
     StoredKey = 7,
-    /// A public key that was imported to verify signatures.
+    /// A public key that was imported, of a certificate or of a key agreement.
     PublicKey = 8,
+    /// A private key of one key agreement.
+    EphemeralKey = 9,
+    /// A premaster secret of a client.
+    PremasterKey = 10,
+    /// A pre-shared key.
+    PreSharedKey = 11,
 }
 
 const INDEX_BITS: u32 = 20;

@@ -42,7 +42,7 @@ impl PremasterKey {
     ///
     /// [`Error::InvalidParameter`] when randoms or session hash are missing or of a wrong length;
     /// errors of the backend.
-    pub fn generate_master_key(self, parameters: &ParameterList) -> Result<MasterKey, Error> {
+    pub fn generate_master_key(&self, parameters: &ParameterList) -> Result<MasterKey, Error> {
         MasterKey::of_premaster(
             &self.parameters,
             Side::Client,

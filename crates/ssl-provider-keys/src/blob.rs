@@ -19,6 +19,10 @@ pub enum BlobType {
     EcPublic,
     /// `BCRYPT_ECCPRIVATE_BLOB`, for the same.
     EcPrivate,
+    /// `BCRYPT_ECCPUBLIC_BLOB` for ECDH on a curve that the magic does not name: X25519.
+    EcGenericPublic,
+    /// `BCRYPT_DH_PUBLIC_BLOB`.
+    DhPublic,
 }
 
 impl BlobType {
@@ -29,7 +33,20 @@ impl BlobType {
 
     /// Whether it holds a public key and nothing else.
     pub const fn is_public(self) -> bool {
-        matches!(self, Self::RsaPublic | Self::RsaCapiPublic | Self::EcPublic)
+        match self {
+            Self::RsaPublic
+            | Self::RsaCapiPublic
+            | Self::EcPublic
+            | Self::EcGenericPublic
+            | Self::DhPublic => true,
+            Self::RsaPrivate | Self::RsaFullPrivate | Self::EcPrivate => false,
+        }
+    }
+
+    /// Whether it holds a public key that is good for key agreement only, which
+    /// [`KeyShare`](crate::KeyShare) reads.
+    pub const fn is_key_share(self) -> bool {
+        matches!(self, Self::EcGenericPublic | Self::DhPublic)
     }
 
     fn of_magic(magic: [u8; 4]) -> Option<Self> {
@@ -41,6 +58,8 @@ impl BlobType {
             b"RSA3" => Some(Self::RsaFullPrivate),
             [b'E', b'C', b'K' | b'S', b'1' | b'3' | b'5'] => Some(Self::EcPublic),
             [b'E', b'C', b'K' | b'S', b'2' | b'4' | b'6'] => Some(Self::EcPrivate),
+            b"ECKP" => Some(Self::EcGenericPublic),
+            b"DHPB" => Some(Self::DhPublic),
             _ => None,
         }
     }
@@ -108,10 +127,9 @@ impl<'a> Blob<'a> {
 /// A blob of this header, in the order of this machine, and numbers.
 pub(crate) fn write(magic: [u8; 4], header: &[usize], numbers: &[&[u8]]) -> Vec<u8> {
     let mut blob = u32::from_le_bytes(magic).to_ne_bytes().to_vec();
-    for field in header {
-        // No key that was read has a number of 4 GiB.
-        blob.extend(u32::try_from(*field).unwrap_or(u32::MAX).to_ne_bytes());
-    }
+    // No key that was read has a number of 4 GiB.
+    let fields = header.iter().map(|field| u32::try_from(*field).unwrap_or(u32::MAX));
+    blob.extend(fields.flat_map(u32::to_ne_bytes));
     numbers.iter().for_each(|number| blob.extend_from_slice(number));
     blob
 }

@@ -2,9 +2,10 @@
 //! That both halves of a key belong together is checked here, for all backends.
 
 use p256::elliptic_curve::sec1::ToSec1Point;
-use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::Decode;
-use sec1::EcPrivateKey;
+use pkcs8::der::{Decode, Encode, Length};
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
+use sec1::{EcParameters, EcPrivateKey};
+use zeroize::Zeroizing;
 
 use ssl_provider_core::backend::with_stack_wiped;
 use ssl_provider_core::{Curve, Error, InvalidKey};
@@ -32,24 +33,28 @@ pub struct EcPublicKey {
     pub point: Box<[u8]>,
 }
 
-impl EcPublicKey {
-    /// The public half of a private blob, whose point must be that of its scalar.
-    pub(crate) fn of_private_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
+/// A private key on a curve, whose two halves belong together.
+pub(crate) struct EcPrivateParts {
+    /// The key as an `ECPrivateKey` (RFC 5915) that names its curve. Secret.
+    pub(crate) sec1: Zeroizing<Vec<u8>>,
+    pub(crate) public: EcPublicKey,
+}
+
+impl EcPrivateParts {
+    /// The key of a private blob, whose point must be that of its scalar.
+    pub(crate) fn of_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
         let (algorithm, curve, [x, y, scalar]) = kind_and_numbers(blob)?;
-        let given = uncompressed(x, y);
-        let point = public_half(curve, scalar, Some(&given)).ok_or(INCONSISTENT)?;
-        Ok(Self { algorithm, curve, point })
+        Self::new(algorithm, curve, scalar, Some(&uncompressed(x, y)))
     }
 
-    /// The public half of a PKCS#8 structure with a key on a curve (RFC 5958, RFC 5915); `None`
-    /// for another kind of key and for other structures.
+    /// The key of a PKCS#8 structure with a key on a curve (RFC 5958, RFC 5915); `None` for another
+    /// kind of key and for other structures.
     ///
     /// # Errors
     ///
     /// [`KeyError::Curve`], and [`KeyError::Key`] for a key that is malformed or whose halves do
     /// not belong together.
     pub(crate) fn of_pkcs8(der: &[u8]) -> Result<Option<Self>, KeyError> {
-        const MALFORMED: KeyError = KeyError::Key(Error::Key(InvalidKey::Malformed));
         let Ok(info) = PrivateKeyInfoRef::from_der(der) else { return Ok(None) };
         if info.algorithm.oid.to_string() != EC_PUBLIC_KEY {
             return Ok(None);
@@ -62,10 +67,30 @@ impl EcPublicKey {
         if key.parameters.is_some_and(|parameters| parameters.named_curve() != oid) {
             return Err(MALFORMED);
         }
-        let point = public_half(curve, key.private_key, key.public_key).ok_or(INCONSISTENT)?;
-        Ok(Some(Self { algorithm: EcAlgorithm::Ecdsa, curve, point }))
+        Self::new(EcAlgorithm::Ecdsa, curve, key.private_key, key.public_key).map(Some)
     }
 
+    fn new(
+        algorithm: EcAlgorithm,
+        curve: Curve,
+        scalar: &[u8],
+        given: Option<&[u8]>,
+    ) -> Result<Self, KeyError> {
+        let point = public_half(curve, scalar, given).ok_or(INCONSISTENT)?;
+        let oid = ObjectIdentifier::new(curve.oid()).map_err(|_| MALFORMED)?;
+        let key = EcPrivateKey {
+            private_key: scalar,
+            parameters: Some(EcParameters::NamedCurve(oid)),
+            public_key: None,
+        };
+        let len = key.encoded_len().and_then(|len: Length| usize::try_from(len));
+        let mut sec1 = Zeroizing::new(vec![0; len.map_err(|_| MALFORMED)?]);
+        key.encode_to_slice(&mut sec1).map_err(|_| MALFORMED)?;
+        Ok(Self { sec1, public: EcPublicKey { algorithm, curve, point } })
+    }
+}
+
+impl EcPublicKey {
     /// The key of a public blob, whose point must be on the curve.
     pub(crate) fn of_public_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
         let (algorithm, curve, [x, y]) = kind_and_numbers(blob)?;
@@ -134,7 +159,7 @@ macro_rules! with_curve {
 
 /// The point of a private scalar, uncompressed; `None` when it is no scalar of the curve, or when
 /// `given`, compressed or not, is another point.
-fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
+pub(crate) fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<[u8]>> {
     // The crates take the scalar apart on the stack.
     with_stack_wiped::<_, STACK_LEN>(|| {
         with_curve!(curve, |library| {
@@ -152,7 +177,7 @@ fn public_half(curve: Curve, scalar: &[u8], given: Option<&[u8]>) -> Option<Box<
 /// Bytes of stack that a multiplication with a scalar may use; P-521 was seen to use 10 000.
 const STACK_LEN: usize = 16 * 1024;
 
-fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
+pub(crate) fn is_on_curve(curve: Curve, point: &[u8]) -> bool {
     with_curve!(curve, |library| library::PublicKey::from_sec1_bytes(point).is_ok())
 }
 
@@ -161,7 +186,9 @@ fn uncompressed(x: &[u8], y: &[u8]) -> Box<[u8]> {
     [&[4], x, y].concat().into()
 }
 
-const INCONSISTENT: KeyError = KeyError::Key(Error::Key(InvalidKey::Inconsistent));
+pub(crate) const INCONSISTENT: KeyError = KeyError::Key(Error::Key(InvalidKey::Inconsistent));
+
+const MALFORMED: KeyError = KeyError::Key(Error::Key(InvalidKey::Malformed));
 
 /// id-ecPublicKey (RFC 5480 section 2.1.1).
 const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";

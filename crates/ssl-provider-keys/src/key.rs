@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use ssl_provider_core::{Error, PublicKeyParts, RsaPrivateKeyDer};
 
 use crate::blob::Blob;
+use crate::ec_key::EcPrivateParts;
 use crate::rsa_key::{check_consistency, pkcs1_of_blob};
 use crate::{BlobType, EcPublicKey, KeyError, RsaPublicKey};
 
@@ -77,8 +78,14 @@ pub enum CheckedKey {
         /// Its public half.
         public: RsaPublicKey,
     },
-    /// The public half of a key on a curve. Nothing uses the private half yet, so it is not kept.
-    Ec(EcPublicKey),
+    /// A key on a curve.
+    Ec {
+        /// The key as an `ECPrivateKey` that names its curve (RFC 5915), of the shape that
+        /// [`EcPrivateKeyDer`](ssl_provider_core::EcPrivateKeyDer) takes. Secret.
+        sec1: Zeroizing<Vec<u8>>,
+        /// Its public half.
+        public: EcPublicKey,
+    },
 }
 
 impl CheckedKey {
@@ -90,7 +97,7 @@ impl CheckedKey {
     pub fn from_blob(blob: &[u8]) -> Result<Self, KeyError> {
         let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
         match blob.blob_type {
-            BlobType::EcPrivate => EcPublicKey::of_private_blob(&blob).map(Self::Ec),
+            BlobType::EcPrivate => EcPrivateParts::of_blob(&blob).map(Self::ec),
             _ => Ok(Self::rsa(&checked_rsa(&pkcs1_of_blob(&blob)?)?)),
         }
     }
@@ -104,10 +111,14 @@ impl CheckedKey {
         if let [Tag::Sequence, Tag::OctetString] = tags(der).as_slice() {
             return Err(KeyError::Encrypted);
         }
-        match EcPublicKey::of_pkcs8(der)? {
-            Some(key) => Ok(Self::Ec(key)),
+        match EcPrivateParts::of_pkcs8(der)? {
+            Some(key) => Ok(Self::ec(key)),
             None => Ok(Self::rsa(&checked_rsa(der)?)),
         }
+    }
+
+    fn ec(EcPrivateParts { sec1, public }: EcPrivateParts) -> Self {
+        Self::Ec { sec1, public }
     }
 
     fn rsa(key: &RsaPrivateKeyDer<'_>) -> Self {
@@ -124,7 +135,7 @@ impl CheckedKey {
     pub fn public(&self) -> PublicKey {
         match self {
             Self::Rsa { public, .. } => PublicKey::Rsa(public.clone()),
-            Self::Ec(public) => PublicKey::Ec(public.clone()),
+            Self::Ec { public, .. } => PublicKey::Ec(public.clone()),
         }
     }
 }

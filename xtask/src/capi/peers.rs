@@ -1,5 +1,5 @@
-//! The whole server in C and its peers: TLS clients of other libraries shake hands with it in each
-//! version, with suites of each kind, and read its page.
+//! The whole server and the whole client in C and their peers: TLS stacks of others shake hands with
+//! them in each version, with suites of each kind, and read and serve a page.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,19 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::is_installed;
 use crate::interop::process::Killed;
 
-/// The clients, with the Debian package of each.
+/// The clients of others, with the Debian package of each.
 const CLIENTS: [(&str, &str); 2] = [("openssl", "openssl"), ("gnutls-cli", "gnutls-bin")];
 
-/// What is negotiated: a version, the suite, and the suite as each client names it.
-type Conversation = (&'static Version, &'static str, &'static str, &'static str);
+/// What is negotiated, as each of the peers names it.
+struct Conversation {
+    version: &'static Version,
+    number: u16,
+    suite: &'static str,
+    openssl: &'static str,
+    gnutls: &'static str,
+}
 
-/// A version, as the page and each client name it.
+/// A version, as the page and each peer name it.
 struct Version {
     protocol: &'static str,
     openssl: &'static str,
@@ -27,111 +33,260 @@ const TLS1_0: Version = Version { protocol: "0301", openssl: "-tls1", gnutls: "+
 const TLS1_1: Version = Version { protocol: "0302", openssl: "-tls1_1", gnutls: "+VERS-TLS1.1" };
 const TLS1_2: Version = Version { protocol: "0303", openssl: "-tls1_2", gnutls: "+VERS-TLS1.2" };
 
-const CONVERSATIONS: [Conversation; 7] = [
-    (&TLS1_0, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", "+AES-128-CBC:+SHA1"),
-    (&TLS1_1, "TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA", "+AES-256-CBC:+SHA1"),
-    (&TLS1_2, "TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA", "+AES-128-CBC:+SHA1"),
-    (&TLS1_2, "TLS_RSA_WITH_AES_128_CBC_SHA256", "AES128-SHA256", "+AES-128-CBC:+SHA256"),
-    (&TLS1_2, "TLS_RSA_WITH_AES_256_CBC_SHA256", "AES256-SHA256", "+AES-256-CBC:+SHA256"),
-    (&TLS1_2, "TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256", "+AES-128-GCM:+AEAD"),
-    (&TLS1_2, "TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384", "+AES-256-GCM:+AEAD"),
+const fn conversation(
+    version: &'static Version,
+    number: u16,
+    suite: &'static str,
+    openssl: &'static str,
+    gnutls: &'static str,
+) -> Conversation {
+    Conversation { version, number, suite, openssl, gnutls }
+}
+
+#[rustfmt::skip]
+const CONVERSATIONS: [Conversation; 13] = [
+    conversation(&TLS1_0, 0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA",
+        "AES128-SHA", "+RSA:+AES-128-CBC:+SHA1"),
+    conversation(&TLS1_1, 0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA",
+        "AES256-SHA", "+RSA:+AES-256-CBC:+SHA1"),
+    conversation(&TLS1_2, 0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA",
+        "AES128-SHA", "+RSA:+AES-128-CBC:+SHA1"),
+    conversation(&TLS1_2, 0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256",
+        "AES128-SHA256", "+RSA:+AES-128-CBC:+SHA256"),
+    conversation(&TLS1_2, 0x003d, "TLS_RSA_WITH_AES_256_CBC_SHA256",
+        "AES256-SHA256", "+RSA:+AES-256-CBC:+SHA256"),
+    conversation(&TLS1_2, 0x009c, "TLS_RSA_WITH_AES_128_GCM_SHA256",
+        "AES128-GCM-SHA256", "+RSA:+AES-128-GCM:+AEAD"),
+    conversation(&TLS1_2, 0x009d, "TLS_RSA_WITH_AES_256_GCM_SHA384",
+        "AES256-GCM-SHA384", "+RSA:+AES-256-GCM:+AEAD"),
+    conversation(&TLS1_0, 0xc009, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+        "ECDHE-ECDSA-AES128-SHA", "+ECDHE-ECDSA:+AES-128-CBC:+SHA1"),
+    conversation(&TLS1_1, 0xc013, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        "ECDHE-RSA-AES128-SHA", "+ECDHE-RSA:+AES-128-CBC:+SHA1"),
+    conversation(&TLS1_0, 0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA",
+        "DHE-RSA-AES256-SHA", "+DHE-RSA:+AES-256-CBC:+SHA1"),
+    conversation(&TLS1_2, 0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        "ECDHE-ECDSA-AES256-GCM-SHA384", "+ECDHE-ECDSA:+AES-256-GCM:+AEAD"),
+    conversation(&TLS1_2, 0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256", "+ECDHE-RSA:+AES-128-GCM:+AEAD"),
+    conversation(&TLS1_2, 0x009e, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
+        "DHE-RSA-AES128-GCM-SHA256", "+DHE-RSA:+AES-128-GCM:+AEAD"),
 ];
 
 /// Who the clients are: what the page says about it, and the key with its certificate.
 const IDENTITIES: [(&str, Option<&str>); 3] =
     [("none", None), ("RSA", Some("client-2048")), ("ECDSA", Some("ec-p256"))];
 
+/// The groups that the client is limited to, one after the other: P-256, P-384, P-521, X25519.
+const GROUPS: [&str; 4] = ["23", "24", "25", "29"];
+
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
-/// Has every client that is installed hold every conversation, as each of the identities of which
-/// `keys` holds the keys, with one run of the server, which must then exit without an error.
-/// `wrapper` is a program that the server runs under, with its
-/// arguments, or nothing; `provider` is the index of the provider that the server opens.
-///
-/// # Errors
-///
-/// Fails when a page does not come or says something else, and when no client is installed.
-pub(super) fn converse(
-    server: &Path,
-    keys: &Path,
-    wrapper: &[String],
-    provider: Option<usize>,
-) -> Result<()> {
-    let clients: Vec<&str> =
-        CLIENTS.iter().map(|(client, _)| *client).filter(|client| is_installed(client)).collect();
-    for (client, package) in CLIENTS {
-        if !is_installed(client) {
-            println!(
-                "NOT TESTED: handshakes with {client}, which is not installed; on Debian: \
-                 apt-get install {package}"
-            );
-        }
-    }
-    ensure!(!clients.is_empty(), "no TLS client is installed to shake hands with");
-    let count = clients.len() * CONVERSATIONS.len() * IDENTITIES.len();
-    let words = [wrapper, &[server.display().to_string(), count.to_string()]].concat();
-    println!("$ {}", words.join(" "));
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command.envs(provider.map(|index| ("SSL_PROVIDER_TEST_INDEX", index.to_string())));
-    let mut running = Killed::start(&mut command)?;
-    let output = running.child.stdout.take().context("the output of the server")?;
-    let mut port = String::new();
-    BufReader::new(output).read_line(&mut port).context("cannot read the port of the server")?;
-    for conversation in &CONVERSATIONS {
-        for client in &clients {
-            for (name, key) in IDENTITIES {
-                let files = key.map(|key| {
-                    [".cert.pem", ".pem"].map(|ending| keys.join(format!("{key}{ending}")))
-                });
-                hold(conversation, client, port.trim(), name, files)?;
-            }
-        }
-    }
-    let status = running.child.wait().context("cannot wait for the server")?;
-    ensure!(status.success(), "the server failed: {status}");
-    println!("the server and {} held {count} conversations", clients.join(" and "));
-    Ok(())
+/// The programs, and how they are run.
+pub(super) struct Peers<'a> {
+    pub(super) server: &'a Path,
+    pub(super) client: &'a Path,
+    /// A folder with the keys of [`IDENTITIES`].
+    pub(super) keys: &'a Path,
+    /// A program that they run under, with its arguments, or nothing.
+    pub(super) wrapper: &'a [String],
+    /// The index of the provider that they open.
+    pub(super) provider: Option<usize>,
 }
 
-fn hold(
+impl Peers<'_> {
+    /// Has every client that is installed, and the one in C, hold every conversation, as each of the
+    /// identities, with one run of the server, which must then exit without an error; then the
+    /// client in C with the server of OpenSSL, if that is installed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a page does not come or says something else, and when no peer is installed.
+    pub(super) fn converse(&self) -> Result<()> {
+        let installed = |(client, _): &(&'static str, _)| is_installed(client).then_some(*client);
+        let clients: Vec<&str> = CLIENTS.iter().filter_map(installed).collect();
+        for (client, package) in CLIENTS {
+            if !clients.contains(&client) {
+                println!(
+                    "NOT TESTED: handshakes with {client}, which is not installed; on Debian: \
+                     apt-get install {package}"
+                );
+            }
+        }
+        ensure!(!clients.is_empty(), "no TLS stack is installed to shake hands with");
+        self.serve(&clients)?;
+        if clients.contains(&"openssl") { self.visit() } else { Ok(()) }
+    }
+
+    /// The server in C and its clients.
+    fn serve(&self, clients: &[&str]) -> Result<()> {
+        let ours = CONVERSATIONS.len() * IDENTITIES.len() * 2 + GROUPS.len();
+        let count = clients.len() * CONVERSATIONS.len() * IDENTITIES.len() + ours;
+        let mut command = self.command(self.server);
+        command.arg(count.to_string());
+        println!("$ {} {} {count}", self.wrapper.join(" "), self.server.display());
+        let mut running = Killed::start(&mut command)?;
+        let output = running.child.stdout.take().context("the output of the server")?;
+        let mut port = String::new();
+        BufReader::new(output)
+            .read_line(&mut port)
+            .context("cannot read the port of the server")?;
+        let port = port.trim();
+        for conversation in &CONVERSATIONS {
+            for (name, key) in IDENTITIES {
+                for client in clients {
+                    let files = key.map(|key| self.files(key));
+                    let expected = page(conversation, 1, name);
+                    read_page(
+                        &mut of_others(conversation, client, port, files),
+                        client,
+                        &expected,
+                    )?;
+                }
+                for extended in [0, 1] {
+                    let expected = page(conversation, extended, name);
+                    let mut client = self.client(conversation, port, name, extended);
+                    read_page(&mut client, "the client in C", &expected)?;
+                }
+            }
+        }
+        let [.., with_groups, _] = &CONVERSATIONS;
+        for group in GROUPS {
+            let mut client = self.client(with_groups, port, "none", 1);
+            read_page(client.arg(group), "the client in C", &page(with_groups, 1, "none"))?;
+        }
+        let status = running.child.wait().context("cannot wait for the server")?;
+        ensure!(status.success(), "the server failed: {status}");
+        println!(
+            "the server held {count} conversations with {} and our client",
+            clients.join(", ")
+        );
+        Ok(())
+    }
+
+    /// The client in C and the server of OpenSSL.
+    fn visit(&self) -> Result<()> {
+        let [certificate, key] = self.files("client-2048");
+        let [curve_certificate, curve_key] = self.files("ec-p256");
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-accept", "127.0.0.1:0", "-www", "-verify", "1"]);
+        command.args(["-cipher", "ALL:@SECLEVEL=0"]).arg("-cert").arg(certificate);
+        command.arg("-key").arg(key).arg("-dcert").arg(curve_certificate);
+        command.arg("-dkey").arg(curve_key).stdin(Stdio::piped());
+        let mut running = Killed::start(&mut command)?;
+        let output = running.child.stdout.take().context("the output of openssl s_server")?;
+        let mut lines = BufReader::new(output).lines();
+        let port = loop {
+            let line = lines.next().context("openssl s_server printed no port")??;
+            if let Some((_, port)) = line.strip_prefix("ACCEPT ").and_then(|at| at.rsplit_once(':'))
+            {
+                break port.to_owned();
+            }
+        };
+        // It goes on to print, and must not wait for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        for conversation in &CONVERSATIONS {
+            for (name, _) in IDENTITIES {
+                let mut client = self.client(conversation, &port, name, 1);
+                let expected = format!("Cipher is {}", conversation.openssl);
+                let page = run(&mut client, "the client in C")?;
+                ensure!(
+                    page.contains(&expected) && page.contains("Extended master secret: yes"),
+                    "openssl s_server does not say `{expected}`:\n{page}"
+                );
+            }
+        }
+        let count = CONVERSATIONS.len() * IDENTITIES.len();
+        println!("the client held {count} conversations with openssl s_server");
+        Ok(())
+    }
+
+    /// The certificate and the key of a name.
+    fn files(&self, key: &str) -> [PathBuf; 2] {
+        [".cert.pem", ".pem"].map(|ending| self.keys.join(format!("{key}{ending}")))
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let words = [self.wrapper, &[program.display().to_string()]].concat();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command.envs(self.provider.map(|index| ("SSL_PROVIDER_TEST_INDEX", index.to_string())));
+        command
+    }
+
+    fn client(
+        &self,
+        conversation: &Conversation,
+        port: &str,
+        identity: &str,
+        extended: u8,
+    ) -> Command {
+        let mut command = self.command(self.client);
+        let number = format!("{:04x}", conversation.number);
+        command.args([port, conversation.version.protocol, &number, identity]);
+        command.arg(extended.to_string());
+        command
+    }
+}
+
+/// The line of the page.
+fn page(conversation: &Conversation, extended: u8, identity: &str) -> String {
+    let Conversation { version, suite, .. } = conversation;
+    format!("protocol {} suite {suite} extended {extended} client {identity}", version.protocol)
+}
+
+/// A client of another library.
+fn of_others(
     conversation: &Conversation,
     client: &str,
     port: &str,
-    identity: &str,
     files: Option<[PathBuf; 2]>,
-) -> Result<()> {
-    let (Version { protocol, openssl, gnutls }, suite, cipher, ciphers) = conversation;
+) -> Command {
+    let Conversation { version, openssl, gnutls, .. } = conversation;
     // A client that waits for ever must not stop the run.
     let mut command = Command::new("timeout");
     command.args(["60", client]);
     if client == "openssl" {
         let address = format!("127.0.0.1:{port}");
-        let cipher = format!("{cipher}:@SECLEVEL=0");
-        command.args(["s_client", "-connect", &address, openssl, "-cipher", &cipher]);
+        let cipher = format!("{openssl}:@SECLEVEL=0");
+        command.args(["s_client", "-connect", &address, version.openssl, "-cipher", &cipher]);
         command.args(["-ign_eof", "-quiet"]);
         if let Some([certificate, key]) = files {
             command.arg("-cert").arg(certificate).arg("-key").arg(key);
         }
     } else {
-        let fixed = "NONE:+RSA:+COMP-NULL:+CTYPE-X509:+SIGN-ALL:+GROUP-ALL";
-        let priority = format!("{fixed}:{gnutls}:{ciphers}");
+        let fixed = "NONE:+COMP-NULL:+CTYPE-X509:+SIGN-ALL:+GROUP-ALL";
+        let priority = format!("{fixed}:{}:{gnutls}", version.gnutls);
         command.args(["--insecure", "--port", port, "--priority", &priority, "127.0.0.1"]);
         if let Some([certificate, key]) = files {
             command.arg("--x509certfile").arg(certificate).arg("--x509keyfile").arg(key);
         }
     }
+    command
+}
+
+/// Runs a client, which must print this line.
+fn read_page(command: &mut Command, client: &str, expected: &str) -> Result<()> {
+    let printed = run(command, client)?;
+    if !printed.lines().any(|line| line == expected) {
+        bail!("{client} did not read `{expected}`:\n{printed}");
+    }
+    Ok(())
+}
+
+/// Runs a client, and returns what it printed, with its errors at the end. Clients of others fail
+/// where a server that they talk to closes first, so the page decides and not their status.
+fn run(command: &mut Command, client: &str) -> Result<String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {client}"))?;
     let mut input = child.stdin.take().context("the input of the client")?;
-    input.write_all(REQUEST).with_context(|| format!("cannot write to {client}"))?;
+    // Ours does not read it, and may have ended.
+    let _ = input.write_all(REQUEST);
     drop(input);
     let output = child.wait_with_output().with_context(|| format!("cannot run {client}"))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
     let printed = String::from_utf8_lossy(&output.stdout);
-    let expected = format!("protocol {protocol} suite {suite} extended 1 client {identity}");
-    if !printed.lines().any(|line| line == expected) {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        bail!("{client} did not read `{expected}`, {}:\n{printed}{errors}", output.status);
-    }
-    Ok(())
+    let is_ours = !command.get_program().to_string_lossy().contains("timeout");
+    ensure!(!is_ours || output.status.success(), "{client}: {}:\n{printed}{errors}", output.status);
+    Ok(format!("{printed}{errors}"))
 }

@@ -66,8 +66,8 @@ static void properties(NCRYPT_KEY_HANDLE key, unsigned bits, int is_ecdsa)
     CHECK(value == NULL && len == 77);
 }
 
-/* RSA key exchange is not for such a key: no suite is, and no master key is imported with it. */
-static void no_rsa_key_exchange(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
+/* No master key is imported with such a key, and only an ECDSA key has suites. */
+static void no_rsa_key_exchange(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, int is_ecdsa)
 {
     NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
     PVOID state = NULL;
@@ -75,8 +75,15 @@ static void no_rsa_key_exchange(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE k
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
     set_randoms(buffers);
-    EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
-    CHECK(suite == NULL && state == NULL);
+    if (is_ecdsa) {
+        OK(SslEnumCipherSuites(provider, key, &suite, &state, 0));
+        CHECK(is_text(suite->szExchange, "ECDH") && is_text(suite->szCertificate, "ECDSA"));
+        OK(SslFreeBuffer(suite));
+        OK(SslFreeBuffer(state));
+    } else {
+        EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
+        CHECK(suite == NULL && state == NULL);
+    }
     EXPECT(NTE_BAD_TYPE, SslImportMasterKey(provider, key, &master, 0x303, 0x9c, &list,
                                             in(encrypted_0303), 256, NCRYPT_SSL_SERVER_FLAG));
     CHECK(master == 0);
@@ -98,7 +105,7 @@ static void import_and_open(LPCWSTR type, const struct bytes *blob, const struct
     OK(SslOpenPrivateKey(provider, &opened, &context, 0));
     OK(NCryptFreeObject(stored));
     properties(opened, key->bits, public_half == &key->ecdsa_public);
-    no_rsa_key_exchange(provider, opened);
+    no_rsa_key_exchange(provider, opened, public_half == &key->ecdsa_public);
     OK(SslExportKey(provider, opened, BCRYPT_ECCPUBLIC_BLOB, memory, sizeof(memory), &len, 0));
     CHECK(len == public_half->len && memcmp(memory, public_half->data, len) == 0);
     EXPECT(NTE_NOT_SUPPORTED, SslExportKey(provider, opened, BCRYPT_RSAPUBLIC_BLOB, memory,

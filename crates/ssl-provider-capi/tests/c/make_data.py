@@ -260,6 +260,48 @@ def curve_key(bits):
     return f"    {{{bits},{row}}}}}"
 
 
+def ffdhe2048():
+    """The prime of RFC 7919 appendix A.1, from its formula with the digits of e."""
+    one = 1 << (1918 + 64)
+    e, term, divisor = 0, one, 1
+    while term:
+        e, term, divisor = e + term, term // divisor, divisor + 1
+    digits = (e >> 64) + 560316
+    return number((1 << 2048) - (1 << 1984) + (digits << 64) - 1)
+
+
+def pre_shared_key():
+    """Finished of a client and a server that share a key (RFC 4279 section 2)."""
+    psk = bytes(range(1, 20))
+    array("pre_shared_key", psk)
+    part = number(len(psk), 2)
+    premaster = part + bytes(len(psk)) + part + psk
+    print("struct psk_exchange {\n    unsigned suite;\n    int extended;")
+    print("    unsigned hash_len;\n    const unsigned char *hash, *client_finished, *server_finished;")
+    print("};\n")
+    rows = []
+    for suite, name in ((0x00A8, "sha256"), (0x00A9, "sha384")):
+        digest = transcript_hash(name)
+        array(f"psk_hash_{suite:04x}", digest)
+        for extended in (0, 1):
+            master = master_of(name, premaster, extended)
+            suffix = f"{suite:04x}_{extended}"
+            for side in ("client", "server"):
+                finished = prf(name, master, f"{side} finished".encode(), digest, 12)
+                array(f"psk_{side}_{suffix}", finished)
+            rows.append(
+                f"    {{0x{suite:04x}, {extended}, {len(digest)}, psk_hash_{suite:04x},\n"
+                f"     psk_client_{suffix}, psk_server_{suffix}}}"
+            )
+    print("static const struct psk_exchange psk_exchanges[] = {\n" + ",\n".join(rows) + "\n};\n")
+
+
+def key_agreement():
+    """What (EC)DHE and PSK need. Made apart with `python3 make_data.py agreement`."""
+    array("ffdhe2048", ffdhe2048())
+    pre_shared_key()
+
+
 def array(name, data):
     lines = [
         "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + 16])
@@ -403,10 +445,13 @@ def main():
     print("    /* Of the last four hashes above, in DER. */\n    struct bytes signatures[4];\n};\n")
     rows = [curve_key(bits) for bits in CURVES]
     print("static const struct curve_key curve_keys[] = {\n" + ",\n".join(rows) + "\n};\n")
+    key_agreement()
     print("#endif")
 
 
 if sys.argv[1:] == ["secrets"]:
     secrets()
+elif sys.argv[1:] == ["agreement"]:
+    key_agreement()
 else:
     main()

@@ -38,7 +38,7 @@ static uint64_t share(const char *variable, uint64_t otherwise)
 }
 
 /* What is called, and the statuses that it may return here; every other one is a defect. */
-#define STATUSES 3
+#define STATUSES 4
 static const struct operation {
     const char *name;
     size_t statuses;
@@ -49,6 +49,13 @@ static const struct operation {
     {"SslHashHandshake", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslComputeSessionHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslImportMasterKey", 1, {ERROR_SUCCESS}},
+    {"SslCreateEphemeralKey", 1, {ERROR_SUCCESS}},
+    /* Another thread may have used the ephemeral key up in the meantime, and while the pool has
+     * empty places, a curve's key without one's own is taken for that of an RSA server. */
+    {"SslGenerateMasterKey",
+     4,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_BAD_KEY_STATE, NTE_BAD_TYPE}},
+    {"SslSignHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslGenerateSessionKeys", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslComputeFinishedHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     /* Another thread may have used the key with a later number in the meantime. */
@@ -71,7 +78,7 @@ static const struct operation {
 typedef uint64_t answers[COUNT(operations)][STATUSES];
 
 static NCRYPT_PROV_HANDLE shared_provider;
-static NCRYPT_KEY_HANDLE shared_key, shared_stored_key;
+static NCRYPT_KEY_HANDLE shared_key, shared_stored_key, shared_share;
 static ULONG_PTR pool[64];
 static answers answered;
 static uint64_t calls_of_a_thread, frees, made, last_number;
@@ -121,7 +128,7 @@ static void *race(void *argument)
     CERT_CONTEXT context = context_of(certificate, sizeof(certificate));
     answers mine = {{0}};
     size_t operation, status_index;
-    unsigned char output[256], blob[512];
+    unsigned char output[256], blob[512], signature[256];
     char label[] = "EXPERIMENTAL";
     NCryptBuffer buffers[2];
     NCryptBufferDesc list = list_of(buffers, 2);
@@ -153,59 +160,71 @@ static void *race(void *argument)
                                         in(encrypted_0303), 256, 2);
             break;
         case 5:
+            status = SslCreateEphemeralKey(shared_provider, &handle, 0x303, 0xc02f, 23, 256, NULL,
+                                           0, 0);
+            break;
+        case 6:
+            status = SslGenerateMasterKey(shared_provider, peek(&state), shared_share, &handle,
+                                          0x303, 0xc02f, &list, NULL, 0, NULL, 1);
+            break;
+        case 7:
+            status = SslSignHash(shared_provider, peek(&state), in(transcript), 32, signature,
+                                 sizeof(signature), &len, 0);
+            break;
+        case 8:
             status =
                 SslGenerateSessionKeys(shared_provider, peek(&state), &handle, &second, &list, 0);
             break;
-        case 6:
+        case 9:
             status =
                 SslComputeFinishedHash(shared_provider, peek(&state), peek(&state), output, 12, 1);
             break;
-        case 7:
+        case 10:
             status = SslEncryptPacket(shared_provider, peek(&state), in(transcript), 20, output,
                                       sizeof(output), &len,
                                       __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED), 23, 0);
             break;
-        case 8:
+        case 11:
             memset(output, 0, 100);
             status = SslDecryptPacket(shared_provider, peek(&state), output, 100, output + 100, 100,
                                       &len, 0, 0);
             break;
-        case 9:
+        case 12:
             status = SslExportKeyingMaterial(shared_provider, peek(&state), label, output, 64,
                                              NULL, 0, output, 40, 0);
             break;
-        case 10:
+        case 13:
             status = SslComputeEapKeyBlock(shared_provider, peek(&state), output, 64, output,
                                            sizeof(output), &len, 0);
             break;
-        case 11:
+        case 14:
             status = SslExportKey(shared_provider, peek(&state), BCRYPT_OPAQUE_KEY_BLOB, blob,
                                   sizeof(blob), &len, 0);
             break;
-        case 12:
+        case 15:
             status = SslImportKey(shared_provider, &handle, BCRYPT_RSAPUBLIC_BLOB, in(public_blob),
                                   sizeof(public_blob), 0);
             break;
-        case 13:
+        case 16:
             status = SslOpenPrivateKey(shared_provider, &handle, &context, 0);
             break;
-        case 14:
+        case 17:
             status = SslGetKeyProperty(peek(&state), NCRYPT_LENGTH_PROPERTY, &value, &len, 0);
             break;
-        case 15:
+        case 18:
             status = SslEnumCipherSuites(shared_provider, peek(&state), &suite, &position, 0);
             break;
-        case 16:
+        case 19:
             status = SslIncrementProviderReferenceCount(peek(&state));
             break;
-        case 17:
+        case 20:
             OK(SslIncrementProviderReferenceCount(shared_provider));
             status = SslDecrementProviderReferenceCount(shared_provider);
             break;
-        case 18:
+        case 21:
             status = freed(SslFreeObject(peek(&state), 0));
             break;
-        case 19:
+        case 22:
             status = NCryptFreeObject(peek(&state));
             break;
         }
@@ -243,6 +262,8 @@ static void start_race(void)
     shared_stored_key = import_key();
     shared_provider = open_provider();
     shared_key = open_key(shared_provider);
+    OK(SslImportKey(shared_provider, &shared_share, BCRYPT_ECCPUBLIC_BLOB,
+                    in(curve_keys[0].ecdh_public.data), curve_keys[0].ecdh_public.len, 0));
     racing = THREADS;
     started = now();
     for (each = 0; each < THREADS; each++) {
@@ -280,6 +301,7 @@ static void end_race(void)
            (unsigned long)calls, THREADS, took, (double)calls / took, (unsigned long)made);
     CHECK(made == frees);
     OK(SslFreeObject(shared_key, 0));
+    OK(SslFreeObject(shared_share, 0));
     OK(SslFreeObject(shared_provider, 0));
     EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(shared_provider, 0));
     OK(NCryptFreeObject(shared_stored_key));

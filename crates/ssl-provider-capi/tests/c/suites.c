@@ -18,23 +18,28 @@ static void is_usable(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, DWORD 
     OK(SslFreeObject(master, 0));
 }
 
-static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
+/* Returns how many suites are listed; with a key, those for its kind of certificate. */
+static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key,
+                     const char *certificate_kind)
 {
     PVOID state = NULL;
     NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
     SECURITY_STATUS status;
-    int count = 0, seen = 0, rc4 = 0;
+    int count = 0, seen = 0, rc4 = 0, ecdhe = 0, dhe = 0, is_rsa;
     while ((status = SslEnumCipherSuites(provider, key, &suite, &state, 0)) == 0) {
         NCRYPT_SSL_CIPHER_SUITE info;
         OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info,
                                     0));
         CHECK(memcmp(&info, suite, sizeof(info)) == 0);
-        CHECK(is_text(suite->szExchange, "RSA") && is_text(suite->szCertificate, "RSA"));
+        ecdhe += is_text(suite->szExchange, "ECDH");
+        dhe += is_text(suite->szExchange, "DH");
+        /* What a key is for: its certificate says it. */
+        CHECK(key == 0 || is_text(suite->szCertificate, certificate_kind));
         if (suite->dwProtocol == TLS1_2_PROTOCOL_VERSION &&
             suite->dwCipherSuite == TLS_RSA_WITH_AES_128_GCM_SHA256) {
             seen++;
         }
-        if (key != 0) {
+        if (key != 0 && is_text(suite->szExchange, "RSA")) {
             is_usable(provider, key, suite->dwProtocol, suite->dwCipherSuite);
         }
         /* Best first: no AES comes after RC4, which is as long as the shorter of them. */
@@ -45,10 +50,28 @@ static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
     }
     CHECK(status == NTE_NO_MORE_ITEMS && suite == NULL && state != NULL);
     EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
-    CHECK(seen == 1);
+    is_rsa = certificate_kind == NULL || strcmp(certificate_kind, "RSA") == 0;
+    CHECK(seen == is_rsa && ecdhe > 0 && (dhe > 0) == is_rsa);
     OK(SslFreeBuffer(state));
     EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, key, &suite, &state, 0));
     return count;
+}
+
+/* The test key on P-256, imported for ECDSA or for ECDH. */
+static NCRYPT_KEY_HANDLE open_key_on_curve(NCRYPT_PROV_HANDLE provider, int for_ecdsa)
+{
+    const struct curve_key *key = &curve_keys[0];
+    const struct bytes *blob = for_ecdsa ? &key->ecdsa_private : &key->ecdh_private;
+    NCRYPT_PROV_HANDLE storage = 0;
+    NCRYPT_KEY_HANDLE stored = 0, opened = 0;
+    CERT_CONTEXT context = context_of(key->certificate.data, key->certificate.len);
+    OK(NCryptOpenStorageProvider(&storage, NULL, 0));
+    OK(NCryptImportKey(storage, 0, BCRYPT_ECCPRIVATE_BLOB, NULL, &stored, in(blob->data), blob->len,
+                       0));
+    OK(SslOpenPrivateKey(provider, &opened, &context, 0));
+    OK(NCryptFreeObject(stored));
+    OK(NCryptFreeObject(storage));
+    return opened;
 }
 
 static void enumeration(NCRYPT_PROV_HANDLE provider)
@@ -57,10 +80,20 @@ static void enumeration(NCRYPT_PROV_HANDLE provider)
     NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
     NCRYPT_SSL_CIPHER_SUITE_EX *extended = NULL;
     PVOID state = NULL, foreign = &state;
-    CHECK(enumerate(provider, 0) == enumerate(provider, key));
+    NCRYPT_KEY_HANDLE of_curve = open_key_on_curve(provider, 1), for_ecdh;
+    int all = enumerate(provider, 0, NULL), of_rsa = enumerate(provider, key, "RSA");
+    int of_ecdsa = enumerate(provider, of_curve, "ECDSA");
+    /* The rest is of PSK. */
+    CHECK(of_rsa > of_ecdsa && all > of_rsa + of_ecdsa);
+    for_ecdh = open_key_on_curve(provider, 0);
+    EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, for_ecdh, &suite, &state, 0));
+    CHECK(suite == NULL && state == NULL);
+    OK(SslFreeObject(for_ecdh, 0));
+    OK(SslFreeObject(of_curve, 0));
     OK(SslEnumCipherSuitesEx(provider, 0, &extended, &state, 0));
     CHECK(extended->dwVersion == NCRYPT_SSL_CIPHER_SUITE_EX_VERSION);
     CHECK(is_text(extended->szCipherMode, "ChainingModeGCM"));
+    CHECK(is_text(extended->szExchange, "ECDH") && is_text(extended->szCertificate, "ECDSA"));
     CHECK(extended->dwHashLen == 0 && extended->szHash[0] == 0);
     OK(SslFreeBuffer(extended));
     /* A state belongs to the function that made it. */
@@ -94,7 +127,8 @@ static void facts(NCRYPT_PROV_HANDLE provider)
     /* X25519, which has no name in the headers. */
     OK(SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 29, &info, 0));
     CHECK(info.dwKeyType == 29);
-    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 28, &info, 0));
+    OK(SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 22, &info, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 21, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xc02f, 30, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0x2f, 29, &info, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslLookupCipherSuiteInfo(provider, 0x0303, 0xffff, 0, &info, 0));

@@ -257,7 +257,10 @@ static void refusals(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key)
                                                in(private_blob), (DWORD)sizeof(private_blob), 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslImportKey(provider, &out, BCRYPT_ECCPUBLIC_BLOB, good, 283, 0));
-    EXPECT(NTE_NOT_SUPPORTED, SslImportKey(provider, &out, BCRYPT_DH_PUBLIC_BLOB, good, 283, 0));
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslImportKey(provider, &out, BCRYPT_DH_PUBLIC_BLOB, good, 283, 0));
+    EXPECT(NTE_NOT_SUPPORTED,
+           SslImportKey(provider, &out, BCRYPT_DH_PRIVATE_BLOB, good, 283, 0));
     EXPECT(NTE_BAD_FLAGS, SslImportKey(provider, &out, BCRYPT_RSAPUBLIC_BLOB, good, 283, 1));
     EXPECT(NTE_INVALID_HANDLE, SslExportKey(provider, 0, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, &len, 0));
     EXPECT(NTE_INVALID_HANDLE, SslExportKey(key, key, BCRYPT_RSAPUBLIC_BLOB, NULL, 0, &len, 0));

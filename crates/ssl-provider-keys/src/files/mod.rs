@@ -19,9 +19,10 @@ use ssl_provider_core::{Error, InvalidKey};
 use zeroize::Zeroizing;
 
 use crate::blob::Blob;
+use crate::ec_key::EcPrivateParts;
 use crate::key::checked_rsa;
 use crate::rsa_key::pkcs1_of_blob;
-use crate::{BlobType, EcPublicKey, KeyError};
+use crate::{BlobType, KeyError};
 
 pub use self::fault::{Fault, KeyFileError};
 
@@ -196,9 +197,7 @@ fn read_blob(blob_type: BlobType, blob: &[u8]) -> Result<Part, KeyError> {
     }
     let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
     match blob_type {
-        BlobType::EcPrivate => {
-            EcPublicKey::of_private_blob(&blob).map(|_| Part::Other("an EC key"))
-        }
+        BlobType::EcPrivate => EcPrivateParts::of_blob(&blob).map(|_| Part::Other("an EC key")),
         _ => Ok(classify_key(pkcs1_of_blob(&blob)?)?),
     }
 }
