@@ -276,7 +276,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 #[cfg(unix)]
-fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
+pub(crate) fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
     use ssl_provider_lab::Readers;
     let file = path.display();
     let readers = key_log.readers();
@@ -296,7 +296,7 @@ fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
 
 /// A file mode here does not show who may read the file.
 #[cfg(not(unix))]
-fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
+pub(crate) fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alert;
+pub mod client;
 mod client_auth;
 mod connection;
 mod http;

@@ -82,6 +82,12 @@ impl<'a> Extensions<'a> {
         list.filter(|(found, _)| *found == kind).map(|(_, data)| data).last()
     }
 
+    /// Returns the types of the extensions, in their order.
+    pub fn kinds(self) -> impl Iterator<Item = ExtensionType> + 'a {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || next(&mut reader)).map(|(kind, _)| kind)
+    }
+
     /// Returns whether an extension is present.
     pub fn has(self, kind: ExtensionType) -> bool {
         self.get(kind).is_some()
