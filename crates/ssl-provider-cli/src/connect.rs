@@ -13,9 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ssl_provider::{
-    Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider,
-};
+use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::KeyLog;
 use ssl_provider_lab::client::{
     ClientConnection, ClientIdentity, ClientOptions, ClientSession, ClientSettings, DEFAULT_GROUPS,
@@ -231,11 +229,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let (verifier, trust) = args.verifier(&backend)?;
     let key_log = args.open_key_log()?;
     let options = args.options();
-    let settings =
-        ClientSettings::new(provider, options, Box::new(verifier), identity, key_log)
-            .map_err(|error| {
-                Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
-            })?;
+    let settings = ClientSettings::new(provider, options, Box::new(verifier), identity, key_log)
+        .map_err(|error| {
+            Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
+        })?;
     let client = Client { args, backend: &backend, settings, trust };
     client.run()
 }
@@ -427,8 +424,7 @@ impl Args {
     fn verifier(&self, backend: &Backend) -> Result<(Verifier, Trust), Failure> {
         let roots = match &self.ca_file {
             Some(path) => {
-                let certificates =
-                    key_file::read_certificates(path, &key_file::Password(None))?;
+                let certificates = key_file::read_certificates(path, &key_file::Password(None))?;
                 if certificates.is_empty() {
                     let file = path.display();
                     return Err(Failure::usage(format_args!("{file}: no certificate in PEM")));

@@ -33,10 +33,11 @@ impl Description {
         let fields = certificate.tbs_certificate();
         let info = fields.subject_public_key_info();
         let names = fields.get_extension::<SubjectAltName>().ok().flatten();
-        let names = names.map(|(_, names)| names.0.iter().filter_map(name).take(MAX_NAMES).collect());
+        let names =
+            names.map(|(_, names)| names.0.iter().filter_map(name).take(MAX_NAMES).collect());
         Some(Self {
-            subject: printable(&fields.subject().to_string()),
-            issuer: printable(&fields.issuer().to_string()),
+            subject: text(&fields.subject().to_string()),
+            issuer: text(&fields.issuer().to_string()),
             serial: base16ct::lower::encode_string(fields.serial_number().as_bytes()),
             not_before: time(&fields.validity().not_before),
             not_after: time(&fields.validity().not_after),
@@ -78,6 +79,15 @@ impl Description {
     }
 }
 
+/// Text of a certificate, as much of it as is shown.
+fn text(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_TEXT_LEN).collect();
+    if shown.len() < text.len() {
+        shown.push('\u{2026}');
+    }
+    printable(&shown)
+}
+
 fn time(time: &Time) -> String {
     time.to_date_time().to_string()
 }
@@ -85,7 +95,7 @@ fn time(time: &Time) -> String {
 /// A host name or an address of subjectAltName.
 fn name(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DnsName(name) => Some(printable(name.as_str())),
+        GeneralName::DnsName(name) => Some(text(name.as_str())),
         GeneralName::IpAddress(address) => {
             let bytes = address.as_bytes();
             let ipv4 = <[u8; 4]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string());
@@ -131,6 +141,9 @@ fn algorithm(oid: &str) -> String {
     }
     .to_owned()
 }
+
+/// Longest text that is shown, in characters.
+const MAX_TEXT_LEN: usize = 300;
 
 /// Most names that are shown.
 const MAX_NAMES: usize = 50;

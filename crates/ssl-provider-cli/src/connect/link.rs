@@ -68,7 +68,7 @@ impl Link {
     pub(super) fn handshake(&mut self, deadline: Instant) -> Result<(), Lost> {
         loop {
             self.flush()?;
-            self.read()?;
+            let progress = self.read()?;
             // What the last message was replied with.
             self.flush()?;
             if let Some(ending) = self.connection.ending() {
@@ -80,7 +80,12 @@ impl Link {
             if self.at_end || self.connection.is_closed_by_server() {
                 return Err(Lost::CutOff);
             }
-            self.wait(Some(deadline))?;
+            // The poll reports new bytes only, and there may be more of the old ones.
+            if !progress {
+                self.wait(Some(deadline))?;
+            } else if Instant::now() >= deadline {
+                return Err(Lost::TimedOut);
+            }
         }
     }
 
@@ -92,9 +97,16 @@ impl Link {
         after_input: Duration,
     ) -> Result<(), Lost> {
         let waker = Waker::new(self.poll.registry(), STDIN).map_err(Lost::Socket)?;
+        // Kept here too, since a waker that is gone wakes nobody.
+        let waker = Arc::new(waker);
         let (sender, receiver) = sync_channel(CHUNKS);
+        let of_thread = Arc::clone(&waker);
         // Not joined: it may wait for a terminal forever.
-        thread::spawn(move || read_stdin(&sender, &Arc::new(waker)));
+        thread::spawn(move || {
+            read_stdin(&sender, &of_thread);
+            drop(sender);
+            let _ = of_thread.wake();
+        });
         let mut input = Input { receiver, at_end: false };
         let mut last_progress = Instant::now();
         loop {
@@ -224,7 +236,7 @@ impl Input {
 }
 
 /// Reads standard input to its end, or until nobody takes it. An error counts as the end.
-fn read_stdin(sender: &SyncSender<Vec<u8>>, waker: &Arc<Waker>) {
+fn read_stdin(sender: &SyncSender<Vec<u8>>, waker: &Waker) {
     let mut stdin = io::stdin().lock();
     let mut buffer = [0; READ_LEN];
     loop {
@@ -232,8 +244,6 @@ fn read_stdin(sender: &SyncSender<Vec<u8>>, waker: &Arc<Waker>) {
             Ok(0) => break,
             Ok(len) => {
                 let chunk = buffer.get(..len).unwrap_or_default().to_vec();
-                // Woken before and after: the channel may be full.
-                let _ = waker.wake();
                 if sender.send(chunk).is_err() {
                     return;
                 }

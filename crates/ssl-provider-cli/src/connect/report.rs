@@ -114,9 +114,12 @@ impl<'a> Report<'a> {
                 put("application protocol", alpn.unwrap_or_else(|| "none".to_owned()));
                 put("session", session_text(info, *session));
                 put("client certificate", client_certificate(info.client_certificate).to_owned());
-                put("time", format!("{} ms, backend {}", self.duration.as_millis(), {
-                    self.backend.info().name
-                }));
+                put(
+                    "time",
+                    format!("{} ms, backend {}", self.duration.as_millis(), {
+                        self.backend.info().name
+                    }),
+                );
                 &info.certificates[..]
             }
             Reached::Failed(_, connection) => {
@@ -124,16 +127,22 @@ impl<'a> Report<'a> {
             }
         };
         if let Some(verdict) = self.trust.verdict().filter(|_| !certificates.is_empty()) {
-            put("trusted", match verdict {
-                Ok(()) => "yes".to_owned(),
-                Err(why) => format!("no: {}", printable(&why)),
-            });
+            put(
+                "trusted",
+                match verdict {
+                    Ok(()) => "yes".to_owned(),
+                    Err(why) => format!("no: {}", printable(&why)),
+                },
+            );
         }
         for (number, der) in certificates.iter().enumerate() {
-            put(&format!("certificate {number}"), match Description::of(der) {
-                Some(_) => format!("{} bytes", der.len()),
-                None => "unreadable".to_owned(),
-            });
+            put(
+                &format!("certificate {number}"),
+                match Description::of(der) {
+                    Some(_) => format!("{} bytes", der.len()),
+                    None => "unreadable".to_owned(),
+                },
+            );
             for (name, value) in Description::of(der).map(|it| it.to_lines()).unwrap_or_default() {
                 put(&format!("  {name}"), value);
             }

@@ -47,7 +47,7 @@ impl fmt::Display for NoTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reply(reply, expected) => {
-                write!(f, "expected {expected}, the server replied {:?}", printable(reply))
+                write!(f, "expected {expected}, the server replied '{}'", printable(reply))
             }
             Self::TooLong => f.write_str("the server's reply is too long"),
             Self::TimedOut => f.write_str("timed out"),
@@ -332,9 +332,9 @@ mod tests {
             (StartTls::Smtp, b"220 x\r\n250 STARTTLS\r\n454 not now\r\n", "454 not now"),
             (StartTls::Imap, b"* OK\r\na1 BAD no\r\n", "a1 BAD no"),
             (StartTls::Pop3, b"+OK\r\n-ERR no\r\n", "-ERR no"),
-            (StartTls::Ftp, b"220 x\r\n500 \x1b[31mno\r\n", "500 \\\\u{1b}[31mno"),
+            (StartTls::Ftp, b"220 x\r\n500 \x1b[31mno\r\n", "500 \\u{1b}[31mno"),
             (StartTls::Postgres, b"N", "no TLS"),
-            (StartTls::Postgres, b"E", "\"E\""),
+            (StartTls::Postgres, b"E", "'E'"),
             (StartTls::Ldap, &[0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 2, 4, 0, 4, 0], "[2]"),
             (StartTls::Ldap, &[0x30, 12, 2, 1, 2, 0x78, 7, 10, 1, 0, 4, 0, 4, 0], "another"),
             (StartTls::Ldap, b"HTTP/1.1 400 Bad Request", "not LDAP"),
@@ -352,7 +352,8 @@ mod tests {
         assert!(converse(StartTls::Smtp, &lines).unwrap_err().contains("too long"));
         let lines = [&b"* OK\r\n"[..], &b"* x\r\n".repeat(MAX_LINES + 1)].concat();
         assert!(converse(StartTls::Imap, &lines).unwrap_err().contains("too long"));
-        for long in [&[0x30, 0x83, 1, 0, 0][..], &[0x30, 0x84, 1, 0, 0, 0], &[0x30, 0x82, 0xff, 0]] {
+        for long in [&[0x30, 0x83, 1, 0, 0][..], &[0x30, 0x84, 1, 0, 0, 0], &[0x30, 0x82, 0xff, 0]]
+        {
             assert!(converse(StartTls::Ldap, long).unwrap_err().contains("too long"));
         }
     }

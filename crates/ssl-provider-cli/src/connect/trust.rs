@@ -75,12 +75,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(
-        backend: Backend,
-        roots: Roots,
-        name: &str,
-        insecure: bool,
-    ) -> (Self, Trust) {
+    pub(super) fn new(backend: Backend, roots: Roots, name: &str, insecure: bool) -> (Self, Trust) {
         let policy = Policy { min_modulus_bits: MIN_MODULUS_BITS, ..Policy::default() };
         let provider = Provider::open(backend).with_policy(policy);
         let trust = Trust::default();

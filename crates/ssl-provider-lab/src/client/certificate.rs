@@ -75,14 +75,14 @@ impl ClientIdentity {
         };
         let digest = digest(provider, scheme, &[b"whether certificate and key belong together"])?;
         let signature = key.sign(scheme, &digest)?;
-        provider.verify_signature(&public_key, scheme, &digest, &signature).map_err(
-            |error| match error {
+        provider.verify_signature(&public_key, scheme, &digest, &signature).map_err(|error| {
+            match error {
                 Error::BadSignature | Error::InvalidParameter(_) => Error::InvalidParameter(
                     "certificates: the first one does not match the private key",
                 ),
                 other => other,
-            },
-        )?;
+            }
+        })?;
         Ok(Self { key, chain })
     }
 }
@@ -165,10 +165,8 @@ pub(crate) fn server_key(
     suite: &CipherSuiteInfo,
     check_key_usage: bool,
 ) -> Result<Vec<u8>, Refused> {
-    let unreadable = || Refused {
-        alert: Alert::BadCertificate,
-        fault: ServerFault::UnreadableCertificate,
-    };
+    let unreadable =
+        || Refused { alert: Alert::BadCertificate, fault: ServerFault::UnreadableCertificate };
     let certificate = parse(leaf).ok_or_else(unreadable)?;
     let public_key = public_key(&certificate).ok_or_else(unreadable)?;
     let Ok(key) = PublicKeyDer::from_der(&public_key) else {

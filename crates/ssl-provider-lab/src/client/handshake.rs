@@ -232,13 +232,9 @@ impl ClientConnection {
         let leaf = self.certificates.first().map(Vec::as_slice).unwrap_or_default();
         let suite = negotiated.choice.suite;
         negotiated.server_key = server_key(leaf, suite, settings.options.check_key_usage)?;
-        settings
-            .verifier
-            .verify(&self.certificates, negotiated.server_name.as_deref())
-            .map_err(|why| Refused {
-                alert: why.alert,
-                fault: ServerFault::Untrusted(why.reason),
-            })?;
+        settings.verifier.verify(&self.certificates, negotiated.server_name.as_deref()).map_err(
+            |why| Refused { alert: why.alert, fault: ServerFault::Untrusted(why.reason) },
+        )?;
         negotiated.add_to_transcript(&message.bytes);
         Ok(match suite.key_exchange.is_rsa() {
             true => State::CertificateRequest(negotiated),
@@ -295,8 +291,7 @@ impl ClientConnection {
             let digest = match negotiated.messages.take() {
                 Some(messages) => digest(&settings.provider, scheme, &[&messages])?,
                 None => {
-                    let kind =
-                        if scheme.is_rsa() { ClientKey::Rsa } else { ClientKey::DsaOrEcdsa };
+                    let kind = if scheme.is_rsa() { ClientKey::Rsa } else { ClientKey::DsaOrEcdsa };
                     keys.master_key.client_auth_hash(kind, &negotiated.hash)?
                 }
             };

@@ -171,9 +171,7 @@ impl Default for ClientOptions {
 /// Returns the suites that a client offers by default, in the order of preference.
 pub fn default_client_suites() -> impl Iterator<Item = CipherSuite> {
     let forward_secret = FORWARD_SECRET_SUITES.into_iter();
-    let is_legacy = |suite: &CipherSuite| {
-        *suite == CipherSuite::TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA
-    };
+    let is_legacy = |suite: &CipherSuite| *suite == CipherSuite::TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA;
     forward_secret.filter(move |suite| !is_legacy(suite)).chain(DEFAULT_SUITES)
 }
 
@@ -321,9 +319,7 @@ mod tests {
     use super::*;
     use crate::client::tests::TrustAll;
 
-    fn settings(
-        change: impl FnOnce(&mut ClientOptions),
-    ) -> Result<Arc<ClientSettings>, Error> {
+    fn settings(change: impl FnOnce(&mut ClientOptions)) -> Result<Arc<ClientSettings>, Error> {
         let mut options = ClientOptions::default();
         change(&mut options);
         let provider = Provider::open(default_backend().unwrap());
@@ -356,8 +352,10 @@ mod tests {
             });
             settings.map(|it| it.suites().iter().map(|suite| suite.id).collect::<Vec<_>>())
         };
-        let (cbc, gcm) =
-            (CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256);
+        let (cbc, gcm) = (
+            CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+            CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+        );
         let others = [
             CipherSuite::TLS_RSA_EXPORT_WITH_RC4_40_MD5,
             CipherSuite::TLS_DHE_DSS_WITH_AES_128_CBC_SHA,

@@ -186,8 +186,7 @@ impl Server {
         self.transcript.extend_from_slice(exchange);
         let has_length = self.hello.version != ProtocolVersion::SSL3;
         let encrypted = &exchange[if has_length { 6 } else { 4 }..];
-        let mut parameters =
-            self.parameters().highest_version(self.client.settings.highest());
+        let mut parameters = self.parameters().highest_version(self.client.settings.highest());
         if extensions.contains(&EXTENDED_MASTER_SECRET) {
             parameters = parameters.session_hash(&self.hash().current().unwrap()).unwrap();
         }
@@ -263,7 +262,8 @@ impl Server {
     ) -> Vec<u8> {
         let is_rsa = key.curve().is_none();
         let negotiated = number.and_then(SignatureScheme::from_wire);
-        let default = if is_rsa { SignatureScheme::RsaSha256 } else { SignatureScheme::EcdsaSha256 };
+        let default =
+            if is_rsa { SignatureScheme::RsaSha256 } else { SignatureScheme::EcdsaSha256 };
         let scheme = fixed_scheme(self.hello.version, is_rsa)
             .or(negotiated.filter(|scheme| scheme.is_rsa() == is_rsa))
             .unwrap_or(default);
@@ -547,7 +547,8 @@ fn application_protocols_are_chosen_from_the_offer() {
     let other = ServerFault::Protocol("h3".to_owned());
     reply(&[0, 3, 2, b'h', b'3']).expect_refusal(Alert::IllegalParameter, &other);
     let fault = malformed("ServerHello", "list of application protocols");
-    for bad in [&[][..], &[0, 0], &[0, 1, 0], &[0, 6, 2, b'h', b'2', 2, b'h', b'2'], &[0, 3, 2, 0]] {
+    for bad in [&[][..], &[0, 0], &[0, 1, 0], &[0, 6, 2, b'h', b'2', 2, b'h', b'2'], &[0, 3, 2, 0]]
+    {
         reply(bad).expect_refusal(Alert::DecodeError, &fault);
     }
 }
@@ -572,14 +573,10 @@ fn certificates_that_are_none_or_too_many_or_too_long_are_refused() {
     chain(&[]).expect_refusal(Alert::DecodeError, &ServerFault::NoCertificate);
     let many = vec![good.clone(); 33];
     chain(&many).expect_refusal(Alert::BadCertificate, &ServerFault::ManyCertificates(32));
-    chain(&vec![vec![0x30, 0]; 1]).expect_refusal(
-        Alert::BadCertificate,
-        &ServerFault::UnreadableCertificate,
-    );
-    chain(&[good[..good.len() - 1].to_vec()]).expect_refusal(
-        Alert::BadCertificate,
-        &ServerFault::UnreadableCertificate,
-    );
+    chain(&vec![vec![0x30, 0]; 1])
+        .expect_refusal(Alert::BadCertificate, &ServerFault::UnreadableCertificate);
+    chain(&[good[..good.len() - 1].to_vec()])
+        .expect_refusal(Alert::BadCertificate, &ServerFault::UnreadableCertificate);
     let length = "certificate list: length does not match the message";
     reply(&[0, 0, 5, 0]).expect_refusal(Alert::DecodeError, &malformed("Certificate", length));
     let empty = malformed("Certificate", "certificate empty or too long");
@@ -650,14 +647,10 @@ fn the_key_usage_must_allow_what_the_suite_does() {
     };
     assert_eq!(reply(RSA_GCM, &mut encrypts(), true).client.ending(), None);
     assert_eq!(reply(ECDHE_RSA, &mut signs(), true).client.ending(), None);
-    reply(RSA_GCM, &mut signs(), true).expect_refusal(
-        Alert::UnsupportedCertificate,
-        &ServerFault::KeyUsage("keyEncipherment"),
-    );
-    reply(ECDHE_RSA, &mut encrypts(), true).expect_refusal(
-        Alert::UnsupportedCertificate,
-        &ServerFault::KeyUsage("digitalSignature"),
-    );
+    reply(RSA_GCM, &mut signs(), true)
+        .expect_refusal(Alert::UnsupportedCertificate, &ServerFault::KeyUsage("keyEncipherment"));
+    reply(ECDHE_RSA, &mut encrypts(), true)
+        .expect_refusal(Alert::UnsupportedCertificate, &ServerFault::KeyUsage("digitalSignature"));
     assert_eq!(reply(RSA_GCM, &mut signs(), false).client.ending(), None);
 }
 
@@ -992,22 +985,15 @@ fn a_session_that_is_resumed_otherwise_is_refused() {
     };
     let mut good = reply(&both, &both);
     good.finish();
-    reply(&[EXTENDED_MASTER_SECRET], &[]).expect_refusal(
-        Alert::HandshakeFailure,
-        &ServerFault::ResumedExtendedMasterSecret,
-    );
-    reply(&[], &[EXTENDED_MASTER_SECRET]).expect_refusal(
-        Alert::HandshakeFailure,
-        &ServerFault::ResumedExtendedMasterSecret,
-    );
-    reply(&[ENCRYPT_THEN_MAC], &[]).expect_refusal(
-        Alert::HandshakeFailure,
-        &ServerFault::ResumedEncryptThenMac,
-    );
-    for change in [
-        (|hello| hello.suite = RSA_GCM) as fn(&mut Hello),
-        |hello| hello.version = ProtocolVersion::TLS1_1,
-    ] {
+    reply(&[EXTENDED_MASTER_SECRET], &[])
+        .expect_refusal(Alert::HandshakeFailure, &ServerFault::ResumedExtendedMasterSecret);
+    reply(&[], &[EXTENDED_MASTER_SECRET])
+        .expect_refusal(Alert::HandshakeFailure, &ServerFault::ResumedExtendedMasterSecret);
+    reply(&[ENCRYPT_THEN_MAC], &[])
+        .expect_refusal(Alert::HandshakeFailure, &ServerFault::ResumedEncryptThenMac);
+    for change in [(|hello| hello.suite = RSA_GCM) as fn(&mut Hello), |hello| {
+        hello.version = ProtocolVersion::TLS1_1
+    }] {
         let mut server = resuming(RSA_CBC, &[]);
         server.send_hello(change);
         server.expect_refusal(Alert::IllegalParameter, &ServerFault::ResumedOtherwise);

@@ -9,8 +9,9 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::ssl::{
-    AlpnError, HandshakeError, MidHandshakeSslStream, Ssl, SslContext, SslContextBuilder, SslMethod,
-    SslOptions, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion, select_next_proto,
+    AlpnError, HandshakeError, MidHandshakeSslStream, Ssl, SslContext, SslContextBuilder,
+    SslMethod, SslOptions, SslSessionCacheMode, SslStream, SslVerifyMode, SslVersion,
+    select_next_proto,
 };
 use openssl::x509::X509;
 use ssl_provider::{CipherSuite, FfdheGroup, NamedCurve, backends};
@@ -91,9 +92,7 @@ fn accept(context: &SslContext, client: ClientConnection) -> SslStream<Wire> {
     panic!("the handshake does not end");
 }
 
-fn next(
-    middle: MidHandshakeSslStream<Wire>,
-) -> Result<SslStream<Wire>, HandshakeError<Wire>> {
+fn next(middle: MidHandshakeSslStream<Wire>) -> Result<SslStream<Wire>, HandshakeError<Wire>> {
     let client = &middle.get_ref().0;
     assert_eq!(client.ending(), None, "{:?}", client.fault());
     middle.handshake()
@@ -295,8 +294,7 @@ fn sessions_are_resumed_by_id_and_by_ticket() {
 #[test]
 fn client_certificates_are_accepted_in_every_version() {
     for backend in backends() {
-        let signs =
-            |scheme| backend.support(ssl_provider::Operation::Sign(scheme)).is_supported();
+        let signs = |scheme| backend.support(ssl_provider::Operation::Sign(scheme)).is_supported();
         for key in [rsa_key(), ec_key(Nid::X9_62_PRIME256V1), ec_key(Nid::SECP384R1)] {
             for version in TLS {
                 let scheme = match (version, key.rsa().is_ok()) {
