@@ -19,6 +19,7 @@ mod refusal;
 mod server;
 mod session;
 mod settings;
+mod signed_params;
 
 pub use ssl_provider_wire::Alert;
 
