@@ -1,9 +1,12 @@
 //! Backend of ssl-provider on AWS-LC: random numbers through `aws-lc-rs`, the rest through its C
 //! interface, for want of a safe RSA operation without padding, MD5, RC4, CBC and the old PRF.
 
+mod agreement;
 mod cipher;
 mod compression;
+mod ec;
 mod hash;
+mod number;
 mod random;
 mod rsa;
 mod signature;
@@ -15,7 +18,7 @@ use aws_lc_sys::{ERR_clear_error, ERR_get_error, OPENSSL_VERSION, OpenSSL_versio
 
 use ssl_provider_core::backend::KeyExchangeBackend;
 use ssl_provider_core::{
-    BackendInfo, CbcAlgorithm, ConstantTime, Error, Operation, RsaInfo, Support,
+    BackendInfo, CbcAlgorithm, ConstantTime, Error, NamedCurve, Operation, RsaInfo, Support,
 };
 
 /// The name of the backend.
@@ -52,11 +55,18 @@ impl KeyExchangeBackend for AwsLc {
             Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256) => {
                 Support::Unsupported
             }
+            Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
+                if curve != NamedCurve::X25519 && ec::group(curve).is_none() =>
+            {
+                Support::Unsupported
+            }
             _ => Support::By("AWS-LC"),
         }
     }
 
-    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
+    ssl_provider_core::offers! {
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+    }
 }
 
 /// Translates AWS-LC's usual result, where 1 is success.

@@ -1,20 +1,54 @@
-//! The RSA private operation of AWS-LC: blinded, checked against faults, never unpadded.
-//! Its PKCS#1 mode returns an error for bad padding, which would be a padding oracle.
+//! The raw RSA operations of AWS-LC. The private one is blinded, checked against faults and never
+//! unpadded: its PKCS#1 mode returns an error for bad padding, which would be a padding oracle.
 
 use std::ptr::NonNull;
 
 use aws_lc_sys::{
-    RSA, RSA_NO_PADDING, RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_size,
+    RSA, RSA_NO_PADDING, RSA_decrypt, RSA_encrypt, RSA_free, RSA_private_key_from_bytes, RSA_size,
 };
 
-use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
-use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{
+    BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
+};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, RsaPrivateKeyDer};
 
+use crate::signature::PublicKey;
 use crate::{AwsLc, failure, succeeded};
 
 impl RsaDecryption for AwsLc {
     fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
         Ok(Box::new(Key::load(key)?))
+    }
+}
+
+impl RsaEncryption for AwsLc {
+    fn encrypt_raw(
+        &self,
+        key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        let key = PublicKey::parse(key.der())?;
+        let rsa = key.rsa().map_err(|_| BAD_PUBLIC_KEY)?.as_ptr();
+        let mut written = 0;
+        // SAFETY: the key is live as long as `key`; the pointers are to `ciphertext.len()` writable
+        // and `em.len()` readable bytes, and to a length. AWS-LC refuses a block whose length is
+        // not the modulus', and an output that is shorter.
+        succeeded(unsafe {
+            RSA_encrypt(
+                rsa,
+                &raw mut written,
+                ciphertext.as_mut_ptr(),
+                ciphertext.len(),
+                em.as_ptr(),
+                em.len(),
+                RSA_NO_PADDING,
+            )
+        })?;
+        if written != ciphertext.len() {
+            return Err(BAD_BLOCK_LEN);
+        }
+        Ok(())
     }
 }
 
@@ -28,7 +62,7 @@ pub(crate) struct Key {
 // to a thread.
 unsafe impl Send for Key {}
 
-// SAFETY: the only call through a shared reference is `RSA_decrypt`, which AWS-LC documents as
+// SAFETY: through a shared reference the key only decrypts and signs, which AWS-LC documents as
 // non-mutating for the purposes of threads; it locks what it caches in the key.
 unsafe impl Sync for Key {}
 
@@ -49,6 +83,10 @@ impl Key {
         key.modulus_len = usize::try_from(size).map_err(|_| INCONSISTENT)?;
         trial_decryption(&key)?;
         Ok(key)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut RSA {
+        self.rsa.as_ptr()
     }
 }
 

@@ -1,19 +1,22 @@
-//! Verification of signatures by AWS-LC, over digests: RSA PKCS#1 v1.5 and PSS, and ECDSA.
+//! Signatures of AWS-LC, over digests: RSA PKCS#1 v1.5 and PSS, and ECDSA.
 
 use std::ptr::NonNull;
 
 use aws_lc_sys::{
-    CBS, ECDSA_verify, EVP_MD_type, EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_EC_KEY,
-    EVP_PKEY_get0_RSA, EVP_parse_public_key, RSA_NO_PADDING, RSA_PSS_SALTLEN_DIGEST, RSA_verify,
-    RSA_verify_pss_mgf1, RSA_verify_raw,
+    CBS, ECDSA_sign, ECDSA_size, ECDSA_verify, EVP_MD_type, EVP_PKEY, EVP_PKEY_free,
+    EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA, EVP_parse_public_key, RSA_NO_PADDING,
+    RSA_PKCS1_PADDING, RSA_PSS_SALTLEN_DIGEST, RSA_sign, RSA_sign_pss_mgf1, RSA_sign_raw,
+    RSA_verify, RSA_verify_pss_mgf1, RSA_verify_raw,
 };
 
-use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, RsaPrivateKey, SignatureKey, Signatures};
 use ssl_provider_core::{
-    Error, MAX_MODULUS_LEN, Operation, PublicKeyDer, SignatureAlgorithm, SignatureScheme,
+    Curve, Error, InvalidKey, MAX_MODULUS_LEN, NamedCurve, Operation, PublicKeyDer,
+    SignatureAlgorithm, SignatureScheme, SigningKeyDer,
 };
 
-use crate::{AwsLc, failure, succeeded};
+use crate::ec::{EcKey, group};
+use crate::{AwsLc, failure, rsa, succeeded};
 
 impl Signatures for AwsLc {
     fn verify(
@@ -23,7 +26,7 @@ impl Signatures for AwsLc {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        let key = Key::parse(key.der())?;
+        let key = PublicKey::parse(key.der())?;
         let (len, signature_len) = (digest.len(), signature.len());
         let (data, signature) = (digest.as_ptr(), signature.as_ptr());
         let answer = match (scheme.algorithm(), scheme.hashes()) {
@@ -69,13 +72,88 @@ impl Signatures for AwsLc {
         };
         succeeded(answer).map_err(|_| Error::BadSignature)
     }
+
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        match key {
+            SigningKeyDer::Rsa(der) => Ok(Box::new(rsa::Key::load(der)?)),
+            SigningKeyDer::Ec(der) => {
+                let curve = match der.curve() {
+                    Curve::P256 => NamedCurve::Secp256r1,
+                    Curve::P384 => NamedCurve::Secp384r1,
+                    Curve::P521 => NamedCurve::Secp521r1,
+                };
+                let group = group(curve).ok_or(Error::Key(InvalidKey::Curve))?;
+                let key = EcKey::from_number(group, der.number())?;
+                Ok(Box::new(key.ok_or(Error::Key(InvalidKey::Inconsistent))?))
+            }
+            _ => Err(Error::Key(InvalidKey::NotRsaOrEc)),
+        }
+    }
+}
+
+impl SignatureKey for rsa::Key {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut signature = vec![0; self.modulus_len()];
+        let (out, room) = (signature.as_mut_ptr(), signature.len());
+        let (key, data, len) = (self.as_ptr(), digest.as_ptr(), digest.len());
+        let mut written = 0;
+        let answer = match (scheme.algorithm(), scheme.hashes()) {
+            (SignatureAlgorithm::RsaPss, [hash]) => {
+                let (hash, salt) = (crate::hash::digest(*hash)?, RSA_PSS_SALTLEN_DIGEST);
+                let written = &raw mut written;
+                // SAFETY: the key is live; the pointers are to a length, to as many writable and
+                // readable bytes as said, and to digest methods, constants of the library.
+                unsafe { RSA_sign_pss_mgf1(key, written, out, room, data, len, hash, hash, salt) }
+            }
+            (SignatureAlgorithm::RsaPkcs1, [hash]) => {
+                let hash = crate::hash::digest(*hash)?;
+                // SAFETY: the digest method is a constant of the library.
+                let hash = unsafe { EVP_MD_type(hash) };
+                let mut len_written = 0;
+                // SAFETY: the key is live; the pointers are to as many readable bytes as said, to
+                // as many writable ones as the modulus has, and to a length.
+                let answer = unsafe { RSA_sign(hash, data, len, out, &raw mut len_written, key) };
+                written = usize::try_from(len_written).unwrap_or(0);
+                answer
+            }
+            // Without a hash, the block has the digest alone after its padding.
+            (SignatureAlgorithm::RsaPkcs1, _) => {
+                let (written, padding) = (&raw mut written, RSA_PKCS1_PADDING);
+                // SAFETY: as for PSS.
+                unsafe { RSA_sign_raw(key, written, out, room, data, len, padding) }
+            }
+            _ => return Err(Error::Unsupported(Operation::Sign(scheme))),
+        };
+        succeeded(answer)?;
+        if written != room {
+            return Err(BAD_SIGNATURE_LEN);
+        }
+        Ok(signature)
+    }
+}
+
+impl SignatureKey for EcKey {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        if scheme.algorithm() != SignatureAlgorithm::Ecdsa {
+            return Err(Error::Unsupported(Operation::Sign(scheme)));
+        }
+        // SAFETY: the key is live and has a curve.
+        let mut signature = vec![0; unsafe { ECDSA_size(self.as_ptr()) }];
+        let (out, data, len) = (signature.as_mut_ptr(), digest.as_ptr(), digest.len());
+        let mut written = 0;
+        // SAFETY: the key is live; the pointers are to `len` readable bytes, to as many writable
+        // ones as AWS-LC has said, and to a length. AWS-LC ignores the first argument.
+        succeeded(unsafe { ECDSA_sign(0, data, len, out, &raw mut written, self.as_ptr()) })?;
+        signature.truncate(usize::try_from(written).map_err(|_| BAD_SIGNATURE_LEN)?);
+        Ok(signature)
+    }
 }
 
 /// Owns a public key.
-struct Key(NonNull<EVP_PKEY>);
+pub(crate) struct PublicKey(NonNull<EVP_PKEY>);
 
-impl Key {
-    fn parse(der: &[u8]) -> Result<Self, Error> {
+impl PublicKey {
+    pub(crate) fn parse(der: &[u8]) -> Result<Self, Error> {
         let mut input = CBS { data: der.as_ptr(), len: der.len() };
         // SAFETY: the pointer is to a reader of `der.len()` bytes.
         let key = unsafe { EVP_parse_public_key(&raw mut input) };
@@ -84,7 +162,7 @@ impl Key {
     }
 
     /// The key as an RSA key, which this value goes on owning.
-    fn rsa(&self) -> Result<NonNull<aws_lc_sys::RSA>, Error> {
+    pub(crate) fn rsa(&self) -> Result<NonNull<aws_lc_sys::RSA>, Error> {
         // SAFETY: the key is live.
         let rsa = unsafe { EVP_PKEY_get0_RSA(self.0.as_ptr()) };
         NonNull::new(rsa).ok_or_else(failure)
@@ -98,9 +176,34 @@ impl Key {
     }
 }
 
-impl Drop for Key {
+impl Drop for PublicKey {
     fn drop(&mut self) {
         // SAFETY: the key is live and nobody else has the pointer.
         unsafe { EVP_PKEY_free(self.0.as_ptr()) };
+    }
+}
+
+const BAD_SIGNATURE_LEN: Error =
+    Error::Internal("the library wrote a signature that is not as long as the modulus");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use aws_lc_sys::ERR_peek_error;
+    use ssl_provider_core::RsaPrivateKeyDer;
+
+    #[test]
+    fn a_digest_that_is_too_long_for_the_modulus_fails_and_leaves_the_queue_empty() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
+        let key = rsa::Key::load(&RsaPrivateKeyDer::from_der(der).unwrap()).unwrap();
+        for (scheme, len) in
+            [(SignatureScheme::RsaWithoutDigestInfo, 118), (SignatureScheme::RsaPssSha512, 64)]
+        {
+            let failed = key.sign(scheme, &vec![1; len]);
+            assert!(matches!(failed, Err(Error::Backend { code, .. }) if code != 0), "{failed:?}");
+            // SAFETY: the call takes no pointer.
+            assert_eq!(unsafe { ERR_peek_error() }, 0);
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Backend of ssl-provider on OpenSSL: the system's, or one built from source (feature `vendored`).
 //! The `openssl` crate does most of it; the hashes under the PRF are called directly, for speed.
 
+mod agreement;
 mod cipher;
+mod ec;
 mod hash;
 mod prf;
 mod random;
@@ -59,13 +61,20 @@ impl KeyExchangeBackend for OpenSsl {
         match operation {
             // HMAC and PRF are put together here from its hashes.
             Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
-            // Which ciphers the OpenSSL at hand was built with is known at run time only.
+            // Which ciphers and curves the OpenSSL at hand was built with is known at run time only.
+            Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
+                if !agreement::is_built_in(curve) =>
+            {
+                Support::Unsupported
+            }
             _ if cipher::is_built_in(operation) => Support::By("OpenSSL"),
             _ => Support::Unsupported,
         }
     }
 
-    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
+    ssl_provider_core::offers! {
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+    }
 }
 
 /// Translates OpenSSL's errors, which the `openssl` crate has taken off the thread's queue.

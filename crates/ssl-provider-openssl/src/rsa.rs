@@ -1,13 +1,15 @@
-//! The RSA private operation of OpenSSL: blinded, checked against faults, never unpadded.
-//! Its PKCS#1 mode returns an error or random bytes for bad padding, depending on the release.
+//! The raw RSA operations of OpenSSL. The private one is blinded, checked against faults and never
+//! unpadded: its PKCS#1 mode returns an error or random bytes for bad padding, by the release.
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::error::ErrorStack;
 use openssl::pkey::Private;
 use openssl::rsa::{Padding, Rsa};
 
-use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
-use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{
+    BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
+};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, PublicKeyParts, RsaPrivateKeyDer};
 
 use crate::{OpenSsl, failure};
 
@@ -17,8 +19,33 @@ impl RsaDecryption for OpenSsl {
     }
 }
 
+impl RsaEncryption for OpenSsl {
+    fn encrypt_raw(
+        &self,
+        key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        // OpenSSL's own parser of such keys takes several times as long as the operation.
+        let PublicKeyParts::Rsa { modulus, exponent } = key.parts() else {
+            return Err(BAD_PUBLIC_KEY);
+        };
+        if em.len() != modulus.len() || ciphertext.len() != modulus.len() {
+            return Err(BAD_BLOCK_LEN);
+        }
+        let n = BigNum::from_slice(modulus).map_err(failure)?;
+        let e = BigNum::from_slice(exponent).map_err(failure)?;
+        let key = Rsa::from_public_components(n, e).map_err(failure)?;
+        let written = key.public_encrypt(em, ciphertext, Padding::NONE).map_err(failure)?;
+        if written != ciphertext.len() {
+            return Err(BAD_BLOCK_LEN);
+        }
+        Ok(())
+    }
+}
+
 /// A private key with its Montgomery forms and blinding factors. OpenSSL wipes it when it is freed.
-pub(crate) struct Key(Rsa<Private>);
+pub(crate) struct Key(pub(crate) Rsa<Private>);
 
 impl Key {
     /// Loads a key whose parts belong together.
@@ -109,7 +136,7 @@ fn is_consistent(der: &RsaPrivateKeyDer<'_>) -> Result<bool, ErrorStack> {
 }
 
 /// A number that OpenSSL wipes when it is freed.
-fn secret(big_endian: &[u8]) -> Result<BigNum, ErrorStack> {
+pub(crate) fn secret(big_endian: &[u8]) -> Result<BigNum, ErrorStack> {
     let mut number = BigNum::new_secure()?;
     number.copy_from_slice(big_endian)?;
     number.set_const_time();

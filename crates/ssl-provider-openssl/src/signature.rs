@@ -1,18 +1,22 @@
-//! Verification of signatures by OpenSSL, over digests: RSA PKCS#1 v1.5 and PSS, and ECDSA.
+//! Signatures of OpenSSL, over digests: RSA PKCS#1 v1.5 and PSS, and ECDSA.
 
+use openssl::ec::EcKey;
+use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::md::{Md, MdRef};
-use openssl::pkey::{PKey, Public};
-use openssl::pkey_ctx::PkeyCtx;
+use openssl::pkey::{PKey, Private};
+use openssl::pkey_ctx::{PkeyCtx, PkeyCtxRef};
 use openssl::rsa::Padding;
 use openssl::sign::RsaPssSaltlen;
 
-use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, SignatureKey, Signatures};
 use ssl_provider_core::{
-    Error, HashAlgorithm, Operation, PublicKeyDer, SignatureAlgorithm, SignatureScheme,
+    Curve, Error, HashAlgorithm, InvalidKey, NamedCurve, Operation, PublicKeyDer,
+    SignatureAlgorithm, SignatureScheme, SigningKeyDer,
 };
 
-use crate::{OpenSsl, failure};
+use crate::ec::{group, key_from_number};
+use crate::{OpenSsl, failure, rsa};
 
 impl Signatures for OpenSsl {
     fn verify(
@@ -27,14 +31,77 @@ impl Signatures for OpenSsl {
             [hash] => Some(md(*hash).ok_or(Error::Unsupported(Operation::Verify(scheme)))?),
             _ => None,
         };
-        let mut context = set_up(&key, hash, scheme.algorithm()).map_err(failure)?;
+        let mut context = PkeyCtx::new(&key).map_err(failure)?;
+        context.verify_init().map_err(failure)?;
+        set_up(&mut context, hash, scheme.algorithm()).map_err(failure)?;
         // OpenSSL may have an error of its own for a signature that is not well formed.
         match context.verify(digest, signature) {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(Error::BadSignature),
         }
     }
+
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        match key {
+            SigningKeyDer::Rsa(der) => {
+                let key = rsa::Key::load(der)?;
+                Ok(Box::new(RsaKey(PKey::from_rsa(key.0).map_err(failure)?)))
+            }
+            SigningKeyDer::Ec(der) => {
+                let curve = match der.curve() {
+                    Curve::P256 => NamedCurve::Secp256r1,
+                    Curve::P384 => NamedCurve::Secp384r1,
+                    Curve::P521 => NamedCurve::Secp521r1,
+                };
+                let group = group(curve).ok_or(Error::Key(InvalidKey::Curve))?;
+                let key = key_from_number(group, der.number()).map_err(failure)?;
+                Ok(Box::new(EcdsaKey(key.ok_or(Error::Key(InvalidKey::Inconsistent))?)))
+            }
+            _ => Err(Error::Key(InvalidKey::NotRsaOrEc)),
+        }
+    }
 }
+
+/// An RSA key that signs. OpenSSL wipes it when it is freed.
+struct RsaKey(PKey<Private>);
+
+impl SignatureKey for RsaKey {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        let unsupported = Error::Unsupported(Operation::Sign(scheme));
+        if !scheme.is_rsa() {
+            return Err(unsupported);
+        }
+        let hash = match scheme.hashes() {
+            [hash] => Some(md(*hash).ok_or(unsupported)?),
+            _ => None,
+        };
+        let sign = || {
+            let mut context = PkeyCtx::new(&self.0)?;
+            context.sign_init()?;
+            set_up(&mut context, hash, scheme.algorithm())?;
+            let mut signature = vec![0; self.0.size()];
+            let len = context.sign(digest, Some(&mut signature))?;
+            signature.truncate(len);
+            Ok(signature)
+        };
+        sign().map_err(failure)
+    }
+}
+
+/// A key on a curve that signs. OpenSSL wipes it when it is freed.
+struct EcdsaKey(EcKey<Private>);
+
+impl SignatureKey for EcdsaKey {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        if scheme.algorithm() != SignatureAlgorithm::Ecdsa {
+            return Err(Error::Unsupported(Operation::Sign(scheme)));
+        }
+        let signature = EcdsaSig::sign(digest, &self.0).map_err(failure)?;
+        signature.to_der().map_err(failure)
+    }
+}
+
+ssl_provider_core::redacted_debug! { RsaKey { .. } EcdsaKey { .. } }
 
 fn md(hash: HashAlgorithm) -> Option<&'static MdRef> {
     Some(match hash {
@@ -49,13 +116,11 @@ fn md(hash: HashAlgorithm) -> Option<&'static MdRef> {
 
 /// For RSA, PKCS#1 v1.5 is what OpenSSL does unless told otherwise, and without a hash it expects
 /// no DigestInfo. MGF1 takes the hash of the signature.
-fn set_up(
-    key: &PKey<Public>,
+fn set_up<T>(
+    context: &mut PkeyCtxRef<T>,
     hash: Option<&MdRef>,
     algorithm: SignatureAlgorithm,
-) -> Result<PkeyCtx<Public>, ErrorStack> {
-    let mut context = PkeyCtx::new(key)?;
-    context.verify_init()?;
+) -> Result<(), ErrorStack> {
     if let Some(hash) = hash {
         context.set_signature_md(hash)?;
     }
@@ -63,5 +128,5 @@ fn set_up(
         context.set_rsa_padding(Padding::PKCS1_PSS)?;
         context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
     }
-    Ok(context)
+    Ok(())
 }

@@ -4,12 +4,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssl_provider_core::backend::{
-    AeadCipher, BAD_OUTPUT_LEN, CbcCipher, HashContext, Hashing, KeyExchangeBackend, NONCE_LEN,
-    RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom, Signatures, StreamCipher,
+    AeadCipher, AgreementKey, BAD_OUTPUT_LEN, CbcCipher, HashContext, Hashing, KeyAgreement,
+    KeyExchangeBackend, NONCE_LEN, RecordCiphers, RsaDecryption, RsaEncryption, RsaPrivateKey,
+    SecureRandom, SignatureKey, Signatures, StreamCipher,
 };
 use ssl_provider_core::{
-    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme, Support,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, DhParameters, Error, HashAlgorithm,
+    NamedCurve, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
+    SigningKeyDer, Support,
 };
 
 /// What an operation of the fake does instead of answering.
@@ -116,7 +118,9 @@ impl KeyExchangeBackend for Fake {
         Support::By("fake")
     }
 
-    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
+    ssl_provider_core::offers! {
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+    }
 }
 
 impl SecureRandom for Fake {
@@ -171,6 +175,72 @@ impl RsaDecryption for Fake {
     }
 }
 
+impl RsaEncryption for Fake {
+    fn encrypt_raw(
+        &self,
+        _key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        self.shared.start(Operation::RsaEncryptRaw)?;
+        ciphertext.copy_from_slice(em);
+        Ok(())
+    }
+}
+
+/// A public key is 04 and then zeros, the same for all.
+impl KeyAgreement for Fake {
+    fn generate_ecdh(&self, curve: NamedCurve) -> Result<Box<dyn AgreementKey>, Error> {
+        self.shared.start(Operation::Ecdh(curve))?;
+        Ok(Box::new(FakeAgreementKey::of_len(curve.public_key_len())))
+    }
+
+    fn load_ecdh(
+        &self,
+        curve: NamedCurve,
+        _private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        self.shared.start(Operation::EcdhLoad(curve))?;
+        Ok(Box::new(FakeAgreementKey::of_len(curve.public_key_len())))
+    }
+
+    fn generate_dh(&self, group: &DhParameters) -> Result<Box<dyn AgreementKey>, Error> {
+        self.shared.start(Operation::Dh)?;
+        Ok(Box::new(FakeAgreementKey::of_len(group.prime().len())))
+    }
+
+    fn load_dh(
+        &self,
+        group: &DhParameters,
+        _private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        self.generate_dh(group)
+    }
+}
+
+/// A key whose secret is a mix of both public keys.
+#[derive(Debug)]
+struct FakeAgreementKey(Vec<u8>);
+
+impl FakeAgreementKey {
+    fn of_len(len: usize) -> Self {
+        let mut public_key = vec![0; len];
+        public_key[0] = 4;
+        Self(public_key)
+    }
+}
+
+impl AgreementKey for FakeAgreementKey {
+    fn public_key(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn agree(self: Box<Self>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error> {
+        mix(b"agreement", &[&self.0, peer], secret);
+        Ok(())
+    }
+}
+
 impl RecordCiphers for Fake {
     fn rc4(&self, _key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
         self.shared.start(Operation::Rc4)?;
@@ -201,9 +271,20 @@ impl Signatures for Fake {
         mix(b"signature", &[key.der(), scheme.name().as_bytes(), digest], &mut expected);
         if signature == expected { Ok(()) } else { Err(Error::BadSignature) }
     }
+
+    fn load(&self, _key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        Ok(Box::new(FakeKey { len: 0, shared: Arc::clone(&self.shared) }))
+    }
 }
 
-/// A key that decrypts nothing.
+impl SignatureKey for FakeKey {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        self.shared.start(Operation::Sign(scheme))?;
+        Ok(digest.to_vec())
+    }
+}
+
+/// A key that decrypts and signs nothing.
 #[derive(Debug)]
 struct FakeKey {
     len: usize,

@@ -34,6 +34,7 @@ pub use ssl_provider_core::Backend;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
+pub mod curve;
 pub mod direction;
 pub mod exchange;
 pub mod fake;
@@ -210,6 +211,22 @@ macro_rules! conformance_tests {
                 handshakes_of_every_suite;
             rsa: rsa_decrypts_with_every_size_of_key rsa_keeps_leading_zeros
                 rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time;
+            agreement: agreement_ecdh_wycheproof_vectors agreement_x25519_wycheproof_vectors
+                agreement_on_curves_is_that_of_the_reference
+                agreement_in_finite_fields_is_that_of_the_reference
+                agreement_keys_are_new_every_time agreement_refuses_points_beside_the_curve
+                agreement_refuses_x25519_keys_of_small_order
+                agreement_refuses_public_keys_of_another_form
+                agreement_private_keys_out_of_range_are_refused
+                agreement_gives_both_sides_the_same_master_key
+                agreement_strips_leading_zeros_in_finite_fields_only
+                agreement_checks_suite_group_and_policy;
+            premaster: premaster_is_encrypted_to_the_server premaster_is_imported_by_the_server
+                premaster_padding_has_no_zeros_and_never_repeats premaster_keys_are_checked;
+            psk: psk_master_keys_are_those_of_rfc_4279 psk_lengths_and_suites_are_checked;
+            signing: signing_rsa_is_that_of_the_reference signing_verifies_with_every_scheme
+                signing_ecdsa_verifies_by_the_reference signing_refuses_what_is_not_of_the_key
+                signing_keys_are_checked;
             batch: batch_decrypts_with_every_size_of_key
                 batch_of_every_kind_is_imported_as_one_by_one
                 batch_is_imported_under_the_same_conditions;

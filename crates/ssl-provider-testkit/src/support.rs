@@ -2,7 +2,7 @@
 //! The cases compare it with what a backend says of itself and with what it does.
 
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, Operation, PrfAlgorithm, Support,
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, Operation, PrfAlgorithm, Support,
 };
 
 /// One column of the matrix: a backend and whose code does each operation in it.
@@ -35,7 +35,11 @@ pub const fn support_matrix() -> &'static [Column] {
         &[
             Column::new("aws-lc", "ssl-provider AWS-LC Provider", aws_lc),
             Column {
-                may_lack: |operation| matches!(operation, Operation::Rc4) || is_camellia(operation),
+                may_lack: |operation| {
+                    matches!(operation, Operation::Rc4)
+                        || is_camellia(operation)
+                        || is_rare_curve(operation)
+                },
                 ..Column::new("openssl", "ssl-provider OpenSSL Provider", openssl)
             },
             Column::new("rustcrypto", "ssl-provider RustCrypto Provider", rustcrypto),
@@ -50,9 +54,13 @@ pub fn column(provider_name: &str) -> Option<&'static Column> {
     support_matrix().iter().find(|column| column.provider_name == provider_name)
 }
 
-/// AWS-LC does everything itself, and has no Camellia.
+/// AWS-LC does everything itself, and has no Camellia and none of the brainpool curves.
 fn aws_lc(operation: Operation) -> Support {
-    if is_camellia(operation) { Support::Unsupported } else { Support::By("AWS-LC") }
+    match curve(operation) {
+        _ if is_camellia(operation) => Support::Unsupported,
+        Some(curve) if is_brainpool(curve) => Support::Unsupported,
+        _ => Support::By("AWS-LC"),
+    }
 }
 
 /// OpenSSL has a PRF and an HMAC of its own, slower than ours over its hashes.
@@ -66,7 +74,16 @@ fn openssl(operation: Operation) -> Support {
 /// RustCrypto is a crate for each thing.
 fn rustcrypto(operation: Operation) -> Support {
     Support::By(match operation {
-        Operation::RsaDecryptRaw => "rsa",
+        Operation::RsaDecryptRaw | Operation::RsaEncryptRaw => "rsa",
+        Operation::Ecdh(curve) | Operation::EcdhLoad(curve) => match curve {
+            NamedCurve::X25519 => "x25519-dalek",
+            NamedCurve::Secp256r1 => "p256",
+            NamedCurve::Secp384r1 => "p384",
+            NamedCurve::Secp521r1 => "p521",
+            NamedCurve::Secp256k1 => "k256",
+            _ => return Support::Unsupported,
+        },
+        Operation::Dh => "crypto-bigint",
         Operation::Prf(_) | Operation::Hmac(_) => "hmac",
         Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
             HashAlgorithm::Md5 => "md-5",
@@ -80,8 +97,8 @@ fn rustcrypto(operation: Operation) -> Support {
         Operation::Aead(AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm) => "aes-gcm",
         Operation::Aead(AeadAlgorithm::ChaCha20Poly1305) => "chacha20poly1305",
         Operation::Aead(_) => "ccm",
-        Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
-        Operation::Verify(_) => "p256, p384 and p521",
+        Operation::Verify(scheme) | Operation::Sign(scheme) if scheme.is_rsa() => "rsa",
+        Operation::Verify(_) | Operation::Sign(_) => "p256, p384 and p521",
         _ => "getrandom",
     })
 }
@@ -94,9 +111,10 @@ fn ring(operation: Operation) -> Support {
     }
 }
 
-/// ring leaves out RSA decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0, and every
-/// cipher but AES-GCM and ChaCha20-Poly1305. It verifies messages, and no digests, and
-/// its hashes keep their compression functions to themselves.
+/// ring leaves out RSA encryption and decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0,
+/// and every cipher but AES-GCM and ChaCha20-Poly1305. It signs and verifies messages, and no
+/// digests, its hashes keep their compression functions to themselves, and it agrees on three
+/// curves, with keys of its own only.
 fn ring_alone(operation: Operation) -> Support {
     match operation {
         Operation::RsaDecryptRaw
@@ -112,9 +130,35 @@ fn ring_alone(operation: Operation) -> Support {
             | AeadAlgorithm::Aes128Ccm8
             | AeadAlgorithm::Aes256Ccm8,
         )
-        | Operation::Verify(_) => Support::Unsupported,
+        | Operation::RsaEncryptRaw
+        | Operation::EcdhLoad(_)
+        | Operation::Dh
+        | Operation::Verify(_)
+        | Operation::Sign(_) => Support::Unsupported,
+        Operation::Ecdh(NamedCurve::X25519 | NamedCurve::Secp256r1 | NamedCurve::Secp384r1) => {
+            Support::By("ring")
+        }
+        Operation::Ecdh(_) => Support::Unsupported,
         _ => Support::By("ring"),
     }
+}
+
+/// The curve of an operation of key agreement.
+fn curve(operation: Operation) -> Option<NamedCurve> {
+    match operation {
+        Operation::Ecdh(curve) | Operation::EcdhLoad(curve) => Some(curve),
+        _ => None,
+    }
+}
+
+fn is_brainpool(curve: NamedCurve) -> bool {
+    curve.name().starts_with("brainpool")
+}
+
+/// Whether systems build OpenSSL without it, such as Red Hat's.
+fn is_rare_curve(operation: Operation) -> bool {
+    let rare = |curve| is_brainpool(curve) || curve == NamedCurve::Secp256k1;
+    curve(operation).is_some_and(rare)
 }
 
 fn is_camellia(operation: Operation) -> bool {

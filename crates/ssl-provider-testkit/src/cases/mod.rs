@@ -1,6 +1,7 @@
 //! The conformance cases, by subject. Each is a function of a backend that panics when it fails.
 //! The list that names them all is in [`crate::conformance_tests!`].
 
+pub mod agreement;
 pub mod batch;
 pub mod cipher;
 pub mod client_auth;
@@ -14,7 +15,9 @@ pub mod hmac;
 pub mod import;
 pub mod key_blob;
 pub mod keys;
+pub mod premaster;
 pub mod prf;
+pub mod psk;
 pub mod random;
 pub mod record;
 pub mod rejection;
@@ -23,5 +26,6 @@ pub mod schedule;
 pub mod secrets;
 pub mod session_keys;
 pub mod signature;
+pub mod signing;
 pub mod support;
 pub mod threads;

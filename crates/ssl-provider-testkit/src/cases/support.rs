@@ -1,15 +1,20 @@
 //! What a backend says about itself against what it does, and against the support matrix.
 //! A promise that is not kept fails, and so does a service that is not announced.
 
+use num_bigint::BigUint;
+
 use ssl_provider_core::{
-    AeadAlgorithm, Backend, CbcAlgorithm, Error, FipsStatus, HashAlgorithm, Operation, Provider,
-    PublicKeyDer, Requirements, RsaPrivateKeyDer, SignatureScheme, Support,
+    AeadAlgorithm, Backend, CbcAlgorithm, DhParameters, Error, FfdheGroup, FipsStatus,
+    HashAlgorithm, Operation, Provider, PublicKeyDer, Requirements, RsaPrivateKeyDer,
+    SignatureScheme, SigningKeyDer, Support,
 };
 
 use crate::bytes::{counting, to_hex};
+use crate::cases::signing::EcKey;
+use crate::curve::{Curve, x25519};
 use crate::reference;
 use crate::rsa_key::TestKey;
-use crate::signature::{digest, signers};
+use crate::signature::{digest, rsa_public_key, signers};
 use crate::support::column;
 
 /// Tries one operation, on an input whose answer the reference knows.
@@ -62,6 +67,38 @@ fn attempt(backend: &Backend, operation: Operation) -> Vec<Result<(), Error>> {
         Operation::Cbc(cipher) => vec![attempt_cbc(backend, cipher)],
         Operation::Aead(cipher) => vec![attempt_aead(backend, cipher)],
         Operation::Verify(scheme) => attempt_verify(backend, scheme),
+        Operation::Sign(scheme) => vec![attempt_sign(backend, scheme)],
+        Operation::RsaEncryptRaw => {
+            let key = TestKey::rsa_1024();
+            let public_key = rsa_public_key(&key);
+            let public_key = PublicKeyDer::from_der(&public_key).unwrap();
+            let mut block = vec![7; key.len()];
+            block[0] = 0;
+            let mut ciphertext = vec![0; key.len()];
+            let encryption = backend.rsa_encryption();
+            let result = encryption.encrypt_raw(&public_key, &block, &mut ciphertext);
+            vec![right(result, &ciphertext, &key.encrypt(&block))]
+        }
+        Operation::Ecdh(curve) => vec![backend.key_agreement().generate_ecdh(curve).map(drop)],
+        Operation::EcdhLoad(curve) => {
+            let mut number = vec![0; curve.coordinate_len()];
+            number[0] = 1;
+            let loaded = backend.key_agreement().load_ecdh(curve, &number);
+            let expected = match Curve::new(curve) {
+                Some(curve) => curve.public_key(&BigUint::from_bytes_be(&number)),
+                None => x25519(number[..].try_into().unwrap(), &x25519_base()).to_vec(),
+            };
+            vec![loaded.map(|key| assert_eq!(key.public_key(), expected, "{operation}"))]
+        }
+        Operation::Dh => {
+            let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+            let agreement = backend.key_agreement();
+            let mut expected = vec![0; 256];
+            expected[255] = 32;
+            let loaded = agreement.load_dh(&group, &[5]);
+            let loaded = loaded.map(|key| assert_eq!(key.public_key(), expected, "{operation}"));
+            vec![agreement.generate_dh(&group).map(drop), loaded]
+        }
         other => panic!("{other}: an operation that this case does not know"),
     }
 }
@@ -175,6 +212,28 @@ fn attempt_aead(backend: &Backend, cipher: AeadAlgorithm) -> Result<(), Error> {
     cipher.open(&nonce, aad, &mut text, &tag)?;
     assert_eq!(&text, PLAINTEXT, "{name} does not open its own answer");
     Ok(())
+}
+
+/// The base point of X25519 (RFC 7748 section 4.1).
+fn x25519_base() -> [u8; 32] {
+    let mut base = [0; 32];
+    base[0] = 9;
+    base
+}
+
+/// Signs with a key of the scheme; that the signature is right is for other cases.
+fn attempt_sign(backend: &Backend, scheme: SignatureScheme) -> Result<(), Error> {
+    let der = match scheme.is_rsa() {
+        true => TestKey::rsa_2048().der,
+        false => EcKey::new(ssl_provider_core::Curve::P256, &BigUint::from(7_u8)).der,
+    };
+    let key = SigningKeyDer::from_der(&der).unwrap();
+    let key = backend.signatures().load(&key).map_err(|error| match error {
+        // One that signs with no key of a kind names any scheme of it.
+        Error::Unsupported(_) => Error::Unsupported(Operation::Sign(scheme)),
+        other => other,
+    })?;
+    key.sign(scheme, &digest(scheme)).map(drop)
 }
 
 fn attempt_verify(backend: &Backend, scheme: SignatureScheme) -> Vec<Result<(), Error>> {
