@@ -5,13 +5,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ssl_provider::backend::{
-    AeadCipher, CbcCipher, CompressionFunction, HashContext, Hashing, KeyExchangeBackend,
-    NONCE_LEN, RawDecryption, RecordCiphers, RsaDecryption, RsaPrivateKey, SecureRandom,
-    Signatures, StreamCipher,
+    AeadCipher, AgreementKey, CbcCipher, CompressionFunction, HashContext, Hashing, KeyAgreement,
+    KeyExchangeBackend, NONCE_LEN, RawDecryption, RecordCiphers, RsaDecryption, RsaEncryption,
+    RsaPrivateKey, SecureRandom, SignatureKey, Signatures, StreamCipher,
 };
 use ssl_provider::{
-    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, Error, HashAlgorithm, InvalidKey, Operation,
-    PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureAlgorithm, SignatureScheme, Support,
+    AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, DhParameters, Error, HashAlgorithm,
+    InvalidKey, NamedCurve, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer,
+    SignatureAlgorithm, SignatureScheme, SigningKeyDer, Support,
 };
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
@@ -38,6 +39,13 @@ enum Plant {
     DigestInfoIsOptional,
     PssMayBePkcs1,
     BadPublicKeysAreBadSignatures,
+    AgreementIsOneBitOff,
+    AgreementDropsLeadingZeros,
+    AgreementRepeatsItsKeys,
+    PointsAreNotChecked,
+    PrivateKeysOutOfRangeAreTaken,
+    EncryptionIsOneBitOff,
+    SigningIsOneBitOff,
     DecryptionDropsLeadingZeros,
     DecryptionFailsOnBadPadding,
     DecryptionIsOneBitOff,
@@ -91,6 +99,37 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::PssMayBePkcs1, "signature::signature_verifies_under_its_own_scheme_only"),
     (Plant::SignatureMayBeTooLong, "signature::signature_with_a_flipped_bit_is_refused"),
     (Plant::BadPublicKeysAreBadSignatures, "signature::signature_keys_are_checked"),
+    (Plant::AgreementIsOneBitOff, "agreement::agreement_ecdh_wycheproof_vectors"),
+    (Plant::AgreementIsOneBitOff, "agreement::agreement_x25519_wycheproof_vectors"),
+    (Plant::AgreementIsOneBitOff, "agreement::agreement_on_curves_is_that_of_the_reference"),
+    (Plant::AgreementIsOneBitOff, "agreement::agreement_in_finite_fields_is_that_of_the_reference"),
+    (
+        Plant::AgreementIsOneBitOff,
+        "agreement::agreement_strips_leading_zeros_in_finite_fields_only",
+    ),
+    (
+        Plant::AgreementDropsLeadingZeros,
+        "agreement::agreement_in_finite_fields_is_that_of_the_reference",
+    ),
+    (
+        Plant::AgreementDropsLeadingZeros,
+        "agreement::agreement_strips_leading_zeros_in_finite_fields_only",
+    ),
+    (Plant::AgreementRepeatsItsKeys, "agreement::agreement_keys_are_new_every_time"),
+    (Plant::PointsAreNotChecked, "agreement::agreement_ecdh_wycheproof_vectors"),
+    (Plant::PointsAreNotChecked, "agreement::agreement_refuses_points_beside_the_curve"),
+    (
+        Plant::PrivateKeysOutOfRangeAreTaken,
+        "agreement::agreement_private_keys_out_of_range_are_refused",
+    ),
+    (Plant::PrivateKeysOutOfRangeAreTaken, "signing::signing_keys_are_checked"),
+    (Plant::EncryptionIsOneBitOff, "premaster::premaster_is_encrypted_to_the_server"),
+    (Plant::EncryptionIsOneBitOff, "premaster::premaster_is_imported_by_the_server"),
+    (Plant::RandomIsZero, "premaster::premaster_padding_has_no_zeros_and_never_repeats"),
+    (Plant::PrfOfAnotherHash, "psk::psk_master_keys_are_those_of_rfc_4279"),
+    (Plant::SigningIsOneBitOff, "signing::signing_rsa_is_that_of_the_reference"),
+    (Plant::SigningIsOneBitOff, "signing::signing_verifies_with_every_scheme"),
+    (Plant::SigningIsOneBitOff, "signing::signing_ecdsa_verifies_by_the_reference"),
     (Plant::DecryptionDropsLeadingZeros, "rsa::rsa_keeps_leading_zeros"),
     (Plant::DecryptionDropsLeadingZeros, "rejection::rejection_looks_like_success"),
     (Plant::DecryptionFailsOnBadPadding, "rejection::rejection_looks_like_success"),
@@ -162,6 +201,14 @@ impl KeyExchangeBackend for Planted {
     }
 
     fn rsa_decryption(&self) -> &dyn RsaDecryption {
+        self
+    }
+
+    fn rsa_encryption(&self) -> &dyn RsaEncryption {
+        self
+    }
+
+    fn key_agreement(&self) -> &dyn KeyAgreement {
         self
     }
 
@@ -279,6 +326,92 @@ impl RsaDecryption for Planted {
     }
 }
 
+impl RsaEncryption for Planted {
+    fn encrypt_raw(
+        &self,
+        key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        let mut em = em.to_vec();
+        if self.plant == Plant::EncryptionIsOneBitOff {
+            em[30] ^= 1;
+        }
+        self.inner.rsa_encryption().encrypt_raw(key, &em, ciphertext)
+    }
+}
+
+impl Planted {
+    fn agreement_key(&self, inner: Box<dyn AgreementKey>) -> Box<dyn AgreementKey> {
+        Box::new(PlantedAgreement { inner, plant: self.plant })
+    }
+}
+
+impl KeyAgreement for Planted {
+    fn generate_ecdh(&self, curve: NamedCurve) -> Result<Box<dyn AgreementKey>, Error> {
+        if self.plant == Plant::AgreementRepeatsItsKeys {
+            return self.load_ecdh(curve, &vec![1; curve.coordinate_len()]);
+        }
+        Ok(self.agreement_key(self.inner.key_agreement().generate_ecdh(curve)?))
+    }
+
+    fn load_ecdh(
+        &self,
+        curve: NamedCurve,
+        private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        match self.inner.key_agreement().load_ecdh(curve, private_key) {
+            Err(Error::InvalidParameter(_))
+                if self.plant == Plant::PrivateKeysOutOfRangeAreTaken =>
+            {
+                self.generate_ecdh(curve)
+            }
+            loaded => Ok(self.agreement_key(loaded?)),
+        }
+    }
+
+    fn generate_dh(&self, group: &DhParameters) -> Result<Box<dyn AgreementKey>, Error> {
+        Ok(self.agreement_key(self.inner.key_agreement().generate_dh(group)?))
+    }
+
+    fn load_dh(
+        &self,
+        group: &DhParameters,
+        private_key: &[u8],
+    ) -> Result<Box<dyn AgreementKey>, Error> {
+        Ok(self.agreement_key(self.inner.key_agreement().load_dh(group, private_key)?))
+    }
+}
+
+/// A key of key agreement with a fault in it.
+#[derive(Debug)]
+struct PlantedAgreement {
+    inner: Box<dyn AgreementKey>,
+    plant: Plant,
+}
+
+impl AgreementKey for PlantedAgreement {
+    fn public_key(&self) -> &[u8] {
+        self.inner.public_key()
+    }
+
+    fn agree(self: Box<Self>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error> {
+        match (self.inner.agree(peer, secret), self.plant) {
+            (Err(Error::BadKeyShare), Plant::PointsAreNotChecked) => secret.fill(7),
+            (agreed, _) => agreed?,
+        }
+        match self.plant {
+            Plant::AgreementIsOneBitOff => secret[secret.len() - 1] ^= 1,
+            Plant::AgreementDropsLeadingZeros => {
+                let zeros = secret.iter().take_while(|byte| **byte == 0).count();
+                secret.rotate_left(zeros);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 impl RecordCiphers for Planted {
     fn rc4(&self, key: &[u8]) -> Result<Box<dyn StreamCipher>, Error> {
         if self.plant != Plant::Rc4StartsAnew {
@@ -335,6 +468,34 @@ impl Signatures for Planted {
             }
             (_, answer, _) => answer,
         }
+    }
+
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        let inner = match self.inner.signatures().load(key) {
+            Err(_) if self.plant == Plant::PrivateKeysOutOfRangeAreTaken => {
+                let other = TestKey::rsa_1024();
+                self.inner.signatures().load(&SigningKeyDer::from_der(&other.der)?)?
+            }
+            loaded => loaded?,
+        };
+        Ok(Box::new(PlantedSigningKey { inner, plant: self.plant }))
+    }
+}
+
+/// A key that signs with a fault.
+#[derive(Debug)]
+struct PlantedSigningKey {
+    inner: Box<dyn SignatureKey>,
+    plant: Plant,
+}
+
+impl SignatureKey for PlantedSigningKey {
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut signature = self.inner.sign(scheme, digest)?;
+        if let (Plant::SigningIsOneBitOff, Some(last)) = (self.plant, signature.last_mut()) {
+            *last ^= 1;
+        }
+        Ok(signature)
     }
 }
 

@@ -46,6 +46,25 @@ impl Group {
         }
     }
 
+    /// Whether a shared secret is one that anybody knows: zeros on a curve, which only X25519 has
+    /// (RFC 8422 section 5.11), and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1).
+    fn is_trivial(&self, secret: &[u8]) -> Mask {
+        let zeros = vec![0; secret.len()];
+        match self {
+            Self::Curve(_) => Mask::eq_bytes(secret, &zeros),
+            Self::FiniteField(parameters) => {
+                let mut one = zeros.clone();
+                let mut minus_one = parameters.prime().to_vec();
+                if let (Some(one), Some(minus_one)) = (one.last_mut(), minus_one.last_mut()) {
+                    // The prime is odd.
+                    (*one, *minus_one) = (1, *minus_one & 0xfe);
+                }
+                let others = Mask::eq_bytes(secret, &one).or(Mask::eq_bytes(secret, &minus_one));
+                Mask::eq_bytes(secret, &zeros).or(others)
+            }
+        }
+    }
+
     /// Takes a public key of the peer, as the message carries it, in the form of this group.
     ///
     /// A number of a finite field is between 1 and p - 1, of any length. Whether a point is on its
@@ -124,13 +143,12 @@ impl EphemeralKey {
                 "public key: not of the group of the ephemeral key",
             ));
         }
-        let is_montgomery = matches!(self.group, Group::Curve(curve) if curve.is_montgomery());
         let (_, len) = self.group.lengths();
         let mut secret = Zeroizing::new(vec![0; len]);
         self.key.agree(&peer.bytes, &mut secret)?;
-        // RFC 8422 section 5.11: a peer that sends a point of small order knows the secret, and
-        // then this says nothing new to it.
-        if is_montgomery && Mask::eq_bytes(&secret, &[0; 32]).reveal() {
+        // A peer that sends a public key of small order knows the secret, and then this says
+        // nothing new to it.
+        if self.group.is_trivial(&secret).reveal() {
             return Err(Error::BadKeyShare);
         }
         Ok(secret)
@@ -184,7 +202,8 @@ impl Provider {
     ///   one of the suite.
     /// - [`Error::InvalidParameter`]: the public key is of another group, or randoms or session
     ///   hash are missing or of a wrong length.
-    /// - [`Error::BadKeyShare`]: the public key is not on its curve, or of small order.
+    /// - [`Error::BadKeyShare`]: the public key is not on its curve, or of so small an order that
+    ///   anybody knows the secret.
     /// - [`Error::Backend`].
     pub fn generate_master_key(
         &self,

@@ -11,7 +11,8 @@ use crate::operation::Operation;
 /// Ephemeral keys of key agreement.
 ///
 /// Core checks what is the same for every library: the form of a public key on a curve, the range
-/// of one in a finite field, and a secret of X25519 that is all zeros.
+/// of one in a finite field, and secrets that anybody knows, such as zeros of X25519. A library may
+/// refuse those too.
 pub trait KeyAgreement: fmt::Debug + Send + Sync {
     /// Generates a key on `curve`.
     ///
@@ -77,7 +78,8 @@ pub trait AgreementKey: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::BadKeyShare`] for a point that is not on the curve; [`Error::Backend`].
+    /// [`Error::BadKeyShare`] for a point that is not on the curve, and for a secret that anybody
+    /// knows; [`Error::Backend`].
     fn agree(self: Box<Self>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error>;
 }
 

@@ -13,6 +13,7 @@ use crate::bytes::Rng;
 use crate::curve::{Curve, x25519};
 use crate::exchange::{Exchange, POLICY, open};
 use crate::reference;
+use crate::rsa_key::TestKey;
 
 /// The curves on which the backend does an operation.
 fn curves(backend: &Backend, of: fn(NamedCurve) -> Operation) -> Vec<NamedCurve> {
@@ -271,6 +272,40 @@ pub fn agreement_refuses_x25519_keys_of_small_order(backend: &Backend) {
         count += 1;
     }
     assert!(count > 5, "{count}");
+}
+
+/// Public keys of order 3 give a secret of 1 with one private key in three; then the agreement on a
+/// master key is refused, whatever the library thinks of it (SP 800-56A section 5.7.1.1).
+pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backend) {
+    if !backend.support(Operation::Dh).is_supported() {
+        return;
+    }
+    let provider = open(backend);
+    let one = BigUint::from(1_u8);
+    // A prime of 1024 bits such that 3 divides p - 1.
+    let parts = TestKey::all().into_iter().map(|key| key.parts());
+    let is_usable = |prime: &BigUint| prime.bits() >= 1024 && prime % 3_u8 == one;
+    let prime = parts.flat_map(|parts| [parts.p, parts.q]).find(is_usable).expect("every other");
+    let third = (&prime - 1_u8) / 3_u8;
+    let power = |base: u8| BigUint::from(base).modpow(&third, &prime);
+    // A generator that is no cube, so that the public key tells which private keys 3 divides.
+    let base = (2_u8..).find(|base| power(*base) != one).expect("two numbers in three");
+    let group = Group::from(DhParameters::new(&prime.to_bytes_be(), &[base]).unwrap());
+    let peer = group.public_key(&power(base).to_bytes_be()).unwrap();
+    let exchange = ecdhe(CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA);
+    let (version, suite, parameters) =
+        (exchange.protocol, exchange.suite.id, exchange.parameters());
+    let mut counts = [0; 2];
+    while counts.contains(&0) {
+        let key = provider.generate_ephemeral_key(group.clone()).unwrap();
+        let is_cube = BigUint::from_bytes_be(key.public_key()).modpow(&third, &prime) == one;
+        let agreed =
+            provider.generate_master_key(key, &peer, version, suite, &parameters, Side::Client);
+        let expected = if is_cube { Err(Error::BadKeyShare) } else { Ok(()) };
+        assert_eq!(agreed.map(drop), expected);
+        counts[usize::from(is_cube)] += 1;
+        assert!(counts.iter().sum::<u32>() < 200, "{counts:?}");
+    }
 }
 
 /// Compressed and hybrid points, points of another length, and numbers outside 2 to p - 2 are
