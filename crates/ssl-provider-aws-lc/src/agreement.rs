@@ -264,9 +264,11 @@ mod tests {
         let key = AwsLc.generate_ecdh(NamedCurve::X25519).unwrap();
         assert_eq!(key.agree(&[0; 32], &mut [0; 32]), Err(Error::BadKeyShare));
         assert!(queue_is_empty());
-        // 2 has the order 11.
-        let key = AwsLc.load_dh(&DhParameters::new(&[23], &[5]).unwrap(), &[11]).unwrap();
-        assert_eq!(key.agree(&[2], &mut [0]), Err(Error::BadKeyShare));
+        // p - 1 has the order 2, so that a key of 2 makes it 1.
+        let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+        let key = AwsLc.load_dh(&group, &[2]).unwrap();
+        let peer = [&group.prime()[..255], &[0xfe]].concat();
+        assert_eq!(key.agree(&peer, &mut [0; 256]), Err(Error::BadKeyShare));
         assert!(queue_is_empty());
     }
 

@@ -191,12 +191,11 @@ mod tests {
     use super::*;
 
     use aws_lc_sys::ERR_peek_error;
-    use ssl_provider_core::RsaPrivateKeyDer;
 
     #[test]
     fn a_digest_that_is_too_long_for_the_modulus_fails_and_leaves_the_queue_empty() {
         let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
-        let key = rsa::Key::load(&RsaPrivateKeyDer::from_der(der).unwrap()).unwrap();
+        let key = AwsLc.load(&SigningKeyDer::from_der(der).unwrap()).unwrap();
         for (scheme, len) in
             [(SignatureScheme::RsaWithoutDigestInfo, 118), (SignatureScheme::RsaPssSha512, 64)]
         {

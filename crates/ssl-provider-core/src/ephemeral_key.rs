@@ -182,8 +182,23 @@ impl Provider {
                 agreement.generate_dh(parameters)
             }
         })?;
+        self.ephemeral_key_of(group, key)
+    }
+
+    /// Takes a private key that was not generated here, such as one of a known answer, from
+    /// [`KeyAgreement::load_ecdh`](crate::backend::KeyAgreement::load_ecdh).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] when its public key has another length than those of the group.
+    pub fn ephemeral_key_of(
+        &self,
+        group: impl Into<Group>,
+        key: Box<dyn AgreementKey>,
+    ) -> Result<EphemeralKey, Error> {
+        let group = group.into();
         if key.public_key().len() != group.lengths().0 {
-            return Err(Error::Internal("the backend disagrees about the length of a public key"));
+            return Err(Error::InvalidParameter("ephemeral key: not one of the group"));
         }
         Ok(EphemeralKey { backend: self.backend().clone(), group, key })
     }

@@ -211,7 +211,8 @@ impl AgreementKey for FiniteField {
             return Ok(());
         }
         // Core has checked the range of the peer's number, so this is a secret of 1 or p - 1, which
-        // OpenSSL refuses (SP 800-56A section 5.7.1.1), if it is not want of memory.
+        // OpenSSL refuses (SP 800-56A section 5.7.1.1), if it is not want of memory. This empties
+        // the queue of errors.
         let _ = ErrorStack::get();
         Err(Error::BadKeyShare)
     }
@@ -240,4 +241,58 @@ unsafe extern "C" {
     ) -> c_int;
     fn DH_set_length(dh: *mut DH, bits: c_long) -> c_int;
     fn DH_compute_key_padded(out: *mut c_uchar, peer: *const BIGNUM, dh: *mut DH) -> c_int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ssl_provider_core::FfdheGroup;
+
+    fn queue_is_empty() -> bool {
+        ErrorStack::get().errors().is_empty()
+    }
+
+    #[test]
+    fn what_is_refused_leaves_the_queue_of_errors_empty() {
+        for number in [[0; 32], [0xff; 32]] {
+            let refused = OpenSsl.load_ecdh(NamedCurve::Secp256r1, &number).err();
+            assert_eq!(refused, Some(BAD_AGREEMENT_KEY));
+            assert!(queue_is_empty());
+        }
+        let peer = [&[4][..], &[1; 64]].concat();
+        let key = OpenSsl.generate_ecdh(NamedCurve::Secp256r1).unwrap();
+        assert_eq!(key.agree(&peer, &mut [0; 32]), Err(Error::BadKeyShare));
+        assert!(queue_is_empty());
+        let key = OpenSsl.generate_ecdh(NamedCurve::X25519).unwrap();
+        assert_eq!(key.agree(&[0; 32], &mut [0; 32]), Err(Error::BadKeyShare));
+        assert!(queue_is_empty());
+        // p - 1 has the order 2, so that a key of 2 makes it 1.
+        let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+        let key = OpenSsl.load_dh(&group, &[2]).unwrap();
+        let peer = [&group.prime()[..255], &[0xfe]].concat();
+        assert_eq!(key.agree(&peer, &mut [0; 256]), Err(Error::BadKeyShare));
+        assert!(queue_is_empty());
+    }
+
+    #[test]
+    fn private_keys_are_as_long_as_the_group_says() {
+        for (group, bits) in [(FfdheGroup::Ffdhe2048, 225), (FfdheGroup::Ffdhe3072, 275)] {
+            let lengths = (0..8).map(|_| {
+                let key = FiniteField::new(&DhParameters::named(group), None).unwrap();
+                key.dh.private_key().num_bits()
+            });
+            let longest = lengths.max().unwrap();
+            // The first 16 bits of 8 random keys are all 0 once in 2^128 runs.
+            assert!((bits - 16..=bits).contains(&longest), "{longest} bits in {}", group.name());
+        }
+    }
+
+    #[test]
+    fn curves_that_every_openssl_has_are_found() {
+        for curve in [NamedCurve::X25519, NamedCurve::Secp256r1, NamedCurve::Secp384r1] {
+            assert!(is_built_in(curve), "{}", curve.name());
+        }
+        assert!(queue_is_empty());
+    }
 }

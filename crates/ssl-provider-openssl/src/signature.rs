@@ -130,3 +130,21 @@ fn set_up<T>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_that_is_too_long_for_the_modulus_fails_and_leaves_the_queue_empty() {
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
+        let key = OpenSsl.load(&SigningKeyDer::from_der(der).unwrap()).unwrap();
+        for (scheme, len) in
+            [(SignatureScheme::RsaWithoutDigestInfo, 118), (SignatureScheme::RsaPssSha512, 64)]
+        {
+            let failed = key.sign(scheme, &vec![1; len]);
+            assert!(matches!(failed, Err(Error::Backend { code, .. }) if code != 0), "{failed:?}");
+            assert!(ErrorStack::get().errors().is_empty());
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! Backend of ssl-provider on ring, composed with RustCrypto for what ring leaves out on purpose.
-//! [`Ring`] is ring alone, without RSA, MD5 and CBC; [`backend`] is the whole.
+//! [`Ring`] is ring alone, without RSA, signatures, MD5 and CBC; [`backend`] is the whole.
 
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod cipher;
 mod hash;
 mod prf;
@@ -32,14 +33,16 @@ static BACKEND: LazyLock<Composed<Ring>> = LazyLock::new(|| {
     Composed::new(info, Ring, Backend::from_static(ssl_provider_rustcrypto::backend()))
 });
 
-/// The backend: ring, and RustCrypto for the RSA private operation, everything with MD5, the
-/// compression functions of hashes, and the ciphers that ring lacks.
+/// The backend: ring, and RustCrypto for RSA, signatures over digests, Diffie-Hellman in finite
+/// fields, everything with MD5, the compression functions of hashes, and the curves and ciphers that
+/// ring lacks.
 pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }
 
 /// ring alone. It returns [`Error::Unsupported`](ssl_provider_core::Error::Unsupported) for RSA and
-/// MD5, so it cannot import master keys, and for every cipher of records but AES-GCM and
+/// MD5, so it cannot import master keys, for signatures, for key agreement but on X25519, P-256 and
+/// P-384 with keys that it generates, and for every cipher of records but AES-GCM and
 /// ChaCha20-Poly1305.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
@@ -58,18 +61,21 @@ impl KeyExchangeBackend for Ring {
                 Support::By("ring")
             }
             Operation::Aead(cipher) if cipher::algorithm(cipher).is_some() => Support::By("ring"),
+            Operation::Ecdh(curve) if agreement::algorithm(curve).is_some() => Support::By("ring"),
             _ => Support::Unsupported,
         }
     }
 
-    ssl_provider_core::offers! { random, hashing, record_ciphers }
+    ssl_provider_core::offers! { random, hashing, key_agreement, record_ciphers }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ssl_provider_core::AeadAlgorithm;
-    use ssl_provider_core::{Error, RsaPrivateKeyDer};
+    use ssl_provider_core::{
+        AeadAlgorithm, DhParameters, Error, FfdheGroup, NamedCurve, PublicKeyDer, PublicKeyParts,
+        RsaPrivateKeyDer, SignatureScheme, SigningKeyDer,
+    };
 
     #[test]
     fn version_is_the_requirement_of_the_manifest() {
@@ -78,18 +84,26 @@ mod tests {
     }
 
     #[test]
-    fn ring_alone_leaves_out_rsa_md5_signatures_compression_and_old_ciphers() {
+    fn ring_alone_leaves_out_rsa_signatures_dh_md5_compression_and_old_ciphers() {
         for operation in Operation::all() {
             let left_out = match operation {
                 Operation::Aead(cipher) => cipher::algorithm(cipher).is_none(),
+                Operation::Ecdh(curve) => !matches!(
+                    curve,
+                    NamedCurve::X25519 | NamedCurve::Secp256r1 | NamedCurve::Secp384r1
+                ),
                 Operation::RsaDecryptRaw
+                | Operation::RsaEncryptRaw
+                | Operation::EcdhLoad(_)
+                | Operation::Dh
                 | Operation::Prf(PrfAlgorithm::Md5Sha1)
                 | Operation::Hash(HashAlgorithm::Md5)
                 | Operation::Hmac(HashAlgorithm::Md5)
                 | Operation::CompressionFunction(_)
                 | Operation::Rc4
                 | Operation::Cbc(_)
-                | Operation::Verify(_) => true,
+                | Operation::Verify(_)
+                | Operation::Sign(_) => true,
                 _ => false,
             };
             let alone = Ring.support(operation);
@@ -114,6 +128,23 @@ mod tests {
         let key = RsaPrivateKeyDer::from_der(der).unwrap();
         let loaded = Ring.rsa_decryption().load(&key).map(drop);
         assert_eq!(loaded, unsupported(Operation::RsaDecryptRaw));
+        let signing = Ring.signatures().load(&SigningKeyDer::from_der(der).unwrap()).map(drop);
+        assert_eq!(signing, unsupported(Operation::Sign(SignatureScheme::RsaSha256)));
+        let (modulus, exponent) = (key.modulus(), key.public_exponent());
+        let public = PublicKeyParts::Rsa { modulus, exponent }.to_der().unwrap();
+        let public = PublicKeyDer::from_der(&public).unwrap();
+        let encrypted = Ring.rsa_encryption().encrypt_raw(&public, &[0; 128], &mut [0; 128]);
+        assert_eq!(encrypted, unsupported(Operation::RsaEncryptRaw));
+        let agreement = Ring.key_agreement();
+        let p521 = NamedCurve::Secp521r1;
+        let generated = agreement.generate_ecdh(p521).map(drop);
+        assert_eq!(generated, unsupported(Operation::Ecdh(p521)));
+        let p256 = NamedCurve::Secp256r1;
+        let loaded = agreement.load_ecdh(p256, &[1; 32]).map(drop);
+        assert_eq!(loaded, unsupported(Operation::EcdhLoad(p256)));
+        let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+        assert_eq!(agreement.generate_dh(&group).map(drop), unsupported(Operation::Dh));
+        assert_eq!(agreement.load_dh(&group, &[2]).map(drop), unsupported(Operation::Dh));
         let ccm = AeadAlgorithm::Aes128Ccm;
         let aead = Ring.record_ciphers().aead(ccm, &[0; 16]).map(drop);
         assert_eq!(aead, unsupported(Operation::Aead(ccm)));

@@ -1,10 +1,12 @@
-//! Backend of ssl-provider on the RustCrypto crates: `rsa`, `hmac`, the hashes and the ciphers.
+//! Backend of ssl-provider on the RustCrypto crates: RSA, curves, hashes and ciphers.
 //! All of it is Rust, so it builds where there is no C compiler.
 
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod cipher;
 mod hash;
+mod number;
 mod prf;
 mod random;
 mod rsa;
@@ -21,7 +23,8 @@ const NAME: &str = "rustcrypto";
 /// The release series that are linked, each with the file that uses it. The crates do not export
 /// their versions, and which release of a series it is, only the lock file of the final program
 /// knows. A test compares this with the requirements of the manifest.
-const VERSIONS: [&[(&str, &str)]; 3] = [rsa::CRATES, hash::CRATES, cipher::CRATES];
+const VERSIONS: [&[(&str, &str)]; 4] =
+    [rsa::CRATES, agreement::CRATES, hash::CRATES, cipher::CRATES];
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
@@ -59,7 +62,14 @@ impl KeyExchangeBackend for RustCrypto {
     fn support(&self, operation: Operation) -> Support {
         Support::By(match operation {
             Operation::Random => "getrandom",
-            Operation::RsaDecryptRaw => "rsa",
+            Operation::RsaDecryptRaw | Operation::RsaEncryptRaw => "rsa",
+            Operation::Ecdh(curve) | Operation::EcdhLoad(curve) => {
+                match agreement::ecdh_crate(curve) {
+                    Some(name) => name,
+                    None => return Support::Unsupported,
+                }
+            }
+            Operation::Dh => "crypto-bigint",
             Operation::Hmac(_) | Operation::Prf(_) => "hmac",
             Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
                 HashAlgorithm::Md5 => "md-5",
@@ -69,13 +79,15 @@ impl KeyExchangeBackend for RustCrypto {
             Operation::Rc4 => "rc4",
             Operation::Cbc(cipher) => cipher::cbc_crate(cipher),
             Operation::Aead(cipher) => cipher::aead_crate(cipher),
-            Operation::Verify(scheme) if scheme.is_rsa() => "rsa",
-            Operation::Verify(_) => "p256, p384 and p521",
+            Operation::Verify(scheme) | Operation::Sign(scheme) if scheme.is_rsa() => "rsa",
+            Operation::Verify(_) | Operation::Sign(_) => "p256, p384 and p521",
             _ => return Support::Unsupported,
         })
     }
 
-    ssl_provider_core::offers! { random, hashing, rsa_decryption, record_ciphers, signatures }
+    ssl_provider_core::offers! {
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+    }
 }
 
 #[cfg(test)]

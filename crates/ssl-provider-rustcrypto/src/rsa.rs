@@ -1,17 +1,19 @@
-//! The RSA private operation of the `rsa` crate: blinded, checked against faults, never unpadded.
+//! The raw RSA operations of the `rsa` crate; the private one is blinded and checked against faults.
 //! The crate's own decryption would remove the padding, which core does without a branch.
 
 use getrandom::SysRng;
 use getrandom::rand_core::TryCryptoRng;
 use rsa::BoxedUint;
-use rsa::hazmat::rsa_decrypt_and_check;
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
+use rsa::traits::{PrivateKeyParts, PublicKeyParts as _};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::backend::{BAD_BLOCK_LEN, RsaDecryption, RsaPrivateKey, trial_decryption};
-use ssl_provider_core::{Error, InvalidKey, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{
+    BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
+};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, PublicKeyParts, RsaPrivateKeyDer};
 
-use crate::{NAME, RustCrypto};
+use crate::{NAME, RustCrypto, number};
 
 impl RsaDecryption for RustCrypto {
     fn load(&self, key: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
@@ -19,18 +21,43 @@ impl RsaDecryption for RustCrypto {
     }
 }
 
+impl RsaEncryption for RustCrypto {
+    fn encrypt_raw(
+        &self,
+        key: &PublicKeyDer<'_>,
+        em: &[u8],
+        ciphertext: &mut [u8],
+    ) -> Result<(), Error> {
+        let key = public_key(&key.parts())?;
+        if [em.len(), ciphertext.len()] != [key.size(); 2] {
+            return Err(BAD_BLOCK_LEN);
+        }
+        let m = BoxedUint::from_be_slice(em, key.n_bits_precision()).map_err(|_| BAD_BLOCK_LEN)?;
+        // In constant time but for the exponent, which is public.
+        let c = rsa_encrypt(&key, &Zeroizing::new(m)).map_err(failure)?;
+        number::write(&c, ciphertext).ok_or(BAD_BLOCK_LEN)
+    }
+}
+
+/// Takes an RSA key that encrypts or verifies.
+pub(crate) fn public_key(parts: &PublicKeyParts<'_>) -> Result<rsa::PublicKey, Error> {
+    let PublicKeyParts::Rsa { modulus, exponent } = parts else { return Err(BAD_PUBLIC_KEY) };
+    let number = BoxedUint::from_be_slice_vartime;
+    rsa::PublicKey::new(number(modulus), number(exponent)).map_err(|_| BAD_PUBLIC_KEY)
+}
+
 /// The crate of this file with its release series.
 pub(crate) const CRATES: &[(&str, &str)] = &[("rsa", "0.10")];
 
 /// An expanded private key. The crate wipes it on drop.
-pub(crate) struct Key(rsa::PrivateKey);
+pub(crate) struct Key(pub(crate) rsa::PrivateKey);
 
 impl Key {
     /// Loads a key whose parts belong together.
     pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
         let [p, q] = der.primes();
         let (n, e, d) = (der.modulus(), der.public_exponent(), der.private_exponent());
-        let (n, e, d, primes) = (number(n)?, number(e)?, number(d)?, vec![number(p)?, number(q)?]);
+        let (n, e, d, primes) = (part(n)?, part(e)?, part(d)?, vec![part(p)?, part(q)?]);
         // The crate keeps primes in half the modulus' width unless told otherwise. Whether a key is
         // unbalanced then shows in the time, as it did in the length of its file.
         let half = n.bit_width_vartime().div_ceil(2);
@@ -51,7 +78,7 @@ impl Key {
         let computed = [key.dp().cloned(), key.dq().cloned(), key.crt_coefficient()];
         for (computed, given) in computed.into_iter().zip(der.crt_parts()) {
             let computed = Zeroizing::new(computed.ok_or(INCONSISTENT)?);
-            if *computed != *Zeroizing::new(number(given)?) {
+            if *computed != *Zeroizing::new(part(given)?) {
                 return Err(INCONSISTENT);
             }
         }
@@ -68,12 +95,7 @@ impl Key {
         let c = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
             .map_err(|_| BAD_BLOCK_LEN)?;
         let m = rsa_decrypt_and_check(&self.0, Some(rng), &c).map_err(failure)?;
-        let bytes = Zeroizing::new(Zeroizing::new(m).to_be_bytes());
-        // The number is as wide as the modulus in whole words, and below it: what is cut is zero.
-        let start = bytes.len().saturating_sub(em.len());
-        let bytes = bytes.get(start..).filter(|bytes| bytes.len() == em.len());
-        em.copy_from_slice(bytes.ok_or(BAD_BLOCK_LEN)?);
-        Ok(())
+        number::write(&Zeroizing::new(m), em).ok_or(BAD_BLOCK_LEN)
     }
 }
 
@@ -92,12 +114,12 @@ ssl_provider_core::redacted_debug! { Key { modulus_len(), .. } }
 const INCONSISTENT: Error = Error::Key(InvalidKey::Inconsistent);
 
 /// A number of a key, which core has made sure is no longer than the modulus.
-fn number(big_endian: &[u8]) -> Result<BoxedUint, Error> {
+fn part(big_endian: &[u8]) -> Result<BoxedUint, Error> {
     let bits = u32::try_from(big_endian.len() * 8).map_err(|_| INCONSISTENT)?;
     BoxedUint::from_be_slice(big_endian, bits).map_err(|_| INCONSISTENT)
 }
 
-fn failure(error: rsa::Error) -> Error {
+pub(crate) fn failure(error: rsa::Error) -> Error {
     match error {
         rsa::Error::Rng => Error::Random,
         // The crate has no error numbers.
@@ -108,8 +130,7 @@ fn failure(error: rsa::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use getrandom::rand_core::TryRng;
+    use crate::random::broken::Broken;
 
     fn load(der: &[u8]) -> Result<Key, Error> {
         Key::load(&RsaPrivateKeyDer::from_der(der).unwrap())
@@ -140,27 +161,6 @@ mod tests {
         assert_eq!(em[..256], [0; 256]);
         assert_eq!(em[256], 2);
     }
-
-    /// A source of random numbers that has none.
-    struct Broken;
-
-    impl TryRng for Broken {
-        type Error = getrandom::Error;
-
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-    }
-
-    impl TryCryptoRng for Broken {}
 
     #[test]
     fn without_random_numbers_there_is_no_operation() {

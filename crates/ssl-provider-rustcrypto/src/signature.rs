@@ -1,21 +1,21 @@
-//! Verification of signatures over digests: RSA PKCS#1 v1.5 and PSS by the `rsa` crate, ECDSA by
-//! `p256`, `p384` and `p521`.
+//! Signatures over digests: RSA PKCS#1 v1.5 and PSS by the `rsa` crate, ECDSA by `p256`, `p384` and
+//! `p521`.
 
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use getrandom::SysRng;
+use p256::ecdsa::signature::hazmat::{PrehashVerifier, RandomizedPrehashSigner};
 use rsa::pkcs1v15::Pkcs1v15Sign;
-use rsa::{BoxedUint, PublicKey};
+use rsa::pss::Pss;
 use sha1::Sha1;
-use sha2::digest::const_oid::AssociatedOid;
-use sha2::digest::{Digest, FixedOutputReset};
 use sha2::{Sha256, Sha384, Sha512};
 
-use ssl_provider_core::backend::{BAD_PUBLIC_KEY, Signatures};
+use ssl_provider_core::backend::{BAD_PUBLIC_KEY, SignatureKey, Signatures};
 use ssl_provider_core::{
-    Curve, Error, HashAlgorithm, Operation, PublicKeyDer, PublicKeyParts, SignatureAlgorithm,
-    SignatureScheme,
+    Curve, EcPrivateKeyDer, Error, HashAlgorithm, InvalidKey, Operation, PublicKeyDer,
+    PublicKeyParts, SignatureAlgorithm, SignatureScheme, SigningKeyDer,
 };
 
 use crate::RustCrypto;
+use crate::rsa::{Key, failure, public_key};
 
 /// Verifies an ECDSA signature with the crate of the curve; each has types of its own.
 macro_rules! verify_ecdsa {
@@ -24,6 +24,35 @@ macro_rules! verify_ecdsa {
             $curve::ecdsa::VerifyingKey::from_sec1_bytes($point).map_err(|_| BAD_PUBLIC_KEY)?;
         $curve::ecdsa::Signature::from_der($signature)
             .and_then(|signature| key.verify_prehash($digest, &signature))
+    }};
+}
+
+/// Evaluates an expression with the padding of an RSA scheme, each of which has a type of its own,
+/// or the last expression for a scheme that is none or has none.
+macro_rules! with_rsa_padding {
+    ($scheme:ident, |$padding:ident| $work:expr, $otherwise:expr) => {{
+        use HashAlgorithm as Hash;
+        use SignatureAlgorithm::{RsaPkcs1, RsaPss};
+
+        macro_rules! with {
+            ($value:expr) => {{
+                let $padding = $value;
+                $work
+            }};
+        }
+
+        match ($scheme.algorithm(), $scheme.hashes()) {
+            (RsaPkcs1, [] | [Hash::Md5, Hash::Sha1]) => with!(Pkcs1v15Sign::new_unprefixed()),
+            (RsaPkcs1, [Hash::Sha1]) => with!(Pkcs1v15Sign::new::<Sha1>()),
+            (RsaPkcs1, [Hash::Sha256]) => with!(Pkcs1v15Sign::new::<Sha256>()),
+            (RsaPkcs1, [Hash::Sha384]) => with!(Pkcs1v15Sign::new::<Sha384>()),
+            (RsaPkcs1, [Hash::Sha512]) => with!(Pkcs1v15Sign::new::<Sha512>()),
+            // With a salt as long as the hash.
+            (RsaPss, [Hash::Sha256]) => with!(Pss::<Sha256>::new()),
+            (RsaPss, [Hash::Sha384]) => with!(Pss::<Sha384>::new()),
+            (RsaPss, [Hash::Sha512]) => with!(Pss::<Sha512>::new()),
+            _ => $otherwise,
+        }
     }};
 }
 
@@ -36,55 +65,130 @@ impl Signatures for RustCrypto {
         signature: &[u8],
     ) -> Result<(), Error> {
         match key.parts() {
-            PublicKeyParts::Rsa { modulus, exponent } => {
-                let number = BoxedUint::from_be_slice_vartime;
-                let key = PublicKey::new(number(modulus), number(exponent))
-                    .map_err(|_| BAD_PUBLIC_KEY)?;
-                match scheme.hashes() {
-                    [HashAlgorithm::Sha1] => verify_rsa::<Sha1>(&key, scheme, digest, signature),
-                    [HashAlgorithm::Sha256] => {
-                        verify_rsa::<Sha256>(&key, scheme, digest, signature)
-                    }
-                    [HashAlgorithm::Sha384] => {
-                        verify_rsa::<Sha384>(&key, scheme, digest, signature)
-                    }
-                    [HashAlgorithm::Sha512] => {
-                        verify_rsa::<Sha512>(&key, scheme, digest, signature)
-                    }
-                    [_] => return Err(Error::Unsupported(Operation::Verify(scheme))),
-                    _ => key.verify(Pkcs1v15Sign::new_unprefixed(), digest, signature),
-                }
+            parts @ PublicKeyParts::Rsa { .. } => {
+                let key = public_key(&parts)?;
+                with_rsa_padding!(
+                    scheme,
+                    |padding| key.verify(padding, digest, signature),
+                    return Err(Error::Unsupported(Operation::Verify(scheme)))
+                )
                 .map_err(|_| Error::BadSignature)
             }
-            PublicKeyParts::Ec { curve, point } => {
-                // The crates refuse a digest of less than half a coordinate; zeros before it change
-                // nothing about its number (FIPS 186-5 section 6.4.2).
-                let mut padded = [0; 66];
-                let len = digest.len().max(curve.coordinate_len());
-                let start = len - digest.len();
-                padded[start..len].copy_from_slice(digest);
-                let digest = &padded[..len];
-                match curve {
-                    Curve::P256 => verify_ecdsa!(p256, point, digest, signature),
-                    Curve::P384 => verify_ecdsa!(p384, point, digest, signature),
-                    Curve::P521 => verify_ecdsa!(p521, point, digest, signature),
-                }
-                .map_err(|_| Error::BadSignature)
+            PublicKeyParts::Ec { curve, point } => match curve {
+                Curve::P256 => verify_ecdsa!(p256, point, digest, signature),
+                Curve::P384 => verify_ecdsa!(p384, point, digest, signature),
+                Curve::P521 => verify_ecdsa!(p521, point, digest, signature),
             }
+            .map_err(|_| Error::BadSignature),
             _ => Err(Error::Unsupported(Operation::Verify(scheme))),
+        }
+    }
+
+    fn load(&self, key: &SigningKeyDer<'_>) -> Result<Box<dyn SignatureKey>, Error> {
+        match key {
+            SigningKeyDer::Rsa(key) => Ok(Box::new(Key::load(key)?)),
+            SigningKeyDer::Ec(key) => Ok(Box::new(EcKey::load(key)?)),
+            _ => Err(Error::Key(InvalidKey::NotRsaOrEc)),
         }
     }
 }
 
-/// Verifies an RSA signature over a digest of the hash `D`.
-fn verify_rsa<D: Digest + AssociatedOid + FixedOutputReset>(
-    key: &PublicKey,
-    scheme: SignatureScheme,
+impl SignatureKey for Key {
+    /// Blinded and checked against faults, as decryption.
+    fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        with_rsa_padding!(
+            scheme,
+            |padding| self.0.sign_with_rng(&mut SysRng, padding, digest).map_err(failure),
+            Err(Error::Unsupported(Operation::Sign(scheme)))
+        )
+    }
+}
+
+/// A private key of ECDSA. The crates wipe it on drop.
+enum EcKey {
+    P256(p256::ecdsa::SigningKey),
+    P384(p384::ecdsa::SigningKey),
+    P521(p521::ecdsa::SigningKey),
+}
+
+impl EcKey {
+    fn load(key: &EcPrivateKeyDer) -> Result<Self, Error> {
+        match key.curve() {
+            Curve::P256 => p256::ecdsa::SigningKey::from_slice(key.number()).map(Self::P256),
+            Curve::P384 => p384::ecdsa::SigningKey::from_slice(key.number()).map(Self::P384),
+            Curve::P521 => p521::ecdsa::SigningKey::from_slice(key.number()).map(Self::P521),
+        }
+        .map_err(|_| Error::Key(InvalidKey::Inconsistent))
+    }
+}
+
+impl SignatureKey for EcKey {
+    fn sign(&self, _scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::P256(key) => sign_ecdsa::<p256::ecdsa::DerSignature>(key, digest),
+            Self::P384(key) => sign_ecdsa::<p384::ecdsa::DerSignature>(key, digest),
+            Self::P521(key) => sign_ecdsa::<p521::ecdsa::DerSignature>(key, digest),
+        }
+    }
+}
+
+/// Signs with a hedged nonce: that of RFC 6979 with random data added (section 3.6), so that
+/// neither repeated random numbers nor a fault while the same digest is signed again reveals the
+/// key.
+///
+/// A digest shorter than the order must not be padded on the left: the crate then takes a nonce for
+/// P-521 from all but its last 7 bits.
+fn sign_ecdsa<S: AsRef<[u8]>>(
+    key: &impl RandomizedPrehashSigner<S>,
     digest: &[u8],
-    signature: &[u8],
-) -> rsa::errors::Result<()> {
-    match scheme.algorithm() {
-        SignatureAlgorithm::RsaPss => key.pss_verify_prehash::<D>(digest, signature),
-        _ => key.verify(Pkcs1v15Sign::new::<D>(), digest, signature),
+) -> Result<Vec<u8>, Error> {
+    // Nothing else fails.
+    let signature = key.sign_prehash_with_rng(&mut SysRng, digest).map_err(|_| Error::Random)?;
+    Ok(signature.as_ref().to_vec())
+}
+
+ssl_provider_core::redacted_debug! { EcKey { .. } }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `ECPrivateKey` on P-521 with the number 1 (RFC 5915 section 3).
+    fn p521() -> EcKey {
+        const CURVE: [u8; 9] = [0xa0, 7, 6, 5, 0x2b, 0x81, 4, 0, 0x23];
+        let mut der = [&[0x30, 80, 2, 1, 1, 4, 66][..], &[0; 66], &CURVE].concat();
+        der[7 + 65] = 1;
+        EcKey::load(&EcPrivateKeyDer::from_der(&der).unwrap()).unwrap()
+    }
+
+    /// Equal nonces show in an equal first number, and two signatures with one reveal the key.
+    #[test]
+    fn nonces_differ_for_equal_digests() {
+        let key = p521();
+        let sign = || key.sign(SignatureScheme::EcdsaSha256, &[7; 32]).unwrap();
+        let numbers = [(); 4].map(|()| {
+            let signature = p521::ecdsa::Signature::from_der(&sign()).unwrap();
+            signature.split_bytes().0
+        });
+        for (index, number) in numbers.iter().enumerate() {
+            assert!(!numbers[..index].contains(number));
+        }
+    }
+
+    /// What `sign_ecdsa` says of digests that are padded on the left. When this fails, the crate
+    /// has changed.
+    #[test]
+    fn the_crate_ignores_the_last_bits_of_a_padded_digest() {
+        use p256::ecdsa::signature::hazmat::PrehashSigner;
+
+        let EcKey::P521(key) = p521() else { unreachable!() };
+        let first_number = |digest: &[u8]| {
+            let signature: p521::ecdsa::Signature = key.sign_prehash(digest).unwrap();
+            signature.split_bytes().0
+        };
+        let (mut padded, mut other) = ([0; 66], [0; 66]);
+        (padded[65], other[65]) = (1, 2);
+        assert_eq!(first_number(&padded), first_number(&other));
+        assert_ne!(first_number(&padded[34..]), first_number(&other[34..]));
     }
 }

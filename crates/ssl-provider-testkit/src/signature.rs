@@ -53,6 +53,30 @@ pub fn rsa_public_key(key: &TestKey) -> Vec<u8> {
     der(0x30, &[&algorithm, &der(0x03, &[&[0], &pkcs1])])
 }
 
+/// The `SubjectPublicKeyInfo` of a point on the curve with this object identifier.
+pub fn ec_public_key(curve: &str, point: &[u8]) -> Vec<u8> {
+    der(0x30, &[&ec_algorithm(curve), &der(0x03, &[&[0], point])])
+}
+
+/// The `AlgorithmIdentifier` of a key on the curve with this object identifier (RFC 5480).
+pub fn ec_algorithm(curve: &str) -> Vec<u8> {
+    der(0x30, &[&oid("1.2.840.10045.2.1"), &oid(curve)])
+}
+
+/// An object identifier in DER.
+fn oid(text: &str) -> Vec<u8> {
+    let arcs: Vec<u32> = text.split('.').map(|arc| arc.parse().unwrap()).collect();
+    let mut content = vec![u8::try_from(40 * arcs[0] + arcs[1]).unwrap()];
+    for arc in &arcs[2..] {
+        let groups = (0..5_u32).rev().map(|group| (arc >> (7 * group), group));
+        for (value, group) in groups.filter(|(value, group)| *value > 0 || *group == 0) {
+            let low = u8::try_from(value & 0x7f).unwrap();
+            content.push(if group == 0 { low } else { low | 0x80 });
+        }
+    }
+    der(0x06, &[&content])
+}
+
 /// The block of RSASSA-PKCS1-v1_5 (RFC 8017 section 9.2), `len` bytes.
 pub fn encoded(scheme: SignatureScheme, digest: &[u8], len: usize) -> Vec<u8> {
     // The beginnings of DigestInfo in note 1 there.

@@ -81,6 +81,8 @@ fn rustcrypto(operation: Operation) -> Support {
             NamedCurve::Secp384r1 => "p384",
             NamedCurve::Secp521r1 => "p521",
             NamedCurve::Secp256k1 => "k256",
+            NamedCurve::BrainpoolP256r1 => "bp256",
+            NamedCurve::BrainpoolP384r1 => "bp384",
             _ => return Support::Unsupported,
         },
         Operation::Dh => "crypto-bigint",

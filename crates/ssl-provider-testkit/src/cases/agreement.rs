@@ -14,6 +14,7 @@ use crate::curve::{Curve, x25519};
 use crate::exchange::{Exchange, POLICY, open};
 use crate::reference;
 use crate::rsa_key::TestKey;
+use crate::signature::ec_public_key;
 
 /// The curves on which the backend does an operation.
 fn curves(backend: &Backend, of: fn(NamedCurve) -> Operation) -> Vec<NamedCurve> {
@@ -111,16 +112,15 @@ pub fn agreement_ecdh_wycheproof_vectors(backend: &Backend) {
     }
 }
 
-/// The point of a Wycheproof public key: as it is, or behind the header of the curve's
-/// `SubjectPublicKeyInfo`; none for a structure that says more than that.
+/// The point of a Wycheproof public key: as it is, or in the `SubjectPublicKeyInfo` of the curve;
+/// none for a structure that says anything else.
 fn wycheproof_point(curve: NamedCurve, public_key: &[u8]) -> Option<&[u8]> {
     if public_key.first() != Some(&0x30) {
         return Some(public_key);
     }
-    // The arithmetic of the parameters is not that of a named curve; the point is at the end.
     let start = public_key.len().checked_sub(curve.public_key_len())?;
-    let (header, point) = public_key.split_at(start);
-    (header.len() < 32 && point.first() == Some(&4)).then_some(point)
+    let point = &public_key[start..];
+    (ec_public_key(curve.oid()?, point) == public_key).then_some(point)
 }
 
 /// Wycheproof's X25519 with given private keys. A secret of zeros is refused, by the library or by

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use ssl_provider_core::{
-    Backend, CipherMode, CipherSuite, CipherSuiteInfo, MasterSecret, PrfAlgorithm, ProtocolVersion,
-    Side,
+    Backend, CipherMode, CipherSuite, CipherSuiteInfo, DhParameters, Group, MasterKey,
+    MasterSecret, NamedCurve, Operation, PrfAlgorithm, ProtocolVersion, Side,
 };
 
 use crate::bytes::hex;
@@ -22,18 +22,25 @@ struct Recorded {
     json: Value,
 }
 
+/// The public facts of a recorded exchange; none for a suite that is not known here.
+fn exchange(json: &Value) -> Option<Exchange> {
+    let number = |name: &str| u32::from_str_radix(field(json, name), 16).unwrap();
+    let protocol = ProtocolVersion::try_from(number("version")).unwrap();
+    let session_hash = hex_field(json, "session_hash");
+    let suite = CipherSuite(number("suite_id"));
+    suite.info()?;
+    Some(Exchange {
+        client_random: hex_field(json, "client_random").try_into().unwrap(),
+        server_random: hex_field(json, "server_random").try_into().unwrap(),
+        session_hash: (!session_hash.is_empty()).then_some(session_hash),
+        client_version: Some(number("client_version").try_into().unwrap()),
+        ..Exchange::new(protocol, suite)
+    })
+}
+
 impl Recorded {
     fn new(vectors: &Vectors, folder: &str, json: Value) -> Self {
-        let number = |name: &str| u32::from_str_radix(field(&json, name), 16).unwrap();
-        let protocol = ProtocolVersion::try_from(number("version")).unwrap();
-        let session_hash = hex_field(&json, "session_hash");
-        let exchange = Exchange {
-            client_random: hex_field(&json, "client_random").try_into().unwrap(),
-            server_random: hex_field(&json, "server_random").try_into().unwrap(),
-            session_hash: (!session_hash.is_empty()).then_some(session_hash),
-            client_version: Some(number("client_version").try_into().unwrap()),
-            ..Exchange::new(protocol, CipherSuite(number("suite_id")))
-        };
+        let exchange = exchange(&json).expect("an RSA suite of the table");
         let path = field(&json, "key");
         // The keys of the captures lie beside them, whatever folder the file names.
         let path = if folder == "captures" { path.rsplit('/').next().unwrap() } else { path };
@@ -42,42 +49,51 @@ impl Recorded {
     }
 
     fn check(&self, backend: &Backend) {
-        let Exchange { protocol, suite, .. } = self.exchange;
-        let name = format!("{} {} {}", field(&self.json, "file"), protocol, suite.name);
         let provider = open(backend);
         let key = self.key.load(&provider);
         let master_key = self.exchange.import(&provider, &key, &self.encrypted_premaster).unwrap();
+        check_master_key(backend, &self.exchange, &master_key, &self.json);
+    }
+}
 
-        let secret = master_key.secret_for_key_log().unwrap().expose();
-        assert_eq!(secret, hex_field(&self.json, "master_secret").as_slice(), "{name}: master");
-        // The recording always counts initialisation vectors in, also where records carry theirs.
-        let key_block = hex_field(&self.json, "key_block");
-        let mut block = vec![0; key_block.len()];
-        let Exchange { client_random, server_random, .. } = &self.exchange;
-        let mut master_secret = MasterSecret::zeroed();
-        master_secret.expose_mut().copy_from_slice(secret);
-        let connection = master_key.security_parameters();
-        connection.key_block(&master_secret, client_random, server_random, &mut block).unwrap();
-        assert_eq!(block, key_block, "{name}: key block");
-        let session_keys = master_key.session_keys(&self.exchange.parameters()).unwrap();
-        let session_keys = concatenated(&session_keys);
-        let (cut, vectors) = key_block.split_at(session_keys.len());
-        assert_eq!(session_keys, cut, "{name}: session keys");
-        let carried = suite.cipher.mode == CipherMode::Cbc && protocol.has_explicit_iv();
-        let expected = if carried { 2 * suite.cipher.block_len() } else { 0 };
-        assert_eq!(vectors.len(), expected, "{name}: rest of the key block");
+/// Compares a master key, the keys and both verify_data of it with those of a recording.
+fn check_master_key(backend: &Backend, exchange: &Exchange, master_key: &MasterKey, json: &Value) {
+    let Exchange { protocol, suite, .. } = *exchange;
+    let name = format!("{} {} {}", name(json), protocol, suite.name);
+    let secret = master_key.secret_for_key_log().unwrap().expose();
+    assert_eq!(secret, hex_field(json, "master_secret").as_slice(), "{name}: master");
+    // The recording always counts initialisation vectors in, also where records carry theirs.
+    let key_block = hex_field(json, "key_block");
+    let mut block = vec![0; key_block.len()];
+    let Exchange { client_random, server_random, .. } = exchange;
+    let mut master_secret = MasterSecret::zeroed();
+    master_secret.expose_mut().copy_from_slice(secret);
+    let connection = master_key.security_parameters();
+    connection.key_block(&master_secret, client_random, server_random, &mut block).unwrap();
+    assert_eq!(block, key_block, "{name}: key block");
+    let session_keys = master_key.session_keys(&exchange.parameters()).unwrap();
+    let session_keys = concatenated(&session_keys);
+    let (cut, vectors) = key_block.split_at(session_keys.len());
+    assert_eq!(session_keys, cut, "{name}: session keys");
+    let carried = suite.cipher.mode == CipherMode::Cbc && protocol.has_explicit_iv();
+    let expected = if carried { 2 * suite.cipher.block_len() } else { 0 };
+    assert_eq!(vectors.len(), expected, "{name}: rest of the key block");
 
-        // The recording gives handshake hashes, from which TLS computes verify_data.
-        if let Some(prf) = reference::prf_of(protocol, suite) {
-            for (side, label) in [("client", "client finished"), ("server", "server finished")] {
-                let hash = hex_field(&self.json, &format!("{side}_handshake_hash"));
-                let mut out = [0; 12];
-                backend.hashing().prf(prf, secret, label.as_bytes(), &[&hash], &mut out).unwrap();
-                let expected = hex_field(&self.json, &format!("{side}_verify_data"));
-                assert_eq!(out, expected.as_slice(), "{name}: {side} verify_data");
-            }
+    // The recording gives handshake hashes, from which TLS computes verify_data.
+    if let Some(prf) = reference::prf_of(protocol, suite) {
+        for (side, label) in [("client", "client finished"), ("server", "server finished")] {
+            let hash = hex_field(json, &format!("{side}_handshake_hash"));
+            let mut out = [0; 12];
+            backend.hashing().prf(prf, secret, label.as_bytes(), &[&hash], &mut out).unwrap();
+            let expected = hex_field(json, &format!("{side}_verify_data"));
+            assert_eq!(out, expected.as_slice(), "{name}: {side} verify_data");
         }
     }
+}
+
+/// What a recording is called.
+fn name(json: &Value) -> &str {
+    json["file"].as_str().or(json["name"].as_str()).expect("a name")
 }
 
 /// The RSA key exchanges that a file of handshakes lists.
@@ -90,6 +106,90 @@ fn recorded(vectors: &Vectors, folder: &str) -> Vec<Recorded> {
         .filter(|json| json["encrypted_premaster"].as_str().is_some_and(|hex| !hex.is_empty()))
         .map(|json| Recorded::new(vectors, folder, json))
         .collect()
+}
+
+/// Recorded (EC)DHE of Go, tlslite-ng and an illustrated connection, whose private keys are known
+/// on one side or both: the backend agrees as each of them, keys and Finished included. Among them
+/// are secrets with leading zeros, kept on curves and stripped in finite fields.
+pub fn handshakes_of_recorded_agreements(backend: &Backend) {
+    with_folder(1 + 54 + 54 + 65, |vectors| {
+        let mut count = 0;
+        for file in [
+            "illustrated/tls12-handshakes.json",
+            "go-tls/handshakes.json",
+            "go-tls-no-ems/handshakes.json",
+            "tlslite-recorded/tls12-handshakes.json",
+        ] {
+            let Value::Array(handshakes) = vectors.json(file) else { panic!("{file} is a list") };
+            for json in
+                handshakes.iter().filter(|json| field(json, "encrypted_premaster").is_empty())
+            {
+                check_agreement(backend, json);
+                count += 1;
+            }
+        }
+        count
+    });
+}
+
+/// Agrees as each side of a recording whose private key is known, where the backend can be given
+/// one.
+fn check_agreement(backend: &Backend, json: &Value) {
+    let Some(exchange) = exchange(json) else { return };
+    let provider = open(backend);
+    let agreement = backend.key_agreement();
+    let group = match json["ecdhe_group"].as_str() {
+        Some(number) => {
+            let curve = NamedCurve::from_wire(u16::from_str_radix(number, 16).unwrap());
+            // X448 is not known here.
+            let Some(curve) = curve else { return };
+            if !backend.support(Operation::EcdhLoad(curve)).is_supported() {
+                return;
+            }
+            Group::Curve(curve)
+        }
+        None => {
+            let group = DhParameters::new(&hex_field(json, "dh_p"), &hex_field(json, "dh_g"));
+            Group::from(group.unwrap())
+        }
+    };
+    let (prefix, private) = match &group {
+        Group::FiniteField(_) => ("dh_", "_private"),
+        _ => ("", "_ecdhe_private"),
+    };
+    let sides = [("client", "server", Side::Client), ("server", "client", Side::Server)];
+    let mut agreed = 0;
+    for (own, peer, side) in sides {
+        let known = json[format!("{prefix}{own}{private}")].as_str();
+        let is_known_side = json["known_private_side"] == own;
+        let scalar = json["known_private_scalar"].as_str().filter(|_| is_known_side);
+        let Some(private_key) = known.or(scalar) else { continue };
+        let private_key = hex(private_key);
+        let key = match &group {
+            Group::Curve(curve) => {
+                let mut padded = vec![0; curve.coordinate_len() - private_key.len()];
+                padded.extend(private_key);
+                // Go takes its scalar from a reader of zeros and adds 1 on the NIST curves.
+                agreement.load_ecdh(*curve, &padded)
+            }
+            Group::FiniteField(group) => agreement.load_dh(group, &private_key),
+            other => panic!("{other:?}: a group that this case does not know"),
+        };
+        let key = provider.ephemeral_key_of(group.clone(), key.unwrap()).unwrap();
+        let public = |of: &str| match &group {
+            Group::FiniteField(_) => hex_field(json, &format!("dh_{of}_public")),
+            _ => hex_field(json, &format!("{of}_ecdhe_public")),
+        };
+        assert_eq!(key.public_key(), public(own), "{}", name(json));
+        let peer = group.public_key(&public(peer)).unwrap();
+        let (version, suite) = (exchange.protocol, exchange.suite.id);
+        let parameters = exchange.parameters();
+        let master_key =
+            provider.generate_master_key(key, &peer, version, suite, &parameters, side).unwrap();
+        check_master_key(backend, &exchange, &master_key, json);
+        agreed += 1;
+    }
+    assert!(agreed > 0, "{}: no private key", name(json));
 }
 
 /// Go with OpenSSL, most with the extended master secret: 24 RSA key exchanges.

@@ -12,7 +12,7 @@ use crate::bytes::{Rng, hex};
 use crate::curve;
 use crate::exchange::{POLICY, open};
 use crate::rsa_key::{TestKey, der, pkcs8};
-use crate::signature::{digest, encoded, rsa_public_key, sign_block};
+use crate::signature::{digest, ec_algorithm, ec_public_key, encoded, rsa_public_key, sign_block};
 
 /// A private key on a curve, as PKCS#8, and its public key.
 #[derive(Debug)]
@@ -32,8 +32,7 @@ impl EcKey {
     pub fn new(curve: Curve, number: &BigUint) -> Self {
         let arithmetic = arithmetic(curve);
         let point = arithmetic.public_key(&(number % &arithmetic.order));
-        let algorithm = der(0x30, &[&oid("1.2.840.10045.2.1"), &oid(curve.oid())]);
-        let public_key = der(0x30, &[&algorithm, &der(0x03, &[&[0], &point])]);
+        let public_key = ec_public_key(curve.oid(), &point);
         Self { curve, der: ec_private_key(curve, number), point, public_key }
     }
 
@@ -54,22 +53,7 @@ fn ec_private_key(curve: Curve, number: &BigUint) -> Vec<u8> {
     let bytes = number.to_bytes_be();
     let padded = [vec![0; curve.coordinate_len().saturating_sub(bytes.len())], bytes].concat();
     let sec1 = der(0x30, &[&[2, 1, 1], &der(0x04, &[&padded])]);
-    let algorithm = der(0x30, &[&oid("1.2.840.10045.2.1"), &oid(curve.oid())]);
-    der(0x30, &[&[2, 1, 0], &algorithm, &der(0x04, &[&sec1])])
-}
-
-/// An object identifier in DER.
-fn oid(text: &str) -> Vec<u8> {
-    let arcs: Vec<u32> = text.split('.').map(|arc| arc.parse().unwrap()).collect();
-    let mut content = vec![u8::try_from(40 * arcs[0] + arcs[1]).unwrap()];
-    for arc in &arcs[2..] {
-        let groups = (0..5_u32).rev().map(|group| (arc >> (7 * group), group));
-        for (value, group) in groups.filter(|(value, group)| *value > 0 || *group == 0) {
-            let low = u8::try_from(value & 0x7f).unwrap();
-            content.push(if group == 0 { low } else { low | 0x80 });
-        }
-    }
-    der(0x06, &[&content])
+    der(0x30, &[&[2, 1, 0], &ec_algorithm(curve.oid()), &der(0x04, &[&sec1])])
 }
 
 fn arithmetic(curve: Curve) -> curve::Curve {
