@@ -29,6 +29,13 @@ pub enum Cause {
     Renegotiation,
     /// None of these suites, which the client offers, is enabled in the negotiated version.
     Suites(ProtocolVersion, Box<[CipherSuite]>),
+    /// A suite with ephemeral keys is common, but no group of it.
+    Group,
+    /// A suite with ephemeral keys is common, but no scheme to sign it with.
+    SignatureScheme,
+    /// The client lists curves, but not the encoding of points that all must have (RFC 8422 section
+    /// 5.1.2).
+    PointFormats,
     /// The session to resume has the extended master secret, which the client no longer offers
     /// (RFC 7627 section 5.3).
     SessionWithoutExtendedMasterSecret,
@@ -46,7 +53,7 @@ pub enum Cause {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) alert: Alert,
-    pub(crate) cause: Cause,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Cause {
@@ -83,6 +90,11 @@ impl fmt::Display for Cause {
             Self::Compression => "the client does not offer null compression",
             Self::Renegotiation => "the renegotiation_info of the first ClientHello is not empty",
             Self::Suites(protocol, suites) => return write_suites(f, *protocol, suites),
+            Self::Group => "the client offers no group that the server has for ephemeral keys",
+            Self::SignatureScheme => {
+                "the client offers no signature scheme that the server's key has"
+            }
+            Self::PointFormats => "the client offers curves, but no uncompressed points",
             Self::SessionWithoutExtendedMasterSecret => {
                 "the session has the extended master secret, which the client no longer offers"
             }
