@@ -112,9 +112,19 @@ pub struct Args {
     #[arg(long)]
     pub no_etm: bool,
 
-    /// Do not resume sessions
+    /// Do not resume sessions by session id
     #[arg(long)]
     pub no_resumption: bool,
+
+    /// Issue session tickets (RFC 5077) to clients that ask for one. Keys of tickets stay in this
+    /// process, and are replaced every hour
+    #[arg(long)]
+    pub tickets: bool,
+
+    /// Application protocols in order of preference (RFC 7301), such as http/1.1, which the page
+    /// takes. Clients that offer others only are refused. Default: the extension is ignored
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = application_protocol)]
+    pub alpn: Vec<String>,
 
     /// Append the master secret of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
@@ -188,6 +198,7 @@ Examples:
   sslprov serve --versions tls1.2 --suites 0x009c,TLS_RSA_WITH_AES_128_CBC_SHA --backend openssl
   sslprov serve --allow-ssl3 --suites default,legacy
   sslprov serve --key-exchange ecdhe,dhe,rsa --ecdsa-key ec.pem --ecdsa-cert ec-chain.pem
+  sslprov serve --key-exchange ecdhe,rsa --alpn http/1.1 --tickets
   sslprov serve --key-server /run/user/1000/keys.sock --cert chain.pem    (on Linux)
   curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
@@ -267,6 +278,13 @@ fn suites(text: &str) -> Result<SuiteList, String> {
         "default" => Ok(SuiteList::Default),
         "legacy" => Ok(SuiteList::Legacy),
         other => suite_argument::suite(other).map(SuiteList::One),
+    }
+}
+
+fn application_protocol(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=255 => Ok(text.to_owned()),
+        len => Err(format!("expected a name of 1 to 255 bytes, such as http/1.1, got {len} bytes")),
     }
 }
 
@@ -511,6 +529,8 @@ impl Args {
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
+            session_tickets: self.tickets.then_some(SESSION_LIFETIME),
+            application_protocols: self.alpn.clone(),
         })
     }
 

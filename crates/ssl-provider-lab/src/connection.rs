@@ -74,6 +74,8 @@ pub struct SessionInfo {
     pub resumed: bool,
     /// Whether the client supports secure renegotiation (RFC 5746).
     pub secure_renegotiation: bool,
+    /// The application protocol (RFC 7301).
+    pub application_protocol: Option<String>,
     /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
     /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
@@ -83,7 +85,7 @@ impl SessionInfo {
     /// Returns the session as a JSON object, for the page and the reports of `sslprov serve`.
     pub fn to_json(&self) -> Map<String, Value> {
         let hex = |bytes: &Fingerprint| base16ct::lower::encode_string(bytes);
-        let facts: [(&str, Value); 10] = [
+        let facts: [(&str, Value); 11] = [
             ("version", self.protocol.to_string().into()),
             ("suite", self.suite.name.into()),
             ("suite_id", format!("0x{:04x}", self.suite.id.0).into()),
@@ -93,6 +95,7 @@ impl SessionInfo {
             ("encrypt_then_mac", self.encrypt_then_mac.into()),
             ("resumed", self.resumed.into()),
             ("secure_renegotiation", self.secure_renegotiation.into()),
+            ("application_protocol", self.application_protocol.clone().into()),
             ("client_certificate", self.client_certificate.as_ref().map(hex).into()),
         ];
         facts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()

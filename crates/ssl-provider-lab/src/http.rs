@@ -89,7 +89,7 @@ fn response(status: &str, content_type: &str, body: &str, with_body: bool) -> Ve
 type Fact = (&'static str, Value);
 
 /// Keys in the JSON with their labels on the page, in the order of the page.
-const LABELS: [(&str, &str); 12] = [
+const LABELS: [(&str, &str); 13] = [
     ("version", "Version"),
     ("suite", "Cipher suite"),
     ("suite_id", "Suite number"),
@@ -101,6 +101,7 @@ const LABELS: [(&str, &str); 12] = [
     ("encrypt_then_mac", "Encrypt-then-MAC"),
     ("resumed", "Resumed"),
     ("secure_renegotiation", "Secure renegotiation"),
+    ("application_protocol", "Application protocol"),
     ("client_certificate", "Client certificate (SHA-256)"),
 ];
 

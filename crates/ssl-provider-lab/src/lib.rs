@@ -21,6 +21,7 @@ mod server;
 mod session;
 mod settings;
 mod signed_params;
+mod tickets;
 
 pub use ssl_provider_wire::Alert;
 

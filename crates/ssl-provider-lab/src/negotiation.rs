@@ -9,7 +9,7 @@ use ssl_provider::{
 };
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
-    Malformed, ServerHello, put_extension,
+    Malformed, ServerHello, put_extension, put_vec,
 };
 
 use crate::group::NamedGroup;
@@ -31,6 +31,10 @@ pub(crate) struct Choice {
     pub(crate) ephemeral: Option<Ephemeral>,
     /// Whether the client lists its encodings of points.
     pub(crate) lists_point_formats: bool,
+    /// The application protocol (RFC 7301).
+    pub(crate) application_protocol: Option<String>,
+    /// Whether the server sends a ticket before its Finished (RFC 5077).
+    pub(crate) issues_ticket: bool,
     /// The session to resume.
     pub(crate) resumed: Option<Arc<Session>>,
 }
@@ -54,9 +58,21 @@ impl Choice {
         session_id: &[u8],
     ) {
         let mut extensions = Vec::new();
+        let mut protocol = Vec::new();
+        if let Some(name) = &self.application_protocol {
+            put_vec::<2>(&mut protocol, |out| {
+                put_vec::<1>(out, |out| out.extend_from_slice(name.as_bytes()));
+            });
+        }
         let has_points = self.lists_point_formats && self.suite.key_exchange.is_ecdhe();
         for (kind, data, is_agreed) in [
             (ExtensionType::EC_POINT_FORMATS, &[1, UNCOMPRESSED][..], has_points),
+            (
+                ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+                &protocol,
+                self.application_protocol.is_some(),
+            ),
+            (ExtensionType::SESSION_TICKET, &[], self.issues_ticket),
             (ExtensionType::ENCRYPT_THEN_MAC, &[], self.encrypt_then_mac),
             (ExtensionType::EXTENDED_MASTER_SECRET, &[], self.extended_master_secret),
             (ExtensionType::RENEGOTIATION_INFO, &[0], self.secure_renegotiation),
@@ -105,7 +121,13 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
     let capabilities = Capabilities::of(hello, protocol, suites)?;
-    let with = |suite: &'static CipherSuiteInfo, resumed| Choice {
+    let application_protocol = match is_tls {
+        true => application_protocol(&settings.options.application_protocols, hello)?,
+        false => None,
+    };
+    let takes_tickets =
+        is_tls && settings.tickets.is_some() && hello.extensions.has(ExtensionType::SESSION_TICKET);
+    let with = |suite: &'static CipherSuiteInfo, resumed: Option<_>| Choice {
         protocol,
         suite,
         extended_master_secret,
@@ -114,6 +136,8 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         secure_renegotiation,
         ephemeral: None,
         lists_point_formats: capabilities.lists_point_formats,
+        application_protocol: application_protocol.clone(),
+        issues_ticket: takes_tickets && resumed.is_none(),
         resumed,
     };
 
@@ -152,6 +176,23 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         }
     }
     refused(Alert::HandshakeFailure, cause.unwrap_or_else(|| Cause::no_suite(protocol, hello)))
+}
+
+/// Returns the server's first protocol that the client offers. A server without protocols passes
+/// over the extension; one that has some refuses a client that offers none of them (RFC 7301
+/// section 3.2).
+fn application_protocol(
+    known: &[String],
+    hello: &ClientHello<'_>,
+) -> Result<Option<String>, Refusal> {
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let Some(offered) = hello.extensions.application_protocols()? else { return Ok(None) };
+    match known.iter().find(|name| offered.contains(&name.as_bytes())) {
+        Some(name) => Ok(Some(name.clone())),
+        None => refused(Alert::NoApplicationProtocol, Cause::ApplicationProtocol),
+    }
 }
 
 /// The encoding of points that all implementations have (RFC 8422 section 5.1.2).
@@ -292,14 +333,19 @@ fn version(
     }
 }
 
-/// Returns the session that the client asks for, if its version, suite and server name match.
+/// Returns the session that the client asks for, if its version, suite and server name match. A
+/// client that sends a ticket does not ask for a session of the cache (RFC 5077 section 3.4).
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
     protocol: ProtocolVersion,
     suites: &[&'static CipherSuiteInfo],
 ) -> Option<Arc<Session>> {
-    let session = settings.sessions.as_ref()?.get(hello.session_id)?;
+    let ticket = hello.extensions.session_ticket().filter(|_| protocol != ProtocolVersion::SSL3);
+    let session = match (&settings.tickets, ticket) {
+        (Some(tickets), Some(ticket)) => Arc::new(tickets.open(&settings.provider, ticket)?),
+        _ => settings.sessions.as_ref()?.get(hello.session_id)?,
+    };
     let fits = session.master_key.version() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
         // A session belongs to its server name (RFC 6066 section 3).

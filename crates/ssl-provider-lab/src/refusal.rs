@@ -36,6 +36,8 @@ pub enum Cause {
     /// The client lists curves, but not the encoding of points that all must have (RFC 8422 section
     /// 5.1.2).
     PointFormats,
+    /// The client offers application protocols, and none that the server has.
+    ApplicationProtocol,
     /// The session to resume has the extended master secret, which the client no longer offers
     /// (RFC 7627 section 5.3).
     SessionWithoutExtendedMasterSecret,
@@ -95,6 +97,9 @@ impl fmt::Display for Cause {
                 "the client offers no signature scheme that the server's key has"
             }
             Self::PointFormats => "the client offers curves, but no uncompressed points",
+            Self::ApplicationProtocol => {
+                "the client offers none of the server's application protocols"
+            }
             Self::SessionWithoutExtendedMasterSecret => {
                 "the session has the extended master secret, which the client no longer offers"
             }

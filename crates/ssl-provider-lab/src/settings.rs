@@ -2,6 +2,7 @@
 //! A suite that the backend does not support is left out here, so no handshake fails for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ssl_provider::{
     CipherSuite, CipherSuiteInfo, DecryptedPremaster, Error, FfdheGroup, KeyExchange, MasterKey,
@@ -13,6 +14,7 @@ use crate::identity::Identity;
 use crate::key_log::KeyLog;
 use crate::session::SessionCache;
 use crate::signed_params::fixed_scheme;
+use crate::tickets::Tickets;
 
 /// Versions that are enabled by default.
 pub const DEFAULT_VERSIONS: [ProtocolVersion; 3] =
@@ -101,6 +103,11 @@ pub struct Options {
     pub encrypt_then_mac: bool,
     /// Whether a client certificate is requested.
     pub client_auth: ClientAuth,
+    /// How long sessions are resumed by tickets (RFC 5077); `None` for no tickets.
+    pub session_tickets: Option<Duration>,
+    /// Application protocols in the order of preference (RFC 7301), each of 1 to 255 bytes. Clients
+    /// that offer others only are refused; without any here the extension is passed over.
+    pub application_protocols: Vec<String>,
 }
 
 impl Default for Options {
@@ -111,6 +118,8 @@ impl Default for Options {
             extended_master_secret: true,
             encrypt_then_mac: true,
             client_auth: ClientAuth::None,
+            session_tickets: None,
+            application_protocols: Vec::new(),
         }
     }
 }
@@ -126,6 +135,7 @@ pub struct Settings {
     /// The curves of the backend, preferred ones first.
     pub(crate) curves: Vec<NamedCurve>,
     pub(crate) sessions: Option<SessionCache>,
+    pub(crate) tickets: Option<Tickets>,
     pub(crate) key_log: Option<KeyLog>,
 }
 
@@ -137,7 +147,8 @@ impl Settings {
     /// # Errors
     ///
     /// [`Error::RequirementNotMet`] if no suite is left, [`Error::NotAllowed`] if the provider's
-    /// policy denies a key log that is given.
+    /// policy denies a key log that is given, [`Error::InvalidParameter`] for an application
+    /// protocol of a wrong length.
     pub fn new(
         provider: Provider,
         identity: Identity,
@@ -145,6 +156,9 @@ impl Settings {
         sessions: Option<SessionCache>,
         key_log: Option<KeyLog>,
     ) -> Result<Arc<Self>, Error> {
+        if options.application_protocols.iter().any(|name| !(1..=255).contains(&name.len())) {
+            return Err(Error::InvalidParameter("application protocol: expected 1 to 255 bytes"));
+        }
         let curves: Vec<_> = NamedCurve::ALL
             .into_iter()
             .filter(|curve| provider.backend().support(Operation::Ecdh(*curve)).is_supported())
@@ -168,7 +182,18 @@ impl Settings {
         if key_log.is_some() {
             trial(protocol, suite.id)?.secret_for_key_log()?;
         }
-        Ok(Arc::new(Self { provider, identity, options, usable, curves, sessions, key_log }))
+        let tickets = options.session_tickets.map(|lifetime| Tickets::new(&provider, lifetime));
+        let tickets = tickets.transpose()?;
+        Ok(Arc::new(Self {
+            provider,
+            identity,
+            options,
+            usable,
+            curves,
+            sessions,
+            tickets,
+            key_log,
+        }))
     }
 
     /// Decrypts premaster secrets of clients.

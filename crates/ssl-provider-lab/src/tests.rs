@@ -2,12 +2,14 @@
 //! It holds the server's private key, and so has the session keys of any ciphertext.
 
 mod alerts;
+mod application_protocols;
 mod client_certificates;
 mod decryption;
 mod handshakes;
 mod key_exchange;
 mod openssl_client;
 mod oracles;
+mod session_tickets;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -127,6 +129,7 @@ pub(crate) fn session_info() -> SessionInfo {
         encrypt_then_mac: true,
         resumed: false,
         secure_renegotiation: true,
+        application_protocol: None,
         client_certificate: None,
     }
 }

@@ -10,7 +10,7 @@ use ssl_provider::{
 };
 use ssl_provider_wire::{
     Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
-    put_message,
+    put_message, put_session_ticket,
 };
 
 use super::ephemeral::{bad_share, client_public_key, put_server_key_exchange};
@@ -183,8 +183,13 @@ impl Connection {
             choice,
         });
         let mut flight = Vec::new();
-        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
-        let shown_id = if resumable { &session_id[..] } else { &[] };
+        let shown_id = match &negotiated.choice {
+            // That of the client, if any, tells it that its ticket is good (RFC 5077 section 3.4).
+            Choice { resumed: Some(_), .. } => hello.session_id,
+            Choice { issues_ticket: true, .. } => &[],
+            _ if settings.sessions.is_some() => &session_id[..],
+            _ => &[],
+        };
         negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
         negotiated.add_to_transcript(&message.bytes);
 
@@ -366,8 +371,12 @@ impl Connection {
         })?;
         if let Some(write) = write {
             negotiated.add_to_transcript(&message.bytes);
+            let issues_ticket = negotiated.choice.issues_ticket;
+            if issues_ticket {
+                self.session_ticket(&mut negotiated, &session)?;
+            }
             self.server_finished(&mut negotiated, &session, *write)?;
-            if let Some(sessions) = &self.settings.sessions {
+            if let Some(sessions) = self.settings.sessions.as_ref().filter(|_| !issues_ticket) {
                 sessions.insert(Arc::clone(&session));
             }
         }
@@ -385,9 +394,27 @@ impl Connection {
             encrypt_then_mac: choice.encrypt_then_mac,
             resumed: choice.resumed.is_some(),
             secure_renegotiation: choice.secure_renegotiation,
+            application_protocol: choice.application_protocol,
             client_certificate: session.client_certificate,
         });
         Ok(State::Established)
+    }
+
+    /// Sends the session to the client, to be kept there. A ticket that was announced has to be
+    /// sent; an empty one is none (RFC 5077 section 3.3).
+    fn session_ticket(
+        &mut self,
+        negotiated: &mut Negotiated,
+        session: &Session,
+    ) -> Result<(), Alert> {
+        let settings = Arc::clone(&self.settings);
+        let tickets = settings.tickets.as_ref().ok_or(Alert::InternalError)?;
+        let ticket = tickets.seal(&settings.provider, session).map_err(internal_error)?;
+        let lifetime = u32::try_from(tickets.lifetime().as_secs()).unwrap_or(u32::MAX);
+        let mut message = Vec::new();
+        put_session_ticket(&mut message, lifetime, &ticket.unwrap_or_default());
+        negotiated.add_to_transcript(&message);
+        self.records.write(ContentType::Handshake, &message)
     }
 
     /// Sends ChangeCipherSpec and Finished.
