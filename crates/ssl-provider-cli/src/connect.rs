@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
-use ssl_provider_lab::KeyLog;
 use ssl_provider_lab::client::{
     ClientConnection, ClientIdentity, ClientOptions, ClientSession, ClientSettings, DEFAULT_GROUPS,
-    NamedGroup, default_client_suites, legacy_client_suites,
+    default_client_suites, legacy_client_suites,
 };
+use ssl_provider_lab::{KeyLog, NamedGroup};
 
 use crate::backend_choice::OneBackendArgs;
 use crate::connect::link::{Link, Lost};
@@ -27,7 +27,7 @@ use crate::connect::starttls::StartTls;
 use crate::connect::target::Target;
 use crate::connect::trust::{Roots, Trust, Verifier};
 use crate::exit::{Failure, Outcome, print, show, tell};
-use crate::key_file::{self, PasswordArgs};
+use crate::key_file::{self, Fault, KeyFileError, PasswordArgs};
 use crate::serve::warn_of_readers;
 use crate::{outputs, protocol_argument, suite_argument};
 
@@ -409,7 +409,13 @@ impl Args {
         let failure = |path: &Path, why: &dyn std::fmt::Display| {
             Failure::usage(format_args!("{}: {why}", path.display()))
         };
-        let key = key_file::read_key(path, &password)?;
+        let key = match key_file::read_key(path, &password) {
+            // Another kind of key: one on a curve, unless that is not found either.
+            Err(KeyFileError { fault: Fault::NoRsaKey { .. }, .. }) => {
+                key_file::read_ec_key(path, &password)?
+            }
+            other => other?,
+        };
         let key = provider.load_signing_key(&key.der).map_err(|error| failure(path, &error))?;
         let cert = self.cert.as_deref().unwrap_or(path);
         let chain = key_file::read_certificates(cert, &password)?;

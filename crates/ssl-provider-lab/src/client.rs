@@ -24,14 +24,14 @@ use crate::alert::in_protocol;
 use crate::client::fault::{Refused, refuse};
 use crate::client::handshake::State;
 use crate::client::hello::Offer;
+use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
 
 pub use crate::client::certificate::{ClientIdentity, Distrust, VerifyServer};
 pub use crate::client::fault::ServerFault;
 pub use crate::client::session::{ClientSession, Resumption};
 pub use crate::client::settings::{
-    ClientOptions, ClientSettings, DEFAULT_GROUPS, FORWARD_SECRET_SUITES, NamedGroup,
-    default_client_suites, legacy_client_suites,
+    ClientOptions, ClientSettings, DEFAULT_GROUPS, default_client_suites, legacy_client_suites,
 };
 
 /// How many records in a row may make no progress: empty ones, warnings, and requests to

@@ -19,8 +19,9 @@ use super::certificate::{
 use super::fault::{Refused, ServerFault, refuse};
 use super::hello::{Choice, Offer};
 use super::session::{ClientSession, Ticket};
-use super::settings::{ClientSettings, NamedGroup};
+use super::settings::ClientSettings;
 use super::{Agreement, ClientCertificate, ClientConnection, ServerInfo};
+use crate::group::NamedGroup;
 use crate::signed_params::{SignedParameters, digest, fixed_scheme};
 
 /// Longest ServerHello in bytes: every field and the extensions at their limit.

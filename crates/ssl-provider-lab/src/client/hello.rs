@@ -6,19 +6,13 @@ use std::sync::Arc;
 use ssl_provider::{CipherMode, CipherSuite, CipherSuiteInfo, Error, ProtocolVersion};
 use ssl_provider_wire::{
     Alert, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV, HandshakeType,
-    Reader, ServerHello, put_extension, put_message, put_vec,
+    ServerHello, put_extension, put_message, put_vec,
 };
 
 use crate::client::fault::{Refused, ServerFault, refuse};
 use crate::client::session::{ClientSession, Resumption};
-use crate::client::settings::{ClientSettings, NamedGroup};
-
-/// Supported groups (RFC 8422 section 5.1.1).
-const SUPPORTED_GROUPS: ExtensionType = ExtensionType(10);
-/// The forms of points (RFC 8422 section 5.1.2).
-const EC_POINT_FORMATS: ExtensionType = ExtensionType(11);
-/// Application protocols (RFC 7301).
-const APPLICATION_PROTOCOLS: ExtensionType = ExtensionType(16);
+use crate::client::settings::ClientSettings;
+use crate::group::NamedGroup;
 
 /// The end of the server random of a server that supports TLS 1.2 and chose less (RFC 8446
 /// section 4.1.3).
@@ -172,7 +166,7 @@ impl Offer {
         }
         if !options.protocols.is_empty() {
             let names: Vec<u8> = options.protocols.iter().flat_map(|name| vec(1, name)).collect();
-            put(APPLICATION_PROTOCOLS, &vec(2, &names));
+            put(ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION, &vec(2, &names));
         }
         let numbers = |numbers: Vec<u16>| {
             vec(2, &numbers.into_iter().flat_map(u16::to_be_bytes).collect::<Vec<u8>>())
@@ -188,10 +182,10 @@ impl Offer {
         });
         let groups: Vec<u16> = groups.map(|group| group.wire()).collect();
         if ecdhe {
-            put(EC_POINT_FORMATS, &vec(1, &[UNCOMPRESSED]));
+            put(ExtensionType::EC_POINT_FORMATS, &vec(1, &[UNCOMPRESSED]));
         }
         if !groups.is_empty() {
-            put(SUPPORTED_GROUPS, &numbers(groups));
+            put(ExtensionType::SUPPORTED_GROUPS, &numbers(groups));
         }
         // Older versions do not have it (RFC 5246 section 7.4.1.4.1).
         let schemes: Vec<u16> = settings.schemes.iter().filter_map(|it| it.wire()).collect();
@@ -272,15 +266,12 @@ impl Offer {
                 return refuse(Alert::IllegalParameter, ServerFault::ExtensionOfClient(kind.0));
             }
         }
-        if let Some(formats) = extensions.get(EC_POINT_FORMATS) {
-            let mut reader = Reader::new(formats);
-            let list = reader.vec8().filter(|_| reader.is_empty());
-            let list = list.ok_or_else(|| Refused::malformed("ServerHello", "point formats"))?;
-            if !list.contains(&UNCOMPRESSED) {
-                return refuse(Alert::IllegalParameter, ServerFault::PointFormats);
-            }
+        let formats = extensions.point_formats();
+        let formats = formats.map_err(|why| Refused::malformed("ServerHello", why))?;
+        match formats.is_none_or(|formats| formats.contains(&UNCOMPRESSED)) {
+            true => Ok(()),
+            false => refuse(Alert::IllegalParameter, ServerFault::PointFormats),
         }
-        Ok(())
     }
 
     /// Returns the session that the server resumes, which it tells by its id.
@@ -315,13 +306,15 @@ fn application_protocol(
     settings: &ClientSettings,
     extensions: Extensions<'_>,
 ) -> Result<Option<Vec<u8>>, Refused> {
-    let Some(data) = extensions.get(APPLICATION_PROTOCOLS) else { return Ok(None) };
-    let malformed = || Refused::malformed("ServerHello", "list of application protocols");
-    let mut reader = Reader::new(data);
-    let list = reader.vec16().filter(|_| reader.is_empty()).ok_or_else(malformed)?;
-    let mut list = Reader::new(list);
-    let name = list.vec8().filter(|name| !name.is_empty() && list.is_empty());
-    let name = name.ok_or_else(malformed)?;
+    let list = extensions.application_protocols();
+    let list = list.map_err(|why| Refused::malformed("ServerHello", why))?;
+    let name = match list.as_deref() {
+        None => return Ok(None),
+        Some(&[name]) => name,
+        Some(_) => {
+            return Err(Refused::malformed("ServerHello", "several application protocols"));
+        }
+    };
     if !settings.options.protocols.iter().any(|offered| offered == name) {
         let name = name.escape_ascii().to_string();
         return refuse(Alert::IllegalParameter, ServerFault::Protocol(name));

@@ -1,44 +1,19 @@
 //! Settings of a client: provider, what it offers, whom it trusts, and its own certificate.
 //! What the backend does not support is not offered, so no handshake fails for it.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ssl_provider::{
-    CipherSuite, CipherSuiteInfo, DhParameters, Error, FfdheGroup, Group, KeyExchange,
-    KeyLogPolicy, NamedCurve, Operation, ProtocolVersion, Provider, SignatureScheme,
+    CipherSuite, CipherSuiteInfo, Error, FfdheGroup, KeyExchange, KeyLogPolicy, NamedCurve,
+    Operation, ProtocolVersion, Provider, SignatureScheme,
 };
 
 use crate::client::certificate::{ClientIdentity, VerifyServer};
+use crate::group::NamedGroup;
 use crate::key_log::KeyLog;
-use crate::settings::{DEFAULT_SUITES, LEGACY_SUITES};
+use crate::settings::{DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES};
 use crate::signed_params::fixed_scheme;
-
-/// Suites of the client besides those of [`DEFAULT_SUITES`], which are offered before them: with
-/// forward secrecy, in order of preference.
-pub const FORWARD_SECRET_SUITES: [CipherSuite; 20] = [
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
-    CipherSuite::TLS_DHE_RSA_WITH_AES_256_GCM_SHA384,
-    CipherSuite::TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-    CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-    CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-    CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA,
-    CipherSuite::TLS_DHE_RSA_WITH_AES_256_CBC_SHA,
-    CipherSuite::TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA,
-];
 
 /// Groups that are offered by default, in order of preference.
 pub const DEFAULT_GROUPS: [NamedGroup; 7] = [
@@ -66,65 +41,6 @@ const SCHEMES: [SignatureScheme; 11] = [
     SignatureScheme::EcdsaSha1,
     SignatureScheme::RsaSha1,
 ];
-
-/// A group of key agreement with a number in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NamedGroup {
-    /// A curve, for ECDHE suites.
-    Curve(NamedCurve),
-    /// A finite field of RFC 7919, for DHE suites.
-    FiniteField(FfdheGroup),
-}
-
-impl NamedGroup {
-    /// Returns every group.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let curves = NamedCurve::ALL.into_iter().map(Self::Curve);
-        curves.chain(FfdheGroup::ALL.into_iter().map(Self::FiniteField))
-    }
-
-    /// Returns the number on the wire.
-    pub const fn wire(self) -> u16 {
-        match self {
-            Self::Curve(curve) => curve.wire(),
-            Self::FiniteField(group) => group.wire(),
-        }
-    }
-
-    /// Returns the name in the IANA registry.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Curve(curve) => curve.name(),
-            Self::FiniteField(group) => group.name(),
-        }
-    }
-
-    /// Returns the registered group that a group of a key agreement is; none for numbers that a
-    /// server chose itself.
-    pub fn of(group: &Group) -> Option<Self> {
-        match group {
-            Group::Curve(curve) => Some(Self::Curve(*curve)),
-            Group::FiniteField(parameters) => FfdheGroup::ALL
-                .into_iter()
-                .find(|named| DhParameters::named(*named) == *parameters)
-                .map(Self::FiniteField),
-            _ => None,
-        }
-    }
-
-    fn operation(self) -> Operation {
-        match self {
-            Self::Curve(curve) => Operation::Ecdh(curve),
-            Self::FiniteField(_) => Operation::Dh,
-        }
-    }
-}
-
-impl fmt::Display for NamedGroup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What a client offers. The default is TLS 1.0 to 1.2 with everything but legacy suites.
 #[derive(Clone, Debug)]
@@ -168,11 +84,10 @@ impl Default for ClientOptions {
     }
 }
 
-/// Returns the suites that a client offers by default, in the order of preference.
+/// Returns the suites that a client offers by default, in the order of preference: those with
+/// forward secrecy come first.
 pub fn default_client_suites() -> impl Iterator<Item = CipherSuite> {
-    let forward_secret = FORWARD_SECRET_SUITES.into_iter();
-    let is_legacy = |suite: &CipherSuite| *suite == CipherSuite::TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA;
-    forward_secret.filter(move |suite| !is_legacy(suite)).chain(DEFAULT_SUITES)
+    ECDHE_SUITES.into_iter().chain(DHE_SUITES).chain(DEFAULT_SUITES)
 }
 
 /// Returns the suites for old servers that are not offered by default.

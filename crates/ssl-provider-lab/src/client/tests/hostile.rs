@@ -445,7 +445,7 @@ fn what_was_not_offered_is_refused() {
         (
             |hello| hello.extensions.push((11, vec![2, 0])),
             Alert::DecodeError,
-            malformed("ServerHello", "point formats"),
+            malformed("ServerHello", "malformed ec_point_formats"),
         ),
         (
             |hello| hello.extensions.push((22, Vec::new())),
@@ -546,9 +546,10 @@ fn application_protocols_are_chosen_from_the_offer() {
     assert_eq!(reply(&[0, 3, 2, b'h', b'2']).client.ending(), None);
     let other = ServerFault::Protocol("h3".to_owned());
     reply(&[0, 3, 2, b'h', b'3']).expect_refusal(Alert::IllegalParameter, &other);
-    let fault = malformed("ServerHello", "list of application protocols");
-    for bad in [&[][..], &[0, 0], &[0, 1, 0], &[0, 6, 2, b'h', b'2', 2, b'h', b'2'], &[0, 3, 2, 0]]
-    {
+    let two = malformed("ServerHello", "several application protocols");
+    reply(&[0, 6, 2, b'h', b'2', 2, b'h', b'2']).expect_refusal(Alert::DecodeError, &two);
+    let fault = malformed("ServerHello", "malformed list of application protocols");
+    for bad in [&[][..], &[0, 0], &[0, 1, 0], &[0, 3, 2, 0]] {
         reply(bad).expect_refusal(Alert::DecodeError, &fault);
     }
 }

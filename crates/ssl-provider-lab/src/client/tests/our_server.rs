@@ -1,6 +1,7 @@
 //! What must work between our client and our server, on every backend.
 
 use std::fs;
+use std::time::Duration;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::{CipherMode, KeyLogPolicy, backends};
@@ -11,7 +12,7 @@ use crate::connection::Ending;
 use crate::identity::Identity;
 use crate::key_log::KeyLog;
 use crate::settings::{ClientAuth, Options, Settings};
-use crate::tests::{VERSIONS, settings_on as server_settings_on};
+use crate::tests::{VERSIONS, ephemeral_settings, settings_on as server_settings_on};
 
 /// Performs a handshake, which must succeed on both sides.
 #[track_caller]
@@ -80,6 +81,54 @@ fn every_version_suite_and_extension_works_on_every_backend() {
             }
         }
         assert!(count > 50, "{name}: only {count} handshakes");
+    }
+}
+
+#[test]
+fn every_suite_with_ephemeral_keys_works_on_every_backend() {
+    for backend in backends() {
+        let name = backend.info().name;
+        let server = ephemeral_settings(&backend, |_| {});
+        let mut count = 0;
+        for (version, suites) in server.usable() {
+            for suite in suites.iter().filter(|suite| !suite.key_exchange.is_rsa()) {
+                let client = settings_on(&backend, |options| {
+                    options.versions = *version..=*version;
+                    options.suites = vec![suite.id];
+                });
+                let (mut client, mut server) = handshake(&client, &server, None);
+                let info = client.established().unwrap();
+                let agreement = info.agreement.expect("an agreement");
+                let is_dhe = matches!(agreement.group, Some(NamedGroup::FiniteField(_)));
+                assert_eq!(is_dhe, suite.key_exchange.is_dhe(), "{name}, {suite:?}");
+                exchange_data(&mut client, &mut server);
+                count += 1;
+            }
+        }
+        assert!(count >= 4, "{name}: only {count} handshakes");
+    }
+}
+
+#[test]
+fn tickets_and_application_protocols_of_our_server_are_taken() {
+    for backend in backends() {
+        let server = ephemeral_settings(&backend, |options| {
+            options.session_tickets = Some(Duration::from_secs(100));
+            options.application_protocols = vec!["http/1.1".to_owned()];
+        });
+        let client = settings_on(&backend, |options| {
+            options.protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        });
+        let mut session = None;
+        for round in 0..3 {
+            let (mut client, mut server) = handshake(&client, &server, session.take());
+            let info = client.established().unwrap();
+            assert_eq!(info.application_protocol.as_deref(), Some(&b"http/1.1"[..]));
+            assert_eq!(info.resumed, (round > 0).then_some(Resumption::Ticket), "{round}");
+            session = client.session().cloned();
+            assert!(session.as_ref().is_some_and(|session| session.has_ticket()));
+            exchange_data(&mut client, &mut server);
+        }
     }
 }
 
