@@ -175,10 +175,10 @@ fn ldap(stream: &mut (impl Read + Write)) -> Result<(), NoTls> {
     let head = [0x30, 0x1d, 0x02, 0x01, 0x01, 0x77, 0x18, 0x80, 0x16];
     stream.write_all(&[&head[..], OID].concat())?;
     let strange = |what: &str| NoTls::Reply(what.to_owned(), "an ExtendedResponse of LDAP");
-    let (tag, message) = ber(stream)?;
-    if tag != 0x30 {
+    if byte(stream)? != 0x30 {
         return Err(strange("something that is not LDAP"));
     }
+    let message = ber_content(stream)?;
     let mut message = &message[..];
     let (id, number) = ber(&mut message)?;
     let (response, content) = ber(&mut message)?;
@@ -194,9 +194,13 @@ fn ldap(stream: &mut (impl Read + Write)) -> Result<(), NoTls> {
     }
 }
 
-/// Reads a tag, a length, and as many bytes (X.690 section 8.1).
+/// Reads a tag, and what it stands before (X.690 section 8.1).
 fn ber(stream: &mut impl Read) -> Result<(u8, Vec<u8>), NoTls> {
-    let tag = byte(stream)?;
+    Ok((byte(stream)?, ber_content(stream)?))
+}
+
+/// Reads a length, and as many bytes.
+fn ber_content(stream: &mut impl Read) -> Result<Vec<u8>, NoTls> {
     let len = match byte(stream)? {
         len @ 0..=0x7f => usize::from(len),
         0x81 => usize::from(byte(stream)?),
@@ -215,7 +219,7 @@ fn ber(stream: &mut impl Read) -> Result<(u8, Vec<u8>), NoTls> {
     }
     let mut content = vec![0; len];
     stream.read_exact(&mut content)?;
-    Ok((tag, content))
+    Ok(content)
 }
 
 /// A socket whose reads and writes end at a deadline.

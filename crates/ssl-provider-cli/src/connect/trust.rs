@@ -252,7 +252,7 @@ fn text_of(error: &Error) -> String {
         Error::CertExpired { .. } => "it, or one above it, has expired",
         Error::CertNotValidYet { .. } => "it, or one above it, is not valid yet",
         Error::CertNotValidForName(_) => "it is for another name",
-        Error::CaUsedAsEndEntity => "it is one of an authority, and none is trusted that issued it",
+        Error::CaUsedAsEndEntity => "it is one of an authority, and it is not trusted itself",
         Error::UnsupportedCertVersion => "it is not of version 3",
         Error::UnsupportedSignatureAlgorithmContext(_) => {
             "it, or one above it, is signed with an algorithm that is not accepted, such as SHA-1"

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{CipherMode, CipherSuite, CipherSuiteInfo, Error, ProtocolVersion};
+use ssl_provider::{
+    CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, Error, ProtocolVersion,
+};
 use ssl_provider_wire::{
     Alert, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV, HandshakeType,
     ServerHello, put_extension, put_message, put_vec,
@@ -222,8 +224,10 @@ impl Offer {
         }
         self.check_extensions(protocol, hello.extensions)?;
         let encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-        // RFC 7366 section 3.
-        if encrypt_then_mac && suite.cipher.mode != CipherMode::Cbc {
+        // RFC 7366 section 3. OpenSSL chooses it without encryption too, where it makes no difference.
+        let (is_cbc, is_null) =
+            (suite.cipher.mode == CipherMode::Cbc, suite.cipher.algorithm == CipherAlgorithm::Null);
+        if encrypt_then_mac && !is_cbc && !is_null {
             return refuse(Alert::IllegalParameter, ServerFault::EncryptThenMac(suite.id));
         }
         let secure_renegotiation = match hello.extensions.renegotiated_connection() {
@@ -239,7 +243,7 @@ impl Offer {
             server_random: hello.random,
             session_id: hello.session_id.to_vec(),
             extended_master_secret: hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET),
-            encrypt_then_mac,
+            encrypt_then_mac: encrypt_then_mac && is_cbc,
             secure_renegotiation,
             sends_ticket: hello.extensions.has(ExtensionType::SESSION_TICKET),
             application_protocol: application_protocol(settings, hello.extensions)?,

@@ -73,7 +73,6 @@ impl Hello {
 struct Server {
     client: ClientConnection,
     provider: Provider,
-    rng: Rng,
     client_random: [u8; 32],
     client_session_id: Vec<u8>,
     transcript: Vec<u8>,
@@ -88,7 +87,6 @@ impl Server {
         let mut server = Self {
             client,
             provider,
-            rng: Rng::new(13),
             client_random: [0; 32],
             client_session_id: Vec::new(),
             transcript: Vec::new(),
@@ -490,6 +488,16 @@ fn what_was_not_offered_is_refused() {
     let mut server = Server::of_any_client();
     server.send_hello(|hello| *hello = hello.clone().with(&[(0xff01, &[0]), (10, &[0, 2, 0, 23])]));
     assert_eq!(server.client.ending(), None, "a good one");
+}
+
+#[test]
+fn encrypt_then_mac_without_encryption_makes_no_difference() {
+    let mut server = Server::of_any_client();
+    server.send_hello(|hello| {
+        hello.suite = CipherSuite::TLS_RSA_WITH_NULL_SHA;
+        *hello = hello.clone().with(&[ENCRYPT_THEN_MAC]);
+    });
+    assert_eq!(server.client.ending(), None);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::io::{self, Read, Write};
 
+use openssl::bn::BigNum;
 use openssl::dh::Dh;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{PKey, Params, Private};
 use openssl::rsa::Rsa;
 use openssl::ssl::{
     AlpnError, HandshakeError, MidHandshakeSslStream, Ssl, SslContext, SslContextBuilder,
@@ -131,7 +132,8 @@ fn client_of(
 fn every_version_and_suite_of_openssl_works_on_every_backend() {
     let (rsa, ec) = (rsa_key(), ec_key(Nid::X9_62_PRIME256V1));
     let mut rsa_context = server_with(&rsa);
-    rsa_context.set_tmp_dh(&Dh::get_2048_256().unwrap()).unwrap();
+    // Not one of the groups that are offered.
+    rsa_context.set_tmp_dh(&dh(BigNum::get_rfc3526_prime_2048().unwrap())).unwrap();
     let contexts = [rsa_context.build(), server_with(&ec).build()];
     // Those that the system's OpenSSL is built without or never had.
     let is_missing = |suite: &CipherSuite| {
@@ -215,9 +217,12 @@ fn every_group_works_where_the_backend_has_it() {
     }
 }
 
-fn dh_of(group: FfdheGroup) -> Dh<openssl::pkey::Params> {
-    let number = |bytes: &[u8]| openssl::bn::BigNum::from_slice(bytes).unwrap();
-    Dh::from_pqg(number(&group.prime()), None, number(&[2])).unwrap()
+fn dh_of(group: FfdheGroup) -> Dh<Params> {
+    dh(BigNum::from_slice(&group.prime()).unwrap())
+}
+
+fn dh(prime: BigNum) -> Dh<Params> {
+    Dh::from_pqg(prime, None, BigNum::from_u32(2).unwrap()).unwrap()
 }
 
 #[test]
