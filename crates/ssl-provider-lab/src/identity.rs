@@ -528,7 +528,7 @@ mod tests {
             (&one.key_der[..], &rsa().certificate_der),
             (&rsa().key_der[..], &one.certificate_der),
         ] {
-            let refused = Identity::from_der(&provider, key, &[certificate.clone()]);
+            let refused = Identity::from_der(&provider, key, std::slice::from_ref(certificate));
             assert!(matches!(refused, Err(IdentityError::OtherKey)), "{refused:?}");
         }
     }
