@@ -116,6 +116,11 @@ pub struct Args {
     #[arg(long)]
     pub no_resumption: bool,
 
+    /// Let clients renegotiate that support secure renegotiation (RFC 5746). By default all are
+    /// declined
+    #[arg(long)]
+    pub renegotiation: bool,
+
     /// Issue session tickets (RFC 5077) to clients that ask for one. Keys of tickets stay in this
     /// process, and are replaced every hour
     #[arg(long)]
@@ -529,6 +534,7 @@ impl Args {
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
+            renegotiation: self.renegotiation,
             session_tickets: self.tickets.then_some(SESSION_LIFETIME),
             application_protocols: self.alpn.clone(),
         })

@@ -292,7 +292,7 @@ fn a_key_on_a_curve_is_read_as_pkcs8_and_sec1_and_what_came_in_its_place_is_name
         .output();
     match converted {
         Ok(_) => assert_eq!(read(&sec1).unwrap(), number),
-        Err(error) => not_tested("openssl", &error.to_string()),
+        Err(error) => not_tested("openssl", error),
     }
     let both = [fs::read(key("server-2048.pem")).unwrap(), fs::read(&pkcs8).unwrap()].concat();
     assert_eq!(read(&write(&folder, "both.pem", &both)).unwrap(), number);

@@ -279,6 +279,43 @@ fn an_application_protocol_is_negotiated_where_there_are_some() {
 }
 
 #[test]
+fn openssl_renegotiates_where_that_is_on() {
+    if !is_there("openssl") {
+        return;
+    }
+    let renegotiated = |server: &Server| {
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-connect", &server.address, "-tls1_2", "-cipher", "AES128-SHA"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client starts");
+        let mut input = client.stdin.take().unwrap();
+        input.write_all(b"R\n").unwrap();
+        let mut errors = BufReader::new(client.stderr.take().unwrap());
+        let mut told = String::new();
+        // It takes what it reads at once for one command, so the request comes later.
+        while !told.contains("RENEGOTIATING") {
+            assert_ne!(errors.read_line(&mut told).unwrap(), 0, "{told}");
+        }
+        // A client that was declined may have ended.
+        let _ = input.write_all(REQUEST);
+        let mut text = String::new();
+        client.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        errors.read_to_string(&mut told).unwrap();
+        drop(input);
+        client.wait().unwrap();
+        text + &told
+    };
+    let printed = renegotiated(&Server::with_key(&["--renegotiation"]));
+    assert!(printed.contains("RENEGOTIATING"), "{printed}");
+    assert_eq!(page(&printed)["secure_renegotiation"], true);
+    let printed = renegotiated(&Server::with_key(&[]));
+    assert!(printed.contains("no renegotiation"), "{printed}");
+}
+
+#[test]
 fn openssl_keeps_its_session_in_a_ticket() {
     if !is_there("openssl") {
         return;

@@ -60,8 +60,8 @@ impl TicketKey {
         Ok([&nonce[..], &text, &tag].concat())
     }
 
-    /// Opens a ticket for `provider`. Returns the master key and the state, or `None` for bytes that
-    /// this key has not sealed, and for a session that the policy of the provider forbids.
+    /// Opens a ticket for `provider`. Returns the master key and the state, or `None` for bytes
+    /// that this key has not sealed, and for a session that the policy of the provider forbids.
     ///
     /// # Errors
     ///

@@ -30,6 +30,9 @@ use crate::refusal::Cause;
 use crate::session::{Fingerprint, SessionId};
 use crate::settings::Settings;
 
+/// How many renegotiations a client may begin on a connection; more are declined.
+const MAX_RENEGOTIATIONS: u32 = 16;
+
 /// How many records in a row may make no progress: empty ones, warnings, and declined
 /// renegotiations.
 const MAX_IDLE_RECORDS: u32 = 32;
@@ -48,11 +51,21 @@ pub struct Connection {
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
+    verify_data: VerifyData,
+    /// How many handshakes have begun after the first.
+    renegotiations: u32,
     /// The session to remove from the cache when the connection fails.
     session_id: Option<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
     cause: Option<Cause>,
+}
+
+/// The verify_data of the last handshake, which the next one is bound to (RFC 5746 section 3.1).
+#[derive(Debug, Default)]
+struct VerifyData {
+    client: Vec<u8>,
+    server: Vec<u8>,
 }
 
 /// What was negotiated with a client whose Finished has been verified.
@@ -126,6 +139,8 @@ impl Connection {
             idle_records: 0,
             closed_by_client: false,
             established: None,
+            verify_data: VerifyData::default(),
+            renegotiations: 0,
             session_id: None,
             data: Vec::new(),
             ending: None,
@@ -239,9 +254,11 @@ impl Connection {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data if the handshake is complete and the connection open.
+    /// Sends application data if a handshake is complete and the connection open. During a
+    /// renegotiation it goes under the keys of the handshake before.
     pub fn send(&mut self, data: &[u8]) {
-        if matches!(self.state, State::Established)
+        if self.established.is_some()
+            && self.ending.is_none()
             && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
         {
             self.fail(alert);
@@ -286,7 +303,8 @@ impl Connection {
         }
     }
 
-    /// Application data may come between handshake messages, but not within one.
+    /// Application data may come between handshake messages, but not within one, nor within a
+    /// renegotiation: then it would be unclear which session it belongs to.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
         let in_session = matches!(self.state, State::Established) && self.messages.is_empty();
         require(in_session, Alert::UnexpectedMessage)?;

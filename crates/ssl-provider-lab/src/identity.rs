@@ -357,6 +357,8 @@ fn unless_unusable<T>(loaded: Result<T, Error>) -> Result<Option<T>, IdentityErr
     match loaded {
         Ok(key) => Ok(Some(key)),
         Err(Error::Key(InvalidKey::Usage) | Error::Unsupported(_)) => Ok(None),
+        // The certificate has a key of the other kind.
+        Err(Error::Key(InvalidKey::NotRsa(_))) => Err(IdentityError::OtherKey),
         Err(other) => Err(other.into()),
     }
 }
@@ -476,5 +478,58 @@ mod tests {
         assert!(identity(KeyUsage(KeyUsages::KeyEncipherment.into())).is_ok());
         let refused = identity(KeyUsage(KeyUsages::DigitalSignature.into()));
         assert!(matches!(refused, Err(IdentityError::Usage)));
+    }
+
+    #[test]
+    fn key_usage_decides_what_a_key_is_for() {
+        let der = TestKey::rsa_1024().der.clone();
+        let provider = Provider::open(default_backend().unwrap());
+        let identity = |usage: KeyUsage| {
+            let key = rsa::PrivateKey::from_pkcs1_der(&der).unwrap();
+            Identity::from_der(&provider, &der, &[rsa_certificate(key, usage).unwrap()])
+        };
+        let (encipherment, signature) = (KeyUsages::KeyEncipherment, KeyUsages::DigitalSignature);
+        for (usage, decrypts, signs) in [
+            (encipherment.into(), true, false),
+            (signature.into(), false, true),
+            (encipherment | signature, true, true),
+        ] {
+            let identity = identity(KeyUsage(usage)).unwrap();
+            assert_eq!(identity.decryption_key().is_some(), decrypts);
+            for exchange in [KeyExchange::EcdheRsa, KeyExchange::DheRsa] {
+                assert_eq!(identity.signer(exchange).is_some(), signs);
+            }
+            assert!(identity.signer(KeyExchange::EcdheEcdsa).is_none());
+            assert!(identity.signer(KeyExchange::Rsa).is_none());
+        }
+        let refused = identity(KeyUsage(KeyUsages::CRLSign.into()));
+        assert!(matches!(refused, Err(IdentityError::NoUse)));
+    }
+
+    #[test]
+    fn one_certificate_of_each_kind_is_taken_if_the_keys_are_theirs() {
+        let provider = Provider::open(default_backend().unwrap());
+        let rsa = || {
+            let key = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
+            Identity::of(&provider, key).unwrap()
+        };
+        let ecdsa = || Identity::self_signed_ecdsa(&provider).unwrap();
+        let both = rsa().identity.and(ecdsa().identity).unwrap();
+        let message = |exchange| both.certificate_message(exchange);
+        assert_ne!(message(KeyExchange::EcdheEcdsa), message(KeyExchange::EcdheRsa));
+        assert_eq!(message(KeyExchange::Rsa), message(KeyExchange::EcdheRsa));
+        let twice = ecdsa().identity.and(ecdsa().identity);
+        assert!(matches!(twice, Err(IdentityError::SameKind)));
+        assert!(matches!(both.and(rsa().identity), Err(IdentityError::SameKind)));
+
+        let (one, other) = (ecdsa(), ecdsa());
+        for (key, certificate) in [
+            (&one.key_der[..], &other.certificate_der),
+            (&one.key_der[..], &rsa().certificate_der),
+            (&rsa().key_der[..], &one.certificate_der),
+        ] {
+            let refused = Identity::from_der(&provider, key, std::slice::from_ref(certificate));
+            assert!(matches!(refused, Err(IdentityError::OtherKey)), "{refused:?}");
+        }
     }
 }

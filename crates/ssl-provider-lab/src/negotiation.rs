@@ -27,6 +27,8 @@ pub(crate) struct Choice {
     pub(crate) encrypt_then_mac: bool,
     /// Whether the client supports secure renegotiation (RFC 5746).
     pub(crate) secure_renegotiation: bool,
+    /// The verify_data of both sides in the handshake before this one; empty in the first.
+    pub(crate) renegotiated_connection: Vec<u8>,
     /// The ephemeral key of a full handshake; `None` for RSA key exchange.
     pub(crate) ephemeral: Option<Ephemeral>,
     /// Whether the client lists its encodings of points.
@@ -64,6 +66,10 @@ impl Choice {
                 put_vec::<1>(out, |out| out.extend_from_slice(name.as_bytes()));
             });
         }
+        let mut renegotiation_info = Vec::new();
+        put_vec::<1>(&mut renegotiation_info, |out| {
+            out.extend_from_slice(&self.renegotiated_connection);
+        });
         let has_points = self.lists_point_formats && self.suite.key_exchange.is_ecdhe();
         for (kind, data, is_agreed) in [
             (ExtensionType::EC_POINT_FORMATS, &[1, UNCOMPRESSED][..], has_points),
@@ -75,7 +81,7 @@ impl Choice {
             (ExtensionType::SESSION_TICKET, &[], self.issues_ticket),
             (ExtensionType::ENCRYPT_THEN_MAC, &[], self.encrypt_then_mac),
             (ExtensionType::EXTENDED_MASTER_SECRET, &[], self.extended_master_secret),
-            (ExtensionType::RENEGOTIATION_INFO, &[0], self.secure_renegotiation),
+            (ExtensionType::RENEGOTIATION_INFO, &renegotiation_info, self.secure_renegotiation),
         ] {
             if is_agreed {
                 put_extension(&mut extensions, kind, data);
@@ -94,8 +100,23 @@ impl Choice {
     }
 }
 
-/// Returns the parameters of the connection, or the alert for the hello and its cause.
-pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
+/// The handshake before a renegotiation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Previous<'a> {
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) extended_master_secret: bool,
+    /// The verify_data of both sides.
+    pub(crate) client_verify_data: &'a [u8],
+    pub(crate) server_verify_data: &'a [u8],
+}
+
+/// Returns the parameters of the connection, or the alert for the hello and its cause. A hello that
+/// renegotiates has to be of the client of the handshake before it (RFC 5746 section 3.7).
+pub(crate) fn choose(
+    settings: &Settings,
+    hello: &ClientHello<'_>,
+    previous: Option<Previous<'_>>,
+) -> Result<Choice, Refusal> {
     let offered = ProtocolVersion(hello.version);
     let (protocol, suites) = version(settings, offered)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
@@ -105,18 +126,33 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
     if !hello.offers_null_compression() {
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
-    // Must be empty in an initial handshake (RFC 5746 section 3.6).
-    let renegotiated_connection = hello.extensions.renegotiated_connection();
-    if renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
+    let received = hello.extensions.renegotiated_connection();
+    let signals = hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    let is_bound = match &previous {
+        // Empty in an initial handshake (RFC 5746 section 3.6).
+        None => received.is_none_or(<[u8]>::is_empty),
+        // RFC 5746 section 3.7.
+        Some(previous) => !signals && received == Some(previous.client_verify_data),
+    };
+    if !is_bound {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
-    let secure_renegotiation =
-        renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    if previous.is_some_and(|previous| previous.protocol != protocol) {
+        return refused(Alert::ProtocolVersion, Cause::Renegotiation);
+    }
+    let secure_renegotiation = received.is_some() || signals;
+    let renegotiated_connection = previous.map_or_else(Vec::new, |previous| {
+        [previous.client_verify_data, previous.server_verify_data].concat()
+    });
     // SSL 3.0 has neither extension, whatever the hello offers.
     let is_tls = protocol != ProtocolVersion::SSL3;
     let extended_master_secret = is_tls
         && settings.options.extended_master_secret
         && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
+    // Dropping it would undo the binding of the master secret to the handshake.
+    if previous.is_some_and(|previous| previous.extended_master_secret) && !extended_master_secret {
+        return refused(Alert::HandshakeFailure, Cause::Renegotiation);
+    }
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
@@ -134,6 +170,7 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
         // Not for stream and AEAD ciphers (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
+        renegotiated_connection: renegotiated_connection.clone(),
         ephemeral: None,
         lists_point_formats: capabilities.lists_point_formats,
         application_protocol: application_protocol.clone(),

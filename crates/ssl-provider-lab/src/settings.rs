@@ -103,6 +103,9 @@ pub struct Options {
     pub encrypt_then_mac: bool,
     /// Whether a client certificate is requested.
     pub client_auth: ClientAuth,
+    /// Whether clients may renegotiate, if they bind the new handshake to the one before it
+    /// (RFC 5746). Others are declined, as all are without it.
+    pub renegotiation: bool,
     /// How long sessions are resumed by tickets (RFC 5077); `None` for no tickets.
     pub session_tickets: Option<Duration>,
     /// Application protocols in the order of preference (RFC 7301), each of 1 to 255 bytes. Clients
@@ -118,6 +121,7 @@ impl Default for Options {
             extended_master_secret: true,
             encrypt_then_mac: true,
             client_auth: ClientAuth::None,
+            renegotiation: false,
             session_tickets: None,
             application_protocols: Vec::new(),
         }

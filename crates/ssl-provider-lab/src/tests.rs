@@ -9,6 +9,7 @@ mod handshakes;
 mod key_exchange;
 mod openssl_client;
 mod oracles;
+mod renegotiation;
 mod session_tickets;
 
 use std::ops::Range;
@@ -162,6 +163,8 @@ pub(crate) struct Client {
     read: Option<(RecordKey, u64)>,
     write: Option<(RecordKey, u64)>,
     new_write: Option<RecordKey>,
+    /// The Finished messages of the last handshake, the client's first.
+    pub(crate) finished: [Vec<u8>; 2],
 }
 
 const CLIENT_RANDOM: [u8; 32] = [7; 32];
@@ -188,6 +191,7 @@ impl Client {
             read: None,
             write: None,
             new_write: None,
+            finished: Default::default(),
         }
     }
 
@@ -247,6 +251,9 @@ impl Client {
             let content_type = record[0];
             if content_type == 20 {
                 self.change_read_key();
+            }
+            if content_type == 22 && payload.first() == Some(&HandshakeType::FINISHED.0) {
+                self.finished[1] = payload[4..].to_vec();
             }
             if content_type == 22 {
                 self.transcript.extend_from_slice(&payload);
@@ -492,6 +499,7 @@ impl Client {
     pub(crate) fn finish(&mut self) -> SessionInfo {
         self.change_cipher_spec();
         let finished = self.finished_message();
+        self.finished[0] = finished[4..].to_vec();
         self.send_message(&finished);
         self.received();
         let Some(session) = self.server.established() else {

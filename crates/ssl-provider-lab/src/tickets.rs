@@ -17,8 +17,8 @@ const ENCRYPT_THEN_MAC: u8 = 2;
 const CLIENT_CERTIFICATE: u8 = 4;
 const SERVER_NAME: u8 = 8;
 
-/// The keys that seal tickets. A key seals for one lifetime, and opens for the next one: then all of
-/// its tickets have expired, and it is gone.
+/// The keys that seal tickets. A key seals for one lifetime, and opens for the next one: then all
+/// of its tickets have expired, and it is gone.
 pub(crate) struct Tickets {
     lifetime: Duration,
     /// The time that the age of sessions counts from.

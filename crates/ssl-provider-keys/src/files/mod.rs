@@ -99,8 +99,8 @@ pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError
     }
 }
 
-/// Reads a file that must have one private key on P-256, P-384 or P-521: PEM of SEC 1, PEM or DER of
-/// PKCS#8, or PKCS#12. Keys of other kinds and certificates beside it are passed over.
+/// Reads a file that must have one private key on P-256, P-384 or P-521: PEM of SEC 1, PEM or DER
+/// of PKCS#8, or PKCS#12. Keys of other kinds and certificates beside it are passed over.
 ///
 /// # Errors
 ///

@@ -14,13 +14,13 @@ use ssl_provider_wire::{
 };
 
 use super::ephemeral::{bad_share, client_public_key, put_server_key_exchange};
-use super::{Connection, SessionInfo};
+use super::{Connection, MAX_RENEGOTIATIONS, SessionInfo};
 use crate::alert::{internal_error, require};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
 };
-use crate::negotiation::{Choice, choose};
+use crate::negotiation::{Choice, Previous, choose};
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
@@ -121,6 +121,10 @@ impl Connection {
                 State::Finished(negotiated, session, write) => {
                     self.finished(*negotiated, session, write, &message)?
                 }
+                State::Established if self.may_renegotiate() => {
+                    self.renegotiations += 1;
+                    self.client_hello(&message)?
+                }
                 State::Established => {
                     self.idle()?;
                     self.warn(Alert::NoRenegotiation)?;
@@ -134,6 +138,16 @@ impl Connection {
         }
     }
 
+    /// Whether a new handshake is processed: only one that can be bound to that before it.
+    fn may_renegotiate(&self) -> bool {
+        let is_bound = |session: &SessionInfo| {
+            session.secure_renegotiation && session.protocol != ProtocolVersion::SSL3
+        };
+        self.settings.options.renegotiation
+            && self.renegotiations < MAX_RENEGOTIATIONS
+            && self.established.as_ref().is_some_and(is_bound)
+    }
+
     /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
     pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
         self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
@@ -144,7 +158,13 @@ impl Connection {
     fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
         let hello = ClientHello::parse(message, View::Strict)?;
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
+        let previous = self.established.as_ref().map(|session| Previous {
+            protocol: session.protocol,
+            extended_master_secret: session.extended_master_secret,
+            client_verify_data: &self.verify_data.client,
+            server_verify_data: &self.verify_data.server,
+        });
+        let choice = choose(&settings, &hello, previous).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
         let requests_certificate = match (settings.options.client_auth, choice.protocol) {
             // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
@@ -225,9 +245,9 @@ impl Connection {
         })
     }
 
-    /// Keeps the cause of a refusal and returns its alert.
+    /// Keeps the cause of a refusal and returns its alert. That of an encrypted hello is not kept.
     fn refuse(&mut self, refusal: Refusal) -> Alert {
-        self.cause = refusal.cause;
+        self.cause = refusal.cause.filter(|_| self.established.is_none());
         refusal.alert
     }
 
@@ -369,6 +389,7 @@ impl Connection {
                 other => internal_error(other),
             }
         })?;
+        self.verify_data.client = received.to_vec();
         if let Some(write) = write {
             negotiated.add_to_transcript(&message.bytes);
             let issues_ticket = negotiated.choice.issues_ticket;
@@ -436,6 +457,7 @@ impl Connection {
             out.extend_from_slice(&verify_data);
         });
         negotiated.add_to_transcript(&message);
+        self.verify_data.server = verify_data;
         self.records.write(ContentType::Handshake, &message)
     }
 }
