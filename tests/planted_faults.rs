@@ -127,6 +127,8 @@ const PLANTS: &[(Plant, &str)] = &[
     (Plant::EncryptionIsOneBitOff, "premaster::premaster_is_imported_by_the_server"),
     (Plant::RandomIsZero, "premaster::premaster_padding_has_no_zeros_and_never_repeats"),
     (Plant::PrfOfAnotherHash, "psk::psk_master_keys_are_those_of_rfc_4279"),
+    (Plant::RandomIsZero, "ticket::ticket_gives_back_its_session"),
+    (Plant::RandomIsZero, "ticket::ticket_that_was_altered_is_unknown"),
     (Plant::SigningIsOneBitOff, "signing::signing_rsa_is_that_of_the_reference"),
     (Plant::SigningIsOneBitOff, "signing::signing_verifies_with_every_scheme"),
     (Plant::SigningIsOneBitOff, "signing::signing_ecdsa_verifies_by_the_reference"),

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 pub use ssl_provider_keys::files::{
-    Fault, KeyDer, KeyFileError, Password, keys_in, read_certificates, read_key, read_keys,
-    read_keys_even_weak,
+    Fault, KeyDer, KeyFileError, Password, keys_in, read_certificates, read_ec_key, read_key,
+    read_keys, read_keys_even_weak,
 };
 
 use ssl_provider_keys::files::read_bounded;

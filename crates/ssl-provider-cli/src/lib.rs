@@ -6,6 +6,7 @@
 pub mod backend_choice;
 pub mod backends;
 pub mod capture;
+pub mod connect;
 mod counted;
 pub mod exit;
 mod hex;
@@ -48,6 +49,8 @@ pub enum Command {
     Import(Box<import::Args>),
     /// Run a TLS server with RSA key exchange, for tests, captures and old devices in a lab
     Serve(Box<serve::Args>),
+    /// Connect to a TLS server, show what it negotiates, and carry data
+    Connect(Box<connect::Args>),
     /// Keep private keys in a process of their own, which does RSA key exchanges for others
     #[cfg(target_os = "linux")]
     KeyServer(Box<key_server::Args>),
@@ -63,6 +66,7 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::Keylog(args) => keylog::command::run(args),
         Command::Import(args) => import::run(args),
         Command::Serve(args) => serve::run(args),
+        Command::Connect(args) => connect::run(args),
         #[cfg(target_os = "linux")]
         Command::KeyServer(args) => key_server::run(args),
         Command::Backends(args) => backends::run(args),

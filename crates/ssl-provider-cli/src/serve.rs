@@ -13,14 +13,16 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{
-    Backend, CipherSuite, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion, Provider,
+    Backend, CipherSuite, KeyExchange, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion, Provider,
+    SignatureScheme,
 };
 use ssl_provider_lab::{
-    Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, End, Ending, Event, Identity,
-    IdentityError, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, SessionInfo,
-    Settings,
+    Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, End, Ending,
+    Event, Identity, IdentityError, KeyLog, LEGACY_SUITES, Limits, NamedGroup, Options, Server,
+    SessionCache, SessionInfo, Settings,
 };
 use ssl_provider_wire::Alert;
+use zeroize::Zeroizing;
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
@@ -57,6 +59,21 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "private_key")]
     pub cert: Option<PathBuf>,
 
+    /// Key file of a second certificate with a key on P-256, P-384 or P-521, for the ECDHE_ECDSA
+    /// suites: PEM, DER or PKCS#12. Without --key it is the only one
+    #[arg(long, value_name = "FILE")]
+    pub ecdsa_key: Option<PathBuf>,
+
+    /// PEM or PKCS#12 file of the certificates of --ecdsa-key. Default: those in the key file
+    #[arg(long, value_name = "FILE", requires = "ecdsa_key")]
+    pub ecdsa_cert: Option<PathBuf>,
+
+    /// Key exchanges in order of preference. RSA key exchange has no forward secrecy; this server
+    /// exists for it, so the others are used on request only. `ecdhe` and `dhe` sign with the key
+    /// of the certificate, for which a key server has no operation
+    #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',', default_value = "rsa")]
+    pub key_exchange: Vec<Exchange>,
+
     /// Protocol versions to accept. Default: TLS 1.0 to 1.2
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
     #[arg(value_parser = protocol_argument::known)]
@@ -66,8 +83,9 @@ pub struct Args {
     #[arg(long)]
     pub allow_ssl3: bool,
 
-    /// Cipher suites in order of preference, by hex number or name; `default` means those with AES
-    /// and Camellia, `legacy` those with 3DES, RC4, DES and no encryption
+    /// Cipher suites in order of preference, by hex number or name, as far as --key-exchange has
+    /// them; `default` means those with AES, Camellia and ChaCha20, `legacy` those with RSA key
+    /// exchange and 3DES, RC4, DES and no encryption
     #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
@@ -85,9 +103,24 @@ pub struct Args {
     #[arg(long)]
     pub no_etm: bool,
 
-    /// Do not resume sessions
+    /// Do not resume sessions by session id
     #[arg(long)]
     pub no_resumption: bool,
+
+    /// Let clients renegotiate that support secure renegotiation (RFC 5746). By default all are
+    /// declined
+    #[arg(long)]
+    pub renegotiation: bool,
+
+    /// Issue session tickets (RFC 5077) to clients that ask for one. Keys of tickets stay in this
+    /// process, and are replaced every hour
+    #[arg(long)]
+    pub tickets: bool,
+
+    /// Application protocols in order of preference (RFC 7301), such as http/1.1, which the page
+    /// takes. Clients that offer others only are refused. Default: the extension is ignored
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = application_protocol)]
+    pub alpn: Vec<String>,
 
     /// Append the master secret of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
@@ -129,7 +162,8 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 This server is for tests, captures and old devices in a lab, not for the internet: RSA key exchange
-has no forward secrecy, so whoever gets the key can decrypt recorded sessions.
+has no forward secrecy, so whoever gets the key can decrypt recorded sessions. With --key-exchange
+ecdhe,dhe,rsa it prefers ephemeral keys, and RSA key exchange is left to clients without them.
 
 The page is at /, as text at /plain and as JSON at /session.json. Standard output has a line
 `listening on ADDRESS`; with --json it has a line for each event, `listening` first. Without --json,
@@ -155,6 +189,8 @@ Examples:
   sslprov serve --key server.pem --cert chain.pem --keylog keys.txt --listen 127.0.0.1:0
   sslprov serve --versions tls1.2 --suites 0x009c,TLS_RSA_WITH_AES_128_CBC_SHA --backend openssl
   sslprov serve --allow-ssl3 --suites default,legacy
+  sslprov serve --key-exchange ecdhe,dhe,rsa --ecdsa-key ec.pem --ecdsa-cert ec-chain.pem
+  sslprov serve --key-exchange ecdhe,rsa --alpn http/1.1 --tickets
   sslprov serve --key-server /run/user/1000/keys.sock --cert chain.pem    (on Linux)
   curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
@@ -180,15 +216,67 @@ impl From<AskForCertificate> for ClientAuth {
     }
 }
 
-/// The suites that one value of `--suites` stands for.
-#[derive(Clone, Debug)]
-pub struct SuiteList(Vec<CipherSuite>);
+/// The values of `--key-exchange`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Exchange {
+    /// The client encrypts the premaster secret to the server's key
+    Rsa,
+    /// Ephemeral keys on curves: X25519, P-256, P-384, P-521, and what else the backend has
+    Ecdhe,
+    /// Ephemeral keys in the finite fields of RFC 7919
+    Dhe,
+}
+
+impl Exchange {
+    /// Whether a suite exchanges keys like this.
+    fn has(self, suite: CipherSuite) -> bool {
+        suite.info().is_some_and(|suite| match self {
+            Self::Rsa => suite.key_exchange.is_rsa(),
+            Self::Ecdhe => suite.key_exchange.is_ecdhe(),
+            Self::Dhe => suite.key_exchange.is_dhe(),
+        })
+    }
+
+    fn default_suites(self) -> &'static [CipherSuite] {
+        match self {
+            Self::Rsa => &DEFAULT_SUITES,
+            Self::Ecdhe => &ECDHE_SUITES,
+            Self::Dhe => &DHE_SUITES,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rsa => "rsa",
+            Self::Ecdhe => "ecdhe",
+            Self::Dhe => "dhe",
+        }
+    }
+}
+
+/// One value of `--suites`.
+#[derive(Clone, Copy, Debug)]
+pub enum SuiteList {
+    /// Those that are enabled without the option.
+    Default,
+    /// Those for old devices.
+    Legacy,
+    /// One suite.
+    One(CipherSuite),
+}
 
 fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
-        "default" => Ok(SuiteList(DEFAULT_SUITES.to_vec())),
-        "legacy" => Ok(SuiteList(LEGACY_SUITES.to_vec())),
-        other => suite_argument::suite(other).map(|suite| SuiteList(vec![suite])),
+        "default" => Ok(SuiteList::Default),
+        "legacy" => Ok(SuiteList::Legacy),
+        other => suite_argument::suite(other).map(SuiteList::One),
+    }
+}
+
+fn application_protocol(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=255 => Ok(text.to_owned()),
+        len => Err(format!("expected a name of 1 to 255 bytes, such as http/1.1, got {len} bytes")),
     }
 }
 
@@ -212,14 +300,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let options = args.options()?;
     let advisor = args.advisor(backend.info().name, &options);
     let addresses = args.addresses()?;
-    let identity = args.identity(&provider)?;
+    let identity = args.identity(&provider, &options.suites)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
     let server = Server::bind(&addresses[..], settings, args.limits()).map_err(|error| {
         Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
     })?;
     let address = server.local_address().map_err(Failure::Server)?;
-    if args.key.is_none() && args.cert.is_none() && !args.report.quiet {
+    if args.generates() && !args.report.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
     }
 
@@ -250,14 +338,32 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     reporter.outcome()
 }
 
-fn load_key(provider: &Provider, path: &Path, password: &Password) -> Result<PrivateKey, Failure> {
-    let key = key_file::read_key(path, password)?;
-    let loaded = provider.load_private_key(&key.der);
-    loaded.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))
+/// Reads a key file, and loads its RSA key for decryption.
+fn load_key(
+    provider: &Provider,
+    path: &Path,
+    password: &Password,
+) -> Result<(Zeroizing<Vec<u8>>, PrivateKey), Failure> {
+    let der = key_file::read_key(path, password)?.der;
+    let loaded = provider.load_private_key(&der);
+    let key =
+        loaded.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
+    Ok((der, key))
+}
+
+/// Why a key and the certificates of a file cannot be used.
+fn unusable(cert: &Path, option: &str, error: IdentityError) -> Failure {
+    let file = cert.display();
+    match error {
+        IdentityError::NoCertificate => Failure::usage(format_args!(
+            "{file} has no certificate; add one with {option}, or omit --key to have both generated"
+        )),
+        other => Failure::usage(format_args!("{file}: {other}")),
+    }
 }
 
 #[cfg(unix)]
-fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
+pub(crate) fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
     use ssl_provider_lab::Readers;
     let file = path.display();
     let readers = key_log.readers();
@@ -277,7 +383,7 @@ fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
 
 /// A file mode here does not show who may read the file.
 #[cfg(not(unix))]
-fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
+pub(crate) fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -296,32 +402,80 @@ impl Args {
         let inputs = [
             ("--key", self.key.as_deref()),
             ("--cert", self.cert.as_deref()),
+            ("--ecdsa-key", self.ecdsa_key.as_deref()),
+            ("--ecdsa-cert", self.ecdsa_cert.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
         outputs::keep_apart(&[("--keylog", self.keylog())], &inputs)
     }
 
-    fn identity(&self, provider: &Provider) -> Result<Identity, Failure> {
-        let Some(cert) = self.cert.as_ref().or(self.key.as_ref()) else {
-            return Ok(Identity::self_signed(provider).map_err(Failure::usage)?.identity);
-        };
+    /// Whether no key is given, so that one is generated.
+    fn generates(&self) -> bool {
+        self.key.is_none() && self.cert.is_none() && self.ecdsa_key.is_none()
+    }
+
+    fn identity(&self, provider: &Provider, suites: &[CipherSuite]) -> Result<Identity, Failure> {
+        let has_ecdsa = suites.iter().any(|suite| {
+            suite.info().is_some_and(|suite| suite.key_exchange == KeyExchange::EcdheEcdsa)
+        });
+        if self.generates() {
+            let rsa = Identity::self_signed(provider).map_err(Failure::usage)?.identity;
+            if !has_ecdsa {
+                return Ok(rsa);
+            }
+            return match Identity::self_signed_ecdsa(provider) {
+                Ok(ecdsa) => rsa.and(ecdsa.identity).map_err(Failure::usage),
+                // Its suites are left out for a backend that does not sign.
+                Err(IdentityError::NoUse) => Ok(rsa),
+                Err(other) => Err(Failure::usage(other)),
+            };
+        }
         let password = self.password.password()?;
-        let of_file = self.key.as_deref().map(|path| load_key(provider, path, &password));
-        let of_file = of_file.transpose()?;
-        let chain = key_file::read_certificates(cert, &password)?;
-        let key = match of_file {
-            Some(key) => Some(key),
-            None => self.key_server.private_key(provider, &chain)?,
+        let ecdsa = match &self.ecdsa_key {
+            None => None,
+            Some(_) if !has_ecdsa => {
+                return Err(Failure::usage(
+                    "--ecdsa-key: no suite takes this key; add --key-exchange ecdhe,rsa",
+                ));
+            }
+            Some(path) => {
+                let key = key_file::read_ec_key(path, &password)?;
+                let cert = self.ecdsa_cert.as_ref().unwrap_or(path);
+                let chain = key_file::read_certificates(cert, &password)?;
+                let identity = Identity::from_der(provider, &key.der, &chain);
+                Some(identity.map_err(|error| unusable(cert, "--ecdsa-cert", error))?)
+            }
         };
-        let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
-        let file = cert.display();
-        Identity::new(key, &chain).map_err(|error| match error {
-            IdentityError::NoCertificate => Failure::usage(format_args!(
-                "{file} has no certificate; add one with --cert, or omit --key to have both \
-                 generated"
-            )),
-            other => Failure::usage(format_args!("{file}: {other}")),
-        })
+        let signs = suites.iter().any(|suite| !Exchange::Rsa.has(*suite));
+        match (self.rsa_identity(provider, &password, signs)?, ecdsa) {
+            (Some(rsa), Some(ecdsa)) => rsa.and(ecdsa).map_err(Failure::usage),
+            (Some(only), None) | (None, Some(only)) => Ok(only),
+            (None, None) => Err(Failure::usage("no key")),
+        }
+    }
+
+    /// Returns the identity of `--key` or `--key-server`, if one of them is given.
+    fn rsa_identity(
+        &self,
+        provider: &Provider,
+        password: &Password,
+        signs: bool,
+    ) -> Result<Option<Identity>, Failure> {
+        let Some(cert) = self.cert.as_ref().or(self.key.as_ref()) else { return Ok(None) };
+        let Some(path) = &self.key else {
+            let chain = key_file::read_certificates(cert, password)?;
+            let key = self.key_server.private_key(provider, &chain)?;
+            let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
+            let identity = Identity::new(key, &chain);
+            return identity.map(Some).map_err(|error| unusable(cert, "--cert", error));
+        };
+        let (der, key) = load_key(provider, path, password)?;
+        let chain = key_file::read_certificates(cert, password)?;
+        let identity = match signs {
+            true => Identity::from_der(provider, &der, &chain),
+            false => Identity::new(key, &chain),
+        };
+        identity.map(Some).map_err(|error| unusable(cert, "--cert", error))
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -339,6 +493,9 @@ impl Args {
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
+            renegotiation: self.renegotiation,
+            session_tickets: self.tickets.then_some(SESSION_LIFETIME),
+            application_protocols: self.alpn.clone(),
         })
     }
 
@@ -383,16 +540,35 @@ impl Args {
                 tell(format_args!("{version}: none of the suites is usable"));
             }
         }
+        for exchange in &self.key_exchange {
+            let mut usable = settings.usable().iter().flat_map(|(_, suites)| suites);
+            if !usable.any(|suite| exchange.has(suite.id)) && !self.report.quiet {
+                let name = exchange.name();
+                tell(format_args!(
+                    "--key-exchange {name}: none of its suites is usable with this key, this \
+                     certificate and this backend"
+                ));
+            }
+        }
         Ok(settings)
     }
 
+    /// Returns the suites of the key exchanges.
     fn suites(&self) -> Vec<CipherSuite> {
-        self.suites.iter().flat_map(|list| &list.0).copied().collect()
+        let exchanges = &self.key_exchange;
+        let listed = self.suites.iter().flat_map(|list| match list {
+            SuiteList::Default => exchanges.iter().flat_map(|it| it.default_suites()).collect(),
+            SuiteList::Legacy => LEGACY_SUITES.iter().collect(),
+            SuiteList::One(suite) => vec![suite],
+        });
+        let is_enabled = |suite: &CipherSuite| exchanges.iter().any(|it| it.has(*suite));
+        listed.copied().filter(is_enabled).collect()
     }
 
     fn advisor(&self, backend: &'static str, options: &Options) -> Advisor {
         let (versions, suites) = (options.versions.clone(), options.suites.clone());
-        Advisor { backend, versions, suites, allow_ssl3: self.allow_ssl3 }
+        let exchanges = self.key_exchange.clone();
+        Advisor { backend, versions, suites, exchanges, allow_ssl3: self.allow_ssl3 }
     }
 
     /// One thread for each processor; with a key server more, which wait for its replies.
@@ -458,6 +634,12 @@ fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
 
 fn established(peer: SocketAddr, session: &SessionInfo) -> String {
     let mut line = format!("{peer}: {}, {}", session.protocol, session.suite.name);
+    let names =
+        [session.group.map(NamedGroup::name), session.signature_scheme.map(SignatureScheme::name)];
+    for name in names.into_iter().flatten() {
+        line.push_str(", ");
+        line.push_str(name);
+    }
     for (flag, text) in [
         (session.extended_master_secret, ", extended master secret"),
         (session.encrypt_then_mac, ", encrypt-then-MAC"),

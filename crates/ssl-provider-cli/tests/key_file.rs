@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use p12_keystore::{
     Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, Pkcs12Archive, Pkcs12ImportPolicy,
@@ -15,11 +16,12 @@ use pkcs8::der::Encode;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::pkcs5::pbes2::{self, Kdf};
 use pkcs8::pkcs5::scrypt;
-use ssl_provider::{RsaPrivateKeyDer, SecurityStatus};
+use ssl_provider::{EcPrivateKeyDer, RsaPrivateKeyDer, SecurityStatus};
 use ssl_provider_cli::Failure;
 use ssl_provider_cli::key_file::{
-    KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_keys,
+    KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_ec_key, read_keys,
 };
+use ssl_provider_testkit::loud::not_tested;
 use tempfile::TempDir;
 
 use common::key;
@@ -273,6 +275,37 @@ fn several_keys_and_certificates_in_one_file_are_told_apart() {
     let modulus_of =
         |key: &KeyDer| RsaPrivateKeyDer::from_der(&key.der).unwrap().modulus().to_vec();
     assert_eq!(modulus_of(&keys[1]), modulus(&key("other-2048.pem"), None));
+}
+
+#[test]
+fn a_key_on_a_curve_is_read_as_pkcs8_and_sec1_and_what_came_in_its_place_is_named() {
+    let folder = TempDir::new().unwrap();
+    let read = |path: &Path| {
+        read_ec_key(path, &Password(None))
+            .map(|key| EcPrivateKeyDer::from_der(&key.der).unwrap().number().to_vec())
+    };
+    let pkcs8 = key("ec-p256.pem");
+    let number = read(&pkcs8).unwrap();
+    let sec1 = folder.path().join("sec1.pem");
+    let converted = Command::new("openssl")
+        .args(["ec", "-in", pkcs8.to_str().unwrap(), "-out", sec1.to_str().unwrap()])
+        .output();
+    match converted {
+        Ok(_) => assert_eq!(read(&sec1).unwrap(), number),
+        Err(error) => not_tested("openssl", error),
+    }
+    let both = [fs::read(key("server-2048.pem")).unwrap(), fs::read(&pkcs8).unwrap()].concat();
+    assert_eq!(read(&write(&folder, "both.pem", &both)).unwrap(), number);
+    let twice = [fs::read(&pkcs8).unwrap(), fs::read(&pkcs8).unwrap()].concat();
+    for (path, word) in [
+        (key("server-2048.pem"), "found an RSA key"),
+        (key("server-2048.cert.pem"), "found a certificate"),
+        (write(&folder, "twice.pem", &twice), "found 2; give each a file"),
+        (write(&folder, "text", b"hello"), "none of these"),
+    ] {
+        let text = read(&path).unwrap_err().to_string();
+        assert!(text.contains(word), "{text}");
+    }
 }
 
 #[test]

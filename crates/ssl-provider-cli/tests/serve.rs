@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ssl_provider::{backends, with_multi_buffer};
+use ssl_provider::{NamedCurve, Operation, SignatureScheme, backends, with_multi_buffer};
 
 use common::server::{Server, is_installed, run_client};
 use common::{Run, command, key, sslprov};
@@ -134,6 +134,120 @@ fn openssl_resumes_its_session_unless_that_is_off() {
     };
     assert_eq!(resumed(&Server::with_key(&[])), true);
     assert_eq!(resumed(&Server::with_key(&["--no-resumption"])), false);
+}
+
+/// The backends that agree on keys and sign.
+fn backends_with_ephemeral_keys() -> Vec<&'static str> {
+    let needed = [
+        Operation::Ecdh(NamedCurve::X25519),
+        Operation::Sign(SignatureScheme::RsaSha256),
+        Operation::Sign(SignatureScheme::EcdsaSha256),
+    ];
+    let able = backends()
+        .into_iter()
+        .filter(|backend| needed.iter().all(|it| backend.support(*it).is_supported()));
+    let names: Vec<_> = able.map(|backend| backend.info().name).collect();
+    assert!(!names.is_empty(), "no backend has ephemeral keys and signatures");
+    names
+}
+
+#[test]
+fn an_unmodified_openssl_gets_ephemeral_keys_where_they_are_enabled() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let (ec, cert) = (key("ec-p256.pem"), key("ec-p256.cert.pem"));
+    let ecdsa = ["--ecdsa-key", ec.to_str().unwrap(), "--ecdsa-cert", cert.to_str().unwrap()];
+    for name in backends_with_ephemeral_keys() {
+        let exchanges = ["--backend", name, "--key-exchange", "ecdhe,dhe,rsa"];
+        let server = Server::with_key(&[&exchanges[..], &ecdsa].concat());
+        let negotiated = |arguments: &[&str]| {
+            let page = page(&s_client(&server, &[&["-tls1_2"], arguments].concat()));
+            ["suite", "group", "signature_scheme"].map(|fact| page[fact].clone())
+        };
+        let [suite, group, scheme] = negotiated(&[]);
+        assert_eq!(suite, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "{name}");
+        assert_eq!((group, scheme), ("x25519".into(), "ECDSA with SHA-256".into()), "{name}");
+        let cipher = "ECDHE-RSA-AES256-GCM-SHA384";
+        let [suite, group, scheme] = negotiated(&["-cipher", cipher, "-groups", "P-384"]);
+        assert_eq!(suite, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "{name}");
+        assert_eq!((group, scheme), ("secp384r1".into(), "RSA-PSS with SHA-256".into()), "{name}");
+        let [suite, group, scheme] = negotiated(&["-cipher", "AES128-SHA"]);
+        assert_eq!(suite, "TLS_RSA_WITH_AES_128_CBC_SHA", "{name}");
+        assert_eq!((group, scheme), (Value::Null, Value::Null), "{name}");
+
+        let server = Server::start(&["--backend", name, "--key-exchange", "ecdhe"]);
+        let page = page(&s_client(&server, &["-tls1_2"]));
+        assert_eq!(page["group"], "x25519", "{name}: with generated keys");
+    }
+    let server = Server::with_key(&[]);
+    let page = page(&s_client(&server, &["-tls1_2"]));
+    assert_eq!(page["group"], Value::Null, "RSA key exchange is the default");
+}
+
+#[test]
+fn an_application_protocol_is_negotiated_where_there_are_some() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let server = Server::with_key(&["--alpn", "http/1.1"]);
+    let arguments = ["-tls1_2", "-cipher", "AES128-SHA", "-alpn"];
+    let page = page(&s_client(&server, &[&arguments[..], &["h2,http/1.1"]].concat()));
+    assert_eq!(page["application_protocol"], "http/1.1");
+    let refused = s_client(&server, &[&arguments[..], &["h2"]].concat());
+    assert!(refused.contains("no application protocol"), "{refused}");
+}
+
+#[test]
+fn openssl_renegotiates_where_that_is_on() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let renegotiated = |server: &Server| {
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-connect", &server.address, "-tls1_2", "-cipher", "AES128-SHA"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client starts");
+        let mut input = client.stdin.take().unwrap();
+        input.write_all(b"R\n").unwrap();
+        let mut errors = BufReader::new(client.stderr.take().unwrap());
+        let mut told = String::new();
+        // It takes what it reads at once for one command, so the request comes later.
+        while !told.contains("RENEGOTIATING") {
+            assert_ne!(errors.read_line(&mut told).unwrap(), 0, "{told}");
+        }
+        // A client that was declined may have ended.
+        let _ = input.write_all(REQUEST);
+        let mut text = String::new();
+        client.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        errors.read_to_string(&mut told).unwrap();
+        drop(input);
+        client.wait().unwrap();
+        text + &told
+    };
+    let printed = renegotiated(&Server::with_key(&["--renegotiation"]));
+    assert!(printed.contains("RENEGOTIATING"), "{printed}");
+    assert_eq!(page(&printed)["secure_renegotiation"], true);
+    let printed = renegotiated(&Server::with_key(&[]));
+    assert!(printed.contains("no renegotiation"), "{printed}");
+}
+
+#[test]
+fn openssl_keeps_its_session_in_a_ticket() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let session = tempfile::NamedTempFile::new().unwrap();
+    let file = session.path().to_str().unwrap();
+    let server = Server::with_key(&["--tickets", "--no-resumption"]);
+    let arguments = ["-tls1_2", "-cipher", "AES128-SHA"];
+    let printed = s_client(&server, &[&arguments[..], &["-sess_out", file]].concat());
+    assert!(printed.contains("TLS session ticket lifetime hint: 3600"), "{printed}");
+    let page = page(&s_client(&server, &[&arguments[..], &["-sess_in", file]].concat()));
+    assert_eq!(page["resumed"], true);
 }
 
 #[test]
@@ -483,6 +597,15 @@ fn files_and_options_that_do_not_match_are_errors() {
         let run = serve(&nothing_is_left).expect_stderr("see `sslprov suites`");
         tells_no_key(run.expect_stderr("does not offer: one of these suites"));
     }
+    let ec = key("ec-p256.pem");
+    let ec = ec.to_str().unwrap();
+    serve(&["--ecdsa-key", ec]).expect_stderr("add --key-exchange ecdhe,rsa");
+    let with_ecdhe = ["--key-exchange", "ecdhe,rsa", "--ecdsa-key"];
+    serve(&[&with_ecdhe[..], &[server]].concat()).expect_stderr("found an RSA key");
+    serve(&[&with_ecdhe[..], &[ec]].concat()).expect_stderr("add one with --ecdsa-cert");
+    serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", other]].concat())
+        .expect_stderr("does not match the private key");
+    serve(&["--alpn", ""]).expect_stderr("1 to 255 bytes");
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
     for bad in ["localhost", "4433", "127.0.0.1:x"] {
         let run = sslprov(["serve", "--listen", bad]).expect_code(2);

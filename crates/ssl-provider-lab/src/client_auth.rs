@@ -10,6 +10,7 @@ use x509_cert::der::{Decode, Encode};
 
 use crate::alert::{internal_error, require};
 use crate::session::Fingerprint;
+use crate::signed_params::{digest, fixed_scheme};
 
 /// Longest Certificate message accepted from a client, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
@@ -93,28 +94,18 @@ pub(crate) fn certificate_verify(
     let mut reader = Reader::new(body);
     let key = PublicKeyDer::from_der(&certificate.public_key).map_err(internal_error)?;
     let is_rsa = key.modulus_bits().is_some();
-    let scheme = match protocol {
-        ProtocolVersion::TLS1_2 => {
+    let scheme = match fixed_scheme(protocol, is_rsa) {
+        Some(scheme) => scheme,
+        None => {
             let received = reader.u16().ok_or(Alert::DecodeError)?;
             let requested = schemes(provider).find(|(number, _)| *number == received);
             let (_, scheme) = requested.ok_or(Alert::IllegalParameter)?;
             scheme
         }
-        _ if is_rsa => SignatureScheme::RsaMd5Sha1,
-        _ => SignatureScheme::EcdsaSha1,
     };
     require(scheme.is_rsa() == is_rsa, Alert::IllegalParameter)?;
     let signature = reader.vec16().filter(|_| reader.is_empty()).ok_or(Alert::DecodeError)?;
-    let mut digest = Vec::new();
-    for hash in scheme.hashes() {
-        let start = digest.len();
-        digest.resize(start + hash.output_len(), 0);
-        provider
-            .backend()
-            .hashing()
-            .hash(*hash, &[messages], digest.get_mut(start..).unwrap_or_default())
-            .map_err(internal_error)?;
-    }
+    let digest = digest(provider, scheme, &[messages]).map_err(internal_error)?;
     provider.verify_signature(&certificate.public_key, scheme, &digest, signature).map_err(
         |error| match error {
             Error::BadSignature => Alert::DecryptError,

@@ -1,8 +1,8 @@
 //! The server's side of a connection, without sockets: bytes in, bytes out.
 //! Records, alerts and application data are here; the handshake is in [`handshake`].
 //!
-//! A connection that has received a ClientKeyExchange pauses, so that its owner can decrypt many
-//! premaster secrets at once. Whether it pauses depends on the type of the message only.
+//! A connection that has received a ClientKeyExchange of RSA key exchange pauses, so that its owner
+//! can decrypt many premaster secrets at once. Whether it pauses depends on suite and type only.
 //!
 //! # What an attacker at the socket can learn
 //!
@@ -12,21 +12,26 @@
 //! there is no padding oracle (Bleichenbacher, ROBOT). The first record that fails authentication
 //! ends the connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
 
+mod ephemeral;
 mod handshake;
 
 use std::mem;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use ssl_provider::{CipherSuiteInfo, DecryptedPremaster, Error, ProtocolVersion};
+use ssl_provider::{CipherSuiteInfo, DecryptedPremaster, Error, ProtocolVersion, SignatureScheme};
 use ssl_provider_wire::{Alert, Assembler, ContentType};
 
 use crate::alert::{in_protocol, require};
 use crate::connection::handshake::State;
+use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::Cause;
 use crate::session::{Fingerprint, SessionId};
 use crate::settings::Settings;
+
+/// How many renegotiations a client may begin on a connection; more are declined.
+const MAX_RENEGOTIATIONS: u32 = 16;
 
 /// How many records in a row may make no progress: empty ones, warnings, and declined
 /// renegotiations.
@@ -46,11 +51,21 @@ pub struct Connection {
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
+    verify_data: VerifyData,
+    /// How many handshakes have begun after the first.
+    renegotiations: u32,
     /// The session to remove from the cache when the connection fails.
     session_id: Option<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
     cause: Option<Cause>,
+}
+
+/// The verify_data of the last handshake, which the next one is bound to (RFC 5746 section 3.1).
+#[derive(Debug, Default)]
+struct VerifyData {
+    client: Vec<u8>,
+    server: Vec<u8>,
 }
 
 /// What was negotiated with a client whose Finished has been verified.
@@ -60,6 +75,10 @@ pub struct SessionInfo {
     pub protocol: ProtocolVersion,
     /// The cipher suite.
     pub suite: &'static CipherSuiteInfo,
+    /// The group of the ephemeral keys; `None` for RSA key exchange and a resumed session.
+    pub group: Option<NamedGroup>,
+    /// What the server signed its ephemeral key with; `None` as for the group.
+    pub signature_scheme: Option<SignatureScheme>,
     /// Whether the master secret depends on the whole handshake (RFC 7627).
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
@@ -68,6 +87,8 @@ pub struct SessionInfo {
     pub resumed: bool,
     /// Whether the client supports secure renegotiation (RFC 5746).
     pub secure_renegotiation: bool,
+    /// The application protocol (RFC 7301).
+    pub application_protocol: Option<String>,
     /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
     /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
@@ -77,14 +98,17 @@ impl SessionInfo {
     /// Returns the session as a JSON object, for the page and the reports of `sslprov serve`.
     pub fn to_json(&self) -> Map<String, Value> {
         let hex = |bytes: &Fingerprint| base16ct::lower::encode_string(bytes);
-        let facts: [(&str, Value); 8] = [
+        let facts: [(&str, Value); 11] = [
             ("version", self.protocol.to_string().into()),
             ("suite", self.suite.name.into()),
             ("suite_id", format!("0x{:04x}", self.suite.id.0).into()),
+            ("group", self.group.map(NamedGroup::name).into()),
+            ("signature_scheme", self.signature_scheme.map(SignatureScheme::name).into()),
             ("extended_master_secret", self.extended_master_secret.into()),
             ("encrypt_then_mac", self.encrypt_then_mac.into()),
             ("resumed", self.resumed.into()),
             ("secure_renegotiation", self.secure_renegotiation.into()),
+            ("application_protocol", self.application_protocol.clone().into()),
             ("client_certificate", self.client_certificate.as_ref().map(hex).into()),
         ];
         facts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
@@ -115,6 +139,8 @@ impl Connection {
             idle_records: 0,
             closed_by_client: false,
             established: None,
+            verify_data: VerifyData::default(),
+            renegotiations: 0,
             session_id: None,
             data: Vec::new(),
             ending: None,
@@ -128,7 +154,7 @@ impl Connection {
         self.receive_until_decryption(bytes);
         let settings = Arc::clone(&self.settings);
         while let Some(ciphertext) = self.pending_ciphertext() {
-            let decrypted = settings.identity.key().decrypt_premasters(&[ciphertext]);
+            let decrypted = settings.decrypt_premasters(&[ciphertext]);
             self.continue_with(decrypted.map(|decrypted| decrypted.into_iter().next()));
         }
     }
@@ -228,9 +254,11 @@ impl Connection {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data if the handshake is complete and the connection open.
+    /// Sends application data if a handshake is complete and the connection open. During a
+    /// renegotiation it goes under the keys of the handshake before.
     pub fn send(&mut self, data: &[u8]) {
-        if matches!(self.state, State::Established)
+        if self.established.is_some()
+            && self.ending.is_none()
             && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
         {
             self.fail(alert);
@@ -275,7 +303,8 @@ impl Connection {
         }
     }
 
-    /// Application data may come between handshake messages, but not within one.
+    /// Application data may come between handshake messages, but not within one, nor within a
+    /// renegotiation: then it would be unclear which session it belongs to.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
         let in_session = matches!(self.state, State::Established) && self.messages.is_empty();
         require(in_session, Alert::UnexpectedMessage)?;

@@ -62,7 +62,7 @@ fn respond(request: &[u8], settings: &Settings, session: &SessionInfo) -> Vec<u8
     let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let object = object(settings, session);
     let (content_type, body) = match path {
-        b"/" => ("text/html; charset=utf-8", html(&facts(object))),
+        b"/" => ("text/html; charset=utf-8", html(&facts(object), session)),
         b"/plain" => ("text/plain; charset=utf-8", plain(&facts(object))),
         b"/session.json" => ("application/json", format!("{}\n", Value::Object(object))),
         _ => return error("404 Not Found"),
@@ -89,16 +89,19 @@ fn response(status: &str, content_type: &str, body: &str, with_body: bool) -> Ve
 type Fact = (&'static str, Value);
 
 /// Keys in the JSON with their labels on the page, in the order of the page.
-const LABELS: [(&str, &str); 10] = [
+const LABELS: [(&str, &str); 13] = [
     ("version", "Version"),
     ("suite", "Cipher suite"),
     ("suite_id", "Suite number"),
+    ("group", "Group"),
+    ("signature_scheme", "Signature scheme"),
     ("backend", "Backend"),
     ("library", "Library"),
     ("extended_master_secret", "Extended master secret"),
     ("encrypt_then_mac", "Encrypt-then-MAC"),
     ("resumed", "Resumed"),
     ("secure_renegotiation", "Secure renegotiation"),
+    ("application_protocol", "Application protocol"),
     ("client_certificate", "Client certificate (SHA-256)"),
 ];
 
@@ -124,11 +127,15 @@ fn words(value: &Value) -> &str {
     }
 }
 
-fn html(facts: &[Fact]) -> String {
-    let mut page = String::from(
+fn html(facts: &[Fact], session: &SessionInfo) -> String {
+    let secrecy = match session.suite.key_exchange.is_rsa() {
+        true => "Anyone who obtains its key can decrypt this session later.",
+        false => "The keys of this session were ephemeral (forward secrecy).",
+    };
+    let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <title>sslprov serve</title></head>\n<body><h1>sslprov serve</h1>\n\
-         <p>A server for the lab. Anyone who obtains its key can decrypt this session later.</p>\n\
+         <p>A server for the lab. {secrecy}</p>\n\
          <table>\n",
     );
     for (name, value) in facts {

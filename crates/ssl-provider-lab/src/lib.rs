@@ -1,15 +1,20 @@
-//! A TLS server for the lab: RSA key exchange from SSL 3.0 to TLS 1.2, on top of `ssl-provider`.
-//! For tests, captures and old devices. It is not a TLS stack for the internet: it has no suites
-//! with forward secrecy.
+//! A TLS server for the lab: SSL 3.0 to TLS 1.2 with RSA key exchange, ECDHE and DHE, on top of
+//! `ssl-provider`. For tests, captures and old devices. It is not a TLS stack for the internet: its
+//! default is RSA key exchange, which has no forward secrecy.
 //!
 //! [`Connection`] is the whole protocol without sockets: bytes in, bytes out. [`Server`] runs many
 //! of them on a few threads and responds to HTTP requests with a page about the session.
+//!
+//! [`client`] is the other side, also without sockets: it connects to old devices, and refuses
+//! servers that deviate from the protocol.
 
 #![forbid(unsafe_code)]
 
 mod alert;
+pub mod client;
 mod client_auth;
 mod connection;
+mod group;
 mod http;
 mod identity;
 mod key_log;
@@ -19,10 +24,13 @@ mod refusal;
 mod server;
 mod session;
 mod settings;
+mod signed_params;
+mod tickets;
 
 pub use ssl_provider_wire::Alert;
 
 pub use crate::connection::{Connection, Ending, SessionInfo};
+pub use crate::group::NamedGroup;
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
 #[cfg(unix)]
 pub use crate::key_log::Readers;
@@ -31,7 +39,8 @@ pub use crate::refusal::Cause;
 pub use crate::server::{End, Event, Limits, Server, StopHandle};
 pub use crate::session::SessionCache;
 pub use crate::settings::{
-    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES, Options, Settings,
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, Options,
+    Settings,
 };
 
 #[cfg(test)]

@@ -1,17 +1,22 @@
 //! Negotiation: version, suite, extensions, and whether a session is resumed.
 //! A function of the settings, the ClientHello and the session that it asks for.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use ssl_provider::{CipherMode, CipherSuiteInfo, ProtocolVersion};
+use ssl_provider::{
+    CipherMode, CipherSuiteInfo, FfdheGroup, NamedCurve, ProtocolVersion, SignatureScheme,
+};
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
-    ServerHello, put_extension,
+    Malformed, ServerHello, put_extension, put_vec,
 };
 
+use crate::group::NamedGroup;
 use crate::refusal::{Cause, Refusal};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::signed_params::fixed_scheme;
 
 /// What was negotiated.
 #[derive(Clone, Debug)]
@@ -22,8 +27,28 @@ pub(crate) struct Choice {
     pub(crate) encrypt_then_mac: bool,
     /// Whether the client supports secure renegotiation (RFC 5746).
     pub(crate) secure_renegotiation: bool,
+    /// The verify_data of both sides in the handshake before this one; empty in the first.
+    pub(crate) renegotiated_connection: Vec<u8>,
+    /// The ephemeral key of a full handshake; `None` for RSA key exchange.
+    pub(crate) ephemeral: Option<Ephemeral>,
+    /// Whether the client lists its encodings of points.
+    pub(crate) lists_point_formats: bool,
+    /// The application protocol (RFC 7301).
+    pub(crate) application_protocol: Option<String>,
+    /// Whether the server sends a ticket before its Finished (RFC 5077).
+    pub(crate) issues_ticket: bool,
     /// The session to resume.
     pub(crate) resumed: Option<Arc<Session>>,
+}
+
+/// The server's part of a key exchange with ephemeral keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ephemeral {
+    pub(crate) group: NamedGroup,
+    /// What the server signs its public key with.
+    pub(crate) scheme: SignatureScheme,
+    /// The number of the scheme where the message has it, which is in TLS 1.2.
+    pub(crate) wire_scheme: Option<u16>,
 }
 
 impl Choice {
@@ -35,10 +60,28 @@ impl Choice {
         session_id: &[u8],
     ) {
         let mut extensions = Vec::new();
+        let mut protocol = Vec::new();
+        if let Some(name) = &self.application_protocol {
+            put_vec::<2>(&mut protocol, |out| {
+                put_vec::<1>(out, |out| out.extend_from_slice(name.as_bytes()));
+            });
+        }
+        let mut renegotiation_info = Vec::new();
+        put_vec::<1>(&mut renegotiation_info, |out| {
+            out.extend_from_slice(&self.renegotiated_connection);
+        });
+        let has_points = self.lists_point_formats && self.suite.key_exchange.is_ecdhe();
         for (kind, data, is_agreed) in [
-            (ExtensionType::ENCRYPT_THEN_MAC, &[][..], self.encrypt_then_mac),
+            (ExtensionType::EC_POINT_FORMATS, &[1, UNCOMPRESSED][..], has_points),
+            (
+                ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+                &protocol,
+                self.application_protocol.is_some(),
+            ),
+            (ExtensionType::SESSION_TICKET, &[], self.issues_ticket),
+            (ExtensionType::ENCRYPT_THEN_MAC, &[], self.encrypt_then_mac),
             (ExtensionType::EXTENDED_MASTER_SECRET, &[], self.extended_master_secret),
-            (ExtensionType::RENEGOTIATION_INFO, &[0], self.secure_renegotiation),
+            (ExtensionType::RENEGOTIATION_INFO, &renegotiation_info, self.secure_renegotiation),
         ] {
             if is_agreed {
                 put_extension(&mut extensions, kind, data);
@@ -57,8 +100,23 @@ impl Choice {
     }
 }
 
-/// Returns the parameters of the connection, or the alert for the hello and its cause.
-pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
+/// The handshake before a renegotiation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Previous<'a> {
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) extended_master_secret: bool,
+    /// The verify_data of both sides.
+    pub(crate) client_verify_data: &'a [u8],
+    pub(crate) server_verify_data: &'a [u8],
+}
+
+/// Returns the parameters of the connection, or the alert for the hello and its cause. A hello that
+/// renegotiates has to be of the client of the handshake before it (RFC 5746 section 3.7).
+pub(crate) fn choose(
+    settings: &Settings,
+    hello: &ClientHello<'_>,
+    previous: Option<Previous<'_>>,
+) -> Result<Choice, Refusal> {
     let offered = ProtocolVersion(hello.version);
     let (protocol, suites) = version(settings, offered)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
@@ -68,28 +126,55 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
     if !hello.offers_null_compression() {
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
-    // Must be empty in an initial handshake (RFC 5746 section 3.6).
-    let renegotiated_connection = hello.extensions.renegotiated_connection();
-    if renegotiated_connection.is_some_and(|connection| !connection.is_empty()) {
+    let received = hello.extensions.renegotiated_connection();
+    let signals = hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    let is_bound = match &previous {
+        // Empty in an initial handshake (RFC 5746 section 3.6).
+        None => received.is_none_or(<[u8]>::is_empty),
+        // RFC 5746 section 3.7.
+        Some(previous) => !signals && received == Some(previous.client_verify_data),
+    };
+    if !is_bound {
         return refused(Alert::HandshakeFailure, Cause::Renegotiation);
     }
-    let secure_renegotiation =
-        renegotiated_connection.is_some() || hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    if previous.is_some_and(|previous| previous.protocol != protocol) {
+        return refused(Alert::ProtocolVersion, Cause::Renegotiation);
+    }
+    let secure_renegotiation = received.is_some() || signals;
+    let renegotiated_connection = previous.map_or_else(Vec::new, |previous| {
+        [previous.client_verify_data, previous.server_verify_data].concat()
+    });
     // SSL 3.0 has neither extension, whatever the hello offers.
     let is_tls = protocol != ProtocolVersion::SSL3;
     let extended_master_secret = is_tls
         && settings.options.extended_master_secret
         && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
+    // Dropping it would undo the binding of the master secret to the handshake.
+    if previous.is_some_and(|previous| previous.extended_master_secret) && !extended_master_secret {
+        return refused(Alert::HandshakeFailure, Cause::Renegotiation);
+    }
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-    let with = |suite: &'static CipherSuiteInfo, resumed| Choice {
+    let capabilities = Capabilities::of(hello, protocol, suites)?;
+    let application_protocol = match is_tls {
+        true => application_protocol(&settings.options.application_protocols, hello)?,
+        false => None,
+    };
+    let takes_tickets =
+        is_tls && settings.tickets.is_some() && hello.extensions.has(ExtensionType::SESSION_TICKET);
+    let with = |suite: &'static CipherSuiteInfo, resumed: Option<_>| Choice {
         protocol,
         suite,
         extended_master_secret,
         // Not for stream and AEAD ciphers (RFC 7366 section 3).
         encrypt_then_mac: wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc,
         secure_renegotiation,
+        renegotiated_connection: renegotiated_connection.clone(),
+        ephemeral: None,
+        lists_point_formats: capabilities.lists_point_formats,
+        application_protocol: application_protocol.clone(),
+        issues_ticket: takes_tickets && resumed.is_none(),
         resumed,
     };
 
@@ -119,14 +204,159 @@ pub(crate) fn choose(settings: &Settings, hello: &ClientHello<'_>) -> Result<Cho
             };
         }
     }
-    match suites.iter().find(|suite| offers(hello, suite)) {
-        Some(suite) => Ok(with(suite, None)),
-        None => refused(Alert::HandshakeFailure, Cause::no_suite(protocol, hello)),
+    let mut cause = None;
+    for suite in suites.iter().filter(|suite| offers(hello, suite)) {
+        match capabilities.ephemeral(settings, protocol, suite) {
+            Ok(ephemeral) => return Ok(Choice { ephemeral, ..with(suite, None) }),
+            // That of the most preferred suite.
+            Err(missing) => cause = cause.or(Some(missing)),
+        }
+    }
+    refused(Alert::HandshakeFailure, cause.unwrap_or_else(|| Cause::no_suite(protocol, hello)))
+}
+
+/// Returns the server's first protocol that the client offers. A server without protocols passes
+/// over the extension; one that has some refuses a client that offers none of them (RFC 7301
+/// section 3.2).
+fn application_protocol(
+    known: &[String],
+    hello: &ClientHello<'_>,
+) -> Result<Option<String>, Refusal> {
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let Some(offered) = hello.extensions.application_protocols()? else { return Ok(None) };
+    match known.iter().find(|name| offered.contains(&name.as_bytes())) {
+        Some(name) => Ok(Some(name.clone())),
+        None => refused(Alert::NoApplicationProtocol, Cause::ApplicationProtocol),
     }
 }
 
+/// The encoding of points that all implementations have (RFC 8422 section 5.1.2).
+const UNCOMPRESSED: u8 = 0;
+
+/// What a client supports for ephemeral keys. Its lists are read only where a suite depends on
+/// them.
+#[derive(Debug, Default)]
+struct Capabilities {
+    groups: Option<Vec<u16>>,
+    lists_point_formats: bool,
+    has_uncompressed: bool,
+    schemes: Option<Vec<u16>>,
+}
+
+impl Capabilities {
+    fn of(
+        hello: &ClientHello<'_>,
+        protocol: ProtocolVersion,
+        suites: &[&'static CipherSuiteInfo],
+    ) -> Result<Self, Refusal> {
+        let has_ecdhe = suites.iter().any(|suite| suite.key_exchange.is_ecdhe());
+        if !has_ecdhe && !suites.iter().any(|suite| suite.key_exchange.is_dhe()) {
+            return Ok(Self::default());
+        }
+        let groups = hello.extensions.numbers(ExtensionType::SUPPORTED_GROUPS)?;
+        let point_formats = match has_ecdhe {
+            true => hello.extensions.point_formats()?,
+            false => None,
+        };
+        let has_uncompressed = point_formats.is_none_or(|list| list.contains(&UNCOMPRESSED));
+        // RFC 8422 section 5.1.2.
+        if !has_uncompressed
+            && groups.iter().flatten().any(|group| matches!(group, 23..=25 | 29 | 30))
+        {
+            return refused(Alert::IllegalParameter, Cause::PointFormats);
+        }
+        let schemes = match protocol {
+            ProtocolVersion::TLS1_2 => {
+                hello.extensions.numbers(ExtensionType::SIGNATURE_ALGORITHMS)?
+            }
+            _ => None,
+        };
+        let lists_point_formats = point_formats.is_some();
+        Ok(Self { groups, lists_point_formats, has_uncompressed, schemes })
+    }
+
+    /// Returns group and signature scheme for a suite; `None` for one with RSA key exchange.
+    fn ephemeral(
+        &self,
+        settings: &Settings,
+        protocol: ProtocolVersion,
+        suite: &CipherSuiteInfo,
+    ) -> Result<Option<Ephemeral>, Cause> {
+        let exchange = suite.key_exchange;
+        if exchange.is_rsa() {
+            return Ok(None);
+        }
+        let group = match exchange.is_ecdhe() {
+            true => self.curve(&settings.curves).map(NamedGroup::Curve),
+            false => self.finite_field().map(NamedGroup::FiniteField),
+        };
+        let group = group.ok_or(Cause::Group)?;
+        let signer = settings.identity.signer(exchange).ok_or(Cause::SignatureScheme)?;
+        // The certificate's curve has to be one of the client's too (RFC 8422 section 5.3).
+        if !signer.curve().is_none_or(|curve| self.has_curve(curve)) {
+            return Err(Cause::Group);
+        }
+        let is_rsa = signer.curve().is_none();
+        let fixed = fixed_scheme(protocol, is_rsa);
+        let scheme = match fixed {
+            Some(fixed) => signer.schemes.contains(&fixed).then_some(fixed),
+            None => self.scheme(&signer.schemes, is_rsa),
+        };
+        let scheme = scheme.ok_or(Cause::SignatureScheme)?;
+        let wire_scheme = scheme.wire().filter(|_| fixed.is_none());
+        Ok(Some(Ephemeral { group, scheme, wire_scheme }))
+    }
+
+    /// Returns the server's first curve that the client has. A client without a list is old, and
+    /// may have any (RFC 8422 section 4); P-256 is the one that it most likely has.
+    fn curve(&self, curves: &[NamedCurve]) -> Option<NamedCurve> {
+        let has = |curve: &NamedCurve| match &self.groups {
+            Some(groups) => groups.contains(&curve.wire()),
+            None => *curve == NamedCurve::Secp256r1,
+        };
+        curves.iter().copied().find(has).filter(|_| self.has_uncompressed)
+    }
+
+    fn has_curve(&self, curve: NamedCurve) -> bool {
+        self.groups.as_ref().is_none_or(|groups| groups.contains(&curve.wire()))
+    }
+
+    /// Returns the smallest finite field that the client has. One that lists none takes any; one
+    /// that lists unknown ones only takes no other (RFC 7919 section 4).
+    fn finite_field(&self) -> Option<FfdheGroup> {
+        let mut listed =
+            self.groups.iter().flatten().filter(|group| FINITE_FIELDS.contains(group)).peekable();
+        if listed.peek().is_none() {
+            return Some(FfdheGroup::Ffdhe2048);
+        }
+        listed.filter_map(|group| FfdheGroup::from_wire(*group)).min_by_key(|group| group.bits())
+    }
+
+    /// Returns the server's first scheme that the client has. A client without a list has SHA-1
+    /// (RFC 5246 section 7.4.1.4.1).
+    fn scheme(&self, schemes: &[SignatureScheme], is_rsa: bool) -> Option<SignatureScheme> {
+        let default = if is_rsa { SignatureScheme::RsaSha1 } else { SignatureScheme::EcdsaSha1 };
+        let has = |scheme: &SignatureScheme| match &self.schemes {
+            Some(offered) => scheme.wire().is_some_and(|number| offered.contains(&number)),
+            None => *scheme == default,
+        };
+        schemes.iter().copied().find(has)
+    }
+}
+
+/// Numbers of finite fields, known or not (RFC 7919 section 4).
+const FINITE_FIELDS: RangeInclusive<u16> = 256..=511;
+
 fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
-    Err(Refusal { alert, cause })
+    Err(Refusal { alert, cause: Some(cause) })
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self { alert: malformed.alert, cause: None }
+    }
 }
 
 /// Returns the highest version that both sides support (RFC 5246 appendix E.1), with its suites.
@@ -140,14 +370,19 @@ fn version(
     }
 }
 
-/// Returns the session that the client asks for, if its version, suite and server name match.
+/// Returns the session that the client asks for, if its version, suite and server name match. A
+/// client that sends a ticket does not ask for a session of the cache (RFC 5077 section 3.4).
 fn session(
     settings: &Settings,
     hello: &ClientHello<'_>,
     protocol: ProtocolVersion,
     suites: &[&'static CipherSuiteInfo],
 ) -> Option<Arc<Session>> {
-    let session = settings.sessions.as_ref()?.get(hello.session_id)?;
+    let ticket = hello.extensions.session_ticket().filter(|_| protocol != ProtocolVersion::SSL3);
+    let session = match (&settings.tickets, ticket) {
+        (Some(tickets), Some(ticket)) => Arc::new(tickets.open(&settings.provider, ticket)?),
+        _ => settings.sessions.as_ref()?.get(hello.session_id)?,
+    };
     let fits = session.master_key.version() == protocol
         && suites.iter().any(|suite| suite.id == session.master_key.suite().id)
         // A session belongs to its server name (RFC 6066 section 3).

@@ -67,6 +67,11 @@ impl Direction {
 }
 
 impl RecordLayer {
+    /// Returns the record layer of a client, which reads no record of SSL 2.0.
+    pub(crate) fn of_client(first_version: ProtocolVersion) -> Self {
+        Self { has_begun: true, first_version: Some(first_version), ..Self::default() }
+    }
+
     pub(crate) fn protocol(&self) -> Option<ProtocolVersion> {
         self.protocol
     }

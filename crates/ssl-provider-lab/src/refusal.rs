@@ -29,6 +29,15 @@ pub enum Cause {
     Renegotiation,
     /// None of these suites, which the client offers, is enabled in the negotiated version.
     Suites(ProtocolVersion, Box<[CipherSuite]>),
+    /// A suite with ephemeral keys is common, but no group of it.
+    Group,
+    /// A suite with ephemeral keys is common, but no scheme to sign it with.
+    SignatureScheme,
+    /// The client lists curves, but not the encoding of points that all must have (RFC 8422 section
+    /// 5.1.2).
+    PointFormats,
+    /// The client offers application protocols, and none that the server has.
+    ApplicationProtocol,
     /// The session to resume has the extended master secret, which the client no longer offers
     /// (RFC 7627 section 5.3).
     SessionWithoutExtendedMasterSecret,
@@ -46,7 +55,7 @@ pub enum Cause {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) alert: Alert,
-    pub(crate) cause: Cause,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Cause {
@@ -83,6 +92,14 @@ impl fmt::Display for Cause {
             Self::Compression => "the client does not offer null compression",
             Self::Renegotiation => "the renegotiation_info of the first ClientHello is not empty",
             Self::Suites(protocol, suites) => return write_suites(f, *protocol, suites),
+            Self::Group => "the client offers no group that the server has for ephemeral keys",
+            Self::SignatureScheme => {
+                "the client offers no signature scheme that the server's key has"
+            }
+            Self::PointFormats => "the client offers curves, but no uncompressed points",
+            Self::ApplicationProtocol => {
+                "the client offers none of the server's application protocols"
+            }
             Self::SessionWithoutExtendedMasterSecret => {
                 "the session has the extended master secret, which the client no longer offers"
             }
@@ -108,12 +125,7 @@ fn write_suites(
     if !suites.is_empty() && suites.iter().all(|suite| suite.0 >> 8 == 0x13) {
         return f.write_str("the client offers TLS 1.3 only");
     }
-    let is_rsa = |suite: &CipherSuite| suite.info().is_some_and(|info| info.key_exchange.is_rsa());
-    if !suites.iter().any(is_rsa) {
-        f.write_str("the client offers no suite with RSA key exchange: ")?;
-    } else {
-        write!(f, "the client offers none of the suites enabled in {protocol}: ")?;
-    }
+    write!(f, "the client offers none of the suites enabled in {protocol}: ")?;
     for (index, suite) in suites.iter().take(MAX_LISTED).enumerate() {
         write!(f, "{}{suite}", if index == 0 { "" } else { ", " })?;
     }
@@ -136,7 +148,7 @@ mod tests {
     #[test]
     fn the_suites_that_a_client_offers_are_listed() {
         assert_eq!(suites(&[0x1a1a, 0x1301, 0x1302, 0x00ff]), "the client offers TLS 1.3 only");
-        let no_rsa = "the client offers no suite with RSA key exchange: \
+        let no_rsa = "the client offers none of the suites enabled in TLS 1.2: \
             TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 0xFF02";
         assert_eq!(suites(&[0xc02f, 0xff02, 0x00ff]), no_rsa);
         let other = "the client offers none of the suites enabled in TLS 1.2: \

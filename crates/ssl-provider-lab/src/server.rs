@@ -411,8 +411,7 @@ impl Worker<'_> {
             self.clients.get(*index)?.as_ref()?.connection.pending_ciphertext()
         });
         let ciphertexts: Vec<&[u8]> = waiting.collect();
-        let (mut decrypted, error) = match settings.identity.key().decrypt_premasters(&ciphertexts)
-        {
+        let (mut decrypted, error) = match settings.decrypt_premasters(&ciphertexts) {
             Ok(decrypted) => (decrypted.into_iter(), None),
             Err(error) => (Vec::new().into_iter(), Some(error)),
         };

@@ -1,4 +1,4 @@
-//! Session resumption by session id, from a bounded cache.
+//! Session resumption by session id, from a bounded cache; by ticket, in [`crate::tickets`].
 //! The server chooses the ids, so clients cannot choose what is found or evicted.
 
 use std::collections::{HashMap, VecDeque};
@@ -11,7 +11,7 @@ use ssl_provider::MasterKey;
 pub(crate) type SessionId = [u8; 32];
 
 /// Longest server_name extension of a cached session, in bytes: one name of 255.
-const MAX_SERVER_NAME_LEN: usize = 2 + 1 + 2 + 255;
+pub(crate) const MAX_SERVER_NAME_LEN: usize = 2 + 1 + 2 + 255;
 
 /// SHA-256 of a client's certificate.
 pub(crate) type Fingerprint = [u8; 32];

@@ -2,11 +2,15 @@
 //! It holds the server's private key, and so has the session keys of any ciphertext.
 
 mod alerts;
+mod application_protocols;
 mod client_certificates;
 mod decryption;
 mod handshakes;
+mod key_exchange;
 mod openssl_client;
 mod oracles;
+mod renegotiation;
+mod session_tickets;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,23 +18,26 @@ use std::time::Duration;
 
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use ssl_provider::{
-    Backend, CipherSuite, HandshakeHash, KeyExportPolicy, MAX_PAYLOAD_LEN, MasterKey,
-    ParameterList, Policy, PrivateKey, ProtocolVersion, Provider, RecordKey, RecordOptions, Side,
-    default_backend,
+    Backend, CipherSuite, DhParameters, Group, HandshakeHash, KeyExchange, KeyExportPolicy,
+    MAX_PAYLOAD_LEN, MasterKey, NamedCurve, ParameterList, Policy, PrivateKey, ProtocolVersion,
+    Provider, RecordKey, RecordOptions, Side, SignatureScheme, default_backend,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_wire::{
-    Alert, Assembler, ContentType, ExtensionType, HandshakeType, ServerHello, View, put_extension,
-    put_message, put_vec,
+    Alert, Assembler, ContentType, ExtensionType, HandshakeType, KeyExchangeParameters, Message,
+    ServerHello, ServerKeyExchange, View, first_certificate, put_extension, put_message, put_vec,
 };
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Encode};
 
 use crate::connection::{Connection, Ending, SessionInfo};
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityError};
 use crate::refusal::Cause;
 use crate::session::SessionCache;
-use crate::settings::{DEFAULT_SUITES, LEGACY_SUITES, Options, Settings};
+use crate::settings::{DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, Options, Settings};
+use crate::signed_params::{SignedParameters, fixed_scheme};
 
 pub(crate) const AES_128_CBC_SHA: u16 = 0x002f;
 pub(crate) const AES_128_GCM: u16 = 0x009c;
@@ -70,6 +77,30 @@ pub(crate) fn settings_on(backend: &Backend, change: impl FnOnce(&mut Options)) 
     Settings::new(provider, identity, options, Some(sessions), None).unwrap()
 }
 
+/// Settings with every key exchange that the backend has, ephemeral keys first, and certificates of
+/// both kinds.
+pub(crate) fn ephemeral_settings(
+    backend: &Backend,
+    change: impl FnOnce(&mut Options),
+) -> Arc<Settings> {
+    let provider = provider(backend);
+    let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
+    let rsa = Identity::of(&provider, key).unwrap().identity;
+    let identity = match Identity::self_signed_ecdsa(&provider) {
+        Ok(made) => rsa.and(made.identity).unwrap(),
+        Err(IdentityError::NoUse) => rsa,
+        Err(other) => panic!("{other}"),
+    };
+    let mut options = Options {
+        versions: VERSIONS.to_vec(),
+        suites: [&ECDHE_SUITES[..], &DHE_SUITES, &DEFAULT_SUITES].concat(),
+        ..Options::default()
+    };
+    change(&mut options);
+    let sessions = SessionCache::new(10, Duration::from_secs(100));
+    Settings::new(provider, identity, options, Some(sessions), None).unwrap()
+}
+
 fn provider(backend: &Backend) -> Provider {
     Provider::open(backend.clone()).with_policy(Policy { legacy_ssl3: true, ..Policy::default() })
 }
@@ -93,10 +124,13 @@ pub(crate) fn session_info() -> SessionInfo {
     SessionInfo {
         protocol: ProtocolVersion::TLS1_2,
         suite: CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA.info().unwrap(),
+        group: None,
+        signature_scheme: None,
         extended_master_secret: true,
         encrypt_then_mac: true,
         resumed: false,
         secure_renegotiation: true,
+        application_protocol: None,
         client_certificate: None,
     }
 }
@@ -129,6 +163,8 @@ pub(crate) struct Client {
     read: Option<(RecordKey, u64)>,
     write: Option<(RecordKey, u64)>,
     new_write: Option<RecordKey>,
+    /// The Finished messages of the last handshake, the client's first.
+    pub(crate) finished: [Vec<u8>; 2],
 }
 
 const CLIENT_RANDOM: [u8; 32] = [7; 32];
@@ -155,6 +191,7 @@ impl Client {
             read: None,
             write: None,
             new_write: None,
+            finished: Default::default(),
         }
     }
 
@@ -214,6 +251,9 @@ impl Client {
             let content_type = record[0];
             if content_type == 20 {
                 self.change_read_key();
+            }
+            if content_type == 22 && payload.first() == Some(&HandshakeType::FINISHED.0) {
+                self.finished[1] = payload[4..].to_vec();
             }
             if content_type == 22 {
                 self.transcript.extend_from_slice(&payload);
@@ -350,7 +390,85 @@ impl Client {
         hash
     }
 
+    /// Returns a message that the server sent in the clear.
+    pub(crate) fn message_of_server(&self, kind: HandshakeType) -> Option<Message> {
+        let mut messages = Assembler::default();
+        messages.extend(&self.transcript);
+        std::iter::from_fn(|| messages.next_of_any_type()).find(|message| message.kind == kind)
+    }
+
+    /// Returns the group and the public key of the ServerKeyExchange, whose signature is verified
+    /// with the key of the certificate.
+    pub(crate) fn server_key(&self) -> (Group, Vec<u8>) {
+        let message = self.message_of_server(HandshakeType::SERVER_KEY_EXCHANGE).unwrap();
+        let is_tls_1_2 = self.version == ProtocolVersion::TLS1_2;
+        let exchange = self.suite.info().unwrap().key_exchange;
+        let parse = match exchange.is_ecdhe() {
+            true => ServerKeyExchange::parse_ecdhe,
+            false => ServerKeyExchange::parse_dhe,
+        };
+        let read = parse(message.body(), is_tls_1_2).unwrap();
+        let scheme = match read.scheme {
+            Some(number) => SignatureScheme::from_wire(number).unwrap(),
+            None => {
+                let is_rsa = exchange != KeyExchange::EcdheEcdsa;
+                fixed_scheme(self.version, is_rsa).unwrap()
+            }
+        };
+        let signed = SignedParameters {
+            client_random: &CLIENT_RANDOM,
+            server_random: &self.server_random,
+            parameters: read.signed,
+        };
+        let digest = signed.digest(&self.provider, scheme).unwrap();
+        let certificate = self.message_of_server(HandshakeType::CERTIFICATE).unwrap();
+        let certificate = Certificate::from_der(first_certificate(certificate.body()).unwrap());
+        let info = certificate.unwrap();
+        let info = info.tbs_certificate().subject_public_key_info().to_der().unwrap();
+        self.provider.verify_signature(&info, scheme, &digest, read.signature).unwrap();
+        match read.parameters {
+            KeyExchangeParameters::Curve { curve, public_key } => {
+                (NamedCurve::from_wire(curve).unwrap().into(), public_key.to_vec())
+            }
+            KeyExchangeParameters::FiniteField { prime, generator, public_key } => {
+                (DhParameters::new(prime, generator).unwrap().into(), public_key.to_vec())
+            }
+        }
+    }
+
+    /// Returns a ClientKeyExchange with this public key.
+    pub(crate) fn share_message(&self, group: &Group, public_key: &[u8]) -> Vec<u8> {
+        let mut message = Vec::new();
+        put_message(&mut message, HandshakeType::CLIENT_KEY_EXCHANGE, |out| match group {
+            Group::Curve(_) => put_vec::<1>(out, |out| out.extend_from_slice(public_key)),
+            _ => put_vec::<2>(out, |out| out.extend_from_slice(public_key)),
+        });
+        message
+    }
+
+    /// Sends the ClientKeyExchange of ECDHE or DHE, and derives the keys.
+    fn agree(&mut self) {
+        let (group, public_key) = self.server_key();
+        let peer = group.public_key(&public_key).unwrap();
+        let key = self.provider.generate_ephemeral_key(group.clone()).unwrap();
+        let message = self.share_message(&group, key.public_key());
+        self.send_message(&message);
+        let mut parameters = self.parameters();
+        if self.extended_master_secret {
+            let hash = self.hash().current().unwrap();
+            parameters = parameters.session_hash(&hash).unwrap();
+        }
+        let (version, suite, side) = (self.version, self.suite, Side::Client);
+        let master_key =
+            self.provider.generate_master_key(key, &peer, version, suite, &parameters, side);
+        self.master_key = Some(Arc::new(master_key.unwrap()));
+        self.derive();
+    }
+
     pub(crate) fn key_exchange(&mut self) {
+        if !self.suite.info().unwrap().key_exchange.is_rsa() {
+            return self.agree();
+        }
         let encrypted = self.encrypted_premaster();
         let message = self.key_exchange_message(&encrypted);
         self.send_message(&message);
@@ -381,6 +499,7 @@ impl Client {
     pub(crate) fn finish(&mut self) -> SessionInfo {
         self.change_cipher_spec();
         let finished = self.finished_message();
+        self.finished[0] = finished[4..].to_vec();
         self.send_message(&finished);
         self.received();
         let Some(session) = self.server.established() else {

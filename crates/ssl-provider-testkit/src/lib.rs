@@ -225,6 +225,8 @@ macro_rules! conformance_tests {
             premaster: premaster_is_encrypted_to_the_server premaster_is_imported_by_the_server
                 premaster_padding_has_no_zeros_and_never_repeats premaster_keys_are_checked;
             psk: psk_master_keys_are_those_of_rfc_4279 psk_lengths_and_suites_are_checked;
+            ticket: ticket_gives_back_its_session ticket_that_was_altered_is_unknown
+                ticket_is_checked;
             signing: signing_rsa_is_that_of_the_reference signing_verifies_with_every_scheme
                 signing_ecdsa_verifies_by_the_reference signing_refuses_what_is_not_of_the_key
                 signing_keys_are_checked;

@@ -15,8 +15,14 @@ impl ExtensionType {
     pub const SERVER_NAME: Self = Self(0);
     /// Truncated MACs (RFC 6066 section 7).
     pub const TRUNCATED_HMAC: Self = Self(4);
+    /// Groups of ephemeral keys (RFC 8422 section 5.1.1, RFC 7919 section 3).
+    pub const SUPPORTED_GROUPS: Self = Self(10);
+    /// Encodings of points (RFC 8422 section 5.1.2).
+    pub const EC_POINT_FORMATS: Self = Self(11);
     /// Supported signature algorithms (RFC 5246 section 7.4.1.4.1).
     pub const SIGNATURE_ALGORITHMS: Self = Self(13);
+    /// Application protocols (RFC 7301).
+    pub const APPLICATION_LAYER_PROTOCOL_NEGOTIATION: Self = Self(16);
     /// Records are encrypted before they are authenticated (RFC 7366).
     pub const ENCRYPT_THEN_MAC: Self = Self(22);
     /// The master secret depends on the whole handshake (RFC 7627).
@@ -82,9 +88,63 @@ impl<'a> Extensions<'a> {
         list.filter(|(found, _)| *found == kind).map(|(_, data)| data).last()
     }
 
+    /// Returns the types of the extensions, in their order.
+    pub fn kinds(self) -> impl Iterator<Item = ExtensionType> + 'a {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || next(&mut reader)).map(|(kind, _)| kind)
+    }
+
     /// Returns whether an extension is present.
     pub fn has(self, kind: ExtensionType) -> bool {
         self.get(kind).is_some()
+    }
+
+    /// Returns the numbers of two bytes that an extension lists, such as supported_groups and
+    /// signature_algorithms; `None` if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for an empty list, and for one that does not fill the extension.
+    pub fn numbers(self, kind: ExtensionType) -> Result<Option<Vec<u16>>, Malformed> {
+        let Some(data) = self.get(kind) else { return Ok(None) };
+        let mut reader = Reader::new(data);
+        let list = reader.vec16().filter(|list| !list.is_empty() && reader.is_empty());
+        let (numbers, rest) = list.unwrap_or_default().as_chunks();
+        if numbers.is_empty() || !rest.is_empty() {
+            return Err("malformed list of groups or signature algorithms".into());
+        }
+        Ok(Some(numbers.iter().copied().map(u16::from_be_bytes).collect()))
+    }
+
+    /// Returns the encodings of points (RFC 8422 section 5.1.2); `None` if there is no list.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for an empty list, and for one that does not fill the extension.
+    pub fn point_formats(self) -> Result<Option<&'a [u8]>, Malformed> {
+        let Some(data) = self.get(ExtensionType::EC_POINT_FORMATS) else { return Ok(None) };
+        let mut reader = Reader::new(data);
+        let list = reader.vec8().filter(|list| !list.is_empty() && reader.is_empty());
+        list.map(Some).ok_or_else(|| "malformed ec_point_formats".into())
+    }
+
+    /// Returns the application protocols (RFC 7301 section 3.1); `None` if there is no list.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for an empty list, one that does not fill the extension, and an empty name.
+    pub fn application_protocols(self) -> Result<Option<Vec<&'a [u8]>>, Malformed> {
+        const REASON: &str = "malformed list of application protocols";
+        let kind = ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION;
+        let Some(data) = self.get(kind) else { return Ok(None) };
+        let mut reader = Reader::new(data);
+        let list = reader.vec16().filter(|list| !list.is_empty() && reader.is_empty());
+        let mut list = Reader::new(list.ok_or(REASON)?);
+        let mut protocols = Vec::new();
+        while !list.is_empty() {
+            protocols.push(list.vec8().filter(|name| !name.is_empty()).ok_or(REASON)?);
+        }
+        Ok(Some(protocols))
     }
 
     /// Returns the renegotiated_connection of renegotiation_info (RFC 5746 section 3.2).
@@ -118,7 +178,8 @@ fn next<'a>(reader: &mut Reader<'a>) -> Option<(ExtensionType, &'a [u8])> {
 }
 
 /// Checks the content of an extension, as far as one that is not negotiated still has to be
-/// well-formed. A server ignores that of truncated_hmac, session_ticket and supported_versions.
+/// well-formed. A server ignores that of truncated_hmac, session_ticket and supported_versions;
+/// lists of groups, point formats and protocols are checked by a server that uses them.
 fn check(kind: ExtensionType, data: &[u8], sender: Sender) -> Result<(), Malformed> {
     let mut reader = Reader::new(data);
     let good = match (kind, sender) {
@@ -160,3 +221,50 @@ fn check_server_name(data: &[u8]) -> Result<(), Malformed> {
 }
 
 const TLS1_2: u16 = 0x0303;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list with one extension.
+    fn extension(kind: ExtensionType, data: &[u8]) -> Vec<u8> {
+        let mut list = Vec::new();
+        put_extension(&mut list, kind, data);
+        list
+    }
+
+    #[test]
+    fn lists_are_read_whole_or_are_malformed() {
+        let groups = ExtensionType::SUPPORTED_GROUPS;
+        let read = |data| Extensions(&extension(groups, data)).numbers(groups);
+        assert_eq!(read(&[0, 4, 0, 29, 1, 0]), Ok(Some(vec![29, 256])));
+        for bad in
+            [&[][..], &[0], &[0, 0], &[0, 1, 0], &[0, 2, 0], &[0, 3, 0, 29, 0], &[0, 2, 0, 29, 0]]
+        {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(Extensions::default().numbers(groups), Ok(None));
+
+        let read = |data| {
+            let list = extension(ExtensionType::EC_POINT_FORMATS, data);
+            Extensions(&list).point_formats().map(|formats| formats.map(<[u8]>::to_vec))
+        };
+        assert_eq!(read(&[2, 1, 0]), Ok(Some(vec![1, 0])));
+        for bad in [&[][..], &[0], &[2, 0], &[1, 0, 0]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+
+        let read = |data| {
+            let kind = ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION;
+            let list = extension(kind, data);
+            let protocols = Extensions(&list).application_protocols();
+            protocols.map(|found| found.map(|found| found.concat()))
+        };
+        assert_eq!(read(b"\0\x06\x02h2\x02xy"), Ok(Some(b"h2xy".to_vec())));
+        for bad in
+            [&b""[..], b"\0\0", b"\0\x01\0", b"\0\x03\x03h2", b"\0\x03\x02h2\0", b"\0\x04\x02h2"]
+        {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}

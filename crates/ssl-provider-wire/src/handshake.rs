@@ -160,6 +160,14 @@ pub fn first_certificate(body: &[u8]) -> Option<&[u8]> {
     Reader::new(Reader::new(body).vec24()?).vec24()
 }
 
+/// Writes a NewSessionTicket message (RFC 5077 section 3.3), with the lifetime in seconds.
+pub fn put_session_ticket(out: &mut Vec<u8>, lifetime: u32, ticket: &[u8]) {
+    put_message(out, HandshakeType::NEW_SESSION_TICKET, |out| {
+        out.extend(lifetime.to_be_bytes());
+        put_vec::<2>(out, |out| out.extend_from_slice(ticket));
+    });
+}
+
 /// Returns the ticket in the body of a NewSessionTicket message (RFC 5077 section 3.3), unless it
 /// is empty.
 pub fn session_ticket(body: &[u8]) -> Option<&[u8]> {
@@ -226,7 +234,10 @@ mod tests {
 
     #[test]
     fn a_ticket_is_found_unless_it_is_cut_or_empty() {
+        let mut message = Vec::new();
+        put_session_ticket(&mut message, 256, &[7, 8]);
         let body = [0, 0, 1, 0, 0, 2, 7, 8];
+        assert_eq!(message, [&[4, 0, 0, 8], &body[..]].concat());
         assert_eq!(session_ticket(&body), Some(&[7, 8][..]));
         for len in 0..body.len() {
             assert_eq!(session_ticket(&body[..len]), None, "{len}");

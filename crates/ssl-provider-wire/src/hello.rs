@@ -252,6 +252,8 @@ mod tests {
         assert_eq!(extensions.renegotiated_connection(), Some(&[][..]));
         assert_eq!(extensions.get(ExtensionType::SERVER_NAME), Some(SERVER_NAME_X));
         assert_eq!(extensions.session_ticket(), Some(&[1, 2, 3][..]));
+        let kinds: Vec<u16> = extensions.kinds().map(|kind| kind.0).collect();
+        assert_eq!(kinds, [22, 0x1a1a, 23, 35, 0xff01, 0]);
     }
 
     fn ssl2_message(suites: &[u8], session_id: &[u8], challenge: &[u8]) -> Vec<u8> {

@@ -17,7 +17,7 @@ pub use crate::alert::Alert;
 pub use crate::extension::{ExtensionType, Extensions, put_extension};
 pub use crate::handshake::{
     Assembler, HandshakeType, Message, certificates, first_certificate, put_certificate,
-    put_message, session_ticket,
+    put_message, put_session_ticket, session_ticket,
 };
 pub use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, ServerHello};
 pub use crate::key_exchange::{

@@ -4,12 +4,15 @@
 use ssl_provider::{CipherSuite, ProtocolVersion};
 use ssl_provider_lab::{Cause, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES};
 
+use crate::serve::Exchange;
+
 /// What the server was configured with.
 #[derive(Debug)]
 pub(super) struct Advisor {
     pub(super) backend: &'static str,
     pub(super) versions: Vec<ProtocolVersion>,
     pub(super) suites: Vec<CipherSuite>,
+    pub(super) exchanges: Vec<Exchange>,
     pub(super) allow_ssl3: bool,
 }
 
@@ -36,12 +39,12 @@ impl Advisor {
         }
     }
 
-    fn suites(&self, version: ProtocolVersion, offered: &[CipherSuite]) -> Option<String> {
+    fn suites(&self, version: ProtocolVersion, every: &[CipherSuite]) -> Option<String> {
         let speakable = |suite: &CipherSuite| {
             let suite = suite.for_rsa_key_exchange(version);
             suite.is_ok_and(|suite| !suite.key_exchange.is_export())
         };
-        let offered = offered.iter().copied().filter(speakable);
+        let offered = every.iter().copied().filter(speakable);
         let (asked_for, left_out): (Vec<_>, Vec<_>) =
             offered.partition(|suite| self.suites.contains(suite));
         let is_left_out =
@@ -56,7 +59,17 @@ impl Advisor {
                 "{backend} does not support {suite}; `sslprov backends` shows which backends do"
             ));
         }
-        is_left_out(&DEFAULT_SUITES).then(|| "--suites does not include them".to_owned())
+        if is_left_out(&DEFAULT_SUITES) {
+            return Some("--suites does not include them".to_owned());
+        }
+        let other = [Exchange::Ecdhe, Exchange::Dhe].into_iter().find(|exchange| {
+            let offers = |suite: &CipherSuite| {
+                exchange.default_suites().contains(suite)
+                    && suite.info().is_some_and(|suite| suite.allows(version))
+            };
+            !self.exchanges.contains(exchange) && every.iter().any(offers)
+        });
+        other.map(|exchange| format!("--key-exchange rsa,{} enables them", exchange.name()))
     }
 }
 
@@ -66,7 +79,8 @@ mod tests {
 
     fn advisor() -> Advisor {
         let (versions, suites) = (DEFAULT_VERSIONS.to_vec(), DEFAULT_SUITES.to_vec());
-        Advisor { backend: "aws-lc", versions, suites, allow_ssl3: false }
+        let exchanges = vec![Exchange::Rsa];
+        Advisor { backend: "aws-lc", versions, suites, exchanges, allow_ssl3: false }
     }
 
     fn advice(cause: Cause) -> Option<String> {
@@ -90,10 +104,14 @@ mod tests {
         );
         starts(suites(&[ECDHE, TRIPLE_DES]), "--suites default,legacy");
         starts(suites(&[CAMELLIA, TRIPLE_DES]), "--suites default,legacy");
+        starts(suites(&[ECDHE]), "--key-exchange rsa,ecdhe");
+        starts(suites(&[CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA]), "--key-exchange rsa,dhe");
         starts(suites(&[CAMELLIA]), "aws-lc does not support TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
         let (versions, suites) =
             (vec![ProtocolVersion::TLS1_2], vec![CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA]);
-        let speaks_less = Advisor { backend: "ring", versions, suites, allow_ssl3: true };
+        let exchanges = vec![Exchange::Rsa];
+        let speaks_less =
+            Advisor { backend: "ring", versions, suites, exchanges, allow_ssl3: true };
         let camellia = Cause::Suites(ProtocolVersion::TLS1_2, [CAMELLIA].into());
         starts(speaks_less.advice(&camellia), "--suites does not include them");
         starts(
@@ -108,10 +126,10 @@ mod tests {
 
     #[test]
     fn where_no_option_helps_there_is_no_advice() {
-        // SSL 2.0, (EC)DHE, TLS 1.3, an export suite, a suite of TLS 1.2 only, IDEA, SEED and ARIA.
+        // SSL 2.0, DSS, TLS 1.3, an export suite, a suite of TLS 1.2 only, IDEA, SEED and ARIA.
         assert_eq!(advice(Cause::Version(ProtocolVersion::SSL2)), None);
         for (protocol, suite) in [
-            (ProtocolVersion::TLS1_2, CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+            (ProtocolVersion::TLS1_2, CipherSuite::TLS_DHE_DSS_WITH_AES_128_CBC_SHA),
             (ProtocolVersion::TLS1_2, CipherSuite::TLS_AES_128_GCM_SHA256),
             (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_EXPORT_WITH_RC4_40_MD5),
             (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),

@@ -36,6 +36,13 @@ pub enum Fault {
         /// What it has.
         found: Vec<&'static str>,
     },
+    /// It is readable, but has no private key on P-256, P-384 or P-521.
+    NoEcKey {
+        /// What it has.
+        found: Vec<&'static str>,
+    },
+    /// It has more private keys on curves than the one that is wanted.
+    SeveralEcKeys(usize),
     /// It has more RSA private keys than the one that is wanted.
     SeveralKeys(usize),
     /// A PEM block is damaged; the text is the reason.
@@ -63,7 +70,7 @@ impl KeyFileError {
     pub fn status(&self) -> SecurityStatus {
         match &self.fault {
             Fault::Unreadable(_) => SecurityStatus::NTE_NOT_FOUND,
-            Fault::NoRsaKey { .. } => SecurityStatus::NTE_BAD_TYPE,
+            Fault::NoRsaKey { .. } | Fault::NoEcKey { .. } => SecurityStatus::NTE_BAD_TYPE,
             Fault::Key(error) | Fault::Weak(error) => error.status(),
             Fault::NoPassword | Fault::WrongPassword => SecurityStatus::NTE_PERM,
             Fault::LegacyEncryption | Fault::UnsupportedEncryption(_) => {
@@ -73,6 +80,7 @@ impl KeyFileError {
             | Fault::TooLarge
             | Fault::NotAKeyFile
             | Fault::SeveralKeys(_)
+            | Fault::SeveralEcKeys(_)
             | Fault::Pem(_)
             | Fault::Blob(_)
             | Fault::Container(_) => SecurityStatus::NTE_BAD_KEY,
@@ -98,6 +106,14 @@ impl fmt::Display for KeyFileError {
     }
 }
 
+/// Lists what was found, each thing once.
+fn distinct(found: &[&'static str]) -> String {
+    let mut distinct = found.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct.join(" and ")
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -108,10 +124,15 @@ impl fmt::Display for Fault {
                 "expected an RSA private key as PEM, DER, PKCS#12 or CNG blob, found none of these",
             ),
             Self::NoRsaKey { found } => {
-                let mut distinct = found.clone();
-                distinct.sort_unstable();
-                distinct.dedup();
-                write!(f, "expected an RSA private key, found {}", distinct.join(" and "))
+                write!(f, "expected an RSA private key, found {}", distinct(found))
+            }
+            Self::NoEcKey { found } => write!(
+                f,
+                "expected a private key on P-256, P-384 or P-521, found {}",
+                distinct(found)
+            ),
+            Self::SeveralEcKeys(count) => {
+                write!(f, "expected one private key on a curve, found {count}; give each a file")
             }
             Self::SeveralKeys(count) => {
                 write!(f, "expected one RSA private key, found {count}; give each a file")

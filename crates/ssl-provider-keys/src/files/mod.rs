@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ssl_provider_core::{Error, InvalidKey};
+use ssl_provider_core::{EcPrivateKeyDer, Error, InvalidKey};
 use zeroize::Zeroizing;
 
 use crate::blob::Blob;
@@ -100,6 +100,33 @@ pub fn read_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError
     }
 }
 
+/// Reads a file that must have one private key on P-256, P-384 or P-521: PEM of SEC 1, PEM or DER
+/// of PKCS#8, or PKCS#12. Keys of other kinds and certificates beside it are passed over.
+///
+/// # Errors
+///
+/// [`KeyFileError`] names the file and what was found in place of a key.
+pub fn read_ec_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError> {
+    let der = in_file(path, |content| {
+        let mut keys = Vec::new();
+        let mut found = Vec::new();
+        for part in find_parts(content, password)? {
+            match part {
+                Part::EcKey(der) => keys.push(der),
+                Part::Key(..) => found.push("an RSA key"),
+                Part::Other(what) => found.push(what),
+            }
+        }
+        match (keys.pop(), keys.len()) {
+            (Some(key), 0) => Ok(key),
+            (Some(_), others) => Err(Fault::SeveralEcKeys(others + 1)),
+            (None, _) if found.is_empty() => Err(Fault::NotAKeyFile),
+            (None, _) => Err(Fault::NoEcKey { found }),
+        }
+    })?;
+    Ok(KeyDer { label: path.display().to_string(), der, weakness: None })
+}
+
 /// Reads the certificates of a PEM or PKCS#12 file as DER, in their order; those of the keys in a
 /// PKCS#12 file come first. Keys are passed over; there may be no certificate.
 ///
@@ -134,6 +161,8 @@ fn in_file<T>(
 enum Part {
     /// An RSA private key that core takes, or why it does not where only captures do.
     Key(Zeroizing<Vec<u8>>, Option<Error>),
+    /// A private key on a curve that core takes.
+    EcKey(Zeroizing<Vec<u8>>),
     /// Something else, in words for the message that no key was found.
     Other(&'static str),
 }
@@ -154,7 +183,7 @@ pub fn keys_in(content: &[u8], password: &Password) -> Result<Vec<Zeroizing<Vec<
 /// A key, and why core refuses it if it is weak.
 type Found = (Zeroizing<Vec<u8>>, Option<Error>);
 
-fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
+fn find_parts(content: &[u8], password: &Password) -> Result<Vec<Part>, Fault> {
     let mut parts = Vec::new();
     if content.is_empty() {
         return Err(Fault::Empty);
@@ -174,12 +203,16 @@ fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
             read_block(&block, password, &mut parts)?;
         }
     }
+    Ok(parts)
+}
 
+fn find_keys(content: &[u8], password: &Password) -> Result<Vec<Found>, Fault> {
     let mut keys = Vec::new();
     let mut others = Vec::new();
-    for part in parts {
+    for part in find_parts(content, password)? {
         match part {
             Part::Key(der, weakness) => keys.push((der, weakness)),
+            Part::EcKey(_) => others.push("an EC key"),
             Part::Other(what) => others.push(what),
         }
     }
@@ -213,6 +246,14 @@ fn read_block(
         "RSA PRIVATE KEY" | "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
             return container::read(&block.decode()?, password, parts);
         }
+        "EC PRIVATE KEY" if !block.legacy_encryption => {
+            let der = block.decode()?;
+            if EcPrivateKeyDer::from_der(&der).is_ok() {
+                parts.push(Part::EcKey(der));
+                return Ok(());
+            }
+            "an EC key"
+        }
         "EC PRIVATE KEY" => "an EC key",
         "DSA PRIVATE KEY" => "a DSA key",
         "OPENSSH PRIVATE KEY" => "a key in OpenSSH's own format",
@@ -231,7 +272,10 @@ fn read_block(
 fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
     match checked_rsa(&der).map(drop) {
         Ok(()) => Ok(Part::Key(der, None)),
-        Err(Error::Key(InvalidKey::NotRsa(found))) => Ok(Part::Other(found)),
+        Err(Error::Key(InvalidKey::NotRsa(found))) => Ok(match EcPrivateKeyDer::from_der(&der) {
+            Ok(_) => Part::EcKey(der),
+            Err(_) => Part::Other(found),
+        }),
         Err(error @ Error::Key(InvalidKey::Modulus { .. } | InvalidKey::Exponent)) => {
             weak::pkcs1_of(&der).map(|pkcs1| Part::Key(pkcs1, Some(error))).ok_or(error)
         }

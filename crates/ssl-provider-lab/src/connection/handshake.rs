@@ -5,26 +5,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ssl_provider::{
-    DecryptedPremaster, Error, HandshakeHash, MasterKey, ParameterList, ProtocolVersion, RecordKey,
-    RecordOptions, SSL3_VERIFY_DATA_LEN, Side,
+    DecryptedPremaster, EphemeralKey, Error, HandshakeHash, MasterKey, ParameterList,
+    ProtocolVersion, RecordKey, RecordOptions, SSL3_VERIFY_DATA_LEN, Side,
 };
 use ssl_provider_wire::{
     Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
-    put_message,
+    put_message, put_session_ticket,
 };
 
-use super::{Connection, SessionInfo};
+use super::ephemeral::{bad_share, client_public_key, put_server_key_exchange};
+use super::{Connection, MAX_RENEGOTIATIONS, SessionInfo};
 use crate::alert::{internal_error, require};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
 };
-use crate::negotiation::{Choice, choose};
+use crate::negotiation::{Choice, Previous, choose};
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
 
-/// Longest ClientKeyExchange in bytes: a ciphertext at the limit of its length field.
+/// Longest ClientKeyExchange in bytes: a ciphertext or number at the limit of its length field.
 const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
 
 /// Last bytes of the server random when the server supports a higher version than the one
@@ -57,6 +58,8 @@ pub(super) struct Negotiated {
     server_name: Option<Box<[u8]>>,
     session_id: SessionId,
     hash: HandshakeHash,
+    /// The server's key of this key exchange, until it is used.
+    ephemeral_key: Option<EphemeralKey>,
     client_certificate: Option<ClientCertificate>,
     /// All handshake messages so far, while the client may have to sign them.
     messages: Option<Vec<u8>>,
@@ -118,6 +121,10 @@ impl Connection {
                 State::Finished(negotiated, session, write) => {
                     self.finished(*negotiated, session, write, &message)?
                 }
+                State::Established if self.may_renegotiate() => {
+                    self.renegotiations += 1;
+                    self.client_hello(&message)?
+                }
                 State::Established => {
                     self.idle()?;
                     self.warn(Alert::NoRenegotiation)?;
@@ -131,6 +138,16 @@ impl Connection {
         }
     }
 
+    /// Whether a new handshake is processed: only one that can be bound to that before it.
+    fn may_renegotiate(&self) -> bool {
+        let is_bound = |session: &SessionInfo| {
+            session.secure_renegotiation && session.protocol != ProtocolVersion::SSL3
+        };
+        self.settings.options.renegotiation
+            && self.renegotiations < MAX_RENEGOTIATIONS
+            && self.established.as_ref().is_some_and(is_bound)
+    }
+
     /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
     pub(super) fn ssl2_hello(&mut self, message: &[u8]) -> Result<(), Alert> {
         self.state = self.client_hello(&Message::ssl2_client_hello(message.to_vec()))?;
@@ -141,7 +158,13 @@ impl Connection {
     fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
         let hello = ClientHello::parse(message, View::Strict)?;
         let settings = Arc::clone(&self.settings);
-        let choice = choose(&settings, &hello).map_err(|refusal| self.refuse(refusal))?;
+        let previous = self.established.as_ref().map(|session| Previous {
+            protocol: session.protocol,
+            extended_master_secret: session.extended_master_secret,
+            client_verify_data: &self.verify_data.client,
+            server_verify_data: &self.verify_data.server,
+        });
+        let choice = choose(&settings, &hello, previous).map_err(|refusal| self.refuse(refusal))?;
         self.records.agree_on(choice.protocol);
         let requests_certificate = match (settings.options.client_auth, choice.protocol) {
             // The CertificateVerify of SSL 3.0 covers the master secret too; not supported.
@@ -174,13 +197,19 @@ impl Connection {
                 .provider
                 .handshake_hash(choice.protocol, choice.suite.id)
                 .map_err(internal_error)?,
+            ephemeral_key: None,
             client_certificate: None,
             messages: requests_certificate.then(Vec::new),
             choice,
         });
         let mut flight = Vec::new();
-        let resumable = negotiated.choice.resumed.is_some() || settings.sessions.is_some();
-        let shown_id = if resumable { &session_id[..] } else { &[] };
+        let shown_id = match &negotiated.choice {
+            // That of the client, if any, tells it that its ticket is good (RFC 5077 section 3.4).
+            Choice { resumed: Some(_), .. } => hello.session_id,
+            Choice { issues_ticket: true, .. } => &[],
+            _ if settings.sessions.is_some() => &session_id[..],
+            _ => &[],
+        };
         negotiated.choice.put_server_hello(&mut flight, server_random, shown_id);
         negotiated.add_to_transcript(&message.bytes);
 
@@ -194,7 +223,16 @@ impl Connection {
             }
             return Ok(State::ChangeCipherSpec(negotiated, Box::new(agreed)));
         }
-        flight.extend_from_slice(settings.identity.certificate_message());
+        let exchange = negotiated.choice.suite.key_exchange;
+        flight.extend_from_slice(settings.identity.certificate_message(exchange));
+        if let Some(chosen) = negotiated.choice.ephemeral {
+            let signer = settings.identity.signer(exchange).ok_or(Alert::InternalError)?;
+            let randoms = (&negotiated.client_random, &negotiated.server_random);
+            let key =
+                put_server_key_exchange(&mut flight, &settings.provider, signer, chosen, randoms)
+                    .map_err(internal_error)?;
+            negotiated.ephemeral_key = Some(key);
+        }
         if requests_certificate {
             put_certificate_request(&mut flight, &settings.provider, negotiated.choice.protocol);
         }
@@ -207,9 +245,9 @@ impl Connection {
         })
     }
 
-    /// Keeps the cause of a refusal and returns its alert.
+    /// Keeps the cause of a refusal and returns its alert. That of an encrypted hello is not kept.
     fn refuse(&mut self, refusal: Refusal) -> Alert {
-        self.cause = Some(refusal.cause);
+        self.cause = refusal.cause.filter(|_| self.established.is_none());
         refusal.alert
     }
 
@@ -231,25 +269,48 @@ impl Connection {
         Ok(State::KeyExchange(negotiated))
     }
 
-    /// Pauses for the decryption of the premaster secret, whatever the ciphertext is.
+    /// Agrees on the master key, or pauses for the decryption of the premaster secret, whatever the
+    /// ciphertext is.
     fn key_exchange(
         &mut self,
         mut negotiated: Box<Negotiated>,
         message: &Message,
     ) -> Result<State, Alert> {
-        let Choice { protocol, extended_master_secret, .. } = negotiated.choice;
-        let modulus_len = self.settings.identity.key().modulus_len();
-        let ciphertext = encrypted_premaster(protocol, message.body(), modulus_len)
+        let Choice { protocol, suite, .. } = negotiated.choice;
+        if let Some(key) = negotiated.ephemeral_key.take() {
+            let peer = client_public_key(key.group(), message.body())?;
+            negotiated.add_to_transcript(&message.bytes);
+            let (parameters, side) = (negotiated.seed()?, Side::Server);
+            let master_key = self
+                .settings
+                .provider
+                .generate_master_key(key, &peer, protocol, suite.id, &parameters, side)
+                .map_err(bad_share)?;
+            return self.agreed_on(negotiated, master_key);
+        }
+        let key = self.settings.identity.decryption_key().ok_or(Alert::InternalError)?;
+        let ciphertext = encrypted_premaster(protocol, message.body(), key.modulus_len())
             .ok_or(Alert::DecodeError)?
             .into();
         negotiated.add_to_transcript(&message.bytes);
-        let mut parameters =
-            negotiated.randoms().highest_version(ProtocolVersion(negotiated.client_version));
-        if extended_master_secret {
-            let hash = negotiated.hash.current().map_err(internal_error)?;
-            parameters = parameters.session_hash(&hash).map_err(internal_error)?;
-        }
+        let client_version = ProtocolVersion(negotiated.client_version);
+        let parameters = negotiated.seed()?.highest_version(client_version);
         Ok(State::Decryption(Box::new(Encrypted { negotiated, parameters, ciphertext })))
+    }
+
+    /// Derives the record keys of a new session.
+    fn agreed_on(
+        &mut self,
+        negotiated: Box<Negotiated>,
+        master_key: MasterKey,
+    ) -> Result<State, Alert> {
+        let session = negotiated.session(master_key);
+        self.session_id = Some(session.id);
+        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
+        Ok(match negotiated.client_certificate {
+            Some(_) => State::CertificateVerify(negotiated, agreed),
+            None => State::ChangeCipherSpec(negotiated, agreed),
+        })
     }
 
     /// Imports the master key and processes handshake messages that were buffered. Implicit
@@ -270,13 +331,7 @@ impl Connection {
             .provider
             .import_decrypted(&premaster, protocol, suite.id, &parameters)
             .map_err(internal_error)?;
-        let session = negotiated.session(master_key);
-        self.session_id = Some(session.id);
-        let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
-        self.state = match negotiated.client_certificate {
-            Some(_) => State::CertificateVerify(negotiated, agreed),
-            None => State::ChangeCipherSpec(negotiated, agreed),
-        };
+        self.state = self.agreed_on(negotiated, master_key)?;
         self.handshake(&[])
     }
 
@@ -334,10 +389,15 @@ impl Connection {
                 other => internal_error(other),
             }
         })?;
+        self.verify_data.client = received.to_vec();
         if let Some(write) = write {
             negotiated.add_to_transcript(&message.bytes);
+            let issues_ticket = negotiated.choice.issues_ticket;
+            if issues_ticket {
+                self.session_ticket(&mut negotiated, &session)?;
+            }
             self.server_finished(&mut negotiated, &session, *write)?;
-            if let Some(sessions) = &self.settings.sessions {
+            if let Some(sessions) = self.settings.sessions.as_ref().filter(|_| !issues_ticket) {
                 sessions.insert(Arc::clone(&session));
             }
         }
@@ -349,13 +409,33 @@ impl Connection {
         self.established = Some(SessionInfo {
             protocol: choice.protocol,
             suite: choice.suite,
+            group: choice.ephemeral.map(|ephemeral| ephemeral.group),
+            signature_scheme: choice.ephemeral.map(|ephemeral| ephemeral.scheme),
             extended_master_secret: choice.extended_master_secret,
             encrypt_then_mac: choice.encrypt_then_mac,
             resumed: choice.resumed.is_some(),
             secure_renegotiation: choice.secure_renegotiation,
+            application_protocol: choice.application_protocol,
             client_certificate: session.client_certificate,
         });
         Ok(State::Established)
+    }
+
+    /// Sends the session to the client, to be kept there. A ticket that was announced has to be
+    /// sent; an empty one is none (RFC 5077 section 3.3).
+    fn session_ticket(
+        &mut self,
+        negotiated: &mut Negotiated,
+        session: &Session,
+    ) -> Result<(), Alert> {
+        let settings = Arc::clone(&self.settings);
+        let tickets = settings.tickets.as_ref().ok_or(Alert::InternalError)?;
+        let ticket = tickets.seal(&settings.provider, session).map_err(internal_error)?;
+        let lifetime = u32::try_from(tickets.lifetime().as_secs()).unwrap_or(u32::MAX);
+        let mut message = Vec::new();
+        put_session_ticket(&mut message, lifetime, &ticket.unwrap_or_default());
+        negotiated.add_to_transcript(&message);
+        self.records.write(ContentType::Handshake, &message)
     }
 
     /// Sends ChangeCipherSpec and Finished.
@@ -377,6 +457,7 @@ impl Connection {
             out.extend_from_slice(&verify_data);
         });
         negotiated.add_to_transcript(&message);
+        self.verify_data.server = verify_data;
         self.records.write(ContentType::Handshake, &message)
     }
 }
@@ -392,6 +473,16 @@ impl Negotiated {
 
     fn randoms(&self) -> ParameterList {
         ParameterList::new().client_random(self.client_random).server_random(self.server_random)
+    }
+
+    /// What the master secret depends on besides the premaster secret, after ClientKeyExchange.
+    fn seed(&self) -> Result<ParameterList, Alert> {
+        let randoms = self.randoms();
+        if !self.choice.extended_master_secret {
+            return Ok(randoms);
+        }
+        let hash = self.hash.current().map_err(internal_error)?;
+        randoms.session_hash(&hash).map_err(internal_error)
     }
 
     fn session(&self, master_key: MasterKey) -> Session {

@@ -1,7 +1,7 @@
 //! Client certificates: requested, sent, verified, and every way in which that can fail.
 //! For simplicity the client uses the server's key and certificate.
 
-use ssl_provider::{ProtocolVersion, SignatureScheme, backends};
+use ssl_provider::{KeyExchange, ProtocolVersion, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
 use ssl_provider_wire::{Reader, put_certificate};
 
@@ -26,7 +26,16 @@ fn asked(settings: &Arc<Settings>, version: ProtocolVersion) -> Client {
 }
 
 fn own_certificate(settings: &Settings) -> Vec<u8> {
-    settings.identity.certificate_message().to_vec()
+    settings.identity.certificate_message(KeyExchange::Rsa).to_vec()
+}
+
+/// Sends the client's messages up to CertificateVerify.
+pub(super) fn send_certificate_and_key_exchange(client: &mut Client) {
+    let certificate = own_certificate(client.server.settings());
+    client.send_message(&certificate);
+    client.key_exchange();
+    let verify = certificate_verify(client, |_| {});
+    client.send_message(&verify);
 }
 
 fn no_certificate() -> Vec<u8> {

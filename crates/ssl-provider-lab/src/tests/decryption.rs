@@ -33,7 +33,7 @@ fn a_paused_connection_has_the_ciphertext_and_continues_with_what_was_buffered()
         client.expect_silence();
         assert!(client.server.established().is_none());
         assert_eq!(client.server.pending_ciphertext(), Some(&encrypted[..]));
-        let decrypted = settings.identity.key().decrypt_premasters(&[&encrypted]).unwrap();
+        let decrypted = settings.decrypt_premasters(&[&encrypted]).unwrap();
         client.server.continue_with(Ok(decrypted.into_iter().next()));
         assert_eq!(client.server.pending_ciphertext(), None);
         assert_eq!(client.received().len(), 2, "ChangeCipherSpec and Finished");
@@ -51,7 +51,7 @@ fn every_ciphertext_pauses_alike_and_none_is_refused_for_what_it_holds() {
         let record = client.record(ContentType::Handshake.wire(), &message);
         client.server.receive_until_decryption(&record);
         assert_eq!(client.server.pending_ciphertext(), Some(&ciphertext[..]));
-        let decrypted = settings.identity.key().decrypt_premasters(&[&ciphertext]).unwrap();
+        let decrypted = settings.decrypt_premasters(&[&ciphertext]).unwrap();
         client.server.continue_with(Ok(decrypted.into_iter().next()));
         client.expect_silence();
     }

@@ -10,9 +10,10 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
 use openssl::x509::{X509, X509Name};
-use ssl_provider::backends;
+use ssl_provider::{Operation, backends};
 
 use super::*;
+use crate::group::NamedGroup;
 use crate::settings::ClientAuth;
 
 /// What the client writes is received at once, and the replies wait to be read.
@@ -81,6 +82,77 @@ fn openssl_clients_that_sign_with_sha_512_are_accepted() {
             stream.connect().unwrap_or_else(|error| panic!("{name}, {:?}: {error}", key.id()));
             let session = stream.get_ref().0.established().expect("an established session");
             assert_eq!(session.client_certificate.unwrap()[..], fingerprint[..], "{name}");
+        }
+    }
+}
+
+#[test]
+fn openssl_clients_agree_on_every_curve() {
+    for backend in key_exchange::with_ephemeral_keys() {
+        let settings = ephemeral_settings(&backend, |_| {});
+        for curve in &settings.curves {
+            let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+            context.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+            context.set_cipher_list("ECDHE+aRSA:@SECLEVEL=0").unwrap();
+            context.set_groups_list(curve.name()).unwrap();
+            let wire = Wire(Connection::new(Arc::clone(&settings)));
+            let mut stream = SslStream::new(Ssl::new(&context.build()).unwrap(), wire).unwrap();
+            let case = format!("{}, {}", backend.info().name, curve.name());
+            stream.connect().unwrap_or_else(|error| panic!("{case}: {error}"));
+            let session = stream.get_ref().0.established().expect("established");
+            assert_eq!(session.group, Some(NamedGroup::Curve(*curve)), "{case}");
+        }
+    }
+}
+
+#[test]
+fn openssl_clients_agree_on_ephemeral_keys() {
+    let schemes = [
+        ("ECDHE+aRSA", &["RSA+SHA1", "RSA+SHA256", "RSA+SHA512", "RSA-PSS+SHA256"][..]),
+        ("ECDHE+aECDSA", &["ECDSA+SHA1", "ECDSA+SHA256", "ECDSA+SHA512"]),
+        ("DHE+aRSA", &["RSA+SHA1", "RSA+SHA384", "RSA-PSS+SHA384"]),
+    ];
+    let versions = [
+        (SslVersion::TLS1, ProtocolVersion::TLS1_0),
+        (SslVersion::TLS1_1, ProtocolVersion::TLS1_1),
+        (SslVersion::TLS1_2, ProtocolVersion::TLS1_2),
+    ];
+    for backend in key_exchange::with_ephemeral_keys() {
+        let name = backend.info().name;
+        let settings = ephemeral_settings(&backend, |_| {});
+        let has_dh = backend.support(Operation::Dh).is_supported();
+        for (ciphers, schemes) in schemes {
+            let is_dhe = ciphers.starts_with("DHE");
+            if is_dhe && !has_dh {
+                continue;
+            }
+            for (version, protocol) in versions {
+                for scheme in schemes {
+                    for group in ["X25519:P-256", "P-521:P-256"] {
+                        let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+                        context.set_min_proto_version(Some(version)).unwrap();
+                        context.set_max_proto_version(Some(version)).unwrap();
+                        context.set_cipher_list(&format!("{ciphers}:@SECLEVEL=0")).unwrap();
+                        context.set_sigalgs_list(scheme).unwrap();
+                        context.set_groups_list(group).unwrap();
+                        let wire = Wire(Connection::new(Arc::clone(&settings)));
+                        let ssl = Ssl::new(&context.build()).unwrap();
+                        let mut stream = SslStream::new(ssl, wire).unwrap();
+                        let case = format!("{name}, {protocol}, {ciphers}, {scheme}, {group}");
+                        stream.connect().unwrap_or_else(|error| panic!("{case}: {error}"));
+                        let session = stream.get_ref().0.established().expect("established");
+                        assert_eq!(session.protocol, protocol, "{case}");
+                        assert!(session.extended_master_secret, "{case}");
+                        // P-256 comes before P-384 and P-521 in the server's order.
+                        let expected = match group {
+                            _ if is_dhe => "ffdhe2048",
+                            "X25519:P-256" => "x25519",
+                            _ => "secp256r1",
+                        };
+                        assert_eq!(session.group.map(NamedGroup::name), Some(expected), "{case}");
+                    }
+                }
+            }
         }
     }
 }

@@ -29,3 +29,4 @@ pub mod signature;
 pub mod signing;
 pub mod support;
 pub mod threads;
+pub mod ticket;

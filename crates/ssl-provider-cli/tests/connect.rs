@@ -1,0 +1,363 @@
+//! `sslprov connect` as a process, against `openssl s_server` and servers that misbehave.
+//! The protocol itself is tested in `ssl-provider-lab`, without sockets.
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+// A test that cannot continue panics.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use ssl_provider::backends;
+use ssl_provider_testkit::loud::not_tested;
+
+use common::{Run, key, sslprov, sslprov_with};
+
+/// `openssl s_server`, which sends every line back with its characters reversed.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts it with the key of `name`; none if OpenSSL is not installed.
+    fn start(name: &str, arguments: &[&str]) -> Option<Self> {
+        let (cert, private) = (key(&format!("{name}.cert.pem")), key(&format!("{name}.pem")));
+        let child = Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-rev"])
+            .args(
+                [&cert, &private]
+                    .iter()
+                    .zip(["-cert", "-key"])
+                    .flat_map(|(file, option)| [option.to_owned(), file.display().to_string()]),
+            )
+            .args(arguments)
+            // Defaults of a distribution would forbid old versions.
+            .env("OPENSSL_CONF", "/dev/null")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut child) = child else {
+            not_tested("openssl", "it is not installed");
+            return None;
+        };
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned))
+            .expect("the server listens");
+        // It must be able to go on writing.
+        thread::spawn(move || lines.for_each(drop));
+        Some(Self { child, address })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(address: &str, arguments: &[&str]) -> Run {
+    sslprov(["connect", address].iter().chain(arguments))
+}
+
+#[track_caller]
+fn report(address: &str, arguments: &[&str]) -> Value {
+    let run = connect(address, &[&["--json"][..], arguments].concat()).expect_code(0);
+    run.lines().pop().expect("a report")
+}
+
+#[test]
+fn every_version_and_key_exchange_of_s_server_is_reported() {
+    for (name, ciphers) in
+        [("server-2048", &["kRSA", "kECDHE", "kDHE"][..]), ("ec-p256", &["kECDHE"])]
+    {
+        for cipher in ciphers {
+            let list = format!("{cipher}:@SECLEVEL=0");
+            let Some(server) = Server::start(name, &["-cipher", &list]) else { return };
+            for version in ["TLS 1.0", "TLS 1.1", "TLS 1.2"] {
+                let highest = version.to_ascii_lowercase().replace(' ', "");
+                let report = report(&server.address, &["--insecure", "--max-version", &highest]);
+                assert_eq!(report["event"], "established");
+                assert_eq!(report["version"], version);
+                let exchange = match (*cipher, name) {
+                    ("kRSA", _) => "RSA",
+                    ("kDHE", _) => "DHE_RSA",
+                    (_, "ec-p256") => "ECDHE_ECDSA",
+                    (_, _) => "ECDHE_RSA",
+                };
+                assert_eq!(report["key_exchange"], exchange);
+                assert_eq!(report["group"].is_null(), *cipher != "kECDHE", "{report}");
+                assert_eq!(report["group_bits"].is_null(), *cipher == "kRSA", "{report}");
+                assert_eq!(report["extended_master_secret"], true);
+                assert_eq!(report["trusted"], false);
+                let certificate = &report["certificates"][0];
+                let subject = certificate["subject"].as_str().unwrap();
+                assert!(subject.starts_with(&format!("CN={name}")), "{certificate}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_backend_connects_and_shows_a_report_for_people() {
+    let Some(server) = Server::start("server-2048", &[]) else { return };
+    for backend in backends() {
+        let name = backend.info().name;
+        let run = connect(&server.address, &["--insecure", "--backend", name]).expect_code(0);
+        for word in ["TLS 1.2", "_GCM_", "RSA, 2048 bits", "CN=server-2048.test", name, "no: "] {
+            assert!(run.stdout.contains(word), "{word} is not in: {}", run.stdout);
+        }
+        assert!(run.stderr.is_empty(), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_certificate_is_trusted_by_ca_file_and_name_only() {
+    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let own = key("server-2048.cert.pem").display().to_string();
+    let other = key("other-2048.cert.pem").display().to_string();
+    let right = ["--server-name", "server-2048.test"];
+    for backend in backends() {
+        let backend = ["--backend", backend.info().name];
+        let arguments = [&right[..], &["--ca-file", &own], &backend].concat();
+        assert_eq!(report(&server.address, &arguments)["trusted"], true);
+    }
+    for (arguments, word) in [
+        (&right[..], "not trusted itself"),
+        (&["--server-name", "server-2048.test", "--ca-file", &other], "not trusted itself"),
+        (&["--ca-file", &own], "another name"),
+        (&["--ca-file", &own, "--server-name", "x.test"], "another name"),
+    ] {
+        let run = connect(&server.address, arguments).expect_code(1);
+        run.expect_stderr("not trusted").expect_stderr(word).expect_stderr("--insecure goes on");
+        let insecure = report(&server.address, &[arguments, &["--insecure"]].concat());
+        assert_eq!(insecure["trusted"], false);
+        assert!(insecure["distrust"].as_str().unwrap().contains(word), "{insecure}");
+        let refused = connect(&server.address, &[arguments, &["--json"]].concat()).expect_code(1);
+        let refused = refused.lines().pop().unwrap();
+        assert_eq!(
+            (&refused["event"], &refused["alert_sent_by"]),
+            (&"failed".into(), &"client".into())
+        );
+        assert_eq!(refused["certificates"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn standard_input_and_output_are_piped() {
+    let every_version = ["-cipher", "ALL:@SECLEVEL=0"];
+    let Some(server) = Server::start("server-2048", &every_version) else { return };
+    let pipe = |input: &[u8], arguments: &[&str]| {
+        let fixed = ["connect", &server.address, "--insecure", "--pipe", "--timeout", "3"];
+        sslprov_with(fixed.iter().chain(arguments), input, &[])
+    };
+    // The server goes on; a silence after the end of the input ends the connection.
+    let run = pipe(b"hello\n", &[]).expect_code(0);
+    assert_eq!(run.stdout, "olleh\n");
+    assert!(run.stderr.contains("TLS 1.2"), "the report: {}", run.stderr);
+    let quiet = pipe(b"abc\n", &["--quiet"]).expect_code(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("cba\n", ""));
+    // Both directions are full at some time.
+    let line = [&[b'a'; 999][..], b"\n"].concat();
+    let run = pipe(&line.repeat(1500), &["--quiet", "--max-version", "tls1.0"]).expect_code(0);
+    assert_eq!(run.stdout.len(), 1_500_000);
+    // The server closes.
+    let run = pipe(b"CLOSE\n", &["--quiet"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
+}
+
+#[test]
+fn sessions_are_resumed_by_ticket_and_by_id() {
+    for (arguments, how) in [(&[][..], "ticket"), (&["--no-tickets"], "id")] {
+        let Some(server) = Server::start("server-2048", &[]) else { return };
+        let all = [&["--insecure", "--resume", "--json"][..], arguments].concat();
+        let run = connect(&server.address, &all).expect_code(0);
+        let lines = run.lines();
+        let resumed: Vec<_> = lines.iter().map(|line| line["resumed"].as_str()).collect();
+        assert_eq!(resumed, [None, Some(how)]);
+        assert_eq!(lines[0]["resumable_by"], how);
+        assert_eq!(lines[0]["certificates"], lines[1]["certificates"]);
+    }
+    let Some(server) = Server::start("server-2048", &["-no_ticket", "-no_cache"]) else { return };
+    let run = connect(&server.address, &["--insecure", "--resume"]).expect_code(3);
+    run.expect_stderr("resumed");
+}
+
+#[test]
+fn client_certificates_are_sent() {
+    let Some(server) = Server::start("server-2048", &["-Verify", "1"]) else { return };
+    let (cert, private) = (key("client-2048.cert.pem"), key("client-2048.pem"));
+    let files = ["--cert", cert.to_str().unwrap(), "--key", private.to_str().unwrap()];
+    for backend in backends() {
+        let fixed = ["--insecure", "--backend", backend.info().name];
+        let report = report(&server.address, &[&files[..], &fixed].concat());
+        assert_eq!(report["client_certificate"], "sent");
+    }
+    let run = connect(&server.address, &["--insecure"]).expect_code(1);
+    run.expect_stderr("the server sent the alert").expect_stderr("--key");
+    let other = key("other-2048.cert.pem");
+    let wrong = ["--cert", other.to_str().unwrap(), "--key", private.to_str().unwrap()];
+    connect(&server.address, &wrong).expect_code(2).expect_stderr("does not match");
+}
+
+#[test]
+fn the_key_log_is_that_of_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let Some(server) = Server::start("server-2048", &["-keylogfile", &at("server")]) else {
+        return;
+    };
+    let arguments = ["--insecure", "--key-log", &at("client")];
+    connect(&server.address, &arguments).expect_code(0).expect_stderr("master secrets");
+    let read = |name| fs::read_to_string(at(name)).unwrap();
+    let line = read("client");
+    assert!(line.starts_with("CLIENT_RANDOM ") && line.lines().count() == 1, "{line}");
+    assert!(read("server").contains(line.trim()), "{}", read("server"));
+    let environment = [("SSLKEYLOGFILE", &*at("other"))];
+    let run = sslprov_with(["connect", &server.address, "--insecure"], b"", &environment);
+    run.expect_code(0);
+    assert!(read("other").starts_with("CLIENT_RANDOM "));
+}
+
+/// Listens, and runs `conversation` with the first client.
+fn listen(conversation: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || conversation(listener.accept().unwrap().0));
+    address
+}
+
+/// Carries bytes both ways between a client and a server; stops when either ends, or after `limit`
+/// bytes of the server.
+fn carry(client: TcpStream, server: &str, limit: u64) {
+    let server = TcpStream::connect(server).unwrap();
+    let (mut from_client, mut to_server) =
+        (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let upwards = thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+    let _ = std::io::copy(&mut (&server).take(limit), &mut &client);
+    let _ = client.shutdown(Shutdown::Both);
+    let _ = server.shutdown(Shutdown::Both);
+    let _ = upwards.join();
+}
+
+#[test]
+fn tls_begins_in_other_protocols() {
+    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let conversations: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "smtp",
+            &[("220 x\r\n", "EHLO"), ("250-x\r\n250 STARTTLS\r\n", "STARTTLS"), ("220 go\r\n", "")],
+        ),
+        ("imap", &[("* OK x\r\n", "a1 STARTTLS"), ("a1 OK go\r\n", "")]),
+        ("pop3", &[("+OK x\r\n", "STLS"), ("+OK go\r\n", "")]),
+        ("ftp", &[("220 x\r\n", "AUTH TLS"), ("234 go\r\n", "")]),
+    ];
+    for (protocol, turns) in conversations {
+        let tls = server.address.clone();
+        let address = listen(move |mut client| {
+            let mut reader = BufReader::with_capacity(1, client.try_clone().unwrap());
+            for (said, expected) in turns {
+                client.write_all(said.as_bytes()).unwrap();
+                if !expected.is_empty() {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).unwrap();
+                    assert!(line.starts_with(expected), "{line}");
+                }
+            }
+            carry(client, &tls, u64::MAX);
+        });
+        let report = report(&address, &["--insecure", "--starttls", protocol]);
+        assert_eq!(report["version"], "TLS 1.2", "{protocol}");
+    }
+    let address = listen(|mut client| {
+        client.write_all(b"554 go away\r\n").unwrap();
+        let _ = client.read(&mut [0; 100]);
+    });
+    let run = connect(&address, &["--starttls", "smtp"]).expect_code(1);
+    run.expect_stderr("554 go away");
+}
+
+#[test]
+fn data_that_is_cut_off_is_reported() {
+    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let tls = server.address.clone();
+    // The handshake takes about 1500 bytes of the server.
+    let address = listen(move |client| carry(client, &tls, 60_000));
+    let arguments = ["connect", &address, "--insecure", "--pipe", "--quiet"];
+    let line = [&[b'a'; 999][..], b"\n"].concat();
+    let run = sslprov_with(arguments, &line.repeat(200), &[]).expect_code(3);
+    assert!(run.stdout.len() > 20_000 && run.stdout.len() < 60_000);
+    run.expect_stderr("without close_notify");
+}
+
+#[test]
+fn servers_that_do_not_speak_tls_or_nothing_at_all_are_reported() {
+    let http = listen(|mut client| {
+        let _ = client.read(&mut [0; 1000]);
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+    });
+    connect(&http, &[]).expect_code(1).expect_stderr("HTTP without TLS");
+    let closes = listen(drop);
+    connect(&closes, &[]).expect_code(1);
+    let start = Instant::now();
+    let silent = listen(|client| {
+        thread::sleep(Duration::from_secs(30));
+        drop(client);
+    });
+    connect(&silent, &["--timeout", "1"]).expect_code(1).expect_stderr("timed out");
+    let silent = listen(|client| {
+        thread::sleep(Duration::from_secs(30));
+        drop(client);
+    });
+    let run = connect(&silent, &["--timeout", "1", "--starttls", "imap"]).expect_code(1);
+    run.expect_stderr("timed out");
+    assert!(start.elapsed() < Duration::from_secs(20));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    connect(&free, &[]).expect_code(1).expect_stderr("cannot connect");
+    let json = connect(&free, &["--json"]).expect_code(1).lines();
+    assert_eq!(json[0]["event"], "failed");
+}
+
+#[test]
+fn advice_names_the_option_that_helps() {
+    let Some(server) = Server::start("server-2048", &["-cipher", "NULL-SHA:@SECLEVEL=0"]) else {
+        return;
+    };
+    let run = connect(&server.address, &["--insecure"]).expect_code(1);
+    run.expect_stderr("handshake_failure").expect_stderr("--suites default,legacy");
+    let legacy = report(&server.address, &["--insecure", "--suites", "legacy"]);
+    assert_eq!(legacy["suite"], "TLS_RSA_WITH_NULL_SHA");
+    let Some(server) = Server::start("server-2048", &["-tls1_3"]) else { return };
+    let run = connect(&server.address, &["--insecure"]).expect_code(1);
+    run.expect_stderr("protocol_version").expect_stderr("TLS 1.3 only");
+}
+
+#[test]
+fn arguments_that_cannot_be_used_are_refused() {
+    for (arguments, word) in [
+        (&["x"][..], "HOST:PORT"),
+        (&["127.0.0.1:1", "--min-version", "tls1.2", "--max-version", "tls1.0"], "lowest"),
+        (&["127.0.0.1:1", "--max-version", "tls1.3"], "0x0304"),
+        (&["127.0.0.1:1", "--suites", "0x1301"], "suites"),
+        (&["127.0.0.1:1", "--groups", "p-257"], "x25519"),
+        (&["127.0.0.1:1", "--ca-file", "/no/such"], "/no/such"),
+        (&["127.0.0.1:1", "--cert", "/no/such"], "--key"),
+        (&["127.0.0.1:1", "--server-name", "a b"], "host name"),
+        (&["127.0.0.1:1", "--starttls", "gopher"], "smtp"),
+        (&["127.0.0.1:1", "--backend", "all"], "one backend"),
+        (&["127.0.0.1:1", "--idle-timeout", "3"], "--pipe"),
+    ] {
+        sslprov(["connect"].iter().chain(arguments)).expect_code(2).expect_stderr(word);
+    }
+}

@@ -1,0 +1,204 @@
+//! Certificates: the server's key, whether it fits the suite, whom to trust, and the client's own.
+//! The chain itself is for the program that uses the client.
+
+use std::fmt;
+
+use ssl_provider::{
+    CipherSuiteInfo, Error, KeyExchange, Operation, ProtocolVersion, Provider, PublicKeyDer,
+    PublicKeyParts, SignatureScheme, SigningKey,
+};
+use ssl_provider_wire::{Alert, Reader, certificates};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::KeyUsage;
+
+use crate::client::fault::{Refused, ServerFault, refuse};
+use crate::signed_params::{digest, fixed_scheme};
+
+/// Longest Certificate message accepted from a server, in bytes.
+pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 17;
+
+/// Most certificates that a chain may have.
+const MAX_CHAIN: usize = 32;
+
+/// Longest CertificateRequest in bytes: types, schemes, and names of authorities.
+pub(crate) const MAX_CERTIFICATE_REQUEST_LEN: usize = 1 + 0xff + 2 + 0xffff + 2 + 0xffff;
+
+/// Certificate types (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
+const RSA_SIGN: u8 = 1;
+const ECDSA_SIGN: u8 = 64;
+
+/// Decides whether a server is trusted.
+pub trait VerifyServer: fmt::Debug + Send + Sync {
+    /// Verifies a chain of DER certificates, the server's own first, which is as it was received
+    /// and never empty. `server_name` is the name that the connection was made with.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrust`], which ends the handshake.
+    fn verify(&self, chain: &[Vec<u8>], server_name: Option<&str>) -> Result<(), Distrust>;
+}
+
+/// Why a server is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distrust {
+    /// The alert to send, such as [`Alert::UnknownCa`].
+    pub alert: Alert,
+    /// The reason in words.
+    pub reason: String,
+}
+
+/// A private key of the client and its certificates.
+#[derive(Debug)]
+pub struct ClientIdentity {
+    pub(crate) key: SigningKey,
+    pub(crate) chain: Vec<Vec<u8>>,
+}
+
+impl ClientIdentity {
+    /// Returns the identity of a key and its chain of DER certificates, the client's own first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] for an empty, overlong or unreadable chain and for a certificate
+    /// of another key, which is seen by signing; errors of signing.
+    pub fn new(provider: &Provider, key: SigningKey, chain: Vec<Vec<u8>>) -> Result<Self, Error> {
+        let leaf = chain.first().ok_or(Error::InvalidParameter("certificates: none"))?;
+        if chain.iter().map(Vec::len).sum::<usize>() > MAX_OWN_CHAIN_LEN {
+            return Err(Error::InvalidParameter("certificates: more than 64 KiB"));
+        }
+        let unreadable = Error::InvalidParameter("certificates: the first one cannot be read");
+        let public_key = parse(leaf).and_then(|leaf| public_key(&leaf)).ok_or(unreadable)?;
+        let scheme = match key.curve() {
+            Some(_) => SignatureScheme::EcdsaSha256,
+            None => SignatureScheme::RsaSha256,
+        };
+        let digest = digest(provider, scheme, &[b"whether certificate and key belong together"])?;
+        let signature = key.sign(scheme, &digest)?;
+        provider.verify_signature(&public_key, scheme, &digest, &signature).map_err(|error| {
+            match error {
+                Error::BadSignature | Error::InvalidParameter(_) => Error::InvalidParameter(
+                    "certificates: the first one does not match the private key",
+                ),
+                other => other,
+            }
+        })?;
+        Ok(Self { key, chain })
+    }
+}
+
+/// What a server asks of a client certificate.
+#[derive(Debug)]
+pub(crate) struct CertificateRequest {
+    types: Vec<u8>,
+    /// Schemes of TLS 1.2, in the server's order; those that are not known are left out.
+    schemes: Vec<SignatureScheme>,
+}
+
+impl CertificateRequest {
+    /// Parses the body of the message (RFC 5246 section 7.4.4). The authorities are checked for
+    /// their form only: the user has chosen a certificate.
+    pub(crate) fn parse(protocol: ProtocolVersion, body: &[u8]) -> Result<Self, Refused> {
+        let malformed = |reason: &'static str| Refused::malformed("CertificateRequest", reason);
+        let mut reader = Reader::new(body);
+        let types = reader.vec8().filter(|types| !types.is_empty());
+        let types = types.ok_or_else(|| malformed("no type of certificate"))?.to_vec();
+        let mut schemes = Vec::new();
+        if protocol == ProtocolVersion::TLS1_2 {
+            let list = reader.vec16().filter(|list| list.len().is_multiple_of(2));
+            let mut list = Reader::new(list.ok_or_else(|| malformed("list of schemes"))?);
+            while let Some(number) = list.u16() {
+                schemes.extend(SignatureScheme::from_wire(number));
+            }
+        }
+        let authorities = reader.vec16().filter(|_| reader.is_empty());
+        let mut names = Reader::new(authorities.ok_or_else(|| malformed("list of authorities"))?);
+        while !names.is_empty() {
+            names.vec16().ok_or_else(|| malformed("name of an authority"))?;
+        }
+        Ok(Self { types, schemes })
+    }
+
+    /// Returns the scheme to sign with, if the key is one that the server takes.
+    pub(crate) fn scheme(
+        &self,
+        provider: &Provider,
+        protocol: ProtocolVersion,
+        key: &SigningKey,
+    ) -> Option<SignatureScheme> {
+        let is_rsa = key.curve().is_none();
+        if !self.types.contains(if is_rsa { &RSA_SIGN } else { &ECDSA_SIGN }) {
+            return None;
+        }
+        let supports = |operation| provider.backend().support(operation).is_supported();
+        let signs = |scheme: &SignatureScheme| {
+            scheme.is_rsa() == is_rsa
+                && supports(Operation::Sign(*scheme))
+                && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
+                // RFC 8017 section 9.1.1: an RSA key may be too short for PSS with a long hash.
+                && (!is_rsa || scheme.digest_len().is_none_or(|len| {
+                    key.max_signature_len() >= 2 * len + 2
+                }))
+        };
+        match fixed_scheme(protocol, is_rsa) {
+            Some(scheme) => Some(scheme).filter(signs),
+            None => self.schemes.iter().copied().find(signs),
+        }
+    }
+}
+
+/// Returns the chain of the body of a Certificate message.
+pub(crate) fn chain(body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+    let chain = certificates(body).map_err(|why| Refused::malformed("Certificate", why))?;
+    if chain.is_empty() {
+        return refuse(Alert::DecodeError, ServerFault::NoCertificate);
+    }
+    if chain.len() > MAX_CHAIN {
+        return refuse(Alert::BadCertificate, ServerFault::ManyCertificates(MAX_CHAIN));
+    }
+    Ok(chain.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+/// Returns the `SubjectPublicKeyInfo` of a server's certificate, if it fits the suite.
+pub(crate) fn server_key(
+    leaf: &[u8],
+    suite: &CipherSuiteInfo,
+    check_key_usage: bool,
+) -> Result<Vec<u8>, Refused> {
+    let unreadable =
+        || Refused { alert: Alert::BadCertificate, fault: ServerFault::UnreadableCertificate };
+    let certificate = parse(leaf).ok_or_else(unreadable)?;
+    let public_key = public_key(&certificate).ok_or_else(unreadable)?;
+    let Ok(key) = PublicKeyDer::from_der(&public_key) else {
+        return refuse(Alert::UnsupportedCertificate, ServerFault::UnsupportedKey);
+    };
+    let is_rsa = matches!(key.parts(), PublicKeyParts::Rsa { .. });
+    if is_rsa == (suite.key_exchange == KeyExchange::EcdheEcdsa) {
+        return refuse(Alert::IllegalParameter, ServerFault::KeyOfSuite(suite.id));
+    }
+    if check_key_usage {
+        // Without a key usage, any use is allowed.
+        let usage = certificate.tbs_certificate().get_extension::<KeyUsage>();
+        let usage = usage.map_err(|_| unreadable())?.map(|(_, usage)| usage);
+        let (allows, name) = match suite.key_exchange.is_rsa() {
+            true => (usage.is_none_or(|usage| usage.key_encipherment()), "keyEncipherment"),
+            false => (usage.is_none_or(|usage| usage.digital_signature()), "digitalSignature"),
+        };
+        if !allows {
+            return refuse(Alert::UnsupportedCertificate, ServerFault::KeyUsage(name));
+        }
+    }
+    Ok(public_key)
+}
+
+/// Parses a certificate, whatever its serial number: old devices have odd ones.
+fn parse(der: &[u8]) -> Option<CertificateInner<Raw>> {
+    CertificateInner::<Raw>::from_der(der).ok()
+}
+
+fn public_key(certificate: &CertificateInner<Raw>) -> Option<Vec<u8>> {
+    certificate.tbs_certificate().subject_public_key_info().to_der().ok()
+}
+
+/// Longest chain of the client in bytes.
+const MAX_OWN_CHAIN_LEN: usize = 1 << 16;

@@ -1,0 +1,298 @@
+//! Settings of a client: provider, what it offers, whom it trusts, and its own certificate.
+//! What the backend does not support is not offered, so no handshake fails for it.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ssl_provider::{
+    CipherSuite, CipherSuiteInfo, Error, FfdheGroup, KeyExchange, KeyLogPolicy, NamedCurve,
+    Operation, ProtocolVersion, Provider, SignatureScheme,
+};
+
+use crate::client::certificate::{ClientIdentity, VerifyServer};
+use crate::group::NamedGroup;
+use crate::key_log::KeyLog;
+use crate::settings::{DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES};
+use crate::signed_params::fixed_scheme;
+
+/// Groups that are offered by default, in order of preference.
+pub const DEFAULT_GROUPS: [NamedGroup; 7] = [
+    NamedGroup::Curve(NamedCurve::X25519),
+    NamedGroup::Curve(NamedCurve::Secp256r1),
+    NamedGroup::Curve(NamedCurve::Secp384r1),
+    NamedGroup::Curve(NamedCurve::Secp521r1),
+    NamedGroup::FiniteField(FfdheGroup::Ffdhe2048),
+    NamedGroup::FiniteField(FfdheGroup::Ffdhe3072),
+    NamedGroup::FiniteField(FfdheGroup::Ffdhe4096),
+];
+
+/// Signature schemes of TLS 1.2 that are offered, in order of preference. SHA-1 comes last: old
+/// servers know nothing else.
+const SCHEMES: [SignatureScheme; 11] = [
+    SignatureScheme::EcdsaSha256,
+    SignatureScheme::RsaPssSha256,
+    SignatureScheme::RsaSha256,
+    SignatureScheme::EcdsaSha384,
+    SignatureScheme::RsaPssSha384,
+    SignatureScheme::RsaSha384,
+    SignatureScheme::EcdsaSha512,
+    SignatureScheme::RsaPssSha512,
+    SignatureScheme::RsaSha512,
+    SignatureScheme::EcdsaSha1,
+    SignatureScheme::RsaSha1,
+];
+
+/// What a client offers. The default is TLS 1.0 to 1.2 with everything but legacy suites.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// The versions; SSL 3.0 only if the policy of the provider allows it. A hello of TLS 1.2 and
+    /// before names the highest version only, so there is no gap in the range.
+    pub versions: RangeInclusive<ProtocolVersion>,
+    /// Suites, in the order of preference.
+    pub suites: Vec<CipherSuite>,
+    /// Groups, in the order of preference. A server may choose a finite field of its own for DHE,
+    /// which is taken if the prime is long enough for the policy of the provider.
+    pub groups: Vec<NamedGroup>,
+    /// Application protocols to choose from (RFC 7301), in the order of preference; may be empty.
+    pub protocols: Vec<Vec<u8>>,
+    /// Whether the extended master secret (RFC 7627) is offered.
+    pub extended_master_secret: bool,
+    /// Whether encrypt-then-MAC (RFC 7366) is offered.
+    pub encrypt_then_mac: bool,
+    /// Whether session tickets (RFC 5077) are offered.
+    pub session_tickets: bool,
+    /// Whether the hello is marked as a retry with a lower version (RFC 7507).
+    pub fallback: bool,
+    /// Whether the key usage of the certificate must allow what the suite does with the key
+    /// (RFC 5246 section 7.4.2).
+    pub check_key_usage: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            versions: ProtocolVersion::TLS1_0..=ProtocolVersion::TLS1_2,
+            suites: default_client_suites().collect(),
+            groups: DEFAULT_GROUPS.to_vec(),
+            protocols: Vec::new(),
+            extended_master_secret: true,
+            encrypt_then_mac: true,
+            session_tickets: true,
+            fallback: false,
+            check_key_usage: true,
+        }
+    }
+}
+
+/// Returns the suites that a client offers by default, in the order of preference: those with
+/// forward secrecy come first.
+pub fn default_client_suites() -> impl Iterator<Item = CipherSuite> {
+    ECDHE_SUITES.into_iter().chain(DHE_SUITES).chain(DEFAULT_SUITES)
+}
+
+/// Returns the suites for old servers that are not offered by default.
+pub fn legacy_client_suites() -> impl Iterator<Item = CipherSuite> {
+    std::iter::once(CipherSuite::TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA).chain(LEGACY_SUITES)
+}
+
+/// What all connections of a client share.
+#[derive(Debug)]
+pub struct ClientSettings {
+    pub(crate) provider: Provider,
+    pub(crate) options: ClientOptions,
+    /// Suites that at least one version has, in the order of preference.
+    pub(crate) suites: Vec<&'static CipherSuiteInfo>,
+    pub(crate) groups: Vec<NamedGroup>,
+    pub(crate) schemes: Vec<SignatureScheme>,
+    pub(crate) verifier: Box<dyn VerifyServer>,
+    pub(crate) identity: Option<ClientIdentity>,
+    pub(crate) key_log: Option<KeyLog>,
+}
+
+impl ClientSettings {
+    /// Returns the settings. Left out are suites that no version has, whose key exchange is not
+    /// RSA, DHE or ECDHE, or that the backend does not support, and groups that it does not.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::UnsupportedProtocol`] for a version other than SSL 3.0 to TLS 1.2, or one that
+    ///   the policy of the provider forbids.
+    /// - [`Error::InvalidParameter`] for an empty range of versions, and for an application
+    ///   protocol that is empty or too long.
+    /// - [`Error::RequirementNotMet`] if no suite is left.
+    /// - [`Error::NotAllowed`] if the policy denies a key log that is given.
+    pub fn new(
+        provider: Provider,
+        options: ClientOptions,
+        verifier: Box<dyn VerifyServer>,
+        identity: Option<ClientIdentity>,
+        key_log: Option<KeyLog>,
+    ) -> Result<Arc<Self>, Error> {
+        let policy = provider.policy();
+        let (lowest, highest) = (*options.versions.start(), *options.versions.end());
+        for version in [lowest, highest] {
+            let is_known = (ProtocolVersion::SSL3..=ProtocolVersion::TLS1_2).contains(&version);
+            if !is_known || (version == ProtocolVersion::SSL3 && !policy.legacy_ssl3) {
+                return Err(Error::UnsupportedProtocol { given: version.wire().into() });
+            }
+        }
+        if lowest > highest {
+            return Err(Error::InvalidParameter("versions: the lowest is above the highest"));
+        }
+        let protocols_len: usize = options.protocols.iter().map(|name| 1 + name.len()).sum();
+        let is_name = |name: &Vec<u8>| (1..=255).contains(&name.len());
+        if !options.protocols.iter().all(is_name) || protocols_len > MAX_PROTOCOLS_LEN {
+            return Err(Error::InvalidParameter(
+                "application protocols: expected 1 to 255 bytes each, and 4096 in all",
+            ));
+        }
+        if key_log.is_some() && policy.key_log != KeyLogPolicy::Allowed {
+            return Err(Error::NotAllowed("the provider was opened without key log"));
+        }
+        let supports = |operation| provider.backend().support(operation).is_supported();
+        let groups: Vec<NamedGroup> =
+            options.groups.iter().copied().filter(|group| supports(group.operation())).collect();
+        let schemes: Vec<SignatureScheme> =
+            SCHEMES.into_iter().filter(|scheme| can_verify(&provider, *scheme)).collect();
+        let mut settings = Self {
+            provider,
+            options,
+            suites: Vec::new(),
+            groups,
+            schemes,
+            verifier,
+            identity,
+            key_log,
+        };
+        let all = settings.options.suites.iter().filter_map(|suite| suite.info());
+        settings.suites = all
+            .filter(|suite| settings.versions().any(|version| settings.allows(version, suite)))
+            .collect();
+        match settings.suites.is_empty() {
+            true => Err(Error::RequirementNotMet("one of these suites in one of these versions")),
+            false => Ok(Arc::new(settings)),
+        }
+    }
+
+    /// Returns the suites that are offered, in the order of preference.
+    pub fn suites(&self) -> &[&'static CipherSuiteInfo] {
+        &self.suites
+    }
+
+    /// Returns the groups that are offered, in the order of preference.
+    pub fn groups(&self) -> &[NamedGroup] {
+        &self.groups
+    }
+
+    /// Returns the versions, lowest first.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = ProtocolVersion> {
+        let all = ProtocolVersion::ALL.into_iter();
+        all.filter(|version| self.options.versions.contains(version))
+    }
+
+    pub(crate) fn highest(&self) -> ProtocolVersion {
+        *self.options.versions.end()
+    }
+
+    /// Whether a server may choose the suite in a version.
+    pub(crate) fn allows(&self, version: ProtocolVersion, suite: &CipherSuiteInfo) -> bool {
+        let backend = self.provider.backend();
+        let supports = |operation| backend.support(operation).is_supported();
+        if !suite.allows(version) || !suite.has_records(&**backend) {
+            return false;
+        }
+        let verifies = |is_rsa: bool| match fixed_scheme(version, is_rsa) {
+            Some(scheme) => can_verify(&self.provider, scheme),
+            None => self.schemes.iter().any(|scheme| scheme.is_rsa() == is_rsa),
+        };
+        let has_curve = self.groups.iter().any(|group| matches!(group, NamedGroup::Curve(_)));
+        match suite.key_exchange {
+            KeyExchange::Rsa => supports(Operation::RsaEncryptRaw),
+            KeyExchange::DheRsa => supports(Operation::Dh) && verifies(true),
+            KeyExchange::EcdheRsa => has_curve && verifies(true),
+            KeyExchange::EcdheEcdsa => has_curve && verifies(false),
+            // Export suites need a temporary key; nobody signs with DSA any more.
+            _ => false,
+        }
+    }
+}
+
+/// Whether the backend verifies a scheme and computes its hashes.
+fn can_verify(provider: &Provider, scheme: SignatureScheme) -> bool {
+    let supports = |operation| provider.backend().support(operation).is_supported();
+    supports(Operation::Verify(scheme))
+        && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
+}
+
+/// Longest list of application protocols in bytes; the hello stays within one record.
+const MAX_PROTOCOLS_LEN: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::{Policy, default_backend};
+
+    use super::*;
+    use crate::client::tests::TrustAll;
+
+    fn settings(change: impl FnOnce(&mut ClientOptions)) -> Result<Arc<ClientSettings>, Error> {
+        let mut options = ClientOptions::default();
+        change(&mut options);
+        let provider = Provider::open(default_backend().unwrap());
+        ClientSettings::new(provider, options, Box::new(TrustAll), None, None)
+    }
+
+    #[test]
+    fn versions_that_the_policy_forbids_or_nobody_knows_are_refused() {
+        let refused = |versions| settings(|options| options.versions = versions).err();
+        let (ssl3, tls1_0) = (ProtocolVersion::SSL3, ProtocolVersion::TLS1_0);
+        let (tls1_2, tls1_3) = (ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3);
+        assert_eq!(refused(ssl3..=tls1_2), Some(Error::UnsupportedProtocol { given: 0x0300 }));
+        assert_eq!(refused(tls1_0..=tls1_3), Some(Error::UnsupportedProtocol { given: 0x0304 }));
+        assert!(matches!(refused(tls1_2..=tls1_0), Some(Error::InvalidParameter(_))));
+        assert_eq!(refused(tls1_0..=tls1_0), None);
+        let provider = Provider::open(default_backend().unwrap())
+            .with_policy(Policy { legacy_ssl3: true, ..Policy::default() });
+        let options = ClientOptions { versions: ssl3..=ssl3, ..ClientOptions::default() };
+        let settings =
+            ClientSettings::new(provider, options, Box::new(TrustAll), None, None).unwrap();
+        assert!(settings.suites().iter().all(|suite| suite.allows(ssl3)), "{settings:?}");
+    }
+
+    #[test]
+    fn suites_that_cannot_be_used_are_not_offered() {
+        let offered = |suites: &[CipherSuite], highest| {
+            let settings = settings(|options| {
+                options.suites = suites.to_vec();
+                options.versions = ProtocolVersion::TLS1_0..=highest;
+            });
+            settings.map(|it| it.suites().iter().map(|suite| suite.id).collect::<Vec<_>>())
+        };
+        let (cbc, gcm) = (
+            CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA,
+            CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256,
+        );
+        let others = [
+            CipherSuite::TLS_RSA_EXPORT_WITH_RC4_40_MD5,
+            CipherSuite::TLS_DHE_DSS_WITH_AES_128_CBC_SHA,
+            CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256,
+            CipherSuite::TLS_AES_128_GCM_SHA256,
+            CipherSuite::SSL_CK_RC4_128_WITH_MD5,
+            CipherSuite(0x7777),
+        ];
+        let all = [&[gcm, cbc][..], &others].concat();
+        assert_eq!(offered(&all, ProtocolVersion::TLS1_2), Ok(vec![gcm, cbc]));
+        assert_eq!(offered(&all, ProtocolVersion::TLS1_1), Ok(vec![cbc]));
+        let none = Error::RequirementNotMet("one of these suites in one of these versions");
+        assert_eq!(offered(&others, ProtocolVersion::TLS1_2), Err(none));
+        assert_eq!(offered(&[gcm], ProtocolVersion::TLS1_1), Err(none));
+    }
+
+    #[test]
+    fn application_protocols_have_the_lengths_of_rfc_7301() {
+        let refused = |protocols: Vec<Vec<u8>>| settings(|it| it.protocols = protocols).is_err();
+        assert!(!refused(vec![b"h2".to_vec(), vec![b'x'; 255]]));
+        assert!(refused(vec![Vec::new()]));
+        assert!(refused(vec![vec![b'x'; 256]]));
+        assert!(refused(vec![vec![b'x'; 255]; 17]));
+    }
+}

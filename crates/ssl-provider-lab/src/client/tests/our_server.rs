@@ -1,0 +1,356 @@
+//! What must work between our client and our server, on every backend.
+
+use std::fs;
+use std::time::Duration;
+
+use rsa::pkcs1::DecodeRsaPrivateKey;
+use ssl_provider::{CipherMode, KeyLogPolicy, backends};
+use ssl_provider_testkit::rsa_key::TestKey;
+
+use super::*;
+use crate::connection::Ending;
+use crate::identity::Identity;
+use crate::key_log::KeyLog;
+use crate::settings::{ClientAuth, Options, Settings};
+use crate::tests::{VERSIONS, ephemeral_settings, settings_on as server_settings_on};
+
+/// Performs a handshake, which must succeed on both sides.
+#[track_caller]
+fn handshake(
+    client_settings: &Arc<ClientSettings>,
+    server_settings: &Arc<Settings>,
+    session: Option<Arc<ClientSession>>,
+) -> (ClientConnection, Connection) {
+    let settings = Arc::clone(client_settings);
+    let mut client = ClientConnection::new(settings, Some("localhost"), session).unwrap();
+    let mut server = Connection::new(Arc::clone(server_settings));
+    pump(&mut client, &mut server);
+    let Some(info) = client.established() else {
+        panic!("{:?}, {:?}; {:?}", client.ending(), client.fault(), server.ending());
+    };
+    let session = server.established().expect("the server is done too");
+    assert_eq!((info.protocol, info.suite.id), (session.protocol, session.suite.id));
+    assert_eq!(info.extended_master_secret, session.extended_master_secret);
+    assert_eq!(info.encrypt_then_mac, session.encrypt_then_mac);
+    assert_eq!(info.resumed.is_some(), session.resumed);
+    assert!(info.secure_renegotiation && session.secure_renegotiation);
+    (client, server)
+}
+
+fn exchange_data(client: &mut ClientConnection, server: &mut Connection) {
+    for data in [&b"x"[..], &[b'y'; 40_000]] {
+        client.send(data);
+        pump(client, server);
+        assert_eq!(server.take_data(), data);
+        server.send(data);
+        pump(client, server);
+        assert_eq!(client.take_data(), data);
+    }
+    client.close();
+    pump(client, server);
+    assert!(server.is_closed_by_client());
+    assert_eq!(client.ending(), Some(ClientEnding::Closed));
+}
+
+#[test]
+fn every_version_suite_and_extension_works_on_every_backend() {
+    for backend in backends() {
+        let name = backend.info().name;
+        let server = server_settings_on(&backend, |_| {});
+        let mut count = 0;
+        for (version, suites) in server.usable() {
+            for suite in suites {
+                for with_extensions in [false, true] {
+                    let client = settings_on(&backend, |options| {
+                        options.versions = *version..=*version;
+                        options.suites = vec![suite.id];
+                        options.extended_master_secret = with_extensions;
+                        options.encrypt_then_mac = with_extensions;
+                    });
+                    let (mut client, mut server) = handshake(&client, &server, None);
+                    let info = client.established().unwrap().clone();
+                    assert_eq!((info.protocol, info.suite.id), (*version, suite.id), "{name}");
+                    let expected = with_extensions && *version != ProtocolVersion::SSL3;
+                    assert_eq!(info.extended_master_secret, expected);
+                    let is_cbc = suite.cipher.mode == CipherMode::Cbc;
+                    assert_eq!(info.encrypt_then_mac, expected && is_cbc);
+                    assert_eq!(info.certificates.len(), 1);
+                    exchange_data(&mut client, &mut server);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 50, "{name}: only {count} handshakes");
+    }
+}
+
+#[test]
+fn every_suite_with_ephemeral_keys_works_on_every_backend() {
+    for backend in backends() {
+        let name = backend.info().name;
+        let server = ephemeral_settings(&backend, |_| {});
+        let mut count = 0;
+        for (version, suites) in server.usable() {
+            for suite in suites.iter().filter(|suite| !suite.key_exchange.is_rsa()) {
+                let client = settings_on(&backend, |options| {
+                    options.versions = *version..=*version;
+                    options.suites = vec![suite.id];
+                });
+                let (mut client, mut server) = handshake(&client, &server, None);
+                let info = client.established().unwrap();
+                let agreement = info.agreement.expect("an agreement");
+                let is_dhe = matches!(agreement.group, Some(NamedGroup::FiniteField(_)));
+                assert_eq!(is_dhe, suite.key_exchange.is_dhe(), "{name}, {suite:?}");
+                exchange_data(&mut client, &mut server);
+                count += 1;
+            }
+        }
+        assert!(count >= 4, "{name}: only {count} handshakes");
+    }
+}
+
+#[test]
+fn tickets_and_application_protocols_of_our_server_are_taken() {
+    for backend in backends() {
+        let server = ephemeral_settings(&backend, |options| {
+            options.session_tickets = Some(Duration::from_secs(100));
+            options.application_protocols = vec!["http/1.1".to_owned()];
+        });
+        let client = settings_on(&backend, |options| {
+            options.protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        });
+        let mut session = None;
+        for round in 0..3 {
+            let (mut client, mut server) = handshake(&client, &server, session.take());
+            let info = client.established().unwrap();
+            assert_eq!(info.application_protocol.as_deref(), Some(&b"http/1.1"[..]));
+            assert_eq!(info.resumed, (round > 0).then_some(Resumption::Ticket), "{round}");
+            session = client.session().cloned();
+            assert!(session.as_ref().is_some_and(|session| session.has_ticket()));
+            exchange_data(&mut client, &mut server);
+        }
+    }
+}
+
+#[test]
+fn sessions_are_resumed_in_every_version() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    for version in VERSIONS {
+        for with_extensions in [false, true] {
+            let client = settings_on(&backend, |options| {
+                options.versions = version..=version;
+                options.extended_master_secret = with_extensions;
+                options.encrypt_then_mac = with_extensions;
+            });
+            let (first, _) = handshake(&client, &server, None);
+            let mut session = Arc::clone(first.session().expect("a session"));
+            for _ in 0..2 {
+                let (mut next, mut server) = handshake(&client, &server, Some(session));
+                let info = next.established().unwrap();
+                assert!(info.resumed.is_some(), "{version}");
+                assert_eq!(info.certificates, first.established().unwrap().certificates);
+                session = Arc::clone(next.session().expect("a session"));
+                exchange_data(&mut next, &mut server);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_is_offered_to_its_server_and_with_its_settings_only() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let client = settings_on(&backend, |_| {});
+    let (first, _) = handshake(&client, &server, None);
+    let session = first.session().expect("a session");
+    let hello_len = |settings: &Arc<ClientSettings>, name: &str| {
+        let session = Some(Arc::clone(session));
+        let client = ClientConnection::new(Arc::clone(settings), Some(name), session).unwrap();
+        // The length of the session id, or of the ticket, in the clear.
+        client.output().len()
+    };
+    let without = ClientConnection::new(Arc::clone(&client), Some("localhost"), None).unwrap();
+    let without = without.output().len();
+    assert!(hello_len(&client, "localhost") > without);
+    assert_eq!(hello_len(&client, "localghost"), without + 1);
+    assert_eq!(hello_len(&settings_on(&backend, |_| {}), "localhost"), without);
+}
+
+#[test]
+fn a_fatal_alert_takes_the_session_away() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let client = settings_on(&backend, |_| {});
+    let (mut by_client, _) = handshake(&client, &server, None);
+    by_client.receive(&[23, 3, 3, 0, 1, 0]);
+    assert_eq!(by_client.ending(), Some(ClientEnding::Refused(Alert::BadRecordMac)));
+    assert_eq!(by_client.fault(), Some(&ServerFault::Record(Alert::BadRecordMac)));
+    assert!(by_client.session().is_none());
+
+    let (mut by_server, mut server) = handshake(&client, &server, None);
+    server.receive(&[23, 3, 3, 0, 1, 0]);
+    pump(&mut by_server, &mut server);
+    let code = Alert::BadRecordMac.code();
+    assert_eq!(by_server.ending(), Some(ClientEnding::FailedByServer(code)));
+    assert!(by_server.session().is_none());
+}
+
+/// An identity of an RSA key.
+fn rsa_identity(provider: &Provider) -> ClientIdentity {
+    let der = TestKey::rsa_1024().der;
+    let key = rsa::PrivateKey::from_pkcs1_der(&der).unwrap();
+    let certificate = Identity::of(provider, key).unwrap().certificate_der;
+    let key = provider.load_signing_key(&der).unwrap();
+    ClientIdentity::new(provider, key, vec![certificate]).unwrap()
+}
+
+fn with_identity(
+    backend: &Backend,
+    version: ProtocolVersion,
+    identity: Option<ClientIdentity>,
+) -> Arc<ClientSettings> {
+    let options = ClientOptions { versions: version..=version, ..all_options() };
+    let trust = Box::new(TrustAll);
+    ClientSettings::new(provider(backend), options, trust, identity, None).unwrap()
+}
+
+#[test]
+fn client_certificates_are_sent_where_they_are_requested() {
+    for backend in backends() {
+        for version in [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2] {
+            let identity = rsa_identity(&provider(&backend));
+            let client = with_identity(&backend, version, Some(identity));
+            let server = server_settings_on(&backend, |it| it.client_auth = ClientAuth::Require);
+            let (mut client, mut server) = handshake(&client, &server, None);
+            let sent = client.established().unwrap().client_certificate;
+            assert!(matches!(sent, ClientCertificate::Sent(scheme) if scheme.is_rsa()), "{sent:?}");
+            assert!(server.established().unwrap().client_certificate.is_some());
+            exchange_data(&mut client, &mut server);
+        }
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_sends_an_empty_list() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let client = with_identity(&backend, ProtocolVersion::TLS1_2, None);
+    let asks = server_settings_on(&backend, |it| it.client_auth = ClientAuth::Request);
+    let (client_side, _) = handshake(&client, &asks, None);
+    let declined = client_side.established().unwrap().client_certificate;
+    assert_eq!(declined, ClientCertificate::Declined);
+
+    let requires = server_settings_on(&backend, |it| it.client_auth = ClientAuth::Require);
+    let (mut client, mut server) = (connect(&client), Connection::new(requires));
+    pump(&mut client, &mut server);
+    let code = Alert::HandshakeFailure.code();
+    assert_eq!(client.ending(), Some(ClientEnding::FailedByServer(code)));
+}
+
+#[test]
+fn a_certificate_of_another_key_is_refused_before_any_handshake() {
+    let provider = provider(&ssl_provider::default_backend().unwrap());
+    let own = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
+    let certificate = Identity::of(&provider, own).unwrap().certificate_der;
+    let other = provider.load_signing_key(&TestKey::rsa_2048().der).unwrap();
+    let refused = ClientIdentity::new(&provider, other, vec![certificate]).unwrap_err();
+    assert!(refused.to_string().contains("does not match"), "{refused}");
+    let key = || provider.load_signing_key(&TestKey::rsa_1024().der).unwrap();
+    for chain in [vec![], vec![vec![0x30, 0]], vec![vec![0; 70_000]]] {
+        assert!(ClientIdentity::new(&provider, key(), chain).is_err());
+    }
+}
+
+#[test]
+fn a_handshake_that_arrives_byte_by_byte_is_the_same() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let mut client = connect(&settings_on(&backend, |_| {}));
+    let mut server = Connection::new(server_settings_on(&backend, |_| {}));
+    for _ in 0..4 {
+        let sent = client.output().to_vec();
+        client.sent(sent.len());
+        server.receive(&sent);
+        let replied = server.output().to_vec();
+        server.sent(replied.len());
+        for byte in replied {
+            client.receive(&[byte]);
+        }
+    }
+    assert!(client.established().is_some(), "{:?}", client.fault());
+}
+
+#[test]
+fn both_sides_log_the_same_secret() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let policy = Policy { key_log: KeyLogPolicy::Allowed, ..Policy::default() };
+    let provider = || Provider::open(backend.clone()).with_policy(policy);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    let key = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
+    let identity = Identity::of(&provider(), key).unwrap().identity;
+    let log = |name| Some(KeyLog::append_to(&path(name)).unwrap());
+    let options = Options::default();
+    let server = Settings::new(provider(), identity, options, None, log("server")).unwrap();
+    let trust = || Box::new(TrustAll);
+    let options = ClientOptions::default;
+    let client = ClientSettings::new(provider(), options(), trust(), None, log("client")).unwrap();
+    handshake(&client, &server, None);
+    let read = |name| fs::read_to_string(path(name)).unwrap();
+    assert_eq!(read("client"), read("server"));
+    assert!(read("client").starts_with("CLIENT_RANDOM "));
+
+    let denied = Provider::open(backend.clone());
+    assert!(ClientSettings::new(denied, options(), trust(), None, log("client")).is_err());
+}
+
+#[test]
+fn a_server_that_chooses_a_version_below_the_lowest_is_refused() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let old = vec![ProtocolVersion::TLS1_0];
+    let server = server_settings_on(&backend, |options| options.versions = old);
+    let lowest = ProtocolVersion::TLS1_1;
+    let client = settings_on(&backend, |it| it.versions = lowest..=ProtocolVersion::TLS1_2);
+    let (mut client, mut server) = (connect(&client), Connection::new(server));
+    pump(&mut client, &mut server);
+    assert_eq!(client.ending(), Some(ClientEnding::Refused(Alert::ProtocolVersion)));
+    assert_eq!(client.fault(), Some(&ServerFault::Version(ProtocolVersion::TLS1_0)));
+    let code = Alert::ProtocolVersion.code();
+    assert_eq!(server.ending(), Some(Ending::FailedByClient(code)));
+}
+
+#[test]
+fn a_marked_fallback_is_refused_by_a_server_that_can_do_better() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let (lowest, highest) = (ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1);
+    let client = settings_on(&backend, |options| {
+        options.versions = lowest..=highest;
+        options.fallback = true;
+    });
+    let (mut client, mut server) = (connect(&client), Connection::new(server));
+    pump(&mut client, &mut server);
+    let code = Alert::InappropriateFallback.code();
+    assert_eq!(client.ending(), Some(ClientEnding::FailedByServer(code)));
+}
+
+#[test]
+fn whom_the_verifier_does_not_trust_is_refused_with_its_alert() {
+    #[derive(Debug)]
+    struct TrustNone;
+    impl VerifyServer for TrustNone {
+        fn verify(&self, chain: &[Vec<u8>], name: Option<&str>) -> Result<(), Distrust> {
+            assert_eq!((chain.len(), name), (1, Some("localhost")));
+            Err(Distrust { alert: Alert::UnknownCa, reason: "nobody vouches for it".to_owned() })
+        }
+    }
+    let backend = ssl_provider::default_backend().unwrap();
+    let options = ClientOptions::default();
+    let settings =
+        ClientSettings::new(provider(&backend), options, Box::new(TrustNone), None, None).unwrap();
+    let mut client = ClientConnection::new(settings, Some("localhost"), None).unwrap();
+    let mut server = Connection::new(server_settings_on(&backend, |_| {}));
+    pump(&mut client, &mut server);
+    assert_eq!(client.ending(), Some(ClientEnding::Refused(Alert::UnknownCa)));
+    assert!(client.fault().unwrap().to_string().contains("nobody vouches"));
+    assert_eq!(client.certificates().len(), 1, "to be looked at");
+}

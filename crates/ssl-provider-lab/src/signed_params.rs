@@ -1,0 +1,82 @@
+//! What is signed in a handshake, and by which scheme: by a server its parameters of a key exchange
+//! (RFC 5246 section 7.4.3), by a client all messages so far (section 7.4.8).
+
+use ssl_provider::{Error, ProtocolVersion, Provider, SignatureScheme};
+
+/// What a server signs in ServerKeyExchange, one after the other: both randoms and its parameters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedParameters<'a> {
+    pub(crate) client_random: &'a [u8; 32],
+    pub(crate) server_random: &'a [u8; 32],
+    /// The parameters as the message has them.
+    pub(crate) parameters: &'a [u8],
+}
+
+impl SignedParameters<'_> {
+    /// Returns the digest that is signed.
+    pub(crate) fn digest(
+        &self,
+        provider: &Provider,
+        scheme: SignatureScheme,
+    ) -> Result<Vec<u8>, Error> {
+        digest(provider, scheme, &[self.client_random, self.server_random, self.parameters])
+    }
+}
+
+/// Returns the digest of a scheme over these parts, one after the other.
+pub(crate) fn digest(
+    provider: &Provider,
+    scheme: SignatureScheme,
+    parts: &[&[u8]],
+) -> Result<Vec<u8>, Error> {
+    let mut digest = vec![0; scheme.digest_len().unwrap_or_default()];
+    let mut rest = &mut digest[..];
+    for hash in scheme.hashes() {
+        let (out, after) = rest.split_at_mut(hash.output_len().min(rest.len()));
+        provider.backend().hashing().hash(*hash, parts, out)?;
+        rest = after;
+    }
+    Ok(digest)
+}
+
+/// Returns the scheme of a key in a version that does not negotiate schemes; `None` for TLS 1.2,
+/// which does (RFC 2246 section 7.4.3, RFC 8422 section 5.4).
+pub(crate) fn fixed_scheme(protocol: ProtocolVersion, is_rsa: bool) -> Option<SignatureScheme> {
+    match (protocol, is_rsa) {
+        (ProtocolVersion::TLS1_2, _) => None,
+        (_, true) => Some(SignatureScheme::RsaMd5Sha1),
+        (_, false) => Some(SignatureScheme::EcdsaSha1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::{HashAlgorithm, default_backend};
+    use ssl_provider_testkit::reference::hash;
+
+    use super::*;
+
+    #[test]
+    fn randoms_and_parameters_are_hashed_in_this_order() {
+        let provider = Provider::open(default_backend().unwrap());
+        let signed = SignedParameters {
+            client_random: &[1; 32],
+            server_random: &[2; 32],
+            parameters: &[3, 0, 29],
+        };
+        let bytes = [&[1; 32][..], &[2; 32], &[3, 0, 29]].concat();
+        let digest = |scheme| signed.digest(&provider, scheme).unwrap();
+        assert_eq!(digest(SignatureScheme::RsaSha256), hash(HashAlgorithm::Sha256, &[&bytes]));
+        let both = [HashAlgorithm::Md5, HashAlgorithm::Sha1].map(|it| hash(it, &[&bytes])).concat();
+        assert_eq!(digest(SignatureScheme::RsaMd5Sha1), both, "RFC 2246 section 7.4.3");
+    }
+
+    #[test]
+    fn only_tls_1_2_negotiates_a_scheme() {
+        for is_rsa in [true, false] {
+            assert_eq!(fixed_scheme(ProtocolVersion::TLS1_2, is_rsa), None);
+            let fixed = fixed_scheme(ProtocolVersion::TLS1_0, is_rsa).unwrap();
+            assert_eq!((fixed.is_rsa(), fixed.wire().is_none()), (is_rsa, is_rsa));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Secure renegotiation (RFC 5746): off unless asked for, and bound to the handshake before it.
+
+use super::*;
+
+const RENEGOTIATION_INFO: u16 = ExtensionType::RENEGOTIATION_INFO.0;
+const SCSV: u16 = 0x00ff;
+
+fn renegotiating() -> Arc<Settings> {
+    settings_with(|options| options.renegotiation = true)
+}
+
+/// A client that has completed its first handshake with the extended master secret.
+fn established(settings: &Arc<Settings>, version: ProtocolVersion) -> Client {
+    let mut client = Client::new(settings, version);
+    let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &[0])];
+    assert!(client.handshake(&[AES_128_CBC_SHA], &extensions).secure_renegotiation);
+    client
+}
+
+/// Returns the renegotiation_info of this client's next hello.
+fn info(client: &Client) -> Vec<u8> {
+    let mut info = Vec::new();
+    put_vec::<1>(&mut info, |out| out.extend_from_slice(&client.finished[0]));
+    info
+}
+
+/// Sends a hello under the keys in use, which begins a transcript of its own.
+fn send_hello(client: &mut Client, suites: &[u16], extensions: &[(u16, &[u8])]) {
+    client.transcript.clear();
+    client.session_id.clear();
+    let hello = client.hello(suites, extensions);
+    client.send_message(&hello);
+}
+
+/// Begins a renegotiation, and returns the renegotiation_info of the server.
+fn begin(client: &mut Client, suites: &[u16]) -> Vec<u8> {
+    let info = info(client);
+    send_hello(client, suites, &[EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info)]);
+    client.received();
+    let message = client.message_of_server(HandshakeType::SERVER_HELLO).expect("a ServerHello");
+    let hello = ServerHello::parse(&message, View::Strict).unwrap();
+    client.server_random = hello.random;
+    client.session_id = hello.session_id.to_vec();
+    client.suite = CipherSuite(hello.suite.into());
+    client.encrypt_then_mac = false;
+    hello.extensions.renegotiated_connection().expect("renegotiation_info").to_vec()
+}
+
+fn exchange_data(client: &mut Client) {
+    client.send(ContentType::ApplicationData, b"from the client");
+    assert_eq!(client.server.take_data(), b"from the client");
+    client.server.send(b"from the server");
+    let payloads = client.received().into_iter().map(|record| record.payload);
+    assert_eq!(payloads.collect::<Vec<_>>().concat(), b"from the server");
+}
+
+#[test]
+fn a_client_renegotiates_as_often_as_it_may() {
+    for version in [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2] {
+        let mut client = established(&renegotiating(), version);
+        for number in 1..=16 {
+            let suite = if number % 2 == 0 { AES_128_CBC_SHA } else { 0x0035 };
+            let both = client.finished.concat();
+            assert_eq!(begin(&mut client, &[suite]), both, "RFC 5746 section 3.7");
+            client.key_exchange();
+            let session = client.finish();
+            assert_eq!(session.suite.id.0, u32::from(suite));
+            assert_ne!(client.finished.concat(), both);
+            exchange_data(&mut client);
+        }
+        let info = info(&client);
+        let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info[..])];
+        send_hello(&mut client, &[AES_128_CBC_SHA], &extensions);
+        let declined = Sent { content_type: 21, payload: vec![1, 100] };
+        assert_eq!(client.received(), [declined]);
+        exchange_data(&mut client);
+    }
+}
+
+#[test]
+fn a_renegotiation_that_is_not_bound_to_the_handshake_before_it_is_refused() {
+    let settings = renegotiating();
+    let refusal = |suites: &[u16], change: fn(&mut Vec<u8>), with_info: bool| {
+        let mut client = established(&settings, ProtocolVersion::TLS1_2);
+        let mut info = info(&client);
+        change(&mut info);
+        let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info[..])];
+        send_hello(&mut client, suites, &extensions[..if with_info { 2 } else { 1 }]);
+        let alert = client.refusal();
+        assert_eq!(client.server.cause(), None, "of an encrypted message");
+        alert
+    };
+    let suites = [AES_128_CBC_SHA];
+    let failure = Alert::HandshakeFailure;
+    assert_eq!(refusal(&suites, |_| {}, false), failure, "no renegotiation_info");
+    assert_eq!(refusal(&[AES_128_CBC_SHA, SCSV], |_| {}, true), failure, "signaled by suite");
+    assert_eq!(refusal(&[AES_128_CBC_SHA, SCSV], |_| {}, false), failure, "as in a first hello");
+    assert_eq!(refusal(&suites, |info| *info = vec![0], true), failure, "empty");
+    assert_eq!(refusal(&suites, |info| info[12] ^= 1, true), failure, "one bit");
+    let cut = |info: &mut Vec<u8>| {
+        info.pop();
+        info[0] -= 1;
+    };
+    assert_eq!(refusal(&suites, cut, true), failure, "one byte less");
+    assert_eq!(refusal(&suites, |info| info[0] += 1, true), Alert::DecodeError);
+}
+
+#[test]
+fn a_renegotiation_keeps_version_and_extended_master_secret() {
+    let settings = renegotiating();
+    let mut client = established(&settings, ProtocolVersion::TLS1_2);
+    let info_of_client = info(&client);
+    send_hello(&mut client, &[AES_128_CBC_SHA], &[(RENEGOTIATION_INFO, &info_of_client)]);
+    assert_eq!(client.refusal(), Alert::HandshakeFailure, "without the extended master secret");
+
+    let mut client = established(&settings, ProtocolVersion::TLS1_2);
+    let info_of_client = info(&client);
+    client.offered = 0x0302;
+    let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info_of_client[..])];
+    send_hello(&mut client, &[AES_128_CBC_SHA], &extensions);
+    assert_eq!(client.refusal(), Alert::ProtocolVersion);
+}
+
+#[test]
+fn a_client_without_secure_renegotiation_is_declined() {
+    let mut client = Client::new(&renegotiating(), ProtocolVersion::TLS1_2);
+    client.handshake(&[AES_128_CBC_SHA], &[]);
+    for extensions in [&[][..], &[(RENEGOTIATION_INFO, &[0][..])]] {
+        send_hello(&mut client, &[AES_128_CBC_SHA], extensions);
+        let declined = Sent { content_type: 21, payload: vec![1, 100] };
+        assert_eq!(client.received(), [declined]);
+    }
+    exchange_data(&mut client);
+}
+
+#[test]
+fn no_data_of_the_client_comes_within_a_renegotiation() {
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    begin(&mut client, &[AES_128_CBC_SHA]);
+    client.server.send(b"of the session before");
+    let payloads = client.received().into_iter().map(|record| record.payload);
+    assert_eq!(payloads.collect::<Vec<_>>().concat(), b"of the session before");
+    client.send(ContentType::ApplicationData, b"of which session?");
+    assert_eq!(client.refusal(), Alert::UnexpectedMessage);
+    assert!(client.server.take_data().is_empty());
+}
+
+#[test]
+fn a_session_is_resumed_in_a_renegotiation() {
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    let (session_id, both) = (client.session_id.clone(), client.finished.concat());
+    let info = info(&client);
+    client.transcript.clear();
+    let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info[..])];
+    let hello = client.hello(&[AES_128_CBC_SHA], &extensions);
+    client.send_message(&hello);
+    // The server's Finished comes at once, under keys of its new random.
+    let mut output = client.server.output().to_vec();
+    let (key, number) = client.read.as_mut().unwrap();
+    let len = 5 + usize::from(u16::from_be_bytes([output[3], output[4]]));
+    let payload = key.decrypt_in_place(*number, &mut output[..len]).unwrap();
+    let mut messages = Assembler::default();
+    messages.extend(&output[payload]);
+    let message = messages.next_of_any_type().unwrap();
+    let hello = ServerHello::parse(&message, View::Strict).unwrap();
+    assert_eq!(hello.session_id, session_id);
+    assert_eq!(hello.extensions.renegotiated_connection(), Some(&both[..]));
+    client.server_random = hello.random;
+    client.derive();
+    // As a fresh key for what was just decrypted apart from the client.
+    let (key, number) = client.read.take().unwrap();
+    client.server.sent(len);
+    client.transcript.extend_from_slice(&message.bytes);
+    client.read = Some((key, number + 1));
+    client.received();
+    assert!(client.finish().resumed);
+    exchange_data(&mut client);
+}
