@@ -42,12 +42,12 @@ fn count_each(
                         break;
                     }
                     let kind = check(number);
-                    *tally.lock().unwrap().entry(kind).or_default() += 1;
+                    *tally.lock().expect("no thread has panicked").entry(kind).or_default() += 1;
                 }
             });
         }
     });
-    tally.into_inner().unwrap()
+    tally.into_inner().expect("no thread has panicked")
 }
 
 fn generator(seed: u64, number: usize) -> Rng {
@@ -56,7 +56,7 @@ fn generator(seed: u64, number: usize) -> Rng {
 }
 
 fn count(name: &str) -> usize {
-    number_from_env(name, DEFAULT_COUNT).try_into().unwrap()
+    number_from_env(name, DEFAULT_COUNT).try_into().expect("a number that fits")
 }
 
 /// A group of 1024 bits, the shortest that the policy of the cases takes; half of the inputs in
@@ -69,7 +69,7 @@ fn groups(backends: &[Backend]) -> Vec<Group> {
     let curves = NamedCurve::ALL.into_iter().filter(is_common).map(Group::Curve);
     let key = TestKey::rsa_2048().parts();
     let primes = [key.p, key.q].map(|prime| DhParameters::new(&prime.to_bytes_be(), &[2]));
-    curves.chain(primes.map(|prime| Group::from(prime.unwrap()))).collect()
+    curves.chain(primes.map(|prime| Group::from(prime.expect("an odd number")))).collect()
 }
 
 /// A master secret, or the status of the refusal.
@@ -105,7 +105,7 @@ fn agree(
         provider.generate_master_key(key, &peer, version, suite, list, Side::Server)
     });
     Some(match agreed {
-        Ok(master_key) => Ok(master_key.secret_for_key_log().unwrap().expose().to_vec()),
+        Ok(master_key) => Ok(master_key.secret_for_key_log().expect("allowed").expose().to_vec()),
         Err(error) => Err(error.status().code()),
     })
 }
