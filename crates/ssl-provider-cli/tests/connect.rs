@@ -197,17 +197,22 @@ fn sessions_are_resumed_by_ticket_and_by_id() {
 #[test]
 fn client_certificates_are_sent() {
     let Some(server) = Server::start("server-2048", &["-Verify", "1"]) else { return };
-    let (cert, private) = (key("client-2048.cert.pem"), key("client-2048.pem"));
-    let files = ["--cert", cert.to_str().unwrap(), "--key", private.to_str().unwrap()];
+    let files = |name: &str| {
+        let path = |suffix| key(&format!("{name}{suffix}")).display().to_string();
+        (path(".cert.pem"), path(".pem"))
+    };
     for backend in backends() {
-        let fixed = ["--insecure", "--backend", backend.info().name];
-        let report = report(&server.address, &[&files[..], &fixed].concat());
-        assert_eq!(report["client_certificate"], "sent");
+        for (cert, private) in [files("client-2048"), files("ec-p256")] {
+            let arguments = ["--insecure", "--cert", &cert, "--key", &private];
+            let backend = ["--backend", backend.info().name];
+            let report = report(&server.address, &[&arguments[..], &backend].concat());
+            assert_eq!(report["client_certificate"], "sent", "{private}");
+        }
     }
     let run = connect(&server.address, &["--insecure"]).expect_code(1);
     run.expect_stderr("the server sent the alert").expect_stderr("--key");
-    let other = key("other-2048.cert.pem");
-    let wrong = ["--cert", other.to_str().unwrap(), "--key", private.to_str().unwrap()];
+    let ((_, private), (other, _)) = (files("client-2048"), files("other-2048"));
+    let wrong = ["--cert", &other, "--key", &private];
     connect(&server.address, &wrong).expect_code(2).expect_stderr("does not match");
 }
 

@@ -1,5 +1,5 @@
 //! The client's side of a connection, without sockets: bytes in, bytes out.
-//! Records, alerts and application data are here; the handshake is in [`handshake`].
+//! Records, alerts and application data are here; the handshake is in `handshake.rs`.
 //!
 //! Servers are taken to be hostile: whatever they choose must have been offered, fit the rest, and
 //! be as long as the policy asks; messages come in order; nothing is buffered without a limit. The

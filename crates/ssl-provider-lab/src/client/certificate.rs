@@ -5,7 +5,7 @@ use std::fmt;
 
 use ssl_provider::{
     CipherSuiteInfo, Error, KeyExchange, Operation, ProtocolVersion, Provider, PublicKeyDer,
-    PublicKeyParts, SignatureScheme, SigningKey,
+    PublicKeyParts, SignatureAlgorithm, SignatureScheme, SigningKey,
 };
 use ssl_provider_wire::{Alert, Reader, certificates};
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -131,14 +131,16 @@ impl CertificateRequest {
             return None;
         }
         let supports = |operation| provider.backend().support(operation).is_supported();
+        // RFC 8017 section 9.1.1 step 3: a key may be too short for a long hash.
+        let fits = |scheme: SignatureScheme| match (scheme.algorithm(), scheme.digest_len()) {
+            (SignatureAlgorithm::RsaPss, Some(len)) => key.max_signature_len() > 2 * len + 2,
+            _ => true,
+        };
         let signs = |scheme: &SignatureScheme| {
             scheme.is_rsa() == is_rsa
                 && supports(Operation::Sign(*scheme))
                 && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
-                // RFC 8017 section 9.1.1: an RSA key may be too short for PSS with a long hash.
-                && (!is_rsa || scheme.digest_len().is_none_or(|len| {
-                    key.max_signature_len() >= 2 * len + 2
-                }))
+                && fits(*scheme)
         };
         match fixed_scheme(protocol, is_rsa) {
             Some(scheme) => Some(scheme).filter(signs),

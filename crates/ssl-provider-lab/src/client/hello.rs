@@ -224,7 +224,8 @@ impl Offer {
         }
         self.check_extensions(protocol, hello.extensions)?;
         let encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-        // RFC 7366 section 3. OpenSSL chooses it without encryption too, where it makes no difference.
+        // RFC 7366 section 3. OpenSSL chooses it without encryption too, where it makes no
+        // difference.
         let (is_cbc, is_null) =
             (suite.cipher.mode == CipherMode::Cbc, suite.cipher.algorithm == CipherAlgorithm::Null);
         if encrypt_then_mac && !is_cbc && !is_null {

@@ -337,6 +337,25 @@ fn client_certificates_are_accepted_in_every_version() {
 }
 
 #[test]
+fn a_short_key_signs_with_what_it_is_long_enough_for() {
+    // OpenSSL prefers PSS with SHA-512 here, which 1024 bits have no room for.
+    let key = PKey::from_rsa(Rsa::private_key_from_der(&TestKey::rsa_1024().der).unwrap()).unwrap();
+    let provider = provider(&default_backend().unwrap());
+    let signing = provider.load_signing_key(&key.private_key_to_pkcs8().unwrap()).unwrap();
+    let own = certificate(&key, None);
+    let identity = ClientIdentity::new(&provider, signing, vec![own]).unwrap();
+    let options = ClientOptions::default();
+    let trust = Box::new(TrustAll);
+    let settings = ClientSettings::new(provider, options, trust, Some(identity), None).unwrap();
+    let mut context = server_with(&rsa_key());
+    context.set_sigalgs_list("RSA-PSS+SHA512:RSA+SHA512:RSA-PSS+SHA256").unwrap();
+    context.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    let stream = accept(&context.build(), connect(&settings));
+    let sent = ClientCertificate::Sent(SignatureScheme::RsaSha512);
+    assert_eq!(info(&stream).client_certificate, sent);
+}
+
+#[test]
 fn the_application_protocol_and_the_server_name_arrive() {
     let mut context = server_with(&rsa_key());
     context.set_alpn_select_callback(|_, offered| {
