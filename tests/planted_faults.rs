@@ -336,8 +336,8 @@ impl RsaEncryption for Planted {
         ciphertext: &mut [u8],
     ) -> Result<(), Error> {
         let mut em = em.to_vec();
-        if self.plant == Plant::EncryptionIsOneBitOff {
-            em[30] ^= 1;
+        if let (Plant::EncryptionIsOneBitOff, Some(last)) = (self.plant, em.last_mut()) {
+            *last ^= 1;
         }
         self.inner.rsa_encryption().encrypt_raw(key, &em, ciphertext)
     }

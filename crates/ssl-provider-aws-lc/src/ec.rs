@@ -37,8 +37,8 @@ pub(crate) struct EcKey(NonNull<EC_KEY>);
 // thread.
 unsafe impl Send for EcKey {}
 
-// SAFETY: through a shared reference the key is only agreed and signed with, which take it as const;
-// AWS-LC documents that such calls may be made at the same time.
+// SAFETY: through a shared reference the key only agrees and signs, which take it as const; AWS-LC
+// documents that such calls may be made at the same time.
 unsafe impl Sync for EcKey {}
 
 impl EcKey {

@@ -11,8 +11,8 @@ use aws_lc_sys::{
 
 use ssl_provider_core::backend::{BAD_PUBLIC_KEY, RsaPrivateKey, SignatureKey, Signatures};
 use ssl_provider_core::{
-    Curve, Error, InvalidKey, MAX_MODULUS_LEN, NamedCurve, Operation, PublicKeyDer,
-    SignatureAlgorithm, SignatureScheme, SigningKeyDer,
+    Error, InvalidKey, MAX_MODULUS_LEN, Operation, PublicKeyDer, SignatureAlgorithm,
+    SignatureScheme, SigningKeyDer,
 };
 
 use crate::ec::{EcKey, group};
@@ -77,12 +77,7 @@ impl Signatures for AwsLc {
         match key {
             SigningKeyDer::Rsa(der) => Ok(Box::new(rsa::Key::load(der)?)),
             SigningKeyDer::Ec(der) => {
-                let curve = match der.curve() {
-                    Curve::P256 => NamedCurve::Secp256r1,
-                    Curve::P384 => NamedCurve::Secp384r1,
-                    Curve::P521 => NamedCurve::Secp521r1,
-                };
-                let group = group(curve).ok_or(Error::Key(InvalidKey::Curve))?;
+                let group = group(der.curve().into()).ok_or(Error::Key(InvalidKey::Curve))?;
                 let key = EcKey::from_number(group, der.number())?;
                 Ok(Box::new(key.ok_or(Error::Key(InvalidKey::Inconsistent))?))
             }

@@ -97,24 +97,51 @@ fn markdown(backends: &[Backend]) -> String {
         "Hashes of record MACs",
         "HMAC",
         "Record ciphers",
-        "Signatures",
+        "RSA public operation",
+        "Key agreement",
+        "Verification of signatures",
+        "Signing",
         "Random numbers",
         "FIPS 140",
     ]);
     for backend in backends {
         let info = backend.info();
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
-        let [prf, hash, compression, hmac, ciphers, signatures, random] =
-            groups().map(|(_, group)| whose(backend, &group));
         let name = format!("`{}`", info.name);
         let fips = fips(info.fips).to_owned();
-        table.row([name, rsa, prf, hash, compression, hmac, ciphers, signatures, random, fips]);
+        let [
+            prf,
+            hash,
+            compression,
+            hmac,
+            cipher,
+            encryption,
+            agreement,
+            verification,
+            signing,
+            random,
+        ] = groups().map(|(_, group)| whose(backend, &group));
+        table.row([
+            name,
+            rsa,
+            prf,
+            hash,
+            compression,
+            hmac,
+            cipher,
+            encryption,
+            agreement,
+            verification,
+            signing,
+            random,
+            fips,
+        ]);
     }
     table.to_markdown()
 }
 
-/// Returns all operations except RSA, by kind.
-fn groups() -> [(&'static str, Vec<Operation>); 7] {
+/// Returns all operations except RSA decryption and keys given for key agreement, by kind.
+fn groups() -> [(&'static str, Vec<Operation>); 10] {
     let of = |wanted: fn(&Operation) -> bool| Operation::all().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
@@ -125,7 +152,10 @@ fn groups() -> [(&'static str, Vec<Operation>); 7] {
         ),
         ("HMAC", of(|operation| matches!(operation, Operation::Hmac(_)))),
         ("record ciphers", of(is_cipher)),
-        ("signatures", of(|operation| matches!(operation, Operation::Verify(_)))),
+        ("RSA public operation", of(|operation| matches!(operation, Operation::RsaEncryptRaw))),
+        ("key agreement", of(|operation| matches!(operation, Operation::Ecdh(_) | Operation::Dh))),
+        ("verification of signatures", of(|operation| matches!(operation, Operation::Verify(_)))),
+        ("signing", of(|operation| matches!(operation, Operation::Sign(_)))),
         ("random numbers", of(|operation| matches!(operation, Operation::Random))),
     ]
 }
@@ -144,7 +174,7 @@ fn whose(backend: &Backend, group: &[Operation]) -> String {
             Support::Unsupported => "unsupported",
         };
         let name = operation.to_string();
-        let kinds = ["PRF ", "HMAC-", "compression function of "];
+        let kinds = ["PRF ", "HMAC-", "compression function of ", "ECDH ", "signing "];
         let name =
             kinds.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(&name).to_owned();
         match owners.iter_mut().find(|(known, _)| *known == owner) {

@@ -5,7 +5,7 @@ use pkcs1::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use pkcs1::der::{Decode, Encode, Error as DerError, Tag};
 use pkcs8::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
-use crate::algorithm::SignatureScheme;
+use crate::algorithm::{NamedCurve, SignatureScheme};
 use crate::error::Error;
 use crate::rsa_der::{MAX_EXPONENT_BITS, MAX_MODULUS_LEN, MIN_MODULUS_BITS, bit_len, is_even};
 
@@ -87,6 +87,16 @@ impl Curve {
             Self::P256 => 256,
             Self::P384 => 384,
             Self::P521 => 521,
+        }
+    }
+}
+
+impl From<Curve> for NamedCurve {
+    fn from(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => Self::Secp256r1,
+            Curve::P384 => Self::Secp384r1,
+            Curve::P521 => Self::Secp521r1,
         }
     }
 }
@@ -186,7 +196,7 @@ impl<'a> PublicKeyDer<'a> {
     /// Checks that the key and a digest are of `scheme`.
     pub(crate) fn check(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
         let kind = match self.parts {
-            PublicKeyParts::Rsa { modulus, .. } => KeyKind::Rsa(modulus.len()),
+            PublicKeyParts::Rsa { modulus, .. } => KeyKind::Rsa { bits: bit_len(modulus) },
             PublicKeyParts::Ec { curve, .. } => KeyKind::Ec(curve),
         };
         kind.check(scheme, digest)
@@ -196,8 +206,11 @@ impl<'a> PublicKeyDer<'a> {
 /// The kind of a key that signs or verifies, with its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
-    /// RSA, with the length of the modulus in bytes.
-    Rsa(usize),
+    /// RSA.
+    Rsa {
+        /// The length of the modulus.
+        bits: usize,
+    },
     /// On a curve.
     Ec(Curve),
 }
@@ -205,7 +218,7 @@ pub(crate) enum KeyKind {
 impl KeyKind {
     /// Checks that the key and a digest are of `scheme`.
     pub(crate) fn check(self, scheme: SignatureScheme, digest: &[u8]) -> Result<(), Error> {
-        if matches!(self, Self::Rsa(_)) != scheme.is_rsa() {
+        if matches!(self, Self::Rsa { .. }) != scheme.is_rsa() {
             return Err(Error::InvalidParameter(
                 "the algorithm of the key does not match the signature scheme",
             ));
@@ -213,7 +226,7 @@ impl KeyKind {
         let good = match (scheme.digest_len(), self) {
             (Some(len), _) => digest.len() == len,
             // 11 bytes of the block are padding at least (RFC 8017 section 9.2).
-            (None, Self::Rsa(modulus_len)) => (1..=modulus_len - 11).contains(&digest.len()),
+            (None, Self::Rsa { bits }) => (1..=bits.div_ceil(8) - 11).contains(&digest.len()),
             (None, Self::Ec(_)) => false,
         };
         if good { Ok(()) } else { Err(BAD_DIGEST_LEN) }

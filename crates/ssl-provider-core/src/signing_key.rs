@@ -26,7 +26,7 @@ impl SigningKey {
     /// `Ecdsa-Sig-Value` with two numbers of full length.
     pub fn max_signature_len(&self) -> usize {
         match self.kind {
-            KeyKind::Rsa(modulus_len) => modulus_len,
+            KeyKind::Rsa { bits } => bits.div_ceil(8),
             KeyKind::Ec(curve) => {
                 // A zero byte keeps a number positive; the length of P-521's takes two bytes.
                 let integers = 2 * (2 + curve.signature_number_len());
@@ -38,7 +38,7 @@ impl SigningKey {
     /// Returns the curve; none for an RSA key.
     pub fn curve(&self) -> Option<Curve> {
         match self.kind {
-            KeyKind::Rsa(_) => None,
+            KeyKind::Rsa { .. } => None,
             KeyKind::Ec(curve) => Some(curve),
         }
     }
@@ -55,11 +55,10 @@ impl SigningKey {
     /// - [`Error::Random`], [`Error::Backend`]: the library failed.
     pub fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
         self.kind.check(scheme, digest)?;
-        if let (KeyKind::Rsa(modulus_len), SignatureAlgorithm::RsaPss) =
-            (self.kind, scheme.algorithm())
+        if let (KeyKind::Rsa { bits }, SignatureAlgorithm::RsaPss) = (self.kind, scheme.algorithm())
         {
-            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest.
-            if modulus_len < 2 * digest.len() + 2 {
+            // RFC 8017 sections 8.1.1 and 9.1.1 step 3, with a salt as long as the digest.
+            if (bits - 1).div_ceil(8) < 2 * digest.len() + 2 {
                 return Err(Error::InvalidParameter("the modulus is too short for the scheme"));
             }
         }
@@ -82,7 +81,7 @@ impl Provider {
         let kind = match &der {
             SigningKeyDer::Rsa(rsa) => {
                 self.check_modulus(rsa.modulus_bits())?;
-                KeyKind::Rsa(rsa.modulus().len())
+                KeyKind::Rsa { bits: rsa.modulus_bits() }
             }
             SigningKeyDer::Ec(ec) => KeyKind::Ec(ec.curve()),
         };

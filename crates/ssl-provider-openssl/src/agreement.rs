@@ -1,6 +1,6 @@
 //! Key agreement of OpenSSL: on the NIST curves, the brainpool curves, secp256k1 and X25519, and in
-//! finite fields. On curves but X25519 it runs on OpenSSL's older functions: the newer ones copy each
-//! key into another form first.
+//! finite fields. On curves but X25519 it runs on OpenSSL's older functions: the newer ones copy
+//! each key into another form first.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
 use std::sync::LazyLock;

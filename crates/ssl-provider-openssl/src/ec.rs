@@ -1,5 +1,5 @@
-//! Private keys on curves in OpenSSL, which agree and sign. Which curves the OpenSSL at hand was built
-//! with is known at run time only.
+//! Private keys on curves in OpenSSL, which agree and sign. Which curves the OpenSSL at hand was
+//! built with is known at run time only.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,6 @@
 //! Backend of ssl-provider on OpenSSL: the system's, or one built from source (feature `vendored`).
-//! The `openssl` crate does most of it; the hashes under the PRF are called directly, for speed.
+//! The `openssl` crate does most of it; the hashes under the PRF and key agreement are called
+//! directly, for speed.
 
 mod agreement;
 mod cipher;
@@ -61,7 +62,7 @@ impl KeyExchangeBackend for OpenSsl {
         match operation {
             // HMAC and PRF are put together here from its hashes.
             Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
-            // Which ciphers and curves the OpenSSL at hand was built with is known at run time only.
+            // Which curves and ciphers the OpenSSL at hand has is known at run time only.
             Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
                 if !agreement::is_built_in(curve) =>
             {

@@ -11,8 +11,8 @@ use openssl::sign::RsaPssSaltlen;
 
 use ssl_provider_core::backend::{BAD_PUBLIC_KEY, SignatureKey, Signatures};
 use ssl_provider_core::{
-    Curve, Error, HashAlgorithm, InvalidKey, NamedCurve, Operation, PublicKeyDer,
-    SignatureAlgorithm, SignatureScheme, SigningKeyDer,
+    Error, HashAlgorithm, InvalidKey, Operation, PublicKeyDer, SignatureAlgorithm, SignatureScheme,
+    SigningKeyDer,
 };
 
 use crate::ec::{group, key_from_number};
@@ -48,12 +48,7 @@ impl Signatures for OpenSsl {
                 Ok(Box::new(RsaKey(PKey::from_rsa(key.0).map_err(failure)?)))
             }
             SigningKeyDer::Ec(der) => {
-                let curve = match der.curve() {
-                    Curve::P256 => NamedCurve::Secp256r1,
-                    Curve::P384 => NamedCurve::Secp384r1,
-                    Curve::P521 => NamedCurve::Secp521r1,
-                };
-                let group = group(curve).ok_or(Error::Key(InvalidKey::Curve))?;
+                let group = group(der.curve().into()).ok_or(Error::Key(InvalidKey::Curve))?;
                 let key = key_from_number(group, der.number()).map_err(failure)?;
                 Ok(Box::new(EcdsaKey(key.ok_or(Error::Key(InvalidKey::Inconsistent))?)))
             }

@@ -34,8 +34,8 @@ static BACKEND: LazyLock<Composed<Ring>> = LazyLock::new(|| {
 });
 
 /// The backend: ring, and RustCrypto for RSA, signatures over digests, Diffie-Hellman in finite
-/// fields, everything with MD5, the compression functions of hashes, and the curves and ciphers that
-/// ring lacks.
+/// fields, everything with MD5, the compression functions of hashes, and the curves and ciphers
+/// that ring lacks.
 pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }

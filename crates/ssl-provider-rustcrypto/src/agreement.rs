@@ -74,8 +74,8 @@ pub(crate) fn ecdh_crate(curve: NamedCurve) -> Option<&'static str> {
 /// How a crate makes keys of its curve.
 struct Library {
     name: &'static str,
-    generate: fn(&mut Rng) -> Result<Box<dyn AgreementKey>, Error>,
-    load: fn(&[u8]) -> Result<Box<dyn AgreementKey>, Error>,
+    generate: fn(&mut Rng) -> BoxedKey,
+    load: fn(&[u8]) -> BoxedKey,
 }
 
 impl Library {
@@ -100,6 +100,9 @@ impl Library {
         }
     }
 }
+
+/// What [`KeyAgreement`] returns.
+type BoxedKey = Result<Box<dyn AgreementKey>, Error>;
 
 /// The system's random numbers, or none in a test.
 type Rng = dyn TryCryptoRng<Error = getrandom::Error>;

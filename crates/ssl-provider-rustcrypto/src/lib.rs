@@ -102,4 +102,65 @@ mod tests {
             assert!(manifest.contains(&entry), "{name} is not {version}");
         }
     }
+
+    /// The other libraries take less; `tests/stack.rs` looks for secrets there.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn core_wipes_as_much_stack_as_agreement_and_signing_take() {
+        use ssl_provider_core::{
+            Backend, CipherSuite, Curve, DhParameters, FfdheGroup, Group, NamedCurve,
+            ProtocolVersion, Provider, Side, SignatureScheme,
+        };
+        use ssl_provider_testkit::exchange::Exchange;
+        use ssl_provider_testkit::rsa_key::TestKey;
+        use ssl_provider_testkit::stack::Remains;
+
+        let provider = Provider::open(Backend::from_static(backend()));
+        let assert_wiped = |what: &str, call: &mut (dyn FnMut() + Send)| {
+            assert!(Remains::of(call).wiped_to_the_bottom(), "{what}");
+        };
+
+        let fields = [FfdheGroup::Ffdhe2048, FfdheGroup::Ffdhe8192];
+        let fields = fields.map(|field| Group::from(DhParameters::named(field)));
+        let curves = NamedCurve::ALL.into_iter();
+        let curves = curves
+            .filter(|curve| provider.backend().support(Operation::Ecdh(*curve)).is_supported());
+        for group in curves.map(Group::from).chain(fields) {
+            let what = format!("{group:?}");
+            let suite = match group {
+                Group::Curve(_) => CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                _ => CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
+            };
+            let exchange = Exchange::new(ProtocolVersion::TLS1_2, suite);
+            let (version, suite, parameters) =
+                (exchange.protocol, exchange.suite.id, exchange.parameters());
+            let generate = || provider.generate_ephemeral_key(group.clone()).unwrap();
+            let mut keys = vec![generate()];
+            let peer = group.public_key(keys[0].public_key()).unwrap();
+            assert_wiped(&what, &mut || keys.push(generate()));
+            let mut key = keys.pop();
+            assert_wiped(&what, &mut || {
+                let key = key.take().unwrap();
+                let side = Side::Client;
+                let agreed =
+                    provider.generate_master_key(key, &peer, version, suite, &parameters, side);
+                drop(agreed.unwrap());
+            });
+        }
+
+        let on_curves = Curve::ALL.map(|curve| {
+            let scheme = SignatureScheme::EcdsaSha256;
+            (format!("{curve:?}"), signature::tests::private_key(curve), scheme)
+        });
+        let of_rsa = TestKey::all()
+            .into_iter()
+            .filter(|key| key.len() >= 256)
+            .map(|key| (key.name.to_owned(), key.der.to_vec(), SignatureScheme::RsaPssSha256));
+        for (what, der, scheme) in on_curves.into_iter().chain(of_rsa) {
+            let mut key = None;
+            assert_wiped(&what, &mut || key = Some(provider.load_signing_key(&der).unwrap()));
+            let key = key.unwrap();
+            assert_wiped(&what, &mut || drop(key.sign(scheme, &[7; 32]).unwrap()));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The raw RSA operations of the `rsa` crate; the private one is blinded and checked against faults.
+//! The raw RSA operations of the `rsa` crate, the private one blinded and checked against faults.
 //! The crate's own decryption would remove the padding, which core does without a branch.
 
 use getrandom::SysRng;

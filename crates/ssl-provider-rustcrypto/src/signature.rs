@@ -150,15 +150,24 @@ fn sign_ecdsa<S: AsRef<[u8]>>(
 ssl_provider_core::redacted_debug! { EcKey { .. } }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// `ECPrivateKey` on P-521 with the number 1 (RFC 5915 section 3).
+    use ssl_provider_testkit::rsa_key::der;
+    use ssl_provider_testkit::signature::ec_algorithm;
+
+    /// PKCS#8 of the number 1 on a curve.
+    pub(crate) fn private_key(curve: Curve) -> Vec<u8> {
+        let mut number = vec![0; curve.coordinate_len()];
+        if let Some(last) = number.last_mut() {
+            *last = 1;
+        }
+        let sec1 = der(0x30, &[&[2, 1, 1], &der(4, &[&number])]);
+        der(0x30, &[&[2, 1, 0], &ec_algorithm(curve.oid()), &der(4, &[&sec1])])
+    }
+
     fn p521() -> EcKey {
-        const CURVE: [u8; 9] = [0xa0, 7, 6, 5, 0x2b, 0x81, 4, 0, 0x23];
-        let mut der = [&[0x30, 80, 2, 1, 1, 4, 66][..], &[0; 66], &CURVE].concat();
-        der[7 + 65] = 1;
-        EcKey::load(&EcPrivateKeyDer::from_der(&der).unwrap()).unwrap()
+        EcKey::load(&EcPrivateKeyDer::from_der(&private_key(Curve::P521)).unwrap()).unwrap()
     }
 
     /// Equal nonces show in an equal first number, and two signatures with one reveal the key.

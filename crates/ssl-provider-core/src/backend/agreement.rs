@@ -50,7 +50,8 @@ pub trait KeyAgreement: fmt::Debug + Send + Sync {
         Err(Error::Unsupported(Operation::Dh))
     }
 
-    /// Takes a private key in a finite field, big-endian, at most as long as the prime.
+    /// Takes a private key in a finite field, big-endian, at most as long as the prime. It is for
+    /// known answers; nothing else about the number is checked.
     ///
     /// # Errors
     ///

@@ -4,14 +4,14 @@
 use num_bigint::BigUint;
 
 use ssl_provider_core::{
-    Backend, Curve, Error, InvalidKey, NamedCurve, Operation, Policy, Provider, SignatureAlgorithm,
+    Backend, Curve, Error, InvalidKey, Operation, Policy, Provider, SignatureAlgorithm,
     SignatureScheme, SigningKey,
 };
 
 use crate::bytes::{Rng, hex};
 use crate::curve;
 use crate::exchange::{POLICY, open};
-use crate::rsa_key::{TestKey, der, pkcs8};
+use crate::rsa_key::{KeyParts, TestKey, der, pkcs8};
 use crate::signature::{digest, ec_algorithm, ec_public_key, encoded, rsa_public_key, sign_block};
 
 /// A private key on a curve, as PKCS#8, and its public key.
@@ -57,12 +57,7 @@ fn ec_private_key(curve: Curve, number: &BigUint) -> Vec<u8> {
 }
 
 fn arithmetic(curve: Curve) -> curve::Curve {
-    let curve = match curve {
-        Curve::P256 => NamedCurve::Secp256r1,
-        Curve::P384 => NamedCurve::Secp384r1,
-        Curve::P521 => NamedCurve::Secp521r1,
-    };
-    curve::Curve::new(curve).expect("a curve of ECDSA")
+    curve::Curve::new(curve.into()).expect("a curve of ECDSA")
 }
 
 fn supported(backend: &Backend, scheme: SignatureScheme) -> bool {
@@ -194,6 +189,14 @@ pub fn signing_refuses_what_is_not_of_the_key(backend: &Backend) {
         }
         let too_short = scheme == SignatureScheme::RsaPssSha512;
         assert_eq!(own.sign(scheme, &digest).is_err(), too_short, "{}", scheme.name());
+    }
+    // The block of RSASSA-PSS has a bit less than the modulus.
+    let scheme = SignatureScheme::RsaPssSha512;
+    for (bits, good) in [(1033, false), (1034, true)] {
+        let key = load(&provider, &KeyParts::generate(bits, 0x8017).to_der());
+        let signature = key.sign(scheme, &digest(scheme));
+        let refused = matches!(signature, Err(Error::InvalidParameter(_)));
+        assert_eq!((signature.is_ok(), refused), (good, !good), "{bits}: {signature:?}");
     }
 }
 
