@@ -80,8 +80,8 @@ impl Signer {
         };
         let supports = |operation| provider.backend().support(operation).is_supported();
         let fits = |scheme: &SignatureScheme| {
-            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest; one byte more, since
-            // the block of a modulus of 8k + 1 bits is a byte shorter than the modulus.
+            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest; one byte more,
+            // since the block of a modulus of 8k + 1 bits is a byte shorter than the modulus.
             let too_short = scheme.algorithm() == SignatureAlgorithm::RsaPss
                 && key.max_signature_len() < 2 * scheme.digest_len().unwrap_or_default() + 3;
             !too_short
