@@ -80,9 +80,10 @@ impl Signer {
         };
         let supports = |operation| provider.backend().support(operation).is_supported();
         let fits = |scheme: &SignatureScheme| {
-            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest.
+            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest; one byte more,
+            // since the block of a modulus of 8k + 1 bits is a byte shorter than the modulus.
             let too_short = scheme.algorithm() == SignatureAlgorithm::RsaPss
-                && key.max_signature_len() < 2 * scheme.digest_len().unwrap_or_default() + 2;
+                && key.max_signature_len() < 2 * scheme.digest_len().unwrap_or_default() + 3;
             !too_short
                 && supports(Operation::Sign(*scheme))
                 && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
@@ -93,8 +94,7 @@ impl Signer {
 
     /// Returns the curve of the key as key exchanges name it; `None` for an RSA key.
     pub(crate) fn curve(&self) -> Option<NamedCurve> {
-        let oid = self.key.curve()?.oid();
-        NamedCurve::ALL.into_iter().find(|curve| curve.oid() == Some(oid))
+        self.key.curve().map(NamedCurve::from)
     }
 }
 
