@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 use aws_lc_sys::{
     CBS, ECDSA_sign, ECDSA_size, ECDSA_verify, EVP_MD_type, EVP_PKEY, EVP_PKEY_free,
     EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA, EVP_parse_public_key, RSA_NO_PADDING,
-    RSA_PKCS1_PADDING, RSA_PSS_SALTLEN_DIGEST, RSA_sign, RSA_sign_pss_mgf1, RSA_sign_raw,
-    RSA_verify, RSA_verify_pss_mgf1, RSA_verify_raw,
+    RSA_PSS_SALTLEN_DIGEST, RSA_sign, RSA_sign_pss_mgf1, RSA_sign_raw, RSA_verify,
+    RSA_verify_pss_mgf1, RSA_verify_raw,
 };
 
 use ssl_provider_core::backend::{BAD_PUBLIC_KEY, RsaPrivateKey, SignatureKey, Signatures};
@@ -61,8 +61,7 @@ impl Signatures for AwsLc {
                     RSA_verify_raw(rsa, out_len, out, room, signature, signature_len, padding)
                 };
                 // The block is not taken apart but made once more (RFC 8017 section 8.2.2).
-                let padding = vec![0xff; block_len.saturating_sub(3 + len)];
-                let expected = [&[0, 1], &padding[..], &[0], digest].concat();
+                let expected = padded(digest, block_len);
                 if answer == 1 && block.get(..block_len) != Some(&expected[..]) {
                     return Err(Error::BadSignature);
                 }
@@ -113,7 +112,9 @@ impl SignatureKey for rsa::Key {
             }
             // Without a hash, the block has the digest alone after its padding.
             (SignatureAlgorithm::RsaPkcs1, _) => {
-                let (written, padding) = (&raw mut written, RSA_PKCS1_PADDING);
+                let block = padded(digest, room);
+                let (data, len) = (block.as_ptr(), block.len());
+                let (written, padding) = (&raw mut written, RSA_NO_PADDING);
                 // SAFETY: as for PSS.
                 unsafe { RSA_sign_raw(key, written, out, room, data, len, padding) }
             }
@@ -142,6 +143,12 @@ impl SignatureKey for EcKey {
         signature.truncate(usize::try_from(written).map_err(|_| BAD_SIGNATURE_LEN)?);
         Ok(signature)
     }
+}
+
+/// The block of RSASSA-PKCS1-v1_5 with a digest alone behind the padding (RFC 8017 section 9.2).
+fn padded(digest: &[u8], len: usize) -> Vec<u8> {
+    let padding = vec![0xff; len.saturating_sub(3 + digest.len())];
+    [&[0, 1], &padding[..], &[0], digest].concat()
 }
 
 /// Owns a public key.

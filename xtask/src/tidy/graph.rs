@@ -37,7 +37,7 @@ const LAYERS: [Layer; 20] = [
         members: &[MEMORY],
         in_tests: &[],
         // Formats and wiping. No crypto library.
-        others: Some(&["pkcs1", "pkcs8", "zeroize"]),
+        others: Some(&["pkcs1", "pkcs8", "sec1", "zeroize"]),
     },
     Layer { member: "ssl-provider-rustcrypto", ..COMMON },
     Layer {
