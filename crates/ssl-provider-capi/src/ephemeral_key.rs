@@ -1,20 +1,18 @@
 //! Ephemeral keys of (EC)DHE: generated for one key agreement, on the curves that are listed here.
 
 use std::ffi::c_char;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ssl_provider::{
-    Backend, CipherSuite, EphemeralKey, Error, Group, NamedCurve, Operation, ProtocolVersion,
-};
-use ssl_provider_keys::{KeyShare, read_dh_parameters};
+use ssl_provider::{Backend, CipherSuite, Error, Group, NamedCurve, Operation, ProtocolVersion};
+use ssl_provider_keys::read_dh_parameters;
 
-use crate::abi::{KeyHandle, NCRYPT_SSL_ECC_CURVE, NTE_BAD_KEY_STATE, ProviderHandle};
+use crate::abi::{KeyHandle, NCRYPT_SSL_ECC_CURVE, ProviderHandle};
 use crate::boundary::export;
 use crate::check::no_flags;
-use crate::failure::{Failure, ensure};
+use crate::failure::ensure;
 use crate::key_store::MAX_BLOB_LEN;
 use crate::memory::Block;
 use crate::object::Object;
+use crate::own_key::OwnKey;
 use crate::pointer::{Bytes, Out};
 use crate::process::process;
 
@@ -138,49 +136,3 @@ fn record(curve: NamedCurve) -> NCRYPT_SSL_ECC_CURVE {
     }
     record
 }
-
-/// An ephemeral key until it has agreed, and its public half for as long as its handle lives.
-#[derive(Debug)]
-pub(crate) struct OwnKey {
-    pub(crate) backend: Backend,
-    pub(crate) share: KeyShare,
-    key: Mutex<Option<EphemeralKey>>,
-}
-
-impl OwnKey {
-    fn new(key: EphemeralKey) -> Result<Self, Error> {
-        let share = KeyShare::new(key.group(), key.public_key())
-            .map_err(|_| Error::Internal("the backend generated a key that is not of its group"))?;
-        Ok(Self { backend: key.backend().clone(), share, key: Mutex::new(Some(key)) })
-    }
-
-    /// Checks that the key has not agreed yet.
-    ///
-    /// # Errors
-    ///
-    /// `NTE_BAD_KEY_STATE` when it has.
-    pub(crate) fn check_unused(&self) -> Result<(), Failure> {
-        self.lock().as_ref().map(|_| ()).ok_or(USED_UP)
-    }
-
-    /// Returns the key for its only agreement, if it passes `check`.
-    ///
-    /// # Errors
-    ///
-    /// `NTE_BAD_KEY_STATE` when it has agreed before; those of `check`, which leave the key here.
-    pub(crate) fn take_if(
-        &self,
-        check: impl FnOnce(&EphemeralKey) -> Result<(), Error>,
-    ) -> Result<EphemeralKey, Failure> {
-        let mut key = self.lock();
-        check(key.as_ref().ok_or(USED_UP)?)?;
-        key.take().ok_or(USED_UP)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<EphemeralKey>> {
-        self.key.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-const USED_UP: Failure =
-    Failure::Status(NTE_BAD_KEY_STATE, "hPrivateKey: an ephemeral key agrees once");

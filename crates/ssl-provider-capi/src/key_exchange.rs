@@ -14,9 +14,9 @@ use crate::abi::{
 };
 use crate::boundary::export;
 use crate::check::SizedOutput;
-use crate::ephemeral_key::OwnKey;
 use crate::failure::{Failure, ensure};
 use crate::object::{Object, OpenProvider, PreSharedKey, PublicHalf};
+use crate::own_key::OwnKey;
 use crate::pointer::{BufferList, Out, OutBytes};
 use crate::process::process;
 

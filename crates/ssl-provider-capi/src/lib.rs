@@ -49,6 +49,7 @@ mod memory;
 pub mod ncrypt;
 pub mod not_supported;
 mod object;
+mod own_key;
 pub mod pointer;
 pub mod policy;
 pub mod private_key;

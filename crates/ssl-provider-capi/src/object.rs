@@ -11,9 +11,9 @@ use ssl_provider::{
 use ssl_provider_keys::{EcPublicKey, KeyShare, PublicKey, RsaPublicKey};
 use zeroize::Zeroizing;
 
-use crate::ephemeral_key::OwnKey;
 use crate::failure::Failure;
 use crate::key_store::StoredKey;
+use crate::own_key::OwnKey;
 use crate::session_key::SessionKey;
 
 /// An object behind a handle.

@@ -108,8 +108,8 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
-/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of the
-/// function table, which are those of interface 1.0 to 3.0.
+/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of
+/// the function table, which are those of interface 1.0 to 3.0.
 #[test]
 fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
     let source = text("src/not_supported.rs");
@@ -224,7 +224,8 @@ of_metadata! { STATUSES_OF_THE_HEADER: i32 = foundation:
 }
 
 of_metadata! { TEXTS_OF_THE_HEADER: *const u16 = windows:
-    TLS_RSA_PSK_EXCHANGE BCRYPT_DH_PARAMETERS BCRYPT_3DES_112_ALGORITHM BCRYPT_DESX_ALGORITHM BCRYPT_MD2_ALGORITHM
+    TLS_RSA_PSK_EXCHANGE BCRYPT_DH_PARAMETERS
+    BCRYPT_3DES_112_ALGORITHM BCRYPT_DESX_ALGORITHM BCRYPT_MD2_ALGORITHM
     BCRYPT_MD4_ALGORITHM BCRYPT_CHAIN_MODE_ECB BCRYPT_CHAIN_MODE_CFB NCRYPT_UNIQUE_NAME_PROPERTY
     NCRYPT_LENGTHS_PROPERTY NCRYPT_KEY_TYPE_PROPERTY NCRYPT_PROVIDER_HANDLE_PROPERTY
     BCRYPT_SIGNATURE_LENGTH BCRYPT_PRIVATE_KEY_BLOB

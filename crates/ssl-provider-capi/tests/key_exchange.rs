@@ -1,5 +1,5 @@
-//! Key exchanges of both sides through the exports, where only Rust can stage it: every backend with
-//! every other, threads that share an ephemeral key, faults of a backend, and what one lacks.
+//! Key exchanges of both sides through the exports, where only Rust can stage it: every backend
+//! with every other, threads that share an ephemeral key, faults of a backend, and what one lacks.
 
 // Helpers of tests fail by panicking.
 #![allow(clippy::unwrap_used)]

@@ -137,7 +137,7 @@ impl EphemeralKey {
         self.key.public_key()
     }
 
-    /// Computes the shared secret, a premaster secret of TLS up to 1.2, with a key of the same group.
+    /// Computes the shared secret, a premaster secret of TLS up to 1.2, with a key of this group.
     fn agree(self, peer: &PeerPublicKey) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (_, len) = self.group.lengths();
         let mut secret = Zeroizing::new(vec![0; len]);

@@ -1,5 +1,5 @@
-//! The whole server and the whole client in C and their peers: TLS stacks of others shake hands with
-//! them in each version, with suites of each kind, and read and serve a page.
+//! The whole server and the whole client in C and their peers: TLS stacks of others shake hands
+//! with them in each version, with suites of each kind, and read and serve a page.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -95,8 +95,8 @@ pub(super) struct Peers<'a> {
 }
 
 impl Peers<'_> {
-    /// Has every client that is installed, and the one in C, hold every conversation, as each of the
-    /// identities, with one run of the server, which must then exit without an error; then the
+    /// Has every client that is installed, and the one in C, hold every conversation, as each of
+    /// the identities, with one run of the server, which must then exit without an error; then the
     /// client in C with the server of OpenSSL, if that is installed.
     ///
     /// # Errors

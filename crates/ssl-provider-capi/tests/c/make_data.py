@@ -277,8 +277,8 @@ def pre_shared_key():
     part = number(len(psk), 2)
     premaster = part + bytes(len(psk)) + part + psk
     print("struct psk_exchange {\n    unsigned suite;\n    int extended;")
-    print("    unsigned hash_len;\n    const unsigned char *hash, *client_finished, *server_finished;")
-    print("};\n")
+    print("    unsigned hash_len;")
+    print("    const unsigned char *hash, *client_finished, *server_finished;\n};\n")
     rows = []
     for suite, name in ((0x00A8, "sha256"), (0x00A9, "sha384")):
         digest = transcript_hash(name)
