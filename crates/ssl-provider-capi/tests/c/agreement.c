@@ -491,7 +491,7 @@ static void mistakes(void)
     list = list_of(buffers, 2);
     buffers[1].cbBuffer = 31;
     EXPECT(NTE_INVALID_PARAMETER, CALL(own, peer, protocol, ecdhe, NULL, 0, NULL, 1));
-    buffers[1].cbBuffer = 33;
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SERVER_RANDOM, memory, 33);
     EXPECT(NTE_INVALID_PARAMETER, CALL(own, peer, protocol, ecdhe, NULL, 0, NULL, 1));
     /* A session hash of another length than that of the suite. */
     set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SESSION_HASH, client_random, 32);

@@ -142,12 +142,12 @@ static void two_calls(DWORD protocol, DWORD offered)
 static void refused_premasters(void)
 {
     NCRYPT_KEY_HANDLE premaster = 77, master = 77, ec = 0, other = 0;
-    DWORD offered = 0x303;
+    DWORD offered[2] = {0x303, 0};
     NCryptBuffer buffers[3];
     NCryptBufferDesc list = list_of(buffers, 1);
     PBYTE b = encrypted;
     DWORD room = sizeof(encrypted);
-    set_list(buffers, &offered);
+    set_list(buffers, offered);
     OK(SslImportKey(provider, &ec, BCRYPT_ECCPUBLIC_BLOB, in(curve_keys[0].ecdsa_public.data),
                     curve_keys[0].ecdsa_public.len, 0));
 #define CALL(provider_, key, protocol, suite, flags)                                             \
