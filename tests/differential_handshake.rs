@@ -288,7 +288,8 @@ fn generated_signatures_have_the_same_verdict_on_every_backend() {
         let first = verdicts[0].1;
         assert!(
             verdicts.iter().all(|(_, verdict)| *verdict == first),
-            "number {number}, {kind}: {} presented as {}, digest {}, signature {}, key {}\n{verdicts:#?}",
+            "number {number}, {kind}: {} presented as {}, digest {}, signature {}, key {}\n\
+             {verdicts:#?}",
             scheme.name(),
             presented_as.name(),
             to_hex(&digest),

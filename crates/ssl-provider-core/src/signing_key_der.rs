@@ -109,7 +109,7 @@ crate::redacted_debug! { EcPrivateKeyDer { curve, .. } }
 mod tests {
     use super::*;
 
-    /// `ECPrivateKey` with the number 1 in `len` bytes; with the OID of P-256 if it names its curve.
+    /// `ECPrivateKey` with the number 1 in `len` bytes, and the name of P-256 if it has that.
     fn sec1(len: u8, names_curve: bool) -> Vec<u8> {
         let mut number = vec![0; usize::from(len)];
         if let Some(last) = number.last_mut() {

@@ -207,7 +207,8 @@ macro_rules! conformance_tests {
                 exporter_takes_a_context_as_long_as_its_length_field
                 exporter_refuses_reserved_and_malformed_requests exporter_eap_key_blocks;
             handshakes: handshakes_of_go handshakes_of_go_without_extended_master_secret
-                handshakes_of_captures handshakes_of_recorded_agreements handshakes_verify_over_the_recorded_messages
+                handshakes_of_captures handshakes_of_recorded_agreements
+                handshakes_verify_over_the_recorded_messages
                 handshakes_of_every_suite;
             rsa: rsa_decrypts_with_every_size_of_key rsa_keeps_leading_zeros
                 rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time;

@@ -1,5 +1,5 @@
-//! The kinds of RSA decryption and encryption: the raw operations, whose blocks core alone makes and
-//! looks at.
+//! The kinds of RSA decryption and encryption: the raw operations, whose blocks core alone makes
+//! and looks at.
 
 use std::fmt;
 
