@@ -38,8 +38,8 @@ export! {
     /// key-server`) whose socket the environment variable `SSL_PROVIDER_KEY_SERVER` names. It must
     /// run as the same user, as root, or as the user whose number is in
     /// `SSL_PROVIDER_KEY_SERVER_UID`. It does the key exchange of `SslImportMasterKey`, which
-    /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. Such a key does not sign, and what
-    /// a policy requires of RSA is not checked for it.
+    /// returns `NTE_DEVICE_NOT_READY` while it cannot be reached. Such a key does not sign, and
+    /// what a policy requires of RSA is not checked for it.
     ///
     /// Returns `NTE_NO_KEY` if there is no such key, `NTE_DEVICE_NOT_READY` if the key server
     /// cannot be reached, and `NTE_BAD_TYPE` if the key of the certificate is neither RSA nor on
