@@ -35,7 +35,7 @@ use crate::{outputs, protocol_argument, suite_argument};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// Server to connect to, such as device.example:443 or [::1]:443
+    /// Server to connect to, such as `device.example:443` or `[::1]:443`
     #[arg(value_name = "HOST:PORT", value_parser = target::parse)]
     pub target: Target,
 
