@@ -112,6 +112,10 @@ impl SignatureKey for rsa::Key {
             }
             // Without a hash, the block has the digest alone after its padding.
             (SignatureAlgorithm::RsaPkcs1, _) => {
+                // Core has seen to it, so that eight bytes of padding are left.
+                if len + 11 > room {
+                    return Err(BAD_DIGEST_LEN);
+                }
                 let block = padded(digest, room);
                 let (data, len) = (block.as_ptr(), block.len());
                 let (written, padding) = (&raw mut written, RSA_NO_PADDING);
@@ -185,6 +189,9 @@ impl Drop for PublicKey {
     }
 }
 
+/// Core sees to the length of the digest.
+const BAD_DIGEST_LEN: Error = Error::Internal("digest: too long for the modulus");
+
 const BAD_SIGNATURE_LEN: Error =
     Error::Internal("the library wrote a signature that is not as long as the modulus");
 
@@ -198,13 +205,11 @@ mod tests {
     fn a_digest_that_is_too_long_for_the_modulus_fails_and_leaves_the_queue_empty() {
         let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-1024.der");
         let key = AwsLc.load(&SigningKeyDer::from_der(der).unwrap()).unwrap();
-        for (scheme, len) in
-            [(SignatureScheme::RsaWithoutDigestInfo, 118), (SignatureScheme::RsaPssSha512, 64)]
-        {
-            let failed = key.sign(scheme, &vec![1; len]);
-            assert!(matches!(failed, Err(Error::Backend { code, .. }) if code != 0), "{failed:?}");
-            // SAFETY: the call takes no pointer.
-            assert_eq!(unsafe { ERR_peek_error() }, 0);
-        }
+        let failed = key.sign(SignatureScheme::RsaWithoutDigestInfo, &[1; 118]);
+        assert_eq!(failed, Err(BAD_DIGEST_LEN));
+        let failed = key.sign(SignatureScheme::RsaPssSha512, &[1; 64]);
+        assert!(matches!(failed, Err(Error::Backend { code, .. }) if code != 0), "{failed:?}");
+        // SAFETY: the call takes no pointer.
+        assert_eq!(unsafe { ERR_peek_error() }, 0);
     }
 }
