@@ -59,8 +59,8 @@ fn count(name: &str) -> usize {
     number_from_env(name, DEFAULT_COUNT).try_into().expect("a number that fits")
 }
 
-/// A group of 1024 bits, the shortest that the policy of the cases takes; half of the inputs in
-/// finite fields are in it.
+/// The curves that two backends or more take given keys on, and two finite fields of 1024 bits, the
+/// shortest that the policy of the cases takes.
 fn groups(backends: &[Backend]) -> Vec<Group> {
     let is_common = |curve: &NamedCurve| {
         let load = Operation::EcdhLoad(*curve);
