@@ -109,33 +109,8 @@ fn markdown(backends: &[Backend]) -> String {
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
         let name = format!("`{}`", info.name);
         let fips = fips(info.fips).to_owned();
-        let [
-            prf,
-            hash,
-            compression,
-            hmac,
-            cipher,
-            encryption,
-            agreement,
-            verification,
-            signing,
-            random,
-        ] = groups().map(|(_, group)| whose(backend, &group));
-        table.row([
-            name,
-            rsa,
-            prf,
-            hash,
-            compression,
-            hmac,
-            cipher,
-            encryption,
-            agreement,
-            verification,
-            signing,
-            random,
-            fips,
-        ]);
+        let groups = groups().map(|(_, group)| whose(backend, &group));
+        table.row([name, rsa].into_iter().chain(groups).chain([fips]));
     }
     table.to_markdown()
 }

@@ -14,8 +14,8 @@ impl Table {
     }
 
     /// Adds a row, as wide as the header.
-    pub(crate) fn row<const COLUMNS: usize>(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.to_vec());
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
     }
 
     /// Returns the table for a terminal: columns as wide as their widest cell.
