@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::Package;
 
+use self::peers::Identities;
 use crate::command::{Run, in_parallel, is_installed};
 use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
@@ -133,8 +134,8 @@ fn abuse(workspace: &Workspace) -> Result<()> {
 pub(crate) enum Extent {
     /// Everything.
     Full,
-    /// What a change must pass: without the Rust tests, which `cargo xtask test` runs, and with the
-    /// default provider only.
+    /// What a change must pass: without the Rust tests, which `cargo xtask test` runs, with the
+    /// default provider only, and on the release build only.
     Short,
 }
 
@@ -144,63 +145,61 @@ pub(crate) enum Extent {
 ///
 /// Fails at the first step that does.
 pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) -> Result<()> {
-    let build = Build::under(workspace, &workspace.empty_target("capi/debug")?)?;
-    build.install(Profile::Debug)?;
+    let is_short = extent == Extent::Short;
+    let (profile, prefix_of_build) =
+        if is_short { (Profile::Release, "capi/release") } else { (Profile::Debug, "capi/debug") };
+    let build = Build::under(workspace, &workspace.empty_target(prefix_of_build)?)?;
+    build.install(profile)?;
     let (compilers, missing): (Vec<Compiler>, Vec<Compiler>) =
         COMPILERS.into_iter().partition(|compiler| is_installed(compiler.program));
     if !missing.is_empty() {
         let names: Vec<&str> = missing.iter().map(|compiler| compiler.program).collect();
         println!("NOT TESTED: compilers that are not installed: {}", names.join(", "));
     }
-    if extent != Extent::Short {
+    if !is_short {
         // The Rust tests: prototypes, layouts, constants, header, behaviour, planted mismatches.
         build.cargo("test").run(workspace)?;
     }
     build.model()?;
     build.exports()?;
+    let repeated = if is_short { Identities::InTurn } else { Identities::Each };
     for compiler in compilers {
         build.header(compiler)?;
-        for program in PROGRAMS {
-            build.compile(compiler, program, Library::Shared, &[])?;
-            build.program(program).run(workspace)?;
-        }
+        build.programs(compiler, Library::Shared, &[])?;
         build.compile_peers(compiler, &[])?;
-        build.converse(&[], None)?;
+        let is_first = compiler.program == GCC.program;
+        build.converse(&[], None, if is_first { Identities::Each } else { repeated })?;
     }
-    for program in PROGRAMS {
-        build.compile(GCC, program, Library::Shared, &[])?;
-        if extent != Extent::Short {
-            // The provider of each backend; the one at index 0 is the default by name.
+    build.programs(GCC, Library::Static, &[])?;
+    build.compile_all(GCC, &[])?;
+    if !is_short {
+        // The provider of each backend; the one at index 0 is the default by name.
+        for program in PROGRAMS {
             for index in 0..=BACKENDS.len() {
                 let run = build.program(program);
                 run.env("SSL_PROVIDER_TEST_INDEX", index.to_string()).run(workspace)?;
             }
         }
-        build.compile(GCC, program, Library::Static, &[])?;
-        build.program(program).run(workspace)?;
-    }
-    build.valgrind()?;
-    build.compile_peers(GCC, &[])?;
-    if extent != Extent::Short {
         for index in 0..=BACKENDS.len() {
-            build.converse(&[], Some(index))?;
+            build.converse(&[], Some(index), Identities::Each)?;
         }
     }
-    build.converse(&build.valgrind_for(SERVER), None)?;
-    for program in PROGRAMS.into_iter().filter(|program| *program != FORKS) {
-        build.compile(GCC, program, Library::Shared, &SANITIZERS)?;
-        build.program(program).run(workspace)?;
-    }
+    build.valgrind()?;
+    build.programs(GCC, Library::Shared, &SANITIZERS)?;
     build.compile_peers(GCC, &SANITIZERS)?;
-    build.converse(&[], None)?;
+    build.converse(&[], None, repeated)?;
     build.hook()?;
-    // What was proven is the debug build, which is not for use.
-    let installed = match prefix {
-        Some(prefix) => Build::under(workspace, prefix)?,
-        None => Build::under(workspace, &workspace.empty_target("capi/release")?)?,
-    };
-    installed.install(Profile::Release)?;
-    installed.check()?;
+    if is_short && prefix.is_none() {
+        build.check()?;
+    } else {
+        // What was proven may be the debug build, which is not for use.
+        let installed = match prefix {
+            Some(prefix) => Build::under(workspace, prefix)?,
+            None => Build::under(workspace, &workspace.empty_target("capi/release")?)?,
+        };
+        installed.install(Profile::Release)?;
+        installed.check()?;
+    }
     println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 2);
     Ok(())
 }
@@ -360,6 +359,32 @@ impl<'a> Build<'a> {
         Run::new(self.output.join(program))
     }
 
+    /// Compiles every program and runs it, as many at a time as there are processors. The
+    /// sanitizers do not survive [`FORKS`].
+    fn programs(&self, compiler: Compiler, library: Library, options: &[&str]) -> Result<()> {
+        let is_sanitized = options == SANITIZERS;
+        let outcomes = in_parallel(&PROGRAMS, |program| {
+            if is_sanitized && *program == FORKS {
+                return Ok(());
+            }
+            self.compile(compiler, program, library, options)?;
+            let (status, printed) = self.program(program).outcome(self.workspace)?;
+            ensure!(status.success(), "{program} failed: {status}\n{printed}");
+            print!("{printed}");
+            Ok(())
+        });
+        outcomes.into_iter().collect()
+    }
+
+    /// Compiles every program, the server and the client.
+    fn compile_all(&self, compiler: Compiler, options: &[&str]) -> Result<()> {
+        let compiled = in_parallel(&PROGRAMS, |program| {
+            self.compile(compiler, program, Library::Shared, options)
+        });
+        compiled.into_iter().collect::<Result<()>>()?;
+        self.compile_peers(compiler, options)
+    }
+
     /// The server and the client.
     fn compile_peers(&self, compiler: Compiler, options: &[&str]) -> Result<()> {
         self.compile(compiler, SERVER, Library::Shared, options)?;
@@ -367,16 +392,27 @@ impl<'a> Build<'a> {
     }
 
     /// The server with every client, and the client with another server.
-    fn converse(&self, wrapper: &[String], provider: Option<usize>) -> Result<()> {
+    fn converse(
+        &self,
+        wrapper: &[String],
+        provider: Option<usize>,
+        identities: Identities,
+    ) -> Result<()> {
         let keys = self.workspace.root().join("tests/data/keys");
         let [server, client] = [SERVER, CLIENT].map(|program| self.output.join(program));
-        peers::Peers { server: &server, client: &client, keys: &keys, wrapper, provider }.converse()
+        let (server, client, keys) = (&server, &client, &keys);
+        peers::Peers { server, client, keys, wrapper, provider, identities }.converse()
     }
 
-    /// Every program under valgrind, as many at a time as there are processors.
+    /// Every program under valgrind, as many at a time as there are processors; the conversations,
+    /// which take longest, are one of them.
     fn valgrind(&self) -> Result<()> {
-        let outcomes = in_parallel(&PROGRAMS, |program| {
+        let work: Vec<_> = [SERVER].into_iter().chain(PROGRAMS).collect();
+        let outcomes = in_parallel(&work, |program| {
             let valgrind = self.valgrind_for(program);
+            if *program == SERVER {
+                return self.converse(&valgrind, None, Identities::InTurn);
+            }
             let run = Run::new(&valgrind[0]).args(&valgrind[1..]);
             let run = with_abuse(run.args([self.output.join(program)]), LITTLE_ABUSE);
             let (status, printed) = run.outcome(self.workspace)?;

@@ -29,7 +29,7 @@ const STEPS: [Step; 27] = [
     ("attack", attack::smoke),
     ("tidy", tidy::run),
     ("release", release::smoke),
-    ("matrix", |workspace| matrix::run(workspace, false)),
+    ("matrix", |workspace| matrix::run(workspace, matrix::Extent::Smoke)),
     ("msrv", msrv::run),
     ("doc", doc::run),
     ("public-api", |workspace| public_api::run(workspace, false)),

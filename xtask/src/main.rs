@@ -197,7 +197,8 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Test => test::run(&workspace),
         Task::Ci => ci::run(&workspace),
-        Task::Matrix { full } => matrix::run(&workspace, full),
+        Task::Matrix { full: true } => matrix::run(&workspace, matrix::Extent::Vendored),
+        Task::Matrix { full: false } => matrix::run(&workspace, matrix::Extent::Tests),
         Task::Msrv => msrv::run(&workspace),
         Task::Cross => cross::run(&workspace),
         Task::Tidy => tidy::run(&workspace),

@@ -20,9 +20,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
         .args(["--workspace", "--no-fail-fast", "--features", &all_of_facade()])
         .run(workspace)?;
-    // Has an allocator of its own, so the library must not have one.
+    // Has an allocator of its own, so the library must not have one. Of the whole workspace, since
+    // everything below is then built with the features that it is built with above.
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
-        .args(["--package", "ssl-provider-capi", "--no-default-features"])
+        .args(["--workspace", "--no-default-features"])
         .args(["--features", &all_of_facade(), "--test", "no_memory"])
         .run(workspace)?;
     println!("all tests passed on {}", BACKENDS.join(", "));

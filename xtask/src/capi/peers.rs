@@ -79,6 +79,14 @@ type Identity = (&'static str, Option<&'static str>);
 const IDENTITIES: [Identity; 3] =
     [("none", None), ("RSA", Some("client-2048")), ("ECDSA", Some("ec-p256"))];
 
+/// Which of [`IDENTITIES`] hold a conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identities {
+    Each,
+    /// One, in turn: where a run is slow, or is not the first of its kind.
+    InTurn,
+}
+
 /// The groups that the client is limited to, one after the other: P-256, P-384, P-521, X25519.
 const GROUPS: [&str; 4] = ["23", "24", "25", "29"];
 
@@ -94,6 +102,7 @@ pub(super) struct Peers<'a> {
     pub(super) wrapper: &'a [String],
     /// The index of the provider that they open.
     pub(super) provider: Option<usize>,
+    pub(super) identities: Identities,
 }
 
 impl Peers<'_> {
@@ -120,16 +129,15 @@ impl Peers<'_> {
         if clients.contains(&"openssl") { self.visit() } else { Ok(()) }
     }
 
-    /// Every conversation as each of the identities; as one of them, in turn, under a program that
-    /// makes them slow.
+    /// The conversations, and who holds them.
     fn pairs(&self) -> Vec<(&'static Conversation, Identity)> {
-        let is_slow = !self.wrapper.is_empty();
+        let in_turn = self.identities == Identities::InTurn;
         let numbered = CONVERSATIONS.iter().enumerate();
         numbered
             .flat_map(|(number, conversation)| {
                 let identities = IDENTITIES.into_iter().enumerate();
                 let taken = identities
-                    .filter(move |(index, _)| !is_slow || number % IDENTITIES.len() == *index);
+                    .filter(move |(index, _)| !in_turn || number % IDENTITIES.len() == *index);
                 taken.map(move |(_, identity)| (conversation, identity))
             })
             .collect()
