@@ -94,6 +94,9 @@ pub(crate) struct Options {
     /// and 10 000 000 mixed calls, on eight threads. Takes about ten minutes on two cores.
     #[arg(long, conflicts_with = "prefix")]
     full_abuse: bool,
+    /// Only what CI runs: the C programs on the release build, with the default provider.
+    #[arg(long, conflicts_with_all = ["full_abuse", "compare_cinstall", "install_only"])]
+    short: bool,
     /// Only check that `cargo cinstall` installs the same files as `--prefix`; needs cargo-c.
     #[arg(long, conflicts_with_all = ["prefix", "full_abuse"])]
     compare_cinstall: bool,
@@ -116,7 +119,8 @@ pub(crate) fn task(workspace: &Workspace, options: &Options) -> Result<()> {
         println!("installed under {}", prefix.display());
         return Ok(());
     }
-    run(workspace, Extent::Full, options.prefix.as_deref())
+    let extent = if options.short { Extent::Short } else { Extent::Full };
+    run(workspace, extent, options.prefix.as_deref())
 }
 
 /// Runs the abuse at its full length against the release build.

@@ -6,7 +6,7 @@ use std::fmt;
 use getrandom::SysRng;
 use rsa::hazmat::rsa_decrypt_and_check;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use rsa::{BoxedUint, RsaPrivateKey as Expanded};
+use rsa::{BoxedUint, PrivateKey as Expanded};
 use ssl_provider::backend::{
     BAD_BLOCK_LEN, Composed, KeyExchangeBackend, RsaDecryption, RsaPrivateKey, trial_decryption,
 };
