@@ -138,10 +138,14 @@ impl Connection {
         }
     }
 
-    /// Whether a new handshake is processed: only one that can be bound to that before it.
+    /// Whether a new handshake is processed: only one that can be bound to that before it. The
+    /// verify_data of an abbreviated handshake without the extended master secret binds nothing,
+    /// since two sessions may have one master secret (triple handshake, RFC 7627 section 5.4).
     fn may_renegotiate(&self) -> bool {
         let is_bound = |session: &SessionInfo| {
-            session.secure_renegotiation && session.protocol != ProtocolVersion::SSL3
+            session.secure_renegotiation
+                && session.protocol != ProtocolVersion::SSL3
+                && (session.extended_master_secret || !session.resumed)
         };
         self.settings.options.renegotiation
             && self.renegotiations < MAX_RENEGOTIATIONS

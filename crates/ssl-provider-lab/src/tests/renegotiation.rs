@@ -133,6 +133,31 @@ fn a_client_without_secure_renegotiation_is_declined() {
     exchange_data(&mut client);
 }
 
+/// Else a server between the two has sessions of one master secret with both, and what follows them
+/// is bound to neither (the triple handshake, RFC 7627 section 5.4).
+#[test]
+fn a_resumption_without_the_extended_master_secret_is_never_renegotiated() {
+    let settings = renegotiating();
+    for extended in [false, true] {
+        let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
+        let extensions = [(RENEGOTIATION_INFO, &[0][..]), EXTENDED_MASTER_SECRET];
+        let extensions = &extensions[..if extended { 2 } else { 1 }];
+        assert!(!first.handshake(&[AES_128_CBC_SHA], extensions).resumed);
+        let mut client = first.again();
+        assert!(client.handshake(&[AES_128_CBC_SHA], extensions).resumed);
+        let info = info(&client);
+        let bound = [(RENEGOTIATION_INFO, &info[..]), EXTENDED_MASTER_SECRET];
+        send_hello(&mut client, &[AES_128_CBC_SHA], &bound);
+        let sent = client.received();
+        let declined = Sent { content_type: 21, payload: vec![1, 100] };
+        assert_eq!(sent == [declined], !extended, "extended master secret: {extended}");
+        // A full handshake is bound to its own transcript.
+        begin(&mut first, &[AES_128_CBC_SHA]);
+        first.key_exchange();
+        first.finish();
+    }
+}
+
 #[test]
 fn no_data_of_the_client_comes_within_a_renegotiation() {
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
