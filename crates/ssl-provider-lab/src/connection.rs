@@ -51,6 +51,8 @@ pub struct Connection {
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
+    /// Whether a handshake has agreed on encrypt-then-MAC.
+    encrypt_then_mac: bool,
     verify_data: VerifyData,
     /// How many handshakes have begun after the first.
     renegotiations: u32,
@@ -139,6 +141,7 @@ impl Connection {
             idle_records: 0,
             closed_by_client: false,
             established: None,
+            encrypt_then_mac: false,
             verify_data: VerifyData::default(),
             renegotiations: 0,
             session_id: None,

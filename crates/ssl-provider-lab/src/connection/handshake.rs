@@ -165,6 +165,7 @@ impl Connection {
         let previous = self.established.as_ref().map(|session| Previous {
             protocol: session.protocol,
             extended_master_secret: session.extended_master_secret,
+            encrypt_then_mac: self.encrypt_then_mac,
             client_verify_data: &self.verify_data.client,
             server_verify_data: &self.verify_data.server,
         });
@@ -410,6 +411,7 @@ impl Connection {
             written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
         }
         let choice = negotiated.choice;
+        self.encrypt_then_mac |= choice.encrypt_then_mac;
         self.established = Some(SessionInfo {
             protocol: choice.protocol,
             suite: choice.suite,

@@ -158,6 +158,45 @@ fn a_resumption_without_the_extended_master_secret_is_never_renegotiated() {
     }
 }
 
+/// A connection that has had encrypt-then-MAC.
+fn encrypting_then_mac(settings: &Arc<Settings>) -> Client {
+    let mut client = Client::new(settings, ProtocolVersion::TLS1_2);
+    let extensions = [ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &[0])];
+    assert!(client.handshake(&[AES_128_CBC_SHA], &extensions).encrypt_then_mac);
+    client
+}
+
+#[test]
+fn a_renegotiation_does_not_go_back_to_mac_then_encrypt() {
+    let settings = renegotiating();
+    let mut full = encrypting_then_mac(&settings);
+    let of_full = info(&full);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_full[..])];
+    send_hello(&mut full, &[AES_128_CBC_SHA, 0x0035], &without);
+    assert_eq!(full.refusal(), Alert::HandshakeFailure);
+
+    // Nor by a session that never had it.
+    let other = established(&settings, ProtocolVersion::TLS1_2);
+    let mut resuming = encrypting_then_mac(&settings);
+    let of_resuming = info(&resuming);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_resuming[..])];
+    resuming.transcript.clear();
+    resuming.session_id = other.session_id;
+    let hello = resuming.hello(&[AES_128_CBC_SHA], &without);
+    resuming.send_message(&hello);
+    assert_eq!(resuming.refusal(), Alert::HandshakeFailure);
+
+    // An AEAD suite takes its place, and is no way around it.
+    let mut around = encrypting_then_mac(&settings);
+    begin(&mut around, &[AES_128_CBC_SHA, AES_128_GCM]);
+    around.key_exchange();
+    assert_eq!(around.finish().suite.id.0, u32::from(AES_128_GCM));
+    let of_around = info(&around);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_around[..])];
+    send_hello(&mut around, &[AES_128_CBC_SHA], &without);
+    assert_eq!(around.refusal(), Alert::HandshakeFailure);
+}
+
 #[test]
 fn no_data_of_the_client_comes_within_a_renegotiation() {
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
