@@ -56,8 +56,8 @@ pub struct Connection {
     verify_data: VerifyData,
     /// How many handshakes have begun after the first.
     renegotiations: u32,
-    /// The session to remove from the cache when the connection fails.
-    session_id: Option<SessionId>,
+    /// The sessions to remove from the cache when the connection fails: those of all handshakes.
+    session_ids: Vec<SessionId>,
     data: Vec<u8>,
     ending: Option<Ending>,
     cause: Option<Cause>,
@@ -144,7 +144,7 @@ impl Connection {
             encrypt_then_mac: false,
             verify_data: VerifyData::default(),
             renegotiations: 0,
-            session_id: None,
+            session_ids: Vec::new(),
             data: Vec::new(),
             ending: None,
             cause: None,
@@ -363,7 +363,7 @@ impl Connection {
         }
     }
 
-    /// Aborts the connection with a fatal alert. Its session must not be resumed
+    /// Aborts the connection with a fatal alert. Its sessions must not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
         let alert = in_protocol(alert, self.records.protocol());
@@ -372,8 +372,8 @@ impl Connection {
     }
 
     fn forget(&mut self) {
-        if let (Some(sessions), Some(id)) = (&self.settings.sessions, &self.session_id) {
-            sessions.remove(id);
+        if let Some(sessions) = &self.settings.sessions {
+            self.session_ids.iter().for_each(|id| sessions.remove(id));
         }
     }
 

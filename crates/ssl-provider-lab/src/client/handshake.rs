@@ -213,6 +213,7 @@ impl ClientConnection {
         negotiated.add_to_transcript(&offer.message);
         negotiated.add_to_transcript(&message.bytes);
         let Some((session, _)) = &negotiated.choice.resumed else {
+            self.offered = None;
             return Ok(State::Certificate(negotiated));
         };
         self.certificates = Arc::clone(&session.certificates);
@@ -548,7 +549,8 @@ impl Negotiated {
     ) -> Option<Arc<ClientSession>> {
         let choice = &self.choice;
         // A ticket that was taken is good for the next time too, unless a new one came.
-        let old = choice.resumed.as_ref().and_then(|(session, _)| session.ticket.clone());
+        let resumed = choice.resumed.as_ref().map(|(session, _)| session);
+        let old = resumed.and_then(|session| session.ticket.clone());
         let ticket = self.ticket.clone().or(old);
         if ticket.is_none() && choice.session_id.is_empty() {
             return None;
@@ -562,6 +564,7 @@ impl Negotiated {
             extended_master_secret: choice.extended_master_secret,
             encrypt_then_mac: choice.encrypt_then_mac,
             certificates: Arc::clone(certificates),
+            has_failed: resumed.map(|it| Arc::clone(&it.has_failed)).unwrap_or_default(),
         }))
     }
 }

@@ -219,7 +219,7 @@ impl Connection {
         negotiated.add_to_transcript(&message.bytes);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
-            self.session_id = Some(session.id);
+            self.session_ids.push(session.id);
             negotiated.add_to_transcript(&flight);
             self.records.write(ContentType::Handshake, &flight)?;
             let mut agreed = negotiated.agreed(session)?;
@@ -310,7 +310,7 @@ impl Connection {
         master_key: MasterKey,
     ) -> Result<State, Alert> {
         let session = negotiated.session(master_key);
-        self.session_id = Some(session.id);
+        self.session_ids.push(session.id);
         let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
         Ok(match negotiated.client_certificate {
             Some(_) => State::CertificateVerify(negotiated, agreed),

@@ -198,6 +198,25 @@ fn a_renegotiation_does_not_go_back_to_mac_then_encrypt() {
 }
 
 #[test]
+fn after_a_fatal_alert_no_session_of_the_connection_is_resumed() {
+    for is_fatal in [false, true] {
+        let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+        let first = client.again();
+        begin(&mut client, &[AES_128_CBC_SHA]);
+        client.key_exchange();
+        client.finish();
+        let second = client.again();
+        client.send(ContentType::Alert, if is_fatal { &[2, 80] } else { &[1, 0] });
+        client.server.close();
+        let ending = if is_fatal { Ending::FailedByClient(80) } else { Ending::Closed };
+        assert_eq!(client.server.ending(), Some(ending));
+        for mut next in [first, second] {
+            assert_eq!(next.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]), !is_fatal);
+        }
+    }
+}
+
+#[test]
 fn no_data_of_the_client_comes_within_a_renegotiation() {
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
     begin(&mut client, &[AES_128_CBC_SHA]);
