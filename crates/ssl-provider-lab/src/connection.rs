@@ -59,6 +59,10 @@ pub struct Connection {
     /// The sessions to remove from the cache when the connection fails: those of all handshakes.
     session_ids: Vec<SessionId>,
     data: Vec<u8>,
+    /// Data to be sent once the client's Finished has been verified.
+    held: Vec<u8>,
+    /// Whether the connection is to be closed after that.
+    closes: bool,
     ending: Option<Ending>,
     cause: Option<Cause>,
 }
@@ -146,6 +150,8 @@ impl Connection {
             renegotiations: 0,
             session_ids: Vec::new(),
             data: Vec::new(),
+            held: Vec::new(),
+            closes: false,
             ending: None,
             cause: None,
         }
@@ -258,20 +264,36 @@ impl Connection {
     }
 
     /// Sends application data if a handshake is complete and the connection open. During a
-    /// renegotiation it goes under the keys of the handshake before.
+    /// renegotiation it goes under the keys of the handshake before; where that resumes a session,
+    /// so that the new keys come before the client's Finished, it waits for that.
     pub fn send(&mut self, data: &[u8]) {
-        if self.established.is_some()
-            && self.ending.is_none()
-            && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
-        {
+        if self.established.is_none() || self.ending.is_some() {
+            return;
+        }
+        if self.awaits_finished() {
+            self.held.extend_from_slice(data);
+        } else if let Err(alert) = self.records.write(ContentType::ApplicationData, data) {
             self.fail(alert);
         }
     }
 
-    /// Sends `close_notify`. Nothing is read after that.
+    /// Sends `close_notify`. Nothing is read after that. If data waits for the client's Finished,
+    /// the end waits too, unless the client has closed.
     pub fn close(&mut self) {
-        if self.ending.is_none() {
+        self.closes = !self.held.is_empty() && !self.closed_by_client;
+        if self.ending.is_none() && !self.closes {
             self.end(Alert::CloseNotify, Ending::Closed);
+        }
+    }
+
+    /// Sends the data that was held back, now that the handshake is complete.
+    fn send_held(&mut self) {
+        let held = mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.send(&held);
+        }
+        if self.closes {
+            self.close();
         }
     }
 
@@ -388,6 +410,7 @@ impl Connection {
         self.state = State::Closed;
         self.input = Vec::new();
         self.messages = Assembler::default();
+        self.held = Vec::new();
         self.ending = Some(ending);
     }
 }

@@ -119,7 +119,9 @@ impl Connection {
                     self.certificate_verify(negotiated, agreed, &message)?
                 }
                 State::Finished(negotiated, session, write) => {
-                    self.finished(*negotiated, session, write, &message)?
+                    self.state = self.finished(*negotiated, session, write, &message)?;
+                    self.send_held();
+                    continue;
                 }
                 State::Established if self.may_renegotiate() => {
                     self.renegotiations += 1;
@@ -150,6 +152,17 @@ impl Connection {
         self.settings.options.renegotiation
             && self.renegotiations < MAX_RENEGOTIATIONS
             && self.established.as_ref().is_some_and(is_bound)
+    }
+
+    /// Whether the server writes under new keys before the client has shown that it has them, as it
+    /// does where a session is resumed. Application data comes after the Finished of both sides
+    /// (RFC 5246 section 7.4.9).
+    pub(super) fn awaits_finished(&self) -> bool {
+        match &self.state {
+            State::ChangeCipherSpec(_, agreed) => agreed.write.is_none(),
+            State::Finished(_, _, write) => write.is_none(),
+            _ => false,
+        }
     }
 
     /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).

@@ -228,11 +228,10 @@ fn no_data_of_the_client_comes_within_a_renegotiation() {
     assert!(client.server.take_data().is_empty());
 }
 
-#[test]
-fn a_session_is_resumed_in_a_renegotiation() {
-    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+/// Begins a renegotiation that resumes the session, up to the server's Finished.
+fn resume_within(client: &mut Client) {
     let (session_id, both) = (client.session_id.clone(), client.finished.concat());
-    let info = info(&client);
+    let info = info(client);
     client.transcript.clear();
     let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info[..])];
     let hello = client.hello(&[AES_128_CBC_SHA], &extensions);
@@ -256,6 +255,55 @@ fn a_session_is_resumed_in_a_renegotiation() {
     client.transcript.extend_from_slice(&message.bytes);
     client.read = Some((key, number + 1));
     client.received();
+}
+
+#[test]
+fn a_session_is_resumed_in_a_renegotiation() {
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
     assert!(client.finish().resumed);
     exchange_data(&mut client);
+}
+
+/// Sends the client's ChangeCipherSpec and Finished, and returns what the server sends then.
+fn complete(client: &mut Client) -> Vec<Sent> {
+    client.change_cipher_spec();
+    let finished = client.finished_message();
+    client.send_message(&finished);
+    client.received()
+}
+
+/// "Once a side has sent its Finished message and received and validated the Finished message from
+/// its peer, it may begin to send and receive application data" (RFC 5246 section 7.4.9).
+#[test]
+fn data_of_the_server_waits_for_the_finished_of_a_client_that_resumes() {
+    let held = Sent { content_type: 23, payload: b"held back".to_vec() };
+    let closed = Sent { content_type: 21, payload: vec![1, 0] };
+
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held ");
+    client.expect_silence();
+    client.server.send(b"back");
+    client.expect_silence();
+    assert_eq!(complete(&mut client), std::slice::from_ref(&held));
+    exchange_data(&mut client);
+
+    // Nor does the end come before the data.
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held back");
+    client.server.close();
+    client.expect_silence();
+    assert_eq!(complete(&mut client), [held, closed.clone()]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
+
+    // Unless the client has closed, and will send no Finished.
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held back");
+    client.send(ContentType::Alert, &[1, 0]);
+    client.server.close();
+    assert_eq!(client.received(), [closed]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
 }
