@@ -10,8 +10,8 @@ use std::thread;
 
 use ssl_provider::backend::{Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom};
 use ssl_provider::{
-    Backend, BackendInfo, Error, NamedCurve, Operation, Provider, SignatureScheme, Support,
-    backends,
+    Backend, BackendInfo, DhParameters, Error, FfdheGroup, NamedCurve, Operation, Provider,
+    SignatureScheme, Support, backends,
 };
 use ssl_provider_testkit::fake::{Fake, Fault};
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, der, pkcs8, with_key_usage};
@@ -21,6 +21,7 @@ use sslprovider::abi::{
     NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED,
 };
 use sslprovider::provider_handle;
+use windows_sys::Win32::Foundation::NTE_BAD_DATA;
 use windows_sys::Win32::Security::Cryptography::{
     BCRYPT_DH_PUBLIC_BLOB, BCRYPT_KEY_DATA_BLOB, BCRYPT_RSAPUBLIC_BLOB, BCryptBuffer,
     BCryptBufferDesc, CERT_CONTEXT, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NCRYPT_SSL_ECC_CURVE,
@@ -205,6 +206,31 @@ fn a_key_does_what_its_key_usage_allows() {
     free(&[provider]);
 }
 
+/// With a generator of order 3, one's own public key is 1 one time in three.
+#[test]
+fn a_hostile_group_is_the_fault_of_whoever_chose_it() {
+    // The cube of 2^512 is 1 modulo 2^1024 + 2^512 + 1.
+    let mut prime = vec![0; 129];
+    (prime[0], prime[64], prime[128]) = (1, 1, 1);
+    let mut generator = vec![0; 65];
+    generator[0] = 1;
+    let group = DhParameters::new(&prime, &generator).unwrap();
+    let mut counts = [0; 2];
+    for backend in backends().into_iter().filter(|it| it.support(Operation::Dh).is_supported()) {
+        let provider = provider_handle(Provider::open(backend)).unwrap();
+        for _ in 0..20 {
+            let key = ephemeral_in(provider, &group);
+            counts[usize::from(key.is_ok())] += 1;
+            match key {
+                Ok(key) => free(&[key]),
+                Err(status) => assert_eq!(status, NTE_BAD_DATA),
+            }
+        }
+        free(&[provider]);
+    }
+    assert!(!counts.contains(&0), "{counts:?}");
+}
+
 /// A backend without key agreement, RSA and signatures.
 #[derive(Debug)]
 struct Lacking(&'static Fake);
@@ -278,8 +304,12 @@ fn ephemeral(provider: usize, curve: u32) -> Result<usize, i32> {
 
 /// A key in ffdhe2048.
 fn ephemeral_dh(provider: usize) -> usize {
-    let group = ssl_provider::DhParameters::named(ssl_provider::FfdheGroup::Ffdhe2048);
-    let group = ssl_provider_keys::write_dh_parameters(&group);
+    ephemeral_in(provider, &DhParameters::named(FfdheGroup::Ffdhe2048)).unwrap()
+}
+
+fn ephemeral_in(provider: usize, group: &DhParameters) -> Result<usize, i32> {
+    let bits = u32::try_from(group.bits()).unwrap();
+    let group = ssl_provider_keys::write_dh_parameters(group);
     let len = u32::try_from(group.len()).unwrap();
     let mut key = 77;
     let status = call!(SslCreateEphemeralKey(
@@ -288,12 +318,12 @@ fn ephemeral_dh(provider: usize) -> usize {
         TLS12,
         DHE,
         0,
-        2048,
+        bits,
         group.as_ptr(),
         len,
         0
     ));
-    handle(status, key).unwrap()
+    handle(status, key)
 }
 
 /// The public half of a key on a curve, for another provider.

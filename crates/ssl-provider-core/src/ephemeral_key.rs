@@ -162,6 +162,8 @@ impl Provider {
     /// # Errors
     ///
     /// - [`Error::NotAllowed`]: the prime of a finite field is shorter than the policy asks of RSA.
+    /// - [`Error::BadKeyShare`]: the public key would be 1 or p - 1, as happens in a finite field
+    ///   whose generator is of small order.
     /// - [`Error::Unsupported`]: the backend lacks the group.
     /// - [`Error::Random`], [`Error::Backend`].
     pub fn generate_ephemeral_key(&self, group: impl Into<Group>) -> Result<EphemeralKey, Error> {
@@ -186,7 +188,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when its public key has another length than those of the group.
+    /// - [`Error::InvalidParameter`]: its public key has another length than those of the group.
+    /// - [`Error::BadKeyShare`]: its public key is one that a peer must refuse (RFC 7919 section
+    ///   5.1): 0, 1 or p - 1 in a finite field.
     pub fn ephemeral_key_of(
         &self,
         group: impl Into<Group>,
@@ -195,6 +199,9 @@ impl Provider {
         let group = group.into();
         if key.public_key().len() != group.lengths().0 {
             return Err(Error::InvalidParameter("ephemeral key: not one of the group"));
+        }
+        if let Group::FiniteField(parameters) = &group {
+            parameters.public_key(key.public_key())?;
         }
         Ok(EphemeralKey { backend: self.backend().clone(), group, key })
     }

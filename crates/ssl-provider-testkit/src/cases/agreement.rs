@@ -274,6 +274,19 @@ pub fn agreement_refuses_x25519_keys_of_small_order(backend: &Backend) {
     assert!(count > 5, "{count}");
 }
 
+/// A prime of 1024 bits such that 3 divides p - 1, a number that is no cube, and one of order 3.
+fn with_order_three() -> (BigUint, BigUint, BigUint) {
+    let one = BigUint::from(1_u8);
+    let parts = TestKey::all().into_iter().map(|key| key.parts());
+    let is_usable = |prime: &BigUint| prime.bits() >= 1024 && prime % 3_u8 == one;
+    let prime = parts.flat_map(|parts| [parts.p, parts.q]).find(is_usable).expect("every other");
+    let third = (&prime - 1_u8) / 3_u8;
+    let power = |base: u8| BigUint::from(base).modpow(&third, &prime);
+    let base = (2_u8..).find(|base| power(*base) != one).expect("two numbers in three");
+    let of_order_three = power(base);
+    (prime, base.into(), of_order_three)
+}
+
 /// Public keys of order 3 give a secret of 1 with one private key in three; then the agreement on a
 /// master key is refused, whatever the library thinks of it (SP 800-56A section 5.7.1.1).
 pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backend) {
@@ -282,16 +295,12 @@ pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backe
     }
     let provider = open(backend);
     let one = BigUint::from(1_u8);
-    // A prime of 1024 bits such that 3 divides p - 1.
-    let parts = TestKey::all().into_iter().map(|key| key.parts());
-    let is_usable = |prime: &BigUint| prime.bits() >= 1024 && prime % 3_u8 == one;
-    let prime = parts.flat_map(|parts| [parts.p, parts.q]).find(is_usable).expect("every other");
+    // With a generator that is no cube, the public key tells which private keys 3 divides.
+    let (prime, base, of_order_three) = with_order_three();
     let third = (&prime - 1_u8) / 3_u8;
-    let power = |base: u8| BigUint::from(base).modpow(&third, &prime);
-    // A generator that is no cube, so that the public key tells which private keys 3 divides.
-    let base = (2_u8..).find(|base| power(*base) != one).expect("two numbers in three");
-    let group = Group::from(DhParameters::new(&prime.to_bytes_be(), &[base]).unwrap());
-    let peer = group.public_key(&power(base).to_bytes_be()).unwrap();
+    let group = DhParameters::new(&prime.to_bytes_be(), &base.to_bytes_be()).unwrap();
+    let group = Group::from(group);
+    let peer = group.public_key(&of_order_three.to_bytes_be()).unwrap();
     let exchange = ecdhe(CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA);
     let (version, suite, parameters) =
         (exchange.protocol, exchange.suite.id, exchange.parameters());
@@ -306,6 +315,30 @@ pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backe
         counts[usize::from(is_cube)] += 1;
         assert!(counts.iter().sum::<u32>() < 200, "{counts:?}");
     }
+}
+
+/// In a group whose generator a hostile server chose of order 3, one's own public key is 1 with one
+/// private key in three; then the group is refused, as its fault.
+pub fn agreement_refuses_own_public_keys_of_small_order(backend: &Backend) {
+    if !backend.support(Operation::Dh).is_supported() {
+        return;
+    }
+    let provider = open(backend);
+    let (prime, _, of_order_three) = with_order_three();
+    let group = DhParameters::new(&prime.to_bytes_be(), &of_order_three.to_bytes_be()).unwrap();
+    let group = Group::from(group);
+    let mut counts = [0; 2];
+    while counts.contains(&0) {
+        let key = provider.generate_ephemeral_key(group.clone());
+        counts[usize::from(key.is_ok())] += 1;
+        match key.as_ref().map(|key| group.public_key(key.public_key())) {
+            Ok(public_key) => assert!(public_key.is_ok()),
+            Err(error) => assert_eq!(*error, Error::BadKeyShare),
+        }
+        assert!(counts.iter().sum::<u32>() < 200, "{counts:?}");
+    }
+}
+
 }
 
 /// Compressed and hybrid points, points of another length, and numbers outside 2 to p - 2 are
