@@ -47,12 +47,14 @@ impl Group {
         }
     }
 
-    /// Whether a shared secret is one that anybody knows: zeros on a curve, which only X25519 has
-    /// (RFC 8422 section 5.11), and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1).
+    /// Whether a shared secret is one that anybody knows: zeros on X25519 (RFC 8422 section 5.11),
+    /// and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1). Curves of prime order have
+    /// none: there a point with x = 0 is one like any other.
     fn is_trivial(&self, secret: &[u8]) -> Mask {
         let zeros = vec![0; secret.len()];
         match self {
-            Self::Curve(_) => Mask::eq_bytes(secret, &zeros),
+            Self::Curve(curve) if curve.is_montgomery() => Mask::eq_bytes(secret, &zeros),
+            Self::Curve(_) => Mask::public(false),
             Self::FiniteField(parameters) => {
                 let mut one = zeros.clone();
                 let mut minus_one = parameters.prime().to_vec();

@@ -339,6 +339,48 @@ pub fn agreement_refuses_own_public_keys_of_small_order(backend: &Backend) {
     }
 }
 
+/// A point with x = 0 is one like any other on the NIST curves, and Wycheproof has valid secrets of
+/// zeros there. That they are refused is for X25519 alone (RFC 8422 section 5.11).
+pub fn agreement_takes_secrets_of_zeros_from_points(backend: &Backend) {
+    use wycheproof::ecdh::{TestName, TestSet};
+
+    let names = [
+        (NamedCurve::Secp256r1, TestName::EcdhSecp256r1Ecpoint),
+        (NamedCurve::Secp384r1, TestName::EcdhSecp384r1Ecpoint),
+        (NamedCurve::Secp521r1, TestName::EcdhSecp521r1Ecpoint),
+    ];
+    let supported = curves(backend, Operation::EcdhLoad);
+    let (provider, side) = (open(backend), Side::Server);
+    let exchange = ecdhe(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);
+    let (version, suite, parameters) =
+        (exchange.protocol, exchange.suite.id, exchange.parameters());
+    for (curve, name) in names {
+        if !supported.contains(&curve) {
+            continue;
+        }
+        let (group, zeros) = (Group::Curve(curve), vec![0; curve.coordinate_len()]);
+        let (client, server) = (exchange.client_random, exchange.server_random);
+        let expected = reference::master_secret(version, exchange.suite, &zeros, &client, &server);
+        let mut count = 0;
+        for test in TestSet::load(name).unwrap().test_groups.iter().flat_map(|group| &group.tests) {
+            let is_valid = matches!(test.result, TestResult::Valid);
+            if !is_valid || test.shared_secret[..] != zeros {
+                continue;
+            }
+            let number = BigUint::from_bytes_be(&test.private_key).to_bytes_be();
+            let padded = [&zeros[number.len()..], &number].concat();
+            let key = backend.key_agreement().load_ecdh(curve, &padded).unwrap();
+            let key = provider.ephemeral_key_of(group.clone(), key).unwrap();
+            let peer = group.public_key(&test.public_key).unwrap();
+            let master_key = provider
+                .generate_master_key(key, &peer, version, suite, &parameters, side)
+                .unwrap();
+            let found = master_key.secret_for_key_log().unwrap();
+            assert_eq!(found.expose()[..], expected, "{} {}", curve.name(), test.tc_id);
+            count += 1;
+        }
+        assert!(count > 0, "{}", curve.name());
+    }
 }
 
 /// Compressed and hybrid points, points of another length, and numbers outside 2 to p - 2 are
