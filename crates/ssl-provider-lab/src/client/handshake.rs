@@ -233,7 +233,8 @@ impl ClientConnection {
         self.certificates = chain(message.body())?.into();
         let leaf = self.certificates.first().map(Vec::as_slice).unwrap_or_default();
         let suite = negotiated.choice.suite;
-        negotiated.server_key = server_key(leaf, suite, settings.options.check_key_usage)?;
+        negotiated.server_key =
+            server_key(leaf, suite, &settings.groups, settings.options.check_key_usage)?;
         settings.verifier.verify(&self.certificates, negotiated.server_name.as_deref()).map_err(
             |why| Refused { alert: why.alert, fault: ServerFault::Untrusted(why.reason) },
         )?;
