@@ -406,7 +406,7 @@ fn p256_key() -> Option<p256::SecretKey> {
 }
 
 /// Makes a self-signed certificate of an RSA key.
-fn rsa_certificate(
+pub(crate) fn rsa_certificate(
     key: rsa::PrivateKey,
     usage: KeyUsage,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {

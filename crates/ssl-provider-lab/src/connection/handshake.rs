@@ -276,7 +276,8 @@ impl Connection {
         message: &Message,
     ) -> Result<State, Alert> {
         negotiated.add_to_transcript(&message.bytes);
-        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
+        negotiated.client_certificate = certificate(&self.settings.provider, message.body())
+            .map_err(|refusal| self.refuse(refusal))?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
                 self.cause = Some(Cause::NoClientCertificate);
