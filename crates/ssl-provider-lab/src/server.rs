@@ -421,7 +421,12 @@ impl Worker<'_> {
             if client.is_paused() {
                 client.connection.continue_with(error.map_or_else(|| Ok(decrypted.next()), Err));
             }
-            if let Some(end) = client.resume(&mut self.buffer, self.observer) {
+            let end = client.resume(&mut self.buffer, self.observer);
+            // What was buffered may have another key exchange, of a renegotiation.
+            if client.is_paused() {
+                self.paused.push_back(*index);
+            }
+            if let Some(end) = end {
                 self.remove(*index, end);
             }
         }
@@ -521,6 +526,9 @@ impl Client {
     /// Continues after a pause, as [`proceed`](Self::proceed).
     fn resume(&mut self, buffer: &mut [u8], observer: &(dyn Fn(Event<'_>) + Sync)) -> Option<End> {
         self.respond(observer);
+        if self.is_paused() {
+            return self.flush();
+        }
         if mem::take(&mut self.is_unread) { self.read(buffer, observer) } else { self.flush() }
     }
 
