@@ -297,6 +297,13 @@ impl Connection {
         }
     }
 
+    /// Aborts the connection with `internal_error`, after a panic in it.
+    pub(crate) fn abort(&mut self) {
+        if self.ending.is_none() {
+            self.fail(Alert::InternalError);
+        }
+    }
+
     /// Returns how the connection ended, or `None` while it is open. There may be output left to
     /// send.
     pub fn ending(&self) -> Option<Ending> {
