@@ -1472,8 +1472,8 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
 /*
  * Opens the private key of a certificate: a key that NCryptImportKey has imported, whose handle is
  * live, and whose public key is that of the certificate. Of the certificate only pbCertEncoded and
- * cbCertEncoded (DER) are read. An RSA key decrypts and signs; an EC key signs if it was imported
- * for ECDSA.
+ * cbCertEncoded (DER) are read. An RSA key decrypts and signs, as far as the key usage in its
+ * PKCS#8 structure allows both; an EC key signs if it was imported for ECDSA.
  *
  * On Linux, an RSA key that was not imported is looked for in the key server (sslprov
  * key-server) whose socket the environment variable SSL_PROVIDER_KEY_SERVER names. It must run as
@@ -1519,8 +1519,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
  *
  * Returns NTE_INVALID_PARAMETER for an unknown curve and for numbers that are no group, that is an
  * odd prime of at most 8192 bits and 1 < g < p - 1; that the prime is one is not checked. Returns
- * NTE_PERM for a prime that is shorter than what the policy asks of RSA, and NTE_NOT_SUPPORTED for
- * another suite and for a group that the backend does not have.
+ * NTE_BAD_DATA where a generator of small order makes a public key of 1 or p - 1, which tells that
+ * the group is a hostile one. Returns NTE_PERM for a prime that is shorter than what the policy
+ * asks of RSA, and NTE_NOT_SUPPORTED for another suite and for a group that the backend does not
+ * have.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -2054,8 +2056,13 @@ SSLP_API SECURITY_STATUS WINAPI NCryptOpenStorageProvider(
  * Imports a public key too, for SslVerifySignature or SslGenerateMasterKey: BCRYPT_RSAPUBLIC_BLOB,
  * BCRYPT_ECCPUBLIC_BLOB, BCRYPT_PUBLIC_KEY_BLOB, which is either of them, or LEGACY_RSAPUBLIC_BLOB.
  *
- * Returns NTE_BAD_KEY for a key whose numbers are invalid or do not belong together, NTE_BAD_TYPE
- * for another kind of key, and NTE_NOT_SUPPORTED for an encrypted key or another blob type.
+ * A key usage in the attributes of a PKCS#8 structure is honoured: such an RSA key decrypts with
+ * keyEncipherment or dataEncipherment and signs with digitalSignature, and an EC key without the
+ * latter is for ECDH.
+ *
+ * Returns NTE_BAD_KEY for a key whose numbers are invalid or do not belong together, and for an RSA
+ * key whose key usage allows neither, NTE_BAD_TYPE for another kind of key, and NTE_NOT_SUPPORTED
+ * for an encrypted key or another blob type.
  */
 SSLP_API SECURITY_STATUS WINAPI NCryptImportKey(
     NCRYPT_PROV_HANDLE hProvider,

@@ -9,6 +9,7 @@ use ssl_provider::{
     MAX_MODULUS_LEN, MIN_MODULUS_BITS, NamedCurve, Operation, PrfAlgorithm, ProtocolVersion,
     Provider, SecurityParameters, SignatureAlgorithm, SignatureScheme,
 };
+use ssl_provider_keys::PublicKey;
 
 use crate::abi::{
     BCRYPT_3DES_ALGORITHM, BCRYPT_AES_ALGORITHM, BCRYPT_CHACHA20_POLY1305_ALGORITHM,
@@ -26,7 +27,7 @@ use crate::check::no_flags;
 use crate::ephemeral_key::supported_curves;
 use crate::failure::{Failure, ensure};
 use crate::memory::{Block, Enumeration};
-use crate::object::{OpenedKey, OpenedKind};
+use crate::object::OpenedKey;
 use crate::pointer::{InOut, Out};
 use crate::process::process;
 
@@ -233,10 +234,10 @@ fn supported(
 
 /// Returns whether a key of a server is for suites of a key exchange.
 fn is_for(key: &OpenedKey, exchange: KeyExchange) -> bool {
-    match (&key.kind, exchange) {
-        (OpenedKind::Rsa(_), KeyExchange::Rsa | KeyExchange::RsaExport) => true,
-        (OpenedKind::Rsa(_), KeyExchange::DheRsa | KeyExchange::EcdheRsa)
-        | (OpenedKind::Ec(..), KeyExchange::EcdheEcdsa) => key.signing.is_ok(),
+    match (&*key.public, exchange) {
+        (PublicKey::Rsa(_), KeyExchange::Rsa | KeyExchange::RsaExport) => key.decryption.is_ok(),
+        (PublicKey::Rsa(_), KeyExchange::DheRsa | KeyExchange::EcdheRsa)
+        | (PublicKey::Ec(_), KeyExchange::EcdheEcdsa) => key.signing.is_ok(),
         _ => false,
     }
 }

@@ -32,8 +32,10 @@ export! {
     ///
     /// Returns `NTE_INVALID_PARAMETER` for an unknown curve and for numbers that are no group, that
     /// is an odd prime of at most 8192 bits and 1 < g < p - 1; that the prime is one is not
-    /// checked. Returns `NTE_PERM` for a prime that is shorter than what the policy asks of RSA,
-    /// and `NTE_NOT_SUPPORTED` for another suite and for a group that the backend does not have.
+    /// checked. Returns `NTE_BAD_DATA` where a generator of small order makes a public key of 1 or
+    /// p - 1, which tells that the group is a hostile one. Returns `NTE_PERM` for a prime that is
+    /// shorter than what the policy asks of RSA, and `NTE_NOT_SUPPORTED` for another suite and for
+    /// a group that the backend does not have.
     fn SslCreateEphemeralKey is CreateEphemeralKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,

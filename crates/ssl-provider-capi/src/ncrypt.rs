@@ -49,9 +49,13 @@ export! {
     /// `BCRYPT_RSAPUBLIC_BLOB`, `BCRYPT_ECCPUBLIC_BLOB`, `BCRYPT_PUBLIC_KEY_BLOB`, which is either
     /// of them, or `LEGACY_RSAPUBLIC_BLOB`.
     ///
-    /// Returns `NTE_BAD_KEY` for a key whose numbers are invalid or do not belong together,
-    /// `NTE_BAD_TYPE` for another kind of key, and `NTE_NOT_SUPPORTED` for an encrypted key or
-    /// another blob type.
+    /// A key usage in the attributes of a PKCS#8 structure is honoured: such an RSA key decrypts
+    /// with keyEncipherment or dataEncipherment and signs with digitalSignature, and an EC key
+    /// without the latter is for ECDH.
+    ///
+    /// Returns `NTE_BAD_KEY` for a key whose numbers are invalid or do not belong together, and for
+    /// an RSA key whose key usage allows neither, `NTE_BAD_TYPE` for another kind of key, and
+    /// `NTE_NOT_SUPPORTED` for an encrypted key or another blob type.
     fn NCryptImportKey(
         provider: ProviderHandle,
         import_key: KeyHandle,

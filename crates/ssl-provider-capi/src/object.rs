@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ssl_provider::{
-    Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, InvalidKey, MasterKey,
-    PremasterKey, PrivateKey, Provider, SecurityParameters, SigningKey,
+    Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, MasterKey, PremasterKey,
+    PrivateKey, Provider, SecurityParameters, SigningKey,
 };
-use ssl_provider_keys::{EcPublicKey, KeyShare, PublicKey, RsaPublicKey};
+use ssl_provider_keys::{KeyShare, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -78,36 +78,13 @@ impl OpenProvider {
 /// A private key that was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenedKey {
-    pub(crate) kind: OpenedKind,
+    /// The backend that the key belongs to.
+    pub(crate) backend: Backend,
+    pub(crate) public: Arc<PublicKey>,
+    /// The key as one that decrypts, or the reason why it does not.
+    pub(crate) decryption: Result<Arc<PrivateKey>, Failure>,
     /// The key as one that signs, or the reason why it does not.
     pub(crate) signing: Result<Arc<SigningKey>, Failure>,
-}
-
-/// A private key by its algorithm.
-#[derive(Clone, Debug)]
-pub(crate) enum OpenedKind {
-    Rsa(Arc<PrivateKey>),
-    /// With the backend that the key belongs to.
-    Ec(Backend, Arc<EcPublicKey>),
-}
-
-impl OpenedKey {
-    fn backend(&self) -> &Backend {
-        match &self.kind {
-            OpenedKind::Rsa(key) => key.backend(),
-            OpenedKind::Ec(backend, _) => backend,
-        }
-    }
-
-    pub(crate) fn public(&self) -> PublicKey {
-        match &self.kind {
-            OpenedKind::Rsa(key) => PublicKey::Rsa(RsaPublicKey {
-                modulus: key.modulus().into(),
-                exponent: key.public_exponent().into(),
-            }),
-            OpenedKind::Ec(_, public) => PublicKey::Ec(EcPublicKey::clone(public)),
-        }
-    }
 }
 
 /// A public key, with the backend that it belongs to.
@@ -270,23 +247,20 @@ impl Handles {
         handle: usize,
         provider: &OpenProvider,
     ) -> Result<OpenedKey, Error> {
-        self.any_private_key(handle).and_then(|key| belongs(key.backend(), provider).map(|()| key))
+        self.any_private_key(handle).and_then(|key| belongs(&key.backend, provider).map(|()| key))
     }
 
     /// A private key for RSA key exchange.
     ///
     /// # Errors
     ///
-    /// [`Error::Key`] for one on a curve.
+    /// [`Error::Key`] for one on a curve, and for one whose key usage does not allow it.
     pub(crate) fn rsa_private_key(
         &self,
         handle: usize,
         provider: &OpenProvider,
-    ) -> Result<Arc<PrivateKey>, Error> {
-        match self.private_key(handle, provider)?.kind {
-            OpenedKind::Rsa(key) => Ok(key),
-            OpenedKind::Ec(..) => Err(Error::Key(InvalidKey::NotRsa("an EC key"))),
-        }
+    ) -> Result<Arc<PrivateKey>, Failure> {
+        self.private_key(handle, provider)?.decryption
     }
 
     pub(crate) fn master_key(
@@ -361,7 +335,7 @@ impl Handles {
             return Ok(PublicHalf::Key(stored.public()));
         }
         if let Ok(key) = self.private_key(handle, provider) {
-            return Ok(PublicHalf::Key(key.public()));
+            return Ok(PublicHalf::Key(PublicKey::clone(&key.public)));
         }
         let key = object!(self, handle, PublicKey);
         belongs(&key.backend, provider).map(|()| key.key.clone())

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{Curve, Error, PrivateKey, Provider, SigningKey};
-#[cfg(not(target_os = "linux"))]
-use ssl_provider_keys::PublicKey;
-use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey};
+use ssl_provider::{Curve, Error, InvalidKey, PrivateKey, Provider, SigningKey};
+use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey, PublicKey, RsaPublicKey};
 
 use crate::abi::{
     BCRYPT_ECC_CURVE_NAME, BCRYPT_ECDH_ALGORITHM, BCRYPT_ECDH_P256_ALGORITHM,
@@ -23,7 +21,7 @@ use crate::failure::Failure;
 #[cfg(target_os = "linux")]
 use crate::key_server::private_key as key_of_key_server;
 use crate::key_store::certificate_key;
-use crate::object::{Object, OpenedKey, OpenedKind};
+use crate::object::{Object, OpenedKey};
 use crate::pointer::{CertContext, Out, WideStr};
 use crate::process::process;
 use crate::provider::{SOFTWARE, wide};
@@ -31,8 +29,9 @@ use crate::provider::{SOFTWARE, wide};
 export! {
     /// Opens the private key of a certificate: a key that `NCryptImportKey` has imported, whose
     /// handle is live, and whose public key is that of the certificate. Of the certificate only
-    /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An RSA key decrypts and signs; an EC key
-    /// signs if it was imported for ECDSA.
+    /// `pbCertEncoded` and `cbCertEncoded` (DER) are read. An RSA key decrypts and signs, as far as
+    /// the key usage in its PKCS#8 structure allows both; an EC key signs if it was imported for
+    /// ECDSA.
     ///
     /// On Linux, an RSA key that was not imported is looked for in the key server (`sslprov
     /// key-server`) whose socket the environment variable `SSL_PROVIDER_KEY_SERVER` names. It must
@@ -58,23 +57,25 @@ export! {
         let public = certificate_key(&certificate)?;
         let stored = process().keys.find(&public)?;
         let provider = provider.provider();
-        let key = match stored.as_deref() {
-            Some(CheckedKey::Rsa { pkcs1, .. }) => OpenedKey {
-                kind: OpenedKind::Rsa(provider.load_private_key(pkcs1)?.into()),
-                signing: signing_key(provider, pkcs1)?,
-            },
-            Some(CheckedKey::Ec { sec1, public }) => OpenedKey {
-                kind: OpenedKind::Ec(provider.backend().clone(), public.clone().into()),
-                signing: match public.algorithm {
+        let (decryption, signing) = match stored.as_deref() {
+            Some(CheckedKey::Rsa { der, .. }) => {
+                (decryption_key(provider, der)?, signing_key(provider, der)?)
+            }
+            Some(CheckedKey::Ec { sec1, public }) => (
+                Err(Error::Key(InvalidKey::NotRsa("an EC key")).into()),
+                match public.algorithm {
                     EcAlgorithm::Ecdsa => signing_key(provider, sec1)?,
                     EcAlgorithm::Ecdh => Err(NO_ECDH),
                 },
-            },
+            ),
             None => {
                 let key = key_of_key_server(provider, &public)?.ok_or(NO_KEY)?;
-                OpenedKey { kind: OpenedKind::Rsa(key.into()), signing: Err(NO_KEY_SERVER) }
+                (Ok(key.into()), Err(NO_KEY_SERVER))
             }
         };
+        // A certificate does not tell ECDH from ECDSA.
+        let public = stored.map_or(public, |key| key.public()).into();
+        let key = OpenedKey { backend: provider.backend().clone(), public, decryption, signing };
         place.write(process().handles.insert(Object::PrivateKey(key))?);
         Ok(())
     }
@@ -98,9 +99,9 @@ export! {
         let output_place = output.required("ppbOutput is NULL")?;
         let len_place = output_len.required("pcbOutput is NULL")?;
         no_flags(flags)?;
-        let value = match &key.kind {
-            OpenedKind::Rsa(rsa) => rsa_property(rsa, key.signing.is_ok(), &property),
-            OpenedKind::Ec(_, public) => ec_property(public, &property),
+        let value = match &*key.public {
+            PublicKey::Rsa(public) => rsa_property(public, &key, &property),
+            PublicKey::Ec(public) => ec_property(public, &property),
         };
         let value = value.ok_or(Failure::Status(NTE_NOT_SUPPORTED, "no such key property"))?;
         let len = u32::try_from(value.len()).map_err(|_| Error::NoMemory)?;
@@ -119,6 +120,18 @@ fn key_of_key_server(_: &Provider, _: &PublicKey) -> Result<Option<PrivateKey>, 
 const NO_KEY: Failure =
     Failure::Status(NTE_NO_KEY, "no key with the public key of the certificate was imported");
 
+/// Returns a key as one that decrypts, or the reason why its key usage does not allow that.
+fn decryption_key(
+    provider: &Provider,
+    der: &[u8],
+) -> Result<Result<Arc<PrivateKey>, Failure>, Error> {
+    match provider.load_private_key(der) {
+        Ok(key) => Ok(Ok(key.into())),
+        Err(error @ Error::Key(InvalidKey::Usage)) => Ok(Err(error.into())),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns a key as one that signs, or the reason why the library has no such key. A failure of
 /// anything but the key is an error.
 fn signing_key(provider: &Provider, der: &[u8]) -> Result<Result<Arc<SigningKey>, Failure>, Error> {
@@ -134,16 +147,18 @@ const NO_KEY_SERVER: Failure =
     Failure::Status(NTE_NOT_SUPPORTED, "a key of a key server does not sign");
 
 /// Returns a property of an RSA key, or `None` for an unknown name.
-fn rsa_property(key: &PrivateKey, signs: bool, property: &str) -> Option<Vec<u8>> {
+fn rsa_property(public: &RsaPublicKey, key: &OpenedKey, property: &str) -> Option<Vec<u8>> {
     let size = |value: usize| u32::try_from(value).ok().map(number);
     match property {
-        NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => size(key.modulus_bits()),
-        NCRYPT_BLOCK_LENGTH_PROPERTY => size(key.modulus_len()),
+        NCRYPT_LENGTH_PROPERTY | BCRYPT_PUBLIC_KEY_LENGTH => size(public.bits()),
+        NCRYPT_BLOCK_LENGTH_PROPERTY => size(public.modulus.len()),
         NCRYPT_ALGORITHM_PROPERTY | NCRYPT_ALGORITHM_GROUP_PROPERTY => {
             Some(wide(BCRYPT_RSA_ALGORITHM))
         }
         NCRYPT_KEY_USAGE_PROPERTY => {
-            Some(number(ALLOW_DECRYPT | if signs { ALLOW_SIGNING } else { 0 }))
+            let decrypts = if key.decryption.is_ok() { ALLOW_DECRYPT } else { 0 };
+            let signs = if key.signing.is_ok() { ALLOW_SIGNING } else { 0 };
+            Some(number(decrypts | signs))
         }
         SSL_KEY_TYPE_PROPERTY => Some(number(0)),
         _ => common_property(property),

@@ -58,7 +58,7 @@ export! {
         // SAFETY: the caller of the export promises that pbHashValue is readable for cbHashValue
         // bytes.
         let hash = unsafe { hash.copy(hash_len, "pbHashValue is NULL") }?;
-        let (scheme, digest) = scheme_and_digest(&key.public(), flags, &hash)?;
+        let (scheme, digest) = scheme_and_digest(&key.public, flags, &hash)?;
         let signing = key.signing?;
         if place.answer_size_query(signing.max_signature_len())? {
             return Ok(());

@@ -10,17 +10,18 @@ use std::thread;
 
 use ssl_provider::backend::{Hashing, KeyExchangeBackend, RecordCiphers, SecureRandom};
 use ssl_provider::{
-    Backend, BackendInfo, Error, NamedCurve, Operation, Provider, SignatureScheme, Support,
-    backends,
+    Backend, BackendInfo, DhParameters, Error, FfdheGroup, NamedCurve, Operation, Provider,
+    SignatureScheme, Support, backends,
 };
 use ssl_provider_testkit::fake::{Fake, Fault};
-use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, der, pkcs8};
+use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, der, pkcs8, with_key_usage};
 use ssl_provider_testkit::signature::rsa_public_key;
 use sslprovider::abi::{
-    NTE_BAD_KEY_STATE, NTE_FAIL, NTE_INTERNAL_ERROR, NTE_INVALID_HANDLE, NTE_NO_MORE_ITEMS,
-    NTE_NOT_SUPPORTED,
+    NTE_BAD_KEY, NTE_BAD_KEY_STATE, NTE_FAIL, NTE_INTERNAL_ERROR, NTE_INVALID_HANDLE,
+    NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED,
 };
 use sslprovider::provider_handle;
+use windows_sys::Win32::Foundation::NTE_BAD_DATA;
 use windows_sys::Win32::Security::Cryptography::{
     BCRYPT_DH_PUBLIC_BLOB, BCRYPT_KEY_DATA_BLOB, BCRYPT_RSAPUBLIC_BLOB, BCryptBuffer,
     BCryptBufferDesc, CERT_CONTEXT, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NCRYPT_SSL_ECC_CURVE,
@@ -28,7 +29,8 @@ use windows_sys::Win32::Security::Cryptography::{
     NCryptImportKey, NCryptOpenStorageProvider, SSL_ECCPUBLIC_BLOB, SslComputeFinishedHash,
     SslCreateEphemeralKey, SslCreateHandshakeHash, SslEnumCipherSuites, SslEnumEccCurves,
     SslExportKey, SslFreeBuffer, SslFreeObject, SslGenerateMasterKey, SslGeneratePreMasterKey,
-    SslHashHandshake, SslImportKey, SslOpenPrivateKey, SslSignHash,
+    SslGetKeyProperty, SslHashHandshake, SslImportKey, SslImportMasterKey, SslOpenPrivateKey,
+    SslSignHash,
 };
 
 const TLS12: u32 = 0x0303;
@@ -179,6 +181,56 @@ fn a_key_lists_the_suites_that_it_is_for() {
     free(&[key, provider]);
 }
 
+/// What the key usage in PKCS#8 allows, and nothing else, is what an RSA key does.
+#[test]
+fn a_key_does_what_its_key_usage_allows() {
+    let provider = provider_handle(Provider::open(backends().remove(0))).unwrap();
+    let test_key = TestKey::rsa_1536();
+    let plain = pkcs8(RSA_OID, &test_key.parts().to_der());
+    let open = |usage| open_pkcs8(provider, &test_key, &with_key_usage(&plain, usage));
+    let expected = |is_allowed| if is_allowed { Ok(()) } else { Err(NTE_BAD_KEY) };
+    for (usage, decrypts, signs) in [(0x20, true, false), (0x80, false, true), (0xa0, true, true)] {
+        let key = open(usage).unwrap();
+        assert_eq!(key_usage(key), u32::from(decrypts) + 2 * u32::from(signs), "{usage:#x}");
+        let suites = listed(provider, key);
+        assert_eq!(suites.contains(&RSA), decrypts, "{usage:#x}");
+        assert_eq!(suites.contains(&ECDHE), signs, "{usage:#x}");
+        assert_eq!(sign(provider, key).map(drop), expected(signs), "{usage:#x}");
+        let imported = import_master(provider, key).map(|master| free(&[master]));
+        assert_eq!(imported, expected(decrypts), "{usage:#x}");
+        free(&[key]);
+    }
+    for usage in [0x08, 0x00] {
+        assert_eq!(open(usage), Err(NTE_BAD_KEY), "{usage:#x}");
+    }
+    free(&[provider]);
+}
+
+/// With a generator of order 3, one's own public key is 1 one time in three.
+#[test]
+fn a_hostile_group_is_the_fault_of_whoever_chose_it() {
+    // The cube of 2^512 is 1 modulo 2^1024 + 2^512 + 1.
+    let mut prime = vec![0; 129];
+    (prime[0], prime[64], prime[128]) = (1, 1, 1);
+    let mut generator = vec![0; 65];
+    generator[0] = 1;
+    let group = DhParameters::new(&prime, &generator).unwrap();
+    let mut counts = [0; 2];
+    for backend in backends().into_iter().filter(|it| it.support(Operation::Dh).is_supported()) {
+        let provider = provider_handle(Provider::open(backend)).unwrap();
+        for _ in 0..20 {
+            let key = ephemeral_in(provider, &group);
+            counts[usize::from(key.is_ok())] += 1;
+            match key {
+                Ok(key) => free(&[key]),
+                Err(status) => assert_eq!(status, NTE_BAD_DATA),
+            }
+        }
+        free(&[provider]);
+    }
+    assert!(!counts.contains(&0), "{counts:?}");
+}
+
 /// A backend without key agreement, RSA and signatures.
 #[derive(Debug)]
 struct Lacking(&'static Fake);
@@ -252,8 +304,12 @@ fn ephemeral(provider: usize, curve: u32) -> Result<usize, i32> {
 
 /// A key in ffdhe2048.
 fn ephemeral_dh(provider: usize) -> usize {
-    let group = ssl_provider::DhParameters::named(ssl_provider::FfdheGroup::Ffdhe2048);
-    let group = ssl_provider_keys::write_dh_parameters(&group);
+    ephemeral_in(provider, &DhParameters::named(FfdheGroup::Ffdhe2048)).unwrap()
+}
+
+fn ephemeral_in(provider: usize, group: &DhParameters) -> Result<usize, i32> {
+    let bits = u32::try_from(group.bits()).unwrap();
+    let group = ssl_provider_keys::write_dh_parameters(group);
     let len = u32::try_from(group.len()).unwrap();
     let mut key = 77;
     let status = call!(SslCreateEphemeralKey(
@@ -262,12 +318,12 @@ fn ephemeral_dh(provider: usize) -> usize {
         TLS12,
         DHE,
         0,
-        2048,
+        bits,
         group.as_ptr(),
         len,
         0
     ));
-    handle(status, key).unwrap()
+    handle(status, key)
 }
 
 /// The public half of a key on a curve, for another provider.
@@ -283,13 +339,14 @@ fn transfer(provider: usize, key: usize, kind: *const u16, to: usize) -> usize {
     handle(status, imported).unwrap()
 }
 
+/// An entry of a parameter list, which points to the random.
+fn entry(kind: u32, random: &[u8; 32]) -> BCryptBuffer {
+    let random = random.as_ptr().cast_mut().cast::<c_void>();
+    BCryptBuffer { cbBuffer: 32, BufferType: kind, pvBuffer: random }
+}
+
 fn generate(provider: usize, own: usize, peer: usize, suite: u32, side: u32) -> Result<usize, i32> {
     let randoms = [[1_u8; 32], [2; 32]];
-    let entry = |kind, random: &[u8; 32]| BCryptBuffer {
-        cbBuffer: 32,
-        BufferType: kind,
-        pvBuffer: random.as_ptr().cast_mut().cast::<c_void>(),
-    };
     let mut buffers = [
         entry(NCRYPTBUFFER_SSL_CLIENT_RANDOM, &randoms[0]),
         entry(NCRYPTBUFFER_SSL_SERVER_RANDOM, &randoms[1]),
@@ -353,22 +410,30 @@ fn psk(provider: usize) -> usize {
     handle(status, key).unwrap()
 }
 
-/// The RSA test key, by a certificate with nothing in it but what is read.
+/// The RSA test key.
 fn open_key(provider: usize) -> usize {
     let key = TestKey::rsa_2048();
+    open_pkcs8(provider, &key, &pkcs8(RSA_OID, &key.parts().to_der())).unwrap()
+}
+
+/// A key in PKCS#8, by a certificate with nothing in it but what is read; or the status of its
+/// import.
+fn open_pkcs8(provider: usize, key: &TestKey, blob: &[u8]) -> Result<usize, i32> {
     let (mut storage, mut stored, mut opened) = (0, 0, 77);
     assert_eq!(call!(NCryptOpenStorageProvider(&raw mut storage, null(), 0)), 0);
-    let blob = pkcs8(RSA_OID, &key.parts().to_der());
     let len = u32::try_from(blob.len()).unwrap();
     let kind = NCRYPT_PKCS8_PRIVATE_KEY_BLOB;
     let from = blob.as_ptr();
     let status = call!(NCryptImportKey(storage, 0, kind, null(), &raw mut stored, from, len, 0));
-    assert_eq!(status, 0);
+    if let Err(status) = handle(status, stored) {
+        assert_eq!(call!(NCryptFreeObject(storage)), 0);
+        return Err(status);
+    }
     let fields = [
         der(0xa0, &[&[0x02, 1, 2]]),
         der(0x02, &[&[1]]),
         der(0x30, &[]).repeat(4),
-        rsa_public_key(&key),
+        rsa_public_key(key),
     ];
     let certificate = der(0x30, &[&der(0x30, &[&fields.concat()])]);
     let context = CERT_CONTEXT {
@@ -381,7 +446,42 @@ fn open_key(provider: usize) -> usize {
     let status = call!(SslOpenPrivateKey(provider, &raw mut opened, &raw const context, 0));
     assert_eq!(call!(NCryptFreeObject(stored)), 0);
     assert_eq!(call!(NCryptFreeObject(storage)), 0);
-    handle(status, opened).unwrap()
+    Ok(handle(status, opened).unwrap())
+}
+
+/// The property "Key Usage".
+fn key_usage(key: usize) -> u32 {
+    let name: Vec<u16> = "Key Usage\0".encode_utf16().collect();
+    let (mut value, mut len): (*mut u8, u32) = (null_mut(), 0);
+    let status = call!(SslGetKeyProperty(key, name.as_ptr(), &raw mut value, &raw mut len, 0));
+    assert_eq!((status, len), (0, 4));
+    // SAFETY: the call succeeded, so there are four bytes, not freed yet.
+    let number = unsafe { value.cast::<u32>().read_unaligned() };
+    assert_eq!(call!(SslFreeBuffer(value.cast())), 0);
+    number
+}
+
+/// Imports a premaster secret that is none, which yields a master key all the same.
+fn import_master(provider: usize, key: usize) -> Result<usize, i32> {
+    let (randoms, mut master) = ([[1_u8; 32], [2; 32]], 77);
+    let mut buffers = [
+        entry(NCRYPTBUFFER_SSL_CLIENT_RANDOM, &randoms[0]),
+        entry(NCRYPTBUFFER_SSL_SERVER_RANDOM, &randoms[1]),
+    ];
+    let list = BCryptBufferDesc { ulVersion: 0, cBuffers: 2, pBuffers: buffers.as_mut_ptr() };
+    let encrypted = [9; 192];
+    let status = call!(SslImportMasterKey(
+        provider,
+        key,
+        &raw mut master,
+        TLS12,
+        RSA,
+        &raw const list,
+        encrypted.as_ptr(),
+        192,
+        SERVER
+    ));
+    handle(status, master)
 }
 
 fn sign(provider: usize, key: usize) -> Result<u32, i32> {

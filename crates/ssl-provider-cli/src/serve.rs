@@ -13,8 +13,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use ssl_provider::{
-    Backend, CipherSuite, KeyExchange, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion, Provider,
-    SignatureScheme,
+    Backend, CipherSuite, Error, KeyExchange, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion,
+    Provider, SignatureScheme,
 };
 use ssl_provider_lab::{
     Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, End, Ending,
@@ -22,7 +22,6 @@ use ssl_provider_lab::{
     SessionCache, SessionInfo, Settings,
 };
 use ssl_provider_wire::Alert;
-use zeroize::Zeroizing;
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
@@ -338,17 +337,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     reporter.outcome()
 }
 
-/// Reads a key file, and loads its RSA key for decryption.
-fn load_key(
-    provider: &Provider,
-    path: &Path,
-    password: &Password,
-) -> Result<(Zeroizing<Vec<u8>>, PrivateKey), Failure> {
-    let der = key_file::read_key(path, password)?.der;
-    let loaded = provider.load_private_key(&der);
-    let key =
-        loaded.map_err(|error| Failure::usage(format_args!("{}: {error}", path.display())))?;
-    Ok((der, key))
+/// Loads the RSA key of a file for decryption.
+fn load_key(provider: &Provider, path: &Path, der: &[u8]) -> Result<PrivateKey, Failure> {
+    provider.load_private_key(der).map_err(|error| unloadable(path, error))
+}
+
+fn unloadable(path: &Path, error: Error) -> Failure {
+    Failure::usage(format_args!("{}: {error}", path.display()))
 }
 
 /// Why a key and the certificates of a file cannot be used.
@@ -469,13 +464,16 @@ impl Args {
             let identity = Identity::new(key, &chain);
             return identity.map(Some).map_err(|error| unusable(cert, "--cert", error));
         };
-        let (der, key) = load_key(provider, path, password)?;
+        let der = key_file::read_key(path, password)?.der;
         let chain = key_file::read_certificates(cert, password)?;
         let identity = match signs {
             true => Identity::from_der(provider, &der, &chain),
-            false => Identity::new(key, &chain),
+            false => Identity::new(load_key(provider, path, &der)?, &chain),
         };
-        identity.map(Some).map_err(|error| unusable(cert, "--cert", error))
+        identity.map(Some).map_err(|error| match error {
+            IdentityError::Provider(error) => unloadable(path, error),
+            other => unusable(cert, "--cert", other),
+        })
     }
 
     fn options(&self) -> Result<Options, Failure> {

@@ -9,6 +9,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use ssl_provider::backends;
 use ssl_provider_testkit::loud::not_tested;
+use tempfile::TempDir;
 
 use common::{Run, key, sslprov, sslprov_with};
 
@@ -28,14 +30,18 @@ struct Server {
 impl Server {
     /// Starts it with the key of `name`; none if OpenSSL is not installed.
     fn start(name: &str, arguments: &[&str]) -> Option<Self> {
-        let (cert, private) = (key(&format!("{name}.cert.pem")), key(&format!("{name}.pem")));
+        Self::with(&key(&format!("{name}.cert.pem")), &key(&format!("{name}.pem")), arguments)
+    }
+
+    /// Starts it with the key and certificate of these files; none if OpenSSL is not installed.
+    fn with(cert: &Path, private: &Path, arguments: &[&str]) -> Option<Self> {
         let child = Command::new("openssl")
             .args(["s_server", "-accept", "127.0.0.1:0", "-rev"])
             .args(
-                [&cert, &private]
+                [cert, private]
                     .iter()
                     .zip(["-cert", "-key"])
-                    .flat_map(|(file, option)| [option.to_owned(), file.display().to_string()]),
+                    .flat_map(|(file, option)| [option.as_ref(), file.as_os_str()]),
             )
             .args(arguments)
             // Defaults of a distribution would forbid old versions.
@@ -151,6 +157,64 @@ fn a_certificate_is_trusted_by_ca_file_and_name_only() {
             (&"failed".into(), &"client".into())
         );
         assert_eq!(refused["certificates"].as_array().unwrap().len(), 1);
+    }
+}
+
+/// Runs `openssl`; returns whether it is installed.
+fn openssl(arguments: &[&str]) -> bool {
+    match Command::new("openssl").args(arguments).output() {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "openssl {arguments:?}: {text}");
+            true
+        }
+        Err(_) => {
+            not_tested("openssl", "it is not installed");
+            false
+        }
+    }
+}
+
+#[test]
+fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let file = |name: &str| path(name).display().to_string();
+    let config = file("config");
+    fs::write(&config, "[req]\ndistinguished_name = name\n[name]\n").unwrap();
+    let request = |name: &str, bits: &str, more: &[&str]| {
+        let (key, cert, new) = (file(&format!("{name}.key")), file(name), format!("rsa:{bits}"));
+        let subject = format!("/CN={name}");
+        let fixed = ["req", "-config", &config, "-x509", "-newkey", &new, "-nodes", "-days", "2"];
+        let named = ["-keyout", &key, "-out", &cert, "-subj", &subject];
+        openssl(&[&fixed[..], &named, more].concat())
+    };
+    let authority = ["-addext", "basicConstraints=critical,CA:TRUE"];
+    if !request("authority", "2048", &authority) {
+        return;
+    }
+    let (ca, ca_key) = (file("authority"), file("authority.key"));
+    for bits in ["1024", "2048"] {
+        let by = ["-CA", &ca, "-CAkey", &ca_key];
+        let of_server =
+            ["-addext", "subjectAltName=DNS:x.test", "-addext", "basicConstraints=CA:FALSE"];
+        assert!(request(bits, bits, &[&by[..], &of_server].concat()));
+        let more = ["-cipher", "ALL:@SECLEVEL=0"];
+        let Some(server) = Server::with(&path(bits), &path(&format!("{bits}.key")), &more) else {
+            return;
+        };
+        let name = ["--server-name", "x.test", "--ca-file"];
+        let by_itself = report(&server.address, &[&name[..], &[&file(bits)]].concat());
+        assert_eq!(by_itself["trusted"], true);
+        let under_authority = [&name[..], &[&ca]].concat();
+        if bits == "2048" {
+            assert_eq!(report(&server.address, &under_authority)["trusted"], true);
+            continue;
+        }
+        let run = connect(&server.address, &under_authority).expect_code(1);
+        run.expect_stderr("not trusted").expect_stderr("1024 bits");
+        let insecure = report(&server.address, &[&under_authority[..], &["--insecure"]].concat());
+        assert_eq!(insecure["trusted"], false);
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ssl_provider::{NamedCurve, Operation, SignatureScheme, backends, with_multi_buffer};
+use ssl_provider_testkit::rsa_key::with_key_usage;
 
 use common::server::{Server, is_installed, run_client};
 use common::{Run, command, key, sslprov};
@@ -573,6 +574,26 @@ fn key_and_certificate_of_a_pkcs12_file_are_served() {
         let pem = fs::read_to_string(key("server-2048.cert.pem")).unwrap();
         assert!(printed.contains(pem.trim()), "{printed}");
         page(&printed);
+    }
+}
+
+#[test]
+fn a_key_for_signatures_alone_is_served_with_ephemeral_keys_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.der");
+    let plain = fs::read(key("server-2048.der")).unwrap();
+    fs::write(&file, with_key_usage(&plain, 0x80)).unwrap();
+    let cert = key("server-2048.cert.pem");
+    let files = ["--key", file.to_str().unwrap(), "--cert", cert.to_str().unwrap()];
+    let run = sslprov([&["serve", "--listen", "127.0.0.1:0"], &files[..]].concat());
+    run.expect_code(2).expect_stderr("key.der: ").expect_stderr("key usage");
+    for name in backends_with_ephemeral_keys() {
+        let options = ["--backend", name, "--key-exchange", "ecdhe"];
+        let server = Server::start(&[&files[..], &options].concat());
+        if is_installed("openssl") {
+            let page = page(&s_client(&server, &["-tls1_2"]));
+            assert_eq!(page["suite"], "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "{name}");
+        }
     }
 }
 

@@ -47,12 +47,14 @@ impl Group {
         }
     }
 
-    /// Whether a shared secret is one that anybody knows: zeros on a curve, which only X25519 has
-    /// (RFC 8422 section 5.11), and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1).
+    /// Whether a shared secret is one that anybody knows: zeros on X25519 (RFC 8422 section 5.11),
+    /// and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1). Curves of prime order have
+    /// none: there a point with x = 0 is one like any other.
     fn is_trivial(&self, secret: &[u8]) -> Mask {
         let zeros = vec![0; secret.len()];
         match self {
-            Self::Curve(_) => Mask::eq_bytes(secret, &zeros),
+            Self::Curve(curve) if curve.is_montgomery() => Mask::eq_bytes(secret, &zeros),
+            Self::Curve(_) => Mask::public(false),
             Self::FiniteField(parameters) => {
                 let mut one = zeros.clone();
                 let mut minus_one = parameters.prime().to_vec();
@@ -162,6 +164,8 @@ impl Provider {
     /// # Errors
     ///
     /// - [`Error::NotAllowed`]: the prime of a finite field is shorter than the policy asks of RSA.
+    /// - [`Error::BadKeyShare`]: the public key would be 1 or p - 1, as happens in a finite field
+    ///   whose generator is of small order.
     /// - [`Error::Unsupported`]: the backend lacks the group.
     /// - [`Error::Random`], [`Error::Backend`].
     pub fn generate_ephemeral_key(&self, group: impl Into<Group>) -> Result<EphemeralKey, Error> {
@@ -186,7 +190,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] when its public key has another length than those of the group.
+    /// - [`Error::InvalidParameter`]: its public key has another length than those of the group.
+    /// - [`Error::BadKeyShare`]: its public key is one that a peer must refuse (RFC 7919 section
+    ///   5.1): 0, 1 or p - 1 in a finite field.
     pub fn ephemeral_key_of(
         &self,
         group: impl Into<Group>,
@@ -195,6 +201,9 @@ impl Provider {
         let group = group.into();
         if key.public_key().len() != group.lengths().0 {
             return Err(Error::InvalidParameter("ephemeral key: not one of the group"));
+        }
+        if let Group::FiniteField(parameters) = &group {
+            parameters.public_key(key.public_key())?;
         }
         Ok(EphemeralKey { backend: self.backend().clone(), group, key })
     }

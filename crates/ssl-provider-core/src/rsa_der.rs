@@ -42,12 +42,7 @@ impl<'a> RsaPrivateKeyDer<'a> {
             return match info.algorithm.oid {
                 pkcs1::ALGORITHM_OID => {
                     let key = Self::from_pkcs1(info.private_key.as_bytes())?;
-                    match key_usage(der) {
-                        Some(usage) if usage & key_use.bits() == 0 => {
-                            Err(Error::Key(InvalidKey::Usage))
-                        }
-                        Some(_) | None => Ok(key),
-                    }
+                    key_use.check(der).map(|()| key)
                 }
                 other => Err(Error::Key(InvalidKey::NotRsa(algorithm_name(&other.to_string())))),
             };
@@ -141,6 +136,14 @@ impl KeyUse {
         match self {
             Self::Decryption => 0x30,
             Self::Signing => 0x80,
+        }
+    }
+
+    /// Checks that the key usage of a PKCS#8 structure, if it has one, allows it.
+    pub(crate) fn check(self, pkcs8: &[u8]) -> Result<(), Error> {
+        match key_usage(pkcs8) {
+            Some(usage) if usage & self.bits() == 0 => Err(Error::Key(InvalidKey::Usage)),
+            Some(_) | None => Ok(()),
         }
     }
 }

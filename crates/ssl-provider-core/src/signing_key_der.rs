@@ -56,7 +56,8 @@ pub struct EcPrivateKeyDer {
 
 impl EcPrivateKeyDer {
     /// Takes DER of either kind: an `ECPrivateKey` that names its curve (RFC 5915 section 3) or a
-    /// PKCS#8 `PrivateKeyInfo` (RFC 5958) that holds one.
+    /// PKCS#8 `PrivateKeyInfo` (RFC 5958) that holds one. A key usage in its attributes must allow
+    /// digital signatures.
     ///
     /// # Errors
     ///
@@ -65,7 +66,8 @@ impl EcPrivateKeyDer {
         match pkcs8::PrivateKeyInfoRef::from_der(der) {
             Ok(info) if info.algorithm.oid == EC_PUBLIC_KEY => {
                 let curve = info.algorithm.parameters_oid().ok();
-                Self::from_sec1(info.private_key.as_bytes(), curve)
+                let key = Self::from_sec1(info.private_key.as_bytes(), curve)?;
+                KeyUse::Signing.check(der).map(|()| key)
             }
             Ok(_) => Err(Error::Key(InvalidKey::NotRsaOrEc)),
             Err(_) => Self::from_sec1(der, None),
@@ -119,6 +121,41 @@ mod tests {
         let curve = if names_curve { P256 } else { &[] };
         let content = [&[2, 1, 1, 4, len][..], &number, curve].concat();
         [&[0x30, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+    }
+
+    /// PKCS#8 around the number 1 on P-256, with attributes if there are any.
+    fn pkcs8(attributes: &[u8]) -> Vec<u8> {
+        // SEQUENCE { OBJECT IDENTIFIER id-ecPublicKey, OBJECT IDENTIFIER prime256v1 }.
+        const ALGORITHM: [u8; 21] = [
+            0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce,
+            0x3d, 3, 1, 7,
+        ];
+        let sec1 = sec1(32, false);
+        let key = [&[4, u8::try_from(sec1.len()).unwrap()], &sec1[..]].concat();
+        let content = [&[2, 1, 0], &ALGORITHM[..], &key, attributes].concat();
+        [&[0x30, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+    }
+
+    #[test]
+    fn a_key_usage_that_allows_no_signatures_is_refused_and_none_allows_all() {
+        let load = |attributes: &[u8]| EcPrivateKeyDer::from_der(&pkcs8(attributes)).err();
+        assert_eq!(load(&[]), None);
+        // [0] { SEQUENCE { OBJECT IDENTIFIER 2.5.29.15, SET { BIT STRING of a byte } } }.
+        let attribute =
+            |usage| [0xa0, 13, 0x30, 11, 0x06, 3, 0x55, 0x1d, 0x0f, 0x31, 4, 0x03, 2, 0, usage];
+        for usage in [0x80, 0x88, 0xff] {
+            assert_eq!(load(&attribute(usage)), None, "{usage:#x}");
+        }
+        let refused = Some(Error::Key(InvalidKey::Usage));
+        for usage in [0x08, 0x20, 0x00] {
+            assert_eq!(load(&attribute(usage)), refused, "{usage:#x}");
+            let der = pkcs8(&attribute(usage));
+            assert_eq!(SigningKeyDer::from_der(&der).err(), refused, "{usage:#x}");
+        }
+        // One that cannot be read allows nothing.
+        let mut malformed = attribute(0x80);
+        malformed[12] = 0x7f;
+        assert_eq!(load(&malformed), refused);
     }
 
     #[test]

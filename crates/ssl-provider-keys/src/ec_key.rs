@@ -8,7 +8,7 @@ use sec1::{EcParameters, EcPrivateKey};
 use zeroize::Zeroizing;
 
 use ssl_provider_core::backend::with_stack_wiped;
-use ssl_provider_core::{Curve, Error, InvalidKey};
+use ssl_provider_core::{Curve, EcPrivateKeyDer, Error, InvalidKey};
 
 use crate::KeyError;
 use crate::blob::{self, Blob};
@@ -48,7 +48,8 @@ impl EcPrivateParts {
     }
 
     /// The key of a PKCS#8 structure with a key on a curve (RFC 5958, RFC 5915); `None` for another
-    /// kind of key and for other structures.
+    /// kind of key and for other structures. It is for ECDSA unless its key usage allows no
+    /// signatures.
     ///
     /// # Errors
     ///
@@ -67,7 +68,12 @@ impl EcPrivateParts {
         if key.parameters.is_some_and(|parameters| parameters.named_curve() != oid) {
             return Err(MALFORMED);
         }
-        Self::new(EcAlgorithm::Ecdsa, curve, key.private_key, key.public_key).map(Some)
+        // As on Windows, the key usage tells the two algorithms apart.
+        let algorithm = match EcPrivateKeyDer::from_der(der) {
+            Err(Error::Key(InvalidKey::Usage)) => EcAlgorithm::Ecdh,
+            _ => EcAlgorithm::Ecdsa,
+        };
+        Self::new(algorithm, curve, key.private_key, key.public_key).map(Some)
     }
 
     fn new(

@@ -3,7 +3,7 @@
 use pkcs8::der::{AnyRef, Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
-use ssl_provider_core::{Error, PublicKeyParts, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyParts, RsaPrivateKeyDer, SigningKeyDer};
 
 use crate::blob::Blob;
 use crate::ec_key::EcPrivateParts;
@@ -73,8 +73,9 @@ impl PublicKey {
 pub enum CheckedKey {
     /// An RSA key.
     Rsa {
-        /// The key as PKCS#1, of the shape that [`RsaPrivateKeyDer`] takes. Secret.
-        pkcs1: Zeroizing<Vec<u8>>,
+        /// The key as PKCS#1 or PKCS#8, of the shape that [`SigningKeyDer`] or
+        /// [`RsaPrivateKeyDer`] takes, or both, as its key usage allows. Secret.
+        der: Zeroizing<Vec<u8>>,
         /// Its public half.
         public: RsaPublicKey,
     },
@@ -98,11 +99,13 @@ impl CheckedKey {
         let blob = Blob::new(blob).ok_or(KeyError::Magic)?;
         match blob.blob_type {
             BlobType::EcPrivate => EcPrivateParts::of_blob(&blob).map(Self::ec),
-            _ => Ok(Self::rsa(&checked_rsa(&pkcs1_of_blob(&blob)?)?)),
+            _ => Self::rsa(pkcs1_of_blob(&blob)?),
         }
     }
 
-    /// Reads a PKCS#1 structure, or a PKCS#8 structure of either algorithm.
+    /// Reads a PKCS#1 structure, or a PKCS#8 structure of either algorithm. A key usage in its
+    /// attributes must allow an RSA key to decrypt or to sign; a key on a curve is one of ECDH
+    /// where it does not allow signatures.
     ///
     /// # Errors
     ///
@@ -113,7 +116,7 @@ impl CheckedKey {
         }
         match EcPrivateParts::of_pkcs8(der)? {
             Some(key) => Ok(Self::ec(key)),
-            None => Ok(Self::rsa(&checked_rsa(der)?)),
+            None => Self::rsa(Zeroizing::new(der.to_vec())),
         }
     }
 
@@ -121,14 +124,10 @@ impl CheckedKey {
         Self::Ec { sec1, public }
     }
 
-    fn rsa(key: &RsaPrivateKeyDer<'_>) -> Self {
-        Self::Rsa {
-            pkcs1: Zeroizing::new(key.pkcs1().to_vec()),
-            public: RsaPublicKey {
-                modulus: key.modulus().into(),
-                exponent: key.public_exponent().into(),
-            },
-        }
+    fn rsa(der: Zeroizing<Vec<u8>>) -> Result<Self, KeyError> {
+        let key = checked_rsa(&der)?;
+        let (modulus, exponent) = (key.modulus().into(), key.public_exponent().into());
+        Ok(Self::Rsa { der, public: RsaPublicKey { modulus, exponent } })
     }
 
     /// The public half.
@@ -142,9 +141,13 @@ impl CheckedKey {
 
 ssl_provider_core::redacted_debug! { CheckedKey { public(), .. } }
 
-/// An RSA key as PKCS#1 or PKCS#8, whose numbers belong together.
+/// An RSA key as PKCS#1 or PKCS#8, whose numbers belong together. Its key usage allows decryption
+/// or signatures; which of them is for whoever loads the key.
 pub(crate) fn checked_rsa(der: &[u8]) -> Result<RsaPrivateKeyDer<'_>, Error> {
-    let key = RsaPrivateKeyDer::from_der(der)?;
+    let key = match (RsaPrivateKeyDer::from_der(der), SigningKeyDer::from_der(der)) {
+        (Err(Error::Key(InvalidKey::Usage)), Ok(SigningKeyDer::Rsa(key))) => key,
+        (key, _) => key?,
+    };
     check_consistency(key.pkcs1())?;
     Ok(key)
 }
@@ -167,7 +170,55 @@ pub(crate) fn tags(der: &[u8]) -> Vec<Tag> {
 
 #[cfg(test)]
 mod tests {
+    use ssl_provider_testkit::bytes::hex;
+    use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, with_key_usage};
+
     use super::*;
+    use crate::EcAlgorithm;
+
+    #[test]
+    fn an_rsa_key_may_be_for_one_use_and_stays_for_that() {
+        let plain = pkcs8(RSA_OID, &TestKey::rsa_1024().parts().to_der());
+        for (usage, decrypts, signs) in
+            [(0x20, true, false), (0x10, true, false), (0x80, false, true), (0xa0, true, true)]
+        {
+            let key = CheckedKey::from_der(&with_key_usage(&plain, usage)).unwrap();
+            let CheckedKey::Rsa { der, .. } = key else { panic!("{key:?}") };
+            assert_eq!(RsaPrivateKeyDer::from_der(&der).is_ok(), decrypts, "{usage:#x}");
+            assert_eq!(SigningKeyDer::from_der(&der).is_ok(), signs, "{usage:#x}");
+        }
+        for usage in [0x08, 0x00] {
+            let refused = CheckedKey::from_der(&with_key_usage(&plain, usage)).unwrap_err();
+            assert_eq!(refused, KeyError::Key(Error::Key(InvalidKey::Usage)), "{usage:#x}");
+        }
+        // Also where the numbers do not belong together.
+        let mut numbers = TestKey::rsa_1024().parts();
+        numbers.qinv += 2_u8;
+        let bad = with_key_usage(&pkcs8(RSA_OID, &numbers.to_der()), 0x80);
+        let refused = CheckedKey::from_der(&bad).unwrap_err();
+        assert_eq!(refused, KeyError::Key(Error::Key(InvalidKey::Inconsistent)));
+    }
+
+    #[test]
+    fn a_key_on_a_curve_whose_usage_allows_no_signatures_is_one_of_ecdh() {
+        // PKCS#8 of the number 1 on P-256.
+        let plain = hex("3041020100301306072a8648ce3d020106082a8648ce3d030107\
+             042730250201010420\
+             0000000000000000000000000000000000000000000000000000000000000001");
+        let algorithm = |der: &[u8]| match CheckedKey::from_der(der).unwrap() {
+            CheckedKey::Ec { public, .. } => public.algorithm,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(algorithm(&plain), EcAlgorithm::Ecdsa);
+        for (usage, expected) in [
+            (0x80, EcAlgorithm::Ecdsa),
+            (0x88, EcAlgorithm::Ecdsa),
+            (0x08, EcAlgorithm::Ecdh),
+            (0x00, EcAlgorithm::Ecdh),
+        ] {
+            assert_eq!(algorithm(&with_key_usage(&plain, usage)), expected, "{usage:#x}");
+        }
+    }
 
     #[test]
     fn debug_shows_no_secret() {

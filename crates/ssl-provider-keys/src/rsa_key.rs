@@ -25,6 +25,11 @@ pub struct RsaPublicKey {
 }
 
 impl RsaPublicKey {
+    /// Length of the modulus in bits.
+    pub fn bits(&self) -> usize {
+        bit_len(&self.modulus)
+    }
+
     /// The key of either public blob.
     pub(crate) fn of_blob(blob: &Blob<'_>) -> Result<Self, KeyError> {
         if blob.blob_type == BlobType::RsaCapiPublic {
@@ -61,7 +66,7 @@ impl RsaPublicKey {
         let Self { modulus, exponent } = self;
         blob::write(
             *b"RSA1",
-            &[bit_len(modulus), exponent.len(), modulus.len(), 0, 0],
+            &[self.bits(), exponent.len(), modulus.len(), 0, 0],
             &[exponent, modulus],
         )
     }
@@ -69,8 +74,7 @@ impl RsaPublicKey {
 
 impl fmt::Debug for RsaPublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = bit_len(&self.modulus);
-        f.debug_struct("RsaPublicKey").field("bits", &bits).finish_non_exhaustive()
+        f.debug_struct("RsaPublicKey").field("bits", &self.bits()).finish_non_exhaustive()
     }
 }
 

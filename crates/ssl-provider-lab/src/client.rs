@@ -56,6 +56,8 @@ pub struct ClientConnection {
     certificates: Arc<[Vec<u8>]>,
     established: Option<ServerInfo>,
     session: Option<Arc<ClientSession>>,
+    /// The session that was offered, until the server declines it.
+    offered: Option<Arc<ClientSession>>,
     data: Vec<u8>,
     ending: Option<ClientEnding>,
     fault: Option<ServerFault>,
@@ -162,6 +164,7 @@ impl ClientConnection {
         let first_version = settings.highest().min(ProtocolVersion::TLS1_0);
         Ok(Self {
             settings,
+            offered: offer.session().cloned(),
             state: State::ServerHello(Box::new(offer)),
             records: RecordLayer::of_client(first_version),
             input: Vec::new(),
@@ -335,7 +338,7 @@ impl ClientConnection {
             }
             (Alert::WARNING, _) => self.idle(),
             (Alert::FATAL, _) => {
-                self.session = None;
+                self.forget();
                 self.stop(ClientEnding::FailedByServer(description));
                 Ok(())
             }
@@ -378,9 +381,15 @@ impl ClientConnection {
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, Refused { alert, fault }: Refused) {
         let alert = in_protocol(alert, self.records.protocol());
-        self.session = None;
+        self.forget();
         self.fault = Some(fault);
         self.end(alert, ClientEnding::Refused(alert));
+    }
+
+    fn forget(&mut self) {
+        for session in self.session.take().into_iter().chain(self.offered.take()) {
+            session.fail();
+        }
     }
 
     /// Sends a last alert and closes.

@@ -7,8 +7,10 @@ use ssl_provider::{
 use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message, put_vec};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::KeyUsage;
 
 use crate::alert::{internal_error, require};
+use crate::refusal::{Cause, Refusal};
 use crate::session::Fingerprint;
 use crate::signed_params::{digest, fixed_scheme};
 
@@ -63,16 +65,23 @@ pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, Signatu
         })
 }
 
-/// Parses the body of a Certificate message. Returns `None` if its list is empty.
+/// Parses the body of a Certificate message. Returns `None` if its list is empty. A key usage must
+/// allow signatures (RFC 5246 sections 7.4.6 and 7.4.4).
 pub(crate) fn certificate(
     provider: &Provider,
     body: &[u8],
-) -> Result<Option<ClientCertificate>, Alert> {
+) -> Result<Option<ClientCertificate>, Refusal> {
     let Some(&der) = certificates(body)?.first() else { return Ok(None) };
     let certificate = Certificate::from_der(der).map_err(|_| Alert::BadCertificate)?;
     let info = certificate.tbs_certificate().subject_public_key_info();
     let public_key = info.to_der().map_err(|_| Alert::BadCertificate)?;
     PublicKeyDer::from_der(&public_key).map_err(|_| Alert::UnsupportedCertificate)?;
+    let usage = certificate.tbs_certificate().get_extension::<KeyUsage>();
+    let usage = usage.map_err(|_| Alert::BadCertificate)?;
+    if usage.is_some_and(|(_, usage)| !usage.digital_signature()) {
+        let cause = Some(Cause::KeyUsageOfClientCertificate);
+        return Err(Refusal { alert: Alert::UnsupportedCertificate, cause });
+    }
     let mut fingerprint = Fingerprint::default();
     provider
         .backend()

@@ -51,12 +51,18 @@ pub struct Connection {
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
+    /// Whether a handshake has agreed on encrypt-then-MAC.
+    encrypt_then_mac: bool,
     verify_data: VerifyData,
     /// How many handshakes have begun after the first.
     renegotiations: u32,
-    /// The session to remove from the cache when the connection fails.
-    session_id: Option<SessionId>,
+    /// The sessions to remove from the cache when the connection fails: those of all handshakes.
+    session_ids: Vec<SessionId>,
     data: Vec<u8>,
+    /// Data to be sent once the client's Finished has been verified.
+    held: Vec<u8>,
+    /// Whether the connection is to be closed after that.
+    closes: bool,
     ending: Option<Ending>,
     cause: Option<Cause>,
 }
@@ -139,10 +145,13 @@ impl Connection {
             idle_records: 0,
             closed_by_client: false,
             established: None,
+            encrypt_then_mac: false,
             verify_data: VerifyData::default(),
             renegotiations: 0,
-            session_id: None,
+            session_ids: Vec::new(),
             data: Vec::new(),
+            held: Vec::new(),
+            closes: false,
             ending: None,
             cause: None,
         }
@@ -255,20 +264,43 @@ impl Connection {
     }
 
     /// Sends application data if a handshake is complete and the connection open. During a
-    /// renegotiation it goes under the keys of the handshake before.
+    /// renegotiation it goes under the keys of the handshake before; where that resumes a session,
+    /// so that the new keys come before the client's Finished, it waits for that.
     pub fn send(&mut self, data: &[u8]) {
-        if self.established.is_some()
-            && self.ending.is_none()
-            && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
-        {
+        if self.established.is_none() || self.ending.is_some() {
+            return;
+        }
+        if self.awaits_finished() {
+            self.held.extend_from_slice(data);
+        } else if let Err(alert) = self.records.write(ContentType::ApplicationData, data) {
             self.fail(alert);
         }
     }
 
-    /// Sends `close_notify`. Nothing is read after that.
+    /// Sends `close_notify`. Nothing is read after that. If data waits for the client's Finished,
+    /// the end waits too, unless the client has closed.
     pub fn close(&mut self) {
-        if self.ending.is_none() {
+        self.closes = !self.held.is_empty() && !self.closed_by_client;
+        if self.ending.is_none() && !self.closes {
             self.end(Alert::CloseNotify, Ending::Closed);
+        }
+    }
+
+    /// Sends the data that was held back, now that the handshake is complete.
+    fn send_held(&mut self) {
+        let held = mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.send(&held);
+        }
+        if self.closes {
+            self.close();
+        }
+    }
+
+    /// Aborts the connection with `internal_error`, after a panic in it.
+    pub(crate) fn abort(&mut self) {
+        if self.ending.is_none() {
+            self.fail(Alert::InternalError);
         }
     }
 
@@ -360,7 +392,7 @@ impl Connection {
         }
     }
 
-    /// Aborts the connection with a fatal alert. Its session must not be resumed
+    /// Aborts the connection with a fatal alert. Its sessions must not be resumed
     /// (RFC 5246 section 7.2.2).
     fn fail(&mut self, alert: Alert) {
         let alert = in_protocol(alert, self.records.protocol());
@@ -369,8 +401,8 @@ impl Connection {
     }
 
     fn forget(&mut self) {
-        if let (Some(sessions), Some(id)) = (&self.settings.sessions, &self.session_id) {
-            sessions.remove(id);
+        if let Some(sessions) = &self.settings.sessions {
+            self.session_ids.iter().for_each(|id| sessions.remove(id));
         }
     }
 
@@ -385,6 +417,7 @@ impl Connection {
         self.state = State::Closed;
         self.input = Vec::new();
         self.messages = Assembler::default();
+        self.held = Vec::new();
         self.ending = Some(ending);
     }
 }

@@ -9,6 +9,7 @@ use rsa::pkcs1::{self, EncodeRsaPrivateKey, RsaPublicKeyRef};
 use rsa::pkcs1v15;
 use rsa::pkcs8::{Document, EncodePrivateKey, EncodePublicKey};
 use sha2::Sha256;
+use ssl_provider::backend::with_stack_wiped;
 use ssl_provider::{
     Curve, Error, InvalidKey, KeyExchange, NamedCurve, Operation, PrivateKey, Provider,
     PublicKeyDer, SignatureAlgorithm, SignatureScheme, SigningKey,
@@ -279,6 +280,11 @@ impl Identity {
     /// [`IdentityError::NotMade`], [`IdentityError::Provider`], and [`IdentityError::NoUse`] for a
     /// backend that does not sign.
     pub fn self_signed_ecdsa(provider: &Provider) -> Result<SelfSigned, IdentityError> {
+        // The crate moves the key about by value.
+        with_stack_wiped::<_, STACK_LEN>(|| Self::make_ecdsa(provider))
+    }
+
+    fn make_ecdsa(provider: &Provider) -> Result<SelfSigned, IdentityError> {
         let failed = IdentityError::NotMade;
         let key = p256_key().ok_or(failed("the key"))?;
         let key_der = key.to_pkcs8_der().map_err(|_| failed("the key as DER"))?.to_bytes();
@@ -393,6 +399,10 @@ fn rsa_modulus(certificate: &Certificate) -> Option<Vec<u8>> {
     Some(key.modulus.as_bytes().to_vec())
 }
 
+/// Bytes of stack that a key on P-256 may be made and certified in; builds that are not optimised
+/// use more than 40 KiB.
+const STACK_LEN: usize = 128 * 1024;
+
 /// Makes a key on P-256; `None` if there are no random numbers.
 fn p256_key() -> Option<p256::SecretKey> {
     let mut number = Zeroizing::new([0; 32]);
@@ -406,7 +416,7 @@ fn p256_key() -> Option<p256::SecretKey> {
 }
 
 /// Makes a self-signed certificate of an RSA key.
-fn rsa_certificate(
+pub(crate) fn rsa_certificate(
     key: rsa::PrivateKey,
     usage: KeyUsage,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -460,9 +470,16 @@ impl BuilderProfile for Localhost {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::collections::BTreeSet;
+
     use rsa::pkcs1::DecodeRsaPrivateKey;
+    #[cfg(target_os = "linux")]
+    use ssl_provider::EcPrivateKeyDer;
     use ssl_provider::default_backend;
     use ssl_provider_testkit::rsa_key::TestKey;
+    #[cfg(target_os = "linux")]
+    use ssl_provider_testkit::stack::{Remains, Secrets};
 
     use super::*;
 
@@ -531,5 +548,28 @@ mod tests {
             let refused = Identity::from_der(&provider, key, std::slice::from_ref(certificate));
             assert!(matches!(refused, Err(IdentityError::OtherKey)), "{refused:?}");
         }
+    }
+
+    /// The same without the wipe must be found, else this would hold for nothing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_key_that_was_made_is_not_left_on_the_stack() {
+        let provider = Provider::open(default_backend().unwrap());
+        let found = |remains: &Remains, key: &[u8]| {
+            remains.found(&Secrets::default().and("private key", key))
+        };
+        let mut key = None;
+        let unwiped = Remains::of(|| key = p256_key().map(Box::new));
+        let bytes = key.unwrap().to_bytes().to_vec();
+        assert_eq!(found(&unwiped, &bytes), BTreeSet::from(["private key"]));
+
+        let mut made = None;
+        let remains = Remains::of(|| {
+            made = Some(Box::new(Identity::self_signed_ecdsa(&provider).unwrap()));
+        });
+        let made = made.unwrap();
+        let key = EcPrivateKeyDer::from_der(&made.key_der).unwrap();
+        assert_eq!(found(&remains, key.number()), BTreeSet::new());
+        assert!(remains.wiped_to_the_bottom());
     }
 }

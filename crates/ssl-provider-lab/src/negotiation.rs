@@ -105,6 +105,8 @@ impl Choice {
 pub(crate) struct Previous<'a> {
     pub(crate) protocol: ProtocolVersion,
     pub(crate) extended_master_secret: bool,
+    /// Whether this or an earlier one agreed on encrypt-then-MAC.
+    pub(crate) encrypt_then_mac: bool,
     /// The verify_data of both sides.
     pub(crate) client_verify_data: &'a [u8],
     pub(crate) server_verify_data: &'a [u8],
@@ -156,6 +158,11 @@ pub(crate) fn choose(
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
         && hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
+    // No renegotiation goes back to MAC-then-encrypt (RFC 7366 section 3.1).
+    let needs_encrypt_then_mac = previous.is_some_and(|previous| previous.encrypt_then_mac);
+    let goes_back = |suite: &CipherSuiteInfo| {
+        needs_encrypt_then_mac && !wants_encrypt_then_mac && suite.cipher.mode == CipherMode::Cbc
+    };
     let capabilities = Capabilities::of(hello, protocol, suites)?;
     let application_protocol = match is_tls {
         true => application_protocol(&settings.options.application_protocols, hello)?,
@@ -195,7 +202,7 @@ pub(crate) fn choose(
             .resumed
             .as_ref()
             .is_some_and(|session| session.encrypt_then_mac && !choice.encrypt_then_mac);
-        if resumes && !is_downgrade {
+        if resumes && !is_downgrade && !goes_back(suite) {
             // "This vector MUST include at least the cipher_suite from that session"
             // (RFC 5246 section 7.4.1.2).
             return match offers(hello, suite) {
@@ -205,7 +212,7 @@ pub(crate) fn choose(
         }
     }
     let mut cause = None;
-    for suite in suites.iter().filter(|suite| offers(hello, suite)) {
+    for suite in suites.iter().filter(|suite| offers(hello, suite) && !goes_back(suite)) {
         match capabilities.ephemeral(settings, protocol, suite) {
             Ok(ephemeral) => return Ok(Choice { ephemeral, ..with(suite, None) }),
             // That of the most preferred suite.

@@ -45,6 +45,8 @@ pub enum Cause {
     SessionWithoutSuite,
     /// The client sent no certificate.
     NoClientCertificate,
+    /// The key usage of the client's certificate allows no signatures.
+    KeyUsageOfClientCertificate,
     /// Client certificates are required, and are not supported in SSL 3.0.
     NoClientCertificateInSsl3,
     /// The session cannot be written to the key log, which is not the client's fault.
@@ -56,6 +58,12 @@ pub enum Cause {
 pub(crate) struct Refusal {
     pub(crate) alert: Alert,
     pub(crate) cause: Option<Cause>,
+}
+
+impl From<Alert> for Refusal {
+    fn from(alert: Alert) -> Self {
+        Self { alert, cause: None }
+    }
 }
 
 impl Cause {
@@ -105,6 +113,9 @@ impl fmt::Display for Cause {
             }
             Self::SessionWithoutSuite => "the session has a suite that the client no longer offers",
             Self::NoClientCertificate => "the client sent no certificate",
+            Self::KeyUsageOfClientCertificate => {
+                "the key usage of the client's certificate has no digitalSignature"
+            }
             Self::NoClientCertificateInSsl3 => "client certificates are not supported in SSL 3.0",
             Self::KeyLog => "the key log cannot be written",
         })

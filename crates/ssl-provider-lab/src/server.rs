@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -15,6 +16,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 #[cfg(unix)]
 use rustix::io::Errno;
+use ssl_provider::Error;
 
 use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
@@ -179,13 +181,17 @@ impl Server {
     }
 
     /// Serves until it is stopped or [`Limits::total`] is reached. `observer` is called for each
-    /// event, from several threads at once.
+    /// event, from several threads at once. A panic, which the panic hook reports, costs one
+    /// connection, or one event if it is the observer's.
     ///
     /// # Errors
     ///
     /// Those of polling sockets; a failed connection is not an error of the server.
     pub fn run(self, observer: &(dyn Fn(Event<'_>) + Sync)) -> io::Result<()> {
         let Self { settings, limits, threads, stop, .. } = self;
+        let observer = &|event: Event<'_>| {
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
+        };
         let (accepted, reported) = (AtomicU64::new(0), AtomicBool::new(false));
         let capacity = limits.connections.div_ceil(threads.len());
         thread::scope(|scope| {
@@ -384,7 +390,8 @@ impl Worker<'_> {
     fn serve(&mut self, index: usize, is_closed: bool) {
         let Some(Some(client)) = self.clients.get_mut(index) else { return };
         let was_paused = client.is_paused();
-        let end = client.proceed(&mut self.buffer, is_closed, self.observer);
+        let end =
+            client.survive(|client| client.proceed(&mut self.buffer, is_closed, self.observer));
         if client.is_paused() && !was_paused {
             self.paused.push_back(index);
         }
@@ -411,17 +418,32 @@ impl Worker<'_> {
             self.clients.get(*index)?.as_ref()?.connection.pending_ciphertext()
         });
         let ciphertexts: Vec<&[u8]> = waiting.collect();
-        let (mut decrypted, error) = match settings.decrypt_premasters(&ciphertexts) {
-            Ok(decrypted) => (decrypted.into_iter(), None),
-            Err(error) => (Vec::new().into_iter(), Some(error)),
+        let decrypted =
+            catch_unwind(AssertUnwindSafe(|| settings.decrypt_premasters(&ciphertexts)));
+        let (mut decrypted, error) = match decrypted {
+            Ok(Ok(decrypted)) => (decrypted.into_iter(), None),
+            Ok(Err(error)) => (Vec::new().into_iter(), Some(error)),
+            // Whose ciphertext it is that panics is not known, so each is decrypted alone then.
+            Err(_) if batch.len() > 1 => {
+                return batch.iter().for_each(|index| self.decrypt_batch(&[*index]));
+            }
+            Err(_) => (Vec::new().into_iter(), Some(Error::Internal("a panic in the library"))),
         };
         for index in batch {
             let Some(Some(client)) = self.clients.get_mut(*index) else { continue };
-            // One that the server has closed meanwhile is not paused any more.
+            let end = client.survive(|client| {
+                // One that the server has closed meanwhile is not paused any more.
+                if client.is_paused() {
+                    let decrypted = error.map_or_else(|| Ok(decrypted.next()), Err);
+                    client.connection.continue_with(decrypted);
+                }
+                client.resume(&mut self.buffer, self.observer)
+            });
+            // What was buffered may have another key exchange, of a renegotiation.
             if client.is_paused() {
-                client.connection.continue_with(error.map_or_else(|| Ok(decrypted.next()), Err));
+                self.paused.push_back(*index);
             }
-            if let Some(end) = client.resume(&mut self.buffer, self.observer) {
+            if let Some(end) = end {
                 self.remove(*index, end);
             }
         }
@@ -431,8 +453,11 @@ impl Worker<'_> {
     fn close_all(&mut self) {
         for index in 0..self.clients.len() {
             let Some(Some(client)) = self.clients.get_mut(index) else { continue };
-            client.connection.close();
-            if let Some(end) = client.flush() {
+            let end = client.survive(|client| {
+                client.connection.close();
+                client.flush()
+            });
+            if let Some(end) = end {
                 self.remove(index, end);
             }
         }
@@ -503,6 +528,20 @@ impl Client {
         self.connection.pending_ciphertext().is_some()
     }
 
+    /// Does some work. After a panic, which the panic hook reports, the connection is aborted, so
+    /// that it costs no other one.
+    fn survive(&mut self, work: impl FnOnce(&mut Self) -> Option<End>) -> Option<End> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut *self)));
+        // What the panic has left half done is not looked at again: the handshake has no state.
+        done.or_else(|_| {
+            catch_unwind(AssertUnwindSafe(|| {
+                self.connection.abort();
+                self.flush()
+            }))
+        })
+        .unwrap_or_else(|_| Some(self.end()))
+    }
+
     /// Reads and writes as much as the socket allows. Returns how the connection ended, if it did.
     fn proceed(
         &mut self,
@@ -521,6 +560,9 @@ impl Client {
     /// Continues after a pause, as [`proceed`](Self::proceed).
     fn resume(&mut self, buffer: &mut [u8], observer: &(dyn Fn(Event<'_>) + Sync)) -> Option<End> {
         self.respond(observer);
+        if self.is_paused() {
+            return self.flush();
+        }
         if mem::take(&mut self.is_unread) { self.read(buffer, observer) } else { self.flush() }
     }
 
@@ -639,15 +681,17 @@ fn with_advice(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use std::net;
-    use std::sync::{Condvar, Mutex};
+    use std::sync::{Condvar, Mutex, PoisonError};
 
     use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
     use ssl_provider::backend::{
-        Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey,
+        Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey, SecureRandom,
     };
     use ssl_provider::{
-        Backend, BackendInfo, Error, Operation, RsaPrivateKeyDer, Support, default_backend,
+        Backend, BackendInfo, Error, Operation, ProtocolVersion, RsaPrivateKeyDer, Support,
+        default_backend,
     };
+    use ssl_provider_wire::Alert;
 
     use super::*;
 
@@ -706,14 +750,27 @@ mod tests {
         fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
             let (batches, changed) = &*self.gate.shared;
             let mut batches = batches.lock().unwrap();
+            let panics = batches.is_open && jobs.iter().any(|job| job.ciphertext == PANICS);
             // The trials of the suites have no ciphertext.
             if !jobs.is_empty() {
                 batches.lens.push(jobs.len());
                 changed.notify_all();
                 drop(changed.wait_while(batches, |batches| !batches.is_open).unwrap());
             }
+            assert!(!panics, "planted");
             self.key.decrypt_raw_batch(jobs)
         }
+    }
+
+    /// A ciphertext at which the library of a gate panics.
+    const PANICS: [u8; 128] = [7; 128];
+
+    fn gated() -> (Gate, Arc<Settings>) {
+        let library = default_backend().unwrap();
+        let info = BackendInfo::new("gate", "Gate", String::new()).with_rsa(library.info().rsa);
+        let gate = Gate { library: library.clone(), shared: Arc::default() };
+        let backend = Backend::new(Composed::new(info, gate.clone(), library));
+        (gate, crate::tests::settings_on(&backend, |_| {}))
     }
 
     fn connect(address: SocketAddr) -> SslStream<net::TcpStream> {
@@ -729,12 +786,8 @@ mod tests {
 
     #[test]
     fn clients_that_wait_at_the_same_time_are_decrypted_together_and_each_is_served() {
-        let library = default_backend().unwrap();
-        let info = BackendInfo::new("gate", "Gate", String::new()).with_rsa(library.info().rsa);
-        let gate = Gate { library: library.clone(), shared: Arc::default() };
+        let (gate, settings) = gated();
         let (batches, changed) = &*gate.shared;
-        let backend = Backend::new(Composed::new(info, gate.clone(), library));
-        let settings = crate::tests::settings_on(&backend, |_| {});
         serving_with(settings, Limits { threads: 1, ..Limits::default() }, |address| {
             thread::scope(|scope| {
                 let mut clients = vec![scope.spawn(move || connect(address))];
@@ -758,6 +811,131 @@ mod tests {
         assert_eq!((lens.first(), lens.iter().sum()), (Some(&1), 21));
         assert!(lens.iter().any(|len| *len > 1), "{lens:?}");
         assert!(lens.iter().all(|len| *len <= BATCH_LEN), "{lens:?}");
+    }
+
+    /// Sends a hello and a ClientKeyExchange with this ciphertext, then a record that is not
+    /// encrypted.
+    fn send_ciphertext(address: SocketAddr, settings: &Arc<Settings>, ciphertext: &[u8]) -> Reply {
+        let mut client = crate::tests::Client::new(settings, ProtocolVersion::TLS1_2);
+        let hello = client.hello(&[crate::tests::AES_128_CBC_SHA], &[]);
+        let exchange = client.key_exchange_message(ciphertext);
+        let bytes = [(22, &hello[..]), (22, &exchange), (20, &[1]), (22, &[0; 64])]
+            .map(|(content_type, payload)| client.record(content_type, payload))
+            .concat();
+        let mut stream = net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(&bytes).unwrap();
+        Reply(stream)
+    }
+
+    /// A connection to be read from.
+    struct Reply(net::TcpStream);
+
+    impl Reply {
+        /// Returns the last record.
+        #[track_caller]
+        fn alert(mut self) -> [u8; 7] {
+            let mut reply = Vec::new();
+            self.0.read_to_end(&mut reply).unwrap();
+            *reply.last_chunk().unwrap()
+        }
+    }
+
+    const BAD_RECORD_MAC: [u8; 7] = [21, 3, 3, 0, 2, 2, 20];
+    const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
+    #[test]
+    fn a_panic_of_the_library_costs_one_connection_also_in_a_batch_with_others() {
+        let (gate, settings) = gated();
+        let (batches, changed) = &*gate.shared;
+        let limits = Limits { threads: 1, ..Limits::default() };
+        serving_with(Arc::clone(&settings), limits, |address| {
+            let send = |ciphertext| send_ciphertext(address, &settings, ciphertext);
+            let mut good = vec![send(&[9; 128])];
+            let first = batches.lock().unwrap();
+            drop(changed.wait_while(first, |batches| batches.lens.is_empty()).unwrap());
+            good.extend([(); 3].map(|()| send(&[9; 128])));
+            let bad = send(&PANICS);
+            good.extend([(); 3].map(|()| send(&[9; 128])));
+            batches.lock().unwrap().is_open = true;
+            changed.notify_all();
+            assert_eq!(bad.alert(), INTERNAL_ERROR);
+            for reply in good {
+                assert_eq!(reply.alert(), BAD_RECORD_MAC);
+            }
+            // By itself.
+            assert_eq!(send(&PANICS).alert(), INTERNAL_ERROR);
+            drop(connect(address));
+        });
+        let lens = &batches.lock().unwrap().lens;
+        assert!(lens.iter().any(|len| *len > 1), "{lens:?}");
+    }
+
+    /// A backend whose random numbers panic once when it is armed.
+    #[derive(Clone, Debug)]
+    struct Trap {
+        library: Backend,
+        is_armed: Arc<AtomicBool>,
+    }
+
+    impl KeyExchangeBackend for Trap {
+        fn info(&self) -> &BackendInfo {
+            self.library.info()
+        }
+
+        fn support(&self, operation: Operation) -> Support {
+            match operation {
+                Operation::Random => self.library.support(operation),
+                _ => Support::Unsupported,
+            }
+        }
+
+        fn random(&self) -> &dyn SecureRandom {
+            self
+        }
+    }
+
+    impl SecureRandom for Trap {
+        fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+            assert!(!self.is_armed.swap(false, Ordering::AcqRel), "planted");
+            self.library.random().fill(out)
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_handshake_costs_that_connection_and_one_of_the_observer_none() {
+        let library = default_backend().unwrap();
+        let info = BackendInfo::new("trap", "Trap", String::new()).with_rsa(library.info().rsa);
+        let trap = Trap { library: library.clone(), is_armed: Arc::default() };
+        let backend = Backend::new(Composed::new(info, trap.clone(), library));
+        let settings = crate::tests::settings_on(&backend, |_| {});
+        let limits = Limits { threads: 1, ..Limits::default() };
+        let server = Server::bind("127.0.0.1:0", Arc::clone(&settings), limits).unwrap();
+        let (address, stop) = (server.local_address().unwrap(), server.stop_handle());
+        let ends = Mutex::new(Vec::new());
+        let observer = |event: Event<'_>| {
+            if let Event::Ended { how, .. } = event {
+                ends.lock().unwrap().push(how);
+            }
+            panic!("planted");
+        };
+        thread::scope(|scope| {
+            let running = scope.spawn(|| server.run(&observer));
+            trap.is_armed.store(true, Ordering::Release);
+            let refused = send_ciphertext(address, &settings, &[9; 128]).alert();
+            let mut client = connect(address);
+            client.write_all(b"GET /plain HTTP/1.0\r\n\r\n").unwrap();
+            let mut page = String::new();
+            client.read_to_string(&mut page).unwrap();
+            drop(client);
+            stop.stop();
+            running.join().expect("the server goes on").unwrap();
+            assert_eq!(refused[5..], [2, 80]);
+            assert!(page.contains("TLS_RSA_WITH_AES_128_CBC_SHA"), "{page}");
+        });
+        let refused = End::Tls(Ending::Refused(Alert::InternalError));
+        let ends = ends.into_inner().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(ends, [refused, End::Tls(Ending::Closed)]);
     }
 
     /// Runs a server while `work` runs on its address.

@@ -154,6 +154,8 @@ pub(crate) struct Client {
     /// The version of the ClientHello.
     pub(crate) offered: u16,
     transcript: Vec<u8>,
+    /// All records that were sent.
+    sent: Vec<u8>,
     server_random: [u8; 32],
     pub(crate) session_id: Vec<u8>,
     suite: CipherSuite,
@@ -182,6 +184,7 @@ impl Client {
             version,
             offered: version.wire(),
             transcript: Vec::new(),
+            sent: Vec::new(),
             server_random: [0; 32],
             session_id: Vec::new(),
             suite: CipherSuite(0),
@@ -213,6 +216,7 @@ impl Client {
     /// Sends a record with this payload.
     pub(crate) fn send(&mut self, content_type: ContentType, payload: &[u8]) {
         let record = self.record(content_type.wire(), payload);
+        self.sent.extend_from_slice(&record);
         self.server.receive(&record);
     }
 

@@ -9,7 +9,7 @@ use ring::agreement::{
 };
 use ring::rand::SystemRandom;
 
-use ssl_provider_core::backend::{AgreementKey, BAD_OUTPUT_LEN, KeyAgreement};
+use ssl_provider_core::backend::{AgreementKey, BAD_OUTPUT_LEN, KeyAgreement, with_stack_wiped};
 use ssl_provider_core::{Error, NamedCurve, Operation};
 
 use crate::{NAME, Ring};
@@ -55,10 +55,14 @@ impl Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        // Without random numbers there is nothing to write.
-        let _ = self.take();
+        // Without random numbers there is nothing to write. The key that is taken out is moved by
+        // value, and this may be where no caller wipes the stack.
+        let _ = with_stack_wiped::<_, STACK_LEN>(|| self.take().map(drop));
     }
 }
+
+/// Bytes of stack that a key may be replaced in. Nothing is computed on a curve.
+const STACK_LEN: usize = 12 * 1024;
 
 impl AgreementKey for Key {
     fn public_key(&self) -> &[u8] {
@@ -89,7 +93,58 @@ fn generate(algorithm: &'static Algorithm) -> Result<EphemeralPrivateKey, Error>
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
+    use std::collections::BTreeSet;
+    #[cfg(target_os = "linux")]
+    use std::fs::File;
+    #[cfg(target_os = "linux")]
+    use std::os::unix::fs::FileExt;
+
+    #[cfg(target_os = "linux")]
+    use ssl_provider_testkit::stack::{Remains, Secrets};
+
     use super::*;
+
+    fn boxed(algorithm: &'static Algorithm) -> Box<Key> {
+        let private = generate(algorithm).unwrap();
+        let public = private.compute_public_key().unwrap();
+        Box::new(Key { private, public })
+    }
+
+    /// The number of a key, of which ring gives nothing away: what two keys do not have in common.
+    #[cfg(target_os = "linux")]
+    fn number(key: &Key, other: &Key) -> Vec<u8> {
+        let memory = File::open("/proc/self/mem").unwrap();
+        let [bytes, of_other] = [key, other].map(|key| {
+            let mut bytes = vec![0; size_of::<EphemeralPrivateKey>()];
+            let place = (&raw const key.private).addr() as u64;
+            memory.read_exact_at(&mut bytes, place).unwrap();
+            bytes
+        });
+        let differs = |at: &usize| bytes[*at] != of_other[*at];
+        let first = (0..bytes.len()).find(differs).unwrap();
+        let last = (0..bytes.len()).rfind(differs).unwrap();
+        bytes[first..=last].to_vec()
+    }
+
+    /// The same without the wipe must be found, else this would hold for nothing.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_key_that_is_dropped_unused_is_not_left_on_the_stack() {
+        for algorithm in NamedCurve::ALL.into_iter().filter_map(algorithm) {
+            let (key, mut other) = (boxed(algorithm), boxed(algorithm));
+            let [secrets, of_other] = [(&key, &other), (&other, &key)].map(|(key, other)| {
+                let number = number(key, other);
+                assert!((28..=48).contains(&number.len()), "{}", number.len());
+                Secrets::default().and("private key", &number)
+            });
+            let unwiped = Remains::of(|| assert!(other.take().is_ok()));
+            assert_eq!(unwiped.found(&of_other), BTreeSet::from(["private key"]));
+            let remains = Remains::of(|| drop(key));
+            assert_eq!(remains.found(&secrets), BTreeSet::new());
+            assert!(remains.wiped_to_the_bottom());
+        }
+    }
 
     #[test]
     fn another_key_takes_the_place_of_one_that_is_used() {

@@ -218,6 +218,8 @@ macro_rules! conformance_tests {
                 agreement_keys_are_new_every_time agreement_refuses_points_beside_the_curve
                 agreement_refuses_x25519_keys_of_small_order
                 agreement_refuses_secrets_of_small_order_in_finite_fields
+                agreement_refuses_own_public_keys_of_small_order
+                agreement_takes_secrets_of_zeros_from_points
                 agreement_refuses_public_keys_of_another_form
                 agreement_private_keys_out_of_range_are_refused
                 agreement_gives_both_sides_the_same_master_key

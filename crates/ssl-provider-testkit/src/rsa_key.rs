@@ -241,6 +241,19 @@ pub fn pkcs8(oid: &[u8], key: &[u8]) -> Vec<u8> {
     der(0x30, &[&[0x02, 1, 0], &algorithm, &der(0x04, &[key])])
 }
 
+/// A PKCS#8 structure with a key usage (RFC 5280 section 4.2.1.3) as its attribute.
+pub fn with_key_usage(pkcs8: &[u8], usage: u8) -> Vec<u8> {
+    let header_len = match pkcs8[1] {
+        0x81 => 3,
+        0x82 => 4,
+        _ => 2,
+    };
+    let name = der(0x06, &[&[0x55, 0x1d, 0x0f]]);
+    let values = der(0x31, &[&der(0x03, &[&[0, usage]])]);
+    let attributes = der(0xa0, &[&der(0x30, &[&name, &values])]);
+    der(0x30, &[&pkcs8[header_len..], &attributes])
+}
+
 /// The content of the object identifier of RSA keys, 1.2.840.113549.1.1.1.
 pub const RSA_OID: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 

@@ -7,14 +7,14 @@ use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName,
     SignatureVerificationAlgorithm, TrustAnchor, UnixTime, alg_id,
 };
-use ssl_provider::{Backend, Operation, Policy, Provider, SignatureScheme};
+use ssl_provider::{Backend, Operation, Policy, Provider, PublicKeyDer, SignatureScheme};
 use ssl_provider_lab::client::{Distrust, VerifyServer};
 use ssl_provider_wire::Alert;
 use webpki::{EndEntityCert, Error, KeyUsage};
 use x509_cert::der::asn1::BitStringRef;
 use x509_cert::der::{AnyRef, Encode, Tag};
 
-/// Shortest RSA key of a chain in bits.
+/// Shortest RSA key of a chain in bits, the server's own included.
 const MIN_MODULUS_BITS: usize = 2048;
 
 /// The certificates that are trusted.
@@ -118,6 +118,7 @@ impl Verifier {
             None,
         );
         match path {
+            Ok(_) if !is_pinned => check_leaf(&leaf_certificate)?,
             Ok(_) => {}
             // The user has named this very certificate. Its validity has been checked by then.
             Err(
@@ -132,6 +133,21 @@ impl Verifier {
             return Err(distrust(Alert::BadCertificate, reason));
         };
         leaf_certificate.verify_is_valid_for_subject_name(name).map_err(refused)
+    }
+}
+
+/// Checks that the server's own RSA key is as long as those above it, whose signatures were
+/// verified with this minimum.
+fn check_leaf(leaf: &EndEntityCert<'_>) -> Result<(), Distrust> {
+    let info = leaf.subject_public_key_info();
+    // A key of another kind has no length here, or is one that no suite takes.
+    let bits = PublicKeyDer::from_der(&info).ok().and_then(|key| key.modulus_bits());
+    match bits.filter(|bits| *bits < MIN_MODULUS_BITS) {
+        None => Ok(()),
+        Some(bits) => Err(Distrust {
+            alert: Alert::InsufficientSecurity,
+            reason: format!("its RSA key has {bits} bits; at least {MIN_MODULUS_BITS} are needed"),
+        }),
     }
 }
 

@@ -34,8 +34,8 @@ pub struct Password(pub Option<Zeroizing<String>>);
 pub struct KeyDer {
     /// The file, and the number of the key in it where there are several: `server.pem#2`.
     pub label: String,
-    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` takes unless the key is
-    /// weak. Secret.
+    /// PKCS#1 or PKCS#8, unencrypted, of the shape that `RsaPrivateKeyDer` or `SigningKeyDer` takes
+    /// unless the key is weak. Secret.
     pub der: Zeroizing<Vec<u8>>,
     /// Why providers refuse the key, for its size or public exponent; `der` is then PKCS#1.
     pub weakness: Option<Error>,
@@ -274,6 +274,9 @@ fn classify_key(der: Zeroizing<Vec<u8>>) -> Result<Part, Error> {
         Ok(()) => Ok(Part::Key(der, None)),
         Err(Error::Key(InvalidKey::NotRsa(found))) => Ok(match EcPrivateKeyDer::from_der(&der) {
             Ok(_) => Part::EcKey(der),
+            Err(Error::Key(InvalidKey::Usage)) => {
+                Part::Other("an EC key whose key usage allows no signatures")
+            }
             Err(_) => Part::Other(found),
         }),
         Err(error @ Error::Key(InvalidKey::Modulus { .. } | InvalidKey::Exponent)) => {
@@ -298,3 +301,35 @@ pub fn read_bounded(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 
 /// Longest key file in bytes. The largest key takes 6 kB; the rest is for certificates beside it.
 const MAX_FILE_LEN: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider_testkit::bytes::hex;
+    use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8, with_key_usage};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_only_decrypt_or_only_sign_are_read_and_others_are_not() {
+        let plain = pkcs8(RSA_OID, &TestKey::rsa_1024().parts().to_der());
+        let read = |usage| keys_in(&with_key_usage(&plain, usage), &Password(None));
+        for usage in [0x80, 0x20, 0xa0] {
+            let der = with_key_usage(&plain, usage);
+            assert_eq!(*read(usage).unwrap()[0], der, "the usage stays with the key");
+        }
+        assert!(matches!(read(0x08), Err(Fault::Key(Error::Key(InvalidKey::Usage)))));
+    }
+
+    #[test]
+    fn a_key_on_a_curve_that_may_not_sign_is_named() {
+        // PKCS#8 of the number 1 on P-256.
+        let plain = hex("3041020100301306072a8648ce3d020106082a8648ce3d030107\
+             042730250201010420\
+             0000000000000000000000000000000000000000000000000000000000000001");
+        let find = |usage| find_parts(&with_key_usage(&plain, usage), &Password(None)).unwrap();
+        assert!(matches!(find(0x80)[..], [Part::EcKey(_)]));
+        let found = find(0x08);
+        let [Part::Other(found)] = found[..] else { panic!("one part that is no key") };
+        assert!(found.contains("allows no signatures"), "{found}");
+    }
+}

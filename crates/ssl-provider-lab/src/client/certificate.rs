@@ -4,8 +4,8 @@
 use std::fmt;
 
 use ssl_provider::{
-    CipherSuiteInfo, Error, KeyExchange, Operation, ProtocolVersion, Provider, PublicKeyDer,
-    PublicKeyParts, SignatureAlgorithm, SignatureScheme, SigningKey,
+    CipherSuiteInfo, Error, KeyExchange, NamedCurve, Operation, ProtocolVersion, Provider,
+    PublicKeyDer, PublicKeyParts, SignatureAlgorithm, SignatureScheme, SigningKey,
 };
 use ssl_provider_wire::{Alert, Reader, certificates};
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -13,6 +13,7 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::KeyUsage;
 
 use crate::client::fault::{Refused, ServerFault, refuse};
+use crate::group::NamedGroup;
 use crate::signed_params::{digest, fixed_scheme};
 
 /// Longest Certificate message accepted from a server, in bytes.
@@ -165,6 +166,7 @@ pub(crate) fn chain(body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
 pub(crate) fn server_key(
     leaf: &[u8],
     suite: &CipherSuiteInfo,
+    groups: &[NamedGroup],
     check_key_usage: bool,
 ) -> Result<Vec<u8>, Refused> {
     let unreadable =
@@ -174,9 +176,17 @@ pub(crate) fn server_key(
     let Ok(key) = PublicKeyDer::from_der(&public_key) else {
         return refuse(Alert::UnsupportedCertificate, ServerFault::UnsupportedKey);
     };
-    let is_rsa = matches!(key.parts(), PublicKeyParts::Rsa { .. });
+    let curve = match key.parts() {
+        PublicKeyParts::Ec { curve, .. } => Some(NamedCurve::from(curve)),
+        _ => None,
+    };
+    let is_rsa = curve.is_none();
     if is_rsa == (suite.key_exchange == KeyExchange::EcdheEcdsa) {
         return refuse(Alert::IllegalParameter, ServerFault::KeyOfSuite(suite.id));
+    }
+    // RFC 8422 section 5.3.
+    if let Some(curve) = curve.filter(|it| !groups.contains(&NamedGroup::Curve(*it))) {
+        return refuse(Alert::IllegalParameter, ServerFault::CurveOfKey(curve.wire()));
     }
     if check_key_usage {
         // Without a key usage, any use is allowed.

@@ -70,6 +70,8 @@ pub enum ServerFault {
     UnsupportedKey,
     /// The key of the first certificate is not one of the suite.
     KeyOfSuite(CipherSuite),
+    /// The key of the first certificate is on a curve that was not offered (RFC 8422 section 5.3).
+    CurveOfKey(u16),
     /// The key usage of the first certificate does not allow what the suite does with the key.
     KeyUsage(&'static str),
     /// The certificates are not trusted, for this reason.
@@ -208,6 +210,12 @@ impl fmt::Display for ServerFault {
             }
             Self::KeyOfSuite(suite) => {
                 return write!(f, "the key of the certificate is not one for {suite}");
+            }
+            Self::CurveOfKey(curve) => {
+                return write!(
+                    f,
+                    "the key of the certificate is on the curve {curve}, not offered"
+                );
             }
             Self::KeyUsage(usage) => {
                 return write!(f, "the key usage of the certificate has no {usage}");

@@ -213,6 +213,7 @@ impl ClientConnection {
         negotiated.add_to_transcript(&offer.message);
         negotiated.add_to_transcript(&message.bytes);
         let Some((session, _)) = &negotiated.choice.resumed else {
+            self.offered = None;
             return Ok(State::Certificate(negotiated));
         };
         self.certificates = Arc::clone(&session.certificates);
@@ -232,7 +233,8 @@ impl ClientConnection {
         self.certificates = chain(message.body())?.into();
         let leaf = self.certificates.first().map(Vec::as_slice).unwrap_or_default();
         let suite = negotiated.choice.suite;
-        negotiated.server_key = server_key(leaf, suite, settings.options.check_key_usage)?;
+        negotiated.server_key =
+            server_key(leaf, suite, &settings.groups, settings.options.check_key_usage)?;
         settings.verifier.verify(&self.certificates, negotiated.server_name.as_deref()).map_err(
             |why| Refused { alert: why.alert, fault: ServerFault::Untrusted(why.reason) },
         )?;
@@ -548,7 +550,8 @@ impl Negotiated {
     ) -> Option<Arc<ClientSession>> {
         let choice = &self.choice;
         // A ticket that was taken is good for the next time too, unless a new one came.
-        let old = choice.resumed.as_ref().and_then(|(session, _)| session.ticket.clone());
+        let resumed = choice.resumed.as_ref().map(|(session, _)| session);
+        let old = resumed.and_then(|session| session.ticket.clone());
         let ticket = self.ticket.clone().or(old);
         if ticket.is_none() && choice.session_id.is_empty() {
             return None;
@@ -562,6 +565,7 @@ impl Negotiated {
             extended_master_secret: choice.extended_master_secret,
             encrypt_then_mac: choice.encrypt_then_mac,
             certificates: Arc::clone(certificates),
+            has_failed: resumed.map(|it| Arc::clone(&it.has_failed)).unwrap_or_default(),
         }))
     }
 }

@@ -102,6 +102,11 @@ impl Offer {
         Ok(offer)
     }
 
+    /// The session that is offered.
+    pub(super) fn session(&self) -> Option<&Arc<ClientSession>> {
+        self.session.as_ref().map(|(session, _)| session)
+    }
+
     /// Writes the message.
     fn put(&mut self, settings: &ClientSettings, extensions: &[u8]) {
         let mut message = Vec::new();

@@ -1,6 +1,7 @@
 //! A session of a client that may be resumed: by its id, or by a ticket (RFC 5077).
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::client::settings::ClientSettings;
 /// A session that a completed handshake has made, with its master key.
 ///
 /// A session is for the settings and the server name that it was made with: whom other settings
-/// trust was not asked.
+/// trust was not asked. After a fatal alert on any connection of it, it is not offered again.
 pub struct ClientSession {
     pub(crate) settings: Weak<ClientSettings>,
     pub(crate) server_name: Option<String>,
@@ -22,6 +23,8 @@ pub struct ClientSession {
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
     pub(crate) certificates: Arc<[Vec<u8>]>,
+    /// Whether a connection of it has failed. All connections that resume a session share this.
+    pub(crate) has_failed: Arc<AtomicBool>,
 }
 
 /// A session ticket, opaque to the client.
@@ -66,10 +69,17 @@ impl ClientSession {
         ticket.filter(|ticket| ticket.is_good())
     }
 
+    /// Makes sure that it is not offered again: after a fatal alert it must not be resumed
+    /// (RFC 5246 section 7.2.2).
+    pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::Release);
+    }
+
     /// Whether the session can be offered to this server.
     pub(crate) fn is_for(&self, settings: &Arc<ClientSettings>, server_name: Option<&str>) -> bool {
         self.settings.as_ptr() == Arc::as_ptr(settings)
             && self.server_name.as_deref() == server_name
+            && !self.has_failed.load(Ordering::Acquire)
             && (!self.id.is_empty() || self.good_ticket(settings).is_some())
     }
 }

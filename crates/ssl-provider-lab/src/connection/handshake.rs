@@ -119,7 +119,9 @@ impl Connection {
                     self.certificate_verify(negotiated, agreed, &message)?
                 }
                 State::Finished(negotiated, session, write) => {
-                    self.finished(*negotiated, session, write, &message)?
+                    self.state = self.finished(*negotiated, session, write, &message)?;
+                    self.send_held();
+                    continue;
                 }
                 State::Established if self.may_renegotiate() => {
                     self.renegotiations += 1;
@@ -138,14 +140,29 @@ impl Connection {
         }
     }
 
-    /// Whether a new handshake is processed: only one that can be bound to that before it.
+    /// Whether a new handshake is processed: only one that can be bound to that before it. The
+    /// verify_data of an abbreviated handshake without the extended master secret binds nothing,
+    /// since two sessions may have one master secret (triple handshake, RFC 7627 section 5.4).
     fn may_renegotiate(&self) -> bool {
         let is_bound = |session: &SessionInfo| {
-            session.secure_renegotiation && session.protocol != ProtocolVersion::SSL3
+            session.secure_renegotiation
+                && session.protocol != ProtocolVersion::SSL3
+                && (session.extended_master_secret || !session.resumed)
         };
         self.settings.options.renegotiation
             && self.renegotiations < MAX_RENEGOTIATIONS
             && self.established.as_ref().is_some_and(is_bound)
+    }
+
+    /// Whether the server writes under new keys before the client has shown that it has them, as it
+    /// does where a session is resumed. Application data comes after the Finished of both sides
+    /// (RFC 5246 section 7.4.9).
+    pub(super) fn awaits_finished(&self) -> bool {
+        match &self.state {
+            State::ChangeCipherSpec(_, agreed) => agreed.write.is_none(),
+            State::Finished(_, _, write) => write.is_none(),
+            _ => false,
+        }
     }
 
     /// The transcript hash covers the message as it was received (RFC 5246 appendix E.2).
@@ -161,6 +178,7 @@ impl Connection {
         let previous = self.established.as_ref().map(|session| Previous {
             protocol: session.protocol,
             extended_master_secret: session.extended_master_secret,
+            encrypt_then_mac: self.encrypt_then_mac,
             client_verify_data: &self.verify_data.client,
             server_verify_data: &self.verify_data.server,
         });
@@ -214,7 +232,7 @@ impl Connection {
         negotiated.add_to_transcript(&message.bytes);
 
         if let Some(session) = negotiated.choice.resumed.clone() {
-            self.session_id = Some(session.id);
+            self.session_ids.push(session.id);
             negotiated.add_to_transcript(&flight);
             self.records.write(ContentType::Handshake, &flight)?;
             let mut agreed = negotiated.agreed(session)?;
@@ -258,7 +276,8 @@ impl Connection {
         message: &Message,
     ) -> Result<State, Alert> {
         negotiated.add_to_transcript(&message.bytes);
-        negotiated.client_certificate = certificate(&self.settings.provider, message.body())?;
+        negotiated.client_certificate = certificate(&self.settings.provider, message.body())
+            .map_err(|refusal| self.refuse(refusal))?;
         if negotiated.client_certificate.is_none() {
             if self.settings.options.client_auth == ClientAuth::Require {
                 self.cause = Some(Cause::NoClientCertificate);
@@ -305,7 +324,7 @@ impl Connection {
         master_key: MasterKey,
     ) -> Result<State, Alert> {
         let session = negotiated.session(master_key);
-        self.session_id = Some(session.id);
+        self.session_ids.push(session.id);
         let agreed = Box::new(negotiated.agreed(Arc::new(session))?);
         Ok(match negotiated.client_certificate {
             Some(_) => State::CertificateVerify(negotiated, agreed),
@@ -406,6 +425,7 @@ impl Connection {
             written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
         }
         let choice = negotiated.choice;
+        self.encrypt_then_mac |= choice.encrypt_then_mac;
         self.established = Some(SessionInfo {
             protocol: choice.protocol,
             suite: choice.suite,

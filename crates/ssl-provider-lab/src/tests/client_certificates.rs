@@ -4,9 +4,11 @@
 use ssl_provider::{KeyExchange, ProtocolVersion, SignatureScheme, backends};
 use ssl_provider_testkit::signature::{encoded, sign_block};
 use ssl_provider_wire::{Reader, put_certificate};
+use x509_cert::ext::pkix::{KeyUsage, KeyUsages};
 
 use super::*;
 use crate::client_auth::schemes;
+use crate::identity::rsa_certificate;
 use crate::settings::ClientAuth;
 
 const CERTIFICATE: u8 = HandshakeType::CERTIFICATE.0;
@@ -147,6 +149,33 @@ fn a_client_without_a_certificate_is_accepted_unless_one_is_required() {
         let mut client = asked(&asking(ClientAuth::Require), version);
         client.send(ContentType::Handshake, &no_certificate());
         assert_eq!(client.refusal(), Alert::HandshakeFailure);
+    }
+}
+
+/// RFC 5246 sections 7.4.6 and 7.4.4.
+#[test]
+fn the_key_usage_of_a_certificate_must_allow_signatures() {
+    let settings = asking(ClientAuth::Require);
+    let key = || rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
+    let (encipherment, signature) = (KeyUsages::KeyEncipherment, KeyUsages::DigitalSignature);
+    for (usage, is_good) in [
+        (signature.into(), true),
+        (encipherment | signature, true),
+        (encipherment.into(), false),
+        (KeyUsages::KeyCertSign.into(), false),
+    ] {
+        let certificate = rsa_certificate(key(), KeyUsage(usage)).unwrap();
+        let mut message = Vec::new();
+        put_certificate(&mut message, [&certificate[..]]);
+        let mut client = asked(&settings, ProtocolVersion::TLS1_2);
+        client.send(ContentType::Handshake, &message);
+        match is_good {
+            true => client.expect_silence(),
+            false => {
+                assert_eq!(client.refusal(), Alert::UnsupportedCertificate);
+                assert_eq!(client.server.cause(), Some(&Cause::KeyUsageOfClientCertificate));
+            }
+        }
     }
 }
 

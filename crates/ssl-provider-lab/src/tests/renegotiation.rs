@@ -133,6 +133,89 @@ fn a_client_without_secure_renegotiation_is_declined() {
     exchange_data(&mut client);
 }
 
+/// Else a server between the two has sessions of one master secret with both, and what follows them
+/// is bound to neither (the triple handshake, RFC 7627 section 5.4).
+#[test]
+fn a_resumption_without_the_extended_master_secret_is_never_renegotiated() {
+    let settings = renegotiating();
+    for extended in [false, true] {
+        let mut first = Client::new(&settings, ProtocolVersion::TLS1_2);
+        let extensions = [(RENEGOTIATION_INFO, &[0][..]), EXTENDED_MASTER_SECRET];
+        let extensions = &extensions[..if extended { 2 } else { 1 }];
+        assert!(!first.handshake(&[AES_128_CBC_SHA], extensions).resumed);
+        let mut client = first.again();
+        assert!(client.handshake(&[AES_128_CBC_SHA], extensions).resumed);
+        let info = info(&client);
+        let bound = [(RENEGOTIATION_INFO, &info[..]), EXTENDED_MASTER_SECRET];
+        send_hello(&mut client, &[AES_128_CBC_SHA], &bound);
+        let sent = client.received();
+        let declined = Sent { content_type: 21, payload: vec![1, 100] };
+        assert_eq!(sent == [declined], !extended, "extended master secret: {extended}");
+        // A full handshake is bound to its own transcript.
+        begin(&mut first, &[AES_128_CBC_SHA]);
+        first.key_exchange();
+        first.finish();
+    }
+}
+
+/// A connection that has had encrypt-then-MAC.
+fn encrypting_then_mac(settings: &Arc<Settings>) -> Client {
+    let mut client = Client::new(settings, ProtocolVersion::TLS1_2);
+    let extensions = [ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &[0])];
+    assert!(client.handshake(&[AES_128_CBC_SHA], &extensions).encrypt_then_mac);
+    client
+}
+
+#[test]
+fn a_renegotiation_does_not_go_back_to_mac_then_encrypt() {
+    let settings = renegotiating();
+    let mut full = encrypting_then_mac(&settings);
+    let of_full = info(&full);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_full[..])];
+    send_hello(&mut full, &[AES_128_CBC_SHA, 0x0035], &without);
+    assert_eq!(full.refusal(), Alert::HandshakeFailure);
+
+    // Nor by a session that never had it.
+    let other = established(&settings, ProtocolVersion::TLS1_2);
+    let mut resuming = encrypting_then_mac(&settings);
+    let of_resuming = info(&resuming);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_resuming[..])];
+    resuming.transcript.clear();
+    resuming.session_id = other.session_id;
+    let hello = resuming.hello(&[AES_128_CBC_SHA], &without);
+    resuming.send_message(&hello);
+    assert_eq!(resuming.refusal(), Alert::HandshakeFailure);
+
+    // An AEAD suite takes its place, and is no way around it.
+    let mut around = encrypting_then_mac(&settings);
+    begin(&mut around, &[AES_128_CBC_SHA, AES_128_GCM]);
+    around.key_exchange();
+    assert_eq!(around.finish().suite.id.0, u32::from(AES_128_GCM));
+    let of_around = info(&around);
+    let without = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &of_around[..])];
+    send_hello(&mut around, &[AES_128_CBC_SHA], &without);
+    assert_eq!(around.refusal(), Alert::HandshakeFailure);
+}
+
+#[test]
+fn after_a_fatal_alert_no_session_of_the_connection_is_resumed() {
+    for is_fatal in [false, true] {
+        let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+        let first = client.again();
+        begin(&mut client, &[AES_128_CBC_SHA]);
+        client.key_exchange();
+        client.finish();
+        let second = client.again();
+        client.send(ContentType::Alert, if is_fatal { &[2, 80] } else { &[1, 0] });
+        client.server.close();
+        let ending = if is_fatal { Ending::FailedByClient(80) } else { Ending::Closed };
+        assert_eq!(client.server.ending(), Some(ending));
+        for mut next in [first, second] {
+            assert_eq!(next.open(&[AES_128_CBC_SHA], &[EXTENDED_MASTER_SECRET]), !is_fatal);
+        }
+    }
+}
+
 #[test]
 fn no_data_of_the_client_comes_within_a_renegotiation() {
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
@@ -145,11 +228,10 @@ fn no_data_of_the_client_comes_within_a_renegotiation() {
     assert!(client.server.take_data().is_empty());
 }
 
-#[test]
-fn a_session_is_resumed_in_a_renegotiation() {
-    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+/// Begins a renegotiation that resumes the session, up to the server's Finished.
+fn resume_within(client: &mut Client) {
     let (session_id, both) = (client.session_id.clone(), client.finished.concat());
-    let info = info(&client);
+    let info = info(client);
     client.transcript.clear();
     let extensions = [EXTENDED_MASTER_SECRET, (RENEGOTIATION_INFO, &info[..])];
     let hello = client.hello(&[AES_128_CBC_SHA], &extensions);
@@ -173,6 +255,55 @@ fn a_session_is_resumed_in_a_renegotiation() {
     client.transcript.extend_from_slice(&message.bytes);
     client.read = Some((key, number + 1));
     client.received();
+}
+
+#[test]
+fn a_session_is_resumed_in_a_renegotiation() {
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
     assert!(client.finish().resumed);
     exchange_data(&mut client);
+}
+
+/// Sends the client's ChangeCipherSpec and Finished, and returns what the server sends then.
+fn complete(client: &mut Client) -> Vec<Sent> {
+    client.change_cipher_spec();
+    let finished = client.finished_message();
+    client.send_message(&finished);
+    client.received()
+}
+
+/// "Once a side has sent its Finished message and received and validated the Finished message from
+/// its peer, it may begin to send and receive application data" (RFC 5246 section 7.4.9).
+#[test]
+fn data_of_the_server_waits_for_the_finished_of_a_client_that_resumes() {
+    let held = Sent { content_type: 23, payload: b"held back".to_vec() };
+    let closed = Sent { content_type: 21, payload: vec![1, 0] };
+
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held ");
+    client.expect_silence();
+    client.server.send(b"back");
+    client.expect_silence();
+    assert_eq!(complete(&mut client), std::slice::from_ref(&held));
+    exchange_data(&mut client);
+
+    // Nor does the end come before the data.
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held back");
+    client.server.close();
+    client.expect_silence();
+    assert_eq!(complete(&mut client), [held, closed.clone()]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
+
+    // Unless the client has closed, and will send no Finished.
+    let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
+    resume_within(&mut client);
+    client.server.send(b"held back");
+    client.send(ContentType::Alert, &[1, 0]);
+    client.server.close();
+    assert_eq!(client.received(), [closed]);
+    assert_eq!(client.server.ending(), Some(Ending::Closed));
 }

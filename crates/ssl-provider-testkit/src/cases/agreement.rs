@@ -274,6 +274,19 @@ pub fn agreement_refuses_x25519_keys_of_small_order(backend: &Backend) {
     assert!(count > 5, "{count}");
 }
 
+/// A prime of 1024 bits such that 3 divides p - 1, a number that is no cube, and one of order 3.
+fn with_order_three() -> (BigUint, BigUint, BigUint) {
+    let one = BigUint::from(1_u8);
+    let parts = TestKey::all().into_iter().map(|key| key.parts());
+    let is_usable = |prime: &BigUint| prime.bits() >= 1024 && prime % 3_u8 == one;
+    let prime = parts.flat_map(|parts| [parts.p, parts.q]).find(is_usable).expect("every other");
+    let third = (&prime - 1_u8) / 3_u8;
+    let power = |base: u8| BigUint::from(base).modpow(&third, &prime);
+    let base = (2_u8..).find(|base| power(*base) != one).expect("two numbers in three");
+    let of_order_three = power(base);
+    (prime, base.into(), of_order_three)
+}
+
 /// Public keys of order 3 give a secret of 1 with one private key in three; then the agreement on a
 /// master key is refused, whatever the library thinks of it (SP 800-56A section 5.7.1.1).
 pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backend) {
@@ -282,16 +295,12 @@ pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backe
     }
     let provider = open(backend);
     let one = BigUint::from(1_u8);
-    // A prime of 1024 bits such that 3 divides p - 1.
-    let parts = TestKey::all().into_iter().map(|key| key.parts());
-    let is_usable = |prime: &BigUint| prime.bits() >= 1024 && prime % 3_u8 == one;
-    let prime = parts.flat_map(|parts| [parts.p, parts.q]).find(is_usable).expect("every other");
+    // With a generator that is no cube, the public key tells which private keys 3 divides.
+    let (prime, base, of_order_three) = with_order_three();
     let third = (&prime - 1_u8) / 3_u8;
-    let power = |base: u8| BigUint::from(base).modpow(&third, &prime);
-    // A generator that is no cube, so that the public key tells which private keys 3 divides.
-    let base = (2_u8..).find(|base| power(*base) != one).expect("two numbers in three");
-    let group = Group::from(DhParameters::new(&prime.to_bytes_be(), &[base]).unwrap());
-    let peer = group.public_key(&power(base).to_bytes_be()).unwrap();
+    let group = DhParameters::new(&prime.to_bytes_be(), &base.to_bytes_be()).unwrap();
+    let group = Group::from(group);
+    let peer = group.public_key(&of_order_three.to_bytes_be()).unwrap();
     let exchange = ecdhe(CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA);
     let (version, suite, parameters) =
         (exchange.protocol, exchange.suite.id, exchange.parameters());
@@ -305,6 +314,72 @@ pub fn agreement_refuses_secrets_of_small_order_in_finite_fields(backend: &Backe
         assert_eq!(agreed.map(drop), expected);
         counts[usize::from(is_cube)] += 1;
         assert!(counts.iter().sum::<u32>() < 200, "{counts:?}");
+    }
+}
+
+/// In a group whose generator a hostile server chose of order 3, one's own public key is 1 with one
+/// private key in three; then the group is refused, as its fault.
+pub fn agreement_refuses_own_public_keys_of_small_order(backend: &Backend) {
+    if !backend.support(Operation::Dh).is_supported() {
+        return;
+    }
+    let provider = open(backend);
+    let (prime, _, of_order_three) = with_order_three();
+    let group = DhParameters::new(&prime.to_bytes_be(), &of_order_three.to_bytes_be()).unwrap();
+    let group = Group::from(group);
+    let mut counts = [0; 2];
+    while counts.contains(&0) {
+        let key = provider.generate_ephemeral_key(group.clone());
+        counts[usize::from(key.is_ok())] += 1;
+        match key.as_ref().map(|key| group.public_key(key.public_key())) {
+            Ok(public_key) => assert!(public_key.is_ok()),
+            Err(error) => assert_eq!(*error, Error::BadKeyShare),
+        }
+        assert!(counts.iter().sum::<u32>() < 200, "{counts:?}");
+    }
+}
+
+/// A point with x = 0 is one like any other on the NIST curves, and Wycheproof has valid secrets of
+/// zeros there. That they are refused is for X25519 alone (RFC 8422 section 5.11).
+pub fn agreement_takes_secrets_of_zeros_from_points(backend: &Backend) {
+    use wycheproof::ecdh::{TestName, TestSet};
+
+    let names = [
+        (NamedCurve::Secp256r1, TestName::EcdhSecp256r1Ecpoint),
+        (NamedCurve::Secp384r1, TestName::EcdhSecp384r1Ecpoint),
+        (NamedCurve::Secp521r1, TestName::EcdhSecp521r1Ecpoint),
+    ];
+    let supported = curves(backend, Operation::EcdhLoad);
+    let (provider, side) = (open(backend), Side::Server);
+    let exchange = ecdhe(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256);
+    let (version, suite, parameters) =
+        (exchange.protocol, exchange.suite.id, exchange.parameters());
+    for (curve, name) in names {
+        if !supported.contains(&curve) {
+            continue;
+        }
+        let (group, zeros) = (Group::Curve(curve), vec![0; curve.coordinate_len()]);
+        let (client, server) = (exchange.client_random, exchange.server_random);
+        let expected = reference::master_secret(version, exchange.suite, &zeros, &client, &server);
+        let mut count = 0;
+        for test in TestSet::load(name).unwrap().test_groups.iter().flat_map(|group| &group.tests) {
+            let is_valid = matches!(test.result, TestResult::Valid);
+            if !is_valid || test.shared_secret[..] != zeros {
+                continue;
+            }
+            let number = BigUint::from_bytes_be(&test.private_key).to_bytes_be();
+            let padded = [&zeros[number.len()..], &number].concat();
+            let key = backend.key_agreement().load_ecdh(curve, &padded).unwrap();
+            let key = provider.ephemeral_key_of(group.clone(), key).unwrap();
+            let peer = group.public_key(&test.public_key).unwrap();
+            let master_key = provider
+                .generate_master_key(key, &peer, version, suite, &parameters, side)
+                .unwrap();
+            let found = master_key.secret_for_key_log().unwrap();
+            assert_eq!(found.expose()[..], expected, "{} {}", curve.name(), test.tc_id);
+            count += 1;
+        }
+        assert!(count > 0, "{}", curve.name());
     }
 }
 

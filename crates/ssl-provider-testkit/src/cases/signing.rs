@@ -11,7 +11,7 @@ use ssl_provider_core::{
 use crate::bytes::{Rng, hex};
 use crate::curve;
 use crate::exchange::{POLICY, open};
-use crate::rsa_key::{KeyParts, TestKey, der, pkcs8};
+use crate::rsa_key::{KeyParts, RSA_OID, TestKey, der, pkcs8, with_key_usage};
 use crate::signature::{digest, ec_algorithm, ec_public_key, encoded, rsa_public_key, sign_block};
 
 /// A private key on a curve, as PKCS#8, and its public key.
@@ -219,6 +219,17 @@ pub fn signing_keys_are_checked(backend: &Backend) {
             assert_eq!(refused, Err(Error::Key(InvalidKey::Inconsistent)), "{curve:?} {number}");
         }
         assert_eq!(load(&ec_private_key(curve, &(order - 1_u8))), Ok(()), "{curve:?}");
+    }
+    let rsa = pkcs8(RSA_OID, &TestKey::rsa_1024().parts().to_der());
+    for key in [&key.der, &rsa] {
+        for usage in [0x80, 0xa0, 0xff] {
+            assert_eq!(load(&with_key_usage(key, usage)), Ok(()), "{usage:#x}");
+        }
+        // Encipherment of keys, key agreement, certificates, and nothing.
+        for usage in [0x20, 0x08, 0x04, 0x00] {
+            let refused = Err(Error::Key(InvalidKey::Usage));
+            assert_eq!(load(&with_key_usage(key, usage)), refused, "{usage:#x}");
+        }
     }
     let strict = open(backend).with_policy(Policy { min_modulus_bits: 2048, ..POLICY });
     let short = strict.load_signing_key(&TestKey::rsa_1024().der).map(drop);

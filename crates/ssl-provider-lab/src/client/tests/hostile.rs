@@ -663,6 +663,21 @@ fn the_key_usage_must_allow_what_the_suite_does() {
     assert_eq!(reply(RSA_GCM, &mut signs(), false).client.ending(), None);
 }
 
+/// RFC 8422 section 5.3.
+#[test]
+fn the_curve_of_a_certificate_must_have_been_offered() {
+    let reply = |groups: &[NamedGroup]| {
+        let groups = groups.to_vec();
+        let mut server = Server::new(connect(&settings_with(|options| options.groups = groups)));
+        server.send_hello(|hello| hello.suite = ECDHE_ECDSA);
+        server.send_certificate(&certificate(&ec_pkey(), None));
+        server
+    };
+    let [x25519, p256] = [NamedCurve::X25519, NamedCurve::Secp256r1].map(NamedGroup::Curve);
+    assert_eq!(reply(&[x25519, p256]).client.ending(), None);
+    reply(&[x25519]).expect_refusal(Alert::IllegalParameter, &ServerFault::CurveOfKey(P256));
+}
+
 /// A server that has sent its certificate, with its key.
 fn at_key_exchange(suite: CipherSuite, version: ProtocolVersion) -> (Server, SigningKey) {
     at_key_exchange_of(connect(&settings_with(|_| {})), suite, version)

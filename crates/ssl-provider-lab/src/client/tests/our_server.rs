@@ -196,6 +196,46 @@ fn a_fatal_alert_takes_the_session_away() {
     assert!(by_server.session().is_none());
 }
 
+#[test]
+fn a_fatal_alert_takes_every_copy_of_a_session_away() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let client = settings_on(&backend, |_| {});
+    let resumed = |session: &Arc<ClientSession>, server: &Arc<Settings>| {
+        let (client, _) = handshake(&client, server, Some(Arc::clone(session)));
+        (client.established().unwrap().resumed.is_some(), client)
+    };
+    let (first, _) = handshake(&client, &server, None);
+    let session = first.session().expect("a session");
+    let (is_resumed, mut fails) = resumed(session, &server);
+    let (is_other_resumed, other) = resumed(session, &server);
+    assert!(is_resumed && is_other_resumed);
+    let copy = Arc::clone(fails.session().expect("a session"));
+    fails.receive(&[23, 3, 3, 0, 1, 0]);
+    assert_eq!(fails.ending(), Some(ClientEnding::Refused(Alert::BadRecordMac)));
+    for session in [session, &copy, other.session().expect("a session")] {
+        // The server knows nothing of the failure.
+        assert!(!resumed(session, &server).0);
+    }
+
+    // A handshake that fails takes the session that was offered for it.
+    let (first, _) = handshake(&client, &server, None);
+    let session = first.session().expect("a session");
+    let offered = Some(Arc::clone(session));
+    let mut fails = ClientConnection::new(Arc::clone(&client), Some("localhost"), offered).unwrap();
+    fails.receive(&[21, 3, 3, 0, 2, 2, 40]);
+    assert_eq!(fails.ending(), Some(ClientEnding::FailedByServer(40)));
+    assert!(!resumed(session, &server).0);
+
+    // A connection without it does not.
+    let (first, _) = handshake(&client, &server, None);
+    let session = first.session().expect("a session");
+    let (is_resumed, mut fails) = resumed(session, &server_settings_on(&backend, |_| {}));
+    assert!(!is_resumed);
+    fails.receive(&[23, 3, 3, 0, 1, 0]);
+    assert!(resumed(session, &server).0);
+}
+
 /// An identity of an RSA key.
 fn rsa_identity(provider: &Provider) -> ClientIdentity {
     let der = TestKey::rsa_1024().der;
