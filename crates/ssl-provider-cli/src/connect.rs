@@ -173,8 +173,13 @@ impl Client<'_> {
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.args.timeout);
         let name = self.args.client.sent_name(&self.args.target);
-        let connection = ClientConnection::new(Arc::clone(&self.settings), name, session)
-            .map_err(|error| Failure::usage(format_args!("{}: {error}", self.args.client.name(&self.args.target))))?;
+        let connection =
+            ClientConnection::new(Arc::clone(&self.settings), name, session).map_err(|error| {
+                Failure::usage(format_args!(
+                    "{}: {error}",
+                    self.args.client.name(&self.args.target)
+                ))
+            })?;
         let mut report = Report::new(&self.args.target, self.backend, &self.trust);
         let mut link = match self.reach(connection, deadline, &mut report) {
             Ok(link) => link,

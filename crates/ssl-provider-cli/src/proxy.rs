@@ -319,10 +319,14 @@ impl Args {
         };
         print(listening + "\n")?;
         if self.plain && !address.ip().is_loopback() && !self.report.quiet {
-            tell("--plain: this address is reachable from other machines, whose traffic is in the clear");
+            tell(
+                "--plain: this address is reachable from other machines, whose traffic is in the clear",
+            );
         }
         if self.client.insecure && !self.report.quiet {
-            tell("--insecure: whoever is between the proxy and the device can read and change data");
+            tell(
+                "--insecure: whoever is between the proxy and the device can read and change data",
+            );
         }
         Ok(())
     }

@@ -99,7 +99,8 @@ impl Metrics {
             "Connections that failed, by reason.",
             &reasons(true),
         );
-        let bytes = |direction: &str, count| (format!("{{direction=\"{direction}\"}}"), value(count));
+        let bytes =
+            |direction: &str, count| (format!("{{direction=\"{direction}\"}}"), value(count));
         family(
             "sslprov_proxy_bytes_total",
             "counter",

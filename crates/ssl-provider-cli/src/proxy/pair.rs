@@ -229,8 +229,7 @@ impl Pair {
                 ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
                 ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
             };
-            let (detail, advice) =
-                (refusal::reason(connection), context.shared.advice(connection));
+            let (detail, advice) = (refusal::reason(connection), context.shared.advice(connection));
             return self.end(Ending { reason, detail, advice });
         }
         if let Some(info) = connection.established() {
@@ -422,6 +421,13 @@ impl Pair {
         Step::Again
     }
 
+    fn end_and_proceed(&mut self, ending: Ending, context: &mut Context<'_>) -> Step {
+        match self.end(ending) {
+            Step::End => Step::End,
+            Step::Again | Step::Wait => self.proceed(context),
+        }
+    }
+
     fn closing(&mut self, context: &mut Context<'_>) -> Step {
         let sent = match self.client.flush() {
             Ok(sent) => sent,
@@ -477,19 +483,20 @@ impl Pair {
             }
             Stage::DeviceHandshake if silence >= limits.handshake => {
                 context.shared.sessions.forget();
-                self.end(Ending::with(Reason::DeviceTimedOut, "during the handshake"));
-                self.proceed(context)
+                self.end_and_proceed(
+                    Ending::with(Reason::DeviceTimedOut, "during the handshake"),
+                    context,
+                )
             }
             Stage::ClientHandshake if silence >= limits.handshake => {
-                self.end(Ending::with(Reason::ClientTimedOut, "during the handshake"))
+                let ending = Ending::with(Reason::ClientTimedOut, "during the handshake");
+                self.end_and_proceed(ending, context)
             }
             Stage::Open if self.client_is_done && silence >= limits.idle.min(HALF_CLOSED) => {
-                self.end(Reason::ClosedByClient.into());
-                self.proceed(context)
+                self.end_and_proceed(Reason::ClosedByClient.into(), context)
             }
             Stage::Open if silence >= limits.idle => {
-                self.end(Reason::Idle.into());
-                self.proceed(context)
+                self.end_and_proceed(Reason::Idle.into(), context)
             }
             Stage::Closing(Some(lingering))
                 if context.now.saturating_duration_since(lingering.since) >= LINGER =>

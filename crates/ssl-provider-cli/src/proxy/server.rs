@@ -294,11 +294,7 @@ impl Worker<'_> {
     }
 
     /// Does something with a connection, and what has to be done then.
-    fn with(
-        &mut self,
-        index: usize,
-        action: impl FnOnce(&mut Pair, &mut Context<'_>) -> Step,
-    ) {
+    fn with(&mut self, index: usize, action: impl FnOnce(&mut Pair, &mut Context<'_>) -> Step) {
         let Some(Some(pair)) = self.pairs.get_mut(index) else { return };
         let mut context = Context {
             shared: self.shared,

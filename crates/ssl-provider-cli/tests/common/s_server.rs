@@ -37,7 +37,8 @@ impl SServer {
             not_tested("openssl", "it is not installed");
             return None;
         };
-        let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe")).lines();
+        let mut lines =
+            BufReader::new(child.stdout.take().expect("standard output is a pipe")).lines();
         let address = lines
             .by_ref()
             .map_while(Result::ok)
