@@ -429,8 +429,8 @@ fn a_slow_reader_costs_no_memory_however_fast_the_writer() {
 #[test]
 fn a_thousand_connections_at_once_share_a_bounded_memory() {
     const COUNT: usize = 1000;
-    /// For each connection; buffers of 64 KiB each way would take more.
-    const EACH: u64 = 24;
+    /// For each connection that is idle; its buffers would take more.
+    const EACH: u64 = 32;
     // This process has the clients and the device.
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
@@ -498,6 +498,21 @@ fn as_many_connections_as_allowed_are_open_and_others_wait() {
     proxy.expect_end("closed_by_client");
     third.set_read_timeout(Some(LONG)).unwrap();
     (&third).read_exact(&mut [0]).unwrap();
+}
+
+#[test]
+fn a_client_without_a_hello_has_less_time_while_others_wait() {
+    let device = Device::echo();
+    let limits = ["--insecure", "--max-connections", "2", "--handshake-timeout", "3600"];
+    let mut proxy = Server::with_tls(&device.address, &limits);
+    let _silent = [proxy.connect(), proxy.connect()];
+    thread::sleep(Duration::from_millis(2500));
+    // Nobody had to wait, so both are still there; now somebody does.
+    assert_eq!(connections_of(&proxy), 2);
+    let mut client = ModernClient::connect(&proxy.address, TLS1_3).unwrap();
+    client.write(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    proxy.expect_end("client_timed_out");
 }
 
 #[test]

@@ -101,6 +101,7 @@ impl Server {
                     poll,
                     listener: Some(listener),
                     listener_ready: true,
+                    others_wait: false,
                     out_of_resources: false,
                     pairs: Vec::new(),
                     free: Vec::new(),
@@ -140,6 +141,8 @@ struct Worker<'a> {
     listener: Option<mio::net::TcpListener>,
     /// Whether the listener's queue may have connections.
     listener_ready: bool,
+    /// Whether a connection came while as many were open as may be.
+    others_wait: bool,
     /// Whether the last accept failed for lack of file descriptors or memory.
     out_of_resources: bool,
     /// The client of the connection at index i has the token 2i, its device 2i + 1.
@@ -189,7 +192,10 @@ impl Worker<'_> {
             for event in &events {
                 match event.token() {
                     WAKER => {}
-                    LISTENER => self.listener_ready = true,
+                    LISTENER => {
+                        self.listener_ready = true;
+                        self.others_wait |= self.is_full();
+                    }
                     Token(token) => {
                         let Some(Some(pair)) = self.pairs.get_mut(token / 2) else { continue };
                         match token % 2 {
@@ -313,7 +319,8 @@ impl Worker<'_> {
     }
 
     fn sweep(&mut self) {
-        let is_full = (self.is_full() && self.listener_ready) || self.out_of_resources;
+        self.others_wait &= self.is_full();
+        let is_full = self.others_wait || self.out_of_resources;
         for index in 0..self.pairs.len() {
             self.with(index, |pair, context| pair.check_time(context, is_full));
         }
