@@ -5,31 +5,25 @@ mod certificate;
 mod link;
 mod report;
 mod starttls;
-mod target;
-mod trust;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
+use ssl_provider::Backend;
 use ssl_provider_lab::client::{
-    ClientConnection, ClientIdentity, ClientOptions, ClientSession, ClientSettings, DEFAULT_GROUPS,
-    default_client_suites, legacy_client_suites,
+    ClientConnection, ClientOptions, ClientSession, ClientSettings, ServerFault,
 };
-use ssl_provider_lab::{KeyLog, NamedGroup};
 
-use crate::backend_choice::OneBackendArgs;
+use crate::client::target::{self, Target};
+use crate::client::trust::Trust;
+use crate::client::{self, ClientArgs};
 use crate::connect::link::{Link, Lost};
 use crate::connect::report::{Reached, Report};
 use crate::connect::starttls::StartTls;
-use crate::connect::target::Target;
-use crate::connect::trust::{Roots, Trust, Verifier};
 use crate::exit::{Failure, Outcome, print, show, tell};
-use crate::key_file::{self, Fault, KeyFileError, PasswordArgs};
-use crate::serve::warn_of_readers;
-use crate::{outputs, protocol_argument, suite_argument};
+use crate::key_file::PasswordArgs;
+use crate::outputs;
 
 /// Arguments of `sslprov connect`.
 #[derive(Debug, clap::Args)]
@@ -39,68 +33,22 @@ pub struct Args {
     #[arg(value_name = "HOST:PORT", value_parser = target::parse)]
     pub target: Target,
 
-    /// Name to send and to look for in the certificate, in place of HOST
-    #[arg(long, value_name = "NAME")]
-    pub server_name: Option<String>,
-
-    /// Do not send the name of the server
-    #[arg(long)]
-    pub no_server_name: bool,
-
     /// Ask for TLS in this protocol first
     #[arg(long, value_enum, value_name = "PROTOCOL")]
     pub starttls: Option<StartTls>,
 
-    /// Lowest version to accept; ssl3 has to be asked for
-    #[arg(long, value_name = "VERSION", default_value = "tls1.0")]
-    #[arg(value_parser = protocol_argument::known)]
-    pub min_version: ProtocolVersion,
-
-    /// Highest version to offer
-    #[arg(long, value_name = "VERSION", default_value = "tls1.2")]
-    #[arg(value_parser = protocol_argument::known)]
-    pub max_version: ProtocolVersion,
-
-    /// Cipher suites in order of preference, by hex number or name; `default` means those with AES,
-    /// ChaCha20 and Camellia, `legacy` those with 3DES, RC4, DES and no encryption
-    #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
-    #[arg(value_parser = suites)]
-    pub suites: Vec<SuiteList>,
-
-    /// Groups in order of preference, such as x25519,secp256r1,ffdhe2048. Default: X25519, P-256,
-    /// P-384, P-521, and ffdhe2048 to ffdhe4096
-    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', value_parser = group)]
-    pub groups: Vec<NamedGroup>,
+    /// What the client offers and whom it trusts.
+    #[command(flatten)]
+    pub client: ClientArgs,
 
     /// Application protocols to offer (ALPN), such as h2,http/1.1
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub alpn: Vec<String>,
 
-    /// Do not offer the extended master secret (RFC 7627)
-    #[arg(long)]
-    pub no_ems: bool,
-
-    /// Do not offer encrypt-then-MAC (RFC 7366)
-    #[arg(long)]
-    pub no_etm: bool,
-
-    /// Do not offer session tickets (RFC 5077); sessions are then resumed by id
-    #[arg(long)]
-    pub no_tickets: bool,
-
     /// Mark the hello as a retry with a lower version (RFC 7507), which a server that supports a
     /// higher one refuses
     #[arg(long)]
     pub fallback_scsv: bool,
-
-    /// PEM file of certificates to trust, in place of the system's. The server's own may be one
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-
-    /// Go on with a certificate that is not trusted, and show why it is not. Its key must still fit
-    /// the suite and sign
-    #[arg(long)]
-    pub insecure: bool,
 
     /// Key file of a client certificate: PEM, DER, PKCS#12 or CNG blob
     #[arg(long, value_name = "FILE")]
@@ -110,10 +58,6 @@ pub struct Args {
     /// key file
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
-
-    /// Append the master secret of each session to this file, as an NSS key log
-    #[arg(long, value_name = "FILE", alias = "keylog", env = "SSLKEYLOGFILE")]
-    pub key_log: Option<PathBuf>,
 
     /// Connect a second time and resume the session
     #[arg(long)]
@@ -142,10 +86,6 @@ pub struct Args {
     /// Report nothing but errors, and that secrets are written
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
-
-    /// The backend.
-    #[command(flatten)]
-    pub backend: OneBackendArgs,
 
     /// The password of the client's key.
     #[command(flatten)]
@@ -179,35 +119,6 @@ Examples:
   sslprov connect ldap.example.com:389 --starttls ldap --key me.pem --cert me-chain.pem
   printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sslprov connect www.example.com:443 --pipe --quiet";
 
-/// The suites that one value of `--suites` stands for.
-#[derive(Clone, Debug)]
-pub struct SuiteList(Vec<CipherSuite>);
-
-fn suites(text: &str) -> Result<SuiteList, String> {
-    match text {
-        "default" => Ok(SuiteList(default_client_suites().collect())),
-        "legacy" => Ok(SuiteList(legacy_client_suites().collect())),
-        other => suite_argument::suite(other).map(|suite| SuiteList(vec![suite])),
-    }
-}
-
-/// Finds a group by its name in the registry, or the one that people use.
-fn group(text: &str) -> Result<NamedGroup, String> {
-    const OTHER_NAMES: [(&str, &str); 4] = [
-        ("p-256", "secp256r1"),
-        ("p-384", "secp384r1"),
-        ("p-521", "secp521r1"),
-        ("prime256v1", "secp256r1"),
-    ];
-    let wanted = text.to_ascii_lowercase();
-    let other = OTHER_NAMES.into_iter().find(|(other, _)| *other == wanted);
-    let wanted = other.map_or(wanted.as_str(), |(_, name)| name);
-    NamedGroup::all().find(|group| group.name().eq_ignore_ascii_case(wanted)).ok_or_else(|| {
-        let names: Vec<_> = NamedGroup::all().map(NamedGroup::name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
-}
-
 /// Runs `sslprov connect`.
 ///
 /// # Errors
@@ -215,19 +126,13 @@ fn group(text: &str) -> Result<NamedGroup, String> {
 /// [`Failure::Usage`] when a file or an option cannot be used, [`Failure::Output`] when standard
 /// output cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let backend = args.backend.choose()?;
-    let provider = Provider::open(&backend).with_policy(Policy {
-        legacy_ssl3: args.min_version == ProtocolVersion::SSL3,
-        key_log: match args.key_log() {
-            Some(_) => KeyLogPolicy::Allowed,
-            None => KeyLogPolicy::Denied,
-        },
-        ..Policy::default()
-    });
+    let backend = args.client.backend.choose()?;
+    let provider = args.client.provider(&backend);
     args.keep_key_log_apart()?;
-    let identity = args.identity(&provider)?;
-    let (verifier, trust) = args.verifier(&backend)?;
-    let key_log = args.open_key_log()?;
+    let (key, cert) = (args.key.as_deref(), args.cert.as_deref());
+    let identity = client::identity(&provider, key, cert, "--cert", &args.password)?;
+    let (verifier, trust) = args.client.verifier(&backend, &args.target)?;
+    let key_log = args.client.open_key_log()?;
     let options = args.options();
     let settings = ClientSettings::new(provider, options, Box::new(verifier), identity, key_log)
         .map_err(|error| {
@@ -267,9 +172,14 @@ impl Client<'_> {
         let resumes = session.is_some();
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.args.timeout);
-        let name = self.args.server_name();
-        let connection = ClientConnection::new(Arc::clone(&self.settings), name, session)
-            .map_err(|error| Failure::usage(format_args!("{}: {error}", self.args.name())))?;
+        let name = self.args.client.sent_name(&self.args.target);
+        let connection =
+            ClientConnection::new(Arc::clone(&self.settings), name, session).map_err(|error| {
+                Failure::usage(format_args!(
+                    "{}: {error}",
+                    self.args.client.name(&self.args.target)
+                ))
+            })?;
         let mut report = Report::new(&self.args.target, self.backend, &self.trust);
         let mut link = match self.reach(connection, deadline, &mut report) {
             Ok(link) => link,
@@ -360,96 +270,32 @@ impl Client<'_> {
 }
 
 impl Args {
-    /// Returns the path of the key log; an empty variable counts as not set.
-    fn key_log(&self) -> Option<&Path> {
-        self.key_log.as_deref().filter(|path| !path.as_os_str().is_empty())
-    }
-
     /// Checks that the key log is not also an input.
     fn keep_key_log_apart(&self) -> Result<(), Failure> {
         let inputs = [
             ("--key", self.key.as_deref()),
             ("--cert", self.cert.as_deref()),
-            ("--ca-file", self.ca_file.as_deref()),
+            ("--ca-file", self.client.ca_file.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
-        outputs::keep_apart(&[("--key-log", self.key_log())], &inputs)
-    }
-
-    /// The name that the certificate must have.
-    fn name(&self) -> &str {
-        self.server_name.as_deref().unwrap_or(&self.target.host)
-    }
-
-    /// The name that is sent.
-    fn server_name(&self) -> Option<&str> {
-        (!self.no_server_name).then(|| self.name())
+        outputs::keep_apart(&[("--key-log", self.client.key_log())], &inputs)
     }
 
     fn options(&self) -> ClientOptions {
         ClientOptions {
-            versions: self.min_version..=self.max_version,
-            suites: self.suites.iter().flat_map(|list| &list.0).copied().collect(),
-            groups: match self.groups.is_empty() {
-                true => DEFAULT_GROUPS.to_vec(),
-                false => self.groups.clone(),
-            },
             protocols: self.alpn.iter().map(|name| name.clone().into_bytes()).collect(),
-            extended_master_secret: !self.no_ems,
-            encrypt_then_mac: !self.no_etm,
-            session_tickets: !self.no_tickets,
             fallback: self.fallback_scsv,
-            check_key_usage: !self.insecure,
+            ..self.client.options()
         }
     }
 
-    fn identity(&self, provider: &Provider) -> Result<Option<ClientIdentity>, Failure> {
-        let Some(path) = &self.key else { return Ok(None) };
-        let password = self.password.password()?;
-        let failure = |path: &Path, why: &dyn std::fmt::Display| {
-            Failure::usage(format_args!("{}: {why}", path.display()))
-        };
-        let key = match key_file::read_key(path, &password) {
-            // Another kind of key: one on a curve, unless that is not found either.
-            Err(KeyFileError { fault: Fault::NoRsaKey { .. }, .. }) => {
-                key_file::read_ec_key(path, &password)?
+    /// What may help where a handshake failed.
+    fn advice(&self, connection: &ClientConnection) -> Option<String> {
+        match connection.fault() {
+            Some(ServerFault::NotTls(_)) if self.starttls.is_none() => {
+                Some("--starttls begins TLS in another protocol".to_owned())
             }
-            other => other?,
-        };
-        let key = provider.load_signing_key(&key.der).map_err(|error| failure(path, &error))?;
-        let cert = self.cert.as_deref().unwrap_or(path);
-        let chain = key_file::read_certificates(cert, &password)?;
-        if chain.is_empty() {
-            let why = "no certificate in the file; add one with --cert";
-            return Err(failure(cert, &why));
+            _ => self.client.advice(connection, "--key, --cert"),
         }
-        let identity = ClientIdentity::new(provider, key, chain);
-        identity.map(Some).map_err(|error| failure(cert, &error))
-    }
-
-    fn verifier(&self, backend: &Backend) -> Result<(Verifier, Trust), Failure> {
-        let roots = match &self.ca_file {
-            Some(path) => {
-                let certificates = key_file::read_certificates(path, &key_file::Password(None))?;
-                if certificates.is_empty() {
-                    let file = path.display();
-                    return Err(Failure::usage(format_args!("{file}: no certificate in PEM")));
-                }
-                Roots::of(certificates)
-            }
-            None => Roots::of_system(),
-        };
-        Ok(Verifier::new(backend.clone(), roots, self.name(), self.insecure))
-    }
-
-    fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
-        let Some(path) = self.key_log() else { return Ok(None) };
-        let key_log = KeyLog::append_to(path).map_err(|error: io::Error| {
-            Failure::usage(format_args!("--key-log {}: {error}", path.display()))
-        })?;
-        // With --quiet too: the environment variable may have been set long ago.
-        tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
-        warn_of_readers(path, &key_log)?;
-        Ok(Some(key_log))
     }
 }

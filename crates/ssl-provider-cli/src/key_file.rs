@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -59,6 +59,18 @@ pub(crate) fn explain(error: &KeyFileError) -> String {
         _ => "",
     };
     format!("{error}{hint}")
+}
+
+/// Reads a key that signs: an RSA key, or one on a curve.
+///
+/// # Errors
+///
+/// That of reading an RSA key, unless the file has none.
+pub(crate) fn read_signing_key(path: &Path, password: &Password) -> Result<KeyDer, KeyFileError> {
+    match read_key(path, password) {
+        Err(KeyFileError { fault: Fault::NoRsaKey { .. }, .. }) => read_ec_key(path, password),
+        other => other,
+    }
 }
 
 impl From<KeyFileError> for Failure {

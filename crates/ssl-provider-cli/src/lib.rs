@@ -6,17 +6,21 @@
 pub mod backend_choice;
 pub mod backends;
 pub mod capture;
+mod client;
 pub mod connect;
 mod counted;
 pub mod exit;
 mod hex;
 pub mod import;
 pub mod key_file;
+mod key_log;
 #[cfg(target_os = "linux")]
 pub mod key_server;
 pub mod keylog;
+mod listen_address;
 mod outputs;
 mod protocol_argument;
+pub mod proxy;
 pub mod record;
 pub mod report;
 pub mod serve;
@@ -51,6 +55,8 @@ pub enum Command {
     Serve(Box<serve::Args>),
     /// Connect to a TLS server, show what it negotiates, and carry data
     Connect(Box<connect::Args>),
+    /// Listen for plain TCP or modern TLS, and speak old TLS to a device
+    Proxy(Box<proxy::Args>),
     /// Keep private keys in a process of their own, which does RSA key exchanges for others
     #[cfg(target_os = "linux")]
     KeyServer(Box<key_server::Args>),
@@ -67,6 +73,7 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Connect(args) => connect::run(args),
+        Command::Proxy(args) => proxy::run(args),
         #[cfg(target_os = "linux")]
         Command::KeyServer(args) => key_server::run(args),
         Command::Backends(args) => backends::run(args),

@@ -4,8 +4,7 @@
 mod advice;
 mod key_server_args;
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +25,8 @@ use ssl_provider_wire::Alert;
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
 use crate::key_file::{self, Password, PasswordArgs};
+use crate::key_log;
+use crate::listen_address;
 use crate::outputs;
 use crate::protocol_argument;
 use crate::report::{ReportArgs, Reporter};
@@ -298,13 +299,12 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     args.keep_key_log_apart()?;
     let options = args.options()?;
     let advisor = args.advisor(backend.info().name, &options);
-    let addresses = args.addresses()?;
+    let addresses = listen_address::resolve("--listen", &args.listen)?;
     let identity = args.identity(&provider, &options.suites)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
-    let server = Server::bind(&addresses[..], settings, args.limits()).map_err(|error| {
-        Failure::usage(format_args!("--listen {}: cannot bind the address: {error}", args.listen))
-    })?;
+    let server = Server::bind(&addresses[..], settings, args.limits())
+        .map_err(|error| listen_address::cannot_bind("--listen", &args.listen, &error))?;
     let address = server.local_address().map_err(Failure::Server)?;
     if args.generates() && !args.report.quiet {
         tell("generated a 2048-bit key and a certificate for localhost, for this run only");
@@ -355,31 +355,6 @@ fn unusable(cert: &Path, option: &str, error: IdentityError) -> Failure {
         )),
         other => Failure::usage(format_args!("{file}: {other}")),
     }
-}
-
-#[cfg(unix)]
-pub(crate) fn warn_of_readers(path: &Path, key_log: &KeyLog) -> Result<(), Failure> {
-    use ssl_provider_lab::Readers;
-    let file = path.display();
-    let readers = key_log.readers();
-    match readers.map_err(|error| Failure::usage(format_args!("{file}: {error}")))? {
-        Readers::Owner | Readers::NotAFile => {}
-        Readers::Others => {
-            tell(format_args!("others can read {file}; to prevent that: chmod 600 {file}"));
-        }
-        Readers::AnotherOwner => {
-            tell(format_args!(
-                "{file} belongs to another user, who can read it; choose another file"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A file mode here does not show who may read the file.
-#[cfg(not(unix))]
-pub(crate) fn warn_of_readers(_path: &Path, _key_log: &KeyLog) -> Result<(), Failure> {
-    Ok(())
 }
 
 impl Args {
@@ -497,26 +472,8 @@ impl Args {
         })
     }
 
-    fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let listen = &self.listen;
-        let addresses = listen.to_socket_addrs().map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => Failure::usage(format_args!(
-                "--listen {listen}: expected ADDRESS:PORT, such as 127.0.0.1:4433"
-            )),
-            _ => Failure::usage(format_args!("--listen {listen}: {error}")),
-        })?;
-        Ok(addresses.collect())
-    }
-
     fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
-        let Some(path) = self.keylog() else { return Ok(None) };
-        let key_log = KeyLog::append_to(path).map_err(|error| {
-            Failure::usage(format_args!("--keylog {}: {error}", path.display()))
-        })?;
-        // With --quiet too: the environment variable may have been set long ago.
-        tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
-        warn_of_readers(path, &key_log)?;
-        Ok(Some(key_log))
+        self.keylog().map(|path| key_log::open("--keylog", path)).transpose()
     }
 
     fn settings(

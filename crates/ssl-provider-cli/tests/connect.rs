@@ -9,68 +9,20 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ssl_provider::backends;
-use ssl_provider_testkit::loud::not_tested;
 use tempfile::TempDir;
 
+use common::s_server::SServer;
 use common::{Run, key, sslprov, sslprov_with};
 
-/// `openssl s_server`, which sends every line back with its characters reversed.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    /// Starts it with the key of `name`; none if OpenSSL is not installed.
-    fn start(name: &str, arguments: &[&str]) -> Option<Self> {
-        Self::with(&key(&format!("{name}.cert.pem")), &key(&format!("{name}.pem")), arguments)
-    }
-
-    /// Starts it with the key and certificate of these files; none if OpenSSL is not installed.
-    fn with(cert: &Path, private: &Path, arguments: &[&str]) -> Option<Self> {
-        let child = Command::new("openssl")
-            .args(["s_server", "-accept", "127.0.0.1:0", "-rev"])
-            .args(
-                [cert, private]
-                    .iter()
-                    .zip(["-cert", "-key"])
-                    .flat_map(|(file, option)| [option.as_ref(), file.as_os_str()]),
-            )
-            .args(arguments)
-            // Defaults of a distribution would forbid old versions.
-            .env("OPENSSL_CONF", "/dev/null")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut child) = child else {
-            not_tested("openssl", "it is not installed");
-            return None;
-        };
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned))
-            .expect("the server listens");
-        // It must be able to go on writing.
-        thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, address })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts a server that sends every line back with its characters reversed.
+fn start(name: &str, arguments: &[&str]) -> Option<SServer> {
+    SServer::start(name, &[&["-rev"], arguments].concat())
 }
 
 fn connect(address: &str, arguments: &[&str]) -> Run {
@@ -90,7 +42,7 @@ fn every_version_and_key_exchange_of_s_server_is_reported() {
     {
         for cipher in ciphers {
             let list = format!("{cipher}:@SECLEVEL=0");
-            let Some(server) = Server::start(name, &["-cipher", &list]) else { return };
+            let Some(server) = start(name, &["-cipher", &list]) else { return };
             for version in ["TLS 1.0", "TLS 1.1", "TLS 1.2"] {
                 let highest = version.to_ascii_lowercase().replace(' ', "");
                 let report = report(&server.address, &["--insecure", "--max-version", &highest]);
@@ -117,7 +69,7 @@ fn every_version_and_key_exchange_of_s_server_is_reported() {
 
 #[test]
 fn every_backend_connects_and_shows_a_report_for_people() {
-    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let Some(server) = start("server-2048", &[]) else { return };
     for backend in backends() {
         let name = backend.info().name;
         let run = connect(&server.address, &["--insecure", "--backend", name]).expect_code(0);
@@ -130,7 +82,7 @@ fn every_backend_connects_and_shows_a_report_for_people() {
 
 #[test]
 fn a_certificate_is_trusted_by_ca_file_and_name_only() {
-    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let Some(server) = start("server-2048", &[]) else { return };
     let own = key("server-2048.cert.pem").display().to_string();
     let other = key("other-2048.cert.pem").display().to_string();
     let right = ["--server-name", "server-2048.test"];
@@ -200,7 +152,7 @@ fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
             ["-addext", "subjectAltName=DNS:x.test", "-addext", "basicConstraints=CA:FALSE"];
         assert!(request(bits, bits, &[&by[..], &of_server].concat()));
         let more = ["-cipher", "ALL:@SECLEVEL=0"];
-        let Some(server) = Server::with(&path(bits), &path(&format!("{bits}.key")), &more) else {
+        let Some(server) = SServer::with(&path(bits), &path(&format!("{bits}.key")), &more) else {
             return;
         };
         let name = ["--server-name", "x.test", "--ca-file"];
@@ -221,7 +173,7 @@ fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
 #[test]
 fn standard_input_and_output_are_piped() {
     let every_version = ["-cipher", "ALL:@SECLEVEL=0"];
-    let Some(server) = Server::start("server-2048", &every_version) else { return };
+    let Some(server) = start("server-2048", &every_version) else { return };
     let pipe = |input: &[u8], arguments: &[&str]| {
         let fixed = ["connect", &server.address, "--insecure", "--pipe", "--timeout", "3"];
         sslprov_with(fixed.iter().chain(arguments), input, &[])
@@ -244,7 +196,7 @@ fn standard_input_and_output_are_piped() {
 #[test]
 fn sessions_are_resumed_by_ticket_and_by_id() {
     for (arguments, how) in [(&[][..], "ticket"), (&["--no-tickets"], "id")] {
-        let Some(server) = Server::start("server-2048", &[]) else { return };
+        let Some(server) = start("server-2048", &[]) else { return };
         let all = [&["--insecure", "--resume", "--json"][..], arguments].concat();
         let run = connect(&server.address, &all).expect_code(0);
         let lines = run.lines();
@@ -253,14 +205,14 @@ fn sessions_are_resumed_by_ticket_and_by_id() {
         assert_eq!(lines[0]["resumable_by"], how);
         assert_eq!(lines[0]["certificates"], lines[1]["certificates"]);
     }
-    let Some(server) = Server::start("server-2048", &["-no_ticket", "-no_cache"]) else { return };
+    let Some(server) = start("server-2048", &["-no_ticket", "-no_cache"]) else { return };
     let run = connect(&server.address, &["--insecure", "--resume"]).expect_code(3);
     run.expect_stderr("resumed");
 }
 
 #[test]
 fn client_certificates_are_sent() {
-    let Some(server) = Server::start("server-2048", &["-Verify", "1"]) else { return };
+    let Some(server) = start("server-2048", &["-Verify", "1"]) else { return };
     let files = |name: &str| {
         let path = |suffix| key(&format!("{name}{suffix}")).display().to_string();
         (path(".cert.pem"), path(".pem"))
@@ -284,7 +236,7 @@ fn client_certificates_are_sent() {
 fn the_key_log_is_that_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let Some(server) = Server::start("server-2048", &["-keylogfile", &at("server")]) else {
+    let Some(server) = start("server-2048", &["-keylogfile", &at("server")]) else {
         return;
     };
     let arguments = ["--insecure", "--key-log", &at("client")];
@@ -322,7 +274,7 @@ fn carry(client: TcpStream, server: &str, limit: u64) {
 
 #[test]
 fn tls_begins_in_other_protocols() {
-    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let Some(server) = start("server-2048", &[]) else { return };
     let conversations: [(&str, &[(&str, &str)]); 4] = [
         (
             "smtp",
@@ -359,7 +311,7 @@ fn tls_begins_in_other_protocols() {
 
 #[test]
 fn data_that_is_cut_off_is_reported() {
-    let Some(server) = Server::start("server-2048", &[]) else { return };
+    let Some(server) = start("server-2048", &[]) else { return };
     let tls = server.address.clone();
     // The handshake takes about 1500 bytes of the server.
     let address = listen(move |client| carry(client, &tls, 60_000));
@@ -400,14 +352,14 @@ fn servers_that_do_not_speak_tls_or_nothing_at_all_are_reported() {
 
 #[test]
 fn advice_names_the_option_that_helps() {
-    let Some(server) = Server::start("server-2048", &["-cipher", "NULL-SHA:@SECLEVEL=0"]) else {
+    let Some(server) = start("server-2048", &["-cipher", "NULL-SHA:@SECLEVEL=0"]) else {
         return;
     };
     let run = connect(&server.address, &["--insecure"]).expect_code(1);
     run.expect_stderr("handshake_failure").expect_stderr("--suites default,legacy");
     let legacy = report(&server.address, &["--insecure", "--suites", "legacy"]);
     assert_eq!(legacy["suite"], "TLS_RSA_WITH_NULL_SHA");
-    let Some(server) = Server::start("server-2048", &["-tls1_3"]) else { return };
+    let Some(server) = start("server-2048", &["-tls1_3"]) else { return };
     let run = connect(&server.address, &["--insecure"]).expect_code(1);
     run.expect_stderr("protocol_version").expect_stderr("TLS 1.3 only");
 }

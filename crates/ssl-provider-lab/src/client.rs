@@ -53,6 +53,8 @@ pub struct ClientConnection {
     alert_level: Option<u8>,
     idle_records: u32,
     closed_by_server: bool,
+    /// Whether `close_notify` has been sent, after which nothing may be.
+    closed_by_client: bool,
     certificates: Arc<[Vec<u8>]>,
     established: Option<ServerInfo>,
     session: Option<Arc<ClientSession>>,
@@ -173,6 +175,7 @@ impl ClientConnection {
             alert_level: None,
             idle_records: 0,
             closed_by_server: false,
+            closed_by_client: false,
             certificates: Arc::default(),
             established: None,
             session: None,
@@ -261,10 +264,28 @@ impl ClientConnection {
     /// Sends application data if the handshake is complete and the connection open.
     pub fn send(&mut self, data: &[u8]) {
         if matches!(self.state, State::Established)
+            && !self.closed_by_client
             && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
         {
             self.fail(Refused { alert, fault: ServerFault::Record(alert) });
         }
+    }
+
+    /// Sends `close_notify`, and goes on reading: there is no more data, and that of the server is
+    /// awaited. RFC 5246 section 7.2.1 lets a server discard what it has not sent; most send it.
+    pub fn close_write(&mut self) {
+        if matches!(self.state, State::Established) && !self.closed_by_client {
+            // If it cannot be written, the server sees the end of the stream.
+            let _ = self.records.write(ContentType::Alert, &Alert::CloseNotify.to_bytes());
+            self.closed_by_client = true;
+        }
+    }
+
+    /// Frees the memory of buffers that have nothing in them, such as of an idle connection.
+    pub fn release_memory(&mut self) {
+        self.input.shrink_to_fit();
+        self.data.shrink_to_fit();
+        self.records.release_memory();
     }
 
     /// Sends `close_notify`. Nothing is read after that.
@@ -367,6 +388,7 @@ impl ClientConnection {
     /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.
     fn warn(&mut self, alert: Alert) -> Result<(), Refused> {
         match in_protocol(alert, self.records.protocol()) {
+            _ if self.closed_by_client => Ok(()),
             fatal if fatal.is_fatal() => self.out_of_order("HelloRequest"),
             warning => self.write(ContentType::Alert, &warning.to_bytes()),
         }
@@ -392,10 +414,12 @@ impl ClientConnection {
         }
     }
 
-    /// Sends a last alert and closes.
+    /// Sends a last alert, unless `close_notify` was it, and closes.
     fn end(&mut self, alert: Alert, ending: ClientEnding) {
-        // If even the alert cannot be written, the server sees the end of the stream.
-        let _ = self.records.write(ContentType::Alert, &alert.to_bytes());
+        if !self.closed_by_client {
+            // If even the alert cannot be written, the server sees the end of the stream.
+            let _ = self.records.write(ContentType::Alert, &alert.to_bytes());
+        }
         self.stop(ending);
     }
 

@@ -217,6 +217,11 @@ impl RecordLayer {
     pub(crate) fn sent(&mut self, len: usize) {
         self.output.drain(..len.min(self.output.len()));
     }
+
+    /// Frees the memory that the output does not need.
+    pub(crate) fn release_memory(&mut self) {
+        self.output.shrink_to_fit();
+    }
 }
 
 /// Whether the major version is that of SSL 3.0 and TLS.

@@ -10,7 +10,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
-use super::report::printable;
+use crate::client::refusal::printable;
 
 /// The facts about a certificate.
 #[derive(Debug)]

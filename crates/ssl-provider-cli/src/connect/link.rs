@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 use ssl_provider_lab::client::{ClientConnection, ClientEnding};
 
+use crate::client::refusal;
+
 /// A connected socket and its TLS connection.
 pub(super) struct Link {
     poll: Poll,
@@ -43,7 +45,7 @@ impl fmt::Display for Lost {
             Self::TimedOut => f.write_str("timed out"),
             Self::CutOff => f.write_str("the server closed the connection without close_notify"),
             Self::Socket(error) | Self::Output(error) => error.fmt(f),
-            Self::Alert(ending) => f.write_str(&super::report::ending(*ending)),
+            Self::Alert(ending) => f.write_str(&refusal::ending(*ending)),
         }
     }
 }

@@ -5,18 +5,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use ssl_provider::{Backend, KeyExchange, ProtocolVersion};
+use ssl_provider::{Backend, KeyExchange};
 use ssl_provider_lab::client::{
     Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, Resumption,
-    ServerFault, ServerInfo,
+    ServerInfo,
 };
 use ssl_provider_wire::Alert;
 
-use super::Args;
 use super::certificate::Description;
 use super::link::Lost;
-use super::target::Target;
-use super::trust::Trust;
+use crate::client::refusal::{self, printable};
+use crate::client::target::Target;
+use crate::client::trust::Trust;
 
 /// What is known of a connection besides its session.
 pub(super) struct Report<'a> {
@@ -156,88 +156,16 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Args {
-    /// What may help where a handshake failed.
-    pub(super) fn advice(&self, connection: &ClientConnection) -> Option<String> {
-        const HANDSHAKE_FAILURE: u8 = Alert::HandshakeFailure.code();
-        const PROTOCOL_VERSION: u8 = Alert::ProtocolVersion.code();
-        const INSUFFICIENT_SECURITY: u8 = Alert::InsufficientSecurity.code();
-        match (connection.ending()?, connection.fault()) {
-            (ClientEnding::FailedByServer(HANDSHAKE_FAILURE | INSUFFICIENT_SECURITY), _) => Some(
-                "the server may accept none of the suites or groups; --suites default,legacy \
-                 offers more, and some servers ask for a client certificate (--key, --cert)"
-                    .to_owned(),
-            ),
-            (ClientEnding::FailedByServer(PROTOCOL_VERSION), _) => Some(format!(
-                "the server accepts no version up to {}: some speak TLS 1.3 only, which this \
-                 client does not",
-                self.max_version
-            )),
-            (_, Some(ServerFault::Version(version))) if *version < self.min_version => {
-                let name = match *version {
-                    ProtocolVersion::SSL3 => "ssl3",
-                    ProtocolVersion::TLS1_0 => "tls1.0",
-                    ProtocolVersion::TLS1_1 => "tls1.1",
-                    _ => return None,
-                };
-                Some(format!("--min-version {name} accepts it"))
-            }
-            (_, Some(ServerFault::Untrusted(_))) => {
-                Some("--ca-file names the certificates to trust; --insecure goes on".to_owned())
-            }
-            (_, Some(ServerFault::KeyUsage(_))) => Some("--insecure goes on".to_owned()),
-            (_, Some(ServerFault::NotTls(_))) if self.starttls.is_none() => {
-                Some("--starttls begins TLS in another protocol".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
-
 /// Why a handshake failed.
 pub(super) fn why_failed(connection: &ClientConnection, lost: Option<Lost>) -> String {
-    match (connection.ending(), lost) {
-        (Some(ClientEnding::Refused(alert)), _) => {
-            let fault = connection.fault().map(|fault| printable(&fault.to_string()));
-            format!("{} (alert {})", fault.unwrap_or_default(), Alert::name_of(alert.code()))
-        }
-        (Some(other), _) => ending(other),
+    match (refusal::reason(connection), lost) {
+        (Some(reason), _) => reason,
         (None, Some(Lost::CutOff)) => {
             "the server closed the connection during the handshake".to_owned()
         }
         (None, Some(lost)) => format!("the handshake: {lost}"),
         (None, None) => "the handshake did not end".to_owned(),
     }
-}
-
-/// How a connection ended, in words.
-pub(super) fn ending(ending: ClientEnding) -> String {
-    match ending {
-        ClientEnding::Closed => "closed".to_owned(),
-        ClientEnding::Refused(alert) => {
-            format!("ended by this client with the alert {}", Alert::name_of(alert.code()))
-        }
-        ClientEnding::FailedByServer(code) => {
-            format!("the server sent the alert {}", Alert::name_of(code))
-        }
-    }
-}
-
-/// Escapes what could control a terminal or look like another line.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char.is_control() || is_bidirectional(char) {
-            true => out.extend(char.escape_unicode()),
-            false => out.push(char),
-        }
-    }
-    out
-}
-
-/// Marks that change the direction of the text after them.
-fn is_bidirectional(char: char) -> bool {
-    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn key_exchange(info: &ServerInfo) -> String {
@@ -294,16 +222,4 @@ fn protocol(name: &[u8]) -> String {
 
 fn yes(is_so: bool) -> String {
     if is_so { "yes" } else { "no" }.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_control_a_terminal_is_escaped() {
-        assert_eq!(printable("CN=x\u{1b}[31m\nO=\u{fc}"), "CN=x\\u{1b}[31m\\u{a}O=\u{fc}");
-        assert_eq!(printable("\u{202e}moc"), "\\u{202e}moc");
-        assert_eq!(printable("\u{9b}"), "\\u{9b}");
-    }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use super::report::printable;
+use crate::client::refusal::printable;
 
 /// A protocol that TLS can begin in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

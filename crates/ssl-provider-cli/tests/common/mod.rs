@@ -3,6 +3,10 @@
 // Each test program uses some of this.
 #![allow(dead_code)]
 
+pub(crate) mod device;
+#[cfg(feature = "aws-lc")]
+pub(crate) mod modern;
+pub(crate) mod s_server;
 pub(crate) mod server;
 
 use std::env;

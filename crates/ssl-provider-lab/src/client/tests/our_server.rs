@@ -53,6 +53,28 @@ fn exchange_data(client: &mut ClientConnection, server: &mut Connection) {
 }
 
 #[test]
+fn a_client_that_has_closed_its_side_still_reads_and_sends_nothing_more() {
+    let server = server_settings_on(&ssl_provider::default_backend().unwrap(), |_| {});
+    let (mut client, mut server) = handshake(&settings_with(|_| {}), &server, None);
+    client.send(b"request");
+    client.close_write();
+    pump(&mut client, &mut server);
+    assert_eq!(server.take_data(), b"request");
+    assert!(server.is_closed_by_client());
+    assert_eq!(client.ending(), None);
+    // The server has received it; what it sends arrives.
+    server.send(&[b'z'; 40_000]);
+    pump(&mut client, &mut server);
+    client.release_memory();
+    assert_eq!(client.take_data(), [b'z'; 40_000]);
+    client.send(b"more");
+    client.close_write();
+    client.close();
+    assert_eq!(client.output(), b"", "one close_notify, and nothing after it");
+    assert_eq!(client.ending(), Some(ClientEnding::Closed));
+}
+
+#[test]
 fn every_version_suite_and_extension_works_on_every_backend() {
     for backend in backends() {
         let name = backend.info().name;

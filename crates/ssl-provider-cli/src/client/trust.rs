@@ -19,7 +19,7 @@ const MIN_MODULUS_BITS: usize = 2048;
 
 /// The certificates that are trusted.
 #[derive(Debug)]
-pub(super) struct Roots {
+pub(crate) struct Roots {
     certificates: Vec<CertificateDer<'static>>,
     /// Whether one of them may be the server's own.
     may_be_server: bool,
@@ -29,13 +29,13 @@ pub(super) struct Roots {
 
 impl Roots {
     /// Those of a file.
-    pub(super) fn of(certificates: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn of(certificates: Vec<Vec<u8>>) -> Self {
         let certificates = certificates.into_iter().map(CertificateDer::from).collect();
         Self { certificates, may_be_server: true, problem: None }
     }
 
     /// Those of the system.
-    pub(super) fn of_system() -> Self {
+    pub(crate) fn of_system() -> Self {
         let found = rustls_native_certs::load_native_certs();
         let problem = match found.certs.is_empty() {
             true => Some(found.errors.first().map_or_else(
@@ -50,12 +50,12 @@ impl Roots {
 
 /// What a verifier has found about the last chain, for the report.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trust(Arc<Mutex<Option<Result<(), String>>>>);
+pub(crate) struct Trust(Arc<Mutex<Option<Result<(), String>>>>);
 
 impl Trust {
     /// Returns the verdict about the last chain; none before there is one. That of a session holds
     /// for its resumption, too.
-    pub(super) fn verdict(&self) -> Option<Result<(), String>> {
+    pub(crate) fn verdict(&self) -> Option<Result<(), String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -66,7 +66,7 @@ impl Trust {
 
 /// Verifies chains for a name.
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     algorithms: Vec<Algorithm>,
     roots: Roots,
     name: Option<ServerName<'static>>,
@@ -75,7 +75,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(backend: Backend, roots: Roots, name: &str, insecure: bool) -> (Self, Trust) {
+    pub(crate) fn new(backend: Backend, roots: Roots, name: &str, insecure: bool) -> (Self, Trust) {
         let policy = Policy { min_modulus_bits: MIN_MODULUS_BITS, ..Policy::default() };
         let provider = Provider::open(backend).with_policy(policy);
         let trust = Trust::default();

@@ -1,7 +1,7 @@
 //! Where to connect to: HOST:PORT, and the socket.
 
 use std::fmt;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 /// The host and port of a server.
@@ -14,7 +14,7 @@ pub struct Target {
 }
 
 /// Reads HOST:PORT; an IPv6 address has brackets around it.
-pub(super) fn parse(text: &str) -> Result<Target, String> {
+pub(crate) fn parse(text: &str) -> Result<Target, String> {
     let expected = || "expected HOST:PORT, such as device.example:443 or [::1]:443".to_owned();
     let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
     let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(expected)?;
@@ -28,25 +28,38 @@ pub(super) fn parse(text: &str) -> Result<Target, String> {
 }
 
 impl Target {
+    /// Finds the addresses of the host, of which there is at least one.
+    pub(crate) fn addresses(&self) -> Result<Vec<SocketAddr>, String> {
+        let found = (self.host.as_str(), self.port).to_socket_addrs();
+        let found: Vec<_> =
+            found.map_err(|error| format!("cannot find the host: {error}"))?.collect();
+        match found.is_empty() {
+            true => Err("the host has no address".to_owned()),
+            false => Ok(found),
+        }
+    }
+
     /// Connects to the first address of the host that accepts.
-    pub(super) fn connect(&self, deadline: Instant) -> Result<TcpStream, String> {
-        let addresses = (self.host.as_str(), self.port).to_socket_addrs();
-        let addresses: Vec<_> =
-            addresses.map_err(|error| format!("cannot find the host: {error}"))?.collect();
-        let mut failure = "the host has no address".to_owned();
+    pub(crate) fn connect(&self, deadline: Instant) -> Result<TcpStream, String> {
+        let addresses = self.addresses()?;
+        let mut failure = String::new();
         let mut left = addresses.len();
         for address in addresses {
-            // Each of those that are left gets an equal share of the time.
-            let time = deadline.saturating_duration_since(Instant::now());
-            let share = time / u32::try_from(left).unwrap_or(1).max(1);
+            let share = share_of_time(deadline, left);
             left -= 1;
-            match TcpStream::connect_timeout(&address, share.max(Duration::from_millis(1))) {
+            match TcpStream::connect_timeout(&address, share) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = format!("cannot connect to {address}: {error}"),
             }
         }
         Err(failure)
     }
+}
+
+/// The time that the next of `left` addresses gets: an equal share of what there is.
+pub(crate) fn share_of_time(deadline: Instant, left: usize) -> Duration {
+    let time = deadline.saturating_duration_since(Instant::now());
+    (time / u32::try_from(left).unwrap_or(1).max(1)).max(Duration::from_millis(1))
 }
 
 impl fmt::Display for Target {

@@ -1,0 +1,618 @@
+//! A connection of the proxy: a client and its device, and the bytes between them.
+//!
+//! Each side is read only while what waits for the other side is below a limit, so the memory of a
+//! connection is bounded however fast one side is and however slow the other (back-pressure). When
+//! a client closes its side, the device gets `close_notify` and is read on. When a device closes,
+//! both directions are over (RFC 5246 section 7.2.1), and the client gets `close_notify` only if
+//! the device sent one: a client must be able to see that data was cut off.
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use ssl_provider_lab::client::{ClientConnection, ClientEnding};
+
+use super::Shared;
+use super::device::Device;
+use super::ending::{Ended, Reason, Spoken};
+use super::inbound::{ClientFault, Closed, Inbound, Received};
+use super::socket::{Found, Socket};
+use crate::client::refusal;
+use crate::client::target::share_of_time;
+
+/// What a thread lends to the connection that it continues.
+pub(super) struct Context<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) registry: &'a Registry,
+    /// The token for the device's socket.
+    pub(super) device_token: Token,
+    pub(super) now: Instant,
+    /// Bytes of a socket.
+    pub(super) buffer: &'a mut [u8],
+    /// Data of a client; empty between two uses.
+    pub(super) data: &'a mut Vec<u8>,
+}
+
+/// What is to be done with a connection next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Something has moved, and there may be more.
+    Again,
+    /// Its sockets have to become ready.
+    Wait,
+    /// It has ended.
+    End,
+}
+
+/// A client and its device.
+pub(super) struct Pair {
+    peer: SocketAddr,
+    began: Instant,
+    /// When the stage began, or when bytes moved last.
+    progress_at: Instant,
+    client: Inbound,
+    /// Whether the client has closed its side.
+    client_is_done: bool,
+    device: Option<Device>,
+    stage: Stage,
+    spoken: Option<Spoken>,
+    to_device: u64,
+    to_client: u64,
+    ending: Option<Ending>,
+    /// Whether buffers were freed since the last bytes.
+    is_small: bool,
+    /// Whether its thread continues it without waiting for its sockets.
+    pub(super) is_unfinished: bool,
+}
+
+enum Stage {
+    /// The ClientHello is awaited.
+    Hello,
+    Connecting(Connecting),
+    DeviceHandshake,
+    ClientHandshake,
+    /// Data is carried.
+    Open,
+    /// The rest is sent to the client, which then has some time to close its side: closing a socket
+    /// with unread bytes would reset it, and what was sent last would be lost.
+    Closing(Option<Lingering>),
+}
+
+/// The addresses of the device, tried one after the other.
+struct Connecting {
+    addresses: Arc<[SocketAddr]>,
+    next: usize,
+    socket: Option<Socket>,
+    /// Until when this address is tried, and until when all of them are.
+    until: Instant,
+    deadline: Instant,
+    failure: String,
+}
+
+#[derive(Clone, Copy)]
+struct Lingering {
+    since: Instant,
+    discarded: usize,
+}
+
+struct Ending {
+    reason: Reason,
+    detail: Option<String>,
+    advice: Option<String>,
+}
+
+impl From<Reason> for Ending {
+    fn from(reason: Reason) -> Self {
+        Self { reason, detail: None, advice: None }
+    }
+}
+
+impl Ending {
+    fn with(reason: Reason, detail: impl ToString) -> Self {
+        Self { detail: Some(detail.to_string()), ..reason.into() }
+    }
+}
+
+impl Pair {
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr, speaks_tls: bool, now: Instant) -> Self {
+        Self {
+            peer,
+            began: now,
+            progress_at: now,
+            client: Inbound::new(stream, speaks_tls),
+            client_is_done: false,
+            device: None,
+            stage: Stage::Hello,
+            spoken: None,
+            to_device: 0,
+            to_client: 0,
+            ending: None,
+            is_small: false,
+            is_unfinished: false,
+        }
+    }
+
+    pub(super) fn note_client(&mut self, event: &Event) {
+        self.client.socket.note(event);
+    }
+
+    pub(super) fn note_device(&mut self, event: &Event) {
+        if let Stage::Connecting(Connecting { socket: Some(socket), .. }) = &mut self.stage {
+            socket.note(event);
+        } else if let Some(device) = &mut self.device {
+            device.socket.note(event);
+        }
+    }
+
+    /// Continues as far as the sockets allow, but not for so long that others wait.
+    pub(super) fn proceed(&mut self, context: &mut Context<'_>) -> Step {
+        for _ in 0..ROUNDS {
+            let step = match self.stage {
+                Stage::Hello => self.hello(context),
+                Stage::Connecting(_) => self.connecting(context),
+                Stage::DeviceHandshake => self.device_handshake(context),
+                Stage::ClientHandshake => self.client_handshake(context),
+                Stage::Open => self.carry(context),
+                Stage::Closing(_) => self.closing(context),
+            };
+            match step {
+                Step::Again => {
+                    self.is_small = false;
+                }
+                Step::Wait | Step::End => return step,
+            }
+        }
+        Step::Again
+    }
+
+    /// Awaits the ClientHello, and goes for the device then. Without TLS, it does so at once.
+    fn hello(&mut self, context: &mut Context<'_>) -> Step {
+        match self.client.hello() {
+            Ok(false) => Step::Wait,
+            Ok(true) => {
+                let now = context.now;
+                let addresses = context.shared.addresses.now();
+                let deadline = now + context.shared.limits.handshake;
+                let failure = String::new();
+                self.enter(
+                    Stage::Connecting(Connecting {
+                        addresses,
+                        next: 0,
+                        socket: None,
+                        until: now,
+                        deadline,
+                        failure,
+                    }),
+                    now,
+                )
+            }
+            Err(fault) => self.client_failed(fault),
+        }
+    }
+
+    fn connecting(&mut self, context: &mut Context<'_>) -> Step {
+        let Stage::Connecting(connecting) = &mut self.stage else { return Step::Wait };
+        match connecting.proceed(context) {
+            Ok(None) => Step::Wait,
+            Ok(Some(socket)) => {
+                let session = context.shared.sessions.to_offer(context.now);
+                let settings = Arc::clone(&context.shared.settings);
+                let name = context.shared.server_name.as_deref();
+                match ClientConnection::new(settings, name, session) {
+                    Ok(connection) => {
+                        self.device = Some(Device::new(socket, connection, context.now));
+                        self.enter(Stage::DeviceHandshake, context.now)
+                    }
+                    Err(error) => self.end(Ending::with(Reason::DeviceRefused, error)),
+                }
+            }
+            Err(failure) => self.end(Ending::with(Reason::DeviceUnreachable, failure)),
+        }
+    }
+
+    fn device_handshake(&mut self, context: &mut Context<'_>) -> Step {
+        let Some(device) = &mut self.device else { return Step::Wait };
+        let sent = device.flush();
+        let found = device.receive(context.buffer);
+        // What the last message was replied with.
+        device.flush();
+        let connection = &device.connection;
+        if let Some(ending) = connection.ending() {
+            context.shared.sessions.forget();
+            let reason = match ending {
+                ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
+                ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
+            };
+            let (detail, advice) = (refusal::reason(connection), context.shared.advice(connection));
+            return self.end(Ending { reason, detail, advice });
+        }
+        if let Some(info) = connection.established() {
+            let is_resumed = info.resumed.is_some();
+            let spoken = Spoken { version: info.protocol, suite: info.suite, is_resumed };
+            self.spoken = Some(spoken);
+            let took = context.now.saturating_duration_since(device.connected_at);
+            context.shared.metrics.count_handshake(spoken, took);
+            if let Some(session) = connection.session() {
+                context.shared.sessions.keep(Arc::clone(session), is_resumed, context.now);
+            }
+            if let Some(config) = &context.shared.tls
+                && let Err(fault) = self.client.accept(config)
+            {
+                return self.client_failed(fault);
+            }
+            return self.enter(Stage::ClientHandshake, context.now);
+        }
+        match found {
+            Ok(Found::Bytes(_)) => Step::Again,
+            Ok(Found::Nothing) if sent => Step::Again,
+            Ok(Found::Nothing) => Step::Wait,
+            Ok(Found::End) => {
+                context.shared.sessions.forget();
+                let detail = "it closed the connection during the handshake";
+                self.end(Ending::with(Reason::DeviceLost, detail))
+            }
+            Err(error) => {
+                context.shared.sessions.forget();
+                self.end(Ending::with(Reason::DeviceLost, error))
+            }
+        }
+    }
+
+    /// Completes the handshake with the client. Without TLS, there is none.
+    fn client_handshake(&mut self, context: &mut Context<'_>) -> Step {
+        if !self.client.is_handshaking() {
+            // The last flight may be waiting.
+            return match self.client.flush() {
+                Ok(_) => self.enter(Stage::Open, context.now),
+                Err(error) => self.client_failed(error.into()),
+            };
+        }
+        match self.client.flush() {
+            Ok(true) => return Step::Again,
+            Ok(false) => {}
+            Err(error) => return self.client_failed(error.into()),
+        }
+        match self.client.receive(context.buffer, context.data) {
+            Ok(Received::Data) => {
+                self.send_to_device(context);
+                Step::Again
+            }
+            Ok(Received::Progress) => Step::Again,
+            Ok(Received::Nothing) => Step::Wait,
+            Ok(Received::Closed(_)) => {
+                let detail = "closed during the handshake".to_owned();
+                self.client_failed(ClientFault::Lost(detail))
+            }
+            Err(fault) => self.client_failed(fault),
+        }
+    }
+
+    /// Carries data both ways.
+    fn carry(&mut self, context: &mut Context<'_>) -> Step {
+        let limit = context.shared.limits.buffer;
+        let mut progress = false;
+        match self.client.flush() {
+            Ok(sent) => progress |= sent,
+            Err(error) => return self.client_failed(error.into()),
+        }
+        let Some(device) = &mut self.device else { return Step::Wait };
+        progress |= device.flush();
+
+        let is_deaf = device.is_deaf;
+
+        // Data of the device.
+        let mut found = Ok(Found::Nothing);
+        let waiting = (device.connection.output().len(), self.client.output.len());
+        if waiting.0 < limit + MARGIN && waiting.1 < limit {
+            found = device.receive(context.buffer);
+            progress |= matches!(found, Ok(Found::Bytes(_)));
+            // With what may have come during the handshake of the client.
+            let data = device.connection.take_data();
+            if !data.is_empty() {
+                progress = true;
+                self.client.send(&data);
+                let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                self.to_client += len;
+                context.shared.metrics.to_client.fetch_add(len, Ordering::Relaxed);
+            }
+        }
+        let connection = &device.connection;
+        if connection.is_closed_by_server() {
+            return self.device_closed(Closed::Cleanly);
+        }
+        if let Some(ending) = connection.ending() {
+            context.shared.sessions.forget();
+            let reason = match ending {
+                ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
+                ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
+            };
+            let detail = refusal::reason(connection);
+            return self.end(Ending { reason, detail, advice: None });
+        }
+        match found {
+            Ok(Found::Bytes(_) | Found::Nothing) => {}
+            Ok(Found::End) => return self.device_closed(Closed::CutOff),
+            Err(error) => return self.end(Ending::with(Reason::DeviceLost, error)),
+        }
+
+        // Data of the client.
+        if waiting.0 < limit && waiting.1 < limit + MARGIN && !self.client_is_done && !is_deaf {
+            match self.client.receive(context.buffer, context.data) {
+                Ok(Received::Data) => {
+                    progress = true;
+                    self.send_to_device(context);
+                }
+                Ok(Received::Progress) => progress = true,
+                Ok(Received::Nothing) => {}
+                Ok(Received::Closed(closed)) => {
+                    progress = true;
+                    self.client_is_done = true;
+                    if let Some(device) = &mut self.device {
+                        match closed {
+                            Closed::Cleanly => device.connection.close_write(),
+                            Closed::CutOff => device.cuts_off = true,
+                        }
+                    }
+                }
+                Err(fault) => return self.client_failed(fault),
+            }
+        }
+        if !progress {
+            return Step::Wait;
+        }
+        self.progress_at = context.now;
+        Step::Again
+    }
+
+    fn send_to_device(&mut self, context: &mut Context<'_>) {
+        let len = u64::try_from(context.data.len()).unwrap_or(u64::MAX);
+        self.to_device += len;
+        context.shared.metrics.to_device.fetch_add(len, Ordering::Relaxed);
+        if let Some(device) = &mut self.device {
+            device.connection.send(context.data);
+        }
+        context.data.clear();
+    }
+
+    /// The device has closed: nothing more goes either way but what waits for the client.
+    fn device_closed(&mut self, how: Closed) -> Step {
+        if how == Closed::Cleanly {
+            self.client.close_notify();
+        }
+        self.end(Ending::from(match how {
+            _ if self.client_is_done => Reason::ClosedByClient,
+            Closed::Cleanly => Reason::ClosedByDevice,
+            Closed::CutOff => Reason::CutOffByDevice,
+        }))
+    }
+
+    fn client_failed(&mut self, fault: ClientFault) -> Step {
+        match fault {
+            ClientFault::Tls(why) => self.end(Ending::with(Reason::ClientTls, why)),
+            ClientFault::Lost(why) => {
+                self.end(Ending::with(Reason::ClientLost, why));
+                Step::End
+            }
+        }
+    }
+
+    /// Ends the connection: closes that to the device, and tells the client.
+    fn end(&mut self, ending: Ending) -> Step {
+        let failed = ending.reason.is_failure();
+        self.ending.get_or_insert(ending);
+        if let Some(device) = self.device.take() {
+            device.close();
+        }
+        // Without TLS, only a reset shows that data may be missing.
+        if failed && self.client.is_plain() {
+            self.client.socket.reset_when_closed();
+            return Step::End;
+        }
+        if failed {
+            self.client.refuse();
+        }
+        self.stage = Stage::Closing(None);
+        Step::Again
+    }
+
+    fn end_and_proceed(&mut self, ending: Ending, context: &mut Context<'_>) -> Step {
+        match self.end(ending) {
+            Step::End => Step::End,
+            Step::Again | Step::Wait => self.proceed(context),
+        }
+    }
+
+    fn closing(&mut self, context: &mut Context<'_>) -> Step {
+        let sent = match self.client.flush() {
+            Ok(sent) => sent,
+            Err(_) => return Step::End,
+        };
+        if sent {
+            self.progress_at = context.now;
+        }
+        if !self.client.output.is_empty() {
+            return if sent { Step::Again } else { Step::Wait };
+        }
+        let Stage::Closing(lingering) = &mut self.stage else { return Step::End };
+        let lingering = lingering.get_or_insert_with(|| {
+            self.client.socket.shutdown_write();
+            Lingering { since: context.now, discarded: 0 }
+        });
+        loop {
+            match self.client.socket.read(context.buffer) {
+                Ok(Found::Bytes(len)) => lingering.discarded += len,
+                Ok(Found::Nothing) => return Step::Wait,
+                Ok(Found::End) | Err(_) => return Step::End,
+            }
+            if lingering.discarded > LINGER_LEN {
+                return Step::End;
+            }
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) -> Step {
+        self.stage = stage;
+        self.progress_at = now;
+        Step::Again
+    }
+
+    /// Checks the limits of time. While the proxy is full, a ClientHello has less.
+    pub(super) fn check_time(&mut self, context: &mut Context<'_>, is_full: bool) -> Step {
+        let shared = context.shared;
+        let limits = &shared.limits;
+        let silence = context.now.saturating_duration_since(self.progress_at);
+        if silence >= IDLE_MEMORY && !self.is_small {
+            self.release_memory();
+        }
+        let hello = if is_full { limits.handshake.min(HELLO_WHILE_FULL) } else { limits.handshake };
+        match &mut self.stage {
+            Stage::Hello if silence >= hello => {
+                self.end(Ending::with(Reason::ClientTimedOut, "no ClientHello"));
+                // There is nothing to tell.
+                Step::End
+            }
+            Stage::Connecting(connecting) if context.now >= connecting.until => {
+                connecting.give_up();
+                self.proceed(context)
+            }
+            Stage::DeviceHandshake if silence >= limits.handshake => {
+                context.shared.sessions.forget();
+                self.end_and_proceed(
+                    Ending::with(Reason::DeviceTimedOut, "during the handshake"),
+                    context,
+                )
+            }
+            Stage::ClientHandshake if silence >= limits.handshake => {
+                let ending = Ending::with(Reason::ClientTimedOut, "during the handshake");
+                self.end_and_proceed(ending, context)
+            }
+            Stage::Open if self.client_is_done && silence >= limits.idle.min(HALF_CLOSED) => {
+                self.end_and_proceed(Reason::ClosedByClient.into(), context)
+            }
+            Stage::Open if silence >= limits.idle => {
+                self.end_and_proceed(Reason::Idle.into(), context)
+            }
+            Stage::Closing(Some(lingering))
+                if context.now.saturating_duration_since(lingering.since) >= LINGER =>
+            {
+                Step::End
+            }
+            Stage::Closing(None) if silence >= limits.idle => Step::End,
+            _ => Step::Wait,
+        }
+    }
+
+    /// Ends it now, for the proxy has to.
+    pub(super) fn stop(&mut self) {
+        if self.client.is_plain() {
+            self.client.socket.reset_when_closed();
+        }
+        self.end(Reason::Stopped.into());
+        let _ = self.client.flush();
+    }
+
+    /// Frees what an idle connection does not need.
+    fn release_memory(&mut self) {
+        self.is_small = true;
+        self.client.output.release_memory();
+        if let Some(device) = &mut self.device {
+            device.connection.release_memory();
+        }
+    }
+
+    /// Closes the sockets, and returns what became of the connection.
+    pub(super) fn into_ended(self, now: Instant) -> Ended {
+        let Self { peer, client, spoken, to_device, to_client, .. } = self;
+        let ending = self.ending.unwrap_or_else(|| Reason::Stopped.into());
+        Ended {
+            peer,
+            client_version: client.version(),
+            spoken,
+            to_device,
+            to_client,
+            duration: now.saturating_duration_since(self.began),
+            reason: ending.reason,
+            detail: ending.detail,
+            advice: ending.advice,
+        }
+    }
+}
+
+impl Connecting {
+    /// Returns the socket once it is connected, or why no address can be.
+    fn proceed(&mut self, context: &mut Context<'_>) -> Result<Option<Socket>, String> {
+        loop {
+            if let Some(mut socket) = self.socket.take() {
+                match socket.is_connected() {
+                    Ok(true) => return Ok(Some(socket)),
+                    Ok(false) => {
+                        self.socket = Some(socket);
+                        return Ok(None);
+                    }
+                    Err(error) => self.failed(&error),
+                }
+            }
+            let Some(address) = self.addresses.get(self.next).copied() else {
+                return Err(mem::take(&mut self.failure));
+            };
+            let share = share_of_time(self.deadline, self.addresses.len() - self.next);
+            self.next += 1;
+            self.until = context.now + share;
+            match connect(address, context) {
+                Ok(socket) => self.socket = Some(socket),
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    /// The time for this address is over.
+    fn give_up(&mut self) {
+        self.socket = None;
+        self.failed(&io::Error::from(io::ErrorKind::TimedOut));
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        let address = self.next.checked_sub(1).and_then(|last| self.addresses.get(last));
+        if let Some(address) = address {
+            self.failure = format!("cannot connect to {address}: {error}");
+        }
+    }
+}
+
+fn connect(address: SocketAddr, context: &mut Context<'_>) -> io::Result<Socket> {
+    let mut stream = TcpStream::connect(address)?;
+    // Each record is written as a whole, so Nagle's algorithm would only delay it.
+    stream.set_nodelay(true)?;
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    context.registry.register(&mut stream, context.device_token, interest)?;
+    Ok(Socket::connecting(stream))
+}
+
+/// Rounds before others have their turn.
+const ROUNDS: usize = 16;
+
+/// How much more than the limit may wait on one side before the other is not read either: replies
+/// to what was received, such as to an update of keys.
+const MARGIN: usize = 64 << 10;
+
+/// How long a client has for a ClientHello while the proxy is full. An attacker who fills it with
+/// idle connections has to reopen them every second.
+const HELLO_WHILE_FULL: Duration = Duration::from_secs(1);
+
+/// How long the device may be silent after the client has closed its side.
+const HALF_CLOSED: Duration = Duration::from_secs(30);
+
+/// After how much silence the memory of buffers is freed.
+const IDLE_MEMORY: Duration = Duration::from_millis(500);
+
+/// How long a client may take, and how many bytes it may send, until it closes its side, too.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_LEN: usize = 256 << 10;
+
+ssl_provider::redacted_debug! { Pair { peer, .. } }
