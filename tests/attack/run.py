@@ -3,10 +3,14 @@
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import SystemRandom
 
@@ -15,13 +19,22 @@ _ROOT = _HERE.parents[1]
 _KEYS = _ROOT / "tests" / "data" / "keys"
 
 try:
-    from attack import planted, scanners, servers
-    from attack.case import Case, Scope
-    from attack.families import ASKING, FAMILIES
-    from attack.report import Report, in_words
+    from attack import clients, planted, scanners, servers
+    from attack.case import Case, Lab, Scope
+    from attack.clients import ClientLab
+    from attack.families import CLIENTS, IN_C_DIFFERS, NOT_IN_C, SERVERS
+    from attack.groups import Group
+    from attack.report import CONNECT, IN_C, SERVE, Part, Report, in_words
     from attack.runner import Runner
-    from attack.servers import CannotStart, Credentials, Server
-    from attack.suites import REQUIRED
+    from attack.servers import PLAIN, CannotStart, Credentials, Server, Setup
+    from attack.suites import (
+        EPHEMERAL_SUITES,
+        REQUIRED,
+        REQUIRED_EPHEMERAL,
+        Profile,
+        profiles,
+    )
+    from attack.wire import Version
 except ModuleNotFoundError as missing:
     sys.exit(
         f"error: there is no Python module {missing.name}; "
@@ -29,7 +42,7 @@ except ModuleNotFoundError as missing:
     )
 
 _BACKENDS = ("aws-lc", "openssl", "rustcrypto", "ring")
-_CLASSES = (*FAMILIES, *ASKING)
+_CLASSES = (*SERVERS, *CLIENTS)
 _SCANNERS = "scanners"
 
 _EXAMPLES = f"""\
@@ -37,8 +50,9 @@ classes: {", ".join((*_CLASSES, _SCANNERS))}
 
 examples:
   cargo xtask attack                          everything, on all four backends
-  cargo xtask attack --smoke                  a sample, in less than a minute
+  cargo xtask attack --smoke                  a sample, in less than three minutes
   cargo xtask attack --backend ring --only resumption
+  cargo xtask attack --program c --only key-agreement
   cargo xtask attack --key-server --only bleichenbacher
   cargo xtask attack --planted                show that faults are found
 """
@@ -47,7 +61,8 @@ examples:
 def main() -> int:
     arguments = _parser().parse_args()
     if arguments.planted:
-        return planted.run(arguments.seed, Credentials(arguments.key, arguments.cert))
+        credentials = Credentials(arguments.key, arguments.cert)
+        return planted.run(arguments.seed, credentials, arguments.c_server)
     try:
         return _attack(arguments)
     except CannotStart as reason:
@@ -58,8 +73,18 @@ def main() -> int:
 def _attack(arguments: argparse.Namespace) -> int:
     print(f"seed {arguments.seed}", flush=True)
     report = Report(arguments.seed)
-    for backend in ["s_server"] if arguments.openssl else arguments.backend or _BACKENDS:
-        _attack_backend(backend, arguments, report)
+    backends = ["s_server"] if arguments.openssl else arguments.backend or _BACKENDS
+    programs = arguments.program or _PROGRAMS
+    if arguments.openssl or arguments.key_server:
+        programs = ["serve"]
+    if "c" in programs and arguments.c_server is None:
+        programs = [program for program in programs if program != "c"]
+        print("NOT TESTED: the server in C, which is not built here (--c-server)")
+    tasks = [(program, backend) for program in programs for backend in backends]
+    # Each has a process of its own, since Python runs one thread at a time.
+    with ProcessPoolExecutor(min(arguments.jobs, len(tasks)), get_context("fork")) as pool:
+        work = [pool.submit(_TASKS[program], backend, arguments) for program, backend in tasks]
+        report.parts += [done.result() for done in work]
     report.compare_backends()
     print(report.table())
     for line in report.failures():
@@ -70,57 +95,142 @@ def _attack(arguments: argparse.Namespace) -> int:
     return 1 if report.failed else 0
 
 
-def _attack_backend(backend: str, arguments: argparse.Namespace, report: Report) -> None:
-    wanted = arguments.only or (_CLASSES if arguments.smoke else [*_CLASSES, _SCANNERS])
-    if any(family in _CLASSES for family in wanted):
-        with _server(backend, arguments, old=True) as server:
+def _attack_serve(backend: str, arguments: argparse.Namespace) -> Part:
+    """`sslprov serve`, or the server to compare with."""
+    part = Part(SERVE, backend)
+    wanted = _wanted(arguments)
+    probes = Probes(part)
+    for setup, families in _by_setup(wanted).items():
+        with _server(backend, arguments, setup) as server:
             runner = _runner(server, arguments)
-            scope = Scope(runner.served(), arguments.smoke)
-            report.add_served(backend, scope.served, REQUIRED)
-            for family, cases in FAMILIES.items():
-                if family in wanted:
-                    _converse(runner, backend, family, cases(scope), report)
-            report.add_trouble(backend, server.trouble())
-    for family, by_asking in ASKING.items():
-        for asking, cases in by_asking.items() if family in wanted else ():
-            with _server(backend, arguments, old=True, client_auth=asking) as server:
-                runner = _runner(server, arguments)
-                _converse(runner, backend, family, cases(scope), report)
-                report.add_trouble(backend, server.trouble())
+            scope = probes.scope(runner, setup, arguments.smoke)
+            for family, make in families:
+                _converse(runner, part, family, make(scope))
+            part.add_trouble(server.trouble())
     if _SCANNERS in wanted:
-        with _server(backend, arguments, old=False) as server:
-            scans = scanners.run(server.address)
-            report.add_scans(backend, scans)
-            report.add_trouble(backend, server.trouble())
-            print(f"{backend}: {in_words(scans, 'scans')}", flush=True)
+        with _server(backend, arguments, PLAIN, old=False) as server:
+            part.scans = scanners.run(server.address)
+            part.add_trouble(server.trouble())
+            print(f"{part.name}: {in_words(part.scans, 'scans')}", flush=True)
+    return part
 
 
-def _converse(
-    runner: Runner, backend: str, family: str, cases: Iterable[Case], report: Report
-) -> None:
+def _attack_c(backend: str, arguments: argparse.Namespace) -> Part:
+    """The server in C, with the classes about what it offers."""
+    part = Part(IN_C, backend)
+    wanted = [family for family in _wanted(arguments) if family in SERVERS]
+    part.lacking = {family for family in wanted if family in NOT_IN_C}
+    # It has ephemeral keys always.
+    offered = [family for family in wanted if family not in NOT_IN_C]
+    probes = Probes(part)
+    for client_auth in ("none", "request", "require"):
+        setups = {
+            setup: families
+            for setup, families in _by_setup(offered).items()
+            if setup.client_auth == client_auth
+        }
+        if not setups:
+            continue
+        index = _BACKENDS.index(backend) + 1
+        with servers.in_c(arguments.c_server, index, backend, client_auth) as server:
+            runner = _runner(server, arguments)
+            for setup, families in setups.items():
+                scope = probes.scope(runner, setup, arguments.smoke)
+                for family, make in families:
+                    made = list(make(scope))
+                    cases = list(IN_C_DIFFERS.judged(family, made))
+                    part.left_out += len(made) - len(cases)
+                    unchanged = {id(case) for case in made}
+                    part.differing += sum(id(case) not in unchanged for case in cases)
+                    _converse(runner, part, family, cases)
+            part.add_trouble(server.trouble())
+        part.add_trouble(server.at_the_end)
+    return part
+
+
+def _attack_connect(backend: str, arguments: argparse.Namespace) -> Part:
+    """`sslprov connect`, with hostile servers."""
+    part = Part(CONNECT, backend)
+    program = clients.Program(arguments.sslprov, backend)
+    runner = Runner(part.name, partial(ClientLab, program), arguments.seed, clients.AT_A_TIME)
+    scope = Scope((), arguments.smoke)
+    for family in _wanted(arguments):
+        if family in CLIENTS:
+            _converse(runner, part, family, CLIENTS[family](scope))
+    return part
+
+
+_TASKS = {"serve": _attack_serve, "c": _attack_c, "connect": _attack_connect}
+_PROGRAMS = tuple(_TASKS)
+
+
+def _wanted(arguments: argparse.Namespace) -> list[str]:
+    return arguments.only or (_CLASSES if arguments.smoke else [*_CLASSES, _SCANNERS])
+
+
+def _by_setup(wanted: Iterable[str]) -> dict[Setup, list[tuple[str, Callable]]]:
+    """The classes that are wanted, by how the server is set up for them."""
+    found: dict[Setup, list[tuple[str, Callable]]] = {}
+    for family, parts in SERVERS.items():
+        for setup, make in parts if family in wanted else ():
+            found.setdefault(setup, []).append((family, make))
+    return found
+
+
+class Probes:
+    """What a program speaks, and in which groups it has ephemeral keys. Each is asked once."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._found: dict[bool, tuple[list[Profile], list[Group]]] = {}
+
+    def scope(self, runner: Runner, setup: Setup, smoke: bool) -> Scope:
+        if setup.ephemeral not in self._found:
+            self._found[setup.ephemeral] = self._probe(runner, setup)
+        served, groups = self._found[setup.ephemeral]
+        return Scope(served, smoke, groups=groups)
+
+    def _probe(self, runner: Runner, setup: Setup) -> tuple[list[Profile], list[Group]]:
+        required = REQUIRED
+        if self._part.kind == IN_C:
+            # It has neither SSL 3.0 nor encrypt-then-MAC.
+            required = [it for it in REQUIRED if it.version > Version.SSL3]
+            required = [it for it in required if not it.encrypt_then_mac]
+        served = runner.served(profiles())
+        self._part.add_served(served, required)
+        if not setup.ephemeral:
+            return served, []
+        ephemeral = runner.served(profiles(EPHEMERAL_SUITES))
+        self._part.add_served(ephemeral, REQUIRED_EPHEMERAL)
+        return [*served, *ephemeral], runner.groups(ephemeral)
+
+
+def _converse(runner: Runner, part: Part, family: str, cases: Iterable[Case]) -> None:
     start = time.monotonic()
     outcomes = runner.run(family, list(cases))
-    report.add(backend, outcomes)
+    part.outcomes += outcomes
     took = time.monotonic() - start
-    print(f"{backend}: {family}: {in_words(outcomes, 'conversations')}, {took:.0f} s", flush=True)
+    count = in_words(outcomes, "conversations")
+    print(f"{part.name}: {family}: {count}, {took:.0f} s", flush=True)
 
 
 def _runner(server: Server, arguments: argparse.Namespace) -> Runner:
-    return Runner(server, arguments.seed, 1 if arguments.openssl else arguments.workers)
+    workers = 1 if arguments.openssl else arguments.workers
+    return Runner(server.name, partial(Lab, server.address), arguments.seed, workers)
 
 
 def _server(
-    backend: str, arguments: argparse.Namespace, *, old: bool, client_auth: str = "none"
+    backend: str, arguments: argparse.Namespace, setup: Setup, *, old: bool = True
 ) -> AbstractContextManager[Server]:
     credentials = Credentials(arguments.key, arguments.cert)
     if arguments.openssl:
-        return servers.openssl(credentials, client_auth=client_auth)
+        return servers.openssl(credentials, setup)
     return servers.sslprov(
         arguments.sslprov,
         credentials,
         backend,
+        setup,
         old=old,
-        client_auth=client_auth,
         key_server=arguments.key_server,
     )
 
@@ -148,6 +258,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CLASS",
         help="have the conversations of this class only; may be given several times",
     )
+    parser.add_argument(
+        "--program",
+        action="append",
+        choices=_PROGRAMS,
+        help="attack this program only: `sslprov serve`, the server in C, or `sslprov connect`",
+    )
+    parser.add_argument(
+        "--c-server", type=Path, metavar="FILE", help="the server in C, which xtask builds"
+    )
     parser.add_argument("--smoke", action="store_true", help="a sample, and no scanners")
     parser.add_argument(
         "--planted",
@@ -169,6 +288,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=SystemRandom().randrange(1 << 32), help="repeat a run"
     )
     parser.add_argument("--workers", type=int, default=24, help="conversations at a time")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="programs attacked at a time"
+    )
     parser.add_argument("--key", type=Path, default=_KEYS / "server-2048.pem")
     parser.add_argument("--cert", type=Path, default=_KEYS / "server-2048.cert.pem")
     return parser

@@ -1,9 +1,10 @@
-//! `cargo xtask attack`: attacks `sslprov serve` on each backend, and runs scanners against it.
-//! The client is in tests/attack.
+//! `cargo xtask attack`: attacks `sslprov serve`, the server in C and `sslprov connect` on each
+//! backend, and runs scanners. What attacks them is in tests/attack.
 
 use anyhow::Result;
 
-use crate::command::Run;
+use crate::capi;
+use crate::command::{Run, is_installed};
 use crate::features::all_of_facade;
 use crate::python;
 use crate::workspace::Workspace;
@@ -36,11 +37,11 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &["--planted".into()])
 }
 
-/// Prepares Python and the server, and runs the client with `arguments`.
+/// Prepares Python and the programs, and attacks them with `arguments`.
 ///
 /// # Errors
 ///
-/// Fails when a server sends a wrong reply, and when Python, a package or a scanner is missing.
+/// Fails when a program gives a wrong reply, and when Python, a package or a scanner is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let has = |names: &[&str]| arguments.iter().any(|argument| names.contains(&argument.as_str()));
     let scans = !has(&["--smoke", "--planted", "--help", "-h"]);
@@ -51,9 +52,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             .args(["--package", "ssl-provider-cli", "--features", &all_of_facade()])
             .run(workspace)?;
     }
-    Run::new(&python)
+    let mut run = Run::new(&python)
         .args(["tests/attack/run.py", "--sslprov"])
-        .args([workspace.target("debug").join("sslprov")])
-        .args(arguments)
-        .run(workspace)
+        .args([workspace.target("debug").join("sslprov")]);
+    if !has(&["--openssl", "--key-server", "--help", "-h"]) && is_installed("gcc") {
+        run = run.args(["--c-server"]).args([capi::server_to_attack(workspace)?]);
+    }
+    run.args(arguments).run(workspace)
 }

@@ -221,6 +221,19 @@ pub(crate) fn compile_with_release(workspace: &Workspace, program: &str) -> Resu
     Ok(build.output.join(program))
 }
 
+/// Installs the debug build, and compiles the server in C against its shared library. Returns the
+/// program.
+///
+/// # Errors
+///
+/// Fails when one of them does, such as without gcc.
+pub(crate) fn server_to_attack(workspace: &Workspace) -> Result<PathBuf> {
+    let build = Build::under(workspace, &workspace.empty_target("capi/attack")?)?;
+    build.install(Profile::Debug)?;
+    build.compile(GCC, SERVER, Library::Shared, &[])?;
+    Ok(build.output.join(SERVER))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Library {
     Shared,

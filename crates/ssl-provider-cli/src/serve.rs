@@ -34,9 +34,8 @@ use crate::serve::advice::Advisor;
 pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
 
-/// How many sessions can be resumed, and for how long.
+/// How many sessions can be resumed.
 const SESSIONS: usize = 4096;
-const SESSION_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Arguments of `sslprov serve`.
 #[derive(Debug, clap::Args)]
@@ -107,13 +106,18 @@ pub struct Args {
     #[arg(long)]
     pub no_resumption: bool,
 
+    /// How long a session can be resumed, in seconds, by session id or ticket
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub session_lifetime: u64,
+
     /// Let clients renegotiate that support secure renegotiation (RFC 5746). By default all are
     /// declined
     #[arg(long)]
     pub renegotiation: bool,
 
     /// Issue session tickets (RFC 5077) to clients that ask for one. Keys of tickets stay in this
-    /// process, and are replaced every hour
+    /// process, and are replaced after the lifetime of a session
     #[arg(long)]
     pub tickets: bool,
 
@@ -467,9 +471,13 @@ impl Args {
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
             renegotiation: self.renegotiation,
-            session_tickets: self.tickets.then_some(SESSION_LIFETIME),
+            session_tickets: self.tickets.then_some(self.session_lifetime()),
             application_protocols: self.alpn.clone(),
         })
+    }
+
+    fn session_lifetime(&self) -> Duration {
+        Duration::from_secs(self.session_lifetime)
     }
 
     fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
@@ -484,7 +492,8 @@ impl Args {
         key_log: Option<KeyLog>,
     ) -> Result<Arc<Settings>, Failure> {
         let versions = options.versions.clone();
-        let sessions = (!self.no_resumption).then(|| SessionCache::new(SESSIONS, SESSION_LIFETIME));
+        let sessions =
+            (!self.no_resumption).then(|| SessionCache::new(SESSIONS, self.session_lifetime()));
         let settings =
             Settings::new(provider, identity, options, sessions, key_log).map_err(|error| {
                 Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))

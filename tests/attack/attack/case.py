@@ -6,8 +6,9 @@ from random import Random
 from typing import Any, TypeVar
 
 from attack.client import Client, Offer, Session
+from attack.groups import Group
 from attack.reply import Expectation, Reply
-from attack.suites import Profile, Suite
+from attack.suites import AES128_SHA, Profile, Suite
 from attack.wire import Version
 
 T = TypeVar("T")
@@ -59,6 +60,10 @@ class Scope:
     """What the server speaks."""
     smoke: bool = False
     """A short run: few profiles, and a sample of what is tried at every position."""
+    base: Suite = AES128_SHA
+    """The suite of conversations that any suite would do for."""
+    groups: Sequence[Group] = ()
+    """The groups in which the server has ephemeral keys."""
     highest: Version = field(default=Version.TLS1_2)
 
     def profiles(self, *, of: Callable[[Profile], bool] | None = None) -> list[Profile]:
@@ -68,10 +73,11 @@ class Scope:
             return found
         return [found[0], found[-1]]
 
-    def versions(self, suite: Suite) -> list[Profile]:
-        """A profile per version, with this suite and without encrypt-then-MAC."""
+    def versions(self, suite: Suite | None = None) -> list[Profile]:
+        """A profile per version, with this suite or the base, and without encrypt-then-MAC."""
+        wanted = suite or self.base
         return self.profiles(
-            of=lambda profile: profile.suite == suite and not profile.encrypt_then_mac
+            of=lambda profile: profile.suite == wanted and not profile.encrypt_then_mac
         )
 
     def some(self, items: Iterable[T], count: int = 6) -> list[T]:

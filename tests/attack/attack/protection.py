@@ -44,6 +44,15 @@ class Tamper:
 HONEST = Tamper()
 
 
+class _NoCipher:
+    """Leaves everything as it is."""
+
+    def encrypt(self, plaintext: bytearray) -> bytearray:
+        return plaintext
+
+    decrypt = encrypt
+
+
 class Protection:
     """One direction of a connection."""
 
@@ -110,6 +119,8 @@ class Protection:
                 return cipherfactory.createAESGCM(key)
             case "ccm8":
                 return cipherfactory.createAESCCM_8(key)
+            case "null":
+                return _NoCipher()
             case "rc4":
                 return cipherfactory.createRC4(key, bytearray())
             case "3des":

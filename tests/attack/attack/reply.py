@@ -145,6 +145,73 @@ def closes() -> Expectation:
     return Expectation("closed", accepts)
 
 
+def refuses(*descriptions: Alert) -> Expectation:
+    """What a client does: one fatal alert, exit code 1, and nothing that it delivers."""
+
+    def accepts(reply: Reply) -> bool:
+        match reply.events:
+            case (event,):
+                return reply.end == "exit code 1" and alert_event(event, FATAL, *descriptions)
+            case _:
+                return False
+
+    names = " or ".join(name_of(Alert, description) for description in descriptions)
+    return Expectation(f"fatal {names}, exit code 1", accepts)
+
+
+def fails(code: int = 1) -> Expectation:
+    """What a client does: it ends with this code, whatever it says, and delivers nothing."""
+
+    def accepts(reply: Reply) -> bool:
+        delivers_something = any(event.kind == "delivered" for event in reply.events)
+        return reply.end == f"exit code {code}" and not delivers_something
+
+    return Expectation(f"exit code {code}, nothing delivered", accepts)
+
+
+def refuses_behind_its_share(*descriptions: Alert) -> Expectation:
+    """As `refuses`, perhaps with its own ClientKeyExchange before."""
+    refusal = refuses(*descriptions)
+
+    def accepts(reply: Reply) -> bool:
+        first, *rest = reply.events or (QUIET,)
+        is_share = first.kind == "handshake" and first.detail == "client_key_exchange"
+        return refusal.accepts(Reply(tuple(rest), reply.end) if is_share else reply)
+
+    return Expectation(f"perhaps client_key_exchange, then {refusal.text}", accepts)
+
+
+def ends_without_a_word(code: int) -> Expectation:
+    """What a client does: no alert, this exit code, and nothing that it delivers."""
+    return Expectation(
+        f"nothing said, exit code {code}",
+        lambda reply: not reply.events and reply.end == f"exit code {code}",
+    )
+
+
+def delivers(content: bytes, code: int = 0, *descriptions: Alert) -> Expectation:
+    """What a client does: it delivers this, says nothing but these alerts or close_notify."""
+
+    def accepts(reply: Reply) -> bool:
+        *said, delivered = reply.events or (QUIET,)
+        good = {alert_detail(FATAL, it) for it in descriptions} or {
+            alert_detail(WARNING, Alert.CLOSE_NOTIFY)
+        }
+        return (
+            delivered.kind == "delivered"
+            and delivered.detail == f"{len(content)} bytes: {shown(content)}"
+            and all(event.kind == "alert" and event.detail in good for event in said)
+            and reply.end == f"exit code {code}"
+        )
+
+    return Expectation(f"delivers {len(content)} bytes, exit code {code}", accepts)
+
+
+def shown(content: bytes) -> str:
+    """The beginning of what a client delivered."""
+    return (content if len(content) < 100 else content[:40] + b"...").decode("latin-1")
+
+
 def says_goodbye() -> Expectation:
     """Nothing but a close_notify, then an orderly close (RFC 5246 section 7.2.1)."""
 

@@ -17,92 +17,131 @@ def in_words(results: Sequence[Outcome] | Sequence[Scan], what: str) -> str:
     return f"{len(results)} {what}" + (f", {failed} FAILED" if failed else "")
 
 
-@dataclass
-class Report:
-    """What every server did."""
+SERVE = "sslprov serve"
+IN_C = "the server in C"
+CONNECT = "sslprov connect"
+KINDS = (SERVE, IN_C, CONNECT)
+"""What is attacked on each backend."""
 
-    seed: int
-    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
-    scans: dict[str, list[Scan]] = field(default_factory=dict)
-    served: dict[str, list[str]] = field(default_factory=dict)
+
+@dataclass
+class Part:
+    """What one program did with one backend."""
+
+    kind: str
+    backend: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
+    served: list[str] = field(default_factory=list)
+    lacking: set[str] = field(default_factory=set)
+    """Classes about what the program does not offer."""
+    left_out: int = 0
+    """Conversations that would mean nothing."""
+    differing: int = 0
+    """Conversations of which only the end is judged."""
     troubles: list[str] = field(default_factory=list)
 
-    def add_served(
-        self, backend: str, served: Sequence[Profile], required: Sequence[Profile]
-    ) -> None:
+    @property
+    def name(self) -> str:
+        return f"{self.kind}, {self.backend}"
+
+    def add_served(self, served: Sequence[Profile], required: Sequence[Profile]) -> None:
         """Notes what a server speaks, and that it lacks something it must have."""
-        self.served[backend] = [str(profile) for profile in served]
+        known = [*self.served, *map(str, served)]
+        self.served = list(dict.fromkeys(known))
         for profile in required:
             if profile not in served:
-                self.troubles.append(f"{backend}: {profile} is not served")
+                self.troubles.append(f"{self.name}: {profile} is not served")
 
-    def add(self, backend: str, outcomes: list[Outcome]) -> None:
-        self.outcomes.setdefault(backend, []).extend(outcomes)
-
-    def add_scans(self, backend: str, scans: list[Scan]) -> None:
-        self.scans[backend] = scans
-
-    def add_trouble(self, backend: str, trouble: str | None) -> None:
-        """Notes that a server is gone, if it is."""
+    def add_trouble(self, trouble: str | None) -> None:
+        """Notes that a program is gone, if it is."""
         if trouble is not None:
-            self.troubles.append(f"{backend}: {trouble}")
+            self.troubles.append(f"{self.name}: {trouble}")
+
+
+@dataclass
+class Report:
+    """What every program did."""
+
+    seed: int
+    parts: list[Part] = field(default_factory=list)
 
     def compare_backends(self) -> None:
         """Backends must not be told from each other either."""
-        judge_backends(self.outcomes)
+        for kind in KINDS:
+            judge_backends(
+                {part.backend: part.outcomes for part in self.parts if part.kind == kind}
+            )
+
+    @property
+    def troubles(self) -> list[str]:
+        return [trouble for part in self.parts for trouble in part.troubles]
 
     @property
     def failed(self) -> int:
-        conversations = sum(
-            outcome.failure is not None
-            for outcomes in self.outcomes.values()
-            for outcome in outcomes
-        )
-        scans = sum(scan.failure is not None for scans in self.scans.values() for scan in scans)
-        return conversations + scans + len(self.troubles)
+        results = [result for part in self.parts for result in (*part.outcomes, *part.scans)]
+        return sum(result.failure is not None for result in results) + len(self.troubles)
 
     def table(self) -> str:
-        """A row per class and a column per backend."""
-        backends = list(dict.fromkeys([*self.outcomes, *self.scans]))
-        families = list(dict.fromkeys(o.family for some in self.outcomes.values() for o in some))
+        """A row per class and a column per backend, for each program."""
+        backends = list(dict.fromkeys(part.backend for part in self.parts))
         rows = [["class", *backends]]
-        for family in families:
-            rows.append([family, *(self._cell(backend, family) for backend in backends)])
-        rows.append(["conversations", *(self._cell(backend, None) for backend in backends)])
-        if self.scans:
-            rows.append(["scanners", *(self._cell(backend, "scanners") for backend in backends)])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for kind in KINDS:
+            parts = [part for part in self.parts if part.kind == kind]
+            families = list(dict.fromkeys(o.family for part in parts for o in part.outcomes))
+            if not families:
+                continue
+            rows.append([f"{kind}:"])
+            for family in families:
+                rows.append([f"  {family}", *(self._cell(kind, b, family) for b in backends)])
+        rows.append(["conversations", *(self._cell(None, b, None) for b in backends)])
+        if any(part.scans for part in self.parts):
+            rows.append(["scanners", *(self._cell(None, b, "scanners") for b in backends)])
+        widths = [max(len(row[at]) for row in rows if at < len(row)) for at in range(len(rows[0]))]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
+        for kind in KINDS:
+            lacking = {name for part in self.parts if part.kind == kind for name in part.lacking}
+            differing = sum(part.differing for part in self.parts if part.kind == kind)
+            left_out = sum(part.left_out for part in self.parts if part.kind == kind)
+            if differing or left_out:
+                lines.append(
+                    f"{kind} differs in {differing} conversations, of which only the end is "
+                    f"judged; {left_out} more are left out"
+                )
+            if lacking:
+                lines.append(
+                    f"{kind} does not offer what these are about: {', '.join(sorted(lacking))}"
+                )
         return "\n" + "\n".join(lines) + "\n"
 
     def failures(self) -> list[str]:
         """Each failure in words. Those that read alike are one line, with the first one's name."""
         alike: dict[tuple[str, str, str], list[str]] = {}
-        for backend, outcomes in self.outcomes.items():
-            for outcome in outcomes:
+        for part in self.parts:
+            for outcome in part.outcomes:
                 if outcome.failure:
-                    key = backend, outcome.family, outcome.failure
-                    alike.setdefault(key, []).append(outcome.case.name)
-        for backend, scans in self.scans.items():
-            for scan in scans:
+                    key = part.name, outcome.family, outcome.failure
+                    alike.setdefault(key, []).append(outcome.name)
+            for scan in part.scans:
                 if scan.failure:
-                    alike.setdefault((backend, scan.tool, scan.failure), []).append(scan.check)
+                    alike.setdefault((part.name, scan.tool, scan.failure), []).append(scan.check)
         lines = [*self.troubles]
-        for (backend, family, failure), names in alike.items():
+        for (name, family, failure), names in alike.items():
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-            lines.append(f"{backend}: {family}: {names[0]}{more}: {failure}")
+            lines.append(f"{name}: {family}: {names[0]}{more}: {failure}")
         shown = [f"FAILED {line}" for line in lines[:_SHOWN]]
         if len(lines) > _SHOWN:
             shown.append(f"and {len(lines) - _SHOWN} kinds more; --json has them all")
         return shown
 
     def summary(self) -> str:
-        conversations = sum(map(len, self.outcomes.values()))
-        scans = sum(map(len, self.scans.values()))
+        conversations = sum(len(part.outcomes) for part in self.parts)
+        scans = sum(len(part.scans) for part in self.parts)
+        backends = {part.backend for part in self.parts}
         return (
             f"{conversations} conversations and {scans} scans with "
-            f"{len({*self.outcomes, *self.scans})} servers, {self.failed} failures"
+            f"{len(backends)} backends, {self.failed} failures"
         )
 
     def as_json(self) -> dict:
@@ -111,38 +150,38 @@ class Report:
             "seed": self.seed,
             "failures": self.failed,
             "troubles": self.troubles,
-            "served": self.served,
+            "served": {part.name: part.served for part in self.parts if part.served},
             "conversations": [
                 {
-                    "backend": backend,
+                    "program": part.kind,
+                    "backend": part.backend,
                     "class": outcome.family,
-                    "name": outcome.case.name,
-                    "group": outcome.case.group,
-                    "expected": outcome.case.expected.text,
+                    "name": outcome.name,
+                    "group": outcome.group,
+                    "expected": outcome.expected,
                     "reply": None if outcome.reply is None else str(outcome.reply),
                     "failure": outcome.failure,
                 }
-                for backend, outcomes in self.outcomes.items()
-                for outcome in outcomes
+                for part in self.parts
+                for outcome in part.outcomes
             ],
             "scans": [
-                {"backend": backend, **vars(scan)}
-                for backend, scans in self.scans.items()
-                for scan in scans
+                {"backend": part.backend, **vars(scan)}
+                for part in self.parts
+                for scan in part.scans
             ],
         }
 
-    def _cell(self, backend: str, family: str | None) -> str:
-        count, failed = self._count(backend, family)
-        return f"{count}, {failed} FAILED" if failed else str(count)
-
-    def _count(self, backend: str, family: str | None) -> tuple[int, int]:
+    def _cell(self, kind: str | None, backend: str, family: str | None) -> str:
+        parts = [p for p in self.parts if p.backend == backend and kind in (None, p.kind)]
         if family == "scanners":
-            failures = [scan.failure for scan in self.scans.get(backend, [])]
+            failures = [scan.failure for part in parts for scan in part.scans]
         else:
             failures = [
                 outcome.failure
-                for outcome in self.outcomes.get(backend, [])
+                for part in parts
+                for outcome in part.outcomes
                 if family in (None, outcome.family)
             ]
-        return len(failures), sum(failure is not None for failure in failures)
+        failed = sum(failure is not None for failure in failures)
+        return f"{len(failures)}, {failed} FAILED" if failed else str(len(failures))

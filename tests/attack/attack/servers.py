@@ -1,20 +1,24 @@
-"""The servers that are attacked: `sslprov serve`, and `openssl s_server` to compare with."""
+"""The servers that are attacked: `sslprov serve`, one in C, and `openssl s_server` to compare."""
 
+import os
 import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from attack.signatures import KEYS
 
 _START_TIME = 30.0
 """Seconds that a server may take to start."""
 
 _LISTENING = re.compile(r"listening on (\S+):(\d+)")
 _LISTENING_AT = re.compile(r"listening on (\S+)()")
+_PORT = re.compile(r"^(\d+)()$")
 _ACCEPT = re.compile(r"ACCEPT (\S+):(\d+)")
 
 
@@ -31,9 +35,13 @@ class Server:
     process: subprocess.Popen[str] | None
     log: IO[str] | None = None
     key_server: "Server | None" = None
+    at_the_end: str | None = None
+    """What was wrong when it was told to end."""
 
     def trouble(self) -> str | None:
         """Whether the server or its key server has died, and its last words."""
+        if self.at_the_end:
+            return self.at_the_end
         if self.process is None or self.process.poll() is None:
             return self.key_server.trouble() if self.key_server else None
         return f"the server ended with status {self.process.returncode}: {self.last_words()}"
@@ -48,10 +56,29 @@ class Server:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The server's key and certificate, as PEM files."""
+    """The server's key and certificate, as PEM files, and those on a curve."""
 
     key: Path
     certificate: Path
+    curve_key: Path = KEYS / "ec-p256.pem"
+    curve_certificate: Path = KEYS / "ec-p256.cert.pem"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a server is asked to do."""
+
+    client_auth: str = "none"
+    ephemeral: bool = False
+    """Has ephemeral keys, and a second certificate on a curve."""
+    renegotiation: bool = False
+    tickets: bool = False
+    lifetime: int | None = None
+    """Seconds for which sessions can be resumed; None for an hour."""
+
+
+PLAIN = Setup()
+EPHEMERAL = Setup(ephemeral=True)
 
 
 @contextmanager
@@ -59,9 +86,9 @@ def sslprov(
     program: Path,
     credentials: Credentials,
     backend: str,
+    setup: Setup,
     *,
     old: bool,
-    client_auth: str,
     key_server: bool,
 ) -> Iterator[Server]:
     """`sslprov serve` on a free port of the loopback interface.
@@ -73,8 +100,18 @@ def sslprov(
     command += ["--listen", "127.0.0.1:0", "--backend", backend, "--quiet"]
     if old:
         command += ["--allow-ssl3", "--suites", "default,0x000a,0x0005"]
-    if client_auth != "none":
-        command += ["--client-auth", client_auth]
+    if setup.client_auth != "none":
+        command += ["--client-auth", setup.client_auth]
+    if setup.ephemeral:
+        command += ["--key-exchange", "ecdhe,dhe,rsa"]
+        command += ["--ecdsa-key", str(credentials.curve_key)]
+        command += ["--ecdsa-cert", str(credentials.curve_certificate)]
+    if setup.renegotiation:
+        command += ["--renegotiation"]
+    if setup.tickets:
+        command += ["--tickets"]
+    if setup.lifetime is not None:
+        command += ["--session-lifetime", str(setup.lifetime)]
     if not key_server:
         command += ["--key", str(credentials.key)]
         with _started(backend, command, _LISTENING) as server:
@@ -96,22 +133,50 @@ def sslprov(
 
 
 @contextmanager
-def openssl(credentials: Credentials, *, client_auth: str) -> Iterator[Server]:
+def in_c(program: Path, index: int, backend: str, client_auth: str) -> Iterator[Server]:
+    """The server in C with the provider of this index, in many processes."""
+    command = [str(program), "attacked", client_auth]
+    environment = os.environ | {"SSL_PROVIDER_TEST_INDEX": str(index)}
+    name = f"{backend} in C"
+    with _started(name, command, _PORT, environment) as server:
+        server.address = "127.0.0.1", int(server.address[0])
+        yield server
+        # It ends by itself, and says what it has left behind.
+        server.process.terminate()
+        status = server.process.wait(_START_TIME)
+        if status != 0:
+            server.at_the_end = f"the server in C ended with {status}: {server.last_words()}"
+
+
+@contextmanager
+def openssl(credentials: Credentials, setup: Setup) -> Iterator[Server]:
     """`openssl s_server`, which has one conversation at a time."""
     command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-naccept", "1000000"]
     command += ["-key", str(credentials.key), "-cert", str(credentials.certificate)]
+    if setup.ephemeral:
+        command += ["-dkey", str(credentials.curve_key)]
+        command += ["-dcert", str(credentials.curve_certificate)]
     command += ["-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1", "-max_protocol", "TLSv1.2"]
-    command += ["-no_renegotiation"]
-    command += {"none": [], "request": ["-verify", "0"], "require": ["-Verify", "0"]}[client_auth]
+    command += [] if setup.renegotiation else ["-no_renegotiation"]
+    command += [] if setup.tickets else ["-no_ticket"]
+    asks = {"none": [], "request": ["-verify", "0"], "require": ["-Verify", "0"]}
+    command += asks[setup.client_auth]
     with _started("openssl s_server", command, _ACCEPT) as server:
         yield server
 
 
 @contextmanager
-def _started(name: str, command: list[str], sign: re.Pattern[str]) -> Iterator[Server]:
+def _started(
+    name: str,
+    command: list[str],
+    sign: re.Pattern[str],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+            )
         except FileNotFoundError as error:
             raise CannotStart(f"{command[0]} is not there") from error
         server = Server(name, ("", 0), process, log)

@@ -1,5 +1,6 @@
-"""The cipher suites with RSA key exchange that the client can speak, and what they are made of."""
+"""The cipher suites that the client can speak, and what they are made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attack.wire import Version
@@ -12,11 +13,20 @@ class Suite:
     id: int
     name: str
     cipher: str
-    """`rc4`, `3des`, `aes` (both CBC), `gcm` or `ccm8`."""
+    """`null`, `rc4`, `3des`, `aes` (both CBC), `gcm` or `ccm8`."""
     key_length: int
     mac: str | None
     """The hash of the MAC; None where the cipher authenticates."""
     tls12_only: bool = False
+    exchange: str = "RSA"
+    """The key exchange: `RSA`, `ECDHE` or `DHE`."""
+    signer: str = "RSA"
+    """What kind of key the certificate has: `RSA` or `ECDSA`."""
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether the server has a key of its own for each key exchange, and signs it."""
+        return self.exchange != "RSA"
 
     @property
     def block(self) -> int:
@@ -45,7 +55,28 @@ AES128_CCM8 = Suite(0xC0A0, "AES_128_CCM_8", "ccm8", 16, None, tls12_only=True)
 TRIPLE_DES_SHA = Suite(0x000A, "3DES_EDE_CBC_SHA", "3des", 24, "sha1")
 RC4_SHA = Suite(0x0005, "RC4_128_SHA", "rc4", 16, "sha1")
 
-SUITES = (
+NULL_SHA = Suite(0x0002, "NULL_SHA", "null", 0, "sha1")
+ECDHE_RSA_AES128_SHA = Suite(
+    0xC013, "ECDHE_RSA_AES_128_CBC_SHA", "aes", 16, "sha1", exchange="ECDHE"
+)
+ECDHE_RSA_AES256_SHA = Suite(
+    0xC014, "ECDHE_RSA_AES_256_CBC_SHA", "aes", 32, "sha1", exchange="ECDHE"
+)
+ECDHE_RSA_AES128_SHA256 = Suite(
+    0xC027, "ECDHE_RSA_AES_128_CBC_SHA256", "aes", 16, "sha256", True, "ECDHE"
+)
+ECDHE_RSA_AES128_GCM = Suite(0xC02F, "ECDHE_RSA_AES_128_GCM_SHA256", "gcm", 16, None, True, "ECDHE")
+ECDHE_RSA_AES256_GCM = Suite(0xC030, "ECDHE_RSA_AES_256_GCM_SHA384", "gcm", 32, None, True, "ECDHE")
+ECDHE_ECDSA_AES128_SHA = Suite(
+    0xC009, "ECDHE_ECDSA_AES_128_CBC_SHA", "aes", 16, "sha1", False, "ECDHE", "ECDSA"
+)
+ECDHE_ECDSA_AES128_GCM = Suite(
+    0xC02B, "ECDHE_ECDSA_AES_128_GCM_SHA256", "gcm", 16, None, True, "ECDHE", "ECDSA"
+)
+DHE_RSA_AES128_SHA = Suite(0x0033, "DHE_RSA_AES_128_CBC_SHA", "aes", 16, "sha1", exchange="DHE")
+DHE_RSA_AES128_GCM = Suite(0x009E, "DHE_RSA_AES_128_GCM_SHA256", "gcm", 16, None, True, "DHE")
+
+RSA_SUITES = (
     AES128_SHA,
     AES256_SHA,
     AES128_SHA256,
@@ -55,6 +86,22 @@ SUITES = (
     TRIPLE_DES_SHA,
     RC4_SHA,
 )
+"""Suites with RSA key exchange."""
+
+EPHEMERAL_SUITES = (
+    ECDHE_RSA_AES128_SHA,
+    ECDHE_RSA_AES256_SHA,
+    ECDHE_RSA_AES128_SHA256,
+    ECDHE_RSA_AES128_GCM,
+    ECDHE_RSA_AES256_GCM,
+    ECDHE_ECDSA_AES128_SHA,
+    ECDHE_ECDSA_AES128_GCM,
+    DHE_RSA_AES128_SHA,
+    DHE_RSA_AES128_GCM,
+)
+"""Suites with ephemeral keys."""
+
+SUITES = (*RSA_SUITES, *EPHEMERAL_SUITES, NULL_SHA)
 
 
 @dataclass(frozen=True)
@@ -80,14 +127,24 @@ REQUIRED = (
     Profile(Version.TLS1_2, AES128_GCM),
     Profile(Version.TLS1_2, AES256_GCM),
 )
-"""What a server must speak for the suite to mean anything."""
+"""What a server must speak for the conversations to mean anything."""
+
+REQUIRED_EPHEMERAL = (
+    Profile(Version.TLS1_0, ECDHE_RSA_AES128_SHA),
+    Profile(Version.TLS1_1, DHE_RSA_AES128_SHA),
+    Profile(Version.TLS1_2, ECDHE_ECDSA_AES128_SHA),
+    Profile(Version.TLS1_2, ECDHE_RSA_AES128_GCM),
+    Profile(Version.TLS1_2, ECDHE_ECDSA_AES128_GCM),
+    Profile(Version.TLS1_2, DHE_RSA_AES128_GCM),
+)
+"""The same, for a server with ephemeral keys."""
 
 
-def profiles() -> list[Profile]:
-    """Every combination that the client can speak."""
+def profiles(suites: Sequence[Suite] = RSA_SUITES) -> list[Profile]:
+    """Every combination of a version with one of the suites."""
     found = []
     for version in Version:
-        for suite in SUITES:
+        for suite in suites:
             if not suite.allowed_in(version):
                 continue
             found.append(Profile(version, suite))

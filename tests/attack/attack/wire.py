@@ -3,6 +3,7 @@
 Sections are of RFC 5246 where no other document is named.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -33,7 +34,7 @@ class HandshakeType(IntEnum):
 
 
 class Alert(IntEnum):
-    """Alert descriptions (section 7.2; 86: RFC 7507)."""
+    """Alert descriptions (section 7.2; 86: RFC 7507; 110: RFC 6066; 120: RFC 7301)."""
 
     CLOSE_NOTIFY = 0
     UNEXPECTED_MESSAGE = 10
@@ -45,7 +46,9 @@ class Alert(IntEnum):
     NO_CERTIFICATE = 41
     BAD_CERTIFICATE = 42
     UNSUPPORTED_CERTIFICATE = 43
+    CERTIFICATE_UNKNOWN = 46
     ILLEGAL_PARAMETER = 47
+    UNKNOWN_CA = 48
     DECODE_ERROR = 50
     DECRYPT_ERROR = 51
     PROTOCOL_VERSION = 70
@@ -54,15 +57,21 @@ class Alert(IntEnum):
     INAPPROPRIATE_FALLBACK = 86
     USER_CANCELED = 90
     NO_RENEGOTIATION = 100
+    UNSUPPORTED_EXTENSION = 110
+    NO_APPLICATION_PROTOCOL = 120
 
 
 class Extension(IntEnum):
-    """Hello extensions (RFC 6066, RFC 7366, RFC 7627, RFC 5746)."""
+    """Hello extensions (RFC 6066, RFC 8422, RFC 7301, RFC 7366, RFC 7627, RFC 5077, RFC 5746)."""
 
     SERVER_NAME = 0
+    SUPPORTED_GROUPS = 10
+    EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
+    APPLICATION_PROTOCOLS = 16
     ENCRYPT_THEN_MAC = 22
     EXTENDED_MASTER_SECRET = 23
+    SESSION_TICKET = 35
     RENEGOTIATION_INFO = 0xFF01
 
 
@@ -115,6 +124,11 @@ def record(content_type: int, version: int, fragment: bytes) -> bytes:
 def extension(kind: int, body: bytes = b"") -> bytes:
     """A hello extension (section 7.4.1.4)."""
     return kind.to_bytes(2, "big") + vector(body, 2)
+
+
+def numbers(values: Iterable[int]) -> bytes:
+    """A vector of numbers of two bytes each."""
+    return vector(b"".join(value.to_bytes(2, "big") for value in values), 2)
 
 
 def flip(data: bytes, at: int, mask: int = 1) -> bytes:

@@ -8,9 +8,21 @@
  *     server CONNECTIONS
  *
  * listens on a free port of the loopback, prints it, serves so many connections, and exits.
+ *
+ *     server attacked none|request|require|leaking
+ *
+ * serves in many processes at once, each with a provider of its own, until SIGTERM; clients may
+ * fail, and are asked for a certificate as the second argument says. A process that has left
+ * anything behind at the end, or that ended before, makes the exit code 1. `leaking` leaves a key
+ * behind, to show that it is seen.
  */
 
 #define _POSIX_C_SOURCE 200809L
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "tls.h"
 
@@ -39,6 +51,15 @@ static const DWORD known_suites[] = {
 
 /* The keys of the two certificates. */
 static NCRYPT_KEY_HANDLE rsa_key, curve_key;
+
+/* Whether clients are asked for a certificate, and whether they must have one. */
+static int asks = 1, must_have;
+
+/* Whether a key is not freed. */
+static int leaks;
+
+/* How long a client may be silent: longer than one under valgrind is, and not for attackers. */
+static int seconds = 60;
 
 /* What a client offers that matters here. */
 struct offer {
@@ -220,6 +241,9 @@ static int send_hello(struct connection *c)
     TRY(send_key_exchange(c));
 
     end = message + 4;
+    if (!asks) {
+        return send_message(c, SERVER_HELLO_DONE, message, 4);
+    }
     end += put_number(end, 2, 1);
     end += put_number(end, RSA_SIGN, 1);
     end += put_number(end, ECDSA_SIGN, 1);
@@ -237,6 +261,9 @@ static int send_hello(struct connection *c)
 static int read_certificate(struct connection *c)
 {
     struct cursor message, chain, first;
+    if (!asks) {
+        return NONE;
+    }
     TRY(read_message(c, CERTIFICATE));
     TRY(hash_message(c, c->message, c->message_len));
     message = body_of(c);
@@ -245,7 +272,7 @@ static int read_certificate(struct connection *c)
         return DECODE_ERROR;
     }
     if (chain.left == 0) {
-        return NONE;
+        return must_have ? HANDSHAKE_FAILURE : NONE;
     }
     first = take_part(&chain, 3);
     return chain.failed ? DECODE_ERROR : import_peer_key(c, first);
@@ -368,11 +395,12 @@ static int serve(struct connection *c)
 static int handle(int socket, NCRYPT_PROV_HANDLE provider)
 {
     static struct connection connection;
-    struct timeval patience = {60, 0};
+    struct timeval patience = {0, 0};
     int outcome;
     memset(&connection, 0, sizeof(connection));
     connection.socket = socket;
     connection.provider = provider;
+    patience.tv_sec = seconds;
     CHECK(setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
     CHECK(setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
     outcome = serve(&connection);
@@ -380,25 +408,112 @@ static int handle(int socket, NCRYPT_PROV_HANDLE provider)
     return outcome;
 }
 
-int main(int count, char **arguments)
+/* Opens what connections need, and frees it. */
+static NCRYPT_PROV_HANDLE open_all(void)
 {
     NCRYPT_PROV_HANDLE provider = open_provider();
+    rsa_key = open_key(provider);
+    curve_key = open_curve_key(provider);
+    return provider;
+}
+
+static int free_all(NCRYPT_PROV_HANDLE provider)
+{
+    if (!leaks) {
+        OK(SslFreeObject(rsa_key, 0));
+    }
+    OK(SslFreeObject(curve_key, 0));
+    OK(SslFreeObject(provider, 0));
+    return nothing_is_left();
+}
+
+/* One of the processes that are attacked: serves until the other end of the pipe is closed. */
+static int serve_attackers(int listener, int pipe_end)
+{
+    NCRYPT_PROV_HANDLE provider = open_all();
+    struct pollfd wanted[2];
+    memset(wanted, 0, sizeof(wanted));
+    wanted[0].fd = listener;
+    wanted[1].fd = pipe_end;
+    wanted[0].events = wanted[1].events = POLLIN;
+    for (;;) {
+        int socket;
+        CHECK(poll(wanted, 2, -1) > 0);
+        if (wanted[1].revents != 0) {
+            return free_all(provider);
+        }
+        socket = accept(listener, NULL, NULL);
+        /* Another process may have been faster. */
+        if (socket >= 0) {
+            (void)handle(socket, provider);
+        }
+    }
+}
+
+/* As many as there are attackers at a time, and more, since one may hold several connections. */
+#define PROCESSES 40
+
+static int be_attacked(int listener)
+{
+    int ends[2], each, failed = 0, status = 0, signal_number = 0;
+    sigset_t signals;
+    CHECK(pipe(ends) == 0);
+    CHECK(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
+    CHECK(sigemptyset(&signals) == 0);
+    CHECK(sigaddset(&signals, SIGTERM) == 0 && sigaddset(&signals, SIGCHLD) == 0);
+    CHECK(sigprocmask(SIG_BLOCK, &signals, NULL) == 0);
+    for (each = 0; each < PROCESSES; each++) {
+        pid_t process = fork();
+        CHECK(process >= 0);
+        if (process == 0) {
+            CHECK(close(ends[1]) == 0);
+            exit(serve_attackers(listener, ends[0]));
+        }
+    }
+    CHECK(sigwait(&signals, &signal_number) == 0);
+    if (signal_number == SIGCHLD) {
+        fprintf(stderr, "a process has ended that should not\n");
+        failed = 1;
+    }
+    CHECK(close(ends[1]) == 0);
+    for (each = 0; each < PROCESSES; each++) {
+        CHECK(wait(&status) > 0);
+        if (status != 0) {
+            fprintf(stderr, "a process ended with the status %#x\n", (unsigned)status);
+            failed = 1;
+        }
+    }
+    return failed;
+}
+
+int main(int count, char **arguments)
+{
     struct sockaddr_in address;
     socklen_t len = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM, 0), connections, failed = 0;
-    CHECK(count == 2);
-    rsa_key = open_key(provider);
-    curve_key = open_curve_key(provider);
-    connections = atoi(arguments[1]);
+    int attacked = count == 3 && strcmp(arguments[1], "attacked") == 0;
+    NCRYPT_PROV_HANDLE provider;
+    CHECK(count == 2 || attacked);
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(listener >= 0);
     CHECK(bind(listener, (struct sockaddr *)(void *)&address, len) == 0);
-    CHECK(listen(listener, 16) == 0);
+    CHECK(listen(listener, attacked ? 256 : 16) == 0);
     CHECK(getsockname(listener, (struct sockaddr *)(void *)&address, &len) == 0);
+    if (attacked) {
+        must_have = strcmp(arguments[2], "require") == 0;
+        asks = must_have || strcmp(arguments[2], "request") == 0;
+        leaks = strcmp(arguments[2], "leaking") == 0;
+        seconds = 10;
+    }
     printf("%d\n", ntohs(address.sin_port));
     CHECK(fflush(stdout) == 0);
+    if (attacked) {
+        return be_attacked(listener);
+    }
+    provider = open_all();
+    connections = atoi(arguments[1]);
     while (connections-- > 0) {
         int socket = accept(listener, NULL, NULL), outcome;
         CHECK(socket >= 0);
@@ -409,8 +524,5 @@ int main(int count, char **arguments)
         }
     }
     CHECK(close(listener) == 0);
-    OK(SslFreeObject(rsa_key, 0));
-    OK(SslFreeObject(curve_key, 0));
-    OK(SslFreeObject(provider, 0));
-    return nothing_is_left() != 0 || failed != 0;
+    return free_all(provider) != 0 || failed != 0;
 }

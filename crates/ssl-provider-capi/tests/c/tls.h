@@ -749,6 +749,18 @@ static inline void free_objects(struct connection *c)
     }
 }
 
+/* Reads what the peer still sends, up to a limit: a close with unread bytes is a reset, which may
+ * discard the alert. */
+static inline void drain(int socket)
+{
+    static unsigned char rest[MAX_RECORD];
+    struct timeval patience = {5, 0};
+    size_t each;
+    (void)setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    for (each = 0; each < 4096 && read(socket, rest, sizeof(rest)) > 0; each++) {
+    }
+}
+
 /* How every connection ends: close_notify is a warning, everything else is fatal. */
 static inline void end_connection(struct connection *c, int outcome)
 {
@@ -760,6 +772,7 @@ static inline void end_connection(struct connection *c, int outcome)
     }
     free_objects(c);
     (void)shutdown(c->socket, SHUT_WR);
+    drain(c->socket);
     CHECK(close(c->socket) == 0);
 }
 

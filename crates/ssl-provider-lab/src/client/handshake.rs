@@ -18,7 +18,7 @@ use super::certificate::{
 };
 use super::fault::{Refused, ServerFault, refuse};
 use super::hello::{Choice, Offer};
-use super::session::{ClientSession, Ticket};
+use super::session::{ClientSession, MAX_TICKET_LEN, Ticket};
 use super::settings::ClientSettings;
 use super::{Agreement, ClientCertificate, ClientConnection, ServerInfo};
 use crate::group::NamedGroup;
@@ -578,7 +578,8 @@ fn awaiting_finished(negotiated: Box<Negotiated>, keys: Box<Keys>) -> State {
     }
 }
 
-/// Parses the body of a NewSessionTicket. An empty ticket is none (RFC 5077 section 3.3).
+/// Parses the body of a NewSessionTicket. An empty ticket is none (RFC 5077 section 3.3), and so is
+/// one that is too long for a hello.
 fn ticket(body: &[u8]) -> Result<Option<Ticket>, Refused> {
     let mut reader = Reader::new(body);
     let lifetime = reader.array().map(u32::from_be_bytes);
@@ -586,7 +587,8 @@ fn ticket(body: &[u8]) -> Result<Option<Ticket>, Refused> {
     let (Some(lifetime), Some(ticket)) = (lifetime, ticket) else {
         return Err(Refused::malformed("NewSessionTicket", "length of the ticket"));
     };
-    Ok((!ticket.is_empty()).then(|| Ticket::new(ticket, lifetime)))
+    let is_kept = (1..=MAX_TICKET_LEN).contains(&ticket.len());
+    Ok(is_kept.then(|| Ticket::new(ticket, lifetime)))
 }
 
 /// Returns the group of a server's key, if it may choose that, and the key.

@@ -27,6 +27,9 @@ pub struct ClientSession {
     pub(crate) has_failed: Arc<AtomicBool>,
 }
 
+/// Longest ticket that is kept, in bytes; the hello stays within one record.
+pub(crate) const MAX_TICKET_LEN: usize = 1 << 13;
+
 /// A session ticket, opaque to the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {

@@ -7,19 +7,16 @@ ChangeCipherSpec.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
-from pathlib import Path
-
-from tlslite.api import X509, parsePEMKey
+from functools import partial
 
 from attack.case import Case, Lab, Scope
 from attack.client import Client
 from attack.families.bleichenbacher import MALFORMED, Kind
 from attack.reply import Reply, completes, fatal
+from attack.signatures import certificate, private_key
 from attack.suites import AES128_SHA, Profile
 from attack.wire import Alert, ContentType, HandshakeType, Version, flip, message, vector
 
-_KEYS = Path(__file__).resolve().parents[3] / "data" / "keys"
 _CLIENT = "client-2048"
 _OTHER = "other-2048"
 _CURVE = "ec-p256"
@@ -164,7 +161,7 @@ def _on_a_curve(profile: Profile, scope: Scope) -> Iterator[Case]:
 def _with_curve(profile: Profile, verify: _Signature, lab: Lab) -> Reply:
     client = lab.client(profile)
     client.hello()
-    client.send_handshake(HandshakeType.CERTIFICATE, _chain([_certificate(_CURVE)]))
+    client.send_handshake(HandshakeType.CERTIFICATE, _chain([certificate(_CURVE)]))
     client.key_exchange()
     client.send_handshake(HandshakeType.CERTIFICATE_VERIFY, verify(client))
     client.finish()
@@ -175,7 +172,7 @@ def _curve_signature(client: Client) -> bytes:
     """Over all messages so far: with SHA-256 in TLS 1.2, before that with SHA-1."""
     name = "sha256" if client.profile.version == Version.TLS1_2 else "sha1"
     digest = hashlib.new(name, client.transcript).digest()
-    return bytes(_private_key(_CURVE).sign(bytearray(digest), padding=None, hashAlg=name))
+    return bytes(private_key(_CURVE).sign(bytearray(digest), padding=None, hashAlg=name))
 
 
 def _signed_on_curve(client: Client, scheme: int = _ECDSA_SHA256) -> bytes:
@@ -187,7 +184,7 @@ def _changed(change: Callable[[bytes], bytes], client: Client) -> bytes:
 
 
 def _certificates(profile: Profile) -> Iterator[Case]:
-    der = _certificate(_CLIENT)
+    der = certificate(_CLIENT)
     for name, chain in {
         "a certificate of zeros": [bytes(700)],
         "half a certificate": [der[: len(der) // 2]],
@@ -246,7 +243,7 @@ def _malformed(profile: Profile, kind: Kind, lab: Lab) -> Reply:
 def _fragmented(profile: Profile, size: int, lab: Lab) -> Reply:
     client = lab.client(profile)
     client.hello()
-    chain = client.noted(HandshakeType.CERTIFICATE, _chain([_certificate(_CLIENT)]))
+    chain = client.noted(HandshakeType.CERTIFICATE, _chain([certificate(_CLIENT)]))
     _in_pieces(client, chain, size)
     client.key_exchange()
     _in_pieces(client, client.noted(HandshakeType.CERTIFICATE_VERIFY, _signed(client)), size)
@@ -333,7 +330,7 @@ def _certificate_twice(profile: Profile, lab: Lab) -> Reply:
     """Certificate twice"""
     client = _after_certificate(profile, lab)
     client.send(
-        ContentType.HANDSHAKE, message(HandshakeType.CERTIFICATE, _chain([_certificate(_CLIENT)]))
+        ContentType.HANDSHAKE, message(HandshakeType.CERTIFICATE, _chain([certificate(_CLIENT)]))
     )
     return client.reply()
 
@@ -341,25 +338,13 @@ def _certificate_twice(profile: Profile, lab: Lab) -> Reply:
 def _after_certificate(profile: Profile, lab: Lab) -> Client:
     client = lab.client(profile)
     client.hello()
-    client.send_handshake(HandshakeType.CERTIFICATE, _chain([_certificate(_CLIENT)]))
+    client.send_handshake(HandshakeType.CERTIFICATE, _chain([certificate(_CLIENT)]))
     return client
 
 
 def _chain(certificates: list[bytes]) -> bytes:
     """The body of a Certificate message (section 7.4.2)."""
     return vector(b"".join(vector(certificate, 3) for certificate in certificates), 3)
-
-
-@lru_cache
-def _certificate(name: str) -> bytes:
-    certificate = X509()
-    certificate.parse((_KEYS / f"{name}.cert.pem").read_text())
-    return bytes(certificate.bytes)
-
-
-@lru_cache
-def _private_key(name: str):
-    return parsePEMKey((_KEYS / f"{name}.pem").read_text(), private=True)
 
 
 def _signature(client: Client, *, key: str = _CLIENT, messages: bytes | None = None) -> bytes:
@@ -369,7 +354,7 @@ def _signature(client: Client, *, key: str = _CLIENT, messages: bytes | None = N
         digest, name = hashlib.sha256(messages).digest(), "sha256"
     else:
         digest, name = hashlib.md5(messages).digest() + hashlib.sha1(messages).digest(), None
-    return bytes(_private_key(key).sign(bytearray(digest), padding="pkcs1", hashAlg=name))
+    return bytes(private_key(key).sign(bytearray(digest), padding="pkcs1", hashAlg=name))
 
 
 def _verify(client: Client, signature: bytes, *, scheme: int = _RSA_SHA256) -> bytes:

@@ -5,8 +5,8 @@ from functools import partial
 
 from attack.case import Case, Lab, Scope
 from attack.reply import Reply, completes, fatal
-from attack.suites import AES128_SHA, Profile
-from attack.wire import Alert, Extension, Version, extension
+from attack.suites import Profile
+from attack.wire import Alert, Extension, HandshakeType, Version, extension
 
 
 def cases(scope: Scope) -> Iterator[Case]:
@@ -41,7 +41,7 @@ def cases(scope: Scope) -> Iterator[Case]:
             completes(),
             partial(_resume, profile, False, True, False),
         )
-    for profile in scope.versions(AES128_SHA):
+    for profile in scope.versions():
         if profile.version == Version.SSL3:
             continue
         for length in scope.some((1, 2, 48, 300), 2):
@@ -66,8 +66,8 @@ def _handshake(profile: Profile, offered: bool, computed: bool, lab: Lab) -> Rep
         client.server.extended == offered,
         "the server answers an extension that was not sent, or does not answer one that was",
     )
-    premaster = client.premaster()
-    client.send_key_exchange(client.public_key.encrypt(client.pad(premaster)))
+    body, premaster = client.new_key_exchange()
+    client.send_handshake(HandshakeType.CLIENT_KEY_EXCHANGE, body)
     client.derive(premaster, extended=computed)
     client.finish()
     return client.complete()
@@ -93,9 +93,9 @@ def _filled(profile: Profile, length: int, lab: Lab) -> Reply:
 def _early_hash(profile: Profile, lab: Lab) -> Reply:
     client = lab.client(profile)
     client.hello()
-    premaster = client.premaster()
+    body, premaster = client.new_key_exchange()
     before = client.transcript
-    client.send_key_exchange(client.public_key.encrypt(client.pad(premaster)))
+    client.send_handshake(HandshakeType.CLIENT_KEY_EXCHANGE, body)
     after, client.transcript = client.transcript, before
     client.derive(premaster)
     client.transcript = after

@@ -7,7 +7,7 @@ from attack import schedule
 from attack.case import Case, Lab, Scope
 from attack.client import Client
 from attack.reply import Expectation, Reply, fatal
-from attack.suites import AES128_SHA, Profile
+from attack.suites import Profile
 from attack.wire import Alert, ContentType, HandshakeType, Version, flip, message
 
 _Make = Callable[[Client], bytes]
@@ -21,10 +21,10 @@ def cases(scope: Scope) -> Iterator[Case]:
             yield _wrong(profile, f"byte {at} changed", partial(_flipped, at))
         for name, make in _OTHERS.items():
             yield _wrong(profile, name, make)
-        if profile.suite != AES128_SHA or profile.encrypt_then_mac:
+        if profile.suite != scope.base or profile.encrypt_then_mac:
             continue
         for count in scope.some(
-            [*range(length), length + 1, length + 20, 36 if length < 36 else 12]
+            sorted({*range(length), length + 1, length + 20, 12 if length == 36 else 36})
         ):
             yield Case(
                 f"{profile}: {count} bytes of verify_data",

@@ -10,7 +10,7 @@ from functools import partial
 from attack.case import Case, Lab, Scope
 from attack.client import Client
 from attack.reply import Reply, completes
-from attack.suites import AES128_SHA, Profile
+from attack.suites import Profile
 from attack.wire import ContentType, HandshakeType, Version, message, record
 
 _HELLO = "ClientHello"
@@ -28,7 +28,7 @@ _KEY_EXCHANGE_LENGTH = 262
 
 def cases(scope: Scope) -> Iterator[Case]:
     """Cuts in two at every place, and pieces of every size."""
-    for profile in scope.versions(AES128_SHA):
+    for profile in scope.versions():
         for name, length in _lengths(profile).items():
             for at in scope.some(range(1, length)):
                 yield _records(profile, name, f"cut at {at}", partial(_two, at))
@@ -72,8 +72,7 @@ def _cut(profile: Profile, name: str, cut: _Cut, lab: Lab) -> Reply:
     hello = client.noted(HandshakeType.CLIENT_HELLO, client.hello_body())
     _send(client, hello, cut if name == _HELLO else None)
     client.read_flight()
-    premaster = client.premaster()
-    body = client.key_exchange_body(client.public_key.encrypt(client.pad(premaster)))
+    body, premaster = client.new_key_exchange()
     key_exchange = client.noted(HandshakeType.CLIENT_KEY_EXCHANGE, body)
     _send(client, key_exchange, cut if name == _KEY_EXCHANGE else None)
     client.derive(premaster)
@@ -99,8 +98,7 @@ def _pieces(size: int, encoded: bytes) -> list[bytes]:
 
 def _flight(client: Client) -> bytes:
     """The client's second flight, as one string of records."""
-    premaster = client.premaster()
-    body = client.key_exchange_body(client.public_key.encrypt(client.pad(premaster)))
+    body, premaster = client.new_key_exchange()
     encoded = client.noted(HandshakeType.CLIENT_KEY_EXCHANGE, body)
     flight = client.sealed(ContentType.HANDSHAKE, encoded)
     client.derive(premaster)

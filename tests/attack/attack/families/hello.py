@@ -369,7 +369,7 @@ def _server_hello(profile: Profile, lab: Lab) -> Reply:
     offered = {Extension.EXTENDED_MASTER_SECRET, Extension.ENCRYPT_THEN_MAC}
     client.require(server.extensions <= offered, "the server answers what was not offered")
     # RFC 8446 section 4.1.3: who could do better says so.
-    falls_short = server.server_random[-8:] == b"DOWNGRD\0"
+    falls_short = client.server_random[-8:] == b"DOWNGRD\0"
     client.require(
         falls_short == (profile.version < Version.TLS1_2), "the mark of a downgrade is wrong"
     )
@@ -384,7 +384,7 @@ def _fresh_every_time(profile: Profile, lab: Lab) -> Reply:
     for client in clients:
         client.hello()
     for values in zip(
-        *((client.server.server_random[:24], client.server.session_id) for client in clients),
+        *((client.server_random[:24], client.server.session_id) for client in clients),
         strict=True,
     ):
         client.require(len(set(values)) == len(clients), "something comes twice")

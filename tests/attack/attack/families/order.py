@@ -9,7 +9,7 @@ from functools import partial
 from attack.case import Case, Lab, Scope
 from attack.client import REQUEST, Client
 from attack.reply import Reply, closes, either, ends_with, fatal, waits
-from attack.suites import AES128_SHA, Profile
+from attack.suites import Profile
 from attack.wire import FATAL, WARNING, Alert, ContentType, HandshakeType, Version, message
 
 _UNEXPECTED = fatal(Alert.UNEXPECTED_MESSAGE)
@@ -24,7 +24,7 @@ _NO_RECORD = fatal(
 
 def cases(scope: Scope) -> Iterator[Case]:
     """Every message in every place but its own, and other record types in between."""
-    for profile in scope.versions(AES128_SHA):
+    for profile in scope.versions():
         for place, reach in _PLACES.items():
             for name, encoded in _MESSAGES.items():
                 if (place, name) in _RIGHT:
@@ -148,12 +148,15 @@ def _client_hello(client: Client) -> bytes:
     return message(HandshakeType.CLIENT_HELLO, client.hello_body())
 
 
-def _encrypted(client: Client) -> bytes:
+def _key_exchange_message(client: Client) -> bytes:
     """A ClientKeyExchange; before the certificate is known, with random bytes in it."""
-    encrypted = client.rng.randbytes(256)
-    if client.server.public_key is not None:
-        encrypted = client.public_key.encrypt(client.pad(client.premaster()))
-    return message(HandshakeType.CLIENT_KEY_EXCHANGE, client.key_exchange_body(encrypted))
+    if client.server.certified is not None:
+        body, _ = client.new_key_exchange()
+    elif client.profile.suite.ephemeral:
+        body = client.share_body(client.rng.randbytes(65))
+    else:
+        body = client.key_exchange_body(client.rng.randbytes(256))
+    return message(HandshakeType.CLIENT_KEY_EXCHANGE, body)
 
 
 def _finished(client: Client) -> bytes:
@@ -176,7 +179,7 @@ _MESSAGES: dict[str, Callable[[Client], bytes]] = {
     "ServerKeyExchange": lambda _: message(HandshakeType.SERVER_KEY_EXCHANGE, bytes(64)),
     "NewSessionTicket": lambda _: message(HandshakeType.NEW_SESSION_TICKET, bytes(6)),
     "HelloRequest": lambda _: message(HandshakeType.HELLO_REQUEST, b""),
-    "ClientKeyExchange": _encrypted,
+    "ClientKeyExchange": _key_exchange_message,
     "Finished": _finished,
     "message of type 3": lambda _: message(3, b""),
     "message of type 24": lambda _: message(24, b"\0"),
@@ -226,7 +229,7 @@ def _key_exchange_twice(profile: Profile, lab: Lab) -> Reply:
     client = lab.client(profile)
     client.hello()
     client.key_exchange()
-    client.send(ContentType.HANDSHAKE, _encrypted(client))
+    client.send(ContentType.HANDSHAKE, _key_exchange_message(client))
     return client.reply()
 
 
@@ -246,7 +249,7 @@ def _together(profile: Profile, lab: Lab) -> Reply:
     client.hello()
     length = 36 if profile.version == Version.SSL3 else 12
     finished = message(HandshakeType.FINISHED, bytes(length))
-    client.send(ContentType.HANDSHAKE, _encrypted(client) + finished)
+    client.send(ContentType.HANDSHAKE, _key_exchange_message(client) + finished)
     return client.reply()
 
 

@@ -12,7 +12,7 @@ from attack.case import Case, Lab, Scope
 from attack.client import REQUEST
 from attack.protection import Tamper
 from attack.reply import Reply, completes, either, fatal
-from attack.suites import AES128_SHA, AES256_SHA, Profile
+from attack.suites import AES256_SHA, Profile
 from attack.wire import FATAL, Alert, ContentType, Extension, Version, extension, flip, vector
 
 _REFUSES = fatal(Alert.HANDSHAKE_FAILURE, Alert.ILLEGAL_PARAMETER)
@@ -27,7 +27,7 @@ def cases(scope: Scope) -> Iterator[Case]:
             fatal(Alert.BAD_RECORD_MAC),
             partial(_other_master, profile),
         )
-    profiles = scope.versions(AES128_SHA)
+    profiles = scope.versions()
     for profile in profiles:
         yield Case(
             f"{profile}: offered with another suite only",
@@ -138,7 +138,7 @@ def _fresh(profile: Profile, offered: Profile, lab: Lab) -> Reply:
 def _another_suite_first(profile: Profile, lab: Lab) -> Reply:
     """The session's own suite is offered too: resumed with that, or not resumed."""
     session = lab.session(profile)
-    client = lab.client(profile, suites=(AES256_SHA.id, AES128_SHA.id), session=session)
+    client = lab.client(profile, suites=(AES256_SHA.id, profile.suite.id), session=session)
     client.handshake()
     if client.server.resumed:
         client.require(client.profile == profile, "resumed with another suite")

@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tlslite.constants import AlertDescription, ExtensionType
-from tlslite.extensions import RenegotiationInfoExtension, TLSExtension
+from tlslite.constants import AlertDescription, ExtensionType, GroupName, SignatureScheme
+from tlslite.extensions import (
+    RenegotiationInfoExtension,
+    SignatureAlgorithmsExtension,
+    SupportedGroupsExtension,
+    TLSExtension,
+)
 from tlslite.sessioncache import SessionCache
 
 from attack.planted import misdeeds
@@ -34,6 +39,108 @@ _MESSAGES = "tlslite.messages"
 _GET_EXTENSION = "tlslite.messages.ClientHello.getExtension"
 _ADD_DATA = "tlslite.defragmenter.Defragmenter.add_data"
 _CACHE = "tlslite.sessioncache.SessionCache"
+
+_PARSE_SERVER_HELLO = "tlslite.messages.ServerHello.parse"
+_VERIFY_KEY_EXCHANGE = "tlslite.keyexchange.KeyExchange.verifyServerKeyExchange"
+
+CLIENT_FAULTS: dict[str, tuple[Fault, ...]] = {
+    "server-hello": (
+        Fault(
+            "suite that was never offered taken",
+            "the suite 0x1a1a",
+            {_PARSE_SERVER_HELLO: misdeeds.hello_of_server(cipher_suite=0xC02F)},
+        ),
+        Fault(
+            "compression taken",
+            "compression method 1",
+            {_PARSE_SERVER_HELLO: misdeeds.hello_of_server(compression_method=0)},
+        ),
+        Fault(
+            "downgrade not seen",
+            "the mark of a downgrade",
+            {"tlslite.tlsconnection.TLS_1_1_DOWNGRADE_SENTINEL": b""},
+        ),
+    ),
+    "server-certificate": (
+        Fault(
+            "any certificate trusted",
+            "one that is not trusted",
+            {"attack.planted.client.Connection.trusts": lambda *_: True},
+        ),
+        Fault(
+            "signature of the key exchange not verified",
+            "one for another key",
+            {_VERIFY_KEY_EXCHANGE: lambda *_: None},
+        ),
+    ),
+    "server-key-exchange": (
+        Fault(
+            "signature not verified",
+            "byte 0 of the signature changed",
+            {_VERIFY_KEY_EXCHANGE: lambda *_: None},
+        ),
+        Fault(
+            "short primes taken",
+            "a prime of 512 bits",
+            {
+                "tlslite.keyexchange.DHE_RSAKeyExchange.processServerKeyExchange": (
+                    misdeeds.any_prime
+                )
+            },
+        ),
+        Fault(
+            "1 taken for a public key",
+            "share: 1",
+            {"tlslite.keyexchange.FFDHKeyExchange.calc_shared_key": misdeeds.any_number},
+        ),
+        Fault(
+            "points off their curve taken",
+            "secp256r1: byte 1 changed",
+            {"tlslite.keyexchange.ECDHKeyExchange.calc_shared_key": misdeeds.point_taken},
+        ),
+    ),
+    "server-order": (
+        Fault(
+            "Finished not compared",
+            "byte 0 of Finished changed",
+            {_CALCULATE: misdeeds.compared(lambda *_: True, b"server finished")},
+        ),
+        Fault(
+            "data before Finished passed over",
+            "application data after ServerHello",
+            {"attack.planted.client.Connection.passes_over": misdeeds.data_of_server},
+        ),
+        Fault(
+            "end without close_notify taken for a good one",
+            "no close_notify after a page",
+            {"attack.planted.client.Conversation.is_cut_off": lambda *_: False},
+        ),
+    ),
+    "server-records": (
+        Fault("MAC not checked", "a record with a wrong MAC", {_CHECK: lambda *_: True}),
+        Fault(
+            "record taken twice", "a record twice", {_CHECK: misdeeds.sequence_or_the_one_before}
+        ),
+        Fault(
+            "record of more than 2^14 bytes taken",
+            "a record of a byte more",
+            {"tlslite.recordlayer.RecordLayer.recv_record_limit": 1 << 15},
+        ),
+    ),
+    "server-resumption": (
+        Fault(
+            "Finished not compared",
+            "by id: byte 0 of Finished changed",
+            {_CALCULATE: misdeeds.compared(lambda *_: True, b"server finished")},
+        ),
+        Fault(
+            "data before Finished passed over",
+            "by id: data before Finished",
+            {"attack.planted.client.Connection.passes_over": misdeeds.data_of_server},
+        ),
+    ),
+}
+"""The same, for clients."""
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "bleichenbacher": (
@@ -73,6 +180,106 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "bytes behind the ciphertext taken",
             "a byte too many",
             {f"{_MESSAGES}.ClientKeyExchange.parse": misdeeds.key_exchange_and_more},
+        ),
+    ),
+    "key-agreement": (
+        Fault(
+            "points of small order taken",
+            "x25519: 0",
+            {"tlslite.keyexchange.ECDHKeyExchange._non_zero_check": lambda *_: None},
+        ),
+        Fault(
+            "points off their curve taken",
+            "secp256r1: (1, 1)",
+            {"tlslite.keyexchange.ECDHKeyExchange.calc_shared_key": misdeeds.point_taken},
+        ),
+        Fault(
+            "numbers that give away the secret taken",
+            "ffdhe2048: p - 1",
+            {"tlslite.keyexchange.FFDHKeyExchange.calc_shared_key": misdeeds.any_number},
+        ),
+        Fault(
+            "leading zeros kept",
+            "ffdhe2048: a secret that begins with a zero",
+            {"tlslite.keyexchange.FFDHKeyExchange.calc_shared_key": misdeeds.zeros_kept},
+        ),
+    ),
+    "exchange-order": (
+        Fault(
+            "early ChangeCipherSpec taken",
+            "ChangeCipherSpec, ClientKeyExchange",
+            {_PASSES_OVER: misdeeds.early_change_cipher_spec},
+        ),
+        Fault(
+            "ServerKeyExchange of a client taken",
+            "the server's server_key_exchange after ServerHelloDone",
+            {_PASSES_OVER: misdeeds.server_key_exchange},
+        ),
+    ),
+    "signature-algorithms": (
+        Fault(
+            "schemes of the client not looked at",
+            "only the unknown scheme 0x0402",
+            {
+                _GET_EXTENSION: misdeeds.hello_without_content(
+                    ExtensionType.signature_algorithms,
+                    SignatureAlgorithmsExtension().create([SignatureScheme.rsa_pkcs1_sha256]),
+                )
+            },
+        ),
+        Fault(
+            "groups of the client not looked at",
+            "only the groups 30",
+            {
+                _GET_EXTENSION: misdeeds.hello_without_content(
+                    ExtensionType.supported_groups,
+                    SupportedGroupsExtension().create([GroupName.secp256r1]),
+                )
+            },
+        ),
+    ),
+    "client-signatures": (
+        Fault(
+            "RSA signatures not verified",
+            "RSA: padded with block type 2",
+            {"tlslite.utils.rsakey.RSAKey.verify": lambda *_, **__: True},
+        ),
+        Fault(
+            "ECDSA signatures not verified",
+            "ECDSA: r = 0",
+            {"tlslite.utils.python_ecdsakey.Python_ECDSAKey.verify": lambda *_, **__: True},
+        ),
+    ),
+    "tickets": (
+        Fault(
+            "altered tickets taken",
+            "byte 0 changed",
+            {
+                "tlslite.tlsconnection.TLSConnection._tryDecrypt": misdeeds.any_ticket,
+                "tlslite.messages.SessionTicketPayload.create": misdeeds.remembers_tickets,
+            },
+        ),
+        Fault(
+            "extended master secret of a ticket forgotten",
+            "with the extended master secret dropped",
+            {"tlslite.session.Session.create": misdeeds.with_extended(False)},
+        ),
+    ),
+    "secure-renegotiation": (
+        Fault(
+            "verify_data not compared",
+            "byte 0 of verify_data changed",
+            {"attack.planted.server.Connection.is_bound": lambda *_: True},
+        ),
+        Fault(
+            "extended master secret dropped in a renegotiation",
+            "without the extended master secret",
+            {"attack.planted.server.Connection.refuses": misdeeds.hello_without_binding},
+        ),
+        Fault(
+            "data taken within a renegotiation",
+            "data after ServerHelloDone",
+            {_PASSES_OVER: misdeeds.data_within},
         ),
     ),
     "extended-master-secret": (

@@ -2,18 +2,26 @@
 
 import os
 from collections.abc import Callable
-from functools import partial
+from threading import Lock
 
 from tlslite.constants import AlertLevel, ContentType, HandshakeType
 from tlslite.defragmenter import Defragmenter
-from tlslite.errors import TLSAbruptCloseError, TLSDecodeError, TLSDecryptionFailed
+from tlslite.errors import (
+    TLSAbruptCloseError,
+    TLSDecodeError,
+    TLSDecryptionFailed,
+    TLSIllegalParameterException,
+)
 from tlslite.extensions import TLSExtension
+from tlslite.keyexchange import DHE_RSAKeyExchange, ECDHKeyExchange, FFDHKeyExchange
 from tlslite.mathtls import calc_key
-from tlslite.messages import ClientHello
+from tlslite.messages import ClientHello, ServerHello, SessionTicketPayload
 from tlslite.recordlayer import ct_check_cbc_mac_and_pad
 from tlslite.session import Session
+from tlslite.tlsconnection import TLSConnection
+from tlslite.utils.cryptomath import bytesToNumber, numberToByteArray, powMod
 
-from attack.planted.server import Connection, HangsUp, KeyExchange, is_padded
+from attack.planted.server import Connection, HangsUp, KeyExchange, again, is_padded
 
 # Faults of the key exchange.
 
@@ -68,6 +76,41 @@ def key_exchange_and_more(message, parser):
 
 _TAKES = KeyExchange.takes
 _BLOCK = KeyExchange.block
+
+
+# Faults of the key agreement.
+
+
+def point_taken(exchange: ECDHKeyExchange, private, share, *rest) -> bytearray:
+    """Takes a point that is not on its curve, as if the secret were zero."""
+    try:
+        return _AGREE(exchange, private, share, *rest)
+    except (TLSIllegalParameterException, TLSDecodeError):
+        return bytearray(32)
+
+
+def any_number(exchange: FFDHKeyExchange, private, share, _=None) -> bytearray:
+    """Takes any number, of any length."""
+    number = share if isinstance(share, int) else bytesToNumber(share)
+    return numberToByteArray(powMod(number, private, exchange.prime))
+
+
+def any_prime(exchange: DHE_RSAKeyExchange, _, message) -> bytearray:
+    """Takes a prime of any length."""
+    group = FFDHKeyExchange(None, exchange.serverHello.server_version, message.dh_g, message.dh_p)
+    private = group.get_random_private_key()
+    exchange.dh_Yc = group.calc_public_value(private)
+    return group.calc_shared_key(private, message.dh_Ys)
+
+
+def zeros_kept(exchange: FFDHKeyExchange, private, share, _=None) -> bytearray:
+    """Does not strip the leading zeros of a secret."""
+    secret = _AGREE_IN_FIELD(exchange, private, share)
+    return secret.rjust((exchange.prime.bit_length() + 7) // 8, b"\0")
+
+
+_AGREE = ECDHKeyExchange.calc_shared_key
+_AGREE_IN_FIELD = FFDHKeyExchange.calc_shared_key
 
 
 # Faults of records. The arguments are those of tlslite-ng's check of padding and MAC.
@@ -156,6 +199,11 @@ def second_key_exchange(connection: Connection, header, parser) -> bool:
     return _is_message(header, parser, HandshakeType.client_key_exchange) and keys is not None
 
 
+def server_key_exchange(_: Connection, header, parser) -> bool:
+    """A ServerKeyExchange of the client."""
+    return _is_message(header, parser, HandshakeType.server_key_exchange)
+
+
 def hello_request(_: Connection, header, parser) -> bool:
     """A message that only a server sends."""
     return _is_message(header, parser, HandshakeType.hello_request)
@@ -164,6 +212,22 @@ def hello_request(_: Connection, header, parser) -> bool:
 def early_data(connection: Connection, header, _) -> bool:
     """Application data within a handshake."""
     return header.type == ContentType.application_data and connection.closed
+
+
+def data_of_server(connection: TLSConnection, header, _) -> bool:
+    """Application data before there is a session."""
+    return header.type == ContentType.application_data and connection.closed
+
+
+def data_within(connection: Connection, header, parser) -> bool:
+    """Application data within a renegotiation."""
+    within = connection.closed and connection.renegotiations
+    if within and header.type == ContentType.application_data:
+        return True
+    return _PASSES_OVER(connection, header, parser)
+
+
+_PASSES_OVER = Connection.passes_over
 
 
 def fatal_alert(_: Connection, header, parser) -> bool:
@@ -175,12 +239,21 @@ def second_hello(connection: Connection, header, parser) -> bool:
     """Has another handshake, which begins with this message."""
     if connection.closed or not _is_message(header, parser, HandshakeType.client_hello):
         return False
-    # What a handshake begins with: nothing is open, and no message is there but this one.
-    connection.closed = True
-    messages = connection._defragmenter
-    messages.clear_buffers = partial(messages.add_data, header.type, parser.bytes)
-    connection.handshakeServer(**connection.arguments)
+    again(connection, header, parser)
     return True
+
+
+def hello_without_binding(connection: Connection, hello: ClientHello) -> int | None:
+    """Renegotiates without the extended master secret, where the last handshake had it."""
+    has_extended = connection.extendedMasterSecret
+    connection.extendedMasterSecret = False
+    try:
+        return _REFUSES(connection, hello)
+    finally:
+        connection.extendedMasterSecret = has_extended
+
+
+_REFUSES = Connection.refuses
 
 
 def _is_message(header, parser, kind: int) -> bool:
@@ -208,6 +281,21 @@ def hello_with(**more: int) -> Callable:
     return parse
 
 
+def hello_of_server(**believed: int) -> Callable:
+    """Reads a ServerHello, and believes that this stood in it."""
+
+    def parse(hello, parser):
+        _PARSE_SERVER_HELLO(hello, parser)
+        for name, value in believed.items():
+            setattr(hello, name, value)
+        return hello
+
+    return parse
+
+
+_PARSE_SERVER_HELLO = ServerHello.parse
+
+
 def hello_without_content(kind: int, extension: TLSExtension) -> Callable:
     """Looks up an extension, but never its content."""
 
@@ -225,8 +313,8 @@ def finished_of_any_length(finished, parser):
     return finished
 
 
-def compared(equal: Callable[[bytes, bytes], bool]) -> Callable:
-    """Makes the client's verify_data, which is compared in a way of its own."""
+def compared(equal: Callable[[bytes, bytes], bool], whose: bytes = b"client finished") -> Callable:
+    """Makes the verify_data of the other side, which is compared in a way of its own."""
 
     class VerifyData(bytearray):
         __hash__ = None
@@ -239,7 +327,7 @@ def compared(equal: Callable[[bytes, bytes], bool]) -> Callable:
 
     def calculate(version, secret, suite, label, **options):
         made = calc_key(version, secret, suite, label, **options)
-        return VerifyData(made) if label == b"client finished" else made
+        return VerifyData(made) if label == whose else made
 
     return calculate
 
@@ -259,6 +347,29 @@ def with_extended(extended: bool) -> Callable:
         return _CREATE_SESSION(session, *arguments, **options)
 
     return create
+
+
+def any_ticket(connection: TLSConnection, settings, identity=None, ticket=None):
+    """Takes any ticket for the last one that was good, or at least given."""
+    result, found = _TRY_DECRYPT(connection, settings, identity, ticket)
+    if found:
+        return result, found
+    with _given_lock:
+        return None, _given[-1] if _given else None
+
+
+def remembers_tickets(payload, *arguments, **options):
+    """Makes a ticket, and keeps what is in it."""
+    made = _CREATE_TICKET(payload, *arguments, **options)
+    with _given_lock:
+        _given.append(made)
+    return made
+
+
+_given: list[SessionTicketPayload] = []
+_given_lock = Lock()
+_TRY_DECRYPT = TLSConnection._tryDecrypt
+_CREATE_TICKET = SessionTicketPayload.create
 
 
 def by_half_an_id(method: Callable) -> Callable:

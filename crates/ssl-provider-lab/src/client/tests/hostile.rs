@@ -21,6 +21,7 @@ use ssl_provider_wire::{
 };
 
 use super::*;
+use crate::client::session::MAX_TICKET_LEN;
 use crate::signed_params::{SignedParameters, fixed_scheme};
 
 const RSA_CBC: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
@@ -1083,6 +1084,21 @@ fn tickets_are_taken_offered_and_replaced() {
     resume(&mut third, &[0, 0, 0, 0, 0, 1, 5]);
     let session = third.client.session().expect("a session");
     assert_eq!(session.ticket.as_ref().map(|ticket| ticket.bytes.clone()), Some(vec![5]));
+
+    // One that leaves no room in a record for the rest of the hello is none.
+    for (len, is_kept) in [(MAX_TICKET_LEN, true), (MAX_TICKET_LEN + 1, false), (0xffff, false)] {
+        let settings = settings_with(|_| {});
+        let mut server = Server::new(connect(&settings));
+        server.open(RSA_CBC, &[SESSION_TICKET]);
+        let mut body = vec![0, 0, 1, 0];
+        put_vec::<2>(&mut body, |out| out.resize(out.len() + len, 7));
+        server.send_message(&ticket(&body));
+        server.finish();
+        let session = server.client.session().cloned();
+        assert_eq!(session.is_some(), is_kept, "{len} bytes");
+        let next = Server::new(ClientConnection::new(settings, None, session).unwrap());
+        assert_eq!(next.client_session_id.len(), if is_kept { 32 } else { 0 }, "{len} bytes");
+    }
 
     for bad in [&[][..], &[0, 0, 0, 0, 0], &[0, 0, 0, 0, 0, 2, 1], &[0, 0, 0, 0, 0, 1, 1, 1]] {
         let mut server = Server::of_any_client();
