@@ -112,7 +112,7 @@ const HANDED_ON: [&str; 5] = ["agreement", "psk", "signature", "signing", "ticke
 fn assert_still_conforms(around: &ssl_provider::Backend, what: &str) {
     let mut handed_on = BTreeSet::new();
     for case in cases() {
-        let (module, _) = case.name.split_once("::").unwrap();
+        let module = case.name.split("::").next().unwrap_or_default();
         if HANDED_ON.contains(&module) && !handed_on.insert(module) {
             continue;
         }
