@@ -20,7 +20,7 @@ from attack.peer import PATIENCE
 from attack.reply import Event, Reply, shown
 from attack.signatures import KEYS
 
-TIMEOUT = 4
+TIMEOUT = 15
 """Seconds that the client is told to wait at most."""
 MEMORY = 96 << 20
 """Bytes of data that the client may have at most; an honest conversation takes a tenth."""
@@ -59,7 +59,9 @@ class Program:
 
     def start(self, port: int, plan: Plan, options: tuple[str, ...]) -> "Process":
         command = [str(self.path), "connect", f"127.0.0.1:{port}", "--backend", self.backend]
-        command += ["--timeout", str(TIMEOUT), "--pipe", "--json"]
+        command += ["--pipe", "--json"]
+        if "--timeout" not in options:
+            command += ["--timeout", str(TIMEOUT)]
         if "--insecure" not in options:
             # The server's own certificate is the one to trust.
             command += ["--ca-file", str(KEYS / f"{plan.key}.cert.pem")]

@@ -43,9 +43,16 @@ class Runner:
     """Conversations with one server, or with one client."""
 
     def __init__(
-        self, name: str, open_lab: Callable[[Random], Lab], seed: int, workers: int
+        self,
+        name: str,
+        open_lab: Callable[[Random], Lab],
+        seed: int,
+        workers: int,
+        *,
+        patient: bool = True,
     ) -> None:
         self._name = name
+        self._patient = patient
         self._open_lab = open_lab
         self._seed = seed
         self._workers = workers
@@ -113,26 +120,28 @@ class Runner:
         return outcomes
 
     def _converse(self, case: Case) -> tuple[Reply | None, str | None]:
-        reply, trouble = self._try(case)
-        late = reply is not None and (QUIET in reply.events or reply.end == SILENT)
-        if late and not case.expected.accepts(reply):
-            # Whoever is busy answers late.
+        reply, trouble, seen = self._try(case)
+        late = seen is not None and (QUIET in seen.events or seen.end == SILENT or not seen.events)
+        if self._patient and late and (reply is None or not case.expected.accepts(reply)):
+            # A busy machine answers late, or closes without a word. Who is wrong, is wrong again.
             time.sleep(_BUSY)
-            reply, trouble = self._try(case)
+            reply, trouble, _ = self._try(case)
         return reply, trouble
 
-    def _try(self, case: Case) -> tuple[Reply | None, str | None]:
+    def _try(self, case: Case) -> tuple[Reply | None, str | None, Reply | None]:
+        """The reply or what is wrong, and what was seen in any case."""
         lab = None
         try:
             lab = self._open_lab(self._rng(case.name))
-            return case.run(lab), None
+            reply = case.run(lab)
+            return reply, None, reply
         except Refused as refused:
-            return None, str(refused)
+            return None, str(refused), refused.reply
         except (Broken, OSError) as trouble:
-            return None, f"{trouble}; expected {case.expected.text}"
+            return None, f"{trouble}; expected {case.expected.text}", None
         except Exception as trouble:
             # Whatever the other side sends must not end the run.
-            return None, f"our side cannot go on: {trouble!r}; expected {case.expected.text}"
+            return None, f"our side cannot go on: {trouble!r}; expected {case.expected.text}", None
         finally:
             if lab is not None:
                 lab.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from attack.case import Case, Scope
-from attack.clients import TIMEOUT, ClientLab
+from attack.clients import ClientLab
 from attack.families.hostile_hello import GOOD, TLS12
 from attack.families.hostile_order import says_at_most_goodbye
 from attack.hostile import PAGE, Hostile, Plan
@@ -25,6 +25,9 @@ from attack.wire import (
 )
 
 _TOO_LONG = refuses(Alert.RECORD_OVERFLOW)
+_TIMEOUT = 3
+"""Seconds that a client waits whose patience is tried."""
+
 _UNEXPECTED = refuses(Alert.UNEXPECTED_MESSAGE)
 _VERSION = refuses(Alert.PROTOCOL_VERSION)
 _GONE = says_at_most_goodbye()
@@ -314,14 +317,15 @@ def _slow() -> Iterator[Case]:
 
 
 def _patiently(script: Callable[[Hostile], object], lab: ClientLab) -> Reply:
-    # What is beyond TIMEOUT is for a machine that does other things too.
-    return lab.meet(Plan(TLS12), script, patience=4 * TIMEOUT)
+    # What is beyond its time is for a machine that does other things too.
+    options = "--timeout", str(_TIMEOUT)
+    return lab.meet(Plan(TLS12), script, options=options, patience=20)
 
 
 def _drip(server: Hostile) -> None:
     """A message of a MiB, a byte in each second."""
     server.read_hello()
-    until = time.monotonic() + 2 * TIMEOUT
+    until = time.monotonic() + 3 * _TIMEOUT
     server.send_raw(record(ContentType.HANDSHAKE, 0x0303, bytes(5000))[:5])
     while time.monotonic() < until and server.seen.end is None:
         server.send_raw(b"\2")
@@ -330,7 +334,7 @@ def _drip(server: Hostile) -> None:
 
 def _warn(server: Hostile) -> None:
     server.read_hello()
-    until = time.monotonic() + 2 * TIMEOUT
+    until = time.monotonic() + 3 * _TIMEOUT
     while time.monotonic() < until and server.seen.end is None:
         server.send(ContentType.ALERT, b"\1\x5a")
         server.wait(0.5)

@@ -88,10 +88,12 @@ def _attack(family: str, fault: Fault | None, seed: int, credentials: Credential
                 stack.enter_context(mock.patch(target, replacement))
         if family in CLIENTS:
             open_lab = partial(ClientLab, Planted())
-            return Runner("planted", open_lab, seed, workers=16).run(family, _client_cases(family))
+            runner = Runner("planted", open_lab, seed, workers=16, patient=fault is None)
+            return runner.run(family, _client_cases(family))
         server = stack.enter_context(serving("planted", credentials, _SETUPS[family]))
         open_lab = partial(Lab, server.address)
-        return Runner("planted", open_lab, seed, workers=64).run(family, _cases(family))
+        runner = Runner("planted", open_lab, seed, workers=64, patient=fault is None)
+        return runner.run(family, _cases(family))
 
 
 def _judge(family: str, fault: Fault | None, outcomes: list[Outcome], lines: list[str]) -> bool:
