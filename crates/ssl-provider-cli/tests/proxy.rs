@@ -1,5 +1,5 @@
-//! `sslprov proxy` as a process: curl and rustls in front of it, `openssl s_server` and devices that
-//! misbehave behind it.
+//! `sslprov proxy` as a process: curl and rustls in front of it, `openssl s_server` and devices
+//! that misbehave behind it.
 #![cfg(all(target_os = "linux", feature = "aws-lc"))]
 // A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
