@@ -248,20 +248,24 @@ fn a_device_that_dies_in_the_middle_is_no_end_of_the_data() {
     }
     // With a record that fails authentication, and with a reset.
     let garbage = Device::start(|mut talk| {
-        talk.handshake();
+        // The client's handshake is complete by then, too.
+        talk.read();
         talk.write(b"x");
         let _ = talk.stream.write_all(&[&[23, 3, 1, 0, 64][..], &[7; 64]].concat());
         while talk.stream.read(&mut [0; 100]).is_ok_and(|len| len > 0) {}
     });
     let mut proxy = Server::with_tls(&garbage.address, &["--insecure"]);
     let mut client = ModernClient::connect(&proxy.address, TLS1_3).unwrap();
+    client.write(b"go").unwrap();
     assert_eq!(client.read_to_end().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     drop(client);
     let event = proxy.expect_end("device_refused");
     assert!(event["detail"].as_str().unwrap().contains("authentication"), "{event}");
     let mut proxy = Server::plain(&garbage.address, &[]);
     let mut data = Vec::new();
-    let error = proxy.connect().read_to_end(&mut data).unwrap_err();
+    let mut client = proxy.connect();
+    client.write_all(b"go").unwrap();
+    let error = client.read_to_end(&mut data).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
     proxy.expect_end("device_refused");
 }
