@@ -1,4 +1,4 @@
-//! `sslprov proxy`: clients speak plain TCP or modern TLS, and the proxy speaks old TLS to a device.
+//! `sslprov proxy`: takes plain TCP or modern TLS from clients, and speaks old TLS to a device.
 //! The device's side is the client of `ssl-provider-lab`, the clients' side is rustls.
 
 mod device;
@@ -67,8 +67,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub client_key: Option<PathBuf>,
 
-    /// PEM or PKCS#12 file of certificates for the device, the client's own first. Default: those in
-    /// the file of --client-key
+    /// PEM or PKCS#12 file of certificates for the device, the client's own first. Default: those
+    /// in the file of --client-key
     #[arg(long, value_name = "FILE", requires = "client_key")]
     pub client_cert: Option<PathBuf>,
 
@@ -319,9 +319,7 @@ impl Args {
         };
         print(listening + "\n")?;
         if self.plain && !address.ip().is_loopback() && !self.report.quiet {
-            tell(
-                "--plain: this address is reachable from other machines, whose traffic is in the clear",
-            );
+            tell("--plain: this address is reachable from other machines, in the clear");
         }
         if self.client.insecure && !self.report.quiet {
             tell(

@@ -1,5 +1,5 @@
-//! `sslprov proxy` as a process: curl and rustls in front of it, `openssl s_server` and devices that
-//! misbehave behind it.
+//! `sslprov proxy` as a process: curl and rustls in front of it, `openssl s_server` and devices
+//! that misbehave behind it.
 #![cfg(all(target_os = "linux", feature = "aws-lc"))]
 // A test that cannot continue panics.
 #![allow(clippy::unwrap_used)]
@@ -29,6 +29,7 @@ const TLS1_3: &rustls::SupportedProtocolVersion = &rustls::version::TLS13;
 
 /// What has to be waited for on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
+const PATIENT: [&str; 2] = ["--handshake-timeout", "120"];
 
 fn file(name: &str) -> String {
     key(name).display().to_string()
@@ -39,6 +40,9 @@ impl Server {
     fn proxy(device: &str, arguments: &[&str]) -> Self {
         let mut command = command();
         command.args(["proxy", "--json", "--listen", "127.0.0.1:0", "--to", device]);
+        if !arguments.contains(&"--handshake-timeout") {
+            command.args(PATIENT);
+        }
         command.args(arguments).stderr(Stdio::inherit());
         Self::start_command(command).expect("it listens")
     }
@@ -244,20 +248,24 @@ fn a_device_that_dies_in_the_middle_is_no_end_of_the_data() {
     }
     // With a record that fails authentication, and with a reset.
     let garbage = Device::start(|mut talk| {
-        talk.handshake();
+        // The client's handshake is complete by then, too.
+        talk.read();
         talk.write(b"x");
         let _ = talk.stream.write_all(&[&[23, 3, 1, 0, 64][..], &[7; 64]].concat());
         while talk.stream.read(&mut [0; 100]).is_ok_and(|len| len > 0) {}
     });
     let mut proxy = Server::with_tls(&garbage.address, &["--insecure"]);
     let mut client = ModernClient::connect(&proxy.address, TLS1_3).unwrap();
+    client.write(b"go").unwrap();
     assert_eq!(client.read_to_end().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     drop(client);
     let event = proxy.expect_end("device_refused");
     assert!(event["detail"].as_str().unwrap().contains("authentication"), "{event}");
     let mut proxy = Server::plain(&garbage.address, &[]);
     let mut data = Vec::new();
-    let error = proxy.connect().read_to_end(&mut data).unwrap_err();
+    let mut client = proxy.connect();
+    client.write_all(b"go").unwrap();
+    let error = client.read_to_end(&mut data).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
     proxy.expect_end("device_refused");
 }
@@ -298,7 +306,7 @@ fn connections_of(proxy: &Server) -> usize {
 fn silence_ends_connections_in_each_stage() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let limits = ["--insecure", "--handshake-timeout", "1", "--idle-timeout", "1"];
+    let limits = ["--insecure", "--handshake-timeout", "4"];
     let mut proxy = Server::with_tls(&address, &limits);
     // No ClientHello.
     let client = proxy.connect();
@@ -313,10 +321,9 @@ fn silence_ends_connections_in_each_stage() {
     assert_eq!((&client).read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     // No data.
     let device = Device::echo();
+    let limits = ["--insecure", "--handshake-timeout", "60", "--idle-timeout", "2"];
     let mut proxy = Server::with_tls(&device.address, &limits);
     let mut client = ModernClient::connect(&proxy.address, TLS1_3).unwrap();
-    client.write(b"x").unwrap();
-    client.read_exact(&mut [0]).unwrap();
     assert_eq!(client.read_to_end().unwrap_err().kind(), ErrorKind::UnexpectedEof);
     drop(client);
     proxy.expect_end("idle");
@@ -356,14 +363,14 @@ fn a_slow_reader_costs_no_memory_however_fast_the_writer() {
         talk.close();
     });
     // Waits until nothing moves, or memory has grown by so much; returns by how much.
-    let growth = |proxy: &Server, before: u64, enough: u64| {
+    let growth = |proxy: &Server, before: u64, enough: u64, patience: Duration| {
         let (start, mut last, mut since) = (Instant::now(), 0, Instant::now());
         loop {
             let now = proxy.resident().saturating_sub(before);
             if now > last {
                 (last, since) = (now, Instant::now());
             }
-            if last > enough || since.elapsed() > Duration::from_secs(2) || start.elapsed() > LONG {
+            if last > enough || since.elapsed() > patience || start.elapsed() > LONG {
                 return last;
             }
             thread::sleep(Duration::from_millis(20));
@@ -375,7 +382,7 @@ fn a_slow_reader_costs_no_memory_however_fast_the_writer() {
     proxy.event();
     let before = proxy.resident();
     let mut client = proxy.connect();
-    let grown = growth(&proxy, before, BOUND);
+    let grown = growth(&proxy, before, BOUND, Duration::from_secs(2));
     assert!(grown < BOUND, "the device waits, and memory grew by {grown} KiB");
     // Then everything arrives, unchanged, through the same memory.
     let (mut received, mut most) = (0, 0);
@@ -422,7 +429,7 @@ fn a_slow_reader_costs_no_memory_however_fast_the_writer() {
     let proxy = Server::plain(&fast.address, &["--buffer", "1048576"]);
     let before = proxy.resident();
     let _client = proxy.connect();
-    let grown = growth(&proxy, before, 2 * BOUND);
+    let grown = growth(&proxy, before, 2 * BOUND, LONG);
     assert!(grown > 2 * BOUND, "a buffer of 1 GiB grew by {grown} KiB only");
 }
 
@@ -572,7 +579,7 @@ fn systemd_passes_the_socket_and_hears_of_each_state() {
         let mut command = Command::new("sh");
         let script = "exec 3<&0 4<&0 0</dev/null; export LISTEN_PID=$$; exec \"$0\" \"$@\"";
         command.args(["-c", script, env!("CARGO_BIN_EXE_sslprov"), "proxy", "--json", "--plain"]);
-        command.args(["--insecure", "--to", &device.address]).args(arguments);
+        command.args(["--insecure", "--to", &device.address]).args(PATIENT).args(arguments);
         command.env("LISTEN_FDS", fds).env("NOTIFY_SOCKET", &path);
         command.stdin(OwnedFd::from(listener.try_clone().unwrap())).stderr(Stdio::piped());
         Server::start_command(command)
@@ -655,7 +662,8 @@ fn metrics_count_what_happens() {
     let device = Device::echo();
     let mut command = command();
     command.args(["proxy", "--plain", "--insecure", "--listen", "127.0.0.1:0"]);
-    command.args(["--to", &device.address, "--metrics", "127.0.0.1:0"]).stderr(Stdio::piped());
+    command.args(["--to", &device.address, "--metrics", "127.0.0.1:0"]);
+    command.args(PATIENT).stderr(Stdio::piped());
     let mut proxy = Server::start_command(command).map_err(|it| format!("{it:?}")).unwrap();
     let mut stderr = std::io::BufReader::new(proxy.child.stderr.take().unwrap());
     let mut line = || {
@@ -719,6 +727,7 @@ fn the_key_log_has_the_secrets_and_nothing_else_does() {
     let mut command = command();
     command.args(["proxy", "--json", "--plain", "--insecure", "--listen", "127.0.0.1:0"]);
     command.args(["--to", &device.address, "--key-log", &path, "--no-resumption"]);
+    command.args(PATIENT);
     command.stderr(Stdio::piped());
     let mut proxy = Server::start_command(command).map_err(|it| format!("{it:?}")).unwrap();
     let mut client = proxy.connect();

@@ -1,5 +1,5 @@
-//! The modern TLS that clients speak to the proxy: versions 1.2 and 1.3 by rustls, with the crypto of
-//! AWS-LC or ring, whichever is compiled in. The device's side is the library's own.
+//! The modern TLS that clients speak to the proxy: versions 1.2 and 1.3 by rustls, with the crypto
+//! of AWS-LC or ring, whichever is compiled in. The device's side is the library's own.
 
 use std::path::Path;
 use std::sync::Arc;

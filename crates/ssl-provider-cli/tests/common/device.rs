@@ -1,5 +1,5 @@
-//! A device that speaks TLS 1.0 with RSA key exchange, in this process: it does to each client what a
-//! test asks for. A thread serves each client.
+//! A device that speaks TLS 1.0 with RSA key exchange, in this process: it does to each client what
+//! a test asks for. A thread serves each client.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
