@@ -36,6 +36,8 @@ static bool converse(const struct cell *cell)
     static struct identity server, own;
     static unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
     const char *name = client_identity(cell);
+    if (cell->version < BR_TLS10)
+        return failed("no version", cell->version);
     if (!read_certificate(cell->server, &server))
         return failed("certificate", 0);
     br_ssl_client_init_full(&client, &minimal, NULL, 0);

@@ -49,6 +49,8 @@ static bool converse(const struct cell *cell)
     static br_x500_name authority;
     static unsigned char buffer[BR_SSL_BUFSIZE_BIDI], store[4096];
     const char *name = client_identity(cell);
+    if (cell->version < BR_TLS10)
+        return failed("no version", cell->version);
     if (!read_certificate(cell->server, &own) || !read_key(cell->server, &own))
         return failed("certificate", 0);
     if (own.private_key.key_type == BR_KEYTYPE_RSA)

@@ -1,4 +1,4 @@
-//! A cell of the matrix: everything that a connection is to negotiate, and the backend that does it.
+//! A cell of the matrix: everything that a connection is to negotiate, and the backend for it.
 
 use std::fmt;
 
@@ -365,9 +365,9 @@ impl Cell {
         }
     }
 
-    /// Returns the groups that both sides support: that of the ephemeral keys, which is preferred,
-    /// and P-256 where a certificate needs it. `sslprov serve` would prefer P-256 to what is larger;
-    /// but where it has the certificate of a client to accept, it does not look at the groups.
+    /// Returns the groups that both sides support: first that of the ephemeral keys, then P-256
+    /// where a certificate needs it. Not for the certificate of a client of `sslprov serve`, which
+    /// accepts it anyway, and would prefer P-256 to larger curves.
     pub(crate) fn groups(&self, role: Role) -> Vec<Group> {
         let Some(group) = self.group else { return Vec::new() };
         let by_server = group == Group::X25519 && self.suite.exchange == Exchange::EcdheEcdsa;

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub(crate) enum Tool {
 pub(crate) struct Place {
     pub(crate) identities: Identities,
     /// Of this stack alone.
-    pub(crate) directory: std::path::PathBuf,
+    pub(crate) directory: PathBuf,
 }
 
 impl Tool {
@@ -140,7 +140,7 @@ const STARTING: Duration = Duration::from_secs(60);
 pub(crate) struct CommandServer {
     process: Killed,
     pub(crate) port: u16,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
 }
 
 impl CommandServer {

@@ -51,7 +51,8 @@ pub(crate) fn plant(
     let domain = domain(stack, backends);
     let mut planted = Vec::new();
     for (dimension, what) in DIMENSIONS.into_iter().enumerate() {
-        let pair = green.iter().find_map(|cell| {
+        // The first hundred have each kind of cell.
+        let pair = green.iter().take(100).find_map(|cell| {
             let other = other_in(dimension, stack, cell, &domain, is_refused)?;
             Some((cell, other))
         });
@@ -70,7 +71,6 @@ pub(crate) fn plant(
         };
         planted.push(Planted { what, missed });
     }
-    // Not the oldest versions: some clients split their first record of data.
     let Some(cell) = green.iter().max_by_key(|cell| cell.version) else { return planted };
     if stack.secrets.at_least(1) > 0 {
         planted.push(Planted { what: "secrets", missed: with_other_secret(peer, stack, cell) });
@@ -122,7 +122,7 @@ fn other_in(
 
 /// Alters the secrets of our side.
 fn with_other_secret(peer: &mut Peer<'_>, stack: &Stack, cell: &Cell) -> Option<String> {
-    let found = || -> Result<()> {
+    let mut found = || -> Result<()> {
         let mut conversation = peer.converse(cell, Meddling::None)?;
         for secret in &mut conversation.own_secrets {
             let last = secret.master_secret.pop().unwrap_or('0');
@@ -134,6 +134,5 @@ fn with_other_secret(peer: &mut Peer<'_>, stack: &Stack, cell: &Cell) -> Option<
             Ok(()) => Err(anyhow!("not found")),
         }
     };
-    let mut found = found;
     found().err().map(|error| format!("{cell}: {error:#}"))
 }

@@ -18,7 +18,7 @@ const INTRODUCTION: &str = "\
 
 Independent TLS stacks as clients of `sslprov serve`, and as servers of `sslprov connect`, from SSL
 3.0 to TLS 1.2. A cell fixes version, suite, group, client certificate, way of resumption, extended
-master secret (EMS), encrypt-then-MAC (EtM) and backend; both sides are allowed nothing else.
+master secret (EMS), encrypt-then-MAC (EtM) and backend; clients offer nothing else.
 
 Every pair of such values that a stack supports is met by a cell. In addition, clients run every
 suite with RSA key exchange in every version, with and without EMS and EtM, on every backend.
@@ -57,8 +57,8 @@ pub(crate) fn markdown(ready: &[Ready], runs: &[StackRun]) -> String {
         let ready: Vec<_> = ready.iter().filter(|ready| ready.stack.role == role).collect();
         let runs: Vec<_> = of_role(role).collect();
         page.push_str(match role {
-            Role::Client => "\n# Stacks as clients of `sslprov serve`\n\n",
-            Role::Server => "\n# Stacks as servers of `sslprov connect`\n\n",
+            Role::Client => "\n## Stacks as clients of `sslprov serve`\n\n",
+            Role::Server => "\n## Stacks as servers of `sslprov connect`\n\n",
         });
         page.push_str("| Stack | Program | EMS | EtM | Master secrets compared |\n");
         page.push_str("|---|---|---|---|---|\n");
@@ -78,7 +78,7 @@ pub(crate) fn markdown(ready: &[Ready], runs: &[StackRun]) -> String {
         page.push('\n');
         page.push_str(&values_table(&runs));
         for Ready { stack, version, .. } in &ready {
-            page.push_str(&format!("\n## {} {version} as a {}\n\n", stack.name, role.name()));
+            page.push_str(&format!("\n### {} {version} as a {}\n\n", stack.name, role.name()));
             let of_stack = runs.iter().filter(|run| run.stack.key == stack.key).copied();
             page.push_str(&stack_table(&of_stack.collect::<Vec<_>>()));
         }

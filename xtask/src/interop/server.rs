@@ -98,7 +98,7 @@ impl Servers {
             .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
             .args(["--allow-ssl3", "--suites", "default,legacy", "--threads", "2"])
             // Botan checks for seconds that a large prime is one, on a busy machine for longer.
-            .args(["--handshake-timeout", "60"])
+            .args(["--timeout", "120", "--handshake-timeout", "120"])
             .args(["--key-exchange", "ecdhe,dhe,rsa"])
             .args(["--client-auth", if requires { "require" } else { "none" }])
             .args(match resumption {
