@@ -1,19 +1,16 @@
 // The Bouncy Castle client of the interoperability matrix, through its own TLS interface.
 // README.md describes its input and output.
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Hashtable;
 import java.util.HexFormat;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
+import java.util.Vector;
 import org.bouncycastle.tls.CertificateRequest;
 import org.bouncycastle.tls.DefaultTlsClient;
 import org.bouncycastle.tls.ProtocolVersion;
-import org.bouncycastle.tls.SecurityParameters;
 import org.bouncycastle.tls.TlsAuthentication;
 import org.bouncycastle.tls.TlsClientProtocol;
 import org.bouncycastle.tls.TlsCredentials;
@@ -25,50 +22,31 @@ import org.bouncycastle.tls.crypto.impl.bc.BcTlsCrypto;
 final class BouncyCastleClient {
     private static final byte[] REQUEST =
         "GET /session.json HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
-    private static final int TIMEOUT_MILLISECONDS = 10_000;
 
-    /** Arguments: the port and the certificate, or none to be told the version. */
-    public static void main(String[] arguments) throws Exception {
-        if (arguments.length == 0) {
-            System.out.println(new BouncyCastleProvider().getVersionStr());
-            return;
-        }
-        int port = Integer.parseInt(arguments[0]);
-        BufferedReader cells = new BufferedReader(new InputStreamReader(System.in));
-        for (String line = cells.readLine(); line != null; line = cells.readLine()) {
-            try {
-                Client first = new Client(line.split(" "), null);
-                first.converse(port);
-                new Client(line.split(" "), first.session()).converse(port);
-                System.out.println("done");
-            } catch (Exception exception) {
-                System.out.println("failed " + exception.toString().replace('\n', ' '));
-            }
-            System.out.flush();
-        }
+    public static void main(String[] arguments) throws IOException {
+        BouncyCastlePeer.start(arguments, BouncyCastleClient::converse);
+    }
+
+    private static void converse(Cell cell) throws IOException {
+        Client first = new Client(cell, null);
+        first.converse();
+        new Client(cell, first.session()).converse();
     }
 
     /** One connection. */
     private static final class Client extends DefaultTlsClient {
-        private final ProtocolVersion version;
-        private final int suite;
-        private final boolean extendedMasterSecret;
-        private final boolean encryptThenMac;
+        private final Cell cell;
         private final TlsSession resumed;
 
-        Client(String[] cell, TlsSession resumed) {
+        Client(Cell cell, TlsSession resumed) {
             super(new BcTlsCrypto(new SecureRandom()));
-            int code = Integer.parseInt(cell[0], 16);
-            this.version = ProtocolVersion.get(code >> 8, code & 0xFF);
-            this.suite = Integer.parseInt(cell[1], 16);
-            this.extendedMasterSecret = cell[2].equals("1");
-            this.encryptThenMac = cell[3].equals("1");
+            this.cell = cell;
             this.resumed = resumed;
         }
 
-        void converse(int port) throws IOException {
-            try (Socket socket = new Socket("127.0.0.1", port)) {
-                socket.setSoTimeout(TIMEOUT_MILLISECONDS);
+        void converse() throws IOException {
+            try (Socket socket = new Socket("127.0.0.1", cell.port)) {
+                socket.setSoTimeout(Cell.TIMEOUT_MILLISECONDS);
                 TlsClientProtocol protocol =
                     new TlsClientProtocol(socket.getInputStream(), socket.getOutputStream());
                 protocol.connect(this);
@@ -85,24 +63,33 @@ final class BouncyCastleClient {
 
         @Override
         protected ProtocolVersion[] getSupportedVersions() {
-            return version.only();
+            return BouncyCastlePeer.version(cell).only();
         }
 
         @Override
         protected int[] getSupportedCipherSuites() {
-            return new int[] {suite};
+            return new int[] {cell.suite};
+        }
+
+        @Override
+        protected Vector<Integer> getSupportedGroups(@SuppressWarnings("rawtypes") Vector roles) {
+            Vector<Integer> groups = new Vector<>();
+            for (int group : cell.groups) {
+                groups.add(group);
+            }
+            return groups;
         }
 
         @Override
         public boolean shouldUseExtendedMasterSecret() {
-            return extendedMasterSecret;
+            return cell.extendedMasterSecret;
         }
 
         @Override
         public Hashtable<Integer, byte[]> getClientExtensions() throws IOException {
             @SuppressWarnings("unchecked")
             Hashtable<Integer, byte[]> extensions = super.getClientExtensions();
-            if (encryptThenMac) {
+            if (cell.encryptThenMac) {
                 TlsExtensionsUtils.addEncryptThenMACExtension(extensions);
             } else {
                 extensions.remove(TlsExtensionsUtils.EXT_encrypt_then_mac);
@@ -123,13 +110,7 @@ final class BouncyCastleClient {
         @Override
         public void notifyHandshakeComplete() throws IOException {
             super.notifyHandshakeComplete();
-            SecurityParameters parameters = context.getSecurityParametersConnection();
-            byte[] secret =
-                context.getCrypto().adoptSecret(parameters.getMasterSecret()).extract();
-            HexFormat hex = HexFormat.of();
-            System.out.println(
-                "secret " + hex.formatHex(parameters.getClientRandom()) + " "
-                    + hex.formatHex(secret));
+            BouncyCastlePeer.tellMasterSecret(context);
         }
 
         @Override
@@ -140,8 +121,14 @@ final class BouncyCastleClient {
                 public void notifyServerCertificate(TlsServerCertificate certificate) {}
 
                 @Override
-                public TlsCredentials getClientCredentials(CertificateRequest request) {
-                    return null;
+                public TlsCredentials getClientCredentials(CertificateRequest request)
+                    throws IOException {
+                    if (cell.client == null) {
+                        return null;
+                    }
+                    BcTlsCrypto crypto = (BcTlsCrypto) context.getCrypto();
+                    Vector<?> offered = request.getSupportedSignatureAlgorithms();
+                    return BouncyCastlePeer.signer(context, crypto, cell, cell.client, offered);
                 }
             };
         }

@@ -1,64 +1,12 @@
 /* The BearSSL client of the interoperability matrix. BearSSL knows neither the extended master
- * secret nor encrypt-then-MAC. README.md describes its input and output. */
+ * secret nor encrypt-then-MAC, and no tickets. README.md describes its input and output. */
 
-#include <bearssl.h>
+#include "bearssl_peer.h"
 
-#include "client.h"
-
-static unsigned char certificate[8192];
-static size_t certificate_length;
-static br_rsa_public_key server_key;
-
-static void keep(void *context, const void *bytes, size_t length)
-{
-    (void)context;
-    if (length <= sizeof certificate - certificate_length) {
-        memcpy(certificate + certificate_length, bytes, length);
-        certificate_length += length;
-    }
-}
-
-/* Takes the server's key out of its certificate: BearSSL is to believe it without a chain. */
-static bool read_certificate(const char *path)
-{
-    static br_x509_decoder_context decoder;
-    static unsigned char text[16384];
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return false;
-    size_t length = fread(text, 1, sizeof text, file), taken = 0;
-    fclose(file);
-    br_pem_decoder_context pem;
-    br_pem_decoder_init(&pem);
-    br_pem_decoder_setdest(&pem, keep, NULL);
-    while (taken < length && br_pem_decoder_event(&pem) != BR_PEM_END_OBJ)
-        taken += br_pem_decoder_push(&pem, text + taken, length - taken);
-    br_x509_decoder_init(&decoder, NULL, NULL);
-    br_x509_decoder_push(&decoder, certificate, certificate_length);
-    br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
-    if (key == NULL || key->key_type != BR_KEYTYPE_RSA)
-        return false;
-    server_key = key->key.rsa;
-    return true;
-}
-
-static int receive(void *context, unsigned char *bytes, size_t length)
-{
-    ssize_t count = read(*(int *)context, bytes, length);
-    return count > 0 ? (int)count : -1;
-}
-
-static int transmit(void *context, const unsigned char *bytes, size_t length)
-{
-    ssize_t count = write(*(int *)context, bytes, length);
-    return count > 0 ? (int)count : -1;
-}
-
-static bool connection(br_ssl_client_context *client, unsigned short port, bool resume)
+static bool connection(br_ssl_client_context *client, unsigned port, bool resume)
 {
     static struct answer answer;
     br_sslio_context io;
-    br_ssl_session_parameters session;
     int fd = connect_to(port), count;
     if (fd < 0)
         return failed("connect", fd);
@@ -74,36 +22,41 @@ static bool connection(br_ssl_client_context *client, unsigned short port, bool 
     /* BR_ERR_OK is a connection that the server ended with close_notify. */
     if (br_ssl_engine_last_error(&client->eng) != BR_ERR_OK)
         return failed("BearSSL error", br_ssl_engine_last_error(&client->eng));
-    br_ssl_engine_get_session_parameters(&client->eng, &session);
-    print_secret(client->eng.client_random, session.master_secret);
+    tell_secret(&client->eng);
     print_answer(&answer);
     return true;
 }
 
-static bool converse(const struct cell *cell, unsigned short port)
+static bool converse(const struct cell *cell)
 {
     static br_ssl_client_context client;
     static br_x509_minimal_context minimal;
     static br_x509_knownkey_context known;
+    static br_ec_impl curves;
+    static struct identity server, own;
     static unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
-    uint16_t suite = (uint16_t)cell->suite;
+    const char *name = client_identity(cell);
+    if (cell->version < BR_TLS10)
+        return failed("no version", cell->version);
+    if (!read_certificate(cell->server, &server))
+        return failed("certificate", 0);
     br_ssl_client_init_full(&client, &minimal, NULL, 0);
-    br_x509_knownkey_init_rsa(&known, &server_key, BR_KEYTYPE_KEYX | BR_KEYTYPE_SIGN);
-    br_ssl_engine_set_x509(&client.eng, &known.vtable);
-    br_ssl_engine_set_versions(&client.eng, cell->version, cell->version);
-    br_ssl_engine_set_suites(&client.eng, &suite, 1);
+    believe(&client.eng, &known, &server);
+    limit(&client.eng, cell, &curves, cell->group_count);
+    if (name != NULL && (!read_certificate(name, &own) || !read_key(name, &own)))
+        return failed("client certificate", 0);
+    if (name != NULL && own.private_key.key_type == BR_KEYTYPE_RSA)
+        br_ssl_client_set_single_rsa(&client, &own.chain, 1, &own.private_key.key.rsa,
+                                     br_rsa_pkcs1_sign_get_default());
+    else if (name != NULL)
+        br_ssl_client_set_single_ec(&client, &own.chain, 1, &own.private_key.key.ec,
+                                    BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ec_get_default(),
+                                    br_ecdsa_sign_asn1_get_default());
     br_ssl_engine_set_buffer(&client.eng, buffer, sizeof buffer, 1);
-    return connection(&client, port, false) && connection(&client, port, true);
+    return connection(&client, cell->port, false) && connection(&client, cell->port, true);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        /* The library does not know its version. */
-        puts("");
-        return 0;
-    }
-    if (!read_certificate(argv[2]))
-        return 1;
-    return serve_cells((unsigned short)atoi(argv[1]), converse);
+    return start(argc, argv, converse);
 }

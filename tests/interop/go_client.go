@@ -1,5 +1,5 @@
 // The Go client of the interoperability matrix: crypto/tls, which has neither the extended master
-// secret for RSA suites nor encrypt-then-MAC, and resumes by tickets only.
+// secret nor encrypt-then-MAC, and resumes by tickets only.
 // README.md describes its input and output.
 package main
 
@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,14 +22,14 @@ const (
 )
 
 func main() {
-	// Arguments: the port and the certificate, or none to be told the version.
+	// Argument: the directory of the identities, or none to be told the version.
 	if len(os.Args) < 2 {
 		fmt.Println(strings.TrimPrefix(runtime.Version(), "go"))
 		return
 	}
 	cells := bufio.NewScanner(os.Stdin)
 	for cells.Scan() {
-		if err := converse(os.Args[1], cells.Text()); err != nil {
+		if err := converse(os.Args[1], strings.Fields(cells.Text())); err != nil {
 			fmt.Println("failed", strings.ReplaceAll(err.Error(), "\n", " "))
 		} else {
 			fmt.Println("done")
@@ -36,26 +37,48 @@ func main() {
 	}
 }
 
-func converse(port, cell string) error {
-	var version, suite uint16
-	if _, err := fmt.Sscanf(cell, "%x %x", &version, &suite); err != nil {
+func converse(directory string, cell []string) error {
+	version, err := strconv.ParseUint(cell[1], 16, 16)
+	if err != nil {
+		return err
+	}
+	suite, err := strconv.ParseUint(cell[2], 16, 16)
+	if err != nil {
 		return err
 	}
 	// Go offers TLS 1.2 when told of SSL 3.0, which it no longer has.
 	if version < tls.VersionTLS10 {
 		return fmt.Errorf("no version %#x", version)
 	}
+	// Go offers its own suites when told of none that it knows.
+	if !knows(uint16(suite)) {
+		return fmt.Errorf("no suite %#x", suite)
+	}
 	var keyLog bytes.Buffer
 	config := &tls.Config{
-		InsecureSkipVerify: true,
-		MinVersion:         version,
-		MaxVersion:         version,
-		CipherSuites:       []uint16{suite},
-		ClientSessionCache: tls.NewLRUClientSessionCache(1),
-		KeyLogWriter:       &keyLog,
+		InsecureSkipVerify:     true,
+		MinVersion:             uint16(version),
+		MaxVersion:             uint16(version),
+		CipherSuites:           []uint16{uint16(suite)},
+		ClientSessionCache:     tls.NewLRUClientSessionCache(1),
+		SessionTicketsDisabled: cell[7] != "ticket",
+		KeyLogWriter:           &keyLog,
+	}
+	for _, group := range strings.Split(strings.Trim(cell[5], "-"), ",") {
+		if number, err := strconv.ParseUint(group, 16, 16); err == nil {
+			config.CurvePreferences = append(config.CurvePreferences, tls.CurveID(number))
+		}
+	}
+	if name := map[string]string{"rsa": "client-rsa", "ecdsa": "client-p256"}[cell[6]]; name != "" {
+		base := directory + "/" + name
+		certificate, err := tls.LoadX509KeyPair(base+".cert.pem", base+".key.pem")
+		if err != nil {
+			return err
+		}
+		config.Certificates = []tls.Certificate{certificate}
 	}
 	for connection := 0; connection < 2; connection++ {
-		answer, err := ask("127.0.0.1:"+port, config)
+		answer, err := ask("127.0.0.1:"+cell[0], config)
 		if err != nil {
 			return err
 		}
@@ -65,6 +88,15 @@ func converse(port, cell string) error {
 		fmt.Println("secret", strings.TrimPrefix(line, "CLIENT_RANDOM "))
 	}
 	return nil
+}
+
+func knows(suite uint16) bool {
+	for _, known := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if known.ID == suite {
+			return true
+		}
+	}
+	return false
 }
 
 func ask(address string, config *tls.Config) ([]byte, error) {

@@ -1,28 +1,7 @@
 /* The mbedTLS client of the interoperability matrix.
  * README.md describes its input and output. */
 
-#include <mbedtls/ctr_drbg.h>
-#include <mbedtls/entropy.h>
-#include <mbedtls/net_sockets.h>
-#include <mbedtls/ssl.h>
-#include <mbedtls/version.h>
-
-#include "client.h"
-
-static mbedtls_entropy_context entropy;
-static mbedtls_ctr_drbg_context generator;
-
-/* Tells the secrets of a connection, as mbedTLS tells them to us. */
-static int on_keys(void *context, const unsigned char *master, const unsigned char *key_block,
-                   size_t mac_length, size_t key_length, size_t iv_length,
-                   const unsigned char client_random[RANDOM_BYTES],
-                   const unsigned char server_random[RANDOM_BYTES], mbedtls_tls_prf_types prf)
-{
-    (void)context, (void)key_block, (void)mac_length, (void)key_length, (void)iv_length;
-    (void)server_random, (void)prf;
-    print_secret(client_random, master);
-    return 0;
-}
+#include "mbedtls_peer.h"
 
 static bool exchange(mbedtls_ssl_context *ssl, mbedtls_ssl_session *session, bool resume,
                      struct answer *answer)
@@ -52,33 +31,18 @@ static bool exchange(mbedtls_ssl_context *ssl, mbedtls_ssl_session *session, boo
     return true;
 }
 
-static bool connection(const struct cell *cell, unsigned short port, mbedtls_ssl_session *session,
-                       bool resume)
+static bool connection(const struct cell *cell, const mbedtls_ssl_config *config,
+                       mbedtls_ssl_session *session, bool resume)
 {
-    const int suites[] = {(int)cell->suite, 0};
-    int minor = (int)(cell->version & 0xFF);
-    mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
     mbedtls_net_context socket;
     struct answer answer;
     bool done;
-    mbedtls_ssl_config_init(&config);
     mbedtls_ssl_init(&ssl);
     mbedtls_net_init(&socket);
-    mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
-                                MBEDTLS_SSL_PRESET_DEFAULT);
-    mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &generator);
-    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
-    mbedtls_ssl_conf_min_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, minor);
-    mbedtls_ssl_conf_max_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, minor);
-    mbedtls_ssl_conf_ciphersuites(&config, suites);
-    mbedtls_ssl_conf_extended_master_secret(&config, cell->extended_master_secret);
-    mbedtls_ssl_conf_encrypt_then_mac(&config, cell->encrypt_then_mac);
-    mbedtls_ssl_conf_session_tickets(&config, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-    mbedtls_ssl_conf_export_keys_ext_cb(&config, on_keys, NULL);
-    socket.fd = connect_to(port);
+    socket.fd = connect_to(cell->port);
     mbedtls_ssl_set_bio(&ssl, &socket, mbedtls_net_send, mbedtls_net_recv, NULL);
-    int code = mbedtls_ssl_setup(&ssl, &config);
+    int code = mbedtls_ssl_setup(&ssl, config);
     if (socket.fd < 0 || code != 0)
         done = failed("setup", code);
     else
@@ -87,30 +51,31 @@ static bool connection(const struct cell *cell, unsigned short port, mbedtls_ssl
         print_answer(&answer);
     mbedtls_net_free(&socket);
     mbedtls_ssl_free(&ssl);
-    mbedtls_ssl_config_free(&config);
     return done;
 }
 
-static bool converse(const struct cell *cell, unsigned short port)
+static bool converse(const struct cell *cell)
 {
+    struct settings settings;
     mbedtls_ssl_session session;
     mbedtls_ssl_session_init(&session);
-    bool done = connection(cell, port, &session, false) && connection(cell, port, &session, true);
+    int code = configure(&settings, cell, MBEDTLS_SSL_IS_CLIENT);
+    mbedtls_ssl_conf_authmode(&settings.config, MBEDTLS_SSL_VERIFY_NONE);
+    mbedtls_ssl_conf_session_tickets(&settings.config,
+                                     uses_tickets(cell) ? MBEDTLS_SSL_SESSION_TICKETS_ENABLED
+                                                        : MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+    const char *name = client_identity(cell);
+    if (code == 0 && name != NULL)
+        code = use_identity(&settings, name);
+    bool done = code == 0 ? connection(cell, &settings.config, &session, false)
+                                && connection(cell, &settings.config, &session, true)
+                          : failed("configuration", code);
     mbedtls_ssl_session_free(&session);
+    release(&settings);
     return done;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        char version[16];
-        mbedtls_version_get_string(version);
-        puts(version);
-        return 0;
-    }
-    mbedtls_entropy_init(&entropy);
-    mbedtls_ctr_drbg_init(&generator);
-    if (mbedtls_ctr_drbg_seed(&generator, mbedtls_entropy_func, &entropy, NULL, 0) != 0)
-        return 1;
-    return serve_cells((unsigned short)atoi(argv[1]), converse);
+    return start(argc, argv, converse);
 }

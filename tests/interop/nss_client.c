@@ -1,12 +1,7 @@
 /* The NSS client of the interoperability matrix. NSS does not know encrypt-then-MAC, and
  * distributions build it without a key log. README.md describes its input and output. */
 
-#include <nspr.h>
-#include <nss.h>
-#include <ssl.h>
-#include <sslproto.h>
-
-#include "client.h"
+#include "nss_peer.h"
 
 static SECStatus believe(void *context, PRFileDesc *fd, PRBool check, PRBool is_server)
 {
@@ -14,26 +9,33 @@ static SECStatus believe(void *context, PRFileDesc *fd, PRBool check, PRBool is_
     return SECSuccess;
 }
 
+/* Gives the client's certificate to a server that asks for it. */
+static SECStatus send_certificate(void *context, PRFileDesc *fd, CERTDistNames *names,
+                                  CERTCertificate **certificate, SECKEYPrivateKey **key)
+{
+    const struct cell *cell = context;
+    (void)fd, (void)names;
+    const char *name = client_identity(cell);
+    return name != NULL && load_identity(name, certificate, key) ? SECSuccess : SECFailure;
+}
+
 static bool configure(PRFileDesc *fd, const struct cell *cell)
 {
-    SSLVersionRange range = {(PRUint16)cell->version, (PRUint16)cell->version};
-    for (PRUint16 index = 0; index < SSL_NumImplementedCiphers; index++)
-        SSL_CipherPrefSet(fd, SSL_ImplementedCiphers[index], PR_FALSE);
-    return SSL_VersionRangeSet(fd, &range) == SECSuccess
-           && SSL_CipherPrefSet(fd, (PRInt32)cell->suite, PR_TRUE) == SECSuccess
-           && SSL_OptionSet(fd, SSL_ENABLE_EXTENDED_MASTER_SECRET, cell->extended_master_secret)
-                  == SECSuccess
-           && SSL_OptionSet(fd, SSL_ENABLE_SESSION_TICKETS, PR_FALSE) == SECSuccess
+    /* Fields have numbers from 256 on (RFC 7919). NSS lists them only if it insists on them. */
+    bool uses_field = cell->group_count > 0 && cell->groups[0] >= 0x100;
+    return configure_both(fd, cell)
+           && SSL_OptionSet(fd, SSL_REQUIRE_DH_NAMED_GROUPS, uses_field) == SECSuccess
            && SSL_AuthCertificateHook(fd, believe, NULL) == SECSuccess
+           && SSL_GetClientAuthDataHook(fd, send_certificate, (void *)cell) == SECSuccess
            && SSL_SetURL(fd, HOST) == SECSuccess;
 }
 
-static bool exchange(PRFileDesc *fd, const struct cell *cell, unsigned short port)
+static bool exchange(PRFileDesc *fd, const struct cell *cell)
 {
     static struct answer answer;
     PRNetAddr address;
     PRInt32 count;
-    PR_InitializeNetAddr(PR_IpAddrLoopback, port, &address);
+    PR_InitializeNetAddr(PR_IpAddrLoopback, (PRUint16)cell->port, &address);
     if (!configure(fd, cell))
         return failed("configuration", PR_GetError());
     if (PR_Connect(fd, &address, PR_INTERVAL_NO_TIMEOUT) != PR_SUCCESS)
@@ -52,21 +54,21 @@ static bool exchange(PRFileDesc *fd, const struct cell *cell, unsigned short por
     return true;
 }
 
-static bool connection(const struct cell *cell, unsigned short port)
+static bool connection(const struct cell *cell)
 {
     PRFileDesc *fd = SSL_ImportFD(NULL, PR_NewTCPSocket());
     if (fd == NULL)
         return failed("socket", PR_GetError());
-    bool done = exchange(fd, cell, port);
+    bool done = exchange(fd, cell);
     PR_Close(fd);
     return done;
 }
 
-static bool converse(const struct cell *cell, unsigned short port)
+static bool converse(const struct cell *cell)
 {
     /* The cache is the process's: a session of another cell is not to be resumed. */
     SSL_ClearSessionCache();
-    return connection(cell, port) && connection(cell, port);
+    return connection(cell) && connection(cell);
 }
 
 int main(int argc, char **argv)
@@ -77,5 +79,5 @@ int main(int argc, char **argv)
     }
     if (NSS_NoDB_Init(NULL) != SECSuccess || NSS_SetDomesticPolicy() != SECSuccess)
         return 1;
-    return serve_cells((unsigned short)atoi(argv[1]), converse);
+    return run_cells(argv[1], converse);
 }

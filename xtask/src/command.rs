@@ -130,7 +130,17 @@ impl Run {
 /// Does `work` on each of `items`, on as many at a time as there are processors, and returns the
 /// results in the order of the items.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let workers = thread::available_parallelism().map_or(2, NonZero::get).min(items.len());
+    let processors = thread::available_parallelism().map_or(2, NonZero::get);
+    in_parallel_by(processors, items, work)
+}
+
+/// The same, with a number of items at a time.
+pub(crate) fn in_parallel_by<T: Sync, R: Send>(
+    workers: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let workers = workers.min(items.len());
     let waiting = Mutex::new(items.iter().enumerate());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let (sender, done) = channel();

@@ -143,7 +143,7 @@ enum Task {
     KeyServer(key_server::Options),
     /// Build and test the C library; run its C programs under sanitizers and valgrind.
     Capi(capi::Options),
-    /// Test `sslprov serve` with real TLS clients, and write docs/interop.md.
+    /// Test `sslprov serve` and `sslprov connect` with real TLS stacks, and write docs/interop.md.
     Interop(interop::Options),
     /// Check that tshark decrypts the captures of tests/data with our key log.
     Tshark,

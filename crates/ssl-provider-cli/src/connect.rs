@@ -68,6 +68,10 @@ pub struct Args {
     #[arg(long, short)]
     pub pipe: bool,
 
+    /// With --pipe, close at the end of the input instead of waiting for the server
+    #[arg(long, requires = "pipe")]
+    pub close_at_end: bool,
+
     /// Longest time in seconds for connecting, and for the handshake with what comes before it;
     /// with --pipe also the longest silence after the end of the input
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -232,6 +236,7 @@ impl Client<'_> {
     fn pipe(&self, link: &mut Link) -> Result<bool, Failure> {
         let after_input = Duration::from_secs(self.args.timeout);
         let before = self.args.idle_timeout.map(Duration::from_secs);
+        let after_input = (!self.args.close_at_end).then_some(after_input);
         match link.pipe(before, after_input) {
             Ok(()) => Ok(true),
             Err(Lost::Output(error)) => Err(Failure::Output(error)),

@@ -139,6 +139,11 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 
+    /// Longest duration of a handshake, in seconds, at most --timeout
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub handshake_timeout: u64,
+
     /// Stop after one connection
     #[arg(long, conflicts_with = "max_connections")]
     pub once: bool,
@@ -179,7 +184,8 @@ How a connection ends:
                     that helps, if any
   failed by client  the client sent a fatal alert
   lost              the client disconnected without close_notify
-  timed out         the connection took longer than --timeout, or the handshake took too long
+  timed out         the connection took longer than --timeout, or the handshake than
+                    --handshake-timeout
 
 Exit codes:
   0  the server was stopped (SIGINT, SIGTERM), or has served the requested number of connections
@@ -547,7 +553,7 @@ impl Args {
         Limits {
             threads: self.threads.map_or_else(|| self.default_threads(), Into::into),
             connection,
-            handshake: default.handshake.min(connection),
+            handshake: Duration::from_secs(self.handshake_timeout).min(connection),
             total: if self.once { Some(1) } else { self.max_connections },
             ..default
         }

@@ -189,6 +189,11 @@ fn standard_input_and_output_are_piped() {
     let line = [&[b'a'; 999][..], b"\n"].concat();
     let run = pipe(&line.repeat(1500), &["--quiet", "--max-version", "tls1.0"]).expect_code(0);
     assert_eq!(run.stdout.len(), 1_500_000);
+    // The end of the input ends the connection, before the answer or after it.
+    let start = Instant::now();
+    let run = pipe(b"hello\n", &["--quiet", "--close-at-end"]).expect_code(0);
+    assert!(["", "olleh\n"].contains(&run.stdout.as_str()), "{}", run.stdout);
+    assert!(start.elapsed() < Duration::from_secs(3), "waited for the server");
     // The server closes.
     let run = pipe(b"CLOSE\n", &["--quiet"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
@@ -379,6 +384,7 @@ fn arguments_that_cannot_be_used_are_refused() {
         (&["127.0.0.1:1", "--starttls", "gopher"], "smtp"),
         (&["127.0.0.1:1", "--backend", "all"], "one backend"),
         (&["127.0.0.1:1", "--idle-timeout", "3"], "--pipe"),
+        (&["127.0.0.1:1", "--close-at-end"], "--pipe"),
     ] {
         sslprov(["connect"].iter().chain(arguments)).expect_code(2).expect_stderr(word);
     }

@@ -400,14 +400,16 @@ fn a_client_that_half_closes_at_once_still_gets_the_alert() {
 
 #[test]
 fn a_connection_that_does_nothing_holds_no_thread_and_is_ended() {
-    let server = Server::with_key(&["--threads", "1", "--timeout", "2"]);
-    let mut idle: Vec<_> = (0..200).map(|_| server.connect()).collect();
-    assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
-    let start = Instant::now();
-    let mut rest = Vec::new();
-    idle[0].read_to_end(&mut rest).expect("the end, not a reset");
-    assert!(start.elapsed() < Duration::from_secs(15));
-    assert!(rest.is_empty());
+    for limit in [&["--timeout", "2"][..], &["--timeout", "300", "--handshake-timeout", "2"]] {
+        let server = Server::with_key(&[&["--threads", "1"], limit].concat());
+        let mut idle: Vec<_> = (0..200).map(|_| server.connect()).collect();
+        assert_eq!(refusal(&server), [21, 3, 1, 0, 2, 2, 10]);
+        let start = Instant::now();
+        let mut rest = Vec::new();
+        idle[0].read_to_end(&mut rest).expect("the end, not a reset");
+        assert!(start.elapsed() < Duration::from_secs(8), "{limit:?}");
+        assert!(rest.is_empty());
+    }
 }
 
 /// Returns the server's reply to bytes that are not TLS, to the end of the stream.
@@ -633,7 +635,7 @@ fn files_and_options_that_do_not_match_are_errors() {
         tells_no_key(run.expect_stderr("expected ADDRESS:PORT"));
     }
     serve(&["--backend", "all"]).expect_stderr("one backend");
-    for option in ["--timeout", "--max-connections", "--threads"] {
+    for option in ["--timeout", "--handshake-timeout", "--max-connections", "--threads"] {
         serve(&[option, "0"]).expect_stderr("0 is not in 1..");
     }
     let help = sslprov(["serve", "--help"]).expect_code(0).stdout;

@@ -1,17 +1,22 @@
-//! Stacks whose own command is the client: `openssl s_client`, `gnutls-cli`, `botan tls_client`.
-//! Each conversation is a process of its own for every connection.
+//! Stacks whose own command is the peer: OpenSSL, GnuTLS and Botan. As a client, each conversation
+//! is a process of its own for every connection; as a server, one for each cell.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::{Cell, Version};
-use crate::interop::conversation::{Conversation, REQUEST, Secret, Session};
-use crate::interop::process::ask_once;
-use crate::interop::stacks::Place;
+use crate::interop::cell::{Cell, Exchange, Group, Resumption, Version};
+use crate::interop::conversation::{REQUEST, Secret, session_in};
+use crate::interop::identities::Identities;
+use crate::interop::process::{Killed, ask_once, last_lines};
+use crate::interop::stacks::Role;
 use crate::workspace::Workspace;
 
 /// A stack's own command.
@@ -22,12 +27,21 @@ pub(crate) enum Tool {
     Botan,
 }
 
+/// Where a command has its files.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) identities: Identities,
+    /// Of this stack alone.
+    pub(crate) directory: PathBuf,
+}
+
 impl Tool {
-    const fn program(self) -> &'static str {
-        match self {
-            Self::OpenSsl => "openssl",
-            Self::GnuTls => "gnutls-cli",
-            Self::Botan => "botan",
+    const fn program(self, role: Role) -> &'static str {
+        match (self, role) {
+            (Self::OpenSsl, _) => "openssl",
+            (Self::GnuTls, Role::Client) => "gnutls-cli",
+            (Self::GnuTls, Role::Server) => "gnutls-serv",
+            (Self::Botan, _) => "botan",
         }
     }
 
@@ -36,8 +50,13 @@ impl Tool {
     /// # Errors
     ///
     /// Fails when the command is missing.
-    pub(crate) fn version(self, workspace: &Workspace, packages: &str) -> Result<String> {
-        let program = self.program();
+    pub(crate) fn version(
+        self,
+        workspace: &Workspace,
+        role: Role,
+        packages: &str,
+    ) -> Result<String> {
+        let program = self.program(role);
         let installed = is_installed(program);
         ensure!(installed, "{program} is not installed; on Debian: apt-get install {packages}");
         let (argument, word) = match self {
@@ -51,42 +70,207 @@ impl Tool {
         version.map(str::to_owned).with_context(|| format!("{program} does not report its version"))
     }
 
-    /// Two connections, the second with the session of the first.
+    /// Two connections as a client, the second with the session of the first. Returns the sessions
+    /// as `sslprov serve` reports them, and the secrets of the client.
     ///
     /// # Errors
     ///
     /// Fails when there is no response, with the client's own message.
-    pub(crate) fn converse(self, place: &Place, cell: &Cell) -> Result<Conversation> {
-        let key_log = place.directory.join("keys");
-        for file in [&key_log, &place.directory.join("session")] {
-            if file.exists() {
-                fs::remove_file(file).context("cannot remove the files of the last cell")?;
-            }
-        }
-        let mut answers = Vec::new();
+    pub(crate) fn converse(
+        self,
+        place: &Place,
+        cell: &Cell,
+        port: u16,
+    ) -> Result<(Vec<Value>, Vec<Secret>)> {
+        forget_files(&place.directory)?;
+        let mut sessions = Vec::new();
         for resume in [false, true] {
-            let mut command = Command::new(self.program());
-            command.current_dir(&place.directory).env("SSLKEYLOGFILE", &key_log);
+            let mut command = Command::new(self.program(Role::Client));
+            command.current_dir(&place.directory).env("SSLKEYLOGFILE", "keys");
             match self {
-                Self::OpenSsl => openssl(&mut command, place, cell, resume)?,
-                Self::GnuTls => gnutls(&mut command, place, cell, resume)?,
-                Self::Botan => botan(&mut command, place, cell)?,
+                Self::OpenSsl => openssl_client(&mut command, place, cell, port, resume)?,
+                Self::GnuTls => gnutls_client(&mut command, place, cell, port, resume)?,
+                Self::Botan => botan_client(&mut command, place, cell, port)?,
             }
             let (output, complaint) = ask_once(&mut command, REQUEST)?;
-            ensure!(Session::find(&output).is_ok(), "no response: {complaint}");
-            answers.push(output);
+            let session = session_in(&output);
+            sessions
+                .push(session.with_context(|| format!("{complaint}; {}", last_lines(&output)))?);
         }
-        let secrets = if key_log.exists() {
-            Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?)
-        } else {
-            Vec::new()
+        Ok((sessions, secrets_in(&place.directory)?))
+    }
+
+    /// Starts a server for a cell, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not listen in time, with its own message.
+    pub(crate) fn serve(self, place: &Place, cell: &Cell) -> Result<CommandServer> {
+        forget_files(&place.directory)?;
+        let port = free_port()?;
+        let mut command = Command::new(self.program(Role::Server));
+        command.current_dir(&place.directory).env("SSLKEYLOGFILE", "keys");
+        match self {
+            Self::OpenSsl => openssl_server(&mut command, place, cell, port)?,
+            Self::GnuTls => gnutls_server(&mut command, place, cell, port)?,
+            Self::Botan => botan_server(&mut command, place, cell, port)?,
+        }
+        let log = place.directory.join("output");
+        let output = File::create(&log).context("cannot create the server's output")?;
+        let errors = output.try_clone().context("cannot create the server's output")?;
+        let process = Killed::start_with(command.stdout(output).stderr(errors))?;
+        let mut server = CommandServer { process, port, directory: place.directory.clone() };
+        let start = Instant::now();
+        while !is_listening(port) {
+            if !matches!(server.process.child.try_wait(), Ok(None)) {
+                bail!("the server does not start: {}", server.complaint());
+            }
+            ensure!(start.elapsed() < STARTING, "the server does not listen");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+}
+
+/// Longest time that a server may take to start.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// A server of a command, which ends with this value.
+#[derive(Debug)]
+pub(crate) struct CommandServer {
+    process: Killed,
+    pub(crate) port: u16,
+    directory: PathBuf,
+}
+
+impl CommandServer {
+    /// Returns what it printed in the end, which may be why it refused a client.
+    pub(crate) fn complaint(&self) -> String {
+        last_lines(&fs::read(self.directory.join("output")).unwrap_or_default())
+    }
+
+    /// Ends it, and returns the secrets in its key log.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the key log cannot be read.
+    pub(crate) fn finish(self) -> Result<Vec<Secret>> {
+        let directory = self.directory.clone();
+        drop(self);
+        secrets_in(&directory)
+    }
+}
+
+/// Whether somebody listens on a port of this machine. It is looked up, since a server would count
+/// a connection.
+fn is_listening(port: u16) -> bool {
+    let wanted = format!(":{port:04X}");
+    let is_wanted = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, _, state) = (words.next(), words.next(), words.next());
+        local.is_some_and(|local| local.ends_with(&wanted)) && state == Some("0A")
+    };
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let mut tables = tables.iter().filter_map(|table| fs::read_to_string(table).ok()).peekable();
+    match tables.peek() {
+        Some(_) => tables.any(|table| table.lines().any(is_wanted)),
+        // Another system than Linux.
+        None => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok(),
+    }
+}
+
+/// Returns a port that is free now, for commands that cannot choose one.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+    Ok(listener.local_addr().context("no free port")?.port())
+}
+
+fn forget_files(directory: &Path) -> Result<()> {
+    for file in ["keys", "session"].map(|name| directory.join(name)) {
+        if file.exists() {
+            fs::remove_file(file).context("cannot remove the files of the last cell")?;
+        }
+    }
+    Ok(())
+}
+
+fn secrets_in(directory: &Path) -> Result<Vec<Secret>> {
+    let key_log = directory.join("keys");
+    if !key_log.exists() {
+        return Ok(Vec::new());
+    }
+    Ok(Secret::of_key_log(&fs::read_to_string(&key_log).context("cannot read the key log")?))
+}
+
+impl Cell {
+    fn openssl_suite(&self) -> String {
+        let exchange = match self.suite.exchange {
+            Exchange::Rsa => "",
+            Exchange::EcdheEcdsa => "ECDHE-ECDSA-",
+            Exchange::EcdheRsa => "ECDHE-RSA-",
+            Exchange::DheRsa => "DHE-RSA-",
         };
-        Ok(Conversation { answers, secrets })
+        format!("{exchange}{}{}:@SECLEVEL=0", self.suite.cipher.openssl, self.suite.mac.openssl)
+    }
+
+    const fn openssl_version(&self) -> &'static str {
+        match self.version {
+            Version::Ssl3 => "-ssl3",
+            Version::Tls1_0 => "-tls1",
+            Version::Tls1_1 => "-tls1_1",
+            Version::Tls1_2 => "-tls1_2",
+        }
+    }
+
+    fn gnutls_priority(&self, role: Role) -> String {
+        let exchange = match self.suite.exchange {
+            Exchange::Rsa => "RSA",
+            Exchange::EcdheEcdsa => "ECDHE-ECDSA",
+            Exchange::EcdheRsa => "ECDHE-RSA",
+            Exchange::DheRsa => "DHE-RSA",
+        };
+        let version = self.version.name().replace(' ', "");
+        let (cipher, mac) = (self.suite.cipher.gnutls, self.suite.mac.gnutls);
+        let mut priority = format!(
+            "NONE:+{exchange}:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509"
+        );
+        for group in self.groups(role) {
+            priority.push_str(&format!(":+GROUP-{}", group.name().to_uppercase()));
+        }
+        if !self.extended_master_secret {
+            priority.push_str(":%NO_SESSION_HASH");
+        }
+        if !self.encrypt_then_mac {
+            priority.push_str(":%NO_ETM");
+        }
+        priority
+    }
+
+    fn botan_policy(&self, role: Role) -> String {
+        let exchange = match self.suite.exchange {
+            Exchange::Rsa => "RSA",
+            Exchange::EcdheEcdsa | Exchange::EcdheRsa => "ECDH",
+            Exchange::DheRsa => "DH",
+        };
+        let signature = match self.suite.exchange {
+            Exchange::Rsa => "IMPLICIT RSA",
+            Exchange::EcdheEcdsa => "ECDSA",
+            Exchange::EcdheRsa | Exchange::DheRsa => "RSA",
+        };
+        let groups: Vec<_> = self.groups(role).into_iter().map(Group::botan).collect();
+        let groups = if groups.is_empty() { "x25519".to_owned() } else { groups.join(" ") };
+        format!(
+            "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {}\n\
+             macs = {}\nkey_exchange_methods = {exchange}\n\
+             signature_methods = {signature}\ngroups = {groups}\n\
+             signature_hashes = SHA-512 SHA-384 SHA-256 SHA-1\nnegotiate_encrypt_then_mac = {}\n",
+            self.suite.cipher.botan, self.suite.mac.botan, self.encrypt_then_mac,
+        )
     }
 }
 
 /// OpenSSL 3.0 has no option for the two extensions, only a configuration.
-fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
+fn openssl_configuration(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
     let sign = |wanted: bool| if wanted { "" } else { "-" };
     let configuration = format!(
         "openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = options\n\
@@ -95,65 +279,145 @@ fn openssl(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> R
         sign(cell.encrypt_then_mac)
     );
     write(&place.directory.join("openssl.cnf"), &configuration)?;
-    let version = match cell.version {
-        Version::Ssl3 => "-ssl3",
-        Version::Tls1_0 => "-tls1",
-        Version::Tls1_1 => "-tls1_1",
-        Version::Tls1_2 => "-tls1_2",
-    };
-    let cipher = cell.suite.cipher.openssl;
-    let mac = cell.suite.mac.openssl;
+    command.env("OPENSSL_CONF", "openssl.cnf");
+    Ok(())
+}
+
+fn openssl_groups(command: &mut Command, cell: &Cell, role: Role) {
+    let names: Vec<_> = cell.groups(role).into_iter().map(openssl_group).collect();
+    if !names.is_empty() {
+        command.args(["-groups", &names.join(":")]);
+    }
+}
+
+const fn openssl_group(group: Group) -> &'static str {
+    match group {
+        Group::P256 => "P-256",
+        Group::P384 => "P-384",
+        Group::P521 => "P-521",
+        Group::X25519 => "X25519",
+        Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096 => group.name(),
+    }
+}
+
+fn openssl_client(
+    command: &mut Command,
+    place: &Place,
+    cell: &Cell,
+    port: u16,
+    resume: bool,
+) -> Result<()> {
+    openssl_configuration(command, place, cell)?;
     command
-        .env("OPENSSL_CONF", "openssl.cnf")
-        .args(["s_client", "-quiet", "-ign_eof", "-no_ticket", version])
-        .args(["-connect", &format!("127.0.0.1:{}", place.port)])
-        .args(["-cipher", &format!("{cipher}{mac}:@SECLEVEL=0")])
-        .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"]);
+        .args(["s_client", "-quiet", "-ign_eof", cell.openssl_version()])
+        .args(["-connect", &format!("127.0.0.1:{port}")])
+        .args(["-cipher", &cell.openssl_suite()])
+        .args(["-keylogfile", "keys", if resume { "-sess_in" } else { "-sess_out" }, "session"])
+        .args((cell.resumption == Resumption::Id).then_some("-no_ticket"));
+    openssl_groups(command, cell, Role::Client);
+    if let Some(name) = cell.client_certificate.identity() {
+        command.arg("-key").arg(place.identities.key(name));
+        command.arg("-cert").arg(place.identities.certificate(name));
+    }
+    Ok(())
+}
+
+/// The server reverses every line. Its finite fields are those of a file.
+fn openssl_server(command: &mut Command, place: &Place, cell: &Cell, port: u16) -> Result<()> {
+    openssl_configuration(command, place, cell)?;
+    let name = cell.server_identity();
+    command
+        .args(["s_server", "-rev", cell.openssl_version()])
+        .args(["-accept", &format!("127.0.0.1:{port}")])
+        .args(["-cipher", &cell.openssl_suite()])
+        .args(["-keylogfile", "keys"])
+        .arg("-key")
+        .arg(place.identities.key(name))
+        .arg("-cert")
+        .arg(place.identities.certificate(name))
+        .args((cell.resumption == Resumption::Id).then_some("-no_ticket"));
+    if let Some(field @ (Group::Ffdhe2048 | Group::Ffdhe3072 | Group::Ffdhe4096)) = cell.group {
+        let file = place.identities.directory.join(format!("{}.pem", field.name()));
+        command.arg("-dhparam").arg(file);
+    }
+    openssl_groups(command, cell, Role::Server);
+    if let Some(name) = cell.client_certificate.identity() {
+        command.args(["-Verify", "1", "-verify_return_error", "-CAfile"]);
+        command.arg(place.identities.certificate(name));
+    }
     Ok(())
 }
 
 /// The first connection of `--resume` only fetches a session, so it comes after one without.
-fn gnutls(command: &mut Command, place: &Place, cell: &Cell, resume: bool) -> Result<()> {
+fn gnutls_client(
+    command: &mut Command,
+    place: &Place,
+    cell: &Cell,
+    port: u16,
+    resume: bool,
+) -> Result<()> {
     // Re-enables what the distribution's policy disables.
     write(&place.directory.join("gnutls.conf"), "")?;
-    let version = cell.version.name().replace(' ', "");
-    let cipher = cell.suite.cipher.gnutls;
-    let mac = cell.suite.mac.gnutls;
-    let mut priority =
-        format!("NONE:+RSA:+{cipher}:+{mac}:+VERS-{version}:+SIGN-ALL:+COMP-NULL:+CTYPE-X509");
-    if !cell.extended_master_secret {
-        priority.push_str(":%NO_SESSION_HASH");
-    }
-    if !cell.encrypt_then_mac {
-        priority.push_str(":%NO_ETM");
+    let mut priority = cell.gnutls_priority(Role::Client);
+    if cell.resumption == Resumption::Id {
+        priority.push_str(":%NO_TICKETS_TLS12");
     }
     command
         .env("GNUTLS_SYSTEM_PRIORITY_FILE", "gnutls.conf")
         .args(["--insecure", "--no-ca-verification", "--priority", &priority])
-        .args(["--port", &place.port.to_string()])
-        .args(resume.then_some("--resume"))
-        .arg("127.0.0.1");
+        .args(["--port", &port.to_string()])
+        .args(resume.then_some("--resume"));
+    if let Some(name) = cell.client_certificate.identity() {
+        command.arg("--x509keyfile").arg(place.identities.key(name));
+        command.arg("--x509certfile").arg(place.identities.certificate(name));
+    }
+    command.arg("127.0.0.1");
+    Ok(())
+}
+
+fn gnutls_server(command: &mut Command, place: &Place, cell: &Cell, port: u16) -> Result<()> {
+    write(&place.directory.join("gnutls.conf"), "")?;
+    let name = cell.server_identity();
+    command
+        .env("GNUTLS_SYSTEM_PRIORITY_FILE", "gnutls.conf")
+        .args(["--echo", "--priority", &cell.gnutls_priority(Role::Server)])
+        .args(["--port", &port.to_string()])
+        .arg("--x509keyfile")
+        .arg(place.identities.key(name))
+        .arg("--x509certfile")
+        .arg(place.identities.certificate(name))
+        .args((cell.resumption == Resumption::Id).then_some("--noticket"));
+    match cell.client_certificate.identity() {
+        Some(name) => {
+            command.args(["--require-client-cert", "--verify-client-cert", "--x509cafile"]);
+            command.arg(place.identities.certificate(name));
+        }
+        None => drop(command.arg("--disable-client-cert")),
+    }
     Ok(())
 }
 
 /// The session is in a database, found by the name of the host.
-fn botan(command: &mut Command, place: &Place, cell: &Cell) -> Result<()> {
-    let cipher = cell.suite.cipher.botan;
-    let mac = cell.suite.mac.botan;
-    let policy = format!(
-        "allow_tls10 = true\nallow_tls11 = true\nallow_tls12 = true\nciphers = {cipher}\n\
-         macs = {mac}\nkey_exchange_methods = RSA\nsignature_methods = IMPLICIT RSA\n\
-         signature_hashes = SHA-512 SHA-384 SHA-256 SHA-1\nnegotiate_encrypt_then_mac = {}\n",
-        cell.encrypt_then_mac
-    );
-    write(&place.directory.join("policy"), &policy)?;
+fn botan_client(command: &mut Command, place: &Place, cell: &Cell, port: u16) -> Result<()> {
+    write(&place.directory.join("policy"), &cell.botan_policy(Role::Client))?;
     let version = cell.version.name().replace(' ', "").to_lowercase();
+    let certificate = place.identities.certificate(cell.server_identity());
     command
         .args(["tls_client", "localhost", &format!("--{version}"), "--policy=policy"])
-        .arg(format!("--port={}", place.port))
+        .arg(format!("--port={port}"))
         .arg("--skip-system-cert-store")
-        .arg(format!("--trusted-cas={}", place.certificate.display()))
+        .arg(format!("--trusted-cas={}", certificate.display()))
         .args(["--session-db=session", "--session-db-pass=none"]);
+    Ok(())
+}
+
+fn botan_server(command: &mut Command, place: &Place, cell: &Cell, port: u16) -> Result<()> {
+    write(&place.directory.join("policy"), &cell.botan_policy(Role::Server))?;
+    let name = cell.server_identity();
+    command
+        .arg("tls_server")
+        .args([place.identities.certificate(name), place.identities.key(name)])
+        .args([format!("--port={port}"), "--policy=policy".to_owned()]);
     Ok(())
 }
 

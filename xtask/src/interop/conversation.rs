@@ -1,29 +1,31 @@
-//! What a client reports about a cell, and its comparison with what the cell requested.
-//! Every cell is two connections: the second offers the session of the first.
+//! What is known of a cell once it has been run, and its comparison with what the cell requested.
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::interop::cell::Cell;
+use crate::interop::cell::{Cell, ClientCertificate, Resumption};
+use crate::interop::stacks::{Role, Stack};
 
-/// The request of a client; the server closes after its response.
+/// The request of a client; `sslprov serve` closes after its response.
 pub(crate) const REQUEST: &[u8] = b"GET /session.json HTTP/1.0\r\n\r\n";
 
-/// What a client received and knows.
+/// What both sides know of a cell.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
-    /// The server's responses, one for each connection, perhaps with other output.
-    pub(crate) answers: Vec<Vec<u8>>,
-    /// The secrets that the client reports.
+    /// The sessions of both connections, as our side reports them.
+    pub(crate) sessions: Vec<Value>,
+    /// The secrets that the peer reports.
     pub(crate) secrets: Vec<Secret>,
+    /// The secrets in the key log of our side.
+    pub(crate) own_secrets: Vec<Secret>,
 }
 
 /// A master secret and the client random that it goes with, in hexadecimal.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Secret {
-    /// Missing if the client does not report it.
+    /// Missing if the peer does not report it.
     client_random: Option<String>,
-    master_secret: String,
+    pub(crate) master_secret: String,
 }
 
 impl Secret {
@@ -49,59 +51,72 @@ impl Secret {
     }
 }
 
-/// A session as the server describes it.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct Session {
-    version: String,
-    suite: String,
-    backend: String,
-    extended_master_secret: bool,
-    encrypt_then_mac: bool,
-    resumed: bool,
+/// Finds the session in the response of `sslprov serve`, wherever it is in the output of a client.
+///
+/// # Errors
+///
+/// Fails when the output has no response.
+pub(crate) fn session_in(output: &[u8]) -> Result<Value> {
+    let output = String::from_utf8_lossy(output);
+    let response = output.find("HTTP/1.1 200 OK").and_then(|start| output.get(start..));
+    let body = response.and_then(|it| it.find('{').and_then(|start| it.get(start..)));
+    let body = body.context("no response")?;
+    let mut values = serde_json::Deserializer::from_str(body).into_iter();
+    values.next().and_then(Result::ok).context("the response does not describe a session")
 }
 
-impl Session {
-    /// Finds and reads the JSON object of an HTTP response, whatever a client printed around it.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there is no response, or a field is missing.
-    pub(crate) fn find(answer: &[u8]) -> Result<Self> {
-        let text = String::from_utf8_lossy(answer);
-        let response = text.find("HTTP/1.").and_then(|start| text.get(start..));
-        let object = response.and_then(|response| response.get(response.find('{')?..));
-        serde_json::Deserializer::from_str(object.context("no response")?)
-            .into_iter()
-            .next()
-            .context("no response")?
-            .context("the response does not describe a session")
+/// What our side must report of a session.
+fn expected(cell: &Cell, role: Role, is_resumed: bool) -> Vec<(&'static str, Value)> {
+    let group = cell.group.filter(|_| !is_resumed).map(|group| group.name());
+    let is_sent = !is_resumed && cell.client_certificate != ClientCertificate::None;
+    let how = is_resumed.then(|| cell.resumption.name());
+    let (resumed, client_certificate): (Value, Value) = match role {
+        Role::Client => (is_resumed.into(), cell.client_certificate.fingerprint().into()),
+        Role::Server => (how.into(), if is_sent { "sent" } else { "not requested" }.into()),
+    };
+    let mut facts = vec![
+        ("version", cell.version.name().into()),
+        ("suite", cell.suite.name.into()),
+        ("backend", cell.backend.into()),
+        ("resumed", resumed),
+        ("group", group.into()),
+        ("client_certificate", client_certificate),
+        ("extended_master_secret", cell.extended_master_secret.into()),
+        ("encrypt_then_mac", cell.agrees_encrypt_then_mac().into()),
+    ];
+    if role == Role::Server && !is_resumed {
+        facts.push(("trusted", json!(true)));
     }
-
-    /// Returns the session that a cell requests.
-    fn of_cell(cell: &Cell, backend: &str, resumed: bool) -> Self {
-        Self {
-            version: cell.version.name().into(),
-            suite: cell.suite.name.into(),
-            backend: backend.into(),
-            extended_master_secret: cell.extended_master_secret,
-            encrypt_then_mac: cell.agrees_encrypt_then_mac(),
-            resumed,
-        }
-    }
+    facts
 }
 
 impl Conversation {
-    /// Compares both sessions with the cell; the second is resumed if the client can do that.
+    /// Compares the sessions and the secrets with the cell.
     ///
     /// # Errors
     ///
     /// Names what was expected and what came.
-    pub(crate) fn check(&self, cell: &Cell, backend: &str, resumes: bool) -> Result<()> {
-        ensure!(self.answers.len() == 2, "expected 2 responses, got {}", self.answers.len());
-        for (answer, resumed) in self.answers.iter().zip([false, resumes]) {
-            let session = Session::find(answer)?;
-            let expected = Session::of_cell(cell, backend, resumed);
-            ensure!(session == expected, "expected {expected:?}, got {session:?}");
+    pub(crate) fn check(&self, cell: &Cell, stack: &Stack) -> Result<()> {
+        let single = stack.role == Role::Server && cell.resumption == Resumption::None;
+        let connections = if single { 1 } else { 2 };
+        let sessions = &self.sessions;
+        let count = sessions.len();
+        ensure!(count == connections, "expected {connections} connections, got {count}");
+        let resumes = cell.resumption != Resumption::None;
+        for (session, is_resumed) in sessions.iter().zip([false, resumes]) {
+            for (name, wanted) in expected(cell, stack.role, is_resumed) {
+                let got = session.get(name).with_context(|| format!("{name}: not reported"))?;
+                ensure!(*got == wanted, "{name}: expected {wanted}, got {got}");
+            }
+        }
+        let told = self.secrets.len();
+        ensure!(
+            told >= stack.secrets.at_least(connections),
+            "secrets: the peer reports {told} for {connections} connections"
+        );
+        for secret in &self.secrets {
+            let is_known = self.own_secrets.iter().any(|own| own.agrees_with(secret));
+            ensure!(is_known, "secrets: one of the peer is not in our key log");
         }
         Ok(())
     }
@@ -110,53 +125,72 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interop::cell::{SUITES, Version};
+    use crate::interop::cell::{Group, SUITES, Version};
+    use crate::interop::stacks::CLIENTS;
 
     const ANSWER: &str = "- Handshake was completed {}\nHTTP/1.1 200 OK\r\nDate: x\r\n\r\n\
-        {\"version\": \"TLS 1.2\", \"suite\": \"TLS_RSA_WITH_AES_128_CBC_SHA\", \
+        {\"version\": \"TLS 1.2\", \"suite\": \"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\", \
         \"backend\": \"ring\", \"extended_master_secret\": true, \"encrypt_then_mac\": true, \
-        \"resumed\": false}- Peer has closed";
+        \"resumed\": false, \"group\": \"x25519\", \"client_certificate\": null}- closed";
 
     fn cell() -> Cell {
         Cell {
+            backend: "ring",
             version: Version::Tls1_2,
-            suite: &SUITES[6],
+            suite: SUITES.iter().find(|suite| suite.id == 0xC013).unwrap(),
+            group: Some(Group::X25519),
+            client_certificate: ClientCertificate::None,
+            resumption: Resumption::Id,
             extended_master_secret: true,
             encrypt_then_mac: true,
         }
     }
 
     fn conversation(second: &str) -> Conversation {
-        let answers = vec![ANSWER.into(), second.into()];
-        Conversation { answers, secrets: Vec::new() }
-    }
-
-    #[test]
-    fn a_response_is_found_among_other_output() {
-        let session = Session::find(ANSWER.as_bytes()).unwrap();
-        assert_eq!(session, Session::of_cell(&cell(), "ring", false));
+        let secret = || vec![Secret::parse("aa bb").unwrap(), Secret::parse("cc bb").unwrap()];
+        let sessions = [ANSWER, second].map(|answer| session_in(answer.as_bytes()).unwrap());
+        Conversation { sessions: sessions.into(), secrets: secret(), own_secrets: secret() }
     }
 
     #[test]
     fn whatever_differs_from_the_cell_is_red() {
-        let resumed = ANSWER.replace("\"resumed\": false", "\"resumed\": true");
-        assert!(conversation(&resumed).check(&cell(), "ring", true).is_ok());
-        assert!(conversation(&resumed).check(&cell(), "ring", false).is_err());
-        assert!(conversation(&resumed).check(&cell(), "openssl", true).is_err());
-        assert!(conversation(ANSWER).check(&cell(), "ring", true).is_err());
+        let stack = &CLIENTS[0];
+        let check = |second: &str| conversation(second).check(&cell(), stack);
+        let resumed =
+            ANSWER.replace("\"resumed\": false", "\"resumed\": true").replace("\"x25519\"", "null");
+        check(&resumed).unwrap();
+        assert!(check(ANSWER).is_err());
         for (right, wrong) in [
             ("TLS 1.2", "TLS 1.1"),
             ("AES_128", "AES_256"),
+            ("\"ring\"", "\"openssl\""),
             ("secret\": true", "secret\": false"),
             ("mac\": true", "mac\": false"),
             ("mac\": true", "mac\": \"yes\""),
-            ("HTTP/1.1", "HTTP/9"),
+            ("\"group\": null", "\"group\": \"secp256r1\""),
+            ("\"group\": null, ", ""),
+            ("certificate\": null", "certificate\": \"aa\""),
         ] {
             let wrong = resumed.replace(right, wrong);
-            assert!(conversation(&wrong).check(&cell(), "ring", true).is_err(), "{wrong}");
+            assert_ne!(wrong, resumed, "{right}");
+            assert!(check(&wrong).is_err(), "{wrong}");
         }
-        let once = Conversation { answers: vec![ANSWER.into()], secrets: Vec::new() };
-        assert!(once.check(&cell(), "ring", false).is_err());
+    }
+
+    #[test]
+    fn secrets_must_be_there_and_equal() {
+        let stack = &CLIENTS[0];
+        let resumed =
+            ANSWER.replace("\"resumed\": false", "\"resumed\": true").replace("\"x25519\"", "null");
+        let mut few = conversation(&resumed);
+        few.secrets.pop();
+        assert!(few.check(&cell(), stack).is_err());
+        let mut other = conversation(&resumed);
+        other.own_secrets[0].master_secret = "cc".into();
+        assert!(other.check(&cell(), stack).is_err());
+        let mut once = conversation(&resumed);
+        once.sessions.pop();
+        assert!(once.check(&cell(), stack).is_err());
     }
 
     #[test]

@@ -1,38 +1,55 @@
-//! `cargo xtask interop`: real TLS clients against `sslprov serve`, on every backend.
-//! Cells that a client or a backend does not support are tried too, and must fail. Writes
-//! docs/interop.md.
+//! `cargo xtask interop`: real TLS stacks as clients of `sslprov serve` and as servers of
+//! `sslprov connect`, on every backend. Cells that a stack or a backend does not support are tried
+//! too, and must fail for the expected reason. Writes docs/interop.md.
 
 mod cell;
+mod choose;
 mod commands;
+mod connect;
 mod conversation;
+mod identities;
+mod peer;
+mod planted;
 pub(crate) mod process;
 mod programs;
+mod relay;
 mod report;
 pub(crate) mod server;
 mod stacks;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::command::in_parallel;
+use crate::chart::distinct;
+use crate::command::in_parallel_by;
 use crate::features::{BACKENDS, chosen_backends};
-use crate::interop::cell::{Cell, cells_of};
-use crate::interop::conversation::{Conversation, Secret};
+use crate::interop::cell::Cell;
+use crate::interop::choose::cells_of;
+use crate::interop::commands::Place;
+use crate::interop::conversation::Conversation;
+use crate::interop::peer::{Meddling, Peer};
+use crate::interop::planted::{Planted, kinds, plant};
 use crate::interop::process::OutOfTime;
 use crate::interop::server::Servers;
-use crate::interop::stacks::{Place, Ready, STACKS, Stack};
+use crate::interop::stacks::{CLIENTS, Ready, Refusal, Role, SERVERS, Stack, Start};
 use crate::workspace::Workspace;
 
 /// Which part of the matrix to run.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Options {
-    /// Only this client stack; may be given several times.
+    /// Only this stack, on both sides; may be given several times.
     #[arg(long = "stack", value_name = "NAME")]
     stacks: Vec<String>,
-    /// Only this backend of the server; may be given several times.
+    /// Only stacks in this role: `client`, of `sslprov serve`, or `server`, of `sslprov connect`.
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// Only this backend of our side; may be given several times.
     #[arg(long = "backend", value_name = "NAME")]
     backends: Vec<String>,
     /// A few cells with OpenSSL, GnuTLS and tlslite-ng, or with the given stacks, as far as they
@@ -42,6 +59,9 @@ pub(crate) struct Options {
     /// Continue without the stacks that are not installed.
     #[arg(long)]
     allow_missing: bool,
+    /// Stacks at a time. Default: one more than there are processors, since each waits a lot.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
     /// Also write every cell as JSON to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -63,31 +83,37 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Fails when a cell is red, when a stack is missing that may not be, and when nothing is left.
+/// Fails when a cell is red, when a planted fault is not found, when a stack is missing that may
+/// not be, and when nothing is left.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let smoke_stacks = SMOKE_STACKS.map(str::to_owned);
-    let stacks = match &options.stacks[..] {
+    let mut stacks = match &options.stacks[..] {
         [] if options.smoke => chosen_stacks(&smoke_stacks)?,
         names => chosen_stacks(names)?,
     };
-    let backends = chosen_backends(&options.backends)?;
+    stacks.retain(|stack| options.role.is_none_or(|role| role == stack.role));
+    let mut backends = chosen_backends(&options.backends)?;
+    // The one that supports everything comes first: what it refuses, the stack does not support.
+    backends.sort_by_key(|backend| *backend != "openssl");
     let (ready, missing) = prepare(workspace, &stacks);
-    ensure!(!ready.is_empty(), "no client stack is installed");
+    ensure!(!ready.is_empty(), "no stack is installed");
     let may_miss = options.smoke || options.allow_missing;
-    ensure!(may_miss || missing == 0, "{missing} client stacks are missing (--allow-missing)");
+    ensure!(may_miss || missing == 0, "{missing} stacks are missing (--allow-missing)");
 
-    let bench = Bench { workspace, servers: Servers::build(workspace)?, smoke: options.smoke };
-    let pairs: Vec<_> = backends
-        .iter()
-        .flat_map(|backend| ready.iter().map(move |stack| (stack, *backend)))
-        .collect();
-    let runs = in_parallel(&pairs, |(ready, backend)| {
-        let run = bench.run_one(ready, backend);
+    let servers = Servers::build(workspace)?;
+    let bench = Bench { workspace, servers, backends, smoke: options.smoke };
+    let start = Instant::now();
+    let processors = thread::available_parallelism().map_or(2, NonZero::get);
+    let jobs = options.jobs.map_or(processors + 1, NonZero::get);
+    let runs = in_parallel_by(jobs, &ready, |ready| {
+        let run = bench.run_one(ready);
         println!("{}", summary(&run));
         run
     });
+    println!("interop: {} s", start.elapsed().as_secs());
 
-    let whole = ready.len() == STACKS.len() && backends.len() == BACKENDS.len() && !options.smoke;
+    let all = CLIENTS.len() + SERVERS.len();
+    let whole = ready.len() == all && bench.backends.len() == BACKENDS.len() && !options.smoke;
     let directory = if whole { workspace.root().join("docs") } else { workspace.target("interop") };
     let path = directory.join("interop.md");
     fs::write(&path, report::markdown(&ready, &runs)).context("cannot write the report")?;
@@ -95,25 +121,28 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         fs::write(path, report::json(&runs)?).context("cannot write the cells")?;
     }
-    conclude(&runs)
+    conclude(&runs, whole)
 }
 
 fn chosen_stacks(names: &[String]) -> Result<Vec<&'static Stack>> {
+    let all = || CLIENTS.iter().chain(&SERVERS);
     for name in names {
-        let known = STACKS.map(|stack| stack.key).join(", ");
-        ensure!(known.split(", ").any(|key| key == name), "no stack `{name}`, only {known}");
+        let known = distinct(all().map(|stack| stack.key));
+        ensure!(known.contains(&name.as_str()), "no stack `{name}`, only {}", known.join(", "));
     }
     let is_chosen = |stack: &&Stack| names.is_empty() || names.iter().any(|name| name == stack.key);
-    Ok(STACKS.iter().filter(is_chosen).collect())
+    Ok(all().filter(is_chosen).collect())
 }
 
-/// Prepares the clients; a missing one is named and counted.
+/// Prepares the stacks; a missing one is named and counted.
 fn prepare(workspace: &Workspace, stacks: &[&'static Stack]) -> (Vec<Ready>, usize) {
     let mut ready = Vec::new();
     for stack in stacks {
         match stack.prepare(workspace) {
             Ok(stack) => ready.push(stack),
-            Err(error) => println!("{} is missing: {error:#}", stack.name),
+            Err(error) => {
+                println!("{} as a {} is missing: {error:#}", stack.name, stack.role.name());
+            }
         }
     }
     let missing = stacks.len() - ready.len();
@@ -123,22 +152,23 @@ fn prepare(workspace: &Workspace, stacks: &[&'static Stack]) -> (Vec<Ready>, usi
 /// The result of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// Both connections are as the cell requests.
+    /// The connections are as the cell requests.
     Green,
-    /// The client does not support this, and it failed.
+    /// The stack does not support this, and it failed for this reason.
     PeerCannot(&'static str),
-    /// The backend does not support the cipher, and the server declined.
+    /// The backend does not support the cipher, and our side declined.
     BackendCannot,
     /// Anything else.
     Red(String),
 }
 
-/// Every cell of a stack with a backend.
+/// Every cell of a stack.
 #[derive(Debug)]
 struct StackRun {
     stack: &'static Stack,
-    backend: &'static str,
     cells: Vec<(Cell, Verdict)>,
+    planted: Vec<Planted>,
+    seconds: u64,
 }
 
 impl StackRun {
@@ -153,98 +183,105 @@ impl StackRun {
     fn red(&self) -> usize {
         self.count(|verdict| matches!(verdict, Verdict::Red(_)))
     }
+
+    fn missed(&self) -> usize {
+        self.planted.iter().filter(|planted| planted.missed.is_some()).count()
+    }
 }
 
 /// What all runs share.
 struct Bench<'a> {
     workspace: &'a Workspace,
     servers: Servers,
+    backends: Vec<&'static str>,
     smoke: bool,
 }
 
 impl Bench<'_> {
     /// If the run itself fails, every cell has failed.
-    fn run_one(&self, ready: &Ready, backend: &'static str) -> StackRun {
+    fn run_one(&self, ready: &Ready) -> StackRun {
         let stack = ready.stack;
-        let cells = cells_of(stack, self.smoke);
-        let cells = self.try_cells(ready, backend, &cells).unwrap_or_else(|error| {
+        let start = Instant::now();
+        let is_refused = |cell: &Cell| self.refusal(stack, cell).is_some();
+        let mut cells = cells_of(stack, &self.backends, self.smoke, is_refused);
+        if let Start::Program(launch) = &ready.start {
+            // A program that reads something once is started as seldom as possible.
+            cells.sort_by_key(|cell| launch.properties(cell, stack.role));
+        }
+        let (cells, planted) = self.try_cells(ready, &cells).unwrap_or_else(|error| {
             let red = Verdict::Red(format!("{error:#}"));
-            cells.into_iter().map(|cell| (cell, red.clone())).collect()
+            (cells.into_iter().map(|cell| (cell, red.clone())).collect(), Vec::new())
         });
-        StackRun { stack, backend, cells }
+        StackRun { stack, cells, planted, seconds: start.elapsed().as_secs() }
     }
 
-    fn try_cells(
-        &self,
-        ready: &Ready,
-        backend: &str,
-        cells: &[Cell],
-    ) -> Result<Vec<(Cell, Verdict)>> {
+    fn try_cells(&self, ready: &Ready, cells: &[Cell]) -> Result<Tried> {
         let stack = ready.stack;
-        let run = format!("interop/runs/{}-{backend}", stack.key);
+        let run = format!("interop/runs/{}-{}", stack.role.name(), stack.key);
         let directory = self.workspace.empty_target(&run)?;
-        let mut server = self.servers.start(backend, &directory)?;
-        let certificate = self.servers.certificate.clone();
-        let mut client = ready.client(Place { port: server.port, certificate, directory });
-        let mut conversations = Vec::new();
+        let place = Place { identities: self.servers.identities.clone(), directory };
+        let mut peer = Peer::new(self.workspace, &self.servers, ready, &place);
+        let mut judged = Vec::new();
         for cell in cells {
-            conversations.push((*cell, client(cell)));
+            let outcome = peer.converse(cell, Meddling::None);
+            judged.push((*cell, self.judge(stack, cell, outcome)));
         }
-        let secrets = server.secrets()?;
-        let judged = conversations.into_iter().map(|(cell, outcome)| {
-            let verdict = match self.excuse(stack, backend, &cell) {
-                Some(excuse) => excused(excuse, outcome),
-                None => outcome
-                    .and_then(|heard| check(&heard, stack, &cell, backend, &secrets))
-                    .map_or_else(|error| Verdict::Red(format!("{error:#}")), |()| Verdict::Green),
-            };
-            (cell, verdict)
-        });
-        Ok(judged.collect())
+        let is_green =
+            |(cell, verdict): &(Cell, Verdict)| (*verdict == Verdict::Green).then_some(*cell);
+        let green: Vec<_> = judged.iter().filter_map(is_green).collect();
+        let is_refused = |cell: &Cell| self.refusal(stack, cell).is_some();
+        let planted = plant(&mut peer, stack, &self.backends, &green, &is_refused);
+        Ok((judged, planted))
     }
 
-    /// Returns why a cell is unsupported, if it is.
-    fn excuse(&self, stack: &Stack, backend: &str, cell: &Cell) -> Option<Verdict> {
-        if let Some(reason) = stack.refusal(cell.version, cell.suite) {
-            Some(Verdict::PeerCannot(reason))
-        } else if self.servers.has(backend, cell.suite.cipher) {
-            None
-        } else {
-            Some(Verdict::BackendCannot)
+    /// Compares an outcome with the cell. A cell that is expected to fail must do so in time and
+    /// for the expected reason.
+    fn judge(&self, stack: &Stack, cell: &Cell, outcome: Result<Conversation>) -> Verdict {
+        let outcome = outcome.and_then(|conversation| conversation.check(cell, stack));
+        let Some((refusal, excuse)) = self.refusal(stack, cell) else {
+            return outcome
+                .map_or_else(|error| Verdict::Red(format!("{error:#}")), |()| Verdict::Green);
+        };
+        excused(refusal, excuse, outcome)
+    }
+
+    /// Returns why a cell does not work, if it does not.
+    fn refusal(&self, stack: &Stack, cell: &Cell) -> Option<(Refusal, Verdict)> {
+        if let Some(refusal) = stack.refusal(cell) {
+            return Some((refusal, Verdict::PeerCannot(refusal.reason)));
         }
+        if self.servers.has(cell.backend, cell.suite.cipher) {
+            return None;
+        }
+        let said = match stack.role {
+            Role::Client => stack.handshake_failure,
+            Role::Server => &["see `sslprov suites`"],
+        };
+        let reason = "the backend does not support the cipher";
+        Some((Refusal { reason, said }, Verdict::BackendCannot))
     }
 }
 
-/// An unsupported cell must fail, and before the time limit.
-fn excused(excuse: Verdict, outcome: Result<Conversation>) -> Verdict {
+/// The cells of a stack with their verdicts, and the planted faults.
+type Tried = (Vec<(Cell, Verdict)>, Vec<Planted>);
+
+/// Judges a cell that must fail.
+fn excused(refusal: Refusal, excuse: Verdict, outcome: Result<()>) -> Verdict {
+    let Refusal { reason, said } = refusal;
     match outcome {
-        Ok(_) => Verdict::Red(format!("expected a failure ({excuse:?}), but it works")),
+        Ok(()) => Verdict::Red(format!("expected to fail ({reason}), but it works")),
         Err(error) if error.is::<OutOfTime>() => Verdict::Red(format!("{error:#}")),
-        Err(_) => excuse,
+        Err(error) => {
+            let message = format!("{error:#}");
+            match said.iter().any(|words| message.contains(words)) {
+                true => excuse,
+                false => Verdict::Red(format!("expected to fail ({reason}), failed as: {message}")),
+            }
+        }
     }
 }
 
-/// Both sessions are the cell's, and client and server agree on the master secrets.
-fn check(
-    conversation: &Conversation,
-    stack: &Stack,
-    cell: &Cell,
-    backend: &str,
-    of_server: &[Secret],
-) -> Result<()> {
-    conversation.check(cell, backend, stack.no_resumption.is_none())?;
-    let of_client = &conversation.secrets;
-    if stack.no_secrets.is_none() && of_client.len() < 2 {
-        bail!("the client reports {} secrets for two connections", of_client.len());
-    }
-    for secret in of_client {
-        let known = of_server.iter().any(|of_server| of_server.agrees_with(secret));
-        ensure!(known, "a secret of the client is not in the server's key log");
-    }
-    Ok(())
-}
-
-/// One line for a run, and one for each red cell.
+/// One line for a run, and one for each red cell and each fault that was not found.
 fn summary(run: &StackRun) -> String {
     let peer = run.count(|verdict| matches!(verdict, Verdict::PeerCannot(_)));
     let backend = run.count(|verdict| *verdict == Verdict::BackendCannot);
@@ -252,58 +289,91 @@ fn summary(run: &StackRun) -> String {
         Verdict::Red(message) => Some(format!("\n  RED {cell}: {message}")),
         Verdict::Green | Verdict::PeerCannot(_) | Verdict::BackendCannot => None,
     });
-    let red: Vec<_> = red.collect();
+    let missed = run.planted.iter().filter_map(|planted| {
+        let missed = planted.missed.as_ref()?;
+        Some(format!("\n  NOT FOUND {}: {missed}", planted.what))
+    });
+    let lines: String = red.chain(missed).collect();
     format!(
-        "{:<13} {:<10} {:>4} green, {peer:>3} peer cannot, {backend:>3} backend cannot, {:>3} \
-         red{}",
+        "{} {:<13} {:>4} green, {peer:>3} peer cannot, {backend:>3} backend cannot, {:>3} red, \
+         {:>2} of {:>2} planted faults found, {:>3} s{lines}",
+        run.stack.role.name(),
         run.stack.key,
-        run.backend,
         run.green(),
-        red.len(),
-        red.concat()
+        run.red(),
+        run.planted.len() - run.missed(),
+        run.planted.len(),
+        run.seconds,
     )
 }
 
-fn conclude(runs: &[StackRun]) -> Result<()> {
+/// Fails unless all is green and found; in a whole run also unless every kind of fault was planted.
+fn conclude(runs: &[StackRun], whole: bool) -> Result<()> {
     let green: usize = runs.iter().map(StackRun::green).sum();
     let red: usize = runs.iter().map(StackRun::red).sum();
+    let missed: usize = runs.iter().map(StackRun::missed).sum();
     ensure!(red == 0, "interop: {red} red cells, {green} green");
     ensure!(green > 0, "interop: no cell was run");
-    println!("interop: {green} cells green, none red");
+    ensure!(missed == 0, "interop: {missed} planted faults were not found");
+    let mut planted = 0;
+    for role in [Role::Client, Role::Server] {
+        let runs = runs.iter().filter(|run| run.stack.role == role);
+        let found: Vec<_> = runs.flat_map(|run| &run.planted).map(|it| it.what).collect();
+        planted += found.len();
+        for kind in kinds(role).into_iter().filter(|_| whole) {
+            let role = role.name();
+            ensure!(found.contains(&kind), "interop: no fault of {kind} was planted for a {role}");
+        }
+    }
+    ensure!(planted > 0, "interop: no fault was planted");
+    println!("interop: {green} cells green, none red; {planted} planted faults, all found");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interop::choose::cells_of;
 
     #[test]
     fn a_misspelt_name_is_refused_with_the_right_ones() {
         let error = chosen_stacks(&["gnutsl".into()]).unwrap_err().to_string();
         assert!(error.contains("gnutls") && error.contains("bouncy-castle"), "{error}");
-        assert_eq!(chosen_stacks(&[]).unwrap().len(), STACKS.len());
+        assert_eq!(chosen_stacks(&[]).unwrap().len(), CLIENTS.len() + SERVERS.len());
     }
 
     #[test]
-    fn an_excuse_holds_for_what_fails_in_time_only() {
-        let excuse = Verdict::PeerCannot("too old");
-        let failed = || anyhow::anyhow!("handshake failure");
-        assert_eq!(excused(excuse.clone(), Err(failed())), excuse);
-        let works = excused(excuse.clone(), Ok(Conversation::default()));
-        assert!(matches!(works, Verdict::Red(_)));
-        let late = Err(OutOfTime).context("the client");
-        assert!(matches!(excused(excuse, late), Verdict::Red(_)));
+    fn an_excuse_holds_for_the_expected_reason_in_time_only() {
+        let refusal = Refusal { reason: "too old", said: &["no cipher match", "no protocols"] };
+        let judge = |outcome| excused(refusal, Verdict::PeerCannot("too old"), outcome);
+        assert_eq!(judge(Err(anyhow::anyhow!("no protocols"))), Verdict::PeerCannot("too old"));
+        assert!(matches!(judge(Err(anyhow::anyhow!("no route"))), Verdict::Red(_)));
+        assert!(matches!(judge(Ok(())), Verdict::Red(_)));
+        let late = Err(OutOfTime).context("no protocols");
+        assert!(matches!(judge(late), Verdict::Red(_)));
     }
 
     #[test]
-    fn a_red_cell_fails_the_run_and_is_reported() {
-        let stack = &STACKS[0];
-        let cell = cells_of(stack, true)[0];
-        let run = |verdict| StackRun { stack, backend: "ring", cells: vec![(cell, verdict)] };
-        assert!(conclude(&[run(Verdict::Green)]).is_ok());
-        assert!(conclude(&[run(Verdict::BackendCannot)]).is_err());
-        let red = run(Verdict::Red("why".into()));
+    fn a_red_cell_and_a_missed_fault_fail_the_run_and_are_reported() {
+        let stack = &CLIENTS[0];
+        let cell = cells_of(stack, &["ring"], true, |_| false)[0];
+        let run = |verdict, missed: Option<&str>| StackRun {
+            stack,
+            cells: vec![(cell, verdict)],
+            planted: vec![Planted { what: "suite", missed: missed.map(str::to_owned) }],
+            seconds: 1,
+        };
+        let green = || run(Verdict::Green, None);
+        assert!(conclude(&[green()], false).is_ok());
+        assert!(conclude(&[green()], true).is_err(), "some kinds were not planted");
+        assert!(conclude(&[run(Verdict::BackendCannot, None)], false).is_err());
+        let red = run(Verdict::Red("why".into()), None);
         assert!(summary(&red).contains(": why"));
-        assert!(conclude(&[run(Verdict::Green), red]).is_err());
+        assert!(conclude(&[green(), red], false).is_err());
+        let missed = run(Verdict::Green, Some("not seen"));
+        assert!(summary(&missed).contains("suite: not seen"));
+        assert!(conclude(&[green(), missed], false).is_err());
+        let none = StackRun { planted: Vec::new(), ..green() };
+        assert!(conclude(&[none], false).is_err());
     }
 }

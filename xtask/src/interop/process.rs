@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 /// How long a process may take for a response.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process exceeded its time limit, which is a failure also for an unsupported cell.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl fmt::Display for OutOfTime {
 impl Error for OutOfTime {}
 
 /// Runs `command` with `input`, without closing its standard input, and returns its output and the
-/// last line of its error output.
+/// last lines of its error output.
 ///
 /// # Errors
 ///
@@ -41,9 +41,66 @@ pub(crate) fn ask_once(command: &mut Command, input: &[u8]) -> Result<(Vec<u8>, 
     let _ = stdin.write_all(input);
     let output = output.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
     let errors = errors.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
-    let complaint = String::from_utf8_lossy(&errors);
-    let complaint = complaint.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-    Ok((output, complaint.trim().to_owned()))
+    Ok((output, last_lines(&errors)))
+}
+
+/// Returns the last three lines that are not empty.
+pub(crate) fn last_lines(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" / ")
+}
+
+/// What a process did with one line.
+#[derive(Debug)]
+pub(crate) struct Exchanged {
+    pub(crate) output: Vec<u8>,
+    pub(crate) errors: String,
+    pub(crate) success: bool,
+}
+
+/// Runs `command` with `input`, waits for `answer_len` bytes of output or for its end, closes its
+/// standard input, and waits for its end.
+///
+/// # Errors
+///
+/// Fails when it does not start, or does not end in time.
+pub(crate) fn exchange(
+    command: &mut Command,
+    input: &[u8],
+    answer_len: usize,
+) -> Result<Exchanged> {
+    let mut child = Killed::start(command.stderr(Stdio::piped()))?;
+    let mut stdout = child.child.stdout.take().context("no standard output")?;
+    let errors = child.child.stderr.take().map(read_to_end).context("no standard error")?;
+    let mut stdin = child.child.stdin.take().context("no standard input")?;
+    let (sender, chunks) = channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(len @ 1..) = stdout.read(&mut buffer) {
+            if sender.send(buffer.get(..len).unwrap_or_default().to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    // A client that fails may not read; its error output has the reason.
+    let _ = stdin.write_all(input);
+    let mut stdin = Some(stdin);
+    let mut output = Vec::new();
+    loop {
+        if output.len() >= answer_len {
+            stdin = None;
+        }
+        match chunks.recv_timeout(PATIENCE) {
+            Ok(chunk) => output.extend_from_slice(&chunk),
+            Err(RecvTimeoutError::Timeout) => bail!(OutOfTime),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    drop(stdin);
+    let errors = errors.recv_timeout(PATIENCE).map_err(|_| OutOfTime)?;
+    let success = child.child.wait().context("cannot wait for it")?.success();
+    Ok(Exchanged { output, errors: String::from_utf8_lossy(&errors).into_owned(), success })
 }
 
 fn read_to_end(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
@@ -136,10 +193,18 @@ impl Killed {
     ///
     /// Fails when it cannot be started.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        Self::start_with(command.stdout(Stdio::piped()))
+    }
+
+    /// The same, with the output where `command` puts it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be started.
+    pub(crate) fn start_with(command: &mut Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
         Ok(Self { child })
@@ -160,9 +225,18 @@ mod tests {
 
     #[test]
     fn a_process_is_asked_and_its_complaint_kept() {
-        let script = "read line; echo \"heard $line\"; echo first >&2; echo last >&2; echo >&2";
+        let script = "read line; echo \"heard $line\"; printf '%s\\n' first 2 3 last '' >&2";
         let asked = ask_once(Command::new("sh").args(["-c", script]), b"this\n").unwrap();
-        assert_eq!(asked, (b"heard this\n".to_vec(), "last".to_owned()));
+        assert_eq!(asked, (b"heard this\n".to_vec(), "2 / 3 / last".to_owned()));
+    }
+
+    #[test]
+    fn an_exchange_closes_the_input_after_the_answer() {
+        let script = "read line; echo \"$line\"; cat; echo end; echo why >&2; exit 3";
+        let mut shell = Command::new("sh");
+        let done = exchange(shell.args(["-c", script]), b"this\n", 5).unwrap();
+        assert_eq!(done.output, b"this\nend\n");
+        assert_eq!((done.errors.as_str(), done.success), ("why\n", false));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Stacks with a client program of ours in `tests/interop`: C, Java, Go and Python.
-//! One process holds many conversations; the README there describes the protocol.
+//! Stacks with a program of ours in `tests/interop`, as clients and as servers: C, Java, Go and
+//! Python. One process holds many conversations; the README there describes the protocol.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use data_encoding::HEXLOWER;
+use serde_json::Value;
 
 use crate::command::{Run, is_installed};
-use crate::interop::cell::Cell;
-use crate::interop::conversation::{Conversation, Secret};
-use crate::interop::process::Dialogue;
-use crate::interop::stacks::Place;
+use crate::interop::cell::{Cell, Group};
+use crate::interop::commands::Place;
+use crate::interop::conversation::{Secret, session_in};
+use crate::interop::process::{Dialogue, OutOfTime};
+use crate::interop::stacks::Role;
 use crate::python;
 use crate::workspace::Workspace;
 
@@ -22,7 +24,7 @@ const JAVA_LIBRARIES: &str = "/usr/share/java";
 /// The corpus has the same stack.
 const PYTHON_PACKAGES: &str = "tests/corpus/requirements.txt";
 
-/// A client of ours.
+/// A program of ours.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// Its file in `tests/interop`.
@@ -61,9 +63,10 @@ impl Program {
     ///
     /// Fails when something is missing, and names the `packages` that have it.
     pub(crate) fn build(&self, workspace: &Workspace, packages: &str) -> Result<Launch> {
-        let output = workspace.target("interop/clients");
-        fs::create_dir_all(&output).context("cannot create the folder of the clients")?;
-        let source = workspace.root().join("tests/interop").join(self.source);
+        let output = workspace.target("interop/programs");
+        fs::create_dir_all(&output).context("cannot create the folder of the programs")?;
+        let sources = workspace.root().join("tests/interop");
+        let source = sources.join(self.source);
         let program = output.join(Path::new(self.source).with_extension(""));
         let missing =
             |what: &str| anyhow!("{what} is not installed; on Debian: apt-get install {packages}");
@@ -84,7 +87,7 @@ impl Program {
                 // Libraries come after what needs them.
                 let build = gcc().args([&source]).args(&flags).args(["-o"]).args([&program]);
                 build.run(workspace)?;
-                Ok(Launch { program, arguments: Vec::new(), extended_master_secret: None })
+                Ok(Launch { program, arguments: Vec::new(), properties: None })
             }
             Build::Java { class, libraries } => {
                 ensure!(is_installed("java") && is_installed("javac"), missing("javac"));
@@ -98,13 +101,14 @@ impl Program {
                 Run::new("javac")
                     // No warnings about the libraries' own code.
                     .args(["-Xlint:all,-path", "-Werror", "-cp", &class_path, "-d"])
-                    .args([&output, &source])
+                    .args([&output, Path::new("-sourcepath"), &sources, &source])
                     .quiet()
                     .run(workspace)?;
                 let arguments = [
                     // A short-lived program: start fast rather than run fast.
                     "-Xshare:auto",
                     "-XX:TieredStopAtLevel=1",
+                    "-Xmx128m",
                     // Java has no key log, but its sessions know the secret.
                     "--add-opens=java.base/sun.security.ssl=ALL-UNNAMED",
                     "-cp",
@@ -114,7 +118,7 @@ impl Program {
                 Ok(Launch {
                     program: "java".into(),
                     arguments: arguments.map(str::to_owned).to_vec(),
-                    extended_master_secret: Some("-Djdk.tls.useExtendedMasterSecret"),
+                    properties: libraries.is_empty().then_some(jsse),
                 })
             }
             Build::Go => {
@@ -126,13 +130,13 @@ impl Program {
                     .env("GO111MODULE", "off")
                     .quiet()
                     .run(workspace)?;
-                Ok(Launch { program, arguments: Vec::new(), extended_master_secret: None })
+                Ok(Launch { program, arguments: Vec::new(), properties: None })
             }
             Build::Python => {
                 ensure!(is_installed("python3"), missing("python3"));
                 let program = python::prepare(workspace, &[PYTHON_PACKAGES])?;
                 let arguments = vec![source.display().to_string()];
-                Ok(Launch { program, arguments, extended_master_secret: None })
+                Ok(Launch { program, arguments, properties: None })
             }
         }
     }
@@ -153,16 +157,36 @@ impl CLibrary {
     }
 }
 
-/// How a client is started.
+/// What Java's own TLS reads once in a process.
+fn jsse(cell: &Cell, role: Role) -> Vec<String> {
+    let groups: Vec<_> = cell.groups(role).into_iter().map(Group::name).collect();
+    let mut properties =
+        vec![format!("-Djdk.tls.useExtendedMasterSecret={}", cell.extended_master_secret)];
+    if !groups.is_empty() {
+        properties.push(format!("-Djdk.tls.namedGroups={}", groups.join(",")));
+    }
+    // For clients of SSL 3.0, which list no groups.
+    if let Some(bits) = cell.group.and_then(|group| group.name().strip_prefix("ffdhe")) {
+        properties.push(format!("-Djdk.tls.ephemeralDHKeySize={bits}"));
+    }
+    properties
+}
+
+/// How a program is started.
 #[derive(Debug)]
 pub(crate) struct Launch {
     program: PathBuf,
     arguments: Vec<String>,
-    /// The property that decides on the extended master secret, in a stack that reads it once.
-    extended_master_secret: Option<&'static str>,
+    /// The properties for a cell, in a stack that reads them once in a process.
+    properties: Option<fn(&Cell, Role) -> Vec<String>>,
 }
 
 impl Launch {
+    /// Returns what a process has to be started with for a cell.
+    pub(crate) fn properties(&self, cell: &Cell, role: Role) -> Vec<String> {
+        self.properties.map(|properties| properties(cell, role)).unwrap_or_default()
+    }
+
     /// Returns the version of the stack, which a program prints without arguments.
     ///
     /// # Errors
@@ -173,73 +197,124 @@ impl Launch {
         let printed = run.read(workspace)?;
         Ok(printed.trim().to_owned())
     }
-
-    fn start(&self, place: &Place, extended_master_secret: bool) -> Result<Dialogue> {
-        let property = self.extended_master_secret;
-        let mut command = Command::new(&self.program);
-        command
-            .args(property.map(|property| format!("{property}={extended_master_secret}")))
-            .args(&self.arguments)
-            .arg(place.port.to_string())
-            .arg(&place.certificate)
-            .current_dir(&place.directory);
-        Dialogue::start(&mut command)
-    }
 }
 
-/// Running clients of one kind: one process, or one for each value that a stack reads once.
+/// A running program, which is started anew for other properties, and after it failed in an
+/// unexpected way.
 #[derive(Debug)]
 pub(crate) struct Running<'a> {
     launch: &'a Launch,
-    without: Option<Dialogue>,
-    with: Option<Dialogue>,
+    place: &'a Place,
+    current: Option<(Vec<String>, Dialogue)>,
+}
+
+/// What a program replied with.
+#[derive(Debug, Default)]
+struct Reply {
+    answers: Vec<Vec<u8>>,
+    secrets: Vec<Secret>,
+    failure: Option<String>,
 }
 
 impl<'a> Running<'a> {
-    pub(crate) fn new(launch: &'a Launch) -> Self {
-        Self { launch, without: None, with: None }
+    pub(crate) fn new(launch: &'a Launch, place: &'a Place) -> Self {
+        Self { launch, place, current: None }
     }
 
-    /// Runs a cell. A program that fails in an unexpected way is restarted for the next cell.
+    /// Runs a cell with a client. Returns the sessions as `sslprov serve` reports them, and the
+    /// secrets of the client.
     ///
     /// # Errors
     ///
     /// Fails when a connection does, with the client's own message, or when the program ends.
-    pub(crate) fn converse(&mut self, place: &Place, cell: &Cell) -> Result<Conversation> {
-        let with = cell.extended_master_secret && self.launch.extended_master_secret.is_some();
-        let dialogue = if with { &mut self.with } else { &mut self.without };
-        let mut running = match dialogue.take() {
-            Some(running) => running,
-            None => self.launch.start(place, cell.extended_master_secret)?,
-        };
-        let told = converse(&mut running, cell)?;
-        *dialogue = Some(running);
-        told.map_err(|message| anyhow!(message))
+    pub(crate) fn converse(&mut self, cell: &Cell, port: u16) -> Result<(Vec<Value>, Vec<Secret>)> {
+        let role = Role::Client;
+        let mut dialogue = self.take(cell, role)?;
+        dialogue.send(&format!("{port} {}", cell.line(role)))?;
+        let reply = Reply::receive(&mut dialogue)?;
+        self.current = Some((self.launch.properties(cell, role), dialogue));
+        match reply.failure {
+            Some(message) => Err(anyhow!(message)),
+            None => {
+                let sessions = reply.answers.iter().map(|answer| session_in(answer));
+                Ok((sessions.collect::<Result<_>>()?, reply.secrets))
+            }
+        }
+    }
+
+    /// Starts a server for a cell, and returns its port. [`Running::finish`] has to be called.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the message of the program when it does not listen.
+    pub(crate) fn listen(&mut self, cell: &Cell) -> Result<u16> {
+        let role = Role::Server;
+        let mut dialogue = self.take(cell, role)?;
+        dialogue.send(&format!("0 {}", cell.line(role)))?;
+        let line = dialogue.receive()?;
+        self.current = Some((self.launch.properties(cell, role), dialogue));
+        match line.split_once(' ') {
+            Some(("listening", port)) => port.parse().context("the port is not a number"),
+            Some(("failed", message)) => bail!("{message}"),
+            _ => bail!("unexpected line from the program: {line:?}"),
+        }
+    }
+
+    /// Returns the secrets of the server, or why it failed. It may still wait for a connection:
+    /// then it is ended.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program ends.
+    pub(crate) fn finish(&mut self) -> Result<Result<Vec<Secret>, String>> {
+        let (properties, mut dialogue) = self.current.take().context("no server runs")?;
+        match Reply::receive(&mut dialogue) {
+            Ok(reply) => {
+                self.current = Some((properties, dialogue));
+                Ok(reply.failure.map_or(Ok(reply.secrets), Err))
+            }
+            Err(error) if error.is::<OutOfTime>() => Ok(Err("it still waits".into())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take(&mut self, cell: &Cell, role: Role) -> Result<Dialogue> {
+        let properties = self.launch.properties(cell, role);
+        match self.current.take() {
+            Some((of_process, dialogue)) if of_process == properties => Ok(dialogue),
+            Some(_) | None => {
+                let mut command = Command::new(&self.launch.program);
+                command
+                    .args(&properties)
+                    .args(&self.launch.arguments)
+                    .arg(&self.place.identities.directory)
+                    .current_dir(&self.place.directory);
+                Dialogue::start(&mut command)
+            }
+        }
     }
 }
 
-/// A whole conversation; after an inner error, which is the client's own, the program continues.
-fn converse(dialogue: &mut Dialogue, cell: &Cell) -> Result<Result<Conversation, String>> {
-    dialogue.send(&format!(
-        "{:04x} {:04x} {} {}",
-        cell.version as u16,
-        cell.suite.id,
-        u8::from(cell.extended_master_secret),
-        u8::from(cell.encrypt_then_mac)
-    ))?;
-    let mut conversation = Conversation::default();
-    loop {
-        let line = dialogue.receive()?;
-        match line.split_once(' ').unwrap_or((&line, "")) {
-            ("answer", hex) => conversation
-                .answers
-                .push(HEXLOWER.decode(hex.as_bytes()).context("a response that is not hex")?),
-            ("secret", words) => {
-                conversation.secrets.push(Secret::parse(words).context("a malformed secret")?)
+impl Reply {
+    /// Receives the lines of a whole conversation.
+    fn receive(dialogue: &mut Dialogue) -> Result<Self> {
+        let mut reply = Self::default();
+        loop {
+            let line = dialogue.receive()?;
+            match line.split_once(' ').unwrap_or((&line, "")) {
+                ("answer", hex) => reply
+                    .answers
+                    .push(HEXLOWER.decode(hex.as_bytes()).context("a response that is not hex")?),
+                ("secret", words) => {
+                    reply.secrets.push(Secret::parse(words).context("a malformed secret")?);
+                }
+                ("failed", message) => {
+                    reply.failure = Some(message.to_owned());
+                    return Ok(reply);
+                }
+                ("done", "") => return Ok(reply),
+                _ => bail!("unexpected line from the program: {line:?}"),
             }
-            ("failed", message) => return Ok(Err(message.to_owned())),
-            ("done", "") => return Ok(Ok(conversation)),
-            _ => bail!("unexpected line from the client: {line:?}"),
         }
     }
 }

@@ -1,18 +1,20 @@
-//! The server of the matrix: `sslprov serve`, one process for each stack and backend, and the list
-//! of what the backends support.
+//! The servers of the matrix: `sslprov serve`, one process for each set of options, and the list of
+//! what the backends support.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::command::Run;
 use crate::features::{BACKENDS, OpenSsl, feature_of};
-use crate::interop::cell::Cipher;
-use crate::interop::conversation::Secret;
+use crate::interop::cell::{Cell, Cipher, ClientCertificate, Resumption};
+use crate::interop::identities::Identities;
 use crate::interop::process::Dialogue;
 use crate::workspace::Workspace;
 
@@ -21,14 +23,18 @@ pub(crate) const KEY: &str = "tests/data/keys/server-2048.pem";
 /// The certificate of [`KEY`].
 pub(crate) const CERTIFICATE: &str = "tests/data/keys/server-2048.cert.pem";
 
-/// The program, with the ciphers of each of its backends.
+/// `sslprov`, with the ciphers of each of its backends, and its servers.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    program: PathBuf,
-    key: PathBuf,
-    pub(crate) certificate: PathBuf,
+    pub(crate) program: PathBuf,
+    pub(crate) identities: Identities,
     operations: BTreeMap<String, BTreeSet<String>>,
+    running: Mutex<BTreeMap<Kind, Server>>,
 }
+
+/// What a server is started with: backend, identity of ECDSA, whether it requires a client
+/// certificate, and how it resumes. Each resumes in one way only, so that there is no other.
+type Kind = (&'static str, &'static str, bool, Resumption);
 
 impl Servers {
     /// Builds the program with all four backends.
@@ -47,9 +53,9 @@ impl Servers {
         let listed = Run::new(&program).args(["backends", "--json"]).quiet().read(workspace)?;
         Ok(Self {
             program,
-            key: workspace.root().join(KEY),
-            certificate: workspace.root().join(CERTIFICATE),
+            identities: Identities::of(workspace),
             operations: operations(&listed).context("sslprov backends --json: bad format")?,
+            running: Mutex::default(),
         })
     }
 
@@ -59,19 +65,51 @@ impl Servers {
         cipher == Cipher::NULL || operations.is_some_and(|it| it.contains(cipher.operation))
     }
 
-    /// Starts a server with `backend` that keeps its files in `directory`.
+    /// Returns the port of the server for a cell, which is started if it does not run yet, and the
+    /// path of its key log.
     ///
     /// # Errors
     ///
-    /// Fails when it does not print its address in time.
-    pub(crate) fn start(&self, backend: &str, directory: &Path) -> Result<Server> {
-        let key_log = directory.join("server-keys");
-        let errors = File::create(directory.join("server-errors")).context("server-errors")?;
+    /// Fails when it does not print its address in time, and when it has ended.
+    pub(crate) fn of_cell(&self, workspace: &Workspace, cell: &Cell) -> Result<(u16, PathBuf)> {
+        let identity = match cell.server_identity() {
+            "server-rsa" => "server-p256",
+            ecdsa => ecdsa,
+        };
+        let requires = cell.client_certificate != ClientCertificate::None;
+        let kind = (cell.backend, identity, requires, cell.resumption);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = match running.entry(kind) {
+            Entry::Occupied(server) => server.into_mut(),
+            Entry::Vacant(place) => place.insert(self.start(workspace, kind)?),
+        };
+        ensure!(server.process.is_running(), "the server has ended");
+        Ok((server.port, server.key_log.clone()))
+    }
+
+    fn start(&self, workspace: &Workspace, kind: Kind) -> Result<Server> {
+        let (backend, ecdsa, requires, resumption) = kind;
+        let name = format!("{backend}-{ecdsa}-{requires}-{}", resumption.name());
+        let directory = workspace.empty_target(&format!("interop/runs/servers/{name}"))?;
+        let key_log = directory.join("keys");
+        let errors = File::create(directory.join("errors")).context("cannot create a file")?;
         let mut command = Command::new(&self.program);
         command
             .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
-            .args(["--allow-ssl3", "--suites", "default,legacy"])
-            .args([Path::new("--key"), &self.key, Path::new("--cert"), &self.certificate])
+            .args(["--allow-ssl3", "--suites", "default,legacy", "--threads", "2"])
+            // Botan checks for seconds that a large prime is one, on a busy machine for longer.
+            .args(["--timeout", "120", "--handshake-timeout", "120"])
+            .args(["--key-exchange", "ecdhe,dhe,rsa"])
+            .args(["--client-auth", if requires { "require" } else { "none" }])
+            .args(match resumption {
+                Resumption::Id => &[][..],
+                Resumption::Ticket => &["--tickets", "--no-resumption"],
+                Resumption::None => &["--no-resumption"],
+            })
+            .args([Path::new("--key"), &self.identities.key("server-rsa")])
+            .args([Path::new("--cert"), &self.identities.certificate("server-rsa")])
+            .args([Path::new("--ecdsa-key"), &self.identities.key(ecdsa)])
+            .args([Path::new("--ecdsa-cert"), &self.identities.certificate(ecdsa)])
             .args([Path::new("--keylog"), &key_log])
             .stderr(errors);
         let mut process = Dialogue::start(&mut command)?;
@@ -98,23 +136,10 @@ fn operations(listed: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
 
 /// A running server, which ends with this value.
 #[derive(Debug)]
-pub(crate) struct Server {
+struct Server {
     process: Dialogue,
-    pub(crate) port: u16,
+    port: u16,
     key_log: PathBuf,
-}
-
-impl Server {
-    /// The secrets that it has written so far.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the key log cannot be read, and when the server has ended.
-    pub(crate) fn secrets(&mut self) -> Result<Vec<Secret>> {
-        ensure!(self.process.is_running(), "the server has ended");
-        let text = fs::read_to_string(&self.key_log).context("cannot read the server's key log")?;
-        Ok(Secret::of_key_log(&text))
-    }
 }
 
 #[cfg(test)]

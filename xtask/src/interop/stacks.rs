@@ -1,20 +1,21 @@
-//! The TLS stacks of the matrix: what each can offer, and what it does not support.
-//! A cell that a table here lists as unsupported is tried all the same, and must fail.
-
-use std::path::PathBuf;
+//! The TLS stacks of the matrix, as clients and as servers: what each can offer, and what it does
+//! not support. A cell that a table here lists as unsupported is tried all the same, and must fail
+//! for the reason that is listed.
 
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::interop::cell::{Cell, Cipher, Mac, Suite, Version};
+use crate::interop::cell::{
+    Cell, Cipher, ClientCertificate, Exchange, Group, Mac, Resumption, Version,
+};
 use crate::interop::commands::Tool;
-use crate::interop::conversation::Conversation;
-use crate::interop::programs::{Build, CLibrary, Launch, Program, Running};
+use crate::interop::programs::{Build, CLibrary, Launch, Program};
 use crate::workspace::Workspace;
 
 /// A TLS stack.
 #[derive(Debug)]
 pub(crate) struct Stack {
+    pub(crate) role: Role,
     /// Its name, as `--stack` takes it.
     pub(crate) key: &'static str,
     /// Its usual name.
@@ -23,24 +24,84 @@ pub(crate) struct Stack {
     pub(crate) packages: &'static str,
     pub(crate) extended_master_secret: Offer,
     pub(crate) encrypt_then_mac: Offer,
-    /// Why the second connection does not resume the session of the first, if so.
-    pub(crate) no_resumption: Option<&'static str>,
-    /// Why master secrets cannot be compared, if so.
-    pub(crate) no_secrets: Option<&'static str>,
-    pub(crate) client: ClientKind,
-    refusal: fn(Version, &Suite) -> Option<&'static str>,
+    /// How it resumes sessions.
+    pub(crate) resumptions: &'static [Resumption],
+    pub(crate) secrets: Secrets,
+    pub(crate) kind: Kind,
+    /// What it reports of the alert `handshake_failure`.
+    pub(crate) handshake_failure: &'static [&'static str],
+    refusal: fn(&Cell) -> Option<Refusal>,
 }
 
-/// The client program.
+/// On which side a stack is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Role {
+    /// A client of `sslprov serve`.
+    Client,
+    /// A server for `sslprov connect`.
+    Server,
+}
+
+impl Role {
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// The program.
 #[derive(Debug)]
-pub(crate) enum ClientKind {
+pub(crate) enum Kind {
     /// The stack's own command.
     Command(Tool),
     /// A program of ours on the stack's library.
     Program(Program),
 }
 
-/// Whether a client offers an extension.
+/// Why a cell does not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The reason, for the report.
+    pub(crate) reason: &'static str,
+    /// What must be in the message with which the cell fails: one of these.
+    pub(crate) said: &'static [&'static str],
+}
+
+/// Which master secrets a stack reports, to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    /// Those of every connection.
+    All,
+    /// Not that of a resumed session, which is the one of the first connection.
+    OfFullHandshakes,
+    /// None, for this reason.
+    None(&'static str),
+}
+
+impl Secrets {
+    /// Returns how many there must be for a number of connections.
+    pub(crate) const fn at_least(self, connections: usize) -> usize {
+        match self {
+            Self::All => connections,
+            Self::OfFullHandshakes => 1,
+            Self::None(_) => 0,
+        }
+    }
+
+    /// Returns its description in the report.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::All => "yes".to_owned(),
+            Self::OfFullHandshakes => "of full handshakes".to_owned(),
+            Self::None(reason) => format!("no: {reason}"),
+        }
+    }
+}
+
+/// Whether a stack offers an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     Never,
@@ -69,23 +130,32 @@ impl Offer {
 }
 
 impl Stack {
-    /// Why the client cannot negotiate `suite` in `version`, if so.
-    pub(crate) fn refusal(&self, version: Version, suite: &Suite) -> Option<&'static str> {
-        (self.refusal)(version, suite)
+    /// Why the stack cannot do what the cell requests, if so.
+    pub(crate) fn refusal(&self, cell: &Cell) -> Option<Refusal> {
+        if let Some(refusal) = (self.refusal)(cell) {
+            return Some(refusal);
+        }
+        let reason = match cell.resumption {
+            Resumption::None => return None,
+            how if self.resumptions.contains(&how) => return None,
+            Resumption::Id => "no resumption by id",
+            Resumption::Ticket => "no resumption by ticket",
+        };
+        Some(Refusal { reason, said: &["resumed: expected"] })
     }
 
-    /// Prepares the client.
+    /// Prepares the program.
     ///
     /// # Errors
     ///
     /// Fails when a package is missing, and names it.
     pub(crate) fn prepare(&'static self, workspace: &Workspace) -> Result<Ready> {
         let packages = self.packages;
-        let (version, start) = match &self.client {
-            ClientKind::Command(tool) => {
-                (tool.version(workspace, packages)?, Start::Command(*tool))
+        let (version, start) = match &self.kind {
+            Kind::Command(tool) => {
+                (tool.version(workspace, self.role, packages)?, Start::Command(*tool))
             }
-            ClientKind::Program(program) => {
+            Kind::Program(program) => {
                 let launch = program.build(workspace, packages)?;
                 (launch.version(workspace)?, Start::Program(launch))
             }
@@ -111,158 +181,158 @@ fn package_version(workspace: &Workspace, packages: &str) -> String {
 pub(crate) struct Ready {
     pub(crate) stack: &'static Stack,
     pub(crate) version: String,
-    start: Start,
+    pub(crate) start: Start,
 }
 
-/// How its client starts.
+/// How it starts.
 #[derive(Debug)]
-enum Start {
+pub(crate) enum Start {
     Command(Tool),
     Program(Launch),
 }
 
-/// A client. For each cell it makes two connections as the cell wants them, the second with the
-/// session of the first; it fails when a connection does, with the client's own message.
-pub(crate) type Client<'a> = Box<dyn FnMut(&Cell) -> Result<Conversation> + 'a>;
-
-impl Ready {
-    /// Returns a client that has not started yet.
-    pub(crate) fn client(&self, place: Place) -> Client<'_> {
-        match &self.start {
-            Start::Command(tool) => Box::new(move |cell| tool.converse(&place, cell)),
-            Start::Program(launch) => {
-                let mut running = Running::new(launch);
-                Box::new(move |cell| running.converse(&place, cell))
-            }
-        }
-    }
-}
-
-/// Where a client connects to, and where it may leave files.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) port: u16,
-    /// Of the server.
-    pub(crate) certificate: PathBuf,
-    /// Of this client alone.
-    pub(crate) directory: PathBuf,
+/// Returns a refusal.
+const fn no(reason: &'static str, said: &'static [&'static str]) -> Option<Refusal> {
+    Some(Refusal { reason, said })
 }
 
 const NO_SSL3: &str = "no SSL 3.0";
 const NO_SUITE: &str = "not implemented";
 const NOT_BUILT: &str = "disabled in Debian's build";
 const WITHDRAWN: &str = "not in TLS 1.2 (RFC 5469)";
+const NO_FIELDS: &str = "no negotiation of finite fields (RFC 7919)";
+const BOTH: &[Resumption] = &[Resumption::Id, Resumption::Ticket];
 
 /// What most stacks have in common; each overrides what differs.
-const COMMON: Stack = Stack {
+const CLIENT: Stack = Stack {
+    role: Role::Client,
     key: "",
     name: "",
     packages: "",
     extended_master_secret: Offer::AsAsked,
     encrypt_then_mac: Offer::AsAsked,
-    no_resumption: None,
-    no_secrets: None,
-    client: ClientKind::Command(Tool::OpenSsl),
-    refusal: |_, _| None,
+    resumptions: BOTH,
+    secrets: Secrets::All,
+    kind: Kind::Command(Tool::OpenSsl),
+    handshake_failure: &[],
+    refusal: |_| None,
 };
 
-/// Every stack of the matrix.
-pub(crate) const STACKS: [Stack; 10] = [
+const SERVER: Stack = Stack { role: Role::Server, ..CLIENT };
+
+fn is_camellia(cipher: Cipher) -> bool {
+    matches!(cipher, Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC)
+}
+
+fn is_ccm(cipher: Cipher) -> bool {
+    matches!(
+        cipher,
+        Cipher::AES_128_CCM | Cipher::AES_256_CCM | Cipher::AES_128_CCM_8 | Cipher::AES_256_CCM_8
+    )
+}
+
+/// Every stack of the matrix that is a client.
+pub(crate) const CLIENTS: [Stack; 10] = [
     Stack {
         key: "openssl",
         name: "OpenSSL",
         packages: "openssl",
-        client: ClientKind::Command(Tool::OpenSsl),
-        refusal: |version, suite| match suite.cipher {
-            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::RC4 | Cipher::DES | Cipher::TRIPLE_DES => Some(NOT_BUILT),
+        kind: Kind::Command(Tool::OpenSsl),
+        handshake_failure: &["alert handshake failure"],
+        refusal: |cell| match (cell.suite.cipher, cell.group) {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["Unknown option: -ssl3"])
+            }
+            (Cipher::RC4 | Cipher::DES | Cipher::TRIPLE_DES, _) => {
+                no(NOT_BUILT, &["no cipher match"])
+            }
+            (_, Some(Group::Ffdhe3072 | Group::Ffdhe4096)) => no(NO_FIELDS, &["group: expected"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "gnutls",
         name: "GnuTLS",
         packages: "gnutls-bin",
-        client: ClientKind::Command(Tool::GnuTls),
-        refusal: |version, suite| match suite.cipher {
-            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::DES => Some(NO_SUITE),
+        handshake_failure: &["Handshake failed"],
+        kind: Kind::Command(Tool::GnuTls),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["No or insufficient priorities"])
+            }
+            Cipher::DES => no(NO_SUITE, &["No or insufficient priorities"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "nss",
         name: "NSS",
         packages: "gcc pkg-config libnss3-dev",
         encrypt_then_mac: Offer::Never,
-        no_secrets: Some("Debian builds it without a key log"),
-        client: ClientKind::Program(Program {
+        secrets: Secrets::None("Debian builds it without a key log"),
+        handshake_failure: &["handshake: -12286"],
+        kind: Kind::Program(Program {
             source: "nss_client.c",
             build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
         }),
-        refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC, Mac::SHA256)
-            | (
-                Cipher::AES_128_CCM
-                | Cipher::AES_256_CCM
-                | Cipher::AES_128_CCM_8
-                | Cipher::AES_256_CCM_8,
-                _,
-            ) => Some(NO_SUITE),
+        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            (cipher, Mac::SHA256) if is_camellia(cipher) => {
+                no(NO_SUITE, &["configuration: -12266"])
+            }
+            (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "tlslite-ng",
         name: "tlslite-ng",
         packages: "python3 python3-venv",
-        client: ClientKind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
-        refusal: |_, suite| match suite.cipher {
-            Cipher::DES | Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
+        kind: Kind::Program(Program { source: "tlslite_client.py", build: Build::Python }),
+        refusal: |cell| match cell.suite.cipher {
+            Cipher::DES => no(NO_SUITE, &["no suite"]),
+            cipher if is_camellia(cipher) => no(NO_SUITE, &["no suite"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "jsse",
         name: "Java JSSE",
         packages: "default-jdk-headless",
         encrypt_then_mac: Offer::Never,
-        client: ClientKind::Program(Program {
+        kind: Kind::Program(Program {
             source: "JsseClient.java",
             build: Build::Java { class: "JsseClient", libraries: &[] },
         }),
-        refusal: |version, suite| match suite.cipher {
-            Cipher::CAMELLIA_128_CBC
-            | Cipher::CAMELLIA_256_CBC
-            | Cipher::AES_128_CCM
-            | Cipher::AES_256_CCM
-            | Cipher::AES_128_CCM_8
-            | Cipher::AES_256_CCM_8 => Some(NO_SUITE),
-            Cipher::DES if version == Version::Tls1_2 => Some(WITHDRAWN),
+        refusal: |cell| match cell.suite.cipher {
+            Cipher::DES if cell.version == Version::Tls1_2 => {
+                no(WITHDRAWN, &["No appropriate protocol"])
+            }
+            cipher if is_camellia(cipher) || is_ccm(cipher) => no(NO_SUITE, &["no suite"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "bouncy-castle",
         name: "Bouncy Castle",
         packages: "default-jdk-headless libbctls-java",
-        client: ClientKind::Program(Program {
+        resumptions: &[Resumption::Id],
+        handshake_failure: &["handshake_failure(40)"],
+        kind: Kind::Program(Program {
             source: "BouncyCastleClient.java",
-            build: Build::Java {
-                class: "BouncyCastleClient",
-                libraries: &["bctls", "bcprov", "bcutil"],
-            },
+            build: Build::Java { class: "BouncyCastleClient", libraries: &BOUNCY_CASTLE },
         }),
-        refusal: |_, suite| match (suite.cipher, suite.mac) {
-            (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => Some(NO_SUITE),
+        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => {
+                no(NO_SUITE, &["TlsFatalAlert: internal_error", "TlsFatalAlert: illegal_parameter"])
+            }
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "go",
@@ -270,49 +340,66 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "golang-go",
         extended_master_secret: Offer::Never,
         encrypt_then_mac: Offer::Never,
-        no_resumption: Some("resumes only by tickets"),
-        client: ClientKind::Program(Program { source: "go_client.go", build: Build::Go }),
-        refusal: |version, suite| match (suite.cipher, suite.mac) {
-            _ if version == Version::Ssl3 => Some(NO_SSL3),
-            (Cipher::RC4 | Cipher::TRIPLE_DES, Mac::SHA1)
-            | (Cipher::AES_128_CBC, _)
-            | (Cipher::AES_256_CBC, Mac::SHA1)
-            | (Cipher::AES_128_GCM | Cipher::AES_256_GCM, _) => None,
-            _ => Some(NO_SUITE),
+        secrets: Secrets::OfFullHandshakes,
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Program(Program { source: "go_client.go", build: Build::Go }),
+        refusal: |cell| {
+            if cell.version == Version::Ssl3 {
+                return no(NO_SSL3, &["no version 0x300"]);
+            }
+            if cell.suite.exchange == Exchange::DheRsa {
+                return no(NO_SUITE, &["no suite 0x"]);
+            }
+            match (cell.suite.cipher, cell.suite.mac) {
+                (Cipher::RC4 | Cipher::TRIPLE_DES | Cipher::AES_256_CBC, Mac::SHA1)
+                | (Cipher::AES_128_CBC | Cipher::AES_128_GCM, _)
+                | (Cipher::AES_256_GCM | Cipher::CHACHA20, _) => None,
+                _ => no(NO_SUITE, &["no suite 0x"]),
+            }
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "botan",
         name: "Botan",
         packages: "botan",
         extended_master_secret: Offer::Always,
-        no_secrets: Some("its command has no key log"),
-        client: ClientKind::Command(Tool::Botan),
-        refusal: |version, suite| match suite.cipher {
-            _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NO_SUITE),
+        secrets: Secrets::None("its command has no key log"),
+        handshake_failure: &["Alert: handshake_failure"],
+        kind: Kind::Command(Tool::Botan),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => no(NO_SSL3, &["Unknown flag --ssl3.0"]),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => {
+                no(NO_SUITE, &["Policy does not allow any available cipher suite"])
+            }
+            _ if cell.client_certificate != ClientCertificate::None => {
+                no("its command sends no certificate", &["Alert: handshake_failure"])
+            }
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "mbedtls",
         name: "mbedTLS",
         packages: "gcc libmbedtls-dev",
-        client: ClientKind::Program(Program {
+        handshake_failure: &["handshake: -30592"],
+        kind: Kind::Program(Program {
             source: "mbedtls_client.c",
             build: Build::C {
                 header: "mbedtls/ssl.h",
                 library: CLibrary::Names(&["mbedtls", "mbedx509", "mbedcrypto"]),
             },
         }),
-        refusal: |version, suite| match suite.cipher {
-            _ if version == Version::Ssl3 => Some("no SSL 3.0 in Debian's build"),
-            Cipher::NULL | Cipher::RC4 | Cipher::DES => Some(NOT_BUILT),
+        refusal: |cell| match (cell.suite.cipher, cell.group) {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["handshake: -27648", "handshake: -30592"])
+            }
+            (Cipher::NULL | Cipher::RC4 | Cipher::DES, _) => no(NOT_BUILT, &["handshake: -30592"]),
+            (_, Some(Group::Ffdhe3072 | Group::Ffdhe4096)) => no(NO_FIELDS, &["group: expected"]),
             _ => None,
         },
-        ..COMMON
+        ..CLIENT
     },
     Stack {
         key: "bearssl",
@@ -320,20 +407,213 @@ pub(crate) const STACKS: [Stack; 10] = [
         packages: "gcc libbearssl-dev",
         extended_master_secret: Offer::Never,
         encrypt_then_mac: Offer::Never,
-        client: ClientKind::Program(Program {
+        resumptions: &[Resumption::Id],
+        kind: Kind::Program(Program {
             source: "bearssl_client.c",
             build: Build::C { header: "bearssl.h", library: CLibrary::Names(&["bearssl"]) },
         }),
-        refusal: |version, suite| match suite.cipher {
-            _ if version == Version::Ssl3 => Some(NO_SSL3),
-            Cipher::NULL
-            | Cipher::RC4
-            | Cipher::DES
-            | Cipher::CAMELLIA_128_CBC
-            | Cipher::CAMELLIA_256_CBC => Some(NO_SUITE),
+        refusal: bearssl,
+        ..CLIENT
+    },
+];
+
+/// BearSSL is the same on both sides.
+fn bearssl(cell: &Cell) -> Option<Refusal> {
+    match cell.suite.cipher {
+        _ if cell.version == Version::Ssl3 => no(NO_SSL3, &["no version: 768"]),
+        _ if cell.suite.exchange == Exchange::DheRsa => no(NO_SUITE, &["error: 16", "error: 552"]),
+        Cipher::NULL | Cipher::RC4 | Cipher::DES => no(NO_SUITE, &["error: 16", "error: 552"]),
+        cipher if is_camellia(cipher) => no(NO_SUITE, &["error: 16", "error: 552"]),
+        _ => None,
+    }
+}
+
+const BOUNCY_CASTLE: [&str; 3] = ["bctls", "bcprov", "bcutil"];
+
+/// Every stack of the matrix that is a server.
+pub(crate) const SERVERS: [Stack; 10] = [
+    Stack {
+        key: "openssl",
+        name: "OpenSSL",
+        packages: "openssl",
+        kind: Kind::Command(Tool::OpenSsl),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["Unknown option: -ssl3"])
+            }
+            Cipher::RC4 | Cipher::DES | Cipher::TRIPLE_DES => no(NOT_BUILT, &["no cipher match"]),
             _ => None,
         },
-        ..COMMON
+        ..SERVER
+    },
+    Stack {
+        key: "gnutls",
+        name: "GnuTLS",
+        packages: "gnutls-bin",
+        secrets: Secrets::OfFullHandshakes,
+        kind: Kind::Command(Tool::GnuTls),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["Syntax error at: NONE"])
+            }
+            Cipher::DES => no(NO_SUITE, &["Syntax error at: NONE"]),
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "nss",
+        name: "NSS",
+        packages: "gcc pkg-config libnss3-dev",
+        encrypt_then_mac: Offer::Never,
+        secrets: Secrets::None("Debian builds it without a key log"),
+        kind: Kind::Program(Program {
+            source: "nss_server.c",
+            build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
+        }),
+        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            (cipher, Mac::SHA256) if is_camellia(cipher) => {
+                no(NO_SUITE, &["configuration: -12266"])
+            }
+            (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "tlslite-ng",
+        name: "tlslite-ng",
+        packages: "python3 python3-venv",
+        kind: Kind::Program(Program { source: "tlslite_server.py", build: Build::Python }),
+        refusal: |cell| match cell.suite.cipher {
+            Cipher::DES => no(NO_SUITE, &["no suite"]),
+            cipher if is_camellia(cipher) => no(NO_SUITE, &["no suite"]),
+            _ if cell.version == Version::Ssl3
+                && cell.client_certificate == ClientCertificate::Ecdsa =>
+            {
+                no("no ECDSA in SSL 3.0", &["Signature failed to verify"])
+            }
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "jsse",
+        name: "Java JSSE",
+        packages: "default-jdk-headless",
+        encrypt_then_mac: Offer::Never,
+        kind: Kind::Program(Program {
+            source: "JsseServer.java",
+            build: Build::Java { class: "JsseServer", libraries: &[] },
+        }),
+        refusal: |cell| match cell.suite.cipher {
+            Cipher::DES if cell.version == Version::Tls1_2 => {
+                no(WITHDRAWN, &["No appropriate protocol"])
+            }
+            cipher if is_camellia(cipher) || is_ccm(cipher) => no(NO_SUITE, &["no suite"]),
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "bouncy-castle",
+        name: "Bouncy Castle",
+        packages: "default-jdk-headless libbctls-java",
+        resumptions: &[Resumption::Id],
+        kind: Kind::Program(Program {
+            source: "BouncyCastleServer.java",
+            build: Build::Java { class: "BouncyCastleServer", libraries: &BOUNCY_CASTLE },
+        }),
+        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
+            (Cipher::RC4 | Cipher::DES, _) | (Cipher::NULL, Mac::MD5) => {
+                no(NO_SUITE, &["TlsFatalAlert: internal_error"])
+            }
+            _ if cell.resumption == Resumption::Id && !cell.extended_master_secret => {
+                no("no resumption without the extended master secret", &["resumed: expected"])
+            }
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "go",
+        name: "Go",
+        packages: "golang-go",
+        extended_master_secret: Offer::Never,
+        encrypt_then_mac: Offer::Never,
+        secrets: Secrets::OfFullHandshakes,
+        resumptions: &[Resumption::Ticket],
+        kind: Kind::Program(Program { source: "go_server.go", build: Build::Go }),
+        refusal: |cell| {
+            if cell.version == Version::Ssl3 {
+                return no(NO_SSL3, &["client offered only unsupported versions"]);
+            }
+            if cell.suite.exchange == Exchange::DheRsa {
+                return no(NO_SUITE, &["no cipher suite supported by both client and server"]);
+            }
+            match (cell.suite.cipher, cell.suite.mac) {
+                (Cipher::RC4 | Cipher::TRIPLE_DES | Cipher::AES_256_CBC, Mac::SHA1)
+                | (Cipher::AES_128_CBC | Cipher::AES_128_GCM, _)
+                | (Cipher::AES_256_GCM | Cipher::CHACHA20, _) => None,
+                _ => no(NO_SUITE, &["no cipher suite supported by both client and server"]),
+            }
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "botan",
+        name: "Botan",
+        packages: "botan",
+        secrets: Secrets::None("its command has no key log"),
+        resumptions: &[Resumption::Id],
+        kind: Kind::Command(Tool::Botan),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => no(NO_SSL3, &["SSLv3 is not supported"]),
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => {
+                no(NO_SUITE, &["Policy does not allow any available cipher suite"])
+            }
+            _ if cell.client_certificate != ClientCertificate::None => {
+                no("its command requests no certificate", &["client_certificate: expected"])
+            }
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "mbedtls",
+        name: "mbedTLS",
+        packages: "gcc libmbedtls-dev",
+        kind: Kind::Program(Program {
+            source: "mbedtls_server.c",
+            build: Build::C {
+                header: "mbedtls/ssl.h",
+                library: CLibrary::Names(&["mbedtls", "mbedx509", "mbedcrypto"]),
+            },
+        }),
+        refusal: |cell| match cell.suite.cipher {
+            _ if cell.version == Version::Ssl3 => {
+                no("no SSL 3.0 in Debian's build", &["handshake: -27648", "handshake: -27008"])
+            }
+            Cipher::NULL | Cipher::RC4 | Cipher::DES => {
+                no(NOT_BUILT, &["handshake: -27648", "handshake: -27008"])
+            }
+            _ => None,
+        },
+        ..SERVER
+    },
+    Stack {
+        key: "bearssl",
+        name: "BearSSL",
+        packages: "gcc libbearssl-dev",
+        extended_master_secret: Offer::Never,
+        encrypt_then_mac: Offer::Never,
+        resumptions: &[Resumption::Id],
+        kind: Kind::Program(Program {
+            source: "bearssl_server.c",
+            build: Build::C { header: "bearssl.h", library: CLibrary::Names(&["bearssl"]) },
+        }),
+        refusal: bearssl,
+        ..SERVER
     },
 ];
 
@@ -346,25 +626,46 @@ mod tests {
 
     #[test]
     fn every_suite_and_every_version_has_two_stacks_at_least() {
-        for version in Version::ALL {
-            for suite in SUITES.iter().filter(|suite| suite.exists_in(version)) {
-                let able = STACKS.iter().filter(|stack| stack.refusal(version, suite).is_none());
-                let able = able.count();
-                // Only NSS has DES in TLS 1.2, which RFC 5469 withdrew.
-                let enough = suite.cipher == Cipher::DES && version == Version::Tls1_2;
-                assert!(
-                    able >= 2 || enough && able == 1,
-                    "{} {}: {able}",
-                    version.name(),
-                    suite.name
-                );
+        for stacks in [&CLIENTS, &SERVERS] {
+            for version in Version::ALL {
+                for suite in SUITES.iter().filter(|suite| suite.exists_in(version)) {
+                    let able = stacks.iter().filter(|stack| {
+                        let group = suite.groups()[0];
+                        let resumption = match stack.role {
+                            Role::Client => stack.resumptions[0],
+                            Role::Server => Resumption::None,
+                        };
+                        let cell = Cell {
+                            backend: "ring",
+                            version,
+                            suite,
+                            group,
+                            client_certificate: ClientCertificate::None,
+                            resumption,
+                            extended_master_secret: false,
+                            encrypt_then_mac: false,
+                        };
+                        stack.refusal(&cell).is_none()
+                    });
+                    let able = able.count();
+                    // Only NSS has DES in TLS 1.2, which RFC 5469 withdrew.
+                    let enough = suite.cipher == Cipher::DES && version == Version::Tls1_2;
+                    assert!(
+                        able >= 2 || enough && able == 1,
+                        "{} {}: {able}",
+                        version.name(),
+                        suite.name
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn stacks_have_names_of_their_own() {
-        let keys: BTreeSet<_> = STACKS.iter().map(|stack| stack.key).collect();
-        assert_eq!(keys.len(), STACKS.len());
+        for stacks in [&CLIENTS, &SERVERS] {
+            let keys: BTreeSet<_> = stacks.iter().map(|stack| stack.key).collect();
+            assert_eq!(keys.len(), stacks.len());
+        }
     }
 }

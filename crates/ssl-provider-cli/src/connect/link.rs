@@ -92,11 +92,12 @@ impl Link {
     }
 
     /// Carries standard input to the server, and its data to standard output, until the server
-    /// closes. After the end of the input a silence of `after_input` ends the connection too.
+    /// closes. After the end of the input a silence of `after_input` ends the connection too; with
+    /// `None` the end of the input does.
     pub(super) fn pipe(
         &mut self,
         before: Option<Duration>,
-        after_input: Duration,
+        after_input: Option<Duration>,
     ) -> Result<(), Lost> {
         let waker = Waker::new(self.poll.registry(), STDIN).map_err(Lost::Socket)?;
         // Kept here too, since a waker that is gone wakes nobody.
@@ -141,7 +142,11 @@ impl Link {
                 last_progress = Instant::now();
                 continue;
             }
-            let silence = if input.at_end { Some(after_input) } else { before };
+            if input.at_end && after_input.is_none() && self.connection.output().is_empty() {
+                self.close();
+                return Ok(());
+            }
+            let silence = if input.at_end { after_input } else { before };
             match self.wait(silence.map(|silence| last_progress + silence)) {
                 Err(Lost::TimedOut) if input.at_end => {
                     self.close();

@@ -183,8 +183,11 @@ impl Offer {
         };
         let (ecdhe, dhe) =
             (any(|it| it.key_exchange.is_ecdhe()), any(|it| it.key_exchange.is_dhe()));
+        // Servers look up the curve of a client certificate in the list too.
+        let signs_on_curve =
+            settings.identity.as_ref().is_some_and(|identity| identity.key.curve().is_some());
         let groups = settings.groups.iter().filter(|group| match group {
-            NamedGroup::Curve(_) => ecdhe,
+            NamedGroup::Curve(_) => ecdhe || (dhe && signs_on_curve),
             NamedGroup::FiniteField(_) => dhe,
         });
         let groups: Vec<u16> = groups.map(|group| group.wire()).collect();

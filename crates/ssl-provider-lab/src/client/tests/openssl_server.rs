@@ -337,6 +337,28 @@ fn client_certificates_are_accepted_in_every_version() {
 }
 
 #[test]
+fn the_curve_of_a_client_certificate_is_offered_with_suites_that_need_no_curve() {
+    // OpenSSL, and others after RFC 8422 section 5.3, refuse a signature on a curve that is not in
+    // a list which was sent for the finite fields.
+    let key = ec_key(Nid::X9_62_PRIME256V1);
+    let provider = provider(&default_backend().unwrap());
+    let signing = provider.load_signing_key(&key.private_key_to_pkcs8().unwrap()).unwrap();
+    let identity = ClientIdentity::new(&provider, signing, vec![certificate(&key, None)]).unwrap();
+    let options = ClientOptions {
+        suites: vec![CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256],
+        ..ClientOptions::default()
+    };
+    let trust = Box::new(TrustAll);
+    let settings = ClientSettings::new(provider, options, trust, Some(identity), None).unwrap();
+    let mut context = server_with(&rsa_key());
+    context.set_tmp_dh(&dh(BigNum::get_rfc3526_prime_2048().unwrap())).unwrap();
+    context.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    let stream = accept(&context.build(), connect(&settings));
+    let sent = ClientCertificate::Sent(SignatureScheme::EcdsaSha256);
+    assert_eq!(info(&stream).client_certificate, sent);
+}
+
+#[test]
 fn a_short_key_signs_with_what_it_is_long_enough_for() {
     // OpenSSL prefers PSS with SHA-512 here, which 1024 bits have no room for.
     let key = PKey::from_rsa(Rsa::private_key_from_der(&TestKey::rsa_1024().der).unwrap()).unwrap();
