@@ -1,7 +1,9 @@
 //! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, built with the release profile.
 //! Each run has a positive control: a probe with a planted branch, which must be reported.
 
+mod handshakes;
 mod private_operation;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -60,7 +62,8 @@ const REPORTED: i32 = 99;
 
 /// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
 /// undefined, at the optimisation levels that are shipped; with `full` at every level, and with the
-/// hashes and PRFs of every backend.
+/// hashes and PRFs of every backend. The secrets of both sides of the handshake are marked too, at
+/// the level of the release profile only unless `full` is given.
 ///
 /// # Errors
 ///
@@ -69,19 +72,20 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
     let levels: &[Level] = if full { &EVERY } else { &SHIPPED };
     for level in levels {
-        poison(workspace, Probe::clean(*level), IN_RUST)?;
+        let has_handshakes = full || level.opt_level == RELEASE.opt_level;
+        poison(workspace, Probe::clean(*level), IN_RUST, has_handshakes)?;
     }
     if full {
         for library in BACKENDS {
-            poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library)?;
+            poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library, true)?;
         }
     }
     Ok(())
 }
 
-/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the
-/// same with the planted branch.
-fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, if asked
+/// for one of the handshakes, and the same with the planted branch.
+fn poison(workspace: &Workspace, probe: Probe, library: &str, has_handshakes: bool) -> Result<()> {
     let level = probe.level;
     // Each with the place of its planted branch.
     let runs: [(&[&str], &str); 3] = [
@@ -101,9 +105,15 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
     if library == IN_RUST {
         private_operation::check(workspace, &clean, level)?;
     }
+    if has_handshakes {
+        handshakes::check(workspace, &clean, level, library)?;
+    }
     let planted = probe.planted().build(workspace)?;
     if library == IN_RUST {
         private_operation::check_planted(workspace, &planted, level)?;
+    }
+    if has_handshakes {
+        handshakes::check_planted(workspace, &planted, level, library)?;
     }
     for (arguments, place) in runs {
         let (status, printed) = memcheck(workspace, &planted, arguments)?;
@@ -117,9 +127,10 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counts the instructions of an import for each class of RSA block, and of the check of a record
-/// for each kind of padding and MAC, at each optimisation level that is shipped; with `full` also
-/// those of the libraries' private operations.
+/// Counts the instructions of an import for each class of RSA block, of the check of a record for
+/// each kind of padding and MAC, at each optimisation level that is shipped, and of what core does
+/// with the secrets of key agreement and of clients, at that of the release profile; with `full`
+/// also those of the libraries' private operations.
 ///
 /// # Errors
 ///
@@ -132,7 +143,11 @@ pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
         for (what, arguments, control) in [
             ("one import", &["count", "3"][..], &["count", "1"][..]),
             ("the check of one record", &["count-records"], &["count-records"]),
+            ("one key exchange", &["count-handshakes"], &["count-handshakes"]),
         ] {
+            if arguments == ["count-handshakes"] && level.opt_level != RELEASE.opt_level && !full {
+                continue;
+            }
             let probe = Probe::clean(level);
             let clean = counts(workspace, probe, arguments)?;
             let variants = Variants::collect(&clean);

@@ -80,11 +80,29 @@ fn numbers(key: &RsaPrivateKeyDer<'_>) -> Result<Vec<Number>> {
     Ok(numbers.into())
 }
 
-/// Marks each number wherever it is in `range`, and returns in how many places.
-fn mark(numbers: &[Number], range: Range<usize>) -> Result<usize> {
-    // Read through the kernel, since the memory is the library's.
+/// Marks the numbers of a key that was loaded into `range`, and returns in how many places.
+///
+/// # Errors
+///
+/// Names a number that is not there.
+pub(crate) fn mark_key(key: &RsaPrivateKeyDer<'_>, range: Range<usize>) -> Result<usize> {
+    mark(&numbers(key)?, range)
+}
+
+/// Reads memory of the arena through the kernel, since it is a library's.
+///
+/// # Errors
+///
+/// Those of reading.
+pub(crate) fn read(range: &Range<usize>) -> Result<Vec<u8>> {
     let mut memory = vec![0; range.len()];
     File::open("/proc/self/mem")?.read_exact_at(&mut memory, range.start as u64)?;
+    Ok(memory)
+}
+
+/// Marks each number wherever it is in `range`, and returns in how many places.
+fn mark(numbers: &[Number], range: Range<usize>) -> Result<usize> {
+    let memory = read(&range)?;
     let mut places = 0;
     for Number { name, bytes, is_odd } in numbers {
         let of_number = find(&memory, bytes);

@@ -1,0 +1,149 @@
+//! Private keys inside the libraries, which agree and sign.
+
+use anyhow::{Context, Result, ensure};
+use ssl_provider::backend::{AgreementKey, SignatureKey};
+use ssl_provider::{
+    Backend, DhParameters, Error, FfdheGroup, NamedCurve, Operation, RsaPrivateKeyDer,
+    SignatureScheme, SigningKeyDer,
+};
+
+use super::groups::element;
+use crate::{ARENA, KEY, private_operation, valgrind};
+
+/// Agrees and signs with each kind of key of a library, the key marked.
+///
+/// # Errors
+///
+/// Names where the mark was not set or was lost.
+pub(super) fn poison(library: &Backend) -> Result<usize> {
+    Ok(curve_key(library)? + field_key(library)? + ecdsa_key(library)? + rsa_key(library)?)
+}
+
+#[inline(never)]
+fn curve_key(library: &Backend) -> Result<usize> {
+    let mut operations = 0;
+    for curve in NamedCurve::ALL {
+        if !library.support(Operation::Ecdh(curve)).is_supported() {
+            continue;
+        }
+        let key = if library.support(Operation::EcdhLoad(curve)).is_supported() {
+            let number = number(curve);
+            valgrind::mark_undefined(&number);
+            library.key_agreement().load_ecdh(curve, &number)?
+        } else {
+            generated(library, curve)?
+        };
+        let peer = library.key_agreement().generate_ecdh(curve)?;
+        let mut secret = vec![0; curve.coordinate_len()];
+        measured_key(key, peer.public_key(), &mut secret)?;
+        // The first byte of a coordinate of P-521 has one bit; the others are known to be zero.
+        let is_marked = valgrind::is_wholly_undefined(&secret[1..]);
+        ensure!(is_marked, "{}: the mark is lost before the secret", curve.name());
+        operations += 1;
+    }
+    Ok(operations)
+}
+
+#[inline(never)]
+fn field_key(library: &Backend) -> Result<usize> {
+    if !library.support(Operation::Dh).is_supported() {
+        return Ok(0);
+    }
+    let group = DhParameters::named(FfdheGroup::Ffdhe2048);
+    let number: Vec<u8> = (0..28_u8).map(|at| at.wrapping_mul(73) ^ 0x5b).collect();
+    valgrind::mark_undefined(&number);
+    let key = library.key_agreement().load_dh(&group, &number)?;
+    let peer = library.key_agreement().generate_dh(&group)?;
+    let mut secret = vec![0; group.prime().len()];
+    measured_key(key, peer.public_key(), &mut secret)?;
+    ensure!(valgrind::is_wholly_undefined(&secret), "the mark is lost before the secret");
+    Ok(1)
+}
+
+#[inline(never)]
+fn measured_key(key: Box<dyn AgreementKey>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error> {
+    key.agree(peer, secret)?;
+    #[cfg(feature = "planted-leak")]
+    super::planted_leak(secret);
+    Ok(())
+}
+
+/// A number in the range of the curve.
+fn number(curve: NamedCurve) -> Vec<u8> {
+    let len = curve.coordinate_len();
+    let mut number: Vec<u8> = (1..=u8::MAX).cycle().step_by(37).skip(5).take(len).collect();
+    // Below every order that has all of its bits; that of P-521 has one in its first byte.
+    number[0] = if curve.bits() % 8 == 1 { 0 } else { 0x5a };
+    number
+}
+
+/// A key of a library that loads none, whose private key is marked where it is in memory: those are
+/// the bytes to which the public key belongs.
+fn generated(library: &Backend, curve: NamedCurve) -> Result<Box<dyn AgreementKey>> {
+    let other = ssl_provider::backend("rustcrypto")?;
+    // Once before: what a library allocates for good is then there.
+    library.key_agreement().generate_ecdh(curve)?;
+    let start = ARENA.end();
+    let key = library.key_agreement().generate_ecdh(curve)?;
+    let (range, len) = (start..ARENA.end(), curve.coordinate_len());
+    let memory = private_operation::read(&range)?;
+    let mut places = 0;
+    for at in (0..memory.len().saturating_sub(len)).step_by(8) {
+        let found = other.key_agreement().load_ecdh(curve, &memory[at..at + len]);
+        if found.is_ok_and(|found| found.public_key() == key.public_key()) {
+            valgrind::mark_number_at(range.start + at, len, false);
+            places += 1;
+        }
+    }
+    ensure!(places > 0, "{}: the private key is not in the memory of the key", curve.name());
+    Ok(key)
+}
+
+#[inline(never)]
+fn ecdsa_key(library: &Backend) -> Result<usize> {
+    let mut operations = 0;
+    for (curve, oid) in [
+        (NamedCurve::Secp256r1, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7][..]),
+        (NamedCurve::Secp384r1, &[0x2b, 0x81, 4, 0, 0x22]),
+        (NamedCurve::Secp521r1, &[0x2b, 0x81, 4, 0, 0x23]),
+    ] {
+        let number = number(curve);
+        let oid = element(6, oid);
+        let content = [&[2, 1, 1][..], &element(4, &number), &element(0xa0, &oid)];
+        let der = element(0x30, &content.concat());
+        let at = der.windows(number.len()).position(|bytes| bytes == number);
+        let at = at.context("the number is in the key")?;
+        valgrind::mark_undefined(&der[at..at + number.len()]);
+        let key = library.signatures().load(&SigningKeyDer::from_der(&der)?)?;
+        measured_signature(key.as_ref(), SignatureScheme::EcdsaSha256)?;
+        operations += 1;
+    }
+    Ok(operations)
+}
+
+/// RSA of RustCrypto, where the numbers of a loaded key can be found; of the libraries in C, see
+/// `cargo xtask callgrind --full`.
+#[inline(never)]
+fn rsa_key(library: &Backend) -> Result<usize> {
+    if library.info().name != "rustcrypto" {
+        return Ok(0);
+    }
+    let parsed = RsaPrivateKeyDer::from_der(KEY)?;
+    let start = ARENA.end();
+    let key = library.signatures().load(&SigningKeyDer::from_der(KEY)?)?;
+    private_operation::mark_key(&parsed, start..ARENA.end())?;
+    for scheme in [SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256] {
+        measured_signature(key.as_ref(), scheme)?;
+    }
+    Ok(2)
+}
+
+#[inline(never)]
+fn measured_signature(key: &dyn SignatureKey, scheme: SignatureScheme) -> Result<()> {
+    let signature = key.sign(scheme, &[0x6d; 32])?;
+    #[cfg(feature = "planted-leak")]
+    super::planted_leak(&signature);
+    let is_marked = valgrind::is_undefined_in_part(&signature);
+    ensure!(is_marked, "{scheme:?}: the mark is lost before the signature");
+    Ok(())
+}
