@@ -114,6 +114,12 @@ fn aws_lc_group(curve: NamedCurve) -> Option<*const EC_GROUP> {
 
 struct AwsLcEcKey(NonNull<EC_KEY>);
 
+impl AwsLcEcKey {
+    fn as_ptr(&self) -> *mut EC_KEY {
+        self.0.as_ptr()
+    }
+}
+
 impl Drop for AwsLcEcKey {
     fn drop(&mut self) {
         // SAFETY: the key is live, and nothing else refers to it.
@@ -126,7 +132,7 @@ fn aws_lc_on_curve(group: *const EC_GROUP, peer: &[u8], secret: &mut [u8]) {
 
     // SAFETY: the call takes no pointer.
     let key = AwsLcEcKey(NonNull::new(unsafe { EC_KEY_new() }).expect("AWS-LC has memory"));
-    let it = key.0.as_ptr();
+    let it = key.as_ptr();
     // SAFETY: the key is live, and the curve a constant of the library.
     assert_eq!(unsafe { EC_KEY_set_group(it, group) }, 1);
     // SAFETY: the key is live and has a curve.
@@ -241,7 +247,7 @@ pub fn signer(backend: &str, scheme: Scheme, der: &[u8]) -> Signer {
                 // SAFETY: the key is live; the pointers are to `room` readable bytes, to more
                 // writable ones than a signature on P-256 has, and to a length.
                 let answer = unsafe {
-                    ECDSA_sign(0, data, room, out.as_mut_ptr(), &raw mut len, key.0.as_ptr())
+                    ECDSA_sign(0, data, room, out.as_mut_ptr(), &raw mut len, key.as_ptr())
                 };
                 assert_eq!(answer, 1, "AWS-LC does not sign");
                 len as usize
@@ -328,7 +334,7 @@ fn aws_lc_rsa(key: &AwsLcKey, scheme: Scheme, digest: &[u8], out: &mut [u8]) -> 
 
 /// `EVP_PKEY_sign` with the padding, as a program calls it for each signature.
 fn openssl_rsa(key: &PKey<Private>, scheme: Scheme, digest: &[u8], out: &mut [u8]) -> usize {
-    let sign = || {
+    let mut sign = || {
         let mut context = PkeyCtx::new(key)?;
         context.sign_init()?;
         context.set_signature_md(Md::sha256())?;

@@ -86,12 +86,17 @@ pub(crate) fn process(workspace: &Workspace) -> Result<()> {
                 let mut command = Command::new(&program);
                 command.arg(mode).args(options);
                 command.env("SSL_PROVIDER_TEST_INDEX", index.to_string());
-                secrets.found_in(workspace, &mut command)
+                Image::take(workspace, &mut command)
             };
             let Some(live) = look("live")? else {
                 println!("WARNING: {name}: not looked at, for lack of AVX-512 IFMA and AVX-IFMA");
                 continue;
             };
+            let released = look("released")?.context("batches come and go")?;
+            let (live, mut released) = (
+                secrets.found_in(workspace, &live, &released)?,
+                secrets.found_in(workspace, &released, &live)?,
+            );
             let is_found = |kind: &str| match kind.ends_with([' ', '-']) {
                 true => live.keys().any(|secret| secret.starts_with(kind)),
                 false => live.contains_key(kind),
@@ -99,7 +104,6 @@ pub(crate) fn process(workspace: &Workspace) -> Result<()> {
             for kind in IN_CONTROL {
                 ensure!(is_found(kind), "{name}: the program that frees nothing has no {kind}");
             }
-            let mut released = look("released")?.context("batches come and go")?;
             for places in [live.get(PATTERN).cloned(), released.remove(PATTERN)] {
                 let places = places.unwrap_or_default();
                 for place in PLACES {
@@ -173,9 +177,45 @@ impl Secrets {
         Ok(())
     }
 
-    /// Starts a program, waits until it is ready, and searches it. `None` if it cannot do what is
-    /// asked on this machine.
-    fn found_in(&self, workspace: &Workspace, command: &mut Command) -> Result<Option<Found>> {
+    /// Searches the memory of a process, with that of another for comparison.
+    fn found_in(&self, workspace: &Workspace, image: &Image, other: &Image) -> Result<Found> {
+        let mut all = Self(self.0.clone());
+        let lines = image.sent.iter().map(|(name, bytes)| format!("{name}={bytes}"));
+        all.add(workspace, &[vec!["sent".to_owned()], lines.collect()].concat())?;
+        let pieces = AhoCorasick::new(all.0.iter().map(|(_, piece)| piece));
+        let pieces = pieces.context("a search for all secrets")?;
+        let keys = ephemeral::PublicKeys::of(&image.sent)?;
+        let others = other.segments()?;
+        let of_others = others.iter().flat_map(|it| ephemeral::candidates(it.bytes));
+        let of_others = of_others.map(|(_, bytes)| *bytes).collect();
+        let mut found = Found::new();
+        for segment in image.segments()? {
+            for hit in pieces.find_overlapping_iter(segment.bytes) {
+                let place = segment.place(hit.start(), &image.maps);
+                found.entry(all.0[hit.pattern()].0.clone()).or_default().insert(place);
+            }
+            for (name, at) in keys.find_private(segment.bytes, &of_others) {
+                let place = segment.place(at, &image.maps);
+                found.entry(format!("ephemeral key {name}")).or_default().insert(place);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The memory and the registers of a process.
+struct Image {
+    core: Vec<u8>,
+    /// What Linux says of its mappings.
+    maps: String,
+    /// What it sent to its peer: names, and bytes in hexadecimal.
+    sent: Vec<(String, String)>,
+}
+
+impl Image {
+    /// Starts a program, waits until it is ready, and takes its memory. `None` if it cannot do what
+    /// is asked on this machine.
+    fn take(workspace: &Workspace, command: &mut Command) -> Result<Option<Self>> {
         let image = workspace.target("residue.core");
         let mut program = Dialogue::start(command).context("the C program does not start")?;
         let mut sent = Vec::new();
@@ -197,28 +237,14 @@ impl Secrets {
             .args(["-ex", &format!("generate-core-file {}", image.display())])
             .args(["--pid", &program.id().to_string()])
             .read(workspace)?;
-        let bytes = fs::read(&image).context("gdb wrote no image of the process")?;
+        let core = fs::read(&image).context("gdb wrote no image of the process")?;
         fs::remove_file(&image).context("cannot remove the image of the process")?;
         program.send("go on")?;
-        let segments = segments(&bytes).context("gdb wrote an image that is cut off")?;
-        let mut all = Self(self.0.clone());
-        let lines = sent.iter().map(|(name, bytes)| format!("{name}={bytes}"));
-        all.add(workspace, &[vec!["sent".to_owned()], lines.collect()].concat())?;
-        let pieces = AhoCorasick::new(all.0.iter().map(|(_, piece)| piece));
-        let pieces = pieces.context("a search for all secrets")?;
-        let keys = ephemeral::PublicKeys::of(&sent)?;
-        let mut found = Found::new();
-        for segment in segments {
-            for hit in pieces.find_overlapping_iter(segment.bytes) {
-                let place = segment.place(hit.start(), &maps);
-                found.entry(all.0[hit.pattern()].0.clone()).or_default().insert(place);
-            }
-            for (name, at) in keys.find_private(segment.bytes) {
-                let place = segment.place(at, &maps);
-                found.entry(format!("ephemeral key {name}")).or_default().insert(place);
-            }
-        }
-        Ok(Some(found))
+        Ok(Some(Self { core, maps, sent }))
+    }
+
+    fn segments(&self) -> Result<Vec<Segment<'_>>> {
+        segments(&self.core).context("gdb wrote an image that is cut off")
     }
 }
 

@@ -18,7 +18,7 @@ use crate::features::{BACKENDS, all_of_facade};
 use crate::workspace::Workspace;
 
 /// How the probe is compiled, beside the release profile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Level {
     opt_level: &'static str,
     /// The processor to compile for; none means the baseline of the platform.
@@ -63,7 +63,7 @@ const REPORTED: i32 = 99;
 /// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
 /// undefined, at the optimisation levels that are shipped; with `full` at every level, and with the
 /// hashes and PRFs of every backend. The secrets of both sides of the handshake are marked too, at
-/// the level of the release profile only unless `full` is given.
+/// the level of the release profile.
 ///
 /// # Errors
 ///
@@ -72,20 +72,20 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     ensure_platform()?;
     let levels: &[Level] = if full { &EVERY } else { &SHIPPED };
     for level in levels {
-        let has_handshakes = full || level.opt_level == RELEASE.opt_level;
-        poison(workspace, Probe::clean(*level), IN_RUST, has_handshakes)?;
+        poison(workspace, Probe::clean(*level), IN_RUST)?;
     }
     if full {
         for library in BACKENDS {
-            poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library, true)?;
+            poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library)?;
         }
     }
     Ok(())
 }
 
-/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, if asked
-/// for one of the handshakes, and the same with the planted branch.
-fn poison(workspace: &Workspace, probe: Probe, library: &str, has_handshakes: bool) -> Result<()> {
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, at the level
+/// of the release profile one of the handshakes, and the same with the planted branch.
+fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
+    let has_handshakes = !probe.libraries && probe.level == RELEASE;
     let level = probe.level;
     // Each with the place of its planted branch.
     let runs: [(&[&str], &str); 3] = [
@@ -106,14 +106,14 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str, has_handshakes: bo
         private_operation::check(workspace, &clean, level)?;
     }
     if has_handshakes {
-        handshakes::check(workspace, &clean, level, library)?;
+        handshakes::check(workspace, &clean, level)?;
     }
     let planted = probe.planted().build(workspace)?;
     if library == IN_RUST {
         private_operation::check_planted(workspace, &planted, level)?;
     }
     if has_handshakes {
-        handshakes::check_planted(workspace, &planted, level, library)?;
+        handshakes::check_planted(workspace, &planted, level)?;
     }
     for (arguments, place) in runs {
         let (status, printed) = memcheck(workspace, &planted, arguments)?;
@@ -284,7 +284,7 @@ fn counts(workspace: &Workspace, probe: Probe, arguments: &[&str]) -> Result<Vec
     let probe = probe.build(workspace)?;
     let out = probe.with_extension("callgrind");
     let (status, printed) = Run::new("valgrind")
-        .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::measured_*"])
+        .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::*measured_*"])
         .args(["--combine-dumps=yes"])
         .args([format!("--callgrind-out-file={}", out.display())])
         .args([&probe])

@@ -32,8 +32,8 @@ pub(crate) use groups::count;
 /// # Errors
 ///
 /// Names where the mark was not set or was lost: then a clean run would prove nothing.
-pub(crate) fn poison(library: &str) -> Result<String> {
-    let library = ssl_provider::backend(library)?;
+pub(crate) fn poison() -> Result<String> {
+    let library = ssl_provider::backend("rustcrypto")?;
     let operations = groups::poison(&library)? + keys::poison(&library)?;
     Ok(format!("{operations} operations, reports: {}", valgrind::error_count()))
 }

@@ -9,7 +9,7 @@
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
 //! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA, and
 //! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation.
-//! `probe poison-handshakes LIBRARY` and `probe count-handshakes` do so with the secrets of key
+//! `probe poison-handshakes` and `probe count-handshakes` do so with the secrets of key
 //! agreement, of clients, of pre-shared keys, tickets and signing. With the feature `planted-leak` a
 //! branch on the secret is in the path, and all must notice.
 
@@ -60,13 +60,13 @@ fn main() -> ExitCode {
         ["poison-records", library] => records(library, record::poison),
         ["count-records"] => records("rustcrypto", record::count),
         ["poison-arithmetic"] => arithmetic(),
-        ["poison-handshakes", library] => handshake::poison(library),
+        ["poison-handshakes"] => handshake::poison(),
         ["count-handshakes"] => handshake::count(),
         ["poison-private-operation", secret] => private_operation::poison(KEY, secret),
         _ => Err(anyhow!(
             "usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
                   poison-records LIBRARY | count-records | poison-arithmetic | \
-                  poison-private-operation key|ciphertext | poison-handshakes LIBRARY | \
+                  poison-private-operation key|ciphertext | poison-handshakes | \
                   count-handshakes, under valgrind"
         )),
     };

@@ -89,20 +89,11 @@ pub(crate) fn mark_key(key: &RsaPrivateKeyDer<'_>, range: Range<usize>) -> Resul
     mark(&numbers(key)?, range)
 }
 
-/// Reads memory of the arena through the kernel, since it is a library's.
-///
-/// # Errors
-///
-/// Those of reading.
-pub(crate) fn read(range: &Range<usize>) -> Result<Vec<u8>> {
-    let mut memory = vec![0; range.len()];
-    File::open("/proc/self/mem")?.read_exact_at(&mut memory, range.start as u64)?;
-    Ok(memory)
-}
-
 /// Marks each number wherever it is in `range`, and returns in how many places.
 fn mark(numbers: &[Number], range: Range<usize>) -> Result<usize> {
-    let memory = read(&range)?;
+    // Read through the kernel, since the memory is the library's.
+    let mut memory = vec![0; range.len()];
+    File::open("/proc/self/mem")?.read_exact_at(&mut memory, range.start as u64)?;
     let mut places = 0;
     for Number { name, bytes, is_odd } in numbers {
         let of_number = find(&memory, bytes);

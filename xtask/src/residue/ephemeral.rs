@@ -1,7 +1,7 @@
 //! Ephemeral private keys, which only the library knows: all bytes of memory that may be one are
 //! tried, by the public key that belongs to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context, Result, ensure};
 use data_encoding::HEXLOWER;
@@ -40,13 +40,14 @@ impl PublicKeys {
     }
 
     /// Finds the private keys of these, with where they are: at words, big-endian or little-endian.
-    pub(super) fn find_private<'a>(&'a self, memory: &[u8]) -> Vec<(&'a str, usize)> {
+    /// What other processes have too, such as tables, is none.
+    pub(super) fn find_private<'a>(
+        &'a self,
+        memory: &[u8],
+        of_others: &HashSet<[u8; LEN]>,
+    ) -> Vec<(&'a str, usize)> {
         let mut found = Vec::new();
-        for at in (0..(memory.len() + 1).saturating_sub(LEN)).step_by(8) {
-            let Some(bytes) = memory[at..].first_chunk::<LEN>() else { continue };
-            if !looks_random(bytes) {
-                continue;
-            }
+        for (at, bytes) in candidates(memory).filter(|(_, bytes)| !of_others.contains(*bytes)) {
             let mut reversed = *bytes;
             reversed.reverse();
             for number in [bytes, &reversed] {
@@ -61,6 +62,13 @@ impl PublicKeys {
     }
 }
 
+/// Bytes that may be a private key, with where they are.
+pub(super) fn candidates(memory: &[u8]) -> impl Iterator<Item = (usize, &[u8; LEN])> {
+    let places = (0..memory.len()).step_by(8);
+    let all = places.filter_map(|at| Some((at, memory.get(at..)?.first_chunk::<LEN>()?)));
+    all.filter(|(_, bytes)| looks_random(bytes))
+}
+
 /// The x of the public key of a number; none if it is 0 or not below the order.
 fn p256_public_key(number: &[u8; LEN]) -> Option<[u8; LEN]> {
     let private = p256::SecretKey::from_slice(number).ok()?;
@@ -72,8 +80,8 @@ fn p256_public_key(number: &[u8; LEN]) -> Option<[u8; LEN]> {
 /// in 8000 is missed, where one word of its four begins or ends with 16 bits of zero.
 fn looks_random(bytes: &[u8; LEN]) -> bool {
     let (words, _) = bytes.as_chunks::<8>();
-    let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
-    distinct >= 20 && words.iter().all(|word| word[..2] != [0; 2] && word[6..] != [0; 2])
+    let distinct = || bytes.iter().collect::<HashSet<_>>().len();
+    words.iter().all(|word| word[..2] != [0; 2] && word[6..] != [0; 2]) && distinct() >= 20
 }
 
 #[cfg(test)]
@@ -92,8 +100,11 @@ mod tests {
         let mut reversed = number;
         reversed.reverse();
         let memory = [&[0; 16][..], &number, &[1; 24], &reversed].concat();
-        assert_eq!(keys.find_private(&memory), [("a-p256", 16), ("b-x25519", 16), ("a-p256", 72)]);
-        assert!(keys.find_private(&memory[1..48]).is_empty());
+        let find = |memory: &[u8]| keys.find_private(memory, &HashSet::new());
+        assert_eq!(find(&memory), [("a-p256", 16), ("b-x25519", 16), ("a-p256", 72)]);
+        assert!(find(&memory[1..48]).is_empty());
+        let of_others = candidates(&memory).map(|(_, bytes)| *bytes).collect();
+        assert!(keys.find_private(&memory, &of_others).is_empty());
         assert!(PublicKeys::of(&sent[..1]).is_err());
     }
 

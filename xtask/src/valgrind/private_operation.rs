@@ -123,6 +123,11 @@ fn run(workspace: &Workspace, probe: &Path, secret: &str) -> Result<(Vec<Report>
     Ok((Report::all(&printed), printed))
 }
 
+/// Why a report of RustCrypto's private operation reveals nothing; none if it is not public.
+pub(super) fn why_public(report: &Report) -> Option<&'static str> {
+    public(report).map(|public| public.why)
+}
+
 /// The public comparison that a report is of.
 fn public(report: &Report) -> Option<&'static Public> {
     let own = report.own();

@@ -55,10 +55,19 @@ impl Report {
         reports
     }
 
-    /// The innermost function that is not one of the standard library or of `ctutils`.
+    /// The innermost function that has a name and is not one of the standard library, of valgrind,
+    /// or of the crates of optional values in constant time.
     pub(super) fn own(&self) -> Frame {
-        let is_helper = |path: &str| path.starts_with("library/") || path.ends_with("ct_option.rs");
-        self.frames.iter().find(|frame| !is_helper(&frame.path)).cloned().unwrap_or_default()
+        let is_helper = |frame: &&Frame| {
+            let Frame { function, path } = frame;
+            let is_optional = ["from", "into", "into_option", "unwrap"].contains(&&**function);
+            path.starts_with("library/")
+                || path.contains("vgpreload")
+                || path.ends_with("ct_option.rs")
+                || (is_optional && path == "src/lib.rs")
+                || function == "UnknownInlinedFun"
+        };
+        self.frames.iter().find(|frame| !is_helper(frame)).cloned().unwrap_or_default()
     }
 
     /// Whether one of its functions has this name.

@@ -1,4 +1,4 @@
-//! Private keys inside the libraries, which agree and sign.
+//! Private keys inside RustCrypto's crates, which agree and sign.
 
 use anyhow::{Context, Result, ensure};
 use ssl_provider::backend::{AgreementKey, SignatureKey};
@@ -10,7 +10,7 @@ use ssl_provider::{
 use super::groups::element;
 use crate::{ARENA, KEY, private_operation, valgrind};
 
-/// Agrees and signs with each kind of key of a library, the key marked.
+/// Agrees and signs with each kind of key, the key marked.
 ///
 /// # Errors
 ///
@@ -23,21 +23,17 @@ pub(super) fn poison(library: &Backend) -> Result<usize> {
 fn curve_key(library: &Backend) -> Result<usize> {
     let mut operations = 0;
     for curve in NamedCurve::ALL {
-        if !library.support(Operation::Ecdh(curve)).is_supported() {
+        if !library.support(Operation::EcdhLoad(curve)).is_supported() {
             continue;
         }
-        let key = if library.support(Operation::EcdhLoad(curve)).is_supported() {
-            let number = number(curve);
-            valgrind::mark_undefined(&number);
-            library.key_agreement().load_ecdh(curve, &number)?
-        } else {
-            generated(library, curve)?
-        };
+        let number = number(curve);
+        valgrind::mark_undefined(&number);
+        let key = library.key_agreement().load_ecdh(curve, &number)?;
         let peer = library.key_agreement().generate_ecdh(curve)?;
         let mut secret = vec![0; curve.coordinate_len()];
         measured_key(key, peer.public_key(), &mut secret)?;
-        // The first byte of a coordinate of P-521 has one bit; the others are known to be zero.
-        let is_marked = valgrind::is_wholly_undefined(&secret[1..]);
+        // A coordinate of P-521 has one bit in its first byte, and X25519 none at the highest.
+        let is_marked = valgrind::is_undefined_in_each_byte(&secret);
         ensure!(is_marked, "{}: the mark is lost before the secret", curve.name());
         operations += 1;
     }
@@ -46,9 +42,6 @@ fn curve_key(library: &Backend) -> Result<usize> {
 
 #[inline(never)]
 fn field_key(library: &Backend) -> Result<usize> {
-    if !library.support(Operation::Dh).is_supported() {
-        return Ok(0);
-    }
     let group = DhParameters::named(FfdheGroup::Ffdhe2048);
     let number: Vec<u8> = (0..28_u8).map(|at| at.wrapping_mul(73) ^ 0x5b).collect();
     valgrind::mark_undefined(&number);
@@ -77,28 +70,6 @@ fn number(curve: NamedCurve) -> Vec<u8> {
     number
 }
 
-/// A key of a library that loads none, whose private key is marked where it is in memory: those are
-/// the bytes to which the public key belongs.
-fn generated(library: &Backend, curve: NamedCurve) -> Result<Box<dyn AgreementKey>> {
-    let other = ssl_provider::backend("rustcrypto")?;
-    // Once before: what a library allocates for good is then there.
-    library.key_agreement().generate_ecdh(curve)?;
-    let start = ARENA.end();
-    let key = library.key_agreement().generate_ecdh(curve)?;
-    let (range, len) = (start..ARENA.end(), curve.coordinate_len());
-    let memory = private_operation::read(&range)?;
-    let mut places = 0;
-    for at in (0..memory.len().saturating_sub(len)).step_by(8) {
-        let found = other.key_agreement().load_ecdh(curve, &memory[at..at + len]);
-        if found.is_ok_and(|found| found.public_key() == key.public_key()) {
-            valgrind::mark_number_at(range.start + at, len, false);
-            places += 1;
-        }
-    }
-    ensure!(places > 0, "{}: the private key is not in the memory of the key", curve.name());
-    Ok(key)
-}
-
 #[inline(never)]
 fn ecdsa_key(library: &Backend) -> Result<usize> {
     let mut operations = 0;
@@ -121,13 +92,9 @@ fn ecdsa_key(library: &Backend) -> Result<usize> {
     Ok(operations)
 }
 
-/// RSA of RustCrypto, where the numbers of a loaded key can be found; of the libraries in C, see
-/// `cargo xtask callgrind --full`.
+/// The numbers of the loaded key are found in memory, as for decryption.
 #[inline(never)]
 fn rsa_key(library: &Backend) -> Result<usize> {
-    if library.info().name != "rustcrypto" {
-        return Ok(0);
-    }
     let parsed = RsaPrivateKeyDer::from_der(KEY)?;
     let start = ARENA.end();
     let key = library.signatures().load(&SigningKeyDer::from_der(KEY)?)?;
