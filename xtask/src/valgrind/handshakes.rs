@@ -199,29 +199,4 @@ mod tests {
         let of_signature = report("rsa_key", "planted_leak", "handshake.rs");
         assert!(why_public(&of_signature).is_none());
     }
-
-    #[test]
-    fn temporary_log() {
-        for (path, planted) in [("/tmp/vg_rc.log", false), ("/tmp/vg_pl.log", true)] {
-            let Ok(printed) = std::fs::read_to_string(path) else { continue };
-            let reports = Report::all(&printed);
-            println!("{path}: {} reports", reports.len());
-            for report in &reports {
-                if why_public(report).is_none() && !planted {
-                    println!(
-                        "NOT PUBLIC {:?} {:?} {:?}",
-                        group(report),
-                        report.own(),
-                        &report.frames[..5]
-                    );
-                }
-            }
-            let found: BTreeSet<_> = reports
-                .iter()
-                .filter(|it| it.is_in("planted_leak") && why_public(it).is_none())
-                .filter_map(group)
-                .collect();
-            println!("planted {found:?}");
-        }
-    }
 }

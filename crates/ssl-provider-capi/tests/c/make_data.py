@@ -275,7 +275,8 @@ def ffdhe2048():
     return number((1 << 2048) - (1 << 1984) + (digits << 64) - 1)
 
 
-PSK = bytes(range(1, 20))
+# Unlike the randoms, which are no secret, so that it can be looked for.
+PSK = bytes(range(0xB1, 0xC4))
 
 
 def psk_premaster():

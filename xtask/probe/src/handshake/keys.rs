@@ -1,10 +1,10 @@
 //! Private keys inside RustCrypto's crates, which agree and sign.
 
 use anyhow::{Context, Result, ensure};
-use ssl_provider::backend::{AgreementKey, SignatureKey};
+use ssl_provider::backend::SignatureKey;
 use ssl_provider::{
-    Backend, DhParameters, Error, FfdheGroup, NamedCurve, Operation, RsaPrivateKeyDer,
-    SignatureScheme, SigningKeyDer,
+    Backend, DhParameters, FfdheGroup, NamedCurve, Operation, RsaPrivateKeyDer, SignatureScheme,
+    SigningKeyDer,
 };
 
 use super::groups::element;
@@ -16,7 +16,9 @@ use crate::{ARENA, KEY, private_operation, valgrind};
 ///
 /// Names where the mark was not set or was lost.
 pub(super) fn poison(library: &Backend) -> Result<usize> {
-    Ok(curve_key(library)? + field_key(library)? + ecdsa_key(library)? + rsa_key(library)?)
+    // ECDSA comes last: after a hundred reports memcheck takes those for one that are in the same two
+    // functions.
+    Ok(curve_key(library)? + field_key(library)? + rsa_key(library)? + ecdsa_key(library)?)
 }
 
 #[inline(never)]
@@ -31,7 +33,9 @@ fn curve_key(library: &Backend) -> Result<usize> {
         let key = library.key_agreement().load_ecdh(curve, &number)?;
         let peer = library.key_agreement().generate_ecdh(curve)?;
         let mut secret = vec![0; curve.coordinate_len()];
-        measured_key(key, peer.public_key(), &mut secret)?;
+        key.agree(peer.public_key(), &mut secret)?;
+        #[cfg(feature = "planted-leak")]
+        super::planted_leak(&secret);
         // A coordinate of P-521 has one bit in its first byte, and X25519 none at the highest.
         let is_marked = valgrind::is_undefined_in_each_byte(&secret);
         ensure!(is_marked, "{}: the mark is lost before the secret", curve.name());
@@ -48,17 +52,11 @@ fn field_key(library: &Backend) -> Result<usize> {
     let key = library.key_agreement().load_dh(&group, &number)?;
     let peer = library.key_agreement().generate_dh(&group)?;
     let mut secret = vec![0; group.prime().len()];
-    measured_key(key, peer.public_key(), &mut secret)?;
+    key.agree(peer.public_key(), &mut secret)?;
+    #[cfg(feature = "planted-leak")]
+    super::planted_leak(&secret);
     ensure!(valgrind::is_wholly_undefined(&secret), "the mark is lost before the secret");
     Ok(1)
-}
-
-#[inline(never)]
-fn measured_key(key: Box<dyn AgreementKey>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error> {
-    key.agree(peer, secret)?;
-    #[cfg(feature = "planted-leak")]
-    super::planted_leak(secret);
-    Ok(())
 }
 
 /// A number in the range of the curve.
@@ -86,7 +84,10 @@ fn ecdsa_key(library: &Backend) -> Result<usize> {
         let at = at.context("the number is in the key")?;
         valgrind::mark_undefined(&der[at..at + number.len()]);
         let key = library.signatures().load(&SigningKeyDer::from_der(&der)?)?;
-        measured_signature(key.as_ref(), SignatureScheme::EcdsaSha256)?;
+        let signature = sign(key.as_ref(), SignatureScheme::EcdsaSha256)?;
+        #[cfg(feature = "planted-leak")]
+        super::planted_leak(&signature);
+        drop(signature);
         operations += 1;
     }
     Ok(operations)
@@ -100,17 +101,18 @@ fn rsa_key(library: &Backend) -> Result<usize> {
     let key = library.signatures().load(&SigningKeyDer::from_der(KEY)?)?;
     private_operation::mark_key(&parsed, start..ARENA.end())?;
     for scheme in [SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256] {
-        measured_signature(key.as_ref(), scheme)?;
+        let signature = sign(key.as_ref(), scheme)?;
+        #[cfg(feature = "planted-leak")]
+        super::planted_leak(&signature);
+        drop(signature);
     }
     Ok(2)
 }
 
-#[inline(never)]
-fn measured_signature(key: &dyn SignatureKey, scheme: SignatureScheme) -> Result<()> {
+/// Signs, and checks that the signature is marked.
+fn sign(key: &dyn SignatureKey, scheme: SignatureScheme) -> Result<Vec<u8>> {
     let signature = key.sign(scheme, &[0x6d; 32])?;
-    #[cfg(feature = "planted-leak")]
-    super::planted_leak(&signature);
     let is_marked = valgrind::is_undefined_in_part(&signature);
     ensure!(is_marked, "{scheme:?}: the mark is lost before the signature");
-    Ok(())
+    Ok(signature)
 }
