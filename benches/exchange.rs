@@ -1,9 +1,10 @@
 //! A key and the exchanges to import with it: well-formed premaster secrets of TLS 1.2.
 //! Ill-formed ones take the same time, which `cargo xtask timing` checks.
 
+use openssl::pkey::PKey;
 use openssl::rsa::{Padding, Rsa};
 
-use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion};
+use ssl_provider::{CipherSuite, NamedCurve, ParameterList, ProtocolVersion};
 
 /// The version of every exchange.
 pub const VERSION: ProtocolVersion = ProtocolVersion::TLS1_2;
@@ -38,6 +39,21 @@ pub const KEYS: [Key; 3] = [
         der: include_bytes!("../crates/ssl-provider-testkit/keys/rsa-4096.der"),
     },
 ];
+
+/// Returns a private key on P-256, in PKCS#8.
+///
+/// # Panics
+///
+/// Never: OpenSSL reads the key of this repository.
+pub fn ec_key() -> Vec<u8> {
+    let pem = include_bytes!("../tests/data/keys/ec-p256.pem");
+    let key = PKey::private_key_from_pem(pem).and_then(|key| key.private_key_to_pkcs8());
+    key.expect("OpenSSL reads the key")
+}
+
+/// The curves of the benchmark.
+pub const CURVES: [NamedCurve; 3] =
+    [NamedCurve::X25519, NamedCurve::Secp256r1, NamedCurve::Secp384r1];
 
 /// Encrypts premaster secrets under `key`.
 ///

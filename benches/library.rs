@@ -233,13 +233,17 @@ impl Aes128GcmSeal for LessSafeKey {
     }
 }
 
-struct AwsLcKey(NonNull<RSA>);
+pub(crate) struct AwsLcKey(NonNull<RSA>);
 
 impl AwsLcKey {
-    fn load(der: &[u8]) -> Option<Self> {
+    pub(crate) fn load(der: &[u8]) -> Option<Self> {
         // SAFETY: the pointer is to `der.len()` bytes, which the call does not keep.
         let rsa = unsafe { RSA_private_key_from_bytes(der.as_ptr(), der.len()) };
         NonNull::new(rsa).map(Self)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut RSA {
+        self.0.as_ptr()
     }
 
     fn decrypt(&self, ciphertext: &[u8], em: &mut [u8]) -> bool {

@@ -6,12 +6,18 @@
 
 use std::collections::BTreeSet;
 
+use num_bigint::BigUint;
 use ssl_provider::{
-    Backend, CipherSuite, ClientKey, EapKeyBlock, Error, ProtocolVersion, RecordOptions, Side,
+    Backend, CipherSuite, ClientKey, Curve, EapKeyBlock, Error, ProtocolVersion, RecordOptions,
+    Side, SignatureScheme,
 };
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::cases::signing::EcKey;
 use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::group;
+use ssl_provider_testkit::known_random::KnownRandom;
 use ssl_provider_testkit::rsa_key::TestKey;
+use ssl_provider_testkit::signature::rsa_public_key;
 use ssl_provider_testkit::stack::{Remains, Secrets};
 
 /// Makes a call after which the whole stack below it must be wiped, to any depth.
@@ -267,6 +273,197 @@ fn keying_material_is_not_left() {
         let derive = || master_key.eap_key_block(kind, &randoms, &mut again).unwrap();
         assert_wiped(&name, &secrets, derive);
         assert_eq!(again, out);
+    }
+}
+
+#[test]
+fn no_private_key_and_no_secret_of_an_agreement_is_left() {
+    let mut rng = Rng::new(96);
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        for group in group::of(&backend) {
+            let number = group::private_key(&group, &mut rng);
+            let (protocol, suite) = (ProtocolVersion::TLS1_2, group::suite(&group));
+            let exchange = Exchange::new(protocol, suite);
+            let what = |call: &str| format!("{}, {group:?}, {call}", backend.info().name);
+            let mut generated = None;
+            let generate = || {
+                let made = provider.generate_ephemeral_key(group.clone());
+                generated = Some(Box::new(made.unwrap()));
+            };
+            assert_wiped(&what("generate"), &Secrets::default(), generate);
+            let generated = generated.unwrap();
+            // ring loads no private key.
+            let (key, private_key) = match group::load(&backend, &group, &number) {
+                Some(key) => {
+                    let key = provider.ephemeral_key_of(group.clone(), key).unwrap();
+                    (Box::new(key), Some(number))
+                }
+                None => (generated, None),
+            };
+            let peer_number = group::private_key(&group, &mut rng);
+            let (share, secret) = group::peer(&group, &peer_number, key.public_key());
+            let zeros = group::stripped_zeros(&group, &secret);
+            let mut secrets = Secrets::default()
+                .and("agreed secret", &secret)
+                .and("master secret", &exchange.master_secret(&secret[zeros..]));
+            if let Some(private_key) = &private_key {
+                secrets = secrets.and("private key", private_key);
+            }
+            let share = group.public_key(&share).unwrap();
+            let parameters = exchange.parameters();
+            let mut master_key = None;
+            let agree = || {
+                let side = Side::Client;
+                let made = provider
+                    .generate_master_key(*key, &share, protocol, suite, &parameters, side)
+                    .unwrap();
+                master_key = Some(Box::new(made));
+            };
+            assert_wiped(&what("agree"), &secrets, agree);
+            let master_key = master_key.unwrap();
+            let found = master_key.secret_for_key_log().unwrap().expose().to_vec();
+            assert_eq!(found, exchange.master_secret(&secret[zeros..]), "{}", what("agree"));
+        }
+    }
+}
+
+#[test]
+fn no_premaster_secret_of_a_client_is_left() {
+    let test_key = TestKey::rsa_1024();
+    let public_key = rsa_public_key(&test_key);
+    for backend in ssl_provider::backends() {
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384)
+                .extended();
+        let (protocol, suite) = (exchange.protocol, exchange.suite.id);
+        let provider = open(&backend);
+        let (parameters, name) = (exchange.parameters(), backend.info().name);
+        let mut premaster = None;
+        let generate = || {
+            let made = provider.generate_premaster_key(&public_key, protocol, suite, &parameters);
+            premaster = Some(Box::new(made.unwrap()));
+        };
+        let remains = Remains::of(generate);
+        let premaster = premaster.unwrap();
+        // What it was is seen by the holder of the key.
+        let number = BigUint::from_bytes_be(premaster.encrypted());
+        let d = BigUint::from_bytes_be(&test_key.private_exponent());
+        let block = test_key.left_pad(&number.modpow(&d, test_key.modulus()));
+        let secret = &block[block.len() - 48..];
+        let master_secret = exchange.master_secret(secret);
+        let secrets = Secrets::default()
+            .and("block", &block)
+            .and("premaster secret", secret)
+            .and("master secret", &master_secret);
+        assert_eq!(remains.found(&secrets), BTreeSet::new(), "{name}, generate");
+        assert!(remains.wiped_to_the_bottom(), "{name}: more stack was used than is wiped");
+        let mut master_key = None;
+        let derive = || {
+            master_key = Some(Box::new(premaster.generate_master_key(&parameters).unwrap()));
+        };
+        assert_wiped(&format!("{name}, derive"), &secrets, derive);
+        let master_key = master_key.unwrap();
+        assert_eq!(master_key.secret_for_key_log().unwrap().expose()[..], master_secret);
+        let end = || drop((premaster, master_key));
+        assert_nothing_left(&format!("{name}, drop"), &secrets, end);
+    }
+}
+
+#[test]
+fn no_pre_shared_key_is_left() {
+    let psk = Rng::new(97).bytes(40);
+    let len = [0, 40];
+    let premaster_secret = [&len[..], &[0; 40], &len, &psk].concat();
+    for backend in ssl_provider::backends() {
+        let suite = CipherSuite::TLS_PSK_WITH_AES_256_GCM_SHA384;
+        let exchange = Exchange::new(ProtocolVersion::TLS1_2, suite);
+        let (protocol, parameters) = (exchange.protocol, exchange.parameters());
+        let provider = open(&backend);
+        let secrets = Secrets::default()
+            .and("pre-shared key", &psk)
+            .and("master secret", &exchange.master_secret(&premaster_secret));
+        let derive = || {
+            let side = Side::Server;
+            let made = provider.generate_psk_master_key(&psk, protocol, suite, &parameters, side);
+            drop(made.unwrap());
+        };
+        assert_wiped(backend.info().name, &secrets, derive);
+    }
+}
+
+#[test]
+fn no_part_of_a_key_that_signs_is_left() {
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        let mut keys = vec![];
+        for rsa in [TestKey::rsa_1024(), TestKey::rsa_2048()] {
+            let secrets = of_private_key(&rsa);
+            let schemes = vec![SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256];
+            keys.push((rsa.name.to_owned(), rsa.der.clone(), secrets, schemes));
+        }
+        for curve in Curve::ALL {
+            let number = Rng::new(98).bytes(curve.coordinate_len() - 1);
+            let key = EcKey::new(curve, &BigUint::from_bytes_be(&number));
+            let secrets = Secrets::default().and("private key", &number);
+            let name = format!("{curve:?}");
+            keys.push((name, key.der, secrets, vec![SignatureScheme::EcdsaSha256]));
+        }
+        for (name, der, secrets, schemes) in keys {
+            let what = |call: &str| format!("{}, {name}, {call}", backend.info().name);
+            let mut key = None;
+            let load = || key = Some(Box::new(provider.load_signing_key(&der).unwrap()));
+            assert_wiped(&what("load"), &secrets, load);
+            let key = key.unwrap();
+            for scheme in schemes {
+                let sign = || drop(key.sign(scheme, &[7; 32]).unwrap());
+                assert_wiped(&what("sign"), &secrets, sign);
+            }
+            assert_nothing_left(&what("drop"), &secrets, || drop(key));
+        }
+    }
+}
+
+#[test]
+fn no_key_of_tickets_is_left() {
+    let test_key = TestKey::rsa_1024();
+    for library in ssl_provider::backends() {
+        let name = library.info().name;
+        let backend = KnownRandom::backend(&library, 99);
+        let provider = open(&backend);
+        let ticket_secret = Rng::new(99).bytes(32);
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384);
+        let (premaster, ciphertext) = exchange.encrypted(&test_key, &mut Rng::new(100));
+        let master_secret = exchange.master_secret(&premaster);
+        let secrets = Secrets::default()
+            .and("ticket key", &ticket_secret)
+            .and("master secret", &master_secret);
+        let mut key = None;
+        let generate = || key = Some(Box::new(provider.generate_ticket_key().unwrap()));
+        assert_wiped(&format!("{name}, generate"), &secrets, generate);
+        let key = key.unwrap();
+        let private_key = test_key.load(&provider);
+        let master_key = exchange.import(&provider, &private_key, &ciphertext).unwrap();
+        let (mut ticket, mut opened) = (None, None);
+        let seal = || ticket = key.seal(&master_key, b"state").ok();
+        assert_wiped(&format!("{name}, seal"), &secrets, seal);
+        let ticket = ticket.unwrap();
+        // The key is the one that was expected.
+        let suite = exchange.suite.id.0.to_be_bytes();
+        let text = [&[3, 3][..], &suite, &master_secret, b"state"].concat();
+        let mut sealed = text.clone();
+        let cipher = library
+            .record_ciphers()
+            .aead(ssl_provider::AeadAlgorithm::Aes256Gcm, &ticket_secret)
+            .unwrap();
+        let mut tag = [0; 16];
+        let label = b"ssl-provider session ticket 1";
+        cipher.seal(ticket[..12].try_into().unwrap(), label, &mut sealed, &mut tag).unwrap();
+        assert_eq!(ticket[12..12 + text.len()], sealed, "{name}");
+        let open = || opened = key.open(&provider, &ticket).unwrap().map(Box::new);
+        assert_wiped(&format!("{name}, open"), &secrets, open);
+        assert_nothing_left(&format!("{name}, drop"), &secrets, || drop((key, opened)));
     }
 }
 

@@ -12,10 +12,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr;
 
-use ssl_provider::{CipherSuite, ProtocolVersion, RecordOptions, Side};
+use num_bigint::BigUint;
+use ssl_provider::{CipherSuite, Curve, ProtocolVersion, RecordOptions, Side, SignatureScheme};
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::cases::signing::EcKey;
 use ssl_provider_testkit::exchange::{Exchange, open};
+use ssl_provider_testkit::group;
+use ssl_provider_testkit::known_random::KnownRandom;
 use ssl_provider_testkit::rsa_key::TestKey;
+use ssl_provider_testkit::signature::rsa_public_key;
 
 /// Length of a searched piece: long enough not to occur in other memory by chance.
 const NEEDLE_LEN: usize = 12;
@@ -301,5 +306,154 @@ fn no_freed_block_holds_a_part_of_the_private_key() {
         assert_eq!(found, left_behind, "{name}");
         // While the key lives, what is looked for is there.
         assert_eq!(kept_by(&needles, || provider.load_private_key(&der).unwrap()), kept, "{name}");
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_key_or_a_secret_of_an_agreement() {
+    let mut rng = Rng::new(82);
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        for group in group::of(&backend) {
+            let number = group::private_key(&group, &mut rng);
+            // ring loads no private key.
+            let generated = provider.generate_ephemeral_key(group.clone()).unwrap();
+            let own_public = match group::load(&backend, &group, &number) {
+                Some(key) => key.public_key().to_vec(),
+                None => generated.public_key().to_vec(),
+            };
+            let peer_number = group::private_key(&group, &mut rng);
+            let (share, secret) = group::peer(&group, &peer_number, &own_public);
+            let (protocol, suite) = (ProtocolVersion::TLS1_2, group::suite(&group));
+            let exchange = Exchange::new(protocol, suite);
+            let zeros = group::stripped_zeros(&group, &secret);
+            let needles = [
+                pieces("private key", &number),
+                pieces("agreed secret", &secret),
+                pieces("master secret", &exchange.master_secret(&secret[zeros..])),
+            ]
+            .concat();
+            let parameters = exchange.parameters();
+            let share = group.public_key(&share).unwrap();
+            let found = found_by(&needles, || {
+                let key = match group::load(&backend, &group, &number) {
+                    Some(key) => provider.ephemeral_key_of(group.clone(), key).unwrap(),
+                    None => generated,
+                };
+                let side = Side::Server;
+                drop(
+                    provider
+                        .generate_master_key(key, &share, protocol, suite, &parameters, side)
+                        .unwrap(),
+                );
+            });
+            assert_eq!(found, [""; 0], "{}, {group:?}", backend.info().name);
+        }
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_secret_of_a_client_or_a_ticket() {
+    let test_key = TestKey::rsa_1024();
+    let public_key = rsa_public_key(&test_key);
+    for library in ssl_provider::backends() {
+        let name = library.info().name;
+        let exchange =
+            Exchange::new(ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_256_GCM_SHA384);
+        let (protocol, suite) = (exchange.protocol, exchange.suite.id);
+        let parameters = exchange.parameters();
+        // The first numbers that are drawn are the secret behind its version.
+        let mut expected = vec![3, 3];
+        expected.extend(Rng::new(83).bytes(46));
+        let provider = open(&KnownRandom::backend(&library, 83));
+        let needles = [
+            pieces("premaster secret", &expected),
+            pieces("master secret", &exchange.master_secret(&expected)),
+        ]
+        .concat();
+        let mut encrypted = Vec::new();
+        let found = found_by(&needles, || {
+            let premaster =
+                provider.generate_premaster_key(&public_key, protocol, suite, &parameters).unwrap();
+            drop(premaster.generate_master_key(&parameters).unwrap());
+            encrypted.extend_from_slice(premaster.encrypted());
+        });
+        assert_eq!(found, [""; 0], "{name}");
+        let d = BigUint::from_bytes_be(&test_key.private_exponent());
+        let block = BigUint::from_bytes_be(&encrypted).modpow(&d, test_key.modulus());
+        assert!(block.to_bytes_be().ends_with(&expected), "{name}: another premaster secret");
+
+        let psk = Rng::new(84).bytes(32);
+        let needles = pieces("pre-shared key", &psk);
+        let suite = CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256;
+        let found = found_by(&needles, || {
+            let side = Side::Client;
+            let made = provider.generate_psk_master_key(&psk, protocol, suite, &parameters, side);
+            drop(made.unwrap());
+        });
+        assert_eq!(found, [""; 0], "{name}");
+
+        let provider = open(&KnownRandom::backend(&library, 85));
+        let needles = [
+            pieces("ticket key", &Rng::new(85).bytes(32)),
+            pieces("master secret", &exchange.master_secret(&expected)),
+        ]
+        .concat();
+        let key = test_key.load(&provider);
+        let ciphertext = test_key.encrypt(&test_key.pad(&expected, &mut Rng::new(86)));
+        let master_key = exchange.import(&provider, &key, &ciphertext).unwrap();
+        let found = found_by(&needles, || {
+            let key = provider.generate_ticket_key().unwrap();
+            let ticket = key.seal(&master_key, b"state").unwrap();
+            assert!(key.open(&provider, &ticket).unwrap().is_some());
+        });
+        // ring does not wipe keys of ciphers.
+        let left: &[&str] = if name == "ring" { &["ticket key end", "ticket key"] } else { &[] };
+        assert_eq!(found, left, "{name}");
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_part_of_a_key_that_signs() {
+    let rsa = TestKey::rsa_1024();
+    for backend in ssl_provider::backends() {
+        let (provider, name) = (open(&backend), backend.info().name);
+        for curve in Curve::ALL {
+            let number = Rng::new(87).bytes(curve.coordinate_len() - 1);
+            let key = EcKey::new(curve, &BigUint::from_bytes_be(&number));
+            let needles = pieces("private key", &number);
+            let found = found_by(&needles, || {
+                let key = provider.load_signing_key(&key.der).unwrap();
+                drop(key.sign(SignatureScheme::EcdsaSha256, &[7; 32]).unwrap());
+            });
+            assert_eq!(found, [""; 0], "{name}, {curve:?}");
+            // While the key lives, what is looked for is there: on the other curves as a product
+            // (Montgomery), and with the other libraries in memory of `malloc`.
+            let kept = kept_by(&needles, || provider.load_signing_key(&key.der).unwrap());
+            let as_it_is = curve == Curve::P256 && ["rustcrypto", "ring"].contains(&name);
+            assert_eq!(kept.contains(&"private key reversed"), as_it_is, "{name}, {curve:?}");
+        }
+        let parts = rsa.parts();
+        let needles = [
+            pieces("d", &parts.d.to_bytes_be()),
+            pieces("p", &parts.p.to_bytes_be()),
+            pieces("q", &parts.q.to_bytes_be()),
+            pieces("dp", &parts.dp.to_bytes_be()),
+            pieces("dq", &parts.dq.to_bytes_be()),
+        ]
+        .concat();
+        let key = provider.load_signing_key(&rsa.der).unwrap();
+        let found = found_by(&needles, || {
+            for scheme in [SignatureScheme::RsaSha256, SignatureScheme::RsaPssSha256] {
+                drop(key.sign(scheme, &[7; 32]).unwrap());
+            }
+            drop(key);
+        });
+        // As while a key is loaded: the rsa crate does not wipe intermediate values.
+        let left: &[&str] = match name {
+            "rustcrypto" | "ring" => &["p reversed", "q reversed"],
+            _ => &[],
+        };
+        assert_eq!(found, left, "{name}");
     }
 }

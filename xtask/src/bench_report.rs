@@ -110,7 +110,7 @@ const IMPORT_TEXT: &str = "`import_master_key` is the whole operation: RSA, padd
     directly. The three run in turns. The paired ratios are medians over rounds, with the 95 % \
     confidence interval.";
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 18] = [
     import("rsa-2048", "Import of a master key, RSA with 2048 bits", IMPORT_TEXT),
     import("rsa-3072", "Import of a master key, RSA with 3072 bits", "As above."),
     import("rsa-4096", "Import of a master key, RSA with 4096 bits", "As above."),
@@ -186,6 +186,12 @@ const GROUPS: [Group; 12] = [
         compared: None,
         text: "`SslImportMasterKey` and `SslFreeObject`, compared with the same import in Rust.",
     },
+    handshake("agreement-x25519", "Key agreement, X25519", AGREEMENT_TEXT),
+    handshake("agreement-secp256r1", "Key agreement, P-256", "As above."),
+    handshake("agreement-secp384r1", "Key agreement, P-384", "As above."),
+    handshake("signing-rsa-pkcs1", "Signing, RSA with 2048 bits, PKCS#1 v1.5", SIGNING_TEXT),
+    handshake("signing-rsa-pss", "Signing, RSA with 2048 bits, PSS", "As above."),
+    handshake("signing-ecdsa-p256", "Signing, ECDSA on P-256", "As above."),
     Group {
         name: "handle_lookup",
         title: "Looking up a handle",
@@ -197,6 +203,26 @@ const GROUPS: [Group; 12] = [
             `1 thread, cold` looks up all live handles in an order that defeats the caches.",
     },
 ];
+
+const AGREEMENT_TEXT: &str = "One side of an ECDHE: a new key, its public key as bytes, and the \
+    master secret with the peer's, also as bytes. `generate_master_key` is that through our layers, \
+    `library` the library called directly, with the PRF that the backend takes from it. The two run \
+    in turns.";
+
+const SIGNING_TEXT: &str = "A signature over a digest of SHA-256. `sign` is `SigningKey::sign`, \
+    `library` the library called directly, for PSS by its own function for that. The ring backend \
+    signs with RustCrypto. The two run in turns.";
+
+const fn handshake(name: &'static str, title: &'static str, text: &'static str) -> Group {
+    Group {
+        name,
+        title,
+        unit: "time of one operation on one core, shorter is faster",
+        row: "backend",
+        compared: None,
+        text,
+    }
+}
 
 const fn import(name: &'static str, title: &'static str, text: &'static str) -> Group {
     Group {
@@ -468,13 +494,15 @@ fn rank(row: &str) -> (u64, String) {
 
 /// The order of the operations that are measured in turns; others come by name.
 fn turn(function: &str) -> usize {
-    const TURNS: [&str; 7] = [
+    const TURNS: [&str; 9] = [
         "SslImportMasterKey",
         "import_master_key",
         "raw",
         "encrypt_packet",
         "encrypt_in_place",
         "decrypt_packet",
+        "generate_master_key",
+        "sign",
         "library",
     ];
     TURNS.iter().position(|known| *known == function).unwrap_or(usize::MAX)

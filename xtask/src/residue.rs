@@ -5,6 +5,11 @@
 //! registers to a file, pages included that are kept from core dumps; the file is searched for
 //! every secret. The same program without freeing is the control: there, each kind of secret must
 //! be found.
+//!
+//! Secrets that the library draws at random become known by what the program sends to a peer, whose
+//! private keys are known. Ephemeral private keys do not: every place in the file is tried as one.
+
+mod ephemeral;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,8 +32,24 @@ const WINDOW: usize = 16;
 
 /// Secrets of which something must be found in the program that has freed nothing: names, or their
 /// beginnings. Every part of the private key is there, as the C library stores imported keys.
-const IN_CONTROL: [&str; 9] =
-    ["d", "p", "q", "dp", "dq", "q^-1 mod p", "reject key", "master secret ", "client key "];
+const IN_CONTROL: [&str; 16] = [
+    "d",
+    "p",
+    "q",
+    "dp",
+    "dq",
+    "q^-1 mod p",
+    "reject key",
+    "master secret ",
+    "client key ",
+    "agreed master secret ",
+    "client premaster secret ",
+    "client master secret ",
+    "pre-shared key",
+    "PSK master secret",
+    "EC private key",
+    "ephemeral key unused-",
+];
 
 /// The name of the pattern that the program puts on its stacks and into a register.
 const PATTERN: &str = "planted pattern";
@@ -65,20 +86,24 @@ pub(crate) fn process(workspace: &Workspace) -> Result<()> {
                 let mut command = Command::new(&program);
                 command.arg(mode).args(options);
                 command.env("SSL_PROVIDER_TEST_INDEX", index.to_string());
-                secrets.found_in(workspace, &mut command)
+                Image::take(workspace, &mut command)
             };
             let Some(live) = look("live")? else {
                 println!("WARNING: {name}: not looked at, for lack of AVX-512 IFMA and AVX-IFMA");
                 continue;
             };
-            let is_found = |kind: &str| match kind.strip_suffix(' ') {
-                Some(_) => live.keys().any(|secret| secret.starts_with(kind)),
-                None => live.contains_key(kind),
+            let released = look("released")?.context("batches come and go")?;
+            let (live, mut released) = (
+                secrets.found_in(workspace, &live, &released)?,
+                secrets.found_in(workspace, &released, &live)?,
+            );
+            let is_found = |kind: &str| match kind.ends_with([' ', '-']) {
+                true => live.keys().any(|secret| secret.starts_with(kind)),
+                false => live.contains_key(kind),
             };
             for kind in IN_CONTROL {
                 ensure!(is_found(kind), "{name}: the program that frees nothing has no {kind}");
             }
-            let mut released = look("released")?.context("batches come and go")?;
             for places in [live.get(PATTERN).cloned(), released.remove(PATTERN)] {
                 let places = places.unwrap_or_default();
                 for place in PLACES {
@@ -98,16 +123,13 @@ pub(crate) fn process(workspace: &Workspace) -> Result<()> {
 }
 
 /// What was found, and in which mappings.
-type Found<'a> = BTreeMap<&'a str, BTreeSet<String>>;
+type Found = BTreeMap<String, BTreeSet<String>>;
 
-/// What is looked for: pieces of secrets, in each form that a library may keep them in.
-struct Secrets {
-    /// The name of the secret that each piece is of.
-    names: Vec<String>,
-    pieces: AhoCorasick,
-}
+/// What is looked for: pieces of secrets, in each form that a library may keep them in, each with
+/// the name of its secret.
+struct Secrets(Vec<(String, Vec<u8>)>);
 
-/// The output of `make_data.py secrets`.
+/// The output of `make_data.py secrets` and of `make_data.py sent`.
 #[derive(Deserialize)]
 struct Printed {
     bytes: BTreeMap<String, String>,
@@ -125,41 +147,86 @@ const PLACES: &[&str] = if cfg!(target_arch = "x86_64") {
 
 impl Secrets {
     fn read(workspace: &Workspace) -> Result<Self> {
-        let script = "crates/ssl-provider-capi/tests/c/make_data.py";
-        let printed = Run::new("python3").quiet().args([script, "secrets"]).read(workspace)?;
-        let printed: Printed = serde_json::from_str(&printed).context("what the script prints")?;
         let pattern: Vec<u8> = (0..32_u8).map(|at| at.wrapping_mul(37).wrapping_add(11)).collect();
-        let (mut names, mut pieces) = (vec![PATTERN.to_owned()], vec![pattern[..WINDOW].to_vec()]);
+        let mut secrets = Self(vec![(PATTERN.to_owned(), pattern[..WINDOW].to_vec())]);
+        secrets.add(workspace, &["secrets".to_owned()])?;
+        Ok(secrets)
+    }
+
+    /// Adds what the script prints.
+    fn add(&mut self, workspace: &Workspace, arguments: &[String]) -> Result<()> {
+        let script = "crates/ssl-provider-capi/tests/c/make_data.py";
+        let printed = Run::new("python3").quiet().args([script]).args(arguments).read(workspace)?;
+        let printed: Printed = serde_json::from_str(&printed).context("what the script prints")?;
         for (name, bytes) in printed.bytes {
             let bytes = HEXLOWER.decode(bytes.as_bytes()).context("what the script prints")?;
             for form in forms(&bytes) {
                 // Pieces at every word, and the last one.
                 let last = form.len().checked_sub(WINDOW).context("a secret is too short")?;
                 for start in (0..last).step_by(8).chain([last]) {
-                    names.push(name.clone());
-                    pieces.push(form[start..start + WINDOW].to_vec());
+                    self.0.push((name.clone(), form[start..start + WINDOW].to_vec()));
                 }
             }
         }
         for (name, digits) in printed.digits {
             // A digit stands in several lanes, side by side.
             for digit in digits.into_iter().filter(|digit| *digit >> 40 != 0) {
-                names.push(name.clone());
-                pieces.push([digit.to_le_bytes(), digit.to_le_bytes()].concat());
+                self.0.push((name.clone(), [digit.to_le_bytes(), digit.to_le_bytes()].concat()));
             }
         }
-        Ok(Self { names, pieces: AhoCorasick::new(pieces).context("a search for all secrets")? })
+        Ok(())
     }
 
-    /// Starts a program, waits until it is ready, and searches it. `None` if it cannot do what is
-    /// asked on this machine.
-    fn found_in(&self, workspace: &Workspace, command: &mut Command) -> Result<Option<Found<'_>>> {
+    /// Searches the memory of a process, with that of another for comparison.
+    fn found_in(&self, workspace: &Workspace, image: &Image, other: &Image) -> Result<Found> {
+        let mut all = Self(self.0.clone());
+        let lines = image.sent.iter().map(|(name, bytes)| format!("{name}={bytes}"));
+        all.add(workspace, &[vec!["sent".to_owned()], lines.collect()].concat())?;
+        let pieces = AhoCorasick::new(all.0.iter().map(|(_, piece)| piece));
+        let pieces = pieces.context("a search for all secrets")?;
+        let keys = ephemeral::PublicKeys::of(&image.sent)?;
+        let others = other.segments()?;
+        let of_others = others.iter().flat_map(|it| ephemeral::candidates(it.bytes));
+        let of_others = of_others.map(|(_, bytes)| *bytes).collect();
+        let mut found = Found::new();
+        for segment in image.segments()? {
+            for hit in pieces.find_overlapping_iter(segment.bytes) {
+                let place = segment.place(hit.start(), &image.maps);
+                found.entry(all.0[hit.pattern()].0.clone()).or_default().insert(place);
+            }
+            for (name, at) in keys.find_private(segment.bytes, &of_others) {
+                let place = segment.place(at, &image.maps);
+                found.entry(format!("ephemeral key {name}")).or_default().insert(place);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The memory and the registers of a process.
+struct Image {
+    core: Vec<u8>,
+    /// What Linux says of its mappings.
+    maps: String,
+    /// What it sent to its peer: names, and bytes in hexadecimal.
+    sent: Vec<(String, String)>,
+}
+
+impl Image {
+    /// Starts a program, waits until it is ready, and takes its memory. `None` if it cannot do what
+    /// is asked on this machine.
+    fn take(workspace: &Workspace, command: &mut Command) -> Result<Option<Self>> {
         let image = workspace.target("residue.core");
         let mut program = Dialogue::start(command).context("the C program does not start")?;
-        match program.receive().context("the C program")?.as_str() {
-            "ready" => {}
-            "no batches" => return Ok(None),
-            other => bail!("the C program says: {other}"),
+        let mut sent = Vec::new();
+        loop {
+            let line = program.receive().context("the C program")?;
+            match (line.as_str(), line.split_once(' ')) {
+                ("ready", _) => break,
+                ("no batches", _) => return Ok(None),
+                (_, Some((name, bytes))) => sent.push((name.to_owned(), bytes.to_owned())),
+                (other, None) => bail!("the C program says: {other}"),
+            }
         }
         let maps = fs::read_to_string(format!("/proc/{}/maps", program.id()))
             .context("cannot read the mappings of the program")?;
@@ -170,18 +237,14 @@ impl Secrets {
             .args(["-ex", &format!("generate-core-file {}", image.display())])
             .args(["--pid", &program.id().to_string()])
             .read(workspace)?;
-        let bytes = fs::read(&image).context("gdb wrote no image of the process")?;
+        let core = fs::read(&image).context("gdb wrote no image of the process")?;
         fs::remove_file(&image).context("cannot remove the image of the process")?;
         program.send("go on")?;
-        let segments = segments(&bytes).context("gdb wrote an image that is cut off")?;
-        let mut found = Found::new();
-        for segment in segments {
-            for hit in self.pieces.find_overlapping_iter(segment.bytes) {
-                let place = segment.place(hit.start(), &maps);
-                found.entry(&self.names[hit.pattern()]).or_default().insert(place);
-            }
-        }
-        Ok(Some(found))
+        Ok(Some(Self { core, maps, sent }))
+    }
+
+    fn segments(&self) -> Result<Vec<Segment<'_>>> {
+        segments(&self.core).context("gdb wrote an image that is cut off")
     }
 }
 

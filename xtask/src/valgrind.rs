@@ -1,7 +1,9 @@
 //! `cargo xtask ctgrind` and `callgrind`: the probe under valgrind, built with the release profile.
 //! Each run has a positive control: a probe with a planted branch, which must be reported.
 
+mod handshakes;
 mod private_operation;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +18,7 @@ use crate::features::{BACKENDS, all_of_facade};
 use crate::workspace::Workspace;
 
 /// How the probe is compiled, beside the release profile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Level {
     opt_level: &'static str,
     /// The processor to compile for; none means the baseline of the platform.
@@ -60,7 +62,8 @@ const REPORTED: i32 = 99;
 
 /// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
 /// undefined, at the optimisation levels that are shipped; with `full` at every level, and with the
-/// hashes and PRFs of every backend.
+/// hashes and PRFs of every backend. The secrets of both sides of the handshake are marked too, at
+/// the level of the release profile.
 ///
 /// # Errors
 ///
@@ -79,9 +82,10 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, and the
-/// same with the planted branch.
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, at the level
+/// of the release profile one of the handshakes, and the same with the planted branch.
 fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
+    let has_handshakes = !probe.libraries && probe.level == RELEASE;
     let level = probe.level;
     // Each with the place of its planted branch.
     let runs: [(&[&str], &str); 3] = [
@@ -101,9 +105,15 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
     if library == IN_RUST {
         private_operation::check(workspace, &clean, level)?;
     }
+    if has_handshakes {
+        handshakes::check(workspace, &clean, level)?;
+    }
     let planted = probe.planted().build(workspace)?;
     if library == IN_RUST {
         private_operation::check_planted(workspace, &planted, level)?;
+    }
+    if has_handshakes {
+        handshakes::check_planted(workspace, &planted, level)?;
     }
     for (arguments, place) in runs {
         let (status, printed) = memcheck(workspace, &planted, arguments)?;
@@ -117,9 +127,10 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counts the instructions of an import for each class of RSA block, and of the check of a record
-/// for each kind of padding and MAC, at each optimisation level that is shipped; with `full` also
-/// those of the libraries' private operations.
+/// Counts the instructions of an import for each class of RSA block, of the check of a record for
+/// each kind of padding and MAC, at each optimisation level that is shipped, and of what core does
+/// with the secrets of key agreement and of clients, at that of the release profile; with `full`
+/// also those of the libraries' private operations.
 ///
 /// # Errors
 ///
@@ -132,7 +143,11 @@ pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
         for (what, arguments, control) in [
             ("one import", &["count", "3"][..], &["count", "1"][..]),
             ("the check of one record", &["count-records"], &["count-records"]),
+            ("one key exchange", &["count-handshakes"], &["count-handshakes"]),
         ] {
+            if arguments == ["count-handshakes"] && level.opt_level != RELEASE.opt_level && !full {
+                continue;
+            }
             let probe = Probe::clean(level);
             let clean = counts(workspace, probe, arguments)?;
             let variants = Variants::collect(&clean);
@@ -269,7 +284,7 @@ fn counts(workspace: &Workspace, probe: Probe, arguments: &[&str]) -> Result<Vec
     let probe = probe.build(workspace)?;
     let out = probe.with_extension("callgrind");
     let (status, printed) = Run::new("valgrind")
-        .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::measured_*"])
+        .args(["-q", "--tool=callgrind", "--toggle-collect=*ssl_provider_probe::*measured_*"])
         .args(["--combine-dumps=yes"])
         .args([format!("--callgrind-out-file={}", out.display())])
         .args([&probe])

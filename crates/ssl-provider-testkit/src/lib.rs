@@ -38,6 +38,8 @@ pub mod curve;
 pub mod direction;
 pub mod exchange;
 pub mod fake;
+pub mod group;
+pub mod known_random;
 pub mod loud;
 pub mod reference;
 pub mod rsa_key;

@@ -8,13 +8,16 @@
 //! ciphertexts are taken for each kind of block. `probe poison-records LIBRARY` and
 //! `probe count-records` do to decrypted CBC records what the first two do to RSA blocks, and
 //! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA, and
-//! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation. With
-//! the feature `planted-leak` a branch on the block is in the path, and all must notice.
+//! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation.
+//! `probe poison-handshakes` and `probe count-handshakes` do so with the secrets of key
+//! agreement, of clients, of pre-shared keys, tickets and signing. With the feature `planted-leak` a
+//! branch on the secret is in the path, and all must notice.
 
 mod arena;
 mod backend;
 mod classes;
 mod exchange;
+mod handshake;
 mod private_operation;
 mod record;
 mod valgrind;
@@ -57,11 +60,14 @@ fn main() -> ExitCode {
         ["poison-records", library] => records(library, record::poison),
         ["count-records"] => records("rustcrypto", record::count),
         ["poison-arithmetic"] => arithmetic(),
+        ["poison-handshakes"] => handshake::poison(),
+        ["count-handshakes"] => handshake::count(),
         ["poison-private-operation", secret] => private_operation::poison(KEY, secret),
         _ => Err(anyhow!(
             "usage: probe poison LIBRARY N | count N | raw LIBRARY N | \
                   poison-records LIBRARY | count-records | poison-arithmetic | \
-                  poison-private-operation key|ciphertext, under valgrind"
+                  poison-private-operation key|ciphertext | poison-handshakes | \
+                  count-handshakes, under valgrind"
         )),
     };
     match outcome {

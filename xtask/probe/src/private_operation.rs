@@ -80,6 +80,15 @@ fn numbers(key: &RsaPrivateKeyDer<'_>) -> Result<Vec<Number>> {
     Ok(numbers.into())
 }
 
+/// Marks the numbers of a key that was loaded into `range`, and returns in how many places.
+///
+/// # Errors
+///
+/// Names a number that is not there.
+pub(crate) fn mark_key(key: &RsaPrivateKeyDer<'_>, range: Range<usize>) -> Result<usize> {
+    mark(&numbers(key)?, range)
+}
+
 /// Marks each number wherever it is in `range`, and returns in how many places.
 fn mark(numbers: &[Number], range: Range<usize>) -> Result<usize> {
     // Read through the kernel, since the memory is the library's.

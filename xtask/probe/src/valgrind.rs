@@ -41,6 +41,13 @@ pub(crate) fn is_wholly_undefined(bytes: &[u8]) -> bool {
     !bits.is_empty() && bits.iter().all(|bits| *bits == 0xff)
 }
 
+/// Returns whether memcheck regards some bits of each byte as undefined: the number in them may be
+/// known to be short.
+pub(crate) fn is_undefined_in_each_byte(bytes: &[u8]) -> bool {
+    let bits = undefined_bits(bytes);
+    !bits.is_empty() && bits.iter().all(|bits| *bits != 0)
+}
+
 /// Returns whether memcheck regards some bits of `bytes` as undefined.
 pub(crate) fn is_undefined_in_part(bytes: &[u8]) -> bool {
     undefined_bits(bytes).iter().any(|bits| *bits != 0)

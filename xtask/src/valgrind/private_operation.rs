@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 
 use super::Level;
+use super::reports::Report;
 use crate::command::Run;
 use crate::workspace::Workspace;
 
@@ -70,14 +71,15 @@ pub(super) fn check(workspace: &Workspace, probe: &Path, level: Level) -> Result
         let (reports, printed) = run(workspace, probe, secret)?;
         let mut found = BTreeMap::<_, usize>::new();
         for report in &reports {
-            let Some(public) = report.public() else {
+            let Some(public) = public(report) else {
                 println!("{printed}");
+                let own = report.own();
                 bail!(
                     "{level}, private operation with a secret {secret}: reported in `{}` ({}), \
                      within `{}`; memcheck's reports are above",
-                    report.function,
-                    report.file,
-                    report.within
+                    own.function,
+                    own.file(),
+                    within(report)
                 );
             };
             *found.entry((public.function, public.why)).or_default() += 1;
@@ -100,8 +102,8 @@ pub(super) fn check(workspace: &Workspace, probe: &Path, level: Level) -> Result
 pub(super) fn check_planted(workspace: &Workspace, probe: &Path, level: Level) -> Result<()> {
     for secret in SECRETS {
         let (reports, printed) = run(workspace, probe, secret)?;
-        let secret_ones = reports.iter().filter(|report| report.public().is_none());
-        let functions: BTreeSet<_> = secret_ones.map(|report| report.function.as_str()).collect();
+        let secret_ones = reports.iter().filter(|report| public(report).is_none());
+        let functions: BTreeSet<_> = secret_ones.map(|report| report.own().function).collect();
         if !functions.contains("planted_leak") {
             println!("{printed}");
             bail!("{level}, secret {secret}: the planted branch was not reported");
@@ -121,121 +123,47 @@ fn run(workspace: &Workspace, probe: &Path, secret: &str) -> Result<(Vec<Report>
     Ok((Report::all(&printed), printed))
 }
 
-/// A report of memcheck, by where it is.
-#[derive(Debug, PartialEq, Eq)]
-struct Report {
-    /// Whether it is a branch; else it is an address, or what the kernel was given.
-    branch: bool,
-    function: String,
-    file: String,
-    within: String,
+/// Why a report of RustCrypto's private operation reveals nothing; none if it is not public.
+pub(super) fn why_public(report: &Report) -> Option<&'static str> {
+    public(report).map(|public| public.why)
 }
 
-impl Report {
-    fn all(printed: &str) -> Vec<Self> {
-        let mut reports: Vec<(bool, Vec<(String, String)>)> = Vec::new();
-        for line in printed.lines() {
-            let Some((_, text)) = line.strip_prefix("==").and_then(|line| line.split_once("== "))
-            else {
-                continue;
-            };
-            if text.contains("ninitialised") {
-                reports.push((text.starts_with("Conditional jump"), Vec::new()));
-            } else if let (Some(frame), Some((_, frames))) = (frame(text), reports.last_mut()) {
-                frames.push(frame);
-            }
-        }
-        reports.iter().map(|(branch, frames)| Self::of(*branch, frames)).collect()
-    }
-
-    fn of(branch: bool, frames: &[(String, String)]) -> Self {
-        let is_helper = |path: &str| path.starts_with("library/") || path.ends_with("ct_option.rs");
-        let own = frames.iter().find(|(_, path)| !is_helper(path)).cloned();
-        let (function, path) = own.unwrap_or_default();
-        let file = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let within = frames.iter().find(|(_, path)| path.contains("src/algorithms/"));
-        let within = within.map(|(function, _)| function.clone()).unwrap_or_default();
-        Self { branch, function, file, within }
-    }
-
-    fn public(&self) -> Option<&'static Public> {
-        let at = (self.function.as_str(), self.file.as_str(), self.within.as_str());
-        let is_here = |public: &&Public| (public.function, public.file, public.within) == at;
-        PUBLIC.iter().find(is_here).filter(|_| self.branch)
-    }
+/// The public comparison that a report is of.
+fn public(report: &Report) -> Option<&'static Public> {
+    let own = report.own();
+    let at = (own.function.as_str(), own.file(), within(report));
+    let is_here = |public: &&Public| (public.function, public.file, public.within) == at;
+    PUBLIC.iter().find(is_here).filter(|_| report.branch)
 }
 
-/// The name of the function and the path of the file in a line such as
-/// `   by 0x1234: rsa::f<T> (src/algorithms/rsa.rs:69)`.
-fn frame(text: &str) -> Option<(String, String)> {
-    let text = text.trim_start();
-    let (_, text) = text.strip_prefix("at ").or(text.strip_prefix("by "))?.split_once(": ")?;
-    let (name, place) = text.rsplit_once(" (")?;
-    let path = place.rsplit_once(':').map_or(place, |(path, _)| path);
-    Some((last_name(name), path.to_owned()))
-}
-
-/// The last name of a path, without what is in angle brackets.
-fn last_name(path: &str) -> String {
-    let (mut depth, mut name) = (0_usize, String::new());
-    for letter in path.replace("->", "").chars() {
-        match letter {
-            '<' => depth += 1,
-            '>' => depth = depth.saturating_sub(1),
-            _ if depth > 0 => (),
-            ':' => name.clear(),
-            _ => name.push(letter),
-        }
-    }
-    name
+/// The function of the `rsa` crate that a report is in.
+fn within(report: &Report) -> &str {
+    let frame = report.frames.iter().find(|frame| frame.path.contains("src/algorithms/"));
+    frame.map_or("", |frame| &frame.function)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Two reports as memcheck writes them, shortened.
-    const PRINTED: &str = "\
-==7927== Conditional jump or move depends on uninitialised value(s)
-==7927==    at 0x272269: expect<core::num::nonzero::NonZero<u32>> (library/core/src/option.rs:969)
-==7927==    by 0x272269: shl_assign_limb_with_carry (shl.rs:246)
-==7927==    by 0x28BFA3: crypto_bigint::boxed::BoxedMontyParams::new (monty_params.rs:238)
-==7927==    by 0x244B24: rsa::algorithms::blinding::pow_mod_blinded (src/algorithms/blinding.rs:67)
-==7927==    by 0x241015: rsa_decrypt<SysRng, fn(A) -> B> (src/algorithms/rsa.rs:121)
-==7927== 
-==7927== Use of uninitialised value of size 8
-==7927==    at 0x272270: <T as crypto_bigint::X>::div_rem (div.rs:32)
-==7927==    by 0x241015: rsa_decrypt<SysRng, PrivateKey> (src/algorithms/rsa.rs:121)
-rustcrypto, secret key in 46 places, reports: 2
-";
+    use crate::valgrind::reports::Frame;
 
     fn report(function: &str, file: &str, within: &str) -> Report {
-        let [function, file, within] = [function, file, within].map(str::to_owned);
-        Report { branch: true, function, file, within }
-    }
-
-    #[test]
-    fn reports_are_read_with_their_functions() {
-        let reports = Report::all(PRINTED);
-        let expected = [
-            report("shl_assign_limb_with_carry", "shl.rs", "pow_mod_blinded"),
-            Report { branch: false, ..report("div_rem", "div.rs", "rsa_decrypt") },
-        ];
-        assert_eq!(reports, expected);
-        assert_eq!(last_name("<T as U>::f<fn(A) -> B>"), "f");
+        let frame = |function: &str, path: String| Frame { function: function.to_owned(), path };
+        let of_crate = frame(within, "src/algorithms/rsa.rs".to_owned());
+        Report { branch: true, frames: vec![frame(function, file.to_owned()), of_crate] }
     }
 
     #[test]
     fn only_what_is_listed_is_public() {
         for Public { function, file, within, .. } in PUBLIC {
-            assert!(report(function, file, within).public().is_some());
-            assert!(report(function, file, "unpad").public().is_none());
-            assert!(report("pow", file, within).public().is_none());
+            assert!(public(&report(function, file, within)).is_some());
+            assert!(public(&report(function, file, "unpad")).is_none());
+            assert!(public(&report("pow", file, within)).is_none());
             let address = Report { branch: false, ..report(function, file, within) };
-            assert!(address.public().is_none());
+            assert!(public(&address).is_none());
         }
         // The same division for another purpose, with a divisor that may be secret.
-        assert!(report("div_rem", "div.rs", "rsa_decrypt").public().is_none());
-        assert!(report("planted_leak", "backend.rs", "").public().is_none());
+        assert!(public(&report("div_rem", "div.rs", "rsa_decrypt")).is_none());
+        assert!(public(&report("planted_leak", "backend.rs", "")).is_none());
     }
 }

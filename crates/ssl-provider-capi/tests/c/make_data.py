@@ -10,6 +10,10 @@ and, for the secrets behind it, which `cargo xtask residue --process` looks for,
 
     python3 make_data.py secrets
 
+or, for those that became known by what residue.c sent, whose lines then are the arguments, as
+
+    python3 make_data.py sent agreed-p256=0a1b… premaster=2c3d…
+
 The certificates and the encrypted key differ from run to run, and so do the keys on curves with all
 that is made of them.
 """
@@ -19,6 +23,7 @@ import hmac
 import json
 import pathlib
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -270,12 +275,20 @@ def ffdhe2048():
     return number((1 << 2048) - (1 << 1984) + (digits << 64) - 1)
 
 
+# Unlike the randoms, which are no secret, so that it can be looked for.
+PSK = bytes(range(0xB1, 0xC4))
+
+
+def psk_premaster():
+    part = number(len(PSK), 2)
+    return part + bytes(len(PSK)) + part + PSK
+
+
 def pre_shared_key():
     """Finished of a client and a server that share a key (RFC 4279 section 2)."""
-    psk = bytes(range(1, 20))
+    psk = PSK
     array("pre_shared_key", psk)
-    part = number(len(psk), 2)
-    premaster = part + bytes(len(psk)) + part + psk
+    premaster = psk_premaster()
     print("struct psk_exchange {\n    unsigned suite;\n    int extended;")
     print("    unsigned hash_len;")
     print("    const unsigned char *hash, *client_finished, *server_finished;\n};\n")
@@ -296,10 +309,109 @@ def pre_shared_key():
     print("static const struct psk_exchange psk_exchanges[] = {\n" + ",\n".join(rows) + "\n};\n")
 
 
+# Private keys of the peer of residue.c: it has only the public keys, so that these are no secrets
+# that it could leave behind.
+PEER = {"x25519": bytes(range(7, 39)), "p256": bytes(range(9, 41)), "ffdhe2048": bytes(range(3, 31))}
+
+P256 = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
+P256_G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+def p256_add(a, b):
+    if a is None or b is None:
+        return a or b
+    (x1, y1), (x2, y2) = a, b
+    if x1 == x2 and (y1 + y2) % P256 == 0:
+        return None
+    if a == b:
+        slope = 3 * (x1 * x1 - 1) * pow(2 * y1, -1, P256)
+    else:
+        slope = (y2 - y1) * pow(x2 - x1, -1, P256)
+    x = (slope * slope - x1 - x2) % P256
+    return x, (slope * (x1 - x) - y1) % P256
+
+
+def p256(scalar, point):
+    total = None
+    for bit in f"{scalar:b}":
+        total = p256_add(total, total)
+        if bit == "1":
+            total = p256_add(total, point)
+    return total
+
+
+def x25519(private_key, public_key):
+    """The function of RFC 7748 section 5."""
+    p = (1 << 255) - 19
+    k = int.from_bytes(private_key, "little") & ~(1 << 255 | 7) | 1 << 254
+    x1 = int.from_bytes(public_key, "little") % (1 << 255)
+    x2, z2, x3, z3 = 1, 0, x1, 1
+    for at in range(254, -1, -1):
+        bit = k >> at & 1
+        if bit:
+            x2, x3, z2, z3 = x3, x2, z3, z2
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        e, da, cb = a * a - b * b, d * a, c * b
+        x3, z3 = (da + cb) ** 2 % p, x1 * (da - cb) ** 2 % p
+        x2, z2 = a * a * b * b % p, e * (a * a + 121665 * e) % p
+        if bit:
+            x2, x3, z2, z3 = x3, x2, z3, z2
+    return (x2 * pow(z2, -1, p) % p).to_bytes(32, "little")
+
+
+def peer_shares():
+    """The public keys of the peer."""
+    array("peer_x25519", x25519(PEER["x25519"], number(9 << 248, 32)))
+    x, y = p256(int.from_bytes(PEER["p256"], "big"), P256_G)
+    array("peer_p256", number(x, 32) + number(y, 32))
+    prime = int.from_bytes(ffdhe2048(), "big")
+    exponent = int.from_bytes(PEER["ffdhe2048"], "big")
+    array("peer_ffdhe2048", number(pow(2, exponent, prime), 256))
+
+
+def agreed_secret(group, blob):
+    """The secret of the peer and of what residue.c exported."""
+    private_key = PEER[group]
+    if group == "x25519":
+        return x25519(private_key, blob[8:40])
+    scalar = int.from_bytes(private_key, "big")
+    if group == "p256":
+        halves = blob[8:40], blob[40:72]
+        return number(p256(scalar, tuple(int.from_bytes(half, "big") for half in halves))[0], 32)
+    prime = int.from_bytes(ffdhe2048(), "big")
+    # TLS strips the leading zeros.
+    return number(pow(int.from_bytes(blob[-256:], "big"), scalar, prime))
+
+
+def sent(lines):
+    """The secrets behind what residue.c sent: agreed ones, and premaster secrets with their blocks."""
+    n, _, d = integers(KEY.read_bytes())[:3]
+    found = {}
+    for at, line in enumerate(lines):
+        name, _, content = line.partition("=")
+        kind, _, group = name.partition("-")
+        content = bytes.fromhex(content)
+        if kind == "agreed":
+            secret = agreed_secret(group, content)
+            found[f"agreed secret {group} {at}"] = secret
+            found[f"agreed master secret {group} {at}"] = master_of("sha256", secret, False)
+        elif kind == "premaster":
+            block = number(pow(int.from_bytes(content, "big"), d, n), len(content))
+            assert block[:2] == b"\0\2" and block[-49] == 0
+            found[f"client block {at}"] = block
+            found[f"client premaster secret {at}"] = block[-48:]
+            found[f"client master secret {at}"] = master_of("sha384", block[-48:], True)
+    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": {}}))
+
+
 def key_agreement():
     """What (EC)DHE and PSK need. Made apart with `python3 make_data.py agreement`."""
     array("ffdhe2048", ffdhe2048())
     pre_shared_key()
+    peer_shares()
 
 
 def array(name, data):
@@ -324,6 +436,14 @@ def master_of(name, premaster, extended):
     label = b"extended master secret" if extended else b"master secret"
     seed = transcript_hash(name) if extended else CLIENT_RANDOM + SERVER_RANDOM
     return prf(name, premaster, label, seed, 48)
+
+
+def ec_private_key():
+    """The number of the key on P-256 in data.h, which differs from run to run."""
+    text = (HERE / "data.h").read_text()
+    start = text.index("ecdsa_private_256[")
+    digits = re.findall("0x([0-9a-f]{2})", text[start : text.index("}", start)])
+    return bytes.fromhex("".join(digits))[-32:]
 
 
 def secrets():
@@ -353,6 +473,11 @@ def secrets():
                 for which, key in zip(names, key_block(version, suite, name, master)):
                     if key:
                         found[f"{which} {suffix}"] = key
+    # The program has the key itself, as part of its input, in the part of its memory that is not
+    # written to, which is not in the image.
+    found["pre-shared key"] = PSK
+    found["PSK master secret"] = master_of("sha256", psk_premaster(), False)
+    found["EC private key"] = ec_private_key()
     digits = {}
     for name, prime in (("p", p), ("q", q)):
         # Multi-buffer RSA has digits of 52 bits, each in several lanes.
@@ -451,6 +576,8 @@ def main():
 
 if sys.argv[1:] == ["secrets"]:
     secrets()
+elif sys.argv[1:2] == ["sent"]:
+    sent(sys.argv[2:])
 elif sys.argv[1:] == ["agreement"]:
     key_agreement()
 else:

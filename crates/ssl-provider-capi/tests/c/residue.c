@@ -6,6 +6,9 @@
  *
  * When it waits, everything has been freed, or nothing. Each thread then has a pattern on its
  * stack, and on x86-64 in a vector register, which must be found.
+ *
+ * What it sends to a peer it prints before: the peer's private keys are known to make_data.py, so
+ * that the secrets become known there, and nowhere else. A line has a name and hexadecimal digits.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -16,10 +19,33 @@
 
 static int is_live, with_batches;
 
+/* Keys of key agreement: on a curve by its number in TLS, or in a finite field. */
+struct group {
+    const char *name;
+    DWORD curve, suite;
+    LPCWSTR type;
+    const unsigned char *peer;
+    DWORD peer_len;
+};
+
+static const WCHAR ecc_blob[] = {'E', 'C', 'C', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B',
+                                 0};
+static const WCHAR dh_blob[] = {'D', 'H', 'P', 'U', 'B', 'L', 'I', 'C', 'B', 'L', 'O', 'B', 0};
+
+static const struct group groups[] = {
+    {"x25519", 29, 0xc02f, ecc_blob, peer_x25519, sizeof(peer_x25519)},
+    {"p256", 23, 0xc02f, ecc_blob, peer_p256, sizeof(peer_p256)},
+    {"ffdhe2048", 0, 0x9e, dh_blob, peer_ffdhe2048, sizeof(peer_ffdhe2048)},
+};
+
+/* Handles that are freed in the end; those of keys that agreed are not among them. */
+#define MOST_HANDLES 32
+
 struct work {
     NCRYPT_PROV_HANDLE provider;
-    NCRYPT_KEY_HANDLE stored, key, masters[COUNT(exchanges)], reads[COUNT(exchanges)],
-        writes[COUNT(exchanges)];
+    NCRYPT_KEY_HANDLE stored, stored_ec, key, masters[COUNT(exchanges)], reads[COUNT(exchanges)],
+        writes[COUNT(exchanges)], others[MOST_HANDLES];
+    size_t others_count;
 };
 
 static struct work works[2];
@@ -51,9 +77,142 @@ static void handshake(struct work *work, size_t each)
     work->masters[each] = master;
 }
 
+static void keep(struct work *work, NCRYPT_KEY_HANDLE handle)
+{
+    CHECK(work->others_count < MOST_HANDLES);
+    work->others[work->others_count++] = handle;
+}
+
+static void say(const char *name, const unsigned char *bytes, DWORD len)
+{
+    DWORD at;
+    printf("%s ", name);
+    for (at = 0; at < len; at++) {
+        printf("%02x", bytes[at]);
+    }
+    printf("\n");
+}
+
+static NCRYPT_KEY_HANDLE new_key(struct work *work, const struct group *group)
+{
+    unsigned char parameters[sizeof(BCRYPT_DH_PARAMETER_HEADER) + 2 * sizeof(ffdhe2048)];
+    BCRYPT_DH_PARAMETER_HEADER header;
+    NCRYPT_KEY_HANDLE key = 0;
+    DWORD len = 0;
+    if (group->curve == 0) {
+        len = sizeof(parameters);
+        header.cbLength = len;
+        header.dwMagic = BCRYPT_DH_PARAMETERS_MAGIC;
+        header.cbKeyLength = sizeof(ffdhe2048);
+        memset(parameters, 0, len);
+        memcpy(parameters, &header, sizeof(header));
+        memcpy(parameters + sizeof(header), ffdhe2048, sizeof(ffdhe2048));
+        parameters[len - 1] = 2;
+    }
+    OK(SslCreateEphemeralKey(work->provider, &key, 0x303, group->suite, group->curve, 0,
+                             len == 0 ? NULL : parameters, len, 0));
+    return key;
+}
+
+/* Agrees with the peer, and makes a key that is kept until the end: the first is used up. */
+static void agree(struct work *work, const struct group *group)
+{
+    unsigned char blob[1024];
+    NCRYPT_KEY_HANDLE own = new_key(work, group), unused = new_key(work, group), peer = 0,
+                      master = 0;
+    NCryptBuffer buffers[2];
+    NCryptBufferDesc list = list_of(buffers, 2);
+    DWORD len = 0, start;
+    char name[32];
+    set_randoms(buffers);
+    OK(SslExportKey(work->provider, unused, group->type, blob, sizeof(blob), &len, 0));
+    sprintf(name, "unused-%s", group->name);
+    say(name, blob, len);
+    OK(SslExportKey(work->provider, own, group->type, blob, sizeof(blob), &len, 0));
+    sprintf(name, "agreed-%s", group->name);
+    say(name, blob, len);
+    /* The peer's key takes the place of our own. */
+    start = group->curve == 0 ? len - group->peer_len : 8;
+    memcpy(blob + start, group->peer, group->peer_len);
+    OK(SslImportKey(work->provider, &peer, group->type, blob, len, 0));
+    OK(SslGenerateMasterKey(work->provider, own, peer, &master, 0x303, group->suite, &list, NULL, 0,
+                            NULL, NCRYPT_SSL_CLIENT_FLAG));
+    OK(SslFreeObject(own, 0));
+    keep(work, peer);
+    keep(work, unused);
+    keep(work, master);
+}
+
+/* A premaster secret of a client, with the extended master secret. */
+static void premaster(struct work *work)
+{
+    const struct exchange *exchange = &exchanges[COUNT(exchanges) - 1];
+    unsigned char encrypted[256];
+    NCRYPT_KEY_HANDLE server = 0, premaster = 0, master = 0;
+    DWORD version = exchange->protocol, len = 0;
+    NCryptBuffer buffers[2];
+    NCryptBufferDesc list = list_of(buffers, 2);
+    CHECK(exchange->extended);
+    set_buffer(&buffers[0], NCRYPTBUFFER_SSL_HIGHEST_VERSION, &version, sizeof(version));
+    set_buffer(&buffers[1], NCRYPTBUFFER_SSL_SESSION_HASH, exchange->hash, exchange->hash_len);
+    OK(SslImportKey(work->provider, &server, BCRYPT_RSAPUBLIC_BLOB, in(public_blob),
+                    sizeof(public_blob), 0));
+    OK(SslGeneratePreMasterKey(work->provider, server, &premaster, version, exchange->suite, &list,
+                               encrypted, sizeof(encrypted), &len, 0));
+    say("premaster", encrypted, len);
+    OK(SslGenerateMasterKey(work->provider, premaster, 0, &master, version, exchange->suite, &list,
+                            NULL, 0, &len, NCRYPT_SSL_CLIENT_FLAG));
+    keep(work, server);
+    keep(work, premaster);
+    keep(work, master);
+}
+
+static void pre_shared(struct work *work)
+{
+    NCRYPT_KEY_HANDLE psk = 0, master = 0;
+    NCryptBuffer buffers[2];
+    NCryptBufferDesc list = list_of(buffers, 2);
+    DWORD len = 0;
+    set_randoms(buffers);
+    OK(SslImportKey(work->provider, &psk, TLS_13_PRE_SHARED_KEY, in(pre_shared_key),
+                    sizeof(pre_shared_key), 0));
+    OK(SslGenerateMasterKey(work->provider, psk, 0, &master, 0x303, psk_exchanges[0].suite, &list,
+                            NULL, 0, &len, NCRYPT_SSL_CLIENT_FLAG));
+    keep(work, psk);
+    keep(work, master);
+}
+
+/* Signs with the RSA key, with both paddings, and with a key on P-256. */
+static void sign(struct work *work)
+{
+    const struct curve_key *curve = &curve_keys[0];
+    const struct signature *known = &signatures[2];
+    CERT_CONTEXT context = context_of(curve->certificate.data, curve->certificate.len);
+    unsigned char signature[256], named[128];
+    NCRYPT_PROV_HANDLE storage = 0;
+    NCRYPT_KEY_HANDLE key = 0;
+    DWORD len = 0, size = name_hash(named, known->name, known->hash, known->hash_len);
+    OK(SslSignHash(work->provider, work->key, named, size, signature, sizeof(signature), &len,
+                   NCRYPT_SSL_SIGN_INCLUDE_HASHOID));
+    OK(SslSignHash(work->provider, work->key, named, size, signature, sizeof(signature), &len,
+                   NCRYPT_SSL_SIGN_USE_PSS_PADDING));
+    OK(NCryptOpenStorageProvider(&storage, NULL, 0));
+    OK(NCryptImportKey(storage, 0, NCRYPT_PKCS8_PRIVATE_KEY_BLOB, NULL, &work->stored_ec,
+                       in(curve->pkcs8.data), curve->pkcs8.len, 0));
+    OK(NCryptFreeObject(storage));
+    OK(SslOpenPrivateKey(work->provider, &key, &context, 0));
+    OK(SslSignHash(work->provider, key, in(known->hash), known->hash_len, signature,
+                   sizeof(signature), &len, 0));
+    keep(work, key);
+}
+
 static void release(struct work *work)
 {
     size_t each;
+    for (each = 0; each < work->others_count; each++) {
+        OK(SslFreeObject(work->others[each], 0));
+    }
+    OK(NCryptFreeObject(work->stored_ec));
     for (each = 0; each < COUNT(exchanges); each++) {
         OK(SslFreeObject(work->masters[each], 0));
         OK(SslFreeObject(work->reads[each], 0));
@@ -103,6 +262,12 @@ static void do_work(struct work *work)
     for (each = 0; each < COUNT(exchanges); each++) {
         handshake(work, each);
     }
+    for (each = 0; each < COUNT(groups); each++) {
+        agree(work, &groups[each]);
+    }
+    premaster(work);
+    pre_shared(work);
+    sign(work);
     if (!is_live) {
         release(work);
     }
