@@ -88,9 +88,19 @@ fn looks_random(bytes: &[u8; LEN]) -> bool {
 mod tests {
     use super::*;
 
+    /// 1, 2, 3 and so on.
+    fn ascending() -> [u8; LEN] {
+        let mut bytes = [0; LEN];
+        for (byte, value) in bytes.iter_mut().zip(1..) {
+            *byte = value;
+        }
+        bytes
+    }
+
     #[test]
     fn a_private_key_is_found_in_either_order_and_no_other_bytes_are() {
-        let number: [u8; LEN] = std::array::from_fn(|at| (at as u8).wrapping_mul(37) ^ 0x59);
+        let mut number = ascending();
+        number.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(37) ^ 0x59);
         let x = p256_public_key(&number).unwrap();
         let x25519 =
             x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(number)).to_bytes();
@@ -112,7 +122,7 @@ mod tests {
     fn what_programs_have_in_memory_does_not_look_random() {
         assert!(!looks_random(b"a text of thirty-two characters."));
         assert!(!looks_random(&[0x7f; LEN]));
-        let mut pointer: [u8; LEN] = std::array::from_fn(|at| at as u8 + 1);
+        let mut pointer = ascending();
         assert!(looks_random(&pointer));
         pointer[6..8].fill(0);
         assert!(!looks_random(&pointer));
