@@ -205,9 +205,9 @@ const GROUPS: [Group; 18] = [
 ];
 
 const AGREEMENT_TEXT: &str = "One side of an ECDHE: a new key, its public key as bytes, and the \
-    master secret with the peer's, also as bytes. `generate_master_key` is that through our layers, \
-    `library` the library called directly, with the PRF that the backend takes from it. The two run \
-    in turns.";
+    master secret with the peer's, also as bytes. `generate_master_key` is that through our \
+    layers, `library` the library called directly, with the PRF that the backend takes from it. \
+    The two run in turns.";
 
 const SIGNING_TEXT: &str = "A signature over a digest of SHA-256. `sign` is `SigningKey::sign`, \
     `library` the library called directly, for PSS by its own function for that. The ring backend \

@@ -82,8 +82,8 @@ pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
     Ok(())
 }
 
-/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, at the level
-/// of the release profile one of the handshakes, and the same with the planted branch.
+/// A clean run of imports, one of records and one of the arithmetic of multi-buffer RSA, at the
+/// level of the release profile one of the handshakes, and the same with the planted branch.
 fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
     let has_handshakes = !probe.libraries && probe.level == RELEASE;
     let level = probe.level;

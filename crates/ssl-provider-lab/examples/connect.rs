@@ -1,4 +1,4 @@
-//! The client of this crate, one full TLS 1.2 handshake after another, for `cargo xtask handshakes`.
+//! The client of this crate: one full TLS 1.2 handshake after another, for `xtask handshakes`.
 //!
 //! It does what `openssl s_time -new` does: it checks the server's signature, trusts any
 //! certificate, and closes the socket once it has the server's Finished. Prints the handshakes as

@@ -1,4 +1,4 @@
-//! Groups of key agreement with private keys that a test knows, and the peer's part by plain numbers.
+//! Groups of key agreement with private keys that a test knows; the peer's part by plain numbers.
 
 use num_bigint::BigUint;
 use ssl_provider_core::backend::AgreementKey;

@@ -2,8 +2,8 @@
 //! pre-shared keys, premaster secrets, ticket keys, and private keys that agree and sign.
 //!
 //! Each group is a function of its name, by which reports are told apart. What a group makes public
-//! on purpose, such as a signature, is reported where it is used; `cargo xtask ctgrind` has the list
-//! of those places.
+//! on purpose, such as a signature, is reported where it is used; `cargo xtask ctgrind` has the
+//! list of those places.
 
 mod groups;
 mod keys;

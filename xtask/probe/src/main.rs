@@ -10,8 +10,8 @@
 //! `probe poison-arithmetic` marks key, blinding and number of multi-buffer RSA, and
 //! `probe poison-private-operation key|ciphertext` those of RustCrypto's private operation.
 //! `probe poison-handshakes` and `probe count-handshakes` do so with the secrets of key
-//! agreement, of clients, of pre-shared keys, tickets and signing. With the feature `planted-leak` a
-//! branch on the secret is in the path, and all must notice.
+//! agreement, of clients, of pre-shared keys, tickets and signing. With the feature `planted-leak`
+//! a branch on the secret is in the path, and all must notice.
 
 mod arena;
 mod backend;

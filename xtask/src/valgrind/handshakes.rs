@@ -63,8 +63,8 @@ const RANGE: &str = "whether the number of a key that is loaded is in the range 
 const NONCE: &str = "whether a nonce is in the range of its curve; else another is drawn";
 const SIGNATURE: &str = "the numbers of the signature, which are public";
 
-/// All places where something depends on a secret, in core and in RustCrypto's crates. The first two
-/// must be there: TLS and this library make that public.
+/// All places where something depends on a secret, in core and in RustCrypto's crates. The first
+/// two must be there: TLS and this library make that public.
 const PUBLIC: &[Public] = &[
     exactly("agreement", "agree", "ephemeral_key.rs", TRIVIAL),
     exactly("agreement", "{closure#0}", "ephemeral_key.rs", ZEROS),

@@ -311,7 +311,11 @@ def pre_shared_key():
 
 # Private keys of the peer of residue.c: it has only the public keys, so that these are no secrets
 # that it could leave behind.
-PEER = {"x25519": bytes(range(7, 39)), "p256": bytes(range(9, 41)), "ffdhe2048": bytes(range(3, 31))}
+PEER = {
+    "x25519": bytes(range(7, 39)),
+    "p256": bytes(range(9, 41)),
+    "ffdhe2048": bytes(range(3, 31)),
+}
 
 P256 = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
 P256_G = (
@@ -387,7 +391,7 @@ def agreed_secret(group, blob):
 
 
 def sent(lines):
-    """The secrets behind what residue.c sent: agreed ones, and premaster secrets with their blocks."""
+    """The secrets behind what residue.c sent: agreed ones, premasters and their blocks."""
     n, _, d = integers(KEY.read_bytes())[:3]
     found = {}
     for at, line in enumerate(lines):

@@ -16,8 +16,8 @@ use crate::{ARENA, KEY, private_operation, valgrind};
 ///
 /// Names where the mark was not set or was lost.
 pub(super) fn poison(library: &Backend) -> Result<usize> {
-    // ECDSA comes last: after a hundred reports memcheck takes those for one that are in the same two
-    // functions.
+    // ECDSA comes last: after a hundred reports memcheck takes those for one that are in the same
+    // two functions.
     Ok(curve_key(library)? + field_key(library)? + rsa_key(library)? + ecdsa_key(library)?)
 }
 
