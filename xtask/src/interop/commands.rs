@@ -3,8 +3,10 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -179,11 +181,23 @@ fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns a port that is free now, for commands that cannot choose one.
+/// Returns a port that is free now, for commands that cannot choose one. Each is given once, and
+/// systems give none of these to whoever asks for any: so nobody takes it before the command does.
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
-    Ok(listener.local_addr().context("no free port")?.port())
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    // Runs at the same time begin at different places.
+    let count = PORTS.end - PORTS.start;
+    let first = u16::try_from(std::process::id() % u32::from(count))?;
+    let mut ports = (0..count).map(|_| {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed) % count;
+        PORTS.start + (first + given) % count
+    });
+    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok());
+    free.context("no free port from 20000 to 32000")
 }
+
+/// Below the ports that Linux (32768) and IANA (49152) give to clients.
+const PORTS: Range<u16> = 20_000..32_000;
 
 fn forget_files(directory: &Path) -> Result<()> {
     for file in ["keys", "session"].map(|name| directory.join(name)) {
