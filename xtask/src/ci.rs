@@ -41,8 +41,8 @@ const STEPS: [Step; 27] = [
     ("process", residue::process),
     ("faults", faults::smoke),
     ("timing", timing::smoke),
-    ("ctgrind", |workspace| valgrind::ctgrind(workspace, false)),
-    ("callgrind", |workspace| valgrind::callgrind(workspace, false)),
+    ("ctgrind", |workspace| valgrind::ctgrind(workspace, valgrind::Extent::Release)),
+    ("callgrind", |workspace| valgrind::callgrind(workspace, valgrind::Extent::Release)),
     ("prove", prove::smoke),
 ];
 

@@ -227,8 +227,8 @@ fn run(task: Task) -> Result<()> {
         Task::Residue { process: true } => residue::process(&workspace),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Timing(options) => timing::run(&workspace, &options),
-        Task::Ctgrind { full } => valgrind::ctgrind(&workspace, full),
-        Task::Callgrind { full } => valgrind::callgrind(&workspace, full),
+        Task::Ctgrind { full } => valgrind::ctgrind(&workspace, valgrind::Extent::of(full)),
+        Task::Callgrind { full } => valgrind::callgrind(&workspace, valgrind::Extent::of(full)),
     }
 }
 

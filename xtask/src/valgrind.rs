@@ -32,7 +32,24 @@ impl fmt::Display for Level {
     }
 }
 
-/// The levels that CI checks: those of shipped programs.
+/// How much is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What a change must pass: at the level of the release profile.
+    Release,
+    /// At the levels of shipped programs.
+    Shipped,
+    /// At every level, and with the libraries.
+    Full,
+}
+
+impl Extent {
+    pub(crate) fn of(full: bool) -> Self {
+        if full { Self::Full } else { Self::Shipped }
+    }
+}
+
+/// The levels of shipped programs.
 const SHIPPED: [Level; 2] =
     [Level { opt_level: "2", cpu: None }, Level { opt_level: "3", cpu: None }];
 
@@ -61,20 +78,24 @@ const WITH_RSA: [&str; 3] = ["aws-lc", "openssl", "rustcrypto"];
 const REPORTED: i32 = 99;
 
 /// Runs the probe with its RSA blocks, its CBC records and a key of multi-buffer RSA marked as
-/// undefined, at the optimisation levels that are shipped; with `full` at every level, and with the
-/// hashes and PRFs of every backend. The secrets of both sides of the handshake are marked too, at
+/// undefined, at the optimisation levels of `extent`; at full extent also with the hashes and PRFs
+/// of every backend. The secrets of both sides of the handshake are marked too, at
 /// the level of the release profile.
 ///
 /// # Errors
 ///
 /// Fails when memcheck reports anything, and when it does not report the planted branch.
-pub(crate) fn ctgrind(workspace: &Workspace, full: bool) -> Result<()> {
+pub(crate) fn ctgrind(workspace: &Workspace, extent: Extent) -> Result<()> {
     ensure_platform()?;
-    let levels: &[Level] = if full { &EVERY } else { &SHIPPED };
+    let levels: &[Level] = match extent {
+        Extent::Release => &[RELEASE],
+        Extent::Shipped => &SHIPPED,
+        Extent::Full => &EVERY,
+    };
     for level in levels {
         poison(workspace, Probe::clean(*level), IN_RUST)?;
     }
-    if full {
+    if extent == Extent::Full {
         for library in BACKENDS {
             poison(workspace, Probe { libraries: true, ..Probe::clean(RELEASE) }, library)?;
         }
@@ -128,17 +149,19 @@ fn poison(workspace: &Workspace, probe: Probe, library: &str) -> Result<()> {
 }
 
 /// Counts the instructions of an import for each class of RSA block, of the check of a record for
-/// each kind of padding and MAC, at each optimisation level that is shipped, and of what core does
-/// with the secrets of key agreement and of clients, at that of the release profile; with `full`
-/// also those of the libraries' private operations.
+/// each kind of padding and MAC, at each optimisation level that is shipped or only that of the
+/// release profile, and of what core does with the secrets of key agreement and of clients, at the
+/// latter; at full extent also those of the libraries' private operations.
 ///
 /// # Errors
 ///
 /// Fails when two blocks differ in the same variant, and when the planted branch makes no
 /// difference.
-pub(crate) fn callgrind(workspace: &Workspace, full: bool) -> Result<()> {
+pub(crate) fn callgrind(workspace: &Workspace, extent: Extent) -> Result<()> {
     ensure_platform()?;
-    for level in SHIPPED {
+    let full = extent == Extent::Full;
+    let levels: &[Level] = if extent == Extent::Release { &[RELEASE] } else { &SHIPPED };
+    for &level in levels {
         // The control needs to show only that a difference is seen.
         for (what, arguments, control) in [
             ("one import", &["count", "3"][..], &["count", "1"][..]),
