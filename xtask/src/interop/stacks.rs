@@ -224,6 +224,15 @@ fn is_camellia(cipher: Cipher) -> bool {
     matches!(cipher, Cipher::CAMELLIA_128_CBC | Cipher::CAMELLIA_256_CBC)
 }
 
+/// What NSS refuses on either side, with SSL_ERROR_UNKNOWN_CIPHER_SUITE.
+fn of_nss(cell: &Cell) -> Option<Refusal> {
+    match (cell.suite.cipher, cell.suite.mac) {
+        (cipher, Mac::SHA256) if is_camellia(cipher) => no(NO_SUITE, &["configuration: -12266"]),
+        (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
+        _ => None,
+    }
+}
+
 fn is_ccm(cipher: Cipher) -> bool {
     matches!(
         cipher,
@@ -277,13 +286,7 @@ pub(crate) const CLIENTS: [Stack; 10] = [
             source: "nss_client.c",
             build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
         }),
-        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
-            (cipher, Mac::SHA256) if is_camellia(cipher) => {
-                no(NO_SUITE, &["configuration: -12266"])
-            }
-            (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
-            _ => None,
-        },
+        refusal: of_nss,
         ..CLIENT
     },
     Stack {
@@ -471,13 +474,7 @@ pub(crate) const SERVERS: [Stack; 10] = [
             source: "nss_server.c",
             build: Build::C { header: "nss.h", library: CLibrary::PkgConfig("nss") },
         }),
-        refusal: |cell| match (cell.suite.cipher, cell.suite.mac) {
-            (cipher, Mac::SHA256) if is_camellia(cipher) => {
-                no(NO_SUITE, &["configuration: -12266"])
-            }
-            (cipher, _) if is_ccm(cipher) => no(NO_SUITE, &["configuration: -12266"]),
-            _ => None,
-        },
+        refusal: of_nss,
         ..SERVER
     },
     Stack {
