@@ -27,7 +27,7 @@ use crate::workspace::Workspace;
 #[command(after_help = "Examples:
   cargo xtask asm                                  every target, and the shipped C library
   cargo xtask asm --target riscv64gc-unknown-linux-gnu
-  cargo xtask asm --allow-missing                  skips targets that rustup cannot add, loudly")]
+  cargo xtask asm --allow-missing                  warns of targets that rustup cannot add")]
 pub(crate) struct Options {
     /// Only this target; may be given several times.
     #[arg(long, value_name = "TRIPLE")]
