@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 use ssl_provider_testkit::vectors;
 use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
 use windows_sys::Win32::Foundation as foundation;
