@@ -19,7 +19,8 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Flips for each backend that decrypts, for multi-buffer RSA around it, and for one that signs.
+    /// Flips for each backend that decrypts, for multi-buffer RSA around it, and for each that
+    /// signs.
     #[arg(long, default_value_t = 1000)]
     flips: u32,
     /// Seed of the bits; the same seed flips the same ones.
@@ -61,13 +62,14 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &Options { flips: 50, seed: 1, targets: Vec::new() })
 }
 
-/// Flips bits for every backend, as it decrypts and as it signs, for multi-buffer RSA around it, and
-/// for the planted backends.
+/// Flips bits for every backend, as it decrypts and as it signs, for multi-buffer RSA around it,
+/// and for the planted backends.
 ///
 /// # Errors
 ///
-/// Fails when a wrong plaintext, secret or signature was delivered, when statuses differ, when a process died
-/// or hung, when a part of a key was not found or not used, and when a planted fault was not found.
+/// Fails when a wrong plaintext, secret or signature was delivered, when statuses differ, when a
+/// process died or hung, when a part of a key was not found or not used, and when a planted fault
+/// was not found.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure_platform()?;
     // As shipped: with debug assertions, RustCrypto panics where it would return an error.
