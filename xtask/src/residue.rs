@@ -12,6 +12,7 @@
 mod ephemeral;
 mod image;
 mod secrets;
+mod serve;
 
 use std::process::Command;
 
@@ -64,7 +65,17 @@ pub(crate) fn calls(workspace: &Workspace) -> Result<()> {
         .run(workspace)
 }
 
-/// Runs the program with every backend, with and without batches.
+/// Searches the C program, and `sslprov serve`, of which CI has no release build.
+///
+/// # Errors
+///
+/// See [`process`] and [`serve::run`].
+pub(crate) fn processes(workspace: &Workspace) -> Result<()> {
+    process(workspace)?;
+    serve::run(workspace)
+}
+
+/// Runs the C program with every backend, with and without batches.
 ///
 /// # Errors
 ///

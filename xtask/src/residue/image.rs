@@ -22,7 +22,6 @@ impl Image {
     /// Starts a program, waits until it is ready, and takes its memory. `None` if it cannot do what
     /// is asked on this machine.
     pub(super) fn take(workspace: &Workspace, command: &mut Command) -> Result<Option<Self>> {
-        let image = workspace.target("residue.core");
         let mut program = Dialogue::start(command).context("the C program does not start")?;
         let mut sent = Vec::new();
         loop {
@@ -34,19 +33,26 @@ impl Image {
                 (other, None) => bail!("the C program says: {other}"),
             }
         }
-        let maps = fs::read_to_string(format!("/proc/{}/maps", program.id()))
+        let image = Self::of(workspace, program.id())?;
+        program.send("go on")?;
+        Ok(Some(Self { sent, ..image }))
+    }
+
+    /// Takes the memory of a process, which goes on.
+    pub(super) fn of(workspace: &Workspace, process: u32) -> Result<Self> {
+        let image = workspace.target("residue.core");
+        let maps = fs::read_to_string(format!("/proc/{process}/maps"))
             .context("cannot read the mappings of the program")?;
         // Pages that are kept from core dumps are of interest here.
         Run::new("gdb")
             .quiet()
             .args(["--batch", "--nx", "-ex", "set dump-excluded-mappings on"])
             .args(["-ex", &format!("generate-core-file {}", image.display())])
-            .args(["--pid", &program.id().to_string()])
+            .args(["--pid", &process.to_string()])
             .read(workspace)?;
         let core = fs::read(&image).context("gdb wrote no image of the process")?;
         fs::remove_file(&image).context("cannot remove the image of the process")?;
-        program.send("go on")?;
-        Ok(Some(Self { core, maps, sent }))
+        Ok(Self { core, maps, sent: Vec::new() })
     }
 
     pub(super) fn segments(&self) -> Result<Vec<Segment<'_>>> {

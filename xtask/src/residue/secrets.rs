@@ -39,6 +39,14 @@ impl Secrets {
         Ok(secrets)
     }
 
+    /// Those of a session: premaster and master secret, and the randoms of client and server, in
+    /// hexadecimal.
+    pub(super) fn of_session(workspace: &Workspace, numbers: [String; 4]) -> Result<Self> {
+        let mut secrets = Self(Vec::new());
+        secrets.add(workspace, &[&["session".to_owned()][..], &numbers].concat())?;
+        Ok(secrets)
+    }
+
     /// Adds what the script prints.
     fn add(&mut self, workspace: &Workspace, arguments: &[String]) -> Result<()> {
         let script = "crates/ssl-provider-capi/tests/c/make_data.py";
@@ -63,7 +71,8 @@ impl Secrets {
         Ok(())
     }
 
-    /// Searches the memory of a process, with that of another for comparison.
+    /// Searches the memory of the C program, with that of another run for comparison, also for what
+    /// became known by what it sent.
     pub(super) fn found_in(
         &self,
         workspace: &Workspace,
@@ -73,21 +82,29 @@ impl Secrets {
         let mut all = Self(self.0.clone());
         let lines = image.sent.iter().map(|(name, bytes)| format!("{name}={bytes}"));
         all.add(workspace, &[vec!["sent".to_owned()], lines.collect()].concat())?;
-        let pieces = AhoCorasick::new(all.0.iter().map(|(_, piece)| piece));
-        let pieces = pieces.context("a search for all secrets")?;
+        let mut found = all.search(image)?;
         let keys = ephemeral::PublicKeys::of(&image.sent)?;
         let others = other.segments()?;
         let of_others = others.iter().flat_map(|it| ephemeral::candidates(it.bytes));
         let of_others = of_others.map(|(_, bytes)| *bytes).collect();
+        for segment in image.segments()? {
+            for (name, at) in keys.find_private(segment.bytes, &of_others) {
+                let place = segment.place(at, &image.maps);
+                found.entry(format!("ephemeral key {name}")).or_default().insert(place);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Searches the memory of a process.
+    pub(super) fn search(&self, image: &Image) -> Result<Found> {
+        let pieces = AhoCorasick::new(self.0.iter().map(|(_, piece)| piece));
+        let pieces = pieces.context("a search for all secrets")?;
         let mut found = Found::new();
         for segment in image.segments()? {
             for hit in pieces.find_overlapping_iter(segment.bytes) {
                 let place = segment.place(hit.start(), &image.maps);
-                found.entry(all.0[hit.pattern()].0.clone()).or_default().insert(place);
-            }
-            for (name, at) in keys.find_private(segment.bytes, &of_others) {
-                let place = segment.place(at, &image.maps);
-                found.entry(format!("ephemeral key {name}")).or_default().insert(place);
+                found.entry(self.0[hit.pattern()].0.clone()).or_default().insert(place);
             }
         }
         Ok(found)
