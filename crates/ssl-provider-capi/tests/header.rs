@@ -142,6 +142,20 @@ fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
     }
 }
 
+/// The documents that say how many functions are not supported count those of the test above.
+#[test]
+fn the_documents_count_nine_functions_that_are_not_supported() {
+    let left = exports(&text("src/not_supported.rs"));
+    assert_eq!(left.len(), 9);
+    for (document, sentence) in [
+        ("../../README.md", "The nine key derivations of TLS 1.3 return `NTE_NOT_SUPPORTED`"),
+        ("../../docs/c.md", "Nine of them return `NTE_NOT_SUPPORTED` so far"),
+    ] {
+        let words = text(document).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(sentence), "{document}");
+    }
+}
+
 /// Constants that only the header has, from Microsoft's metadata.
 macro_rules! of_metadata {
     ($list:ident: $type:ty = $module:ident: $($name:ident)*) => {
