@@ -108,7 +108,7 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
-/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of
+/// What still returns `NTE_NOT_SUPPORTED` whatever its arguments: nothing of the first 30 slots of
 /// the function table, which are those of interface 1.0 to 3.0.
 #[test]
 fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
