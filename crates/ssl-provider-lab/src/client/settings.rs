@@ -54,8 +54,8 @@ pub struct ClientOptions {
     /// Groups, in the order of preference. A server may choose a finite field of its own for DHE,
     /// which is taken if the prime is long enough for the policy of the provider.
     pub groups: Vec<NamedGroup>,
-    /// Application protocols to choose from (RFC 7301), in the order of preference, each of 1 to 255
-    /// bytes and at most 4096 with a byte of length before each; may be empty.
+    /// Application protocols to choose from (RFC 7301), in the order of preference, each of 1 to
+    /// 255 bytes and at most 4096 with a byte of length before each; may be empty.
     pub protocols: Vec<Vec<u8>>,
     /// Whether the extended master secret (RFC 7627) is offered.
     pub extended_master_secret: bool,
