@@ -108,7 +108,7 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
-/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of
+/// What still returns `NTE_NOT_SUPPORTED` whatever its arguments: nothing of the first 30 slots of
 /// the function table, which are those of interface 1.0 to 3.0.
 #[test]
 fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
@@ -139,6 +139,20 @@ fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {
     for name in left {
         let slot = slots.iter().position(|slot| *slot == name).unwrap();
         assert!(slot >= 30, "{name} has slot {slot}, which is of interface 3.0 or older");
+    }
+}
+
+/// The documents that say how many functions are not supported count those of the test above.
+#[test]
+fn the_documents_count_nine_functions_that_are_not_supported() {
+    let left = exports(&text("src/not_supported.rs"));
+    assert_eq!(left.len(), 9);
+    for (document, sentence) in [
+        ("../../README.md", "The nine key derivations of TLS 1.3 return `NTE_NOT_SUPPORTED`"),
+        ("../../docs/c.md", "Nine of them return `NTE_NOT_SUPPORTED` so far"),
+    ] {
+        let words = text(document).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(sentence), "{document}");
     }
 }
 

@@ -4,9 +4,10 @@
 //!
 //! Everything that is decided by the protocol lives here, written once and the same for every
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version
-//! without a branch, choosing the label and the hash, cutting the key block. What a library has to
-//! supply is in [`backend`]: the raw RSA private operation, hashes and their compression
-//! functions, HMAC, the TLS PRF, ciphers, the verification of signatures, and random numbers.
+//! without a branch, checking public keys of Diffie-Hellman and the secrets that they lead to,
+//! choosing the label and the hash, cutting the key block. What a library has to supply is in
+//! [`backend`]: the raw RSA operations, key agreement, hashes and their compression functions,
+//! HMAC, the TLS PRF, ciphers, signatures, and random numbers.
 //!
 //! # Invariants
 //!

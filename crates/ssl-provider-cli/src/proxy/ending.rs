@@ -91,7 +91,9 @@ impl Reason {
         }
     }
 
-    /// Whether the connection failed, so that data may be missing.
+    /// Returns whether the client is to see a failure: a fatal alert, or without TLS a reset. The
+    /// others end with the close of the socket, which a client with TLS can tell from
+    /// `close_notify`.
     pub(super) fn is_failure(self) -> bool {
         match self {
             Self::ClosedByClient

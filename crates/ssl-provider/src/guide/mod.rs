@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`choose_a_backend`] | Which crypto library does the work, and what does it claim? |
 //! | [`import_a_master_key`] | How does a server get from a ClientKeyExchange to a master key? |
+//! | [`agree_on_a_master_key`] | How do both sides get one by (EC)DHE, and how does a client? |
 //! | [`protect_records`] | How are session keys derived, Finished checked and records encrypted? |
 //! | [`write_a_backend`] | How is another library, a token or a key server put behind it? |
 //! | [`use_from_c`] | How does a C program call it? |
@@ -11,6 +12,7 @@
 //!
 //! The programs in `crates/ssl-provider/examples` show each task as a whole.
 
+pub mod agree_on_a_master_key;
 pub mod choose_a_backend;
 pub mod import_a_master_key;
 pub mod protect_records;

@@ -24,6 +24,10 @@
 //! | `SslOpenPrivateKey`, by certificate | [`Provider::load_private_key`] |
 //! | `NCryptBufferDesc` | [`ParameterList`] |
 //! | `SslImportMasterKey` | [`Provider::import_master_key`] |
+//! | `SslCreateEphemeralKey` | [`Provider::generate_ephemeral_key`] |
+//! | `SslGenerateMasterKey` | [`Provider::generate_master_key`], [`generate_psk_master_key`] |
+//! | `SslGeneratePreMasterKey` | [`Provider::generate_premaster_key`] |
+//! | `SslSignHash` | [`Provider::load_signing_key`], [`SigningKey::sign`] |
 //! | `SslGenerateSessionKeys` | [`MasterKey::session_keys`], [`SessionKeys::record_key`] |
 //! | `SslCreateHandshakeHash` | [`Provider::handshake_hash`] |
 //! | `SslHashHandshake` | [`HandshakeHash::update`] |
@@ -33,6 +37,7 @@
 //! | `SslVerifySignature` | [`Provider::verify_signature`] |
 //! | `SslExportKeyingMaterial` | [`MasterKey::export_keying_material`] |
 //! | `SslExportKey`, `SslImportKey` | [`RecordKey::export`], [`Provider::import_record_key`] |
+//! | the same, with the peer's key | [`EphemeralKey::public_key`], [`Group::public_key`] |
 //! | `SECURITY_STATUS` | [`Error`], and [`Error::status`] for the number |
 //!
 //! `SslOpenProvider` lets session keys be exported, which [`Provider::open`] does not.
@@ -41,12 +46,20 @@
 //!
 //! A handle is an opaque number, never a pointer. A value that is not a live handle of the right
 //! kind and backend is `NTE_INVALID_HANDLE`, also one that was freed (`STATUS_INVALID_HANDLE` from
-//! the functions that free). Objects behind handles have
-//! a reference count: freeing one in a thread while another is using it does no harm.
+//! the functions that free). Objects behind handles have a reference count: freeing one in a thread
+//! while another is using it does no harm.
 //!
 //! [`Provider::open`]: crate::Provider::open
 //! [`Provider::load_private_key`]: crate::Provider::load_private_key
 //! [`Provider::import_master_key`]: crate::Provider::import_master_key
+//! [`Provider::generate_ephemeral_key`]: crate::Provider::generate_ephemeral_key
+//! [`Provider::generate_master_key`]: crate::Provider::generate_master_key
+//! [`generate_psk_master_key`]: crate::Provider::generate_psk_master_key
+//! [`Provider::generate_premaster_key`]: crate::Provider::generate_premaster_key
+//! [`Provider::load_signing_key`]: crate::Provider::load_signing_key
+//! [`SigningKey::sign`]: crate::SigningKey::sign
+//! [`EphemeralKey::public_key`]: crate::EphemeralKey::public_key
+//! [`Group::public_key`]: crate::Group::public_key
 //! [`Provider::handshake_hash`]: crate::Provider::handshake_hash
 //! [`Provider::verify_signature`]: crate::Provider::verify_signature
 //! [`Provider::import_record_key`]: crate::Provider::import_record_key

@@ -1,4 +1,4 @@
-//! Attacks on RSA key exchange and on records, and where each is defended against.
+//! Attacks on key exchange and on records, and where each is defended against.
 //!
 //! # The premaster secret
 //!
@@ -21,6 +21,16 @@
 //!   checked before use, in the backends that say so ([`RsaInfo::fault_check`]).
 //! - **Triple handshake 2014**: two sessions share a master secret. Use the extended master secret
 //!   wherever the peer has it ([`ParameterList::session_hash`]).
+//!
+//! # Key agreement
+//!
+//! - **Raccoon 2020**: the time of the PRF tells how many leading zeros a Diffie-Hellman secret
+//!   has, which TLS strips. A key agrees once ([`EphemeralKey`]), so an attacker learns that of one
+//!   secret and cannot solve for it.
+//! - **Invalid curves** (Jager, Schwenk and Somorovsky 2015) and **small subgroups**: a point must
+//!   be on its curve, a number between 1 and p - 1, and the secret none that anybody knows
+//!   ([`Error::BadKeyShare`]).
+//! - **Logjam 2015**: the policy sets the shortest prime ([`Policy::min_modulus_bits`]).
 //!
 //! # Records
 //!
@@ -71,5 +81,8 @@
 //! [`RecordKey::verify_padding_and_mac`]: crate::RecordKey::verify_padding_and_mac
 //! [`RecordKey::encrypt_packet`]: crate::RecordKey::encrypt_packet
 //! [`ParameterList::session_hash`]: crate::ParameterList::session_hash
+//! [`EphemeralKey`]: crate::EphemeralKey
+//! [`Error::BadKeyShare`]: crate::Error::BadKeyShare
+//! [`Policy::min_modulus_bits`]: crate::Policy::min_modulus_bits
 //! [`HandleTable`]: crate::HandleTable
 //! [`MasterSecret`]: crate::MasterSecret
