@@ -109,6 +109,11 @@ impl Trial for Imports {
     fn judge(&self, seen: &Observation, without: &Observation) -> Verdict {
         seen.judge(&self.inputs, without)
     }
+
+    /// Two faults may deliver a wrong plaintext: OpenSSL does not check what it computes with d.
+    fn problems_of_two(&self, _seen: &Observation) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Imports a good ciphertext and a bad one after the other; where the key is one of multi-buffer

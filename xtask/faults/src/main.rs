@@ -88,6 +88,9 @@ pub(crate) trait Trial {
 
     /// Judges what was seen with a flip by what was seen without.
     fn judge(&self, seen: &Self::Observation, without: &Self::Observation) -> Verdict;
+
+    /// What must not happen even with two faults, in two parts of the key.
+    fn problems_of_two(&self, seen: &Self::Observation) -> Vec<String>;
 }
 
 /// What a flip came to.
@@ -146,25 +149,31 @@ impl<'t, T: Trial> Injection<'t, T> {
         println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
         self.memory.flip(place, &self.forms, bit)?;
         let verdict = self.trial.judge(&self.trial.observe(&loaded), &self.good);
-        let in_use = !verdict.is_right() || self.is_in_use(&loaded, &places, place, bit)?;
+        let is_right = verdict.is_right();
+        let Verdict { outcome, mut problems } = verdict;
+        let in_use = !is_right || {
+            let (in_use, of_two) = self.try_two(&loaded, &places, place, bit)?;
+            problems.extend(of_two);
+            in_use
+        };
         self.memory.flip(place, &self.forms, bit)?;
         Ok(json!({
             "part": part, "form": form, "places": of_part.len(), "bit": bit, "in_use": in_use,
-            "outcome": verdict.outcome, "problems": verdict.problems,
+            "outcome": outcome, "problems": problems,
         }))
     }
 
-    /// Whether a place is read at all where its flip changed no result: OpenSSL computes a result
-    /// that its check does not pass again, with the private exponent. A second fault, in that
-    /// exponent or in dp, shows the first: where nobody reads the place, all is as with the second
-    /// alone.
-    fn is_in_use(
+    /// Returns whether a place is read at all where its flip changed no result: OpenSSL computes a
+    /// result that its check does not pass again, with the private exponent. A second fault, in
+    /// that exponent or in dp, shows the first: where nobody reads the place, all is as with the
+    /// second alone. Returns also what two faults came to and must not.
+    fn try_two(
         &self,
         loaded: &T::Key,
         places: &[Place],
         place: &Place,
         bit: usize,
-    ) -> Result<bool> {
+    ) -> Result<(bool, Vec<String>)> {
         let Self { trial, forms, memory, .. } = self;
         let second = if forms[place.form].part == "d" { "dp" } else { "d" };
         let flip_second = || {
@@ -177,7 +186,7 @@ impl<'t, T: Trial> Injection<'t, T> {
         let second_alone = trial.observe(loaded);
         memory.flip(place, forms, bit)?;
         flip_second()?;
-        Ok(both != second_alone)
+        Ok((both != second_alone, trial.problems_of_two(&both)))
     }
 }
 

@@ -307,4 +307,20 @@ mod tests {
         assert!(Target::named("planted:careful").is_err());
         assert!(Target::named("multi-buffer:aws").is_err());
     }
+
+    /// Why all of this is done: the power s of m is right modulo one prime, which is the greatest
+    /// common divisor of the modulus and s^e - m.
+    #[test]
+    fn one_wrong_power_reveals_a_prime() {
+        let right = CrtKey::new(&RsaPrivateKeyDer::from_der(KEY).unwrap());
+        let mut wrong = CrtKey::new(&RsaPrivateKeyDer::from_der(KEY).unwrap());
+        wrong.dp ^= BigUint::from(1u8) << 517;
+        let CrtKey { n, e, q, .. } = right;
+        let m = BigUint::from_bytes_be(&[0x3d; 255]);
+        let (mut factor, mut rest) = (n.clone(), (wrong.power(&m).modpow(&e, &n) + &n - m) % &n);
+        while rest != BigUint::ZERO {
+            (factor, rest) = (rest.clone(), factor % rest);
+        }
+        assert_eq!(factor, q);
+    }
 }

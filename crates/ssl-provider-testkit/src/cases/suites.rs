@@ -42,7 +42,7 @@ const NOT_IN_THE_TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "DHE or ECDHE with a cipher or hash that the header has for RSA only",
+        "DHE or ECDHE with a cipher and hash for which the header lists no such suite",
         &[
             "TLS_DHE_DSS_WITH_AES_128_GCM_SHA256",
             "TLS_DHE_DSS_WITH_AES_256_GCM_SHA384",
