@@ -65,7 +65,7 @@ mod tests {
         assert!(report.contains("panicked at src/here.rs:1:2: planted; "), "{report}");
         let with_values: [fn(); 5] = [
             || panic!("a prime: {}", black_box(7919)),
-            || Err::<(), _>(7919).expect("no primes"),
+            || black_box(Err::<(), _>(7919)).expect("no primes"),
             || assert_eq!(7919, black_box(0)),
             || panic::panic_any(7919),
             || drop(black_box("7919\u{e9}")[..5].to_owned()),

@@ -389,7 +389,8 @@ impl<'a> Poller<'a> {
 
 ssl_provider::redacted_debug! { Server { stop, .. } }
 
-#[cfg(all(test, any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto")))]
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto"))]
 mod tests {
     use std::net;
     use std::sync::Mutex;
