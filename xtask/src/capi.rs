@@ -221,8 +221,8 @@ pub(crate) fn compile_with_release(workspace: &Workspace, program: &str) -> Resu
     Ok(build.output.join(program))
 }
 
-/// Installs the debug build, or the release build, which [`Extent::Short`] has too, and compiles the
-/// server in C against its shared library. Returns the program.
+/// Installs the debug build, or the release build, which [`Extent::Short`] has too, and compiles
+/// the server in C against its shared library. Returns the program.
 ///
 /// # Errors
 ///

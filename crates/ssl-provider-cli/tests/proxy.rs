@@ -724,8 +724,8 @@ fn metrics_count_what_happens() {
     assert!(start.elapsed() < LONG / 2);
 }
 
-/// What a test program does as `sslprov proxy` on a backend that can be made to panic: the arguments
-/// and a file whose presence makes it panic, once.
+/// What a test program does as `sslprov proxy` on a backend that can be made to panic: the
+/// arguments and a file whose presence makes it panic, once.
 const ARGUMENTS: &str = "SSLPROV_TEST_ARGUMENTS";
 const PANIC: &str = "SSLPROV_TEST_PANIC";
 

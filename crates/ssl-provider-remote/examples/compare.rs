@@ -131,8 +131,8 @@ mod linux {
         let [local, remote] = latencies.map(median);
         let [local_rate, remote_rate] = rates.map(median);
         println!(
-            "| {wrapper} | {busy_poll} µs | {local:.0} µs | {remote:.0} µs | {:.1} µs | {local_rate:.0} | \
-             {remote_rate:.0} | {:.3} |",
+            "| {wrapper} | {busy_poll} µs | {local:.0} µs | {remote:.0} µs | {:.1} µs | \
+             {local_rate:.0} | {remote_rate:.0} | {:.3} |",
             median(overheads),
             median(ratios),
         );

@@ -36,7 +36,7 @@ pub struct Limits {
     /// Time from the first byte of a request to its last.
     pub request: Duration,
     /// How long a thread that has replied asks for the next request over and over before it sleeps.
-    /// To wake it takes tens of microseconds where the processor sleeps too; this takes a processor.
+    /// Waking takes tens of microseconds where the processor sleeps too; this keeps one busy.
     pub busy_poll: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! `sslprov serve` after a connection that is not kept for resumption. Its private key goes on in use;
-//! nothing of the session must be left. While the connection is open, its secrets must be found.
+//! `sslprov serve` after a connection that is not kept for resumption. Its private key goes on in
+//! use; nothing of the session must be left. While it is open, its secrets must be found.
 
 use std::fs;
 use std::process::{Command, Stdio};

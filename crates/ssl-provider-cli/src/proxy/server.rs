@@ -85,8 +85,8 @@ impl Server {
         self.stop.clone()
     }
 
-    /// Serves until it is stopped. `observer` is called from several threads at once. A panic, which
-    /// the panic hook reports, costs one connection, or one event if it is the observer's.
+    /// Serves until it is stopped. `observer` is called from several threads at once. A panic,
+    /// which the panic hook reports, costs one connection, or one event if it is the observer's.
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ mod linux {
         #[arg(long, value_name = "UID", requires = "key_server")]
         pub key_server_uid: Option<u32>,
 
-        /// How long a key exchange asks the key server for its reply over and over before it sleeps:
-        /// shorter delays, for a processor in use. 0 is not at all
+        /// How long a key exchange asks the key server for its reply over and over before it
+        /// sleeps: shorter delays, for a processor in use. 0 is not at all
         #[arg(long, value_name = "MICROSECONDS", default_value_t = 0, requires = "key_server")]
         pub key_server_busy_poll: u16,
     }
