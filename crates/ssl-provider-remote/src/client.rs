@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -400,7 +401,11 @@ impl Connection {
                 false => MsgFlags::empty(),
             };
             match uninterrupted(|| recv(socket, place, flags)) {
-                Err(Errno::EAGAIN) if !flags.is_empty() => continue,
+                // The key server may need this processor.
+                Err(Errno::EAGAIN) if !flags.is_empty() => {
+                    thread::yield_now();
+                    continue;
+                }
                 Ok(0) => return Err(KeyServerError::Closed),
                 received => len += received.map_err(failure)?,
             }

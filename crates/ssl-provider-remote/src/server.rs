@@ -251,6 +251,10 @@ impl Running<'_> {
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
             };
+            if ready == 0 && is_busy_polling {
+                // A client may need this processor.
+                thread::yield_now();
+            }
             for event in events.iter().take(ready) {
                 match event.data() {
                     STOP => {}
