@@ -396,7 +396,7 @@ impl Connection {
         let asked = Instant::now();
         loop {
             let place = buffer.get_mut(len..).unwrap_or_default();
-            let flags = match asked.elapsed() < shared.busy_poll {
+            let flags = match asked.elapsed() < shared.busy_poll.min(shared.time_limit) {
                 true => MsgFlags::MSG_DONTWAIT,
                 false => MsgFlags::empty(),
             };
