@@ -3,7 +3,9 @@
 //! line.
 //!
 //! `faults TARGET FLIPS SEED`. The parts of the key take turns, and so do the places where a part
-//! is; the bit is random. `cargo xtask faults` judges the lines, and what happens to the process.
+//! is; the bit is random. At the end, each part is flipped in all its places at once: which of them
+//! a library reads, and where they are, differs from key to key, so that a short run may miss them.
+//! `cargo xtask faults` judges the lines, and what happens to the process.
 
 #![forbid(unsafe_code)]
 
@@ -61,8 +63,11 @@ fn inject(trial: &impl Trial, flips: usize, seed: u64) -> Result<()> {
     let mut rng = Rng::new(seed);
     let parts = trial.parts();
     for number in 0..flips {
-        let result = injection.flip(parts[number % parts.len()], number / parts.len(), &mut rng)?;
-        println!("{result}");
+        let which = Which::InTurn(number / parts.len());
+        println!("{}", injection.flip(parts[number % parts.len()], which, &mut rng)?);
+    }
+    for part in parts {
+        println!("{}", injection.flip(part, Which::All, &mut rng)?);
     }
     Ok(())
 }
@@ -132,35 +137,45 @@ impl<'t, T: Trial> Injection<'t, T> {
         Ok(Self { trial, forms, memory, good })
     }
 
-    /// Flips a random bit of a part of a key, in the place that takes this turn, and returns what
-    /// came of it.
-    fn flip(&mut self, part: &str, turn: usize, rng: &mut Rng) -> Result<Value> {
+    /// Flips a random bit of a part of a key, in one place or in all, and returns what came of it.
+    fn flip(&mut self, part: &str, which: Which, rng: &mut Rng) -> Result<Value> {
         // A key of its own, since the one before may have kept what it computed with a wrong bit.
         let loaded = self.trial.load()?;
         let places = self.memory.places(&self.forms)?;
         let of_part: Vec<&Place> =
             places.iter().filter(|place| self.forms[place.form].part == part).collect();
-        let Some(place) = in_turn(&of_part, turn) else {
+        let chosen: Vec<&Place> = match which {
+            Which::InTurn(turn) => in_turn(&of_part, turn).into_iter().collect(),
+            Which::All => of_part.clone(),
+        };
+        let Some(bits) = chosen.iter().map(|place| place.bits(&self.forms)).min() else {
             return Ok(json!({ "part": part, "places": 0 }));
         };
-        let bit = rng.below(place.bits(&self.forms));
-        let form = self.forms[place.form].name;
+        let bit = rng.below(bits);
+        let form = match which {
+            Which::InTurn(_) => self.forms[chosen[0].form].name,
+            Which::All => "all places",
+        };
         // Before it happens, in case that the process ends.
         println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
-        self.memory.flip(place, &self.forms, bit)?;
+        self.flip_each(&chosen, bit)?;
         let verdict = self.trial.judge(&self.trial.observe(&loaded), &self.good);
         let is_right = verdict.is_right();
         let Verdict { outcome, mut problems } = verdict;
         let in_use = !is_right || {
-            let (in_use, of_two) = self.try_two(&loaded, &places, place, bit)?;
+            let (in_use, of_two) = self.try_two(&loaded, &places, &chosen, bit)?;
             problems.extend(of_two);
             in_use
         };
-        self.memory.flip(place, &self.forms, bit)?;
+        self.flip_each(&chosen, bit)?;
         Ok(json!({
             "part": part, "form": form, "places": of_part.len(), "bit": bit, "in_use": in_use,
             "outcome": outcome, "problems": problems,
         }))
+    }
+
+    fn flip_each(&self, places: &[&Place], bit: usize) -> Result<()> {
+        places.iter().try_for_each(|place| self.memory.flip(place, &self.forms, bit))
     }
 
     /// Returns whether a place is read at all where its flip changed no result: OpenSSL computes a
@@ -171,23 +186,30 @@ impl<'t, T: Trial> Injection<'t, T> {
         &self,
         loaded: &T::Key,
         places: &[Place],
-        place: &Place,
+        first: &[&Place],
         bit: usize,
     ) -> Result<(bool, Vec<String>)> {
-        let Self { trial, forms, memory, .. } = self;
-        let second = if forms[place.form].part == "d" { "dp" } else { "d" };
-        let flip_second = || {
-            let mut others = places.iter().filter(|other| forms[other.form].part == second);
-            others.try_for_each(|other| memory.flip(other, forms, MIDDLE))
-        };
-        flip_second()?;
+        let Self { trial, forms, .. } = self;
+        let is_d = first.iter().any(|place| forms[place.form].part == "d");
+        let second = if is_d { "dp" } else { "d" };
+        let second: Vec<&Place> =
+            places.iter().filter(|place| forms[place.form].part == second).collect();
+        self.flip_each(&second, MIDDLE)?;
         let both = trial.observe(loaded);
-        memory.flip(place, forms, bit)?;
+        self.flip_each(first, bit)?;
         let second_alone = trial.observe(loaded);
-        memory.flip(place, forms, bit)?;
-        flip_second()?;
+        self.flip_each(first, bit)?;
+        self.flip_each(&second, MIDDLE)?;
         Ok((both != second_alone, trial.problems_of_two(&both)))
     }
+}
+
+/// Which places of a part are flipped.
+#[derive(Clone, Copy)]
+enum Which {
+    /// The one that takes this turn.
+    InTurn(usize),
+    All,
 }
 
 /// The place that is flipped in this turn. Forms take turns, and the places of each do, in steps: a
