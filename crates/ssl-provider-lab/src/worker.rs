@@ -1,5 +1,5 @@
-//! Threads that serve many connections each. A panic, which the panic hook reports, ends at most the
-//! connections of its thread; the thread goes on.
+//! Threads that serve many connections each. A panic, which the panic hook reports, ends at most
+//! the connections of its thread; the thread goes on.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
