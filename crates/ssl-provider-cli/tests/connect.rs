@@ -93,8 +93,11 @@ fn a_certificate_is_trusted_by_ca_file_and_name_only() {
         assert_eq!(report(&server.address, &arguments)["trusted"], true);
     }
     for (arguments, word) in [
-        (&right[..], "not trusted itself"),
-        (&["--server-name", "server-2048.test", "--ca-file", &other], "not trusted itself"),
+        (&right[..], "not itself one of the trusted"),
+        (
+            &["--server-name", "server-2048.test", "--ca-file", &other],
+            "not itself one of the trusted",
+        ),
         (&["--ca-file", &own], "another name"),
         (&["--ca-file", &own, "--server-name", "x.test"], "another name"),
     ] {
