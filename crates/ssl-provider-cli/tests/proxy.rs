@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
-use ssl_provider::backend::{Composed, KeyExchangeBackend, SecureRandom};
-use ssl_provider::{Backend, BackendInfo, Error, Operation, Support, default_backend, register};
+use ssl_provider::{default_backend, register};
 use ssl_provider_cli::CommandLine;
+use ssl_provider_testkit::trap;
 
 use common::device::Device;
 use common::modern::ModernClient;
@@ -729,44 +729,13 @@ fn metrics_count_what_happens() {
 const ARGUMENTS: &str = "SSLPROV_TEST_ARGUMENTS";
 const PANIC: &str = "SSLPROV_TEST_PANIC";
 
-/// The random numbers of a backend, of which one may be a panic.
-#[derive(Debug)]
-struct Trap {
-    library: Backend,
-    armed: PathBuf,
-}
-
-impl KeyExchangeBackend for Trap {
-    fn info(&self) -> &BackendInfo {
-        self.library.info()
-    }
-
-    fn support(&self, operation: Operation) -> Support {
-        match operation {
-            Operation::Random => self.library.support(operation),
-            _ => Support::Unsupported,
-        }
-    }
-
-    fn random(&self) -> &dyn SecureRandom {
-        self
-    }
-}
-
-impl SecureRandom for Trap {
-    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
-        let is_armed = fs::remove_file(&self.armed).is_ok();
-        assert!(!is_armed, "planted, with a secret: {}", self.armed.display());
-        self.library.random().fill(out)
-    }
-}
-
 fn run_on_a_trap(arguments: &str) {
-    let library = default_backend().unwrap();
-    let info = BackendInfo::new("trap", "Trap", String::new()).with_rsa(library.info().rsa);
-    let armed = std::env::var_os(PANIC).unwrap().into();
-    let trap = Trap { library: library.clone(), armed };
-    register(Backend::new(Composed::new(info, trap, library))).unwrap();
+    let armed = PathBuf::from(std::env::var_os(PANIC).unwrap());
+    let panic_once = move || {
+        let is_armed = fs::remove_file(&armed).is_ok();
+        assert!(!is_armed, "planted, with a secret: {}", armed.display());
+    };
+    register(trap::backend(&default_backend().unwrap(), panic_once)).unwrap();
     let command_line = CommandLine::parse_from(arguments.lines());
     assert_eq!(ssl_provider_cli::run(&command_line), ExitCode::SUCCESS);
 }

@@ -691,12 +691,13 @@ mod tests {
 
     use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVersion};
     use ssl_provider::backend::{
-        Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey, SecureRandom,
+        Composed, KeyExchangeBackend, RawDecryption, RsaDecryption, RsaPrivateKey,
     };
     use ssl_provider::{
         Backend, BackendInfo, Error, Operation, ProtocolVersion, RsaPrivateKeyDer, Support,
         default_backend,
     };
+    use ssl_provider_testkit::trap;
 
     use super::*;
 
@@ -876,43 +877,12 @@ mod tests {
         assert!(lens.iter().any(|len| *len > 1), "{lens:?}");
     }
 
-    /// A backend whose random numbers panic once when it is armed.
-    #[derive(Clone, Debug)]
-    struct Trap {
-        library: Backend,
-        is_armed: Arc<AtomicBool>,
-    }
-
-    impl KeyExchangeBackend for Trap {
-        fn info(&self) -> &BackendInfo {
-            self.library.info()
-        }
-
-        fn support(&self, operation: Operation) -> Support {
-            match operation {
-                Operation::Random => self.library.support(operation),
-                _ => Support::Unsupported,
-            }
-        }
-
-        fn random(&self) -> &dyn SecureRandom {
-            self
-        }
-    }
-
-    impl SecureRandom for Trap {
-        fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
-            assert!(!self.is_armed.swap(false, Ordering::AcqRel), "planted");
-            self.library.random().fill(out)
-        }
-    }
-
     #[test]
     fn a_panic_in_a_handshake_costs_that_connection_and_one_of_the_observer_none() {
-        let library = default_backend().unwrap();
-        let info = BackendInfo::new("trap", "Trap", String::new()).with_rsa(library.info().rsa);
-        let trap = Trap { library: library.clone(), is_armed: Arc::default() };
-        let backend = Backend::new(Composed::new(info, trap.clone(), library));
+        let armed = Arc::<AtomicBool>::default();
+        let is_armed = Arc::clone(&armed);
+        let panic_once = move || assert!(!is_armed.swap(false, Ordering::AcqRel), "planted");
+        let backend = trap::backend(&default_backend().unwrap(), panic_once);
         let settings = crate::tests::settings_on(&backend, |_| {});
         let limits = Limits { threads: 1, ..Limits::default() };
         let server = Server::bind("127.0.0.1:0", Arc::clone(&settings), limits).unwrap();
@@ -926,7 +896,7 @@ mod tests {
         };
         thread::scope(|scope| {
             let running = scope.spawn(|| server.run(&observer));
-            trap.is_armed.store(true, Ordering::Release);
+            armed.store(true, Ordering::Release);
             let refused = send_ciphertext(address, &settings, &[9; 128]).alert();
             let mut client = connect(address);
             client.write_all(b"GET /plain HTTP/1.0\r\n\r\n").unwrap();
