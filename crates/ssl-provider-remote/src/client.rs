@@ -40,14 +40,19 @@ pub struct KeyServer(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    settings: Settings,
+    pool: Mutex<Pool>,
+    next_id: AtomicU32,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
     path: PathBuf,
     time_limit: Duration,
     /// How long a call asks for its reply over and over before it sleeps.
     busy_poll: Duration,
     /// Users whose key servers are trusted.
     trusted: Vec<u32>,
-    pool: Mutex<Pool>,
-    next_id: AtomicU32,
 }
 
 /// Connections that no call uses.
@@ -153,13 +158,15 @@ impl From<KeyServerError> for Error {
 impl KeyServer {
     /// Names the key server at a path. It must run as this user or as root.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self::new(path.into(), TIME_LIMIT, Duration::ZERO, vec![geteuid().as_raw(), ROOT])
+        let trusted = vec![geteuid().as_raw(), ROOT];
+        let (time_limit, busy_poll) = (TIME_LIMIT, Duration::ZERO);
+        Self::new(Settings { path: path.into(), time_limit, busy_poll, trusted })
     }
 
     /// Limits the time of a call: connecting, sending and receiving, each. Default: 5 seconds.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
-        Self::new(self.0.path.clone(), time_limit, self.0.busy_poll, self.0.trusted.clone())
+        Self::new(Settings { time_limit, ..self.0.settings.clone() })
     }
 
     /// Asks for the reply over and over for so long before it sleeps. Default: zero.
@@ -168,26 +175,26 @@ impl KeyServer {
     /// processor meanwhile. See also [`crate::Limits::busy_poll`].
     #[must_use]
     pub fn with_busy_poll(self, busy_poll: Duration) -> Self {
-        Self::new(self.0.path.clone(), self.0.time_limit, busy_poll, self.0.trusted.clone())
+        Self::new(Settings { busy_poll, ..self.0.settings.clone() })
     }
 
     /// Trusts a key server of these users too.
     #[must_use]
     pub fn trusting(self, uids: impl IntoIterator<Item = u32>) -> Self {
-        let mut trusted = self.0.trusted.clone();
-        trusted.extend(uids);
-        Self::new(self.0.path.clone(), self.0.time_limit, self.0.busy_poll, trusted)
+        let mut settings = self.0.settings.clone();
+        settings.trusted.extend(uids);
+        Self::new(settings)
     }
 
-    fn new(path: PathBuf, time_limit: Duration, busy_poll: Duration, trusted: Vec<u32>) -> Self {
+    fn new(settings: Settings) -> Self {
         let pool = Mutex::new(Pool { process: process::id(), idle: Vec::new() });
         let next_id = AtomicU32::new(0);
-        Self(Arc::new(Shared { path, time_limit, busy_poll, trusted, pool, next_id }))
+        Self(Arc::new(Shared { settings, pool, next_id }))
     }
 
     /// Returns the path.
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.0.settings.path
     }
 
     /// Returns the public halves of all keys of the server.
@@ -298,7 +305,7 @@ impl Shared {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request = Request { id, command }.to_bytes()?;
         let (connection, len) = match self.idle_connection() {
-            Some(connection) => match connection.exchange(&request, buffer, self) {
+            Some(connection) => match connection.exchange(&request, buffer, &self.settings) {
                 // The server may have been restarted since. A request has the same reply each time
                 // that it is made.
                 Err(KeyServerError::Closed) => {
@@ -323,8 +330,8 @@ impl Shared {
         request: &[u8],
         buffer: &mut [u8],
     ) -> Result<(Connection, usize), KeyServerError> {
-        let connection = Connection::open(self)?;
-        let len = connection.exchange(request, buffer, self)?;
+        let connection = Connection::open(&self.settings)?;
+        let len = connection.exchange(request, buffer, &self.settings)?;
         Ok((connection, len))
     }
 
@@ -355,22 +362,22 @@ impl Shared {
 struct Connection(OwnedFd);
 
 impl Connection {
-    fn open(shared: &Shared) -> Result<Self, KeyServerError> {
+    fn open(settings: &Settings) -> Result<Self, KeyServerError> {
         let connected = || {
             let socket = stream_socket()?;
             // 0 would be no limit.
-            let limit = shared.time_limit.max(Duration::from_millis(1));
+            let limit = settings.time_limit.max(Duration::from_millis(1));
             let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
             let limit = TimeVal::new(seconds, limit.subsec_micros().into());
             setsockopt(&socket, SendTimeout, &limit)?;
             setsockopt(&socket, ReceiveTimeout, &limit)?;
-            uninterrupted(|| connect(socket.as_raw_fd(), &UnixAddr::new(&shared.path)?))?;
+            uninterrupted(|| connect(socket.as_raw_fd(), &UnixAddr::new(&settings.path)?))?;
             Ok(socket)
         };
-        let cannot = |error| KeyServerError::CannotConnect(shared.path.clone(), error);
+        let cannot = |error| KeyServerError::CannotConnect(settings.path.clone(), error);
         let socket = connected().map_err(|error: Errno| cannot(error.into()))?;
         let server = Peer::of(&socket).map_err(cannot)?;
-        if !shared.trusted.contains(&server.uid) {
+        if !settings.trusted.contains(&server.uid) {
             return Err(KeyServerError::OtherUser(server.uid));
         }
         Ok(Self(socket))
@@ -382,7 +389,7 @@ impl Connection {
         &self,
         request: &[u8],
         buffer: &mut [u8],
-        shared: &Shared,
+        settings: &Settings,
     ) -> Result<usize, KeyServerError> {
         let started = Instant::now();
         let socket = self.0.as_raw_fd();
@@ -393,10 +400,9 @@ impl Connection {
             left = left.get(sent.map_err(failure)?..).unwrap_or_default();
         }
         let mut len = 0;
-        let asked = Instant::now();
         loop {
             let place = buffer.get_mut(len..).unwrap_or_default();
-            let flags = match asked.elapsed() < shared.busy_poll.min(shared.time_limit) {
+            let flags = match started.elapsed() < settings.busy_poll.min(settings.time_limit) {
                 true => MsgFlags::MSG_DONTWAIT,
                 false => MsgFlags::empty(),
             };
@@ -413,7 +419,7 @@ impl Connection {
             match message_len(received, buffer.len())? {
                 Some(whole) if whole == len => return Ok(len),
                 Some(whole) if whole < len => return Err(Malformed::Syntax.into()),
-                Some(_) | None if started.elapsed() > shared.time_limit => {
+                Some(_) | None if started.elapsed() > settings.time_limit => {
                     return Err(KeyServerError::TimedOut);
                 }
                 Some(_) | None => {}
@@ -471,7 +477,8 @@ mod tests {
     fn the_key_server_of_a_user_who_is_not_trusted_gets_no_request() {
         let path = path("trust");
         let listener = UnixListener::bind(&path).unwrap();
-        let server = KeyServer::new(path.clone(), TIME_LIMIT, Duration::ZERO, vec![u32::MAX]);
+        let settings = KeyServer::at(&path).0.settings.clone();
+        let server = KeyServer::new(Settings { trusted: vec![u32::MAX], ..settings });
         let refused = server.public_keys();
         assert!(matches!(refused, Err(KeyServerError::OtherUser(_))), "{refused:?}");
         let (mut stream, _) = listener.accept().unwrap();

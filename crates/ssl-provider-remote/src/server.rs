@@ -237,14 +237,14 @@ impl Running<'_> {
         let mut complete = Vec::with_capacity(batch);
         let mut last_sweep = Instant::now();
         let busy_poll = self.server.limits.busy_poll;
-        let mut busy_until = last_sweep;
+        let mut last_reply: Option<Instant> = None;
         while !self.server.stop.0.stopped.load(Ordering::Acquire) {
             let is_sweeping = self.incomplete.load(Ordering::Relaxed) > 0;
-            let is_busy_polling = !busy_poll.is_zero() && Instant::now() < busy_until;
-            let timeout = match is_sweeping {
-                _ if is_busy_polling => EpollTimeout::ZERO,
-                true => SWEEP.try_into().unwrap_or(EpollTimeout::ZERO),
-                false => EpollTimeout::NONE,
+            let is_busy_polling = last_reply.is_some_and(|at| at.elapsed() < busy_poll);
+            let timeout = match (is_busy_polling, is_sweeping) {
+                (true, _) => EpollTimeout::ZERO,
+                (false, true) => SWEEP.try_into().unwrap_or(EpollTimeout::ZERO),
+                (false, false) => EpollTimeout::NONE,
             };
             let ready = match self.server.epoll.wait(&mut events, timeout) {
                 Ok(ready) => ready,
@@ -269,7 +269,7 @@ impl Running<'_> {
             }
             if !complete.is_empty() {
                 self.respond(&mut complete);
-                busy_until = Instant::now() + busy_poll;
+                last_reply = Some(Instant::now());
             }
             if is_sweeping && last_sweep.elapsed() >= SWEEP {
                 self.survive(None, || self.sweep());
