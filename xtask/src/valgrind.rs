@@ -246,10 +246,9 @@ impl Probe {
         let Level { opt_level, cpu } = self.level;
         // A directory for each processor: cargo would rebuild everything at each change of flags.
         // What the release profile has built by itself is used as it is.
-        let (mut directory, mut run) = (workspace.target("probe"), Run::cargo("build"));
-        if self.level == RELEASE {
-            directory = workspace.target("");
-        } else {
+        let (mut directory, mut run) = (workspace.target(""), Run::cargo("build"));
+        if self.level != RELEASE {
+            directory.push("probe");
             run = run.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
         }
         if let Some(cpu) = cpu {
@@ -269,9 +268,7 @@ impl Probe {
             .args([&directory])
             .run(workspace)?;
         // The next build of another kind overwrites the program.
-        let program = workspace.target("probe").join(name);
-        fs::create_dir_all(workspace.target("probe"))
-            .context("cannot make a folder for the probe")?;
+        let program = directory.join(name);
         fs::copy(directory.join("release/ssl-provider-probe"), &program)
             .context("cannot copy the probe")?;
         Ok(program)
