@@ -20,8 +20,14 @@ pub(crate) struct Options {
     seconds: u32,
 }
 
-/// Microseconds of busy polling on both sides: none, and more than a private operation takes.
-const BUSY_POLL: [&str; 2] = ["0", "1000"];
+/// The private operation, the arguments that select it, and microseconds of busy polling on both
+/// sides: none, and more than a private operation takes.
+const ROWS: [(&str, &[&str], &str); 4] = [
+    ("library", &["--no-multi-buffer"], "0"),
+    ("library", &["--no-multi-buffer"], "1000"),
+    ("batches", &[], "0"),
+    ("batches", &[], "1000"),
+];
 
 /// The key of both, of 2048 bits.
 const KEY: &str = "crates/ssl-provider-testkit/keys/rsa-2048.der";
@@ -43,10 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     let (rounds, seconds) = (options.rounds.to_string(), options.seconds.to_string());
-    let wrappers = [("library", &["--no-multi-buffer"][..]), ("batches", &[])];
-    for ((wrapper, arguments), busy_poll) in
-        wrappers.into_iter().flat_map(|it| BUSY_POLL.map(|us| (it, us)))
-    {
+    for (wrapper, arguments, busy_poll) in ROWS {
         // Paths of sockets must be short.
         let name = format!("sslp-compare-{}-{wrapper}.sock", std::process::id());
         let socket = std::env::temp_dir().join(name);

@@ -1,5 +1,5 @@
 //! `cargo xtask residue`: what calls leave on the stack and in freed blocks; with `--process`, what
-//! the shipped C library leaves in a process.
+//! the shipped C library leaves in a process, and `sslprov serve` of a connection.
 //!
 //! For that, a C program works with keys, frees everything and waits; gdb writes its memory and
 //! registers to a file, pages included that are kept from core dumps; the file is searched for

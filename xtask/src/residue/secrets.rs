@@ -23,7 +23,7 @@ pub(super) type Found = BTreeMap<String, BTreeSet<String>>;
 /// the name of its secret.
 pub(super) struct Secrets(Vec<(String, Vec<u8>)>);
 
-/// The output of `make_data.py secrets` and of `make_data.py sent`.
+/// The output of `make_data.py secrets`, `sent` and `session`.
 #[derive(Deserialize)]
 struct Printed {
     bytes: BTreeMap<String, String>,

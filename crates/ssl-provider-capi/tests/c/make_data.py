@@ -395,6 +395,10 @@ def agreed_secret(group, blob):
     return number(pow(int.from_bytes(blob[-256:], "big"), scalar, prime))
 
 
+def print_secrets(found, digits):
+    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": digits}))
+
+
 def sent(lines):
     """The secrets behind what residue.c sent: agreed ones, premasters and their blocks."""
     n, _, d = integers(KEY.read_bytes())[:3]
@@ -413,7 +417,7 @@ def sent(lines):
             found[f"client block {at}"] = block
             found[f"client premaster secret {at}"] = block[-48:]
             found[f"client master secret {at}"] = master_of("sha384", block[-48:], True)
-    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": {}}))
+    print_secrets(found, {})
 
 
 def session(premaster, master, client_random, server_random):
@@ -421,7 +425,7 @@ def session(premaster, master, client_random, server_random):
     block = prf("sha256", master, b"key expansion", server_random + client_random, 40)
     found = {"premaster secret": premaster, "master secret": master}
     found |= {"client write key": block[:16], "server write key": block[16:32]}
-    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": {}}))
+    print_secrets(found, {})
 
 
 def key_agreement():
@@ -499,7 +503,7 @@ def secrets():
     for name, prime in (("p", p), ("q", q)):
         # Multi-buffer RSA has digits of 52 bits, each in several lanes.
         digits[name] = [prime >> 52 * at & (1 << 52) - 1 for at in range(20)]
-    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": digits}))
+    print_secrets(found, digits)
 
 
 def main():
