@@ -8,10 +8,10 @@ use crate::rsa_der::{MAX_MODULUS_LEN, bit_len, is_even};
 
 /// The prime and the generator of a finite-field group.
 ///
-/// Of a group that came as numbers the form has been checked: an odd prime of at most 8192 bits,
-/// and 1 < g < p - 1. Whether the prime is one, and the generator's order, is not: no TLS client
-/// can afford that for each connection. A server that sends bad numbers reveals its own session
-/// only, since keys are used once.
+/// Of a group that came as numbers only the form has been checked: an odd modulus of at most 8192
+/// bits, and 1 < g < p - 1. That the modulus is prime, and the order of the generator, have not: no
+/// TLS client can afford that for each connection. A server that sends bad numbers exposes only its
+/// own session, since keys are used once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DhParameters {
     prime: Box<[u8]>,
@@ -20,7 +20,7 @@ pub struct DhParameters {
 }
 
 impl DhParameters {
-    /// The group with this name.
+    /// Returns the group with this name.
     pub fn named(group: FfdheGroup) -> Self {
         Self {
             prime: group.prime().into(),
@@ -47,7 +47,8 @@ impl DhParameters {
             None => Ok(Self {
                 prime: prime.into(),
                 generator: generator.into(),
-                // Its order may have no large factor but about the prime itself.
+                // The order of the generator is unknown, so no shorter key is known to be as
+                // strong.
                 private_key_bits: bit_len(prime) - 1,
             }),
         }

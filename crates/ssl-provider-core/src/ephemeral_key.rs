@@ -47,7 +47,7 @@ impl Group {
         }
     }
 
-    /// Whether a shared secret is one that anybody knows: zeros on X25519 (RFC 8422 section 5.11),
+    /// Returns whether anybody knows a shared secret: zeros on X25519 (RFC 8422 section 5.11),
     /// and 0, 1 or p - 1 in a finite field (SP 800-56A section 5.7.1.1). Curves of prime order have
     /// none: there a point with x = 0 is one like any other.
     fn is_trivial(&self, secret: &[u8]) -> Mask {
@@ -144,8 +144,8 @@ impl EphemeralKey {
         let (_, len) = self.group.lengths();
         let mut secret = Zeroizing::new(vec![0; len]);
         self.key.agree(&peer.bytes, &mut secret)?;
-        // A peer that sends a public key of small order knows the secret, and then this says
-        // nothing new to it.
+        // May be revealed: only a public key of small order leads to such a secret, which its
+        // sender knows in advance.
         if self.group.is_trivial(&secret).reveal() {
             return Err(Error::BadKeyShare);
         }
@@ -155,15 +155,13 @@ impl EphemeralKey {
 
 crate::redacted_debug! { EphemeralKey { backend, group, .. } }
 
-/// Longest pre-shared key in bytes; RFC 4279 section 5.3 asks for 64.
-const MAX_PSK_LEN: usize = 1024;
-
 impl Provider {
     /// Generates a private key for one key exchange (`SslCreateEphemeralKey`).
     ///
     /// # Errors
     ///
-    /// - [`Error::NotAllowed`]: the prime of a finite field is shorter than the policy asks of RSA.
+    /// - [`Error::NotAllowed`]: the prime of a finite field is shorter than
+    ///   [`Policy::min_modulus_bits`](crate::Policy::min_modulus_bits).
     /// - [`Error::BadKeyShare`]: the public key would be 1 or p - 1, as happens in a finite field
     ///   whose generator is of small order.
     /// - [`Error::Unsupported`]: the backend lacks the group.
@@ -235,7 +233,8 @@ impl Provider {
         side: Side,
     ) -> Result<MasterKey, Error> {
         let (connection, seed) = self.agreement(&key, peer, version, suite, parameters)?;
-        // RFC 5246 section 8.1.2.
+        // RFC 5246 section 8.1.2. The number of zeros is secret, and the time of the PRF shows it
+        // (Raccoon). That is fine since `agree` uses the key up: one number helps nobody.
         let strips_zeros = matches!(key.group, Group::FiniteField(_));
         with_stack_wiped::<_, AGREEMENT_STACK_LEN>(|| {
             let secret = key.agree(peer)?;
@@ -328,6 +327,9 @@ impl Provider {
         MasterKey::of_premaster(&connection, side, &premaster, seed)
     }
 }
+
+/// Longest pre-shared key in bytes; RFC 4279 section 5.3 asks for at least 64.
+const MAX_PSK_LEN: usize = 1024;
 
 const BAD_PSK_LEN: Error = Error::InvalidParameter("pre-shared key: expected 1 to 1024 bytes");
 

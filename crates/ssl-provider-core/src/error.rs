@@ -234,6 +234,7 @@ mod tests {
         (Error::Key(InvalidKey::Modulus { bits: 512 }), 0x8009_0003, "512"),
         (Error::Key(InvalidKey::Exponent), 0x8009_0003, "exponent"),
         (Error::Key(InvalidKey::Inconsistent), 0x8009_0003, "belong together"),
+        (Error::Key(InvalidKey::Usage), 0x8009_0003, "key usage"),
         (Error::BufferTooSmall { needed: 48 }, 0x8009_0028, "48"),
         (Error::Key(InvalidKey::NotRsaOrEc), 0x8009_000A, "SEC 1"),
         (Error::Key(InvalidKey::Curve), 0x8009_000A, "P-384"),

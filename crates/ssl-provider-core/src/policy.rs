@@ -88,7 +88,8 @@ pub struct Policy {
     pub key_export: KeyExportPolicy,
     /// Which version the premaster secret must carry.
     pub premaster_version: PremasterVersion,
-    /// Shortest modulus in bits that a key may have. Keys loaded from DER have at least 1024.
+    /// Shortest modulus in bits that an RSA key may have, private or public, and shortest prime of
+    /// finite-field Diffie-Hellman (Logjam). RSA keys loaded from DER have at least 1024 bits.
     pub min_modulus_bits: usize,
 }
 

@@ -30,7 +30,7 @@ impl PremasterKey {
         &self.encrypted
     }
 
-    /// Returns what the client has agreed on.
+    /// Returns backend, version, suite and policy of the connection.
     pub fn security_parameters(&self) -> &SecurityParameters {
         &self.parameters
     }
@@ -95,7 +95,7 @@ impl Provider {
         Ok(PremasterKey { parameters: connection, secret, encrypted })
     }
 
-    /// The block of RSAES-PKCS1-v1_5 with a premaster secret at its end (RFC 8017 section 7.2.1).
+    /// Returns the block of RSAES-PKCS1-v1_5 with a premaster secret at its end (RFC 8017 section 7.2.1).
     fn pad(&self, len: usize, secret: &PremasterSecret) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut block = Zeroizing::new(vec![0; len]);
         let mut random = Zeroizing::new(vec![0; 2 * (len - 3 - MASTER_SECRET_LEN)]);
@@ -112,7 +112,7 @@ impl Provider {
     }
 }
 
-/// Makes one of 255 values, none of them 0, of 16 random bits, without a branch. The values that
+/// Returns a byte that is not 0, made of 16 random bits without a branch. The values that
 /// are more likely than others have 258 of the 65536 in place of 257.
 fn nonzero(random: [u8; 2]) -> u8 {
     let scaled = u32::from(u16::from_be_bytes(random)) * 255;

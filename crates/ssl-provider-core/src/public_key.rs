@@ -11,7 +11,7 @@ use crate::rsa_der::{MAX_EXPONENT_BITS, MAX_MODULUS_LEN, MIN_MODULUS_BITS, bit_l
 
 /// A public key: the `SubjectPublicKeyInfo` of a certificate (RFC 5280 section 4.1.2.7).
 ///
-/// The shape has been checked: structure, sizes and curve. Whether a point is on its curve is for
+/// The form has been checked: structure, sizes and curve. Whether a point is on its curve is for
 /// the library that uses it.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicKeyDer<'a> {
@@ -54,7 +54,7 @@ impl Curve {
     /// Every curve.
     pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
 
-    /// The object identifier (RFC 5480 section 2.1.1.1).
+    /// Returns the object identifier (RFC 5480 section 2.1.1.1).
     pub const fn oid(self) -> &'static str {
         match self {
             Self::P256 => "1.2.840.10045.3.1.7",
@@ -63,7 +63,7 @@ impl Curve {
         }
     }
 
-    /// Length of a coordinate in bytes.
+    /// Returns the length of a coordinate in bytes.
     pub const fn coordinate_len(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -72,8 +72,8 @@ impl Curve {
         }
     }
 
-    /// Length in bytes of a number modulo the order with its sign, as DER writes it: P-521 has room
-    /// for the sign.
+    /// Returns the length in bytes of a number modulo the order with its sign, as DER writes it:
+    /// P-521 has room for the sign.
     pub(crate) const fn signature_number_len(self) -> usize {
         match self {
             Self::P256 | Self::P384 => 1 + self.coordinate_len(),
@@ -81,7 +81,7 @@ impl Curve {
         }
     }
 
-    /// Length of a coordinate, and of the order, in bits.
+    /// Returns the length of a coordinate, and of the order, in bits.
     pub const fn bits(self) -> u32 {
         match self {
             Self::P256 => 256,
@@ -102,11 +102,11 @@ impl From<Curve> for NamedCurve {
 }
 
 impl PublicKeyParts<'_> {
-    /// The key as certificates carry it: a `SubjectPublicKeyInfo` in DER.
+    /// Returns the key as certificates carry it: a `SubjectPublicKeyInfo` in DER.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for a number that is none, or longer than any structure.
+    /// [`Error::InvalidParameter`] if a part cannot be encoded.
     pub fn to_der(&self) -> Result<Vec<u8>, Error> {
         self.encode().map_err(|_| BAD_PUBLIC_KEY)
     }
@@ -160,17 +160,17 @@ impl<'a> PublicKeyDer<'a> {
         Ok(Self { der, parts: parts.ok_or(BAD_PUBLIC_KEY)? })
     }
 
-    /// The key as it was given.
+    /// Returns the DER as it was given.
     pub fn der(&self) -> &'a [u8] {
         self.der
     }
 
-    /// What the key consists of.
+    /// Returns the numbers of the key.
     pub fn parts(&self) -> PublicKeyParts<'a> {
         self.parts
     }
 
-    /// Length of the modulus in bits; none for a key that is not RSA.
+    /// Returns the length of the modulus in bits; none for a key that is not RSA.
     pub fn modulus_bits(&self) -> Option<usize> {
         match self.parts {
             PublicKeyParts::Rsa { modulus, .. } => Some(bit_len(modulus)),

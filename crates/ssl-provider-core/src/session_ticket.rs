@@ -28,12 +28,13 @@ const ALGORITHM: AeadAlgorithm = AeadAlgorithm::Aes256Gcm;
 /// Authenticated with every ticket, for the key to have one purpose.
 const LABEL: &[u8] = b"ssl-provider session ticket 1";
 
-/// Length of what is sealed before the state: version, suite and master secret.
+/// Length in bytes of what is sealed before the state: version, suite and master secret.
 const FIXED_LEN: usize = 2 + 4 + MASTER_SECRET_LEN;
 
 impl TicketKey {
-    /// Seals a master key of the server's side, with what the program has to know of the session
-    /// besides, which is secret in the ticket too.
+    /// Seals a master key of the server's side with `state`, what else the program needs to resume
+    /// the session; both are encrypted. Returns the ticket: 12 bytes of nonce, the ciphertext of 54
+    /// bytes and the state, 16 bytes of tag.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ pub trait KeyAgreement: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`generate_dh`](Self::generate_dh).
+    /// [`BAD_AGREEMENT_KEY`] for a longer one; those of [`generate_dh`](Self::generate_dh).
     fn load_dh(
         &self,
         _group: &DhParameters,
@@ -84,6 +84,6 @@ pub trait AgreementKey: fmt::Debug + Send + Sync {
     fn agree(self: Box<Self>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error>;
 }
 
-/// What every backend returns for a private key of another length or out of range.
+/// What every backend returns for a private key whose length or number is not one of the group.
 pub const BAD_AGREEMENT_KEY: Error =
     Error::InvalidParameter("private key: its length or its number is not one of the group");
