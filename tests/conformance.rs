@@ -129,7 +129,7 @@ fn assert_still_conforms(around: &ssl_provider::Backend, what: &str) {
 fn every_backend_conforms_with_multi_buffer_around_it() {
     for backend in ssl_provider::backends() {
         let Some(around) = ssl_provider::with_multi_buffer(&backend) else {
-            ssl_provider_testkit::loud::not_tested(
+            ssl_provider_testkit::diagnostics::not_tested(
                 "multi-buffer RSA",
                 "this processor has neither AVX-512 IFMA nor AVX-IFMA",
             );

@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use ssl_provider::backend::{RawDecryption, RsaPrivateKey};
 use ssl_provider::{Backend, RsaPrivateKeyDer, backend, with_multi_buffer};
 use ssl_provider_testkit::bytes::{Rng, to_hex};
-use ssl_provider_testkit::loud::{CPU_FEATURES, not_tested_without, progress};
+use ssl_provider_testkit::diagnostics::{CPU_FEATURES, not_tested_without, progress};
 use ssl_provider_testkit::rsa_key::{KeyParts, TestKey};
 
 /// The variable with the number of private operations with each key.

@@ -45,7 +45,7 @@ fn backends() -> Vec<(String, Backend)> {
                 all.push((format!("{} with a batcher", backend.info().name), batcher));
                 all.push((format!("{} in batches", backend.info().name), around));
             }
-            None => ssl_provider_testkit::loud::not_tested(
+            None => ssl_provider_testkit::diagnostics::not_tested(
                 "multi-buffer RSA",
                 "this processor has neither AVX-512 IFMA nor AVX-IFMA",
             ),

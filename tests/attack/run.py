@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Attacks TLS servers with conversations that no honest client has, and judges their replies."""
+"""Attacks two TLS servers as hostile clients, and a TLS client as hostile servers."""
 
 import argparse
 import json
@@ -60,10 +60,10 @@ examples:
 
 def main() -> int:
     arguments = _parser().parse_args()
-    if arguments.planted:
-        credentials = Credentials(arguments.key, arguments.cert)
-        return planted.run(arguments.seed, credentials, arguments.c_server)
     try:
+        if arguments.planted:
+            credentials = Credentials(arguments.key, arguments.cert)
+            return planted.run(arguments.seed, credentials, arguments.c_server)
         return _attack(arguments)
     except CannotStart as reason:
         print(f"error: {reason}", file=sys.stderr)
@@ -302,8 +302,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="programs attacked at a time"
     )
-    parser.add_argument("--key", type=Path, default=_KEYS / "server-2048.pem")
-    parser.add_argument("--cert", type=Path, default=_KEYS / "server-2048.cert.pem")
+    parser.add_argument(
+        "--key", type=Path, default=_KEYS / "server-2048.pem", help="RSA key of `sslprov serve`"
+    )
+    parser.add_argument(
+        "--cert", type=Path, default=_KEYS / "server-2048.cert.pem", help="certificate of --key"
+    )
     return parser
 
 

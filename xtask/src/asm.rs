@@ -27,7 +27,7 @@ use crate::workspace::Workspace;
 #[command(after_help = "Examples:
   cargo xtask asm                                  every target, and the shipped C library
   cargo xtask asm --target riscv64gc-unknown-linux-gnu
-  cargo xtask asm --allow-missing                  skips targets that rustup cannot add, loudly")]
+  cargo xtask asm --allow-missing                  warns of targets that rustup cannot add")]
 pub(crate) struct Options {
     /// Only this target; may be given several times.
     #[arg(long, value_name = "TRIPLE")]
@@ -424,6 +424,24 @@ mod tests {
         assert_eq!(check(&[&counted[..], &end].concat()), []);
         let spilled = ["movq %rdx, 8(%rsp)", "movq 8(%rsp), %rcx", "testq %rcx, %rcx", "je .L1"];
         assert_eq!(check(&spilled), []);
+        let beside = ["movq %rsp, %rbp", "movq %rdx, 8(%rsp)", "movq %rdx, -8(%rbp)"];
+        let read = ["movq 8(%rsp), %rcx", "testq %rcx, %rcx", "je .L1"];
+        assert_eq!(check(&[&beside[..], &read].concat()), []);
+        // Through a copy of the stack pointer, which may be spilled itself, or by a call.
+        for overwritten in [
+            &["movq %rsp, %rbp", "movq %rdx, 8(%rsp)", "movq %rsi, 8(%rbp)"][..],
+            &["leaq 64(%rsp), %rbx", "movq %rdx, 8(%rsp)", "movb %sil, -56(%rbx,%rax)"],
+            &[
+                "movq %rdx, 8(%rsp)",
+                "movq %rsp, 16(%rsp)",
+                "movq 16(%rsp), %rbx",
+                "movq %rsi, (%rbx)",
+            ],
+            &["leaq 8(%rsp), %rdi", "movq %rdx, 8(%rsp)", "movq %rcx, %rsi", "callq memcpy@PLT"],
+            &["movq %rdx, 8(%rsp)", "leave"],
+        ] {
+            assert_eq!(check(&[overwritten, &read].concat()), [Rule::Branch], "{overwritten:?}");
+        }
         let copied = ["movq memcpy@GOTPCREL(%rip), %r13", "callq *%r13", "callq *%r13", "retq"];
         assert_eq!(rules::<x86_64::X86_64>("movq %rcx, %r15", &copied, &[3]), []);
         for (lines, rule) in [
@@ -468,6 +486,8 @@ mod tests {
         assert_eq!(check(&[&counted[..], &end].concat()), []);
         let spilled = ["str x2, [sp, #8]", "ldr x3, [sp, #8]", "cbz x3, .L1"];
         assert_eq!(check(&spilled), []);
+        let overwritten = ["add x29, sp, #16", "str x2, [sp, #8]", "stur x1, [x29, #-8]"];
+        assert_eq!(check(&[&overwritten[..], &spilled[1..]].concat()), [Rule::Branch]);
         for (lines, rule) in [
             (&["cbz w1, .L1", ".L1:", "ret"][..], Rule::Branch),
             (&["ldrb w8, [x0], #1", "cmp w8, #2", "b.ne .L1", ".L1:", "ret"], Rule::Branch),
@@ -493,7 +513,10 @@ mod tests {
         let counted = ["li a4, 48", ".L1:", "lbu a3, 0(a0)", "xor a5, a5, a3", "addi a0, a0, 1"];
         let end = ["addi a4, a4, -1", "bnez a4, .L1", "ret"];
         assert_eq!(check(&[&counted[..], &end].concat()), []);
-        assert_eq!(check(&["sd a2, 8(sp)", "ld a3, 8(sp)", "beqz a3, .L1"]), []);
+        let spilled = ["sd a2, 8(sp)", "ld a3, 8(sp)", "beqz a3, .L1"];
+        assert_eq!(check(&spilled), []);
+        let overwritten = ["addi s0, sp, 16", "sd a2, 8(sp)", "sd a1, -8(s0)"];
+        assert_eq!(check(&[&overwritten[..], &spilled[1..]].concat()), [Rule::Branch]);
         for (lines, rule) in [
             (&["beqz a1, .L1", ".L1:", "ret"][..], Rule::Branch),
             (&["lbu a3, 0(a0)", "li a4, 2", "bne a3, a4, .L1", ".L1:", "ret"], Rule::Branch),

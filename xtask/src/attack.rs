@@ -56,7 +56,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .args(["tests/attack/run.py", "--sslprov"])
         .args([workspace.target("debug").join("sslprov")]);
     if !has(&["--openssl", "--key-server", "--help", "-h"]) && is_installed("gcc") {
-        run = run.args(["--c-server"]).args([capi::server_to_attack(workspace)?]);
+        let server = capi::server_to_attack(workspace, has(&["--smoke"]))?;
+        run = run.args(["--c-server"]).args([server]);
     }
     run.args(arguments).run(workspace)
 }

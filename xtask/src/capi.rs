@@ -221,15 +221,16 @@ pub(crate) fn compile_with_release(workspace: &Workspace, program: &str) -> Resu
     Ok(build.output.join(program))
 }
 
-/// Installs the debug build, and compiles the server in C against its shared library. Returns the
-/// program.
+/// Installs the debug build, or the release build, which [`Extent::Short`] has too, and compiles
+/// the server in C against its shared library. Returns the program.
 ///
 /// # Errors
 ///
 /// Fails when one of them does, such as without gcc.
-pub(crate) fn server_to_attack(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn server_to_attack(workspace: &Workspace, is_release: bool) -> Result<PathBuf> {
     let build = Build::under(workspace, &workspace.empty_target("capi/attack")?)?;
-    build.install(Profile::Debug)?;
+    // The debug build checks for overflows; the release build of a whole `cargo xtask ci` is there.
+    build.install(if is_release { Profile::Release } else { Profile::Debug })?;
     build.compile(GCC, SERVER, Library::Shared, &[])?;
     Ok(build.output.join(SERVER))
 }

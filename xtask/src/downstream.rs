@@ -9,7 +9,7 @@ use crate::command::Run;
 use crate::test::with_expectations;
 use crate::workspace::Workspace;
 
-/// Builds and tests it, apart from all that is built here.
+/// Builds and tests it. Dependencies that this workspace builds alike are not built again.
 ///
 /// # Errors
 ///
@@ -21,6 +21,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .with_context(|| format!("cannot write {}", lock.display()))?;
     with_expectations(Run::cargo("test"), workspace, &["aws-lc", "rustcrypto"])
         .args(["--workspace", "--manifest-path", "tests/downstream/Cargo.toml", "--target-dir"])
-        .args([workspace.target("downstream")])
+        .args([workspace.target("")])
         .run(workspace)
 }

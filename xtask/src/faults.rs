@@ -1,5 +1,6 @@
 //! `cargo xtask faults`: flips bits of loaded private keys in memory, and checks that no result of
-//! a faulty RSA operation is delivered, and that good and bad ciphertexts keep one status.
+//! a faulty RSA operation is delivered, neither a plaintext nor a signature, and that good and bad
+//! ciphertexts keep one status.
 //! Planted backends must be found in the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +19,14 @@ use crate::workspace::Workspace;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Flips for each backend, and as many for multi-buffer RSA around it.
+    /// Flips for each backend that decrypts, for multi-buffer RSA around it, and for each that
+    /// signs.
     #[arg(long, default_value_t = 1000)]
     flips: u32,
     /// Seed of the bits; the same seed flips the same ones.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only these, such as `aws-lc` or `multi-buffer:openssl`, and the planted ones.
+    /// Only these, such as `aws-lc`, `multi-buffer:openssl` or `sign:ring`, and the planted ones.
     #[arg(long = "target")]
     targets: Vec<String>,
 }
@@ -36,14 +38,20 @@ Examples:
   cargo xtask faults --target openssl --target multi-buffer:openssl";
 
 /// Backends with a planted fault, and the problem that must be found with each.
-const PLANTED: [(&str, &str); 2] =
-    [("planted:unchecked", "wrong plaintext"), ("planted:telling", "status")];
+const PLANTED: [(&str, &str); 3] = [
+    ("planted:unchecked", "wrong plaintext"),
+    ("planted:telling", "status"),
+    ("sign:unchecked", "wrong signature"),
+];
 
 /// Flips of the planted backends: enough for each part of the key.
-const FLIPS_OF_PLANTED: u32 = 12;
+const FLIPS_OF_PLANTED: u32 = 14;
 
 /// Parts of the key that every private operation uses.
 const IN_USE: [&str; 5] = ["p", "q", "dp", "dq", "qinv"];
+
+/// What the names of backends begin with that sign.
+const SIGN: &str = "sign:";
 
 /// Runs what CI runs.
 ///
@@ -54,12 +62,14 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
     run(workspace, &Options { flips: 50, seed: 1, targets: Vec::new() })
 }
 
-/// Flips bits for every backend, for multi-buffer RSA around it, and for the planted backends.
+/// Flips bits for every backend, as it decrypts and as it signs, for multi-buffer RSA around it,
+/// and for the planted backends.
 ///
 /// # Errors
 ///
-/// Fails when a wrong plaintext or secret was delivered, when statuses differ, when a process died
-/// or hung, when a part of a key was not found or not used, and when a planted fault was not found.
+/// Fails when a wrong plaintext, secret or signature was delivered, when statuses differ, when a
+/// process died or hung, when a part of a key was not found or not used, and when a planted fault
+/// was not found.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ensure_platform()?;
     // As shipped: with debug assertions, RustCrypto panics where it would return an error.
@@ -78,7 +88,9 @@ fn ensure_platform() -> Result<()> {
 
 fn inject(workspace: &Workspace, program: &Path, options: &Options) -> Result<()> {
     let around = BACKENDS.map(|backend| format!("multi-buffer:{backend}"));
-    let known: Vec<String> = BACKENDS.map(str::to_owned).into_iter().chain(around).collect();
+    let sign = BACKENDS.map(|backend| format!("{SIGN}{backend}"));
+    let known = BACKENDS.map(str::to_owned).into_iter().chain(around).chain(sign);
+    let known: Vec<String> = known.collect();
     for target in &options.targets {
         let choices = known.join(", ");
         ensure!(known.contains(target), "no target `{target}`; choose one of {choices}");
@@ -104,7 +116,9 @@ fn inject(workspace: &Workspace, program: &Path, options: &Options) -> Result<()
     }
     let problems: Vec<String> = problems.iter().map(|problem| format!("{problem:#}")).collect();
     ensure!(problems.is_empty(), "{}", problems.join("\n"));
-    println!("faults: no wrong plaintext, one status, and the planted faults were found");
+    println!(
+        "faults: no wrong plaintext or signature, one status, and the planted faults were found"
+    );
     Ok(())
 }
 
@@ -183,7 +197,13 @@ impl Report {
 
     fn judge(&self) -> Result<()> {
         let target = &self.target;
-        for part in IN_USE {
+        // What signs must use the modulus too. Most of its copies are idle, so a short run may miss
+        // those that a library uses.
+        let of_modulus = || self.flips.iter().filter(|flip| flip.part == "n");
+        let places = of_modulus().map(|flip| flip.places).max().unwrap_or(0);
+        let is_long = of_modulus().count() >= 4 * places;
+        let modulus = (target.starts_with(SIGN) && is_long).then_some("n");
+        for part in IN_USE.into_iter().chain(modulus) {
             let of_part = || self.flips.iter().filter(|flip| flip.part == part);
             ensure!(of_part().any(|flip| flip.places > 0), "{target}: {part} was not found");
             let used = of_part().any(|flip| flip.in_use);
@@ -251,6 +271,19 @@ mod tests {
             assert!(missing.judge().is_err(), "{part}");
             assert!(report(|flip| flip.in_use = flip.part != part).judge().is_err(), "{part}");
         }
+    }
+
+    #[test]
+    fn what_signs_must_have_used_the_modulus_in_a_long_run() {
+        let mut signs = Report { target: "sign:aws-lc".to_owned(), ..report(|_| ()) };
+        assert!(signs.judge().is_err(), "not found at all");
+        let idle = Flip { part: "n".to_owned(), in_use: false, ..signs.flips[0].clone() };
+        signs.flips.extend(vec![idle; 7]);
+        signs.judge().unwrap();
+        signs.flips.push(signs.flips[5].clone());
+        assert!(signs.judge().is_err(), "eight flips in two places");
+        signs.flips[5].in_use = true;
+        signs.judge().unwrap();
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(crate) struct Options {
     seconds: u32,
 }
 
+/// Microseconds of busy polling on both sides: none, and more than a private operation takes.
+const BUSY_POLL: [&str; 2] = ["0", "1000"];
+
 /// The key of both, of 2048 bits.
 const KEY: &str = "crates/ssl-provider-testkit/keys/rsa-2048.der";
 
@@ -35,12 +38,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .args(["--release", "--package", "ssl-provider-remote", "--example", "compare"])
         .run(workspace)?;
     println!(
-        "| private operation | in the process, 1 client | key server | overhead | \
+        "| private operation | busy polling | in the process, 1 client | key server | overhead | \
          in the process, 8 clients | key server | ratio |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     let (rounds, seconds) = (options.rounds.to_string(), options.seconds.to_string());
-    for (wrapper, arguments) in [("library", &["--no-multi-buffer"][..]), ("batches", &[])] {
+    let wrappers = [("library", &["--no-multi-buffer"][..]), ("batches", &[])];
+    for ((wrapper, arguments), busy_poll) in
+        wrappers.into_iter().flat_map(|it| BUSY_POLL.map(|us| (it, us)))
+    {
         // Paths of sockets must be short.
         let name = format!("sslp-compare-{}-{wrapper}.sock", std::process::id());
         let socket = std::env::temp_dir().join(name);
@@ -49,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             .args(["key-server", "--quiet", "--key", KEY, "--listen"])
             .arg(&socket)
             .args(arguments)
+            .args(["--busy-poll", busy_poll])
             .current_dir(workspace.root())
             .stderr(Stdio::inherit());
         let mut server = Dialogue::start(&mut command).context("the key server does not start")?;
@@ -56,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         ensure!(line.starts_with("listening on "), "the key server says: {line}");
         Run::new(workspace.target("release").join("examples/compare"))
             .args([&socket])
-            .args([wrapper, &rounds, &seconds])
+            .args([wrapper, &rounds, &seconds, busy_poll])
             .quiet()
             .run(workspace)?;
     }

@@ -162,7 +162,8 @@ enum Task {
     Faults(faults::Options),
     /// Search the stack and the heap for secrets that calls leave there, in the release build.
     Residue {
-        /// Search the whole memory and the registers of a C program that has freed everything.
+        /// Search the whole memory and the registers of a C program that has freed everything, and
+        /// of `sslprov serve` after a connection.
         #[arg(long)]
         process: bool,
     },
@@ -224,7 +225,7 @@ fn run(task: Task) -> Result<()> {
         Task::Miri => miri::run(&workspace),
         Task::Fuzz { seconds, seed } => fuzz::run(&workspace, seconds, seed),
         Task::Residue { process: false } => residue::calls(&workspace),
-        Task::Residue { process: true } => residue::process(&workspace),
+        Task::Residue { process: true } => residue::processes(&workspace),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Timing(options) => timing::run(&workspace, &options),
         Task::Ctgrind { full } => valgrind::ctgrind(&workspace, valgrind::Extent::of(full)),

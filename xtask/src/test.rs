@@ -76,7 +76,7 @@ fn has_avx_ifma() -> bool {
     false
 }
 
-/// What the tests are told about the third-party vectors; their absence is said loudly.
+/// What the tests are told about the third-party vectors; their absence is a warning.
 fn vectors(workspace: &Workspace) -> OsString {
     find_vectors(workspace).unwrap_or_else(|| {
         println!("WARNING: the third-party vectors are absent (looked for ../shared/vectors).");

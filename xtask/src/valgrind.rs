@@ -245,8 +245,13 @@ impl Probe {
     fn build(self, workspace: &Workspace) -> Result<PathBuf> {
         let Level { opt_level, cpu } = self.level;
         // A directory for each processor: cargo would rebuild everything at each change of flags.
-        let mut directory = workspace.target("probe");
-        let mut run = Run::cargo("build").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+        // What the release profile has built by itself is used as it is.
+        let (mut directory, mut run) = (workspace.target("probe"), Run::cargo("build"));
+        if self.level == RELEASE {
+            directory = workspace.target("");
+        } else {
+            run = run.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
+        }
         if let Some(cpu) = cpu {
             directory.set_file_name(format!("probe-{cpu}"));
             run = run.env("RUSTFLAGS", format!("-C target-cpu={cpu}"));
@@ -264,7 +269,9 @@ impl Probe {
             .args([&directory])
             .run(workspace)?;
         // The next build of another kind overwrites the program.
-        let program = directory.join(name);
+        let program = workspace.target("probe").join(name);
+        fs::create_dir_all(workspace.target("probe"))
+            .context("cannot make a folder for the probe")?;
         fs::copy(directory.join("release/ssl-provider-probe"), &program)
             .context("cannot copy the probe")?;
         Ok(program)

@@ -90,7 +90,7 @@ impl AesCbc {
         let encrypt = unsafe { AES_set_encrypt_key(key.as_ptr(), bits, &raw mut keys.encrypt) };
         // SAFETY: as above.
         let decrypt = unsafe { AES_set_decrypt_key(key.as_ptr(), bits, &raw mut keys.decrypt) };
-        // These two answer 0 for success.
+        // These two return 0 for success.
         if encrypt == 0 && decrypt == 0 { Ok(keys) } else { Err(failure()) }
     }
 }

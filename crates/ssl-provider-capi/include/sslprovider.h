@@ -1892,7 +1892,9 @@ SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
  * Fills pbOutput with 1 to 65536 bytes of keying material (RFC 5705). sLabel is printable ASCII
  * with a terminator, and not a label reserved by TLS; pbRandoms is the client's random and the
  * server's, 64 bytes; a NULL pbContextValue of length 0 is no context, which is not the same as an
- * empty one. Returns NTE_NOT_SUPPORTED in SSL 3.0.
+ * empty one. Returns NTE_NOT_SUPPORTED in SSL 3.0. Without the extended master secret, callers must
+ * not use it for authentication within the session (RFC 7627, 5.4); as on Windows, it is not
+ * refused.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1911,7 +1913,7 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
  * bytes. dwFlags is 0 for EAP-TLS (SecPkgContext_EapKeyBlock, 192 bytes), 1 for the keys of
  * EAP-TTLSv0 and 2 for its challenge, both of cbOutput bytes, up to 65536. 1 and 2 are also the
  * flags of client and server: with them, an output of exactly 192 bytes and a size query are
- * EAP-TLS as well.
+ * EAP-TLS as well. Without the extended master secret, see SslExportKeyingMaterial.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
     NCRYPT_PROV_HANDLE hSslProvider,

@@ -160,7 +160,7 @@ impl KeyStore {
     }
 }
 
-/// Walks a certificate down to its SubjectPublicKeyInfo, and gives that in both forms.
+/// Walks a certificate down to its SubjectPublicKeyInfo, and returns that in both forms.
 fn subject_public_key_info(der: &[u8]) -> Option<(&[u8], SubjectPublicKeyInfoRef<'_>)> {
     const EXPLICIT_VERSION: u8 = 0xa0;
     const FIELDS_BEFORE_KEY: usize = 5;

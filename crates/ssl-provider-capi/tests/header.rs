@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 use ssl_provider_testkit::vectors;
 use sslprovider::abi::{NUMBERS, STATUSES, STRINGS};
 use windows_sys::Win32::Foundation as foundation;
@@ -108,7 +108,7 @@ fn every_function_has_the_same_contract_in_the_header_and_in_the_rust_documentat
     assert_eq!(compared, 47 + KEY_STORAGE_AND_EXTENSIONS.len() - 1, "all but SslProviderSetTrace");
 }
 
-/// What still answers `NTE_NOT_SUPPORTED` whatever it is asked: nothing of the first 30 slots of
+/// What still returns `NTE_NOT_SUPPORTED` whatever its arguments: nothing of the first 30 slots of
 /// the function table, which are those of interface 1.0 to 3.0.
 #[test]
 fn only_operations_of_interface_4_0_and_5_0_are_not_supported() {

@@ -11,8 +11,8 @@ use std::thread;
 use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider, Side, default_backend};
 use ssl_provider_remote::{Limits, Listener, Peers, ServedKeys, Server};
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::diagnostics::not_tested;
 use ssl_provider_testkit::exchange::premaster_secret;
-use ssl_provider_testkit::loud::not_tested;
 use ssl_provider_testkit::rsa_key::TestKey;
 use sslprovider::abi::{NTE_DEVICE_NOT_READY, NTE_INVALID_PARAMETER, NTE_NO_KEY};
 use windows_sys::Win32::Security::Cryptography::{

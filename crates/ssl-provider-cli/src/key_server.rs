@@ -2,6 +2,7 @@
 //! Windows. The server is `ssl-provider-remote`; this module has its options and reports.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use ssl_provider::{Backend, BackendInfo};
@@ -50,6 +51,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 512)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
+
+    /// How long a thread that has replied asks for the next request over and over before it sleeps:
+    /// shorter delays, for a processor in use. 0 is not at all
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    pub busy_poll: u16,
 
     /// The reports.
     #[command(flatten)]
@@ -138,6 +144,7 @@ impl Args {
             // A library by itself decrypts one after another: another thread may be free for the
             // next.
             batch: if has_batches { BATCH_LEN } else { 1 },
+            busy_poll: Duration::from_micros(self.busy_poll.into()),
             ..default
         }
     }

@@ -19,6 +19,7 @@ pub mod key_server;
 pub mod keylog;
 mod listen_address;
 mod outputs;
+mod panics;
 mod protocol_argument;
 pub mod proxy;
 pub mod record;
@@ -66,8 +67,10 @@ pub enum Command {
     Suites(suites::Args),
 }
 
-/// Runs the subcommand and returns its exit code; a failure is reported on standard error.
+/// Runs the subcommand and returns its exit code; a failure is reported on standard error. So are
+/// panics from then on, without values that may be secret.
 pub fn run(command_line: &CommandLine) -> ExitCode {
+    panics::install_hook();
     let result = match &command_line.command {
         Command::Keylog(args) => keylog::command::run(args),
         Command::Import(args) => import::run(args),

@@ -131,7 +131,8 @@ reached or is refused gets the alert internal_error, and without TLS a reset.
 
 When a client closes its side, the device gets close_notify, and its reply is still carried. When a
 device closes, the client gets close_notify if the device sent it; without it, the end of the
-socket only, since data may be missing.
+socket only, since data may be missing. Plain clients cannot tell the two apart: see `reason` in the
+log.
 
 Standard output has a line `listening on ADDRESS`; with --json it has a line for each event,
 `listening` first. Without --json, each connection has a line on standard error when it ends: what

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ssl_provider::backends;
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 use tempfile::TempDir;
 
 use common::s_server::SServer;

@@ -21,7 +21,7 @@ use ssl_provider_cli::Failure;
 use ssl_provider_cli::key_file::{
     KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_ec_key, read_keys,
 };
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 use tempfile::TempDir;
 
 use common::key;

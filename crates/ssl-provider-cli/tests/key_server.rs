@@ -20,8 +20,8 @@ use ssl_provider::{Error, PrivateKey, Provider, default_backend};
 use ssl_provider_cli::key_file::{PasswordArgs, read_key};
 use ssl_provider_remote::KeyServer;
 use ssl_provider_testkit::bytes::Rng;
+use ssl_provider_testkit::diagnostics::not_tested;
 use ssl_provider_testkit::exchange::{Exchange, POLICY};
-use ssl_provider_testkit::loud::not_tested;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 use common::server::{Server, is_installed, run_client};

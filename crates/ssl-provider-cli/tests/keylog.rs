@@ -13,7 +13,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use ssl_provider::backends;
-use ssl_provider_testkit::loud::{CPU_FEATURES, not_tested_without};
+use ssl_provider_testkit::diagnostics::{CPU_FEATURES, not_tested_without};
 use ssl_provider_testkit::vectors;
 
 use common::{command, key, sslprov, sslprov_with, workspace};

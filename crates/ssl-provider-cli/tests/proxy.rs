@@ -11,12 +11,17 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
+use ssl_provider::backend::{Composed, KeyExchangeBackend, SecureRandom};
+use ssl_provider::{Backend, BackendInfo, Error, Operation, Support, default_backend, register};
+use ssl_provider_cli::CommandLine;
 
 use common::device::Device;
 use common::modern::ModernClient;
@@ -717,6 +722,123 @@ fn metrics_count_what_happens() {
     let start = Instant::now();
     assert!(http(&metrics, "GET / HTTP/1.0\r\n\r\n").contains("accepted_total 3\n"));
     assert!(start.elapsed() < LONG / 2);
+}
+
+/// What a test program does as `sslprov proxy` on a backend that can be made to panic: the
+/// arguments and a file whose presence makes it panic, once.
+const ARGUMENTS: &str = "SSLPROV_TEST_ARGUMENTS";
+const PANIC: &str = "SSLPROV_TEST_PANIC";
+
+/// The random numbers of a backend, of which one may be a panic.
+#[derive(Debug)]
+struct Trap {
+    library: Backend,
+    armed: PathBuf,
+}
+
+impl KeyExchangeBackend for Trap {
+    fn info(&self) -> &BackendInfo {
+        self.library.info()
+    }
+
+    fn support(&self, operation: Operation) -> Support {
+        match operation {
+            Operation::Random => self.library.support(operation),
+            _ => Support::Unsupported,
+        }
+    }
+
+    fn random(&self) -> &dyn SecureRandom {
+        self
+    }
+}
+
+impl SecureRandom for Trap {
+    fn fill(&self, out: &mut [u8]) -> Result<(), Error> {
+        let is_armed = fs::remove_file(&self.armed).is_ok();
+        assert!(!is_armed, "planted, with a secret: {}", self.armed.display());
+        self.library.random().fill(out)
+    }
+}
+
+fn run_on_a_trap(arguments: &str) {
+    let library = default_backend().unwrap();
+    let info = BackendInfo::new("trap", "Trap", String::new()).with_rsa(library.info().rsa);
+    let armed = std::env::var_os(PANIC).unwrap().into();
+    let trap = Trap { library: library.clone(), armed };
+    register(Backend::new(Composed::new(info, trap, library))).unwrap();
+    let command_line = CommandLine::parse_from(arguments.lines());
+    assert_eq!(ssl_provider_cli::run(&command_line), ExitCode::SUCCESS);
+}
+
+#[test]
+fn a_panic_costs_one_connection_and_is_counted_and_reported_without_secrets() {
+    if let Ok(arguments) = std::env::var(ARGUMENTS) {
+        return run_on_a_trap(&arguments);
+    }
+    let device = Device::echo();
+    let folder = tempfile::tempdir().unwrap();
+    let armed = folder.path().join("armed");
+    let start = |arguments: &[&str]| {
+        let fixed = ["sslprov", "proxy", "--json", "--backend", "trap", "--insecure"];
+        let addresses = ["--listen", "127.0.0.1:0", "--to", &device.address];
+        let all = [&fixed, &addresses[..], &["--threads", "1"], &PATIENT, arguments].concat();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let name = "a_panic_costs_one_connection_and_is_counted_and_reported_without_secrets";
+        command.args(["--exact", name, "--nocapture"]);
+        command.env(ARGUMENTS, all.join("\n")).env(PANIC, &armed).stderr(Stdio::piped());
+        Server::start_command(command).map_err(|output| format!("{output:?}")).expect("it listens")
+    };
+    let echo = |mut stream: &TcpStream| {
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+    };
+
+    let mut proxy = start(&["--plain", "--metrics", "127.0.0.1:0"]);
+    let mut stderr = std::io::BufReader::new(proxy.child.stderr.take().unwrap());
+    let mut text = String::new();
+    let metrics = loop {
+        assert!(std::io::BufRead::read_line(&mut stderr, &mut text).unwrap() > 0, "{text}");
+        if let Some((_, url)) = text.split_once("metrics at http://") {
+            break url.trim_end().strip_suffix("/metrics").unwrap().to_owned();
+        }
+    };
+    let first = proxy.connect();
+    echo(&first);
+    fs::write(&armed, "").unwrap();
+    let error = proxy.connect().read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    let event = proxy.expect_end("panicked");
+    assert!(event["detail"].as_str().unwrap().contains("proxy.rs:"), "{event}");
+    assert!(!armed.exists());
+    // The others on its thread go on, and new ones come.
+    echo(&first);
+    echo(&proxy.connect());
+    drop(first);
+    for _ in 0..2 {
+        proxy.expect_end("closed_by_client");
+    }
+    let response = http(&metrics, "GET /metrics HTTP/1.0\r\n\r\n");
+    let (_, samples) = response.split_once("\r\n\r\n").unwrap();
+    let panicked = "sslprov_proxy_connections_failed_total{reason=\"panicked\"}";
+    assert_eq!(sample(samples, panicked), 1.0);
+    assert_eq!(sample(samples, "sslprov_proxy_connections_active"), 0.0);
+    proxy.signal("-TERM");
+    assert_eq!(proxy.wait().code(), Some(0));
+    stderr.read_to_string(&mut text).unwrap();
+    assert!(text.contains("sslprov: panicked at ") && text.contains("proxy.rs:"), "{text}");
+    assert!(!text.contains("with a secret"), "{text}");
+
+    // A client that speaks TLS gets an alert.
+    let (key, cert) = (file("ec-p256.pem"), file("ec-p256.cert.pem"));
+    let mut proxy = start(&["--key", &key, "--cert", &cert]);
+    fs::write(&armed, "").unwrap();
+    let error = ModernClient::connect(&proxy.address, TLS1_3).map(drop).unwrap_err();
+    assert!(error.to_string().contains("InternalError"), "{error}");
+    proxy.expect_end("panicked");
+    let mut client = ModernClient::connect(&proxy.address, TLS1_3).unwrap();
+    client.write(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
 }
 
 #[test]

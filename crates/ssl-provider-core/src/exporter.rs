@@ -68,8 +68,10 @@ impl MasterKey {
     /// - `randoms`: the client's and the server's, [`RANDOMS_LEN`] bytes together.
     /// - `context`: up to 65535 bytes; none is not the same as an empty one.
     ///
-    /// Without the extended master secret, two sessions may share their keying material (RFC 7627
-    /// section 5.4): what is bound to it must not rely on its being unique then.
+    /// Without the extended master secret, two sessions may share their keying material (triple
+    /// handshake), so an endpoint must not export it for authentication within the session (RFC
+    /// 7627 section 5.4). A master key is not told what it is exported for, and Windows exports
+    /// without, so that is left to the caller, who knows what the hellos negotiated.
     ///
     /// # Errors
     ///
@@ -101,6 +103,10 @@ impl MasterKey {
 
     /// Derives a key block of an EAP method (`SslComputeEapKeyBlock`) and fills `out`; `randoms`
     /// are the client's and the server's, [`RANDOMS_LEN`] bytes together.
+    ///
+    /// Without the extended master secret, what holds of
+    /// [exporters](Self::export_keying_material) holds of methods that rely on compound
+    /// authentication, too.
     ///
     /// # Errors
     ///

@@ -244,7 +244,24 @@ impl<T> HandleTable<T> {
         of_kind.then_some((u32::try_from(index).ok()?, plain & ((1 << GENERATION_BITS) - 1)))
     }
 
-    /// The round function of the Feistel permutation: SipHash, of the key first.
+    /// The round function of the Feistel permutation: 32 bits of SipHash-1-3, of the key first.
+    ///
+    /// The input always has 21 bytes: key, number of the round, half. So the key as a prefix is as
+    /// good as one in the initial state: no input continues another, and the output is not the
+    /// state. If that is a pseudorandom function, the four rounds are four independent ones, since
+    /// their numbers differ, and together a strong pseudorandom permutation (Luby and Rackoff
+    /// 1988): also who chooses handles and learns which are live cannot tell it from a random one.
+    /// With halves of 32 bits that holds for far fewer than 2^16 handles; with that many, chosen,
+    /// four rounds can be told from a random permutation.
+    ///
+    /// Who sees handles knows what most of them encode, as slots and generations are counted. Below
+    /// that bound they learn neither the key nor the next handle: a guess is a live handle with the
+    /// probability that [`HandleTable`] states. Above it, no such claim is made. What does not rest
+    /// on the permutation: a handle that was freed, or that has another kind, is refused. Handles
+    /// detect mistakes and do not authorize: who can call the interface can read the key in the
+    /// memory of the process. Who passes handles on to others has to check whose they are.
+    ///
+    /// The standard library may change its hash; that would change these claims, not the checks.
     fn round(&self, round: u8, half: u32) -> u32 {
         let mut hasher = self.keyed.clone();
         (round, half).hash(&mut hasher);

@@ -95,7 +95,8 @@ impl Provider {
         Ok(PremasterKey { parameters: connection, secret, encrypted })
     }
 
-    /// Returns the block of RSAES-PKCS1-v1_5 with a premaster secret at its end (RFC 8017 section 7.2.1).
+    /// Returns the block of RSAES-PKCS1-v1_5 with a premaster secret at its end (RFC 8017 section
+    /// 7.2.1).
     fn pad(&self, len: usize, secret: &PremasterSecret) -> Result<Zeroizing<Vec<u8>>, Error> {
         let mut block = Zeroizing::new(vec![0; len]);
         let mut random = Zeroizing::new(vec![0; 2 * (len - 3 - MASTER_SECRET_LEN)]);

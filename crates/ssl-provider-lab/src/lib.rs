@@ -7,6 +7,8 @@
 //!
 //! [`client`] is the other side, also without sockets: it connects to old devices, and refuses
 //! servers that deviate from the protocol.
+//!
+//! [`worker`] runs the threads of a server so that a panic does not end it.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +28,7 @@ mod session;
 mod settings;
 mod signed_params;
 mod tickets;
+pub mod worker;
 
 pub use ssl_provider_wire::Alert;
 

@@ -17,11 +17,13 @@ use mio::{Events, Interest, Poll, Token, Waker};
 #[cfg(unix)]
 use rustix::io::Errno;
 use ssl_provider::Error;
+use ssl_provider_wire::Alert;
 
 use crate::connection::{Connection, Ending, SessionInfo};
 use crate::http::Request;
 use crate::refusal::Cause;
 use crate::settings::Settings;
+use crate::worker::{Worker, run_workers};
 
 /// Limits of a server. A connection takes a few kB of memory usually, and half a megabyte at most.
 #[derive(Clone, Copy, Debug)]
@@ -194,34 +196,24 @@ impl Server {
         };
         let (accepted, reported) = (AtomicU64::new(0), AtomicBool::new(false));
         let capacity = limits.connections.div_ceil(threads.len());
-        thread::scope(|scope| {
-            let mut workers = Vec::new();
-            for (poll, listener) in threads {
-                let worker = Worker {
-                    poll,
-                    listener,
-                    listener_ready: true,
-                    out_of_resources: false,
-                    clients: Vec::new(),
-                    free: Vec::new(),
-                    paused: VecDeque::new(),
-                    have_waited: false,
-                    capacity,
-                    settings: &settings,
-                    limits,
-                    accepted: &accepted,
-                    reported: &reported,
-                    stop: &stop,
-                    observer,
-                    buffer: vec![0; READ_LEN],
-                };
-                workers.push(scope.spawn(|| worker.run()));
-            }
-            workers.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })
+        run_workers(threads.into_iter().map(|(poll, listener)| Poller {
+            poll,
+            listener,
+            listener_ready: true,
+            out_of_resources: false,
+            clients: Vec::new(),
+            free: Vec::new(),
+            paused: VecDeque::new(),
+            have_waited: false,
+            capacity,
+            settings: &settings,
+            limits,
+            accepted: &accepted,
+            reported: &reported,
+            stop: &stop,
+            observer,
+            buffer: vec![0; READ_LEN],
+        }))
     }
 }
 
@@ -249,7 +241,8 @@ const SPARE_DESCRIPTORS: usize = 8;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_LEN: usize = 256 << 10;
 
-struct Worker<'a> {
+/// One thread.
+struct Poller<'a> {
     poll: Poll,
     listener: mio::net::TcpListener,
     /// Whether the listener's queue may have connections.
@@ -274,8 +267,8 @@ struct Worker<'a> {
     buffer: Vec<u8>,
 }
 
-impl Worker<'_> {
-    fn run(mut self) -> io::Result<()> {
+impl Worker for Poller<'_> {
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut last_sweep = Instant::now();
         let mut stopped_at: Option<Instant> = None;
@@ -300,7 +293,7 @@ impl Worker<'_> {
                 match event.token() {
                     WAKER => {}
                     LISTENER => self.listener_ready = true,
-                    Token(index) => self.serve(index, event.is_read_closed()),
+                    Token(index) => self.proceed(index, event.is_read_closed()),
                 }
             }
             self.decrypt();
@@ -319,6 +312,19 @@ impl Worker<'_> {
         Ok(())
     }
 
+    fn abandon_all(&mut self) {
+        for index in 0..self.clients.len() {
+            self.remove(index, End::Tls(Ending::Refused(Alert::InternalError)));
+        }
+        // What the panic has left half done. An event of the listener may be lost.
+        self.clients.clear();
+        self.free.clear();
+        self.paused.clear();
+        self.listener_ready = true;
+    }
+}
+
+impl Poller<'_> {
     fn is_idle(&self) -> bool {
         self.clients.len() == self.free.len()
     }
@@ -387,7 +393,7 @@ impl Worker<'_> {
     }
 
     /// Continues a connection whose socket is ready or closed by the client.
-    fn serve(&mut self, index: usize, is_closed: bool) {
+    fn proceed(&mut self, index: usize, is_closed: bool) {
         let Some(Some(client)) = self.clients.get_mut(index) else { return };
         let was_paused = client.is_paused();
         let end =
@@ -691,7 +697,6 @@ mod tests {
         Backend, BackendInfo, Error, Operation, ProtocolVersion, RsaPrivateKeyDer, Support,
         default_backend,
     };
-    use ssl_provider_wire::Alert;
 
     use super::*;
 

@@ -90,7 +90,7 @@ pub enum ClientAuth {
 }
 
 /// What a server may negotiate. The default is everything with RSA key exchange, except for legacy
-/// versions and suites.
+/// versions and suites. Later versions have more fields: end with `..Options::default()`.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Versions, in any order.

@@ -439,7 +439,7 @@ mod tests {
 
     use num_bigint::BigUint;
     use ssl_provider_testkit::bytes::{Rng, number_from_env};
-    use ssl_provider_testkit::loud::{CPU_FEATURES, not_tested_without, progress};
+    use ssl_provider_testkit::diagnostics::{CPU_FEATURES, not_tested_without, progress};
 
     use super::*;
     use crate::blocks::LOOKUP_PARTS;

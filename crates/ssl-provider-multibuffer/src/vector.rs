@@ -547,7 +547,7 @@ macro_rules! on_every_kernel {
 #[cfg(test)]
 macro_rules! on_every_fast_kernel {
     ($test:ident) => {{
-        use ssl_provider_testkit::loud::{assert_not_expected, not_tested_without};
+        use ssl_provider_testkit::diagnostics::{assert_not_expected, not_tested_without};
 
         use crate::vector::{Avx512, AvxIfma, AvxIfmaTwin};
 
@@ -571,7 +571,7 @@ pub(crate) use {on_every_fast_kernel, on_every_kernel};
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider_testkit::loud::{EXPECT_CPU, expected_cpu_features};
+    use ssl_provider_testkit::diagnostics::{EXPECT_CPU, expected_cpu_features};
 
     use super::*;
 

@@ -16,7 +16,7 @@ use ssl_provider_core::{
 };
 
 use crate::ec::{group, key_from_number};
-use crate::{OpenSsl, failure, rsa};
+use crate::{NAME, OpenSsl, failure, rsa};
 
 impl Signatures for OpenSsl {
     fn verify(
@@ -61,6 +61,9 @@ impl Signatures for OpenSsl {
 struct RsaKey(PKey<Private>);
 
 impl SignatureKey for RsaKey {
+    /// Verifies before it returns: a signature that is wrong modulo one prime reveals the key
+    /// (Boneh–DeMillo–Lipton). OpenSSL checks the result of the Chinese remainder theorem, but not
+    /// the one that it then computes with d, which a fault in the modulus makes wrong too.
     fn sign(&self, scheme: SignatureScheme, digest: &[u8]) -> Result<Vec<u8>, Error> {
         let unsupported = Error::Unsupported(Operation::Sign(scheme));
         if !scheme.is_rsa() {
@@ -77,9 +80,15 @@ impl SignatureKey for RsaKey {
             let mut signature = vec![0; self.0.size()];
             let len = context.sign(digest, Some(&mut signature))?;
             signature.truncate(len);
-            Ok(signature)
+            context.verify_init()?;
+            set_up(&mut context, hash, scheme.algorithm())?;
+            let verified = context.verify(digest, &signature)?;
+            Ok((signature, verified))
         };
-        sign().map_err(failure)
+        match sign().map_err(failure)? {
+            (signature, true) => Ok(signature),
+            (_, false) => Err(FAULTY),
+        }
     }
 }
 
@@ -95,6 +104,9 @@ impl SignatureKey for EcdsaKey {
         signature.to_der().map_err(failure)
     }
 }
+
+/// The signature does not verify, so the key in memory is faulty.
+const FAULTY: Error = Error::Backend { backend: NAME, code: 0 };
 
 ssl_provider_core::redacted_debug! { RsaKey { .. } EcdsaKey { .. } }
 
@@ -129,6 +141,41 @@ fn set_up<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// OpenSSL computes a result that fails its check once more, with the private exponent modulo
+    /// the same modulus, and does not check that.
+    #[test]
+    fn a_signature_with_a_fault_in_the_modulus_is_not_delivered() {
+        use openssl::rsa::RsaPrivateKeyBuilder;
+        use ssl_provider_core::RsaPrivateKeyDer;
+
+        let der = include_bytes!("../../ssl-provider-testkit/keys/rsa-2048.der");
+        let der = RsaPrivateKeyDer::from_der(der).unwrap();
+        let with_modulus = |modulus: &[u8]| {
+            let number = |bytes: &[u8]| rsa::secret(bytes).unwrap();
+            let [p, q] = der.primes().map(number);
+            let [dp, dq, qinv] = der.crt_parts().map(number);
+            let [e, d] = [der.public_exponent(), der.private_exponent()].map(number);
+            let key = RsaPrivateKeyBuilder::new(number(modulus), e, d).unwrap();
+            let key = key.set_factors(p, q).unwrap().set_crt_params(dp, dq, qinv).unwrap();
+            RsaKey(PKey::from_rsa(key.build()).unwrap())
+        };
+        let mut modulus = der.modulus().to_vec();
+        let schemes = [
+            (SignatureScheme::RsaMd5Sha1, 36),
+            (SignatureScheme::RsaSha256, 32),
+            (SignatureScheme::RsaPssSha256, 32),
+        ];
+        for (scheme, len) in schemes {
+            with_modulus(&modulus).sign(scheme, &vec![1; len]).unwrap();
+        }
+        modulus[100] ^= 0x10;
+        for (scheme, len) in schemes {
+            let signed = with_modulus(&modulus).sign(scheme, &vec![1; len]);
+            assert!(matches!(signed, Err(Error::Backend { .. })), "{scheme:?}: {signed:?}");
+            assert!(ErrorStack::get().errors().is_empty());
+        }
+    }
 
     #[test]
     fn a_digest_that_is_too_long_for_the_modulus_fails_and_leaves_the_queue_empty() {

@@ -2,7 +2,7 @@
 //! `rsa-2048` of the test kit: `cargo xtask key-server` starts the server and this client.
 //!
 //! Arguments: the socket, the wrapper of the backend as the server has it (`batches` or `library`),
-//! rounds, and seconds for each measurement of a round.
+//! rounds, seconds for each measurement of a round, and microseconds of busy polling.
 
 // A measurement that cannot go on panics.
 #![allow(clippy::unwrap_used)]
@@ -77,9 +77,10 @@ mod linux {
 
     pub(super) fn main() {
         let arguments: Vec<String> = env::args().skip(1).collect();
-        let [socket, wrapper, rounds, seconds] = &arguments[..] else {
-            panic!("usage: compare SOCKET batches|library ROUNDS SECONDS");
+        let [socket, wrapper, rounds, seconds, busy_poll] = &arguments[..] else {
+            panic!("usage: compare SOCKET batches|library ROUNDS SECONDS MICROSECONDS");
         };
+        let polling = Duration::from_micros(busy_poll.parse().unwrap());
         let rounds: usize = rounds.parse().unwrap();
         let time = Duration::from_secs_f64(seconds.parse().unwrap());
         let library = default_backend().unwrap();
@@ -88,7 +89,10 @@ mod linux {
             let provider = Provider::open(backend).with_policy(POLICY);
             let local = test_key.load(&provider);
             let key = match socket {
-                Some(path) => KeyServer::at(path).private_key(&provider, local.modulus()).unwrap(),
+                Some(path) => {
+                    let server = KeyServer::at(path).with_busy_poll(polling);
+                    server.private_key(&provider, local.modulus()).unwrap()
+                }
                 None => local,
             };
             let exchange = Exchange::tls1_2();
@@ -127,8 +131,8 @@ mod linux {
         let [local, remote] = latencies.map(median);
         let [local_rate, remote_rate] = rates.map(median);
         println!(
-            "| {wrapper} | {local:.0} µs | {remote:.0} µs | {:.1} µs | {local_rate:.0} | \
-             {remote_rate:.0} | {:.3} |",
+            "| {wrapper} | {busy_poll} µs | {local:.0} µs | {remote:.0} µs | {:.1} µs | \
+             {local_rate:.0} | {remote_rate:.0} | {:.3} |",
             median(overheads),
             median(ratios),
         );

@@ -41,6 +41,8 @@ pub struct KeyServer(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     time_limit: Duration,
+    /// How long a call asks for its reply over and over before it sleeps.
+    busy_poll: Duration,
     /// Users whose key servers are trusted.
     trusted: Vec<u32>,
     pool: Mutex<Pool>,
@@ -150,13 +152,22 @@ impl From<KeyServerError> for Error {
 impl KeyServer {
     /// Names the key server at a path. It must run as this user or as root.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self::new(path.into(), TIME_LIMIT, vec![geteuid().as_raw(), ROOT])
+        Self::new(path.into(), TIME_LIMIT, Duration::ZERO, vec![geteuid().as_raw(), ROOT])
     }
 
     /// Limits the time of a call: connecting, sending and receiving, each. Default: 5 seconds.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
-        Self::new(self.0.path.clone(), time_limit, self.0.trusted.clone())
+        Self::new(self.0.path.clone(), time_limit, self.0.busy_poll, self.0.trusted.clone())
+    }
+
+    /// Asks for the reply over and over for so long before it sleeps. Default: zero.
+    ///
+    /// To wake a thread takes tens of microseconds where the processor sleeps too; this takes a
+    /// processor meanwhile. See also [`crate::Limits::busy_poll`].
+    #[must_use]
+    pub fn with_busy_poll(self, busy_poll: Duration) -> Self {
+        Self::new(self.0.path.clone(), self.0.time_limit, busy_poll, self.0.trusted.clone())
     }
 
     /// Trusts a key server of these users too.
@@ -164,13 +175,13 @@ impl KeyServer {
     pub fn trusting(self, uids: impl IntoIterator<Item = u32>) -> Self {
         let mut trusted = self.0.trusted.clone();
         trusted.extend(uids);
-        Self::new(self.0.path.clone(), self.0.time_limit, trusted)
+        Self::new(self.0.path.clone(), self.0.time_limit, self.0.busy_poll, trusted)
     }
 
-    fn new(path: PathBuf, time_limit: Duration, trusted: Vec<u32>) -> Self {
+    fn new(path: PathBuf, time_limit: Duration, busy_poll: Duration, trusted: Vec<u32>) -> Self {
         let pool = Mutex::new(Pool { process: process::id(), idle: Vec::new() });
         let next_id = AtomicU32::new(0);
-        Self(Arc::new(Shared { path, time_limit, trusted, pool, next_id }))
+        Self(Arc::new(Shared { path, time_limit, busy_poll, trusted, pool, next_id }))
     }
 
     /// Returns the path.
@@ -286,7 +297,7 @@ impl Shared {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let request = Request { id, command }.to_bytes()?;
         let (connection, len) = match self.idle_connection() {
-            Some(connection) => match connection.exchange(&request, buffer, self.time_limit) {
+            Some(connection) => match connection.exchange(&request, buffer, self) {
                 // The server may have been restarted since. A request has the same reply each time
                 // that it is made.
                 Err(KeyServerError::Closed) => {
@@ -312,7 +323,7 @@ impl Shared {
         buffer: &mut [u8],
     ) -> Result<(Connection, usize), KeyServerError> {
         let connection = Connection::open(self)?;
-        let len = connection.exchange(request, buffer, self.time_limit)?;
+        let len = connection.exchange(request, buffer, self)?;
         Ok((connection, len))
     }
 
@@ -370,7 +381,7 @@ impl Connection {
         &self,
         request: &[u8],
         buffer: &mut [u8],
-        time_limit: Duration,
+        shared: &Shared,
     ) -> Result<usize, KeyServerError> {
         let started = Instant::now();
         let socket = self.0.as_raw_fd();
@@ -381,17 +392,23 @@ impl Connection {
             left = left.get(sent.map_err(failure)?..).unwrap_or_default();
         }
         let mut len = 0;
+        let asked = Instant::now();
         loop {
             let place = buffer.get_mut(len..).unwrap_or_default();
-            match uninterrupted(|| recv(socket, place, MsgFlags::empty())).map_err(failure)? {
-                0 => return Err(KeyServerError::Closed),
-                received => len += received,
+            let flags = match asked.elapsed() < shared.busy_poll {
+                true => MsgFlags::MSG_DONTWAIT,
+                false => MsgFlags::empty(),
+            };
+            match uninterrupted(|| recv(socket, place, flags)) {
+                Err(Errno::EAGAIN) if !flags.is_empty() => continue,
+                Ok(0) => return Err(KeyServerError::Closed),
+                received => len += received.map_err(failure)?,
             }
             let received = buffer.get(..len).unwrap_or_default();
             match message_len(received, buffer.len())? {
                 Some(whole) if whole == len => return Ok(len),
                 Some(whole) if whole < len => return Err(Malformed::Syntax.into()),
-                Some(_) | None if started.elapsed() > time_limit => {
+                Some(_) | None if started.elapsed() > shared.time_limit => {
                     return Err(KeyServerError::TimedOut);
                 }
                 Some(_) | None => {}
@@ -449,7 +466,7 @@ mod tests {
     fn the_key_server_of_a_user_who_is_not_trusted_gets_no_request() {
         let path = path("trust");
         let listener = UnixListener::bind(&path).unwrap();
-        let server = KeyServer::new(path.clone(), TIME_LIMIT, vec![u32::MAX]);
+        let server = KeyServer::new(path.clone(), TIME_LIMIT, Duration::ZERO, vec![u32::MAX]);
         let refused = server.public_keys();
         assert!(matches!(refused, Err(KeyServerError::OtherUser(_))), "{refused:?}");
         let (mut stream, _) = listener.accept().unwrap();

@@ -35,12 +35,12 @@ pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
 pub mod curve;
+pub mod diagnostics;
 pub mod direction;
 pub mod exchange;
 pub mod fake;
 pub mod group;
 pub mod known_random;
-pub mod loud;
 pub mod reference;
 pub mod rsa_key;
 pub mod signature;
@@ -212,6 +212,7 @@ macro_rules! conformance_tests {
                 handshakes_of_captures handshakes_of_recorded_agreements
                 handshakes_verify_over_the_recorded_messages
                 handshakes_of_every_suite;
+            suites: suites_recorded_from_the_master_secret_on;
             rsa: rsa_decrypts_with_every_size_of_key rsa_keeps_leading_zeros
                 rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time;
             agreement: agreement_ecdh_wycheproof_vectors agreement_x25519_wycheproof_vectors

@@ -14,7 +14,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::bytes::hex;
-use crate::loud::not_tested;
+use crate::diagnostics::not_tested;
 use crate::skip_current;
 
 /// The variable that says where the vectors are: a folder; `require` for the one beside the

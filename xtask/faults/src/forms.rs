@@ -69,12 +69,14 @@ pub(crate) fn all(key: &KeyParts, engine: bool) -> Vec<Form> {
     if engine { of_engine(key) } else { of_library(key) }
 }
 
-/// Numbers as bytes and as words, and in the Montgomery form of words of 64 bits.
+/// Numbers as bytes and as words, and in the Montgomery form of words of 64 bits, powers of whose
+/// radix R are kept modulo the primes and the modulus.
 fn of_library(key: &KeyParts) -> Vec<Form> {
     const BYTES: (&[u8], usize) = (&[0xff], 1);
-    let KeyParts { d, p, q, dp, dq, qinv, .. } = key;
+    let KeyParts { n, d, p, q, dp, dq, qinv, .. } = key;
     let mut forms = Vec::new();
-    for (part, number) in [("p", p), ("q", q), ("dp", dp), ("dq", dq), ("qinv", qinv), ("d", d)] {
+    let parts = [("p", p), ("q", q), ("dp", dp), ("dq", dq), ("qinv", qinv), ("d", d), ("n", n)];
+    for (part, number) in parts {
         // The lowest word first is the same as little-endian, on the processors that libraries have
         // assembly for.
         forms.push(Form::new((part, "words"), BYTES, number.to_bytes_le()));
@@ -82,16 +84,16 @@ fn of_library(key: &KeyParts) -> Vec<Form> {
         let words = number.to_u64_digits().into_iter().rev().flat_map(u64::to_le_bytes);
         forms.push(Form::new((part, "words, the highest first"), BYTES, words));
     }
-    for (part, prime) in [("p", p), ("q", q)] {
-        let radix = BigUint::from(1u8) << prime.bits().next_multiple_of(64);
+    for (part, modulus) in [("p", p), ("q", q), ("n", n)] {
+        let radix = BigUint::from(1u8) << modulus.bits().next_multiple_of(64);
         let mut add = |part, name, number: BigUint| {
             forms.push(Form::new((part, name), BYTES, number.to_bytes_le()));
         };
-        add(part, "R mod the prime", &radix % prime);
-        add(part, "R^2 mod the prime", &radix * &radix % prime);
-        add(part, "R^3 mod the prime", &radix * &radix * &radix % prime);
+        add(part, "R", &radix % modulus);
+        add(part, "R^2", &radix * &radix % modulus);
+        add(part, "R^3", &radix * &radix * &radix % modulus);
         if part == "p" {
-            add("qinv", "Montgomery form", qinv * &radix % prime);
+            add("qinv", "Montgomery form", qinv * &radix % modulus);
         }
     }
     forms

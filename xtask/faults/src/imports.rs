@@ -3,15 +3,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use anyhow::Result;
 use ssl_provider::{DecryptedPremaster, Error, MasterKey};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::exchange::Exchange;
 use ssl_provider_testkit::rsa_key::TestKey;
 
-use crate::targets::{Loaded, Raw};
+use crate::targets::{Loaded, Raw, Target};
+use crate::{Trial, Verdict};
 
 /// A ciphertext, and what its import must be.
-pub(crate) struct Input {
+struct Input {
     good: bool,
     ciphertext: Vec<u8>,
     block: Vec<u8>,
@@ -22,7 +24,7 @@ pub(crate) struct Input {
 }
 
 /// Good and bad ciphertexts in turn, one for each lane of multi-buffer RSA.
-pub(crate) fn inputs(key: &TestKey) -> Vec<Input> {
+fn inputs(key: &TestKey) -> Vec<Input> {
     type Change = fn(&mut Rng, &mut [u8]);
     const NONE: Change = |_, _| ();
     const CHANGES: [(bool, Change); 8] = [
@@ -72,27 +74,52 @@ pub(crate) struct Observation {
     by_library: usize,
 }
 
-/// What a flip came to.
-#[derive(Debug)]
-pub(crate) struct Verdict {
-    /// `right` if nothing changed, `recomputed` if multi-buffer RSA left more to the library,
-    /// `error` if imports were refused; the last also for panics, which are a problem besides.
-    pub(crate) outcome: &'static str,
-    /// What must not happen.
-    pub(crate) problems: Vec<String>,
+/// A target, and the ciphertexts that are imported with its keys.
+pub(crate) struct Imports {
+    target: Target,
+    inputs: Vec<Input>,
 }
 
-impl Verdict {
-    /// Whether all is as without a flip.
-    pub(crate) fn is_right(&self) -> bool {
-        self.outcome == "right" && self.problems.is_empty()
+impl Imports {
+    pub(crate) fn of(target: Target) -> Self {
+        Self { target, inputs: inputs(&TestKey::rsa_2048()) }
+    }
+}
+
+impl Trial for Imports {
+    type Key = Loaded;
+    type Observation = Observation;
+
+    fn engine(&self) -> bool {
+        self.target.engine()
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        self.target.parts()
+    }
+
+    fn load(&self) -> Result<Loaded> {
+        self.target.load()
+    }
+
+    fn observe(&self, key: &Loaded) -> Observation {
+        observe(&self.target, key, &self.inputs)
+    }
+
+    fn judge(&self, seen: &Observation, without: &Observation) -> Verdict {
+        seen.judge(&self.inputs, without)
+    }
+
+    /// Two faults may deliver a wrong plaintext: OpenSSL does not check what it computes with d.
+    fn problems_of_two(&self, _seen: &Observation) -> Vec<String> {
+        Vec::new()
     }
 }
 
 /// Imports a good ciphertext and a bad one after the other; where the key is one of multi-buffer
 /// RSA, batches that fill all of its lanes, half of them, and a quarter.
-pub(crate) fn observe(loaded: &Loaded<'_>, inputs: &[Input]) -> Observation {
-    let lens: &[usize] = if loaded.target.engine() { &[8, 4, 2] } else { &[1, 1] };
+fn observe(target: &Target, loaded: &Loaded, inputs: &[Input]) -> Observation {
+    let lens: &[usize] = if target.engine() { &[8, 4, 2] } else { &[1, 1] };
     let mut first = 0;
     let mut batches = Vec::new();
     for len in lens {
@@ -101,13 +128,13 @@ pub(crate) fn observe(loaded: &Loaded<'_>, inputs: &[Input]) -> Observation {
         first = if *len == 1 { batch.end } else { 0 };
         batches.push(batch.clone().zip(import(loaded, &inputs[batch])).collect());
     }
-    let (operations, by_library) = loaded.target.take_log();
+    let (operations, by_library) = target.take_log();
     Observation { batches, operations, by_library }
 }
 
 /// Imports ciphertexts as one batch, or by itself if it is only one.
-fn import(loaded: &Loaded<'_>, inputs: &[Input]) -> Vec<End> {
-    let Loaded { provider, key, .. } = loaded;
+fn import(loaded: &Loaded, inputs: &[Input]) -> Vec<End> {
+    let Loaded { provider, key } = loaded;
     let exchange = Exchange::tls1_2();
     let (version, suite, parameters) =
         (exchange.protocol, exchange.suite.id, exchange.parameters());
@@ -140,7 +167,7 @@ fn import(loaded: &Loaded<'_>, inputs: &[Input]) -> Vec<End> {
 
 impl Observation {
     /// Judges what was seen with a flip by what was seen without.
-    pub(crate) fn judge(&self, inputs: &[Input], without: &Self) -> Verdict {
+    fn judge(&self, inputs: &[Input], without: &Self) -> Verdict {
         let mut problems = Vec::new();
         for Raw { ciphertext, block } in &self.operations {
             let input = inputs.iter().find(|input| input.ciphertext == *ciphertext);

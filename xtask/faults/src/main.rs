@@ -1,5 +1,6 @@
 //! The program that `cargo xtask faults` runs: it flips bits of a private key that a backend has
-//! loaded, in its own memory, imports with it, and prints what came of each flip as a JSON line.
+//! loaded, in its own memory, imports or signs with it, and prints what came of each flip as a JSON
+//! line.
 //!
 //! `faults TARGET FLIPS SEED`. The parts of the key take turns, and so do the places where a part
 //! is; the bit is random. `cargo xtask faults` judges the lines, and what happens to the process.
@@ -9,6 +10,7 @@
 mod forms;
 mod imports;
 mod memory;
+mod signatures;
 mod targets;
 
 use std::collections::BTreeSet;
@@ -21,9 +23,10 @@ use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 use crate::forms::Form;
-use crate::imports::{Input, Observation, observe};
+use crate::imports::Imports;
 use crate::memory::{Memory, Place};
-use crate::targets::{Loaded, Target};
+use crate::signatures::Signing;
+use crate::targets::Target;
 
 fn main() -> ExitCode {
     match run(&env::args().skip(1).collect::<Vec<_>>()) {
@@ -39,52 +42,101 @@ fn run(arguments: &[String]) -> Result<()> {
     let [target, flips, seed] = arguments else {
         return Err(anyhow!("usage: faults TARGET FLIPS SEED; run `cargo xtask faults`"));
     };
+    let flips = flips.parse().context("FLIPS is a number")?;
+    let seed = seed.parse().context("SEED is a number")?;
+    // What a panic would print on each of many flips is in the outcome.
+    std::panic::set_hook(Box::new(|_| ()));
+    if let Some(name) = target.strip_prefix("sign:") {
+        return inject(&Signing::named(name)?, flips, seed);
+    }
     let Some(target) = Target::named(target)? else {
         println!("{}", json!({ "missing": "AVX-512 IFMA or AVX-IFMA, for multi-buffer RSA" }));
         return Ok(());
     };
-    // What a panic would print on each of many flips is in the outcome.
-    std::panic::set_hook(Box::new(|_| ()));
-    let mut injection = Injection::new(&target)?;
-    let mut rng = Rng::new(seed.parse().context("SEED is a number")?);
-    let parts = target.parts();
-    for number in 0..flips.parse().context("FLIPS is a number")? {
+    inject(&Imports::of(target), flips, seed)
+}
+
+fn inject(trial: &impl Trial, flips: usize, seed: u64) -> Result<()> {
+    let mut injection = Injection::new(trial)?;
+    let mut rng = Rng::new(seed);
+    let parts = trial.parts();
+    for number in 0..flips {
         let result = injection.flip(parts[number % parts.len()], number / parts.len(), &mut rng)?;
         println!("{result}");
     }
     Ok(())
 }
 
-/// A target, and what its keys are searched for and tried with.
-struct Injection<'t> {
-    target: &'t Target,
-    forms: Vec<Form>,
-    inputs: Vec<Input>,
-    memory: Memory,
-    /// What is seen without a flip.
-    good: Observation,
+/// Something that is done with a key while one of its bits is wrong.
+pub(crate) trait Trial {
+    /// A loaded key.
+    type Key;
+    /// What was seen of it.
+    type Observation: PartialEq;
+
+    /// Whether the numbers are those of multi-buffer RSA.
+    fn engine(&self) -> bool;
+
+    /// The parts of the key that are flipped in turn.
+    fn parts(&self) -> &'static [&'static str];
+
+    /// Loads the key.
+    fn load(&self) -> Result<Self::Key>;
+
+    /// Uses the key.
+    fn observe(&self, key: &Self::Key) -> Self::Observation;
+
+    /// Judges what was seen with a flip by what was seen without.
+    fn judge(&self, seen: &Self::Observation, without: &Self::Observation) -> Verdict;
+
+    /// What must not happen even with two faults, in two parts of the key.
+    fn problems_of_two(&self, seen: &Self::Observation) -> Vec<String>;
 }
 
-impl<'t> Injection<'t> {
-    fn new(target: &'t Target) -> Result<Self> {
-        let (forms, inputs) = {
-            // Dropped before a key is loaded, so that its numbers are not taken for the library's.
-            // The allocator overwrites what is freed; see `cargo xtask faults`.
-            let key = TestKey::rsa_2048();
-            (forms::all(&key.parts(), target.engine()), imports::inputs(&key))
-        };
+/// What a flip came to.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// `right` if nothing changed, `recomputed` if multi-buffer RSA left more to the library,
+    /// `error` if operations were refused; the last also for panics and for wrong signatures, which
+    /// are a problem besides.
+    pub(crate) outcome: &'static str,
+    /// What must not happen.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether all is as without a flip.
+    pub(crate) fn is_right(&self) -> bool {
+        self.outcome == "right" && self.problems.is_empty()
+    }
+}
+
+/// A trial, and what its keys are searched for.
+struct Injection<'t, T: Trial> {
+    trial: &'t T,
+    forms: Vec<Form>,
+    memory: Memory,
+    /// What is seen without a flip.
+    good: T::Observation,
+}
+
+impl<'t, T: Trial> Injection<'t, T> {
+    fn new(trial: &'t T) -> Result<Self> {
+        // The test key is dropped before a key is loaded, so that its numbers are not taken for the
+        // library's. The allocator overwrites what is freed; see `cargo xtask faults`.
+        let forms = forms::all(&TestKey::rsa_2048().parts(), trial.engine());
         let memory = Memory::open()?;
-        let good = observe(&target.load()?, &inputs);
-        let verdict = good.judge(&inputs, &good);
+        let good = trial.observe(&trial.load()?);
+        let verdict = trial.judge(&good, &good);
         ensure!(verdict.is_right(), "without a flip: {verdict:?}");
-        Ok(Self { target, forms, inputs, memory, good })
+        Ok(Self { trial, forms, memory, good })
     }
 
     /// Flips a random bit of a part of a key, in the place that takes this turn, and returns what
     /// came of it.
     fn flip(&mut self, part: &str, turn: usize, rng: &mut Rng) -> Result<Value> {
         // A key of its own, since the one before may have kept what it computed with a wrong bit.
-        let loaded = self.target.load()?;
+        let loaded = self.trial.load()?;
         let places = self.memory.places(&self.forms)?;
         let of_part: Vec<&Place> =
             places.iter().filter(|place| self.forms[place.form].part == part).collect();
@@ -96,39 +148,45 @@ impl<'t> Injection<'t> {
         // Before it happens, in case that the process ends.
         println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
         self.memory.flip(place, &self.forms, bit)?;
-        let verdict = observe(&loaded, &self.inputs).judge(&self.inputs, &self.good);
-        let in_use = !verdict.is_right() || self.is_in_use(&loaded, &places, place, bit)?;
+        let verdict = self.trial.judge(&self.trial.observe(&loaded), &self.good);
+        let is_right = verdict.is_right();
+        let Verdict { outcome, mut problems } = verdict;
+        let in_use = !is_right || {
+            let (in_use, of_two) = self.try_two(&loaded, &places, place, bit)?;
+            problems.extend(of_two);
+            in_use
+        };
         self.memory.flip(place, &self.forms, bit)?;
         Ok(json!({
             "part": part, "form": form, "places": of_part.len(), "bit": bit, "in_use": in_use,
-            "outcome": verdict.outcome, "problems": verdict.problems,
+            "outcome": outcome, "problems": problems,
         }))
     }
 
-    /// Whether a place is read at all where its flip changed no result: OpenSSL computes a result
-    /// that its check does not pass again, with the private exponent. A second fault, in that
-    /// exponent or in dp, shows the first: where nobody reads the place, all is as with the second
-    /// alone.
-    fn is_in_use(
+    /// Returns whether a place is read at all where its flip changed no result: OpenSSL computes a
+    /// result that its check does not pass again, with the private exponent. A second fault, in
+    /// that exponent or in dp, shows the first: where nobody reads the place, all is as with the
+    /// second alone. Returns also what two faults came to and must not.
+    fn try_two(
         &self,
-        loaded: &Loaded<'_>,
+        loaded: &T::Key,
         places: &[Place],
         place: &Place,
         bit: usize,
-    ) -> Result<bool> {
-        let Self { forms, inputs, memory, .. } = self;
+    ) -> Result<(bool, Vec<String>)> {
+        let Self { trial, forms, memory, .. } = self;
         let second = if forms[place.form].part == "d" { "dp" } else { "d" };
         let flip_second = || {
             let mut others = places.iter().filter(|other| forms[other.form].part == second);
             others.try_for_each(|other| memory.flip(other, forms, MIDDLE))
         };
         flip_second()?;
-        let both = observe(loaded, inputs);
+        let both = trial.observe(loaded);
         memory.flip(place, forms, bit)?;
-        let second_alone = observe(loaded, inputs);
+        let second_alone = trial.observe(loaded);
         memory.flip(place, forms, bit)?;
         flip_second()?;
-        Ok(both != second_alone)
+        Ok((both != second_alone, trial.problems_of_two(&both)))
     }
 }
 

@@ -18,7 +18,8 @@ use ssl_provider_testkit::exchange;
 use crate::forms::CRT;
 
 /// The key, with primes of 1024 bits.
-const KEY: &[u8] = include_bytes!("../../../crates/ssl-provider-testkit/keys/rsa-2048.der");
+pub(crate) const KEY: &[u8] =
+    include_bytes!("../../../crates/ssl-provider-testkit/keys/rsa-2048.der");
 
 /// A backend, or multi-buffer RSA around it.
 pub(crate) struct Target {
@@ -31,8 +32,7 @@ pub(crate) struct Target {
 }
 
 /// A key that a target has loaded.
-pub(crate) struct Loaded<'t> {
-    pub(crate) target: &'t Target,
+pub(crate) struct Loaded {
     pub(crate) provider: Provider,
     pub(crate) key: PrivateKey,
 }
@@ -74,10 +74,10 @@ impl Target {
     }
 
     /// Loads the key.
-    pub(crate) fn load(&self) -> Result<Loaded<'_>> {
+    pub(crate) fn load(&self) -> Result<Loaded> {
         let provider = exchange::open(&self.backend);
         let key = provider.load_private_key(KEY).context("cannot load the key")?;
-        Ok(Loaded { target: self, provider, key })
+        Ok(Loaded { provider, key })
     }
 
     /// Takes the operations that the backend has returned since the last call, and the number of
@@ -216,23 +216,13 @@ rsa_only! { Careless { 0 } }
 
 impl RsaDecryption for Careless {
     fn load(&self, der: &RsaPrivateKeyDer<'_>) -> Result<Box<dyn RsaPrivateKey>, Error> {
-        let number = BigUint::from_bytes_be;
-        let ([p, q], [dp, dq, qinv]) = (der.primes().map(number), der.crt_parts().map(number));
-        let [n, e, d] = [der.modulus(), der.public_exponent(), der.private_exponent()].map(number);
-        Ok(Box::new(CarelessKey { flaw: self.1, n, e, d, p, q, dp, dq, qinv }))
+        Ok(Box::new(CarelessKey { flaw: self.1, key: CrtKey::new(der) }))
     }
 }
 
 struct CarelessKey {
     flaw: Flaw,
-    n: BigUint,
-    e: BigUint,
-    d: BigUint,
-    p: BigUint,
-    q: BigUint,
-    dp: BigUint,
-    dq: BigUint,
-    qinv: BigUint,
+    key: CrtKey,
 }
 
 impl fmt::Debug for CarelessKey {
@@ -243,27 +233,63 @@ impl fmt::Debug for CarelessKey {
 
 impl RsaPrivateKey for CarelessKey {
     fn modulus_len(&self) -> usize {
-        self.n.to_bytes_be().len()
+        self.key.modulus_len()
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
-        let Self { flaw, n, e, d, p, q, dp, dq, qinv } = self;
+        let Self { flaw, key } = self;
         let c = BigUint::from_bytes_be(ciphertext);
-        let (mod_p, mod_q) = (c.modpow(dp, p), c.modpow(dq, q));
-        let difference = mod_p + p - &mod_q % p;
-        let mut m = (mod_q + difference * qinv % p * q) % n;
-        let failed = m.modpow(e, n) != c;
+        let mut m = key.power(&c);
+        let failed = m.modpow(&key.e, &key.n) != c;
         if *flaw == Flaw::Telling && failed {
-            m = c.modpow(d, n);
+            m = c.modpow(&key.d, &key.n);
         }
-        let bytes = m.to_bytes_be();
-        let (zeros, number) = em.split_at_mut(em.len() - bytes.len());
-        zeros.fill(0);
-        number.copy_from_slice(&bytes);
+        key.write(&m, em);
         if *flaw == Flaw::Telling && failed && !em.starts_with(&[0, 2]) {
             return Err(Error::Backend { backend: "careless", code: 1 });
         }
         Ok(())
+    }
+}
+
+/// The private operation of the planted backends.
+pub(crate) struct CrtKey {
+    n: BigUint,
+    e: BigUint,
+    d: BigUint,
+    p: BigUint,
+    q: BigUint,
+    dp: BigUint,
+    dq: BigUint,
+    qinv: BigUint,
+}
+
+impl CrtKey {
+    pub(crate) fn new(der: &RsaPrivateKeyDer<'_>) -> Self {
+        let number = BigUint::from_bytes_be;
+        let ([p, q], [dp, dq, qinv]) = (der.primes().map(number), der.crt_parts().map(number));
+        let [n, e, d] = [der.modulus(), der.public_exponent(), der.private_exponent()].map(number);
+        Self { n, e, d, p, q, dp, dq, qinv }
+    }
+
+    pub(crate) fn modulus_len(&self) -> usize {
+        self.n.to_bytes_be().len()
+    }
+
+    /// The private power, by the Chinese remainder theorem. Nothing is checked.
+    pub(crate) fn power(&self, c: &BigUint) -> BigUint {
+        let Self { n, p, q, dp, dq, qinv, .. } = self;
+        let (mod_p, mod_q) = (c.modpow(dp, p), c.modpow(dq, q));
+        let difference = mod_p + p - &mod_q % p;
+        (mod_q + difference * qinv % p * q) % n
+    }
+
+    /// Writes a number below the modulus with its leading zeros.
+    pub(crate) fn write(&self, number: &BigUint, out: &mut [u8]) {
+        let bytes = number.to_bytes_be();
+        let (zeros, number) = out.split_at_mut(out.len() - bytes.len());
+        zeros.fill(0);
+        number.copy_from_slice(&bytes);
     }
 }
 
@@ -280,5 +306,21 @@ mod tests {
         }
         assert!(Target::named("planted:careful").is_err());
         assert!(Target::named("multi-buffer:aws").is_err());
+    }
+
+    /// Why all of this is done: the power s of m is right modulo one prime, which is the greatest
+    /// common divisor of the modulus and s^e - m.
+    #[test]
+    fn one_wrong_power_reveals_a_prime() {
+        let right = CrtKey::new(&RsaPrivateKeyDer::from_der(KEY).unwrap());
+        let mut wrong = CrtKey::new(&RsaPrivateKeyDer::from_der(KEY).unwrap());
+        wrong.dp ^= BigUint::from(1u8) << 517;
+        let CrtKey { n, e, q, .. } = right;
+        let m = BigUint::from_bytes_be(&[0x3d; 255]);
+        let (mut factor, mut rest) = (n.clone(), (wrong.power(&m).modpow(&e, &n) + &n - m) % &n);
+        while rest != BigUint::ZERO {
+            (factor, rest) = (rest.clone(), factor % rest);
+        }
+        assert_eq!(factor, q);
     }
 }

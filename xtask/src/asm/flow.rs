@@ -3,7 +3,7 @@
 //!
 //! Public are the other arguments, constants, and what the function itself has saved on its stack.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::{Result, ensure};
@@ -17,6 +17,9 @@ pub(super) enum Taint {
     /// may replace through a pointer; so it is not trusted when it is read again.
     Constant,
     Public,
+    /// Public, and computed from the stack pointer: what is stored there may replace any word of
+    /// this function's stack.
+    Frame,
     Secret,
 }
 
@@ -153,8 +156,8 @@ pub(super) struct Function<'a> {
 struct State {
     /// Others are public.
     registers: BTreeMap<&'static str, Taint>,
-    /// Public words on the stack; others are secret.
-    public_slots: BTreeSet<i64>,
+    /// Words on the stack that are public, addresses of the stack among them; others are secret.
+    public_slots: BTreeMap<i64, Taint>,
     /// Registers with the address of a function.
     functions: BTreeMap<&'static str, String>,
 }
@@ -192,6 +195,7 @@ pub(super) fn findings<'a, I: Isa>(
     let has_own = I::RESULT.is_some_and(|register| is_argument(&effects, register));
     let shift = usize::from(result_in_memory && !has_own);
     let mut entry = State::default();
+    entry.registers.insert(I::STACK_POINTER, Taint::Frame);
     for place in secret_arguments {
         let register = I::ARGUMENTS[place + shift];
         ensure!(
@@ -259,7 +263,11 @@ impl State {
     }
 
     fn any_secret(&self, registers: &[&str]) -> bool {
-        registers.iter().any(|register| self.taint_of(register) == Taint::Secret)
+        self.has_any(registers, Taint::Secret)
+    }
+
+    fn has_any(&self, registers: &[&str], taint: Taint) -> bool {
+        registers.iter().any(|register| self.taint_of(register) == taint)
     }
 
     fn join(&self, other: &Self) -> Self {
@@ -268,7 +276,13 @@ impl State {
             registers: names
                 .map(|name| (*name, self.taint_of(name).max(other.taint_of(name))))
                 .collect(),
-            public_slots: self.public_slots.intersection(&other.public_slots).copied().collect(),
+            public_slots: self
+                .public_slots
+                .iter()
+                .filter_map(|(slot, taint)| {
+                    Some((*slot, *taint.max(other.public_slots.get(slot)?)))
+                })
+                .collect(),
             functions: self
                 .functions
                 .iter()
@@ -317,8 +331,10 @@ impl State {
         match (memory.access, memory.place) {
             (Access::Store | Access::Prefetch, _) => Taint::Constant,
             (_, Place::Static) => Taint::Public,
-            (_, Place::Stack(offset)) if self.public_slots.contains(&offset) => Taint::Public,
-            _ => Taint::Secret,
+            (_, Place::Stack(offset)) => {
+                self.public_slots.get(&offset).copied().unwrap_or(Taint::Secret)
+            }
+            (_, Place::Elsewhere) => Taint::Secret,
         }
     }
 
@@ -329,14 +345,24 @@ impl State {
             effect.reads.iter().map(|it| self.taint_of(it)).max().unwrap_or(Taint::Constant);
         if let Some(memory) = &effect.memory {
             value = value.max(self.loaded(memory));
-            if let (Access::Store | Access::Both, Place::Stack(offset)) =
-                (memory.access, memory.place)
-            {
-                // What overlaps is no longer what it was; the longest store has 64 bytes.
-                after.public_slots.retain(|slot| *slot + 8 <= offset || *slot >= offset + 64);
-                if value == Taint::Public {
-                    after.public_slots.insert(offset);
+            let is_public = matches!(value, Taint::Public | Taint::Frame);
+            match (memory.access, memory.place) {
+                (Access::Store | Access::Both, Place::Stack(offset)) => {
+                    // What overlaps is no longer what it was; the longest store has 64 bytes.
+                    after
+                        .public_slots
+                        .retain(|slot, _| *slot + 8 <= offset || *slot >= offset + 64);
+                    if is_public {
+                        after.public_slots.insert(offset, value);
+                    }
                 }
+                // By a frame pointer or another copy of the stack pointer: where is not known here.
+                (Access::Store | Access::Both, Place::Elsewhere)
+                    if !is_public && self.has_any(&memory.address, Taint::Frame) =>
+                {
+                    after.public_slots.clear();
+                }
+                _ => {}
             }
         }
         if effect.is_constant {
@@ -350,11 +376,15 @@ impl State {
             }
             if *register == I::STACK_POINTER {
                 // Places on the stack are counted from there.
-                after.registers.insert(register, Taint::Public);
+                after.registers.insert(register, Taint::Frame);
                 after.public_slots.clear();
             }
         }
         if matches!(effect.step, Step::Call(_) | Step::CallBy(_)) {
+            // Of the calls that are allowed, each writes where its first argument says.
+            if self.taint_of(I::ARGUMENTS[0]) == Taint::Frame {
+                after.public_slots.clear();
+            }
             for register in I::CLOBBERED {
                 after.registers.insert(register, Taint::Public);
                 after.functions.remove(register);

@@ -56,7 +56,7 @@ fn control(instruction: &Instruction<'_>, operands: &[&str]) -> Option<Effect> {
     let target = || target_of(instruction.operands);
     Some(match name {
         "ret" | "retq" | "ud2" | "hlt" | "int3" => Step::End.into(),
-        "endbr64" | "vzeroupper" | "pause" | "leave" => Effect::default(),
+        "endbr64" | "vzeroupper" | "pause" => Effect::default(),
         "xchg" if operands.first() == operands.last() => Effect::default(),
         _ if name.starts_with("nop") => Effect::default(),
         "call" | "callq" => match label.strip_prefix('*').and_then(register) {
@@ -92,6 +92,7 @@ fn flags_of(condition: &str) -> Vec<&'static str> {
 /// The effect of an instruction with operands that are not written: the stack, rax and rdx.
 fn implicit(name: &str, operands: &[&str]) -> Option<Effect> {
     let writes = match name {
+        "leave" | "leaveq" => vec!["rsp", "rbp"],
         "push" | "pushq" => vec!["rsp"],
         // What the caller had there.
         "pop" | "popq" => operands.iter().filter_map(|it| register(it)).chain(["rsp"]).collect(),

@@ -42,6 +42,7 @@ use crate::workspace::Workspace;
 
 /// Which part of the matrix to run.
 #[derive(Args, Debug, Default)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Only this stack, on both sides; may be given several times.
     #[arg(long = "stack", value_name = "NAME")]
@@ -66,6 +67,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask interop                            the matrix; writes docs/interop.md
+  cargo xtask interop --smoke                    a few cells, with what is installed
+  cargo xtask interop --stack nss --role server --backend ring --json cells.json
+  cargo xtask interop --allow-missing            all stacks that are installed
+
+Parts of the matrix are reported in target/interop/interop.md.";
 
 /// The stacks of a short run: those that differ little between distributions.
 const SMOKE_STACKS: [&str; 3] = ["openssl", "gnutls", "tlslite-ng"];

@@ -102,7 +102,8 @@ fn other_in(
     domain: &[Cell],
     is_refused: &dyn Fn(&Cell) -> bool,
 ) -> Option<Cell> {
-    if DIMENSIONS.get(dimension) == Some(&"resumed") && stack.role == Role::Client {
+    let name = DIMENSIONS.get(dimension).copied();
+    if name == Some("resumed") && stack.role == Role::Client {
         // A server that resumes nothing.
         return Some(Cell { resumption: Resumption::None, ..*cell });
     }
@@ -110,11 +111,12 @@ fn other_in(
         let (one, two) = (cell.values(), other.values());
         let mut pairs = one.iter().zip(&two).enumerate();
         let only = pairs.all(|(index, (one, two))| (one != two) == (index == dimension));
-        // These would be found by the number of connections, and not at all.
+        // The number of connections would differ too, and be found first.
         let resumes =
             (cell.resumption == Resumption::None) == (other.resumption == Resumption::None);
         let sends = |cell: &Cell| cell.client_certificate != ClientCertificate::None;
-        let shows = dimension != 3 || sends(cell) != sends(other);
+        // A comparison sees whether a certificate is sent, not whether one is asked for.
+        let shows = name != Some("client_certificate") || sends(cell) != sends(other);
         only && resumes && shows
     };
     domain.iter().filter(differs).find(|other| !is_refused(other)).copied()

@@ -159,7 +159,8 @@ impl Dialogue {
     ///
     /// Fails when the process has ended.
     pub(crate) fn send(&mut self, line: &str) -> Result<()> {
-        writeln!(self.stdin, "{line}").context("the process has ended")?;
+        // At once: a process may end at the first letter of `Q`.
+        self.stdin.write_all(format!("{line}\n").as_bytes()).context("the process has ended")?;
         self.stdin.flush().context("the process has ended")
     }
 

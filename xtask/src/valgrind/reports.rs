@@ -56,7 +56,7 @@ impl Report {
     }
 
     /// The innermost function that has a name and is not one of the standard library, of valgrind,
-    /// or of the crates of optional values in constant time.
+    /// or of the crates of choices and optional values in constant time.
     pub(super) fn own(&self) -> Frame {
         let is_helper = |frame: &&Frame| {
             let Frame { function, path } = frame;
@@ -64,6 +64,7 @@ impl Report {
             path.starts_with("library/")
                 || path.contains("vgpreload")
                 || path.ends_with("ct_option.rs")
+                || path == "src/choice.rs"
                 || (is_optional && path == "src/lib.rs")
                 || function == "UnknownInlinedFun"
         };
@@ -121,6 +122,9 @@ rustcrypto, secret key in 46 places, reports: 2
             (of_library.function.as_str(), of_library.file()),
             ("BN_num_bits", "libcrypto.so.3")
         );
+        // Where the choice and the check of what it selected share an instruction.
+        let choice = PRINTED.replace("library/core/src/option.rs:969", "src/choice.rs:371");
+        assert_eq!(Report::all(&choice)[0].own(), own);
         assert_eq!(last_name("<T as U>::f<fn(A) -> B>"), "f");
     }
 }

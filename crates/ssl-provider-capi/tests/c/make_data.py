@@ -14,6 +14,11 @@ or, for those that became known by what residue.c sent, whose lines then are the
 
     python3 make_data.py sent agreed-p256=0a1b… premaster=2c3d…
 
+or, for those of a session with TLS_RSA_WITH_AES_128_GCM_SHA256, from its premaster and master
+secret and the randoms of client and server, as
+
+    python3 make_data.py session 0303… 7af2… 1f3d… 5b90…
+
 The certificates and the encrypted key differ from run to run, and so do the keys on curves with all
 that is made of them.
 """
@@ -411,6 +416,14 @@ def sent(lines):
     print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": {}}))
 
 
+def session(premaster, master, client_random, server_random):
+    """The secrets of a session with TLS_RSA_WITH_AES_128_GCM_SHA256."""
+    block = prf("sha256", master, b"key expansion", server_random + client_random, 40)
+    found = {"premaster secret": premaster, "master secret": master}
+    found |= {"client write key": block[:16], "server write key": block[16:32]}
+    print(json.dumps({"bytes": {name: key.hex() for name, key in found.items()}, "digits": {}}))
+
+
 def key_agreement():
     """What (EC)DHE and PSK need. Made apart with `python3 make_data.py agreement`."""
     array("ffdhe2048", ffdhe2048())
@@ -582,6 +595,8 @@ if sys.argv[1:] == ["secrets"]:
     secrets()
 elif sys.argv[1:2] == ["sent"]:
     sent(sys.argv[2:])
+elif sys.argv[1:2] == ["session"]:
+    session(*map(bytes.fromhex, sys.argv[2:]))
 elif sys.argv[1:] == ["agreement"]:
     key_agreement()
 else:

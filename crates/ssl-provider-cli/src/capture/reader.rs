@@ -94,8 +94,8 @@ impl<R: Read> CaptureReader<R> {
     ///
     /// # Errors
     ///
-    /// [`CaptureError`] says where the file stops making sense. Every later call says so again or
-    /// answers none: nothing after that place is read.
+    /// [`CaptureError`] says where the file stops making sense. Every later call fails again or
+    /// returns `None`: nothing after that place is read.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         match &mut self.format {
             Format::Pcap(pcap) => pcap.next_packet(&mut self.window),

@@ -28,13 +28,13 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    /// Those of a file.
+    /// Returns those of a file.
     pub(crate) fn of(certificates: Vec<Vec<u8>>) -> Self {
         let certificates = certificates.into_iter().map(CertificateDer::from).collect();
         Self { certificates, may_be_server: true, problem: None }
     }
 
-    /// Those of the system.
+    /// Returns those of the system.
     pub(crate) fn of_system() -> Self {
         let found = rustls_native_certs::load_native_certs();
         let problem = match found.certs.is_empty() {
@@ -251,7 +251,6 @@ fn alert_of(error: &Error) -> Alert {
     match error {
         Error::UnknownIssuer => Alert::UnknownCa,
         Error::CertExpired { .. } | Error::CertNotValidYet { .. } => Alert::CertificateExpired,
-        Error::CertNotValidForName(_) => Alert::BadCertificate,
         Error::UnsupportedSignatureAlgorithmContext(_) | Error::UnsupportedCertVersion => {
             Alert::UnsupportedCertificate
         }
@@ -259,22 +258,24 @@ fn alert_of(error: &Error) -> Alert {
     }
 }
 
-/// The reason in words, for those that people meet.
+/// Returns the reason in words: our own for those that people meet, else those of webpki.
 fn text_of(error: &Error) -> String {
     match error {
         Error::UnknownIssuer => {
-            "its issuer is none of the trusted ones, and no certificate of the chain leads to one"
+            "its issuer is unknown: no certificate of the chain leads to a trusted root"
         }
         Error::CertExpired { .. } => "it, or one above it, has expired",
         Error::CertNotValidYet { .. } => "it, or one above it, is not valid yet",
         Error::CertNotValidForName(_) => "it is for another name",
-        Error::CaUsedAsEndEntity => "it is one of an authority, and it is not trusted itself",
+        Error::CaUsedAsEndEntity => "it is a CA certificate, and not itself one of the trusted",
         Error::UnsupportedCertVersion => "it is not of version 3",
         Error::UnsupportedSignatureAlgorithmContext(_) => {
             "it, or one above it, is signed with an algorithm that is not accepted, such as SHA-1"
         }
+        // Keys and schemes that the backend lacks come as this error too.
         Error::InvalidSignatureForPublicKey => {
-            "its signature, or one above it, is wrong, or by an RSA key of less than 2048 bits"
+            "its signature, or one above it, is wrong, by an RSA key of less than 2048 bits, or of \
+             a kind that the backend does not verify"
         }
         Error::RequiredEkuNotFoundContext(_) => "its extended key usage has no serverAuth",
         other => return format!("{other}"),

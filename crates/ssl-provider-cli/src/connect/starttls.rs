@@ -189,7 +189,10 @@ fn ldap(stream: &mut (impl Read + Write)) -> Result<(), NoTls> {
     let mut content = &content[..];
     match ber(&mut content)? {
         (0x0a, code) if code == [0] => Ok(()),
-        (0x0a, code) => Err(NoTls::Reply(format!("{code:?}"), "resultCode 0: success")),
+        (0x0a, code) => match code[..] {
+            [code] => Err(NoTls::Reply(format!("resultCode {code}"), "resultCode 0: success")),
+            _ => Err(strange("a resultCode that is not one byte")),
+        },
         _ => Err(strange("a response without resultCode")),
     }
 }
@@ -263,7 +266,7 @@ const MAX_LINES: usize = 100;
 mod tests {
     use super::*;
 
-    /// A server that has said everything before, and what it was sent.
+    /// A server whose replies were all sent in advance, and what it was sent.
     struct Script<'a> {
         replies: &'a [u8],
         sent: Vec<u8>,
@@ -339,7 +342,7 @@ mod tests {
             (StartTls::Ftp, b"220 x\r\n500 \x1b[31mno\r\n", "500 \\u{1b}[31mno"),
             (StartTls::Postgres, b"N", "no TLS"),
             (StartTls::Postgres, b"E", "'E'"),
-            (StartTls::Ldap, &[0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 2, 4, 0, 4, 0], "[2]"),
+            (StartTls::Ldap, &[0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 2, 4, 0, 4, 0], "'resultCode 2'"),
             (StartTls::Ldap, &[0x30, 12, 2, 1, 2, 0x78, 7, 10, 1, 0, 4, 0, 4, 0], "another"),
             (StartTls::Ldap, b"HTTP/1.1 400 Bad Request", "not LDAP"),
         ] {

@@ -71,7 +71,7 @@ impl Copy<'_> {
         self.block(ENHANCED_PACKET, &[&interface, &high, &low, &captured, &original, packet.data])
     }
 
-    /// Describes one more interface, with times in nanoseconds, and gives its number.
+    /// Describes one more interface, with times in nanoseconds, and returns its number.
     fn interface(&mut self, link_type: u16) -> Result<usize, Failure> {
         let mut body = Vec::new();
         body.extend(link_type.to_le_bytes());

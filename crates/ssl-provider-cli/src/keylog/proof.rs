@@ -125,7 +125,7 @@ impl<'t> Exchange<'_, 't> {
     }
 
     /// The version in a premaster secret that is not the offered one: with it, a strict import
-    /// gives the proven master key.
+    /// yields the proven master key.
     fn version_of_premaster(
         &self,
         strict: &Provider,
@@ -144,8 +144,8 @@ impl<'t> Exchange<'_, 't> {
 }
 
 impl Handshake {
-    /// Opens the records of `sender` behind its ChangeCipherSpec and checks its Finished; gives the
-    /// position behind it and the transcript with it.
+    /// Opens the records of `sender` behind its ChangeCipherSpec and checks its Finished;
+    /// returns the position behind it and the transcript with it.
     pub(super) fn check_finished<'t>(
         &self,
         master_key: &MasterKey,
@@ -160,7 +160,7 @@ impl Handshake {
         let finished = read_finished(&mut flow, &mut transcript)?;
         let given = finished.body();
         let mut expected = vec![0; given.len()];
-        // A length that no Finished has is an answer too: these are not the keys.
+        // So are keys under which Finished has a length that none has.
         if master_key.verify_data(sender, &transcript, &mut expected).is_err() || expected != given
         {
             return Err(NoProof::WrongKey);

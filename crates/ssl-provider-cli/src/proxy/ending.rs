@@ -35,10 +35,12 @@ pub(super) enum Reason {
     DeviceTimedOut,
     /// The device's socket failed or was closed during the handshake.
     DeviceLost,
+    /// The proxy panicked while it served the connection, and goes on with the others.
+    Panicked,
 }
 
 impl Reason {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::ClosedByClient,
         Self::ClosedByDevice,
         Self::CutOffByDevice,
@@ -52,6 +54,7 @@ impl Reason {
         Self::DeviceAlert,
         Self::DeviceTimedOut,
         Self::DeviceLost,
+        Self::Panicked,
     ];
 
     /// The name in JSON and metrics.
@@ -70,6 +73,7 @@ impl Reason {
             Self::DeviceAlert => "device_alert",
             Self::DeviceTimedOut => "device_timed_out",
             Self::DeviceLost => "device_lost",
+            Self::Panicked => "panicked",
         }
     }
 
@@ -88,10 +92,13 @@ impl Reason {
             Self::DeviceAlert => "the device refused the connection",
             Self::DeviceTimedOut => "the device timed out",
             Self::DeviceLost => "the device is gone",
+            Self::Panicked => "the proxy panicked, which is a bug, and goes on",
         }
     }
 
-    /// Whether the connection failed, so that data may be missing.
+    /// Returns whether the client is to see a failure: a fatal alert, or without TLS a reset. The
+    /// others end with the close of the socket, which a client with TLS can tell from
+    /// `close_notify`.
     pub(super) fn is_failure(self) -> bool {
         match self {
             Self::ClosedByClient
@@ -106,7 +113,8 @@ impl Reason {
             | Self::DeviceRefused
             | Self::DeviceAlert
             | Self::DeviceTimedOut
-            | Self::DeviceLost => true,
+            | Self::DeviceLost
+            | Self::Panicked => true,
         }
     }
 }

@@ -23,6 +23,7 @@ use super::ending::{Ended, Reason, Spoken};
 use super::inbound::{ClientFault, Closed, Inbound, Received};
 use super::socket::Found;
 use crate::client::refusal;
+use crate::panics;
 
 /// What a thread lends to the connection that it continues.
 pub(super) struct Context<'a> {
@@ -497,6 +498,32 @@ impl Pair {
         }
         self.end(Reason::Stopped.into());
         let _ = self.client.flush();
+    }
+
+    /// Ends it after a panic in it: what that has left half done is not looked at again. If it
+    /// panics at that too, or once more later, it is over at once.
+    pub(super) fn abort(&mut self, context: &mut Context<'_>) -> Step {
+        // Bytes of this client must not be sent for another one.
+        context.data.clear();
+        let is_first = self.note_panic();
+        // The device may be one whose session panics.
+        context.shared.sessions.forget();
+        if !is_first {
+            return Step::End;
+        }
+        // Not closed with an alert: its state is not known.
+        self.device = None;
+        self.end_and_proceed(Reason::Panicked.into(), context)
+    }
+
+    /// Notes that it ends by a panic. Returns whether that is the first one.
+    pub(super) fn note_panic(&mut self) -> bool {
+        if self.ending.as_ref().is_some_and(|ending| ending.reason == Reason::Panicked) {
+            return false;
+        }
+        self.ending =
+            Some(Ending { reason: Reason::Panicked, detail: panics::last(), advice: None });
+        true
     }
 
     /// Frees what an idle connection does not need.

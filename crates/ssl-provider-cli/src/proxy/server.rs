@@ -4,16 +4,19 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use ssl_provider_lab::worker::{Worker, run_workers};
 
 use super::Shared;
 use super::ending::Ended;
+use super::metrics::Metrics;
 use super::pair::{Context, Pair, Step};
 
 /// What the proxy reports while it runs.
@@ -82,7 +85,8 @@ impl Server {
         self.stop.clone()
     }
 
-    /// Serves until it is stopped. `observer` is called from several threads at once.
+    /// Serves until it is stopped. `observer` is called from several threads at once. A panic,
+    /// which the panic hook reports, costs one connection, or one event if it is the observer's.
     ///
     /// # Errors
     ///
@@ -93,33 +97,12 @@ impl Server {
         observer: &(dyn Fn(Event<'_>) + Sync),
     ) -> io::Result<()> {
         let Self { threads, stop } = self;
+        let observer = &|event: Event<'_>| {
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
+        };
         let reported = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let mut workers = Vec::new();
-            for (poll, listener) in threads {
-                let worker = Worker {
-                    poll,
-                    listener: Some(listener),
-                    listener_ready: true,
-                    others_wait: false,
-                    out_of_resources: false,
-                    pairs: Vec::new(),
-                    free: Vec::new(),
-                    unfinished: Vec::new(),
-                    shared,
-                    reported: &reported,
-                    stop: &stop,
-                    observer,
-                    buffer: vec![0; READ_LEN],
-                    data: Vec::new(),
-                };
-                workers.push(scope.spawn(|| worker.run()));
-            }
-            workers.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })
+        let serving = Serving { shared, reported: &reported, stop: &stop, observer };
+        run_workers(threads.into_iter().map(|thread| Poller::new(thread, serving)))
     }
 }
 
@@ -135,7 +118,8 @@ const SWEEP: Duration = Duration::from_millis(250);
 /// Connections accepted at once, before others have their turn.
 const ACCEPTS: usize = 16;
 
-struct Worker<'a> {
+/// One thread.
+struct Poller<'a> {
     poll: Poll,
     /// None once no connection is accepted any more.
     listener: Option<mio::net::TcpListener>,
@@ -146,32 +130,57 @@ struct Worker<'a> {
     /// Whether the last accept failed for lack of file descriptors or memory.
     out_of_resources: bool,
     /// The client of the connection at index i has the token 2i, its device 2i + 1.
-    pairs: Vec<Option<Pair>>,
+    pairs: Vec<Option<(Pair, Place<'a>)>>,
     /// Free indices of `pairs`.
     free: Vec<usize>,
     /// Indices of those that go on without waiting for their sockets.
     unfinished: Vec<usize>,
+    serving: Serving<'a>,
+    buffer: Vec<u8>,
+    data: Vec<u8>,
+}
+
+/// What all threads have.
+#[derive(Clone, Copy)]
+struct Serving<'a> {
     shared: &'a Shared<'a>,
     /// Whether a lack of file descriptors or memory has been reported.
     reported: &'a AtomicBool,
     stop: &'a StopHandle,
     observer: &'a (dyn Fn(Event<'_>) + Sync),
-    buffer: Vec<u8>,
-    data: Vec<u8>,
 }
 
-impl Worker<'_> {
-    fn run(mut self) -> io::Result<()> {
+/// The place of a connection among those that may be open, which its end makes free.
+struct Place<'a>(&'a AtomicU64);
+
+impl<'a> Place<'a> {
+    /// Takes a place before the connection is accepted, so that two threads cannot both take the
+    /// last one.
+    fn take(metrics: &'a Metrics, most: u64) -> Option<Self> {
+        let place = Self(&metrics.active);
+        (place.0.fetch_add(1, Ordering::AcqRel) < most).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Worker for Poller<'_> {
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
         let mut last_sweep = Instant::now();
         let mut stopped_at: Option<Instant> = None;
         loop {
-            if self.stop.is_stopped() && stopped_at.is_none() {
+            if self.serving.stop.is_stopped() && stopped_at.is_none() {
                 stopped_at = Some(Instant::now());
                 self.close_listener();
             }
             if let Some(at) = stopped_at
-                && (self.stop.is_urgent() || at.elapsed() >= self.shared.limits.grace)
+                && (self.serving.stop.is_urgent()
+                    || at.elapsed() >= self.serving.shared.limits.grace)
             {
                 self.stop_all();
             }
@@ -197,7 +206,7 @@ impl Worker<'_> {
                         self.others_wait |= self.is_full();
                     }
                     Token(token) => {
-                        let Some(Some(pair)) = self.pairs.get_mut(token / 2) else { continue };
+                        let Some(Some((pair, _))) = self.pairs.get_mut(token / 2) else { continue };
                         match token % 2 {
                             0 => pair.note_client(event),
                             _ => pair.note_device(event),
@@ -225,6 +234,39 @@ impl Worker<'_> {
         }
     }
 
+    fn abandon_all(&mut self) {
+        for index in 0..self.pairs.len() {
+            if let Some(Some((pair, _))) = self.pairs.get_mut(index) {
+                pair.note_panic();
+            }
+            self.remove(index);
+        }
+        // What the panic has left half done. An event of the listener may be lost.
+        self.pairs.clear();
+        self.free.clear();
+        self.unfinished.clear();
+        self.data.clear();
+        self.listener_ready = true;
+    }
+}
+
+impl<'a> Poller<'a> {
+    fn new((poll, listener): (Poll, mio::net::TcpListener), serving: Serving<'a>) -> Self {
+        Self {
+            poll,
+            listener: Some(listener),
+            listener_ready: true,
+            others_wait: false,
+            out_of_resources: false,
+            pairs: Vec::new(),
+            free: Vec::new(),
+            unfinished: Vec::new(),
+            serving,
+            buffer: vec![0; READ_LEN],
+            data: Vec::new(),
+        }
+    }
+
     /// Closes the listener, so that clients are refused rather than left in the queue.
     fn close_listener(&mut self) {
         if let Some(mut listener) = self.listener.take() {
@@ -238,7 +280,8 @@ impl Worker<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.shared.metrics.active.load(Ordering::Acquire) >= self.shared.limits.connections
+        self.serving.shared.metrics.active.load(Ordering::Acquire)
+            >= self.serving.shared.limits.connections
     }
 
     fn may_accept(&self) -> bool {
@@ -247,50 +290,43 @@ impl Worker<'_> {
 
     fn accept(&mut self) {
         let Some(listener) = &self.listener else { return };
-        // Counted before it is accepted, so that two threads cannot both take the last place.
-        let active = &self.shared.metrics.active;
-        if active.fetch_add(1, Ordering::AcqRel) >= self.shared.limits.connections {
-            active.fetch_sub(1, Ordering::AcqRel);
-            return;
-        }
+        let shared = self.serving.shared;
+        let Some(place) = Place::take(&shared.metrics, shared.limits.connections) else { return };
         match listener.accept() {
-            Ok((mut stream, peer)) => {
-                self.shared.metrics.accepted.fetch_add(1, Ordering::Relaxed);
-                let index = self.free.pop().unwrap_or_else(|| {
-                    self.pairs.push(None);
-                    self.pairs.len() - 1
-                });
-                // Each record is written as a whole, so Nagle's algorithm would only delay it.
-                let ready = stream.set_nodelay(true).and_then(|()| {
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    self.poll.registry().register(&mut stream, Token(2 * index), interest)
-                });
-                let speaks_tls = self.shared.tls.is_some();
-                let pair = Pair::new(stream, peer, speaks_tls, Instant::now());
-                match (ready, self.pairs.get_mut(index)) {
-                    (Ok(()), Some(place)) => {
-                        *place = Some(pair);
-                        self.proceed(index);
-                    }
-                    (_, _) => {
-                        self.free.push(index);
-                        active.fetch_sub(1, Ordering::AcqRel);
+            Ok((stream, peer)) => {
+                shared.metrics.accepted.fetch_add(1, Ordering::Relaxed);
+                self.add(stream, peer, place);
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => self.listener_ready = false,
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                _ => {
+                    self.out_of_resources = true;
+                    if !self.serving.reported.swap(true, Ordering::AcqRel) {
+                        (self.serving.observer)(Event::CannotAccept(&error));
                     }
                 }
+            },
+        }
+    }
+
+    fn add(&mut self, mut stream: TcpStream, peer: SocketAddr, place: Place<'a>) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.pairs.push(None);
+            self.pairs.len() - 1
+        });
+        // Each record is written as a whole, so Nagle's algorithm would only delay it.
+        let ready = stream.set_nodelay(true).and_then(|()| {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(&mut stream, Token(2 * index), interest)
+        });
+        let pair = Pair::new(stream, peer, self.serving.shared.tls.is_some(), Instant::now());
+        match (ready, self.pairs.get_mut(index)) {
+            (Ok(()), Some(entry)) => {
+                *entry = Some((pair, place));
+                self.proceed(index);
             }
-            Err(error) => {
-                active.fetch_sub(1, Ordering::AcqRel);
-                match error.kind() {
-                    ErrorKind::WouldBlock => self.listener_ready = false,
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        self.out_of_resources = true;
-                        if !self.reported.swap(true, Ordering::AcqRel) {
-                            (self.observer)(Event::CannotAccept(&error));
-                        }
-                    }
-                }
-            }
+            (_, _) => self.free.push(index),
         }
     }
 
@@ -299,18 +335,22 @@ impl Worker<'_> {
         self.with(index, |pair, context| pair.proceed(context));
     }
 
-    /// Does something with a connection, and what has to be done then.
+    /// Does something with a connection, and what has to be done then. After a panic, which the
+    /// panic hook reports, the connection ends, so that it costs no other one.
     fn with(&mut self, index: usize, action: impl FnOnce(&mut Pair, &mut Context<'_>) -> Step) {
-        let Some(Some(pair)) = self.pairs.get_mut(index) else { return };
+        let Some(Some((pair, _))) = self.pairs.get_mut(index) else { return };
         let mut context = Context {
-            shared: self.shared,
+            shared: self.serving.shared,
             registry: self.poll.registry(),
             device_token: Token(2 * index + 1),
             now: Instant::now(),
             buffer: &mut self.buffer,
             data: &mut self.data,
         };
-        match action(pair, &mut context) {
+        let step = catch_unwind(AssertUnwindSafe(|| action(pair, &mut context)))
+            .or_else(|_| catch_unwind(AssertUnwindSafe(|| pair.abort(&mut context))))
+            .unwrap_or(Step::End);
+        match step {
             Step::Wait => {}
             Step::Again if mem::replace(&mut pair.is_unfinished, true) => {}
             Step::Again => self.unfinished.push(index),
@@ -336,16 +376,100 @@ impl Worker<'_> {
     }
 
     fn remove(&mut self, index: usize) {
-        let Some(pair) = self.pairs.get_mut(index).and_then(Option::take) else { return };
+        let Some((pair, place)) = self.pairs.get_mut(index).and_then(Option::take) else { return };
         self.free.push(index);
         self.data.clear();
         // The sockets are closed before the end is reported.
         let ended = pair.into_ended(Instant::now());
-        let metrics = &self.shared.metrics;
-        metrics.count_end(ended.reason);
-        metrics.active.fetch_sub(1, Ordering::AcqRel);
-        (self.observer)(Event::Ended(&ended));
+        self.serving.shared.metrics.count_end(ended.reason);
+        drop(place);
+        (self.serving.observer)(Event::Ended(&ended));
     }
 }
 
 ssl_provider::redacted_debug! { Server { stop, .. } }
+
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto"))]
+mod tests {
+    use std::net;
+    use std::sync::Mutex;
+    use std::thread;
+
+    use clap::Parser;
+    use ssl_provider_lab::client::ClientSettings;
+
+    use super::super::device::{Addresses, Sessions};
+    use super::super::ending::Reason;
+    use super::*;
+    use crate::{Command, CommandLine};
+
+    /// What connections share with a device that nobody connects to.
+    fn shared(args: &super::super::Args) -> Shared<'_> {
+        let backend = args.client.backend.choose().unwrap();
+        let (verifier, _) = args.client.verifier(&backend, &args.to).unwrap();
+        let (provider, options) = (args.client.provider(&backend), args.client.options());
+        Shared {
+            args,
+            settings: ClientSettings::new(provider, options, Box::new(verifier), None, None)
+                .unwrap(),
+            server_name: None,
+            addresses: Addresses::of(&args.to).unwrap(),
+            sessions: Sessions::new(false),
+            tls: None,
+            limits: args.limits(),
+            metrics: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_panic_outside_any_connection_costs_those_of_its_thread_and_no_place() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = silent.local_addr().unwrap().to_string();
+        let arguments =
+            ["sslprov", "proxy", "--plain", "--insecure", "--to", &to, "--max-connections", "3"];
+        let Command::Proxy(args) = CommandLine::parse_from(arguments).command else { panic!() };
+        let shared = shared(&args);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let Server { threads, stop } = Server::new(&listener, 1).unwrap();
+        let ends = Mutex::new(Vec::new());
+        // Of this one, panics are not caught, as they are in `Server::run`.
+        let observer = |event: Event<'_>| {
+            let Event::Ended(ended) = event else { panic!("{event:?}") };
+            ends.lock().unwrap().push(ended.reason);
+            assert!(ended.reason == Reason::Panicked, "planted");
+        };
+        let reported = AtomicBool::new(false);
+        let serving =
+            Serving { shared: &shared, reported: &reported, stop: &stop, observer: &observer };
+        let workers = threads.into_iter().map(|thread| Poller::new(thread, serving));
+        let active = || shared.metrics.active.load(Ordering::Acquire);
+        let wait_for = |count: u64| {
+            let start = Instant::now();
+            while active() != count {
+                assert!(start.elapsed() < Duration::from_secs(60), "{} are open", active());
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        thread::scope(|scope| {
+            let running = scope.spawn(|| run_workers(workers));
+            let connect = || net::TcpStream::connect(address).unwrap();
+            let mut clients = vec![connect(), connect(), connect()];
+            wait_for(3);
+            // The device of the first one dies, and the report of that panics.
+            drop(silent.accept().unwrap());
+            wait_for(0);
+            clients.extend([connect(), connect(), connect()]);
+            wait_for(3);
+            stop.stop();
+            stop.stop();
+            running.join().unwrap().unwrap();
+        });
+        assert_eq!(active(), 0);
+        let ends = ends.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let [first, second] = [Reason::DeviceLost, Reason::Stopped]
+            .map(|reason| [reason, Reason::Panicked, Reason::Panicked]);
+        assert_eq!(ends, [first, second].concat());
+    }
+}

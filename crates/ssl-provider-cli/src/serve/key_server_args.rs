@@ -8,6 +8,7 @@ pub use self::other::KeyServerArgs;
 #[cfg(target_os = "linux")]
 mod linux {
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use ssl_provider::{PrivateKey, Provider};
     use ssl_provider_remote::KeyServer;
@@ -26,6 +27,11 @@ mod linux {
         /// Trust a key server of this user, by number, and not only of one's own or of root
         #[arg(long, value_name = "UID", requires = "key_server")]
         pub key_server_uid: Option<u32>,
+
+        /// How long a key exchange asks the key server for its reply over and over before it
+        /// sleeps: shorter delays, for a processor in use. 0 is not at all
+        #[arg(long, value_name = "MICROSECONDS", default_value_t = 0, requires = "key_server")]
+        pub key_server_busy_poll: u16,
     }
 
     impl KeyServerArgs {
@@ -49,7 +55,9 @@ mod linux {
             let Some(PublicKey::Rsa(modulus)) = chain.first().map(|leaf| public_key(leaf)) else {
                 return Err(Failure::usage("--cert: no certificate with an RSA key"));
             };
-            let server = KeyServer::at(path).trusting(self.key_server_uid);
+            let server = KeyServer::at(path)
+                .trusting(self.key_server_uid)
+                .with_busy_poll(Duration::from_micros(self.key_server_busy_poll.into()));
             server.private_key(provider, &modulus).map(Some).map_err(|error| {
                 Failure::usage(format_args!("--key-server {}: {error}", path.display()))
             })

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 
 use super::key;
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ssl_provider_testkit::loud::not_tested;
+use ssl_provider_testkit::diagnostics::not_tested;
 
 const LONG_ENOUGH: Duration = Duration::from_secs(20);
 
@@ -19,7 +19,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server, or returns the output of one that ends before it listens.
+    /// Starts a server, or returns the output of one that ends before it listens. It may be one in
+    /// a test program, which prints lines of its own before.
     pub(crate) fn start_command(mut command: Command) -> Result<Self, Output> {
         let mut child = command
             .env_remove("SSLKEYLOGFILE")
@@ -28,18 +29,13 @@ impl Server {
             .expect("sslprov starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
         let mut line = String::new();
-        stdout.read_line(&mut line).expect("a line");
-        if line.is_empty() {
-            return Err(child.wait_with_output().expect("it ends"));
-        }
-        let address = match serde_json::from_str::<Value>(&line) {
-            Ok(event) => {
-                let address = event.get("address").or(event.get("path"));
-                address.and_then(Value::as_str).expect("an address or a path").to_owned()
+        while stdout.read_line(&mut line).expect("a line") > 0 {
+            if let Some(address) = address(&line) {
+                return Ok(Self { child, stdout, address });
             }
-            Err(_) => line.strip_prefix("listening on ").expect("where").trim().to_owned(),
-        };
-        Ok(Self { child, stdout, address })
+            line.clear();
+        }
+        Err(child.wait_with_output().expect("it ends"))
     }
 
     /// The next event of `--json`.
@@ -65,6 +61,15 @@ impl Server {
         }
         panic!("the server goes on");
     }
+}
+
+/// The address or the path in a line that says where a server listens.
+fn address(line: &str) -> Option<String> {
+    let Some(start) = line.find('{') else {
+        return Some(line.strip_prefix("listening on ")?.trim().to_owned());
+    };
+    let event: Value = serde_json::from_str(&line[start..]).ok()?;
+    Some(event.get("address").or(event.get("path"))?.as_str()?.to_owned())
 }
 
 impl Drop for Server {

@@ -12,6 +12,7 @@ mod stream;
 use std::mem;
 use std::ops::Range;
 
+use ssl_provider_memory::wipe_vector_registers;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::cipher_suite::RecordCipher;
@@ -93,6 +94,17 @@ pub struct RecordKey {
     scratch: Zeroizing<Vec<u8>>,
     /// What [`export`](Self::export) needs besides; none where policy forbids that.
     exportable: Option<KeyParts>,
+    /// The cipher leaves its key in registers between records, where a thread that waits keeps it.
+    _registers: WipedRegisters,
+}
+
+/// Wipes the vector registers when it is dropped.
+struct WipedRegisters;
+
+impl Drop for WipedRegisters {
+    fn drop(&mut self) {
+        wipe_vector_registers();
+    }
 }
 
 impl RecordKey {
@@ -131,6 +143,7 @@ impl RecordKey {
             reads: false,
             scratch: Zeroizing::default(),
             exportable: KeyParts::keep(parameters.policy().key_export, keys),
+            _registers: WipedRegisters,
         })
     }
 

@@ -42,7 +42,8 @@ const SCHEMES: [SignatureScheme; 11] = [
     SignatureScheme::RsaSha1,
 ];
 
-/// What a client offers. The default is TLS 1.0 to 1.2 with everything but legacy suites.
+/// What a client offers. The default is TLS 1.0 to 1.2 with everything but legacy suites. Later
+/// versions have more fields: end with `..ClientOptions::default()`.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// The versions; SSL 3.0 only if the policy of the provider allows it. A hello of TLS 1.2 and
@@ -53,7 +54,8 @@ pub struct ClientOptions {
     /// Groups, in the order of preference. A server may choose a finite field of its own for DHE,
     /// which is taken if the prime is long enough for the policy of the provider.
     pub groups: Vec<NamedGroup>,
-    /// Application protocols to choose from (RFC 7301), in the order of preference; may be empty.
+    /// Application protocols to choose from (RFC 7301), in the order of preference, each of 1 to
+    /// 255 bytes and at most 4096 with a byte of length before each; may be empty.
     pub protocols: Vec<Vec<u8>>,
     /// Whether the extended master secret (RFC 7627) is offered.
     pub extended_master_secret: bool,

@@ -23,7 +23,7 @@ struct Recorded {
 }
 
 /// The public facts of a recorded exchange; none for a suite that is not known here.
-fn exchange(json: &Value) -> Option<Exchange> {
+pub(super) fn exchange(json: &Value) -> Option<Exchange> {
     let number = |name: &str| u32::from_str_radix(field(json, name), 16).unwrap();
     let protocol = ProtocolVersion::try_from(number("version")).unwrap();
     let session_hash = hex_field(json, "session_hash");
@@ -57,7 +57,12 @@ impl Recorded {
 }
 
 /// Compares a master key, the keys and both verify_data of it with those of a recording.
-fn check_master_key(backend: &Backend, exchange: &Exchange, master_key: &MasterKey, json: &Value) {
+pub(super) fn check_master_key(
+    backend: &Backend,
+    exchange: &Exchange,
+    master_key: &MasterKey,
+    json: &Value,
+) {
     let Exchange { protocol, suite, .. } = *exchange;
     let name = format!("{} {} {}", name(json), protocol, suite.name);
     let secret = master_key.secret_for_key_log().unwrap().expose();

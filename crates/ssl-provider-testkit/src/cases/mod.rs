@@ -27,6 +27,7 @@ pub mod secrets;
 pub mod session_keys;
 pub mod signature;
 pub mod signing;
+pub mod suites;
 pub mod support;
 pub mod threads;
 pub mod ticket;

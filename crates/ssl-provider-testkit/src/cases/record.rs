@@ -664,7 +664,7 @@ fn recorded(backend: &Backend, handshake: &Value, keys: &mut Keys) -> usize {
 }
 
 /// Both directions out of a key block (RFC 5246 section 6.3), the client's first.
-fn cut(
+pub(super) fn cut(
     key_block: &[u8],
     protocol: ProtocolVersion,
     suite: &'static CipherSuiteInfo,

@@ -1,5 +1,5 @@
-//! What a test says although it passes, or before it ends. The test runner keeps what passing tests
-//! print to itself, so it goes to standard error directly.
+//! Diagnostics: what a test reports although it passes, or before it ends. The test runner captures
+//! what passing tests print, so it is written to standard error directly.
 
 use std::env;
 use std::fmt::Display;
@@ -12,13 +12,13 @@ pub const EXPECT_CPU: &str = "SSL_PROVIDER_EXPECT_CPU";
 /// What [`EXPECT_CPU`] can list: AVX-512 with IFMA, and AVX-IFMA.
 pub const CPU_FEATURES: [&str; 2] = ["avx512ifma", "avxifma"];
 
-/// Says that `what` was not tested, and why.
+/// Reports that `what` was not tested, and why.
 pub fn not_tested(what: &str, why: impl Display) {
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(io::stderr().lock(), "NOT TESTED: {what}: {why}");
 }
 
-/// Says that `what` was not tested, since the processor has none of `features`.
+/// Reports that `what` was not tested, since the processor has none of `features`.
 ///
 /// # Panics
 ///
@@ -66,7 +66,7 @@ fn parse_cpu_features(list: &str) -> Vec<String> {
         .collect()
 }
 
-/// Says how far a test that takes minutes has come.
+/// Reports how far a test that takes minutes has come.
 pub fn progress(state: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{state}");
 }
