@@ -296,10 +296,14 @@ fn generated_signatures_have_the_same_verdict_on_every_backend() {
             to_hex(&presented),
             to_hex(&signer.public_key)
         );
-        let untouched = presented == signature && presented_as == scheme;
+        // RSA without a DigestInfo signs the 36 bytes of MD5 and SHA-1 as the scheme of TLS 1.1 does.
+        let bare = [SignatureScheme::RsaWithoutDigestInfo, SignatureScheme::RsaMd5Sha1];
+        let same_scheme =
+            presented_as == scheme || [presented_as, scheme].iter().all(|it| bare.contains(it));
+        let untouched = presented == signature && same_scheme;
         match first {
             Ok(()) if kind == "good" => "good",
-            Ok(()) if untouched || presented_as != scheme => "good all the same",
+            Ok(()) if untouched => "good all the same",
             Ok(()) => panic!("number {number}, {kind}: a spoilt signature verifies"),
             Err(status) => {
                 assert_ne!(kind, "good", "number {number}: {status:#x}");

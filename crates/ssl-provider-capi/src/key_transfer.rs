@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{Backend, Error};
+use ssl_provider::{Backend, Error, MAX_PSK_LEN};
 use ssl_provider_keys::{BlobType, KeyShare, PublicKey, ShareFormat};
 use zeroize::Zeroizing;
 
@@ -175,9 +175,6 @@ fn pre_shared_key(backend: Backend, key: &[u8]) -> Result<Object, Error> {
     let key = PreSharedKey::new(backend, Zeroizing::new(key.to_vec()));
     Ok(Object::PreSharedKey(key.into()))
 }
-
-/// Longest pre-shared key in bytes, as `Provider::generate_psk_master_key` has it.
-const MAX_PSK_LEN: usize = 1024;
 
 /// The failure for a blob type of another kind of key.
 const NOT_VALID: Failure =

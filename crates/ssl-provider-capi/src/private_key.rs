@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ssl_provider::{Curve, Error, InvalidKey, PrivateKey, Provider, SigningKey};
+use ssl_provider::{Curve, Error, InvalidKey, NamedCurve, PrivateKey, Provider, SigningKey};
 use ssl_provider_keys::{CheckedKey, EcAlgorithm, EcPublicKey, PublicKey, RsaPublicKey};
 
 use crate::abi::{
@@ -13,7 +13,6 @@ use crate::abi::{
     NCRYPT_ALGORITHM_PROPERTY, NCRYPT_BLOCK_LENGTH_PROPERTY, NCRYPT_EXPORT_POLICY_PROPERTY,
     NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_KEY_USAGE_PROPERTY, NCRYPT_LENGTH_PROPERTY, NTE_BAD_TYPE,
     NTE_NO_KEY, NTE_NOT_SUPPORTED, ProviderHandle, SSL_KEY_TYPE_PROPERTY,
-    TLS_ECC_P256_CURVE_KEY_TYPE, TLS_ECC_P384_CURVE_KEY_TYPE, TLS_ECC_P521_CURVE_KEY_TYPE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
@@ -167,26 +166,12 @@ fn rsa_property(public: &RsaPublicKey, key: &OpenedKey, property: &str) -> Optio
 
 /// Returns a property of an EC key, or `None` for an unknown name.
 fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
-    let (name, key_type, ecdh, ecdsa) = match key.curve {
-        Curve::P256 => (
-            "nistP256",
-            TLS_ECC_P256_CURVE_KEY_TYPE,
-            BCRYPT_ECDH_P256_ALGORITHM,
-            BCRYPT_ECDSA_P256_ALGORITHM,
-        ),
-        Curve::P384 => (
-            "nistP384",
-            TLS_ECC_P384_CURVE_KEY_TYPE,
-            BCRYPT_ECDH_P384_ALGORITHM,
-            BCRYPT_ECDSA_P384_ALGORITHM,
-        ),
-        Curve::P521 => (
-            "nistP521",
-            TLS_ECC_P521_CURVE_KEY_TYPE,
-            BCRYPT_ECDH_P521_ALGORITHM,
-            BCRYPT_ECDSA_P521_ALGORITHM,
-        ),
+    let (ecdh, ecdsa) = match key.curve {
+        Curve::P256 => (BCRYPT_ECDH_P256_ALGORITHM, BCRYPT_ECDSA_P256_ALGORITHM),
+        Curve::P384 => (BCRYPT_ECDH_P384_ALGORITHM, BCRYPT_ECDSA_P384_ALGORITHM),
+        Curve::P521 => (BCRYPT_ECDH_P521_ALGORITHM, BCRYPT_ECDSA_P521_ALGORITHM),
     };
+    let curve = NamedCurve::from(key.curve);
     let (algorithm, group, usage) = match key.algorithm {
         EcAlgorithm::Ecdh => (ecdh, BCRYPT_ECDH_ALGORITHM, ALLOW_KEY_AGREEMENT),
         EcAlgorithm::Ecdsa => (ecdsa, BCRYPT_ECDSA_ALGORITHM, ALLOW_SIGNING),
@@ -196,8 +181,8 @@ fn ec_property(key: &EcPublicKey, property: &str) -> Option<Vec<u8>> {
         NCRYPT_ALGORITHM_PROPERTY => Some(wide(algorithm)),
         NCRYPT_ALGORITHM_GROUP_PROPERTY => Some(wide(group)),
         NCRYPT_KEY_USAGE_PROPERTY => Some(number(usage)),
-        BCRYPT_ECC_CURVE_NAME => Some(wide(name)),
-        SSL_KEY_TYPE_PROPERTY => Some(number(key_type)),
+        BCRYPT_ECC_CURVE_NAME => Some(wide(curve.cng_name())),
+        SSL_KEY_TYPE_PROPERTY => Some(number(curve.wire().into())),
         _ => common_property(property),
     }
 }

@@ -136,12 +136,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let (key, cert) = (args.key.as_deref(), args.cert.as_deref());
     let identity = client::identity(&provider, key, cert, "--cert", &args.password)?;
     let (verifier, trust) = args.client.verifier(&backend, &args.target)?;
-    let key_log = args.client.open_key_log()?;
-    let options = args.options();
-    let settings = ClientSettings::new(provider, options, Box::new(verifier), identity, key_log)
-        .map_err(|error| {
-            Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
-        })?;
+    let settings = args.client.settings(provider, args.options(), verifier, identity)?;
     let client = Client { args, backend: &backend, settings, trust };
     client.run()
 }

@@ -1,6 +1,7 @@
 //! `sslprov proxy`: takes plain TCP or modern TLS from clients, and speaks old TLS to a device.
 //! The device's side is the client of `ssl-provider-lab`, the clients' side is rustls.
 
+mod connecting;
 mod device;
 mod ending;
 mod files;
@@ -210,12 +211,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let listener = args.listener()?;
     let metrics = Arc::new(Metrics::default());
     args.serve_metrics(&metrics)?;
-    let key_log = args.client.open_key_log()?;
-    let options = args.client.options();
-    let settings = ClientSettings::new(provider, options, Box::new(verifier), identity, key_log)
-        .map_err(|error| {
-            Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
-        })?;
+    let settings = args.client.settings(provider, args.client.options(), verifier, identity)?;
     let shared = Shared {
         args,
         settings,

@@ -2,35 +2,32 @@
 //! The server is `ssl-provider-lab`; this module has its options, files and reports.
 
 mod advice;
+mod event;
+mod identity;
 mod key_server_args;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
-use ssl_provider::{
-    Backend, CipherSuite, Error, KeyExchange, KeyLogPolicy, Policy, PrivateKey, ProtocolVersion,
-    Provider, SignatureScheme,
-};
+use serde_json::json;
+use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::{
-    Cause, ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, End, Ending,
-    Event, Identity, IdentityError, KeyLog, LEGACY_SUITES, Limits, NamedGroup, Options, Server,
-    SessionCache, SessionInfo, Settings,
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, Event, Identity,
+    KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, Settings,
 };
-use ssl_provider_wire::Alert;
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
-use crate::key_file::{self, Password, PasswordArgs};
+use crate::key_file::PasswordArgs;
 use crate::key_log;
 use crate::listen_address;
 use crate::outputs;
 use crate::protocol_argument;
 use crate::report::{ReportArgs, Reporter};
 use crate::serve::advice::Advisor;
+use crate::serve::event::{as_json, as_text};
 pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
 
@@ -127,7 +124,7 @@ pub struct Args {
     pub alpn: Vec<String>,
 
     /// Append the master secret of each session to this file, as an NSS key log
-    #[arg(long, value_name = "FILE", env = "SSLKEYLOGFILE")]
+    #[arg(long, value_name = "FILE", alias = "key-log", env = "SSLKEYLOGFILE")]
     pub keylog: Option<PathBuf>,
 
     /// Worker threads. Default: one for each processor, and with --key-server at least 8
@@ -347,26 +344,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     reporter.outcome()
 }
 
-/// Loads the RSA key of a file for decryption.
-fn load_key(provider: &Provider, path: &Path, der: &[u8]) -> Result<PrivateKey, Failure> {
-    provider.load_private_key(der).map_err(|error| unloadable(path, error))
-}
-
-fn unloadable(path: &Path, error: Error) -> Failure {
-    Failure::usage(format_args!("{}: {error}", path.display()))
-}
-
-/// Why a key and the certificates of a file cannot be used.
-fn unusable(cert: &Path, option: &str, error: IdentityError) -> Failure {
-    let file = cert.display();
-    match error {
-        IdentityError::NoCertificate => Failure::usage(format_args!(
-            "{file} has no certificate; add one with {option}, or omit --key to have both generated"
-        )),
-        other => Failure::usage(format_args!("{file}: {other}")),
-    }
-}
-
 impl Args {
     fn backend(&self) -> Result<Backend, Failure> {
         Ok(self.batches.around(self.backend.choose()?))
@@ -392,73 +369,6 @@ impl Args {
     /// Whether no key is given, so that one is generated.
     fn generates(&self) -> bool {
         self.key.is_none() && self.cert.is_none() && self.ecdsa_key.is_none()
-    }
-
-    fn identity(&self, provider: &Provider, suites: &[CipherSuite]) -> Result<Identity, Failure> {
-        let has_ecdsa = suites.iter().any(|suite| {
-            suite.info().is_some_and(|suite| suite.key_exchange == KeyExchange::EcdheEcdsa)
-        });
-        if self.generates() {
-            let rsa = Identity::self_signed(provider).map_err(Failure::usage)?.identity;
-            if !has_ecdsa {
-                return Ok(rsa);
-            }
-            return match Identity::self_signed_ecdsa(provider) {
-                Ok(ecdsa) => rsa.and(ecdsa.identity).map_err(Failure::usage),
-                // Its suites are left out for a backend that does not sign.
-                Err(IdentityError::NoUse) => Ok(rsa),
-                Err(other) => Err(Failure::usage(other)),
-            };
-        }
-        let password = self.password.password()?;
-        let ecdsa = match &self.ecdsa_key {
-            None => None,
-            Some(_) if !has_ecdsa => {
-                return Err(Failure::usage(
-                    "--ecdsa-key: no suite takes this key; add --key-exchange ecdhe,rsa",
-                ));
-            }
-            Some(path) => {
-                let key = key_file::read_ec_key(path, &password)?;
-                let cert = self.ecdsa_cert.as_ref().unwrap_or(path);
-                let chain = key_file::read_certificates(cert, &password)?;
-                let identity = Identity::from_der(provider, &key.der, &chain);
-                Some(identity.map_err(|error| unusable(cert, "--ecdsa-cert", error))?)
-            }
-        };
-        let signs = suites.iter().any(|suite| !Exchange::Rsa.has(*suite));
-        match (self.rsa_identity(provider, &password, signs)?, ecdsa) {
-            (Some(rsa), Some(ecdsa)) => rsa.and(ecdsa).map_err(Failure::usage),
-            (Some(only), None) | (None, Some(only)) => Ok(only),
-            (None, None) => Err(Failure::usage("no key")),
-        }
-    }
-
-    /// Returns the identity of `--key` or `--key-server`, if one of them is given.
-    fn rsa_identity(
-        &self,
-        provider: &Provider,
-        password: &Password,
-        signs: bool,
-    ) -> Result<Option<Identity>, Failure> {
-        let Some(cert) = self.cert.as_ref().or(self.key.as_ref()) else { return Ok(None) };
-        let Some(path) = &self.key else {
-            let chain = key_file::read_certificates(cert, password)?;
-            let key = self.key_server.private_key(provider, &chain)?;
-            let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
-            let identity = Identity::new(key, &chain);
-            return identity.map(Some).map_err(|error| unusable(cert, "--cert", error));
-        };
-        let der = key_file::read_key(path, password)?.der;
-        let chain = key_file::read_certificates(cert, password)?;
-        let identity = match signs {
-            true => Identity::from_der(provider, &der, &chain),
-            false => Identity::new(load_key(provider, path, &der)?, &chain),
-        };
-        identity.map(Some).map_err(|error| match error {
-            IdentityError::Provider(error) => unloadable(path, error),
-            other => unusable(cert, "--cert", other),
-        })
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -538,7 +448,9 @@ impl Args {
     fn advisor(&self, backend: &'static str, options: &Options) -> Advisor {
         let (versions, suites) = (options.versions.clone(), options.suites.clone());
         let exchanges = self.key_exchange.clone();
-        Advisor { backend, versions, suites, exchanges, allow_ssl3: self.allow_ssl3 }
+        let has_ecdsa_key = self.generates() || self.ecdsa_key.is_some();
+        let allow_ssl3 = self.allow_ssl3;
+        Advisor { backend, versions, suites, exchanges, has_ecdsa_key, allow_ssl3 }
     }
 
     /// One thread for each processor; with a key server more, which wait for its replies.
@@ -557,78 +469,5 @@ impl Args {
             total: if self.once { Some(1) } else { self.max_connections },
             ..default
         }
-    }
-}
-
-fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {
-    match event {
-        Event::Established { peer, session } => {
-            let mut object = session.to_json();
-            object.insert("event".to_owned(), "established".into());
-            object.insert("peer".to_owned(), peer.to_string().into());
-            Value::Object(object)
-        }
-        Event::Ended { peer, how, cause } => {
-            let (reason, alert) = reason(how);
-            json!({
-                "event": "ended",
-                "peer": peer.to_string(),
-                "reason": reason,
-                "alert": alert,
-                "detail": cause.map(Cause::to_string),
-                "advice": cause.and_then(|cause| advisor.advice(cause)),
-            })
-        }
-        Event::CannotAccept { error } => {
-            json!({ "event": "cannot accept", "detail": error.to_string() })
-        }
-    }
-}
-
-fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
-    match event {
-        Event::Established { peer, session } => established(peer, session),
-        Event::Ended { peer, how, cause } => {
-            let (reason, alert) = reason(how);
-            let advice = cause.and_then(|cause| advisor.advice(cause));
-            let advice = advice.map(|it| format!("; {it}")).unwrap_or_default();
-            let parts = [Some(reason.to_owned()), alert, cause.map(Cause::to_string)];
-            let parts: Vec<String> = parts.into_iter().flatten().collect();
-            format!("{peer}: {}{advice}", parts.join(": "))
-        }
-        Event::CannotAccept { error } => {
-            format!("cannot accept connections, so idle ones are closed sooner: {error}")
-        }
-    }
-}
-
-fn established(peer: SocketAddr, session: &SessionInfo) -> String {
-    let mut line = format!("{peer}: {}, {}", session.protocol, session.suite.name);
-    let names =
-        [session.group.map(NamedGroup::name), session.signature_scheme.map(SignatureScheme::name)];
-    for name in names.into_iter().flatten() {
-        line.push_str(", ");
-        line.push_str(name);
-    }
-    for (flag, text) in [
-        (session.extended_master_secret, ", extended master secret"),
-        (session.encrypt_then_mac, ", encrypt-then-MAC"),
-        (session.resumed, ", resumed"),
-    ] {
-        if flag {
-            line.push_str(text);
-        }
-    }
-    line
-}
-
-/// Returns why a connection ended, with the name of the alert that was sent for it, if any.
-fn reason(how: End) -> (&'static str, Option<String>) {
-    match how {
-        End::Tls(Ending::Closed) => ("closed", None),
-        End::Tls(Ending::Refused(it)) => ("refused", Some(Alert::name_of(it.code()))),
-        End::Tls(Ending::FailedByClient(code)) => ("failed by client", Some(Alert::name_of(code))),
-        End::Lost => ("lost", None),
-        End::TimedOut => ("timed out", None),
     }
 }

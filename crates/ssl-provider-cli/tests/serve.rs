@@ -305,7 +305,8 @@ fn the_key_log_has_a_line_for_each_session() {
     }
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("keys.txt");
-    let server = Server::with_key(&["--keylog", log.to_str().unwrap()]);
+    // As `connect` and `proxy` name it; `--keylog` is tested below.
+    let server = Server::with_key(&["--key-log", log.to_str().unwrap()]);
     let theirs = folder.path().join("theirs.txt");
     for _ in 0..2 {
         let arguments = ["-tls1_2", "-cipher", "AES128-SHA", "-keylogfile"];
@@ -625,7 +626,9 @@ fn files_and_options_that_do_not_match_are_errors() {
     serve(&["--ecdsa-key", ec]).expect_stderr("add --key-exchange ecdhe,rsa");
     let with_ecdhe = ["--key-exchange", "ecdhe,rsa", "--ecdsa-key"];
     serve(&[&with_ecdhe[..], &[server]].concat()).expect_stderr("found an RSA key");
-    serve(&[&with_ecdhe[..], &[ec]].concat()).expect_stderr("add one with --ecdsa-cert");
+    let run =
+        serve(&[&with_ecdhe[..], &[ec]].concat()).expect_stderr("add one with --ecdsa-cert\n");
+    assert!(!run.stderr.contains("omit --key"), "{}", run.stderr);
     serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", other]].concat())
         .expect_stderr("does not match the private key");
     serve(&["--alpn", ""]).expect_stderr("1 to 255 bytes");

@@ -75,6 +75,11 @@ impl DhParameters {
         self.private_key_bits
     }
 
+    /// Returns p - 1, as long as the prime.
+    pub(crate) fn prime_minus_one(&self) -> Vec<u8> {
+        minus_one(&self.prime)
+    }
+
     /// Returns a public key of the peer as long as the prime, if 1 < Y < p - 1 (RFC 7919
     /// section 5.1).
     pub(crate) fn public_key(&self, peer: &[u8]) -> Result<Vec<u8>, Error> {
@@ -100,12 +105,17 @@ fn without_leading_zeros(number: &[u8]) -> &[u8] {
 /// Whether 1 < number < prime - 1, for an odd `prime`; neither has leading zeros.
 fn is_between(number: &[u8], prime: &[u8]) -> bool {
     let above_one = number.len() > 1 || number.first().is_some_and(|byte| *byte > 1);
-    // The prime is odd, so the number before it differs in the last bit only.
-    let mut last = prime.to_vec();
-    if let Some(byte) = last.last_mut() {
+    let last = minus_one(prime);
+    above_one && (number.len(), number) < (last.len(), &last[..])
+}
+
+/// Returns the number before an odd one, which differs in the last bit only.
+fn minus_one(odd: &[u8]) -> Vec<u8> {
+    let mut number = odd.to_vec();
+    if let Some(byte) = number.last_mut() {
         *byte &= 0xfe;
     }
-    above_one && (number.len(), number) < (last.len(), &last[..])
+    number
 }
 
 const BAD_DH_PARAMETERS: Error = Error::InvalidParameter(

@@ -57,13 +57,12 @@ impl Group {
             Self::Curve(_) => Mask::public(false),
             Self::FiniteField(parameters) => {
                 let mut one = zeros.clone();
-                let mut minus_one = parameters.prime().to_vec();
-                if let (Some(one), Some(minus_one)) = (one.last_mut(), minus_one.last_mut()) {
-                    // The prime is odd.
-                    (*one, *minus_one) = (1, *minus_one & 0xfe);
+                if let Some(last) = one.last_mut() {
+                    *last = 1;
                 }
-                let others = Mask::eq_bytes(secret, &one).or(Mask::eq_bytes(secret, &minus_one));
-                Mask::eq_bytes(secret, &zeros).or(others)
+                Mask::eq_bytes(secret, &zeros)
+                    .or(Mask::eq_bytes(secret, &one))
+                    .or(Mask::eq_bytes(secret, &parameters.prime_minus_one()))
             }
         }
     }
@@ -294,7 +293,7 @@ impl Provider {
 
     /// Derives a master key from a pre-shared key (RFC 4279 section 2).
     ///
-    /// - `psk`: 1 to 1024 bytes. Secret; its length is not.
+    /// - `psk`: 1 to [`MAX_PSK_LEN`] bytes. Secret; its length is not.
     /// - `parameters`, `side`: as in [`generate_master_key`](Self::generate_master_key).
     ///
     /// # Errors
@@ -328,8 +327,9 @@ impl Provider {
     }
 }
 
-/// Longest pre-shared key in bytes; RFC 4279 section 5.3 asks for at least 64.
-const MAX_PSK_LEN: usize = 1024;
+/// Longest pre-shared key that [`Provider::generate_psk_master_key`] takes, in bytes; RFC 4279
+/// section 5.3 asks for at least 64.
+pub const MAX_PSK_LEN: usize = 1024;
 
 const BAD_PSK_LEN: Error = Error::InvalidParameter("pre-shared key: expected 1 to 1024 bytes");
 

@@ -51,7 +51,7 @@ pub enum Error {
     /// its payload does, and then its MAC or tag is right: only a holder of the keys can write it.
     RecordOverflow,
     /// A public key of the peer in a key agreement is malformed, not of the group, or one whose
-    /// shared secret anybody knows.
+    /// shared secret anybody knows; or a group that the peer chose makes such a key of one's own.
     BadKeyShare,
     /// A signature is not that of the key over the digest, whatever the reason.
     BadSignature,
@@ -164,7 +164,9 @@ impl fmt::Display for Error {
             Self::NotAllowed(policy) => write!(f, "not allowed by policy: {policy}"),
             Self::BadRecord => f.write_str("record authentication failed"),
             Self::RecordOverflow => f.write_str("the record is longer than TLS allows"),
-            Self::BadKeyShare => f.write_str("the peer's public key is not one of the group"),
+            Self::BadKeyShare => f.write_str(
+                "the public key is not one of the group, or its secrets are known to anybody",
+            ),
             Self::BadSignature => f.write_str("the signature is not valid"),
             Self::BadFinished => f.write_str("Finished verify_data does not match"),
             Self::Random => f.write_str("the random number generator failed"),

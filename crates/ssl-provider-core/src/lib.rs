@@ -66,7 +66,7 @@ pub use crate::cipher_suite::{
 };
 pub use crate::client_auth::ClientKey;
 pub use crate::dh_parameters::DhParameters;
-pub use crate::ephemeral_key::{EphemeralKey, Group, PeerPublicKey};
+pub use crate::ephemeral_key::{EphemeralKey, Group, MAX_PSK_LEN, PeerPublicKey};
 pub use crate::error::{Error, InvalidKey};
 pub use crate::exporter::{EAP_TLS_KEY_BLOCK_LEN, EapKeyBlock, RANDOMS_LEN};
 pub use crate::handle::{Handle, HandleKind, HandleTable};

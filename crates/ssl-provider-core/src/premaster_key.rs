@@ -116,8 +116,8 @@ impl Provider {
 /// Returns a byte that is not 0, made of 16 random bits without a branch. The values that
 /// are more likely than others have 258 of the 65536 in place of 257.
 fn nonzero(random: [u8; 2]) -> u8 {
-    let scaled = u32::from(u16::from_be_bytes(random)) * 255;
-    let [_, value, ..] = (scaled >> 8).to_le_bytes();
+    // Below 255 * 2^16, so the second byte is below 255.
+    let [_, value, ..] = (u32::from(u16::from_be_bytes(random)) * 255).to_be_bytes();
     value + 1
 }
 

@@ -65,11 +65,7 @@ impl Curve {
 
     /// Returns the length of a coordinate in bytes.
     pub const fn coordinate_len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
+        self.named().coordinate_len()
     }
 
     /// Returns the length in bytes of a number modulo the order with its sign, as DER writes it:
@@ -83,21 +79,22 @@ impl Curve {
 
     /// Returns the length of a coordinate, and of the order, in bits.
     pub const fn bits(self) -> u32 {
+        self.named().bits()
+    }
+
+    /// Returns the same curve as one of key agreement.
+    const fn named(self) -> NamedCurve {
         match self {
-            Self::P256 => 256,
-            Self::P384 => 384,
-            Self::P521 => 521,
+            Self::P256 => NamedCurve::Secp256r1,
+            Self::P384 => NamedCurve::Secp384r1,
+            Self::P521 => NamedCurve::Secp521r1,
         }
     }
 }
 
 impl From<Curve> for NamedCurve {
     fn from(curve: Curve) -> Self {
-        match curve {
-            Curve::P256 => Self::Secp256r1,
-            Curve::P384 => Self::Secp384r1,
-            Curve::P521 => Self::Secp521r1,
-        }
+        curve.named()
     }
 }
 
@@ -272,6 +269,13 @@ mod tests {
     fn garbage_and_truncation_are_refused_and_never_a_panic() {
         for der in [&[][..], &[0x30], &[0x30, 0x82], &[0x30, 0x03, 0x02, 0x01, 0x00], &[0xff; 64]] {
             assert_eq!(PublicKeyDer::from_der(der).unwrap_err(), BAD_PUBLIC_KEY, "{der:?}");
+        }
+    }
+
+    #[test]
+    fn a_curve_has_one_object_identifier_for_signatures_and_key_agreement() {
+        for curve in Curve::ALL {
+            assert_eq!(NamedCurve::from(curve).oid(), Some(curve.oid()));
         }
     }
 

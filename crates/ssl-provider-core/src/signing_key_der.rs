@@ -94,12 +94,12 @@ impl EcPrivateKeyDer {
         Ok(Self { curve, number })
     }
 
-    /// The curve.
+    /// Returns the curve.
     pub fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// The private key d, big-endian, as long as a coordinate. Secret.
+    /// Returns the private key d, big-endian, as long as a coordinate. Secret.
     pub fn number(&self) -> &[u8] {
         &self.number
     }

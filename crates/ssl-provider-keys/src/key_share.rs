@@ -102,23 +102,20 @@ impl KeyShare {
         Self::new(group, key).map_err(|_| INCONSISTENT)
     }
 
-    /// The key of a key on a curve; none for one of ECDSA.
+    /// Returns an ECDH key for key agreement; none for a key of ECDSA.
     pub fn of_ec(key: &EcPublicKey) -> Option<Self> {
-        let curve = match key.curve {
-            Curve::P256 => NamedCurve::Secp256r1,
-            Curve::P384 => NamedCurve::Secp384r1,
-            Curve::P521 => NamedCurve::Secp521r1,
-        };
-        let is_for_agreement = key.algorithm == EcAlgorithm::Ecdh;
-        is_for_agreement.then(|| Self::new(&curve.into(), &key.point).ok()).flatten()
+        match key.algorithm {
+            EcAlgorithm::Ecdh => Self::new(&NamedCurve::from(key.curve).into(), &key.point).ok(),
+            EcAlgorithm::Ecdsa => None,
+        }
     }
 
-    /// The key as core takes it.
+    /// Returns the key as core takes it.
     pub fn as_peer(&self) -> &PeerPublicKey {
         &self.0
     }
 
-    /// The format with a magic that holds the key, if there is one.
+    /// Returns the format for keys of its kind that has a magic. `Ecc` does not hold every curve.
     pub fn format(&self) -> ShareFormat {
         match self.0.group() {
             Group::FiniteField(_) => ShareFormat::Dh,
@@ -197,14 +194,9 @@ pub fn write_dh_parameters(group: &DhParameters) -> Vec<u8> {
     [&whole.to_ne_bytes()[..], &blob::write(*b"DHPM", &[len], &[prime, &generator])].concat()
 }
 
-/// The curve, if it is one of those that have blobs of their own.
+/// Returns the curve, if it is one of those that have blobs of their own.
 fn named(curve: NamedCurve) -> Option<Curve> {
-    match curve {
-        NamedCurve::Secp256r1 => Some(Curve::P256),
-        NamedCurve::Secp384r1 => Some(Curve::P384),
-        NamedCurve::Secp521r1 => Some(Curve::P521),
-        _ => None,
-    }
+    Curve::ALL.into_iter().find(|named| NamedCurve::from(*named) == curve)
 }
 
 fn check_len(got: usize, expected: usize) -> Result<(), KeyError> {

@@ -67,6 +67,7 @@ pub struct ClientConnection {
 
 /// What was negotiated with a server whose Finished has been verified.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerInfo {
     /// The version.
     pub protocol: ProtocolVersion,
@@ -250,7 +251,7 @@ impl ClientConnection {
         self.session.as_ref()
     }
 
-    /// Whether the server sent `close_notify`. The caller then calls [`close`](Self::close), which
+    /// Returns whether the server sent `close_notify`. The caller then calls [`close`](Self::close), which
     /// replies.
     pub fn is_closed_by_server(&self) -> bool {
         self.closed_by_server
@@ -387,8 +388,10 @@ impl ClientConnection {
 
     /// Sends a warning, or fails with the fatal alert that replaces it in SSL 3.0.
     fn warn(&mut self, alert: Alert) -> Result<(), Refused> {
+        if self.closed_by_client {
+            return Ok(());
+        }
         match in_protocol(alert, self.records.protocol()) {
-            _ if self.closed_by_client => Ok(()),
             fatal if fatal.is_fatal() => self.out_of_order("HelloRequest"),
             warning => self.write(ContentType::Alert, &warning.to_bytes()),
         }

@@ -2,9 +2,11 @@
 //! Issuers are not checked; that the client holds the private key is.
 
 use ssl_provider::{
-    Error, HashAlgorithm, Operation, ProtocolVersion, Provider, PublicKeyDer, SignatureScheme,
+    Error, HashAlgorithm, ProtocolVersion, Provider, PublicKeyDer, SignatureScheme,
 };
-use ssl_provider_wire::{Alert, HandshakeType, Reader, certificates, put_message, put_vec};
+use ssl_provider_wire::{
+    Alert, ClientCertificateType, HandshakeType, Reader, certificates, put_message, put_vec,
+};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::KeyUsage;
@@ -12,7 +14,7 @@ use x509_cert::ext::pkix::KeyUsage;
 use crate::alert::{internal_error, require};
 use crate::refusal::{Cause, Refusal};
 use crate::session::Fingerprint;
-use crate::signed_params::{digest, fixed_scheme};
+use crate::signed_params::{can_verify, digest, fixed_scheme};
 
 /// Longest Certificate message accepted from a client, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
@@ -20,12 +22,17 @@ pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 15;
 /// Longest CertificateVerify in bytes: scheme, length, and a signature of the largest RSA key.
 pub(crate) const MAX_CERTIFICATE_VERIFY_LEN: usize = 2 + 2 + 1024;
 
-/// Signature schemes requested in TLS 1.2, in order of preference, as on the wire.
-const SCHEMES: [u16; 8] = [0x0401, 0x0501, 0x0601, 0x0403, 0x0503, 0x0603, 0x0201, 0x0203];
-
-/// Certificate types (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
-const RSA_SIGN: u8 = 1;
-const ECDSA_SIGN: u8 = 64;
+/// Signature schemes requested in TLS 1.2, in order of preference.
+const SCHEMES: [SignatureScheme; 8] = [
+    SignatureScheme::RsaSha256,
+    SignatureScheme::RsaSha384,
+    SignatureScheme::RsaSha512,
+    SignatureScheme::EcdsaSha256,
+    SignatureScheme::EcdsaSha384,
+    SignatureScheme::EcdsaSha512,
+    SignatureScheme::RsaSha1,
+    SignatureScheme::EcdsaSha1,
+];
 
 /// A client's certificate.
 #[derive(Debug)]
@@ -43,26 +50,22 @@ pub(crate) fn put_certificate_request(
     protocol: ProtocolVersion,
 ) {
     put_message(out, HandshakeType::CERTIFICATE_REQUEST, |out| {
-        put_vec::<1>(out, |out| out.extend([RSA_SIGN, ECDSA_SIGN]));
+        put_vec::<1>(out, |out| {
+            out.extend([ClientCertificateType::RSA_SIGN.0, ClientCertificateType::ECDSA_SIGN.0]);
+        });
         if protocol == ProtocolVersion::TLS1_2 {
             put_vec::<2>(out, |out| {
-                out.extend(schemes(provider).flat_map(|(number, _)| number.to_be_bytes()));
+                let numbers = schemes(provider).filter_map(SignatureScheme::wire);
+                out.extend(numbers.flat_map(u16::to_be_bytes));
             });
         }
         put_vec::<2>(out, |_| {});
     });
 }
 
-/// Returns the schemes that the backend verifies and whose hashes it computes.
-pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = (u16, SignatureScheme)> {
-    let supports = |operation| provider.backend().support(operation).is_supported();
-    SCHEMES
-        .into_iter()
-        .filter_map(|number| Some((number, SignatureScheme::from_wire(number)?)))
-        .filter(move |(_, scheme)| {
-            supports(Operation::Verify(*scheme))
-                && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
-        })
+/// Returns the schemes that are requested of clients.
+pub(crate) fn schemes(provider: &Provider) -> impl Iterator<Item = SignatureScheme> {
+    SCHEMES.into_iter().filter(|scheme| can_verify(provider, *scheme))
 }
 
 /// Parses the body of a Certificate message. Returns `None` if its list is empty. A key usage must
@@ -107,9 +110,8 @@ pub(crate) fn certificate_verify(
         Some(scheme) => scheme,
         None => {
             let received = reader.u16().ok_or(Alert::DecodeError)?;
-            let requested = schemes(provider).find(|(number, _)| *number == received);
-            let (_, scheme) = requested.ok_or(Alert::IllegalParameter)?;
-            scheme
+            let requested = schemes(provider).find(|scheme| scheme.wire() == Some(received));
+            requested.ok_or(Alert::IllegalParameter)?
         }
     };
     require(scheme.is_rsa() == is_rsa, Alert::IllegalParameter)?;

@@ -76,6 +76,7 @@ struct VerifyData {
 
 /// What was negotiated with a client whose Finished has been verified.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// The version.
     pub protocol: ProtocolVersion,
@@ -252,7 +253,7 @@ impl Connection {
         &self.settings
     }
 
-    /// Whether the client sent `close_notify`. The caller then sends what it has left and calls
+    /// Returns whether the client sent `close_notify`. The caller then sends what it has left and calls
     /// [`close`](Self::close); the client may still be reading.
     pub fn is_closed_by_client(&self) -> bool {
         self.closed_by_client

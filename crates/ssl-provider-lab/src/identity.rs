@@ -11,8 +11,8 @@ use rsa::pkcs8::{Document, EncodePrivateKey, EncodePublicKey};
 use sha2::Sha256;
 use ssl_provider::backend::with_stack_wiped;
 use ssl_provider::{
-    Curve, Error, InvalidKey, KeyExchange, NamedCurve, Operation, PrivateKey, Provider,
-    PublicKeyDer, SignatureAlgorithm, SignatureScheme, SigningKey,
+    Curve, Error, InvalidKey, KeyExchange, NamedCurve, PrivateKey, Provider, PublicKeyDer,
+    SignatureScheme, SigningKey,
 };
 use ssl_provider_wire::put_certificate;
 use x509_cert::Certificate;
@@ -29,6 +29,8 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
 use zeroize::Zeroizing;
+
+use crate::signed_params::{can_sign, can_verify};
 
 /// Longest certificate chain in bytes.
 const MAX_CHAIN_LEN: usize = 1 << 16;
@@ -79,17 +81,8 @@ impl Signer {
             Some(Curve::P384) => &[S::EcdsaSha384, S::EcdsaSha256, S::EcdsaSha512, S::EcdsaSha1],
             Some(Curve::P521) => &[S::EcdsaSha512, S::EcdsaSha384, S::EcdsaSha256, S::EcdsaSha1],
         };
-        let supports = |operation| provider.backend().support(operation).is_supported();
-        let fits = |scheme: &SignatureScheme| {
-            // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest; one byte more,
-            // since the block of a modulus of 8k + 1 bits is a byte shorter than the modulus.
-            let too_short = scheme.algorithm() == SignatureAlgorithm::RsaPss
-                && key.max_signature_len() < 2 * scheme.digest_len().unwrap_or_default() + 3;
-            !too_short
-                && supports(Operation::Sign(*scheme))
-                && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
-        };
-        let schemes: Vec<_> = preferred.iter().copied().filter(fits).collect();
+        let signs = |scheme: &SignatureScheme| can_sign(provider, &key, *scheme);
+        let schemes: Vec<_> = preferred.iter().copied().filter(signs).collect();
         (!schemes.is_empty()).then_some(Self { key, schemes })
     }
 
@@ -111,12 +104,13 @@ pub struct SelfSigned {
 
 /// Why a key and certificates cannot be used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The chain is empty.
     NoCertificate,
     /// The chain is longer than 64 KiB.
     TooLong,
-    /// The first certificate is malformed or has no RSA key.
+    /// The first certificate is malformed.
     Unreadable,
     /// The first certificate has a key of another kind than RSA, P-256, P-384 and P-521.
     UnknownKind,
@@ -124,8 +118,8 @@ pub enum IdentityError {
     OtherKey,
     /// The key usage of the first certificate has no keyEncipherment.
     Usage,
-    /// Neither the key usage of the certificate and the key nor the backend leave anything that the
-    /// key can be used for.
+    /// The key can be used for nothing, as far as the key usage of the certificate and the key and
+    /// the backend allow it.
     NoUse,
     /// There already is a certificate with a key of this kind.
     SameKind,
@@ -140,7 +134,7 @@ impl fmt::Display for IdentityError {
         match self {
             Self::NoCertificate => f.write_str("no certificate"),
             Self::TooLong => write!(f, "the certificate chain exceeds {MAX_CHAIN_LEN} bytes"),
-            Self::Unreadable => f.write_str("the first certificate is malformed or has no RSA key"),
+            Self::Unreadable => f.write_str("the first certificate is malformed"),
             Self::UnknownKind => f.write_str(
                 "the first certificate needs an RSA key, or one on P-256, P-384 or P-521",
             ),
@@ -178,11 +172,11 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`IdentityError`], for a chain that is empty, too long, malformed or of another key, and for
-    /// a key usage without keyEncipherment.
+    /// [`IdentityError`], for a chain that is empty, too long, malformed or of another key, also of
+    /// one that is not RSA, and for a key usage without keyEncipherment.
     pub fn new(key: PrivateKey, chain: &[Vec<u8>]) -> Result<Self, IdentityError> {
         let (leaf, certificate_message) = read_chain(chain)?;
-        if rsa_modulus(&leaf).ok_or(IdentityError::Unreadable)? != key.modulus() {
+        if rsa_modulus(&leaf).as_deref() != Some(key.modulus()) {
             return Err(IdentityError::OtherKey);
         }
         if !Usage::of(&leaf)?.decrypts {
@@ -375,10 +369,8 @@ fn check_pair(
     signer: &Signer,
     public_key: &[u8],
 ) -> Result<(), IdentityError> {
-    let supports = |scheme: &SignatureScheme| {
-        provider.backend().support(Operation::Verify(*scheme)).is_supported()
-    };
-    let Some(scheme) = signer.schemes.iter().copied().find(supports) else { return Ok(()) };
+    let verifies = |scheme: &SignatureScheme| can_verify(provider, *scheme);
+    let Some(scheme) = signer.schemes.iter().copied().find(verifies) else { return Ok(()) };
     let digest = vec![0x55; scheme.digest_len().unwrap_or_default()];
     let signature = signer.key.sign(scheme, &digest)?;
     match provider.verify_signature(public_key, scheme, &digest, &signature) {

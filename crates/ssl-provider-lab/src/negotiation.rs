@@ -9,7 +9,7 @@ use ssl_provider::{
 };
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV,
-    Malformed, ServerHello, put_extension, put_vec,
+    Malformed, ServerHello, UNCOMPRESSED_POINTS, put_extension, put_vec,
 };
 
 use crate::group::NamedGroup;
@@ -72,7 +72,7 @@ impl Choice {
         });
         let has_points = self.lists_point_formats && self.suite.key_exchange.is_ecdhe();
         for (kind, data, is_agreed) in [
-            (ExtensionType::EC_POINT_FORMATS, &[1, UNCOMPRESSED][..], has_points),
+            (ExtensionType::EC_POINT_FORMATS, &[1, UNCOMPRESSED_POINTS][..], has_points),
             (
                 ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
                 &protocol,
@@ -128,21 +128,7 @@ pub(crate) fn choose(
     if !hello.offers_null_compression() {
         return refused(Alert::IllegalParameter, Cause::Compression);
     }
-    let received = hello.extensions.renegotiated_connection();
-    let signals = hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
-    let is_bound = match &previous {
-        // Empty in an initial handshake (RFC 5746 section 3.6).
-        None => received.is_none_or(<[u8]>::is_empty),
-        // RFC 5746 section 3.7.
-        Some(previous) => !signals && received == Some(previous.client_verify_data),
-    };
-    if !is_bound {
-        return refused(Alert::HandshakeFailure, Cause::Renegotiation);
-    }
-    if previous.is_some_and(|previous| previous.protocol != protocol) {
-        return refused(Alert::ProtocolVersion, Cause::Renegotiation);
-    }
-    let secure_renegotiation = received.is_some() || signals;
+    let secure_renegotiation = check_binding(hello, protocol, previous)?;
     let renegotiated_connection = previous.map_or_else(Vec::new, |previous| {
         [previous.client_verify_data, previous.server_verify_data].concat()
     });
@@ -153,7 +139,7 @@ pub(crate) fn choose(
         && hello.extensions.has(ExtensionType::EXTENDED_MASTER_SECRET);
     // Dropping it would undo the binding of the master secret to the handshake.
     if previous.is_some_and(|previous| previous.extended_master_secret) && !extended_master_secret {
-        return refused(Alert::HandshakeFailure, Cause::Renegotiation);
+        return Err(Alert::HandshakeFailure.into());
     }
     let wants_encrypt_then_mac = is_tls
         && settings.options.encrypt_then_mac
@@ -186,23 +172,18 @@ pub(crate) fn choose(
     };
 
     if let Some(session) = session(settings, hello, protocol, suites) {
-        // RFC 7627 section 5.3: abort, or fall back to a full handshake.
-        let resumes = match (session.extended_master_secret, extended_master_secret) {
-            (true, false) => {
-                let cause = Cause::SessionWithoutExtendedMasterSecret;
-                return refused(Alert::HandshakeFailure, cause);
-            }
-            (false, true) => false,
-            (true, true) | (false, false) => true,
-        };
         let suite = session.master_key.suite();
-        let choice = with(suite, Some(session));
+        // RFC 7627 section 5.3: abort, or fall back to a full handshake.
+        let is_same = session.extended_master_secret == extended_master_secret;
+        if session.extended_master_secret && !is_same {
+            let cause = Cause::SessionWithoutExtendedMasterSecret;
+            return refused(Alert::HandshakeFailure, cause);
+        }
         // A session must not be downgraded from encrypt-then-MAC (RFC 7366 section 3.1).
-        let is_downgrade = choice
-            .resumed
-            .as_ref()
-            .is_some_and(|session| session.encrypt_then_mac && !choice.encrypt_then_mac);
-        if resumes && !is_downgrade && !goes_back(suite) {
+        let had_encrypt_then_mac = session.encrypt_then_mac;
+        let choice = with(suite, Some(session));
+        let is_downgrade = had_encrypt_then_mac && !choice.encrypt_then_mac;
+        if is_same && !is_downgrade && !goes_back(suite) {
             // "This vector MUST include at least the cipher_suite from that session"
             // (RFC 5246 section 7.4.1.2).
             return match offers(hello, suite) {
@@ -222,6 +203,29 @@ pub(crate) fn choose(
     refused(Alert::HandshakeFailure, cause.unwrap_or_else(|| Cause::no_suite(protocol, hello)))
 }
 
+/// Checks that a hello is bound to the handshake before it, or to none (RFC 5746), and returns
+/// whether the client supports that. A hello that renegotiates came encrypted, so its refusal has no
+/// cause.
+fn check_binding(
+    hello: &ClientHello<'_>,
+    protocol: ProtocolVersion,
+    previous: Option<Previous<'_>>,
+) -> Result<bool, Refusal> {
+    let received = hello.extensions.renegotiated_connection();
+    let signals = hello.offers(EMPTY_RENEGOTIATION_INFO_SCSV);
+    match previous {
+        // RFC 5746 section 3.6.
+        None if received.is_none_or(<[u8]>::is_empty) => Ok(received.is_some() || signals),
+        None => refused(Alert::HandshakeFailure, Cause::Renegotiation),
+        // RFC 5746 section 3.7.
+        Some(previous) if signals || received != Some(previous.client_verify_data) => {
+            Err(Alert::HandshakeFailure.into())
+        }
+        Some(previous) if previous.protocol != protocol => Err(Alert::ProtocolVersion.into()),
+        Some(_) => Ok(true),
+    }
+}
+
 /// Returns the server's first protocol that the client offers. A server without protocols passes
 /// over the extension; one that has some refuses a client that offers none of them (RFC 7301
 /// section 3.2).
@@ -238,9 +242,6 @@ fn application_protocol(
         None => refused(Alert::NoApplicationProtocol, Cause::ApplicationProtocol),
     }
 }
-
-/// The encoding of points that all implementations have (RFC 8422 section 5.1.2).
-const UNCOMPRESSED: u8 = 0;
 
 /// What a client supports for ephemeral keys. Its lists are read only where a suite depends on
 /// them.
@@ -267,11 +268,10 @@ impl Capabilities {
             true => hello.extensions.point_formats()?,
             false => None,
         };
-        let has_uncompressed = point_formats.is_none_or(|list| list.contains(&UNCOMPRESSED));
-        // RFC 8422 section 5.1.2.
-        if !has_uncompressed
-            && groups.iter().flatten().any(|group| matches!(group, 23..=25 | 29 | 30))
-        {
+        let has_uncompressed = point_formats.is_none_or(|list| list.contains(&UNCOMPRESSED_POINTS));
+        // RFC 8422 section 5.1.2, about its own curves: P-256 to P-521, X25519 and X448.
+        let is_of_rfc_8422 = |group: &u16| matches!(group, 23..=25 | 29 | 30);
+        if !has_uncompressed && groups.iter().flatten().any(is_of_rfc_8422) {
             return refused(Alert::IllegalParameter, Cause::PointFormats);
         }
         let schemes = match protocol {

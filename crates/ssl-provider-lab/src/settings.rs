@@ -180,7 +180,9 @@ impl Settings {
             })
             .filter(|(_, suites)| !suites.is_empty())
             .collect();
-        let Some((protocol, [suite, ..])) = usable.first().map(|(it, all)| (*it, &all[..])) else {
+        // No version without suites is left.
+        let best = usable.first().and_then(|(protocol, suites)| Some((*protocol, suites.first()?)));
+        let Some((protocol, suite)) = best else {
             return Err(Error::RequirementNotMet("one of these suites in one of these versions"));
         };
         if key_log.is_some() {
@@ -250,10 +252,10 @@ fn trial(
             None => return Err(unsupported),
         };
         let group = group.group();
-        let [own, peer] = [(); 2].map(|()| provider.generate_ephemeral_key(group.clone()));
-        let peer = group.public_key(peer?.public_key())?;
-        let side = Side::Server;
-        provider.generate_master_key(own?, &peer, protocol, suite, &parameters, side)?
+        let own = provider.generate_ephemeral_key(group.clone())?;
+        let peer = provider.generate_ephemeral_key(group.clone())?;
+        let peer = group.public_key(peer.public_key())?;
+        provider.generate_master_key(own, &peer, protocol, suite, &parameters, Side::Server)?
     };
     master_key.session_keys(&parameters)?.record_key(Side::Server, RecordOptions::default())?;
     Ok(master_key)

@@ -1,7 +1,9 @@
 //! What is signed in a handshake, and by which scheme: by a server its parameters of a key exchange
 //! (RFC 5246 section 7.4.3), by a client all messages so far (section 7.4.8).
 
-use ssl_provider::{Error, ProtocolVersion, Provider, SignatureScheme};
+use ssl_provider::{
+    Error, Operation, ProtocolVersion, Provider, SignatureAlgorithm, SignatureScheme, SigningKey,
+};
 
 /// What a server signs in ServerKeyExchange, one after the other: both randoms and its parameters.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,31 @@ pub(crate) fn fixed_scheme(protocol: ProtocolVersion, is_rsa: bool) -> Option<Si
         (_, true) => Some(SignatureScheme::RsaMd5Sha1),
         (_, false) => Some(SignatureScheme::EcdsaSha1),
     }
+}
+
+/// Returns whether the backend verifies a scheme and computes its hashes.
+pub(crate) fn can_verify(provider: &Provider, scheme: SignatureScheme) -> bool {
+    supports(provider, Operation::Verify(scheme)) && can_hash(provider, scheme)
+}
+
+/// Returns whether the backend signs with a key by a scheme, and computes its hashes.
+pub(crate) fn can_sign(provider: &Provider, key: &SigningKey, scheme: SignatureScheme) -> bool {
+    // RFC 8017 section 9.1.1 step 3, with a salt as long as the digest; one byte more, since the
+    // block of a modulus of 8k + 1 bits is a byte shorter than the modulus.
+    let is_too_short = scheme.algorithm() == SignatureAlgorithm::RsaPss
+        && key.max_signature_len() < 2 * scheme.digest_len().unwrap_or_default() + 3;
+    scheme.is_rsa() == key.curve().is_none()
+        && !is_too_short
+        && supports(provider, Operation::Sign(scheme))
+        && can_hash(provider, scheme)
+}
+
+fn can_hash(provider: &Provider, scheme: SignatureScheme) -> bool {
+    scheme.hashes().iter().all(|hash| supports(provider, Operation::Hash(*hash)))
+}
+
+fn supports(provider: &Provider, operation: Operation) -> bool {
+    provider.backend().support(operation).is_supported()
 }
 
 #[cfg(test)]

@@ -35,6 +35,10 @@ impl ExtensionType {
     pub const RENEGOTIATION_INFO: Self = Self(0xff01);
 }
 
+/// The encoding of points that all implementations have, in [`ExtensionType::EC_POINT_FORMATS`]
+/// (RFC 8422 section 5.1.2).
+pub const UNCOMPRESSED_POINTS: u8 = 0;
+
 /// The extensions of a hello.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extensions<'a>(&'a [u8]);

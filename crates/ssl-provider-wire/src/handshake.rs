@@ -29,10 +29,40 @@ impl HandshakeType {
     pub const SERVER_HELLO_DONE: Self = Self(14);
     /// The client's signature over the handshake.
     pub const CERTIFICATE_VERIFY: Self = Self(15);
-    /// The encrypted premaster secret, for RSA.
+    /// The encrypted premaster secret of RSA, or the client's public key of (EC)DHE.
     pub const CLIENT_KEY_EXCHANGE: Self = Self(16);
     /// The first message under new keys, apart from a few extensions.
     pub const FINISHED: Self = Self(20);
+
+    /// Returns the name in the RFCs; `None` for a type that is not known here.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::HELLO_REQUEST => "HelloRequest",
+            Self::CLIENT_HELLO => "ClientHello",
+            Self::SERVER_HELLO => "ServerHello",
+            Self::NEW_SESSION_TICKET => "NewSessionTicket",
+            Self::HELLO_RETRY_REQUEST => "HelloRetryRequest",
+            Self::CERTIFICATE => "Certificate",
+            Self::SERVER_KEY_EXCHANGE => "ServerKeyExchange",
+            Self::CERTIFICATE_REQUEST => "CertificateRequest",
+            Self::SERVER_HELLO_DONE => "ServerHelloDone",
+            Self::CERTIFICATE_VERIFY => "CertificateVerify",
+            Self::CLIENT_KEY_EXCHANGE => "ClientKeyExchange",
+            Self::FINISHED => "Finished",
+            _ => return None,
+        })
+    }
+}
+
+/// The kind of key in a client certificate, as CertificateRequest lists it (RFC 5246 section 7.4.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCertificateType(pub u8);
+
+impl ClientCertificateType {
+    /// An RSA key that signs.
+    pub const RSA_SIGN: Self = Self(1);
+    /// A key on a curve that signs (RFC 8422 section 5.5).
+    pub const ECDSA_SIGN: Self = Self(64);
 }
 
 /// A handshake message with its header, as the transcript hash covers it.

@@ -10,6 +10,10 @@ pub const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
 /// In a list of suites: the client retries with a lower version (RFC 7507).
 pub const FALLBACK_SCSV: u16 = 0x5600;
 
+/// The end of the server random of a server that supports TLS 1.2 and chose a lower version (RFC
+/// 8446 section 4.1.3).
+pub const DOWNGRADE_FROM_TLS_1_2: [u8; 8] = *b"DOWNGRD\x00";
+
 /// A ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientHello<'a> {

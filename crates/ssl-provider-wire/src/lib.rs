@@ -14,12 +14,14 @@ mod reader;
 mod record;
 
 pub use crate::alert::Alert;
-pub use crate::extension::{ExtensionType, Extensions, put_extension};
+pub use crate::extension::{ExtensionType, Extensions, UNCOMPRESSED_POINTS, put_extension};
 pub use crate::handshake::{
-    Assembler, HandshakeType, Message, certificates, first_certificate, put_certificate,
-    put_message, put_session_ticket, session_ticket,
+    Assembler, ClientCertificateType, HandshakeType, Message, certificates, first_certificate,
+    put_certificate, put_message, put_session_ticket, session_ticket,
 };
-pub use crate::hello::{ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, ServerHello};
+pub use crate::hello::{
+    ClientHello, DOWNGRADE_FROM_TLS_1_2, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, ServerHello,
+};
 pub use crate::key_exchange::{
     KeyExchangeParameters, ServerKeyExchange, dhe_public_key, ecdhe_public_key, put_signature,
 };

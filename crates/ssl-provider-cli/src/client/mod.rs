@@ -7,10 +7,12 @@ pub(crate) mod trust;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::client::{
-    ClientIdentity, ClientOptions, DEFAULT_GROUPS, default_client_suites, legacy_client_suites,
+    ClientIdentity, ClientOptions, ClientSettings, DEFAULT_GROUPS, default_client_suites,
+    legacy_client_suites,
 };
 use ssl_provider_lab::{KeyLog, NamedGroup};
 
@@ -131,7 +133,7 @@ impl ClientArgs {
     }
 
     /// Opens the key log, if there is one.
-    pub(crate) fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
+    fn open_key_log(&self) -> Result<Option<KeyLog>, Failure> {
         self.key_log().map(|path| key_log::open("--key-log", path)).transpose()
     }
 
@@ -161,6 +163,20 @@ impl ClientArgs {
             fallback: false,
             check_key_usage: !self.insecure,
         }
+    }
+
+    /// Returns the settings of the client with these options.
+    pub(crate) fn settings(
+        &self,
+        provider: Provider,
+        options: ClientOptions,
+        verifier: Verifier,
+        identity: Option<ClientIdentity>,
+    ) -> Result<Arc<ClientSettings>, Failure> {
+        let key_log = self.open_key_log()?;
+        ClientSettings::new(provider, options, Box::new(verifier), identity, key_log).map_err(
+            |error| Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`")),
+        )
     }
 
     /// Returns the verifier of the server's certificates, and where it leaves its verdict.

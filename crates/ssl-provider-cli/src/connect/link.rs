@@ -71,7 +71,7 @@ impl Link {
         loop {
             self.flush()?;
             let progress = self.read()?;
-            // What the last message was replied with.
+            // Sends the reply to the last message.
             self.flush()?;
             if let Some(ending) = self.connection.ending() {
                 return Err(Lost::Alert(ending));
@@ -100,7 +100,7 @@ impl Link {
         after_input: Option<Duration>,
     ) -> Result<(), Lost> {
         let waker = Waker::new(self.poll.registry(), STDIN).map_err(Lost::Socket)?;
-        // Kept here too, since a waker that is gone wakes nobody.
+        // Kept here too: a waker works only while it exists, and the thread may end first.
         let waker = Arc::new(waker);
         let (sender, receiver) = sync_channel(CHUNKS);
         let of_thread = Arc::clone(&waker);

@@ -23,15 +23,15 @@ pub(super) struct Device {
     pub(super) socket: Socket,
     pub(super) connection: ClientConnection,
     pub(super) connected_at: Instant,
-    /// Whether it takes no more data: writing has failed. It may still have sent some.
-    pub(super) is_deaf: bool,
+    /// Whether writing has failed, so that it takes no more data. It may still have sent some.
+    pub(super) write_failed: bool,
     /// Whether the socket is to be closed when everything is sent.
     pub(super) cuts_off: bool,
 }
 
 impl Device {
     pub(super) fn new(socket: Socket, connection: ClientConnection, now: Instant) -> Self {
-        Self { socket, connection, connected_at: now, is_deaf: false, cuts_off: false }
+        Self { socket, connection, connected_at: now, write_failed: false, cuts_off: false }
     }
 
     /// Sends as much as the socket takes; returns whether it took anything. A failure is left to
@@ -39,7 +39,7 @@ impl Device {
     pub(super) fn flush(&mut self) -> bool {
         let mut progress = false;
         while !self.connection.output().is_empty() {
-            let sent = match self.is_deaf {
+            let sent = match self.write_failed {
                 true => Ok(self.connection.output().len()),
                 false => self.socket.write(self.connection.output()),
             };
@@ -47,9 +47,9 @@ impl Device {
                 Ok(0) => return progress,
                 Ok(len) => {
                     self.connection.sent(len);
-                    progress |= !self.is_deaf;
+                    progress |= !self.write_failed;
                 }
-                Err(_) => self.is_deaf = true,
+                Err(_) => self.write_failed = true,
             }
         }
         if self.cuts_off {
@@ -119,7 +119,7 @@ impl Sessions {
         *kept = Some(Kept { session, verified_at });
     }
 
-    /// Forgets the session, which did no good.
+    /// Forgets the session, after a connection to the device has failed.
     pub(super) fn forget(&self) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

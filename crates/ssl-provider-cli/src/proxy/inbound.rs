@@ -1,6 +1,6 @@
 //! The client's side of a connection: plain TCP, or TLS 1.2 and 1.3 by rustls.
-//! The ClientHello is read first and answered only when the device is there, so that a client whose
-//! device is not gets an alert in place of a connection that breaks.
+//! The ClientHello is read first, and the reply waits for the device: a client whose device cannot
+//! be reached gets an alert in place of a connection that breaks.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) enum Received {
 pub(super) enum ClientFault {
     /// The socket failed or was closed.
     Lost(String),
-    /// TLS failed; an alert that says so is in the output.
+    /// TLS failed; the alert for it is in the output.
     Tls(String),
 }
 
@@ -204,7 +204,7 @@ impl Inbound {
         }
     }
 
-    /// Says that there is no more data.
+    /// Sends `close_notify`; nothing without TLS.
     pub(super) fn close_notify(&mut self) {
         if let Tls::Session(session) = &mut self.tls {
             session.send_close_notify();

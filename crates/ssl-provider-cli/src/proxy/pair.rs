@@ -6,8 +6,6 @@
 //! both directions are over (RFC 5246 section 7.2.1), and the client gets `close_notify` only if
 //! the device sent one: a client must be able to see that data was cut off.
 
-use std::io;
-use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,16 +13,16 @@ use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use ssl_provider_lab::client::{ClientConnection, ClientEnding};
 
 use super::Shared;
+use super::connecting::Connecting;
 use super::device::Device;
 use super::ending::{Ended, Reason, Spoken};
 use super::inbound::{ClientFault, Closed, Inbound, Received};
-use super::socket::{Found, Socket};
+use super::socket::Found;
 use crate::client::refusal;
-use crate::client::target::share_of_time;
 use crate::panics;
 
 /// What a thread lends to the connection that it continues.
@@ -85,17 +83,6 @@ enum Stage {
     Closing(Option<Lingering>),
 }
 
-/// The addresses of the device, tried one after the other.
-struct Connecting {
-    addresses: Arc<[SocketAddr]>,
-    next: usize,
-    socket: Option<Socket>,
-    /// Until when this address is tried, and until when all of them are.
-    until: Instant,
-    deadline: Instant,
-    failure: String,
-}
-
 #[derive(Clone, Copy)]
 struct Lingering {
     since: Instant,
@@ -117,6 +104,15 @@ impl From<Reason> for Ending {
 impl Ending {
     fn with(reason: Reason, detail: impl ToString) -> Self {
         Self { detail: Some(detail.to_string()), ..reason.into() }
+    }
+
+    /// The end of a connection to the device by an alert of either side.
+    fn by_alert(ending: ClientEnding, connection: &ClientConnection) -> Self {
+        let reason = match ending {
+            ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
+            ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
+        };
+        Self { detail: refusal::reason(connection), ..reason.into() }
     }
 }
 
@@ -144,8 +140,8 @@ impl Pair {
     }
 
     pub(super) fn note_device(&mut self, event: &Event) {
-        if let Stage::Connecting(Connecting { socket: Some(socket), .. }) = &mut self.stage {
-            socket.note(event);
+        if let Stage::Connecting(connecting) = &mut self.stage {
+            connecting.note(event);
         } else if let Some(device) = &mut self.device {
             device.socket.note(event);
         }
@@ -177,21 +173,10 @@ impl Pair {
         match self.client.hello() {
             Ok(false) => Step::Wait,
             Ok(true) => {
-                let now = context.now;
-                let addresses = context.shared.addresses.now();
-                let deadline = now + context.shared.limits.handshake;
-                let failure = String::new();
-                self.enter(
-                    Stage::Connecting(Connecting {
-                        addresses,
-                        next: 0,
-                        socket: None,
-                        until: now,
-                        deadline,
-                        failure,
-                    }),
-                    now,
-                )
+                let (shared, now) = (context.shared, context.now);
+                let connecting =
+                    Connecting::new(shared.addresses.now(), now, shared.limits.handshake);
+                self.enter(Stage::Connecting(connecting), now)
             }
             Err(fault) => self.client_failed(fault),
         }
@@ -199,7 +184,7 @@ impl Pair {
 
     fn connecting(&mut self, context: &mut Context<'_>) -> Step {
         let Stage::Connecting(connecting) = &mut self.stage else { return Step::Wait };
-        match connecting.proceed(context) {
+        match connecting.proceed(context.registry, context.device_token, context.now) {
             Ok(None) => Step::Wait,
             Ok(Some(socket)) => {
                 let session = context.shared.sessions.to_offer(context.now);
@@ -221,17 +206,14 @@ impl Pair {
         let Some(device) = &mut self.device else { return Step::Wait };
         let sent = device.flush();
         let found = device.receive(context.buffer);
-        // What the last message was replied with.
+        // Sends the reply to the last message.
         device.flush();
         let connection = &device.connection;
         if let Some(ending) = connection.ending() {
             context.shared.sessions.forget();
-            let reason = match ending {
-                ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
-                ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
-            };
-            let (detail, advice) = (refusal::reason(connection), context.shared.advice(connection));
-            return self.end(Ending { reason, detail, advice });
+            let advice = context.shared.advice(connection);
+            let ended = Ending { advice, ..Ending::by_alert(ending, connection) };
+            return self.end(ended);
         }
         if let Some(info) = connection.established() {
             let is_resumed = info.resumed.is_some();
@@ -305,12 +287,12 @@ impl Pair {
         let Some(device) = &mut self.device else { return Step::Wait };
         progress |= device.flush();
 
-        let is_deaf = device.is_deaf;
+        let write_failed = device.write_failed;
 
         // Data of the device.
         let mut found = Ok(Found::Nothing);
-        let waiting = (device.connection.output().len(), self.client.output.len());
-        if waiting.0 < limit + MARGIN && waiting.1 < limit {
+        let (for_device, for_client) = (device.connection.output().len(), self.client.output.len());
+        if for_device < limit + MARGIN && for_client < limit {
             found = device.receive(context.buffer);
             progress |= matches!(found, Ok(Found::Bytes(_)));
             // With what may have come during the handshake of the client.
@@ -329,12 +311,8 @@ impl Pair {
         }
         if let Some(ending) = connection.ending() {
             context.shared.sessions.forget();
-            let reason = match ending {
-                ClientEnding::FailedByServer(_) => Reason::DeviceAlert,
-                ClientEnding::Refused(_) | ClientEnding::Closed => Reason::DeviceRefused,
-            };
-            let detail = refusal::reason(connection);
-            return self.end(Ending { reason, detail, advice: None });
+            let ended = Ending::by_alert(ending, connection);
+            return self.end(ended);
         }
         match found {
             Ok(Found::Bytes(_) | Found::Nothing) => {}
@@ -343,7 +321,11 @@ impl Pair {
         }
 
         // Data of the client.
-        if waiting.0 < limit && waiting.1 < limit + MARGIN && !self.client_is_done && !is_deaf {
+        if for_device < limit
+            && for_client < limit + MARGIN
+            && !self.client_is_done
+            && !write_failed
+        {
             match self.client.receive(context.buffer, context.data) {
                 Ok(Received::Data) => {
                     progress = true;
@@ -478,7 +460,7 @@ impl Pair {
                 // There is nothing to tell.
                 Step::End
             }
-            Stage::Connecting(connecting) if context.now >= connecting.until => {
+            Stage::Connecting(connecting) if connecting.is_late(context.now) => {
                 connecting.give_up();
                 self.proceed(context)
             }
@@ -569,56 +551,6 @@ impl Pair {
             advice: ending.advice,
         }
     }
-}
-
-impl Connecting {
-    /// Returns the socket once it is connected, or why no address can be.
-    fn proceed(&mut self, context: &mut Context<'_>) -> Result<Option<Socket>, String> {
-        loop {
-            if let Some(mut socket) = self.socket.take() {
-                match socket.is_connected() {
-                    Ok(true) => return Ok(Some(socket)),
-                    Ok(false) => {
-                        self.socket = Some(socket);
-                        return Ok(None);
-                    }
-                    Err(error) => self.failed(&error),
-                }
-            }
-            let Some(address) = self.addresses.get(self.next).copied() else {
-                return Err(mem::take(&mut self.failure));
-            };
-            let share = share_of_time(self.deadline, self.addresses.len() - self.next);
-            self.next += 1;
-            self.until = context.now + share;
-            match connect(address, context) {
-                Ok(socket) => self.socket = Some(socket),
-                Err(error) => self.failed(&error),
-            }
-        }
-    }
-
-    /// The time for this address is over.
-    fn give_up(&mut self) {
-        self.socket = None;
-        self.failed(&io::Error::from(io::ErrorKind::TimedOut));
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        let address = self.next.checked_sub(1).and_then(|last| self.addresses.get(last));
-        if let Some(address) = address {
-            self.failure = format!("cannot connect to {address}: {error}");
-        }
-    }
-}
-
-fn connect(address: SocketAddr, context: &mut Context<'_>) -> io::Result<Socket> {
-    let mut stream = TcpStream::connect(address)?;
-    // Each record is written as a whole, so Nagle's algorithm would only delay it.
-    stream.set_nodelay(true)?;
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    context.registry.register(&mut stream, context.device_token, interest)?;
-    Ok(Socket::connecting(stream))
 }
 
 /// Rounds before others have their turn.

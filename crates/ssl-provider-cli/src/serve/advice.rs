@@ -1,8 +1,8 @@
 //! The option that would have let a refused client in.
 //! The server reports the cause; only the command line knows its own options.
 
-use ssl_provider::{CipherSuite, ProtocolVersion};
-use ssl_provider_lab::{Cause, DEFAULT_SUITES, DEFAULT_VERSIONS, LEGACY_SUITES};
+use ssl_provider::{CipherSuite, KeyExchange, ProtocolVersion};
+use ssl_provider_lab::{Cause, DEFAULT_VERSIONS, LEGACY_SUITES};
 
 use crate::serve::Exchange;
 
@@ -13,6 +13,7 @@ pub(super) struct Advisor {
     pub(super) versions: Vec<ProtocolVersion>,
     pub(super) suites: Vec<CipherSuite>,
     pub(super) exchanges: Vec<Exchange>,
+    pub(super) has_ecdsa_key: bool,
     pub(super) allow_ssl3: bool,
 }
 
@@ -40,47 +41,71 @@ impl Advisor {
     }
 
     fn suites(&self, version: ProtocolVersion, every: &[CipherSuite]) -> Option<String> {
-        let speakable = |suite: &CipherSuite| {
-            let suite = suite.for_rsa_key_exchange(version);
-            suite.is_ok_and(|suite| !suite.key_exchange.is_export())
+        let exists = |suite: &CipherSuite| {
+            let suite = suite.info().filter(|suite| suite.allows(version));
+            suite.is_some_and(|suite| !suite.key_exchange.is_export())
         };
-        let offered = every.iter().copied().filter(speakable);
-        let (asked_for, left_out): (Vec<_>, Vec<_>) =
-            offered.partition(|suite| self.suites.contains(suite));
-        let is_left_out =
-            |suites: &[CipherSuite]| left_out.iter().any(|suite| suites.contains(suite));
-        if is_left_out(&LEGACY_SUITES) {
-            return Some("--suites default,legacy enables 3DES, RC4, DES and NULL".to_owned());
+        let offered: Vec<CipherSuite> = every.iter().copied().filter(exists).collect();
+        let is_left_out = |list: &[CipherSuite]| {
+            offered.iter().any(|suite| list.contains(suite) && !self.suites.contains(suite))
+        };
+        let has_rsa = self.exchanges.contains(&Exchange::Rsa);
+        if has_rsa && is_left_out(&LEGACY_SUITES) {
+            return Some(format!("--suites default,legacy {LEGACY}"));
         }
-        // The suite is enabled and exists in this version, so only the backend can lack it.
-        if let Some(suite) = asked_for.first() {
-            let backend = self.backend;
-            return Some(format!(
-                "{backend} does not support {suite}; `sslprov backends` shows which backends do"
-            ));
+        if let Some(suite) = offered.iter().find(|suite| self.suites.contains(suite)) {
+            return Some(self.unusable(*suite));
         }
-        if is_left_out(&DEFAULT_SUITES) {
+        let (on, off): (Vec<_>, Vec<_>) = [Exchange::Rsa, Exchange::Ecdhe, Exchange::Dhe]
+            .into_iter()
+            .filter(|exchange| is_left_out(exchange.default_suites()))
+            .partition(|exchange| self.exchanges.contains(exchange));
+        if !on.is_empty() {
             return Some("--suites does not include them".to_owned());
         }
-        let other = [Exchange::Ecdhe, Exchange::Dhe].into_iter().find(|exchange| {
-            let offers = |suite: &CipherSuite| {
-                exchange.default_suites().contains(suite)
-                    && suite.info().is_some_and(|suite| suite.allows(version))
-            };
-            !self.exchanges.contains(exchange) && every.iter().any(offers)
-        });
-        other.map(|exchange| format!("--key-exchange rsa,{} enables them", exchange.name()))
+        if let Some(exchange) = off.first() {
+            return Some(format!("{} enables them", self.with_exchange(*exchange)));
+        }
+        is_left_out(&LEGACY_SUITES).then(|| {
+            format!("{} --suites default,legacy {LEGACY}", self.with_exchange(Exchange::Rsa))
+        })
+    }
+
+    /// The suite is enabled and exists in this version, so a key or the backend lacks it.
+    fn unusable(&self, suite: CipherSuite) -> String {
+        let exchange = suite.info().map(|suite| suite.key_exchange);
+        if exchange == Some(KeyExchange::EcdheEcdsa) && !self.has_ecdsa_key {
+            return format!("--ecdsa-key and --ecdsa-cert add the key that {suite} needs");
+        }
+        // With RSA key exchange alone, a key that does not decrypt is refused at the start.
+        let key = if self.exchanges == [Exchange::Rsa] { "" } else { "this key or " };
+        format!(
+            "{key}{} does not support {suite}; `sslprov backends` shows which backends do",
+            self.backend
+        )
+    }
+
+    /// Returns the option for one more key exchange.
+    fn with_exchange(&self, exchange: Exchange) -> String {
+        let names = self.exchanges.iter().map(|exchange| exchange.name());
+        format!("--key-exchange {}", names.chain([exchange.name()]).collect::<Vec<_>>().join(","))
     }
 }
 
+/// What the suites for old devices are.
+const LEGACY: &str = "enables 3DES, RC4, DES and NULL";
+
 #[cfg(test)]
 mod tests {
+    use ssl_provider_lab::DEFAULT_SUITES;
+
     use super::*;
 
     fn advisor() -> Advisor {
         let (versions, suites) = (DEFAULT_VERSIONS.to_vec(), DEFAULT_SUITES.to_vec());
         let exchanges = vec![Exchange::Rsa];
-        Advisor { backend: "aws-lc", versions, suites, exchanges, allow_ssl3: false }
+        let (has_ecdsa_key, allow_ssl3) = (true, false);
+        Advisor { backend: "aws-lc", versions, suites, exchanges, has_ecdsa_key, allow_ssl3 }
     }
 
     fn advice(cause: Cause) -> Option<String> {
@@ -109,9 +134,8 @@ mod tests {
         starts(suites(&[CAMELLIA]), "aws-lc does not support TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
         let (versions, suites) =
             (vec![ProtocolVersion::TLS1_2], vec![CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA]);
-        let exchanges = vec![Exchange::Rsa];
         let speaks_less =
-            Advisor { backend: "ring", versions, suites, exchanges, allow_ssl3: true };
+            Advisor { backend: "ring", versions, suites, allow_ssl3: true, ..advisor() };
         let camellia = Cause::Suites(ProtocolVersion::TLS1_2, [CAMELLIA].into());
         starts(speaks_less.advice(&camellia), "--suites does not include them");
         starts(
@@ -122,6 +146,28 @@ mod tests {
             speaks_less.advice(&Cause::Version(ProtocolVersion::TLS1_0)),
             "--versions does not include it",
         );
+    }
+
+    #[test]
+    fn the_key_exchange_that_is_off_is_named_with_those_that_are_on() {
+        const RSA: CipherSuite = CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA;
+        const ECDSA: CipherSuite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        let advice = |exchanges: &[Exchange], has_ecdsa_key, offered: CipherSuite| {
+            let all = exchanges.iter().flat_map(|exchange| exchange.default_suites());
+            let (suites, exchanges) = (all.copied().collect(), exchanges.to_vec());
+            let advisor = Advisor { suites, exchanges, has_ecdsa_key, ..advisor() };
+            let cause = Cause::Suites(ProtocolVersion::TLS1_2, [offered].into());
+            advisor.advice(&cause).unwrap_or_default()
+        };
+        use Exchange::{Dhe, Ecdhe};
+        assert_eq!(advice(&[Ecdhe], true, RSA), "--key-exchange ecdhe,rsa enables them");
+        assert_eq!(advice(&[Dhe], true, ECDSA), "--key-exchange dhe,ecdhe enables them");
+        assert_eq!(
+            advice(&[Ecdhe, Dhe], true, CipherSuite::TLS_RSA_WITH_3DES_EDE_CBC_SHA),
+            "--key-exchange ecdhe,dhe,rsa --suites default,legacy enables 3DES, RC4, DES and NULL"
+        );
+        let no_key = advice(&[Ecdhe, Dhe], false, ECDSA);
+        assert!(no_key.starts_with("--ecdsa-key and --ecdsa-cert add the key"), "{no_key}");
     }
 
     #[test]

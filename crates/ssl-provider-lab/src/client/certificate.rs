@@ -4,17 +4,17 @@
 use std::fmt;
 
 use ssl_provider::{
-    CipherSuiteInfo, Error, KeyExchange, NamedCurve, Operation, ProtocolVersion, Provider,
-    PublicKeyDer, PublicKeyParts, SignatureAlgorithm, SignatureScheme, SigningKey,
+    CipherSuiteInfo, Error, KeyExchange, NamedCurve, ProtocolVersion, Provider, PublicKeyDer,
+    PublicKeyParts, SignatureScheme, SigningKey,
 };
-use ssl_provider_wire::{Alert, Reader, certificates};
+use ssl_provider_wire::{Alert, ClientCertificateType, Reader, certificates};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::KeyUsage;
 
 use crate::client::fault::{Refused, ServerFault, refuse};
 use crate::group::NamedGroup;
-use crate::signed_params::{digest, fixed_scheme};
+use crate::signed_params::{can_sign, digest, fixed_scheme};
 
 /// Longest Certificate message accepted from a server, in bytes.
 pub(crate) const MAX_CERTIFICATE_LEN: usize = 1 << 17;
@@ -24,10 +24,6 @@ const MAX_CHAIN: usize = 32;
 
 /// Longest CertificateRequest in bytes: types, schemes, and names of authorities.
 pub(crate) const MAX_CERTIFICATE_REQUEST_LEN: usize = 1 + 0xff + 2 + 0xffff + 2 + 0xffff;
-
-/// Certificate types (RFC 5246 section 7.4.4, RFC 8422 section 5.5).
-const RSA_SIGN: u8 = 1;
-const ECDSA_SIGN: u8 = 64;
 
 /// Decides whether a server is trusted.
 pub trait VerifyServer: fmt::Debug + Send + Sync {
@@ -127,22 +123,14 @@ impl CertificateRequest {
         protocol: ProtocolVersion,
         key: &SigningKey,
     ) -> Option<SignatureScheme> {
-        let is_rsa = key.curve().is_none();
-        if !self.types.contains(if is_rsa { &RSA_SIGN } else { &ECDSA_SIGN }) {
+        let (is_rsa, kind) = match key.curve() {
+            None => (true, ClientCertificateType::RSA_SIGN),
+            Some(_) => (false, ClientCertificateType::ECDSA_SIGN),
+        };
+        if !self.types.contains(&kind.0) {
             return None;
         }
-        let supports = |operation| provider.backend().support(operation).is_supported();
-        // RFC 8017 section 9.1.1 step 3: a key may be too short for a long hash.
-        let fits = |scheme: SignatureScheme| match (scheme.algorithm(), scheme.digest_len()) {
-            (SignatureAlgorithm::RsaPss, Some(len)) => key.max_signature_len() > 2 * len + 2,
-            _ => true,
-        };
-        let signs = |scheme: &SignatureScheme| {
-            scheme.is_rsa() == is_rsa
-                && supports(Operation::Sign(*scheme))
-                && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
-                && fits(*scheme)
-        };
+        let signs = |scheme: &SignatureScheme| can_sign(provider, key, *scheme);
         match fixed_scheme(protocol, is_rsa) {
             Some(scheme) => Some(scheme).filter(signs),
             None => self.schemes.iter().copied().find(signs),

@@ -6,6 +6,8 @@ use std::fmt;
 use ssl_provider::{CipherSuite, Error, ProtocolVersion, SignatureScheme};
 use ssl_provider_wire::{Alert, Malformed};
 
+use crate::group::NamedGroup;
+
 /// What was wrong with what a server sent, or what failed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,7 +51,7 @@ pub enum ServerFault {
     Renegotiation,
     /// The server does not support uncompressed points (RFC 8422 section 5.1.2).
     PointFormats,
-    /// The server chose encrypt-then-MAC for a suite that has nothing to do with it.
+    /// The server chose encrypt-then-MAC for a suite that is not CBC (RFC 7366 section 3).
     EncryptThenMac(CipherSuite),
     /// The server chose an application protocol that was not offered.
     Protocol(String),
@@ -85,7 +87,7 @@ pub enum ServerFault {
         /// Bits that the policy asks for.
         min: usize,
     },
-    /// The numbers of the group cannot be one.
+    /// The numbers are not a group.
     DhParameters,
     /// The server's public key is not one of the group.
     KeyShare,
@@ -138,7 +140,7 @@ impl ServerFault {
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         const GREETINGS: [(&[u8], &str); 7] = [
             (b"HTTP/", "the server replies in HTTP without TLS"),
-            (b"220", "it looks like SMTP or FTP, which begin TLS by STARTTLS"),
+            (b"220", "it looks like SMTP or FTP, which begin TLS by STARTTLS or AUTH TLS"),
             (b"* ", "it looks like IMAP, which begins TLS by STARTTLS"),
             (b"+OK", "it looks like POP3, which begins TLS by STARTTLS"),
             (b"SSH-", "it looks like SSH"),
@@ -149,7 +151,7 @@ impl ServerFault {
             return None;
         }
         let known = GREETINGS.into_iter().find(|(start, _)| bytes.starts_with(start));
-        Some(Self::NotTls(known.map_or("it is no protocol that is known here", |(_, text)| text)))
+        Some(Self::NotTls(known.map_or("it looks like no known protocol", |(_, text)| text)))
     }
 }
 
@@ -189,7 +191,10 @@ impl fmt::Display for ServerFault {
             Self::Renegotiation => "the renegotiation_info of the first ServerHello is not empty",
             Self::PointFormats => "the server does not support uncompressed points",
             Self::EncryptThenMac(suite) => {
-                return write!(f, "the server chose encrypt-then-MAC for {suite}");
+                return write!(
+                    f,
+                    "the server chose encrypt-then-MAC for {suite}, which is not CBC"
+                );
             }
             Self::Protocol(name) => {
                 return write!(f, "the server chose the application protocol {name}, not offered");
@@ -212,6 +217,7 @@ impl fmt::Display for ServerFault {
                 return write!(f, "the key of the certificate is not one for {suite}");
             }
             Self::CurveOfKey(curve) => {
+                let curve = group_name(*curve);
                 return write!(
                     f,
                     "the key of the certificate is on the curve {curve}, not offered"
@@ -224,7 +230,7 @@ impl fmt::Display for ServerFault {
                 return write!(f, "the certificate is not trusted: {reason}");
             }
             Self::Group(group) => {
-                return write!(f, "the server chose the group {group}, not offered");
+                return write!(f, "the server chose the group {}, not offered", group_name(*group));
             }
             Self::DhPrime { bits, min } => {
                 return write!(
@@ -232,7 +238,10 @@ impl fmt::Display for ServerFault {
                     "the server's Diffie-Hellman prime has {bits} bits; at least {min} are needed"
                 );
             }
-            Self::DhParameters => "the server's Diffie-Hellman group is none",
+            Self::DhParameters => {
+                "the server's Diffie-Hellman group is not valid: expected an odd prime of at most \
+                 8192 bits and 1 < g < p - 1"
+            }
             Self::KeyShare => "the server's public key is not one of its group",
             Self::Scheme(scheme) => {
                 return write!(f, "the server signed with scheme 0x{scheme:04x}, not offered");
@@ -254,6 +263,13 @@ impl fmt::Display for ServerFault {
     }
 }
 
+/// Returns the name of a group, or its number if it is not known.
+fn group_name(number: u16) -> String {
+    let named = NamedGroup::all().find(|group| group.wire() == number);
+    named.map_or_else(|| number.to_string(), |group| group.name().to_owned())
+}
+
+/// Returns why a record was refused.
 fn record(alert: Alert) -> &'static str {
     match alert {
         Alert::UnexpectedMessage => "the server sent a record of an unknown type, or an empty one",
@@ -267,6 +283,16 @@ fn record(alert: Alert) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_named_and_unknown_ones_have_their_number() {
+        let text = |group| ServerFault::Group(group).to_string();
+        assert_eq!(text(24), "the server chose the group secp384r1, not offered");
+        assert_eq!(text(256), "the server chose the group ffdhe2048, not offered");
+        assert_eq!(text(30), "the server chose the group 30, not offered");
+        let text = ServerFault::CurveOfKey(25).to_string();
+        assert_eq!(text, "the key of the certificate is on the curve secp521r1, not offered");
+    }
 
     #[test]
     fn other_protocols_are_recognized_by_their_greeting() {

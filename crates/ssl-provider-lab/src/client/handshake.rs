@@ -135,13 +135,13 @@ impl ClientConnection {
                 (Ok(Some(message)), _) => message,
                 (Ok(None), _) => return Ok(()),
                 (Err(Alert::DecodeError), Some(kind)) => {
-                    let fault = ServerFault::TooLong(name_of(kind).unwrap_or("message"));
+                    let fault = ServerFault::TooLong(kind.name().unwrap_or("message"));
                     return refuse(Alert::DecodeError, fault);
                 }
                 (Err(_), kind) => {
                     let kind = kind.unwrap_or(HandshakeType(0xff));
                     let number = || format!("handshake message {}", kind.0);
-                    return self.out_of_order(&name_of(kind).map_or_else(number, str::to_owned));
+                    return self.out_of_order(&kind.name().map_or_else(number, str::to_owned));
                 }
             };
             if message.kind == HandshakeType::HELLO_REQUEST {
@@ -173,7 +173,7 @@ impl ClientConnection {
                 State::Finished(negotiated, keys) => self.finished(*negotiated, *keys, &message)?,
                 // `max_len` has refused it.
                 State::ChangeCipherSpec(..) | State::Established | State::Closed => {
-                    return self.out_of_order("a message");
+                    return Err(Error::Internal("a message in a state that takes none").into());
                 }
             };
         }
@@ -359,9 +359,9 @@ impl ClientConnection {
             })?;
             return Ok(premaster.generate_master_key(&negotiated.seed()?)?);
         }
-        let Some(share) = negotiated.share.take() else {
-            return self.out_of_order("no ServerKeyExchange");
-        };
+        let share = negotiated.share.take();
+        // The states require a ServerKeyExchange for these suites.
+        let share = share.ok_or(Error::Internal("a key agreement without the server's key"))?;
         let group = share.group().clone();
         let key =
             provider.generate_ephemeral_key(group.clone()).map_err(agreement_failed(&group))?;
@@ -643,21 +643,4 @@ fn agreement_failed(group: &Group) -> impl Fn(Error) -> Refused + use<> {
         };
         Refused { alert: Alert::IllegalParameter, fault }
     }
-}
-
-fn name_of(kind: HandshakeType) -> Option<&'static str> {
-    Some(match kind {
-        HandshakeType::HELLO_REQUEST => "HelloRequest",
-        HandshakeType::CLIENT_HELLO => "ClientHello",
-        HandshakeType::SERVER_HELLO => "ServerHello",
-        HandshakeType::NEW_SESSION_TICKET => "NewSessionTicket",
-        HandshakeType::CERTIFICATE => "Certificate",
-        HandshakeType::SERVER_KEY_EXCHANGE => "ServerKeyExchange",
-        HandshakeType::CERTIFICATE_REQUEST => "CertificateRequest",
-        HandshakeType::SERVER_HELLO_DONE => "ServerHelloDone",
-        HandshakeType::CERTIFICATE_VERIFY => "CertificateVerify",
-        HandshakeType::CLIENT_KEY_EXCHANGE => "ClientKeyExchange",
-        HandshakeType::FINISHED => "Finished",
-        _ => return None,
-    })
 }

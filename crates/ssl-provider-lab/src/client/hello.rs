@@ -7,21 +7,15 @@ use ssl_provider::{
     CipherAlgorithm, CipherMode, CipherSuite, CipherSuiteInfo, Error, ProtocolVersion,
 };
 use ssl_provider_wire::{
-    Alert, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions, FALLBACK_SCSV, HandshakeType,
-    ServerHello, put_extension, put_message, put_vec,
+    Alert, DOWNGRADE_FROM_TLS_1_2, EMPTY_RENEGOTIATION_INFO_SCSV, ExtensionType, Extensions,
+    FALLBACK_SCSV, HandshakeType, ServerHello, UNCOMPRESSED_POINTS, put_extension, put_message,
+    put_vec,
 };
 
 use crate::client::fault::{Refused, ServerFault, refuse};
 use crate::client::session::{ClientSession, Resumption};
 use crate::client::settings::ClientSettings;
 use crate::group::NamedGroup;
-
-/// The end of the server random of a server that supports TLS 1.2 and chose less (RFC 8446
-/// section 4.1.3).
-const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
-
-/// The form of a point with both coordinates.
-const UNCOMPRESSED: u8 = 0;
 
 /// What a ClientHello offers.
 #[derive(Debug)]
@@ -102,7 +96,7 @@ impl Offer {
         Ok(offer)
     }
 
-    /// The session that is offered.
+    /// Returns the session that is offered.
     pub(super) fn session(&self) -> Option<&Arc<ClientSession>> {
         self.session.as_ref().map(|(session, _)| session)
     }
@@ -192,7 +186,7 @@ impl Offer {
         });
         let groups: Vec<u16> = groups.map(|group| group.wire()).collect();
         if ecdhe {
-            put(ExtensionType::EC_POINT_FORMATS, &vec(1, &[UNCOMPRESSED]));
+            put(ExtensionType::EC_POINT_FORMATS, &vec(1, &[UNCOMPRESSED_POINTS]));
         }
         if !groups.is_empty() {
             put(ExtensionType::SUPPORTED_GROUPS, &numbers(groups));
@@ -217,7 +211,7 @@ impl Offer {
         }
         if settings.highest() == ProtocolVersion::TLS1_2
             && protocol < ProtocolVersion::TLS1_2
-            && hello.random.ends_with(&DOWNGRADE_TO_TLS_1_1)
+            && hello.random.ends_with(&DOWNGRADE_FROM_TLS_1_2)
         {
             return refuse(Alert::IllegalParameter, ServerFault::Downgrade(protocol));
         }
@@ -281,7 +275,7 @@ impl Offer {
         }
         let formats = extensions.point_formats();
         let formats = formats.map_err(|why| Refused::malformed("ServerHello", why))?;
-        match formats.is_none_or(|formats| formats.contains(&UNCOMPRESSED)) {
+        match formats.is_none_or(|formats| formats.contains(&UNCOMPRESSED_POINTS)) {
             true => Ok(()),
             false => refuse(Alert::IllegalParameter, ServerFault::PointFormats),
         }

@@ -13,7 +13,7 @@ use crate::client::certificate::{ClientIdentity, VerifyServer};
 use crate::group::NamedGroup;
 use crate::key_log::KeyLog;
 use crate::settings::{DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES};
-use crate::signed_params::fixed_scheme;
+use crate::signed_params::{can_verify, fixed_scheme};
 
 /// Groups that are offered by default, in order of preference.
 pub const DEFAULT_GROUPS: [NamedGroup; 7] = [
@@ -217,13 +217,6 @@ impl ClientSettings {
             _ => false,
         }
     }
-}
-
-/// Whether the backend verifies a scheme and computes its hashes.
-fn can_verify(provider: &Provider, scheme: SignatureScheme) -> bool {
-    let supports = |operation| provider.backend().support(operation).is_supported();
-    supports(Operation::Verify(scheme))
-        && scheme.hashes().iter().all(|hash| supports(Operation::Hash(*hash)))
 }
 
 /// Longest list of application protocols in bytes; the hello stays within one record.

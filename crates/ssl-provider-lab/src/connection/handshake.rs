@@ -9,8 +9,8 @@ use ssl_provider::{
     ProtocolVersion, RecordKey, RecordOptions, SSL3_VERIFY_DATA_LEN, Side,
 };
 use ssl_provider_wire::{
-    Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Message, Reader, View,
-    put_message, put_session_ticket,
+    Alert, ClientHello, ContentType, DOWNGRADE_FROM_TLS_1_2, ExtensionType, HandshakeType, Message,
+    Reader, View, put_message, put_session_ticket,
 };
 
 use super::ephemeral::{bad_share, client_public_key, put_server_key_exchange};
@@ -27,10 +27,6 @@ use crate::settings::{ClientAuth, Settings};
 
 /// Longest ClientKeyExchange in bytes: a ciphertext or number at the limit of its length field.
 const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
-
-/// Last bytes of the server random when the server supports a higher version than the one
-/// negotiated (downgrade protection, RFC 8446 section 4.1.3).
-const DOWNGRADE_TO_TLS_1_1: [u8; 8] = *b"DOWNGRD\x00";
 
 /// The message that is expected next, with what the handshake has established so far.
 #[derive(Debug)]
@@ -556,7 +552,7 @@ fn server_random(settings: &Settings, protocol: ProtocolVersion) -> Result<[u8; 
         && best == Some(ProtocolVersion::TLS1_2)
         && let Some(end) = random.last_chunk_mut()
     {
-        *end = DOWNGRADE_TO_TLS_1_1;
+        *end = DOWNGRADE_FROM_TLS_1_2;
     }
     Ok(random)
 }

@@ -104,9 +104,10 @@ fn every_requested_rsa_scheme_is_accepted() {
             options.client_auth = ClientAuth::Require;
         });
         let requested: Vec<_> =
-            schemes(&settings.provider).filter(|(_, scheme)| scheme.is_rsa()).collect();
+            schemes(&settings.provider).filter(|scheme| scheme.is_rsa()).collect();
         assert_eq!(requested.len(), 4, "{requested:?}");
-        for (number, scheme) in requested {
+        for scheme in requested {
+            let number = scheme.wire().expect("a scheme of TLS 1.2");
             let mut client = asked(&settings, ProtocolVersion::TLS1_2);
             client.send_message(&own_certificate(&settings));
             client.key_exchange();
