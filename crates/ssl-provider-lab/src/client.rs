@@ -282,10 +282,9 @@ impl ClientConnection {
         }
     }
 
-    /// Frees the memory of buffers that have nothing in them, such as of an idle connection.
+    /// Frees what buffers have allocated beyond their bytes, such as those of an idle connection.
     pub fn release_memory(&mut self) {
         self.input.shrink_to_fit();
-        self.data.shrink_to_fit();
         self.records.release_memory();
     }
 

@@ -222,6 +222,12 @@ impl RecordLayer {
     pub(crate) fn release_memory(&mut self) {
         self.output.shrink_to_fit();
     }
+
+    /// Bytes that the output has allocated.
+    #[cfg(test)]
+    pub(crate) fn output_capacity(&self) -> usize {
+        self.output.capacity()
+    }
 }
 
 /// Whether the major version is that of SSL 3.0 and TLS.

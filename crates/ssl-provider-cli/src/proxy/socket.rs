@@ -178,3 +178,22 @@ impl Write for Outbox {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_takes_no_memory_after_its_release() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let mut socket = Socket::connected(TcpStream::from_std(stream));
+        let mut outbox = Outbox::default();
+        outbox.push(&[7; 10_000]);
+        assert!(outbox.flush(&mut socket).unwrap());
+        assert!(outbox.is_empty() && outbox.bytes.capacity() >= 10_000);
+        outbox.release_memory();
+        assert_eq!(outbox.bytes.capacity(), 0);
+    }
+}

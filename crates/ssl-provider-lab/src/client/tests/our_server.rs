@@ -75,6 +75,27 @@ fn a_client_that_has_closed_its_side_still_reads_and_sends_nothing_more() {
 }
 
 #[test]
+fn an_idle_client_frees_its_buffers_when_asked() {
+    let server = server_settings_on(&ssl_provider::default_backend().unwrap(), |_| {});
+    let (mut client, mut server) = handshake(&settings_with(|_| {}), &server, None);
+    for _ in 0..2 {
+        let data = [b'z'; 40_000];
+        client.send(&data);
+        server.send(&data);
+        pump(&mut client, &mut server);
+        assert_eq!((&client.take_data()[..], &server.take_data()[..]), (&data[..], &data[..]));
+        // Both keep what the longest flight needed until then.
+        let buffers = |client: &ClientConnection| {
+            [client.input.capacity(), client.data.capacity(), client.records.output_capacity()]
+        };
+        let [input, data, output] = buffers(&client);
+        assert!(input >= 40_000 && data == 0 && output >= 40_000, "{input}, {data}, {output}");
+        client.release_memory();
+        assert_eq!(buffers(&client), [0; 3]);
+    }
+}
+
+#[test]
 fn every_version_suite_and_extension_works_on_every_backend() {
     for backend in backends() {
         let name = backend.info().name;
