@@ -24,6 +24,7 @@ use crate::alert::in_protocol;
 use crate::client::fault::{Refused, refuse};
 use crate::client::handshake::State;
 use crate::client::hello::Offer;
+use crate::exporter::{ExportFrom, Exporter, NOT_ESTABLISHED};
 use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
 
@@ -57,6 +58,7 @@ pub struct ClientConnection {
     closed_by_client: bool,
     certificates: Arc<[Vec<u8>]>,
     established: Option<ServerInfo>,
+    exporter: Option<Exporter>,
     session: Option<Arc<ClientSession>>,
     /// The session that was offered, until the server declines it.
     offered: Option<Arc<ClientSession>>,
@@ -179,6 +181,7 @@ impl ClientConnection {
             closed_by_client: false,
             certificates: Arc::default(),
             established: None,
+            exporter: None,
             session: None,
             data: Vec::new(),
             ending: None,
@@ -237,6 +240,24 @@ impl ClientConnection {
     /// Returns what was negotiated, once the handshake is complete.
     pub fn established(&self) -> Option<&ServerInfo> {
         self.established.as_ref()
+    }
+
+    /// Fills `out` with keying material for another protocol (RFC 5705), as
+    /// [`Connection::export_keying_material`](crate::Connection::export_keying_material) of the
+    /// server does, with the same parameters.
+    ///
+    /// # Errors
+    ///
+    /// The same; [`Error::NotAllowed`] without the extended master secret, unless `from` is
+    /// [`ExportFrom::AnySession`].
+    pub fn export_keying_material(
+        &self,
+        from: ExportFrom,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.exporter.as_ref().ok_or(NOT_ESTABLISHED)?.export(from, label, context, out)
     }
 
     /// Returns the certificates that the server sent, its own first, also when they were refused;
@@ -429,6 +450,7 @@ impl ClientConnection {
         self.state = State::Closed;
         self.input = Vec::new();
         self.messages = Assembler::default();
+        self.exporter = None;
         self.ending = Some(ending);
     }
 }

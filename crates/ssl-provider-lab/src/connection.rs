@@ -24,6 +24,7 @@ use ssl_provider_wire::{Alert, Assembler, ContentType};
 
 use crate::alert::{in_protocol, require};
 use crate::connection::handshake::State;
+use crate::exporter::{ExportFrom, Exporter, NOT_ESTABLISHED};
 use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::Cause;
@@ -51,6 +52,7 @@ pub struct Connection {
     idle_records: u32,
     closed_by_client: bool,
     established: Option<SessionInfo>,
+    exporter: Option<Exporter>,
     /// Whether a handshake has agreed on encrypt-then-MAC.
     encrypt_then_mac: bool,
     verify_data: VerifyData,
@@ -146,6 +148,7 @@ impl Connection {
             idle_records: 0,
             closed_by_client: false,
             established: None,
+            exporter: None,
             encrypt_then_mac: false,
             verify_data: VerifyData::default(),
             renegotiations: 0,
@@ -246,6 +249,31 @@ impl Connection {
     /// Returns the session once the handshake is complete.
     pub fn established(&self) -> Option<&SessionInfo> {
         self.established.as_ref()
+    }
+
+    /// Fills `out` with keying material for another protocol (RFC 5705), from the last handshake that
+    /// is complete.
+    ///
+    /// - `from`: without the extended master secret the peer may not be the only other one that has
+    ///   the same keying material; such a session has to be asked for.
+    /// - `label`: printable ASCII, from IANA's registry or beginning with `EXPERIMENTAL`.
+    /// - `context`: up to 65535 bytes; none is not the same as an empty one.
+    /// - `out`: at least one byte.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] without the extended master secret, unless `from` is
+    /// [`ExportFrom::AnySession`]; [`Error::InvalidParameter`] where the connection is not
+    /// established or has ended, and for a label, a context or a length that is not as said;
+    /// [`Error::UnsupportedProtocol`] for SSL 3.0; errors of the backend.
+    pub fn export_keying_material(
+        &self,
+        from: ExportFrom,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        self.exporter.as_ref().ok_or(NOT_ESTABLISHED)?.export(from, label, context, out)
     }
 
     /// Returns the settings that the connection was made with.
@@ -419,6 +447,7 @@ impl Connection {
         self.input = Vec::new();
         self.messages = Assembler::default();
         self.held = Vec::new();
+        self.exporter = None;
         self.ending = Some(ending);
     }
 }

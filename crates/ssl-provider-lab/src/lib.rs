@@ -16,6 +16,7 @@ mod alert;
 pub mod client;
 mod client_auth;
 mod connection;
+mod exporter;
 mod group;
 mod http;
 mod identity;
@@ -33,6 +34,7 @@ pub mod worker;
 pub use ssl_provider_wire::Alert;
 
 pub use crate::connection::{Connection, Ending, SessionInfo};
+pub use crate::exporter::ExportFrom;
 pub use crate::group::NamedGroup;
 pub use crate::identity::{Identity, IdentityError, SelfSigned};
 #[cfg(unix)]

@@ -20,7 +20,7 @@ pub(crate) type Fingerprint = [u8; 32];
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
-    pub(crate) master_key: MasterKey,
+    pub(crate) master_key: Arc<MasterKey>,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
     /// The server_name extension of the handshake, unparsed.
@@ -130,7 +130,7 @@ mod tests {
     fn session(number: u8, server_name: Option<Box<[u8]>>, began: Instant) -> Arc<Session> {
         Arc::new(Session {
             id: [number; 32],
-            master_key: master_key(),
+            master_key: Arc::new(master_key()),
             extended_master_secret: true,
             encrypt_then_mac: false,
             server_name,

@@ -123,7 +123,7 @@ impl Tickets {
         }
         Some(Session {
             id: SessionId::default(),
-            master_key,
+            master_key: Arc::new(master_key),
             extended_master_secret: has(EXTENDED_MASTER_SECRET),
             encrypt_then_mac: has(ENCRYPT_THEN_MAC),
             server_name: has(SERVER_NAME).then(|| rest.into()),

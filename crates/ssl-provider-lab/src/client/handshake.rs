@@ -21,6 +21,7 @@ use super::hello::{Choice, Offer};
 use super::session::{ClientSession, MAX_TICKET_LEN, Ticket};
 use super::settings::ClientSettings;
 use super::{Agreement, ClientCertificate, ClientConnection, ServerInfo};
+use crate::exporter::Exporter;
 use crate::group::NamedGroup;
 use crate::signed_params::{SignedParameters, digest, fixed_scheme};
 
@@ -454,6 +455,12 @@ impl ClientConnection {
         if negotiated.choice.resumed.is_some() {
             self.client_finished(&mut negotiated, &mut keys)?;
         }
+        self.exporter = Some(Exporter::new(
+            Arc::clone(&master_key),
+            &negotiated.client_random,
+            &negotiated.choice.server_random,
+            negotiated.choice.extended_master_secret,
+        ));
         self.session = negotiated.session(&self.settings, master_key, &self.certificates);
         let choice = negotiated.choice;
         self.established = Some(ServerInfo {

@@ -20,6 +20,7 @@ use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
     certificate_verify, put_certificate_request,
 };
+use crate::exporter::Exporter;
 use crate::negotiation::{Choice, Previous, choose};
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Session, SessionId};
@@ -421,6 +422,12 @@ impl Connection {
             written.inspect_err(|_| self.cause = Some(Cause::KeyLog))?;
         }
         let choice = negotiated.choice;
+        self.exporter = Some(Exporter::new(
+            Arc::clone(&session.master_key),
+            &negotiated.client_random,
+            &negotiated.server_random,
+            choice.extended_master_secret,
+        ));
         self.encrypt_then_mac |= choice.encrypt_then_mac;
         self.established = Some(SessionInfo {
             protocol: choice.protocol,
@@ -504,7 +511,7 @@ impl Negotiated {
     fn session(&self, master_key: MasterKey) -> Session {
         Session {
             id: self.session_id,
-            master_key,
+            master_key: Arc::new(master_key),
             extended_master_secret: self.choice.extended_master_secret,
             encrypt_then_mac: self.choice.encrypt_then_mac,
             server_name: self.server_name.clone(),

@@ -20,6 +20,7 @@ use ssl_provider_testkit::rsa_key::TestKey;
 
 use super::hostile::certificate;
 use super::*;
+use crate::exporter::ExportFrom;
 
 const TLS: [ProtocolVersion; 3] =
     [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_1, ProtocolVersion::TLS1_2];
@@ -115,6 +116,20 @@ fn exchange_data(stream: &mut SslStream<Wire>) {
     }
 }
 
+/// Both sides export the same keying material.
+#[track_caller]
+fn exports_agree(stream: &SslStream<Wire>) {
+    let client = &stream.get_ref().0;
+    for context in [None, Some(&b""[..]), Some(b"context")] {
+        let (mut ours, mut theirs) = ([0; 48], [1; 48]);
+        let label = "EXPERIMENTAL lab";
+        let only = ExportFrom::default();
+        client.export_keying_material(only, label.as_bytes(), context, &mut ours).unwrap();
+        stream.ssl().export_keying_material(&mut theirs, label, context).unwrap();
+        assert_eq!(ours, theirs);
+    }
+}
+
 fn client_of(
     backend: &Backend,
     version: ProtocolVersion,
@@ -155,6 +170,7 @@ fn every_version_and_suite_of_openssl_works_on_every_backend() {
                 assert!(info.extended_master_secret);
                 assert_eq!(info.agreement.is_some(), !exchange.is_rsa(), "{name}, {suite}");
                 exchange_data(&mut stream);
+                exports_agree(&stream);
                 count[if exchange.is_rsa() { 0 } else { 1 + usize::from(exchange.is_dhe()) }] += 1;
             }
         }

@@ -9,6 +9,7 @@ use ssl_provider_testkit::rsa_key::TestKey;
 
 use super::*;
 use crate::connection::Ending;
+use crate::exporter::ExportFrom;
 use crate::identity::Identity;
 use crate::key_log::KeyLog;
 use crate::settings::{ClientAuth, Options, Settings};
@@ -92,6 +93,91 @@ fn an_idle_client_frees_its_buffers_when_asked() {
         assert!(input >= 40_000 && data == 0 && output >= 40_000, "{input}, {data}, {output}");
         client.release_memory();
         assert_eq!(buffers(&client), [0; 3]);
+    }
+}
+
+/// The keying material that both sides export, which must be the same.
+#[track_caller]
+fn exported(
+    (client, server): &(ClientConnection, Connection),
+    from: ExportFrom,
+    label: &[u8],
+    context: Option<&[u8]>,
+) -> Result<[u8; 40], Error> {
+    let (mut of_client, mut of_server) = ([0; 40], [1; 40]);
+    let results = (
+        client.export_keying_material(from, label, context, &mut of_client),
+        server.export_keying_material(from, label, context, &mut of_server),
+    );
+    assert_eq!(results.0, results.1);
+    results.0.inspect_err(|_| assert_eq!((of_client, of_server), ([0; 40], [1; 40])))?;
+    assert_eq!(of_client, of_server);
+    Ok(of_client)
+}
+
+#[test]
+fn both_sides_export_the_same_from_sessions_with_the_extended_master_secret() {
+    const LABEL: &[u8] = b"EXPERIMENTAL lab";
+    let only = ExportFrom::default();
+    for backend in backends() {
+        let server_settings = server_settings_on(&backend, |_| {});
+        for version in [ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_2] {
+            let of_version = |with_ems: bool| {
+                settings_on(&backend, |options| {
+                    options.versions = version..=version;
+                    options.extended_master_secret = with_ems;
+                })
+            };
+            let with = of_version(true);
+            let both = handshake(&with, &server_settings, None);
+            let material = exported(&both, only, LABEL, None).unwrap();
+            for (label, context) in
+                [(LABEL, Some(&[][..])), (LABEL, Some(b"x")), (b"EXPERIMENTAL other", None)]
+            {
+                assert_ne!(exported(&both, only, label, context), Ok(material));
+            }
+            assert_eq!(exported(&both, ExportFrom::AnySession, LABEL, None), Ok(material));
+            let reserved = exported(&both, only, b"key expansion", None);
+            assert!(matches!(reserved, Err(Error::InvalidParameter(_))), "{reserved:?}");
+            // A resumed session has randoms of its own.
+            let session = both.0.session().cloned();
+            let resumed = handshake(&with, &server_settings, session);
+            assert!(resumed.0.established().unwrap().resumed.is_some());
+            assert_ne!(exported(&resumed, only, LABEL, None).unwrap(), material);
+
+            let without = of_version(false);
+            let both = handshake(&without, &server_settings, None);
+            let resumed = handshake(&without, &server_settings, both.0.session().cloned());
+            for both in [both, resumed] {
+                let refused = exported(&both, only, LABEL, None);
+                assert!(matches!(refused, Err(Error::NotAllowed(_))), "{refused:?}");
+                exported(&both, ExportFrom::AnySession, LABEL, None).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_exported_in_ssl_3_0_nor_before_or_after_the_session() {
+    let server_settings = server_settings_on(&ssl_provider::default_backend().unwrap(), |_| {});
+    let ssl3 = settings_with(|options| {
+        options.versions = ProtocolVersion::SSL3..=ProtocolVersion::SSL3;
+    });
+    let both = handshake(&ssl3, &server_settings, None);
+    let label = b"EXPERIMENTAL lab";
+    let refused = exported(&both, ExportFrom::AnySession, label, None);
+    assert!(matches!(refused, Err(Error::UnsupportedProtocol { .. })), "{refused:?}");
+
+    let settings = settings_with(|_| {});
+    let client = ClientConnection::new(Arc::clone(&settings), None, None).unwrap();
+    let before = (client, Connection::new(Arc::clone(&server_settings)));
+    let mut after = handshake(&settings, &server_settings, None);
+    after.0.close();
+    pump(&mut after.0, &mut after.1);
+    after.1.close();
+    for both in [before, after] {
+        let refused = exported(&both, ExportFrom::AnySession, label, None);
+        assert!(matches!(refused, Err(Error::InvalidParameter(_))), "{refused:?}");
     }
 }
 
