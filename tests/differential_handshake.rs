@@ -296,7 +296,7 @@ fn generated_signatures_have_the_same_verdict_on_every_backend() {
             to_hex(&presented),
             to_hex(&signer.public_key)
         );
-        // RSA without a DigestInfo signs the 36 bytes of MD5 and SHA-1 as the scheme of TLS 1.1 does.
+        // RSA without a DigestInfo signs the 36 bytes of MD5 and SHA-1 as TLS 1.1 does.
         let bare = [SignatureScheme::RsaWithoutDigestInfo, SignatureScheme::RsaMd5Sha1];
         let same_scheme =
             presented_as == scheme || [presented_as, scheme].iter().all(|it| bare.contains(it));

@@ -272,8 +272,8 @@ impl ClientConnection {
         self.session.as_ref()
     }
 
-    /// Returns whether the server sent `close_notify`. The caller then calls [`close`](Self::close), which
-    /// replies.
+    /// Returns whether the server sent `close_notify`. The caller then calls
+    /// [`close`](Self::close), which replies.
     pub fn is_closed_by_server(&self) -> bool {
         self.closed_by_server
     }

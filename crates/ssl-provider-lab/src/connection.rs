@@ -251,8 +251,8 @@ impl Connection {
         self.established.as_ref()
     }
 
-    /// Fills `out` with keying material for another protocol (RFC 5705), from the last handshake that
-    /// is complete.
+    /// Fills `out` with keying material for another protocol (RFC 5705), from the last handshake
+    /// that is complete.
     ///
     /// - `from`: without the extended master secret the peer may not be the only other one that has
     ///   the same keying material; such a session has to be asked for.
@@ -281,8 +281,8 @@ impl Connection {
         &self.settings
     }
 
-    /// Returns whether the client sent `close_notify`. The caller then sends what it has left and calls
-    /// [`close`](Self::close); the client may still be reading.
+    /// Returns whether the client sent `close_notify`. The caller then sends what it has left and
+    /// calls [`close`](Self::close); the client may still be reading.
     pub fn is_closed_by_client(&self) -> bool {
         self.closed_by_client
     }

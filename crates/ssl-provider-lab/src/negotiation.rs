@@ -204,8 +204,8 @@ pub(crate) fn choose(
 }
 
 /// Checks that a hello is bound to the handshake before it, or to none (RFC 5746), and returns
-/// whether the client supports that. A hello that renegotiates came encrypted, so its refusal has no
-/// cause.
+/// whether the client supports that. A hello that renegotiates came encrypted, so its refusal has
+/// no cause.
 fn check_binding(
     hello: &ClientHello<'_>,
     protocol: ProtocolVersion,

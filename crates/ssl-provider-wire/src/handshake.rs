@@ -54,7 +54,8 @@ impl HandshakeType {
     }
 }
 
-/// The kind of key in a client certificate, as CertificateRequest lists it (RFC 5246 section 7.4.4).
+/// The kind of key in a client certificate, as CertificateRequest lists it (RFC 5246 section
+/// 7.4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientCertificateType(pub u8);
 

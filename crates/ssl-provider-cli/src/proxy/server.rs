@@ -125,7 +125,7 @@ struct Poller<'a> {
     listener: Option<mio::net::TcpListener>,
     /// Whether the listener's queue may have connections.
     listener_ready: bool,
-    /// Whether a connection came while as many were open as may be.
+    /// Whether it has had some while as many were open as may be, since the last sweep.
     others_wait: bool,
     /// Whether the last accept failed for lack of file descriptors or memory.
     out_of_resources: bool,
@@ -148,6 +148,12 @@ struct Serving<'a> {
     reported: &'a AtomicBool,
     stop: &'a StopHandle,
     observer: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+impl Serving<'_> {
+    fn is_full(self) -> bool {
+        self.shared.metrics.active.load(Ordering::Acquire) >= self.shared.limits.connections
+    }
 }
 
 /// The place of a connection among those that may be open, which its end makes free.
@@ -280,8 +286,7 @@ impl<'a> Poller<'a> {
     }
 
     fn is_full(&self) -> bool {
-        self.serving.shared.metrics.active.load(Ordering::Acquire)
-            >= self.serving.shared.limits.connections
+        self.serving.is_full()
     }
 
     fn may_accept(&self) -> bool {
@@ -359,8 +364,14 @@ impl<'a> Poller<'a> {
     }
 
     fn sweep(&mut self) {
-        self.others_wait &= self.is_full();
-        let is_full = self.others_wait || self.out_of_resources;
+        let is_full = (mem::take(&mut self.others_wait) && self.is_full()) || self.out_of_resources;
+        if let Some(listener) = &mut self.listener
+            && self.serving.is_full()
+        {
+            // Who waits since before the proxy was full is an event again then. If this fails,
+            // they wait until a connection ends by itself.
+            let _ = self.poll.registry().reregister(listener, LISTENER, Interest::READABLE);
+        }
         for index in 0..self.pairs.len() {
             self.with(index, |pair, context| pair.check_time(context, is_full));
         }
