@@ -7,6 +7,9 @@ use ssl_provider_testkit::rsa_key::KeyParts;
 /// The parts of which a private operation by the Chinese remainder theorem is computed.
 pub(crate) const CRT: [&str; 5] = ["p", "q", "dp", "dq", "qinv"];
 
+/// Those, the private exponent and the modulus.
+pub(crate) const ALL: [&str; 7] = [CRT[0], CRT[1], CRT[2], CRT[3], CRT[4], "d", "n"];
+
 /// One form of one part of the key: pieces of memory, each `stride` after the one before.
 pub(crate) struct Form {
     /// The part of the key that it is, or is computed from.

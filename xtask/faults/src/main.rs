@@ -91,8 +91,8 @@ pub(crate) trait Trial {
     /// Uses the key.
     fn observe(&self, key: &Self::Key) -> Self::Observation;
 
-    /// Judges what was seen with a flip by what was seen without.
-    fn judge(&self, seen: &Self::Observation, without: &Self::Observation) -> Verdict;
+    /// Judges what was seen with a flip in a part by what was seen without.
+    fn judge(&self, part: &str, seen: &Self::Observation, without: &Self::Observation) -> Verdict;
 
     /// What must not happen even with two faults, in two parts of the key.
     fn problems_of_two(&self, seen: &Self::Observation) -> Vec<String>;
@@ -132,7 +132,7 @@ impl<'t, T: Trial> Injection<'t, T> {
         let forms = forms::all(&TestKey::rsa_2048().parts(), trial.engine());
         let memory = Memory::open()?;
         let good = trial.observe(&trial.load()?);
-        let verdict = trial.judge(&good, &good);
+        let verdict = trial.judge("none", &good, &good);
         ensure!(verdict.is_right(), "without a flip: {verdict:?}");
         Ok(Self { trial, forms, memory, good })
     }
@@ -159,7 +159,7 @@ impl<'t, T: Trial> Injection<'t, T> {
         // Before it happens, in case that the process ends.
         println!("{}", json!({ "flipping": bit, "part": part, "form": form }));
         self.flip_each(&chosen, bit)?;
-        let verdict = self.trial.judge(&self.trial.observe(&loaded), &self.good);
+        let verdict = self.trial.judge(part, &self.trial.observe(&loaded), &self.good);
         let is_right = verdict.is_right();
         let Verdict { outcome, mut problems } = verdict;
         let in_use = !is_right || {

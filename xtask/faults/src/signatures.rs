@@ -15,7 +15,7 @@ use ssl_provider_testkit::exchange;
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::signature::{digest, encoded, rsa_public_key};
 
-use crate::forms::CRT;
+use crate::forms;
 use crate::targets::{CrtKey, KEY};
 use crate::{Trial, Verdict};
 
@@ -86,11 +86,10 @@ impl Trial for Signing {
         false
     }
 
-    /// Other than for decryption, the modulus too: faults in it reveal the key from signatures as
-    /// well (Brier, Naccache, Nguyen and Tibouchi, "Modulus Fault Attacks Against RSA-CRT", 2011).
+    /// The modulus too: faults in it reveal the key from signatures as well (Brier, Naccache,
+    /// Nguyen and Tibouchi, "Modulus Fault Attacks Against RSA-CRT", 2011).
     fn parts(&self) -> &'static [&'static str] {
-        const PARTS: [&str; 7] = [CRT[0], CRT[1], CRT[2], CRT[3], CRT[4], "d", "n"];
-        &PARTS
+        &forms::ALL
     }
 
     fn load(&self) -> Result<SigningKey> {
@@ -104,7 +103,12 @@ impl Trial for Signing {
         self.schemes.iter().map(|scheme| (*scheme, self.sign(key, *scheme))).collect()
     }
 
-    fn judge(&self, seen: &Self::Observation, _without: &Self::Observation) -> Verdict {
+    fn judge(
+        &self,
+        _part: &str,
+        seen: &Self::Observation,
+        _without: &Self::Observation,
+    ) -> Verdict {
         let outcome = match seen.iter().all(|(_, end)| *end == End::Good) {
             true => "right",
             false => "error",
@@ -190,12 +194,12 @@ mod tests {
         let signing = Signing::named("unchecked").unwrap();
         let right = signing.observe(&signing.load().unwrap());
         assert_eq!(right.len(), 2, "both schemes that the planted backend has");
-        assert!(signing.judge(&right, &right).is_right());
+        assert!(signing.judge("none", &right, &right).is_right());
 
         let with = |end| {
             let mut seen = right.clone();
             seen[1].1 = end;
-            signing.judge(&seen, &right)
+            signing.judge("p", &seen, &right)
         };
         let refused = with(End::Error(Error::Backend { backend: "x", code: 7 }));
         assert_eq!((refused.outcome, refused.problems), ("error", Vec::new()));

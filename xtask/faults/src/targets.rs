@@ -15,7 +15,7 @@ use ssl_provider::{
 };
 use ssl_provider_testkit::exchange;
 
-use crate::forms::CRT;
+use crate::forms;
 
 /// The key, with primes of 1024 bits.
 pub(crate) const KEY: &[u8] =
@@ -29,6 +29,9 @@ pub(crate) struct Target {
     /// Those that multi-buffer RSA left to the library.
     by_library: Arc<Log>,
     engine: bool,
+    /// Whether the library returns another block where the modulus is wrong. OpenSSL does; see
+    /// SECURITY.md.
+    modulus_unchecked: bool,
 }
 
 /// A key that a target has loaded.
@@ -59,7 +62,9 @@ impl Target {
             }
             _ => (ssl_provider::backend(name)?, false),
         };
-        Ok(Some(Self { backend: observed(backend, &log), log, by_library, engine }))
+        let modulus_unchecked = name == "openssl";
+        let backend = observed(backend, &log);
+        Ok(Some(Self { backend, log, by_library, engine, modulus_unchecked }))
     }
 
     /// Whether the numbers are those of multi-buffer RSA.
@@ -67,10 +72,14 @@ impl Target {
         self.engine
     }
 
+    /// Whether a wrong bit in this part may lead to another block, which must come to the fallback.
+    pub(crate) fn may_return_another_block(&self, part: &str) -> bool {
+        self.modulus_unchecked && part == "n"
+    }
+
     /// The parts of the key that are flipped in turn.
     pub(crate) fn parts(&self) -> &'static [&'static str] {
-        const WITH_D: [&str; 6] = [CRT[0], CRT[1], CRT[2], CRT[3], CRT[4], "d"];
-        if self.engine { &CRT } else { &WITH_D }
+        if self.engine { &forms::CRT } else { &forms::ALL }
     }
 
     /// Loads the key.
