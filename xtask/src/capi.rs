@@ -74,7 +74,7 @@ const ABUSE: &str = "abuse";
 /// How many forged values and how many calls, of all threads that race, it makes: at full length,
 /// and under valgrind, which takes a hundred times as long.
 const FULL_ABUSE: [u32; 2] = [100_000_000, 10_000_000];
-const LITTLE_ABUSE: [u32; 2] = [10_000, 2_000];
+const LITTLE_ABUSE: [u32; 2] = [10_000, 1_000];
 
 fn with_abuse(run: Run, [values, calls]: [u32; 2]) -> Run {
     run.env("SSL_PROVIDER_ABUSE_VALUES", values.to_string())
