@@ -283,14 +283,17 @@ impl ClientConnection {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data if the handshake is complete and the connection open.
-    pub fn send(&mut self, data: &[u8]) {
-        if matches!(self.state, State::Established)
-            && !self.closed_by_client
-            && let Err(alert) = self.records.write(ContentType::ApplicationData, data)
-        {
+    /// Sends application data if the handshake is complete and the connection open. Returns whether
+    /// it goes out; it is lost where it does not.
+    #[must_use]
+    pub fn send(&mut self, data: &[u8]) -> bool {
+        if !matches!(self.state, State::Established) || self.closed_by_client {
+            return false;
+        }
+        if let Err(alert) = self.records.write(ContentType::ApplicationData, data) {
             self.fail(Refused { alert, fault: ServerFault::Record(alert) });
         }
+        self.ending.is_none()
     }
 
     /// Sends `close_notify`, and goes on reading: there is no more data, and that of the server is

@@ -294,16 +294,26 @@ impl Connection {
 
     /// Sends application data if a handshake is complete and the connection open. During a
     /// renegotiation it goes under the keys of the handshake before; where that resumes a session,
-    /// so that the new keys come before the client's Finished, it waits for that.
-    pub fn send(&mut self, data: &[u8]) {
+    /// so that the new keys come before the client's Finished, it waits for that. Returns whether
+    /// the data goes out; it is lost where it does not.
+    #[must_use]
+    pub fn send(&mut self, data: &[u8]) -> bool {
         if self.established.is_none() || self.ending.is_some() {
-            return;
+            return false;
         }
         if self.awaits_finished() {
             self.held.extend_from_slice(data);
         } else if let Err(alert) = self.records.write(ContentType::ApplicationData, data) {
             self.fail(alert);
         }
+        self.ending.is_none()
+    }
+
+    /// Frees what buffers have allocated beyond their bytes, such as those of an idle connection.
+    pub fn release_memory(&mut self) {
+        self.input.shrink_to_fit();
+        self.held.shrink_to_fit();
+        self.records.release_memory();
     }
 
     /// Sends `close_notify`. Nothing is read after that. If data waits for the client's Finished,
@@ -319,7 +329,8 @@ impl Connection {
     fn send_held(&mut self) {
         let held = mem::take(&mut self.held);
         if !held.is_empty() {
-            self.send(&held);
+            // If it does not go out, the connection has ended, which tells.
+            let _ = self.send(&held);
         }
         if self.closes {
             self.close();

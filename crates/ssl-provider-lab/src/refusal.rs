@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use ssl_provider::{CipherSuite, ProtocolVersion};
+use ssl_provider::{CipherSuite, Error, ProtocolVersion};
 use ssl_provider_wire::{
     Alert, ClientHello, EMPTY_RENEGOTIATION_INFO_SCSV, FALLBACK_SCSV, HandshakeType,
 };
@@ -51,6 +51,8 @@ pub enum Cause {
     NoClientCertificateInSsl3,
     /// The session cannot be written to the key log, which is not the client's fault.
     KeyLog,
+    /// The library failed, such as where a key server cannot be reached; nor is that the client's.
+    Library(Error),
 }
 
 /// An alert and its cause.
@@ -118,6 +120,7 @@ impl fmt::Display for Cause {
             }
             Self::NoClientCertificateInSsl3 => "client certificates are not supported in SSL 3.0",
             Self::KeyLog => "the key log cannot be written",
+            Self::Library(error) => return write!(f, "the library failed: {error}"),
         })
     }
 }

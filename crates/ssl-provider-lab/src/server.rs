@@ -26,9 +26,9 @@ use poller::{Poller, Serving};
 /// Limits of a server. A connection takes a few kB of memory usually, and half a megabyte at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Number of threads.
+    /// Number of threads, at least one.
     pub threads: usize,
-    /// Concurrent connections; more wait in the listener's queue.
+    /// Concurrent connections, at least one; more wait in the listener's queue.
     pub connections: usize,
     /// Time for the handshake; at most one second while the server is full and others wait.
     pub handshake: Duration,
@@ -190,6 +190,7 @@ impl Server {
     /// Those of polling sockets; a failed connection is not an error of the server.
     pub fn run(self, observer: &(dyn Fn(Event<'_>) + Sync)) -> io::Result<()> {
         let Self { settings, limits, threads, stop, .. } = self;
+        let limits = Limits { connections: limits.connections.max(1), ..limits };
         let observer = &|event: Event<'_>| {
             let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
         };

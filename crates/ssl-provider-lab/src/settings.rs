@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ssl_provider::{
     CipherSuite, CipherSuiteInfo, DecryptedPremaster, Error, FfdheGroup, KeyExchange, MasterKey,
-    NamedCurve, Operation, ParameterList, ProtocolVersion, Provider, RecordOptions, Side,
+    NamedCurve, Operation, ParameterList, Policy, ProtocolVersion, Provider, RecordOptions, Side,
 };
 
 use crate::group::NamedGroup;
@@ -150,9 +150,13 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::RequirementNotMet`] if no suite is left, [`Error::NotAllowed`] if the provider's
-    /// policy denies a key log that is given, [`Error::InvalidParameter`] for an application
-    /// protocol of a wrong length.
+    /// - [`Error::UnsupportedProtocol`] for a version other than SSL 3.0 to TLS 1.2, or one that
+    ///   the policy of the provider forbids.
+    /// - [`Error::InvalidParameter`] if no suite is left, and for an application protocol of a
+    ///   wrong length.
+    /// - [`Error::NotAllowed`] if the policy denies the key, or a key log that is given.
+    /// - Errors of the trial of a suite that are not about the suite, such as
+    ///   [`Error::Unavailable`] and [`Error::InvalidHandle`].
     pub fn new(
         provider: Provider,
         identity: Identity,
@@ -163,6 +167,9 @@ impl Settings {
         if options.application_protocols.iter().any(|name| !(1..=255).contains(&name.len())) {
             return Err(Error::InvalidParameter("application protocol: expected 1 to 255 bytes"));
         }
+        for version in &options.versions {
+            check_version(*version, provider.policy())?;
+        }
         let curves: Vec<_> = NamedCurve::ALL
             .into_iter()
             .filter(|curve| provider.backend().support(Operation::Ecdh(*curve)).is_supported())
@@ -171,19 +178,22 @@ impl Settings {
         let mut versions = options.versions.clone();
         versions.sort_unstable_by(|one, other| other.cmp(one));
         versions.dedup();
-        let usable: Vec<_> = versions
-            .into_iter()
-            .map(|protocol| {
-                let works = |suite: &CipherSuite| trial(protocol, *suite).ok();
-                let keys = options.suites.iter().filter_map(works);
-                (protocol, keys.map(|key| key.suite()).collect::<Vec<_>>())
-            })
-            .filter(|(_, suites)| !suites.is_empty())
-            .collect();
-        // No version without suites is left.
+        let mut usable = Vec::new();
+        for protocol in versions {
+            let works = |suite: &CipherSuite| match trial(protocol, *suite) {
+                Ok(key) => Some(Ok(key.suite())),
+                Err(error) if is_about_suite(error) => None,
+                Err(error) => Some(Err(error)),
+            };
+            let suites = options.suites.iter().filter_map(works).collect::<Result<Vec<_>, _>>()?;
+            // No version without suites is left.
+            if !suites.is_empty() {
+                usable.push((protocol, suites));
+            }
+        }
         let best = usable.first().and_then(|(protocol, suites)| Some((*protocol, suites.first()?)));
         let Some((protocol, suite)) = best else {
-            return Err(Error::RequirementNotMet("one of these suites in one of these versions"));
+            return Err(NO_SUITE);
         };
         if key_log.is_some() {
             trial(protocol, suite.id)?.secret_for_key_log()?;
@@ -217,6 +227,27 @@ impl Settings {
     }
 }
 
+/// What no suite being left comes to, on either side.
+pub(crate) const NO_SUITE: Error =
+    Error::InvalidParameter("suites: none that the versions, the keys and the backend all have");
+
+/// Checks a version that is to be negotiated.
+pub(crate) fn check_version(version: ProtocolVersion, policy: Policy) -> Result<(), Error> {
+    let is_known = (ProtocolVersion::SSL3..=ProtocolVersion::TLS1_2).contains(&version);
+    if !is_known || (version == ProtocolVersion::SSL3 && !policy.legacy_ssl3) {
+        return Err(Error::UnsupportedProtocol { given: version.wire().into() });
+    }
+    Ok(())
+}
+
+/// Whether a trial failed for what a suite is, so that the suite is left out.
+fn is_about_suite(error: Error) -> bool {
+    matches!(
+        error,
+        Error::UnsupportedSuite { .. } | Error::UnsupportedProtocol { .. } | Error::Unsupported(_)
+    )
+}
+
 /// Not reached: without such a key no suite is usable that takes it.
 const NO_DECRYPTION_KEY: Error = Error::Internal("no key for RSA key exchange");
 
@@ -230,9 +261,10 @@ fn trial(
     suite: CipherSuite,
 ) -> Result<MasterKey, Error> {
     let unsupported = Error::UnsupportedSuite { given: suite.0 };
-    let exchange = suite.info().ok_or(unsupported)?.key_exchange;
+    let info = suite.info().ok_or(unsupported)?;
+    let exchange = info.key_exchange;
     // Export suites need a temporary RSA key, which the interface does not have.
-    if protocol.is_dtls() || exchange.is_export() {
+    if !info.allows(protocol) || exchange.is_export() {
         return Err(unsupported);
     }
     provider.handshake_hash(protocol, suite)?;
@@ -247,7 +279,11 @@ fn trial(
             return Err(unsupported);
         }
         let group = match curves.first() {
-            _ if exchange.is_dhe() => NamedGroup::FiniteField(FfdheGroup::Ffdhe2048),
+            _ if exchange.is_dhe() => {
+                let shortest = provider.policy().min_modulus_bits;
+                let mut allowed = FfdheGroup::ALL.into_iter().filter(|it| it.bits() >= shortest);
+                NamedGroup::FiniteField(allowed.next().ok_or(unsupported)?)
+            }
             Some(curve) => NamedGroup::Curve(*curve),
             None => return Err(unsupported),
         };
@@ -259,4 +295,45 @@ fn trial(
     };
     master_key.session_keys(&parameters)?.record_key(Side::Server, RecordOptions::default())?;
     Ok(master_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::default_backend;
+    use ssl_provider_testkit::diagnostics::not_tested;
+
+    use super::*;
+    use crate::tests::rsa_identity;
+
+    fn settings(policy: Policy, options: Options) -> Result<Arc<Settings>, Error> {
+        let provider = Provider::open(default_backend().unwrap()).with_policy(policy);
+        let identity = rsa_identity(&provider);
+        Settings::new(provider, identity, options, None, None)
+    }
+
+    #[test]
+    fn what_no_suite_is_to_blame_for_is_an_error() {
+        settings(Policy::default(), Options::default()).unwrap();
+        let ssl3 = Options { versions: vec![ProtocolVersion::SSL3], ..Options::default() };
+        let refused = settings(Policy::default(), ssl3).err();
+        assert_eq!(refused, Some(Error::UnsupportedProtocol { given: 0x0300 }));
+        let tls1_3 = vec![ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3];
+        let refused =
+            settings(Policy::default(), Options { versions: tls1_3, ..Options::default() });
+        assert_eq!(refused.err(), Some(Error::UnsupportedProtocol { given: 0x0304 }));
+        let none = Options { suites: Vec::new(), ..Options::default() };
+        assert_eq!(settings(Policy::default(), none).err(), Some(NO_SUITE));
+    }
+
+    #[test]
+    fn a_key_of_another_backend_is_no_lack_of_suites() {
+        let Some(other) = ssl_provider::backends().into_iter().nth(1) else {
+            return not_tested("a key of another backend", "there is one backend only");
+        };
+        let own = Provider::open(default_backend().unwrap());
+        let identity = rsa_identity(&own);
+        let refused =
+            Settings::new(Provider::open(other), identity, Options::default(), None, None);
+        assert_eq!(refused.err(), Some(Error::InvalidHandle));
+    }
 }

@@ -62,11 +62,16 @@ pub(crate) fn settings_with(change: impl FnOnce(&mut Options)) -> Arc<Settings> 
     settings_on(&default_backend().unwrap(), change)
 }
 
-/// The same on a backend.
+/// An identity with the test key, of 1024 bits.
+pub(crate) fn rsa_identity(provider: &Provider) -> Identity {
+    let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
+    Identity::of(provider, key).unwrap().identity
+}
+
+/// Settings with everything enabled, on a backend.
 pub(crate) fn settings_on(backend: &Backend, change: impl FnOnce(&mut Options)) -> Arc<Settings> {
     let provider = provider(backend);
-    let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
-    let identity = Identity::of(&provider, key).unwrap().identity;
+    let identity = rsa_identity(&provider);
     let mut options = Options {
         versions: VERSIONS.to_vec(),
         suites: [&DEFAULT_SUITES[..], &LEGACY_SUITES].concat(),
@@ -84,8 +89,7 @@ pub(crate) fn ephemeral_settings(
     change: impl FnOnce(&mut Options),
 ) -> Arc<Settings> {
     let provider = provider(backend);
-    let key = rsa::PrivateKey::from_pkcs1_der(&test_key().der).unwrap();
-    let rsa = Identity::of(&provider, key).unwrap().identity;
+    let rsa = rsa_identity(&provider);
     let identity = match Identity::self_signed_ecdsa(&provider) {
         Ok(made) => rsa.and(made.identity).unwrap(),
         Err(IdentityError::NoUse) => rsa,

@@ -17,8 +17,11 @@ const ENCRYPT_THEN_MAC: u8 = 2;
 const CLIENT_CERTIFICATE: u8 = 4;
 const SERVER_NAME: u8 = 8;
 
-/// The keys that seal tickets. A key seals for one lifetime, and opens for the next one: then all
-/// of its tickets have expired, and it is gone.
+/// For how long a key seals at most.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The keys that seal tickets. A key seals for the lifetime of a ticket, or a day if that is
+/// shorter, and opens until all of its tickets have expired; then it is gone.
 pub(crate) struct Tickets {
     lifetime: Duration,
     /// The time that the age of sessions counts from.
@@ -29,7 +32,8 @@ pub(crate) struct Tickets {
 struct Keys {
     current: Arc<NamedKey>,
     since: Instant,
-    previous: Option<Arc<NamedKey>>,
+    /// Those before, and when each sealed for the last time at the latest.
+    previous: Vec<(Arc<NamedKey>, Instant)>,
 }
 
 struct NamedKey {
@@ -48,18 +52,19 @@ impl NamedKey {
 impl Keys {
     fn new(provider: &Provider) -> Result<Self, Error> {
         let current = NamedKey::new(provider)?;
-        Ok(Self { current, since: Instant::now(), previous: None })
+        Ok(Self { current, since: Instant::now(), previous: Vec::new() })
     }
 
     /// Replaces keys that have reached their time.
     fn rotate(&mut self, provider: &Provider, lifetime: Duration) -> Result<(), Error> {
-        let age = self.since.elapsed();
-        if age >= lifetime {
-            let next = Self::new(provider)?;
-            let last = std::mem::replace(self, next).current;
-            // A key that has not been asked for since can have no ticket that is still good.
-            self.previous = (age < 2 * lifetime).then_some(last);
+        let period = lifetime.min(DAY);
+        if self.since.elapsed() >= period {
+            let next = NamedKey::new(provider)?;
+            let last = std::mem::replace(&mut self.current, next);
+            self.previous.push((last, self.since + period));
+            self.since = Instant::now();
         }
+        self.previous.retain(|(_, sealed)| sealed.elapsed() < lifetime);
         Ok(())
     }
 }
@@ -138,8 +143,8 @@ impl Tickets {
 
     fn named(&self, provider: &Provider, name: &[u8; NAME_LEN]) -> Option<Arc<NamedKey>> {
         let find = |keys: &Keys| {
-            let keys = [Some(&keys.current), keys.previous.as_ref()];
-            keys.into_iter().flatten().find(|key| key.name == *name).cloned()
+            let previous = keys.previous.iter().map(|(key, _)| key);
+            previous.chain([&keys.current]).find(|key| key.name == *name).cloned()
         };
         self.keys(provider, find).ok().flatten()
     }
@@ -153,3 +158,34 @@ impl Tickets {
 }
 
 ssl_provider::redacted_debug! { Tickets { lifetime, .. } }
+
+#[cfg(test)]
+mod tests {
+    use ssl_provider::default_backend;
+
+    use super::*;
+
+    #[test]
+    fn a_key_seals_for_a_day_and_opens_until_its_tickets_have_expired() {
+        let provider = Provider::open(default_backend().unwrap());
+        let lifetime = 3 * DAY;
+        let mut keys = Keys::new(&provider).unwrap();
+        let first = keys.current.name;
+        let names = |keys: &Keys| -> Vec<_> { keys.previous.iter().map(|it| it.0.name).collect() };
+        // As if so much time went by.
+        let later = |keys: &mut Keys, time: Duration| {
+            keys.since -= time;
+            keys.previous.iter_mut().for_each(|(_, sealed)| *sealed -= time);
+            keys.rotate(&provider, lifetime).unwrap();
+        };
+        later(&mut keys, DAY / 2);
+        assert_eq!(keys.current.name, first);
+        later(&mut keys, DAY);
+        assert_ne!(keys.current.name, first);
+        assert_eq!(names(&keys), [first]);
+        later(&mut keys, 2 * DAY);
+        assert_eq!(names(&keys)[0], first, "its last ticket is two and a half days old");
+        later(&mut keys, DAY);
+        assert!(!names(&keys).contains(&first));
+    }
+}

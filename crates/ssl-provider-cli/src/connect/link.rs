@@ -117,8 +117,8 @@ impl Link {
             while self.connection.output().len() < MAX_OUTPUT_LEN
                 && let Some(chunk) = input.next()
             {
-                self.connection.send(&chunk);
-                progress = true;
+                // What is lost once the connection has ended is reported with its end.
+                progress |= self.connection.send(&chunk);
             }
             progress |= self.flush()?;
             progress |= self.read()?;

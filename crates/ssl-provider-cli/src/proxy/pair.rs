@@ -355,10 +355,12 @@ impl Pair {
 
     fn send_to_device(&mut self, context: &mut Context<'_>) {
         let len = u64::try_from(context.data.len()).unwrap_or(u64::MAX);
-        self.to_device += len;
-        context.shared.metrics.to_device.fetch_add(len, Ordering::Relaxed);
-        if let Some(device) = &mut self.device {
-            device.connection.send(context.data);
+        // What is lost is not counted; the end of the connection tells why.
+        if let Some(device) = &mut self.device
+            && device.connection.send(context.data)
+        {
+            self.to_device += len;
+            context.shared.metrics.to_device.fetch_add(len, Ordering::Relaxed);
         }
         context.data.clear();
     }

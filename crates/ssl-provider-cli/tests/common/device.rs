@@ -102,7 +102,7 @@ impl Talk {
 
     /// Sends data.
     pub(crate) fn write(&mut self, data: &[u8]) -> Option<()> {
-        self.connection.send(data);
+        assert!(self.connection.send(data));
         self.flush()
     }
 

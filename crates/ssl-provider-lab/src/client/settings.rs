@@ -12,7 +12,9 @@ use ssl_provider::{
 use crate::client::certificate::{ClientIdentity, VerifyServer};
 use crate::group::NamedGroup;
 use crate::key_log::KeyLog;
-use crate::settings::{DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES};
+use crate::settings::{
+    DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, NO_SUITE, check_version,
+};
 use crate::signed_params::{can_verify, fixed_scheme};
 
 /// Groups that are offered by default, in order of preference.
@@ -119,9 +121,8 @@ impl ClientSettings {
     ///
     /// - [`Error::UnsupportedProtocol`] for a version other than SSL 3.0 to TLS 1.2, or one that
     ///   the policy of the provider forbids.
-    /// - [`Error::InvalidParameter`] for an empty range of versions, and for an application
-    ///   protocol that is empty or too long.
-    /// - [`Error::RequirementNotMet`] if no suite is left.
+    /// - [`Error::InvalidParameter`] for an empty range of versions, for an application protocol
+    ///   that is empty or too long, and if no suite is left.
     /// - [`Error::NotAllowed`] if the policy denies a key log that is given.
     pub fn new(
         provider: Provider,
@@ -133,10 +134,7 @@ impl ClientSettings {
         let policy = provider.policy();
         let (lowest, highest) = (*options.versions.start(), *options.versions.end());
         for version in [lowest, highest] {
-            let is_known = (ProtocolVersion::SSL3..=ProtocolVersion::TLS1_2).contains(&version);
-            if !is_known || (version == ProtocolVersion::SSL3 && !policy.legacy_ssl3) {
-                return Err(Error::UnsupportedProtocol { given: version.wire().into() });
-            }
+            check_version(version, policy)?;
         }
         if lowest > highest {
             return Err(Error::InvalidParameter("versions: the lowest is above the highest"));
@@ -171,7 +169,7 @@ impl ClientSettings {
             .filter(|suite| settings.versions().any(|version| settings.allows(version, suite)))
             .collect();
         match settings.suites.is_empty() {
-            true => Err(Error::RequirementNotMet("one of these suites in one of these versions")),
+            true => Err(NO_SUITE),
             false => Ok(Arc::new(settings)),
         }
     }
@@ -277,9 +275,8 @@ mod tests {
         let all = [&[gcm, cbc][..], &others].concat();
         assert_eq!(offered(&all, ProtocolVersion::TLS1_2), Ok(vec![gcm, cbc]));
         assert_eq!(offered(&all, ProtocolVersion::TLS1_1), Ok(vec![cbc]));
-        let none = Error::RequirementNotMet("one of these suites in one of these versions");
-        assert_eq!(offered(&others, ProtocolVersion::TLS1_2), Err(none));
-        assert_eq!(offered(&[gcm], ProtocolVersion::TLS1_1), Err(none));
+        assert_eq!(offered(&others, ProtocolVersion::TLS1_2), Err(NO_SUITE));
+        assert_eq!(offered(&[gcm], ProtocolVersion::TLS1_1), Err(NO_SUITE));
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Connection {
             let randoms = (&negotiated.client_random, &negotiated.server_random);
             let key =
                 put_server_key_exchange(&mut flight, &settings.provider, signer, chosen, randoms)
-                    .map_err(internal_error)?;
+                    .map_err(|error| self.failed(error))?;
             negotiated.ephemeral_key = Some(key);
         }
         if requests_certificate {
@@ -329,6 +329,13 @@ impl Connection {
         })
     }
 
+    /// Keeps the error of the library as the cause: no ciphertext makes it fail, and no peer learns
+    /// more than the alert.
+    fn failed(&mut self, error: Error) -> Alert {
+        self.cause = Some(Cause::Library(error));
+        Alert::InternalError
+    }
+
     /// Imports the master key and processes handshake messages that were buffered. Implicit
     /// rejection: nothing here depends on what the ciphertext holds (Bleichenbacher, RFC 5246
     /// section 7.4.7.1).
@@ -341,12 +348,11 @@ impl Connection {
         };
         let Encrypted { negotiated, parameters, .. } = *encrypted;
         let Choice { protocol, suite, .. } = negotiated.choice;
-        let premaster = decrypted.map_err(internal_error)?.ok_or(Alert::InternalError)?;
-        let master_key = self
-            .settings
-            .provider
-            .import_decrypted(&premaster, protocol, suite.id, &parameters)
-            .map_err(internal_error)?;
+        let premaster =
+            decrypted.map_err(|error| self.failed(error))?.ok_or(Alert::InternalError)?;
+        let provider = &self.settings.provider;
+        let imported = provider.import_decrypted(&premaster, protocol, suite.id, &parameters);
+        let master_key = imported.map_err(|error| self.failed(error))?;
         self.state = self.agreed_on(negotiated, master_key)?;
         self.handshake(&[])
     }
@@ -454,7 +460,8 @@ impl Connection {
         let settings = Arc::clone(&self.settings);
         let tickets = settings.tickets.as_ref().ok_or(Alert::InternalError)?;
         let ticket = tickets.seal(&settings.provider, session).map_err(internal_error)?;
-        let lifetime = u32::try_from(tickets.lifetime().as_secs()).unwrap_or(u32::MAX);
+        // A hint of 0 would say nothing of the lifetime (RFC 5077 section 3.3).
+        let lifetime = u32::try_from(tickets.lifetime().as_secs()).unwrap_or(u32::MAX).max(1);
         let mut message = Vec::new();
         put_session_ticket(&mut message, lifetime, &ticket.unwrap_or_default());
         negotiated.add_to_transcript(&message);

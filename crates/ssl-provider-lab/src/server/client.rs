@@ -176,7 +176,8 @@ impl Client {
             return;
         }
         if let Some(response) = self.request.receive(&data, self.connection.settings(), session) {
-            self.connection.send(&response);
+            // If it does not go out, the connection has ended already.
+            let _ = self.connection.send(&response);
             self.connection.close();
         }
     }

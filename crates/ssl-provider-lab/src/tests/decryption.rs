@@ -69,8 +69,10 @@ fn a_library_that_fails_ends_a_paused_connection_with_internal_error() {
     let settings = settings();
     for outcome in [Err(Error::Random), Ok(None)] {
         let (mut client, _) = paused(&settings, 1000);
+        let cause = outcome.as_ref().err().copied().map(Cause::Library);
         client.server.continue_with(outcome);
         assert_eq!(client.refusal(), Alert::InternalError);
+        assert_eq!(client.server.cause(), cause.as_ref());
     }
 }
 

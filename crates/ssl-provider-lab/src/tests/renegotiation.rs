@@ -49,7 +49,7 @@ fn begin(client: &mut Client, suites: &[u16]) -> Vec<u8> {
 fn exchange_data(client: &mut Client) {
     client.send(ContentType::ApplicationData, b"from the client");
     assert_eq!(client.server.take_data(), b"from the client");
-    client.server.send(b"from the server");
+    assert!(client.server.send(b"from the server"));
     let payloads = client.received().into_iter().map(|record| record.payload);
     assert_eq!(payloads.collect::<Vec<_>>().concat(), b"from the server");
 }
@@ -220,7 +220,7 @@ fn after_a_fatal_alert_no_session_of_the_connection_is_resumed() {
 fn no_data_of_the_client_comes_within_a_renegotiation() {
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
     begin(&mut client, &[AES_128_CBC_SHA]);
-    client.server.send(b"of the session before");
+    assert!(client.server.send(b"of the session before"));
     let payloads = client.received().into_iter().map(|record| record.payload);
     assert_eq!(payloads.collect::<Vec<_>>().concat(), b"of the session before");
     client.send(ContentType::ApplicationData, b"of which session?");
@@ -282,9 +282,9 @@ fn data_of_the_server_waits_for_the_finished_of_a_client_that_resumes() {
 
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
     resume_within(&mut client);
-    client.server.send(b"held ");
+    assert!(client.server.send(b"held "));
     client.expect_silence();
-    client.server.send(b"back");
+    assert!(client.server.send(b"back"));
     client.expect_silence();
     assert_eq!(complete(&mut client), std::slice::from_ref(&held));
     exchange_data(&mut client);
@@ -292,7 +292,7 @@ fn data_of_the_server_waits_for_the_finished_of_a_client_that_resumes() {
     // Nor does the end come before the data.
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
     resume_within(&mut client);
-    client.server.send(b"held back");
+    assert!(client.server.send(b"held back"));
     client.server.close();
     client.expect_silence();
     assert_eq!(complete(&mut client), [held, closed.clone()]);
@@ -301,7 +301,7 @@ fn data_of_the_server_waits_for_the_finished_of_a_client_that_resumes() {
     // Unless the client has closed, and will send no Finished.
     let mut client = established(&renegotiating(), ProtocolVersion::TLS1_2);
     resume_within(&mut client);
-    client.server.send(b"held back");
+    assert!(client.server.send(b"held back"));
     client.send(ContentType::Alert, &[1, 0]);
     client.server.close();
     assert_eq!(client.received(), [closed]);

@@ -107,7 +107,7 @@ fn info(stream: &SslStream<Wire>) -> ServerInfo {
 #[track_caller]
 fn exchange_data(stream: &mut SslStream<Wire>) {
     for data in [&b"x"[..], &[b'y'; 40_000]] {
-        stream.get_mut().0.send(data);
+        assert!(stream.get_mut().0.send(data));
         let mut received = vec![0; data.len()];
         stream.read_exact(&mut received).unwrap();
         assert_eq!(received, data);

@@ -40,10 +40,10 @@ fn handshake(
 
 fn exchange_data(client: &mut ClientConnection, server: &mut Connection) {
     for data in [&b"x"[..], &[b'y'; 40_000]] {
-        client.send(data);
+        assert!(client.send(data));
         pump(client, server);
         assert_eq!(server.take_data(), data);
-        server.send(data);
+        assert!(server.send(data));
         pump(client, server);
         assert_eq!(client.take_data(), data);
     }
@@ -57,18 +57,18 @@ fn exchange_data(client: &mut ClientConnection, server: &mut Connection) {
 fn a_client_that_has_closed_its_side_still_reads_and_sends_nothing_more() {
     let server = server_settings_on(&ssl_provider::default_backend().unwrap(), |_| {});
     let (mut client, mut server) = handshake(&settings_with(|_| {}), &server, None);
-    client.send(b"request");
+    assert!(client.send(b"request"));
     client.close_write();
     pump(&mut client, &mut server);
     assert_eq!(server.take_data(), b"request");
     assert!(server.is_closed_by_client());
     assert_eq!(client.ending(), None);
     // The server has received it; what it sends arrives.
-    server.send(&[b'z'; 40_000]);
+    assert!(server.send(&[b'z'; 40_000]));
     pump(&mut client, &mut server);
     client.release_memory();
     assert_eq!(client.take_data(), [b'z'; 40_000]);
-    client.send(b"more");
+    assert!(!client.send(b"more"));
     client.close_write();
     client.close();
     assert_eq!(client.output(), b"", "one close_notify, and nothing after it");
@@ -81,8 +81,8 @@ fn an_idle_client_frees_its_buffers_when_asked() {
     let (mut client, mut server) = handshake(&settings_with(|_| {}), &server, None);
     for _ in 0..2 {
         let data = [b'z'; 40_000];
-        client.send(&data);
-        server.send(&data);
+        assert!(client.send(&data));
+        assert!(server.send(&data));
         pump(&mut client, &mut server);
         assert_eq!((&client.take_data()[..], &server.take_data()[..]), (&data[..], &data[..]));
         // Both keep what the longest flight needed until then.
