@@ -12,7 +12,7 @@ use crate::master_key::MasterKey;
 use crate::parameter_list::ParameterList;
 use crate::provider::Provider;
 use crate::schedule::{MasterSeed, Side};
-use crate::secret::with_stack_wiped;
+use crate::secret::with_stack_of_key_wiped;
 use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
 
@@ -168,7 +168,8 @@ impl Provider {
     pub fn generate_ephemeral_key(&self, group: impl Into<Group>) -> Result<EphemeralKey, Error> {
         let group = group.into();
         let agreement = self.backend().key_agreement();
-        let key = with_stack_wiped::<_, AGREEMENT_STACK_LEN>(|| match &group {
+        let is_on_curve = matches!(group, Group::Curve(_));
+        let key = with_stack_of_key_wiped(is_on_curve, || match &group {
             Group::Curve(curve) => agreement.generate_ecdh(*curve),
             Group::FiniteField(parameters) => {
                 if parameters.bits() < self.policy().min_modulus_bits {
@@ -235,7 +236,7 @@ impl Provider {
         // RFC 5246 section 8.1.2. The number of zeros is secret, and the time of the PRF shows it
         // (Raccoon). That is fine since `agree` uses the key up: one number helps nobody.
         let strips_zeros = matches!(key.group, Group::FiniteField(_));
-        with_stack_wiped::<_, AGREEMENT_STACK_LEN>(|| {
+        with_stack_of_key_wiped(!strips_zeros, || {
             let secret = key.agree(peer)?;
             let zeros = match strips_zeros {
                 true => secret.iter().take_while(|byte| **byte == 0).count(),
@@ -332,6 +333,3 @@ impl Provider {
 pub const MAX_PSK_LEN: usize = 1024;
 
 const BAD_PSK_LEN: Error = Error::InvalidParameter("pre-shared key: expected 1 to 1024 bytes");
-
-/// Bytes of stack that a library may use while it agrees: as for decryption.
-const AGREEMENT_STACK_LEN: usize = 40 * 1024;

@@ -14,7 +14,8 @@ use crate::premaster::{MIN_BLOCK_LEN, VersionCheck, recover_premaster};
 use crate::rsa_der::{MAX_MODULUS_LEN, RsaPrivateKeyDer, bit_len, is_even};
 use crate::schedule::MasterSeed;
 use crate::secret::{
-    MasterSecret, PremasterSecret, ProcessSecret, RejectKey, STACK_LEN, with_stack_wiped,
+    LONG_NUMBERS_STACK_LEN, MasterSecret, PremasterSecret, ProcessSecret, RejectKey, STACK_LEN,
+    with_stack_wiped,
 };
 use crate::security_parameters::SecurityParameters;
 
@@ -128,7 +129,7 @@ impl PrivateKey {
         der: &RsaPrivateKeyDer<'_>,
         premaster_version: PremasterVersion,
     ) -> Result<Self, Error> {
-        let (reject_key, key) = with_stack_wiped::<_, RSA_STACK_LEN>(|| {
+        let (reject_key, key) = with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(|| {
             Ok((reject_key(&*backend, der)?, backend.rsa_decryption().load(der)?))
         })?;
         let (modulus, exponent) = (der.modulus(), der.public_exponent());
@@ -250,7 +251,7 @@ impl PrivateKey {
             KeyHolder::Exchange(whole) => {
                 // One that reports success and writes nothing leaves a secret that nobody knows.
                 self.backend.random().fill(out.expose_mut())?;
-                with_stack_wiped::<_, RSA_STACK_LEN>(|| whole.master_secret(exchange, out))
+                with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(|| whole.master_secret(exchange, out))
             }
         }
     }
@@ -319,7 +320,7 @@ impl RawKeyExchange {
     fn decrypt_block(&self, ciphertext: &[u8], block: &mut Block) -> Result<(), Error> {
         let em = block.start(self.two.len());
         if let Some(operand) = self.operand(ciphertext) {
-            with_stack_wiped::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw(operand, em))?;
+            with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(|| self.key.decrypt_raw(operand, em))?;
         }
         if !self.is_proper_ciphertext(ciphertext) {
             block.clear();
@@ -338,7 +339,7 @@ impl RawKeyExchange {
                 jobs.push(RawDecryption { ciphertext: operand, em });
             }
         }
-        with_stack_wiped::<_, RSA_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
+        with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(|| self.key.decrypt_raw_batch(&mut jobs))?;
         for (ciphertext, block) in ciphertexts.iter().zip(&mut blocks) {
             if !self.is_proper_ciphertext(ciphertext) {
                 block.clear();
@@ -364,10 +365,6 @@ impl RawKeyExchange {
         ciphertext.len() == self.two.len() && above_one && *ciphertext < *self.modulus_minus_one
     }
 }
-
-/// Bytes of stack that a library may use while it loads a key or decrypts; the `rsa` crate was seen
-/// to use 29 000 for a key of 8192 bits.
-const RSA_STACK_LEN: usize = 40 * 1024;
 
 /// Sets the key of implicit rejection apart from other values that are computed from the primes.
 const REJECT_KEY_LABEL: &[u8] = b"ssl-provider implicit rejection";

@@ -109,6 +109,23 @@ pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
     below(work)
 }
 
+/// As [`with_stack_wiped`], for an operation of a library on a curve, or with numbers as long as an
+/// RSA modulus. Which it is is public.
+pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() -> T) -> T {
+    match is_on_curve {
+        true => with_stack_wiped::<_, CURVE_STACK_LEN>(work),
+        false => with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(work),
+    }
+}
+
+/// Bytes of stack that a library may use for an operation on a curve; AWS-LC was seen to use more
+/// than 16 KiB for X25519.
+const CURVE_STACK_LEN: usize = 24 * 1024;
+
+/// Bytes of stack that a library may use for an operation with numbers as long as an RSA modulus;
+/// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
+pub(crate) const LONG_NUMBERS_STACK_LEN: usize = 40 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use crate::backend::{Backend, SignatureKey};
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::public_key::{Curve, KeyKind};
-use crate::secret::with_stack_wiped;
+use crate::secret::with_stack_of_key_wiped;
 use crate::signing_key_der::SigningKeyDer;
 
 /// A private key that a provider signs with (`SslSignHash`). It belongs to the backend that loaded
@@ -62,7 +62,8 @@ impl SigningKey {
                 return Err(Error::InvalidParameter("the modulus is too short for the scheme"));
             }
         }
-        with_stack_wiped::<_, SIGNING_STACK_LEN>(|| self.key.sign(scheme, digest))
+        let is_on_curve = matches!(self.kind, KeyKind::Ec(_));
+        with_stack_of_key_wiped(is_on_curve, || self.key.sign(scheme, digest))
     }
 }
 
@@ -86,10 +87,7 @@ impl Provider {
             SigningKeyDer::Ec(ec) => KeyKind::Ec(ec.curve()),
         };
         let load = || self.backend().signatures().load(&der);
-        let key = with_stack_wiped::<_, SIGNING_STACK_LEN>(load)?;
+        let key = with_stack_of_key_wiped(matches!(kind, KeyKind::Ec(_)), load)?;
         Ok(SigningKey { backend: self.backend().clone(), kind, key })
     }
 }
-
-/// Bytes of stack that a library may use while it loads a key or signs: as for decryption.
-const SIGNING_STACK_LEN: usize = 40 * 1024;
