@@ -72,7 +72,7 @@ pub struct Args {
 
     /// Protocol versions to accept. Default: TLS 1.0 to 1.2
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_server)]
     pub versions: Vec<ProtocolVersion>,
 
     /// Accept SSL 3.0 too
@@ -380,9 +380,15 @@ impl Args {
         if versions.contains(&ProtocolVersion::SSL3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
+        let suites = self.suites();
+        if let (true, Some((name, exchange))) = (suites.is_empty(), self.missing_exchange()) {
+            let exchange = exchange.name();
+            let text = format_args!("--suites: {name} needs --key-exchange {exchange}");
+            return Err(Failure::usage(text));
+        }
         Ok(Options {
             versions,
-            suites: self.suites(),
+            suites,
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
@@ -443,6 +449,20 @@ impl Args {
         });
         let is_enabled = |suite: &CipherSuite| exchanges.iter().any(|it| it.has(*suite));
         listed.copied().filter(is_enabled).collect()
+    }
+
+    /// Returns the first of `--suites` with a key exchange that is off, and that key exchange.
+    fn missing_exchange(&self) -> Option<(String, Exchange)> {
+        let all = [Exchange::Rsa, Exchange::Ecdhe, Exchange::Dhe];
+        let named = self.suites.iter().find_map(|list| match list {
+            SuiteList::Default => None,
+            SuiteList::Legacy => Some(("legacy".to_owned(), Exchange::Rsa)),
+            SuiteList::One(suite) => {
+                let exchange = all.into_iter().find(|exchange| exchange.has(*suite))?;
+                Some((suite.to_string(), exchange))
+            }
+        });
+        named.filter(|(_, exchange)| !self.key_exchange.contains(exchange))
     }
 
     fn advisor(&self, backend: &'static str, options: &Options) -> Advisor {

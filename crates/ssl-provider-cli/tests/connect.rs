@@ -377,8 +377,16 @@ fn advice_names_the_option_that_helps() {
 fn arguments_that_cannot_be_used_are_refused() {
     for (arguments, word) in [
         (&["x"][..], "HOST:PORT"),
-        (&["127.0.0.1:1", "--min-version", "tls1.2", "--max-version", "tls1.0"], "lowest"),
-        (&["127.0.0.1:1", "--max-version", "tls1.3"], "0x0304"),
+        (
+            &["127.0.0.1:1", "--min-version", "tls1.2", "--max-version", "tls1.0"],
+            "--min-version tls1.2 is above --max-version tls1.0\n",
+        ),
+        (
+            &["127.0.0.1:1", "--max-version", "ssl3"],
+            "--max-version ssl3: SSL 3.0 also needs --min-version ssl3\n",
+        ),
+        (&["127.0.0.1:1", "--max-version", "tls1.3"], "this client speaks SSL 3.0 to TLS 1.2"),
+        (&["127.0.0.1:1", "--max-version", "dtls1.2"], "this client speaks SSL 3.0 to TLS 1.2"),
         (&["127.0.0.1:1", "--suites", "0x1301"], "suites"),
         (&["127.0.0.1:1", "--groups", "p-257"], "x25519"),
         (&["127.0.0.1:1", "--ca-file", "/no/such"], "/no/such"),

@@ -861,7 +861,7 @@ fn options_that_cannot_be_used_are_refused_with_what_to_do() {
         (&[&to, &["--plain", "--listen", &taken]], "cannot bind the address"),
         (&[&to, &listen, &["--plain", "--metrics", &taken]], "--metrics"),
         (&[&["--to", "nowhere.invalid:1", "--plain"], &listen], "cannot find the host"),
-        (&[&to, &listen, &["--plain", "--max-version", "ssl3"]], "sslprov suites"),
+        (&[&to, &listen, &["--plain", "--max-version", "ssl3"]], "--min-version ssl3"),
         (&[&to, &listen, &["--plain", "--buffer", "1"]], "16"),
         (&[&to, &listen, &["--plain"], &many], "--max-connections"),
     ];

@@ -615,11 +615,23 @@ fn files_and_options_that_do_not_match_are_errors() {
     let tells_no_key = |run: Run| {
         assert!(!run.stderr.contains("generated a 2048-bit key"), "{}", run.stderr);
     };
-    for nothing_is_left in
-        [["--suites", "0xc02f"], ["--suites", "0x0007"], ["--versions", "tls1.3"]]
-    {
-        let run = serve(&nothing_is_left).expect_stderr("see `sslprov suites`");
-        tells_no_key(run.expect_stderr("does not offer: one of these suites"));
+    let run = serve(&["--suites", "0x0007"]).expect_stderr("see `sslprov suites`");
+    tells_no_key(run.expect_stderr("does not offer: one of these suites"));
+    for (arguments, text) in [
+        (
+            &["--suites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"][..],
+            "--suites: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 needs --key-exchange ecdhe\n",
+        ),
+        (
+            &["--suites", "legacy", "--key-exchange", "ecdhe"],
+            "--suites: legacy needs --key-exchange rsa\n",
+        ),
+        (&["--versions", "tls1.3"], "this server speaks SSL 3.0 to TLS 1.2"),
+        (&["--versions", "tls1.2,dtls1.2"], "this server speaks SSL 3.0 to TLS 1.2"),
+    ] {
+        let run = serve(arguments).expect_stderr(text);
+        assert!(!run.stderr.contains("sslprov suites"), "{}", run.stderr);
+        tells_no_key(run);
     }
     let ec = key("ec-p256.pem");
     let ec = ec.to_str().unwrap();

@@ -36,12 +36,12 @@ pub struct ClientArgs {
 
     /// Lowest version to accept; ssl3 has to be asked for
     #[arg(long, value_name = "VERSION", default_value = "tls1.0")]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_client)]
     pub min_version: ProtocolVersion,
 
     /// Highest version to offer
     #[arg(long, value_name = "VERSION", default_value = "tls1.2")]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_client)]
     pub max_version: ProtocolVersion,
 
     /// Cipher suites in order of preference, by hex number or name; `default` means those with AES,
@@ -165,6 +165,23 @@ impl ClientArgs {
         }
     }
 
+    /// Checks that there is a version between the lowest and the highest.
+    fn check_versions(&self) -> Result<(), Failure> {
+        if self.min_version <= self.max_version {
+            return Ok(());
+        }
+        Err(Failure::usage(match self.max_version {
+            ProtocolVersion::SSL3 => {
+                "--max-version ssl3: SSL 3.0 also needs --min-version ssl3".to_owned()
+            }
+            highest => format!(
+                "--min-version {} is above --max-version {}",
+                protocol_argument::name(self.min_version),
+                protocol_argument::name(highest)
+            ),
+        }))
+    }
+
     /// Returns the settings of the client with these options.
     pub(crate) fn settings(
         &self,
@@ -173,6 +190,7 @@ impl ClientArgs {
         verifier: Verifier,
         identity: Option<ClientIdentity>,
     ) -> Result<Arc<ClientSettings>, Failure> {
+        self.check_versions()?;
         let key_log = self.open_key_log()?;
         ClientSettings::new(provider, options, Box::new(verifier), identity, key_log).map_err(
             |error| Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`")),

@@ -6,6 +6,7 @@ use ssl_provider_lab::client::{ClientConnection, ClientEnding, ServerFault};
 use ssl_provider_wire::Alert;
 
 use crate::client::ClientArgs;
+use crate::protocol_argument;
 
 /// Why an alert ended a handshake; none if no alert did.
 pub(crate) fn reason(connection: &ClientConnection) -> Option<String> {
@@ -70,13 +71,10 @@ impl ClientArgs {
                  client does not",
                 self.max_version
             )),
-            (_, Some(ServerFault::Version(version))) if *version < self.min_version => {
-                let name = match *version {
-                    ProtocolVersion::SSL3 => "ssl3",
-                    ProtocolVersion::TLS1_0 => "tls1.0",
-                    ProtocolVersion::TLS1_1 => "tls1.1",
-                    _ => return None,
-                };
+            (_, Some(ServerFault::Version(version)))
+                if (ProtocolVersion::SSL3..self.min_version).contains(version) =>
+            {
+                let name = protocol_argument::name(*version);
                 Some(format!("--min-version {name} accepts it"))
             }
             (_, Some(ServerFault::Untrusted(_))) => {
