@@ -138,7 +138,7 @@ Exit codes:
   141  the reader of standard output has gone away
 
 Examples:
-  sslprov keylog --key server.pem capture.pcapng > keys.txt
+  sslprov keylog --key server.pem --output keys.txt capture.pcapng
   tshark -r capture.pcapng -o tls.keylog_file:keys.txt -Y http
   tcpdump -w - port 443 | sslprov keylog --key server.pem --json - | jq -r .verdict
   sslprov keylog --key a.pem --key b.p12 --dsb opened.pcapng capture.pcap.gz
