@@ -1,6 +1,7 @@
 //! What `connect` and `proxy` share: the options of a TLS client, and its settings made of them.
 //! The client itself is `ssl-provider-lab`.
 
+pub(crate) mod host_names;
 pub(crate) mod refusal;
 pub(crate) mod target;
 pub(crate) mod trust;

@@ -5,7 +5,7 @@ use ssl_provider::ProtocolVersion;
 use ssl_provider_lab::client::{ClientConnection, ClientEnding, ServerFault};
 use ssl_provider_wire::Alert;
 
-use crate::client::ClientArgs;
+use crate::client::{ClientArgs, trust};
 use crate::protocol_argument;
 
 /// Why an alert ended a handshake; none if no alert did.
@@ -77,9 +77,7 @@ impl ClientArgs {
                 let name = protocol_argument::name(*version);
                 Some(format!("--min-version {name} accepts it"))
             }
-            (_, Some(ServerFault::Untrusted(_))) => {
-                Some("--ca-file names the certificates to trust; --insecure goes on".to_owned())
-            }
+            (_, Some(ServerFault::Untrusted(reason))) => Some(trust::advice(reason).to_owned()),
             (_, Some(ServerFault::KeyUsage(_))) => Some("--insecure goes on".to_owned()),
             _ => None,
         }
