@@ -276,7 +276,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
         "default" => Ok(SuiteList::Default),
         "legacy" => Ok(SuiteList::Legacy),
-        other => suite_argument::suite(other).map(SuiteList::One),
+        other => suite_argument::of_list(other).map(SuiteList::One),
     }
 }
 

@@ -94,7 +94,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
         "default" => Ok(SuiteList(default_client_suites().collect())),
         "legacy" => Ok(SuiteList(legacy_client_suites().collect())),
-        other => suite_argument::suite(other).map(|suite| SuiteList(vec![suite])),
+        other => suite_argument::of_list(other).map(|suite| SuiteList(vec![suite])),
     }
 }
 
