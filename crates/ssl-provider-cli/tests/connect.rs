@@ -334,7 +334,11 @@ fn client_certificates_are_sent() {
     run.expect_stderr("the server sent the alert").expect_stderr("--key");
     let ((_, private), (other, _)) = (files("client-2048"), files("other-2048"));
     let wrong = ["--cert", &other, "--key", &private];
-    connect(&server.address, &wrong).expect_code(2).expect_stderr("does not match");
+    let text = format!("{other}: the first certificate does not match the private key {private}\n");
+    connect(&server.address, &wrong).expect_code(2).expect_stderr(&text);
+    let empty = ["--cert", &private, "--key", &private];
+    let text = format!("--cert {private}: no certificate in PEM or PKCS#12\n");
+    connect(&server.address, &empty).expect_code(2).expect_stderr(&text);
 }
 
 #[test]
@@ -442,12 +446,19 @@ fn servers_that_do_not_speak_tls_or_nothing_at_all_are_reported() {
         drop(client);
     });
     connect(&silent, &["--timeout", "1"]).expect_code(1).expect_stderr("timed out");
-    let silent = listen(|client| {
-        thread::sleep(Duration::from_secs(30));
-        drop(client);
-    });
-    let run = connect(&silent, &["--timeout", "1", "--starttls", "imap"]).expect_code(1);
-    run.expect_stderr("timed out");
+    for (protocol, greeting, text) in [
+        ("imap", "", "--starttls imap: no greeting from the server within 1 s"),
+        ("pop3", "+OK x\r\n", "--starttls pop3: no reply from the server within 1 s"),
+        ("ldap", "", "--starttls ldap: no reply from the server within 1 s"),
+    ] {
+        let silent = listen(move |mut client| {
+            client.write_all(greeting.as_bytes()).unwrap();
+            thread::sleep(Duration::from_secs(30));
+            drop(client);
+        });
+        let run = connect(&silent, &["--timeout", "1", "--starttls", protocol]).expect_code(1);
+        run.expect_stderr(text);
+    }
     assert!(start.elapsed() < Duration::from_secs(20));
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     connect(&free, &[]).expect_code(1).expect_stderr("cannot connect");
@@ -487,6 +498,7 @@ fn arguments_that_cannot_be_used_are_refused() {
         (&["127.0.0.1:1", "--groups", "p-257"], "x25519"),
         (&["127.0.0.1:1", "--ca-file", "/no/such"], "/no/such"),
         (&["127.0.0.1:1", "--cert", "/no/such"], "--key"),
+        (&["127.0.0.1:1", "--key-log", "/no/such/x"], "--key-log /no/such/x: cannot be written: "),
         (&["127.0.0.1:1", "--server-name", "a b"], "host name"),
         (&["127.0.0.1:1", "--starttls", "gopher"], "smtp"),
         (&["127.0.0.1:1", "--backend", "all"], "one backend"),

@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
+use ssl_provider::{Backend, CipherSuite, Error, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::client::{
     ClientIdentity, ClientOptions, ClientSettings, DEFAULT_GROUPS, default_client_suites,
     legacy_client_suites,
@@ -219,6 +219,9 @@ impl ClientArgs {
     }
 }
 
+/// How the lab client says that a certificate is of another key.
+const OTHER_KEY: &str = "certificates: the first one does not match the private key";
+
 /// Loads the key and the certificates of a client, if there is a key. `cert_option` names the file
 /// of the certificates; by default they are in that of the key.
 pub(crate) fn identity(
@@ -235,12 +238,14 @@ pub(crate) fn identity(
     };
     let key = key_file::read_signing_key(path, &password)?;
     let key = provider.load_signing_key(&key.der).map_err(|error| failure(path, &error))?;
+    let chain = key_file::read_chain(path, cert, cert_option, &password)?;
     let cert = cert.unwrap_or(path);
-    let chain = key_file::read_certificates(cert, &password)?;
-    if chain.is_empty() {
-        let why = format_args!("no certificate in the file; add one with {cert_option}");
-        return Err(failure(cert, &why));
-    }
-    let identity = ClientIdentity::new(provider, key, chain);
-    identity.map(Some).map_err(|error| failure(cert, &error))
+    ClientIdentity::new(provider, key, chain).map(Some).map_err(|error| match error {
+        Error::InvalidParameter(OTHER_KEY) => {
+            let key = path.display();
+            let why = "the first certificate does not match the private key";
+            failure(cert, &format_args!("{why} {key}"))
+        }
+        other => failure(cert, &other),
+    })
 }
