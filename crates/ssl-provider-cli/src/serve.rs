@@ -31,6 +31,9 @@ use crate::serve::event::{as_json, as_text};
 pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
 
+/// Longest duration of a handshake, unless --handshake-timeout gives one.
+const HANDSHAKE_SECONDS: u64 = 10;
+
 /// How many sessions can be resumed.
 const SESSIONS: usize = 4096;
 
@@ -136,10 +139,10 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 
-    /// Longest duration of a handshake, in seconds, at most --timeout
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub handshake_timeout: u64,
+    /// Longest duration of a handshake, in seconds, at most --timeout. Default: 10, or --timeout if
+    /// that is shorter
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub handshake_timeout: Option<u64>,
 
     /// Stop after one connection
     #[arg(long, conflicts_with = "max_connections")]
@@ -304,13 +307,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         ..Policy::default()
     });
     args.keep_key_log_apart()?;
+    let limits = args.limits()?;
     let options = args.options()?;
     let advisor = args.advisor(backend.info().name, &options);
     let addresses = listen_address::resolve("--listen", &args.listen)?;
     let identity = args.identity(&provider, &options.suites)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
-    let server = Server::bind(&addresses[..], settings, args.limits())
+    let server = Server::bind(&addresses[..], settings, limits)
         .map_err(|error| listen_address::cannot_bind("--listen", &args.listen, &error))?;
     let address = server.local_address().map_err(Failure::Server)?;
     if args.generates() && !args.report.quiet {
@@ -380,6 +384,7 @@ impl Args {
         if versions.contains(&ProtocolVersion::SSL3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
+        self.check_signer()?;
         let suites = self.suites();
         if let (true, Some((name, exchange))) = (suites.is_empty(), self.missing_exchange()) {
             let exchange = exchange.name();
@@ -451,6 +456,22 @@ impl Args {
         listed.copied().filter(is_enabled).collect()
     }
 
+    /// Checks that a key exchange that is signed has a key for that, which a key server is not.
+    fn check_signer(&self) -> Result<(), Failure> {
+        let lacks_signer = |exchange: &&Exchange| match exchange {
+            Exchange::Rsa => false,
+            Exchange::Ecdhe => self.ecdsa_key.is_none(),
+            Exchange::Dhe => true,
+        };
+        match self.key_exchange.iter().find(lacks_signer).filter(|_| self.key_server.is_given()) {
+            None => Ok(()),
+            Some(exchange) => Err(Failure::usage(format_args!(
+                "--key-exchange {}: a key server does not sign; use --key, or rsa alone",
+                exchange.name()
+            ))),
+        }
+    }
+
     /// Returns the first of `--suites` with a key exchange that is off, and that key exchange.
     fn missing_exchange(&self) -> Option<(String, Exchange)> {
         let all = [Exchange::Rsa, Exchange::Ecdhe, Exchange::Dhe];
@@ -479,15 +500,23 @@ impl Args {
         if self.key_server.is_given() { processors.max(8) } else { processors }
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> Result<Limits, Failure> {
         let default = Limits::default();
-        let connection = Duration::from_secs(self.timeout);
-        Limits {
+        let connection = self.timeout;
+        let handshake = match self.handshake_timeout {
+            Some(longer) if longer > connection => {
+                return Err(Failure::usage(format_args!(
+                    "--handshake-timeout {longer} is above --timeout {connection}"
+                )));
+            }
+            given => given.unwrap_or(HANDSHAKE_SECONDS.min(connection)),
+        };
+        Ok(Limits {
             threads: self.threads.map_or_else(|| self.default_threads(), Into::into),
-            connection,
-            handshake: Duration::from_secs(self.handshake_timeout).min(connection),
+            connection: Duration::from_secs(connection),
+            handshake: Duration::from_secs(handshake),
             total: if self.once { Some(1) } else { self.max_connections },
             ..default
-        }
+        })
     }
 }

@@ -607,10 +607,14 @@ fn files_and_options_that_do_not_match_are_errors() {
     let serve = |arguments: &[&str]| {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
-    serve(&["--key", server, "--cert", other]).expect_stderr("does not match the private key");
+    let other_key = format!("{other}: the first certificate does not match the private key");
+    serve(&["--key", server, "--cert", other]).expect_stderr(&format!("{other_key} {server}\n"));
     let advice = "has no certificate; add one with --cert, or omit --key to have both generated";
     serve(&["--key", server]).expect_stderr(advice);
-    serve(&["--key", server, "--cert", server]).expect_stderr(advice);
+    let empty = format!("{server}: no certificate in PEM or PKCS#12\n");
+    serve(&["--key", server, "--cert", server]).expect_stderr(&format!("--cert {empty}"));
+    serve(&["--keylog", "/no/such/file"])
+        .expect_stderr("--keylog /no/such/file: cannot be written: ");
     serve(&["--cert", other]).expect_stderr("--key");
     let tells_no_key = |run: Run| {
         assert!(!run.stderr.contains("generated a 2048-bit key"), "{}", run.stderr);
@@ -642,13 +646,17 @@ fn files_and_options_that_do_not_match_are_errors() {
         serve(&[&with_ecdhe[..], &[ec]].concat()).expect_stderr("add one with --ecdsa-cert\n");
     assert!(!run.stderr.contains("omit --key"), "{}", run.stderr);
     serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", other]].concat())
-        .expect_stderr("does not match the private key");
+        .expect_stderr(&format!("{other_key} {ec}\n"));
+    serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", server]].concat())
+        .expect_stderr(&format!("--ecdsa-cert {empty}"));
     serve(&["--alpn", ""]).expect_stderr("1 to 255 bytes");
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
     for bad in ["localhost", "4433", "127.0.0.1:x"] {
         let run = sslprov(["serve", "--listen", bad]).expect_code(2);
         tells_no_key(run.expect_stderr("expected ADDRESS:PORT"));
     }
+    serve(&["--timeout", "5", "--handshake-timeout", "10"])
+        .expect_stderr("--handshake-timeout 10 is above --timeout 5\n");
     serve(&["--backend", "all"]).expect_stderr("one backend");
     for option in ["--timeout", "--handshake-timeout", "--max-connections", "--threads"] {
         serve(&[option, "0"]).expect_stderr("0 is not in 1..");

@@ -66,7 +66,7 @@ impl Args {
         let Some(path) = &self.key else {
             let Some(cert) = cert else { return Ok(None) };
             let chain = key_file::read_chain(cert, Some(cert), "--cert", password)?;
-            let key = self.key_server.private_key(provider, &chain)?;
+            let key = self.key_server.private_key(provider, cert, &chain)?;
             let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
             let identity = Identity::new(key, &chain);
             return identity.map(Some).map_err(|error| unusable(cert, None, error));
