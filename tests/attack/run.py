@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Attacks two TLS servers as hostile clients, and a TLS client as hostile servers."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -36,13 +38,42 @@ try:
     )
     from attack.wire import Version
 except ModuleNotFoundError as missing:
-    sys.exit(
-        f"error: there is no Python module {missing.name}; "
-        f"use an environment with {_HERE / 'requirements.txt'} installed"
-    )
+    # Help needs none of them.
+    if not {"--help", "-h"}.intersection(sys.argv):
+        sys.exit(
+            f"error: there is no Python module {missing.name}; "
+            f"use an environment with {_HERE / 'requirements.txt'} installed"
+        )
 
 _BACKENDS = ("aws-lc", "openssl", "rustcrypto", "ring")
-_CLASSES = (*SERVERS, *CLIENTS)
+# Those of SERVERS, then those of CLIENTS.
+_CLASSES = (
+    "bleichenbacher",
+    "key-exchange",
+    "key-agreement",
+    "extended-master-secret",
+    "tampering",
+    "finished",
+    "change-cipher-spec",
+    "fragmentation",
+    "order",
+    "exchange-order",
+    "records",
+    "resumption",
+    "tickets",
+    "renegotiation",
+    "secure-renegotiation",
+    "hello",
+    "signature-algorithms",
+    "client-certificate",
+    "client-signatures",
+    "server-hello",
+    "server-certificate",
+    "server-key-exchange",
+    "server-order",
+    "server-records",
+    "server-resumption",
+)
 _SCANNERS = "scanners"
 
 _EXAMPLES = f"""\
@@ -60,6 +91,8 @@ examples:
 
 def main() -> int:
     arguments = _parser().parse_args()
+    if _CLASSES != (*SERVERS, *CLIENTS):
+        sys.exit("error: the classes of run.py are not those of attack.families")
     try:
         if arguments.planted:
             credentials = Credentials(arguments.key, arguments.cert)

@@ -44,10 +44,14 @@ pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
 /// Fails when a program gives a wrong reply, and when Python, a package or a scanner is missing.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let has = |names: &[&str]| arguments.iter().any(|argument| names.contains(&argument.as_str()));
-    let scans = !has(&["--smoke", "--planted", "--help", "-h"]);
+    if has(&["--help", "-h"]) {
+        // With any Python: help needs no package.
+        return Run::new("python3").args(["tests/attack/run.py", "--help"]).run(workspace);
+    }
+    let scans = !has(&["--smoke", "--planted"]);
     let requirements = if scans { &[REQUIREMENTS, SCANNERS][..] } else { &[REQUIREMENTS] };
     let python = python::prepare(workspace, requirements)?;
-    if !has(&["--planted", "--openssl", "--help", "-h"]) {
+    if !has(&["--planted", "--openssl"]) {
         Run::cargo("build")
             .args(["--package", "ssl-provider-cli", "--features", &all_of_facade()])
             .run(workspace)?;
@@ -55,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut run = Run::new(&python)
         .args(["tests/attack/run.py", "--sslprov"])
         .args([workspace.target("debug").join("sslprov")]);
-    if !has(&["--openssl", "--key-server", "--help", "-h"]) && is_installed("gcc") {
+    if !has(&["--openssl", "--key-server"]) && is_installed("gcc") {
         let server = capi::server_to_attack(workspace, has(&["--smoke"]))?;
         run = run.args(["--c-server"]).args([server]);
     }

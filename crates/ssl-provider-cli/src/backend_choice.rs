@@ -80,14 +80,14 @@ impl OneBackendArgs {
     ///
     /// # Errors
     ///
-    /// Those of [`BackendArgs::choose`], and [`Failure::Usage`] for several.
+    /// [`Failure::Usage`] when no backend is compiled in, for an unknown name and for `all`.
     pub fn choose(&self) -> Result<Backend, Failure> {
-        match (BackendArgs { backend: self.backend.clone() }).choose()?.as_slice() {
-            [backend] => Ok(backend.clone()),
-            _ => Err(Failure::usage(
-                "--backend all: a server uses one backend; `sslprov backends` lists them",
-            )),
+        if self.backend.as_deref() == Some(ALL) {
+            return Err(Failure::usage(
+                "--backend all: this command uses one backend; `sslprov backends` lists them",
+            ));
         }
+        one(self.backend.as_deref(), "")
     }
 }
 
@@ -100,24 +100,28 @@ impl BackendArgs {
     /// the names that are compiled in.
     pub fn choose(&self) -> Result<Vec<Backend>, Failure> {
         let all = backends();
-        if all.is_empty() {
-            return Err(Failure::usage(Error::NoBackend));
-        }
-        // An empty variable counts as not set.
-        match self.backend.as_deref().filter(|name| !name.is_empty()) {
-            None => Ok(vec![default_backend().map_err(Failure::usage)?]),
-            Some(ALL) => Ok(all),
-            Some(name) => match backend(name) {
-                Ok(backend) => Ok(vec![backend]),
-                Err(_) => Err(Failure::Usage(unknown(name))),
-            },
+        match self.backend.as_deref() {
+            Some(ALL) if !all.is_empty() => Ok(all),
+            other => Ok(vec![one(other, ", or 'all'")?]),
         }
     }
 }
 
-fn unknown(name: &str) -> String {
+/// Returns the backend of this name, or the default one. `more` is what else may be chosen.
+fn one(name: Option<&str>, more: &str) -> Result<Backend, Failure> {
+    if backends().is_empty() {
+        return Err(Failure::usage(Error::NoBackend));
+    }
+    // An empty variable counts as not set.
+    match name.filter(|name| !name.is_empty()) {
+        None => default_backend().map_err(Failure::usage),
+        Some(name) => backend(name).map_err(|_| Failure::Usage(unknown(name, more))),
+    }
+}
+
+fn unknown(name: &str, more: &str) -> String {
     let names: Vec<_> = backends().iter().map(|backend| backend.info().name).collect();
-    format!("no backend '{name}' is compiled in; choose one of {}, or '{ALL}'", names.join(", "))
+    format!("no backend '{name}' is compiled in; choose one of {}{more}", names.join(", "))
 }
 
 #[cfg(test)]
@@ -150,5 +154,24 @@ mod tests {
         }
         let text = choose(Some("nss")).unwrap_err();
         assert!(text.contains("'nss'") && text.contains(first), "{text}");
+        assert!(text.ends_with(", or 'all'"), "{text}");
+    }
+
+    #[test]
+    fn commands_with_one_backend_offer_no_more() {
+        let choose = |name: &str| match (OneBackendArgs { backend: Some(name.into()) }).choose() {
+            Ok(chosen) => Ok(chosen.info().name),
+            Err(Failure::Usage(text)) => Err(text),
+            Err(other) => panic!("{other:?}"),
+        };
+        let Some(first) = backends().first().map(|backend| backend.info().name) else {
+            assert!(choose("nss").is_err());
+            return;
+        };
+        assert_eq!((choose(first), choose("")), (Ok(first), Ok(first)));
+        let unknown = choose("nss").unwrap_err();
+        assert!(unknown.contains(first) && !unknown.contains("all"), "{unknown}");
+        let all = choose("all").unwrap_err();
+        assert!(all.contains("this command uses one backend"), "{all}");
     }
 }

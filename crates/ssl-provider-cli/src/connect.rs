@@ -222,7 +222,13 @@ impl Client<'_> {
         let mut stream = self.args.target.connect(deadline)?;
         report.address = stream.peer_addr().ok();
         if let Some(protocol) = self.args.starttls {
-            protocol.ask(&mut stream, deadline).map_err(|why| format!("--starttls: {why}"))?;
+            protocol.ask(&mut stream, deadline).map_err(|why| {
+                let limit = match why.is_timeout() {
+                    true => format!(" within {} s", self.args.timeout),
+                    false => String::new(),
+                };
+                format!("--starttls {protocol}: {why}{limit}")
+            })?;
         }
         Link::new(stream, connection).map_err(|error| format!("the socket: {error}"))
     }

@@ -73,6 +73,36 @@ pub(crate) fn read_signing_key(path: &Path, password: &Password) -> Result<KeyDe
     }
 }
 
+/// Reads the certificates of a key: those of `cert`, which `option` names, or those in the file of
+/// the key.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] when the file cannot be read or has none.
+pub(crate) fn read_chain(
+    key: &Path,
+    cert: Option<&Path>,
+    option: &str,
+    password: &Password,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let chain = read_certificates(cert.unwrap_or(key), password)?;
+    match (chain.is_empty(), cert) {
+        (false, _) => Ok(chain),
+        (true, Some(cert)) => Err(no_certificate(option, cert)),
+        (true, None) => {
+            let key = key.display();
+            let text = format_args!("{key}: no certificate in the file; add one with {option}");
+            Err(Failure::usage(text))
+        }
+    }
+}
+
+/// The failure where `option` names a file without certificates.
+pub(crate) fn no_certificate(option: &str, file: &Path) -> Failure {
+    let file = file.display();
+    Failure::usage(format_args!("{option} {file}: no certificate in PEM or PKCS#12"))
+}
+
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         Self::Usage(explain(&error))

@@ -12,8 +12,10 @@ use crate::exit::{Failure, tell};
 ///
 /// [`Failure::Usage`] when it cannot be opened.
 pub(crate) fn open(option: &str, path: &Path) -> Result<KeyLog, Failure> {
-    let key_log = KeyLog::append_to(path)
-        .map_err(|error| Failure::usage(format_args!("{option} {}: {error}", path.display())))?;
+    let key_log = KeyLog::append_to(path).map_err(|error| {
+        let file = path.display();
+        Failure::usage(format_args!("{option} {file}: cannot be written: {error}"))
+    })?;
     // With --quiet too: the environment variable may have been set long ago.
     tell(format_args!("writing the master secrets of all sessions to {}", path.display()));
     warn_of_readers(path, &key_log)?;

@@ -31,12 +31,12 @@ pub struct Args {
 
     /// Serve processes of this user too, by number; may be given several times. By default, only
     /// those of the user that runs the key server may connect, not even root
-    #[arg(long, value_name = "UID")]
+    #[arg(long, value_name = "UID", value_parser = user_id)]
     pub allow_uid: Vec<u32>,
 
     /// Serve processes with this effective group too, by number; may be given several times.
     /// Supplementary groups do not count
-    #[arg(long, value_name = "GID")]
+    #[arg(long, value_name = "GID", value_parser = group_id)]
     pub allow_gid: Vec<u32>,
 
     /// Do key exchanges of SSL 3.0 too
@@ -100,6 +100,17 @@ Examples:
   sslprov key-server --key one.pem --key two.p12 --listen keys.sock --key-password-file word.txt
   sslprov key-server --key server.pem --listen /run/keys/tls.sock --allow-uid 33 --batch-wait 50
   sslprov serve --key-server /run/user/1000/keys.sock --cert chain.pem";
+
+/// Reads the number of a user.
+pub(crate) fn user_id(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "expected a number such as 33; `id -u NAME` prints it".to_owned())
+}
+
+/// Reads the number of a group.
+fn group_id(text: &str) -> Result<u32, String> {
+    let expected = "expected a number such as 33; `getent group NAME` prints it";
+    text.parse().map_err(|_| expected.to_owned())
+}
 
 /// Requests that a thread takes at once: as many as multi-buffer RSA has lanes.
 const BATCH_LEN: usize = 8;

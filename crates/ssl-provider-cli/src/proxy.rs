@@ -151,8 +151,9 @@ Exit codes:
   141  the reader of standard output has gone away
 
 Examples:
-  sslprov proxy --listen 127.0.0.1:8080 --plain --to printer.example:443 --insecure
-  sslprov proxy --listen [::]:8443 --key proxy.pem --cert chain.pem --to 192.0.2.7:443 \\
+  sslprov proxy --listen 127.0.0.1:8080 --plain --to printer.example:443 --insecure \\
+      --suites default,legacy
+  sslprov proxy --listen '[::]:8443' --key proxy.pem --cert chain.pem --to 192.0.2.7:443 \\
       --ca-file device.pem --server-name device.example
   sslprov proxy --listen 127.0.0.1:8443 --key proxy.pem --to bmc.example:443 --insecure \\
       --suites default,legacy --min-version ssl3 --metrics 127.0.0.1:9100

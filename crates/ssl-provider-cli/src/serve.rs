@@ -31,6 +31,9 @@ use crate::serve::event::{as_json, as_text};
 pub use crate::serve::key_server_args::KeyServerArgs;
 use crate::suite_argument;
 
+/// Longest duration of a handshake, unless --handshake-timeout gives one.
+const HANDSHAKE_SECONDS: u64 = 10;
+
 /// How many sessions can be resumed.
 const SESSIONS: usize = 4096;
 
@@ -72,7 +75,7 @@ pub struct Args {
 
     /// Protocol versions to accept. Default: TLS 1.0 to 1.2
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_server)]
     pub versions: Vec<ProtocolVersion>,
 
     /// Accept SSL 3.0 too
@@ -136,10 +139,10 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
 
-    /// Longest duration of a handshake, in seconds, at most --timeout
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    pub handshake_timeout: u64,
+    /// Longest duration of a handshake, in seconds, at most --timeout. Default: 10, or --timeout if
+    /// that is shorter
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub handshake_timeout: Option<u64>,
 
     /// Stop after one connection
     #[arg(long, conflicts_with = "max_connections")]
@@ -276,7 +279,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
         "default" => Ok(SuiteList::Default),
         "legacy" => Ok(SuiteList::Legacy),
-        other => suite_argument::suite(other).map(SuiteList::One),
+        other => suite_argument::of_list(other).map(SuiteList::One),
     }
 }
 
@@ -304,13 +307,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         ..Policy::default()
     });
     args.keep_key_log_apart()?;
+    let limits = args.limits()?;
     let options = args.options()?;
     let advisor = args.advisor(backend.info().name, &options);
     let addresses = listen_address::resolve("--listen", &args.listen)?;
     let identity = args.identity(&provider, &options.suites)?;
     let key_log = args.open_key_log()?;
     let settings = args.settings(provider, identity, options, key_log)?;
-    let server = Server::bind(&addresses[..], settings, args.limits())
+    let server = Server::bind(&addresses[..], settings, limits)
         .map_err(|error| listen_address::cannot_bind("--listen", &args.listen, &error))?;
     let address = server.local_address().map_err(Failure::Server)?;
     if args.generates() && !args.report.quiet {
@@ -380,9 +384,16 @@ impl Args {
         if versions.contains(&ProtocolVersion::SSL3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
+        self.check_signer()?;
+        let suites = self.suites();
+        if let (true, Some((name, exchange))) = (suites.is_empty(), self.missing_exchange()) {
+            let exchange = exchange.name();
+            let text = format_args!("--suites: {name} needs --key-exchange {exchange}");
+            return Err(Failure::usage(text));
+        }
         Ok(Options {
             versions,
-            suites: self.suites(),
+            suites,
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             client_auth: self.client_auth.into(),
@@ -445,6 +456,36 @@ impl Args {
         listed.copied().filter(is_enabled).collect()
     }
 
+    /// Checks that a key exchange that is signed has a key for that, which a key server is not.
+    fn check_signer(&self) -> Result<(), Failure> {
+        let lacks_signer = |exchange: &&Exchange| match exchange {
+            Exchange::Rsa => false,
+            Exchange::Ecdhe => self.ecdsa_key.is_none(),
+            Exchange::Dhe => true,
+        };
+        match self.key_exchange.iter().find(lacks_signer).filter(|_| self.key_server.is_given()) {
+            None => Ok(()),
+            Some(exchange) => Err(Failure::usage(format_args!(
+                "--key-exchange {}: a key server does not sign; use --key, or rsa alone",
+                exchange.name()
+            ))),
+        }
+    }
+
+    /// Returns the first of `--suites` with a key exchange that is off, and that key exchange.
+    fn missing_exchange(&self) -> Option<(String, Exchange)> {
+        let all = [Exchange::Rsa, Exchange::Ecdhe, Exchange::Dhe];
+        let named = self.suites.iter().find_map(|list| match list {
+            SuiteList::Default => None,
+            SuiteList::Legacy => Some(("legacy".to_owned(), Exchange::Rsa)),
+            SuiteList::One(suite) => {
+                let exchange = all.into_iter().find(|exchange| exchange.has(*suite))?;
+                Some((suite.to_string(), exchange))
+            }
+        });
+        named.filter(|(_, exchange)| !self.key_exchange.contains(exchange))
+    }
+
     fn advisor(&self, backend: &'static str, options: &Options) -> Advisor {
         let (versions, suites) = (options.versions.clone(), options.suites.clone());
         let exchanges = self.key_exchange.clone();
@@ -459,15 +500,23 @@ impl Args {
         if self.key_server.is_given() { processors.max(8) } else { processors }
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> Result<Limits, Failure> {
         let default = Limits::default();
-        let connection = Duration::from_secs(self.timeout);
-        Limits {
+        let connection = self.timeout;
+        let handshake = match self.handshake_timeout {
+            Some(longer) if longer > connection => {
+                return Err(Failure::usage(format_args!(
+                    "--handshake-timeout {longer} is above --timeout {connection}"
+                )));
+            }
+            given => given.unwrap_or(HANDSHAKE_SECONDS.min(connection)),
+        };
+        Ok(Limits {
             threads: self.threads.map_or_else(|| self.default_threads(), Into::into),
-            connection,
-            handshake: Duration::from_secs(self.handshake_timeout).min(connection),
+            connection: Duration::from_secs(connection),
+            handshake: Duration::from_secs(handshake),
             total: if self.once { Some(1) } else { self.max_connections },
             ..default
-        }
+        })
     }
 }

@@ -9,6 +9,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,11 +99,19 @@ fn a_certificate_is_trusted_by_ca_file_and_name_only() {
             &["--server-name", "server-2048.test", "--ca-file", &other],
             "not itself one of the trusted",
         ),
-        (&["--ca-file", &own], "another name"),
-        (&["--ca-file", &own, "--server-name", "x.test"], "another name"),
+        (&["--ca-file", &own], "it is for server-2048.test, not for 127.0.0.1"),
+        (
+            &["--ca-file", &own, "--server-name", "x.test"],
+            "it is for server-2048.test, not for x.test",
+        ),
     ] {
         let run = connect(&server.address, arguments).expect_code(1);
-        run.expect_stderr("not trusted").expect_stderr(word).expect_stderr("--insecure goes on");
+        let run = run.expect_stderr("not trusted").expect_stderr(word);
+        let run = run.expect_stderr("--insecure goes on");
+        run.expect_stderr(match word.contains("not for") {
+            true => "--server-name gives a name in the certificate",
+            false => "--ca-file names the certificates to trust",
+        });
         let insecure = report(&server.address, &[arguments, &["--insecure"]].concat());
         assert_eq!(insecure["trusted"], false);
         assert!(insecure["distrust"].as_str().unwrap().contains(word), "{insecure}");
@@ -131,20 +140,110 @@ fn openssl(arguments: &[&str]) -> bool {
     }
 }
 
-#[test]
-fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
-    let folder = TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    let file = |name: &str| path(name).display().to_string();
-    let config = file("config");
-    fs::write(&config, "[req]\ndistinguished_name = name\n[name]\n").unwrap();
-    let request = |name: &str, bits: &str, more: &[&str]| {
-        let (key, cert, new) = (file(&format!("{name}.key")), file(name), format!("rsa:{bits}"));
-        let subject = format!("/CN={name}");
+/// A folder of new keys and certificates.
+struct Certificates(TempDir);
+
+impl Certificates {
+    fn new() -> Self {
+        let new = Self(TempDir::new().unwrap());
+        fs::write(new.path("config"), "[req]\ndistinguished_name = name\n[name]\n").unwrap();
+        new
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Makes an RSA key and its certificate, with `/CN=subject`; returns whether OpenSSL is there.
+    fn make(&self, name: &str, subject: &str, bits: &str, more: &[&str]) -> bool {
+        let (key, cert) = (self.file(&format!("{name}.key")), self.file(name));
+        let (config, new) = (self.file("config"), format!("rsa:{bits}"));
+        let subject = format!("/CN={subject}");
         let fixed = ["req", "-config", &config, "-x509", "-newkey", &new, "-nodes", "-days", "2"];
         let named = ["-keyout", &key, "-out", &cert, "-subj", &subject];
         openssl(&[&fixed[..], &named, more].concat())
-    };
+    }
+
+    /// Starts a server with one of them.
+    fn serve(&self, name: &str) -> Option<SServer> {
+        let every_version = ["-rev", "-cipher", "ALL:@SECLEVEL=0"];
+        SServer::with(&self.path(name), &self.path(&format!("{name}.key")), &every_version)
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_is_not_called_wrongly_signed() {
+    let made = Certificates::new();
+    let plain = ["-addext", "subjectAltName=DNS:x.test", "-addext", "basicConstraints=CA:FALSE"];
+    if !made.make("server", "same", "2048", &plain) {
+        return;
+    }
+    // As the certificate that Debian makes for localhost, and takes for a root.
+    assert!(made.make("root", "same", "2048", &["-addext", "basicConstraints=critical,CA:TRUE"]));
+    assert!(made.make("other", "other", "2048", &["-addext", "basicConstraints=critical,CA:TRUE"]));
+    let Some(server) = made.serve("server") else { return };
+    for root in ["root", "other"] {
+        let ca = made.file(root);
+        let run = connect(&server.address, &["--server-name", "x.test", "--ca-file", &ca]);
+        let run = run.expect_code(1).expect_stderr("(alert unknown_ca)");
+        run.expect_stderr("it is self-signed, and not itself one of the trusted");
+    }
+}
+
+#[test]
+fn a_named_certificate_is_trusted_whatever_its_signature_is() {
+    let made = Certificates::new();
+    let names = ["-addext", "subjectAltName=DNS:x.test"];
+    for authority in ["TRUE", "FALSE"] {
+        for (bits, hash) in [("1024", "-sha256"), ("2048", "-sha1")] {
+            let basic = format!("basicConstraints=CA:{authority}");
+            let more = [&names[..], &["-addext", &basic, hash]].concat();
+            if !made.make("device", "device", bits, &more) {
+                return;
+            }
+            let Some(server) = made.serve("device") else { return };
+            let by_itself = ["--server-name", "x.test", "--ca-file", &made.file("device")];
+            assert_eq!(report(&server.address, &by_itself)["trusted"], true, "{more:?}");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_without_a_name_and_one_with_many_are_described() {
+    let made = Certificates::new();
+    let plain = ["-addext", "basicConstraints=CA:FALSE"];
+    if !made.make("none", "localhost", "2048", &plain) {
+        return;
+    }
+    let many = "subjectAltName=DNS:a.test,DNS:b.test,IP:192.0.2.1,DNS:d.test,DNS:e.test";
+    assert!(made.make("many", "localhost", "2048", &["-addext", many]));
+    for (name, text, advice) in [
+        (
+            "none",
+            "it has no host name (subjectAltName) to compare with 127.0.0.1",
+            "sslprov: --insecure goes on",
+        ),
+        (
+            "many",
+            "it is for a.test, b.test, 192.0.2.1 and 2 more, not for 127.0.0.1",
+            "sslprov: --server-name gives",
+        ),
+    ] {
+        let Some(server) = made.serve(name) else { return };
+        let run = connect(&server.address, &["--ca-file", &made.file(name)]).expect_code(1);
+        run.expect_stderr(text).expect_stderr(advice);
+    }
+}
+
+#[test]
+fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
+    let made = Certificates::new();
+    let file = |name: &str| made.file(name);
+    let request = |name: &str, bits: &str, more: &[&str]| made.make(name, name, bits, more);
     let authority = ["-addext", "basicConstraints=critical,CA:TRUE"];
     if !request("authority", "2048", &authority) {
         return;
@@ -155,10 +254,7 @@ fn a_short_rsa_key_is_not_trusted_under_an_authority_but_by_itself() {
         let of_server =
             ["-addext", "subjectAltName=DNS:x.test", "-addext", "basicConstraints=CA:FALSE"];
         assert!(request(bits, bits, &[&by[..], &of_server].concat()));
-        let more = ["-rev", "-cipher", "ALL:@SECLEVEL=0"];
-        let Some(server) = SServer::with(&path(bits), &path(&format!("{bits}.key")), &more) else {
-            return;
-        };
+        let Some(server) = made.serve(bits) else { return };
         let name = ["--server-name", "x.test", "--ca-file"];
         let by_itself = report(&server.address, &[&name[..], &[&file(bits)]].concat());
         assert_eq!(by_itself["trusted"], true);
@@ -238,7 +334,11 @@ fn client_certificates_are_sent() {
     run.expect_stderr("the server sent the alert").expect_stderr("--key");
     let ((_, private), (other, _)) = (files("client-2048"), files("other-2048"));
     let wrong = ["--cert", &other, "--key", &private];
-    connect(&server.address, &wrong).expect_code(2).expect_stderr("does not match");
+    let text = format!("{other}: the first certificate does not match the private key {private}\n");
+    connect(&server.address, &wrong).expect_code(2).expect_stderr(&text);
+    let empty = ["--cert", &private, "--key", &private];
+    let text = format!("--cert {private}: no certificate in PEM or PKCS#12\n");
+    connect(&server.address, &empty).expect_code(2).expect_stderr(&text);
 }
 
 #[test]
@@ -346,12 +446,19 @@ fn servers_that_do_not_speak_tls_or_nothing_at_all_are_reported() {
         drop(client);
     });
     connect(&silent, &["--timeout", "1"]).expect_code(1).expect_stderr("timed out");
-    let silent = listen(|client| {
-        thread::sleep(Duration::from_secs(30));
-        drop(client);
-    });
-    let run = connect(&silent, &["--timeout", "1", "--starttls", "imap"]).expect_code(1);
-    run.expect_stderr("timed out");
+    for (protocol, greeting, text) in [
+        ("imap", "", "--starttls imap: no greeting from the server within 1 s"),
+        ("pop3", "+OK x\r\n", "--starttls pop3: no reply from the server within 1 s"),
+        ("ldap", "", "--starttls ldap: no reply from the server within 1 s"),
+    ] {
+        let silent = listen(move |mut client| {
+            client.write_all(greeting.as_bytes()).unwrap();
+            thread::sleep(Duration::from_secs(30));
+            drop(client);
+        });
+        let run = connect(&silent, &["--timeout", "1", "--starttls", protocol]).expect_code(1);
+        run.expect_stderr(text);
+    }
     assert!(start.elapsed() < Duration::from_secs(20));
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     connect(&free, &[]).expect_code(1).expect_stderr("cannot connect");
@@ -377,12 +484,21 @@ fn advice_names_the_option_that_helps() {
 fn arguments_that_cannot_be_used_are_refused() {
     for (arguments, word) in [
         (&["x"][..], "HOST:PORT"),
-        (&["127.0.0.1:1", "--min-version", "tls1.2", "--max-version", "tls1.0"], "lowest"),
-        (&["127.0.0.1:1", "--max-version", "tls1.3"], "0x0304"),
+        (
+            &["127.0.0.1:1", "--min-version", "tls1.2", "--max-version", "tls1.0"],
+            "--min-version tls1.2 is above --max-version tls1.0\n",
+        ),
+        (
+            &["127.0.0.1:1", "--max-version", "ssl3"],
+            "--max-version ssl3: SSL 3.0 also needs --min-version ssl3\n",
+        ),
+        (&["127.0.0.1:1", "--max-version", "tls1.3"], "this client speaks SSL 3.0 to TLS 1.2"),
+        (&["127.0.0.1:1", "--max-version", "dtls1.2"], "this client speaks SSL 3.0 to TLS 1.2"),
         (&["127.0.0.1:1", "--suites", "0x1301"], "suites"),
         (&["127.0.0.1:1", "--groups", "p-257"], "x25519"),
         (&["127.0.0.1:1", "--ca-file", "/no/such"], "/no/such"),
         (&["127.0.0.1:1", "--cert", "/no/such"], "--key"),
+        (&["127.0.0.1:1", "--key-log", "/no/such/x"], "--key-log /no/such/x: cannot be written: "),
         (&["127.0.0.1:1", "--server-name", "a b"], "host name"),
         (&["127.0.0.1:1", "--starttls", "gopher"], "smtp"),
         (&["127.0.0.1:1", "--backend", "all"], "one backend"),

@@ -223,8 +223,25 @@ fn what_cannot_be_used_is_refused_with_advice() {
     let other = common::key("client-2048.cert.pem");
     serve(&socket_name, &[]).expect_stderr("--cert");
     serve("/nowhere/keys.sock", &certificate).expect_stderr("is `sslprov key-server` running?");
-    serve(&socket_name, &["--cert", other.to_str().unwrap()])
-        .expect_stderr("does not have the key");
+    let other = other.to_str().unwrap();
+    serve(&socket_name, &["--cert", other])
+        .expect_stderr(&format!("the key server does not have the key of --cert {other}\n"));
+    let ec = common::key("ec-p256.cert.pem");
+    serve(&socket_name, &["--cert", ec.to_str().unwrap()]).expect_stderr("has no RSA key");
+    serve(&socket_name, &["--cert", key]).expect_stderr("no certificate in PEM or PKCS#12");
+    for (exchanges, named) in [("ecdhe,rsa", "ecdhe"), ("rsa,dhe", "dhe")] {
+        let text = format!(
+            "--key-exchange {named}: a key server does not sign; use --key, or rsa alone\n"
+        );
+        serve(&socket_name, &[&certificate[..], &["--key-exchange", exchanges]].concat())
+            .expect_stderr(&text);
+    }
+    for (option, command) in [("--allow-uid", "`id -u NAME`"), ("--allow-gid", "`getent group")] {
+        let text = format!("expected a number such as 33; {command}");
+        start(&socket_name, &[option, "www-data"]).expect_stderr(&text);
+    }
+    let by_name = [&certificate[..], &["--key-server-uid", "www-data"]].concat();
+    serve(&socket_name, &by_name).expect_stderr("`id -u NAME` prints it");
     let both = [&certificate[..], &["--key", key]].concat();
     serve(&socket_name, &both).expect_stderr("cannot be used with");
 }
@@ -274,6 +291,17 @@ fn other_users_are_refused_on_both_sides_unless_they_are_named() {
         Some(start_server(sslprov))
     };
     let Some(mut key_server) = start(&[]) else { return };
+    // The other way round: its own socket is closed to others.
+    let own = folder.path().join("own.sock");
+    let _own = Server::key_server(&own, &["--quiet"]);
+    let mut serve = of_nobody(folder.path()).unwrap();
+    fs::copy(key(CERTIFICATE), folder.path().join("cert.pem")).unwrap();
+    fs::set_permissions(folder.path().join("cert.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--cert"]).arg(folder.path().join("cert.pem"));
+    let refused = serve.arg("--key-server").arg(&own).output().unwrap();
+    let refused = String::from_utf8(refused.stderr).unwrap();
+    let text = "this user may not connect: see --allow-uid of sslprov key-server";
+    assert!(refused.contains(text) && !refused.contains("running?"), "{refused}");
     // Root opens the socket in spite of its mode, and does not trust what it reaches.
     let server = KeyServer::at(&socket);
     let refused = server.public_keys().unwrap_err().to_string();
@@ -296,7 +324,9 @@ fn other_users_are_refused_on_both_sides_unless_they_are_named() {
         let fixed = [&fixed[..], &[certificate.to_str().unwrap()], &rest].concat();
         [fixed, more.to_vec()].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    sslprov(serve(&[])).expect_code(2).expect_stderr("runs as user 65534");
+    sslprov(serve(&[]))
+        .expect_code(2)
+        .expect_stderr("runs as user 65534, who is not trusted; --key-server-uid 65534 trusts it");
     let mut trusting = command();
     trusting.args(serve(&["--key-server-uid", "65534"]));
     assert!(start_server(trusting).address.starts_with("127.0.0.1:"));

@@ -398,6 +398,29 @@ fn an_existing_file_is_replaced_only_when_told_to() {
 }
 
 #[test]
+fn a_key_log_is_not_replaced_by_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.txt");
+    let (key, capture) = (key("other-2048.pem"), data("handshakes.pcapng"));
+    let run = |quiet: &[&str]| {
+        let fixed = ["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()];
+        let output = ["--force", "--output", file.to_str().unwrap()];
+        sslprov([&fixed[..], &output, quiet].concat()).expect_code(1)
+    };
+    fs::write(&file, "before").unwrap();
+    for quiet in [&[][..], &["--quiet"]] {
+        let text = format!("nothing was opened; {} is unchanged", file.display());
+        run(quiet).expect_stderr(&text);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    fs::remove_file(&file).unwrap();
+    let run = run(&[]);
+    assert!(!run.stderr.contains("unchanged"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "");
+}
+
+#[test]
 fn a_wrong_key_is_named_and_gives_an_empty_key_log() {
     let (key, capture) = (key("other-2048.pem"), data("handshakes.pcapng"));
     let run = sslprov(["keylog", "--key", key.to_str().unwrap(), capture.to_str().unwrap()])

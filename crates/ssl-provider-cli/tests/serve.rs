@@ -607,19 +607,36 @@ fn files_and_options_that_do_not_match_are_errors() {
     let serve = |arguments: &[&str]| {
         sslprov([&["serve", "--listen", "127.0.0.1:0"], arguments].concat()).expect_code(2)
     };
-    serve(&["--key", server, "--cert", other]).expect_stderr("does not match the private key");
+    let other_key = format!("{other}: the first certificate does not match the private key");
+    serve(&["--key", server, "--cert", other]).expect_stderr(&format!("{other_key} {server}\n"));
     let advice = "has no certificate; add one with --cert, or omit --key to have both generated";
     serve(&["--key", server]).expect_stderr(advice);
-    serve(&["--key", server, "--cert", server]).expect_stderr(advice);
+    let empty = format!("{server}: no certificate in PEM or PKCS#12\n");
+    serve(&["--key", server, "--cert", server]).expect_stderr(&format!("--cert {empty}"));
+    serve(&["--keylog", "/no/such/file"])
+        .expect_stderr("--keylog /no/such/file: cannot be written: ");
     serve(&["--cert", other]).expect_stderr("--key");
     let tells_no_key = |run: Run| {
         assert!(!run.stderr.contains("generated a 2048-bit key"), "{}", run.stderr);
     };
-    for nothing_is_left in [["--suites", "0xc02f"], ["--suites", "0x0007"]] {
-        let run = serve(&nothing_is_left).expect_stderr("see `sslprov suites`");
-        tells_no_key(run.expect_stderr("suites: none that the versions"));
+    let run = serve(&["--suites", "0x0007"]).expect_stderr("see `sslprov suites`");
+    tells_no_key(run.expect_stderr("suites: none that the versions"));
+    for (arguments, text) in [
+        (
+            &["--suites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"][..],
+            "--suites: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 needs --key-exchange ecdhe\n",
+        ),
+        (
+            &["--suites", "legacy", "--key-exchange", "ecdhe"],
+            "--suites: legacy needs --key-exchange rsa\n",
+        ),
+        (&["--versions", "tls1.3"], "this server speaks SSL 3.0 to TLS 1.2"),
+        (&["--versions", "tls1.2,dtls1.2"], "this server speaks SSL 3.0 to TLS 1.2"),
+    ] {
+        let run = serve(arguments).expect_stderr(text);
+        assert!(!run.stderr.contains("sslprov suites"), "{}", run.stderr);
+        tells_no_key(run);
     }
-    tells_no_key(serve(&["--versions", "tls1.3"]).expect_stderr("is not supported"));
     let ec = key("ec-p256.pem");
     let ec = ec.to_str().unwrap();
     serve(&["--ecdsa-key", ec]).expect_stderr("add --key-exchange ecdhe,rsa");
@@ -629,13 +646,17 @@ fn files_and_options_that_do_not_match_are_errors() {
         serve(&[&with_ecdhe[..], &[ec]].concat()).expect_stderr("add one with --ecdsa-cert\n");
     assert!(!run.stderr.contains("omit --key"), "{}", run.stderr);
     serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", other]].concat())
-        .expect_stderr("does not match the private key");
+        .expect_stderr(&format!("{other_key} {ec}\n"));
+    serve(&[&with_ecdhe[..], &[ec, "--ecdsa-cert", server]].concat())
+        .expect_stderr(&format!("--ecdsa-cert {empty}"));
     serve(&["--alpn", ""]).expect_stderr("1 to 255 bytes");
     serve(&["--versions", "ssl3"]).expect_stderr("--allow-ssl3");
     for bad in ["localhost", "4433", "127.0.0.1:x"] {
         let run = sslprov(["serve", "--listen", bad]).expect_code(2);
         tells_no_key(run.expect_stderr("expected ADDRESS:PORT"));
     }
+    serve(&["--timeout", "5", "--handshake-timeout", "10"])
+        .expect_stderr("--handshake-timeout 10 is above --timeout 5\n");
     serve(&["--backend", "all"]).expect_stderr("one backend");
     for option in ["--timeout", "--handshake-timeout", "--max-connections", "--threads"] {
         serve(&[option, "0"]).expect_stderr("0 is not in 1..");

@@ -101,8 +101,13 @@ impl fmt::Display for KeyServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CannotConnect(path, error) => {
-                let path = path.display();
-                write!(f, "cannot connect to {path}: {error}; is `sslprov key-server` running?")
+                let hint = match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "this user may not connect: see --allow-uid of sslprov key-server"
+                    }
+                    _ => "is `sslprov key-server` running?",
+                };
+                write!(f, "cannot connect to {}: {error}; {hint}", path.display())
             }
             Self::OtherUser(uid) => {
                 write!(f, "the key server runs as user {uid}, who is not trusted")

@@ -1,6 +1,7 @@
 //! What `connect` and `proxy` share: the options of a TLS client, and its settings made of them.
 //! The client itself is `ssl-provider-lab`.
 
+pub(crate) mod host_names;
 pub(crate) mod refusal;
 pub(crate) mod target;
 pub(crate) mod trust;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
+use ssl_provider::{Backend, CipherSuite, Error, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::client::{
     ClientIdentity, ClientOptions, ClientSettings, DEFAULT_GROUPS, default_client_suites,
     legacy_client_suites,
@@ -36,12 +37,12 @@ pub struct ClientArgs {
 
     /// Lowest version to accept; ssl3 has to be asked for
     #[arg(long, value_name = "VERSION", default_value = "tls1.0")]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_client)]
     pub min_version: ProtocolVersion,
 
     /// Highest version to offer
     #[arg(long, value_name = "VERSION", default_value = "tls1.2")]
-    #[arg(value_parser = protocol_argument::known)]
+    #[arg(value_parser = protocol_argument::of_client)]
     pub max_version: ProtocolVersion,
 
     /// Cipher suites in order of preference, by hex number or name; `default` means those with AES,
@@ -93,7 +94,7 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     match text {
         "default" => Ok(SuiteList(default_client_suites().collect())),
         "legacy" => Ok(SuiteList(legacy_client_suites().collect())),
-        other => suite_argument::suite(other).map(|suite| SuiteList(vec![suite])),
+        other => suite_argument::of_list(other).map(|suite| SuiteList(vec![suite])),
     }
 }
 
@@ -165,6 +166,23 @@ impl ClientArgs {
         }
     }
 
+    /// Checks that there is a version between the lowest and the highest.
+    fn check_versions(&self) -> Result<(), Failure> {
+        if self.min_version <= self.max_version {
+            return Ok(());
+        }
+        Err(Failure::usage(match self.max_version {
+            ProtocolVersion::SSL3 => {
+                "--max-version ssl3: SSL 3.0 also needs --min-version ssl3".to_owned()
+            }
+            highest => format!(
+                "--min-version {} is above --max-version {}",
+                protocol_argument::name(self.min_version),
+                protocol_argument::name(highest)
+            ),
+        }))
+    }
+
     /// Returns the settings of the client with these options.
     pub(crate) fn settings(
         &self,
@@ -173,6 +191,7 @@ impl ClientArgs {
         verifier: Verifier,
         identity: Option<ClientIdentity>,
     ) -> Result<Arc<ClientSettings>, Failure> {
+        self.check_versions()?;
         let key_log = self.open_key_log()?;
         ClientSettings::new(provider, options, Box::new(verifier), identity, key_log).map_err(
             |error| Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`")),
@@ -200,6 +219,9 @@ impl ClientArgs {
     }
 }
 
+/// How the lab client says that a certificate is of another key.
+const OTHER_KEY: &str = "certificates: the first one does not match the private key";
+
 /// Loads the key and the certificates of a client, if there is a key. `cert_option` names the file
 /// of the certificates; by default they are in that of the key.
 pub(crate) fn identity(
@@ -216,12 +238,14 @@ pub(crate) fn identity(
     };
     let key = key_file::read_signing_key(path, &password)?;
     let key = provider.load_signing_key(&key.der).map_err(|error| failure(path, &error))?;
+    let chain = key_file::read_chain(path, cert, cert_option, &password)?;
     let cert = cert.unwrap_or(path);
-    let chain = key_file::read_certificates(cert, &password)?;
-    if chain.is_empty() {
-        let why = format_args!("no certificate in the file; add one with {cert_option}");
-        return Err(failure(cert, &why));
-    }
-    let identity = ClientIdentity::new(provider, key, chain);
-    identity.map(Some).map_err(|error| failure(cert, &error))
+    ClientIdentity::new(provider, key, chain).map(Some).map_err(|error| match error {
+        Error::InvalidParameter(OTHER_KEY) => {
+            let key = path.display();
+            let why = "the first certificate does not match the private key";
+            failure(cert, &format_args!("{why} {key}"))
+        }
+        other => failure(cert, &other),
+    })
 }

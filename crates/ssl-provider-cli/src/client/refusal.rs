@@ -5,7 +5,8 @@ use ssl_provider::ProtocolVersion;
 use ssl_provider_lab::client::{ClientConnection, ClientEnding, ServerFault};
 use ssl_provider_wire::Alert;
 
-use crate::client::ClientArgs;
+use crate::client::{ClientArgs, trust};
+use crate::protocol_argument;
 
 /// Why an alert ended a handshake; none if no alert did.
 pub(crate) fn reason(connection: &ClientConnection) -> Option<String> {
@@ -70,18 +71,13 @@ impl ClientArgs {
                  client does not",
                 self.max_version
             )),
-            (_, Some(ServerFault::Version(version))) if *version < self.min_version => {
-                let name = match *version {
-                    ProtocolVersion::SSL3 => "ssl3",
-                    ProtocolVersion::TLS1_0 => "tls1.0",
-                    ProtocolVersion::TLS1_1 => "tls1.1",
-                    _ => return None,
-                };
+            (_, Some(ServerFault::Version(version)))
+                if (ProtocolVersion::SSL3..self.min_version).contains(version) =>
+            {
+                let name = protocol_argument::name(*version);
                 Some(format!("--min-version {name} accepts it"))
             }
-            (_, Some(ServerFault::Untrusted(_))) => {
-                Some("--ca-file names the certificates to trust; --insecure goes on".to_owned())
-            }
+            (_, Some(ServerFault::Untrusted(reason))) => Some(trust::advice(reason).to_owned()),
             (_, Some(ServerFault::KeyUsage(_))) => Some("--insecure goes on".to_owned()),
             _ => None,
         }

@@ -11,8 +11,11 @@ use ssl_provider::{Backend, Operation, Policy, Provider, PublicKeyDer, Signature
 use ssl_provider_lab::client::{Distrust, VerifyServer};
 use ssl_provider_wire::Alert;
 use webpki::{EndEntityCert, Error, KeyUsage};
+use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::BitStringRef;
-use x509_cert::der::{AnyRef, Encode, Tag};
+use x509_cert::der::{AnyRef, Decode, Encode, Tag};
+
+use crate::client::host_names;
 
 /// Shortest RSA key of a chain in bits, the server's own included.
 const MIN_MODULUS_BITS: usize = 2048;
@@ -107,7 +110,9 @@ impl Verifier {
             .collect();
         let algorithms: Vec<&dyn SignatureVerificationAlgorithm> =
             self.algorithms.iter().map(|it| it as &dyn SignatureVerificationAlgorithm).collect();
-        let is_pinned = self.roots.may_be_server && self.roots.certificates.contains(leaf);
+        let is_root = self.roots.certificates.contains(leaf);
+        let is_pinned = self.roots.may_be_server && is_root;
+        let is_self_signed = leaf_certificate.issuer() == leaf_certificate.subject();
         let path = leaf_certificate.verify_for_usage(
             &algorithms,
             &anchors,
@@ -120,21 +125,68 @@ impl Verifier {
         match path {
             Ok(_) if !is_pinned => check_leaf(&leaf_certificate)?,
             Ok(_) => {}
-            // The user has named this very certificate. Its validity has been checked by then.
+            // The user has named this very certificate, so nobody need have signed it. Its validity
+            // has been checked by then.
             Err(
                 Error::CaUsedAsEndEntity
                 | Error::UnknownIssuer
-                | Error::RequiredEkuNotFoundContext(_),
+                | Error::RequiredEkuNotFoundContext(_)
+                | Error::InvalidSignatureForPublicKey
+                | Error::UnsupportedSignatureAlgorithmContext(_),
             ) if is_pinned => {}
+            // The signature is its own; a root of the same name, such as localhost, has another key.
+            Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey)
+                if is_self_signed && !is_root =>
+            {
+                return Err(distrust(Alert::UnknownCa, SELF_SIGNED.to_owned()));
+            }
             Err(error) => return Err(refused(error)),
         }
         let Some(name) = &self.name else {
             let reason = "its name cannot be checked: no host name or address".to_owned();
             return Err(distrust(Alert::BadCertificate, reason));
         };
-        leaf_certificate.verify_is_valid_for_subject_name(name).map_err(refused)
+        leaf_certificate.verify_is_valid_for_subject_name(name).map_err(|error| match error {
+            Error::CertNotValidForName(_) => {
+                distrust(Alert::BadCertificate, other_name(leaf, &name.to_str()))
+            }
+            other => refused(other),
+        })
     }
 }
+
+/// Returns for whom a certificate is that is not for `expected`.
+fn other_name(leaf: &[u8], expected: &str) -> String {
+    const SHOWN: usize = 3;
+    let certificate = CertificateInner::<Raw>::from_der(leaf);
+    let names = certificate.map(|it| host_names::of(&it)).unwrap_or_default();
+    let (shown, rest) = names.split_at(SHOWN.min(names.len()));
+    let shown = shown.join(", ");
+    match (names.len(), rest.len()) {
+        (0, _) => format!("{NO_NAME} to compare with {expected}"),
+        (_, 0) => format!("{OTHER_NAME}{shown}, not for {expected}"),
+        (_, more) => format!("{OTHER_NAME}{shown} and {more} more, not for {expected}"),
+    }
+}
+
+/// Returns the options that help where a certificate is not trusted for this reason.
+pub(crate) fn advice(reason: &str) -> &'static str {
+    if reason.starts_with(OTHER_NAME) {
+        "--server-name gives a name in the certificate; --insecure goes on"
+    } else if reason.starts_with(NO_NAME) {
+        "--insecure goes on"
+    } else {
+        "--ca-file names the certificates to trust; --insecure goes on"
+    }
+}
+
+/// How the reason begins where a certificate is for another name.
+const OTHER_NAME: &str = "it is for ";
+
+/// How the reason begins where a certificate is for no name.
+const NO_NAME: &str = "it has no host name (subjectAltName)";
+
+const SELF_SIGNED: &str = "it is self-signed, and not itself one of the trusted";
 
 /// Checks that the server's own RSA key is as long as those above it, whose signatures were
 /// verified with this minimum.
@@ -266,7 +318,6 @@ fn text_of(error: &Error) -> String {
         }
         Error::CertExpired { .. } => "it, or one above it, has expired",
         Error::CertNotValidYet { .. } => "it, or one above it, is not valid yet",
-        Error::CertNotValidForName(_) => "it is for another name",
         Error::CaUsedAsEndEntity => "it is a CA certificate, and not itself one of the trusted",
         Error::UnsupportedCertVersion => "it is not of version 3",
         Error::UnsupportedSignatureAlgorithmContext(_) => {
@@ -274,8 +325,9 @@ fn text_of(error: &Error) -> String {
         }
         // Keys and schemes that the backend lacks come as this error too.
         Error::InvalidSignatureForPublicKey => {
-            "its signature, or one above it, is wrong, by an RSA key of less than 2048 bits, or of \
-             a kind that the backend does not verify"
+            "its signature, or one above it, is wrong, by an RSA key of less than 2048 bits, of a \
+             kind that the backend does not verify, or by another key than that of the trusted \
+             certificate with the name of its issuer"
         }
         Error::RequiredEkuNotFoundContext(_) => "its extended key usage has no serverAuth",
         other => return format!("{other}"),

@@ -6,11 +6,9 @@ use sha2::{Digest, Sha256};
 use ssl_provider::{PublicKeyDer, PublicKeyParts};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
-use crate::client::refusal::printable;
+use crate::client::host_names::{self, text};
 
 /// The facts about a certificate.
 #[derive(Debug)]
@@ -32,9 +30,6 @@ impl Description {
         let certificate = CertificateInner::<Raw>::from_der(der).ok()?;
         let fields = certificate.tbs_certificate();
         let info = fields.subject_public_key_info();
-        let names = fields.get_extension::<SubjectAltName>().ok().flatten();
-        let names =
-            names.map(|(_, names)| names.0.iter().filter_map(name).take(MAX_NAMES).collect());
         Some(Self {
             subject: text(&fields.subject().to_string()),
             issuer: text(&fields.issuer().to_string()),
@@ -43,7 +38,7 @@ impl Description {
             not_after: time(&fields.validity().not_after),
             key: key(&info.to_der().ok()?, &info.algorithm.oid.to_string()),
             signature: algorithm(&certificate.signature_algorithm().oid.to_string()),
-            names: names.unwrap_or_default(),
+            names: host_names::of(&certificate),
             sha256: base16ct::lower::encode_string(&Sha256::digest(der)),
         })
     }
@@ -79,31 +74,8 @@ impl Description {
     }
 }
 
-/// Text of a certificate, as much of it as is shown.
-fn text(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_TEXT_LEN).collect();
-    if shown.len() < text.len() {
-        shown.push('\u{2026}');
-    }
-    printable(&shown)
-}
-
 fn time(time: &Time) -> String {
     time.to_date_time().to_string()
-}
-
-/// A host name or an address of subjectAltName.
-fn name(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name) => Some(text(name.as_str())),
-        GeneralName::IpAddress(address) => {
-            let bytes = address.as_bytes();
-            let ipv4 = <[u8; 4]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string());
-            let ipv6 = <[u8; 16]>::try_from(bytes).map(|it| std::net::IpAddr::from(it).to_string());
-            ipv4.or(ipv6).ok()
-        }
-        _ => None,
-    }
 }
 
 /// The kind and size of a key.
@@ -141,9 +113,3 @@ fn algorithm(oid: &str) -> String {
     }
     .to_owned()
 }
-
-/// Longest text that is shown, in characters.
-const MAX_TEXT_LEN: usize = 300;
-
-/// Most names that are shown.
-const MAX_NAMES: usize = 50;

@@ -30,6 +30,20 @@ pub enum StartTls {
     Ldap,
 }
 
+impl fmt::Display for StartTls {
+    /// Writes the value of `--starttls`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "smtp",
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Ftp => "ftp",
+            Self::Postgres => "postgres",
+            Self::Ldap => "ldap",
+        })
+    }
+}
+
 /// Why TLS cannot begin.
 #[derive(Debug)]
 pub(super) enum NoTls {
@@ -37,8 +51,10 @@ pub(super) enum NoTls {
     Reply(String, &'static str),
     /// A line or a reply is too long.
     TooLong,
-    /// The time is over.
-    TimedOut,
+    /// The time is over before the server's greeting.
+    NoGreeting,
+    /// The time is over before a reply.
+    NoReply,
     /// The socket failed.
     Io(io::Error),
 }
@@ -50,7 +66,8 @@ impl fmt::Display for NoTls {
                 write!(f, "expected {expected}, the server replied '{}'", printable(reply))
             }
             Self::TooLong => f.write_str("the server's reply is too long"),
-            Self::TimedOut => f.write_str("timed out"),
+            Self::NoGreeting => f.write_str("no greeting from the server"),
+            Self::NoReply => f.write_str("no reply from the server"),
             Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the server closed the connection")
             }
@@ -59,10 +76,17 @@ impl fmt::Display for NoTls {
     }
 }
 
+impl NoTls {
+    /// Whether the time is over.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Self::NoGreeting | Self::NoReply)
+    }
+}
+
 impl From<io::Error> for NoTls {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::NoReply,
             _ => Self::Io(error),
         }
     }
@@ -72,7 +96,11 @@ impl StartTls {
     /// Asks the server for TLS; afterwards a ClientHello may follow.
     pub(super) fn ask(self, stream: &mut TcpStream, deadline: Instant) -> Result<(), NoTls> {
         stream.set_nodelay(true)?;
-        self.converse(&mut Timed { stream, deadline })
+        let mut stream = Timed { stream, deadline, has_sent: false };
+        self.converse(&mut stream).map_err(|why| match why {
+            NoTls::NoReply if !stream.has_sent => NoTls::NoGreeting,
+            other => other,
+        })
     }
 
     fn converse(self, stream: &mut (impl Read + Write)) -> Result<(), NoTls> {
@@ -229,6 +257,7 @@ fn ber_content(stream: &mut impl Read) -> Result<Vec<u8>, NoTls> {
 struct Timed<'a> {
     stream: &'a mut TcpStream,
     deadline: Instant,
+    has_sent: bool,
 }
 
 impl Timed<'_> {
@@ -248,6 +277,7 @@ impl Read for Timed<'_> {
 impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.set_write_timeout(self.left()?)?;
+        self.has_sent = true;
         self.stream.write(bytes)
     }
 
@@ -328,6 +358,13 @@ mod tests {
                 let refused = converse(protocol, &replies[..len]).unwrap_err();
                 assert!(refused.contains("closed the connection"), "{protocol:?} {len}: {refused}");
             }
+        }
+    }
+
+    #[test]
+    fn protocols_are_shown_as_they_are_taken() {
+        for protocol in StartTls::value_variants() {
+            assert_eq!(StartTls::from_str(&protocol.to_string(), false), Ok(*protocol));
         }
     }
 

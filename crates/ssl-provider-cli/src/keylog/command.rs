@@ -63,7 +63,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", group = "outputs")]
     pub dsb: Option<PathBuf>,
 
-    /// Replace the files of --output and --dsb if they exist
+    /// Replace the files of --output and --dsb if they exist; that of --output only if a session was
+    /// opened
     #[arg(long, requires = "outputs")]
     pub force: bool,
 
@@ -138,7 +139,7 @@ Exit codes:
   141  the reader of standard output has gone away
 
 Examples:
-  sslprov keylog --key server.pem capture.pcapng > keys.txt
+  sslprov keylog --key server.pem --output keys.txt capture.pcapng
   tshark -r capture.pcapng -o tls.keylog_file:keys.txt -Y http
   tcpdump -w - port 443 | sslprov keylog --key server.pem --json - | jq -r .verdict
   sslprov keylog --key a.pem --key b.p12 --dsb opened.pcapng capture.pcap.gz

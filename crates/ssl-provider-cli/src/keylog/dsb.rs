@@ -20,7 +20,7 @@ const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// Writes the copy.
 pub(super) fn write(capture: &Path, key_log: &str, mut out: OutputFile) -> Result<(), Failure> {
     copy(capture, key_log, &mut out)?;
-    out.commit()
+    out.commit().map(drop)
 }
 
 /// Copies packet by packet: section, interfaces and times are kept, comments and other blocks are

@@ -18,6 +18,8 @@ pub(super) struct OutputFile {
     /// Where the file is until it is in its place. None for a device or pipe, which nothing can be
     /// moved to.
     beside: Option<TempPath>,
+    /// Whether anything has been written.
+    has_content: bool,
 }
 
 /// How a file is written.
@@ -55,7 +57,13 @@ impl OutputFile {
         let (file, beside) = file.map_err(|error| {
             Failure::Usage(format!("{}: cannot be written: {error}", path.display()))
         })?;
-        Ok(Self { path: path.to_owned(), mode, file: BufWriter::new(file), beside })
+        Ok(Self {
+            path: path.to_owned(),
+            mode,
+            file: BufWriter::new(file),
+            beside,
+            has_content: false,
+        })
     }
 
     /// Writes a line. It is in the file at once, unless the file is put in its place only when
@@ -71,13 +79,19 @@ impl OutputFile {
 
     /// Writes bytes, perhaps not at once.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.has_content |= !bytes.is_empty();
         self.file.write_all(bytes).map_err(|error| self.failure(&error))
     }
 
-    /// Completes the file, and puts it in its place.
-    pub(super) fn commit(mut self) -> Result<(), Failure> {
+    /// Completes the file, and puts it in its place. An empty one does not replace a file: that
+    /// one is unchanged then, and its path is returned.
+    pub(super) fn commit(mut self) -> Result<Option<PathBuf>, Failure> {
+        if self.mode.replace && !self.has_content && self.beside.is_some() && self.path.exists() {
+            return Ok(Some(self.path));
+        }
         self.put_in_place()?;
-        self.flush()
+        self.flush()?;
+        Ok(None)
     }
 
     fn put_in_place(&mut self) -> Result<(), Failure> {

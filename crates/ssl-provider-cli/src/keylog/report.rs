@@ -87,8 +87,8 @@ impl Report<'_> {
             }
         }
         self.stdout.flush()?;
-        if let Some(output) = self.output {
-            output.commit()?;
+        if let Some(unchanged) = self.output.map(OutputFile::commit).transpose()?.flatten() {
+            tell(format_args!("nothing was opened; {} is unchanged", unchanged.display()));
         }
         if self.counts.disagreements > 0 {
             let sessions = counted(self.counts.disagreements, "session");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 use rustls::server::{Accepted, Acceptor};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{InvalidMessage, ServerConfig, ServerConnection};
 
 use super::socket::{Found, Outbox, Socket};
 
@@ -114,7 +114,7 @@ impl Inbound {
                 }
                 Err((error, mut alert)) => {
                     alert.write_all(&mut self.output)?;
-                    return Err(ClientFault::Tls(error.to_string()));
+                    return Err(ClientFault::Tls(text_of(&error)));
                 }
             }
         }
@@ -225,6 +225,17 @@ impl Inbound {
                 }
             }
         }
+    }
+}
+
+/// Why a ClientHello was not accepted: in our words for a client that speaks another protocol, such
+/// as HTTP, else in those of rustls.
+fn text_of(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the client does not speak TLS; use https://, or --plain takes plain TCP".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 

@@ -24,15 +24,16 @@ pub(super) fn from_files(
     let provider = provider()?;
     let password = password.password()?;
     let key_der = key_file::read_signing_key(key, &password)?.der;
-    let cert = cert.unwrap_or(key);
-    let chain = key_file::read_certificates(cert, &password)?;
-    let failure = |file: &Path, why: &dyn std::fmt::Display| {
-        Failure::usage(format_args!("{}: {why}", file.display()))
-    };
-    if chain.is_empty() {
-        return Err(failure(cert, &"no certificate in the file; add one with --cert"));
-    }
-    config(provider, &key_der, chain).map_err(|why| failure(cert, &why))
+    let chain = key_file::read_chain(key, cert, "--cert", &password)?;
+    config(provider, &key_der, chain).map_err(|error| {
+        let (cert, key) = (cert.unwrap_or(key).display(), key.display());
+        match error {
+            rustls::Error::InconsistentKeys(_) => Failure::usage(format_args!(
+                "{cert}: the first certificate does not match the private key {key}"
+            )),
+            other => Failure::usage(format_args!("{cert}: {other}")),
+        }
+    })
 }
 
 /// Returns the configuration with a key in DER and its certificates.
@@ -40,19 +41,14 @@ fn config(
     provider: CryptoProvider,
     key_der: &[u8],
     chain: Vec<Vec<u8>>,
-) -> Result<Arc<ServerConfig>, String> {
-    let key = PrivateKeyDer::try_from(key_der)?.clone_key();
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let key = PrivateKeyDer::try_from(key_der);
+    let key = key.map_err(|why| rustls::Error::General(why.to_owned()))?.clone_key();
     let chain = chain.into_iter().map(CertificateDer::from).collect();
     ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .and_then(|it| it.with_no_client_auth().with_single_cert(chain, key))
         .map(Arc::new)
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                "the certificate does not match the key".to_owned()
-            }
-            other => other.to_string(),
-        })
 }
 
 /// Returns the crypto of modern TLS.

@@ -41,10 +41,10 @@ impl Args {
             }
             Some(path) => {
                 let key = key_file::read_ec_key(path, &password)?;
-                let cert = self.ecdsa_cert.as_ref().unwrap_or(path);
-                let chain = key_file::read_certificates(cert, &password)?;
+                let cert = self.ecdsa_cert.as_deref();
+                let chain = key_file::read_chain(path, cert, "--ecdsa-cert", &password)?;
                 let identity = Identity::from_der(provider, &key.der, &chain);
-                Some(identity.map_err(|error| unusable(cert, "--ecdsa-cert", error))?)
+                Some(identity.map_err(|error| unusable(path, cert, error))?)
             }
         };
         let signs = suites.iter().any(|suite| !Exchange::Rsa.has(*suite));
@@ -62,23 +62,35 @@ impl Args {
         password: &Password,
         signs: bool,
     ) -> Result<Option<Identity>, Failure> {
-        let Some(cert) = self.cert.as_ref().or(self.key.as_ref()) else { return Ok(None) };
+        let cert = self.cert.as_deref();
         let Some(path) = &self.key else {
-            let chain = key_file::read_certificates(cert, password)?;
-            let key = self.key_server.private_key(provider, &chain)?;
+            let Some(cert) = cert else { return Ok(None) };
+            let chain = key_file::read_chain(cert, Some(cert), "--cert", password)?;
+            let key = self.key_server.private_key(provider, cert, &chain)?;
             let key = key.ok_or_else(|| Failure::usage("--cert needs --key or --key-server"))?;
             let identity = Identity::new(key, &chain);
-            return identity.map(Some).map_err(|error| unusable(cert, "--cert", error));
+            return identity.map(Some).map_err(|error| unusable(cert, None, error));
         };
         let der = key_file::read_key(path, password)?.der;
-        let chain = key_file::read_certificates(cert, password)?;
+        let chain = key_file::read_certificates(cert.unwrap_or(path), password)?;
+        match (chain.is_empty(), cert) {
+            (false, _) => {}
+            (true, Some(cert)) => return Err(key_file::no_certificate("--cert", cert)),
+            (true, None) => {
+                return Err(Failure::usage(format_args!(
+                    "{} has no certificate; add one with --cert, or omit --key to have both \
+                     generated",
+                    path.display()
+                )));
+            }
+        }
         let identity = match signs {
             true => Identity::from_der(provider, &der, &chain),
             false => Identity::new(load_key(provider, path, &der)?, &chain),
         };
         identity.map(Some).map_err(|error| match error {
             IdentityError::Provider(error) => unloadable(path, error),
-            other => unusable(cert, "--cert", other),
+            other => unusable(path, cert, other),
         })
     }
 }
@@ -92,16 +104,11 @@ fn unloadable(path: &Path, error: Error) -> Failure {
     Failure::usage(format_args!("{}: {error}", path.display()))
 }
 
-/// Why a key and the certificates of a file cannot be used; `option` names the file.
-fn unusable(cert: &Path, option: &str, error: IdentityError) -> Failure {
-    let file = cert.display();
+/// Why a key and its certificates cannot be used, which are in `cert` or in the file of the key.
+fn unusable(key: &Path, cert: Option<&Path>, error: IdentityError) -> Failure {
+    let (cert, key) = (cert.unwrap_or(key).display(), key.display());
     match error {
-        IdentityError::NoCertificate if option == "--cert" => Failure::usage(format_args!(
-            "{file} has no certificate; add one with --cert, or omit --key to have both generated"
-        )),
-        IdentityError::NoCertificate => {
-            Failure::usage(format_args!("{file} has no certificate; add one with {option}"))
-        }
-        other => Failure::usage(format_args!("{file}: {other}")),
+        IdentityError::OtherKey => Failure::usage(format_args!("{cert}: {error} {key}")),
+        other => Failure::usage(format_args!("{cert}: {other}")),
     }
 }

@@ -7,13 +7,14 @@ pub use self::other::KeyServerArgs;
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use ssl_provider::{PrivateKey, Provider};
-    use ssl_provider_remote::KeyServer;
+    use ssl_provider_remote::{KeyServer, KeyServerError};
 
     use crate::exit::Failure;
+    use crate::key_server::user_id;
     use crate::keylog::certificate::{PublicKey, public_key};
 
     /// A key server, which has the key in place of a file.
@@ -25,7 +26,7 @@ mod linux {
         pub key_server: Option<PathBuf>,
 
         /// Trust a key server of this user, by number, and not only of one's own or of root
-        #[arg(long, value_name = "UID", requires = "key_server")]
+        #[arg(long, value_name = "UID", requires = "key_server", value_parser = user_id)]
         pub key_server_uid: Option<u32>,
 
         /// How long a key exchange asks the key server for its reply over and over before it
@@ -40,7 +41,8 @@ mod linux {
             self.key_server.is_some()
         }
 
-        /// Returns the private key of the first certificate, or `None` without a key server.
+        /// Returns the private key of the first certificate of the file `cert`, or `None` without a
+        /// key server.
         ///
         /// # Errors
         ///
@@ -49,17 +51,27 @@ mod linux {
         pub(crate) fn private_key(
             &self,
             provider: &Provider,
+            cert: &Path,
             chain: &[Vec<u8>],
         ) -> Result<Option<PrivateKey>, Failure> {
             let Some(path) = &self.key_server else { return Ok(None) };
+            let cert = cert.display();
             let Some(PublicKey::Rsa(modulus)) = chain.first().map(|leaf| public_key(leaf)) else {
-                return Err(Failure::usage("--cert: no certificate with an RSA key"));
+                let text = format_args!("--cert {cert}: the first certificate has no RSA key");
+                return Err(Failure::usage(text));
             };
             let server = KeyServer::at(path)
                 .trusting(self.key_server_uid)
                 .with_busy_poll(Duration::from_micros(self.key_server_busy_poll.into()));
             server.private_key(provider, &modulus).map(Some).map_err(|error| {
-                Failure::usage(format_args!("--key-server {}: {error}", path.display()))
+                let more = match &error {
+                    KeyServerError::OtherUser(uid) => {
+                        format!("; --key-server-uid {uid} trusts it")
+                    }
+                    KeyServerError::NoSuchKey => format!(" of --cert {cert}"),
+                    _ => String::new(),
+                };
+                Failure::usage(format_args!("--key-server {}: {error}{more}", path.display()))
             })
         }
     }
@@ -67,6 +79,8 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod other {
+    use std::path::Path;
+
     use ssl_provider::{PrivateKey, Provider};
 
     use crate::exit::Failure;
@@ -83,6 +97,7 @@ mod other {
         pub(crate) fn private_key(
             &self,
             _provider: &Provider,
+            _cert: &Path,
             _chain: &[Vec<u8>],
         ) -> Result<Option<PrivateKey>, Failure> {
             Ok(None)
