@@ -95,6 +95,7 @@ pub struct ServerInfo {
 
 /// The key agreement of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Agreement {
     /// The group; none for a finite field that the server chose itself.
     pub group: Option<NamedGroup>,

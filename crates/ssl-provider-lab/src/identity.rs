@@ -93,6 +93,7 @@ impl Signer {
 }
 
 /// A new key with a self-signed certificate, and both as DER to be stored.
+#[non_exhaustive]
 pub struct SelfSigned {
     /// The identity.
     pub identity: Identity,

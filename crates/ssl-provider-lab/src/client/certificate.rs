@@ -38,11 +38,19 @@ pub trait VerifyServer: fmt::Debug + Send + Sync {
 
 /// Why a server is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Distrust {
     /// The alert to send, such as [`Alert::UnknownCa`].
     pub alert: Alert,
     /// The reason in words.
     pub reason: String,
+}
+
+impl Distrust {
+    /// Ends the handshake with this alert, for this reason.
+    pub fn new(alert: Alert, reason: impl Into<String>) -> Self {
+        Self { alert, reason: reason.into() }
+    }
 }
 
 /// A private key of the client and its certificates.

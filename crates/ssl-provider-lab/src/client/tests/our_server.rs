@@ -509,7 +509,7 @@ fn whom_the_verifier_does_not_trust_is_refused_with_its_alert() {
     impl VerifyServer for TrustNone {
         fn verify(&self, chain: &[Vec<u8>], name: Option<&str>) -> Result<(), Distrust> {
             assert_eq!((chain.len(), name), (1, Some("localhost")));
-            Err(Distrust { alert: Alert::UnknownCa, reason: "nobody vouches for it".to_owned() })
+            Err(Distrust::new(Alert::UnknownCa, "nobody vouches for it"))
         }
     }
     let backend = ssl_provider::default_backend().unwrap();
