@@ -222,6 +222,8 @@ impl fmt::Display for InvalidKey {
 
 impl std::error::Error for Error {}
 
+impl std::error::Error for InvalidKey {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,5 +268,11 @@ mod tests {
             assert_eq!(error.status().code(), *code, "{error:?}");
             assert!(error.to_string().contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_an_error_by_itself() {
+        let boxed: Box<dyn std::error::Error + Send + Sync> = InvalidKey::Curve.into();
+        assert_eq!(boxed.to_string(), InvalidKey::Curve.to_string());
     }
 }

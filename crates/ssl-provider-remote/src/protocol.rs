@@ -69,6 +69,8 @@ impl fmt::Display for Malformed {
     }
 }
 
+impl std::error::Error for Malformed {}
+
 /// The name of a key: the SHA-256 of its `SubjectPublicKeyInfo` in DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub [u8; Self::LEN]);
@@ -282,6 +284,8 @@ impl fmt::Display for Status {
         })
     }
 }
+
+impl std::error::Error for Status {}
 
 /// The reply to a request, with the rest of its bytes. The content of a reply to
 /// [`Command::MasterSecret`] is secret.

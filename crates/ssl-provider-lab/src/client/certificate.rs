@@ -53,6 +53,14 @@ impl Distrust {
     }
 }
 
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Distrust {}
+
 /// A private key of the client and its certificates.
 #[derive(Debug)]
 pub struct ClientIdentity {

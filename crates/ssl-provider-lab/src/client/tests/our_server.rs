@@ -521,5 +521,8 @@ fn whom_the_verifier_does_not_trust_is_refused_with_its_alert() {
     pump(&mut client, &mut server);
     assert_eq!(client.ending(), Some(ClientEnding::Refused(Alert::UnknownCa)));
     assert!(client.fault().unwrap().to_string().contains("nobody vouches"));
+    let distrust = Distrust::new(Alert::UnknownCa, "nobody vouches for it");
+    let boxed: Box<dyn std::error::Error + Send + Sync> = distrust.into();
+    assert_eq!(boxed.to_string(), "nobody vouches for it");
     assert_eq!(client.certificates().len(), 1, "to be looked at");
 }
