@@ -32,6 +32,8 @@ mod tickets;
 pub mod worker;
 
 pub use ssl_provider_wire::Alert;
+/// What secrets are returned in: it wipes them when dropped.
+pub use zeroize::Zeroizing;
 
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::exporter::ExportFrom;
