@@ -62,10 +62,24 @@ impl fmt::Display for Distrust {
 impl std::error::Error for Distrust {}
 
 /// A private key of the client and its certificates.
-#[derive(Debug)]
 pub struct ClientIdentity {
     pub(crate) key: SigningKey,
     pub(crate) chain: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, chain } = self;
+        f.debug_struct("ClientIdentity")
+            .field("key", key)
+            .field("certificate_lens", &lens(chain))
+            .finish()
+    }
+}
+
+/// Lengths of certificates in bytes, which `Debug` prints in place of them.
+pub(crate) fn lens(certificates: &[Vec<u8>]) -> Vec<usize> {
+    certificates.iter().map(Vec::len).collect()
 }
 
 impl ClientIdentity {

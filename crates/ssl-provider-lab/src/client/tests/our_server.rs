@@ -365,6 +365,30 @@ fn a_fatal_alert_takes_every_copy_of_a_session_away() {
     assert!(resumed(session, &server).0);
 }
 
+#[test]
+fn no_certificate_is_printed_by_debug() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let provider = provider(&backend);
+    let key = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
+    let generated = Identity::of(&provider, key).unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let (client, _) = handshake(&settings_with(|_| {}), &server, None);
+    let info = client.established().unwrap();
+    let texts = [
+        format!("{generated:?}"),
+        format!("{:?}", generated.identity),
+        format!("{server:?}"),
+        format!("{:?}", rsa_identity(&provider)),
+        format!("{info:?}"),
+        format!("{client:?}"),
+    ];
+    for text in texts {
+        // All of them begin so: a SEQUENCE with a length of two bytes.
+        assert!(!text.contains("48, 130, "), "{text}");
+    }
+    assert!(format!("{info:?}").contains("certificate_lens: ["));
+}
+
 /// An identity of an RSA key.
 fn rsa_identity(provider: &Provider) -> ClientIdentity {
     let der = TestKey::rsa_1024().der;
