@@ -25,13 +25,10 @@ use ssl_provider_core::{
 const NAME: &str = "aws-lc";
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
-    let rsa = RsaInfo {
-        implementation: "AWS-LC",
-        assembly: true,
-        constant_time: ConstantTime::Claimed,
-        blinding: true,
-        fault_check: true,
-    };
+    let rsa = RsaInfo::new("AWS-LC", ConstantTime::Claimed)
+        .with_assembly(true)
+        .with_blinding(true)
+        .with_fault_check(true);
     BackendInfo::new(NAME, "ssl-provider AWS-LC Provider", library_version()).with_rsa(Some(rsa))
 });
 

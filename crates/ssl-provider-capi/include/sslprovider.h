@@ -1482,8 +1482,9 @@ SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
  * reached. Such a key does not sign, and what a policy requires of RSA is not checked for it.
  *
  * Returns NTE_NO_KEY if there is no such key, NTE_DEVICE_NOT_READY if the key server cannot be
- * reached, and NTE_BAD_TYPE if the key of the certificate is neither RSA nor on P-256, P-384 or
- * P-521.
+ * reached, NTE_BAD_TYPE if the key of the certificate is neither RSA nor on P-256, P-384 or P-521,
+ * NTE_PERM if the modulus has fewer bits than dwMinKeyBits of the policy, and NTE_INVALID_PARAMETER
+ * if SSL_PROVIDER_KEY_SERVER_UID is not a number.
  */
 SSLP_API SECURITY_STATUS WINAPI SslOpenPrivateKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1615,10 +1616,11 @@ SSLP_API SECURITY_STATUS WINAPI SslHashHandshake(
     DWORD dwFlags);
 
 /*
- * Returns the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in TLS 1.2. After
- * ClientKeyExchange it is the session hash of the extended master secret (RFC 7627), to be passed
- * as NCRYPTBUFFER_SSL_SESSION_HASH. More messages can be added afterwards. Returns
- * NTE_NOT_SUPPORTED in SSL 3.0.
+ * Returns the value of a hash of SslCreateHandshakeHash, 36 bytes before TLS 1.2 and 32 or 48 in
+ * TLS 1.2. After ClientKeyExchange it is the session hash of the extended master secret (RFC 7627),
+ * to be passed as NCRYPTBUFFER_SSL_SESSION_HASH. More messages can be added afterwards. Returns
+ * NTE_NOT_SUPPORTED in SSL 3.0, and NTE_INVALID_PARAMETER for a hash of SslCreateClientAuthHash,
+ * whose value SslComputeClientAuthHash returns.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeSessionHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1651,8 +1653,9 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
 
 /*
  * Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or "SHA512";
- * add the same messages as to the handshake hash. Returns NTE_NOT_SUPPORTED for other algorithms,
- * and NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
+ * add the same messages as to the handshake hash. SslComputeClientAuthHash returns its value, and
+ * SslComputeSessionHash refuses it. Returns NTE_NOT_SUPPORTED for other algorithms, and
+ * NTE_INVALID_PARAMETER for other protocols, where the handshake hash is used.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateClientAuthHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1693,6 +1696,13 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeClientAuthHash(
  *   SHA-512.
  * - ECDSA, 0: pbHashValue is a digest alone, of 20, 32, 48 or 64 bytes. The signature is in DER, as
  *   TLS carries it (RFC 8422, 5.4); what Windows returns is not documented.
+ *
+ * The digest of ServerKeyExchange (RFC 5246, 7.4.3) comes from a handshake hash of its own: give
+ * SslHashHandshake client random, server random and the parameters as the message carries them,
+ * then call SslComputeSessionHash. In TLS 1.2 it is SHA-384 if the hash was created for a suite
+ * with this PRF, else SHA-256; that suite need not be the negotiated one. Before, it is MD5 and
+ * SHA-1, of which ECDSA signs the last 20 bytes. The digest of CertificateVerify is that of
+ * SslComputeClientAuthHash.
  *
  * An RSA signature is as long as the modulus. An ECDSA signature differs in length from the next: a
  * NULL pbSignature asks for the longest, for which it must have room, and *pcbResult is then the

@@ -27,9 +27,10 @@ pub(crate) const SIGNED_HASHES: [(&str, HashAlgorithm); 4] = [
 
 export! {
     /// Starts a hash for the CertificateVerify of TLS 1.2 with "SHA1", "SHA256", "SHA384" or
-    /// "SHA512"; add the same messages as to the handshake hash. Returns `NTE_NOT_SUPPORTED` for
-    /// other algorithms, and `NTE_INVALID_PARAMETER` for other protocols, where the handshake hash
-    /// is used.
+    /// "SHA512"; add the same messages as to the handshake hash. `SslComputeClientAuthHash` returns
+    /// its value, and `SslComputeSessionHash` refuses it. Returns `NTE_NOT_SUPPORTED` for other
+    /// algorithms, and `NTE_INVALID_PARAMETER` for other protocols, where the handshake hash is
+    /// used.
     fn SslCreateClientAuthHash is CreateClientAuthHashFn(
         provider: ProviderHandle,
         handshake_hash: Out<HashHandle>,

@@ -54,10 +54,11 @@ export! {
 }
 
 export! {
-    /// Returns the hash of all messages so far, 36 bytes before TLS 1.2 and 32 or 48 in TLS 1.2.
-    /// After ClientKeyExchange it is the session hash of the extended master secret (RFC 7627), to
-    /// be passed as `NCRYPTBUFFER_SSL_SESSION_HASH`. More messages can be added afterwards. Returns
-    /// `NTE_NOT_SUPPORTED` in SSL 3.0.
+    /// Returns the value of a hash of `SslCreateHandshakeHash`, 36 bytes before TLS 1.2 and 32 or
+    /// 48 in TLS 1.2. After ClientKeyExchange it is the session hash of the extended master secret
+    /// (RFC 7627), to be passed as `NCRYPTBUFFER_SSL_SESSION_HASH`. More messages can be added
+    /// afterwards. Returns `NTE_NOT_SUPPORTED` in SSL 3.0, and `NTE_INVALID_PARAMETER` for a hash
+    /// of `SslCreateClientAuthHash`, whose value `SslComputeClientAuthHash` returns.
     fn SslComputeSessionHash is ComputeSessionHashFn(
         provider: ProviderHandle,
         handshake_hash: HashHandle,

@@ -10,6 +10,7 @@ use ssl_provider::{Error, PrivateKey, Provider};
 use ssl_provider_keys::PublicKey;
 use ssl_provider_remote::{KeyServer, KeyServerError};
 
+use crate::abi::NTE_NO_KEY;
 use crate::failure::Failure;
 
 /// The variable with the path of the key server's socket.
@@ -18,12 +19,12 @@ const PATH_VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER";
 /// The variable with the number of its user, if that is neither root nor the user of this process.
 const UID_VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER_UID";
 
-/// Returns the private half of a public key from the key server, if the environment names one and
-/// it has the key.
+/// Returns the private half of a public key from the key server, or `None` where the environment
+/// names none, or for a key that is not RSA.
 ///
 /// # Errors
 ///
-/// `NTE_DEVICE_NOT_READY` when the key server cannot be reached, `NTE_INVALID_PARAMETER` for a user
+/// `NTE_NO_KEY` when the key server lacks the key, `NTE_DEVICE_NOT_READY` when the key server cannot be reached, `NTE_INVALID_PARAMETER` for a user
 /// that is no number, and those of the provider.
 pub(crate) fn private_key(
     provider: &Provider,
@@ -37,7 +38,7 @@ pub(crate) fn private_key(
     };
     match server(Path::new(&path), uid).private_key(provider, &public.modulus) {
         Ok(key) => Ok(Some(key)),
-        Err(KeyServerError::NoSuchKey) => Ok(None),
+        Err(KeyServerError::NoSuchKey) => Err(NOT_SERVED),
         Err(error) => Err(Error::from(error).into()),
     }
 }
@@ -57,6 +58,12 @@ fn server(path: &Path, uid: Option<u32>) -> KeyServer {
         Some(_) | None => last.insert((KeyServer::at(path).trusting(uid), uid)).0.clone(),
     }
 }
+
+const NOT_SERVED: Failure = Failure::Status(
+    NTE_NO_KEY,
+    "no key with the public key of the certificate was imported, and the key server of \
+     SSL_PROVIDER_KEY_SERVER does not have it",
+);
 
 const BAD_UID: Error =
     Error::InvalidParameter("SSL_PROVIDER_KEY_SERVER_UID: expected the number of a user");

@@ -40,8 +40,9 @@ export! {
     /// what a policy requires of RSA is not checked for it.
     ///
     /// Returns `NTE_NO_KEY` if there is no such key, `NTE_DEVICE_NOT_READY` if the key server
-    /// cannot be reached, and `NTE_BAD_TYPE` if the key of the certificate is neither RSA nor on
-    /// P-256, P-384 or P-521.
+    /// cannot be reached, `NTE_BAD_TYPE` if the key of the certificate is neither RSA nor on P-256,
+    /// P-384 or P-521, `NTE_PERM` if the modulus has fewer bits than `dwMinKeyBits` of the policy,
+    /// and `NTE_INVALID_PARAMETER` if `SSL_PROVIDER_KEY_SERVER_UID` is not a number.
     fn SslOpenPrivateKey is OpenPrivateKeyFn(
         provider: ProviderHandle,
         private_key: Out<KeyHandle>,

@@ -7,7 +7,8 @@ use ssl_provider::{
 
 use crate::abi::{
     MS_SCHANNEL_PROVIDER, NCRYPT_IMPL_TYPE_PROPERTY, NCRYPT_NAME_PROPERTY, NCryptProviderName,
-    NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, ObjectHandle, ProviderHandle, STATUS_INVALID_HANDLE,
+    NTE_NO_MORE_ITEMS, NTE_NOT_SUPPORTED, NTE_PROV_DLL_NOT_FOUND, ObjectHandle, ProviderHandle,
+    STATUS_INVALID_HANDLE,
 };
 use crate::boundary::export;
 use crate::check::no_flags;
@@ -217,15 +218,22 @@ export! {
 }
 
 /// The backend of a provider name.
-pub(crate) fn backend_of(name: Option<&str>) -> Result<Backend, Error> {
+pub(crate) fn backend_of(name: Option<&str>) -> Result<Backend, Failure> {
     match name {
-        None | Some(MS_SCHANNEL_PROVIDER) => default_backend(),
-        Some(name) => backends()
-            .into_iter()
-            .find(|backend| backend.info().provider_name == name)
-            .ok_or(Error::NoBackend),
+        None | Some(MS_SCHANNEL_PROVIDER) => Ok(default_backend()?),
+        Some(name) => {
+            let all = backends();
+            let missing = if all.is_empty() { Error::NoBackend.into() } else { UNKNOWN_PROVIDER };
+            all.into_iter().find(|backend| backend.info().provider_name == name).ok_or(missing)
+        }
     }
 }
+
+/// As [`Error::UnknownBackend`], in words of this interface.
+const UNKNOWN_PROVIDER: Failure = Failure::Status(
+    NTE_PROV_DLL_NOT_FOUND,
+    "no provider of this name; SslEnumProtocolProviders lists them",
+);
 
 /// Returns names and comments of all providers.
 fn provider_names() -> Vec<(&'static str, String)> {

@@ -32,6 +32,13 @@ export! {
     /// - ECDSA, 0: `pbHashValue` is a digest alone, of 20, 32, 48 or 64 bytes. The signature is in
     ///   DER, as TLS carries it (RFC 8422, 5.4); what Windows returns is not documented.
     ///
+    /// The digest of ServerKeyExchange (RFC 5246, 7.4.3) comes from a handshake hash of its own:
+    /// give `SslHashHandshake` client random, server random and the parameters as the message
+    /// carries them, then call `SslComputeSessionHash`. In TLS 1.2 it is SHA-384 if the hash was
+    /// created for a suite with this PRF, else SHA-256; that suite need not be the negotiated one.
+    /// Before, it is MD5 and SHA-1, of which ECDSA signs the last 20 bytes. The digest of
+    /// CertificateVerify is that of `SslComputeClientAuthHash`.
+    ///
     /// An RSA signature is as long as the modulus. An ECDSA signature differs in length from the
     /// next: a NULL `pbSignature` asks for the longest, for which it must have room, and
     /// `*pcbResult` is then the length of this one.

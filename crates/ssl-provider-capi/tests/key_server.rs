@@ -6,6 +6,8 @@
 mod common;
 
 use std::env;
+use std::ffi::{CStr, c_char};
+use std::sync::Mutex;
 use std::thread;
 
 use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider, Side, default_backend};
@@ -14,6 +16,7 @@ use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::diagnostics::not_tested;
 use ssl_provider_testkit::exchange::premaster_secret;
 use ssl_provider_testkit::rsa_key::TestKey;
+use sslprovider::SslProviderSetTrace;
 use sslprovider::abi::{NTE_DEVICE_NOT_READY, NTE_INVALID_PARAMETER, NTE_NO_KEY};
 use windows_sys::Win32::Security::Cryptography::{
     BCryptBuffer, BCryptBufferDesc, NCRYPTBUFFER_SSL_CLIENT_RANDOM, NCRYPTBUFFER_SSL_SERVER_RANDOM,
@@ -45,7 +48,10 @@ fn a_c_program_uses_the_keys_of_a_key_server_as_its_own() {
     let (key, other) = (TestKey::rsa_2048(), TestKey::rsa_1024());
     let mut provider = 0;
     assert_eq!(call!(SslOpenProvider(&raw mut provider, std::ptr::null(), 0)), 0);
+    // SAFETY: the function may be called from any thread, and does not unwind.
+    unsafe { SslProviderSetTrace(Some(remember)) };
     assert_eq!(open(provider, &key), Err(NTE_NO_KEY), "no variable");
+    assert_eq!(last_reason(), "no key with the public key of the certificate was imported");
     // SAFETY: no other thread of this process runs yet.
     unsafe { env::set_var("SSL_PROVIDER_KEY_SERVER", &path) };
     assert_eq!(open(provider, &key), Err(NTE_DEVICE_NOT_READY), "no server");
@@ -66,6 +72,8 @@ fn a_c_program_uses_the_keys_of_a_key_server_as_its_own() {
         // The handle of the first run outlives its server.
         let private_key = *opened.get_or_insert_with(|| open(provider, &key).unwrap());
         assert_eq!(open(provider, &other), Err(NTE_NO_KEY));
+        let reason = last_reason();
+        assert!(reason.contains("the key server of SSL_PROVIDER_KEY_SERVER"), "{reason}");
         let mut rng = Rng::new(run);
         let premaster = premaster_secret(0x0303, &mut rng);
         let good = key.encrypt(&key.pad(&premaster, &mut rng));
@@ -82,6 +90,20 @@ fn a_c_program_uses_the_keys_of_a_key_server_as_its_own() {
     for handle in [opened.unwrap(), provider] {
         assert_eq!(call!(SslFreeObject(handle, 0)), 0);
     }
+}
+
+static LAST_REASON: Mutex<String> = Mutex::new(String::new());
+
+/// Remembers the reason of a call for [`last_reason`].
+unsafe extern "C" fn remember(_: *const c_char, _: i32, reason: *const c_char) {
+    // SAFETY: it is terminated and lives through the call.
+    let reason = unsafe { CStr::from_ptr(reason) };
+    *LAST_REASON.lock().unwrap() = reason.to_str().unwrap().to_owned();
+}
+
+/// Returns the reason of the last call of an export.
+fn last_reason() -> String {
+    LAST_REASON.lock().unwrap().clone()
 }
 
 /// Opens the private key by a certificate with its public half.

@@ -78,7 +78,7 @@ fn description(backend: &Backend, default: Option<&Backend>) -> String {
         ("provider", info.provider_name),
         ("library", &info.library),
         ("RSA private operation", &rsa),
-        ("FIPS 140", fips(info.fips)),
+        ("FIPS 140", info.fips.name()),
     ] {
         let _ = writeln!(text, "  {name}: {value}");
     }
@@ -108,7 +108,7 @@ fn markdown(backends: &[Backend]) -> String {
         let info = backend.info();
         let rsa = info.rsa.map_or("unsupported".to_owned(), rsa_properties);
         let name = format!("`{}`", info.name);
-        let fips = fips(info.fips).to_owned();
+        let fips = info.fips.name().to_owned();
         let groups = groups().map(|(_, group)| whose(backend, &group));
         table.row([name, rsa].into_iter().chain(groups).chain([fips]));
     }
@@ -170,20 +170,12 @@ fn whose(backend: &Backend, group: &[Operation]) -> String {
 
 fn rsa_properties(rsa: RsaInfo) -> String {
     let code = if rsa.assembly { "in assembly" } else { "in portable code" };
-    let time = match rsa.constant_time {
-        ConstantTime::Claimed => "constant-time by its authors' claim",
-        ConstantTime::Disputed => "constant-time by its authors' claim, disputed by an advisory",
-    };
+    let is_disputed = rsa.constant_time < ConstantTime::Claimed;
+    let dispute = if is_disputed { ", disputed by an advisory" } else { "" };
+    let time = format!("constant-time by its authors' claim{dispute}");
     let blinding = if rsa.blinding { "blinded" } else { "not blinded" };
     let check = if rsa.fault_check { "checked for faults" } else { "not checked for faults" };
     format!("{}: {code}, {time}, {blinding}, {check}", rsa.implementation)
-}
-
-fn fips(status: FipsStatus) -> &'static str {
-    match status {
-        FipsStatus::NotValidated => "not validated",
-        FipsStatus::Validated => "validated",
-    }
 }
 
 /// A backend as JSON.
@@ -240,10 +232,7 @@ impl<'a> JsonBackend<'a> {
             rsa: info.rsa.map(|rsa| Rsa {
                 implementation: rsa.implementation,
                 assembly: rsa.assembly,
-                constant_time: match rsa.constant_time {
-                    ConstantTime::Claimed => "claimed",
-                    ConstantTime::Disputed => "disputed",
-                },
+                constant_time: rsa.constant_time.name(),
                 blinding: rsa.blinding,
                 fault_check: rsa.fault_check,
             }),

@@ -227,6 +227,7 @@ fn parts(event: Event<'_>) -> (&'static str, Option<Peer>, String) {
                           which is on standard error";
             ("panicked", peer, detail.to_owned())
         }
+        other => ("other", None, format!("{other:?}")),
     }
 }
 

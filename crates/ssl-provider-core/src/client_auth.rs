@@ -11,6 +11,7 @@ use crate::version::{KeySchedule, ProtocolVersion};
 
 /// The kind of key that a client signs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClientKey {
     /// An RSA key.
     Rsa,

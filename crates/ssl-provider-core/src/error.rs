@@ -63,8 +63,10 @@ pub enum Error {
     Random,
     /// Memory, or room in a table, ran out.
     NoMemory,
-    /// No backend is compiled in, or none of the wanted name.
+    /// No backend is compiled in.
     NoBackend,
+    /// There are backends, but none has the wanted name.
+    UnknownBackend,
     /// The backend lacks a property that the caller required.
     RequirementNotMet(&'static str),
     /// What holds the private key cannot be reached, such as a key server; the text says why.
@@ -136,7 +138,7 @@ impl Error {
             Self::BadSignature | Self::BadFinished => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random | Self::Unavailable(_) => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
-            Self::NoBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
+            Self::NoBackend | Self::UnknownBackend => SecurityStatus::NTE_PROV_DLL_NOT_FOUND,
             Self::Backend { .. } => SecurityStatus::NTE_FAIL,
             Self::Internal(_) => SecurityStatus::NTE_INTERNAL_ERROR,
         }
@@ -172,9 +174,10 @@ impl fmt::Display for Error {
             Self::Random => f.write_str("the random number generator failed"),
             Self::NoMemory => f.write_str("out of memory, or too many live handles"),
             Self::NoBackend => f.write_str(
-                "no such crypto backend is compiled in; build with at least one of the features \
+                "no crypto backend is compiled in; build with at least one of the features \
                  aws-lc, openssl, openssl-vendored, rustcrypto, ring",
             ),
+            Self::UnknownBackend => f.write_str("no backend of this name; `backends()` lists them"),
             Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
             Self::Unavailable(why) => f.write_str(why),
             Self::Unsupported(operation) => write!(f, "the backend does not support {operation}"),
@@ -219,6 +222,8 @@ impl fmt::Display for InvalidKey {
 
 impl std::error::Error for Error {}
 
+impl std::error::Error for InvalidKey {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +254,7 @@ mod tests {
         (Error::Random, 0x8009_0030, "random"),
         (Error::NoMemory, 0x8009_000E, "memory"),
         (Error::NoBackend, 0x8009_001E, "aws-lc, openssl, openssl-vendored, rustcrypto, ring"),
+        (Error::UnknownBackend, 0x8009_001E, "no backend of this name; `backends()` lists them"),
         (Error::RequirementNotMet("FIPS"), 0x8009_0029, "FIPS"),
         (Error::Unavailable("the key server is gone"), 0x8009_0030, "key server"),
         (Error::Unsupported(Operation::RsaDecryptRaw), 0x8009_0029, "RSA"),
@@ -262,5 +268,11 @@ mod tests {
             assert_eq!(error.status().code(), *code, "{error:?}");
             assert!(error.to_string().contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_an_error_by_itself() {
+        let boxed: Box<dyn std::error::Error + Send + Sync> = InvalidKey::Curve.into();
+        assert_eq!(boxed.to_string(), InvalidKey::Curve.to_string());
     }
 }

@@ -97,3 +97,5 @@ pub use ssl_provider_memory::{
     SecretMemory, WipingAllocator, secret_memory, wipe_secret_memory_in_children,
     wipe_vector_registers,
 };
+/// What secrets are returned in: it wipes them when dropped.
+pub use zeroize::Zeroizing;

@@ -8,6 +8,7 @@ use crate::version::{KeySchedule, ProtocolVersion};
 
 /// Whether the application may read master secrets to write a key log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyLogPolicy {
     /// Master secrets stay inside.
     #[default]
@@ -18,6 +19,7 @@ pub enum KeyLogPolicy {
 
 /// Whether the application may see record keys, and take them to another process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyExportPolicy {
     /// Record keys stay inside.
     #[default]
@@ -43,6 +45,7 @@ impl KeyExportPolicy {
 /// hide that. Load a key under one policy only: two objects of one key under two rules are the same
 /// oracle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PremasterVersion {
     /// The one that the client offered: type 22 of the list, or the negotiated one without it.
     #[default]

@@ -14,6 +14,7 @@ pub struct KeyShare(PeerPublicKey);
 
 /// How a blob holds a public key of key agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShareFormat {
     /// `BCRYPT_ECCPUBLIC_BLOB`: on P-256, P-384, P-521, or X25519 as the curve without a name.
     Ecc,

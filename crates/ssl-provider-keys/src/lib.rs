@@ -12,6 +12,9 @@ mod key;
 mod key_share;
 mod rsa_key;
 
+/// What secrets are returned in: it wipes them when dropped.
+pub use zeroize::Zeroizing;
+
 pub use crate::blob::BlobType;
 pub use crate::ec_key::{EcAlgorithm, EcPublicKey};
 pub use crate::error::KeyError;

@@ -13,6 +13,7 @@ mod hello;
 mod session;
 mod settings;
 
+use std::fmt;
 use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use ssl_provider::{CipherSuiteInfo, Error, ProtocolVersion, SignatureScheme};
 use ssl_provider_wire::{Alert, Assembler, ContentType, Malformed};
 
 use crate::alert::in_protocol;
+use crate::client::certificate::lens;
 use crate::client::fault::{Refused, refuse};
 use crate::client::handshake::State;
 use crate::client::hello::Offer;
@@ -40,7 +42,6 @@ pub use crate::client::settings::{
 const MAX_IDLE_RECORDS: u32 = 32;
 
 /// A connection of the client to a server.
-#[derive(Debug)]
 pub struct ClientConnection {
     settings: Arc<ClientSettings>,
     state: State,
@@ -67,8 +68,11 @@ pub struct ClientConnection {
     fault: Option<ServerFault>,
 }
 
+// Not the data, which may be secret, and not the certificates, which are long.
+ssl_provider::redacted_debug! { ClientConnection { established, ending, fault, .. } }
+
 /// What was negotiated with a server whose Finished has been verified.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerInfo {
     /// The version.
@@ -93,8 +97,38 @@ pub struct ServerInfo {
     pub certificates: Arc<[Vec<u8>]>,
 }
 
+impl fmt::Debug for ServerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            protocol,
+            suite,
+            agreement,
+            extended_master_secret,
+            encrypt_then_mac,
+            secure_renegotiation,
+            application_protocol,
+            resumed,
+            client_certificate,
+            certificates,
+        } = self;
+        f.debug_struct("ServerInfo")
+            .field("protocol", protocol)
+            .field("suite", suite)
+            .field("agreement", agreement)
+            .field("extended_master_secret", extended_master_secret)
+            .field("encrypt_then_mac", encrypt_then_mac)
+            .field("secure_renegotiation", secure_renegotiation)
+            .field("application_protocol", application_protocol)
+            .field("resumed", resumed)
+            .field("client_certificate", client_certificate)
+            .field("certificate_lens", &lens(certificates))
+            .finish()
+    }
+}
+
 /// The key agreement of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Agreement {
     /// The group; none for a finite field that the server chose itself.
     pub group: Option<NamedGroup>,

@@ -12,6 +12,7 @@ use ssl_provider::{Error, MasterKey, RANDOMS_LEN};
 /// based on the new master secret for any subsequent application-level authentication. In
 /// particular, it MUST disable" RFC 5705.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExportFrom {
     /// Those with the extended master secret.
     #[default]

@@ -5,6 +5,7 @@ use ssl_provider_wire::KeyExchangeParameters;
 
 /// A group of ephemeral keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NamedGroup {
     /// A curve, of ECDHE.
     Curve(NamedCurve),

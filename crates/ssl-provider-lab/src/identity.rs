@@ -43,7 +43,6 @@ pub struct Identity {
 }
 
 /// A private key and its certificates.
-#[derive(Debug)]
 pub(crate) struct Credential {
     /// Decrypts premaster secrets.
     decrypts: Option<PrivateKey>,
@@ -51,6 +50,17 @@ pub(crate) struct Credential {
     signs: Option<Signer>,
     /// The Certificate message, the same for every client.
     certificate_message: Vec<u8>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { decrypts, signs, certificate_message } = self;
+        f.debug_struct("Credential")
+            .field("decrypts", decrypts)
+            .field("signs", signs)
+            .field("certificate_message_len", &certificate_message.len())
+            .finish()
+    }
 }
 
 /// A private key that signs.
@@ -93,6 +103,7 @@ impl Signer {
 }
 
 /// A new key with a self-signed certificate, and both as DER to be stored.
+#[non_exhaustive]
 pub struct SelfSigned {
     /// The identity.
     pub identity: Identity,

@@ -8,6 +8,44 @@
 //! [`client`] is the other side, also without sockets: it connects to old devices, and refuses
 //! servers that deviate from the protocol.
 //!
+//! # Without sockets
+//!
+//! Both sides are driven the same way: pass on what was received, take the data, and send the
+//! output. This server returns what the client sends, until the client closes:
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//! use std::sync::Arc;
+//!
+//! use ssl_provider_lab::{Connection, Settings};
+//!
+//! fn serve(mut socket: impl Read + Write, settings: &Arc<Settings>) -> io::Result<()> {
+//!     let mut connection = Connection::new(Arc::clone(settings));
+//!     let mut buffer = [0; 4096];
+//!     while connection.ending().is_none() {
+//!         let len = socket.read(&mut buffer)?;
+//!         if len == 0 {
+//!             // Without close_notify: what was received may be cut off.
+//!             return Err(io::ErrorKind::UnexpectedEof.into());
+//!         }
+//!         connection.receive(&buffer[..len]);
+//!         let data = connection.take_data();
+//!         connection.send(&data);
+//!         if connection.is_closed_by_client() {
+//!             connection.close();
+//!         }
+//!         // After an alert too, which is part of the output.
+//!         let sent = connection.output().len();
+//!         socket.write_all(connection.output())?;
+//!         connection.sent(sent);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`client::ClientConnection`] has its ClientHello in the output from the start: send before the
+//! first `read`.
+//!
 //! [`worker`] runs the threads of a server so that a panic does not end it.
 
 #![forbid(unsafe_code)]
@@ -32,6 +70,8 @@ mod tickets;
 pub mod worker;
 
 pub use ssl_provider_wire::Alert;
+/// What secrets are returned in: it wipes them when dropped.
+pub use zeroize::Zeroizing;
 
 pub use crate::connection::{Connection, Ending, SessionInfo};
 pub use crate::exporter::ExportFrom;

@@ -24,6 +24,7 @@ use crate::worker::run_workers;
 use poller::{Poller, Serving};
 
 /// Limits of a server. A connection takes a few kB of memory usually, and half a megabyte at most.
+/// Later versions have more fields: end with `..Limits::default()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Number of threads, at least one.
@@ -63,6 +64,7 @@ impl Limits {
 
 /// What happened on a connection.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// The handshake is complete.
     Established {
@@ -89,6 +91,7 @@ pub enum Event<'a> {
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum End {
     /// By an alert.
     Tls(Ending),

@@ -78,6 +78,7 @@ pub const LEGACY_SUITES: [CipherSuite; 7] = [
 
 /// Whether a client certificate is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClientAuth {
     /// It is not requested.
     #[default]

@@ -69,13 +69,10 @@ use of_rsa_only;
 pub type MultiBuffer = Composed<Batches>;
 
 /// What we claim of multi-buffer RSA: of the arithmetic alone, without the library that is inside.
-pub const RSA_INFO: RsaInfo = RsaInfo {
-    implementation: "multi-buffer RSA of ssl-provider",
-    assembly: false,
-    constant_time: ConstantTime::Claimed,
-    blinding: true,
-    fault_check: true,
-};
+pub const RSA_INFO: RsaInfo =
+    RsaInfo::new("multi-buffer RSA of ssl-provider", ConstantTime::Claimed)
+        .with_blinding(true)
+        .with_fault_check(true);
 
 /// Returns the name of the instructions that batches use on this processor, such as `AVX-IFMA`;
 /// `None` if it has none of them.

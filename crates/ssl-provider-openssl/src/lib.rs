@@ -28,18 +28,16 @@ const NAME: &str = "openssl";
 const CONSTANT_TIME_SINCE: i64 = 0x3000_0080;
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
-    let rsa = RsaInfo {
-        implementation: "OpenSSL",
-        assembly: true,
-        constant_time: if version::number() >= CONSTANT_TIME_SINCE {
-            ConstantTime::Claimed
-        } else {
-            ConstantTime::Disputed
-        },
-        blinding: true,
-        // OpenSSL raises the result to e, and computes again without the primes when that differs.
-        fault_check: true,
+    let constant_time = if version::number() >= CONSTANT_TIME_SINCE {
+        ConstantTime::Claimed
+    } else {
+        ConstantTime::Disputed
     };
+    let rsa = RsaInfo::new("OpenSSL", constant_time)
+        .with_assembly(true)
+        .with_blinding(true)
+        // OpenSSL raises the result to e, and computes again without the primes when that differs.
+        .with_fault_check(true);
     let library = version::version().to_owned();
     BackendInfo::new(NAME, "ssl-provider OpenSSL Provider", library).with_rsa(Some(rsa))
 });

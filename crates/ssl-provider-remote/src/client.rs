@@ -66,6 +66,7 @@ struct Pool {
 
 /// The public half of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PublicKey {
     /// The modulus, big-endian without leading zeros.
     pub modulus: Vec<u8>,
@@ -75,6 +76,7 @@ pub struct PublicKey {
 
 /// Why a key server cannot be used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum KeyServerError {
     /// Nothing can be connected to at this path.
     CannotConnect(PathBuf, io::Error),

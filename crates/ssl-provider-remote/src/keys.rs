@@ -31,6 +31,7 @@ struct ServedKey {
 
 /// Why a key cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CannotAdd {
     /// The key cannot be loaded.
     Key(Error),

@@ -5,6 +5,9 @@
 #![cfg_attr(target_os = "linux", doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 
+/// What secrets are returned in: it wipes them when dropped.
+pub use zeroize::Zeroizing;
+
 pub mod protocol;
 
 #[cfg(target_os = "linux")]

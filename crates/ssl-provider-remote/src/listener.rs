@@ -31,6 +31,7 @@ pub struct Listener {
 
 /// Why a key server cannot listen at a path.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CannotListen {
     /// Another process listens there.
     InUse,

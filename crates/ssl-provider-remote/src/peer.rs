@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 
 /// The process at the other end of a socket, as it was when it connected (`SO_PEERCRED`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Peer {
     /// Effective user.
     pub uid: u32,

@@ -50,6 +50,7 @@ pub const MAX_REPLY_LEN: usize = HEADER_LEN + 2 * (2 + MAX_MODULUS_LEN);
 
 /// What is not a message. Connections with such bytes are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Malformed {
     /// Another version of the protocol.
     Version(u8),
@@ -67,6 +68,8 @@ impl fmt::Display for Malformed {
         }
     }
 }
+
+impl std::error::Error for Malformed {}
 
 /// The name of a key: the SHA-256 of its `SubjectPublicKeyInfo` in DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,6 +119,7 @@ pub struct Request<'a> {
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Command<'a> {
     /// The public half of the key at an index; [`Status::NoSuchKey`] behind the last.
     PublicKey {
@@ -227,6 +231,7 @@ macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
         /// Why a request was not done. Nothing that a ciphertext decides is a reason.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum Status {
             $($(#[$doc])* $name,)*
         }
@@ -279,6 +284,8 @@ impl fmt::Display for Status {
         })
     }
 }
+
+impl std::error::Error for Status {}
 
 /// The reply to a request, with the rest of its bytes. The content of a reply to
 /// [`Command::MasterSecret`] is secret.

@@ -24,7 +24,7 @@ use crate::listener::Listener;
 use crate::peer::Peer;
 use crate::protocol::{MAX_REQUEST_LEN, Malformed, Reply, Request, Status, VERSION, message_len};
 
-/// Limits of a server.
+/// Limits of a server. Later versions have more fields: end with `..Limits::default()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Number of threads.
@@ -54,6 +54,7 @@ impl Default for Limits {
 
 /// What the owner of a server wants to know.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A peer was disconnected that is not served.
     Refused(Peer),

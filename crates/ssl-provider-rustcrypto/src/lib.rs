@@ -30,13 +30,9 @@ const VERSIONS: [&[(&str, &str)]; 4] =
 ///
 /// RUSTSEC-2023-0071 (Marvin) states that its time may reveal the plaintext. Its authors state that
 /// 0.10 is fixed; as of 2026-11-22 the advisory lists no patched release.
-pub const RSA_INFO: RsaInfo = RsaInfo {
-    implementation: "RustCrypto rsa",
-    assembly: false,
-    constant_time: ConstantTime::Disputed,
-    blinding: true,
-    fault_check: true,
-};
+pub const RSA_INFO: RsaInfo = RsaInfo::new("RustCrypto rsa", ConstantTime::Disputed)
+    .with_blinding(true)
+    .with_fault_check(true);
 
 static INFO: LazyLock<BackendInfo> = LazyLock::new(|| {
     let crates = VERSIONS.concat();

@@ -75,9 +75,12 @@ pub fn register(backend: impl Into<Backend>) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NoBackend`] when it is neither compiled in nor registered.
+/// [`Error::UnknownBackend`] when it is neither compiled in nor registered, and
+/// [`Error::NoBackend`] when no backend is.
 pub fn backend(name: &str) -> Result<Backend, Error> {
-    backends().into_iter().find(|backend| backend.info().name == name).ok_or(Error::NoBackend)
+    let all = backends();
+    let missing = if all.is_empty() { Error::NoBackend } else { Error::UnknownBackend };
+    all.into_iter().find(|backend| backend.info().name == name).ok_or(missing)
 }
 
 /// Returns the backend for an application that names none.
@@ -236,7 +239,9 @@ mod tests {
             let refused = register(Backend::new(Named(info)));
             assert!(matches!(refused, Err(Error::InvalidParameter(_))), "{name} {provider_name}");
         }
-        assert_eq!(backend(good), Err(Error::NoBackend));
+        let is_empty = backends().is_empty();
+        let missing = if is_empty { Error::NoBackend } else { Error::UnknownBackend };
+        assert_eq!(backend(good), Err(missing));
     }
 
     #[cfg(feature = "multi-buffer")]

@@ -160,23 +160,27 @@ static void counting(void)
 
 static char last_function[64];
 static SECURITY_STATUS last_status;
-static int has_reason;
+static char last_reason[160];
 
 static void remember(const char *function, SECURITY_STATUS status, const char *reason)
 {
     strncpy(last_function, function, sizeof(last_function) - 1);
     last_status = status;
-    has_reason = reason[0] != 0;
+    strncpy(last_reason, reason, sizeof(last_reason) - 1);
 }
 
 static void trace(void)
 {
+    NCRYPT_PROV_HANDLE none = 77;
     SslProviderSetTrace(remember);
     EXPECT(NTE_INVALID_PARAMETER, SslFreeBuffer(NULL));
     CHECK(strcmp(last_function, "SslFreeBuffer") == 0);
-    CHECK(last_status == NTE_INVALID_PARAMETER && has_reason);
+    CHECK(last_status == NTE_INVALID_PARAMETER && last_reason[0] != 0);
     OK(SslFreeObject(open_provider(), 0));
-    CHECK(strcmp(last_function, "SslFreeObject") == 0 && last_status == 0 && !has_reason);
+    CHECK(strcmp(last_function, "SslFreeObject") == 0 && last_status == 0 && last_reason[0] == 0);
+    EXPECT(NTE_PROV_DLL_NOT_FOUND, SslOpenProvider(&none, BCRYPT_RSA_ALGORITHM, 0));
+    CHECK(none == 0 && strstr(last_reason, "SslEnumProtocolProviders lists them") != NULL);
+    OK(SslFreeObject(open_provider(), 0));
     SslProviderSetTrace(NULL);
     EXPECT(NTE_INVALID_PARAMETER, SslFreeBuffer(NULL));
     CHECK(strcmp(last_function, "SslFreeObject") == 0);

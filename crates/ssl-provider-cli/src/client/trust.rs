@@ -95,7 +95,7 @@ impl Verifier {
 
     /// Verifies a chain now.
     fn check(&self, chain: &[Vec<u8>], now: UnixTime) -> Result<(), Distrust> {
-        let distrust = |alert, reason: String| Distrust { alert, reason };
+        let distrust = |alert, reason: String| Distrust::new(alert, reason);
         if let Some(problem) = &self.roots.problem {
             return Err(distrust(Alert::UnknownCa, problem.clone()));
         }
@@ -196,10 +196,10 @@ fn check_leaf(leaf: &EndEntityCert<'_>) -> Result<(), Distrust> {
     let bits = PublicKeyDer::from_der(&info).ok().and_then(|key| key.modulus_bits());
     match bits.filter(|bits| *bits < MIN_MODULUS_BITS) {
         None => Ok(()),
-        Some(bits) => Err(Distrust {
-            alert: Alert::InsufficientSecurity,
-            reason: format!("its RSA key has {bits} bits; at least {MIN_MODULUS_BITS} are needed"),
-        }),
+        Some(bits) => Err(Distrust::new(
+            Alert::InsufficientSecurity,
+            format!("its RSA key has {bits} bits; at least {MIN_MODULUS_BITS} are needed"),
+        )),
     }
 }
 

@@ -173,7 +173,7 @@ fn key_exchange(info: &ServerInfo) -> String {
         return format!("none, of the session {}", info.suite.key_exchange.name());
     }
     match info.agreement {
-        Some(Agreement { group, bits, scheme }) => {
+        Some(Agreement { group, bits, scheme, .. }) => {
             let group = match group {
                 Some(group) => group.name().to_owned(),
                 None => format!("a group of the server's own, {bits} bits"),

@@ -32,6 +32,7 @@ pub(super) fn as_json(event: Event<'_>, advisor: &Advisor) -> Value {
         Event::CannotAccept { error } => {
             json!({ "event": "cannot accept", "detail": error.to_string() })
         }
+        other => json!({ "event": "other", "detail": format!("{other:?}") }),
     }
 }
 
@@ -50,6 +51,7 @@ pub(super) fn as_text(event: Event<'_>, advisor: &Advisor) -> String {
         Event::CannotAccept { error } => {
             format!("cannot accept connections, so idle ones are closed sooner: {error}")
         }
+        other => format!("{other:?}"),
     }
 }
 
@@ -81,5 +83,6 @@ fn reason(how: End) -> (&'static str, Option<String>) {
         End::Tls(Ending::FailedByClient(code)) => ("failed by client", Some(Alert::name_of(code))),
         End::Lost => ("lost", None),
         End::TimedOut => ("timed out", None),
+        _ => ("ended", None),
     }
 }

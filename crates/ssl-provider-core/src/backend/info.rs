@@ -47,6 +47,7 @@ impl BackendInfo {
 
 /// Properties of a backend's RSA private operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RsaInfo {
     /// Whose code runs.
     pub implementation: &'static str,
@@ -62,6 +63,30 @@ pub struct RsaInfo {
 }
 
 impl RsaInfo {
+    /// Describes an operation in portable code, without blinding and without a check for faults.
+    pub const fn new(implementation: &'static str, constant_time: ConstantTime) -> Self {
+        let (assembly, blinding, fault_check) = (false, false, false);
+        Self { implementation, assembly, constant_time, blinding, fault_check }
+    }
+
+    /// Sets whether its arithmetic is in assembly.
+    #[must_use]
+    pub const fn with_assembly(self, assembly: bool) -> Self {
+        Self { assembly, ..self }
+    }
+
+    /// Sets whether the ciphertext is blinded.
+    #[must_use]
+    pub const fn with_blinding(self, blinding: bool) -> Self {
+        Self { blinding, ..self }
+    }
+
+    /// Sets whether the result is checked against faults.
+    #[must_use]
+    pub const fn with_fault_check(self, fault_check: bool) -> Self {
+        Self { fault_check, ..self }
+    }
+
     /// Returns what holds of two implementations of which either may run, by the name of both.
     #[must_use]
     pub fn of_both(self, other: Self, implementation: &'static str) -> Self {
@@ -77,6 +102,7 @@ impl RsaInfo {
 
 /// What the authors of an RSA implementation claim about its time, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ConstantTime {
     /// An open advisory states that the time may reveal the plaintext (Marvin).
     Disputed,
@@ -84,11 +110,32 @@ pub enum ConstantTime {
     Claimed,
 }
 
+impl ConstantTime {
+    /// Returns the name, such as `claimed`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disputed => "disputed",
+            Self::Claimed => "claimed",
+        }
+    }
+}
+
 /// FIPS 140 status, weakest first, so that the status of a whole is the minimum of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum FipsStatus {
     /// No validated module is in use.
     NotValidated,
     /// A validated module is in use.
     Validated,
+}
+
+impl FipsStatus {
+    /// Returns the status in words, such as `not validated`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotValidated => "not validated",
+            Self::Validated => "validated",
+        }
+    }
 }

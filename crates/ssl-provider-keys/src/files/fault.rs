@@ -155,6 +155,8 @@ impl fmt::Display for Fault {
 
 impl error::Error for KeyFileError {}
 
+impl error::Error for Fault {}
+
 impl From<KeyError> for Fault {
     fn from(error: KeyError) -> Self {
         match error {

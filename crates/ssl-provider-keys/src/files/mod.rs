@@ -31,6 +31,7 @@ pub use self::fault::{Fault, KeyFileError};
 pub struct Password(pub Option<Zeroizing<String>>);
 
 /// A private key from a file.
+#[non_exhaustive]
 pub struct KeyDer {
     /// The file, and the number of the key in it where there are several: `server.pem#2`.
     pub label: String,

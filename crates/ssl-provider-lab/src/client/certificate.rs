@@ -38,6 +38,7 @@ pub trait VerifyServer: fmt::Debug + Send + Sync {
 
 /// Why a server is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Distrust {
     /// The alert to send, such as [`Alert::UnknownCa`].
     pub alert: Alert,
@@ -45,11 +46,40 @@ pub struct Distrust {
     pub reason: String,
 }
 
+impl Distrust {
+    /// Ends the handshake with this alert, for this reason.
+    pub fn new(alert: Alert, reason: impl Into<String>) -> Self {
+        Self { alert, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Distrust {}
+
 /// A private key of the client and its certificates.
-#[derive(Debug)]
 pub struct ClientIdentity {
     pub(crate) key: SigningKey,
     pub(crate) chain: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, chain } = self;
+        f.debug_struct("ClientIdentity")
+            .field("key", key)
+            .field("certificate_lens", &lens(chain))
+            .finish()
+    }
+}
+
+/// Lengths of certificates in bytes, which `Debug` prints in place of them.
+pub(crate) fn lens(certificates: &[Vec<u8>]) -> Vec<usize> {
+    certificates.iter().map(Vec::len).collect()
 }
 
 impl ClientIdentity {

@@ -155,6 +155,8 @@ impl ServerFault {
     }
 }
 
+impl std::error::Error for ServerFault {}
+
 impl fmt::Display for ServerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -6,25 +6,34 @@
 //! Both sides generate a key for one handshake, exchange the public halves, and agree.
 //!
 //! ```
-//! use ssl_provider::{CipherSuite, Group, NamedCurve, ParameterList, ProtocolVersion, Provider};
-//! use ssl_provider::{Side, SignatureScheme};
+//! use ssl_provider::{CipherSuite, Group, HashAlgorithm, NamedCurve, ParameterList};
+//! use ssl_provider::{ProtocolVersion, Provider, Side, SignatureScheme};
 //!
 //! # fn main() -> Result<(), ssl_provider::Error> {
 //! # let key_der = include_bytes!(concat!(
 //! #     env!("CARGO_MANIFEST_DIR"), "/crates/ssl-provider-testkit/keys/rsa-2048.der"));
-//! # let (client_random, server_random) = ([1; 32], [2; 32]);
-//! # let digest_of = |_: &[u8]| [7; 32];
 //! let provider = Provider::open(ssl_provider::default_backend()?);
 //! let version = ProtocolVersion::TLS1_2;
 //! let suite = CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
 //! let group = Group::from(NamedCurve::Secp256r1);
+//!
+//! // Of the hellos; each side makes its own.
+//! let (mut client_random, mut server_random) = ([0; 32], [0; 32]);
+//! for random in [&mut client_random, &mut server_random] {
+//!     provider.backend().random().fill(random)?;
+//! }
 //! let randoms = ParameterList::new().client_random(client_random).server_random(server_random);
 //!
 //! // The server: its public key goes into ServerKeyExchange, signed with the certificate's key.
 //! let signing_key = provider.load_signing_key(key_der)?;
 //! let server = provider.generate_ephemeral_key(group.clone())?;
 //! let to_client = server.public_key().to_vec();
-//! let digest = digest_of(&to_client);
+//! // The parameters: named_curve, its number, the length of a point on P-256, and the point.
+//! let [high, low] = NamedCurve::Secp256r1.wire().to_be_bytes();
+//! let parameters = [&[3, high, low, 65][..], &to_client].concat();
+//! let mut digest = [0; 32];
+//! let signed: [&[u8]; 3] = [&client_random, &server_random, &parameters];
+//! provider.backend().hashing().hash(HashAlgorithm::Sha256, &signed, &mut digest)?;
 //! let signature = signing_key.sign(SignatureScheme::RsaSha256, &digest)?;
 //! # assert_eq!(signature.len(), 256);
 //!
@@ -49,9 +58,9 @@
 //! # }
 //! ```
 //!
-//! - The digest is the hash of the scheme over client random, server random and the parameters as
-//!   the message carries them (RFC 5246 section 7.4.3). [`SignatureScheme::hashes`] names the
-//!   hashes: MD5 and SHA-1 one after the other for RSA before TLS 1.2.
+//! - The digest is of client random, server random and the parameters as the message carries them
+//!   (RFC 5246 section 7.4.3; RFC 8422 section 5.4). [`SignatureScheme::hashes`] names its hashes:
+//!   MD5 and SHA-1 one after the other for RSA before TLS 1.2.
 //!   [`Provider::verify_signature`] is the client's part; verify before you agree.
 //! - [`Group::public_key`] refuses what is not of the group's form, and the agreement a point that
 //!   is not on its curve, as [`Error::BadKeyShare`]: send `illegal_parameter`.

@@ -58,12 +58,22 @@
 //!   [`RecordOptions`]. Without it, padding and MAC are checked in constant time (Lucky Thirteen),
 //!   which costs more.
 //!
+//! # Keys for other protocols
+//!
+//! [`MasterKey::export_keying_material`] derives keys for a protocol that runs along with the
+//! connection, such as DTLS-SRTP (RFC 5705), and [`MasterKey::eap_key_block`] those of EAP-TLS and
+//! EAP-TTLSv0. Both need the randoms. Without the extended master secret, another connection may
+//! export the same: its master secret and randoms can be equal (triple handshake; RFC 7627 section
+//! 5.4).
+//!
 //! # Another process
 //!
 //! Where [`Policy::key_export`] allows it, [`RecordKey::export`] takes a key with its state to
 //! another process, and [`Provider::import_record_key`] goes on there.
 //!
 //! [`HandshakeHash`]: crate::HandshakeHash
+//! [`MasterKey::eap_key_block`]: crate::MasterKey::eap_key_block
+//! [`MasterKey::export_keying_material`]: crate::MasterKey::export_keying_material
 //! [`MasterKey::verify_finished`]: crate::MasterKey::verify_finished
 //! [`MasterKey::verify_data`]: crate::MasterKey::verify_data
 //! [`RecordKey`]: crate::RecordKey

@@ -48,7 +48,8 @@
 //!
 //! - **Forged handles**: a handle is a number in a keyed table, never a pointer ([`HandleTable`]).
 //! - **Secrets in logs and in freed memory**: secret types print no byte, are wiped on drop, and
-//!   can be neither cloned nor compared ([`MasterSecret`]).
+//!   can be neither cloned nor compared ([`MasterSecret`]). What libraries free is wiped too where
+//!   the program makes [`WipingAllocator`] its global allocator.
 //!
 //! # What a caller could undo
 //!
@@ -86,3 +87,4 @@
 //! [`Policy::min_modulus_bits`]: crate::Policy::min_modulus_bits
 //! [`HandleTable`]: crate::HandleTable
 //! [`MasterSecret`]: crate::MasterSecret
+//! [`WipingAllocator`]: crate::WipingAllocator

@@ -32,13 +32,9 @@ pub fn open() -> Result<Backend, Error> {
     Ok(Backend::new(Composed::new(whole, Token(alone), rest)))
 }
 
-const RSA: RsaInfo = RsaInfo {
-    implementation: "rsa of the token",
-    assembly: false,
-    constant_time: ConstantTime::Disputed,
-    blinding: true,
-    fault_check: true,
-};
+const RSA: RsaInfo = RsaInfo::new("rsa of the token", ConstantTime::Disputed)
+    .with_blinding(true)
+    .with_fault_check(true);
 
 #[derive(Debug)]
 struct Token(BackendInfo);

@@ -365,6 +365,30 @@ fn a_fatal_alert_takes_every_copy_of_a_session_away() {
     assert!(resumed(session, &server).0);
 }
 
+#[test]
+fn no_certificate_is_printed_by_debug() {
+    let backend = ssl_provider::default_backend().unwrap();
+    let provider = provider(&backend);
+    let key = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
+    let generated = Identity::of(&provider, key).unwrap();
+    let server = server_settings_on(&backend, |_| {});
+    let (client, _) = handshake(&settings_with(|_| {}), &server, None);
+    let info = client.established().unwrap();
+    let texts = [
+        format!("{generated:?}"),
+        format!("{:?}", generated.identity),
+        format!("{server:?}"),
+        format!("{:?}", rsa_identity(&provider)),
+        format!("{info:?}"),
+        format!("{client:?}"),
+    ];
+    for text in texts {
+        // All of them begin so: a SEQUENCE with a length of two bytes.
+        assert!(!text.contains("48, 130, "), "{text}");
+    }
+    assert!(format!("{info:?}").contains("certificate_lens: ["));
+}
+
 /// An identity of an RSA key.
 fn rsa_identity(provider: &Provider) -> ClientIdentity {
     let der = TestKey::rsa_1024().der;
@@ -509,7 +533,7 @@ fn whom_the_verifier_does_not_trust_is_refused_with_its_alert() {
     impl VerifyServer for TrustNone {
         fn verify(&self, chain: &[Vec<u8>], name: Option<&str>) -> Result<(), Distrust> {
             assert_eq!((chain.len(), name), (1, Some("localhost")));
-            Err(Distrust { alert: Alert::UnknownCa, reason: "nobody vouches for it".to_owned() })
+            Err(Distrust::new(Alert::UnknownCa, "nobody vouches for it"))
         }
     }
     let backend = ssl_provider::default_backend().unwrap();
@@ -521,5 +545,8 @@ fn whom_the_verifier_does_not_trust_is_refused_with_its_alert() {
     pump(&mut client, &mut server);
     assert_eq!(client.ending(), Some(ClientEnding::Refused(Alert::UnknownCa)));
     assert!(client.fault().unwrap().to_string().contains("nobody vouches"));
+    let distrust = Distrust::new(Alert::UnknownCa, "nobody vouches for it");
+    let boxed: Box<dyn std::error::Error + Send + Sync> = distrust.into();
+    assert_eq!(boxed.to_string(), "nobody vouches for it");
     assert_eq!(client.certificates().len(), 1, "to be looked at");
 }
