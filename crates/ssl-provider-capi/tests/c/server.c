@@ -453,15 +453,19 @@ static int serve_attackers(int listener, int pipe_end)
 /* As many as there are attackers at a time, and more, since one may hold several connections. */
 #define PROCESSES 40
 
-static int be_attacked(int listener)
+/* Keeps the signals that end the server under attack for sigwait. */
+static void hold_signals(sigset_t *signals)
+{
+    CHECK(sigemptyset(signals) == 0);
+    CHECK(sigaddset(signals, SIGTERM) == 0 && sigaddset(signals, SIGCHLD) == 0);
+    CHECK(sigprocmask(SIG_BLOCK, signals, NULL) == 0);
+}
+
+static int be_attacked(int listener, const sigset_t *signals)
 {
     int ends[2], each, failed = 0, status = 0, signal_number = 0;
-    sigset_t signals;
     CHECK(pipe(ends) == 0);
     CHECK(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
-    CHECK(sigemptyset(&signals) == 0);
-    CHECK(sigaddset(&signals, SIGTERM) == 0 && sigaddset(&signals, SIGCHLD) == 0);
-    CHECK(sigprocmask(SIG_BLOCK, &signals, NULL) == 0);
     for (each = 0; each < PROCESSES; each++) {
         pid_t process = fork();
         CHECK(process >= 0);
@@ -470,7 +474,7 @@ static int be_attacked(int listener)
             exit(serve_attackers(listener, ends[0]));
         }
     }
-    CHECK(sigwait(&signals, &signal_number) == 0);
+    CHECK(sigwait(signals, &signal_number) == 0);
     if (signal_number == SIGCHLD) {
         fprintf(stderr, "a process has ended that should not\n");
         failed = 1;
@@ -493,6 +497,7 @@ int main(int count, char **arguments)
     int listener = socket(AF_INET, SOCK_STREAM, 0), connections, failed = 0;
     int attacked = count == 3 && strcmp(arguments[1], "attacked") == 0;
     NCRYPT_PROV_HANDLE provider;
+    sigset_t signals;
     CHECK(count == 2 || attacked);
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
@@ -506,11 +511,13 @@ int main(int count, char **arguments)
         asks = must_have || strcmp(arguments[2], "request") == 0;
         leaks = strcmp(arguments[2], "leaking") == 0;
         seconds = 10;
+        /* Whoever reads the port may end the server at once. */
+        hold_signals(&signals);
     }
     printf("%d\n", ntohs(address.sin_port));
     CHECK(fflush(stdout) == 0);
     if (attacked) {
-        return be_attacked(listener);
+        return be_attacked(listener, &signals);
     }
     provider = open_all();
     connections = atoi(arguments[1]);

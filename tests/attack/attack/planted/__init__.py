@@ -143,7 +143,8 @@ def _ends_are_seen(program: Path) -> bool:
     found = {}
     with servers.in_c(program, 0, "planted", "none") as server:
         found["no fault of the server in C"] = server.trouble() is None
-    found["no fault at its end"] = server.at_the_end is None
+    at_the_end = server.at_the_end
+    found["no fault at its end"] = at_the_end is None
     with servers.in_c(program, 0, "planted", "leaking") as server:
         pass
     found["a key that is left behind"] = "are left" in (server.at_the_end or "")
@@ -156,6 +157,8 @@ def _ends_are_seen(program: Path) -> bool:
         found["a process that crashes"] = server.trouble() is not None
     for name, right in found.items():
         print(f"{name}: {'as it should be' if right else 'WRONG'}")
+    if at_the_end:
+        print(f"  {at_the_end}")
     return all(found.values())
 
 
