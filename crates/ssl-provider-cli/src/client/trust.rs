@@ -134,7 +134,7 @@ impl Verifier {
                 | Error::InvalidSignatureForPublicKey
                 | Error::UnsupportedSignatureAlgorithmContext(_),
             ) if is_pinned => {}
-            // The signature is its own; a root of the same name, such as localhost, has another key.
+            // The signature is its own; a root of the same name (localhost) has another key.
             Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey)
                 if is_self_signed && !is_root =>
             {

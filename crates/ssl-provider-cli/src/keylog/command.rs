@@ -63,8 +63,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", group = "outputs")]
     pub dsb: Option<PathBuf>,
 
-    /// Replace the files of --output and --dsb if they exist; that of --output only if a session was
-    /// opened
+    /// Replace the files of --output and --dsb if they exist; that of --output only if a session
+    /// was opened
     #[arg(long, requires = "outputs")]
     pub force: bool,
 
