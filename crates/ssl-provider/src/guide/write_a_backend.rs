@@ -11,8 +11,8 @@
 //! | the master secret only | [`RsaKeyExchange`] | [`Provider::private_key_of_exchange`] |
 //!
 //! With the raw result, core does implicit rejection. With the second, the holder must: its
-//! contract says how. The crate `ssl-provider-remote` has such a holder: a key server for Linux, and
-//! its client, whose `KeyServer::private_key` returns a key for imports.
+//! contract says how. The crate `ssl-provider-remote` has such a holder: a key server for Linux,
+//! and its client, whose `KeyServer::private_key` returns a key for imports.
 //!
 //! # A library
 //!
