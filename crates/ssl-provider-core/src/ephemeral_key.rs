@@ -242,7 +242,7 @@ impl Provider {
                 true => secret.iter().take_while(|byte| **byte == 0).count(),
                 false => 0,
             };
-            MasterKey::of_premaster(&connection, side, &secret[zeros..], seed)
+            MasterKey::of_premaster_unwiped(&connection, side, &secret[zeros..], seed)
         })
     }
 

@@ -37,10 +37,20 @@ impl MasterKey {
         premaster: &[u8],
         seed: MasterSeed<'_>,
     ) -> Result<Self, Error> {
-        let mut secret = MasterSecret::zeroed();
         with_stack_wiped::<_, STACK_LEN>(|| {
-            connection.master_secret_of(premaster, seed, &mut secret)
-        })?;
+            Self::of_premaster_unwiped(connection, side, premaster, seed)
+        })
+    }
+
+    /// The same where the caller wipes the stack.
+    pub(crate) fn of_premaster_unwiped(
+        connection: &SecurityParameters,
+        side: Side,
+        premaster: &[u8],
+        seed: MasterSeed<'_>,
+    ) -> Result<Self, Error> {
+        let mut secret = MasterSecret::zeroed();
+        connection.master_secret_of(premaster, seed, &mut secret)?;
         Ok(Self { parameters: connection.clone(), side, secret })
     }
 

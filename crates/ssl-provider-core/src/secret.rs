@@ -83,8 +83,8 @@ secret! {
     pub(crate) ProcessSecret, 32
 }
 
-/// Bytes of stack that a library may use while it derives secrets or makes a cipher of a key: 8 000
-/// were seen, and a backend that wipes by itself wipes 12 KiB.
+/// Bytes of stack that a library may use for an operation on a curve, or while it derives secrets or
+/// makes a cipher of a key: 8 000 were seen, and a backend that wipes by itself wipes 12 KiB.
 pub(crate) const STACK_LEN: usize = 16 * 1024;
 
 /// Does `work`, and wipes the vector registers and the `N` bytes of stack below it, where it may
@@ -113,14 +113,10 @@ pub fn with_stack_wiped<T, const N: usize>(work: impl FnOnce() -> T) -> T {
 /// RSA modulus. Which it is is public.
 pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() -> T) -> T {
     match is_on_curve {
-        true => with_stack_wiped::<_, CURVE_STACK_LEN>(work),
+        true => with_stack_wiped::<_, STACK_LEN>(work),
         false => with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(work),
     }
 }
-
-/// Bytes of stack that a library may use for an operation on a curve; AWS-LC was seen to use more
-/// than 16 KiB for X25519.
-const CURVE_STACK_LEN: usize = 24 * 1024;
 
 /// Bytes of stack that a library may use for an operation with numbers as long as an RSA modulus;
 /// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
