@@ -24,8 +24,8 @@ const UID_VARIABLE: &str = "SSL_PROVIDER_KEY_SERVER_UID";
 ///
 /// # Errors
 ///
-/// `NTE_NO_KEY` when the key server lacks the key, `NTE_DEVICE_NOT_READY` when it cannot be reached,
-/// `NTE_INVALID_PARAMETER` for a user that is no number, and those of the provider.
+/// `NTE_NO_KEY` when the key server lacks the key, `NTE_DEVICE_NOT_READY` when it cannot be
+/// reached, `NTE_INVALID_PARAMETER` for a user that is no number, and those of the provider.
 pub(crate) fn private_key(
     provider: &Provider,
     public: &PublicKey,

@@ -83,8 +83,8 @@ secret! {
     pub(crate) ProcessSecret, 32
 }
 
-/// Bytes of stack that a library may use for an operation on a curve, or while it derives secrets or
-/// makes a cipher of a key: 8 000 were seen, and a backend that wipes by itself wipes 12 KiB.
+/// Bytes of stack that a library may use for an operation on a curve, or while it derives secrets
+/// or makes a cipher of a key: 8 000 were seen, and a backend that wipes by itself wipes 12 KiB.
 pub(crate) const STACK_LEN: usize = 16 * 1024;
 
 /// Does `work`, and wipes the vector registers and the `N` bytes of stack below it, where it may
