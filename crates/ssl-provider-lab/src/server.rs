@@ -79,7 +79,8 @@ pub enum Event<'a> {
         peer: SocketAddr,
         /// How it ended.
         how: End,
-        /// Why the client was refused, if known; see [`Connection::cause`].
+        /// Why the client was refused, if known; see
+        /// [`Connection::cause`](crate::Connection::cause).
         cause: Option<&'a Cause>,
     },
     /// A connection could not be accepted for lack of file descriptors or memory. Reported once.
