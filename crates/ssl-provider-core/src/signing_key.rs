@@ -5,7 +5,7 @@ use crate::backend::{Backend, SignatureKey};
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::public_key::{Curve, KeyKind};
-use crate::secret::with_stack_of_key_wiped;
+use crate::secret::{LONG_NUMBERS_STACK_LEN, with_stack_of_key_wiped, with_stack_wiped};
 use crate::signing_key_der::SigningKeyDer;
 
 /// A private key that a provider signs with (`SslSignHash`). It belongs to the backend that loaded
@@ -87,7 +87,9 @@ impl Provider {
             SigningKeyDer::Ec(ec) => KeyKind::Ec(ec.curve()),
         };
         let load = || self.backend().signatures().load(&der);
-        let key = with_stack_of_key_wiped(matches!(kind, KeyKind::Ec(_)), load)?;
+        // Deeper than a key on a curve needs: what the caller left there while it made the DER
+        // would be copied along with what the library moves.
+        let key = with_stack_wiped::<_, LONG_NUMBERS_STACK_LEN>(load)?;
         Ok(SigningKey { backend: self.backend().clone(), kind, key })
     }
 }
