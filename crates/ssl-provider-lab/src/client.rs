@@ -30,7 +30,9 @@ use crate::exporter::{ExportFrom, Exporter, NOT_ESTABLISHED};
 use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
 
-pub use crate::client::certificate::{ClientIdentity, Distrust, VerifyServer};
+pub use crate::client::certificate::{
+    CERTIFICATE_OF_ANOTHER_KEY, ClientIdentity, Distrust, VerifyServer,
+};
 pub use crate::client::fault::ServerFault;
 pub use crate::client::session::{ClientSession, Resumption};
 pub use crate::client::settings::{

@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ impl Server {
             let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
         };
         let (accepted, reported) = (AtomicU64::new(0), AtomicBool::new(false));
-        let open = AtomicUsize::new(0);
+        let open = AtomicU64::new(0);
         let serving = Serving {
             settings: &settings,
             limits,

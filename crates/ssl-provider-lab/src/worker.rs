@@ -3,6 +3,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// What one thread of a server does.
@@ -17,6 +18,33 @@ pub trait Worker: Send {
     /// Ends every connection that it has: [`serve`](Self::serve) has panicked outside the work for
     /// a single one, so none of them can be relied on. It is called again after this.
     fn abandon_all(&mut self);
+}
+
+/// The place of a connection among those that may be open at a time on all threads together, which
+/// its end makes free.
+#[derive(Debug)]
+pub struct Place<'a>(&'a AtomicU64);
+
+impl<'a> Place<'a> {
+    /// Takes a place; none if `most` are taken. It is taken before the connection is accepted, so
+    /// that two threads cannot both take the last one.
+    ///
+    /// - `open`: the number of places that are taken, which nothing else changes.
+    pub fn take(open: &'a AtomicU64, most: u64) -> Option<Self> {
+        let place = Self(open);
+        (place.0.fetch_add(1, Ordering::AcqRel) < most).then_some(place)
+    }
+
+    /// Whether `most` places are taken.
+    pub fn is_none_left(open: &AtomicU64, most: u64) -> bool {
+        open.load(Ordering::Acquire) >= most
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Runs each worker on a thread of its own until all of them have ended.

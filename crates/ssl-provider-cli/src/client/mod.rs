@@ -10,10 +10,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ssl_provider::{Backend, CipherSuite, Error, KeyLogPolicy, Policy, ProtocolVersion, Provider};
+use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::client::{
-    ClientIdentity, ClientOptions, ClientSettings, DEFAULT_GROUPS, default_client_suites,
-    legacy_client_suites,
+    CERTIFICATE_OF_ANOTHER_KEY, ClientIdentity, ClientOptions, ClientSettings, DEFAULT_GROUPS,
+    default_client_suites, legacy_client_suites,
 };
 use ssl_provider_lab::{KeyLog, NamedGroup};
 
@@ -219,9 +219,6 @@ impl ClientArgs {
     }
 }
 
-/// How the lab client says that a certificate is of another key.
-const OTHER_KEY: &str = "certificates: the first one does not match the private key";
-
 /// Loads the key and the certificates of a client, if there is a key. `cert_option` names the file
 /// of the certificates; by default they are in that of the key.
 pub(crate) fn identity(
@@ -241,7 +238,7 @@ pub(crate) fn identity(
     let chain = key_file::read_chain(path, cert, cert_option, &password)?;
     let cert = cert.unwrap_or(path);
     ClientIdentity::new(provider, key, chain).map(Some).map_err(|error| match error {
-        Error::InvalidParameter(OTHER_KEY) => {
+        CERTIFICATE_OF_ANOTHER_KEY => {
             let key = path.display();
             let why = "the first certificate does not match the private key";
             failure(cert, &format_args!("{why} {key}"))

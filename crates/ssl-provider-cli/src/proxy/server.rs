@@ -7,16 +7,15 @@ use std::mem;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
-use ssl_provider_lab::worker::{Worker, run_workers};
+use ssl_provider_lab::worker::{Place, Worker, run_workers};
 
 use super::Shared;
 use super::ending::Ended;
-use super::metrics::Metrics;
 use super::pair::{Context, Pair, Step};
 
 /// What the proxy reports while it runs.
@@ -152,25 +151,7 @@ struct Serving<'a> {
 
 impl Serving<'_> {
     fn is_full(self) -> bool {
-        self.shared.metrics.active.load(Ordering::Acquire) >= self.shared.limits.connections
-    }
-}
-
-/// The place of a connection among those that may be open, which its end makes free.
-struct Place<'a>(&'a AtomicU64);
-
-impl<'a> Place<'a> {
-    /// Takes a place before the connection is accepted, so that two threads cannot both take the
-    /// last one.
-    fn take(metrics: &'a Metrics, most: u64) -> Option<Self> {
-        let place = Self(&metrics.active);
-        (place.0.fetch_add(1, Ordering::AcqRel) < most).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        Place::is_none_left(&self.shared.metrics.active, self.shared.limits.connections)
     }
 }
 
@@ -296,7 +277,9 @@ impl<'a> Poller<'a> {
     fn accept(&mut self) {
         let Some(listener) = &self.listener else { return };
         let shared = self.serving.shared;
-        let Some(place) = Place::take(&shared.metrics, shared.limits.connections) else { return };
+        let Some(place) = Place::take(&shared.metrics.active, shared.limits.connections) else {
+            return;
+        };
         match listener.accept() {
             Ok((stream, peer)) => {
                 shared.metrics.accepted.fetch_add(1, Ordering::Relaxed);

@@ -87,8 +87,8 @@ impl ClientIdentity {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for an empty, overlong or unreadable chain and for a certificate
-    /// of another key, which is seen by signing; errors of signing.
+    /// [`CERTIFICATE_OF_ANOTHER_KEY`], which is seen by signing; [`Error::InvalidParameter`] for an
+    /// empty, overlong or unreadable chain; errors of signing.
     pub fn new(provider: &Provider, key: SigningKey, chain: Vec<Vec<u8>>) -> Result<Self, Error> {
         let leaf = chain.first().ok_or(Error::InvalidParameter("certificates: none"))?;
         if chain.iter().map(Vec::len).sum::<usize>() > MAX_OWN_CHAIN_LEN {
@@ -104,15 +104,17 @@ impl ClientIdentity {
         let signature = key.sign(scheme, &digest)?;
         provider.verify_signature(&public_key, scheme, &digest, &signature).map_err(|error| {
             match error {
-                Error::BadSignature | Error::InvalidParameter(_) => Error::InvalidParameter(
-                    "certificates: the first one does not match the private key",
-                ),
+                Error::BadSignature | Error::InvalidParameter(_) => CERTIFICATE_OF_ANOTHER_KEY,
                 other => other,
             }
         })?;
         Ok(Self { key, chain })
     }
 }
+
+/// The error of [`ClientIdentity::new`] where the first certificate is not of the private key.
+pub const CERTIFICATE_OF_ANOTHER_KEY: Error =
+    Error::InvalidParameter("certificates: the first one does not match the private key");
 
 /// What a server asks of a client certificate.
 #[derive(Debug)]

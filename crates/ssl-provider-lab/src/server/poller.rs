@@ -6,7 +6,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ use super::client::{Client, LINGER};
 use super::{End, Event, LISTENER, Limits, StopHandle, WAKER, with_advice};
 use crate::connection::Ending;
 use crate::settings::Settings;
-use crate::worker::Worker;
+use crate::worker::{Place, Worker};
 
 /// Bytes read at once.
 const READ_LEN: usize = 16 << 10;
@@ -35,7 +35,7 @@ pub(super) struct Serving<'a> {
     pub settings: &'a Arc<Settings>,
     pub limits: Limits,
     /// Number of open connections.
-    pub open: &'a AtomicUsize,
+    pub open: &'a AtomicU64,
     /// Number of accepted connections.
     pub accepted: &'a AtomicU64,
     /// Whether a lack of file descriptors or memory has been reported.
@@ -44,21 +44,10 @@ pub(super) struct Serving<'a> {
     pub observer: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
-/// The place of a connection among those that may be open, which its end makes free.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    /// Takes a place before the connection is accepted, so that two threads cannot both take the
-    /// last one.
-    fn take(open: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let place = Self(open);
-        (place.0.fetch_add(1, Ordering::AcqRel) < most).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+impl Serving<'_> {
+    /// How many connections may be open.
+    fn most_open(&self) -> u64 {
+        self.limits.connections.try_into().unwrap_or(u64::MAX)
     }
 }
 
@@ -172,7 +161,7 @@ impl<'a> Poller<'a> {
     }
 
     fn is_full(&self) -> bool {
-        self.serving.open.load(Ordering::Acquire) >= self.serving.limits.connections
+        Place::is_none_left(self.serving.open, self.serving.most_open())
     }
 
     fn may_accept(&self) -> bool {
@@ -181,7 +170,7 @@ impl<'a> Poller<'a> {
 
     fn accept(&mut self) {
         let Serving { open, limits, .. } = self.serving;
-        let Some(place) = Place::take(open, limits.connections) else { return };
+        let Some(place) = Place::take(open, self.serving.most_open()) else { return };
         // Counted before it is accepted, so that two threads cannot both take the last one.
         let number = self.serving.accepted.fetch_add(1, Ordering::AcqRel) + 1;
         let last = limits.total.is_some_and(|total| number >= total);
