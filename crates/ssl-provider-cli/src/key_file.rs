@@ -85,7 +85,7 @@ pub(crate) fn read_chain(
     option: &str,
     password: &Password,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let chain = read_certificates(cert.unwrap_or(key), password)?;
+    let chain = read_certificates(cert.unwrap_or(key), password).map_err(not_usable)?;
     match (chain.is_empty(), cert) {
         (false, _) => Ok(chain),
         (true, Some(cert)) => Err(no_certificate(option, cert)),
@@ -103,10 +103,9 @@ pub(crate) fn no_certificate(option: &str, file: &Path) -> Failure {
     Failure::usage(format_args!("{option} {file}: no certificate in PEM or PKCS#12"))
 }
 
-impl From<KeyFileError> for Failure {
-    fn from(error: KeyFileError) -> Self {
-        Self::Usage(explain(&error))
-    }
+/// The failure where a key file is not usable.
+pub(crate) fn not_usable(error: KeyFileError) -> Failure {
+    Failure::Usage(explain(&error))
 }
 
 /// Where the password is when no file is named.

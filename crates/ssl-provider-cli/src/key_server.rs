@@ -13,7 +13,7 @@ use ssl_provider_remote::{
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
-use crate::key_file::{self, PasswordArgs};
+use crate::key_file::{self, PasswordArgs, not_usable};
 use crate::report::{ReportArgs, Reporter};
 
 /// Arguments of `sslprov key-server`.
@@ -164,7 +164,7 @@ impl Args {
         let mut keys = ServedKeys::new(backend, self.allow_ssl3);
         let password = self.password.password()?;
         for path in &self.key {
-            for key in key_file::read_keys(path, &password)? {
+            for key in key_file::read_keys(path, &password).map_err(not_usable)? {
                 keys.add(&key.der)
                     .map_err(|error| Failure::usage(format_args!("{}: {error}", key.label)))?;
             }

@@ -3,13 +3,11 @@
 
 #![forbid(unsafe_code)]
 
-pub mod backend_choice;
 pub mod backends;
 pub mod capture;
 mod client;
 pub mod connect;
 mod counted;
-pub mod exit;
 mod hex;
 pub mod import;
 pub mod key_file;
@@ -18,8 +16,6 @@ mod key_log;
 pub mod key_server;
 pub mod keylog;
 mod listen_address;
-mod outputs;
-mod panics;
 mod protocol_argument;
 pub mod proxy;
 pub mod record;
@@ -27,14 +23,16 @@ pub mod report;
 pub mod serve;
 mod suite_argument;
 pub mod suites;
-mod table;
 pub mod tls;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use crate::exit::{Failure, Outcome};
+pub use ssl_provider_command::exit::{Failure, Outcome};
+pub use ssl_provider_command::{backend_choice, exit};
+use ssl_provider_command::{outputs, panics, table};
+use ssl_provider_compare as compare;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -61,6 +59,9 @@ pub enum Command {
     /// Keep private keys in a process of their own, which does RSA key exchanges for others
     #[cfg(target_os = "linux")]
     KeyServer(Box<key_server::Args>),
+    /// Commands that compare backends.
+    #[command(flatten)]
+    Compare(compare::Command),
     /// List the compiled-in crypto backends, and whose code performs each operation
     Backends(backends::Args),
     /// List the known cipher suites
@@ -79,6 +80,7 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::Proxy(args) => proxy::run(args),
         #[cfg(target_os = "linux")]
         Command::KeyServer(args) => key_server::run(args),
+        Command::Compare(command) => command.run(),
         Command::Backends(args) => backends::run(args),
         Command::Suites(args) => suites::run(args),
     };

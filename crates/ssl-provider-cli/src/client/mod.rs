@@ -21,7 +21,7 @@ use crate::backend_choice::OneBackendArgs;
 use crate::client::target::Target;
 use crate::client::trust::{Roots, Trust, Verifier};
 use crate::exit::Failure;
-use crate::key_file::{self, PasswordArgs};
+use crate::key_file::{self, PasswordArgs, not_usable};
 use crate::{key_log, protocol_argument, suite_argument};
 
 /// The options of a TLS client.
@@ -206,7 +206,8 @@ impl ClientArgs {
     ) -> Result<(Verifier, Trust), Failure> {
         let roots = match &self.ca_file {
             Some(path) => {
-                let certificates = key_file::read_certificates(path, &key_file::Password(None))?;
+                let certificates = key_file::read_certificates(path, &key_file::Password(None))
+                    .map_err(not_usable)?;
                 if certificates.is_empty() {
                     let file = path.display();
                     return Err(Failure::usage(format_args!("{file}: no certificate in PEM")));
@@ -233,7 +234,7 @@ pub(crate) fn identity(
     let failure = |path: &Path, why: &dyn fmt::Display| {
         Failure::usage(format_args!("{}: {why}", path.display()))
     };
-    let key = key_file::read_signing_key(path, &password)?;
+    let key = key_file::read_signing_key(path, &password).map_err(not_usable)?;
     let key = provider.load_signing_key(&key.der).map_err(|error| failure(path, &error))?;
     let chain = key_file::read_chain(path, cert, cert_option, &password)?;
     let cert = cert.unwrap_or(path);

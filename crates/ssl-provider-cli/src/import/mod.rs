@@ -18,7 +18,7 @@ use ssl_provider::{CipherSuite, Policy, PremasterVersion, ProtocolVersion};
 
 use crate::backend_choice::BackendArgs;
 use crate::exit::{Failure, Outcome, print, tell};
-use crate::key_file::PasswordArgs;
+use crate::key_file::{PasswordArgs, not_usable};
 use crate::protocol_argument;
 use crate::suite_argument;
 
@@ -175,7 +175,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             // clap guarantees that the key is there.
             let path = args.key.clone().unwrap_or_default();
             let keys = Keys::new(&importer, &password, PathBuf::new(), None);
-            let key = keys.read(&path)?;
+            let key = keys.read(&path).map_err(not_usable)?;
             let answer = importer.answer(0, Ok(Some((exchange, key))));
             let mut tally = Tally::default();
             write_answer(&answer, &mut tally)?;

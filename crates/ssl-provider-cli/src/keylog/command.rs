@@ -18,7 +18,9 @@ use super::{dsb, input};
 use crate::backend_choice::{BackendArgs, MultiBufferArgs};
 use crate::capture::source;
 use crate::exit::{Failure, Outcome};
-use crate::key_file::{Fault, KeyDer, KeyFileError, PasswordArgs, read_keys, read_keys_even_weak};
+use crate::key_file::{
+    Fault, KeyDer, KeyFileError, PasswordArgs, not_usable, read_keys, read_keys_even_weak,
+};
 use crate::outputs;
 
 /// Arguments of `sslprov keylog`.
@@ -242,7 +244,7 @@ fn load_keys(args: &Args) -> Result<Vec<Keyring>, Failure> {
 fn unusable(error: KeyFileError) -> Failure {
     match error.fault {
         Fault::Weak(_) => Failure::Usage(format!("{error}; --allow-weak-keys takes it")),
-        _ => error.into(),
+        _ => not_usable(error),
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::exit::Failure;
-use crate::key_file::{self, PasswordArgs};
+use crate::key_file::{self, PasswordArgs, not_usable};
 
 /// Returns the configuration with a key and its certificates, which may be in the file of the key.
 ///
@@ -23,7 +23,7 @@ pub(super) fn from_files(
 ) -> Result<Arc<ServerConfig>, Failure> {
     let provider = provider()?;
     let password = password.password()?;
-    let key_der = key_file::read_signing_key(key, &password)?.der;
+    let key_der = key_file::read_signing_key(key, &password).map_err(not_usable)?.der;
     let chain = key_file::read_chain(key, cert, "--cert", &password)?;
     config(provider, &key_der, chain).map_err(|error| {
         let (cert, key) = (cert.unwrap_or(key).display(), key.display());

@@ -6,7 +6,7 @@ use ssl_provider::{CipherSuite, Error, KeyExchange, PrivateKey, Provider};
 use ssl_provider_lab::{Identity, IdentityError};
 
 use crate::exit::Failure;
-use crate::key_file::{self, Password};
+use crate::key_file::{self, Password, not_usable};
 use crate::serve::{Args, Exchange};
 
 impl Args {
@@ -40,7 +40,7 @@ impl Args {
                 ));
             }
             Some(path) => {
-                let key = key_file::read_ec_key(path, &password)?;
+                let key = key_file::read_ec_key(path, &password).map_err(not_usable)?;
                 let cert = self.ecdsa_cert.as_deref();
                 let chain = key_file::read_chain(path, cert, "--ecdsa-cert", &password)?;
                 let identity = Identity::from_der(provider, &key.der, &chain);
@@ -71,8 +71,9 @@ impl Args {
             let identity = Identity::new(key, &chain);
             return identity.map(Some).map_err(|error| unusable(cert, None, error));
         };
-        let der = key_file::read_key(path, password)?.der;
-        let chain = key_file::read_certificates(cert.unwrap_or(path), password)?;
+        let der = key_file::read_key(path, password).map_err(not_usable)?.der;
+        let chain =
+            key_file::read_certificates(cert.unwrap_or(path), password).map_err(not_usable)?;
         match (chain.is_empty(), cert) {
             (false, _) => {}
             (true, Some(cert)) => return Err(key_file::no_certificate("--cert", cert)),

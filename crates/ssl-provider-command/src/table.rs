@@ -3,23 +3,24 @@
 use std::fmt::Write;
 
 /// Rows of cells under a header.
-pub(crate) struct Table {
+#[derive(Clone, Debug)]
+pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with only its header.
-    pub(crate) fn new<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Self {
+    pub fn new<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Self {
         Self { rows: vec![header.map(str::to_owned).to_vec()] }
     }
 
     /// Adds a row, as wide as the header.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
     /// Returns the table for a terminal: columns as wide as their widest cell.
-    pub(crate) fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -40,7 +41,7 @@ impl Table {
     }
 
     /// Returns the table as GitHub Markdown.
-    pub(crate) fn to_markdown(&self) -> String {
+    pub fn to_markdown(&self) -> String {
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
             let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();

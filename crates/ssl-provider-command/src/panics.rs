@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// Reports panics of this process like this.
-pub(crate) fn install_hook() {
+pub fn install_hook() {
     panic::set_hook(Box::new(|info| {
         let place =
             info.location().map(|it| format!("{}:{}:{}", it.file(), it.line(), it.column()));
@@ -33,7 +33,7 @@ pub(crate) fn install_hook() {
 }
 
 /// Returns where this thread has panicked, the last time only, and forgets it.
-pub(crate) fn last() -> Option<String> {
+pub fn last() -> Option<String> {
     LAST.take()
 }
 

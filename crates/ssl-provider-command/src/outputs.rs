@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::exit::Failure;
 
 /// A file of the command line if it is given, with the name of its option, such as `--output`.
-pub(crate) type Named<'a> = (&'a str, Option<&'a Path>);
+pub type Named<'a> = (&'a str, Option<&'a Path>);
 
 /// Checks that no output is also an input or another output, through any path or link.
 /// Devices and pipes lose nothing when written, so they are not checked.
@@ -16,7 +16,7 @@ pub(crate) type Named<'a> = (&'a str, Option<&'a Path>);
 /// # Errors
 ///
 /// [`Failure::Usage`] that names both files.
-pub(crate) fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Failure> {
+pub fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Failure> {
     let outputs: Vec<_> = outputs.iter().filter_map(given).collect();
     for (at, (name, path)) in outputs.iter().enumerate() {
         let Some(place) = Place::of(path) else { continue };

@@ -1,0 +1,53 @@
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]).
+//! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
+
+#![forbid(unsafe_code)]
+
+pub mod crosscheck;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use ssl_provider_command::exit::{Failure, Outcome};
+use ssl_provider_command::panics;
+
+/// The subcommands that compare backends.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask every backend the same questions and compare their answers
+    Crosscheck(Box<crosscheck::Args>),
+}
+
+impl Command {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    ///
+    /// Those of the subcommand: [`Failure::Usage`] for arguments and files that are not usable, and
+    /// [`Failure::Output`] or [`Failure::Write`] when a report cannot be written.
+    pub fn run(&self) -> Result<Outcome, Failure> {
+        match self {
+            Self::Crosscheck(args) => crosscheck::run(args),
+        }
+    }
+}
+
+/// The command line of a binary that has nothing but these subcommands.
+#[derive(Debug, Parser)]
+#[command(about = "Compare a crypto backend with others", max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs the subcommand that the command line names, on all backends that are compiled in or
+/// registered, and returns its exit code. A failure is reported on standard error.
+pub fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    panics::install_hook();
+    match command_line.command.run() {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => failure.report(),
+    }
+}
