@@ -77,6 +77,13 @@ impl Curve {
         (x.to_bytes_be().len() <= self.curve.coordinate_len()).then(|| self.encode(&Some((x, y))))
     }
 
+    /// Whether an uncompressed point is on the curve.
+    pub fn is_on_curve(&self, public_key: &[u8]) -> bool {
+        let Some((x, y)) = self.decode(public_key) else { return false };
+        let square = (x.pow(3) + &self.a * &x + &self.b) % &self.p;
+        x < self.p && y < self.p && &y * &y % &self.p == square
+    }
+
     fn coordinate(&self, number: &BigUint) -> Vec<u8> {
         let bytes = number.to_bytes_be();
         [vec![0; self.curve.coordinate_len() - bytes.len()], bytes].concat()

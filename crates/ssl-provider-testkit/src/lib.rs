@@ -41,6 +41,7 @@ pub mod exchange;
 pub mod fake;
 pub mod group;
 pub mod known_random;
+pub mod question;
 pub mod reference;
 pub mod rsa_key;
 pub mod signature;
