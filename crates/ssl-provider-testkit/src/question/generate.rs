@@ -42,8 +42,10 @@ pub struct Generator {
 /// What a kind makes: what is asked, in words, the question, and its answer where it is known.
 type Made = (&'static str, Question, Option<Answer>);
 
+type Make = fn(&Generator, &mut Rng, &[&Subject]) -> Made;
+
 /// Every kind, with the share of the questions that it has.
-const KINDS_OF_QUESTIONS: &[(usize, fn(&Generator, &mut Rng, &[&Subject]) -> Made)] = &[
+const KINDS_OF_QUESTIONS: &[(usize, Make)] = &[
     (10, Generator::import),
     (1, Generator::session_keys),
     (1, Generator::finished),
