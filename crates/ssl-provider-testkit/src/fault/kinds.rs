@@ -301,7 +301,8 @@ faults! {
     /// Signatures are not checked.
     SignatureIsNotChecked = "signature-is-not-checked" in verify(&ANY_SIGNATURE);
     /// ECDSA signatures may have a byte after their end.
-    SignatureMayBeTooLong = "signature-may-be-too-long" in verify(&ANY_SIGNATURE);
+    SignatureMayBeTooLong = "signature-may-be-too-long" in
+        verify(&[SignatureAlgorithm::Ecdsa]);
     /// Bad signatures have an error of the library.
     BadSignaturesHaveAnErrorOfTheirOwn = "bad-signatures-have-an-error-of-their-own" in
         verify(&ANY_SIGNATURE);
