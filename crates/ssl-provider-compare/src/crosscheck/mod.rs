@@ -3,6 +3,7 @@
 //! Questions are the conformance cases and the generated questions of `ssl-provider-testkit`, and
 //! what is read from files. [`run_with`] takes more, for commands that read captures and batches.
 
+pub mod drill;
 pub mod engine;
 pub mod files;
 pub mod matrix;
@@ -13,12 +14,16 @@ use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 use ssl_provider::{Backend, backends};
 use ssl_provider_command::exit::{Failure, Outcome, print, tell};
 use ssl_provider_command::outputs::{self, write_new};
+use ssl_provider_command::table::Table;
+use ssl_provider_testkit::fault::Fault;
 use ssl_provider_testkit::question::generate::Generator;
 use ssl_provider_testkit::question::{Subject, Vector};
 
+use self::drill::Drill;
 use self::engine::Plan;
 use self::matrix::{Matrix, State};
 
@@ -75,6 +80,20 @@ pub struct Args {
     /// Replace files that exist
     #[arg(long)]
     pub force: bool,
+
+    /// Put a fault into a backend, to see that it is found: its cells turn red. May be repeated, for
+    /// other backends
+    #[arg(long, value_name = "BACKEND:FAULT", value_parser = parse_fault)]
+    pub inject_fault: Vec<(String, Fault)>,
+
+    /// Put every known fault into a backend, one after the other, and check that each is found where
+    /// it is and nowhere else. With --backend, into each of those; else into the default one
+    #[arg(long, conflicts_with_all = ["inject_fault", "vectors", "html", "junit", "only"])]
+    pub drill: bool,
+
+    /// List the known faults
+    #[arg(long, exclusive = true)]
+    pub list_faults: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -96,7 +115,9 @@ Examples:
   sslprov crosscheck
   sslprov crosscheck --generate 10000 --html matrix.html tests/vectors
   sslprov crosscheck --backend aws-lc,openssl --only ECDSA --no-cases
-  sslprov crosscheck --json | jq '.disagreements[].test' -r";
+  sslprov crosscheck --json | jq '.disagreements[].test' -r
+  sslprov crosscheck --inject-fault openssl:prf-sha384-is-sha256 --no-cases
+  sslprov crosscheck --drill";
 
 /// Questions of somebody else, each with its group, a word such as `batch`.
 pub type Extra = Vec<(&'static str, Vector)>;
@@ -117,7 +138,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 ///
 /// Those of [`run`].
 pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
-    let chosen = choose(&args.backend)?;
+    if args.list_faults {
+        print(list_of_faults())?;
+        return Ok(Outcome::All);
+    }
+    if args.drill {
+        return run_drill(args);
+    }
+    let chosen = inject(choose(&args.backend)?, &args.inject_fault)?;
     check_outputs(args)?;
     let mut vectors = files::read(&args.vectors)?;
     vectors.extend(extra);
@@ -126,7 +154,7 @@ pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
         vectors,
         cases: !args.no_cases,
         limit: Duration::from_millis(args.limit),
-        jobs: args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+        jobs: jobs(args),
         only: args.only.clone(),
     };
     let subjects: Vec<Subject> = chosen.iter().map(Subject::new).collect();
@@ -138,6 +166,62 @@ pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
     progress.finish_and_clear();
     write_reports(args, &matrix)?;
     Ok(outcome(&matrix))
+}
+
+/// Reads the value of `--inject-fault`.
+fn parse_fault(text: &str) -> Result<(String, Fault), String> {
+    let (backend, name) = text.split_once(':').ok_or("expected BACKEND:FAULT")?;
+    let fault = Fault::from_name(name)
+        .ok_or_else(|| format!("no fault {name}; `--list-faults` lists them"))?;
+    Ok((backend.to_owned(), fault))
+}
+
+fn list_of_faults() -> String {
+    let mut table = Table::new(["fault", "what is wrong"]);
+    for fault in Fault::ALL {
+        table.row([fault.name().to_owned(), fault.description().to_owned()]);
+    }
+    table.to_text()
+}
+
+/// Puts faults into those of the backends that they name.
+fn inject(mut chosen: Vec<Backend>, faults: &[(String, Fault)]) -> Result<Vec<Backend>, Failure> {
+    for (name, fault) in faults {
+        let known: Vec<_> = chosen.iter().map(|backend| backend.info().name).collect();
+        let found = chosen.iter_mut().find(|backend| backend.info().name == name);
+        let backend = found.ok_or_else(|| {
+            let known = known.join(", ");
+            Failure::Usage(format!("--inject-fault {name}:{}: choose from {known}", fault.name()))
+        })?;
+        tell(format_args!("{name} has a fault on purpose: {}", fault.description()));
+        *backend = fault.inject(backend).backend().clone();
+    }
+    Ok(chosen)
+}
+
+fn run_drill(args: &Args) -> Result<Outcome, Failure> {
+    let all = choose(&[])?;
+    let chosen = choose(&args.backend)?;
+    let is_chosen = |backend: &Backend| chosen.contains(backend);
+    let mut places: Vec<usize> = (0..all.len()).filter(|at| is_chosen(&all[*at])).collect();
+    if args.backend.is_empty() {
+        places.truncate(1);
+    }
+    let drill = Drill::prepare(&all, args.generate, args.seed).map_err(Failure::Usage)?;
+    let progress = progress_bar();
+    let outcomes = drill.run(&places, jobs(args), &progress);
+    progress.finish_and_clear();
+    if args.json {
+        print(format!("{:#}\n", json!({ "faults": Fault::ALL.len(), "drills": outcomes })))?;
+    } else {
+        print(drill::text(&outcomes))?;
+    }
+    let passed = outcomes.iter().all(drill::Outcome::passed);
+    Ok(if passed { Outcome::All } else { Outcome::Disagreement })
+}
+
+fn jobs(args: &Args) -> usize {
+    args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 fn outcome(matrix: &Matrix) -> Outcome {

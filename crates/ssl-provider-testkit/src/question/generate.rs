@@ -540,7 +540,10 @@ impl Generator {
 
     /// A key, a scheme of it, and a digest of its length.
     fn signer(&self, rng: &mut Rng) -> (&(Bytes, Bytes, bool), SignatureScheme, Vec<u8>) {
-        let signer = rng.pick(&self.signers);
+        // RSA keys are fewer than curves, and have more schemes.
+        let is_rsa = rng.one_in(2);
+        let of_kind: Vec<_> = self.signers.iter().filter(|signer| signer.2 == is_rsa).collect();
+        let signer = *rng.pick(&of_kind);
         let schemes: Vec<_> =
             SignatureScheme::ALL.into_iter().filter(|it| it.is_rsa() == signer.2).collect();
         let scheme = *rng.pick(&schemes);
