@@ -10,7 +10,7 @@ use aws_lc_sys::{
 use ssl_provider_core::backend::{
     BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
 };
-use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, PublicKeyParts, RsaPrivateKeyDer};
 
 use crate::signature::PublicKey;
 use crate::{AwsLc, failure, succeeded};
