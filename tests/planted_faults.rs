@@ -6,8 +6,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use ssl_provider::Backend;
+use ssl_provider::{
+    AeadAlgorithm, Backend, CbcAlgorithm, Error, HashAlgorithm, NamedCurve, Operation,
+    PrfAlgorithm, RsaPrivateKeyDer,
+};
+use ssl_provider_testkit::cases::support::attempt;
 use ssl_provider_testkit::fault::{self, Fault, Injected};
+use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
 
 /// The library under the fault does not matter.
@@ -71,11 +76,96 @@ fn every_fault_has_a_case_and_every_subject_a_fault() {
     }
 }
 
+/// So that a comparison of backends can expect its cells to be red, and all others to be green.
+#[test]
+fn a_fault_changes_nothing_outside_of_its_operations() {
+    // Asked of every fault, those that take long by plain arithmetic are left out.
+    let is_quick = |operation: &Operation| match operation {
+        Operation::Ecdh(_) | Operation::EcdhLoad(NamedCurve::X25519) => true,
+        Operation::EcdhLoad(_) | Operation::Dh | Operation::Verify(_) | Operation::Sign(_) => false,
+        _ => true,
+    };
+    for fault in Fault::ALL {
+        let injected = fault.inject(&library());
+        let own = fault.operations();
+        for operation in Operation::all().filter(is_quick) {
+            if own.contains(&operation) || *fault == Fault::DescriptionMoves {
+                continue;
+            }
+            for result in attempt(injected.backend(), operation) {
+                assert!(matches!(result, Ok(()) | Err(Error::Unsupported(_))), "{fault:?}");
+            }
+            assert_eq!(injected.changes(), 0, "{fault:?} in {operation}");
+        }
+    }
+}
+
+/// Faults that touch some inputs only count those and no others, on either side of the line.
+#[test]
+fn a_fault_counts_the_results_that_it_changes_and_no_others() {
+    type Ask = fn(&Backend, usize);
+    let hash: Ask = |backend, len| {
+        let hashing = backend.hashing();
+        hashing.hash(HashAlgorithm::Sha1, &[&vec![1; len]], &mut [0; 20]).unwrap();
+    };
+    let hmac: Ask = |backend, len| {
+        let hashing = backend.hashing();
+        hashing.hmac(HashAlgorithm::Sha256, &vec![1; len], &[b"a"], &mut [0; 32]).unwrap();
+    };
+    let prf: Ask = |backend, len| {
+        let (hashing, mut out) = (backend.hashing(), vec![0; len]);
+        hashing.prf(PrfAlgorithm::Sha256, b"secret", b"label", &[b"seed"], &mut out).unwrap();
+    };
+    let secret_of_prf: Ask = |backend, len| {
+        let (hashing, secret) = (backend.hashing(), vec![1; len]);
+        hashing.prf(PrfAlgorithm::Md5Sha1, &secret, b"label", &[b"seed"], &mut [0; 48]).unwrap();
+    };
+    let random: Ask = |backend, len| backend.random().fill(&mut vec![0; len]).unwrap();
+    let gcm: Ask = |backend, len| {
+        let cipher = backend.record_ciphers().aead(AeadAlgorithm::Aes128Gcm, &[0; 16]).unwrap();
+        let (mut text, mut tag) = (vec![0; len], [0; 16]);
+        cipher.seal(&[0; 12], b"", &mut text, &mut tag).unwrap();
+        cipher.open(&[0; 12], b"", &mut text, &tag).unwrap();
+    };
+    let cbc: Ask = |backend, blocks| {
+        let cipher = backend.record_ciphers().cbc(CbcAlgorithm::Aes128, &[0; 16]).unwrap();
+        cipher.encrypt(&[1; 16], &mut vec![0; 16 * blocks]).unwrap();
+    };
+    let rsa: Ask = |backend, len| {
+        let of_len = |key: &TestKey| key.len() == len;
+        let key = TestKey::all().into_iter().find(of_len).unwrap();
+        let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
+        let loaded = backend.rsa_decryption().load(&der).unwrap();
+        loaded.decrypt_raw(&key.encrypt(&vec![1; len]), &mut vec![0; len]).unwrap();
+    };
+    // With how many bytes or blocks the fault changes nothing, and with how many how much.
+    let rows: [(Fault, Ask, usize, usize, u64); 9] = [
+        (Fault::HashSha1IsWrongBeyondABlock, hash, 64, 65, 1),
+        (Fault::HashPaddingMissesABlock, hash, 55, 56, 1),
+        (Fault::HmacHashesKeysOfABlock, hmac, 63, 64, 1),
+        (Fault::PrfCountsInAByte, prf, 255, 256, 1),
+        (Fault::PrfSplitsOddSecretsWrongly, secret_of_prf, 48, 47, 1),
+        (Fault::RandomFillsWholeWords, random, 64, 47, 1),
+        (Fault::GcmCountsInAByte, gcm, 254 * 16, 256 * 16, 2),
+        (Fault::CbcDoesNotChain, cbc, 1, 2, 1),
+        (Fault::DecryptionOf3072Bits, rsa, 256, 384, 1),
+    ];
+    for (fault, ask, untouched, touched, changes) in rows {
+        let injected = fault.inject(&library());
+        ask(injected.backend(), untouched);
+        assert_eq!(injected.changes(), 0, "{fault:?} with {untouched}");
+        ask(injected.backend(), touched);
+        assert_eq!(injected.changes(), changes, "{fault:?} with {touched}");
+        ask(injected.backend(), untouched);
+        assert_eq!(injected.changes(), changes, "{fault:?} with {untouched} again");
+    }
+}
+
 /// What a fault does depends on the library only where the library lacks the operation.
 #[test]
 fn a_faulty_backend_announces_what_the_library_has() {
     let of = |injected: &Injected| {
-        let all = ssl_provider::Operation::all();
+        let all = Operation::all();
         all.filter(|operation| injected.backend().support(*operation).is_supported()).count()
     };
     let sound = of(&fault::sound(&library()));

@@ -142,8 +142,9 @@ faults! {
     PrfSha384WritesWholeBlocks = "prf-sha384-writes-whole-blocks" in prf(PrfAlgorithm::Sha384);
     /// The PRF counts its output in one byte, and leaves zeros behind it.
     PrfCountsInAByte = "prf-counts-in-a-byte" in prfs();
-    /// The PRF cuts secrets to the block of their hash.
-    PrfCutsLongSecrets = "prf-cuts-long-secrets" in prfs();
+    /// The PRF of TLS 1.2 cuts secrets to the block of their hash.
+    PrfCutsLongSecrets = "prf-cuts-long-secrets" in
+        [PrfAlgorithm::Sha256, PrfAlgorithm::Sha384].map(Operation::Prf).to_vec();
 
     // HKDF, which has no operations of its own and is announced with HMAC.
     /// HKDF-Extract exchanges salt and input.
@@ -226,7 +227,7 @@ faults! {
     /// Agreed secrets of curves drop their leading zeros.
     AgreementDropsZerosOfCurves = "agreement-drops-zeros-of-curves" in ecdh(&NamedCurve::ALL);
     /// Generated keys of agreement are always the same.
-    AgreementRepeatsItsKeys = "agreement-repeats-its-keys" in agreement();
+    AgreementRepeatsItsKeys = "agreement-repeats-its-keys" in generation();
     /// Points that are not on the curve are agreed with.
     PointsAreNotChecked = "points-are-not-checked" in ecdh(&points());
     /// Coordinates that are not below the prime are reduced.
@@ -325,9 +326,10 @@ faults! {
     EcdsaDerIsLax = "ecdsa-der-is-lax" in verify(&[SignatureAlgorithm::Ecdsa]);
     /// ECDSA verification takes the end of a digest that is longer than the order.
     EcdsaTakesTheDigestsEnd = "ecdsa-takes-the-digests-end" in
-        verify(&[SignatureAlgorithm::Ecdsa]);
+        LONG_DIGESTS.map(Operation::Verify).to_vec();
     /// ECDSA verification fills up a digest that is shorter than the order behind its end.
-    EcdsaPadsTheDigestsEnd = "ecdsa-pads-the-digests-end" in verify(&[SignatureAlgorithm::Ecdsa]);
+    EcdsaPadsTheDigestsEnd = "ecdsa-pads-the-digests-end" in
+        SHORT_DIGESTS.map(Operation::Verify).to_vec();
 
     // Signing.
     /// Made signatures have one wrong bit.
@@ -342,7 +344,7 @@ faults! {
     SigningRepeatsTheSalt = "signing-repeats-the-salt" in sign(&[SignatureAlgorithm::RsaPss]);
     /// ECDSA signatures are made over the end of a digest that is longer than the order.
     SigningTakesTheDigestsEnd = "signing-takes-the-digests-end" in
-        sign(&[SignatureAlgorithm::Ecdsa]);
+        LONG_DIGESTS.map(Operation::Sign).to_vec();
     /// ECDSA signatures are made as two numbers without DER.
     SigningLeavesOutDer = "signing-leaves-out-der" in sign(&[SignatureAlgorithm::Ecdsa]);
     /// Keys that sign whose number is out of range are replaced.
@@ -355,6 +357,14 @@ faults! {
 /// Every algorithm of signatures.
 const ANY_SIGNATURE: [SignatureAlgorithm; 3] =
     [SignatureAlgorithm::RsaPkcs1, SignatureAlgorithm::RsaPss, SignatureAlgorithm::Ecdsa];
+
+/// Schemes of ECDSA whose digest is longer than the order of some curve.
+const LONG_DIGESTS: [SignatureScheme; 2] =
+    [SignatureScheme::EcdsaSha384, SignatureScheme::EcdsaSha512];
+
+/// Schemes of ECDSA whose digest is shorter than the order of some curve by bytes.
+const SHORT_DIGESTS: [SignatureScheme; 3] =
+    [SignatureScheme::EcdsaSha1, SignatureScheme::EcdsaSha256, SignatureScheme::EcdsaSha384];
 
 fn hash(hash: HashAlgorithm) -> Vec<Operation> {
     vec![Operation::Hash(hash)]
@@ -403,6 +413,12 @@ fn load_ecdh(curves: &[NamedCurve]) -> Vec<Operation> {
     curves.iter().copied().map(Operation::EcdhLoad).collect()
 }
 
+/// Agreement with generated keys.
+fn generation() -> Vec<Operation> {
+    NamedCurve::ALL.into_iter().map(Operation::Ecdh).chain([Operation::Dh]).collect()
+}
+
+/// Agreement with generated and with given keys.
 fn agreement() -> Vec<Operation> {
     [ecdh(&NamedCurve::ALL), vec![Operation::Dh]].concat()
 }
