@@ -8,8 +8,10 @@ use ssl_provider_core::{
     ProtocolVersion, Side,
 };
 
+use super::import::referred;
+use super::master_key::Referred;
 use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, with_each, zeroed_bytes};
-use crate::{curve, group, reference};
+use crate::{curve, group};
 
 /// A group: a curve or a field of RFC 7919 by its name in the IANA registry, or a prime and a
 /// generator.
@@ -213,7 +215,7 @@ pub struct AgreeMasterKey {
 }
 
 impl AgreeMasterKey {
-    fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
+    pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
         let random = |bytes: &Bytes| {
             bytes[..].try_into().map_err(|_| Error::InvalidParameter("random: expected 32 bytes"))
         };
@@ -228,6 +230,29 @@ impl AgreeMasterKey {
         let key = subject.provider().ephemeral_key_of(group, key)?;
         let (version, suite) = (self.protocol.into(), self.suite.into());
         subject.provider().generate_master_key(key, &peer, version, suite, &list, Side::Server)
+    }
+}
+
+impl AgreeMasterKey {
+    pub(super) fn referred(&self) -> Option<Referred> {
+        let (group, secret) = self.agreement.shared_secret()?;
+        let premaster = &secret[group::stripped_zeros(&group, &secret)..];
+        let suite = CipherSuite::from(self.suite).info()?;
+        let protocol = ProtocolVersion::from(self.protocol);
+        let is_of_group = match group {
+            Group::Curve(_) => suite.key_exchange.is_ecdhe(),
+            _ => suite.key_exchange.is_dhe(),
+        };
+        if !suite.allows(protocol) || !is_of_group {
+            return None;
+        }
+        referred(
+            protocol,
+            suite,
+            premaster,
+            [&self.client_random, &self.server_random],
+            self.session_hash.as_ref(),
+        )
     }
 }
 
@@ -248,29 +273,7 @@ impl Kind for AgreeMasterKey {
     }
 
     fn reference(&self) -> Option<Answer> {
-        let (group, secret) = self.agreement.shared_secret()?;
-        let stripped = group::stripped_zeros(&group, &secret);
-        let premaster = &secret[stripped..];
-        let suite = CipherSuite::from(self.suite).info()?;
-        let protocol = ProtocolVersion::from(self.protocol);
-        let is_of_group = match group {
-            Group::Curve(_) => suite.key_exchange.is_ecdhe(),
-            _ => suite.key_exchange.is_dhe(),
-        };
-        if !suite.allows(protocol) || !is_of_group {
-            return None;
-        }
-        let secret = match &self.session_hash {
-            Some(hash) => reference::extended_master_secret(protocol, suite, premaster, hash),
-            None => reference::master_secret(
-                protocol,
-                suite,
-                premaster,
-                &self.client_random,
-                &self.server_random,
-            ),
-        };
-        Some(Answer::Bytes(secret.into()))
+        self.referred().map(|referred| Answer::Bytes(referred.master_secret.into()))
     }
 
     fn is_reference_cheap(&self) -> bool {

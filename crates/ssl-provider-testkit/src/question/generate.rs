@@ -12,7 +12,8 @@ use ssl_provider_core::{
 use super::agreement::{Agree, AgreeMasterKey, GroupName};
 use super::cipher::{AeadOpen, AeadSeal, Cbc, Direction as Way, Rc4};
 use super::hashing::{Compression, Hash, Hkdf, Hmac, Prf, padded};
-use super::import::{Export, Finished, ImportMasterKey, Psk, Sender, SessionKeys};
+use super::import::{ImportMasterKey, Psk};
+use super::master_key::{Exchange as Established, Export, Finished, Sender, SessionKeys};
 use super::record::{DecryptRecord, EncryptRecord, Keys};
 use super::rsa::{LoadPrivateKey, RsaPrivate, RsaPublic};
 use super::signature::{Sign, Verify};
@@ -43,6 +44,9 @@ pub struct Generator {
 type Made = (&'static str, Question, Option<Answer>);
 
 type Make = fn(&Generator, &mut Rng, &[&Subject]) -> Made;
+
+/// The words for a pre-shared key of any length.
+const PSK: &str = "a pre-shared key";
 
 /// Every kind, with the share of the questions that it has.
 const KINDS_OF_QUESTIONS: &[(usize, Make)] = &[
@@ -188,20 +192,35 @@ impl Generator {
         (what, Question::ImportMasterKey(import), Some(Answer::Status(Status(status))))
     }
 
-    fn session_keys(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
-        let (kind, _, exchange) = self.exchange(rng);
+    /// An exchange of any kind that has a master key.
+    fn established(&self, rng: &mut Rng, makers: &[&Subject]) -> (&'static str, Established) {
+        match rng.below(4) {
+            0 => (PSK, Established::Psk(self.psk_exchange(rng))),
+            1 => {
+                let (what, exchange) = self.agreement_exchange(rng, makers);
+                (what, Established::Agreement(exchange))
+            }
+            _ => {
+                let (kind, _, exchange) = self.exchange(rng);
+                (kind, Established::Rsa(exchange))
+            }
+        }
+    }
+
+    fn session_keys(&self, rng: &mut Rng, makers: &[&Subject]) -> Made {
+        let (kind, exchange) = self.established(rng, makers);
         (kind, Question::SessionKeys(SessionKeys { exchange }), None)
     }
 
-    fn finished(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
-        let (kind, _, exchange) = self.exchange(rng);
+    fn finished(&self, rng: &mut Rng, makers: &[&Subject]) -> Made {
+        let (kind, exchange) = self.established(rng, makers);
         let messages = pieces(rng, 4, 300);
         let sender = *rng.pick(&[Sender::Client, Sender::Server]);
         (kind, Question::Finished(Finished { exchange, messages, sender }), None)
     }
 
-    fn export(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
-        let (kind, _, exchange) = self.exchange(rng);
+    fn export(&self, rng: &mut Rng, makers: &[&Subject]) -> Made {
+        let (kind, exchange) = self.established(rng, makers);
         let context = (!rng.one_in(3)).then(|| up_to(rng, 100));
         let label = format!("EXPORTER {}", rng.below(100));
         let len = 1 + rng.below(200);
@@ -209,16 +228,21 @@ impl Generator {
     }
 
     fn psk(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        (PSK, Question::Psk(self.psk_exchange(rng)), None)
+    }
+
+    fn psk_exchange(&self, rng: &mut Rng) -> Psk {
         let (protocol, suite) = *rng.pick(&self.psk_suites);
         let len = *rng.pick(&[0, 1, 16, 32, 64, 1024, 1025]);
-        let question = Psk {
+        let hash_len = session_hash_len(protocol, suite).filter(|_| rng.one_in(2));
+        Psk {
             psk: rng.bytes(len).into(),
             protocol: protocol.into(),
             suite: Hex16::of_suite(suite),
             client_random: rng.array::<32>().into(),
             server_random: rng.array::<32>().into(),
-        };
-        ("a pre-shared key", Question::Psk(question), None)
+            session_hash: hash_len.map(|len| rng.bytes(len).into()),
+        }
     }
 
     fn hash(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
@@ -348,6 +372,15 @@ impl Generator {
     }
 
     fn agree_master_key(&self, rng: &mut Rng, makers: &[&Subject]) -> Made {
+        let (what, exchange) = self.agreement_exchange(rng, makers);
+        (what, Question::AgreeMasterKey(exchange), None)
+    }
+
+    fn agreement_exchange(
+        &self,
+        rng: &mut Rng,
+        makers: &[&Subject],
+    ) -> (&'static str, AgreeMasterKey) {
         let (what, group, agreement) = self.agreement(rng, makers);
         let suites: Vec<_> = CipherSuiteInfo::all()
             .iter()
@@ -362,7 +395,7 @@ impl Generator {
             .collect();
         let (protocol, suite) = *rng.pick(&suites);
         let hash_len = session_hash_len(protocol, suite).filter(|_| rng.one_in(2));
-        let question = AgreeMasterKey {
+        let exchange = AgreeMasterKey {
             agreement,
             protocol: protocol.into(),
             suite: Hex16::of_suite(suite),
@@ -370,7 +403,7 @@ impl Generator {
             server_random: rng.array::<32>().into(),
             session_hash: hash_len.map(|len| rng.bytes(len).into()),
         };
-        (what, Question::AgreeMasterKey(question), None)
+        (what, exchange)
     }
 
     fn rc4(&self, rng: &mut Rng, _: &[&Subject]) -> Made {

@@ -1,14 +1,14 @@
-//! RSA key exchanges and pre-shared keys, and what follows from their master secret: session keys,
-//! verify_data, exported keying material.
+//! RSA key exchanges and pre-shared keys.
 
 use serde::{Deserialize, Serialize};
 use ssl_provider_core::{
-    CipherSuite, Error, MasterKey, ParameterList, ProtocolVersion, RANDOMS_LEN, Side,
+    CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, ProtocolVersion, Side,
 };
 
+use super::master_key::Referred;
 use super::rsa::private_operation;
 use super::{Answer, Bytes, Hex16, Key, Kind, Subject, smaller_bytes, with_each, zeroed_bytes};
-use crate::exchange::{self, concatenated};
+use crate::exchange;
 use crate::reference;
 
 /// An RSA key exchange, as a server imports it. Anything in it may be wrong.
@@ -52,11 +52,11 @@ impl ImportMasterKey {
         }
     }
 
-    fn protocol_version(&self) -> ProtocolVersion {
+    pub(super) fn protocol_version(&self) -> ProtocolVersion {
         self.protocol.into()
     }
 
-    fn parameters(&self) -> Result<ParameterList, Error> {
+    pub(super) fn parameters(&self) -> Result<ParameterList, Error> {
         let mut list = randoms(self.client_random.as_ref(), self.server_random.as_ref())?;
         if let Some(version) = self.client_version {
             list = list.highest_version(version.into());
@@ -67,25 +67,16 @@ impl ImportMasterKey {
         }
     }
 
-    fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
+    pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
         let parameters = self.parameters()?;
         let key = subject.private_key(&self.key)?;
         let (version, suite) = (self.protocol_version(), self.suite.into());
         subject.provider().import_master_key(&key, version, suite, &parameters, &self.ciphertext)
     }
 
-    /// Asks for something that follows from the master key.
-    fn ask_then(
-        &self,
-        subject: &Subject,
-        then: impl FnOnce(&MasterKey) -> Result<Vec<u8>, Error>,
-    ) -> Answer {
-        Answer::of(self.master_key(subject).and_then(|key| then(&key)), |bytes| bytes)
-    }
-
-    /// Returns the exchange as the reference has it, and its master secret; none where a public fact
-    /// is wrong, for which a reference has no status.
-    fn referred(&self) -> Option<(exchange::Exchange, Vec<u8>)> {
+    /// Returns the exchange as the reference has it; none where a public fact is wrong, for which a
+    /// reference has no status.
+    pub(super) fn referred(&self) -> Option<Referred> {
         let version = self.protocol_version();
         let suite = CipherSuite::from(self.suite).info()?;
         if !exchange::PROTOCOLS.contains(&version)
@@ -114,12 +105,18 @@ impl ImportMasterKey {
         let block = is_one.then(|| private_operation(&key, &self.ciphertext));
         let version = Some(exchange.expected_version());
         let premaster_secret = block.and_then(|block| reference::unpad(&block, version));
-        let secret = exchange.expected_secret(&key, &self.ciphertext, premaster_secret.as_deref());
-        Some((exchange, secret))
+        let premaster_secret = premaster_secret.as_deref();
+        Some(Referred {
+            protocol: exchange.protocol,
+            suite,
+            client_random: exchange.client_random,
+            server_random: exchange.server_random,
+            master_secret: exchange.expected_secret(&key, &self.ciphertext, premaster_secret),
+        })
     }
 
     /// Smaller exchanges: only what does not change the form of the question.
-    fn smaller_exchange(&self) -> Vec<Self> {
+    pub(super) fn smaller_exchange(&self) -> Vec<Self> {
         let randoms = |bytes: &Option<Bytes>| bytes.as_ref().map(zeroed_bytes).unwrap_or_default();
         let client = with_each(self, randoms(&self.client_random), |it, random| {
             it.client_random = Some(random);
@@ -142,7 +139,10 @@ impl ImportMasterKey {
     }
 }
 
-fn randoms(client: Option<&Bytes>, server: Option<&Bytes>) -> Result<ParameterList, Error> {
+pub(super) fn randoms(
+    client: Option<&Bytes>,
+    server: Option<&Bytes>,
+) -> Result<ParameterList, Error> {
     let array = |bytes: &Bytes| {
         bytes[..].try_into().map_err(|_| Error::InvalidParameter("random: expected 32 bytes"))
     };
@@ -156,7 +156,7 @@ fn randoms(client: Option<&Bytes>, server: Option<&Bytes>) -> Result<ParameterLi
     Ok(list)
 }
 
-fn secret(key: &MasterKey) -> Result<Vec<u8>, Error> {
+pub(super) fn secret(key: &MasterKey) -> Result<Vec<u8>, Error> {
     Ok(key.secret_for_key_log()?.expose().to_vec())
 }
 
@@ -170,12 +170,11 @@ impl Kind for ImportMasterKey {
     }
 
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        self.ask_then(subject, secret)
+        Answer::of(self.master_key(subject).and_then(|key| secret(&key)), |secret| secret)
     }
 
     fn reference(&self) -> Option<Answer> {
-        let (_, secret) = self.referred()?;
-        Some(Answer::Bytes(secret.into()))
+        self.referred().map(|referred| Answer::Bytes(referred.master_secret.into()))
     }
 
     fn is_reference_cheap(&self) -> bool {
@@ -184,184 +183,6 @@ impl Kind for ImportMasterKey {
 
     fn smaller(&self) -> Vec<Self> {
         self.smaller_exchange()
-    }
-}
-
-/// What a kind shares that begins with an import.
-macro_rules! after_import {
-    () => {
-        fn protocol(&self) -> Option<ProtocolVersion> {
-            Some(self.exchange.protocol_version())
-        }
-
-        fn is_reference_cheap(&self) -> bool {
-            self.exchange.is_reference_cheap()
-        }
-    };
-}
-
-/// The session keys after an import, in the order of the key block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SessionKeys {
-    /// The exchange, with both randoms.
-    pub exchange: ImportMasterKey,
-}
-
-impl Kind for SessionKeys {
-    after_import!();
-
-    fn operation(&self) -> String {
-        "session keys".to_owned()
-    }
-
-    fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        self.exchange.ask_then(subject, |key| {
-            key.session_keys(&self.exchange.parameters()?).map(|keys| concatenated(&keys))
-        })
-    }
-
-    fn reference(&self) -> Option<Answer> {
-        let (exchange, secret) = self.exchange.referred()?;
-        Some(Answer::Bytes(exchange.session_keys(&secret).into()))
-    }
-
-    fn smaller(&self) -> Vec<Self> {
-        with_each(self, self.exchange.smaller_exchange(), |it, exchange| it.exchange = exchange)
-            .collect()
-    }
-}
-
-/// A side of a connection in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sender {
-    /// The client.
-    Client,
-    /// The server.
-    Server,
-}
-
-impl From<Sender> for Side {
-    fn from(sender: Sender) -> Self {
-        match sender {
-            Sender::Client => Self::Client,
-            Sender::Server => Self::Server,
-        }
-    }
-}
-
-/// The verify_data after an import, over handshake messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finished {
-    /// The exchange.
-    pub exchange: ImportMasterKey,
-    /// The handshake messages so far.
-    pub messages: Vec<Bytes>,
-    /// Whose Finished it is.
-    pub sender: Sender,
-}
-
-impl Kind for Finished {
-    after_import!();
-
-    fn operation(&self) -> String {
-        "Finished".to_owned()
-    }
-
-    fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        self.exchange.ask_then(subject, |key| {
-            let (version, suite) = (self.exchange.protocol_version(), self.exchange.suite.into());
-            let mut hash = subject.provider().handshake_hash(version, suite)?;
-            self.messages.iter().for_each(|message| hash.update(message));
-            let mut data = vec![0; key.verify_data_len()];
-            key.verify_data(self.sender.into(), &hash, &mut data)?;
-            Ok(data)
-        })
-    }
-
-    fn reference(&self) -> Option<Answer> {
-        let (exchange, secret) = self.exchange.referred()?;
-        let messages: Vec<u8> = self.messages.iter().flat_map(|part| part.to_vec()).collect();
-        let (protocol, suite) = (exchange.protocol, exchange.suite);
-        let side = self.sender.into();
-        let data = crate::cases::handshakes::expected_verify_data(
-            protocol, suite, side, &secret, &messages,
-        );
-        Some(Answer::Bytes(data.into()))
-    }
-
-    fn smaller(&self) -> Vec<Self> {
-        let fewer = (0..self.messages.len()).map(|at| {
-            let mut fewer = self.clone();
-            fewer.messages.remove(at);
-            fewer
-        });
-        let exchanges = self.exchange.smaller_exchange();
-        fewer.chain(with_each(self, exchanges, |it, exchange| it.exchange = exchange)).collect()
-    }
-}
-
-/// Keying material (RFC 5705) after an import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Export {
-    /// The exchange, with both randoms.
-    pub exchange: ImportMasterKey,
-    /// The label.
-    pub label: String,
-    /// The context; none is not the same as an empty one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<Bytes>,
-    /// Length of the output in bytes.
-    pub len: usize,
-}
-
-impl Export {
-    fn randoms(&self) -> Vec<u8> {
-        let parts = [&self.exchange.client_random, &self.exchange.server_random];
-        parts.into_iter().flatten().flat_map(|part| part.to_vec()).collect()
-    }
-}
-
-impl Kind for Export {
-    after_import!();
-
-    fn operation(&self) -> String {
-        "exported keying material".to_owned()
-    }
-
-    fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        self.exchange.ask_then(subject, |key| {
-            let mut out = vec![0; self.len];
-            let (label, context) = (self.label.as_bytes(), self.context.as_deref());
-            key.export_keying_material(label, &self.randoms(), context, &mut out)?;
-            Ok(out)
-        })
-    }
-
-    fn reference(&self) -> Option<Answer> {
-        let (exchange, secret) = self.exchange.referred()?;
-        let prf = reference::prf_of(exchange.protocol, exchange.suite)?;
-        // Labels that are refused are for the cases.
-        if !self.label.starts_with("EXPORTER") || self.randoms().len() != RANDOMS_LEN {
-            return None;
-        }
-        let context = match self.context.as_deref() {
-            Some(context) => [&u16::try_from(context.len()).ok()?.to_be_bytes(), context].concat(),
-            None => Vec::new(),
-        };
-        let seed = [&self.randoms()[..], &context];
-        let out = reference::prf(prf, &secret, self.label.as_bytes(), &seed, self.len);
-        Some(Answer::Bytes(out.into()))
-    }
-
-    fn smaller(&self) -> Vec<Self> {
-        let contexts = self.context.as_ref().map(smaller_bytes).unwrap_or_default();
-        let contexts = with_each(self, contexts, |it, context| it.context = Some(context));
-        let exchanges = self.exchange.smaller_exchange();
-        contexts.chain(with_each(self, exchanges, |it, exchange| it.exchange = exchange)).collect()
     }
 }
 
@@ -379,6 +200,60 @@ pub struct Psk {
     pub client_random: Bytes,
     /// The random of the ServerHello, 32 bytes.
     pub server_random: Bytes,
+    /// The session hash of RFC 7627, with which the extended master secret is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_hash: Option<Bytes>,
+}
+
+impl Psk {
+    pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
+        let list = randoms(Some(&self.client_random), Some(&self.server_random))?;
+        let list = match &self.session_hash {
+            Some(hash) => list.session_hash(hash)?,
+            None => list,
+        };
+        let (version, suite) = (self.protocol.into(), self.suite.into());
+        let provider = subject.provider();
+        provider.generate_psk_master_key(&self.psk, version, suite, &list, Side::Server)
+    }
+
+    pub(super) fn referred(&self) -> Option<Referred> {
+        let suite = CipherSuite::from(self.suite).info()?;
+        let protocol = self.protocol.into();
+        if !suite.key_exchange.is_psk() || !suite.allows(protocol) || self.psk.is_empty() {
+            return None;
+        }
+        let len = u16::try_from(self.psk.len()).ok().filter(|len| *len <= 1024)?.to_be_bytes();
+        let premaster = [&len[..], &vec![0; self.psk.len()], &len, &self.psk].concat();
+        referred(
+            protocol,
+            suite,
+            &premaster,
+            [&self.client_random, &self.server_random],
+            self.session_hash.as_ref(),
+        )
+    }
+}
+
+/// Returns what follows from a premaster secret; none for a session hash or randoms of another
+/// length.
+pub(super) fn referred(
+    protocol: ProtocolVersion,
+    suite: &'static CipherSuiteInfo,
+    premaster: &[u8],
+    [client_random, server_random]: [&Bytes; 2],
+    session_hash: Option<&Bytes>,
+) -> Option<Referred> {
+    let (client, server) = (client_random[..].try_into().ok()?, server_random[..].try_into().ok()?);
+    let hash_len = session_hash.map(|hash| hash.len());
+    if hash_len.is_some() && exchange::session_hash_len(protocol, suite) != hash_len {
+        return None;
+    }
+    let master_secret = match session_hash {
+        Some(hash) => reference::extended_master_secret(protocol, suite, premaster, hash),
+        None => reference::master_secret(protocol, suite, premaster, client_random, server_random),
+    };
+    Some(Referred { protocol, suite, client_random: client, server_random: server, master_secret })
 }
 
 impl Kind for Psk {
@@ -391,26 +266,11 @@ impl Kind for Psk {
     }
 
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        let list = randoms(Some(&self.client_random), Some(&self.server_random));
-        let generated = list.and_then(|list| {
-            let (version, suite) = (self.protocol.into(), self.suite.into());
-            let provider = subject.provider();
-            provider.generate_psk_master_key(&self.psk, version, suite, &list, Side::Server)
-        });
-        Answer::of(generated.and_then(|key| secret(&key)), |bytes| bytes)
+        Answer::of(self.master_key(subject).and_then(|key| secret(&key)), |secret| secret)
     }
 
     fn reference(&self) -> Option<Answer> {
-        let suite = CipherSuite::from(self.suite).info()?;
-        let version = self.protocol.into();
-        if !suite.key_exchange.is_psk() || !suite.allows(version) || self.psk.is_empty() {
-            return None;
-        }
-        let len = u16::try_from(self.psk.len()).ok().filter(|len| *len <= 1024)?.to_be_bytes();
-        let premaster = [&len[..], &vec![0; self.psk.len()], &len, &self.psk].concat();
-        let (client, server) = (&self.client_random, &self.server_random);
-        let secret = reference::master_secret(version, suite, &premaster, client, server);
-        Some(Answer::Bytes(secret.into()))
+        self.referred().map(|referred| Answer::Bytes(referred.master_secret.into()))
     }
 
     fn smaller(&self) -> Vec<Self> {

@@ -23,6 +23,7 @@ pub mod compare;
 pub mod generate;
 pub mod hashing;
 pub mod import;
+pub mod master_key;
 pub mod record;
 pub mod rsa;
 pub mod signature;
@@ -282,12 +283,12 @@ questions! {
     RsaPublic(rsa::RsaPublic);
     /// The master secret of an RSA key exchange.
     ImportMasterKey(import::ImportMasterKey);
-    /// The session keys of an RSA key exchange.
-    SessionKeys(import::SessionKeys);
+    /// The session keys of a key exchange.
+    SessionKeys(master_key::SessionKeys);
     /// The verify_data of a Finished message.
-    Finished(import::Finished);
+    Finished(master_key::Finished);
     /// Exported keying material.
-    Export(import::Export);
+    Export(master_key::Export);
     /// The master secret of a pre-shared key.
     Psk(import::Psk);
     /// The shared secret of a key agreement.
