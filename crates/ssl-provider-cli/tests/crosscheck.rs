@@ -8,6 +8,9 @@ use std::fs;
 
 use serde_json::Value;
 use ssl_provider::backends;
+use ssl_provider_testkit::bytes::{Rng, to_hex};
+use ssl_provider_testkit::exchange::Exchange;
+use ssl_provider_testkit::rsa_key::TestKey;
 
 use common::sslprov;
 
@@ -123,6 +126,48 @@ fn every_fault_of_the_drill_is_found_where_it_is_and_nowhere_else() {
     assert_eq!(drills.len() as u64, report["faults"].as_u64().unwrap() + 1);
     let by_questions = drills.iter().filter(|drill| drill["found_by_questions"] != empty()).count();
     assert!(by_questions >= 60, "{by_questions} faults are found by questions");
+}
+
+#[test]
+fn exchanges_of_captures_and_batches_are_asked_and_stay_confidential() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data");
+    let (capture, key) =
+        (format!("{data}/handshakes.pcapng"), format!("{data}/keys/server-2048.pem"));
+    let fault = format!("{}:prf-of-another-hash", first());
+    let arguments = ["crosscheck", "--generate", "0", "--no-cases", "--json"];
+    let of_capture = ["--capture", &capture, "--key", &key];
+    let sound = sslprov(arguments.into_iter().chain(of_capture)).expect_code(0);
+    assert!(json(&sound.stdout)["asked"].as_u64().unwrap() > 20, "{}", sound.stdout);
+    let faulty = arguments.into_iter().chain(of_capture).chain(["--inject-fault", &fault]);
+    let faulty = sslprov(faulty).expect_code(4);
+    let disagreements = json(&faulty.stdout)["disagreements"].clone();
+    for disagreement in disagreements.as_array().unwrap() {
+        assert_eq!(disagreement["vector"], Value::Null);
+        for answer in disagreement["answers"].as_array().unwrap() {
+            assert!(answer.as_str().unwrap().starts_with("SHA-256 "), "{answer}");
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let test_key = TestKey::rsa_1024();
+    fs::write(folder.path().join("key.der"), &test_key.der).unwrap();
+    let exchange = Exchange::tls1_2();
+    let (_, ciphertext) = exchange.encrypted(&test_key, &mut Rng::new(1));
+    let entry = serde_json::json!({
+        "version": "0303", "suite_id": "009c", "key": "key.der",
+        "client_random": to_hex(&exchange.client_random),
+        "server_random": to_hex(&exchange.server_random),
+        "encrypted_premaster": to_hex(&ciphertext),
+    });
+    let batch = folder.path().join("batch.jsonl");
+    fs::write(&batch, format!("{entry}\n{{\"version\": \"0303\"}}\n")).unwrap();
+    let batch = batch.to_str().unwrap();
+    let run = sslprov(arguments.into_iter().chain(["--batch", batch])).expect_code(0);
+    // The master key and the session keys; the second entry has no ciphertext.
+    assert_eq!(json(&run.stdout)["asked"], 2);
+    fs::write(batch, entry.to_string().replace("009c", "suite")).unwrap();
+    let run = sslprov(arguments.into_iter().chain(["--batch", batch])).expect_code(2);
+    run.expect_stderr("exchange 0: suite_id");
 }
 
 fn empty() -> Value {

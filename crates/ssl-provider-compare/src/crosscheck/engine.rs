@@ -9,11 +9,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use ssl_provider::HashAlgorithm;
+use ssl_provider_testkit::bytes::to_hex;
 use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, shrink};
 use ssl_provider_testkit::question::generate::Generator;
-use ssl_provider_testkit::question::{Subject, Vector};
-use ssl_provider_testkit::{Case, cases, run as run_case};
+use ssl_provider_testkit::question::{Answer, Subject, Vector};
+use ssl_provider_testkit::{Case, cases, reference, run as run_case};
 
+use super::Extra;
 use super::matrix::{Cell, Disagreement, Matrix, RowKey, Sample};
 
 /// What is asked.
@@ -21,8 +24,8 @@ use super::matrix::{Cell, Disagreement, Matrix, RowKey, Sample};
 pub struct Plan {
     /// Questions that are made when their turn comes: their number, and how.
     pub generated: Option<(usize, Generator)>,
-    /// Questions of others, each with its group.
-    pub vectors: Vec<(&'static str, Vector)>,
+    /// Questions of others.
+    pub vectors: Extra,
     /// Whether the conformance cases run.
     pub cases: bool,
     /// An answer that takes longer is slow.
@@ -122,19 +125,19 @@ impl Collected<'_> {
         match piece {
             Piece::Case(case, backend) => self.run_case(case, *backend),
             Piece::Vector(number) => {
-                if let Some((group, vector)) = self.plan.vectors.get(*number) {
-                    self.compare(group, vector);
+                if let Some(asked) = self.plan.vectors.get(*number) {
+                    self.compare(asked.group, &asked.vector, asked.is_confidential);
                 }
             }
             Piece::Generated(number) => {
                 if let Some((_, generator)) = &self.plan.generated {
-                    self.compare(GENERATED, &generator.vector(*number, self.subjects));
+                    self.compare(GENERATED, &generator.vector(*number, self.subjects), false);
                 }
             }
         }
     }
 
-    fn compare(&self, group: &str, vector: &Vector) {
+    fn compare(&self, group: &str, vector: &Vector, is_confidential: bool) {
         let operation = vector.question.operation();
         if !self.plan.is_wanted(&operation) {
             return;
@@ -163,17 +166,21 @@ impl Collected<'_> {
                 skipped: 0,
             })
             .collect();
-        let answers: Vec<String> = comparison.answers.iter().map(ToString::to_string).collect();
+        let shown = |answer: &Answer| match is_confidential {
+            true => hashed(answer),
+            false => answer.to_string(),
+        };
+        let answers: Vec<String> = comparison.answers.iter().map(shown).collect();
         for (at, cell) in cells.iter().enumerate() {
             if cell.disagree > 0 && self.is_kept(&row, at) {
-                let smallest = shrink(vector, self.subjects, at);
+                let smallest = (!is_confidential).then(|| shrink(vector, self.subjects, at));
                 self.keep(Disagreement {
                     backend: self.subjects[at].name().to_owned(),
                     row: row.clone(),
                     name: vector.name.clone(),
-                    test: as_test(&smallest),
-                    vector: Some(smallest),
-                    expected: comparison.right.clone(),
+                    test: smallest.as_ref().map_or_else(|| CONFIDENTIAL.to_owned(), as_test),
+                    vector: smallest,
+                    expected: comparison.right.as_ref().map(shown),
                     answers: answers.clone(),
                 });
             }
@@ -232,6 +239,22 @@ impl Collected<'_> {
 
     fn add(&self, row: RowKey, cells: &[Cell], sample: Sample) {
         self.matrix.lock().unwrap_or_else(PoisonError::into_inner).add(row, cells, sample);
+    }
+}
+
+/// In place of a test that would hold somebody's key.
+const CONFIDENTIAL: &str = "// None is written: it would hold the private key.\n";
+
+/// An answer without what may be secret.
+fn hashed(answer: &Answer) -> String {
+    match answer {
+        Answer::Bytes(bytes) => {
+            let hash = reference::hash(HashAlgorithm::Sha256, &[bytes]);
+            format!("SHA-256 {}", to_hex(&hash))
+        }
+        // The message of a panic may hold anything.
+        Answer::Defect(_) => "a defect".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use ssl_provider_command::exit::Failure;
 use ssl_provider_testkit::question::Vector;
 
-use super::Extra;
+use super::{Asked, Extra};
 
 /// The group of vectors in files.
 pub const GROUP: &str = "vectors";
@@ -24,7 +24,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Extra, Failure> {
             let wrong = |what: String| Failure::Usage(format!("{}: {what}", file.display()));
             let text = fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
             let read = parse(&text).map_err(wrong)?;
-            vectors.extend(read.into_iter().map(|vector| (GROUP, vector)));
+            let asked = |vector| Asked { group: GROUP, vector, is_confidential: false };
+            vectors.extend(read.into_iter().map(asked));
         }
     }
     Ok(vectors)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use ssl_provider_testkit::question::{Answer, Vector};
+use ssl_provider_testkit::question::Vector;
 
 /// A row of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -121,7 +121,7 @@ pub struct Disagreement {
     /// The smallest question found that shows it; none for a conformance case.
     pub vector: Option<Vector>,
     /// The right answer, if anybody knows it; for a case, none.
-    pub expected: Option<Answer>,
+    pub expected: Option<String>,
     /// What was answered: by each backend in the order of the matrix, or by the one that failed a
     /// case.
     pub answers: Vec<String>,

@@ -96,7 +96,8 @@ pub struct Args {
     pub list_faults: bool,
 }
 
-const AFTER_HELP: &str = "\
+/// The end of the help, for commands that take more arguments.
+pub const AFTER_HELP: &str = "\
 A backend disagrees when its answer, bytes or status, is not the one that is published, else not the
 one of independent arithmetic, else not that of most backends. A disagreement is reduced to the
 smallest question that shows it, and printed as a test in Rust. What a backend does not support is
@@ -119,8 +120,20 @@ Examples:
   sslprov crosscheck --inject-fault openssl:prf-sha384-is-sha256 --no-cases
   sslprov crosscheck --drill";
 
-/// Questions of somebody else, each with its group, a word such as `batch`.
-pub type Extra = Vec<(&'static str, Vector)>;
+/// A question of somebody else.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where it is from, a word such as `batch`.
+    pub group: &'static str,
+    /// The question.
+    pub vector: Vector,
+    /// Whether a report has neither the question nor the answers, which hold somebody's keys: only
+    /// hashes of the answers.
+    pub is_confidential: bool,
+}
+
+/// Questions of somebody else.
+pub type Extra = Vec<Asked>;
 
 /// Runs `crosscheck`.
 ///

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use ssl_provider_command::table::Table;
 
+use super::engine::CASES;
 use super::matrix::{Cell, Disagreement, Matrix, Row, RowKey, State};
 use crate::page::{Page, escape, id};
 
@@ -58,12 +59,12 @@ fn answers<'a>(
     disagreement: &'a Disagreement,
     backends: &'a [String],
 ) -> impl Iterator<Item = (&'a str, String)> {
-    let is_of_all = disagreement.answers.len() == backends.len() && disagreement.vector.is_some();
+    let is_of_all = disagreement.row.group != CASES;
     let names = if is_of_all { backends } else { std::slice::from_ref(&disagreement.backend) };
     let given = names.iter().zip(&disagreement.answers);
     let given = given.map(|(name, answer)| (name.as_str(), answer.clone()));
-    let expected = disagreement.expected.as_ref();
-    given.chain(expected.map(|answer| ("expected", answer.to_string())))
+    let expected = disagreement.expected.clone();
+    given.chain(expected.map(|answer| ("expected", answer)))
 }
 
 fn title(row: &RowKey) -> String {
