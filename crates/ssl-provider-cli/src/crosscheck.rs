@@ -18,6 +18,7 @@ use crate::keylog::recorder::{RecordedExchange, exchanges_of};
 /// Arguments of `sslprov crosscheck`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = crosscheck::AFTER_HELP)]
+#[group(id = "with_captures")]
 pub struct Args {
     /// What is asked, and how it is reported.
     #[command(flatten)]
