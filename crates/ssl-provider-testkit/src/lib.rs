@@ -17,6 +17,11 @@
 //! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
+//!
+//! # What the cases are tested with
+//!
+//! Backends with one planted fault each (see [`mod@fault`]), which says the cases that must find
+//! it.
 
 // A case says what is wrong by panicking; that is its purpose and needs no section each time.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]

@@ -7,27 +7,29 @@
 //! the fault does not touch.
 //!
 //! ```
-//! use ssl_provider_testkit::{cases, fake::Fake, fault::{self, Fault}, run};
+//! use ssl_provider_testkit::{fake::Fake, fault::{self, Fault}};
 //!
-//! // A library that gives out zeros for random numbers. `Fake` is sound in that.
-//! let sound = Fake::new().share();
-//! let faulty = Fault::RandomIsZero.inject(&sound);
-//! let name = Fault::RandomIsZero.found_by()[0];
-//! let case = cases().iter().find(|case| case.name == name).unwrap();
-//! # std::panic::set_hook(Box::new(|_| {}));
-//! assert!(run(case, faulty.backend()).failure.is_some());
-//! assert!(faulty.changes() > 0);
+//! let library = Fake::new().share();
+//! let faulty = Fault::RandomIsZero.inject(&library);
+//! let mut bytes = [7; 16];
+//! faulty.backend().random().fill(&mut bytes).unwrap();
+//! assert_eq!((bytes, faulty.changes()), ([0; 16], 1));
 //!
 //! // The wrapper alone changes nothing.
-//! let wrapped = fault::sound(&sound);
-//! assert!(run(case, wrapped.backend()).failure.is_none());
+//! let wrapped = fault::sound(&library);
+//! wrapped.backend().random().fill(&mut bytes).unwrap();
+//! assert_ne!(bytes, [0; 16]);
 //! assert_eq!(wrapped.changes(), 0);
+//!
+//! assert_eq!(Fault::from_name("random-is-zero"), Some(Fault::RandomIsZero));
+//! assert_eq!(Fault::RandomIsZero.description(), "Random numbers are zeros");
 //! ```
 //!
 //! # What is no fault
 //!
 //! What core checks itself, a library may leave to it: small-order points of X25519, public keys
-//! of 1 and p - 1 in finite fields, compressed points. ECDSA signatures with a high s are valid.
+//! of 1 and p - 1 in finite fields, compressed points, RSA signatures of another length than the
+//! modulus. ECDSA signatures with a high s are valid.
 
 mod aead;
 mod agreement;
