@@ -59,7 +59,8 @@ impl Serialize for Wire {
 impl<'de> Deserialize<'de> for Wire {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let bytes = Hex::deserialize(deserializer)?;
-        let bytes = bytes.0.try_into().map_err(|_| D::Error::custom("expected two bytes in hex"))?;
+        let bytes =
+            bytes.0.try_into().map_err(|_| D::Error::custom("expected two bytes in hex"))?;
         Ok(Self(u16::from_be_bytes(bytes)))
     }
 }
@@ -683,11 +684,8 @@ mod tests {
             generator: Some(Hex(vec![2])),
             tests: vec![test],
         };
-        let note = Note {
-            bug_type: "EDGE_CASE".into(),
-            description: "small".into(),
-            links: Vec::new(),
-        };
+        let note =
+            Note { bug_type: "EDGE_CASE".into(), description: "small".into(), links: Vec::new() };
         File {
             algorithm: "TLS key agreement".into(),
             schema: "schema/none.json".into(),
