@@ -75,12 +75,21 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
 fn generate(args: &GenerateArgs) -> Result<Outcome, Failure> {
     let files = generate::files();
+    let written = store(&files, &args.out, args.force)?;
+    let (count, folder) = (files.len(), args.out.display());
+    print(format!("{folder}: {written} of {count} files written, the others are up to date\n"))?;
+    Ok(Outcome::All)
+}
+
+/// Writes the files that are not there with these contents, and returns how many those were. Without
+/// `force`, nothing is written when one is there with others.
+fn store(files: &[Generated], out: &Path, force: bool) -> Result<usize, Failure> {
     let mut changed = Vec::new();
-    for file in &files {
-        let path = args.out.join(&file.path);
+    for file in files {
+        let path = out.join(&file.path);
         match fs::read(&path) {
             Ok(there) if there == file.contents.as_bytes() => {}
-            Ok(_) if !args.force => {
+            Ok(_) if !force => {
                 return Err(Failure::Usage(format!(
                     "{} exists and differs; --force replaces it",
                     path.display()
@@ -98,10 +107,7 @@ fn generate(args: &GenerateArgs) -> Result<Outcome, Failure> {
         fs::create_dir_all(folder).map_err(|error| not_usable(folder, &error))?;
         write(file, folder, path)?;
     }
-    let (written, count) = (changed.len(), files.len());
-    let folder = args.out.display();
-    print(format!("{folder}: {written} of {count} files written, the others are up to date\n"))?;
-    Ok(Outcome::All)
+    Ok(changed.len())
 }
 
 /// Writes a file that is complete or not there.
@@ -129,4 +135,40 @@ fn readable_by_all(_: &NamedTempFile) -> std::io::Result<()> {
 
 fn not_usable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Usage(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, contents: &str) -> Generated {
+        Generated { path: path.to_owned(), contents: contents.to_owned() }
+    }
+
+    #[test]
+    fn a_file_that_differs_is_replaced_with_force_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new");
+        let files = [file("a.json", "1"), file("schema/b.json", "2")];
+        assert_eq!(store(&files, &out, false).unwrap(), 2);
+        assert_eq!(store(&files, &out, false).unwrap(), 0);
+
+        fs::write(out.join("schema/b.json"), "mine").unwrap();
+        let other = [file("a.json", "1"), file("c.json", "3"), file("schema/b.json", "2")];
+        let refused = store(&other, &out, false).unwrap_err().to_string();
+        assert!(refused.contains("b.json exists and differs; --force"), "{refused}");
+        assert!(!out.join("c.json").exists(), "nothing is written then");
+        assert_eq!(fs::read_to_string(out.join("schema/b.json")).unwrap(), "mine");
+        assert_eq!(store(&other, &out, true).unwrap(), 2);
+        assert_eq!(fs::read_to_string(out.join("schema/b.json")).unwrap(), "2");
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("file");
+        fs::write(&out, "").unwrap();
+        let refused = store(&[file("a.json", "1")], &out, true).unwrap_err();
+        assert!(matches!(&refused, Failure::Usage(text) if text.contains("file")), "{refused}");
+    }
 }
