@@ -1,10 +1,12 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]).
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), and the public
+//! corpus ([`vectors`]).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
 pub mod crosscheck;
 pub mod page;
+pub mod vectors;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,8 @@ use ssl_provider_command::panics;
 pub enum Command {
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Make the public corpus of TLS test vectors, or verify one on a backend
+    Vectors(vectors::Args),
 }
 
 impl Command {
@@ -30,6 +34,7 @@ impl Command {
     pub fn run(&self) -> Result<Outcome, Failure> {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
+            Self::Vectors(args) => vectors::run(args),
         }
     }
 }

@@ -39,6 +39,7 @@ pub use ssl_provider_core::Backend;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
+pub mod corpus;
 pub mod curve;
 pub mod diagnostics;
 pub mod direction;
