@@ -1,11 +1,13 @@
-//! Vectors in files: as this command's reports have them, one or an array of them.
+//! Vectors in files: as this command's reports have them, one or an array of them, and the files of
+//! the public corpus.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use ssl_provider_command::exit::Failure;
-use ssl_provider_testkit::question::Vector;
+use ssl_provider_testkit::corpus::AnyFile;
+use ssl_provider_testkit::question::{Vector, corpus};
 
 use super::{Asked, Extra};
 
@@ -68,6 +70,10 @@ fn parse(text: &str) -> Result<Vec<Vector>, String> {
             let kept = of_report.as_array().into_iter().flatten();
             let vectors = kept.filter_map(|disagreement| disagreement.get("vector"));
             vectors.filter(|vector| !vector.is_null()).cloned().map(of_one).collect()
+        }
+        Value::Object(file) if file.contains_key("testGroups") => {
+            let file = AnyFile::parse(text).map_err(|error| error.to_string())?;
+            Ok(corpus::questions(&file).into_iter().flat_map(|test| test.vectors).collect())
         }
         other => Ok(vec![of_one(other)?]),
     }

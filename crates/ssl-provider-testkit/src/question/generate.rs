@@ -524,6 +524,7 @@ impl Generator {
             let record = forging.map(|maker| direction.forge(maker.backend(), &blocks));
             let question = DecryptRecord {
                 keys,
+                preceding: Vec::new(),
                 sequence_number: 0,
                 record: record.unwrap_or_default().into(),
             };
@@ -556,7 +557,8 @@ impl Generator {
             }
             _ => "a good record",
         };
-        let question = DecryptRecord { keys, sequence_number, record: record.into() };
+        let (preceding, record) = (Vec::new(), record.into());
+        let question = DecryptRecord { keys, preceding, sequence_number, record };
         (what, Question::DecryptRecord(question), None)
     }
 

@@ -20,6 +20,7 @@
 pub mod agreement;
 pub mod cipher;
 pub mod compare;
+pub mod corpus;
 pub mod generate;
 pub mod hashing;
 pub mod import;

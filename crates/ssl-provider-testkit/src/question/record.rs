@@ -88,10 +88,27 @@ fn unsupported(error: Error) -> Answer {
 pub struct DecryptRecord {
     /// The keys.
     pub keys: Keys,
+    /// The records right before it, all good, which are decrypted first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preceding: Vec<Bytes>,
     /// The sequence number; in DTLS with the epoch in its upper 16 bits.
     pub sequence_number: u64,
     /// The whole record with its header.
     pub record: Bytes,
+}
+
+impl DecryptRecord {
+    /// Returns a key that has decrypted the records before.
+    fn reader(&self, subject: &Subject) -> Result<RecordKey, Error> {
+        let mut key = self.keys.record_key(subject)?.for_reading();
+        let numbers = (0..self.sequence_number).rev().take(self.preceding.len());
+        let numbers = numbers.collect::<Vec<_>>().into_iter().rev();
+        for (number, record) in numbers.zip(&self.preceding) {
+            let mut payload = vec![0; key.max_payload_len(record.len())];
+            key.decrypt_packet(number, record, &mut payload)?;
+        }
+        Ok(key)
+    }
 }
 
 impl Kind for DecryptRecord {
@@ -105,11 +122,10 @@ impl Kind for DecryptRecord {
 
     /// Apart and in place, which must be the same.
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        let (mut apart, mut in_place) =
-            match (self.keys.record_key(subject), self.keys.record_key(subject)) {
-                (Ok(apart), Ok(in_place)) => (apart.for_reading(), in_place.for_reading()),
-                (Err(error), _) | (_, Err(error)) => return unsupported(error),
-            };
+        let (mut apart, mut in_place) = match (self.reader(subject), self.reader(subject)) {
+            (Ok(apart), Ok(in_place)) => (apart, in_place),
+            (Err(error), _) | (_, Err(error)) => return unsupported(error),
+        };
         let mut payload = vec![0; apart.max_payload_len(self.record.len())];
         let decrypted = apart.decrypt_packet(self.sequence_number, &self.record, &mut payload);
         let decrypted = Answer::of(decrypted, |len| {
@@ -127,7 +143,9 @@ impl Kind for DecryptRecord {
     }
 
     fn smaller(&self) -> Vec<Self> {
-        let keys = with_each(self, self.keys.smaller().collect(), |it, keys| it.keys = keys);
+        // With other keys the records before are none.
+        let keys = if self.preceding.is_empty() { self.keys.smaller().collect() } else { vec![] };
+        let keys = with_each(self, keys, |it, keys| it.keys = keys);
         let records = with_each(self, smaller_bytes(&self.record), |it, record| it.record = record);
         keys.chain(records).collect()
     }
@@ -174,7 +192,8 @@ impl Kind for EncryptRecord {
             Err(error) => return error.into(),
         };
         let (keys, sequence_number) = (self.keys.clone(), self.sequence_number);
-        let written = DecryptRecord { keys, sequence_number, record: record.into() };
+        let preceding = Vec::new();
+        let written = DecryptRecord { keys, preceding, sequence_number, record: record.into() };
         accepted_by_most(subject, peers, |peer| match written.ask(peer, &[]) {
             Answer::Bytes(payload) if payload == self.payload => Answer::Accepted,
             Answer::Bytes(other) => Answer::Defect(format!("a peer decrypts it to {other}")),
