@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use ssl_provider::backends;
 use ssl_provider_command::exit::{Failure, Outcome};
 use ssl_provider_compare::vectors::{generate, verify};
-use ssl_provider_testkit::exchange::open;
+use ssl_provider_testkit::question::Subject;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors")
@@ -52,7 +52,7 @@ fn every_backend_passes() {
     assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), FILES);
     for backend in backends() {
         for (name, file) in &files {
-            for row in verify::verify(&open(&backend), name, file) {
+            for row in verify::verify(&Subject::new(&backend), name, file) {
                 assert_eq!(row.failures, [], "{} {name}", row.backend);
                 assert!(row.passed > 0, "{} {name} {}", row.backend, row.group_type);
                 let may_lack = row.group_type == "TlsEcdhe";
@@ -128,7 +128,7 @@ impl Copy {
         let backend = backends().into_iter().next_back().unwrap();
         let mut found = BTreeSet::new();
         for (name, file) in verify::read(self.folder.path()).unwrap() {
-            for row in verify::verify(&open(&backend), &name, &file) {
+            for row in verify::verify(&Subject::new(&backend), &name, &file) {
                 found.extend(row.failures.iter().map(|it| (name.clone(), u64::from(it.tc_id))));
             }
         }

@@ -195,6 +195,75 @@ impl Kind for Agree {
     }
 }
 
+/// The public key of a private key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicKey {
+    /// The group.
+    pub group: GroupName,
+    /// The private key: big-endian, on X25519 as RFC 7748 has it.
+    pub private_key: Bytes,
+}
+
+impl PublicKey {
+    /// The key with a peer's that does not matter.
+    fn key(&self) -> Agree {
+        Agree {
+            group: self.group.clone(),
+            private_key: self.private_key.clone(),
+            public_key: Bytes::default(),
+        }
+    }
+}
+
+impl Kind for PublicKey {
+    fn operation(&self) -> String {
+        self.key().operation()
+    }
+
+    fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
+        Answer::of(self.key().load(subject), |(_, key)| key.public_key().to_vec())
+    }
+
+    fn reference(&self) -> Option<Answer> {
+        let group = self.group.group().ok()?;
+        let number = BigUint::from_bytes_be(&self.private_key);
+        let public_key = match &group {
+            Group::Curve(NamedCurve::X25519) => {
+                let private_key = self.private_key[..].try_into().ok()?;
+                let mut base = [0; 32];
+                base[0] = 9;
+                curve::x25519(private_key, &base).to_vec()
+            }
+            Group::Curve(named) => {
+                let curve = curve::Curve::new(*named)?;
+                let is_in_range = number > BigUint::ZERO && number < curve.order;
+                if !is_in_range || self.private_key.len() != named.coordinate_len() {
+                    return None;
+                }
+                curve.public_key(&number)
+            }
+            Group::FiniteField(field) if number > BigUint::from(1_u8) => {
+                let prime = BigUint::from_bytes_be(field.prime());
+                let power = BigUint::from_bytes_be(field.generator()).modpow(&number, &prime);
+                let bytes = power.to_bytes_be();
+                [vec![0; field.prime().len() - bytes.len()], bytes].concat()
+            }
+            _ => return None,
+        };
+        Some(Answer::Bytes(public_key.into()))
+    }
+
+    fn is_reference_cheap(&self) -> bool {
+        self.key().is_reference_cheap()
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let keys = zeroed_bytes(&self.private_key);
+        with_each(self, keys, |it, key| it.private_key = key).collect()
+    }
+}
+
 /// The master secret of a key agreement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

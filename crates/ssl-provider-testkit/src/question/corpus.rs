@@ -3,15 +3,15 @@
 use num_bigint::BigUint;
 use ssl_provider_core::{CipherSuite, Error};
 
-use super::agreement::{Agree, AgreeMasterKey, GroupName};
+use super::agreement::{Agree, AgreeMasterKey, GroupName, PublicKey};
 use super::import::{ImportMasterKey, Psk};
-use super::master_key::{Exchange, Export, Finished, Sender, SessionKeys};
+use super::master_key::{Exchange, Export, Finished, HandshakeHash, Sender, SessionKeys};
 use super::record::{DecryptRecord, Keys};
 use super::{Answer, Bytes, Hex16, Key, Question, Status, Vector};
 use crate::bytes::Rng;
 use crate::corpus::{
     self, AnyFile, Class, Group, Hex, KeyAgreementGroup, KeyAgreementTest, KeyScheduleGroup,
-    KeyScheduleTest, RecordGroup, RecordTest, RsaImportGroup, RsaImportTest, Test, Wire,
+    KeyScheduleTest, RecordGroup, RecordTest, RsaImportGroup, RsaImportTest, Test, Verdict, Wire,
 };
 use crate::rsa_key::TestKey;
 
@@ -76,11 +76,12 @@ impl From<Wire> for Hex16 {
     }
 }
 
-/// The answer where a test has its value, else this refusal.
-fn answer(value: Option<&Hex>, refusal: Error) -> Answer {
-    match value {
-        Some(value) => Answer::Bytes(value.into()),
-        None => Answer::Status(Status(refusal.status().code())),
+/// The answer to a test: its value, or this refusal of an invalid one. A valid test without its
+/// value has an answer that nobody gives.
+fn answer(result: Verdict, value: Option<&Hex>, refusal: Error) -> Answer {
+    match result {
+        Verdict::Valid => Answer::Bytes(value.map(Bytes::from).unwrap_or_default()),
+        Verdict::Invalid => Answer::Status(Status(refusal.status().code())),
     }
 }
 
@@ -95,10 +96,15 @@ fn import(group: &RsaImportGroup, test: &RsaImportTest) -> Vec<Part> {
         client_version: Some(test.client_version.into()),
         ciphertext: (&test.encrypted_premaster).into(),
     };
-    // Of another implementation's vectors, nothing says what we fall back to.
-    let fallback = test.implicit_rejection.as_ref().map(|fallback| &fallback.master_secret);
-    let Some(secret) = test.master_secret.as_ref().or(fallback) else { return Vec::new() };
-    let expected = Answer::Bytes(secret.into());
+    let secret = match test.result {
+        Verdict::Valid => test.master_secret.as_ref(),
+        Verdict::Invalid => test.implicit_rejection.as_ref().map(|it| &it.master_secret),
+    };
+    // Of an invalid test of others, nothing says what we fall back to.
+    if secret.is_none() && test.result == Verdict::Invalid {
+        return Vec::new();
+    }
+    let expected = Answer::Bytes(secret.map(Bytes::from).unwrap_or_default());
     vec![("master secret", Question::ImportMasterKey(exchange), expected)]
 }
 
@@ -146,6 +152,14 @@ fn key_schedule(group: &KeyScheduleGroup, test: &KeyScheduleTest) -> Vec<Part> {
         Exchange::Agreement(agreement) => Question::AgreeMasterKey(agreement.clone()),
     };
     let mut parts = vec![("master secret", master_key, bytes(&test.master_secret))];
+    if let Some(hash) = &test.session_hash {
+        let question = HandshakeHash {
+            protocol: group.version.into(),
+            suite: test.suite_number.into(),
+            messages: vec![(&test.messages).into()],
+        };
+        parts.push(("session hash", Question::HandshakeHash(question), bytes(hash)));
+    }
     let keys = Question::SessionKeys(SessionKeys { exchange: exchange.clone() });
     parts.push(("session keys", keys, all_keys(&test.keys)));
     let (messages, finished) = (Bytes::from(&test.messages), Bytes::from(&test.client_finished));
@@ -200,7 +214,7 @@ fn record(group: &RecordGroup, test: &RecordTest) -> Vec<Part> {
         Some(Class::RecordOverflow) => Error::RecordOverflow,
         _ => Error::BadRecord,
     };
-    let expected = answer(test.plaintext.as_ref(), refusal);
+    let expected = answer(test.result, test.plaintext.as_ref(), refusal);
     vec![("decryption", Question::DecryptRecord(question), expected)]
 }
 
@@ -216,13 +230,21 @@ fn key_agreement(group: &KeyAgreementGroup, test: &KeyAgreementTest) -> Vec<Part
         private_key: private_key.into(),
         public_key: public_key.into(),
     };
+    let public = |private_key: &Hex| {
+        let question = PublicKey { group: name.clone(), private_key: private_key.into() };
+        Question::PublicKey(question)
+    };
     let (secret, refusal) = (test.shared_secret.as_ref(), Error::BadKeyShare);
     let from_client = agree(&test.client_private, &test.server_public);
     let mut parts =
-        vec![("client's side", Question::Agree(from_client.clone()), answer(secret, refusal))];
+        vec![("client's side", Question::Agree(from_client.clone()), answer(test.result, secret, refusal))];
+    let expected = Answer::Bytes((&test.client_public).into());
+    parts.push(("client's public key", public(&test.client_private), expected));
     if let Some(private_key) = &test.server_private {
+        let expected = Answer::Bytes((&test.server_public).into());
+        parts.push(("server's public key", public(private_key), expected));
         let from_server = Question::Agree(agree(private_key, &test.client_public));
-        parts.push(("server's side", from_server, answer(secret, refusal)));
+        parts.push(("server's side", from_server, answer(test.result, secret, refusal)));
     }
     let master_key = AgreeMasterKey {
         agreement: from_client,
@@ -232,7 +254,7 @@ fn key_agreement(group: &KeyAgreementGroup, test: &KeyAgreementTest) -> Vec<Part
         server_random: (&test.server_random).into(),
         session_hash: test.session_hash.as_ref().map(Bytes::from),
     };
-    let expected = answer(test.master_secret.as_ref(), refusal);
+    let expected = answer(test.result, test.master_secret.as_ref(), refusal);
     parts.push(("master secret", Question::AgreeMasterKey(master_key.clone()), expected));
     if let Some(keys) = &test.keys {
         let exchange = Exchange::Agreement(master_key);

@@ -3,14 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 use ssl_provider_core::{
-    CipherSuiteInfo, Error, MasterKey, ParameterList, ProtocolVersion, RANDOM_LEN, Side,
+    CipherSuite, CipherSuiteInfo, Error, MasterKey, ParameterList, ProtocolVersion, RANDOM_LEN,
+    Side,
 };
 
 use super::agreement::AgreeMasterKey;
 use super::import::{ImportMasterKey, Psk, randoms};
 use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, with_each};
 use crate::cases::handshakes::expected_verify_data;
-use crate::exchange::concatenated;
+use crate::exchange::{PROTOCOLS, concatenated};
 use crate::reference;
 
 /// A key exchange, by its kind.
@@ -215,6 +216,56 @@ impl Kind for Finished {
         });
         let exchanges = self.exchange.smaller();
         fewer.chain(with_each(self, exchanges, |it, exchange| it.exchange = exchange)).collect()
+    }
+}
+
+/// The hash of handshake messages, as Finished and the extended master secret take it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandshakeHash {
+    /// The negotiated version.
+    pub protocol: Hex16,
+    /// The negotiated suite.
+    pub suite: Hex16,
+    /// The messages.
+    pub messages: Vec<Bytes>,
+}
+
+impl Kind for HandshakeHash {
+    fn operation(&self) -> String {
+        "handshake hash".to_owned()
+    }
+
+    fn protocol(&self) -> Option<ProtocolVersion> {
+        Some(self.protocol.into())
+    }
+
+    fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
+        let started = subject.provider().handshake_hash(self.protocol.into(), self.suite.into());
+        let hash = started.and_then(|mut hash| {
+            self.messages.iter().for_each(|message| hash.update(message));
+            hash.current()
+        });
+        Answer::of(hash, |hash| hash)
+    }
+
+    fn reference(&self) -> Option<Answer> {
+        let (protocol, suite) =
+            (ProtocolVersion::from(self.protocol), CipherSuite::from(self.suite).info()?);
+        if !PROTOCOLS.contains(&protocol) || !suite.allows(protocol) {
+            return None;
+        }
+        let messages: Vec<u8> = self.messages.iter().flat_map(|part| part.to_vec()).collect();
+        Some(Answer::Bytes(reference::handshake_hash(protocol, suite, &messages).into()))
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let fewer = (0..self.messages.len()).map(|at| {
+            let mut fewer = self.clone();
+            fewer.messages.remove(at);
+            fewer
+        });
+        fewer.collect()
     }
 }
 

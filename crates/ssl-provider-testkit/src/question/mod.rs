@@ -288,10 +288,14 @@ questions! {
     SessionKeys(master_key::SessionKeys);
     /// The verify_data of a Finished message.
     Finished(master_key::Finished);
+    /// The hash of handshake messages.
+    HandshakeHash(master_key::HandshakeHash);
     /// Exported keying material.
     Export(master_key::Export);
     /// The master secret of a pre-shared key.
     Psk(import::Psk);
+    /// The public key of a private key of key agreement.
+    PublicKey(agreement::PublicKey);
     /// The shared secret of a key agreement.
     Agree(agreement::Agree);
     /// The master secret of a key agreement.

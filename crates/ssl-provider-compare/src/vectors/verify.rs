@@ -1,23 +1,16 @@
 //! `vectors verify`: runs every test of a folder on backends, through the public interface.
 
-mod key_agreement;
-mod key_schedule;
-mod record;
-mod rsa_import;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use ssl_provider::{
-    CipherSuite, Error, ParameterList, ProtocolVersion, Provider, SessionKeys, Side,
-};
 use ssl_provider_command::backend_choice::BackendArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print};
 use ssl_provider_command::table::Table;
-use ssl_provider_testkit::corpus::{self, AnyFile, File, Group, Hex, Test, Wire};
-use ssl_provider_testkit::exchange::open;
+use ssl_provider_testkit::corpus::AnyFile;
+use ssl_provider_testkit::question::corpus::{Asked, questions};
+use ssl_provider_testkit::question::{Answer, Subject, Vector};
 
 use super::{FOLDER, not_usable};
 
@@ -52,33 +45,6 @@ Exit codes:
 Examples:
   sslprov vectors verify
   sslprov vectors verify vectors --backend all --json | jq '.[] | select(.failed > 0)'";
-
-/// Why a test did not pass.
-enum Fault {
-    /// The backend does not have what it takes.
-    Unsupported,
-    /// The result is another than the test has.
-    Wrong(String),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Unsupported(_)
-            | Error::UnsupportedSuite { .. }
-            | Error::UnsupportedProtocol { .. } => Self::Unsupported,
-            other => Self::Wrong(format!("failed: {other}")),
-        }
-    }
-}
-
-/// The result of a test on a backend.
-type Answer = Result<(), Fault>;
-
-/// How a group is verified: its tests, with a result for each.
-trait Verify: Group {
-    fn verify(&self, provider: &Provider) -> Vec<Answer>;
-}
 
 /// The tests of one type in one file on one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,9 +89,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let files = read(&args.folder)?;
     let mut rows = Vec::new();
     for backend in &backends {
-        let provider = open(backend);
+        let subject = Subject::new(backend);
         for (name, file) in &files {
-            rows.extend(verify(&provider, name, file));
+            rows.extend(verify(&subject, name, file));
         }
     }
     // Strings and numbers: neither the types nor the writing can fail.
@@ -171,24 +137,15 @@ pub fn read(folder: &Path) -> Result<Vec<(String, AnyFile)>, Failure> {
 }
 
 /// Verifies a file, with a row for each type of group in it.
-pub fn verify(provider: &Provider, name: &str, file: &AnyFile) -> Vec<Row> {
-    match file {
-        AnyFile::RsaImport(file) => rows(provider, name, file),
-        AnyFile::KeySchedule(file) => rows(provider, name, file),
-        AnyFile::Record(file) => rows(provider, name, file),
-        AnyFile::KeyAgreement(file) => rows(provider, name, file),
-    }
-}
-
-fn rows<G: Verify>(provider: &Provider, name: &str, file: &File<G>) -> Vec<Row> {
+pub fn verify(subject: &Subject, name: &str, file: &AnyFile) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for group in &file.test_groups {
-        let index = rows.iter().position(|row| row.group_type == group.kind());
+    for test in questions(file) {
+        let index = rows.iter().position(|row| row.group_type == test.group_type);
         let index = index.unwrap_or_else(|| {
             rows.push(Row {
-                backend: provider.backend().info().name,
+                backend: subject.name(),
                 file: name.to_owned(),
-                group_type: group.kind().to_owned(),
+                group_type: test.group_type.clone(),
                 passed: 0,
                 failed: 0,
                 unsupported: 0,
@@ -197,16 +154,22 @@ fn rows<G: Verify>(provider: &Provider, name: &str, file: &File<G>) -> Vec<Row> 
             rows.len() - 1
         });
         let row = &mut rows[index];
-        for (test, answer) in group.tests().iter().zip(group.verify(provider)) {
-            match answer {
-                Ok(()) => row.passed += 1,
-                Err(Fault::Unsupported) => row.unsupported += 1,
-                Err(Fault::Wrong(message)) => {
-                    row.failed += 1;
-                    let (tc_id, comment) = (test.tc_id(), test.comment().to_owned());
-                    row.failures.push(Failed { tc_id, comment, message });
-                }
-            }
+        let Asked { tc_id, comment, vectors, .. } = test;
+        let answers: Vec<(&Vector, Answer)> =
+            vectors.iter().map(|vector| (vector, vector.question.ask(subject, &[]))).collect();
+        let is_wrong = |(vector, answer): &&(&Vector, Answer)| {
+            answer.is_supported() && Some(answer) != vector.expected.as_ref()
+        };
+        if let Some((vector, answer)) = answers.iter().find(is_wrong) {
+            let expected = vector.expected.as_ref().map(ToString::to_string).unwrap_or_default();
+            let what = vector.question.operation();
+            let message = format!("{what}: expected {expected}, got {answer}");
+            row.failed += 1;
+            row.failures.push(Failed { tc_id, comment, message });
+        } else if answers.iter().any(|(_, answer)| answer.is_supported()) {
+            row.passed += 1;
+        } else {
+            row.unsupported += 1;
         }
     }
     rows
@@ -232,56 +195,4 @@ fn text(rows: &[Row]) -> String {
         }
     }
     text
-}
-
-/// Compares one value.
-fn same(what: &str, expected: &[u8], found: &[u8]) -> Answer {
-    if expected == found {
-        return Ok(());
-    }
-    let hex = |bytes: &[u8]| ssl_provider_testkit::bytes::to_hex(bytes);
-    Err(Fault::Wrong(format!("{what}: expected {}, got {}", hex(expected), hex(found))))
-}
-
-/// Compares a value that the test may lack by mistake.
-fn same_as(what: &str, expected: Option<&Hex>, found: &[u8]) -> Answer {
-    let expected = expected.ok_or_else(|| Fault::Wrong(format!("the test has no {what}")))?;
-    same(what, expected, found)
-}
-
-fn version(number: Wire) -> ProtocolVersion {
-    ProtocolVersion(number.0)
-}
-
-fn suite(number: Wire) -> CipherSuite {
-    CipherSuite(number.0.into())
-}
-
-/// The parameter list of an exchange.
-fn parameters(
-    client: &Hex,
-    server: &Hex,
-    session_hash: Option<&Hex>,
-) -> Result<ParameterList, Fault> {
-    let random = |bytes: &Hex| {
-        let random = bytes.0.as_slice().try_into();
-        random.map_err(|_| Fault::Wrong("a random has another length than 32 bytes".to_owned()))
-    };
-    let list = ParameterList::new().client_random(random(client)?).server_random(random(server)?);
-    match session_hash {
-        Some(hash) => Ok(list.session_hash(hash)?),
-        None => Ok(list),
-    }
-}
-
-/// Compares the keys of both directions.
-fn same_keys(expected: &corpus::SessionKeys, found: &SessionKeys) -> Answer {
-    let [client, server] = [Side::Client, Side::Server].map(|writer| found.expose(writer));
-    let (client, server) = (client?, server?);
-    same("client MAC key", &expected.client_mac_key, client.mac_key)?;
-    same("server MAC key", &expected.server_mac_key, server.mac_key)?;
-    same("client write key", &expected.client_write_key, client.write_key)?;
-    same("server write key", &expected.server_write_key, server.write_key)?;
-    same("client write IV", &expected.client_write_iv, client.write_iv)?;
-    same("server write IV", &expected.server_write_iv, server.write_iv)
 }
