@@ -1,5 +1,5 @@
-//! `cargo xtask vector-runners`: the corpus of tests/vectors with its verifier and with the examples
-//! for other projects, in Python, Go and C.
+//! `cargo xtask vector-runners`: the corpus of tests/vectors with its verifier and with the
+//! examples for other projects, in Python, Go and C.
 
 use std::fs;
 
