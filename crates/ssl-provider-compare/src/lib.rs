@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crosscheck;
+pub mod page;
 pub mod vectors;
 
 use std::process::ExitCode;

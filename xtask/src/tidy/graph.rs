@@ -23,8 +23,9 @@ struct Layer {
 const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
+const COMMAND: &str = "ssl-provider-command";
 
-const LAYERS: [Layer; 20] = [
+const LAYERS: [Layer; 22] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -89,10 +90,19 @@ const LAYERS: [Layer; 20] = [
         ..COMMON
     },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
+    Layer { member: COMMAND, members: &["ssl-provider"], in_tests: &[], ..COMMON },
+    Layer {
+        member: "ssl-provider-compare",
+        members: &["ssl-provider", COMMAND, "ssl-provider-testkit"],
+        ..COMMON
+    },
     Layer {
         member: "ssl-provider-cli",
         members: &[
             "ssl-provider",
+            COMMAND,
+            "ssl-provider-compare",
+            "ssl-provider-testkit",
             CORE,
             "ssl-provider-lab",
             "ssl-provider-keys",
