@@ -118,7 +118,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
-    /// Run the vectors of tests/vectors with their verifier and with the examples for other projects.
+    /// Run the vectors of tests/vectors with their verifier and the examples for other projects.
     VectorRunners,
     /// Attack `sslprov serve`; `cargo xtask attack --help` lists the classes of attacks.
     #[command(disable_help_flag = true)]

@@ -1,5 +1,5 @@
-//! `cargo xtask vector-runners`: the corpus of tests/vectors with its verifier and with the examples
-//! for other projects, in Python, Go and C.
+//! `cargo xtask vector-runners`: the corpus of tests/vectors with its verifier and with the
+//! examples for other projects, in Python, Go and C.
 
 use std::fs;
 
@@ -49,13 +49,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         fs::write(copy.join(name), damaged(&text)?).context("cannot write the copy")?;
     }
     for (folder, is_good) in [(&corpus, true), (&copy, false)] {
-        let schedule = folder.join(SCHEDULE);
-        for (run, input) in [
-            (Run::new("python3").args([corpus.join("runners/run.py")]), folder),
-            (Run::new(&go), folder),
-            (Run::new(&c), &schedule),
+        for (run, name) in [
+            (Run::new("python3").args([corpus.join("runners/run.py")]), IMPORT),
+            (Run::new(&go), SCHEDULE),
+            (Run::new(&c), SCHEDULE),
         ] {
-            let run = run.args([input]).env(NO_BYTECODE.0, NO_BYTECODE.1);
+            let run = run.args([folder.join(name)]).env(NO_BYTECODE.0, NO_BYTECODE.1);
             let (status, printed) = run.outcome(workspace)?;
             print!("{printed}");
             let expected = if is_good { Some(0) } else { Some(1) };

@@ -81,8 +81,8 @@ fn generate(args: &GenerateArgs) -> Result<Outcome, Failure> {
     Ok(Outcome::All)
 }
 
-/// Writes the files that are not there with these contents, and returns how many those were. Without
-/// `force`, nothing is written when one is there with others.
+/// Writes the files that are not there with these contents, and returns how many those were.
+/// Without `force`, nothing is written when one is there with others.
 fn store(files: &[Generated], out: &Path, force: bool) -> Result<usize, Failure> {
     let mut changed = Vec::new();
     for file in files {

@@ -1,5 +1,5 @@
-//! The ciphers of records, by the RustCrypto crates themselves: blocks chained by hand, AEADs whole.
-//! No backend is asked, so that none makes its own test; the verifier in Python checks the crates.
+//! The ciphers of records, by the RustCrypto crates themselves: blocks chained by hand, AEADs
+//! whole. No backend is asked, so that none makes its own test; the verifier in Python checks them.
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit, StreamCipher as _};
 use aes::{Aes128, Aes256};

@@ -21,7 +21,8 @@ const HEADER: &[&str] = &[
     "ECDHE and DHE of SSL 3.0 to TLS 1.2 and DTLS, from both private keys to session keys.",
     "Private keys are big-endian numbers; those of X25519 are its 32 bytes.",
     "Public keys are as the messages carry them, without their length.",
-    "A valid test gives the same from either side. An invalid one is the client's: serverPublic is bad.",
+    "A valid test gives the same from either side. An invalid one is the client's: serverPublic is \
+     bad.",
 ];
 
 /// The file.
@@ -274,8 +275,8 @@ impl Maker {
     }
 }
 
-/// The seed from which a private key with such a secret is looked for. A lower one leads to the same
-/// key, but through hundreds of multiplications on the curve.
+/// The seed from which a private key with such a secret is looked for. A lower one leads to the
+/// same key, but through hundreds of multiplications on the curve.
 fn first_seed(group: &Group) -> u64 {
     match group {
         Group::Curve(NamedCurve::X25519) => 292,

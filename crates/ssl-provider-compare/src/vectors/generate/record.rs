@@ -45,8 +45,8 @@ pub(super) fn file() -> File<RecordGroup> {
     file_of("tls_records", "TLS record protection", HEADER, groups)
 }
 
-/// A suite of each way to protect records: those of RSA, and what only others have. TLS 1.1 and DTLS
-/// have a few, since they protect records as TLS 1.2 does.
+/// A suite of each way to protect records: those of RSA, and what only others have. TLS 1.1 and
+/// DTLS have a few, since they protect records as TLS 1.2 does.
 fn is_wanted(protocol: ProtocolVersion, suite: &CipherSuiteInfo) -> bool {
     const FEW: [&str; 7] = [
         "TLS_RSA_WITH_NULL_SHA",
@@ -507,8 +507,8 @@ impl Maker<'_> {
         }
     }
 
-    /// Records of encrypt-then-MAC: the outer MAC is right, and what is inside is not; or the MAC is
-    /// inside.
+    /// Records of encrypt-then-MAC: the outer MAC is right, and what is inside is not; or the MAC
+    /// is inside.
     fn mac_last(&mut self) {
         let block_len = self.block_len();
         let plaintext = self.rng.bytes(2 * block_len);

@@ -20,7 +20,8 @@ const HEADER: &[&str] = &[
     "encryptedPremaster has no length prefix. clientVersion is that of the ClientHello.",
     "With sessionHash the extended master secret was negotiated, else randoms are used.",
     "Invalid tests must look alike: a server goes on with a premaster secret that nobody knows.",
-    "implicitRejection is what ssl-provider goes on with; other implementations have another value.",
+    "implicitRejection is what ssl-provider goes on with; other implementations have another \
+     value.",
 ];
 
 /// The protocol of the tests of every kind of ciphertext, for each key but the first.
