@@ -236,8 +236,11 @@ fn key_agreement(group: &KeyAgreementGroup, test: &KeyAgreementTest) -> Vec<Part
     };
     let (secret, refusal) = (test.shared_secret.as_ref(), Error::BadKeyShare);
     let from_client = agree(&test.client_private, &test.server_public);
-    let mut parts =
-        vec![("client's side", Question::Agree(from_client.clone()), answer(test.result, secret, refusal))];
+    let mut parts = vec![(
+        "client's side",
+        Question::Agree(from_client.clone()),
+        answer(test.result, secret, refusal),
+    )];
     let expected = Answer::Bytes((&test.client_public).into());
     parts.push(("client's public key", public(&test.client_private), expected));
     if let Some(private_key) = &test.server_private {
