@@ -1,10 +1,12 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]).
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), and whether
+//! their time depends on secrets ([`timing`]).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
 pub mod crosscheck;
 pub mod page;
+pub mod timing;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,8 @@ use ssl_provider_command::panics;
 pub enum Command {
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
+    Timing(Box<timing::Args>),
 }
 
 impl Command {
@@ -30,6 +34,7 @@ impl Command {
     pub fn run(&self) -> Result<Outcome, Failure> {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
+            Self::Timing(args) => timing::run(args),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use getrandom::SysRng;
-use rsa::pkcs1::{self, EncodeRsaPrivateKey, RsaPublicKeyRef};
+use rsa::pkcs1::{self, DecodeRsaPrivateKey, EncodeRsaPrivateKey, RsaPublicKeyRef};
 use rsa::pkcs1v15;
 use rsa::pkcs8::{Document, EncodePrivateKey, EncodePublicKey};
 use sha2::Sha256;
@@ -264,6 +264,17 @@ impl Identity {
         Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key"))?)
     }
 
+    /// Makes a self-signed certificate for `localhost` of an RSA key, PKCS#1 in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityError::NotMade`], also for a key that cannot be read, and
+    /// [`IdentityError::Provider`].
+    pub fn self_signed_with(provider: &Provider, key: &[u8]) -> Result<SelfSigned, IdentityError> {
+        let key = rsa::PrivateKey::from_pkcs1_der(key);
+        Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key from DER"))?)
+    }
+
     /// Makes the self-signed certificate of a key.
     pub(crate) fn of(
         provider: &Provider,
@@ -476,7 +487,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     use std::collections::BTreeSet;
 
-    use rsa::pkcs1::DecodeRsaPrivateKey;
     #[cfg(target_os = "linux")]
     use ssl_provider::EcPrivateKeyDer;
     use ssl_provider::default_backend;
