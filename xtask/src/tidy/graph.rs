@@ -24,7 +24,7 @@ const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 20] = [
+const LAYERS: [Layer; 22] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -89,10 +89,25 @@ const LAYERS: [Layer; 20] = [
         ..COMMON
     },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
+    Layer { member: "ssl-provider-command", members: &["ssl-provider"], ..COMMON },
+    Layer {
+        member: "ssl-provider-compare",
+        // What it compares, and the server and messages of the timing through a socket.
+        members: &[
+            "ssl-provider",
+            "ssl-provider-command",
+            "ssl-provider-lab",
+            "ssl-provider-testkit",
+            WIRE,
+        ],
+        ..COMMON
+    },
     Layer {
         member: "ssl-provider-cli",
         members: &[
             "ssl-provider",
+            "ssl-provider-command",
+            "ssl-provider-compare",
             CORE,
             "ssl-provider-lab",
             "ssl-provider-keys",
