@@ -2,26 +2,33 @@
 
 use std::fmt::Write;
 
-use crate::page::{Page, escape, id};
+use crate::page::{Page, escape, id, subsection};
 use crate::timing::plot::{boxes, cumulative};
 use crate::timing::report::{
     ClassReport, PairReport, Report, SubjectReport, Verdict, nanoseconds, probability,
 };
-use crate::timing::text::{facts, summary};
+use crate::timing::text::{OVERVIEW, facts, summary};
 
 /// Returns the page.
 pub(crate) fn render(report: &Report) -> String {
     let mut page = Page::new("Timing of RSA key exchanges").block(&overview(report));
     for subject in &report.subjects {
-        page = page.open_section(
-            &id(&subject.name),
-            &format!("{}: {}", subject.name, subject.blocks_in_words()),
-            &table(subject),
-        );
-        for pair in &subject.pairs {
-            let heading = format!("{}: {} and {}", subject.name, pair.class, pair.reference);
-            page = page.section(&pair_id(subject, pair), &heading, &drawings(subject, pair));
-        }
+        let heading = format!("{}: {}", subject.name, subject.blocks_in_words());
+        let pairs: Vec<_> = subject
+            .pairs
+            .iter()
+            .map(|pair| {
+                let heading = format!("{} and {}", pair.class, pair.reference);
+                subsection(&pair_id(subject, pair), &heading, &drawings(subject, pair))
+            })
+            .collect();
+        let id = id(&subject.name);
+        let pairs = subsection(&format!("{id}-pairs"), "Drawings of each pair", &pairs.join("\n"));
+        let content = format!("{}\n{pairs}", table(subject));
+        page = match subject.is_control {
+            true => page.section(&id, &heading, &content),
+            false => page.open_section(&id, &heading, &content),
+        };
     }
     page.render()
 }
@@ -37,7 +44,19 @@ fn overview(report: &Report) -> String {
         let (name, value) = (escape(&name), escape(&value));
         let _ = writeln!(html, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>");
     }
-    html.push_str("</table>\n<p class=\"quiet\">A row opens the drawings of its pair.</p>");
+    html.push_str("</table>\n<div class=\"wide\"><table>\n<tr>");
+    for column in OVERVIEW {
+        let _ = write!(html, "<th>{column}</th>");
+    }
+    html.push_str("</tr>\n");
+    for subject in &report.subjects {
+        let _ = write!(html, "<tr data-target=\"{}\">", id(&subject.name));
+        for cell in subject.overview() {
+            let _ = write!(html, "<td>{}</td>", escape(&cell));
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</table></div>\n<p class=\"quiet\">A row opens its section.</p>");
     html
 }
 
@@ -97,7 +116,7 @@ fn drawings(subject: &SubjectReport, pair: &PairReport) -> String {
     }
     let _ = writeln!(
         html,
-        "<h3>Share of times below a time</h3>\n{}\n<h3>Quartiles, median, and the middle 90 %</h3>\
+        "<h4>Share of times below a time</h4>\n{}\n<h4>Quartiles, median, and the middle 90 %</h4>\
          \n{}",
         cumulative(&classes, "Cumulative distribution of the times of both classes"),
         boxes(&classes, "Box plots of the times of both classes")
@@ -154,7 +173,8 @@ mod tests {
         let report = example();
         let page = render(&report);
         let pairs: usize = report.subjects.iter().map(|subject| subject.pairs.len()).sum();
-        assert_eq!(page.matches("<tr data-target=").count(), pairs);
+        let rows = pairs + report.subjects.len();
+        assert_eq!(page.matches("<tr data-target=").count(), rows, "and one for each subject");
         assert_eq!(page.matches("<polyline").count(), 2 * pairs);
         for subject in &report.subjects {
             for pair in &subject.pairs {

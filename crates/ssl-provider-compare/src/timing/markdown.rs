@@ -5,8 +5,8 @@ use std::fmt::Write;
 use ssl_provider_command::table::Table;
 use ssl_provider_testkit::timing_class::CLASSES;
 
-use crate::timing::report::{PairReport, Report, Role, SubjectReport, Verdict, nanoseconds};
-use crate::timing::text::{facts, summary, table};
+use crate::timing::report::{Report, SubjectReport};
+use crate::timing::text::{OVERVIEW, facts, summary, table as table_of};
 
 /// Returns the document.
 pub(crate) fn render(report: &Report) -> String {
@@ -27,10 +27,12 @@ pub(crate) fn render(report: &Report) -> String {
     }
     // Writing to a string cannot fail.
     let _ = write!(text, "\n{}\n", machine.to_markdown());
-    text.push_str(&overview(report).to_markdown());
+    let mut table = Table::new(OVERVIEW);
+    report.subjects.iter().for_each(|subject| table.row(subject.overview()));
+    text.push_str(&table.to_markdown());
     for subject in &report.subjects {
         let _ = write!(text, "\n### {}\n\n{}.\n\n", capitalised(&subject.name), subject.extent());
-        text.push_str(&table(subject).to_markdown());
+        text.push_str(&table_of(subject).to_markdown());
     }
     text
 }
@@ -51,61 +53,7 @@ fn item(text: &str) -> String {
     item + "\n"
 }
 
-/// One line for each subject.
-fn overview(report: &Report) -> Table {
-    let header =
-        ["What was timed", "Blocks", "Largest difference", "Noise floor", "Detectable", "Verdict"];
-    let mut table = Table::new(header);
-    for subject in &report.subjects {
-        let of = |role: &'static [Role]| {
-            subject.pairs.iter().filter(|pair| role.contains(&subject.role(&pair.class)))
-        };
-        let size = |pair: &&PairReport| pair.difference_ns.abs();
-        let largest = |pairs: &mut dyn Iterator<Item = &PairReport>, of: fn(&PairReport) -> f64| {
-            let largest = pairs.map(of).fold(f64::NAN, f64::max);
-            if largest.is_nan() { "-".to_owned() } else { nanoseconds(largest) }
-        };
-        let widest =
-            of(&[Role::Good, Role::Bad]).max_by(|one, other| size(one).total_cmp(&size(other)));
-        let widest = widest.map_or_else(
-            || "-".to_owned(),
-            |pair| format!("{} ({})", nanoseconds(pair.difference_ns), pair.class),
-        );
-        table.row([
-            subject.name.clone(),
-            subject.blocks.to_string(),
-            widest,
-            largest(&mut of(&[Role::Alike]), |pair| pair.difference_ns.abs()),
-            largest(&mut subject.pairs.iter(), |pair| pair.detectable_ns),
-            subject.in_one_word(),
-        ]);
-    }
-    table
-}
-
 impl SubjectReport {
-    fn in_one_word(&self) -> String {
-        let words: Vec<_> = self.pairs.iter().map(|pair| pair.verdict.word()).collect();
-        let count = |word| words.iter().filter(|it| **it == word).count();
-        let of_all = |pairs: usize| format!("{pairs} of {}", words.len());
-        match [count("leak"), count("missed"), count("inconclusive"), count("no leak")] {
-            [0, 0, 0, 0] => "every planted leak found".to_owned(),
-            [0, 0, 0, _] => self.no_leak_above(),
-            [0, 0, unsure, _] => format!("inconclusive ({})", of_all(unsure)),
-            [0, missed, ..] => format!("planted leak missed ({})", of_all(missed)),
-            [leaks, ..] => format!("**leak** ({})", of_all(leaks)),
-        }
-    }
-
-    /// The largest of the sizes below which a leak may have been missed.
-    fn no_leak_above(&self) -> String {
-        let sizes = self.pairs.iter().filter_map(|pair| match pair.verdict {
-            Verdict::NoLeak { above_ns } => Some(above_ns),
-            _ => None,
-        });
-        format!("no leak above {}", nanoseconds(sizes.fold(0.0, f64::max)))
-    }
-
     fn extent(&self) -> String {
         capitalised(&self.blocks_in_words())
     }
@@ -185,7 +133,7 @@ mod tests {
             assert!(text.contains(&format!("| {} | {} |", class.name, class.description)));
         }
         assert!(text.contains("| import with ring | 1000 | 1.50 ns (no separator) | 1.50 ns |"));
-        assert!(text.contains("| **leak** (1 of 2) |"), "{text}");
+        assert!(text.contains("| leak (1 of 2) |"), "{text}");
         assert!(text.contains("| every planted leak found |"));
         assert!(text.contains("| inconclusive (1 of 2) |"));
         assert_eq!(text.matches("\n### ").count(), 3);

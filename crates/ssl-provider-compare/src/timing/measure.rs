@@ -62,7 +62,7 @@ impl Extent {
     fn blocks(self, kind: Kind) -> (usize, usize) {
         let (smoke, usual) = match kind {
             Kind::Selection => (1_000, 200_000),
-            Kind::Import => (64, 20_000),
+            Kind::Import => (64, 30_000),
             Kind::Batch => (32, 10_000),
             Kind::Socket => (16, 5_000),
             Kind::Server => (16, 3_000),
@@ -220,6 +220,12 @@ fn jobs(request: &Request, not_measured: &mut Vec<String>) -> Vec<Job> {
             let what = What::Socket(backend.clone(), Some(delay));
             let name = format!("server that takes {} longer", nanoseconds(delay));
             control(name, Kind::Socket, what);
+        }
+    }
+    for Job { facts, .. } in &mut controls {
+        // What is planted must be detectable.
+        if facts.kind == Kind::Import {
+            facts.target = facts.target.min(DELAY_NANOSECONDS);
         }
     }
     let mut jobs = controls;

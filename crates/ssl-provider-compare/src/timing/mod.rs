@@ -53,7 +53,7 @@ pub struct Args {
     bits: String,
 
     /// Blocks of each subject; each times every class once. Default: as many as the size asked for
-    /// by --detect needs, up to four times 200000 for a selection, 20000 for an import, 10000 for a
+    /// by --detect needs, up to four times 200000 for a selection, 30000 for an import, 10000 for a
     /// batch, 5000 for a socket and 3000 with --connect
     #[arg(long, value_parser = clap::value_parser!(u32).range(16..=10_000_000))]
     blocks: Option<u32>,

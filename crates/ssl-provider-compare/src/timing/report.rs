@@ -323,7 +323,10 @@ pub(crate) fn nanoseconds(value: f64) -> String {
         size if size >= 1.0 => 2,
         _ => 3,
     };
-    format!("{scaled:.digits$} {unit}")
+    let text = format!("{scaled:.digits$} {unit}");
+    // Rounded to zero, a negative number has no sign.
+    let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
+    if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 /// Writes a probability.
@@ -453,6 +456,7 @@ pub(crate) mod tests {
         for (value, text) in [
             (0.123_4, "0.123 ns"),
             (-12.34, "-12.3 ns"),
+            (-0.000_4, "0.000 ns"),
             (1234.0, "1.23 µs"),
             (2_500_000.0, "2.50 ms"),
             (3e9, "3.00 s"),

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use ssl_provider_command::table::Table;
 
-use crate::timing::report::{Report, SubjectReport, nanoseconds, probability};
+use crate::timing::report::{
+    PairReport, Report, Role, SubjectReport, Verdict, nanoseconds, probability,
+};
 
 /// Returns the tables, the advice and the summary.
 pub(crate) fn render(report: &Report) -> String {
@@ -17,6 +19,10 @@ pub(crate) fn render(report: &Report) -> String {
         }
         text.push('\n');
     }
+    let mut overview = Table::new(OVERVIEW);
+    report.subjects.iter().for_each(|subject| overview.row(subject.overview()));
+    text.push_str(&overview.to_text());
+    text.push('\n');
     for line in summary(report) {
         let _ = writeln!(text, "{line}");
     }
@@ -88,7 +94,56 @@ pub(crate) fn facts(report: &Report) -> Vec<(String, String)> {
     facts
 }
 
+/// The columns of an overview.
+pub(crate) const OVERVIEW: [&str; 6] =
+    ["what was timed", "blocks", "largest difference", "noise floor", "detectable", "verdict"];
+
 impl SubjectReport {
+    /// The subject in one line, with these columns.
+    pub(crate) fn overview(&self) -> [String; 6] {
+        let of = |roles: &'static [Role]| {
+            self.pairs.iter().filter(|pair| roles.contains(&self.role(&pair.class)))
+        };
+        let size = |pair: &&PairReport| pair.difference_ns.abs();
+        let widest = of(&[Role::Good, Role::Bad]).max_by(|a, b| size(a).total_cmp(&size(b)));
+        let widest =
+            widest.map(|pair| format!("{} ({})", nanoseconds(pair.difference_ns), pair.class));
+        let largest = |values: &mut dyn Iterator<Item = f64>| {
+            values.max_by(f64::total_cmp).map_or_else(|| "-".to_owned(), nanoseconds)
+        };
+        [
+            self.name.clone(),
+            self.blocks.to_string(),
+            widest.unwrap_or_else(|| "-".to_owned()),
+            largest(&mut of(&[Role::Alike]).map(|pair| pair.difference_ns.abs())),
+            largest(&mut self.pairs.iter().map(|pair| pair.detectable_ns)),
+            self.in_one_word(),
+        ]
+    }
+
+    /// The verdict of all pairs.
+    fn in_one_word(&self) -> String {
+        let words: Vec<_> = self.pairs.iter().map(|pair| pair.verdict.word()).collect();
+        let count = |word| words.iter().filter(|it| **it == word).count();
+        let of_all = |pairs: usize| format!("{pairs} of {}", words.len());
+        match [count("leak"), count("missed"), count("inconclusive"), count("no leak")] {
+            [0, 0, 0, 0] => "every planted leak found".to_owned(),
+            [0, 0, 0, _] => self.no_leak_above(),
+            [0, 0, unsure, _] => format!("inconclusive ({})", of_all(unsure)),
+            [0, missed, ..] => format!("planted leak missed ({})", of_all(missed)),
+            [leaks, ..] => format!("leak ({})", of_all(leaks)),
+        }
+    }
+
+    /// The largest of the sizes below which a leak may have been missed.
+    fn no_leak_above(&self) -> String {
+        let sizes = self.pairs.iter().filter_map(|pair| match pair.verdict {
+            Verdict::NoLeak { above_ns } => Some(above_ns),
+            _ => None,
+        });
+        format!("no leak above {}", nanoseconds(sizes.fold(0.0, f64::max)))
+    }
+
     /// How much was measured.
     pub(crate) fn blocks_in_words(&self) -> String {
         let discarded = match self.discarded_blocks {
@@ -112,7 +167,8 @@ mod tests {
     #[test]
     fn every_pair_has_a_line_and_the_end_says_what_to_do() {
         let text = render(&example());
-        assert_eq!(text.matches("no separator ").count(), 3, "{text}");
+        assert_eq!(text.matches("  no separator ").count(), 3, "{text}");
+        assert!(text.contains("import with ring     1000    1.50 ns (no separator)"), "{text}");
         let end: Vec<&str> = text.lines().rev().take(3).collect();
         assert_eq!(end[0], "LEAK in 1 of 4 pairs of classes; 1 are inconclusive");
         assert_eq!(end[1], "not measured: batches: the processor has no AVX-IFMA");
