@@ -105,7 +105,7 @@ fn the_same_report_is_shown_as_tables_document_and_page() {
     assert!(report(&again) == report(&run), "another report: {}", again.stdout.len());
 
     let refused = timing(&["--from", &saved, "--html", &page]).expect_code(2);
-    refused.expect_stderr("report.html: the file exists; choose another name, or replace it");
+    refused.expect_stderr("report.html: exists; --force replaces it");
     timing(&["--from", &saved, "--html", &page, "--force"]).expect_code(0);
     let same = timing(&["--from", &saved, "--html", &saved, "--force"]).expect_code(2);
     same.expect_stderr("is the same file as --from");
@@ -198,8 +198,9 @@ fn what_cannot_be_measured_is_refused_with_the_reason() {
         (&["--time", "soon"], "expected a time such as 90s"),
         (&["--suite", "2f"], "--connect"),
         (&["--smoke", "--blocks", "100"], "cannot be used with"),
+        (&["--from", "x", "--bits", "2048"], "cannot be used with"),
         (&["--from", "/no/such/report"], "/no/such/report"),
-        (&["--smoke", "--html", "/no/such/folder/x"], "there is no such folder"),
+        (&["--smoke", "--html", "/no/such/folder/x"], "its folder does not exist"),
         (&["--force"], "--html"),
     ] {
         timing(arguments).expect_code(2).expect_stderr(part);

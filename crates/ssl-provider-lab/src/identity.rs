@@ -511,6 +511,19 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_made_for_a_key_that_is_given() {
+        let key = TestKey::rsa_1024();
+        let policy = ssl_provider::Policy { min_modulus_bits: 1024, ..Default::default() };
+        let provider = Provider::open(default_backend().unwrap()).with_policy(policy);
+        let made = Identity::self_signed_with(&provider, &key.der).unwrap();
+        assert_eq!(*made.key_der, key.der);
+        let leaf = Certificate::from_der(&made.certificate_der).unwrap();
+        assert_eq!(rsa_modulus(&leaf).unwrap(), key.modulus().to_bytes_be());
+        let junk = Identity::self_signed_with(&provider, b"junk");
+        assert!(matches!(junk, Err(IdentityError::NotMade(_))));
+    }
+
+    #[test]
     fn key_usage_decides_what_a_key_is_for() {
         let der = TestKey::rsa_1024().der.clone();
         let provider = Provider::open(default_backend().unwrap());

@@ -128,7 +128,8 @@ mod tests {
                     assert_eq!(block.len(), len, "{}", class.name);
                     assert_eq!(is_good(&block), class.good, "{} {block:02x?}", class.name);
                     assert!(block[0] < 2, "below every modulus");
-                    assert_ne!(block[len - 1..], block[..1], "{}: not 0 or 1", class.name);
+                    // Core treats the numbers 0 and 1 apart.
+                    assert!(block[..len - 1].iter().any(|byte| *byte != 0), "{}", class.name);
                 }
             }
         }

@@ -404,3 +404,88 @@ fn public_key(certificate: &[u8]) -> Result<TestPublicKey, String> {
         _ => Err("the server's certificate has no RSA key".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use ssl_provider_wire::{ClientHello, Message};
+
+    use super::*;
+
+    fn offer(target: &str, protocol: ProtocolVersion) -> Offer {
+        Offer::new(target, protocol, None).unwrap()
+    }
+
+    #[test]
+    fn the_hello_is_one_that_servers_accept() {
+        for protocol in [ProtocolVersion::SSL3, ProtocolVersion::TLS1_0, ProtocolVersion::TLS1_2] {
+            let offer = offer("localhost:443", protocol);
+            let record = offer.client_hello([7; 32]);
+            let (header, bytes) = read_record(&mut Cursor::new(&record)).unwrap();
+            assert_eq!(usize::from(header.fragment_len) + RecordHeader::LEN, record.len());
+            assert!(header.version <= ProtocolVersion::TLS1_0.wire());
+            let kind = HandshakeType::CLIENT_HELLO;
+            let message = Message { kind, bytes, ssl2_framing: false };
+            let hello = ClientHello::parse(&message, View::Strict).unwrap();
+            assert_eq!((hello.version, hello.random), (protocol.wire(), [7; 32]));
+            assert!(hello.offers(0x000a) && hello.offers_null_compression());
+            let has_name = hello.extensions.has(ExtensionType::SERVER_NAME);
+            assert_eq!(has_name, protocol > ProtocolVersion::SSL3);
+            // Only RSA key exchange, or another answer would be timed.
+            let info = |suite: u16| CipherSuite(suite.into()).info();
+            assert!(hello.suites().filter_map(info).all(|it| it.key_exchange.is_rsa()));
+        }
+    }
+
+    #[test]
+    fn addresses_have_no_server_name() {
+        for target in ["127.0.0.1:443", "[::1]:443"] {
+            assert_eq!(offer(target, ProtocolVersion::TLS1_2).server_name, None, "{target}");
+        }
+        for bad in ["localhost", "localhost:x", "localhost:99999", ""] {
+            let refused = Offer::new(bad, ProtocolVersion::TLS1_2, None).unwrap_err();
+            assert!(refused.contains("expected HOST:PORT"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn answers_are_named_however_they_are_cut() {
+        let alert = [21, 3, 3, 0, 2, 2, 20];
+        for first in 1..=alert.len() {
+            let mut buffer = [0; 64];
+            buffer[..first].copy_from_slice(&alert[..first]);
+            let mut rest = Cursor::new(&alert[first..]);
+            let named = answer(&mut rest, Ok(first), &mut buffer);
+            assert_eq!(named.as_deref(), Ok("alert bad_record_mac"), "{first}");
+        }
+        let mut other = [0; 64];
+        other[0] = 22;
+        let named = |first, mut buffer: [u8; 64]| {
+            answer(&mut io::empty(), first, &mut buffer).map_err(|error| error.to_string())
+        };
+        assert_eq!(named(Ok(9), other).as_deref(), Ok("a record of type 22"));
+        assert_eq!(named(Ok(3), other).as_deref(), Ok("closed within a record"));
+        assert_eq!(named(Ok(0), other).as_deref(), Ok("closed"));
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        assert_eq!(named(Err(reset), other).as_deref(), Ok("reset"));
+        let late = io::Error::from(io::ErrorKind::WouldBlock);
+        assert!(named(Err(late), other).unwrap_err().contains("does not answer"));
+    }
+
+    #[test]
+    fn certificates_without_a_usable_key_are_refused() {
+        for (certificate, part) in [(&[][..], "no certificate"), (&[0x30, 0], "cannot be read")] {
+            let refused = public_key(certificate).unwrap_err();
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_chooses_what_was_not_offered_is_refused() {
+        let offer = offer("localhost:443", ProtocolVersion::TLS1_2);
+        assert_eq!(offer.check(0x002f, 0x0303), Ok(()));
+        assert!(offer.check(0xc02f, 0x0303).unwrap_err().contains("0xc02f"));
+        assert!(offer.check(0x002f, 0x0304).unwrap_err().contains("0x0304"));
+    }
+}

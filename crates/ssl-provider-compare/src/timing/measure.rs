@@ -361,5 +361,9 @@ fn take(
         let position = (of_blocks.max(of_time).min(1.0) * steps) as u64;
         bar.set_position(position);
     };
-    Samples::take(subject, facts.classes.len(), plan, rng, &mut progress)
+    let samples = Samples::take(subject, facts.classes.len(), plan, rng, &mut progress)?;
+    match samples.blocks() {
+        0 => Err("the hypervisor took time in every block; measure on a quiet machine".to_owned()),
+        _ => Ok(samples),
+    }
 }

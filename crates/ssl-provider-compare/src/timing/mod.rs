@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long, value_name = "NANOSECONDS", value_parser = positive)]
     detect: Option<f64>,
 
-    /// Seed of the inputs and of the order of classes
+    /// Seed of the inputs and of the order of classes in each block
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -83,7 +83,7 @@ pub struct Args {
 
     /// Time a TLS server of your own end to end, with a new connection for each sample. Never
     /// measure a server of somebody else: it receives thousands of broken handshakes
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["subject"])]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["subject", "bits"])]
     connect: Option<String>,
 
     /// Version to offer to that server: ssl3, tls1.0, tls1.1 or tls1.2
@@ -95,7 +95,10 @@ pub struct Args {
     suite: Option<CipherSuite>,
 
     /// Show reports that --json has printed instead of measuring; several become one
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["smoke", "connect"])]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(conflicts_with_all = [
+        "smoke", "connect", "subject", "bits", "blocks", "time", "detect", "seed", "all_pairs",
+    ])]
     from: Vec<PathBuf>,
 
     /// Print one JSON object with all figures instead of the tables
