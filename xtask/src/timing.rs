@@ -1,5 +1,5 @@
-//! `cargo xtask timing`: runs `sslprov timing`, which tests whether the time of an import depends on
-//! its plaintext, and writes `docs/timing.md`.
+//! `cargo xtask timing`: runs `sslprov timing`, which tests whether the time of an import depends
+//! on its plaintext, and writes `docs/timing.md`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -150,7 +150,12 @@ mod tests {
     use serde_json::json;
 
     fn complete() -> Value {
-        let subject = |name: &str, kind: &str, is_control: bool| json!({ "name": name, "kind": kind, "is_control": is_control, "pairs": vec![0; PAIRS] });
+        let pairs = vec![0; PAIRS];
+        let subject = |name: &str, kind: &str, is_control: bool| {
+            let mut subject = json!({ "name": name, "kind": kind, "pairs": pairs });
+            subject["is_control"] = is_control.into();
+            subject
+        };
         let mut subjects = vec![subject("selection", "selection", false)];
         for kind in ["selection", "import", "socket"] {
             subjects.push(subject("control", kind, true));

@@ -37,8 +37,8 @@ pub(crate) struct Offer {
 /// How long a server may take to connect or answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to wait before a handshake that failed is tried again, in milliseconds: a server that is
-/// full may recover.
+/// How long to wait before a handshake that failed is tried again, in milliseconds: a server that
+/// is full may recover.
 const PAUSES: [u64; 2] = [100, 2_000];
 
 /// Longest message of a server, such as a long chain of certificates.

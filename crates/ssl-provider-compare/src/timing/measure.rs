@@ -93,7 +93,7 @@ enum What {
     Blocks(fn() -> Operation),
     /// An operation on ciphertexts, with a backend.
     Ciphertexts(Backend, Make),
-    /// A server in this process on a backend, with a planted delay in nanoseconds if it is a control.
+    /// A server in this process on a backend; a control has a planted delay, in nanoseconds.
     Socket(Backend, Option<f64>),
     /// A server elsewhere.
     Server(Offer),

@@ -1,9 +1,9 @@
 //! `sslprov timing`: whether the time of an RSA key exchange depends on its plaintext, on this
 //! machine and with these libraries (Bleichenbacher; Marvin).
 //!
-//! A subject is timed on every class of plaintext, in blocks of random order ([`sampling`]); each
-//! class is compared with well-formed ones ([`statistics`]), and a verdict counts only if leaks that
-//! were planted are found in the same run ([`verdict`]).
+//! A subject is timed on every class of plaintext, in blocks of random order (`sampling`); each
+//! class is compared with well-formed ones (`statistics`), and nothing is free of leaks unless
+//! those that were planted are found in the same run (`verdict`).
 
 mod client;
 mod environment;

@@ -1,5 +1,5 @@
-//! Blocks of measurements: each times every class once, in an order drawn anew, so that a slow phase
-//! of the machine affects all of them. Blocks in which the hypervisor took time are left out.
+//! Blocks of measurements: each times every class once, in an order drawn anew, so that a slow
+//! phase of the machine affects all of them. Blocks in which the hypervisor took time are left out.
 
 use std::time::{Duration, Instant};
 

@@ -136,8 +136,8 @@ impl Wilcoxon {
 }
 
 /// Returns the interval that holds the trimmed mean with 95 % confidence, by the percentiles of a
-/// bootstrap (Efron 1979). More than 2048 differences are drawn in bins of neighbours, each as often
-/// as a Poisson variable tells: for so many that is the same as drawing them with replacement.
+/// bootstrap (Efron 1979). More than 2048 differences are drawn in bins of neighbours, each as
+/// often as a Poisson variable tells: for so many that is the same as drawing with replacement.
 pub(crate) fn bootstrap_interval(sorted: &[f64], rng: &mut Rng) -> [f64; 2] {
     let bins = sorted.len().min(BINS);
     if bins == 0 {

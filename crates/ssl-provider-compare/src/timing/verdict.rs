@@ -128,8 +128,8 @@ impl Doubt {
         }
     }
 
-    /// Whether a leak that stands out is in doubt too: it needs no control, but a machine that makes
-    /// no differences up.
+    /// Whether a leak that stands out is in doubt too: it needs no control, but a machine that
+    /// makes no differences up.
     fn covers_leaks(&self) -> bool {
         matches!(self, Self::Short | Self::Alike(_))
     }
