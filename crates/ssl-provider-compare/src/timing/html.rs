@@ -116,7 +116,7 @@ fn drawings(subject: &SubjectReport, pair: &PairReport) -> String {
     }
     let _ = writeln!(
         html,
-        "<h4>Share of times below a time</h4>\n{}\n<h4>Quartiles, median, and the middle 90 %</h4>\
+        "<h4>Share of times below a time</h4>\n{}\n<h4>Quartiles, median, and the middle 80 %</h4>\
          \n{}",
         cumulative(&classes, "Cumulative distribution of the times of both classes"),
         boxes(&classes, "Box plots of the times of both classes")

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use ssl_provider::{Backend, Error, multi_buffer_instructions, with_multi_buffer};
+use ssl_provider::{
+    Backend, Error, Operation as Supported, multi_buffer_instructions, with_multi_buffer,
+};
 use ssl_provider_command::exit::Failure;
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;
@@ -202,7 +204,10 @@ fn jobs(request: &Request, not_measured: &mut Vec<String>) -> Vec<Job> {
         controls.push(job(format!("control: {name}"), kind, true, what));
     };
     // The planted leaks are the same whatever library decrypts.
-    let decrypts = request.backends.iter().find(|backend| backend.info().rsa.is_some());
+    let decrypts = request
+        .backends
+        .iter()
+        .find(|backend| backend.support(Supported::RsaDecryptRaw).is_supported());
     if has(Kind::Selection) {
         control("careless routine".into(), Kind::Selection, What::Blocks(careless_selection));
         control("one branch".into(), Kind::Selection, What::Blocks(one_branch));
@@ -365,5 +370,76 @@ fn take(
     match samples.blocks() {
         0 => Err("the hypervisor took time in every block; measure on a quiet machine".to_owned()),
         _ => Ok(samples),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ssl_provider_testkit::fake::Fake;
+
+    fn request(kinds: &[Kind]) -> Request {
+        Request {
+            backends: vec![Backend::from(&Fake::new().share())],
+            kinds: kinds.to_vec(),
+            bits: 1024,
+            extent: Extent::Smoke,
+            target: None,
+            seed: 1,
+            all_pairs: true,
+            connect: None,
+            quiet: true,
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_controls_before_it() {
+        for kind in [Kind::Selection, Kind::Import, Kind::Batch, Kind::Socket] {
+            let jobs = jobs(&request(&[kind]), &mut Vec::new());
+            let controls = jobs.iter().take_while(|job| job.facts.is_control).count();
+            assert!(controls > 0, "{kind:?}");
+            assert!(jobs[..controls].iter().all(|job| job.facts.kind == kind.control()));
+            let rest = &jobs[controls..];
+            assert!(rest.iter().all(|job| !job.facts.is_control && job.facts.kind == kind));
+            // Not each processor has what batches need.
+            assert!(!rest.is_empty() || kind == Kind::Batch, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn planted_leaks_are_to_be_detectable_and_are_compared_with_the_reference_only() {
+        let kinds = [Kind::Selection, Kind::Import, Kind::Socket];
+        for job in jobs(&request(&kinds), &mut Vec::new()) {
+            let pairs = job.facts.pairs().len();
+            assert_eq!(pairs == CLASSES.len() - 1, job.facts.is_control, "{}", job.facts.name);
+            if job.facts.is_control && job.facts.kind == Kind::Import {
+                assert_eq!(job.facts.target, DELAY_NANOSECONDS);
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_elsewhere_has_a_delayed_class_and_nothing_else_is_measured() {
+        let version = ssl_provider::ProtocolVersion::TLS1_2;
+        let offer = Offer::new("127.0.0.1:9", version, None).unwrap();
+        let connect = Some(("127.0.0.1:9".to_owned(), offer));
+        let request = Request { connect, target: Some(7_000.0), ..request(&[Kind::Import]) };
+        let jobs = jobs(&request, &mut Vec::new());
+        assert_eq!(jobs.len(), 1);
+        let (name, _, role) = jobs[0].facts.classes.last().unwrap();
+        assert_eq!((name.as_str(), *role), ("control: 7.00 µs longer", Role::Delayed));
+        // The one that nobody listens on.
+        let refused = measure(&request).unwrap_err().to_string();
+        assert!(refused.starts_with("127.0.0.1:9: cannot connect"), "{refused}");
+    }
+
+    #[test]
+    fn a_run_by_time_ends_by_time_and_one_by_blocks_after_these() {
+        let time = Some(Duration::from_secs(5));
+        let extent = Extent::Given { blocks: None, time };
+        assert_eq!((extent.blocks(Kind::Import), extent.time()), ((MAX_BLOCKS, 1), time));
+        let extent = Extent::Given { blocks: Some(300), time: None };
+        assert_eq!((extent.blocks(Kind::Socket), extent.time()), ((300, 1), None));
+        assert_eq!(Extent::Precise.blocks(Kind::Socket).1, ROUNDS);
     }
 }

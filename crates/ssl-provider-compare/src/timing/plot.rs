@@ -6,9 +6,10 @@ use std::fmt::Write;
 use crate::page::escape;
 use crate::timing::report::{ClassReport, nanoseconds};
 
-/// Width of a drawing, and of the room for labels at its left.
-const WIDTH: f64 = 720.0;
+/// Width of a drawing, and of the room for labels at its left and right.
+const WIDTH: f64 = 760.0;
 const MARGIN: f64 = 150.0;
+const RIGHT_MARGIN: f64 = 60.0;
 
 /// Ticks of the axis of times.
 const TICKS: u32 = 5;
@@ -38,7 +39,7 @@ impl Axis {
 
     fn x(&self, nanoseconds: f64) -> f64 {
         let share = (nanoseconds - self.from) / (self.to - self.from);
-        MARGIN + share.clamp(0.0, 1.0) * (WIDTH - MARGIN - 30.0)
+        MARGIN + share.clamp(0.0, 1.0) * (WIDTH - MARGIN - RIGHT_MARGIN)
     }
 
     /// Draws lines at the ticks, with their times below.
@@ -76,7 +77,7 @@ fn begin(height: f64, title: &str) -> String {
 
 /// Draws which share of the times of each class is below a time: one line a class.
 pub(crate) fn cumulative(classes: &[&ClassReport], title: &str) -> String {
-    let axis = Axis::of(classes, 0.0, 0.98);
+    let axis = Axis::of(classes, 0.0, 0.95);
     let plot_height = 240.0;
     let legend = 18.0 * classes.len() as f64;
     let height = plot_height + 36.0_f64.max(legend - plot_height + 20.0);
@@ -89,8 +90,8 @@ pub(crate) fn cumulative(classes: &[&ClassReport], title: &str) -> String {
             svg,
             "<path class=\"grid\" d=\"M{MARGIN} {at:.1}H{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" \
              text-anchor=\"start\">{:.0} %</text>",
-            WIDTH - 30.0,
-            WIDTH - 28.0,
+            WIDTH - RIGHT_MARGIN,
+            WIDTH - RIGHT_MARGIN + 6.0,
             at + 4.0,
             share * 100.0
         );
@@ -119,9 +120,9 @@ pub(crate) fn cumulative(classes: &[&ClassReport], title: &str) -> String {
 }
 
 /// Draws a box for each class: from the first to the third quartile with the median, and lines to
-/// the twentieth of the fastest and of the slowest.
+/// the tenth of the fastest and of the slowest.
 pub(crate) fn boxes(classes: &[&ClassReport], title: &str) -> String {
-    let axis = Axis::of(classes, 0.05, 0.95);
+    let axis = Axis::of(classes, 0.1, 0.9);
     let height = 22.0 * classes.len() as f64 + 34.0;
     let mut svg = begin(height, title);
     axis.draw(&mut svg, height);
@@ -129,7 +130,7 @@ pub(crate) fn boxes(classes: &[&ClassReport], title: &str) -> String {
         let top = 8.0 + 22.0 * number as f64;
         let middle = top + 8.0;
         let at = |share| axis.x(class.quantile(share));
-        let [low, first, median, third, high] = [0.05, 0.25, 0.5, 0.75, 0.95].map(at);
+        let [low, first, median, third, high] = [0.1, 0.25, 0.5, 0.75, 0.9].map(at);
         let _ = write!(
             svg,
             "<text x=\"4\" y=\"{:.1}\">{}</text><g class=\"c{}\">\
@@ -170,7 +171,7 @@ mod tests {
         let classes = &mut report.subjects[0].classes;
         *classes[1].quantiles_ns.last_mut().unwrap() = 1e9;
         let classes: Vec<&ClassReport> = classes.iter().collect();
-        let axis = Axis::of(&classes, 0.0, 0.98);
+        let axis = Axis::of(&classes, 0.0, 0.95);
         assert!(axis.to < 300.0, "{}", axis.to);
         assert!(axis.x(classes[0].quantile(0.5)) < axis.x(classes[2].quantile(0.5)));
     }
