@@ -1,11 +1,12 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), and the
-//! public corpus ([`vectors`]). `sslprov` has them as subcommands; the author of a backend calls
-//! [`main`] after registering it.
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), whether their
+//! time depends on secrets ([`timing`]), and the public corpus ([`vectors`]).
+//! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
 pub mod crosscheck;
 pub mod page;
+pub mod timing;
 pub mod vectors;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ use ssl_provider_command::panics;
 pub enum Command {
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
+    Timing(Box<timing::Args>),
     /// Make the public corpus of TLS test vectors, or verify one on a backend
     Vectors(vectors::Args),
 }
@@ -34,6 +37,7 @@ impl Command {
     pub fn run(&self) -> Result<Outcome, Failure> {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
+            Self::Timing(args) => timing::run(args),
             Self::Vectors(args) => vectors::run(args),
         }
     }

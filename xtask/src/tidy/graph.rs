@@ -93,7 +93,8 @@ const LAYERS: [Layer; 22] = [
     Layer { member: COMMAND, members: &["ssl-provider"], in_tests: &[], ..COMMON },
     Layer {
         member: "ssl-provider-compare",
-        members: &["ssl-provider", COMMAND, "ssl-provider-testkit"],
+        // What it compares, and the server and messages of the timing through a socket.
+        members: &["ssl-provider", COMMAND, "ssl-provider-lab", "ssl-provider-testkit", WIRE],
         ..COMMON
     },
     Layer {
