@@ -1,8 +1,11 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]).
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]),
+//! and how fast they are ([`bench`]).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod chart;
 pub mod crosscheck;
 pub mod page;
 
@@ -18,6 +21,8 @@ use ssl_provider_command::panics;
 pub enum Command {
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Measure the speed of backends on this machine, each beside its library called directly
+    Bench(Box<bench::Args>),
 }
 
 impl Command {
@@ -30,6 +35,7 @@ impl Command {
     pub fn run(&self) -> Result<Outcome, Failure> {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
+            Self::Bench(args) => bench::run(args),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! What is measured: groups, and in each the cases of every backend that supports them.
+
+pub(crate) mod agreement;
+pub(crate) mod batches;
+pub(crate) mod handshakes;
+pub(crate) mod import;
+pub(crate) mod records;
+pub(crate) mod signatures;
+pub(crate) mod threads;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ssl_provider::Backend;
+use ssl_provider_testkit::rsa_key::TestKey;
+
+use super::paired::Measure;
+
+/// A group of measurements: one section of the reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Its name on the command line and in JSON.
+    pub name: &'static str,
+    /// The heading.
+    pub title: &'static str,
+    /// What is measured, in a few sentences.
+    pub text: &'static str,
+    /// What [`Row::x`](super::report::Row::x) counts, such as `bytes`; empty where there is none.
+    pub x: &'static str,
+    /// How charts show it.
+    pub chart: Chart,
+    /// Returns the cases of the group.
+    pub cases: fn(&Scope) -> Vec<Case>,
+}
+
+/// How charts show a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chart {
+    /// Bars of times, shorter is faster.
+    Times,
+    /// Throughput against x, a line for each backend and operation.
+    Curves,
+}
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The backends.
+    pub backends: Vec<Backend>,
+    /// The RSA keys, by size.
+    pub keys: Vec<Arc<TestKey>>,
+}
+
+/// Something to be measured.
+pub struct Case {
+    /// The name of its group.
+    pub group: &'static str,
+    /// The case within the group.
+    pub name: String,
+    /// The name of the backend.
+    pub backend: &'static str,
+    /// Its part of the time, relative to other cases.
+    pub weight: u32,
+    /// Loads keys and so on.
+    pub prepare: Prepare,
+}
+
+/// Prepares a measurement.
+///
+/// The error says what failed.
+pub type Prepare = Box<dyn FnOnce() -> Result<Box<dyn Measure>, String>>;
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, name, backend, weight, .. } = self;
+        write!(f, "Case({group}, {name}, {backend}, {weight})")
+    }
+}
+
+/// Every group of the command. What a later version of TLS needs, such as key encapsulation, is
+/// another one.
+pub const GROUPS: [Group; 7] = [
+    import::GROUP,
+    handshakes::GROUP,
+    records::GROUP,
+    agreement::GROUP,
+    signatures::GROUP,
+    batches::GROUP,
+    threads::GROUP,
+];
+
+/// Returns an error as text.
+pub(crate) fn text(error: impl fmt::Display) -> String {
+    error.to_string()
+}
