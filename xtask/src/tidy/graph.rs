@@ -24,7 +24,7 @@ const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
 
-const LAYERS: [Layer; 20] = [
+const LAYERS: [Layer; 23] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -89,11 +89,31 @@ const LAYERS: [Layer; 20] = [
         ..COMMON
     },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
+    // The libraries themselves, to measure against: nothing of ours but names.
+    Layer {
+        member: "ssl-provider-bare",
+        in_tests: &["ssl-provider", "ssl-provider-testkit"],
+        ..COMMON
+    },
+    Layer { member: "ssl-provider-command", members: &["ssl-provider"], ..COMMON },
+    Layer {
+        member: "ssl-provider-compare",
+        members: &[
+            "ssl-provider",
+            "ssl-provider-bare",
+            "ssl-provider-command",
+            "ssl-provider-lab",
+            "ssl-provider-testkit",
+        ],
+        ..COMMON
+    },
     Layer {
         member: "ssl-provider-cli",
         members: &[
             "ssl-provider",
             CORE,
+            "ssl-provider-command",
+            "ssl-provider-compare",
             "ssl-provider-lab",
             "ssl-provider-keys",
             "ssl-provider-remote",
@@ -128,7 +148,14 @@ const LAYERS: [Layer; 20] = [
     },
     Layer {
         member: "ssl-provider-benches",
-        members: &["ssl-provider", CORE, "ssl-provider-capi", "ssl-provider-testkit"],
+        members: &[
+            "ssl-provider",
+            CORE,
+            "ssl-provider-bare",
+            "ssl-provider-capi",
+            "ssl-provider-compare",
+            "ssl-provider-testkit",
+        ],
         in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
         ..COMMON
     },

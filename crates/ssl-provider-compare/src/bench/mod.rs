@@ -8,7 +8,6 @@ mod charts;
 pub mod compare;
 pub mod exchange;
 pub mod machine;
-mod output;
 pub mod paired;
 mod peers;
 mod render;
@@ -27,7 +26,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ssl_provider::Backend;
 use ssl_provider_command::backend_choice::BackendArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print, tell};
-use ssl_provider_command::outputs::keep_apart;
+use ssl_provider_command::outputs::{check_new, keep_apart, write_new};
 
 use self::cases::{Case, GROUPS, Group, Scope};
 use self::compare::{Comparison, compare};
@@ -168,10 +167,8 @@ fn check_files(args: &Args) -> Result<(), Failure> {
     let outputs = [("--json", json), ("--html", args.html.as_deref())];
     let inputs = [("--compare", args.compare.as_deref()), ("--report", args.report.as_deref())];
     keep_apart(&outputs, &inputs)?;
-    for (option, path) in outputs {
-        if let Some(path) = path {
-            output::check(option, path, args.force)?;
-        }
+    for path in outputs.iter().filter_map(|(_, path)| *path) {
+        check_new(path, args.force)?;
     }
     if args.markdown && args.json.as_deref().is_some_and(is_stdout) {
         return Err(Failure::usage("--markdown and --json -: both are for standard output"));
@@ -212,7 +209,11 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
     let with_peers = is_wanted(peers::NAME) && has_openssl;
     let fits = args.time >= 3.0 * peers::SECONDS || args.group.iter().any(|it| it == peers::NAME);
     if args.list {
-        print(list(groups, &cases))?;
+        let mut text = list(groups, &cases);
+        if with_peers {
+            text += "peers: what `openssl speed` says, if it is installed\n";
+        }
+        print(text)?;
         return Ok(None);
     }
     let mut notes = Vec::new();
@@ -343,18 +344,17 @@ fn write(
 ) -> Result<(), Failure> {
     let json = args.json.as_deref();
     if let Some(path) = json.filter(|path| !is_stdout(path)) {
-        output::write("--json", path, &report.to_json(), args.force)?;
+        write_new(path, args.force, report.to_json().as_bytes())?;
     }
     if let Some(path) = &args.html {
-        let page = render::html(report, groups, comparison);
-        output::write("--html", path, &page, args.force)?;
+        write_new(path, args.force, render::html(report, groups, comparison).as_bytes())?;
     }
     let mut linked = None;
     if let Some(folder) = &args.charts {
         for group in groups {
             for (name, chart) in charts::of(&tables::rows_of(report, group.name), group) {
                 let path = folder.join(name + ".svg");
-                output::write("--charts", &path, &chart.standalone(), args.force)?;
+                write_new(&path, args.force, chart.standalone().as_bytes())?;
             }
         }
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());

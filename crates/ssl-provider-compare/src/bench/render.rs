@@ -180,18 +180,19 @@ fn list(lines: &[String]) -> String {
 }
 
 fn table(table: &Table) -> String {
+    let (header, rows) = table.rows().split_first().unwrap_or((const { &Vec::new() }, &[]));
+    let has_header = !header.iter().all(String::is_empty);
     let row = |cells: &[String], element: &str| {
         let cell = |cell: &String| {
-            let is_number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '±');
-            let class = if is_number { " class=\"number\"" } else { "" };
+            let is_number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '±' || c == '-');
+            let class = if is_number && has_header { " class=\"number\"" } else { "" };
             format!("<{element}{class}>{}</{element}>", escape(cell))
         };
         format!("<tr>{}</tr>\n", cells.iter().map(cell).collect::<String>())
     };
-    let (header, rows) = table.rows().split_first().unwrap_or((const { &Vec::new() }, &[]));
-    let head = match header.iter().all(String::is_empty) {
-        true => String::new(),
-        false => format!("<thead>{}</thead>\n", row(header, "th")),
+    let head = match has_header {
+        true => format!("<thead>{}</thead>\n", row(header, "th")),
+        false => String::new(),
     };
     let body: String = rows.iter().map(|cells| row(cells, "td")).collect();
     format!("<div class=\"wide\"><table>\n{head}<tbody>\n{body}</tbody></table></div>\n")

@@ -14,6 +14,10 @@ pub(crate) fn rows_of<'a>(report: &'a Report, group: &str) -> Vec<&'a Row> {
 
 /// Returns the table of a group; with a bar of so many characters for each row, if any.
 pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>) -> Table {
+    // A terminal has no room for a column with the same word in every row.
+    let is_narrow = bar.is_some();
+    let name = rows.iter().find_map(|row| row.other.as_ref()).map_or("it", |other| &other.name);
+    let relative = format!("time relative to {}", if is_narrow { name } else { "it" });
     let mut table = Table::new([
         "case",
         "backend",
@@ -24,7 +28,7 @@ pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>
         "",
         "compared with",
         "its time",
-        "time relative to it",
+        &relative,
         "p50",
         "p90",
         "p99",
@@ -43,6 +47,7 @@ pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>
             row.latency.as_ref().and_then(pick).map_or(String::new(), |it| style.duration(it))
         };
         let other = row.other.as_ref();
+        let shown = other.filter(|_| !is_narrow);
         // What is left of a whole may be below zero.
         let has_rate = time > 0.0;
         table.row([
@@ -53,8 +58,8 @@ pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>
             style.uncertainty(&row.time),
             if has_rate { rate(row, time) } else { String::new() },
             bar.map_or(String::new(), |width| style.bar(of(row) / most, width)),
-            other.map_or(String::new(), |other| other.name.clone()),
-            other.map_or(String::new(), |other| style.duration(other.time.median)),
+            shown.map_or(String::new(), |other| other.name.clone()),
+            shown.map_or(String::new(), |other| style.duration(other.time.median)),
             other.map_or(String::new(), |other| ratio(&other.ratio)),
             latency(|it| Some(it.p50)),
             latency(|it| Some(it.p90)),
@@ -205,7 +210,8 @@ mod tests {
         assert!(!lines[0].contains("p99"), "{text}");
         assert!(lines[1].starts_with("a case, 2048 bits  aws-lc   an operation  250 us  +-1.0 %"));
         assert!(lines[1].contains("4.00 k/s  ####  "), "{text}");
-        assert!(lines[1].contains("library") && lines[1].ends_with("2.000 (1.980 to 2.020)"));
+        assert!(lines[0].ends_with("time relative to library") && !lines[1].contains("library"));
+        assert!(lines[1].ends_with("2.000 (1.980 to 2.020)"));
         assert!(lines[2].contains("########"), "{text}");
     }
 

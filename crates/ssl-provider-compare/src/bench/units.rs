@@ -87,6 +87,7 @@ pub fn ratio(interval: &Interval) -> String {
 /// Returns the case of a row with its size or number, in the unit of its group.
 pub fn label(row: &Row, unit: &str) -> String {
     match row.x {
+        Some(1) => format!("{}, 1 {}", row.case, unit.trim_end_matches('s')),
         Some(x) if !unit.is_empty() => format!("{}, {x} {unit}", row.case),
         _ => row.case.clone(),
     }
@@ -125,6 +126,7 @@ mod tests {
     fn the_unit_of_the_group_follows_the_number() {
         let row = Row { case: "RSA".into(), x: Some(2048), ..Row::default() };
         assert_eq!(label(&row, "bits"), "RSA, 2048 bits");
+        assert_eq!(label(&Row { x: Some(1), ..row.clone() }, "threads"), "RSA, 1 thread");
         assert_eq!(label(&Row { x: None, ..row }, "bits"), "RSA");
     }
 }
