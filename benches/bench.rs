@@ -1,5 +1,5 @@
-//! `sslprov bench` with two groups more, which only this repository can measure: the C interface, and
-//! the handle table behind it. `cargo xtask bench-report` makes docs/benchmarks.md of it.
+//! `sslprov bench` with two groups more, which only this repository can measure: the C interface,
+//! and the handle table behind it. `cargo xtask bench-report` makes docs/benchmarks.md of it.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -41,8 +41,8 @@ fn main() -> ExitCode {
 const C_INTERFACE: Group = Group {
     name: "c-interface",
     title: "The C interface",
-    text: "`SslImportMasterKey` and `SslFreeObject` with a key of 2048 bits, compared with the same \
-        import in Rust.",
+    text: "`SslImportMasterKey` and `SslFreeObject` with a key of 2048 bits, compared with the \
+        same import in Rust.",
     x: "",
     chart: Chart::Times,
     cases: |scope| {
@@ -90,10 +90,10 @@ fn c_interface(backend: &Backend) -> Result<Box<dyn Measure>, String> {
 const HANDLE_LOOKUP: Group = Group {
     name: "handle-lookup",
     title: "Looking up a handle",
-    text: "By the number of live handles. `1 thread` and `2 threads` look up the same 64 handles per \
-        thread again and again; equal times mean that two threads do twice the work of one. \
-        `1 thread, cold` looks up all live handles in an order that defeats the caches. The time \
-        is that of one lookup in each thread.",
+    text: "By the number of live handles. `1 thread` and `2 threads` look up the same 64 handles \
+        per thread again and again; equal times mean that two threads do twice the work of one. `1 \
+        thread, cold` looks up all live handles in an order that defeats the caches. The time is \
+        that of one lookup in each thread.",
     x: "live handles",
     chart: Chart::Times,
     cases: handle_lookup,

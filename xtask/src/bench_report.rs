@@ -1,5 +1,6 @@
-//! `cargo xtask bench-report`: measures with the command `bench` and writes docs/benchmarks.md, with
-//! charts. All figures of a report are from one run; times depend on the machine, ratios less so.
+//! `cargo xtask bench-report`: measures with the command `bench` and writes docs/benchmarks.md,
+//! with charts. All figures of a report are from one run; times depend on the machine, ratios less
+//! so.
 
 use std::fs;
 use std::path::Path;

@@ -19,7 +19,8 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Returns the same table without the columns whose cells are empty in every row but the header.
+    /// Returns the same table without the columns whose cells are empty in every row but the
+    /// header.
     #[must_use]
     pub fn without_empty_columns(mut self) -> Self {
         let columns = self.rows.first().map_or(0, Vec::len);

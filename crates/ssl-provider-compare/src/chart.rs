@@ -1,5 +1,5 @@
-//! Charts as SVG: bars with intervals, and lines over a number. They are readable on a light and on a
-//! dark page, need no script and no font, and stand in a page or in a file of their own.
+//! Charts as SVG: bars with intervals, and lines over a number. They are readable on a light and on
+//! a dark page, need no script and no font, and stand in a page or in a file of their own.
 
 use std::fmt::Write;
 
@@ -71,12 +71,7 @@ impl Chart {
                 // Every bar is long enough to be visible.
                 let length = scale(bar.value).max(1.0);
                 let (top, middle) = (y + (ROW - BAR) / 2.0, y + ROW / 2.0);
-                line(
-                    &mut body,
-                    format_args!(
-                        r#"<rect class="fill {class}" x="{left}" y="{top:.1}" width="{length:.1}" height="{BAR}"/>"#
-                    ),
-                );
+                rectangle(&mut body, &class, [left, top], [length, BAR]);
                 let ends = bar.interval.map(|end| left + scale(end));
                 whisker(&mut body, [ends[0], middle], [ends[1], middle]);
                 let after = left + length.max(scale(bar.interval[1])) + 6.0;
@@ -145,13 +140,12 @@ impl Chart {
             for point in &one.points {
                 let (x, y) = (at_x(point.x), at_y(point.y));
                 whisker(&mut body, [x, at_y(point.interval[0])], [x, at_y(point.interval[1])]);
-                let (series, value) = (escape(&one.series), escape(&shown(point.y)));
+                let place = format!(r#"cx="{x:.1}" cy="{y:.1}" r="3""#);
+                let title = format!("{}, {}: {}", one.series, point.x, shown(point.y));
+                let title = format!("<title>{}</title>", escape(&title));
                 line(
                     &mut body,
-                    format_args!(
-                        r#"<circle class="fill {class}" cx="{x:.1}" cy="{y:.1}" r="3"><title>{series}, {}: {value}</title></circle>"#,
-                        point.x
-                    ),
+                    format_args!(r#"<circle class="fill {class}" {place}>{title}</circle>"#),
                 );
             }
         }
@@ -173,8 +167,10 @@ impl Chart {
     fn svg(&self, namespace: &str, style: &str) -> String {
         let Self { height, body, .. } = self;
         let (title, unit) = (escape(&self.title), escape(&self.unit));
+        let size = format!(r#"width="{WIDTH}" height="{height:.0}""#);
+        let view = format!(r#"viewBox="0 0 {WIDTH} {height:.0}""#);
         format!(
-            r#"<svg {namespace}role="img" aria-label="{title}" width="{WIDTH}" height="{height:.0}" viewBox="0 0 {WIDTH} {height:.0}">
+            r#"<svg {namespace}role="img" aria-label="{title}" {size} {view}>
 {style}<text x="{MARGIN}" y="22" style="font-size:15px;font-weight:600">{title}</text>
 <text x="{MARGIN}" y="40">{unit}</text>
 {body}</svg>"#
@@ -229,12 +225,7 @@ fn legend(body: &mut String, series: &[&str], left: f64, top: f64) -> f64 {
             (x, y) = (left, y + ROW);
         }
         let class = colour(Some(index));
-        line(
-            body,
-            format_args!(
-                r#"<rect class="fill {class}" x="{x:.1}" y="{y:.1}" width="12" height="12" rx="2"/>"#
-            ),
-        );
+        rectangle(body, &class, [x, y], [12.0, 12.0]);
         text(body, [x + 17.0, y + 10.0], "start", name);
         x += width;
     }
@@ -249,6 +240,11 @@ fn whisker(body: &mut String, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
         .map(|[x, y]| format!("M{:.1} {:.1}L{:.1} {:.1}", x - dx, y - dy, x + dx, y + dy));
     let path = ends.concat();
     line(body, format_args!(r#"<path class="axis" d="M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}{path}"/>"#));
+}
+
+fn rectangle(body: &mut String, class: &str, [x, y]: [f64; 2], [width, height]: [f64; 2]) {
+    let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
+    line(body, format_args!(r#"<rect class="fill {class}" {place}/>"#));
 }
 
 fn axis(body: &mut String, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Makes the test keys of this folder anew, as PKCS#1 DER, and one on P-256 as PKCS#8, with the openssl
-# and python3 programs.
-# They were made once by this script and protect nothing; tests use them so as not to wait for
-# primes.
+# Makes the test keys of this folder anew, as PKCS#1 DER, and one on P-256 as PKCS#8, with the
+# openssl and python3 programs. They were made once by this script and protect nothing; tests use
+# them so as not to wait for primes.
 set -eu
 cd "$(dirname "$0")"
 

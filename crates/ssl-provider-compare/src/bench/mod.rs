@@ -1,7 +1,8 @@
 //! `bench`: how fast the backends are on this machine, each beside its library called directly.
 //!
 //! Every operation is measured in turns with what it is compared with, in two halves of the run
-//! that are some time apart: the halves are an A/A pair, and show how much of a difference is noise.
+//! that are some time apart: the halves are an A/A pair, and show how much of a difference is
+//! noise.
 
 pub mod cases;
 mod charts;
@@ -47,9 +48,9 @@ pub struct Args {
     #[arg(long, value_name = "GROUP,...", value_delimiter = ',')]
     pub group: Vec<String>,
 
-    /// Sizes of RSA keys in bits, separated by commas: multiples of 8 from 1024 to 8192. The threads
-    /// use the first. Sizes other than 1024, 1536, 2048, 3072, 4096 and 8192 need new keys, which
-    /// takes some seconds
+    /// Sizes of RSA keys in bits, separated by commas: multiples of 8 from 1024 to 8192. The
+    /// threads use the first. Sizes other than 1024, 1536, 2048, 3072, 4096 and 8192 need new keys,
+    /// which takes some seconds
     #[arg(long, value_name = "BITS,...", value_delimiter = ',', default_value = "2048")]
     #[arg(value_parser = bits)]
     pub bits: Vec<u64>,

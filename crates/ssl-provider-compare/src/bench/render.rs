@@ -57,7 +57,8 @@ pub(crate) fn text(
     if style.unicode { text } else { text.replace('µ', "u") }
 }
 
-/// Returns the report as Markdown; `charts` is the folder in which the charts are, as links name it.
+/// Returns the report as Markdown; `charts` is the folder in which the charts are, as links name
+/// it.
 pub(crate) fn markdown(
     report: &Report,
     groups: &[Group],

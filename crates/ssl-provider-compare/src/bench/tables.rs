@@ -141,7 +141,8 @@ pub(crate) fn comparison_text(comparison: &Comparison) -> Vec<String> {
     let noise = 100.0 * (threshold - 1.0);
     let mut text = vec![format!(
         "{} of {compared} quantities changed beyond noise: their 95 % intervals are apart, and the \
-         medians further than the {noise:.1} % by which 95 % of the A/A pairs of these runs differ.",
+         medians further than the {noise:.1} % by which 95 % of the A/A pairs of these runs \
+         differ.",
         changes.len()
     )];
     if only_old + only_new > 0 {
@@ -172,15 +173,15 @@ pub(crate) fn remarks(report: &Report) -> Vec<String> {
     let wide = report.rows.iter().filter(|row| row.time.uncertainty() > WIDE).count();
     if wide > 0 {
         remarks.push(format!(
-            "{wide} of {} intervals are wider than 5 % in each direction: a longer --time, or fewer \
-             groups, makes them narrower.",
+            "{wide} of {} intervals are wider than 5 % in each direction: a longer --time, or \
+             fewer groups, makes them narrower.",
             report.rows.len()
         ));
     }
     if let Some(load) = report.machine.load_before.filter(|_| report.machine.was_busy()) {
         remarks.push(format!(
-            "The machine was busy before the run (load {load:.2}): ratios of one row mean more than \
-             times."
+            "The machine was busy before the run (load {load:.2}): ratios of one row mean more \
+             than times."
         ));
     }
     if report.machine.debug_build {

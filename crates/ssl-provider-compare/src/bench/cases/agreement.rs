@@ -17,9 +17,9 @@ use crate::bench::report::Row;
 pub(crate) const GROUP: Group = Group {
     name: "agreement",
     title: "Key agreement",
-    text: "One side of ECDHE or DHE: a new key, its public key as bytes, and the master secret with \
-        the peer's, which comes as bytes. The library called directly does the same, with the PRF \
-        that the backend takes from it. RustCrypto has no crate of finite fields.",
+    text: "One side of ECDHE or DHE: a new key, its public key as bytes, and the master secret \
+        with the peer's, which comes as bytes. The library called directly does the same, with the \
+        PRF that the backend takes from it. RustCrypto has no crate of finite fields.",
     x: "",
     chart: Chart::Times,
     cases,

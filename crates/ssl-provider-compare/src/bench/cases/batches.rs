@@ -15,9 +15,9 @@ use crate::bench::report::Row;
 pub(crate) const GROUP: Group = Group {
     name: "batches",
     title: "Batches of RSA private operations",
-    text: "The time of one operation of a batch on one core, by multi-buffer RSA around the backend, \
-        compared with the backend's library one by one. It needs a processor with AVX-512 IFMA or \
-        AVX-IFMA. Each result is checked; blinding and wiping are included.",
+    text: "The time of one operation of a batch on one core, by multi-buffer RSA around the \
+        backend, compared with the backend's library one by one. It needs a processor with AVX-512 \
+        IFMA or AVX-IFMA. Each result is checked; blinding and wiping are included.",
     x: "at once",
     chart: Chart::Curves,
     cases,

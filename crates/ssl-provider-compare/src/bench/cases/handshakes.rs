@@ -20,9 +20,9 @@ pub(crate) const GROUP: Group = Group {
     name: "handshakes",
     title: "Handshakes of TLS 1.2, the server's side",
     text: "A full handshake of the lab server without sockets: only the time of the server counts, \
-        the client runs in between on the same backend. RSA keys have 2048 bits, ephemeral keys are \
-        on the first curve that both have, records are protected by AES-128-GCM. What sockets and \
-        threads cost is measured by `cargo xtask handshakes` in the repository.",
+        the client runs in between on the same backend. RSA keys have 2048 bits, ephemeral keys \
+        are on the first curve that both have, records are protected by AES-128-GCM. What sockets \
+        and threads cost is measured by `cargo xtask handshakes` in the repository.",
     x: "",
     chart: Chart::Times,
     cases,
