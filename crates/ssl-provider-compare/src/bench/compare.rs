@@ -8,8 +8,9 @@ use super::statistics::Interval;
 pub struct Comparison {
     /// Why the runs may differ for other reasons than the code: machine, versions, load.
     pub cautions: Vec<String>,
-    /// A change must be a factor above this one: the larger noise of the two runs.
-    pub threshold: f64,
+    /// The noise of each group: a change must be a factor above it. It is that of 95 % of the A/A
+    /// pairs of the noisier run.
+    pub noise: Vec<(String, f64)>,
     /// What changed.
     pub changes: Vec<Change>,
     /// How many quantities were compared.
@@ -47,10 +48,9 @@ pub enum Quantity {
 
 /// Compares two runs, row by row.
 pub fn compare(old: &Report, new: &Report) -> Comparison {
-    let threshold = old.noise.most.max(new.noise.most);
     let mut comparison = Comparison {
         cautions: cautions(old, new),
-        threshold,
+        noise: Vec::new(),
         changes: Vec::new(),
         compared: 0,
         only_old: 0,
@@ -61,6 +61,7 @@ pub fn compare(old: &Report, new: &Report) -> Comparison {
             comparison.only_new += 1;
             continue;
         };
+        let threshold = comparison.noise_of(&row.group, [old, new]);
         let ratios = before.other.as_ref().zip(row.other.as_ref());
         let ratios = ratios.filter(|(old, new)| old.name == new.name);
         let quantities = [
@@ -79,6 +80,18 @@ pub fn compare(old: &Report, new: &Report) -> Comparison {
     let is_gone = |before: &&Row| !new.rows.iter().any(|row| row.is_same(before));
     comparison.only_old = old.rows.iter().filter(is_gone).count();
     comparison
+}
+
+impl Comparison {
+    /// Returns the noise of a group, which is computed once.
+    fn noise_of(&mut self, group: &str, runs: [&Report; 2]) -> f64 {
+        if let Some((_, noise)) = self.noise.iter().find(|(known, _)| known == group) {
+            return *noise;
+        }
+        let noise = runs.map(|run| run.noise_of(Some(group)).most).into_iter().fold(1.0, f64::max);
+        self.noise.push((group.to_owned(), noise));
+        noise
+    }
 }
 
 /// Whether the intervals are apart, and the medians further than by noise.
@@ -158,14 +171,18 @@ mod tests {
         // Intervals of 1 % on both sides overlap.
         assert_eq!(compare(&run(100.0, 1.0), &run(101.5, 1.0)).changes, []);
         // The intervals are apart, but A/A pairs of the old run are as far from each other.
-        let mut noisy = run(100.0, 1.0);
-        noisy.noise.most = 1.2;
-        let found = compare(&noisy, &run(115.0, 1.1));
-        assert_eq!((found.changes, found.threshold), (vec![], 1.2));
+        let noisy = |mut run: Report, group: &str| {
+            let noise = Row { group: group.into(), halves: Some([1.0, 1.2]), ..Row::default() };
+            run.rows.extend(vec![noise; 9]);
+            run
+        };
+        let found = compare(&noisy(run(100.0, 1.0), "import"), &run(115.0, 1.1));
+        assert_eq!((found.changes, found.noise), (vec![], vec![("import".into(), 1.2)]));
         // In the new one too.
-        let mut noisy = run(115.0, 1.1);
-        noisy.noise.most = 1.2;
-        assert_eq!(compare(&run(100.0, 1.0), &noisy).changes, []);
+        assert_eq!(compare(&run(100.0, 1.0), &noisy(run(115.0, 1.1), "import")).changes, []);
+        // That of another group hides nothing.
+        let found = compare(&noisy(run(100.0, 1.0), "threads"), &run(115.0, 1.1));
+        assert_eq!(found.changes.len(), 2);
     }
 
     #[test]

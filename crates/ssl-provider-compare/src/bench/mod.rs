@@ -81,8 +81,8 @@ pub struct Args {
     pub compare: Option<PathBuf>,
 
     /// Show the run with this JSON report instead of measuring
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "group", "bits", "time"])]
-    #[arg(conflicts_with_all = ["json", "list"])]
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["group", "bits", "time", "json", "list"])]
     pub report: Option<PathBuf>,
 
     /// Replace files that exist
@@ -101,7 +101,8 @@ on a busy machine too. A backend that is not one of the four has no such column.
 `openssl speed` says, if that program is installed and the openssl backend is measured.
 
 --compare counts a difference as a change only if the 95 % intervals are apart and it exceeds the
-noise of both runs, which A/A pairs show: each operation is measured in two halves of a run.
+noise of its group in both runs, which A/A pairs show: each operation is measured in two halves of a
+run. Runs on different days may differ more; the comparison says if machine, versions or load do.
 
 Exit codes:
   0  everything was measured
@@ -155,7 +156,7 @@ pub fn run_groups(args: &Args, groups: &[Group]) -> Result<Outcome, Failure> {
     };
     let comparison = old.map(|old| compare(&old, &report));
     write(args, groups, &report, comparison.as_ref())?;
-    Ok(match (report.rows.is_empty(), failed) {
+    Ok(match (report.rows.is_empty() && report.peers.is_empty(), failed) {
         (true, _) => Outcome::None,
         (false, 0) => Outcome::All,
         (false, _) => Outcome::Some,
@@ -235,18 +236,18 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
     let rows = measure_cases(cases, rest, &mut notes);
     let failed = notes.len() - notes_before;
     let peers = if with_peers && fits { peers::measure(&mut notes) } else { Vec::new() };
-    let halves: Vec<[f64; 2]> = rows.iter().map(|row| row.halves).collect();
-    let report = Report {
+    let mut report = Report {
         format: FORMAT.to_owned(),
         version: VERSION,
         machine,
         backends: backends.iter().map(version).collect(),
         seconds: args.time,
-        noise: Noise::of(&halves),
+        noise: Noise::of(&[]),
         rows,
         peers,
         notes,
     };
+    report.noise = report.noise_of(None);
     Ok(Some((report, failed)))
 }
 

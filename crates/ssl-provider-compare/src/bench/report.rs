@@ -90,8 +90,9 @@ pub struct Row {
     pub time: Interval,
     /// How many rounds were measured.
     pub rounds: usize,
-    /// The medians of the two halves of the run, in nanoseconds.
-    pub halves: [f64; 2],
+    /// The medians of the two halves of the run, in nanoseconds: an A/A pair. `None` for what is
+    /// computed from other rows, whose noise is that of all of them.
+    pub halves: Option<[f64; 2]>,
     /// Bytes of payload that an operation protects.
     pub bytes: Option<u64>,
     /// What was measured in turns with it.
@@ -134,7 +135,7 @@ impl Default for Row {
             x: None,
             time: Interval { median: 0.0, low: 0.0, high: 0.0 },
             rounds: 0,
-            halves: [0.0; 2],
+            halves: None,
             bytes: None,
             other: None,
             latency: None,
@@ -154,6 +155,13 @@ impl Row {
 }
 
 impl Report {
+    /// Returns the noise of a group, or of all of them.
+    pub fn noise_of(&self, group: Option<&str>) -> Noise {
+        let rows = self.rows.iter().filter(|row| group.is_none_or(|group| row.group == group));
+        let pairs: Vec<[f64; 2]> = rows.filter_map(|row| row.halves).collect();
+        Noise::of(&pairs)
+    }
+
     /// Returns the report as JSON, with a line feed at its end.
     pub fn to_json(&self) -> String {
         // Strings and numbers into memory: neither the types nor the writing can fail.
@@ -216,7 +224,7 @@ pub(crate) mod tests {
             x,
             time: around(median),
             rounds: 100,
-            halves: [median, median * 1.001],
+            halves: Some([median, median * 1.001]),
             bytes: None,
             other: Some(Other {
                 name: "library".into(),

@@ -137,13 +137,15 @@ pub(crate) fn changes(comparison: &Comparison, groups: &[Group], style: Style) -
 
 /// Returns what a comparison found, in sentences.
 pub(crate) fn comparison_text(comparison: &Comparison) -> Vec<String> {
-    let Comparison { threshold, changes, compared, only_old, only_new, .. } = comparison;
-    let noise = 100.0 * (threshold - 1.0);
+    let Comparison { noise, changes, compared, only_old, only_new, .. } = comparison;
+    let noise =
+        noise.iter().map(|(group, noise)| format!("{group} {:.1} %", 100.0 * (noise - 1.0)));
+    let noise: Vec<String> = noise.collect();
     let mut text = vec![format!(
         "{} of {compared} quantities changed beyond noise: their 95 % intervals are apart, and the \
-         medians further than the {noise:.1} % by which 95 % of the A/A pairs of these runs \
-         differ.",
-        changes.len()
+         medians further than 95 % of the A/A pairs of the same group ({}).",
+        changes.len(),
+        noise.join(", ")
     )];
     if only_old + only_new > 0 {
         text.push(format!(
@@ -170,7 +172,8 @@ pub(crate) fn remarks(report: &Report) -> Vec<String> {
             100.0 * (noise.most - 1.0)
         ));
     }
-    let wide = report.rows.iter().filter(|row| row.time.uncertainty() > WIDE).count();
+    let is_wide = |row: &&Row| row.halves.is_some() && row.time.uncertainty() > WIDE;
+    let wide = report.rows.iter().filter(is_wide).count();
     if wide > 0 {
         remarks.push(format!(
             "{wide} of {} intervals are wider than 5 % in each direction: a longer --time, or \

@@ -93,3 +93,54 @@ pub const GROUPS: [Group; 7] = [
 pub(crate) fn text(error: impl fmt::Display) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ssl_provider::backend::{Composed, KeyExchangeBackend};
+    use ssl_provider::{BackendInfo, Operation, Support};
+
+    use super::*;
+
+    /// Supports nothing, so that all is left to the backend that it is composed with.
+    #[derive(Debug)]
+    struct Nothing(BackendInfo);
+
+    impl KeyExchangeBackend for Nothing {
+        fn info(&self) -> &BackendInfo {
+            &self.0
+        }
+
+        fn support(&self, _operation: Operation) -> Support {
+            Support::Unsupported
+        }
+    }
+
+    /// A backend of somebody else: one of ours under another name.
+    fn foreign(backend: &Backend) -> Backend {
+        let info = || BackendInfo::new("foreign", "Foreign Provider", "a library".to_owned());
+        Backend::new(Composed::new(info(), Nothing(info()), backend.clone()))
+    }
+
+    #[test]
+    fn a_backend_that_is_not_ours_is_measured_without_a_library() {
+        let Some(ours) = ssl_provider::backends().first().cloned() else { return };
+        let keys = vec![Arc::new(TestKey::rsa_1024())];
+        for (backend, has_library) in [(foreign(&ours), false), (ours, true)] {
+            let name = backend.info().name;
+            let has_library = has_library && ssl_provider_bare::library(name).is_some();
+            let scope = Scope { backends: vec![backend], keys: keys.clone() };
+            for group in [records::GROUP, agreement::GROUP, signatures::GROUP] {
+                let case = (group.cases)(&scope).into_iter().next().unwrap();
+                assert_eq!((case.group, case.backend), (group.name, name));
+                let mut measured = (case.prepare)().unwrap();
+                measured.measure(Duration::ZERO).unwrap();
+                measured.measure(Duration::ZERO).unwrap();
+                for row in measured.rows() {
+                    assert_eq!(row.other.is_some(), has_library, "{row:?}");
+                }
+            }
+        }
+    }
+}

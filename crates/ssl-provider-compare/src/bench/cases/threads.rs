@@ -178,7 +178,7 @@ impl Measure for Load {
             Some(Row {
                 time: time_of(&self.rates.concat())?,
                 rounds: self.rates.iter().map(Vec::len).sum(),
-                halves: [time_of(first)?.median, time_of(second)?.median],
+                halves: Some([time_of(first)?.median, time_of(second)?.median]),
                 latency: Some(Latency { p50: at(0.5)?, p90: at(0.9)?, p99: at(0.99)?, p999 }),
                 ..self.template.clone()
             })
