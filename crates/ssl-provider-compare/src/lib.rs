@@ -1,5 +1,5 @@
 //! Commands that compare crypto backends: the same questions to each ([`crosscheck`]),
-//! and how fast they are ([`bench`]).
+//! and how fast they are ([`bench`](mod@bench)).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
