@@ -9,7 +9,7 @@ pub struct Comparison {
     /// Why the runs may differ for other reasons than the code: machine, versions, load.
     pub cautions: Vec<String>,
     /// The noise of each group: a change must be a factor above it. It is that of 95 % of the A/A
-    /// pairs of the noisier run.
+    /// pairs of the noisier run, and at least 1.01.
     pub noise: Vec<(String, f64)>,
     /// What changed.
     pub changes: Vec<Change>,
@@ -82,13 +82,17 @@ pub fn compare(old: &Report, new: &Report) -> Comparison {
     comparison
 }
 
+/// The least factor that counts as a change: the same code at other addresses differs by as much.
+const LEAST_CHANGE: f64 = 1.01;
+
 impl Comparison {
     /// Returns the noise of a group, which is computed once.
     fn noise_of(&mut self, group: &str, runs: [&Report; 2]) -> f64 {
         if let Some((_, noise)) = self.noise.iter().find(|(known, _)| known == group) {
             return *noise;
         }
-        let noise = runs.map(|run| run.noise_of(Some(group)).most).into_iter().fold(1.0, f64::max);
+        let noise = runs.map(|run| run.noise_of(Some(group)).most);
+        let noise = noise.into_iter().fold(LEAST_CHANGE, f64::max);
         self.noise.push((group.to_owned(), noise));
         noise
     }
@@ -170,6 +174,8 @@ mod tests {
     fn noise_is_no_change() {
         // Intervals of 1 % on both sides overlap.
         assert_eq!(compare(&run(100.0, 1.0), &run(101.5, 1.0)).changes, []);
+        // The intervals are apart, but the same code at other addresses differs by as much.
+        assert_eq!(compare(&run(100.0, 1.0), &run(100.0, 1.008)).changes, []);
         // The intervals are apart, but A/A pairs of the old run are as far from each other.
         let noisy = |mut run: Report, group: &str| {
             let noise = Row { group: group.into(), halves: Some([1.0, 1.2]), ..Row::default() };

@@ -101,8 +101,9 @@ on a busy machine too. A backend that is not one of the four has no such column.
 `openssl speed` says, if that program is installed and the openssl backend is measured.
 
 --compare counts a difference as a change only if the 95 % intervals are apart and it exceeds the
-noise of its group in both runs, which A/A pairs show: each operation is measured in two halves of a
-run. Runs on different days may differ more; the comparison says if machine, versions or load do.
+noise of its group in both runs, which A/A pairs show, and 1 %: each operation is measured in two
+halves of a run, with everything prepared anew. Runs on different days may differ more; the
+comparison says if machine, versions or load do.
 
 Exit codes:
   0  everything was measured
@@ -233,7 +234,7 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
         notes.push("batches: the processor has neither AVX-512 IFMA nor AVX-IFMA".to_owned());
     }
     let notes_before = notes.len();
-    let rows = measure_cases(cases, rest, &mut notes);
+    let rows = measure_cases(&cases, rest, &mut notes);
     let failed = notes.len() - notes_before;
     let peers = if with_peers && fits { peers::measure(&mut notes) } else { Vec::new() };
     let mut report = Report {
@@ -275,34 +276,33 @@ fn list(groups: &[Group], cases: &[Case]) -> String {
 }
 
 /// Measures every case in two halves of the run, and returns the rows. What fails is in the notes.
-fn measure_cases(cases: Vec<Case>, seconds: f64, notes: &mut Vec<String>) -> Vec<report::Row> {
+fn measure_cases(cases: &[Case], seconds: f64, notes: &mut Vec<String>) -> Vec<report::Row> {
     let weights: u32 = cases.iter().map(|case| case.weight).sum();
     let share = |weight: u32| {
         Duration::from_secs_f64(seconds * f64::from(weight) / f64::from(weights.max(1)) / 2.0)
     };
     let progress = Progress::new(seconds);
-    let mut prepared = Vec::new();
-    for Case { group, name, backend, weight, prepare } in cases {
-        let title = format!("{group}: {name}, {backend}");
+    let half = |case: &Case| {
+        let title = format!("{}: {}, {}", case.group, case.name, case.backend);
         progress.show(&title);
-        let measured = prepare().and_then(|mut case| {
-            case.measure(share(weight))?;
-            Ok(case)
+        let measured = (case.prepare)().and_then(|mut measured| {
+            measured.measure(share(case.weight))?;
+            Ok((measured.samples(), measured))
         });
-        progress.advance(share(weight));
-        match measured {
-            Ok(case) => prepared.push((title, weight, case)),
-            Err(error) => notes.push(format!("{title}: {error}")),
-        }
-    }
+        progress.advance(share(case.weight));
+        measured.map_err(|error| format!("{title}: {error}"))
+    };
+    // What was measured first stays, so that what is prepared anew is at other places in memory.
+    let first: Vec<_> = cases.iter().map(half).collect();
     let mut rows = Vec::new();
-    for (title, weight, mut case) in prepared {
-        progress.show(&title);
-        match case.measure(share(weight)) {
-            Ok(()) => rows.extend(case.rows()),
-            Err(error) => notes.push(format!("{title}: {error}")),
+    for (case, first) in cases.iter().zip(&first) {
+        let both = first.as_ref().map_err(Clone::clone).and_then(|first| Ok((first, half(case)?)));
+        match both {
+            Ok(((first, _), (second, measured))) => {
+                rows.extend(measured.rows([first.clone(), second]));
+            }
+            Err(error) => notes.push(error),
         }
-        progress.advance(share(weight));
     }
     progress.end();
     rows
@@ -379,9 +379,11 @@ fn write(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use clap::Parser;
 
-    use super::paired::Measure;
+    use super::paired::{Measure, Samples};
     use super::report::Row;
     use super::*;
 
@@ -423,20 +425,22 @@ mod tests {
         assert!(matches!(run(&args), Err(Failure::Usage(told)) if told.contains("no such file")));
     }
 
-    /// Takes no time, and fails in the half that is said.
+    /// Takes no time, and fails if it is said.
     struct Planted {
-        fails_in: usize,
-        half: usize,
+        fails: bool,
     }
 
     impl Measure for Planted {
         fn measure(&mut self, _budget: Duration) -> Result<(), String> {
-            self.half += 1;
-            if self.half == self.fails_in { Err("planted".into()) } else { Ok(()) }
+            if self.fails { Err("planted".into()) } else { Ok(()) }
         }
 
-        fn rows(&self) -> Vec<Row> {
-            vec![Row::default(); self.half]
+        fn samples(&mut self) -> Samples {
+            Samples { rounds: vec![vec![1.0]], latencies: Vec::new() }
+        }
+
+        fn rows(&self, halves: [Samples; 2]) -> Vec<Row> {
+            halves.map(|half| Row { rounds: half.rounds.len(), ..Row::default() }).to_vec()
         }
     }
 
@@ -447,14 +451,20 @@ mod tests {
             name: name.into(),
             backend: "b",
             weight: 1,
-            prepare: Box::new(move || match fails_in {
-                0 => Err("not prepared".into()),
-                _ => Ok(Box::new(Planted { fails_in, half: 0 })),
-            }),
+            prepare: {
+                let half = Cell::new(0);
+                Box::new(move || {
+                    half.set(half.get() + 1);
+                    match fails_in {
+                        0 => Err("not prepared".into()),
+                        _ => Ok(Box::new(Planted { fails: half.get() == fails_in })),
+                    }
+                })
+            },
         };
         let mut notes = Vec::new();
         let cases = vec![case("zero", 0), case("one", 1), case("two", 2), case("never", 9)];
-        let rows = measure_cases(cases, 0.0, &mut notes);
+        let rows = measure_cases(&cases, 0.0, &mut notes);
         assert_eq!(rows.len(), 2, "of the one that never fails, after both halves");
         let expected = ["g: zero, b: not prepared", "g: one, b: planted", "g: two, b: planted"];
         assert_eq!(notes, expected);

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use super::report::{Other, Row};
 use super::statistics::Interval;
 
-/// Measures something in two parts of the run, and returns rows.
+/// Measures something in one half of the run. For the other half all is prepared anew, so that keys
+/// and buffers are at other places in memory, as they are in another run.
 pub trait Measure {
-    /// Measures for about this long, once in each half of the run.
+    /// Measures for about this long.
     ///
     /// # Errors
     ///
@@ -18,7 +19,19 @@ pub trait Measure {
     fn measure(&mut self, budget: Duration) -> Result<(), String>;
 
     /// Returns what was measured.
-    fn rows(&self) -> Vec<Row>;
+    fn samples(&mut self) -> Samples;
+
+    /// Returns the rows of both halves, from the samples of each.
+    fn rows(&self, halves: [Samples; 2]) -> Vec<Row>;
+}
+
+/// What one half of the run has measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Samples {
+    /// Values by round.
+    pub rounds: Vec<Vec<f64>>,
+    /// Nanoseconds of single operations.
+    pub latencies: Vec<f64>,
 }
 
 /// An operation that is measured in turns with others.
@@ -93,8 +106,6 @@ pub struct Set<'a> {
     times_over: Vec<u32>,
     /// The nanoseconds of one operation, by round and contestant.
     rounds: Vec<Vec<f64>>,
-    /// The number of rounds of the first half.
-    first_half: Option<usize>,
 }
 
 /// A round with less takes its ratios from a clock with a resolution of tens of nanoseconds.
@@ -116,15 +127,7 @@ impl<'a> Set<'a> {
 
     /// As [`new`](Self::new), with rows of any kind.
     pub fn with_rows(template: Row, contestants: Vec<Contestant<'a>>, rows: Vec<RowOf>) -> Self {
-        Self {
-            template,
-            many: 1,
-            contestants,
-            rows,
-            times_over: Vec::new(),
-            rounds: Vec::new(),
-            first_half: None,
-        }
+        Self { template, many: 1, contestants, rows, times_over: Vec::new(), rounds: Vec::new() }
     }
 
     /// The same for contestants that do so many operations in a call.
@@ -159,39 +162,38 @@ impl<'a> Set<'a> {
         self.rounds.push(times);
         Ok(())
     }
+}
 
-    /// Returns the times of a row by round, and those of what it is compared with.
-    fn times(&self, row: &RowOf) -> (Vec<f64>, Option<Vec<f64>>) {
-        let sum =
-            |round: &Vec<f64>, of: &[usize]| of.iter().map(|index| round[*index]).sum::<f64>();
-        let own = |round| sum(round, &row.plus) - sum(round, &row.minus);
-        let others = row.against.map(|index| self.rounds.iter().map(|it| it[index]).collect());
-        (self.rounds.iter().map(own).collect(), others)
-    }
+/// Returns the times of a row by round, and those of what it is compared with.
+fn times(row: &RowOf, rounds: &[Vec<f64>]) -> (Vec<f64>, Option<Vec<f64>>) {
+    let sum = |round: &[f64], of: &[usize]| of.iter().map(|index| round[*index]).sum::<f64>();
+    let own = rounds.iter().map(|round| sum(round, &row.plus) - sum(round, &row.minus)).collect();
+    (own, row.against.map(|index| rounds.iter().map(|round| round[index]).collect()))
 }
 
 impl Measure for Set<'_> {
     fn measure(&mut self, budget: Duration) -> Result<(), String> {
         let end = Instant::now() + budget;
-        let before = self.rounds.len();
-        if self.times_over.is_empty() {
-            self.calibrate()?;
-        } else {
-            self.first_half.get_or_insert(before);
-        }
-        while self.rounds.len() < before + FEWEST_ROUNDS || Instant::now() < end {
+        self.calibrate()?;
+        while self.rounds.len() < FEWEST_ROUNDS || Instant::now() < end {
             self.round()?;
         }
         Ok(())
     }
 
-    fn rows(&self) -> Vec<Row> {
+    fn samples(&mut self) -> Samples {
+        Samples { rounds: std::mem::take(&mut self.rounds), latencies: Vec::new() }
+    }
+
+    fn rows(&self, halves: [Samples; 2]) -> Vec<Row> {
+        let all = halves.each_ref().map(|half| half.rounds.as_slice()).concat();
         let row = |spec: &RowOf| {
-            let (own, others) = self.times(spec);
-            let half = self.first_half.unwrap_or(own.len() / 2);
-            let (first, second) = own.split_at(half.min(own.len()));
-            let median = |half: &[f64]| Interval::of(half.iter().copied()).map(|it| it.median);
-            let halves = median(first).zip(median(second)).map(|(first, second)| [first, second]);
+            let (own, others) = times(spec, &all);
+            let median = |half: &Samples| {
+                Interval::of(times(spec, &half.rounds).0).map(|interval| interval.median)
+            };
+            let [first, second] = &halves;
+            let pair = median(first).zip(median(second)).map(|(first, second)| [first, second]);
             let other = match (spec.against, &others) {
                 (Some(index), Some(times)) => Some(Other {
                     name: self.contestants[index].name.to_owned(),
@@ -204,7 +206,7 @@ impl Measure for Set<'_> {
                 operation: spec.operation.to_owned(),
                 time: Interval::of(own.iter().copied())?,
                 rounds: own.len(),
-                halves: halves.filter(|_| spec.minus.is_empty()),
+                halves: pair.filter(|_| spec.minus.is_empty()),
                 other,
                 ..self.template.clone()
             })
@@ -258,12 +260,15 @@ mod tests {
 
     #[test]
     fn rows_have_times_of_one_operation_ratios_and_halves() {
-        let template = Row { group: "g".into(), ..Row::default() };
-        let set = Set::new(template, "sleep", vec![waits("ours", 400), waits("library", 200)]);
-        let mut set = set.of_many(2);
-        set.measure(Duration::ZERO).unwrap();
-        set.measure(Duration::ZERO).unwrap();
-        let rows = set.rows();
+        let half = || {
+            let template = Row { group: "g".into(), ..Row::default() };
+            let set = Set::new(template, "sleep", vec![waits("ours", 400), waits("library", 200)]);
+            let mut set = set.of_many(2);
+            set.measure(Duration::ZERO).unwrap();
+            (set.samples(), set)
+        };
+        let ((first, _), (second, set)) = (half(), half());
+        let rows = set.rows([first, second]);
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.group.as_str(), row.operation.as_str()), ("g", "sleep"));
         assert_eq!(row.rounds, 2 * FEWEST_ROUNDS);
@@ -285,13 +290,16 @@ mod tests {
             against: None,
         });
         let mut set = Set::with_rows(Row::default(), set, rows.to_vec());
-        set.rounds = vec![vec![30.0, 10.0], vec![33.0, 11.0], vec![36.0, 12.0]];
-        let medians: Vec<f64> = set.rows().iter().map(|row| row.time.median).collect();
+        set.rounds = vec![vec![30.0, 10.0], vec![36.0, 12.0]];
+        let first = set.samples();
+        let second = Samples { rounds: vec![vec![33.0, 11.0]], latencies: Vec::new() };
+        let rows = set.rows([first, second]);
+        let medians: Vec<f64> = rows.iter().map(|row| row.time.median).collect();
         assert_eq!(medians, [33.0, 22.0]);
-        assert!(set.rows().iter().all(|row| row.other.is_none()));
+        assert!(rows.iter().all(|row| row.other.is_none() && row.rounds == 3));
         // The noise of the whole is not that of the small rest.
-        let halves: Vec<bool> = set.rows().iter().map(|row| row.halves.is_some()).collect();
-        assert_eq!(halves, [true, false]);
+        let halves: Vec<_> = rows.iter().map(|row| row.halves).collect();
+        assert_eq!(halves, [Some([36.0, 33.0]), None]);
     }
 
     #[test]

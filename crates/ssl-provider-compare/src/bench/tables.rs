@@ -92,8 +92,8 @@ pub(crate) fn peers(report: &Report, groups: &[Group], style: Style) -> Option<T
 
 /// What the figures of other programs are worth.
 pub(crate) const PEERS_TEXT: &str = "What `openssl speed` says of the OpenSSL that is installed, \
-    beside the openssl backend. The two do not run in turns, and the program may use another \
-    OpenSSL than this one is built with.";
+    beside the openssl backend. The two do not run in turns, the program may use another OpenSSL \
+    than this one is built with, and it verifies with a key that it has parsed once.";
 
 /// Returns the table of changes, slowest first.
 pub(crate) fn changes(comparison: &Comparison, groups: &[Group], style: Style) -> Table {
@@ -143,7 +143,7 @@ pub(crate) fn comparison_text(comparison: &Comparison) -> Vec<String> {
     let noise: Vec<String> = noise.collect();
     let mut text = vec![format!(
         "{} of {compared} quantities changed beyond noise: their 95 % intervals are apart, and the \
-         medians further than 95 % of the A/A pairs of the same group ({}).",
+         medians further than 1 % and than 95 % of the A/A pairs of the same group ({}).",
         changes.len(),
         noise.join(", ")
     )];

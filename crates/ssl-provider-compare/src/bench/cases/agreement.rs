@@ -69,7 +69,7 @@ fn cases(scope: &Scope) -> Vec<Case> {
                     name: kind.name.into(),
                     backend: backend.info().name,
                     weight: 1,
-                    prepare: Box::new(move || prepare(&backend, kind)),
+                    prepare: Box::new(move || prepare(&backend, kind.clone())),
                 });
             }
         }

@@ -65,10 +65,10 @@ pub struct Case {
     pub prepare: Prepare,
 }
 
-/// Prepares a measurement.
+/// Prepares a measurement, once for each half of the run.
 ///
 /// The error says what failed.
-pub type Prepare = Box<dyn FnOnce() -> Result<Box<dyn Measure>, String>>;
+pub type Prepare = Box<dyn Fn() -> Result<Box<dyn Measure>, String>>;
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,8 +136,10 @@ mod tests {
                 assert_eq!((case.group, case.backend), (group.name, name));
                 let mut measured = (case.prepare)().unwrap();
                 measured.measure(Duration::ZERO).unwrap();
-                measured.measure(Duration::ZERO).unwrap();
-                for row in measured.rows() {
+                let samples = measured.samples();
+                let rows = measured.rows([samples.clone(), samples]);
+                assert!(!rows.is_empty());
+                for row in rows {
                     assert_eq!(row.other.is_some(), has_library, "{row:?}");
                 }
             }

@@ -12,7 +12,7 @@ use ssl_provider_testkit::rsa_key::TestKey;
 use super::{Case, Chart, Group, Scope, text};
 use crate::bench::exchange::{SUITE, VERSION, ciphertexts, parameters};
 use crate::bench::machine::logical_processors;
-use crate::bench::paired::Measure;
+use crate::bench::paired::{Measure, Samples};
 use crate::bench::report::{Latency, Row};
 use crate::bench::statistics::{Interval, percentile};
 
@@ -71,10 +71,8 @@ struct Load {
     key: PrivateKey,
     ciphertexts: Vec<Vec<u8>>,
     threads: usize,
-    /// Imports a second in each window, by half of the run.
-    rates: Vec<Vec<f64>>,
-    /// Nanoseconds of single imports.
-    latencies: Vec<f64>,
+    /// Imports a second, a round for each window, and the nanoseconds of single imports.
+    samples: Samples,
 }
 
 /// An import: when it ended, since the start, and how long it took.
@@ -97,9 +95,9 @@ impl Load {
             x: u64::try_from(threads).ok(),
             ..Row::default()
         };
-        let (rates, latencies) = (Vec::new(), Vec::new());
+        let samples = Samples::default();
         let (ciphertexts, key) = (ciphertexts(key), key.try_load(&provider).map_err(text)?);
-        Ok(Box::new(Self { template, provider, key, ciphertexts, threads, rates, latencies }))
+        Ok(Box::new(Self { template, provider, key, ciphertexts, threads, samples }))
     }
 
     /// Imports until it is told to stop.
@@ -162,23 +160,30 @@ impl Measure for Load {
             joined.collect::<Result<_, String>>()
         })?;
         let imports = imports.concat();
-        self.rates.push(rates(&imports, budget));
-        self.latencies.extend(imports.iter().map(|(_, took)| took.as_secs_f64() * 1e9));
+        let rates = rates(&imports, budget).into_iter().map(|rate| vec![rate]);
+        let latencies = imports.iter().map(|(_, took)| took.as_secs_f64() * 1e9);
+        self.samples = Samples { rounds: rates.collect(), latencies: latencies.collect() };
         Ok(())
     }
 
-    fn rows(&self) -> Vec<Row> {
-        let time_of = |rates: &[f64]| {
-            Interval::of(rates.iter().filter(|rate| **rate > 0.0).map(|rate| 1e9 / rate))
+    fn samples(&mut self) -> Samples {
+        std::mem::take(&mut self.samples)
+    }
+
+    fn rows(&self, halves: [Samples; 2]) -> Vec<Row> {
+        let time_of = |rates: &[Vec<f64>]| {
+            Interval::of(rates.iter().flatten().filter(|rate| **rate > 0.0).map(|rate| 1e9 / rate))
         };
+        let all = halves.each_ref().map(|half| half.rounds.as_slice()).concat();
+        let latencies = halves.each_ref().map(|half| half.latencies.as_slice()).concat();
         let row = || {
-            let [first, second] = &self.rates[..] else { return None };
-            let at = |part| percentile(self.latencies.iter().copied(), part);
-            let p999 = at(0.999).filter(|_| self.latencies.len() >= 1000);
+            let [first, second] = halves.each_ref().map(|half| time_of(&half.rounds));
+            let at = |part| percentile(latencies.iter().copied(), part);
+            let p999 = at(0.999).filter(|_| latencies.len() >= 1000);
             Some(Row {
-                time: time_of(&self.rates.concat())?,
-                rounds: self.rates.iter().map(Vec::len).sum(),
-                halves: Some([time_of(first)?.median, time_of(second)?.median]),
+                time: time_of(&all)?,
+                rounds: all.len(),
+                halves: Some([first?.median, second?.median]),
                 latency: Some(Latency { p50: at(0.5)?, p90: at(0.9)?, p99: at(0.99)?, p999 }),
                 ..self.template.clone()
             })
