@@ -265,10 +265,10 @@ fn line(body: &mut String, element: std::fmt::Arguments<'_>) {
     let _ = writeln!(body, "{element}");
 }
 
-/// Returns the least of 1, 2, 2.5, 4, 5 and 10 times a power of ten that is not less.
+/// Returns the least of some numbers times a power of ten that is not less.
 fn nice(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 2.5, 4.0, 5.0, 10.0];
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     steps.map(|step| step * power).into_iter().find(|nice| *nice >= value).unwrap_or(value)
 }
 
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (value, expected) in [(1.0, 1.0), (1.1, 2.0), (23.0, 25.0), (41.0, 50.0), (0.6, 1.0)] {
+        for (value, expected) in [(1.0, 1.0), (1.1, 1.5), (23.0, 25.0), (41.0, 50.0), (0.9, 1.0)] {
             assert!((nice(value) - expected).abs() < 1e-9, "{value}: {}", nice(value));
         }
     }

@@ -185,7 +185,7 @@ fn table(table: &Table) -> String {
     let has_header = !header.iter().all(String::is_empty);
     let row = |cells: &[String], element: &str| {
         let cell = |cell: &String| {
-            let is_number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '±' || c == '-');
+            let is_number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
             let class = if is_number && has_header { " class=\"number\"" } else { "" };
             format!("<{element}{class}>{}</{element}>", escape(cell))
         };

@@ -23,7 +23,7 @@ pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>
         "backend",
         "operation",
         "time",
-        "",
+        if style.unicode { "±" } else { "+-" },
         "rate",
         "",
         "compared with",
@@ -55,7 +55,7 @@ pub(crate) fn group(rows: &[&Row], group: &Group, style: Style, bar: Option<u16>
             row.backend.clone(),
             row.operation.clone(),
             style.duration(time),
-            style.uncertainty(&row.time),
+            Style::uncertainty(&row.time),
             if has_rate { rate(row, time) } else { String::new() },
             bar.map_or(String::new(), |width| style.bar(of(row) / most, width)),
             shown.map_or(String::new(), |other| other.name.clone()),
@@ -212,7 +212,7 @@ mod tests {
         let text = group(&rows, &GROUPS[0], Style { unicode: false }, Some(8)).to_text();
         let lines: Vec<&str> = text.lines().collect();
         assert!(!lines[0].contains("p99"), "{text}");
-        assert!(lines[1].starts_with("a case, 2048 bits  aws-lc   an operation  250 us  +-1.0 %"));
+        assert!(lines[1].starts_with("a case, 2048 bits  aws-lc   an operation  250 us  1.0 %"));
         assert!(lines[1].contains("4.00 k/s  ####  "), "{text}");
         assert!(lines[0].ends_with("time relative to library") && !lines[1].contains("library"));
         assert!(lines[1].ends_with("2.000 (1.980 to 2.020)"));

@@ -27,9 +27,8 @@ impl Style {
     }
 
     /// Returns half the width of an interval relative to its median.
-    pub fn uncertainty(self, interval: &Interval) -> String {
-        let sign = if self.unicode { "±" } else { "+-" };
-        format!("{sign}{:.1} %", 100.0 * interval.uncertainty())
+    pub fn uncertainty(interval: &Interval) -> String {
+        format!("{:.1} %", 100.0 * interval.uncertainty())
     }
 
     /// Returns a bar of a part (0 to 1) of so many characters.
