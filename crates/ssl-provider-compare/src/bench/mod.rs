@@ -299,7 +299,12 @@ fn measure_cases(cases: &[Case], seconds: f64, notes: &mut Vec<String>) -> Vec<r
         let both = first.as_ref().map_err(Clone::clone).and_then(|first| Ok((first, half(case)?)));
         match both {
             Ok(((first, _), (second, measured))) => {
-                rows.extend(measured.rows([first.clone(), second]));
+                let of_case = measured.rows([first.clone(), second]);
+                if of_case.is_empty() {
+                    let Case { group, name, backend, .. } = case;
+                    notes.push(format!("{group}: {name}, {backend}: the time was too short"));
+                }
+                rows.extend(of_case);
             }
             Err(error) => notes.push(error),
         }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,14 @@ struct Load {
     samples: Samples,
 }
 
+/// What the threads of a run share.
+#[derive(Default)]
+struct Run {
+    stops: AtomicBool,
+    /// How many imports have ended.
+    done: AtomicUsize,
+}
+
 /// An import: when it ended, since the start, and how long it took.
 type Import = (Duration, Duration);
 
@@ -101,7 +109,7 @@ impl Load {
     }
 
     /// Imports until it is told to stop.
-    fn work(&self, start: Instant, stop: &AtomicBool, first: usize) -> Result<Vec<Import>, String> {
+    fn work(&self, start: Instant, run: &Run, first: usize) -> Result<Vec<Import>, String> {
         let parameters = parameters();
         let mut imports = Vec::new();
         for number in first.. {
@@ -114,13 +122,17 @@ impl Load {
             drop(black_box(master_key));
             let ended = start.elapsed();
             imports.push((ended, ended.saturating_sub(begun)));
-            if stop.load(Ordering::Relaxed) {
+            run.done.fetch_add(1, Ordering::Relaxed);
+            if run.stops.load(Ordering::Relaxed) {
                 break;
             }
         }
         Ok(imports)
     }
 }
+
+/// How many imports a half has at least.
+const FEWEST_IMPORTS: usize = 20;
 
 /// How many parts the time of a half is cut into, for the interval of the throughput.
 const WINDOWS: u32 = 10;
@@ -137,30 +149,28 @@ fn rates(imports: &[Import], took: Duration) -> Vec<f64> {
 
 impl Measure for Load {
     fn measure(&mut self, budget: Duration) -> Result<(), String> {
-        // Too short a time has no import in some of the windows.
-        let once = {
-            let stop = AtomicBool::new(true);
-            let start = Instant::now();
-            self.work(start, &stop, 0)?;
-            start.elapsed()
-        };
-        let budget = budget.max(once * WINDOWS);
-        let stop = AtomicBool::new(false);
         let start = Instant::now();
-        let (load, stop) = (&*self, &stop);
+        let (load, run) = (&*self, &Run::default());
+        let mut took = Duration::ZERO;
         let imports: Vec<Vec<Import>> = thread::scope(|scope| {
             let threads: Vec<_> = (0..self.threads)
-                .map(|number| scope.spawn(move || load.work(start, stop, number * 5)))
+                .map(|number| scope.spawn(move || load.work(start, run, number * 5)))
                 .collect();
             thread::sleep(budget);
-            stop.store(true, Ordering::Relaxed);
+            // A short time on a busy machine has too few; a thread that failed adds none.
+            let works = || !threads.iter().all(|thread| thread.is_finished());
+            while run.done.load(Ordering::Relaxed) < FEWEST_IMPORTS && works() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            took = start.elapsed();
+            run.stops.store(true, Ordering::Relaxed);
             let joined = threads
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())));
             joined.collect::<Result<_, String>>()
         })?;
         let imports = imports.concat();
-        let rates = rates(&imports, budget).into_iter().map(|rate| vec![rate]);
+        let rates = rates(&imports, took).into_iter().map(|rate| vec![rate]);
         let latencies = imports.iter().map(|(_, took)| took.as_secs_f64() * 1e9);
         self.samples = Samples { rounds: rates.collect(), latencies: latencies.collect() };
         Ok(())
