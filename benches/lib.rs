@@ -1,9 +1,7 @@
-//! Shared by the benchmarks: keys, exchanges, the libraries' own operations, paired timing.
-//! Setup is done here, outside of the measured code.
+//! Shared by the programs of this package: the C interface as a caller has it, and the clock.
+//! Keys and exchanges are those of the command `bench`.
 
-pub mod bare;
 pub mod c_interface;
 pub mod clock;
-pub mod exchange;
-pub mod library;
-pub mod paired;
+
+pub use ssl_provider_compare::bench::exchange;

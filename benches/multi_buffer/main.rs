@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use ssl_provider::backend::RawDecryption;
 use ssl_provider::{Backend, Provider, RsaPrivateKeyDer, backend, with_multi_buffer};
+use ssl_provider_bare::library;
 use ssl_provider_benches::clock;
-use ssl_provider_benches::library::raw_operation;
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::rsa_key::TestKey;
 
@@ -116,13 +116,14 @@ impl Run {
         let batch = &batch[..];
 
         let mut named: Vec<(&str, Contestant<'_>)> = Vec::new();
-        let mut raw = raw_operation(LIBRARY, &key.der).ok_or("no raw operation")?;
+        let bare = library(LIBRARY).and_then(|library| library.rsa(&key.der));
+        let mut raw = bare.ok_or("no raw operation")?;
         let mut em = vec![0; key.len()];
         named.push((
             "library",
             Box::new(move || {
                 for ciphertext in batch {
-                    raw(black_box(ciphertext), &mut em);
+                    raw(black_box(ciphertext), &mut em).expect("the library works");
                     black_box(&em);
                 }
             }),

@@ -7,7 +7,6 @@ mod asm;
 mod attack;
 mod bench_report;
 mod capi;
-mod chart;
 mod ci;
 mod command;
 mod corpus;

@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 pub use ssl_provider_command::exit::{Failure, Outcome};
 pub use ssl_provider_command::{backend_choice, exit};
 use ssl_provider_command::{outputs, panics, table};
-use ssl_provider_compare::{timing, vectors};
+use ssl_provider_compare::{bench, timing, vectors};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -62,6 +62,8 @@ pub enum Command {
     KeyServer(Box<key_server::Args>),
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Measure the speed of backends on this machine, each beside its library called directly
+    Bench(Box<bench::Args>),
     /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
     Timing(Box<timing::Args>),
     /// Make the public corpus of TLS test vectors, or verify one on a backend
@@ -85,6 +87,7 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::KeyServer(args) => key_server::run(args),
         Command::Crosscheck(args) => crosscheck::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Timing(args) => timing::run(args),
         Command::Vectors(args) => vectors::run(args),
         Command::Backends(args) => backends::run(args),

@@ -18,6 +18,7 @@ fn what_needs_a_backend_names_the_features() {
         &["import", "--batch", "-", "--backend", "openssl"],
         &["keylog", "--key", "server.pem", "capture.pcap"],
         &["serve", "--listen", "127.0.0.1:0"],
+        &["bench"],
         &["backends"],
         &["backends", "--markdown"],
     ] {

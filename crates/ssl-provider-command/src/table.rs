@@ -24,6 +24,28 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Returns the same table without the columns whose cells are empty in every row but the
+    /// header.
+    #[must_use]
+    pub fn without_empty_columns(mut self) -> Self {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let is_used = |column: usize| {
+            let mut cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
+            cells.any(|cell| !cell.is_empty())
+        };
+        let used: Vec<bool> = (0..columns).map(is_used).collect();
+        for row in &mut self.rows {
+            let mut used = used.iter();
+            row.retain(|_| used.next().copied().unwrap_or(true));
+        }
+        self
+    }
+
+    /// Returns the cells of the header, and those of each row.
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     /// Returns the table for a terminal: columns as wide as their widest cell.
     pub fn to_text(&self) -> String {
         let columns = self.rows.first().map_or(0, Vec::len);
@@ -69,5 +91,14 @@ mod tests {
         table.row(["wide cell".to_owned(), "x|y".to_owned()]);
         assert_eq!(table.to_text(), "a          long header\nwide cell  x|y\n");
         assert_eq!(table.to_markdown(), "| a | long header |\n|---|---|\n| wide cell | x\\|y |\n");
+    }
+
+    #[test]
+    fn columns_without_cells_go() {
+        let mut table = Table::new(["a", "b", "c"]);
+        table.row(["1", "", "3"].map(str::to_owned));
+        table.row(["", "", "6"].map(str::to_owned));
+        let rows = table.without_empty_columns().rows().to_vec();
+        assert_eq!(rows, [["a", "c"], ["1", "3"], ["", "6"]]);
     }
 }

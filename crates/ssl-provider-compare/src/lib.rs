@@ -1,9 +1,12 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), whether their
-//! time depends on secrets ([`timing`]), and the public corpus ([`vectors`]).
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), how fast they
+//! are ([`bench`](mod@bench)), whether their time depends on secrets ([`timing`]), and the public
+//! corpus ([`vectors`]).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod chart;
 pub mod crosscheck;
 pub mod page;
 pub mod timing;
@@ -21,6 +24,8 @@ use ssl_provider_command::panics;
 pub enum Command {
     /// Ask every backend the same questions and compare their answers
     Crosscheck(Box<crosscheck::Args>),
+    /// Measure the speed of backends on this machine, each beside its library called directly
+    Bench(Box<bench::Args>),
     /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
     Timing(Box<timing::Args>),
     /// Make the public corpus of TLS test vectors, or verify one on a backend
@@ -37,6 +42,7 @@ impl Command {
     pub fn run(&self) -> Result<Outcome, Failure> {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
+            Self::Bench(args) => bench::run(args),
             Self::Timing(args) => timing::run(args),
             Self::Vectors(args) => vectors::run(args),
         }

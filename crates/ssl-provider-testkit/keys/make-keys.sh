@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the RSA test keys of this folder anew, as PKCS#1 DER, with the openssl and python3 programs.
-# They were made once by this script and protect nothing; tests use them so as not to wait for
-# primes.
+# Makes the test keys of this folder anew, as PKCS#1 DER, and one on P-256 as PKCS#8, with the
+# openssl and python3 programs. They were made once by this script and protect nothing; tests use
+# them so as not to wait for primes.
 set -eu
 cd "$(dirname "$0")"
 
@@ -37,6 +37,9 @@ for bits in 1024 1536 2048 2056 3072 4096 8192; do
     generate "rsa-$bits" "$bits"
 done
 generate rsa-2048-e3 2048 -3
+
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 |
+    openssl pkcs8 -topk8 -nocrypt -outform DER -out ec-p256.der
 
 # openssl puts the larger prime first; this key has the smaller one there.
 p=$(prime 1024) q=$(prime 1024)

@@ -4,9 +4,12 @@
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::{HashAlgorithm, SignatureAlgorithm, SignatureScheme};
+use ssl_provider_core::{
+    HashAlgorithm, NamedCurve, SignatureAlgorithm, SignatureScheme, SigningKeyDer,
+};
 
 use crate::bytes::{counting, hex};
+use crate::curve::Curve;
 use crate::reference::hash;
 use crate::rsa_key::{TestKey, der, integer};
 
@@ -56,6 +59,19 @@ pub fn rsa_public_key(key: &TestKey) -> Vec<u8> {
 /// The `SubjectPublicKeyInfo` of a point on the curve with this object identifier.
 pub fn ec_public_key(curve: &str, point: &[u8]) -> Vec<u8> {
     der(0x30, &[&ec_algorithm(curve), &der(0x03, &[&[0], point])])
+}
+
+/// A private key on P-256, as PKCS#8 in DER. It protects nothing.
+pub const EC_P256_PKCS8: &[u8] = include_bytes!("../keys/ec-p256.der");
+
+/// The `SubjectPublicKeyInfo` of [`EC_P256_PKCS8`].
+pub fn ec_p256_public_key() -> Vec<u8> {
+    let SigningKeyDer::Ec(key) = SigningKeyDer::from_der(EC_P256_PKCS8).unwrap() else {
+        panic!("the key is not on a curve");
+    };
+    let curve = Curve::new(NamedCurve::Secp256r1).unwrap();
+    let point = curve.public_key(&BigUint::from_bytes_be(key.number()));
+    ec_public_key("1.2.840.10045.3.1.7", &point)
 }
 
 /// The `AlgorithmIdentifier` of a key on the curve with this object identifier (RFC 5480).

@@ -26,7 +26,6 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::chart::distinct;
 use crate::command::in_parallel_by;
 use crate::features::{BACKENDS, chosen_backends};
 use crate::interop::cell::Cell;
@@ -338,6 +337,17 @@ fn conclude(runs: &[StackRun], whole: bool) -> Result<()> {
     ensure!(planted > 0, "interop: no fault was planted");
     println!("interop: {green} cells green, none red; {planted} planted faults, all found");
     Ok(())
+}
+
+/// Returns what is in `all`, each once, in the order of its first occurrence.
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    for one in all {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    }
+    distinct
 }
 
 #[cfg(test)]

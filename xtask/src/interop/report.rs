@@ -6,10 +6,9 @@ use std::fmt::Write;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::chart::distinct;
 use crate::interop::cell::{Cell, ClientCertificate, Group, Resumption, SUITES, Suite, Version};
 use crate::interop::stacks::{Kind, Ready, Role};
-use crate::interop::{StackRun, Verdict};
+use crate::interop::{StackRun, Verdict, distinct};
 
 const INTRODUCTION: &str = "\
 # Interoperability

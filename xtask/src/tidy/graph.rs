@@ -23,9 +23,10 @@ struct Layer {
 const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
+const BARE: &str = "ssl-provider-bare";
 const COMMAND: &str = "ssl-provider-command";
 
-const LAYERS: [Layer; 22] = [
+const LAYERS: [Layer; 23] = [
     Layer {
         member: MEMORY,
         members: &[],
@@ -90,11 +91,13 @@ const LAYERS: [Layer; 22] = [
         ..COMMON
     },
     Layer { member: "ssl-provider-lab", members: &["ssl-provider", WIRE], ..COMMON },
+    // The libraries themselves, to measure against: nothing of ours but names.
+    Layer { member: BARE, in_tests: &["ssl-provider", "ssl-provider-testkit"], ..COMMON },
     Layer { member: COMMAND, members: &["ssl-provider"], in_tests: &[], ..COMMON },
     Layer {
         member: "ssl-provider-compare",
-        // What it compares, and the server and messages of the timing through a socket.
-        members: &["ssl-provider", COMMAND, "ssl-provider-lab", "ssl-provider-testkit", WIRE],
+        // What it compares, the libraries beside it, and the server that is timed.
+        members: &["ssl-provider", BARE, COMMAND, "ssl-provider-lab", "ssl-provider-testkit", WIRE],
         ..COMMON
     },
     Layer {
@@ -139,7 +142,14 @@ const LAYERS: [Layer; 22] = [
     },
     Layer {
         member: "ssl-provider-benches",
-        members: &["ssl-provider", CORE, "ssl-provider-capi", "ssl-provider-testkit"],
+        members: &[
+            "ssl-provider",
+            CORE,
+            "ssl-provider-bare",
+            "ssl-provider-capi",
+            "ssl-provider-compare",
+            "ssl-provider-testkit",
+        ],
         in_tests: &["ssl-provider", CORE, "ssl-provider-testkit"],
         ..COMMON
     },
