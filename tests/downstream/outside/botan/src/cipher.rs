@@ -23,7 +23,8 @@ impl RecordCiphers for Botan {
 
     fn cbc(&self, cipher: CbcAlgorithm, key: &[u8]) -> Result<Box<dyn CbcCipher>, Error> {
         let name = cbc_name(cipher).ok_or(Error::Unsupported(Operation::Cbc(cipher)))?;
-        let (directions, block_len) = (Directions::new(name, key, cipher.key_len())?, cipher.block_len());
+        let (directions, block_len) =
+            (Directions::new(name, key, cipher.key_len())?, cipher.block_len());
         Ok(Box::new(Cbc { directions, block_len }))
     }
 
