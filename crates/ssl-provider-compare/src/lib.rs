@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod crosscheck;
+pub mod page;
 
 use std::process::ExitCode;
 
