@@ -71,7 +71,7 @@ fn action(workspace: &Workspace) -> Result<()> {
     ensure!(written == format!("html={}\n", page.display()), "the outputs are {written:?}");
     ensure!(page.is_file(), "the action wrote no page");
 
-    let fault = "--no-cases\n--force\n--inject-fault\nmine:prf-sha384-is-sha256";
+    let fault = "--no-cases\n--force\n--inject-fault\nmine:prf-of-another-hash";
     let (status, printed) = run(fault).outcome(workspace)?;
     ensure!(status.code() == Some(4), "with a fault, the action ends with {status}:\n{printed}");
     Ok(())
