@@ -87,7 +87,7 @@ fn install(workspace: &Workspace) -> Result<PathBuf> {
     let program = root.join("bin/cargo-llvm-cov");
     if !program.is_file() {
         Run::cargo("install")
-            .args(["--locked", "--version", "0.9", "cargo-llvm-cov", "--root"])
+            .args(["--locked", "--version", "^0.9", "cargo-llvm-cov", "--root"])
             .args([&root])
             .run(workspace)?;
     }

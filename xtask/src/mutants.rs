@@ -117,7 +117,7 @@ fn install(workspace: &Workspace) -> Result<PathBuf> {
     let program = root.join("bin/cargo-mutants");
     if !program.is_file() {
         Run::cargo("install")
-            .args(["--locked", "--version", "27", "cargo-mutants", "--root"])
+            .args(["--locked", "--version", "^27", "cargo-mutants", "--root"])
             .args([&root])
             .run(workspace)?;
     }
