@@ -9,9 +9,7 @@ use sha2::{Digest, Sha256, Sha384};
 use ssl_provider::backend::{
     BAD_OUTPUT_LEN, Composed, HashContext, Hashing, HmacKey, KeyExchangeBackend,
 };
-use ssl_provider::{
-    Backend, BackendInfo, Error, HashAlgorithm, Operation, PrfAlgorithm, Support,
-};
+use ssl_provider::{Backend, BackendInfo, Error, HashAlgorithm, Operation, PrfAlgorithm, Support};
 
 /// The name that programs find the backend by, and that `--backend` takes.
 pub const NAME: &str = "mine";
