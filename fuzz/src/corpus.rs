@@ -1,5 +1,5 @@
-//! The corpora in `fuzz/corpus`: for each target a folder with some of its valid input, small enough
-//! to be kept. The driver starts from them too, and libFuzzer takes the folders as they are.
+//! The corpora in `fuzz/corpus`: for each target a folder with some of its valid input, small
+//! enough to be kept. The driver starts from them too, and libFuzzer takes the folders as they are.
 //!
 //! `cargo run -p ssl-provider-fuzz -- --write-corpus fuzz/corpus` writes them anew.
 

@@ -1,6 +1,6 @@
-//! `cargo xtask coverage`: which lines and regions of the libraries the tests run, by cargo-llvm-cov
-//! with the LLVM tools of the toolchain. A report, not a gate: what is run need not be checked, which
-//! `cargo xtask mutants` tells.
+//! `cargo xtask coverage`: which lines and regions of the libraries the tests run, by
+//! cargo-llvm-cov with the LLVM tools of the toolchain. A report, not a gate: what is run need not
+//! be checked, which `cargo xtask mutants` tells.
 
 use std::fs;
 use std::path::{Path, PathBuf};

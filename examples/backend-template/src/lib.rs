@@ -2,7 +2,7 @@
 //! `sha2` and `hmac`, all else by the backend `rustcrypto`.
 //!
 //! To make it yours: implement the kinds that your library has (`ssl_provider::backend` lists
-//! them), name them in `offers!`, and say in `support` what it does. The tests tell what is missing.
+//! them), name them in `offers!`, and say in `support` what it does. The tests tell the rest.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256, Sha384};

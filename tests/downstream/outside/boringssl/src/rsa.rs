@@ -43,7 +43,7 @@ impl RsaEncryption for BoringSsl {
 pub(crate) struct Key(pub(crate) Rsa<Private>);
 
 impl Key {
-    /// Loads a key. BoringSSL checks that its parts belong together, but not that factors are prime.
+    /// Loads a key. BoringSSL checks that its parts belong together, not that factors are prime.
     pub(crate) fn load(der: &RsaPrivateKeyDer<'_>) -> Result<Self, Error> {
         let key = Self(Rsa::private_key_from_der(der.pkcs1()).map_err(|_| INCONSISTENT)?);
         trial_decryption(&key)?;
