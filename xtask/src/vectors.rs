@@ -294,7 +294,8 @@ mod tests {
         let (source, target) = folders(b"123");
         let fetch = || manifest(OF_ABC).fetch(target.path(), false, from(source.path()));
         let error = fetch().unwrap_err().to_string();
-        assert!(error.contains("project/abc: expected SHA-256 ba78"), "{error}");
+        let expected = format!("project/abc: expected SHA-256 {OF_ABC}");
+        assert!(error.contains(&expected), "{error}");
         fs::remove_file(source.path().join("project/abc")).unwrap();
         let error = fetch().unwrap_err().to_string();
         assert!(error.contains("cannot fetch project/abc: cannot copy"), "{error}");
