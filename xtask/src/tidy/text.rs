@@ -85,6 +85,7 @@ fn unsafe_code(path: &Path, contents: &str) -> Vec<Finding> {
         "xtask/planted/",
         "xtask/probe/",
         "benches/",
+        "tests/downstream/outside/boringssl/",
         // Counts allocations, which takes an allocator.
         "tests/allocations.rs",
         // Looks at memory after it was freed, which takes an allocator that keeps it.
