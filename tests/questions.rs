@@ -18,7 +18,7 @@ use ssl_provider_testkit::question::generate::Generator;
 use ssl_provider_testkit::question::{Subject, Vector};
 
 const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
-const DEFAULT_QUESTIONS: u64 = 20_000;
+const DEFAULT_QUESTIONS: u64 = 12_000;
 
 #[test]
 fn generated_questions_have_the_same_answers_on_every_backend() {

@@ -120,7 +120,8 @@ def check(browser, page):
         by_click = browser.script(SHOWN, element)
         browser.of_session(f"element/{row}/value", {"text": "\ue007"})
         by_key = browser.script(SHOWN, element)
-        wrong += [f"{how}: {what}" for how, what in (("click", by_click), ("Enter", by_key)) if what]
+        tries = (("click", by_click), ("Enter", by_key))
+        wrong += [f"{how}: {what}" for how, what in tries if what]
     wrong += [f"asks for {url}" for url in requested(browser) if url != address]
     return wrong, len(tried)
 

@@ -10,14 +10,14 @@ use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 use crate::{
     asm, attack, bench_report, capi, deny, doc, downstream, faults, fuzz, interop, matrix, msrv,
-    multi_buffer, prove, public_api, release, residue, test, tidy, timing, tshark, valgrind,
+    multi_buffer, pages, prove, public_api, release, residue, test, tidy, timing, tshark, valgrind,
     vector_runners,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 28] = [
+const STEPS: [Step; 29] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -26,6 +26,7 @@ const STEPS: [Step; 28] = [
     ("capi", |workspace| capi::run(workspace, capi::Extent::Short, None)),
     ("fuzz", fuzz::smoke),
     ("vectors", vector_runners::run),
+    ("pages", pages::run),
     ("tshark", tshark::run),
     ("interop", interop::smoke),
     ("attack", attack::smoke),
@@ -96,7 +97,9 @@ fn needs(workspace: &Workspace) -> Result<()> {
 }
 
 /// Programs without which some steps or tests only print a warning; `.ci/run` installs them.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 14] = [
+    "chromedriver",
+    "chromium",
     "clang",
     "cmake",
     "curl",

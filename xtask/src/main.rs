@@ -27,6 +27,7 @@ mod miri;
 mod msrv;
 mod multi_buffer;
 mod mutants;
+mod pages;
 mod prove;
 mod public_api;
 mod python;
@@ -130,7 +131,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
-    /// Run the vectors of tests/vectors with their verifier and the examples for other projects.
+    /// Open the HTML reports of `sslprov` in headless Chromium and click through them.
+    Pages,
+    /// Run the vectors of tests/vectors with the examples for other projects, in Python, Go and C.
     VectorRunners,
     /// Attack `sslprov serve`; `cargo xtask attack --help` lists the classes of attacks.
     #[command(disable_help_flag = true)]
@@ -236,6 +239,7 @@ fn run(task: Task) -> Result<()> {
         Task::Support { check } => support::run(&workspace, check),
         Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::Pages => pages::run(&workspace),
         Task::VectorRunners => vector_runners::run(&workspace),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Asm(options) => asm::run(&workspace, &options),

@@ -1,5 +1,5 @@
-//! `cargo xtask vector-runners`: the corpus of tests/vectors with its verifier and with the
-//! examples for other projects, in Python, Go and C.
+//! `cargo xtask vector-runners`: the corpus of tests/vectors with the examples for other projects, in
+//! Python, Go and C. Its verifier is run by the tests of `ssl-provider-compare`.
 
 use std::fs;
 
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use crate::command::Run;
 use crate::workspace::Workspace;
 
-/// Runs the verifier and the three examples, then the examples again on a copy with a mistake in
-/// each of the files that they read, which they must find.
+/// Runs the three examples, then again on a copy with a mistake in each of the files that they read,
+/// which they must find.
 ///
 /// # Errors
 ///
@@ -17,11 +17,6 @@ use crate::workspace::Workspace;
 /// find a mistake.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let corpus = workspace.root().join("tests/vectors");
-    Run::new("python3")
-        .args([corpus.join("verify.py")])
-        .env(NO_BYTECODE.0, NO_BYTECODE.1)
-        .run(workspace)?;
-
     let own = workspace.empty_target("vector-runners")?;
     let flags = Run::new("pkg-config")
         .args(["--cflags", "--libs", "jansson", "libcrypto"])

@@ -1,4 +1,4 @@
-//! `sslprov crosscheck`: that of `ssl-provider-compare`, with the exchanges of batches and captures.
+//! `sslprov crosscheck`: that of `ssl-provider-compare`, with exchanges of batches and captures.
 
 use std::path::PathBuf;
 

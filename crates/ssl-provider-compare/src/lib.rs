@@ -1,6 +1,6 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), how fast they
-//! are ([`bench`](mod@bench)), whether their time depends on secrets ([`timing`]), and the public
-//! corpus ([`vectors`]).
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), how fast
+//! they are ([`bench`](mod@bench)), whether their time depends on secrets ([`timing`]), and the
+//! public corpus ([`vectors`]).
 //! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]

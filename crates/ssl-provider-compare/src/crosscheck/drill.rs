@@ -212,8 +212,8 @@ pub fn text(outcomes: &[Outcome]) -> String {
     let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
     let kinds = Fault::ALL.len();
     format!(
-        "{}\n{kinds} kinds of faults, {} drills: {} found where they are and nowhere else, {failed} \
-         not\n",
+        "{}\n{kinds} kinds of faults, {} drills: {} found where they are and nowhere else, \
+         {failed} not\n",
         table.to_text(),
         outcomes.len(),
         outcomes.len() - failed

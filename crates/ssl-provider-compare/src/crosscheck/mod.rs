@@ -81,13 +81,13 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
-    /// Put a fault into a backend, to see that it is found: its cells turn red. May be repeated, for
-    /// other backends
+    /// Put a fault into a backend, to see that it is found: its cells turn red. May be repeated,
+    /// for other backends
     #[arg(long, value_name = "BACKEND:FAULT", value_parser = parse_fault)]
     pub inject_fault: Vec<(String, Fault)>,
 
-    /// Put every known fault into a backend, one after the other, and check that each is found where
-    /// it is and nowhere else. With --backend, into each of those; else into the default one
+    /// Put every known fault into a backend, one after the other, and check that each is found
+    /// where it is and nowhere else. With --backend, into each of those; else into the default one
     #[arg(long, conflicts_with_all = ["inject_fault", "vectors", "html", "junit", "only"])]
     pub drill: bool,
 

@@ -131,8 +131,8 @@ impl Agree {
     }
 }
 
-/// Whether a secret follows from the public key alone, which is of small order then. Core refuses it
-/// for backends that do not.
+/// Whether a secret follows from the public key alone, which is of small order then. Core refuses
+/// it for backends that do not.
 fn is_known_to_anybody(group: &Group, secret: &[u8]) -> bool {
     match group {
         Group::FiniteField(field) => {

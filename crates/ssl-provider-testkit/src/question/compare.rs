@@ -78,8 +78,8 @@ fn most_given<'a>(answers: &[&'a Answer]) -> Option<&'a Answer> {
 }
 
 /// Returns the smallest vector found on which the backend at this place still disagrees, with the
-/// right answer if anybody knows it. The vector itself where nothing smaller does, or where only its
-/// expected answer shows the disagreement.
+/// right answer if anybody knows it. The vector itself where nothing smaller does, or where only
+/// its expected answer shows the disagreement.
 pub fn shrink(vector: &Vector, subjects: &[&Subject], at: usize) -> Vector {
     /// Questions that are tried: seconds, for the slowest kind.
     const MOST_TRIALS: usize = 400;

@@ -108,8 +108,8 @@ fn import(group: &RsaImportGroup, test: &RsaImportTest) -> Vec<Part> {
     vec![("master secret", Question::ImportMasterKey(exchange), expected)]
 }
 
-/// A key exchange that ends in a premaster secret: through the pre-shared key in it, or through RSA,
-/// with the version that it carries as the offered one.
+/// A key exchange that ends in a premaster secret: through the pre-shared key in it, or through
+/// RSA, with the version that it carries as the offered one.
 fn exchange(group: &KeyScheduleGroup, test: &KeyScheduleTest) -> Exchange {
     let (protocol, suite) = (group.version.into(), Hex16::from(test.suite_number));
     let (client_random, server_random) =

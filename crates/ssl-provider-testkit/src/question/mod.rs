@@ -1,5 +1,5 @@
-//! Questions to a backend as plain data: what is asked, what a backend answers, what the answer must
-//! be. The same question is asked of every backend, and the answers are compared.
+//! Questions to a backend as plain data: what is asked, what a backend answers, what the answer
+//! must be. The same question is asked of every backend, and the answers are compared.
 //!
 //! A question can be written as JSON and read again, so a disagreement can be kept, sent and asked
 //! again; [`Question::smaller`] makes the questions by which one is reduced.

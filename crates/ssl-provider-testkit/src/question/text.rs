@@ -190,11 +190,17 @@ macro_rules! by_name {
         $(pub(super) mod $module {
             use super::*;
 
-            pub(crate) fn serialize<S: Serializer>(value: &$type, to: S) -> Result<S::Ok, S::Error> {
+            pub(crate) fn serialize<S>(value: &$type, to: S) -> Result<S::Ok, S::Error>
+            where
+                S: Serializer,
+            {
                 to.serialize_str(value.name())
             }
 
-            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
+            pub(crate) fn deserialize<'de, D>(from: D) -> Result<$type, D::Error>
+            where
+                D: Deserializer<'de>,
+            {
                 let text = String::deserialize(from)?;
                 let found = <$type>::ALL.into_iter().find(|value| value.name() == text);
                 found.ok_or_else(|| {
