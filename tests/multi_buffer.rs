@@ -52,6 +52,12 @@ fn decryptions_with_another_key_are_found_to_differ() {
     assert!(error.contains("differs"), "{error}");
 }
 
+#[test]
+fn lengths_are_those_of_the_modulus() {
+    let Some((_, around)) = backends() else { return };
+    ssl_provider_testkit::cases::rsa::rsa_lengths_are_checked(&around);
+}
+
 /// The library, and multi-buffer RSA around it.
 fn backends() -> Option<(Backend, Backend)> {
     let library = backend("aws-lc").expect("the feature is on");

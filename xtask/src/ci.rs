@@ -11,12 +11,13 @@ use crate::workspace::Workspace;
 use crate::{
     asm, attack, bench_report, capi, deny, doc, downstream, faults, fuzz, interop, matrix, msrv,
     multi_buffer, prove, public_api, release, residue, test, tidy, timing, tshark, valgrind,
+    vector_runners,
 };
 
 /// A step: its name and its function.
 type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
-const STEPS: [Step; 27] = [
+const STEPS: [Step; 28] = [
     ("needs", needs),
     ("fmt", fmt),
     ("deny", deny::run),
@@ -24,6 +25,7 @@ const STEPS: [Step; 27] = [
     ("test", test::run),
     ("capi", |workspace| capi::run(workspace, capi::Extent::Short, None)),
     ("fuzz", fuzz::smoke),
+    ("vectors", vector_runners::run),
     ("tshark", tshark::run),
     ("interop", interop::smoke),
     ("attack", attack::smoke),
@@ -94,7 +96,7 @@ fn needs(workspace: &Workspace) -> Result<()> {
 }
 
 /// Programs without which some steps or tests only print a warning; `.ci/run` installs them.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "clang",
     "cmake",
     "curl",
@@ -102,6 +104,7 @@ const PROGRAMS: [&str; 11] = [
     "gcc",
     "gdb",
     "gnutls-cli",
+    "go",
     "python3",
     "openssl",
     "tshark",

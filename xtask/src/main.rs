@@ -36,6 +36,7 @@ mod tidy;
 mod timing;
 mod tshark;
 mod valgrind;
+mod vector_runners;
 mod workspace;
 
 use std::process::ExitCode;
@@ -116,6 +117,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Run the vectors of tests/vectors with their verifier and the examples for other projects.
+    VectorRunners,
     /// Attack `sslprov serve`; `cargo xtask attack --help` lists the classes of attacks.
     #[command(disable_help_flag = true)]
     Attack {
@@ -212,6 +215,7 @@ fn run(task: Task) -> Result<()> {
         Task::Support { check } => support::run(&workspace, check),
         Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
+        Task::VectorRunners => vector_runners::run(&workspace),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Asm(options) => asm::run(&workspace, &options),
         Task::Prove { arguments } => prove::run(&workspace, &arguments),

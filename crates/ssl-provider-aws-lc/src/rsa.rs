@@ -10,7 +10,7 @@ use aws_lc_sys::{
 use ssl_provider_core::backend::{
     BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaDecryption, RsaEncryption, RsaPrivateKey, trial_decryption,
 };
-use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, RsaPrivateKeyDer};
+use ssl_provider_core::{Error, InvalidKey, PublicKeyDer, PublicKeyParts, RsaPrivateKeyDer};
 
 use crate::signature::PublicKey;
 use crate::{AwsLc, failure, succeeded};
@@ -28,6 +28,12 @@ impl RsaEncryption for AwsLc {
         em: &[u8],
         ciphertext: &mut [u8],
     ) -> Result<(), Error> {
+        let PublicKeyParts::Rsa { modulus, .. } = key.parts() else {
+            return Err(BAD_PUBLIC_KEY);
+        };
+        if [em.len(), ciphertext.len()] != [modulus.len(); 2] {
+            return Err(BAD_BLOCK_LEN);
+        }
         let key = PublicKey::parse(key.der())?;
         let rsa = key.rsa().map_err(|_| BAD_PUBLIC_KEY)?.as_ptr();
         let mut written = 0;
@@ -96,6 +102,10 @@ impl RsaPrivateKey for Key {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        // AWS-LC refuses other lengths with an error of its own, and takes a longer output.
+        if [ciphertext.len(), em.len()] != [self.modulus_len; 2] {
+            return Err(BAD_BLOCK_LEN);
+        }
         let mut written = 0;
         // SAFETY: the key is live; the pointers are to `em.len()` writable and `ciphertext.len()`
         // readable bytes, and to a length. AWS-LC refuses lengths that are not the modulus'.

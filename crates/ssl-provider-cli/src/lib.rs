@@ -8,6 +8,7 @@ pub mod capture;
 mod client;
 pub mod connect;
 mod counted;
+pub mod crosscheck;
 mod hex;
 pub mod import;
 pub mod key_file;
@@ -32,7 +33,7 @@ use clap::{Parser, Subcommand};
 pub use ssl_provider_command::exit::{Failure, Outcome};
 pub use ssl_provider_command::{backend_choice, exit};
 use ssl_provider_command::{outputs, panics, table};
-use ssl_provider_compare as compare;
+use ssl_provider_compare::bench;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -59,9 +60,10 @@ pub enum Command {
     /// Keep private keys in a process of their own, which does RSA key exchanges for others
     #[cfg(target_os = "linux")]
     KeyServer(Box<key_server::Args>),
-    /// Commands that compare backends.
-    #[command(flatten)]
-    Compare(compare::Command),
+    /// Ask every backend the same questions and compare their answers
+    Crosscheck(Box<crosscheck::Args>),
+    /// Measure the speed of backends on this machine, each beside its library called directly
+    Bench(Box<bench::Args>),
     /// List the compiled-in crypto backends, and whose code performs each operation
     Backends(backends::Args),
     /// List the known cipher suites
@@ -80,7 +82,8 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::Proxy(args) => proxy::run(args),
         #[cfg(target_os = "linux")]
         Command::KeyServer(args) => key_server::run(args),
-        Command::Compare(command) => command.run(),
+        Command::Crosscheck(args) => crosscheck::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Backends(args) => backends::run(args),
         Command::Suites(args) => suites::run(args),
     };

@@ -1,9 +1,11 @@
-//! Output files: refuses one that is also an input or another output, since a typing error must not
-//! destroy the only copy of a capture or of a key, and writes reports in full or not at all.
+//! Output files: none that is also an input or another output, none replaced unasked, none written
+//! in part. A typing error must not destroy the only copy of a capture, a key or a report.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use tempfile::Builder;
 
 use crate::exit::Failure;
 
@@ -34,59 +36,62 @@ pub fn keep_apart(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Result<(), Fai
     Ok(())
 }
 
-fn given<'a>((name, path): &Named<'a>) -> Option<(&'a str, &'a Path)> {
-    path.map(|path| (*name, path))
-}
-
-/// Checks that a file can be written: that it does not exist, unless it may be replaced, and that
-/// its folder does. Devices and pipes are written as they are.
+/// Checks, before the work begins, that a report can be written: its folder is there, and it is no
+/// file that exists, unless `--force` is given.
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] that names the file and says what to do.
-pub fn check_new(path: &Path, replace: bool) -> Result<(), Failure> {
-    let refuse = |why: &str| Err(Failure::Usage(format!("{}: {why}", path.display())));
-    match fs::metadata(path) {
-        Ok(found) if found.is_dir() => refuse("is a directory"),
-        Ok(found) if found.is_file() && !replace => {
-            refuse("the file exists; choose another name, or replace it with --force")
-        }
-        Ok(_) => Ok(()),
-        Err(_) if folder_of(path).is_dir() => Ok(()),
-        Err(_) => refuse("there is no such folder to write it in"),
+/// [`Failure::Usage`] that names the option and the file.
+pub fn check_new(option: &str, path: Option<&Path>, force: bool) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let wrong = |what: &str| Failure::Usage(format!("{option} {}: {what}", path.display()));
+    if path.is_dir() {
+        return Err(wrong("is a folder"));
+    }
+    if path.is_file() && !force {
+        return Err(wrong("exists; --force replaces it"));
+    }
+    match folder(path).is_dir() {
+        true => Ok(()),
+        false => Err(wrong("its folder does not exist")),
     }
 }
 
-/// Writes a file that is there in full or not at all.
+/// Writes a report, whole or not at all. A device or a pipe is written to as it is.
 ///
 /// # Errors
 ///
-/// Those of [`check_new`], and [`Failure::Write`] if it cannot be written.
-pub fn write_new(path: &Path, replace: bool, contents: &[u8]) -> Result<(), Failure> {
-    check_new(path, replace)?;
-    let failed = |error: io::Error| {
-        Failure::Write(format!("{}: cannot be written: {error}", path.display()))
+/// [`Failure::Write`] that names the file; also when it has come to exist since
+/// [`check_new`], unless `force` is set.
+pub fn write_new(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    let written = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => fs::write(path, bytes),
+        _ => write_beside(path, bytes, force),
     };
-    // Nothing can be moved to the place of a device or pipe.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return fs::write(path, contents).map_err(failed);
-    }
-    let mut builder = tempfile::Builder::new();
+    written.map_err(|error| Failure::Write(format!("{}: {error}", path.display())))
+}
+
+/// Writes to a temporary file in the same folder, which then takes the place of the file.
+fn write_beside(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
+    let mut builder = Builder::new();
+    // Not only for the owner, unlike a file with secrets: as far as the umask lets others read.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder_of(path)).map_err(failed)?;
-    file.write_all(contents).map_err(failed)?;
-    let placed = match replace {
-        true => file.persist(path),
-        false => file.persist_noclobber(path),
-    };
-    placed.map(drop).map_err(|error| failed(error.error))
+    let mut beside = builder.tempfile_in(folder(path))?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    let persisted = if force { beside.persist(path) } else { beside.persist_noclobber(path) };
+    persisted.map_err(|failed| failed.error)?;
+    Ok(())
 }
 
-/// The folder that a file is in.
-fn folder_of(path: &Path) -> &Path {
+fn folder(path: &Path) -> &Path {
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
+}
+
+fn given<'a>((name, path): &Named<'a>) -> Option<(&'a str, &'a Path)> {
+    path.map(|path| (*name, path))
 }
 
 /// Where a file is, or will be.
@@ -115,7 +120,7 @@ impl Place {
 
 /// Returns the full path of a file that does not exist yet.
 fn path_to_be_created(path: &Path) -> io::Result<PathBuf> {
-    let folder = fs::canonicalize(folder_of(path))?;
+    let folder = fs::canonicalize(folder(path))?;
     Ok(folder.join(path.file_name().unwrap_or_default()))
 }
 
@@ -135,28 +140,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_only_where_asked_and_is_complete() {
+    fn a_report_replaces_nothing_unless_it_is_forced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.html");
-        check_new(&path, false).unwrap();
-        write_new(&path, false, b"one").unwrap();
-        for refused in [check_new(&path, false), write_new(&path, false, b"two")] {
-            let Err(Failure::Usage(text)) = refused else { panic!("{refused:?}") };
-            assert!(text.contains("report.html: the file exists") && text.contains("--force"));
-        }
-        assert_eq!(fs::read(&path).unwrap(), b"one");
-        write_new(&path, true, b"three").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"three");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        check_new("--html", Some(&path), false).unwrap();
+        write_new(&path, b"first", false).unwrap();
+        let text = check_new("--html", Some(&path), false).unwrap_err().to_string();
+        assert!(text.contains("--html") && text.contains("--force"), "{text}");
+        assert!(matches!(write_new(&path, b"second", false), Err(Failure::Write(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        check_new("--html", Some(&path), true).unwrap();
+        write_new(&path, b"second", true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn folders_and_files_in_none_are_refused() {
+    fn a_folder_that_is_missing_is_named_before_the_work() {
         let folder = tempfile::tempdir().unwrap();
-        for (path, why) in [("", "is a directory"), ("none/report.html", "no such folder")] {
-            let refused = check_new(&folder.path().join(path), true);
-            let Err(Failure::Usage(text)) = refused else { panic!("{refused:?}") };
-            assert!(text.contains(why), "{text}");
+        for path in [folder.path().to_owned(), folder.path().join("missing/report.html")] {
+            assert!(check_new("--html", Some(&path), true).is_err(), "{}", path.display());
         }
+        check_new("--html", None, false).unwrap();
     }
 }

@@ -14,6 +14,11 @@ impl Table {
         Self { rows: vec![header.map(str::to_owned).to_vec()] }
     }
 
+    /// A table with only its header, of as many columns as are given.
+    pub fn with_header(header: impl IntoIterator<Item = String>) -> Self {
+        Self { rows: vec![header.into_iter().collect()] }
+    }
+
     /// Adds a row, as wide as the header.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());

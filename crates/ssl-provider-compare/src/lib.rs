@@ -1,6 +1,6 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]),
-//! and how fast they are ([`bench`](mod@bench)).
-//! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), the public
+//! corpus ([`vectors`]), and how fast they are ([`bench`](mod@bench)). `sslprov` has them as
+//! subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ pub mod bench;
 pub mod chart;
 pub mod crosscheck;
 pub mod page;
+pub mod vectors;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,8 @@ pub enum Command {
     Crosscheck(Box<crosscheck::Args>),
     /// Measure the speed of backends on this machine, each beside its library called directly
     Bench(Box<bench::Args>),
+    /// Make the public corpus of TLS test vectors, or verify one on a backend
+    Vectors(vectors::Args),
 }
 
 impl Command {
@@ -36,6 +39,7 @@ impl Command {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
             Self::Bench(args) => bench::run(args),
+            Self::Vectors(args) => vectors::run(args),
         }
     }
 }

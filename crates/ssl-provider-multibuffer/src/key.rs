@@ -73,6 +73,11 @@ impl<K: Kernel, const H: usize, const N: usize> RsaPrivateKey for Key<K, H, N> {
     }
 
     fn decrypt_raw_batch(&self, jobs: &mut [RawDecryption<'_>]) -> Result<(), Error> {
+        let len = self.modulus_len();
+        if jobs.iter().any(|job| job.ciphertext.len() != len || job.em.len() != len) {
+            // The engine would read and write them as the same numbers; the library refuses them.
+            return self.single.decrypt_raw_batch(jobs);
+        }
         let random = |bytes: &mut [u8]| self.library.random().fill(bytes);
         let mut rest = jobs;
         while !rest.is_empty() {

@@ -105,6 +105,10 @@ impl RsaPrivateKey for Key {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        // The crate would take a shorter ciphertext as the same number.
+        if [ciphertext.len(), em.len()] != [self.modulus_len(); 2] {
+            return Err(BAD_BLOCK_LEN);
+        }
         self.decrypt_blinded(&mut SysRng, ciphertext, em)
     }
 }

@@ -77,6 +77,18 @@ impl Curve {
         (x.to_bytes_be().len() <= self.curve.coordinate_len()).then(|| self.encode(&Some((x, y))))
     }
 
+    /// Whether an uncompressed point is on the curve.
+    pub fn is_on_curve(&self, public_key: &[u8]) -> bool {
+        let Some((x, y)) = self.decode(public_key) else { return false };
+        let square = (x.pow(3) + &self.a * &x + &self.b) % &self.p;
+        x < self.p && y < self.p && &y * &y % &self.p == square
+    }
+
+    /// An uncompressed point with both coordinates below the prime.
+    pub fn reduced(&self, point: &[u8]) -> Vec<u8> {
+        self.encode(&self.decode(point).map(|(x, y)| (x % &self.p, y % &self.p)))
+    }
+
     fn coordinate(&self, number: &BigUint) -> Vec<u8> {
         let bytes = number.to_bytes_be();
         [vec![0; self.curve.coordinate_len() - bytes.len()], bytes].concat()
@@ -125,11 +137,16 @@ impl Curve {
 
 /// X25519 (RFC 7748 section 5), by its ladder.
 pub fn x25519(private_key: &[u8; 32], public_key: &[u8; 32]) -> [u8; 32] {
-    let p = (BigUint::from(1_u8) << 255) - 19_u8;
     let mut scalar = *private_key;
     scalar[0] &= 248;
     scalar[31] = scalar[31] & 127 | 64;
-    let scalar = BigUint::from_bytes_le(&scalar);
+    x25519_unclamped(&scalar, public_key)
+}
+
+/// X25519 with a private key that is taken as it is, which is wrong.
+pub fn x25519_unclamped(private_key: &[u8; 32], public_key: &[u8; 32]) -> [u8; 32] {
+    let p = x25519_prime();
+    let scalar = BigUint::from_bytes_le(private_key);
     let mut u = *public_key;
     u[31] &= 127;
     let u: BigUint = BigUint::from_bytes_le(&u) % &p;
@@ -138,7 +155,7 @@ pub fn x25519(private_key: &[u8; 32], public_key: &[u8; 32]) -> [u8; 32] {
     let (mut x3, mut z3) = (u.clone(), BigUint::from(1_u8));
     let minus = |a: &BigUint, b: &BigUint| (a + &p - b) % &p;
     let square = |number: &BigUint| number * number % &p;
-    for bit in (0..255).rev() {
+    for bit in (0..256).rev() {
         if scalar.bit(bit) {
             (x2, z2, x3, z3) = (x3, z3, x2, z2);
         }
@@ -161,6 +178,11 @@ pub fn x25519(private_key: &[u8; 32], public_key: &[u8; 32]) -> [u8; 32] {
         *to = from;
     }
     out
+}
+
+/// 2^255 - 19, modulo which X25519 computes.
+pub fn x25519_prime() -> BigUint {
+    (BigUint::from(1_u8) << 255) - 19_u8
 }
 
 /// p, a, b, both coordinates of the generator, and its order, as `openssl ecparam -name NAME

@@ -17,6 +17,11 @@
 //! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
+//!
+//! # What the cases are tested with
+//!
+//! Backends with one planted fault each (see [`mod@fault`]), which says the cases that must find
+//! it.
 
 // A case says what is wrong by panicking; that is its purpose and needs no section each time.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
@@ -34,13 +39,16 @@ pub use ssl_provider_core::Backend;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
+pub mod corpus;
 pub mod curve;
 pub mod diagnostics;
 pub mod direction;
 pub mod exchange;
 pub mod fake;
+pub mod fault;
 pub mod group;
 pub mod known_random;
+pub mod question;
 pub mod reference;
 pub mod rsa_key;
 pub mod signature;
@@ -204,8 +212,8 @@ macro_rules! conformance_tests {
                 record_keys_that_read_do_not_write record_openssl_vectors
                 record_botan_vectors record_botan_paddings record_botan_null_vectors
                 record_recorded_connections;
-            cipher: cipher_wycheproof_aead cipher_wycheproof_cbc cipher_keys_are_shared_by_threads
-                cipher_lengths_are_checked;
+            cipher: cipher_wycheproof_aead cipher_wycheproof_cbc cipher_of_a_whole_record
+                cipher_keys_are_shared_by_threads cipher_lengths_are_checked;
             exporter: exporter_known_answers exporter_of_every_suite
                 exporter_takes_a_context_as_long_as_its_length_field
                 exporter_refuses_reserved_and_malformed_requests exporter_eap_key_blocks;
@@ -215,7 +223,8 @@ macro_rules! conformance_tests {
                 handshakes_of_every_suite;
             suites: suites_recorded_from_the_master_secret_on;
             rsa: rsa_decrypts_with_every_size_of_key rsa_keeps_leading_zeros
-                rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time;
+                rsa_decrypts_ciphertexts_at_the_edges rsa_answers_alike_every_time
+                rsa_encrypts_as_the_reference rsa_lengths_are_checked;
             agreement: agreement_ecdh_wycheproof_vectors agreement_x25519_wycheproof_vectors
                 agreement_on_curves_is_that_of_the_reference
                 agreement_in_finite_fields_is_that_of_the_reference
@@ -276,7 +285,8 @@ macro_rules! conformance_tests {
                 rejection_leaves_a_master_key_like_any_other rejection_of_wycheproof_vectors
                 rejection_of_openssl_vectors rejection_of_published_blocks
                 rejection_of_ciphertexts_for_another_key;
-            secrets: secrets_are_not_in_debug_output secrets_are_read_only_where_policy_allows;
+            secrets: secrets_are_not_in_debug_output secrets_of_the_library_are_not_in_debug_output
+                secrets_are_read_only_where_policy_allows;
             signature: signature_known_answers signature_with_a_flipped_bit_is_refused
                 signature_over_another_digest_is_refused
                 signature_verifies_under_its_own_scheme_only

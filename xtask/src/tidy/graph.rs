@@ -23,6 +23,7 @@ struct Layer {
 const CORE: &str = "ssl-provider-core";
 const MEMORY: &str = "ssl-provider-memory";
 const WIRE: &str = "ssl-provider-wire";
+const COMMAND: &str = "ssl-provider-command";
 
 const LAYERS: [Layer; 23] = [
     Layer {
@@ -95,13 +96,13 @@ const LAYERS: [Layer; 23] = [
         in_tests: &["ssl-provider", "ssl-provider-testkit"],
         ..COMMON
     },
-    Layer { member: "ssl-provider-command", members: &["ssl-provider"], ..COMMON },
+    Layer { member: COMMAND, members: &["ssl-provider"], in_tests: &[], ..COMMON },
     Layer {
         member: "ssl-provider-compare",
         members: &[
             "ssl-provider",
             "ssl-provider-bare",
-            "ssl-provider-command",
+            COMMAND,
             "ssl-provider-lab",
             "ssl-provider-testkit",
         ],
@@ -111,9 +112,10 @@ const LAYERS: [Layer; 23] = [
         member: "ssl-provider-cli",
         members: &[
             "ssl-provider",
-            CORE,
-            "ssl-provider-command",
+            COMMAND,
             "ssl-provider-compare",
+            "ssl-provider-testkit",
+            CORE,
             "ssl-provider-lab",
             "ssl-provider-keys",
             "ssl-provider-remote",

@@ -6,6 +6,7 @@ mod batch;
 mod exchange;
 mod keys;
 mod pipeline;
+mod questions;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -25,6 +26,7 @@ use crate::suite_argument;
 use self::answer::{Answer, Importer, Tally};
 use self::exchange::{Exchange, Fields, Problem};
 use self::keys::Keys;
+pub(crate) use self::questions::read_all;
 
 /// Arguments of `sslprov import`.
 #[derive(Debug, clap::Args)]

@@ -17,6 +17,7 @@ use super::handshake::{Half, Halves};
 use super::keyring::{Key, Keyring};
 use super::negotiation::{TLS_1_3, agreed, both_have, early_draft, not_rsa, suite_of, version_of};
 use super::proof::{Exchange, Handshake, NoProof, Proven};
+use super::recorder::RecordedExchange;
 use super::resumption::{KnownSession, KnownSessions, SessionName};
 use super::session::{KeyLogLine, Session, Verdict};
 use crate::counted::counted;
@@ -100,6 +101,16 @@ struct Flights<'h> {
     behind_hello_done: &'h [Message],
     to_key_exchange: &'h [Message],
     behind_key_exchange: &'h [Message],
+}
+
+/// The messages before Finished as they count in the schedule.
+struct Transcript {
+    /// The hash of all of them.
+    hash: HandshakeHash,
+    /// The hash up to ClientKeyExchange, with the extended master secret only.
+    session_hash: Option<Vec<u8>>,
+    /// The parameters of the import.
+    parameters: ParameterList,
 }
 
 /// The verdict on a session that is not proven, and the reason.
@@ -202,7 +213,7 @@ impl<'t> Walk<'_, 't> {
         if candidates.is_empty() {
             return Err((Verdict::WrongKey, wrong_key_reason(certificate)));
         }
-        let (transcript, parameters) = self
+        let transcript = self
             .transcript(parts, &flights, session.extended_master_secret)
             .map_err(|error| (Verdict::Unverified, error.to_string()))?;
         let reason = match certificate {
@@ -214,7 +225,7 @@ impl<'t> Walk<'_, 't> {
         };
         let mut not_proven = (Verdict::WrongKey, reason.to_owned());
         for key in candidates {
-            match self.prove(parts, &flights, key, &transcript, &parameters) {
+            match self.prove(parts, &flights, key, &transcript) {
                 Ok((proven, note)) => {
                     session.key = Some(key.label.clone());
                     session.notes.extend(note.map(str::to_owned));
@@ -249,13 +260,13 @@ impl<'t> Walk<'_, 't> {
         Ok(Flights { to_hello_done, behind_hello_done, to_key_exchange, behind_key_exchange })
     }
 
-    /// The hash of all messages before Finished, and the parameters of the import.
+    /// What is hashed before Finished, and the parameters of the import.
     fn transcript(
         &self,
         parts: &Parts<'_, 't>,
         flights: &Flights<'_>,
         extended_master_secret: bool,
-    ) -> Result<(HandshakeHash, ParameterList), ssl_provider::Error> {
+    ) -> Result<Transcript, ssl_provider::Error> {
         let Handshake { version, suite, .. } = *parts.handshake;
         let mut hash = self.keyring.strict.handshake_hash(version, suite.id)?;
         // The client's flight starts with its hello, which comes before the server's.
@@ -263,13 +274,13 @@ impl<'t> Walk<'_, 't> {
         for messages in [client_hello, flights.to_hello_done, client_flight] {
             messages.iter().for_each(|message| hash.update(&message.bytes));
         }
-        let parameters = if extended_master_secret {
-            ParameterList::new().session_hash(&hash.current()?)?
-        } else {
-            parts.handshake.randoms.clone()
+        let session_hash = if extended_master_secret { Some(hash.current()?) } else { None };
+        let parameters = match &session_hash {
+            Some(hash) => ParameterList::new().session_hash(hash)?,
+            None => parts.handshake.randoms.clone(),
         };
         flights.behind_key_exchange.iter().for_each(|message| hash.update(&message.bytes));
-        Ok((hash, parameters))
+        Ok(Transcript { hash, session_hash, parameters })
     }
 
     /// Tries one key. Returns the reason if it fails for another one than a wrong key.
@@ -278,8 +289,7 @@ impl<'t> Walk<'_, 't> {
         parts: &Parts<'_, 't>,
         flights: &Flights<'_>,
         key: &Key,
-        transcript: &HandshakeHash,
-        parameters: &ParameterList,
+        transcript: &Transcript,
     ) -> Result<(Proven<'t>, Option<&'static str>), Option<NotProven>> {
         let body = flights.to_key_exchange.last().map(Message::body).unwrap_or_default();
         let ssl3 = parts.handshake.version == ProtocolVersion::SSL3;
@@ -287,13 +297,26 @@ impl<'t> Walk<'_, 't> {
             let reason = "ClientKeyExchange: the length of the ciphertext does not fit";
             return Err(Some((Verdict::Malformed, reason.to_owned())));
         };
+        if let Some(recorder) = &self.keyring.recorder {
+            recorder.add(RecordedExchange {
+                stream: self.conversation.label(),
+                key: key.label.clone(),
+                version: parts.handshake.version,
+                suite: parts.handshake.suite.id,
+                offered_version: parts.client_hello.version,
+                client_random: parts.client_hello.random,
+                server_random: parts.server_hello.random,
+                session_hash: transcript.session_hash.clone(),
+                encrypted_premaster: ciphertext.bytes.to_vec(),
+            });
+        }
         let exchange = Exchange {
             handshake: parts.handshake,
-            parameters: parameters.clone(),
+            parameters: transcript.parameters.clone(),
             offered_version: parts.client_hello.version,
             encrypted_premaster: ciphertext.bytes,
             decrypted: self.decrypted,
-            transcript: transcript.duplicate(),
+            transcript: transcript.hash.duplicate(),
             client: &parts.halves.client_flow,
         };
         match exchange.prove(self.keyring, key) {

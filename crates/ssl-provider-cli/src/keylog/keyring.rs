@@ -6,6 +6,7 @@ use ssl_provider::{
 };
 
 use super::certificate::PublicKey;
+use super::recorder::Recorder;
 use super::weak_key;
 use crate::key_file::KeyDer;
 
@@ -28,6 +29,8 @@ pub struct Keyring {
     pub(super) strict: Provider,
     /// Takes a premaster secret with any version.
     pub(super) lenient: Provider,
+    /// Keeps what is imported, if that is asked for.
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl Keyring {
@@ -69,7 +72,7 @@ impl Keyring {
                 loaded.push(Key { label, private_key, lenient_key });
             }
         }
-        Ok(Self { keys: loaded, strict, lenient })
+        Ok(Self { keys: loaded, strict, lenient, recorder: None })
     }
 
     /// The keys that may open a session with this certificate: the one that it names, or all where

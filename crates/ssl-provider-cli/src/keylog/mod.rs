@@ -23,6 +23,7 @@ mod negotiation;
 mod order;
 mod output_file;
 mod proof;
+pub mod recorder;
 mod report;
 pub mod resumption;
 pub mod session;

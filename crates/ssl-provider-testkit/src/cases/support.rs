@@ -17,8 +17,8 @@ use crate::rsa_key::TestKey;
 use crate::signature::{digest, rsa_public_key, signers};
 use crate::support::column;
 
-/// Tries one operation, on an input whose answer the reference knows.
-fn attempt(backend: &Backend, operation: Operation) -> Vec<Result<(), Error>> {
+/// Tries one operation, on an input whose answer the reference knows, and returns each result.
+pub fn attempt(backend: &Backend, operation: Operation) -> Vec<Result<(), Error>> {
     let right = |result: Result<(), Error>, out: &[u8], expected: &[u8]| {
         if result.is_ok() {
             assert_eq!(out, expected, "{operation} gives a wrong answer");

@@ -1,0 +1,94 @@
+//! The same generated questions to every backend, and to independent arithmetic: status and bytes
+//! must be equal, also where a library would rather say something else.
+//!
+//! `SSL_PROVIDER_SEED` chooses the questions and `SSL_PROVIDER_QUESTIONS` their number. A failure
+//! prints the smallest question that shows it, as a test.
+
+#![cfg(any(feature = "aws-lc", feature = "openssl", feature = "rustcrypto", feature = "ring"))]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use ssl_provider_testkit::bytes::number_from_env;
+use ssl_provider_testkit::ciphertext::KINDS;
+use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, shrink};
+use ssl_provider_testkit::question::generate::Generator;
+use ssl_provider_testkit::question::{Subject, Vector};
+
+const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
+const DEFAULT_QUESTIONS: u64 = 20_000;
+
+#[test]
+fn generated_questions_have_the_same_answers_on_every_backend() {
+    let seed = number_from_env("SSL_PROVIDER_SEED", DEFAULT_SEED);
+    let questions = number_from_env("SSL_PROVIDER_QUESTIONS", DEFAULT_QUESTIONS);
+    println!("SSL_PROVIDER_SEED={seed} SSL_PROVIDER_QUESTIONS={questions}");
+    let subjects: Vec<Subject> = ssl_provider::backends().iter().map(Subject::new).collect();
+    let subjects: Vec<&Subject> = subjects.iter().collect();
+    let generator = Generator::new(seed);
+    let next = AtomicUsize::new(0);
+    let tally: Mutex<BTreeMap<String, [usize; 2]>> = Mutex::default();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number as u64 >= questions {
+                        break;
+                    }
+                    let vector = generator.vector(number, &subjects);
+                    let comparison = Comparison::of(&vector, &subjects);
+                    let disagrees = |verdict: &Verdict| *verdict == Verdict::Disagrees;
+                    if let Some(at) = comparison.verdicts.iter().position(disagrees) {
+                        let smallest = shrink(&vector, &subjects, at);
+                        panic!("{}: {comparison:#?}\n{}", subjects[at].name(), as_test(&smallest));
+                    }
+                    let answered = comparison.verdicts.contains(&Verdict::Agrees);
+                    let mut tally = tally.lock().unwrap();
+                    tally.entry(vector.question.operation()).or_default()[usize::from(answered)] +=
+                        1;
+                }
+            });
+        }
+    });
+    let tally = tally.into_inner().unwrap();
+    for (operation, [unanswered, answered]) in &tally {
+        println!("{operation}: {answered} answered, {unanswered} supported by no backend");
+    }
+    let is_long = questions >= DEFAULT_QUESTIONS;
+    assert!(!is_long || tally.len() > 80, "{} operations", tally.len());
+    // OpenSSL has every curve; the other three lack some.
+    let has_all = subjects.iter().any(|subject| subject.name() == "openssl");
+    let never: Vec<_> = tally.iter().filter(|(_, [_, answered])| *answered == 0).collect();
+    assert!(never.is_empty() || !has_all || !is_long, "no backend answers {never:?}");
+}
+
+#[test]
+fn a_seed_makes_the_same_questions_again_and_another_seed_others() {
+    // Without makers nothing differs each time.
+    let questions = |seed| {
+        let generator = Generator::new(seed);
+        (0..200).map(|number| generator.vector(number, &[])).collect::<Vec<Vector>>()
+    };
+    assert_eq!(questions(1), questions(1));
+    let same = questions(1).iter().zip(questions(2)).filter(|(one, other)| **one == *other).count();
+    assert_eq!(same, 0);
+    for vector in questions(3) {
+        assert_eq!(Vector::from_json(&vector.to_json()).unwrap(), vector);
+    }
+}
+
+#[test]
+fn every_kind_of_ciphertext_is_asked() {
+    let generator = Generator::new(DEFAULT_SEED);
+    let asked: BTreeSet<String> = (0..6_000)
+        .map(|number| generator.vector(number, &[]).name)
+        .filter_map(|name| name.split_once(": ").map(|(_, kind)| kind.to_owned()))
+        .collect();
+    for kind in KINDS {
+        assert!(asked.contains(kind.name), "{} is never asked", kind.name);
+    }
+}
