@@ -72,12 +72,22 @@ impl Run {
     ///
     /// Fails when the program is missing, exits with anything but 0, or prints no UTF-8.
     pub(crate) fn read(self, workspace: &Workspace) -> Result<String> {
+        self.read_if(workspace, &[0])
+    }
+
+    /// Runs the command and returns its standard output, if it exits with one of these codes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program is missing, exits with another code, or prints no UTF-8.
+    pub(crate) fn read_if(self, workspace: &Workspace, codes: &[i32]) -> Result<String> {
         let output = self
             .command(workspace)
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| self.not_started(error))?;
-        self.check(output.status)?;
+        let expected = output.status.code().is_some_and(|code| codes.contains(&code));
+        ensure!(expected, "`{}` failed: {}", self.line(), output.status);
         String::from_utf8(output.stdout)
             .with_context(|| format!("the output of `{}` is not UTF-8", self.line()))
     }

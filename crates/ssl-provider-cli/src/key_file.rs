@@ -104,7 +104,7 @@ pub(crate) fn no_certificate(option: &str, file: &Path) -> Failure {
 }
 
 /// The failure where a key file is not usable.
-pub(crate) fn not_usable(error: KeyFileError) -> Failure {
+pub fn not_usable(error: KeyFileError) -> Failure {
     Failure::Usage(explain(&error))
 }
 

@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 pub use ssl_provider_command::exit::{Failure, Outcome};
 pub use ssl_provider_command::{backend_choice, exit};
 use ssl_provider_command::{outputs, panics, table};
-use ssl_provider_compare::bench;
+use ssl_provider_compare::{bench, timing, vectors};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -64,6 +64,10 @@ pub enum Command {
     Crosscheck(Box<crosscheck::Args>),
     /// Measure the speed of backends on this machine, each beside its library called directly
     Bench(Box<bench::Args>),
+    /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
+    Timing(Box<timing::Args>),
+    /// Make the public corpus of TLS test vectors, or verify one on a backend
+    Vectors(vectors::Args),
     /// List the compiled-in crypto backends, and whose code performs each operation
     Backends(backends::Args),
     /// List the known cipher suites
@@ -84,6 +88,8 @@ pub fn run(command_line: &CommandLine) -> ExitCode {
         Command::KeyServer(args) => key_server::run(args),
         Command::Crosscheck(args) => crosscheck::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Timing(args) => timing::run(args),
+        Command::Vectors(args) => vectors::run(args),
         Command::Backends(args) => backends::run(args),
         Command::Suites(args) => suites::run(args),
     };

@@ -19,7 +19,8 @@ use pkcs8::pkcs5::scrypt;
 use ssl_provider::{EcPrivateKeyDer, RsaPrivateKeyDer, SecurityStatus};
 use ssl_provider_cli::Failure;
 use ssl_provider_cli::key_file::{
-    KeyDer, KeyFileError, Password, PasswordArgs, read_certificates, read_ec_key, read_keys,
+    KeyDer, KeyFileError, Password, PasswordArgs, not_usable, read_certificates, read_ec_key,
+    read_keys,
 };
 use ssl_provider_testkit::diagnostics::not_tested;
 use tempfile::TempDir;
@@ -56,7 +57,7 @@ fn modulus(path: &Path, password: Option<&str>) -> Vec<u8> {
 #[track_caller]
 fn message(path: &Path, password: Option<&str>) -> String {
     let error = read(path, password).expect_err("refused");
-    let Failure::Usage(text) = Failure::from(error) else { panic!("{path:?}: not a usage error") };
+    let Failure::Usage(text) = not_usable(error) else { panic!("{path:?}: not a usage error") };
     assert!(text.contains(&path.display().to_string()), "the file is not named: {text}");
     text
 }

@@ -1,6 +1,7 @@
-//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), the public
-//! corpus ([`vectors`]), and how fast they are ([`bench`](mod@bench)). `sslprov` has them as
-//! subcommands; the author of a backend calls [`main`] after registering it.
+//! Commands that compare crypto backends: the same questions to each ([`crosscheck`]), how fast they
+//! are ([`bench`](mod@bench)), whether their time depends on secrets ([`timing`]), and the public
+//! corpus ([`vectors`]).
+//! `sslprov` has them as subcommands; the author of a backend calls [`main`] after registering it.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +9,7 @@ pub mod bench;
 pub mod chart;
 pub mod crosscheck;
 pub mod page;
+pub mod timing;
 pub mod vectors;
 
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ pub enum Command {
     Crosscheck(Box<crosscheck::Args>),
     /// Measure the speed of backends on this machine, each beside its library called directly
     Bench(Box<bench::Args>),
+    /// Test whether the time of RSA key exchanges depends on the plaintext, on this machine
+    Timing(Box<timing::Args>),
     /// Make the public corpus of TLS test vectors, or verify one on a backend
     Vectors(vectors::Args),
 }
@@ -39,6 +43,7 @@ impl Command {
         match self {
             Self::Crosscheck(args) => crosscheck::run(args),
             Self::Bench(args) => bench::run(args),
+            Self::Timing(args) => timing::run(args),
             Self::Vectors(args) => vectors::run(args),
         }
     }

@@ -42,9 +42,7 @@ impl Page {
     }
 
     fn details(self, open: &str, id: &str, heading: &str, html: &str) -> Self {
-        let (id, heading) = (escape(id), escape(heading));
-        let summary = format!("<summary><h2>{heading}</h2></summary>");
-        self.block(&format!("<details id=\"{id}\"{open}>{summary}\n{html}\n</details>"))
+        self.block(&details(open, id, "h2", heading, html))
     }
 
     /// Returns the whole document.
@@ -58,6 +56,18 @@ impl Page {
              <h1>{title}</h1>\n{body}<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
         )
     }
+}
+
+/// Returns a section within a section, closed as those of [`Page::section`] are. What has its id as
+/// `data-target` opens the outer one too.
+pub fn subsection(id: &str, heading: &str, html: &str) -> String {
+    details("", id, "h3", heading, html)
+}
+
+fn details(open: &str, id: &str, level: &str, heading: &str, html: &str) -> String {
+    let (id, heading) = (escape(id), escape(heading));
+    let summary = format!("<summary><{level}>{heading}</{level}></summary>");
+    format!("<details id=\"{id}\"{open}>{summary}\n{html}\n</details>")
 }
 
 /// Returns text as it must stand in HTML, also in an attribute in quotes.
@@ -97,7 +107,8 @@ const STYLE: &str = "\
   --c6: #e0c04f; --c7: #9aa6b2; --c8: #a8a2ff; --c9: #d9a377; } }
 body { font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--back);
   margin: 1.5rem auto; padding: 0 1rem; max-width: 75rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; display: inline; } h3 { font-size: 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; } h3 { font-size: 1rem; }
+summary h2, summary h3 { display: inline; }
 table { border-collapse: collapse; margin: .75rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .6rem; text-align: left;
   vertical-align: top; }
@@ -110,6 +121,7 @@ pre { background: var(--row); padding: .6rem; overflow-x: auto; }
 [data-target] { cursor: pointer; } [data-target]:hover { background: var(--row); }
 :focus-visible { outline: 2px solid var(--c0); outline-offset: -2px; }
 details { border-top: 1px solid var(--line); padding: .6rem 0; }
+details details { margin-left: 1rem; padding: .3rem 0; }
 summary { cursor: pointer; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--text); font-size: 12px; }
 .axis { stroke: var(--quiet); fill: none; } .grid { stroke: var(--line); fill: none; }
@@ -166,6 +178,8 @@ mod tests {
         let page = page.open_section("f", "g", "h").render();
         assert!(page.contains("<details id=\"c\"><summary><h2>d</h2></summary>\ne\n</details>"));
         assert!(page.contains("<details id=\"f\" open><summary><h2>g</h2></summary>\nh\n"));
+        let inner = subsection("i", "j", "k");
+        assert_eq!(inner, "<details id=\"i\"><summary><h3>j</h3></summary>\nk\n</details>");
         assert!(page.find("<p>b</p>").unwrap() < page.find("id=\"c\"").unwrap());
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use getrandom::SysRng;
-use rsa::pkcs1::{self, EncodeRsaPrivateKey, RsaPublicKeyRef};
+use rsa::pkcs1::{self, DecodeRsaPrivateKey, EncodeRsaPrivateKey, RsaPublicKeyRef};
 use rsa::pkcs1v15;
 use rsa::pkcs8::{Document, EncodePrivateKey, EncodePublicKey};
 use sha2::Sha256;
@@ -264,6 +264,17 @@ impl Identity {
         Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key"))?)
     }
 
+    /// Makes a self-signed certificate for `localhost` of an RSA key, PKCS#1 in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`IdentityError::NotMade`], also for a key that cannot be read, and
+    /// [`IdentityError::Provider`].
+    pub fn self_signed_with(provider: &Provider, key: &[u8]) -> Result<SelfSigned, IdentityError> {
+        let key = rsa::PrivateKey::from_pkcs1_der(key);
+        Self::of(provider, key.map_err(|_| IdentityError::NotMade("the key from DER"))?)
+    }
+
     /// Makes the self-signed certificate of a key.
     pub(crate) fn of(
         provider: &Provider,
@@ -476,7 +487,6 @@ mod tests {
     #[cfg(target_os = "linux")]
     use std::collections::BTreeSet;
 
-    use rsa::pkcs1::DecodeRsaPrivateKey;
     #[cfg(target_os = "linux")]
     use ssl_provider::EcPrivateKeyDer;
     use ssl_provider::default_backend;
@@ -498,6 +508,19 @@ mod tests {
         assert!(identity(KeyUsage(KeyUsages::KeyEncipherment.into())).is_ok());
         let refused = identity(KeyUsage(KeyUsages::DigitalSignature.into()));
         assert!(matches!(refused, Err(IdentityError::Usage)));
+    }
+
+    #[test]
+    fn a_certificate_is_made_for_a_key_that_is_given() {
+        let key = TestKey::rsa_1024();
+        let policy = ssl_provider::Policy { min_modulus_bits: 1024, ..Default::default() };
+        let provider = Provider::open(default_backend().unwrap()).with_policy(policy);
+        let made = Identity::self_signed_with(&provider, &key.der).unwrap();
+        assert_eq!(*made.key_der, key.der);
+        let leaf = Certificate::from_der(&made.certificate_der).unwrap();
+        assert_eq!(rsa_modulus(&leaf).unwrap(), key.modulus().to_bytes_be());
+        let junk = Identity::self_signed_with(&provider, b"junk");
+        assert!(matches!(junk, Err(IdentityError::NotMade(_))));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub mod signature;
 #[cfg(target_os = "linux")]
 pub mod stack;
 pub mod support;
+pub mod timing_class;
 pub mod trap;
 pub mod vectors;
 

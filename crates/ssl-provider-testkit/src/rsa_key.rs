@@ -113,17 +113,17 @@ impl TestKey {
 
     /// The public operation RSAEP (RFC 8017 section 5.1.1): `block`^e mod n, in modulus length.
     pub fn encrypt(&self, block: &[u8]) -> Vec<u8> {
-        let message = BigUint::from_bytes_be(block);
-        assert!(message < self.n, "a block must be below the modulus of {}", self.name);
-        self.left_pad(&message.modpow(&self.e, &self.n))
+        self.public_key().encrypt(block)
+    }
+
+    /// The public key.
+    pub fn public_key(&self) -> TestPublicKey {
+        TestPublicKey { n: self.n.clone(), e: self.e.clone() }
     }
 
     /// A number as a string of the modulus length. It must fit.
     pub fn left_pad(&self, number: &BigUint) -> Vec<u8> {
-        let bytes = number.to_bytes_be();
-        let mut out = vec![0; self.len().checked_sub(bytes.len()).expect("fits the modulus")];
-        out.extend(bytes);
-        out
+        left_pad(number, self.len())
     }
 
     /// A well-formed block around `message`: 00 02, padding, 00, message.
@@ -140,6 +140,44 @@ impl TestKey {
         let (n, e, d) = (self.n.clone(), self.e.clone(), self.d.clone());
         KeyParts { version: 0, n, e, d, p, q, dp, dq, qinv }
     }
+}
+
+/// A public key, such as the one in the certificate of a server under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestPublicKey {
+    n: BigUint,
+    e: BigUint,
+}
+
+impl TestPublicKey {
+    /// Takes modulus and public exponent, big-endian; neither may be zero.
+    pub fn new(modulus: &[u8], exponent: &[u8]) -> Self {
+        Self { n: BigUint::from_bytes_be(modulus), e: BigUint::from_bytes_be(exponent) }
+    }
+
+    /// Length of the modulus in bytes.
+    pub fn len(&self) -> usize {
+        self.n.to_bytes_be().len()
+    }
+
+    /// A key is never empty; here because `len` is.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The public operation RSAEP (RFC 8017 section 5.1.1): `block`^e mod n, in modulus length.
+    pub fn encrypt(&self, block: &[u8]) -> Vec<u8> {
+        let message = BigUint::from_bytes_be(block);
+        assert!(message < self.n, "a block must be below the modulus");
+        left_pad(&message.modpow(&self.e, &self.n), self.len())
+    }
+}
+
+fn left_pad(number: &BigUint, len: usize) -> Vec<u8> {
+    let bytes = number.to_bytes_be();
+    let mut out = vec![0; len.checked_sub(bytes.len()).expect("fits the modulus")];
+    out.extend(bytes);
+    out
 }
 
 /// A well-formed block of `len` bytes around `message` (RFC 8017 section 7.2.1).

@@ -99,12 +99,14 @@ const LAYERS: [Layer; 23] = [
     Layer { member: COMMAND, members: &["ssl-provider"], in_tests: &[], ..COMMON },
     Layer {
         member: "ssl-provider-compare",
+        // What it compares, and the server and messages of the timing through a socket.
         members: &[
             "ssl-provider",
             "ssl-provider-bare",
             COMMAND,
             "ssl-provider-lab",
             "ssl-provider-testkit",
+            WIRE,
         ],
         ..COMMON
     },
