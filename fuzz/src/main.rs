@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 
 use ssl_provider_fuzz::mutate::mutate;
-use ssl_provider_fuzz::{TARGETS, Target};
+use ssl_provider_fuzz::{TARGETS, Target, corpus};
 use ssl_provider_testkit::bytes::Rng;
 
 /// Runs the fuzz targets of ssl-provider.
@@ -33,6 +33,9 @@ struct Arguments {
     /// Run the target on this file, once.
     #[arg(long, requires = "target")]
     input: Option<PathBuf>,
+    /// Write the corpora of the chosen targets into this folder, in place of what is there.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "input")]
+    write_corpus: Option<PathBuf>,
     /// Folder for inputs that make a target panic or hang.
     #[arg(long, default_value = "target/fuzz")]
     failures: PathBuf,
@@ -52,6 +55,14 @@ fn main() -> Result<()> {
         chosen.iter().for_each(|target| (target.run)(&input));
         return Ok(());
     }
+    if let Some(folder) = &arguments.write_corpus {
+        for target in chosen {
+            let count = corpus::write(folder, target)
+                .with_context(|| format!("cannot write {}", folder.display()))?;
+            println!("{}: {count} seeds", target.name);
+        }
+        return Ok(());
+    }
     let current = Arc::new(Current::default());
     let watched = Arc::clone(&current);
     let failures = arguments.failures.clone();
@@ -66,7 +77,9 @@ fn main() -> Result<()> {
 
 /// Runs a target until its time is up; returns the number of inputs.
 fn fuzz(target: Target, time: Duration, arguments: &Arguments, current: &Current) -> Result<u64> {
-    let corpus = (target.corpus)();
+    let mut corpus = (target.corpus)();
+    let kept = corpus::read(Path::new(corpus::FOLDER), target);
+    corpus.extend(kept.with_context(|| format!("cannot read {}", corpus::FOLDER))?);
     let mut rng = Rng::new(arguments.seed);
     let start = Instant::now();
     let mut inputs = 0;

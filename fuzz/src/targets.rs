@@ -371,7 +371,30 @@ fn key_files() -> Vec<Vec<u8>> {
     // The header of BCRYPT_RSAKEY_BLOB, of a key too short to be accepted.
     let lengths = [1024_u32, 3, 128, 64, 64].map(u32::to_le_bytes).concat();
     let blob = [b"RSA3", &lengths[..], &[1, 0, 1], &[0xa5; 128 + 5 * 64 + 128]].concat();
-    files("keys", MAX_LEN).into_iter().chain([blob]).collect()
+    let whole = [false, true].map(|is_full| key_blob(&TestKey::rsa_1024().der, is_full));
+    files("keys", MAX_LEN).into_iter().chain([blob]).chain(whole).collect()
+}
+
+/// A key as BCRYPT_RSAPRIVATE_BLOB, which has no more than the primes, or as
+/// BCRYPT_RSAFULLPRIVATE_BLOB: magic number, lengths, and the numbers, big-endian.
+fn key_blob(der: &[u8], is_full: bool) -> Vec<u8> {
+    let key = RsaPrivateKeyDer::from_der(der).expect("a good key");
+    let [p, q] = key.primes();
+    let numbers = [key.public_exponent(), key.modulus(), p, q];
+    let len = |number: &[u8]| u32::try_from(number.len()).expect("short").to_le_bytes();
+    let bits = u32::try_from(key.modulus_bits()).expect("short").to_le_bytes();
+    let magic = if is_full { b"RSA3" } else { b"RSA2" };
+    let mut blob = [magic, &bits[..], &numbers.map(len).concat(), &numbers.concat()].concat();
+    if is_full {
+        // Each has its full length: those of the primes, and that of the modulus.
+        let [dp, dq, qinv] = key.crt_parts();
+        let rest = [(dp, p), (dq, q), (qinv, p), (key.private_exponent(), key.modulus())];
+        for (number, as_long_as) in rest {
+            blob.resize(blob.len() + as_long_as.len().saturating_sub(number.len()), 0);
+            blob.extend_from_slice(number);
+        }
+    }
+    blob
 }
 
 fn captures() -> Vec<Vec<u8>> {

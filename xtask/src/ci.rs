@@ -35,7 +35,7 @@ const STEPS: [Step; 28] = [
     ("msrv", msrv::run),
     ("doc", doc::run),
     ("public-api", |workspace| public_api::run(workspace, false)),
-    ("downstream", downstream::run),
+    ("downstream", |workspace| downstream::run(workspace, downstream::Extent::Ci)),
     ("benches", bench_report::run_once),
     ("multi-buffer", multi_buffer::smoke),
     ("asm", asm::smoke),

@@ -10,6 +10,7 @@ mod capi;
 mod ci;
 mod command;
 mod corpus;
+mod coverage;
 mod cross;
 mod deny;
 mod disassembly;
@@ -25,6 +26,7 @@ mod matrix;
 mod miri;
 mod msrv;
 mod multi_buffer;
+mod mutants;
 mod prove;
 mod public_api;
 mod python;
@@ -37,6 +39,7 @@ mod timing;
 mod tshark;
 mod valgrind;
 mod vector_runners;
+mod vectors;
 mod workspace;
 
 use std::process::ExitCode;
@@ -83,8 +86,18 @@ enum Task {
     Clippy,
     /// Build the documentation; warnings are errors.
     Doc,
-    /// Build and test a workspace that depends on this one, as others do.
-    Downstream,
+    /// Build and test programs and backends that depend on this workspace, as others write them.
+    Downstream {
+        /// Also a backend on BoringSSL, which it builds from source: needs cmake and libclang.
+        #[arg(long)]
+        outside: bool,
+    },
+    /// Fetch the third-party vectors that are public files into target/vectors.
+    Vectors(vectors::Options),
+    /// Change the code of core in one place after another, and check that a test notices.
+    Mutants(mutants::Options),
+    /// Report which lines and regions of the libraries the tests run.
+    Coverage(coverage::Options),
     /// Compare the public API of core and facade with tests/public-api.
     PublicApi {
         /// Write the snapshots anew.
@@ -209,7 +222,15 @@ fn run(task: Task) -> Result<()> {
         Task::Clippy => ci::clippy(&workspace),
         Task::Doc => doc::run(&workspace),
         Task::PublicApi { update } => public_api::run(&workspace, update),
-        Task::Downstream => downstream::run(&workspace),
+        Task::Downstream { outside: true } => {
+            downstream::run(&workspace, downstream::Extent::Outside)
+        }
+        Task::Downstream { outside: false } => {
+            downstream::run(&workspace, downstream::Extent::Usual)
+        }
+        Task::Vectors(options) => vectors::run(&workspace, &options),
+        Task::Mutants(options) => mutants::run(&workspace, &options),
+        Task::Coverage(options) => coverage::run(&workspace, &options),
         Task::Deny => deny::run(&workspace),
         Task::BenchReport { quick, no_run } => bench_report::run(&workspace, quick, no_run),
         Task::Support { check } => support::run(&workspace, check),

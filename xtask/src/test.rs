@@ -79,17 +79,25 @@ fn has_avx_ifma() -> bool {
 /// What the tests are told about the third-party vectors; their absence is a warning.
 fn vectors(workspace: &Workspace) -> OsString {
     find_vectors(workspace).unwrap_or_else(|| {
-        println!("WARNING: the third-party vectors are absent (looked for ../shared/vectors).");
-        println!("WARNING: tests on them are skipped; set SSL_PROVIDER_VECTORS to their folder.");
+        println!("WARNING: the third-party vectors are absent (looked for ../shared/vectors and");
+        println!(
+            "WARNING: target/vectors). Tests on them are skipped; `cargo xtask vectors` fetches"
+        );
+        println!("WARNING: those that are public files.");
         "none".into()
     })
 }
 
 /// Returns what the environment says of the third-party vectors, or `require` if the folder beside
-/// the repository exists.
+/// the repository exists, or the folder that `cargo xtask vectors` fetches into.
 pub(crate) fn find_vectors(workspace: &Workspace) -> Option<OsString> {
     env::var_os("SSL_PROVIDER_VECTORS").or_else(|| {
         let beside = workspace.root().join("../shared/vectors");
-        beside.is_dir().then(|| "require".into())
+        let fetched = workspace.target("vectors");
+        match (beside.is_dir(), fetched.is_dir()) {
+            (true, _) => Some("require".into()),
+            (false, true) => Some(fetched.into()),
+            (false, false) => None,
+        }
     })
 }

@@ -30,9 +30,12 @@ fn report(run: &Run) -> Value {
 
 /// The subjects of a report by name, with whether they are controls.
 fn subjects(report: &Value) -> Vec<(&str, bool)> {
-    let subjects = report["subjects"].as_array().unwrap().iter();
+    let subjects = report["subjects"].as_array().expect("an array").iter();
     let subjects = subjects.map(|subject| {
-        (subject["name"].as_str().unwrap(), subject["is_control"].as_bool().unwrap())
+        (
+            subject["name"].as_str().expect("a text"),
+            subject["is_control"].as_bool().expect("true or false"),
+        )
     });
     subjects.collect()
 }
@@ -63,16 +66,20 @@ fn a_short_run_measures_everything_and_says_that_it_proves_nothing() {
         assert!(subjects.contains(&(&name, false)), "{name}: {subjects:?}");
     }
     assert_eq!(subjects.iter().filter(|(_, is_control)| *is_control).count(), 5, "{subjects:?}");
-    for subject in report["subjects"].as_array().unwrap() {
+    for subject in report["subjects"].as_array().expect("an array") {
         let name = &subject["name"];
-        assert_eq!(subject["pairs"].as_array().unwrap().len(), CLASSES.len() - 1, "{name}");
-        for class in subject["classes"].as_array().unwrap() {
-            let quantiles = class["quantiles_ns"].as_array().unwrap();
+        assert_eq!(
+            subject["pairs"].as_array().expect("an array").len(),
+            CLASSES.len() - 1,
+            "{name}"
+        );
+        for class in subject["classes"].as_array().expect("an array") {
+            let quantiles = class["quantiles_ns"].as_array().expect("an array");
             assert!(quantiles.iter().all(|time| time.as_f64().unwrap() > 0.0), "{name} {class}");
         }
-        for pair in subject["pairs"].as_array().unwrap() {
+        for pair in subject["pairs"].as_array().expect("an array") {
             assert!(pair["standard_error_ns"].as_f64().unwrap() > 0.0, "{name} {pair}");
-            let verdict = pair["verdict"]["is"].as_str().unwrap();
+            let verdict = pair["verdict"]["is"].as_str().expect("a text");
             assert!(!["leak", "no-leak"].contains(&verdict), "{name} {pair}");
         }
     }
@@ -149,7 +156,7 @@ fn a_server_is_timed_through_a_socket() {
     assert_eq!(subjects(&report), [(server.address.as_str(), false)]);
     assert_eq!(report["settings"]["bits"], 2048, "of the server's own key");
     let subject = &report["subjects"][0];
-    let classes = subject["classes"].as_array().unwrap();
+    let classes = subject["classes"].as_array().expect("an array");
     assert_eq!(classes.len(), CLASSES.len() + 1);
     assert_eq!(classes[CLASSES.len()]["role"], "delayed");
     for class in classes {

@@ -155,7 +155,22 @@ mod tests {
         for position in 0..bytes.len() {
             bytes[position] ^= 0x10;
             assert!(!Mask::eq_bytes(&bytes, &[7; 40]).reveal(), "{position}");
+            // Two bytes that differ alike do not make up for one another.
+            let other = (position + 1) % bytes.len();
+            bytes[other] ^= 0x10;
+            assert!(!Mask::eq_bytes(&bytes, &[7; 40]).reveal(), "{position} and {other}");
+            bytes[other] ^= 0x10;
             bytes[position] ^= 0x10;
+        }
+    }
+
+    #[test]
+    fn masks_combine_as_truth_values_do() {
+        for (a, b) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (x, y) = (Mask::public(a), Mask::public(b));
+            assert_eq!(x.and(y).0, Mask::public(a && b).0, "{a} and {b}");
+            assert_eq!(x.or(y).0, Mask::public(a || b).0, "{a} or {b}");
+            assert_eq!(x.not().0, Mask::public(!a).0, "not {a}");
         }
     }
 
@@ -165,6 +180,7 @@ mod tests {
             (Mask::bit(0b100, 2), [0x33, 0x0f], [0x03, 0x0c], 1000),
             (Mask::bit(0b100, 1), [0x30, 0x0f], [0x30, 0x0f], 7),
         ] {
+            // The second byte has the bits already.
             let mut bytes = [0x30, 0x0f];
             mask.merge(&[0x03, 0x0c], &mut bytes);
             assert_eq!(bytes, merged);

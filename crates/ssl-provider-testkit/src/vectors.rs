@@ -1,11 +1,13 @@
 //! Published test vectors, read in place: where they are, and one small parser for each format.
 //! Where they are absent, tests on them are skipped with a warning, unless they are required.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -18,9 +20,13 @@ use crate::diagnostics::not_tested;
 use crate::skip_current;
 
 /// The variable that says where the vectors are: a folder; `require` for the one beside the
-/// repository, `../shared/vectors`, which must exist; or `none` to skip the tests on them. Where it
-/// is not set, the folder beside the repository is used if it exists.
+/// repository, `../shared/vectors`, or else `target/vectors`, one of which must exist; or `none` to
+/// skip the tests on them. Where it is not set, these two are used if they exist.
 pub const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
+
+/// The file in a folder of vectors that lists what nobody publishes as a file: an object with the
+/// reason for each path. `cargo xtask vectors` writes it; tests on such a path are skipped.
+pub const ABSENT: &str = "absent.json";
 
 /// Returns the folder of published vectors; where there is none, writes to standard error which
 /// test is skipped.
@@ -30,43 +36,87 @@ pub const VARIABLE: &str = "SSL_PROVIDER_VECTORS";
 /// When [`VARIABLE`] asks for a folder that does not exist.
 pub fn folder() -> Option<PathBuf> {
     let beside = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors"));
-    match locate(env::var_os(VARIABLE).as_deref(), beside) {
+    let fetched = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/vectors"));
+    match locate(env::var_os(VARIABLE).as_deref(), [beside, fetched]) {
         Ok(folder) => Some(folder),
         Err(reason) => {
-            // The test runner names the thread of a test after it.
-            let thread = thread::current();
-            let test = skip_current().or(thread.name()).unwrap_or("a test");
-            not_tested(&format!("{test}, on published vectors"), reason);
+            skip(&reason);
             None
         }
     }
 }
 
-/// Returns the folder, or the reason why the tests on it are skipped.
-fn locate(asked: Option<&OsStr>, beside: &Path) -> Result<PathBuf, String> {
+/// Returns the folder as [`folder`] does, for a test that needs `path` in it; none also where the
+/// folder says that nobody publishes that.
+///
+/// # Panics
+///
+/// As [`folder`] does, and when what the folder says is malformed.
+pub fn folder_with(path: &str) -> Option<PathBuf> {
+    let folder = folder()?;
+    match absence(&folder, path) {
+        Some(reason) => {
+            skip(&format!("{path} is absent: {reason}"));
+            None
+        }
+        None => Some(folder),
+    }
+}
+
+/// Reports that the test that runs is skipped.
+fn skip(reason: &str) {
+    // The test runner names the thread of a test after it.
+    let thread = thread::current();
+    let test = skip_current().or(thread.name()).unwrap_or("a test");
+    not_tested(&format!("{test}, on published vectors"), reason);
+}
+
+/// Why a folder cannot have `path`, if [`ABSENT`] says so.
+fn absence(folder: &Path, path: &str) -> Option<String> {
+    let list = fs::read_to_string(folder.join(ABSENT)).ok()?;
+    let list: HashMap<String, String> =
+        serde_json::from_str(&list).unwrap_or_else(|error| panic!("{ABSENT}: {error}"));
+    list.get(path).cloned()
+}
+
+/// Returns the folder, or the reason why the tests on it are skipped. Of `places`, the first that
+/// exists is used where none is named.
+fn locate(asked: Option<&OsStr>, places: [&Path; 2]) -> Result<PathBuf, String> {
+    let found = places.into_iter().find(|place| place.is_dir());
     let folder = match asked {
         Some(value) if value == "none" => return Err(format!("{VARIABLE}=none")),
-        None if !beside.is_dir() => {
-            return Err(format!("{VARIABLE} is not set, and ../shared/vectors is absent"));
+        None if found.is_none() => {
+            return Err(format!(
+                "{VARIABLE} is not set, and ../shared/vectors and target/vectors are absent"
+            ));
         }
         Some(value) if value != "require" => Path::new(value),
-        _ => beside,
+        _ => found.unwrap_or(places[0]),
     };
     assert!(
         folder.is_dir(),
-        "published vectors not found at {}: set {VARIABLE} to their folder, or to \"none\" to \
-         run without them",
+        "published vectors not found at {}: run `cargo xtask vectors`, set {VARIABLE} to their \
+         folder, or to \"none\" to run without them",
         folder.display()
     );
     Ok(folder.to_owned())
 }
 
-/// Runs `check` on the folder of vectors and compares the number of cases that it returns.
+/// Runs `check` on the folder of vectors and compares the number of cases that it returns. If it
+/// reads a file that nobody publishes, the test is skipped.
 pub fn with_folder(expected: usize, check: impl FnOnce(&Vectors) -> usize) {
-    if let Some(folder) = folder() {
-        assert_eq!(check(&Vectors(folder)), expected, "number of vectors that were run");
+    let Some(folder) = folder() else { return };
+    match catch_unwind(AssertUnwindSafe(|| check(&Vectors(folder)))) {
+        Ok(run) => assert_eq!(run, expected, "number of vectors that were run"),
+        Err(panic) => match panic.downcast::<Absent>() {
+            Ok(absent) => skip(&absent.0),
+            Err(panic) => resume_unwind(panic),
+        },
     }
 }
+
+/// What ends a check that reads a file that nobody publishes: why it is skipped.
+struct Absent(String);
 
 /// The folder of vectors.
 #[derive(Debug)]
@@ -80,8 +130,15 @@ impl Vectors {
 
     /// A file.
     pub fn bytes(&self, path: &str) -> Vec<u8> {
-        let path = self.0.join(path);
-        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        let place = self.0.join(path);
+        fs::read(&place).unwrap_or_else(|error| match absence(&self.0, path) {
+            // Not a failure, so the panic hook is not to print it.
+            Some(reason) => {
+                let reason = Absent(format!("{path} is absent: {reason}"));
+                resume_unwind(Box::new(reason) as Box<dyn Any + Send>)
+            }
+            None => panic!("{}: {error}", place.display()),
+        })
     }
 
     /// A JSON file.
@@ -207,16 +264,21 @@ mod tests {
     use super::*;
 
     const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-    const ABSENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/absent");
+    const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/keys");
+    const NOWHERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nowhere");
 
     fn located(asked: Option<&str>, beside: &str) -> Result<PathBuf, String> {
-        locate(asked.map(OsStr::new), Path::new(beside))
+        located_in(asked, [beside, NOWHERE])
+    }
+
+    fn located_in(asked: Option<&str>, places: [&str; 2]) -> Result<PathBuf, String> {
+        locate(asked.map(OsStr::new), places.map(Path::new))
     }
 
     #[test]
     fn without_the_variable_absent_vectors_are_a_reason_to_skip() {
         assert_eq!(located(None, SOURCES), Ok(SOURCES.into()));
-        let reason = located(None, ABSENT).unwrap_err();
+        let reason = located(None, NOWHERE).unwrap_err();
         assert!(reason.contains(VARIABLE), "{reason}");
     }
 
@@ -228,10 +290,34 @@ mod tests {
     #[test]
     fn a_folder_that_is_required_or_named_must_exist() {
         assert_eq!(located(Some("require"), SOURCES), Ok(SOURCES.into()));
-        assert_eq!(located(Some(SOURCES), ABSENT), Ok(SOURCES.into()));
-        assert!(catch_unwind(|| located(Some("require"), ABSENT)).is_err());
-        assert!(catch_unwind(|| located(Some(ABSENT), SOURCES)).is_err());
+        assert_eq!(located(Some(SOURCES), NOWHERE), Ok(SOURCES.into()));
+        assert!(catch_unwind(|| located(Some("require"), NOWHERE)).is_err());
+        assert!(catch_unwind(|| located(Some(NOWHERE), SOURCES)).is_err());
         assert!(catch_unwind(|| located(Some(""), SOURCES)).is_err());
+    }
+
+    #[test]
+    fn fetched_vectors_are_used_where_there_are_none_beside_the_repository() {
+        for asked in [None, Some("require")] {
+            assert_eq!(located_in(asked, [NOWHERE, KEYS]), Ok(KEYS.into()));
+            assert_eq!(located_in(asked, [SOURCES, KEYS]), Ok(SOURCES.into()));
+        }
+        assert!(catch_unwind(|| located_in(Some("require"), [NOWHERE; 2])).is_err());
+    }
+
+    #[test]
+    fn only_what_is_listed_may_be_absent() {
+        let folder = std::env::temp_dir().join(format!("absent-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(ABSENT), r#"{"derived.json": "made by hand"}"#).unwrap();
+        let read = |path: &str| catch_unwind(|| Vectors(folder.clone()).bytes(path)).unwrap_err();
+        let absent = read("derived.json").downcast::<Absent>().map(|absent| absent.0).ok();
+        let other = read("other.json").downcast::<Absent>().is_ok();
+        let reason = absence(&folder, "derived.json");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(absent.as_deref(), Some("derived.json is absent: made by hand"));
+        assert!(!other, "what is not listed is a failure");
+        assert_eq!(reason.as_deref(), Some("made by hand"));
     }
 
     #[test]

@@ -257,20 +257,21 @@ impl Report {
         ]
     }
 
-    /// The advice of inconclusive pairs, each once, in their order.
+    /// The advice of inconclusive pairs, each once behind the subjects that it is for, in their
+    /// order.
     pub fn advice(&self) -> Vec<String> {
-        let mut all = Vec::new();
+        let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
         for subject in &self.subjects {
             for pair in &subject.pairs {
-                if let Verdict::Inconclusive { advice } = &pair.verdict {
-                    let line = format!("{}: {advice}", subject.name);
-                    if !all.contains(&line) {
-                        all.push(line);
-                    }
+                let Verdict::Inconclusive { advice } = &pair.verdict else { continue };
+                match all.iter_mut().find(|(known, _)| known == advice) {
+                    Some((_, names)) if names.contains(&subject.name.as_str()) => (),
+                    Some((_, names)) => names.push(&subject.name),
+                    None => all.push((advice, vec![&subject.name])),
                 }
             }
         }
-        all
+        all.into_iter().map(|(advice, names)| format!("{}: {advice}", names.join(", "))).collect()
     }
 
     /// Adds the subjects of another run, so that one document shows both.
@@ -434,6 +435,11 @@ pub(crate) mod tests {
     fn controls_do_not_count_and_advice_is_given_once() {
         assert_eq!(example().counts(), [1, 2, 1]);
         assert_eq!(example().advice(), ["import with openssl: measure longer"]);
+        let mut report = example();
+        report.subjects[1].pairs = report.subjects[2].pairs.clone();
+        report.subjects[1].pairs[0].verdict = report.subjects[2].pairs[1].verdict.clone();
+        let names = "import with ring, import with openssl";
+        assert_eq!(report.advice(), [format!("{names}: measure longer")]);
     }
 
     #[test]

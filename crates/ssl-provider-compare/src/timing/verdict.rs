@@ -194,6 +194,13 @@ fn correct(subjects: &mut [SubjectReport], is_control: bool) {
     }
 }
 
+/// The size in nanoseconds below which a leak may have been missed: what would have been found, or
+/// the end of the interval if that is further out.
+fn missed_below(pair: &PairReport) -> f64 {
+    let [low, high] = pair.interval_ns;
+    pair.detectable_ns.max(low.abs()).max(high.abs())
+}
+
 impl SubjectReport {
     /// The role of a class.
     pub(crate) fn role(&self, class: &str) -> Role {
@@ -260,15 +267,16 @@ impl SubjectReport {
             let by = format!("{} {sign}", nanoseconds(pair.difference_ns.abs()));
             return Verdict::Leak { by };
         }
-        let [low, high] = pair.interval_ns;
-        let above_ns = pair.detectable_ns.max(low.abs()).max(high.abs());
+        let above_ns = missed_below(pair);
         if above_ns <= self.target_ns {
             return Verdict::NoLeak { above_ns };
         }
+        // The same advice for each pair of the subject.
+        let largest = self.pairs.iter().map(missed_below).fold(above_ns, f64::max);
         let advice = format!(
             "effects up to {} may have been missed, and {} was asked for; measure longer (--time) \
              or on a quiet machine, or ask for less (--detect)",
-            nanoseconds(above_ns),
+            nanoseconds(largest),
             nanoseconds(self.target_ns)
         );
         Verdict::Inconclusive { advice }

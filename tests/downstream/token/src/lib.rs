@@ -89,6 +89,9 @@ impl RsaPrivateKey for Key {
     }
 
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
+        if ciphertext.len() != self.modulus_len() || em.len() != self.modulus_len() {
+            return Err(BAD_BLOCK_LEN);
+        }
         let ciphertext = BoxedUint::from_be_slice(ciphertext, self.0.n_bits_precision())
             .map_err(|_| BAD_BLOCK_LEN)?;
         let block = rsa_decrypt_and_check(&self.0, Some(&mut SysRng), &ciphertext)

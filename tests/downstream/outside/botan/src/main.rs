@@ -1,0 +1,13 @@
+//! Compares Botan with the backends that are compiled in: `cargo run -- crosscheck`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match ssl_provider::register(outside_botan::backend()) {
+        Ok(()) => ssl_provider_compare::main(),
+        Err(error) => {
+            eprintln!("error: cannot register the backend on Botan: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
