@@ -91,8 +91,10 @@ fn files_are_written_compared_and_not_replaced_unasked() {
 
     // A second time the files are there.
     let before = fs::read(&json).unwrap();
-    let refused = bench(&[&group[..], &files[..2]].concat()).expect_code(2);
-    refused.expect_stderr("--force");
+    for files in [&files[..2], &files[2..4], &files[4..]] {
+        let refused = bench(&[&group[..], files].concat()).expect_code(2);
+        refused.expect_stderr("--force");
+    }
     assert_eq!(fs::read(&json).unwrap(), before);
 
     // The same run has not changed since itself.
@@ -136,8 +138,8 @@ fn bad_arguments_say_what_to_do() {
         (&["--compare", text(&other)], "other.json: not a report of `bench --json`"),
         (&["--compare", "no such file"], "--compare no such file: "),
         (&["--json", "-", "--markdown"], "both are for standard output"),
-        (&["--charts", text(&other)], "the folder does not exist"),
-        (&["--html", text(folder.path())], "is a directory"),
+        (&["--charts", text(&other)], "the folder cannot be read"),
+        (&["--html", text(folder.path())], "is a folder"),
         (&["--json", text(&other), "--html", text(&other)], "is the same file as"),
     ] {
         let run = sslprov([&["bench"], arguments].concat()).expect_code(2);

@@ -176,9 +176,14 @@ fn check_files(args: &Args) -> Result<(), Failure> {
     if args.markdown && args.json.as_deref().is_some_and(is_stdout) {
         return Err(Failure::usage("--markdown and --json -: both are for standard output"));
     }
-    if let Some(folder) = args.charts.as_deref().filter(|folder| !folder.is_dir()) {
-        let folder = folder.display();
-        return Err(Failure::usage(format_args!("--charts {folder}: the folder does not exist")));
+    if let Some(folder) = &args.charts {
+        let wrong = |what| Failure::Usage(format!("--charts {}: {what}", folder.display()));
+        let entries = fs::read_dir(folder).map_err(|_| wrong("the folder cannot be read"))?;
+        let is_chart =
+            |entry: fs::DirEntry| Path::new(&entry.file_name()).extension() == Some("svg".as_ref());
+        if !args.force && entries.flatten().any(is_chart) {
+            return Err(wrong("there are charts in it; --force replaces them"));
+        }
     }
     Ok(())
 }
