@@ -63,7 +63,11 @@ pub(crate) fn run_once(workspace: &Workspace) -> Result<()> {
     let rows = table.lines().filter(|line| line.contains(" aws-lc ")).count();
     ensure!(rows > 0, "the benchmarks measured nothing:\n{table}");
     println!("benches: {rows} rows for each backend");
-    Ok(())
+    // One group of the same under criterion, each operation once.
+    Run::cargo("test")
+        .args(["--quiet", "--workspace", "--bench", "criterion", "--features", &all_of_facade()])
+        .args(["--", "--test", "agreement"])
+        .run(workspace)
 }
 
 /// The file with the lines of the comparison with crypto_mb.

@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         // A page with a disagreement in it.
         ("crosscheck", 4, &["--no-cases", "--generate", "400", "--inject-fault", fault]),
         ("timing", 0, &["--smoke"]),
-        ("bench", 0, &["--time", "3", "--group", "records,signing"]),
+        ("bench", 0, &["--time", "3", "--group", "records,signatures"]),
     ];
     let mut pages = Vec::new();
     for (command, expected, arguments) in reports {

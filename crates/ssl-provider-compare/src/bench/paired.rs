@@ -23,6 +23,21 @@ pub trait Measure {
 
     /// Returns the rows of both halves, from the samples of each.
     fn rows(&self, halves: [Samples; 2]) -> Vec<Row>;
+
+    /// Returns the names of the operations that another harness can time one by one; none where
+    /// they are measured together only, as under load.
+    fn operations(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Runs one of the [`operations`](Self::operations) so many times, and returns the time.
+    ///
+    /// # Errors
+    ///
+    /// The text says why the operation failed, or that there is none at this place.
+    fn run(&mut self, operation: usize, times: u32) -> Result<Duration, String> {
+        Err(format!("no operation {operation} that runs {times} times by itself"))
+    }
 }
 
 /// What one half of the run has measured.
@@ -172,6 +187,15 @@ fn times(row: &RowOf, rounds: &[Vec<f64>]) -> (Vec<f64>, Option<Vec<f64>>) {
 }
 
 impl Measure for Set<'_> {
+    fn operations(&self) -> Vec<&'static str> {
+        self.contestants.iter().map(|contestant| contestant.name).collect()
+    }
+
+    fn run(&mut self, operation: usize, times: u32) -> Result<Duration, String> {
+        let contestant = self.contestants.get_mut(operation);
+        contestant.ok_or_else(|| format!("no operation {operation}"))?.run(0, times)
+    }
+
     fn measure(&mut self, budget: Duration) -> Result<(), String> {
         let end = Instant::now() + budget;
         self.calibrate()?;
