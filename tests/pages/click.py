@@ -61,8 +61,12 @@ class Browser:
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            reason = json.load(error)["value"]["message"]
+            sys.exit(f"click.py: {method} {path}: {reason}")
 
     def of_session(self, path, body):
         return self.call("POST", f"/session/{self.session}/{path}", body)
@@ -73,6 +77,9 @@ class Browser:
     def elements(self, selector):
         found = self.of_session("elements", {"using": "css selector", "value": selector})
         return [next(iter(element.values())) for element in found]
+
+    def is_displayed(self, element):
+        return self.call("GET", f"/session/{self.session}/element/{element}/displayed")
 
     def log(self, kind):
         return self.of_session("se/log", {"type": kind})
@@ -109,7 +116,8 @@ def check(browser, page):
     browser.of_session("url", {"url": address})
     wrong = [f"asks for {url}" for url in requested(browser) if url != address]
     wrong += [f"script: {entry['message']}" for entry in browser.log("browser")]
-    rows = browser.elements("[data-target]")
+    # Rows within a section are there once it is open.
+    rows = [row for row in browser.elements("[data-target]") if browser.is_displayed(row)]
     if not rows:
         wrong.append("no row opens anything")
     step = max(1, len(rows) // MOST_ROWS)

@@ -120,6 +120,7 @@ pub(crate) fn html(report: &Report, groups: &[Group], comparison: Option<&Compar
         }
         page = page.open_section("comparison", "Compared with the earlier run", &html);
     }
+    page = page.block(&overview(report, groups));
     for group in groups {
         let rows = tables::rows_of(report, group.name);
         if rows.is_empty() {
@@ -130,13 +131,47 @@ pub(crate) fn html(report: &Report, groups: &[Group], comparison: Option<&Compar
             let _ = writeln!(html, "<figure id=\"{}\">\n{}\n</figure>", id(&name), chart.inline());
         }
         html += &table(&tables::group(&rows, group, style, None));
-        page = page.open_section(group.name, group.title, &html);
+        page = page.section(group.name, group.title, &html);
     }
     if let Some(cells) = tables::peers(report, groups, style) {
         let html = paragraph(PEERS_TEXT) + &table(&cells);
         page = page.open_section("peers", &peers_title(report), &html);
     }
     page.render()
+}
+
+/// A row for each group, which opens it: how many rows it has, and how far they are from what they
+/// are measured beside.
+fn overview(report: &Report, groups: &[Group]) -> String {
+    let mut html =
+        "<table>\n<tr><th>measured</th><th>rows</th><th>time relative to the library</th></tr>\n"
+            .to_owned();
+    for group in groups {
+        let rows = tables::rows_of(report, group.name);
+        if rows.is_empty() {
+            continue;
+        }
+        let others = rows.iter().filter_map(|row| row.other.as_ref());
+        let ratios: Vec<f64> = others.map(|other| other.ratio.median).collect();
+        let (least, most) = (
+            ratios.iter().copied().fold(f64::INFINITY, f64::min),
+            ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        );
+        let range = match ratios.is_empty() {
+            true => String::new(),
+            false => format!("{least:.3} to {most:.3}"),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            html,
+            "<tr data-target=\"{}\"><td>{}</td><td class=\"number\">{}</td>\
+             <td class=\"number\">{range}</td></tr>",
+            escape(group.name),
+            escape(group.title),
+            rows.len(),
+        );
+    }
+    html + "</table>"
 }
 
 fn properties(report: &Report) -> Vec<(String, String)> {
