@@ -1,4 +1,4 @@
-//! The operations of `sslprov bench` under criterion, one by one, for whoever works with criterion's
+//! The operations of `sslprov bench` under criterion, one by one, for whoever works with its
 //! baselines and reports: `cargo bench -p ssl-provider-benches --bench criterion -- records`.
 //!
 //! What is compared with what is for `sslprov bench`, which measures in turns.

@@ -1,5 +1,5 @@
-//! `cargo xtask vector-runners`: the corpus of tests/vectors with the examples for other projects, in
-//! Python, Go and C. Its verifier is run by the tests of `ssl-provider-compare`.
+//! `cargo xtask vector-runners`: the corpus of tests/vectors with the examples for other projects,
+//! in Python, Go and C. Its verifier is run by the tests of `ssl-provider-compare`.
 
 use std::fs;
 
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use crate::command::Run;
 use crate::workspace::Workspace;
 
-/// Runs the three examples, then again on a copy with a mistake in each of the files that they read,
-/// which they must find.
+/// Runs the three examples, then again on a copy with a mistake in each of the files that they
+/// read, which they must find.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Questions made from a seed: of every kind, most of them good and the others wrong in a way that
-//! a peer or a caller might choose. The same seed and number make the same question again, as long as
-//! the same backends make the parts that differ each time.
+//! a peer or a caller might choose. The same seed and number make the same question again, as long
+//! as the same backends make the parts that differ each time.
 
 use num_bigint::BigUint;
 use ssl_provider_core::{
