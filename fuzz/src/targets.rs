@@ -22,6 +22,7 @@ use ssl_provider_cli::keylog::input::{Delivery, Input};
 use ssl_provider_cli::keylog::keyring::Keyring;
 use ssl_provider_cli::keylog::resumption::KnownSessions;
 use ssl_provider_cli::tls::RecordStream;
+use ssl_provider_compare::crosscheck::files::parse;
 use ssl_provider_lab::{Connection, Identity, Options, Settings};
 use ssl_provider_remote::protocol::{
     self, Command, KeyId, MAX_REPLY_LEN, MAX_REQUEST_LEN, PublicKeyContent, Reply, Request,
@@ -30,6 +31,8 @@ use ssl_provider_remote::protocol::{
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::direction::Direction;
 use ssl_provider_testkit::exchange::Exchange;
+use ssl_provider_testkit::question::generate::Generator;
+use ssl_provider_testkit::question::{Answer, Subject, Vector};
 use ssl_provider_testkit::rsa_key::{RSA_OID, TestKey, pkcs8};
 use ssl_provider_testkit::signature::signers;
 use ssl_provider_wire::{ClientHello, HandshakeType, Message, ServerHello, View};
@@ -48,7 +51,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
     Target { name: "import", run: import, corpus: imports },
     Target { name: "private_key", run: private_key, corpus: private_keys },
@@ -60,6 +63,7 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "record_key", run: record_key, corpus: record_keys },
     Target { name: "public_key", run: public_key, corpus: public_keys },
     Target { name: "key_server", run: key_server, corpus: key_server_messages },
+    Target { name: "vectors", run: vectors, corpus: vector_files },
 ];
 
 /// A parameter list as a C caller passes it: the version, then type, length and content of each
@@ -290,6 +294,34 @@ pub fn public_key(input: &[u8]) {
         let refused = matches!(verified, Err(Error::BadSignature | Error::InvalidParameter(_)));
         assert!(refused, "{name}: {verified:?}");
     }
+}
+
+/// A file of vectors, as `sslprov crosscheck` reads it. Every question in it has an answer, which is
+/// that of independent arithmetic where there is any.
+pub fn vectors(input: &[u8]) {
+    static SUBJECT: LazyLock<Subject> =
+        LazyLock::new(|| Subject::new(&default_backend().expect("backends are compiled in")));
+    let Ok(read) = str::from_utf8(input).map_err(drop).and_then(|text| parse(text).map_err(drop))
+    else {
+        return;
+    };
+    for vector in read.into_iter().take(MOST_VECTORS) {
+        assert_eq!(Vector::from_json(&vector.to_json()).ok().as_ref(), Some(&vector));
+        let answer = vector.question.ask(&SUBJECT, &[]);
+        assert!(!matches!(answer, Answer::Defect(_)), "{answer}: {}", vector.to_json());
+        let reference = vector.question.reference().filter(|_| answer.is_supported());
+        if let Some(right) = reference {
+            assert_eq!(answer, right, "{}", vector.to_json());
+        }
+    }
+}
+
+/// Vectors of a file that are asked: milliseconds.
+const MOST_VECTORS: usize = 4;
+
+fn vector_files() -> Vec<Vec<u8>> {
+    let generator = Generator::new(1);
+    (0..120).map(|number| generator.vector(number, &[]).to_json().into_bytes()).collect()
 }
 
 /// A provider with the most permissive policy.

@@ -1,6 +1,6 @@
 """Opens HTML reports in headless Chromium and clicks through them, by chromedriver alone.
 
-Usage: click.py [--screenshot FILE] PAGE...
+Usage: click.py [--screenshot FILE] [--size WIDTH,HEIGHT] PAGE...
 
 Each page must load without a request to anything but itself and without an error in its script, and
 each row that names a section must open it, by a click and by the Enter key.
@@ -24,7 +24,7 @@ MOST_ROWS = 12
 class Browser:
     """A session of chromedriver (W3C WebDriver)."""
 
-    def __init__(self):
+    def __init__(self, size):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -36,7 +36,7 @@ class Browser:
         self.base = f"http://127.0.0.1:{port}"
         self.wait_until_ready()
         options = {
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,1000"],
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={size}"],
         }
         capabilities = {
             "browserName": "chrome",
@@ -137,9 +137,10 @@ def check(browser, page):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--screenshot", metavar="FILE", help="of the first page, before any click")
+    parser.add_argument("--size", default="1200,1000", metavar="WIDTH,HEIGHT", help="of the window")
     parser.add_argument("pages", nargs="+", metavar="PAGE")
     arguments = parser.parse_args()
-    browser = Browser()
+    browser = Browser(arguments.size)
     failed = False
     try:
         for number, page in enumerate(arguments.pages):

@@ -132,7 +132,11 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Open the HTML reports of `sslprov` in headless Chromium and click through them.
-    Pages,
+    Pages {
+        /// Make docs/crosscheck.png instead.
+        #[arg(long)]
+        picture: bool,
+    },
     /// Run the vectors of tests/vectors with the examples for other projects, in Python, Go and C.
     VectorRunners,
     /// Attack `sslprov serve`; `cargo xtask attack --help` lists the classes of attacks.
@@ -239,7 +243,8 @@ fn run(task: Task) -> Result<()> {
         Task::Support { check } => support::run(&workspace, check),
         Task::Release(options) => release::run(&workspace, &options),
         Task::Corpus { arguments } => corpus::run(&workspace, &arguments),
-        Task::Pages => pages::run(&workspace),
+        Task::Pages { picture: true } => pages::picture(&workspace),
+        Task::Pages { picture: false } => pages::run(&workspace),
         Task::VectorRunners => vector_runners::run(&workspace),
         Task::Attack { arguments } => attack::run(&workspace, &arguments),
         Task::Asm(options) => asm::run(&workspace, &options),

@@ -116,6 +116,7 @@ th { color: var(--quiet); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
 .unsure { color: var(--unsure); } .quiet { color: var(--quiet); }
+td.good, td.bad, td.unsure, td.quiet { white-space: nowrap; }
 .wide { overflow-x: auto; }
 pre { background: var(--row); padding: .6rem; overflow-x: auto; }
 [data-target] { cursor: pointer; } [data-target]:hover { background: var(--row); }

@@ -158,6 +158,7 @@ const LAYERS: [Layer; 23] = [
         members: &[
             "ssl-provider",
             "ssl-provider-cli",
+            "ssl-provider-compare",
             "ssl-provider-lab",
             "ssl-provider-remote",
             "ssl-provider-testkit",

@@ -55,7 +55,13 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn parse(text: &str) -> Result<Vec<Vector>, String> {
+/// Reads the text of a file: a vector, an array of them, a report of this command, or a file of the
+/// public corpus.
+///
+/// # Errors
+///
+/// Says what is wrong with the JSON, and with which vector.
+pub fn parse(text: &str) -> Result<Vec<Vector>, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let of_one = |value: Value| serde_json::from_value(value).map_err(|error| error.to_string());
     match value {

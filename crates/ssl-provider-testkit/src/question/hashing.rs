@@ -195,7 +195,8 @@ pub struct Prf {
     pub label: Bytes,
     /// The seed in parts.
     pub seed: Vec<Bytes>,
-    /// Length of the output in bytes.
+    /// Length of the output in bytes, at most 1 MiB.
+    #[serde(deserialize_with = "text::output_len")]
     pub len: usize,
 }
 
@@ -239,7 +240,8 @@ pub struct Hkdf {
     pub salt: Bytes,
     /// The context.
     pub info: Bytes,
-    /// Length of the output in bytes.
+    /// Length of the output in bytes, at most 1 MiB.
+    #[serde(deserialize_with = "text::output_len")]
     pub len: usize,
 }
 

@@ -98,7 +98,8 @@ impl ImportMasterKey {
         if hash_len.is_some() && exchange::session_hash_len(version, suite) != hash_len {
             return None;
         }
-        let key = self.key.parts()?;
+        // Shorter keys are refused.
+        let key = self.key.parts().filter(|key| key.modulus().bits() >= 1024)?;
         // A ciphertext that is none is rejected like a bad block.
         let number = num_bigint::BigUint::from_bytes_be(&self.ciphertext);
         let is_one = self.ciphertext.len() == key.len() && number < *key.modulus();

@@ -9,7 +9,7 @@ use ssl_provider_core::{
 
 use super::agreement::AgreeMasterKey;
 use super::import::{ImportMasterKey, Psk, randoms};
-use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, with_each};
+use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, text, with_each};
 use crate::cases::handshakes::expected_verify_data;
 use crate::exchange::{PROTOCOLS, concatenated};
 use crate::reference;
@@ -280,7 +280,8 @@ pub struct Export {
     /// The context; none is not the same as an empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Bytes>,
-    /// Length of the output in bytes.
+    /// Length of the output in bytes, at most 1 MiB.
+    #[serde(deserialize_with = "text::output_len")]
     pub len: usize,
 }
 
@@ -309,7 +310,8 @@ impl Kind for Export {
 
     fn reference(&self) -> Option<Answer> {
         // Labels that are refused are for the cases.
-        if !self.label.starts_with("EXPORTER") {
+        let is_plain = self.label.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if !self.label.starts_with("EXPORTER") || !is_plain {
             return None;
         }
         let Referred { protocol, suite, master_secret, .. } = self.exchange.referred()?;

@@ -184,6 +184,19 @@ impl fmt::Debug for Key {
     }
 }
 
+/// The longest output that is asked for, 1 MiB: a number in a file allocates no more.
+const MAX_OUTPUT_LEN: usize = 1 << 20;
+
+/// Reads the length of an output, in bytes.
+pub(super) fn output_len<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let len = usize::deserialize(from)?;
+    if len > MAX_OUTPUT_LEN {
+        let what = format!("expected a length of at most {MAX_OUTPUT_LEN} bytes, got {len}");
+        return Err(serde::de::Error::custom(what));
+    }
+    Ok(len)
+}
+
 /// Writes an algorithm as its name, and reads it again.
 macro_rules! by_name {
     ($($module:ident: $type:ty;)*) => {
