@@ -17,12 +17,11 @@ use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, shri
 use ssl_provider_testkit::question::generate::Generator;
 use ssl_provider_testkit::question::{Subject, Vector};
 
-const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
 const DEFAULT_QUESTIONS: u64 = 12_000;
 
 #[test]
 fn generated_questions_have_the_same_answers_on_every_backend() {
-    let seed = number_from_env("SSL_PROVIDER_SEED", DEFAULT_SEED);
+    let seed = number_from_env("SSL_PROVIDER_SEED", Generator::DEFAULT_SEED);
     let questions = number_from_env("SSL_PROVIDER_QUESTIONS", DEFAULT_QUESTIONS);
     println!("SSL_PROVIDER_SEED={seed} SSL_PROVIDER_QUESTIONS={questions}");
     let subjects: Vec<Subject> = ssl_provider::backends().iter().map(Subject::new).collect();
@@ -46,7 +45,9 @@ fn generated_questions_have_the_same_answers_on_every_backend() {
                         let smallest = shrink(&vector, &subjects, at);
                         panic!("{}: {comparison:#?}\n{}", subjects[at].name(), as_test(&smallest));
                     }
-                    let answered = comparison.verdicts.contains(&Verdict::Agrees);
+                    let is_answer =
+                        |it: &Verdict| matches!(it, Verdict::Agrees | Verdict::Unjudged);
+                    let answered = comparison.verdicts.iter().any(is_answer);
                     let mut tally = tally.lock().unwrap();
                     tally.entry(vector.question.operation()).or_default()[usize::from(answered)] +=
                         1;
@@ -83,7 +84,7 @@ fn a_seed_makes_the_same_questions_again_and_another_seed_others() {
 
 #[test]
 fn every_kind_of_ciphertext_is_asked() {
-    let generator = Generator::new(DEFAULT_SEED);
+    let generator = Generator::new(Generator::DEFAULT_SEED);
     let asked: BTreeSet<String> = (0..6_000)
         .map(|number| generator.vector(number, &[]).name)
         .filter_map(|name| name.split_once(": ").map(|(_, kind)| kind.to_owned()))

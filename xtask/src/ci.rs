@@ -25,7 +25,7 @@ const STEPS: [Step; 29] = [
     ("test", test::run),
     ("capi", |workspace| capi::run(workspace, capi::Extent::Short, None)),
     ("fuzz", fuzz::smoke),
-    ("vectors", vector_runners::run),
+    ("runners", vector_runners::run),
     ("pages", pages::run),
     ("tshark", tshark::run),
     ("interop", interop::smoke),

@@ -11,13 +11,13 @@ use aws_lc_sys::{
     DH_generate_key, DH_get0_pub_key, DH_new, DH_set_length, DH_set0_pqg, EC_GROUP, EC_KEY,
     EC_KEY_free, EC_KEY_generate_key, EC_KEY_get0_public_key, EC_KEY_new, EC_KEY_set_group,
     EC_POINT, EC_POINT_free, EC_POINT_new, EC_POINT_oct2point, EC_POINT_point2oct, EC_group_p256,
-    EC_group_p384, ECDH_compute_key, ECDSA_sign, ECDSA_verify, EVP_AEAD_CTX, EVP_AEAD_CTX_free,
-    EVP_AEAD_CTX_new, EVP_AEAD_CTX_open_gather, EVP_AEAD_CTX_seal_scatter, EVP_PKEY, EVP_PKEY_free,
-    EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA, EVP_PKEY_get1_EC_KEY, EVP_aead_aes_128_gcm,
-    EVP_aead_aes_256_gcm, EVP_aead_chacha20_poly1305, EVP_parse_private_key, EVP_parse_public_key,
-    EVP_sha1, EVP_sha256, HMAC, NID_sha256, RSA, RSA_NO_PADDING, RSA_PSS_SALTLEN_DIGEST,
-    RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_sign, RSA_sign_pss_mgf1, RSA_verify,
-    RSA_verify_pss_mgf1, X25519, X25519_keypair,
+    EC_group_p384, ECDH_compute_key, ECDSA_sign, ECDSA_size, ECDSA_verify, EVP_AEAD_CTX,
+    EVP_AEAD_CTX_free, EVP_AEAD_CTX_new, EVP_AEAD_CTX_open_gather, EVP_AEAD_CTX_seal_scatter,
+    EVP_PKEY, EVP_PKEY_free, EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA, EVP_PKEY_get1_EC_KEY,
+    EVP_aead_aes_128_gcm, EVP_aead_aes_256_gcm, EVP_aead_chacha20_poly1305, EVP_parse_private_key,
+    EVP_parse_public_key, EVP_sha1, EVP_sha256, HMAC, NID_sha256, RSA, RSA_NO_PADDING,
+    RSA_PSS_SALTLEN_DIGEST, RSA_decrypt, RSA_free, RSA_private_key_from_bytes, RSA_sign,
+    RSA_sign_pss_mgf1, RSA_verify, RSA_verify_pss_mgf1, X25519, X25519_keypair,
 };
 use ssl_provider_core::{AeadAlgorithm, DhParameters, Group, NamedCurve};
 
@@ -362,15 +362,14 @@ impl EcKey {
     }
 
     fn sign(&self, digest: &[u8; 32], out: &mut [u8]) -> Result<usize, Failed> {
-        /// The longest signature on P-256 in DER.
-        const LONGEST: usize = 72;
-        if out.len() < LONGEST {
+        // SAFETY: the key is live.
+        if out.len() < unsafe { ECDSA_size(self.0.as_ptr()) } {
             return Err(Failed);
         }
         let mut len = 0;
         let (data, data_len, to) = (digest.as_ptr(), digest.len(), out.as_mut_ptr());
         // SAFETY: the key is live; the pointers are to `data_len` readable bytes, to at least as
-        // many writable ones as a signature on P-256 has, and to a length.
+        // many writable ones as the longest signature of the key has, and to a length.
         succeeded(unsafe { ECDSA_sign(0, data, data_len, to, &raw mut len, self.0.as_ptr()) })?;
         usize::try_from(len).map_err(|_| Failed)
     }

@@ -1,5 +1,6 @@
 //! `sslprov crosscheck`: that of `ssl-provider-compare`, with exchanges of batches and captures.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ssl_provider::{Error, default_backend};
@@ -14,6 +15,7 @@ use crate::key_file::{KeyDer, PasswordArgs, not_usable, read_keys};
 use crate::keylog::input;
 use crate::keylog::keyring::Keyring;
 use crate::keylog::recorder::{RecordedExchange, exchanges_of};
+use crate::outputs::Named;
 
 /// Arguments of `sslprov crosscheck`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +52,16 @@ pub struct Args {
 /// Those of [`crosscheck::run_with`]; [`Failure::Usage`] also for batches, captures and keys that
 /// are not usable.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let files = [("--batch", &args.batch), ("--capture", &args.capture), ("--key", &args.key)];
+    let files = files
+        .into_iter()
+        .flat_map(|(option, paths)| paths.iter().map(move |path| (option, Some(path.as_path()))));
+    let password = ("--key-password-file", args.password.key_password_file.as_deref());
+    let inputs: Vec<Named<'_>> = files.chain([password]).collect();
+    crosscheck::run_with(&args.common, &inputs, || read(args))
+}
+
+fn read(args: &Args) -> Result<Extra, Failure> {
     let mut extra = Extra::new();
     let password = args.password.password()?;
     for batch in &args.batch {
@@ -65,7 +77,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         input::check(&args.capture)?;
         extra.extend(of_captures(&args.capture, &keys)?);
     }
-    crosscheck::run_with(&args.common, extra)
+    Ok(extra)
 }
 
 fn of_captures(captures: &[PathBuf], keys: &[KeyDer]) -> Result<Extra, Failure> {
@@ -73,20 +85,21 @@ fn of_captures(captures: &[PathBuf], keys: &[KeyDer]) -> Result<Extra, Failure> 
     let refused = |(label, error): (String, Error)| Failure::Usage(format!("{label}: {error}"));
     let keyring = Keyring::load(backend, keys, true).map_err(refused)?;
     let exchanges = exchanges_of(captures, keyring)?;
+    let of_label = keys.iter().map(|key| (&key.label, Key::Der(key.der.to_vec().into())));
+    let of_label: HashMap<&String, Key> = of_label.collect();
     let mut extra = Extra::new();
     for exchange in exchanges {
-        let key = keys.iter().find(|key| key.label == exchange.key);
         // Every label is that of a key which was loaded.
-        let Some(key) = key else { continue };
+        let Some(key) = of_label.get(&exchange.key).cloned() else { continue };
         let name = exchange.stream.clone();
         extra.extend(questions("capture", &name, import_of(exchange, key)));
     }
     Ok(extra)
 }
 
-fn import_of(exchange: RecordedExchange, key: &KeyDer) -> ImportMasterKey {
+fn import_of(exchange: RecordedExchange, key: Key) -> ImportMasterKey {
     ImportMasterKey {
-        key: Key::Der(key.der.to_vec().into()),
+        key,
         protocol: exchange.version.into(),
         // The suites of TLS have 16 bits.
         suite: Hex16(u16::try_from(exchange.suite.0).unwrap_or_default()),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use ssl_provider::backends;
 use ssl_provider_testkit::bytes::{Rng, to_hex};
 use ssl_provider_testkit::exchange::Exchange;
+use ssl_provider_testkit::fault::Fault;
 use ssl_provider_testkit::rsa_key::TestKey;
 
 use common::sslprov;
@@ -39,12 +40,12 @@ fn cells_in(report: &Value, state: &str) -> Vec<(String, String)> {
 
 #[test]
 fn sound_backends_agree_on_generated_questions() {
-    let run = sslprov(["crosscheck", "--generate", "165", "--no-cases", "--json"]).expect_code(0);
+    let run = sslprov(["crosscheck", "--generate", "200", "--no-cases", "--json"]).expect_code(0);
     let report = json(&run.stdout);
-    assert_eq!(report["asked"], 165);
+    assert_eq!(report["asked"], 200);
     assert_eq!(report["disagreements"], Value::Array(Vec::new()));
     assert_eq!(cells_in(&report, "disagree"), []);
-    // Each kind has its turn within 38 questions, and each backend has a cell of every import.
+    // Each kind has its turn within 40 questions, and each backend has a cell of every import.
     let agreeing = cells_in(&report, "agree");
     for backend in backends() {
         let import = (backend.info().name.to_owned(), "import of a master key".to_owned());
@@ -67,17 +68,18 @@ fn a_planted_fault_turns_its_cells_red_in_every_report_and_no_others() {
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (page, junit) = (file("report.html"), file("report.xml"));
     let fault = format!("{}:hash-sha384-is-sha512", first());
-    let arguments = ["crosscheck", "--generate", "380", "--no-cases", "--inject-fault", &fault];
+    let arguments = ["crosscheck", "--generate", "400", "--no-cases", "--inject-fault", &fault];
     let run =
         sslprov(arguments.iter().copied().chain(["--json", "--html", &page, "--junit", &junit]))
             .expect_code(4)
             .expect_stderr("has a fault on purpose");
     let report = json(&run.stdout);
     let red = cells_in(&report, "disagree");
-    assert!(red.contains(&(first().to_owned(), "SHA-384".to_owned())), "{red:?}");
+    let with_fault = format!("{} with hash-sha384-is-sha512", first());
+    assert!(red.contains(&(with_fault.clone(), "SHA-384".to_owned())), "{red:?}");
     for (backend, operation) in &red {
         // The hash by itself is in the transcript of Finished, and in MACs of records.
-        assert_eq!(backend, first());
+        assert_eq!(*backend, with_fault);
         let hashes = ["SHA-384", "Finished"].contains(&operation.as_str());
         assert!(hashes || operation.contains("of records"), "{operation}");
     }
@@ -118,10 +120,10 @@ fn an_answer_that_takes_longer_than_the_limit_is_slow() {
 
 #[test]
 fn every_fault_of_the_drill_is_found_where_it_is_and_nowhere_else() {
-    let run = sslprov(["crosscheck", "--drill", "--generate", "330", "--json"]).expect_code(0);
+    let run = sslprov(["crosscheck", "--drill", "--generate", "400", "--json"]).expect_code(0);
     let report = json(&run.stdout);
     let drills = report["drills"].as_array().unwrap();
-    assert!(report["faults"].as_u64().unwrap() >= 60);
+    assert_eq!(report["faults"], Fault::ALL.len());
     // And one without a fault.
     assert_eq!(drills.len() as u64, report["faults"].as_u64().unwrap() + 1);
     let by_questions = drills.iter().filter(|drill| drill["found_by_questions"] != empty()).count();
@@ -138,8 +140,25 @@ fn exchanges_of_captures_and_batches_are_asked_and_stay_confidential() {
     let of_capture = ["--capture", &capture, "--key", &key];
     let sound = sslprov(arguments.into_iter().chain(of_capture)).expect_code(0);
     assert!(json(&sound.stdout)["asked"].as_u64().unwrap() > 20, "{}", sound.stdout);
-    let faulty = arguments.into_iter().chain(of_capture).chain(["--inject-fault", &fault]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (page, junit) = (file("report.html"), file("report.xml"));
+    let faulty = arguments.into_iter().chain(of_capture).chain([
+        "--inject-fault",
+        &fault,
+        "--html",
+        &page,
+        "--junit",
+        &junit,
+    ]);
     let faulty = sslprov(faulty).expect_code(4);
+    for report in
+        [&faulty.stdout, &fs::read_to_string(page).unwrap(), &fs::read_to_string(junit).unwrap()]
+    {
+        // A master secret has 96 digits of hex, a key a thousand; a hash has 64.
+        let longest = report.split(|c: char| !c.is_ascii_hexdigit()).map(str::len).max();
+        assert!(longest.is_some_and(|len| len <= 64), "{longest:?}");
+    }
     let disagreements = json(&faulty.stdout)["disagreements"].clone();
     for disagreement in disagreements.as_array().unwrap() {
         assert_eq!(disagreement["vector"], Value::Null);
@@ -148,7 +167,6 @@ fn exchanges_of_captures_and_batches_are_asked_and_stay_confidential() {
         }
     }
 
-    let folder = tempfile::tempdir().unwrap();
     let test_key = TestKey::rsa_1024();
     fs::write(folder.path().join("key.der"), &test_key.der).unwrap();
     let exchange = Exchange::tls1_2();

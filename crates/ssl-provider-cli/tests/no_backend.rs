@@ -19,6 +19,8 @@ fn what_needs_a_backend_names_the_features() {
         &["keylog", "--key", "server.pem", "capture.pcap"],
         &["serve", "--listen", "127.0.0.1:0"],
         &["bench"],
+        &["crosscheck"],
+        &["timing", "--smoke"],
         &["backends"],
         &["backends", "--markdown"],
     ] {

@@ -21,6 +21,15 @@ pub struct BackendArgs {
     pub backend: Option<String>,
 }
 
+/// The option `--backend`, for subcommands that compare all backends unless some are chosen.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SomeBackendsArgs {
+    /// Crypto backends, separated by commas, or `all`. Default: all that are compiled in or
+    /// registered
+    #[arg(long, value_name = "NAMES|all", env = "SSL_PROVIDER_BACKEND", value_delimiter = ',')]
+    pub backend: Vec<String>,
+}
+
 /// The option `--backend`, for subcommands that use one.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct OneBackendArgs {
@@ -107,6 +116,40 @@ impl BackendArgs {
     }
 }
 
+impl SomeBackendsArgs {
+    /// Returns whether backends are named.
+    pub fn is_given(&self) -> bool {
+        // An empty variable counts as not set.
+        self.backend.iter().any(|name| !name.is_empty() && name != ALL)
+    }
+
+    /// Returns the chosen backends, at least one, in the order in which they are named.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`] when there is no backend, for an unknown name, and for one that is named
+    /// twice or beside `all`; the text lists the names that are there.
+    pub fn choose(&self) -> Result<Vec<Backend>, Failure> {
+        let all = backends();
+        if all.is_empty() {
+            return Err(Failure::usage(Error::NoBackend));
+        }
+        if !self.is_given() {
+            return Ok(all);
+        }
+        let mut chosen: Vec<Backend> = Vec::new();
+        for name in &self.backend {
+            let found = all.iter().find(|backend| backend.info().name == name);
+            let found = found.ok_or_else(|| Failure::Usage(unknown(name, ", or 'all' alone")))?;
+            if chosen.contains(found) {
+                return Err(Failure::Usage(format!("--backend {name}: named twice")));
+            }
+            chosen.push(found.clone());
+        }
+        Ok(chosen)
+    }
+}
+
 /// Returns the backend of this name, or the default one. `more` is what else may be chosen.
 fn one(name: Option<&str>, more: &str) -> Result<Backend, Failure> {
     if backends().is_empty() {
@@ -155,6 +198,27 @@ mod tests {
         let text = choose(Some("nss")).unwrap_err();
         assert!(text.contains("'nss'") && text.contains(first), "{text}");
         assert!(text.ends_with(", or 'all'"), "{text}");
+    }
+
+    #[test]
+    fn several_backends_are_chosen_by_name_and_all_by_none() {
+        let names: Vec<_> = backends().iter().map(|backend| backend.info().name).collect();
+        let Some(first) = names.first() else { return };
+        let choose = |list: &[&str]| {
+            let backend = list.iter().map(|name| (*name).to_owned()).collect();
+            match (SomeBackendsArgs { backend }).choose() {
+                Ok(chosen) => Ok(chosen.iter().map(|backend| backend.info().name).collect()),
+                Err(Failure::Usage(text)) => Err(text),
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        for all in [&[][..], &[""], &["all"]] {
+            assert_eq!(choose(all), Ok(names.clone()));
+        }
+        assert_eq!(choose(&[first]), Ok(vec![*first]));
+        for refused in [&["nss"][..], &[first, first], &["all", first], &[first, "all"]] {
+            assert!(choose(refused).is_err(), "{refused:?}");
+        }
     }
 
     #[test]

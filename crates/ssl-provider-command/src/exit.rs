@@ -95,7 +95,15 @@ pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
 
 /// Writes a message to standard error, prefixed with the name of the program.
 pub fn tell(text: impl fmt::Display) {
-    show(format_args!("sslprov: {text}"));
+    show(format_args!("{}: {text}", program()));
+}
+
+/// Returns the name of the program as it was called: `sslprov`, or that of whoever has these commands
+/// in a program of their own.
+pub fn program() -> String {
+    let called = std::env::args_os().next();
+    let name = called.as_ref().and_then(|path| std::path::Path::new(path).file_stem());
+    name.map_or_else(|| "sslprov".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Writes a line to standard error; if that fails, there is nowhere to report it.

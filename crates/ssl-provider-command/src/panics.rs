@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::panic;
 
-use crate::exit::show;
+use crate::exit::{program, show};
 
 thread_local! {
     /// Where this thread panicked last.
@@ -43,7 +43,8 @@ fn report(place: &impl Display, payload: &(dyn Any + Send)) -> String {
         None => "its message is left out, since it may hold secrets",
     };
     format!(
-        "sslprov: panicked at {place}: {message}; please report it, with what RUST_BACKTRACE=1 adds"
+        "{}: panicked at {place}: {message}; please report it, with what RUST_BACKTRACE=1 adds",
+        program()
     )
 }
 

@@ -1,5 +1,6 @@
 //! A batch as the questions of a cross-check.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -37,16 +38,22 @@ pub(crate) fn read_all(
         Box::new(File::open(path).map_err(|error| wrong(error.to_string()))?)
     };
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let key_of = |named: Option<String>| {
+    let mut keys: HashMap<PathBuf, Key> = HashMap::new();
+    let mut key_of = |named: Option<String>| -> Result<Key, String> {
         let path = named.map(|named| folder.join(named)).or_else(|| default_key.cloned());
         let path = path.ok_or("key: missing, and there is no --key")?;
+        if let Some(key) = keys.get(&path) {
+            return Ok(key.clone());
+        }
         let key = read_key(&path, password).map_err(|error| explain(&error))?;
-        Ok(Key::Der(key.der.to_vec().into()))
+        let key = Key::Der(key.der.to_vec().into());
+        keys.insert(path, key.clone());
+        Ok(key)
     };
     let mut exchanges = Vec::new();
     let (mut number, mut failed) = (0_usize, None);
     let read = batch::read(input, |entry| {
-        match exchange(entry, &key_of) {
+        match exchange(entry, &mut key_of) {
             Ok(exchange) => {
                 exchanges.extend(exchange.map(|it| (format!("{name}, exchange {number}"), it)));
             }
@@ -68,7 +75,7 @@ pub(crate) fn read_all(
 /// Reads an entry; none if it has no ciphertext.
 fn exchange(
     entry: &Json,
-    key_of: &impl Fn(Option<String>) -> Result<Key, String>,
+    key_of: &mut impl FnMut(Option<String>) -> Result<Key, String>,
 ) -> Result<Option<ImportMasterKey>, String> {
     let object =
         batch::object(entry).map_err(|found| format!("expected an object, got {found}"))?;

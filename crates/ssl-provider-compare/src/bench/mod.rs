@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ssl_provider::Backend;
-use ssl_provider_command::backend_choice::BackendArgs;
+use ssl_provider_command::backend_choice::SomeBackendsArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print, tell};
 use ssl_provider_command::outputs::{check_new, keep_apart, write_new};
 
@@ -42,7 +42,7 @@ use self::units::Style;
 pub struct Args {
     /// The backends.
     #[command(flatten)]
-    pub backend: BackendArgs,
+    pub backend: SomeBackendsArgs,
 
     /// Measure only these groups, separated by commas; --list shows them
     #[arg(long, value_name = "GROUP,...", value_delimiter = ',')]
@@ -115,8 +115,8 @@ Exit codes:
 
 Examples:
   sslprov bench
-  sslprov bench --backend all --bits 2048,4096 --json before.json --html before.html
-  sslprov bench --backend all --bits 2048,4096 --compare before.json
+  sslprov bench --bits 2048,4096 --json before.json --html before.html
+  sslprov bench --bits 2048,4096 --compare before.json
   sslprov bench --group records,agreement --time 20";
 
 fn bits(text: &str) -> Result<u64, String> {

@@ -77,7 +77,10 @@ impl Drill {
                 (&comparison.right, &vector.question),
                 (Some(Answer::Accepted), Question::Sign(_) | Question::EncryptRecord(_))
             );
-            answers.push((comparison.right, is_judged));
+            // What one backend alone supports is right as its sound self answers it.
+            let lone = || comparison.answers.iter().find(|answer| answer.is_supported()).cloned();
+            let right = comparison.right.clone().or_else(lone);
+            answers.push((right, is_judged));
             vectors.push(vector);
         }
         Ok(Self { vectors, answers, backends: backends.to_vec() })

@@ -26,6 +26,8 @@ pub struct Cell {
     pub disagree: usize,
     /// Questions that the backend does not support.
     pub unsupported: usize,
+    /// Answers that nothing is there to judge.
+    pub unjudged: usize,
     /// Cases that could not run, since published vectors are absent.
     pub skipped: usize,
     /// Answers that took longer than the limit, whatever they were.
@@ -42,6 +44,8 @@ pub enum State {
     Slow,
     /// All questions that are supported were answered alike.
     Agree,
+    /// The answers are of this backend alone, and nothing is there to judge them.
+    Unjudged,
     /// Nothing of it ran, since published vectors are absent.
     Skipped,
     /// The backend supports none of it.
@@ -55,6 +59,7 @@ impl State {
             Self::Disagree => "disagree",
             Self::Slow => "slow",
             Self::Agree => "agree",
+            Self::Unjudged => "unjudged",
             Self::Skipped => "skipped",
             Self::Unsupported => "unsupported",
         }
@@ -68,6 +73,7 @@ impl Cell {
             Self { disagree: 1.., .. } => State::Disagree,
             Self { slow: 1.., .. } => State::Slow,
             Self { agree: 1.., .. } => State::Agree,
+            Self { unjudged: 1.., .. } => State::Unjudged,
             Self { skipped: 1.., .. } => State::Skipped,
             _ => State::Unsupported,
         }
@@ -77,6 +83,7 @@ impl Cell {
         self.agree += other.agree;
         self.disagree += other.disagree;
         self.unsupported += other.unsupported;
+        self.unjudged += other.unjudged;
         self.skipped += other.skipped;
         self.slow += other.slow;
     }
@@ -166,9 +173,12 @@ impl Matrix {
         self.asked += 1;
     }
 
-    /// Returns the sum of a backend's cells.
-    pub fn total(&self, backend: usize) -> Cell {
-        Cell::sum(self.rows.values().filter_map(|row| row.cells.get(backend)))
+    /// Gives a backend another name, such as one that tells of a planted fault.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        let of_disagreements = self.disagreements.iter_mut().map(|it| &mut it.backend);
+        for name in self.backends.iter_mut().chain(of_disagreements).filter(|it| **it == from) {
+            to.clone_into(name);
+        }
     }
 
     /// Returns what the whole comes to: the worst state of any cell.
@@ -219,7 +229,6 @@ mod tests {
         assert_eq!(matrix.state(), State::Slow);
         matrix.add(key("TLS 1.1"), &[agree, Cell { disagree: 1, ..Cell::default() }], sample());
         assert_eq!(matrix.state(), State::Disagree);
-        assert_eq!(matrix.total(0), Cell { agree: 3, slow: 1, ..Cell::default() });
         let sums = matrix.by_operation();
         let states: Vec<State> = sums["Finished"].iter().map(Cell::state).collect();
         assert_eq!(states, [State::Slow, State::Disagree]);

@@ -16,8 +16,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use ssl_provider::{Backend, backends};
+use ssl_provider_command::backend_choice::SomeBackendsArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print, tell};
-use ssl_provider_command::outputs::{self, write_new};
+use ssl_provider_command::outputs::{self, Named, write_new};
 use ssl_provider_command::table::Table;
 use ssl_provider_testkit::fault::Fault;
 use ssl_provider_testkit::question::generate::Generator;
@@ -36,16 +37,16 @@ pub struct Args {
     #[arg(value_name = "FILE|FOLDER")]
     pub vectors: Vec<PathBuf>,
 
-    /// Backends to compare, separated by commas. Default: all that are compiled in or registered
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub backend: Vec<String>,
+    /// The backends.
+    #[command(flatten)]
+    pub backend: SomeBackendsArgs,
 
     /// Number of questions to make from the seed
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub generate: usize,
 
     /// Seed of the questions; the same seed makes the same ones
-    #[arg(long, value_name = "NUMBER", default_value_t = 0x5353_4c49_4d4b)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Generator::DEFAULT_SEED)]
     pub seed: u64,
 
     /// Leave out the conformance cases
@@ -88,7 +89,9 @@ pub struct Args {
 
     /// Put every known fault into a backend, one after the other, and check that each is found
     /// where it is and nowhere else. With --backend, into each of those; else into the default one
-    #[arg(long, conflicts_with_all = ["inject_fault", "vectors", "html", "junit", "only"])]
+    #[arg(long, conflicts_with_all = [
+        "inject_fault", "vectors", "html", "junit", "only", "no_cases", "limit",
+    ])]
     pub drill: bool,
 
     /// List the known faults
@@ -120,7 +123,7 @@ Examples:
   sslprov crosscheck --inject-fault openssl:prf-sha384-is-sha256 --no-cases
   sslprov crosscheck --drill";
 
-/// A question of somebody else.
+/// A question from a batch or a capture.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// Where it is from, a word such as `batch`.
@@ -132,7 +135,7 @@ pub struct Asked {
     pub is_confidential: bool,
 }
 
-/// Questions of somebody else.
+/// Questions from batches and captures.
 pub type Extra = Vec<Asked>;
 
 /// Runs `crosscheck`.
@@ -142,15 +145,20 @@ pub type Extra = Vec<Asked>;
 /// [`Failure::Usage`] for unknown backends and for files that are not usable, [`Failure::Output`]
 /// and [`Failure::Write`] when a report cannot be written.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    run_with(args, Extra::new())
+    run_with(args, &[], || Ok(Extra::new()))
 }
 
-/// Runs `crosscheck` with more questions than the arguments name.
+/// Runs `crosscheck` with more questions than the arguments name: those that `read` returns. No
+/// report may be one of the `inputs` that it reads.
 ///
 /// # Errors
 ///
-/// Those of [`run`].
-pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
+/// Those of [`run`], and of `read`.
+pub fn run_with(
+    args: &Args,
+    inputs: &[Named<'_>],
+    read: impl FnOnce() -> Result<Extra, Failure>,
+) -> Result<Outcome, Failure> {
     if args.list_faults {
         print(list_of_faults())?;
         return Ok(Outcome::All);
@@ -158,10 +166,10 @@ pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
     if args.drill {
         return run_drill(args);
     }
-    let chosen = inject(choose(&args.backend)?, &args.inject_fault)?;
-    check_outputs(args)?;
+    let chosen = inject(args.backend.choose()?, &args.inject_fault)?;
+    check_outputs(args, inputs)?;
     let mut vectors = files::read(&args.vectors)?;
-    vectors.extend(extra);
+    vectors.extend(read()?);
     let plan = Plan {
         generated: (args.generate > 0).then(|| (args.generate, Generator::new(args.seed))),
         vectors,
@@ -175,8 +183,11 @@ pub fn run_with(args: &Args, extra: Extra) -> Result<Outcome, Failure> {
         tell("one backend: its answers are compared with published and independent ones only");
     }
     let progress = progress_bar();
-    let matrix = engine::run(&plan, &subjects, &progress);
+    let mut matrix = engine::run(&plan, &subjects, &progress);
     progress.finish_and_clear();
+    for (name, fault) in &args.inject_fault {
+        matrix.rename(name, &format!("{name} with {}", fault.name()));
+    }
     write_reports(args, &matrix)?;
     Ok(outcome(&matrix))
 }
@@ -213,11 +224,11 @@ fn inject(mut chosen: Vec<Backend>, faults: &[(String, Fault)]) -> Result<Vec<Ba
 }
 
 fn run_drill(args: &Args) -> Result<Outcome, Failure> {
-    let all = choose(&[])?;
-    let chosen = choose(&args.backend)?;
+    let all = backends();
+    let chosen = args.backend.choose()?;
     let is_chosen = |backend: &Backend| chosen.contains(backend);
     let mut places: Vec<usize> = (0..all.len()).filter(|at| is_chosen(&all[*at])).collect();
-    if args.backend.is_empty() {
+    if !args.backend.is_given() {
         places.truncate(1);
     }
     let drill = Drill::prepare(&all, args.generate, args.seed).map_err(Failure::Usage)?;
@@ -242,36 +253,14 @@ fn outcome(matrix: &Matrix) -> Outcome {
         State::Disagree => Outcome::Disagreement,
         State::Slow => Outcome::Some,
         State::Agree => Outcome::All,
-        State::Skipped | State::Unsupported => Outcome::None,
+        State::Skipped | State::Unsupported | State::Unjudged => Outcome::None,
     }
 }
 
-/// Returns the backends of these names, or all.
-fn choose(names: &[String]) -> Result<Vec<Backend>, Failure> {
-    let all = backends();
-    if all.is_empty() {
-        return Err(Failure::usage(ssl_provider::Error::NoBackend));
-    }
-    if names.is_empty() || names.iter().any(|name| name == "all") {
-        return Ok(all);
-    }
-    let mut chosen = Vec::new();
-    for name in names {
-        let found = all.iter().find(|backend| backend.info().name == name).ok_or_else(|| {
-            let known: Vec<_> = all.iter().map(|backend| backend.info().name).collect();
-            Failure::Usage(format!("--backend {name}: choose from {}", known.join(", ")))
-        })?;
-        if chosen.contains(found) {
-            return Err(Failure::Usage(format!("--backend {name}: named twice")));
-        }
-        chosen.push(found.clone());
-    }
-    Ok(chosen)
-}
-
-fn check_outputs(args: &Args) -> Result<(), Failure> {
+fn check_outputs(args: &Args, inputs: &[Named<'_>]) -> Result<(), Failure> {
     let written = [("--junit", args.junit.as_deref()), ("--html", args.html.as_deref())];
-    let read: Vec<_> = args.vectors.iter().map(|path| ("", Some(path.as_path()))).collect();
+    let vectors = args.vectors.iter().map(|path| ("the vectors", Some(path.as_path())));
+    let read: Vec<Named<'_>> = vectors.chain(inputs.iter().copied()).collect();
     outputs::keep_apart(&written, &read)?;
     for (option, path) in written {
         outputs::check_new(option, path, args.force)?;

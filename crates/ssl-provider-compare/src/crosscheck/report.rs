@@ -29,11 +29,12 @@ pub fn text(matrix: &Matrix) -> String {
 
 /// A cell in a few characters.
 fn in_words(cell: &Cell) -> String {
-    let Cell { agree, disagree, slow, .. } = *cell;
+    let Cell { agree, disagree, slow, unjudged, .. } = *cell;
     match cell.state() {
         State::Disagree => format!("{disagree} of {} DIFFER", agree + disagree),
         State::Slow => format!("{slow} of {} slow", agree + disagree),
         State::Agree => format!("{agree} agree"),
+        State::Unjudged => format!("{unjudged} not judged"),
         State::Skipped => "skipped".to_owned(),
         State::Unsupported => "-".to_owned(),
     }
@@ -77,7 +78,7 @@ fn title(row: &RowKey) -> String {
 /// Returns the result in a line.
 pub fn summary(matrix: &Matrix) -> String {
     let total = Cell::sum(matrix.rows.values().flat_map(|row| &row.cells));
-    let Cell { agree, disagree, unsupported, skipped, slow } = total;
+    let Cell { agree, disagree, unsupported, unjudged, skipped, slow } = total;
     let mut text = format!(
         "{} questions and cases, {} backends: {agree} answers agree, {disagree} disagree, \
          {unsupported} unsupported",
@@ -86,6 +87,7 @@ pub fn summary(matrix: &Matrix) -> String {
     );
     for (count, what) in [
         (slow, "slower than the limit"),
+        (unjudged, "of one backend alone, which nothing is there to judge"),
         (skipped, "skipped without published vectors (SSL_PROVIDER_VECTORS names their folder)"),
     ] {
         if count > 0 {
@@ -132,7 +134,7 @@ pub fn junit(matrix: &Matrix) -> String {
             xml_escape(backend),
             states.len(),
             count(&[State::Disagree, State::Slow]),
-            count(&[State::Skipped, State::Unsupported]),
+            count(&[State::Skipped, State::Unsupported, State::Unjudged]),
         );
         for ((key, _), state) in matrix.rows.iter().zip(states) {
             let class = xml_escape(&format!("{backend}.{}", key.group));
@@ -141,7 +143,7 @@ pub fn junit(matrix: &Matrix) -> String {
             let _ = write!(xml, "    <testcase classname=\"{class}\" name=\"{name}\"");
             match state {
                 State::Agree => xml.push_str("/>\n"),
-                State::Skipped | State::Unsupported => {
+                State::Skipped | State::Unsupported | State::Unjudged => {
                     let _ = writeln!(xml, "><skipped message=\"{}\"/></testcase>", state.name());
                 }
                 State::Slow => {
@@ -193,14 +195,14 @@ fn class(state: State) -> &'static str {
     match state {
         State::Agree => "good",
         State::Disagree => "bad",
-        State::Slow => "unsure",
+        State::Slow | State::Unjudged => "unsure",
         State::Skipped | State::Unsupported => "quiet",
     }
 }
 
 fn table(matrix: &Matrix) -> String {
     let mut html = "<div class=\"wide\"><table id=\"matrix\">\n<tr><th>operation</th>\
-                    <th>protocol</th><th>questions</th>"
+                    <th>protocol</th><th>source</th>"
         .to_owned();
     for backend in &matrix.backends {
         // Writing to a string cannot fail.

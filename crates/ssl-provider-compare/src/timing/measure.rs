@@ -124,7 +124,8 @@ pub(crate) fn measure(request: &Request) -> Result<Report, Failure> {
             all_pairs: request.all_pairs,
         },
         subjects: Vec::new(),
-        not_measured: Vec::new(),
+        not_measured,
+        failed: Vec::new(),
     };
     let pairs = |is_control| -> usize {
         let jobs = jobs.iter().filter(|job| job.facts.is_control == is_control);
@@ -163,11 +164,10 @@ pub(crate) fn measure(request: &Request) -> Result<Report, Failure> {
         match measured {
             Ok(subject) => report.subjects.push(subject),
             Err(error) if is_elsewhere => return Err(Failure::Usage(format!("{name}: {error}"))),
-            Err(error) => not_measured.push(format!("{name}: {error}")),
+            Err(error) => report.failed.push(format!("{name}: {error}")),
         }
         report.settings.bits = bits;
     }
-    report.not_measured = not_measured;
     judge(&mut report.subjects, is_smoke);
     Ok(report)
 }

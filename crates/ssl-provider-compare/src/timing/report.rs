@@ -14,8 +14,11 @@ pub struct Report {
     pub settings: Settings,
     /// What was measured, controls included.
     pub subjects: Vec<SubjectReport>,
-    /// What was not, and why.
+    /// What this machine cannot do, and why.
     pub not_measured: Vec<String>,
+    /// What failed, and how.
+    #[serde(default)]
+    pub failed: Vec<String>,
 }
 
 /// The machine, the libraries and the time.
@@ -297,9 +300,13 @@ impl Report {
                 self.subjects.push(subject);
             }
         }
-        for line in other.not_measured {
-            if !self.not_measured.contains(&line) {
-                self.not_measured.push(line);
+        for (lines, of_other) in
+            [(&mut self.not_measured, other.not_measured), (&mut self.failed, other.failed)]
+        {
+            for line in of_other {
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
             }
         }
         Ok(())
@@ -416,6 +423,7 @@ pub(crate) mod tests {
                 ),
             ],
             not_measured: vec!["batches: the processor has no AVX-IFMA".to_owned()],
+            failed: Vec::new(),
         }
     }
 

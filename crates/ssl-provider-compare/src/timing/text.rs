@@ -66,6 +66,7 @@ pub(crate) fn summary(report: &Report) -> Vec<String> {
             .push("this program was compiled without optimisation: build it with --release".into());
     }
     lines.extend(report.not_measured.iter().map(|line| format!("not measured: {line}")));
+    lines.extend(report.failed.iter().map(|line| format!("failed: {line}")));
     let pairs = leaks + none + unsure;
     lines.push(match (leaks, unsure) {
         _ if pairs == 0 => "nothing was measured".to_owned(),

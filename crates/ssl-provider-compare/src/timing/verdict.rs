@@ -2,7 +2,7 @@
 //! rare effect of a noisy machine is one or the other. Where a planted leak is missed, nothing else
 //! can be said to be free of leaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ssl_provider_testkit::bytes::Rng;
 
@@ -235,11 +235,39 @@ impl SubjectReport {
         self.pairs.iter().find(is_artefact).map(|pair| pair.difference_ns)
     }
 
-    /// The answer of a server that came most often.
-    fn usual_answer(&self, class: &str) -> Option<&str> {
-        let class = self.classes.iter().find(|it| it.name == class)?;
-        let usual = class.answers.iter().max_by_key(|(_, count)| **count)?;
-        Some(usual.0)
+    /// The answer of a server that comes significantly more or less often to one class than to the
+    /// other: two proportions, corrected for all answers and pairs. One vulnerable host behind a
+    /// load balancer gives the revealing answer rarely.
+    fn different_answer(&self, pair: &PairReport) -> Option<String> {
+        let of_class = |name: &str| {
+            let class = self.classes.iter().find(|it| it.name == name)?;
+            let total: u64 = class.answers.values().sum();
+            (total > 0).then_some((&class.answers, total as f64))
+        };
+        let (reference, of_reference) = of_class(&pair.reference)?;
+        let (class, of_class) = of_class(&pair.class)?;
+        let texts: BTreeSet<&String> = reference.keys().chain(class.keys()).collect();
+        let tests = (texts.len() * self.pairs.len()) as f64;
+        let compared = texts.into_iter().map(|text| {
+            let count =
+                |answers: &BTreeMap<String, u64>| answers.get(text).copied().unwrap_or(0) as f64;
+            let (often, before) = (count(class), count(reference));
+            let pooled = (often + before) / (of_class + of_reference);
+            let [share, share_before] = [often / of_class, before / of_reference];
+            let variance = pooled * (1.0 - pooled) * (1.0 / of_class + 1.0 / of_reference);
+            // An answer that comes always, or to nobody, is no difference.
+            let z = if variance > 0.0 { (share - share_before) / variance.sqrt() } else { 0.0 };
+            (
+                z,
+                format!(
+                    "{text} in {:.1} % instead of {:.1} %",
+                    100.0 * share,
+                    100.0 * share_before
+                ),
+            )
+        });
+        let (z, by) = compared.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        (two_sided(z) * tests <= SIGNIFICANCE).then_some(by)
     }
 
     fn verdict(&self, pair: &PairReport, doubt: Option<&Doubt>) -> Verdict {
@@ -251,12 +279,9 @@ impl SubjectReport {
                 (true, false) => Verdict::Missed,
             };
         }
-        let answers = [&pair.reference, &pair.class].map(|it| self.usual_answer(it));
-        if let [Some(reference), Some(class)] = answers
-            && reference != class
-        {
+        if let Some(by) = self.different_answer(pair) {
             // It needs no clock.
-            return Verdict::Leak { by: format!("{class} instead of {reference}") };
+            return Verdict::Leak { by };
         }
         let is_leak = self.stands_out(pair);
         if let Some(doubt) = doubt.filter(|doubt| !is_leak || doubt.covers_leaks()) {
@@ -401,7 +426,27 @@ mod tests {
         let all = judged([control(), subject]);
         assert!(matches!(all[1].pairs[0].verdict, Verdict::NoLeak { .. }));
         let Verdict::Leak { by } = &all[1].pairs[1].verdict else { panic!() };
-        assert_eq!(by, "alert decode_error instead of alert bad_record_mac");
+        assert_eq!(by, "alert decode_error in 90.0 % instead of 0.0 %");
+    }
+
+    #[test]
+    fn a_rare_answer_leaks_and_one_that_comes_by_chance_does_not() {
+        let answers = |rare: u64| {
+            let usual = ("alert bad_record_mac".to_owned(), 1000 - rare);
+            BTreeMap::from([usual, ("no answer".to_owned(), rare)])
+        };
+        let verdict = |rare: u64| {
+            let mut subject = measure("server", false, EQUAL, 100.0);
+            for class in &mut subject.classes {
+                class.answers = answers(100);
+            }
+            subject.classes[2].answers = answers(rare);
+            judged([control(), subject])[1].pairs[1].verdict.clone()
+        };
+        assert!(matches!(verdict(110), Verdict::NoLeak { .. }));
+        for rare in [0, 250, 490] {
+            assert!(matches!(verdict(rare), Verdict::Leak { .. }), "{rare}");
+        }
     }
 
     #[test]

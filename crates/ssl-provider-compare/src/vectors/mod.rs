@@ -4,13 +4,11 @@ pub mod generate;
 pub mod verify;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use tempfile::NamedTempFile;
-
 use ssl_provider_command::exit::{Failure, Outcome, print};
+use ssl_provider_command::outputs::write_new;
 
 use self::generate::Generated;
 
@@ -105,32 +103,9 @@ fn store(files: &[Generated], out: &Path, force: bool) -> Result<usize, Failure>
     for (file, path) in &changed {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(|error| not_usable(folder, &error))?;
-        write(file, folder, path)?;
+        write_new(path, file.contents.as_bytes(), true)?;
     }
     Ok(changed.len())
-}
-
-/// Writes a file that is complete or not there.
-fn write(file: &Generated, folder: &Path, path: &Path) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::Write(format!("cannot write {}: {error}", path.display()));
-    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
-    new.write_all(file.contents.as_bytes()).map_err(failed)?;
-    readable_by_all(&new).map_err(failed)?;
-    new.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// Vectors are public; a temporary file is not, by default.
-#[cfg(unix)]
-fn readable_by_all(file: &NamedTempFile) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &NamedTempFile) -> std::io::Result<()> {
-    Ok(())
 }
 
 fn not_usable(path: &Path, error: &std::io::Error) -> Failure {

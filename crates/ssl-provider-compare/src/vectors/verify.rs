@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use ssl_provider_command::backend_choice::BackendArgs;
+use ssl_provider_command::backend_choice::SomeBackendsArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print};
 use ssl_provider_command::table::Table;
 use ssl_provider_testkit::corpus::AnyFile;
@@ -23,7 +23,7 @@ pub struct Args {
 
     /// The backends.
     #[command(flatten)]
-    pub backend: BackendArgs,
+    pub backend: SomeBackendsArgs,
 
     /// Print JSON: an array with an object for each backend, file and type of group
     #[arg(long)]
@@ -44,7 +44,7 @@ Exit codes:
 
 Examples:
   sslprov vectors verify
-  sslprov vectors verify vectors --backend all --json | jq '.[] | select(.failed > 0)'";
+  sslprov vectors verify vectors --json | jq '.[] | select(.failed > 0)'";
 
 /// The tests of one type in one file on one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -12,6 +12,9 @@ pub enum Verdict {
     Disagrees,
     /// The backend does not support what was asked.
     Unsupported,
+    /// Nobody can say: no other backend supports it, no answer is published, and no arithmetic of
+    /// the test kit knows it.
+    Unjudged,
 }
 
 /// The answers of several backends to one question.
@@ -38,16 +41,24 @@ impl Comparison {
     pub fn judge(answers: Vec<Answer>, vector: &Vector) -> Self {
         let supporting: Vec<&Answer> =
             answers.iter().filter(|answer| answer.is_supported()).collect();
+        // A panic is never right, also where all backends share it.
+        let sound: Vec<&Answer> = supporting
+            .iter()
+            .copied()
+            .filter(|answer| !matches!(answer, Answer::Defect(_)))
+            .collect();
         let all_agree = supporting.windows(2).all(|pair| pair[0] == pair[1]);
         let (question, expected) = (&vector.question, vector.expected.clone());
         let needs_reference = question.is_reference_cheap() || !all_agree || supporting.len() < 2;
         let right = expected
             .or_else(|| needs_reference.then(|| question.reference()).flatten())
-            .or_else(|| most_given(&supporting).cloned());
+            .or_else(|| (supporting.len() > 1).then(|| most_given(&sound).cloned()).flatten());
         let verdicts = answers
             .iter()
             .map(|answer| match answer {
                 Answer::Unsupported => Verdict::Unsupported,
+                Answer::Defect(_) => Verdict::Disagrees,
+                _ if right.is_none() && supporting.len() == 1 => Verdict::Unjudged,
                 answer if Some(answer) == right.as_ref() => Verdict::Agrees,
                 _ => Verdict::Disagrees,
             })
@@ -116,13 +127,14 @@ pub fn as_test(vector: &Vector) -> String {
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join("_");
-    let json = vector.to_json();
+    // Escaped as Rust strings: a file of vectors cannot write code into the test.
+    let (what, json) = (format!("{:?}", vector.name), format!("{:?}", vector.to_json()));
     format!(
-        "// {}\n#[test]\nfn regression_of_{name}() {{\n    let vector = \
-         ssl_provider_testkit::question::Vector::from_json(\n        r##\"{json}\"##,\n    );\n    \
-         let vector = vector.expect(\"JSON of the cross-check\");\n    for backend in \
-         ssl_provider::backends() {{\n        vector.check(&backend);\n    }}\n}}\n",
-        vector.name
+        "// {what}\n#[test]\nfn regression_of_{name}() {{\n    let vector = \
+         ssl_provider_testkit::question::Vector::from_json(\n        {json},\n    );\n    let \
+         vector = vector.expect(\"JSON of the cross-check\");\n    let backends = \
+         ssl_provider::backends();\n    for backend in &backends {{\n        \
+         vector.check(backend, &backends);\n    }}\n}}\n"
     )
 }
 
@@ -151,6 +163,18 @@ mod tests {
         assert_eq!(verdicts(answers(), None), [Agrees, Agrees, Disagrees, Unsupported]);
         let expected = Some(bytes(2));
         assert_eq!(verdicts(answers(), expected), [Disagrees, Disagrees, Agrees, Unsupported]);
+    }
+
+    #[test]
+    fn a_panic_is_never_right_and_a_lone_answer_is_not_judged() {
+        let panicked = || Answer::Defect("panicked: index out of bounds".to_owned());
+        assert_eq!(verdicts(vec![panicked(), panicked()], None), [Verdict::Disagrees; 2]);
+        let all = verdicts(vec![panicked(), bytes(1), bytes(1)], None);
+        assert_eq!(all, [Verdict::Disagrees, Verdict::Agrees, Verdict::Agrees]);
+        let lone = verdicts(vec![bytes(1), Answer::Unsupported], None);
+        assert_eq!(lone, [Verdict::Unjudged, Verdict::Unsupported]);
+        let judged = verdicts(vec![bytes(1), Answer::Unsupported], Some(bytes(1)));
+        assert_eq!(judged, [Verdict::Agrees, Verdict::Unsupported]);
     }
 
     #[test]

@@ -80,6 +80,9 @@ const KINDS_OF_QUESTIONS: &[(usize, Make)] = &[
 ];
 
 impl Generator {
+    /// The seed of whoever names none.
+    pub const DEFAULT_SEED: u64 = 0x5353_4c49_4d4b;
+
     /// Returns the generator of a seed.
     pub fn new(seed: u64) -> Self {
         let keys = vec![
@@ -447,7 +450,7 @@ impl Generator {
         let in_turn = makers.iter().cycle().skip(first).take(makers.len());
         let mut keyed = in_turn.map(|maker| maker.backend().record_ciphers().aead(cipher, &key));
         if let Some(Ok(maker)) = keyed.find(Result::is_ok) {
-            // A maker that fails leaves a text that does not open: a question all the same.
+            // A maker that fails leaves a text that fails authentication: a question all the same.
             _ = maker.seal(&nonce, &aad, &mut text, &mut tag);
         }
         let what = match rng.below(4) {

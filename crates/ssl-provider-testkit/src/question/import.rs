@@ -100,7 +100,7 @@ impl ImportMasterKey {
         }
         // Shorter keys are refused.
         let key = self.key.parts().filter(|key| key.modulus().bits() >= 1024)?;
-        // A ciphertext that is none is rejected like a bad block.
+        // An invalid ciphertext (wrong length, or >= n) is rejected like bad padding.
         let number = num_bigint::BigUint::from_bytes_be(&self.ciphertext);
         let is_one = self.ciphertext.len() == key.len() && number < *key.modulus();
         let block = is_one.then(|| private_operation(&key, &self.ciphertext));
@@ -179,7 +179,7 @@ impl Kind for ImportMasterKey {
     }
 
     fn is_reference_cheap(&self) -> bool {
-        self.ciphertext.len() <= 128
+        self.ciphertext.len() <= 256
     }
 
     fn smaller(&self) -> Vec<Self> {

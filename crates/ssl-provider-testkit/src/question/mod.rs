@@ -46,12 +46,18 @@ pub use self::text::{Bytes, Hex16, Key};
 use crate::exchange::open;
 
 /// A backend that is asked, opened under [`POLICY`](crate::exchange::POLICY).
-#[derive(Debug)]
 pub struct Subject {
     provider: Provider,
     /// Keys that it has loaded, so that a thousand questions about a key load it once.
     private_keys: Mutex<HashMap<Key, Arc<PrivateKey>>>,
     signing_keys: Mutex<HashMap<Bytes, Arc<SigningKey>>>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its keys may be somebody's.
+        f.debug_struct("Subject").field("backend", &self.name()).finish_non_exhaustive()
+    }
 }
 
 impl Subject {
@@ -240,8 +246,9 @@ macro_rules! questions {
                 match self { $(Self::$kind(question) => question.ask(subject, peers),)* }
             }
 
-            /// Returns the answer by code that shares nothing with the backends, where there is
-            /// any.
+            /// Returns the answer by independent arithmetic, where there is any. Its hashes are
+            /// those of RustCrypto's crates, which the rustcrypto backend uses too; all else
+            /// shares nothing with the backends.
             pub fn reference(&self) -> Option<Answer> {
                 match self { $(Self::$kind(question) => question.reference(),)* }
             }
@@ -359,13 +366,17 @@ impl Vector {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Asserts that a backend that supports what is asked gives the expected answer.
+    /// Asserts that a backend that supports what is asked gives the expected answer. What differs
+    /// each time is judged by `peers`, other backends, where there are any.
     ///
     /// # Panics
     ///
     /// Panics when it does not, and for a vector without an expected answer.
-    pub fn check(&self, backend: &Backend) {
-        let answer = self.question.ask(&Subject::new(backend), &[]);
+    pub fn check(&self, backend: &Backend, peers: &[Backend]) {
+        let peers = peers.iter().filter(|peer| *peer != backend);
+        let peers: Vec<Subject> = peers.map(Subject::new).collect();
+        let peers: Vec<&Subject> = peers.iter().collect();
+        let answer = self.question.ask(&Subject::new(backend), &peers);
         if answer.is_supported() {
             assert_eq!(Some(answer), self.expected, "{}: {}", backend.info().name, self.name);
         }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use ssl_provider_core::{Operation, SignatureAlgorithm, SignatureScheme};
 
 use super::{
-    Answer, Bytes, Kind, Subject, accepted_by_most, announces, smaller_bytes, text, with_each,
+    Answer, Bytes, Key, Kind, Subject, accepted_by_most, announces, smaller_bytes, text, with_each,
     zeroed_bytes,
 };
+use crate::signature::{encoded, sign_block};
 
 /// A signature over a digest that is verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +89,16 @@ impl Kind for Sign {
         let (public_key, digest) = (self.public_key.clone(), self.digest.clone());
         let verify = Verify { public_key, scheme: self.scheme, digest, signature };
         accepted_by_most(subject, peers, |peer| verify.ask(peer, &[]))
+    }
+
+    /// A signature of PKCS#1 v1.5 has one right value.
+    fn reference(&self) -> Option<Answer> {
+        let is_pkcs1 = self.scheme.algorithm() == SignatureAlgorithm::RsaPkcs1;
+        let fits = self.scheme.digest_len() == Some(self.digest.len());
+        let key = Key::Der(self.private_key.clone()).parts();
+        let key = key.filter(|key| is_pkcs1 && fits && (128..=256).contains(&key.len()))?;
+        let block = encoded(self.scheme, &self.digest, key.len());
+        Some(Answer::Bytes(sign_block(&key, &block).into()))
     }
 
     fn smaller(&self) -> Vec<Self> {

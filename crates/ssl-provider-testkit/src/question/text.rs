@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,10 +13,10 @@ use ssl_provider_core::{
 
 use crate::rsa_key::TestKey;
 
-/// A byte string; in JSON, hex.
+/// A byte string; in JSON, hex. Clones share it: a thousand questions about a key hold it once.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Bytes(Vec<u8>);
+pub struct Bytes(Arc<[u8]>);
 
 impl Deref for Bytes {
     type Target = [u8];
@@ -27,13 +28,13 @@ impl Deref for Bytes {
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 }
 
 impl<const N: usize> From<[u8; N]> for Bytes {
     fn from(bytes: [u8; N]) -> Self {
-        Self(bytes.to_vec())
+        Self(bytes.into())
     }
 }
 
@@ -48,7 +49,7 @@ impl TryFrom<String> for Bytes {
 
     fn try_from(text: String) -> Result<Self, String> {
         let decoded = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
-        decoded.map(Self).map_err(|error| format!("expected hex, got {text:.40?}: {error}"))
+        decoded.map(Self::from).map_err(|error| format!("expected hex, got {text:.40?}: {error}"))
     }
 }
 
@@ -179,7 +180,8 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => f.write_str(name),
-            Self::Der(der) => write!(f, "{der:?}"),
+            // It may be somebody's.
+            Self::Der(_) => f.write_str("a key in DER"),
         }
     }
 }
