@@ -78,9 +78,9 @@ fn a_planted_fault_turns_its_cells_red_in_every_report_and_no_others() {
     let with_fault = format!("{} with hash-sha384-is-sha512", first());
     assert!(red.contains(&(with_fault.clone(), "SHA-384".to_owned())), "{red:?}");
     for (backend, operation) in &red {
-        // The hash by itself is in the transcript of Finished, and in MACs of records.
+        // The hash by itself is that of the transcript, and in MACs of records.
         assert_eq!(*backend, with_fault);
-        let hashes = ["SHA-384", "Finished"].contains(&operation.as_str());
+        let hashes = ["SHA-384", "Finished", "handshake hash"].contains(&operation.as_str());
         assert!(hashes || operation.contains("of records"), "{operation}");
     }
 
@@ -202,10 +202,12 @@ fn arguments_that_are_not_usable_are_named() {
     let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let fault = format!("{}:no-such-fault", first());
     for (arguments, expected) in [
-        (vec!["--backend", "nss"], "choose from"),
+        (vec!["--backend", "nss"], "choose one of"),
         (vec!["--inject-fault", &fault], "--list-faults"),
         (vec!["--inject-fault", "nss:random-is-zero"], "choose from"),
         (vec!["--html", &text(&existing)], "--force"),
+        (vec!["--html", &text(&bad), "--force", &text(&bad)], "the vectors"),
+        (vec!["--html", &text(&bad), "--force", "--key", &text(&bad)], "--key"),
         (vec!["--html", "no/such/folder/report.html"], "folder"),
         (vec![&text(&bad)], "unknown variant `guess`"),
         (vec![&text(folder.path().join("missing.json").as_path())], "missing.json"),
