@@ -75,11 +75,6 @@ impl Copy {
     /// Keeps tests with a flag that no test before them has in a group like theirs.
     fn of_the_corpus() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("schema")).unwrap();
-        for name in json_files(&corpus().join("schema")) {
-            let schema = Path::new("schema").join(name);
-            fs::copy(corpus().join(&schema), folder.path().join(&schema)).unwrap();
-        }
         for name in FILES {
             let text = fs::read_to_string(corpus().join(name)).unwrap();
             let mut file: Value = serde_json::from_str(&text).unwrap();
