@@ -7,6 +7,9 @@ use crate::command::Run;
 use crate::features::all_of_facade;
 use crate::workspace::Workspace;
 
+/// The driver of the targets.
+const PROGRAM: &str = "ssl-provider-fuzz";
+
 /// The seconds that CI spends on all targets together.
 const SMOKE: u32 = 20;
 
@@ -16,9 +19,12 @@ const SMOKE: u32 = 20;
 ///
 /// Fails when an input makes a target panic or hang; the input is kept.
 pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> {
-    // The dev profile checks for overflows, and compiles the crypto with optimisation.
-    Run::cargo("run")
-        .args(["--quiet", "--package", "ssl-provider-fuzz", "--features", &all_of_facade(), "--"])
+    // The dev profile checks for overflows, and compiles the crypto with optimisation. Built with the
+    // workspace, it shares what the tests have built.
+    Run::cargo("build")
+        .args(["--quiet", "--workspace", "--bin", PROGRAM, "--features", &all_of_facade()])
+        .run(workspace)?;
+    Run::new(workspace.target("debug").join(PROGRAM))
         .args(["--seconds", &seconds.to_string(), "--seed", &seed.to_string(), "--failures"])
         .args([workspace.target("fuzz")])
         .run(workspace)

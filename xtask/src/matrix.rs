@@ -35,10 +35,16 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent) -> Result<()> {
     let sets = sets(openssl, extent == Extent::Vendored);
     for (number, set) in sets.iter().enumerate() {
         println!("--- feature set {} of {}: {}", number + 1, sets.len(), set.name);
+        // The tests of sets whose tests are not run are not compiled either.
+        let has_tests = set.backends.iter().all(|backend| *backend == OF_SMOKE);
+        let is_whole = extent != Extent::Smoke || has_tests || set.backends == BACKENDS;
+        let targets: &[&str] = if is_whole { &["--all-targets"] } else { &["--lib", "--bins"] };
         for package in ["ssl-provider", "ssl-provider-cli"] {
             // Clippy includes the compiler's warnings, and shares its results with the clippy step.
+            let targets = if package == "ssl-provider" && !is_whole { &["--lib"] } else { targets };
             set.cargo("clippy", package)
-                .args(["--all-targets", "--", "-D", "warnings"])
+                .args(targets)
+                .args(["--", "-D", "warnings"])
                 .run(workspace)?;
         }
         if set.backends == BACKENDS {
