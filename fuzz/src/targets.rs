@@ -296,8 +296,8 @@ pub fn public_key(input: &[u8]) {
     }
 }
 
-/// A file of vectors, as `sslprov crosscheck` reads it. Every question in it has an answer, which is
-/// that of independent arithmetic where there is any.
+/// A file of vectors, as `sslprov crosscheck` reads it. Every question in it has an answer, which
+/// is that of independent arithmetic where there is any.
 pub fn vectors(input: &[u8]) {
     static SUBJECT: LazyLock<Subject> =
         LazyLock::new(|| Subject::new(&default_backend().expect("backends are compiled in")));

@@ -19,8 +19,8 @@ const SMOKE: u32 = 20;
 ///
 /// Fails when an input makes a target panic or hang; the input is kept.
 pub(crate) fn run(workspace: &Workspace, seconds: u32, seed: u64) -> Result<()> {
-    // The dev profile checks for overflows, and compiles the crypto with optimisation. Built with the
-    // workspace, it shares what the tests have built.
+    // The dev profile checks for overflows, and compiles the crypto with optimisation. Built with
+    // the workspace, it shares what the tests have built.
     Run::cargo("build")
         .args(["--quiet", "--workspace", "--bin", PROGRAM, "--features", &all_of_facade()])
         .run(workspace)?;

@@ -98,8 +98,8 @@ pub fn tell(text: impl fmt::Display) {
     show(format_args!("{}: {text}", program()));
 }
 
-/// Returns the name of the program as it was called: `sslprov`, or that of whoever has these commands
-/// in a program of their own.
+/// Returns the name of the program as it was called: `sslprov`, or that of whoever has these
+/// commands in a program of their own.
 pub fn program() -> String {
     let called = std::env::args_os().next();
     let name = called.as_ref().and_then(|path| std::path::Path::new(path).file_stem());
