@@ -297,7 +297,7 @@ pub fn public_key(input: &[u8]) {
 }
 
 /// A file of vectors, as `sslprov crosscheck` reads it. Every question in it has an answer, which
-/// is that of independent arithmetic where there is any.
+/// is that of independent arithmetic where both have one.
 pub fn vectors(input: &[u8]) {
     static SUBJECT: LazyLock<Subject> =
         LazyLock::new(|| Subject::new(&default_backend().expect("backends are compiled in")));
@@ -309,8 +309,9 @@ pub fn vectors(input: &[u8]) {
         assert_eq!(Vector::from_json(&vector.to_json()).ok().as_ref(), Some(&vector));
         let answer = vector.question.ask(&SUBJECT, &[]);
         assert!(!matches!(answer, Answer::Defect(_)), "{answer}: {}", vector.to_json());
-        let reference = vector.question.reference().filter(|_| answer.is_supported());
-        if let Some(right) = reference {
+        // A backend may refuse what plain arithmetic does not: keys of odd lengths, for one.
+        let right = vector.question.reference().filter(|_| matches!(answer, Answer::Bytes(_)));
+        if let Some(right) = right {
             assert_eq!(answer, right, "{}", vector.to_json());
         }
     }

@@ -36,7 +36,8 @@ impl Kind for Rc4 {
 
     /// The key schedule and the generator as they are published; nothing secret is here.
     fn reference(&self) -> Option<Answer> {
-        if self.key.is_empty() {
+        // Backends take no other keys.
+        if self.key.len() != 16 {
             return None;
         }
         let mut state: [u8; 256] = crate::bytes::counting(0);

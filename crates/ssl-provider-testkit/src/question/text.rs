@@ -5,13 +5,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use num_bigint::BigUint;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssl_provider_core::{
     AeadAlgorithm, CbcAlgorithm, CipherSuite, CipherSuiteInfo, HashAlgorithm, PrfAlgorithm,
     ProtocolVersion, SignatureScheme,
 };
 
-use crate::rsa_key::TestKey;
+use crate::rsa_key::{KeyParts, TestKey};
 
 /// A byte string; in JSON, hex. Clones share it: a thousand questions about a key hold it once.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,7 +140,7 @@ impl Key {
             Self::Named(name) => TestKey::all().into_iter().find(|key| key.name == *name),
             Self::Der(der) => {
                 ssl_provider_core::RsaPrivateKeyDer::from_der(der).ok()?;
-                Some(TestKey::from_der("key", der))
+                Some(TestKey::from_der("key", der)).filter(|key| is_consistent(&key.parts()))
             }
         }
     }
@@ -151,6 +152,22 @@ impl Key {
             Self::Der(der) => der.to_vec(),
         }
     }
+}
+
+/// Whether the parts of a key belong together; backends refuse others, and arithmetic with them
+/// means nothing.
+fn is_consistent(key: &KeyParts) -> bool {
+    let one = BigUint::from(1_u8);
+    if key.p <= one || key.q <= one || &key.p * &key.q != key.n {
+        return false;
+    }
+    let (p1, q1) = (&key.p - 1_u8, &key.q - 1_u8);
+    let product = &key.e * &key.d;
+    &product % &p1 == one
+        && product % &q1 == one
+        && &key.d % p1 == key.dp
+        && &key.d % q1 == key.dq
+        && &key.q * &key.qinv % &key.p == one
 }
 
 impl From<Key> for String {
