@@ -14,7 +14,7 @@ use serde::Serialize;
 use ssl_provider::Backend;
 use ssl_provider_command::table::Table;
 use ssl_provider_testkit::fault::{self, Fault};
-use ssl_provider_testkit::question::compare::Comparison;
+use ssl_provider_testkit::question::compare::{Comparison, ask};
 use ssl_provider_testkit::question::generate::Generator;
 use ssl_provider_testkit::question::{Answer, Question, Subject, Vector};
 use ssl_provider_testkit::{cases, run as run_case};
@@ -130,6 +130,7 @@ impl Drill {
                 Subject::new(if at == place { injected.backend() } else { backend })
             })
             .collect();
+        let subjects: Vec<&Subject> = subjects.iter().collect();
         let mut found_by_questions: BTreeMap<String, usize> = BTreeMap::new();
         let mut touched = 0;
         for (vector, (right, is_judged)) in self.vectors.iter().zip(&self.answers) {
@@ -139,10 +140,8 @@ impl Drill {
                 if at != place && !is_judged {
                     continue;
                 }
-                let peers: Vec<&Subject> =
-                    subjects.iter().enumerate().filter(|it| it.0 != at).map(|it| it.1).collect();
                 let before = injected.changes();
-                let answer = vector.question.ask(&subjects[at], &peers);
+                let answer = ask(&vector.question, &subjects, at);
                 let is_touched = injected.changes() != before;
                 touched += usize::from(is_touched && at == place);
                 let is_right = !answer.is_supported() || Some(&answer) == right.as_ref();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use ssl_provider::HashAlgorithm;
 use ssl_provider_testkit::bytes::to_hex;
-use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, shrink};
+use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, ask, shrink};
 use ssl_provider_testkit::question::generate::Generator;
 use ssl_provider_testkit::question::{Answer, Subject, Vector};
 use ssl_provider_testkit::{Case, cases, reference, run as run_case};
@@ -149,12 +149,10 @@ impl Collected<'_> {
         let row = RowKey { group: group.to_owned(), operation, protocol };
         let mut slow = vec![false; self.subjects.len()];
         let mut answers = Vec::new();
-        for (at, subject) in self.subjects.iter().enumerate() {
-            let others = self.subjects.iter().enumerate().filter(|(other, _)| *other != at);
-            let peers: Vec<&Subject> = others.map(|(_, subject)| *subject).collect();
+        for (at, slow) in slow.iter_mut().enumerate() {
             let start = Instant::now();
-            answers.push(vector.question.ask(subject, &peers));
-            slow[at] = start.elapsed() > self.plan.limit;
+            answers.push(ask(&vector.question, self.subjects, at));
+            *slow = start.elapsed() > self.plan.limit;
         }
         let comparison = Comparison::judge(answers, vector);
         let cells: Vec<Cell> = comparison

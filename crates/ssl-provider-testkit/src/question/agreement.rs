@@ -4,11 +4,11 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 use ssl_provider_core::backend::AgreementKey;
 use ssl_provider_core::{
-    CipherSuite, DhParameters, Error, FfdheGroup, Group, MasterKey, NamedCurve, ParameterList,
-    ProtocolVersion, Side,
+    CipherSuite, DhParameters, Error, FfdheGroup, Group, MasterKey, NamedCurve, ProtocolVersion,
+    Side,
 };
 
-use super::import::referred;
+use super::import::{parameters, referred, secret};
 use super::master_key::Referred;
 use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, with_each, zeroed_bytes};
 use crate::{curve, group};
@@ -285,24 +285,15 @@ pub struct AgreeMasterKey {
 
 impl AgreeMasterKey {
     pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
-        let random = |bytes: &Bytes| {
-            bytes[..].try_into().map_err(|_| Error::InvalidParameter("random: expected 32 bytes"))
-        };
-        let mut list = ParameterList::new()
-            .client_random(random(&self.client_random)?)
-            .server_random(random(&self.server_random)?);
-        if let Some(hash) = &self.session_hash {
-            list = list.session_hash(hash)?;
-        }
+        let (client, server) = (Some(&self.client_random), Some(&self.server_random));
+        let list = parameters(client, server, self.session_hash.as_ref())?;
         let (group, key) = self.agreement.load(subject)?;
         let peer = group.public_key(&self.agreement.public_key)?;
         let key = subject.provider().ephemeral_key_of(group, key)?;
         let (version, suite) = (self.protocol.into(), self.suite.into());
         subject.provider().generate_master_key(key, &peer, version, suite, &list, Side::Server)
     }
-}
 
-impl AgreeMasterKey {
     pub(super) fn referred(&self) -> Option<Referred> {
         let (group, secret) = self.agreement.shared_secret()?;
         let premaster = &secret[group::stripped_zeros(&group, &secret)..];
@@ -335,10 +326,7 @@ impl Kind for AgreeMasterKey {
     }
 
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        let secret = self
-            .master_key(subject)
-            .and_then(|key| Ok(key.secret_for_key_log()?.expose().to_vec()));
-        Answer::of(secret, |secret| secret)
+        Answer::of(self.master_key(subject).and_then(|key| secret(&key)), |secret| secret)
     }
 
     fn reference(&self) -> Option<Answer> {

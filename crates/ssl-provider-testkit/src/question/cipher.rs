@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use ssl_provider_core::backend::NONCE_LEN;
 use ssl_provider_core::{AeadAlgorithm, CbcAlgorithm, Error};
 
-use super::{Answer, Bytes, Kind, Subject, smaller_bytes, text, with_each, zeroed_bytes};
+use super::{
+    Answer, Bytes, Kind, Subject, smaller_bytes, text, with_each, without_each, zeroed_bytes,
+};
 
 /// RC4 over texts one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,11 +66,7 @@ impl Kind for Rc4 {
     }
 
     fn smaller(&self) -> Vec<Self> {
-        let fewer = (0..self.texts.len()).map(|at| {
-            let mut fewer = self.clone();
-            fewer.texts.remove(at);
-            fewer
-        });
+        let fewer = with_each(self, without_each(&self.texts), |it, texts| it.texts = texts);
         let shorter = self.texts.iter().enumerate().flat_map(|(at, text)| {
             with_each(self, smaller_bytes(text), move |it, text| it.texts[at] = text)
         });

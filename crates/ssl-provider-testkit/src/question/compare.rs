@@ -72,8 +72,8 @@ impl Comparison {
     }
 }
 
-/// Asks one of the backends; the others judge what differs each time.
-fn ask(question: &Question, subjects: &[&Subject], at: usize) -> Answer {
+/// Asks the backend at this place; the others judge what differs each time.
+pub fn ask(question: &Question, subjects: &[&Subject], at: usize) -> Answer {
     let others = subjects.iter().enumerate().filter(|(other, _)| *other != at);
     let peers: Vec<&Subject> = others.map(|(_, subject)| *subject).collect();
     question.ask(subjects[at], &peers)

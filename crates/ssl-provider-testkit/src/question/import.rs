@@ -57,14 +57,12 @@ impl ImportMasterKey {
     }
 
     pub(super) fn parameters(&self) -> Result<ParameterList, Error> {
-        let mut list = randoms(self.client_random.as_ref(), self.server_random.as_ref())?;
-        if let Some(version) = self.client_version {
-            list = list.highest_version(version.into());
-        }
-        match &self.session_hash {
-            Some(hash) => list.session_hash(hash),
-            None => Ok(list),
-        }
+        let (client, server) = (self.client_random.as_ref(), self.server_random.as_ref());
+        let list = parameters(client, server, self.session_hash.as_ref())?;
+        Ok(match self.client_version {
+            Some(version) => list.highest_version(version.into()),
+            None => list,
+        })
     }
 
     pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
@@ -140,6 +138,19 @@ impl ImportMasterKey {
     }
 }
 
+/// Returns the parameter list of randoms and a session hash, whichever there are.
+pub(super) fn parameters(
+    client_random: Option<&Bytes>,
+    server_random: Option<&Bytes>,
+    session_hash: Option<&Bytes>,
+) -> Result<ParameterList, Error> {
+    let list = randoms(client_random, server_random)?;
+    match session_hash {
+        Some(hash) => list.session_hash(hash),
+        None => Ok(list),
+    }
+}
+
 pub(super) fn randoms(
     client: Option<&Bytes>,
     server: Option<&Bytes>,
@@ -208,11 +219,8 @@ pub struct Psk {
 
 impl Psk {
     pub(super) fn master_key(&self, subject: &Subject) -> Result<MasterKey, Error> {
-        let list = randoms(Some(&self.client_random), Some(&self.server_random))?;
-        let list = match &self.session_hash {
-            Some(hash) => list.session_hash(hash)?,
-            None => list,
-        };
+        let (client, server) = (Some(&self.client_random), Some(&self.server_random));
+        let list = parameters(client, server, self.session_hash.as_ref())?;
         let (version, suite) = (self.protocol.into(), self.suite.into());
         let provider = subject.provider();
         provider.generate_psk_master_key(&self.psk, version, suite, &list, Side::Server)

@@ -9,7 +9,7 @@ use ssl_provider_core::{
 
 use super::agreement::AgreeMasterKey;
 use super::import::{ImportMasterKey, Psk, randoms};
-use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, text, with_each};
+use super::{Answer, Bytes, Hex16, Kind, Subject, smaller_bytes, text, with_each, without_each};
 use crate::cases::handshakes::expected_verify_data;
 use crate::exchange::{PROTOCOLS, concatenated};
 use crate::reference;
@@ -209,11 +209,8 @@ impl Kind for Finished {
     }
 
     fn smaller(&self) -> Vec<Self> {
-        let fewer = (0..self.messages.len()).map(|at| {
-            let mut fewer = self.clone();
-            fewer.messages.remove(at);
-            fewer
-        });
+        let lists = without_each(&self.messages);
+        let fewer = with_each(self, lists, |it, messages| it.messages = messages);
         let exchanges = self.exchange.smaller();
         fewer.chain(with_each(self, exchanges, |it, exchange| it.exchange = exchange)).collect()
     }
@@ -260,11 +257,8 @@ impl Kind for HandshakeHash {
     }
 
     fn smaller(&self) -> Vec<Self> {
-        let fewer = (0..self.messages.len()).map(|at| {
-            let mut fewer = self.clone();
-            fewer.messages.remove(at);
-            fewer
-        });
+        let lists = without_each(&self.messages);
+        let fewer = with_each(self, lists, |it, messages| it.messages = messages);
         fewer.collect()
     }
 }

@@ -438,6 +438,12 @@ fn zeroed_bytes(bytes: &Bytes) -> Vec<Bytes> {
     changed.collect()
 }
 
+/// Returns the lists with one item less.
+fn without_each<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    let without = |at: usize| [&items[..at], &items[at + 1..]].concat();
+    (0..items.len()).map(without).collect()
+}
+
 /// Returns variants of `whole` in which `field` is one of `values`.
 fn with_each<T: Clone, V>(
     whole: &T,
