@@ -48,8 +48,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         // With any Python: help needs no package.
         return Run::new("python3").args(["tests/attack/run.py", "--help"]).run(workspace);
     }
-    let scans = !has(&["--smoke", "--planted"]);
-    let requirements = if scans { &[REQUIREMENTS, SCANNERS][..] } else { &[REQUIREMENTS] };
+    let is_short = has(&["--smoke", "--planted"]);
+    let requirements = if is_short { &[REQUIREMENTS][..] } else { &[REQUIREMENTS, SCANNERS] };
     let python = python::prepare(workspace, requirements)?;
     if !has(&["--planted", "--openssl"]) {
         Run::cargo("build")
@@ -60,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .args(["tests/attack/run.py", "--sslprov"])
         .args([workspace.target("debug").join("sslprov")]);
     if !has(&["--openssl", "--key-server"]) && is_installed("gcc") {
-        let server = capi::server_to_attack(workspace, has(&["--smoke"]))?;
+        let server = capi::server_to_attack(workspace, is_short)?;
         run = run.args(["--c-server"]).args([server]);
     }
     run.args(arguments).run(workspace)

@@ -55,7 +55,7 @@ const STEPS: [Step; 29] = [
 ///
 /// Names the steps that failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let mut table = Vec::new();
+    let (mut table, mut failed) = (Vec::new(), Vec::new());
     for (name, step) in STEPS {
         println!("\n=== {name}");
         let start = Instant::now();
@@ -64,10 +64,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             println!("{name} FAILED: {error:#}");
         }
         table.push(Row { name, took: start.elapsed(), passed: outcome.is_ok() });
+        failed.extend(outcome.err().map(|error| format!("\n{name}: {error:#}")));
     }
     println!("\n{}", render(&table));
-    let failed: Vec<_> = table.iter().filter(|row| !row.passed).map(|row| row.name).collect();
-    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    // Again, for whoever sees the end of the output only.
+    ensure!(failed.is_empty(), "these steps failed:{}", failed.concat());
     println!("all {} steps passed", table.len());
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -15,6 +15,9 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::workspace::Workspace;
+
+/// About how many bytes of a command's output are repeated in an error.
+const REPEATED: usize = 8 << 10;
 
 /// A command to run.
 #[derive(Debug, Default)]
@@ -64,6 +67,35 @@ impl Run {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let status = self.command(workspace).status().map_err(|error| self.not_started(error))?;
         self.check(status)
+    }
+
+    /// Runs the command like [`Run::run`], and repeats the lines of its standard output that
+    /// `matters` picks in the error.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program is missing or exits with anything but 0.
+    pub(crate) fn run_and_repeat(
+        self,
+        workspace: &Workspace,
+        mut matters: impl FnMut(&str) -> bool,
+    ) -> Result<()> {
+        let mut child = self
+            .command(workspace)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| self.not_started(error))?;
+        let mut kept = String::new();
+        for line in BufReader::new(child.stdout.take().expect("it is piped")).split(b'\n') {
+            let line = line.context("cannot read what the command prints")?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            if matters(&line) && kept.len() < REPEATED {
+                kept.extend(["\n", &line]);
+            }
+        }
+        let status = child.wait().context("cannot wait for the command")?;
+        self.check(status).map_err(|error| anyhow!("{error}{kept}"))
     }
 
     /// Runs the command and returns its standard output.

@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("backends under test: {}", BACKENDS.join(", "));
     with_expectations(Run::cargo("test"), workspace, &BACKENDS)
         .args(["--workspace", "--no-fail-fast", "--features", &all_of_facade()])
-        .run(workspace)?;
+        .run_and_repeat(workspace, failures())?;
     // Has an allocator of its own, so the library must not have one; the benchmarks ask for it. Of
     // the whole workspace otherwise, so that most is built already, with the same features.
     let printed = with_expectations(Run::cargo("test"), workspace, &BACKENDS)
@@ -30,6 +30,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     ensure!(printed.contains(" 1 passed"), "the library has an allocator: no_memory did not run");
     println!("all tests passed on {}", BACKENDS.join(", "));
     Ok(())
+}
+
+/// Picks what a test program prints of the tests that failed, with the program's name.
+fn failures() -> impl FnMut(&str) -> bool {
+    let mut within = false;
+    move |line| {
+        within = (within || line == "failures:") && !line.starts_with("test result:");
+        within && !line.is_empty()
+    }
 }
 
 /// Tells the tests which backends must answer, what the processor has, and where the third-party
@@ -100,4 +109,18 @@ pub(crate) fn find_vectors(workspace: &Workspace) -> Option<OsString> {
             (false, false) => None,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_picked_from_the_output_of_tests() {
+        let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n\
+                      ---- b stdout ----\nwhy\n\nfailures:\n    b\n\ntest result: FAILED. 1\nrunning";
+        let mut picks = failures();
+        let picked: Vec<&str> = output.lines().filter(|line| picks(line)).collect();
+        assert_eq!(picked, ["failures:", "---- b stdout ----", "why", "failures:", "    b"]);
+    }
 }

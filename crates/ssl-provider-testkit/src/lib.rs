@@ -30,7 +30,10 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 // For `conformance_tests!`.
 #[doc(hidden)]
@@ -122,12 +125,26 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs every case on a backend, to the end, whatever fails.
+/// Runs every case on a backend, to the end, whatever fails, on as many threads as there are
+/// processors.
 ///
 /// The panic hook still prints each failure as it happens; set another hook to keep it quiet.
 pub fn check(backend: impl Into<Backend>) -> Report {
     let backend = &backend.into();
-    let outcomes = cases().iter().map(|case| run(case, backend)).collect();
+    let next = AtomicUsize::new(0);
+    let some = || -> Vec<(usize, Outcome)> {
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let mine = numbers.map_while(|number| Some((number, cases().get(number)?)));
+        mine.map(|(number, case)| (number, run(case, backend))).collect()
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut outcomes: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+        let results = workers.into_iter().map(|worker| worker.join());
+        results.flat_map(|result| result.expect("the panics of cases are caught")).collect()
+    });
+    outcomes.sort_unstable_by_key(|(number, _)| *number);
+    let outcomes = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     Report { backend: backend.info().name, outcomes }
 }
 
