@@ -190,9 +190,11 @@ impl BulkCipher {
 
     /// Returns the bytes of IV or salt per direction that `version` takes from the key block: a
     /// block for CBC up to TLS 1.0, none for CBC later, 4 for GCM and CCM (RFC 5288 section 3),
-    /// 12 for ChaCha20-Poly1305 (RFC 7905 section 2).
+    /// 12 for ChaCha20-Poly1305 (RFC 7905 section 2) and in TLS 1.3 (RFC 8446 section 5.3), which
+    /// derives it otherwise.
     pub const fn fixed_iv_len(&self, version: ProtocolVersion) -> usize {
         match self.mode {
+            _ if is_tls13(version) => 12,
             CipherMode::Stream => 0,
             CipherMode::Cbc if version.has_explicit_iv() => 0,
             CipherMode::Cbc => self.block_len(),
@@ -246,6 +248,10 @@ pub enum CipherMode {
     Ccm8,
     /// A stream cipher with Poly1305, 16-byte tag (RFC 8439).
     Poly1305,
+}
+
+const fn is_tls13(version: ProtocolVersion) -> bool {
+    version.wire() == ProtocolVersion::TLS1_3.wire()
 }
 
 impl CipherSuiteInfo {
@@ -473,6 +479,8 @@ suites! {
     0xC0A0 TLS_RSA_WITH_AES_128_CCM_8 Rsa AES_128_CCM8 Aead Sha256 TLS1_2 TLS1_2;
     0xC0A1 TLS_RSA_WITH_AES_256_CCM_8 Rsa AES_256_CCM8 Aead Sha256 TLS1_2 TLS1_2;
     0x1303 TLS_CHACHA20_POLY1305_SHA256 Tls13 CHACHA20_POLY1305 Aead Sha256 TLS1_3 TLS1_3;
+    0x1304 TLS_AES_128_CCM_SHA256 Tls13 AES_128_CCM Aead Sha256 TLS1_3 TLS1_3;
+    0x1305 TLS_AES_128_CCM_8_SHA256 Tls13 AES_128_CCM8 Aead Sha256 TLS1_3 TLS1_3;
     0xCCA8 TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
         EcdheRsa CHACHA20_POLY1305 Aead Sha256 TLS1_2 TLS1_2;
     0xCCA9 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256

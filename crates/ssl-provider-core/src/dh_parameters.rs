@@ -17,6 +17,7 @@ pub struct DhParameters {
     prime: Box<[u8]>,
     generator: Box<[u8]>,
     private_key_bits: usize,
+    name: Option<FfdheGroup>,
 }
 
 impl DhParameters {
@@ -26,6 +27,7 @@ impl DhParameters {
             prime: group.prime().into(),
             generator: Box::new([2]),
             private_key_bits: group.private_key_bits(),
+            name: Some(group),
         }
     }
 
@@ -50,6 +52,7 @@ impl DhParameters {
                 // The order of the generator is unknown, so no shorter key is known to be as
                 // strong.
                 private_key_bits: bit_len(prime) - 1,
+                name: None,
             }),
         }
     }
@@ -62,6 +65,11 @@ impl DhParameters {
     /// Returns the generator g, big-endian without leading zeros.
     pub fn generator(&self) -> &[u8] {
         &self.generator
+    }
+
+    /// Returns the group of RFC 7919 that this is, if it is one.
+    pub fn name(&self) -> Option<FfdheGroup> {
+        self.name
     }
 
     /// Returns the length of the prime in bits.

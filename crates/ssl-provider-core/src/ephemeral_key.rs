@@ -1,9 +1,11 @@
-//! Master keys that both sides agree on: ephemeral Diffie-Hellman, and pre-shared keys.
+//! Secrets that both sides agree on: ephemeral Diffie-Hellman, alone or with key encapsulation, and
+//! the master keys that come of it and of pre-shared keys.
 
+use ssl_provider_memory::SecretBytes;
 use zeroize::Zeroizing;
 
-use crate::algorithm::NamedCurve;
-use crate::backend::{AgreementKey, Backend};
+use crate::algorithm::{HybridGroup, KEM_SECRET_LEN, NamedCurve};
+use crate::backend::{AgreementKey, Backend, DecapsulationKey};
 use crate::cipher_suite::CipherSuite;
 use crate::ct::Mask;
 use crate::dh_parameters::DhParameters;
@@ -24,6 +26,8 @@ pub enum Group {
     Curve(NamedCurve),
     /// A finite field, for DHE suites.
     FiniteField(DhParameters),
+    /// A curve with key encapsulation, in TLS 1.3.
+    Hybrid(HybridGroup),
 }
 
 impl From<NamedCurve> for Group {
@@ -38,13 +42,26 @@ impl From<DhParameters> for Group {
     }
 }
 
+impl From<HybridGroup> for Group {
+    fn from(group: HybridGroup) -> Self {
+        Self::Hybrid(group)
+    }
+}
+
 impl Group {
-    /// Returns the length of a public key in bytes, and of the shared secret.
+    /// Returns the length of a public key in bytes, of a hybrid group that of the client, and of
+    /// the shared secret.
     fn lengths(&self) -> (usize, usize) {
         match self {
             Self::Curve(curve) => (curve.public_key_len(), curve.coordinate_len()),
             Self::FiniteField(parameters) => (parameters.prime().len(), parameters.prime().len()),
+            Self::Hybrid(group) => (group.client_share_len(), group.secret_len()),
         }
+    }
+
+    /// Returns whether no numbers as long as an RSA modulus are computed with.
+    pub(crate) fn is_on_curve(&self) -> bool {
+        !matches!(self, Self::FiniteField(_))
     }
 
     /// Returns whether anybody knows a shared secret: zeros on X25519 (RFC 8422 section 5.11),
@@ -54,7 +71,8 @@ impl Group {
         let zeros = vec![0; secret.len()];
         match self {
             Self::Curve(curve) if curve.is_montgomery() => Mask::eq_bytes(secret, &zeros),
-            Self::Curve(_) => Mask::public(false),
+            // Of a hybrid group the part of the curve is asked for by itself.
+            Self::Curve(_) | Self::Hybrid(_) => Mask::public(false),
             Self::FiniteField(parameters) => {
                 let mut one = zeros.clone();
                 if let Some(last) = one.last_mut() {
@@ -70,7 +88,7 @@ impl Group {
     /// Takes a public key of the peer, as the message carries it, in the form of this group.
     ///
     /// A number of a finite field is between 1 and p - 1, of any length. Whether a point is on its
-    /// curve is seen in the agreement.
+    /// curve, and an encapsulation key in its range, is seen in the agreement.
     ///
     /// # Errors
     ///
@@ -85,6 +103,16 @@ impl Group {
                 peer.to_vec()
             }
             Self::FiniteField(parameters) => parameters.public_key(peer)?,
+            Self::Hybrid(group) => {
+                // The share of a client, or of a server; which of them is seen in the agreement.
+                let is_share = [group.client_share_len(), group.server_share_len()];
+                let point = curve_part(*group, peer).and_then(|part| part.first());
+                let uncompressed = group.curve().is_montgomery() || point == Some(&4);
+                if !is_share.contains(&peer.len()) || !uncompressed {
+                    return Err(Error::BadKeyShare);
+                }
+                peer.to_vec()
+            }
         };
         Ok(PeerPublicKey { group: self.clone(), bytes })
     }
@@ -118,7 +146,16 @@ impl PeerPublicKey {
 pub struct EphemeralKey {
     backend: Backend,
     group: Group,
-    key: Box<dyn AgreementKey>,
+    key: Key,
+}
+
+enum Key {
+    /// Of Diffie-Hellman.
+    Agreement(Box<dyn AgreementKey>),
+    /// Of a client, in a hybrid group.
+    Hybrid { agreement: Box<dyn AgreementKey>, kem: Box<dyn DecapsulationKey>, share: Vec<u8> },
+    /// Of a server, in a hybrid group: the secret came with the share, for the share of one client.
+    Answer { secret: SecretBytes, share: Vec<u8>, client_share: Vec<u8> },
 }
 
 impl EphemeralKey {
@@ -132,30 +169,129 @@ impl EphemeralKey {
         &self.group
     }
 
-    /// Returns the public key as TLS carries it: an uncompressed point, the 32 bytes of X25519, or
-    /// a number as long as the prime.
+    /// Returns the public key as TLS carries it: an uncompressed point, the 32 bytes of X25519, a
+    /// number as long as the prime, or the share of a hybrid group.
     pub fn public_key(&self) -> &[u8] {
-        self.key.public_key()
+        match &self.key {
+            Key::Agreement(key) => key.public_key(),
+            Key::Hybrid { share, .. } | Key::Answer { share, .. } => share,
+        }
+    }
+
+    /// Checks what TLS 1.3 asks of a group (RFC 8446 section 4.2.7) and of the public key in it,
+    /// before the key is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidHandle`] for a key of another backend; [`Error::InvalidParameter`] for a
+    /// finite field without a name, for a public key of another group, and for another share than
+    /// the one that the key answers; [`Error::BadKeyShare`] for a share of a client where one of a
+    /// server was expected.
+    pub(crate) fn check_peer_in_tls13(
+        &self,
+        backend: &Backend,
+        peer: &PeerPublicKey,
+    ) -> Result<(), Error> {
+        if self.backend != *backend {
+            return Err(Error::InvalidHandle);
+        }
+        if matches!(&self.group, Group::FiniteField(parameters) if parameters.name().is_none()) {
+            return Err(Error::InvalidParameter("group: TLS 1.3 has finite fields by name only"));
+        }
+        if self.group != peer.group {
+            return Err(ANOTHER_GROUP);
+        }
+        match (&self.group, &self.key) {
+            (Group::Hybrid(group), Key::Hybrid { .. })
+                if peer.bytes.len() != group.server_share_len() =>
+            {
+                Err(Error::BadKeyShare)
+            }
+            (_, Key::Answer { client_share, .. }) if peer.bytes != *client_share => {
+                Err(Error::InvalidParameter("public key: not the share that the key answers"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Computes the shared secret, a premaster secret of TLS up to 1.2, with a key of this group.
-    fn agree(self, peer: &PeerPublicKey) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub(crate) fn agree(self, peer: &PeerPublicKey) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (_, len) = self.group.lengths();
         let mut secret = Zeroizing::new(vec![0; len]);
-        self.key.agree(&peer.bytes, &mut secret)?;
-        // May be revealed: only a public key of small order leads to such a secret, which its
-        // sender knows in advance.
-        if self.group.is_trivial(&secret).reveal() {
-            return Err(Error::BadKeyShare);
+        match (self.key, &self.group) {
+            (Key::Hybrid { agreement, kem, .. }, Group::Hybrid(group)) => {
+                let (curve, ciphertext) = parts(*group, &peer.bytes).ok_or(Error::BadKeyShare)?;
+                let (of_curve, of_kem) = secret_parts(*group, &mut secret);
+                agree_on_curve(agreement, *group, curve, of_curve)?;
+                kem.decapsulate(ciphertext, of_kem)?;
+            }
+            (Key::Answer { secret: known, .. }, _) => secret.copy_from_slice(&known),
+            (Key::Agreement(key), _) => {
+                key.agree(&peer.bytes, &mut secret)?;
+                // May be revealed: only a public key of small order leads to such a secret, which
+                // its sender knows in advance.
+                if self.group.is_trivial(&secret).reveal() {
+                    return Err(Error::BadKeyShare);
+                }
+            }
+            (Key::Hybrid { .. }, _) => return Err(Error::Internal("a hybrid key of no hybrid")),
         }
         Ok(secret)
     }
 }
 
+/// Computes the part of the curve of a hybrid secret, with the same check as without the other part
+/// (RFC 8446 section 7.4.2).
+fn agree_on_curve(
+    key: Box<dyn AgreementKey>,
+    group: HybridGroup,
+    peer: &[u8],
+    secret: &mut [u8],
+) -> Result<(), Error> {
+    key.agree(peer, secret)?;
+    if Group::Curve(group.curve()).is_trivial(secret).reveal() {
+        return Err(Error::BadKeyShare);
+    }
+    Ok(())
+}
+
+/// Splits a share of a hybrid group: the part of the curve, then that of the key encapsulation.
+fn parts(group: HybridGroup, share: &[u8]) -> Option<(&[u8], &[u8])> {
+    let curve_len = group.curve().public_key_len();
+    if group.is_kem_first() {
+        let (kem, curve) = share.split_at_checked(share.len().checked_sub(curve_len)?)?;
+        Some((curve, kem))
+    } else {
+        share.split_at_checked(curve_len)
+    }
+}
+
+fn curve_part(group: HybridGroup, share: &[u8]) -> Option<&[u8]> {
+    parts(group, share).map(|(curve, _)| curve)
+}
+
+/// Joins the parts of a share.
+fn join(group: HybridGroup, curve: &[u8], kem: &[u8]) -> Vec<u8> {
+    if group.is_kem_first() { [kem, curve].concat() } else { [curve, kem].concat() }
+}
+
+/// Splits a secret of a hybrid group as [`parts`] splits a share.
+fn secret_parts(group: HybridGroup, secret: &mut [u8]) -> (&mut [u8], &mut [u8; KEM_SECRET_LEN]) {
+    let curve_len = group.curve().coordinate_len();
+    let (curve, kem) = if group.is_kem_first() {
+        let (kem, curve) = secret.split_at_mut(KEM_SECRET_LEN);
+        (curve, kem)
+    } else {
+        secret.split_at_mut(curve_len)
+    };
+    (curve, kem.try_into().expect("a secret has the length of its group"))
+}
+
 crate::redacted_debug! { EphemeralKey { backend, group, .. } }
 
 impl Provider {
-    /// Generates a private key for one key exchange (`SslCreateEphemeralKey`).
+    /// Generates a private key for one key exchange (`SslCreateEphemeralKey`). The server's side of
+    /// a hybrid group is for [`answer_ephemeral_key`](Self::answer_ephemeral_key).
     ///
     /// # Errors
     ///
@@ -167,9 +303,12 @@ impl Provider {
     /// - [`Error::Random`], [`Error::Backend`].
     pub fn generate_ephemeral_key(&self, group: impl Into<Group>) -> Result<EphemeralKey, Error> {
         let group = group.into();
+        if let Group::Hybrid(group) = group {
+            return self.generate_hybrid_key(group);
+        }
         let agreement = self.backend().key_agreement();
-        let is_on_curve = matches!(group, Group::Curve(_));
-        let key = with_stack_of_key_wiped(is_on_curve, || match &group {
+        let key = with_stack_of_key_wiped(group.is_on_curve(), || match &group {
+            Group::Hybrid(_) => return Err(Error::Internal("it has its own function")),
             Group::Curve(curve) => agreement.generate_ecdh(*curve),
             Group::FiniteField(parameters) => {
                 if parameters.bits() < self.policy().min_modulus_bits {
@@ -197,13 +336,110 @@ impl Provider {
         key: Box<dyn AgreementKey>,
     ) -> Result<EphemeralKey, Error> {
         let group = group.into();
-        if key.public_key().len() != group.lengths().0 {
-            return Err(Error::InvalidParameter("ephemeral key: not one of the group"));
+        if matches!(group, Group::Hybrid(_)) || key.public_key().len() != group.lengths().0 {
+            return Err(NOT_OF_GROUP);
         }
         if let Group::FiniteField(parameters) = &group {
             parameters.public_key(key.public_key())?;
         }
-        Ok(EphemeralKey { backend: self.backend().clone(), group, key })
+        Ok(EphemeralKey { backend: self.backend().clone(), group, key: Key::Agreement(key) })
+    }
+
+    fn generate_hybrid_key(&self, group: HybridGroup) -> Result<EphemeralKey, Error> {
+        let (agreement, kem) = with_stack_of_key_wiped(true, || {
+            let agreement = self.backend().key_agreement().generate_ecdh(group.curve())?;
+            let kem = self.backend().key_encapsulation().generate_kem(group.kem())?;
+            Ok::<_, Error>((agreement, kem))
+        })?;
+        self.hybrid_key_of(group, agreement, kem)
+    }
+
+    /// Takes the private keys of a client in a hybrid group that were not generated here, such as
+    /// those of a known answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`]: a public key has another length than those of the group.
+    pub fn hybrid_key_of(
+        &self,
+        group: HybridGroup,
+        agreement: Box<dyn AgreementKey>,
+        kem: Box<dyn DecapsulationKey>,
+    ) -> Result<EphemeralKey, Error> {
+        let share = join(group, agreement.public_key(), kem.encapsulation_key());
+        if agreement.public_key().len() != group.curve().public_key_len()
+            || share.len() != group.client_share_len()
+        {
+            return Err(NOT_OF_GROUP);
+        }
+        let key = Key::Hybrid { agreement, kem, share };
+        Ok(EphemeralKey { backend: self.backend().clone(), group: group.into(), key })
+    }
+
+    /// Generates the key with which a server answers the share of a client in TLS 1.3. In a hybrid
+    /// group it is for this share alone, since the answer is encapsulated to it; in others it is
+    /// one like any other.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::BadKeyShare`]: the share is one that must be refused.
+    /// - Those of [`generate_ephemeral_key`](Self::generate_ephemeral_key).
+    pub fn answer_ephemeral_key(&self, client: &PeerPublicKey) -> Result<EphemeralKey, Error> {
+        let Group::Hybrid(group) = client.group else {
+            return self.generate_ephemeral_key(client.group.clone());
+        };
+        let agreement = self.backend().key_agreement();
+        with_stack_of_key_wiped(true, || {
+            let key = agreement.generate_ecdh(group.curve())?;
+            self.answer(group, client, key, |ek, ciphertext, secret| {
+                let kem = self.backend().key_encapsulation();
+                kem.encapsulate(group.kem(), ek, ciphertext, secret)
+            })
+        })
+    }
+
+    /// As [`answer_ephemeral_key`](Self::answer_ephemeral_key), with a private key on the curve
+    /// and the random bytes `m` of FIPS 203 section 6.2, for known answers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`answer_ephemeral_key`](Self::answer_ephemeral_key); [`Error::InvalidParameter`]
+    /// for a share that is not of a hybrid group.
+    pub fn answer_ephemeral_key_with(
+        &self,
+        client: &PeerPublicKey,
+        key: Box<dyn AgreementKey>,
+        m: &[u8; 32],
+    ) -> Result<EphemeralKey, Error> {
+        let Group::Hybrid(group) = client.group else { return Err(NOT_OF_GROUP) };
+        self.answer(group, client, key, |ek, ciphertext, secret| {
+            let kem = self.backend().key_encapsulation();
+            kem.encapsulate_with(group.kem(), ek, m, ciphertext, secret)
+        })
+    }
+
+    fn answer(
+        &self,
+        group: HybridGroup,
+        client: &PeerPublicKey,
+        key: Box<dyn AgreementKey>,
+        encapsulate: impl FnOnce(&[u8], &mut [u8], &mut [u8; KEM_SECRET_LEN]) -> Result<(), Error>,
+    ) -> Result<EphemeralKey, Error> {
+        let is_client_share = client.bytes.len() == group.client_share_len();
+        let (curve, encapsulation_key) =
+            parts(group, &client.bytes).filter(|_| is_client_share).ok_or(Error::BadKeyShare)?;
+        if key.public_key().len() != group.curve().public_key_len() {
+            return Err(NOT_OF_GROUP);
+        }
+        let point = key.public_key().to_vec();
+        let mut secret = SecretBytes::zeroed(group.secret_len());
+        let mut ciphertext = vec![0; group.kem().ciphertext_len()];
+        let (of_curve, of_kem) = secret_parts(group, &mut secret);
+        encapsulate(encapsulation_key, &mut ciphertext, of_kem)?;
+        agree_on_curve(key, group, curve, of_curve)?;
+        let share = join(group, &point, &ciphertext);
+        let key = Key::Answer { secret, share, client_share: client.bytes.clone() };
+        Ok(EphemeralKey { backend: self.backend().clone(), group: group.into(), key })
     }
 
     /// Agrees on a master key with the peer, on either side of a DHE or ECDHE suite
@@ -279,14 +515,13 @@ impl Provider {
         let fits = match key.group {
             Group::Curve(_) => exchange.is_ecdhe(),
             Group::FiniteField(_) => exchange.is_dhe(),
+            Group::Hybrid(_) => false,
         };
         if !fits {
             return Err(Error::UnsupportedSuite { given: suite.0 });
         }
         if key.group != peer.group {
-            return Err(Error::InvalidParameter(
-                "public key: not of the group of the ephemeral key",
-            ));
+            return Err(ANOTHER_GROUP);
         }
         let seed = MasterSeed::of(parameters, &connection)?;
         Ok((connection, seed))
@@ -332,4 +567,8 @@ impl Provider {
 /// section 5.3 asks for at least 64.
 pub const MAX_PSK_LEN: usize = 1024;
 
-const BAD_PSK_LEN: Error = Error::InvalidParameter("pre-shared key: expected 1 to 1024 bytes");
+const NOT_OF_GROUP: Error = Error::InvalidParameter("ephemeral key: not one of the group");
+const ANOTHER_GROUP: Error =
+    Error::InvalidParameter("public key: not of the group of the ephemeral key");
+pub(crate) const BAD_PSK_LEN: Error =
+    Error::InvalidParameter("pre-shared key: expected 1 to 1024 bytes");

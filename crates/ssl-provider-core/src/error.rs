@@ -50,6 +50,9 @@ pub enum Error {
     /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire shows it, or
     /// its payload does, and then its MAC or tag is right: only a holder of the keys can write it.
     RecordOverflow,
+    /// An authentic record of TLS 1.3 holds nothing but padding (RFC 8446 section 5.4). Only a
+    /// holder of the keys can write it; the alert is unexpected_message.
+    UnexpectedRecord,
     /// A public key of the peer in a key agreement is malformed, not of the group, or one whose
     /// shared secret anybody knows; or a group that the peer chose makes such a key of one's own.
     BadKeyShare,
@@ -134,7 +137,9 @@ impl Error {
             Self::BufferTooSmall { .. } => SecurityStatus::NTE_BUFFER_TOO_SMALL,
             Self::NotAllowed(_) => SecurityStatus::NTE_PERM,
             Self::BadKeyShare => SecurityStatus::NTE_BAD_DATA,
-            Self::BadRecord | Self::RecordOverflow => SecurityStatus::NTE_DECRYPTION_FAILURE,
+            Self::BadRecord | Self::RecordOverflow | Self::UnexpectedRecord => {
+                SecurityStatus::NTE_DECRYPTION_FAILURE
+            }
             Self::BadSignature | Self::BadFinished => SecurityStatus::NTE_BAD_SIGNATURE,
             Self::Random | Self::Unavailable(_) => SecurityStatus::NTE_DEVICE_NOT_READY,
             Self::NoMemory => SecurityStatus::NTE_NO_MEMORY,
@@ -177,6 +182,7 @@ impl fmt::Display for Error {
                 "no crypto backend is compiled in; build with at least one of the features \
                  aws-lc, openssl, openssl-vendored, rustcrypto, ring",
             ),
+            Self::UnexpectedRecord => f.write_str("the record holds nothing but padding"),
             Self::UnknownBackend => f.write_str("no backend of this name; `backends()` lists them"),
             Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
             Self::Unavailable(why) => f.write_str(why),
@@ -248,6 +254,7 @@ mod tests {
         (Error::NotAllowed("key log"), 0x8009_0010, "key log"),
         (Error::BadRecord, 0x8009_002C, "authentication failed"),
         (Error::RecordOverflow, 0x8009_002C, "longer"),
+        (Error::UnexpectedRecord, 0x8009_002C, "padding"),
         (Error::BadKeyShare, 0x8009_0005, "group"),
         (Error::BadSignature, 0x8009_0006, "signature"),
         (Error::BadFinished, 0x8009_0006, "verify_data"),

@@ -84,10 +84,7 @@ impl MasterKey {
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), Error> {
-        let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
-        if label.is_empty() || !label.iter().all(is_printable) {
-            return Err(Error::InvalidParameter("label: expected printable ASCII"));
-        }
+        check_label(label)?;
         if RESERVED_LABELS.iter().any(|reserved| reserved.starts_with(label)) {
             return Err(Error::InvalidParameter("label: reserved by TLS"));
         }
@@ -134,6 +131,15 @@ impl MasterKey {
             EapKeyBlock::TtlsV0 => self.derive(prf, b"ttls keying material", &[randoms], out),
             EapKeyBlock::TtlsV0Challenge => self.derive(prf, b"ttls challenge", &[randoms], out),
         }
+    }
+}
+
+pub(crate) fn check_label(label: &[u8]) -> Result<(), Error> {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    if !label.is_empty() && label.iter().all(is_printable) {
+        Ok(())
+    } else {
+        Err(Error::InvalidParameter("label: expected printable ASCII"))
     }
 }
 

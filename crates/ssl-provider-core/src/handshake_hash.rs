@@ -11,7 +11,8 @@ use crate::secret::{STACK_LEN, with_stack_wiped};
 use crate::security_parameters::SecurityParameters;
 use crate::version::KeySchedule;
 
-/// A running handshake hash: MD5 and SHA-1 side by side up to TLS 1.1, the suite's hash in 1.2.
+/// A running handshake hash: MD5 and SHA-1 side by side up to TLS 1.1, the suite's hash in 1.2 and
+/// 1.3.
 pub struct HandshakeHash {
     digest: Digest,
 }
@@ -37,6 +38,7 @@ impl HandshakeHash {
             }
             KeySchedule::Tls(PrfAlgorithm::Sha256) => HashAlgorithm::Sha256,
             KeySchedule::Tls(PrfAlgorithm::Sha384) => HashAlgorithm::Sha384,
+            KeySchedule::Tls13(hash) => hash,
         };
         Self::of_algorithm(backend, hash)
     }
@@ -76,7 +78,7 @@ impl HandshakeHash {
     }
 
     /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32
-    /// or 48 in TLS 1.2. Fed up to and including ClientKeyExchange, it is the session hash of RFC
+    /// or 48 in TLS 1.2 and 1.3. Fed up to and including ClientKeyExchange, it is the session hash of RFC
     /// 7627.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version
 //! without a branch, checking public keys of Diffie-Hellman and the secrets that they lead to,
 //! choosing the label and the hash, cutting the key block. What a library has to supply is in
-//! [`backend`]: the raw RSA operations, key agreement, hashes and their compression functions,
+//! [`backend`]: the raw RSA operations, key agreement and encapsulation, hashes and their compression functions,
 //! HMAC, the TLS PRF, ciphers, signatures, and random numbers.
 //!
 //! # Invariants
@@ -49,6 +49,7 @@ mod session_ticket;
 mod signing_key;
 mod signing_key_der;
 mod status;
+pub mod tls13;
 mod version;
 /// What the handle table shares with threads; `xtask/model` puts other locks in their place.
 mod sync {
@@ -56,8 +57,8 @@ mod sync {
 }
 
 pub use crate::algorithm::{
-    AeadAlgorithm, CbcAlgorithm, FfdheGroup, HashAlgorithm, NamedCurve, PrfAlgorithm,
-    SignatureAlgorithm, SignatureScheme,
+    AeadAlgorithm, CbcAlgorithm, FfdheGroup, HashAlgorithm, HybridGroup, KEM_SECRET_LEN,
+    KemAlgorithm, NamedCurve, PrfAlgorithm, SignatureAlgorithm, SignatureScheme,
 };
 pub use crate::backend::handle::Backend;
 pub use crate::backend::info::{BackendInfo, ConstantTime, FipsStatus, RsaInfo};
@@ -81,8 +82,8 @@ pub use crate::private_key::{DecryptedPremaster, PrivateKey, RsaExchange, RsaKey
 pub use crate::provider::{Provider, Requirements};
 pub use crate::public_key::{Curve, PublicKeyDer, PublicKeyParts};
 pub use crate::record::{
-    MAX_FRAGMENT_LEN, MAX_KEY_STREAM_POSITION, MAX_PAYLOAD_LEN, OpaqueKeyBlob, RecordKey,
-    RecordOptions, Verdict, WriteKeys,
+    MAX_FRAGMENT_LEN, MAX_KEY_STREAM_POSITION, MAX_PAYLOAD_LEN, OpaqueKeyBlob, OpenedRecord,
+    RecordKey, RecordOptions, Verdict, WriteKeys,
 };
 pub use crate::rsa_der::{MAX_MODULUS_LEN, MIN_MODULUS_BITS, RsaPrivateKeyDer};
 pub use crate::schedule::{MasterSeed, SSL3_VERIFY_DATA_LEN, Side, VERIFY_DATA_LEN};

@@ -162,6 +162,7 @@ impl MasterKey {
                 }
                 self.derive(prf, label, &[&hash], out)
             }
+            KeySchedule::Tls13(_) => Err(self.version().unsupported()),
         }
     }
 
@@ -182,7 +183,7 @@ impl MasterKey {
     pub fn verify_data_len(&self) -> usize {
         match self.parameters.schedule() {
             KeySchedule::Ssl3 => SSL3_VERIFY_DATA_LEN,
-            KeySchedule::Tls(_) => VERIFY_DATA_LEN,
+            KeySchedule::Tls(_) | KeySchedule::Tls13(_) => VERIFY_DATA_LEN,
         }
     }
 

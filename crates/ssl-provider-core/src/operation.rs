@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::algorithm::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, PrfAlgorithm, SignatureScheme,
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, KemAlgorithm, NamedCurve, PrfAlgorithm,
+    SignatureScheme,
 };
 
 /// An operation that a backend may or may not support.
@@ -34,6 +35,12 @@ pub enum Operation {
     /// [`KeyAgreement::generate_dh`](crate::backend::KeyAgreement::generate_dh) and
     /// [`load_dh`](crate::backend::KeyAgreement::load_dh), and the agreement.
     Dh,
+    /// [`KeyEncapsulation::generate_kem`](crate::backend::KeyEncapsulation::generate_kem) and
+    /// [`encapsulate`](crate::backend::KeyEncapsulation::encapsulate), and the decapsulation.
+    Kem(KemAlgorithm),
+    /// [`KeyEncapsulation::load_kem`](crate::backend::KeyEncapsulation::load_kem) and
+    /// [`encapsulate_with`](crate::backend::KeyEncapsulation::encapsulate_with).
+    KemLoad(KemAlgorithm),
     /// [`RecordCiphers::rc4`](crate::backend::RecordCiphers::rc4).
     Rc4,
     /// [`RecordCiphers::cbc`](crate::backend::RecordCiphers::cbc).
@@ -57,6 +64,8 @@ impl Operation {
             .chain(curves.clone().map(Self::Ecdh))
             .chain(curves.map(Self::EcdhLoad))
             .chain([Self::Dh])
+            .chain(KemAlgorithm::ALL.into_iter().map(Self::Kem))
+            .chain(KemAlgorithm::ALL.into_iter().map(Self::KemLoad))
             .chain(PrfAlgorithm::ALL.into_iter().map(Self::Prf))
             .chain(hashes.clone().map(Self::Hash))
             .chain(hashes.clone().map(Self::Hmac))
@@ -83,6 +92,8 @@ impl Operation {
             | Self::Ecdh(_)
             | Self::EcdhLoad(_)
             | Self::Dh
+            | Self::Kem(_)
+            | Self::KemLoad(_)
             | Self::Verify(_)
             | Self::Sign(_) => false,
         }
@@ -107,6 +118,8 @@ impl fmt::Display for Operation {
             Self::Ecdh(curve) => write!(f, "ECDH {}", curve.name()),
             Self::EcdhLoad(curve) => write!(f, "ECDH {} with a given key", curve.name()),
             Self::Dh => f.write_str("Diffie-Hellman"),
+            Self::Kem(kem) => f.write_str(kem.name()),
+            Self::KemLoad(kem) => write!(f, "{} with a given key", kem.name()),
             Self::Verify(scheme) => f.write_str(scheme.name()),
             Self::Sign(scheme) => write!(f, "signing {}", scheme.name()),
         }

@@ -73,8 +73,8 @@ impl SecurityParameters {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedProtocol`] for a session hash in SSL 3.0, [`Error::InvalidParameter`]
-    /// for one of a wrong length, and errors of the backend.
+    /// [`Error::UnsupportedProtocol`] for a session hash in SSL 3.0 and for TLS 1.3,
+    /// [`Error::InvalidParameter`] for a hash of a wrong length, and errors of the backend.
     pub fn master_secret(
         &self,
         premaster_secret: &PremasterSecret,
@@ -97,7 +97,9 @@ impl SecurityParameters {
             (KeySchedule::Ssl3, MasterSeed::Randoms(client, server)) => {
                 self.ssl3_expand(secret, &[client, server], out)
             }
-            (KeySchedule::Ssl3, MasterSeed::SessionHash(_)) => Err(self.version().unsupported()),
+            (KeySchedule::Ssl3, MasterSeed::SessionHash(_)) | (KeySchedule::Tls13(_), _) => {
+                Err(self.version().unsupported())
+            }
             (KeySchedule::Tls(prf), MasterSeed::Randoms(client, server)) => {
                 self.hashing().prf(prf, secret, b"master secret", &[client, server], out)
             }
@@ -111,7 +113,8 @@ impl SecurityParameters {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] for more than 416 bytes in SSL 3.0, and errors of the backend.
+    /// [`Error::InvalidParameter`] for more than 416 bytes in SSL 3.0,
+    /// [`Error::UnsupportedProtocol`] for TLS 1.3, and errors of the backend.
     pub fn key_block(
         &self,
         master_secret: &MasterSecret,
@@ -124,6 +127,7 @@ impl SecurityParameters {
         match self.schedule() {
             KeySchedule::Ssl3 => self.ssl3_expand(secret, &seed, out),
             KeySchedule::Tls(prf) => self.hashing().prf(prf, secret, b"key expansion", &seed, out),
+            KeySchedule::Tls13(_) => Err(self.version().unsupported()),
         }
     }
 
@@ -183,7 +187,7 @@ impl SecurityParameters {
     fn export_prf(&self) -> Option<PrfAlgorithm> {
         match self.version().key_schedule(PrfAlgorithm::Sha256) {
             Some(KeySchedule::Tls(prf)) => Some(prf),
-            Some(KeySchedule::Ssl3) | None => None,
+            Some(KeySchedule::Ssl3 | KeySchedule::Tls13(_)) | None => None,
         }
     }
 

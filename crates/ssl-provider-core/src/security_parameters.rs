@@ -41,6 +41,34 @@ impl SecurityParameters {
         Ok(Self { backend, version, suite, schedule, policy })
     }
 
+    /// Takes a suite of TLS 1.3, and returns its hash too; errors as in
+    /// [`Provider::tls13_parameters`](crate::Provider::tls13_parameters).
+    pub(crate) fn of_tls13(
+        backend: Backend,
+        policy: Policy,
+        suite: CipherSuite,
+    ) -> Result<(Self, HashAlgorithm), Error> {
+        let version = ProtocolVersion::TLS1_3;
+        let info = suite.info().filter(|info| info.allows(version));
+        let found = info.and_then(|info| Some((info, info.prf.hash()?)));
+        let (suite, hash) = found.ok_or(Error::UnsupportedSuite { given: suite.0 })?;
+        let schedule = KeySchedule::Tls13(hash);
+        Ok((Self { backend, version, suite, schedule, policy }, hash))
+    }
+
+    /// Takes a version and a suite of it, whichever that is.
+    pub(crate) fn of_version(
+        backend: Backend,
+        policy: Policy,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+    ) -> Result<Self, Error> {
+        match version {
+            ProtocolVersion::TLS1_3 => Ok(Self::of_tls13(backend, policy, suite)?.0),
+            _ => Self::new(backend, policy, version, suite),
+        }
+    }
+
     /// Returns the same with another version and another hash of the MAC, for published records
     /// that no suite of TLS has: never dropped, since only tests ask for it.
     #[doc(hidden)]
@@ -80,11 +108,11 @@ impl SecurityParameters {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedProtocol`] for SSL 3.0, which has none.
+    /// [`Error::UnsupportedProtocol`] for SSL 3.0 and TLS 1.3, which have none.
     pub(crate) fn prf(&self) -> Result<PrfAlgorithm, Error> {
         match self.schedule {
             KeySchedule::Tls(prf) => Ok(prf),
-            KeySchedule::Ssl3 => Err(self.version.unsupported()),
+            KeySchedule::Ssl3 | KeySchedule::Tls13(_) => Err(self.version.unsupported()),
         }
     }
 }

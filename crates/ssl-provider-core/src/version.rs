@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::algorithm::PrfAlgorithm;
+use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
 use crate::error::Error;
 
 /// A protocol version: the two bytes on the wire as a big-endian number.
@@ -25,7 +25,7 @@ impl ProtocolVersion {
     pub const TLS1_1: Self = Self(0x0302);
     /// TLS 1.2 (RFC 5246).
     pub const TLS1_2: Self = Self(0x0303);
-    /// TLS 1.3 (RFC 8446), which has no RSA key exchange.
+    /// TLS 1.3 (RFC 8446), whose secrets are those of [`tls13`](crate::tls13).
     pub const TLS1_3: Self = Self(0x0304);
     /// DTLS 1.0 (RFC 4347).
     pub const DTLS1_0: Self = Self(0xfeff);
@@ -65,7 +65,7 @@ impl ProtocolVersion {
     }
 
     /// Returns the key schedule of the version for a suite whose TLS 1.2 PRF is `suite_prf`; none
-    /// for a version without an RSA key exchange (SSL 2.0, TLS 1.3) and for an unknown one.
+    /// for a version without a master key (SSL 2.0, TLS 1.3) and for an unknown one.
     pub const fn key_schedule(self, suite_prf: PrfAlgorithm) -> Option<KeySchedule> {
         match self {
             Self::SSL3 => Some(KeySchedule::Ssl3),
@@ -141,6 +141,8 @@ pub enum KeySchedule {
     /// The PRF of TLS: P_MD5 xor P_SHA1 in TLS 1.0 and 1.1 (RFC 2246 section 5), P_hash with the
     /// hash of the cipher suite in TLS 1.2 (RFC 5246 section 5).
     Tls(PrfAlgorithm),
+    /// HKDF with the hash of the cipher suite (RFC 8446 section 7.1).
+    Tls13(HashAlgorithm),
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The TLS pseudorandom functions by name.
 
+use crate::algorithm::HashAlgorithm;
+
 /// A TLS pseudorandom function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -22,6 +24,15 @@ impl PrfAlgorithm {
             Self::Md5Sha1 => "MD5+SHA-1",
             Self::Sha256 => "SHA-256",
             Self::Sha384 => "SHA-384",
+        }
+    }
+
+    /// Returns the hash of P_hash, which is the hash of a suite of TLS 1.3; none for two of them.
+    pub const fn hash(self) -> Option<HashAlgorithm> {
+        match self {
+            Self::Md5Sha1 => None,
+            Self::Sha256 => Some(HashAlgorithm::Sha256),
+            Self::Sha384 => Some(HashAlgorithm::Sha384),
         }
     }
 

@@ -2,12 +2,14 @@
 //! This is how ring, which leaves out RSA decryption, MD5 and CBC, becomes a whole backend.
 
 use crate::algorithm::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, PrfAlgorithm, SignatureScheme,
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, KEM_SECRET_LEN, KemAlgorithm, NamedCurve,
+    PrfAlgorithm, SignatureScheme,
 };
 use crate::backend::{
-    AeadCipher, AgreementKey, Backend, BackendInfo, CbcCipher, CompressionFunction, HashContext,
-    Hashing, KeyAgreement, KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaEncryption,
-    RsaPrivateKey, SecureRandom, SignatureKey, Signatures, StreamCipher,
+    AeadCipher, AgreementKey, Backend, BackendInfo, CbcCipher, CompressionFunction,
+    DecapsulationKey, HashContext, Hashing, KemPrivateKey, KeyAgreement, KeyEncapsulation,
+    KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaEncryption, RsaPrivateKey, SecureRandom,
+    SignatureKey, Signatures, StreamCipher,
 };
 use crate::dh_parameters::DhParameters;
 use crate::error::Error;
@@ -53,7 +55,8 @@ impl<P: KeyExchangeBackend> KeyExchangeBackend for Composed<P> {
     }
 
     crate::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 
@@ -161,6 +164,43 @@ impl<P: KeyExchangeBackend> KeyAgreement for Composed<P> {
         private_key: &[u8],
     ) -> Result<Box<dyn AgreementKey>, Error> {
         self.of(Operation::Dh).key_agreement().load_dh(group, private_key)
+    }
+}
+
+impl<P: KeyExchangeBackend> KeyEncapsulation for Composed<P> {
+    fn generate_kem(&self, kem: KemAlgorithm) -> Result<Box<dyn DecapsulationKey>, Error> {
+        self.of(Operation::Kem(kem)).key_encapsulation().generate_kem(kem)
+    }
+
+    fn load_kem(
+        &self,
+        kem: KemAlgorithm,
+        key: KemPrivateKey<'_>,
+    ) -> Result<Box<dyn DecapsulationKey>, Error> {
+        self.of(Operation::KemLoad(kem)).key_encapsulation().load_kem(kem, key)
+    }
+
+    fn encapsulate(
+        &self,
+        kem: KemAlgorithm,
+        encapsulation_key: &[u8],
+        ciphertext: &mut [u8],
+        secret: &mut [u8; KEM_SECRET_LEN],
+    ) -> Result<(), Error> {
+        let chosen = self.of(Operation::Kem(kem)).key_encapsulation();
+        chosen.encapsulate(kem, encapsulation_key, ciphertext, secret)
+    }
+
+    fn encapsulate_with(
+        &self,
+        kem: KemAlgorithm,
+        encapsulation_key: &[u8],
+        m: &[u8; 32],
+        ciphertext: &mut [u8],
+        secret: &mut [u8; KEM_SECRET_LEN],
+    ) -> Result<(), Error> {
+        let chosen = self.of(Operation::KemLoad(kem)).key_encapsulation();
+        chosen.encapsulate_with(kem, encapsulation_key, m, ciphertext, secret)
     }
 }
 

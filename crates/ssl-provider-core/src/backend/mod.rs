@@ -12,6 +12,7 @@
 //! | RSA private operation | [`RsaDecryption`] |
 //! | RSA public operation | [`RsaEncryption`] |
 //! | Diffie-Hellman key agreement | [`KeyAgreement`] |
+//! | key encapsulation | [`KeyEncapsulation`] |
 //! | record ciphers | [`RecordCiphers`] |
 //! | signatures | [`Signatures`] |
 //!
@@ -25,6 +26,7 @@ pub(crate) mod handle;
 mod hash;
 mod hkdf;
 pub(crate) mod info;
+mod kem;
 mod prf;
 mod random;
 mod rsa;
@@ -42,6 +44,7 @@ pub use crate::backend::cipher::{
 pub use crate::backend::compose::Composed;
 pub use crate::backend::handle::BackendId;
 pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
+pub use crate::backend::kem::{BAD_KEM_KEY, DecapsulationKey, KemPrivateKey, KeyEncapsulation};
 pub use crate::backend::prf::HmacKey;
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
@@ -98,6 +101,11 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
         &NotOffered
     }
 
+    /// Returns the key encapsulation.
+    fn key_encapsulation(&self) -> &dyn KeyEncapsulation {
+        &NotOffered
+    }
+
     /// Returns the ciphers of records.
     fn record_ciphers(&self) -> &dyn RecordCiphers {
         &NotOffered
@@ -111,8 +119,8 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
 
 /// Implements accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that return
 /// `self`: any of `random`, `hashing`, `rsa_decryption`, `rsa_encryption`, `key_agreement`,
-/// `record_ciphers` and `signatures`. It stands in the `impl` of a backend that implements the
-/// traits of these kinds itself: `offers! { random, hashing }`.
+/// `key_encapsulation`, `record_ciphers` and `signatures`. It stands in the `impl` of a backend that
+/// implements the traits of these kinds itself: `offers! { random, hashing }`.
 #[macro_export]
 macro_rules! offers {
     (@kind random) => { dyn $crate::backend::SecureRandom };
@@ -120,6 +128,7 @@ macro_rules! offers {
     (@kind rsa_decryption) => { dyn $crate::backend::RsaDecryption };
     (@kind rsa_encryption) => { dyn $crate::backend::RsaEncryption };
     (@kind key_agreement) => { dyn $crate::backend::KeyAgreement };
+    (@kind key_encapsulation) => { dyn $crate::backend::KeyEncapsulation };
     (@kind record_ciphers) => { dyn $crate::backend::RecordCiphers };
     (@kind signatures) => { dyn $crate::backend::Signatures };
     ($($accessor:ident),+) => {
@@ -138,5 +147,6 @@ impl Hashing for NotOffered {}
 impl RsaDecryption for NotOffered {}
 impl RsaEncryption for NotOffered {}
 impl KeyAgreement for NotOffered {}
+impl KeyEncapsulation for NotOffered {}
 impl RecordCiphers for NotOffered {}
 impl Signatures for NotOffered {}

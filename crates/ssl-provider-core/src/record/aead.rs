@@ -50,13 +50,8 @@ impl Protection for Aead {
         payload_len + self.tag_len
     }
 
-    /// Refuses a number that is not above that of the record before: no nonce is used twice, since
-    /// two records under one nonce give away the plaintext and the key of the tags.
     fn start_sealing(&mut self, sequence_number: u64) -> Result<(), Error> {
-        if sequence_number < self.next {
-            return Err(USED_SEQUENCE_NUMBER);
-        }
-        self.next = sequence_number.checked_add(1).ok_or(LAST_SEQUENCE_NUMBER)?;
+        self.next = next_number(sequence_number, self.next)?;
         Ok(())
     }
 
@@ -106,6 +101,15 @@ impl Protection for Aead {
         self.next = position;
         Ok(())
     }
+}
+
+/// Returns the number after that of a record, whose lowest is `lowest`: no nonce is used twice,
+/// since two records under one nonce give away the plaintext and the key of the tags.
+pub(super) fn next_number(sequence_number: u64, lowest: u64) -> Result<u64, Error> {
+    if sequence_number < lowest {
+        return Err(USED_SEQUENCE_NUMBER);
+    }
+    sequence_number.checked_add(1).ok_or(LAST_SEQUENCE_NUMBER)
 }
 
 const LAST_SEQUENCE_NUMBER: Error =

@@ -130,8 +130,8 @@ impl RecordKey {
         if options > 3 {
             return Err(DAMAGED);
         }
-        let (reads, options) =
-            (options & 2 != 0, RecordOptions { encrypt_then_mac: options & 1 != 0 });
+        let (reads, encrypt_then_mac) = (options & 2 != 0, options & 1 != 0);
+        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
         let position = u64::from_be_bytes(take(&mut rest)?);
         let name = counted(&mut rest)?;
         let (mac_key, write_key) = (counted(&mut rest)?, counted(&mut rest)?);
@@ -145,7 +145,7 @@ impl RecordKey {
         if suite.info().is_none() {
             return Err(DAMAGED);
         }
-        let parameters = SecurityParameters::new(backend.clone(), policy, version, suite)?;
+        let parameters = SecurityParameters::of_version(backend.clone(), policy, version, suite)?;
         let keys = WriteKeys { mac_key, write_key, write_iv };
         let mut key = RecordKey::new(&parameters, options, keys)?;
         if key.uses_key_stream() && position > MAX_KEY_STREAM_POSITION {

@@ -1,4 +1,4 @@
-//! Records: what `SslEncryptPacket` and `SslDecryptPacket` write and read, from SSL 3.0 to TLS 1.2.
+//! Records: what `SslEncryptPacket` and `SslDecryptPacket` write and read, from SSL 3.0 to TLS 1.3.
 //! One [`RecordKey`] serves one direction, and its calls go in the order of the records.
 
 mod aead;
@@ -8,6 +8,7 @@ mod mac;
 mod padding;
 mod protection;
 mod stream;
+mod tls13;
 
 use std::mem;
 use std::ops::Range;
@@ -23,9 +24,10 @@ use crate::record::cbc::{Cbc, Iv};
 use crate::record::mac::RecordMac;
 use crate::record::protection::{Payload, Protection, RecordHeader};
 use crate::record::stream::Stream;
+use crate::record::tls13::{APPLICATION_DATA, MAX_CIPHERTEXT_LEN, Tls13};
 use crate::secret::{STACK_LEN, with_stack_wiped};
 use crate::security_parameters::SecurityParameters;
-use crate::version::KeySchedule;
+use crate::version::{KeySchedule, ProtocolVersion};
 
 pub use crate::record::blob::{MAX_KEY_STREAM_POSITION, OpaqueKeyBlob};
 pub use crate::record::padding::Verdict;
@@ -49,6 +51,18 @@ const DTLS_HEADER_LEN: usize = 13;
 pub struct RecordOptions {
     /// Encrypt, then MAC (RFC 7366): for CBC suites of TLS and DTLS.
     pub encrypt_then_mac: bool,
+    /// Pads payload and content type to a multiple of so many bytes, to hide how long the payload
+    /// is (RFC 8446 section 5.4): for TLS 1.3. 0 and 1 are no padding.
+    pub padding_block: u16,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedRecord {
+    /// The content type: in TLS 1.3 the one that is encrypted, before that the one of the header.
+    pub content_type: u8,
+    /// Where the payload stands in the record.
+    pub payload: Range<usize>,
 }
 
 /// What one side writes with (RFC 5246 section 6.3). Secret.
@@ -134,6 +148,9 @@ impl RecordKey {
         if options.encrypt_then_mac && !may_mac_last {
             return Err(Error::InvalidParameter("encrypt-then-MAC: only for CBC suites of TLS"));
         }
+        if options.padding_block != 0 && !is_tls13(parameters) {
+            return Err(Error::InvalidParameter("padding of records: only for TLS 1.3"));
+        }
         let protection =
             with_stack_wiped::<_, STACK_LEN>(|| protection(parameters, options, cipher, keys))?;
         Ok(Self {
@@ -188,7 +205,8 @@ impl RecordKey {
     }
 
     /// Writes a record with its header into `record` and returns its length (`SslEncryptPacket`).
-    /// The content type is written as it is, known or not.
+    /// The content type is written as it is, known or not; in TLS 1.3 it must not be 0, which is
+    /// padding, and an alert or a handshake message must not be empty (RFC 8446 section 5.4).
     ///
     /// # Errors
     ///
@@ -223,7 +241,8 @@ impl RecordKey {
     }
 
     /// Decrypts a whole record with its header, writes the payload and returns its length
-    /// (`SslDecryptPacket`). Nothing is written on failure. A sequence number may come again:
+    /// (`SslDecryptPacket`). Nothing is written on failure. In TLS 1.3 the content type is known
+    /// after this only: use [`open_packet`](Self::open_packet). A sequence number may come again:
     /// protection against replay is the caller's, where a transport does not have it.
     ///
     /// # Errors
@@ -232,8 +251,10 @@ impl RecordKey {
     ///   [`max_payload_len`](Self::max_payload_len) of the record; the record can then be tried
     ///   again.
     /// - [`Error::BadRecord`] when authentication fails, whatever the reason.
-    /// - [`Error::RecordOverflow`] for a fragment of more than [`MAX_FRAGMENT_LEN`] bytes, and when
-    ///   an authentic record holds more than [`MAX_PAYLOAD_LEN`] bytes.
+    /// - [`Error::RecordOverflow`] for a fragment of more than [`MAX_FRAGMENT_LEN`] bytes, in TLS
+    ///   1.3 of more than 16640, and when an authentic record holds more than [`MAX_PAYLOAD_LEN`]
+    ///   bytes.
+    /// - [`Error::UnexpectedRecord`] in TLS 1.3 when an authentic record holds no content type.
     /// - Errors of the backend.
     pub fn decrypt_packet(
         &mut self,
@@ -241,6 +262,21 @@ impl RecordKey {
         record: &[u8],
         payload: &mut [u8],
     ) -> Result<usize, Error> {
+        self.open_packet(sequence_number, record, payload).map(|(_, len)| len)
+    }
+
+    /// As [`decrypt_packet`](Self::decrypt_packet), and returns the content type too, before the
+    /// length.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decrypt_packet`](Self::decrypt_packet).
+    pub fn open_packet(
+        &mut self,
+        sequence_number: u64,
+        record: &[u8],
+        payload: &mut [u8],
+    ) -> Result<(u8, usize), Error> {
         let needed = self.max_payload_len(record.len());
         if payload.len() < needed {
             return Err(Error::BufferTooSmall { needed });
@@ -253,13 +289,14 @@ impl RecordKey {
         let opened = match scratch.get_mut(..record.len()) {
             Some(copy) => {
                 copy.copy_from_slice(record);
-                self.decrypt_in_place(sequence_number, copy).map(|range| {
+                self.open_in_place(sequence_number, copy).map(|opened| {
                     // A payload is never longer than `needed`.
-                    let (from, len) = (&mut copy[range.clone()], range.len());
+                    let len = opened.payload.len();
+                    let from = &mut copy[opened.payload];
                     payload[..len].copy_from_slice(from);
                     // The key may be idle for hours after this.
                     from.zeroize();
-                    len
+                    (opened.content_type, len)
                 })
             }
             None => Err(Error::RecordOverflow),
@@ -279,21 +316,37 @@ impl RecordKey {
         sequence_number: u64,
         record: &mut [u8],
     ) -> Result<Range<usize>, Error> {
+        self.open_in_place(sequence_number, record).map(|opened| opened.payload)
+    }
+
+    /// As [`decrypt_in_place`](Self::decrypt_in_place), and returns the content type too. In TLS
+    /// 1.3 it stands right behind the payload.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decrypt_packet`](Self::decrypt_packet) but for the buffer.
+    pub fn open_in_place(
+        &mut self,
+        sequence_number: u64,
+        record: &mut [u8],
+    ) -> Result<OpenedRecord, Error> {
         self.reads = true;
         let Some((header, fragment)) = record.split_at_mut_checked(self.header_len()) else {
             return Err(Error::BadRecord);
         };
         let opened = self
             .check_header(sequence_number, header, fragment.len())
-            .and_then(|header| self.protection.open(&header, fragment))
+            .and_then(|header| Ok((header, self.protection.open(&header, fragment)?)))
             // The record is authentic, so that this tells nobody anything but its writer.
-            .and_then(
-                |len| if len <= MAX_PAYLOAD_LEN { Ok(len) } else { Err(Error::RecordOverflow) },
-            );
+            .and_then(|(header, len)| match len {
+                ..=MAX_PAYLOAD_LEN => Ok((header, len)),
+                _ => Err(Error::RecordOverflow),
+            });
         match opened {
-            Ok(len) => {
+            Ok((header, len)) => {
+                let content_type = self.protection.content_type(&header, fragment, len);
                 let start = self.payload_offset();
-                Ok(start..start + len)
+                Ok(OpenedRecord { content_type, payload: start..start + len })
             }
             Err(error) => {
                 fragment.zeroize();
@@ -333,6 +386,9 @@ impl RecordKey {
         record: &mut [u8],
     ) -> Result<usize, Error> {
         let needed = self.record_len(payload.len())?;
+        if is_tls13(&self.parameters) {
+            check_inner(content_type, payload.len())?;
+        }
         let record = record.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
         if self.reads {
             return Err(READS);
@@ -351,10 +407,15 @@ impl RecordKey {
     /// Writes a header, whose length is that of `out`.
     fn write_header(&self, contents: &RecordHeader, fragment_len: usize, out: &mut [u8]) {
         let [.., len_high, len_low] = fragment_len.to_be_bytes();
-        let [major, minor] = contents.version.wire().to_be_bytes();
+        // TLS 1.3 shows neither content type nor version (RFC 8446 section 5.2).
+        let (content_type, version) = match contents.version {
+            ProtocolVersion::TLS1_3 => (APPLICATION_DATA, ProtocolVersion::TLS1_2),
+            version => (contents.content_type, version),
+        };
+        let [major, minor] = version.wire().to_be_bytes();
         let number = contents.sequence_number.to_be_bytes();
         let number = if contents.version.is_dtls() { number.as_slice() } else { &[] };
-        let bytes = [contents.content_type, major, minor].into_iter().chain(number.iter().copied());
+        let bytes = [content_type, major, minor].into_iter().chain(number.iter().copied());
         for (to, byte) in out.iter_mut().zip(bytes.chain([len_high, len_low])) {
             *to = byte;
         }
@@ -368,7 +429,8 @@ impl RecordKey {
         header: &[u8],
         fragment_len: usize,
     ) -> Result<RecordHeader, Error> {
-        if fragment_len > MAX_FRAGMENT_LEN {
+        let limit = if is_tls13(&self.parameters) { MAX_CIPHERTEXT_LEN } else { MAX_FRAGMENT_LEN };
+        if fragment_len > limit {
             return Err(Error::RecordOverflow);
         }
         let content_type = header.first().copied().unwrap_or_default();
@@ -378,6 +440,28 @@ impl RecordKey {
         self.write_header(&contents, fragment_len, expected);
         if header == expected { Ok(contents) } else { Err(Error::BadRecord) }
     }
+}
+
+/// Checks what RFC 8446 says of a record before it is encrypted: ChangeCipherSpec is never
+/// (section 5), and only application data may be empty (section 5.4).
+fn check_inner(content_type: u8, payload_len: usize) -> Result<(), Error> {
+    match (content_type, payload_len) {
+        (0 | CHANGE_CIPHER_SPEC, _) => Err(Error::InvalidParameter(
+            "content type: neither 0 nor change_cipher_spec is encrypted in TLS 1.3",
+        )),
+        (ALERT | HANDSHAKE, 0) => {
+            Err(Error::InvalidParameter("payload: only application data may be empty in TLS 1.3"))
+        }
+        _ => Ok(()),
+    }
+}
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+
+fn is_tls13(parameters: &SecurityParameters) -> bool {
+    parameters.version() == ProtocolVersion::TLS1_3
 }
 
 /// Makes the protection of a suite.
@@ -411,13 +495,18 @@ fn protection(
             mac: RecordMac::new(parameters, hash, keys.mac_key)?,
             rule: match parameters.schedule() {
                 KeySchedule::Ssl3 => padding::Rule::Ssl3 { block_len: algorithm.block_len() },
-                KeySchedule::Tls(_) => padding::Rule::Tls,
+                KeySchedule::Tls(_) | KeySchedule::Tls13(_) => padding::Rule::Tls,
             },
             encrypt_then_mac: options.encrypt_then_mac,
         }),
         RecordCipher::Aead(algorithm) => {
-            let cipher = ciphers.aead(algorithm, keys.write_key)?;
-            Box::new(Aead::new(cipher, algorithm.tag_len(), keys.write_iv))
+            let (cipher, tag_len) = (ciphers.aead(algorithm, keys.write_key)?, algorithm.tag_len());
+            if is_tls13(parameters) {
+                let padding_block = options.padding_block.into();
+                Box::new(Tls13::new(cipher, tag_len, keys.write_iv, padding_block))
+            } else {
+                Box::new(Aead::new(cipher, tag_len, keys.write_iv))
+            }
         }
     })
 }

@@ -44,6 +44,12 @@ pub(super) trait Protection: Send + Sync {
     /// behind the bytes of [`explicit_len`](Self::explicit_len).
     fn open(&mut self, header: &RecordHeader, fragment: &mut [u8]) -> Result<usize, Error>;
 
+    /// Returns the content type of a fragment that [`open`](Self::open) has opened, whose payload
+    /// has `payload_len` bytes.
+    fn content_type(&self, header: &RecordHeader, _fragment: &[u8], _payload_len: usize) -> u8 {
+        header.content_type
+    }
+
     /// Checks padding and MAC of CBC blocks that have been decrypted.
     fn verify_padding_and_mac(
         &self,
