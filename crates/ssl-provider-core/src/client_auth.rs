@@ -64,6 +64,7 @@ impl MasterKey {
         let mut hash = match schedule {
             KeySchedule::Tls(PrfAlgorithm::Md5Sha1) => handshake.current()?,
             KeySchedule::Tls(_) => return handshake.current(),
+            KeySchedule::Tls13(_) => return Err(self.version().unsupported()),
             KeySchedule::Ssl3 => {
                 let mut hash = [0; SSL3_VERIFY_DATA_LEN];
                 handshake.ssl3_hash(&self.parameters, &[], self.secret.expose(), &mut hash)?;

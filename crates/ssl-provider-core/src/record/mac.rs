@@ -268,7 +268,8 @@ impl Prefix {
         let (len, key_pad) = match (schedule, hash) {
             (KeySchedule::Ssl3, HashAlgorithm::Md5) => (key.len() + 48, 0),
             (KeySchedule::Ssl3, _) => (key.len() + 40, 0),
-            (KeySchedule::Tls(_), _) => (hash.block_len(), pad),
+            // Suites of TLS 1.3 have no MAC.
+            (KeySchedule::Tls(_) | KeySchedule::Tls13(_), _) => (hash.block_len(), pad),
         };
         // At most a block: a key of SSL 3.0 is as long as its hash, MD5 or SHA-1.
         let mut bytes = SecretBytes::zeroed(len);

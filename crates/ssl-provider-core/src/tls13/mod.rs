@@ -123,7 +123,8 @@ impl Tls13Parameters {
             Side::Client => b"TLS 1.3, client CertificateVerify\0",
             Side::Server => b"TLS 1.3, server CertificateVerify\0",
         };
-        Ok([&[b' '; 64], text, &self.hash_of(transcript)?].concat())
+        let hash = self.hash_of(transcript)?;
+        Ok([&[b' '; 64][..], text, &hash].concat())
     }
 
     /// Returns what the transcript hash holds now, if it is of this suite.

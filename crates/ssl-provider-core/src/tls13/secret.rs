@@ -109,9 +109,6 @@ impl Secret {
         }
     }
 
-    pub(super) fn expose(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 /// Before every label.
