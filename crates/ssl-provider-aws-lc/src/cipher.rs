@@ -164,6 +164,10 @@ impl CbcCipher for DesCbc {
     }
 }
 
+/// Most bytes behind a text that are sealed without a copy of the text. TLS 1.3 has one, if it does
+/// not pad.
+const MOST_BEHIND: usize = 16;
+
 /// AES in Galois/counter mode, or ChaCha20-Poly1305: both have tags of 16 bytes.
 struct OneShot(NonNull<EVP_AEAD_CTX>);
 
@@ -184,12 +188,14 @@ impl OneShot {
         NonNull::new(context).map(Self).ok_or_else(failure)
     }
 
-    /// Encrypts `len` bytes from `input` to `output`.
+    /// Encrypts `len` bytes from `input` to `output`, and those of `more` behind them, which come
+    /// before the tag in `more_and_tag`.
     ///
     /// # Safety
     ///
     /// Both pointers are to `len` bytes, which may be the same but do not overlap otherwise, and
     /// `output` may be written to.
+    #[expect(clippy::too_many_arguments, reason = "as many as the function of AWS-LC needs")]
     unsafe fn seal_texts(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -197,28 +203,28 @@ impl OneShot {
         len: usize,
         input: *const u8,
         output: *mut u8,
-        tag: &mut [u8],
+        more: &[u8],
+        more_and_tag: &mut [u8],
     ) -> Result<(), Error> {
-        if tag.len() != ONE_SHOT_TAG_LEN {
+        if more_and_tag.len() != more.len() + ONE_SHOT_TAG_LEN {
             return Err(BAD_TAG_LEN);
         }
         let mut written = 0;
         // SAFETY: the context is live; each pointer is to as many bytes as the length after it
-        // says, and `input` and `output` are as AWS-LC asks by the contract of this function. Null
-        // is for no further input.
+        // says, and `input` and `output` are as AWS-LC asks by the contract of this function.
         succeeded(unsafe {
             EVP_AEAD_CTX_seal_scatter(
                 self.0.as_ptr(),
                 output,
-                tag.as_mut_ptr(),
+                more_and_tag.as_mut_ptr(),
                 &raw mut written,
-                tag.len(),
+                more_and_tag.len(),
                 nonce.as_ptr(),
                 nonce.len(),
                 input,
                 len,
-                ptr::null(),
-                0,
+                more.as_ptr(),
+                more.len(),
                 aad.as_ptr(),
                 aad.len(),
             )
@@ -237,7 +243,7 @@ impl AeadCipher for OneShot {
         let (input, output) = (text.as_ptr(), text.as_mut_ptr());
         // SAFETY: both pointers are to `text.len()` bytes, in the same place, and the second may be
         // written to.
-        unsafe { self.seal_texts(nonce, aad, text.len(), input, output, tag) }
+        unsafe { self.seal_texts(nonce, aad, text.len(), input, output, &[], tag) }
     }
 
     fn seal_apart(
@@ -248,12 +254,24 @@ impl AeadCipher for OneShot {
         sealed: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        if sealed.len() != text.len() {
-            return Err(BAD_TEXT_LEN);
+        if tag.len() != ONE_SHOT_TAG_LEN {
+            return Err(BAD_TAG_LEN);
         }
+        let (place, behind) = sealed.split_at_mut_checked(text.len()).ok_or(BAD_TEXT_LEN)?;
+        let (input, output) = (text.as_ptr(), place.as_mut_ptr());
+        // AWS-LC writes what stands behind next to the tag, and the padding of a record is long.
+        let mut room = [0; MOST_BEHIND + ONE_SHOT_TAG_LEN];
+        let Some(more_and_tag) = room.get_mut(..behind.len() + ONE_SHOT_TAG_LEN) else {
+            place.copy_from_slice(text);
+            return self.seal(nonce, aad, sealed, tag);
+        };
         // SAFETY: both pointers are to `text.len()` bytes that do not overlap, since one of them is
         // borrowed for writing.
-        unsafe { self.seal_texts(nonce, aad, text.len(), text.as_ptr(), sealed.as_mut_ptr(), tag) }
+        unsafe { self.seal_texts(nonce, aad, text.len(), input, output, behind, more_and_tag)? };
+        let (sealed_behind, sealed_tag) = more_and_tag.split_at(behind.len());
+        behind.copy_from_slice(sealed_behind);
+        tag.copy_from_slice(sealed_tag);
+        Ok(())
     }
 
     fn open(

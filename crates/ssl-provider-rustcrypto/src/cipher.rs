@@ -193,6 +193,11 @@ impl<A: AeadInOut<NonceSize = U12> + Send + Sync> AeadCipher for Aead<A> {
         sealed: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
+        if sealed.len() > text.len() {
+            // One buffer in, one buffer out: what stands behind must be with the rest.
+            sealed[..text.len()].copy_from_slice(text);
+            return self.seal(nonce, aad, sealed, tag);
+        }
         let texts = InOutBuf::new(text, sealed).map_err(|_| BAD_TEXT_LEN)?;
         self.seal_texts(nonce, aad, texts, tag)
     }

@@ -90,12 +90,13 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         tag: &mut [u8],
     ) -> Result<(), Error>;
 
-    /// As [`seal`](Self::seal), from `text` to `sealed`, which has the same length. A library that
-    /// can write elsewhere than it reads saves a copy here.
+    /// As [`seal`](Self::seal), from `text` to the beginning of `sealed`. What `sealed` holds behind
+    /// it belongs to the plaintext too and is encrypted in its place, as TLS 1.3 has content type
+    /// and padding. A library that can write elsewhere than it reads saves a copy here.
     ///
     /// # Errors
     ///
-    /// Those of [`seal`](Self::seal), and [`BAD_TEXT_LEN`] when the lengths differ.
+    /// Those of [`seal`](Self::seal), and [`BAD_TEXT_LEN`] when `sealed` is shorter than `text`.
     fn seal_apart(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -104,10 +105,7 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         sealed: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        if sealed.len() != text.len() {
-            return Err(BAD_TEXT_LEN);
-        }
-        sealed.copy_from_slice(text);
+        sealed.get_mut(..text.len()).ok_or(BAD_TEXT_LEN)?.copy_from_slice(text);
         self.seal(nonce, aad, sealed, tag)
     }
 
@@ -136,5 +134,5 @@ pub const BAD_BLOCKS: Error =
 /// What every backend returns for a tag that is not of the cipher's length.
 pub const BAD_TAG_LEN: Error = Error::Internal("tag length differs from that of the cipher");
 
-/// What every backend returns for an output that is not as long as the plaintext.
-pub const BAD_TEXT_LEN: Error = Error::Internal("output length differs from plaintext length");
+/// What every backend returns for an output that is shorter than the plaintext.
+pub const BAD_TEXT_LEN: Error = Error::Internal("output is shorter than the plaintext");

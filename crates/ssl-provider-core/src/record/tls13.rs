@@ -89,13 +89,17 @@ impl Protection for Tls13 {
         let additional_data = Self::additional_data(fragment.len());
         let nonce = self.nonce(header.sequence_number);
         let (text, tag) = fragment.split_at_mut(fragment.len() - self.tag_len);
-        let (place, rest) = text.split_at_mut(payload.len());
-        payload.copy_to(place);
+        let (_, rest) = text.split_at_mut(payload.len());
         rest.fill(0);
         if let Some(content_type) = rest.first_mut() {
             *content_type = header.content_type;
         }
-        self.cipher.seal(&nonce, &additional_data, text, tag)
+        match payload {
+            Payload::InPlace(_) => self.cipher.seal(&nonce, &additional_data, text, tag),
+            Payload::Apart(payload) => {
+                self.cipher.seal_apart(&nonce, &additional_data, payload, text, tag)
+            }
+        }
     }
 
     /// Returns the length of the payload, behind which the content type stands.

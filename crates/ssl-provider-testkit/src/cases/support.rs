@@ -203,6 +203,15 @@ fn attempt_aead(backend: &Backend, cipher: AeadAlgorithm) -> Result<(), Error> {
     let (mut apart, mut apart_tag) = ([0; 32], vec![0; tag_len]);
     cipher.seal_apart(&nonce, aad, PLAINTEXT, &mut apart, &mut apart_tag)?;
     assert_eq!((apart, &apart_tag), (text, &tag), "{name} seals otherwise apart");
+    // What stands behind the plaintext is sealed with it, however long it is.
+    for more in [1, 16, 17, 300] {
+        let whole = [&PLAINTEXT[..], &vec![0x5a; more]].concat();
+        let (mut expected, mut expected_tag) = (whole.clone(), vec![0; tag_len]);
+        cipher.seal(&nonce, aad, &mut expected, &mut expected_tag)?;
+        let mut longer = [&[0; 32][..], &whole[32..]].concat();
+        cipher.seal_apart(&nonce, aad, PLAINTEXT, &mut longer, &mut apart_tag)?;
+        assert_eq!((longer, &apart_tag), (expected, &expected_tag), "{name}, {more} bytes behind");
+    }
     let shorter = cipher.seal_apart(&nonce, aad, PLAINTEXT, &mut apart[1..], &mut apart_tag);
     assert!(matches!(shorter, Err(Error::Internal(_))), "{name} seals into less room");
     let mut forged = text;

@@ -61,14 +61,14 @@ impl AeadCipher for FaultyAead {
         sealed: &mut [u8],
         tag: &mut [u8],
     ) -> Result<(), Error> {
-        if sealed.len() != text.len() {
+        if sealed.len() < text.len() {
             return self.inner.seal_apart(nonce, aad, text, sealed, tag);
         }
         let (mut expected, mut expected_tag) = (sealed.to_vec(), tag.to_vec());
         let sound = self.inner.seal_apart(nonce, aad, text, &mut expected, &mut expected_tag);
         let ignores_aad = self.defect.is(Fault::AeadIgnoresTheAadApart);
         let aad = if ignores_aad { &[] } else { aad };
-        sealed.copy_from_slice(text);
+        sealed[..text.len()].copy_from_slice(text);
         let result = self.seal_wrongly(nonce, aad, sealed, tag);
         let same = result == sound && *sealed == *expected && *tag == *expected_tag;
         self.defect.count_if(!same);

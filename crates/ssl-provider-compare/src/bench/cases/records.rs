@@ -1,10 +1,10 @@
-//! Records of TLS 1.2, by cipher and size, in both directions.
+//! Records of TLS 1.2 and 1.3, by cipher and size, in both directions.
 
 use std::hint::black_box;
 
 use ssl_provider::{
     AeadAlgorithm, Backend, CipherSuite, HashAlgorithm, ProtocolVersion, Provider, RecordKey,
-    RecordOptions, WriteKeys,
+    RecordOptions, Side, WriteKeys,
 };
 use ssl_provider_bare::{Failed, library};
 
@@ -32,7 +32,7 @@ const SIZES: [usize; 3] = [64, 1024, 16384];
 /// A cipher with a suite that has it; an AEAD cipher, or AES-128-CBC with SHA-1.
 type Cipher = (&'static str, CipherSuite, Option<AeadAlgorithm>);
 
-const CIPHERS: [Cipher; 4] = [
+const CIPHERS: [Cipher; 5] = [
     (
         "AES-128-GCM",
         CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
@@ -48,6 +48,7 @@ const CIPHERS: [Cipher; 4] = [
         CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
         Some(AeadAlgorithm::ChaCha20Poly1305),
     ),
+    ("AES-128-GCM, TLS 1.3", CipherSuite::TLS_AES_128_GCM_SHA256, Some(AeadAlgorithm::Aes128Gcm)),
     ("AES-128-CBC-SHA", CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, None),
 ];
 
@@ -104,9 +105,11 @@ const APPLICATION_DATA: u8 = 23;
 
 /// Returns a key of one direction.
 fn record_key(backend: &Backend, suite: CipherSuite) -> Result<RecordKey, String> {
-    let connection = Provider::open(backend)
-        .security_parameters(ProtocolVersion::TLS1_2, suite)
-        .map_err(text)?;
+    let provider = Provider::open(backend);
+    if suite.info().is_some_and(|info| info.allows(ProtocolVersion::TLS1_3)) {
+        return of_tls13(&provider, suite).map_err(text);
+    }
+    let connection = provider.security_parameters(ProtocolVersion::TLS1_2, suite).map_err(text)?;
     let suite = connection.suite();
     let keys = WriteKeys {
         mac_key: &MAC_KEY[..suite.mac.map_or(0, HashAlgorithm::output_len)],
@@ -114,6 +117,15 @@ fn record_key(backend: &Backend, suite: CipherSuite) -> Result<RecordKey, String
         write_iv: &[0x5c; 16][..suite.cipher.fixed_iv_len(ProtocolVersion::TLS1_2)],
     };
     RecordKey::new(&connection, RecordOptions::default(), keys).map_err(text)
+}
+
+/// Returns the key of the server's side of a handshake without messages, which is as good as any.
+fn of_tls13(provider: &Provider, suite: CipherSuite) -> Result<RecordKey, ssl_provider::Error> {
+    let connection = provider.tls13_parameters(suite)?;
+    let psk = provider.pre_shared_key(connection.hash(), &KEY)?;
+    let secret = connection.early_secret(Some(&psk))?.handshake_secret_of_psk()?;
+    let traffic = secret.traffic_secret(Side::Server, &connection.transcript()?)?;
+    traffic.record_key(RecordOptions::default())
 }
 
 fn prepare(
