@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn sizes_and_times_are_checked() {
         let args = parse(&["--bits", "2048,3072", "--time", "0.5"]).unwrap();
-        assert_eq!((args.bits, args.time), (vec![2048, 3072], 0.5));
+        assert_eq!((args.bits, args.time), (vec![2048, 3072], Duration::from_millis(500)));
         for words in [["--bits", "1023"], ["--bits", "2050"], ["--bits", "8200"], ["--bits", "x"]] {
             let told = parse(&words).err().unwrap();
             assert!(told.contains("expected a multiple of 8 from 1024 to 8192"), "{told}");
@@ -428,7 +428,7 @@ mod tests {
         for words in [["--time", "-1"], ["--time", "NaN"], ["--time", "1e9"]] {
             assert!(parse(&words).is_err(), "{words:?}");
         }
-        assert!(parse(&["--report", "a", "--time", "1"]).is_err());
+        assert!(parse(&["--from", "a", "--time", "1"]).is_err());
     }
 
     #[test]
@@ -483,7 +483,7 @@ mod tests {
         };
         let mut notes = Vec::new();
         let cases = vec![case("zero", 0), case("one", 1), case("two", 2), case("never", 9)];
-        let rows = measure_cases(&cases, 0.0, &mut notes);
+        let rows = measure_cases(&cases, 0.0, &Progress::hidden(), &mut notes);
         assert_eq!(rows.len(), 2, "of the one that never fails, after both halves");
         let expected = ["g: zero, b: not prepared", "g: one, b: planted", "g: two, b: planted"];
         assert_eq!(notes, expected);

@@ -285,7 +285,8 @@ fn write_reports(args: &Args, matrix: &Matrix) -> Result<(), Failure> {
         (true, _) => format!("{:#}\n", report::json(matrix)),
         (false, true) => report::without_table(matrix),
         (false, false) => report::text(matrix),
-    })
+    })?;
+    Ok(())
 }
 
 fn progress_bar() -> ProgressBar {
