@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, no_run: bool) -> Result<()
     let charts = docs.join("benchmarks");
     remove_charts(&charts)?;
     let markdown = command()
-        .args([Path::new("--report"), &report, Path::new("--charts"), &charts])
+        .args([Path::new("--from"), &report, Path::new("--charts"), &charts])
         .args(["--markdown"])
         .read(workspace)?;
     let made_by = made_by(workspace)?;

@@ -98,7 +98,7 @@ fn files_are_written_compared_and_not_replaced_unasked() {
     assert_eq!(fs::read(&json).unwrap(), before);
 
     // The same run has not changed since itself.
-    let shown = sslprov(["bench", "--report", text(&json), "--compare", text(&json)]);
+    let shown = sslprov(["bench", "--from", text(&json), "--compare", text(&json)]);
     let shown = shown.expect_code(0).stdout;
     assert!(shown.contains("0 of ") && shown.contains("changed beyond noise"), "{shown}");
     // One that took a tenth of the time has.
@@ -111,7 +111,7 @@ fn files_are_written_compared_and_not_replaced_unasked() {
     report["machine"]["processor"] = "another processor".into();
     let old = folder.path().join("old.json");
     fs::write(&old, report.to_string()).unwrap();
-    let shown = sslprov(["bench", "--report", text(&json), "--compare", text(&old), "--markdown"]);
+    let shown = sslprov(["bench", "--from", text(&json), "--compare", text(&old), "--markdown"]);
     let shown = shown.expect_code(0).stdout;
     assert!(shown.contains(" slower |") && shown.contains("another processor then"), "{shown}");
 }
@@ -134,7 +134,7 @@ fn bad_arguments_say_what_to_do() {
     for (arguments, told) in [
         (&["--group", "speed"][..], "--group speed: expected some of import, handshakes"),
         (&["--bits", "2047"], "expected a multiple of 8 from 1024 to 8192"),
-        (&["--time", "soon"], "expected seconds from 0 to 86400"),
+        (&["--time", "soon"], "expected a time such as 90s"),
         (&["--compare", text(&other)], "other.json: not a report of `bench --json`"),
         (&["--compare", "no such file"], "--compare no such file: "),
         (&["--json", "-", "--markdown"], "both are for standard output"),

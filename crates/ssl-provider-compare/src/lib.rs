@@ -13,6 +13,7 @@ pub mod timing;
 pub mod vectors;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -47,6 +48,22 @@ impl Command {
             Self::Vectors(args) => vectors::run(args),
         }
     }
+}
+
+/// Reads a time: seconds, or a number with s, m or h.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 7.0 * 24.0 * 3600.0;
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('h') => (number, 3600.0),
+        Some(number) if text.ends_with('m') => (number, 60.0),
+        Some(number) => (number, 1.0),
+        None => (text, 1.0),
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * unit);
+    let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "expected a time such as 90s, 10m or 2h, up to a week".to_owned())
 }
 
 /// The command line of a binary that has nothing but these subcommands.

@@ -29,6 +29,8 @@ use ssl_provider_command::backend_choice::SomeBackendsArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print, tell};
 use ssl_provider_command::outputs::{check_new, keep_apart, write_new};
 
+use crate::duration;
+
 use self::cases::{Case, GROUPS, Group, Scope};
 use self::compare::{Comparison, compare};
 use self::machine::Machine;
@@ -55,10 +57,10 @@ pub struct Args {
     #[arg(value_parser = bits)]
     pub bits: Vec<u64>,
 
-    /// How long to measure in all, in seconds, spread over the operations. A short run has wide
-    /// intervals
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub time: f64,
+    /// How long to measure in all, such as 90s or 10m, spread over the operations. A short run has
+    /// wide intervals
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    pub time: Duration,
 
     /// Write the report as JSON to a file, or with `-` to standard output instead of the table
     #[arg(long, value_name = "FILE|-")]
@@ -83,11 +85,15 @@ pub struct Args {
     /// Show the run with this JSON report instead of measuring
     #[arg(long, value_name = "FILE")]
     #[arg(conflicts_with_all = ["group", "bits", "time", "json", "list"])]
-    pub report: Option<PathBuf>,
+    pub from: Option<PathBuf>,
 
     /// Replace files that exist
     #[arg(long)]
     pub force: bool,
+
+    /// Show no progress
+    #[arg(long)]
+    pub quiet: bool,
 
     /// List the groups and what would be measured, without measuring
     #[arg(long)]
@@ -124,12 +130,6 @@ fn bits(text: &str) -> Result<u64, String> {
     bits.ok_or_else(|| "expected a multiple of 8 from 1024 to 8192".to_owned())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    const MOST: f64 = 86_400.0;
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=MOST).contains(seconds));
-    seconds.ok_or_else(|| "expected seconds from 0 to 86400".to_owned())
-}
-
 /// Runs `bench`.
 ///
 /// # Errors
@@ -148,8 +148,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 pub fn run_groups(args: &Args, groups: &[Group]) -> Result<Outcome, Failure> {
     check_files(args)?;
     let old = args.compare.as_deref().map(|path| read("--compare", path)).transpose()?;
-    let (report, failed) = match &args.report {
-        Some(path) => (read("--report", path)?, 0),
+    let (report, failed) = match &args.from {
+        Some(path) => (read("--from", path)?, 0),
         None => match measure(args, groups)? {
             Some(measured) => measured,
             None => return Ok(Outcome::All),
@@ -168,7 +168,7 @@ pub fn run_groups(args: &Args, groups: &[Group]) -> Result<Outcome, Failure> {
 fn check_files(args: &Args) -> Result<(), Failure> {
     let json = args.json.as_deref().filter(|path| !is_stdout(path));
     let outputs = [("--json", json), ("--html", args.html.as_deref())];
-    let inputs = [("--compare", args.compare.as_deref()), ("--report", args.report.as_deref())];
+    let inputs = [("--compare", args.compare.as_deref()), ("--from", args.from.as_deref())];
     keep_apart(&outputs, &inputs)?;
     for (option, path) in outputs {
         check_new(option, path, args.force)?;
@@ -215,7 +215,8 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
     let has_openssl = backends.iter().any(|backend| backend.info().name == "openssl");
     // They take seconds of their own, which a short run does not have.
     let with_peers = is_wanted(peers::NAME) && has_openssl;
-    let fits = args.time >= 3.0 * peers::SECONDS || args.group.iter().any(|it| it == peers::NAME);
+    let seconds = args.time.as_secs_f64();
+    let fits = seconds >= 3.0 * peers::SECONDS || args.group.iter().any(|it| it == peers::NAME);
     if args.list {
         let mut text = list(groups, &cases);
         if with_peers {
@@ -226,20 +227,20 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
     }
     let mut notes = Vec::new();
     let machine = Machine::here();
-    let mut rest = args.time;
+    let mut rest = seconds;
     if with_peers && fits {
         rest = (rest - peers::SECONDS).max(0.0);
     } else if with_peers {
         notes.push(format!(
-            "peers: `openssl speed` takes more than a third of {} s; --group peers runs it anyway",
-            args.time
+            "peers: `openssl speed` takes more than a third of {seconds} s; --group peers runs it anyway"
         ));
     }
     if machine.multi_buffer.is_none() && is_wanted("batches") {
         notes.push("batches: the processor has neither AVX-512 IFMA nor AVX-IFMA".to_owned());
     }
     let notes_before = notes.len();
-    let rows = measure_cases(&cases, rest, &mut notes);
+    let progress = if args.quiet { Progress::hidden() } else { Progress::new(rest) };
+    let rows = measure_cases(&cases, rest, &progress, &mut notes);
     let failed = notes.len() - notes_before;
     let peers = if with_peers && fits { peers::measure(&mut notes) } else { Vec::new() };
     let mut report = Report {
@@ -247,7 +248,7 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
         version: VERSION,
         machine,
         backends: backends.iter().map(version).collect(),
-        seconds: args.time,
+        seconds,
         noise: Noise::of(&[]),
         rows,
         peers,
@@ -281,12 +282,16 @@ fn list(groups: &[Group], cases: &[Case]) -> String {
 }
 
 /// Measures every case in two halves of the run, and returns the rows. What fails is in the notes.
-fn measure_cases(cases: &[Case], seconds: f64, notes: &mut Vec<String>) -> Vec<report::Row> {
+fn measure_cases(
+    cases: &[Case],
+    seconds: f64,
+    progress: &Progress,
+    notes: &mut Vec<String>,
+) -> Vec<report::Row> {
     let weights: u32 = cases.iter().map(|case| case.weight).sum();
     let share = |weight: u32| {
         Duration::from_secs_f64(seconds * f64::from(weight) / f64::from(weights.max(1)) / 2.0)
     };
-    let progress = Progress::new(seconds);
     let half = |case: &Case| {
         let title = format!("{}: {}, {}", case.group, case.name, case.backend);
         progress.show(&title);
@@ -332,6 +337,10 @@ impl Progress {
             bar.set_style(style);
         }
         Self { bar }
+    }
+
+    fn hidden() -> Self {
+        Self { bar: ProgressBar::hidden() }
     }
 
     fn show(&self, title: &str) {
@@ -411,7 +420,7 @@ mod tests {
     #[test]
     fn sizes_and_times_are_checked() {
         let args = parse(&["--bits", "2048,3072", "--time", "0.5"]).unwrap();
-        assert_eq!((args.bits, args.time), (vec![2048, 3072], 0.5));
+        assert_eq!((args.bits, args.time), (vec![2048, 3072], Duration::from_millis(500)));
         for words in [["--bits", "1023"], ["--bits", "2050"], ["--bits", "8200"], ["--bits", "x"]] {
             let told = parse(&words).err().unwrap();
             assert!(told.contains("expected a multiple of 8 from 1024 to 8192"), "{told}");
@@ -419,7 +428,7 @@ mod tests {
         for words in [["--time", "-1"], ["--time", "NaN"], ["--time", "1e9"]] {
             assert!(parse(&words).is_err(), "{words:?}");
         }
-        assert!(parse(&["--report", "a", "--time", "1"]).is_err());
+        assert!(parse(&["--from", "a", "--time", "1"]).is_err());
     }
 
     #[test]
@@ -474,7 +483,7 @@ mod tests {
         };
         let mut notes = Vec::new();
         let cases = vec![case("zero", 0), case("one", 1), case("two", 2), case("never", 9)];
-        let rows = measure_cases(&cases, 0.0, &mut notes);
+        let rows = measure_cases(&cases, 0.0, &Progress::hidden(), &mut notes);
         assert_eq!(rows.len(), 2, "of the one that never fails, after both halves");
         let expected = ["g: zero, b: not prepared", "g: one, b: planted", "g: two, b: planted"];
         assert_eq!(notes, expected);

@@ -82,6 +82,10 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
+    /// Show no progress, and no table: only disagreements and how it ended
+    #[arg(long, conflicts_with_all = ["json", "drill"])]
+    pub quiet: bool,
+
     /// Put a fault into a backend, to see that it is found: its cells turn red. May be repeated,
     /// for other backends
     #[arg(long, value_name = "BACKEND:FAULT", value_parser = parse_fault)]
@@ -182,7 +186,7 @@ pub fn run_with(
     if subjects.len() == 1 {
         tell("one backend: its answers are compared with published and independent ones only");
     }
-    let progress = progress_bar();
+    let progress = if args.quiet { ProgressBar::hidden() } else { progress_bar() };
     let mut matrix = engine::run(&plan, &subjects, &progress);
     progress.finish_and_clear();
     for (name, fault) in &args.inject_fault {
@@ -277,11 +281,11 @@ fn write_reports(args: &Args, matrix: &Matrix) -> Result<(), Failure> {
             write_new(path, render(matrix).as_bytes(), args.force)?;
         }
     }
-    if args.json {
-        print(format!("{:#}\n", report::json(matrix)))?;
-    } else {
-        print(report::text(matrix))?;
-    }
+    print(match (args.json, args.quiet) {
+        (true, _) => format!("{:#}\n", report::json(matrix)),
+        (false, true) => report::without_table(matrix),
+        (false, false) => report::text(matrix),
+    })?;
     Ok(())
 }
 

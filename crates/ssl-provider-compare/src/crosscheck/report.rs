@@ -18,7 +18,12 @@ pub fn text(matrix: &Matrix) -> String {
         let cells = cells.iter().map(in_words);
         table.row([operation.to_owned()].into_iter().chain(cells));
     }
-    let mut text = table.to_text();
+    format!("{}{}", table.to_text(), without_table(matrix))
+}
+
+/// The disagreements and how it ended.
+pub fn without_table(matrix: &Matrix) -> String {
+    let mut text = String::new();
     for disagreement in &matrix.disagreements {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{}", paragraph(disagreement, &matrix.backends));

@@ -324,7 +324,7 @@ impl Served {
         let start = Instant::now();
         let sent = begun.stream.write_all(&flight);
         let read = sent.and_then(|()| begun.stream.read(&mut buffer));
-        spin(delay);
+        spin(delay, 0);
         let took = nanoseconds(start.elapsed());
         let answer = answer(&mut begun.stream, read, &mut buffer);
         begun.close();

@@ -105,9 +105,10 @@ pub(crate) fn stolen() -> u64 {
     all.split_ascii_whitespace().nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
 }
 
-/// Steps that wait for each other, for a planted delay.
-pub(crate) fn spin(rounds: u32) {
-    let mut value = 3u64;
+/// Steps that wait for each other, for a planted delay. The first waits for `start`, the result of
+/// what is delayed; a processor would else do both at the same time, and the delay would be none.
+pub(crate) fn spin(rounds: u32, start: u8) {
+    let mut value = u64::from(start) | 3;
     for _ in 0..rounds {
         value = std::hint::black_box(value.wrapping_mul(value));
     }
@@ -118,7 +119,7 @@ pub(crate) fn rounds_for(nanoseconds: f64) -> u32 {
     const TRIAL: u32 = 100_000;
     let trial = || {
         let start = Instant::now();
-        spin(TRIAL);
+        spin(TRIAL, 0);
         start.elapsed()
     };
     // The fastest was interrupted least.
@@ -268,7 +269,7 @@ mod tests {
         let rounds = rounds_for(100_000.0);
         let times = (0..20).map(|_| {
             let start = Instant::now();
-            spin(rounds);
+            spin(rounds, 0);
             nanoseconds(start.elapsed())
         });
         let fastest = times.fold(f64::INFINITY, f64::min);

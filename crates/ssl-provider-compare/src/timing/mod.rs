@@ -32,6 +32,7 @@ use ssl_provider_command::backend_choice::SomeBackendsArgs;
 use ssl_provider_command::exit::{Failure, Outcome, print};
 use ssl_provider_command::outputs;
 
+use crate::duration;
 use crate::timing::client::Offer;
 use crate::timing::measure::{Extent, Request, measure};
 use crate::timing::report::{Kind, Report};
@@ -60,7 +61,7 @@ pub struct Args {
 
     /// How long to measure in all, such as 90s, 10m or 2h; each subject has the same share, and at
     /// most 1000000 blocks
-    #[arg(long, value_parser = duration)]
+    #[arg(long, value_parser = time)]
     time: Option<Duration>,
 
     /// The effect in nanoseconds that must be detectable, else a pair is inconclusive. Default: 0.2
@@ -306,20 +307,10 @@ fn outcome(report: &Report) -> Outcome {
     }
 }
 
-/// Reads a time: seconds, or a number with s, m or h.
-fn duration(text: &str) -> Result<Duration, String> {
-    const LONGEST: u64 = 7 * 24 * 3600;
-    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
-        Some(number) if text.ends_with('h') => (number, 3600),
-        Some(number) if text.ends_with('m') => (number, 60),
-        Some(number) => (number, 1),
-        None => (text, 1),
-    };
-    let seconds = number.parse().ok().and_then(|number: u64| number.checked_mul(unit));
-    let seconds = seconds.filter(|seconds| (1..=LONGEST).contains(seconds));
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| "expected a time such as 90s, 10m or 2h, up to a week".to_owned())
+/// Reads the time of a measurement.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time >= Duration::from_secs(1) { Ok(time) } else { Err("expected 1s or more".to_owned()) }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -366,10 +357,10 @@ mod tests {
     #[test]
     fn times_and_suites_of_the_command_line_are_read() {
         for (text, seconds) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "0", "h", "-1m", "1d", "99999999h", "18446744073709551615h"] {
-            assert!(duration(bad).is_err(), "{bad}");
+        for bad in ["", "0", "h", "-1m", "1d", "99999999h", "18446744073709551615h", "nan"] {
+            assert!(time(bad).is_err(), "{bad}");
         }
         assert_eq!(suite("0x002f"), Ok(CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA));
         assert_eq!(suite("tls_rsa_with_aes_128_cbc_sha"), suite("2f"));

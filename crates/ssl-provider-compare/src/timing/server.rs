@@ -152,7 +152,7 @@ impl RsaPrivateKey for LeakyKey {
     fn decrypt_raw(&self, ciphertext: &[u8], em: &mut [u8]) -> Result<(), Error> {
         self.key.decrypt_raw(ciphertext, em)?;
         if careless(em).is_err() {
-            spin(self.rounds);
+            spin(self.rounds, em.first().copied().unwrap_or_default());
         }
         Ok(())
     }
