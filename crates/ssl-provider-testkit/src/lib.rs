@@ -14,7 +14,8 @@
 //! # What is compared with what
 //!
 //! Expected values come from published vectors, read in place (see [`vectors`]), and from
-//! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
+//! [`mod@reference`] and [`mod@reference13`], a second implementation of the key schedules that
+//! shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
 //!
@@ -39,6 +40,7 @@ use std::thread;
 #[doc(hidden)]
 pub use ssl_provider_core::Backend;
 
+pub mod aead;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
@@ -53,6 +55,7 @@ pub mod group;
 pub mod known_random;
 pub mod question;
 pub mod reference;
+pub mod reference13;
 pub mod rsa_key;
 pub mod signature;
 #[cfg(target_os = "linux")]
