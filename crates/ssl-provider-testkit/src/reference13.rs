@@ -37,7 +37,7 @@ pub fn expand(algorithm: HashAlgorithm, secret: &[u8], info: &[u8], len: usize) 
 /// The encoding of HkdfLabel for an output of `len` bytes (RFC 8446 section 7.1).
 pub fn hkdf_label(label: &[u8], context: &[u8], len: usize) -> Vec<u8> {
     let mut encoded = u16::try_from(len).expect("at most 65535 bytes").to_be_bytes().to_vec();
-    for vector in [&[b"tls13 ", label].concat()[..], context] {
+    for vector in [&[&b"tls13 "[..], label].concat()[..], context] {
         encoded.push(u8::try_from(vector.len()).expect("at most 255 bytes"));
         encoded.extend(vector);
     }
@@ -147,7 +147,8 @@ pub fn transcript_hash(
         let len = u8::try_from(algorithm.output_len()).expect("a hash");
         [&[254, 0, 0, len][..], &hash(algorithm, &[client_hello])].concat()
     });
-    hash(algorithm, &[&[&first.unwrap_or_default()[..]], messages].concat())
+    let first = first.unwrap_or_default();
+    hash(algorithm, &[&[&first[..]][..], messages].concat())
 }
 
 /// The AEAD cipher of a suite.
