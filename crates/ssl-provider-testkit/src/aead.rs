@@ -157,16 +157,14 @@ fn with_key_stream(text: &[u8], first: u32, stream: impl Fn(u32) -> Vec<u8>) -> 
 /// GCM with a nonce of 12 bytes (SP 800-38D section 7.1).
 fn gcm_seal(key: &[u8], nonce: &[u8; 12], aad: &[u8], text: &[u8]) -> Vec<u8> {
     let aes = Aes::new(key);
-    let counter = |number: u32| -> [u8; 16] {
-        block(&[&nonce[..], &number.to_be_bytes()].concat())
-    };
+    let counter =
+        |number: u32| -> [u8; 16] { block(&[&nonce[..], &number.to_be_bytes()].concat()) };
     let mut sealed = with_key_stream(text, 2, |number| aes.encrypt(&counter(number)).to_vec());
     let factor = u128::from_be_bytes(aes.encrypt(&[0; 16]));
     let lengths = [bits(aad).to_be_bytes(), bits(&sealed).to_be_bytes()].concat();
     let blocks = aad.chunks(16).chain(sealed.chunks(16)).chain([&lengths[..]]);
-    let hash = blocks.fold(0, |hash, chunk| {
-        multiply_in_gcm(hash ^ u128::from_be_bytes(block(chunk)), factor)
-    });
+    let hash = blocks
+        .fold(0, |hash, chunk| multiply_in_gcm(hash ^ u128::from_be_bytes(block(chunk)), factor));
     sealed.extend(xor(&hash.to_be_bytes(), &aes.encrypt(&counter(1))));
     sealed
 }
@@ -209,7 +207,8 @@ fn ccm_seal(key: &[u8], tag_len: usize, nonce: &[u8; 12], aad: &[u8], text: &[u8
         input.resize(input.len().next_multiple_of(16), 0);
     }
     input.extend(text);
-    let chained = input.chunks(16).fold([0; 16], |mac, chunk| aes.encrypt(&xor(&mac, &block(chunk))));
+    let chained =
+        input.chunks(16).fold([0; 16], |mac, chunk| aes.encrypt(&xor(&mac, &block(chunk))));
     let stream = |at: u32| {
         let at = usize::try_from(at).expect("a number of blocks");
         aes.encrypt(&number(LENGTH_LEN - 1, at)).to_vec()
@@ -225,8 +224,7 @@ fn chacha20(key: &[u8], nonce: &[u8; 12], number: u32) -> Vec<u8> {
         let words = bytes.chunks(4);
         words.map(|word| u32::from_le_bytes(word.try_into().expect("four bytes"))).collect()
     };
-    let start =
-        [words(b"expand 32-byte k"), words(key), vec![number], words(nonce)].concat();
+    let start = [words(b"expand 32-byte k"), words(key), vec![number], words(nonce)].concat();
     let mut state = start.clone();
     for round in 0..20 {
         // Columns, then diagonals.
@@ -234,15 +232,18 @@ fn chacha20(key: &[u8], nonce: &[u8; 12], number: u32) -> Vec<u8> {
         for column in 0..4 {
             let row = |row: usize| 4 * row + (column + shift * row) % 4;
             let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-            for (to, from, target, by) in
-                [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)]
+            for (to, from, target, by) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)]
             {
                 state[to] = state[to].wrapping_add(state[from]);
                 state[target] = (state[target] ^ state[to]).rotate_left(by);
             }
         }
     }
-    state.iter().zip(start).flat_map(|(word, first)| word.wrapping_add(first).to_le_bytes()).collect()
+    state
+        .iter()
+        .zip(start)
+        .flat_map(|(word, first)| word.wrapping_add(first).to_le_bytes())
+        .collect()
 }
 
 /// Poly1305 (RFC 8439 section 2.5).

@@ -48,7 +48,9 @@ use crate::fake::Fake;
 use crate::fault;
 use crate::group;
 use crate::question::generate::tls13_secrets;
-use crate::question::tls13::{Exporter, Psk, PskOrigin, Secrets, Traffic, Value, application_secret};
+use crate::question::tls13::{
+    Exporter, Psk, PskOrigin, Secrets, Traffic, Value, application_secret,
+};
 use crate::reference;
 use crate::reference13;
 use crate::rsa_key::TestKey;
@@ -146,8 +148,7 @@ fn nist_set(backend: &Backend, vectors: &Vectors, folder: &str, name: &str) -> u
             // Core derives no early secrets without a pre-shared key, and the set has them of the
             // zeros that stand for none.
             let zeros = vec![0; hash_of(suite).output_len()].into();
-            secrets.psk =
-                Some(Psk { key: zeros, origin: PskOrigin::External, binders_len: 0 });
+            secrets.psk = Some(Psk { key: zeros, origin: PskOrigin::External, binders_len: 0 });
             checked = check_nist_case(backend, &secrets, &case.expected);
         }
         assert_eq!(checked, 8, "{name}: secrets of a case");
@@ -220,8 +221,7 @@ pub fn tls13_key_update_goes_on_from_the_last_secret(backend: &Backend) {
         }
         for writer in [Side::Client, Side::Server] {
             let phase = TrafficPhase::Application;
-            let mut secret =
-                connection.traffic_secret_for_vectors(writer, phase, &bytes).unwrap();
+            let mut secret = connection.traffic_secret_for_vectors(writer, phase, &bytes).unwrap();
             let mut records = Vec::new();
             for number in 0..50 {
                 let mut writes = secret.record_key(RecordOptions::default()).unwrap();
@@ -360,7 +360,11 @@ pub fn tls13_finished_is_verified_down_to_a_bit(backend: &Backend) {
                 assert!(out.iter().all(|byte| *byte == 0xa5), "{name}: written on failure");
             }
             for (other, data) in &all {
-                assert_eq!(verify(&transcripts[2], data), Err(Error::BadFinished), "{name} {other}");
+                assert_eq!(
+                    verify(&transcripts[2], data),
+                    Err(Error::BadFinished),
+                    "{name} {other}"
+                );
             }
             all.push((name, data));
         }
@@ -543,8 +547,8 @@ pub fn tls13_secrets_are_read_only_where_policy_allows(backend: &Backend) {
     for (policy, is_allowed) in [(POLICY, true), (denied, false)] {
         let provider = Provider::open(backend).with_policy(policy);
         let (early, handshake, master, transcripts) = chain_of(&provider, suite);
-        let [client, server] =
-            [Side::Client, Side::Server].map(|side| handshake.traffic_secret(side, &transcripts[1]));
+        let [client, server] = [Side::Client, Side::Server]
+            .map(|side| handshake.traffic_secret(side, &transcripts[1]));
         let [client_data, server_data] =
             [Side::Client, Side::Server].map(|side| master.traffic_secret(side, &transcripts[3]));
         let traffic = [
@@ -657,6 +661,7 @@ fn known(suite: CipherSuite) -> Secrets {
         },
         ticket_nonce: vec![0, 0, 0, 1].into(),
         key_updates: 1,
+        only: None,
     }
 }
 
@@ -686,8 +691,7 @@ fn chain_of(provider: &Provider, suite: CipherSuite) -> Chain {
     let key = &secrets.psk.unwrap().key;
     let psk = provider.pre_shared_key(connection.hash(), key).unwrap();
     let early = connection.early_secret(Some(&psk)).unwrap();
-    let handshake =
-        early.handshake_secret_of_shared(&secrets.shared_secret.unwrap()).unwrap();
+    let handshake = early.handshake_secret_of_shared(&secrets.shared_secret.unwrap()).unwrap();
     let master = handshake.master_secret().unwrap();
     (early, handshake, master, transcripts.into())
 }

@@ -2,8 +2,8 @@
 //! with padding and without, and one answer to every record that was tampered with.
 
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, Error, KeyExportPolicy, MAX_PAYLOAD_LEN,
-    OpenedRecord, Policy, ProtocolVersion, Provider, RecordKey, RecordOptions, Support,
+    Backend, CipherSuite, CipherSuiteInfo, Error, KeyExportPolicy, MAX_PAYLOAD_LEN, OpenedRecord,
+    Policy, ProtocolVersion, Provider, RecordKey, RecordOptions, Support,
 };
 
 use crate::bytes::{Rng, flipped};
@@ -77,7 +77,10 @@ impl Sender {
         let mut copy = record.to_vec();
         let in_place = self.key(backend).open_in_place(number, &mut copy);
         match (apart, in_place) {
-            (Ok((content_type, len)), Ok(OpenedRecord { content_type: second, payload: range })) => {
+            (
+                Ok((content_type, len)),
+                Ok(OpenedRecord { content_type: second, payload: range }),
+            ) => {
                 assert_eq!((range.start, content_type), (5, second), "{}", self.name());
                 assert_eq!(copy[range.end], content_type, "{}: behind the payload", self.name());
                 assert_eq!(copy[range], payload[..len], "{}", self.name());

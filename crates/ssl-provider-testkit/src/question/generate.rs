@@ -807,6 +807,7 @@ pub fn tls13_secrets(rng: &mut Rng) -> (&'static str, tls13::Secrets) {
         exporter,
         ticket_nonce: up_to(rng, 256),
         key_updates: u8::try_from(rng.below(4)).unwrap_or_default(),
+        only: None,
     };
     (what, question)
 }

@@ -92,12 +92,22 @@ pub struct Secrets {
     pub ticket_nonce: Bytes,
     /// How often both sides update their keys.
     pub key_updates: u8,
+    /// The name of the value that is asked for; none for all of them, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
 }
 
 impl Secrets {
     /// Returns the suite, if it is one of TLS 1.3.
     pub fn suite(&self) -> Option<&'static CipherSuiteInfo> {
         tls13_suite(self.suite)
+    }
+
+    /// Those of the values that are asked for, without their names.
+    fn asked(&self, values: Vec<Value>) -> Vec<u8> {
+        let is_asked = |name: &str| self.only.as_ref().is_none_or(|only| only == name);
+        let asked = values.into_iter().filter(|(name, _)| is_asked(name));
+        asked.flat_map(|(_, bytes)| bytes).collect()
     }
 
     /// ClientHello without its binders.
@@ -256,7 +266,10 @@ impl Secrets {
         }
         push("hash of ClientHello", &up_to(1));
         if psk.is_some() {
-            push("client_early_traffic_secret", &derive(&schedule.early, b"c e traffic", &up_to(1)));
+            push(
+                "client_early_traffic_secret",
+                &derive(&schedule.early, b"c e traffic", &up_to(1)),
+            );
             let secret = derive(&schedule.early, b"e exp master", &up_to(1));
             push("early_exporter_master_secret", &secret);
             push("early exported", &export(&secret));
@@ -303,11 +316,6 @@ fn tls13_suite(suite: Hex16) -> Option<&'static CipherSuiteInfo> {
     CipherSuite::from(suite).info().filter(|suite| suite.allows(ProtocolVersion::TLS1_3))
 }
 
-/// The values without their names.
-fn joined(values: Vec<Value>) -> Vec<u8> {
-    values.into_iter().flat_map(|(_, bytes)| bytes).collect()
-}
-
 impl Kind for Secrets {
     fn operation(&self) -> String {
         let hash = self.suite().map(|suite| reference::hash_of(suite).name());
@@ -319,11 +327,11 @@ impl Kind for Secrets {
     }
 
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        Answer::of(self.by_core(subject.provider()), joined)
+        Answer::of(self.by_core(subject.provider()), |values| self.asked(values))
     }
 
     fn reference(&self) -> Option<Answer> {
-        self.by_reference().map(|values| Answer::Bytes(joined(values).into()))
+        self.by_reference().map(|values| Answer::Bytes(self.asked(values).into()))
     }
 
     fn smaller(&self) -> Vec<Self> {
@@ -332,7 +340,10 @@ impl Kind for Secrets {
             Self { shared_secret: None, ..self.clone() },
             Self { retried_client_hello: None, ..self.clone() },
             Self { key_updates: 0, ..self.clone() },
-            Self { exporter: Exporter { context: None, len: 1, ..self.exporter.clone() }, ..self.clone() },
+            Self {
+                exporter: Exporter { context: None, len: 1, ..self.exporter.clone() },
+                ..self.clone()
+            },
         ];
         let without = without.into_iter().filter(|smaller| smaller != self);
         type Field = fn(&mut Secrets) -> &mut Bytes;
@@ -389,9 +400,8 @@ impl Traffic {
 
     /// Returns the suite, if the secret is one of it.
     fn suite(&self) -> Option<&'static CipherSuiteInfo> {
-        let is_of_suite = |suite: &&CipherSuiteInfo| {
-            reference::hash_of(suite).output_len() == self.secret.len()
-        };
+        let is_of_suite =
+            |suite: &&CipherSuiteInfo| reference::hash_of(suite).output_len() == self.secret.len();
         tls13_suite(self.suite).filter(is_of_suite)
     }
 
@@ -450,7 +460,8 @@ impl Kind for Seal {
 
     /// Apart and in place, which must be the same.
     fn ask(&self, subject: &Subject, _: &[&Subject]) -> Answer {
-        let options = RecordOptions { padding_block: self.padding_block, ..RecordOptions::default() };
+        let options =
+            RecordOptions { padding_block: self.padding_block, ..RecordOptions::default() };
         let key = || self.traffic.record_key(subject.provider(), options);
         let (mut apart, mut in_place) = match (key(), key()) {
             (Ok(apart), Ok(in_place)) => (apart, in_place),

@@ -265,6 +265,7 @@ impl Recording {
             exporter: Exporter { label: "EXPORTER-x".to_owned(), context: None, len: 32 },
             ticket_nonce: Vec::new().into(),
             key_updates: u8::try_from(updates[0].max(updates[1])).unwrap(),
+            only: None,
         };
         // Everything but tickets and KeyUpdate, which come after the handshake.
         let known = secrets.client_hello.len()
@@ -297,8 +298,7 @@ impl Recording {
         assert_eq!(values, reference, "{name}: the reference");
         let mut checked = self.check_besides(backend, &values);
         let (psk, shared) = (secrets.psk.as_ref(), secrets.shared_secret.as_deref());
-        let schedule =
-            reference13::Schedule::new(self.hash(), psk.map(|psk| &psk.key[..]), shared);
+        let schedule = reference13::Schedule::new(self.hash(), psk.map(|psk| &psk.key[..]), shared);
         let in_no_value = [
             ("derived_for_handshake", schedule.derived_for_handshake),
             ("derived_for_master", schedule.derived_for_master),
@@ -501,10 +501,7 @@ impl Recording {
 
     /// A key to write and one to read for each traffic secret; none where the backend has no such
     /// cipher.
-    fn record_keys(
-        &self,
-        provider: &Provider,
-    ) -> Option<Vec<Keys>> {
+    fn record_keys(&self, provider: &Provider) -> Option<Vec<Keys>> {
         let cipher = reference13::cipher(self.secrets.suite().unwrap());
         let is_supported = provider.backend().support(Operation::Aead(cipher)).is_supported();
         let secrets = self.json["secrets"].as_object().unwrap().iter();
@@ -518,7 +515,10 @@ impl Recording {
         match keys.collect::<Result<Vec<_>, Error>>() {
             Ok(keys) => Some(keys),
             Err(error) => {
-                assert_eq!((error, is_supported), (Error::Unsupported(Operation::Aead(cipher)), false));
+                assert_eq!(
+                    (error, is_supported),
+                    (Error::Unsupported(Operation::Aead(cipher)), false)
+                );
                 None
             }
         }
