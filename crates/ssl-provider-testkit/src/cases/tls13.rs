@@ -35,8 +35,8 @@ use ssl_provider_core::tls13::{
     EarlySecret, HandshakeSecret, MasterSecret, PskKind, Tls13Parameters, TrafficPhase,
 };
 use ssl_provider_core::{
-    Backend, CipherSuite, CipherSuiteInfo, DhParameters, Error, Group, HandshakeHash,
-    HashAlgorithm, KeyLogPolicy, Operation, Policy, ProtocolVersion, Provider, RecordOptions, Side,
+    Backend, CipherSuite, DhParameters, Error, Group, HandshakeHash, HashAlgorithm, KeyLogPolicy,
+    Operation, Policy, ProtocolVersion, Provider, RecordOptions, Side,
 };
 
 use super::secrets::assert_hidden;
@@ -48,9 +48,7 @@ use crate::fake::Fake;
 use crate::fault;
 use crate::group;
 use crate::question::generate::tls13_secrets;
-use crate::question::tls13::{
-    Exporter, Psk, PskOrigin, Secrets, Traffic, Value, application_secret,
-};
+use crate::question::tls13::{Exporter, Psk, PskOrigin, Secrets, Traffic, Value};
 use crate::reference;
 use crate::reference13;
 use crate::rsa_key::TestKey;
@@ -339,7 +337,7 @@ pub fn tls13_finished_is_verified_down_to_a_bit(backend: &Backend) {
                 binder_key.verify_binder(it, data)
             }),
         ];
-        let mut all = Vec::new();
+        let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
         for (name, compute, verify) in kinds {
             let mut data = vec![0; len];
             compute(&transcripts[2], &mut data).unwrap();
@@ -593,7 +591,8 @@ pub fn tls13_secrets_are_not_in_debug_output(backend: &Backend) {
         let binder_key = early.binder_key(PskKind::External).unwrap();
         let record_key = traffic.record_key(RecordOptions::default()).unwrap();
         let (key, iv) = exposed_keys(&record_key);
-        let secrets = [&secrets[..], &[&counting::<32>(0)[..], &key, &iv]].concat();
+        let psk_bytes = counting::<32>(0);
+        let secrets = [&secrets[..], &[&psk_bytes[..], &key, &iv]].concat();
         assert_hidden("pre-shared key", &psk, &secrets);
         assert_hidden("early secret", &early, &secrets);
         assert_hidden("handshake secret", &handshake, &secrets);

@@ -212,7 +212,7 @@ pub fn tls13_record_padding_fills_blocks(backend: &Backend) {
                 let payload = vec![0; len];
                 let record = seal(&mut key, number, 23, &payload);
                 let inner = record.len() - overhead(sender.suite) + 1;
-                let is_whole = inner % block == 0;
+                let is_whole = inner.is_multiple_of(block);
                 assert!(is_whole || inner == MAX_PAYLOAD_LEN + 1, "{name} {block} {len}: {inner}");
                 assert!((len + 1..len + 1 + block).contains(&inner), "{name} {block} {len}");
                 let opened = sender.open(backend, number, &record);

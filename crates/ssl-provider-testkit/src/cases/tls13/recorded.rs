@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use ssl_provider_core::backend::KemPrivateKey;
 use ssl_provider_core::tls13::{Tls13Parameters, TrafficPhase};
 use ssl_provider_core::{
-    Backend, CipherSuite, DhParameters, EphemeralKey, Error, FfdheGroup, Group, HandshakeHash,
-    HashAlgorithm, HybridGroup, NamedCurve, Operation, Provider, RecordKey, RecordOptions, Side,
+    Backend, DhParameters, EphemeralKey, Error, FfdheGroup, Group, HandshakeHash, HashAlgorithm,
+    HybridGroup, NamedCurve, Operation, Provider, RecordKey, RecordOptions, Side,
 };
 
 use super::super::tls13_record::exposed_keys;
