@@ -11,11 +11,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use ssl_provider_testkit::bytes::number_from_env;
+use ssl_provider_testkit::bytes::{Rng, number_from_env};
 use ssl_provider_testkit::ciphertext::KINDS;
 use ssl_provider_testkit::question::compare::{Comparison, Verdict, as_test, shrink};
-use ssl_provider_testkit::question::generate::Generator;
-use ssl_provider_testkit::question::{Subject, Vector};
+use ssl_provider_testkit::question::generate::{Generator, tls13_secrets};
+use ssl_provider_testkit::question::{Question, Subject, Vector};
 
 const DEFAULT_QUESTIONS: u64 = 12_000;
 
@@ -65,6 +65,34 @@ fn generated_questions_have_the_same_answers_on_every_backend() {
     let has_all = subjects.iter().any(|subject| subject.name() == "openssl");
     let never: Vec<_> = tally.iter().filter(|(_, [_, answered])| *answered == 0).collect();
     assert!(never.is_empty() || !has_all || !is_long, "no backend answers {never:?}");
+}
+
+/// Every secret of handshakes of TLS 1.3: with pre-shared keys or without, after HelloRetryRequest
+/// or not, with both hashes. `SSL_PROVIDER_SCHEDULES` is their number.
+#[test]
+fn generated_schedules_of_tls13_have_the_same_secrets_on_every_backend() {
+    let seed = number_from_env("SSL_PROVIDER_SEED", Generator::DEFAULT_SEED);
+    let schedules = number_from_env("SSL_PROVIDER_SCHEDULES", 10_000);
+    println!("SSL_PROVIDER_SEED={seed} SSL_PROVIDER_SCHEDULES={schedules}");
+    let subjects: Vec<Subject> = ssl_provider::backends().iter().map(Subject::new).collect();
+    let subjects: Vec<&Subject> = subjects.iter().collect();
+    let mut rng = Rng::new(seed);
+    let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
+    for number in 0..schedules {
+        let (what, secrets) = tls13_secrets(&mut rng);
+        let name = format!("seed {seed:#x}, schedule {number}: {what}");
+        let question = Question::Tls13Secrets(secrets);
+        let vector = Vector { name, question, expected: None };
+        let comparison = Comparison::of(&vector, &subjects);
+        let agree = comparison.verdicts.iter().all(|verdict| *verdict == Verdict::Agrees);
+        // Whether a lone backend is right to refuse one, nobody can say.
+        if !agree && (subjects.len() > 1 || comparison.has_disagreement()) {
+            panic!("{comparison:#?}\n{}", as_test(&vector));
+        }
+        *tally.entry(what).or_default() += 1;
+    }
+    println!("{tally:?}");
+    assert!(schedules < 100 || tally.len() == 4, "{tally:?}");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
 fn no_key_is_left_by_records() {
     let test_key = TestKey::rsa_1024();
     let mac_then_encrypt = RecordOptions::default();
-    let encrypt_then_mac = RecordOptions { encrypt_then_mac: true };
+    let encrypt_then_mac = RecordOptions { encrypt_then_mac: true, ..RecordOptions::default() };
     for backend in ssl_provider::backends() {
         let provider = open(&backend);
         let key = test_key.load(&provider);

@@ -185,12 +185,91 @@ def records(suite, test):
         check(len(text) <= 2**14, "record-overflow")
     expect(test, contentType=kind[0], plaintext=text)
 
+# TLS 1.3: RFC 8446 and RFC 5869.
+class Suite13:
+    def __init__(self, version, name):
+        self.hash, self.mode = name.split("_")[-1], next(mode for mode in TAG_LEN if mode in name)
+        self.key_len = 32 if re.search("256_|CHACHA20", name) else 16
+
+def expand_label(suite, secret, label, context, length=None):
+    length = len(digest(b"", suite.hash)) if length is None else length
+    info = be(length, 2) + be(6 + len(label), 1) + b"tls13 " + label.encode()
+    info, out, block = info + be(len(context), 1) + context, b"", b""
+    for i in range(length // 32 + 1):
+        block = hmac.digest(secret, block + info + bytes([i + 1]), suite.hash)
+        out += block
+    return out[:length]
+
+def tls13_key_schedule(suite, test):
+    name, sent, psk = suite.hash, test["messages"], test.get("psk")
+    zeros, empty = bytes(len(digest(b"", name))), digest(b"", name)
+    names = "clientHello serverHello serverFlight serverFinished clientFlight clientFinished"
+    assert sent["serverFinished"][4:] == test["serverVerifyData"], "serverFinished"
+    assert sent["clientFinished"][4:] == test["clientVerifyData"], "clientFinished"
+    before = b""
+    if "retriedClientHello" in sent:
+        before = b"\xfe\0\0" + be(len(zeros), 1) + digest(sent["retriedClientHello"], name)
+        before += sent["helloRetryRequest"]
+    def up_to(count):
+        return digest(before + b"".join(sent[part] for part in names.split()[:count]), name)
+    def derive(secret, label, context=empty): return expand_label(suite, secret, label, context)
+    def finished(secret, context):
+        return hmac.digest(derive(secret, "finished", b""), context, name)
+    early = hmac.digest(b"", psk["key"] if psk else zeros, name)
+    shared = test.get("sharedSecret", zeros)
+    handshake = hmac.digest(derive(early, "derived"), shared, name)
+    master = hmac.digest(derive(handshake, "derived"), zeros, name)
+    if psk:
+        length = psk["bindersLength"]
+        binder_key = derive(early, psk["origin"][:3] + " binder")
+        truncated, binders = sent["clientHello"][:-length], sent["clientHello"][-length:]
+        binder = finished(binder_key, digest(before + truncated, name))
+        assert binders == be(length - 2, 2) + be(length - 3, 1) + binder, "binders of clientHello"
+        expect(psk, binderKey=binder_key, binder=binder,
+               clientEarlyTrafficSecret=derive(early, "c e traffic", up_to(1)),
+               earlyExporterMasterSecret=derive(early, "e exp master", up_to(1)))
+    client, server = (derive(handshake, side + " hs traffic", up_to(2)) for side in "cs")
+    def updates(side, known):
+        chain = [derive(master, side + " ap traffic", up_to(4))]
+        while len(chain) < len(known): chain.append(derive(chain[-1], "traffic upd", b""))
+        return chain
+    of_client, of_server = (side + "ApplicationTrafficSecrets" for side in ("client", "server"))
+    exporter = derive(master, "exp master", up_to(4))
+    resumption = derive(master, "res master", up_to(6))
+    expect(test, hash=name, earlySecret=early, handshakeSecret=handshake, masterSecret=master,
+           clientHandshakeTrafficSecret=client, serverHandshakeTrafficSecret=server,
+           serverVerifyData=finished(server, up_to(3)), clientVerifyData=finished(client, up_to(5)),
+           exporterMasterSecret=exporter, resumptionMasterSecret=resumption,
+           resumptionPsk=derive(resumption, "resumption", test["ticketNonce"]),
+           **{of_client: updates("c", test[of_client]), of_server: updates("s", test[of_server])})
+    use = test["exporter"]
+    context, length = digest(use["context"] or b"", name), len(use["keyingMaterial"])
+    secret = derive(exporter, use["label"])
+    expect(use, keyingMaterial=expand_label(suite, secret, "exporter", context, length))
+
+def tls13_records(suite, test):
+    secret, record = test["trafficSecret"], test["record"]
+    key = expand_label(suite, secret, "key", b"", suite.key_len)
+    iv = expand_label(suite, secret, "iv", b"", 12)
+    expect(test, writeKey=key, writeIv=iv)
+    head, body, end = record[:5], record[5:], len(record) - 5 - TAG_LEN[suite.mode]
+    check(len(body) <= 2**14 + 256, "record-overflow")
+    check(head == b"\x17\3\3" + be(len(body), 2) and end >= 0)
+    nonce = xor(iv, bytes(4) + test["sequenceNumber"])
+    text, tag = aead(suite.mode, key, nonce, head, body[:end])
+    check(tag == body[end:])
+    check(len(text) <= 2**14 + 1, "record-overflow")
+    text = text.rstrip(b"\0")
+    check(text and text[-1] != 20 and text not in (b"\x15", b"\x16"), "unexpected-message")
+    expect(test, contentType=text[-1], plaintext=text[:-1])
+
 # The files.
 VERSIONS = {"SSL 3.0": b"\3\0", "TLS 1.0": b"\3\1", "TLS 1.1": b"\3\2", "TLS 1.2": b"\3\3",
-            "DTLS 1.0": b"\xfe\xff", "DTLS 1.2": b"\xfe\xfd"}
+            "TLS 1.3": b"\3\4", "DTLS 1.0": b"\xfe\xff", "DTLS 1.2": b"\xfe\xfd"}
 VERIFIERS = {"TlsRsaImport": rsa_import, "TlsKeySchedule": key_schedule, "TlsRecord": records,
-             "TlsEcdhe": key_agreement, "TlsDhe": key_agreement}
-TEXTS = "type protocol suite comment flags result class label prf note group".split()
+             "TlsEcdhe": key_agreement, "TlsDhe": key_agreement,
+             "Tls13KeySchedule": tls13_key_schedule, "Tls13Record": tls13_records}
+TEXTS = "type protocol suite comment flags result class label prf note group hash origin".split()
 
 def decode(value, name=None):
     """Makes bytes of hexadecimal, which is what every string is that is not in TEXTS."""
@@ -202,7 +281,8 @@ def verify(test):
     """Whether a test is valid and, if it is not, the class of the failure."""
     expect(test, version=VERSIONS[test["protocol"]])
     try:
-        VERIFIERS[test["type"]](Suite(test["version"], test["suite"]), test)
+        suite = Suite13 if test["version"] == b"\3\4" else Suite
+        VERIFIERS[test["type"]](suite(test["version"], test["suite"]), test)
         return "valid", None
     except Refused as refused:
         return "invalid", str(refused)

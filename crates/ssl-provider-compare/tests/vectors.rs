@@ -21,8 +21,14 @@ fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors")
 }
 
-const FILES: [&str; 4] =
-    ["tls_key_agreement.json", "tls_key_schedule.json", "tls_records.json", "tls_rsa_import.json"];
+const FILES: [&str; 6] = [
+    "tls13_key_schedule.json",
+    "tls13_records.json",
+    "tls_key_agreement.json",
+    "tls_key_schedule.json",
+    "tls_records.json",
+    "tls_rsa_import.json",
+];
 
 /// The names of the JSON files in a folder.
 fn json_files(folder: &Path) -> BTreeSet<String> {
@@ -198,13 +204,25 @@ fn both_verifiers_find_planted_mistakes_and_no_others() {
         ),
         ("tls_records.json", &["/plaintext", "/record", "/preceding/0"]),
         ("tls_key_agreement.json", &["/masterSecret", "/clientPublic", "/keys/clientWriteKey"]),
+        (
+            "tls13_key_schedule.json",
+            &[
+                "/earlySecret",
+                "/psk/binder",
+                "/messages/helloRetryRequest",
+                "/serverApplicationTrafficSecrets/1",
+                "/exporter/keyingMaterial",
+                "/resumptionPsk",
+            ],
+        ),
+        ("tls13_records.json", &["/plaintext", "/record"]),
     ] {
         for path in paths {
             copy.plant(name, path, last_digit);
         }
     }
     // Bad tests that are said to be good, and good ones that are said to be bad.
-    for name in ["tls_records.json", "tls_key_agreement.json"] {
+    for name in ["tls_records.json", "tls_key_agreement.json", "tls13_records.json"] {
         for (from, to) in [("valid", "invalid"), ("invalid", "valid")] {
             let planted = copy.planted.len();
             let mut file = copy.read(name);

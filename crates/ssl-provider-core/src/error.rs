@@ -50,7 +50,8 @@ pub enum Error {
     /// A record holds more than one may (RFC 5246 section 6.2). Its length on the wire shows it, or
     /// its payload does, and then its MAC or tag is right: only a holder of the keys can write it.
     RecordOverflow,
-    /// An authentic record of TLS 1.3 holds nothing but padding (RFC 8446 section 5.4). Only a
+    /// An authentic record of TLS 1.3 holds what none may: nothing but padding, no bytes of an
+    /// alert or a handshake message (RFC 8446 section 5.4), a ChangeCipherSpec (section 5). Only a
     /// holder of the keys can write it; the alert is unexpected_message.
     UnexpectedRecord,
     /// A public key of the peer in a key agreement is malformed, not of the group, or one whose
@@ -182,7 +183,9 @@ impl fmt::Display for Error {
                 "no crypto backend is compiled in; build with at least one of the features \
                  aws-lc, openssl, openssl-vendored, rustcrypto, ring",
             ),
-            Self::UnexpectedRecord => f.write_str("the record holds nothing but padding"),
+            Self::UnexpectedRecord => {
+                f.write_str("the record holds only padding, or a type or length that none may have")
+            }
             Self::UnknownBackend => f.write_str("no backend of this name; `backends()` lists them"),
             Self::RequirementNotMet(what) => write!(f, "the backend does not offer: {what}"),
             Self::Unavailable(why) => f.write_str(why),

@@ -11,9 +11,9 @@ use zeroize::Zeroize;
 
 use crate::pages;
 
-/// Bytes of the slots, of which a mark takes eight: for a master secret, for a key block, and the
-/// longest.
-const SLOT_LENS: [usize; 3] = [64, 256, 576];
+/// Bytes of the slots, of which a mark takes eight: for a master secret, for a key block, for what
+/// is longer, and for the longest, a pre-shared key of 1024 bytes.
+const SLOT_LENS: [usize; 4] = [64, 256, 576, 1032];
 
 /// What a slot begins with, except in a child that found it wiped.
 const MARK: [u8; 8] = *b"not void";
@@ -22,7 +22,8 @@ const MARK: [u8; 8] = *b"not void";
 const SLAB_LEN: usize = 64 << 10;
 
 /// Free slots of each length.
-static FREE: [Mutex<Vec<Slot>>; 3] = [const { Mutex::new(Vec::new()) }; SLOT_LENS.len()];
+static FREE: [Mutex<Vec<Slot>>; SLOT_LENS.len()] =
+    [const { Mutex::new(Vec::new()) }; SLOT_LENS.len()];
 
 static LOCKED: AtomicUsize = AtomicUsize::new(0);
 static UNLOCKED: AtomicUsize = AtomicUsize::new(0);

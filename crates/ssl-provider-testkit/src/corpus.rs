@@ -1,6 +1,8 @@
 //! The files of the public corpus, `tests/vectors/*.json`, as plain types: read, checked, written.
 //! Its README describes the fields for other projects; names here are those in JSON.
 
+mod tls13;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
@@ -9,6 +11,11 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::to_hex;
+
+pub use self::tls13::{
+    Tls13KeyScheduleGroup, Tls13KeyScheduleTest, Tls13Messages, Tls13Psk, Tls13RecordGroup,
+    Tls13RecordTest,
+};
 
 /// The version of the format of all files. It changes when a reader has to.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -105,6 +112,8 @@ pub enum Class {
     RecordOverflow,
     /// Not a public key of the group: the handshake is aborted, which may be seen.
     InvalidPublicKey,
+    /// Authentic, but nothing that may be there: `unexpected_message` is fine.
+    UnexpectedMessage,
 }
 
 /// What a flag stands for.
@@ -205,6 +214,8 @@ tests! {
     KeyScheduleGroup KeyScheduleTest ["TlsKeySchedule"];
     RecordGroup RecordTest ["TlsRecord"];
     KeyAgreementGroup KeyAgreementTest ["TlsEcdhe", "TlsDhe"];
+    Tls13KeyScheduleGroup Tls13KeyScheduleTest ["Tls13KeySchedule"];
+    Tls13RecordGroup Tls13RecordTest ["Tls13Record"];
 }
 
 /// An RSA private key. Numbers are big-endian without leading zeros.
@@ -535,6 +546,10 @@ pub enum AnyFile {
     Record(File<RecordGroup>),
     /// Key agreements.
     KeyAgreement(File<KeyAgreementGroup>),
+    /// Key schedules of TLS 1.3.
+    Tls13KeySchedule(File<Tls13KeyScheduleGroup>),
+    /// Records of TLS 1.3.
+    Tls13Record(File<Tls13RecordGroup>),
 }
 
 impl AnyFile {
@@ -571,6 +586,10 @@ impl AnyFile {
             File::parse(text).map(Self::Record)
         } else if KeyAgreementGroup::TYPES.contains(&kind) {
             File::parse(text).map(Self::KeyAgreement)
+        } else if Tls13KeyScheduleGroup::TYPES.contains(&kind) {
+            File::parse(text).map(Self::Tls13KeySchedule)
+        } else if Tls13RecordGroup::TYPES.contains(&kind) {
+            File::parse(text).map(Self::Tls13Record)
         } else {
             Err(BadFile(format!("type of the first group: unknown: {kind}")))
         }

@@ -14,7 +14,8 @@
 //! # What is compared with what
 //!
 //! Expected values come from published vectors, read in place (see [`vectors`]), and from
-//! [`mod@reference`], a second implementation of the key schedule that shares no code with core.
+//! [`mod@reference`] and [`mod@reference13`], a second implementation of the key schedules that
+//! shares no code with core.
 //! RSA test data is made with the public operation alone ([`rsa_key`]). Inputs that vary come from
 //! a seeded generator, and a failure prints what is needed to repeat it.
 //!
@@ -39,6 +40,7 @@ use std::thread;
 #[doc(hidden)]
 pub use ssl_provider_core::Backend;
 
+pub mod aead;
 pub mod bytes;
 pub mod cases;
 pub mod ciphertext;
@@ -53,6 +55,7 @@ pub mod group;
 pub mod known_random;
 pub mod question;
 pub mod reference;
+pub mod reference13;
 pub mod rsa_key;
 pub mod signature;
 #[cfg(target_os = "linux")]
@@ -319,6 +322,23 @@ macro_rules! conformance_tests {
                 support_table_is_well_formed support_requirements_are_met_or_refused;
             threads: threads_that_share_a_key_get_the_same_answers
                 threads_that_share_a_master_key_get_the_same_keys;
+            tls13: tls13_known_answers tls13_nist_vectors tls13_rfc_8448_traces
+                tls13_recorded_handshakes tls13_captures_from_their_key_logs
+                tls13_recorded_private_keys_agree tls13_secrets_are_those_of_the_reference
+                tls13_key_update_goes_on_from_the_last_secret
+                tls13_exporters_take_any_context_and_length
+                tls13_tickets_take_nonces_as_long_as_their_length_field
+                tls13_finished_is_verified_down_to_a_bit
+                tls13_without_a_pre_shared_key_nothing_is_early
+                tls13_refuses_keys_of_another_hash_or_backend
+                tls13_refuses_transcripts_of_another_hash tls13_parameters_are_of_its_suites_alone
+                tls13_secrets_are_read_only_where_policy_allows
+                tls13_secrets_are_not_in_debug_output;
+            tls13_record: tls13_record_round_trips tls13_record_is_that_of_the_reference
+                tls13_record_padding_fills_blocks tls13_record_tampering_has_one_answer
+                tls13_record_limits_are_kept tls13_record_refuses_what_none_may_hold
+                tls13_record_sequence_numbers_only_grow tls13_record_options_are_of_its_version
+                tls13_record_key_blob_goes_on_where_the_key_was;
         }
     };
 }

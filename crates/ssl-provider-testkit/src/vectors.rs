@@ -211,7 +211,8 @@ pub fn acvp(prompts: &Value, expected: &Value) -> Vec<AcvpCase> {
         .collect();
     let mut cases = Vec::new();
     for group in groups(prompts) {
-        let hash = field(&group, "hashAlg").to_owned();
+        let hash = group["hashAlg"].as_str().or(group["hmacAlg"].as_str());
+        let hash = hash.expect("the name of a hash").to_owned();
         for prompt in tests(&group) {
             let id = prompt["tcId"].as_u64().expect("tcId");
             let expected = answers.remove(&id).unwrap_or_else(|| panic!("no answer to {id}"));

@@ -2,9 +2,10 @@
 //! `SslImportKey` hand it over when one process shakes hands and another goes on from there.
 //!
 //! Numbers are big-endian. In order: magic and version (8 bytes), protocol (2), suite (4), options
-//! (1: bit 0 is encrypt-then-MAC, bit 1 a key that reads), position (8: bytes of key stream used by
-//! RC4, next sequence number of an AEAD cipher); then, each after its length in one byte, the
-//! provider name, the MAC key, the write key and the IV or salt; and SHA-256 of all that.
+//! (1: bit 0 is encrypt-then-MAC, bit 1 a key that reads), padding block of TLS 1.3 (2), position
+//! (8: bytes of key stream used by RC4, next sequence number of an AEAD cipher); then, each after
+//! its length in one byte, the provider name, the MAC key, the write key and the IV or salt; and
+//! SHA-256 of all that.
 
 use std::fmt;
 
@@ -91,6 +92,7 @@ impl RecordKey {
             &self.parameters.version().wire().to_be_bytes(),
             &self.parameters.suite().id.0.to_be_bytes(),
             &[u8::from(self.options.encrypt_then_mac) | u8::from(self.reads) << 1],
+            &self.options.padding_block.to_be_bytes(),
             &position.to_be_bytes(),
         ];
         let backend = self.parameters.backend();
@@ -131,7 +133,8 @@ impl RecordKey {
             return Err(DAMAGED);
         }
         let (reads, encrypt_then_mac) = (options & 2 != 0, options & 1 != 0);
-        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
+        let padding_block = u16::from_be_bytes(take(&mut rest)?);
+        let options = RecordOptions { encrypt_then_mac, padding_block };
         let position = u64::from_be_bytes(take(&mut rest)?);
         let name = counted(&mut rest)?;
         let (mac_key, write_key) = (counted(&mut rest)?, counted(&mut rest)?);
@@ -188,7 +191,7 @@ fn counted<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
 }
 
 /// The last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"SSLPRK\x00\x02";
+const MAGIC: [u8; 8] = *b"SSLPRK\x00\x03";
 
 const CHECKSUM_LEN: usize = HashAlgorithm::Sha256.output_len();
 

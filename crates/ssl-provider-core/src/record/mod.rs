@@ -254,7 +254,8 @@ impl RecordKey {
     /// - [`Error::RecordOverflow`] for a fragment of more than [`MAX_FRAGMENT_LEN`] bytes, in TLS
     ///   1.3 of more than 16640, and when an authentic record holds more than [`MAX_PAYLOAD_LEN`]
     ///   bytes.
-    /// - [`Error::UnexpectedRecord`] in TLS 1.3 when an authentic record holds no content type.
+    /// - [`Error::UnexpectedRecord`] in TLS 1.3 when an authentic record holds no content type, a
+    ///   ChangeCipherSpec, or an alert or handshake message of no bytes.
     /// - Errors of the backend.
     pub fn decrypt_packet(
         &mut self,
@@ -338,13 +339,18 @@ impl RecordKey {
             .check_header(sequence_number, header, fragment.len())
             .and_then(|header| Ok((header, self.protection.open(&header, fragment)?)))
             // The record is authentic, so that this tells nobody anything but its writer.
-            .and_then(|(header, len)| match len {
-                ..=MAX_PAYLOAD_LEN => Ok((header, len)),
-                _ => Err(Error::RecordOverflow),
+            .and_then(|(header, len)| {
+                let content_type = self.protection.content_type(&header, fragment, len);
+                if len > MAX_PAYLOAD_LEN {
+                    return Err(Error::RecordOverflow);
+                }
+                if is_tls13(&self.parameters) && check_inner(content_type, len).is_err() {
+                    return Err(Error::UnexpectedRecord);
+                }
+                Ok((content_type, len))
             });
         match opened {
-            Ok((header, len)) => {
-                let content_type = self.protection.content_type(&header, fragment, len);
+            Ok((content_type, len)) => {
                 let start = self.payload_offset();
                 Ok(OpenedRecord { content_type, payload: start..start + len })
             }
@@ -442,8 +448,8 @@ impl RecordKey {
     }
 }
 
-/// Checks what RFC 8446 says of a record before it is encrypted: ChangeCipherSpec is never
-/// (section 5), and only application data may be empty (section 5.4).
+/// Checks what RFC 8446 says of a record that is encrypted: ChangeCipherSpec is never (section 5),
+/// and only application data may be empty (section 5.4).
 fn check_inner(content_type: u8, payload_len: usize) -> Result<(), Error> {
     match (content_type, payload_len) {
         (0 | CHANGE_CIPHER_SPEC, _) => Err(Error::InvalidParameter(

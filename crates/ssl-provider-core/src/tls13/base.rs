@@ -13,15 +13,15 @@ use crate::tls13::{
 
 /// The Early Secret.
 pub struct EarlySecret {
-    secret: Secret,
+    pub(super) secret: Secret,
     has_psk: bool,
 }
 
 /// The Handshake Secret.
-pub struct HandshakeSecret(Secret);
+pub struct HandshakeSecret(pub(super) Secret);
 
 /// The Master Secret of TLS 1.3.
-pub struct MasterSecret(Secret);
+pub struct MasterSecret(pub(super) Secret);
 
 impl Tls13Parameters {
     /// Computes the Early Secret, from a pre-shared key or without one (`SslExtractEarlyKey`).

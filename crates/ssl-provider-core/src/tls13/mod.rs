@@ -13,6 +13,7 @@
 
 mod base;
 mod exporter;
+mod known_answers;
 mod psk;
 mod secret;
 mod traffic;

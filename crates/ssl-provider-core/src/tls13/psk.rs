@@ -12,6 +12,9 @@ use crate::secret::{STACK_LEN, with_stack_wiped};
 use crate::tls13::Tls13Parameters;
 use crate::tls13::secret::Secret;
 
+// Longer ones would panic.
+const _: () = assert!(MAX_PSK_LEN <= SecretBytes::MAX_LEN);
+
 /// Longest nonce of a ticket in bytes (RFC 8446 section 4.6.1).
 pub const MAX_TICKET_NONCE_LEN: usize = 255;
 

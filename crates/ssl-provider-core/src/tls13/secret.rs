@@ -17,6 +17,11 @@ pub(super) struct Secret {
 }
 
 impl Secret {
+    /// A secret whose bytes are known; they are as long as the hash.
+    pub(super) fn of_bytes(connection: &Tls13Parameters, bytes: SecretBytes) -> Self {
+        Self { connection: connection.clone(), bytes }
+    }
+
     /// HKDF-Extract. No input and no salt are as many zeros as the hash has bytes.
     pub(super) fn extract(
         connection: &Tls13Parameters,

@@ -26,7 +26,8 @@ fn record_key(
     let ciphertext = key.encrypt(&key.pad(&exchange.premaster_secret(&mut rng), &mut rng));
     let master_key = exchange.import(&provider, &key.load(&provider), &ciphertext).unwrap();
     let keys = master_key.session_keys(&exchange.parameters()).unwrap();
-    match keys.record_key(Side::Server, RecordOptions { encrypt_then_mac }) {
+    let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
+    match keys.record_key(Side::Server, options) {
         Ok(key) => Some(key),
         // Which ciphers a backend lacks is for the cases on support.
         Err(Error::Unsupported(_) | Error::UnsupportedSuite { .. }) => None,
@@ -120,23 +121,26 @@ pub fn key_blob_is_refused_by_another_backend_or_policy(backend: &Backend) {
     };
     assert!(resealed(&|_| ()).is_ok());
     type Change<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>));
-    let changes: [Change<'_>; 9] = [
+    let changes: [Change<'_>; 10] = [
         ("magic", &|content| content[0] ^= 1),
         ("version", &|content| content[7] += 1),
         ("suite", &|content| content[10..14].fill(0xff)),
         ("options", &|content| content[14] = 4),
-        ("a position for a cipher without key stream", &|content| content[22] = 1),
-        ("a position too far on", &|content| content[15..23].fill(0xff)),
-        ("name", &|content| content[24] ^= 1),
-        ("a length beyond the end", &|content| content[23] = 0xff),
+        ("padding, which TLS 1.3 has", &|content| content[16] = 64),
+        ("a position for a cipher without key stream", &|content| content[24] = 1),
+        ("a position too far on", &|content| content[17..25].fill(0xff)),
+        ("name", &|content| content[26] ^= 1),
+        ("a length beyond the end", &|content| content[25] = 0xff),
         ("more than there is", &|content| content.push(0)),
     ];
     for (what, change) in changes {
         let error = resealed(change).unwrap_err();
         assert!(matches!(error, Error::InvalidParameter(_)), "{what}: {error}");
     }
+    let error = resealed(&|content| content[8..10].copy_from_slice(&[3, 5])).unwrap_err();
+    assert_eq!(error, Error::UnsupportedProtocol { given: 0x0305 });
     let error = resealed(&|content| content[8..10].copy_from_slice(&[3, 4])).unwrap_err();
-    assert_eq!(error, Error::UnsupportedProtocol { given: 0x0304 });
+    assert_eq!(error, Error::UnsupportedSuite { given: exchange.suite.id.0 });
 }
 
 /// Without the policy nothing leaves, whether the key was derived here or imported; no blob shows

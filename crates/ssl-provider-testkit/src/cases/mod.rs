@@ -31,3 +31,5 @@ pub mod suites;
 pub mod support;
 pub mod threads;
 pub mod ticket;
+pub mod tls13;
+pub mod tls13_record;

@@ -37,7 +37,7 @@ use crate::group;
 use crate::rsa_key::TestKey;
 
 /// Asserts that the printed forms show none of the secrets, in any usual notation.
-fn assert_hidden(what: &str, value: &dyn Debug, secrets: &[&[u8]]) {
+pub(super) fn assert_hidden(what: &str, value: &dyn Debug, secrets: &[&[u8]]) {
     let shown = format!("{value:?}\n{value:#?}");
     let plain: String = shown.split_whitespace().collect();
     for secret in secrets.iter().filter(|secret| secret.len() >= 4) {

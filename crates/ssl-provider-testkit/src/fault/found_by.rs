@@ -117,13 +117,39 @@ impl Fault {
             Self::PrfCountsInAByte => &["prf::prf_output_of_any_length"],
             Self::PrfCutsLongSecrets => &["prf::prf_secret_of_any_length"],
 
-            Self::HkdfExchangesSaltAndInput => {
-                &["hkdf::hkdf_wycheproof_vectors", "hkdf::hkdf_parts_and_lengths"]
+            Self::HkdfExchangesSaltAndInput
+            | Self::HkdfCountsFromZero
+            | Self::HkdfIgnoresTheSalt
+            | Self::HkdfSha384IsSha256 => &[
+                "hkdf::hkdf_wycheproof_vectors",
+                "hkdf::hkdf_parts_and_lengths",
+                "tls13::tls13_known_answers",
+                "tls13::tls13_secrets_are_those_of_the_reference",
+            ],
+            Self::HkdfTakesTheFirstInfo => {
+                &["hkdf::hkdf_parts_and_lengths", "tls13::tls13_known_answers"]
             }
-            Self::HkdfCountsFromZero => {
-                &["hkdf::hkdf_wycheproof_vectors", "hkdf::hkdf_parts_and_lengths"]
-            }
-            Self::HkdfTakesTheFirstInfo => &["hkdf::hkdf_parts_and_lengths"],
+            Self::HkdfDropsTheLastInfo => &[
+                "hkdf::hkdf_wycheproof_vectors",
+                "hkdf::hkdf_parts_and_lengths",
+                "tls13::tls13_known_answers",
+                "tls13::tls13_secrets_are_those_of_the_reference",
+            ],
+            Self::HkdfDropsTheLabelPrefix => &[
+                "tls13::tls13_known_answers",
+                "tls13::tls13_secrets_are_those_of_the_reference",
+                "tls13_record::tls13_record_is_that_of_the_reference",
+            ],
+            Self::HkdfDoesNotChain | Self::HkdfStopsAfterABlock => &[
+                "hkdf::hkdf_wycheproof_vectors",
+                "hkdf::hkdf_parts_and_lengths",
+                "tls13::tls13_exporters_take_any_context_and_length",
+            ],
+            Self::HkdfWritesWholeBlocks => &[
+                "hkdf::hkdf_wycheproof_vectors",
+                "hkdf::hkdf_parts_and_lengths",
+                "tls13_record::tls13_record_is_that_of_the_reference",
+            ],
             Self::HkdfWraps => &["hkdf::hkdf_wycheproof_vectors"],
 
             Self::DecryptionDropsLeadingZeros => {
@@ -253,22 +279,33 @@ impl Fault {
                 "cipher::cipher_wycheproof_aead",
                 "cipher::cipher_keys_are_shared_by_threads",
                 "record::record_tampering_has_one_answer",
+                "tls13_record::tls13_record_tampering_has_one_answer",
             ],
-            Self::AeadChecksHalfTheTag => {
-                &["cipher::cipher_wycheproof_aead", "record::record_tampering_has_one_answer"]
-            }
+            Self::AeadChecksHalfTheTag => &[
+                "cipher::cipher_wycheproof_aead",
+                "record::record_tampering_has_one_answer",
+                "tls13_record::tls13_record_tampering_has_one_answer",
+            ],
             Self::AeadTakesShortTags => &["cipher::cipher_lengths_are_checked"],
-            Self::AeadIgnoresTheAad => {
-                &["cipher::cipher_wycheproof_aead", "record::record_tampering_has_one_answer"]
-            }
-            Self::AeadIgnoresTheNoncesEnd => &["cipher::cipher_wycheproof_aead"],
+            Self::AeadIgnoresTheAad => &[
+                "cipher::cipher_wycheproof_aead",
+                "record::record_tampering_has_one_answer",
+                "tls13_record::tls13_record_is_that_of_the_reference",
+            ],
+            Self::AeadIgnoresTheNoncesEnd => &[
+                "cipher::cipher_wycheproof_aead",
+                "tls13_record::tls13_record_is_that_of_the_reference",
+                "tls13_record::tls13_record_tampering_has_one_answer",
+            ],
             Self::AeadRefusesNoPlaintext => {
                 &["cipher::cipher_wycheproof_aead", "cipher::cipher_lengths_are_checked"]
             }
             Self::AeadIgnoresTheAadApart => &["record::record_round_trips"],
-            Self::BadTagsHaveAnErrorOfTheirOwn => {
-                &["cipher::cipher_wycheproof_aead", "record::record_tampering_has_one_answer"]
-            }
+            Self::BadTagsHaveAnErrorOfTheirOwn => &[
+                "cipher::cipher_wycheproof_aead",
+                "record::record_tampering_has_one_answer",
+                "tls13_record::tls13_record_tampering_has_one_answer",
+            ],
             Self::Ccm8IsCcm | Self::ChaCha20StartsLate => &["cipher::cipher_wycheproof_aead"],
             Self::GcmCountsInAByte => &["cipher::cipher_of_a_whole_record"],
 

@@ -124,8 +124,18 @@ impl Hashing for FaultyBackend {
         out: &mut [u8],
     ) -> Result<(), Error> {
         let sound = |out: &mut [u8]| self.inner.hashing().hkdf_extract(hash, salt, input, out);
-        if self.defect.is(Fault::HkdfExchangesSaltAndInput) {
-            let secret = reference::hmac(hash, &input.concat(), &[salt]);
+        let faulty = match self.defect.fault {
+            Some(Fault::HkdfExchangesSaltAndInput) => {
+                Some(reference::hmac(hash, &input.concat(), &[salt]))
+            }
+            Some(Fault::HkdfIgnoresTheSalt) => Some(reference::hmac(hash, &[], input)),
+            Some(Fault::HkdfSha384IsSha256) if hash == HashAlgorithm::Sha384 => {
+                let secret = reference::hmac(HashAlgorithm::Sha256, salt, input);
+                Some(resized(secret, hash.output_len()))
+            }
+            _ => None,
+        };
+        if let Some(secret) = faulty {
             return self.defect.replace(out, sound, |out| fill(out, &secret));
         }
         if self.defect.is_one_of(IN_HMAC) {
@@ -143,22 +153,14 @@ impl Hashing for FaultyBackend {
     ) -> Result<(), Error> {
         let inner = self.inner.hashing();
         let sound = |out: &mut [u8]| inner.hkdf_expand(hash, secret, info, out);
-        let is_too_long = out.len() > 255 * hash.output_len();
-        let whole = info.concat();
-        let faulty = match self.defect.fault {
-            Some(Fault::HkdfCountsFromZero) if !is_too_long => {
-                expand(hash, secret, &whole, 0, out.len())
-            }
-            Some(Fault::HkdfWraps) => expand(hash, secret, &whole, 1, out.len()),
-            Some(Fault::HkdfTakesTheFirstInfo) if !is_too_long => {
-                expand(hash, secret, info.first().copied().unwrap_or_default(), 1, out.len())
-            }
-            Some(fault) if IN_HMAC.contains(&fault) => {
-                return OfHmac(self).hkdf_expand(hash, secret, info, out);
-            }
-            _ => return sound(out),
-        };
-        self.defect.replace(out, sound, |out| fill(out, &faulty))
+        if self.defect.is_one_of(IN_HMAC) {
+            return OfHmac(self).hkdf_expand(hash, secret, info, out);
+        }
+        let len = out.len();
+        match self.defect.fault.and_then(|fault| wrong_expand(fault, hash, secret, info, len)) {
+            Some(faulty) => self.defect.replace(out, sound, |out| fill(out, &faulty)),
+            None => sound(out),
+        }
     }
 }
 
@@ -294,6 +296,48 @@ fn wrong_prf(
         }
         (Fault::PrfCutsLongSecrets, PrfAlgorithm::Sha384) => {
             reference::prf(prf, &secret[..secret.len().min(128)], label, seed, len)
+        }
+        _ => return None,
+    })
+}
+
+/// The output of `len` bytes of HKDF-Expand that a fault makes; none where it makes no difference.
+fn wrong_expand(
+    fault: Fault,
+    hash: HashAlgorithm,
+    secret: &[u8],
+    info: &[&[u8]],
+    len: usize,
+) -> Option<Vec<u8>> {
+    let (whole, block_len) = (info.concat(), hash.output_len());
+    if len > 255 * block_len && fault != Fault::HkdfWraps {
+        return None;
+    }
+    let right = || expand(hash, secret, &whole, 1, len);
+    Some(match fault {
+        Fault::HkdfCountsFromZero => expand(hash, secret, &whole, 0, len),
+        Fault::HkdfWraps => right(),
+        Fault::HkdfTakesTheFirstInfo => {
+            expand(hash, secret, info.first().copied().unwrap_or_default(), 1, len)
+        }
+        Fault::HkdfDropsTheLastInfo => {
+            let first = &info[..info.len().saturating_sub(1)];
+            expand(hash, secret, &first.concat(), 1, len)
+        }
+        Fault::HkdfDropsTheLabelPrefix => {
+            let rest: Vec<&[u8]> = info.iter().copied().filter(|part| *part != b"tls13 ").collect();
+            expand(hash, secret, &rest.concat(), 1, len)
+        }
+        Fault::HkdfDoesNotChain => {
+            let block = |number| reference::hmac(hash, secret, &[&whole, &[number]]);
+            resized((1..=u8::MAX).take(len.div_ceil(block_len)).flat_map(block).collect(), len)
+        }
+        Fault::HkdfStopsAfterABlock => cut(right(), block_len),
+        Fault::HkdfWritesWholeBlocks => cut(right(), len / block_len * block_len),
+        Fault::HkdfSha384IsSha256 if hash == HashAlgorithm::Sha384 => {
+            // It has fewer bytes to give.
+            let most = len.min(255 * HashAlgorithm::Sha256.output_len());
+            resized(expand(HashAlgorithm::Sha256, secret, &whole, 1, most), len)
         }
         _ => return None,
     })

@@ -155,6 +155,20 @@ faults! {
     HkdfTakesTheFirstInfo = "hkdf-takes-the-first-info" in hmacs();
     /// HKDF-Expand goes on after 255 blocks, with a counter that wraps.
     HkdfWraps = "hkdf-wraps" in hmacs();
+    /// HKDF-Extract ignores the salt.
+    HkdfIgnoresTheSalt = "hkdf-ignores-the-salt" in hmacs();
+    /// HKDF-Expand leaves out the last part of the info.
+    HkdfDropsTheLastInfo = "hkdf-drops-the-last-info" in hmacs();
+    /// HKDF-Expand leaves out the prefix of the labels of TLS 1.3.
+    HkdfDropsTheLabelPrefix = "hkdf-drops-the-label-prefix" in hmacs();
+    /// HKDF-Expand does not chain its blocks.
+    HkdfDoesNotChain = "hkdf-does-not-chain" in hmacs();
+    /// HKDF-Expand writes zeros after its first block.
+    HkdfStopsAfterABlock = "hkdf-stops-after-a-block" in hmacs();
+    /// HKDF-Expand leaves a last part that is no whole block as zeros.
+    HkdfWritesWholeBlocks = "hkdf-writes-whole-blocks" in hmacs();
+    /// HKDF with SHA-384 is that with SHA-256.
+    HkdfSha384IsSha256 = "hkdf-sha384-is-sha256" in hmac(HashAlgorithm::Sha384);
 
     // The RSA private operation.
     /// RSA decryption drops leading zeros of the block.

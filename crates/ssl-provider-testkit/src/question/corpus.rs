@@ -1,18 +1,21 @@
 //! The tests of the public corpus as questions, with the answers that the corpus has.
 
 use num_bigint::BigUint;
-use ssl_provider_core::{CipherSuite, Error};
+use ssl_provider_core::{CipherSuite, Error, ProtocolVersion};
 
 use super::agreement::{Agree, AgreeMasterKey, GroupName, PublicKey};
 use super::import::{ImportMasterKey, Psk};
 use super::master_key::{Exchange, Export, Finished, HandshakeHash, Sender, SessionKeys};
 use super::record::{DecryptRecord, Keys};
+use super::tls13;
 use super::{Answer, Bytes, Hex16, Key, Question, Status, Vector};
 use crate::bytes::Rng;
 use crate::corpus::{
     self, AnyFile, Class, Group, Hex, KeyAgreementGroup, KeyAgreementTest, KeyScheduleGroup,
-    KeyScheduleTest, RecordGroup, RecordTest, RsaImportGroup, RsaImportTest, Test, Verdict, Wire,
+    KeyScheduleTest, RecordGroup, RecordTest, RsaImportGroup, RsaImportTest, Test,
+    Tls13KeyScheduleGroup, Tls13KeyScheduleTest, Tls13RecordGroup, Tls13RecordTest, Verdict, Wire,
 };
+use crate::reference13;
 use crate::rsa_key::TestKey;
 
 /// A test of the corpus.
@@ -35,6 +38,8 @@ pub fn questions(file: &AnyFile) -> Vec<Asked> {
         AnyFile::KeySchedule(file) => of_groups(&file.test_groups, key_schedule),
         AnyFile::Record(file) => of_groups(&file.test_groups, record),
         AnyFile::KeyAgreement(file) => of_groups(&file.test_groups, key_agreement),
+        AnyFile::Tls13KeySchedule(file) => of_groups(&file.test_groups, tls13_key_schedule),
+        AnyFile::Tls13Record(file) => of_groups(&file.test_groups, tls13_record),
     }
 }
 
@@ -265,6 +270,105 @@ fn key_agreement(group: &KeyAgreementGroup, test: &KeyAgreementTest) -> Vec<Part
         parts.push(("session keys", question, all_keys(keys)));
     }
     parts
+}
+
+/// One part for each value of the test.
+fn tls13_key_schedule(group: &Tls13KeyScheduleGroup, test: &Tls13KeyScheduleTest) -> Vec<Part> {
+    let messages = &test.messages;
+    let request = messages.hello_retry_request.as_deref().unwrap_or_default();
+    let updates = test.client_application_traffic_secrets.len().saturating_sub(1);
+    let question = tls13::Secrets {
+        suite: group.suite_number.into(),
+        psk: test.psk.as_ref().map(|psk| tls13::Psk {
+            key: (&psk.key).into(),
+            origin: match psk.origin.as_str() {
+                "external" => tls13::PskOrigin::External,
+                _ => tls13::PskOrigin::Resumption,
+            },
+            binders_len: psk.binders_length,
+        }),
+        shared_secret: test.shared_secret.as_ref().map(Bytes::from),
+        retried_client_hello: messages.retried_client_hello.as_ref().map(Bytes::from),
+        client_hello: [request, &messages.client_hello].concat().into(),
+        server_hello: (&messages.server_hello).into(),
+        server_flight: (&messages.server_flight).into(),
+        server_finished: (&messages.server_finished).into(),
+        client_flight: (&messages.client_flight).into(),
+        client_finished: (&messages.client_finished).into(),
+        exporter: tls13::Exporter {
+            label: test.exporter.label.clone(),
+            context: test.exporter.context.as_ref().map(Bytes::from),
+            len: test.exporter.keying_material.len(),
+        },
+        ticket_nonce: (&test.ticket_nonce).into(),
+        key_updates: u8::try_from(updates).unwrap_or(u8::MAX),
+        only: None,
+    };
+    let only = |part, name: &str, expected: &[u8]| {
+        let question = tls13::Secrets { only: Some(name.to_owned()), ..question.clone() };
+        (part, Question::Tls13Secrets(question), Answer::Bytes(expected.to_vec().into()))
+    };
+    let mut parts: Vec<Part> = [
+        ("early_secret", &test.early_secret),
+        ("handshake_secret", &test.handshake_secret),
+        ("client_handshake_traffic_secret", &test.client_handshake_traffic_secret),
+        ("server_handshake_traffic_secret", &test.server_handshake_traffic_secret),
+        ("server_verify_data", &test.server_verify_data),
+        ("client_verify_data", &test.client_verify_data),
+        ("master_secret", &test.master_secret),
+        ("exporter_master_secret", &test.exporter_master_secret),
+        ("exported", &test.exporter.keying_material),
+        ("resumption_master_secret", &test.resumption_master_secret),
+    ]
+    .map(|(name, expected)| only(name, name, expected))
+    .into();
+    if let Some(psk) = &test.psk {
+        parts.extend(
+            [
+                ("binder_key", &psk.binder_key),
+                ("binder", &psk.binder),
+                ("client_early_traffic_secret", &psk.client_early_traffic_secret),
+                ("early_exporter_master_secret", &psk.early_exporter_master_secret),
+            ]
+            .map(|(name, expected)| only(name, name, expected)),
+        );
+    }
+    for (side, secrets) in [
+        ("client", &test.client_application_traffic_secrets),
+        ("server", &test.server_application_traffic_secrets),
+    ] {
+        for (number, secret) in (0..).zip(secrets) {
+            let name = tls13::application_secret(side, number);
+            parts.push(only("application traffic secret", &name, secret));
+        }
+    }
+    // No backend shows a pre-shared key; the Early Secret of the next connection does.
+    let suite = CipherSuite::from(Hex16::from(group.suite_number)).info();
+    if let Some(suite) = suite.filter(|suite| suite.allows(ProtocolVersion::TLS1_3)) {
+        let hash = reference13::hash_of(suite);
+        let next = reference13::Schedule::new(hash, Some(&test.resumption_psk), None);
+        parts.push(only("pre-shared key of a ticket", "early_secret of the ticket", &next.early));
+    }
+    parts
+}
+
+fn tls13_record(group: &Tls13RecordGroup, test: &Tls13RecordTest) -> Vec<Part> {
+    let traffic =
+        tls13::Traffic { suite: group.suite_number.into(), secret: (&group.traffic_secret).into() };
+    let question = tls13::Open {
+        traffic,
+        sequence_number: test.sequence_number.0,
+        record: (&test.record).into(),
+    };
+    let refusal = match test.class {
+        Some(Class::RecordOverflow) => Error::RecordOverflow,
+        Some(Class::UnexpectedMessage) => Error::UnexpectedRecord,
+        _ => Error::BadRecord,
+    };
+    let inner = test.plaintext.as_deref().zip(test.content_type);
+    let inner = inner.map(|(text, content_type)| Hex([text, &[content_type]].concat()));
+    let expected = answer(test.result, inner.as_ref(), refusal);
+    vec![("opening", Question::Tls13Open(question), expected)]
 }
 
 /// A number without leading zeros.

@@ -5,8 +5,8 @@
 use num_bigint::BigUint;
 use ssl_provider_core::{
     AeadAlgorithm, CbcAlgorithm, CipherMode, CipherSuiteInfo, DhParameters, Error, FfdheGroup,
-    Group, HashAlgorithm, NamedCurve, PrfAlgorithm, ProtocolVersion, SignatureAlgorithm,
-    SignatureScheme,
+    Group, HashAlgorithm, MAX_PAYLOAD_LEN, NamedCurve, PrfAlgorithm, ProtocolVersion,
+    SignatureAlgorithm, SignatureScheme,
 };
 
 use super::agreement::{Agree, AgreeMasterKey, GroupName, PublicKey};
@@ -19,12 +19,14 @@ use super::master_key::{
 use super::record::{DecryptRecord, EncryptRecord, Keys};
 use super::rsa::{LoadPrivateKey, RsaPrivate, RsaPublic};
 use super::signature::{Sign, Verify};
+use super::tls13;
 use super::{Answer, Bytes, Hex16, Key, Question, Status, Subject, Vector};
 use crate::bytes::Rng;
 use crate::cases::signing::EcKey;
 use crate::ciphertext::KINDS;
 use crate::direction::{Direction, seal};
 use crate::exchange::{Exchange, PROTOCOLS, session_hash_len};
+use crate::reference13;
 use crate::rsa_key::TestKey;
 use crate::signature::{digest, rsa_public_key};
 
@@ -77,6 +79,9 @@ const KINDS_OF_QUESTIONS: &[(usize, Make)] = &[
     (1, Generator::encrypt_record),
     (2, Generator::verify),
     (1, Generator::sign),
+    (4, Generator::tls13_secrets),
+    (2, Generator::tls13_seal),
+    (3, Generator::tls13_open),
 ];
 
 impl Generator {
@@ -645,6 +650,166 @@ impl Generator {
         };
         (what, Question::Sign(question), None)
     }
+
+    fn tls13_secrets(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        let (what, question) = tls13_secrets(rng);
+        (what, Question::Tls13Secrets(question), None)
+    }
+
+    fn tls13_seal(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        let (_, traffic) = tls13_traffic(rng);
+        let question = tls13::Seal {
+            traffic,
+            sequence_number: tls13_number(rng),
+            // One in eight is a type that is not encrypted.
+            content_type: *rng.pick(&[20, 21, 22, 23, 23, 23, 24, 255]),
+            payload: tls13_payload(rng).into(),
+            padding_block: *rng.pick(&[0, 0, 0, 1, 2, 16, 100, 256, 4096]),
+        };
+        ("a payload", Question::Tls13Seal(question), None)
+    }
+
+    /// Records by the reference, most of them good.
+    fn tls13_open(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        let (suite, traffic) = tls13_traffic(rng);
+        let mut sequence_number = tls13_number(rng);
+        let padding = if rng.one_in(3) { rng.below(300) } else { 0 };
+        let content_type = *rng.pick(&[21, 22, 23, 23, 24]);
+        let mut what = "a good record";
+        let mut text = reference13::inner(content_type, &tls13_payload(rng), padding);
+        match rng.below(12) {
+            0 => {
+                text.fill(0);
+                what = "nothing but zeros";
+            }
+            1 => {
+                text = reference13::inner(content_type, &[], padding);
+                what = "no payload";
+            }
+            2 => {
+                text = reference13::inner(20, &[1], padding);
+                what = "a ChangeCipherSpec";
+            }
+            3 => {
+                let len = MAX_PAYLOAD_LEN - 2 + rng.below(5);
+                text = reference13::inner(23, &rng.bytes(len), rng.below(3));
+                what = "a payload about as long as there may be";
+            }
+            _ => {}
+        }
+        let mut record = reference13::seal(suite, &traffic.secret, sequence_number, &text);
+        match rng.below(8) {
+            0 => {
+                let at = rng.below(record.len());
+                record[at] ^= 1 << rng.below(8);
+                what = "a flipped bit";
+            }
+            1 => {
+                record.truncate(rng.below(record.len()));
+                // With a header that says so, or not.
+                if let Some(len) = record.len().checked_sub(5).filter(|_| rng.one_in(2)) {
+                    record[..5].copy_from_slice(&reference13::header(len));
+                }
+                what = "cut short";
+            }
+            2 => {
+                sequence_number ^= 1 << rng.below(64);
+                what = "another sequence number";
+            }
+            _ => {}
+        }
+        let question = tls13::Open { traffic, sequence_number, record: record.into() };
+        (what, Question::Tls13Open(question), None)
+    }
+}
+
+/// The suites of TLS 1.3.
+fn tls13_suites() -> Vec<&'static CipherSuiteInfo> {
+    let suites = CipherSuiteInfo::all().iter();
+    suites.filter(|suite| suite.allows(ProtocolVersion::TLS1_3)).collect()
+}
+
+/// A suite of TLS 1.3 with a traffic secret.
+fn tls13_traffic(rng: &mut Rng) -> (&'static CipherSuiteInfo, tls13::Traffic) {
+    let suite = *rng.pick(&tls13_suites());
+    let secret = rng.bytes(reference13::hash_of(suite).output_len()).into();
+    (suite, tls13::Traffic { suite: Hex16::of_suite(suite), secret })
+}
+
+/// A sequence number: one of the first, any, or one of the last.
+fn tls13_number(rng: &mut Rng) -> u64 {
+    match rng.below(4) {
+        0 => rng.next_u64(),
+        1 => u64::MAX - rng.below(3) as u64,
+        _ => rng.below(1000) as u64,
+    }
+}
+
+/// Mostly a short payload, now and then one at the limit.
+fn tls13_payload(rng: &mut Rng) -> Vec<u8> {
+    let len = match rng.below(40) {
+        0 => MAX_PAYLOAD_LEN - 2 + rng.below(4),
+        1..=4 => 0,
+        _ => rng.below(300),
+    };
+    // Zeros at the end are payload, not padding.
+    let mut payload = rng.bytes(len);
+    if rng.one_in(4) {
+        payload[len / 2..].fill(0);
+    }
+    payload
+}
+
+/// A handshake of TLS 1.3: with a pre-shared key or without one, after HelloRetryRequest or not.
+/// One in 16 has nothing that its secrets could come from.
+pub fn tls13_secrets(rng: &mut Rng) -> (&'static str, tls13::Secrets) {
+    let suite = *rng.pick(&tls13_suites());
+    let hash = reference13::hash_of(suite);
+    let (has_psk, has_shared) = match rng.below(16) {
+        0 => (false, false),
+        1..=2 => (true, false),
+        3..=8 => (true, true),
+        _ => (false, true),
+    };
+    let what = match (has_psk, has_shared) {
+        (false, false) => "neither a pre-shared key nor an agreement",
+        (true, false) => "a pre-shared key alone",
+        (true, true) => "a pre-shared key with an agreement",
+        (false, true) => "an agreement",
+    };
+    let psk_len = *rng.pick(&[1, 16, 32, 48, 64, 65, 128, 129, 1024]);
+    let shared_len = *rng.pick(&[32, 48, 56, 64, 66, 80, 256, 384]);
+    let hello_len = 60 + rng.below(400);
+    let client_hello = rng.bytes(hello_len).into();
+    let psk = has_psk.then(|| tls13::Psk {
+        key: rng.bytes(psk_len).into(),
+        origin: *rng.pick(&[tls13::PskOrigin::External, tls13::PskOrigin::Resumption]),
+        binders_len: 3 + hash.output_len(),
+    });
+    let context = (!rng.one_in(3)).then(|| up_to(rng, 300));
+    let most = *rng.pick(&[hash.output_len(), 200, 255 * hash.output_len()]);
+    let exporter = tls13::Exporter {
+        label: format!("EXPORTER {}", "x".repeat(rng.below(241))),
+        context,
+        len: 1 + rng.below(most),
+    };
+    let question = tls13::Secrets {
+        suite: Hex16::of_suite(suite),
+        psk,
+        shared_secret: has_shared.then(|| rng.bytes(shared_len).into()),
+        retried_client_hello: rng.one_in(3).then(|| up_to(rng, 300)),
+        client_hello,
+        server_hello: up_to(rng, 200),
+        server_flight: up_to(rng, 2000),
+        server_finished: up_to(rng, 60),
+        client_flight: up_to(rng, 1000),
+        client_finished: up_to(rng, 60),
+        exporter,
+        ticket_nonce: up_to(rng, 256),
+        key_updates: u8::try_from(rng.below(4)).unwrap_or_default(),
+        only: None,
+    };
+    (what, question)
 }
 
 /// Every protocol with every suite that records are defined for, by the mode of the cipher, and CBC

@@ -29,6 +29,7 @@ pub mod record;
 pub mod rsa;
 pub mod signature;
 mod text;
+pub mod tls13;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -319,6 +320,12 @@ questions! {
     DecryptRecord(record::DecryptRecord);
     /// A record that is encrypted, and decrypted by the peers.
     EncryptRecord(record::EncryptRecord);
+    /// All secrets of a handshake of TLS 1.3.
+    Tls13Secrets(tls13::Secrets);
+    /// A record of TLS 1.3 that is protected.
+    Tls13Seal(tls13::Seal);
+    /// A record of TLS 1.3 that is opened.
+    Tls13Open(tls13::Open);
     /// A signature that is verified.
     Verify(signature::Verify);
     /// A signature that is made, and verified by the peers where it differs each time.

@@ -8,6 +8,7 @@ mod notes;
 mod record;
 mod rsa_import;
 mod schema;
+mod tls13;
 
 use std::collections::BTreeSet;
 
@@ -36,6 +37,8 @@ pub fn files() -> Vec<Generated> {
         generated("tls_key_schedule", &key_schedule::file()),
         generated("tls_records", &record::file()),
         generated("tls_key_agreement", &key_agreement::file()),
+        generated("tls13_key_schedule", &tls13::key_schedule()),
+        generated("tls13_records", &tls13::records()),
     ];
     let schemas = schema::all();
     files.extend(schemas.map(|(name, contents)| Generated { path: schema_path(name), contents }));

@@ -29,6 +29,7 @@ const RFC7627: &str = "https://www.rfc-editor.org/rfc/rfc7627";
 const RFC7919: &str = "https://www.rfc-editor.org/rfc/rfc7919";
 const RFC8017: &str = "https://www.rfc-editor.org/rfc/rfc8017";
 const RFC8422: &str = "https://www.rfc-editor.org/rfc/rfc8422";
+const RFC8446: &str = "https://www.rfc-editor.org/rfc/rfc8446";
 const ROBOT: &str = "https://robotattack.org/";
 const MARVIN: &str = "https://people.redhat.com/~hkario/marvin/";
 const VERSION_ORACLE: &str = "https://eprint.iacr.org/2003/052";
@@ -287,5 +288,76 @@ const NOTES: &[Row] = &[
         "WEAK_PUBLIC_KEY",
         "The number is not between 2 and p - 2.",
         &[RFC7919, SP800_56A],
+    ),
+    // TLS 1.3.
+    (
+        "Tls13PreSharedKey",
+        "FUNCTIONALITY",
+        "The Early Secret is extracted from a pre-shared key, and a binder ends ClientHello.",
+        &[RFC8446],
+    ),
+    (
+        "PskOnly",
+        "FUNCTIONALITY",
+        "There is no (EC)DHE (psk_ke): zeros take the place of its secret.",
+        &[RFC8446],
+    ),
+    (
+        "HelloRetryRequest",
+        "FUNCTIONALITY",
+        "A message_hash stands for the first ClientHello in the transcript, that of the binder \
+         included.",
+        &[RFC8446],
+    ),
+    (
+        "KeyUpdate",
+        "FUNCTIONALITY",
+        "Both sides update their application traffic secrets.",
+        &[RFC8446],
+    ),
+    (
+        "Tls13LeadingZeroSecret",
+        "EDGE_CASE",
+        "The shared secret begins with a zero byte, which TLS 1.3 keeps in every group.",
+        &[RFC8446],
+    ),
+    (
+        "InnerType",
+        "EDGE_CASE",
+        "The encrypted content type is none that TLS has. The record is good; what becomes of it \
+         is for the layer above.",
+        &[RFC8446],
+    ),
+    (
+        "InnerPadding",
+        "FUNCTIONALITY",
+        "Zeros follow the content type, which hide how long the plaintext is.",
+        &[RFC8446],
+    ),
+    (
+        "TrailingZeros",
+        "EDGE_CASE",
+        "The plaintext ends with zeros, which are before the content type and no padding.",
+        &[RFC8446],
+    ),
+    (
+        "LargeSequenceNumber",
+        "EDGE_CASE",
+        "The sequence number has more than a byte, which are added to the end of the IV.",
+        &[RFC8446],
+    ),
+    (
+        "OnlyPadding",
+        "INPUT_VALIDATION",
+        "An authentic record has no content type. The search for it must end before the record \
+         does.",
+        &[RFC8446],
+    ),
+    (
+        "UnexpectedInner",
+        "INPUT_VALIDATION",
+        "An authentic record has an encrypted ChangeCipherSpec, or no bytes of an alert or a \
+         handshake message.",
+        &[RFC8446],
     ),
 ];

@@ -3,12 +3,14 @@
 use serde_json::{Map, Value, json};
 
 /// The name of each file and its schema as text.
-pub(super) fn all() -> [(&'static str, String); 4] {
+pub(super) fn all() -> [(&'static str, String); 6] {
     [
         ("tls_rsa_import", rsa_import()),
         ("tls_key_schedule", key_schedule()),
         ("tls_records", records()),
         ("tls_key_agreement", key_agreement()),
+        ("tls13_key_schedule", tls13_key_schedule()),
+        ("tls13_records", tls13_records()),
     ]
     .map(|(name, group)| (name, schema(name, group)))
 }
@@ -110,11 +112,6 @@ fn rsa_import() -> Value {
 }
 
 fn key_schedule() -> Value {
-    let exporter = object(vec![
-        ("label", text(), true),
-        ("context", json!({ "anyOf": [reference("hex"), { "type": "null" }] }), true),
-        ("keyingMaterial", hex(), true),
-    ]);
     let test = [
         ("prf", one_of(&["SSL3", "MD5+SHA1", "SHA256", "SHA384"]), true),
         ("premaster", hex(), true),
@@ -125,7 +122,7 @@ fn key_schedule() -> Value {
         ("clientVerifyData", bytes(&[12, 36]), true),
         ("clientFinished", hex(), true),
         ("serverVerifyData", bytes(&[12, 36]), true),
-        ("exporters", list(exporter), true),
+        ("exporters", list(exporter()), true),
     ];
     let test = suite().into_iter().chain(hellos()).chain(test).collect();
     group(&["TlsKeySchedule"], protocol().to_vec(), test)
@@ -168,6 +165,83 @@ fn key_agreement() -> Value {
     group(&["TlsEcdhe", "TlsDhe"], fields, test)
 }
 
+fn exporter() -> Value {
+    object(vec![
+        ("label", text(), true),
+        ("context", json!({ "anyOf": [reference("hex"), { "type": "null" }] }), true),
+        ("keyingMaterial", hex(), true),
+    ])
+}
+
+/// A secret of TLS 1.3, as long as the hash.
+fn secret() -> Value {
+    bytes(&[32, 48])
+}
+
+fn tls13_key_schedule() -> Value {
+    let psk = object(vec![
+        ("key", hex(), true),
+        ("origin", one_of(&["external", "resumption"]), true),
+        ("bindersLength", json!({ "type": "integer", "minimum": 0 }), true),
+        ("binderKey", secret(), true),
+        ("binder", secret(), true),
+        ("clientEarlyTrafficSecret", secret(), true),
+        ("earlyExporterMasterSecret", secret(), true),
+    ]);
+    let messages = object(vec![
+        ("retriedClientHello", hex(), false),
+        ("helloRetryRequest", hex(), false),
+        ("clientHello", hex(), true),
+        ("serverHello", hex(), true),
+        ("serverFlight", hex(), true),
+        ("serverFinished", hex(), true),
+        ("clientFlight", hex(), true),
+        ("clientFinished", hex(), true),
+    ]);
+    let secrets = [
+        "earlySecret",
+        "handshakeSecret",
+        "clientHandshakeTrafficSecret",
+        "serverHandshakeTrafficSecret",
+        "serverVerifyData",
+        "clientVerifyData",
+        "masterSecret",
+        "exporterMasterSecret",
+        "resumptionMasterSecret",
+        "resumptionPsk",
+    ];
+    let test = [
+        ("psk", psk, false),
+        ("sharedSecret", hex(), false),
+        ("messages", messages, true),
+        ("clientApplicationTrafficSecrets", list(secret()), true),
+        ("serverApplicationTrafficSecrets", list(secret()), true),
+        ("exporter", exporter(), true),
+        ("ticketNonce", hex(), true),
+    ];
+    let test = test.into_iter().chain(secrets.map(|name| (name, secret(), true))).collect();
+    let hash = ("hash", one_of(&["SHA256", "SHA384"]), true);
+    let fields = protocol().into_iter().chain(suite()).chain([hash]).collect();
+    group(&["Tls13KeySchedule"], fields, test)
+}
+
+fn tls13_records() -> Value {
+    let keys = [
+        ("trafficSecret", secret(), true),
+        ("writeKey", bytes(&[16, 32]), true),
+        ("writeIv", bytes(&[12]), true),
+    ];
+    let fields = protocol().into_iter().chain(suite()).chain(keys).collect();
+    let test = vec![
+        ("sequenceNumber", bytes(&[8]), true),
+        ("contentType", json!({ "type": "integer", "minimum": 0 }), false),
+        ("plaintext", hex(), false),
+        ("record", hex(), true),
+        class(&["must-look-like-any-other-failure", "record-overflow", "unexpected-message"]),
+    ];
+    group(&["Tls13Record"], fields, test)
+}
+
 fn schema(name: &str, group: Value) -> String {
     let note = object(vec![
         ("bugType", text(), true),
@@ -182,7 +256,7 @@ fn schema(name: &str, group: Value) -> String {
         "clientWriteIv",
         "serverWriteIv",
     ];
-    let protocols = ["SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "DTLS 1.0", "DTLS 1.2"];
+    let protocols = ["SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3", "DTLS 1.0", "DTLS 1.2"];
     let mut schema = object(vec![
         ("algorithm", text(), true),
         ("schema", one_of(&[&super::schema_path(name)]), true),
