@@ -106,8 +106,10 @@ fn ring_alone_supports_what_the_matrix_lists() {
 /// Modules of cases about operations that what is around a backend hands on to it unchanged, and a
 /// short one of each, which shows that it does.
 #[cfg(feature = "multi-buffer")]
-const HANDED_ON: [(&str, &str); 5] = [
+const HANDED_ON: [(&str, &str); 7] = [
     ("agreement", "agreement_keys_are_new_every_time"),
+    ("hybrid", "hybrid_groups_give_both_sides_the_same_secret"),
+    ("kem", "kem_keys_and_secrets_are_new_every_time"),
     ("psk", "psk_master_keys_are_those_of_rfc_4279"),
     ("signature", "signature_of_another_length_is_refused"),
     ("signing", "signing_keys_are_checked"),

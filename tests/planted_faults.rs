@@ -20,6 +20,13 @@ fn library() -> Backend {
     ssl_provider::backends().swap_remove(0)
 }
 
+/// Returns whether the library has any of the operations that the fault is in.
+fn is_there(fault: Fault) -> bool {
+    let (library, operations) = (library(), fault.operations());
+    let has = |operation: &Operation| library.support(*operation).is_supported();
+    operations.is_empty() || operations.iter().any(has)
+}
+
 /// Runs a case on a backend with a fault, or on a sound one in the same wrapper, and returns what
 /// is wrong with the outcome.
 fn examine(fault: Option<Fault>, name: &str) -> Option<String> {
@@ -44,7 +51,9 @@ fn examine(fault: Option<Fault>, name: &str) -> Option<String> {
 #[test]
 fn each_planted_fault_is_found_by_the_cases_that_are_there_for_it() {
     let found_by = |fault: Fault| fault.found_by().iter().map(move |name| (Some(fault), *name));
-    let faulty: Vec<_> = Fault::ALL.iter().copied().flat_map(found_by).collect();
+    // An OpenSSL before 3.5 has no key encapsulation.
+    let there = Fault::ALL.iter().copied().filter(|fault| is_there(*fault));
+    let faulty: Vec<_> = there.flat_map(found_by).collect();
     let names: BTreeSet<&str> = faulty.iter().map(|(_, name)| *name).collect();
     let sound = names.into_iter().map(|name| (None, name));
     let work: Vec<(Option<Fault>, &str)> = sound.chain(faulty).collect();

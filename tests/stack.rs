@@ -7,15 +7,17 @@
 use std::collections::BTreeSet;
 
 use num_bigint::BigUint;
+use ssl_provider::backend::KemPrivateKey;
 use ssl_provider::{
-    Backend, CipherSuite, ClientKey, Curve, EapKeyBlock, Error, ProtocolVersion, RecordOptions,
-    Side, SignatureScheme,
+    Backend, CipherSuite, ClientKey, Curve, EapKeyBlock, Error, Group, HybridGroup, Operation,
+    ProtocolVersion, RecordOptions, Side, SignatureScheme,
 };
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::cases::signing::EcKey;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::group;
 use ssl_provider_testkit::known_random::KnownRandom;
+use ssl_provider_testkit::ml_kem::MlKem;
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::signature::rsa_public_key;
 use ssl_provider_testkit::stack::{Remains, Secrets};
@@ -324,6 +326,68 @@ fn no_private_key_and_no_secret_of_an_agreement_is_left() {
             let master_key = master_key.unwrap();
             let found = master_key.secret_for_key_log().unwrap().expose().to_vec();
             assert_eq!(found, exchange.master_secret(&secret[zeros..]), "{}", what("agree"));
+        }
+    }
+}
+
+#[test]
+fn no_key_and_no_secret_of_a_hybrid_group_is_left() {
+    let mut rng = Rng::new(97);
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        let connection = provider.tls13_parameters(CipherSuite::TLS_AES_128_GCM_SHA256).unwrap();
+        for group in HybridGroup::ALL {
+            // An OpenSSL before 3.5 has none of them.
+            let (curve, kem) = (group.curve(), group.kem());
+            if !backend.support(Operation::KemLoad(kem)).is_supported() {
+                continue;
+            }
+            let what =
+                |call: &str| format!("{}, {}, {call}", backend.info().name, group.name());
+            let share = |bytes: &[u8]| Group::from(group).public_key(bytes).unwrap();
+            let mut generated = None;
+            let generate = || generated = provider.generate_ephemeral_key(group).ok().map(Box::new);
+            assert_wiped(&what("generate"), &Secrets::default(), generate);
+            let of_client = share(generated.unwrap().public_key());
+            let mut answered = None;
+            let answer = || answered = provider.answer_ephemeral_key(&of_client).ok().map(Box::new);
+            assert_wiped(&what("answer"), &Secrets::default(), answer);
+            let answered = answered.unwrap();
+            let finish = || {
+                let early = connection.early_secret(None).unwrap();
+                drop(Box::new(early.handshake_secret(*answered, &of_client).unwrap()));
+            };
+            assert_wiped(&what("finish"), &Secrets::default(), finish);
+
+            // A client whose secrets are known beforehand.
+            let seed: [u8; 64] = rng.array();
+            let loaded = backend.key_encapsulation().load_kem(kem, KemPrivateKey::Seed(&seed));
+            let agreement = backend.key_agreement().generate_ecdh(curve).unwrap();
+            let on_curve = Group::from(curve);
+            let number = group::private_key(&on_curve, &mut rng);
+            let (point, curve_secret) = group::peer(&on_curve, &number, agreement.public_key());
+            let pair = MlKem::new(kem).unwrap().key_pair(&seed);
+            let (ciphertext, kem_secret) =
+                MlKem::new(kem).unwrap().encapsulate(&pair.encapsulation_key, &rng.array());
+            let key = provider.hybrid_key_of(group, agreement, loaded.unwrap()).unwrap();
+            let of_server = match group.is_kem_first() {
+                true => [ciphertext, point].concat(),
+                false => [point, ciphertext].concat(),
+            };
+            let secrets = Secrets::default()
+                .and("secret of the curve", &curve_secret)
+                .and("secret of ML-KEM", &kem_secret)
+                .and("d", &seed[..32])
+                .and("z", &seed[32..])
+                .and("vector", &pair.decapsulation_key[..384]);
+            let (key, of_server) = (Box::new(key), share(&of_server));
+            let mut agreed = None;
+            let agree = || {
+                let early = connection.early_secret(None).unwrap();
+                agreed = early.handshake_secret(*key, &of_server).ok().map(Box::new);
+            };
+            assert_wiped(&what("agree"), &secrets, agree);
+            assert!(agreed.is_some(), "{}", what("agree"));
         }
     }
 }

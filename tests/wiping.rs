@@ -13,12 +13,17 @@ use std::cell::Cell;
 use std::ptr;
 
 use num_bigint::BigUint;
-use ssl_provider::{CipherSuite, Curve, ProtocolVersion, RecordOptions, Side, SignatureScheme};
+use ssl_provider::backend::KemPrivateKey;
+use ssl_provider::{
+    CipherSuite, Curve, Group, HybridGroup, Operation, ProtocolVersion, RecordOptions, Side,
+    SignatureScheme,
+};
 use ssl_provider_testkit::bytes::Rng;
 use ssl_provider_testkit::cases::signing::EcKey;
 use ssl_provider_testkit::exchange::{Exchange, open};
 use ssl_provider_testkit::group;
 use ssl_provider_testkit::known_random::KnownRandom;
+use ssl_provider_testkit::ml_kem::MlKem;
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::signature::rsa_public_key;
 
@@ -348,6 +353,59 @@ fn no_freed_block_holds_a_key_or_a_secret_of_an_agreement() {
                 );
             });
             assert_eq!(found, [""; 0], "{}, {group:?}", backend.info().name);
+        }
+    }
+}
+
+#[test]
+fn no_freed_block_holds_a_key_or_a_secret_of_a_hybrid_group() {
+    let mut rng = Rng::new(83);
+    for backend in ssl_provider::backends() {
+        let provider = open(&backend);
+        let connection = provider.tls13_parameters(CipherSuite::TLS_AES_128_GCM_SHA256).unwrap();
+        for group in HybridGroup::ALL {
+            // An OpenSSL before 3.5 has none of them.
+            let (curve, kem) = (group.curve(), group.kem());
+            if !backend.support(Operation::KemLoad(kem)).is_supported() {
+                continue;
+            }
+            let seed: [u8; 64] = rng.array();
+            let ml_kem = MlKem::new(kem).unwrap();
+            let pair = ml_kem.key_pair(&seed);
+            let m = rng.array();
+            let (ciphertext, kem_secret) = ml_kem.encapsulate(&pair.encapsulation_key, &m);
+            let on_curve = Group::from(curve);
+            let agreement = backend.key_agreement().generate_ecdh(curve).unwrap();
+            let number = group::private_key(&on_curve, &mut rng);
+            let (point, curve_secret) = group::peer(&on_curve, &number, agreement.public_key());
+            let joined = |point: &[u8], kem: &[u8]| match group.is_kem_first() {
+                true => [kem, point].concat(),
+                false => [point, kem].concat(),
+            };
+            let share = |bytes: &[u8]| Group::from(group).public_key(bytes).unwrap();
+            let of_server = share(&joined(&point, &ciphertext));
+            let of_client = share(&joined(&point, &pair.encapsulation_key));
+            let needles = [
+                pieces("z", &seed[32..]),
+                pieces("vector", &pair.decapsulation_key[..36]),
+                pieces("secret of the curve", &curve_secret),
+                pieces("secret of ML-KEM", &kem_secret),
+                pieces("m", &m),
+            ]
+            .concat();
+            let found = found_by(&needles, || {
+                let early = connection.early_secret(None).unwrap();
+                let library = backend.key_encapsulation();
+                let loaded = library.load_kem(kem, KemPrivateKey::Seed(&seed)).unwrap();
+                let client = provider.hybrid_key_of(group, agreement, loaded).unwrap();
+                drop(early.handshake_secret(client, &of_server).unwrap());
+                let expanded = KemPrivateKey::Expanded(&pair.decapsulation_key);
+                drop(library.load_kem(kem, expanded).unwrap());
+                let agreement = backend.key_agreement().generate_ecdh(curve).unwrap();
+                let server = provider.answer_ephemeral_key_with(&of_client, agreement, &m);
+                drop(early.handshake_secret(server.unwrap(), &of_client).unwrap());
+            });
+            assert_eq!(found, [""; 0], "{}, {}", backend.info().name, group.name());
         }
     }
 }

@@ -32,12 +32,33 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// The support table, as `sslprov backends` prints it with all backends compiled in.
+/// The support table, as `sslprov backends` prints it with all backends compiled in, for every
+/// release of OpenSSL.
 fn backend_table(workspace: &Workspace) -> Result<String> {
-    Run::cargo("run")
+    let table = Run::cargo("run")
         .args(["--quiet", "--package", "ssl-provider-cli", "--features", &all_of_facade()])
         .args(["--", "backends", "--markdown"])
-        .read(workspace)
+        .read(workspace)?;
+    with_cell(&table, "Key encapsulation", "`openssl`", "OpenSSL, from 3.5 on")
+}
+
+/// Puts `value` into the cell of a table that has this column and this first cell.
+fn with_cell(table: &str, column: &str, row: &str, value: &str) -> Result<String> {
+    let cells = |line: &str| line.split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>();
+    let header = table.lines().map(cells).find(|cells| cells.iter().any(|cell| cell == column));
+    let header = header.with_context(|| format!("no column {column}"))?;
+    let at = header.iter().position(|cell| cell == column).unwrap_or_default();
+    let lines = table.lines().map(|line| {
+        let mut cells = cells(line);
+        match cells.get(1).is_some_and(|first| first == row) && cells.len() == header.len() {
+            true => {
+                value.clone_into(&mut cells[at]);
+                cells.join(" | ").trim().to_owned()
+            }
+            false => line.to_owned(),
+        }
+    });
+    Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Puts `part` between the markers of `name`.
@@ -64,6 +85,14 @@ mod tests {
                         <!-- x:end -->\nafter\n";
         assert_eq!(new, expected);
         assert_eq!(replace(&new, "x", "| new |\n").unwrap(), new, "twice is once");
+    }
+
+    #[test]
+    fn one_cell_is_set_and_the_rest_stays() {
+        let table = "| Name | A | B |\n|---|---|---|\n| `x` | 1 | 2 |\n| `y` | 3 | 4 |\n";
+        let new = with_cell(table, "B", "`x`", "5").unwrap();
+        assert_eq!(new, "| Name | A | B |\n|---|---|---|\n| `x` | 1 | 5 |\n| `y` | 3 | 4 |");
+        assert!(with_cell(table, "C", "`x`", "5").unwrap_err().to_string().contains("column C"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod cipher;
 mod compression;
 mod ec;
 mod hash;
+mod kem;
 mod number;
 mod random;
 mod rsa;
@@ -57,12 +58,16 @@ impl KeyExchangeBackend for AwsLc {
             {
                 Support::Unsupported
             }
+            Operation::Kem(kem) | Operation::KemLoad(kem) if kem::nid(kem).is_none() => {
+                Support::Unsupported
+            }
             _ => Support::By("AWS-LC"),
         }
     }
 
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 

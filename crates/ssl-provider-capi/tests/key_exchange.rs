@@ -247,6 +247,8 @@ impl KeyExchangeBackend for Lacking {
             | Operation::Ecdh(_)
             | Operation::EcdhLoad(_)
             | Operation::Dh
+            | Operation::Kem(_)
+            | Operation::KemLoad(_)
             | Operation::Verify(_)
             | Operation::Sign(_) => Support::Unsupported,
             _ => self.0.support(operation),

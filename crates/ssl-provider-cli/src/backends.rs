@@ -99,6 +99,7 @@ fn markdown(backends: &[Backend]) -> String {
         "Record ciphers",
         "RSA public operation",
         "Key agreement",
+        "Key encapsulation",
         "Verification of signatures",
         "Signing",
         "Random numbers",
@@ -115,8 +116,9 @@ fn markdown(backends: &[Backend]) -> String {
     table.to_markdown()
 }
 
-/// Returns all operations except RSA decryption and keys given for key agreement, by kind.
-fn groups() -> [(&'static str, Vec<Operation>); 10] {
+/// Returns all operations except RSA decryption, and keys given for key agreement and encapsulation,
+/// by kind.
+fn groups() -> [(&'static str, Vec<Operation>); 11] {
     let of = |wanted: fn(&Operation) -> bool| Operation::all().filter(wanted).collect();
     [
         ("TLS PRF", of(|operation| matches!(operation, Operation::Prf(_)))),
@@ -129,6 +131,7 @@ fn groups() -> [(&'static str, Vec<Operation>); 10] {
         ("record ciphers", of(is_cipher)),
         ("RSA public operation", of(|operation| matches!(operation, Operation::RsaEncryptRaw))),
         ("key agreement", of(|operation| matches!(operation, Operation::Ecdh(_) | Operation::Dh))),
+        ("key encapsulation", of(|operation| matches!(operation, Operation::Kem(_)))),
         ("verification of signatures", of(|operation| matches!(operation, Operation::Verify(_)))),
         ("signing", of(|operation| matches!(operation, Operation::Sign(_)))),
         ("random numbers", of(|operation| matches!(operation, Operation::Random))),

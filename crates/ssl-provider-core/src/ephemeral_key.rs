@@ -14,7 +14,7 @@ use crate::master_key::MasterKey;
 use crate::parameter_list::ParameterList;
 use crate::provider::Provider;
 use crate::schedule::{MasterSeed, Side};
-use crate::secret::with_stack_of_key_wiped;
+use crate::secret::{KEM_STACK_LEN, with_stack_of_key_wiped, with_stack_wiped};
 use crate::security_parameters::SecurityParameters;
 use crate::version::ProtocolVersion;
 
@@ -59,9 +59,14 @@ impl Group {
         }
     }
 
-    /// Returns whether no numbers as long as an RSA modulus are computed with.
-    pub(crate) fn is_on_curve(&self) -> bool {
-        !matches!(self, Self::FiniteField(_))
+    /// Does `work`, an operation of a library in this group, and wipes the stack below it, as
+    /// [`with_stack_wiped`] does. Which group it is is public.
+    pub(crate) fn with_stack_wiped<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Curve(_) => with_stack_of_key_wiped(true, work),
+            Self::FiniteField(_) => with_stack_of_key_wiped(false, work),
+            Self::Hybrid(_) => with_stack_wiped::<_, KEM_STACK_LEN>(work),
+        }
     }
 
     /// Returns whether anybody knows a shared secret: zeros on X25519 (RFC 8422 section 5.11),
@@ -307,7 +312,7 @@ impl Provider {
             return self.generate_hybrid_key(group);
         }
         let agreement = self.backend().key_agreement();
-        let key = with_stack_of_key_wiped(group.is_on_curve(), || match &group {
+        let key = group.with_stack_wiped(|| match &group {
             Group::Hybrid(_) => return Err(Error::Internal("it has its own function")),
             Group::Curve(curve) => agreement.generate_ecdh(*curve),
             Group::FiniteField(parameters) => {
@@ -346,7 +351,7 @@ impl Provider {
     }
 
     fn generate_hybrid_key(&self, group: HybridGroup) -> Result<EphemeralKey, Error> {
-        let (agreement, kem) = with_stack_of_key_wiped(true, || {
+        let (agreement, kem) = Group::from(group).with_stack_wiped(|| {
             let agreement = self.backend().key_agreement().generate_ecdh(group.curve())?;
             let kem = self.backend().key_encapsulation().generate_kem(group.kem())?;
             Ok::<_, Error>((agreement, kem))
@@ -389,7 +394,7 @@ impl Provider {
             return self.generate_ephemeral_key(client.group.clone());
         };
         let agreement = self.backend().key_agreement();
-        with_stack_of_key_wiped(true, || {
+        client.group.with_stack_wiped(|| {
             let key = agreement.generate_ecdh(group.curve())?;
             self.answer(group, client, key, |ek, ciphertext, secret| {
                 let kem = self.backend().key_encapsulation();

@@ -122,6 +122,9 @@ pub(crate) fn with_stack_of_key_wiped<T>(is_on_curve: bool, work: impl FnOnce() 
 /// the `rsa` crate was seen to use 29 000 for a key of 8192 bits.
 pub(crate) const LONG_NUMBERS_STACK_LEN: usize = 40 * 1024;
 
+/// Bytes of stack that a library may use for key encapsulation, whose matrix alone has 8 KiB.
+pub(crate) const KEM_STACK_LEN: usize = 64 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;

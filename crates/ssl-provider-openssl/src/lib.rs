@@ -6,6 +6,7 @@ mod agreement;
 mod cipher;
 mod ec;
 mod hash;
+mod kem;
 mod prf;
 mod random;
 #[cfg(not(openssl_without_rc4))]
@@ -60,10 +61,13 @@ impl KeyExchangeBackend for OpenSsl {
         match operation {
             // HMAC and PRF are put together here from its hashes.
             Operation::Hmac(_) | Operation::Prf(_) => Support::By("OpenSSL hashes"),
-            // Which curves and ciphers the OpenSSL at hand has is known at run time only.
+            // What the OpenSSL at hand has is known at run time only.
             Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
                 if !agreement::is_built_in(curve) =>
             {
+                Support::Unsupported
+            }
+            Operation::Kem(kem) | Operation::KemLoad(kem) if !kem::is_built_in(kem) => {
                 Support::Unsupported
             }
             _ if cipher::is_built_in(operation) => Support::By("OpenSSL"),
@@ -72,7 +76,8 @@ impl KeyExchangeBackend for OpenSsl {
     }
 
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 

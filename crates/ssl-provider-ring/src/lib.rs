@@ -34,16 +34,16 @@ static BACKEND: LazyLock<Composed<Ring>> = LazyLock::new(|| {
 });
 
 /// The backend: ring, and RustCrypto for RSA, signatures over digests, Diffie-Hellman in finite
-/// fields, everything with MD5, the compression functions of hashes, and the curves and ciphers
-/// that ring lacks.
+/// fields, key encapsulation, everything with MD5, the compression functions of hashes, and the
+/// curves and ciphers that ring lacks.
 pub fn backend() -> &'static dyn KeyExchangeBackend {
     &*BACKEND
 }
 
 /// ring alone. It returns [`Error::Unsupported`](ssl_provider_core::Error::Unsupported) for RSA and
-/// MD5, so it cannot import master keys, for signatures, for key agreement but on X25519, P-256 and
-/// P-384 with keys that it generates, and for every cipher of records but AES-GCM and
-/// ChaCha20-Poly1305.
+/// MD5, so it cannot import master keys, for signatures and key encapsulation, for key agreement
+/// but on X25519, P-256 and P-384 with keys that it generates, and for every cipher of records but
+/// AES-GCM and ChaCha20-Poly1305.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ring;
 
@@ -73,7 +73,7 @@ impl KeyExchangeBackend for Ring {
 mod tests {
     use super::*;
     use ssl_provider_core::{
-        AeadAlgorithm, DhParameters, Error, FfdheGroup, NamedCurve, PublicKeyDer, PublicKeyParts,
+        AeadAlgorithm, DhParameters, Error, FfdheGroup, KemAlgorithm, NamedCurve, PublicKeyDer, PublicKeyParts,
         RsaPrivateKeyDer, SignatureScheme, SigningKeyDer,
     };
 
@@ -96,6 +96,8 @@ mod tests {
                 | Operation::RsaEncryptRaw
                 | Operation::EcdhLoad(_)
                 | Operation::Dh
+                | Operation::Kem(_)
+                | Operation::KemLoad(_)
                 | Operation::Prf(PrfAlgorithm::Md5Sha1)
                 | Operation::Hash(HashAlgorithm::Md5)
                 | Operation::Hmac(HashAlgorithm::Md5)
@@ -145,6 +147,9 @@ mod tests {
         let group = DhParameters::named(FfdheGroup::Ffdhe2048);
         assert_eq!(agreement.generate_dh(&group).map(drop), unsupported(Operation::Dh));
         assert_eq!(agreement.load_dh(&group, &[2]).map(drop), unsupported(Operation::Dh));
+        let kem = KemAlgorithm::MlKem768;
+        let generated = Ring.key_encapsulation().generate_kem(kem).map(drop);
+        assert_eq!(generated, unsupported(Operation::Kem(kem)));
         let ccm = AeadAlgorithm::Aes128Ccm;
         let aead = Ring.record_ciphers().aead(ccm, &[0; 16]).map(drop);
         assert_eq!(aead, unsupported(Operation::Aead(ccm)));

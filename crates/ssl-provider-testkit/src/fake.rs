@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssl_provider_core::backend::{
-    AeadCipher, AgreementKey, BAD_OUTPUT_LEN, CbcCipher, HashContext, Hashing, KeyAgreement,
-    KeyExchangeBackend, NONCE_LEN, RecordCiphers, RsaDecryption, RsaEncryption, RsaPrivateKey,
-    SecureRandom, SignatureKey, Signatures, StreamCipher,
+    AeadCipher, AgreementKey, BAD_OUTPUT_LEN, CbcCipher, DecapsulationKey, HashContext, Hashing,
+    KemPrivateKey, KeyAgreement, KeyEncapsulation, KeyExchangeBackend, NONCE_LEN, RecordCiphers,
+    RsaDecryption, RsaEncryption, RsaPrivateKey, SecureRandom, SignatureKey, Signatures,
+    StreamCipher,
 };
 use ssl_provider_core::{
     AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, DhParameters, Error, HashAlgorithm,
-    NamedCurve, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
+    KEM_SECRET_LEN, KemAlgorithm, NamedCurve, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
     SigningKeyDer, Support,
 };
 
@@ -119,7 +120,8 @@ impl KeyExchangeBackend for Fake {
     }
 
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 
@@ -237,6 +239,69 @@ impl AgreementKey for FakeAgreementKey {
 
     fn agree(self: Box<Self>, peer: &[u8], secret: &mut [u8]) -> Result<(), Error> {
         mix(b"agreement", &[&self.0, peer], secret);
+        Ok(())
+    }
+}
+
+/// An encapsulation key is zeros, and so is a ciphertext.
+impl KeyEncapsulation for Fake {
+    fn generate_kem(&self, kem: KemAlgorithm) -> Result<Box<dyn DecapsulationKey>, Error> {
+        self.shared.start(Operation::Kem(kem))?;
+        Ok(Box::new(FakeDecapsulationKey(vec![0; kem.encapsulation_key_len()])))
+    }
+
+    fn load_kem(
+        &self,
+        kem: KemAlgorithm,
+        _key: KemPrivateKey<'_>,
+    ) -> Result<Box<dyn DecapsulationKey>, Error> {
+        self.shared.start(Operation::KemLoad(kem))?;
+        Ok(Box::new(FakeDecapsulationKey(vec![0; kem.encapsulation_key_len()])))
+    }
+
+    fn encapsulate(
+        &self,
+        kem: KemAlgorithm,
+        encapsulation_key: &[u8],
+        ciphertext: &mut [u8],
+        secret: &mut [u8; KEM_SECRET_LEN],
+    ) -> Result<(), Error> {
+        self.shared.start(Operation::Kem(kem))?;
+        ciphertext.fill(0);
+        mix(b"encapsulation", &[encapsulation_key, ciphertext], secret);
+        Ok(())
+    }
+
+    fn encapsulate_with(
+        &self,
+        kem: KemAlgorithm,
+        encapsulation_key: &[u8],
+        _m: &[u8; 32],
+        ciphertext: &mut [u8],
+        secret: &mut [u8; KEM_SECRET_LEN],
+    ) -> Result<(), Error> {
+        self.shared.start(Operation::KemLoad(kem))?;
+        ciphertext.fill(0);
+        mix(b"encapsulation", &[encapsulation_key, ciphertext], secret);
+        Ok(())
+    }
+}
+
+/// A key whose secret is a mix of its encapsulation key and the ciphertext.
+#[derive(Debug)]
+struct FakeDecapsulationKey(Vec<u8>);
+
+impl DecapsulationKey for FakeDecapsulationKey {
+    fn encapsulation_key(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn decapsulate(
+        self: Box<Self>,
+        ciphertext: &[u8],
+        secret: &mut [u8; KEM_SECRET_LEN],
+    ) -> Result<(), Error> {
+        mix(b"encapsulation", &[&self.0, ciphertext], secret);
         Ok(())
     }
 }

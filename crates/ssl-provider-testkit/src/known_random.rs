@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use ssl_provider_core::backend::{
-    Hashing, KeyAgreement, KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaEncryption,
-    SecureRandom, Signatures,
+    Hashing, KeyAgreement, KeyEncapsulation, KeyExchangeBackend, RecordCiphers, RsaDecryption,
+    RsaEncryption, SecureRandom, Signatures,
 };
 use ssl_provider_core::{Backend, BackendInfo, Error, Operation, Support};
 
@@ -56,6 +56,10 @@ impl KeyExchangeBackend for KnownRandom {
 
     fn key_agreement(&self) -> &dyn KeyAgreement {
         self.library.key_agreement()
+    }
+
+    fn key_encapsulation(&self) -> &dyn KeyEncapsulation {
+        self.library.key_encapsulation()
     }
 
     fn record_ciphers(&self) -> &dyn RecordCiphers {

@@ -53,6 +53,7 @@ pub mod fake;
 pub mod fault;
 pub mod group;
 pub mod known_random;
+pub mod ml_kem;
 pub mod question;
 pub mod reference;
 pub mod reference13;
@@ -259,6 +260,15 @@ macro_rules! conformance_tests {
                 agreement_gives_both_sides_the_same_master_key
                 agreement_strips_leading_zeros_in_finite_fields_only
                 agreement_checks_suite_group_and_policy;
+            kem: kem_acvp_key_generation kem_acvp_encapsulation kem_acvp_decapsulation
+                kem_acvp_key_checks kem_is_that_of_the_reference
+                kem_keys_and_secrets_are_new_every_time
+                kem_rejection_is_implicit_and_the_same_every_time
+                kem_encapsulation_keys_that_are_not_reduced_are_refused
+                kem_expanded_keys_whose_parts_disagree_are_refused kem_lengths_are_checked;
+            hybrid: hybrid_secrets_of_s2n hybrid_groups_give_both_sides_the_same_secret
+                hybrid_shares_of_another_form_are_refused hybrid_shares_that_are_wrong_are_refused
+                hybrid_keys_answer_one_share_only hybrid_groups_are_of_tls_1_3_only;
             premaster: premaster_is_encrypted_to_the_server premaster_is_imported_by_the_server
                 premaster_padding_has_no_zeros_and_never_repeats premaster_keys_are_checked;
             psk: psk_master_keys_are_those_of_rfc_4279 psk_lengths_and_suites_are_checked;

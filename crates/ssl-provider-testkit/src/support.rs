@@ -39,6 +39,7 @@ pub const fn support_matrix() -> &'static [Column] {
                     matches!(operation, Operation::Rc4)
                         || is_camellia(operation)
                         || is_rare_curve(operation)
+                        || is_kem(operation)
                 },
                 ..Column::new("openssl", "ssl-provider OpenSSL Provider", openssl)
             },
@@ -86,6 +87,7 @@ fn rustcrypto(operation: Operation) -> Support {
             _ => return Support::Unsupported,
         },
         Operation::Dh => "crypto-bigint",
+        Operation::Kem(_) | Operation::KemLoad(_) => "ml-kem",
         Operation::Prf(_) | Operation::Hmac(_) => "hmac",
         Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
             HashAlgorithm::Md5 => "md-5",
@@ -115,8 +117,8 @@ fn ring(operation: Operation) -> Support {
 
 /// ring leaves out RSA encryption and decryption and MD5 on purpose, with MD5 the PRF of TLS 1.0,
 /// and every cipher but AES-GCM and ChaCha20-Poly1305. It signs and verifies messages, and no
-/// digests, its hashes keep their compression functions to themselves, and it agrees on three
-/// curves, with keys of its own only.
+/// digests, its hashes keep their compression functions to themselves, it agrees on three curves,
+/// with keys of its own only, and has no key encapsulation.
 fn ring_alone(operation: Operation) -> Support {
     match operation {
         Operation::RsaDecryptRaw
@@ -135,6 +137,8 @@ fn ring_alone(operation: Operation) -> Support {
         | Operation::RsaEncryptRaw
         | Operation::EcdhLoad(_)
         | Operation::Dh
+        | Operation::Kem(_)
+        | Operation::KemLoad(_)
         | Operation::Verify(_)
         | Operation::Sign(_) => Support::Unsupported,
         Operation::Ecdh(NamedCurve::X25519 | NamedCurve::Secp256r1 | NamedCurve::Secp384r1) => {
@@ -165,4 +169,9 @@ fn is_rare_curve(operation: Operation) -> bool {
 
 fn is_camellia(operation: Operation) -> bool {
     matches!(operation, Operation::Cbc(CbcAlgorithm::Camellia128 | CbcAlgorithm::Camellia256))
+}
+
+/// Whether OpenSSL has it from 3.5 on only.
+fn is_kem(operation: Operation) -> bool {
+    matches!(operation, Operation::Kem(_) | Operation::KemLoad(_))
 }

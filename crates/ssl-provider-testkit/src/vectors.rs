@@ -13,6 +13,7 @@ use std::thread;
 
 use bzip2::read::BzDecoder;
 use data_encoding::BASE64;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use crate::bytes::hex;
@@ -148,11 +149,12 @@ impl Vectors {
 
     /// A JSON file under bzip2.
     pub fn json_bz2(&self, path: &str) -> Value {
-        let mut text = String::new();
-        BzDecoder::new(self.bytes(path).as_slice())
-            .read_to_string(&mut text)
-            .unwrap_or_else(|error| panic!("{path}: {error}"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+        from_compressed(path, BzDecoder::new(self.bytes(path).as_slice()))
+    }
+
+    /// A JSON file under gzip.
+    pub fn json_gz(&self, path: &str) -> Value {
+        from_compressed(path, GzDecoder::new(self.bytes(path).as_slice()))
     }
 
     /// The first PEM block of a file, decoded.
@@ -160,6 +162,10 @@ impl Vectors {
         let blocks = pem_blocks(&self.text(path));
         blocks.into_iter().next().unwrap_or_else(|| panic!("{path}: no PEM block"))
     }
+}
+
+fn from_compressed(path: &str, decoder: impl Read) -> Value {
+    serde_json::from_reader(decoder).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Every PEM block of a text, decoded.

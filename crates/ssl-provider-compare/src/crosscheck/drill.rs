@@ -169,8 +169,14 @@ impl Drill {
         let found_by_cases: Vec<&str> =
             of_fault.iter().filter(fails).take(enough).copied().collect();
         let is_found = !found_by_questions.is_empty() || !found_by_cases.is_empty();
+        // A library without the operations has nothing that could be at fault.
+        let is_there = |fault: Fault| {
+            let operations = fault.operations();
+            operations.is_empty()
+                || operations.iter().any(|operation| sound.support(*operation).is_supported())
+        };
         match fault {
-            Some(_) if !is_found => problems.push("not found".to_owned()),
+            Some(fault) if !is_found && is_there(fault) => problems.push("not found".to_owned()),
             None if is_found || injected.changes() > 0 => {
                 problems.push("found though there is no fault".to_owned());
             }

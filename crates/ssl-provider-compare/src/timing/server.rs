@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
 use ssl_provider::backend::{
-    Hashing, KeyAgreement, KeyExchangeBackend, RecordCiphers, RsaDecryption, RsaEncryption,
-    RsaPrivateKey, SecureRandom, Signatures,
+    Hashing, KeyAgreement, KeyEncapsulation, KeyExchangeBackend, RecordCiphers, RsaDecryption,
+    RsaEncryption, RsaPrivateKey, SecureRandom, Signatures,
 };
 use ssl_provider::{
     Backend, BackendInfo, CipherSuite, Error, Operation, RsaPrivateKeyDer, Support,
@@ -120,6 +120,10 @@ impl KeyExchangeBackend for Leaky {
 
     fn key_agreement(&self) -> &dyn KeyAgreement {
         self.inner.key_agreement()
+    }
+
+    fn key_encapsulation(&self) -> &dyn KeyEncapsulation {
+        self.inner.key_encapsulation()
     }
 
     fn record_ciphers(&self) -> &dyn RecordCiphers {

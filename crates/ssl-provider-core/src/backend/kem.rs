@@ -22,8 +22,9 @@ pub trait KeyEncapsulation: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`BAD_KEM_KEY`] for an expanded key of another length, or that fails the hash check of FIPS
-    /// 203 section 7.3; those of [`generate_kem`](Self::generate_kem).
+    /// [`BAD_KEM_KEY`] for an expanded key of another length, that fails the hash check of FIPS
+    /// 203 section 7.3, or whose parts do not belong together; those of
+    /// [`generate_kem`](Self::generate_kem).
     fn load_kem(
         &self,
         kem: KemAlgorithm,
@@ -95,6 +96,24 @@ pub trait DecapsulationKey: fmt::Debug + Send + Sync {
     ) -> Result<(), Error>;
 }
 
+/// Returns the encapsulation key inside an expanded decapsulation key (FIPS 203 section 6.1).
+///
+/// # Errors
+///
+/// [`BAD_KEM_KEY`] for a decapsulation key of another length.
+pub fn encapsulation_key_in(kem: KemAlgorithm, expanded: &[u8]) -> Result<&[u8], Error> {
+    if expanded.len() != kem.decapsulation_key_len() {
+        return Err(BAD_KEM_KEY);
+    }
+    // Behind it are its hash and z.
+    let end = expanded.len() - 2 * KEM_SECRET_LEN;
+    Ok(&expanded[end - kem.encapsulation_key_len()..end])
+}
+
 /// What every backend returns for an expanded decapsulation key that is not one.
 pub const BAD_KEM_KEY: Error =
-    Error::InvalidParameter("decapsulation key: its length or its hash is not one of ML-KEM");
+    Error::InvalidParameter("decapsulation key: of another length, or its parts disagree");
+
+/// What every backend returns when the buffer for a ciphertext has another length.
+pub const BAD_CIPHERTEXT_LEN: Error =
+    Error::Internal("ciphertext: its length is not that of the mechanism");

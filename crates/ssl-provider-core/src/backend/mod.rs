@@ -44,7 +44,10 @@ pub use crate::backend::cipher::{
 pub use crate::backend::compose::Composed;
 pub use crate::backend::handle::BackendId;
 pub use crate::backend::hash::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
-pub use crate::backend::kem::{BAD_KEM_KEY, DecapsulationKey, KemPrivateKey, KeyEncapsulation};
+pub use crate::backend::kem::{
+    BAD_CIPHERTEXT_LEN, BAD_KEM_KEY, DecapsulationKey, KemPrivateKey, KeyEncapsulation,
+    encapsulation_key_in,
+};
 pub use crate::backend::prf::HmacKey;
 pub use crate::backend::random::SecureRandom;
 pub use crate::backend::rsa::{
@@ -119,8 +122,8 @@ pub trait KeyExchangeBackend: fmt::Debug + Send + Sync {
 
 /// Implements accessors of [`KeyExchangeBackend`](crate::backend::KeyExchangeBackend) that return
 /// `self`: any of `random`, `hashing`, `rsa_decryption`, `rsa_encryption`, `key_agreement`,
-/// `key_encapsulation`, `record_ciphers` and `signatures`. It stands in the `impl` of a backend that
-/// implements the traits of these kinds itself: `offers! { random, hashing }`.
+/// `key_encapsulation`, `record_ciphers` and `signatures`. It stands in the `impl` of a backend
+/// that implements the traits of these kinds itself: `offers! { random, hashing }`.
 #[macro_export]
 macro_rules! offers {
     (@kind random) => { dyn $crate::backend::SecureRandom };

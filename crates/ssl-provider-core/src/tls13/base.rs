@@ -4,7 +4,7 @@ use crate::ephemeral_key::{EphemeralKey, PeerPublicKey};
 use crate::error::Error;
 use crate::handshake_hash::HandshakeHash;
 use crate::schedule::Side;
-use crate::secret::{STACK_LEN, with_stack_of_key_wiped, with_stack_wiped};
+use crate::secret::{STACK_LEN, with_stack_wiped};
 use crate::tls13::secret::Secret;
 use crate::tls13::{
     BinderKey, ExporterSecret, PreSharedKey, PskKind, ResumptionSecret, Tls13Parameters,
@@ -100,7 +100,7 @@ impl EarlySecret {
         peer: &PeerPublicKey,
     ) -> Result<HandshakeSecret, Error> {
         key.check_peer_in_tls13(self.parameters().backend(), peer)?;
-        with_stack_of_key_wiped(key.group().is_on_curve(), || {
+        peer.group().with_stack_wiped(|| {
             let shared = key.agree(peer)?;
             self.secret.next(Some(&shared)).map(HandshakeSecret)
         })

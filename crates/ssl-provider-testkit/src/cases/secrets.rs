@@ -25,9 +25,10 @@
 
 use std::fmt::Debug;
 
+use ssl_provider_core::backend::KemPrivateKey;
 use ssl_provider_core::{
-    AeadAlgorithm, Backend, CbcAlgorithm, CipherSuite, Error, KeyExportPolicy, KeyLogPolicy,
-    Policy, ProtocolVersion, Provider, RecordOptions, RsaPrivateKeyDer, Side, SigningKeyDer,
+    AeadAlgorithm, Backend, CbcAlgorithm, CipherSuite, Error, KemAlgorithm, KeyExportPolicy,
+    KeyLogPolicy, Policy, ProtocolVersion, Provider, RecordOptions, RsaPrivateKeyDer, Side, SigningKeyDer,
 };
 
 use crate::bytes::{Rng, to_hex};
@@ -116,6 +117,15 @@ pub fn secrets_of_the_library_are_not_in_debug_output(backend: &Backend) {
         let number = group::private_key(&group, &mut rng);
         let Some(key) = group::load(backend, &group, &number) else { continue };
         assert_hidden("AgreementKey of the backend", &key, &[&number]);
+    }
+    for kem in KemAlgorithm::ALL {
+        let seed = rng.array();
+        match backend.key_encapsulation().load_kem(kem, KemPrivateKey::Seed(&seed)) {
+            Ok(key) => assert_hidden("DecapsulationKey of the backend", &key, &[&seed]),
+            Err(error) => assert!(matches!(error, Error::Unsupported(_)), "{error}"),
+        }
+        assert_hidden("KemPrivateKey", &KemPrivateKey::Seed(&seed), &[&seed]);
+        assert_hidden("KemPrivateKey", &KemPrivateKey::Expanded(&seed), &[&seed]);
     }
     let (ciphers, key) = (backend.record_ciphers(), rng.bytes(32));
     if let Ok(cipher) = ciphers.rc4(&key[..16]) {

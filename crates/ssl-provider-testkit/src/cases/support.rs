@@ -3,15 +3,17 @@
 
 use num_bigint::BigUint;
 
+use ssl_provider_core::backend::KemPrivateKey;
 use ssl_provider_core::{
     AeadAlgorithm, Backend, CbcAlgorithm, DhParameters, Error, FfdheGroup, FipsStatus,
-    HashAlgorithm, Operation, Provider, PublicKeyDer, Requirements, RsaPrivateKeyDer,
-    SignatureScheme, SigningKeyDer, Support,
+    HashAlgorithm, KEM_SECRET_LEN, KemAlgorithm, Operation, Provider, PublicKeyDer, Requirements,
+    RsaPrivateKeyDer, SignatureScheme, SigningKeyDer, Support,
 };
 
 use crate::bytes::{counting, to_hex};
 use crate::cases::signing::EcKey;
 use crate::curve::{Curve, x25519};
+use crate::ml_kem::MlKem;
 use crate::reference;
 use crate::rsa_key::TestKey;
 use crate::signature::{digest, rsa_public_key, signers};
@@ -99,8 +101,51 @@ pub fn attempt(backend: &Backend, operation: Operation) -> Vec<Result<(), Error>
             let loaded = loaded.map(|key| assert_eq!(key.public_key(), expected, "{operation}"));
             vec![agreement.generate_dh(&group).map(drop), loaded]
         }
+        Operation::Kem(kem) => attempt_kem(backend, kem),
+        Operation::KemLoad(kem) => attempt_kem_load(backend, kem),
         other => panic!("{other}: an operation that this case does not know"),
     }
+}
+
+/// Generates a key, and encapsulates; plain arithmetic does the other side.
+fn attempt_kem(backend: &Backend, kem: KemAlgorithm) -> Vec<Result<(), Error>> {
+    let (library, reference) = (backend.key_encapsulation(), MlKem::new(kem).unwrap());
+    let mut secret = [0; KEM_SECRET_LEN];
+    let generated = library.generate_kem(kem).and_then(|key| {
+        let (ciphertext, expected) = reference.encapsulate(key.encapsulation_key(), &[3; 32]);
+        key.decapsulate(&ciphertext, &mut secret)?;
+        assert_eq!(secret, expected, "{} decapsulates to a wrong secret", kem.name());
+        Ok(())
+    });
+    let pair = reference.key_pair(&[5; 64]);
+    let mut ciphertext = vec![0; kem.ciphertext_len()];
+    let made = library.encapsulate(kem, &pair.encapsulation_key, &mut ciphertext, &mut secret);
+    if made.is_ok() {
+        let expected = reference.decapsulate(&pair.decapsulation_key, &ciphertext);
+        assert_eq!(secret, expected, "{} encapsulates a wrong secret", kem.name());
+    }
+    vec![generated, made]
+}
+
+/// Loads a key in both forms, and encapsulates with known randomness.
+fn attempt_kem_load(backend: &Backend, kem: KemAlgorithm) -> Vec<Result<(), Error>> {
+    let (library, reference) = (backend.key_encapsulation(), MlKem::new(kem).unwrap());
+    let seed = [5; 64];
+    let pair = reference.key_pair(&seed);
+    let forms = [KemPrivateKey::Seed(&seed), KemPrivateKey::Expanded(&pair.decapsulation_key)];
+    let loaded = forms.map(|form| {
+        let key = library.load_kem(kem, form)?;
+        assert_eq!(key.encapsulation_key(), pair.encapsulation_key, "{}", kem.name());
+        Ok(())
+    });
+    let (mut ciphertext, mut secret) = (vec![0; kem.ciphertext_len()], [0; KEM_SECRET_LEN]);
+    let key = &pair.encapsulation_key;
+    let made = library.encapsulate_with(kem, key, &[3; 32], &mut ciphertext, &mut secret);
+    if made.is_ok() {
+        let expected = reference.encapsulate(key, &[3; 32]);
+        assert_eq!((ciphertext, secret), expected, "{} gives a wrong answer", kem.name());
+    }
+    loaded.into_iter().chain([made]).collect()
 }
 
 /// The hash of nothing is one block of padding: a bit, and zeros for the length.

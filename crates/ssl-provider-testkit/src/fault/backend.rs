@@ -34,7 +34,8 @@ impl FaultyBackend {
 
 impl KeyExchangeBackend for FaultyBackend {
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 
     fn info(&self) -> &BackendInfo {

@@ -209,7 +209,9 @@ impl Fault {
                 &["keys::keys_with_the_primes_in_either_order_are_taken"]
             }
             Self::DebugShowsTheKey => &["secrets::secrets_are_not_in_debug_output"],
-            Self::DebugShowsTheAgreementKey | Self::DebugShowsTheSigningKey => {
+            Self::DebugShowsTheAgreementKey
+            | Self::DebugShowsTheKemKey
+            | Self::DebugShowsTheSigningKey => {
                 &["secrets::secrets_of_the_library_are_not_in_debug_output"]
             }
 
@@ -259,6 +261,29 @@ impl Fault {
             }
             Self::X25519DoesNotClamp | Self::X25519KeepsTheHighBit => {
                 &["agreement::agreement_x25519_wycheproof_vectors"]
+            }
+
+            Self::KemSecretIsOneBitOff => &[
+                "kem::kem_acvp_encapsulation",
+                "kem::kem_acvp_decapsulation",
+                "kem::kem_is_that_of_the_reference",
+            ],
+            Self::KemRejectsExplicitly | Self::KemRejectsToZeros => &[
+                "kem::kem_acvp_key_generation",
+                "kem::kem_acvp_decapsulation",
+                "kem::kem_rejection_is_implicit_and_the_same_every_time",
+            ],
+            Self::KemIgnoresTheModulus => &[
+                "kem::kem_acvp_key_checks",
+                "kem::kem_encapsulation_keys_that_are_not_reduced_are_refused",
+                "hybrid::hybrid_shares_that_are_wrong_are_refused",
+            ],
+            Self::KemIgnoresTheHash => &[
+                "kem::kem_acvp_key_checks",
+                "kem::kem_expanded_keys_whose_parts_disagree_are_refused",
+            ],
+            Self::KemRepeatsItsKeys | Self::KemRepeatsItsRandomness => {
+                &["kem::kem_keys_and_secrets_are_new_every_time"]
             }
 
             Self::Rc4StartsAnew => &["record::record_nonces_and_vectors_never_repeat"],

@@ -1,7 +1,7 @@
 //! The kinds of faults: name, description and operations of each, in one table.
 
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, Operation, PrfAlgorithm,
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, KemAlgorithm, NamedCurve, Operation, PrfAlgorithm,
     SignatureAlgorithm, SignatureScheme,
 };
 
@@ -266,6 +266,24 @@ faults! {
     /// The debug output of a key of agreement shows the private key that it was loaded from.
     DebugShowsTheAgreementKey = "debug-shows-the-agreement-key" in load_ecdh(&NamedCurve::ALL);
 
+    // Key encapsulation.
+    /// Secrets of key encapsulation have one wrong bit.
+    KemSecretIsOneBitOff = "kem-secret-is-one-bit-off" in kem();
+    /// A ciphertext that nobody made is refused, not rejected implicitly.
+    KemRejectsExplicitly = "kem-rejects-explicitly" in kem();
+    /// A ciphertext that nobody made has a secret of zeros.
+    KemRejectsToZeros = "kem-rejects-to-zeros" in kem();
+    /// Encapsulation keys whose coefficients are not below the modulus are reduced.
+    KemIgnoresTheModulus = "kem-ignores-the-modulus" in kem();
+    /// Decapsulation keys with another hash than that of their encapsulation key are loaded.
+    KemIgnoresTheHash = "kem-ignores-the-hash" in load_kem();
+    /// Generated decapsulation keys are always the same.
+    KemRepeatsItsKeys = "kem-repeats-its-keys" in generated_kem();
+    /// Two encapsulations to one key are the same.
+    KemRepeatsItsRandomness = "kem-repeats-its-randomness" in generated_kem();
+    /// The debug output of a decapsulation key shows its z.
+    DebugShowsTheKemKey = "debug-shows-the-kem-key" in kem();
+
     // Stream and CBC ciphers.
     /// RC4 begins anew with each call.
     Rc4StartsAnew = "rc4-starts-anew" in vec![Operation::Rc4];
@@ -435,6 +453,19 @@ fn generation() -> Vec<Operation> {
 /// Agreement with generated and with given keys.
 fn agreement() -> Vec<Operation> {
     [ecdh(&NamedCurve::ALL), vec![Operation::Dh]].concat()
+}
+
+/// Key encapsulation with keys and randomness of the library's own.
+fn generated_kem() -> Vec<Operation> {
+    KemAlgorithm::ALL.into_iter().map(Operation::Kem).collect()
+}
+
+fn load_kem() -> Vec<Operation> {
+    KemAlgorithm::ALL.into_iter().map(Operation::KemLoad).collect()
+}
+
+fn kem() -> Vec<Operation> {
+    [generated_kem(), load_kem()].concat()
 }
 
 fn cbc(ciphers: &[CbcAlgorithm]) -> Vec<Operation> {

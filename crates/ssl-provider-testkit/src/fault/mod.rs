@@ -39,6 +39,7 @@ mod defect;
 mod encoded_numbers;
 mod found_by;
 mod hashing;
+mod kem;
 mod kinds;
 mod rsa;
 mod running_hash;

@@ -5,14 +5,15 @@
 use num_bigint::BigUint;
 use ssl_provider_core::{
     AeadAlgorithm, CbcAlgorithm, CipherMode, CipherSuiteInfo, DhParameters, Error, FfdheGroup,
-    Group, HashAlgorithm, MAX_PAYLOAD_LEN, NamedCurve, PrfAlgorithm, ProtocolVersion,
-    SignatureAlgorithm, SignatureScheme,
+    Group, HashAlgorithm, KemAlgorithm, MAX_PAYLOAD_LEN, NamedCurve, PrfAlgorithm,
+    ProtocolVersion, SignatureAlgorithm, SignatureScheme,
 };
 
 use super::agreement::{Agree, AgreeMasterKey, GroupName, PublicKey};
 use super::cipher::{AeadOpen, AeadSeal, Cbc, Direction as Way, Rc4};
 use super::hashing::{Compression, Hash, Hkdf, Hmac, Prf, padded};
 use super::import::{ImportMasterKey, Psk};
+use super::kem::{Decapsulate, Encapsulate};
 use super::master_key::{
     Exchange as Established, Export, Finished, HandshakeHash, Sender, SessionKeys,
 };
@@ -26,6 +27,7 @@ use crate::cases::signing::EcKey;
 use crate::ciphertext::KINDS;
 use crate::direction::{Direction, seal};
 use crate::exchange::{Exchange, PROTOCOLS, session_hash_len};
+use crate::ml_kem::{MlKem, Q};
 use crate::reference13;
 use crate::rsa_key::TestKey;
 use crate::signature::{digest, rsa_public_key};
@@ -71,6 +73,8 @@ const KINDS_OF_QUESTIONS: &[(usize, Make)] = &[
     (1, Generator::public_key),
     (2, Generator::agree),
     (1, Generator::agree_master_key),
+    (1, Generator::encapsulate),
+    (1, Generator::decapsulate),
     (1, Generator::rc4),
     (2, Generator::cbc),
     (1, Generator::aead_seal),
@@ -417,6 +421,42 @@ impl Generator {
             session_hash: hash_len.map(|len| rng.bytes(len).into()),
         };
         (what, exchange)
+    }
+
+    fn encapsulate(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        let (kem, ml_kem) = mechanism(rng);
+        let mut key = ml_kem.key_pair(&rng.array()).encapsulation_key;
+        let what = match rng.below(6) {
+            0 => spoil(&mut key, rng),
+            1 => {
+                let at = rng.below(ml_kem.coefficients());
+                let value = *rng.pick(&[Q - 1, Q, 4095]);
+                key = ml_kem.with_coefficient(&key, at, value);
+                "a coefficient around the modulus"
+            }
+            _ => "a good key",
+        };
+        let (encapsulation_key, m) = (key.into(), rng.array::<32>().into());
+        (what, Question::Encapsulate(Encapsulate { kem, encapsulation_key, m }), None)
+    }
+
+    fn decapsulate(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
+        let (kem, ml_kem) = mechanism(rng);
+        let seed = rng.array();
+        let pair = ml_kem.key_pair(&seed);
+        let (mut ciphertext, _) = ml_kem.encapsulate(&pair.encapsulation_key, &rng.array());
+        let expanded = pair.decapsulation_key;
+        let (what, key) = match rng.below(8) {
+            0 => {
+                let bit = rng.below(8 * expanded.len());
+                ("a key with a flipped bit", crate::bytes::flipped(&expanded, bit))
+            }
+            1..=3 => ("an expanded key", expanded),
+            _ => ("a seed", seed.to_vec()),
+        };
+        let what = if rng.one_in(3) { spoil(&mut ciphertext, rng) } else { what };
+        let (decapsulation_key, ciphertext) = (key.into(), ciphertext.into());
+        (what, Question::Decapsulate(Decapsulate { kem, decapsulation_key, ciphertext }), None)
     }
 
     fn rc4(&self, rng: &mut Rng, _: &[&Subject]) -> Made {
@@ -835,6 +875,12 @@ fn directions() -> Vec<Vec<Direction>> {
         }
     }
     vec![stream, cbc, then_mac, aead]
+}
+
+/// A mechanism of key encapsulation, by name and by plain arithmetic.
+fn mechanism(rng: &mut Rng) -> (KemAlgorithm, MlKem) {
+    let kem = *rng.pick(&KemAlgorithm::ALL);
+    (kem, MlKem::new(kem).expect("every mechanism of the interface is ML-KEM"))
 }
 
 /// A private key of a group: mostly one in range, now and then a number at an edge.

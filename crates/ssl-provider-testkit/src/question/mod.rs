@@ -24,6 +24,7 @@ pub mod corpus;
 pub mod generate;
 pub mod hashing;
 pub mod import;
+pub mod kem;
 pub mod master_key;
 pub mod record;
 pub mod rsa;
@@ -308,6 +309,10 @@ questions! {
     Agree(agreement::Agree);
     /// The master secret of a key agreement.
     AgreeMasterKey(agreement::AgreeMasterKey);
+    /// A key encapsulation with given random bytes.
+    Encapsulate(kem::Encapsulate);
+    /// The secret of an encapsulated key.
+    Decapsulate(kem::Decapsulate);
     /// RC4.
     Rc4(cipher::Rc4);
     /// A block cipher in CBC.

@@ -8,8 +8,8 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use num_bigint::BigUint;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssl_provider_core::{
-    AeadAlgorithm, CbcAlgorithm, CipherSuite, CipherSuiteInfo, HashAlgorithm, PrfAlgorithm,
-    ProtocolVersion, SignatureScheme,
+    AeadAlgorithm, CbcAlgorithm, CipherSuite, CipherSuiteInfo, HashAlgorithm, KemAlgorithm,
+    PrfAlgorithm, ProtocolVersion, SignatureScheme,
 };
 
 use crate::rsa_key::{KeyParts, TestKey};
@@ -248,6 +248,7 @@ macro_rules! by_name {
 by_name! {
     hash: HashAlgorithm;
     prf: PrfAlgorithm;
+    kem: KemAlgorithm;
     cbc: CbcAlgorithm;
     aead: AeadAlgorithm;
     scheme: SignatureScheme;
