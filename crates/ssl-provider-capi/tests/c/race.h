@@ -47,7 +47,8 @@ static const struct operation {
     {"SslCreateHandshakeHash", 1, {ERROR_SUCCESS}},
     {"SslDuplicateTranscriptHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslHashHandshake", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
-    {"SslComputeSessionHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    /* The hash may be one of TLS 1.3, and so may the keys below. */
+    {"SslComputeSessionHash", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslImportMasterKey", 1, {ERROR_SUCCESS}},
     {"SslCreateEphemeralKey", 1, {ERROR_SUCCESS}},
     /* Another thread may have used the ephemeral key up in the meantime, and while the pool has
@@ -57,11 +58,13 @@ static const struct operation {
      {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_BAD_KEY_STATE, NTE_BAD_TYPE}},
     {"SslSignHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslGenerateSessionKeys", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
-    {"SslComputeFinishedHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslComputeFinishedHash",
+     4,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_BAD_FLAGS}},
     /* Another thread may have used the key with a later number in the meantime. */
     {"SslEncryptPacket", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslDecryptPacket", 2, {NTE_DECRYPTION_FAILURE, NTE_INVALID_HANDLE}},
-    {"SslExportKeyingMaterial", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExportKeyingMaterial", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslComputeEapKeyBlock", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslExportKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_NOT_SUPPORTED}},
     {"SslImportKey", 1, {ERROR_SUCCESS}},
@@ -72,6 +75,24 @@ static const struct operation {
     {"SslDecrementProviderReferenceCount", 1, {ERROR_SUCCESS}},
     {"SslFreeObject", 2, {ERROR_SUCCESS, STATUS_INVALID_HANDLE}},
     {"NCryptFreeObject", 1, {NTE_INVALID_HANDLE}},
+    /* In TLS 1.3, of which the pool has secrets of each kind and hashes. */
+    {"SslExtractEarlyKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExtractHandshakeKey",
+     4,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_BAD_KEY_STATE, NTE_INVALID_PARAMETER}},
+    {"SslExtractMasterKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    /* The hash may be one of TLS 1.2. */
+    {"SslExpandTrafficKeys", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandWriteKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExpandExporterMasterKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandResumptionMasterKey",
+     3,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandBinderKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandPreSharedKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslProviderUpdateTrafficKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslCreateHandshakeHash", 1, {ERROR_SUCCESS}},
+    {"SslImportKey", 1, {ERROR_SUCCESS}},
 };
 
 /* How often each operation returned each of its statuses. */
@@ -226,6 +247,53 @@ static void *race(void *argument)
             break;
         case 22:
             status = NCryptFreeObject(peek(&state));
+            break;
+        case 23:
+            status = SslExtractEarlyKey(shared_provider, peek(&state), &handle, 0x304, 0x1301,
+                                        NULL, 0);
+            break;
+        case 24:
+            /* With a key agreement, and without. */
+            status = next(&state) % 2 == 0
+                         ? SslExtractHandshakeKey(shared_provider, peek(&state), shared_share,
+                                                  peek(&state), &handle, NULL, 0)
+                         : SslExtractHandshakeKey(shared_provider, 0, 0, peek(&state), &handle,
+                                                  NULL, 0);
+            break;
+        case 25:
+            status = SslExtractMasterKey(shared_provider, peek(&state), &handle, NULL, 0);
+            break;
+        case 26:
+            status = SslExpandTrafficKeys(shared_provider, peek(&state), peek(&state), &handle,
+                                          next(&state) % 2 == 0 ? &second : NULL, NULL, 0);
+            break;
+        case 27:
+            status = SslExpandWriteKey(shared_provider, peek(&state), &handle, NULL, 0);
+            break;
+        case 28:
+            status = SslExpandExporterMasterKey(shared_provider, peek(&state), peek(&state),
+                                                &handle, NULL, 0);
+            break;
+        case 29:
+            status = SslExpandResumptionMasterKey(shared_provider, peek(&state), peek(&state),
+                                                  &handle, NULL, 0);
+            break;
+        case 30:
+            status = SslExpandBinderKey(shared_provider, peek(&state), &handle, NULL, 1);
+            break;
+        case 31:
+            status = SslExpandPreSharedKey(shared_provider, peek(&state), in(transcript), 4,
+                                           &handle, NULL, 0);
+            break;
+        case 32:
+            status = SslProviderUpdateTrafficKey(shared_provider, peek(&state), &handle, 0);
+            break;
+        case 33:
+            status = SslCreateHandshakeHash(shared_provider, &handle, 0x304, 0x1301, 0);
+            break;
+        case 34:
+            status = SslImportKey(shared_provider, &handle, TLS_13_PRE_SHARED_KEY, in(transcript),
+                                  20, 0);
             break;
         }
         count(mine, operation, status);
