@@ -100,6 +100,10 @@ typedef uint64_t answers[COUNT(operations)][STATUSES];
 
 static NCRYPT_PROV_HANDLE shared_provider;
 static NCRYPT_KEY_HANDLE shared_key, shared_stored_key, shared_share;
+/* Secrets of TLS 1.3 that nobody frees, since each call needs one of its own kind, and a hash. */
+static NCRYPT_KEY_HANDLE shared_psk, shared_early, shared_handshake, shared_master, shared_traffic,
+    shared_resumption;
+static NCRYPT_HASH_HANDLE shared_hash;
 static ULONG_PTR pool[64];
 static answers answered;
 static uint64_t calls_of_a_thread, frees, made, last_number;
@@ -109,6 +113,11 @@ static double started;
 static ULONG_PTR peek(uint64_t *state)
 {
     return __atomic_load_n(&pool[next(state) % COUNT(pool)], __ATOMIC_RELAXED);
+}
+
+static ULONG_PTR peek_or(ULONG_PTR handle, uint64_t *state)
+{
+    return next(state) % 2 == 0 ? peek(state) : handle;
 }
 
 /* Counts a free that succeeded. Several threads may try to free a handle; one of them does. */
@@ -249,44 +258,49 @@ static void *race(void *argument)
             status = NCryptFreeObject(peek(&state));
             break;
         case 23:
-            status = SslExtractEarlyKey(shared_provider, peek(&state), &handle, 0x304, 0x1301,
-                                        NULL, 0);
+            status = SslExtractEarlyKey(shared_provider, peek_or(shared_psk, &state), &handle,
+                                        0x304, 0x1301, NULL, 0);
             break;
         case 24:
             /* With a key agreement, and without. */
             status = next(&state) % 2 == 0
                          ? SslExtractHandshakeKey(shared_provider, peek(&state), shared_share,
-                                                  peek(&state), &handle, NULL, 0)
-                         : SslExtractHandshakeKey(shared_provider, 0, 0, peek(&state), &handle,
-                                                  NULL, 0);
+                                                  shared_early, &handle, NULL, 0)
+                         : SslExtractHandshakeKey(shared_provider, 0, 0,
+                                                  peek_or(shared_early, &state), &handle, NULL, 0);
             break;
         case 25:
-            status = SslExtractMasterKey(shared_provider, peek(&state), &handle, NULL, 0);
+            status = SslExtractMasterKey(shared_provider, peek_or(shared_handshake, &state),
+                                         &handle, NULL, 0);
             break;
         case 26:
-            status = SslExpandTrafficKeys(shared_provider, peek(&state), peek(&state), &handle,
+            status = SslExpandTrafficKeys(shared_provider, peek_or(shared_handshake, &state),
+                                          peek_or(shared_hash, &state), &handle,
                                           next(&state) % 2 == 0 ? &second : NULL, NULL, 0);
             break;
         case 27:
-            status = SslExpandWriteKey(shared_provider, peek(&state), &handle, NULL, 0);
+            status = SslExpandWriteKey(shared_provider, peek_or(shared_traffic, &state), &handle,
+                                       NULL, 0);
             break;
         case 28:
-            status = SslExpandExporterMasterKey(shared_provider, peek(&state), peek(&state),
-                                                &handle, NULL, 0);
+            status = SslExpandExporterMasterKey(shared_provider, peek_or(shared_master, &state),
+                                                peek_or(shared_hash, &state), &handle, NULL, 0);
             break;
         case 29:
-            status = SslExpandResumptionMasterKey(shared_provider, peek(&state), peek(&state),
-                                                  &handle, NULL, 0);
+            status = SslExpandResumptionMasterKey(shared_provider, peek_or(shared_master, &state),
+                                                  peek_or(shared_hash, &state), &handle, NULL, 0);
             break;
         case 30:
-            status = SslExpandBinderKey(shared_provider, peek(&state), &handle, NULL, 1);
+            status = SslExpandBinderKey(shared_provider, peek_or(shared_early, &state), &handle,
+                                        NULL, 1);
             break;
         case 31:
-            status = SslExpandPreSharedKey(shared_provider, peek(&state), in(transcript), 4,
-                                           &handle, NULL, 0);
+            status = SslExpandPreSharedKey(shared_provider, peek_or(shared_resumption, &state),
+                                           in(transcript), 4, &handle, NULL, 0);
             break;
         case 32:
-            status = SslProviderUpdateTrafficKey(shared_provider, peek(&state), &handle, 0);
+            status = SslProviderUpdateTrafficKey(shared_provider, peek_or(shared_traffic, &state),
+                                                 &handle, 0);
             break;
         case 33:
             status = SslCreateHandshakeHash(shared_provider, &handle, 0x304, 0x1301, 0);
@@ -323,6 +337,18 @@ static void *race(void *argument)
 
 static pthread_t threads[THREADS];
 
+static void make_secrets_of_tls13(void)
+{
+    NCRYPT_PROV_HANDLE p = shared_provider;
+    shared_hash = hash_of_transcript(p, 0x304, 0x1301);
+    OK(SslImportKey(p, &shared_psk, TLS_13_PRE_SHARED_KEY, in(transcript), 20, 0));
+    OK(SslExtractEarlyKey(p, shared_psk, &shared_early, 0x304, 0x1301, NULL, 0));
+    OK(SslExtractHandshakeKey(p, 0, 0, shared_early, &shared_handshake, NULL, 0));
+    OK(SslExtractMasterKey(p, shared_handshake, &shared_master, NULL, 0));
+    OK(SslExpandTrafficKeys(p, shared_master, shared_hash, NULL, &shared_traffic, NULL, 0));
+    OK(SslExpandResumptionMasterKey(p, shared_master, shared_hash, &shared_resumption, NULL, 0));
+}
+
 static void start_race(void)
 {
     size_t each;
@@ -332,6 +358,7 @@ static void start_race(void)
     shared_key = open_key(shared_provider);
     OK(SslImportKey(shared_provider, &shared_share, BCRYPT_ECCPUBLIC_BLOB,
                     in(curve_keys[0].ecdh_public.data), curve_keys[0].ecdh_public.len, 0));
+    make_secrets_of_tls13();
     racing = THREADS;
     started = now();
     for (each = 0; each < THREADS; each++) {
@@ -370,6 +397,13 @@ static void end_race(void)
     CHECK(made == frees);
     OK(SslFreeObject(shared_key, 0));
     OK(SslFreeObject(shared_share, 0));
+    OK(SslFreeObject(shared_psk, 0));
+    OK(SslFreeObject(shared_early, 0));
+    OK(SslFreeObject(shared_handshake, 0));
+    OK(SslFreeObject(shared_master, 0));
+    OK(SslFreeObject(shared_traffic, 0));
+    OK(SslFreeObject(shared_resumption, 0));
+    OK(SslFreeObject(shared_hash, 0));
     OK(SslFreeObject(shared_provider, 0));
     EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(shared_provider, 0));
     OK(NCryptFreeObject(shared_stored_key));
