@@ -3,6 +3,7 @@
 
 mod install;
 mod peers;
+mod peers13;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::features::{BACKENDS, OpenSsl, feature_of};
 use crate::workspace::Workspace;
 
 /// The C programs, one per group of functions.
-const PROGRAMS: [&str; 22] = [
+const PROGRAMS: [&str; 23] = [
     "layout",
     "providers",
     "policy",
@@ -34,16 +35,19 @@ const PROGRAMS: [&str; 22] = [
     "rsa_client",
     "signing",
     "direct_caller",
-    "not_supported",
+    "tls13",
+    "every_export",
     "abuse",
     "at_exit",
     "stack",
     "forks",
 ];
 
-/// The whole server and the whole client, which need somebody to talk to.
+/// The whole server and the whole client, which need somebody to talk to, and those of TLS 1.3.
 const SERVER: &str = "server";
 const CLIENT: &str = "client";
+const TLS13_SERVER: &str = "tls13_server";
+const TLS13_CLIENT: &str = "tls13_client";
 
 /// Forks with other threads at work, which the allocator of AddressSanitizer does not survive, and
 /// whose children lose what those threads were working with.
@@ -204,7 +208,7 @@ pub(crate) fn run(workspace: &Workspace, extent: Extent, prefix: Option<&Path>) 
         installed.install(Profile::Release)?;
         installed.check()?;
     }
-    println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 2);
+    println!("capi: the interface is proven, and {} C programs pass", PROGRAMS.len() + 4);
     Ok(())
 }
 
@@ -403,10 +407,11 @@ impl<'a> Build<'a> {
         self.compile_peers(compiler, options)
     }
 
-    /// The server and the client.
+    /// The servers and the clients.
     fn compile_peers(&self, compiler: Compiler, options: &[&str]) -> Result<()> {
-        self.compile(compiler, SERVER, Library::Shared, options)?;
-        self.compile(compiler, CLIENT, Library::Shared, options)
+        [SERVER, CLIENT, TLS13_SERVER, TLS13_CLIENT]
+            .into_iter()
+            .try_for_each(|program| self.compile(compiler, program, Library::Shared, options))
     }
 
     /// The server with every client, and the client with another server.
@@ -417,9 +422,19 @@ impl<'a> Build<'a> {
         identities: Identities,
     ) -> Result<()> {
         let keys = self.workspace.root().join("tests/data/keys");
-        let [server, client] = [SERVER, CLIENT].map(|program| self.output.join(program));
-        let (server, client, keys) = (&server, &client, &keys);
-        peers::Peers { server, client, keys, wrapper, provider, identities }.converse()
+        let [server, client, tls13_server, tls13_client] =
+            [SERVER, CLIENT, TLS13_SERVER, TLS13_CLIENT].map(|program| self.output.join(program));
+        peers::Peers {
+            server: &server,
+            client: &client,
+            tls13_server: &tls13_server,
+            tls13_client: &tls13_client,
+            keys: &keys,
+            wrapper,
+            provider,
+            identities,
+        }
+        .converse()
     }
 
     /// Every program under valgrind, as many at a time as there are processors; the conversations,

@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 
 /// Secrets of which something must be found in the program that has freed nothing: names, or their
 /// beginnings. Every part of the private key is there, as the C library stores imported keys.
-const IN_CONTROL: [&str; 16] = [
+const IN_CONTROL: [&str; 22] = [
     "d",
     "p",
     "q",
@@ -44,6 +44,12 @@ const IN_CONTROL: [&str; 16] = [
     "pre-shared key",
     "PSK master secret",
     "EC private key",
+    "TLS 1.3 early secret ",
+    "TLS 1.3 handshake secret ",
+    "TLS 1.3 server handshake secret ",
+    "TLS 1.3 master secret ",
+    "TLS 1.3 exporter secret ",
+    "TLS 1.3 ticket key ",
     "ephemeral key unused-",
 ];
 

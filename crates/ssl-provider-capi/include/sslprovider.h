@@ -15,8 +15,8 @@
  *     function says so. The policy in force is that of the provider that made the object.
  *   - Strings are UTF-16 with a terminator within 256 characters.
  *   - Inputs are copied; no pointer is kept after the call. Buffers need no alignment. An input of
- *     0 bytes needs a pointer that is not NULL too, except for pbInput of SslHashHandshake and
- *     pbContextValue of SslExportKeyingMaterial.
+ *     0 bytes needs a pointer that is not NULL too, except for pbInput of SslHashHandshake,
+ *     pbContextValue of SslExportKeyingMaterial and pbTicketNonce of SslExpandPreSharedKey.
  *   - With a NULL pbOutput a function that has pcbResult returns the size there and succeeds;
  *     SslGenerateMasterKey does so for RSA only.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
@@ -37,6 +37,32 @@
  *   the same public key. Of the CERT_CONTEXT only pbCertEncoded and cbCertEncoded (DER) are read,
  *   so the rest may be zero. On Linux, keys can also be in another process, the key server, whose
  *   socket the environment variable SSL_PROVIDER_KEY_SERVER names.
+ *
+ * TLS 1.3
+ *
+ *   Each call yields one secret of RFC 8446, 7.1, and each secret is a handle of a kind of its own,
+ *   which no call takes for another and no function of earlier versions for a master key:
+ *
+ *     SslExtractEarlyKey           Early Secret, of a pre-shared key or of none
+ *     SslExtractHandshakeKey       Handshake Secret, with the key agreement
+ *     SslExtractMasterKey          Master Secret
+ *     SslExpandTrafficKeys         traffic secrets, of each of the three above
+ *     SslExpandWriteKey            the record key of a traffic secret, to write or to read with
+ *     SslExpandExporterMasterKey   exporter secret, of the Master Secret or of the Early Secret
+ *     SslExpandResumptionMasterKey resumption secret, of the Master Secret
+ *     SslExpandPreSharedKey        pre-shared key of a ticket, of the resumption secret
+ *     SslExpandBinderKey           key of a binder, of the Early Secret
+ *     SslProviderUpdateTrafficKey  traffic secret after KeyUpdate (an extension)
+ *
+ *   SslComputeFinishedHash computes Finished and binders, SslComputeSessionHash the transcript
+ *   hash. After HelloRetryRequest, start a new hash with FE 00 00, the length of the hash, and the
+ *   value of the old one. CertificateVerify signs, with SslSignHash, the hash of the 64 spaces, the
+ *   text and the transcript hash of RFC 8446, 4.4.3: PSS for RSA.
+ *
+ *   Where Windows has published no contract, this library has chosen, and the function says so:
+ *   the content type of SslDecryptPacket, the bytes of TLS13PRESHAREDKEY and of
+ *   TLS_HYBRID_KEYEXCHANGE, a server's key of a hybrid group, which secret SslComputeFinishedHash
+ *   takes, and a key schedule without a key agreement.
  */
 
 #ifndef SSLPROVIDER_H
@@ -1397,7 +1423,8 @@ SSLP_API SECURITY_STATUS WINAPI SslInitializeInterface(
  * *ppEnumState is NULL in the first call. Only suites that the provider supports are listed.
  * hPrivateKey is 0, or a key of a server that limits the list to the suites that it can be used
  * with: RSA suites, and DHE_RSA and ECDHE_RSA if it signs, for an RSA key, ECDHE_ECDSA for an ECDSA
- * key, and none for an ECDH key. Free suites and state with SslFreeBuffer.
+ * key, those of TLS 1.3 for both if they sign, and none for an ECDH key. Free suites and state with
+ * SslFreeBuffer.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumCipherSuites(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1429,9 +1456,10 @@ SSLP_API SECURITY_STATUS WINAPI SslLookupCipherSuiteInfo(
 
 /*
  * Returns what a record adds to its content, in bytes: the record header with an explicit IV or
- * nonce, the MAC or tag, and the longest padding that is written. dwKeyType is as for
- * SslLookupCipherSuiteInfo. Returns NTE_INVALID_PARAMETER for an unknown combination or a
- * cbCipherLengths below 20, and NTE_NOT_SUPPORTED for SSL 2.0.
+ * nonce, the MAC or tag, in TLS 1.3 with the byte of the content type that is encrypted, and the
+ * longest padding that is written. dwKeyType is as for SslLookupCipherSuiteInfo. Returns
+ * NTE_INVALID_PARAMETER for an unknown combination or a cbCipherLengths below 20, and
+ * NTE_NOT_SUPPORTED for SSL 2.0.
  */
 SSLP_API SECURITY_STATUS WINAPI SslLookupCipherLengths(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1458,8 +1486,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetCipherSuitePRFHashAlgorithm(
 /*
  * Lists the curves of ephemeral keys that the backend has, best first, in one array, which
  * SslFreeBuffer frees. dwPublicKeyLength is in bits, dwCurveType is what SslCreateEphemeralKey
- * takes as dwKeyType, szOID is empty for curve25519 (X25519), and dwFlags is 0. The groups of DHE
- * are the server's choice, and not listed.
+ * takes as dwKeyType, szOID is empty for curve25519 (X25519), and dwFlags is 0. Behind all curves
+ * stand the hybrid groups of TLS 1.3, best first again, with a dwCurveType above 255, no szOID, and
+ * the length of a client's share: only TLS 1.3 has them, where they should be preferred. The groups
+ * of DHE are the server's choice, and not listed.
  */
 SSLP_API SECURITY_STATUS WINAPI SslEnumEccCurves(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1506,10 +1536,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
     DWORD dwFlags);
 
 /*
- * Generates a private key for one key agreement of a DHE or ECDHE suite. SslExportKey returns its
- * public half, for ServerKeyExchange or ClientKeyExchange, and SslGenerateMasterKey agrees with it,
- * once: a key of Diffie-Hellman that is used again may be found through the leading zeros of its
- * secrets (Raccoon).
+ * Generates a private key for one key agreement of a DHE or ECDHE suite or of TLS 1.3. SslExportKey
+ * returns its public half, for ServerKeyExchange, ClientKeyExchange or the extension key_share, and
+ * SslGenerateMasterKey or SslExtractHandshakeKey agrees with it, once: a key of Diffie-Hellman that
+ * is used again may be found through the leading zeros of its secrets (Raccoon).
  *
  * - ECDHE: dwKeyType is the number of a curve in TLS, 22 to 29: secp256k1, P-256 (23), P-384 (24),
  *   P-521 (25), three brainpool curves, X25519 (29); dwKeyBitLen is then ignored. With a dwKeyType
@@ -1517,13 +1547,20 @@ SSLP_API SECURITY_STATUS WINAPI SslGetKeyProperty(
  * - DHE: pbParams is the group that the server chose, a BCRYPT_DH_PARAMETER_HEADER with prime and
  *   generator behind it, of cbParams bytes in all; on a client too, of ServerKeyExchange. dwKeyType
  *   is 0, and dwKeyBitLen is 0 or the length of the prime.
+ * - TLS 1.3, with any suite of it: a curve as for ECDHE, of 23, 24, 25 and 29; a finite field of
+ *   RFC 7919, whose number, 256 to 260, is dwKeyType, or as for DHE; or a hybrid group:
+ *   SecP256r1MLKEM768 (4587), X25519MLKEM768 (4588) or SecP384r1MLKEM1024 (4589). For a hybrid
+ *   group a client passes no pbParams, and a server the share of the client, in the form of
+ *   SslImportKey for TLS_HYBRID_KEYEXCHANGE: its key answers that share alone. That, and hybrid
+ *   groups as a whole, are an extension of this library, since Windows has published no contract
+ *   for them.
  *
  * Returns NTE_INVALID_PARAMETER for an unknown curve and for numbers that are no group, that is an
  * odd prime of at most 8192 bits and 1 < g < p - 1; that the prime is one is not checked. Returns
  * NTE_BAD_DATA where a generator of small order makes a public key of 1 or p - 1, which tells that
- * the group is a hostile one. Returns NTE_PERM for a prime that is shorter than what the policy
- * asks of RSA, and NTE_NOT_SUPPORTED for another suite and for a group that the backend does not
- * have.
+ * the group is a hostile one, and for a share of a hybrid group that must be refused. Returns
+ * NTE_PERM for a prime that is shorter than what the policy asks of RSA, and NTE_NOT_SUPPORTED for
+ * another suite and for a group that the backend does not have.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1540,14 +1577,18 @@ SSLP_API SECURITY_STATUS WINAPI SslCreateEphemeralKey(
  * Exports a session key for another process (OpaqueKeyBlob), or the public half of another key:
  * RSAPUBLICBLOB; ECCPUBLICBLOB of a key on P-256, P-384 or P-521, or of X25519, which has the magic
  * BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC, the 32 bytes of TLS as x and zeros as y; SSLECCPUBLICBLOB of an
- * ECDH key on any curve, where X25519 has no y; DHPUBLICBLOB; and PUBLICBLOB, which is that of its
- * algorithm. An ephemeral key is exported before and after it has agreed. A point of TLS is 04 and
- * both coordinates, and a number of DHE is as long as the prime in the blob; TLS lets it have
- * leading zeros.
+ * ECDH key on any curve, where X25519 has no y; DHPUBLICBLOB; PUBLICBLOB, which is that of its
+ * algorithm; and TLS_HYBRID_KEYEXCHANGE of a key in a hybrid group. An ephemeral key is exported
+ * before and after it has agreed. A point of TLS is 04 and both coordinates, and a number of DHE is
+ * as long as the prime in the blob; TLS up to 1.2 lets it have leading zeros, and TLS 1.3 asks for
+ * them.
+ *
+ * TLS_HYBRID_KEYEXCHANGE is the bare share, as the extension key_share carries it: an extension of
+ * this library. TLS_HYBRID_KEYEXCHANGE_BLOB, whose use Windows has not documented, is not written.
  *
  * Returns NTE_NOT_SUPPORTED for a blob type that is not valid for this key type, and NTE_PERM if
  * the policy of the provider denies the export of session keys. Premaster, master and pre-shared
- * keys are not exported.
+ * keys and the secrets of TLS 1.3 are not exported.
  *
  * An opaque blob holds the key unencrypted, with its position in the connection: the importer
  * continues with the next record, and the exported key must not be used for the same records.
@@ -1574,14 +1615,17 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
  *   whose dwCurveType is the number of the curve in TLS. A DHPUBLICBLOB has the prime and generator
  *   of one's own ephemeral key.
  * - PUBLICBLOB: RSAPUBLICBLOB, ECCPUBLICBLOB or DHPUBLICBLOB, which the magic tells.
+ * - TLS_HYBRID_KEYEXCHANGE: the peer's share in a hybrid group of TLS 1.3, bare as SslExportKey
+ *   writes it, of a client (1216, 1249 or 1665 bytes) or of a server (1120, 1153 or 1665): an
+ *   extension of this library. The length tells the group.
  * - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob or else the bare key: a pre-shared
- *   key of 1 to 1024 bytes. That it is then the hPrivateKey of SslGenerateMasterKey is an extension
- *   of this library.
+ *   key of 1 to 1024 bytes, for SslExtractEarlyKey. What Windows expects in it is not public. That
+ *   it is also the hPrivateKey of SslGenerateMasterKey is an extension of this library.
  *
  * Returns NTE_INVALID_PARAMETER for a blob that is not as its header says or has another magic,
  * NTE_BAD_KEY for a point that is not on P-256, P-384 or P-521 and for a number that is not between
- * 1 and p - 1, and NTE_BAD_TYPE for a curve that is not known. Points of other curves are checked
- * when they agree.
+ * 1 and p - 1, and NTE_BAD_TYPE for a curve that is not known. Points of other curves, and shares
+ * of hybrid groups, are checked when they agree.
  */
 SSLP_API SECURITY_STATUS WINAPI SslImportKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1594,8 +1638,9 @@ SSLP_API SECURITY_STATUS WINAPI SslImportKey(
 /* Hashes and signatures. */
 
 /*
- * Starts a handshake hash for a protocol and a suite. Returns NTE_INVALID_PARAMETER for a protocol
- * or suite that is unknown or disabled.
+ * Starts a handshake hash for a protocol and a suite. In TLS 1.3, whose transcript hash it is, the
+ * hash of the suite is all that matters. Returns NTE_INVALID_PARAMETER for a protocol or suite that
+ * is unknown or disabled.
  */
 SSLP_API SECURITY_STATUS WINAPI SslCreateHandshakeHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1617,8 +1662,10 @@ SSLP_API SECURITY_STATUS WINAPI SslHashHandshake(
 
 /*
  * Returns the value of a hash of SslCreateHandshakeHash, 36 bytes before TLS 1.2 and 32 or 48 in
- * TLS 1.2. After ClientKeyExchange it is the session hash of the extended master secret (RFC 7627),
- * to be passed as NCRYPTBUFFER_SSL_SESSION_HASH. More messages can be added afterwards. Returns
+ * TLS 1.2 and 1.3. After ClientKeyExchange it is the session hash of the extended master secret
+ * (RFC 7627), to be passed as NCRYPTBUFFER_SSL_SESSION_HASH. In TLS 1.3 it is the transcript hash,
+ * for CertificateVerify and for the message_hash that takes the place of the first ClientHello
+ * after HelloRetryRequest (RFC 8446, 4.4.1). More messages can be added afterwards. Returns
  * NTE_NOT_SUPPORTED in SSL 3.0, and NTE_INVALID_PARAMETER for a hash of SslCreateClientAuthHash,
  * whose value SslComputeClientAuthHash returns.
  */
@@ -1642,6 +1689,12 @@ SSLP_API SECURITY_STATUS WINAPI SslDuplicateTranscriptHash(
  * Computes the verify_data of a Finished message, the client's (NCRYPT_SSL_CLIENT_FLAG) or the
  * server's (NCRYPT_SSL_SERVER_FLAG). It fills cbOutput bytes: 12 or more in TLS, 36 in SSL 3.0.
  * More messages can be added to the hash afterwards.
+ *
+ * In TLS 1.3, hMasterKey is the traffic secret of the sender, and of the handshake, or of
+ * application data if the client authenticates after the handshake; the flag is that of the sender,
+ * or else NTE_BAD_FLAGS. With a key of SslExpandBinderKey it computes the binder of a pre-shared
+ * key, with either flag. cbOutput is the length of the hash of the suite, 32 or 48. Returns
+ * NTE_INVALID_PARAMETER for a traffic secret of early data, which have no Finished.
  */
 SSLP_API SECURITY_STATUS WINAPI SslComputeFinishedHash(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1861,6 +1914,10 @@ SSLP_API SECURITY_STATUS WINAPI SslGenerateSessionKeys(
  * nonce is used twice. With any suite, a key for decryption returns it too: the read key of
  * SslGenerateSessionKeys, and a key that SslDecryptPacket was called with, successfully or not.
  *
+ * In TLS 1.3, dwContentType is encrypted behind the content, and the header says 23. Type 20 is
+ * never encrypted, and only content of type 23 may be empty: others return NTE_INVALID_PARAMETER.
+ * Records are not padded.
+ *
  * Input and output may overlap in any way: a caller may encrypt in place at dwHeaderLen bytes
  * (SslLookupCipherLengths) into pbOutput, or at 5 + dwHeaderLen. Whether dwHeaderLen includes the
  * five bytes of the record header can be settled only on Windows; here it does.
@@ -1884,8 +1941,13 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
  * overlap as for SslEncryptPacket, but a number may repeat: protection against replay is the
  * caller's.
  *
+ * In TLS 1.3, where the content type is encrypted and there is no parameter for it, it is written
+ * right behind the content, at pbOutput + *pcbResult, if pbOutput has room for one byte more.
+ * *pcbResult does not count it, except where the size is asked for, or is too small. How Windows
+ * returns the type is not public. Padding is removed.
+ *
  * Returns NTE_DECRYPTION_FAILURE for every record that fails authentication, for whatever reason,
- * and writes nothing.
+ * and for one that is too long or, in TLS 1.3, holds no content type, and writes nothing.
  */
 SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1905,6 +1967,10 @@ SSLP_API SECURITY_STATUS WINAPI SslDecryptPacket(
  * empty one. Returns NTE_NOT_SUPPORTED in SSL 3.0. Without the extended master secret, callers must
  * not use it for authentication within the session (RFC 7627, 5.4); as on Windows, it is not
  * refused.
+ *
+ * In TLS 1.3 (RFC 8446, 7.5), hMasterKey is a secret of SslExpandExporterMasterKey, pbRandoms is
+ * NULL, and no context is the same as an empty one. At most 8160 bytes are filled, 12240 with
+ * SHA-384, and a label has at most 249 characters.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExportKeyingMaterial(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1935,11 +2001,21 @@ SSLP_API SECURITY_STATUS WINAPI SslComputeEapKeyBlock(
     DWORD *pcbResult,
     DWORD dwFlags);
 
-/* TLS 1.3. None of this is supported yet. */
+/* TLS 1.3. */
 
 /*
- * Starts the key schedule of TLS 1.3; hPreSharedKey may be 0. Not supported yet: checks its handles
- * and pointers, and returns NTE_NOT_SUPPORTED.
+ * Computes the Early Secret of TLS 1.3, with which the key schedule starts, from a pre-shared key,
+ * or without one if hPreSharedKey is 0. dwProtocol is TLS1_3_PROTOCOL_VERSION; the suite fixes hash
+ * and cipher of everything that is derived from the secret.
+ *
+ * hPreSharedKey is a key of SslExpandPreSharedKey, which belongs to the hash of its connection, or
+ * one of SslImportKey, which takes the hash of the suite: a key must be used with one hash only,
+ * which is SHA-256 unless the two sides have agreed on another (RFC 8446, 4.2.11), and should not
+ * be used with TLS 1.2 too.
+ *
+ * In this function and the others of TLS 1.3, pParameterList is NULL, or a list whose entries are
+ * ignored. Returns NTE_NOT_SUPPORTED for another protocol and for a suite that is not of TLS 1.3,
+ * and NTE_INVALID_PARAMETER for a pre-shared key of another hash.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExtractEarlyKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1951,8 +2027,19 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractEarlyKey(
     DWORD dwFlags);
 
 /*
- * Derives the handshake secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Agrees with the peer and computes the Handshake Secret of TLS 1.3. hPrivateKey is an ephemeral
+ * key, which this uses up; hPublicKey is the key of the peer, from SslImportKey, in the same group.
+ * With both 0 there is no key agreement (psk_ke, RFC 8446, 4.2.9), which takes an Early Secret of a
+ * pre-shared key, and has no forward secrecy.
+ *
+ * Returns, in the order of the checks: NTE_INVALID_HANDLE, also for one key without the other;
+ * NTE_BAD_TYPE for a public key that is for signatures or encryption; NTE_BAD_KEY_STATE for an
+ * ephemeral key that has agreed before; NTE_INVALID_PARAMETER for a NULL pointer; NTE_BAD_FLAGS;
+ * NTE_INVALID_PARAMETER for the list, for a group that is not one of TLS 1.3, for a peer's key of
+ * another group, for another share than the one that a server's key of a hybrid group answers, and
+ * for an Early Secret without a pre-shared key if there is no key agreement. Up to here the
+ * ephemeral key is not used up. Then NTE_BAD_DATA for a peer's key that is not on its curve or of
+ * small order, and for a share of a hybrid group that must be refused.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExtractHandshakeKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1964,8 +2051,8 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractHandshakeKey(
     DWORD dwFlags);
 
 /*
- * Derives the master secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Computes the Master Secret of TLS 1.3 from the Handshake Secret. It is no master key of earlier
+ * versions: SslGenerateSessionKeys and the others return NTE_INVALID_HANDLE for it.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExtractMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1975,8 +2062,18 @@ SSLP_API SECURITY_STATUS WINAPI SslExtractMasterKey(
     DWORD dwFlags);
 
 /*
- * Derives the traffic secrets of TLS 1.3; either output may be NULL. Not supported yet: checks its
- * handles and pointers, and returns NTE_NOT_SUPPORTED.
+ * Derives the traffic secrets of a phase of TLS 1.3, that of the client and that of the server; one
+ * of the outputs may be NULL. hHashValue is the handshake hash, whose value at the time of the call
+ * counts, and which goes on running. What hBaseKey is tells the phase:
+ *
+ * - Early Secret, of a pre-shared key: early data, over ClientHello. phServerTrafficKey is NULL,
+ *   since servers send none.
+ * - Handshake Secret: the handshake, over ClientHello to ServerHello.
+ * - Master Secret: application data, over ClientHello to the server's Finished.
+ *
+ * SslExpandWriteKey makes the record keys, and SslComputeFinishedHash the Finished of the writer.
+ * On failure both handles are 0. Returns NTE_INVALID_PARAMETER for a hash that is not one of TLS
+ * 1.3 with the hash of the suite.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandTrafficKeys(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1988,8 +2085,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandTrafficKeys(
     DWORD dwFlags);
 
 /*
- * Derives the record key of a traffic secret of TLS 1.3. Not supported yet: checks its handles and
- * pointers, and returns NTE_NOT_SUPPORTED.
+ * Derives the key and the IV of the records under a traffic secret of TLS 1.3, as a session key for
+ * SslEncryptPacket or, if the peer is the writer, for SslDecryptPacket. Sequence numbers start at
+ * 0. Call it once for each traffic secret: two keys of one secret that both write use their nonces
+ * twice. Returns NTE_NOT_SUPPORTED if the backend does not have the cipher.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandWriteKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -1999,8 +2098,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandWriteKey(
     DWORD dwFlags);
 
 /*
- * Derives the exporter secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Derives an exporter secret of TLS 1.3, for SslExportKeyingMaterial: from the Master Secret, over
+ * ClientHello to the server's Finished, or that of early data from the Early Secret of a pre-shared
+ * key, over ClientHello. Returns NTE_INVALID_PARAMETER for a hash that is not one of TLS 1.3 with
+ * the hash of the suite.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandExporterMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -2011,8 +2112,9 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandExporterMasterKey(
     DWORD dwFlags);
 
 /*
- * Derives the resumption secret of TLS 1.3. Not supported yet: checks its handles and pointers, and
- * returns NTE_NOT_SUPPORTED.
+ * Derives the resumption secret of a connection of TLS 1.3 from its Master Secret, over ClientHello
+ * to the client's Finished, for SslExpandPreSharedKey. Returns NTE_INVALID_PARAMETER for a hash
+ * that is not one of TLS 1.3 with the hash of the suite.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandResumptionMasterKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -2023,8 +2125,11 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandResumptionMasterKey(
     DWORD dwFlags);
 
 /*
- * Derives the binder key of a pre-shared key of TLS 1.3. Not supported yet: checks its handles and
- * pointers, and returns NTE_NOT_SUPPORTED.
+ * Derives the key of the binder by which ClientHello shows that its sender has a pre-shared key.
+ * dwFlags is NCRYPT_SSL_EXTERNAL_PSK_FLAG for one that was agreed outside TLS, or
+ * NCRYPT_SSL_RESUMPTION_PSK_FLAG for one of an earlier connection. The binder is the value of
+ * SslComputeFinishedHash, over ClientHello without its list of binders. Returns
+ * NTE_INVALID_PARAMETER for an Early Secret without a pre-shared key.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandBinderKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -2034,8 +2139,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExpandBinderKey(
     DWORD dwFlags);
 
 /*
- * Derives the pre-shared key of a session ticket of TLS 1.3. Not supported yet: checks its handles
- * and pointers, and returns NTE_NOT_SUPPORTED.
+ * Derives the pre-shared key of a session ticket, for SslExtractEarlyKey of a later connection.
+ * pbTicketNonce is the nonce in NewSessionTicket, 0 to 255 bytes, which differs between the tickets
+ * of a connection; NULL is an empty one. The key is for TLS 1.3 alone: SslGenerateMasterKey returns
+ * NTE_INVALID_HANDLE for it.
  */
 SSLP_API SECURITY_STATUS WINAPI SslExpandPreSharedKey(
     NCRYPT_PROV_HANDLE hSslProvider,
@@ -2146,7 +2253,7 @@ typedef struct _SSL_PROVIDER_POLICY {
     BOOL fAllowSsl3;              /* SSL 3.0 is accepted and listed. */
     BOOL fAllowKeyExport;         /* SslExportKey exports session keys. */
     BOOL fRequireConstantTimeRsa; /* The RSA private operation is claimed to be constant-time. */
-    BOOL fAllowKeyLog;            /* SslProviderGetMasterSecret returns master secrets. */
+    BOOL fAllowKeyLog;            /* SslProviderGetMasterSecret and -Tls13Secret return secrets. */
     DWORD dwBatchWaitMicroseconds; /* Longest wait of an RSA batch, 1 to 1000; 0: no batches. */
 } SSL_PROVIDER_POLICY, *PSSL_PROVIDER_POLICY;
 
@@ -2190,6 +2297,31 @@ SSLP_API SECURITY_STATUS WINAPI SslProviderGetMasterSecret(
     PBYTE pbOutput,
     DWORD cbOutput,
     DWORD *pcbResult,
+    DWORD dwFlags);
+
+/*
+ * Returns a traffic secret or an exporter secret of TLS 1.3, 32 or 48 bytes, for a key log (RFC
+ * 9850) with which others can decrypt the connection. Returns NTE_PERM unless the provider that the
+ * key schedule started with was opened with fAllowKeyLog. An extension of this library.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslProviderGetTls13Secret(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hKey,
+    PBYTE pbOutput,
+    DWORD cbOutput,
+    DWORD *pcbResult,
+    DWORD dwFlags);
+
+/*
+ * Derives the traffic secret that follows one of application data (RFC 8446, 7.2): what the sender
+ * of a KeyUpdate writes with after it. The old one stays valid until it is freed. Returns
+ * NTE_INVALID_PARAMETER for a traffic secret of early data or of the handshake. An extension of
+ * this library: Windows exports SslExpandNextGenTrafficKey for this, without a public prototype.
+ */
+SSLP_API SECURITY_STATUS WINAPI SslProviderUpdateTrafficKey(
+    NCRYPT_PROV_HANDLE hSslProvider,
+    NCRYPT_KEY_HANDLE hTrafficKey,
+    NCRYPT_KEY_HANDLE *phNextTrafficKey,
     DWORD dwFlags);
 
 #ifdef __cplusplus

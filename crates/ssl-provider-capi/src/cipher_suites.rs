@@ -36,7 +36,8 @@ export! {
     /// `*ppEnumState` is NULL in the first call. Only suites that the provider supports are listed.
     /// `hPrivateKey` is 0, or a key of a server that limits the list to the suites that it can be
     /// used with: RSA suites, and DHE_RSA and ECDHE_RSA if it signs, for an RSA key, ECDHE_ECDSA
-    /// for an ECDSA key, and none for an ECDH key. Free suites and state with `SslFreeBuffer`.
+    /// for an ECDSA key, those of TLS 1.3 for both if they sign, and none for an ECDH key. Free
+    /// suites and state with `SslFreeBuffer`.
     fn SslEnumCipherSuites is EnumCipherSuitesFn(
         provider: ProviderHandle,
         private_key: KeyHandle,
@@ -88,9 +89,10 @@ export! {
 
 export! {
     /// Returns what a record adds to its content, in bytes: the record header with an explicit IV
-    /// or nonce, the MAC or tag, and the longest padding that is written. `dwKeyType` is as for
-    /// [`SslLookupCipherSuiteInfo`]. Returns `NTE_INVALID_PARAMETER` for an unknown combination or
-    /// a `cbCipherLengths` below 20, and `NTE_NOT_SUPPORTED` for SSL 2.0.
+    /// or nonce, the MAC or tag, in TLS 1.3 with the byte of the content type that is encrypted,
+    /// and the longest padding that is written. `dwKeyType` is as for [`SslLookupCipherSuiteInfo`].
+    /// Returns `NTE_INVALID_PARAMETER` for an unknown combination or a `cbCipherLengths` below 20,
+    /// and `NTE_NOT_SUPPORTED` for SSL 2.0.
     fn SslLookupCipherLengths is LookupCipherLengthsFn(
         provider: ProviderHandle,
         protocol: u32,
@@ -205,6 +207,8 @@ fn supported(
         KeyExchange::EcdheRsa => rsa && has_curves,
         KeyExchange::EcdheEcdsa => ecdsa && has_curves,
         KeyExchange::Psk => true,
+        // With a key agreement or a pre-shared key; CertificateVerify of RSA is PSS.
+        KeyExchange::Tls13 => has_curves && (ecdsa || verifies(SignatureAlgorithm::RsaPss)),
         _ => false,
     };
     let serves = |exchange| key.is_none_or(|key| is_for(key, exchange));
@@ -222,7 +226,8 @@ fn supported(
     });
     let protocols = ProtocolVersion::ALL.into_iter().filter(|protocol| {
         let switched_on = *protocol != ProtocolVersion::SSL3 || provider.policy().legacy_ssl3;
-        protocol.key_schedule(PrfAlgorithm::Sha256).is_some() && switched_on
+        let has_schedule = protocol.key_schedule(PrfAlgorithm::Sha256).is_some();
+        has_schedule && switched_on || *protocol == ProtocolVersion::TLS1_3
     });
     let protocols: Vec<ProtocolVersion> = protocols.collect();
     suites
@@ -236,8 +241,8 @@ fn supported(
 fn is_for(key: &OpenedKey, exchange: KeyExchange) -> bool {
     match (&*key.public, exchange) {
         (PublicKey::Rsa(_), KeyExchange::Rsa | KeyExchange::RsaExport) => key.decryption.is_ok(),
-        (PublicKey::Rsa(_), KeyExchange::DheRsa | KeyExchange::EcdheRsa)
-        | (PublicKey::Ec(_), KeyExchange::EcdheEcdsa) => key.signing.is_ok(),
+        (PublicKey::Rsa(_), KeyExchange::DheRsa | KeyExchange::EcdheRsa | KeyExchange::Tls13)
+        | (PublicKey::Ec(_), KeyExchange::EcdheEcdsa | KeyExchange::Tls13) => key.signing.is_ok(),
         _ => false,
     }
 }
@@ -246,9 +251,10 @@ fn is_for(key: &OpenedKey, exchange: KeyExchange) -> bool {
 /// sides must have, and its rank among those of the kind.
 fn exchange_rank(exchange: KeyExchange) -> (u8, u8) {
     match exchange {
-        KeyExchange::EcdheEcdsa => (0, 0),
-        KeyExchange::EcdheRsa => (0, 1),
-        KeyExchange::DheRsa => (0, 2),
+        KeyExchange::Tls13 => (0, 0),
+        KeyExchange::EcdheEcdsa => (0, 1),
+        KeyExchange::EcdheRsa => (0, 2),
+        KeyExchange::DheRsa => (0, 3),
         KeyExchange::Psk => (2, 0),
         _ => (1, 0),
     }
@@ -301,8 +307,13 @@ pub(crate) fn security_parameters(
     suite: u32,
 ) -> Result<SecurityParameters, Error> {
     let (version, suite) = find(protocol, suite, 0)?;
-    provider
-        .security_parameters(version, suite.id)
+    let parameters = if version == ProtocolVersion::TLS1_3 {
+        let connection = provider.tls13_parameters(suite.id);
+        connection.map(|connection| connection.security_parameters().clone())
+    } else {
+        provider.security_parameters(version, suite.id)
+    };
+    parameters
         .map_err(|_| Error::InvalidParameter("dwProtocol: no key exchange here, or not enabled"))
 }
 
@@ -421,6 +432,7 @@ fn lengths_of(
         // The tag, and the true content type that is encrypted with the content.
         CipherMode::Gcm | CipherMode::Ccm if is_tls13 => (0, 17),
         CipherMode::Gcm | CipherMode::Ccm => (8, 16),
+        CipherMode::Ccm8 if is_tls13 => (0, 9),
         CipherMode::Ccm8 => (8, 8),
         CipherMode::Poly1305 if is_tls13 => (0, 17),
         CipherMode::Poly1305 => (0, 16),
@@ -494,6 +506,7 @@ mod tests {
             (Version::TLS1_2, Suite::TLS_RSA_WITH_AES_128_GCM_SHA256, (13, 16, 0)),
             (Version::TLS1_2, Suite::TLS_RSA_WITH_AES_128_CCM_8, (13, 8, 0)),
             (Version::TLS1_3, Suite::TLS_AES_128_GCM_SHA256, (5, 17, 0)),
+            (Version::TLS1_3, Suite(0x1305), (5, 9, 0)),
             (Version::DTLS1_2, Suite::TLS_RSA_WITH_AES_128_GCM_SHA256, (21, 16, 0)),
             (Version::TLS1_2, Suite::TLS_RSA_WITH_NULL_SHA256, (5, 32, 0)),
         ] {

@@ -10,14 +10,16 @@ use crate::exporter::*;
 use crate::failure::Failure;
 use crate::handshake_hash::*;
 use crate::key_exchange::*;
+use crate::key_schedule::*;
 use crate::key_transfer::*;
 use crate::master_key::*;
-use crate::not_supported::*;
 use crate::pointer::{Out, WideStr};
+use crate::pre_shared_key::*;
 use crate::private_key::*;
 use crate::provider::*;
 use crate::record::*;
 use crate::signature::*;
+use crate::traffic_secret::*;
 
 /// Defines the table and its one instance, field by field.
 macro_rules! function_table {

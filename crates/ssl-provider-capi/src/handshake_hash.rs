@@ -1,6 +1,7 @@
 //! Handshake hashes: creation, update, duplication, and the session hash.
 
-use ssl_provider::{HandshakeHash, KeySchedule};
+use ssl_provider::tls13::Tls13Parameters;
+use ssl_provider::{Error, HandshakeHash, KeySchedule};
 
 use crate::abi::{HashHandle, NTE_NOT_SUPPORTED, ProviderHandle};
 use crate::boundary::export;
@@ -12,8 +13,9 @@ use crate::pointer::{Bytes, Out, OutBytes};
 use crate::process::process;
 
 export! {
-    /// Starts a handshake hash for a protocol and a suite. Returns `NTE_INVALID_PARAMETER` for a
-    /// protocol or suite that is unknown or disabled.
+    /// Starts a handshake hash for a protocol and a suite. In TLS 1.3, whose transcript hash it is,
+    /// the hash of the suite is all that matters. Returns `NTE_INVALID_PARAMETER` for a protocol or
+    /// suite that is unknown or disabled.
     fn SslCreateHandshakeHash is CreateHandshakeHashFn(
         provider: ProviderHandle,
         handshake_hash: Out<HashHandle>,
@@ -55,8 +57,10 @@ export! {
 
 export! {
     /// Returns the value of a hash of `SslCreateHandshakeHash`, 36 bytes before TLS 1.2 and 32 or
-    /// 48 in TLS 1.2. After ClientKeyExchange it is the session hash of the extended master secret
-    /// (RFC 7627), to be passed as `NCRYPTBUFFER_SSL_SESSION_HASH`. More messages can be added
+    /// 48 in TLS 1.2 and 1.3. After ClientKeyExchange it is the session hash of the extended master
+    /// secret (RFC 7627), to be passed as `NCRYPTBUFFER_SSL_SESSION_HASH`. In TLS 1.3 it is the
+    /// transcript hash, for CertificateVerify and for the message_hash that takes the place of the
+    /// first ClientHello after HelloRetryRequest (RFC 8446, 4.4.1). More messages can be added
     /// afterwards. Returns `NTE_NOT_SUPPORTED` in SSL 3.0, and `NTE_INVALID_PARAMETER` for a hash
     /// of `SslCreateClientAuthHash`, whose value `SslComputeClientAuthHash` returns.
     fn SslComputeSessionHash is ComputeSessionHashFn(
@@ -102,4 +106,20 @@ export! {
         place.write(process().handles.insert(Object::HandshakeHash(copy.into()))?);
         Ok(())
     }
+}
+
+/// Returns a copy of a transcript hash of TLS 1.3, so that other callers of the hash do not wait.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] for a hash of another version, for one of `SslCreateClientAuthHash`,
+/// and for one of another algorithm than that of the suite.
+pub(crate) fn transcript(
+    hash: &RunningHash,
+    connection: &Tls13Parameters,
+) -> Result<HandshakeHash, Error> {
+    let is_alike = hash.hash_use == HashUse::Handshake
+        && hash.parameters.schedule() == KeySchedule::Tls13(connection.hash());
+    ensure(is_alike, "handshake hash: not one of TLS 1.3 with the hash of the suite")?;
+    Ok(hash.hash()?.duplicate())
 }

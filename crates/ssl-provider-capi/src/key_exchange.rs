@@ -178,12 +178,7 @@ impl Exchange {
             return Ok(Self::Psk(key));
         }
         let own = handles.ephemeral_key(own, provider)?;
-        let peer = match handles.public_half(peer, provider)? {
-            PublicHalf::Share(share) => Some(share),
-            PublicHalf::Key(PublicKey::Ec(key)) => KeyShare::of_ec(&key),
-            PublicHalf::Key(PublicKey::Rsa(_)) => None,
-        };
-        let peer = peer.ok_or(Failure::Status(NTE_BAD_TYPE, "hPublicKey: not a DH or ECDH key"))?;
+        let peer = peer_share(peer, provider)?;
         own.check_unused()?;
         Ok(Self::Agreement(own, peer))
     }
@@ -191,6 +186,16 @@ impl Exchange {
     fn is_rsa(&self) -> bool {
         matches!(self, Self::Rsa(_) | Self::Premaster(_))
     }
+}
+
+/// The peer's key of a key agreement.
+pub(crate) fn peer_share(handle: KeyHandle, provider: &OpenProvider) -> Result<KeyShare, Failure> {
+    let share = match process().handles.public_half(handle, provider)? {
+        PublicHalf::Share(share) => Some(share),
+        PublicHalf::Key(PublicKey::Ec(key)) => KeyShare::of_ec(&key),
+        PublicHalf::Key(PublicKey::Rsa(_)) => None,
+    };
+    share.ok_or(Failure::Status(NTE_BAD_TYPE, "hPublicKey: not a DH or ECDH key"))
 }
 
 /// The RSA key of a server.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::abi::{
     BCRYPT_DH_PUBLIC_BLOB, BCRYPT_ECCPUBLIC_BLOB, BCRYPT_KEY_DATA_BLOB, BCRYPT_OPAQUE_KEY_BLOB,
     BCRYPT_PUBLIC_KEY_BLOB, KeyHandle, NTE_NOT_SUPPORTED, ProviderHandle, SSL_ECCPUBLIC_BLOB,
-    TLS_13_PRE_SHARED_KEY,
+    TLS_13_PRE_SHARED_KEY, TLS_HYBRID_KEYEXCHANGE,
 };
 use crate::boundary::export;
 use crate::check::{SizedOutput, no_flags};
@@ -25,14 +25,19 @@ export! {
     /// Exports a session key for another process (OpaqueKeyBlob), or the public half of another
     /// key: RSAPUBLICBLOB; ECCPUBLICBLOB of a key on P-256, P-384 or P-521, or of X25519, which has
     /// the magic `BCRYPT_ECDH_PUBLIC_GENERIC_MAGIC`, the 32 bytes of TLS as x and zeros as y;
-    /// SSLECCPUBLICBLOB of an ECDH key on any curve, where X25519 has no y; DHPUBLICBLOB; and
-    /// PUBLICBLOB, which is that of its algorithm. An ephemeral key is exported before and after it
-    /// has agreed. A point of TLS is 04 and both coordinates, and a number of DHE is as long as the
-    /// prime in the blob; TLS lets it have leading zeros.
+    /// SSLECCPUBLICBLOB of an ECDH key on any curve, where X25519 has no y; DHPUBLICBLOB;
+    /// PUBLICBLOB, which is that of its algorithm; and TLS_HYBRID_KEYEXCHANGE of a key in a hybrid
+    /// group. An ephemeral key is exported before and after it has agreed. A point of TLS is 04 and
+    /// both coordinates, and a number of DHE is as long as the prime in the blob; TLS up to 1.2
+    /// lets it have leading zeros, and TLS 1.3 asks for them.
+    ///
+    /// TLS_HYBRID_KEYEXCHANGE is the bare share, as the extension key_share carries it: an
+    /// extension of this library. `TLS_HYBRID_KEYEXCHANGE_BLOB`, whose use Windows has not
+    /// documented, is not written.
     ///
     /// Returns `NTE_NOT_SUPPORTED` for a blob type that is not valid for this key type, and
     /// `NTE_PERM` if the policy of the provider denies the export of session keys. Premaster,
-    /// master and pre-shared keys are not exported.
+    /// master and pre-shared keys and the secrets of TLS 1.3 are not exported.
     ///
     /// An opaque blob holds the key unencrypted, with its position in the connection: the importer
     /// continues with the next record, and the exported key must not be used for the same records.
@@ -85,14 +90,18 @@ export! {
     ///   SSLECCPUBLICBLOB, whose `dwCurveType` is the number of the curve in TLS. A DHPUBLICBLOB
     ///   has the prime and generator of one's own ephemeral key.
     /// - PUBLICBLOB: RSAPUBLICBLOB, ECCPUBLICBLOB or DHPUBLICBLOB, which the magic tells.
+    /// - TLS_HYBRID_KEYEXCHANGE: the peer's share in a hybrid group of TLS 1.3, bare as
+    ///   `SslExportKey` writes it, of a client (1216, 1249 or 1665 bytes) or of a server (1120,
+    ///   1153 or 1665): an extension of this library. The length tells the group.
     /// - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob or else the bare key: a
-    ///   pre-shared key of 1 to 1024 bytes. That it is then the `hPrivateKey` of
-    ///   `SslGenerateMasterKey` is an extension of this library.
+    ///   pre-shared key of 1 to 1024 bytes, for `SslExtractEarlyKey`. What Windows expects in it is
+    ///   not public. That it is also the `hPrivateKey` of `SslGenerateMasterKey` is an extension of
+    ///   this library.
     ///
     /// Returns `NTE_INVALID_PARAMETER` for a blob that is not as its header says or has another
     /// magic, `NTE_BAD_KEY` for a point that is not on P-256, P-384 or P-521 and for a number that
     /// is not between 1 and p - 1, and `NTE_BAD_TYPE` for a curve that is not known. Points of
-    /// other curves are checked when they agree.
+    /// other curves, and shares of hybrid groups, are checked when they agree.
     fn SslImportKey is ImportKeyFn(
         provider: ProviderHandle,
         key: Out<KeyHandle>,
@@ -125,6 +134,10 @@ export! {
                 let key = PublicHalf::Share(KeyShare::from_ssl_blob(&blob)?);
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
             }
+            TLS_HYBRID_KEYEXCHANGE => {
+                let key = PublicHalf::Share(KeyShare::from_hybrid(&blob)?);
+                Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
+            }
             other => {
                 let found = check_blob_type(other, &blob, BlobType::is_public)?;
                 let key = if found.is_key_share() {
@@ -146,7 +159,9 @@ fn share_blob(share: &KeyShare, blob_type: &str) -> Result<Vec<u8>, Failure> {
         BCRYPT_ECCPUBLIC_BLOB => ShareFormat::Ecc,
         SSL_ECCPUBLIC_BLOB => ShareFormat::SslEcc,
         BCRYPT_DH_PUBLIC_BLOB => ShareFormat::Dh,
-        BCRYPT_PUBLIC_KEY_BLOB => share.format(),
+        TLS_HYBRID_KEYEXCHANGE => ShareFormat::Hybrid,
+        // What is told by its magic, which a share of a hybrid group does not have.
+        BCRYPT_PUBLIC_KEY_BLOB if share.format() != ShareFormat::Hybrid => share.format(),
         _ => return Err(NOT_VALID),
     };
     share.to_blob(format).ok_or(NOT_VALID)

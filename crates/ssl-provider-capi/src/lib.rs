@@ -14,8 +14,9 @@
 //! - Checks come in this order: handles, NULL pointers, flags, protocol and suite, lists.
 //! - Outputs are written last, and only on success, with two exceptions: a handle or pointer to be
 //!   returned is set to 0 first, and the size is also written when a buffer is too small.
-//! - A handle is a number from a table, never an address. A value that is not live is
-//!   `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function documents that.
+//! - A handle is a number from a table, never an address. A value that is not live, or is of
+//!   another kind, is `NTE_INVALID_HANDLE`, or `STATUS_INVALID_HANDLE` where a function documents
+//!   that. Each secret of TLS 1.3 is of a kind of its own, never a master key of earlier versions.
 //! - Every backend's provider may be open at once. An object may be used with any handle of a
 //!   provider with the same backend, and with no other.
 //! - Any function may be called from any thread. Hashes and session keys serve one caller at a
@@ -40,6 +41,7 @@ mod failure;
 pub mod function_table;
 pub mod handshake_hash;
 pub mod key_exchange;
+pub mod key_schedule;
 #[cfg(target_os = "linux")]
 mod key_server;
 mod key_store;
@@ -47,17 +49,18 @@ pub mod key_transfer;
 pub mod master_key;
 mod memory;
 pub mod ncrypt;
-pub mod not_supported;
 mod object;
 mod own_key;
 pub mod pointer;
 pub mod policy;
+pub mod pre_shared_key;
 pub mod private_key;
 mod process;
 pub mod provider;
 pub mod record;
 mod session_key;
 pub mod signature;
+pub mod traffic_secret;
 
 pub use crate::boundary::{SslProviderSetTrace, TraceFn};
 pub use crate::provider::provider_handle;

@@ -1,8 +1,10 @@
 //! Master keys: import of the client's encrypted premaster secret, session keys, and Finished.
 
-use zeroize::Zeroizing;
+use std::sync::Arc;
 
-use ssl_provider::{CipherSuite, Error, ProtocolVersion, RecordOptions, Side};
+use ssl_provider::tls13::{BinderKey, TrafficSecret};
+use ssl_provider::{CipherSuite, Error, MasterKey, ProtocolVersion, RecordOptions, Side};
+use zeroize::Zeroizing;
 
 use crate::abi::{
     HashHandle, KeyHandle, NCRYPT_SSL_CLIENT_FLAG, NCRYPT_SSL_SERVER_FLAG,
@@ -11,7 +13,8 @@ use crate::abi::{
 use crate::boundary::export;
 use crate::check::no_flags;
 use crate::failure::{Failure, ensure};
-use crate::object::{HashUse, Object};
+use crate::handshake_hash::transcript;
+use crate::object::{HashUse, Object, OpenProvider, RunningHash};
 use crate::pointer::{BufferList, Bytes, Out, OutBytes, usize_of};
 use crate::process::process;
 use crate::session_key::SessionKey;
@@ -31,8 +34,8 @@ export! {
     ///
     /// Returns, in the order of the checks: `NTE_INVALID_HANDLE`; `NTE_BAD_TYPE` for a key that is
     /// not RSA; `NTE_INVALID_PARAMETER` for a NULL pointer; `NTE_BAD_FLAGS`; `NTE_NOT_SUPPORTED`
-    /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list; `NTE_PERM` for a key that
-    /// the policy of the provider forbids.
+    /// for protocol or suite; `NTE_INVALID_PARAMETER` for the list; `NTE_PERM` for a key that the
+    /// policy of the provider forbids.
     ///
     /// No content of the ciphertext is an error (implicit rejection), so that the call is no
     /// padding oracle (Bleichenbacher): with wrong padding, length or version it succeeds with a
@@ -129,6 +132,13 @@ export! {
     /// Computes the verify_data of a Finished message, the client's (`NCRYPT_SSL_CLIENT_FLAG`) or
     /// the server's (`NCRYPT_SSL_SERVER_FLAG`). It fills `cbOutput` bytes: 12 or more in TLS, 36 in
     /// SSL 3.0. More messages can be added to the hash afterwards.
+    ///
+    /// In TLS 1.3, `hMasterKey` is the traffic secret of the sender, and of the handshake, or of
+    /// application data if the client authenticates after the handshake; the flag is that of the
+    /// sender, or else `NTE_BAD_FLAGS`. With a key of `SslExpandBinderKey` it computes the binder
+    /// of a pre-shared key, with either flag. `cbOutput` is the length of the hash of the suite, 32
+    /// or 48. Returns `NTE_INVALID_PARAMETER` for a traffic secret of early data, which have no
+    /// Finished.
     fn SslComputeFinishedHash is ComputeFinishedHashFn(
         provider: ProviderHandle,
         master_key: KeyHandle,
@@ -138,7 +148,7 @@ export! {
         flags: u32,
     ) {
         let provider = process().handles.provider(provider)?;
-        let master_key = process().handles.master_key(master_key, &provider)?;
+        let key = FinishedKey::of(master_key, &provider)?;
         let hash = process().handles.handshake_hash(handshake_hash, &provider)?;
         ensure(!output.is_null(), "pbOutput is NULL")?;
         let sender = match flags {
@@ -146,17 +156,55 @@ export! {
             NCRYPT_SSL_SERVER_FLAG => Side::Server,
             _ => return Err(Error::BadFlags { given: flags }.into()),
         };
+        if matches!(&key, FinishedKey::Traffic(secret) if secret.writer() != sender) {
+            return Err(Error::BadFlags { given: flags }.into());
+        }
         ensure(output_len <= MAX_VERIFY_DATA_LEN, "cbOutput: longer than any verify_data")?;
-        ensure(hash.hash_use == HashUse::Handshake, "hHandshakeHash: not a handshake hash")?;
-        let of_hash = &hash.parameters;
-        let is_alike = of_hash.version() == master_key.version()
-            && of_hash.suite().prf == master_key.suite().prf;
-        ensure(is_alike, "hHandshakeHash: wrong protocol or PRF")?;
         let mut verify_data = Zeroizing::new(vec![0; usize_of(output_len)]);
-        // A copy is finalized, so that other callers of the hash do not wait.
-        let so_far = hash.hash()?.duplicate();
-        master_key.verify_data(sender, &so_far, &mut verify_data)?;
+        key.verify_data(sender, &hash, &mut verify_data)?;
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
         unsafe { output.write(output_len, &verify_data, "pbOutput is NULL") }.map_err(Failure::from)
     }
 }
+
+/// What the verify_data of a Finished message is computed with, or a binder.
+enum FinishedKey {
+    /// Up to TLS 1.2.
+    Master(Arc<MasterKey>),
+    /// In TLS 1.3.
+    Traffic(Arc<TrafficSecret>),
+    /// In TLS 1.3, for a pre-shared key.
+    Binder(Arc<BinderKey>),
+}
+
+impl FinishedKey {
+    fn of(handle: KeyHandle, provider: &OpenProvider) -> Result<Self, Error> {
+        let handles = &process().handles;
+        handles
+            .master_key(handle, provider)
+            .map(Self::Master)
+            .or_else(|_| handles.traffic_secret(handle, provider).map(Self::Traffic))
+            .or_else(|_| handles.binder_key(handle, provider).map(Self::Binder))
+    }
+
+    fn verify_data(&self, sender: Side, hash: &RunningHash, out: &mut [u8]) -> Result<(), Error> {
+        match self {
+            Self::Master(key) => {
+                ensure(hash.hash_use == HashUse::Handshake, NO_HANDSHAKE_HASH)?;
+                let of_hash = &hash.parameters;
+                let is_alike =
+                    of_hash.version() == key.version() && of_hash.suite().prf == key.suite().prf;
+                ensure(is_alike, "hHandshakeHash: wrong protocol or PRF")?;
+                // A copy is finalized, so that other callers of the hash do not wait.
+                let so_far = hash.hash()?.duplicate();
+                key.verify_data(sender, &so_far, out)
+            }
+            Self::Traffic(secret) => {
+                secret.verify_data(&transcript(hash, secret.parameters())?, out)
+            }
+            Self::Binder(key) => key.binder(&transcript(hash, key.parameters())?, out),
+        }
+    }
+}
+
+const NO_HANDSHAKE_HASH: &str = "hHandshakeHash: not a handshake hash";

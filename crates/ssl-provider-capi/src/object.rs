@@ -4,6 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use ssl_provider::tls13::{
+    self, BinderKey, EarlySecret, ExporterSecret, HandshakeSecret, ResumptionSecret, TrafficSecret,
+};
 use ssl_provider::{
     Backend, Error, Handle, HandleKind, HandleTable, HandshakeHash, MasterKey, PremasterKey,
     PrivateKey, Provider, SecurityParameters, SigningKey,
@@ -30,6 +33,14 @@ pub(crate) enum Object {
     EphemeralKey(Arc<OwnKey>),
     PremasterKey(Arc<PremasterKey>),
     PreSharedKey(Arc<PreSharedKey>),
+    ResumptionPreSharedKey(Arc<tls13::PreSharedKey>),
+    EarlySecret(Arc<EarlySecret>),
+    HandshakeSecret(Arc<HandshakeSecret>),
+    Tls13MasterSecret(Arc<tls13::MasterSecret>),
+    TrafficSecret(Arc<TrafficSecret>),
+    ExporterSecret(Arc<ExporterSecret>),
+    ResumptionSecret(Arc<ResumptionSecret>),
+    BinderKey(Arc<BinderKey>),
 }
 
 impl Object {
@@ -46,6 +57,14 @@ impl Object {
             Self::EphemeralKey(_) => HandleKind::EphemeralKey,
             Self::PremasterKey(_) => HandleKind::PremasterKey,
             Self::PreSharedKey(_) => HandleKind::PreSharedKey,
+            Self::ResumptionPreSharedKey(_) => HandleKind::ResumptionPreSharedKey,
+            Self::EarlySecret(_) => HandleKind::EarlySecret,
+            Self::HandshakeSecret(_) => HandleKind::HandshakeSecret,
+            Self::Tls13MasterSecret(_) => HandleKind::Tls13MasterSecret,
+            Self::TrafficSecret(_) => HandleKind::TrafficSecret,
+            Self::ExporterSecret(_) => HandleKind::ExporterSecret,
+            Self::ResumptionSecret(_) => HandleKind::ResumptionSecret,
+            Self::BinderKey(_) => HandleKind::BinderKey,
         }
     }
 }
@@ -103,7 +122,7 @@ pub(crate) enum PublicHalf {
     Share(KeyShare),
 }
 
-/// A pre-shared key, with the backend that it belongs to.
+/// A pre-shared key that was agreed outside TLS, with the backend that it belongs to.
 pub(crate) struct PreSharedKey {
     pub(crate) backend: Backend,
     key: Zeroizing<Vec<u8>>,
@@ -167,6 +186,40 @@ macro_rules! object {
             _ => return Err(OUT_OF_STEP),
         }
     };
+}
+
+/// Defines look-ups of secrets of TLS 1.3, each of which is of a kind of its own.
+macro_rules! secrets_of_tls13 {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident, $type:ty;)*) => {
+        impl Handles {
+            $(
+                $(#[$doc])*
+                pub(crate) fn $name(
+                    &self,
+                    handle: usize,
+                    provider: &OpenProvider,
+                ) -> Result<Arc<$type>, Error> {
+                    let secret = object!(self, handle, $kind);
+                    belongs(secret.parameters().backend(), provider).map(|()| secret)
+                }
+            )*
+
+            /// Returns whether the handle is a secret of TLS 1.3 that the provider may use.
+            fn is_secret_of_tls13(&self, handle: usize, provider: &OpenProvider) -> bool {
+                [$(self.$name(handle, provider).is_ok()),*].contains(&true)
+            }
+        }
+    };
+}
+
+secrets_of_tls13! {
+    early_secret: EarlySecret, EarlySecret;
+    handshake_secret: HandshakeSecret, HandshakeSecret;
+    tls13_master_secret: Tls13MasterSecret, tls13::MasterSecret;
+    traffic_secret: TrafficSecret, TrafficSecret;
+    exporter_secret: ExporterSecret, ExporterSecret;
+    resumption_secret: ResumptionSecret, ResumptionSecret;
+    binder_key: BinderKey, BinderKey;
 }
 
 /// The live handles of a process.
@@ -316,6 +369,7 @@ impl Handles {
         belongs(key.security_parameters().backend(), provider).map(|()| key)
     }
 
+    /// A pre-shared key that was agreed outside TLS.
     pub(crate) fn pre_shared_key(
         &self,
         handle: usize,
@@ -323,6 +377,16 @@ impl Handles {
     ) -> Result<Arc<PreSharedKey>, Error> {
         let key = object!(self, handle, PreSharedKey);
         belongs(&key.backend, provider).map(|()| key)
+    }
+
+    /// A pre-shared key that was derived from an earlier connection of TLS 1.3.
+    pub(crate) fn resumption_pre_shared_key(
+        &self,
+        handle: usize,
+        provider: &OpenProvider,
+    ) -> Result<Arc<tls13::PreSharedKey>, Error> {
+        let key = object!(self, handle, ResumptionPreSharedKey);
+        belongs(key.backend(), provider).map(|()| key)
     }
 
     /// The public half of a private key, of an imported public key or of a key in key storage.
@@ -343,6 +407,9 @@ impl Handles {
 
     /// A key of any kind that the provider may use: of its own, or from key storage.
     pub(crate) fn any_key(&self, handle: usize, provider: &OpenProvider) -> Result<(), Error> {
+        if self.is_secret_of_tls13(handle, provider) {
+            return Ok(());
+        }
         self.private_key(handle, provider)
             .map(|_| ())
             .or_else(|_| self.master_key(handle, provider).map(|_| ()))
@@ -350,6 +417,7 @@ impl Handles {
             .or_else(|_| self.ephemeral_key(handle, provider).map(|_| ()))
             .or_else(|_| self.premaster_key(handle, provider).map(|_| ()))
             .or_else(|_| self.pre_shared_key(handle, provider).map(|_| ()))
+            .or_else(|_| self.resumption_pre_shared_key(handle, provider).map(|_| ()))
             .or_else(|_| self.public_half(handle, provider).map(|_| ()))
     }
 

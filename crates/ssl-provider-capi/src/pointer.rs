@@ -68,6 +68,11 @@ impl<T: Copy> Out<T> {
         non_null(self.0, name_is_null).map(OutSlot)
     }
 
+    /// Returns the slot to write to, or `None` for NULL, where a caller does not want the value.
+    pub(crate) fn optional(self) -> Option<OutSlot<T>> {
+        NonNull::new(self.0).map(OutSlot)
+    }
+
     /// Whether both pointers name the same place.
     pub(crate) fn is_same(self, other: Self) -> bool {
         std::ptr::eq(self.0, other.0)
@@ -146,6 +151,27 @@ impl Bytes {
         // not overlap the caller's.
         unsafe { pointer.as_ptr().copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
         Ok(())
+    }
+
+    /// As [`copy`](Self::copy); returns `None` for a NULL pointer with a length of 0.
+    ///
+    /// # Safety
+    ///
+    /// As for [`copy`](Self::copy).
+    ///
+    /// # Errors
+    ///
+    /// As for [`copy`](Self::copy), for a NULL pointer with another length.
+    pub(crate) unsafe fn copy_optional(
+        self,
+        len: u32,
+        name_is_null: &'static str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        if self.is_null() && len == 0 {
+            return Ok(None);
+        }
+        // SAFETY: the caller of this function promises what that one asks for.
+        unsafe { self.copy(len, name_is_null) }.map(Some)
     }
 
     /// Copies `len` bytes; a length of 0 touches no memory.
@@ -248,6 +274,20 @@ impl OutBytes {
         // of ours, so it does not overlap the caller's.
         unsafe { pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
+    }
+
+    /// Writes `bytes` behind the first `offset` ones.
+    ///
+    /// # Safety
+    ///
+    /// The pointer must not be NULL, and `offset` and the length of `bytes` together must be no
+    /// more than the number of bytes that are valid for writing.
+    pub(crate) unsafe fn write_at(self, offset: usize, bytes: &[u8]) {
+        // SAFETY: the caller promises that so many bytes are writable, so this is among them or
+        // right behind the last.
+        let place = unsafe { self.0.add(offset) };
+        // SAFETY: as above; `bytes` is memory of ours, so it does not overlap the caller's.
+        unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 }
 
@@ -375,6 +415,16 @@ impl BufferList {
             Some(descriptor) => Ok(!Self::entries(descriptor)?.1.is_empty()),
             None => Ok(false),
         }
+    }
+
+    /// Checks a list of a function that takes none, or whose entries are all of types that it does
+    /// not know: NULL, or one that is well-formed. The memory of the entries is not touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] as for [`parse`](Self::parse).
+    pub(crate) fn check_ignored(self) -> Result<(), Error> {
+        if self.is_null() { Ok(()) } else { self.parse_only(&[]).map(|_| ()) }
     }
 
     /// Copies and parses the list.

@@ -72,7 +72,7 @@ export! {
     /// Returns `STATUS_INVALID_HANDLE` for a value that is not a live handle, such as one freed
     /// before, with any flags.
     fn SslFreeObject is FreeObjectFn(object: ObjectHandle, flags: u32) {
-        const OTHERS: [HandleKind; 8] = [
+        const OTHERS: [HandleKind; 16] = [
             HandleKind::PrivateKey,
             HandleKind::MasterKey,
             HandleKind::SessionKey,
@@ -81,6 +81,14 @@ export! {
             HandleKind::EphemeralKey,
             HandleKind::PremasterKey,
             HandleKind::PreSharedKey,
+            HandleKind::ResumptionPreSharedKey,
+            HandleKind::EarlySecret,
+            HandleKind::HandshakeSecret,
+            HandleKind::Tls13MasterSecret,
+            HandleKind::TrafficSecret,
+            HandleKind::ExporterSecret,
+            HandleKind::ResumptionSecret,
+            HandleKind::BinderKey,
         ];
         let handles = &process().handles;
         let invalid = Failure::Status(STATUS_INVALID_HANDLE, "hObject is not a live handle");

@@ -1,9 +1,8 @@
 //! Records: encrypted and decrypted with session keys, in memory that belongs to the key.
 //! The caller's input is read once, before the operation; its output is written once, on success.
 
+use ssl_provider::{Error, ProtocolVersion, RecordKey};
 use zeroize::Zeroize;
-
-use ssl_provider::Error;
 
 use crate::abi::{CT_APPLICATIONDATA, CT_CHANGE_CIPHER_SPEC, KeyHandle, ProviderHandle};
 use crate::boundary::export;
@@ -20,6 +19,10 @@ export! {
     /// that no nonce is used twice. With any suite, a key for decryption returns it too: the read
     /// key of `SslGenerateSessionKeys`, and a key that [`SslDecryptPacket`] was called with,
     /// successfully or not.
+    ///
+    /// In TLS 1.3, `dwContentType` is encrypted behind the content, and the header says 23. Type 20
+    /// is never encrypted, and only content of type 23 may be empty: others return
+    /// `NTE_INVALID_PARAMETER`. Records are not padded.
     ///
     /// Input and output may overlap in any way: a caller may encrypt in place at `dwHeaderLen`
     /// bytes (`SslLookupCipherLengths`) into `pbOutput`, or at 5 + `dwHeaderLen`. Whether
@@ -73,8 +76,14 @@ export! {
     /// count and buffers overlap as for [`SslEncryptPacket`], but a number may repeat: protection
     /// against replay is the caller's.
     ///
+    /// In TLS 1.3, where the content type is encrypted and there is no parameter for it, it is
+    /// written right behind the content, at `pbOutput` + `*pcbResult`, if `pbOutput` has room for
+    /// one byte more. `*pcbResult` does not count it, except where the size is asked for, or is too
+    /// small. How Windows returns the type is not public. Padding is removed.
+    ///
     /// Returns `NTE_DECRYPTION_FAILURE` for every record that fails authentication, for whatever
-    /// reason, and writes nothing.
+    /// reason, and for one that is too long or, in TLS 1.3, holds no content type, and writes
+    /// nothing.
     fn SslDecryptPacket is DecryptPacketFn(
         provider: ProviderHandle,
         key: KeyHandle,
@@ -94,7 +103,9 @@ export! {
         let mut records = key.records()?;
         let record_len = usize_of(input_len);
         let max_payload_len = records.key().max_payload_len(record_len);
-        if place.answer_size_query(max_payload_len)? {
+        // Of the content type.
+        let type_len = usize::from(has_inner_type(records.key()));
+        if place.answer_size_query_with(max_payload_len, type_len)? {
             return Ok(());
         }
         let (key, work) = records.parts()?;
@@ -102,10 +113,11 @@ export! {
         let record = work.get_mut(..record_len).ok_or(Error::BadRecord)?;
         // SAFETY: the caller of the export promises that pbInput is readable for cbInput bytes.
         unsafe { input.copy_to(record, "pbInput is NULL") }?;
-        let payload = key.decrypt_in_place(sequence_number, record)?;
-        let payload = room(record, payload.start, payload.len())?;
+        let opened = key.open_in_place(sequence_number, record)?;
+        let payload = room(record, opened.payload.start, opened.payload.len())?;
+        let content_type = &[opened.content_type][..type_len];
         // SAFETY: the caller of the export promises that pbOutput has room for cbOutput bytes.
-        let written = unsafe { place.write(payload) };
+        let written = unsafe { place.write_with(payload, content_type) };
         // The key may be idle for hours after this.
         payload.zeroize();
         written
@@ -114,6 +126,11 @@ export! {
 
 /// The content types that the interface knows.
 const CONTENT_TYPES: std::ops::RangeInclusive<u32> = CT_CHANGE_CIPHER_SPEC..=CT_APPLICATIONDATA;
+
+/// Returns whether the content type of a record is encrypted.
+fn has_inner_type(key: &RecordKey) -> bool {
+    key.security_parameters().version() == ProtocolVersion::TLS1_3
+}
 
 /// Returns `len` bytes of `work` after `offset`.
 fn room(work: &mut [u8], offset: usize, len: usize) -> Result<&mut [u8], Error> {

@@ -493,12 +493,14 @@ fn sign(provider: usize, key: usize) -> Result<u32, i32> {
     if status == 0 { Ok(len) } else { Err(status) }
 }
 
+/// The curves that are listed, without the hybrid groups of TLS 1.3.
 fn curves(provider: usize) -> Vec<u32> {
     let (mut count, mut curves): (u32, *mut NCRYPT_SSL_ECC_CURVE) = (0, null_mut());
     assert_eq!(call!(SslEnumEccCurves(provider, &raw mut count, &raw mut curves, 0)), 0);
     let types = (0..count as usize)
         // SAFETY: the call succeeded, so there are so many, not freed yet.
         .map(|index| unsafe { curves.wrapping_add(index).read_unaligned() }.dwCurveType)
+        .filter(|curve| *curve < 256)
         .collect();
     assert_eq!(call!(SslFreeBuffer(curves.cast())), 0);
     types

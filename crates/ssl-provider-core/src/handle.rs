@@ -49,8 +49,24 @@ pub enum HandleKind {
     EphemeralKey = 9,
     /// A premaster secret of a client.
     PremasterKey = 10,
-    /// A pre-shared key.
+    /// A pre-shared key that was agreed outside TLS.
     PreSharedKey = 11,
+    /// A pre-shared key of TLS 1.3 that was derived from an earlier connection.
+    ResumptionPreSharedKey = 12,
+    /// An Early Secret of TLS 1.3.
+    EarlySecret = 13,
+    /// A Handshake Secret of TLS 1.3.
+    HandshakeSecret = 14,
+    /// A Master Secret of TLS 1.3, which is no [`MasterKey`](Self::MasterKey).
+    Tls13MasterSecret = 15,
+    /// A traffic secret of TLS 1.3.
+    TrafficSecret = 16,
+    /// An exporter secret of TLS 1.3.
+    ExporterSecret = 17,
+    /// A resumption secret of TLS 1.3.
+    ResumptionSecret = 18,
+    /// The key of a binder of TLS 1.3.
+    BinderKey = 19,
 }
 
 const INDEX_BITS: u32 = 20;

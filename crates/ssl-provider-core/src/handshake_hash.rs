@@ -78,8 +78,8 @@ impl HandshakeHash {
     }
 
     /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32
-    /// or 48 in TLS 1.2 and 1.3. Fed up to and including ClientKeyExchange, it is the session hash of RFC
-    /// 7627.
+    /// or 48 in TLS 1.2 and 1.3. Fed up to and including ClientKeyExchange, it is the session hash
+    /// of RFC 7627.
     ///
     /// # Errors
     ///

@@ -2,7 +2,9 @@
 //! Sources: Microsoft's pages on `BCRYPT_ECCKEY_BLOB`, `BCRYPT_DH_KEY_BLOB` and
 //! `BCRYPT_DH_PARAMETER_HEADER`; `SSL_ECCKEY_BLOB` of `Sslprovider.h`.
 
-use ssl_provider_core::{Curve, DhParameters, Error, Group, NamedCurve, PeerPublicKey};
+use ssl_provider_core::{
+    Curve, DhParameters, Error, Group, HybridGroup, NamedCurve, PeerPublicKey,
+};
 
 use crate::blob::{self, Blob};
 use crate::ec_key::{INCONSISTENT, is_on_curve};
@@ -22,6 +24,8 @@ pub enum ShareFormat {
     SslEcc,
     /// `BCRYPT_DH_PUBLIC_BLOB`.
     Dh,
+    /// The bare share of a hybrid group, as TLS 1.3 carries it.
+    Hybrid,
 }
 
 impl KeyShare {
@@ -98,6 +102,20 @@ impl KeyShare {
         }
     }
 
+    /// Takes the bare share of a hybrid group, of a client or of a server, as the extension
+    /// key_share of TLS 1.3 carries it. Its length tells the group.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Key`] for a share of no group, and for a point that is not uncompressed.
+    pub fn from_hybrid(bytes: &[u8]) -> Result<Self, KeyError> {
+        let is_long_enough = |group: &HybridGroup| {
+            [group.client_share_len(), group.server_share_len()].contains(&bytes.len())
+        };
+        let group = HybridGroup::ALL.into_iter().find(is_long_enough).ok_or(NOT_HYBRID)?;
+        Self::read(&group.into(), bytes)
+    }
+
     /// A key from a blob: what is not of its group is a bad key.
     fn read(group: &Group, key: &[u8]) -> Result<Self, KeyError> {
         Self::new(group, key).map_err(|_| INCONSISTENT)
@@ -116,10 +134,12 @@ impl KeyShare {
         &self.0
     }
 
-    /// Returns the format for keys of its kind that has a magic. `Ecc` does not hold every curve.
+    /// Returns the format for keys of its kind that has a magic, or is the only one. `Ecc` does not
+    /// hold every curve.
     pub fn format(&self) -> ShareFormat {
         match self.0.group() {
             Group::FiniteField(_) => ShareFormat::Dh,
+            Group::Hybrid(_) => ShareFormat::Hybrid,
             _ => ShareFormat::Ecc,
         }
     }
@@ -149,6 +169,7 @@ impl KeyShare {
                 let generator = padded(group.generator(), prime.len());
                 Some(blob::write(*b"DHPB", &[prime.len()], &[prime, &generator, key]))
             }
+            (Group::Hybrid(_), ShareFormat::Hybrid) => Some(key.to_vec()),
             _ => None,
         }
     }
@@ -212,6 +233,10 @@ fn padded(number: &[u8], len: usize) -> Vec<u8> {
     [&vec![0; len.saturating_sub(number.len())], number].concat()
 }
 
+const NOT_HYBRID: KeyError = KeyError::Key(Error::InvalidParameter(
+    "share of a hybrid group: expected 1120, 1153, 1216, 1249 or 1665 bytes",
+));
+
 /// `SSL_ECCKEY_BLOB`: dwCurveType, cbKey.
 const SSL_HEADER_LEN: usize = 8;
 
@@ -242,20 +267,28 @@ mod tests {
         });
         let group = DhParameters::named(FfdheGroup::Ffdhe2048);
         let number = KeyShare::new(&group.into(), &[0, 0, 3]).unwrap();
-        curves.chain([(number, vec![ShareFormat::Dh])]).collect()
+        let hybrids = HybridGroup::ALL.into_iter().flat_map(|group| {
+            [group.client_share_len(), group.server_share_len()].map(|len| {
+                let share = KeyShare::new(&group.into(), &vec![4; len]).unwrap();
+                (share, vec![ShareFormat::Hybrid])
+            })
+        });
+        curves.chain([(number, vec![ShareFormat::Dh])]).chain(hybrids).collect()
     }
 
     fn read(format: ShareFormat, blob: &[u8]) -> Result<KeyShare, KeyError> {
         match format {
             ShareFormat::SslEcc => KeyShare::from_ssl_blob(blob),
             ShareFormat::Ecc | ShareFormat::Dh => KeyShare::from_blob(blob),
+            ShareFormat::Hybrid => KeyShare::from_hybrid(blob),
         }
     }
 
     #[test]
     fn a_key_that_is_written_is_read_again_from_each_format_of_its_group() {
         for (share, formats) in shares() {
-            for format in [ShareFormat::SslEcc, ShareFormat::Ecc, ShareFormat::Dh] {
+            let all = [ShareFormat::SslEcc, ShareFormat::Ecc, ShareFormat::Dh, ShareFormat::Hybrid];
+            for format in all {
                 let Some(blob) = share.to_blob(format) else {
                     assert!(!formats.contains(&format), "{share:?} {format:?}");
                     continue;
@@ -284,7 +317,7 @@ mod tests {
     #[test]
     fn every_truncation_and_every_extension_is_refused() {
         for (share, formats) in shares() {
-            for format in formats {
+            for format in formats.into_iter().filter(|format| *format != ShareFormat::Hybrid) {
                 let blob = share.to_blob(format).unwrap();
                 for len in 0..blob.len() {
                     assert!(read(format, &blob[..len]).is_err(), "{share:?}: {len}");
@@ -293,6 +326,27 @@ mod tests {
                 let lengths = KeyError::Length { expected: blob.len(), got: longer.len() };
                 assert_eq!(read(format, &longer), Err(lengths));
             }
+        }
+    }
+
+    /// A truncated share may be as long as one of another group, and is then that.
+    #[test]
+    fn a_hybrid_share_is_of_the_group_of_its_length_and_has_an_uncompressed_point() {
+        for len in 0..2000 {
+            let group = KeyShare::from_hybrid(&vec![4; len]).map(|share| {
+                let Group::Hybrid(group) = share.as_peer().group() else { panic!("{share:?}") };
+                *group
+            });
+            let expected = match len {
+                1120 | 1216 => Ok(HybridGroup::X25519MlKem768),
+                1153 | 1249 => Ok(HybridGroup::Secp256r1MlKem768),
+                1665 => Ok(HybridGroup::Secp384r1MlKem1024),
+                _ => Err(NOT_HYBRID),
+            };
+            assert_eq!(group, expected, "{len}");
+        }
+        for len in [1153, 1249, 1665] {
+            assert_eq!(KeyShare::from_hybrid(&vec![2; len]), Err(INCONSISTENT), "{len}");
         }
     }
 

@@ -96,6 +96,9 @@ const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 pub(super) struct Peers<'a> {
     pub(super) server: &'a Path,
     pub(super) client: &'a Path,
+    /// Those of TLS 1.3.
+    pub(super) tls13_server: &'a Path,
+    pub(super) tls13_client: &'a Path,
     /// A folder with the keys of [`IDENTITIES`].
     pub(super) keys: &'a Path,
     /// A program that they run under, with its arguments, or nothing.
@@ -126,7 +129,12 @@ impl Peers<'_> {
         }
         ensure!(!clients.is_empty(), "no TLS stack is installed to shake hands with");
         self.serve(&clients)?;
-        if clients.contains(&"openssl") { self.visit() } else { Ok(()) }
+        self.serve_tls13(&clients)?;
+        if clients.contains(&"openssl") {
+            self.visit()?;
+            self.visit_tls13()?;
+        }
+        Ok(())
     }
 
     /// The conversations, and who holds them.
@@ -147,16 +155,8 @@ impl Peers<'_> {
     fn serve(&self, clients: &[&str]) -> Result<()> {
         let pairs = self.pairs();
         let count = pairs.len() * (clients.len() + 2) + GROUPS.len();
-        let mut command = self.command(self.server);
-        command.arg(count.to_string());
-        println!("$ {} {} {count}", self.wrapper.join(" "), self.server.display());
-        let mut running = Killed::start(&mut command)?;
-        let output = running.child.stdout.take().context("the output of the server")?;
-        let mut port = String::new();
-        BufReader::new(output)
-            .read_line(&mut port)
-            .context("cannot read the port of the server")?;
-        let port = port.trim();
+        let (mut running, port) = self.start(self.server, &[&count.to_string()])?;
+        let port = port.as_str();
         for (conversation, (name, key)) in pairs {
             for client in clients {
                 let files = key.map(|key| self.files(key));
@@ -184,16 +184,29 @@ impl Peers<'_> {
         Ok(())
     }
 
-    /// The client in C and the server of OpenSSL.
-    fn visit(&self) -> Result<()> {
+    /// Starts a server in C, and returns it with its port.
+    pub(super) fn start(&self, server: &Path, arguments: &[&str]) -> Result<(Killed, String)> {
+        let mut command = self.command(server);
+        command.args(arguments);
+        println!("$ {} {} {}", self.wrapper.join(" "), server.display(), arguments.join(" "));
+        let mut running = Killed::start(&mut command)?;
+        let output = running.child.stdout.take().context("the output of the server")?;
+        let mut port = String::new();
+        BufReader::new(output)
+            .read_line(&mut port)
+            .context("cannot read the port of the server")?;
+        Ok((running, port.trim().to_owned()))
+    }
+
+    /// Starts the server of OpenSSL, with both certificates, and returns it with its port.
+    pub(super) fn start_openssl(&self, options: &[&str]) -> Result<(Killed, String)> {
         let [certificate, key] = self.files("client-2048");
         let [curve_certificate, curve_key] = self.files("ec-p256");
         let mut command = Command::new("openssl");
-        command.args(["s_server", "-accept", "127.0.0.1:0", "-www", "-verify", "1"]);
-        command.args(["-cipher", "ALL:@SECLEVEL=0"]).arg("-cert").arg(certificate);
-        command.arg("-key").arg(key).arg("-dcert").arg(curve_certificate);
-        command.arg("-dkey").arg(curve_key).stdin(Stdio::piped());
-        let mut running = Killed::start(&mut command)?;
+        command.args(["s_server", "-accept", "127.0.0.1:0", "-www"]).args(options);
+        command.arg("-cert").arg(certificate).arg("-key").arg(key);
+        command.arg("-dcert").arg(curve_certificate).arg("-dkey").arg(curve_key);
+        let mut running = Killed::start(command.stdin(Stdio::piped()))?;
         let output = running.child.stdout.take().context("the output of openssl s_server")?;
         let mut lines = BufReader::new(output).lines();
         let port = loop {
@@ -205,6 +218,13 @@ impl Peers<'_> {
         };
         // It goes on to print, and must not wait for a reader.
         std::thread::spawn(move || lines.for_each(drop));
+        Ok((running, port))
+    }
+
+    /// The client in C and the server of OpenSSL.
+    fn visit(&self) -> Result<()> {
+        let options = ["-verify", "1", "-cipher", "ALL:@SECLEVEL=0"];
+        let (_running, port) = self.start_openssl(&options)?;
         let pairs = self.pairs();
         let count = pairs.len();
         for (conversation, (name, _)) in pairs {
@@ -221,11 +241,11 @@ impl Peers<'_> {
     }
 
     /// The certificate and the key of a name.
-    fn files(&self, key: &str) -> [PathBuf; 2] {
+    pub(super) fn files(&self, key: &str) -> [PathBuf; 2] {
         [".cert.pem", ".pem"].map(|ending| self.keys.join(format!("{key}{ending}")))
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub(super) fn command(&self, program: &Path) -> Command {
         let words = [self.wrapper, &[program.display().to_string()]].concat();
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
@@ -295,7 +315,7 @@ fn read_page(command: &mut Command, client: &str, expected: &str) -> Result<()> 
 
 /// Runs a client, and returns what it printed, with its errors at the end. Clients of others fail
 /// where a server that they talk to closes first, so the page decides and not their status.
-fn run(command: &mut Command, client: &str) -> Result<String> {
+pub(super) fn run(command: &mut Command, client: &str) -> Result<String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {client}"))?;
     let mut input = child.stdin.take().context("the input of the client")?;

@@ -13,7 +13,7 @@ pub use self::constants::*;
 
 /// `NCRYPT_PROV_HANDLE`: an open provider.
 pub type ProviderHandle = usize;
-/// `NCRYPT_KEY_HANDLE`: a private key, a master key or a session key.
+/// `NCRYPT_KEY_HANDLE`: a key or a secret of any kind.
 pub type KeyHandle = usize;
 /// `NCRYPT_HASH_HANDLE`: a handshake hash.
 pub type HashHandle = usize;

@@ -37,7 +37,7 @@ static void forged_values(void)
     }
     took = now() - start;
     values = values_of_a_thread * THREADS;
-    printf("%lu forged values in %.1f s, %.0f a second; each refused as a handle of 11 kinds and "
+    printf("%lu forged values in %.1f s, %.0f a second; each refused as a handle of 19 kinds and "
            "as a buffer\n",
            (unsigned long)values, took, (double)values / took);
 }

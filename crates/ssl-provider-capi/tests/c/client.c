@@ -33,7 +33,9 @@ static void find_groups(NCRYPT_PROV_HANDLE provider)
     OK(SslEnumEccCurves(provider, &count, &curves, 0));
     CHECK(count > 0 && 2 * count <= sizeof(groups));
     for (each = 0; each < count; each++) {
-        if (only_group == 0 || curves[each].dwCurveType == only_group) {
+        /* Behind the curves stand hybrid groups, of TLS 1.3. */
+        int is_curve = curves[each].dwCurveType <= 255;
+        if (is_curve && (only_group == 0 || curves[each].dwCurveType == only_group)) {
             groups_len += put_number(groups + groups_len, curves[each].dwCurveType, 2);
         }
     }

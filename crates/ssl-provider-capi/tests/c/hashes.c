@@ -42,7 +42,8 @@ static void refusals(NCRYPT_PROV_HANDLE provider)
     NCRYPT_HASH_HANDLE hash = 77, copy = 77;
     unsigned char output[64];
     DWORD len = 0;
-    EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, &hash, 0x0304, 0x1301, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, &hash, 0x0304, 0x009c, 0));
+    EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, &hash, 0x0303, 0x1301, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, &hash, 0x0303, 0xffff, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, &hash, 0x0301, 0x009c, 0));
     EXPECT(NTE_INVALID_PARAMETER, SslCreateHandshakeHash(provider, NULL, 0x0303, 0x009c, 0));

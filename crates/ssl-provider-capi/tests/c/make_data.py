@@ -19,6 +19,10 @@ secret and the randoms of client and server, as
 
     python3 make_data.py session 0303… 7af2… 1f3d… 5b90…
 
+or, for the known answers of TLS 1.3, as
+
+    python3 make_data.py tls13 > tls13_data.h
+
 The certificates and the encrypted key differ from run to run, and so do the keys on curves with all
 that is made of them.
 """
@@ -132,6 +136,14 @@ def ghash(key, *parts):
     return number(state, 16)
 
 
+def gcm(key, nonce, additional_data, text):
+    """AES-GCM (NIST SP 800-38D section 7.1): ciphertext and tag."""
+    sealed = aes("ctr", key, nonce + number(2, 4), text)
+    mask = aes("ctr", key, nonce + number(1, 4), bytes(16))
+    tag = bytes(x ^ y for x, y in zip(mask, ghash(key, additional_data, sealed)))
+    return sealed + tag
+
+
 def record(version, key, mac_key, iv, explicit, content):
     """The first record of a direction, a handshake message."""
     start = number(0, 8) + b"\x16" + number(version, 2) + number(len(content), 2)
@@ -141,11 +153,7 @@ def record(version, key, mac_key, iv, explicit, content):
         text = content + tag + bytes([count - 1]) * count
         fragment = explicit + aes("cbc", key, explicit or iv, text)
     else:
-        first = iv + explicit + number(1, 4)
-        sealed = aes("ctr", key, iv + explicit + number(2, 4), content)
-        mask = aes("ctr", key, first, bytes(16))
-        tag = bytes(x ^ y for x, y in zip(mask, ghash(key, start, sealed)))
-        fragment = explicit + sealed + tag
+        fragment = explicit + gcm(key, iv + explicit, start, content)
     return b"\x16" + number(version, 2) + number(len(fragment), 2) + fragment
 
 
@@ -435,6 +443,132 @@ def key_agreement():
     peer_shares()
 
 
+def expand_label(name, secret, label, context, length):
+    """HKDF-Expand-Label (RFC 8446 section 7.1)."""
+    label = b"tls13 " + label
+    info = number(length, 2) + number(len(label), 1) + label + number(len(context), 1) + context
+    out, block, at = b"", b"", 1
+    while len(out) < length:
+        block = hmac.new(secret, block + info + number(at, 1), name).digest()
+        out, at = out + block, at + 1
+    return out[:length]
+
+
+def derive(name, secret, label, messages):
+    digest = hashlib.new(name, messages).digest()
+    return expand_label(name, secret, label, digest, len(digest))
+
+
+def finished(name, secret, messages):
+    digest = hashlib.new(name, messages).digest()
+    key = expand_label(name, secret, b"finished", b"", len(digest))
+    return hmac.new(key, digest, name).digest()
+
+
+def tls13_record(key, iv, sequence, content_type, content):
+    """A record of TLS 1.3 (RFC 8446 section 5.2)."""
+    header = b"\x17\3\3" + number(len(content) + 17, 2)
+    nonce = number(int.from_bytes(iv, "big") ^ sequence, 12)
+    return header + gcm(key, nonce, header, content + bytes([content_type]))
+
+
+# ClientHello, ServerHello, EncryptedExtensions, and the Finished of both, of made-up content.
+HELLO_C, HELLO_S = b"\1\0\0\4CH..", b"\2\0\0\4SH.."
+MIDDLE, FINISHED_S, FINISHED_C = b"\10\0\0\2\0\0", b"\24\0\0\4sfin", b"\24\0\0\4cfin"
+TLS13_PSK = bytes(range(0x20))
+TLS13_SUITES = [(0x1301, "sha256", 16), (0x1302, "sha384", 32)]
+
+
+def tls13_secrets(name, key_len, agreed):
+    """Every secret of TLS 1.3, from the pre-shared key and what was agreed, or zeros."""
+    size = hashlib.new(name).digest_size
+    hellos, until_server = HELLO_C + HELLO_S, HELLO_C + HELLO_S + MIDDLE + FINISHED_S
+    extract = lambda salt, key: hmac.new(salt, key, name).digest()
+    early = extract(bytes(size), TLS13_PSK)
+    handshake = extract(derive(name, early, b"derived", b""), agreed or bytes(size))
+    master = extract(derive(name, handshake, b"derived", b""), bytes(size))
+    server = derive(name, handshake, b"s hs traffic", hellos)
+    application = derive(name, master, b"s ap traffic", until_server)
+    resumption = derive(name, master, b"res master", until_server + FINISHED_C)
+    return {
+        "early secret": early,
+        "external binder key": derive(name, early, b"ext binder", b""),
+        "resumption binder key": derive(name, early, b"res binder", b""),
+        "client early secret": derive(name, early, b"c e traffic", HELLO_C),
+        "early exporter secret": derive(name, early, b"e exp master", HELLO_C),
+        "handshake secret": handshake,
+        "client handshake secret": derive(name, handshake, b"c hs traffic", hellos),
+        "server handshake secret": server,
+        "server write key": expand_label(name, server, b"key", b"", key_len),
+        "server write IV": expand_label(name, server, b"iv", b"", 12),
+        "master secret": master,
+        "client application secret": derive(name, master, b"c ap traffic", until_server),
+        "server application secret": application,
+        "updated secret": expand_label(name, application, b"traffic upd", b"", size),
+        "exporter secret": derive(name, master, b"exp master", until_server),
+        "resumption secret": resumption,
+        "ticket key": expand_label(name, resumption, b"resumption", b"\0\0\0\1", size),
+    }
+
+
+def tls13_answers(name, key_len, agreed):
+    """What a program gets to know of these secrets, and what it computes with them."""
+    secrets = tls13_secrets(name, key_len, agreed)
+    hellos, until_server = HELLO_C + HELLO_S, HELLO_C + HELLO_S + MIDDLE + FINISHED_S
+    size = len(secrets["early secret"])
+    retried = b"\xfe\0\0" + number(size, 1) + hashlib.new(name, HELLO_C).digest() + HELLO_S
+    key, iv = secrets["server write key"], secrets["server write IV"]
+    of_label = derive(name, secrets["exporter secret"], b"EXPORTER-x", b"")
+    contexts = [hashlib.new(name, context).digest() for context in (b"\1", b"")]
+    exported = [expand_label(name, of_label, b"exporter", each, 32) for each in contexts]
+    return {
+        "transcript": hashlib.new(name, hellos).digest(),
+        "transcript_after_retry": hashlib.new(name, retried).digest(),
+        "client_early": secrets["client early secret"],
+        "early_exporter": secrets["early exporter secret"],
+        "external_binder": finished(name, secrets["external binder key"], HELLO_C),
+        "resumption_binder": finished(name, secrets["resumption binder key"], HELLO_C),
+        "client_handshake": secrets["client handshake secret"],
+        "server_handshake": secrets["server handshake secret"],
+        "client_application": secrets["client application secret"],
+        "server_application": secrets["server application secret"],
+        "exporter": secrets["exporter secret"],
+        "server_finished": finished(name, secrets["server handshake secret"], hellos + MIDDLE),
+        "client_finished": finished(name, secrets["client handshake secret"], until_server),
+        "updated": secrets["updated secret"],
+        "exported": exported[0],
+        "exported_without": exported[1],
+        "record_hello": tls13_record(key, iv, 0, 22, b"hello"),
+        "record_empty": tls13_record(key, iv, 1, 23, b""),
+        "ticket_key": secrets["ticket key"],
+    }
+
+
+def tls13():
+    """The known answers of TLS 1.3 without a key agreement, which has no known secret here."""
+    print("/* Generated by make_data.py tls13: known answers of TLS 1.3 (psk_ke). */")
+    print("#ifndef TLS13_DATA_H\n#define TLS13_DATA_H\n")
+    array("tls13_psk", TLS13_PSK)
+    messages = {"client_hello": HELLO_C, "server_hello": HELLO_S, "middle": MIDDLE}
+    messages |= {"server_fin": FINISHED_S, "client_fin": FINISHED_C}
+    for title, message in messages.items():
+        array(title, message)
+    rows = []
+    for suite, name, key_len in TLS13_SUITES:
+        answers = tls13_answers(name, key_len, None)
+        for title, answer in answers.items():
+            array(f"{title}_{suite:04x}", answer)
+        names = ",\n     ".join(f"{title}_{suite:04x}" for title in answers)
+        rows.append(f"    {{0x{suite:04x}, {hashlib.new(name).digest_size},\n     {names}}}")
+    print("/* The exported ones have 32 bytes, the records 27 and 22, the others a hash. */")
+    print("struct tls13_answers {\n    unsigned suite, hash_len;")
+    for title in answers:
+        print(f"    const unsigned char *{title};")
+    print("};\n")
+    print("static const struct tls13_answers tls13_answers[] = {\n" + ",\n".join(rows) + "\n};\n")
+    print("#endif")
+
+
 def array(name, data):
     lines = [
         "    " + ", ".join(f"0x{byte:02x}" for byte in data[at : at + 16])
@@ -499,6 +633,9 @@ def secrets():
     found["pre-shared key"] = PSK
     found["PSK master secret"] = master_of("sha256", psk_premaster(), False)
     found["EC private key"] = ec_private_key()
+    for suite, name, key_len in TLS13_SUITES:
+        for which, secret in tls13_secrets(name, key_len, None).items():
+            found[f"TLS 1.3 {which} {suite:04x}"] = secret
     digits = {}
     for name, prime in (("p", p), ("q", q)):
         # Multi-buffer RSA has digits of 52 bits, each in several lanes.
@@ -601,6 +738,8 @@ elif sys.argv[1:2] == ["sent"]:
     sent(sys.argv[2:])
 elif sys.argv[1:2] == ["session"]:
     session(*map(bytes.fromhex, sys.argv[2:]))
+elif sys.argv[1:] == ["tls13"]:
+    tls13()
 elif sys.argv[1:] == ["agreement"]:
     key_agreement()
 else:

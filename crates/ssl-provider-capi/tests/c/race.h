@@ -47,7 +47,8 @@ static const struct operation {
     {"SslCreateHandshakeHash", 1, {ERROR_SUCCESS}},
     {"SslDuplicateTranscriptHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslHashHandshake", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
-    {"SslComputeSessionHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    /* The hash may be one of TLS 1.3, and so may the keys below. */
+    {"SslComputeSessionHash", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslImportMasterKey", 1, {ERROR_SUCCESS}},
     {"SslCreateEphemeralKey", 1, {ERROR_SUCCESS}},
     /* Another thread may have used the ephemeral key up in the meantime, and while the pool has
@@ -57,11 +58,13 @@ static const struct operation {
      {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_BAD_KEY_STATE, NTE_BAD_TYPE}},
     {"SslSignHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslGenerateSessionKeys", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
-    {"SslComputeFinishedHash", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslComputeFinishedHash",
+     4,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER, NTE_BAD_FLAGS}},
     /* Another thread may have used the key with a later number in the meantime. */
     {"SslEncryptPacket", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslDecryptPacket", 2, {NTE_DECRYPTION_FAILURE, NTE_INVALID_HANDLE}},
-    {"SslExportKeyingMaterial", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExportKeyingMaterial", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
     {"SslComputeEapKeyBlock", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
     {"SslExportKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_NOT_SUPPORTED}},
     {"SslImportKey", 1, {ERROR_SUCCESS}},
@@ -72,6 +75,24 @@ static const struct operation {
     {"SslDecrementProviderReferenceCount", 1, {ERROR_SUCCESS}},
     {"SslFreeObject", 2, {ERROR_SUCCESS, STATUS_INVALID_HANDLE}},
     {"NCryptFreeObject", 1, {NTE_INVALID_HANDLE}},
+    /* In TLS 1.3, of which the pool has secrets of each kind and hashes. */
+    {"SslExtractEarlyKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExtractHandshakeKey",
+     4,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_BAD_KEY_STATE, NTE_INVALID_PARAMETER}},
+    {"SslExtractMasterKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    /* The hash may be one of TLS 1.2. */
+    {"SslExpandTrafficKeys", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandWriteKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslExpandExporterMasterKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandResumptionMasterKey",
+     3,
+     {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandBinderKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslExpandPreSharedKey", 2, {ERROR_SUCCESS, NTE_INVALID_HANDLE}},
+    {"SslProviderUpdateTrafficKey", 3, {ERROR_SUCCESS, NTE_INVALID_HANDLE, NTE_INVALID_PARAMETER}},
+    {"SslCreateHandshakeHash", 1, {ERROR_SUCCESS}},
+    {"SslImportKey", 1, {ERROR_SUCCESS}},
 };
 
 /* How often each operation returned each of its statuses. */
@@ -79,6 +100,10 @@ typedef uint64_t answers[COUNT(operations)][STATUSES];
 
 static NCRYPT_PROV_HANDLE shared_provider;
 static NCRYPT_KEY_HANDLE shared_key, shared_stored_key, shared_share;
+/* Secrets of TLS 1.3 that nobody frees, since each call needs one of its own kind, and a hash. */
+static NCRYPT_KEY_HANDLE shared_psk, shared_early, shared_handshake, shared_master, shared_traffic,
+    shared_resumption;
+static NCRYPT_HASH_HANDLE shared_hash;
 static ULONG_PTR pool[64];
 static answers answered;
 static uint64_t calls_of_a_thread, frees, made, last_number;
@@ -88,6 +113,11 @@ static double started;
 static ULONG_PTR peek(uint64_t *state)
 {
     return __atomic_load_n(&pool[next(state) % COUNT(pool)], __ATOMIC_RELAXED);
+}
+
+static ULONG_PTR peek_or(ULONG_PTR handle, uint64_t *state)
+{
+    return next(state) % 2 == 0 ? peek(state) : handle;
 }
 
 /* Counts a free that succeeded. Several threads may try to free a handle; one of them does. */
@@ -227,6 +257,58 @@ static void *race(void *argument)
         case 22:
             status = NCryptFreeObject(peek(&state));
             break;
+        case 23:
+            status = SslExtractEarlyKey(shared_provider, peek_or(shared_psk, &state), &handle,
+                                        0x304, 0x1301, NULL, 0);
+            break;
+        case 24:
+            /* With a key agreement, and without. */
+            status = next(&state) % 2 == 0
+                         ? SslExtractHandshakeKey(shared_provider, peek(&state), shared_share,
+                                                  shared_early, &handle, NULL, 0)
+                         : SslExtractHandshakeKey(shared_provider, 0, 0,
+                                                  peek_or(shared_early, &state), &handle, NULL, 0);
+            break;
+        case 25:
+            status = SslExtractMasterKey(shared_provider, peek_or(shared_handshake, &state),
+                                         &handle, NULL, 0);
+            break;
+        case 26:
+            status = SslExpandTrafficKeys(shared_provider, peek_or(shared_handshake, &state),
+                                          peek_or(shared_hash, &state), &handle,
+                                          next(&state) % 2 == 0 ? &second : NULL, NULL, 0);
+            break;
+        case 27:
+            status = SslExpandWriteKey(shared_provider, peek_or(shared_traffic, &state), &handle,
+                                       NULL, 0);
+            break;
+        case 28:
+            status = SslExpandExporterMasterKey(shared_provider, peek_or(shared_master, &state),
+                                                peek_or(shared_hash, &state), &handle, NULL, 0);
+            break;
+        case 29:
+            status = SslExpandResumptionMasterKey(shared_provider, peek_or(shared_master, &state),
+                                                  peek_or(shared_hash, &state), &handle, NULL, 0);
+            break;
+        case 30:
+            status = SslExpandBinderKey(shared_provider, peek_or(shared_early, &state), &handle,
+                                        NULL, 1);
+            break;
+        case 31:
+            status = SslExpandPreSharedKey(shared_provider, peek_or(shared_resumption, &state),
+                                           in(transcript), 4, &handle, NULL, 0);
+            break;
+        case 32:
+            status = SslProviderUpdateTrafficKey(shared_provider, peek_or(shared_traffic, &state),
+                                                 &handle, 0);
+            break;
+        case 33:
+            status = SslCreateHandshakeHash(shared_provider, &handle, 0x304, 0x1301, 0);
+            break;
+        case 34:
+            status = SslImportKey(shared_provider, &handle, TLS_13_PRE_SHARED_KEY, in(transcript),
+                                  20, 0);
+            break;
         }
         count(mine, operation, status);
         if (value != NULL) {
@@ -255,6 +337,18 @@ static void *race(void *argument)
 
 static pthread_t threads[THREADS];
 
+static void make_secrets_of_tls13(void)
+{
+    NCRYPT_PROV_HANDLE p = shared_provider;
+    shared_hash = hash_of_transcript(p, 0x304, 0x1301);
+    OK(SslImportKey(p, &shared_psk, TLS_13_PRE_SHARED_KEY, in(transcript), 20, 0));
+    OK(SslExtractEarlyKey(p, shared_psk, &shared_early, 0x304, 0x1301, NULL, 0));
+    OK(SslExtractHandshakeKey(p, 0, 0, shared_early, &shared_handshake, NULL, 0));
+    OK(SslExtractMasterKey(p, shared_handshake, &shared_master, NULL, 0));
+    OK(SslExpandTrafficKeys(p, shared_master, shared_hash, NULL, &shared_traffic, NULL, 0));
+    OK(SslExpandResumptionMasterKey(p, shared_master, shared_hash, &shared_resumption, NULL, 0));
+}
+
 static void start_race(void)
 {
     size_t each;
@@ -264,6 +358,7 @@ static void start_race(void)
     shared_key = open_key(shared_provider);
     OK(SslImportKey(shared_provider, &shared_share, BCRYPT_ECCPUBLIC_BLOB,
                     in(curve_keys[0].ecdh_public.data), curve_keys[0].ecdh_public.len, 0));
+    make_secrets_of_tls13();
     racing = THREADS;
     started = now();
     for (each = 0; each < THREADS; each++) {
@@ -302,6 +397,13 @@ static void end_race(void)
     CHECK(made == frees);
     OK(SslFreeObject(shared_key, 0));
     OK(SslFreeObject(shared_share, 0));
+    OK(SslFreeObject(shared_psk, 0));
+    OK(SslFreeObject(shared_early, 0));
+    OK(SslFreeObject(shared_handshake, 0));
+    OK(SslFreeObject(shared_master, 0));
+    OK(SslFreeObject(shared_traffic, 0));
+    OK(SslFreeObject(shared_resumption, 0));
+    OK(SslFreeObject(shared_hash, 0));
     OK(SslFreeObject(shared_provider, 0));
     EXPECT(STATUS_INVALID_HANDLE, SslFreeObject(shared_provider, 0));
     OK(NCryptFreeObject(shared_stored_key));

@@ -17,6 +17,8 @@
 
 #include "test.h"
 
+#include "tls13_data.h"
+
 static int is_live, with_batches;
 
 /* Keys of key agreement: on a curve by its number in TLS, or in a finite field. */
@@ -39,7 +41,7 @@ static const struct group groups[] = {
 };
 
 /* Handles that are freed in the end; those of keys that agreed are not among them. */
-#define MOST_HANDLES 32
+#define MOST_HANDLES 64
 
 struct work {
     NCRYPT_PROV_HANDLE provider;
@@ -182,6 +184,55 @@ static void pre_shared(struct work *work)
     keep(work, master);
 }
 
+/* The key schedule of TLS 1.3 without a key agreement, whose secrets are known to make_data.py. */
+static void tls13(struct work *work, const struct tls13_answers *known)
+{
+    static const unsigned char nonce[] = {0, 0, 0, 1}, text[] = "a record that is not secret";
+    NCRYPT_PROV_HANDLE provider = work->provider;
+    NCRYPT_KEY_HANDLE psk = 0, early = 0, handshake = 0, master = 0, kept[12];
+    NCRYPT_HASH_HANDLE hash = 0;
+    unsigned char record[128], opened[128], data[48];
+    char label[] = "EXPORTER-x";
+    DWORD len = 0;
+    size_t each;
+    memset(kept, 0, sizeof(kept));
+    OK(SslImportKey(provider, &psk, TLS_13_PRE_SHARED_KEY, in(tls13_psk), sizeof(tls13_psk), 0));
+    OK(SslCreateHandshakeHash(provider, &hash, 0x304, known->suite, 0));
+    OK(SslHashHandshake(provider, hash, in(client_hello), sizeof(client_hello), 0));
+    OK(SslExtractEarlyKey(provider, psk, &early, 0x304, known->suite, NULL, 0));
+    OK(SslExpandBinderKey(provider, early, &kept[0], NULL, NCRYPT_SSL_EXTERNAL_PSK_FLAG));
+    OK(SslComputeFinishedHash(provider, kept[0], hash, data, known->hash_len, 1));
+    OK(SslExpandTrafficKeys(provider, early, hash, &kept[1], NULL, NULL, 0));
+    OK(SslExpandExporterMasterKey(provider, early, hash, &kept[2], NULL, 0));
+    OK(SslExtractHandshakeKey(provider, 0, 0, early, &handshake, NULL, 0));
+    OK(SslHashHandshake(provider, hash, in(server_hello), sizeof(server_hello), 0));
+    OK(SslExpandTrafficKeys(provider, handshake, hash, &kept[3], &kept[4], NULL, 0));
+    OK(SslExpandWriteKey(provider, kept[4], &kept[5], NULL, 0));
+    OK(SslExpandWriteKey(provider, kept[4], &kept[6], NULL, 0));
+    OK(SslEncryptPacket(provider, kept[5], in(text), (DWORD)sizeof(text), record, sizeof(record),
+                        &len, 0, 23, 0));
+    OK(SslDecryptPacket(provider, kept[6], record, len, opened, sizeof(opened), &len, 0, 0));
+    OK(SslHashHandshake(provider, hash, in(middle), sizeof(middle), 0));
+    OK(SslComputeFinishedHash(provider, kept[4], hash, data, known->hash_len, 2));
+    OK(SslHashHandshake(provider, hash, in(server_fin), sizeof(server_fin), 0));
+    OK(SslExtractMasterKey(provider, handshake, &master, NULL, 0));
+    OK(SslExpandTrafficKeys(provider, master, hash, NULL, &kept[7], NULL, 0));
+    OK(SslProviderUpdateTrafficKey(provider, kept[7], &kept[8], 0));
+    OK(SslExpandExporterMasterKey(provider, master, hash, &kept[9], NULL, 0));
+    OK(SslExportKeyingMaterial(provider, kept[9], label, NULL, 0, NULL, 0, data, 32, 0));
+    OK(SslHashHandshake(provider, hash, in(client_fin), sizeof(client_fin), 0));
+    OK(SslExpandResumptionMasterKey(provider, master, hash, &kept[10], NULL, 0));
+    OK(SslExpandPreSharedKey(provider, kept[10], in(nonce), 4, &kept[11], NULL, 0));
+    OK(SslFreeObject(hash, 0));
+    keep(work, psk);
+    keep(work, early);
+    keep(work, handshake);
+    keep(work, master);
+    for (each = 0; each < COUNT(kept); each++) {
+        keep(work, kept[each]);
+    }
+}
+
 /* Signs with the RSA key, with both paddings, and with a key on P-256. */
 static void sign(struct work *work)
 {
@@ -267,6 +318,9 @@ static void do_work(struct work *work)
     }
     premaster(work);
     pre_shared(work);
+    for (each = 0; each < COUNT(tls13_answers); each++) {
+        tls13(work, &tls13_answers[each]);
+    }
     sign(work);
     if (!is_live) {
         release(work);

@@ -80,7 +80,9 @@ static DWORD choose_group(const struct connection *c, struct cursor offered)
     OK(SslEnumEccCurves(c->provider, &count, &curves, 0));
     for (each = 0; each < count && group == 0; each++) {
         DWORD type = curves[each].dwCurveType;
-        if (offered.at == NULL ? type == TLS_ECC_P256_CURVE_KEY_TYPE : is_offered(offered, type)) {
+        /* Behind the curves stand hybrid groups, of TLS 1.3. */
+        if (type <= 255 && (offered.at == NULL ? type == TLS_ECC_P256_CURVE_KEY_TYPE
+                                               : is_offered(offered, type))) {
             group = type;
         }
     }

@@ -57,14 +57,71 @@ static void agree(NCRYPT_PROV_HANDLE provider, DWORD suite, DWORD type, LPCWSTR 
     OK(SslFreeObject(own, 0));
 }
 
+/* The key schedule of TLS 1.3, of which a server of a hybrid group answers the share of a client,
+ * and records. */
+static void agree_in_tls13(NCRYPT_PROV_HANDLE provider, DWORD type, LPCWSTR blob_type)
+{
+    static unsigned char share[1665 + 1024], record[20000], opened[20000], plain[16384];
+    NCRYPT_KEY_HANDLE client = 0, server = 0, peer = 0, early = 0, handshake = 0, master = 0;
+    NCRYPT_KEY_HANDLE traffic = 0, write = 0, read = 0, next = 0, resumption = 0, psk = 0;
+    NCRYPT_KEY_HANDLE exporter = 0, binder = 0;
+    NCRYPT_HASH_HANDLE hash = hash_of_transcript(provider, 0x304, TLS_AES_256_GCM_SHA384);
+    unsigned char finished[48];
+    char label[] = "label";
+    DWORD len = 0, is_hybrid = type > 260;
+    OK(SslCreateEphemeralKey(provider, &client, 0x304, 0x1302, type, 0, NULL, 0, 0));
+    OK(SslExportKey(provider, client, blob_type, share, sizeof(share), &len, 0));
+    OK(SslCreateEphemeralKey(provider, &server, 0x304, 0x1302, type, 0, is_hybrid ? share : NULL,
+                             is_hybrid ? len : 0, 0));
+    OK(SslExportKey(provider, server, blob_type, share, sizeof(share), &len, 0));
+    OK(SslImportKey(provider, &peer, blob_type, share, len, 0));
+    OK(SslExtractEarlyKey(provider, 0, &early, 0x304, 0x1302, NULL, 0));
+    OK(SslExtractHandshakeKey(provider, client, peer, early, &handshake, NULL, 0));
+    OK(SslExtractMasterKey(provider, handshake, &master, NULL, 0));
+    OK(SslExpandTrafficKeys(provider, master, hash, NULL, &traffic, NULL, 0));
+    OK(SslProviderUpdateTrafficKey(provider, traffic, &next, 0));
+    OK(SslComputeFinishedHash(provider, next, hash, finished, 48, NCRYPT_SSL_SERVER_FLAG));
+    OK(SslExpandWriteKey(provider, next, &write, NULL, 0));
+    OK(SslExpandWriteKey(provider, next, &read, NULL, 0));
+    OK(SslEncryptPacket(provider, write, plain, sizeof(plain), record, sizeof(record), &len, 0, 23,
+                        0));
+    OK(SslDecryptPacket(provider, read, record, len, opened, sizeof(opened), &len, 0, 0));
+    OK(SslExpandExporterMasterKey(provider, master, hash, &exporter, NULL, 0));
+    OK(SslExportKeyingMaterial(provider, exporter, label, NULL, 0, NULL, 0, record, 1000, 0));
+    OK(SslExpandResumptionMasterKey(provider, master, hash, &resumption, NULL, 0));
+    OK(SslExpandPreSharedKey(provider, resumption, NULL, 0, &psk, NULL, 0));
+    OK(SslFreeObject(early, 0));
+    OK(SslExtractEarlyKey(provider, psk, &early, 0x304, 0x1302, NULL, 0));
+    OK(SslExpandBinderKey(provider, early, &binder, NULL, NCRYPT_SSL_RESUMPTION_PSK_FLAG));
+    OK(SslComputeFinishedHash(provider, binder, hash, finished, 48, NCRYPT_SSL_CLIENT_FLAG));
+    {
+        const NCRYPT_HANDLE all[] = {client,  server, peer, early, handshake,  master,   traffic,
+                                     write,   read,   next, psk,   resumption, exporter, binder,
+                                     hash};
+        size_t each;
+        for (each = 0; each < COUNT(all); each++) {
+            OK(SslFreeObject(all[each], 0));
+        }
+    }
+}
+
 static void use_agreement(NCRYPT_PROV_HANDLE provider)
 {
     NCRYPT_SSL_ECC_CURVE *curves = NULL;
     DWORD count = 0, each;
     OK(SslEnumEccCurves(provider, &count, &curves, 0));
     for (each = 0; each < count; each++) {
-        agree(provider, 0xc02f, curves[each].dwCurveType, SSL_ECCPUBLIC_BLOB);
+        DWORD type = curves[each].dwCurveType;
+        if (type <= 255) {
+            agree(provider, 0xc02f, type, SSL_ECCPUBLIC_BLOB);
+        }
+        /* Those that are not brainpool's. */
+        if (type > 255 || (type >= 23 && type <= 25) || type == 29) {
+            agree_in_tls13(provider, type,
+                           type > 255 ? TLS_HYBRID_KEYEXCHANGE : SSL_ECCPUBLIC_BLOB);
+        }
     }
+    agree_in_tls13(provider, 256, BCRYPT_DH_PUBLIC_BLOB);
     OK(SslFreeBuffer(curves));
     agree(provider, 0x9e, 0, BCRYPT_DH_PUBLIC_BLOB);
 }

@@ -18,19 +18,26 @@ static void is_usable(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, DWORD 
     OK(SslFreeObject(master, 0));
 }
 
-/* Returns how many suites are listed; with a key, those for its kind of certificate. */
+/* Returns how many suites of versions before TLS 1.3 are listed; with a key, those for its kind of
+ * certificate. Those of TLS 1.3, which are for every kind, stand before all others. */
 static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key,
                      const char *certificate_kind)
 {
     PVOID state = NULL;
     NCRYPT_SSL_CIPHER_SUITE *suite = NULL;
     SECURITY_STATUS status;
-    int count = 0, seen = 0, rc4 = 0, ecdhe = 0, dhe = 0, is_rsa;
+    int count = 0, of_tls13 = 0, seen = 0, rc4 = 0, ecdhe = 0, dhe = 0, is_rsa;
     while ((status = SslEnumCipherSuites(provider, key, &suite, &state, 0)) == 0) {
         NCRYPT_SSL_CIPHER_SUITE info;
         OK(SslLookupCipherSuiteInfo(provider, suite->dwProtocol, suite->dwCipherSuite, 0, &info,
                                     0));
         CHECK(memcmp(&info, suite, sizeof(info)) == 0);
+        if (suite->dwProtocol == TLS1_3_PROTOCOL_VERSION) {
+            CHECK(count == 0 && suite->szExchange[0] == 0 && suite->szCertificate[0] == 0);
+            OK(SslFreeBuffer(suite));
+            of_tls13++;
+            continue;
+        }
         ecdhe += is_text(suite->szExchange, "ECDH");
         dhe += is_text(suite->szExchange, "DH");
         /* What a key is for: its certificate says it. */
@@ -51,7 +58,7 @@ static int enumerate(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key,
     CHECK(status == NTE_NO_MORE_ITEMS && suite == NULL && state != NULL);
     EXPECT(NTE_NO_MORE_ITEMS, SslEnumCipherSuites(provider, key, &suite, &state, 0));
     is_rsa = certificate_kind == NULL || strcmp(certificate_kind, "RSA") == 0;
-    CHECK(seen == is_rsa && ecdhe > 0 && (dhe > 0) == is_rsa);
+    CHECK(seen == is_rsa && ecdhe > 0 && (dhe > 0) == is_rsa && of_tls13 >= 2);
     OK(SslFreeBuffer(state));
     EXPECT(NTE_INVALID_PARAMETER, SslEnumCipherSuites(provider, key, &suite, &state, 0));
     return count;
@@ -93,7 +100,9 @@ static void enumeration(NCRYPT_PROV_HANDLE provider)
     OK(SslEnumCipherSuitesEx(provider, 0, &extended, &state, 0));
     CHECK(extended->dwVersion == NCRYPT_SSL_CIPHER_SUITE_EX_VERSION);
     CHECK(is_text(extended->szCipherMode, "ChainingModeGCM"));
-    CHECK(is_text(extended->szExchange, "ECDH") && is_text(extended->szCertificate, "ECDSA"));
+    CHECK(extended->dwProtocol == TLS1_3_PROTOCOL_VERSION);
+    CHECK(extended->dwCipherSuite == TLS_AES_256_GCM_SHA384 && extended->dwCipherLen == 256);
+    CHECK(extended->szExchange[0] == 0 && extended->szCertificate[0] == 0);
     CHECK(extended->dwHashLen == 0 && extended->szHash[0] == 0);
     OK(SslFreeBuffer(extended));
     /* A state belongs to the function that made it. */
@@ -150,6 +159,14 @@ static void lengths(NCRYPT_PROV_HANDLE provider)
     CHECK(lengths.dwHeaderLen == 13 && lengths.dwFixedTrailerLen == 16 && lengths.dwFlags == 0);
     OK(SslLookupCipherLengths(provider, 0x0303, 0xc02f, 29, &lengths, sizeof(lengths), 0));
     CHECK(lengths.dwHeaderLen == 13 && lengths.dwFixedTrailerLen == 16 && lengths.dwFlags == 0);
+    /* The tag, and the content type that is encrypted. */
+    OK(SslLookupCipherLengths(provider, 0x0304, 0x1301, 0, &lengths, sizeof(lengths), 0));
+    CHECK(lengths.dwHeaderLen == 5 && lengths.dwFixedTrailerLen == 17 && lengths.dwFlags == 0);
+    CHECK(lengths.dwMaxVariableTrailerLen == 0);
+    OK(SslLookupCipherLengths(provider, 0x0304, 0x1305, 0, &lengths, sizeof(lengths), 0));
+    CHECK(lengths.dwHeaderLen == 5 && lengths.dwFixedTrailerLen == 9);
+    EXPECT(NTE_INVALID_PARAMETER,
+           SslLookupCipherLengths(provider, 0x0303, 0x1301, 0, &lengths, sizeof(lengths), 0));
     EXPECT(NTE_INVALID_PARAMETER,
            SslLookupCipherLengths(provider, 0x0303, 0x9c, 0, &lengths, sizeof(lengths) - 1, 0));
     EXPECT(NTE_INVALID_PARAMETER,
@@ -165,6 +182,10 @@ static void prf_hash(NCRYPT_PROV_HANDLE provider)
     CHECK(is_text(name, "SHA256"));
     OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0303, 0x9d, 0, name, 0));
     CHECK(is_text(name, "SHA384"));
+    OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0304, 0x1302, 0, name, 0));
+    CHECK(is_text(name, "SHA384"));
+    OK(SslGetCipherSuitePRFHashAlgorithm(provider, 0x0304, 0x1303, 0, name, 0));
+    CHECK(is_text(name, "SHA256"));
     EXPECT(NTE_NOT_SUPPORTED,
            SslGetCipherSuitePRFHashAlgorithm(provider, 0x0301, 0x2f, 0, name, 0));
     EXPECT(NTE_INVALID_PARAMETER,

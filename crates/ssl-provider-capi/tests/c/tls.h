@@ -1,7 +1,7 @@
 /*
  * What both sides of TLS 1.0 to 1.2 share, for the programs client.c and server.c: records,
- * handshake messages, the keys of certificates, and signatures. Everything cryptographic is asked
- * of the interface.
+ * handshake messages, the keys of certificates, and signatures; tls13.h has what TLS 1.3 adds.
+ * Everything cryptographic is asked of the interface.
  */
 
 #ifndef TLS_H
@@ -41,7 +41,8 @@ enum {
     DECODE_ERROR = 50,
     DECRYPT_ERROR = 51,
     PROTOCOL_VERSION = 70,
-    INTERNAL_ERROR = 80
+    INTERNAL_ERROR = 80,
+    MISSING_EXTENSION = 109
 };
 
 #define MAX_RECORD (5 + 16384 + 2048)
@@ -87,6 +88,8 @@ struct connection {
     NCRYPT_SSL_CIPHER_SUITE suite;
     unsigned char client_random[32], server_random[32];
     int extended, renegotiation_info, point_formats, reads_encrypted, writes_encrypted;
+    /* In TLS 1.3, whether ChangeCipherSpec is skipped (RFC 8446 appendix D.4). */
+    int skips_change_cipher_spec;
     ULONGLONG read_sequence, write_sequence;
     /* Handshake bytes that came and were not asked for yet. */
     unsigned char waiting[MAX_MESSAGE];
@@ -192,6 +195,10 @@ static inline int read_record(struct connection *c, unsigned char *type, unsigne
     }
     TRY(read_all(c->socket, record + 5, len));
     *type = record[0];
+    if (*type == CT_CHANGE_CIPHER_SPEC && c->skips_change_cipher_spec) {
+        return len == 1 && record[5] == 1 ? read_record(c, type, content, content_len)
+                                          : UNEXPECTED_MESSAGE;
+    }
     if (!c->reads_encrypted) {
         memcpy(content, record + 5, len);
         *content_len = len;
@@ -203,7 +210,20 @@ static inline int read_record(struct connection *c, unsigned char *type, unsigne
     if (status == NTE_DECRYPTION_FAILURE) {
         return BAD_RECORD_MAC;
     }
+    if (c->protocol == TLS1_3_PROTOCOL_VERSION) {
+        /* It was encrypted behind the content, where the interface puts it. */
+        *type = content[opened];
+    }
     return status == ERROR_SUCCESS ? NONE : INTERNAL_ERROR;
+}
+
+/* The version in the header of a record that is not encrypted. */
+static inline DWORD record_version(const struct connection *c)
+{
+    if (c->protocol == 0) {
+        return TLS1_PROTOCOL_VERSION;
+    }
+    return c->protocol > TLS1_2_PROTOCOL_VERSION ? TLS1_2_PROTOCOL_VERSION : c->protocol;
 }
 
 static inline int write_record(struct connection *c, DWORD type, const unsigned char *content,
@@ -213,7 +233,7 @@ static inline int write_record(struct connection *c, DWORD type, const unsigned 
     DWORD sealed = 0;
     if (!c->writes_encrypted) {
         record[0] = (unsigned char)type;
-        put_number(record + 1, c->protocol == 0 ? TLS1_PROTOCOL_VERSION : c->protocol, 2);
+        put_number(record + 1, record_version(c), 2);
         put_number(record + 3, len, 2);
         memcpy(record + 5, content, len);
         return write_all(c->socket, record, len + 5);

@@ -173,6 +173,11 @@ impl RecordKey {
         Self { reads: true, ..self }
     }
 
+    /// Returns what the connection has agreed on.
+    pub fn security_parameters(&self) -> &SecurityParameters {
+        &self.parameters
+    }
+
     /// Returns the bytes of the header: 5, and 13 for DTLS.
     pub fn header_len(&self) -> usize {
         if self.parameters.version().is_dtls() { DTLS_HEADER_LEN } else { HEADER_LEN }

@@ -99,11 +99,22 @@ impl EarlySecret {
         key: EphemeralKey,
         peer: &PeerPublicKey,
     ) -> Result<HandshakeSecret, Error> {
-        key.check_peer_in_tls13(self.parameters().backend(), peer)?;
+        self.check_agreement(&key, peer)?;
         peer.group().with_stack_wiped(|| {
             let shared = key.agree(peer)?;
             self.secret.next(Some(&shared)).map(HandshakeSecret)
         })
+    }
+
+    /// Checks what [`handshake_secret`](Self::handshake_secret) checks before it uses the key up:
+    /// for a program that wants to keep the key when it has made a mistake.
+    ///
+    /// # Errors
+    ///
+    /// Those of `handshake_secret` but for the backend's, and [`Error::BadKeyShare`] only for a
+    /// share of a hybrid group whose length is that of the other side.
+    pub fn check_agreement(&self, key: &EphemeralKey, peer: &PeerPublicKey) -> Result<(), Error> {
+        key.check_peer_in_tls13(self.parameters().backend(), peer)
     }
 
     /// Computes the Handshake Secret from the pre-shared key alone, without forward secrecy

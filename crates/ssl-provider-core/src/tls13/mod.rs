@@ -64,6 +64,11 @@ impl Tls13Parameters {
         self.parameters.backend()
     }
 
+    /// Returns what the connection has agreed on, as record keys and handshake hashes take it.
+    pub fn security_parameters(&self) -> &SecurityParameters {
+        &self.parameters
+    }
+
     /// Returns the suite.
     pub fn suite(&self) -> &'static CipherSuiteInfo {
         self.parameters.suite()

@@ -66,6 +66,11 @@ impl Provider {
 }
 
 impl PreSharedKey {
+    /// Returns the backend that the key belongs to.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     /// Returns the hash of the suites that the key is for.
     pub fn hash(&self) -> HashAlgorithm {
         self.hash
