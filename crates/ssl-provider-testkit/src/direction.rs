@@ -39,7 +39,7 @@ impl Direction {
         Self {
             protocol,
             suite,
-            options: RecordOptions { encrypt_then_mac },
+            options: RecordOptions { encrypt_then_mac, ..RecordOptions::default() },
             mac_key: bytes(suite.mac.map_or(0, HashAlgorithm::output_len)),
             write_key: bytes(suite.cipher.key_len),
             write_iv: bytes(suite.cipher.fixed_iv_len(protocol)),

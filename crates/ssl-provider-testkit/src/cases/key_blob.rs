@@ -26,7 +26,8 @@ fn record_key(
     let ciphertext = key.encrypt(&key.pad(&exchange.premaster_secret(&mut rng), &mut rng));
     let master_key = exchange.import(&provider, &key.load(&provider), &ciphertext).unwrap();
     let keys = master_key.session_keys(&exchange.parameters()).unwrap();
-    match keys.record_key(Side::Server, RecordOptions { encrypt_then_mac }) {
+    let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
+    match keys.record_key(Side::Server, options) {
         Ok(key) => Some(key),
         // Which ciphers a backend lacks is for the cases on support.
         Err(Error::Unsupported(_) | Error::UnsupportedSuite { .. }) => None,

@@ -544,6 +544,7 @@ pub fn record_botan_vectors(backend: &Backend) {
                 suite,
                 options: RecordOptions {
                     encrypt_then_mac: value(&case, "EncryptThenMAC") == Some("true"),
+                    ..RecordOptions::default()
                 },
                 mac_key,
                 write_key,

@@ -50,7 +50,8 @@ impl Keys {
     pub fn record_key(&self, subject: &Subject) -> Result<RecordKey, Error> {
         let (version, suite) = (self.protocol.into(), self.suite.into());
         let connection = subject.provider().security_parameters(version, suite)?;
-        let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
+        let encrypt_then_mac = self.encrypt_then_mac;
+        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
         let (mac_key, write_key, write_iv) = (&self.mac_key, &self.write_key, &self.write_iv);
         RecordKey::new(&connection, options, WriteKeys { mac_key, write_key, write_iv })
     }
