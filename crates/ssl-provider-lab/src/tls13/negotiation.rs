@@ -13,7 +13,7 @@ use ssl_provider_wire::{
     Alert, ClientHello, ExtensionType, KeyShare, OfferedPsks, PskIdentity, PskMode,
 };
 
-use crate::alert::internal_error;
+use crate::alert::{internal_error, require};
 use crate::group::NamedGroup;
 use crate::negotiation::{application_protocol, offers, refused};
 use crate::refusal::{Cause, Refusal};
@@ -118,11 +118,8 @@ impl<'a> Offer<'a> {
         if psks.is_some() && modes.is_none() {
             return lacks("psk_key_exchange_modes");
         }
-        if let Some(data) = extensions.get(ExtensionType::EARLY_DATA) {
-            if !data.is_empty() {
-                return Err(Alert::DecodeError.into());
-            }
-        }
+        let early_data = extensions.get(ExtensionType::EARLY_DATA);
+        require(early_data.is_none_or(<[u8]>::is_empty), Alert::DecodeError)?;
         let takes = |mode: PskMode| modes.is_some_and(|modes| modes.contains(&mode.0));
         Ok(Self {
             groups,

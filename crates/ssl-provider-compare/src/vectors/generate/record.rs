@@ -83,7 +83,7 @@ fn direction(
     Direction {
         protocol,
         suite,
-        options: RecordOptions { encrypt_then_mac },
+        options: RecordOptions { encrypt_then_mac, ..RecordOptions::default() },
         mac_key: rng.bytes(suite.mac.map_or(0, HashAlgorithm::output_len)),
         write_key: rng.bytes(suite.cipher.key_len),
         write_iv: rng.bytes(suite.cipher.fixed_iv_len(protocol)),

@@ -255,7 +255,7 @@ fn a_version_that_somebody_has_removed_from_the_hello_is_seen() {
     hello[place] = 0x7a;
     server.receive(&hello);
     client.sent(hello.len());
-    client.receive(&server.output().to_vec());
+    client.receive(server.output());
     assert_eq!(client.ending(), Some(ClientEnding::Refused(Alert::IllegalParameter)));
     assert_eq!(client.fault(), Some(&ServerFault::Downgrade(ProtocolVersion::TLS1_2)));
 }

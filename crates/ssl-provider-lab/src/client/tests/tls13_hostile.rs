@@ -260,7 +260,7 @@ fn change_cipher_spec_is_passed_over_during_the_handshake_only() {
 
     let awaiting = || {
         let (mut client, mut server) = pair(&client(|_| {}), &settings, None);
-        server.receive(&client.output().to_vec());
+        server.receive(client.output());
         client.sent(client.output().len());
         (client, server)
     };
