@@ -158,7 +158,7 @@ impl Client {
         )?;
         let keys = master_key.session_keys(&parameters)?;
         let encrypt_then_mac = hello.extensions.has(ExtensionType::ENCRYPT_THEN_MAC);
-        let options = RecordOptions { encrypt_then_mac };
+        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
         let mut write = keys.record_key(Side::Client, options)?;
         let mut read = keys.record_key(Side::Server, options)?;
 

@@ -1,5 +1,6 @@
 //! The client's side of a connection, without sockets: bytes in, bytes out.
-//! Records, alerts and application data are here; the handshake is in `handshake.rs`.
+//! Records, alerts and application data are here; the handshake is in `handshake.rs`, that of TLS
+//! 1.3 in `tls13.rs`.
 //!
 //! Servers are taken to be hostile: whatever they choose must have been offered, fit the rest, and
 //! be as long as the policy asks; messages come in order; nothing is buffered without a limit. The
@@ -12,6 +13,7 @@ mod handshake;
 mod hello;
 mod session;
 mod settings;
+mod tls13;
 
 use std::fmt;
 use std::mem;
@@ -29,6 +31,7 @@ use crate::client::hello::Offer;
 use crate::exporter::{ExportFrom, Exporter, NOT_ESTABLISHED};
 use crate::group::NamedGroup;
 use crate::record_layer::{Content, RecordLayer};
+use crate::tls13::{Secrets, record_key};
 
 pub use crate::client::certificate::{
     CERTIFICATE_OF_ANOTHER_KEY, ClientIdentity, Distrust, VerifyServer,
@@ -63,6 +66,17 @@ pub struct ClientConnection {
     established: Option<ServerInfo>,
     exporter: Option<Exporter>,
     session: Option<Arc<ClientSession>>,
+    /// The secrets of an established connection of TLS 1.3.
+    secrets: Option<Box<Secrets>>,
+    tickets: Option<tls13::Tickets>,
+    early_data: EarlyDataStatus,
+    /// How many bytes of early data may still be sent.
+    early_data_left: usize,
+    early_exporter: Option<Exporter>,
+    /// Whether a ChangeCipherSpec of TLS 1.3 has been sent.
+    has_sent_ccs: bool,
+    /// Whether one came before ServerHello, which is for TLS 1.3 only.
+    has_ignored_ccs: bool,
     /// The session that was offered, until the server declines it.
     offered: Option<Arc<ClientSession>>,
     data: Vec<u8>,
@@ -81,7 +95,8 @@ pub struct ServerInfo {
     pub protocol: ProtocolVersion,
     /// The cipher suite.
     pub suite: &'static CipherSuiteInfo,
-    /// The key agreement of DHE and ECDHE; none for RSA, and where a session was resumed.
+    /// The key agreement of DHE, ECDHE and TLS 1.3; none for RSA, and up to TLS 1.2 where a session
+    /// was resumed.
     pub agreement: Option<Agreement>,
     /// Whether the master secret depends on the whole handshake (RFC 7627).
     pub extended_master_secret: bool,
@@ -95,6 +110,10 @@ pub struct ServerInfo {
     pub resumed: Option<Resumption>,
     /// Whether the server asked for a certificate, and whether one was sent.
     pub client_certificate: ClientCertificate,
+    /// Whether the external pre-shared key stood for certificates in TLS 1.3.
+    pub external_psk: bool,
+    /// What became of early data in TLS 1.3.
+    pub early_data: EarlyDataStatus,
     /// The certificates that the server sent, its own first; those of the session that was resumed.
     pub certificates: Arc<[Vec<u8>]>,
 }
@@ -111,6 +130,8 @@ impl fmt::Debug for ServerInfo {
             application_protocol,
             resumed,
             client_certificate,
+            external_psk,
+            early_data,
             certificates,
         } = self;
         f.debug_struct("ServerInfo")
@@ -123,6 +144,8 @@ impl fmt::Debug for ServerInfo {
             .field("application_protocol", application_protocol)
             .field("resumed", resumed)
             .field("client_certificate", client_certificate)
+            .field("external_psk", external_psk)
+            .field("early_data", early_data)
             .field("certificate_lens", &lens(certificates))
             .finish()
     }
@@ -136,8 +159,22 @@ pub struct Agreement {
     pub group: Option<NamedGroup>,
     /// Length of a coordinate or of the prime in bits.
     pub bits: usize,
-    /// How the server signed.
-    pub scheme: SignatureScheme,
+    /// How the server signed; `None` where a pre-shared key of TLS 1.3 stood for that.
+    pub scheme: Option<SignatureScheme>,
+}
+
+/// What became of early data (0-RTT) of TLS 1.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyDataStatus {
+    /// None were offered.
+    #[default]
+    NotOffered,
+    /// They were offered, and the server has not replied.
+    Offered,
+    /// The server has declined them: what was sent is lost, and has to be sent again.
+    Declined,
+    /// The server has accepted them.
+    Accepted,
 }
 
 /// What became of the client's certificate.
@@ -180,12 +217,37 @@ impl ClientConnection {
         session: Option<Arc<ClientSession>>,
     ) -> Result<Self, Error> {
         let mut connection = Self::silent(settings, server_name, session)?;
-        if let State::ServerHello(offer) = &connection.state {
-            let message = offer.message.clone();
-            let written = connection.records.write(ContentType::Handshake, &message);
-            written.map_err(|_| Error::Internal("a record in the clear cannot fail"))?;
+        let state = mem::replace(&mut connection.state, State::Closed);
+        if let State::ServerHello(offer) = &state {
+            connection
+                .send_hello(offer)
+                .map_err(|_| Error::Internal("a record in the clear cannot fail"))?;
         }
+        connection.state = state;
         Ok(connection)
+    }
+
+    /// Sends the ClientHello, behind which early data may follow.
+    fn send_hello(&mut self, offer: &Offer) -> Result<(), Refused> {
+        let settings = Arc::clone(&self.settings);
+        self.write(ContentType::Handshake, &offer.message)?;
+        let Some((traffic, exporter, max)) = offer.early_secret(&settings)? else { return Ok(()) };
+        if let Some(key_log) = &settings.key_log {
+            for (label, secret) in [
+                (traffic.key_log_label(), traffic.secret_for_key_log()),
+                (exporter.key_log_label(), exporter.secret_for_key_log()),
+            ] {
+                key_log
+                    .write_secret(label, &offer.random, secret)
+                    .map_err(|alert| Refused { alert, fault: ServerFault::KeyLog })?;
+            }
+        }
+        self.tls13_change_cipher_spec(offer)?;
+        self.records.write_with(record_key(&traffic)?, traffic.parameters().suite());
+        self.early_exporter = Some(Exporter::Secret(exporter));
+        self.early_data = EarlyDataStatus::Offered;
+        self.early_data_left = max;
+        Ok(())
     }
 
     /// Returns a connection that has not sent its ClientHello.
@@ -219,6 +281,13 @@ impl ClientConnection {
             established: None,
             exporter: None,
             session: None,
+            secrets: None,
+            tickets: None,
+            early_data: EarlyDataStatus::NotOffered,
+            early_data_left: 0,
+            early_exporter: None,
+            has_sent_ccs: false,
+            has_ignored_ccs: false,
             data: Vec::new(),
             ending: None,
             fault: None,
@@ -246,6 +315,8 @@ impl ClientConnection {
                         Content::Tls(content_type) => self.record(content_type, payload),
                         // A client never reads one.
                         Content::Ssl2Hello => refuse_record(Alert::UnexpectedMessage),
+                        // Nor early data.
+                        Content::Skipped => Ok(()),
                     }
                 }
                 Err(alert) => {
@@ -296,6 +367,60 @@ impl ClientConnection {
         self.exporter.as_ref().ok_or(NOT_ESTABLISHED)?.export(from, label, context, out)
     }
 
+    /// As [`export_keying_material`](Self::export_keying_material), from the early exporter secret
+    /// of TLS 1.3 (RFC 8446 section 7.5), for a protocol of early data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] where no early data were offered or the connection has ended,
+    /// and as there.
+    pub fn export_early_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let exporter = self.early_exporter.as_ref().ok_or(NOT_ESTABLISHED)?;
+        exporter.export(ExportFrom::ExtendedMasterSecret, label, context, out)
+    }
+
+    /// Returns what became of early data.
+    pub fn early_data(&self) -> EarlyDataStatus {
+        self.early_data
+    }
+
+    /// Sends early data (0-RTT), before the handshake is complete. Returns how many bytes go out,
+    /// at most as many as the ticket allows: none where none are offered or the server has declined
+    /// them.
+    ///
+    /// Whoever sees them can send them to the server again, and whoever gets the key of the ticket
+    /// can read them (RFC 8446 section 8). What the server declines is lost: look at
+    /// [`early_data`](Self::early_data) after the handshake.
+    pub fn send_early_data(&mut self, data: &[u8]) -> usize {
+        let is_early = matches!(self.state, State::ServerHello(_) | State::Tls13(_))
+            && matches!(self.early_data, EarlyDataStatus::Offered | EarlyDataStatus::Accepted);
+        let taken = data.get(..data.len().min(self.early_data_left)).filter(|_| is_early);
+        let taken = taken.unwrap_or_default();
+        if let Err(refused) = self.write(ContentType::ApplicationData, taken) {
+            self.fail(refused);
+            return 0;
+        }
+        self.early_data_left -= taken.len();
+        taken.len()
+    }
+
+    /// Replaces the keys of an established connection of TLS 1.3 (RFC 8446 section 4.6.3): those
+    /// that this side writes with, and with `both` those of the server too. Returns whether there
+    /// is such a connection.
+    pub fn update_keys(&mut self, both: bool) -> bool {
+        let is_open = self.ending.is_none() && !self.closed_by_client;
+        let Some(secrets) = self.secrets.as_mut().filter(|_| is_open) else { return false };
+        if let Err(alert) = secrets.update_write(&mut self.records, both) {
+            self.fail(Refused { alert, fault: ServerFault::Record(alert) });
+        }
+        self.ending.is_none()
+    }
+
     /// Returns the certificates that the server sent, its own first, also when they were refused;
     /// empty before that.
     pub fn certificates(&self) -> &[Vec<u8>] {
@@ -325,6 +450,9 @@ impl ClientConnection {
     pub fn send(&mut self, data: &[u8]) -> bool {
         if !matches!(self.state, State::Established) || self.closed_by_client {
             return false;
+        }
+        if self.secrets.is_some() && self.records.needs_key_update() {
+            self.update_keys(false);
         }
         if let Err(alert) = self.records.write(ContentType::ApplicationData, data) {
             self.fail(Refused { alert, fault: ServerFault::Record(alert) });
@@ -398,7 +526,17 @@ impl ClientConnection {
     }
 
     /// Alerts may be fragmented and coalesced, as handshake messages may.
+    /// In TLS 1.3 they may not (RFC 8446 section 5.1), and the level says nothing (section 6).
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        if self.records.protocol() == Some(ProtocolVersion::TLS1_3) {
+            return match *payload {
+                [_, CLOSE_NOTIFY] => self.alert(Alert::WARNING, CLOSE_NOTIFY),
+                // close_notify follows.
+                [_, USER_CANCELED] => self.idle(),
+                [_, description] => self.alert(Alert::FATAL, description),
+                _ => Err(Refused::malformed("alert", "expected two bytes")),
+            };
+        }
         for byte in payload {
             match self.alert_level.take() {
                 None => self.alert_level = Some(*byte),
@@ -490,6 +628,9 @@ impl ClientConnection {
         self.input = Vec::new();
         self.messages = Assembler::default();
         self.exporter = None;
+        self.early_exporter = None;
+        self.secrets = None;
+        self.tickets = None;
         self.ending = Some(ending);
     }
 }
@@ -508,6 +649,7 @@ fn is_host_name_or_address(name: &str) -> bool {
 }
 
 const CLOSE_NOTIFY: u8 = Alert::CloseNotify.code();
+const USER_CANCELED: u8 = Alert::UserCanceled.code();
 
 #[cfg(test)]
 pub(crate) mod tests;

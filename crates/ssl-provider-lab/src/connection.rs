@@ -1,5 +1,6 @@
 //! The server's side of a connection, without sockets: bytes in, bytes out.
-//! Records, alerts and application data are here; the handshake is in [`handshake`].
+//! Records, alerts and application data are here; the handshake is in [`handshake`], that of TLS
+//! 1.3 in [`tls13`].
 //!
 //! A connection that has received a ClientKeyExchange of RSA key exchange pauses, so that its owner
 //! can decrypt many premaster secrets at once. Whether it pauses depends on suite and type only.
@@ -9,11 +10,13 @@
 //! Every refusal before the client's Finished has its reason in what the client sent in the clear:
 //! order, lengths, lists. A ClientKeyExchange whose length field fits always continues the
 //! handshake, whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1):
-//! there is no padding oracle (Bleichenbacher, ROBOT). The first record that fails authentication
+//! there is no padding oracle (Bleichenbacher, ROBOT). In TLS 1.3 messages come encrypted too, from
+//! the one whose connection it is. The first record that fails authentication
 //! ends the connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
 
 mod ephemeral;
 mod handshake;
+mod tls13;
 
 use std::mem;
 use std::sync::Arc;
@@ -30,12 +33,13 @@ use crate::record_layer::{Content, RecordLayer};
 use crate::refusal::Cause;
 use crate::session::{Fingerprint, SessionId};
 use crate::settings::Settings;
+use crate::tls13::Secrets;
 
 /// How many renegotiations a client may begin on a connection; more are declined.
 const MAX_RENEGOTIATIONS: u32 = 16;
 
-/// How many records in a row may make no progress: empty ones, warnings, and declined
-/// renegotiations.
+/// How many records in a row may make no progress: empty ones, warnings, declined renegotiations,
+/// and changes of keys.
 const MAX_IDLE_RECORDS: u32 = 32;
 
 /// A connection of a client to the server.
@@ -53,6 +57,15 @@ pub struct Connection {
     closed_by_client: bool,
     established: Option<SessionInfo>,
     exporter: Option<Exporter>,
+    /// The secrets of an established connection of TLS 1.3.
+    secrets: Option<Box<Secrets>>,
+    early_exporter: Option<Exporter>,
+    /// Early data that were accepted and not taken.
+    early_data: Vec<u8>,
+    /// How many bytes of them were received.
+    early_data_len: usize,
+    /// How many more may be.
+    early_data_left: Option<usize>,
     /// Whether a handshake has agreed on encrypt-then-MAC.
     encrypt_then_mac: bool,
     verify_data: VerifyData,
@@ -84,7 +97,8 @@ pub struct SessionInfo {
     pub protocol: ProtocolVersion,
     /// The cipher suite.
     pub suite: &'static CipherSuiteInfo,
-    /// The group of the ephemeral keys; `None` for RSA key exchange and a resumed session.
+    /// The group of the ephemeral keys; `None` for RSA key exchange and, up to TLS 1.2, a resumed
+    /// session.
     pub group: Option<NamedGroup>,
     /// What the server signed its ephemeral key with; `None` as for the group.
     pub signature_scheme: Option<SignatureScheme>,
@@ -101,6 +115,12 @@ pub struct SessionInfo {
     /// SHA-256 of the client's certificate, if it sent one and its CertificateVerify was valid. The
     /// issuer is not checked.
     pub client_certificate: Option<Fingerprint>,
+    /// The name of the pre-shared key that stood for certificates in TLS 1.3.
+    pub external_psk: Option<Vec<u8>>,
+    /// How many bytes of early data were accepted in TLS 1.3; `None` where none were.
+    pub early_data: Option<usize>,
+    /// Whether the client had to send a second ClientHello in TLS 1.3.
+    pub retried: bool,
 }
 
 impl SessionInfo {
@@ -120,7 +140,15 @@ impl SessionInfo {
             ("application_protocol", self.application_protocol.clone().into()),
             ("client_certificate", self.client_certificate.as_ref().map(hex).into()),
         ];
-        facts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
+        let identity = self.external_psk.as_ref().map(|it| it.escape_ascii().to_string());
+        let of_tls13: [(&str, Value); 3] = [
+            ("external_psk", identity.into()),
+            ("early_data", self.early_data.into()),
+            ("retried", self.retried.into()),
+        ];
+        let is_tls13 = self.protocol == ProtocolVersion::TLS1_3;
+        let of_tls13 = of_tls13.into_iter().filter(|_| is_tls13);
+        facts.into_iter().chain(of_tls13).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -149,6 +177,11 @@ impl Connection {
             closed_by_client: false,
             established: None,
             exporter: None,
+            secrets: None,
+            early_exporter: None,
+            early_data: Vec::new(),
+            early_data_len: 0,
+            early_data_left: None,
             encrypt_then_mac: false,
             verify_data: VerifyData::default(),
             renegotiations: 0,
@@ -192,6 +225,7 @@ impl Connection {
                     match record.content {
                         Content::Tls(content_type) => self.record(content_type, payload),
                         Content::Ssl2Hello => self.ssl2_hello(payload),
+                        Content::Skipped => Ok(()),
                     }
                 }
                 Err(alert) => {
@@ -230,6 +264,12 @@ impl Connection {
             self.fail(alert);
         }
         self.receive_until_decryption(&[]);
+    }
+
+    /// What a hostile server writes with.
+    #[cfg(test)]
+    pub(crate) fn records(&mut self) -> &mut RecordLayer {
+        &mut self.records
     }
 
     fn is_paused(&self) -> bool {
@@ -276,6 +316,24 @@ impl Connection {
         self.exporter.as_ref().ok_or(NOT_ESTABLISHED)?.export(from, label, context, out)
     }
 
+    /// As [`export_keying_material`](Self::export_keying_material), from the early exporter secret
+    /// of TLS 1.3 (RFC 8446 section 7.5), for a protocol of early data: it depends on the
+    /// pre-shared key and the ClientHello alone, which somebody may have sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] where no early data were accepted or the connection has ended,
+    /// and as there.
+    pub fn export_early_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        let exporter = self.early_exporter.as_ref().ok_or(NOT_ESTABLISHED)?;
+        exporter.export(ExportFrom::ExtendedMasterSecret, label, context, out)
+    }
+
     /// Returns the settings that the connection was made with.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
@@ -292,14 +350,39 @@ impl Connection {
         mem::take(&mut self.data)
     }
 
-    /// Sends application data if a handshake is complete and the connection open. During a
+    /// Returns early data (0-RTT) received since the last call, before the handshake is complete:
+    /// somebody may have sent them again (see [`EarlyData`](crate::EarlyData)). What is not taken
+    /// comes with the other data, once the client has shown that it is there.
+    pub fn take_early_data(&mut self) -> Vec<u8> {
+        mem::take(&mut self.early_data)
+    }
+
+    /// Replaces the keys of an established connection of TLS 1.3 (RFC 8446 section 4.6.3): those
+    /// that this side writes with, and with `both` those of the client too. Returns whether there
+    /// is such a connection.
+    pub fn update_keys(&mut self, both: bool) -> bool {
+        let Some(secrets) = self.secrets.as_mut().filter(|_| self.ending.is_none()) else {
+            return false;
+        };
+        if let Err(alert) = secrets.update_write(&mut self.records, both) {
+            self.fail(alert);
+        }
+        self.ending.is_none()
+    }
+
+    /// Sends application data if a handshake is complete and the connection open, or early data
+    /// were accepted. During a
     /// renegotiation it goes under the keys of the handshake before; where that resumes a session,
     /// so that the new keys come before the client's Finished, it waits for that. Returns whether
     /// the data goes out; it is lost where it does not.
     #[must_use]
     pub fn send(&mut self, data: &[u8]) -> bool {
-        if self.established.is_none() || self.ending.is_some() {
+        let is_early = matches!(&self.state, State::Tls13(state) if state.has_early_data());
+        if (self.established.is_none() && !is_early) || self.ending.is_some() {
             return false;
+        }
+        if self.secrets.is_some() && self.records.needs_key_update() {
+            self.update_keys(false);
         }
         if self.awaits_finished() {
             self.held.extend_from_slice(data);
@@ -350,8 +433,9 @@ impl Connection {
         self.ending
     }
 
-    /// Returns why a client was refused, if the reason was in an unencrypted message or is the
-    /// server's own. Anything else has its alert alone, so that the log is no oracle.
+    /// Returns why a client was refused, if the reason was in an unencrypted message, in the
+    /// client's certificate, or is the server's own. Anything else has its alert alone, so that the
+    /// log is no oracle.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
@@ -378,18 +462,27 @@ impl Connection {
     /// Application data may come between handshake messages, but not within one, nor within a
     /// renegotiation: then it would be unclear which session it belongs to.
     fn application_data(&mut self, payload: &[u8]) -> Result<(), Alert> {
-        let in_session = matches!(self.state, State::Established) && self.messages.is_empty();
-        require(in_session, Alert::UnexpectedMessage)?;
+        let is_early = matches!(&self.state, State::Tls13(tls13::State::EndOfEarlyData(_)));
+        let is_expected = is_early || matches!(self.state, State::Established);
+        require(is_expected && self.messages.is_empty(), Alert::UnexpectedMessage)?;
         if payload.is_empty() {
             return self.idle();
         }
         self.idle_records = 0;
+        if is_early {
+            return self.take_in_early_data(payload);
+        }
         self.data.extend_from_slice(payload);
         Ok(())
     }
 
     /// Alerts may be fragmented and coalesced, as handshake messages may.
+    /// In TLS 1.3 they may not (RFC 8446 section 5.1).
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Alert> {
+        if self.is_tls13() {
+            let [_, description] = *payload else { return Err(Alert::DecodeError) };
+            return self.tls13_alert(description);
+        }
         for byte in payload {
             match self.alert_level.take() {
                 None => self.alert_level = Some(*byte),
@@ -400,6 +493,21 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Whether TLS 1.3 was agreed on.
+    fn is_tls13(&self) -> bool {
+        self.records.protocol() == Some(ProtocolVersion::TLS1_3)
+    }
+
+    /// The level says nothing in TLS 1.3 (RFC 8446 section 6).
+    fn tls13_alert(&mut self, description: u8) -> Result<(), Alert> {
+        match description {
+            CLOSE_NOTIFY => self.alert(Alert::WARNING, description),
+            // close_notify follows.
+            USER_CANCELED => self.idle(),
+            _ => self.alert(Alert::FATAL, description),
+        }
     }
 
     fn alert(&mut self, level: u8, description: u8) -> Result<(), Alert> {
@@ -459,8 +567,11 @@ impl Connection {
         self.messages = Assembler::default();
         self.held = Vec::new();
         self.exporter = None;
+        self.early_exporter = None;
+        self.secrets = None;
         self.ending = Some(ending);
     }
 }
 
 const CLOSE_NOTIFY: u8 = Alert::CloseNotify.code();
+const USER_CANCELED: u8 = Alert::UserCanceled.code();

@@ -1,7 +1,8 @@
-//! Keying material exporters (RFC 5705), on either side.
+//! Keying material exporters (RFC 5705, RFC 8446 section 7.5), on either side.
 
 use std::sync::Arc;
 
+use ssl_provider::tls13::ExporterSecret;
 use ssl_provider::{Error, MasterKey, RANDOMS_LEN};
 
 /// Which sessions may export keying material.
@@ -24,11 +25,16 @@ pub enum ExportFrom {
 
 /// What a connection exports from: its last handshake that is complete.
 #[derive(Debug)]
-pub(crate) struct Exporter {
-    master_key: Arc<MasterKey>,
-    /// The client's random, then the server's.
-    randoms: [u8; RANDOMS_LEN],
-    has_extended_master_secret: bool,
+pub(crate) enum Exporter {
+    /// Of a version up to TLS 1.2.
+    MasterKey {
+        master_key: Arc<MasterKey>,
+        /// The client's random, then the server's.
+        randoms: [u8; RANDOMS_LEN],
+        has_extended_master_secret: bool,
+    },
+    /// Of TLS 1.3, whose secrets always depend on the whole handshake (RFC 8446 section 7.5).
+    Secret(ExporterSecret),
 }
 
 impl Exporter {
@@ -42,7 +48,7 @@ impl Exporter {
         let (client, server) = randoms.split_at_mut(RANDOMS_LEN / 2);
         client.copy_from_slice(client_random);
         server.copy_from_slice(server_random);
-        Self { master_key, randoms, has_extended_master_secret }
+        Self::MasterKey { master_key, randoms, has_extended_master_secret }
     }
 
     /// Fills `out`; see [`crate::Connection::export_keying_material`].
@@ -53,12 +59,14 @@ impl Exporter {
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), Error> {
-        match from {
-            ExportFrom::ExtendedMasterSecret if !self.has_extended_master_secret => {
-                Err(Error::NotAllowed("exporter: the session has no extended master secret"))
-            }
-            ExportFrom::ExtendedMasterSecret | ExportFrom::AnySession => {
-                self.master_key.export_keying_material(label, &self.randoms, context, out)
+        match (self, from) {
+            (Self::Secret(secret), _) => secret.export_keying_material(label, context, out),
+            (
+                Self::MasterKey { has_extended_master_secret: false, .. },
+                ExportFrom::ExtendedMasterSecret,
+            ) => Err(Error::NotAllowed("exporter: the session has no extended master secret")),
+            (Self::MasterKey { master_key, randoms, .. }, _) => {
+                master_key.export_keying_material(label, randoms, context, out)
             }
         }
     }

@@ -14,7 +14,7 @@ use ssl_provider::{
     Curve, Error, InvalidKey, KeyExchange, NamedCurve, PrivateKey, Provider, PublicKeyDer,
     SignatureScheme, SigningKey,
 };
-use ssl_provider_wire::put_certificate;
+use ssl_provider_wire::{put_certificate, put_certificate_chain};
 use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder};
@@ -50,11 +50,23 @@ pub(crate) struct Credential {
     signs: Option<Signer>,
     /// The Certificate message, the same for every client.
     certificate_message: Vec<u8>,
+    /// That of TLS 1.3.
+    tls13_certificate_message: Vec<u8>,
+}
+
+impl Credential {
+    fn new(decrypts: Option<PrivateKey>, signs: Option<Signer>, chain: &[Vec<u8>]) -> Self {
+        let chain = chain.iter().map(Vec::as_slice);
+        let (mut certificate_message, mut tls13_certificate_message) = (Vec::new(), Vec::new());
+        put_certificate(&mut certificate_message, chain.clone());
+        put_certificate_chain(&mut tls13_certificate_message, &[], chain);
+        Self { decrypts, signs, certificate_message, tls13_certificate_message }
+    }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { decrypts, signs, certificate_message } = self;
+        let Self { decrypts, signs, certificate_message, tls13_certificate_message: _ } = self;
         f.debug_struct("Credential")
             .field("decrypts", decrypts)
             .field("signs", signs)
@@ -186,14 +198,14 @@ impl Identity {
     /// [`IdentityError`], for a chain that is empty, too long, malformed or of another key, also of
     /// one that is not RSA, and for a key usage without keyEncipherment.
     pub fn new(key: PrivateKey, chain: &[Vec<u8>]) -> Result<Self, IdentityError> {
-        let (leaf, certificate_message) = read_chain(chain)?;
+        let leaf = read_chain(chain)?;
         if rsa_modulus(&leaf).as_deref() != Some(key.modulus()) {
             return Err(IdentityError::OtherKey);
         }
         if !Usage::of(&leaf)?.decrypts {
             return Err(IdentityError::Usage);
         }
-        let rsa = Credential { decrypts: Some(key), signs: None, certificate_message };
+        let rsa = Credential::new(Some(key), None, chain);
         Ok(Self { rsa: Some(rsa), ecdsa: None })
     }
 
@@ -209,7 +221,7 @@ impl Identity {
         key: &[u8],
         chain: &[Vec<u8>],
     ) -> Result<Self, IdentityError> {
-        let (leaf, certificate_message) = read_chain(chain)?;
+        let leaf = read_chain(chain)?;
         let info = leaf.tbs_certificate().subject_public_key_info();
         let info = info.to_der().map_err(|_| IdentityError::UnknownKind)?;
         let public_key = PublicKeyDer::from_der(&info).map_err(|_| IdentityError::UnknownKind)?;
@@ -234,7 +246,7 @@ impl Identity {
         if decrypts.is_none() && signs.is_none() {
             return Err(IdentityError::NoUse);
         }
-        let credential = Some(Credential { decrypts, signs, certificate_message });
+        let credential = Some(Credential::new(decrypts, signs, chain));
         Ok(match is_rsa {
             true => Self { rsa: credential, ecdsa: None },
             false => Self { rsa: None, ecdsa: credential },
@@ -333,6 +345,14 @@ impl Identity {
         }
     }
 
+    /// Returns the keys that sign in TLS 1.3, each with its Certificate message; the faster one
+    /// comes first.
+    pub(crate) fn tls13_signers(&self) -> impl Iterator<Item = (&Signer, &[u8])> {
+        [&self.ecdsa, &self.rsa].into_iter().flatten().filter_map(|credential| {
+            Some((credential.signs.as_ref()?, &credential.tls13_certificate_message[..]))
+        })
+    }
+
     /// Returns the Certificate message for a key exchange.
     pub(crate) fn certificate_message(&self, exchange: KeyExchange) -> &[u8] {
         let credential = match exchange {
@@ -362,16 +382,13 @@ impl Usage {
     }
 }
 
-/// Returns the first certificate of a chain, and the Certificate message.
-fn read_chain(chain: &[Vec<u8>]) -> Result<(Certificate, Vec<u8>), IdentityError> {
+/// Returns the first certificate of a chain.
+fn read_chain(chain: &[Vec<u8>]) -> Result<Certificate, IdentityError> {
     let leaf = chain.first().ok_or(IdentityError::NoCertificate)?;
     if chain.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_LEN {
         return Err(IdentityError::TooLong);
     }
-    let leaf = Certificate::from_der(leaf).map_err(|_| IdentityError::Unreadable)?;
-    let mut certificate_message = Vec::new();
-    put_certificate(&mut certificate_message, chain.iter().map(Vec::as_slice));
-    Ok((leaf, certificate_message))
+    Certificate::from_der(leaf).map_err(|_| IdentityError::Unreadable)
 }
 
 /// Returns `None` for a key that key usage or backend leave without this use.

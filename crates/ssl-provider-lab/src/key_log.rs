@@ -1,5 +1,6 @@
 //! The key log in the format of NSS, which `sslprov keylog` writes and Wireshark reads.
-//! One line for each completed handshake: label, client random, master secret.
+//! One line for each completed handshake: label, client random, master secret. In TLS 1.3 one for
+//! each secret, as soon as there is one, with the labels of RFC 9850.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use base16ct::lower::encode_string;
-use ssl_provider::{MasterKey, MasterSecret, RANDOM_LEN};
+use ssl_provider::{Error, MasterKey, MasterSecret, RANDOM_LEN};
 use ssl_provider_wire::Alert;
 use zeroize::Zeroizing;
 
@@ -77,7 +78,21 @@ impl KeyLog {
         master_key: &MasterKey,
     ) -> Result<(), Alert> {
         let secret = master_key.secret_for_key_log().map_err(internal_error)?;
-        let line = Zeroizing::new([&key_log_line(client_random, secret), "\n"].concat());
+        self.append(&key_log_line(client_random, secret))
+    }
+
+    /// Appends the line of a secret of TLS 1.3. If that fails, the handshake fails.
+    pub(crate) fn write_secret(
+        &self,
+        label: &str,
+        client_random: &[u8; 32],
+        secret: Result<&[u8], Error>,
+    ) -> Result<(), Alert> {
+        self.append(&line(label, client_random, secret.map_err(internal_error)?))
+    }
+
+    fn append(&self, line: &str) -> Result<(), Alert> {
+        let line = Zeroizing::new([line, "\n"].concat());
         // A poisoned lock means a panic between two lines; the file is whole.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(line.as_bytes()).map_err(|_| Alert::InternalError)
@@ -87,9 +102,13 @@ impl KeyLog {
 /// The line of a session in a key log, without its end. Each part is allocated once, so that no
 /// copy of the secret is left in freed memory.
 pub fn key_log_line(client_random: &[u8; RANDOM_LEN], secret: &MasterSecret) -> Zeroizing<String> {
+    line("CLIENT_RANDOM", client_random, secret.expose())
+}
+
+fn line(label: &str, client_random: &[u8; RANDOM_LEN], secret: &[u8]) -> Zeroizing<String> {
     let client_random = encode_string(client_random);
-    let secret = Zeroizing::new(encode_string(secret.expose()));
-    Zeroizing::new(["CLIENT_RANDOM ", &client_random, " ", &secret].concat())
+    let secret = Zeroizing::new(encode_string(secret));
+    Zeroizing::new([label, " ", &client_random, " ", &secret].concat())
 }
 
 ssl_provider::redacted_debug! { KeyLog { .. } }

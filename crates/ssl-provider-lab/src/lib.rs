@@ -1,4 +1,4 @@
-//! A TLS server for the lab: SSL 3.0 to TLS 1.2 with RSA key exchange, ECDHE and DHE, on top of
+//! A TLS server for the lab: SSL 3.0 to TLS 1.3 with RSA key exchange, ECDHE and DHE, on top of
 //! `ssl-provider`. For tests, captures and old devices. It is not a TLS stack for the internet: its
 //! default is RSA key exchange, which has no forward secrecy.
 //!
@@ -67,6 +67,7 @@ mod session;
 mod settings;
 mod signed_params;
 mod tickets;
+mod tls13;
 pub mod worker;
 
 pub use ssl_provider_wire::Alert;
@@ -84,9 +85,12 @@ pub use crate::refusal::Cause;
 pub use crate::server::{End, Event, Limits, Server, StopHandle};
 pub use crate::session::SessionCache;
 pub use crate::settings::{
-    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, Options,
-    Settings,
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, EarlyData,
+    LEGACY_SUITES, Options, Settings, TLS13_SUITES,
 };
+pub use crate::tls13::TLS13_GROUPS;
+pub use crate::tls13::negotiation::DEFAULT_PSK_HASH;
+pub use crate::tls13::psk::ExternalPsk;
 
 #[cfg(test)]
 mod tests;

@@ -119,9 +119,8 @@ pub(crate) fn choose(
     hello: &ClientHello<'_>,
     previous: Option<Previous<'_>>,
 ) -> Result<Choice, Refusal> {
-    let offered = ProtocolVersion(hello.version);
-    let (protocol, suites) = version(settings, offered)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
+    let (offered, (protocol, suites)) = version(settings, hello)?;
     if hello.offers(FALLBACK_SCSV) && best.is_some_and(|best| best > offered) {
         return refused(Alert::InappropriateFallback, Cause::Fallback);
     }
@@ -229,7 +228,7 @@ fn check_binding(
 /// Returns the server's first protocol that the client offers. A server without protocols passes
 /// over the extension; one that has some refuses a client that offers none of them (RFC 7301
 /// section 3.2).
-fn application_protocol(
+pub(crate) fn application_protocol(
     known: &[String],
     hello: &ClientHello<'_>,
 ) -> Result<Option<String>, Refusal> {
@@ -356,7 +355,7 @@ impl Capabilities {
 /// Numbers of finite fields, known or not (RFC 7919 section 4).
 const FINITE_FIELDS: RangeInclusive<u16> = 256..=511;
 
-fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
+pub(crate) fn refused<T>(alert: Alert, cause: Cause) -> Result<T, Refusal> {
     Err(Refusal { alert, cause: Some(cause) })
 }
 
@@ -366,16 +365,37 @@ impl From<Malformed> for Refusal {
     }
 }
 
-/// Returns the highest version that both sides support (RFC 5246 appendix E.1), with its suites.
-fn version(
-    settings: &Settings,
-    offered: ProtocolVersion,
-) -> Result<(ProtocolVersion, &[&'static CipherSuiteInfo]), Refusal> {
-    match settings.usable.iter().find(|(protocol, _)| *protocol <= offered) {
-        Some((protocol, suites)) => Ok((*protocol, suites)),
+/// Returns the highest version that the client offers, and the highest below TLS 1.3 that both
+/// sides support (RFC 5246 appendix E.1), with its suites. A server of TLS 1.3 goes by the list of
+/// supported_versions alone, if there is one (RFC 8446 section 4.2.1); others do not know it.
+fn version<'a>(
+    settings: &'a Settings,
+    hello: &ClientHello<'_>,
+) -> Result<(ProtocolVersion, (ProtocolVersion, &'a [&'static CipherSuiteInfo])), Refusal> {
+    let listed = match settings.tls13_suites() {
+        Some(_) => hello.extensions.supported_versions()?,
+        None => None,
+    };
+    let known = |number: &u16| ProtocolVersion::ALL.contains(&ProtocolVersion(*number));
+    let offered = match &listed {
+        Some(list) => list.iter().copied().filter(known).max().unwrap_or_default(),
+        // There is no TLS 1.3 without the list.
+        None if settings.tls13_suites().is_some() => hello.version.min(TLS1_2.wire()),
+        None => hello.version,
+    };
+    let offered = ProtocolVersion(offered);
+    let is_offered = |protocol: ProtocolVersion| match &listed {
+        Some(list) => list.contains(&protocol.wire()),
+        None => protocol <= offered,
+    };
+    let mut usable = settings.usable.iter();
+    match usable.find(|(protocol, _)| *protocol <= TLS1_2 && is_offered(*protocol)) {
+        Some((protocol, suites)) => Ok((offered, (*protocol, suites))),
         None => refused(Alert::ProtocolVersion, Cause::Version(offered)),
     }
 }
+
+const TLS1_2: ProtocolVersion = ProtocolVersion::TLS1_2;
 
 /// Returns the session that the client asks for, if its version, suite and server name match. A
 /// client that sends a ticket does not ask for a session of the cache (RFC 5077 section 3.4).
@@ -397,6 +417,6 @@ fn session(
     fits.then_some(session)
 }
 
-fn offers(hello: &ClientHello<'_>, suite: &CipherSuiteInfo) -> bool {
+pub(crate) fn offers(hello: &ClientHello<'_>, suite: &CipherSuiteInfo) -> bool {
     u16::try_from(suite.id.0).is_ok_and(|id| hello.offers(id))
 }

@@ -18,6 +18,8 @@ pub(crate) enum Content {
     Tls(ContentType),
     /// A ClientHello in the format of SSL 2.0, from an old client.
     Ssl2Hello,
+    /// Early data that was declined: it is passed over.
+    Skipped,
 }
 
 /// A record that was decrypted in place.
@@ -44,8 +46,28 @@ pub(crate) struct RecordLayer {
     /// The version of the client's first records. Alerts carry it until a version is negotiated,
     /// as RFC 7507 section 3 requires.
     first_version: Option<ProtocolVersion>,
+    /// Bytes of early data that may still be passed over; none where none is expected.
+    skips: Option<usize>,
+    /// Whether an alert in the clear is taken although there are keys: a client that refuses
+    /// ServerHello of TLS 1.3 has none.
+    takes_clear_alerts: bool,
     output: Vec<u8>,
+    /// What a hostile peer writes in place of what it is told to.
+    #[cfg(test)]
+    pub(crate) tamper: Tamper,
 }
+
+/// Replaces payloads that are to be written by others; none for one that stays.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Tamper(pub(crate) Option<Box<TamperFn>>);
+
+#[cfg(test)]
+pub(crate) type TamperFn =
+    dyn FnMut(ContentType, &[u8]) -> Option<Vec<(ContentType, Vec<u8>)>> + Send;
+
+#[cfg(test)]
+ssl_provider::redacted_debug! { Tamper { .. } }
 
 #[derive(Debug)]
 struct Direction {
@@ -89,6 +111,32 @@ impl RecordLayer {
         self.read = Some(Direction::new(key));
     }
 
+    /// Takes alerts in the clear until the first record that is decrypted.
+    pub(crate) fn take_clear_alerts(&mut self) {
+        self.takes_clear_alerts = true;
+    }
+
+    /// Passes over early data of at most `max` bytes: without keys all of application data, with
+    /// keys what cannot be decrypted, until the first record that can (RFC 8446 section 4.2.10).
+    pub(crate) fn skip_early_data(&mut self, max: usize) {
+        self.skips = Some(max);
+    }
+
+    /// Whether so many records were written under one key that a new one is due. RFC 8446 section
+    /// 5.5 sets the limit for AES-GCM at 2^24.5 full records.
+    pub(crate) fn needs_key_update(&self) -> bool {
+        self.write.as_ref().is_some_and(|write| write.sequence_number >= MAX_RECORDS_OF_KEY)
+    }
+
+    /// Writes further records in the clear, after early data that the server has declined.
+    pub(crate) fn write_in_clear(&mut self) {
+        self.write = None;
+    }
+
+    fn is_tls13(&self) -> bool {
+        self.protocol == Some(ProtocolVersion::TLS1_3)
+    }
+
     /// Encrypts all further records with `key`, in the negotiated version.
     pub(crate) fn write_with(&mut self, key: RecordKey, suite: &CipherSuiteInfo) {
         self.write = Some(Direction::new(key));
@@ -110,35 +158,69 @@ impl RecordLayer {
     }
 
     fn open_tls(&mut self, input: &mut [u8]) -> Result<Option<Record>, Alert> {
+        let Some(content_type) = input.first() else { return Ok(None) };
+        let content_type = ContentType::from_wire(*content_type).ok_or(Alert::UnexpectedMessage)?;
         let Some(header) = input.first_chunk().copied().map(RecordHeader::from_bytes) else {
-            // A client of another protocol may never send five bytes.
-            return match input.first() {
-                Some(kind) if ContentType::from_wire(*kind).is_none() => {
-                    Err(Alert::UnexpectedMessage)
-                }
-                _ => Ok(None),
-            };
+            return Ok(None);
         };
-        let content_type =
-            ContentType::from_wire(header.content_type).ok_or(Alert::UnexpectedMessage)?;
         self.check_version(content_type, ProtocolVersion(header.version))?;
         let fragment_len = usize::from(header.fragment_len);
-        let max_len = if self.read.is_some() { MAX_FRAGMENT_LEN } else { MAX_PAYLOAD_LEN };
+        let is_encrypted = self.is_encrypted(content_type)?;
+        let max_len = match (is_encrypted, self.is_tls13()) {
+            (false, _) if self.skips.is_none() => MAX_PAYLOAD_LEN,
+            (_, true) => MAX_TLS_1_3_FRAGMENT_LEN,
+            (_, false) => MAX_FRAGMENT_LEN,
+        };
         require(fragment_len <= max_len, Alert::RecordOverflow)?;
         let len = RecordHeader::LEN + fragment_len;
         let Some(record) = input.get_mut(..len) else { return Ok(None) };
-        let payload = match &mut self.read {
-            None => RecordHeader::LEN..len,
-            Some(direction) => {
-                let number = direction.next();
-                direction.key.decrypt_in_place(number, record).map_err(|error| match error {
-                    Error::BadRecord => Alert::BadRecordMac,
-                    Error::RecordOverflow => Alert::RecordOverflow,
-                    other => internal_error(other),
-                })?
-            }
+        let is_early = content_type == ContentType::ApplicationData && self.read.is_none();
+        if is_early && self.skips.is_some() {
+            return self.skip(len, Alert::UnexpectedMessage).map(Some);
+        }
+        let Some(direction) = self.read.as_mut().filter(|_| is_encrypted) else {
+            let payload = RecordHeader::LEN..len;
+            return Ok(Some(Record { content: Content::Tls(content_type), payload, len }));
         };
+        let opened = match direction.key.open_in_place(direction.sequence_number, record) {
+            Ok(opened) => opened,
+            Err(Error::BadRecord) if self.skips.is_some() => {
+                return self.skip(len, Alert::BadRecordMac).map(Some);
+            }
+            Err(Error::BadRecord) => return Err(Alert::BadRecordMac),
+            Err(Error::RecordOverflow) => return Err(Alert::RecordOverflow),
+            Err(Error::UnexpectedRecord) => return Err(Alert::UnexpectedMessage),
+            Err(other) => return Err(internal_error(other)),
+        };
+        direction.next();
+        self.skips = None;
+        self.takes_clear_alerts = false;
+        // ChangeCipherSpec is never encrypted in TLS 1.3 (RFC 8446 section 5).
+        let content_type = ContentType::from_wire(opened.content_type)
+            .filter(|inner| !self.is_tls13() || *inner != ContentType::ChangeCipherSpec)
+            .ok_or(Alert::UnexpectedMessage)?;
+        let payload = opened.payload;
         Ok(Some(Record { content: Content::Tls(content_type), payload, len }))
+    }
+
+    /// Whether a record with this type in its header is encrypted. In TLS 1.3 all are that look
+    /// like application data, and others have no business once there are keys (RFC 8446 section 5).
+    fn is_encrypted(&self, content_type: ContentType) -> Result<bool, Alert> {
+        match content_type {
+            _ if self.read.is_none() => Ok(false),
+            _ if !self.is_tls13() => Ok(true),
+            ContentType::ApplicationData => Ok(true),
+            ContentType::ChangeCipherSpec => Ok(false),
+            ContentType::Alert if self.takes_clear_alerts => Ok(false),
+            ContentType::Alert | ContentType::Handshake => Err(Alert::UnexpectedMessage),
+        }
+    }
+
+    /// Passes over a record of `len` bytes, or fails with `alert` when there were too many.
+    fn skip(&mut self, len: usize, alert: Alert) -> Result<Record, Alert> {
+        self.skips = self.skips.and_then(|left| left.checked_sub(len));
+        require(self.skips.is_some(), alert)?;
+        Ok(Record { content: Content::Skipped, payload: len..len, len })
     }
 
     /// Before a version is negotiated, the header may have any minor version (RFC 5246 appendix
@@ -150,6 +232,8 @@ impl RecordLayer {
     ) -> Result<(), Alert> {
         let is_clear_alert = content_type == ContentType::Alert && self.read.is_none();
         match self.protocol {
+            // "MUST be ignored for all purposes" (RFC 8446 section 5.1).
+            Some(ProtocolVersion::TLS1_3) => Ok(()),
             Some(protocol) if version == protocol => Ok(()),
             Some(_) if is_clear_alert && is_ssl3_or_tls(version) => Ok(()),
             None => self.note_version(version),
@@ -181,7 +265,20 @@ impl RecordLayer {
     /// byte of application data therefore gets a record of its own (1/n-1 split): its MAC makes the
     /// IV of the rest unpredictable.
     pub(crate) fn write(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
+        #[cfg(test)]
+        if let Some(records) =
+            self.tamper.0.as_mut().and_then(|tamper| tamper(content_type, payload))
+        {
+            return records.into_iter().try_for_each(|(content_type, payload)| {
+                self.write_records(content_type, &payload)
+            });
+        }
+        self.write_records(content_type, payload)
+    }
+
+    fn write_records(&mut self, content_type: ContentType, payload: &[u8]) -> Result<(), Alert> {
         let version = self.protocol.or(self.first_version).unwrap_or(ProtocolVersion::TLS1_0);
+        let version = version.min(ProtocolVersion::TLS1_2);
         let splits = self.splits_data && content_type == ContentType::ApplicationData;
         let (first, rest) = payload.split_at(usize::from(splits).min(payload.len()));
         for payload in first.chunks(MAX_PAYLOAD_LEN).chain(rest.chunks(MAX_PAYLOAD_LEN)) {
@@ -229,6 +326,12 @@ impl RecordLayer {
         self.output.capacity()
     }
 }
+
+/// Most bytes of an encrypted fragment in TLS 1.3 (RFC 8446 section 5.2).
+const MAX_TLS_1_3_FRAGMENT_LEN: usize = MAX_PAYLOAD_LEN + 256;
+
+/// After how many records a key of TLS 1.3 is replaced.
+const MAX_RECORDS_OF_KEY: u64 = 1 << 23;
 
 /// Whether the major version is that of SSL 3.0 and TLS.
 fn is_ssl3_or_tls(version: ProtocolVersion) -> bool {

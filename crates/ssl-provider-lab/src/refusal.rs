@@ -49,6 +49,14 @@ pub enum Cause {
     KeyUsageOfClientCertificate,
     /// Client certificates are required, and are not supported in SSL 3.0.
     NoClientCertificateInSsl3,
+    /// The hello of TLS 1.3 lacks this extension (RFC 8446 section 9.2).
+    MissingExtension(&'static str),
+    /// The public keys of the hello do not fit its groups, or what was asked for.
+    KeyShare,
+    /// The second ClientHello differs from the first where it must not (RFC 8446 section 4.1.2).
+    ChangedHello,
+    /// The binder of a pre-shared key is wrong (RFC 8446 section 4.2.11.2).
+    Binder,
     /// The session cannot be written to the key log, which is not the client's fault.
     KeyLog,
     /// The library failed, such as where a key server cannot be reached; nor is that the client's.
@@ -121,6 +129,10 @@ impl fmt::Display for Cause {
                 "the key usage of the client's certificate has no digitalSignature"
             }
             Self::NoClientCertificateInSsl3 => "client certificates are not supported in SSL 3.0",
+            Self::MissingExtension(name) => return write!(f, "the client sent no {name}"),
+            Self::KeyShare => "the key_share of the client is not one for its groups",
+            Self::ChangedHello => "the second ClientHello is not the first one",
+            Self::Binder => "the binder is wrong: the client has another pre-shared key",
             Self::KeyLog => "the key log cannot be written",
             Self::Library(error) => return write!(f, "the library failed: {error}"),
         })

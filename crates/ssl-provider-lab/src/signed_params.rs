@@ -1,8 +1,11 @@
 //! What is signed in a handshake, and by which scheme: by a server its parameters of a key exchange
-//! (RFC 5246 section 7.4.3), by a client all messages so far (section 7.4.8).
+//! (RFC 5246 section 7.4.3), by a client all messages so far (section 7.4.8); in TLS 1.3 by both
+//! the transcript hash (RFC 8446 section 4.4.3).
 
+use ssl_provider::tls13::Tls13Parameters;
 use ssl_provider::{
-    Error, Operation, ProtocolVersion, Provider, SignatureAlgorithm, SignatureScheme, SigningKey,
+    Error, HandshakeHash, NamedCurve, Operation, ProtocolVersion, Provider, Side,
+    SignatureAlgorithm, SignatureScheme, SigningKey,
 };
 
 /// What a server signs in ServerKeyExchange, one after the other: both randoms and its parameters.
@@ -66,6 +69,31 @@ pub(crate) fn can_sign(provider: &Provider, key: &SigningKey, scheme: SignatureS
         && !is_too_short
         && supports(provider, Operation::Sign(scheme))
         && can_hash(provider, scheme)
+}
+
+/// Returns whether TLS 1.3 signs a handshake by a scheme with a key on this curve, or an RSA key
+/// (RFC 8446 section 4.2.3): RSA-PSS, and ECDSA with the digest of the curve.
+pub(crate) fn is_tls13_scheme(scheme: SignatureScheme, curve: Option<NamedCurve>) -> bool {
+    match curve {
+        None => scheme.algorithm() == SignatureAlgorithm::RsaPss,
+        Some(NamedCurve::Secp256r1) => scheme == SignatureScheme::EcdsaSha256,
+        Some(NamedCurve::Secp384r1) => scheme == SignatureScheme::EcdsaSha384,
+        Some(NamedCurve::Secp521r1) => scheme == SignatureScheme::EcdsaSha512,
+        Some(_) => false,
+    }
+}
+
+/// Returns the digest that CertificateVerify of TLS 1.3 is a signature over (RFC 8446 section
+/// 4.4.3), after all messages up to Certificate.
+pub(crate) fn certificate_verify_digest(
+    provider: &Provider,
+    parameters: &Tls13Parameters,
+    signer: Side,
+    transcript: &HandshakeHash,
+    scheme: SignatureScheme,
+) -> Result<Vec<u8>, Error> {
+    let content = parameters.certificate_verify_content(signer, transcript)?;
+    digest(provider, scheme, &[&content])
 }
 
 fn can_hash(provider: &Provider, scheme: SignatureScheme) -> bool {

@@ -136,6 +136,9 @@ pub(crate) fn session_info() -> SessionInfo {
         secure_renegotiation: true,
         application_protocol: None,
         client_certificate: None,
+        external_psk: None,
+        early_data: None,
+        retried: false,
     }
 }
 
@@ -334,7 +337,8 @@ impl Client {
 
     fn derive(&mut self) {
         let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
-        let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
+        let options =
+            RecordOptions { encrypt_then_mac: self.encrypt_then_mac, ..RecordOptions::default() };
         self.new_write = Some(keys.record_key(Side::Client, options).unwrap());
     }
 
@@ -346,7 +350,10 @@ impl Client {
         Direction {
             protocol: self.version,
             suite: master_key.suite(),
-            options: RecordOptions { encrypt_then_mac: self.encrypt_then_mac },
+            options: RecordOptions {
+                encrypt_then_mac: self.encrypt_then_mac,
+                ..RecordOptions::default()
+            },
             mac_key: keys.mac_key.to_vec(),
             write_key: keys.write_key.to_vec(),
             write_iv: keys.write_iv.to_vec(),
@@ -355,7 +362,8 @@ impl Client {
 
     fn change_read_key(&mut self) {
         let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
-        let options = RecordOptions { encrypt_then_mac: self.encrypt_then_mac };
+        let options =
+            RecordOptions { encrypt_then_mac: self.encrypt_then_mac, ..RecordOptions::default() };
         self.read = Some((keys.record_key(Side::Server, options).unwrap(), 0));
     }
 

@@ -1,10 +1,13 @@
-//! Session tickets (RFC 5077): sessions that clients keep, sealed with keys of this process.
+//! Session tickets (RFC 5077, RFC 8446 section 4.6.1): sessions that clients keep, sealed with keys
+//! of this process.
 //! After a restart, and with other servers, a ticket is unknown and a full handshake follows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ssl_provider::{Error, Provider, TicketKey};
+use ssl_provider::tls13::PreSharedKey;
+use ssl_provider::{CipherSuite, Error, Provider, TicketKey};
+use ssl_provider_wire::Reader;
 
 use crate::session::{Fingerprint, MAX_SERVER_NAME_LEN, Session, SessionId};
 
@@ -39,6 +42,23 @@ struct Keys {
 struct NamedKey {
     name: [u8; NAME_LEN],
     key: TicketKey,
+}
+
+/// What a ticket of TLS 1.3 holds besides suite and key.
+#[derive(Clone, Debug)]
+pub(crate) struct TicketState {
+    /// When the handshake with certificates was, from which the lifetime counts.
+    pub(crate) began: Instant,
+    /// When the ticket was sent, from which its age counts.
+    pub(crate) issued: Instant,
+    /// What the client adds to the age.
+    pub(crate) age_add: u32,
+    /// Most bytes of early data; 0 for none.
+    pub(crate) max_early_data: u32,
+    pub(crate) application_protocol: Option<String>,
+    pub(crate) client_certificate: Option<Fingerprint>,
+    /// The server_name extension of the handshake, unparsed.
+    pub(crate) server_name: Option<Box<[u8]>>,
 }
 
 impl NamedKey {
@@ -137,6 +157,83 @@ impl Tickets {
         })
     }
 
+    /// Returns the ticket of a pre-shared key of TLS 1.3; `None` as for [`seal`](Self::seal).
+    pub(crate) fn seal_psk(
+        &self,
+        provider: &Provider,
+        suite: CipherSuite,
+        psk: &PreSharedKey,
+        state: &TicketState,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let server_name = state.server_name.as_deref();
+        if server_name.is_some_and(|name| name.len() > MAX_SERVER_NAME_LEN) {
+            return Ok(None);
+        }
+        let milliseconds = |time: Instant| {
+            let since = time.saturating_duration_since(self.start).as_millis();
+            // More than any process lives.
+            u64::try_from(since).unwrap_or(u64::MAX).to_be_bytes()
+        };
+        let mut flags = 0;
+        flags |= if state.client_certificate.is_some() { CLIENT_CERTIFICATE } else { 0 };
+        flags |= if server_name.is_some() { SERVER_NAME } else { 0 };
+        let protocol = state.application_protocol.as_deref().unwrap_or_default();
+        let protocol_len = u8::try_from(protocol.len()).unwrap_or_default();
+        let bytes = [
+            &[flags][..],
+            &milliseconds(state.began),
+            &milliseconds(state.issued),
+            &state.age_add.to_be_bytes(),
+            &state.max_early_data.to_be_bytes(),
+            &[protocol_len],
+            protocol.as_bytes(),
+            state.client_certificate.as_ref().map_or(&[][..], |it| it),
+            server_name.unwrap_or_default(),
+        ];
+        let key = self.current(provider)?;
+        let sealed = key.key.seal_psk(suite, psk, &bytes.concat())?;
+        Ok(Some([&key.name[..], &sealed].concat()))
+    }
+
+    /// Opens a ticket of TLS 1.3. Returns `None` for one that is unknown, altered or has expired.
+    pub(crate) fn open_psk(
+        &self,
+        provider: &Provider,
+        ticket: &[u8],
+    ) -> Option<(CipherSuite, PreSharedKey, TicketState)> {
+        let (name, sealed) = ticket.split_first_chunk()?;
+        let key = self.named(provider, name)?;
+        let (suite, psk, state) = key.key.open_psk(provider, sealed).ok().flatten()?;
+        let mut reader = Reader::new(&state);
+        let flags = reader.u8()?;
+        let has = |flag| flags & flag != 0;
+        let mut time = || {
+            let since = Duration::from_millis(u64::from_be_bytes(reader.array()?));
+            self.start.checked_add(since)
+        };
+        let (began, issued) = (time()?, time()?);
+        if began.elapsed() >= self.lifetime {
+            return None;
+        }
+        let age_add = u32::from_be_bytes(reader.array()?);
+        let max_early_data = u32::from_be_bytes(reader.array()?);
+        let protocol = String::from_utf8(reader.vec8()?.to_vec()).ok()?;
+        let client_certificate = match has(CLIENT_CERTIFICATE) {
+            true => Some(reader.array()?),
+            false => None,
+        };
+        let state = TicketState {
+            began,
+            issued,
+            age_add,
+            max_early_data,
+            application_protocol: Some(protocol).filter(|name| !name.is_empty()),
+            client_certificate,
+            server_name: has(SERVER_NAME).then(|| reader.rest().into()),
+        };
+        Some((suite, psk, state))
+    }
+
     fn current(&self, provider: &Provider) -> Result<Arc<NamedKey>, Error> {
         self.keys(provider, |keys| Arc::clone(&keys.current))
     }
@@ -161,7 +258,8 @@ ssl_provider::redacted_debug! { Tickets { lifetime, .. } }
 
 #[cfg(test)]
 mod tests {
-    use ssl_provider::default_backend;
+    use ssl_provider::tls13::PskKind;
+    use ssl_provider::{HashAlgorithm, backends, default_backend};
 
     use super::*;
 
@@ -187,5 +285,84 @@ mod tests {
         assert_eq!(names(&keys)[0], first, "its last ticket is two and a half days old");
         later(&mut keys, DAY);
         assert!(!names(&keys).contains(&first));
+    }
+
+    fn state(tickets: &Tickets) -> TicketState {
+        TicketState {
+            began: tickets.start,
+            issued: Instant::now(),
+            age_add: 0x1234_5678,
+            max_early_data: 7,
+            application_protocol: Some("h2".to_owned()),
+            client_certificate: Some([9; 32]),
+            server_name: Some([1, 2, 3].into()),
+        }
+    }
+
+    /// What the key of a ticket makes of a hello, which tells keys apart.
+    fn binder(provider: &Provider, suite: CipherSuite, psk: &PreSharedKey) -> Vec<u8> {
+        let parameters = provider.tls13_parameters(suite).unwrap();
+        let early = parameters.early_secret(Some(psk)).unwrap();
+        let mut binder = vec![0; parameters.hash_len()];
+        let key = early.binder_key(PskKind::Resumption).unwrap();
+        key.binder(&parameters.transcript().unwrap(), &mut binder).unwrap();
+        binder
+    }
+
+    #[test]
+    fn a_ticket_of_tls_1_3_gives_back_key_suite_and_state_unless_it_was_altered() {
+        for backend in backends() {
+            let provider = Provider::open(&backend);
+            let tickets = Tickets::new(&provider, DAY).unwrap();
+            for (suite, hash) in [
+                (CipherSuite::TLS_AES_128_GCM_SHA256, HashAlgorithm::Sha256),
+                (CipherSuite::TLS_AES_256_GCM_SHA384, HashAlgorithm::Sha384),
+            ] {
+                let psk = provider.pre_shared_key(hash, &[0x5a; 48]).unwrap();
+                let state = state(&tickets);
+                let seal =
+                    |state: &TicketState| tickets.seal_psk(&provider, suite, &psk, state).unwrap();
+                let ticket = seal(&state).expect("the name is short");
+                assert_ne!(seal(&state).unwrap()[NAME_LEN..], ticket[NAME_LEN..]);
+                let (found, key, opened) = tickets.open_psk(&provider, &ticket).unwrap();
+                assert_eq!((found, key.hash()), (suite, hash));
+                assert_eq!(binder(&provider, suite, &key), binder(&provider, suite, &psk));
+                assert_eq!((opened.age_add, opened.max_early_data), (0x1234_5678, 7));
+                assert_eq!(opened.application_protocol.as_deref(), Some("h2"));
+                assert_eq!(opened.client_certificate, Some([9; 32]));
+                assert_eq!(opened.server_name.as_deref(), Some(&[1, 2, 3][..]));
+                for place in 0..ticket.len() {
+                    let mut altered = ticket.clone();
+                    altered[place] ^= 1;
+                    assert!(tickets.open_psk(&provider, &altered).is_none(), "{place}");
+                    assert!(tickets.open_psk(&provider, &ticket[..place]).is_none(), "{place}");
+                }
+                assert!(tickets.open(&provider, &ticket).is_none(), "one of another version");
+                let other = Tickets::new(&provider, DAY).unwrap();
+                assert!(other.open_psk(&provider, &ticket).is_none());
+                let long = TicketState { server_name: Some(vec![0; 261].into()), ..state };
+                assert!(seal(&long).is_none());
+            }
+            let sha256 = provider.pre_shared_key(HashAlgorithm::Sha256, &[1; 32]).unwrap();
+            let key = provider.generate_ticket_key().unwrap();
+            for suite in
+                [CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA]
+            {
+                assert!(key.seal_psk(suite, &sha256, &[]).is_err(), "{suite}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_of_tls_1_3_expires_with_the_handshake_that_it_comes_from() {
+        let provider = Provider::open(default_backend().unwrap());
+        let mut tickets = Tickets::new(&provider, DAY).unwrap();
+        let psk = provider.pre_shared_key(HashAlgorithm::Sha256, &[1; 32]).unwrap();
+        let state = state(&tickets);
+        let suite = CipherSuite::TLS_AES_128_GCM_SHA256;
+        let ticket = tickets.seal_psk(&provider, suite, &psk, &state).unwrap().unwrap();
+        assert!(tickets.open_psk(&provider, &ticket).is_some());
+        tickets.start -= DAY;
+        assert!(tickets.open_psk(&provider, &ticket).is_none());
     }
 }

@@ -29,8 +29,27 @@ impl ExtensionType {
     pub const EXTENDED_MASTER_SECRET: Self = Self(23);
     /// A ticket, or a request for one (RFC 5077).
     pub const SESSION_TICKET: Self = Self(35);
+    /// Zeros that make a ClientHello longer (RFC 7685).
+    pub const PADDING: Self = Self(21);
+    /// Pre-shared keys that a client offers, or the one that the server chose (RFC 8446 section
+    /// 4.2.11).
+    pub const PRE_SHARED_KEY: Self = Self(41);
+    /// Data before the handshake is complete (RFC 8446 section 4.2.10).
+    pub const EARLY_DATA: Self = Self(42);
     /// Versions from TLS 1.3 on (RFC 8446 section 4.2.1).
     pub const SUPPORTED_VERSIONS: Self = Self(43);
+    /// What a HelloRetryRequest wants to see again (RFC 8446 section 4.2.2).
+    pub const COOKIE: Self = Self(44);
+    /// Whether pre-shared keys go with a key agreement (RFC 8446 section 4.2.9).
+    pub const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
+    /// Names of authorities (RFC 8446 section 4.2.4).
+    pub const CERTIFICATE_AUTHORITIES: Self = Self(47);
+    /// The client takes a CertificateRequest after the handshake (RFC 8446 section 4.2.6).
+    pub const POST_HANDSHAKE_AUTH: Self = Self(49);
+    /// Signature schemes in certificates, where they are others (RFC 8446 section 4.2.3).
+    pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
+    /// Public keys of the key agreement (RFC 8446 section 4.2.8).
+    pub const KEY_SHARE: Self = Self(51);
     /// Binds a renegotiation to the handshake before it (RFC 5746).
     pub const RENEGOTIATION_INFO: Self = Self(0xff01);
 }
@@ -48,6 +67,8 @@ pub struct Extensions<'a>(&'a [u8]);
 pub(crate) enum Sender {
     Client(u16),
     Server,
+    /// A message of TLS 1.3 that is not a hello, of either side.
+    Message,
 }
 
 impl<'a> Extensions<'a> {
@@ -82,6 +103,22 @@ impl<'a> Extensions<'a> {
             true => Err(Malformed { reason: "repeated extension", alert: Alert::IllegalParameter }),
             false => Ok(Self(list)),
         }
+    }
+
+    /// Parses the extensions of a message other than a hello, whose list is never absent (RFC 8446
+    /// section 4.3.1, for one). They are not the end of each.
+    pub(crate) fn parse_list(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let before = *reader;
+        reader.vec16().ok_or("extensions exceed the message")?;
+        let len = before.rest().len() - reader.rest().len();
+        let list = before.rest().get(..len).unwrap_or_default();
+        Self::parse(Reader::new(list), Sender::Message, View::Strict)
+    }
+
+    /// Returns whether an extension is the last one, as pre_shared_key must be (RFC 8446 section
+    /// 4.2.11).
+    pub fn is_last(self, kind: ExtensionType) -> bool {
+        self.kinds().last() == Some(kind)
     }
 
     /// Returns the content of an extension; that of the last one if the lenient view let several of
@@ -160,6 +197,17 @@ impl<'a> Extensions<'a> {
     /// one.
     pub fn session_ticket(self) -> Option<&'a [u8]> {
         self.get(ExtensionType::SESSION_TICKET).filter(|ticket| !ticket.is_empty())
+    }
+
+    /// Writes the extensions behind their length, also where there are none.
+    pub(crate) fn put_list(self, out: &mut Vec<u8>) {
+        put_vec::<2>(out, |out| out.extend_from_slice(self.0));
+    }
+
+    /// Returns types and contents, in their order.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (ExtensionType, &'a [u8])> {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || next(&mut reader))
     }
 
     /// Writes the extensions behind their length; nothing if there are none, since a peer that sent

@@ -17,8 +17,13 @@ impl HandshakeType {
     pub const SERVER_HELLO: Self = Self(2);
     /// A session ticket (RFC 5077).
     pub const NEW_SESSION_TICKET: Self = Self(4);
+    /// The end of early data (RFC 8446 section 4.5).
+    pub const END_OF_EARLY_DATA: Self = Self(5);
     /// HelloRetryRequest, in drafts of TLS 1.3 before 22.
     pub const HELLO_RETRY_REQUEST: Self = Self(6);
+    /// What the server replies to the extensions of ClientHello in TLS 1.3 (RFC 8446 section
+    /// 4.3.1).
+    pub const ENCRYPTED_EXTENSIONS: Self = Self(8);
     /// A certificate chain.
     pub const CERTIFICATE: Self = Self(11);
     /// Key exchange parameters of the server.
@@ -33,6 +38,8 @@ impl HandshakeType {
     pub const CLIENT_KEY_EXCHANGE: Self = Self(16);
     /// The first message under new keys, apart from a few extensions.
     pub const FINISHED: Self = Self(20);
+    /// The sender's next records are under new keys (RFC 8446 section 4.6.3).
+    pub const KEY_UPDATE: Self = Self(24);
 
     /// Returns the name in the RFCs; `None` for a type that is not known here.
     pub const fn name(self) -> Option<&'static str> {
@@ -41,7 +48,10 @@ impl HandshakeType {
             Self::CLIENT_HELLO => "ClientHello",
             Self::SERVER_HELLO => "ServerHello",
             Self::NEW_SESSION_TICKET => "NewSessionTicket",
+            Self::END_OF_EARLY_DATA => "EndOfEarlyData",
             Self::HELLO_RETRY_REQUEST => "HelloRetryRequest",
+            Self::ENCRYPTED_EXTENSIONS => "EncryptedExtensions",
+            Self::KEY_UPDATE => "KeyUpdate",
             Self::CERTIFICATE => "Certificate",
             Self::SERVER_KEY_EXCHANGE => "ServerKeyExchange",
             Self::CERTIFICATE_REQUEST => "CertificateRequest",

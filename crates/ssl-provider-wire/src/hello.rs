@@ -14,6 +14,17 @@ pub const FALLBACK_SCSV: u16 = 0x5600;
 /// 8446 section 4.1.3).
 pub const DOWNGRADE_FROM_TLS_1_2: [u8; 8] = *b"DOWNGRD\x00";
 
+/// The end of the server random of a server that supports TLS 1.3 and chose TLS 1.2 (RFC 8446
+/// section 4.1.3).
+pub const DOWNGRADE_FROM_TLS_1_3: [u8; 8] = *b"DOWNGRD\x01";
+
+/// The random of a ServerHello that is a HelloRetryRequest: SHA-256 of "HelloRetryRequest"
+/// (RFC 8446 section 4.1.3).
+pub const HELLO_RETRY_REQUEST_RANDOM: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
 /// A ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientHello<'a> {
@@ -110,6 +121,34 @@ impl<'a> ClientHello<'a> {
     pub fn offers_null_compression(&self) -> bool {
         self.compression_methods.contains(&0)
     }
+
+    /// Returns whether the client offers no compression at all, as TLS 1.3 asks (RFC 8446 section
+    /// 4.1.2).
+    pub fn offers_only_null_compression(&self) -> bool {
+        self.compression_methods == [0]
+    }
+
+    /// Returns whether the hello after a HelloRetryRequest is the first one, apart from what may
+    /// change (RFC 8446 section 4.1.2): key_share, early_data, cookie, pre_shared_key, padding.
+    pub fn repeats(&self, first: &Self) -> bool {
+        const MAY_CHANGE: [ExtensionType; 5] = [
+            ExtensionType::KEY_SHARE,
+            ExtensionType::EARLY_DATA,
+            ExtensionType::COOKIE,
+            ExtensionType::PRE_SHARED_KEY,
+            ExtensionType::PADDING,
+        ];
+        let others = |hello: &Self| {
+            let entries = hello.extensions.entries();
+            entries.filter(|(kind, _)| !MAY_CHANGE.contains(kind)).collect::<Vec<_>>()
+        };
+        self.version == first.version
+            && self.random == first.random
+            && self.session_id == first.session_id
+            && self.suites == first.suites
+            && self.compression_methods == first.compression_methods
+            && others(self) == others(first)
+    }
 }
 
 /// A ServerHello.
@@ -142,6 +181,11 @@ impl<'a> ServerHello<'a> {
         let compression = reader.u8().ok_or("message ends before the compression method")?;
         let extensions = Extensions::parse(reader, Sender::Server, view)?;
         Ok(Self { version, random, session_id, suite, compression, extensions })
+    }
+
+    /// Returns whether this is a HelloRetryRequest (RFC 8446 section 4.1.3).
+    pub fn is_retry_request(&self) -> bool {
+        self.random == HELLO_RETRY_REQUEST_RANDOM
     }
 
     /// Returns the version of the connection: that of supported_versions if present, which TLS 1.3

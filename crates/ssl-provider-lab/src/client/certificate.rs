@@ -173,13 +173,63 @@ impl CertificateRequest {
 /// Returns the chain of the body of a Certificate message.
 pub(crate) fn chain(body: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
     let chain = certificates(body).map_err(|why| Refused::malformed("Certificate", why))?;
-    if chain.is_empty() {
-        return refuse(Alert::DecodeError, ServerFault::NoCertificate);
-    }
-    if chain.len() > MAX_CHAIN {
-        return refuse(Alert::BadCertificate, ServerFault::ManyCertificates(MAX_CHAIN));
-    }
+    check_chain_len(chain.len())?;
     Ok(chain.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+/// Checks how many certificates a server sent.
+pub(crate) fn check_chain_len(len: usize) -> Result<(), Refused> {
+    match len {
+        0 => refuse(Alert::DecodeError, ServerFault::NoCertificate),
+        1..=MAX_CHAIN => Ok(()),
+        _ => refuse(Alert::BadCertificate, ServerFault::ManyCertificates(MAX_CHAIN)),
+    }
+}
+
+/// Returns the `SubjectPublicKeyInfo` of a server's certificate, and the curve of its key; none for
+/// an RSA key.
+fn read_key(certificate: &CertificateInner<Raw>) -> Result<(Vec<u8>, Option<NamedCurve>), Refused> {
+    let public_key = public_key(certificate).ok_or_else(unreadable)?;
+    let Ok(key) = PublicKeyDer::from_der(&public_key) else {
+        return refuse(Alert::UnsupportedCertificate, ServerFault::UnsupportedKey);
+    };
+    let curve = match key.parts() {
+        PublicKeyParts::Ec { curve, .. } => Some(NamedCurve::from(curve)),
+        _ => None,
+    };
+    Ok((public_key, curve))
+}
+
+fn unreadable() -> Refused {
+    Refused { alert: Alert::BadCertificate, fault: ServerFault::UnreadableCertificate }
+}
+
+/// The same in TLS 1.3, where any key signs (RFC 8446 section 4.4.2.2).
+pub(crate) fn tls13_server_key(
+    leaf: &[u8],
+    check_key_usage: bool,
+) -> Result<(Vec<u8>, Option<NamedCurve>), Refused> {
+    let certificate = parse(leaf).ok_or_else(unreadable)?;
+    let key = read_key(&certificate)?;
+    if check_key_usage {
+        check_usage(&certificate, false)?;
+    }
+    Ok(key)
+}
+
+/// Checks that the key usage allows encryption to the key, or signatures by it. Without a key
+/// usage, any use is allowed.
+fn check_usage(certificate: &CertificateInner<Raw>, encrypts: bool) -> Result<(), Refused> {
+    let usage = certificate.tbs_certificate().get_extension::<KeyUsage>();
+    let usage = usage.map_err(|_| unreadable())?.map(|(_, usage)| usage);
+    let (allows, name) = match encrypts {
+        true => (usage.is_none_or(|usage| usage.key_encipherment()), "keyEncipherment"),
+        false => (usage.is_none_or(|usage| usage.digital_signature()), "digitalSignature"),
+    };
+    match allows {
+        true => Ok(()),
+        false => refuse(Alert::UnsupportedCertificate, ServerFault::KeyUsage(name)),
+    }
 }
 
 /// Returns the `SubjectPublicKeyInfo` of a server's certificate, if it fits the suite.
@@ -189,17 +239,8 @@ pub(crate) fn server_key(
     groups: &[NamedGroup],
     check_key_usage: bool,
 ) -> Result<Vec<u8>, Refused> {
-    let unreadable =
-        || Refused { alert: Alert::BadCertificate, fault: ServerFault::UnreadableCertificate };
     let certificate = parse(leaf).ok_or_else(unreadable)?;
-    let public_key = public_key(&certificate).ok_or_else(unreadable)?;
-    let Ok(key) = PublicKeyDer::from_der(&public_key) else {
-        return refuse(Alert::UnsupportedCertificate, ServerFault::UnsupportedKey);
-    };
-    let curve = match key.parts() {
-        PublicKeyParts::Ec { curve, .. } => Some(NamedCurve::from(curve)),
-        _ => None,
-    };
+    let (public_key, curve) = read_key(&certificate)?;
     let is_rsa = curve.is_none();
     if is_rsa == (suite.key_exchange == KeyExchange::EcdheEcdsa) {
         return refuse(Alert::IllegalParameter, ServerFault::KeyOfSuite(suite.id));
@@ -209,16 +250,7 @@ pub(crate) fn server_key(
         return refuse(Alert::IllegalParameter, ServerFault::CurveOfKey(curve.wire()));
     }
     if check_key_usage {
-        // Without a key usage, any use is allowed.
-        let usage = certificate.tbs_certificate().get_extension::<KeyUsage>();
-        let usage = usage.map_err(|_| unreadable())?.map(|(_, usage)| usage);
-        let (allows, name) = match suite.key_exchange.is_rsa() {
-            true => (usage.is_none_or(|usage| usage.key_encipherment()), "keyEncipherment"),
-            false => (usage.is_none_or(|usage| usage.digital_signature()), "digitalSignature"),
-        };
-        if !allows {
-            return refuse(Alert::UnsupportedCertificate, ServerFault::KeyUsage(name));
-        }
+        check_usage(&certificate, suite.key_exchange.is_rsa())?;
     }
     Ok(public_key)
 }

@@ -36,8 +36,8 @@ pub enum ServerFault {
     Idle,
     /// The server chose a version that was not offered.
     Version(ProtocolVersion),
-    /// The server chose this version although it supports TLS 1.2, as its random shows: somebody
-    /// changed a hello (RFC 8446 section 4.1.3).
+    /// The server chose this version although it supports a higher one that was offered, as its
+    /// random shows: somebody changed a hello (RFC 8446 section 4.1.3).
     Downgrade(ProtocolVersion),
     /// The server chose a suite that was not offered for this version.
     Suite(CipherSuite, ProtocolVersion),
@@ -47,6 +47,13 @@ pub enum ServerFault {
     Extension(u16),
     /// The ServerHello has an extension that is not allowed there.
     ExtensionOfClient(u16),
+    /// The extension belongs in another message than this one (RFC 8446 section 4.2).
+    ExtensionOfMessage(u16, &'static str),
+    /// The record of this message, after which keys change, holds more (RFC 8446 section 5.1).
+    KeyChange(&'static str),
+    /// The server accepts early data with another suite or application protocol than those of the
+    /// ticket (RFC 8446 section 4.2.10).
+    EarlyData,
     /// The renegotiation_info of the first ServerHello is not empty (RFC 5746 section 3.4).
     Renegotiation,
     /// The server does not support uncompressed points (RFC 8422 section 5.1.2).
@@ -175,7 +182,7 @@ impl fmt::Display for ServerFault {
                 return write!(
                     f,
                     "downgrade attack: the server chose {version}, and its random says that it \
-                     supports TLS 1.2, which was offered"
+                     supports a higher version that was offered"
                 );
             }
             Self::Suite(suite, version) => {
@@ -185,8 +192,15 @@ impl fmt::Display for ServerFault {
                 return write!(f, "the server chose compression method {method}, not offered");
             }
             Self::Extension(kind) => {
-                return write!(f, "ServerHello: extension {kind} was not offered");
+                return write!(f, "the server sent the extension {kind}, which was not offered");
             }
+            Self::ExtensionOfMessage(kind, message) => {
+                return write!(f, "{message}: extension {kind} does not belong there");
+            }
+            Self::KeyChange(message) => {
+                return write!(f, "the record of {message} holds more, although keys change there");
+            }
+            Self::EarlyData => "the server accepts early data, and changes what they depend on",
             Self::ExtensionOfClient(kind) => {
                 return write!(f, "ServerHello: extension {kind} is for clients only");
             }

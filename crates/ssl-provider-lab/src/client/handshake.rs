@@ -9,8 +9,8 @@ use ssl_provider::{
     Side, SignatureScheme,
 };
 use ssl_provider_wire::{
-    Alert, ContentType, HandshakeType, KeyExchangeParameters, Message, Reader, ServerHello,
-    ServerKeyExchange, View, put_certificate, put_message, put_signature, put_vec,
+    Alert, ContentType, ExtensionType, HandshakeType, KeyExchangeParameters, Message, Reader,
+    ServerHello, ServerKeyExchange, View, put_certificate, put_message, put_signature, put_vec,
 };
 
 use super::certificate::{
@@ -18,9 +18,9 @@ use super::certificate::{
 };
 use super::fault::{Refused, ServerFault, refuse};
 use super::hello::{Choice, Offer};
-use super::session::{ClientSession, MAX_TICKET_LEN, Ticket};
+use super::session::{ClientSession, MAX_TICKET_LEN, SessionSecret, Ticket};
 use super::settings::ClientSettings;
-use super::{Agreement, ClientCertificate, ClientConnection, ServerInfo};
+use super::{Agreement, ClientCertificate, ClientConnection, EarlyDataStatus, ServerInfo, tls13};
 use crate::exporter::Exporter;
 use crate::group::NamedGroup;
 use crate::signed_params::{SignedParameters, digest, fixed_scheme};
@@ -46,6 +46,8 @@ pub(super) enum State {
     NewSessionTicket(Box<Negotiated>, Box<Keys>),
     ChangeCipherSpec(Box<Negotiated>, Box<Keys>),
     Finished(Box<Negotiated>, Box<Keys>),
+    /// A message of TLS 1.3.
+    Tls13(tls13::State),
     Established,
     Closed,
 }
@@ -62,15 +64,22 @@ impl State {
             Self::NewSessionTicket(..) => "NewSessionTicket",
             Self::ChangeCipherSpec(..) => "ChangeCipherSpec",
             Self::Finished(..) => "Finished",
+            Self::Tls13(state) => state.expected(),
             Self::Established => "application data",
             Self::Closed => "nothing more",
         }
     }
 
     /// Returns the longest body of a message that is expected now.
-    fn max_len(&self, kind: HandshakeType) -> Result<usize, Alert> {
+    fn max_len(&self, kind: HandshakeType, is_tls13: bool) -> Result<usize, Alert> {
         match (self, kind) {
             (Self::Closed, _) => Err(Alert::UnexpectedMessage),
+            (Self::Tls13(state), kind) => state.max_len(kind),
+            (Self::Established, HandshakeType::NEW_SESSION_TICKET) if is_tls13 => {
+                Ok(tls13::MAX_NEW_SESSION_TICKET_LEN)
+            }
+            (Self::Established, HandshakeType::KEY_UPDATE) if is_tls13 => Ok(1),
+            (Self::Established, _) if is_tls13 => Err(Alert::UnexpectedMessage),
             // Ignored while a handshake is in progress (RFC 5246 section 7.4.1.1).
             (_, HandshakeType::HELLO_REQUEST) => Ok(0),
             (Self::ServerHello(_), HandshakeType::SERVER_HELLO) => Ok(MAX_SERVER_HELLO_LEN),
@@ -126,11 +135,11 @@ impl ClientConnection {
     pub(super) fn handshake(&mut self, payload: &[u8]) -> Result<(), Refused> {
         self.messages.extend(payload);
         loop {
-            let state = &self.state;
+            let (state, is_tls13) = (&self.state, self.secrets.is_some());
             let mut found = None;
             let next = self.messages.next(|kind| {
                 found = Some(kind);
-                state.max_len(kind)
+                state.max_len(kind, is_tls13)
             });
             let message = match (next, found) {
                 (Ok(Some(message)), _) => message,
@@ -150,7 +159,9 @@ impl ClientConnection {
                 continue;
             }
             self.state = match mem::replace(&mut self.state, State::Closed) {
-                State::ServerHello(offer) => self.server_hello(*offer, &message)?,
+                State::ServerHello(offer) => self.server_hello(offer, &message)?,
+                State::Tls13(state) => self.tls13_message(state, &message)?,
+                State::Established if is_tls13 => self.tls13_late_message(&message)?,
                 State::Certificate(negotiated) => self.certificate(negotiated, &message)?,
                 State::ServerKeyExchange(negotiated) => {
                     self.server_key_exchange(negotiated, &message)?
@@ -190,10 +201,18 @@ impl ClientConnection {
     }
 
     /// Checks what the server chose.
-    fn server_hello(&mut self, offer: Offer, message: &Message) -> Result<State, Refused> {
+    fn server_hello(&mut self, offer: Box<Offer>, message: &Message) -> Result<State, Refused> {
         let settings = Arc::clone(&self.settings);
         let hello = ServerHello::parse(message, View::Strict)
             .map_err(|why| Refused::malformed("ServerHello", why))?;
+        if settings.offers_tls13() && hello.extensions.has(ExtensionType::SUPPORTED_VERSIONS) {
+            return self.tls13_server_hello(offer, &hello, message);
+        }
+        if self.has_ignored_ccs {
+            let found = "ChangeCipherSpec".to_owned();
+            let fault = ServerFault::Order { found, expected: "ServerHello" };
+            return refuse(Alert::UnexpectedMessage, fault);
+        }
         let choice = offer.check(&settings, &hello)?;
         self.records.agree_on(choice.protocol);
         let mut negotiated = Box::new(Negotiated {
@@ -218,7 +237,8 @@ impl ClientConnection {
             return Ok(State::Certificate(negotiated));
         };
         self.certificates = Arc::clone(&session.certificates);
-        let keys = negotiated.keys(Arc::clone(&session.master_key))?;
+        let master_key = session.master_key().ok_or(Error::Internal("a session of TLS 1.3"))?;
+        let keys = negotiated.keys(Arc::clone(master_key))?;
         self.log(&negotiated, &keys.master_key)?;
         negotiated.messages = None;
         Ok(awaiting_finished(negotiated, Box::new(keys)))
@@ -266,11 +286,13 @@ impl ClientConnection {
         let bits = match &group {
             Group::FiniteField(parameters) => parameters.bits(),
             Group::Curve(curve) => usize::try_from(curve.bits()).unwrap_or_default(),
+            // No other group comes in this message.
             _ => 0,
         };
         let share = group.public_key(public_key).map_err(agreement_failed(&group))?;
         negotiated.share = Some(share);
-        negotiated.agreement = Some(Agreement { group: NamedGroup::of(&group), bits, scheme });
+        let named = NamedGroup::of(&group);
+        negotiated.agreement = Some(Agreement { group: named, bits, scheme: Some(scheme) });
         negotiated.add_to_transcript(&message.bytes);
         Ok(State::CertificateRequest(negotiated))
     }
@@ -417,6 +439,16 @@ impl ClientConnection {
     /// Activates the server's keys. A partial handshake message before it is refused, since its
     /// rest would come under other keys (RFC 5246 section 7.1).
     pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        // It says nothing in TLS 1.3, and is there for middleboxes (RFC 8446 section 5).
+        let is_awaited = match self.state {
+            State::ServerHello(_) => self.settings.offers_tls13(),
+            State::Tls13(_) => true,
+            _ => false,
+        };
+        if is_awaited && self.messages.is_empty() && payload == [1] {
+            self.has_ignored_ccs |= self.records.protocol().is_none();
+            return self.idle();
+        }
         if !self.messages.is_empty() || !matches!(self.state, State::ChangeCipherSpec(..)) {
             return self.out_of_order("ChangeCipherSpec");
         }
@@ -473,6 +505,8 @@ impl ClientConnection {
             application_protocol: choice.application_protocol,
             resumed: choice.resumed.map(|(_, how)| how),
             client_certificate: negotiated.client_certificate,
+            external_psk: false,
+            early_data: EarlyDataStatus::NotOffered,
             certificates: Arc::clone(&self.certificates),
         });
         Ok(State::Established)
@@ -514,7 +548,8 @@ impl Negotiated {
     /// Derives the record keys of this connection.
     fn keys(&self, master_key: Arc<MasterKey>) -> Result<Keys, Error> {
         let keys = master_key.session_keys(&self.randoms())?;
-        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
+        let encrypt_then_mac = self.choice.encrypt_then_mac;
+        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
         let read = Some(keys.record_key(Side::Server, options)?);
         let write = Some(keys.record_key(Side::Client, options)?);
         Ok(Keys { master_key, read, write })
@@ -568,7 +603,7 @@ impl Negotiated {
             server_name: self.server_name.clone(),
             id: choice.session_id.clone(),
             ticket,
-            master_key,
+            secret: SessionSecret::MasterKey(master_key),
             extended_master_secret: choice.extended_master_secret,
             encrypt_then_mac: choice.encrypt_then_mac,
             certificates: Arc::clone(certificates),
@@ -627,7 +662,7 @@ fn group<'a>(
 }
 
 /// The refusal for an error of the server's certified key.
-fn key_failed(error: Error) -> Refused {
+pub(super) fn key_failed(error: Error) -> Refused {
     let (alert, fault) = match error {
         Error::BadSignature => (Alert::DecryptError, ServerFault::Signature),
         Error::NotAllowed(_) => (Alert::InsufficientSecurity, ServerFault::ShortKey),
@@ -640,7 +675,7 @@ fn key_failed(error: Error) -> Refused {
 
 /// The refusal for an error of a key agreement. A library may refuse numbers that a server chose
 /// itself.
-fn agreement_failed(group: &Group) -> impl Fn(Error) -> Refused + use<> {
+pub(super) fn agreement_failed(group: &Group) -> impl Fn(Error) -> Refused + use<> {
     let is_own = matches!(group, Group::FiniteField(_)) && NamedGroup::of(group).is_none();
     move |error| {
         let fault = match error {

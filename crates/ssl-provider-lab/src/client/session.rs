@@ -1,11 +1,13 @@
-//! A session of a client that may be resumed: by its id, or by a ticket (RFC 5077).
+//! A session of a client that may be resumed: by its id, or by a ticket (RFC 5077, RFC 8446
+//! section 4.6.1).
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use ssl_provider::MasterKey;
+use ssl_provider::tls13::PreSharedKey;
+use ssl_provider::{CipherSuiteInfo, MasterKey};
 
 use crate::client::settings::ClientSettings;
 
@@ -19,12 +21,45 @@ pub struct ClientSession {
     /// Empty if the server keeps none.
     pub(crate) id: Vec<u8>,
     pub(crate) ticket: Option<Ticket>,
-    pub(crate) master_key: Arc<MasterKey>,
+    pub(crate) secret: SessionSecret,
     pub(crate) extended_master_secret: bool,
     pub(crate) encrypt_then_mac: bool,
     pub(crate) certificates: Arc<[Vec<u8>]>,
     /// Whether a connection of it has failed. All connections that resume a session share this.
     pub(crate) has_failed: Arc<AtomicBool>,
+}
+
+/// What a session is resumed with.
+#[derive(Debug)]
+pub(crate) enum SessionSecret {
+    /// Up to TLS 1.2.
+    MasterKey(Arc<MasterKey>),
+    /// In TLS 1.3, by a ticket.
+    Tls13(Tls13Ticket),
+}
+
+/// A ticket of TLS 1.3 with its pre-shared key (RFC 8446 section 4.6.1).
+#[derive(Debug)]
+pub(crate) struct Tls13Ticket {
+    /// The suite of the connection that it comes from.
+    pub(crate) suite: &'static CipherSuiteInfo,
+    pub(crate) psk: Arc<PreSharedKey>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) age_add: u32,
+    pub(crate) received: Instant,
+    pub(crate) lifetime: Duration,
+    /// Most bytes of early data; 0 for none.
+    pub(crate) max_early_data: u32,
+    pub(crate) application_protocol: Option<Vec<u8>>,
+}
+
+impl Tls13Ticket {
+    /// Returns the age in milliseconds as it is sent.
+    pub(crate) fn obfuscated_age(&self) -> u32 {
+        let age = self.received.elapsed().as_millis();
+        // At most seven days.
+        u32::try_from(age).unwrap_or(u32::MAX).wrapping_add(self.age_add)
+    }
 }
 
 /// Longest ticket that is kept, in bytes; the hello stays within one record.
@@ -63,7 +98,23 @@ pub enum Resumption {
 impl ClientSession {
     /// Returns whether the server gave a ticket.
     pub fn has_ticket(&self) -> bool {
-        self.ticket.is_some()
+        self.ticket.is_some() || self.tls13().is_some()
+    }
+
+    /// Returns the ticket of TLS 1.3, if it is one.
+    pub(crate) fn tls13(&self) -> Option<&Tls13Ticket> {
+        match &self.secret {
+            SessionSecret::Tls13(ticket) => Some(ticket),
+            SessionSecret::MasterKey(_) => None,
+        }
+    }
+
+    /// Returns the master key of a session up to TLS 1.2.
+    pub(crate) fn master_key(&self) -> Option<&Arc<MasterKey>> {
+        match &self.secret {
+            SessionSecret::MasterKey(master_key) => Some(master_key),
+            SessionSecret::Tls13(_) => None,
+        }
     }
 
     /// Returns the ticket, unless it has expired or tickets are not offered.
@@ -83,7 +134,14 @@ impl ClientSession {
         self.settings.as_ptr() == Arc::as_ptr(settings)
             && self.server_name.as_deref() == server_name
             && !self.has_failed.load(Ordering::Acquire)
-            && (!self.id.is_empty() || self.good_ticket(settings).is_some())
+            && match &self.secret {
+                SessionSecret::MasterKey(_) => {
+                    !self.id.is_empty() || self.good_ticket(settings).is_some()
+                }
+                SessionSecret::Tls13(ticket) => {
+                    settings.options.session_tickets && ticket.received.elapsed() < ticket.lifetime
+                }
+            }
     }
 }
 

@@ -5,31 +5,26 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ssl_provider::{
-    CipherSuite, CipherSuiteInfo, Error, FfdheGroup, KeyExchange, KeyLogPolicy, NamedCurve,
-    Operation, ProtocolVersion, Provider, SignatureScheme,
+    CipherSuite, CipherSuiteInfo, Error, KeyExchange, KeyLogPolicy, NamedCurve, Operation,
+    ProtocolVersion, Provider, SignatureScheme,
 };
 
 use crate::client::certificate::{ClientIdentity, VerifyServer};
 use crate::group::NamedGroup;
 use crate::key_log::KeyLog;
 use crate::settings::{
-    DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, NO_SUITE, check_version,
+    DEFAULT_SUITES, DHE_SUITES, ECDHE_SUITES, LEGACY_SUITES, NO_KEY_LOG, NO_SUITE, TLS13_SUITES,
+    check_version,
 };
-use crate::signed_params::{can_verify, fixed_scheme};
+use crate::signed_params::{can_verify, fixed_scheme, is_tls13_scheme};
+use crate::tls13::psk::ExternalPsk;
+use crate::tls13::{TLS13_GROUPS, has_group};
 
-/// Groups that are offered by default, in order of preference.
-pub const DEFAULT_GROUPS: [NamedGroup; 7] = [
-    NamedGroup::Curve(NamedCurve::X25519),
-    NamedGroup::Curve(NamedCurve::Secp256r1),
-    NamedGroup::Curve(NamedCurve::Secp384r1),
-    NamedGroup::Curve(NamedCurve::Secp521r1),
-    NamedGroup::FiniteField(FfdheGroup::Ffdhe2048),
-    NamedGroup::FiniteField(FfdheGroup::Ffdhe3072),
-    NamedGroup::FiniteField(FfdheGroup::Ffdhe4096),
-];
+/// Groups that are offered by default, in order of preference. The hybrid ones are for TLS 1.3.
+pub const DEFAULT_GROUPS: [NamedGroup; 10] = TLS13_GROUPS;
 
-/// Signature schemes of TLS 1.2 that are offered, in order of preference. SHA-1 comes last: old
-/// servers know nothing else.
+/// Signature schemes of TLS 1.2 and 1.3 that are offered, in order of preference. SHA-1 comes last:
+/// old servers know nothing else.
 const SCHEMES: [SignatureScheme; 11] = [
     SignatureScheme::EcdsaSha256,
     SignatureScheme::RsaPssSha256,
@@ -44,12 +39,13 @@ const SCHEMES: [SignatureScheme; 11] = [
     SignatureScheme::RsaSha1,
 ];
 
-/// What a client offers. The default is TLS 1.0 to 1.2 with everything but legacy suites. Later
+/// What a client offers. The default is TLS 1.0 to 1.3 with everything but legacy suites. Later
 /// versions have more fields: end with `..ClientOptions::default()`.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// The versions; SSL 3.0 only if the policy of the provider allows it. A hello of TLS 1.2 and
-    /// before names the highest version only, so there is no gap in the range.
+    /// before names the highest version only, so there is no gap in the range. TLS 1.3 is offered
+    /// where a suite of it is, too.
     pub versions: RangeInclusive<ProtocolVersion>,
     /// Suites, in the order of preference.
     pub suites: Vec<CipherSuite>,
@@ -63,8 +59,17 @@ pub struct ClientOptions {
     pub extended_master_secret: bool,
     /// Whether encrypt-then-MAC (RFC 7366) is offered.
     pub encrypt_then_mac: bool,
-    /// Whether session tickets (RFC 5077) are offered.
+    /// Whether session tickets (RFC 5077, RFC 8446 section 4.6.1) are offered.
     pub session_tickets: bool,
+    /// A pre-shared key of TLS 1.3 that was agreed outside TLS. If the server knows it, it stands
+    /// for certificates on both sides.
+    pub external_psk: Option<Arc<ExternalPsk>>,
+    /// Whether a server may use a pre-shared key of TLS 1.3 alone, without forward secrecy
+    /// (psk_ke).
+    pub psk_without_agreement: bool,
+    /// Whether early data of TLS 1.3 (0-RTT) are offered with a ticket that allows them; see
+    /// [`ClientConnection::send_early_data`](super::ClientConnection::send_early_data).
+    pub early_data: bool,
     /// Whether the hello is marked as a retry with a lower version (RFC 7507).
     pub fallback: bool,
     /// Whether the key usage of the certificate must allow what the suite does with the key
@@ -75,13 +80,16 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            versions: ProtocolVersion::TLS1_0..=ProtocolVersion::TLS1_2,
+            versions: ProtocolVersion::TLS1_0..=ProtocolVersion::TLS1_3,
             suites: default_client_suites().collect(),
             groups: DEFAULT_GROUPS.to_vec(),
             protocols: Vec::new(),
             extended_master_secret: true,
             encrypt_then_mac: true,
             session_tickets: true,
+            external_psk: None,
+            psk_without_agreement: false,
+            early_data: false,
             fallback: false,
             check_key_usage: true,
         }
@@ -91,7 +99,7 @@ impl Default for ClientOptions {
 /// Returns the suites that a client offers by default, in the order of preference: those with
 /// forward secrecy come first.
 pub fn default_client_suites() -> impl Iterator<Item = CipherSuite> {
-    ECDHE_SUITES.into_iter().chain(DHE_SUITES).chain(DEFAULT_SUITES)
+    TLS13_SUITES.into_iter().chain(ECDHE_SUITES).chain(DHE_SUITES).chain(DEFAULT_SUITES)
 }
 
 /// Returns the suites for old servers that are not offered by default.
@@ -119,7 +127,7 @@ impl ClientSettings {
     ///
     /// # Errors
     ///
-    /// - [`Error::UnsupportedProtocol`] for a version other than SSL 3.0 to TLS 1.2, or one that
+    /// - [`Error::UnsupportedProtocol`] for a version other than SSL 3.0 to TLS 1.3, or one that
     ///   the policy of the provider forbids.
     /// - [`Error::InvalidParameter`] for an empty range of versions, for an application protocol
     ///   that is empty or too long, and if no suite is left.
@@ -147,11 +155,14 @@ impl ClientSettings {
             ));
         }
         if key_log.is_some() && policy.key_log != KeyLogPolicy::Allowed {
-            return Err(Error::NotAllowed("the provider was opened without key log"));
+            return Err(NO_KEY_LOG);
         }
-        let supports = |operation| provider.backend().support(operation).is_supported();
-        let groups: Vec<NamedGroup> =
-            options.groups.iter().copied().filter(|group| supports(group.operation())).collect();
+        let offers_tls13 = options.versions.contains(&ProtocolVersion::TLS1_3);
+        let is_usable = |group: &NamedGroup| {
+            let is_hybrid = matches!(group, NamedGroup::Hybrid(_));
+            group.is_supported(&provider) && (offers_tls13 || !is_hybrid)
+        };
+        let groups: Vec<NamedGroup> = options.groups.iter().copied().filter(is_usable).collect();
         let schemes: Vec<SignatureScheme> =
             SCHEMES.into_iter().filter(|scheme| can_verify(&provider, *scheme)).collect();
         let mut settings = Self {
@@ -190,8 +201,22 @@ impl ClientSettings {
         all.filter(|version| self.options.versions.contains(version))
     }
 
+    /// Returns the highest version up to TLS 1.2, which a hello has in its first field.
     pub(crate) fn highest(&self) -> ProtocolVersion {
-        *self.options.versions.end()
+        (*self.options.versions.end()).min(ProtocolVersion::TLS1_2)
+    }
+
+    /// Returns the groups of TLS 1.3 that are offered, in the order of preference.
+    pub(crate) fn tls13_groups(&self) -> impl Iterator<Item = NamedGroup> {
+        let groups = self.groups.iter().copied().filter(|group| has_group(*group));
+        groups.filter(|group| group.is_allowed(&self.provider))
+    }
+
+    /// Returns whether TLS 1.3 is offered.
+    pub(crate) fn offers_tls13(&self) -> bool {
+        let version = ProtocolVersion::TLS1_3;
+        self.options.versions.contains(&version)
+            && self.suites.iter().any(|suite| suite.allows(version))
     }
 
     /// Whether a server may choose the suite in a version.
@@ -211,6 +236,14 @@ impl ClientSettings {
             KeyExchange::DheRsa => supports(Operation::Dh) && verifies(true),
             KeyExchange::EcdheRsa => has_curve && verifies(true),
             KeyExchange::EcdheEcdsa => has_curve && verifies(false),
+            KeyExchange::Tls13 => {
+                let curves = NamedCurve::ALL.into_iter().map(Some).chain([None]);
+                let is_tls13 = |scheme: &SignatureScheme| {
+                    curves.clone().any(|it| is_tls13_scheme(*scheme, it))
+                };
+                self.tls13_groups().next().is_some()
+                    && (self.options.external_psk.is_some() || self.schemes.iter().any(is_tls13))
+            }
             // Export suites need a temporary key; nobody signs with DSA any more.
             _ => false,
         }
@@ -238,9 +271,9 @@ mod tests {
     fn versions_that_the_policy_forbids_or_nobody_knows_are_refused() {
         let refused = |versions| settings(|options| options.versions = versions).err();
         let (ssl3, tls1_0) = (ProtocolVersion::SSL3, ProtocolVersion::TLS1_0);
-        let (tls1_2, tls1_3) = (ProtocolVersion::TLS1_2, ProtocolVersion::TLS1_3);
+        let (tls1_2, unknown) = (ProtocolVersion::TLS1_2, ProtocolVersion(0x0305));
         assert_eq!(refused(ssl3..=tls1_2), Some(Error::UnsupportedProtocol { given: 0x0300 }));
-        assert_eq!(refused(tls1_0..=tls1_3), Some(Error::UnsupportedProtocol { given: 0x0304 }));
+        assert_eq!(refused(tls1_0..=unknown), Some(Error::UnsupportedProtocol { given: 0x0305 }));
         assert!(matches!(refused(tls1_2..=tls1_0), Some(Error::InvalidParameter(_))));
         assert_eq!(refused(tls1_0..=tls1_0), None);
         let provider = Provider::open(default_backend().unwrap())

@@ -3,6 +3,10 @@
 mod hostile;
 mod openssl_server;
 mod our_server;
+mod tls13;
+mod tls13_hostile;
+mod tls13_openssl;
+mod tls13_rustls;
 
 use std::sync::Arc;
 

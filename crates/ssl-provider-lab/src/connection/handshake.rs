@@ -9,12 +9,12 @@ use ssl_provider::{
     ProtocolVersion, RecordKey, RecordOptions, SSL3_VERIFY_DATA_LEN, Side,
 };
 use ssl_provider_wire::{
-    Alert, ClientHello, ContentType, DOWNGRADE_FROM_TLS_1_2, ExtensionType, HandshakeType, Message,
-    Reader, View, put_message, put_session_ticket,
+    Alert, ClientHello, ContentType, DOWNGRADE_FROM_TLS_1_2, DOWNGRADE_FROM_TLS_1_3, ExtensionType,
+    HandshakeType, Message, Reader, View, put_message, put_session_ticket,
 };
 
 use super::ephemeral::{bad_share, client_public_key, put_server_key_exchange};
-use super::{Connection, MAX_RENEGOTIATIONS, SessionInfo};
+use super::{Connection, MAX_RENEGOTIATIONS, SessionInfo, tls13};
 use crate::alert::{internal_error, require};
 use crate::client_auth::{
     ClientCertificate, MAX_CERTIFICATE_LEN, MAX_CERTIFICATE_VERIFY_LEN, certificate,
@@ -25,6 +25,7 @@ use crate::negotiation::{Choice, Previous, choose};
 use crate::refusal::{Cause, Refusal};
 use crate::session::{Session, SessionId};
 use crate::settings::{ClientAuth, Settings};
+use crate::tls13::negotiation::is_tls13;
 
 /// Longest ClientKeyExchange in bytes: a ciphertext or number at the limit of its length field.
 const MAX_CLIENT_KEY_EXCHANGE_LEN: usize = 2 + 0xffff;
@@ -40,6 +41,8 @@ pub(super) enum State {
     CertificateVerify(Box<Negotiated>, Box<Agreed>),
     ChangeCipherSpec(Box<Negotiated>, Box<Agreed>),
     Finished(Box<Negotiated>, Arc<Session>, Option<Box<RecordKey>>),
+    /// A message of TLS 1.3.
+    Tls13(tls13::State),
     Established,
     Closed,
 }
@@ -92,8 +95,12 @@ impl Connection {
             if matches!(self.state, State::Decryption(_)) {
                 return Ok(());
             }
-            let state = &self.state;
+            let (state, is_tls13) = (&self.state, self.secrets.is_some());
             let max_len = |kind| match (state, kind) {
+                (State::Tls13(state), kind) => state.max_len(kind),
+                (State::Established, HandshakeType::KEY_UPDATE) if is_tls13 => Ok(1),
+                // There is no renegotiation in TLS 1.3 (RFC 8446 section 4.1.2).
+                (State::Established, _) if is_tls13 => Err(Alert::UnexpectedMessage),
                 (State::Hello | State::Established, HandshakeType::CLIENT_HELLO) => {
                     Ok(ClientHello::MAX_LEN)
                 }
@@ -120,6 +127,8 @@ impl Connection {
                     self.send_held();
                     continue;
                 }
+                State::Tls13(state) => self.tls13_message(state, &message)?,
+                State::Established if is_tls13 => self.key_update(&message)?,
                 State::Established if self.may_renegotiate() => {
                     self.renegotiations += 1;
                     self.client_hello(&message)?
@@ -172,6 +181,11 @@ impl Connection {
     fn client_hello(&mut self, message: &Message) -> Result<State, Alert> {
         let hello = ClientHello::parse(message, View::Strict)?;
         let settings = Arc::clone(&self.settings);
+        if self.established.is_none()
+            && is_tls13(&settings, &hello).map_err(|refusal| self.refuse(refusal))?
+        {
+            return self.tls13_hello(&hello, message, None);
+        }
         let previous = self.established.as_ref().map(|session| Previous {
             protocol: session.protocol,
             extended_master_secret: session.extended_master_secret,
@@ -261,7 +275,7 @@ impl Connection {
     }
 
     /// Keeps the cause of a refusal and returns its alert. That of an encrypted hello is not kept.
-    fn refuse(&mut self, refusal: Refusal) -> Alert {
+    pub(super) fn refuse(&mut self, refusal: Refusal) -> Alert {
         self.cause = refusal.cause.filter(|_| self.established.is_none());
         refusal.alert
     }
@@ -384,6 +398,11 @@ impl Connection {
     /// rest would come under other keys (RFC 5246 section 7.1).
     pub(super) fn change_cipher_spec(&mut self, payload: &[u8]) -> Result<(), Alert> {
         require(self.messages.is_empty(), Alert::UnexpectedMessage)?;
+        // It says nothing in TLS 1.3, and is there for middleboxes (RFC 8446 section 5).
+        if matches!(self.state, State::Tls13(_)) {
+            require(payload == [1], Alert::UnexpectedMessage)?;
+            return self.idle();
+        }
         let State::ChangeCipherSpec(negotiated, agreed) =
             mem::replace(&mut self.state, State::Closed)
         else {
@@ -446,6 +465,9 @@ impl Connection {
             secure_renegotiation: choice.secure_renegotiation,
             application_protocol: choice.application_protocol,
             client_certificate: session.client_certificate,
+            external_psk: None,
+            early_data: None,
+            retried: false,
         });
         Ok(State::Established)
     }
@@ -530,7 +552,8 @@ impl Negotiated {
     /// Derives the record keys of this connection.
     fn agreed(&self, session: Arc<Session>) -> Result<Agreed, Alert> {
         let keys = session.master_key.session_keys(&self.randoms()).map_err(internal_error)?;
-        let options = RecordOptions { encrypt_then_mac: self.choice.encrypt_then_mac };
+        let encrypt_then_mac = self.choice.encrypt_then_mac;
+        let options = RecordOptions { encrypt_then_mac, ..RecordOptions::default() };
         let record_key = |side| keys.record_key(side, options).map(Box::new);
         let read = record_key(Side::Client).map_err(internal_error)?;
         let write = Some(record_key(Side::Server).map_err(internal_error)?);
@@ -562,11 +585,16 @@ fn server_random(settings: &Settings, protocol: ProtocolVersion) -> Result<[u8; 
     let mut random = [0; 32];
     settings.provider.backend().random().fill(&mut random).map_err(internal_error)?;
     let best = settings.usable.first().map(|(protocol, _)| *protocol);
-    if protocol < ProtocolVersion::TLS1_2
-        && best == Some(ProtocolVersion::TLS1_2)
-        && let Some(end) = random.last_chunk_mut()
-    {
-        *end = DOWNGRADE_FROM_TLS_1_2;
+    // RFC 8446 section 4.1.3.
+    let mark = match protocol {
+        ProtocolVersion::TLS1_2 if best == Some(ProtocolVersion::TLS1_3) => DOWNGRADE_FROM_TLS_1_3,
+        _ if protocol < ProtocolVersion::TLS1_2 && best >= Some(ProtocolVersion::TLS1_2) => {
+            DOWNGRADE_FROM_TLS_1_2
+        }
+        _ => return Ok(random),
+    };
+    if let Some(end) = random.last_chunk_mut() {
+        *end = mark;
     }
     Ok(random)
 }

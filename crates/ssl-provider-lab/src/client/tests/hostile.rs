@@ -194,7 +194,10 @@ impl Server {
         let master_key =
             self.provider.import_master_key(&key, version, suite, &parameters, encrypted).unwrap();
         let keys = master_key.session_keys(&self.parameters()).unwrap();
-        let options = RecordOptions { encrypt_then_mac: extensions.contains(&ENCRYPT_THEN_MAC) };
+        let options = RecordOptions {
+            encrypt_then_mac: extensions.contains(&ENCRYPT_THEN_MAC),
+            ..RecordOptions::default()
+        };
         let mut read = keys.record_key(Side::Client, options).unwrap();
         let mut finished = vec![22];
         finished.extend(self.hello.version.wire().to_be_bytes());
@@ -220,7 +223,12 @@ impl Server {
         self.send(20, &[1]);
         let keys = self.master_key.as_ref().unwrap().session_keys(&self.parameters()).unwrap();
         let encrypt_then_mac = self.hello.extensions.iter().any(|(kind, _)| *kind == 22);
-        let key = keys.record_key(Side::Server, RecordOptions { encrypt_then_mac }).unwrap();
+        let key = keys
+            .record_key(
+                Side::Server,
+                RecordOptions { encrypt_then_mac, ..RecordOptions::default() },
+            )
+            .unwrap();
         self.write = Some((key, 0));
     }
 

@@ -203,6 +203,8 @@ fn every_group_works_where_the_backend_has_it() {
                 NamedGroup::FiniteField(_) => {
                     (CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, "")
                 }
+                // Of TLS 1.3.
+                NamedGroup::Hybrid(_) => continue,
             };
             let options = ClientOptions {
                 suites: vec![suite],
@@ -219,6 +221,7 @@ fn every_group_works_where_the_backend_has_it() {
             match group {
                 NamedGroup::Curve(_) => context.set_groups_list(openssl_name).unwrap(),
                 NamedGroup::FiniteField(ffdhe) => context.set_tmp_dh(&dh_of(ffdhe)).unwrap(),
+                NamedGroup::Hybrid(_) => continue,
             }
             let mut stream = accept(&context.build(), connect(&settings));
             let agreement = info(&stream).agreement.unwrap();
@@ -255,7 +258,7 @@ fn ecdsa_certificates_on_every_curve_and_every_scheme_are_verified() {
                 context.set_sigalgs_list(&format!("ECDSA+SHA{hash}")).unwrap();
                 let stream = accept(&context.build(), connect(&settings));
                 let agreement = info(&stream).agreement.unwrap();
-                assert_eq!(agreement.scheme, scheme, "{}, {bits}", backend.info().name);
+                assert_eq!(agreement.scheme, Some(scheme), "{}, {bits}", backend.info().name);
             }
         }
     }
@@ -271,7 +274,8 @@ fn ecdsa_certificates_on_every_curve_and_every_scheme_are_verified() {
             let mut context = server_with(&rsa_key());
             context.set_sigalgs_list(list).unwrap();
             let stream = accept(&context.build(), connect(&settings));
-            assert_eq!(info(&stream).agreement.unwrap().scheme, scheme, "{}", backend.info().name);
+            let agreement = info(&stream).agreement.unwrap();
+            assert_eq!(agreement.scheme, Some(scheme), "{}", backend.info().name);
         }
     }
 }

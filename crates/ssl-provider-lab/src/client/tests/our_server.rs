@@ -482,7 +482,7 @@ fn both_sides_log_the_same_secret() {
     let key = rsa::PrivateKey::from_pkcs1_der(&TestKey::rsa_1024().der).unwrap();
     let identity = Identity::of(&provider(), key).unwrap().identity;
     let log = |name| Some(KeyLog::append_to(&path(name)).unwrap());
-    let options = Options::default();
+    let options = Options { versions: vec![ProtocolVersion::TLS1_2], ..Options::default() };
     let server = Settings::new(provider(), identity, options, None, log("server")).unwrap();
     let trust = || Box::new(TrustAll);
     let options = ClientOptions::default;
