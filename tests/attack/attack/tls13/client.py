@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from attack.client import REQUEST, Refused
@@ -27,6 +27,9 @@ from attack.wire import (
     numbers,
     vector,
 )
+
+_SOON = 0.2
+"""Seconds that a server takes at most to refuse a flight."""
 
 Binders = Callable[[list[bytes]], list[bytes]]
 
@@ -90,6 +93,10 @@ class Client(Peer):
         self.early_secret = b""
         self.sent: Hello | None = None
         """The last hello."""
+        self._answers_retry = True
+        self.first = b""
+        """The first ClientHello, as it was sent."""
+        self._may_get_tickets = False
         self.seen = self.server = _Server()
 
     # Hellos.
@@ -166,7 +173,9 @@ class Client(Peer):
     ) -> None:
         """Sends a ClientHello, by default that of the offer."""
         self.sent = hello or self.hello()
-        self.send_handshake(HandshakeType.CLIENT_HELLO, self.encode(self.sent, change))
+        body = self.encode(self.sent, change)
+        self.first = self.first or message(HandshakeType.CLIENT_HELLO, body)
+        self.send_handshake(HandshakeType.CLIENT_HELLO, body)
         if self.offer.early_data and self.offer.psks and self.server.retry is None:
             psk = self.offer.psks[0]
             self.suite = psk.suite
@@ -186,8 +195,9 @@ class Client(Peer):
 
         Raises `Refused` when the flight does not come.
         """
-        self.read_retry(needed=False)
-        if self.server.retry is not None and not self.server.finished:
+        if self._answers_retry:
+            self.read_retry(needed=False)
+        if self.server.retry is not None and self._answers_retry:
             self.write = None
             self.send_hello(self.second_hello())
         if not self.read_until(lambda: self.server.finished):
@@ -197,11 +207,14 @@ class Client(Peer):
     def read_retry(self, *, needed: bool = True) -> None:
         """Reads a HelloRetryRequest, or if none is needed the flight.
 
+        Who needs one answers it.
         Raises `Refused` when it does not come.
         """
         self.read_until(lambda: self.server.retry or self.server.finished)
-        if needed and self.server.retry is None:
-            raise Refused(self.reply())
+        if needed:
+            self._answers_retry = False
+            if self.server.retry is None:
+                raise Refused(self.reply())
         if self.server.retry is not None:
             # A ChangeCipherSpec may come behind it, or before the rest (appendix D.4).
             self.mark()
@@ -271,6 +284,7 @@ class Client(Peer):
         self.finished()
         self.release()
         self.use_traffic()
+        self._may_get_tickets = True
 
     def handshake(self, *, resumes: bool | None = None) -> None:
         """A whole handshake, full or with a pre-shared key as the server decides.
@@ -290,6 +304,21 @@ class Client(Peer):
 
     # Ends of a conversation.
 
+    def reply(self) -> Reply:
+        """Without what a server sends of its own.
+
+        That is a ChangeCipherSpec after its HelloRetryRequest (appendix D.4), and tickets after a
+        good Finished.
+        """
+        reply = super().reply()
+        events = reply.events
+        if self.server.retry and events and events[0].detail == "01":
+            events = events[1:]
+        if self._may_get_tickets:
+            ticket = name_of(HandshakeType, HandshakeType.NEW_SESSION_TICKET)
+            events = tuple(it for it in events if it.detail != ticket)
+        return replace(reply, events=events)
+
     def page(self) -> Reply:
         """Asks for a page on a finished connection and reads to the end."""
         self.send(ContentType.APPLICATION_DATA, REQUEST)
@@ -299,6 +328,15 @@ class Client(Peer):
         """Finishes a handshake of which the flight is read, and asks for a page."""
         self.finish()
         return self.page()
+
+    def page_if_taken(self) -> Reply:
+        """Asks for a page, unless the server soon says that it does not take the second flight."""
+        self.wait(_SOON)
+        self._may_get_tickets = True
+        if self.seen.end is None and not any(it.kind == "alert" for it in self.seen.events):
+            self.use_traffic()
+            self.send(ContentType.APPLICATION_DATA, REQUEST)
+        return self.reply()
 
     def goodbye(self) -> None:
         """Ends a connection as it should be ended."""
