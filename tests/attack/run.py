@@ -36,6 +36,8 @@ try:
         Profile,
         profiles,
     )
+    from attack.tls13.suites import REQUIRED as REQUIRED_13
+    from attack.tls13.suites import Suite
     from attack.wire import Version
 except ModuleNotFoundError as missing:
     # Help needs none of them.
@@ -67,6 +69,20 @@ _CLASSES = (
     "signature-algorithms",
     "client-certificate",
     "client-signatures",
+    "tls13-hello",
+    "tls13-key-share",
+    "tls13-downgrade",
+    "tls13-retry",
+    "tls13-psk",
+    "tls13-tickets",
+    "tls13-early-data",
+    "tls13-order",
+    "tls13-change-cipher-spec",
+    "tls13-fragmentation",
+    "tls13-records",
+    "tls13-finished",
+    "tls13-key-update",
+    "tls13-client-certificate",
     "server-hello",
     "server-certificate",
     "server-key-exchange",
@@ -222,8 +238,15 @@ class Probes:
     def __init__(self, part: Part) -> None:
         self._part = part
         self._found: dict[bool, tuple[list[Profile], list[Group]]] = {}
+        self._found_13: tuple[list[Suite], list[int]] | None = None
 
     def scope(self, runner: Runner, setup: Setup, smoke: bool) -> Scope:
+        if setup.tls13:
+            if self._found_13 is None:
+                self._found_13 = runner.suites(), runner.shares()
+                self._part.add_suites(self._found_13[0], REQUIRED_13)
+            suites, shares = self._found_13
+            return Scope((), smoke, suites=suites, shares=shares)
         if setup.ephemeral not in self._found:
             self._found[setup.ephemeral] = self._probe(runner, setup)
         served, groups = self._found[setup.ephemeral]

@@ -9,6 +9,9 @@ from attack.client import Client, Offer, Session
 from attack.groups import Group
 from attack.reply import Expectation, Reply
 from attack.suites import AES128_SHA, Profile, Suite
+from attack.tls13 import client as tls13
+from attack.tls13 import suites as suites13
+from attack.tls13.schedule import Psk
 from attack.wire import Version
 
 T = TypeVar("T")
@@ -20,7 +23,7 @@ class Lab:
     def __init__(self, address: tuple[str, int], rng: Random) -> None:
         self.address = address
         self.rng = rng
-        self._clients: list[Client] = []
+        self._clients: list[Client | tls13.Client] = []
 
     def client(self, profile: Profile, **offer: Any) -> Client:
         """A new connection."""
@@ -34,6 +37,20 @@ class Lab:
         client.handshake()
         client.goodbye()
         return client.session
+
+    def tls13(self, **offer: Any) -> tls13.Client:
+        """A new connection of TLS 1.3."""
+        client = tls13.Client(self.address, tls13.Offer(**offer), self.rng)
+        self._clients.append(client)
+        return client
+
+    def ticket(self, **offer: Any) -> Psk:
+        """What the server gives to resume with, in a connection of TLS 1.3 that ended well."""
+        client = self.tls13(**offer)
+        client.handshake()
+        client.page()
+        client.require(bool(client.server.tickets), "the server gives no ticket")
+        return client.server.tickets[-1]
 
     def close(self) -> None:
         """Closes what the conversation left open."""
@@ -65,6 +82,10 @@ class Scope:
     groups: Sequence[Group] = ()
     """The groups in which the server has ephemeral keys."""
     highest: Version = field(default=Version.TLS1_2)
+    suites: Sequence[suites13.Suite] = ()
+    """The suites of TLS 1.3 that the server speaks."""
+    shares: Sequence[int] = ()
+    """The groups of TLS 1.3 in which the server has keys."""
 
     def profiles(self, *, of: Callable[[Profile], bool] | None = None) -> list[Profile]:
         """The profiles to be tried, of those that `of` accepts. A short run takes two."""
@@ -85,4 +106,6 @@ class Scope:
         items = list(items)
         if not self.smoke or len(items) <= count:
             return items
+        if count == 1:
+            return items[:1]
         return [items[index * (len(items) - 1) // (count - 1)] for index in range(count)]

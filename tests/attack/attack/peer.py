@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from attack import schedule
 from attack.protection import HONEST, CannotOpen, Protection, Tamper
@@ -31,70 +32,28 @@ class Seen:
     end: str | None = None
 
 
-class Peer:
-    """One side of one connection. What the messages mean is for the side to say."""
+class Link:
+    """The records of one connection, of any version of the protocol."""
 
-    side = ""
-    """`client` or `server`."""
-
-    def __init__(self, connected: socket.socket, profile: Profile, rng: Random) -> None:
-        self.profile = profile
+    def __init__(self, connected: socket.socket, rng: Random) -> None:
         self.rng = rng
-        self.transcript = b""
-        self.client_random = b""
-        self.server_random = b""
-        self.master = b""
         self.seen = Seen()
-        self.write: Protection | None = None
-        self._pending_write: Protection | None = None
-        self._read: Protection | None = None
-        self._pending_read: Protection | None = None
-        self._received = b""
+        self.transcript = b""
         self._messages = b""
+        self._received = b""
         self._held: bytes | None = None
         self._socket = connected
         self._socket.settimeout(PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    # Keys.
-
-    def use(self, master: bytes) -> None:
-        """Makes the keys of a master secret; ChangeCipherSpec puts them to use."""
-        self.master = master
-        keys = schedule.key_block(self.profile, master, self.client_random, self.server_random)
-        client = keys.client_mac, keys.client_key, keys.client_iv
-        server = keys.server_mac, keys.server_key, keys.server_iv
-        own, other = (client, server) if self.side == "client" else (server, client)
-        self._pending_write = self._protection(*own)
-        self._pending_read = self._protection(*other)
-
-    def server_keys(self) -> Protection:
-        """What the server writes with, from its first record on."""
-        keys = schedule.key_block(self.profile, self.master, self.client_random, self.server_random)
-        return self._protection(keys.server_mac, keys.server_key, keys.server_iv)
-
-    def change_cipher_spec(self) -> None:
-        """Sends ChangeCipherSpec and protects what follows."""
-        self.send(ContentType.CHANGE_CIPHER_SPEC, b"\1")
-        self.protect()
-
-    def protect(self) -> None:
-        """Protects what follows with the latest keys."""
-        self.write = self._pending_write
-
-    def verify_data(self) -> bytes:
-        """Our own, of all messages so far."""
-        return schedule.verify_data(self.profile, self.master, self.side, self.transcript)
 
     def require(self, holds: bool, otherwise: str) -> None:
         """Raises `Broken`, with what is the case otherwise, unless something holds."""
         if not holds:
             raise Broken(otherwise)
 
-    @property
-    def record_version(self) -> int:
-        """The version in the header of our records."""
-        return self.profile.version
+    def _take(self, content_type: int, version: int, fragment: bytes) -> None:
+        """Takes a record."""
+        raise NotImplementedError
 
     def take_message(self, kind: int, body: bytes) -> str:
         """Takes a message, and says what it is."""
@@ -106,27 +65,21 @@ class Peer:
     def took_data(self, data: bytes) -> None:
         """Application data has come."""
 
-    def _protection(self, mac_key: bytes, key: bytes, iv: bytes) -> Protection:
-        return Protection(self.profile, mac_key, key, iv, self.rng)
-
     # Sending.
 
-    def send(self, content_type: int, payload: bytes, tamper: Tamper = HONEST) -> None:
+    def send(self, content_type: int, payload: bytes, *tamper: Any) -> None:
         """Sends one record under the protection of the moment."""
-        self.send_raw(self.sealed(content_type, payload, tamper))
+        self.send_raw(self.sealed(content_type, payload, *tamper))
 
-    def sealed(self, content_type: int, payload: bytes, tamper: Tamper = HONEST) -> bytes:
+    def sealed(self, content_type: int, payload: bytes, *tamper: Any) -> bytes:
         """One record under the protection of the moment."""
-        fragment = payload
-        if self.write is not None:
-            fragment = self.write.seal(content_type, payload, tamper)
-        return record(content_type, self.record_version, fragment)
+        raise NotImplementedError
 
-    def send_handshake(self, kind: int, body: bytes, tamper: Tamper = HONEST) -> None:
+    def send_handshake(self, kind: int, body: bytes, *tamper: Any) -> None:
         """Sends one handshake message in a record of its own, or as many as it takes."""
         encoded = self.noted(kind, body)
         for at in range(0, len(encoded), MAX_FRAGMENT):
-            self.send(ContentType.HANDSHAKE, encoded[at : at + MAX_FRAGMENT], tamper)
+            self.send(ContentType.HANDSHAKE, encoded[at : at + MAX_FRAGMENT], *tamper)
 
     def noted(self, kind: int, body: bytes) -> bytes:
         """A handshake message, after it was added to what Finished covers."""
@@ -228,21 +181,13 @@ class Peer:
         self._received += received
         return True
 
-    def _take(self, content_type: int, version: int, fragment: bytes) -> None:
-        def note(kind: str, detail: str = "") -> None:
-            self.seen.events.append(Event(kind, detail, version, len(fragment)))
-
-        payload = fragment
-        if self._read is not None:
-            try:
-                payload = self._read.open(content_type, fragment)
-            except CannotOpen as reason:
-                note(f"{name_of(ContentType, content_type)} that does not open", str(reason))
-                return
+    def _take_content(
+        self, content_type: int, payload: bytes, note: Callable[[str, str], None]
+    ) -> None:
+        """Takes what was in a record, and notes it."""
         match content_type:
             case ContentType.CHANGE_CIPHER_SPEC:
                 note("change_cipher_spec", payload.hex())
-                self._read = self._pending_read or self._read
             case ContentType.ALERT if len(payload) == 2:
                 note("alert", alert_detail(payload[0], payload[1]))
                 if payload[1] == Alert.CLOSE_NOTIFY:
@@ -269,3 +214,85 @@ class Peer:
             self.transcript += encoded
             self.took_message(encoded[0])
         return details
+
+
+class Peer(Link):
+    """One side of one connection. What the messages mean is for the side to say."""
+
+    side = ""
+    """`client` or `server`."""
+
+    def __init__(self, connected: socket.socket, profile: Profile, rng: Random) -> None:
+        super().__init__(connected, rng)
+        self.profile = profile
+        self.client_random = b""
+        self.server_random = b""
+        self.master = b""
+        self.write: Protection | None = None
+        self._pending_write: Protection | None = None
+        self._read: Protection | None = None
+        self._pending_read: Protection | None = None
+
+    # Keys.
+
+    def use(self, master: bytes) -> None:
+        """Makes the keys of a master secret; ChangeCipherSpec puts them to use."""
+        self.master = master
+        keys = schedule.key_block(self.profile, master, self.client_random, self.server_random)
+        client = keys.client_mac, keys.client_key, keys.client_iv
+        server = keys.server_mac, keys.server_key, keys.server_iv
+        own, other = (client, server) if self.side == "client" else (server, client)
+        self._pending_write = self._protection(*own)
+        self._pending_read = self._protection(*other)
+
+    def server_keys(self) -> Protection:
+        """What the server writes with, from its first record on."""
+        keys = schedule.key_block(self.profile, self.master, self.client_random, self.server_random)
+        return self._protection(keys.server_mac, keys.server_key, keys.server_iv)
+
+    def change_cipher_spec(self) -> None:
+        """Sends ChangeCipherSpec and protects what follows."""
+        self.send(ContentType.CHANGE_CIPHER_SPEC, b"\1")
+        self.protect()
+
+    def protect(self) -> None:
+        """Protects what follows with the latest keys."""
+        self.write = self._pending_write
+
+    def verify_data(self) -> bytes:
+        """Our own, of all messages so far."""
+        return schedule.verify_data(self.profile, self.master, self.side, self.transcript)
+
+    @property
+    def record_version(self) -> int:
+        """The version in the header of our records."""
+        return self.profile.version
+
+    def _protection(self, mac_key: bytes, key: bytes, iv: bytes) -> Protection:
+        return Protection(self.profile, mac_key, key, iv, self.rng)
+
+    # Sending.
+
+    def sealed(self, content_type: int, payload: bytes, tamper: Tamper = HONEST) -> bytes:
+        """One record under the protection of the moment."""
+        fragment = payload
+        if self.write is not None:
+            fragment = self.write.seal(content_type, payload, tamper)
+        return record(content_type, self.record_version, fragment)
+
+    # Reading.
+
+    def _take(self, content_type: int, version: int, fragment: bytes) -> None:
+        def note(kind: str, detail: str = "") -> None:
+            self.seen.events.append(Event(kind, detail, version, len(fragment)))
+
+        payload = fragment
+        if self._read is not None:
+            try:
+                payload = self._read.open(content_type, fragment)
+            except CannotOpen as reason:
+                note(f"{name_of(ContentType, content_type)} that does not open", str(reason))
+                return
+        if content_type == ContentType.CHANGE_CIPHER_SPEC:
+            self._read = self._pending_read or self._read
+        self._take_content(content_type, payload, note)

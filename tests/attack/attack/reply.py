@@ -62,6 +62,10 @@ class Expectation:
     text: str
     accepts: Callable[[Reply], bool]
 
+    def by(self, section: str) -> "Expectation":
+        """The same, with the section of RFC 8446 that says so."""
+        return replace(self, text=f"{self.text} (RFC 8446 section {section})")
+
 
 def alert_event(event: Event, level: int, *descriptions: Alert) -> bool:
     """Whether an event is an alert of this level and one of these descriptions."""

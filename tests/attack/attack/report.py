@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from attack.runner import Outcome, judge_backends
 from attack.scanners import Scan
 from attack.suites import Profile
+from attack.tls13.suites import Suite
 
 _SHOWN = 40
 """Lines of failures that are written out."""
@@ -52,6 +53,13 @@ class Part:
         for profile in required:
             if profile not in served:
                 self.troubles.append(f"{self.name}: {profile} is not served")
+
+    def add_suites(self, served: Sequence[Suite], required: Sequence[Suite]) -> None:
+        """The same, for the suites of TLS 1.3."""
+        self.served += [f"TLS 1.3 {suite}" for suite in served]
+        for suite in required:
+            if suite not in served:
+                self.troubles.append(f"{self.name}: TLS 1.3 {suite} is not served")
 
     def add_trouble(self, trouble: str | None) -> None:
         """Notes that a program is gone, if it is."""

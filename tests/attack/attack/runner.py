@@ -14,6 +14,8 @@ from attack.client import Broken, Refused
 from attack.groups import GROUPS, Field, Group
 from attack.reply import QUIET, SILENT, Reply
 from attack.suites import Profile
+from attack.tls13 import shares
+from attack.tls13 import suites as suites13
 from attack.wire import Version
 
 _BUSY = 2.0
@@ -94,6 +96,24 @@ class Runner:
             client = lab.client(profile, groups=[group.number])
             client.hello()
             return client.server_key.group == group
+        except (Refused, Broken, OSError):
+            return False
+        finally:
+            lab.close()
+
+    def suites(self) -> list[suites13.Suite]:
+        """The suites of TLS 1.3 with which a page can be had."""
+        return [it for it in suites13.SUITES if self._shakes_hands({"suites": [it.id]})]
+
+    def shares(self) -> list[int]:
+        """The groups in which the server has keys in TLS 1.3, of those that we have too."""
+        return [it for it in shares.GROUPS if self._shakes_hands({"groups": [it]})]
+
+    def _shakes_hands(self, offer: dict) -> bool:
+        lab = self._open_lab(self._rng(f"probe {offer}"))
+        try:
+            lab.tls13(**offer).handshake()
+            return True
         except (Refused, Broken, OSError):
             return False
         finally:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from attack.signatures import KEYS
+from attack.tls13 import suites as suites13
+from attack.tls13.schedule import Psk
 
 _START_TIME = 30.0
 """Seconds that a server may take to start."""
@@ -75,7 +77,17 @@ class Setup:
     tickets: bool = False
     lifetime: int | None = None
     """Seconds for which sessions can be resumed; None for an hour."""
+    tls13: bool = False
+    """Speaks TLS 1.3 too."""
+    early_data: bool = False
+    shared_key: bool = False
+    """Has the pre-shared key of `SHARED_KEY`."""
 
+
+SHARED_KEY = Psk(
+    b"somebody", bytes.fromhex("5ec2e700a77ac4") * 5, suites13.AES128_GCM, external=True
+)
+"""What client and server have from outside."""
 
 PLAIN = Setup()
 EPHEMERAL = Setup(ephemeral=True)
@@ -156,9 +168,16 @@ def openssl(credentials: Credentials, setup: Setup) -> Iterator[Server]:
     if setup.ephemeral:
         command += ["-dkey", str(credentials.curve_key)]
         command += ["-dcert", str(credentials.curve_certificate)]
-    command += ["-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1", "-max_protocol", "TLSv1.2"]
+    highest = "TLSv1.3" if setup.tls13 else "TLSv1.2"
+    command += ["-cipher", "ALL:@SECLEVEL=0", "-min_protocol", "TLSv1", "-max_protocol", highest]
+    names = "AES_128_GCM_SHA256 AES_256_GCM_SHA384 CHACHA20_POLY1305_SHA256"
+    names += " AES_128_CCM_SHA256 AES_128_CCM_8_SHA256"
+    command += ["-ciphersuites", ":".join(f"TLS_{name}" for name in names.split())]
+    if setup.shared_key:
+        command += ["-psk", SHARED_KEY.key.hex(), "-psk_identity", SHARED_KEY.identity.decode()]
     command += [] if setup.renegotiation else ["-no_renegotiation"]
-    command += [] if setup.tickets else ["-no_ticket"]
+    # In TLS 1.3 this only says whether a ticket holds the session.
+    command += [] if setup.tickets or setup.tls13 else ["-no_ticket"]
     asks = {"none": [], "request": ["-verify", "0"], "require": ["-Verify", "0"]}
     command += asks[setup.client_auth]
     with _started("openssl s_server", command, _ACCEPT) as server:

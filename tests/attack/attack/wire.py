@@ -18,12 +18,14 @@ class ContentType(IntEnum):
 
 
 class HandshakeType(IntEnum):
-    """Handshake messages (section 7.4)."""
+    """Handshake messages (section 7.4; RFC 8446 section 4)."""
 
     HELLO_REQUEST = 0
     CLIENT_HELLO = 1
     SERVER_HELLO = 2
     NEW_SESSION_TICKET = 4
+    END_OF_EARLY_DATA = 5
+    ENCRYPTED_EXTENSIONS = 8
     CERTIFICATE = 11
     SERVER_KEY_EXCHANGE = 12
     CERTIFICATE_REQUEST = 13
@@ -31,10 +33,12 @@ class HandshakeType(IntEnum):
     CERTIFICATE_VERIFY = 15
     CLIENT_KEY_EXCHANGE = 16
     FINISHED = 20
+    KEY_UPDATE = 24
+    MESSAGE_HASH = 254
 
 
 class Alert(IntEnum):
-    """Alert descriptions (section 7.2; 86: RFC 7507; 110: RFC 6066; 120: RFC 7301)."""
+    """Alert descriptions (section 7.2; RFC 8446 section 6; 86: RFC 7507; 120: RFC 7301)."""
 
     CLOSE_NOTIFY = 0
     UNEXPECTED_MESSAGE = 10
@@ -57,21 +61,40 @@ class Alert(IntEnum):
     INAPPROPRIATE_FALLBACK = 86
     USER_CANCELED = 90
     NO_RENEGOTIATION = 100
+    MISSING_EXTENSION = 109
     UNSUPPORTED_EXTENSION = 110
+    UNRECOGNIZED_NAME = 112
+    UNKNOWN_PSK_IDENTITY = 115
+    CERTIFICATE_REQUIRED = 116
     NO_APPLICATION_PROTOCOL = 120
 
 
 class Extension(IntEnum):
-    """Hello extensions (RFC 6066, RFC 8422, RFC 7301, RFC 7366, RFC 7627, RFC 5077, RFC 5746)."""
+    """Extensions (RFC 6066, 8422, 7301, 7366, 7627, 5077, 5746; from 41 on RFC 8446 section 4.2)."""
 
     SERVER_NAME = 0
+    MAX_FRAGMENT_LENGTH = 1
+    STATUS_REQUEST = 5
     SUPPORTED_GROUPS = 10
     EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
     APPLICATION_PROTOCOLS = 16
+    SIGNED_CERTIFICATE_TIMESTAMP = 18
+    PADDING = 21
     ENCRYPT_THEN_MAC = 22
     EXTENDED_MASTER_SECRET = 23
+    RECORD_SIZE_LIMIT = 28
     SESSION_TICKET = 35
+    PRE_SHARED_KEY = 41
+    EARLY_DATA = 42
+    SUPPORTED_VERSIONS = 43
+    COOKIE = 44
+    PSK_KEY_EXCHANGE_MODES = 45
+    CERTIFICATE_AUTHORITIES = 47
+    OID_FILTERS = 48
+    POST_HANDSHAKE_AUTH = 49
+    SIGNATURE_ALGORITHMS_CERT = 50
+    KEY_SHARE = 51
     RENEGOTIATION_INFO = 0xFF01
 
 
@@ -94,6 +117,9 @@ class Version(IntEnum):
 
 WARNING = 1
 FATAL = 2
+
+TLS1_3 = 0x0304
+"""TLS 1.3, which is no `Version`: its hellos and records say that they are of TLS 1.2."""
 
 FALLBACK_SCSV = 0x5600
 RENEGOTIATION_SCSV = 0x00FF

@@ -33,6 +33,18 @@ from attack.families import (
 )
 from attack.families.in_c import DIFFERENCES as IN_C_DIFFERS
 from attack.families.in_c import NOT_OFFERED as NOT_IN_C
+from attack.families.tls13 import change_cipher_spec as change_cipher_spec_13
+from attack.families.tls13 import client_certificate as client_certificate_13
+from attack.families.tls13 import early_data as early_data_13
+from attack.families.tls13 import finished as finished_13
+from attack.families.tls13 import fragmentation as fragmentation_13
+from attack.families.tls13 import hello as hello_13
+from attack.families.tls13 import key_update as key_update_13
+from attack.families.tls13 import order as order_13
+from attack.families.tls13 import psk as psk_13
+from attack.families.tls13 import records as records_13
+from attack.families.tls13 import retry as retry_13
+from attack.families.tls13 import tickets as tickets_13
 from attack.servers import EPHEMERAL, PLAIN, Setup
 from attack.suites import DHE_RSA_AES128_SHA, ECDHE_RSA_AES128_SHA
 
@@ -57,6 +69,9 @@ def _also_ephemeral(cases: Cases) -> tuple[Part, ...]:
 
 _REQUESTS = Setup(client_auth="request")
 _REQUIRES = Setup(client_auth="require")
+_TLS13 = Setup(tls13=True, ephemeral=True, tickets=True)
+_REQUESTS_13 = replace(_TLS13, client_auth="request")
+_REQUIRES_13 = replace(_TLS13, client_auth="require")
 
 SERVERS: dict[str, tuple[Part, ...]] = {
     "bleichenbacher": ((PLAIN, bleichenbacher.cases),),
@@ -86,6 +101,36 @@ SERVERS: dict[str, tuple[Part, ...]] = {
         (_REQUIRES, client_certificate.cases_of_require),
     ),
     "client-signatures": ((Setup(client_auth="request", ephemeral=True), client_signatures.cases),),
+    "tls13-hello": ((_TLS13, hello_13.cases),),
+    "tls13-key-share": ((_TLS13, hello_13.cases_of_shares),),
+    "tls13-downgrade": ((_TLS13, hello_13.cases_of_downgrade),),
+    "tls13-retry": ((_TLS13, retry_13.cases),),
+    "tls13-psk": (
+        (_TLS13, psk_13.cases),
+        (replace(_TLS13, shared_key=True), psk_13.cases_of_external),
+    ),
+    "tls13-tickets": (
+        (_TLS13, tickets_13.cases),
+        (replace(_TLS13, lifetime=1), tickets_13.cases_of_expiry),
+    ),
+    "tls13-early-data": (
+        (replace(_TLS13, early_data=True), early_data_13.cases),
+        (_TLS13, early_data_13.cases_of_refusal),
+    ),
+    "tls13-order": ((_TLS13, order_13.cases),),
+    "tls13-change-cipher-spec": ((_TLS13, change_cipher_spec_13.cases),),
+    "tls13-fragmentation": (
+        (_TLS13, fragmentation_13.cases),
+        (_REQUESTS_13, fragmentation_13.cases_with_certificate),
+    ),
+    "tls13-records": ((_TLS13, records_13.cases),),
+    "tls13-finished": ((_TLS13, finished_13.cases),),
+    "tls13-key-update": ((_TLS13, key_update_13.cases),),
+    "tls13-client-certificate": (
+        (_REQUESTS_13, client_certificate_13.cases_of_request),
+        (_REQUIRES_13, client_certificate_13.cases_of_require),
+        (_TLS13, client_certificate_13.cases_unasked),
+    ),
 }
 """Classes of attacks on servers."""
 
