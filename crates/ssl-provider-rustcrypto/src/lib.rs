@@ -6,6 +6,7 @@
 mod agreement;
 mod cipher;
 mod hash;
+mod kem;
 mod number;
 mod prf;
 mod random;
@@ -23,8 +24,8 @@ const NAME: &str = "rustcrypto";
 /// The release series that are linked, each with the file that uses it. The crates do not export
 /// their versions, and which release of a series it is, only the lock file of the final program
 /// knows. A test compares this with the requirements of the manifest.
-const VERSIONS: [&[(&str, &str)]; 4] =
-    [rsa::CRATES, agreement::CRATES, hash::CRATES, cipher::CRATES];
+const VERSIONS: [&[(&str, &str)]; 5] =
+    [rsa::CRATES, agreement::CRATES, kem::CRATES, hash::CRATES, cipher::CRATES];
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
@@ -66,6 +67,7 @@ impl KeyExchangeBackend for RustCrypto {
                 }
             }
             Operation::Dh => "crypto-bigint",
+            Operation::Kem(kem) | Operation::KemLoad(kem) if kem::has(kem) => "ml-kem",
             Operation::Hmac(_) | Operation::Prf(_) => "hmac",
             Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
                 HashAlgorithm::Md5 => "md-5",
@@ -82,7 +84,8 @@ impl KeyExchangeBackend for RustCrypto {
     }
 
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 
