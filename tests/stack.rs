@@ -160,7 +160,7 @@ fn no_secret_of_a_session_is_left_by_deriving_and_using_it() {
 fn no_key_is_left_by_records() {
     let test_key = TestKey::rsa_1024();
     let mac_then_encrypt = RecordOptions::default();
-    let encrypt_then_mac = RecordOptions { encrypt_then_mac: true };
+    let encrypt_then_mac = RecordOptions { encrypt_then_mac: true, ..RecordOptions::default() };
     for backend in ssl_provider::backends() {
         let provider = open(&backend);
         let key = test_key.load(&provider);
@@ -342,8 +342,7 @@ fn no_key_and_no_secret_of_a_hybrid_group_is_left() {
             if !backend.support(Operation::KemLoad(kem)).is_supported() {
                 continue;
             }
-            let what =
-                |call: &str| format!("{}, {}, {call}", backend.info().name, group.name());
+            let what = |call: &str| format!("{}, {}, {call}", backend.info().name, group.name());
             let share = |bytes: &[u8]| Group::from(group).public_key(bytes).unwrap();
             let mut generated = None;
             let generate = || generated = provider.generate_ephemeral_key(group).ok().map(Box::new);
