@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn core_wipes_as_much_stack_as_agreement_and_signing_take() {
         use ssl_provider_core::{
-            Backend, CipherSuite, Curve, DhParameters, FfdheGroup, Group, NamedCurve,
+            Backend, CipherSuite, Curve, DhParameters, FfdheGroup, Group, HybridGroup, NamedCurve,
             ProtocolVersion, Provider, Side, SignatureScheme,
         };
         use ssl_provider_testkit::exchange::Exchange;
@@ -144,6 +144,23 @@ mod tests {
                 let agreed =
                     provider.generate_master_key(key, &peer, version, suite, &parameters, side);
                 drop(agreed.unwrap());
+            });
+        }
+
+        let suite = CipherSuite::TLS_AES_256_GCM_SHA384;
+        let early = provider.tls13_parameters(suite).unwrap().early_secret(None).unwrap();
+        for group in HybridGroup::ALL {
+            let (what, mut keys) = (group.name(), Vec::new());
+            assert_wiped(what, &mut || keys.push(provider.generate_ephemeral_key(group).unwrap()));
+            let of_client = Group::from(group).public_key(keys[0].public_key()).unwrap();
+            assert_wiped(what, &mut || {
+                keys.push(provider.answer_ephemeral_key(&of_client).unwrap());
+            });
+            let of_server = Group::from(group).public_key(keys[1].public_key()).unwrap();
+            let mut client = Some(keys.swap_remove(0));
+            assert_wiped(what, &mut || {
+                let key = client.take().unwrap();
+                drop(early.handshake_secret(key, &of_server).unwrap());
             });
         }
 

@@ -108,7 +108,6 @@ impl Secret {
             }
         }
     }
-
 }
 
 /// Before every label.
