@@ -95,7 +95,7 @@ impl Library {
                 // This is the modulus check.
                 let peer = K::peer(encapsulation_key).ok_or(Error::BadKeyShare)?;
                 let ciphertext = ciphertext.try_into().map_err(|_| BAD_CIPHERTEXT_LEN)?;
-                secret.copy_from_slice(&*K::encapsulate(&peer, m, ciphertext));
+                secret.copy_from_slice(&K::encapsulate(&peer, m, ciphertext));
                 Ok(())
             },
         }
@@ -208,7 +208,7 @@ impl<K: Mechanism> DecapsulationKey for DecapKey<K> {
         secret: &mut [u8; KEM_SECRET_LEN],
     ) -> Result<(), Error> {
         let ciphertext = ciphertext.try_into().map_err(|_| Error::BadKeyShare)?;
-        secret.copy_from_slice(&*K::decapsulate(&self.private, ciphertext));
+        secret.copy_from_slice(&K::decapsulate(&self.private, ciphertext));
         Ok(())
     }
 }

@@ -28,6 +28,11 @@ fn groups(backend: &Backend) -> impl Iterator<Item = HybridGroup> + '_ {
 
 /// What both sides derive from a key agreement: the handshake traffic secrets of client and server
 /// over a text.
+///
+/// # Errors
+///
+/// Those of `HandshakeSecret` and what comes before it; [`Error::NotAllowed`] where the policy
+/// forbids key logs.
 pub fn traffic_secrets(
     connection: &Tls13Parameters,
     transcript: &[u8],
