@@ -342,8 +342,7 @@ fn no_key_and_no_secret_of_a_hybrid_group_is_left() {
             if !backend.support(Operation::KemLoad(kem)).is_supported() {
                 continue;
             }
-            let what =
-                |call: &str| format!("{}, {}, {call}", backend.info().name, group.name());
+            let what = |call: &str| format!("{}, {}, {call}", backend.info().name, group.name());
             let share = |bytes: &[u8]| Group::from(group).public_key(bytes).unwrap();
             let mut generated = None;
             let generate = || generated = provider.generate_ephemeral_key(group).ok().map(Box::new);

@@ -159,8 +159,7 @@ impl Mechanism {
             return Err(BAD_CIPHERTEXT_LEN);
         }
         // This is the modulus check, if it is not want of memory.
-        let key =
-            PKey::public_key_from_raw_bytes_ex(None, self.key_type, None, encapsulation_key);
+        let key = PKey::public_key_from_raw_bytes_ex(None, self.key_type, None, encapsulation_key);
         key.map_err(|_| Error::BadKeyShare)
     }
 }
@@ -184,9 +183,7 @@ fn encapsulate(
     let (secret, secret_len) = (secret.as_mut_ptr(), &raw mut secret_len);
     // SAFETY: the context is live; the pointers are to as many writable bytes as the lengths say,
     // and to these.
-    succeeded(unsafe {
-        EVP_PKEY_encapsulate(context.as_ptr(), out, len, secret, secret_len)
-    })
+    succeeded(unsafe { EVP_PKEY_encapsulate(context.as_ptr(), out, len, secret, secret_len) })
 }
 
 /// A list of one byte string, which OpenSSL only reads, by a name of OpenSSL.

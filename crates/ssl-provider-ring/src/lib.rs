@@ -73,8 +73,8 @@ impl KeyExchangeBackend for Ring {
 mod tests {
     use super::*;
     use ssl_provider_core::{
-        AeadAlgorithm, DhParameters, Error, FfdheGroup, KemAlgorithm, NamedCurve, PublicKeyDer, PublicKeyParts,
-        RsaPrivateKeyDer, SignatureScheme, SigningKeyDer,
+        AeadAlgorithm, DhParameters, Error, FfdheGroup, KemAlgorithm, NamedCurve, PublicKeyDer,
+        PublicKeyParts, RsaPrivateKeyDer, SignatureScheme, SigningKeyDer,
     };
 
     #[test]

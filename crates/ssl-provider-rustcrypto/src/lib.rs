@@ -6,6 +6,7 @@
 mod agreement;
 mod cipher;
 mod hash;
+mod kem;
 mod number;
 mod prf;
 mod random;
@@ -23,8 +24,8 @@ const NAME: &str = "rustcrypto";
 /// The release series that are linked, each with the file that uses it. The crates do not export
 /// their versions, and which release of a series it is, only the lock file of the final program
 /// knows. A test compares this with the requirements of the manifest.
-const VERSIONS: [&[(&str, &str)]; 4] =
-    [rsa::CRATES, agreement::CRATES, hash::CRATES, cipher::CRATES];
+const VERSIONS: [&[(&str, &str)]; 5] =
+    [rsa::CRATES, agreement::CRATES, kem::CRATES, hash::CRATES, cipher::CRATES];
 
 /// The properties of the RSA private operation of the `rsa` crate.
 ///
@@ -66,6 +67,7 @@ impl KeyExchangeBackend for RustCrypto {
                 }
             }
             Operation::Dh => "crypto-bigint",
+            Operation::Kem(kem) | Operation::KemLoad(kem) if kem::has(kem) => "ml-kem",
             Operation::Hmac(_) | Operation::Prf(_) => "hmac",
             Operation::Hash(hash) | Operation::CompressionFunction(hash) => match hash {
                 HashAlgorithm::Md5 => "md-5",
@@ -82,7 +84,8 @@ impl KeyExchangeBackend for RustCrypto {
     }
 
     ssl_provider_core::offers! {
-        random, hashing, rsa_decryption, rsa_encryption, key_agreement, record_ciphers, signatures
+        random, hashing, rsa_decryption, rsa_encryption, key_agreement, key_encapsulation,
+        record_ciphers, signatures
     }
 }
 
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn core_wipes_as_much_stack_as_agreement_and_signing_take() {
         use ssl_provider_core::{
-            Backend, CipherSuite, Curve, DhParameters, FfdheGroup, Group, NamedCurve,
+            Backend, CipherSuite, Curve, DhParameters, FfdheGroup, Group, HybridGroup, NamedCurve,
             ProtocolVersion, Provider, Side, SignatureScheme,
         };
         use ssl_provider_testkit::exchange::Exchange;
@@ -141,6 +144,23 @@ mod tests {
                 let agreed =
                     provider.generate_master_key(key, &peer, version, suite, &parameters, side);
                 drop(agreed.unwrap());
+            });
+        }
+
+        let suite = CipherSuite::TLS_AES_256_GCM_SHA384;
+        let early = provider.tls13_parameters(suite).unwrap().early_secret(None).unwrap();
+        for group in HybridGroup::ALL {
+            let (what, mut keys) = (group.name(), Vec::new());
+            assert_wiped(what, &mut || keys.push(provider.generate_ephemeral_key(group).unwrap()));
+            let of_client = Group::from(group).public_key(keys[0].public_key()).unwrap();
+            assert_wiped(what, &mut || {
+                keys.push(provider.answer_ephemeral_key(&of_client).unwrap());
+            });
+            let of_server = Group::from(group).public_key(keys[1].public_key()).unwrap();
+            let mut client = Some(keys.swap_remove(0));
+            assert_wiped(what, &mut || {
+                let key = client.take().unwrap();
+                drop(early.handshake_secret(key, &of_server).unwrap());
             });
         }
 

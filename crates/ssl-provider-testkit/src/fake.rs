@@ -11,8 +11,8 @@ use ssl_provider_core::backend::{
 };
 use ssl_provider_core::{
     AeadAlgorithm, Backend, BackendInfo, CbcAlgorithm, DhParameters, Error, HashAlgorithm,
-    KEM_SECRET_LEN, KemAlgorithm, NamedCurve, Operation, PrfAlgorithm, PublicKeyDer, RsaPrivateKeyDer, SignatureScheme,
-    SigningKeyDer, Support,
+    KEM_SECRET_LEN, KemAlgorithm, NamedCurve, Operation, PrfAlgorithm, PublicKeyDer,
+    RsaPrivateKeyDer, SignatureScheme, SigningKeyDer, Support,
 };
 
 /// What an operation of the fake does instead of answering.

@@ -1,8 +1,10 @@
 //! ML-KEM by plain arithmetic, step by step as FIPS 203 has it, and slow. Its hashes are those of
-//! the crate `sha3`; all else shares nothing with the backends.
+//! RustCrypto's crates, which the rustcrypto backend uses too; all else shares nothing with the
+//! backends.
 
 use sha3::digest::{Digest, ExtendableOutput, Update, XofReader};
-use sha3::{Sha3_256, Sha3_512, Shake128, Shake256};
+use sha3::{Sha3_256, Sha3_512};
+use shake::{Shake128, Shake256};
 use ssl_provider_core::KemAlgorithm;
 
 /// The modulus.

@@ -85,9 +85,9 @@ fn with_acvp(
     with_folder(expected, |vectors| {
         let file = vectors.json_gz("ml-kem/acvp-ml-kem-768-1024.json.gz");
         let tests = file[part].as_array().expect("a list of tests");
-        let tests = tests.iter().filter(|test| {
-            functions.is_empty() || functions.contains(&field(test, "function"))
-        });
+        let tests = tests
+            .iter()
+            .filter(|test| functions.is_empty() || functions.contains(&field(test, "function")));
         let mut count = 0;
         for test in tests {
             let name = field(test, "parameterSet");
@@ -201,8 +201,7 @@ pub fn kem_is_that_of_the_reference(backend: &Backend) {
         let (ciphertext, secret) = reference.encapsulate(key.encapsulation_key(), &rng.array());
         assert_eq!(decapsulate(key, &ciphertext), Ok(secret), "{}", kem.name());
         let pair = reference.key_pair(&rng.array());
-        let (ciphertext, secret) =
-            encapsulate(backend, kem, &pair.encapsulation_key).unwrap();
+        let (ciphertext, secret) = encapsulate(backend, kem, &pair.encapsulation_key).unwrap();
         let found = reference.decapsulate(&pair.decapsulation_key, &ciphertext);
         assert_eq!(found, secret, "{}", kem.name());
     }

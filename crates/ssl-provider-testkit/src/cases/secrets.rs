@@ -28,7 +28,8 @@ use std::fmt::Debug;
 use ssl_provider_core::backend::KemPrivateKey;
 use ssl_provider_core::{
     AeadAlgorithm, Backend, CbcAlgorithm, CipherSuite, Error, KemAlgorithm, KeyExportPolicy,
-    KeyLogPolicy, Policy, ProtocolVersion, Provider, RecordOptions, RsaPrivateKeyDer, Side, SigningKeyDer,
+    KeyLogPolicy, Policy, ProtocolVersion, Provider, RecordOptions, RsaPrivateKeyDer, Side,
+    SigningKeyDer,
 };
 
 use crate::bytes::{Rng, to_hex};

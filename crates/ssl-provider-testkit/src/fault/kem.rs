@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use ssl_provider_core::backend::{
-    BAD_KEM_KEY, DecapsulationKey, KemPrivateKey, KeyEncapsulation,
-};
+use ssl_provider_core::backend::{BAD_KEM_KEY, DecapsulationKey, KemPrivateKey, KeyEncapsulation};
 use ssl_provider_core::{Error, KEM_SECRET_LEN, KemAlgorithm};
 
 use super::Fault;

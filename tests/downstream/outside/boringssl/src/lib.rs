@@ -1,6 +1,6 @@
 //! A backend of ssl-provider on BoringSSL. What BoringSSL lacks is unsupported here: Camellia, CCM
 //! with nonces of 12 bytes, secp256k1 and the brainpool curves. So are the compression functions of
-//! hashes, which its crate leaves out.
+//! hashes, which its crate leaves out, and ML-KEM.
 
 mod agreement;
 mod cipher;
@@ -38,7 +38,7 @@ impl KeyExchangeBackend for BoringSsl {
 
     fn support(&self, operation: Operation) -> Support {
         let is_missing = match operation {
-            Operation::CompressionFunction(_) => true,
+            Operation::CompressionFunction(_) | Operation::Kem(_) | Operation::KemLoad(_) => true,
             Operation::Cbc(algorithm) => cipher::cbc(algorithm).is_none(),
             Operation::Aead(algorithm) => cipher::aead(algorithm).is_none(),
             Operation::Ecdh(curve) | Operation::EcdhLoad(curve) => !agreement::has(curve),

@@ -1,6 +1,8 @@
 //! The backend passes the cases of every backend, and its gaps are those that are listed here.
 
-use ssl_provider::{AeadAlgorithm, CbcAlgorithm, HashAlgorithm, NamedCurve, Operation};
+use ssl_provider::{
+    AeadAlgorithm, CbcAlgorithm, HashAlgorithm, KemAlgorithm, NamedCurve, Operation,
+};
 
 ssl_provider_testkit::conformance_tests!(boringssl, outside_boringssl::backend());
 
@@ -22,6 +24,8 @@ fn the_gaps_are_those_of_the_library_and_of_its_crate() {
     let camellia = [CbcAlgorithm::Camellia128, CbcAlgorithm::Camellia256];
     let expected = curves.into_iter().map(Operation::Ecdh);
     let expected = expected.chain(curves.map(Operation::EcdhLoad));
+    let expected = expected.chain(KemAlgorithm::ALL.map(Operation::Kem));
+    let expected = expected.chain(KemAlgorithm::ALL.map(Operation::KemLoad));
     // These are in the library, and its crate does not hand them on.
     let expected = expected.chain(HashAlgorithm::ALL.map(Operation::CompressionFunction));
     let expected = expected.chain(camellia.map(Operation::Cbc)).chain(ccm.map(Operation::Aead));

@@ -1,6 +1,6 @@
 //! A backend of ssl-provider on Botan, through its Rust crate, which has no `unsafe` to be written
 //! here. Botan does everything itself but the compression functions of hashes, which it keeps to
-//! itself: records with CBC then take longer (Lucky Thirteen).
+//! itself: records with CBC then take longer (Lucky Thirteen). Its ML-KEM is not bound here.
 
 #![forbid(unsafe_code)]
 
@@ -42,7 +42,9 @@ impl KeyExchangeBackend for Botan {
 
     fn support(&self, operation: Operation) -> Support {
         match operation {
-            Operation::CompressionFunction(_) => Support::Unsupported,
+            Operation::CompressionFunction(_) | Operation::Kem(_) | Operation::KemLoad(_) => {
+                Support::Unsupported
+            }
             Operation::Aead(cipher) if cipher::aead_name(cipher).is_none() => Support::Unsupported,
             Operation::Cbc(cipher) if cipher::cbc_name(cipher).is_none() => Support::Unsupported,
             Operation::Ecdh(curve) | Operation::EcdhLoad(curve)
