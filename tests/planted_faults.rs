@@ -78,8 +78,8 @@ fn every_fault_has_a_case_and_every_subject_a_fault() {
     }
 }
 
-/// The questions about TLS 1.3 alone find what may be wrong in HKDF and in the ciphers of its suites;
-/// without a fault every answer is that of the reference.
+/// The questions about TLS 1.3 alone find what may be wrong in HKDF and in the ciphers of its
+/// suites; without a fault every answer is that of the reference.
 #[test]
 fn questions_of_tls13_find_the_faults_below_them() {
     let generator = Generator::new(Generator::DEFAULT_SEED);
