@@ -59,16 +59,6 @@ impl Group {
         }
     }
 
-    /// Returns whether TLS 1.3 has the group: P-256, P-384, P-521, X25519, the finite fields that
-    /// have a name (RFC 8446 section 4.2.7), and hybrid groups.
-    pub fn is_of_tls13(&self) -> bool {
-        match self {
-            Self::Curve(curve) => curve.is_of_tls13(),
-            Self::FiniteField(parameters) => parameters.name().is_some(),
-            Self::Hybrid(_) => true,
-        }
-    }
-
     /// Returns whether no numbers as long as an RSA modulus are computed with.
     pub(crate) fn is_on_curve(&self) -> bool {
         !matches!(self, Self::FiniteField(_))
@@ -194,9 +184,9 @@ impl EphemeralKey {
     /// # Errors
     ///
     /// [`Error::InvalidHandle`] for a key of another backend; [`Error::InvalidParameter`] for a
-    /// group that is not one of TLS 1.3, for a public key of another group, and for another share
-    /// than the one that the key answers; [`Error::BadKeyShare`] for a share of a client where one
-    /// of a server was expected.
+    /// finite field without a name, for a public key of another group, and for another share than
+    /// the one that the key answers; [`Error::BadKeyShare`] for a share of a client where one of a
+    /// server was expected.
     pub(crate) fn check_peer_in_tls13(
         &self,
         backend: &Backend,
@@ -205,8 +195,8 @@ impl EphemeralKey {
         if self.backend != *backend {
             return Err(Error::InvalidHandle);
         }
-        if !self.group.is_of_tls13() {
-            return Err(Error::InvalidParameter("group: not one of TLS 1.3"));
+        if matches!(&self.group, Group::FiniteField(parameters) if parameters.name().is_none()) {
+            return Err(Error::InvalidParameter("group: TLS 1.3 has finite fields by name only"));
         }
         if self.group != peer.group {
             return Err(ANOTHER_GROUP);

@@ -103,12 +103,6 @@ impl NamedCurve {
         matches!(self, Self::X25519)
     }
 
-    /// Returns whether TLS 1.3 has the curve under this number (RFC 8446 section 4.2.7); it must
-    /// not be asked for the brainpool curves under those of TLS 1.2, nor for secp256k1.
-    pub const fn is_of_tls13(self) -> bool {
-        matches!(self, Self::X25519 | Self::Secp256r1 | Self::Secp384r1 | Self::Secp521r1)
-    }
-
     /// Returns the length of a public key in bytes: an uncompressed point, or for X25519 its x.
     pub const fn public_key_len(self) -> usize {
         match self.is_montgomery() {
