@@ -12,6 +12,8 @@ use ssl_provider::{
 };
 use ssl_provider_testkit::cases::support::attempt;
 use ssl_provider_testkit::fault::{self, Fault, Injected};
+use ssl_provider_testkit::question::generate::Generator;
+use ssl_provider_testkit::question::{Answer, Question, Subject, Vector};
 use ssl_provider_testkit::rsa_key::TestKey;
 use ssl_provider_testkit::{cases, run};
 
@@ -82,6 +84,64 @@ fn every_fault_has_a_case_and_every_subject_a_fault() {
     }
     for case in cases() {
         assert!(covered.contains(&subject(case.name)), "no fault for {}", case.name);
+    }
+}
+
+/// The questions about TLS 1.3 alone find what may be wrong in HKDF and in the ciphers of its
+/// suites; without a fault every answer is that of the reference.
+#[test]
+fn questions_of_tls13_find_the_faults_below_them() {
+    let generator = Generator::new(Generator::DEFAULT_SEED);
+    let is_of_tls13 = |vector: &Vector| {
+        use Question::{Tls13Open, Tls13Seal, Tls13Secrets};
+        matches!(vector.question, Tls13Secrets(_) | Tls13Seal(_) | Tls13Open(_))
+    };
+    let vectors: Vec<(Vector, Option<Answer>)> = (0..4_000)
+        .map(|number| generator.vector(number, &[]))
+        .filter(is_of_tls13)
+        .map(|vector| (vector.clone(), vector.question.reference()))
+        .filter(|(_, right)| right.is_some())
+        .collect();
+    let faults = [
+        Fault::HmacSha384IsSha512,
+        Fault::HmacSha384PadsTo64,
+        Fault::HmacTakesTheFirstPart,
+        Fault::HkdfExchangesSaltAndInput,
+        Fault::HkdfCountsFromZero,
+        Fault::HkdfTakesTheFirstInfo,
+        Fault::HkdfIgnoresTheSalt,
+        Fault::HkdfDropsTheLastInfo,
+        Fault::HkdfDropsTheLabelPrefix,
+        Fault::HkdfDoesNotChain,
+        Fault::HkdfStopsAfterABlock,
+        Fault::HkdfWritesWholeBlocks,
+        Fault::HkdfSha384IsSha256,
+        Fault::HashDuplicateForgets,
+        Fault::HashDuplicateIsShared,
+        Fault::HashOfNothingIsZero,
+        Fault::AeadDoesNotCheckTheTag,
+        Fault::AeadChecksHalfTheTag,
+        Fault::AeadIgnoresTheAad,
+        Fault::AeadIgnoresTheNoncesEnd,
+        Fault::Ccm8IsCcm,
+        Fault::ChaCha20StartsLate,
+        Fault::GcmCountsInAByte,
+    ];
+    for fault in faults.into_iter().map(Some).chain([None]) {
+        let library = library();
+        let injected = fault.map_or_else(|| fault::sound(&library), |it| it.inject(&library));
+        let subject = Subject::new(injected.backend());
+        let (mut found, mut untouched) = (0, 0);
+        for (vector, right) in &vectors {
+            let before = injected.changes();
+            let answer = vector.question.ask(&subject, &[]);
+            if answer.is_supported() && Some(&answer) != right.as_ref() {
+                found += 1;
+                untouched += usize::from(injected.changes() == before);
+            }
+        }
+        assert_eq!(untouched, 0, "{fault:?}: red though untouched");
+        assert_eq!(found > 0, fault.is_some(), "{fault:?} is found by {found} questions");
     }
 }
 

@@ -36,7 +36,7 @@ use ssl_provider_core::tls13::{
 };
 use ssl_provider_core::{
     Backend, CipherSuite, DhParameters, Error, Group, HandshakeHash, HashAlgorithm, KeyLogPolicy,
-    Operation, Policy, ProtocolVersion, Provider, RecordOptions, Side,
+    NamedCurve, Operation, Policy, ProtocolVersion, Provider, RecordOptions, Side,
 };
 
 use super::secrets::assert_hidden;
@@ -426,6 +426,14 @@ pub fn tls13_refuses_keys_of_another_hash_or_backend(backend: &Backend) {
 
     let early = tls13(backend, SUITES[0]).early_secret(None).unwrap();
     let groups = group::of(backend);
+    // RFC 8446 section 4.2.7; brainpool curves have other numbers there (RFC 8734).
+    let is_of_tls13 = |group: &Group| {
+        use NamedCurve::{Secp256r1, Secp384r1, Secp521r1, X25519};
+        match group {
+            Group::Curve(curve) => [X25519, Secp256r1, Secp384r1, Secp521r1].contains(curve),
+            _ => true,
+        }
+    };
     for (number, group) in groups.iter().enumerate() {
         let key = |provider: &Provider| provider.generate_ephemeral_key(group.clone()).unwrap();
         let peer = group.public_key(key(&provider).public_key()).unwrap();
@@ -442,6 +450,11 @@ pub fn tls13_refuses_keys_of_another_hash_or_backend(backend: &Backend) {
         let (client, server) = (key(&provider), key(&provider));
         let of_client = group.public_key(client.public_key()).unwrap();
         let of_server = group.public_key(server.public_key()).unwrap();
+        if !is_of_tls13(group) {
+            let error = early.handshake_secret(client, &of_server).unwrap_err();
+            assert!(matches!(error, Error::InvalidParameter(_)), "{group:?}: {error}");
+            continue;
+        }
         let of_client = early.handshake_secret(server, &of_client).unwrap();
         let of_server = early.handshake_secret(client, &of_server).unwrap();
         assert_eq!(of_client.secret_for_vectors(), of_server.secret_for_vectors(), "{group:?}");

@@ -591,8 +591,8 @@ impl Recording {
         }
     }
 
-    /// Every value of a trace of RFC 8448: inputs, what the backend computes, and what the reference
-    /// computes besides.
+    /// Every value of a trace of RFC 8448: inputs, what the backend computes, and what the
+    /// reference computes besides.
     fn known_values(&self, backend: &Backend, trace: &Json) -> HashSet<Vec<u8>> {
         let (hash, json, secrets) = (self.hash(), &self.json, &self.secrets);
         let mut known: HashSet<Vec<u8>> = HashSet::new();
