@@ -318,7 +318,7 @@ impl Provider {
         }
         let agreement = self.backend().key_agreement();
         let key = with_stack_of_key_wiped(group.is_on_curve(), || match &group {
-            Group::Hybrid(_) => return Err(Error::Internal("it has its own function")),
+            Group::Hybrid(_) => Err(Error::Internal("it has its own function")),
             Group::Curve(curve) => agreement.generate_ecdh(*curve),
             Group::FiniteField(parameters) => {
                 if parameters.bits() < self.policy().min_modulus_bits {
