@@ -21,7 +21,8 @@
  *     SslGenerateMasterKey does so for RSA only.
  *   - Every function may be called from every thread; a hash or a session key serves one call at
  *     a time.
- *   - A thread that calls needs 64 KiB of stack; for batches see SslProviderOpenWithPolicy.
+ *   - A thread that calls needs 64 KiB of stack, and 128 KiB for hybrid groups; for batches see
+ *     SslProviderOpenWithPolicy.
  *   - After fork() the child has no handles: those of its parent and its siblings are invalid in
  *     it. So they are after _Fork() and clone(), but only fork() waits up to a second for calls of
  *     other threads to return, since a library may hold locks in them.

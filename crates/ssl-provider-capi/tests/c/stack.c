@@ -1,10 +1,11 @@
-/* A thread with the stack that the header asks for, which makes the calls that take most of it. */
+/* Threads with the stack that the header asks for, which make the calls that take most of it. */
 
 #include <pthread.h>
 
 #include "test.h"
 
 #define STACK_LEN (64 * 1024)
+#define HYBRID_STACK_LEN (128 * 1024)
 
 static void use_records(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE master)
 {
@@ -116,14 +117,30 @@ static void use_agreement(NCRYPT_PROV_HANDLE provider)
             agree(provider, 0xc02f, type, SSL_ECCPUBLIC_BLOB);
         }
         /* Those that are not brainpool's. */
-        if (type > 255 || (type >= 23 && type <= 25) || type == 29) {
-            agree_in_tls13(provider, type,
-                           type > 255 ? TLS_HYBRID_KEYEXCHANGE : SSL_ECCPUBLIC_BLOB);
+        if ((type >= 23 && type <= 25) || type == 29) {
+            agree_in_tls13(provider, type, SSL_ECCPUBLIC_BLOB);
         }
     }
     agree_in_tls13(provider, 256, BCRYPT_DH_PUBLIC_BLOB);
     OK(SslFreeBuffer(curves));
     agree(provider, 0x9e, 0, BCRYPT_DH_PUBLIC_BLOB);
+}
+
+/* In the hybrid groups that the provider has. */
+static void *agree_in_hybrid_groups(void *unused)
+{
+    NCRYPT_PROV_HANDLE provider = open_provider();
+    NCRYPT_SSL_ECC_CURVE *curves = NULL;
+    DWORD count = 0, each;
+    OK(SslEnumEccCurves(provider, &count, &curves, 0));
+    for (each = 0; each < count; each++) {
+        if (curves[each].dwCurveType > 255) {
+            agree_in_tls13(provider, curves[each].dwCurveType, TLS_HYBRID_KEYEXCHANGE);
+        }
+    }
+    OK(SslFreeBuffer(curves));
+    OK(SslFreeObject(provider, 0));
+    return unused;
 }
 
 static void use_signature(NCRYPT_PROV_HANDLE provider, NCRYPT_KEY_HANDLE key, DWORD flags)
@@ -191,14 +208,20 @@ static void *make_calls(void *unused)
     return unused;
 }
 
-int main(void)
+static void run(void *(*calls)(void *), size_t stack_len)
 {
     pthread_attr_t attributes;
     pthread_t thread;
     CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstacksize(&attributes, STACK_LEN) == 0);
-    CHECK(pthread_create(&thread, &attributes, make_calls, NULL) == 0);
+    CHECK(pthread_attr_setstacksize(&attributes, stack_len) == 0);
+    CHECK(pthread_create(&thread, &attributes, calls, NULL) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(pthread_attr_destroy(&attributes) == 0);
+}
+
+int main(void)
+{
+    run(make_calls, STACK_LEN);
+    run(agree_in_hybrid_groups, HYBRID_STACK_LEN);
     return nothing_is_left();
 }
