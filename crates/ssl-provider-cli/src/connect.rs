@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use ssl_provider::Backend;
 use ssl_provider_lab::client::{
-    ClientConnection, ClientOptions, ClientSession, ClientSettings, ServerFault,
+    ClientCertificate, ClientConnection, ClientEnding, ClientOptions, ClientSession,
+    ClientSettings, ServerFault,
 };
 
 use crate::client::target::{self, Target};
@@ -103,8 +104,9 @@ closes. With --pipe, works like `openssl s_client -quiet`: standard input goes t
 Certificates are verified with the roots of the system, or with --ca-file. One that is not trusted
 ends the handshake, and the report shows why; with --insecure the connection goes on.
 
-Versions end at TLS 1.2: a server with TLS 1.3 only sends the alert protocol_version. Whether it has
-secure renegotiation, the extended master secret and others is in the report.
+TLS 1.3 is offered with everything before it. In its report, secure renegotiation and the extended
+master secret are always `yes`: it has what they are for. With --resume, the first connection waits
+for a ticket of the server, at most two seconds.
 
 Exit codes:
   0  connected; with --resume, the session was resumed
@@ -140,6 +142,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let client = Client { args, backend: &backend, settings, trust };
     client.run()
 }
+
+/// How long a ticket of TLS 1.3 is awaited.
+const TICKET_WAIT: Duration = Duration::from_secs(2);
 
 /// A client with its settings.
 struct Client<'a> {
@@ -189,8 +194,20 @@ impl Client<'_> {
         };
         let handshake = link.handshake(deadline);
         report.duration = start.elapsed();
+        // In TLS 1.3, what the server thinks of a client certificate and its tickets come behind the
+        // handshake.
+        let awaits = link.connection().established().is_some_and(|info| {
+            (self.args.resume && !resumes)
+                || info.client_certificate != ClientCertificate::NotRequested
+        });
+        if awaits {
+            // The end is seen below.
+            let _ = link.await_session(deadline.min(Instant::now() + TICKET_WAIT));
+        }
         let connection = link.connection();
-        let (Ok(()), Some(info)) = (handshake.as_ref(), connection.established().cloned()) else {
+        let is_refused = matches!(connection.ending(), Some(ClientEnding::FailedByServer(_)));
+        let info = connection.established().cloned().filter(|_| !is_refused);
+        let (Ok(()), Some(info)) = (handshake.as_ref(), info) else {
             let why = report::why_failed(connection, handshake.err());
             self.report(&report, &Reached::Failed(&why, Some(connection)))?;
             link.close();
@@ -282,6 +299,7 @@ impl Args {
             ("--key", self.key.as_deref()),
             ("--cert", self.cert.as_deref()),
             ("--ca-file", self.client.ca_file.as_deref()),
+            ("--external-psk", self.client.external_psk.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
         outputs::keep_apart(&[("--key-log", self.client.key_log())], &inputs)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use ssl_provider::{Backend, KeyExchange};
+use ssl_provider::{Backend, KeyExchange, ProtocolVersion};
 use ssl_provider_lab::client::{
     Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, Resumption,
     ServerInfo,
@@ -60,7 +60,8 @@ impl<'a> Report<'a> {
                 let agreement = info.agreement;
                 put("group", agreement.and_then(|it| it.group).map(|it| it.name()).into());
                 put("group_bits", agreement.map(|it| it.bits).into());
-                put("signature_scheme", agreement.map(|it| it.scheme.name()).into());
+                let scheme = agreement.and_then(|it| it.scheme);
+                put("signature_scheme", scheme.map(|it| it.name()).into());
                 put("extended_master_secret", info.extended_master_secret.into());
                 put("encrypt_then_mac", info.encrypt_then_mac.into());
                 put("secure_renegotiation", info.secure_renegotiation.into());
@@ -169,7 +170,7 @@ pub(super) fn why_failed(connection: &ClientConnection, lost: Option<Lost>) -> S
 }
 
 fn key_exchange(info: &ServerInfo) -> String {
-    if info.resumed.is_some() {
+    if info.resumed.is_some() && info.agreement.is_none() {
         return format!("none, of the session {}", info.suite.key_exchange.name());
     }
     match info.agreement {
@@ -178,8 +179,15 @@ fn key_exchange(info: &ServerInfo) -> String {
                 Some(group) => group.name().to_owned(),
                 None => format!("a group of the server's own, {bits} bits"),
             };
-            let name = if info.suite.key_exchange.is_dhe() { "DHE" } else { "ECDHE" };
-            format!("{name}, {group}, signed by {}", scheme.name())
+            let name = match info.suite.key_exchange {
+                KeyExchange::Tls13 => "TLS 1.3",
+                exchange if exchange.is_dhe() => "DHE",
+                _ => "ECDHE",
+            };
+            match scheme {
+                Some(scheme) => format!("{name}, {group}, signed by {}", scheme.name()),
+                None => format!("{name}, {group}, with a pre-shared key"),
+            }
         }
         None if info.suite.key_exchange == KeyExchange::Rsa => {
             "RSA, without forward secrecy".to_owned()
@@ -194,6 +202,8 @@ fn session_text(info: &ServerInfo, session: Option<&ClientSession>) -> String {
         None => "new".to_owned(),
     };
     let offers = match session.map(ClientSession::has_ticket) {
+        // They come behind the handshake.
+        None if info.protocol == ProtocolVersion::TLS1_3 => ", tickets may follow",
         Some(true) => ", can be resumed by ticket",
         Some(false) => ", can be resumed by id",
         None => ", cannot be resumed",
