@@ -213,6 +213,37 @@ fn tls_1_3_comes_with_ephemeral_keys_or_by_its_name() {
 }
 
 #[test]
+fn early_data_are_accepted_where_the_option_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("request");
+    fs::write(&path, REQUEST).unwrap();
+    let early = ["--early-data", path.to_str().unwrap()];
+    for (arguments, status) in [
+        (&["--early-data", "4096"][..], "accepted"),
+        // What is over the limit goes after the handshake.
+        (&["--early-data", "10"], "accepted"),
+        (&[], "none"),
+    ] {
+        let fixed = ["--versions", "tls1.3", "--tickets"];
+        let server = Server::start(&[&fixed[..], arguments].concat());
+        let client = ["connect", &server.address, "--insecure", "--resume", "--pipe", "--json"];
+        let run = sslprov([&client[..], &early].concat()).expect_code(0);
+        let page = page(&run.stdout);
+        assert_eq!(page["resumed"], true);
+        assert_eq!(page["early_data"].is_null(), status == "none", "{page}");
+        let report = run.stderr.lines().rfind(|line| line.starts_with('{')).unwrap();
+        let report: Value = serde_json::from_str(report).unwrap();
+        // Without the option of the server, its tickets allow none.
+        let expected = if status == "none" { Value::Null } else { status.into() };
+        assert_eq!(report["early_data"], expected, "{report}");
+    }
+    let missing = ["connect", "127.0.0.1:1", "--early-data", "/no/such"];
+    sslprov(missing).expect_code(2).expect_stderr("--resume");
+    let missing = [&missing[..], &["--resume", "--pipe"]].concat();
+    sslprov(missing).expect_code(2).expect_stderr("--early-data /no/such: ");
+}
+
+#[test]
 fn an_external_key_stands_for_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.psk");

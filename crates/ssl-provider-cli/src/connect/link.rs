@@ -67,6 +67,11 @@ impl Link {
         &self.connection
     }
 
+    /// Queues data for the server. What is lost is reported with the end of the connection.
+    pub(super) fn send(&mut self, data: &[u8]) {
+        let _ = self.connection.send(data);
+    }
+
     /// Performs the handshake.
     pub(super) fn handshake(&mut self, deadline: Instant) -> Result<(), Lost> {
         loop {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use ssl_provider::{Backend, KeyExchange, ProtocolVersion};
 use ssl_provider_lab::client::{
-    Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, Resumption,
-    ServerInfo,
+    Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, EarlyDataStatus,
+    Resumption, ServerInfo,
 };
 use ssl_provider_wire::Alert;
 
@@ -70,6 +70,8 @@ impl<'a> Report<'a> {
                 let offers = session.map(|it| if it.has_ticket() { "ticket" } else { "id" });
                 put("resumable_by", offers.into());
                 put("client_certificate", client_certificate(info.client_certificate).into());
+                put("external_psk", info.external_psk.into());
+                put("early_data", early_data(info.early_data).into());
                 &info.certificates[..]
             }
             Reached::Failed(why, connection) => {
@@ -115,6 +117,9 @@ impl<'a> Report<'a> {
                 put("application protocol", alpn.unwrap_or_else(|| "none".to_owned()));
                 put("session", session_text(info, *session));
                 put("client certificate", client_certificate(info.client_certificate).to_owned());
+                if let Some(became) = early_data(info.early_data) {
+                    put("early data", became.to_owned());
+                }
                 put(
                     "time",
                     format!("{} ms, backend {}", self.duration.as_millis(), {
@@ -223,6 +228,15 @@ fn client_certificate(certificate: ClientCertificate) -> &'static str {
         ClientCertificate::NotRequested => "not requested",
         ClientCertificate::Declined => "requested, and none was sent",
         ClientCertificate::Sent(_) => "sent",
+    }
+}
+
+/// What became of early data; none if there were none.
+fn early_data(status: EarlyDataStatus) -> Option<&'static str> {
+    match status {
+        EarlyDataStatus::NotOffered => None,
+        EarlyDataStatus::Accepted => Some("accepted"),
+        EarlyDataStatus::Offered | EarlyDataStatus::Declined => Some("declined"),
     }
 }
 
