@@ -363,6 +363,59 @@ fn encrypted_records_of_other_types_and_many_empty_ones_are_refused() {
 }
 
 #[test]
+fn no_changed_byte_of_a_handshake_goes_unnoticed() {
+    let (client_settings, settings) = (certified(), asking(ClientAuth::Require));
+    let flip = |place: usize| {
+        move |messages: &mut Vec<Vec<u8>>| {
+            let mut place = place;
+            for message in messages {
+                match message.get_mut(place) {
+                    Some(byte) => return *byte ^= 1 << (place % 8),
+                    None => place -= message.len(),
+                }
+            }
+        }
+    };
+    // As many places as the longest flight has; those behind the end of one change nothing.
+    let len = Arc::new(AtomicUsize::new(0));
+    for first in [
+        HandshakeType::SERVER_HELLO,
+        HandshakeType::ENCRYPTED_EXTENSIONS,
+        HandshakeType::CERTIFICATE,
+    ] {
+        let of_client = first == HandshakeType::CERTIFICATE;
+        let seen = Arc::clone(&len);
+        let (mut client, mut server) = pair(&client_settings, &settings, None);
+        let measure = flight(first, move |it| seen.store(it.concat().len(), Ordering::Relaxed));
+        let tampered = if of_client { &mut client.records } else { server.records() };
+        tampered.tamper = measure;
+        pump(&mut client, &mut server);
+        assert!(client.established().is_some() && server.established().is_some());
+        let len = len.load(Ordering::Relaxed);
+        assert!(len > 100, "{first:?}: {len}");
+        for place in 0..len {
+            let (mut client, mut server) = pair(&client_settings, &settings, None);
+            let tampered = if of_client { &mut client.records } else { server.records() };
+            tampered.tamper = flight(first, flip(place));
+            pump(&mut client, &mut server);
+            // The client is done before the server sees its flight.
+            assert!(server.established().is_none(), "{first:?}, {place}");
+            assert!(of_client || client.established().is_none(), "{first:?}, {place}");
+        }
+    }
+    let hello = pair(&client_settings, &settings, None).0.output().len();
+    for place in 5..hello {
+        let (mut client, mut server) = pair(&client_settings, &settings, None);
+        let mut changed = client.output().to_vec();
+        changed[place] ^= 1 << (place % 8);
+        client.sent(changed.len());
+        server.receive(&changed);
+        pump(&mut client, &mut server);
+        assert!(client.established().is_none() && server.established().is_none(), "{place}");
+    }
+}
+
+#[test]
 fn a_cookie_comes_back_in_the_second_hello() {
     let groups = [NamedCurve::X25519, NamedCurve::Secp384r1].map(NamedGroup::Curve);
     let settings = server(|it| it.groups = vec![groups[1]]);
