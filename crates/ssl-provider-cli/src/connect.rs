@@ -6,13 +6,17 @@ mod link;
 mod report;
 mod starttls;
 
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ssl_provider::Backend;
 use ssl_provider_lab::client::{
-    ClientConnection, ClientOptions, ClientSession, ClientSettings, ServerFault,
+    ClientCertificate, ClientConnection, ClientEnding, ClientOptions, ClientSession,
+    ClientSettings, EarlyDataStatus, ServerFault,
 };
 
 use crate::client::target::{self, Target};
@@ -63,6 +67,12 @@ pub struct Args {
     #[arg(long)]
     pub resume: bool,
 
+    /// With --resume and --pipe, send this file as early data of TLS 1.3 (0-RTT) on the second
+    /// connection, before standard input. Whoever records them can send them to the server again.
+    /// What the server does not take is sent after the handshake
+    #[arg(long, value_name = "FILE", requires = "resume", requires = "pipe")]
+    pub early_data: Option<PathBuf>,
+
     /// Send standard input to the server, and write what it sends to standard output; the report
     /// goes to standard error. At the end of the input, wait until the server closes
     #[arg(long, short)]
@@ -103,8 +113,9 @@ closes. With --pipe, works like `openssl s_client -quiet`: standard input goes t
 Certificates are verified with the roots of the system, or with --ca-file. One that is not trusted
 ends the handshake, and the report shows why; with --insecure the connection goes on.
 
-Versions end at TLS 1.2: a server with TLS 1.3 only sends the alert protocol_version. Whether it has
-secure renegotiation, the extended master secret and others is in the report.
+TLS 1.3 is offered with everything before it. In its report, secure renegotiation and the extended
+master secret are always `yes`: it has what they are for. With --resume, the first connection waits
+for a ticket of the server, at most two seconds; --early-data needs one that allows early data.
 
 Exit codes:
   0  connected; with --resume, the session was resumed
@@ -137,9 +148,16 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let identity = client::identity(&provider, key, cert, "--cert", &args.password)?;
     let (verifier, trust) = args.client.verifier(&backend, &args.target)?;
     let settings = args.client.settings(provider, args.options(), verifier, identity)?;
-    let client = Client { args, backend: &backend, settings, trust };
+    let early_data = args.read_early_data()?;
+    let client = Client { args, backend: &backend, settings, trust, early_data };
     client.run()
 }
+
+/// How long a ticket of TLS 1.3 is awaited.
+const TICKET_WAIT: Duration = Duration::from_secs(2);
+
+/// Most bytes of the file of `--early-data`.
+const MAX_EARLY_DATA_LEN: u64 = 1 << 20;
 
 /// A client with its settings.
 struct Client<'a> {
@@ -147,6 +165,8 @@ struct Client<'a> {
     backend: &'a Backend,
     settings: Arc<ClientSettings>,
     trust: Trust,
+    /// What is sent before standard input on the connection that resumes.
+    early_data: Vec<u8>,
 }
 
 impl Client<'_> {
@@ -172,13 +192,15 @@ impl Client<'_> {
         let start = Instant::now();
         let deadline = start + Duration::from_secs(self.args.timeout);
         let name = self.args.client.sent_name(&self.args.target);
-        let connection =
-            ClientConnection::new(Arc::clone(&self.settings), name, session).map_err(|error| {
+        let mut connection = ClientConnection::new(Arc::clone(&self.settings), name, session)
+            .map_err(|error| {
                 Failure::usage(format_args!(
                     "{}: {error}",
                     self.args.client.name(&self.args.target)
                 ))
             })?;
+        let data = if resumes { &self.early_data[..] } else { &[] };
+        let early = connection.send_early_data(data);
         let mut report = Report::new(&self.args.target, self.backend, &self.trust);
         let mut link = match self.reach(connection, deadline, &mut report) {
             Ok(link) => link,
@@ -189,8 +211,20 @@ impl Client<'_> {
         };
         let handshake = link.handshake(deadline);
         report.duration = start.elapsed();
+        // In TLS 1.3, what the server thinks of a client certificate and its tickets come behind
+        // the handshake.
+        let awaits = link.connection().established().is_some_and(|info| {
+            (self.args.resume && !resumes)
+                || info.client_certificate != ClientCertificate::NotRequested
+        });
+        if awaits {
+            // The end is seen below.
+            let _ = link.await_session(deadline.min(Instant::now() + TICKET_WAIT));
+        }
         let connection = link.connection();
-        let (Ok(()), Some(info)) = (handshake.as_ref(), connection.established().cloned()) else {
+        let is_refused = matches!(connection.ending(), Some(ClientEnding::FailedByServer(_)));
+        let info = connection.established().cloned().filter(|_| !is_refused);
+        let (Ok(()), Some(info)) = (handshake.as_ref(), info) else {
             let why = report::why_failed(connection, handshake.err());
             self.report(&report, &Reached::Failed(&why, Some(connection)))?;
             link.close();
@@ -203,7 +237,14 @@ impl Client<'_> {
             tell("the session was not resumed: the server made a new one");
         }
         let is_whole = match pipes {
-            true => self.pipe(&mut link)?,
+            true => {
+                let taken = match info.early_data {
+                    EarlyDataStatus::Accepted => early,
+                    _ => 0,
+                };
+                link.send(data.get(taken..).unwrap_or_default());
+                self.pipe(&mut link)?
+            }
             false => {
                 link.close();
                 true
@@ -282,15 +323,36 @@ impl Args {
             ("--key", self.key.as_deref()),
             ("--cert", self.cert.as_deref()),
             ("--ca-file", self.client.ca_file.as_deref()),
+            ("--external-psk", self.client.external_psk.as_deref()),
+            ("--early-data", self.early_data.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
         outputs::keep_apart(&[("--key-log", self.client.key_log())], &inputs)
+    }
+
+    /// Reads the file of `--early-data`; nothing without it.
+    fn read_early_data(&self) -> Result<Vec<u8>, Failure> {
+        let Some(path) = &self.early_data else { return Ok(Vec::new()) };
+        let failure = |why: &dyn fmt::Display| {
+            Failure::usage(format_args!("--early-data {}: {why}", path.display()))
+        };
+        let file = File::open(path).map_err(|error| failure(&error))?;
+        let mut data = Vec::new();
+        file.take(MAX_EARLY_DATA_LEN + 1)
+            .read_to_end(&mut data)
+            .map_err(|error| failure(&error))?;
+        match data.len() as u64 {
+            0 => Err(failure(&"the file is empty")),
+            1..=MAX_EARLY_DATA_LEN => Ok(data),
+            _ => Err(failure(&format_args!("more than {MAX_EARLY_DATA_LEN} bytes"))),
+        }
     }
 
     fn options(&self) -> ClientOptions {
         ClientOptions {
             protocols: self.alpn.iter().map(|name| name.clone().into_bytes()).collect(),
             fallback: self.fallback_scsv,
+            early_data: self.early_data.is_some(),
             ..self.client.options()
         }
     }

@@ -9,6 +9,7 @@ mod client;
 pub mod connect;
 mod counted;
 pub mod crosscheck;
+mod external_psk;
 mod hex;
 pub mod import;
 pub mod key_file;

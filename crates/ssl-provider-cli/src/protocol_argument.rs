@@ -28,10 +28,10 @@ pub(crate) fn of_server(text: &str) -> Result<ProtocolVersion, String> {
 
 fn of_lab(text: &str, who: &str) -> Result<ProtocolVersion, String> {
     match known(text) {
-        Ok(version) if (ProtocolVersion::SSL3..=ProtocolVersion::TLS1_2).contains(&version) => {
+        Ok(version) if (ProtocolVersion::SSL3..=ProtocolVersion::TLS1_3).contains(&version) => {
             Ok(version)
         }
-        Ok(_) => Err(format!("this {who} speaks SSL 3.0 to TLS 1.2")),
+        Ok(_) => Err(format!("this {who} speaks SSL 3.0 to TLS 1.3")),
         Err(_) => Err(EXPECTED_OF_LAB.to_owned()),
     }
 }
@@ -54,11 +54,11 @@ fn by_name(text: &str) -> Option<ProtocolVersion> {
     })
 }
 
-const EXPECTED: &str =
-    "expected a hex number such as 0303, or ssl3.0, tls1.0, tls1.1, tls1.2, dtls1.0, dtls1.2";
+const EXPECTED: &str = "expected a hex number such as 0303, or ssl3.0, tls1.0, tls1.1, tls1.2, \
+                        tls1.3, dtls1.0, dtls1.2";
 
 const EXPECTED_OF_LAB: &str =
-    "expected ssl3, tls1.0, tls1.1 or tls1.2, or its number in hex, such as 0303";
+    "expected ssl3, tls1.0, tls1.1, tls1.2 or tls1.3, or its number in hex, such as 0303";
 
 #[cfg(test)]
 mod tests {
@@ -81,16 +81,16 @@ mod tests {
 
     #[test]
     fn the_lab_refuses_protocols_that_it_does_not_speak() {
-        let all = ProtocolVersion::SSL3..=ProtocolVersion::TLS1_2;
+        let all = ProtocolVersion::SSL3..=ProtocolVersion::TLS1_3;
         for version in ProtocolVersion::ALL.into_iter().filter(|it| all.contains(it)) {
             assert_eq!(of_client(&name(version)), Ok(version));
             assert_eq!(of_server(&name(version)), Ok(version));
         }
-        for other in ["tls1.3", "dtls1.0", "dtls1.2", "feff", "ssl2.0"] {
+        for other in ["dtls1.0", "dtls1.2", "feff", "ssl2.0"] {
             let client = of_client(other).unwrap_err();
-            assert_eq!(client, "this client speaks SSL 3.0 to TLS 1.2", "{other}");
+            assert_eq!(client, "this client speaks SSL 3.0 to TLS 1.3", "{other}");
             let server = of_server(other).unwrap_err();
-            assert_eq!(server, "this server speaks SSL 3.0 to TLS 1.2", "{other}");
+            assert_eq!(server, "this server speaks SSL 3.0 to TLS 1.3", "{other}");
         }
         for unknown in ["tls1.9", "0305", ""] {
             let text = of_server(unknown).unwrap_err();

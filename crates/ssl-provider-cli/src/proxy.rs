@@ -259,6 +259,7 @@ impl Args {
             ("--client-key", self.client_key.as_deref()),
             ("--client-cert", self.client_cert.as_deref()),
             ("--ca-file", self.client.ca_file.as_deref()),
+            ("--external-psk", self.client.external_psk.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
         outputs::keep_apart(&[("--key-log", self.client.key_log())], &inputs)

@@ -14,12 +14,13 @@ use clap::ValueEnum;
 use serde_json::json;
 use ssl_provider::{Backend, CipherSuite, KeyLogPolicy, Policy, ProtocolVersion, Provider};
 use ssl_provider_lab::{
-    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, Event, Identity,
-    KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, Settings,
+    ClientAuth, DEFAULT_SUITES, DEFAULT_VERSIONS, DHE_SUITES, ECDHE_SUITES, EarlyData, Event,
+    Identity, KeyLog, LEGACY_SUITES, Limits, Options, Server, SessionCache, Settings, TLS13_SUITES,
 };
 
 use crate::backend_choice::{BatchArgs, OneBackendArgs};
 use crate::exit::{Failure, Outcome, print, tell};
+use crate::external_psk;
 use crate::key_file::PasswordArgs;
 use crate::key_log;
 use crate::listen_address;
@@ -68,12 +69,13 @@ pub struct Args {
     pub ecdsa_cert: Option<PathBuf>,
 
     /// Key exchanges in order of preference. RSA key exchange has no forward secrecy; this server
-    /// exists for it, so the others are used on request only. `ecdhe` and `dhe` sign with the key
-    /// of the certificate, for which a key server has no operation
+    /// exists for it, so the others are used on request only, and TLS 1.3 with `ecdhe`. `ecdhe` and
+    /// `dhe` sign with the key of the certificate, for which a key server has no operation
     #[arg(long, value_enum, value_name = "KIND,…", value_delimiter = ',', default_value = "rsa")]
     pub key_exchange: Vec<Exchange>,
 
-    /// Protocol versions to accept. Default: TLS 1.0 to 1.2
+    /// Protocol versions to accept. Default: TLS 1.0 to 1.2; and TLS 1.3 where --key-exchange has
+    /// ecdhe or --suites names a suite of it
     #[arg(long, value_name = "VERSION,…", value_delimiter = ',')]
     #[arg(value_parser = protocol_argument::of_server)]
     pub versions: Vec<ProtocolVersion>,
@@ -83,8 +85,8 @@ pub struct Args {
     pub allow_ssl3: bool,
 
     /// Cipher suites in order of preference, by hex number or name, as far as --key-exchange has
-    /// them; `default` means those with AES, Camellia and ChaCha20, `legacy` those with RSA key
-    /// exchange and 3DES, RC4, DES and no encryption
+    /// them, and those of TLS 1.3; `default` means those with AES, Camellia and ChaCha20, `legacy`
+    /// those with RSA key exchange and 3DES, RC4, DES and no encryption
     #[arg(long, value_name = "SUITE,…", value_delimiter = ',', default_value = "default")]
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
@@ -116,17 +118,36 @@ pub struct Args {
     #[arg(long)]
     pub renegotiation: bool,
 
-    /// Issue session tickets (RFC 5077) to clients that ask for one. Keys of tickets stay in this
-    /// process, and are replaced after the lifetime of a session
+    /// Issue session tickets (RFC 5077) to clients that ask for one; in TLS 1.3, there is no other
+    /// way to resume. Keys of tickets stay in this process, and are replaced after the lifetime of
+    /// a session
     #[arg(long)]
     pub tickets: bool,
+
+    /// File with pre-shared keys for TLS 1.3, one in a line: its name, the key in hex, of at least
+    /// 16 bytes, and sha256 or sha384 (default: sha256). They stand for certificates on both sides
+    #[arg(long, value_name = "FILE")]
+    pub external_psk: Option<PathBuf>,
+
+    /// Accept so many bytes of early data of TLS 1.3 (0-RTT) on a connection that resumes. Whoever
+    /// records them can send them once more to another process, and to this one after the window;
+    /// the page takes no harm from that
+    #[arg(long, value_name = "BYTES", requires = "tickets")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=0xffff))]
+    pub early_data: Option<u32>,
+
+    /// For how many seconds a client may be late, or its clock differ, for its early data to be
+    /// accepted; what is sent again within this time is recognized
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "early_data")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub early_data_window: u64,
 
     /// Application protocols in order of preference (RFC 7301), such as http/1.1, which the page
     /// takes. Clients that offer others only are refused. Default: the extension is ignored
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = application_protocol)]
     pub alpn: Vec<String>,
 
-    /// Append the master secret of each session to this file, as an NSS key log
+    /// Append the secrets of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", alias = "key-log", env = "SSLKEYLOGFILE")]
     pub keylog: Option<PathBuf>,
 
@@ -201,6 +222,8 @@ Examples:
   sslprov serve --allow-ssl3 --suites default,legacy
   sslprov serve --key-exchange ecdhe,dhe,rsa --ecdsa-key ec.pem --ecdsa-cert ec-chain.pem
   sslprov serve --key-exchange ecdhe,rsa --alpn http/1.1 --tickets
+  sslprov serve --versions tls1.3 --tickets --early-data 4096
+  sslprov serve --external-psk keys.psk
   sslprov serve --key-server /run/user/1000/keys.sock --cert chain.pem    (on Linux)
   curl -k --ciphers 'kRSA:@SECLEVEL=0' --tlsv1.0 --tls-max 1.2 https://127.0.0.1:4433/plain";
 
@@ -283,6 +306,11 @@ fn suites(text: &str) -> Result<SuiteList, String> {
     }
 }
 
+/// Whether TLS 1.3 has the suite.
+fn is_tls13(suite: CipherSuite) -> bool {
+    suite.info().is_some_and(|suite| suite.allows(ProtocolVersion::TLS1_3))
+}
+
 fn application_protocol(text: &str) -> Result<String, String> {
     match text.len() {
         1..=255 => Ok(text.to_owned()),
@@ -308,7 +336,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     });
     args.keep_key_log_apart()?;
     let limits = args.limits()?;
-    let options = args.options()?;
+    let mut options = args.options()?;
+    if let Some(path) = &args.external_psk {
+        options.external_psks = external_psk::read(&provider, path)?;
+    }
     let advisor = args.advisor(backend.info().name, &options);
     let addresses = listen_address::resolve("--listen", &args.listen)?;
     let identity = args.identity(&provider, &options.suites)?;
@@ -365,6 +396,7 @@ impl Args {
             ("--cert", self.cert.as_deref()),
             ("--ecdsa-key", self.ecdsa_key.as_deref()),
             ("--ecdsa-cert", self.ecdsa_cert.as_deref()),
+            ("--external-psk", self.external_psk.as_deref()),
             ("--key-password-file", self.password.key_password_file.as_deref()),
         ];
         outputs::keep_apart(&[("--keylog", self.keylog())], &inputs)
@@ -378,14 +410,17 @@ impl Args {
     fn options(&self) -> Result<Options, Failure> {
         let mut versions = self.versions.clone();
         if versions.is_empty() {
-            versions.extend(DEFAULT_VERSIONS);
+            let wants_tls13 = self.wants_tls13();
+            let is_wanted =
+                |version: &ProtocolVersion| *version != ProtocolVersion::TLS1_3 || wants_tls13;
+            versions.extend(DEFAULT_VERSIONS.into_iter().filter(is_wanted));
             versions.extend(self.allow_ssl3.then_some(ProtocolVersion::SSL3));
         }
         if versions.contains(&ProtocolVersion::SSL3) && !self.allow_ssl3 {
             return Err(Failure::usage("--versions: SSL 3.0 also needs --allow-ssl3"));
         }
         self.check_signer()?;
-        let suites = self.suites();
+        let suites = self.suites(versions.contains(&ProtocolVersion::TLS1_3));
         if let (true, Some((name, exchange))) = (suites.is_empty(), self.missing_exchange()) {
             let exchange = exchange.name();
             let text = format_args!("--suites: {name} needs --key-exchange {exchange}");
@@ -400,7 +435,20 @@ impl Args {
             renegotiation: self.renegotiation,
             session_tickets: self.tickets.then_some(self.session_lifetime()),
             application_protocols: self.alpn.clone(),
+            early_data: self.early_data.map(|max_len| EarlyData {
+                max_len,
+                window: Duration::from_secs(self.early_data_window),
+            }),
+            ..Options::default()
         })
+    }
+
+    /// Whether TLS 1.3 is a version by default: this server exists for RSA key exchange, which that
+    /// does not have.
+    fn wants_tls13(&self) -> bool {
+        self.external_psk.is_some()
+            || self.key_exchange.contains(&Exchange::Ecdhe)
+            || self.suites.iter().any(|it| matches!(it, SuiteList::One(suite) if is_tls13(*suite)))
     }
 
     fn session_lifetime(&self) -> Duration {
@@ -419,19 +467,26 @@ impl Args {
         key_log: Option<KeyLog>,
     ) -> Result<Arc<Settings>, Failure> {
         let versions = options.versions.clone();
+        let has_older = versions.iter().any(|version| *version < ProtocolVersion::TLS1_3);
         let sessions =
             (!self.no_resumption).then(|| SessionCache::new(SESSIONS, self.session_lifetime()));
         let settings =
             Settings::new(provider, identity, options, sessions, key_log).map_err(|error| {
                 Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`"))
             })?;
-        for version in versions {
+        // Nobody asked for TLS 1.3 by its name.
+        let is_asked = |version: &ProtocolVersion| {
+            *version != ProtocolVersion::TLS1_3 || !self.versions.is_empty()
+        };
+        for version in versions.into_iter().filter(is_asked) {
             if !settings.usable().iter().any(|(usable, _)| *usable == version) && !self.report.quiet
             {
                 tell(format_args!("{version}: none of the suites is usable"));
             }
         }
-        for exchange in &self.key_exchange {
+        // TLS 1.3 has a key exchange of its own.
+        let exchanges = self.key_exchange.iter().filter(|_| has_older);
+        for exchange in exchanges {
             let mut usable = settings.usable().iter().flat_map(|(_, suites)| suites);
             if !usable.any(|suite| exchange.has(suite.id)) && !self.report.quiet {
                 let name = exchange.name();
@@ -444,15 +499,21 @@ impl Args {
         Ok(settings)
     }
 
-    /// Returns the suites of the key exchanges.
-    fn suites(&self) -> Vec<CipherSuite> {
+    /// Returns the suites of the key exchanges, and of TLS 1.3.
+    fn suites(&self, with_tls13: bool) -> Vec<CipherSuite> {
         let exchanges = &self.key_exchange;
         let listed = self.suites.iter().flat_map(|list| match list {
-            SuiteList::Default => exchanges.iter().flat_map(|it| it.default_suites()).collect(),
+            SuiteList::Default => {
+                let older = exchanges.iter().flat_map(|it| it.default_suites());
+                TLS13_SUITES.iter().chain(older).collect()
+            }
             SuiteList::Legacy => LEGACY_SUITES.iter().collect(),
             SuiteList::One(suite) => vec![suite],
         });
-        let is_enabled = |suite: &CipherSuite| exchanges.iter().any(|it| it.has(*suite));
+        let is_enabled = |suite: &CipherSuite| match is_tls13(*suite) {
+            true => with_tls13,
+            false => exchanges.iter().any(|it| it.has(*suite)),
+        };
         listed.copied().filter(is_enabled).collect()
     }
 

@@ -70,12 +70,55 @@ fn every_version_and_key_exchange_of_s_server_is_reported() {
 }
 
 #[test]
+fn every_backend_speaks_tls_1_3() {
+    for (name, groups, arguments) in [
+        ("server-2048", "X25519", &[][..]),
+        ("ec-p256", "P-384", &["--groups", "x25519,secp384r1"]),
+    ] {
+        let Some(server) = start(name, &["-tls1_3", "-groups", groups]) else { return };
+        for backend in backends() {
+            let backend = ["--insecure", "--backend", backend.info().name];
+            let report = report(&server.address, &[&backend[..], arguments].concat());
+            assert_eq!(report["version"], "TLS 1.3");
+            assert_eq!(report["group"], if groups == "X25519" { "x25519" } else { "secp384r1" });
+            let scheme = report["signature_scheme"].as_str().unwrap();
+            assert_eq!(scheme.contains("PSS"), name == "server-2048", "{scheme}");
+        }
+    }
+}
+
+#[test]
+fn an_external_key_stands_for_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let hex = "00112233445566778899aabbccddeeff";
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let good = file("good", &format!("lab {hex}\n"));
+    let psk = ["-tls1_3", "-psk_identity", "lab", "-psk", hex];
+    let Some(server) = start("server-2048", &psk) else { return };
+    // Without --insecure: no certificate is asked for.
+    let report = report(&server.address, &["--external-psk", &good]);
+    assert_eq!(report["version"], "TLS 1.3");
+    assert_eq!(report["signature_scheme"], Value::Null);
+    assert_eq!(report["certificates"].as_array().unwrap().len(), 0);
+    let wrong = file("wrong", "lab ffffffffffffffffffffffffffffffff\n");
+    let run = connect(&server.address, &["--external-psk", &wrong]).expect_code(1);
+    run.expect_stderr("the server sent the alert");
+    let short = file("short", "lab 001122\n");
+    let run = connect("127.0.0.1:1", &["--external-psk", &short]).expect_code(2);
+    run.expect_stderr("short: line 1: the key has 3 bytes");
+}
+
+#[test]
 fn every_backend_connects_and_shows_a_report_for_people() {
     let Some(server) = start("server-2048", &[]) else { return };
     for backend in backends() {
         let name = backend.info().name;
         let run = connect(&server.address, &["--insecure", "--backend", name]).expect_code(0);
-        for word in ["TLS 1.2", "_GCM_", "RSA, 2048 bits", "CN=server-2048.test", name, "no: "] {
+        for word in ["TLS 1.3", "_GCM_", "RSA, 2048 bits", "CN=server-2048.test", name, "no: "] {
             assert!(run.stdout.contains(word), "{word} is not in: {}", run.stdout);
         }
         assert!(run.stderr.is_empty(), "{}", run.stderr);
@@ -281,7 +324,7 @@ fn standard_input_and_output_are_piped() {
     // The server goes on; a silence after the end of the input ends the connection.
     let run = pipe(b"hello\n", &[]).expect_code(0);
     assert_eq!(run.stdout, "olleh\n");
-    assert!(run.stderr.contains("TLS 1.2"), "the report: {}", run.stderr);
+    assert!(run.stderr.contains("TLS 1.3"), "the report: {}", run.stderr);
     let quiet = pipe(b"abc\n", &["--quiet"]).expect_code(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("cba\n", ""));
     // Both directions are full at some time.
@@ -300,7 +343,12 @@ fn standard_input_and_output_are_piped() {
 
 #[test]
 fn sessions_are_resumed_by_ticket_and_by_id() {
-    for (arguments, how) in [(&[][..], "ticket"), (&["--no-tickets"], "id")] {
+    let older = ["--max-version", "tls1.2"];
+    for (arguments, how) in [
+        (&[][..], "ticket"),
+        (&older, "ticket"),
+        (&["--no-tickets", "--max-version", "tls1.2"], "id"),
+    ] {
         let Some(server) = start("server-2048", &[]) else { return };
         let all = [&["--insecure", "--resume", "--json"][..], arguments].concat();
         let run = connect(&server.address, &all).expect_code(0);
@@ -311,8 +359,11 @@ fn sessions_are_resumed_by_ticket_and_by_id() {
         assert_eq!(lines[0]["certificates"], lines[1]["certificates"]);
     }
     let Some(server) = start("server-2048", &["-no_ticket", "-no_cache"]) else { return };
+    let arguments = [&["--insecure", "--resume"][..], &older].concat();
+    connect(&server.address, &arguments).expect_code(3).expect_stderr("resumed");
+    let Some(server) = start("server-2048", &["-num_tickets", "0"]) else { return };
     let run = connect(&server.address, &["--insecure", "--resume"]).expect_code(3);
-    run.expect_stderr("resumed");
+    run.expect_stderr("does not let the session be resumed");
 }
 
 #[test]
@@ -348,16 +399,32 @@ fn the_key_log_is_that_of_the_server() {
     let Some(server) = start("server-2048", &["-keylogfile", &at("server")]) else {
         return;
     };
-    let arguments = ["--insecure", "--key-log", &at("client")];
+    let tls12 = ["--max-version", "tls1.2"];
+    let of_client = at("client");
+    let arguments = [&["--insecure", "--key-log", &of_client][..], &tls12].concat();
     connect(&server.address, &arguments).expect_code(0).expect_stderr("master secrets");
     let read = |name| fs::read_to_string(at(name)).unwrap();
     let line = read("client");
     assert!(line.starts_with("CLIENT_RANDOM ") && line.lines().count() == 1, "{line}");
     assert!(read("server").contains(line.trim()), "{}", read("server"));
     let environment = [("SSLKEYLOGFILE", &*at("other"))];
-    let run = sslprov_with(["connect", &server.address, "--insecure"], b"", &environment);
+    let arguments = [&["connect", &server.address, "--insecure"][..], &tls12].concat();
+    let run = sslprov_with(arguments, b"", &environment);
     run.expect_code(0);
     assert!(read("other").starts_with("CLIENT_RANDOM "));
+
+    // TLS 1.3 has a line for each secret.
+    connect(&server.address, &["--insecure", "--key-log", &at("tls1.3")]).expect_code(0);
+    let lines = read("tls1.3");
+    assert_eq!(lines.lines().count(), 5, "{lines}");
+    for line in lines.lines() {
+        // The server writes the last ones after the client has gone.
+        let start = Instant::now();
+        while !read("server").lines().any(|other| other == line) {
+            assert!(start.elapsed() < Duration::from_secs(5), "{line}: {}", read("server"));
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// Listens, and runs `conversation` with the first client.
@@ -408,7 +475,7 @@ fn tls_begins_in_other_protocols() {
             carry(client, &tls, u64::MAX);
         });
         let report = report(&address, &["--insecure", "--starttls", protocol]);
-        assert_eq!(report["version"], "TLS 1.2", "{protocol}");
+        assert_eq!(report["version"], "TLS 1.3", "{protocol}");
     }
     let address = listen(|mut client| {
         client.write_all(b"554 go away\r\n").unwrap();
@@ -468,7 +535,8 @@ fn servers_that_do_not_speak_tls_or_nothing_at_all_are_reported() {
 
 #[test]
 fn advice_names_the_option_that_helps() {
-    let Some(server) = start("server-2048", &["-cipher", "NULL-SHA:@SECLEVEL=0"]) else {
+    let weak = ["-no_tls1_3", "-cipher", "NULL-SHA:@SECLEVEL=0"];
+    let Some(server) = start("server-2048", &weak) else {
         return;
     };
     let run = connect(&server.address, &["--insecure"]).expect_code(1);
@@ -476,7 +544,7 @@ fn advice_names_the_option_that_helps() {
     let legacy = report(&server.address, &["--insecure", "--suites", "legacy"]);
     assert_eq!(legacy["suite"], "TLS_RSA_WITH_NULL_SHA");
     let Some(server) = start("server-2048", &["-tls1_3"]) else { return };
-    let run = connect(&server.address, &["--insecure"]).expect_code(1);
+    let run = connect(&server.address, &["--insecure", "--max-version", "tls1.2"]).expect_code(1);
     run.expect_stderr("protocol_version").expect_stderr("TLS 1.3 only");
 }
 
@@ -492,9 +560,8 @@ fn arguments_that_cannot_be_used_are_refused() {
             &["127.0.0.1:1", "--max-version", "ssl3"],
             "--max-version ssl3: SSL 3.0 also needs --min-version ssl3\n",
         ),
-        (&["127.0.0.1:1", "--max-version", "tls1.3"], "this client speaks SSL 3.0 to TLS 1.2"),
-        (&["127.0.0.1:1", "--max-version", "dtls1.2"], "this client speaks SSL 3.0 to TLS 1.2"),
-        (&["127.0.0.1:1", "--suites", "0x1301"], "suites"),
+        (&["127.0.0.1:1", "--max-version", "dtls1.2"], "this client speaks SSL 3.0 to TLS 1.3"),
+        (&["127.0.0.1:1", "--suites", "0x1301", "--max-version", "tls1.2"], "suites"),
         (&["127.0.0.1:1", "--groups", "p-257"], "x25519"),
         (&["127.0.0.1:1", "--ca-file", "/no/such"], "/no/such"),
         (&["127.0.0.1:1", "--cert", "/no/such"], "--key"),

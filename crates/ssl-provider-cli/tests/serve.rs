@@ -187,6 +187,86 @@ fn an_unmodified_openssl_gets_ephemeral_keys_where_they_are_enabled() {
 }
 
 #[test]
+fn tls_1_3_comes_with_ephemeral_keys_or_by_its_name() {
+    for name in backends_with_ephemeral_keys() {
+        for (arguments, version) in [
+            (&["--key-exchange", "ecdhe,rsa"][..], "TLS 1.3"),
+            (&["--versions", "tls1.3"], "TLS 1.3"),
+            (&["--suites", "TLS_AES_128_GCM_SHA256"], "TLS 1.3"),
+            (&[], "TLS 1.2"),
+        ] {
+            let server = Server::start(&[&["--backend", name], arguments].concat());
+            let run = sslprov(["connect", &server.address, "--insecure", "--json"]);
+            let report = run.expect_code(0).lines().pop().unwrap();
+            assert_eq!(report["version"], version, "{name}, {arguments:?}");
+        }
+        let server = Server::start(&["--backend", name, "--versions", "tls1.3", "--tickets"]);
+        let run = sslprov(["connect", &server.address, "--insecure", "--json", "--resume"]);
+        let reports = run.expect_code(0).lines();
+        assert_eq!(reports[1]["resumed"], "ticket", "{name}");
+        if is_installed("openssl") {
+            let page = page(&s_client(&server, &["-tls1_3"]));
+            assert_eq!(page["version"], "TLS 1.3", "{name}");
+            assert_eq!(page["retried"], false, "{name}");
+        }
+    }
+}
+
+#[test]
+fn early_data_are_accepted_where_the_option_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("request");
+    fs::write(&path, REQUEST).unwrap();
+    let early = ["--early-data", path.to_str().unwrap()];
+    for (arguments, status) in [
+        (&["--early-data", "4096"][..], "accepted"),
+        // What is over the limit goes after the handshake.
+        (&["--early-data", "10"], "accepted"),
+        (&[], "none"),
+    ] {
+        let fixed = ["--versions", "tls1.3", "--tickets"];
+        let server = Server::start(&[&fixed[..], arguments].concat());
+        let client = ["connect", &server.address, "--insecure", "--resume", "--pipe", "--json"];
+        let run = sslprov([&client[..], &early].concat()).expect_code(0);
+        let page = page(&run.stdout);
+        assert_eq!(page["resumed"], true);
+        assert_eq!(page["early_data"].is_null(), status == "none", "{page}");
+        let report = run.stderr.lines().rfind(|line| line.starts_with('{')).unwrap();
+        let report: Value = serde_json::from_str(report).unwrap();
+        // Without the option of the server, its tickets allow none.
+        let expected = if status == "none" { Value::Null } else { status.into() };
+        assert_eq!(report["early_data"], expected, "{report}");
+    }
+    let missing = ["connect", "127.0.0.1:1", "--early-data", "/no/such"];
+    sslprov(missing).expect_code(2).expect_stderr("--resume");
+    let missing = [&missing[..], &["--resume", "--pipe"]].concat();
+    sslprov(missing).expect_code(2).expect_stderr("--early-data /no/such: ");
+}
+
+#[test]
+fn an_external_key_stands_for_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.psk");
+    fs::write(
+        &path,
+        "one 00112233445566778899aabbccddeeff\ntwo ffeeddccbbaa99887766554433221100\n",
+    )
+    .unwrap();
+    let mine = folder.path().join("mine.psk");
+    fs::write(&mine, "two ffeeddccbbaa99887766554433221100").unwrap();
+    let server = Server::start(&["--external-psk", path.to_str().unwrap()]);
+    let own = ["--external-psk", mine.to_str().unwrap(), "--json"];
+    let run = sslprov([&["connect", &server.address][..], &own].concat());
+    let report = run.expect_code(0).lines().pop().unwrap();
+    assert_eq!(report["version"], "TLS 1.3");
+    assert_eq!(report["certificates"].as_array().unwrap().len(), 0);
+    let several = ["--external-psk", path.to_str().unwrap()];
+    sslprov([&["connect", &server.address][..], &several].concat())
+        .expect_code(2)
+        .expect_stderr("several keys");
+}
+
+#[test]
 fn an_application_protocol_is_negotiated_where_there_are_some() {
     if !is_installed("openssl") {
         return;
@@ -630,8 +710,7 @@ fn files_and_options_that_do_not_match_are_errors() {
             &["--suites", "legacy", "--key-exchange", "ecdhe"],
             "--suites: legacy needs --key-exchange rsa\n",
         ),
-        (&["--versions", "tls1.3"], "this server speaks SSL 3.0 to TLS 1.2"),
-        (&["--versions", "tls1.2,dtls1.2"], "this server speaks SSL 3.0 to TLS 1.2"),
+        (&["--versions", "tls1.2,dtls1.2"], "this server speaks SSL 3.0 to TLS 1.3"),
     ] {
         let run = serve(arguments).expect_stderr(text);
         assert!(!run.stderr.contains("sslprov suites"), "{}", run.stderr);

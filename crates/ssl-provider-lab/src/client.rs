@@ -98,11 +98,13 @@ pub struct ServerInfo {
     /// The key agreement of DHE, ECDHE and TLS 1.3; none for RSA, and up to TLS 1.2 where a session
     /// was resumed.
     pub agreement: Option<Agreement>,
-    /// Whether the master secret depends on the whole handshake (RFC 7627).
+    /// Whether the master secret depends on the whole handshake (RFC 7627), as it always does in
+    /// TLS 1.3.
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
     pub encrypt_then_mac: bool,
-    /// Whether the server supports secure renegotiation (RFC 5746).
+    /// Whether the server supports secure renegotiation (RFC 5746); always in TLS 1.3, which has no
+    /// other.
     pub secure_renegotiation: bool,
     /// The application protocol that the server chose (RFC 7301).
     pub application_protocol: Option<Vec<u8>>,

@@ -102,13 +102,15 @@ pub struct SessionInfo {
     pub group: Option<NamedGroup>,
     /// What the server signed its ephemeral key with; `None` as for the group.
     pub signature_scheme: Option<SignatureScheme>,
-    /// Whether the master secret depends on the whole handshake (RFC 7627).
+    /// Whether the master secret depends on the whole handshake (RFC 7627), as it always does in
+    /// TLS 1.3.
     pub extended_master_secret: bool,
     /// Whether records are encrypted before they are authenticated (RFC 7366).
     pub encrypt_then_mac: bool,
     /// Whether an earlier session was resumed (abbreviated handshake).
     pub resumed: bool,
-    /// Whether the client supports secure renegotiation (RFC 5746).
+    /// Whether the client supports secure renegotiation (RFC 5746); always in TLS 1.3, which has no
+    /// other.
     pub secure_renegotiation: bool,
     /// The application protocol (RFC 7301).
     pub application_protocol: Option<String>,

@@ -305,6 +305,16 @@ impl RecordLayer {
         Ok(())
     }
 
+    /// Writes a record of any content type, which a hostile peer does.
+    #[cfg(test)]
+    pub(crate) fn write_of_type(&mut self, content_type: u8, payload: &[u8]) {
+        let direction = self.write.as_mut().unwrap();
+        let number = direction.next();
+        let mut record = vec![0; direction.key.record_len(payload.len()).unwrap()];
+        direction.key.encrypt_packet(number, content_type, payload, &mut record).unwrap();
+        self.output.extend(record);
+    }
+
     /// Returns the bytes to be sent.
     pub(crate) fn output(&self) -> &[u8] {
         &self.output

@@ -22,7 +22,7 @@ use crate::client::target::Target;
 use crate::client::trust::{Roots, Trust, Verifier};
 use crate::exit::Failure;
 use crate::key_file::{self, PasswordArgs, not_usable};
-use crate::{key_log, protocol_argument, suite_argument};
+use crate::{external_psk, key_log, protocol_argument, suite_argument};
 
 /// The options of a TLS client.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub struct ClientArgs {
     pub min_version: ProtocolVersion,
 
     /// Highest version to offer
-    #[arg(long, value_name = "VERSION", default_value = "tls1.2")]
+    #[arg(long, value_name = "VERSION", default_value = "tls1.3")]
     #[arg(value_parser = protocol_argument::of_client)]
     pub max_version: ProtocolVersion,
 
@@ -51,8 +51,9 @@ pub struct ClientArgs {
     #[arg(value_parser = suites)]
     pub suites: Vec<SuiteList>,
 
-    /// Groups in order of preference, such as x25519,secp256r1,ffdhe2048. Default: X25519, P-256,
-    /// P-384, P-521, and ffdhe2048 to ffdhe4096
+    /// Groups in order of preference, such as x25519,secp256r1,ffdhe2048. Default: the hybrid ones
+    /// of TLS 1.3 as far as the backend has them, X25519, P-256, P-384, P-521, and ffdhe2048 to
+    /// ffdhe4096
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',', value_parser = group)]
     pub groups: Vec<NamedGroup>,
 
@@ -64,9 +65,16 @@ pub struct ClientArgs {
     #[arg(long)]
     pub no_etm: bool,
 
-    /// Do not offer session tickets (RFC 5077); sessions are then resumed by id
+    /// Do not offer session tickets (RFC 5077); sessions are then resumed by id, and those of TLS
+    /// 1.3 not at all
     #[arg(long)]
     pub no_tickets: bool,
+
+    /// File with a pre-shared key for TLS 1.3, in one line: its name, the key in hex of at least 16
+    /// bytes, and sha256 or sha384 (default: sha256). If the server knows it, there are no
+    /// certificates
+    #[arg(long, value_name = "FILE")]
+    pub external_psk: Option<PathBuf>,
 
     /// PEM file of certificates to trust, in place of the system's. The server's own may be one
     #[arg(long, value_name = "FILE")]
@@ -77,7 +85,7 @@ pub struct ClientArgs {
     #[arg(long)]
     pub insecure: bool,
 
-    /// Append the master secret of each session to this file, as an NSS key log
+    /// Append the secrets of each session to this file, as an NSS key log
     #[arg(long, value_name = "FILE", alias = "keylog", env = "SSLKEYLOGFILE")]
     pub key_log: Option<PathBuf>,
 
@@ -161,8 +169,8 @@ impl ClientArgs {
             extended_master_secret: !self.no_ems,
             encrypt_then_mac: !self.no_etm,
             session_tickets: !self.no_tickets,
-            fallback: false,
             check_key_usage: !self.insecure,
+            ..ClientOptions::default()
         }
     }
 
@@ -187,11 +195,14 @@ impl ClientArgs {
     pub(crate) fn settings(
         &self,
         provider: Provider,
-        options: ClientOptions,
+        mut options: ClientOptions,
         verifier: Verifier,
         identity: Option<ClientIdentity>,
     ) -> Result<Arc<ClientSettings>, Failure> {
         self.check_versions()?;
+        if let Some(path) = &self.external_psk {
+            options.external_psk = Some(external_psk::of_client(&provider, path)?);
+        }
         let key_log = self.open_key_log()?;
         ClientSettings::new(provider, options, Box::new(verifier), identity, key_log).map_err(
             |error| Failure::usage(format_args!("{error}; see `sslprov suites` and `backends`")),

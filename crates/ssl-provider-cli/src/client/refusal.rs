@@ -57,6 +57,7 @@ impl ClientArgs {
         key_options: &str,
     ) -> Option<String> {
         const HANDSHAKE_FAILURE: u8 = Alert::HandshakeFailure.code();
+        const CERTIFICATE_REQUIRED: u8 = Alert::CertificateRequired.code();
         const PROTOCOL_VERSION: u8 = Alert::ProtocolVersion.code();
         const INSUFFICIENT_SECURITY: u8 = Alert::InsufficientSecurity.code();
         match (connection.ending()?, connection.fault()) {
@@ -66,11 +67,22 @@ impl ClientArgs {
                      offers more, and some servers ask for a client certificate ({key_options})"
                 ))
             }
-            (ClientEnding::FailedByServer(PROTOCOL_VERSION), _) => Some(format!(
-                "the server accepts no version up to {}: some speak TLS 1.3 only, which this \
-                 client does not",
-                self.max_version
-            )),
+            (ClientEnding::FailedByServer(CERTIFICATE_REQUIRED), _) => {
+                Some(format!("the server asks for a client certificate ({key_options})"))
+            }
+            (ClientEnding::FailedByServer(PROTOCOL_VERSION), _)
+                if self.max_version < ProtocolVersion::TLS1_3 =>
+            {
+                Some(format!(
+                    "the server accepts no version up to {}; some speak TLS 1.3 only, which \
+                     --max-version tls1.3 offers",
+                    self.max_version
+                ))
+            }
+            (ClientEnding::FailedByServer(PROTOCOL_VERSION), _) => {
+                let name = protocol_argument::name(self.min_version);
+                Some(format!("the server accepts no version from {name} on"))
+            }
             (_, Some(ServerFault::Version(version)))
                 if (ProtocolVersion::SSL3..self.min_version).contains(version) =>
             {

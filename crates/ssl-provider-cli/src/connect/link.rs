@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use ssl_provider::ProtocolVersion;
 use ssl_provider_lab::client::{ClientConnection, ClientEnding};
 
 use crate::client::refusal;
@@ -66,6 +67,11 @@ impl Link {
         &self.connection
     }
 
+    /// Queues data for the server. What is lost is reported with the end of the connection.
+    pub(super) fn send(&mut self, data: &[u8]) {
+        let _ = self.connection.send(data);
+    }
+
     /// Performs the handshake.
     pub(super) fn handshake(&mut self, deadline: Instant) -> Result<(), Lost> {
         loop {
@@ -89,6 +95,26 @@ impl Link {
                 return Err(Lost::TimedOut);
             }
         }
+    }
+
+    /// Waits until there is a session that can be resumed, which a server of TLS 1.3 sends behind
+    /// the handshake, or until the time is over.
+    pub(super) fn await_session(&mut self, deadline: Instant) -> Result<(), Lost> {
+        let is_tls13 = |connection: &ClientConnection| {
+            connection.established().is_some_and(|it| it.protocol == ProtocolVersion::TLS1_3)
+        };
+        while is_tls13(&self.connection)
+            && self.connection.session().is_none()
+            && self.connection.ending().is_none()
+            && !self.at_end
+            && !self.connection.is_closed_by_server()
+        {
+            if !self.read()? {
+                self.wait(Some(deadline))?;
+            }
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Carries standard input to the server, and its data to standard output, until the server

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use ssl_provider::{Backend, KeyExchange};
+use ssl_provider::{Backend, KeyExchange, ProtocolVersion};
 use ssl_provider_lab::client::{
-    Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, Resumption,
-    ServerInfo,
+    Agreement, ClientCertificate, ClientConnection, ClientEnding, ClientSession, EarlyDataStatus,
+    Resumption, ServerInfo,
 };
 use ssl_provider_wire::Alert;
 
@@ -60,7 +60,8 @@ impl<'a> Report<'a> {
                 let agreement = info.agreement;
                 put("group", agreement.and_then(|it| it.group).map(|it| it.name()).into());
                 put("group_bits", agreement.map(|it| it.bits).into());
-                put("signature_scheme", agreement.map(|it| it.scheme.name()).into());
+                let scheme = agreement.and_then(|it| it.scheme);
+                put("signature_scheme", scheme.map(|it| it.name()).into());
                 put("extended_master_secret", info.extended_master_secret.into());
                 put("encrypt_then_mac", info.encrypt_then_mac.into());
                 put("secure_renegotiation", info.secure_renegotiation.into());
@@ -69,6 +70,8 @@ impl<'a> Report<'a> {
                 let offers = session.map(|it| if it.has_ticket() { "ticket" } else { "id" });
                 put("resumable_by", offers.into());
                 put("client_certificate", client_certificate(info.client_certificate).into());
+                put("external_psk", info.external_psk.into());
+                put("early_data", early_data(info.early_data).into());
                 &info.certificates[..]
             }
             Reached::Failed(why, connection) => {
@@ -114,6 +117,9 @@ impl<'a> Report<'a> {
                 put("application protocol", alpn.unwrap_or_else(|| "none".to_owned()));
                 put("session", session_text(info, *session));
                 put("client certificate", client_certificate(info.client_certificate).to_owned());
+                if let Some(became) = early_data(info.early_data) {
+                    put("early data", became.to_owned());
+                }
                 put(
                     "time",
                     format!("{} ms, backend {}", self.duration.as_millis(), {
@@ -169,7 +175,7 @@ pub(super) fn why_failed(connection: &ClientConnection, lost: Option<Lost>) -> S
 }
 
 fn key_exchange(info: &ServerInfo) -> String {
-    if info.resumed.is_some() {
+    if info.resumed.is_some() && info.agreement.is_none() {
         return format!("none, of the session {}", info.suite.key_exchange.name());
     }
     match info.agreement {
@@ -178,8 +184,15 @@ fn key_exchange(info: &ServerInfo) -> String {
                 Some(group) => group.name().to_owned(),
                 None => format!("a group of the server's own, {bits} bits"),
             };
-            let name = if info.suite.key_exchange.is_dhe() { "DHE" } else { "ECDHE" };
-            format!("{name}, {group}, signed by {}", scheme.name())
+            let name = match info.suite.key_exchange {
+                KeyExchange::Tls13 => "TLS 1.3",
+                exchange if exchange.is_dhe() => "DHE",
+                _ => "ECDHE",
+            };
+            match scheme {
+                Some(scheme) => format!("{name}, {group}, signed by {}", scheme.name()),
+                None => format!("{name}, {group}, with a pre-shared key"),
+            }
         }
         None if info.suite.key_exchange == KeyExchange::Rsa => {
             "RSA, without forward secrecy".to_owned()
@@ -194,6 +207,8 @@ fn session_text(info: &ServerInfo, session: Option<&ClientSession>) -> String {
         None => "new".to_owned(),
     };
     let offers = match session.map(ClientSession::has_ticket) {
+        // They come behind the handshake.
+        None if info.protocol == ProtocolVersion::TLS1_3 => ", tickets may follow",
         Some(true) => ", can be resumed by ticket",
         Some(false) => ", can be resumed by id",
         None => ", cannot be resumed",
@@ -213,6 +228,15 @@ fn client_certificate(certificate: ClientCertificate) -> &'static str {
         ClientCertificate::NotRequested => "not requested",
         ClientCertificate::Declined => "requested, and none was sent",
         ClientCertificate::Sent(_) => "sent",
+    }
+}
+
+/// What became of early data; none if there were none.
+fn early_data(status: EarlyDataStatus) -> Option<&'static str> {
+    match status {
+        EarlyDataStatus::NotOffered => None,
+        EarlyDataStatus::Accepted => Some("accepted"),
+        EarlyDataStatus::Offered | EarlyDataStatus::Declined => Some("declined"),
     }
 }
 

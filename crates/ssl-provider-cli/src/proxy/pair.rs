@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Registry, Token};
+use ssl_provider::ProtocolVersion;
 use ssl_provider_lab::client::{ClientConnection, ClientEnding};
 
 use super::Shared;
@@ -61,6 +62,8 @@ pub(super) struct Pair {
     device: Option<Device>,
     stage: Stage,
     spoken: Option<Spoken>,
+    /// Whether a ticket of TLS 1.3 has been kept.
+    has_kept_ticket: bool,
     to_device: u64,
     to_client: u64,
     ending: Option<Ending>,
@@ -127,6 +130,7 @@ impl Pair {
             device: None,
             stage: Stage::Hello,
             spoken: None,
+            has_kept_ticket: false,
             to_device: 0,
             to_client: 0,
             ending: None,
@@ -306,6 +310,14 @@ impl Pair {
             }
         }
         let connection = &device.connection;
+        // In TLS 1.3, tickets come behind the handshake.
+        if let (Some(spoken), Some(session)) = (self.spoken, connection.session())
+            && spoken.version == ProtocolVersion::TLS1_3
+            && !self.has_kept_ticket
+        {
+            self.has_kept_ticket = true;
+            context.shared.sessions.keep(Arc::clone(session), spoken.is_resumed, context.now);
+        }
         if connection.is_closed_by_server() {
             return self.device_closed(Closed::Cleanly);
         }

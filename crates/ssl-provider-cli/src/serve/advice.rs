@@ -22,6 +22,9 @@ impl Advisor {
     pub(super) fn advice(&self, cause: &Cause) -> Option<String> {
         match cause {
             Cause::Version(version) => self.version(*version),
+            Cause::Suites(_, suites) if is_tls13_only(suites) => {
+                Some(format!("{} enables it", self.with_exchange(Exchange::Ecdhe)))
+            }
             Cause::Suites(version, suites) => self.suites(*version, suites),
             _ => None,
         }
@@ -92,6 +95,12 @@ impl Advisor {
     }
 }
 
+/// Whether a client offers suites of TLS 1.3 and no other.
+fn is_tls13_only(offered: &[CipherSuite]) -> bool {
+    let mut known = offered.iter().filter_map(|suite| suite.info()).peekable();
+    known.peek().is_some() && known.all(|suite| suite.key_exchange == KeyExchange::Tls13)
+}
+
 /// What the suites for old devices are.
 const LEGACY: &str = "enables 3DES, RC4, DES and NULL";
 
@@ -130,6 +139,9 @@ mod tests {
         starts(suites(&[ECDHE, TRIPLE_DES]), "--suites default,legacy");
         starts(suites(&[CAMELLIA, TRIPLE_DES]), "--suites default,legacy");
         starts(suites(&[ECDHE]), "--key-exchange rsa,ecdhe");
+        // With GREASE and a signal.
+        let tls13 = [CipherSuite(0x1a1a), CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite(0xff)];
+        starts(suites(&tls13), "--key-exchange rsa,ecdhe enables it");
         starts(suites(&[CipherSuite::TLS_DHE_RSA_WITH_AES_128_CBC_SHA]), "--key-exchange rsa,dhe");
         starts(suites(&[CAMELLIA]), "aws-lc does not support TLS_RSA_WITH_CAMELLIA_128_CBC_SHA");
         let (versions, suites) =
@@ -172,11 +184,10 @@ mod tests {
 
     #[test]
     fn where_no_option_helps_there_is_no_advice() {
-        // SSL 2.0, DSS, TLS 1.3, an export suite, a suite of TLS 1.2 only, IDEA, SEED and ARIA.
+        // SSL 2.0, DSS, an export suite, a suite of TLS 1.2 only, IDEA, SEED and ARIA.
         assert_eq!(advice(Cause::Version(ProtocolVersion::SSL2)), None);
         for (protocol, suite) in [
             (ProtocolVersion::TLS1_2, CipherSuite::TLS_DHE_DSS_WITH_AES_128_CBC_SHA),
-            (ProtocolVersion::TLS1_2, CipherSuite::TLS_AES_128_GCM_SHA256),
             (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_EXPORT_WITH_RC4_40_MD5),
             (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_GCM_SHA256),
             (ProtocolVersion::TLS1_1, CipherSuite::TLS_RSA_WITH_IDEA_CBC_SHA),

@@ -67,6 +67,8 @@ fn established(peer: SocketAddr, session: &SessionInfo) -> String {
         (session.extended_master_secret, ", extended master secret"),
         (session.encrypt_then_mac, ", encrypt-then-MAC"),
         (session.resumed, ", resumed"),
+        (session.external_psk.is_some(), ", external pre-shared key"),
+        (session.early_data.is_some(), ", early data"),
     ] {
         if flag {
             line.push_str(text);

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ssl_provider::{HashAlgorithm, NamedCurve, default_backend};
-use ssl_provider_wire::HandshakeType;
+use ssl_provider_wire::{ExtensionType, HandshakeType};
 
 use super::tls13::{client, exchange_data, handshake, pair, server, with_tickets};
 use super::*;
@@ -333,6 +333,119 @@ fn records_in_the_clear_are_refused_once_there_are_keys() {
     let alert = Alert::BadRecordMac;
     assert_eq!(server_side.ending(), Some(Ending::Refused(alert)));
     assert_eq!(client_side.ending(), Some(ClientEnding::Refused(alert)));
+}
+
+#[test]
+fn encrypted_records_of_other_types_and_many_empty_ones_are_refused() {
+    let (offering, settings) = (client(|_| {}), server(|_| {}));
+    let refused = Alert::UnexpectedMessage;
+    for content_type in [1, 19, 24, 25, 26, 255] {
+        let (mut client, mut server) = handshake(&offering, &settings, None);
+        client.records.write_of_type(content_type, &[1]);
+        pump(&mut client, &mut server);
+        expect_server_refuses(&server, refused, content_type);
+        let (mut client, mut server) = handshake(&offering, &settings, None);
+        server.records().write_of_type(content_type, &[1]);
+        pump(&mut client, &mut server);
+        assert_eq!(client.ending(), Some(ClientEnding::Refused(refused)), "{content_type}");
+    }
+    let (mut client, mut server) = handshake(&offering, &settings, None);
+    let data = ContentType::ApplicationData.wire();
+    (0..20).for_each(|_| client.records.write_of_type(data, &[]));
+    exchange_data(&mut client, &mut server);
+    (0..100).for_each(|_| client.records.write_of_type(data, &[]));
+    pump(&mut client, &mut server);
+    expect_server_refuses(&server, refused, "empty records");
+    let (mut client, mut server) = handshake(&offering, &settings, None);
+    (0..100).for_each(|_| server.records().write_of_type(data, &[]));
+    pump(&mut client, &mut server);
+    assert_eq!(client.ending(), Some(ClientEnding::Refused(refused)));
+}
+
+#[test]
+fn no_changed_byte_of_a_handshake_goes_unnoticed() {
+    let (client_settings, settings) = (certified(), asking(ClientAuth::Require));
+    let flip = |place: usize| {
+        move |messages: &mut Vec<Vec<u8>>| {
+            let mut place = place;
+            for message in messages {
+                match message.get_mut(place) {
+                    Some(byte) => return *byte ^= 1 << (place % 8),
+                    None => place -= message.len(),
+                }
+            }
+        }
+    };
+    // As many places as the longest flight has; those behind the end of one change nothing.
+    let len = Arc::new(AtomicUsize::new(0));
+    for first in [
+        HandshakeType::SERVER_HELLO,
+        HandshakeType::ENCRYPTED_EXTENSIONS,
+        HandshakeType::CERTIFICATE,
+    ] {
+        let of_client = first == HandshakeType::CERTIFICATE;
+        let seen = Arc::clone(&len);
+        let (mut client, mut server) = pair(&client_settings, &settings, None);
+        let measure = flight(first, move |it| seen.store(it.concat().len(), Ordering::Relaxed));
+        let tampered = if of_client { &mut client.records } else { server.records() };
+        tampered.tamper = measure;
+        pump(&mut client, &mut server);
+        assert!(client.established().is_some() && server.established().is_some());
+        let len = len.load(Ordering::Relaxed);
+        assert!(len > 100, "{first:?}: {len}");
+        for place in 0..len {
+            let (mut client, mut server) = pair(&client_settings, &settings, None);
+            let tampered = if of_client { &mut client.records } else { server.records() };
+            tampered.tamper = flight(first, flip(place));
+            pump(&mut client, &mut server);
+            // The client is done before the server sees its flight.
+            assert!(server.established().is_none(), "{first:?}, {place}");
+            assert!(of_client || client.established().is_none(), "{first:?}, {place}");
+        }
+    }
+    let hello = pair(&client_settings, &settings, None).0.output().len();
+    for place in 5..hello {
+        let (mut client, mut server) = pair(&client_settings, &settings, None);
+        let mut changed = client.output().to_vec();
+        changed[place] ^= 1 << (place % 8);
+        client.sent(changed.len());
+        server.receive(&changed);
+        pump(&mut client, &mut server);
+        assert!(client.established().is_none() && server.established().is_none(), "{place}");
+    }
+}
+
+#[test]
+fn a_cookie_comes_back_in_the_second_hello() {
+    let groups = [NamedCurve::X25519, NamedCurve::Secp384r1].map(NamedGroup::Curve);
+    let settings = server(|it| it.groups = vec![groups[1]]);
+    let offering = client(|it| it.groups = groups.to_vec());
+    for keeps_group in [true, false] {
+        let (mut client, mut server) = pair(&offering, &settings, None);
+        server.records().tamper = message(HandshakeType::SERVER_HELLO, move |it| {
+            if !keeps_group {
+                // key_share, which is the last one.
+                it.truncate(it.len() - 6);
+            }
+            ssl_provider_wire::put_extension(it, ExtensionType::COOKIE, &[0, 3, 7, 8, 9]);
+            let list = u16::try_from(it.len() - OF_SERVER - 2).unwrap().to_be_bytes();
+            it[OF_SERVER..OF_SERVER + 2].copy_from_slice(&list);
+            let body = u32::try_from(it.len() - 4).unwrap().to_be_bytes();
+            it[1..4].copy_from_slice(&body[1..]);
+        });
+        server.receive(client.output());
+        client.sent(client.output().len());
+        client.receive(server.output());
+        assert_eq!(client.ending(), None, "{:?}", client.fault());
+        let output = client.output();
+        let start = output.iter().position(|byte| *byte == 22).unwrap();
+        let hello = &output[start + 5..];
+        let cookie = extension(hello, of_client(hello), 44);
+        assert_eq!(hello[cookie..cookie + 5], [0, 3, 7, 8, 9]);
+        let share = extension(hello, of_client(hello), 51);
+        let expected = if keeps_group { groups[1] } else { groups[0] };
+        assert_eq!(hello[share + 2..share + 4], expected.wire().to_be_bytes());
+    }
 }
 
 #[test]

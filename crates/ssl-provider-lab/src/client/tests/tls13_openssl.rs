@@ -1,5 +1,5 @@
-//! TLS 1.3 with OpenSSL on the other side, either way, over a connection in memory: what rustls does
-//! not have, CCM, P-521 and finite fields, and exported keying material.
+//! TLS 1.3 with OpenSSL on the other side, either way, over a connection in memory: what rustls
+//! does not have, CCM, P-521 and finite fields, and exported keying material.
 
 use std::fmt;
 use std::io::{self, Read, Write};
