@@ -89,6 +89,15 @@ _CLASSES = (
     "server-order",
     "server-records",
     "server-resumption",
+    "tls13-server-hello",
+    "tls13-server-retry",
+    "tls13-server-downgrade",
+    "tls13-server-certificate",
+    "tls13-server-order",
+    "tls13-server-finished",
+    "tls13-server-key-update",
+    "tls13-server-records",
+    "tls13-server-resumption",
 )
 _SCANNERS = "scanners"
 
@@ -124,7 +133,9 @@ def _attack(arguments: argparse.Namespace) -> int:
     report = Report(arguments.seed)
     backends = ["s_server"] if arguments.openssl else arguments.backend or _BACKENDS
     programs = arguments.program or _PROGRAMS
-    if arguments.openssl or arguments.key_server:
+    if arguments.openssl:
+        programs = [it for it in programs if it != "c"]
+    if arguments.key_server:
         programs = ["serve"]
     if "c" in programs and arguments.c_server is None:
         programs = [program for program in programs if program != "c"]
@@ -207,6 +218,8 @@ def _attack_connect(backend: str, arguments: argparse.Namespace) -> Part:
     """`sslprov connect`, with hostile servers."""
     part = Part(CONNECT, backend)
     program = clients.Program(arguments.sslprov, backend)
+    if arguments.openssl:
+        program = clients.SClient()
     runner = Runner(part.name, partial(ClientLab, program), arguments.seed, clients.AT_A_TIME)
     scope = Scope((), arguments.smoke)
     for family in _wanted(arguments):

@@ -39,6 +39,11 @@ from attack.families.tls13 import early_data as early_data_13
 from attack.families.tls13 import finished as finished_13
 from attack.families.tls13 import fragmentation as fragmentation_13
 from attack.families.tls13 import hello as hello_13
+from attack.families.tls13 import hostile_certificate as hostile_certificate_13
+from attack.families.tls13 import hostile_hello as hostile_hello_13
+from attack.families.tls13 import hostile_order as hostile_order_13
+from attack.families.tls13 import hostile_records as hostile_records_13
+from attack.families.tls13 import hostile_resumption as hostile_resumption_13
 from attack.families.tls13 import key_update as key_update_13
 from attack.families.tls13 import order as order_13
 from attack.families.tls13 import psk as psk_13
@@ -141,5 +146,14 @@ CLIENTS: dict[str, Cases] = {
     "server-order": hostile_order.cases,
     "server-records": hostile_records.cases,
     "server-resumption": hostile_resumption.cases,
+    "tls13-server-hello": hostile_hello_13.cases,
+    "tls13-server-retry": hostile_hello_13.cases_of_retry,
+    "tls13-server-downgrade": hostile_hello_13.cases_of_downgrade,
+    "tls13-server-certificate": hostile_certificate_13.cases,
+    "tls13-server-order": hostile_order_13.cases,
+    "tls13-server-finished": hostile_order_13.cases_of_finished,
+    "tls13-server-key-update": hostile_order_13.cases_of_key_update,
+    "tls13-server-records": hostile_records_13.cases,
+    "tls13-server-resumption": hostile_resumption_13.cases,
 }
 """Classes of attacks on clients."""

@@ -97,7 +97,9 @@ def _legacy_fields(scope: Scope) -> Iterator[Case]:
     yield _case("legacy_version 0x0300", _VERSION.by("D.5"), _set("version", 0x0300))
     for length in scope.some((0, 1, 16, 31, 32), 3):
         yield _case(
-            f"session id of {length} bytes", completes().by("4.1.3"), _set("session_id", bytes(length))
+            f"session id of {length} bytes",
+            completes().by("4.1.3"),
+            _set("session_id", bytes(length)),
         )
     for length in (33, 64, 255):
         yield _case(
@@ -166,8 +168,8 @@ def _extensions(scope: Scope) -> Iterator[Case]:
         yield _case(
             name,
             either(
-                completes(), fatal(Alert.ILLEGAL_PARAMETER, Alert.UNSUPPORTED_EXTENSION,
-                                   Alert.DECODE_ERROR)
+                completes(),
+                fatal(Alert.ILLEGAL_PARAMETER, Alert.UNSUPPORTED_EXTENSION, Alert.DECODE_ERROR),
             ).by("4.2"),
             _also(kind, body),
         )
@@ -198,7 +200,9 @@ def _lists() -> Iterator[Case]:
         ("half of one", b"\0\1\0", UNREADABLE),
     ):
         yield _case(
-            f"supported_groups: {name}", expected.by("4.2.7"), _put(Extension.SUPPORTED_GROUPS, body)
+            f"supported_groups: {name}",
+            expected.by("4.2.7"),
+            _put(Extension.SUPPORTED_GROUPS, body),
         )
     for name, body, expected in (
         ("none", b"\0", UNREADABLE),
@@ -321,7 +325,8 @@ def _shares(group: int, scope: Scope) -> Iterator[Case]:
         "in hybrid form": lambda it: bytes([6 + (it[-1] & 1)]) + it[1:],
         "without its first byte": lambda it: it[1:],
         "with y negative": lambda it: (
-            it[: 1 + half] + (prime - int.from_bytes(it[1 + half :], "big") - 1).to_bytes(half, "big")
+            it[: 1 + half]
+            + (prime - int.from_bytes(it[1 + half :], "big") - 1).to_bytes(half, "big")
         ),
     }.items():
         yield _case(
@@ -390,9 +395,7 @@ def _reshaped(kind: int, change: Callable[[bytes], bytes], hello: Hello, _: Clie
     hello.put(kind, change(hello.get(kind)))
 
 
-def _reshared(
-    group: int, change: Callable[[bytes], bytes], hello: Hello, client: Client
-) -> None:
+def _reshared(group: int, change: Callable[[bytes], bytes], hello: Hello, client: Client) -> None:
     share = change(client.key(group).share)
     hello.put(Extension.KEY_SHARE, vector(entry(group, share), 2))
 
@@ -461,5 +464,3 @@ def _unmarked(lab: Lab) -> Reply:
     marked = client.server.hello.random.endswith((DOWNGRADE_TO_1_2, DOWNGRADE_BELOW))
     client.require(not marked, "the server marks a downgrade that is none")
     return client.page()
-
-

@@ -126,7 +126,7 @@ def _client_hello(client: Client) -> bytes:
 _MESSAGES: dict[str, Callable[[Client], bytes]] = {
     "HelloRequest": lambda _: message(HandshakeType.HELLO_REQUEST, b""),
     "ClientHello": _client_hello,
-    "ServerHello": lambda client: message(
+    "ServerHello": lambda _: message(
         HandshakeType.SERVER_HELLO, b"\3\3" + bytes(33) + b"\x13\1\0\0\6\0\x2b\0\2\3\4"
     ),
     "NewSessionTicket": lambda _: message(

@@ -176,9 +176,9 @@ def _headers(suite: Suite, scope: Scope) -> Iterator[Case]:
             # It has no meaning; but who has it in another record than the first is no client.
             yield Case(
                 f"{place} in a record of version {version:#06x}",
-                either(
-                    completes(), fatal(Alert.PROTOCOL_VERSION, Alert.BAD_RECORD_MAC)
-                ).by("5.1, 5.2"),
+                either(completes(), fatal(Alert.PROTOCOL_VERSION, Alert.BAD_RECORD_MAC)).by(
+                    "5.1, 5.2"
+                ),
                 partial(_finishing, suite, place, Tamper(version=version)),
             )
         for name, covered in {

@@ -145,8 +145,12 @@ def _cookies(scope: Scope) -> Iterator[Case]:
             f"cookie {name}",
             either(
                 completes(),
-                fatal(Alert.ILLEGAL_PARAMETER, Alert.MISSING_EXTENSION, Alert.DECODE_ERROR,
-                      Alert.UNSUPPORTED_EXTENSION),
+                fatal(
+                    Alert.ILLEGAL_PARAMETER,
+                    Alert.MISSING_EXTENSION,
+                    Alert.DECODE_ERROR,
+                    Alert.UNSUPPORTED_EXTENSION,
+                ),
             ).by("4.2.2"),
             partial(_cookie, change),
         )
