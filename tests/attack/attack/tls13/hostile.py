@@ -16,6 +16,7 @@ from attack.tls13.protection import HONEST, Tamper
 from attack.tls13.schedule import Psk, Schedule
 from attack.tls13.suites import AES128_GCM, Suite
 from attack.wire import (
+    MAX_FRAGMENT,
     WARNING,
     Alert,
     ContentType,
@@ -300,7 +301,9 @@ class Hostile(Peer):
 
     def send_post(self, kind: int, body: bytes) -> None:
         """Sends a message that no transcript has."""
-        self.send(ContentType.HANDSHAKE, message(kind, body))
+        whole = message(kind, body)
+        for at in range(0, len(whole), MAX_FRAGMENT):
+            self.send(ContentType.HANDSHAKE, whole[at : at + MAX_FRAGMENT])
 
     @property
     def resumption(self) -> bytes:

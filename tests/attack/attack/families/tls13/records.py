@@ -259,9 +259,10 @@ def _tampered(suite: Suite, place: str, tamper: Tamper, lab: Lab) -> Reply:
 
 def _finishing(suite: Suite, place: str, tamper: Tamper, lab: Lab) -> Reply:
     client = _reach(suite, place, lab)
-    client.send(*_due(client, place), tamper)
     if place == "data":
+        client.send(_DATA, REQUEST, tamper)
         return client.reply()
+    client.finished(tamper=tamper)
     return client.page_if_taken()
 
 
