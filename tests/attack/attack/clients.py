@@ -148,10 +148,12 @@ class ClientLab:
         *scripts: Script,
         options: tuple[str, ...] = (),
         patience: float = PATIENCE,
+        return_time: float = PATIENCE,
     ) -> Reply:
         """Starts the client, and has a script with each of its connections.
 
-        The reply is what it did since the last mark, what it delivered, and how it ended.
+        The reply is what it did since the last mark, what it delivered, and how it ended. It may
+        take `return_time` seconds for another connection.
         """
         port = self._listener.getsockname()[1]
         start = time.monotonic()
@@ -160,6 +162,7 @@ class ClientLab:
         try:
             for script in scripts:
                 connected, _ = self._listener.accept()
+                self._listener.settimeout(return_time)
                 server = plan.serve(connected, self.rng)
                 try:
                     script(server)

@@ -116,7 +116,7 @@ SERVERS: dict[str, tuple[Part, ...]] = {
     ),
     "tls13-tickets": (
         (_TLS13, tickets_13.cases),
-        (replace(_TLS13, lifetime=1), tickets_13.cases_of_expiry),
+        (replace(_TLS13, lifetime=2), tickets_13.cases_of_expiry),
     ),
     "tls13-early-data": (
         (replace(_TLS13, early_data=True), early_data_13.cases),

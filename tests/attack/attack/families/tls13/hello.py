@@ -123,7 +123,8 @@ def _versions() -> Iterator[Case]:
         ("TLS 1.3 twice", b"\4\3\4\3\4", either(completes(), ILLEGAL)),
         ("an unknown one alone", b"\2\3\5", _VERSION),
         ("a draft alone", b"\2\x7f\x1c", _VERSION),
-        ("SSL 3.0 alone", b"\2\3\0", _VERSION),
+        # A server that has it finds no suite of it.
+        ("SSL 3.0 alone", b"\2\3\0", fatal(Alert.PROTOCOL_VERSION, Alert.HANDSHAKE_FAILURE)),
         ("none", b"\0", UNREADABLE),
         ("no content", b"", UNREADABLE),
         ("half of one", b"\1\3", UNREADABLE),
@@ -241,7 +242,7 @@ def _shapes(scope: Scope) -> Iterator[Case]:
         "an odd number of bytes of suites": lambda body: body[:67] + b"\0\5" + body[69:],
     }.items():
         yield Case(name, UNREADABLE.by("6.2"), partial(_shape, change))
-    for length in (1 << 17, (1 << 24) - 1):
+    for length in (1 << 18, (1 << 24) - 1):
         yield Case(
             # It says so at once; nothing of it needs to come.
             f"a ClientHello of {length} bytes",

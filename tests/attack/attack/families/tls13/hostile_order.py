@@ -347,7 +347,8 @@ def _with_change(place: str, count: int, server: Hostile) -> None:
                 server.change_cipher_spec()
         step(server)
     server.release()
-    on(server)
+    if server.read_until(lambda: server.client.finished):
+        on(server)
 
 
 def _afterwards() -> Iterator[Case]:

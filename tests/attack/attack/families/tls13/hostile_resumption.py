@@ -11,7 +11,7 @@ from attack.case import Case, Scope
 from attack.clients import ClientLab
 from attack.families.tls13.hostile import cut_short, on
 from attack.hostile import PAGE
-from attack.reply import Reply, delivers, either, fails
+from attack.reply import Expectation, Reply, delivers, either, fails
 from attack.tls13.hostile import Hostile, Plan
 from attack.tls13.schedule import Psk
 from attack.tls13.suites import AES128_GCM, AES256_GCM, CHACHA20
@@ -22,6 +22,14 @@ _RESUMED = delivers(PAGE)
 _ANEW = delivers(PAGE, 3)
 _VERSIONS = (Extension.SUPPORTED_VERSIONS, b"\3\4")
 _ILLEGAL = cut_short(Alert.ILLEGAL_PARAMETER)
+_RETURN_TIME = 4.0
+"""Seconds until a client that has a ticket is back."""
+_GONE = Expectation(
+    "no second connection, exit code 3",
+    lambda reply: (
+        reply.end == "exit code 3" and [event.detail for event in reply.events] == ["timed out"]
+    ),
+)
 _Second = Callable[[Hostile, Psk], object]
 
 
@@ -114,21 +122,21 @@ def _tickets(scope: Scope) -> Iterator[Case]:
             partial(_bad_ticket, change),
         )
     for name, decided, second in (
-        ("a lifetime of 0", {"lifetime": 0}, _ANEW),
-        ("a lifetime of 8 days", {"lifetime": 8 * 86400}, either(_RESUMED, _ANEW)),
-        ("a lifetime of 136 years", {"lifetime": 0xFFFFFFFF}, either(_RESUMED, _ANEW)),
+        ("a lifetime of 0", {"lifetime": 0}, either(_ANEW, _GONE)),
+        ("a lifetime of 8 days", {"lifetime": 8 * 86400}, either(_RESUMED, _ANEW, _GONE)),
+        ("a lifetime of 136 years", {"lifetime": 0xFFFFFFFF}, either(_RESUMED, _ANEW, _GONE)),
         ("no nonce", {"nonce": b""}, _RESUMED),
         ("a nonce of 255 bytes", {"nonce": bytes(255)}, _RESUMED),
         ("a great age_add", {"age_add": 0xFFFFFFFF}, _RESUMED),
         ("unknown extensions", {"extensions": [(0xEEEE, b"x"), (0x1A1A, b"")]}, _RESUMED),
         ("no more than a byte", {"identity": b"t"}, _RESUMED),
-        ("60000 bytes", {"identity": bytes(60000)}, either(_RESUMED, _ANEW)),
+        ("60000 bytes", {"identity": bytes(60000)}, either(_RESUMED, _ANEW, _GONE)),
     ):
         yield Case(f"a ticket with {name}", second.by("4.6.1"), partial(_good_ticket, decided))
     for count in scope.some((2, 30, 1000), 2):
         yield Case(
             f"{count} tickets",
-            either(_RESUMED, _ANEW).by("4.6.1"),
+            either(_RESUMED, _ANEW, _GONE).by("4.6.1"),
             partial(_twice, Plan(tickets=count), _resume_or_not),
         )
 
@@ -145,7 +153,13 @@ def _twice(plan: Plan, second: _Second, lab: ClientLab) -> Reply:
         server.goodbye()
         kept.append(psk)
 
-    return lab.meet(plan, first, lambda server: second(server, kept[0]), options=("--resume",))
+    return lab.meet(
+        plan,
+        first,
+        lambda server: second(server, kept[0]),
+        options=("--resume",),
+        return_time=_RETURN_TIME,
+    )
 
 
 def _on(server: Hostile) -> None:
@@ -232,4 +246,4 @@ def _good_ticket(decided: dict, lab: ClientLab) -> Reply:
     def second(server: Hostile) -> None:
         _resume_or_not(server, kept[0])
 
-    return lab.meet(Plan(), first, second, options=("--resume",))
+    return lab.meet(Plan(), first, second, options=("--resume",), return_time=_RETURN_TIME)
