@@ -539,7 +539,7 @@ def _after_page(
         server.answer()
         server.send(content_type, make(server))
 
-    return lab.meet(plan, script, options=options)
+    return lab.meet(plan, script)
 
 
 def _only_delivers(code: int) -> Expectation:

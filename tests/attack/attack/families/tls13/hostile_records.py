@@ -213,7 +213,7 @@ def _keys() -> Iterator[Case]:
         "the keys of the handshake": lambda server: server.server_secret,
         "the client's keys": lambda server: server.client_traffic,
         "the next keys": lambda server: schedule.updated(server.suite, server.server_traffic),
-        "keys of zeros": lambda server: bytes(32),
+        "keys of zeros": lambda _: bytes(32),
     }.items():
         yield case(
             f"a page with {name}",
