@@ -53,7 +53,7 @@ from attack.families.tls13 import tickets as tickets_13
 from attack.servers import EPHEMERAL, PLAIN, Setup
 from attack.suites import DHE_RSA_AES128_SHA, ECDHE_RSA_AES128_SHA
 
-__all__ = ["CLIENTS", "IN_C_DIFFERS", "NOT_IN_C", "SERVERS", "Cases", "Part"]
+__all__ = ["CLIENTS", "IN_C_DIFFERS", "NOT_IN_C", "PROTOCOL_ONLY", "SERVERS", "Cases", "Part"]
 
 Cases = Callable[[Scope], Iterator[Case]]
 Part = tuple[Setup, Cases]
@@ -138,6 +138,22 @@ SERVERS: dict[str, tuple[Part, ...]] = {
     ),
 }
 """Classes of attacks on servers."""
+
+PROTOCOL_ONLY = frozenset(
+    {
+        "tls13-hello",
+        "tls13-downgrade",
+        "tls13-retry",
+        "tls13-psk",
+        "tls13-tickets",
+        "tls13-early-data",
+        "tls13-order",
+        "tls13-change-cipher-spec",
+        "tls13-fragmentation",
+        "tls13-key-update",
+    }
+)
+"""Classes of TLS 1.3 in which little depends on the backend; a short run has them with one."""
 
 CLIENTS: dict[str, Cases] = {
     "server-hello": hostile_hello.cases,

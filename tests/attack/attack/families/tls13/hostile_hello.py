@@ -430,6 +430,8 @@ def _reshared(server: Hostile, change: Callable[[bytes], bytes]) -> None:
     share = server.share()
     changed = share[:2] + vector(change(share[4:]), 2)
     server.hello(extensions=[_VERSIONS, (51, changed)])
+    # Who takes it waits for more.
+    server.end_sending()
 
 
 _UNSOLICITED = {
