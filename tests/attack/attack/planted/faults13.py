@@ -172,8 +172,9 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault(
             "another suite after the retry",
             "in place of the one with SHA-384",
-            {f"{_SERVER}.choose_suite": _suite_of_second},
+            {f"{_SERVER}.choose_suite": _suite_of_second, f"{_SERVER}.check_same": _nothing},
         ),
+        Fault("changed hello taken", "another random", {f"{_SERVER}.check_same": _nothing}),
     ),
     "tls13-psk": (
         Fault("binder not checked", "binder of zeros", {f"{_SERVER}.is_binder": _yes}),

@@ -216,10 +216,27 @@ class Connection(Strict, Hostile):
         self.state = "second hello"
 
     def check_second(self, hello: Hello, offered: list, early: bool) -> None:
+        self.check_same(self.client.hellos[0], hello)
         self.check_second_share(offered)
         check(not early, Alert.ILLEGAL_PARAMETER)
         cookie = dict(hello.extensions).get(Extension.COOKIE)
         check(cookie is None, Alert.ILLEGAL_PARAMETER)
+
+    def check_same(self, first: Hello, second: Hello) -> None:
+        """The second hello is the first one but for what section 4.1.2 lists."""
+        for name in ("version", "random", "session_id", "suites", "compression"):
+            check(getattr(first, name) == getattr(second, name), Alert.ILLEGAL_PARAMETER)
+        may_change = {
+            Extension.COOKIE,
+            Extension.KEY_SHARE,
+            Extension.EARLY_DATA,
+            Extension.PADDING,
+            Extension.PRE_SHARED_KEY,
+        }
+        left = [
+            [it for it in hello.extensions if it[0] not in may_change] for hello in (first, second)
+        ]
+        check(left[0] == left[1], Alert.ILLEGAL_PARAMETER)
 
     def check_second_share(self, offered: list) -> None:
         alone = [group for group, _ in offered] == [self.retried[1]]

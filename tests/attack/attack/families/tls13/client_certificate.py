@@ -1,6 +1,6 @@
-"""Client certificates: CertificateVerify over something else, with another key, context or
+"""Client certificates: CertificateVerify over something else, with another key, context or scheme.
 
-scheme (RFC 8446 sections 4.4.2 and 4.4.3).
+So RFC 8446 sections 4.4.2 and 4.4.3.
 """
 
 from collections.abc import Callable, Iterator

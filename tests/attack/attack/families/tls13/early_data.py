@@ -1,6 +1,6 @@
-"""Early data: too much of it, replayed, refused and passed over, and what ends it (RFC 8446
+"""Early data: too much of it, replayed, refused and passed over, and what ends it.
 
-sections 4.2.10, 4.5 and 8).
+So RFC 8446 sections 4.2.10, 4.5 and 8.
 """
 
 from collections.abc import Callable, Iterator

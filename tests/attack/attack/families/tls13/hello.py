@@ -1,6 +1,6 @@
-"""ClientHellos that no client may send, and what a server must take all the same (RFC 8446
+"""ClientHellos that no client may send, and what a server must take all the same.
 
-sections 4.1.2, 4.2 and 9.2).
+So RFC 8446 sections 4.1.2, 4.2 and 9.2.
 """
 
 from collections.abc import Callable, Iterator

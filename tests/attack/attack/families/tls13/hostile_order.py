@@ -1,6 +1,6 @@
-"""Servers of TLS 1.3 whose messages come out of order, twice, not at all or without end, and
+"""Servers of TLS 1.3 whose messages come out of order, twice, not at all or without end.
 
-KeyUpdate and ChangeCipherSpec among them (RFC 8446 sections 4, 4.4.4, 4.6.3 and 5).
+KeyUpdate and ChangeCipherSpec are among them (RFC 8446 sections 4, 4.4.4, 4.6.3 and 5).
 """
 
 from collections.abc import Callable, Iterator

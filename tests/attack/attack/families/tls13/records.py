@@ -1,6 +1,6 @@
-"""Records of TLS 1.3 that are too long, empty inside, damaged, or of another kind (RFC 8446
+"""Records of TLS 1.3 that are too long, empty inside, damaged, or of another kind.
 
-section 5). Whatever does not open has one answer.
+So RFC 8446 section 5. Whatever does not open has one answer.
 """
 
 from collections.abc import Callable, Iterator

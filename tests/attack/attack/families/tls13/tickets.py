@@ -1,6 +1,7 @@
-"""Tickets of TLS 1.3 that are altered, replayed, of another version or too old (RFC 8446 section
+"""Tickets of TLS 1.3 that are altered, replayed, of another version or too old.
 
-4.6.1). A ticket that is not taken is no error: a full handshake follows, and nothing says why.
+A ticket that is not taken is no error: a full handshake follows, and nothing says why (RFC 8446
+section 4.6.1).
 """
 
 import time
