@@ -24,7 +24,7 @@ try:
     from attack import clients, planted, scanners, servers
     from attack.case import Case, Lab, Scope
     from attack.clients import ClientLab
-    from attack.families import CLIENTS, IN_C_DIFFERS, NOT_IN_C, SERVERS
+    from attack.families import CLIENTS, IN_C_DIFFERS, NOT_IN_C, PROTOCOL_ONLY, SERVERS
     from attack.groups import Group
     from attack.report import CONNECT, IN_C, SERVE, Part, Report, in_words
     from attack.runner import Runner
@@ -89,6 +89,15 @@ _CLASSES = (
     "server-order",
     "server-records",
     "server-resumption",
+    "tls13-server-hello",
+    "tls13-server-retry",
+    "tls13-server-downgrade",
+    "tls13-server-certificate",
+    "tls13-server-order",
+    "tls13-server-finished",
+    "tls13-server-key-update",
+    "tls13-server-records",
+    "tls13-server-resumption",
 )
 _SCANNERS = "scanners"
 
@@ -124,18 +133,19 @@ def _attack(arguments: argparse.Namespace) -> int:
     report = Report(arguments.seed)
     backends = ["s_server"] if arguments.openssl else arguments.backend or _BACKENDS
     programs = arguments.program or _PROGRAMS
-    if arguments.openssl or arguments.key_server:
+    if arguments.openssl:
+        programs = [it for it in programs if it != "c"]
+    if arguments.key_server:
         programs = ["serve"]
     if "c" in programs and arguments.c_server is None:
         programs = [program for program in programs if program != "c"]
         print("NOT TESTED: the server in C, which is not built here (--c-server)")
-    # What the server in C and the client do of their own is the same on every backend.
-    few = backends[:1] if arguments.smoke and not arguments.backend else backends
-    tasks = [
-        (program, backend)
-        for program in programs
-        for backend in (backends if program == "serve" else few)
-    ]
+    # What the server in C and the client do of their own is the same on every backend. The client
+    # is started for each conversation, which with aws-lc takes several times as long.
+    few = {"c": backends[:1], "connect": ["openssl"]}
+    if not arguments.smoke or arguments.backend or arguments.openssl:
+        few = {}
+    tasks = [(program, backend) for program in programs for backend in few.get(program, backends)]
     # Each has a process of its own, since Python runs one thread at a time.
     with ProcessPoolExecutor(min(arguments.jobs, len(tasks)), get_context("fork")) as pool:
         work = [pool.submit(_TASKS[program], backend, arguments) for program, backend in tasks]
@@ -154,6 +164,8 @@ def _attack_serve(backend: str, arguments: argparse.Namespace) -> Part:
     """`sslprov serve`, or the server to compare with."""
     part = Part(SERVE, backend)
     wanted = _wanted(arguments)
+    if arguments.smoke and not arguments.backend and backend in _BACKENDS[1:]:
+        wanted = [family for family in wanted if family not in PROTOCOL_ONLY]
     probes = Probes(part)
     for setup, families in _by_setup(wanted).items():
         with _server(backend, arguments, setup) as server:
@@ -207,6 +219,8 @@ def _attack_connect(backend: str, arguments: argparse.Namespace) -> Part:
     """`sslprov connect`, with hostile servers."""
     part = Part(CONNECT, backend)
     program = clients.Program(arguments.sslprov, backend)
+    if arguments.openssl:
+        program = clients.SClient()
     runner = Runner(part.name, partial(ClientLab, program), arguments.seed, clients.AT_A_TIME)
     scope = Scope((), arguments.smoke)
     for family in _wanted(arguments):
@@ -332,8 +346,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--smoke",
         action="store_true",
-        help="a sample, and no scanners; unless --backend is given, the server in C and the client "
-        "with the first backend only",
+        help="a sample, and no scanners; unless --backend is given, the server in C with aws-lc "
+        "and the client with openssl only",
     )
     parser.add_argument(
         "--planted",

@@ -12,11 +12,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from attack.client import REQUEST
-from attack.hostile import GoneAway, Hostile, Plan
-from attack.peer import PATIENCE
+from attack.hostile import GoneAway
+from attack.peer import PATIENCE, Link
 from attack.reply import Event, Reply, shown
 from attack.signatures import KEYS
 
@@ -28,7 +28,16 @@ MEMORY = 96 << 20
 AT_A_TIME = 2 * (os.cpu_count() or 1)
 """Clients that run at a time."""
 
-Script = Callable[[Hostile], None]
+Script = Callable[[Any], None]
+"""What a server does, of a version of TLS that the plan has."""
+
+
+class Plans(Protocol):
+    """A server to be met."""
+
+    key: str
+
+    def serve(self, connected: socket.socket, rng: Random) -> Link: ...
 
 
 class Started(Protocol):
@@ -47,7 +56,7 @@ class Started(Protocol):
 class StartsClient(Protocol):
     """Starts a client for a port."""
 
-    def start(self, port: int, plan: Plan, options: tuple[str, ...]) -> Started: ...
+    def start(self, port: int, plan: Plans, options: tuple[str, ...]) -> Started: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Program:
     path: Path
     backend: str
 
-    def start(self, port: int, plan: Plan, options: tuple[str, ...]) -> "Process":
+    def start(self, port: int, plan: Plans, options: tuple[str, ...]) -> "Process":
         command = [str(self.path), "connect", f"127.0.0.1:{port}", "--backend", self.backend]
         command += ["--pipe", "--json"]
         if "--timeout" not in options:
@@ -68,6 +77,21 @@ class Program:
         if "--server-name" not in options:
             command += ["--server-name", f"{plan.key}.test"]
         return Process([*command, *options])
+
+
+@dataclass(frozen=True)
+class SClient:
+    """`openssl s_client`, to compare with: its exit codes are less exact."""
+
+    backend: str = "s_client"
+
+    def start(self, port: int, plan: Plans, options: tuple[str, ...]) -> "Process":
+        if "--resume" in options:
+            raise ConnectionError("s_client connects once")
+        del options
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-quiet", "-ign_eof"]
+        command += ["-verify_return_error", "-CAfile", str(KEYS / f"{plan.key}.cert.pem")]
+        return Process([*command, "-servername", f"{plan.key}.test"])
 
 
 class Process:
@@ -120,14 +144,16 @@ class ClientLab:
 
     def meet(
         self,
-        plan: Plan,
+        plan: Plans,
         *scripts: Script,
         options: tuple[str, ...] = (),
         patience: float = PATIENCE,
+        return_time: float = PATIENCE,
     ) -> Reply:
         """Starts the client, and has a script with each of its connections.
 
-        The reply is what it did since the last mark, what it delivered, and how it ended.
+        The reply is what it did since the last mark, what it delivered, and how it ended. It may
+        take `return_time` seconds for another connection.
         """
         port = self._listener.getsockname()[1]
         start = time.monotonic()
@@ -136,7 +162,8 @@ class ClientLab:
         try:
             for script in scripts:
                 connected, _ = self._listener.accept()
-                server = Hostile(connected, plan, self.rng)
+                self._listener.settimeout(return_time)
+                server = plan.serve(connected, self.rng)
                 try:
                     script(server)
                     events = server.reply().events

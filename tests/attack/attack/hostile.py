@@ -99,6 +99,10 @@ class Plan:
         if self.profile.suite.exchange == "DHE" and not isinstance(self.group, Field):
             self.group = FFDHE2048
 
+    def serve(self, connected: socket.socket, rng: Random) -> "Hostile":
+        """The server at one connection."""
+        return Hostile(connected, self, rng)
+
 
 class Hostile(Peer):
     """One connection of a client, at the server."""

@@ -15,6 +15,8 @@ from attack.signatures import KEYS
 from attack.tls13 import suites as suites13
 from attack.tls13.schedule import Psk
 
+_EARLY_DATA = 16384
+"""Bytes that a server takes early."""
 _START_TIME = 30.0
 """Seconds that a server may take to start."""
 
@@ -124,12 +126,18 @@ def sslprov(
         command += ["--tickets"]
     if setup.lifetime is not None:
         command += ["--session-lifetime", str(setup.lifetime)]
-    if not key_server:
-        command += ["--key", str(credentials.key)]
-        with _started(backend, command, _LISTENING) as server:
-            yield server
-        return
+    if setup.early_data:
+        command += ["--early-data", str(_EARLY_DATA)]
     with tempfile.TemporaryDirectory() as folder:
+        if setup.shared_key:
+            keys = Path(folder) / "keys.psk"
+            keys.write_text(f"{SHARED_KEY.identity.decode()} {SHARED_KEY.key.hex()} sha256\n")
+            command += ["--external-psk", str(keys)]
+        if not key_server:
+            command += ["--key", str(credentials.key)]
+            with _started(backend, command, _LISTENING) as server:
+                yield server
+            return
         socket = f"{folder}/keys.sock"
         holder = [str(program), "key-server", "--key", str(credentials.key), "--listen", socket]
         holder += ["--backend", backend, "--quiet"]

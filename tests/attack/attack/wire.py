@@ -70,7 +70,7 @@ class Alert(IntEnum):
 
 
 class Extension(IntEnum):
-    """Extensions (RFC 6066, 8422, 7301, 7366, 7627, 5077, 5746; from 41 on RFC 8446 section 4.2)."""
+    """Extensions (RFC 6066, 8422, 7301, 7366, 7627, 5077, 5746; RFC 8446 section 4.2)."""
 
     SERVER_NAME = 0
     MAX_FRAGMENT_LENGTH = 1

@@ -39,6 +39,11 @@ from attack.families.tls13 import early_data as early_data_13
 from attack.families.tls13 import finished as finished_13
 from attack.families.tls13 import fragmentation as fragmentation_13
 from attack.families.tls13 import hello as hello_13
+from attack.families.tls13 import hostile_certificate as hostile_certificate_13
+from attack.families.tls13 import hostile_hello as hostile_hello_13
+from attack.families.tls13 import hostile_order as hostile_order_13
+from attack.families.tls13 import hostile_records as hostile_records_13
+from attack.families.tls13 import hostile_resumption as hostile_resumption_13
 from attack.families.tls13 import key_update as key_update_13
 from attack.families.tls13 import order as order_13
 from attack.families.tls13 import psk as psk_13
@@ -48,7 +53,7 @@ from attack.families.tls13 import tickets as tickets_13
 from attack.servers import EPHEMERAL, PLAIN, Setup
 from attack.suites import DHE_RSA_AES128_SHA, ECDHE_RSA_AES128_SHA
 
-__all__ = ["CLIENTS", "IN_C_DIFFERS", "NOT_IN_C", "SERVERS", "Cases", "Part"]
+__all__ = ["CLIENTS", "IN_C_DIFFERS", "NOT_IN_C", "PROTOCOL_ONLY", "SERVERS", "Cases", "Part"]
 
 Cases = Callable[[Scope], Iterator[Case]]
 Part = tuple[Setup, Cases]
@@ -111,7 +116,7 @@ SERVERS: dict[str, tuple[Part, ...]] = {
     ),
     "tls13-tickets": (
         (_TLS13, tickets_13.cases),
-        (replace(_TLS13, lifetime=1), tickets_13.cases_of_expiry),
+        (replace(_TLS13, lifetime=2), tickets_13.cases_of_expiry),
     ),
     "tls13-early-data": (
         (replace(_TLS13, early_data=True), early_data_13.cases),
@@ -134,6 +139,22 @@ SERVERS: dict[str, tuple[Part, ...]] = {
 }
 """Classes of attacks on servers."""
 
+PROTOCOL_ONLY = frozenset(
+    {
+        "tls13-hello",
+        "tls13-downgrade",
+        "tls13-retry",
+        "tls13-psk",
+        "tls13-tickets",
+        "tls13-early-data",
+        "tls13-order",
+        "tls13-change-cipher-spec",
+        "tls13-fragmentation",
+        "tls13-key-update",
+    }
+)
+"""Classes of TLS 1.3 in which little depends on the backend; a short run has them with one."""
+
 CLIENTS: dict[str, Cases] = {
     "server-hello": hostile_hello.cases,
     "server-certificate": hostile_certificate.cases,
@@ -141,5 +162,14 @@ CLIENTS: dict[str, Cases] = {
     "server-order": hostile_order.cases,
     "server-records": hostile_records.cases,
     "server-resumption": hostile_resumption.cases,
+    "tls13-server-hello": hostile_hello_13.cases,
+    "tls13-server-retry": hostile_hello_13.cases_of_retry,
+    "tls13-server-downgrade": hostile_hello_13.cases_of_downgrade,
+    "tls13-server-certificate": hostile_certificate_13.cases,
+    "tls13-server-order": hostile_order_13.cases,
+    "tls13-server-finished": hostile_order_13.cases_of_finished,
+    "tls13-server-key-update": hostile_order_13.cases_of_key_update,
+    "tls13-server-records": hostile_records_13.cases,
+    "tls13-server-resumption": hostile_resumption_13.cases,
 }
 """Classes of attacks on clients."""

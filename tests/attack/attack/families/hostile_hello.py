@@ -43,6 +43,8 @@ PROFILES = (
 )
 """What servers choose that are told nothing odd."""
 
+_HIGHEST = ("--max-version", "tls1.2")
+
 _ILLEGAL = refuses(Alert.ILLEGAL_PARAMETER)
 _UNREADABLE = refuses(Alert.DECODE_ERROR)
 _VERSION = refuses(Alert.PROTOCOL_VERSION)
@@ -118,7 +120,9 @@ def _versions() -> Iterator[Case]:
         )
     other = bytes(24) + b"DOWNGRD\1"
     yield Case(
-        f"{TLS12}: the mark of a server with TLS 1.3", GOOD, partial(_marked, Plan(TLS12), other)
+        f"{TLS12}: the mark of a server with TLS 1.3, where no more was offered",
+        GOOD,
+        partial(_marked, Plan(TLS12), other, options=_HIGHEST),
     )
 
 
@@ -187,7 +191,9 @@ _UNSOLICITED = {
 def _extensions() -> Iterator[Case]:
     right = {Extension.EXTENDED_MASTER_SECRET: b"", Extension.RENEGOTIATION_INFO: b"\0"}
     for name, (kind, content) in _UNSOLICITED.items():
-        yield case(f"unasked: {name}", _UNASKED, {"extensions": right | {kind: content}})
+        decided = {"extensions": right | {kind: content}}
+        # A client of TLS 1.3 asks for some of them.
+        yield case(f"unasked: {name}", _UNASKED, decided, options=_HIGHEST)
     for name, option, kind in (
         ("the extended master secret", "--no-ems", Extension.EXTENDED_MASTER_SECRET),
         ("encrypt-then-MAC", "--no-etm", Extension.ENCRYPT_THEN_MAC),

@@ -31,6 +31,8 @@ from attack.wire import (
 _UNEXPECTED = refuses(Alert.UNEXPECTED_MESSAGE)
 _GONE = ends_without_a_word(1)
 
+_HIGHEST = ("--max-version", "tls1.2")
+
 _PROFILES = (
     TLS12,
     Profile(Version.TLS1_2, AES128_GCM),
@@ -173,7 +175,15 @@ def _messages(profile: Profile, place: str) -> Iterator[Case]:
         yield Case(
             f"{profile}: ChangeCipherSpec {place}",
             _UNEXPECTED,
-            partial(_sends, plan, place, ContentType.CHANGE_CIPHER_SPEC, _just(b"\1")),
+            partial(
+                _sends,
+                plan,
+                place,
+                ContentType.CHANGE_CIPHER_SPEC,
+                _just(b"\1"),
+                # Whoever offers TLS 1.3 drops one that comes first (RFC 8446 section 5).
+                options=_HIGHEST if place == "first" else (),
+            ),
             "" if place == "first" else group,
         )
     else:
@@ -207,13 +217,19 @@ def _just(content: bytes) -> Callable[[Hostile], bytes]:
 
 
 def _sends(
-    plan: Plan, place: str, content_type: int, make: Callable[[Hostile], bytes], lab: ClientLab
+    plan: Plan,
+    place: str,
+    content_type: int,
+    make: Callable[[Hostile], bytes],
+    lab: ClientLab,
+    *,
+    options: tuple[str, ...] = (),
 ) -> Reply:
     def script(server: Hostile) -> None:
         _place(server, place)
         server.send(content_type, make(server))
 
-    return lab.meet(plan, script)
+    return lab.meet(plan, script, options=options)
 
 
 _DUE_NEXT: dict[str, Callable[[Hostile], bytes]] = {

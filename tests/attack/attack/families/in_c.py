@@ -10,8 +10,29 @@ from dataclasses import dataclass, replace
 from attack.case import Case
 from attack.reply import CLOSED, Expectation, Reply
 
-NOT_OFFERED = frozenset({"resumption", "tickets", "renegotiation", "secure-renegotiation"})
-"""Classes about sessions that come back, and about second handshakes."""
+NOT_OFFERED = frozenset(
+    {
+        "resumption",
+        "tickets",
+        "renegotiation",
+        "secure-renegotiation",
+        "tls13-hello",
+        "tls13-key-share",
+        "tls13-downgrade",
+        "tls13-retry",
+        "tls13-psk",
+        "tls13-tickets",
+        "tls13-early-data",
+        "tls13-order",
+        "tls13-change-cipher-spec",
+        "tls13-fragmentation",
+        "tls13-records",
+        "tls13-finished",
+        "tls13-key-update",
+        "tls13-client-certificate",
+    }
+)
+"""Classes about sessions that come back, about second handshakes, and about TLS 1.3."""
 
 _SHORT = "takes messages of 4 KiB at most"
 _NO_GOODBYE = "answers no alert, and takes any for the end"

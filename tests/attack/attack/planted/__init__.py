@@ -20,14 +20,25 @@ from attack.case import Case, Lab, Scope
 from attack.clients import ClientLab, Process
 from attack.families import CLIENTS, SERVERS
 from attack.groups import FFDHE2048, P256, X25519
+from attack.planted import client13, faults13, server13
 from attack.planted.client import Planted
 from attack.planted.differences import CLIENT_AGREES, DIFFERENCES
-from attack.planted.faults import CLIENT_FAULTS, FAULTS, Fault
+from attack.planted.faults import CLIENT_FAULTS as CLIENT_FAULTS_BEFORE_13
+from attack.planted.faults import FAULTS as FAULTS_BEFORE_13
+from attack.planted.faults import Fault
 from attack.planted.server import serving
 from attack.runner import Outcome, Runner
 from attack.servers import Credentials
 from attack.suites import AES128_SHA, DHE_RSA_AES128_SHA, ECDHE_RSA_AES128_SHA, Profile
+from attack.tls13 import shares
+from attack.tls13 import suites as suites13
 from attack.wire import Version
+
+FAULTS = FAULTS_BEFORE_13 | faults13.FAULTS
+CLIENT_FAULTS = CLIENT_FAULTS_BEFORE_13 | faults13.CLIENT_FAULTS
+
+_OLD = ("tls13-downgrade", "tls13-server-downgrade")
+"""Classes about older versions, which tlslite-ng has too."""
 
 _NOT_PLANTED = (
     "no faults of a server that requires a certificate: tlslite-ng's can only ask for one"
@@ -55,7 +66,8 @@ def run(seed: int, credentials: Credentials, c_server: Path | None) -> int:
     else:
         wrong += not _ends_are_seen(c_server)
     # Faults are planted in the whole process, so that each class has one of its own.
-    with ProcessPoolExecutor(os.cpu_count(), get_context("fork")) as pool:
+    # Most of them wait most of the time.
+    with ProcessPoolExecutor(2 * (os.cpu_count() or 1), get_context("fork")) as pool:
         families = (*SERVERS, *CLIENTS)
         for lines, misses in pool.map(partial(_of_family, seed, credentials), families):
             wrong += misses
@@ -87,13 +99,32 @@ def _attack(family: str, fault: Fault | None, seed: int, credentials: Credential
             for target, replacement in fault.patches.items():
                 stack.enter_context(mock.patch(target, replacement))
         if family in CLIENTS:
-            open_lab = partial(ClientLab, Planted())
+            if family in _OLD:
+                stack.enter_context(mock.patch("attack.planted.client.HIGHEST", (3, 4)))
+            program = client13.Planted() if _is_13(family) else Planted()
+            open_lab = partial(ClientLab, program)
             runner = Runner("planted", open_lab, seed, workers=16, patient=fault is None)
-            return runner.run(family, _client_cases(family))
-        server = stack.enter_context(serving("planted", credentials, _SETUPS[family]))
+            return runner.run(family, _meant(family, fault, _client_cases(family)))
+        setup = _SETUPS[family]
+        is_13 = _is_13(family)
+        serves = server13.serving(setup) if is_13 else serving("planted", credentials, setup)
+        server = stack.enter_context(serves)
         open_lab = partial(Lab, server.address)
         runner = Runner("planted", open_lab, seed, workers=64, patient=fault is None)
-        return runner.run(family, _cases(family))
+        return runner.run(family, _meant(family, fault, _cases(family)))
+
+
+def _meant(family: str, fault: Fault | None, cases: list[Case]) -> list[Case]:
+    """In TLS 1.3, the conversations that are meant for a fault, and those compared with them."""
+    if fault is None or not family.startswith("tls13-"):
+        return cases
+    groups = {case.group for case in cases if fault.found_by in case.name} - {""}
+    return [case for case in cases if fault.found_by in case.name or case.group in groups]
+
+
+def _is_13(family: str) -> bool:
+    """Whether the planted server or client is one of TLS 1.3."""
+    return family.startswith("tls13-") and family not in _OLD
 
 
 def _judge(family: str, fault: Fault | None, outcomes: list[Outcome], lines: list[str]) -> bool:
@@ -119,7 +150,13 @@ def _cases(family: str) -> list[Case]:
     if not _SETUPS[family].ephemeral:
         suites = suites[:1]
     served = [Profile(version, suite) for version in versions for suite in suites]
-    scope = Scope(served, smoke=True, groups=(X25519, P256, FFDHE2048))
+    scope = Scope(
+        served,
+        smoke=True,
+        groups=(X25519, P256, FFDHE2048),
+        suites=suites13.REQUIRED,
+        shares=(shares.X25519, shares.P256),
+    )
     own = DIFFERENCES.get(family, {})
     cases = list(_CASES[family](scope))
     for names in own:
@@ -130,6 +167,8 @@ def _cases(family: str) -> list[Case]:
 
 def _client_cases(family: str) -> list[Case]:
     """Those that tlslite-ng's client has as ours does."""
+    if _is_13(family):
+        return list(CLIENTS[family](Scope((), smoke=True)))
     agrees = CLIENT_AGREES[family]
     cases = list(CLIENTS[family](Scope((), smoke=True)))
     for names in agrees:

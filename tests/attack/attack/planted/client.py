@@ -19,6 +19,9 @@ from attack.signatures import certificate
 
 _FIRST_WAS_GOOD = 3
 
+HIGHEST = (3, 3)
+"""The highest version that the client offers, which conversations about downgrades raise."""
+
 
 class Connection(TLSConnection):
     """A connection of the planted client."""
@@ -137,7 +140,7 @@ def settings(options: tuple[str, ...]) -> HandshakeSettings:
     """What the client offers."""
     found = HandshakeSettings()
     found.minVersion = (3, 1)
-    found.maxVersion = (3, 3)
+    found.maxVersion = HIGHEST
     found.keyExchangeNames = ["ecdhe_ecdsa", "ecdhe_rsa", "dhe_rsa", "rsa"]
     found.cipherNames = ["aes128gcm", "aes256gcm", "aes128", "aes256"]
     found.macNames = ["sha", "aead"]

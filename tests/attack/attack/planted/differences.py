@@ -9,6 +9,8 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "message with the first byte of another": _WAITS,
         r"ciphertext (of \d+ bytes?|cut by|with a zero|twice)": "has an alert for another length",
     },
+    "tls13-downgrade": {"TLS 1.3: no mark": "has other certificates in TLS 1.3"},
+    "tls13-tickets": {"TLS 1.2 as one|as one of TLS 1.2": "the one of TLS 1.3 has no TLS 1.2"},
     "key-agreement": {"a good point, . plus p": "ends without an alert"},
     "exchange-order": {
         r"TLS 1\.\d AES_128_CBC_SHA: (a point with a length|an identity)": (
@@ -67,6 +69,7 @@ CLIENT_AGREES: dict[str, tuple[str, ...]] = {
         "compression method",
         r"first \d+ bytes of a ServerHello",
     ),
+    "tls13-server-downgrade": ("TLS 1.2 .*: the mark b", "TLS 1.[12] .*: no mark"),
     "server-certificate": (
         "one that is not trusted",
         "one for another key",

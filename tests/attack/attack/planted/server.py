@@ -283,8 +283,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
 def _settings(setup: Setup) -> HandshakeSettings:
     settings = HandshakeSettings()
-    settings.minVersion = (3, 2)
-    settings.maxVersion = (3, 3)
+    settings.minVersion = (3, 1) if setup.tls13 else (3, 2)
+    settings.maxVersion = (3, 4) if setup.tls13 else (3, 3)
     settings.keyExchangeNames = ["rsa"]
     if setup.ephemeral:
         settings.keyExchangeNames = ["ecdhe_rsa", "dhe_rsa", "rsa"]

@@ -140,9 +140,9 @@ class Client(Peer):
         hello.drop(Extension.EARLY_DATA)
         return hello
 
-    def identities(self, now: float | None = None) -> bytes:
+    def identities(self) -> bytes:
         """The first part of pre_shared_key."""
-        now = time.monotonic() if now is None else now
+        now = time.monotonic()
         found = b""
         for psk in self.offer.psks:
             age = 0 if psk.external else int((now - psk.born) * 1000) + psk.age_add

@@ -42,9 +42,11 @@ def cases(scope: Scope) -> Iterator[Case]:
     )
     for place, reach in _PLACES.items():
         for content in scope.some(_CONTENTS):
-            expected = UNEXPECTED if content else fatal(Alert.UNEXPECTED_MESSAGE, Alert.DECODE_ERROR)
+            expected = (
+                UNEXPECTED if content else fatal(Alert.UNEXPECTED_MESSAGE, Alert.DECODE_ERROR)
+            )
             yield Case(
-                f"with the content {content[:8].hex() or 'of nothing'}, {len(content)} bytes, {place}",
+                f"content {content[:8].hex() or 'of nothing'}, {len(content)} bytes, {place}",
                 expected.by("5"),
                 partial(_content, reach, content),
                 group=f"wrong content {place}" if content else "",

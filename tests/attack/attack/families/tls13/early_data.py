@@ -1,6 +1,6 @@
-"""Early data: too much of it, replayed, refused and passed over, and what ends it (RFC 8446
+"""Early data: too much of it, replayed, refused and passed over, and what ends it.
 
-sections 4.2.10, 4.5 and 8).
+So RFC 8446 sections 4.2.10, 4.5 and 8.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,17 +58,13 @@ def cases(scope: Scope) -> Iterator[Case]:
             group="damaged",
         )
     for kind in (20, 24, 0, 255):
-        yield Case(
-            f"a record with inner type {kind}", UNEXPECTED.by("5"), partial(_of_type, kind)
-        )
+        yield Case(f"a record with inner type {kind}", UNEXPECTED.by("5"), partial(_of_type, kind))
     for name, body in {
         "ClientHello": message(HandshakeType.CLIENT_HELLO, bytes(60)),
         "KeyUpdate": message(HandshakeType.KEY_UPDATE, b"\0"),
         "Finished": message(HandshakeType.FINISHED, bytes(32)),
     }.items():
-        yield Case(
-            f"{name} within it", UNEXPECTED.by("4.5"), partial(_message_within, body)
-        )
+        yield Case(f"{name} within it", UNEXPECTED.by("4.5"), partial(_message_within, body))
     yield Case("with the second of two keys", completes().by("4.2.10"), _second_key)
     yield Case("with another suite than the ticket's", completes().by("4.2.10"), _other_suite)
     yield from _refused("and a retry", {"shares": ()}, scope)

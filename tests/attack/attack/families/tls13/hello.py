@@ -1,6 +1,6 @@
-"""ClientHellos that no client may send, and what a server must take all the same (RFC 8446
+"""ClientHellos that no client may send, and what a server must take all the same.
 
-sections 4.1.2, 4.2 and 9.2).
+So RFC 8446 sections 4.1.2, 4.2 and 9.2.
 """
 
 from collections.abc import Callable, Iterator
@@ -97,7 +97,9 @@ def _legacy_fields(scope: Scope) -> Iterator[Case]:
     yield _case("legacy_version 0x0300", _VERSION.by("D.5"), _set("version", 0x0300))
     for length in scope.some((0, 1, 16, 31, 32), 3):
         yield _case(
-            f"session id of {length} bytes", completes().by("4.1.3"), _set("session_id", bytes(length))
+            f"session id of {length} bytes",
+            completes().by("4.1.3"),
+            _set("session_id", bytes(length)),
         )
     for length in (33, 64, 255):
         yield _case(
@@ -121,7 +123,8 @@ def _versions() -> Iterator[Case]:
         ("TLS 1.3 twice", b"\4\3\4\3\4", either(completes(), ILLEGAL)),
         ("an unknown one alone", b"\2\3\5", _VERSION),
         ("a draft alone", b"\2\x7f\x1c", _VERSION),
-        ("SSL 3.0 alone", b"\2\3\0", _VERSION),
+        # A server that has it finds no suite of it.
+        ("SSL 3.0 alone", b"\2\3\0", fatal(Alert.PROTOCOL_VERSION, Alert.HANDSHAKE_FAILURE)),
         ("none", b"\0", UNREADABLE),
         ("no content", b"", UNREADABLE),
         ("half of one", b"\1\3", UNREADABLE),
@@ -166,8 +169,8 @@ def _extensions(scope: Scope) -> Iterator[Case]:
         yield _case(
             name,
             either(
-                completes(), fatal(Alert.ILLEGAL_PARAMETER, Alert.UNSUPPORTED_EXTENSION,
-                                   Alert.DECODE_ERROR)
+                completes(),
+                fatal(Alert.ILLEGAL_PARAMETER, Alert.UNSUPPORTED_EXTENSION, Alert.DECODE_ERROR),
             ).by("4.2"),
             _also(kind, body),
         )
@@ -198,7 +201,9 @@ def _lists() -> Iterator[Case]:
         ("half of one", b"\0\1\0", UNREADABLE),
     ):
         yield _case(
-            f"supported_groups: {name}", expected.by("4.2.7"), _put(Extension.SUPPORTED_GROUPS, body)
+            f"supported_groups: {name}",
+            expected.by("4.2.7"),
+            _put(Extension.SUPPORTED_GROUPS, body),
         )
     for name, body, expected in (
         ("none", b"\0", UNREADABLE),
@@ -237,7 +242,7 @@ def _shapes(scope: Scope) -> Iterator[Case]:
         "an odd number of bytes of suites": lambda body: body[:67] + b"\0\5" + body[69:],
     }.items():
         yield Case(name, UNREADABLE.by("6.2"), partial(_shape, change))
-    for length in (1 << 17, (1 << 24) - 1):
+    for length in (1 << 18, (1 << 24) - 1):
         yield Case(
             # It says so at once; nothing of it needs to come.
             f"a ClientHello of {length} bytes",
@@ -321,7 +326,8 @@ def _shares(group: int, scope: Scope) -> Iterator[Case]:
         "in hybrid form": lambda it: bytes([6 + (it[-1] & 1)]) + it[1:],
         "without its first byte": lambda it: it[1:],
         "with y negative": lambda it: (
-            it[: 1 + half] + (prime - int.from_bytes(it[1 + half :], "big") - 1).to_bytes(half, "big")
+            it[: 1 + half]
+            + (prime - int.from_bytes(it[1 + half :], "big") - 1).to_bytes(half, "big")
         ),
     }.items():
         yield _case(
@@ -390,9 +396,7 @@ def _reshaped(kind: int, change: Callable[[bytes], bytes], hello: Hello, _: Clie
     hello.put(kind, change(hello.get(kind)))
 
 
-def _reshared(
-    group: int, change: Callable[[bytes], bytes], hello: Hello, client: Client
-) -> None:
+def _reshared(group: int, change: Callable[[bytes], bytes], hello: Hello, client: Client) -> None:
     share = change(client.key(group).share)
     hello.put(Extension.KEY_SHARE, vector(entry(group, share), 2))
 
@@ -461,5 +465,3 @@ def _unmarked(lab: Lab) -> Reply:
     marked = client.server.hello.random.endswith((DOWNGRADE_TO_1_2, DOWNGRADE_BELOW))
     client.require(not marked, "the server marks a downgrade that is none")
     return client.page()
-
-

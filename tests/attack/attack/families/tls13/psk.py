@@ -147,7 +147,11 @@ def _shapes(name: str, get: _Get) -> Iterator[Case]:
             lambda _, b: vector(bytes(6), 2) + vector(vector(b, 1), 2),
             _NO_BINDER,
         ),
-        ("an identity without its age", lambda _, b: b"\0\3\0\1x" + vector(vector(b, 1), 2), UNREADABLE),
+        (
+            "an identity without its age",
+            lambda _, b: b"\0\3\0\1x" + vector(vector(b, 1), 2),
+            UNREADABLE,
+        ),
         ("longer identities than there are", lambda ids, _: b"\xff\xff" + ids[2:], UNREADABLE),
     ):
         yield Case(f"{name}: {words}", expected.by("4.2.11"), partial(_misshapen, get, change))
@@ -162,7 +166,9 @@ def _modes(name: str, get: _Get) -> Iterator[Case]:
     yield Case(
         f"{name}: without psk_key_exchange_modes",
         # The section has no alert of its own.
-        fatal(Alert.MISSING_EXTENSION, Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE).by("4.2.9"),
+        fatal(Alert.MISSING_EXTENSION, Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE).by(
+            "4.2.9"
+        ),
         partial(_moved, get, lambda hello: hello.drop(Extension.PSK_KEY_EXCHANGE_MODES)),
     )
     for words, modes in {"psk_ke": [PSK_KE], "both": [PSK_KE, PSK_DHE_KE], "0x0a": [0x0A]}.items():
@@ -211,12 +217,8 @@ def _several() -> Iterator[Case]:
         ("an unknown one second", True, False, (0,)),
         ("unknown ones only", False, False, ()),
     ):
-        yield Case(
-            f"{words}", completes().by("4.2.11"), partial(_two, first, second, taken)
-        )
-    yield Case(
-        "two, the binders exchanged", MISMATCH.by("4.2.11.2"), partial(_binders_exchanged)
-    )
+        yield Case(f"{words}", completes().by("4.2.11"), partial(_two, first, second, taken))
+    yield Case("two, the binders exchanged", MISMATCH.by("4.2.11.2"), partial(_binders_exchanged))
     yield Case("a hundred unknown ones", completes().by("4.2.11"), _hundred)
 
 
@@ -328,9 +330,7 @@ def _unknown_key(lab: Lab, suite: Suite) -> Psk:
 
 def _two(first: bool, second: bool, taken: tuple[int, ...], lab: Lab) -> Reply:
     suite = AES128_GCM
-    psks = [
-        _ticket(suite, lab) if good else _unknown_key(lab, suite) for good in (first, second)
-    ]
+    psks = [_ticket(suite, lab) if good else _unknown_key(lab, suite) for good in (first, second)]
     client = lab.tls13(suites=[suite.id], psks=psks)
     client.to_flight()
     chosen = client.server.psk
@@ -380,7 +380,7 @@ def _aged(age: int, lab: Lab) -> Reply:
 
     client = lab.tls13(suites=[AES128_GCM.id], psks=[SHARED_KEY])
     listed = vector(vector(SHARED_KEY.identity, 2) + age.to_bytes(4, "big"), 2)
-    client.identities = lambda now=None: listed
+    client.identities = lambda: listed
     client.handshake(resumes=True)
     return client.page()
 

@@ -1,6 +1,6 @@
-"""Records of TLS 1.3 that are too long, empty inside, damaged, or of another kind (RFC 8446
+"""Records of TLS 1.3 that are too long, empty inside, damaged, or of another kind.
 
-section 5). Whatever does not open has one answer.
+So RFC 8446 section 5. Whatever does not open has one answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -176,9 +176,9 @@ def _headers(suite: Suite, scope: Scope) -> Iterator[Case]:
             # It has no meaning; but who has it in another record than the first is no client.
             yield Case(
                 f"{place} in a record of version {version:#06x}",
-                either(
-                    completes(), fatal(Alert.PROTOCOL_VERSION, Alert.BAD_RECORD_MAC)
-                ).by("5.1, 5.2"),
+                either(completes(), fatal(Alert.PROTOCOL_VERSION, Alert.BAD_RECORD_MAC)).by(
+                    "5.1, 5.2"
+                ),
                 partial(_finishing, suite, place, Tamper(version=version)),
             )
         for name, covered in {
@@ -259,9 +259,10 @@ def _tampered(suite: Suite, place: str, tamper: Tamper, lab: Lab) -> Reply:
 
 def _finishing(suite: Suite, place: str, tamper: Tamper, lab: Lab) -> Reply:
     client = _reach(suite, place, lab)
-    client.send(*_due(client, place), tamper)
     if place == "data":
+        client.send(_DATA, REQUEST, tamper)
         return client.reply()
+    client.finished(tamper=tamper)
     return client.page_if_taken()
 
 

@@ -1,6 +1,7 @@
-"""Tickets of TLS 1.3 that are altered, replayed, of another version or too old (RFC 8446 section
+"""Tickets of TLS 1.3 that are altered, replayed, of another version or too old.
 
-4.6.1). A ticket that is not taken is no error: a full handshake follows, and nothing says why.
+A ticket that is not taken is no error: a full handshake follows, and nothing says why (RFC 8446
+section 4.6.1).
 """
 
 import time
@@ -16,7 +17,7 @@ from attack.tls13.schedule import Psk
 from attack.tls13.suites import AES128_GCM, CHACHA20
 from attack.wire import FATAL, Alert, Version, flip
 
-_LIFETIME = 1.0
+_LIFETIME = 2.0
 """Seconds for which the sessions of `cases_of_expiry` can be resumed."""
 _LENGTH = 96
 """Bytes of a ticket at least; those behind them are altered together."""
@@ -53,7 +54,7 @@ def cases(scope: Scope) -> Iterator[Case]:
 
 
 def cases_of_expiry(scope: Scope) -> Iterator[Case]:
-    """With a server that resumes sessions for a second."""
+    """With a server that resumes sessions for two seconds."""
     del scope
     yield Case("a ticket that is too old", completes().by("4.6.1"), _expired)
     yield Case("a ticket that is too old, and says it is new", completes(), _expired_and_lies)
