@@ -98,6 +98,7 @@ _CLASSES = (
     "tls13-server-key-update",
     "tls13-server-records",
     "tls13-server-resumption",
+    "tls13-server-early-data",
 )
 _SCANNERS = "scanners"
 

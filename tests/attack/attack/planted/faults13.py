@@ -361,5 +361,17 @@ CLIENT_FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault("any key taken", "the key number 1", {f"{_CLIENT}.check_index": _nothing}),
         Fault("Finished not compared", "of Finished changed", {f"{_STRICT}.are_equal": _yes}),
     ),
+    "tls13-server-early-data": (
+        Fault(
+            "taken with any suite",
+            "taken with another suite",
+            {f"{_CLIENT}.check_early": _nothing},
+        ),
+        Fault(
+            "more than a ticket allows",
+            "a ticket for 100 bytes",
+            {f"{_CLIENT}.most_early_data": lambda _: 1 << 14},
+        ),
+    ),
 }
 """The same, for clients."""
