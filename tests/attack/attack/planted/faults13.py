@@ -184,7 +184,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault("hash of a key not looked at", "ticket of AES_256", {f"{_SERVER}.fits": _yes}),
     ),
     "tls13-tickets": (
-        Fault("half a ticket looked at", "byte 95", {f"{_SERVER}.find": _by_first_bytes}),
+        Fault("half a ticket looked at", "part 95", {f"{_SERVER}.find": _by_first_bytes}),
     ),
     "tls13-early-data": (
         Fault("replay taken", "replayed at once", {f"{_SERVER}.is_new": _yes}),
