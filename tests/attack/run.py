@@ -98,6 +98,7 @@ _CLASSES = (
     "tls13-server-key-update",
     "tls13-server-records",
     "tls13-server-resumption",
+    "tls13-server-early-data",
 )
 _SCANNERS = "scanners"
 
@@ -134,7 +135,9 @@ def _attack(arguments: argparse.Namespace) -> int:
     backends = ["s_server"] if arguments.openssl else arguments.backend or _BACKENDS
     programs = arguments.program or _PROGRAMS
     if arguments.openssl:
-        programs = [it for it in programs if it != "c"]
+        programs = arguments.program or ["serve"]
+        if "c" in programs:
+            raise CannotStart("--openssl has no program c; name serve or connect")
     if arguments.key_server:
         programs = ["serve"]
     if "c" in programs and arguments.c_server is None:
@@ -362,7 +365,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--openssl",
         action="store_true",
-        help="attack `openssl s_server` instead, which differs in places, to compare with",
+        help="attack `openssl s_server` instead, or `s_client` with --program connect, to compare "
+        "with; both differ in places",
     )
     parser.add_argument("--json", type=Path, help="write every conversation to this file")
     parser.add_argument(

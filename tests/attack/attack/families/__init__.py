@@ -40,6 +40,7 @@ from attack.families.tls13 import finished as finished_13
 from attack.families.tls13 import fragmentation as fragmentation_13
 from attack.families.tls13 import hello as hello_13
 from attack.families.tls13 import hostile_certificate as hostile_certificate_13
+from attack.families.tls13 import hostile_early_data as hostile_early_data_13
 from attack.families.tls13 import hostile_hello as hostile_hello_13
 from attack.families.tls13 import hostile_order as hostile_order_13
 from attack.families.tls13 import hostile_records as hostile_records_13
@@ -171,5 +172,6 @@ CLIENTS: dict[str, Cases] = {
     "tls13-server-key-update": hostile_order_13.cases_of_key_update,
     "tls13-server-records": hostile_records_13.cases,
     "tls13-server-resumption": hostile_resumption_13.cases,
+    "tls13-server-early-data": hostile_early_data_13.cases,
 }
 """Classes of attacks on clients."""

@@ -6,6 +6,7 @@ It has the command line and the exit codes of `sslprov connect`.
 import threading
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from random import SystemRandom
 
 from cryptography import x509
@@ -18,6 +19,7 @@ from attack.tls13 import shares, signing
 from attack.tls13.client import Client, Offer
 from attack.tls13.hostile import Plan
 from attack.tls13.peer import RETRY, Hello, ServerHello
+from attack.tls13.protection import Protection
 from attack.tls13.schedule import Psk
 from attack.tls13.suites import AES256_GCM, suite_of
 from attack.wire import (
@@ -45,6 +47,8 @@ class Connection(Strict, Client):
         self.plan = plan
         self.options = options
         self.asked = False
+        self.early: Protection | None = None
+        self.takes_early = False
         self.peer_key = None
         self.delivered = b""
         self.alerts = b""
@@ -53,9 +57,25 @@ class Connection(Strict, Client):
     def connect(self) -> None:
         """A handshake."""
         self.send_hello()
+        self.early = self.write
+        if self.early is not None:
+            self.send(ContentType.APPLICATION_DATA, self.early_data()[: self.most_early_data()])
         self._socket.settimeout(15)
         if not self.read_until(lambda: self.state == "open"):
             raise Gone
+
+    def early_data(self) -> bytes:
+        """What is sent before standard input where there is a ticket."""
+        path = self.options.get("--early-data")
+        return Path(path).read_bytes() if path and self.offer.psks else b""
+
+    def most_early_data(self) -> int:
+        return self.offer.psks[0].most_early_data
+
+    def unsent(self) -> bytes:
+        """Early data that the server does not have."""
+        sent = self.most_early_data() if self.takes_early else 0
+        return self.early_data()[sent:]
 
     def hello(self) -> Hello:
         hello = super().hello()
@@ -166,6 +186,7 @@ class Connection(Strict, Client):
         if Extension.COOKIE in found:
             strict.alone(strict.whole(found[Extension.COOKIE]), 2, 1)
         self.after_retry(self._raw)
+        self.write = None
         self.send_hello(self.second_hello())
 
     def check_first_retry(self) -> None:
@@ -212,7 +233,11 @@ class Connection(Strict, Client):
         reader = strict.whole(body)
         found = dict(strict.extensions(reader))
         reader.end()
-        self.check_extensions(found, {0, 10, 16})
+        self.check_extensions(found, {0, 10, 16, 42})
+        self.takes_early = Extension.EARLY_DATA in found
+        if self.takes_early:
+            check(not found[Extension.EARLY_DATA], Alert.DECODE_ERROR)
+            self.check_early()
         check(not found.get(Extension.SERVER_NAME), Alert.DECODE_ERROR)
         if Extension.SUPPORTED_GROUPS in found:
             strict.listed(found[Extension.SUPPORTED_GROUPS], 2)
@@ -224,6 +249,11 @@ class Connection(Strict, Client):
             check(name in offered, Alert.ILLEGAL_PARAMETER)
         self.noted_message()
         self.state = "request or certificate" if self.server.psk is None else "finished"
+
+    def check_early(self) -> None:
+        """It is taken with the first ticket and its suite only."""
+        right = self.server.psk == 0 and self.offer.psks[0].suite == self.suite
+        check(right, Alert.ILLEGAL_PARAMETER)
 
     def take_request(self, body: bytes) -> None:
         reader = strict.whole(body)
@@ -285,6 +315,10 @@ class Connection(Strict, Client):
         self.agree_on_traffic()
         self.hold()
         self.change_cipher_spec()
+        if self.takes_early:
+            self.write = self.early
+            self.send_handshake(HandshakeType.END_OF_EARLY_DATA, b"")
+            self.protect()
         if self.asked:
             self.send_handshake(HandshakeType.CERTIFICATE, self.certificate_body([]))
         self.finished()
@@ -298,8 +332,9 @@ class Connection(Strict, Client):
         reader.take(8)
         reader.vector(1)
         reader.vector(2, 1)
-        strict.extensions(reader)
+        most = dict(strict.extensions(reader)).get(Extension.EARLY_DATA, bytes(4))
         reader.end()
+        check(len(most) == 4, Alert.DECODE_ERROR)
         psk = self._ticket(body)
         if psk.lifetime:
             self.server.tickets.append(psk)
@@ -326,6 +361,8 @@ class Conversation(threading.Thread):
                 connection.connect()
                 self._code = _FIRST_WAS_GOOD
                 if last:
+                    if rest := connection.unsent() if psks else b"":
+                        connection.send(ContentType.APPLICATION_DATA, rest)
                     connection.send(ContentType.APPLICATION_DATA, REQUEST)
                 good = connection.read_to_end()
                 psks = connection.server.tickets[-1:]
@@ -345,6 +382,8 @@ class Conversation(threading.Thread):
 
     def _offer(self, psks: list[Psk]) -> Offer:
         offer = {"psks": psks, "groups": (29, 23, 24, 25)}
+        if psks and psks[0].most_early_data and "--early-data" in self._options:
+            offer["early_data"] = True
         if "--suites" in self._options:
             offer["suites"] = [AES256_GCM.id]
         return Offer(**offer)

@@ -184,7 +184,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault("hash of a key not looked at", "ticket of AES_256", {f"{_SERVER}.fits": _yes}),
     ),
     "tls13-tickets": (
-        Fault("half a ticket looked at", "byte 95", {f"{_SERVER}.find": _by_first_bytes}),
+        Fault("half a ticket looked at", "part 95", {f"{_SERVER}.find": _by_first_bytes}),
     ),
     "tls13-early-data": (
         Fault("replay taken", "replayed at once", {f"{_SERVER}.is_new": _yes}),
@@ -360,6 +360,18 @@ CLIENT_FAULTS: dict[str, tuple[Fault, ...]] = {
     "tls13-server-resumption": (
         Fault("any key taken", "the key number 1", {f"{_CLIENT}.check_index": _nothing}),
         Fault("Finished not compared", "of Finished changed", {f"{_STRICT}.are_equal": _yes}),
+    ),
+    "tls13-server-early-data": (
+        Fault(
+            "taken with any suite",
+            "taken with another suite",
+            {f"{_CLIENT}.check_early": _nothing},
+        ),
+        Fault(
+            "more than a ticket allows",
+            "a ticket for 100 bytes",
+            {f"{_CLIENT}.most_early_data": lambda _: 1 << 14},
+        ),
     ),
 }
 """The same, for clients."""

@@ -20,7 +20,7 @@ from attack.tls13 import shares, signing
 from attack.tls13.client import entry
 from attack.tls13.hostile import Hostile, Plan
 from attack.tls13.peer import PSK_DHE_KE, Hello
-from attack.tls13.schedule import Psk, Schedule
+from attack.tls13.schedule import Psk
 from attack.tls13.suites import suite_of
 from attack.wire import FATAL, WARNING, Alert, ContentType, Extension, HandshakeType
 
@@ -146,8 +146,7 @@ class Connection(Strict, Hostile):
         self.accepts_early = early and self.takes_early(index, found)
         self.skips = early and not self.accepts_early
         if self.accepts_early:
-            secret = Schedule(self.suite, self.psk.key).early_traffic(self.transcript)
-            self.early_secret = secret
+            self.read_early(self.psk)
         self.answer_hello(group, index, schemes)
 
     def parse_hello(self, body: bytes) -> Hello:
@@ -345,7 +344,7 @@ class Connection(Strict, Hostile):
     def use_handshake(self) -> None:
         self.agree(self.psk.key if self.psk else b"", self.secret)
         self.write = self.protection(self.server_secret)
-        self.reads = [self.protection(self.early_secret or self.client_secret)]
+        self.reads = [self.early or self.protection(self.client_secret)]
 
     # The second flight.
 

@@ -12,7 +12,7 @@ from attack.reply import Reply
 from attack.tls13 import schedule, shares, signing
 from attack.tls13.client import certificates, entry
 from attack.tls13.peer import RETRY, Extensions, Hello, Peer, encoded
-from attack.tls13.protection import HONEST, Tamper
+from attack.tls13.protection import HONEST, Protection, Tamper
 from attack.tls13.schedule import Psk, Schedule
 from attack.tls13.suites import AES128_GCM, Suite
 from attack.wire import (
@@ -75,7 +75,12 @@ class Hostile(Peer):
         self.secret = b""
         """What the key shares agree on."""
         self.psk: Psk | None = None
-        self.early_secret = b""
+        self.early: Protection | None = None
+        """What early data are read with."""
+        self.skips = False
+        """Whether early data are passed over."""
+        self.expected = REQUEST
+        """What the client has to say."""
         self.before = b""
         """A transcript of earlier."""
         self.seen = self.client = _Client()
@@ -167,8 +172,8 @@ class Hostile(Peer):
         """Makes the keys of the handshake, and goes on with them."""
         self.agree(self.psk.key if self.psk else b"", self.secret)
         self.write = self.protection(self.server_secret)
-        secrets = [self.early_secret] if self.early_secret else []
-        self.reads = [self.protection(secret) for secret in (*secrets, self.client_secret)]
+        early = [self.early] if self.early else []
+        self.reads = [*early, self.protection(self.client_secret)]
 
     def retry_body(self, extensions: Extensions | None = None, **decided) -> bytes:
         """The body of a HelloRetryRequest."""
@@ -334,9 +339,15 @@ class Hostile(Peer):
         """Reads the ClientHello, which must have this key, and answers it, up to ServerHello."""
         self.check_binder(psk)
         self.suite, self.psk = psk.suite, psk
-        if self.offer.get(Extension.EARLY_DATA) is not None:
-            self.early_secret = Schedule(psk.suite, psk.key).early_traffic(self.transcript)
+        if not self.skips:
+            self.read_early(psk)
         self.hello(**decided)
+
+    def read_early(self, psk: Psk) -> None:
+        """Reads early data with the keys of a ticket, if the client offers some."""
+        if self.offer.get(Extension.EARLY_DATA) is not None:
+            secret = Schedule(psk.suite, psk.key).early_traffic(self.transcript)
+            self.early = Protection(psk.suite, secret)
 
     def answer(self, page: bytes = PAGE) -> None:
         """Reads a request, and answers it."""
@@ -344,7 +355,7 @@ class Hostile(Peer):
         self.send(ContentType.APPLICATION_DATA, page)
 
     def read_request(self) -> None:
-        if not self.read_until(lambda: self.client.data.endswith(b"\r\n\r\n")):
+        if not self.read_until(lambda: self.client.data == self.expected):
             raise GoneAway(f"the client sent no request: {self.reply()}")
         self.mark()
 
@@ -359,9 +370,11 @@ class Hostile(Peer):
         self.client.events = [it for it in self.client.events if it.detail != update]
 
     def reply(self) -> Reply:
-        """Without the ChangeCipherSpec that a client sends before its flight (appendix D.4)."""
+        """Without early data, and the ChangeCipherSpec before a flight (appendix D.4)."""
         reply = super().reply()
         events = reply.events
+        if self.early:
+            events = tuple(event for event in events if event.kind != "data")
         if events and events[0].kind == "change_cipher_spec" and events[0].detail == "01":
             events = events[1:]
         return Reply(events, reply.end)
@@ -369,7 +382,17 @@ class Hostile(Peer):
     # Reading.
 
     def opened(self) -> None:
-        self.tolerates_clear = False
+        self.tolerates_clear = self.skips = False
+
+    def _take(self, content_type: int, version: int, fragment: bytes) -> None:
+        count = len(self.seen.events)
+        if self.skips and not self.reads and content_type == ContentType.APPLICATION_DATA:
+            return
+        super()._take(content_type, version, fragment)
+        if self.skips and self.seen.events[count:]:
+            last = self.seen.events[-1]
+            if last.kind == "record that does not open":
+                self.seen.events.pop()
 
     def take(self, kind: int, body: bytes) -> str:
         client = self.client
@@ -403,7 +426,7 @@ class Hostile(Peer):
 
     def took_data(self, data: bytes) -> None:
         self.client.data += data
-        if not REQUEST.startswith(self.client.data):
+        if not self.expected.startswith(self.client.data):
             raise Broken("the client sends other data than its standard input")
 
     def _check_signature(self, body: bytes) -> None:

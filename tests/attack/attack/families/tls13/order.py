@@ -74,7 +74,8 @@ def cases(scope: Scope) -> Iterator[Case]:
 def _alerts(place: str, reach: Callable[[Client], None], scope: Scope) -> Iterator[Case]:
     # Within a handshake, some servers find an alert unexpected.
     over = closes() if place == "after Finished" else either(closes(), UNEXPECTED)
-    for level in (WARNING, FATAL):
+    # Before the first hello, this need not be TLS 1.3, and a warning is one.
+    for level in (FATAL,) if place == "first" else (WARNING, FATAL):
         for description in scope.some((Alert.HANDSHAKE_FAILURE, Alert.INTERNAL_ERROR, 199), 1):
             # The level says nothing, and what is unknown is an error.
             yield Case(
