@@ -5,8 +5,8 @@
 use num_bigint::BigUint;
 use ssl_provider_core::{
     AeadAlgorithm, CbcAlgorithm, CipherMode, CipherSuiteInfo, DhParameters, Error, FfdheGroup,
-    Group, HashAlgorithm, KemAlgorithm, MAX_PAYLOAD_LEN, NamedCurve, PrfAlgorithm,
-    ProtocolVersion, SignatureAlgorithm, SignatureScheme,
+    Group, HashAlgorithm, KemAlgorithm, MAX_PAYLOAD_LEN, NamedCurve, PrfAlgorithm, ProtocolVersion,
+    SignatureAlgorithm, SignatureScheme,
 };
 
 use super::agreement::{Agree, AgreeMasterKey, GroupName, PublicKey};
