@@ -371,6 +371,8 @@ impl ClientConnection {
                 return Err(malformed("malformed extension".into()));
             }
         }
+        // For the next connection, which this client does not take up; but it must be a list.
+        extensions.numbers(ExtensionType::SUPPORTED_GROUPS).map_err(malformed)?;
         pending.application_protocol = application_protocol(&self.settings, extensions)?;
         if self.early_data == EarlyDataStatus::Offered {
             self.early_data = match extensions.has(ExtensionType::EARLY_DATA) {
