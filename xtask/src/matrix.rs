@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 pub(crate) enum Extent {
     /// What a change must pass: with one backend alone, only the tests of the CLI, and those with
     /// [`OF_SMOKE`] alone. Those of the facade call the same code as with all backends, which
-    /// `cargo xtask test` does.
+    /// `cargo xtask test` does. With no backend, only the tests of the facade.
     Smoke,
     /// The tests of the facade too.
     Tests,

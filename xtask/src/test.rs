@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn what_failed_is_picked_from_the_output_of_tests() {
         let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n\
-                      ---- b stdout ----\nwhy\n\nfailures:\n    b\n\ntest result: FAILED. 1\nrunning";
+                      ---- b stdout ----\nwhy\n\nfailures:\n    b\n\n\
+                      test result: FAILED. 1\nrunning";
         let mut picks = failures();
         let picked: Vec<&str> = output.lines().filter(|line| picks(line)).collect();
         assert_eq!(picked, ["failures:", "---- b stdout ----", "why", "failures:", "    b"]);

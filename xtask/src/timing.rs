@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 
@@ -24,9 +24,10 @@ pub(crate) struct Options {
     /// must do nothing else meanwhile
     #[arg(long, conflicts_with = "smoke")]
     report: bool,
-    /// Measure only this part of the report anew, `selection`, `import` or `socket`; the others are
-    /// those of the last run. May be repeated
+    /// Measure only this part of the report anew; the others are those of the last run. May be
+    /// repeated
     #[arg(long = "part", value_name = "PART", requires = "report")]
+    #[arg(value_parser = ["selection", "import", "socket"])]
     parts: Vec<String>,
     /// Minutes for the imports and batches of the report, and as many for its sockets
     #[arg(long, default_value_t = 60, requires = "report")]
@@ -91,39 +92,39 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.smoke {
         return smoke(workspace);
     }
-    let program = build(workspace)?;
     if options.report {
-        return report(workspace, program, options.time, &options.parts);
+        return report(workspace, options.time, &options.parts);
     }
+    let program = build(workspace)?;
     Run::new(program).args(["timing"]).args(&options.arguments).run(workspace)
 }
 
 /// Measures everything and writes the document. Its verdicts are in it, so that of a leak does not
 /// end this.
-fn report(workspace: &Workspace, program: PathBuf, minutes: u32, only: &[String]) -> Result<()> {
+fn report(workspace: &Workspace, minutes: u32, only: &[String]) -> Result<()> {
     let time = format!("{minutes}m");
     let folder = workspace.target("timing");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut reports = Vec::new();
     let parts: [(&str, &[&str]); 3] = [
         ("selection", &["--subject", "selection", "--blocks", "1000000"]),
         // An import by RustCrypto takes longer and varies more, which hides what others show.
         ("import", &["--subject", "import,batch", "--time", &time, "--detect", "300"]),
         ("socket", &["--subject", "socket", "--time", &time]),
     ];
-    if let Some(unknown) = only.iter().find(|it| parts.iter().all(|(name, _)| name != it)) {
-        bail!("--part {unknown}: expected selection, import or socket");
+    let reports = parts.map(|(name, _)| folder.join(format!("{name}.json")));
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|it| it == name);
+    // Before the hours of the others.
+    for ((name, _), path) in parts.iter().zip(&reports) {
+        let is_there = is_wanted(name) || path.is_file();
+        ensure!(is_there, "{}: not measured yet; leave out --part", path.display());
     }
-    for (name, arguments) in parts {
-        let path = folder.join(format!("{name}.json"));
-        if only.is_empty() || only.iter().any(|it| it == name) {
-            let arguments = ["timing", "--json"].iter().chain(arguments);
+    let program = build(workspace)?;
+    for ((name, arguments), path) in parts.iter().zip(&reports) {
+        if is_wanted(name) {
+            let arguments = ["timing", "--json"].iter().chain(*arguments);
             let json = Run::new(&program).args(arguments).read_if(workspace, &EXIT_CODES)?;
-            fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
-        } else if !path.is_file() {
-            bail!("{}: not measured yet; leave out --part", path.display());
+            fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        reports.push(path);
     }
     let document = Run::new(&program)
         .args(["timing", "--markdown", "--from"])

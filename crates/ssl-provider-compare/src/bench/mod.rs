@@ -232,7 +232,8 @@ fn measure(args: &Args, groups: &[Group]) -> Result<Option<(Report, usize)>, Fai
         rest = (rest - peers::SECONDS).max(0.0);
     } else if with_peers {
         notes.push(format!(
-            "peers: `openssl speed` takes more than a third of {seconds} s; --group peers runs it anyway"
+            "peers: `openssl speed` takes more than a third of {seconds} s; --group peers runs it \
+             anyway"
         ));
     }
     if machine.multi_buffer.is_none() && is_wanted("batches") {
