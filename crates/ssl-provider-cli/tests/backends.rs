@@ -77,7 +77,7 @@ fn suites_can_be_cut_down_to_a_protocol() {
     let count = |protocol| {
         sslprov(["suites", "--protocol", protocol]).expect_code(0).stdout.lines().count() - 1
     };
-    assert_eq!(count("tls1.3"), 3);
+    assert_eq!(count("tls1.3"), 5);
     assert_eq!(count("0303"), count("tls1.2"));
     assert!(count("tls1.2") > count("tls1.0"));
     sslprov(["suites", "--protocol", "tls9"]).expect_code(2).expect_stderr("tls1.2");
