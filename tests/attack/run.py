@@ -255,15 +255,15 @@ class Probes:
     def __init__(self, part: Part) -> None:
         self._part = part
         self._found: dict[bool, tuple[list[Profile], list[Group]]] = {}
-        self._found_13: tuple[list[Suite], list[int]] | None = None
+        self._found_13: tuple[list[Suite], list[int], list[int]] | None = None
 
     def scope(self, runner: Runner, setup: Setup, smoke: bool) -> Scope:
         if setup.tls13:
             if self._found_13 is None:
-                self._found_13 = runner.suites(), runner.shares()
+                self._found_13 = runner.suites(), runner.shares(), runner.hybrids()
                 self._part.add_suites(self._found_13[0], REQUIRED_13)
-            suites, shares = self._found_13
-            return Scope((), smoke, suites=suites, shares=shares)
+            suites, shares, hybrids = self._found_13
+            return Scope((), smoke, suites=suites, shares=shares, hybrids=hybrids)
         if setup.ephemeral not in self._found:
             self._found[setup.ephemeral] = self._probe(runner, setup)
         served, groups = self._found[setup.ephemeral]

@@ -86,6 +86,8 @@ class Scope:
     """The suites of TLS 1.3 that the server speaks."""
     shares: Sequence[int] = ()
     """The groups of TLS 1.3 in which the server has keys."""
+    hybrids: Sequence[int] = ()
+    """The hybrid groups that it has; a library may lack ML-KEM."""
 
     def profiles(self, *, of: Callable[[Profile], bool] | None = None) -> list[Profile]:
         """The profiles to be tried, of those that `of` accepts. A short run takes two."""

@@ -109,6 +109,22 @@ class Runner:
         """The groups in which the server has keys in TLS 1.3, of those that we have too."""
         return [it for it in shares.GROUPS if self._shakes_hands({"groups": [it]})]
 
+    def hybrids(self) -> list[int]:
+        """The hybrid groups that the server asks for where a client has no other."""
+        return [it for it in shares.HYBRIDS if self._asks_for(it)]
+
+    def _asks_for(self, group: int) -> bool:
+        lab = self._open_lab(self._rng(f"probe {group:#06x}"))
+        try:
+            client = lab.tls13(groups=[group], shares=())
+            client.send_hello()
+            client.read_retry()
+            return True
+        except (Refused, Broken, OSError):
+            return False
+        finally:
+            lab.close()
+
     def _shakes_hands(self, offer: dict) -> bool:
         lab = self._open_lab(self._rng(f"probe {offer}"))
         try:

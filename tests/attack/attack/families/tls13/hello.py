@@ -59,10 +59,11 @@ def cases_of_shares(scope: Scope) -> Iterator[Case]:
             "a byte more": bytes(whole + 1),
             "its first part": bytes(parts[0]),
         }.items():
+            # Whoever lacks the group has none in common.
+            has_it = group in scope.hybrids
             yield Case(
-                # Whoever lacks the group has none in common.
-                f"group {group:#06x}: {name}",
-                fatal(Alert.ILLEGAL_PARAMETER, Alert.HANDSHAKE_FAILURE).by("4.2.8"),
+                f"group {group:#06x}{'' if has_it else ', which is not there'}: {name}",
+                ILLEGAL.by("4.2.8") if has_it else FAILURE.by("4.1.1"),
                 partial(_share, group, share),
                 group=f"group {group:#06x}",
             )
