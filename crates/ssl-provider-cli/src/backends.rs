@@ -116,8 +116,8 @@ fn markdown(backends: &[Backend]) -> String {
     table.to_markdown()
 }
 
-/// Returns all operations except RSA decryption, and keys given for key agreement and encapsulation,
-/// by kind.
+/// Returns all operations by kind, except RSA decryption, and keys given for key agreement and
+/// encapsulation.
 fn groups() -> [(&'static str, Vec<Operation>); 11] {
     let of = |wanted: fn(&Operation) -> bool| Operation::all().filter(wanted).collect();
     [

@@ -28,12 +28,15 @@ pub(crate) fn read(provider: &Provider, path: &Path) -> Result<Vec<Arc<ExternalP
     let failure = |why: &str| Failure::usage(format_args!("--external-psk {file}: {why}"));
     let opened = File::open(path).map_err(|error| failure(&error.to_string()))?;
     // No copy of a part is left behind where the text grows.
-    let len = opened.metadata().map_or(0, |it| it.len()).min(MAX_LEN);
+    let len = opened.metadata().map_or(0, |it| it.len()).min(MAX_LEN + 1);
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(len).unwrap_or(0) + 1));
-    opened.take(MAX_LEN).read_to_string(&mut text).map_err(|error| match error.kind() {
+    opened.take(MAX_LEN + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => failure("expected text: a name and a key in hex in each line"),
         _ => failure(&error.to_string()),
     })?;
+    if text.len() as u64 > MAX_LEN {
+        return Err(failure(&format!("more than {MAX_LEN} bytes")));
+    }
     let mut keys: Vec<Arc<ExternalPsk>> = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -134,5 +137,15 @@ mod tests {
             assert!(!told.contains(&key[2..20]), "{told}");
         }
         assert!(written("\u{0}one").is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_as_a_whole() {
+        let key = "one 00112233445566778899aabbccddeeff\n";
+        let max = usize::try_from(MAX_LEN).unwrap();
+        let padded = |len: usize| format!("{key}{}", "#".repeat(len - key.len()));
+        assert_eq!(written(&padded(max)).unwrap().len(), 1);
+        let told = written(&padded(max + 1)).unwrap_err();
+        assert!(told.contains("more than 1048576 bytes"), "{told}");
     }
 }

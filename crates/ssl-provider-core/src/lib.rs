@@ -6,8 +6,8 @@
 //! backend: parsing the parameter list, removing the PKCS#1 padding and checking the version
 //! without a branch, checking public keys of Diffie-Hellman and the secrets that they lead to,
 //! choosing the label and the hash, cutting the key block. What a library has to supply is in
-//! [`backend`]: the raw RSA operations, key agreement and encapsulation, hashes and their compression functions,
-//! HMAC, the TLS PRF, ciphers, signatures, and random numbers.
+//! [`backend`]: the raw RSA operations, key agreement and encapsulation, hashes and their
+//! compression functions, HMAC, the TLS PRF, ciphers, signatures, and random numbers.
 //!
 //! # Invariants
 //!

@@ -234,16 +234,9 @@ impl ClientConnection {
         let settings = Arc::clone(&self.settings);
         self.write(ContentType::Handshake, &offer.message)?;
         let Some((traffic, exporter, max)) = offer.early_secret(&settings)? else { return Ok(()) };
-        if let Some(key_log) = &settings.key_log {
-            for (label, secret) in [
-                (traffic.key_log_label(), traffic.secret_for_key_log()),
-                (exporter.key_log_label(), exporter.secret_for_key_log()),
-            ] {
-                key_log
-                    .write_secret(label, &offer.random, secret)
-                    .map_err(|alert| Refused { alert, fault: ServerFault::KeyLog })?;
-            }
-        }
+        let random = &offer.random;
+        self.log_secret(random, traffic.key_log_label(), traffic.secret_for_key_log())?;
+        self.log_secret(random, exporter.key_log_label(), exporter.secret_for_key_log())?;
         self.tls13_change_cipher_spec(offer)?;
         self.records.write_with(record_key(&traffic)?, traffic.parameters().suite());
         self.early_exporter = Some(Exporter::Secret(exporter));
@@ -527,8 +520,8 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Alerts may be fragmented and coalesced, as handshake messages may.
-    /// In TLS 1.3 they may not (RFC 8446 section 5.1), and the level says nothing (section 6).
+    /// Alerts may be fragmented and coalesced, as handshake messages may, but not in TLS 1.3 (RFC
+    /// 8446 section 5.1), whose levels are ignored (section 6).
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Refused> {
         if self.records.protocol() == Some(ProtocolVersion::TLS1_3) {
             return match *payload {

@@ -10,9 +10,9 @@
 //! Every refusal before the client's Finished has its reason in what the client sent in the clear:
 //! order, lengths, lists. A ClientKeyExchange whose length field fits always continues the
 //! handshake, whatever its ciphertext holds and however long it is (RFC 5246 section 7.4.7.1):
-//! there is no padding oracle (Bleichenbacher, ROBOT). In TLS 1.3 messages come encrypted too, from
-//! the one whose connection it is. The first record that fails authentication
-//! ends the connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
+//! there is no padding oracle (Bleichenbacher, ROBOT). In TLS 1.3, later messages are encrypted, and
+//! only the client itself can write them. The first record that fails authentication ends the
+//! connection with `bad_record_mac`, whatever the reason (Vaudenay, Lucky Thirteen).
 
 mod ephemeral;
 mod handshake;
@@ -372,11 +372,10 @@ impl Connection {
         self.ending.is_none()
     }
 
-    /// Sends application data if a handshake is complete and the connection open, or early data
-    /// were accepted. During a
-    /// renegotiation it goes under the keys of the handshake before; where that resumes a session,
-    /// so that the new keys come before the client's Finished, it waits for that. Returns whether
-    /// the data goes out; it is lost where it does not.
+    /// Sends application data if a handshake is complete and the connection open, or if early data
+    /// were accepted. During a renegotiation it goes under the keys of the handshake before; where
+    /// that resumes a session, so that the new keys come before the client's Finished, it waits for
+    /// that. Returns whether the data goes out; it is lost where it does not.
     #[must_use]
     pub fn send(&mut self, data: &[u8]) -> bool {
         let is_early = matches!(&self.state, State::Tls13(state) if state.has_early_data());
@@ -478,8 +477,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Alerts may be fragmented and coalesced, as handshake messages may.
-    /// In TLS 1.3 they may not (RFC 8446 section 5.1).
+    /// Alerts may be fragmented and coalesced, as handshake messages may, but not in TLS 1.3 (RFC
+    /// 8446 section 5.1).
     fn alerts(&mut self, payload: &[u8]) -> Result<(), Alert> {
         if self.is_tls13() {
             let [_, description] = *payload else { return Err(Alert::DecodeError) };

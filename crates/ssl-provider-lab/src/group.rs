@@ -68,11 +68,16 @@ impl NamedGroup {
             Self::Curve(curve) => supports(Operation::Ecdh(curve)),
             Self::FiniteField(_) => supports(Operation::Dh),
             Self::Hybrid(group) => {
-                supports(Operation::Ecdh(group.curve()))
-                    && supports(Operation::Kem(group.kem()))
-                    // Tried, as suites are, since few libraries have it yet.
-                    && provider.generate_ephemeral_key(group).is_ok()
+                supports(Operation::Ecdh(group.curve())) && supports(Operation::Kem(group.kem()))
             }
+        }
+    }
+
+    /// Returns whether TLS 1.3 has the group (RFC 8446 section 4.2.7).
+    pub(crate) const fn is_of_tls13(self) -> bool {
+        match self {
+            Self::Curve(curve) => curve.is_of_tls13(),
+            Self::FiniteField(_) | Self::Hybrid(_) => true,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::session::SessionCache;
 use crate::signed_params::{fixed_scheme, is_tls13_scheme};
 use crate::tickets::Tickets;
 use crate::tls13::psk::{ExternalPsk, ReplayWindow};
-use crate::tls13::{TLS13_GROUPS, has_group, record_key};
+use crate::tls13::{TLS13_GROUPS, record_key};
 
 /// Versions that are enabled by default. TLS 1.3 is used where suites of it are, too.
 pub const DEFAULT_VERSIONS: [ProtocolVersion; 4] = [
@@ -226,7 +226,7 @@ impl Settings {
             .filter(|curve| provider.backend().support(Operation::Ecdh(*curve)).is_supported())
             .collect();
         let is_usable = |group: &NamedGroup| {
-            has_group(*group) && group.is_supported(&provider) && group.is_allowed(&provider)
+            group.is_of_tls13() && group.is_supported(&provider) && group.is_allowed(&provider)
         };
         let groups: Vec<_> = options.groups.iter().copied().filter(is_usable).collect();
         let trial = |protocol, suite: CipherSuite| match protocol {

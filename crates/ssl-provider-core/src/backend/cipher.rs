@@ -90,9 +90,9 @@ pub trait AeadCipher: fmt::Debug + Send + Sync {
         tag: &mut [u8],
     ) -> Result<(), Error>;
 
-    /// As [`seal`](Self::seal), from `text` to the beginning of `sealed`. What `sealed` holds behind
-    /// it belongs to the plaintext too and is encrypted in its place, as TLS 1.3 has content type
-    /// and padding. A library that can write elsewhere than it reads saves a copy here.
+    /// As [`seal`](Self::seal), from `text` to the beginning of `sealed`. What `sealed` holds
+    /// behind that belongs to the plaintext too and is encrypted in its place: in TLS 1.3 content
+    /// type and padding. A library that can write elsewhere than it reads saves a copy here.
     ///
     /// # Errors
     ///

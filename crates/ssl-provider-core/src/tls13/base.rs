@@ -67,10 +67,7 @@ impl EarlySecret {
     /// another suite; errors of the backend.
     pub fn traffic_secret(&self, client_hello: &HandshakeHash) -> Result<TrafficSecret, Error> {
         self.check_psk()?;
-        with_stack_wiped::<_, STACK_LEN>(|| {
-            let secret = self.secret.derive_from(b"c e traffic", client_hello)?;
-            Ok(TrafficSecret::new(secret, Side::Client, TrafficPhase::Early))
-        })
+        traffic_secret(&self.secret, Side::Client, TrafficPhase::Early, client_hello)
     }
 
     /// Derives early_exporter_master_secret (`SslExpandExporterMasterKey`), over ClientHello.
@@ -151,14 +148,7 @@ impl HandshakeSecret {
         writer: Side,
         transcript: &HandshakeHash,
     ) -> Result<TrafficSecret, Error> {
-        let label: &[u8] = match writer {
-            Side::Client => b"c hs traffic",
-            Side::Server => b"s hs traffic",
-        };
-        with_stack_wiped::<_, STACK_LEN>(|| {
-            let secret = self.0.derive_from(label, transcript)?;
-            Ok(TrafficSecret::new(secret, writer, TrafficPhase::Handshake))
-        })
+        traffic_secret(&self.0, writer, TrafficPhase::Handshake, transcript)
     }
 
     /// Computes the Master Secret (`SslExtractMasterKey`).
@@ -188,14 +178,7 @@ impl MasterSecret {
         writer: Side,
         transcript: &HandshakeHash,
     ) -> Result<TrafficSecret, Error> {
-        let label: &[u8] = match writer {
-            Side::Client => b"c ap traffic",
-            Side::Server => b"s ap traffic",
-        };
-        with_stack_wiped::<_, STACK_LEN>(|| {
-            let secret = self.0.derive_from(label, transcript)?;
-            Ok(TrafficSecret::new(secret, writer, TrafficPhase::Application))
-        })
+        traffic_secret(&self.0, writer, TrafficPhase::Application, transcript)
     }
 
     /// Derives exporter_master_secret (`SslExpandExporterMasterKey`), over the messages up to the
@@ -224,7 +207,29 @@ impl MasterSecret {
     }
 }
 
+/// Derives the traffic secret of `writer` for a phase from the secret of that phase.
+fn traffic_secret(
+    base: &Secret,
+    writer: Side,
+    phase: TrafficPhase,
+    transcript: &HandshakeHash,
+) -> Result<TrafficSecret, Error> {
+    let label: &[u8] = match (phase, writer) {
+        (TrafficPhase::Early, Side::Client) => b"c e traffic",
+        (TrafficPhase::Early, Side::Server) => return Err(NO_EARLY_DATA),
+        (TrafficPhase::Handshake, Side::Client) => b"c hs traffic",
+        (TrafficPhase::Handshake, Side::Server) => b"s hs traffic",
+        (TrafficPhase::Application, Side::Client) => b"c ap traffic",
+        (TrafficPhase::Application, Side::Server) => b"s ap traffic",
+    };
+    with_stack_wiped::<_, STACK_LEN>(|| {
+        let secret = base.derive_from(label, transcript)?;
+        Ok(TrafficSecret::new(secret, writer, phase))
+    })
+}
+
 const NO_PSK: Error = Error::InvalidParameter("early secret: expected one of a pre-shared key");
+const NO_EARLY_DATA: Error = Error::Internal("servers send no early data");
 
 crate::redacted_debug! {
     EarlySecret { has_psk, .. }

@@ -43,9 +43,9 @@ impl Secret {
         context: &[u8],
         out: &mut [u8],
     ) -> Result<(), Error> {
-        let output_len = u16::try_from(out.len()).map_err(|_| TOO_LONG)?.to_be_bytes();
+        let output_len = u16::try_from(out.len()).map_err(|_| LONG_OUTPUT)?.to_be_bytes();
         let label_len = u8::try_from(PREFIX.len() + label.len()).map_err(|_| LONG_LABEL)?;
-        let context_len = u8::try_from(context.len()).map_err(|_| TOO_LONG)?;
+        let context_len = u8::try_from(context.len()).map_err(|_| LONG_CONTEXT)?;
         let info: [&[u8]; 6] = [&output_len, &[label_len], PREFIX, label, &[context_len], context];
         let connection = &self.connection;
         connection.parameters.hashing().hkdf_expand(connection.hash(), &self.bytes, &info, out)
@@ -118,5 +118,6 @@ impl Secret {
 /// Before every label.
 const PREFIX: &[u8] = b"tls13 ";
 
-const TOO_LONG: Error = Error::InvalidParameter("output: expected at most 65535 bytes");
+const LONG_OUTPUT: Error = Error::InvalidParameter("output: expected at most 65535 bytes");
 const LONG_LABEL: Error = Error::InvalidParameter("label: expected at most 249 bytes");
+const LONG_CONTEXT: Error = Error::InvalidParameter("context: expected at most 255 bytes");

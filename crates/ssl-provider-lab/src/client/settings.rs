@@ -17,8 +17,8 @@ use crate::settings::{
     check_version,
 };
 use crate::signed_params::{can_verify, fixed_scheme, is_tls13_scheme};
+use crate::tls13::TLS13_GROUPS;
 use crate::tls13::psk::ExternalPsk;
-use crate::tls13::{TLS13_GROUPS, has_group};
 
 /// Groups that are offered by default, in order of preference. The hybrid ones are for TLS 1.3.
 pub const DEFAULT_GROUPS: [NamedGroup; 10] = TLS13_GROUPS;
@@ -208,7 +208,7 @@ impl ClientSettings {
 
     /// Returns the groups of TLS 1.3 that are offered, in the order of preference.
     pub(crate) fn tls13_groups(&self) -> impl Iterator<Item = NamedGroup> {
-        let groups = self.groups.iter().copied().filter(|group| has_group(*group));
+        let groups = self.groups.iter().copied().filter(|group| group.is_of_tls13());
         groups.filter(|group| group.is_allowed(&self.provider))
     }
 

@@ -7,9 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ssl_provider::tls13::{
-    ExporterSecret, HandshakeSecret, ResumptionSecret, Tls13Parameters, TrafficSecret,
-};
+use ssl_provider::tls13::{HandshakeSecret, ResumptionSecret, Tls13Parameters, TrafficSecret};
 use ssl_provider::{
     CipherSuite, CipherSuiteInfo, Error, HandshakeHash, NamedCurve, ProtocolVersion, Side,
     SignatureScheme,
@@ -311,7 +309,8 @@ impl ClientConnection {
         }
     }
 
-    fn log_secret(
+    /// Writes a secret to the key log, if there is one.
+    pub(super) fn log_secret(
         &self,
         client_random: &[u8; 32],
         label: &str,
@@ -496,7 +495,7 @@ impl ClientConnection {
             read: master.traffic_secret(Side::Server, &pending.transcript)?,
             write: master.traffic_secret(Side::Client, &pending.transcript)?,
         };
-        let exporter: ExporterSecret = master.exporter_secret(&pending.transcript)?;
+        let exporter = master.exporter_secret(&pending.transcript)?;
         let random = &pending.client_random;
         for secret in [&secrets.write, &secrets.read] {
             self.log_secret(random, secret.key_log_label(), secret.secret_for_key_log())?;

@@ -27,20 +27,6 @@ pub const TLS13_GROUPS: [NamedGroup; 10] = [
     NamedGroup::FiniteField(FfdheGroup::Ffdhe4096),
 ];
 
-/// Whether TLS 1.3 has the group: neither the Brainpool curves under these numbers nor secp256k1.
-pub(crate) fn has_group(group: NamedGroup) -> bool {
-    match group {
-        NamedGroup::Curve(curve) => matches!(
-            curve,
-            NamedCurve::X25519
-                | NamedCurve::Secp256r1
-                | NamedCurve::Secp384r1
-                | NamedCurve::Secp521r1
-        ),
-        NamedGroup::FiniteField(_) | NamedGroup::Hybrid(_) => true,
-    }
-}
-
 /// Returns the key of the records under a traffic secret.
 pub(crate) fn record_key(secret: &TrafficSecret) -> Result<RecordKey, Error> {
     secret.record_key(RecordOptions::default())
