@@ -244,6 +244,7 @@ impl ClientConnection {
                     .map_err(|alert| Refused { alert, fault: ServerFault::KeyLog })?;
             }
         }
+        self.records.expect_tls13();
         self.tls13_change_cipher_spec(offer)?;
         self.records.write_with(record_key(&traffic)?, traffic.parameters().suite());
         self.early_exporter = Some(Exporter::Secret(exporter));
