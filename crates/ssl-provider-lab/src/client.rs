@@ -237,6 +237,7 @@ impl ClientConnection {
         let random = &offer.random;
         self.log_secret(random, traffic.key_log_label(), traffic.secret_for_key_log())?;
         self.log_secret(random, exporter.key_log_label(), exporter.secret_for_key_log())?;
+        self.records.expect_tls13();
         self.tls13_change_cipher_spec(offer)?;
         self.records.write_with(record_key(&traffic)?, traffic.parameters().suite());
         self.early_exporter = Some(Exporter::Secret(exporter));

@@ -107,6 +107,12 @@ impl RecordLayer {
         self.protocol = Some(protocol);
     }
 
+    /// Writes records with the version that TLS 1.3 has behind its first ClientHello (RFC 8446
+    /// section 5.1), for a client with early data, before the server has chosen a version.
+    pub(crate) fn expect_tls13(&mut self) {
+        self.first_version = Some(ProtocolVersion::TLS1_2);
+    }
+
     pub(crate) fn read_with(&mut self, key: RecordKey) {
         self.read = Some(Direction::new(key));
     }

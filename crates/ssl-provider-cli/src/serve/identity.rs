@@ -7,7 +7,7 @@ use ssl_provider_lab::{Identity, IdentityError};
 
 use crate::exit::Failure;
 use crate::key_file::{self, Password, not_usable};
-use crate::serve::{Args, Exchange};
+use crate::serve::{Args, Exchange, is_tls13};
 
 impl Args {
     /// Loads or generates the keys and certificates of the server.
@@ -34,7 +34,7 @@ impl Args {
         let password = self.password.password()?;
         let ecdsa = match &self.ecdsa_key {
             None => None,
-            Some(_) if !has_ecdsa => {
+            Some(_) if !has_ecdsa && !suites.iter().any(|suite| is_tls13(*suite)) => {
                 return Err(Failure::usage(
                     "--ecdsa-key: no suite takes this key; add --key-exchange ecdhe,rsa",
                 ));

@@ -557,6 +557,15 @@ fn early_data_are_accepted_where_both_sides_say_so_and_only_once() {
         let (mut client, mut server_side) = pair(&settings, &server, session.clone());
         assert_eq!(client.send_early_data(b"early"), 5);
         let recorded = client.output().to_vec();
+        // "MUST be set to 0x0303 for all records [...] other than an initial ClientHello" (RFC 8446
+        // section 5.1); GnuTLS insists.
+        let mut rest = &recorded[..];
+        let mut versions = Vec::new();
+        while let [_, major, minor, high, low, ..] = *rest {
+            versions.push([major, minor]);
+            rest = &rest[5 + usize::from(u16::from_be_bytes([high, low]))..];
+        }
+        assert_eq!(versions, [[3, 1], [3, 3], [3, 3]], "hello, ChangeCipherSpec, early data");
         client.sent(recorded.len());
         server_side.receive(&recorded);
         assert_eq!(server_side.take_early_data(), b"early");
