@@ -43,7 +43,6 @@ const MAX_RENEGOTIATIONS: u32 = 16;
 const MAX_IDLE_RECORDS: u32 = 32;
 
 /// A connection of a client to the server.
-#[derive(Debug)]
 pub struct Connection {
     settings: Arc<Settings>,
     state: State,
@@ -81,6 +80,9 @@ pub struct Connection {
     ending: Option<Ending>,
     cause: Option<Cause>,
 }
+
+// Not the data, which may be secret.
+ssl_provider::redacted_debug! { Connection { established, ending, cause, .. } }
 
 /// The verify_data of the last handshake, which the next one is bound to (RFC 5746 section 3.1).
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ssl_provider::tls13::PreSharedKey;
 use ssl_provider::{CipherSuite, Error, Provider, TicketKey};
-use ssl_provider_wire::Reader;
+use ssl_provider_wire::{NewSessionTicket, Reader};
 
 use crate::session::{Fingerprint, MAX_SERVER_NAME_LEN, Session, SessionId};
 
@@ -19,6 +19,9 @@ const EXTENDED_MASTER_SECRET: u8 = 1;
 const ENCRYPT_THEN_MAC: u8 = 2;
 const CLIENT_CERTIFICATE: u8 = 4;
 const SERVER_NAME: u8 = 8;
+
+/// How old a ticket of TLS 1.3 may be, however long sessions live (RFC 8446 section 4.6.1).
+const MAX_AGE: Duration = Duration::from_secs(NewSessionTicket::MAX_LIFETIME as u64);
 
 /// For how long a key seals at most.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -212,7 +215,7 @@ impl Tickets {
             self.start.checked_add(since)
         };
         let (began, issued) = (time()?, time()?);
-        if began.elapsed() >= self.lifetime {
+        if began.elapsed() >= self.lifetime || issued.elapsed() >= MAX_AGE {
             return None;
         }
         let age_add = u32::from_be_bytes(reader.array()?);
@@ -361,6 +364,20 @@ mod tests {
         let state = state(&tickets);
         let suite = CipherSuite::TLS_AES_128_GCM_SHA256;
         let ticket = tickets.seal_psk(&provider, suite, &psk, &state).unwrap().unwrap();
+        assert!(tickets.open_psk(&provider, &ticket).is_some());
+        tickets.start -= DAY;
+        assert!(tickets.open_psk(&provider, &ticket).is_none());
+    }
+
+    #[test]
+    fn a_ticket_of_tls_1_3_is_good_for_seven_days_however_long_sessions_live() {
+        let provider = Provider::open(default_backend().unwrap());
+        let mut tickets = Tickets::new(&provider, 30 * DAY).unwrap();
+        let psk = provider.pre_shared_key(HashAlgorithm::Sha256, &[1; 32]).unwrap();
+        let state = state(&tickets);
+        let suite = CipherSuite::TLS_AES_128_GCM_SHA256;
+        let ticket = tickets.seal_psk(&provider, suite, &psk, &state).unwrap().unwrap();
+        tickets.start -= 6 * DAY;
         assert!(tickets.open_psk(&provider, &ticket).is_some());
         tickets.start -= DAY;
         assert!(tickets.open_psk(&provider, &ticket).is_none());

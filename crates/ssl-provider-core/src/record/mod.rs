@@ -98,6 +98,9 @@ crate::redacted_debug! { WriteKeys<'_> { .. } }
 /// because its last block is the next IV (BEAST). The remedy is to split application data into a
 /// record of one byte and a record of the rest (1/n-1 splitting), which two calls do; this type
 /// writes what it is given.
+///
+/// Records are not counted: under one key of AES-GCM in TLS 1.3, at most 2^24.5 records of full
+/// length may be written (RFC 8446 section 5.5). Before that, KeyUpdate replaces the key.
 pub struct RecordKey {
     parameters: SecurityParameters,
     options: RecordOptions,

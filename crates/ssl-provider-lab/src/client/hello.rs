@@ -471,6 +471,11 @@ impl Offer {
         hello: &ServerHello<'_>,
     ) -> Result<Choice, Refused> {
         let protocol = ProtocolVersion(hello.version);
+        // A HelloRetryRequest has fixed TLS 1.3, and no older version authenticates it (RFC 8446
+        // section 4.1.4).
+        if self.tls13.retry.is_some() {
+            return refuse(Alert::IllegalParameter, ServerFault::Version(protocol));
+        }
         // TLS 1.3 is told by supported_versions.
         let is_known =
             ProtocolVersion::ALL.contains(&protocol) && protocol <= ProtocolVersion::TLS1_2;

@@ -6,7 +6,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ssl_provider::tls13::{
     EarlySecret, ExporterSecret, MasterSecret, Tls13Parameters, TrafficSecret,
@@ -566,8 +566,7 @@ fn accepts_early_data(
     }
     let offered = hello.extensions.offered_psks()?;
     let binder = offered.as_ref().and_then(|psks| psks.binders.first().copied());
-    let age: Duration = state.issued.elapsed();
-    let is_fresh = window.accepts(binder.unwrap_or_default(), *said_age, age);
+    let is_fresh = window.accepts(binder.unwrap_or_default(), *said_age, state.issued);
     Ok(usize::try_from(state.max_early_data).ok().filter(|_| is_fresh))
 }
 

@@ -83,26 +83,38 @@ impl ReplayWindow {
         Self { window, seen: Mutex::default() }
     }
 
-    /// Returns whether a hello with these ages of its ticket came without delay and for the first
-    /// time, and remembers it. With no room left, none did.
-    pub(crate) fn accepts(&self, binder: &[u8], said: Duration, measured: Duration) -> bool {
-        let Some(binder) = binder.first_chunk::<32>().copied() else { return false };
-        if said.abs_diff(measured) > self.window {
-            return false;
-        }
+    /// Returns whether a hello whose ticket was issued then, and is so old by the client's clock,
+    /// came without delay and for the first time, and remembers it. With no room left, none did.
+    pub(crate) fn accepts(&self, binder: &[u8], said: Duration, issued: Instant) -> bool {
         // Nothing panics between two changes that belong together.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // The time is taken under the lock: what is forgotten now must be too old now.
+        self.accepts_at(&mut seen, binder, said, issued, Instant::now())
+    }
+
+    fn accepts_at(
+        &self,
+        seen: &mut Seen,
+        binder: &[u8],
+        said: Duration,
+        issued: Instant,
+        now: Instant,
+    ) -> bool {
+        let Some(binder) = binder.first_chunk::<32>().copied() else { return false };
+        if said.abs_diff(now.saturating_duration_since(issued)) > self.window {
+            return false;
+        }
         // One that came too early by the whole window is good for two of them.
         let kept = self.window.saturating_mul(2);
-        while let Some((oldest, _)) = seen.order.front().copied().filter(|it| it.1.elapsed() > kept)
-        {
+        let is_old = |at: Instant| now.saturating_duration_since(at) > kept;
+        while let Some((oldest, _)) = seen.order.front().copied().filter(|it| is_old(it.1)) {
             seen.order.pop_front();
             seen.binders.remove(&oldest);
         }
         if seen.order.len() >= MAX_SEEN || !seen.binders.insert(binder) {
             return false;
         }
-        seen.order.push_back((binder, Instant::now()));
+        seen.order.push_back((binder, now));
         true
     }
 }
@@ -118,34 +130,72 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// A window, with a time from which seconds count.
+    struct Hellos {
+        window: ReplayWindow,
+        began: Instant,
+    }
+
+    impl Hellos {
+        fn of(window: Duration) -> Self {
+            Self { window: ReplayWindow::new(window), began: Instant::now() }
+        }
+
+        /// A hello that comes at a second with a ticket of these ages, no older than this window.
+        fn accepts(&self, byte: u8, said: u32, measured: u32, at: u32) -> bool {
+            let (now, issued) = (self.began + at * SECOND, self.began + (at - measured) * SECOND);
+            let mut seen = self.window.seen.lock().unwrap();
+            self.window.accepts_at(&mut seen, &[byte; 32], said * SECOND, issued, now)
+        }
+    }
+
     #[test]
     fn a_hello_is_accepted_once_and_only_at_its_time() {
-        let window = ReplayWindow::new(10 * SECOND);
-        let accepts =
-            |byte, said, measured| window.accepts(&[byte; 32], said * SECOND, measured * SECOND);
+        let hellos = Hellos::of(10 * SECOND);
+        let accepts = |byte, said, measured| hellos.accepts(byte, said, measured, 200);
         assert!(accepts(1, 100, 105));
         assert!(!accepts(1, 100, 105), "again");
         assert!(accepts(2, 100, 110) && accepts(3, 110, 100));
         assert!(!accepts(4, 100, 111) && !accepts(4, 111, 100));
         assert!(accepts(4, 100, 100), "what was refused is not remembered");
-        assert!(!window.accepts(&[5; 31], SECOND, SECOND), "no binder is so short");
+        let (now, window) = (Instant::now(), &hellos.window);
+        assert!(!window.accepts(&[5; 31], Duration::ZERO, now), "no binder is so short");
+        assert!(window.accepts(&[5; 32], Duration::ZERO, now));
+        assert!(!window.accepts(&[5; 32], Duration::ZERO, now));
+    }
+
+    /// What is forgotten is too old to be accepted, at every second.
+    #[test]
+    fn no_hello_is_accepted_twice_however_late_it_comes_again() {
+        for early in 0..=10 {
+            let hellos = Hellos::of(5 * SECOND);
+            // By the client's clock the ticket is `early` - 5 seconds older than it is.
+            assert!(hellos.accepts(1, 95 + early, 100, 100));
+            for later in 0..=15 {
+                assert!(
+                    !hellos.accepts(1, 95 + early, 100 + later, 100 + later),
+                    "{early} {later}"
+                );
+            }
+        }
     }
 
     #[test]
     fn what_cannot_be_accepted_any_more_is_forgotten() {
-        let window = ReplayWindow::new(SECOND);
-        assert!(window.accepts(&[1; 32], SECOND, SECOND));
-        window.seen.lock().unwrap().order[0].1 -= 3 * SECOND;
-        assert!(window.accepts(&[2; 32], SECOND, SECOND));
-        assert_eq!(window.seen.lock().unwrap().binders.len(), 1);
+        let hellos = Hellos::of(SECOND);
+        assert!(hellos.accepts(1, 1, 1, 10));
+        assert!(hellos.accepts(2, 3, 3, 12));
+        assert_eq!(hellos.window.seen.lock().unwrap().binders.len(), 2);
+        assert!(hellos.accepts(3, 4, 4, 13));
+        assert_eq!(hellos.window.seen.lock().unwrap().binders.len(), 2);
     }
 
     #[test]
     fn without_room_nothing_is_accepted() {
-        let window = ReplayWindow::new(100 * SECOND);
-        let now = Instant::now();
-        window.seen.lock().unwrap().order.extend((0..MAX_SEEN).map(|_| ([9; 32], now)));
-        assert!(!window.accepts(&[1; 32], SECOND, SECOND));
+        let hellos = Hellos::of(100 * SECOND);
+        let now = hellos.began;
+        hellos.window.seen.lock().unwrap().order.extend((0..MAX_SEEN).map(|_| ([9; 32], now)));
+        assert!(!hellos.accepts(1, 1, 1, 1));
     }
 
     #[test]

@@ -121,6 +121,21 @@ pub(super) fn exchange_data(client: &mut ClientConnection, server: &mut Connecti
     }
 }
 
+#[test]
+fn neither_side_shows_data_as_text() {
+    let (mut client, mut server) = handshake(&client(|_| {}), &server(|_| {}), None);
+    let data = b"hidden words";
+    assert!(client.send(data) && server.send(data));
+    pump(&mut client, &mut server);
+    let texts = [format!("{client:?} {client:#?}"), format!("{server:?} {server:#?}")];
+    for text in texts {
+        assert!(text.contains("TLS_AES_128_GCM_SHA256") && !text.contains("hidden"), "{text}");
+        let has_numbers = text.split_whitespace().collect::<String>().contains("104,105,100,100");
+        assert!(!has_numbers, "{text}");
+    }
+    assert_eq!((&client.take_data()[..], &server.take_data()[..]), (&data[..], &data[..]));
+}
+
 fn close(client: &mut ClientConnection, server: &mut Connection) {
     client.close();
     pump(client, server);

@@ -623,6 +623,32 @@ fn a_retry_request_that_repeats_itself_or_asks_for_nothing_new_is_refused() {
     expect_client_refuses(&client, Alert::IllegalParameter, "another suite");
 }
 
+/// RFC 8446 section 4.1.4: the version of a HelloRetryRequest is that of the connection. In an older
+/// one nothing would authenticate the request.
+#[test]
+fn a_server_may_not_choose_an_older_version_after_a_retry_request() {
+    let (x25519, p384) = (NamedCurve::X25519.into_group(), NamedCurve::Secp384r1.into_group());
+    let settings = server(|it| it.groups = vec![p384]);
+    let offering = settings_with(|it| {
+        it.versions = ProtocolVersion::TLS1_2..=ProtocolVersion::TLS1_3;
+        it.groups = vec![x25519, p384];
+    });
+    let (mut client, mut server) = pair(&offering, &settings, None);
+    let mut count = 0;
+    server.records().tamper = Tamper(Some(Box::new(move |content_type, _: &[u8]| {
+        count += usize::from(content_type == HANDSHAKE);
+        (count == 2 && content_type == HANDSHAKE).then(|| {
+            // Of TLS 1.2: a random without a mark, no id, ECDHE_RSA with AES-128-GCM, no extension.
+            let body = [&[3, 3][..], &[7; 32], &[0, 0xc0, 0x2f, 0]].concat();
+            let len = u8::try_from(body.len()).unwrap();
+            vec![(HANDSHAKE, [&[HandshakeType::SERVER_HELLO.0, 0, 0, len][..], &body].concat())]
+        })
+    })));
+    pump(&mut client, &mut server);
+    expect_client_refuses(&client, Alert::IllegalParameter, "TLS 1.2");
+    assert_eq!(client.fault(), Some(&ServerFault::Version(ProtocolVersion::TLS1_2)));
+}
+
 trait IntoGroup {
     fn into_group(self) -> NamedGroup;
 }
