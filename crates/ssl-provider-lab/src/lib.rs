@@ -1,6 +1,6 @@
-//! A TLS server for the lab: SSL 3.0 to TLS 1.3 with RSA key exchange, ECDHE and DHE, on top of
-//! `ssl-provider`. For tests, captures and old devices. It is not a TLS stack for the internet: its
-//! default is RSA key exchange, which has no forward secrecy.
+//! A TLS server for the lab: SSL 3.0 to TLS 1.3, with RSA key exchange, ECDHE and DHE, on top of
+//! `ssl-provider`. For tests, captures and old devices. It is not a TLS stack for the internet: by
+//! default it also takes RSA key exchange, which has no forward secrecy.
 //!
 //! [`Connection`] is the whole protocol without sockets: bytes in, bytes out. [`Server`] runs many
 //! of them on a few threads and responds to HTTP requests with a page about the session.

@@ -267,8 +267,7 @@ impl KeyEncapsulation for Fake {
         secret: &mut [u8; KEM_SECRET_LEN],
     ) -> Result<(), Error> {
         self.shared.start(Operation::Kem(kem))?;
-        ciphertext.fill(0);
-        mix(b"encapsulation", &[encapsulation_key, ciphertext], secret);
+        mix_encapsulation(encapsulation_key, ciphertext, secret);
         Ok(())
     }
 
@@ -281,10 +280,14 @@ impl KeyEncapsulation for Fake {
         secret: &mut [u8; KEM_SECRET_LEN],
     ) -> Result<(), Error> {
         self.shared.start(Operation::KemLoad(kem))?;
-        ciphertext.fill(0);
-        mix(b"encapsulation", &[encapsulation_key, ciphertext], secret);
+        mix_encapsulation(encapsulation_key, ciphertext, secret);
         Ok(())
     }
+}
+
+fn mix_encapsulation(key: &[u8], ciphertext: &mut [u8], secret: &mut [u8; KEM_SECRET_LEN]) {
+    ciphertext.fill(0);
+    mix(b"encapsulation", &[key, ciphertext], secret);
 }
 
 /// A key whose secret is a mix of its encapsulation key and the ciphertext.

@@ -42,12 +42,6 @@ impl ExtensionType {
     pub const COOKIE: Self = Self(44);
     /// Whether pre-shared keys go with a key agreement (RFC 8446 section 4.2.9).
     pub const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
-    /// Names of authorities (RFC 8446 section 4.2.4).
-    pub const CERTIFICATE_AUTHORITIES: Self = Self(47);
-    /// The client takes a CertificateRequest after the handshake (RFC 8446 section 4.2.6).
-    pub const POST_HANDSHAKE_AUTH: Self = Self(49);
-    /// Signature schemes in certificates, where they are others (RFC 8446 section 4.2.3).
-    pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
     /// Public keys of the key agreement (RFC 8446 section 4.2.8).
     pub const KEY_SHARE: Self = Self(51);
     /// Binds a renegotiation to the handshake before it (RFC 5746).
@@ -117,7 +111,7 @@ impl<'a> Extensions<'a> {
 
     /// Returns whether an extension is the last one, as pre_shared_key must be (RFC 8446 section
     /// 4.2.11).
-    pub fn is_last(self, kind: ExtensionType) -> bool {
+    pub(crate) fn is_last(self, kind: ExtensionType) -> bool {
         self.kinds().last() == Some(kind)
     }
 

@@ -1,10 +1,10 @@
 //! Portable implementation of the CNG SSL provider interface (Microsoft's `Sslprovider.h`), with
 //! swappable crypto backends: the core, and the list of backends that are compiled in.
 //!
-//! For both sides of TLS 1.0 to 1.2, DTLS 1.0 and 1.2 and, by policy, SSL 3.0, and for readers of
-//! captures, with RSA key exchange, (EC)DHE and pre-shared keys. It is not a TLS stack, and RSA key
-//! exchange has no forward secrecy: do not deploy it. A bad ciphertext is never an error of the
-//! import; the handshake fails at Finished.
+//! For both sides of TLS 1.0 to 1.3, DTLS 1.0 and 1.2 and, by policy, SSL 3.0, and for readers of
+//! captures, with RSA key exchange, (EC)DHE, hybrid groups and pre-shared keys. It is not a TLS
+//! stack, and RSA key exchange has no forward secrecy: do not deploy it. A bad ciphertext is never
+//! an error of the import; the handshake fails at Finished.
 //!
 //! ```
 //! use ssl_provider::{CipherSuite, ParameterList, ProtocolVersion, Provider};
@@ -30,7 +30,8 @@
 //! ```
 //!
 //! The [`guide`] goes on from here: [the import](guide::import_a_master_key),
-//! [key agreement and clients](guide::agree_on_a_master_key), [records](guide::protect_records),
+//! [key agreement and clients](guide::agree_on_a_master_key),
+//! [TLS 1.3](guide::derive_tls13_secrets), [records](guide::protect_records),
 //! [choosing a backend](guide::choose_a_backend), [other backends](guide::write_a_backend),
 //! [C](guide::use_from_c), and [what is defended](guide::what_is_defended).
 //!

@@ -44,6 +44,15 @@
 //! - **Nonce reuse** in AEAD suites: a key refuses to write under a sequence number that is not
 //!   above the last ([`RecordKey::encrypt_packet`]), and to write at all once it has read.
 //!
+//! # TLS 1.3
+//!
+//! - **Secrets taken for one another**: each is a type of its own ([`tls13`](crate::tls13)).
+//! - **A forged pre-shared key**: binders are compared in constant time
+//!   ([`BinderKey::verify_binder`](crate::tls13::BinderKey::verify_binder)).
+//! - **A forged share of ML-KEM**: what does not decapsulate yields a secret that nobody knows
+//!   ([`DecapsulationKey`](crate::backend::DecapsulationKey)), and the handshake fails at Finished.
+//! - **Replay of early data (0-RTT)** is the caller's: whoever recorded them can send them again.
+//!
 //! # The process
 //!
 //! - **Forged handles**: a handle is a number in a keyed table, never a pointer ([`HandleTable`]).

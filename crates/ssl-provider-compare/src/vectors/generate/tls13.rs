@@ -93,8 +93,11 @@ impl Handshake<'_> {
 
     fn test(mut self, (psk, shared): Source, number: usize) -> Tls13KeyScheduleTest {
         let hash = reference::hash_of(self.suite);
-        let len = hash.output_len();
-        let psk = psk.map(|(len, origin)| (self.rng.bytes(len), origin));
+        let psk = psk.map(|(len, origin)| tls13::Psk {
+            key: self.rng.bytes(len).into(),
+            origin,
+            binders_len: 3 + hash.output_len(),
+        });
         let shared = shared.map(|len| {
             let mut secret = self.rng.bytes(len);
             if number == 0 {
@@ -102,22 +105,56 @@ impl Handshake<'_> {
             }
             secret
         });
-        let key = psk.as_ref().map(|(key, _)| &key[..]);
+        let key = psk.as_ref().map(|psk| &psk.key[..]);
         let schedule = reference::Schedule::new(hash, key, shared.as_deref());
+        let messages = self.messages(&schedule, psk.as_ref(), number);
+        let flags = [
+            (true, "Normal"),
+            (psk.is_some(), "Tls13PreSharedKey"),
+            (shared.is_none(), "PskOnly"),
+            (self.is_retried, "HelloRetryRequest"),
+            (key_updates(number) > 0, "KeyUpdate"),
+            (shared.as_ref().is_some_and(|secret| secret[0] == 0), "Tls13LeadingZeroSecret"),
+        ];
+        let flags = flags.into_iter().filter(|(holds, _)| *holds);
+        let what = match (psk.as_ref().map(|psk| psk.origin), &shared) {
+            (None, _) => "(EC)DHE",
+            (Some(PskOrigin::External), Some(_)) => "external PSK with (EC)DHE",
+            (Some(PskOrigin::External), None) => "external PSK alone",
+            (Some(PskOrigin::Resumption), Some(_)) => "resumption with (EC)DHE",
+            (Some(PskOrigin::Resumption), None) => "resumption alone",
+        };
+        let retry = if self.is_retried { ", HelloRetryRequest" } else { "" };
+        let secrets = self.secrets(psk, shared, &messages, number);
+        Tls13KeyScheduleTest {
+            comment: format!("{} {what}{retry}", self.suite.name),
+            flags: flags.map(|(_, flag)| flag.to_owned()).collect(),
+            ..answered(self.suite, &secrets, messages)
+        }
+    }
+
+    /// The messages, with a binder where there is a pre-shared key, and both Finished.
+    fn messages(
+        &mut self,
+        schedule: &reference::Schedule,
+        psk: Option<&tls13::Psk>,
+        number: usize,
+    ) -> Tls13Messages {
+        let hash = schedule.hash;
         let retried = self.is_retried.then(|| (self.message(1, 90), self.message(2, 84)));
         let first = retried.as_ref().map(|(client_hello, _)| &client_hello[..]);
         let request = retried.as_ref().map(|(_, request)| &request[..]).unwrap_or_default();
 
         // The binder ends a hello whose length counts it.
-        let binders_len = if psk.is_some() { 3 + len } else { 0 };
+        let binders_len = psk.map_or(0, |psk| psk.binders_len);
         let mut client_hello = self.message(1, 120 + binders_len);
         client_hello.truncate(client_hello.len() - binders_len);
-        if let Some((_, origin)) = &psk {
+        if let Some(psk) = psk {
             let truncated = [request, &client_hello];
             let context = reference::transcript_hash(hash, first, &truncated);
-            let key = schedule.binder_key(*origin == PskOrigin::External);
+            let key = schedule.binder_key(psk.origin == PskOrigin::External);
             let binder = reference::finished(hash, &key, &context);
-            let len = u8::try_from(len).expect("a hash");
+            let len = u8::try_from(binder.len()).expect("a hash");
             client_hello.extend([0, 1 + len, len]);
             client_hello.extend(binder);
         }
@@ -128,34 +165,51 @@ impl Handshake<'_> {
             1 => [self.message(11, 30), self.message(15, 60)].concat(),
             _ => Vec::new(),
         };
-        let finished = |label: &[u8], before: usize, messages: &[&[u8]]| {
+        let finished = |label: &[u8], messages: &[&[u8]]| {
             let hello = [request, &client_hello, &server_hello];
             let context = reference::transcript_hash(hash, first, &hello);
             let secret = reference::derive(hash, &schedule.handshake, label, &context);
-            let context = reference::transcript_hash(hash, first, &messages[..before]);
+            let context = reference::transcript_hash(hash, first, messages);
             message(20, &reference::finished(hash, &secret, &context))
         };
         let mut messages = vec![request, &client_hello, &server_hello, &server_flight];
-        let server_finished = finished(b"s hs traffic", 4, &messages);
+        let server_finished = finished(b"s hs traffic", &messages);
         messages.extend([&server_finished[..], &client_flight]);
-        let client_finished = finished(b"c hs traffic", 6, &messages);
+        let client_finished = finished(b"c hs traffic", &messages);
+        Tls13Messages {
+            retried_client_hello: first.map(Hex::from),
+            hello_retry_request: first.map(|_| Hex::from(request)),
+            client_hello: Hex(client_hello),
+            server_hello: Hex(server_hello),
+            server_flight: Hex(server_flight),
+            server_finished: Hex(server_finished),
+            client_flight: Hex(client_flight),
+            client_finished: Hex(client_finished),
+        }
+    }
 
+    /// What the secrets of the test are derived from.
+    fn secrets(
+        &mut self,
+        psk: Option<tls13::Psk>,
+        shared: Option<Vec<u8>>,
+        messages: &Tls13Messages,
+        number: usize,
+    ) -> Secrets {
         let context_len = [None, Some(0), Some(1), Some(40), Some(300)][number % 5];
-        let secrets = Secrets {
+        let bytes = |message: &Hex| message.to_vec().into();
+        let request = messages.hello_retry_request.as_deref().unwrap_or_default();
+        Secrets {
             suite: Hex16::of_suite(self.suite),
-            psk: psk.as_ref().map(|(key, origin)| tls13::Psk {
-                key: key.clone().into(),
-                origin: *origin,
-                binders_len,
-            }),
-            shared_secret: shared.clone().map(Into::into),
-            retried_client_hello: first.map(|hello| hello.to_vec().into()),
-            client_hello: [request, &client_hello].concat().into(),
-            server_hello: server_hello.clone().into(),
-            server_flight: server_flight.clone().into(),
-            server_finished: server_finished.clone().into(),
-            client_flight: client_flight.clone().into(),
-            client_finished: client_finished.clone().into(),
+            psk,
+            shared_secret: shared.map(Into::into),
+            retried_client_hello: messages.retried_client_hello.as_ref().map(bytes),
+            client_hello: [request, &messages.client_hello[..]].concat().into(),
+            server_hello: bytes(&messages.server_hello),
+            server_flight: bytes(&messages.server_flight),
+            server_finished: bytes(&messages.server_finished),
+            client_flight: bytes(&messages.client_flight),
+            client_finished: bytes(&messages.client_finished),
             exporter: tls13::Exporter {
                 label: "EXPORTER-ssl-provider-vectors".to_owned(),
                 context: context_len.map(|len| self.rng.bytes(len).into()),
@@ -165,81 +219,72 @@ impl Handshake<'_> {
                 let len = [0, 1, 8, 255][number % 4];
                 self.rng.bytes(len).into()
             },
-            key_updates: u8::try_from(number % 3).expect("below 3"),
+            key_updates: key_updates(number),
             only: None,
-        };
-        let values = secrets.by_reference().expect("a handshake with a secret");
-        let value = |name: &str| {
-            let found = values.iter().find(|(found, _)| found == name);
-            Hex::from(&found.unwrap_or_else(|| panic!("no value {name}")).1)
-        };
-        let resumption = value("resumption_master_secret");
-        let psk_of_ticket = reference::resumption_psk(hash, &resumption, &secrets.ticket_nonce);
-        let application = |side: &str| -> Vec<Hex> {
-            (0..=secrets.key_updates).map(|it| value(&application_secret(side, it))).collect()
-        };
-        let is_external = |origin: PskOrigin| origin == PskOrigin::External;
-        let flags = [
-            (true, "Normal"),
-            (psk.is_some(), "Tls13PreSharedKey"),
-            (shared.is_none(), "PskOnly"),
-            (self.is_retried, "HelloRetryRequest"),
-            (secrets.key_updates > 0, "KeyUpdate"),
-            (shared.as_ref().is_some_and(|secret| secret[0] == 0), "Tls13LeadingZeroSecret"),
-        ];
-        let flags = flags.into_iter().filter(|(holds, _)| *holds);
-        let what = match (&psk, &shared) {
-            (None, _) => "(EC)DHE",
-            (Some((_, PskOrigin::External)), Some(_)) => "external PSK with (EC)DHE",
-            (Some((_, PskOrigin::External)), None) => "external PSK alone",
-            (Some((_, PskOrigin::Resumption)), Some(_)) => "resumption with (EC)DHE",
-            (Some((_, PskOrigin::Resumption)), None) => "resumption alone",
-        };
-        let retry = if self.is_retried { ", HelloRetryRequest" } else { "" };
-        Tls13KeyScheduleTest {
-            tc_id: 0,
-            comment: format!("{} {what}{retry}", self.suite.name),
-            flags: flags.map(|(_, flag)| flag.to_owned()).collect(),
-            psk: psk.as_ref().map(|(key, origin)| Tls13Psk {
-                key: Hex::from(key),
-                origin: if is_external(*origin) { "external" } else { "resumption" }.to_owned(),
-                binders_length: binders_len,
-                binder_key: value("binder_key"),
-                binder: value("binder"),
-                client_early_traffic_secret: value("client_early_traffic_secret"),
-                early_exporter_master_secret: value("early_exporter_master_secret"),
-            }),
-            shared_secret: shared.map(Hex),
-            messages: Tls13Messages {
-                retried_client_hello: first.map(Hex::from),
-                hello_retry_request: first.map(|_| Hex::from(request)),
-                client_hello: Hex::from(&client_hello),
-                server_hello: Hex(server_hello.clone()),
-                server_flight: Hex(server_flight.clone()),
-                server_finished: Hex(server_finished.clone()),
-                client_flight: Hex(client_flight.clone()),
-                client_finished: Hex(client_finished),
-            },
-            early_secret: value("early_secret"),
-            handshake_secret: value("handshake_secret"),
-            client_handshake_traffic_secret: value("client_handshake_traffic_secret"),
-            server_handshake_traffic_secret: value("server_handshake_traffic_secret"),
-            server_verify_data: value("server_verify_data"),
-            client_verify_data: value("client_verify_data"),
-            master_secret: value("master_secret"),
-            client_application_traffic_secrets: application("client"),
-            server_application_traffic_secrets: application("server"),
-            exporter_master_secret: value("exporter_master_secret"),
-            exporter: Exporter {
-                label: secrets.exporter.label.clone(),
-                context: secrets.exporter.context.as_ref().map(|context| Hex::from(&context[..])),
-                keying_material: value("exported"),
-            },
-            resumption_master_secret: resumption,
-            ticket_nonce: Hex::from(&secrets.ticket_nonce[..]),
-            resumption_psk: Hex(psk_of_ticket),
-            result: Verdict::Valid,
         }
+    }
+}
+
+/// How many KeyUpdates the test of this number has.
+fn key_updates(number: usize) -> u8 {
+    u8::try_from(number % 3).expect("below 3")
+}
+
+/// Returns the test of a handshake, still without number, comment and flags.
+fn answered(
+    suite: &CipherSuiteInfo,
+    secrets: &Secrets,
+    messages: Tls13Messages,
+) -> Tls13KeyScheduleTest {
+    let values = secrets.by_reference().expect("a handshake with a secret");
+    let value = |name: &str| {
+        let found = values.iter().find(|(found, _)| found == name);
+        Hex::from(&found.unwrap_or_else(|| panic!("no value {name}")).1)
+    };
+    let resumption = value("resumption_master_secret");
+    let hash = reference::hash_of(suite);
+    let psk_of_ticket = reference::resumption_psk(hash, &resumption, &secrets.ticket_nonce);
+    let application = |side: &str| -> Vec<Hex> {
+        (0..=secrets.key_updates).map(|it| value(&application_secret(side, it))).collect()
+    };
+    let origin = |psk: &tls13::Psk| match psk.origin {
+        PskOrigin::External => "external",
+        PskOrigin::Resumption => "resumption",
+    };
+    Tls13KeyScheduleTest {
+        tc_id: 0,
+        comment: String::new(),
+        flags: Vec::new(),
+        psk: secrets.psk.as_ref().map(|psk| Tls13Psk {
+            key: Hex::from(&psk.key[..]),
+            origin: origin(psk).to_owned(),
+            binders_length: psk.binders_len,
+            binder_key: value("binder_key"),
+            binder: value("binder"),
+            client_early_traffic_secret: value("client_early_traffic_secret"),
+            early_exporter_master_secret: value("early_exporter_master_secret"),
+        }),
+        shared_secret: secrets.shared_secret.as_ref().map(|secret| Hex::from(&secret[..])),
+        messages,
+        early_secret: value("early_secret"),
+        handshake_secret: value("handshake_secret"),
+        client_handshake_traffic_secret: value("client_handshake_traffic_secret"),
+        server_handshake_traffic_secret: value("server_handshake_traffic_secret"),
+        server_verify_data: value("server_verify_data"),
+        client_verify_data: value("client_verify_data"),
+        master_secret: value("master_secret"),
+        client_application_traffic_secrets: application("client"),
+        server_application_traffic_secrets: application("server"),
+        exporter_master_secret: value("exporter_master_secret"),
+        exporter: Exporter {
+            label: secrets.exporter.label.clone(),
+            context: secrets.exporter.context.as_ref().map(|context| Hex::from(&context[..])),
+            keying_material: value("exported"),
+        },
+        resumption_master_secret: resumption,
+        ticket_nonce: Hex::from(&secrets.ticket_nonce[..]),
+        resumption_psk: Hex(psk_of_ticket),
+        result: Verdict::Valid,
     }
 }
 
