@@ -1619,9 +1619,10 @@ SSLP_API SECURITY_STATUS WINAPI SslExportKey(
  * - TLS_HYBRID_KEYEXCHANGE: the peer's share in a hybrid group of TLS 1.3, bare as SslExportKey
  *   writes it, of a client (1216, 1249 or 1665 bytes) or of a server (1120, 1153 or 1665): an
  *   extension of this library. The length tells the group.
- * - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob or else the bare key: a pre-shared
- *   key of 1 to 1024 bytes, for SslExtractEarlyKey. What Windows expects in it is not public. That
- *   it is also the hPrivateKey of SslGenerateMasterKey is an extension of this library.
+ * - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob, or else, if it does not begin as
+ *   one, the bare key: a pre-shared key of 1 to 1024 bytes, for SslExtractEarlyKey. What Windows
+ *   expects in it is not public. That it is also the hPrivateKey of SslGenerateMasterKey is an
+ *   extension of this library.
  *
  * Returns NTE_INVALID_PARAMETER for a blob that is not as its header says or has another magic,
  * NTE_BAD_KEY for a point that is not on P-256, P-384 or P-521 and for a number that is not between
@@ -1943,7 +1944,7 @@ SSLP_API SECURITY_STATUS WINAPI SslEncryptPacket(
  * caller's.
  *
  * In TLS 1.3, where the content type is encrypted and there is no parameter for it, it is written
- * right behind the content, at pbOutput + *pcbResult, if pbOutput has room for one byte more.
+ * right behind the content, at pbOutput + *pcbResult, and pbOutput needs room for one byte more.
  * *pcbResult does not count it, except where the size is asked for, or is too small. How Windows
  * returns the type is not public. Padding is removed.
  *

@@ -35,22 +35,11 @@ impl SizedOutput {
     ///
     /// [`Error::BufferTooSmall`].
     pub(crate) fn answer_size_query(&self, len: usize) -> Result<bool, Error> {
-        self.answer_size_query_with(len, 0)
-    }
-
-    /// As [`answer_size_query`](Self::answer_size_query), with as many bytes more in the size as
-    /// `optional` says, which the buffer may lack.
-    pub(crate) fn answer_size_query_with(
-        &self,
-        len: usize,
-        optional: usize,
-    ) -> Result<bool, Error> {
         let fits = self.output.is_null() || len <= usize_of(self.len);
-        let needed = len + optional;
         if self.output.is_null() || !fits {
-            self.write_len(needed)?;
+            self.write_len(len)?;
         }
-        if fits { Ok(self.output.is_null()) } else { Err(Error::BufferTooSmall { needed }) }
+        if fits { Ok(self.output.is_null()) } else { Err(Error::BufferTooSmall { needed: len }) }
     }
 
     /// Writes `bytes` and their number, or for a size query the number alone.
@@ -69,8 +58,8 @@ impl SizedOutput {
         unsafe { self.write_with(bytes, &[]) }
     }
 
-    /// As [`write`](Self::write), and writes `optional` behind the bytes where the buffer has room
-    /// for it. The number that is written is that of the bytes alone.
+    /// As [`write`](Self::write), and writes `behind` after the bytes, for which the buffer needs
+    /// room too. The number that is written is that of the bytes alone.
     ///
     /// # Safety
     ///
@@ -79,16 +68,14 @@ impl SizedOutput {
     /// # Errors
     ///
     /// [`Error::BufferTooSmall`].
-    pub(crate) unsafe fn write_with(self, bytes: &[u8], optional: &[u8]) -> Result<(), Failure> {
-        if self.answer_size_query_with(bytes.len(), optional.len())? {
+    pub(crate) unsafe fn write_with(self, bytes: &[u8], behind: &[u8]) -> Result<(), Failure> {
+        if self.answer_size_query(bytes.len() + behind.len())? {
             return Ok(());
         }
         // SAFETY: the caller of this function promises room for `self.len` bytes.
         unsafe { self.output.write(self.len, bytes, "pbOutput is NULL") }?;
-        if bytes.len() + optional.len() <= usize_of(self.len) {
-            // SAFETY: as above; the place is inside, since there is room for both.
-            unsafe { self.output.write_at(bytes.len(), optional) };
-        }
+        // SAFETY: as above; the place is inside, since there is room for both.
+        unsafe { self.output.write_at(bytes.len(), behind) };
         Ok(self.write_len(bytes.len())?)
     }
 

@@ -93,8 +93,9 @@ export! {
     /// - TLS_HYBRID_KEYEXCHANGE: the peer's share in a hybrid group of TLS 1.3, bare as
     ///   `SslExportKey` writes it, of a client (1216, 1249 or 1665 bytes) or of a server (1120,
     ///   1153 or 1665): an extension of this library. The length tells the group.
-    /// - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob or else the bare key: a
-    ///   pre-shared key of 1 to 1024 bytes, for `SslExtractEarlyKey`. What Windows expects in it is
+    /// - KeyDataBlob, or TLS13PRESHAREDKEY, which is a KeyDataBlob, or else, if it
+    ///   does not begin as one, the bare key: a pre-shared key of 1 to 1024 bytes, for
+    ///   `SslExtractEarlyKey`. What Windows expects in it is
     ///   not public. That it is also the `hPrivateKey` of `SslGenerateMasterKey` is an extension of
     ///   this library.
     ///
@@ -126,10 +127,10 @@ export! {
                 Object::SessionKey(Arc::new(SessionKey::new(backend, key)))
             }
             BCRYPT_KEY_DATA_BLOB => pre_shared_key(backend, key_data(&blob)?)?,
-            TLS_13_PRE_SHARED_KEY => {
-                let bare = blob.as_slice();
-                pre_shared_key(backend, key_data(&blob).unwrap_or(bare))?
+            TLS_13_PRE_SHARED_KEY if has_header(&blob) => {
+                pre_shared_key(backend, key_data(&blob)?)?
             }
+            TLS_13_PRE_SHARED_KEY => pre_shared_key(backend, &blob)?,
             SSL_ECCPUBLIC_BLOB => {
                 let key = PublicHalf::Share(KeyShare::from_ssl_blob(&blob)?);
                 Object::PublicKey(Arc::new(ImportedPublicKey { backend, key }))
@@ -167,6 +168,15 @@ fn share_blob(share: &KeyShare, blob_type: &str) -> Result<Vec<u8>, Failure> {
     share.to_blob(format).ok_or(NOT_VALID)
 }
 
+/// The magic number of a `BCRYPT_KEY_DATA_BLOB`, in the order of Windows.
+const KEY_DATA_MAGIC: [u8; 4] = *b"KDBM";
+
+/// Returns whether bytes begin as a `BCRYPT_KEY_DATA_BLOB` does: one that is malformed is no key.
+fn has_header(blob: &[u8]) -> bool {
+    let of_machine = u32::from_le_bytes(KEY_DATA_MAGIC).to_ne_bytes();
+    blob.starts_with(&KEY_DATA_MAGIC) || blob.starts_with(&of_machine)
+}
+
 /// The key in a `BCRYPT_KEY_DATA_BLOB`: magic, version 1, the length of the key, and the key. In
 /// the order of Windows, or of the machine that filled the structure in memory.
 fn key_data(blob: &[u8]) -> Result<&[u8], Error> {
@@ -175,11 +185,12 @@ fn key_data(blob: &[u8]) -> Result<&[u8], Error> {
     let parts = || {
         let (header, key) = blob.split_at_checked(HEADER_LEN)?;
         let [magic, version, len] = *header.as_chunks::<4>().0 else { return None };
-        let number: fn([u8; 4]) -> u32 = match &magic {
-            b"KDBM" => u32::from_le_bytes,
+        let number: fn([u8; 4]) -> u32 = match magic {
+            KEY_DATA_MAGIC => u32::from_le_bytes,
             _ => u32::from_ne_bytes,
         };
-        let is_known = number(magic) == u32::from_le_bytes(*b"KDBM") && number(version) == VERSION;
+        let is_known =
+            number(magic) == u32::from_le_bytes(KEY_DATA_MAGIC) && number(version) == VERSION;
         (is_known && usize::try_from(number(len)) == Ok(key.len())).then_some(key)
     };
     parts().ok_or(Error::InvalidParameter("key blob: not a KeyDataBlob of version 1"))

@@ -77,7 +77,7 @@ export! {
     /// against replay is the caller's.
     ///
     /// In TLS 1.3, where the content type is encrypted and there is no parameter for it, it is
-    /// written right behind the content, at `pbOutput` + `*pcbResult`, if `pbOutput` has room for
+    /// written right behind the content, at `pbOutput` + `*pcbResult`, and `pbOutput` needs room for
     /// one byte more. `*pcbResult` does not count it, except where the size is asked for, or is too
     /// small. How Windows returns the type is not public. Padding is removed.
     ///
@@ -105,7 +105,7 @@ export! {
         let max_payload_len = records.key().max_payload_len(record_len);
         // Of the content type.
         let type_len = usize::from(has_inner_type(records.key()));
-        if place.answer_size_query_with(max_payload_len, type_len)? {
+        if place.answer_size_query(max_payload_len + type_len)? {
             return Ok(());
         }
         let (key, work) = records.parts()?;

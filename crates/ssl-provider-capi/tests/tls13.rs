@@ -306,6 +306,22 @@ fn hybrid_groups_stand_behind_the_curves_and_are_not_for_earlier_versions() {
 }
 
 #[test]
+fn a_malformed_key_data_blob_is_no_bare_key() {
+    let provider = open(backends()[0].clone());
+    let blob = |len: u32, key: &[u8]| {
+        [&b"KDBM"[..], &1_u32.to_le_bytes(), &len.to_le_bytes(), key].concat()
+    };
+    for kind in ["KeyDataBlob", "TLS13PRESHAREDKEY"] {
+        free(&[import(provider, kind, &blob(32, &[7; 32])).unwrap()]);
+        for bad in [blob(31, &[7; 32]), blob(33, &[7; 32]), blob(0, &[]), b"KDBM".to_vec()] {
+            let status = import(provider, kind, &bad).unwrap_err();
+            assert_eq!(status, NTE_INVALID_PARAMETER, "{kind}, {} bytes", bad.len());
+        }
+    }
+    free(&[provider]);
+}
+
+#[test]
 fn secrets_of_one_backend_are_none_of_another() {
     let [provider, other] = [(); 2].map(|()| open(staged()));
     let psk = import(provider, "TLS13PRESHAREDKEY", b"a pre-shared key").unwrap();
