@@ -472,6 +472,13 @@ impl ClientConnection {
         }
     }
 
+    /// Returns how many bytes are kept: incomplete records and messages, data that were not taken,
+    /// and output.
+    pub fn buffered_len(&self) -> usize {
+        let received = self.input.len() + self.messages.buffered_len() + self.data.len();
+        received + self.records.output().len()
+    }
+
     /// Frees what buffers have allocated beyond their bytes, such as those of an idle connection.
     pub fn release_memory(&mut self) {
         self.input.shrink_to_fit();
