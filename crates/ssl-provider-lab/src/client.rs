@@ -77,6 +77,8 @@ pub struct ClientConnection {
     has_sent_ccs: bool,
     /// Whether one came before ServerHello, which is for TLS 1.3 only.
     has_ignored_ccs: bool,
+    /// Whether a HelloRequest came before ServerHello, which is for older versions only.
+    has_ignored_request: bool,
     /// The session that was offered, until the server declines it.
     offered: Option<Arc<ClientSession>>,
     data: Vec<u8>,
@@ -290,6 +292,7 @@ impl ClientConnection {
             early_exporter: None,
             has_sent_ccs: false,
             has_ignored_ccs: false,
+            has_ignored_request: false,
             data: Vec::new(),
             ending: None,
             fault: None,
