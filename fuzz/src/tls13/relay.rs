@@ -28,7 +28,10 @@ const CHANGE_CIPHER_SPEC: u8 = ContentType::ChangeCipherSpec.wire();
 const MAX_PAYLOAD_LEN: usize = ssl_provider::MAX_PAYLOAD_LEN;
 
 /// Most bytes that an end keeps: a record, and the longest message that it reads.
-const MAX_BUFFERED_LEN: usize = (5 + MAX_PAYLOAD_LEN + 256) + (1 << 17);
+const MAX_BUFFERED_LEN: usize = MAX_RECORD_LEN + (1 << 17);
+
+/// The longest record (RFC 8446 section 5.2).
+const MAX_RECORD_LEN: usize = RecordHeader::LEN + MAX_PAYLOAD_LEN + 256;
 
 /// Most bytes that an end writes of itself: a flight with certificate and tickets, and alerts.
 const MAX_FLIGHT_LEN: usize = 16 << 10;
@@ -592,7 +595,8 @@ impl Relay<'_> {
         let mut shown = None;
         if end.ended().is_none() && !end.is_closed_by_peer() && !model.is_blind {
             let zeros = if is_encrypted { piece.zeros } else { 0 };
-            if payload.len() + zeros > MAX_PAYLOAD_LEN {
+            let is_too_long = payload.len() + zeros > MAX_PAYLOAD_LEN;
+            if is_readable && is_too_long || wire.len() > MAX_RECORD_LEN {
                 model.must_refuse = Some("a record that is too long".to_owned());
             } else if !is_readable {
                 model.receives_garbage();
