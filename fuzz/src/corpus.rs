@@ -12,7 +12,7 @@ use crate::Target;
 /// Where they are.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
 
-/// Bytes of a target at the most: 176 KiB for all eleven.
+/// Bytes of a target at the most.
 pub const MAX_TARGET_LEN: usize = 16 * 1024;
 
 /// Reads the seeds of a target, in the order of their names; none where there is no folder.

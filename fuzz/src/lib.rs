@@ -6,5 +6,6 @@
 pub mod corpus;
 pub mod mutate;
 pub mod targets;
+pub mod tls13;
 
 pub use crate::targets::{TARGETS, Target};

@@ -38,6 +38,7 @@ use ssl_provider_testkit::signature::signers;
 use ssl_provider_wire::{ClientHello, HandshakeType, Message, ServerHello, View};
 
 use crate::mutate::MAX_LEN;
+use crate::tls13::{self, parts};
 
 /// A function that processes untrusted bytes, with a corpus of valid input.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "parameter_list", run: parameter_list, corpus: parameter_lists },
     Target { name: "import", run: import, corpus: imports },
     Target { name: "private_key", run: private_key, corpus: private_keys },
@@ -64,6 +65,12 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "public_key", run: public_key, corpus: public_keys },
     Target { name: "key_server", run: key_server, corpus: key_server_messages },
     Target { name: "vectors", run: vectors, corpus: vector_files },
+    Target { name: "tls13_message", run: parts::tls13_message, corpus: parts::messages },
+    Target { name: "tls13_record", run: parts::tls13_record, corpus: parts::records },
+    Target { name: "key_share", run: parts::key_share, corpus: parts::key_shares },
+    Target { name: "ticket", run: parts::ticket, corpus: parts::tickets },
+    Target { name: "tls13_server", run: tls13::tls13_server, corpus: tls13::plans },
+    Target { name: "tls13_client", run: tls13::tls13_client, corpus: tls13::plans },
 ];
 
 /// A parameter list as a C caller passes it: the version, then type, length and content of each
@@ -511,7 +518,7 @@ fn record_keys() -> Vec<Vec<u8>> {
     let test_key = TestKey::rsa_1024();
     let key = provider.load_private_key(&test_key.der).expect("a good key");
     let mut rng = Rng::new(2);
-    [
+    let mut blobs: Vec<_> = [
         (ProtocolVersion::SSL3, CipherSuite::TLS_RSA_WITH_RC4_128_SHA),
         (ProtocolVersion::TLS1_0, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA),
         (ProtocolVersion::TLS1_2, CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA256),
@@ -524,11 +531,13 @@ fn record_keys() -> Vec<Vec<u8>> {
         let master_key = exchange.import(&provider, &key, &ciphertext).expect("a good list");
         let keys = master_key.session_keys(&exchange.parameters()).expect("both randoms");
         let key = keys.record_key(Side::Client, RecordOptions::default()).expect("a cipher");
-        let blob = key.export().expect("the policy allows it");
-        // Without the checksum, which the target adds.
-        blob.expose()[..blob.expose().len() - 32].to_vec()
+        key.export().expect("the policy allows it").expose().to_vec()
     })
-    .into()
+    .into();
+    blobs.extend(parts::record_key_blobs(&provider));
+    // Without the checksum, which the target adds.
+    blobs.iter_mut().for_each(|blob| blob.truncate(blob.len() - 32));
+    blobs
 }
 
 fn public_keys() -> Vec<Vec<u8>> {

@@ -77,6 +77,8 @@ pub struct ClientConnection {
     has_sent_ccs: bool,
     /// Whether one came before ServerHello, which is for TLS 1.3 only.
     has_ignored_ccs: bool,
+    /// Whether a HelloRequest came before ServerHello, which is for older versions only.
+    has_ignored_request: bool,
     /// The session that was offered, until the server declines it.
     offered: Option<Arc<ClientSession>>,
     data: Vec<u8>,
@@ -284,6 +286,7 @@ impl ClientConnection {
             early_exporter: None,
             has_sent_ccs: false,
             has_ignored_ccs: false,
+            has_ignored_request: false,
             data: Vec::new(),
             ending: None,
             fault: None,
@@ -464,6 +467,13 @@ impl ClientConnection {
             let _ = self.records.write(ContentType::Alert, &Alert::CloseNotify.to_bytes());
             self.closed_by_client = true;
         }
+    }
+
+    /// Returns how many bytes are kept: incomplete records and messages, data that were not taken,
+    /// and output.
+    pub fn buffered_len(&self) -> usize {
+        let received = self.input.len() + self.messages.buffered_len() + self.data.len();
+        received + self.records.output().len()
     }
 
     /// Frees what buffers have allocated beyond their bytes, such as those of an idle connection.

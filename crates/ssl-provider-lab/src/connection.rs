@@ -395,6 +395,13 @@ impl Connection {
         self.ending.is_none()
     }
 
+    /// Returns how many bytes are kept: incomplete records and messages, data that were not taken,
+    /// data that wait for the client's Finished, and output.
+    pub fn buffered_len(&self) -> usize {
+        let data = self.data.len() + self.early_data.len() + self.held.len();
+        self.input.len() + self.messages.buffered_len() + data + self.records.output().len()
+    }
+
     /// Frees what buffers have allocated beyond their bytes, such as those of an idle connection.
     pub fn release_memory(&mut self) {
         self.input.shrink_to_fit();

@@ -172,8 +172,9 @@ impl RecordLayer {
         self.check_version(content_type, ProtocolVersion(header.version))?;
         let fragment_len = usize::from(header.fragment_len);
         let is_encrypted = self.is_encrypted(content_type)?;
+        let may_be_early = self.skips.is_some() && content_type == ContentType::ApplicationData;
         let max_len = match (is_encrypted, self.is_tls13()) {
-            (false, _) if self.skips.is_none() => MAX_PAYLOAD_LEN,
+            (false, _) if !may_be_early => MAX_PAYLOAD_LEN,
             (_, true) => MAX_TLS_1_3_FRAGMENT_LEN,
             (_, false) => MAX_FRAGMENT_LEN,
         };
@@ -360,6 +361,20 @@ mod tests {
 
     fn refusal(layer: &mut RecordLayer, record: &[u8]) -> Option<Alert> {
         layer.open(&mut record.to_vec()).err()
+    }
+
+    #[test]
+    fn only_early_data_that_are_passed_over_may_be_as_long_as_ciphertext() {
+        let mut layer = RecordLayer::default();
+        layer.agree_on(ProtocolVersion::TLS1_3);
+        layer.skip_early_data(20 << 10);
+        assert_eq!(refusal(&mut layer, &[23, 3, 3, 0x41, 0]), None);
+        for content_type in [20, 21, 22] {
+            assert_eq!(refusal(&mut layer, &[content_type, 3, 3, 0x40, 0]), None);
+            let refused = refusal(&mut layer, &[content_type, 3, 3, 0x40, 1]);
+            assert_eq!(refused, Some(Alert::RecordOverflow), "{content_type}");
+        }
+        assert_eq!(refusal(&mut layer, &[23, 3, 3, 0x41, 1]), Some(Alert::RecordOverflow));
     }
 
     #[test]

@@ -126,6 +126,11 @@ impl Assembler {
         self.taken == self.bytes.len()
     }
 
+    /// Returns how many bytes of messages that were not returned are kept.
+    pub fn buffered_len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
     /// Returns the next message once it is complete. `max_len` returns the longest body of a type,
     /// or the alert for a type that is not expected now; it is called as soon as the type is known,
     /// so that nothing is buffered in vain.

@@ -80,6 +80,12 @@ impl State {
             }
             (Self::Established, HandshakeType::KEY_UPDATE) if is_tls13 => Ok(1),
             (Self::Established, _) if is_tls13 => Err(Alert::UnexpectedMessage),
+            // TLS 1.3 has none.
+            (Self::ServerHello(offer), HandshakeType::HELLO_REQUEST)
+                if offer.retried().is_some() =>
+            {
+                Err(Alert::UnexpectedMessage)
+            }
             // Ignored while a handshake is in progress (RFC 5246 section 7.4.1.1).
             (_, HandshakeType::HELLO_REQUEST) => Ok(0),
             (Self::ServerHello(_), HandshakeType::SERVER_HELLO) => Ok(MAX_SERVER_HELLO_LEN),
@@ -196,7 +202,14 @@ impl ClientConnection {
         self.idle()?;
         match self.state {
             State::Established => self.warn(Alert::NoRenegotiation),
-            _ => Ok(()),
+            // No transcript of TLS 1.3 has it.
+            State::ServerHello(_) if self.settings.lowest() == ProtocolVersion::TLS1_3 => {
+                self.out_of_order("HelloRequest")
+            }
+            _ => {
+                self.has_ignored_request = true;
+                Ok(())
+            }
         }
     }
 
@@ -206,6 +219,11 @@ impl ClientConnection {
         let hello = ServerHello::parse(message, View::Strict)
             .map_err(|why| Refused::malformed("ServerHello", why))?;
         if settings.offers_tls13() && hello.extensions.has(ExtensionType::SUPPORTED_VERSIONS) {
+            if self.has_ignored_request {
+                let found = "HelloRequest".to_owned();
+                let fault = ServerFault::Order { found, expected: "ServerHello" };
+                return refuse(Alert::UnexpectedMessage, fault);
+            }
             return self.tls13_server_hello(offer, &hello, message);
         }
         if self.has_ignored_ccs {

@@ -201,6 +201,11 @@ impl ClientSettings {
         all.filter(|version| self.options.versions.contains(version))
     }
 
+    /// Returns the lowest version.
+    pub(crate) fn lowest(&self) -> ProtocolVersion {
+        *self.options.versions.start()
+    }
+
     /// Returns the highest version up to TLS 1.2, which a hello has in its first field.
     pub(crate) fn highest(&self) -> ProtocolVersion {
         (*self.options.versions.end()).min(ProtocolVersion::TLS1_2)

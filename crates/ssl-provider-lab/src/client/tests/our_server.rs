@@ -96,6 +96,27 @@ fn an_idle_client_frees_its_buffers_when_asked() {
     }
 }
 
+#[test]
+fn what_is_kept_for_later_is_counted() {
+    let settings = server_settings_on(&ssl_provider::default_backend().unwrap(), |_| {});
+    let mut fresh = Connection::new(Arc::clone(&settings));
+    // Half a record, then half a message in a whole one.
+    fresh.receive(&[22, 3, 1, 0, 6, 1, 0]);
+    assert_eq!(fresh.buffered_len(), 7);
+    fresh.receive(&[1, 0, 3, 3]);
+    assert_eq!(fresh.buffered_len(), 6);
+
+    let (mut client, mut server) = handshake(&settings_with(|_| {}), &settings, None);
+    assert_eq!((client.buffered_len(), server.buffered_len()), (0, 0));
+    assert!(client.send(b"abc") && server.send(b"de"));
+    assert!(client.buffered_len() > 3 && server.buffered_len() > 2, "output");
+    pump(&mut client, &mut server);
+    assert_eq!((client.buffered_len(), server.buffered_len()), (2, 3), "data");
+    client.take_data();
+    client.receive(&[23, 3]);
+    assert_eq!(client.buffered_len(), 2);
+}
+
 /// The keying material that both sides export, which must be the same.
 #[track_caller]
 fn exported(

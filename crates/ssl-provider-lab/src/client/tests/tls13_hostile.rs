@@ -311,6 +311,39 @@ fn a_server_of_an_older_version_may_not_begin_with_change_cipher_spec() {
     expect_client_refuses(&client, Alert::UnexpectedMessage, "early ChangeCipherSpec");
 }
 
+/// It is a message of older versions, and no transcript covers it.
+#[test]
+fn a_hello_request_before_server_hello_is_for_older_versions_only() {
+    const REQUEST: [u8; 4] = [0; 4];
+    let before = |first: HandshakeType| flight(first, |it| it.insert(0, REQUEST.to_vec()));
+    let both = ProtocolVersion::TLS1_2..=ProtocolVersion::TLS1_3;
+    for versions in [ProtocolVersion::TLS1_3..=ProtocolVersion::TLS1_3, both.clone()] {
+        let settings = client(|it| it.versions = versions.clone());
+        let (mut client, mut server) = pair(&settings, &server(|_| {}), None);
+        server.records().tamper = before(HandshakeType::SERVER_HELLO);
+        pump(&mut client, &mut server);
+        expect_client_refuses(&client, Alert::UnexpectedMessage, versions);
+    }
+
+    // After HelloRetryRequest.
+    let [x25519, p256] =
+        [NamedCurve::X25519, NamedCurve::Secp256r1].map(crate::group::NamedGroup::Curve);
+    let settings = client(|it| (it.versions, it.groups) = (both.clone(), vec![x25519, p256]));
+    let (mut client_side, mut server_side) =
+        pair(&settings, &server(|it| it.groups = vec![p256]), None);
+    server_side.receive(client_side.output());
+    client_side.sent(client_side.output().len());
+    client_side.receive(server_side.output());
+    client_side.receive(&[&[22, 3, 3, 0, 4], &REQUEST[..]].concat());
+    expect_client_refuses(&client_side, Alert::UnexpectedMessage, "after HelloRetryRequest");
+
+    let old = server(|it| it.versions = vec![ProtocolVersion::TLS1_2]);
+    let (mut client, mut server) = pair(&client(|it| it.versions = both), &old, None);
+    server.records().tamper = before(HandshakeType::SERVER_HELLO);
+    pump(&mut client, &mut server);
+    assert!(client.established().is_some(), "{:?}", client.fault());
+}
+
 #[test]
 fn records_in_the_clear_are_refused_once_there_are_keys() {
     for record in [&[22, 3, 3, 0, 1, 20][..], &[21, 3, 3, 0, 2, 2, 40]] {
