@@ -111,7 +111,7 @@ impl<'a> Extensions<'a> {
 
     /// Returns whether an extension is the last one, as pre_shared_key must be (RFC 8446 section
     /// 4.2.11).
-    pub(crate) fn is_last(self, kind: ExtensionType) -> bool {
+    pub fn is_last(self, kind: ExtensionType) -> bool {
         self.kinds().last() == Some(kind)
     }
 
