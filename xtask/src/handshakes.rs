@@ -2,95 +2,39 @@
 //! server and of `openssl s_server`, with the same key, suite, group, scheme and client, in turns;
 //! and those of the lab client and of `openssl s_time`, with the same server.
 //!
+//! With `--version tls1.3` the lab server is compared with `openssl s_server`, and with two servers
+//! of `tests/peers`: on rustls, and on an OpenSSL that has ML-KEM.
+//!
 //! With `--clients` there are many connections at once, with RSA key exchange, of a client that
 //! costs less than the servers: `examples/load.rs` of the lab. Latencies are then printed too; they
 //! are those of a machine that runs client and server.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+mod clients;
+mod parameters;
+mod ratio;
+mod server;
+mod tls13;
 
-use anyhow::{Context, Result, bail, ensure};
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 
+use self::parameters::{Exchange, Group, Parameters};
+use self::server::Server;
 use crate::command::Run;
 use crate::features::{all_of_facade, chosen_backends};
-use crate::interop::process::Dialogue;
-use crate::interop::server::{CERTIFICATE, KEY};
 use crate::workspace::Workspace;
 
-/// A P-256 key and its certificate.
-const EC_KEY: &str = "tests/data/keys/ec-p256.pem";
-const EC_CERTIFICATE: &str = "tests/data/keys/ec-p256.cert.pem";
-
-/// The scheme of each kind of key, for OpenSSL: servers would choose others for other clients.
-const SCHEMES: &str = "ECDSA+SHA256:RSA+SHA256";
-
-/// How keys are exchanged, and with which key the server signs.
+/// The version of the handshakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Exchange {
-    /// ECDHE, and ECDSA on P-256
-    EcdheEcdsa,
-    /// ECDHE, and RSA with 2048 bits
-    EcdheRsa,
-    /// RSA with 2048 bits
-    Rsa,
-}
-
-impl Exchange {
-    /// The suite in TLS 1.2, by OpenSSL's name; every old device supports that of RSA.
-    fn suite(self) -> &'static str {
-        match self {
-            Self::EcdheEcdsa => "ECDHE-ECDSA-AES128-GCM-SHA256",
-            Self::EcdheRsa => "ECDHE-RSA-AES128-GCM-SHA256",
-            Self::Rsa => "AES128-SHA",
-        }
-    }
-
-    fn number(self) -> &'static str {
-        match self {
-            Self::EcdheEcdsa => "0xc02b",
-            Self::EcdheRsa => "0xc02f",
-            Self::Rsa => "0x002f",
-        }
-    }
-
-    /// The files of key and certificate.
-    fn identity(self) -> [&'static str; 2] {
-        match self {
-            Self::EcdheEcdsa => [EC_KEY, EC_CERTIFICATE],
-            Self::EcdheRsa | Self::Rsa => [KEY, CERTIFICATE],
-        }
-    }
-}
-
-/// The group of ECDHE.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Group {
-    /// P-256
-    P256,
-    /// X25519
-    X25519,
-}
-
-impl Group {
-    /// OpenSSL's name.
-    fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::X25519 => "X25519",
-        }
-    }
-
-    fn number(self) -> &'static str {
-        match self {
-            Self::P256 => "23",
-            Self::X25519 => "29",
-        }
-    }
+enum Version {
+    /// TLS 1.2
+    #[value(name = "tls1.2")]
+    Tls12,
+    /// TLS 1.3
+    #[value(name = "tls1.3")]
+    Tls13,
 }
 
 /// Whose processor time is measured.
@@ -101,9 +45,6 @@ enum Side {
     /// The lab client beside `openssl s_time`
     Client,
 }
-
-/// How long a server may take to start.
-const START: Duration = Duration::from_secs(20);
 
 /// Options of `cargo xtask handshakes`.
 #[derive(Debug, clap::Args)]
@@ -117,21 +58,58 @@ pub(crate) struct Options {
     /// Compare this backend only; may be given several times.
     #[arg(long = "backend", value_name = "NAME")]
     backends: Vec<String>,
+    /// The version. TLS 1.3 is measured with ECDSA, on the side of the server.
+    #[arg(long, value_enum, default_value = "tls1.2")]
+    version: Version,
     /// Measure this side only.
     #[arg(long, value_enum, conflicts_with = "clients")]
     side: Option<Side>,
     /// Measure this key exchange only; may be given several times.
     #[arg(long = "exchange", value_enum, value_name = "KIND", conflicts_with = "clients")]
     exchanges: Vec<Exchange>,
-    /// The group of ECDHE.
-    #[arg(long, value_enum, default_value = "p256")]
-    group: Group,
+    /// The group; may be given several times in TLS 1.3. Default: P-256, in TLS 1.3 X25519 alone
+    /// and with ML-KEM-768.
+    #[arg(long = "group", value_enum, value_name = "GROUP", conflicts_with = "clients")]
+    groups: Vec<Group>,
+    /// In TLS 1.3: the tickets that each server sends; may be given twice. Default: both.
+    #[arg(long, value_name = "N", value_parser = tls13::TICKETS)]
+    tickets: Vec<String>,
     /// Concurrent connections; may be given several times. Default: one, of `openssl s_time`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     clients: Vec<u32>,
     /// With `--clients`: measure this `--batch-wait` in microseconds; may be given several times.
     #[arg(long, value_name = "MICROSECONDS", requires = "clients", default_value = "0")]
     batch_wait: Vec<u16>,
+}
+
+impl Options {
+    /// Checks what the version has.
+    fn check(&self) -> Result<()> {
+        match self.version {
+            Version::Tls12 => {
+                ensure!(self.tickets.is_empty(), "--tickets: add --version tls1.3");
+                if let Some(hybrid) = self.groups.iter().find(|group| group.is_hybrid()) {
+                    bail!("--group: TLS 1.2 has no {}; add --version tls1.3", hybrid.name());
+                }
+                ensure!(self.groups.len() <= 1, "--group: one at a time in TLS 1.2");
+            }
+            Version::Tls13 => {
+                ensure!(
+                    self.exchanges.is_empty(),
+                    "--exchange: TLS 1.3 is measured with ECDSA; choose a --group"
+                );
+                ensure!(
+                    self.side != Some(Side::Client),
+                    "--side client: TLS 1.3 is measured on the server's side"
+                );
+                ensure!(
+                    self.clients.is_empty(),
+                    "--clients: they use RSA key exchange, which TLS 1.3 does not have"
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Measures every backend against OpenSSL, and prints a table.
@@ -141,19 +119,25 @@ pub(crate) struct Options {
 /// Fails when a server or the client does.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let backends = chosen_backends(&options.backends)?;
+    options.check()?;
     ensure!(cfg!(target_os = "linux"), "processor time is read from /proc: this needs Linux");
     Run::cargo("build")
         .args(["--release", "--package", "ssl-provider-cli", "--features", &all_of_facade()])
         .run(workspace)?;
+    if options.version == Version::Tls13 {
+        return tls13::run(workspace, options, &backends);
+    }
     if !options.clients.is_empty() {
         Run::cargo("build")
             .args(["--release", "--package", "ssl-provider-lab", "--example", "load"])
             .run(workspace)?;
-        return backends.iter().try_for_each(|backend| with_clients(workspace, options, backend));
+        return backends
+            .iter()
+            .try_for_each(|backend| clients::with_clients(workspace, options, backend));
     }
     let parameters = |exchange| Parameters {
         exchange,
-        group: options.group,
+        group: options.groups.first().copied().unwrap_or(Group::P256),
         configuration: workspace.target("handshakes.cnf"),
     };
     let sides = options.side.map_or(vec![Side::Server, Side::Client], |side| vec![side]);
@@ -193,11 +177,12 @@ fn compare(
 ) -> Result<()> {
     let seconds = options.seconds;
     let mut rounds = Vec::new();
+    let rate = |server: &Server| server.rate(&mut parameters.s_time(&server.address, seconds));
     for _ in 0..options.rounds {
         let (ours, theirs) = match side {
             Side::Server => (
-                Server::ours(workspace, backend, parameters, &[])?.rate(parameters, seconds)?,
-                Server::openssl(workspace, parameters)?.rate(parameters, seconds)?,
+                rate(&Server::ours(workspace, backend, parameters, &[])?)?,
+                rate(&Server::openssl(workspace, parameters)?)?,
             ),
             Side::Client => {
                 let server = Server::openssl(workspace, parameters)?;
@@ -219,34 +204,6 @@ fn compare(
     Ok(())
 }
 
-/// What both sides of a comparison do alike.
-struct Parameters {
-    exchange: Exchange,
-    group: Group,
-    /// OpenSSL's configuration file: `s_time` has no options for group and scheme.
-    configuration: PathBuf,
-}
-
-impl Parameters {
-    fn configure(&self) -> Result<()> {
-        let text = format!(
-            "openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = tls\n\
-             [tls]\nGroups = {}\nSignatureAlgorithms = {SCHEMES}\n",
-            self.group.name()
-        );
-        fs::write(&self.configuration, text).context("cannot write OpenSSL's configuration")
-    }
-
-    fn s_time(&self, address: &str, seconds: u32) -> Command {
-        let mut command = Command::new("openssl");
-        command
-            .args(["s_time", "-connect", address, "-new", "-tls1_2"])
-            .args(["-cipher", self.exchange.suite(), "-time", &seconds.to_string()])
-            .env("OPENSSL_CONF", &self.configuration);
-        command
-    }
-}
-
 /// The lab client, which connects again and again.
 fn ours(
     workspace: &Workspace,
@@ -261,227 +218,49 @@ fn ours(
     command
 }
 
-/// Runs a client to its end, and returns its handshakes.
-fn handshakes(client: &mut Command) -> Result<f64> {
-    let output = client
-        .output()
-        .with_context(|| format!("{} does not start", client.get_program().display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let handshakes: f64 = text
-        .lines()
-        .find_map(|line| line.split_once(" connections in ")?.0.trim().parse().ok())
-        .with_context(|| {
-            let complaint = String::from_utf8_lossy(&output.stderr);
-            format!("the client reported no connections:\n{text}{complaint}")
-        })?;
-    ensure!(handshakes > 0.0, "no handshake was done");
-    Ok(handshakes)
-}
-
-/// Measures servers with many connections at once, and prints a table. A value is the median of
-/// the rounds, by itself; the ratio is that of the rounds' ratios.
-fn with_clients(workspace: &Workspace, options: &Options, backend: &str) -> Result<()> {
-    let rsa = Parameters {
-        exchange: Exchange::Rsa,
-        group: options.group,
-        configuration: workspace.target("handshakes.cnf"),
-    };
-    let waits = options.batch_wait.iter().map(u16::to_string).collect::<Vec<_>>();
-    let mut servers: Vec<(String, Vec<&str>)> = waits
-        .iter()
-        .map(|wait| (format!("--batch-wait {wait}"), vec!["--batch-wait", wait]))
-        .collect();
-    servers.push(("--no-multi-buffer".to_owned(), vec!["--no-multi-buffer"]));
-    println!("{backend}:");
-    println!(
-        "| clients | server | handshakes per second of processor time | / openssl | per second | \
-         median | 99 % |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for clients in &options.clients {
-        let load = |server: &Server| server.load(workspace, *clients, options.seconds);
-        let mut rounds: Vec<Vec<Load>> = vec![Vec::new(); servers.len() + 1];
-        for _ in 0..options.rounds {
-            for ((_, arguments), results) in servers.iter().zip(&mut rounds) {
-                results.push(load(&Server::ours(workspace, backend, &rsa, arguments)?)?);
-            }
-            if let Some(theirs) = rounds.last_mut() {
-                theirs.push(load(&Server::openssl(workspace, &rsa)?)?);
-            }
-        }
-        let (theirs, ours) = rounds.split_last().context("there is a server")?;
-        for ((name, _), results) in servers.iter().zip(ours) {
-            print_loads(*clients, &format!("`sslprov serve {name}`"), results, theirs);
-        }
-        print_loads(*clients, "`openssl s_server`", theirs, theirs);
-    }
-    Ok(())
-}
-
-fn print_loads(clients: u32, name: &str, rounds: &[Load], theirs: &[Load]) {
-    let of = |value: fn(&Load) -> f64| median(rounds.iter().map(value));
-    let ratio =
-        median(rounds.iter().zip(theirs).map(|(it, other)| it.efficiency / other.efficiency));
-    println!(
-        "| {clients} | {name} | {:.0} | {ratio:.2} | {:.0} | {:.2} ms | {:.2} ms |",
-        of(|it| it.efficiency),
-        of(|it| it.rate),
-        of(|it| it.median) / 1000.0,
-        of(|it| it.high) / 1000.0,
-    );
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// What one run of the load client measured.
-#[derive(Clone, Copy, Debug)]
-struct Load {
-    /// Handshakes per second of the server's processor time.
-    efficiency: f64,
-    /// Handshakes per second.
-    rate: f64,
-    /// Of the time of a handshake, in microseconds.
-    median: f64,
-    /// The 99th percentile of that.
-    high: f64,
-}
-
-/// A server that runs until it is dropped.
-struct Server {
-    process: Dialogue,
-    address: String,
-}
-
-impl Server {
-    fn ours(
-        workspace: &Workspace,
-        backend: &str,
-        parameters: &Parameters,
-        arguments: &[&str],
-    ) -> Result<Self> {
-        let [key, certificate] = parameters.exchange.identity();
-        let [key_option, certificate_option, exchange] = match parameters.exchange {
-            Exchange::EcdheEcdsa => ["--ecdsa-key", "--ecdsa-cert", "ecdhe"],
-            Exchange::EcdheRsa => ["--key", "--cert", "ecdhe"],
-            Exchange::Rsa => ["--key", "--cert", "rsa"],
-        };
-        let mut command = Command::new(workspace.target("release").join("sslprov"));
-        command
-            .args(["serve", "--quiet", "--listen", "127.0.0.1:0", "--backend", backend])
-            .args([key_option, key, certificate_option, certificate, "--key-exchange", exchange])
-            .args(arguments)
-            .current_dir(workspace.root())
-            .stderr(Stdio::null());
-        let mut process = Dialogue::start(&mut command).context("the lab server does not start")?;
-        loop {
-            let line = process.receive().context("the lab server does not listen")?;
-            if let Some(address) = line.strip_prefix("listening on ") {
-                let address = address.to_owned();
-                return Ok(Self { process, address });
-            }
-        }
-    }
-
-    fn openssl(workspace: &Workspace, parameters: &Parameters) -> Result<Self> {
-        let [key, certificate] = parameters.exchange.identity();
-        let group = parameters.group.name();
-        // Free now; another program is unlikely to take it before the server does.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let mut command = Command::new("openssl");
-        command
-            .args(["s_server", "-accept", &address, "-key", key, "-cert", certificate])
-            .args(["-tls1_2", "-cipher", parameters.exchange.suite(), "-no_ticket"])
-            .args(["-curves", group, "-sigalgs", SCHEMES, "-www", "-quiet"])
-            .current_dir(workspace.root())
-            .stderr(Stdio::null());
-        let process = Dialogue::start(&mut command)
-            .context("openssl does not start; on Debian: apt-get install openssl")?;
-        let start = Instant::now();
-        while TcpStream::connect(&address).is_err() {
-            ensure!(start.elapsed() < START, "openssl s_server does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(Self { process, address })
-    }
-
-    /// Returns the handshakes per second of the server's own processor time.
-    fn rate(&self, parameters: &Parameters, seconds: u32) -> Result<f64> {
-        let before = self.processor_time()?;
-        let handshakes = handshakes(&mut parameters.s_time(&self.address, seconds))?;
-        let used = self.processor_time()? - before;
-        Ok(handshakes / used.as_secs_f64())
-    }
-
-    /// Returns the handshakes per second of the processor time of a client.
-    fn rate_of_client(&self, client: &mut Command) -> Result<f64> {
-        let before = processor_time_of_children()?;
-        let handshakes = handshakes(client)?;
-        let used = processor_time_of_children()? - before;
-        Ok(handshakes / used.as_secs_f64())
-    }
-
-    /// Performs handshakes on many connections at once.
-    fn load(&self, workspace: &Workspace, clients: u32, seconds: u32) -> Result<Load> {
-        let before = self.processor_time()?;
-        let output = Command::new(workspace.target("release").join("examples/load"))
-            .args([&self.address, &clients.to_string(), &seconds.to_string()])
-            .output()
-            .context("the load client does not start")?;
-        let used = (self.processor_time()? - before).as_secs_f64();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "the load client failed: {complaint}");
-        let text = String::from_utf8(output.stdout)?;
-        let numbers: Vec<f64> =
-            text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let [handshakes, took, median, high] = numbers[..] else {
-            bail!("the load client printed {text}");
-        };
-        Ok(Load { efficiency: handshakes / used, rate: handshakes / took, median, high })
-    }
-
-    /// Returns the processor time of all threads so far.
-    fn processor_time(&self) -> Result<Duration> {
-        let mut nanoseconds = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let statistics = fs::read_to_string(task?.path().join("schedstat"))?;
-            let first = statistics.split_whitespace().next().context("schedstat is empty")?;
-            nanoseconds += first.parse::<u64>().context("schedstat has no number")?;
-        }
-        Ok(Duration::from_nanos(nanoseconds))
-    }
-}
-
-/// Returns the processor time of all children of this process that have ended and were waited for.
-fn processor_time_of_children() -> Result<Duration> {
-    let statistics =
-        fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
-    ticks_of_children(&statistics)
-        .map(|ticks| Duration::from_millis(1000 / TICKS_PER_SECOND * ticks))
-        .context("unexpected format of /proc/self/stat")
-}
-
-/// `USER_HZ`, which is the same on all platforms of Linux that this runs on.
-const TICKS_PER_SECOND: u64 = 100;
-
-/// The fields `cutime` and `cstime` of proc(5), behind a name that may have anything in it.
-fn ticks_of_children(statistics: &str) -> Option<u64> {
-    let (_, fields) = statistics.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(13).map(str::parse::<u64>);
-    Some(fields.next()?.ok()? + fields.next()?.ok()?)
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn refusal(line: &str) -> Option<String> {
+        let words = ["handshakes"].into_iter().chain(line.split_whitespace());
+        match Line::try_parse_from(words) {
+            Ok(line) => line.options.check().err().map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
     #[test]
-    fn the_time_of_children_is_in_the_fields_16_and_17() {
-        let line = "7 (a) b) S 1 7 7 0 -1 4194304 900 800 0 0 11 12 130 14 20 0 1 0 99";
-        assert_eq!(ticks_of_children(line), Some(144));
-        assert_eq!(ticks_of_children("7 (a) S 1"), None);
+    fn what_a_version_does_not_have_is_refused_with_what_to_do() {
+        for (line, expected) in [
+            ("--tickets 2", "--tickets: add --version tls1.3"),
+            ("--group x25519mlkem768", "TLS 1.2 has no X25519MLKEM768; add --version tls1.3"),
+            ("--group p256 --group x25519", "--group: one at a time"),
+            ("--version tls1.3 --exchange rsa", "choose a --group"),
+            ("--version tls1.3 --side client", "on the server's side"),
+            ("--version tls1.3 --clients 8", "--clients: they use RSA key exchange"),
+            ("--version tls1.3 --tickets 1", "[possible values: 0, 2]"),
+            ("--version tls1.4", "[possible values: tls1.2, tls1.3]"),
+            ("--clients 8 --group p256", "cannot be used with"),
+        ] {
+            let refused = refusal(line).expect(line);
+            assert!(refused.contains(expected), "{line}: {refused}");
+        }
+        for fine in [
+            "",
+            "--group x25519 --side client --exchange ecdhe-rsa",
+            "--clients 8",
+            "--version tls1.3 --group x25519 --group x25519mlkem768 --tickets 0 --tickets 2",
+        ] {
+            assert_eq!(refusal(fine), None, "{fine}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Hashes of AWS-LC, at once and running, HMAC, and the TLS PRF, which AWS-LC has as a whole.
+//! Hashes of AWS-LC, at once and running, HMAC, and the TLS PRF and HKDF-Expand, which AWS-LC has
+//! as a whole.
 //! One context type serves every hash.
 
 use std::alloc::{Layout, handle_alloc_error};
@@ -7,8 +8,8 @@ use std::ptr::{self, NonNull};
 use aws_lc_sys::{
     CRYPTO_tls1_prf, EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX,
     EVP_MD_CTX_copy_ex, EVP_MD_CTX_free, EVP_MD_CTX_new, EVP_md5, EVP_md5_sha1, EVP_sha1,
-    EVP_sha256, EVP_sha384, EVP_sha512, HMAC_CTX, HMAC_CTX_free, HMAC_CTX_new, HMAC_Final,
-    HMAC_Init_ex, HMAC_Update,
+    EVP_sha256, EVP_sha384, EVP_sha512, HKDF_expand, HMAC_CTX, HMAC_CTX_free, HMAC_CTX_new,
+    HMAC_Final, HMAC_Init_ex, HMAC_Update,
 };
 
 use ssl_provider_core::backend::{BAD_OUTPUT_LEN, CompressionFunction, HashContext, Hashing};
@@ -103,6 +104,34 @@ impl Hashing for AwsLc {
                 first.len(),
                 second.as_ptr(),
                 second.len(),
+            )
+        })
+    }
+
+    fn hkdf_expand(
+        &self,
+        hash: HashAlgorithm,
+        secret: &[u8],
+        info: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        if out.len() > 255 * hash.output_len() {
+            return Err(BAD_OUTPUT_LEN);
+        }
+        let digest = digest(hash).map_err(|_| Error::Unsupported(Operation::Hmac(hash)))?;
+        // Labels and hashes of messages: none is a secret.
+        let info = info.concat();
+        // SAFETY: each pointer is to as many bytes as the length after it says, `out` is writable
+        // and overlaps none of the others, and the digest is AWS-LC's.
+        succeeded(unsafe {
+            HKDF_expand(
+                out.as_mut_ptr(),
+                out.len(),
+                digest,
+                secret.as_ptr(),
+                secret.len(),
+                info.as_ptr(),
+                info.len(),
             )
         })
     }

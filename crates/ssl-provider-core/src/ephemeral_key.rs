@@ -193,6 +193,11 @@ impl EphemeralKey {
         }
     }
 
+    /// Whether the secret is there already, so that agreeing is to copy it.
+    pub(crate) fn has_secret(&self) -> bool {
+        matches!(self.key, Key::Answer { .. })
+    }
+
     /// Checks what TLS 1.3 asks of a group (RFC 8446 section 4.2.7) and of the public key in it,
     /// before the key is used up.
     ///

@@ -1,6 +1,8 @@
 //! The running hash over the handshake messages, and what is computed from it.
 //! Messages are fed whole, each with its four-byte header and without record headers.
 
+use std::sync::OnceLock;
+
 use zeroize::Zeroizing;
 
 use crate::algorithm::{HashAlgorithm, PrfAlgorithm};
@@ -15,6 +17,9 @@ use crate::version::KeySchedule;
 /// 1.3.
 pub struct HandshakeHash {
     digest: Digest,
+    /// The hash of all messages so far, once it was asked for: TLS 1.3 derives several secrets from
+    /// the same one.
+    current: OnceLock<Vec<u8>>,
 }
 
 enum Digest {
@@ -34,7 +39,7 @@ impl HandshakeHash {
             KeySchedule::Ssl3 | KeySchedule::Tls(PrfAlgorithm::Md5Sha1) => {
                 let md5 = backend.hashing().hash_context(HashAlgorithm::Md5)?;
                 let sha1 = backend.hashing().hash_context(HashAlgorithm::Sha1)?;
-                return Ok(Self { digest: Digest::Md5Sha1 { md5, sha1 } });
+                return Ok(Self::of_digest(Digest::Md5Sha1 { md5, sha1 }));
             }
             KeySchedule::Tls(PrfAlgorithm::Sha256) => HashAlgorithm::Sha256,
             KeySchedule::Tls(PrfAlgorithm::Sha384) => HashAlgorithm::Sha384,
@@ -46,7 +51,11 @@ impl HandshakeHash {
     /// Starts a hash of one algorithm, whatever the handshake hash is.
     pub(crate) fn of_algorithm(backend: &Backend, hash: HashAlgorithm) -> Result<Self, Error> {
         let context = backend.hashing().hash_context(hash)?;
-        Ok(Self { digest: Digest::One { context, len: hash.output_len() } })
+        Ok(Self::of_digest(Digest::One { context, len: hash.output_len() }))
+    }
+
+    fn of_digest(digest: Digest) -> Self {
+        Self { digest, current: OnceLock::new() }
     }
 
     /// Returns whether this is MD5 and SHA-1 side by side.
@@ -56,6 +65,7 @@ impl HandshakeHash {
 
     /// Feeds handshake messages (`SslHashHandshake`).
     pub fn update(&mut self, messages: &[u8]) {
+        self.current.take();
         match &mut self.digest {
             Digest::Md5Sha1 { md5, sha1 } => {
                 md5.update(messages);
@@ -74,7 +84,7 @@ impl HandshakeHash {
             }
             Digest::One { context, len } => Digest::One { context: context.duplicate(), len: *len },
         };
-        Self { digest }
+        Self { digest, current: self.current.clone() }
     }
 
     /// Returns the hash of all messages so far, which goes on running: 36 bytes up to TLS 1.1, 32
@@ -85,6 +95,15 @@ impl HandshakeHash {
     ///
     /// Errors of the backend.
     pub fn current(&self) -> Result<Vec<u8>, Error> {
+        if let Some(current) = self.current.get() {
+            return Ok(current.clone());
+        }
+        let current = self.finished()?;
+        // Another thread may have been first, with the same.
+        Ok(self.current.get_or_init(|| current).clone())
+    }
+
+    fn finished(&self) -> Result<Vec<u8>, Error> {
         match &self.digest {
             Digest::Md5Sha1 { md5, sha1 } => {
                 let mut out = vec![0; 36];

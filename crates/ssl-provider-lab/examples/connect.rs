@@ -1,16 +1,19 @@
-//! The client of this crate: one full TLS 1.2 handshake after another, for `xtask handshakes`.
+//! The client of this crate: one full handshake after another, for `xtask handshakes`.
 //!
 //! It does what `openssl s_time -new` does: it checks the server's signature, trusts any
-//! certificate, and closes the socket once it has the server's Finished. Prints the handshakes as
-//! `openssl s_time` does.
+//! certificate, and closes the socket once it has the server's Finished. In TLS 1.3, where that is
+//! not the end, it sends close_notify with its Finished and reads to the end of the stream, so that
+//! each server does all that it does for a client. Prints the handshakes as `openssl s_time` does.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ssl_provider::{CipherSuite, FfdheGroup, NamedCurve, ProtocolVersion, Provider, backend};
+use ssl_provider::{
+    CipherSuite, FfdheGroup, HybridGroup, NamedCurve, ProtocolVersion, Provider, backend,
+};
 use ssl_provider_lab::NamedGroup;
 use ssl_provider_lab::client::{
     ClientConnection, ClientOptions, ClientSettings, Distrust, VerifyServer,
@@ -20,11 +23,16 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, seconds, backend, suite, group] = &arguments[..] else {
-        eprintln!("usage: connect ADDRESS SECONDS BACKEND SUITE GROUP, such as 0xc02b and 23");
+    let (arguments, tickets) = match arguments.split_last() {
+        Some((last, rest)) if last == "tickets" => (rest, true),
+        _ => (&arguments[..], false),
+    };
+    let [address, seconds, backend, suite, group] = arguments else {
+        eprintln!("usage: connect ADDRESS SECONDS BACKEND SUITE GROUP [tickets]");
+        eprintln!("such as 0xc02b and 23 for TLS 1.2, 0x1301 and 29 for TLS 1.3");
         return ExitCode::from(2);
     };
-    match run(address, seconds, backend, suite, group) {
+    match run(address, seconds, backend, suite, group, tickets) {
         Ok(line) => {
             println!("{line}");
             ExitCode::SUCCESS
@@ -42,13 +50,18 @@ fn run(
     backend_name: &str,
     suite: &str,
     group: &str,
+    tickets: bool,
 ) -> Fallible<String> {
-    let suite = u32::from_str_radix(suite.trim_start_matches("0x"), 16)?;
+    let suite = CipherSuite(u32::from_str_radix(suite.trim_start_matches("0x"), 16)?);
+    let version = match suite.info().ok_or("an unknown suite")?.allows(ProtocolVersion::TLS1_3) {
+        true => ProtocolVersion::TLS1_3,
+        false => ProtocolVersion::TLS1_2,
+    };
     let options = ClientOptions {
-        versions: ProtocolVersion::TLS1_2..=ProtocolVersion::TLS1_2,
-        suites: vec![CipherSuite(suite)],
+        versions: version..=version,
+        suites: vec![suite],
         groups: vec![named_group(group.parse()?).ok_or("an unknown group")?],
-        session_tickets: false,
+        session_tickets: tickets,
         ..ClientOptions::default()
     };
     let provider = Provider::open(backend(backend_name)?);
@@ -58,7 +71,10 @@ fn run(
     let mut handshakes = 0_u64;
     let mut buffer = vec![0; 16 << 10];
     while Instant::now() < end {
-        handshake(address, &settings, &mut buffer)?;
+        let (mut connection, mut stream) = handshake(address, &settings, &mut buffer)?;
+        if version == ProtocolVersion::TLS1_3 {
+            close(&mut connection, &mut stream, &mut buffer)?;
+        }
         handshakes += 1;
     }
     Ok(format!("{handshakes} connections in {:.2}s", start.elapsed().as_secs_f64()))
@@ -66,10 +82,16 @@ fn run(
 
 fn named_group(number: u16) -> Option<NamedGroup> {
     let curve = NamedCurve::from_wire(number).map(NamedGroup::Curve);
-    curve.or_else(|| FfdheGroup::from_wire(number).map(NamedGroup::FiniteField))
+    curve
+        .or_else(|| FfdheGroup::from_wire(number).map(NamedGroup::FiniteField))
+        .or_else(|| HybridGroup::from_wire(number).map(NamedGroup::Hybrid))
 }
 
-fn handshake(address: &str, settings: &Arc<ClientSettings>, buffer: &mut [u8]) -> Fallible<()> {
+fn handshake(
+    address: &str,
+    settings: &Arc<ClientSettings>,
+    buffer: &mut [u8],
+) -> Fallible<(ClientConnection, TcpStream)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -86,6 +108,20 @@ fn handshake(address: &str, settings: &Arc<ClientSettings>, buffer: &mut [u8]) -
             return Err(format!("{ending:?}, {:?}", connection.fault()).into());
         }
     }
+    Ok((connection, stream))
+}
+
+/// Sends Finished and close_notify, and reads what the server sends after its Finished.
+fn close(
+    connection: &mut ClientConnection,
+    stream: &mut TcpStream,
+    buffer: &mut [u8],
+) -> Fallible<()> {
+    connection.close();
+    stream.write_all(connection.output())?;
+    connection.sent(connection.output().len());
+    stream.shutdown(Shutdown::Write)?;
+    while stream.read(buffer)? > 0 {}
     Ok(())
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Client {
     is_closed: bool,
     /// Whether the socket may have more to read after a pause.
     is_unread: bool,
+    /// Whether the socket is polled for room to write too.
+    pub is_polled_for_writing: bool,
     lingering: Option<Lingering>,
 }
 
@@ -50,6 +52,7 @@ impl Client {
             announced: false,
             is_closed: false,
             is_unread: false,
+            is_polled_for_writing: false,
             lingering: None,
         }
     }
@@ -57,6 +60,11 @@ impl Client {
     /// Whether the client waits for the decryption of its premaster secret. Nothing is read then.
     pub(super) fn is_paused(&self) -> bool {
         self.connection.pending_ciphertext().is_some()
+    }
+
+    /// Whether the socket has not taken all that is to be sent, and nobody would tell when it does.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.is_polled_for_writing && !self.connection.output().is_empty()
     }
 
     /// Does some work. After a panic, which the panic hook reports, the connection is aborted, so
@@ -195,8 +203,11 @@ impl Client {
         }
         if self.connection.ending().is_some() && self.lingering.is_none() {
             self.lingering = Some(Lingering { since: Instant::now(), read: 0 });
-            // If the client has gone away, the next read fails.
-            let _ = self.stream.shutdown(Shutdown::Write);
+            // A client that has closed its side waits for nothing more: the next read returns its
+            // end, and the socket is closed. If it has gone away, the next read fails.
+            if !self.is_closed {
+                let _ = self.stream.shutdown(Shutdown::Write);
+            }
         }
         None
     }

@@ -210,9 +210,9 @@ impl<'a> Poller<'a> {
             self.clients.len() - 1
         });
         // Each flight is written as a whole, so Nagle's algorithm would only delay it.
+        // It is polled for room to write only once it lacks some: that it has some now is no event.
         let ready = stream.set_nodelay(true).and_then(|()| {
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(&mut stream, Token(index), interest)
+            self.poll.registry().register(&mut stream, Token(index), Interest::READABLE)
         });
         let client =
             ready.ok().map(|()| Client::new(stream, peer, Arc::clone(self.serving.settings)));
@@ -230,6 +230,22 @@ impl<'a> Poller<'a> {
             .survive(|client| client.proceed(&mut self.buffer, is_closed, self.serving.observer));
         if client.is_paused() && !was_paused {
             self.paused.push_back(index);
+        }
+        self.go_on(index, end);
+    }
+
+    /// Removes a client that has ended; else has its socket polled for room to write, if it lacks
+    /// some.
+    fn go_on(&mut self, index: usize, mut end: Option<End>) {
+        let Some(Some((client, _))) = self.clients.get_mut(index) else { return };
+        if end.is_none() && client.is_blocked() {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let registry = self.poll.registry();
+            match registry.reregister(&mut client.stream, Token(index), interest) {
+                Ok(()) => client.is_polled_for_writing = true,
+                // Without polls there is no way to go on.
+                Err(_) => end = Some(End::Lost),
+            }
         }
         if let Some(end) = end {
             self.remove(index, end);
@@ -279,9 +295,7 @@ impl<'a> Poller<'a> {
             if client.is_paused() {
                 self.paused.push_back(*index);
             }
-            if let Some(end) = end {
-                self.remove(*index, end);
-            }
+            self.go_on(*index, end);
         }
     }
 
@@ -290,9 +304,7 @@ impl<'a> Poller<'a> {
         for index in 0..self.clients.len() {
             let Some(Some((client, _))) = self.clients.get_mut(index) else { continue };
             let end = client.close();
-            if let Some(end) = end {
-                self.remove(index, end);
-            }
+            self.go_on(index, end);
         }
     }
 
