@@ -77,9 +77,9 @@ export! {
     /// against replay is the caller's.
     ///
     /// In TLS 1.3, where the content type is encrypted and there is no parameter for it, it is
-    /// written right behind the content, at `pbOutput` + `*pcbResult`, and `pbOutput` needs room for
-    /// one byte more. `*pcbResult` does not count it, except where the size is asked for, or is too
-    /// small. How Windows returns the type is not public. Padding is removed.
+    /// written right behind the content, at `pbOutput` + `*pcbResult`, and `pbOutput` needs room
+    /// for one byte more. `*pcbResult` does not count it, except where the size is asked for, or is
+    /// too small. How Windows returns the type is not public. Padding is removed.
     ///
     /// Returns `NTE_DECRYPTION_FAILURE` for every record that fails authentication, for whatever
     /// reason, and for one that is too long or, in TLS 1.3, holds no content type, and writes

@@ -250,7 +250,7 @@ impl Model {
                 // The level counts before TLS 1.3 is agreed on.
                 [1, description] if description != 0 && self.suite.is_none() => {}
                 [_, description] => self.is_over |= description != USER_CANCELED,
-                // Before a version is agreed on it may be one of TLS 1.2, where half an alert is one.
+                // Before a version is agreed on it may be TLS 1.2, where half an alert is one.
                 _ if self.suite.is_none() => self.is_blind = true,
                 _ => self.refuse("an alert that is not of two bytes"),
             },

@@ -656,8 +656,8 @@ fn a_retry_request_that_repeats_itself_or_asks_for_nothing_new_is_refused() {
     expect_client_refuses(&client, Alert::IllegalParameter, "another suite");
 }
 
-/// RFC 8446 section 4.1.4: the version of a HelloRetryRequest is that of the connection. In an older
-/// one nothing would authenticate the request.
+/// RFC 8446 section 4.1.4: the version of a HelloRetryRequest is that of the connection. In an
+/// older one nothing would authenticate the request.
 #[test]
 fn a_server_may_not_choose_an_older_version_after_a_retry_request() {
     let (x25519, p384) = (NamedCurve::X25519.into_group(), NamedCurve::Secp384r1.into_group());
