@@ -77,7 +77,8 @@ impl Secret {
 
     /// The secrets in an NSS key log.
     pub(crate) fn of_key_log(text: &str) -> Vec<Self> {
-        text.lines().filter_map(Self::parse_line).collect()
+        // OpenSSL also has the premaster secrets of RSA key exchanges, by their ciphertexts.
+        text.lines().filter_map(Self::parse_line).filter(|it| it.label != "RSA").collect()
     }
 
     /// Returns whether the other side reports the same secret.
@@ -368,7 +369,8 @@ mod tests {
 
     #[test]
     fn secrets_agree_by_client_random_where_both_tell_it() {
-        let secrets = Secret::of_key_log("# comment\nCLIENT_RANDOM AA bb\nCLIENT_RANDOM cc bb\n");
+        let secrets =
+            Secret::of_key_log("# comment\nRSA aa dd\nCLIENT_RANDOM AA bb\nCLIENT_RANDOM cc bb\n");
         assert_eq!(secrets.len(), 2);
         assert!(!secrets[0].agrees_with(&secrets[1]));
         assert!(Secret::parse("aa bb").unwrap().agrees_with(&secrets[0]));

@@ -384,7 +384,7 @@ fn tls13_of_rustls(cell: &Cell, _: Role) -> Option<Refusal> {
 fn tls13_of_new_openssl(cell: &Cell) -> Option<Refusal> {
     match cell.resumption {
         Resumption::ExternalPsk if cell.suite.has_sha384() => {
-            no("by its callbacks, pre-shared keys with SHA-256 only", &["external_psk: expected"])
+            no(PSK_OF_SHA256, &["external_psk: expected", "alert decrypt error"])
         }
         _ => None,
     }
