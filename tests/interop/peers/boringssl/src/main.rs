@@ -165,6 +165,9 @@ impl Peer for BoringSsl {
             ensure!(len > 0, "the client closed within early data");
             early.extend_from_slice(buffer.get(..len).unwrap_or_default());
         }
+        // Its tickets wait for data, which may not come on the first connection.
+        // SAFETY: the pointer is that of a live connection that nobody else uses; no byte is read.
+        unsafe { boring_sys::SSL_write(stream.ssl().as_ptr(), b"".as_ptr().cast(), 0) };
         self.after_handshake(&mut stream)?;
         Ok((stream, early))
     }

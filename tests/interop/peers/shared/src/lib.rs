@@ -265,7 +265,11 @@ fn serve<P: Peer>(cell: &Cell) -> Result<()> {
         }
         stream.write_all(&line).context("write")?;
         stream.flush().context("write")?;
-        P::close(&mut stream).context("close")?;
+        let closed = P::close(&mut stream).context("close");
+        // A client that sent nothing may have gone.
+        if !line.is_empty() {
+            closed?;
+        }
         // A socket that is closed with something unread in it resets the connection.
         let _ = read_to_end(&mut stream, &mut Vec::new());
     }
